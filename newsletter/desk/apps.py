@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class DeskConfig(AppConfig):
+    name = "newsletter.desk"
+    label = "desk"
+    verbose_name = _("Desk")
+
+
+class DeskAdminConfig(AdminConfig):
+    """The stock admin, on the author's own site."""
+
+    default_site = "newsletter.desk.site.DeskSite"

@@ -1,0 +1,87 @@
+"""A numbered, dated collection of posts: the unit of the archive and of a mailing."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Exists, OuterRef
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.posts.models import Post, PostQuerySet
+
+
+class IssueQuerySet(models.QuerySet["Issue"]):
+    def archived(self) -> "IssueQuerySet":
+        """Return the issues that were sent, newest first: what readers may see."""
+        return self.filter(sent_at__isnull=False).order_by("-number")
+
+    def unsent(self) -> "IssueQuerySet":
+        return self.filter(sent_at__isnull=True).order_by("number")
+
+
+class Issue(models.Model):
+    """One number of the newsletter: an introduction, some posts, a closing."""
+
+    number = models.PositiveIntegerField(_("number"), unique=True)
+    subject = models.CharField(_("subject"), max_length=200)
+    preheader = models.CharField(
+        _("preheader"),
+        max_length=150,
+        blank=True,
+        help_text=_("The grey line after the subject in an inbox; 40 to 100 characters. Empty: the beginning."),
+    )
+    introduction = models.TextField(_("introduction"), blank=True, help_text=_("Markdown."))
+    closing = models.TextField(_("closing"), blank=True, help_text=_("Markdown."))
+    posts = models.ManyToManyField(Post, through="IssueItem", related_name="issues", verbose_name=_("posts"))
+    version = models.PositiveIntegerField(default=1, editable=False)  # two tabs: the second save is refused
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True, editable=False, db_index=True)
+
+    objects = IssueQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-number"]
+        verbose_name = _("issue")
+        verbose_name_plural = _("issues")
+
+    def __str__(self) -> str:
+        return f"#{self.number} {self.subject}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("issues:issue", args=[self.number])
+
+    def mark_sent(self, now: datetime) -> bool:
+        """Put the issue into the archive; return False if it was there already."""
+        changed = Issue.objects.filter(pk=self.pk, sent_at__isnull=True).update(sent_at=now)
+        self.refresh_from_db(fields=["sent_at"])
+        return bool(changed)
+
+
+class IssueItem(models.Model):
+    """A post's place in an issue, and how much of it the mail shows."""
+
+    class Form(models.TextChoices):
+        FULL = "full", _("full text")
+        EXCERPT = "excerpt", _("excerpt")
+        LINK = "link", _("link")
+
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="items")
+    post = models.ForeignKey(Post, verbose_name=_("post"), on_delete=models.PROTECT, related_name="items")
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+    form = models.CharField(_("form"), max_length=10, choices=Form, default=Form.FULL)
+
+    class Meta:
+        ordering = ["position", "pk"]
+        verbose_name = _("post in the issue")
+        verbose_name_plural = _("posts in the issue")
+        constraints = [models.UniqueConstraint(fields=["issue", "post"], name="a_post_once_per_issue")]
+
+    def __str__(self) -> str:
+        return str(self.post)
+
+
+def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:
+    """Return those of `posts` that no sent issue carried."""
+    sent = IssueItem.objects.filter(post=OuterRef("pk"), issue__sent_at__isnull=False)
+    return posts.filter(~Exists(sent))

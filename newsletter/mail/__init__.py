@@ -1,0 +1,1 @@
+"""How one e-mail is built and handed over. No model; imports nothing else of ours."""

@@ -1,0 +1,65 @@
+"""Short signed tokens for links in mails: base62 of an id and 16 characters of HMAC.
+
+A token opens one purpose. It never expires by itself; a purpose that must be spent binds the
+token to something that changes when it is used.
+"""
+
+import hmac
+import string
+from hashlib import sha256
+
+from django.conf import settings
+
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+SIGNATURE_LENGTH = 16  # base62 characters: 95 bits
+TOKEN_LENGTH_MAX = 24  # longer ones ruin headers: docs/sending.md
+
+
+def _base62(number: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 62)
+        digits = ALPHABET[rest] + digits
+    return digits or "0"
+
+
+def _signature(secret: str, purpose: str, number: int, bound: str) -> str:
+    key = sha256(f"newsletter.{purpose}.{secret}".encode()).digest()
+    mac = hmac.digest(key, f"{number}.{bound}".encode(), sha256)
+    return _base62(int.from_bytes(mac)).rjust(SIGNATURE_LENGTH, "0")[-SIGNATURE_LENGTH:]
+
+
+def sign(purpose: str, number: int, bound: str = "") -> str:
+    """Return the token that opens `purpose` for the row `number`.
+
+    bound: what must still be the same when the token is read, such as the round of a sign-up.
+    """
+    return _base62(number) + _signature(settings.SECRET_KEY, purpose, number, bound)
+
+
+def number_of(token: str) -> int | None:
+    """Return the id that a token claims, unverified; None when it cannot be a token."""
+    head = token[:-SIGNATURE_LENGTH]
+    if not head or len(token) > TOKEN_LENGTH_MAX or not all(char in ALPHABET for char in token):
+        return None
+    number = 0
+    for char in head:
+        number = number * 62 + ALPHABET.index(char)
+    return number if number < 2**63 else None
+
+
+def opens(token: str, purpose: str, bound: str = "") -> bool:
+    """Return whether `token` was signed for `purpose` with this `bound`, now or with a former secret."""
+    number = number_of(token)
+    if number is None or token != _base62(number) + token[-SIGNATURE_LENGTH:]:
+        return False
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    given = token[-SIGNATURE_LENGTH:].encode()
+    matches = [hmac.compare_digest(_signature(secret, purpose, number, bound).encode(), given) for secret in secrets]
+    return any(matches)
+
+
+def digest(purpose: str, text: str) -> str:
+    """Return 32 hex characters that stand for `text` without telling it."""
+    key = sha256(f"newsletter.{purpose}.{settings.SECRET_KEY}".encode()).digest()
+    return hmac.digest(key, text.encode(), sha256).hex()[:32]

@@ -1,0 +1,24 @@
+"""Language and time zone of every request are the publication's."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+
+from newsletter.publication.models import Publication
+
+
+class PublicationMiddleware:
+    """Speak the publication's language at the publication's local time, whatever the browser asks."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path in {"/healthz", "/readyz"}:  # must answer without a database
+            return self.get_response(request)
+        publication = Publication.objects.current()
+        with translation.override(publication.language), timezone.override(publication.zone):
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Language", publication.language)
+        return response

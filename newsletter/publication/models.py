@@ -1,0 +1,107 @@
+"""Who we are: one row that everybody may ask."""
+
+import secrets
+import zoneinfo
+from datetime import date, time
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+CACHE_KEY = "publication"
+CACHE_SECONDS = 2  # every process sees a change this soon; a page costs no query for it
+
+
+def _salt() -> str:
+    return secrets.token_hex(16)
+
+
+def validate_time_zone(name: str) -> None:
+    """Raise ValidationError unless `name` is an IANA time zone."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(_("%(name)s is not a time zone. Write it like Asia/Taipei."), params={"name": name})
+
+
+class PublicationManager(models.Manager["Publication"]):
+    def current(self) -> "Publication":
+        """Return the one Publication; make it with its defaults the first time."""
+        publication: Publication | None = cache.get(CACHE_KEY)
+        if publication is None:
+            publication, _made = self.get_or_create(pk=1)
+            cache.set(CACHE_KEY, publication, CACHE_SECONDS)
+        return publication
+
+
+class Publication(models.Model):
+    """The newsletter as a whole: its name, author, sender, rhythm and look."""
+
+    name = models.CharField(_("name"), max_length=80, default="Gipi電子報")
+    promise = models.CharField(
+        _("promise"),
+        max_length=160,
+        blank=True,
+        default="每兩週一封信，談管理、產品與 AI。",
+        help_text=_("One sentence that tells a stranger what arrives, and how often."),
+    )
+    about = models.TextField(_("about"), blank=True, help_text=_("Markdown. Shown on the about page."))
+    author = models.CharField(_("author"), max_length=80, default="Gipi")
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default="zh-hant")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="Asia/Taipei", validators=[validate_time_zone])
+
+    sender_name = models.CharField(_("sender name"), max_length=80, blank=True, help_text=_("Empty: the name."))
+    sender_email = models.EmailField(_("sender address"), default="newsletter@example.com")
+    reply_to = models.EmailField(_("replies go to"), blank=True, help_text=_("Empty: the sender address."))
+    postal_address = models.CharField(
+        _("postal address"),
+        max_length=200,
+        blank=True,
+        help_text=_("Printed at the foot of every issue, as the law of many countries asks (CAN-SPAM, GDPR)."),
+    )
+
+    cadence_anchor_on = models.DateField(
+        _("first slot"), default=date(2025, 1, 7), help_text=_("A date of the rhythm; all others are counted from it.")
+    )
+    cadence_at = models.TimeField(_("time of day"), default=time(8, 0))
+    cadence_days = models.PositiveSmallIntegerField(_("days between issues"), default=14)
+    hold_minutes = models.PositiveSmallIntegerField(
+        _("hold in minutes"),
+        default=3,
+        help_text=_("Between “send” and the first mail. Cancelling then reaches nobody."),
+    )
+
+    accent = models.CharField(
+        _("accent colour"),
+        max_length=7,
+        default="#9a3412",
+        validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Write a colour like #9a3412."))],
+    )
+    logo = models.ImageField(_("logo"), upload_to="logo", blank=True)
+    signature = models.TextField(_("signature"), blank=True, help_text=_("Markdown. Closes every issue."))
+
+    salt = models.CharField(max_length=32, default=_salt, editable=False)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = PublicationManager()
+
+    class Meta:
+        verbose_name = _("publication")
+        verbose_name_plural = _("publication")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(pk=1), name="one_publication_per_installation"),
+            models.CheckConstraint(condition=models.Q(cadence_days__gte=7), name="never_twice_a_week"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+    @property
+    def sender(self) -> tuple[str, str]:
+        """Return display name and address of the sender."""
+        return self.sender_name or self.name, self.sender_email

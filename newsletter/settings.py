@@ -1,0 +1,247 @@
+"""Every setting, and the only place that reads the environment.
+
+Each variable is optional; `.env.example` lists them. Differences between a laptop and a
+cluster come from the environment alone: there is one settings module.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+from environs import FileAwareEnv
+
+from newsletter.mail.mailers import mailer_from_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = FileAwareEnv()
+env.read_env(BASE_DIR / ".env", recurse=False)
+
+
+def _kept(path: Path, make: str) -> str:
+    """Return the content of a file that is written once, readable by its owner only."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(make)
+    return path.read_text().strip()
+
+
+# --- Where things are kept ---
+
+DATA_DIR: Path = env.path("DATA_DIR", BASE_DIR / "data").resolve()
+MEDIA_ROOT = DATA_DIR / "media"
+MEDIA_URL = "/media/"
+OUTBOX_DIR = DATA_DIR / "outbox"
+QUEUE_DIR = DATA_DIR / "queue"
+LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this machine
+
+# --- Who may ask, and where links lead ---
+
+DEBUG: bool = env.bool("DEBUG", False)
+SECRET_KEY: str = env.str("SECRET_KEY", "") or _kept(DATA_DIR / "secret_key", secrets.token_urlsafe(50))
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
+
+# `up` writes the address it listens on, so that a command in another shell builds the same links.
+SITE_URL_FILE = DATA_DIR / "site_url"
+_listening = SITE_URL_FILE.read_text().strip() if SITE_URL_FILE.exists() else "http://127.0.0.1:8000"
+SITE_URL: str = (env.str("SITE_URL", "") or _listening).rstrip("/")
+_site = urlsplit(SITE_URL)
+if _site.scheme not in {"http", "https"} or not _site.hostname:
+    raise ImproperlyConfigured(f"SITE_URL must be an absolute http(s) URL, got {SITE_URL!r}")
+ALLOWED_HOSTS = [_site.hostname, "localhost", "127.0.0.1", "[::1]"]
+TRUSTED_PROXIES: int = env.int("TRUSTED_PROXIES", 0)
+
+_https = _site.scheme == "https"
+SECURE_SSL_REDIRECT = _https
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by machines inside the network
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF, CSP.NONCE],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "manifest-src": [CSP.SELF],
+    "frame-src": [CSP.SELF, "https://www.youtube-nocookie.com", "https://player.vimeo.com"],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+SILENCED_SYSTEM_CHECKS = [
+    # HSTS for sub-domains and preload commit hosts that are not this app's: the operator's decision.
+    "security.W005",
+    "security.W021",
+    # Without TLS (the newcomer's default) these four cannot be had; an https SITE_URL turns them on.
+    *([] if _https else ["security.W004", "security.W008", "security.W012", "security.W016"]),
+]
+
+# --- What the house is made of ---
+
+ROOT_URLCONF = "newsletter.urls"
+WSGI_APPLICATION = "newsletter.wsgi.application"
+INSTALLED_APPS = [
+    "newsletter.desk.apps.DeskConfig",
+    "newsletter.desk.apps.DeskAdminConfig",  # the admin site is the author's desk
+    "newsletter.delivery",
+    "subscribers",
+    "newsletter.issues",
+    "newsletter.posts",
+    "newsletter.publication",
+    "newsletter.mail",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.sitemaps",
+    "anymail",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "newsletter.publication.middleware.PublicationMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.http.ConditionalGetMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "newsletter.publication.context_processors.publication",
+            ],
+        },
+    }
+]
+LANGUAGE_CODE = "zh-hant"
+LANGUAGES = [("zh-hant", "繁體中文"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "newsletter" / "locale"]
+TIME_ZONE = "Asia/Taipei"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "newsletter" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = False
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that a link to create the author's account lives
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024  # bytes of a form; a pasted post is text
+
+# --- Database, cache, queue ---
+
+_sqlite = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": DATA_DIR / "newsletter.sqlite3",
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA mmap_size=134217728;",
+    },
+}
+DATABASES: dict[str, Any] = {
+    "default": env.dj_db_url("DATABASE_URL", conn_max_age=600, conn_health_checks=True)
+    if env.str("DATABASE_URL", "")
+    else _sqlite
+}
+REDIS_URL: str = env.str("REDIS_URL", "")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"visibility_timeout": 600, "unacked_restore_throttle": 1}
+    if REDIS_URL
+    else {
+        "data_folder_in": str(QUEUE_DIR),
+        "data_folder_out": str(QUEUE_DIR),
+        "control_folder": str(QUEUE_DIR / "control"),
+        "polling_interval": 0.05,
+    }
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False  # a task is a wake-up; the database is the truth
+CELERY_TASK_PUBLISH_RETRY = False  # a page never waits for a queue that is gone; beat asks again
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
+CELERY_TIMEZONE = "UTC"
+# When anything runs by itself. Every task here may be lost, doubled or late without harm.
+CELERY_BEAT_SCHEDULE = {
+    "start, recover and close mailings": {
+        "task": "newsletter.delivery.tasks.dispatch",
+        "schedule": 2.0,
+        "options": {"expires": 4},
+    },
+    "send confirmations that are due": {
+        "task": "subscribers.tasks.send_confirmations",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "welcome new readers": {
+        "task": "newsletter.delivery.tasks.send_welcomes",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "forget sign-ups that were never confirmed": {
+        "task": "subscribers.tasks.forget_unconfirmed",
+        "schedule": 24 * 3600.0,
+        "options": {"expires": 3600},
+    },
+}
+
+# --- Mail ---
+
+MAIL_URL: str = env.str("MAIL_URL", "")
+BULK_MAIL_URL: str = env.str("BULK_MAIL_URL", "") or MAIL_URL
+SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all workers together
+MAILERS = {
+    "default": mailer_from_url(MAIL_URL, outbox=OUTBOX_DIR),
+    "bulk": mailer_from_url(BULK_MAIL_URL, outbox=OUTBOX_DIR),
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"django.server": {"level": "WARNING"}},
+}
+env.seal()

@@ -1,0 +1,34 @@
+"""Settings of the test run. Real servers and the browser are in tests/support."""
+
+import os
+import tempfile
+
+# Before Django reads its settings: a folder of this run's own, and none of the developer's variables.
+os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="newsletter-tests-")
+os.environ["SITE_URL"] = "https://news.example.org"
+for name in ("DATABASE_URL", "REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "SEND_RATE", "SECRET_KEY", "TRUSTED_PROXIES"):
+    os.environ[name] = ""
+os.environ["TRUSTED_PROXIES"] = "0"
+os.environ.pop("SEND_RATE")
+
+import pytest
+from django.core.cache import cache
+
+
+@pytest.fixture(autouse=True)
+def _plain_settings(settings):
+    """No manifest of static files, a queue in memory, http in the test client."""
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+    settings.CELERY_BROKER_URL = "memory://"
+    settings.SECURE_SSL_REDIRECT = False
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache():
+    """Rate limits and the publication are remembered by the cache."""
+    cache.clear()
+    yield
+    cache.clear()
