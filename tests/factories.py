@@ -1,0 +1,48 @@
+"""Rows that tests need, each with just enough to be valid; every field may be named."""
+
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from django.core.cache import cache
+
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.posts.models import Post, Tag
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber, address_hash
+
+PUBLISHED_AT = datetime(2026, 10, 1, tzinfo=UTC)
+_numbers = count(1)
+
+
+def make_publication(**fields: Any) -> Publication:
+    """Return the one Publication with `fields` changed; it speaks English unless told otherwise."""
+    publication = Publication.objects.current()
+    for name, value in ({"language": "en"} | fields).items():
+        setattr(publication, name, value)
+    publication.save()
+    cache.delete("publication")
+    return publication
+
+
+def make_post(title: str = "管理槓桿", *, tags: tuple[str, ...] = (), **fields: Any) -> Post:
+    """Return a post that was published on 2026-10-01; published_at=None makes a draft."""
+    post = Post.objects.create(title=title, **({"body": "第一段。", "published_at": PUBLISHED_AT} | fields))
+    post.tags.set([Tag.objects.get_or_create(slug=slug, defaults={"name": slug})[0] for slug in tags])
+    return post
+
+
+def make_issue(*posts: Post, form: str = IssueItem.Form.FULL, **fields: Any) -> Issue:
+    """Return an issue that carries `posts` in this order; it is unsent unless sent_at is given."""
+    number = fields.pop("number", None) or next(_numbers)
+    issue = Issue.objects.create(number=number, **({"subject": f"第 {number} 期"} | fields))
+    for position, post in enumerate(posts):
+        IssueItem.objects.create(issue=issue, post=post, position=position, form=form)
+    return issue
+
+
+def make_subscriber(email: str = "", **fields: Any) -> Subscriber:
+    """Return an active reader, with an address of his own unless one is given."""
+    email = email or f"reader{next(_numbers)}@example.org"
+    defaults = {"state": Subscriber.State.ACTIVE, "confirmed_at": PUBLISHED_AT, "address_hash": address_hash(email)}
+    return Subscriber.objects.create(email=email, **(defaults | fields))
