@@ -1,16 +1,147 @@
 """From a URL such as smtp://user:password@host:587 to an entry of Django's MAILERS. Pure: settings imports it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TIMEOUT_SECONDS = 60
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+OUTBOX = "newsletter.mail.outbox.OutboxBackend"
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Which of Anymail's options the parts of scheme://user:password@host/ fill; "" leaves no place for one."""
+
+    module: str
+    user: str = "api_key"
+    password: str = ""
+    host: str = ""
+    api_url: str = ""  # made of the host, for providers that run at an address of one's own
+
+
+# A secret alone is written as the user: resend://re_123@. Options that are not here come in the
+# query, by Anymail's names: mailgun://key@mg.example.org?api_url=https://api.eu.mailgun.net/v3
+# Source: the get_anymail_setting calls of anymail/backends/*.py, version 15.
+PROVIDERS = {
+    "brevo": Provider("brevo"),
+    "mailersend": Provider("mailersend", user="api_token"),
+    "mailgun": Provider("mailgun", host="sender_domain"),
+    "mailjet": Provider("mailjet", password="secret_key"),  # noqa: S106 - the name of an option
+    "mailtrap": Provider("mailtrap", user="api_token"),
+    "mandrill": Provider("mandrill"),
+    "postal": Provider("postal", api_url="https://{host}/api/v1"),
+    "postmark": Provider("postmark", user="server_token"),
+    "resend": Provider("resend"),
+    "scaleway": Provider("scaleway", user="project_id", password="secret_key", host="region"),  # noqa: S106
+    "sendgrid": Provider("sendgrid"),
+    "ses": Provider("amazon_ses"),
+    "sparkpost": Provider("sparkpost"),
+    "unisender-go": Provider("unisender_go", api_url="https://{host}/en/transactional/api/v1"),
+}
+SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps")
 
 
 def mailer_from_url(url: str, *, outbox: Path) -> dict[str, Any]:
-    """Return the MAILERS entry for a mail URL; without a URL, the outbox."""
+    """Return the MAILERS entry for a mail URL; without a URL, the outbox.
+
+    smtp:// speaks TLS after STARTTLS on port 587 or with ?tls=true, smtp+tls:// always, smtps:// from the
+    first byte. Raise ImproperlyConfigured, without the URL's secrets, for what cannot be understood.
+    """
     if not url:
-        return {"BACKEND": "newsletter.mail.outbox.OutboxBackend", "OPTIONS": {"directory": str(outbox)}}
-    parts = urlsplit(url)
-    options: dict[str, Any] = {"host": parts.hostname, "port": parts.port or 25, "timeout": 60}
+        return {"BACKEND": OUTBOX, "OPTIONS": {"directory": str(outbox)}}
+    parts = _split(url)
+    if parts.scheme in SMTP_SCHEMES:
+        return {"BACKEND": SMTP, "OPTIONS": _smtp_options(parts)}
+    if parts.scheme not in PROVIDERS:
+        known = ", ".join([*SMTP_SCHEMES, *PROVIDERS])
+        raise ImproperlyConfigured(f"MAIL_URL: unknown scheme {parts.scheme!r}. Known: {known}")
+    provider = PROVIDERS[parts.scheme]
+    options = _ses_options(parts) if parts.scheme == "ses" else _provider_options(parts, provider)
+    return {"BACKEND": f"anymail.backends.{provider.module}.EmailBackend", "OPTIONS": options}
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read here, because urllib checks it only when asked
+    except ValueError:
+        raise ImproperlyConfigured(
+            "MAIL_URL: host or port cannot be read. Percent-encode what is special in user and password"
+        ) from None
+    return parts
+
+
+def _smtp_options(parts: SplitResult) -> dict[str, Any]:
+    query = dict(parse_qsl(parts.query))
+    if not parts.hostname:
+        raise ImproperlyConfigured(f"MAIL_URL: {parts.scheme}:// needs a host, such as {parts.scheme}://localhost")
+    if unknown := query.keys() - {"tls", "timeout"}:
+        raise ImproperlyConfigured(f"MAIL_URL: unknown option {min(unknown)!r}. Known: timeout, tls")
+    implicit = parts.scheme == "smtps"
+    starttls = not implicit and _flag(query.get("tls"), parts.scheme == "smtp+tls" or parts.port == 587)
+    options: dict[str, Any] = {
+        "host": parts.hostname,
+        "port": parts.port or (465 if implicit else 587 if starttls else 25),
+        "timeout": _seconds(query.get("timeout")),
+        "use_ssl": implicit,
+        "use_tls": starttls,
+    }
     if parts.username:
         options |= {"username": unquote(parts.username), "password": unquote(parts.password or "")}
-    return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
+    return options
+
+
+def _provider_options(parts: SplitResult, provider: Provider) -> dict[str, Any]:
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    given = {
+        provider.user: unquote(parts.username or ""),
+        provider.password: unquote(parts.password or ""),
+        provider.host: parts.hostname or "",
+        "api_url": provider.api_url.format(host=parts.netloc.rpartition("@")[2]) if provider.api_url else "",
+    }
+    options = {name: value for name, value in given.items() if name and value} | options
+    if missing := [name for name in (provider.user, provider.password) if name and name not in options]:
+        shape = f"{parts.scheme}://{provider.user.upper()}"
+        shape += f":{provider.password.upper()}@" if provider.password else "@"
+        shape += provider.host.upper() or ("HOST" if provider.api_url else "")
+        raise ImproperlyConfigured(f"MAIL_URL: {parts.scheme}:// needs {missing[0]}. Write it like {shape}")
+    if "timeout" in options:
+        options["requests_timeout"] = _seconds(options.pop("timeout"))
+    return options
+
+
+def _ses_options(parts: SplitResult) -> dict[str, Any]:
+    """Return options for Amazon, whose client finds keys that are not given by itself (role, environment)."""
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    client: dict[str, Any] = {"region_name": parts.hostname} if parts.hostname else {}
+    if parts.username:
+        client |= {
+            "aws_access_key_id": unquote(parts.username),
+            "aws_secret_access_key": unquote(parts.password or ""),
+        }
+    if "timeout" in options:
+        client["config"] = {"read_timeout": _seconds(options.pop("timeout"))}
+    return options | ({"client_params": client} if client else {})
+
+
+def _flag(given: str | None, default: bool) -> bool:
+    if given is None:
+        return default
+    if given.lower() not in TRUE | FALSE:
+        raise ImproperlyConfigured(f"MAIL_URL: tls must be true or false, got {given!r}")
+    return given.lower() in TRUE
+
+
+def _seconds(given: str | None) -> float:
+    try:
+        seconds = float(given or TIMEOUT_SECONDS)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < 3600:
+        raise ImproperlyConfigured(f"MAIL_URL: timeout must be seconds between 0 and 3600, got {given!r}")
+    return seconds

@@ -1,0 +1,41 @@
+"""From templates/email/<name>.html to a Letter."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.template.exceptions import TemplateDoesNotExist
+from django.template.loader import get_template
+
+from newsletter.mail import html, plaintext
+from newsletter.mail.message import Letter
+
+PAPER, NIGHT = "#fffdfa", "#1e1c1a"  # the two backgrounds in templates/email/base.html
+ACCENT = "#9a3412"
+
+
+def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str) -> Letter:
+    """Return the letter of templates/email/<name>.html, in the language that is active.
+
+    The text part is <name>.txt if there is one, else it is read out of the HTML.
+    context: what the template says; `publication` gives the frame its name, logo and accent.
+    base_url: absolute, without a slash at its end, for links that a template builds.
+    """
+    values = {**context, **_colours(context.get("publication")), "subject": subject, "base_url": base_url}
+    body = html.inline_css(get_template(f"email/{name}.html").render(values))
+    return Letter(subject=" ".join(subject.split()), html=body, text=_text(name, values, body))
+
+
+def _text(name: str, values: dict[str, Any], body: str) -> str:
+    try:
+        template = get_template(f"email/{name}.txt")
+    except TemplateDoesNotExist:
+        return plaintext.text_from_html(body)
+    return plaintext.tidy(template.render(values))
+
+
+def _colours(publication: Any) -> dict[str, str]:
+    accent = getattr(publication, "accent", "") or ACCENT
+    return {
+        "accent": html.readable(accent, on=PAPER),
+        "accent_at_night": html.readable(accent, on=NIGHT),
+    }

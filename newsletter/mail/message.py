@@ -1,0 +1,135 @@
+"""One e-mail, built and written so that no relay and no reader can misread it. Building does not send."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage, MIMEPart
+from email.policy import EmailPolicy, Policy
+from email.utils import format_datetime, make_msgid
+from functools import cache
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives
+
+from newsletter.mail import headers as fields
+
+ADDRESSES = {"from", "to", "cc", "reply-to", "sender"}
+VERBATIM = {"message-id", "feedback-id", "archived-at", "precedence", "auto-submitted", "date", "mime-version"}
+OWN = {"from", "to", "cc", "bcc", "reply-to", "subject", "mime-version", "content-type", "content-transfer-encoding"}
+BOUNDARY = "=_newsletter"  # "_" is no letter of base64, so that no body can contain it
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a mail says, whoever gets it."""
+
+    subject: str
+    html: str
+    text: str
+
+
+class LetterPolicy(EmailPolicy):
+    """Keep headers as plain text and write them by the rules of `headers`.
+
+    Django 6.1 on Python 3.13 writes a List-Unsubscribe of 75 characters as an encoded word, which no
+    mail client understands, and parses every header into a tree first, which is most of a mail's cost.
+    """
+
+    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
+        return name, value
+
+    def header_fetch_parse(self, name: str, value: Any) -> Any:
+        return value
+
+    def fold(self, name: str, value: Any) -> str:
+        lowered = name.lower()
+        if lowered in VERBATIM or lowered.startswith(("list-", "x-", "content-")):
+            return f"{name}: {fields.checked(name, value)}{self.linesep}"
+        if lowered in ADDRESSES:
+            return fields.written_mailboxes(name, [fields.parsed(one) for one in _each(value)], self.linesep)
+        return fields.written(name, value, self.linesep)
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        return self.fold(name, value).encode("ascii")
+
+
+class Mail(EmailMultiAlternatives):
+    """A mail with a text and an HTML part that every backend of Django and Anymail can send."""
+
+    def message(self, *, policy: Policy | None = None) -> EmailMessage:
+        """Return the MIME message in base64 throughout; of `policy`, only the line ending counts."""
+        mime = EmailMessage(policy=_policy("\n" if policy is None else policy.linesep))
+        for name, value in self._fields():
+            mime[name] = value
+        mime["MIME-Version"] = "1.0"
+        self._add_bodies(mime)
+        self._add_attachments(mime)
+        return mime
+
+    def _fields(self) -> list[tuple[str, Any]]:
+        given = {name.lower(): (name, str(value)) for name, value in self.extra_headers.items()}
+        if refused := OWN & given.keys():
+            raise ValueError(f"{sorted(refused)[0]} belongs to the message, not into its extra headers")
+        addressed = [("From", [self.from_email]), ("To", self.to), ("Cc", self.cc), ("Reply-To", self.reply_to)]
+        domain = fields.ascii_address(fields.parsed(self.from_email)[1]).rpartition("@")[2]
+        return [
+            *((name, [str(one) for one in mailboxes]) for name, mailboxes in addressed if mailboxes),
+            ("Subject", str(self.subject)),
+            given.pop("date", None) or ("Date", format_datetime(datetime.now(UTC))),
+            given.pop("message-id", None) or ("Message-ID", make_msgid(domain=domain)),
+            *given.values(),
+        ]
+
+    def _add_bodies(self, msg: EmailMessage) -> EmailMessage:
+        if not self.alternatives:
+            _fill(msg, str(self.body), "plain")
+            return msg
+        msg["Content-Type"] = f'multipart/alternative; boundary="{BOUNDARY}"'
+        msg.attach(_fill(MIMEPart(policy=msg.policy), str(self.body), "plain"))
+        for content, mimetype in self.alternatives:
+            msg.attach(_fill(MIMEPart(policy=msg.policy), str(content), mimetype.removeprefix("text/")))
+        return msg
+
+
+def build(
+    letter: Letter, *, sender: tuple[str, str], to: tuple[str, str], reply_to: str, headers: Mapping[str, str]
+) -> Mail:
+    """Return the mail that carries `letter` to one reader; nothing is sent.
+
+    sender, to: display name (may be empty) and address. reply_to: address, may be empty.
+    Raise ValueError for an address that cannot be mailed, or a line break in a header.
+    """
+    for address in filter(None, [sender[1], to[1], reply_to]):
+        fields.ascii_address(address)
+    for name, value in headers.items():
+        fields.checked(name, value)
+    mail = Mail(
+        subject=letter.subject,
+        body=letter.text,
+        from_email=fields.mailbox(*sender),
+        to=[fields.mailbox(*to)],
+        reply_to=[reply_to] if reply_to else None,
+        headers=dict(headers),
+    )
+    mail.attach_alternative(letter.html, "text/html")
+    return mail
+
+
+@cache
+def _policy(linesep: str) -> LetterPolicy:
+    return LetterPolicy(linesep=linesep, cte_type="7bit")
+
+
+def _each(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def _fill(part: Any, text: str, subtype: str) -> Any:
+    """Fill a part: UTF-8 in base64, because quoted-printable makes Chinese three times as long and 8bit needs
+    a server's consent. Lines end in CRLF inside (RFC 2045 section 6.8)."""
+    octets = "\r\n".join(text.splitlines()).encode() + b"\r\n"
+    part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
+    part["Content-Transfer-Encoding"] = "base64"
+    part.set_payload(base64.encodebytes(octets).decode("ascii"))
+    return part

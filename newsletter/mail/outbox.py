@@ -1,0 +1,152 @@
+"""Mail that goes nowhere: one RFC 5322 file a mail in a directory, for the person trying the product."""
+
+import email.policy
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage as ParsedMessage
+from email.utils import parsedate_to_datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+
+BACKEND = f"{__name__}.OutboxBackend"
+HEAD_BYTES = 16_384  # more than any head that we write
+NAME = re.compile(r"\d{8}T\d{12}-[0-9a-f]{20}")
+ADDRESS_FIELDS = re.compile(rb"^(?:from|to|cc|reply-to):.*(?:\r?\n[ \t].*)*", re.IGNORECASE | re.MULTILINE)
+
+
+class OutboxBackend(BaseEmailBackend):
+    """A mailer that keeps mails instead of sending them. OPTIONS: directory."""
+
+    def __init__(self, *, directory: str, alias: str | None = None, **kwargs: Any) -> None:
+        super().__init__(alias=alias, **kwargs)
+        self.directory = Path(directory)
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        """Keep each message that has a recipient; return how many there were, new or kept before."""
+        mails = [message for message in email_messages if message.recipients()]
+        for mail in mails:
+            mime = mail.message(policy=email.policy.SMTP)
+            keep(self.directory, mime.as_bytes(), message_id=str(mime["Message-ID"]), now=datetime.now(UTC))
+        return len(mails)
+
+
+def keep(directory: Path, octets: bytes, *, message_id: str, now: datetime) -> str:
+    """Write a mail to the directory and return its name; the same Message-ID never makes a second file.
+
+    A symbolic link named by the hash claims the file's name: it is made at once or not at all, so that a
+    process killed at any point leaves either no mail or a whole one, and the next try goes on from there.
+    """
+    claims = directory / ".claims"
+    claims.mkdir(parents=True, exist_ok=True)
+    digest = sha256(message_id.encode()).hexdigest()[:20]
+    name = f"{now:%Y%m%dT%H%M%S%f}-{digest}"
+    try:
+        (claims / digest).symlink_to(f"../{name}.eml")
+    except FileExistsError:
+        name = (claims / digest).readlink().stem
+    path = directory / f"{name}.eml"
+    if not path.exists():
+        with tempfile.NamedTemporaryFile(dir=claims, prefix="new-", delete=False) as file:
+            file.write(octets)
+        Path(file.name).replace(path)
+    return name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the list of mails shows of one."""
+
+    name: str
+    sender: str
+    to: str
+    subject: str
+    sent_at: datetime
+
+
+def directory() -> Path | None:
+    """Return where the outbox keeps its mails; None while every mailer is a real one."""
+    for mailer in settings.MAILERS.values():
+        if mailer["BACKEND"] == BACKEND:
+            return Path(mailer["OPTIONS"]["directory"])
+    return None
+
+
+def names(directory: Path, address: str = "") -> list[str]:
+    """Return the names of all mails, newest first; with `address`, of those from or to it (or a part of it)."""
+    found = sorted(_names(directory), reverse=True)
+    needle = address.strip().lower().encode()
+    return [name for name in found if needle in _addresses(directory, name)] if needle else found
+
+
+def entry(directory: Path, name: str) -> Entry:
+    """Return what the list shows of a mail; reads no more than its head."""
+    head = _parsed(_head(directory, name))
+    return Entry(
+        name=name,
+        sender=str(head.get("From", "")),
+        to=str(head.get("To", "")),
+        subject=str(head.get("Subject", "")),
+        sent_at=_date(head, name),
+    )
+
+
+def read(directory: Path, name: str) -> bytes:
+    """Return a mail as it was written; raise FileNotFoundError if there is none of this name."""
+    return _path(directory, name).read_bytes()
+
+
+def part(octets: bytes, subtype: str) -> str:
+    """Return the text of the mail's text/<subtype> part, "" if it has none."""
+    body = _parsed(octets).get_body(preferencelist=(subtype,))
+    return str(body.get_content()) if body else ""
+
+
+def fields(octets: bytes) -> list[tuple[str, str]]:
+    """Return the mail's header fields in their order, as a reader's mail client decodes them."""
+    return [(name, str(value)) for name, value in _parsed(octets).items()]
+
+
+def _names(directory: Path) -> Iterator[str]:
+    if not directory.is_dir():
+        return
+    with os.scandir(directory) as files:
+        for file in files:
+            stem = file.name.removesuffix(".eml")
+            if stem != file.name and NAME.fullmatch(stem):
+                yield stem
+
+
+def _path(directory: Path, name: str) -> Path:
+    if not NAME.fullmatch(name):
+        raise FileNotFoundError(name)
+    return directory / f"{name}.eml"
+
+
+def _head(directory: Path, name: str) -> bytes:
+    with _path(directory, name).open("rb") as file:
+        return file.read(HEAD_BYTES).partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+def _addresses(directory: Path, name: str) -> bytes:
+    return b"\n".join(ADDRESS_FIELDS.findall(_head(directory, name))).lower()
+
+
+def _parsed(octets: bytes) -> ParsedMessage:
+    return message_from_bytes(octets, policy=email.policy.default)
+
+
+def _date(head: ParsedMessage, name: str) -> datetime:
+    try:
+        return parsedate_to_datetime(str(head["Date"])).astimezone(UTC)
+    except (TypeError, ValueError):
+        return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
