@@ -1,6 +1,7 @@
 """Settings of the test run. Real servers and the browser are in tests/support."""
 
 import os
+import shutil
 import tempfile
 
 # Before Django reads its settings: a folder of this run's own, and none of the developer's variables.
@@ -13,6 +14,18 @@ os.environ.pop("SEND_RATE")
 
 import pytest
 from django.core.cache import cache
+
+pytest_plugins = [
+    "tests.support.browser",
+    "tests.support.postgres",
+    "tests.support.product",
+    "tests.support.redis",
+    "tests.support.smtp",
+]
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["DATA_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

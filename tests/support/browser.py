@@ -1,0 +1,65 @@
+"""A real browser: Debian's chromium, driven by Playwright."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.missing import missing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# In a container and without a screen; nothing of its own on the network.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+def chromium() -> str:
+    """Return the path of the browser."""
+    asked = os.environ.get("CHROMIUM", "")
+    path = asked or next((found for name in NAMES if (found := shutil.which(name))), None)
+    if not path:
+        missing("chromium is missing: apt-get install chromium fonts-noto-cjk (or set CHROMIUM to a browser's path)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A running browser."""
+    from playwright.sync_api import sync_playwright
+
+    path = chromium()
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def context(browser: "Browser") -> Iterator["BrowserContext"]:
+    """A browser profile with nothing in it."""
+    profile = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en", timezone_id="Asia/Taipei")
+    profile.set_default_timeout(10_000)  # ms
+    yield profile
+    profile.close()
+
+
+@pytest.fixture
+def page(context: "BrowserContext") -> Iterator["Page"]:
+    """An empty page; a script error or a broken content policy on any page fails the test."""
+    complaints: list[str] = []
+    tab = context.new_page()
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("console", lambda line: complaints.append(line.text) if "Content Security Policy" in line.text else None)
+    yield tab
+    assert complaints == []

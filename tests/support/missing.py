@@ -1,0 +1,16 @@
+"""What to do about a part that a machine does not have."""
+
+import os
+from typing import NoReturn
+
+import pytest
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test with a reason that says what to install; in CI, fail it.
+
+    CI: the environment variable that build services set. There a part that is not there is a fault.
+    """
+    if os.environ.get("CI"):
+        pytest.fail(f"in CI nothing may be missing: {reason}", pytrace=False)
+    pytest.skip(reason)

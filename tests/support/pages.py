@@ -1,0 +1,15 @@
+"""What every page owes its readers: no barrier, and HTML as the standard has it."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def assert_accessible(page: "Page") -> None:
+    """Fail with axe-core's own words if it finds a barrier (WCAG 2.2 A and AA, and its best practices)."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    results = Axe().run(page)
+
+    assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"

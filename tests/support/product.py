@@ -1,0 +1,174 @@
+"""The product as its operator runs it: real processes, a data folder and an environment of their own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.processes import end, free_port, kill, start, tail, wait_for_port, with_variable
+
+ROOT = Path(__file__).parents[2]
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+
+
+class Product:
+    """One installation. `start` runs all of it by `up`; `start_web`, `start_worker` and `start_beat` run its parts.
+
+    mail_url, database_url, redis_url: empty for the embedded part.
+    """
+
+    def __init__(self, folder: Path, *, mail_url: str = "", database_url: str = "", redis_url: str = "") -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.logs = folder / "logs"
+        self.logs.mkdir(parents=True)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        own = {
+            "DATA_DIR": str(self.data),
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "MAIL_URL": mail_url,
+            "SITE_URL": self.url,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "default",
+        }
+        # The developer's `.env` must not reach it: an empty variable wins over the file.
+        unset = dict.fromkeys(("BULK_MAIL_URL", "SECRET_KEY", "DEBUG", "SECRET_KEY_FALLBACKS"), "")
+        unset |= {"DEBUG": "0", "TRUSTED_PROXIES": "0"}
+        self.env = {name: os.environ[name] for name in KEPT if name in os.environ} | unset | own
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    # --- Commands ---
+
+    def manage(self, *words: str, check: bool = True, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a management command to its end. Raises AssertionError, with what it said, when it fails."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+        said = f"$ manage.py {' '.join(words)[:300]}\n{done.stdout}{done.stderr}"
+        with self._log("manage").open("a") as log:
+            log.write(said)
+        assert not check or done.returncode == 0, f"exit code {done.returncode}\n{said}"
+        return done
+
+    def manage_in_background(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start a management command and return at once."""
+        return self._start(words[0], [sys.executable, "manage.py", *words])
+
+    def shell(self, code: str) -> Any:
+        """Run Python inside Django; return what the variable `answer` holds, through JSON."""
+        mark = "answer: "
+        code += f"\nimport json\nprint({mark!r} + json.dumps(globals().get('answer')))"
+        lines = self.manage("shell", "--no-imports", "-v", "0", "-c", code).stdout.splitlines()
+        return json.loads(next(line for line in reversed(lines) if line.startswith(mark)).removeprefix(mark))
+
+    def status(self, number: int) -> dict[str, Any]:
+        """Return the answer of `mailing_status NUMBER --json`."""
+        answer: dict[str, Any] = json.loads(self.manage("mailing_status", str(number), "--json").stdout)
+        return answer
+
+    def migrate(self) -> None:
+        self.manage("migrate", "-v", "0")
+
+    # --- Processes ---
+
+    def start(self, *words: str) -> None:
+        """Start everything by the one command, and wait until the site answers."""
+        command = [sys.executable, "manage.py", "up", "--host", "127.0.0.1", "--port", str(self.port), *words]
+        process = self._start("up", command)
+        wait_for_port(self.port, process, log=self._log("up"), seconds=60)
+
+    def start_web(self) -> None:
+        self.manage("collectstatic", "--no-input", "-v", "0")
+        granian = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
+        process = self._start("web", [sys.executable, "-m", *granian, "newsletter.wsgi:application"])
+        wait_for_port(self.port, process, log=self._log("web"))
+
+    def start_worker(self, *, processes: int = 1) -> None:
+        options = ["-P", "prefork", "-c", str(processes), "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
+        self._celery("worker", *options)
+
+    def start_beat(self) -> None:
+        self._celery("beat", "--schedule", str(self.folder / "beat"), "--pidfile", "")
+
+    def _celery(self, part: str, *options: str) -> None:
+        self._start(part, [sys.executable, "-m", "celery", "-A", "newsletter", part, *options])
+
+    def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
+        self.running[name] = start(command, log=self._log(name), env=self.env, cwd=ROOT)
+        return self.running[name]
+
+    def kill_worker(self) -> None:
+        """`kill -9` the worker and its pool in one instant."""
+        kill(self.running.pop("worker"))
+
+    def stop(self, *, by: signal.Signals = signal.SIGTERM) -> dict[str, int]:
+        """Stop what runs and return the exit codes; nothing of this installation is left afterwards."""
+        codes = {name: end(process, by=by) for name, process in reversed(self.running.items())}
+        self.running.clear()
+        for pid in self.pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return codes
+
+    def pids(self) -> list[int]:
+        """Return every living process of this installation, whoever is its parent."""
+        return with_variable("DATA_DIR", str(self.data))
+
+    def _log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    def told(self) -> str:
+        """Return the last lines of every log."""
+        return "\n".join(f"--- {log.name}\n{tail(log)}" for log in sorted(self.logs.iterdir()))
+
+
+MakeProduct = Callable[..., Product]
+
+
+@pytest.fixture
+def make_product(tmp_path: Path) -> Iterator[MakeProduct]:
+    """Make installations that end with the test."""
+    made: list[Product] = []
+
+    def make(**options: str) -> Product:
+        made.append(Product(tmp_path / f"product{len(made) + 1}", **options))
+        return made[-1]
+
+    yield make
+    for product in made:
+        product.stop()
+
+
+@pytest.fixture(params=["embedded", "servers"])
+def product(request: pytest.FixtureRequest, make_product: MakeProduct) -> Product:
+    """An installation that mails to `smtp`: on SQLite with the embedded queue, and on PostgreSQL with Redis."""
+    options = {"mail_url": request.getfixturevalue("smtp").url}
+    if request.param == "servers":
+        options["database_url"] = request.getfixturevalue("postgres_url")
+        options["redis_url"] = request.getfixturevalue("redis_url")
+    return make_product(**options)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show the logs of the product's processes with a test that failed."""
+    report = yield
+    product = getattr(item, "funcargs", {}).get("product")
+    if report.when == "call" and report.failed and isinstance(product, Product):
+        report.sections.append(("processes of the product", product.told()))
+    return report

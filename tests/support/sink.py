@@ -1,0 +1,218 @@
+"""An SMTP server that keeps a log of what it accepted: `python sink.py FOLDER PORT`.
+
+A process of its own, so that it outlives whatever a test kills, and quick enough not to be what is
+measured. What was accepted is in FOLDER/log before the client hears 250: one line of JSON for each
+recipient; the bytes themselves are in FOLDER/raw. Standard library only.
+
+A recipient's local part may ask for bad days, `N` being a number that may be left out (1):
+
+    refuse-…             550 at RCPT
+    greylist-N-…         451 at RCPT, the first N times
+    busy-N-…             421 at RCPT and the connection closed, the first N times
+    reject-data-…        554 after the message
+    cut-before-data-N-…  the connection closed at DATA, the first N times
+    cut-after-data-N-…   the message accepted and logged, then the connection closed without a word, the first N times
+    slow-N-…             the message accepted and logged, then N seconds until 250
+"""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+END_OF_DATA = b"\r\n.\r\n"
+MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
+ADDRESS = re.compile(r"<([^>]*)>")
+BAD_DAYS = ["refuse", "greylist", "busy", "reject-data", "cut-before-data", "cut-after-data", "slow"]
+WISH = re.compile(rf"({'|'.join(BAD_DAYS)})(?:-(\d+))?(?:-|$)")
+
+
+def wish(address: str) -> tuple[str, int]:
+    """Return which bad day a recipient asks for, and its number."""
+    asked = WISH.match(address.partition("@")[0])
+    return (asked[1], int(asked[2] or 1)) if asked else ("", 0)
+
+
+class Log:
+    """What was accepted, for good: written with one system call, which a kill cannot cut in two."""
+
+    def __init__(self, folder: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        self.lines = os.open(folder / "log", flags)
+        self.raw = os.open(folder / "raw", flags)
+        self.size = (folder / "raw").stat().st_size
+
+    def accept(self, message: bytes, *, sender: str, recipients: list[str], connection: int) -> None:
+        """Keep one message."""
+        os.write(self.raw, message)
+        head = message.partition(b"\r\n\r\n")[0]
+        found = MESSAGE_ID.search(head)
+        record = {
+            "sender": sender,
+            "message_id": found[1].decode("latin-1") if found else "",
+            "connection": connection,
+            "at": self.size,
+            "size": len(message),
+        }
+        self.size += len(message)
+        lines = [json.dumps({"rcpt": rcpt} | record) + "\n" for rcpt in recipients]
+        os.write(self.lines, "".join(lines).encode())
+
+
+class Session(asyncio.Protocol):
+    """One connection of a client: RFC 5321 with 8BITMIME, SIZE and PIPELINING."""
+
+    log: Log
+    refusals: Counter[tuple[str, str]] = Counter()
+    connections = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        Session.connections += 1
+        self.number = Session.connections
+        self.buffer = bytearray()
+        self.searched = 0
+        self.in_data = False
+        self.paused = False
+        self.reset()
+        self.say("220 sink.example ESMTP")
+
+    def reset(self) -> None:
+        self.sender: str | None = None
+        self.recipients: list[str] = []
+
+    def say(self, *lines: str) -> None:
+        self.transport.write("".join(f"{line}\r\n" for line in lines).encode())
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        self.work()
+
+    def work(self) -> None:
+        while not self.paused and not self.transport.is_closing() and self.step():
+            pass
+
+    def step(self) -> bool:
+        """Take one command or one message from what has come; return False when there is no whole one."""
+        return self.take_message() if self.in_data else self.take_command()
+
+    def take_command(self) -> bool:
+        end = self.buffer.find(b"\r\n")
+        if end < 0:
+            return False
+        line = self.buffer[:end].decode("utf-8", "replace")
+        del self.buffer[: end + 2]
+        verb, _, rest = line.partition(" ")
+        handler = getattr(self, f"on_{verb.lower()}", None)
+        handler(rest) if handler else self.say("502 5.5.1 Command not implemented")
+        return True
+
+    def take_message(self) -> bool:
+        end = self.buffer.find(END_OF_DATA, self.searched)
+        if end < 0:
+            self.searched = max(0, len(self.buffer) - len(END_OF_DATA) + 1)
+            return False
+        # The CRLF before the first line belongs to the command: see on_data.
+        message = bytes(self.buffer[2 : end + 2]).replace(b"\r\n..", b"\r\n.")
+        del self.buffer[: end + len(END_OF_DATA)]
+        self.searched, self.in_data = 0, False
+        self.finish(message[1:] if message.startswith(b"..") else message)
+        return True
+
+    def finish(self, message: bytes) -> None:
+        """Answer a message that has come whole."""
+        wishes = dict(wish(rcpt) for rcpt in self.recipients)
+        if "reject-data" in wishes:
+            self.reset()
+            self.say("554 5.7.1 The content is not wanted here")
+            return
+        self.log.accept(message, sender=self.sender or "", recipients=self.recipients, connection=self.number)
+        cut = self.still("cut-after-data")
+        self.reset()
+        if cut:
+            self.transport.abort()
+        elif "slow" in wishes:
+            self.paused = True
+            asyncio.get_running_loop().call_later(wishes["slow"], self.answer_late)
+        else:
+            self.say("250 2.0.0 Accepted")
+
+    def answer_late(self) -> None:
+        self.paused = False
+        self.say("250 2.0.0 Accepted, at last")
+        self.work()
+
+    def still(self, bad_day: str) -> bool:
+        """Count one try; return whether a recipient still wants this bad day."""
+        for rcpt in self.recipients:
+            kind, times = wish(rcpt)
+            if kind == bad_day and Session.refusals[kind, rcpt] < times:
+                Session.refusals[kind, rcpt] += 1
+                return True
+        return False
+
+    def on_ehlo(self, rest: str) -> None:
+        self.say("250-sink.example", "250-8BITMIME", "250-PIPELINING", "250 SIZE 52428800")
+
+    def on_helo(self, rest: str) -> None:
+        self.say("250 sink.example")
+
+    def on_mail(self, rest: str) -> None:
+        found = ADDRESS.search(rest)
+        self.reset()
+        self.sender = found[1] if found else ""
+        self.say("250 2.1.0 OK")
+
+    def on_rcpt(self, rest: str) -> None:
+        found = ADDRESS.search(rest)
+        if self.sender is None or not found:
+            self.say("503 5.5.1 MAIL first")
+            return
+        address = found[1]
+        self.recipients.append(address)
+        if wish(address)[0] == "refuse":
+            self.recipients.pop()
+            self.say("550 5.1.1 No such reader here")
+        elif self.still("greylist"):
+            self.recipients.pop()
+            self.say("451 4.7.1 Come back later")
+        elif self.still("busy"):
+            self.say("421 4.3.2 Too busy")
+            self.transport.close()
+        else:
+            self.say("250 2.1.5 OK")
+
+    def on_data(self, rest: str) -> None:
+        if not self.recipients:
+            self.say("503 5.5.1 RCPT first")
+        elif self.still("cut-before-data"):
+            self.transport.abort()
+        else:
+            self.in_data = True
+            self.buffer[:0] = b"\r\n"  # so that a message without a line ends where it should
+            self.say("354 Go ahead")
+
+    def on_rset(self, rest: str) -> None:
+        self.reset()
+        self.say("250 2.0.0 OK")
+
+    def on_noop(self, rest: str) -> None:
+        self.say("250 2.0.0 OK")
+
+    def on_quit(self, rest: str) -> None:
+        self.say("221 2.0.0 Bye")
+        self.transport.close()
+
+
+async def serve(folder: Path, port: int) -> None:
+    Session.log = Log(folder)
+    server = await asyncio.get_running_loop().create_server(Session, "127.0.0.1", port)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))

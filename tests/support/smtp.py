@@ -1,0 +1,120 @@
+"""The SMTP server that tests send to, and what it has accepted."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import end, free_port, kill, start, tail, wait_for_port
+from tests.support.waiting import wait_until
+
+SINK = Path(__file__).with_name("sink.py")
+
+
+@dataclass(frozen=True)
+class Received:
+    """One copy of a message, as the server accepted it for one recipient."""
+
+    rcpt: str
+    sender: str
+    message_id: str
+    connection: int
+    at: int
+    size: int
+    folder: Path
+
+    @cached_property
+    def raw(self) -> bytes:
+        with (self.folder / "raw").open("rb") as kept:
+            kept.seek(self.at)
+            return kept.read(self.size)
+
+    @cached_property
+    def message(self) -> EmailMessage:
+        return message_from_bytes(self.raw, policy=policy.default)
+
+    @property
+    def html(self) -> str:
+        return self._part("html")
+
+    @property
+    def text(self) -> str:
+        return self._part("plain")
+
+    def _part(self, kind: str) -> str:
+        part = self.message.get_body((kind,))
+        assert part is not None, f"no text/{kind} part in the mail to {self.rcpt}"
+        content: str = part.get_content()
+        return content.replace("\r\n", "\n")
+
+
+class Smtp:
+    """The server; `sink.py` says what a recipient's name may ask of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"smtp://127.0.0.1:{self.port}"
+        self.output = folder / "output"
+
+    def start(self) -> None:
+        """Start it; again on the same port, with the same log, after `stop` or `kill`."""
+        command = [sys.executable, SINK, self.folder, str(self.port)]
+        self.process = start(command, log=self.output, cwd=self.folder)
+        wait_for_port(self.port, self.process, log=self.output)
+
+    def kill(self) -> None:
+        kill(self.process)
+
+    def stop(self) -> None:
+        end(self.process)
+        told = tail(self.output)
+        assert "Traceback" not in told, told
+
+    def received(self) -> list[Received]:
+        """Return every accepted copy, oldest first."""
+        log = self.folder / "log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [Received(**json.loads(line), folder=self.folder) for line in lines]
+
+    def to(self, rcpt: str) -> list[Received]:
+        return [copy for copy in self.received() if copy.rcpt == rcpt]
+
+    def readers(self) -> set[str]:
+        return {copy.rcpt for copy in self.received()}
+
+    def copies(self) -> Counter[str]:
+        """Return how many copies each recipient got."""
+        return Counter(copy.rcpt for copy in self.received())
+
+    def copies_per_reader(self) -> set[int]:
+        """Return {1} when everybody who got something got it once."""
+        return set(self.copies().values())
+
+    def wait_for(self, rcpt: str, *, count: int = 1, seconds: float = 30) -> Received:
+        """Return the latest copy for a recipient as soon as there are `count`."""
+        copies = wait_until(
+            lambda: found if len(found := self.to(rcpt)) >= count else None,
+            seconds,
+            what=lambda: f"{count} mails to {rcpt}; there are mails to {sorted(self.readers())[:20]}",
+        )
+        assert copies is not None
+        return copies[-1]
+
+
+@pytest.fixture
+def smtp(tmp_path: Path) -> Iterator[Smtp]:
+    """A running SMTP server of this test's own."""
+    folder = tmp_path / "smtp"
+    folder.mkdir()
+    server = Smtp(folder)
+    server.start()
+    yield server
+    server.stop()

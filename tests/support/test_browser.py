@@ -1,0 +1,38 @@
+import pytest
+
+from tests.support.pages import assert_accessible
+
+pytestmark = pytest.mark.browser
+GOOD = "<!doctype html><html lang=en><title>T</title><main><h1>Good</h1><p>Text.</p></main>"
+
+
+def test_a_page_without_barriers_passes(page):
+    page.set_content(GOOD)
+
+    assert_accessible(page)
+
+
+def test_a_picture_without_words_is_a_barrier(page):
+    page.set_content(GOOD.replace("<p>", "<img src='data:,'><p>"))
+
+    with pytest.raises(AssertionError, match="image-alt"):
+        assert_accessible(page)
+
+
+def test_without_a_browser_the_reason_says_what_to_install(monkeypatch):
+    from tests.support.browser import chromium
+
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CI", raising=False)
+
+    with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
+        chromium()
+
+
+def test_in_ci_nothing_may_be_missing(monkeypatch):
+    from tests.support.missing import missing
+
+    monkeypatch.setenv("CI", "true")
+
+    with pytest.raises(pytest.fail.Exception, match="in CI nothing may be missing: a part"):
+        missing("a part")
