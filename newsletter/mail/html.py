@@ -6,6 +6,7 @@ from functools import cache
 from css_inline import CSSInliner
 
 CONTRAST_MIN = 4.5  # WCAG 2.2, 1.4.3, for text
+AT_RULES = re.compile(r"<head>(<style>.*?</style>)(.*?)</head>", re.DOTALL)
 BETWEEN_BLOCKS = re.compile(r">\s*\n\s*<(?=/?(?:html|head|body|meta|title|table|tbody|tr|td|div|style)\b)")
 
 
@@ -15,7 +16,10 @@ def inline_css(html: str) -> str:
     Media queries stay behind in a <style>, for clients that know dark mode. Nothing is loaded from
     anywhere. Indentation between blocks is left out: Gmail clips a mail at 102 KB.
     """
-    return BETWEEN_BLOCKS.sub(">\n<", _inliner().inline(html))
+    inlined = _inliner().inline(html)
+    # css_inline puts them first, but the character set must stand in a document's first 1,024 bytes.
+    inlined = AT_RULES.sub(r"<head>\2\1</head>", inlined, count=1)
+    return BETWEEN_BLOCKS.sub(">\n<", inlined)
 
 
 @cache

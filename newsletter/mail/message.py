@@ -70,7 +70,7 @@ class Mail(EmailMultiAlternatives):
     def _fields(self) -> list[tuple[str, Any]]:
         given = {name.lower(): (name, str(value)) for name, value in self.extra_headers.items()}
         if refused := OWN & given.keys():
-            raise ValueError(f"{sorted(refused)[0]} belongs to the message, not into its extra headers")
+            raise ValueError(f"{min(refused)} belongs to the message, not into its extra headers")
         addressed = [("From", [self.from_email]), ("To", self.to), ("Cc", self.cc), ("Reply-To", self.reply_to)]
         domain = fields.ascii_address(fields.parsed(self.from_email)[1]).rpartition("@")[2]
         return [

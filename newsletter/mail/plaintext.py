@@ -46,16 +46,14 @@ def wrap(text: str, *, columns: int = COLUMNS, first: str = "", rest: str | None
     No line begins with 。 or ends with 「; an address is never broken, even if its line gets too long.
     """
     rest = first if rest is None else rest
-    lines: list[str] = []
-    line, used = first, width(first)
+    lines, line, started = [], first, False
     for unit in UNIT.findall(text):
-        if used + width(unit.rstrip()) > columns and line.strip() != first.strip():
+        if started and width(line) + width(unit.rstrip()) > columns:
             lines.append(line.rstrip())
-            line, used = rest, width(rest)
-            first = rest
-            unit = unit.lstrip()
-        line += unit
-        used += width(unit)
+            line = rest + unit.lstrip()
+        else:
+            line += unit
+        started = bool(line[len(rest) :].strip())
     return "\n".join([*lines, line.rstrip()])
 
 
@@ -210,7 +208,7 @@ class _Walker(HTMLParser):
     # --- tables ---
 
     def _in_cell(self, tag: str) -> bool:
-        return bool(self.tables and self.tables[-1]) and tag not in {"table"}
+        return bool(self.tables and self.tables[-1]) and tag != "table"
 
     def _open_table(self, given: dict[str, str]) -> None:
         self.tables.append(None if given.get("role") in {"presentation", "none"} else _Table())
