@@ -1,25 +1,48 @@
 """Readers' wishes to receive, and addresses that must not be mailed."""
 
 import hmac
-import unicodedata
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.mail import tokens
 from newsletter.publication.models import Publication
+from subscribers.addresses import key, readable
+
+CONFIRM_WITHIN = timedelta(days=7)
+UNDO_WITHIN = timedelta(days=30)
+FORGET_AFTER = timedelta(days=30)
+FIRST_COOL_DOWN = timedelta(minutes=10)  # a first mail may be lost in a spam folder: ask once more soon
+COOL_DOWN = timedelta(hours=24)
+LEASE = timedelta(minutes=10)  # a worker that has not sent a mail by then is dead
 
 
-def address_hash(email: str) -> str:
+def address_hash(email: str, salt: str | None = None) -> str:
     """Return what stands for an address in any spelling: a salted hash, 32 hex characters.
 
-    Two spellings of one address (case, full width) give one hash; the salt is the
-    installation's own, so that a leaked table tells nobody's address.
+    The salt is the installation's own, so that a leaked table tells nobody's address; pass it
+    when hashing many addresses.
     """
-    key = unicodedata.normalize("NFKC", email.strip()).casefold()
-    return hmac.digest(Publication.objects.current().salt.encode(), key.encode(), sha256).hex()[:32]
+    salt = salt or Publication.objects.current().salt
+    return hmac.digest(salt.encode(), key(email).encode(), sha256).hex()[:32]
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What can be shown of an agreement later: how it was given, the words shown, from where."""
+
+    source: str
+    text: str = ""
+    ip: str | None = None
+
+    def fields(self, now: datetime) -> dict[str, object]:
+        return {"consent_at": now, "consent_source": self.source, "consent_text": self.text, "consent_ip": self.ip}
 
 
 class Suppression(models.Model):
@@ -38,7 +61,7 @@ class Suppression(models.Model):
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
 
     class Meta:
-        ordering = ["-created_at"]
+        ordering = ["-pk"]
         verbose_name = _("suppressed address")
         verbose_name_plural = _("suppressed addresses")
 
@@ -49,10 +72,25 @@ class Suppression(models.Model):
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def mailable(self, now: datetime) -> "SubscriberQuerySet":
         """Return who gets an issue: active, or paused until a time that has passed, and not suppressed."""
-        State = Subscriber.State
-        awake = Q(state=State.ACTIVE) | Q(state=State.PAUSED, paused_until__lte=now)
+        rested = Q(state=Subscriber.State.PAUSED, paused_until__lte=now)
+        awake = Q(state=Subscriber.State.ACTIVE) | rested
         suppressed = Suppression.objects.filter(address_hash=OuterRef("address_hash"))
         return self.filter(awake).filter(~Exists(suppressed))
+
+    def due(self, now: datetime) -> "SubscriberQuerySet":
+        """Return who waits for an answer to a sign-up, first come first served."""
+        return self.filter(confirmation_due_at__lte=now).order_by("confirmation_due_at")
+
+    def opened_by(self, token: str, purpose: str) -> "Subscriber | None":
+        """Return the reader whom a token for `purpose` belongs to; None when it opens nothing now."""
+        found = self.filter(pk=tokens.number_of(token)).first()
+        return found if found and tokens.opens(token, purpose, found.bound(purpose)) else None
+
+    def forgettable(self, now: datetime) -> "SubscriberQuerySet":
+        """Return sign-ups that were never confirmed and have had their time."""
+        old = Q(created_at__lte=now - FORGET_AFTER)
+        asked_since = Q(asked_at__gt=now - FORGET_AFTER)
+        return self.filter(old, state=Subscriber.State.PENDING).exclude(asked_since)
 
 
 class Subscriber(models.Model):
@@ -64,23 +102,25 @@ class Subscriber(models.Model):
         PAUSED = "paused", _("paused")
         UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
 
-    email = models.EmailField(_("address"))
+    email = models.EmailField(_("address"), db_index=True)
     address_hash = models.CharField(max_length=32, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=80, blank=True)
-    state = models.CharField(_("state"), max_length=12, choices=State, default=State.PENDING, db_index=True)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.PENDING)
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
     tags = models.CharField(_("tags"), max_length=200, blank=True, help_text=_("Separated by commas."))
 
     # Consent (GDPR 7, Taiwan's PDPA section 7): who, when, how, the exact text shown, withdrawal.
     consent_at = models.DateTimeField(_("consent given"), null=True, blank=True)
-    consent_source = models.CharField(_("consent given through"), max_length=40, blank=True)
+    consent_source = models.CharField(_("consent given through"), max_length=200, blank=True)
     consent_text = models.TextField(_("text shown"), blank=True)
     consent_ip = models.GenericIPAddressField(_("from address"), null=True, blank=True)
     unsubscribed_at = models.DateTimeField(_("left"), null=True, blank=True)
 
-    # Double opt-in. `round` makes the link of an earlier round worthless.
-    signup_round = models.PositiveIntegerField(default=0, editable=False)
-    confirmation_due_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+    # Double opt-in. A confirmation that is used, or made worthless by leaving, ends the round.
+    signup_round = models.PositiveIntegerField(default=1, editable=False)
+    asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    asked_times = models.PositiveIntegerField(default=0, editable=False)
+    confirmation_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     confirmation_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
     confirmation_tries = models.PositiveSmallIntegerField(default=0, editable=False)
     confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
@@ -94,14 +134,191 @@ class Subscriber(models.Model):
         ordering = ["-pk"]
         verbose_name = _("reader")
         verbose_name_plural = _("readers")
+        indexes = [
+            models.Index(fields=["state", "id"], name="readers_by_state"),
+            # Beat asks every ten seconds; nearly every row has nothing due.
+            models.Index(
+                fields=["confirmation_due_at"],
+                name="confirmations_due",
+                condition=Q(confirmation_due_at__isnull=False),
+            ),
+            models.Index(
+                fields=["confirmed_at"],
+                name="readers_to_welcome",
+                condition=Q(welcomed_at__isnull=True, confirmed_at__isnull=False),
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=~Q(state="paused") | Q(paused_until__isnull=False), name="a_pause_has_an_end"
             ),
             models.CheckConstraint(
-                condition=~Q(state="active") | Q(confirmed_at__isnull=False), name="active_readers_confirmed"
+                condition=~Q(state__in=["active", "paused"]) | Q(confirmed_at__isnull=False),
+                name="readers_have_confirmed",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="unsubscribed") | Q(unsubscribed_at__isnull=False), name="leaving_has_a_date"
             ),
         ]
 
     def __str__(self) -> str:
-        return self.email
+        return readable(self.email)
+
+    # --- What its links open ---
+
+    @property
+    def confirm_url(self) -> str:
+        return self._url("confirm")
+
+    @property
+    def unsubscribe_url(self) -> str:
+        """Return an absolute URL of at most 74 characters on an ordinary host: longer ones ruin the header."""
+        return self._url("unsubscribe")
+
+    @property
+    def preferences_url(self) -> str:
+        return self._url("preferences")
+
+    @property
+    def undo_url(self) -> str:
+        return self._url("undo")
+
+    def bound(self, purpose: str) -> str:
+        """Return what must not have changed since a token was made: the round of a sign-up, the moment of leaving."""
+        left_at = self.unsubscribed_at.isoformat() if self.unsubscribed_at else ""
+        return {"confirm": str(self.signup_round), "undo": left_at}.get(purpose, "")
+
+    def has_spent(self, token: str) -> bool:
+        """Return whether a token once confirmed this reader, or could have."""
+        rounds = range(1, self.signup_round)[-20:]
+        return any(tokens.opens(token, "confirm", str(number)) for number in rounds)
+
+    def _url(self, purpose: str) -> str:
+        token = tokens.sign(purpose, self.pk, self.bound(purpose))
+        return settings.SITE_URL + reverse(f"subscribers:{purpose}", args=[token])
+
+    # --- What is true of it ---
+
+    @property
+    def is_reader(self) -> bool:
+        return self.state in {self.State.ACTIVE, self.State.PAUSED}
+
+    def is_paused(self, now: datetime) -> bool:
+        return self.state == self.State.PAUSED and self.paused_until is not None and self.paused_until > now
+
+    def can_undo(self, now: datetime) -> bool:
+        """Return whether a reader who has left may come back without a new confirmation."""
+        left_at = self.unsubscribed_at
+        has_left = self.state == self.State.UNSUBSCRIBED and self.confirmed_at is not None
+        return has_left and left_at is not None and left_at > now - UNDO_WITHIN
+
+    def can_confirm(self, now: datetime) -> bool:
+        """Return whether the link of this round still opens."""
+        return self.confirmation_sent_at is None or self.confirmation_sent_at > now - CONFIRM_WITHIN
+
+    # --- Its transitions: each asks the database, and returns whether it was this call that moved the row ---
+
+    def ask(self, consent: Consent, now: datetime) -> bool:
+        """Let one mail answer a sign-up, unless one has been asked for not long ago.
+
+        A reader who has confirmed is told so at most once a day, and keeps his first consent.
+        """
+        rested = Q(asked_at__isnull=True) | Q(asked_at__lte=now - COOL_DOWN)
+        readers = [self.State.ACTIVE, self.State.PAUSED]
+        soon = ~Q(state__in=readers) & Q(asked_times=1, asked_at__lte=now - FIRST_COOL_DOWN)
+        with transaction.atomic():
+            asked = self._move(
+                rested | soon,
+                confirmation_due_at=now,
+                confirmation_tries=0,
+                asked_at=now,
+                asked_times=F("asked_times") + 1,
+            )
+            if asked:
+                self._move(~Q(state__in=readers), **consent.fields(now))
+        return asked
+
+    def confirm(self, now: datetime) -> bool:
+        """Become active, if the round is still the one that was read; lift an erasure by new consent."""
+        waiting = Q(state__in=[self.State.PENDING, self.State.UNSUBSCRIBED], signup_round=self.signup_round)
+        with transaction.atomic():
+            confirmed = self._move(
+                waiting,
+                state=self.State.ACTIVE,
+                confirmed_at=now,
+                welcomed_at=None,
+                unsubscribed_at=None,
+                confirmation_due_at=None,
+                signup_round=F("signup_round") + 1,
+            )
+            if confirmed:
+                erased = Suppression.Reason.ERASED
+                Suppression.objects.filter(address_hash=self.address_hash, reason=erased).delete()
+        return confirmed
+
+    def unsubscribe(self, now: datetime) -> bool:
+        """Leave; a confirmation that is still on its way becomes worthless."""
+        return self._move(
+            ~Q(state=self.State.UNSUBSCRIBED),
+            state=self.State.UNSUBSCRIBED,
+            unsubscribed_at=now,
+            paused_until=None,
+            confirmation_due_at=None,
+            asked_at=None,
+            asked_times=0,
+            signup_round=F("signup_round") + 1,
+        )
+
+    def undo(self, now: datetime) -> bool:
+        """Take back a leaving of the last 30 days."""
+        left = Q(state=self.State.UNSUBSCRIBED, confirmed_at__isnull=False, unsubscribed_at=self.unsubscribed_at)
+        return self._move(
+            left & Q(unsubscribed_at__gt=now - UNDO_WITHIN),
+            state=self.State.ACTIVE,
+            unsubscribed_at=None,
+            confirmation_due_at=None,
+        )
+
+    def take_confirmation(self, now: datetime) -> bool:
+        """Take the mail that is due, before another worker does; it is due again if this one dies."""
+        due = Q(confirmation_due_at=self.confirmation_due_at)
+        return self._move(due, confirmation_due_at=now + LEASE, confirmation_tries=F("confirmation_tries") + 1)
+
+    def put_off_confirmation(self, due_at: datetime) -> bool:
+        return self._move(Q(confirmation_due_at=self.confirmation_due_at), confirmation_due_at=due_at)
+
+    def finish_confirmation(self, *, sent_at: datetime | None) -> bool:
+        """Ask for no more mail; sent_at is None when it was given up."""
+        sent = {"confirmation_sent_at": sent_at} if sent_at else {}
+        return self._move(Q(confirmation_due_at=self.confirmation_due_at), confirmation_due_at=None, **sent)
+
+    def pause(self, until: datetime) -> bool:
+        readers = Q(state__in=[self.State.ACTIVE, self.State.PAUSED])
+        return self._move(readers, state=self.State.PAUSED, paused_until=until)
+
+    def resume(self) -> bool:
+        return self._move(Q(state=self.State.PAUSED), state=self.State.ACTIVE, paused_until=None)
+
+    def rename(self, name: str) -> bool:
+        return self._move(Q(), name=name)
+
+    def suppress(self, reason: str, note: str = "") -> None:
+        """Never mail this address again. An earlier reason stands."""
+        Suppression.objects.get_or_create(
+            address_hash=self.address_hash, defaults={"email": self.email, "reason": reason, "note": note}
+        )
+
+    def erase(self) -> None:
+        """Forget this reader; only a salted hash stays, so that no import brings him back."""
+        with transaction.atomic():
+            Suppression.objects.update_or_create(
+                address_hash=self.address_hash,
+                defaults={"email": "", "note": "", "reason": Suppression.Reason.ERASED},
+            )
+            self.delete()
+
+    def _move(self, condition: Q, **values: object) -> bool:
+        moved = Subscriber.objects.filter(condition, pk=self.pk).update(**values)
+        if moved:
+            self.refresh_from_db()
+        return bool(moved)

@@ -1,4 +1,14 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from subscribers import views
 
 app_name = "subscribers"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("subscribe/", views.subscribe, name="subscribe"),
+    path("confirm/<str:token>/", views.confirm, name="confirm"),
+    path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
+    path("undo/<str:token>/", views.undo, name="undo"),
+    path("preferences/<str:token>/", views.preferences, name="preferences"),
+    path("preferences/<str:token>/pause/", views.pause, name="pause"),
+    path("preferences/<str:token>/resume/", views.resume, name="resume"),
+]

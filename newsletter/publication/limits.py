@@ -1,18 +1,52 @@
 """Rate limits for public doors, counted in the cache: in Redis, or in the one web process."""
 
+import logging
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
+from redis.exceptions import RedisError
 
 from newsletter.mail.tokens import digest
 
+logger = logging.getLogger(__name__)
+
 
 def client_address(request: HttpRequest) -> str:
-    """Return the IP address of the client; X-Forwarded-For counts only behind TRUSTED_PROXIES proxies."""
-    remote = request.META.get("REMOTE_ADDR", "")
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    """Return the IP address of the client, "" when there is none; X-Forwarded-For counts only behind TRUSTED_PROXIES.
+
+    Each trusted proxy appends the address it was called from: the hop that the outermost of
+    them wrote is the client's, and whatever stands to its left the client may have invented.
+    """
     trusted: int = settings.TRUSTED_PROXIES
-    return hops[-trusted] if trusted and len(hops) >= trusted else remote
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    address = hops[-trusted] if trusted and len(hops) >= trusted else request.META.get("REMOTE_ADDR", "")
+    try:
+        return str(_plain(address))
+    except ValueError:  # a Unix socket, or a header that is no address
+        return ""
+
+
+def neighbourhood(address: str) -> str:
+    """Return whom to count for an address: itself, or its /64, which one IPv6 household has to itself."""
+    try:
+        found = _plain(address)
+    except ValueError:
+        return ""
+    return str(IPv6Network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
+
+
+def _key(door: str, who: str) -> str:
+    return f"limit:{door}:{digest('limit', who)}"
+
+
+def is_used_up(door: str, who: str, *, limit: int) -> bool:
+    """Return whether `who` has knocked `limit` times at `door`, without counting this as a knock."""
+    try:
+        return int(cache.get(_key(door, who), 0)) >= limit
+    except RedisError:  # is_over says so
+        return False
 
 
 def is_over(door: str, who: str, *, limit: int, seconds: int) -> bool:
@@ -20,12 +54,26 @@ def is_over(door: str, who: str, *, limit: int, seconds: int) -> bool:
 
     who: an IP address, an e-mail address or "" for everybody. Only its digest is kept.
     The window is fixed: it opens with the first knock and closes `seconds` later.
+    Without a cache nobody is turned away.
     """
-    key = f"limit:{door}:{digest('limit', who)}"
-    if cache.add(key, 1, seconds):
-        return limit < 1
     try:
-        return cache.incr(key) > limit
+        return _knocks(_key(door, who), seconds) > limit
+    except RedisError as error:
+        logger.warning("Rate limits are off, the cache is gone: %s", type(error).__name__)
+        return False
+
+
+def _knocks(name: str, seconds: int) -> int:
+    if cache.add(name, 1, seconds):
+        return 1
+    try:
+        return int(cache.incr(name))
     except ValueError:  # the window closed between the two calls
-        cache.set(key, 1, seconds)
-        return limit < 1
+        cache.set(name, 1, seconds)
+        return 1
+
+
+def _plain(address: str) -> IPv4Address | IPv6Address:
+    found = ip_address(address.partition("%")[0])
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return mapped or found

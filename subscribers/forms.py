@@ -1,0 +1,130 @@
+"""What readers type: an address, a name, the end of a pause."""
+
+from calendar import monthrange
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.signing import BadSignature, Signer
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from subscribers.addresses import AddressError, normalise, one_line
+
+PERSON_SECONDS = 2  # a person needs longer than this to type an address
+STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long
+PAUSE_DAYS_MAX = 366
+
+_stamps = Signer(salt="subscribers.stamp")
+_persons = Signer(salt="subscribers.person")
+
+
+def stamp(now: datetime) -> str:
+    """Return a signed note of when a form was shown."""
+    return _stamps.sign(str(int(now.timestamp())))
+
+
+def person_pass(email: str, now: datetime) -> str:
+    """Return what the second button sends along: the address was asked about, and when."""
+    return _persons.sign(f"{int(now.timestamp())} {email}")
+
+
+class AddressField(forms.CharField):
+    """An address in any spelling; cleaned, it is the one spelling that is stored."""
+
+    widget = forms.EmailInput
+
+    def clean(self, value: Any) -> str:
+        try:
+            return normalise(str(value or ""))
+        except AddressError as error:
+            raise ValidationError(str(error)) from error
+
+
+class SignupForm(forms.Form):
+    """The form of `{% signup_form %}`: one field for people, three for machines."""
+
+    email = AddressField()
+    website = forms.CharField(required=False)  # hidden: only a machine fills it
+    place = forms.CharField(required=False)
+    stamp = forms.CharField(required=False)
+    person = forms.CharField(required=False)
+
+    def clean_place(self) -> str:
+        return "".join(char for char in self.cleaned_data["place"] if char.isascii() and char.isalnum())[:20]
+
+    def is_from_person(self, now: datetime) -> bool:
+        """Return whether the form was filled as people do it, or its sender has said to be one."""
+        if self._has_pass(now):
+            return True
+        age = _age_seconds(_opened(_stamps, self.cleaned_data["stamp"]), now)
+        return not self.cleaned_data["website"] and age is not None and PERSON_SECONDS <= age <= STAMP_SECONDS
+
+    def _has_pass(self, now: datetime) -> bool:
+        shown_at, _space, email = _opened(_persons, self.cleaned_data["person"]).partition(" ")
+        age = _age_seconds(shown_at, now)
+        return email == self.cleaned_data["email"] and age is not None and 0 <= age <= STAMP_SECONDS
+
+
+class NameForm(forms.Form):
+    name = forms.CharField(label=_("Your name"), max_length=80, required=False)
+
+    def clean_name(self) -> str:
+        return one_line(self.cleaned_data["name"])
+
+
+class PauseForm(forms.Form):
+    """When a pause ends: in some months, or on a date."""
+
+    CHOICES = [("1", _("for a month")), ("2", _("for two months")), ("3", _("for three months")), ("date", _("until"))]
+
+    length = forms.ChoiceField(choices=CHOICES, initial="1")
+    until_on = forms.DateField(
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": _("This is not a date. Write it like 2027-01-31.")},
+    )
+
+    def __init__(self, *args: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        length = data.get("length")
+        if length and length != "date":
+            data["until_on"] = months_later(self.today, int(length))
+        elif "until_on" not in self.errors:
+            self._check(data.get("until_on"))
+        return data
+
+    def until(self) -> datetime:
+        """Return the first moment after the pause: the start of its last day here."""
+        return timezone.make_aware(datetime.combine(self.cleaned_data["until_on"], time()))
+
+    def _check(self, day: date | None) -> None:
+        if day is None:
+            self.add_error("until_on", _("Choose the day on which letters should come again."))
+        elif day <= self.today:
+            self.add_error("until_on", _("Choose a day after today."))
+        elif day > self.today + timedelta(days=PAUSE_DAYS_MAX):
+            self.add_error("until_on", _("A pause lasts a year at most. You can also unsubscribe."))
+
+
+def months_later(day: date, months: int) -> date:
+    """Return the same day some months later, or the last day of a shorter month."""
+    years, month = divmod(day.month - 1 + months, 12)
+    last = monthrange(day.year + years, month + 1)[1]
+    return date(day.year + years, month + 1, min(day.day, last))
+
+
+def _opened(signer: Signer, text: str) -> str:
+    try:
+        return signer.unsign(text)
+    except BadSignature:
+        return ""
+
+
+def _age_seconds(shown_at: str, now: datetime) -> float | None:
+    return now.timestamp() - int(shown_at) if shown_at.isdecimal() else None

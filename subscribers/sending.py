@@ -1,0 +1,60 @@
+"""Sending the answers to sign-ups that are due; the rows are the queue."""
+
+import logging
+from datetime import datetime, timedelta
+from smtplib import SMTPRecipientsRefused, SMTPResponseException
+
+from anymail.exceptions import AnymailError
+from django.core import mail
+
+from subscribers.models import Subscriber
+from subscribers.rendering import answer
+
+BACK_OFF = timedelta(minutes=1)  # after the first failure; doubles with each
+TRIES_MAX = 8  # the last about two hours after the first
+
+logger = logging.getLogger(__name__)
+
+
+def send_next(now: datetime) -> bool:
+    """Send the answer that has waited longest; return whether any was waiting."""
+    for subscriber in Subscriber.objects.due(now)[:10]:
+        if subscriber.take_confirmation(now):
+            _send(subscriber, now)
+            return True
+    return False
+
+
+def _send(subscriber: Subscriber, now: datetime) -> None:
+    message = answer(subscriber)
+    try:
+        mail.mailers["default"].send_messages([message])
+    except (OSError, AnymailError) as error:  # smtplib's errors are OSErrors
+        _put_off(subscriber, error, now)
+    else:
+        subscriber.finish_confirmation(sent_at=now)
+
+
+def _put_off(subscriber: Subscriber, error: Exception, now: datetime) -> None:
+    tries = subscriber.confirmation_tries
+    logger.warning("Try %d to answer sign-up %d failed: %s", tries, subscriber.pk, reason(error))
+    if _is_final(error) or tries >= TRIES_MAX:
+        subscriber.finish_confirmation(sent_at=None)
+    else:
+        subscriber.put_off_confirmation(now + BACK_OFF * 2 ** (tries - 1))
+
+
+def _is_final(error: Exception) -> bool:
+    """Return whether the server has said that this address will never do: RFC 5321 section 4.2.1, 5yz."""
+    refused = error.recipients if isinstance(error, SMTPRecipientsRefused) else {}
+    return bool(refused) and all(code >= 500 for code, _text in refused.values())
+
+
+def reason(error: Exception) -> str:
+    """Return what went wrong in a word and a code; servers quote addresses in their texts."""
+    if isinstance(error, SMTPRecipientsRefused):
+        codes = sorted({str(code) for code, _text in error.recipients.values()})
+        return f"recipient refused with {', '.join(codes)}"
+    if isinstance(error, SMTPResponseException):
+        return f"{type(error).__name__} {error.smtp_code}"
+    return type(error).__name__

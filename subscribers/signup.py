@@ -1,0 +1,20 @@
+"""Signing up: what happens when somebody, or something, leaves an address."""
+
+from datetime import datetime
+
+from subscribers.models import Consent, Subscriber, Suppression, address_hash
+
+
+def sign_up(email: str, consent: Consent, now: datetime) -> bool:
+    """Let one mail answer the owner of an address; return whether one is due now.
+
+    A stranger and a reader who left get the link that confirms, a reader is told that he is
+    one. Nobody is mailed who bounced, complained or was suppressed by hand; an erased reader may
+    ask again himself, and his confirmation is a new consent.
+    However often this is called, the row allows one mail, one more after ten minutes, then one a day.
+    """
+    known_as = address_hash(email)
+    if Suppression.objects.filter(address_hash=known_as).exclude(reason=Suppression.Reason.ERASED).exists():
+        return False
+    subscriber, _made = Subscriber.objects.get_or_create(address_hash=known_as, defaults={"email": email})
+    return subscriber.ask(consent, now)

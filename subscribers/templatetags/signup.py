@@ -1,0 +1,20 @@
+"""The sign-up form, for any page."""
+
+from typing import Any
+
+from django import template
+from django.utils import timezone
+
+from subscribers.forms import stamp
+
+register = template.Library()
+
+
+@register.inclusion_tag("subscribers/_signup_form.html")
+def signup_form(place: str = "page", email: str = "") -> dict[str, Any]:
+    """Show one field and a button.
+
+    place: where on the site the form stands, in letters; kept with the reader's consent, and
+        makes the field's id unique when a page shows two forms.
+    """
+    return {"place": place, "email": email, "stamp": stamp(timezone.now())}

@@ -1,0 +1,273 @@
+"""The readers' doors: sign up, confirm, change, pause, leave and come back. GET changes nothing anywhere."""
+
+import logging
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+from kombu.exceptions import OperationalError
+
+from newsletter.mail import tokens
+from newsletter.publication.doors import capability, same_origin, too_many
+from newsletter.publication.limits import client_address, is_over, neighbourhood
+from newsletter.publication.models import Publication
+from subscribers import signup, tasks
+from subscribers.forms import NameForm, PauseForm, SignupForm, person_pass
+from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Consent, Subscriber
+from subscribers.text import Notice, consent_text, notices
+
+MINUTES_10, HOUR, DAY = 600, 3600, 86_400  # seconds
+DONE = {"name", "paused", "resumed"}  # what the preferences page may say has been done
+
+logger = logging.getLogger(__name__)
+ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
+
+
+# --- Signing up ---
+
+
+@ask_and_act
+@same_origin
+def subscribe(request: HttpRequest) -> HttpResponse:
+    """Show the promise and the form; a POST is answered the same whoever the address belongs to."""
+    if request.method != "POST":
+        return _signup_page(request, SignupForm())
+    form = SignupForm(request.POST)
+    if not form.is_valid():
+        return _signup_page(request, form, status=422)
+    if closed_for := _closed_seconds(request, form.cleaned_data["email"]):
+        return too_many(request, seconds=closed_for)
+    if not form.is_from_person(timezone.now()):
+        return _ask_for_person(request, form)
+    _sign_up(request, form)
+    return render(request, "subscribers/check_mailbox.html", _mailbox(request, form))
+
+
+def _signup_page(request: HttpRequest, form: SignupForm, status: int = 200) -> HttpResponse:
+    context = {"form": form, "email": form.data.get("email", ""), "notices": _notices()}
+    return render(request, "subscribers/subscribe.html", context, status=status)
+
+
+def _closed_seconds(request: HttpRequest, email: str) -> int:
+    """Count one sign-up; return for how many seconds this door stays shut to it, 0 when it is open."""
+    who = neighbourhood(client_address(request))
+    rules = [
+        ("signup-burst", who, 10, MINUTES_10),
+        ("signup-day", who, 50, DAY),
+        ("signup-address", email.casefold(), 30, DAY),
+        ("signup-all", "", 300, HOUR),
+    ]
+    return next((seconds for door, whom, n, seconds in rules if is_over(door, whom, limit=n, seconds=seconds)), 0)
+
+
+def _ask_for_person(request: HttpRequest, form: SignupForm) -> HttpResponse:
+    data = form.cleaned_data
+    context = {"email": data["email"], "place": data["place"], "person": person_pass(data["email"], timezone.now())}
+    return render(request, "subscribers/person.html", context)
+
+
+def _sign_up(request: HttpRequest, form: SignupForm) -> None:
+    text = consent_text(promise=Publication.objects.current().promise, notes=_notices())
+    source = f"web:{form.cleaned_data['place'] or 'page'}"
+    consent = Consent(source=source, text=text, ip=client_address(request) or None)
+    if signup.sign_up(form.cleaned_data["email"], consent, timezone.now()):
+        _wake_sender()
+
+
+def _wake_sender() -> None:
+    """Have the mail sent at once; without a queue, beat has it sent within ten seconds of its return."""
+    try:
+        tasks.send_confirmations.delay_on_commit()
+    except OperationalError as error:
+        logger.warning("The queue is gone, the confirmation waits for it: %s", type(error).__name__)
+
+
+def _mailbox(request: HttpRequest, form: SignupForm) -> dict[str, object]:
+    """Return what the result page shows; someone who tries the product at home finds the mail in the outbox."""
+    at_home = not settings.MAIL_URL and client_address(request) in {"127.0.0.1", "::1"}
+    sender = Publication.objects.current().sender[1]
+    return {"email": form.cleaned_data["email"], "sender": sender, "shows_outbox": at_home, "days": CONFIRM_WITHIN.days}
+
+
+def _notices() -> list[Notice]:
+    publication = Publication.objects.current()
+    contact = publication.reply_to or publication.sender_email
+    return notices(name=publication.name, author=publication.author, contact=contact)
+
+
+# --- Confirming ---
+
+
+@capability
+@ask_and_act
+@same_origin
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask on GET, because mail scanners follow links; confirm on POST."""
+    subscriber = Subscriber.objects.opened_by(token, "confirm")
+    if subscriber is None:
+        return _spent_or_lost(request, token)
+    if not subscriber.can_confirm(timezone.now()):
+        return _closed(request, "expired", status=410)
+    if request.method == "POST":
+        subscriber.confirm(timezone.now())
+        return render(request, "subscribers/confirmed.html", {"subscriber": subscriber})
+    return render(request, "subscribers/confirm.html", {"subscriber": subscriber})
+
+
+def _spent_or_lost(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer a link that opens nothing: its second click is a success to whoever confirmed by the first."""
+    subscriber = Subscriber.objects.filter(pk=tokens.number_of(token)).first()
+    if subscriber is None or not subscriber.has_spent(token):
+        return _lost(request)
+    if subscriber.is_reader and request.method == "POST":
+        return render(request, "subscribers/confirmed.html", {"subscriber": subscriber})
+    return _closed(request, "confirmed" if subscriber.is_reader else "spent", status=410)
+
+
+# --- Leaving and coming back ---
+
+
+@csrf_exempt
+@capability
+@ask_and_act
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask on GET; on POST act, and for a mail provider at once, wherever its request comes from (RFC 8058)."""
+    is_one_click = request.method == "POST" and request.POST.get("List-Unsubscribe") == "One-Click"
+    return _leave_by_one_click(request, token) if is_one_click else _unsubscribe_page(request, token)
+
+
+def _leave_by_one_click(request: HttpRequest, token: str) -> HttpResponse:
+    subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
+    if subscriber is not None:
+        subscriber.unsubscribe(timezone.now())
+    elif not tokens.opens(token, "unsubscribe"):
+        return _lost(request)
+    return HttpResponse("OK", content_type="text/plain")  # also to a reader who was erased since
+
+
+@same_origin
+def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
+    subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
+    if subscriber is None:
+        was_reader = tokens.opens(token, "unsubscribe")
+        return _closed(request, "erased", status=410) if was_reader else _lost(request)
+    if request.method == "POST":
+        subscriber.unsubscribe(timezone.now())
+    if subscriber.state == Subscriber.State.UNSUBSCRIBED:
+        return _left(request, subscriber)
+    return render(request, "subscribers/unsubscribe.html", {"subscriber": subscriber})
+
+
+@capability
+@ask_and_act
+@same_origin
+def undo(request: HttpRequest, token: str) -> HttpResponse:
+    """Take back a leaving: ask on GET, act on POST."""
+    subscriber = Subscriber.objects.opened_by(token, "undo")
+    if subscriber is None:
+        return _lost(request)
+    if not subscriber.can_undo(timezone.now()):
+        return _closed(request, "undo", status=410)
+    if request.method == "POST":
+        subscriber.undo(timezone.now())
+        return render(request, "subscribers/back.html", {"subscriber": subscriber})
+    return render(request, "subscribers/undo.html", {"subscriber": subscriber})
+
+
+def _left(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
+    can_undo = subscriber.can_undo(timezone.now())
+    context = {"subscriber": subscriber, "can_undo": can_undo, "days": UNDO_WITHIN.days}
+    return render(request, "subscribers/left.html", context)
+
+
+# --- Preferences ---
+
+
+@capability
+@ask_and_act
+@same_origin
+def preferences(request: HttpRequest, token: str) -> HttpResponse:
+    """Show what a reader may change; a POST changes the name."""
+    subscriber = Subscriber.objects.opened_by(token, "preferences")
+    if subscriber is None:
+        return _lost(request)
+    form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})
+    if request.method == "POST" and form.is_valid():
+        subscriber.rename(form.cleaned_data["name"])
+        return _done(token, "name")
+    return _preferences_page(request, subscriber, name_form=form)
+
+
+@capability
+@require_POST
+@same_origin
+def pause(request: HttpRequest, token: str) -> HttpResponse:
+    """Stop letters until a day; they come again by themselves."""
+    subscriber = Subscriber.objects.opened_by(token, "preferences")
+    if subscriber is None:
+        return _lost(request)
+    form = PauseForm(request.POST, today=timezone.localdate())
+    if not form.is_valid():
+        return _preferences_page(request, subscriber, pause_form=form)
+    subscriber.pause(form.until())
+    return _done(token, "paused")
+
+
+@capability
+@require_POST
+@same_origin
+def resume(request: HttpRequest, token: str) -> HttpResponse:
+    """End a pause now."""
+    subscriber = Subscriber.objects.opened_by(token, "preferences")
+    if subscriber is None:
+        return _lost(request)
+    subscriber.resume()
+    return _done(token, "resumed")
+
+
+def _done(token: str, what: str) -> HttpResponse:
+    response = redirect("subscribers:preferences", token)
+    response.headers["Location"] += f"?done={what}"
+    return response
+
+
+def _preferences_page(
+    request: HttpRequest,
+    subscriber: Subscriber,
+    *,
+    name_form: NameForm | None = None,
+    pause_form: PauseForm | None = None,
+) -> HttpResponse:
+    if subscriber.state == Subscriber.State.UNSUBSCRIBED:
+        return _left(request, subscriber)
+    if not subscriber.is_reader:
+        return _closed(request, "pending", status=410)
+    context = {
+        "subscriber": subscriber,
+        "token": tokens.sign("preferences", subscriber.pk),
+        "is_paused": subscriber.is_paused(timezone.now()),
+        "name_form": name_form or NameForm({"name": subscriber.name}),
+        "pause_form": pause_form or PauseForm(today=timezone.localdate()),
+        "done": done if (done := request.GET.get("done")) in DONE else "",
+    }
+    has_error = any(form is not None and form.errors for form in (name_form, pause_form))
+    return render(request, "subscribers/preferences.html", context, status=422 if has_error else 200)
+
+
+# --- Links that open nothing ---
+
+
+def _lost(request: HttpRequest) -> HttpResponse:
+    """Answer a token that was never given out. Guesses are counted; links that open are not, because
+    a mail provider unsubscribes many readers from one address."""
+    who = neighbourhood(client_address(request))
+    if is_over("token", who, limit=60, seconds=MINUTES_10):
+        return too_many(request, seconds=MINUTES_10)
+    return _closed(request, "unknown", status=404)
+
+
+def _closed(request: HttpRequest, why: str, *, status: int) -> HttpResponse:
+    return render(request, "subscribers/closed.html", {"why": why}, status=status)
