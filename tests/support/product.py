@@ -116,6 +116,10 @@ class Product:
         """`kill -9` the worker and its pool in one instant."""
         kill(self.running.pop("worker"))
 
+    def stop_worker(self) -> int:
+        """Ask the worker to stop, as a supervisor does, and return its exit code."""
+        return end(self.running.pop("worker"))
+
     def stop(self, *, by: signal.Signals = signal.SIGTERM) -> dict[str, int]:
         """Stop what runs and return the exit codes; nothing of this installation is left afterwards."""
         codes = {name: end(process, by=by) for name, process in reversed(self.running.items())}

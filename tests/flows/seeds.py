@@ -1,0 +1,36 @@
+"""What the flows start from, brought in by the product's own commands."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.support.product import Product
+
+POST_AND_ISSUE = """
+from django.utils import timezone
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
+
+Publication.objects.current()
+Publication.objects.update(language="en", hold_minutes=0)
+post = Post.objects.create(title="管理槓桿", words="leverage", body={body!r}, published_at=timezone.now())
+issue = Issue.objects.create(number=1, subject="第一期", introduction="你好。")
+IssueItem.objects.create(issue=issue, post=post)
+"""
+BODY = "讓管理變省力的**四個**技巧。[詳見](https://example.org/leverage)。\n"
+
+
+def import_readers(product: Product, addresses: Iterable[str]) -> None:
+    """Bring in readers who may be mailed."""
+    file: Path = product.folder / "readers.csv"
+    with file.open("w", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow(["email", "state"])
+        rows.writerows([address, "active"] for address in addresses)
+    product.manage("import_subscribers", str(file))
+
+
+def compose_issue_1(product: Product, *, body: str = BODY) -> None:
+    """Write a post and put it into an issue that is ready to be sent."""
+    product.shell(POST_AND_ISSUE.format(body=body))
