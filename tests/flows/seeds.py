@@ -10,15 +10,23 @@ POST_AND_ISSUE = """
 from django.utils import timezone
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post
-from newsletter.publication.models import Publication
 
-Publication.objects.current()
-Publication.objects.update(language="en", hold_minutes=0)
 post = Post.objects.create(title="管理槓桿", words="leverage", body={body!r}, published_at=timezone.now())
 issue = Issue.objects.create(number=1, subject="第一期", introduction="你好。")
 IssueItem.objects.create(issue=issue, post=post)
 """
+ENGLISH = """
+from newsletter.publication.models import Publication
+
+Publication.objects.current()
+Publication.objects.update(language="en")
+"""
 BODY = "讓管理變省力的**四個**技巧。[詳見](https://example.org/leverage)。\n"
+
+
+def speak_english(product: Product) -> None:
+    """Make the site speak the language of its source, which a translator cannot change."""
+    product.shell(ENGLISH)
 
 
 def import_readers(product: Product, addresses: Iterable[str]) -> None:

@@ -133,6 +133,10 @@ class Product:
         """Return every living process of this installation, whoever is its parent."""
         return with_variable("DATA_DIR", str(self.data))
 
+    def output(self, name: str) -> str:
+        """Return everything that a process has said: "up", "web", "worker", "beat" or a command."""
+        return self._log(name).read_text(errors="replace")
+
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 

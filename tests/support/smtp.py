@@ -98,15 +98,17 @@ class Smtp:
         """Return {1} when everybody who got something got it once."""
         return set(self.copies().values())
 
-    def wait_for(self, rcpt: str, *, count: int = 1, seconds: float = 30) -> Received:
-        """Return the latest copy for a recipient as soon as there are `count`."""
-        copies = wait_until(
-            lambda: found if len(found := self.to(rcpt)) >= count else None,
+    def wait_for(self, rcpt: str, *, subject: str = "", seconds: float = 30) -> Received:
+        """Return the latest copy for a recipient, as soon as there is one whose subject contains `subject`."""
+        found = wait_until(
+            lambda: [copy for copy in self.to(rcpt) if subject in str(copy.message["Subject"])],
             seconds,
-            what=lambda: f"{count} mails to {rcpt}; there are mails to {sorted(self.readers())[:20]}",
+            what=lambda: f"a mail to {rcpt} about {subject!r}; there are {self._subjects()}",
         )
-        assert copies is not None
-        return copies[-1]
+        return found[-1]
+
+    def _subjects(self) -> list[tuple[str, str]]:
+        return [(copy.rcpt, str(copy.message["Subject"])) for copy in self.received()[-20:]]
 
 
 @pytest.fixture

@@ -1,0 +1,34 @@
+"""Read a mail as its reader's program does."""
+
+import re
+from html.parser import HTMLParser
+
+URL = re.compile(r"https?://[^\s<>()（）「」，。；、]+")
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "a" and (href := dict(attrs).get("href")):
+            self.urls.add(href)
+
+
+def links_in_html(html: str) -> set[str]:
+    """Return where the links of an HTML part lead; addresses to write to are left out."""
+    parser = _Links()
+    parser.feed(html)
+    return {url for url in parser.urls if not url.startswith("mailto:")}
+
+
+def links_in_text(text: str) -> set[str]:
+    return {url.rstrip(".,;:!?") for url in URL.findall(text)}
+
+
+def link_to(door: str, text: str) -> str:
+    """Return the one link of a text part that leads to `door`, such as /confirm/."""
+    found = {url for url in links_in_text(text) if door in url}
+    assert len(found) == 1, f"not one link to {door}, but {sorted(found)} in:\n{text}"
+    return found.pop()
