@@ -1,0 +1,144 @@
+"""Code in colours: CSS classes for the web, inline styles for mail."""
+
+from functools import cache
+from html import escape
+
+from pygments import highlight as pygmentise
+from pygments.formatters import HtmlFormatter
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.style import Style
+from pygments.token import (
+    Comment,
+    Generic,
+    Keyword,
+    Literal,
+    Name,
+    Number,
+    Operator,
+    Punctuation,
+    String,
+    Token,
+    _TokenType,
+)
+from pygments.util import ClassNotFound
+
+LONGEST = 20_000  # characters of one fence; longer ones are data, and cost a second
+
+
+class Light(Style):
+    """Colours of at least 4.5:1 on `#f6f4f0`; static/code.css says the same and their dark counterparts."""
+
+    background_color = "#f6f4f0"
+    styles = {
+        Token: "#1f2328",
+        Comment: "italic #5c6370",
+        Keyword: "#8f2d56",
+        Operator: "#4d4d4d",
+        Punctuation: "#4d4d4d",
+        Name.Builtin: "#0b5a7a",
+        Name.Class: "bold #6a3d9a",
+        Name.Decorator: "#6a3d9a",
+        Name.Exception: "#8f2d56",
+        Name.Function: "#0b4f9c",
+        Name.Namespace: "#6a3d9a",
+        Name.Tag: "#8f2d56",
+        Name.Attribute: "#0b5a7a",
+        Name.Variable: "#0b5a7a",
+        Name.Constant: "#0b5a7a",
+        Literal: "#7a4100",
+        Number: "#7a4100",
+        String: "#1d6335",
+        String.Doc: "italic #5c6370",
+        String.Escape: "#7a4100",
+        Generic.Deleted: "#a1260d",
+        Generic.Inserted: "#1d6335",
+        Generic.Heading: "bold #0b4f9c",
+        Generic.Subheading: "bold #0b4f9c",
+        Generic.Emph: "italic",
+        Generic.Strong: "bold",
+        Generic.Prompt: "#5c6370",
+        Generic.Output: "#4d4d4d",
+    }
+
+
+class Dark(Style):
+    """The same on `#1f1d1a`."""
+
+    background_color = "#1f1d1a"
+    styles: dict[_TokenType, str] = {
+        Token: "#e8e4dc",
+        Comment: "italic #a39d92",
+        Keyword: "#ff9bbd",
+        Operator: "#cfc8bb",
+        Punctuation: "#cfc8bb",
+        Name.Builtin: "#7fd1e8",
+        Name.Class: "bold #d3b3ff",
+        Name.Decorator: "#d3b3ff",
+        Name.Exception: "#ff9bbd",
+        Name.Function: "#8fbfff",
+        Name.Namespace: "#d3b3ff",
+        Name.Tag: "#ff9bbd",
+        Name.Attribute: "#7fd1e8",
+        Name.Variable: "#7fd1e8",
+        Name.Constant: "#7fd1e8",
+        Literal: "#f0bf78",
+        Number: "#f0bf78",
+        String: "#9bdca8",
+        String.Doc: "italic #a39d92",
+        String.Escape: "#f0bf78",
+        Generic.Deleted: "#ff9d8a",
+        Generic.Inserted: "#9bdca8",
+        Generic.Heading: "bold #8fbfff",
+        Generic.Subheading: "bold #8fbfff",
+        Generic.Emph: "italic",
+        Generic.Strong: "bold",
+        Generic.Prompt: "#a39d92",
+        Generic.Output: "#cfc8bb",
+    }
+
+
+MAIL_BLOCK = (
+    "margin:0 0 1.2em;padding:12px 14px;background-color:#f6f4f0;color:#1f2328;"
+    "font-family:Menlo,Consolas,monospace;font-size:14px;line-height:1.55;white-space:pre-wrap;border-radius:6px"
+)
+
+
+def highlight(code: str, language: str, *, inline: bool = False) -> str:
+    """Return `<pre><code>` with `code` in colours; as plain text if nobody knows the language.
+
+    inline: styles instead of classes, as mail needs them.
+    """
+    lexer = _lexer(language) if len(code) <= LONGEST else None
+    body = pygmentise(code, lexer, _formatter(inline)) if lexer else escape(code, quote=False) + "\n"
+    if inline:
+        return f'<pre style="{MAIL_BLOCK}"><code>{body}</code></pre>'
+    kind = f' class="language-{escape(language)}"' if lexer else ""
+    return f'<pre class="code"><code{kind}>{body}</code></pre>'
+
+
+def allowed_styles() -> frozenset[str]:
+    """Return every value of a style attribute that `highlight` can write."""
+    formatter = _formatter(inline=True)
+    return frozenset({MAIL_BLOCK, *(style for style, _token, _level in formatter.class2style.values())})
+
+
+def stylesheet() -> str:
+    """Return the rules for the classes of `highlight`, as static/code.css keeps them."""
+    light, dark = (HtmlFormatter(style=style, nowrap=True) for style in (Light, Dark))
+    rules = [light.get_token_style_defs(".code"), dark.get_token_style_defs(".code")]
+    box = "\n".join(rules[0])
+    night = "\n".join(f"  {rule}" for rule in rules[1])
+    return f"{box}\n@media (prefers-color-scheme: dark) {{\n{night}\n}}\n"
+
+
+@cache
+def _formatter(inline: bool) -> "HtmlFormatter[str]":
+    return HtmlFormatter(style=Light, nowrap=True, noclasses=inline)
+
+
+def _lexer(language: str) -> Lexer | None:
+    try:
+        return get_lexer_by_name(language, stripnl=False) if language else None
+    except ClassNotFound:
+        return None

@@ -1,0 +1,155 @@
+"""What the core of Python-Markdown gets wrong inside a line of Chinese: bare URLs, sums, soft breaks, tags."""
+
+import re
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from markdown import Markdown
+from markdown.inlinepatterns import HTML_RE, HtmlInlineProcessor, InlineProcessor, SubstituteTagInlineProcessor
+from markdown.treeprocessors import Treeprocessor
+from markdown.util import ETX, HTML_PLACEHOLDER, INLINE_PLACEHOLDER_RE, STX, AtomicString
+
+from newsletter.posts.han import HAN, SHARED, WIDE
+
+URL = (
+    r"(?<![A-Za-z0-9_/@])(https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"
+    rf"(?:(?<=/wiki/)[{HAN}]+)?)"  # the one place where an address that is typed by hand goes on in Chinese
+)
+URL_END = re.compile(r"(?:[.,;:!?'\"*~_]|==)+$")
+TIMES = r"(?<![*])(?:(?<=[0-9])\*(?=[0-9A-Za-z(])|(?<=[A-Za-z)])\*(?=[0-9]))(?![*])"
+LONGEST = 10_000  # characters of a paragraph; a longer one is data, and its marks stay as typed
+MOST_BRACKETS = 300  # in a paragraph; the core's search for each one's partner is quadratic
+PHRASING = (
+    "a abbr acronym applet audio b bdi bdo big br button canvas cite code data datalist del dfn em embed font i iframe "
+    "img input ins kbd label link mark meta meter noscript object output picture progress q rp rt ruby s samp script "
+    "select small span strike strong style sub sup svg template textarea time tt u var video wbr "
+    "center div p details summary figure figcaption table thead tbody tr td th ul ol li hr h1 h2 h3 h4 h5 h6 pre "
+    "blockquote form section article aside header footer nav main dl dt dd title html head body base frame frameset"
+).split()
+BLOCKS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "figcaption", "div", "blockquote"}
+OPAQUE = "\ufffc"  # stands for a picture or a break, where nothing is joined
+SEAM = "\x00"  # between two pieces of text that an inline tag parts
+RAW_PLACEHOLDER = re.compile(HTML_PLACEHOLDER % r"(\d+)")
+RAW_LINK = re.compile(r"</?a[\s>]", re.IGNORECASE)
+UNSEEN = rf"(?:{SEAM}|{HTML_PLACEHOLDER % r'\d+'})*"  # also raw inline tags, which are stashed until the end
+SOFT_BREAK = re.compile(rf"(?P<before>[{WIDE}{SHARED}]{UNSEEN}) *\n *(?=(?P<after>{UNSEEN}[{WIDE}{SHARED}]))")
+
+
+class BareUrl(InlineProcessor):
+    """Link an address that stands in the text; it ends where Chinese begins."""
+
+    ANCESTOR_EXCLUDES = ("a",)
+
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
+        """Return the link and the span it takes; nothing inside a raw `<a>`."""
+        url = URL_END.sub("", m[1])
+        while url.endswith(")") and url.count(")") > url.count("("):
+            url = URL_END.sub("", url[:-1])
+        if not url.partition("://")[2] or self._is_in_raw_link(data[: m.start()]):
+            return None, None, None
+        link = Element("a", href=url)
+        link.text = AtomicString(url)
+        return link, m.start(1), m.start(1) + len(url)
+
+    def _is_in_raw_link(self, before: str) -> bool:
+        """Return whether the nearest raw `<a …>` or `</a>` before the address opens."""
+        for key in reversed(INLINE_PLACEHOLDER_RE.findall(before[-2000:])):
+            tag = self._raw_tag(key)
+            if RAW_LINK.match(tag):
+                return not tag.startswith("</")
+        return False
+
+    def _raw_tag(self, key: str) -> str:
+        node = self.md.treeprocessors["inline"].stashed_nodes.get(key)  # type: ignore[union-attr]
+        match = RAW_PLACEHOLDER.fullmatch(node) if isinstance(node, str) else None
+        return str(self.md.htmlStash.rawHtmlBlocks[int(match[1])]) if match else ""  # type: ignore[union-attr]
+
+
+class KnownTag(HtmlInlineProcessor):
+    """Let HTML's own tags through; `<your-name>` or `List<String>` is text."""
+
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
+        """Return the placeholder of a tag, or nothing."""
+        name = re.match(r"</?([A-Za-z][A-Za-z0-9]*)(?=[\s/>])", m[1])
+        if (name and name[1].lower() in PHRASING) or m[1].startswith("<!--"):
+            return super().handleMatch(m, data)  # type: ignore[return-value]
+        return None, None, None
+
+
+class Literal(InlineProcessor):
+    """Keep what is matched as typed."""
+
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]  # noqa: N802
+        """Return the character as the core's own escapes are kept."""
+        return f"{STX}{ord(m[0])}{ETX}", m.start(), m.end()
+
+
+class Unparsed(Treeprocessor):
+    """Leave alone what would cost seconds: paragraphs longer than prose is."""
+
+    def run(self, root: Element) -> None:
+        """Mark long texts as atomic."""
+        for element in root.iter():
+            if element.text and _is_excessive(element.text):
+                element.text = AtomicString(element.text)
+            if element.tail and _is_excessive(element.tail):
+                element.tail = AtomicString(element.tail)
+
+
+def _is_excessive(text: str) -> bool:
+    return len(text) > LONGEST or text.count("[") > MOST_BRACKETS
+
+
+class SoftBreaks(Treeprocessor):
+    """Join lines of Chinese: a line break between two Han characters would show as a space."""
+
+    def run(self, root: Element) -> None:
+        """Take the breaks out of every block's text, looking through its inline tags."""
+        for block in root.iter():
+            if block.tag in BLOCKS:
+                _join(block)
+
+
+def _join(block: Element) -> None:
+    pieces = list(_pieces(block, is_root=True))
+    joined = SEAM.join(text for _element, _part, text in pieces)
+    if "\n" not in joined:
+        return
+    changed = SOFT_BREAK.sub(_without_break, joined)
+    for (element, part, _text), text in zip(pieces, changed.split(SEAM), strict=True):
+        if part:
+            setattr(element, part, text)
+
+
+def _without_break(match: re.Match[str]) -> str:
+    sides = match["before"][0] + match["after"][-1]
+    is_wide = any(not re.match(f"[{SHARED}]", side) for side in sides)
+    return match["before"] if is_wide else match[0]
+
+
+def _pieces(element: Element, *, is_root: bool = False) -> Iterator[tuple[Element, str, str]]:
+    """Yield (element, "text" or "tail", its string) in reading order; an empty part is a mere sign."""
+    if element.tag in {"br", "img", "input"} or (element.tag in BLOCKS and not is_root):
+        yield element, "", OPAQUE
+    elif element.tag not in {"pre", "ul", "ol", "table"}:
+        if element.text and not (element.tag == "code"):
+            yield element, "text", element.text
+        elif element.text:
+            yield element, "", element.text.replace("\n", " ")
+        for child in element:
+            yield from _pieces(child)
+    if element.tail and not is_root:
+        yield element, "tail", element.tail
+
+
+def register(md: Markdown) -> None:
+    """Put these rules into `md`, in the order of their priorities among the core's."""
+    md.inlinePatterns.register(SubstituteTagInlineProcessor(r"(?<!\\)\\\n", "br"), "backslash_break", 185)
+    md.inlinePatterns.register(Literal(TIMES, md), "times", 182)
+    md.inlinePatterns.register(KnownTag(HTML_RE, md), "html", 90)
+    md.inlinePatterns.register(BareUrl(URL, md), "bare_url", 85)
+    assert md.delimiters is not None  # noqa: S101 (made by the core with its patterns)
+    md.delimiters.add("=", "mark", double=True)
+    md.delimiters.add("~", "del", double=True)
+    md.treeprocessors.register(Unparsed(md), "unparsed", 30)
+    md.treeprocessors.register(SoftBreaks(md), "soft_breaks", 16)

@@ -1,0 +1,93 @@
+"""What HTML may leave the house: one table, kept by nh3 (Ammonia) after rendering."""
+
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import quote, urljoin
+
+import nh3
+
+from newsletter.posts.embeds import PLAYERS
+from newsletter.posts.highlighting import allowed_styles
+
+# tag: its attributes. "*" holds for each of them. What is not here is dropped, its text kept.
+ALLOWED: Final[dict[str, set[str]]] = {
+    "*": {"class", "id", "lang", "dir", "title"},
+    **{tag: set() for tag in "p br hr h1 h2 h3 h4 h5 h6 div section aside blockquote pre".split()},
+    **{tag: set() for tag in "ul dl dt dd figure figcaption summary caption thead tbody tfoot tr".split()},
+    **{tag: set() for tag in "em strong b i u s del ins mark small sub sup kbd samp var code span abbr".split()},
+    **{tag: set() for tag in "cite q dfn ruby rt rp bdi bdo wbr center".split()},
+    "a": {"href"},
+    "details": {"open"},
+    "iframe": {"src", "width", "height", "allowfullscreen"},
+    "img": {"src", "alt", "width", "height"},
+    "input": {"type", "checked", "disabled"},
+    "ol": {"start", "reversed", "type"},
+    "li": {"value"},
+    "table": set(),
+    "td": {"align", "colspan", "rowspan"},
+    "th": {"align", "colspan", "rowspan", "scope"},
+    "time": {"datetime"},
+}
+SCHEMES: Final = {"http", "https", "mailto", "tel"}
+# Pictures and players load when they are near; a player is never told which page it is on.
+WEB_SETS: Final = {
+    "img": {"loading": "lazy", "decoding": "async"},
+    "iframe": {"loading": "lazy", "referrerpolicy": "strict-origin-when-cross-origin"},
+}
+NOT_IN_MAIL: Final = {"iframe", "input"}
+SAFE_IN_URL: Final = "%/:?#[]@!$&'()*+,;=~-._"
+
+AttributeFilter = Callable[[str, str, str], str | None]
+
+
+def for_web(html: str) -> str:
+    """Return `html` with nothing but the table's tags and attributes."""
+    return _WEB.clean(html)
+
+
+def for_mail(html: str, *, base_url: str) -> str:
+    """Return `html` for a mail: absolute addresses, no ids and no links within the page, no players."""
+    tags = {tag: set(names) for tag, names in ALLOWED.items() if tag not in NOT_IN_MAIL}
+    tags["*"] = tags["*"] - {"id"}
+    for tag in ("pre", "span"):
+        tags[tag] = tags[tag] | {"style"}
+    return _cleaner(tags, _mail_filter(base_url), {}).clean(html)
+
+
+def _cleaner(
+    table: dict[str, set[str]], attribute_filter: AttributeFilter, sets: dict[str, dict[str, str]]
+) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(table) - {"*"},
+        clean_content_tags={"script", "style", "noscript", "template", "textarea", "title", "object", "svg", "math"},
+        attributes=table,
+        attribute_filter=attribute_filter,
+        set_tag_attribute_values=sets,
+        url_schemes=SCHEMES,
+        link_rel=None,
+    )
+
+
+def _web_filter(tag: str, name: str, value: str) -> str | None:
+    if tag == "iframe" and name == "src":
+        return value if value.startswith(PLAYERS) else None
+    if tag == "input" and name == "type":
+        return value if value == "checkbox" else None
+    return quote(value.strip(), safe=SAFE_IN_URL) if name in {"href", "src"} else value
+
+
+def _mail_filter(base_url: str) -> AttributeFilter:
+    styles = allowed_styles()
+
+    def keep(tag: str, name: str, value: str) -> str | None:
+        if name == "style":  # only what the highlighter wrote
+            return value if value in styles else None
+        if name not in {"href", "src"}:
+            return value
+        value = quote(value.strip(), safe=SAFE_IN_URL)
+        return None if value.startswith("#") else urljoin(f"{base_url}/", value)
+
+    return keep
+
+
+_WEB = _cleaner(ALLOWED, _web_filter, WEB_SETS)
