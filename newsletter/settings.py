@@ -47,6 +47,7 @@ SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 # `up` writes the address it listens on, so that a command in another shell builds the same links.
 SITE_URL_FILE = DATA_DIR / "site_url"
 _listening = SITE_URL_FILE.read_text().strip() if SITE_URL_FILE.exists() else "http://127.0.0.1:8000"
+SITE_URL_IS_GIVEN = bool(env.str("SITE_URL", ""))
 SITE_URL: str = (env.str("SITE_URL", "") or _listening).rstrip("/")
 _site = urlsplit(SITE_URL)
 if _site.scheme not in {"http", "https"} or not _site.hostname:
@@ -147,6 +148,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 WHITENOISE_USE_FINDERS = False
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # half to compress at the first start
 PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that a link to create the author's account lives
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -182,7 +184,7 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
-CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"visibility_timeout": 600, "unacked_restore_throttle": 1}
     if REDIS_URL
@@ -231,6 +233,7 @@ CELERY_BEAT_SCHEDULE = {
 MAIL_URL: str = env.str("MAIL_URL", "")
 BULK_MAIL_URL: str = env.str("BULK_MAIL_URL", "") or MAIL_URL
 SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all workers together
+DELIVERY_LANES: int = 1  # lanes of one machine; more machines add more
 MAILERS = {
     "default": mailer_from_url(MAIL_URL, outbox=OUTBOX_DIR),
     "bulk": mailer_from_url(BULK_MAIL_URL, outbox=OUTBOX_DIR),

@@ -8,6 +8,9 @@ class DeskConfig(AppConfig):
     label = "desk"
     verbose_name = _("Desk")
 
+    def ready(self) -> None:
+        from newsletter.desk import checks  # noqa: F401, PLC0415  # importing registers them
+
 
 class DeskAdminConfig(AdminConfig):
     """The stock admin, on the author's own site."""

@@ -1,0 +1,56 @@
+"""Settings that cannot work together, refused before the program starts."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004  # Django's own name for it
+
+
+@register()
+def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    return [*_site_url(), *_secrets(), *_send_rate(), *_proxies()]
+
+
+def _site_url() -> Iterator[CheckMessage]:
+    parts = urlsplit(settings.SITE_URL)
+    if parts.path or parts.query or parts.fragment:
+        yield Error(
+            f"SITE_URL must be scheme and host alone, got {settings.SITE_URL!r}.",
+            hint="The newsletter lives at the root of its host. Write https://news.example.org.",
+            id="newsletter.E001",
+        )
+
+
+def _secrets() -> Iterator[CheckMessage]:
+    if settings.SECRET_KEY in settings.SECRET_KEY_FALLBACKS:
+        yield Warning(
+            "SECRET_KEY is also one of the SECRET_KEY_FALLBACKS.",
+            hint="The former secret belongs there, so that links in old mails live on; the new one must differ.",
+            id="newsletter.W001",
+        )
+
+
+def _send_rate() -> Iterator[CheckMessage]:
+    if settings.SEND_RATE is not None and settings.SEND_RATE <= 0:
+        yield Error(
+            f"SEND_RATE must be more than 0 messages a second, got {settings.SEND_RATE:g}.",
+            hint="Leave it out to send as fast as the mail server takes it.",
+            id="newsletter.E002",
+        )
+
+
+def _proxies() -> Iterator[CheckMessage]:
+    if settings.TRUSTED_PROXIES < 0:
+        yield Error(
+            f"TRUSTED_PROXIES must be 0 or more, got {settings.TRUSTED_PROXIES}.",
+            hint="It says how many proxies stand in front of the web server.",
+            id="newsletter.E003",
+        )
+    elif urlsplit(settings.SITE_URL).scheme == "https" and not settings.TRUSTED_PROXIES:
+        yield Warning(
+            f"SITE_URL is {settings.SITE_URL}, but no proxy is trusted.",
+            hint="Set TRUSTED_PROXIES=1 if a proxy ends TLS: without it every page redirects to itself.",
+            id="newsletter.W002",
+        )

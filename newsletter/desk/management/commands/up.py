@@ -1,0 +1,158 @@
+"""The whole product in one command: prepare the house, then keep its processes running."""
+
+import hashlib
+import http.client
+import os
+import subprocess
+import sys
+from argparse import ArgumentParser
+from contextlib import closing
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connections
+
+from newsletter.desk import author
+from newsletter.desk.supervisor import Child, Supervisor, Taken, free_port, only_one
+from newsletter.publication.models import Publication
+
+EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # recognised here, not bound
+WEB_THREADS = min(8, 2 * (os.cpu_count() or 1))  # a page waits for the database more than it computes
+
+
+class Command(BaseCommand):
+    help = "Run the whole newsletter: web server, worker and clock. Ctrl-C stops it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+        parser.add_argument(
+            "--port", type=int, default=8000, help="port to listen on; 0 takes a free one (default: 8000)"
+        )
+        parser.add_argument("--demo", action="store_true", help="fill in a sample publication")
+
+    def handle(self, *args: Any, host: str, port: int, demo: bool, **options: Any) -> None:
+        try:
+            with only_one(settings.DATA_DIR / "up.lock", f"process {os.getpid()}, {_address(host, port)}"):
+                self._run(host, _free_port(host, port), demo=demo)
+        except Taken as holder:
+            raise CommandError(
+                f"The newsletter in {settings.DATA_DIR} is running already ({holder}). "
+                "Stop that one first, or give this one a DATA_DIR and a --port of its own."
+            ) from None
+
+    def _run(self, host: str, port: int, *, demo: bool) -> None:
+        site_url = settings.SITE_URL if settings.SITE_URL_IS_GIVEN else _address(host, port)
+        env = os.environ | {"SITE_URL": site_url}
+        _make_folders()
+        settings.SITE_URL_FILE.write_text(site_url + "\n")
+        _prepare()
+        if demo:
+            _load_demo(env)
+        banner = _banner(site_url)
+        connections.close_all()
+        Supervisor(
+            children=_children(host, port),
+            env=env,
+            folder=settings.BASE_DIR,
+            say=self._say,
+            is_ready=lambda: _answers(host, port),
+            on_ready=lambda: self._say(banner),
+        ).run()
+        self._say("Stopped.")
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+
+def _address(host: str, port: int) -> str:
+    name = "127.0.0.1" if host in EVERYWHERE else host
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _free_port(host: str, port: int) -> int:
+    try:
+        return free_port(host, port)
+    except Taken:
+        raise CommandError(
+            f"Port {port} on {host} is taken by another program. "
+            f"Choose another one: manage.py up --port {free_port(host, 0)}"
+        ) from None
+    except (OSError, OverflowError) as error:
+        raise CommandError(f"Cannot listen on {host}, port {port}: {error}") from None
+
+
+def _make_folders() -> None:
+    for folder in (settings.QUEUE_DIR / "control", settings.OUTBOX_DIR, settings.LOCK_DIR, settings.MEDIA_ROOT):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _prepare() -> None:
+    """Bring the database up to date, and the static files if one of their sources has changed."""
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except OperationalError as error:
+        raise CommandError(f"The database cannot be used: {error}") from None
+    mark, sources = settings.STATIC_ROOT / ".sources", _static_sources()
+    if not mark.exists() or mark.read_text() != sources:
+        call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+        mark.write_text(sources)
+
+
+def _static_sources() -> str:
+    """Return a hash that changes when any source of a static file does."""
+    stats = [
+        (path, stat.st_mtime_ns, stat.st_size)
+        for finder in get_finders()
+        for path, storage in finder.list([])
+        for stat in [os.stat(storage.path(path))]  # noqa: PTH116
+    ]
+    return hashlib.sha256(repr((str(settings.STATIC_ROOT), stats)).encode()).hexdigest()
+
+
+def _load_demo(env: dict[str, str]) -> None:
+    """Run the demo in a process of its own, whose settings know the address of the site."""
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
+    if subprocess.run(command, env=env, check=False).returncode != 0:  # noqa: S603
+        raise CommandError("The sample publication could not be loaded; the reason stands above.")
+
+
+def _children(host: str, port: int) -> list[Child]:
+    """Return the programs of the product. docs/deploy.md runs the same ones by hand."""
+    celery = [sys.executable, "-W", "ignore::UserWarning:celery.platforms", "-m", "celery", "-q", "-A", "newsletter"]
+    web = ["--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1"]
+    quiet = ["--blocking-threads", str(WEB_THREADS), "--log-level", "warning", "--no-access-log"]
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]  # nobody else listens
+    schedule = str(settings.DATA_DIR / "beat-schedule")
+    hands = str(settings.DELIVERY_LANES + 1)  # one is left, so that no confirmation waits behind a mailing
+    return [
+        Child("web", [sys.executable, "-m", "granian", *web, *quiet, "newsletter.wsgi:application"]),
+        # Beat is a child of its own: `worker -B` leaves an orphan that goes on publishing after kill -9.
+        Child("worker", [*celery, "worker", "-P", "prefork", "-c", hands, "-l", "WARNING", *alone]),
+        Child("beat", [*celery, "beat", "-l", "WARNING", "--schedule", schedule]),
+    ]
+
+
+def _answers(host: str, port: int) -> bool:
+    name = "127.0.0.1" if host in {"", "0.0.0.0"} else "::1" if host == "::" else host  # noqa: S104
+    with closing(http.client.HTTPConnection(name, port, timeout=2)) as connection:
+        try:
+            connection.request("GET", "/healthz", headers={"Host": "localhost"})
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def _banner(site_url: str) -> str:
+    lines = [f"{Publication.objects.current().name} is running.", "", f"  Site     {site_url}/"]
+    lines += [f"  Desk     {site_url}/admin/"]
+    if not settings.MAIL_URL:
+        lines += [f"  Outbox   {site_url}/outbox/   all mail ends here until MAIL_URL is set"]
+    if author.is_missing():
+        link = author.link(author.get_or_create(), base_url=site_url)
+        hours = settings.PASSWORD_RESET_TIMEOUT // 3600
+        lines += ["", f"  Create the author's account (this link works once, within {hours} hours):", f"  {link}"]
+    return "\n".join([*lines, "", "  Ctrl-C stops it."])

@@ -1,0 +1,205 @@
+"""Keep the product's processes running: start, restart, stop. Knows nothing of what they do."""
+
+import ctypes
+import errno
+import fcntl
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+STOP_SECONDS = 9.0  # from the first SIGTERM to SIGKILL; with it all is over within ten
+STEADY_SECONDS = 30.0  # a child that ran this long had started well: the next pause is short again
+PAUSE_SECONDS = (0.5, 1, 2, 4, 8, 16, 30)  # before the first, second, … restart in a row
+
+STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+PR_SET_PDEATHSIG = 1  # prctl(2), Linux only
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+class Taken(Exception):
+    """A port or a folder that something else holds."""
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel for SIGTERM when the supervisor dies, however it dies. Runs between fork and exec."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def only_one(lock: Path, note: str) -> Iterator[None]:
+    """Hold the lock file while the block runs; the kernel lets go of it when the process dies.
+
+    note: what the next one is told of this holder. Raises Taken with that note.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise Taken(file.read()) from None
+        file.truncate(0)
+        file.write(note)
+        file.flush()
+        yield
+
+
+def free_port(host: str, port: int) -> int:
+    """Return `port`, or a port that is free if it is 0.
+
+    Raises Taken when another program listens on it, OSError when the address cannot be had at all.
+    """
+    family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port that is only cooling down is free
+        try:
+            probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise Taken(f"{host}:{port}") from None
+            raise
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Child:
+    """One program that must always run."""
+
+    name: str
+    argv: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0  # seconds of the monotonic clock, as all times here
+    due_at: float = 0.0
+    deaths: int = 0  # in a row, none of them after a steady run
+
+    def start(self, env: Mapping[str, str], folder: Path) -> None:
+        self.started_at = time.monotonic()
+        self.process = subprocess.Popen(  # noqa: S603  # the programs are ours
+            self.argv,
+            env=env,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C reaches the supervisor alone, which then stops all in order
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  # safe: the supervisor has one thread
+        )
+
+    def reap(self) -> int | None:
+        """Return the exit status once if the child has died, and set the time of its restart."""
+        if self.process is None or (status := self.process.poll()) is None:
+            return None
+        self.signal_group(signal.SIGKILL)  # what it left behind must not work beside its successor
+        now = time.monotonic()
+        self.deaths = 1 if now - self.started_at >= STEADY_SECONDS else self.deaths + 1
+        self.due_at = now + self.pause_seconds
+        self.process = None
+        return status
+
+    @property
+    def pause_seconds(self) -> float:
+        return PAUSE_SECONDS[min(self.deaths, len(PAUSE_SECONDS)) - 1]
+
+    def terminate(self) -> None:
+        """Ask the child, not its own children, to end: a worker lets its pool finish first."""
+        if self.process is not None:
+            self.process.terminate()
+
+    def signal_group(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                return
+
+
+@dataclass
+class Supervisor:
+    """Runs children until a signal says stop.
+
+    say: takes one line for the operator. is_ready: asked until it is true; then `on_ready` is called once.
+    """
+
+    children: Sequence[Child]
+    env: Mapping[str, str]
+    folder: Path
+    say: Callable[[str], None]
+    is_ready: Callable[[], bool]
+    on_ready: Callable[[], None]
+    _ready: bool = field(default=False, init=False)
+
+    def run(self) -> None:
+        """Return after SIGINT, SIGTERM or SIGHUP, when no child is left."""
+        with _signals() as inbox:
+            try:
+                while not _stop_asked(inbox, self._idle_seconds()):
+                    self._tend()
+            finally:
+                self._stop(inbox)
+
+    def _tend(self) -> None:
+        for child in self.children:
+            status = child.reap()
+            if status is not None:
+                how = f"signal {-status}" if status < 0 else f"exit status {status}"
+                self.say(f"{child.name} died ({how}); starting it again in {child.pause_seconds:g} s.")
+            if child.process is None and child.due_at <= time.monotonic():
+                child.start(self.env, self.folder)
+                if child.deaths:
+                    self.say(f"{child.name} is started again.")
+        if not self._ready and self.is_ready():
+            self._ready = True
+            self.on_ready()
+
+    def _idle_seconds(self) -> float | None:
+        """Return how long nothing can happen without a signal; None means for ever."""
+        if not self._ready:
+            return 0.05
+        due = [child.due_at for child in self.children if child.process is None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _stop(self, inbox: socket.socket) -> None:
+        """End all children: by request, and after STOP_SECONDS or a second signal by force."""
+        for child in self.children:
+            child.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(child.process and child.process.poll() is None for child in self.children):
+            left = deadline - time.monotonic()
+            if left <= 0 or _stop_asked(inbox, left):
+                break
+        for child in self.children:
+            child.signal_group(signal.SIGKILL)
+            if child.process is not None:
+                child.process.wait()
+
+
+@contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Give a socket from which the numbers of signals can be read, one byte each."""
+    inbox, outbox = socket.socketpair()
+    inbox.setblocking(False)
+    outbox.setblocking(False)
+    numbers = {*STOP_SIGNALS, signal.SIGCHLD}
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+    previous = signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False)
+    try:
+        yield inbox
+    finally:
+        signal.set_wakeup_fd(previous)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        inbox.close()
+        outbox.close()
+
+
+def _stop_asked(inbox: socket.socket, seconds: float | None) -> bool:
+    """Wait for a signal, at most `seconds`; return whether one of those read asks to stop."""
+    readable, _, _ = select.select([inbox], [], [], seconds)
+    return bool(readable) and any(number in STOP_SIGNALS for number in inbox.recv(512))

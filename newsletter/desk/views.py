@@ -1,0 +1,131 @@
+"""The desk's own pages: first start, the home of the admin site, and what machines ask."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth import login
+from django.contrib.auth.models import User
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from newsletter.delivery.models import Mailing
+from newsletter.desk import author, diagnosis
+from newsletter.desk.forms import StartForm
+from newsletter.issues import cadence
+from newsletter.issues.models import Issue, not_yet_mailed
+from newsletter.posts.models import Post
+from newsletter.publication import limits
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+
+FAILURES_MAX = 10  # at one door, by one client or on one name
+FAILURES_SECONDS = 10 * 60
+
+# --- What machines ask ---
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Say that the process lives. Asks nothing else: a dead database is no reason to kill it."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Say whether this process can serve; 503 names what is missing."""
+    parts = diagnosis.readiness()
+    ready = all(answer == "ok" for answer in parts.values())
+    return JsonResponse({"ready": ready, **parts}, status=200 if ready else 503)
+
+
+# --- The first start ---
+
+
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def start(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """Let the holder of a one-time link choose name and password; only the POST spends the link."""
+    clients = [limits.neighbourhood(limits.client_address(request))]
+    if are_locked_out("start", clients):
+        return too_many(request)
+    user = author.from_link(uid, token)
+    if user is None:
+        count_failure("start", clients)
+        return _admin_page(request, "desk/start_spent.html", {"title": _("This link is spent")}, status=410)
+    form = StartForm(request.POST or None, instance=user)
+    if form.is_valid():
+        return _enter(request, user, form)
+    return _admin_page(request, "desk/start.html", {"title": _("Your account"), "form": form})
+
+
+def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
+    chosen = form.cleaned_data
+    if not author.take_over(
+        user, username=chosen["username"], email=chosen["email"], password=chosen["password1"]
+    ):  # another request spent the link a moment ago
+        return redirect(request.path)
+    login(request, user)
+    messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})
+    return redirect("admin:index")
+
+
+# --- Attempts to get in ---
+
+
+def are_locked_out(door: str, clients: list[str]) -> bool:
+    """Return whether one of `clients` (addresses, names) has failed too often at `door`."""
+    return any(limits.is_used_up(door, client, limit=FAILURES_MAX) for client in clients)
+
+
+def count_failure(door: str, clients: list[str]) -> None:
+    for client in clients:
+        limits.is_over(door, client, limit=FAILURES_MAX, seconds=FAILURES_SECONDS)
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """Refuse, right or wrong: a guesser must not learn that the eleventh guess was the password."""
+    response = _admin_page(request, "desk/too_many.html", {"title": _("Too many attempts")}, status=429)
+    response["Retry-After"] = str(FAILURES_SECONDS)
+    return response
+
+
+def _admin_page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    return render(request, template, {**admin.site.each_context(request), **context}, status=status)
+
+
+# --- The home of the desk ---
+
+
+def home(now: datetime) -> dict[str, Any]:
+    """Return what the author sees first: what comes next, what went out, who reads, what needs attention."""
+    issue = Issue.objects.unsent().first()
+    readers = Subscriber.objects.order_by().values_list("state").annotate(Count("pk"))
+    return {
+        "next_slot": _next_slot(now),
+        "next_issue": issue,
+        "next_mailing": issue and issue.mailings.first(),
+        "waiting_posts": not_yet_mailed(Post.objects.published(now)).count(),
+        "latest_mailing": Mailing.objects.select_related("issue").first(),
+        "readers": dict.fromkeys(Subscriber.State.values, 0) | dict(readers),
+        "findings": diagnosis.for_the_author(now),
+    }
+
+
+def _next_slot(now: datetime) -> datetime:
+    publication = Publication.objects.current()
+    return cadence.next_slot(
+        publication.cadence_anchor_on,
+        publication.cadence_at,
+        zone=publication.zone,
+        days=publication.cadence_days,
+        after=now,
+    )
