@@ -1,21 +1,87 @@
 """An article on the web, its tags and its pictures."""
 
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from itertools import count
 
+from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import models
+from django.db.models import Count, Q, Subquery
 from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from django_stubs_ext import StrPromise  # noqa: F401
+from newsletter.posts import markdown, text
+from newsletter.publication.pictures import Picture
+
+RENDERED_SECONDS = 7 * 24 * 3600  # a text that nobody read for a week is rendered anew
+BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
+TAG_NAME_MAX = 40
+RELATED = 3  # posts under "Read more"
+
+
+def _remembered[T](kind: str, source: str, make: Callable[[str], T]) -> T:
+    """Return make(source), from the cache if this renderer made it of this source before."""
+
+    key = f"{kind}:{sha256(f'{markdown.RENDERER_VERSION}\n{source}'.encode()).hexdigest()}"
+    made: T | None = cache.get(key)
+    if made is None:
+        made = make(source)
+        cache.set(key, made, RENDERED_SECONDS)
+    return made
+
+
+def _rendered_anew(source: str) -> str:
+    digests = re.findall(r"/media/([0-9a-f]{16})/", source)
+    pictures = Image.objects.filter(digest__in=digests) if digests else ()
+    sizes = {picture.get_absolute_url(): (picture.width, picture.height) for picture in pictures}
+    return markdown.render(source, sizes=sizes)
+
+
+def rendered(source: str) -> SafeString:
+    """Return Markdown as sanitised HTML for the web; the same text is rendered once."""
+
+    return mark_safe(_remembered("html", source, _rendered_anew))  # noqa: S308  # sanitised by the renderer
+
+
+def tag_names(typed: str) -> list[str]:
+    """Return the names that a person separated by commas, half or full width; # in front is dropped."""
+    names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", typed))
+    return list(dict.fromkeys(unicodedata.normalize("NFC", name) for name in names if name))
+
+
+class TagQuerySet(models.QuerySet["Tag"]):
+    def in_use(self, now: datetime) -> "TagQuerySet":
+        """Return the tags of published posts with their `post_count`, the most used first."""
+        published = Q(posts__published_at__lte=now)
+        counted = self.annotate(post_count=Count("posts", filter=published))
+        return counted.filter(post_count__gt=0).order_by("-post_count", "name")
+
+    def named(self, names: Iterable[str]) -> list["Tag"]:
+        """Return the tags of these names, however they are capitalised; make those that are new."""
+        tags = (self.filter(name__iexact=name).first() or self._make(name) for name in names)
+        return list(dict.fromkeys(tags))
+
+    def _make(self, name: str) -> "Tag":
+        base = slugify(name)[:50] or "tag"  # a Chinese name has no Latin letters to offer
+        taken = set(self.filter(slug__startswith=base).values_list("slug", flat=True))
+        free = (base if n == 1 else f"{base}-{n}" for n in count(1))
+        return self.create(name=name, slug=next(slug for slug in free if slug not in taken))
 
 
 class Tag(models.Model):
     """A subject that posts have in common."""
 
-    name = models.CharField(_("name"), max_length=40, unique=True)
+    name = models.CharField(_("name"), max_length=TAG_NAME_MAX, unique=True)
     slug = models.SlugField(_("address"), max_length=60, unique=True, help_text=_("Latin letters, digits and hyphens."))
+
+    objects = TagQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -27,6 +93,21 @@ class Tag(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("posts:tag", args=[self.slug])
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    def keep(self, picture: Picture, name: str, alt: str) -> tuple["Image", bool]:
+        """Return the row of this picture and whether it is new; the same content is kept once.
+
+        name: what the author's computer called the file. The file is written before its row.
+        """
+        known = self.filter(digest=picture.digest).first()
+        file_name = known.name if known else picture.file_name(name)
+        path = f"{picture.digest}/{file_name}"
+        if not default_storage.exists(path):
+            default_storage.save(path, ContentFile(picture.data))
+        fields = {"name": file_name, "alt": alt, "width": picture.width, "height": picture.height}
+        return (known, False) if known else self.get_or_create(digest=picture.digest, defaults=fields)
 
 
 class Image(models.Model):
@@ -41,6 +122,8 @@ class Image(models.Model):
     height = models.PositiveIntegerField(editable=False)
     created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
 
+    objects = ImageQuerySet.as_manager()
+
     class Meta:
         ordering = ["-created_at"]
         verbose_name = _("picture")
@@ -52,15 +135,64 @@ class Image(models.Model):
     def get_absolute_url(self) -> str:
         return f"/media/{self.digest}/{self.name}"
 
+    @property
+    def markdown(self) -> str:
+        """Return what an author writes to show the picture; brackets in the text are escaped."""
+        alt = re.sub(r"([\\\[\]])", r"\\\1", " ".join(self.alt.split()))
+        return f"![{alt}]({self.get_absolute_url()})"
+
 
 class PostQuerySet(models.QuerySet["Post"]):
     def published(self, now: datetime) -> "PostQuerySet":
         """Return the posts that readers may see, newest first."""
         return self.filter(published_at__lte=now).order_by("-published_at", "-pk")
 
+    def scheduled(self, now: datetime) -> "PostQuerySet":
+        return self.filter(published_at__gt=now).order_by("published_at", "pk")
+
+    def drafts(self) -> "PostQuerySet":
+        return self.filter(published_at__isnull=True).order_by("-updated_at", "-pk")
+
+    def publish(self, now: datetime) -> int:
+        """Publish those that readers do not see yet; return how many these were."""
+        waiting = self.filter(Q(published_at__isnull=True) | Q(published_at__gt=now))
+        return waiting.update(published_at=now, updated_at=now)
+
+    def withdraw(self, now: datetime) -> int:
+        """Make drafts of those that have a date; return how many these were."""
+        return self.filter(published_at__isnull=False).update(published_at=None, updated_at=now)
+
+    def containing(self, words: str) -> "PostQuerySet":
+        """Return the posts in whose title, summary or text every one of the words occurs."""
+        found = self
+        for word in words.split():
+            found = found.filter(Q(title__icontains=word) | Q(summary__icontains=word) | Q(body__icontains=word))
+        return found
+
+    def around(self, post: "Post") -> tuple["Post | None", "Post | None"]:
+        """Return the posts that were published before and after `post`; None at the ends."""
+        at, pk = post.published_at, post.pk
+        before = self.filter(Q(published_at__lt=at) | Q(published_at=at, pk__lt=pk)).values("pk")
+        after = self.filter(Q(published_at__gt=at) | Q(published_at=at, pk__gt=pk)).values("pk").reverse()
+        # One query for both: a union of slices is refused by SQLite.
+        beside = list(self.filter(Q(pk=Subquery(before[:1])) | Q(pk=Subquery(after[:1]))))
+        older = next((other for other in beside if (other.published_at, other.pk) < (at, pk)), None)
+        newer = next((other for other in beside if other != older), None)
+        return older, newer
+
+    def related_to(self, post: "Post") -> "PostQuerySet":
+        """Return the posts to read after `post`: those that share most tags, then the newest."""
+        shared = Count("tags", filter=Q(tags__in=post.tags.all()))
+        return self.exclude(pk=post.pk).annotate(shared=shared).order_by("-shared", "-published_at")[:RELATED]
+
 
 class Post(models.Model):
     """An article: a draft without a date, scheduled with a date to come, else published."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        SCHEDULED = "scheduled", _("scheduled")
+        PUBLISHED = "published", _("published")
 
     title = models.CharField(_("title"), max_length=120)
     words = models.SlugField(
@@ -83,6 +215,7 @@ class Post(models.Model):
     published_at = models.DateTimeField(
         _("published"), null=True, blank=True, db_index=True, help_text=_("Empty: draft. In the future: scheduled.")
     )
+    source = models.CharField(max_length=200, blank=True, editable=False)  # which import brought it, and from where
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
@@ -92,6 +225,9 @@ class Post(models.Model):
         ordering = ["-published_at", "-pk"]
         verbose_name = _("post")
         verbose_name_plural = _("posts")
+        constraints = [
+            models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="a_source_is_imported_once")
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -99,5 +235,26 @@ class Post(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("posts:post", args=[f"{self.pk}-{self.words}" if self.words else str(self.pk)])
 
+    @property
+    def html(self) -> SafeString:
+        """Return the text as HTML for the web."""
+        return rendered(self.body)
+
+    @property
+    def excerpt(self) -> str:
+        """Return the author's summary, or else the first sentences."""
+
+        return self.summary or _remembered("excerpt", self.body, lambda source: text.excerpt(rendered(source)))
+
+    @property
+    def reading_minutes(self) -> int:
+
+        return _remembered("minutes", self.body, lambda source: text.reading_minutes(rendered(source)))
+
     def is_published(self, now: datetime) -> bool:
         return self.published_at is not None and self.published_at <= now
+
+    def state(self, now: datetime) -> State:
+        if self.published_at is None:
+            return self.State.DRAFT
+        return self.State.PUBLISHED if self.is_published(now) else self.State.SCHEDULED

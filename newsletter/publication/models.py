@@ -78,7 +78,7 @@ class Publication(models.Model):
         default="#9a3412",
         validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Write a colour like #9a3412."))],
     )
-    logo = models.ImageField(_("logo"), upload_to="logo", blank=True)
+    logo = models.ImageField(_("logo"), blank=True)
     signature = models.TextField(_("signature"), blank=True, help_text=_("Markdown. Closes every issue."))
 
     salt = models.CharField(max_length=32, default=_salt, editable=False)

@@ -51,6 +51,7 @@ class Migration(migrations.Migration):
                 ('body', models.TextField(help_text='Markdown.', verbose_name='text')),
                 ('summary', models.CharField(blank=True, help_text='Shown in lists and search results. Empty: the first sentences.', max_length=200, verbose_name='summary')),
                 ('published_at', models.DateTimeField(blank=True, db_index=True, help_text='Empty: draft. In the future: scheduled.', null=True, verbose_name='published')),
+                ('source', models.CharField(blank=True, editable=False, max_length=200)),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='changed')),
                 ('cover', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='posts.image', verbose_name='cover picture')),
@@ -60,6 +61,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'post',
                 'verbose_name_plural': 'posts',
                 'ordering': ['-published_at', '-pk'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('source', ''), _negated=True), fields=('source',), name='a_source_is_imported_once')],
             },
         ),
     ]

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('cadence_days', models.PositiveSmallIntegerField(default=14, verbose_name='days between issues')),
                 ('hold_minutes', models.PositiveSmallIntegerField(default=3, help_text='Between “send” and the first mail. Cancelling then reaches nobody.', verbose_name='hold in minutes')),
                 ('accent', models.CharField(default='#9a3412', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}$', 'Write a colour like #9a3412.')], verbose_name='accent colour')),
-                ('logo', models.ImageField(blank=True, upload_to='logo', verbose_name='logo')),
+                ('logo', models.ImageField(blank=True, upload_to='', verbose_name='logo')),
                 ('signature', models.TextField(blank=True, help_text='Markdown. Closes every issue.', verbose_name='signature')),
                 ('salt', models.CharField(default=newsletter.publication.models._salt, editable=False, max_length=32)),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='changed')),

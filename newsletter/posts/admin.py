@@ -1,0 +1,239 @@
+"""The author's side of posts: writing, pictures, tags."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, F, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from newsletter.posts.forms import ImageForm, PostForm
+from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, Tag
+
+TAGS_OFFERED = 20  # under the field; the most used first
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Post.State.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> PostQuerySet:
+        now, posts = timezone.now(), queryset.order_by()
+        chosen: dict[str | None, PostQuerySet] = {
+            Post.State.DRAFT: posts.drafts(),
+            Post.State.SCHEDULED: posts.scheduled(now),
+            Post.State.PUBLISHED: posts.published(now),
+        }
+        found: PostQuerySet = chosen.get(self.value(), queryset)
+        return found
+
+
+@admin.register(Post)
+class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = PostForm
+    list_display = ("title", "state", "published_on", "tag_list", "updated_at")
+    list_filter = (StateFilter, ("tags", admin.RelatedOnlyFieldListFilter))
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("title", "summary", "body")
+    search_help_text = _("Every word is looked for in title, summary and text.")
+    ordering = (F("published_at").desc(nulls_first=True), "-pk")  # drafts on top
+    autocomplete_fields = ("cover",)
+    actions = ("publish_now", "back_to_draft")
+    fieldsets = (
+        (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
+        (_("Publishing"), {"fields": ("published_at", "words"), "classes": ("aside",)}),
+        (_("In lists"), {"fields": ("tag_names", "summary", "cover"), "classes": ("aside",)}),
+    )
+
+    class Media:
+        js = (forms.Script("desk/editor.js", type="module"),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
+        return super().get_queryset(request).prefetch_related("tags")
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path("preview/", self.admin_site.admin_view(self.preview), name="posts_post_preview"),
+            path("<int:pk>/read/", self.admin_site.admin_view(self.read), name="posts_post_read"),
+        ]
+        return own + super().get_urls()
+
+    # --- The list ---
+
+    @admin.display(description=_("state"), ordering="published_at")
+    def state(self, post: Post) -> SafeString:
+        state = post.state(timezone.now())
+        return format_html('<span class="state state-{}">{}</span>', state.value, state.label)
+
+    @admin.display(description=_("published"), ordering="published_at", empty_value="")
+    def published_on(self, post: Post) -> str:
+        at = post.published_at
+        return date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT") if at else ""
+
+    @admin.display(description=_("tags"))
+    def tag_list(self, post: Post) -> str:
+        return "、".join(tag.name for tag in post.tags.all())
+
+    @admin.action(description=_("Publish now"), permissions=["change"])
+    def publish_now(self, request: HttpRequest, posts: PostQuerySet) -> None:
+        done, chosen = posts.order_by().publish(timezone.now()), posts.count()
+        text = ngettext("%(done)d post is published.", "%(done)d posts are published.", done)
+        self._tell(request, text % {"done": done}, done=done, left=chosen - done)
+
+    @admin.action(description=_("Back to draft"), permissions=["change"])
+    def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
+        keys = list(posts.values_list("pk", flat=True))
+        done = Post.objects.filter(pk__in=keys).withdraw(timezone.now())
+        text = ngettext("%(done)d post is a draft again.", "%(done)d posts are drafts again.", done)
+        self._tell(request, text % {"done": done}, done=done, left=len(keys) - done)
+
+    def _tell(self, request: HttpRequest, text: str, *, done: int, left: int) -> None:
+        if done:
+            self.message_user(request, text, messages.SUCCESS)
+        if left:
+            kept = ngettext("%(left)d was so already.", "%(left)d were so already.", left) % {"left": left}
+            self.message_user(request, kept, messages.INFO)
+
+    # --- One post ---
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        used = Tag.objects.annotate(uses=Count("posts")).order_by("-uses", "name")[:TAGS_OFFERED]
+        post = kwargs.get("obj")
+        shown = {
+            "tags_offered": used,
+            "state": post.state(timezone.now()) if post else Post.State.DRAFT,
+            "show_save_and_add_another": False,
+            "has_file_field": True,  # multipart: Chinese text would be three times as long otherwise
+        }
+        return super().render_change_form(request, context | shown, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Post, form: PostForm, change: bool) -> None:
+        if "_publish" in request.POST:
+            obj.published_at = timezone.now()
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: PostForm, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        form.instance.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
+        self._tell_when(request, form.instance)
+
+    def _tell_when(self, request: HttpRequest, post: Post) -> None:
+        """Say what readers see of it now."""
+        at = date_format(timezone.localtime(post.published_at), "DATETIME_FORMAT") if post.published_at else ""
+        text = {
+            Post.State.DRAFT: _("It is a draft: only you see it."),
+            Post.State.SCHEDULED: _("It will be published by itself on {at}."),
+            Post.State.PUBLISHED: _("Readers see it at {link}."),
+        }[post.state(timezone.now())]
+        address = post.get_absolute_url()
+        link = format_html('<a href="{0}">{0}</a>', address)
+        self.message_user(request, format_html(str(text), at=at, link=link), messages.INFO)
+
+    def view_on_site(self, post: Post) -> str:
+        """Return where readers find it, or for a draft the page that only staff sees."""
+        is_public = post.is_published(timezone.now())
+        return post.get_absolute_url() if is_public else reverse("admin:posts_post_read", args=[post.pk])
+
+    def preview(self, request: HttpRequest) -> HttpResponse:
+        """Show the text in the form as readers will see it, saved or not."""
+        if request.method != "POST":
+            return HttpResponseRedirect(reverse("admin:posts_post_changelist"))
+        body = request.POST.get("body", "")
+        post = Post(title=request.POST.get("title", ""), body=body[:BODY_MAX])
+        return render(request, "posts/_preview.html", {"post": post, "is_cut": len(body) > BODY_MAX})
+
+    def read(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show a saved post as readers will see it, a draft too."""
+        return render(request, "posts/_preview.html", {"post": get_object_or_404(Post, pk=pk)})
+
+
+@admin.register(Tag)
+class TagAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "slug", "post_count")
+    search_fields = ("name", "slug")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
+        tags: QuerySet[Tag] = super().get_queryset(request)
+        return tags.annotate(uses=Count("posts"))
+
+    @admin.display(description=_("posts"), ordering="uses")
+    def post_count(self, tag: Any) -> int:
+        return int(tag.uses)
+
+
+@admin.register(Image)
+class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("thumbnail", "alt", "size", "markdown", "created_at")
+    list_display_links = ("thumbnail", "alt")
+    list_per_page = 50
+    search_fields = ("alt", "name")
+    readonly_fields = ("picture", "size", "markdown", "created_at")
+
+    class Media:
+        js = (forms.Script("desk/editor.js", type="module"),)
+
+    def get_urls(self) -> list[URLPattern]:
+        upload = self.admin_site.admin_view(require_POST(self.upload))
+        return [path("upload/", upload, name="posts_image_upload"), *super().get_urls()]
+
+    def get_fields(self, request: HttpRequest, obj: Image | None = None) -> tuple[str, ...]:
+        return ("picture", "alt", "markdown", "size", "created_at") if obj else ("file", "alt")
+
+    def get_form(self, request: HttpRequest, obj: Image | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        """A file is chosen once: its address is made of its content."""
+        return super().get_form(request, obj, **kwargs | ({} if obj else {"form": ImageForm}))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Image | None = None) -> bool:
+        """Refuse: pictures in mails of years ago must load."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change and not form.is_new:
+            self.message_user(request, _("This picture was here already; it has the new text now."), messages.INFO)
+
+    def upload(self, request: HttpRequest) -> JsonResponse:
+        """Keep one picture that was pasted, dropped or chosen in the editor."""
+        form = ImageForm(request.POST, request.FILES)
+        if not self.has_add_permission(request):
+            return JsonResponse({"error": str(_("You may not upload pictures."))}, status=403)
+        if not form.is_valid():
+            return JsonResponse(
+                {"error": " ".join(str(text) for texts in form.errors.values() for text in texts)}, status=400
+            )
+        image = form.save()
+        return JsonResponse({"url": image.get_absolute_url(), "alt": image.alt, "markdown": image.markdown})
+
+    @admin.display(description=_("picture"))
+    def thumbnail(self, image: Image) -> SafeString:
+        return format_html(
+            '<img class="thumbnail" src="{}" alt="" width="96" height="64" loading="lazy">', image.get_absolute_url()
+        )
+
+    @admin.display(description=_("picture"))
+    def picture(self, image: Image) -> SafeString:
+        html = '<img class="picture" src="{}" alt="{}" width="{}" height="{}">'
+        return format_html(html, image.get_absolute_url(), image.alt, image.width, image.height)
+
+    @admin.display(description=_("size"))
+    def size(self, image: Image) -> str:
+        return f"{image.width} × {image.height}"
+
+    @admin.display(description=_("for your text"))
+    def markdown(self, image: Image) -> SafeString:
+        label = _("Markdown for %(name)s") % {"name": image.name}
+        html = '<input class="snippet" data-copy readonly value="{}" aria-label="{}">'
+        return format_html(html, image.markdown, label)

@@ -1,0 +1,111 @@
+"""What the author types: a post, a picture."""
+
+import unicodedata
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
+from newsletter.posts.text import words_from_title
+from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare
+
+TAGS_MAX = 10
+
+
+class MarkdownTextarea(forms.Textarea):
+    """The browser's own text field; editor.js puts its tools around it."""
+
+    def __init__(self, rows: int = 24) -> None:
+        super().__init__({"rows": rows, "data-editor": "", "spellcheck": "true", "class": "editor-text"})
+
+
+class PostForm(forms.ModelForm):  # type: ignore[type-arg]
+    tag_names = forms.CharField(
+        label=_("tags"), required=False, help_text=_("Separated by commas. A new name makes a new tag.")
+    )
+    seen_at = forms.CharField(required=False, widget=forms.HiddenInput)  # the state that this tab was opened with
+
+    class Meta:
+        model = Post
+        fields = ("title", "body", "summary", "words", "cover", "published_at")
+        widgets = {
+            "body": MarkdownTextarea(),
+            "summary": forms.Textarea({"rows": 3}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["tag_names"] = "、".join(self.instance.tags.values_list("name", flat=True))
+            self.initial["seen_at"] = self.instance.updated_at.isoformat()
+
+    def clean_body(self) -> str:
+        body: str = self.cleaned_data["body"].replace("\r\n", "\n")
+        if len(body) > BODY_MAX:
+            message = _("The text has %(length)s characters; at most %(most)s fit. Divide it into several posts.")
+            raise ValidationError(message, params={"length": f"{len(body):,}", "most": f"{BODY_MAX:,}"})
+        return unicodedata.normalize("NFC", body)
+
+    def clean_tag_names(self) -> list[str]:
+        names = tag_names(self.cleaned_data["tag_names"])
+        longest = max(names, key=len, default="")
+        if len(longest) > TAG_NAME_MAX:
+            message = _("The tag “%(name)s” is too long: %(most)s characters at most.")
+            raise ValidationError(message, params={"name": longest, "most": TAG_NAME_MAX})
+        if len(names) > TAGS_MAX:
+            raise ValidationError(_("A post has at most %(most)s tags."), params={"most": TAGS_MAX})
+        return names
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not cleaned.get("words") and cleaned.get("title"):
+            cleaned["words"] = words_from_title(cleaned["title"])
+        self._refuse_what_another_tab_changed(cleaned.get("seen_at", ""))
+        return cleaned
+
+    def _refuse_what_another_tab_changed(self, seen_at: str) -> None:
+        changed_at: datetime | None = self.instance.updated_at
+        if not seen_at or changed_at is None or changed_at.isoformat() == seen_at:
+            return
+        at = date_format(timezone.localtime(changed_at), "DATETIME_FORMAT")
+        message = _(
+            "This post was saved at %(at)s in another tab or by somebody else. Nothing is overwritten: "
+            "copy what you typed, open the post again and put it in."
+        )
+        raise ValidationError(message, params={"at": at})
+
+
+class ImageForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A new picture; of one that exists, only the alternative text may change."""
+
+    file = forms.FileField(
+        label=_("file"),
+        widget=forms.FileInput({"accept": "image/jpeg,image/png,image/gif,image/webp,image/avif"}),
+        help_text=_("JPEG, PNG, GIF or WebP, at most 10 MB. Place and camera are removed; 1,280 pixels wide at most."),
+    )
+
+    class Meta:
+        model = Image
+        fields = ("alt",)
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        try:
+            self.picture = prepare(file.read(BYTES_MAX + 1))
+        except PictureError as error:
+            raise ValidationError(str(error)) from error
+        return file
+
+    def save(self, commit: bool = True) -> Image:
+        """Keep the picture; one that was uploaded before gets the new alternative text."""
+        alt, name = self.cleaned_data["alt"], self.cleaned_data["file"].name
+        self.instance, self.is_new = Image.objects.keep(self.picture, name or gettext("picture"), alt)
+        self.instance.alt = alt
+        image: Image = super().save(commit=commit)
+        return image

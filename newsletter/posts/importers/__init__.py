@@ -1,0 +1,1 @@
+"""Foreign file formats, one module each; `drafts` is what they all hand over."""

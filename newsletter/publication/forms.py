@@ -1,0 +1,82 @@
+"""What the author says of the publication."""
+
+import zoneinfo
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.publication.models import Publication
+from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare
+
+LOGO_WIDTH_MAX = 640  # pixels: sharp at 320 on a dense screen
+HOLD_MINUTES_MAX = 24 * 60
+DAYS_MIN, DAYS_MAX = 7, 366
+
+
+def _zones() -> list[tuple[str, str]]:
+    return [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones()) if "/" in name]
+
+
+class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
+    time_zone = forms.TypedChoiceField(label=_("time zone"), choices=_zones)
+    logo = forms.FileField(
+        label=_("logo"),
+        required=False,
+        widget=forms.ClearableFileInput({"accept": "image/jpeg,image/png,image/gif,image/webp"}),
+        help_text=_("JPEG, PNG, GIF or WebP, at most 10 MB; best with a clear background."),
+    )
+
+    class Meta:
+        model = Publication
+        fields = (
+            *("name", "promise", "about", "author", "language", "time_zone"),
+            *("sender_name", "sender_email", "reply_to", "postal_address", "signature"),
+            *("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes"),
+            *("accent", "logo"),
+        )
+        widgets = {
+            "accent": forms.TextInput({"type": "color"}),
+            "promise": forms.Textarea({"rows": 2}),
+            "about": forms.Textarea({"rows": 8}),
+            "signature": forms.Textarea({"rows": 4}),
+        }
+
+    def clean_sender_email(self) -> str:
+        return self._ascii_local_part("sender_email")
+
+    def clean_reply_to(self) -> str:
+        return self._ascii_local_part("reply_to")
+
+    def _ascii_local_part(self, field: str) -> str:
+        address: str = self.cleaned_data[field]
+        if not address.rpartition("@")[0].isascii():
+            raise ValidationError(_("Many mail servers refuse letters like these before the @; use Latin ones."))
+        return address
+
+    def clean_cadence_days(self) -> int:
+        days: int = self.cleaned_data["cadence_days"]
+        if not DAYS_MIN <= days <= DAYS_MAX:
+            message = _("Write a number from 7 to 366: at most one issue a week. Every two weeks is 14.")
+            raise ValidationError(message)
+        return days
+
+    def clean_hold_minutes(self) -> int:
+        minutes: int = self.cleaned_data["hold_minutes"]
+        if minutes > HOLD_MINUTES_MAX:
+            raise ValidationError(_("At most 1440 minutes, which is a day."))
+        return minutes
+
+    def clean_logo(self) -> Any:
+        """Return the prepared picture under the name of its content, so that it may be cached for ever."""
+        logo = self.cleaned_data["logo"]
+        if not isinstance(logo, UploadedFile):
+            return logo
+        try:
+            picture = prepare(logo.read(BYTES_MAX + 1), width_max=LOGO_WIDTH_MAX)
+        except PictureError as error:
+            raise ValidationError(str(error)) from error
+        return ContentFile(picture.data, name=f"{picture.digest}/{picture.file_name('logo')}")

@@ -1,0 +1,358 @@
+// Tools around the browser's own text field: buttons, pictures, a live preview, and a copy of what is not saved yet.
+// Everything here is a convenience: the form works without it. Words come from templates/admin/posts/_editor.html.
+
+const parts = document.getElementById("editor-parts");
+const PREVIEW_PAUSE = 400; // milliseconds of rest before the server is asked
+const KEEP_PAUSE = 1000;
+const IS_PICTURE = /^image\/(jpeg|png|gif|webp|avif)$/;
+
+const say = (name, values = {}) =>
+  Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), parts.dataset[`say${name}`]);
+const clock = (at) => new Date(at).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+const csrf = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
+
+function rested(pause, act) {
+  let timer;
+  return () => {
+    clearTimeout(timer);
+    timer = setTimeout(act, pause);
+  };
+}
+
+async function post(url, fields) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  return fetch(url, { method: "POST", body, headers: { "X-CSRFToken": csrf() }, credentials: "same-origin" });
+}
+
+// --- Writing ---
+
+// execCommand keeps the field's own undo; nothing else does.
+function insert(field, text, from = field.selectionStart, to = field.selectionEnd) {
+  field.focus();
+  field.setSelectionRange(from, to);
+  if (!text) return void document.execCommand("delete");
+  if (!document.execCommand("insertText", false, text)) field.setRangeText(text, from, to, "end");
+}
+
+function wrap(field, before, after, placeholder) {
+  const { selectionStart: from, selectionEnd: to, value } = field;
+  const inner = value.slice(from, to) || placeholder;
+  insert(field, before + inner + after);
+  field.setSelectionRange(from + before.length, from + before.length + inner.length);
+}
+
+function linesOf(field) {
+  const from = field.value.lastIndexOf("\n", field.selectionStart - 1) + 1;
+  const end = field.value.indexOf("\n", Math.max(field.selectionEnd - (field.selectionEnd > field.selectionStart ? 1 : 0), from));
+  return [from, end < 0 ? field.value.length : end];
+}
+
+// Put `mark` before every chosen line, or take it away when all of them have it.
+function markLines(field, mark) {
+  const [from, to] = linesOf(field);
+  const lines = field.value.slice(from, to).split("\n");
+  const marked = lines.every((line) => line.startsWith(mark));
+  const text = lines.map((line) => (marked ? line.slice(mark.length) : mark + line)).join("\n");
+  const apart = !marked && from > 1 && field.value[from - 2] !== "\n" ? "\n" : "";
+  insert(field, apart + text, from, to);
+}
+
+function link(field) {
+  const chosen = field.value.slice(field.selectionStart, field.selectionEnd);
+  if (/^https?:\/\/\S+$/.test(chosen)) return wrap(field, "[", `](${chosen})`, "");
+  const from = field.selectionStart;
+  const text = chosen || say("Link");
+  insert(field, `[${text}](https://)`);
+  field.setSelectionRange(from + text.length + 3, from + text.length + 11);
+}
+
+// Enter goes on with a list or quotation; on an empty item it ends it.
+function continueList(field, event) {
+  const [from] = linesOf(field);
+  const line = field.value.slice(from, field.selectionStart);
+  const found = /^(\s*)(?:([-*+]|>)|(\d+)\.) /.exec(line);
+  if (!found || field.selectionStart !== field.selectionEnd) return;
+  event.preventDefault();
+  if (line === found[0]) return insert(field, "", from, field.selectionStart);
+  insert(field, `\n${found[1]}${found[2] ?? `${Number(found[3]) + 1}.`} `);
+}
+
+// A link pasted over chosen words becomes their link.
+function pasteLink(field, event) {
+  const url = event.clipboardData.getData("text/plain").trim();
+  const chosen = field.value.slice(field.selectionStart, field.selectionEnd);
+  if (!/^https?:\/\/\S+$/.test(url) || !chosen || chosen.includes("\n") || /^https?:/.test(chosen)) return;
+  event.preventDefault();
+  insert(field, `[${chosen}](${url})`);
+}
+
+// --- Pictures ---
+
+function askForText(editor, file) {
+  const dialog = editor.querySelector(".editor-dialog");
+  const [picture, alt, problem] = ["img", "textarea", ".editor-problem"].map((name) => dialog.querySelector(name));
+  const reader = new FileReader(); // the policy of this page allows data:, not blob:
+  reader.onload = () => (picture.src = reader.result);
+  reader.readAsDataURL(file);
+  alt.value = problem.textContent = "";
+  dialog.showModal();
+  alt.focus();
+  return new Promise((resolve) => {
+    dialog.onclose = () => (picture.removeAttribute("src"), resolve(null));
+    dialog.querySelector("[data-cancel]").onclick = () => dialog.close();
+    dialog.querySelector("[data-insert]").onclick = async (event) => {
+      problem.textContent = say("Uploading");
+      event.target.disabled = true;
+      const answer = await upload(file, alt.value);
+      event.target.disabled = false;
+      problem.textContent = answer.error ?? "";
+      if (!answer.error) (resolve(answer.markdown), dialog.close());
+    };
+  });
+}
+
+async function upload(file, alt) {
+  try {
+    const response = await post(parts.dataset.uploadUrl, { file, alt });
+    return await response.json();
+  } catch {
+    return { error: say("Failed") };
+  }
+}
+
+async function putIn(editor, field, files) {
+  for (const file of [...files].filter((one) => IS_PICTURE.test(one.type))) {
+    const [from, to] = [field.selectionStart, field.selectionEnd];
+    const markdown = await askForText(editor, file);
+    if (!markdown) continue;
+    const before = from && field.value[from - 1] !== "\n" ? "\n\n" : "";
+    insert(field, `${before}${markdown}\n\n`, from, to);
+  }
+}
+
+function acceptPictures(editor, field) {
+  const chooser = editor.querySelector(".editor-file");
+  chooser.addEventListener("change", async () => {
+    await putIn(editor, field, chooser.files);
+    chooser.value = "";
+  });
+  field.addEventListener("paste", (event) => {
+    const files = [...event.clipboardData.files].filter((file) => IS_PICTURE.test(file.type));
+    // Word processors put a picture of the text beside the text: the text is meant.
+    if (!files.length || event.clipboardData.types.includes("text/plain")) return pasteLink(field, event);
+    event.preventDefault();
+    putIn(editor, field, files);
+  });
+  field.addEventListener("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
+  field.addEventListener("drop", (event) => {
+    if (!event.dataTransfer.files.length) return;
+    event.preventDefault();
+    putIn(editor, field, event.dataTransfer.files);
+  });
+}
+
+// --- Preview ---
+
+function previewOf(editor, field) {
+  const frame = editor.querySelector(".editor-preview");
+  let asked = 0;
+  const show = async () => {
+    if (frame.hidden) return;
+    const number = ++asked;
+    const title = field.form.elements.title?.value ?? "";
+    const answer = await post(parts.dataset.previewUrl, { body: field.value, title }).catch(() => null);
+    if (number !== asked) return; // a newer question is on its way
+    if (!answer?.ok) return void (editor.querySelector(".editor-state").textContent = say("Failed"));
+    draw(frame, await answer.text());
+  };
+  field.addEventListener("input", rested(PREVIEW_PAUSE, show));
+  field.addEventListener("scroll", () => follow(field, frame));
+  return () => {
+    frame.hidden = !frame.hidden;
+    editor.classList.toggle("is-previewing", !frame.hidden);
+    field.form.classList.toggle("is-previewing", !frame.hidden);
+    show();
+  };
+}
+
+// The first time load the page; later only change its body, so that it neither flickers nor jumps.
+function draw(frame, html) {
+  const page = frame.contentDocument;
+  if (!page?.querySelector("main")) {
+    frame.srcdoc = html;
+    return;
+  }
+  const fresh = new DOMParser().parseFromString(html, "text/html");
+  page.querySelector("main").replaceWith(page.importNode(fresh.querySelector("main"), true));
+}
+
+function follow(field, frame) {
+  const page = frame.contentDocument?.scrollingElement;
+  if (frame.hidden || !page) return;
+  const share = field.scrollTop / Math.max(1, field.scrollHeight - field.clientHeight);
+  page.scrollTop = share * (page.scrollHeight - page.clientHeight);
+}
+
+// --- What is not saved yet ---
+
+const KEPT = ["title", "body", "summary"];
+const key = `unsaved:${location.pathname}`;
+
+function stored(name) {
+  try {
+    return JSON.parse(localStorage.getItem(name));
+  } catch {
+    return null;
+  }
+}
+
+function contents(form) {
+  return Object.fromEntries(KEPT.filter((name) => form.elements[name]).map((name) => [name, form.elements[name].value]));
+}
+
+function keepUnsaved(editor, form) {
+  const asOpened = JSON.stringify(contents(form));
+  const kept = stored(key);
+  if (kept && JSON.stringify(kept.contents) !== asOpened) offer(editor, form, kept);
+  const keep = rested(KEEP_PAUSE, () => {
+    const now = contents(form);
+    if (JSON.stringify(now) === asOpened) return;
+    try {
+      localStorage.setItem(key, JSON.stringify({ at: Date.now(), contents: now }));
+      editor.querySelector(".editor-state").textContent = say("Kept", { time: clock(Date.now()) });
+    } catch {
+      // the browser keeps nothing for us; the warning on leaving remains
+    }
+  });
+  form.addEventListener("input", keep);
+}
+
+function offer(editor, form, kept) {
+  const bar = editor.querySelector(".editor-kept");
+  bar.hidden = false;
+  bar.querySelector("span").textContent = say("Found", { time: new Date(kept.at).toLocaleString(document.documentElement.lang) });
+  bar.querySelector("[data-restore]").onclick = () => {
+    for (const [name, value] of Object.entries(kept.contents)) {
+      insert(form.elements[name], value, 0, form.elements[name].value.length);
+    }
+    bar.hidden = true;
+  };
+  bar.querySelector("[data-forget]").onclick = () => {
+    localStorage.removeItem(key);
+    bar.hidden = true;
+  };
+}
+
+function warnOnLeaving(form) {
+  // Other scripts fill fields in (dates, select boxes): what counts is what a person did.
+  let touched = Boolean(document.querySelector(".errornote"));
+  form.addEventListener("input", () => (touched = true));
+  form.addEventListener("change", () => (touched = true));
+  form.addEventListener("submit", (event) => {
+    if (event.submitter?.hasAttribute("data-preview-page")) return;
+    touched = false;
+    sessionStorage.setItem("submitted", key);
+  });
+  addEventListener("beforeunload", (event) => touched && event.preventDefault());
+}
+
+// The page after a saved form says so in a green message; only then is the copy given up.
+function forgetSaved() {
+  const submitted = sessionStorage.getItem("submitted");
+  if (!submitted) return;
+  sessionStorage.removeItem("submitted");
+  if (document.querySelector(".messagelist .success")) localStorage.removeItem(submitted);
+}
+
+// --- Putting it together ---
+
+function toolsOf(editor, field, preview) {
+  return {
+    bold: () => wrap(field, "**", "**", say("Bold")),
+    heading: () => markLines(field, "## "),
+    list: () => markLines(field, "- "),
+    quote: () => markLines(field, "> "),
+    link: () => link(field),
+    picture: () => editor.querySelector(".editor-file").click(),
+    preview: (button) => {
+      preview();
+      button.setAttribute("aria-pressed", String(!editor.querySelector(".editor-preview").hidden));
+    },
+  };
+}
+
+function onKey(field, tools, event) {
+  if (event.isComposing) return; // Enter that ends a word of Chinese is not ours
+  const command = event.ctrlKey || event.metaKey;
+  const tool = command && !event.altKey && !event.shiftKey && { b: "bold", k: "link" }[event.key];
+  if (tool) (event.preventDefault(), tools[tool]());
+  else if (event.key === "Enter" && !command && !event.shiftKey) continueList(field, event);
+}
+
+function count(editor, field) {
+  const characters = field.value.replace(/\s/g, "").length;
+  editor.querySelector(".editor-count").textContent = say("Characters", { n: characters.toLocaleString() });
+}
+
+function build(field) {
+  const editor = parts.content.firstElementChild.cloneNode(true);
+  field.before(editor);
+  editor.querySelector(".editor-panes").prepend(field);
+  const tools = toolsOf(editor, field, previewOf(editor, field));
+  for (const button of editor.querySelectorAll("[data-tool]")) {
+    button.addEventListener("click", () => tools[button.dataset.tool](button));
+  }
+  field.addEventListener("keydown", (event) => onKey(field, tools, event));
+  field.addEventListener("input", () => count(editor, field));
+  acceptPictures(editor, field);
+  count(editor, field);
+  return editor;
+}
+
+function offerTags(form) {
+  const template = document.getElementById("tags-offered");
+  const field = form.elements.tag_names;
+  if (!template || !field) return;
+  const names = () => field.value.split(/[,，、;；]/).map((name) => name.trim()).filter(Boolean);
+  const box = document.createElement("div");
+  box.className = "tags-offered";
+  box.setAttribute("role", "group");
+  box.setAttribute("aria-label", template.dataset.label);
+  box.append(template.content.cloneNode(true));
+  const mark = () => box.childNodes.forEach((button) => button.setAttribute?.("aria-pressed", String(names().includes(button.textContent))));
+  box.addEventListener("click", ({ target }) => {
+    if (target === box) return;
+    const name = target.textContent;
+    const chosen = names();
+    field.value = (chosen.includes(name) ? chosen.filter((one) => one !== name) : [...chosen, name]).join("、");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  field.addEventListener("input", mark);
+  field.after(box);
+  mark();
+}
+
+function saveByKey(form) {
+  addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.key !== "s" || event.isComposing) return;
+    event.preventDefault();
+    form.querySelector("[name=_continue], [name=_save]")?.click();
+  });
+}
+
+function copySnippets() {
+  for (const field of document.querySelectorAll("[data-copy]")) field.addEventListener("focus", () => field.select());
+}
+
+forgetSaved();
+copySnippets();
+const fields = parts ? [...document.querySelectorAll("textarea[data-editor]")] : [];
+const editors = fields.map(build);
+if (editors.length) {
+  const form = fields[0].form;
+  keepUnsaved(editors[0], form);
+  warnOnLeaving(form);
+  offerTags(form);
+  saveByKey(form);
+}
