@@ -1,7 +1,10 @@
 """Every address of the site, on one page."""
 
 from django.contrib import admin
+from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
+
+from newsletter.issues.sitemaps import SITEMAPS
 
 urlpatterns = [
     path("", include("newsletter.issues.urls")),
@@ -10,5 +13,6 @@ urlpatterns = [
     path("", include("subscribers.urls")),
     path("", include("newsletter.mail.urls")),
     path("", include("newsletter.desk.urls")),
+    path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
     path("admin/", admin.site.urls),
 ]

@@ -1,13 +1,19 @@
 """A numbered, dated collection of posts: the unit of the archive and of a mailing."""
 
+import re
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Subquery
 from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.models import Post, PostQuerySet
+
+
+_TAG = re.compile(r"<[a-z][^>]*>")
+_NAME = re.compile(r'(\sid="|\shref="#)')
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):
@@ -17,6 +23,24 @@ class IssueQuerySet(models.QuerySet["Issue"]):
 
     def unsent(self) -> "IssueQuerySet":
         return self.filter(sent_at__isnull=True).order_by("number")
+
+    def with_posts(self, now: datetime) -> "IssueQuerySet":
+        """Fetch the `items` with their posts in the same breath; only those that readers may see."""
+        public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post")
+        return self.prefetch_related(Prefetch("items", queryset=public))
+
+    def counted(self, now: datetime) -> "IssueQuerySet":
+        """Add how many posts readers find in each issue: `post_count`."""
+        return self.annotate(post_count=Count("items", filter=Q(items__post__published_at__lte=now)))
+
+    def around(self, issue: "Issue") -> tuple["Issue | None", "Issue | None"]:
+        """Return the issues before and after `issue`; None at the ends."""
+        before = self.filter(number__lt=issue.number).order_by("-number").values("pk")
+        after = self.filter(number__gt=issue.number).order_by("number").values("pk")
+        beside = list(self.filter(Q(pk=Subquery(before[:1])) | Q(pk=Subquery(after[:1]))))
+        older = next((other for other in beside if other.number < issue.number), None)
+        newer = next((other for other in beside if other.number > issue.number), None)
+        return older, newer
 
 
 class Issue(models.Model):
@@ -79,6 +103,13 @@ class IssueItem(models.Model):
 
     def __str__(self) -> str:
         return str(self.post)
+
+    @property
+    def html(self) -> SafeString:
+        """Return the post's HTML with names of its own: every post has a first footnote."""
+        own = rf"\g<1>p{self.post_id}-"
+        html = _TAG.sub(lambda tag: _NAME.sub(own, tag[0]), self.post.html)
+        return mark_safe(html)  # noqa: S308  # post.html is sanitised
 
 
 def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:

@@ -1,4 +1,11 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from newsletter.issues import views
 
 app_name = "issues"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("issues/", views.archive, name="archive"),
+    path("issues/<int:number>/", views.issue, name="issue"),
+    path("about/", views.about, name="about"),
+]

@@ -1,4 +1,29 @@
-from django.urls import URLPattern
+from django.urls import path, register_converter
+
+from newsletter.posts import feeds, views
+
+
+class AddressConverter:
+    """A post's number, and words that only people read: /p/128-leverage/."""
+
+    regex = "[0-9]{1,18}(?:-[^/]*)?"
+
+    def to_python(self, value: str) -> int:
+        return int(value.partition("-")[0])
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(AddressConverter, "address")
 
 app_name = "posts"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("posts/", views.index, name="index"),
+    path("p/<address:number>/", views.post, name="post"),
+    path("tags/<slug:slug>/", views.tag, name="tag"),
+    path("search/", views.search, name="search"),
+    path("feed.xml", feeds.atom, name="feed"),
+    path("feed.json", feeds.json, name="json_feed"),
+    path("tags/<slug:slug>/feed.xml", feeds.tag_atom, name="tag_feed"),
+]

@@ -2,13 +2,17 @@
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 
+from newsletter.publication import look
 from newsletter.publication.models import Publication
 
 
 def publication(request: HttpRequest) -> dict[str, object]:
+    current = Publication.objects.current()
     return {
-        "publication": Publication.objects.current(),
+        "publication": current,
+        "look_url": f"{reverse('publication:look')}?v={look.version(current.accent)}",
         "site_url": settings.SITE_URL,
         "canonical_url": settings.SITE_URL + request.path,
     }

@@ -1,0 +1,127 @@
+"""Atom and JSON feeds of the newest posts, with their full text."""
+
+import re
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.feedgenerator import Atom1Feed
+from django.utils.translation import get_language
+from django.utils.xmlutils import SimplerXMLGenerator
+from django.views.decorators.cache import cache_control
+
+from newsletter.posts.models import Post, PostQuerySet, Tag
+from newsletter.publication.models import Publication
+
+FEED_POSTS = 20
+SECONDS = 300  # that readers' programs and proxies may keep a feed
+
+_ILLEGAL_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_LOCAL_ADDRESS = re.compile(r'(<[a-z][^<>]*?\s(?:href|src|poster)=")(?=/(?!/)|#)')
+
+
+class AtomFeed(Atom1Feed):
+    """Django's Atom feed has room for a summary only; this one carries the text."""
+
+    def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
+        super().add_item_elements(handler, item)
+        handler.addQuickElement("content", item["content"], {"type": "html"})
+
+
+def _absolute(path: str) -> str:
+    return f"{settings.SITE_URL}{path}"
+
+
+def _content(post: Post) -> str:
+    """Return the text as it can be read far from this site: absolute links, legal XML."""
+
+    def at_home(match: re.Match[str]) -> str:
+        is_anchor = match.string[match.end()] == "#"
+        return match[1] + (_absolute(post.get_absolute_url()) if is_anchor else settings.SITE_URL)
+
+    return _ILLEGAL_IN_XML.sub("", _LOCAL_ADDRESS.sub(at_home, post.html))
+
+
+def _unique_id(post: Post) -> str:
+    """Return an identity that outlives the words in the address."""
+    return _absolute(reverse("posts:post", args=[str(post.pk)]))
+
+
+def _newest(posts: PostQuerySet) -> PostQuerySet:
+    return posts.select_related("cover").prefetch_related("tags")[:FEED_POSTS]
+
+
+def _add(feed: AtomFeed, post: Post) -> None:
+    feed.add_item(
+        title=_ILLEGAL_IN_XML.sub("", post.title),
+        link=_absolute(post.get_absolute_url()),
+        description=_ILLEGAL_IN_XML.sub("", post.excerpt),
+        unique_id=_unique_id(post),
+        pubdate=post.published_at,
+        updateddate=post.updated_at,
+        categories=[tag.name for tag in post.tags.all()],
+        content=_content(post),
+    )
+
+
+def _atom(request: HttpRequest, posts: PostQuerySet, *, subject: str = "", link: str = "/") -> HttpResponse:
+    publication = Publication.objects.current()
+    feed = AtomFeed(
+        title=f"{subject} · {publication.name}" if subject else publication.name,
+        link=_absolute(link),
+        description=publication.promise,
+        subtitle=publication.promise,
+        language=get_language(),
+        author_name=publication.author,
+        feed_url=_absolute(request.path),
+    )
+    for post in _newest(posts):
+        _add(feed, post)
+    return HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
+
+
+@cache_control(public=True, max_age=SECONDS)
+def atom(request: HttpRequest) -> HttpResponse:
+    return _atom(request, Post.objects.published(timezone.now()))
+
+
+@cache_control(public=True, max_age=SECONDS)
+def tag_atom(request: HttpRequest, slug: str) -> HttpResponse:
+    tag = get_object_or_404(Tag, slug=slug)
+    posts = Post.objects.published(timezone.now()).filter(tags=tag)
+    return _atom(request, posts, subject=tag.name, link=tag.get_absolute_url())
+
+
+def _item(post: Post) -> dict[str, Any]:
+    image = {"image": _absolute(post.cover.get_absolute_url())} if post.cover else {}
+    return image | {
+        "id": _unique_id(post),
+        "url": _absolute(post.get_absolute_url()),
+        "title": post.title,
+        "summary": post.excerpt,
+        "content_html": _content(post),
+        "date_published": post.published_at,
+        "date_modified": post.updated_at,
+        "tags": [tag.name for tag in post.tags.all()],
+    }
+
+
+@cache_control(public=True, max_age=SECONDS)
+def json(request: HttpRequest) -> HttpResponse:
+    """Return the newest posts as JSON Feed 1.1 (jsonfeed.org/version/1.1)."""
+    publication = Publication.objects.current()
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": publication.name,
+        "description": publication.promise,
+        "home_page_url": _absolute("/"),
+        "feed_url": _absolute(request.path),
+        "language": get_language(),
+        "authors": [{"name": publication.author}],
+        "items": [_item(post) for post in _newest(Post.objects.published(timezone.now()))],
+    }
+    dumps = {"ensure_ascii": False}
+    return JsonResponse(feed, json_dumps_params=dumps, content_type="application/feed+json; charset=utf-8")

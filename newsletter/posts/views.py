@@ -1,0 +1,52 @@
+"""The pages of posts: all of them, one, those of a tag, those that were searched for."""
+
+import unicodedata
+
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from newsletter.posts.models import Post, PostQuerySet, Tag
+from newsletter.publication import limits
+
+PER_PAGE = 20
+QUERY_LENGTH = 100
+SEARCHES_A_MINUTE = 30
+
+
+def _page(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
+    return Paginator(posts.prefetch_related("tags"), PER_PAGE).get_page(request.GET.get("page"))
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    posts = _page(request, Post.objects.published(now))
+    return render(request, "posts/index.html", {"page": posts, "tags": Tag.objects.in_use(now)})
+
+
+def post(request: HttpRequest, number: int) -> HttpResponse:
+    """Show a post at its one address; its number alone, or with other words, leads there."""
+    published = Post.objects.published(timezone.now())
+    found = get_object_or_404(published.select_related("cover").prefetch_related("tags"), pk=number)
+    if request.path != found.get_absolute_url():
+        return redirect(found, permanent=True)
+    older, newer = published.around(found)
+    context = {"post": found, "older": older, "newer": newer, "related": published.related_to(found)}
+    return render(request, "posts/post.html", context)
+
+
+def tag(request: HttpRequest, slug: str) -> HttpResponse:
+    found = get_object_or_404(Tag, slug=slug)
+    posts = _page(request, Post.objects.published(timezone.now()).filter(tags=found))
+    return render(request, "posts/tag.html", {"tag": found, "page": posts})
+
+
+def search(request: HttpRequest) -> HttpResponse:
+    """Show what contains all the words of `q`, in half or full width."""
+    query = unicodedata.normalize("NFKC", request.GET.get("q", "")).replace("\0", "").strip()[:QUERY_LENGTH]
+    who = limits.client_address(request)
+    if query and limits.is_over("search", who, limit=SEARCHES_A_MINUTE, seconds=60):
+        return render(request, "posts/search.html", {"query": query, "is_too_fast": True}, status=429)
+    found = Post.objects.published(timezone.now()).containing(query) if query else Post.objects.none()
+    return render(request, "posts/search.html", {"query": query, "page": _page(request, found)})
