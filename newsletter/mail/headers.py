@@ -125,7 +125,7 @@ def written(name: str, value: str, linesep: str) -> str:
 
 def written_mailboxes(name: str, mailboxes: list[tuple[str, str]], linesep: str) -> str:
     """Return the whole address field, one mailbox a line, names quoted or in encoded words."""
-    lines = []
+    lines: list[str] = []
     for display, address in mailboxes:
         used = len(name) + 2 if not lines else 1
         lines += [*_phrase(display, used=used), f"<{ascii_address(address)}>" if display else ascii_address(address)]

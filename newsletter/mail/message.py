@@ -64,7 +64,7 @@ class Mail(EmailMultiAlternatives):
             mime[name] = value
         mime["MIME-Version"] = "1.0"
         self._add_bodies(mime)
-        self._add_attachments(mime)
+        self._add_attachments(mime)  # type: ignore[attr-defined]  # Django's own, not in its stubs
         return mime
 
     def _fields(self) -> list[tuple[str, Any]]:
@@ -72,14 +72,18 @@ class Mail(EmailMultiAlternatives):
         if refused := OWN & given.keys():
             raise ValueError(f"{min(refused)} belongs to the message, not into its extra headers")
         addressed = [("From", [self.from_email]), ("To", self.to), ("Cc", self.cc), ("Reply-To", self.reply_to)]
-        domain = fields.ascii_address(fields.parsed(self.from_email)[1]).rpartition("@")[2]
+        if "date" not in given:
+            given["date"] = ("Date", format_datetime(datetime.now(UTC)))
+        if "message-id" not in given:
+            given["message-id"] = ("Message-ID", make_msgid(domain=self._sender_domain()))
         return [
             *((name, [str(one) for one in mailboxes]) for name, mailboxes in addressed if mailboxes),
             ("Subject", str(self.subject)),
-            given.pop("date", None) or ("Date", format_datetime(datetime.now(UTC))),
-            given.pop("message-id", None) or ("Message-ID", make_msgid(domain=domain)),
             *given.values(),
         ]
+
+    def _sender_domain(self) -> str:
+        return fields.ascii_address(fields.parsed(self.from_email)[1]).rpartition("@")[2]
 
     def _add_bodies(self, msg: EmailMessage) -> EmailMessage:
         if not self.alternatives:

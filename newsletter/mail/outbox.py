@@ -108,7 +108,7 @@ def read(directory: Path, name: str) -> bytes:
 def part(octets: bytes, subtype: str) -> str:
     """Return the text of the mail's text/<subtype> part, "" if it has none."""
     body = _parsed(octets).get_body(preferencelist=(subtype,))
-    return str(body.get_content()) if body else ""
+    return str(body.get_content()).replace("\r\n", "\n") if body else ""
 
 
 def fields(octets: bytes) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper
 from pathlib import Path
 from typing import Concatenate
 
@@ -21,7 +21,7 @@ from newsletter.mail import outbox
 MAILS_PER_PAGE = 50
 PROXY_FIELDS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 # A mail may style itself and show pictures; it may not run, load or send anything.
-MAIL_CSP = {
+MAIL_CSP: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
     "style-src": [CSP.UNSAFE_INLINE],
     "img-src": [CSP.SELF, "data:", "https:", "http:"],
@@ -37,16 +37,14 @@ def for_tester[**P](
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
     """Answer 404 unless mail goes to the outbox and the client is on this machine or an author."""
 
-    @never_cache
-    @require_safe
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         directory = outbox.directory()
         if directory is None or not (is_local(request) or request.user.is_staff):
             raise Http404
         return view(request, directory, *args, **kwargs)
 
-    return guarded
+    update_wrapper(guarded, view)
+    return never_cache(require_safe(guarded))
 
 
 def is_local(request: HttpRequest) -> bool:

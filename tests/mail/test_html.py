@@ -1,0 +1,73 @@
+import re
+
+import pytest
+
+from newsletter.mail import html
+
+PAGE = """<!doctype html>
+<html lang="zh-Hant-TW">
+<head>
+<meta charset="utf-8">
+<style>p { color: #222; } a:hover { color: red; }
+@media (prefers-color-scheme: dark) { p { color: #eee !important; } }</style>
+</head>
+<body>
+  <div>
+    <p>好 &amp; <a href="/a?b=1&amp;c=2">看</a></p>
+  </div>
+  <pre>a
+  b</pre>
+</body>
+</html>"""
+
+
+def test_rules_become_style_attributes():
+    assert '<p style="color: #222;">' in html.inline_css(PAGE)
+
+
+def test_media_queries_stay_for_clients_that_know_dark_mode():
+    inlined = html.inline_css(PAGE)
+
+    assert re.search(r"<style>@media \(prefers-color-scheme: dark\)\s*{ p { color: #eee !important; } }", inlined)
+
+
+def test_rules_that_were_inlined_are_gone():
+    assert "p { color: #222; }" not in html.inline_css(PAGE)
+
+
+def test_the_character_set_stays_in_front():
+    inlined = html.inline_css(PAGE)
+
+    assert inlined.index("<meta charset") < inlined.index("<style>")
+    assert inlined.count("<style>") == 1
+
+
+def test_text_and_addresses_are_untouched():
+    inlined = html.inline_css(PAGE)
+
+    assert "好 &amp; " in inlined
+    assert 'href="/a?b=1&amp;c=2"' in inlined
+    assert "<pre>a\n  b</pre>" in inlined
+
+
+def test_indentation_between_blocks_is_left_out():
+    assert "\n  <div" not in html.inline_css(PAGE)
+
+
+def test_nothing_is_loaded_from_anywhere():
+    page = PAGE.replace("<style>", '<link rel="stylesheet" href="http://127.0.0.1:9/never.css"><style>')
+
+    assert '<p style="color: #222;">' in html.inline_css(page)
+
+
+@pytest.mark.parametrize("colour", ["#9a3412", "#ffff00", "#000000", "#ffffff", "#1e1c1a", "#808080", "#0000ff"])
+@pytest.mark.parametrize("paper", ["#fffdfa", "#1e1c1a"])
+def test_any_accent_can_be_read_on_both_papers(colour, paper):
+    shade = html.readable(colour, on=paper)
+
+    assert re.fullmatch("#[0-9a-f]{6}", shade)
+    assert html._contrast(shade, paper) >= 4.5
+
+
+def test_a_colour_that_can_be_read_is_not_touched():
+    assert html.readable("#9a3412", on="#fffdfa") == "#9a3412"

@@ -1,0 +1,104 @@
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.template.exceptions import TemplateDoesNotExist
+
+from newsletter.mail import letters
+
+PUBLICATION = SimpleNamespace(
+    name="Gipi電子報", accent="#ffee00", language="zh-hant", postal_address="10491 台北市中山區某某路 12 號"
+)
+
+
+@pytest.fixture(autouse=True)
+def _sample_templates(settings):
+    (engine,) = settings.TEMPLATES
+    samples = Path(__file__).parent / "templates"
+    settings.TEMPLATES = [{**engine, "DIRS": [samples, *engine["DIRS"]]}]
+
+
+def render(name="sample", subject="第 42 期", **context):
+    given = {"publication": PUBLICATION, "greeting": "<王> & 陳"} | context
+    return letters.render(name, subject, given, base_url="https://news.example.org")
+
+
+def test_a_letter_has_its_styles_inlined_and_keeps_both_kinds_of_dark():
+    html = render().html
+
+    assert re.search(r'<h1 style="[^"]*font-size: 26px', html)
+    assert "@media (prefers-color-scheme: dark)" in html
+    assert '<meta name="color-scheme" content="light dark">' in html
+    assert "var(--" not in html
+
+
+def test_a_letter_says_its_language_on_the_page_and_on_the_wrapper():
+    html = render().html
+
+    assert '<html lang="zh-Hant-TW">' in html
+    assert re.search(r'<div class="ground"[^>]* lang="zh-Hant-TW"', html)
+
+
+def test_an_english_publication_writes_english():
+    publication = SimpleNamespace(**(vars(PUBLICATION) | {"language": "en"}))
+
+    assert '<html lang="en">' in render(publication=publication).html
+
+
+def test_words_from_outside_are_escaped_in_html_and_plain_in_text():
+    letter = render()
+
+    assert "&lt;王&gt; &amp; 陳，你好" in letter.html
+    assert "<王> & 陳，你好" in letter.text
+
+
+def test_without_a_text_template_the_text_is_read_out_of_the_html():
+    letter = render()
+
+    addresses = set(re.findall(r'href="(https?://[^"]+)"', letter.html))
+    assert addresses
+    assert addresses == set(re.findall(r"https?://\S+", letter.text))
+    assert "談休息" not in letter.text  # the preheader
+
+
+def test_a_text_template_is_used_as_it_is_and_not_escaped():
+    letter = render("sample_with_text")
+
+    assert letter.text == (
+        "<王> & 陳，你好：\n\n請按 https://news.example.org/confirm/abc/ 確認。\n\n────────────\n"
+        "你訂閱了。\n\nGipi電子報\nhttps://news.example.org/\n10491 台北市中山區某某路 12 號\n"
+    )
+
+
+def test_the_subject_is_one_line():
+    assert render(subject=" 第 42 期\n 槓桿 ").subject == "第 42 期 槓桿"
+
+
+def test_an_accent_that_cannot_be_read_is_made_darker_by_day_and_kept_by_night():
+    html = render().html
+
+    assert "#ffee00 !important" in html
+    assert not re.search(r'style="[^"]*color: #ffee00', html)
+
+
+def test_without_a_publication_there_still_is_a_letter():
+    assert "#9a3412" in render(publication=None).html
+
+
+def test_a_template_that_does_not_exist_is_said():
+    with pytest.raises(TemplateDoesNotExist, match=r"email/nowhere\.html"):
+        render("nowhere")
+
+
+def test_a_frame_is_small_against_gmails_limit():
+    assert len(render().html.encode()) < 12_000
+
+
+def test_pictures_say_their_size_and_tables_that_lay_out_say_so():
+    html = render().html
+
+    for picture in re.findall("<img[^>]*>", html):
+        assert {"width=", "height=", "alt="} <= set(re.findall(r"\b(?:width|height|alt)=", picture))
+    for table in re.findall("<table[^>]*>", html):
+        assert 'role="presentation"' in table or 'class="data"' in table

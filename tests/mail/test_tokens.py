@@ -1,0 +1,88 @@
+import pytest
+from django.conf import settings
+
+from newsletter.mail import tokens
+
+
+def test_a_token_opens_the_purpose_it_was_signed_for():
+    token = tokens.sign("unsubscribe", 4711)
+
+    assert tokens.opens(token, "unsubscribe")
+    assert tokens.number_of(token) == 4711
+
+
+def test_a_token_opens_no_other_purpose():
+    token = tokens.sign("unsubscribe", 4711)
+
+    assert not tokens.opens(token, "preferences")
+
+
+def test_a_token_that_is_bound_opens_only_while_the_bound_is_the_same():
+    token = tokens.sign("confirm", 7, "round 1")
+
+    assert tokens.opens(token, "confirm", "round 1")
+    assert not tokens.opens(token, "confirm", "round 2")
+    assert not tokens.opens(token, "confirm")
+
+
+@pytest.mark.parametrize("place", range(len(tokens.sign("unsubscribe", 4711))))
+def test_a_token_with_one_other_character_opens_nothing(place):
+    token = tokens.sign("unsubscribe", 4711)
+    other = "A" if token[place] != "A" else "B"
+
+    assert not tokens.opens(token[:place] + other + token[place + 1 :], "unsubscribe")
+
+
+@pytest.mark.parametrize(
+    "token", ["", "a", "x" * 16, "x" * 25, "中" * 20, "../../etc/passwd-----", "0" + "A" * 16 + "\n"]
+)
+def test_what_is_no_token_opens_nothing(token):
+    assert not tokens.opens(token, "unsubscribe")
+
+
+def test_a_leading_zero_is_another_token_and_opens_nothing():
+    token = tokens.sign("unsubscribe", 4711)
+
+    assert not tokens.opens("0" + token, "unsubscribe")
+
+
+def test_links_in_old_mails_live_on_after_the_secret_has_changed(settings):
+    token = tokens.sign("unsubscribe", 4711)
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another", [settings.SECRET_KEY]
+
+    assert tokens.opens(token, "unsubscribe")
+    assert tokens.sign("unsubscribe", 4711) != token
+
+
+def test_a_secret_that_is_forgotten_opens_nothing(settings):
+    token = tokens.sign("unsubscribe", 4711)
+
+    settings.SECRET_KEY = "another"
+
+    assert not tokens.opens(token, "unsubscribe")
+
+
+@pytest.mark.parametrize("number", [0, 1, 61, 62, 10**6, 62**8 - 1])
+def test_a_token_is_at_most_24_characters_of_base62_and_keeps_the_number(number):
+    token = tokens.sign("unsubscribe", number)
+
+    assert len(token) <= tokens.TOKEN_LENGTH_MAX
+    assert token.isascii()
+    assert token.isalnum()
+    assert tokens.number_of(token) == number
+
+
+def test_a_number_that_no_database_holds_is_no_number():
+    assert tokens.number_of("z" * 8 + "A" * 16) == 62**8 - 1
+    assert tokens.number_of("z" * 9 + "A" * 16) is None
+
+
+def test_the_digest_stands_for_a_text_by_purpose_and_tells_nothing():
+    digest = tokens.digest("limit", "reader@example.org")
+
+    assert digest == tokens.digest("limit", "reader@example.org")
+    assert digest != tokens.digest("other", "reader@example.org")
+    assert len(digest) == 32
+    assert "reader" not in digest
+    assert settings.SECRET_KEY not in digest

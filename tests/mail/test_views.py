@@ -1,0 +1,236 @@
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.mail import mailers
+from django.urls import reverse
+
+from newsletter.mail import outbox
+from newsletter.mail.message import Letter, build
+from tests.factories import make_publication
+
+pytestmark = pytest.mark.django_db
+HTML = "<!DOCTYPE html><html><head><title>x</title></head><body><a href='https://e.x/'>看</a></body></html>"
+PAGES = ["outbox_mail", "outbox_text", "outbox_headers", "outbox_source", "outbox_frame", "outbox_file"]
+
+
+@pytest.fixture(autouse=True)
+def directory(settings, tmp_path):
+    make_publication()
+    options = {"directory": str(tmp_path)}
+    settings.MAILERS = {"default": {"BACKEND": outbox.BACKEND, "OPTIONS": options}}
+    return tmp_path
+
+
+def send(number=1, to="reader@example.com", subject="第 <42> 期"):
+    letter = Letter(subject, HTML, "你好 https://e.x/ <b>\n")
+    headers = {"Message-ID": f"<{number}@example.org>", "Date": "Tue, 24 Nov 2026 08:00:00 +0800"}
+    mail = build(letter, sender=("Gipi", "news@example.org"), to=("", to), reply_to="", headers=headers)
+    mailers["default"].send_messages([mail])
+    return outbox.names(outbox.directory())[0]
+
+
+def page(client, view, name=None, **headers):
+    return client.get(reverse(f"mail:{view}", args=[name] if name else []), **headers)
+
+
+# --- who may look ---
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.8.8.8"])
+def test_a_client_on_this_machine_may_look(client, address):
+    assert page(client, "outbox", REMOTE_ADDR=address).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["203.0.113.5", "10.0.0.7", "", "unix:"])
+def test_a_stranger_finds_nothing(client, address):
+    name = send()
+
+    assert page(client, "outbox", REMOTE_ADDR=address).status_code == 404
+    assert {page(client, view, name, REMOTE_ADDR=address).status_code for view in PAGES} == {404}
+
+
+@pytest.mark.parametrize("field", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+def test_a_stranger_behind_a_proxy_on_this_machine_finds_nothing(client, field):
+    assert client.get("/outbox/", headers={field: "203.0.113.5"}).status_code == 404
+    assert client.get("/outbox/", headers={field: "127.0.0.1"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("hops", "status"),
+    [("127.0.0.1", 200), ("203.0.113.5", 404), ("127.0.0.1, 203.0.113.5", 404), ("203.0.113.5, 127.0.0.1", 200)],
+)
+def test_behind_a_trusted_proxy_the_hop_that_it_wrote_counts(client, settings, hops, status):
+    settings.TRUSTED_PROXIES = 1
+
+    assert client.get("/outbox/", headers={"X-Forwarded-For": hops}).status_code == status
+
+
+def test_fewer_hops_than_trusted_proxies_is_a_stranger(client, settings):
+    settings.TRUSTED_PROXIES = 2
+
+    assert client.get("/outbox/", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
+
+
+def test_an_author_may_look_from_anywhere_and_a_plain_user_not(client):
+    user = User.objects.create_user("gipi", is_staff=True)
+    client.force_login(user)
+
+    assert page(client, "outbox", REMOTE_ADDR="203.0.113.5").status_code == 200
+
+    User.objects.update(is_staff=False)
+    assert page(client, "outbox", REMOTE_ADDR="203.0.113.5").status_code == 404
+
+
+def test_with_a_real_mailer_there_is_no_outbox_for_anybody(client, settings):
+    name = send()
+    client.force_login(User.objects.create_user("gipi", is_staff=True))
+
+    settings.MAILERS = {
+        "default": {"OPTIONS": {"host": "localhost"}, "BACKEND": "django.core.mail.backends.smtp.EmailBackend"}
+    }
+
+    assert page(client, "outbox").status_code == 404
+    assert {page(client, view, name).status_code for view in PAGES} == {404}
+
+
+def test_nothing_can_be_posted(client):
+    assert client.post("/outbox/").status_code == 405
+
+
+def test_mails_are_never_cached(client):
+    assert "no-store" in page(client, "outbox_mail", send())["Cache-Control"]
+
+
+# --- the list ---
+
+
+def test_an_empty_outbox_says_what_to_do(client):
+    assert "No mail yet." in page(client, "outbox").content.decode()
+
+
+def test_the_list_shows_who_what_and_when_newest_first(client):
+    send(1, to="first@example.com")
+    second = send(2, to="second@example.com")
+
+    html = page(client, "outbox").content.decode()
+
+    assert html.index("second@example.com") < html.index("first@example.com")
+    assert f'href="/outbox/{second}/"' in html
+    assert "第 &lt;42&gt; 期" in html
+    assert "2026-11-24 08:00" in html  # the publication's zone
+    assert "2 mails" in html
+
+
+def test_fifty_are_on_a_page(client):
+    for number in range(51):
+        send(number)
+
+    first, second = client.get("/outbox/").content.decode(), client.get("/outbox/?page=2").content.decode()
+
+    assert (first.count("<li>"), second.count("<li>")) == (50, 1)
+    assert 'rel="next" href="?page=2"' in first
+    assert 'rel="prev" href="?page=1"' in second
+
+
+@pytest.mark.parametrize("number", ["0", "99", "x", "-1"])
+def test_a_page_that_does_not_exist_is_the_nearest(client, number):
+    send()
+
+    assert client.get(f"/outbox/?page={number}").status_code == 200
+
+
+def test_search_by_address(client):
+    send(1, to="anna@example.com")
+    send(2, to="bob@example.com")
+
+    html = client.get("/outbox/?q=anna").content.decode()
+
+    assert "anna@example.com" in html
+    assert "bob@example.com" not in html
+    assert "1 mail ·" in html
+
+
+def test_search_without_a_hit_says_so_and_escapes(client):
+    html = client.get("/outbox/?q=<script>").content.decode()
+
+    assert "No mail from or to “&lt;script&gt;”." in html
+
+
+# --- one mail ---
+
+
+def test_a_mail_is_shown_in_a_frame_that_can_do_nothing_but_open_links(client):
+    name = send()
+
+    html = page(client, "outbox_mail", name).content.decode()
+
+    assert re.search(
+        rf'<iframe [^>]*sandbox="allow-popups allow-popups-to-escape-sandbox" src="/outbox/{name}/html/"', html
+    )
+
+
+def test_the_frame_has_a_policy_of_its_own(client):
+    response = page(client, "outbox_frame", send())
+
+    policy = dict(part.split(" ", 1) for part in response["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["style-src"] == "'unsafe-inline'"
+    assert policy["frame-ancestors"] == "'self'"
+    assert policy["form-action"] == "'none'"
+    assert policy["sandbox"] == "allow-popups allow-popups-to-escape-sandbox"
+    assert "script-src" not in policy
+    assert response["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_links_in_the_frame_open_beside_the_outbox(client):
+    assert '<head><base target="_blank">' in page(client, "outbox_frame", send()).content.decode()
+
+
+def test_other_pages_keep_the_strict_policy(client):
+    response = page(client, "outbox_mail", send())
+
+    assert "unsafe-inline" not in response["Content-Security-Policy"]
+    assert response["X-Frame-Options"] == "DENY"
+
+
+def test_the_text_part_is_escaped_and_its_links_can_be_followed(client):
+    html = page(client, "outbox_text", send()).content.decode()
+
+    assert 'href="https://e.x/"' in html
+    assert "&lt;b&gt;" in html
+
+
+def test_headers_are_shown_decoded(client):
+    html = page(client, "outbox_headers", send()).content.decode()
+
+    assert "<dt>Message-ID</dt><dd>&lt;1@example.org&gt;</dd>" in html
+    assert "<dt>Subject</dt><dd>第 &lt;42&gt; 期</dd>" in html
+
+
+def test_the_source_is_shown_as_it_was_written(client):
+    assert "Content-Transfer-Encoding: base64" in page(client, "outbox_source", send()).content.decode()
+
+
+def test_the_file_can_be_taken_home(client, directory):
+    name = send()
+
+    response = page(client, "outbox_file", name)
+
+    assert response["Content-Type"] == "message/rfc822"
+    assert response["Content-Disposition"] == f'attachment; filename="{name}.eml"'
+    assert response.content == (directory / f"{name}.eml").read_bytes()
+
+
+def test_the_tab_that_is_open_says_so(client):
+    html = page(client, "outbox_text", send()).content.decode()
+
+    assert re.findall(r'<a href="([^"]+)" aria-current="page">', html) == [
+        f"/outbox/{outbox.names(outbox.directory())[0]}/text/"
+    ]
+
+
+@pytest.mark.parametrize("view", PAGES)
+def test_a_mail_that_does_not_exist_is_not_found(client, view):
+    assert page(client, view, "20261124T010204000456-" + "0" * 20).status_code == 404
+    assert page(client, view, "secret_key").status_code == 404
