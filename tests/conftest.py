@@ -5,14 +5,20 @@ import shutil
 import tempfile
 
 # Before Django reads its settings: a folder of this run's own, and none of the developer's variables.
+# The module is named here, not in pyproject.toml: from there it would be read before this file.
+os.environ["DJANGO_SETTINGS_MODULE"] = "newsletter.settings"
 os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="newsletter-tests-")
+os.mkdir(os.environ["DATA_DIR"] + "/static")  # noqa: PTH102  # whitenoise warns when it is missing
 os.environ["SITE_URL"] = "https://news.example.org"
 for name in ("DATABASE_URL", "REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "SEND_RATE", "SECRET_KEY", "TRUSTED_PROXIES"):
     os.environ[name] = ""
 os.environ["TRUSTED_PROXIES"] = "0"
 os.environ.pop("SEND_RATE")
 
+import django
 import pytest
+
+django.setup()
 from django.core.cache import cache
 
 pytest_plugins = [
@@ -22,6 +28,16 @@ pytest_plugins = [
     "tests.support.redis",
     "tests.support.smtp",
 ]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
+    """A file, as in life: threads that write at once wait for each other, which SQLite in memory does not do."""
+    from django.db import connection
+
+    if connection.vendor == "sqlite":
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        connection.settings_dict["TEST"]["NAME"] = f"{os.environ['DATA_DIR']}/test-{worker}.sqlite3"
 
 
 def pytest_unconfigure() -> None:
