@@ -1,0 +1,146 @@
+"""Write the readers of a file: make those that are new, change those that are known, bring nobody back."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import batched
+
+from django.db import transaction
+
+from newsletter.publication.models import Publication
+from subscribers.importers.csv_file import MUST_NOT_BE_MAILED, Row, Unreadable
+from subscribers.models import Subscriber, Suppression, address_hash
+
+BATCH = 1000  # rows in one transaction
+CHANGED = [
+    "name", "tags", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at",
+    "consent_at", "consent_source", "signup_round", "confirmation_due_at",
+]  # fmt: skip
+State = Subscriber.State
+
+
+@dataclass
+class Summary:
+    """What became of the rows; `rows` is the sum of the others."""
+
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+    def counts(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def merge(rows: Iterable[Row | Unreadable], now: datetime, rejected: Callable[[int, str], None]) -> Summary:
+    """Write rows in transactions of a thousand; a second run changes nothing.
+
+    rejected: is told the line and the reason of each row that was not taken.
+    """
+    summary, salt = Summary(), Publication.objects.current().salt
+    for batch in batched(rows, BATCH, strict=False):
+        with transaction.atomic():
+            _Batch(summary, now, rejected).take(batch, salt)
+    return summary
+
+
+class _Batch:
+    """Some rows of a file beside what the database knows of their addresses."""
+
+    def __init__(self, summary: Summary, now: datetime, rejected: Callable[[int, str], None]) -> None:
+        self.summary, self.now, self.rejected = summary, now, rejected
+        self.new: dict[str, Subscriber] = {}
+        self.changed: dict[str, Subscriber] = {}
+        self.barred: dict[str, Suppression] = {}
+
+    def take(self, rows: Iterable[Row | Unreadable], salt: str) -> None:
+        hashed = [(address_hash(row.email, salt) if isinstance(row, Row) else "", row) for row in rows]
+        hashes = {known_as for known_as, _row in hashed}
+        self.known = {one.address_hash: one for one in Subscriber.objects.filter(address_hash__in=hashes)}
+        barred = Suppression.objects.filter(address_hash__in=hashes).values_list("address_hash", "reason")
+        self.reasons = dict(barred)
+        for known_as, row in hashed:
+            self.summary.rows += 1
+            self._one(known_as, row)
+        self._write()
+
+    def _one(self, known_as: str, row: Row | Unreadable) -> None:
+        if isinstance(row, Unreadable):
+            self._reject(row.line, row.reason)
+        elif row.state in MUST_NOT_BE_MAILED:
+            self._bar(known_as, row)
+        elif known_as in self.reasons:
+            self._reject(row.line, f"must not be mailed: {self.reasons[known_as]}")
+        elif known_as in self.known:
+            self._change(known_as, row)
+        else:
+            self.new[known_as] = self.known[known_as] = _made(known_as, row, self.now)
+            self.summary.created += 1
+
+    def _reject(self, line: int, reason: str) -> None:
+        self.summary.rejected += 1
+        self.rejected(line, reason)
+
+    def _bar(self, known_as: str, row: Row) -> None:
+        """Remember an address that the other program knew must not be mailed."""
+        email = "" if row.state == Suppression.Reason.ERASED else row.email
+        self.barred[known_as] = Suppression(address_hash=known_as, email=email, reason=row.state, note="import")
+        self.reasons.setdefault(known_as, row.state)
+        self._reject(row.line, f"must not be mailed: {row.state}")
+
+    def _change(self, known_as: str, row: Row) -> None:
+        subscriber = self.known[known_as]
+        if not _apply(subscriber, row, self.now):
+            self.summary.unchanged += 1
+            return
+        self.summary.updated += 1
+        if known_as not in self.new:
+            self.changed[known_as] = subscriber
+
+    def _write(self) -> None:
+        # Somebody may sign up on the site at this moment: his own row stands.
+        Subscriber.objects.bulk_create(self.new.values(), ignore_conflicts=True)
+        Subscriber.objects.bulk_update(self.changed.values(), CHANGED, batch_size=200)
+        Suppression.objects.bulk_create(self.barred.values(), ignore_conflicts=True)
+
+
+def _made(known_as: str, row: Row, now: datetime) -> Subscriber:
+    subscriber = Subscriber(email=row.email, address_hash=known_as, name=row.name, tags=row.tags)
+    if row.state == State.UNSUBSCRIBED:
+        _leave(subscriber, row, now)
+    elif row.state != State.PENDING:
+        _join(subscriber, row, now)
+    return subscriber
+
+
+def _apply(subscriber: Subscriber, row: Row, now: datetime) -> bool:
+    """Bring what a file says to a known reader; return whether that changed anything.
+
+    Leaving wins over everything, and a reader's own pause over the file.
+    """
+    if subscriber.state == State.UNSUBSCRIBED:
+        return False
+    before = [getattr(subscriber, name) for name in CHANGED]
+    subscriber.name, subscriber.tags = row.name or subscriber.name, row.tags or subscriber.tags
+    if row.state == State.UNSUBSCRIBED:
+        _leave(subscriber, row, now)
+    elif row.state == State.PAUSED or (row.state == State.ACTIVE and subscriber.state == State.PENDING):
+        _join(subscriber, row, now)
+    return before != [getattr(subscriber, name) for name in CHANGED]
+
+
+def _join(subscriber: Subscriber, row: Row, now: datetime) -> None:
+    """Become a reader on the word of the file; nobody is welcomed who has been reading elsewhere."""
+    if not subscriber.is_reader:
+        subscriber.confirmed_at = row.consent_at or now
+        subscriber.consent_at, subscriber.consent_source = row.consent_at, "import"
+        subscriber.welcomed_at, subscriber.confirmation_due_at = now, None
+        subscriber.signup_round += 1
+    subscriber.state, subscriber.paused_until = row.state, row.paused_until
+
+
+def _leave(subscriber: Subscriber, row: Row, now: datetime) -> None:
+    subscriber.state, subscriber.paused_until = State.UNSUBSCRIBED, None
+    subscriber.unsubscribed_at, subscriber.confirmation_due_at = row.left_at or now, None
+    subscriber.signup_round += 1

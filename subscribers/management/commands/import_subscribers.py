@@ -1,0 +1,65 @@
+"""Bring readers from a CSV file."""
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.db import transaction
+from django.utils import timezone
+
+from subscribers.importers import csv_file, merging
+
+REASONS_SHOWN = 20
+BAR_WIDTH = 40  # characters
+STEP = 1000  # rows between two looks of the progress bar
+
+
+class Command(BaseCommand):
+    help = "Import readers from a CSV file: email, and if present name, state, consent_at, tags. Sends no mail."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--dry-run", action="store_true", help="Say what would happen, and write nothing.")
+
+    @no_translations  # an operator's tool speaks one language, in all its parts
+    def handle(self, *args: Any, file: Path, dry_run: bool, **options: Any) -> None:
+        self.shown = 0
+        try:
+            summary = self._rehearse(file) if dry_run else self._import(file)
+        except (OSError, csv_file.FileError) as error:
+            raise CommandError(str(error)) from error
+        if summary.rejected > self.shown:
+            self.stderr.write(f"… and {summary.rejected - self.shown} more rows were rejected.")
+        self.stdout.write(json.dumps(summary.counts()))
+
+    def _rehearse(self, file: Path) -> merging.Summary:
+        with transaction.atomic():
+            summary = self._import(file)
+            transaction.set_rollback(True)
+        return summary
+
+    def _import(self, file: Path) -> merging.Summary:
+        with csv_file.opened(file) as table:
+            return merging.merge(self._with_progress(table, file.stat().st_size), timezone.now(), self._rejected)
+
+    def _rejected(self, line: int, reason: str) -> None:
+        if self.shown < REASONS_SHOWN:
+            self.shown += 1
+            self.stderr.write(f"Line {line}: {reason}")
+
+    def _with_progress(self, table: csv_file.Table, size: int) -> Any:
+        is_watched = self.stderr.isatty()
+        for count, row in enumerate(table.rows(), start=1):
+            yield row
+            if is_watched and count % STEP == 0:
+                self._draw(count, table.bytes_read() / (size or 1))
+        if is_watched:
+            self._draw(count if size else 0, 1.0)
+            self.stderr.write("")
+
+    def _draw(self, count: int, share: float) -> None:
+        full = int(BAR_WIDTH * share)
+        self.stderr.write(f"\r{'█' * full}{'░' * (BAR_WIDTH - full)} {count:,}", ending="")
+        self.stderr.flush()
