@@ -1,11 +1,50 @@
-"""The ledger: one sending of an issue, its readers' copies, and the batches that workers hold."""
+"""The ledger: one sending of an issue, its readers' copies, and the batches that workers hold.
+
+Mailing   scheduled ─▶ sending ─▶ sent        paused and cancelled from the first two
+Delivery  queued ─▶ sent | failed | skipped | uncertain        queued ─▶ deferred ─▶ …
+Batch     open ─▶ leased ─▶ done        leased by the dead ─▶ open
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import Issue
 from subscribers.models import Subscriber
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many copies of a mailing are where; the six always add up to the total."""
+
+    queued: int = 0  # the deferred ones too
+    sending: int = 0  # handed over, no answer yet
+    sent: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    skipped: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.queued + self.sending + self.sent + self.failed + self.uncertain + self.skipped
+
+    @property
+    def finished(self) -> int:
+        return self.total - self.queued - self.sending
+
+
+class MailingQuerySet(models.QuerySet["Mailing"]):
+    def open(self) -> "MailingQuerySet":
+        """Return those that may still send something."""
+        return self.filter(state__in=Mailing.OPEN_STATES)
+
+    def due(self, now: datetime) -> "MailingQuerySet":
+        """Return those whose time has come, earliest first."""
+        return self.filter(state=Mailing.State.SCHEDULED, send_at__lte=now).order_by("send_at", "pk")
 
 
 class Mailing(models.Model):
@@ -22,6 +61,8 @@ class Mailing(models.Model):
         SENT = "sent", _("sent")
         CANCELLED = "cancelled", _("cancelled")
 
+    OPEN_STATES: ClassVar = [State.SCHEDULED, State.SENDING, State.PAUSED]
+
     issue = models.ForeignKey(Issue, on_delete=models.PROTECT, related_name="mailings", verbose_name=_("issue"))
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.ISSUE)
     number = models.PositiveSmallIntegerField(default=1, help_text="counts the mailings of one kind within the issue")
@@ -30,17 +71,25 @@ class Mailing(models.Model):
 
     approved_at = models.DateTimeField(_("approved"))
     send_at = models.DateTimeField(_("begins"), help_text="the slot; never before the hold has passed")
-    planned_at = models.DateTimeField(null=True, blank=True)
+    planned_at = models.DateTimeField(_("audience fixed"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
+    # When the provider itself fails, no reader is to blame: the whole mailing waits.
+    retry_at = models.DateTimeField(null=True, blank=True)
+    provider_failures = models.PositiveSmallIntegerField(default=0)
+
     # Frozen when the author approves: what was previewed is what is sent.
+    sender_name = models.CharField(max_length=80)
+    sender_email = models.EmailField()
+    reply_to = models.EmailField(blank=True)
     subject = models.CharField(max_length=200)
     html = models.TextField()
     text = models.TextField()
     content_hash = models.CharField(max_length=64)
-    issue_version = models.PositiveIntegerField()
 
     total = models.PositiveIntegerField(_("readers"), default=0)
+
+    objects = MailingQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]
@@ -57,6 +106,57 @@ class Mailing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.issue} ({self.get_state_display()})"
+
+    def _move(self, *, to: "Mailing.State", among: "list[Mailing.State]", **values: object) -> bool:
+        moved = Mailing.objects.filter(pk=self.pk, state__in=among).update(state=to, **values)
+        self.refresh_from_db()
+        return bool(moved)
+
+    def pause(self, reason: str = "") -> bool:
+        """Stop before the next message leaves; return False if there is nothing to stop."""
+        return self._move(to=self.State.PAUSED, among=[self.State.SCHEDULED, self.State.SENDING], reason=reason)
+
+    def resume(self, now: datetime, hold: timedelta) -> bool:
+        """Go on where it stopped; one that has not begun gets its hold again."""
+        if self.planned_at:
+            return self._move(
+                to=self.State.SENDING, among=[self.State.PAUSED], reason="", retry_at=None, provider_failures=0
+            )
+        send_at = max(self.send_at, now + hold)
+        return self._move(to=self.State.SCHEDULED, among=[self.State.PAUSED], reason="", send_at=send_at)
+
+    def cancel(self, now: datetime, reason: str = "") -> bool:
+        """Send nothing more, ever; what has left has left. Return False if it was over already."""
+        return self._move(to=self.State.CANCELLED, among=self.OPEN_STATES, finished_at=now, reason=reason)
+
+    def finish(self, now: datetime) -> bool:
+        """Close the mailing when every batch is done."""
+        if self.batches.exclude(state=Batch.State.DONE).exists():
+            return False
+        return self._move(to=self.State.SENT, among=[self.State.SENDING], finished_at=now, reason="")
+
+    def wait_for_provider(self, now: datetime, reason: str) -> None:
+        """Leave the provider alone for a while: 5 seconds, doubled by each failure in a row, at most 5 minutes."""
+        seconds = min(5 * 2 ** min(self.provider_failures, 10), 300)
+        Mailing.objects.filter(pk=self.pk).update(
+            retry_at=now + timedelta(seconds=seconds),
+            provider_failures=F("provider_failures") + 1,
+            reason=reason[:500],
+        )
+        self.refresh_from_db()
+
+    def provider_answers(self) -> None:
+        """Forget the failures: a message was answered."""
+        if self.provider_failures:
+            Mailing.objects.filter(pk=self.pk).update(retry_at=None, provider_failures=0, reason="")
+            self.refresh_from_db()
+
+    def counts(self) -> Counts:
+        """Count from the batches, a few thousand rows at most, never from the deliveries."""
+        names = ("sent", "failed", "uncertain", "skipped", "in_flight")
+        sums = self.batches.aggregate(**{name: Sum(name, default=0) for name in names})
+        sending = sums.pop("in_flight")
+        return Counts(queued=self.total - sending - sum(sums.values()), sending=sending, **sums)
 
 
 class Delivery(models.Model):
@@ -92,6 +192,12 @@ class Delivery(models.Model):
         return f"{self.mailing_id}/{self.seq}"
 
 
+class BatchQuerySet(models.QuerySet["Batch"]):
+    def ready(self, now: datetime) -> "BatchQuerySet":
+        """Return the batches that a worker may take now."""
+        return self.filter(state=Batch.State.OPEN).filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
+
+
 class Batch(models.Model):
     """Up to 500 deliveries that one worker holds at a time; all queueing happens here."""
 
@@ -112,10 +218,13 @@ class Batch(models.Model):
     lease_until = models.DateTimeField(null=True)
     not_before = models.DateTimeField(null=True)
 
+    in_flight = models.PositiveSmallIntegerField(default=0)  # rows of the open window
     sent = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     uncertain = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
+
+    objects = BatchQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -1,0 +1,97 @@
+"""Start the mailing of an issue, and if asked watch it until it is finished."""
+
+import sys
+import time
+from argparse import ArgumentParser
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from newsletter.delivery import planning, tasks
+from newsletter.delivery.models import Mailing
+from newsletter.issues.models import Issue
+from newsletter.publication.models import Publication
+
+WORKER_PATIENCE_SECONDS = 10
+
+
+class Command(BaseCommand):
+    help = "Start the mailing of an issue; the next unsent one if no number is given."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("number", type=int, nargs="?", help="the issue's number")
+        parser.add_argument("--wait", action="store_true", help="show progress until it is finished")
+        parser.add_argument("--no-hold", action="store_true", help="skip the minutes in which it can be called back")
+
+    def handle(self, *, number: int | None, **options: Any) -> None:
+        issue = _issue(number)
+        self.stdout.write(f"{issue.number}")
+        mailing = issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).first()
+        if mailing is None:
+            mailing = self._start(issue, skip_hold=options["no_hold"])
+        if options["wait"]:
+            self._watch(mailing)
+        self._conclude(mailing)
+
+    def _start(self, issue: Issue, *, skip_hold: bool) -> Mailing:
+        now = timezone.now()
+        hold = timedelta() if skip_hold else planning.hold_of(Publication.objects.current())
+        try:
+            mailing = planning.approve(issue, send_at=None, now=now, hold=hold)
+        except planning.PlanningError as error:
+            raise CommandError(str(error)) from error
+        if mailing.send_at > now + hold:
+            planning.bring_forward(mailing, send_at=now, now=now, hold=hold)
+        with suppress(OperationalError):  # beat asks again within seconds
+            tasks.dispatch.apply_async(expires=tasks.WAKE_UP_EXPIRES)
+        mailing.refresh_from_db()
+        return mailing
+
+    def _watch(self, mailing: Mailing) -> None:
+        State = Mailing.State  # noqa: N806 - a class
+        last = ""
+        while True:
+            mailing.refresh_from_db()
+            if mailing.state == State.SCHEDULED:
+                _insist_on_a_worker(mailing)
+            line = _progress(mailing)
+            if line != last:
+                self.stderr.write(line, ending="\r" if sys.stderr.isatty() else "\n")
+                last = line
+            if mailing.state not in {State.SCHEDULED, State.SENDING}:
+                return
+            time.sleep(0.25)  # polling another process is what --wait is for
+
+    def _conclude(self, mailing: Mailing) -> None:
+        if mailing.state in {Mailing.State.PAUSED, Mailing.State.CANCELLED}:
+            raise CommandError(f"The mailing is {mailing.state}. {mailing.reason}".strip())
+        self.stdout.write(_progress(mailing))
+
+
+def _issue(number: int | None) -> Issue:
+    issue = Issue.objects.filter(number=number).first() if number else Issue.objects.unsent().first()
+    if issue is None:
+        raise CommandError(f"There is no issue {number}." if number else "There is no unsent issue.")
+    return issue
+
+
+def _insist_on_a_worker(mailing: Mailing) -> None:
+    if timezone.now() > mailing.send_at + timedelta(seconds=WORKER_PATIENCE_SECONDS):
+        raise CommandError(
+            f"No worker has taken up the mailing within {WORKER_PATIENCE_SECONDS} seconds. "
+            "Start `manage.py up`, or a Celery worker and beat; the mailing stays scheduled."
+        )
+
+
+def _progress(mailing: Mailing) -> str:
+    if mailing.state == Mailing.State.SCHEDULED:
+        return f"scheduled, begins at {timezone.localtime(mailing.send_at):%Y-%m-%d %H:%M:%S}"
+    counts = mailing.counts()
+    return (
+        f"{mailing.state}: {counts.finished} of {counts.total} ("
+        f"{counts.sent} sent, {counts.failed} failed, {counts.uncertain} uncertain, {counts.skipped} skipped)"
+    )

@@ -1,0 +1,158 @@
+"""From the author's click to a fixed audience: approve an issue, and plan its deliveries when the time has come."""
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.rendering import freeze
+from newsletter.issues.models import Issue
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber, SubscriberQuerySet
+
+BATCH = 500  # deliveries that one worker holds
+LATE = timedelta(hours=6)  # an issue that missed its slot by more waits for its author
+
+
+class PlanningError(Exception):
+    """An issue cannot be sent as it is; the message says why, in the author's language."""
+
+
+def hold_of(publication: Publication) -> timedelta:
+    return timedelta(minutes=publication.hold_minutes)
+
+
+def obstacles(issue: Issue, send_at: datetime) -> list[str]:
+    """Return what keeps `issue` from being sent at `send_at`, in sentences for its author; [] if nothing does."""
+    posts = [item.post for item in issue.items.select_related("post")]
+    found = []
+    if not posts:
+        found.append(_("Issue %(number)d has no posts yet.") % {"number": issue.number})
+    if not issue.subject.strip():
+        found.append(_("Issue %(number)d has no subject yet.") % {"number": issue.number})
+    found += [
+        _("“%(title)s” will not be public when the issue is sent. Publish it, or take it out.") % {"title": post.title}
+        for post in posts
+        if not post.is_published(send_at)
+    ]
+    if issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).exists():
+        found.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
+    return found
+
+
+def approve(issue: Issue, *, send_at: datetime | None, now: datetime, hold: timedelta) -> Mailing:
+    """Freeze `issue` and schedule it; a second call (a double click, another tab) returns the same mailing.
+
+    send_at: None means now. Never begins before `hold` has passed, so that a cancel reaches nobody.
+    Raises PlanningError when the issue cannot be sent as it is.
+    """
+    begins = max(send_at or now, now + hold)
+    if under_way := issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).first():
+        return under_way
+    if reasons := obstacles(issue, begins):
+        raise PlanningError(" ".join(reasons))
+    letter = freeze(issue)
+    former = issue.mailings.filter(kind=Mailing.Kind.ISSUE).order_by("-number").first()
+    mailing = Mailing(
+        issue=issue, number=former.number + 1 if former else 1, approved_at=now, send_at=begins, **letter.columns()
+    )
+    try:
+        with transaction.atomic():
+            mailing.save(force_insert=True)
+    except IntegrityError:  # the other click was first
+        return issue.mailings.open().get(kind=Mailing.Kind.ISSUE)
+    return mailing
+
+
+def refreeze(mailing: Mailing) -> bool:
+    """Replace the frozen content by the issue as it is now, for those not yet mailed.
+
+    Possible while nothing is on its way: scheduled or paused. Returns False otherwise.
+    """
+    stopped = Mailing.objects.filter(pk=mailing.pk, state__in=[Mailing.State.SCHEDULED, Mailing.State.PAUSED])
+    return bool(stopped.update(**freeze(mailing.issue).columns()))
+
+
+def bring_forward(mailing: Mailing, *, send_at: datetime, now: datetime, hold: timedelta) -> bool:
+    """Move a scheduled mailing to another time; return False when it has begun."""
+    waiting = Mailing.objects.filter(pk=mailing.pk, state=Mailing.State.SCHEDULED)
+    return bool(waiting.update(send_at=max(send_at, now + hold)))
+
+
+def begin_due(now: datetime) -> list[Mailing]:
+    """Plan every mailing whose time has come; return those that began.
+
+    One that is later than LATE, or late on a day that had an issue, is paused and says why:
+    after a long night nothing goes out by surprise.
+    """
+    begun = []
+    for mailing in Mailing.objects.due(now).select_related("issue"):
+        if reason := _why_it_waits(mailing, now):
+            mailing.pause(reason)
+        elif plan(mailing, now):
+            begun.append(mailing)
+    return begun
+
+
+def _why_it_waits(mailing: Mailing, now: datetime) -> str:
+    late = now - mailing.send_at
+    was_due = date_format(localtime(mailing.send_at), "Y-m-d H:i")
+    if late > LATE:
+        return _("It was due at %(time)s, but nothing was running then. Send it now, or choose another time.") % {
+            "time": was_due
+        }
+    midnight = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=midnight).exclude(issue=mailing.issue)
+    if late > timedelta(minutes=10) and today.exists():
+        return _("It was due at %(time)s, and another issue went out today already.") % {"time": was_due}
+    return ""
+
+
+def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
+    """Return who gets this mailing: the mailable, without those who have a copy of the issue.
+
+    A copy that was skipped because an earlier mailing was cancelled is none.
+    """
+    copies = Delivery.objects.filter(
+        subscriber=OuterRef("pk"), mailing__issue=mailing.issue, mailing__kind=mailing.kind
+    ).exclude(state=Delivery.State.SKIPPED, mailing__state=Mailing.State.CANCELLED)
+    readers = Subscriber.objects.mailable(now)
+    return readers.filter(~Exists(copies)) if mailing.kind == Mailing.Kind.ISSUE else readers
+
+
+def plan(mailing: Mailing, now: datetime) -> bool:
+    """Fix the audience and cut it into batches, in one transaction; return False if another was first."""
+    with transaction.atomic():
+        due = Q(state=Mailing.State.SCHEDULED, planned_at__isnull=True)
+        if not Mailing.objects.filter(due, pk=mailing.pk).update(state=Mailing.State.SENDING, planned_at=now):
+            return False
+        total = _write_deliveries(mailing, now)
+        Batch.objects.bulk_create(
+            [
+                Batch(mailing=mailing, no=no, lo=lo, hi=min(lo + BATCH, total), cursor=lo)
+                for no, lo in enumerate(range(0, total, BATCH))
+            ],
+            batch_size=1000,
+        )
+        Mailing.objects.filter(pk=mailing.pk).update(total=total)
+        mailing.issue.mark_sent(now)
+    mailing.refresh_from_db()
+    return True
+
+
+def _write_deliveries(mailing: Mailing, now: datetime) -> int:
+    """Write one queued row a reader by a single INSERT … SELECT; return how many."""
+    readers, params = audience(mailing, now).order_by().values("id").query.sql_with_params()
+    table = connection.ops.quote_name(Delivery._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (mailing_id, seq, subscriber_id, state, attempts, provider_id, reply)"  # noqa: S608
+            f" SELECT %s, ROW_NUMBER() OVER (ORDER BY id) - 1, id, %s, 0, '', '' FROM ({readers}) AS readers",
+            [mailing.pk, Delivery.State.QUEUED, *params],
+        )
+        written: int = cursor.rowcount
+    return written

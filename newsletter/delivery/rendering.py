@@ -1,0 +1,148 @@
+"""From an issue to a letter with slots, and from a letter to one reader's message. Sends nothing."""
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+
+from django.conf import settings
+from django.utils import translation
+
+from newsletter.delivery.models import Delivery, Mailing
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.mail import headers, letters
+from newsletter.mail.message import Letter, Mail, build
+from newsletter.posts import markdown, text
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+
+# A slot is a name between two control characters, which no author can type: content cannot collide with it.
+SLOT = re.compile("\x02([a-z_]+)\x03")
+
+
+def slot(name: str) -> str:
+    return f"\x02{name}\x03"
+
+
+PREHEADER_LENGTH = 100  # characters that inboxes show
+
+SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url")}
+
+
+@dataclass(frozen=True)
+class FrozenLetter:
+    """An issue as every reader gets it, with slots for the reader's own fields."""
+
+    sender_name: str
+    sender_email: str
+    reply_to: str
+    subject: str
+    html: str
+    text: str
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns of Mailing that keep it, with their hash."""
+        columns = asdict(self)
+        return columns | {"content_hash": sha256("\x00".join(columns.values()).encode()).hexdigest()}
+
+
+def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:
+    """Return what templates/email/issue.html shows."""
+    items = list(issue.items.select_related("post__cover").prefetch_related("post__tags"))
+    full = {item.pk: _mail_html(item.post.body) for item in items if item.form == IssueItem.Form.FULL}
+    return {
+        "issue": issue,
+        "publication": publication,
+        "items": [{"item": item, "post": item.post, "html": full.get(item.pk, "")} for item in items],
+        "preheader": issue.preheader or _beginning(issue, items),
+        "introduction": _mail_html(issue.introduction),
+        "closing": _mail_html(issue.closing),
+        "signature": _mail_html(publication.signature),
+        "site_url": settings.SITE_URL,
+        "web_url": settings.SITE_URL + issue.get_absolute_url(),
+        **SLOTS,
+    }
+
+
+def _beginning(issue: Issue, items: list[IssueItem]) -> str:
+    """Return the first sentences that an inbox may show after the subject."""
+    if issue.introduction.strip():
+        return text.excerpt(markdown.render(issue.introduction), PREHEADER_LENGTH)
+    return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
+
+
+def _mail_html(source: str) -> str:
+    return markdown.render_mail(source, base_url=settings.SITE_URL) if source.strip() else ""
+
+
+def freeze(issue: Issue) -> FrozenLetter:
+    """Render `issue` once, as it is now, for all its readers."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language):
+        letter = letters.render("issue", issue.subject, issue_context(issue, publication), base_url=settings.SITE_URL)
+    name, address = publication.sender
+    return FrozenLetter(
+        sender_name=name,
+        sender_email=address,
+        reply_to=publication.reply_to,
+        subject=letter.subject,
+        html=letter.html,
+        text=letter.text,
+    )
+
+
+def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:
+    """Put a reader's values into the slots, escaped for HTML or as they are for text."""
+    return SLOT.sub(lambda match: html.escape(values[match[1]]) if escaped else values[match[1]], template)
+
+
+def reader_values(subscriber: Subscriber) -> dict[str, str]:
+    """Return what stands in the slots for one reader."""
+    return {
+        "email": subscriber.email,
+        "unsubscribe_url": subscriber.unsubscribe_url,
+        "preferences_url": subscriber.preferences_url,
+    }
+
+
+def message(mailing: Mailing, delivery: Delivery, subscriber: Subscriber) -> Mail:
+    """Build the message of one delivery; each try builds the same one, with the same Message-ID."""
+    return copy_for(mailing, subscriber, ids=(mailing.pk, delivery.seq))
+
+
+def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], subject_mark: str = "") -> Mail:
+    """Build a reader's copy of a mailing.
+
+    ids: what the Message-ID is made of.
+    subject_mark: put before the subject, for test copies.
+    """
+    values = reader_values(subscriber)
+    letter = Letter(
+        subject=subject_mark + mailing.subject,
+        html=fill(mailing.html, values, escaped=True),
+        text=fill(mailing.text, values, escaped=False),
+    )
+    return build(
+        letter,
+        sender=(mailing.sender_name, mailing.sender_email),
+        to=(subscriber.name, subscriber.email),
+        reply_to=mailing.reply_to,
+        headers=_headers(mailing, values, ids),
+    )
+
+
+def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) -> dict[str, str]:
+    domain = mailing.sender_email.rpartition("@")[2]
+    mailing_list = headers.MailingList(
+        list_id=f"issues.{domain}",
+        owner=mailing.reply_to or mailing.sender_email,
+        help_url=f"{settings.SITE_URL}/about/",
+        archive_url=f"{settings.SITE_URL}/issues/",
+    )
+    return headers.list_headers(
+        mailing_list,
+        values["unsubscribe_url"],
+        archived_at=settings.SITE_URL + mailing.issue.get_absolute_url(),
+        feedback=headers.feedback_id(mailing.issue.number, mailing.kind, domain=domain),
+    ) | {"Message-ID": headers.message_id("issue", *ids, domain=domain)}

@@ -1,0 +1,98 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from newsletter.delivery.models import Batch, Mailing
+from tests.delivery.conftest import NOW
+
+State = Mailing.State
+HOLD = timedelta(minutes=3)
+
+
+def test_a_scheduled_mailing_can_be_cancelled_and_reaches_nobody(make_mailing):
+    mailing = make_mailing(planned=False)
+
+    assert mailing.cancel(NOW) is True
+
+    assert mailing.state == State.CANCELLED
+    assert not mailing.deliveries.exists()
+
+
+def test_a_cancel_is_final(make_mailing):
+    mailing = make_mailing()
+    mailing.cancel(NOW)
+
+    assert mailing.cancel(NOW) is False
+    assert mailing.resume(NOW, HOLD) is False
+    assert mailing.pause() is False
+
+
+def test_a_paused_mailing_that_had_begun_goes_on_at_once(make_mailing):
+    mailing = make_mailing()
+    mailing.pause("a typo")
+
+    assert mailing.resume(NOW, HOLD) is True
+
+    assert (mailing.state, mailing.reason) == (State.SENDING, "")
+
+
+def test_a_paused_mailing_that_had_not_begun_gets_its_hold_again(make_mailing):
+    mailing = make_mailing(planned=False)
+    mailing.pause("wait")
+
+    mailing.resume(NOW + timedelta(days=1), HOLD)
+
+    assert (mailing.state, mailing.send_at) == (State.SCHEDULED, NOW + timedelta(days=1) + HOLD)
+
+
+def test_a_paused_mailing_does_not_become_due(make_mailing):
+    mailing = make_mailing(planned=False)
+    mailing.pause()
+
+    assert list(Mailing.objects.due(NOW + timedelta(days=1))) == []
+
+
+def test_a_mailing_is_sent_when_every_batch_is_done(make_mailing):
+    mailing = make_mailing()
+
+    assert mailing.finish(NOW) is False
+    Batch.objects.update(state=Batch.State.DONE)
+    assert mailing.finish(NOW) is True
+
+    assert (mailing.state, mailing.finished_at) == (State.SENT, NOW)
+
+
+def test_a_mailing_to_nobody_is_finished_at_once(make_mailing):
+    mailing = make_mailing("")
+
+    assert mailing.finish(NOW) is True
+    assert mailing.counts().total == 0
+
+
+def test_a_provider_that_fails_again_and_again_is_asked_less_and_less_often(make_mailing):
+    mailing, waits = make_mailing(), []
+
+    for _ in range(10):
+        mailing.wait_for_provider(NOW, "connection refused")
+        waits.append((mailing.retry_at - NOW).total_seconds())
+
+    assert waits[:4] == [5, 10, 20, 40]
+    assert waits[-1] == 300
+
+
+def test_an_answer_forgets_the_failures(make_mailing):
+    mailing = make_mailing()
+    mailing.wait_for_provider(timezone.now(), "connection refused")
+
+    mailing.provider_answers()
+
+    assert (mailing.retry_at, mailing.provider_failures, mailing.reason) == (None, 0, "")
+
+
+def test_an_issue_has_one_open_mailing(make_mailing, issue):
+    mailing = make_mailing()
+    mailing.pk, mailing.number = None, 2
+
+    with pytest.raises(Exception, match="UNIQUE constraint failed"):
+        mailing.save(force_insert=True)

@@ -1,0 +1,179 @@
+import multiprocessing
+import os
+import signal
+from datetime import timedelta
+
+import pytest
+
+from newsletter.delivery import recovery
+from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.sending import Lane, Result, claim, intend, record
+from tests.delivery.conftest import NOW, Provider
+
+SENT, QUEUED, UNCERTAIN, SKIPPED = (
+    Delivery.State.SENT,
+    Delivery.State.QUEUED,
+    Delivery.State.UNCERTAIN,
+    Delivery.State.SKIPPED,
+)
+
+
+@pytest.fixture(autouse=True)
+def _own_locks(settings, tmp_path):
+    settings.LOCK_DIR = tmp_path / "locks"
+
+
+def states(mailing):
+    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
+
+
+def in_the_middle(mailing, worker):
+    """One row is answered, the next is handed over, and then nothing more is heard of the worker."""
+    batch = claim(mailing, worker, NOW)
+    first = intend(batch, None, NOW)
+    intend(batch, Result(first.seq, SENT), NOW)
+    return batch
+
+
+def test_a_slot_is_held_by_one():
+    with recovery.slot(0) as mine, recovery.slot(0) as others, recovery.slot(1) as second:
+        assert mine == f"{recovery.machine()}/0/"
+        assert others is None
+        assert second == f"{recovery.machine()}/1/"
+
+
+def test_a_slot_is_free_again_afterwards():
+    with recovery.slot(0):
+        pass
+
+    with recovery.slot(0) as worker:
+        assert worker
+
+
+def test_a_machine_keeps_its_name(settings):
+    assert recovery.machine() == recovery.machine()
+    assert (settings.LOCK_DIR / "machine").read_text() == recovery.machine()
+
+
+def test_the_row_of_the_open_window_is_uncertain_the_rest_is_queued(make_mailing):
+    mailing = make_mailing("abcd")
+    in_the_middle(mailing, f"{recovery.machine()}/0/x")
+
+    recovered = recovery.sweep(NOW, slots=1)
+
+    assert recovered == 1
+    assert states(mailing) == [SENT, UNCERTAIN, QUEUED, QUEUED]
+    counts = mailing.counts()
+    assert (counts.sent, counts.uncertain, counts.queued, counts.sending) == (1, 1, 2, 0)
+
+
+def test_after_recovery_the_rest_goes_out_and_nobody_twice(make_mailing):
+    mailing, provider = make_mailing("abcd"), Provider()
+    in_the_middle(mailing, f"{recovery.machine()}/0/x")
+    recovery.sweep(NOW, slots=1)
+
+    Lane(mailing, provider, worker=f"{recovery.machine()}/0/y").run(60)
+
+    assert provider.accepted == ["c@example.org", "d@example.org"]
+    assert states(mailing) == [SENT, UNCERTAIN, SENT, SENT]
+
+
+def test_a_living_owner_is_left_alone(make_mailing):
+    mailing = make_mailing("abcd")
+    in_the_middle(mailing, f"{recovery.machine()}/0/x")
+
+    with recovery.slot(0):
+        assert recovery.sweep(NOW + timedelta(minutes=5), slots=1) == 0
+
+    assert states(mailing) == [SENT, QUEUED, QUEUED, QUEUED]
+
+
+def test_a_living_owner_that_hangs_for_longer_than_any_reply_may_take_is_given_up(make_mailing):
+    mailing = make_mailing("abcd")
+    in_the_middle(mailing, f"{recovery.machine()}/0/x")
+
+    with recovery.slot(0):
+        assert recovery.sweep(NOW + timedelta(minutes=12), slots=1) == 1
+
+    assert states(mailing) == [SENT, UNCERTAIN, QUEUED, QUEUED]
+
+
+def test_an_owner_elsewhere_is_dead_when_its_lease_has_run_out(make_mailing):
+    mailing = make_mailing("abcd")
+    in_the_middle(mailing, "another/0/x")
+
+    assert recovery.sweep(NOW + timedelta(seconds=29), slots=1) == 0
+    assert recovery.sweep(NOW + timedelta(seconds=31), slots=1) == 1
+
+    assert states(mailing) == [SENT, UNCERTAIN, QUEUED, QUEUED]
+
+
+def test_recovery_happens_once(make_mailing):
+    batch = in_the_middle(make_mailing("abcd"), "another/0/x")
+
+    assert recovery.recover(batch) is True
+    assert recovery.recover(batch) is False
+
+
+def test_in_a_retry_pass_only_the_open_row_becomes_uncertain(make_mailing):
+    mailing = make_mailing("abcd")
+    mailing.deliveries.filter(seq__in=[0, 1, 3]).update(state=Delivery.State.DEFERRED, attempts=1)
+    mailing.deliveries.filter(seq=2).update(state=SENT, attempts=1)
+    Batch.objects.update(pass_no=2, sent=1)
+    batch = claim(mailing, "another/0/x", NOW)
+    intend(batch, None, NOW)
+
+    recovery.recover(batch)
+
+    assert states(mailing) == [UNCERTAIN, Delivery.State.DEFERRED, SENT, Delivery.State.DEFERRED]
+
+
+def test_a_worker_that_comes_back_late_sends_nothing_and_tells_what_it_knows(make_mailing):
+    mailing = make_mailing("abcd")
+    batch = in_the_middle(mailing, "another/0/x")
+    recovery.recover(batch)
+
+    record(batch, Result(1, SENT, "250 ok"))
+
+    assert states(mailing) == [SENT, SENT, QUEUED, QUEUED]
+    assert mailing.counts().uncertain == 0
+
+
+def test_a_cancelled_mailing_skips_the_rest_once_nobody_holds_it(make_mailing):
+    mailing = make_mailing("abcd")
+    batch = in_the_middle(mailing, "another/0/x")
+    mailing.cancel(NOW)
+
+    recovery.settle_cancelled()
+    assert states(mailing) == [SENT, QUEUED, QUEUED, QUEUED]
+
+    recovery.recover(batch)
+    recovery.settle_cancelled()
+    assert states(mailing) == [SENT, UNCERTAIN, SKIPPED, SKIPPED]
+    counts = mailing.counts()
+    assert (counts.sent, counts.uncertain, counts.skipped, counts.queued) == (1, 1, 2, 0)
+
+
+def _hold(folder, ready):
+    from django.conf import settings  # in the child
+
+    settings.LOCK_DIR = folder
+    with recovery.slot(0):
+        ready.set()
+        signal.pause()
+
+
+def test_the_kernel_frees_the_slot_of_a_killed_process(settings):
+    context = multiprocessing.get_context("fork")
+    ready = context.Event()
+    holder = context.Process(target=_hold, args=(settings.LOCK_DIR, ready))
+    holder.start()
+    assert ready.wait(10)
+    with recovery.slot(0) as worker:
+        assert worker is None
+
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join(10)
+
+    with recovery.slot(0) as worker:
+        assert worker

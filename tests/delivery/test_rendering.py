@@ -1,0 +1,128 @@
+import re
+from datetime import timedelta
+from email import message_from_bytes, policy
+
+import pytest
+
+from newsletter.delivery import planning, rendering
+from newsletter.issues.models import IssueItem
+from tests.delivery.conftest import NOW
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+
+URL = re.compile(r"https?://[^\s\"'<>）]+")
+
+
+def parsed(mail):
+    return message_from_bytes(mail.message().as_bytes(), policy=policy.default)
+
+
+def part(message, kind):
+    return message.get_body((kind,)).get_content()
+
+
+@pytest.fixture
+def mail(make_mailing):
+    mailing = make_mailing("a")
+    delivery = mailing.deliveries.select_related("subscriber").get()
+    delivery.subscriber.name = "王「小」明, Jr."
+    return rendering.message(mailing, delivery, delivery.subscriber)
+
+
+def test_a_letter_has_the_same_links_in_both_parts(mail):
+    message = parsed(mail)
+
+    html = {url.replace("&amp;", "&") for url in URL.findall(part(message, "html"))}
+
+    assert html == set(URL.findall(part(message, "plain")))
+    assert "https://news.example.org/issues/7/" in html
+
+
+def test_no_slot_stays_open(mail):
+    message = parsed(mail)
+
+    assert not re.search("[\x00-\x08]", part(message, "html") + part(message, "plain"))
+    assert "a@example.org" in part(message, "html")
+
+
+def test_the_headers_of_a_list_are_there(mail):
+    message = parsed(mail)
+
+    unsubscribe = message["List-Unsubscribe"].strip("<>")
+    assert len(unsubscribe) <= 74
+    assert unsubscribe in part(message, "html")
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["List-Id"] == "<issues.news.example.org>"
+    assert message["Archived-At"] == "<https://news.example.org/issues/7/>"
+    assert message["Precedence"] == "list"
+    assert message["Feedback-ID"].startswith("7:issue:newsletter:")
+    assert message["To"].addresses[0].display_name == "王「小」明, Jr."
+
+
+def test_each_try_has_the_same_message_id_and_each_reader_another(make_mailing):
+    mailing = make_mailing("ab")
+    first, second = mailing.deliveries.select_related("subscriber").order_by("seq")
+
+    ids = [
+        rendering.message(mailing, row, row.subscriber).extra_headers["Message-ID"] for row in (first, first, second)
+    ]
+
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0].endswith("@news.example.org>")
+
+
+def test_a_reader_cannot_break_the_html(make_mailing):
+    mailing = make_mailing("")
+    reader = make_subscriber("o'b&b@example.org")
+
+    mail = rendering.copy_for(mailing, reader, ids=(1,))
+
+    assert "o&#x27;b&amp;b@example.org" in mail.alternatives[0].content
+    assert "o'b&b@example.org" in mail.body
+
+
+def test_each_form_shows_as_much_as_it_says(publication):
+    posts = [make_post(f"第{name}篇", body=f"這是{name}的內文。") for name in "甲乙丙"]
+    issue = make_issue(*posts, number=9)
+    for item, form in zip(issue.items.all(), ["full", "excerpt", "link"], strict=True):
+        IssueItem.objects.filter(pk=item.pk).update(form=form)
+    posts[1].__class__.objects.filter(pk=posts[1].pk).update(summary="乙的摘要。")
+
+    letter = rendering.freeze(issue)
+
+    assert "這是甲的內文。" in letter.html
+    assert "乙的摘要。" in letter.html
+    assert "這是乙的內文。" not in letter.html
+    assert "第丙篇" in letter.html
+    assert "這是丙的內文。" not in letter.html
+
+
+def test_introduction_closing_and_signature_stand_in_their_places(publication):
+    make_publication(signature="Gipi 敬上")
+    issue = make_issue(make_post(), number=9, introduction="**前言**在此。", closing="下回見。")
+
+    letter = rendering.freeze(issue)
+
+    places = [letter.html.index(text) for text in ("<strong>前言</strong>在此。", "第一段。", "下回見。", "Gipi 敬上")]
+    assert places == sorted(places)
+
+
+def test_the_preheader_is_the_authors_or_the_beginning(publication):
+    told = rendering.freeze(make_issue(make_post(), number=9, preheader="作者寫的預覽文字"))
+    begun = rendering.freeze(make_issue(make_post(body="內文的第一句話。"), number=10))
+
+    assert "作者寫的預覽文字" in told.html
+    assert "內文的第一句話。" in begun.html.partition('class="ground"')[0]
+
+
+def test_the_frozen_letter_is_bit_for_bit_the_same_each_time(issue):
+    assert rendering.freeze(issue).columns() == rendering.freeze(issue).columns()
+
+
+def test_with_an_http_site_the_one_click_header_is_left_out(settings, issue):
+    settings.SITE_URL = "http://127.0.0.1:8000"
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+
+    mail = rendering.copy_for(mailing, make_subscriber(), ids=(1,))
+
+    assert "List-Unsubscribe" in mail.extra_headers
+    assert "List-Unsubscribe-Post" not in mail.extra_headers

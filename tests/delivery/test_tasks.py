@@ -1,0 +1,117 @@
+"""The wake-ups, called as beat calls them; what they enqueue stays in memory."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from newsletter.delivery import recovery, tasks
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.planning import approve
+from tests.factories import make_subscriber
+
+State = Mailing.State
+pytestmark = pytest.mark.django_db(transaction=True)  # SQLite changes its durability outside of transactions only
+
+
+@pytest.fixture(autouse=True)
+def _own_locks(settings, tmp_path):
+    settings.LOCK_DIR = tmp_path / "locks"
+    tasks.STOPPING.clear()
+
+
+@pytest.fixture
+def lanes(monkeypatch):
+    """The lanes that were woken: (mailing, slot)."""
+    woken = []
+    monkeypatch.setattr(tasks.send_lane, "apply_async", lambda args, **_options: woken.append(args))
+    return woken
+
+
+@pytest.fixture
+def _quiet(monkeypatch):
+    monkeypatch.setattr(tasks.dispatch, "apply_async", lambda *_args, **_options: None)
+
+
+@pytest.fixture
+def due(issue):
+    make_subscriber("a@example.org")
+    return approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
+
+
+def test_beat_begins_what_is_due_and_wakes_a_lane(due, lanes):
+    tasks.dispatch()
+
+    due.refresh_from_db()
+    assert due.state == State.SENDING
+    assert lanes == [(due.pk, 0)]
+
+
+def test_two_beats_begin_one_mailing(due, lanes):
+    tasks.dispatch()
+    tasks.dispatch()
+
+    assert due.deliveries.count() == 1
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_a_lane_sends_and_beat_closes(due, lanes, bulk_smtp):
+    tasks.dispatch()
+    tasks.send_lane(due.pk, 0)
+
+    tasks.dispatch()
+
+    due.refresh_from_db()
+    assert due.state == State.SENT
+    assert bulk_smtp.copies() == {"a@example.org": 1}
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_a_doubled_wake_up_sends_nothing_more(due, lanes, bulk_smtp):
+    tasks.dispatch()
+
+    for _ in range(3):
+        tasks.send_lane(due.pk, 0)
+
+    assert bulk_smtp.copies() == {"a@example.org": 1}
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_a_slot_that_is_taken_is_left_alone(due, lanes, bulk_smtp):
+    tasks.dispatch()
+
+    with recovery.slot(0):
+        tasks.send_lane(due.pk, 0)
+
+    assert bulk_smtp.received() == []
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_a_paused_mailing_is_not_sent(due, lanes, bulk_smtp):
+    tasks.dispatch()
+    due.pause()
+
+    tasks.send_lane(due.pk, 0)
+
+    assert bulk_smtp.received() == []
+
+
+def test_a_mailing_whose_provider_is_away_wakes_no_lane(due, lanes):
+    tasks.dispatch()
+    due.wait_for_provider(timezone.now(), "connection refused")
+    lanes.clear()
+
+    tasks.dispatch()
+
+    assert lanes == []
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_a_stopping_worker_begins_no_lane(due, lanes, bulk_smtp):
+    tasks.dispatch()
+    tasks.STOPPING.set()
+
+    tasks.send_lane(due.pk, 0)
+
+    tasks.STOPPING.clear()
+    assert bulk_smtp.received() == []
