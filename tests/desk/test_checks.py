@@ -1,0 +1,48 @@
+"""Settings that cannot work together."""
+
+import pytest
+
+from newsletter.desk.checks import check_environment
+
+
+def _found(*, ids_only: bool = True) -> list:
+    return [message.id if ids_only else message.msg for message in check_environment(None)]
+
+
+@pytest.fixture(autouse=True)
+def _in_order(settings):
+    settings.TRUSTED_PROXIES = 1
+
+
+def test_the_settings_of_the_tests_are_in_order():
+    assert _found() == []
+
+
+def test_a_site_must_live_at_the_root_of_its_host(settings):
+    settings.SITE_URL = "https://example.org/news"
+
+    assert _found(ids_only=False) == ["SITE_URL must be scheme and host alone, got 'https://example.org/news'."]
+
+
+def test_a_send_rate_must_let_something_through(settings):
+    settings.SEND_RATE = 0.0
+
+    assert _found(ids_only=False) == ["SEND_RATE must be more than 0 messages a second, got 0."]
+
+
+def test_there_are_no_fewer_than_no_proxies(settings):
+    settings.TRUSTED_PROXIES = -1
+
+    assert _found(ids_only=False) == ["TRUSTED_PROXIES must be 0 or more, got -1."]
+
+
+def test_https_without_a_trusted_proxy_is_doubtful(settings):
+    settings.TRUSTED_PROXIES = 0
+
+    assert _found() == ["newsletter.W002"]
+
+
+def test_a_new_secret_differs_from_the_former_ones(settings):
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+
+    assert _found() == ["newsletter.W001"]
