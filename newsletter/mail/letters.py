@@ -6,7 +6,7 @@ from typing import Any
 from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 
-from newsletter.mail import html, plaintext
+from newsletter.mail import html, plaintext, wrapping
 from newsletter.mail.message import Letter
 
 PAPER, NIGHT = "#fffdfa", "#1e1c1a"  # the two backgrounds in templates/email/base.html
@@ -30,7 +30,7 @@ def _text(name: str, values: dict[str, Any], body: str) -> str:
         template = get_template(f"email/{name}.txt")
     except TemplateDoesNotExist:
         return plaintext.text_from_html(body)
-    return plaintext.tidy(template.render(values))
+    return wrapping.tidy(template.render(values))
 
 
 def _colours(publication: Any) -> dict[str, str]:

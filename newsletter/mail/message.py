@@ -36,6 +36,9 @@ class LetterPolicy(EmailPolicy):
     mail client understands, and parses every header into a tree first, which is most of a mail's cost.
     """
 
+    def header_max_count(self, name: str) -> int | None:
+        return None  # `Mail` writes each header once by itself; to ask costs as much as the whole rest
+
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
         return name, value
 

@@ -93,8 +93,8 @@ def entry(directory: Path, name: str) -> Entry:
     head = _parsed(_head(directory, name))
     return Entry(
         name=name,
-        sender=str(head.get("From", "")),
-        to=str(head.get("To", "")),
+        sender=_people(head, "From"),
+        to=_people(head, "To"),
         subject=str(head.get("Subject", "")),
         sent_at=_date(head, name),
     )
@@ -143,6 +143,12 @@ def _addresses(directory: Path, name: str) -> bytes:
 
 def _parsed(octets: bytes) -> ParsedMessage:
     return message_from_bytes(octets, policy=email.policy.default)
+
+
+def _people(head: ParsedMessage, field: str) -> str:
+    """Return names and addresses for the eye, without the quotes and backslashes of RFC 5322."""
+    people = getattr(head.get(field), "addresses", ())
+    return ", ".join(f"{one.display_name} <{one.addr_spec}>" if one.display_name else one.addr_spec for one in people)
 
 
 def _date(head: ParsedMessage, name: str) -> datetime:

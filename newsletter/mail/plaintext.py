@@ -1,22 +1,11 @@
 """The text part of a mail, read out of its HTML: the same words, the same links. Pure."""
 
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-COLUMNS = 72  # of a terminal; a Chinese character takes two
-RULE = "─" * 12
-OPENERS = "（「『【《〈〔［｛“‘"
-CLOSERS = "，。、；：？！）」』】》〉〕］｝…—～·％”’" + ",.;:?!)]}%"
-WIDE = "\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
-MARKS = r"(?:[\ufe0e\ufe0f\u20e3\u0300-\u036f\U0001f3fb-\U0001f3ff]|\u200d.)*"
-# What a line break never tears: an address, a word, or one character with the punctuation that belongs to it.
-UNIT = re.compile(
-    rf"\s+|(?:https?://|mailto:)[!-~]+(?: ?[{re.escape(CLOSERS)}]+)?|[{re.escape(OPENERS)}]*"
-    rf"(?:[^\s{WIDE}{re.escape(OPENERS)}]+|.{MARKS})[{re.escape(CLOSERS)}]*(?:\[\d+\])?",
-    re.DOTALL,
-)
+from newsletter.mail.wrapping import WIDE, table, wrap
+
 BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
 
 LINK, BREAK = "\x00", "\x01"  # marks in a block that is being read: an address stands between two of the first
@@ -25,7 +14,8 @@ SILENT = {"head", "style", "script", "title", "template"}
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 APART = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
 BREAKING = APART | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt", "dd"}
-UNDERLINES = {"h1": "═", "h2": "─"}
+MARKS = {"h1": "■ ", "h2": "◆ "}  # of headings
+RULE = "─" * 12
 
 
 def text_from_html(html: str) -> str:
@@ -38,35 +28,6 @@ def text_from_html(html: str) -> str:
     walker.feed(html)
     walker.close()
     return walker.text()
-
-
-def wrap(text: str, *, columns: int = COLUMNS, first: str = "", rest: str | None = None) -> str:
-    """Return one paragraph in lines of at most `columns`, with a prefix before the first and the other lines.
-
-    No line begins with 。 or ends with 「; an address is never broken, even if its line gets too long.
-    """
-    rest = first if rest is None else rest
-    lines, line, started = [], first, False
-    for unit in UNIT.findall(text):
-        if started and width(line) + width(unit.rstrip()) > columns:
-            lines.append(line.rstrip())
-            line = rest + unit.lstrip()
-        else:
-            line += unit
-        started = bool(line[len(rest) :].strip())
-    return "\n".join([*lines, line.rstrip()])
-
-
-def tidy(text: str) -> str:
-    """Return a text template's output with its long lines wrapped and at most one blank line in a row."""
-    lines = [wrap(line) if width(line) > COLUMNS else line.rstrip() for line in text.splitlines()]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
-
-
-def width(text: str) -> int:
-    """Return how many columns of a terminal `text` takes."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(unicodedata.combining(char) > 0 or char in "\u200b\u200d\ufe0f" for char in text)
 
 
 @dataclass
@@ -124,7 +85,7 @@ class _Walker(HTMLParser):
         if closer:
             closer()
         elif tag in BREAKING and not self._in_cell(tag):
-            self._flush(UNDERLINES.get(tag, ""))
+            self._flush(MARKS.get(tag, ""))
             self.apart = self.apart or (tag in APART and not (tag == "p" and self.lists))
 
     def handle_data(self, data: str) -> None:
@@ -214,28 +175,30 @@ class _Walker(HTMLParser):
         self.tables.append(None if given.get("role") in {"presentation", "none"} else _Table())
 
     def _open_tr(self, given: dict[str, str]) -> None:
-        if self.tables and (table := self.tables[-1]):
+        if self.tables and (data := self.tables[-1]):
             self._flush()  # a caption
-            table.rows.append([])
+            data.rows.append([])
 
     def _open_th(self, given: dict[str, str]) -> None:
-        if self.tables and (table := self.tables[-1]):
-            table.headed = table.headed or len(table.rows) == 1
+        if self.tables and (data := self.tables[-1]):
+            data.headed = data.headed or len(data.rows) == 1
 
     def _close_td(self) -> None:
-        table = self.tables[-1] if self.tables else None
-        if table is None:
+        data = self.tables[-1] if self.tables else None
+        if data is None:
             self._flush()
-        elif table.rows:
-            table.rows[-1].append(self._words())
+        elif data.rows:
+            data.rows[-1].append(self._words())
 
     _close_th = _close_td
 
     def _close_table(self) -> None:
-        table = self.tables.pop() if self.tables else None
+        data = self.tables.pop() if self.tables else None
         self._flush()
-        if table is not None:
-            self._put(_drawn([row for row in table.rows if row], headed=table.headed))
+        if data is not None:
+            self._put(
+                table([[cell.replace(BREAK, " ") for cell in row] for row in data.rows if row], headed=data.headed)
+            )
         self.apart = True
 
     # --- from words to blocks ---
@@ -252,16 +215,14 @@ class _Walker(HTMLParser):
         number = self.shown[href]
         return f"[{number}]" if number else ""
 
-    def _flush(self, underline: str = "") -> None:
+    def _flush(self, mark: str = "") -> None:
         if self.pre:
             return self._flush_code()
         address = self._lone_address()
         if words := self._words():
             first, rest = self._prefixes()
-            lines = [wrap(line.strip(), first=first, rest=rest) for line in words.split(BREAK)]
-            lines[1:] = [line.replace(first, rest, 1) for line in lines[1:]]
-            if underline:
-                lines.append(rest + underline * min(width(words), COLUMNS // 2))
+            lines = [wrap(line.strip(), first=first + mark, rest=rest) for line in words.split(BREAK)]
+            lines[1:] = [line.replace(first + mark, rest, 1) for line in lines[1:]]
             if address:
                 lines.append(rest + address)
             self._put("\n".join(lines))
@@ -315,31 +276,3 @@ def _collapsed(text: str) -> str:
 def _hidden(given: dict[str, str]) -> bool:
     style = given.get("style", "").replace(" ", "").lower()
     return "hidden" in given or given.get("aria-hidden") == "true" or "display:none" in style
-
-
-def _drawn(rows: list[list[str]], *, headed: bool) -> str:
-    """Return a table in columns; one that is too wide as lines of `heading：cell`, a blank line between rows."""
-    rows = [[cell.replace(BREAK, " ") for cell in row] for row in rows]
-    if not rows:
-        return ""
-    columns = max(map(len, rows))
-    widths = [max(width(row[column]) for row in rows if column < len(row)) for column in range(columns)]
-    if sum(widths) + 3 * (columns - 1) > COLUMNS:
-        return _listed(rows, headed=headed)
-    lines = ["   ".join(_padded(cell, widths[at]) for at, cell in enumerate(row)).rstrip() for row in rows]
-    if headed:
-        lines.insert(1, "   ".join("─" * size for size in widths))
-    return "\n".join(lines)
-
-
-def _listed(rows: list[list[str]], *, headed: bool) -> str:
-    heads, body = (rows[0], rows[1:]) if headed else ([], rows)
-    blocks = []
-    for row in body:
-        cells = [f"{heads[at]}：{cell}" if at < len(heads) and heads[at] else cell for at, cell in enumerate(row)]
-        blocks.append("\n".join(wrap(cell) for cell in cells))
-    return "\n\n".join(blocks)
-
-
-def _padded(cell: str, columns: int) -> str:
-    return cell + " " * (columns - width(cell))

@@ -144,6 +144,12 @@ def test_an_entry_shows_names_in_unicode_and_the_date_in_utc(tmp_path):
     )
 
 
+def test_a_name_with_quotes_is_shown_without_backslashes(tmp_path):
+    name = keep(tmp_path, 1, to=('陳 Anna, "A"', "anna@example.com"))
+
+    assert outbox.entry(tmp_path, name).to == '陳 Anna, "A" <anna@example.com>'
+
+
 @pytest.mark.parametrize("head", [b"", b"Date: never\r\n"])
 def test_a_mail_without_a_date_has_the_time_of_its_file(tmp_path, head):
     name = outbox.keep(tmp_path, head + b"\r\nx", message_id="<1@x>", now=NOW)
