@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.models import Post, PostQuerySet
 
-
 _TAG = re.compile(r"<[a-z][^>]*>")
 _NAME = re.compile(r'(\sid="|\shref="#)')
 

@@ -1,5 +1,6 @@
 """The publication's colour as CSS that can be read on light and on dark paper."""
 
+import colorsys
 from functools import lru_cache
 from hashlib import sha256
 
@@ -31,16 +32,19 @@ def contrast(one: Colour, other: Colour) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def _mixed(colour: Colour, towards: Colour, percent: int) -> Colour:
-    red, green, blue = (round(c + (t - c) * percent / 100) for c, t in zip(colour, towards, strict=True))
-    return red, green, blue
-
-
 def readable(colour: Colour, paper: Colour) -> Colour:
-    """Return `colour`, or its nearest shade or tint that can be read on `paper`."""
-    towards = BLACK if _luminance(paper) > 0.18 else WHITE
-    shades = (_mixed(colour, towards, percent) for percent in range(0, 101, 2))
+    """Return `colour`, or its nearest darker or lighter shade that can be read on `paper`."""
+    hue, lightness, saturation = colorsys.rgb_to_hls(*(c / 255 for c in colour))
+    end = 0 if _luminance(paper) > 0.18 else 1  # away from the paper
+    saturation = min(saturation, 0.7) if end else saturation  # strong colours glare in the dark
+    steps = (lightness + (end - lightness) * step / 100 for step in range(101))
+    shades = (_from_hls(hue, step, saturation) for step in steps)
     return next(shade for shade in shades if contrast(shade, paper) >= CONTRAST)
+
+
+def _from_hls(hue: float, lightness: float, saturation: float) -> Colour:
+    red, green, blue = (round(c * 255) for c in colorsys.hls_to_rgb(hue, lightness, saturation))
+    return red, green, blue
 
 
 def _variables(accent: Colour, paper: Colour) -> str:

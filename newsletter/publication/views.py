@@ -26,8 +26,8 @@ def look(request: HttpRequest) -> HttpResponse:
     """Serve the accent colour; for ever when the address names this version of it."""
     accent = Publication.objects.current().accent
     response = HttpResponse(colours.css(accent), content_type="text/css; charset=utf-8")
-    is_exact = request.GET.get("v") == colours.version(accent)
-    patch_cache_control(response, public=True, max_age=YEAR if is_exact else 60, **({"immutable": True} if is_exact else {}))
+    if request.GET.get("v") == colours.version(accent):
+        patch_cache_control(response, public=True, max_age=YEAR, immutable=True)
     return response
 
 

@@ -1,0 +1,207 @@
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from newsletter.issues.models import IssueItem
+from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    make_publication()
+
+
+def test_home_promises_and_shows_the_latest_issue_and_posts(client):
+    make_publication(promise="每兩週一封信。")
+    post = make_post("最新文章", tags=("ai",))
+    make_issue(post, number=41, sent_at=PUBLISHED_AT)
+    latest = make_issue(post, number=42, subject="最新一期", preheader="這一期談提問。", sent_at=PUBLISHED_AT)
+    make_issue(post, number=43, subject="還沒寄")
+
+    page = client.get("/")
+
+    assert "<h1>每兩週一封信。</h1>" in page.text
+    assert f'<a href="{latest.get_absolute_url()}">最新一期</a>' in page.text
+    assert "這一期談提問。" in page.text
+    assert f'<a href="{post.get_absolute_url()}">最新文章</a>' in page.text
+    assert 'action="/subscribe/"' in page.text
+    assert "還沒寄" not in page.text
+
+
+def test_home_before_the_first_issue_invites(client):
+    page = client.get("/")
+
+    assert "The first issue is on its way." in page.text
+    assert "Nothing has been published yet." in page.text
+    assert 'action="/subscribe/"' in page.text
+
+
+def test_the_archive_goes_by_year_and_number(client):
+    post = make_post(published_at=datetime(2024, 1, 1, tzinfo=UTC))
+    make_issue(post, number=1, subject="第一", sent_at=datetime(2025, 12, 31, 15, 59, tzinfo=UTC))
+    make_issue(post, number=2, subject="第二", sent_at=datetime(2025, 12, 31, 16, 1, tzinfo=UTC))  # 2026 in Taipei
+    make_issue(post, number=3, subject="未寄")
+
+    page = client.get("/issues/")
+
+    assert re.findall(r'<h2 id="year-(\d+)"|</span>(第.)</a>', page.text) == [
+        ("2026", ""),
+        ("", "第二"),
+        ("2025", ""),
+        ("", "第一"),
+    ]
+    assert "2 issues so far." in page.text
+    assert "未寄" not in page.text
+
+
+def test_an_empty_archive_invites(client):
+    page = client.get("/issues/")
+
+    assert "The first issue is on its way." in page.text
+
+
+def test_a_long_archive_is_cut_into_pages(client):
+    for number in range(1, 54):
+        make_issue(number=number, sent_at=PUBLISHED_AT)
+
+    first, second = client.get("/issues/"), client.get("/issues/?page=2")
+
+    assert 'href="/issues/53/"' in first.text
+    assert 'href="/issues/1/"' not in first.text
+    assert 'href="/issues/1/"' in second.text
+
+
+def test_an_issue_is_read_as_it_was_composed(client):
+    full, excerpt, link = (
+        make_post("全文", body="全部的**字**。"),
+        make_post("摘要", summary="只有這句。"),
+        make_post("連結"),
+    )
+    issue = make_issue(full, excerpt, link, introduction="大家*好*。", closing="下次見。", sent_at=PUBLISHED_AT)
+    issue.items.filter(post=excerpt).update(form=IssueItem.Form.EXCERPT)
+    issue.items.filter(post=link).update(form=IssueItem.Form.LINK)
+
+    page = client.get(issue.get_absolute_url())
+
+    order = [
+        "大家<em>好</em>。",
+        ">全文</a></h2>",
+        "<strong>字</strong>",
+        ">摘要</a></h2>",
+        "<p>只有這句。</p>",
+        ">連結</a></h2>",
+        "下次見。",
+    ]
+    assert [page.text.index(part) for part in order] == sorted(page.text.index(part) for part in order)
+    assert page.text.count("第一段。") == 0
+
+
+def test_two_posts_with_footnotes_keep_them_apart(client):
+    one, two = (make_post(name, body="字[^1]\n\n[^1]: 註。") for name in "甲乙")
+    issue = make_issue(one, two, sent_at=PUBLISHED_AT)
+
+    page = client.get(issue.get_absolute_url())
+
+    ids = re.findall(r'\sid="([^"]+)"', page.text)
+    targets = re.findall(r'\shref="#([^"]+)"', page.text)
+    assert len(ids) == len(set(ids))
+    assert set(targets) <= set(ids)
+
+
+def test_code_that_looks_like_an_id_is_left_as_written():
+    item = make_issue(make_post(body='`<p id="x">`')).items.get()
+
+    assert 'id="x"' in item.html
+
+
+def test_a_sent_issue_keeps_back_a_post_that_became_a_draft(client):
+    shown, hidden = make_post("公開"), make_post("收回", published_at=None)
+    issue = make_issue(shown, hidden, sent_at=PUBLISHED_AT)
+
+    page = client.get(issue.get_absolute_url())
+
+    assert "公開" in page.text
+    assert "收回" not in page.text
+
+
+def test_an_issue_that_was_not_sent_does_not_exist(client):
+    issue = make_issue(make_post())
+
+    assert client.get(issue.get_absolute_url()).status_code == 404
+    assert client.get("/issues/99999/").status_code == 404
+
+
+def test_an_issue_leads_to_those_before_and_after_that_were_sent(client):
+    first, last = make_issue(number=1, sent_at=PUBLISHED_AT), make_issue(number=4, sent_at=PUBLISHED_AT)
+    make_issue(number=2)
+    middle = make_issue(number=3, sent_at=PUBLISHED_AT)
+
+    page = client.get(middle.get_absolute_url())
+
+    assert f'rel="prev" href="{first.get_absolute_url()}"' in page.text
+    assert f'rel="next" class="neighbours-next" href="{last.get_absolute_url()}"' in page.text
+    assert "lineit/share?url=https%3A%2F%2Fnews.example.org%2Fissues%2F3%2F" in page.text
+
+
+@pytest.mark.parametrize("path", ["/", "/issues/", "/issues/1/"])
+def test_a_page_asks_the_database_as_often_for_thirty_as_for_three(client, path):
+    def queries():
+        client.get(path)
+        with CaptureQueriesContext(connection) as context:
+            assert client.get(path).status_code == 200
+        return len(context)
+
+    make_issue(*[make_post(tags=("ai",)) for _ in range(3)], number=1, sent_at=PUBLISHED_AT)
+    few = queries()
+    for number in range(2, 31):
+        make_issue(make_post(tags=("ai",)), number=number, sent_at=PUBLISHED_AT)
+    for position in range(27):
+        IssueItem.objects.create(issue_id=1, post=make_post(), position=position + 3)
+    many = queries()
+
+    assert few == many <= 5
+
+
+def test_about_is_written_in_markdown(client):
+    make_publication(about="## 這是誰\n\n一個人。")
+
+    page = client.get("/about/")
+
+    assert "這是誰</h2>" in page.text
+    assert "<h1>About Gipi電子報</h1>" in page.text
+
+
+def test_about_without_words_says_who_writes(client):
+    make_publication(about="", author="Gipi")
+
+    assert "Gipi電子報 is written by Gipi." in client.get("/about/").text
+
+
+def test_a_missing_page_helps_to_find_it(client):
+    page = client.get("/nothing-here/")
+
+    assert page.status_code == 404
+    assert "There is no page here" in page.text
+    assert 'action="/search/"' in page.text
+    assert 'class="masthead-name"' in page.text
+
+
+def test_the_way_to_the_content_comes_first(client):
+    page = client.get("/")
+
+    assert page.text.index('href="#content"') < page.text.index("<header")
+    assert '<main id="content"' in page.text
+
+
+def test_scheduled_posts_stay_out_of_a_sent_issue(client):
+    later = make_post("之後", published_at=timezone.now() + timedelta(days=1))
+    make_issue(later, number=7, sent_at=PUBLISHED_AT)
+
+    assert "之後" not in client.get("/issues/7/").text
+    assert "0 posts" in client.get("/issues/").text

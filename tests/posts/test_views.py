@@ -1,0 +1,278 @@
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from newsletter.posts.models import Image, Tag
+from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    make_publication()
+
+
+def titles(page):
+    return re.findall(r'class="posts-title"><a [^>]*>([^<]*)<', page.text)
+
+
+def test_a_post_shows_what_a_reader_wants_to_know(client):
+    cover = Image.objects.create(digest="0123456789abcdef", name="a.png", alt="兩個人", width=1200, height=600)
+    post = make_post(body="第一段*重點*。", tags=("leadership",), cover=cover)
+    issue = make_issue(post, sent_at=PUBLISHED_AT)
+
+    page = client.get(post.get_absolute_url())
+
+    assert "<h1>管理槓桿</h1>" in page.text
+    assert "<em>重點</em>" in page.text
+    assert '<time datetime="2026-10-01T08:00:00+08:00">Oct. 1, 2026</time>' in page.text
+    assert "1 min read" in page.text
+    assert 'alt="兩個人" width="1200" height="600"' in page.text
+    assert f'href="{issue.get_absolute_url()}"' in page.text
+    assert 'rel="tag" href="/tags/leadership/"' in page.text
+    assert 'action="/subscribe/"' in page.text
+
+
+def test_dates_are_written_as_in_taiwan(client):
+    make_publication(language="zh-hant")
+    post = make_post()
+
+    page = client.get(post.get_absolute_url())
+
+    assert '<html lang="zh-Hant-TW">' in page.text
+    assert ">2026年10月1日</time>" in page.text
+
+
+@pytest.mark.parametrize("address", ["{number}", "{number}-other-words", "0{number}-leverage", "{number}-"])
+def test_the_number_alone_and_other_words_lead_to_the_one_address(client, address):
+    post = make_post(words="leverage")
+
+    response = client.get(f"/p/{address.format(number=post.pk)}/")
+
+    assert response.status_code == 301
+    assert response.headers["Location"] == f"/p/{post.pk}-leverage/"
+
+
+@pytest.mark.parametrize("address", ["999", "words", "99999999999999999999", "１"])
+def test_an_address_without_a_post_is_not_found(client, address):
+    assert client.get(f"/p/{address}/").status_code == 404
+
+
+def test_drafts_and_scheduled_posts_do_not_exist_for_readers(client):
+    draft = make_post("草稿", published_at=None, tags=("ai",))
+    scheduled = make_post("排程", published_at=timezone.now() + timedelta(hours=1), tags=("ai",))
+
+    assert client.get(draft.get_absolute_url()).status_code == 404
+    assert client.get(scheduled.get_absolute_url()).status_code == 404
+    for path in ("/", "/posts/", "/tags/ai/", "/search/?q=草稿", "/feed.xml", "/feed.json", "/sitemap.xml"):
+        page = client.get(path)
+        assert "排程" not in page.text
+        assert f"/p/{draft.pk}" not in page.text
+
+
+def test_an_unsent_issue_is_not_named_by_its_posts(client):
+    post = make_post()
+    issue = make_issue(post)
+
+    page = client.get(post.get_absolute_url())
+
+    assert issue.get_absolute_url() not in page.text
+
+
+def test_a_title_is_text_wherever_it_stands(client):
+    post = make_post('<script>alert("x")</script> & "quotes"')
+
+    pages = [client.get(path).text for path in (post.get_absolute_url(), "/posts/", "/", "/search/?q=alert")]
+
+    assert not any("<script>alert" in page for page in pages)
+
+
+def test_a_post_can_be_shared_without_loading_anything_from_elsewhere(client):
+    post = make_post("A & B", words="ab")
+
+    page = client.get(post.get_absolute_url())
+
+    url = f"https%3A%2F%2Fnews.example.org%2Fp%2F{post.pk}-ab%2F"
+    assert f'href="https://social-plugins.line.me/lineit/share?url={url}"' in page.text
+    assert f'href="https://www.facebook.com/sharer/sharer.php?u={url}"' in page.text
+    assert f'href="https://www.threads.com/intent/post?text=A%20%26%20B&amp;url={url}"' in page.text
+    assert f'href="https://x.com/intent/post?text=A%20%26%20B&amp;url={url}"' in page.text
+    assert f'href="mailto:?subject=A%20%26%20B&amp;body={url}"' in page.text
+    assert f'data-copy="https://news.example.org/p/{post.pk}-ab/"' in page.text
+    assert not re.findall(r'src="(?!/)', page.text)
+
+
+def test_other_sites_are_told_what_a_post_is(client):
+    post = make_post("一個問題", summary='關於 "提問"。')
+
+    page = client.get(post.get_absolute_url())
+
+    assert f'<link rel="canonical" href="https://news.example.org/p/{post.pk}/">' in page.text
+    assert '<meta name="description" content="關於 &quot;提問&quot;。">' in page.text
+    assert '<meta property="og:type" content="article">' in page.text
+    assert '<meta property="og:title" content="一個問題">' in page.text
+    assert "<title>一個問題 · Gipi電子報</title>" in page.text
+
+
+def test_the_neighbours_are_those_in_time(client):
+    first, middle, last = (
+        make_post(name, published_at=PUBLISHED_AT + timedelta(days=n)) for n, name in enumerate("甲乙丙")
+    )
+
+    page = client.get(middle.get_absolute_url())
+
+    assert f'rel="prev" href="{first.get_absolute_url()}"' in page.text
+    assert f'rel="next" class="neighbours-next" href="{last.get_absolute_url()}"' in page.text
+
+
+def test_read_more_shows_three_posts_at_most(client):
+    post = make_post(tags=("ai",))
+    others = [make_post(f"其他{n}", published_at=PUBLISHED_AT + timedelta(days=n)) for n in range(4)]
+    close = make_post("相近", tags=("ai",), published_at=PUBLISHED_AT - timedelta(days=9))
+
+    page = client.get(post.get_absolute_url())
+
+    assert titles(page) == [close.title, others[3].title, others[2].title]
+
+
+def test_the_list_is_cut_into_pages(client):
+    for number in range(21):
+        make_post(f"第{number}篇", published_at=PUBLISHED_AT + timedelta(days=number))
+
+    first, second, beyond = (client.get("/posts/", {"page": page}) for page in ("1", "2", "99"))
+
+    assert (len(titles(first)), titles(second), titles(beyond)) == (20, ["第0篇"], ["第0篇"])
+    assert 'rel="next" href="?page=2"' in first.text
+    assert 'rel="prev" href="?page=1"' in second.text
+    assert 'rel="canonical" href="https://news.example.org/posts/?page=2"' in second.text
+
+
+def test_a_tag_page_shows_its_posts_and_its_feed(client):
+    make_post("有標籤", tags=("ai",))
+    make_post("沒有標籤")
+
+    page = client.get("/tags/ai/")
+
+    assert titles(page) == ["有標籤"]
+    assert "1 post" in page.text
+    assert 'href="/tags/ai/feed.xml"' in page.text
+
+
+def test_an_unknown_tag_is_not_found(client):
+    assert client.get("/tags/unknown/").status_code == 404
+
+
+def test_tags_of_drafts_only_are_not_offered(client):
+    make_post(published_at=None, tags=("secret",))
+    make_post(tags=("public",))
+
+    page = client.get("/posts/")
+
+    assert "/tags/public/" in page.text
+    assert "/tags/secret/" not in page.text
+
+
+def test_empty_shelves_say_so(client):
+    Tag.objects.create(name="空", slug="empty")
+
+    assert "Nothing has been published yet." in client.get("/posts/").text
+    assert "No post has this tag yet." in client.get("/tags/empty/").text
+
+
+def test_search_finds_the_posts_that_contain_every_word(client):
+    make_post("管理的槓桿", body="談決策。")
+    make_post("管理的日常", body="談會議。")
+
+    page = client.get("/search/", {"q": " 管理　決策 "})
+
+    assert titles(page) == ["管理的槓桿"]
+    assert '<meta name="robots" content="noindex">' in page.text
+
+
+def test_search_reads_full_width_and_other_case(client):
+    make_post("用 ChatGPT 寫作")
+
+    assert titles(client.get("/search/", {"q": "ＣＨＡＴＧＰＴ"})) == ["用 ChatGPT 寫作"]
+
+
+@pytest.mark.parametrize("query", ["%", "_", "'; DROP TABLE posts_post; --", "\0", "x" * 5000])
+def test_search_takes_any_characters(client, query):
+    make_post()
+
+    page = client.get("/search/", {"q": query})
+
+    assert (page.status_code, titles(page)) == (200, [])
+
+
+def test_search_repeats_what_was_not_found_as_text(client):
+    page = client.get("/search/", {"q": "<b>無</b>"})
+
+    assert "Nothing was found for “&lt;b&gt;無&lt;/b&gt;”." in page.text
+
+
+def test_the_thirty_first_search_in_a_minute_waits(client):
+    for _ in range(30):
+        assert client.get("/search/", {"q": "x"}).status_code == 200
+
+    page = client.get("/search/", {"q": "x"})
+
+    assert page.status_code == 429
+    assert "Too many searches in a short time." in page.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/posts/", "/tags/ai/", "/search/?q=第", "/feed.xml", "/feed.json", "/p/1/", "/sitemap.xml"]
+)
+def test_a_page_asks_the_database_as_often_for_thirty_posts_as_for_three(client, path):
+    def queries():
+        client.get("/")  # the publication and the texts are remembered from here on
+        with CaptureQueriesContext(connection) as context:
+            client.get(address)
+        return len(context)
+
+    posts = [make_post(f"第{n}篇", tags=("ai", "work")) for n in range(3)]
+    make_issue(*posts, sent_at=PUBLISHED_AT)
+    address = posts[0].get_absolute_url() if path == "/p/1/" else path
+    few = queries()
+    more = [make_post(f"第{n}篇", tags=("ai", f"tag{n}")) for n in range(27)]
+    make_issue(*more, sent_at=PUBLISHED_AT)
+    many = queries()
+
+    assert few == many <= 6  # counting the rows of a paginated list is a query too
+
+
+def test_an_unchanged_page_is_not_sent_again(client):
+    post = make_post()
+    first = client.get(post.get_absolute_url())
+
+    again = client.get(post.get_absolute_url(), headers={"If-None-Match": first.headers["ETag"]})
+
+    assert again.status_code == 304
+
+
+def test_readers_pages_set_no_cookie(client):
+    post = make_post(tags=("ai",))
+
+    for path in (
+        "/",
+        "/issues/",
+        "/posts/",
+        post.get_absolute_url(),
+        "/tags/ai/",
+        "/search/?q=x",
+        "/about/",
+        "/nothing/",
+    ):
+        response = client.get(path)
+        assert not response.cookies
+        assert "Cookie" not in response.headers.get("Vary", "")
+
+
+def test_addresses_are_made_by_name():
+    assert reverse("posts:post", args=["128-leverage"]) == "/p/128-leverage/"

@@ -1,0 +1,87 @@
+import pytest
+from django.urls import reverse
+
+from newsletter.publication import look
+from tests.factories import make_publication
+
+pytestmark = pytest.mark.django_db
+FOR_EVER = "max-age=31536000, public, immutable"
+
+
+@pytest.fixture
+def picture(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    path = tmp_path / "0123456789abcdef" / "封面.png"
+    path.parent.mkdir()
+    path.write_bytes(b"\x89PNG")
+    return path
+
+
+def keeps(response):
+    """Return Cache-Control in an order that can be compared."""
+    return sorted(response.headers["Cache-Control"].split(", "))
+
+
+def test_the_look_is_kept_for_ever_at_its_own_version(client):
+    make_publication(accent="#0b4f9c")
+
+    response = client.get(reverse("publication:look"), {"v": look.version("#0b4f9c")})
+
+    assert response.headers["Content-Type"] == "text/css; charset=utf-8"
+    assert response.text.startswith(":root{--accent:#0b4f9c;")
+    assert keeps(response) == sorted(FOR_EVER.split(", "))
+
+
+def test_the_look_at_another_version_is_not_kept(client):
+    response = client.get(reverse("publication:look"), {"v": "00000000"})
+
+    assert response.status_code == 200
+    assert not response.headers.get("Cache-Control")
+
+
+def test_every_page_asks_for_the_look_of_today(client):
+    make_publication(accent="#0b4f9c")
+
+    page = client.get("/")
+
+    assert f'href="/look.css?v={look.version("#0b4f9c")}"' in page.text
+
+
+def test_a_picture_is_served_for_ever(client, picture):
+    response = client.get(reverse("publication:media", args=[picture.parent.name, picture.name]))
+
+    assert response.getvalue() == b"\x89PNG"
+    assert response.headers["Content-Type"] == "image/png"
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert keeps(response) == sorted(FOR_EVER.split(", "))
+
+
+def test_a_picture_that_is_not_there_is_not_remembered(client, picture):
+    response = client.get("/media/0123456789abcdef/other.png")
+
+    assert response.status_code == 404
+    assert "immutable" not in response.headers.get("Cache-Control", "")
+
+
+@pytest.mark.parametrize("name", ["page.html", "drawing.svg", "secret_key", ".."])
+def test_what_is_no_picture_is_never_served(client, picture, name):
+    (picture.parent / "page.html").write_text("<script>")
+    (picture.parent / "drawing.svg").write_text("<svg/>")
+    (picture.parent.parent / "secret_key").write_text("secret")
+
+    assert client.get(f"/media/{picture.parent.name}/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["../secret_key.png", "..%2fsecret.png", "x%00.png", "a%5cb.png"])
+def test_no_address_leads_out_of_the_folder_of_pictures(client, picture, path):
+    (picture.parent.parent / "secret.png").write_text("secret")
+
+    assert client.get(f"/media/{picture.parent.name}/{path}").status_code == 404
+
+
+def test_robots_are_told_where_the_map_is_and_where_not_to_go(client):
+    response = client.get("/robots.txt")
+
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert "Sitemap: https://news.example.org/sitemap.xml" in response.text
+    assert "Disallow: /admin/\n" in response.text
