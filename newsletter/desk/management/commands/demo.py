@@ -1,0 +1,27 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from newsletter.desk import demo
+
+
+class Command(BaseCommand):
+    help = "Fill an empty installation with a sample publication: posts, five sent issues and the next one."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        now = timezone.now()
+        try:
+            loaded = demo.load(now)
+        except demo.NotEmptyError:
+            raise CommandError(
+                "There are posts or issues here already, and the sample publication would mix with them. "
+                "Try it beside yours: DATA_DIR=./demo uv run manage.py up --demo"
+            ) from None
+        if not loaded:
+            self.stdout.write("The sample publication is here already; nothing was changed.")
+            return
+        self.stdout.write(
+            "Loaded the sample publication: {published} posts, {drafts} draft, {sent} sent issues, "
+            "{next} composed but not sent, {readers} readers at example.com.".format(**demo.contents(now))
+        )

@@ -1,0 +1,117 @@
+from datetime import UTC, date, datetime, time, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from newsletter.desk import demo
+from newsletter.issues.models import Issue, not_yet_mailed
+from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+
+NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # a Tuesday, 16:00 in Taipei; the last slot was that morning
+BIWEEKLY = timedelta(days=14)
+pytestmark = pytest.mark.django_db
+
+
+def loaded(now: datetime = NOW) -> bool:
+    return demo.load(now)
+
+
+# --- When it happened ---
+
+
+def test_slots_follow_the_rhythm_that_the_author_has_set():
+    make_publication(cadence_anchor_on=date(2027, 1, 1), cadence_at=time(20, 30), cadence_days=21)
+
+    loaded()
+
+    last = Issue.objects.archived()[0].sent_at
+    assert last == datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
+    assert Issue.objects.archived()[1].sent_at == last - timedelta(days=21)
+
+
+@pytest.mark.parametrize("since_slot", [timedelta(0), timedelta(minutes=1), timedelta(days=13, hours=23)])
+def test_the_next_issue_carries_what_was_published_since_the_last_one(since_slot):
+    now = datetime(2026, 11, 24, 0, 0, tzinfo=UTC) + since_slot
+
+    loaded(now)
+
+    waiting = not_yet_mailed(Post.objects.published(now))
+    carried = Issue.objects.get(number=6).posts.all()
+    assert {post.words for post in waiting} == {post.words for post in carried}
+    assert len(waiting) == 3
+
+
+# --- Whom it meets ---
+
+
+def test_real_readers_stay_among_themselves():
+    make_subscriber("jane@example.org")
+
+    loaded()
+
+    assert Subscriber.objects.get().email == "jane@example.org"
+
+
+def test_what_the_author_has_set_stays():
+    make_publication(name="週二信", about="我自己寫的。")
+
+    loaded()
+
+    publication = Publication.objects.current()
+    assert (publication.name, publication.about) == ("週二信", "我自己寫的。")
+    assert publication.postal_address.startswith("（示範）")
+
+
+# --- Once ---
+
+
+def test_a_second_call_changes_nothing():
+    loaded()
+    Post.objects.filter(words="delegation").update(title="改過的題目")
+
+    again = loaded(NOW + BIWEEKLY)
+
+    assert again is False
+    assert Post.objects.filter(title="改過的題目").exists()
+    assert (Post.objects.count(), Issue.objects.count(), Subscriber.objects.count()) == (17, 6, 14)
+
+
+@pytest.mark.parametrize("make", [make_post, make_issue])
+def test_an_installation_with_texts_of_its_own_is_left_alone(make):
+    make()
+
+    with pytest.raises(demo.NotEmptyError):
+        loaded()
+
+    assert Post.objects.count() + Issue.objects.count() == 1
+    assert not Subscriber.objects.exists()
+
+
+def test_the_command_says_what_it_did():
+    out = StringIO()
+
+    call_command("demo", stdout=out)
+    call_command("demo", stdout=out)
+
+    first, second = out.getvalue().splitlines()
+    assert first == (
+        "Loaded the sample publication: 16 posts, 1 draft, 5 sent issues, 1 composed but not sent, "
+        "14 readers at example.com."
+    )
+    assert second == "The sample publication is here already; nothing was changed."
+
+
+def test_the_command_refuses_with_a_way_out():
+    make_post()
+
+    with pytest.raises(CommandError) as refusal:
+        call_command("demo")
+
+    assert str(refusal.value) == (
+        "There are posts or issues here already, and the sample publication would mix with them. "
+        "Try it beside yours: DATA_DIR=./demo uv run manage.py up --demo"
+    )

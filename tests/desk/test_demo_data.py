@@ -1,0 +1,143 @@
+"""What stands in the sample publication; how it is loaded is in test_demo."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from newsletter.desk import demo
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.posts.models import Image, Post, Tag
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+
+NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # a Tuesday, 16:00 in Taipei; the last slot was that morning
+BIWEEKLY = timedelta(days=14)
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _sample(django_db_setup, django_db_blocker):
+    """Load it once for all tests here, none of which changes it."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        demo.load(NOW)
+        yield
+        transaction.set_rollback(True)
+
+
+def han(text: str) -> int:
+    return len(re.findall(r"[\u4e00-\u9fff]", text))
+
+
+def test_there_is_something_on_every_page():
+    assert Post.objects.published(NOW).count() == 16
+    assert Post.objects.drafts().count() == 1
+    assert list(Issue.objects.archived().values_list("number", flat=True)) == [5, 4, 3, 2, 1]
+    assert list(Issue.objects.unsent().values_list("number", flat=True)) == [6]
+    assert sorted(Tag.objects.in_use(NOW).values_list("slug", flat=True)) == [
+        "ai",
+        "decisions",
+        "learning",
+        "management",
+        "product",
+        "team",
+        "writing",
+    ]
+
+
+def test_every_post_is_an_essay_with_an_english_address_a_summary_and_tags():
+    for post in Post.objects.published(NOW):
+        assert 550 <= han(post.body) <= 1800, post
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", post.words), post
+        assert 20 <= han(post.summary) <= 110, post
+        assert 1 <= post.tags.count() <= 2, post
+
+
+def test_most_posts_have_a_cover_that_says_what_it_shows():
+    covers = [post.cover for post in Post.objects.published(NOW).select_related("cover") if post.cover]
+
+    assert len(covers) == 14
+    assert all(han(cover.alt) >= 10 and cover.width == 1200 for cover in covers)
+
+
+def test_every_picture_is_described_kept_and_light():
+    files = list((demo.DATA / "pictures").iterdir())
+    assert Image.objects.count() == len(files) == 18
+    assert all(file.stat().st_size < 80_000 for file in files)
+    assert sum(file.stat().st_size for file in files) < 1_000_000
+    assert all(default_storage.exists(f"{image.digest}/{image.name}") for image in Image.objects.all())
+
+
+def test_pictures_and_links_in_the_texts_lead_somewhere(client):
+    bodies = "".join(Post.objects.values_list("body", flat=True))
+    links, pictures = re.findall(r"\]\((/p/\S+?)\)", bodies), re.findall(r"!\[[^\]]+\]\((/media/\S+)", bodies)
+    assert len(links) >= 7
+    assert len(pictures) == 4
+    assert "post:" not in bodies
+    assert "../pictures" not in bodies
+    for address in {*links, *pictures}:
+        response = client.get(address)
+        response.close()
+        assert response.status_code == 200, address
+
+
+def test_the_texts_use_what_markdown_can_do_and_leave_no_mark_of_it_on_the_page():
+    pages = {post.words: post.html for post in Post.objects.published(NOW)}
+    everything = "".join(pages.values())
+    for element in ("<table", "<pre", "<blockquote", "<figcaption", "<mark>", "<ol", "<ul", 'class="footnote', "<h2"):
+        assert element in everything, element
+    for words, html in pages.items():
+        prose = re.sub(r"<(pre|code).*?</\1>", "", html, flags=re.DOTALL)
+        assert not re.search(r"\*\*|==|\[\^|\]\(|\[!", prose), words
+
+
+def test_every_issue_is_introduced_closed_and_announced():
+    for issue in Issue.objects.all():
+        assert 2 <= issue.items.count() <= 3
+        assert han(issue.introduction) >= 50, issue
+        assert han(issue.closing) >= 40, issue
+        assert 15 <= len(issue.preheader) <= 100, issue
+        assert "<!--" not in issue.introduction + issue.closing
+    assert set(IssueItem.objects.values_list("form", flat=True)) == {"full", "excerpt", "link"}
+
+
+def test_issues_were_sent_at_the_last_slots_of_the_cadence():
+    sent = list(Issue.objects.archived().values_list("sent_at", flat=True))
+
+    last = datetime(2026, 11, 24, 0, 0, tzinfo=UTC)
+    assert sent == [last - BIWEEKLY * number for number in range(5)]
+
+
+def test_posts_appeared_within_the_two_weeks_before_their_issue():
+    for item in IssueItem.objects.filter(issue__sent_at__isnull=False).select_related("issue", "post"):
+        before = item.issue.sent_at - item.post.published_at
+        assert timedelta(days=1) < before < BIWEEKLY, item
+
+
+def test_ids_and_dates_of_the_posts_run_alike():
+    by_id = list(Post.objects.published(NOW).order_by("pk").values_list("published_at", flat=True))
+
+    assert by_id == sorted(by_id)
+
+
+def test_the_first_mailing_has_somebody_to_go_to():
+    assert Subscriber.objects.mailable(NOW).count() == 12
+    assert Subscriber.objects.filter(state=Subscriber.State.PAUSED).count() == 1
+    assert Subscriber.objects.filter(state=Subscriber.State.PENDING).count() == 1
+    assert not Subscriber.objects.exclude(email__endswith="@example.com").exists()
+
+
+def test_nobody_of_the_sample_waits_for_a_confirmation_or_a_welcome():
+    assert not Subscriber.objects.due(NOW + timedelta(days=1)).exists()
+    assert not Subscriber.objects.filter(confirmed_at__isnull=False, welcomed_at__isnull=True).exists()
+
+
+def test_the_publication_introduces_itself():
+    publication = Publication.objects.current()
+    assert (publication.name, publication.author) == ("Gipi電子報", "Gipi")
+    assert publication.sender == ("Gipi電子報", "newsletter@example.com")
+    assert publication.postal_address.startswith("（示範）")
+    assert publication.about.startswith("## 這是一份什麼樣的電子報")
+    assert publication.signature.endswith("\n\n**Gipi**")
