@@ -48,9 +48,3 @@ def _proxies() -> Iterator[CheckMessage]:
             hint="It says how many proxies stand in front of the web server.",
             id="newsletter.E003",
         )
-    elif urlsplit(settings.SITE_URL).scheme == "https" and not settings.TRUSTED_PROXIES:
-        yield Warning(
-            f"SITE_URL is {settings.SITE_URL}, but no proxy is trusted.",
-            hint="Set TRUSTED_PROXIES=1 if a proxy ends TLS: without it every page redirects to itself.",
-            id="newsletter.W002",
-        )

@@ -111,10 +111,13 @@ def _one_value(sql: str) -> str:
 
 
 def clock(now: datetime) -> Iterator[Finding]:
-    there = Publication.objects.values_list(Now(), flat=True).first()
-    if connection.vendor == "postgresql" and there and abs(there - datetime.now(UTC)) > CLOCK:
+    if connection.vendor != "postgresql":
+        return  # SQLite has no clock of its own
+    there = Publication.objects.values_list(Now(), flat=True).first() or now
+    here = datetime.now(UTC)
+    if abs(there - here) > CLOCK:
         message = _("The clocks of this machine and of the database differ: %(here)s and %(there)s.")
-        times = {"here": f"{datetime.now(UTC):%H:%M:%S}", "there": f"{there:%H:%M:%S}"}
+        times = {"here": f"{here:%H:%M:%S}", "there": f"{there:%H:%M:%S}"}
         yield Finding(WARNING, "clock.differs", message % times, _("Let both machines follow a time server."))
 
 
@@ -177,6 +180,13 @@ def site_url(now: datetime) -> Iterator[Finding]:
         message = _("%s is not https: mail clients show no unsubscribe button, and passwords travel in the open.")
         hint = _("Put a proxy with TLS in front and set SITE_URL=https://…")
         yield Finding(WARNING, "site_url.http", message % settings.SITE_URL, hint)
+
+
+def proxies(now: datetime) -> Iterator[Finding]:
+    if urlsplit(settings.SITE_URL).scheme == "https" and not settings.TRUSTED_PROXIES:
+        message = _("%s is https, but no proxy is trusted: every page would redirect to itself.")
+        hint = _("Set TRUSTED_PROXIES=1 if one proxy ends TLS in front of the web server.")
+        yield Finding(WARNING, "proxies.untrusted", message % settings.SITE_URL, hint)
 
 
 def unsubscribe_url(now: datetime) -> Iterator[Finding]:
@@ -257,7 +267,7 @@ type Question = Callable[[datetime], Iterator[Finding]]
 FOUNDATIONS: tuple[Question, ...] = (disk, database, queue)  # the others need these
 EVERYTHING: tuple[Question, ...] = (
     *(journal, clock, static_files, worker, author_account),
-    *(site_url, unsubscribe_url, secret, debug),
+    *(site_url, proxies, unsubscribe_url, secret, debug),
     *(mail, sender, postal_address, mailings, uncertain),
 )
 # What the author can mend, and what costs a page nothing to ask.

@@ -1,17 +1,10 @@
 """Settings that cannot work together."""
 
-import pytest
-
 from newsletter.desk.checks import check_environment
 
 
 def _found(*, ids_only: bool = True) -> list:
     return [message.id if ids_only else message.msg for message in check_environment(None)]
-
-
-@pytest.fixture(autouse=True)
-def _in_order(settings):
-    settings.TRUSTED_PROXIES = 1
 
 
 def test_the_settings_of_the_tests_are_in_order():
@@ -34,12 +27,6 @@ def test_there_are_no_fewer_than_no_proxies(settings):
     settings.TRUSTED_PROXIES = -1
 
     assert _found(ids_only=False) == ["TRUSTED_PROXIES must be 0 or more, got -1."]
-
-
-def test_https_without_a_trusted_proxy_is_doubtful(settings):
-    settings.TRUSTED_PROXIES = 0
-
-    assert _found() == ["newsletter.W002"]
 
 
 def test_a_new_secret_differs_from_the_former_ones(settings):

@@ -30,6 +30,7 @@ def _in_order(settings, tmp_path):
     settings.SECRET_KEY = "from the environment"
     settings.MAIL_URL = settings.BULK_MAIL_URL = "postmark://token@"
     settings.SITE_URL = "https://news.gipi.tw"
+    settings.TRUSTED_PROXIES = 1
     make_publication(sender_email="hello@gipi.tw", postal_address="台北市信義路 1 號")
     User.objects.create_superuser("gipi", password="leverage-2026")
     with translation.override("en"):
@@ -77,6 +78,7 @@ def test_the_gravest_comes_first(worker, settings):
     [
         ("SITE_URL", "http://news.gipi.tw", ["site_url.http"]),
         ("SITE_URL", "https://the-newsletter-of.gipi.example.org", ["unsubscribe_url.long"]),
+        ("TRUSTED_PROXIES", 0, ["proxies.untrusted"]),
         ("MAIL_URL", "", ["mail.outbox"]),
         ("BULK_MAIL_URL", "smtp://127.0.0.1", ["mail.dkim"]),
         ("DEBUG", True, ["debug.on"]),

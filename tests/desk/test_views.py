@@ -1,6 +1,6 @@
 """First start, the home of the desk, and what machines ask."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
@@ -192,7 +192,7 @@ def test_guessing_links_is_stopped(client, link):
 
 
 def test_the_home_tells_the_next_slot_in_local_time(desk):
-    make_publication(cadence_anchor_on=datetime(2026, 11, 3).date())
+    make_publication(cadence_anchor_on=date(2026, 11, 3))
 
     with time_machine.travel("2026-11-24 04:00+00:00", tick=False):
         desk.force_login(User.objects.get())

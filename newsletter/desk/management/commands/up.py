@@ -74,6 +74,8 @@ def _address(host: str, port: int) -> str:
 
 
 def _free_port(host: str, port: int) -> int:
+    if not 0 <= port <= 65535:
+        raise CommandError(f"Cannot listen on {host}, port {port}: ports end at 65535.")
     try:
         return free_port(host, port)
     except Taken:
@@ -81,7 +83,7 @@ def _free_port(host: str, port: int) -> int:
             f"Port {port} on {host} is taken by another program. "
             f"Choose another one: manage.py up --port {free_port(host, 0)}"
         ) from None
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise CommandError(f"Cannot listen on {host}, port {port}: {error}") from None
 
 

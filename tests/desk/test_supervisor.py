@@ -1,0 +1,193 @@
+"""Keeping processes running, with small real ones."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from newsletter.desk import supervisor
+from newsletter.desk.supervisor import Child, Supervisor, Taken, free_port, only_one
+from tests.support.waiting import wait_until
+
+# Runs a supervisor over the programs given as arguments; prints what it says.
+HARNESS = """
+import os, sys
+from newsletter.desk import supervisor
+from newsletter.desk.supervisor import Child, Supervisor
+supervisor.PAUSE_SECONDS = (0.01, 0.02)
+supervisor.STOP_SECONDS = 0.5
+say = lambda line: print(line, flush=True)
+children = [Child(f"child{n}", ["/bin/sh", "-c", script]) for n, script in enumerate(sys.argv[1:])]
+on_ready = lambda: say("ready " + " ".join(str(child.process.pid) for child in children))
+Supervisor(children, dict(os.environ), ".", say=say, is_ready=lambda: True, on_ready=on_ready).run()
+say("over")
+"""
+
+
+@pytest.fixture
+def supervise(tmp_path):
+    """Start supervisors of shell scripts; return the process and a reader of what it has said."""
+    started = []
+
+    def start(*scripts: str):
+        said = tmp_path / f"said{len(started)}"
+        with said.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-c", HARNESS, *scripts],
+                stdout=output,
+                stderr=output,
+                cwd=Path(supervisor.__file__).parents[2],
+            )
+        started.append(process)
+        wait_until(lambda: "ready" in said.read_text(), what=said.read_text)
+        return process, said.read_text
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _pids(said: str) -> list[int]:
+    line = next(line for line in said.splitlines() if line.startswith("ready"))
+    return [int(word) for word in line.split()[1:]]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_all_children_and_then_the_supervisor(supervise, number):
+    process, said = supervise("exec sleep 60", "exec sleep 60")
+
+    process.send_signal(number)
+
+    assert process.wait(5) == 0
+    assert said().endswith("over\n")
+    assert not any(_lives(pid) for pid in _pids(said()))
+
+
+def test_a_child_that_does_not_listen_is_killed_in_the_end(supervise):
+    process, said = supervise("trap '' TERM; while :; do sleep 0.05; done")
+    started = time.monotonic()
+
+    process.terminate()
+
+    assert process.wait(5) == 0
+    assert time.monotonic() - started >= 0.4
+    assert not any(_lives(pid) for pid in _pids(said()))
+
+
+def test_a_second_ctrl_c_waits_for_nobody(supervise):
+    process, said = supervise("trap 'echo asked' TERM; while :; do sleep 0.05; done")
+
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: "asked" in said())
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(5) == 0
+
+
+def test_a_child_that_dies_is_started_again_and_said_so(supervise):
+    _process, said = supervise("exec sleep 60", "exec sleep 60")
+
+    os.kill(_pids(said())[1], signal.SIGKILL)
+
+    wait_until(lambda: "child1 is started again." in said(), what=said)
+    assert "child1 died (signal 9); starting it again in 0.01 s." in said()
+    assert "child0" not in said()
+
+
+def test_a_child_that_gives_up_is_started_again_too(supervise):
+    _process, said = supervise("exec sleep 60", "exit 3")
+
+    wait_until(lambda: "child1 died (exit status 3); starting it again in 0.02 s." in said(), what=said)
+
+
+def test_children_do_not_outlive_a_supervisor_that_is_killed(supervise):
+    process, said = supervise("exec sleep 60")
+
+    process.kill()
+    process.wait()
+
+    wait_until(lambda: not _lives(_pids(said())[0]))
+
+
+def test_what_a_dead_child_left_behind_is_ended_before_its_successor_starts(supervise, tmp_path):
+    left = tmp_path / "left"
+    _process, said = supervise(f"sleep 60 & echo $! >> {left}; wait")
+    wait_until(lambda: left.exists() and left.read_text())
+    orphan = int(left.read_text().split()[0])
+
+    os.kill(_pids(said())[0], signal.SIGKILL)
+
+    wait_until(lambda: "is started again" in said(), what=said)
+    assert not _lives(orphan)
+
+
+def test_pauses_grow_while_a_child_keeps_dying():
+    child = Child("web", [])
+    pauses = []
+
+    for deaths in range(1, 10):
+        child.deaths = deaths
+        pauses.append(child.pause_seconds)
+
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_steady_run_makes_the_next_pause_short_again(monkeypatch):
+    child = Child("web", ["/bin/false"], deaths=5)
+    child.start({}, Path("/"))
+    child.started_at -= supervisor.STEADY_SECONDS
+    child.process.wait()
+
+    status = child.reap()
+
+    assert (status, child.deaths, child.pause_seconds) == (1, 1, 0.5)
+
+
+def test_nothing_is_waited_for_without_a_reason():
+    quiet = Supervisor([], {}, Path(), say=print, is_ready=lambda: True, on_ready=lambda: None)
+    quiet._tend()
+
+    assert quiet._idle_seconds() is None
+
+
+def test_a_port_that_nobody_has_is_free():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    assert free_port("127.0.0.1", port) == port
+
+
+def test_port_0_takes_any_free_one():
+    assert free_port("127.0.0.1", 0) > 0
+
+
+def test_a_port_that_somebody_listens_on_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(Taken):
+        free_port("127.0.0.1", server.getsockname()[1])
+
+
+def test_a_lock_tells_the_second_about_the_first(tmp_path):
+    lock = tmp_path / "new folder" / "up.lock"
+
+    with only_one(lock, "process 1"), pytest.raises(Taken, match="process 1"), only_one(lock, "process 2"):
+        pass
+
+
+def test_a_lock_is_free_again_afterwards(tmp_path):
+    for note in ("process 1", "process 2"):
+        with only_one(tmp_path / "up.lock", note):
+            assert (tmp_path / "up.lock").read_text() == note

@@ -1,0 +1,98 @@
+"""The whole product in one command, as its operator sees it."""
+
+import os
+import signal
+import socket
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import with_variable
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("up")]
+
+
+def _said(product) -> str:
+    return (product.logs / "up.log").read_text()
+
+
+def _get(url: str) -> int:
+    with urllib.request.urlopen(url, timeout=5) as response:
+        return response.status
+
+
+def _pid_of(product, words: str) -> int:
+    for pid in product.pids():
+        if words in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "):
+            return pid
+    return 0
+
+
+def test_up_runs_everything_mends_it_and_stops_it(make_product):
+    """One installation, start to stop: starting it is what takes long."""
+    product = make_product()
+    product.start()
+    wait_until(lambda: "Ctrl-C stops it." in _said(product), what=lambda: _said(product))
+
+    # The newcomer is told where to go.
+    said = _said(product)
+    assert f"Site     {product.url}/" in said
+    assert f"Outbox   {product.url}/outbox/" in said
+    link = next(word for word in said.split() if "/admin/start/" in word)
+    assert _get(link) == 200
+    assert (product.data / "site_url").read_text() == f"{product.url}\n"
+    assert _get(f"{product.url}/readyz") == 200
+
+    # The second `up` is refused.
+    again = product.manage("up", check=False)
+    assert again.returncode == 1
+    assert f"The newsletter in {product.data} is running already (process " in again.stderr
+
+    # What dies comes back.
+    wait_until(lambda: _pid_of(product, "granian"))
+    os.kill(_pid_of(product, "-m granian"), signal.SIGKILL)
+    wait_until(lambda: "web is started again." in _said(product), what=lambda: _said(product))
+    wait_until(lambda: _answers(product), what=lambda: _said(product))
+
+    # All ends in time.
+    started = time.monotonic()
+    assert product.stop() == {"up": 0}
+    assert time.monotonic() - started < 10
+    assert with_variable("DATA_DIR", str(product.data)) == []
+
+    # The second start reuses what the first has made, the secret above all.
+    secret = (product.data / "secret_key").read_text()
+    product.start()
+    wait_until(lambda: _said(product).count("Ctrl-C stops it.") == 2, what=lambda: _said(product))
+    assert (product.data / "secret_key").read_text() == secret
+    assert _get(link) == 200
+
+
+def _answers(product) -> bool:
+    try:
+        return _get(f"{product.url}/healthz") == 200
+    except OSError:
+        return False
+
+
+def test_a_taken_port_is_named_with_a_way_out(make_product):
+    product = make_product()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        done = product.manage("up", "--port", str(port), check=False)
+
+    assert done.returncode == 1
+    assert f"Port {port} on 127.0.0.1 is taken by another program." in done.stderr
+    assert "Choose another one: manage.py up --port " in done.stderr
+
+
+@pytest.mark.parametrize("address", [("--host", "192.0.2.1"), ("--port", "99999")])
+def test_an_address_that_cannot_be_had_is_said_so(make_product, address):
+    done = make_product().manage("up", *address, check=False)
+
+    assert done.returncode == 1
+    assert "CommandError: Cannot listen on" in done.stderr
