@@ -45,9 +45,9 @@ def lines_of(mail):
     "name", ["List-Unsubscribe", "List-Help", "Archived-At", "X-Long", "Feedback-ID", "Message-ID"]
 )
 def test_a_long_header_for_machines_stays_one_line_as_it_is(name):
-    mail = make_mail(headers={name: f"<{LONG_URL}>"})
+    mail = make_mail(headers={name: f"<{LONG_URL}>, <mailto:leave@example.org>"})
 
-    assert f"{name}: <{LONG_URL}>" in lines_of(mail)
+    assert f"{name}: <{LONG_URL}>, <mailto:leave@example.org>" in lines_of(mail)
 
 
 def test_djangos_own_class_would_have_encoded_it():
