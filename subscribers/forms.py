@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from subscribers.addresses import AddressError, normalise, one_line
+from subscribers.models import Subscriber, Suppression, address_hash
 
 PERSON_SECONDS = 2  # a person needs longer than this to type an address
 STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long
@@ -72,6 +73,33 @@ class NameForm(forms.Form):
 
     def clean_name(self) -> str:
         return one_line(self.cleaned_data["name"])
+
+
+class ReaderForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A reader whom the author adds by hand; how he agreed is kept as his consent."""
+
+    email = AddressField(label=_("address"))
+    consent = forms.CharField(
+        label=_("How did this reader agree?"),
+        max_length=180,
+        help_text=_("For example: by e-mail on 3 March. It is kept as the proof that the law asks for."),
+    )
+
+    class Meta:
+        model = Subscriber
+        fields = ["email", "name", "tags"]
+
+    def clean_name(self) -> str:
+        return one_line(self.cleaned_data["name"])
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        known_as = address_hash(email)
+        if Subscriber.objects.filter(address_hash=known_as).exists():
+            raise ValidationError(_("This address is in the list already; whoever has left signs up anew himself."))
+        if Suppression.objects.filter(address_hash=known_as).exists():
+            raise ValidationError(_("This address must not be mailed: see the suppressed addresses."))
+        return email
 
 
 class PauseForm(forms.Form):

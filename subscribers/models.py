@@ -20,7 +20,8 @@ UNDO_WITHIN = timedelta(days=30)
 FORGET_AFTER = timedelta(days=30)
 FIRST_COOL_DOWN = timedelta(minutes=10)  # a first mail may be lost in a spam folder: ask once more soon
 COOL_DOWN = timedelta(hours=24)
-LEASE = timedelta(minutes=10)  # a worker that has not sent a mail by then is dead
+HAS_MAIL_DUE = Q(confirmation_due_at__isnull=False)
+IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
 
 
 def address_hash(email: str, salt: str | None = None) -> str:
@@ -83,7 +84,7 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
 
     def opened_by(self, token: str, purpose: str) -> "Subscriber | None":
         """Return the reader whom a token for `purpose` belongs to; None when it opens nothing now."""
-        found = self.filter(pk=tokens.number_of(token)).first()
+        found = self.filter(pk=tokens.number_of(token) or 0).first()
         return found if found and tokens.opens(token, purpose, found.bound(purpose)) else None
 
     def forgettable(self, now: datetime) -> "SubscriberQuerySet":
@@ -137,16 +138,8 @@ class Subscriber(models.Model):
         indexes = [
             models.Index(fields=["state", "id"], name="readers_by_state"),
             # Beat asks every ten seconds; nearly every row has nothing due.
-            models.Index(
-                fields=["confirmation_due_at"],
-                name="confirmations_due",
-                condition=Q(confirmation_due_at__isnull=False),
-            ),
-            models.Index(
-                fields=["confirmed_at"],
-                name="readers_to_welcome",
-                condition=Q(welcomed_at__isnull=True, confirmed_at__isnull=False),
-            ),
+            models.Index("confirmation_due_at", name="confirmations_due", condition=HAS_MAIL_DUE),
+            models.Index("confirmed_at", name="readers_to_welcome", condition=IS_NOT_WELCOMED),
         ]
         constraints = [
             models.CheckConstraint(
@@ -279,19 +272,6 @@ class Subscriber(models.Model):
             confirmation_due_at=None,
         )
 
-    def take_confirmation(self, now: datetime) -> bool:
-        """Take the mail that is due, before another worker does; it is due again if this one dies."""
-        due = Q(confirmation_due_at=self.confirmation_due_at)
-        return self._move(due, confirmation_due_at=now + LEASE, confirmation_tries=F("confirmation_tries") + 1)
-
-    def put_off_confirmation(self, due_at: datetime) -> bool:
-        return self._move(Q(confirmation_due_at=self.confirmation_due_at), confirmation_due_at=due_at)
-
-    def finish_confirmation(self, *, sent_at: datetime | None) -> bool:
-        """Ask for no more mail; sent_at is None when it was given up."""
-        sent = {"confirmation_sent_at": sent_at} if sent_at else {}
-        return self._move(Q(confirmation_due_at=self.confirmation_due_at), confirmation_due_at=None, **sent)
-
     def pause(self, until: datetime) -> bool:
         readers = Q(state__in=[self.State.ACTIVE, self.State.PAUSED])
         return self._move(readers, state=self.State.PAUSED, paused_until=until)
@@ -299,14 +279,12 @@ class Subscriber(models.Model):
     def resume(self) -> bool:
         return self._move(Q(state=self.State.PAUSED), state=self.State.ACTIVE, paused_until=None)
 
-    def rename(self, name: str) -> bool:
-        return self._move(Q(), name=name)
-
-    def suppress(self, reason: str, note: str = "") -> None:
+    def suppress(self, reason: str, note: str = "") -> bool:
         """Never mail this address again. An earlier reason stands."""
-        Suppression.objects.get_or_create(
+        _barred, is_new = Suppression.objects.get_or_create(
             address_hash=self.address_hash, defaults={"email": self.email, "reason": reason, "note": note}
         )
+        return is_new
 
     def erase(self) -> None:
         """Forget this reader; only a salted hash stays, so that no import brings him back."""

@@ -10,6 +10,7 @@ from django.core import mail
 from subscribers.models import Subscriber
 from subscribers.rendering import answer
 
+LEASE = timedelta(minutes=10)  # a worker that has not sent a mail by then is dead, and another tries
 BACK_OFF = timedelta(minutes=1)  # after the first failure; doubles with each
 TRIES_MAX = 8  # the last about two hours after the first
 
@@ -19,10 +20,25 @@ logger = logging.getLogger(__name__)
 def send_next(now: datetime) -> bool:
     """Send the answer that has waited longest; return whether any was waiting."""
     for subscriber in Subscriber.objects.due(now)[:10]:
-        if subscriber.take_confirmation(now):
+        if _take(subscriber, now):
             _send(subscriber, now)
             return True
     return False
+
+
+def _take(subscriber: Subscriber, now: datetime) -> bool:
+    """Take what is due before another worker does; it is due again should this one die."""
+    tries = subscriber.confirmation_tries + 1
+    return _settle(subscriber, confirmation_due_at=now + LEASE, confirmation_tries=tries)
+
+
+def _settle(subscriber: Subscriber, **values: object) -> bool:
+    """Write what became of a mail, unless the row has been asked for again, left or taken since it was read."""
+    unchanged = Subscriber.objects.filter(pk=subscriber.pk, confirmation_due_at=subscriber.confirmation_due_at)
+    moved = bool(unchanged.update(**values))
+    if moved:
+        subscriber.refresh_from_db()
+    return moved
 
 
 def _send(subscriber: Subscriber, now: datetime) -> None:
@@ -32,16 +48,16 @@ def _send(subscriber: Subscriber, now: datetime) -> None:
     except (OSError, AnymailError) as error:  # smtplib's errors are OSErrors
         _put_off(subscriber, error, now)
     else:
-        subscriber.finish_confirmation(sent_at=now)
+        _settle(subscriber, confirmation_due_at=None, confirmation_sent_at=now)
 
 
 def _put_off(subscriber: Subscriber, error: Exception, now: datetime) -> None:
     tries = subscriber.confirmation_tries
     logger.warning("Try %d to answer sign-up %d failed: %s", tries, subscriber.pk, reason(error))
     if _is_final(error) or tries >= TRIES_MAX:
-        subscriber.finish_confirmation(sent_at=None)
+        _settle(subscriber, confirmation_due_at=None)
     else:
-        subscriber.put_off_confirmation(now + BACK_OFF * 2 ** (tries - 1))
+        _settle(subscriber, confirmation_due_at=now + BACK_OFF * 2 ** (tries - 1))
 
 
 def _is_final(error: Exception) -> bool:

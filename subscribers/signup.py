@@ -18,3 +18,12 @@ def sign_up(email: str, consent: Consent, now: datetime) -> bool:
         return False
     subscriber, _made = Subscriber.objects.get_or_create(address_hash=known_as, defaults={"email": email})
     return subscriber.ask(consent, now)
+
+
+def enrol(subscriber: Subscriber, consent: Consent, now: datetime) -> None:
+    """Make a new row a reader on somebody's word, and save it."""
+    subscriber.address_hash = address_hash(subscriber.email)
+    subscriber.state, subscriber.confirmed_at = Subscriber.State.ACTIVE, now
+    for name, value in consent.fields(now).items():
+        setattr(subscriber, name, value)
+    subscriber.save()

@@ -80,7 +80,7 @@ def _sign_up(request: HttpRequest, form: SignupForm) -> None:
 def _wake_sender() -> None:
     """Have the mail sent at once; without a queue, beat has it sent within ten seconds of its return."""
     try:
-        tasks.send_confirmations.delay_on_commit()
+        tasks.send_confirmations.delay_on_commit()  # type: ignore[attr-defined]
     except OperationalError as error:
         logger.warning("The queue is gone, the confirmation waits for it: %s", type(error).__name__)
 
@@ -119,7 +119,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 def _spent_or_lost(request: HttpRequest, token: str) -> HttpResponse:
     """Answer a link that opens nothing: its second click is a success to whoever confirmed by the first."""
-    subscriber = Subscriber.objects.filter(pk=tokens.number_of(token)).first()
+    subscriber = Subscriber.objects.filter(pk=tokens.number_of(token) or 0).first()
     if subscriber is None or not subscriber.has_spent(token):
         return _lost(request)
     if subscriber.is_reader and request.method == "POST":
@@ -196,7 +196,8 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         return _lost(request)
     form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})
     if request.method == "POST" and form.is_valid():
-        subscriber.rename(form.cleaned_data["name"])
+        subscriber.name = form.cleaned_data["name"]
+        subscriber.save(update_fields=["name"])
         return _done(token, "name")
     return _preferences_page(request, subscriber, name_form=form)
 

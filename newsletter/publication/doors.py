@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -11,10 +11,8 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
-
-def same_origin[**P](view: View[P]) -> View[P]:
+def same_origin[V: Callable[..., HttpResponse]](view: V) -> V:
     """Let a view be posted to from this site's own pages without a CSRF token, and from no other site's.
 
     Harmless without a cookie: a sign-up does nothing before it is confirmed, and the page of a
@@ -23,26 +21,26 @@ def same_origin[**P](view: View[P]) -> View[P]:
 
     @csrf_exempt
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "POST" and not _is_own(request):
             return refused(request)
         return view(request, *args, **kwargs)
 
-    return guarded
+    return cast("V", guarded)
 
 
-def capability[**P](view: View[P]) -> View[P]:
+def capability[V: Callable[..., HttpResponse]](view: V) -> V:
     """Keep an address that opens something out of caches, search engines and Referer headers."""
 
     @wraps(view)
-    def discreet(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def discreet(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = view(request, *args, **kwargs)
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["X-Robots-Tag"] = "noindex, nofollow"
         response.headers["Cache-Control"] = "no-store, private"
         return response
 
-    return discreet
+    return cast("V", discreet)
 
 
 def refused(request: HttpRequest) -> HttpResponse:

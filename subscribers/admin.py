@@ -1,0 +1,177 @@
+"""The author's side of readers. Made for a million rows: nothing here counts them all."""
+
+from functools import cached_property
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from subscribers import signup
+from subscribers.exporting import csv_lines
+from subscribers.forms import ReaderForm
+from subscribers.models import Consent, Subscriber, SubscriberQuerySet, Suppression, address_hash
+
+COUNT_MAX = 10_000  # rows; a page beyond that is found by searching, not by leafing
+ERASED_AT_ONCE_MAX = 100  # readers
+
+
+class LimitedPaginator(Paginator):  # type: ignore[type-arg]
+    """Count no further than a person would leaf: count(*) over a million rows takes a second."""
+
+    @cached_property
+    def count(self) -> int:
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows.order_by().values("pk")[:COUNT_MAX].count()
+
+
+def search_by_address(queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+    """Return the row of a whole address in any spelling, or those whose address begins with `term`.
+
+    Both are asked of an index.
+    """
+    term = term.strip()
+    begins = Q(email__startswith=term) | Q(email__startswith=term.lower())
+    return queryset.filter(begins | Q(address_hash=address_hash(term)) | Q(address_hash=term.lower()))
+
+
+class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What readers and suppressed addresses have in common."""
+
+    paginator = LimitedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    ordering = ("-pk",)
+    search_fields = ("email",)
+    search_help_text = _("The beginning of an address, or a whole one in any spelling")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return (search_by_address(queryset, term) if term.strip() else queryset), False
+
+
+@admin.register(Subscriber)
+class SubscriberAdmin(AddressAdmin):
+    form = ReaderForm
+    list_display = ("address", "name", "state", "since")
+    list_filter = ("state",)
+    actions = ("unsubscribe", "suppress", "erase")
+    change_list_template = "admin/subscribers/subscriber_list.html"
+    fields = ("email", "name", "tags", "consent")
+    shown = (
+        "email", "state", "paused_until", "consent_at", "consent_source", "consent_text", "consent_ip",
+        "confirmed_at", "unsubscribed_at", "created_at",
+    )  # fmt: skip
+
+    # --- The list ---
+
+    @admin.display(description=_("address"), ordering="email")
+    def address(self, subscriber: Subscriber) -> str:
+        return str(subscriber)
+
+    @admin.display(description=_("since"))
+    def since(self, subscriber: Subscriber) -> Any:
+        return subscriber.unsubscribed_at or subscriber.confirmed_at or subscriber.created_at
+
+    # --- One reader ---
+
+    def get_fields(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
+        return self.fields if obj is None else ("email", "name", "tags", *self.shown[1:])
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
+        return () if obj is None else self.shown
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is not None:  # an address is changed by its owner, who signs up with the new one
+            kwargs["form"] = forms.ModelForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Subscriber, form: Any, change: bool) -> None:
+        """Keep how a reader agreed; of one who is known, touch nothing but what was typed."""
+        if change:
+            obj.save(update_fields=["name", "tags"])
+            return
+        signup.enrol(obj, Consent(source=f"by hand: {form.cleaned_data['consent']}"), timezone.now())
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # a deleted reader would come back with the next import; see `erase`
+
+    # --- Actions ---
+
+    @admin.action(description=_("Unsubscribe"), permissions=["change"])
+    def unsubscribe(self, request: HttpRequest, queryset: SubscriberQuerySet) -> None:
+        left = sum(subscriber.unsubscribe(timezone.now()) for subscriber in queryset.iterator())
+        self._report(request, ngettext("%d reader was unsubscribed.", "%d readers were unsubscribed.", left) % left)
+
+    @admin.action(description=_("Never mail again"), permissions=["change"])
+    def suppress(self, request: HttpRequest, queryset: SubscriberQuerySet) -> None:
+        barred = sum(subscriber.suppress(Suppression.Reason.MANUAL) for subscriber in queryset.iterator())
+        self._report(request, ngettext("%d address was suppressed.", "%d addresses were suppressed.", barred) % barred)
+
+    @admin.action(description=_("Erase everything about them"), permissions=["change"])
+    def erase(self, request: HttpRequest, queryset: SubscriberQuerySet) -> HttpResponse | None:
+        """Ask once more: what is erased cannot be had back."""
+        readers = list(queryset[: ERASED_AT_ONCE_MAX + 1])
+        if len(readers) > ERASED_AT_ONCE_MAX:
+            self._report(request, _("Please erase at most 100 readers at once."), messages.ERROR)
+        elif "confirmed" not in request.POST:
+            context = self.admin_site.each_context(request) | {"readers": readers, "title": _("Erase readers")}
+            return TemplateResponse(request, "admin/subscribers/erase.html", context | {"opts": self.opts})
+        else:
+            self._erase(request, readers)
+        return None
+
+    def _erase(self, request: HttpRequest, readers: list[Subscriber]) -> None:
+        for subscriber in readers:
+            subscriber.erase()
+        count = len(readers)
+        self._report(request, ngettext("%d reader was erased.", "%d readers were erased.", count) % count)
+
+    def _report(self, request: HttpRequest, text: Any, level: int = messages.SUCCESS) -> None:
+        self.message_user(request, text, level)
+
+    # --- Export ---
+
+    def get_urls(self) -> list[URLPattern]:
+        export = path("export/", self.admin_site.admin_view(self.export), name="subscribers_subscriber_export")
+        return [export, *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> StreamingHttpResponse:
+        """Stream all readers; the mark in front lets Excel read the Chinese."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        lines = csv_lines(Subscriber.objects.all())
+        response = StreamingHttpResponse(_marked(lines), content_type="text/csv; charset=utf-8")
+        response.headers["Content-Disposition"] = f'attachment; filename="readers-{timezone.localdate()}.csv"'
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(AddressAdmin):
+    list_display = ("__str__", "reason", "created_at")
+    list_filter = ("reason",)
+    fields = ("email", "reason", "note")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Suppression | None = None) -> Any:
+        return () if obj is None else ("email", "reason", "created_at")
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
+        if not change:
+            obj.address_hash = address_hash(obj.email)
+        super().save_model(request, obj, form, change)
+
+
+def _marked(lines: Any) -> Any:
+    yield "\ufeff"
+    yield from lines
