@@ -43,12 +43,12 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(Post)
 class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = PostForm
-    list_display = ("title", "state", "published_on", "tag_list", "updated_at")
+    list_display = ("title", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", admin.RelatedOnlyFieldListFilter))
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     search_fields = ("title", "summary", "body")
-    search_help_text = _("Every word is looked for in title, summary and text.")
     ordering = (F("published_at").desc(nulls_first=True), "-pk")  # drafts on top
     autocomplete_fields = ("cover",)
     actions = ("publish_now", "back_to_draft")
@@ -59,7 +59,7 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )
 
     class Media:
-        js = (forms.Script("desk/editor.js", type="module"),)
+        js = (forms.Script("desk/editor.js", type="module"), forms.Script("desk/unsaved.js", type="module"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
         return super().get_queryset(request).prefetch_related("tags")
@@ -72,6 +72,9 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return own + super().get_urls()
 
     # --- The list ---
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Posts")} | (extra_context or {}))
 
     @admin.display(description=_("state"), ordering="published_at")
     def state(self, post: Post) -> SafeString:
@@ -116,7 +119,6 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "tags_offered": used,
             "state": post.state(timezone.now()) if post else Post.State.DRAFT,
             "show_save_and_add_another": False,
-            "has_file_field": True,  # multipart: Chinese text would be three times as long otherwise
         }
         return super().render_change_form(request, context | shown, **kwargs)
 
@@ -128,14 +130,23 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_related(self, request: HttpRequest, form: PostForm, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         form.instance.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
-        self._tell_when(request, form.instance)
+
+    def response_add(self, request: HttpRequest, obj: Post, post_url_continue: str | None = None) -> HttpResponse:
+        response = super().response_add(request, obj, post_url_continue)
+        self._tell_when(request, obj)
+        return response
+
+    def response_change(self, request: HttpRequest, obj: Post) -> HttpResponse:
+        response = super().response_change(request, obj)
+        self._tell_when(request, obj)
+        return response
 
     def _tell_when(self, request: HttpRequest, post: Post) -> None:
         """Say what readers see of it now."""
         at = date_format(timezone.localtime(post.published_at), "DATETIME_FORMAT") if post.published_at else ""
         text = {
             Post.State.DRAFT: _("It is a draft: only you see it."),
-            Post.State.SCHEDULED: _("It will be published by itself on {at}."),
+            Post.State.SCHEDULED: _("On {at} it will be published by itself."),
             Post.State.PUBLISHED: _("Readers see it at {link}."),
         }[post.state(timezone.now())]
         address = post.get_absolute_url()
@@ -189,6 +200,9 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         upload = self.admin_site.admin_view(require_POST(self.upload))
         return [path("upload/", upload, name="posts_image_upload"), *super().get_urls()]
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Pictures")} | (extra_context or {}))
+
     def get_fields(self, request: HttpRequest, obj: Image | None = None) -> tuple[str, ...]:
         return ("picture", "alt", "markdown", "size", "created_at") if obj else ("file", "alt")
 
@@ -220,7 +234,9 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("picture"))
     def thumbnail(self, image: Image) -> SafeString:
         return format_html(
-            '<img class="thumbnail" src="{}" alt="" width="96" height="64" loading="lazy">', image.get_absolute_url()
+            '<img class="thumbnail" src="{}" alt="{}" width="96" height="64" loading="lazy">',
+            image.get_absolute_url(),
+            image.alt,
         )
 
     @admin.display(description=_("picture"))

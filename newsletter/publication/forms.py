@@ -22,9 +22,9 @@ def _zones() -> list[tuple[str, str]]:
 
 
 class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
-    time_zone = forms.TypedChoiceField(label=_("time zone"), choices=_zones)
+    time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=_zones)
     logo = forms.FileField(
-        label=_("logo"),
+        label=_("Logo"),
         required=False,
         widget=forms.ClearableFileInput({"accept": "image/jpeg,image/png,image/gif,image/webp"}),
         help_text=_("JPEG, PNG, GIF or WebP, at most 10 MB; best with a clear background."),
@@ -44,18 +44,6 @@ class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
             "about": forms.Textarea({"rows": 8}),
             "signature": forms.Textarea({"rows": 4}),
         }
-
-    def clean_sender_email(self) -> str:
-        return self._ascii_local_part("sender_email")
-
-    def clean_reply_to(self) -> str:
-        return self._ascii_local_part("reply_to")
-
-    def _ascii_local_part(self, field: str) -> str:
-        address: str = self.cleaned_data[field]
-        if not address.rpartition("@")[0].isascii():
-            raise ValidationError(_("Many mail servers refuse letters like these before the @; use Latin ones."))
-        return address
 
     def clean_cadence_days(self) -> int:
         days: int = self.cleaned_data["cadence_days"]

@@ -160,7 +160,7 @@ def _illustration(path: str, alt: str, file: Path, root: Path) -> Illustration:
     base = root if path.startswith("/") else file.parent
     target = (base / unquote(path).lstrip("/")).resolve()
     if not target.is_relative_to(root.resolve()):
-        raise Rejected(f"the picture {path} is outside the folder")
+        raise Rejected(f"the picture {path} is outside the folder; import the folder above")
     if not target.is_file():
         raise Rejected(f"the picture {path} does not exist")
     try:

@@ -1,14 +1,12 @@
-// Tools around the browser's own text field: buttons, pictures, a live preview, and a copy of what is not saved yet.
+// Tools around the browser's own text field: buttons, pictures, a live preview. What is not saved yet: unsaved.js.
 // Everything here is a convenience: the form works without it. Words come from templates/admin/posts/_editor.html.
 
 const parts = document.getElementById("editor-parts");
 const PREVIEW_PAUSE = 400; // milliseconds of rest before the server is asked
-const KEEP_PAUSE = 1000;
 const IS_PICTURE = /^image\/(jpeg|png|gif|webp|avif)$/;
 
 const say = (name, values = {}) =>
   Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), parts.dataset[`say${name}`]);
-const clock = (at) => new Date(at).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
 const csrf = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
 
 function rested(pause, act) {
@@ -194,77 +192,6 @@ function follow(field, frame) {
   page.scrollTop = share * (page.scrollHeight - page.clientHeight);
 }
 
-// --- What is not saved yet ---
-
-const KEPT = ["title", "body", "summary"];
-const key = `unsaved:${location.pathname}`;
-
-function stored(name) {
-  try {
-    return JSON.parse(localStorage.getItem(name));
-  } catch {
-    return null;
-  }
-}
-
-function contents(form) {
-  return Object.fromEntries(KEPT.filter((name) => form.elements[name]).map((name) => [name, form.elements[name].value]));
-}
-
-function keepUnsaved(editor, form) {
-  const asOpened = JSON.stringify(contents(form));
-  const kept = stored(key);
-  if (kept && JSON.stringify(kept.contents) !== asOpened) offer(editor, form, kept);
-  const keep = rested(KEEP_PAUSE, () => {
-    const now = contents(form);
-    if (JSON.stringify(now) === asOpened) return;
-    try {
-      localStorage.setItem(key, JSON.stringify({ at: Date.now(), contents: now }));
-      editor.querySelector(".editor-state").textContent = say("Kept", { time: clock(Date.now()) });
-    } catch {
-      // the browser keeps nothing for us; the warning on leaving remains
-    }
-  });
-  form.addEventListener("input", keep);
-}
-
-function offer(editor, form, kept) {
-  const bar = editor.querySelector(".editor-kept");
-  bar.hidden = false;
-  bar.querySelector("span").textContent = say("Found", { time: new Date(kept.at).toLocaleString(document.documentElement.lang) });
-  bar.querySelector("[data-restore]").onclick = () => {
-    for (const [name, value] of Object.entries(kept.contents)) {
-      insert(form.elements[name], value, 0, form.elements[name].value.length);
-    }
-    bar.hidden = true;
-  };
-  bar.querySelector("[data-forget]").onclick = () => {
-    localStorage.removeItem(key);
-    bar.hidden = true;
-  };
-}
-
-function warnOnLeaving(form) {
-  // Other scripts fill fields in (dates, select boxes): what counts is what a person did.
-  let touched = Boolean(document.querySelector(".errornote"));
-  form.addEventListener("input", () => (touched = true));
-  form.addEventListener("change", () => (touched = true));
-  form.addEventListener("submit", (event) => {
-    if (event.submitter?.hasAttribute("data-preview-page")) return;
-    touched = false;
-    sessionStorage.setItem("submitted", key);
-  });
-  addEventListener("beforeunload", (event) => touched && event.preventDefault());
-}
-
-// The page after a saved form says so in a green message; only then is the copy given up.
-function forgetSaved() {
-  const submitted = sessionStorage.getItem("submitted");
-  if (!submitted) return;
-  sessionStorage.removeItem("submitted");
-  if (document.querySelector(".messagelist .success")) localStorage.removeItem(submitted);
-}
-
 // --- Putting it together ---
 
 function toolsOf(editor, field, preview) {
@@ -307,7 +234,6 @@ function build(field) {
   field.addEventListener("input", () => count(editor, field));
   acceptPictures(editor, field);
   count(editor, field);
-  return editor;
 }
 
 function offerTags(form) {
@@ -345,14 +271,23 @@ function copySnippets() {
   for (const field of document.querySelectorAll("[data-copy]")) field.addEventListener("focus", () => field.select());
 }
 
-forgetSaved();
+// The admin's select boxes are named by what is chosen in them: an empty one has no name.
+function nameSelectBoxes() {
+  for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
+    const [label] = select.labels;
+    if (!label) continue;
+    label.id ||= `${select.id}-label`;
+    for (const part of select.parentElement.querySelectorAll("[role=combobox], [role=textbox]")) {
+      part.setAttribute("aria-labelledby", `${label.id} ${part.getAttribute("aria-labelledby") ?? ""}`);
+    }
+  }
+}
+
 copySnippets();
+addEventListener("load", nameSelectBoxes);
 const fields = parts ? [...document.querySelectorAll("textarea[data-editor]")] : [];
-const editors = fields.map(build);
-if (editors.length) {
-  const form = fields[0].form;
-  keepUnsaved(editors[0], form);
-  warnOnLeaving(form);
-  offerTags(form);
-  saveByKey(form);
+fields.forEach(build);
+if (fields.length) {
+  offerTags(fields[0].form);
+  saveByKey(fields[0].form);
 }

@@ -1,0 +1,437 @@
+"""Writing, publishing and withdrawing posts, and keeping pictures, as the author does it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.messages import get_messages
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from newsletter.posts.models import BODY_MAX, Image, Post, Tag, tag_names
+from tests.factories import make_issue, make_post, make_publication
+from tests.publication.test_pictures import picture
+
+ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"
+PREVIEW, UPLOAD, ADD_PICTURE = "/admin/posts/post/preview/", "/admin/posts/image/upload/", "/admin/posts/image/add/"
+DRAFT = {"title": "管理槓桿與 GPT-4", "body": "第一段。", "published_at_0": "", "published_at_1": ""}
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def author(client, db, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    make_publication()
+    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    return client
+
+
+def change(post: Post) -> str:
+    return reverse("admin:posts_post_change", args=[post.pk])
+
+
+def fields_of(post: Post, **changed: str) -> dict[str, str]:
+    return {
+        "title": post.title,
+        "body": post.body,
+        "words": post.words,
+        "published_at_0": "",
+        "published_at_1": "",
+    } | changed
+
+
+def told(response) -> list[str]:
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def errors_of(response) -> dict[str, list[str]]:
+    return dict(response.context["adminform"].form.errors)
+
+
+def photo(name: str = "photo.jpg", form: str = "JPEG") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, picture(form))
+
+
+# --- Writing ---
+
+
+def test_a_new_post_is_a_draft_with_words_from_its_title(author):
+    response = author.post(ADD, DRAFT | {"_continue": "1"})
+
+    post = Post.objects.get()
+    assert (post.published_at, post.words) == (None, "gpt-4")
+    assert response.url == change(post)
+    assert told(response)[1] == "It is a draft: only you see it."
+
+
+def test_given_words_are_kept(author):
+    author.post(ADD, DRAFT | {"words": "leverage"})
+
+    assert Post.objects.get().get_absolute_url().endswith("-leverage/")
+
+
+def test_publish_now_publishes_now_and_shows_where(author):
+    response = author.post(ADD, DRAFT | {"_publish": "1"})
+
+    post = Post.objects.get()
+    assert timedelta(0) <= timezone.now() - post.published_at < timedelta(minutes=1)
+    address = post.get_absolute_url()
+    assert told(response)[1] == f'Readers see it at <a href="{address}">{address}</a>.'
+
+
+def test_a_later_time_is_the_publications_local_time(author):
+    response = author.post(ADD, DRAFT | {"published_at_0": "2099-01-07", "published_at_1": "08:00"})
+
+    assert Post.objects.get().published_at == datetime(2099, 1, 7, 0, 0, tzinfo=UTC)
+    assert told(response)[1] == "On Jan. 7, 2099, 8 a.m. it will be published by itself."
+
+
+def test_tags_are_typed_and_made_when_new(author):
+    known = Tag.objects.create(name="AI", slug="ai")
+
+    author.post(ADD, DRAFT | {"tag_names": "ai、管理，#Product Design, 管理"})
+
+    post = Post.objects.get()
+    assert [(tag.name, tag.slug) for tag in post.tags.all()] == [
+        ("AI", "ai"),
+        ("Product Design", "product-design"),
+        ("管理", "tag"),
+    ]
+    assert known in post.tags.all()
+
+
+def test_each_chinese_tag_has_an_address_of_its_own(author):
+    author.post(ADD, DRAFT | {"tag_names": "管理、產品、C、C++"})
+
+    assert sorted(Tag.objects.values_list("slug", flat=True)) == ["c", "c-2", "tag", "tag-2"]
+
+
+def test_tags_that_are_no_longer_typed_are_taken_off(author):
+    post = make_post(tags=("ai", "management"))
+
+    page = author.get(change(post)).content.decode()
+    author.post(change(post), fields_of(post, tag_names="ai"))
+
+    assert 'value="ai、management"' in page
+    assert [tag.name for tag in post.tags.all()] == ["ai"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [
+        ("", []),
+        (" ， 、;", []),
+        ("a, b，c、d;e；f", ["a", "b", "c", "d", "e", "f"]),
+        ("#AI ＃管理", ["AI ＃管理"]),
+        ("  two   words ", ["two words"]),
+        ("a,a", ["a"]),
+        ("e\u0301", ["é"]),
+    ],
+)
+def test_names_of_tags_are_separated_by_any_comma(typed, names):
+    assert tag_names(typed) == names
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("x" * 41, f"The tag “{'x' * 41}” is too long: 40 characters at most."),
+        (",".join("abcdefghijk"), "A post has at most 10 tags."),
+    ],
+)
+def test_too_long_and_too_many_tags_are_refused(author, typed, message):
+    response = author.post(ADD, DRAFT | {"tag_names": typed})
+
+    assert errors_of(response) == {"tag_names": [message]}
+    assert not Post.objects.exists()
+
+
+def test_ten_megabytes_of_markdown_are_refused_with_the_reason(author):
+    response = author.post(ADD, DRAFT | {"body": "x" * 10_000_000})
+
+    message = "The text has 10,000,000 characters; at most 500,000 fit. Divide it into several posts."
+    assert errors_of(response) == {"body": [message]}
+    assert not Post.objects.exists()
+
+
+def test_a_text_of_the_longest_length_fits(author):
+    author.post(ADD, DRAFT | {"body": "字" * BODY_MAX})
+
+    assert len(Post.objects.get().body) == BODY_MAX
+
+
+def test_a_title_and_a_text_are_asked_for(author):
+    response = author.post(ADD, {})
+
+    assert set(errors_of(response)) == {"title", "body"}
+
+
+def test_line_ends_are_those_of_the_author_not_of_the_form(author):
+    author.post(ADD, DRAFT | {"body": "one\r\n\r\ntwo"})
+
+    assert Post.objects.get().body == "one\n\ntwo"
+
+
+def test_the_second_of_two_tabs_overwrites_nothing(author):
+    post = make_post(body="old")
+    seen_at = post.updated_at.isoformat()
+
+    author.post(change(post), fields_of(post, body="first tab", seen_at=seen_at))
+    response = author.post(change(post), fields_of(post, body="second tab", seen_at=seen_at))
+
+    [message] = errors_of(response)["__all__"]
+    assert message.startswith("This post was saved at ")
+    assert message.endswith("copy what you typed, open the post again and put it in.")
+    assert "second tab" in response.content.decode()
+    assert Post.objects.get().body == "first tab"
+
+
+def test_one_tab_may_save_again_and_again(author):
+    post = make_post()
+
+    for text in ("first", "second"):
+        seen_at = author.get(change(post)).context["adminform"].form["seen_at"].value()
+        author.post(change(post), fields_of(post, body=text, seen_at=seen_at))
+
+    assert Post.objects.get().body == "second"
+
+
+# --- The list ---
+
+
+def test_the_list_shows_drafts_first_and_filters_by_state(author):
+    now = timezone.now()
+    make_post("published", published_at=now - timedelta(days=1))
+    make_post("scheduled", published_at=now + timedelta(days=1))
+    make_post("draft", published_at=None)
+
+    def shown(query: str = "") -> list[str]:
+        return [post.title for post in author.get(LIST + query).context["cl"].result_list]
+
+    assert shown() == ["draft", "scheduled", "published"]
+    for state in ("draft", "scheduled", "published"):
+        assert shown(f"?state={state}") == [state]
+
+
+def test_the_list_finds_words_of_title_and_text(author):
+    make_post("槓桿", body="支點")
+    make_post("別的", body="別的")
+
+    found = author.get(LIST + "?q=支點").context["cl"].result_list
+
+    assert [post.title for post in found] == ["槓桿"]
+
+
+def test_the_list_costs_the_same_for_many_posts(author, django_assert_max_num_queries):
+    for number in range(30):
+        make_post(f"post {number}", tags=("ai",))
+
+    with django_assert_max_num_queries(9):
+        author.get(LIST)
+
+
+def test_publishing_many_says_how_many(author):
+    posts = [make_post(published_at=None), make_post(published_at=timezone.now() + timedelta(days=9)), make_post()]
+    old = posts[2].published_at
+
+    chosen = {"action": "publish_now", "_selected_action": [post.pk for post in posts]}
+    response = author.post(LIST, chosen)
+
+    assert told(response) == ["2 posts are published.", "1 was so already."]
+    assert Post.objects.published(timezone.now()).count() == 3
+    assert Post.objects.get(pk=posts[2].pk).published_at == old
+
+
+def test_back_to_draft_hides_them_again(author):
+    posts = [make_post(), make_post(published_at=None)]
+
+    chosen = {"action": "back_to_draft", "_selected_action": [post.pk for post in posts]}
+    response = author.post(LIST, chosen)
+
+    assert told(response) == ["1 post is a draft again.", "1 was so already."]
+    assert Post.objects.drafts().count() == 2
+
+
+# --- Deleting ---
+
+
+def test_a_post_of_an_issue_cannot_be_deleted_and_the_page_says_why(author):
+    post = make_post()
+    make_issue(post, number=3, subject="Leverage", sent_at=timezone.now())
+    make_issue(post, number=4, subject="Next")
+
+    page = author.get(f"/admin/posts/post/{post.pk}/delete/").content.decode()
+    author.post(f"/admin/posts/post/{post.pk}/delete/", {"post": "yes"})
+
+    assert "cannot be deleted: it is part of an issue" in page
+    assert "#3 Leverage (sent)" in page
+    assert "#4 Next (not sent yet: take the post out of it first)" in page
+    assert Post.objects.filter(pk=post.pk).exists()
+
+
+def test_a_post_of_no_issue_can_be_deleted(author):
+    post = make_post()
+
+    author.post(f"/admin/posts/post/{post.pk}/delete/", {"post": "yes"})
+
+    assert not Post.objects.exists()
+
+
+# --- Preview ---
+
+
+def test_the_preview_shows_what_is_typed_and_saves_nothing(author):
+    response = author.post(PREVIEW, {"title": "Draft", "body": "**bold** <script>alert(1)</script>"})
+
+    page = response.content.decode()
+    assert "<strong>bold</strong>" in page
+    assert "<h1>Draft</h1>" in page
+    assert "<script" not in page
+    assert not Post.objects.exists()
+
+
+def test_the_preview_of_a_text_that_is_too_long_is_cut(author):
+    page = author.post(PREVIEW, {"body": "字" * (BODY_MAX + 1)}).content.decode()
+
+    assert "The text is too long: the preview shows its beginning." in page
+
+
+def test_a_preview_that_is_asked_for_by_its_address_leads_to_the_list(author):
+    assert author.get(PREVIEW).url == LIST
+
+
+def test_a_saved_draft_is_read_by_staff_only(author):
+    post = make_post("Not yet", published_at=None)
+    page = reverse("admin:posts_post_read", args=[post.pk])
+
+    assert "Not yet" in author.get(page).content.decode()
+    assert Client().get(page).status_code == 302
+    assert author.get(change(post)).context["absolute_url"] == page
+
+
+def test_a_published_post_is_viewed_where_readers_find_it(author):
+    post = make_post()
+
+    assert author.get(change(post)).context["absolute_url"] == post.get_absolute_url()
+
+
+def test_the_form_works_without_javascript(author):
+    page = author.get(ADD).content.decode()
+
+    assert f'formaction="{PREVIEW}" formtarget="_blank"' in page
+    assert 'enctype="multipart/form-data"' in page
+    assert " style=" not in page.replace("<svg", "")
+    assert " onclick=" not in page
+
+
+# --- Pictures ---
+
+
+def test_an_uploaded_picture_comes_back_as_markdown(author, tmp_path):
+    response = author.post(UPLOAD, {"file": photo("Team Photo.jpg"), "alt": "The [old] team"})
+
+    image = Image.objects.get()
+    address = f"/media/{image.digest}/team-photo.jpg"
+    assert response.json() == {
+        "url": address,
+        "alt": "The [old] team",
+        "markdown": rf"![The \[old\] team]({address})",
+    }
+    assert (tmp_path / image.digest / "team-photo.jpg").exists()
+    assert (image.width, image.height) == (60, 40)
+
+
+def test_an_uploaded_picture_is_served_at_its_address(author, tmp_path):
+    url = author.post(UPLOAD, {"file": photo(), "alt": "A team"}).json()["url"]
+
+    served = Client().get(url)
+
+    assert served.headers["Content-Type"] == "image/jpeg"
+    assert served.getvalue() == (tmp_path / url.removeprefix("/media/")).read_bytes()
+    served.close()
+
+
+def test_the_same_picture_twice_is_kept_once(author, tmp_path):
+    first = author.post(UPLOAD, {"file": photo("a.jpg"), "alt": "first"}).json()
+    second = author.post(UPLOAD, {"file": photo("b.jpg"), "alt": "second"}).json()
+
+    assert first["url"] == second["url"]
+    assert Image.objects.get().alt == "second"
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"alt": "text"}, "This field is required."),
+        ({"file": photo("x.png", "PNG"), "alt": ""}, "Write what the picture says."),
+        (
+            {"file": SimpleUploadedFile("x.png", b"hello"), "alt": "text"},
+            "This is not a picture that can be read. JPEG, PNG, GIF and WebP can.",
+        ),
+        (
+            {"file": SimpleUploadedFile("x.png", b"\0" * 10_485_761), "alt": "text"},
+            "The file is larger than 10 MB. Make the picture smaller and try again.",
+        ),
+    ],
+)
+def test_an_upload_that_cannot_be_used_says_why(author, fields, error):
+    response = author.post(UPLOAD, fields)
+
+    assert (response.status_code, response.json()) == (400, {"error": error})
+    assert not Image.objects.exists()
+
+
+def test_uploads_are_posted_by_staff_from_our_own_pages(author):
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(get_user_model().objects.get())
+
+    assert author.get(UPLOAD).status_code == 405
+    assert Client().post(UPLOAD, {"file": photo(), "alt": "text"}).status_code == 302
+    assert strict.post(UPLOAD, {"file": photo(), "alt": "text"}).status_code == 403
+    assert not Image.objects.exists()
+
+
+def test_staff_without_the_right_may_not_upload(author):
+    author.force_login(get_user_model().objects.create_user("helper", is_staff=True))
+
+    response = author.post(UPLOAD, {"file": photo(), "alt": "text"})
+
+    assert (response.status_code, response.json()) == (403, {"error": "You may not upload pictures."})
+
+
+def test_a_picture_is_added_by_the_form_too_and_only_its_text_changes_later(author):
+    author.post(ADD_PICTURE, {"file": photo(), "alt": "A team"})
+    image = Image.objects.get()
+    address = reverse("admin:posts_image_change", args=[image.pk])
+
+    author.post(address, {"alt": "Our team"})
+
+    page = author.get(address).content.decode()
+    assert 'name="file"' not in page
+    assert f"![Our team]({image.get_absolute_url()})" in page
+    assert Image.objects.get().digest == image.digest
+
+
+def test_the_form_says_that_a_picture_was_here_already(author):
+    author.post(ADD_PICTURE, {"file": photo(), "alt": "A team"})
+
+    response = author.post(ADD_PICTURE, {"file": photo(), "alt": "Our team"})
+
+    assert "This picture was here already; it has the new text now." in told(response)
+    assert Image.objects.get().alt == "Our team"
+
+
+def test_a_picture_is_never_deleted(author):
+    author.post(UPLOAD, {"file": photo(), "alt": "A team"})
+    image = Image.objects.get()
+
+    assert author.post(f"/admin/posts/image/{image.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert "delete_selected" not in author.get("/admin/posts/image/").content.decode()

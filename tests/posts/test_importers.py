@@ -1,0 +1,367 @@
+"""A folder of Markdown becomes posts: once, whole, and with a word about what did not fit."""
+
+import json
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import translation
+
+from newsletter.posts.importers import drafts, front_matter, markdown_folder
+from newsletter.posts.models import BODY_MAX, Image, Post, Tag
+from tests.factories import make_publication
+from tests.publication.test_pictures import picture
+
+TAIPEI = ZoneInfo("Asia/Taipei")
+FULL = """---
+title: "管理槓桿：讓管理變省力"
+slug: Leverage
+date: 2026-10-01 08:00
+tags: [管理, "AI"]
+summary: >
+  第一句。
+  第二句。
+cover: images/cover.png
+---
+
+# 管理槓桿：讓管理變省力
+
+第一段。
+
+![團隊](images/team.jpg "大家")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def folder(tmp_path, settings, db) -> Path:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    make_publication()
+    (tmp_path / "posts" / "images").mkdir(parents=True)
+    (tmp_path / "posts" / "images" / "cover.png").write_bytes(picture("PNG"))
+    (tmp_path / "posts" / "images" / "team.jpg").write_bytes(picture("JPEG"))
+    return tmp_path / "posts"
+
+
+def run(path: Path, *options: str) -> tuple[list[str], dict[str, int]]:
+    out = StringIO()
+    call_command("import_posts", str(path), *options, stdout=out)
+    *lines, last = out.getvalue().splitlines()
+    return lines, json.loads(last)
+
+
+def counts(**some: int) -> dict[str, int]:
+    return {"rows": 0, "created": 0, "updated": 0, "unchanged": 0, "rejected": 0} | some
+
+
+def read(text: str, folder: Path, name: str = "post.md") -> drafts.Draft:
+    (folder / name).write_text(text)
+    return markdown_folder.read(folder / name, folder, TAIPEI)
+
+
+def kept_files(settings) -> int:
+    return len([path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()])
+
+
+# --- The command ---
+
+
+def test_a_file_becomes_a_post_with_all_its_parts(folder):
+    (folder / "leverage.md").write_text(FULL)
+
+    lines, summary = run(folder)
+
+    post = Post.objects.get()
+    team = Image.objects.get(alt="團隊")
+    assert (lines, summary) == (["leverage.md: created"], counts(rows=1, created=1))
+    assert (post.title, post.words, post.summary) == ("管理槓桿：讓管理變省力", "leverage", "第一句。 第二句。")
+    assert post.published_at == datetime(2026, 10, 1, 0, 0, tzinfo=UTC)
+    assert post.body == f'第一段。\n\n![團隊]({team.get_absolute_url()} "大家")'
+    assert {tag.name for tag in post.tags.all()} == {"管理", "AI"}
+    assert post.cover.name == "cover.png"
+
+
+def test_a_second_run_changes_nothing(folder, settings):
+    (folder / "leverage.md").write_text(FULL)
+    run(folder)
+    before = Post.objects.get().updated_at
+
+    lines, summary = run(folder)
+
+    assert (lines, summary) == ([], counts(rows=1, unchanged=1))
+    assert Post.objects.get().updated_at == before
+    assert (Image.objects.count(), kept_files(settings)) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("第一段。", "改過了。"), ("AI", "產品"), ("images/cover.png", "images/team.jpg"), ("08:00", "09:00")],
+)
+def test_a_changed_file_changes_its_post(folder, old, new):
+    (folder / "leverage.md").write_text(FULL)
+    run(folder)
+    address = Post.objects.get().get_absolute_url()
+
+    (folder / "leverage.md").write_text(FULL.replace(old, new))
+    lines, summary = run(folder)
+
+    assert (lines, summary) == (["leverage.md: updated"], counts(rows=1, updated=1))
+    assert Post.objects.get().get_absolute_url() == address
+    assert run(folder)[1] == counts(rows=1, unchanged=1)
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(folder, settings):
+    (folder / "leverage.md").write_text(FULL)
+
+    lines, summary = run(folder, "--dry-run")
+
+    assert lines == ["leverage.md: created", "Nothing was changed: this was a dry run."]
+    assert summary == counts(rows=1, created=1)
+    assert not Post.objects.exists()
+    assert not Tag.objects.exists()
+    assert not Image.objects.exists()
+    assert not settings.MEDIA_ROOT.exists()
+
+
+def test_one_bad_file_stops_none_of_the_others_and_is_named_with_its_reason(folder):
+    (folder / "a.md").write_text("# First\n\nText.")
+    (folder / "b.md").write_bytes(b"\xff\xfe")
+    (folder / "c.md").write_text("# Third\n\n![](nowhere.png)")
+    (folder / "d.md").write_text("# Fourth\n\nText.")
+
+    lines, summary = run(folder)
+
+    assert lines == [
+        "a.md: created",
+        "b.md: rejected: it is not UTF-8 text (byte 0)",
+        "c.md: rejected: the picture nowhere.png does not exist",
+        "d.md: created",
+    ]
+    assert summary == counts(rows=4, created=2, rejected=2)
+
+
+def test_a_rejected_file_leaves_no_picture_behind(folder, settings):
+    (folder / "a.md").write_text("# First\n\n![a](images/team.jpg)\n\n![b](nowhere.png)")
+
+    run(folder)
+
+    assert not Image.objects.exists()
+    assert not settings.MEDIA_ROOT.exists()
+
+
+def test_folders_below_count_and_hidden_and_other_files_do_not(folder):
+    for name in ("2026/one.md", "two.markdown", ".obsidian/three.md", "four.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("# Title\n\nText.")
+
+    run(folder)
+
+    assert set(Post.objects.values_list("source", flat=True)) == {"markdown:2026/one.md", "markdown:two.markdown"}
+
+
+def test_one_file_may_be_named(folder):
+    (folder / "one.md").write_text("# Title\n\nText.")
+
+    assert run(folder / "one.md")[1] == counts(rows=1, created=1)
+    assert run(folder)[1] == counts(rows=1, unchanged=1)
+
+
+def test_the_same_picture_under_two_names_is_kept_once(folder, settings):
+    (folder / "images" / "copy.jpg").write_bytes((folder / "images" / "team.jpg").read_bytes())
+    (folder / "a.md").write_text("# A\n\n![a](images/team.jpg) ![b](images/copy.jpg)")
+    (folder / "b.md").write_text("# B\n\n![b](images/copy.jpg)")
+
+    run(folder)
+
+    [image] = Image.objects.all()
+    assert all(post.body.count("/media/") == post.body.count(image.get_absolute_url()) for post in Post.objects.all())
+    assert kept_files(settings) == 1
+    assert run(folder)[1] == counts(rows=2, unchanged=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere", "{path} does not exist"),
+        ("ghost.json", "Ghost's JSON cannot be read yet: {path}. A folder of Markdown files can."),
+        ("substack.zip", "Substack's zip cannot be read yet: {path}. A folder of Markdown files can."),
+        ("notes.txt", "{path} is neither a folder nor a Markdown file (.md)"),
+        ("images", "No Markdown file (.md) in {path}"),
+    ],
+)
+def test_what_cannot_be_used_at_all_ends_with_an_error(folder, name, message):
+    if "." in name:
+        (folder / name).write_text("{}")
+
+    with pytest.raises(CommandError) as refused:
+        run(folder / name)
+
+    assert str(refused.value) == message.format(path=folder / name)
+
+
+# --- Reading one file ---
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "title", "body"),
+    [
+        ("# Heading\n\nText.", "a.md", "Heading", "Text."),
+        ("\n\n# Heading #\nText.", "a.md", "Heading", "Text."),
+        ("Text.", "My thoughts.md", "My thoughts", "Text."),
+        ("Text.", "2026-10-01-my-thoughts.md", "my-thoughts", "Text."),
+        ("---\ntitle: Given\n---\n# Other\n\nText.", "a.md", "Given", "# Other\n\nText."),
+        ("---\ntitle: Given\n---\n# Given\n\nText.", "a.md", "Given", "Text."),
+        ("## Small\n\nText.", "a.md", "a", "## Small\n\nText."),
+        ("\ufeff# Heading\r\n\r\nText.", "a.md", "Heading", "Text."),
+    ],
+)
+def test_the_title_is_given_or_the_first_heading_or_the_file_name(folder, text, name, title, body):
+    draft = read(text, folder, name)
+
+    assert (draft.title, draft.body) == (title, body)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "words"),
+    [
+        ("---\nwords: my words\n---\nText.", "a.md", "my-words"),
+        ("# 深入 DeepSeek\n\nText.", "001.md", "deepseek"),
+        ("# 管理\n\nText.", "2026-10-01-leverage.md", "leverage"),
+        ("# 管理\n\nText.", "管理.md", ""),
+        ("# 管理\n\nText.", "index.md", ""),
+    ],
+)
+def test_the_words_of_the_address_are_given_or_found(folder, text, name, words):
+    assert read(text, folder, name).words == words
+
+
+@pytest.mark.parametrize(
+    ("given", "at"),
+    [
+        ("date: 2026-10-01", datetime(2026, 10, 1, tzinfo=TAIPEI)),
+        ("date: 2026-10-01 08:30", datetime(2026, 10, 1, 8, 30, tzinfo=TAIPEI)),
+        ("date: 2026-10-01T08:30:00Z", datetime(2026, 10, 1, 8, 30, tzinfo=UTC)),
+        ("date: 2026-10-01 08:30:00 +0900", datetime(2026, 9, 30, 23, 30, tzinfo=UTC)),
+        ("date: '2026-10-01'", datetime(2026, 10, 1, tzinfo=TAIPEI)),
+        ("date: 2026-10-01\ndraft: true", None),
+        ("title: x", None),
+    ],
+)
+def test_the_date_is_local_unless_it_says_otherwise_and_without_one_it_is_a_draft(folder, given, at):
+    assert read(f"---\n{given}\n---\nText.", folder).published_at == at
+
+
+def test_a_date_in_the_file_name_counts(folder):
+    assert read("Text.", folder, "2026-10-01-x.md").published_at == datetime(2026, 10, 1, tzinfo=TAIPEI)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "it has no text"),
+        ("# Only a title", "it has no text"),
+        ("a\0b", "it contains a NUL character; is it a text?"),
+        ("+++\ntitle = 'x'\n+++\nText.", "its front matter is TOML (+++); write it between --- lines"),
+        ("x" * (BODY_MAX + 1), "it has 500,001 characters; at most 500,000 fit"),
+        ("x" * (BODY_MAX * 4 + 1), "it is longer than 500,000 characters"),
+        (f"# {'x' * 121}\n\nText.", "its title has 121 characters; at most 120 fit"),
+        (f"---\nsummary: {'x' * 201}\n---\nText.", "its summary has 201 characters; at most 200 fit"),
+        (f"---\ntags: [{'x' * 41}]\n---\nText.", f"the tag '{'x' * 41}' is too long"),
+        (
+            "---\ndate: soon\n---\nText.",
+            "its date 'soon' is not like 2026-11-24 or 2026-11-24 08:00",
+        ),
+        ("![x](../secret.png)", "the picture ../secret.png is outside the folder; import the folder above"),
+        ("![x](%2e%2e/secret.png)", "the picture %2e%2e/secret.png is outside the folder; import the folder above"),
+        ("![x](post.md)", "the picture post.md: This is not a picture that can be read. JPEG, PNG, GIF and WebP can."),
+    ],
+)
+def test_a_file_that_cannot_become_a_post_is_rejected_with_the_reason(folder, text, reason):
+    (folder.parent / "secret.png").write_bytes(picture("PNG"))
+
+    with pytest.raises(drafts.Rejected) as rejected:
+        read(text, folder)
+
+    assert str(rejected.value) == reason
+
+
+def test_a_link_out_of_the_folder_is_not_followed(folder):
+    (folder.parent / "secret.png").write_bytes(picture("PNG"))
+    (folder / "inside.png").symlink_to(folder.parent / "secret.png")
+
+    with pytest.raises(drafts.Rejected, match="is outside the folder"):
+        read("![x](inside.png)", folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![x](https://example.org/a.png)",
+        "![x](/media/0123456789abcdef/a.png)",
+        "![x](data:image/png;base64,AAAA)",
+        "`![x](images/team.jpg)`",
+        "``a ` ![x](images/team.jpg)``",
+        "```\n![x](images/team.jpg)\n```",
+        "~~~md\n![x](images/team.jpg)\n~~~",
+        "[x](images/team.jpg)",
+    ],
+)
+def test_pictures_of_others_code_and_links_stay_as_they_are(folder, text):
+    draft = read(text, folder)
+
+    assert (draft.body, draft.pictures) == (text, ())
+
+
+@pytest.mark.parametrize("path", ["images/team.jpg", "/images/team.jpg", "./images/team.jpg", "<images/my team.jpg>"])
+def test_pictures_are_found_from_the_file_or_from_the_folder(folder, path):
+    (folder / "images" / "my team.jpg").write_bytes(picture("JPEG"))
+
+    draft = read(f"![x]({path})", folder)
+
+    assert draft.body == f"![x]({draft.pictures[0].url})"
+
+
+def test_a_picture_without_words_is_called_by_its_file(folder):
+    draft = read("![](images/team.jpg)", folder)
+
+    assert draft.pictures[0].alt == "team"
+    assert draft.body.startswith("![team](/media/")
+
+
+# --- Front matter ---
+
+
+@pytest.mark.parametrize(
+    ("head", "fields"),
+    [
+        ("title: Plain text", {"title": "Plain text"}),
+        ('title: "Say \\"hi\\": now" ', {"title": 'Say "hi": now'}),
+        ("title: 'It''s'", {"title": "It's"}),
+        ("Title: x # why", {"title": "x"}),
+        ("title: C# 教學", {"title": "C# 教學"}),
+        ("url: https://example.org/#part", {"url": "https://example.org/#part"}),
+        ("tags: [a, 'b c', ]", {"tags": ["a", "b c"]}),
+        ("tags:\n  - a\n  - 'b'\ntitle: x", {"tags": ["a", "b"], "title": "x"}),
+        ("tags:\n- a\n- b", {"tags": ["a", "b"]}),
+        ("summary: |\n  one\n  two", {"summary": "one\ntwo"}),
+        ("summary: >-\n  one\n  two", {"summary": "one two"}),
+        ("summary: one\n  two", {"summary": "one two"}),
+        ("empty:", {"empty": ""}),
+        ("# comment\ntitle: x", {"title": "x"}),
+    ],
+)
+def test_front_matter_gives_its_fields(head, fields):
+    assert front_matter.parse(f"---\n{head}\n---\nText.") == (fields, "Text.")
+
+
+@pytest.mark.parametrize("text", ["Text.", "---\nno end", "Text.\n---\ntitle: x\n---\n", ""])
+def test_a_text_without_front_matter_is_all_text(text):
+    assert front_matter.parse(text) == ({}, text)

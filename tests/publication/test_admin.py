@@ -1,0 +1,150 @@
+"""The one form that says who we are."""
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+from django.contrib.auth import get_user_model
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from django.utils import translation
+
+from newsletter.publication.models import Publication
+from tests.factories import make_publication
+from tests.publication.test_pictures import exif, opened, picture
+
+FORM = "/admin/publication/publication/1/change/"
+VALID = {
+    "name": "Gipi",
+    "promise": "Every two weeks.",
+    "about": "",
+    "author": "Gipi",
+    "language": "en",
+    "time_zone": "Asia/Taipei",
+    "sender_name": "",
+    "sender_email": "gipi@example.org",
+    "reply_to": "",
+    "postal_address": "",
+    "signature": "",
+    "cadence_anchor_on": "2026-11-24",
+    "cadence_at": "08:00",
+    "cadence_days": "14",
+    "hold_minutes": "3",
+    "accent": "#9a3412",
+}
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def author(client, db, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    make_publication()
+    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    return client
+
+
+def errors_of(response) -> dict[str, list[str]]:
+    return dict(response.context["adminform"].form.errors)
+
+
+def test_the_list_leads_to_the_one_form(author):
+    response = author.get("/admin/publication/publication/")
+
+    assert (response.status_code, response.url) == (302, FORM)
+
+
+def test_it_can_neither_be_added_nor_deleted(author):
+    assert author.get("/admin/publication/publication/add/").status_code == 403
+    assert author.post("/admin/publication/publication/1/delete/", {"post": "yes"}).status_code == 403
+    assert Publication.objects.count() == 1
+
+
+def test_what_is_saved_holds_on_the_next_page(author, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        response = author.post(FORM, VALID | {"name": "Another name", "_continue": "1"})
+
+    assert (response.status_code, response.url) == (302, FORM)
+    assert Publication.objects.current().name == "Another name"
+    assert b"Another name</a>" in author.get(FORM).content
+
+
+@time_machine.travel(datetime(2026, 11, 24, 16, 0, tzinfo=UTC), tick=False)
+def test_the_next_six_slots_are_shown_in_local_time(author):
+    author.post(FORM, VALID)
+
+    page = author.get(FORM).content.decode()
+
+    shown = [part.split('"')[0] for part in page.split('<time datetime="')[1:]]
+    assert shown == [
+        f"{day}T08:00:00+08:00"
+        for day in ("2026-12-08", "2026-12-22", "2027-01-05", "2027-01-19", "2027-02-02", "2027-02-16")
+    ]
+    assert "Dec. 8, 2026 Tuesday 08:00" in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("cadence_days", "3", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
+        ("cadence_days", "0", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
+        ("hold_minutes", "2000", "At most 1440 minutes, which is a day."),
+        ("sender_email", "管理@example.org", "Enter a valid email address."),
+        ("accent", "red", "Write a colour like #9a3412."),
+        (
+            "time_zone",
+            "Mars/Olympus",
+            "Select a valid choice. Mars/Olympus is not one of the available choices.",
+        ),
+    ],
+)
+def test_a_mistake_is_answered_in_plain_words(author, field, value, message):
+    response = author.post(FORM, VALID | {field: value})
+
+    assert errors_of(response) == {field: [message]}
+    assert Publication.objects.get().sender_email == "newsletter@example.com"
+
+
+def test_the_colour_has_the_browsers_own_picker(author):
+    assert b'type="color" name="accent"' in author.get(FORM).content
+
+
+def test_a_logo_is_prepared_and_kept_under_the_name_of_its_content(author, tmp_path):
+    logo = SimpleUploadedFile("My Logo.JPG", picture("JPEG", (2000, 1000), exif=exif()))
+
+    author.post(FORM, VALID | {"logo": logo})
+
+    kept = Publication.objects.get().logo
+    digest, name = kept.name.split("/")
+    assert (len(digest), name) == (16, "logo.jpg")
+    assert kept.url == reverse("publication:media", args=[digest, name])
+    assert opened((tmp_path / kept.name).read_bytes()).size == (640, 1280)
+    served = author.get(kept.url)
+    assert served.getvalue() == (tmp_path / kept.name).read_bytes()
+    served.close()
+
+
+def test_a_saved_form_keeps_the_logo_and_a_ticked_box_clears_it(author):
+    author.post(FORM, VALID | {"logo": SimpleUploadedFile("logo.png", picture("PNG"))})
+
+    author.post(FORM, VALID)
+    assert Publication.objects.get().logo
+    author.post(FORM, VALID | {"logo-clear": "on"})
+    assert not Publication.objects.get().logo
+
+
+def test_a_logo_that_is_no_picture_is_refused(author):
+    response = author.post(FORM, VALID | {"logo": SimpleUploadedFile("logo.png", b"hello")})
+
+    message = "This is not a picture that can be read. JPEG, PNG, GIF and WebP can."
+    assert errors_of(response) == {"logo": [message]}
+
+
+def test_a_visitor_is_asked_to_log_in(client, db):
+    response = client.get(FORM)
+
+    assert (response.status_code, response.url) == (302, f"/admin/login/?next={FORM}")
