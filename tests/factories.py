@@ -45,4 +45,6 @@ def make_subscriber(email: str = "", **fields: Any) -> Subscriber:
     """Return an active reader, with an address of his own unless one is given."""
     email = email or f"reader{next(_numbers)}@example.org"
     defaults = {"state": Subscriber.State.ACTIVE, "confirmed_at": PUBLISHED_AT, "address_hash": address_hash(email)}
+    if fields.get("state") == Subscriber.State.UNSUBSCRIBED:
+        defaults["unsubscribed_at"] = PUBLISHED_AT
     return Subscriber.objects.create(email=email, **(defaults | fields))
