@@ -1,0 +1,512 @@
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from subscribers import tasks
+from subscribers.forms import stamp
+from subscribers.models import Subscriber, Suppression
+from tests.factories import make_publication, make_subscriber
+from tests.subscribers.conftest import NOW, path_of
+
+State = Subscriber.State
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+def body(response) -> str:
+    return " ".join(response.content.decode().split())
+
+
+# --- The sign-up page ---
+
+
+def test_the_page_says_what_arrives_and_the_six_things_of_the_law(client):
+    response = client.get("/subscribe/")
+
+    assert response.status_code == 200
+    assert body(response).count("<dt>") == 6
+    assert "by writing to news@example.org" in body(response)
+
+
+def test_the_page_sets_no_cookie_and_holds_no_csrf_token(client):
+    response = client.get("/subscribe/")
+
+    assert not response.cookies
+    assert "csrfmiddlewaretoken" not in body(response)
+
+
+def test_signing_up_makes_a_pending_reader_and_asks_for_one_letter(sign_up):
+    response = sign_up("reader@example.org")
+
+    subscriber = Subscriber.objects.get()
+    assert response.status_code == 200
+    assert "Look into your mailbox" in body(response)
+    assert "<strong>reader@example.org</strong>" in body(response)
+    assert (subscriber.state, subscriber.confirmation_due_at) == (State.PENDING, NOW)
+
+
+def test_consent_is_kept_with_the_words_that_were_shown(sign_up):
+    sign_up("reader@example.org", REMOTE_ADDR="203.0.113.7")
+
+    subscriber = Subscriber.objects.get()
+    assert subscriber.consent_at == NOW
+    assert subscriber.consent_source == "web:home"
+    assert subscriber.consent_ip == "203.0.113.7"
+    assert "To send you the newsletter you asked for. For nothing else." in subscriber.consent_text
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("", "Write your e-mail address."),
+        ("reader", "This is not an e-mail address. Write it like you@example.com."),
+        ("reader@@example.org", "This is not an e-mail address. Write it like you@example.com."),
+        ("reader@example", "The part after @ is not complete. Write it like you@example.com."),
+        ("讀者@example.org", "The part before @ has letters that most mail servers refuse."),
+        ("<script>@example.org", "This is not an e-mail address."),
+        ("a@b.org\r\nBcc: c@d.org", "This is not an e-mail address."),
+    ],
+)
+def test_a_malformed_address_is_explained_and_nothing_is_kept(sign_up, typed, answer):
+    response = sign_up(typed)
+
+    assert response.status_code == 422
+    assert answer in body(response)
+    assert "<script>@" not in body(response)
+    assert not Subscriber.objects.exists()
+
+
+def test_the_answer_is_the_same_whoever_the_address_belongs_to(sign_up):
+    make_subscriber("known@example.org")
+    make_subscriber("left@example.org", state=State.UNSUBSCRIBED)
+    make_subscriber("bounced@example.org").suppress(Suppression.Reason.BOUNCED)
+    addresses = ["known@example.org", "left@example.org", "bounced@example.org", "new@example.org"]
+
+    answers = {body(sign_up(address)).replace(address, "X") for address in addresses}
+
+    assert len(answers) == 1
+
+
+def test_twenty_posts_for_one_address_make_one_letter(client, sign_up, letters):
+    for number in range(20):
+        sign_up("Reader@Example.ORG" if number % 2 else "reader@example.org", REMOTE_ADDR=f"203.0.113.{number}")
+        letters()
+
+    assert len(letters()) == 1
+
+
+def test_a_reader_is_told_so_once_a_day_however_often_he_is_signed_up(sign_up, letters, clock):
+    subscriber = make_subscriber("known@example.org")
+
+    for minutes in range(0, 23 * 60, 60):
+        clock.move_to(NOW + timedelta(minutes=minutes))
+        sign_up("known@example.org")
+        letters()
+
+    assert [letter.subject for letter in letters()] == ["You already receive Gipi電子報"]
+    assert subscriber.preferences_url in letters()[0].body
+
+
+def test_a_queue_that_is_gone_loses_nothing_and_shows_nothing(sign_up, letters, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(tasks.send_confirmations, "delay_on_commit", refuse)
+
+    response = sign_up("reader@example.org")
+
+    assert response.status_code == 200
+    assert len(letters()) == 1  # by beat, later
+
+
+# --- Machines ---
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        {"stamp": ""},
+        {"stamp": "123:forged"},
+        {"stamp": stamp(NOW)},
+        {"stamp": stamp(NOW - timedelta(days=2))},
+        {"website": "https://spam.example"},
+    ],
+)
+def test_a_form_filled_as_machines_do_costs_one_more_button(client, sign_up, trace):
+    response = sign_up("reader@example.org", **trace)
+
+    assert "I am a person, subscribe me" in body(response)
+    assert not Subscriber.objects.exists()
+
+    fields = {name: _hidden(response, name) for name in ("email", "place", "person")}
+    assert "Look into your mailbox" in body(client.post("/subscribe/", fields))
+    assert Subscriber.objects.get().email == "reader@example.org"
+
+
+def test_the_second_button_opens_for_its_own_address_only(client, sign_up):
+    response = sign_up("reader@example.org", stamp="")
+    forged = {"email": "other@example.org", "person": _hidden(response, "person")}
+
+    client.post("/subscribe/", forged)
+
+    assert not Subscriber.objects.exists()
+
+
+def _hidden(response, name: str) -> str:
+    page = response.content.decode()
+    start = page.index(f'name="{name}" value="') + len(f'name="{name}" value="')
+    return page[start : page.index('"', start)]
+
+
+def test_ten_sign_ups_in_ten_minutes_are_enough_for_one_network(sign_up, clock):
+    for number in range(10):
+        assert sign_up(f"reader{number}@example.org").status_code == 200
+
+    refused = sign_up("one-more@example.org")
+    clock.shift(timedelta(minutes=11))
+    later = sign_up("one-more@example.org")
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "600")
+    assert "One moment, please" in body(refused)
+    assert later.status_code == 200
+
+
+def test_three_hundred_sign_ups_an_hour_are_enough_for_all_networks_together(sign_up):
+    for number in range(300):
+        sign_up(f"reader{number}@example.org", REMOTE_ADDR=f"10.0.{number // 200}.{number % 200}")
+
+    response = sign_up("one-more@example.org", REMOTE_ADDR="10.1.0.1")
+
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "3600")
+
+
+# --- Confirming ---
+
+
+@pytest.fixture
+def asked(sign_up, letters):
+    sign_up("reader@example.org")
+    letters()
+    return Subscriber.objects.get()
+
+
+def test_the_letter_s_link_shows_one_form_with_one_button_and_changes_nothing(client, asked, letters):
+    response = client.get(path_of(asked.confirm_url))
+
+    main = body(response).split("<main")[1].split("</main>")[0]
+    assert asked.confirm_url in letters()[0].body
+    assert (main.count("<form"), main.count("<button"), main.count("<input")) == (1, 1, 0)
+    asked.refresh_from_db()
+    assert asked.state == State.PENDING
+
+
+def test_the_button_confirms(client, asked):
+    response = client.post(path_of(asked.confirm_url))
+
+    asked.refresh_from_db()
+    assert "Welcome, you are subscribed" in body(response)
+    assert (asked.state, asked.confirmed_at, asked.welcomed_at) == (State.ACTIVE, NOW, None)
+    assert list(Subscriber.objects.mailable(NOW)) == [asked]
+
+
+def test_a_double_click_is_a_success_and_a_later_visit_a_clear_page(client, asked):
+    link = path_of(asked.confirm_url)
+    client.post(link)
+
+    again, later = client.post(link), client.get(link)
+
+    assert (again.status_code, later.status_code) == (200, 410)
+    assert "You are subscribed already" in body(later)
+
+
+def test_a_link_of_a_week_ago_says_what_to_do(client, asked, clock):
+    clock.shift(timedelta(days=7, minutes=1))
+
+    response = client.post(path_of(asked.confirm_url))
+
+    assert response.status_code == 410
+    assert "This link is too old" in body(response)
+    assert 'href="/subscribe/"' in body(response)
+
+
+def test_a_spent_link_does_not_bring_back_a_reader_who_left(client, asked):
+    link = path_of(asked.confirm_url)
+    client.post(link)
+    asked.refresh_from_db()
+    asked.unsubscribe(NOW)
+
+    responses = [client.get(link), client.post(link)]
+
+    assert [response.status_code for response in responses] == [410, 410]
+    assert "This link has been used" in body(responses[0])
+    asked.refresh_from_db()
+    assert asked.state == State.UNSUBSCRIBED
+
+
+@pytest.mark.parametrize("purpose", ["confirm", "unsubscribe", "preferences", "undo"])
+@pytest.mark.parametrize("token", ["x", "1", "1" + "0" * 16, "!" * 20, "1" * 500, "管理"])
+def test_a_token_that_was_never_given_out_is_a_clear_404(client, asked, purpose, token):
+    response = client.get(f"/{purpose}/{token}/")
+
+    assert response.status_code == 404
+    assert "This link does not open" in body(response)
+    assert 'href="/subscribe/"' in body(response)
+
+
+def test_a_token_opens_one_purpose(client, reader):
+    token = path_of(reader.preferences_url).split("/")[2]
+
+    assert client.get(f"/unsubscribe/{token}/").status_code == 404
+
+
+def test_guessing_is_slow(client, reader):
+    answers = [client.get(f"/unsubscribe/1{number:016}/").status_code for number in range(61)]
+
+    assert (answers[0], answers[-1]) == (404, 429)
+    assert client.get(path_of(reader.unsubscribe_url)).status_code == 200  # to others of that network
+
+
+@pytest.mark.parametrize("page", ["confirm_url", "unsubscribe_url", "preferences_url"])
+def test_the_page_of_a_token_is_kept_from_caches_searches_and_referers(client, asked, page):
+    response = client.get(path_of(getattr(asked, page)))
+
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Cache-Control"] == "no-store, private"
+    assert response.headers["X-Robots-Tag"] == "noindex, nofollow"
+    assert not response.cookies
+
+
+# --- Leaving ---
+
+
+def test_looking_at_the_link_changes_nothing(client, reader):
+    link = path_of(reader.unsubscribe_url)
+
+    responses = [client.get(link), client.head(link)]
+
+    reader.refresh_from_db()
+    assert [response.status_code for response in responses] == [200, 200]
+    assert reader.state == State.ACTIVE
+
+
+def test_the_button_leaves_and_offers_to_undo(client, reader):
+    response = client.post(path_of(reader.unsubscribe_url))
+
+    reader.refresh_from_db()
+    assert response.status_code == 200
+    assert (reader.state, reader.unsubscribed_at) == (State.UNSUBSCRIBED, NOW)
+    assert f'action="{reader.undo_url}"' in body(response)
+
+
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_one_click_leaves_at_once_from_anywhere(reader, content_type):
+    provider = Client(enforce_csrf_checks=True)
+    payload = "List-Unsubscribe=One-Click"
+    if content_type == "multipart/form-data":
+        content_type += "; boundary=b"
+        payload = '--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
+    elsewhere = {"Origin": "https://mail.example", "Sec-Fetch-Site": "cross-site"}
+
+    response = provider.post(path_of(reader.unsubscribe_url), payload, content_type=content_type, headers=elsewhere)
+
+    reader.refresh_from_db()
+    assert (response.status_code, response.content, dict(response.cookies)) == (200, b"OK", {})
+    assert reader.state == State.UNSUBSCRIBED
+
+
+def test_one_click_twice_keeps_the_first_moment(client, reader, clock):
+    client.post(path_of(reader.unsubscribe_url), ONE_CLICK)
+    clock.shift(timedelta(hours=1))
+
+    response = client.post(path_of(reader.unsubscribe_url), ONE_CLICK)
+
+    reader.refresh_from_db()
+    assert response.status_code == 200
+    assert reader.unsubscribed_at == NOW
+
+
+def test_one_click_with_a_wrong_token_is_refused(client, reader):
+    response = client.post(path_of(reader.unsubscribe_url)[:-2] + "~/", ONE_CLICK)
+
+    assert response.status_code == 404
+
+
+def test_a_reader_who_was_erased_has_left_for_every_link(client, reader):
+    link = path_of(reader.unsubscribe_url)
+    reader.erase()
+
+    one_click, page = client.post(link, ONE_CLICK), client.get(link)
+
+    assert (one_click.status_code, page.status_code) == (200, 410)
+    assert "You are not on our list" in body(page)
+
+
+def test_another_site_cannot_press_the_button(client, reader):
+    response = client.post(path_of(reader.unsubscribe_url), headers={"Origin": "https://evil.example"})
+
+    reader.refresh_from_db()
+    assert response.status_code == 403
+    assert reader.state == State.ACTIVE
+
+
+def test_leaving_can_be_undone_for_thirty_days(client, reader, clock):
+    reader.unsubscribe(NOW)
+    clock.shift(timedelta(days=29))
+
+    asked, done = client.get(path_of(reader.undo_url)), client.post(path_of(reader.undo_url))
+
+    reader.refresh_from_db()
+    assert "Come back?" in body(asked)
+    assert "You are back" in body(done)
+    assert (reader.state, reader.unsubscribed_at) == (State.ACTIVE, None)
+
+
+def test_leaving_cannot_be_undone_after_thirty_days(client, reader, clock):
+    reader.unsubscribe(NOW)
+    clock.shift(timedelta(days=30, seconds=1))
+
+    response = client.post(path_of(reader.undo_url))
+
+    reader.refresh_from_db()
+    assert response.status_code == 410
+    assert reader.state == State.UNSUBSCRIBED
+
+
+def test_an_undo_link_takes_back_its_own_leaving_only(client, reader, clock):
+    reader.unsubscribe(NOW)
+    link = path_of(reader.undo_url)
+    client.post(link)
+    clock.shift(timedelta(days=1))
+    reader.unsubscribe(timezone.now())
+
+    response = client.post(link)
+
+    assert response.status_code == 404
+
+
+def test_coming_back_by_the_form_needs_a_new_confirmation(client, sign_up, letters, reader):
+    reader.unsubscribe(NOW)
+
+    sign_up("reader@example.org")
+    reader.refresh_from_db()
+    state_before = reader.state
+    sent = letters()
+    client.post(path_of(reader.confirm_url))
+
+    reader.refresh_from_db()
+    assert state_before == State.UNSUBSCRIBED
+    assert [letter.subject for letter in sent] == ["Please confirm: Gipi電子報"]
+    assert reader.state == State.ACTIVE
+
+
+def test_an_erased_reader_may_come_back_himself(client, sign_up, letters, reader):
+    reader.erase()
+
+    sign_up("reader@example.org")
+    letters()
+    client.post(path_of(Subscriber.objects.get().confirm_url))
+
+    assert Subscriber.objects.mailable(NOW).count() == 1
+    assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize("reason", [Suppression.Reason.BOUNCED, Suppression.Reason.COMPLAINED, "manual"])
+def test_a_suppressed_address_gets_no_letter(sign_up, letters, reader, reason):
+    reader.suppress(reason)
+
+    sign_up("reader@example.org")
+
+    assert letters() == []
+
+
+# --- Preferences ---
+
+
+def test_the_page_of_preferences_changes_the_name(client, reader):
+    response = client.post(path_of(reader.preferences_url), {"name": "  小\n明 "}, follow=True)
+
+    reader.refresh_from_db()
+    assert reader.name == "小 明"
+    assert "Your name has been saved." in body(response)
+
+
+@pytest.mark.parametrize(
+    ("fields", "day"),
+    [
+        ({"length": "1"}, "2026-12-24"),
+        ({"length": "3"}, "2027-02-24"),
+        ({"length": "date", "until_on": "2027-11-24"}, "2027-11-24"),
+    ],
+)
+def test_a_pause_ends_at_the_start_of_a_day_here(client, reader, fields, day):
+    response = client.post(path_of(reader.preferences_url) + "pause/", fields, follow=True)
+
+    reader.refresh_from_db()
+    local = timezone.localtime(reader.paused_until, make_publication().zone)
+    assert local.isoformat() == f"{day}T00:00:00+08:00"
+    assert "Paused until" in body(response)
+    assert list(Subscriber.objects.mailable(NOW)) == []
+    assert list(Subscriber.objects.mailable(reader.paused_until)) == [reader]
+
+
+@pytest.mark.parametrize(
+    ("until_on", "answer"),
+    [
+        ("", "Choose the day on which letters should come again."),
+        ("2026-11-24", "Choose a day after today."),
+        ("2027-12-01", "A pause lasts a year at most. You can also unsubscribe."),
+        ("tomorrow", "This is not a date. Write it like 2027-01-31."),
+    ],
+)
+def test_a_pause_that_cannot_be_is_explained(client, reader, until_on, answer):
+    response = client.post(path_of(reader.preferences_url) + "pause/", {"length": "date", "until_on": until_on})
+
+    reader.refresh_from_db()
+    assert response.status_code == 422
+    assert answer in body(response)
+    assert reader.state == State.ACTIVE
+
+
+def test_a_pause_can_be_ended(client, reader):
+    reader.pause(NOW + timedelta(days=30))
+
+    response = client.post(path_of(reader.preferences_url) + "resume/", follow=True)
+
+    reader.refresh_from_db()
+    assert (reader.state, reader.paused_until) == (State.ACTIVE, None)
+    assert "The next issue comes to you again." in body(response)
+
+
+def test_who_has_left_cannot_be_paused_back_in(client, reader):
+    reader.unsubscribe(NOW)
+
+    response = client.post(path_of(reader.preferences_url) + "pause/", {"length": "1"}, follow=True)
+
+    reader.refresh_from_db()
+    assert reader.state == State.UNSUBSCRIBED
+    assert "You have left" in body(response)
+
+
+def test_preferences_of_an_unconfirmed_address_stay_closed(client, asked):
+    response = client.get(path_of(asked.preferences_url))
+
+    assert response.status_code == 410
+    assert "Your address is not confirmed" in body(response)
+
+
+def test_sign_ups_that_nobody_confirmed_are_forgotten_after_thirty_days(sign_up, asked, clock):
+    clock.shift(timedelta(days=29))
+    tasks.forget_unconfirmed()
+    kept = Subscriber.objects.count()
+
+    clock.shift(timedelta(days=2))
+    tasks.forget_unconfirmed()
+
+    assert (kept, Subscriber.objects.count()) == (1, 0)
+
+
+def test_migrations_say_what_the_models_say():
+    call_command("makemigrations", "subscribers", check=True, dry_run=True, verbosity=0)
