@@ -23,6 +23,7 @@ DATA = Path(__file__).parent / "demo_data"
 SOURCE = "demo:"  # begins the source of every post of the sample
 CLOSING = "<!-- closing -->"  # stands between introduction and closing
 SENT = 5  # issues; the next one is composed only
+A_WEEK = timedelta(days=7)  # in which the posts of the next issue appeared, however new its fortnight is
 READERS = 14  # the last one is not confirmed, the one before pauses
 
 
@@ -99,7 +100,7 @@ def _samples(publication: Publication, now: datetime) -> Iterator[Sample]:
     moments = [*_slots_before(publication, now), now]
     for number, (begins_at, ends_at) in enumerate(pairwise(moments), 1):
         fields, text = parse(_read(f"issues/{number}.md"))
-        yield Sample(number, fields, text, begins_at, ends_at)
+        yield Sample(number, fields, text, min(begins_at, ends_at - A_WEEK), ends_at)
 
 
 def _slots_before(publication: Publication, now: datetime) -> list[datetime]:

@@ -264,18 +264,18 @@ def decision_grid() -> Sheet:
 
 
 def delegation_levels() -> Sheet:
-    sheet = Sheet(PAPER, (1000, 460))
-    sheet.shape([(110, 206), (890, 150), (890, 206)], SAND)
-    sheet.stroke([(110, 210), (890, 210)], INK, width=4)
+    sheet = Sheet(PAPER, (1000, 390))
+    sheet.shape([(110, 136), (890, 80), (890, 136)], SAND)
+    sheet.stroke([(110, 140), (890, 140)], INK, width=4)
     for step, text in enumerate(("照著做", "先提案", "先問再做", "做了再說", "全權負責")):
         x, tone = 110 + step * 195, mix(CLAY, RUST, step / 4)
-        sheet.disc(x, 210, 46, tone)
-        sheet.write(x, 208, str(step + 1), size=46, colour=WHITE if step > 1 else INK)
-        sheet.write(x, 312, text, size=38)
-    sheet.write(150, 400, "你決定", size=32, colour=PINE)
-    sheet.write(850, 400, "對方決定", size=32, colour=PINE)
-    sheet.stroke([(240, 400), (730, 400)], SAGE, width=4)
-    sheet.shape([(748, 400), (724, 388), (724, 412)], SAGE)
+        sheet.disc(x, 140, 46, tone)
+        sheet.write(x, 138, str(step + 1), size=46, colour=WHITE if step > 1 else INK)
+        sheet.write(x, 242, text, size=38)
+    sheet.write(150, 330, "你決定", size=32, colour=PINE)
+    sheet.write(850, 330, "對方決定", size=32, colour=PINE)
+    sheet.stroke([(240, 330), (730, 330)], SAGE, width=4)
+    sheet.shape([(748, 330), (724, 318), (724, 342)], SAGE)
     return sheet
 
 
