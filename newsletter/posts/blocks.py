@@ -17,6 +17,14 @@ QUOTE = re.compile(r"^ {0,3}> ?")
 RULE = re.compile(r"^ {0,3}([-*_]) *(?:\1 *){2,}$")
 MARKER = re.compile(r"^(?P<indent> *)(?P<mark>[-*+]|(?P<number>\d{1,9})[.)])(?:(?P<space> +)(?P<text>.*)|)$")
 TABLE_RULE = re.compile(r"^ {0,3}\|?(?: *:?-+:? *\|)* *:?-+:? *\|? *$")
+SIGN = re.compile(r" *[-*_+0-9#>`~<]|.*\|")  # what every pattern above and below begins with, and tables hold
+DEFINITION = re.compile(r"^ {0,3}: {1,3}(?=\S)")
+UNDERLINE = re.compile(r"^ {0,3}([-=])\1* *$")
+ENDS_SENTENCE = re.compile(
+    r"[。！？…!?][」』）)”’\"]*$"
+)  # over `---`: a paragraph and a rule, whatever CommonMark says
+MOST_TERMS = 3  # lines of a title, or terms that share a definition
+TAKING_BACK = {"title", "definitions"}
 NOTE = re.compile(r"^ {0,3}\[\^[^\]]*\]:")
 INVITES_LIST = re.compile(rf"[{WIDE}:]$")
 BLOCK_TAGS = (
@@ -87,30 +95,75 @@ def indent_of(line: str) -> int:
 def segments(lines: list[str]) -> Iterator[Segment]:
     """Cut `lines` into segments, in order and without a gap."""
     start = index = 0
-    paragraph = ""  # the first line of the paragraph that is open
+    paragraph = _Paragraph(0, 0)
     while index < len(lines):
-        line = lines[index]
-        special = _special(lines, index, paragraph)
+        special = _takes_back(lines, paragraph, index) or _special(lines, index, paragraph.first(lines))
         if special:
-            if start < index:
-                yield Segment("text", lines[start:index])
+            begin = paragraph.start if special.kind in TAKING_BACK else index
+            if start < begin:
+                yield Segment("text", lines[start:begin])
             yield special
-            start = index = index + len(special.lines)
-            paragraph = ""
+            start = index = begin + len(special.lines)
+            paragraph = _Paragraph(index, index)
             continue
+        paragraph = paragraph.with_line(lines[index], index)
         index += 1
-        if not line.strip():
-            paragraph = ""
-        elif not paragraph and indent_of(line) < 4:
-            paragraph = line
     if start < len(lines):
         yield Segment("text", lines[start:])
+
+
+@dataclass(frozen=True)
+class _Paragraph:
+    """Where the paragraph began that is open, or that one blank line has just ended."""
+
+    start: int
+    end: int
+    is_open: bool = False
+
+    def first(self, lines: list[str]) -> str:
+        return lines[self.start] if self.is_open else ""
+
+    def with_line(self, line: str, index: int) -> "_Paragraph":
+        if not line.strip():
+            return _Paragraph(self.start, self.end if self.is_open else self.start)
+        if self.is_open:
+            return _Paragraph(self.start, index + 1, is_open=True)
+        return _Paragraph(index, index + 1, is_open=True) if indent_of(line) < 4 else _Paragraph(index, index)
+
+
+def _takes_back(lines: list[str], paragraph: _Paragraph, index: int) -> Segment | None:
+    """Return what the line at `index` makes of the paragraph above it: a title or terms that are defined."""
+    above = lines[paragraph.start : paragraph.end] if paragraph.end - paragraph.start <= MOST_TERMS else []
+    if not above:
+        return None
+    if DEFINITION.match(lines[index]):
+        return Segment("definitions", lines[paragraph.start : _end_of_definitions(lines, index)])
+    underline = UNDERLINE.match(lines[index]) if paragraph.is_open else None
+    if underline and (underline[1] == "=" or (len(above) == 1 and not ENDS_SENTENCE.search(above[0].rstrip()))):
+        return Segment("title", lines[paragraph.start : index + 1])
+    return None
+
+
+def _end_of_definitions(lines: list[str], index: int) -> int:
+    """Return the line after the last definition or indented paragraph, or term that is defined itself."""
+    end = index + 1
+    while end < len(lines):
+        follows = next((i for i in range(end, min(end + 2, len(lines))) if lines[i].strip()), None)
+        if follows is None:
+            break
+        is_defined = (
+            follows + 1 < len(lines) and DEFINITION.match(lines[follows + 1]) and not starts_block(lines[follows])
+        )
+        if not (is_defined or DEFINITION.match(lines[follows]) or indent_of(lines[follows]) >= 2):
+            break
+        end = follows + 1
+    return end
 
 
 def _special(lines: list[str], index: int, paragraph: str) -> Segment | None:
     """Return what begins at `index`, unless it is plain text or indented code."""
     line = lines[index]
-    if not line.strip() or (indent_of(line) >= 4 and not _goes_on_as_list(line, paragraph)):
+    if not SIGN.match(line) or (indent_of(line) >= 4 and not _goes_on_as_list(line, paragraph)):
         return None
     before = lines[index - 1] if paragraph else ""
     return next((found for read in READERS if (found := read(lines, index, before))), None)
@@ -137,6 +190,10 @@ def _closing(lines: list[str], index: int, fence: str) -> int | None:
 
 def _read_heading(lines: list[str], index: int, before: str) -> Segment | None:
     return Segment("heading", lines[index : index + 1]) if HEADING.match(lines[index]) else None
+
+
+def _read_rule(lines: list[str], index: int, before: str) -> Segment | None:
+    return Segment("rule", lines[index : index + 1]) if RULE.match(lines[index]) else None
 
 
 def _read_html(lines: list[str], index: int, before: str) -> Segment | None:
@@ -191,6 +248,8 @@ def _is_lazy(line: str) -> bool:
 
 def starts_block(line: str) -> bool:
     """Return whether `line` ends the paragraph above it without a blank line."""
+    if not SIGN.match(line):
+        return False
     patterns = (FENCE, HEADING, QUOTE, RULE, HTML_BLOCK, HTML_LONG)
     return any(pattern.match(line) for pattern in patterns) or bool(_interrupting(line, ""))
 
@@ -304,4 +363,4 @@ def _dedented(item: Item) -> list[str]:
     return [line[min(depth, indent_of(line)) :] for line in rest]
 
 
-READERS = (_read_fence, _read_heading, _read_html, _read_table, _read_quote, _read_list)
+READERS = (_read_fence, _read_heading, _read_rule, _read_html, _read_table, _read_quote, _read_list)

@@ -17,6 +17,7 @@ URL = (
 )
 URL_END = re.compile(r"(?:[.,;:!?'\"*~_]|==)+$")
 TIMES = r"(?<![*])(?:(?<=[0-9])\*(?=[0-9A-Za-z(])|(?<=[A-Za-z)])\*(?=[0-9]))(?![*])"
+MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # what any inline rule begins with
 LONGEST = 10_000  # characters of a paragraph; a longer one is data, and its marks stay as typed
 MOST_BRACKETS = 300  # in a paragraph; the core's search for each one's partner is quadratic
 PHRASING = (
@@ -85,19 +86,19 @@ class Literal(InlineProcessor):
 
 
 class Unparsed(Treeprocessor):
-    """Leave alone what would cost seconds: paragraphs longer than prose is."""
+    """Save the work on texts without a mark, and the seconds on paragraphs longer than prose is."""
 
     def run(self, root: Element) -> None:
-        """Mark long texts as atomic."""
+        """Mark such texts as atomic, which the core leaves alone."""
         for element in root.iter():
-            if element.text and _is_excessive(element.text):
+            if element.text and not _is_worth_parsing(element.text):
                 element.text = AtomicString(element.text)
-            if element.tail and _is_excessive(element.tail):
+            if element.tail and not _is_worth_parsing(element.tail):
                 element.tail = AtomicString(element.tail)
 
 
-def _is_excessive(text: str) -> bool:
-    return len(text) > LONGEST or text.count("[") > MOST_BRACKETS
+def _is_worth_parsing(text: str) -> bool:
+    return len(text) <= LONGEST and MARK.search(text) is not None and text.count("[") <= MOST_BRACKETS
 
 
 class SoftBreaks(Treeprocessor):

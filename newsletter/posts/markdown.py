@@ -3,12 +3,12 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from html import escape
 from xml.etree.ElementTree import Element
 
 import markdown
 from django.utils.translation import gettext as _
 from markdown import blockprocessors
-from markdown.extensions.def_list import DefListExtension
 from markdown.extensions.footnotes import NBSP_PLACEHOLDER, FootnoteExtension
 from markdown.extensions.tables import TableExtension
 from markdown.extensions.toc import TocExtension
@@ -22,6 +22,7 @@ from newsletter.posts.structure import FilmProcessor, StructureParser
 RENDERER_VERSION = "1"
 """Changes whenever the same source may give other HTML; what was stored under another one is rendered anew."""
 
+MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second
 MOST_BRACKETS = 4_000  # in a post; more of them is no prose, and links are then left as typed
 TOC_MARK = re.compile(r"^\[toc\]\s*$", re.IGNORECASE | re.MULTILINE)
 # The core takes `[問]: 今天天氣如何？` for a link's address and swallows it.
@@ -37,6 +38,8 @@ def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -
 
     sizes: width and height of pictures by their address, as far as they are known.
     """
+    if source.count("\n") > MOST_LINES:
+        return _as_typed(source)
     md = _Markdown(is_mail=False, source=source)
     md.treeprocessors.register(Sizes(md, sizes or {}), "sizes", 9)
     return sanitise.for_web(md.convert(TOC_MARK.sub("[TOC]", source)))
@@ -47,8 +50,14 @@ def render_mail(source: str, *, base_url: str) -> str:
 
     base_url: what relative addresses are relative to, as `https://news.example.org`.
     """
+    if source.count("\n") > MOST_LINES:
+        return _as_typed(source)
     md = _Markdown(is_mail=True, source=source)
     return sanitise.for_mail(md.convert(TOC_MARK.sub("", source)), base_url=base_url)
+
+
+def _as_typed(source: str) -> str:
+    return f"<pre>{escape(source, quote=False)}</pre>"
 
 
 class _Markdown(markdown.Markdown):
@@ -56,7 +65,7 @@ class _Markdown(markdown.Markdown):
 
     def __init__(self, *, is_mail: bool, source: str) -> None:
         self.is_mail = is_mail
-        extensions = [TableExtension(use_align_attribute=True), DefListExtension(), _Footnotes(is_mail=is_mail)]
+        extensions = [TableExtension(use_align_attribute=True), _Footnotes(is_mail=is_mail)]
         if not is_mail:
             extensions.append(TocExtension(slugify=heading_ids(), toc_class="toc"))
         super().__init__(extensions=extensions, output_format="html")
@@ -78,8 +87,6 @@ class _Markdown(markdown.Markdown):
         for processor, name, priority in (
             (blockprocessors.EmptyBlockProcessor(self.parser), "empty", 100),
             (blockprocessors.CodeBlockProcessor(self.parser), "code", 80),
-            (blockprocessors.SetextHeaderProcessor(self.parser), "setextheader", 60),
-            (blockprocessors.HRProcessor(self.parser), "hr", 50),
             (FilmProcessor(self.parser), "film", 18),
             (reference, "reference", 15),
             (blockprocessors.ParagraphProcessor(self.parser), "paragraph", 10),
@@ -96,6 +103,7 @@ class _Footnotes(FootnoteExtension):
     """The core's footnotes with numbers for ids, whatever the author calls them."""
 
     def __init__(self, *, is_mail: bool) -> None:
+        self.numbers: dict[str, int] = {}
         super().__init__(
             BACKLINK_TITLE=_("Back to where footnote %d stands"),
             BACKLINK_TEXT="↩︎",
@@ -103,7 +111,9 @@ class _Footnotes(FootnoteExtension):
         )
 
     def _number(self, name: str) -> str:
-        return str(list(self.footnotes).index(name) + 1)
+        if len(self.numbers) != len(self.footnotes):
+            self.numbers = {known: number for number, known in enumerate(self.footnotes, start=1)}
+        return str(self.numbers[name])
 
     def makeFootnoteId(self, id: str) -> str:  # noqa: A002, N802 (the library's names)
         """Return the id of a note."""
@@ -135,22 +145,22 @@ def heading_ids() -> Callable[[str, str], str]:
     A heading keeps its id while its words are the same; no two are alike.
     """
     used: set[str] = set()
+    counts: dict[str, int] = {}
 
     def name(text: str, separator: str) -> str:
-        ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-        words = re.findall(r"[a-z0-9]+", re.sub(r"['’]", "", ascii_text))
-        stem = separator.join(words)[:60].strip(separator)
-        found = _free(stem if re.search("[a-z]", stem) else "s", used, separator)
+        stem = _latin_words(text, separator)
+        numbered = stem or "s"
+        found = stem
+        while not found or found in used:
+            counts[numbered] = counts.get(numbered, 1 if stem else 0) + 1
+            found = f"{stem}{separator}{counts[numbered]}" if stem else f"s{counts[numbered]}"
         used.add(found)
         return found
 
     return name
 
 
-def _free(stem: str, used: set[str], separator: str) -> str:
-    if stem != "s" and stem not in used:
-        return stem
-    number, joint = (1, "") if stem == "s" else (2, separator)
-    while f"{stem}{joint}{number}" in used:
-        number += 1
-    return f"{stem}{joint}{number}"
+def _latin_words(text: str, separator: str) -> str:
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = separator.join(re.findall(r"[a-z0-9]+", ascii_text.replace("'", "")))
+    return words[:60].strip(separator) if re.search("[a-z]", words) else ""

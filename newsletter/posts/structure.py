@@ -11,10 +11,11 @@ from markdown.blockprocessors import BlockProcessor
 from markdown.util import AtomicString
 
 from newsletter.posts import embeds
-from newsletter.posts.blocks import FENCE, HEADING, QUOTE, Item, Segment, indent_of, segments
+from newsletter.posts.blocks import DEFINITION, FENCE, HEADING, QUOTE, Item, Segment, indent_of, segments
 from newsletter.posts.highlighting import highlight
 
 DEEPEST = 16  # containers inside containers; beyond it the marks stay as typed, so that nothing recurses for ever
+MOST_COLOURED = 60_000  # characters of code in a post; the rest stays in one colour, to stay within a second
 CALLOUT = re.compile(r"^\[!(?P<kind>\w+)\][+-]? *(?P<title>.*)$")
 CALLOUTS = {
     "note": _("Note"),
@@ -35,6 +36,7 @@ class StructureParser(BlockParser):
         super().__init__(md)
         self.for_mail = for_mail
         self.depth = 0
+        self.colours_left = MOST_COLOURED
 
     def parseChunk(self, parent: Element, text: str) -> None:  # noqa: N802 (the library's name)
         """Parse `text` into children of `parent`."""
@@ -81,7 +83,8 @@ def _fence(parser: StructureParser, parent: Element, segment: Segment) -> None:
     if body and _closes(body[-1], match["fence"]):
         body = body[:-1]
     code = "\n".join(line[min(indent, indent_of(line)) :] for line in body)
-    language = LANGUAGE.match(match["info"])
+    parser.colours_left -= len(code)
+    language = LANGUAGE.match(match["info"]) if parser.colours_left > 0 else None
     html = highlight(code, language[1] if language else "", inline=parser.for_mail)
     _stash(parser, parent, html)
 
@@ -101,6 +104,39 @@ def _heading(parser: StructureParser, parent: Element, segment: Segment) -> None
     text = CLOSING_HASHES.sub("", match["text"]).strip()
     if text:
         SubElement(parent, f"h{len(match['one'] or match['glued'])}").text = text
+
+
+def _title(parser: StructureParser, parent: Element, segment: Segment) -> None:
+    level = 1 if segment.lines[-1].strip().startswith("=") else 2
+    SubElement(parent, f"h{level}").text = "\n".join(line.strip() for line in segment.lines[:-1])
+
+
+def _rule(parser: StructureParser, parent: Element, segment: Segment) -> None:
+    SubElement(parent, "hr")
+
+
+def _definitions(parser: StructureParser, parent: Element, segment: Segment) -> None:
+    element = SubElement(parent, "dl")
+    lines: list[str] = []
+    for line in [*segment.lines, ": "]:
+        match = DEFINITION.match(line)
+        if match or (indent_of(line) < 2 and line.strip()):
+            _definition(parser, element, lines)
+            lines = []
+        lines.append(line)
+
+
+def _definition(parser: StructureParser, parent: Element, lines: list[str]) -> None:
+    """Append a `dt` for a term's line, a `dd` for a definition with the lines that are indented under it."""
+    match = DEFINITION.match(lines[0]) if lines else None
+    if match:
+        text = "\n".join([lines[0][match.end() :], *(line[min(4, indent_of(line)) :] for line in lines[1:])])
+        element = SubElement(parent, "dd")
+        parser.parseChunk(element, text.strip("\n"))
+        if "\n\n" not in text.strip():
+            _unwrap_paragraphs(element)
+    elif lines:
+        SubElement(parent, "dt").text = lines[0].strip()
 
 
 def _html(parser: StructureParser, parent: Element, segment: Segment) -> None:
@@ -182,6 +218,9 @@ BUILDERS: dict[str, Callable[[StructureParser, Element, Segment], None]] = {
     "table": _table,
     "fence": _fence,
     "heading": _heading,
+    "title": _title,
+    "rule": _rule,
+    "definitions": _definitions,
     "html": _html,
     "quote": _quote,
     "list": _list,
