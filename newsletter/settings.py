@@ -184,9 +184,9 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
 
-if not REDIS_URL:  # kombu's file transport fails without its folder, whichever process comes first
+if not REDIS_URL:  # it fails without its folder, whichever process comes first
     QUEUE_DIR.mkdir(parents=True, exist_ok=True)
-CELERY_BROKER_URL = REDIS_URL or "filesystem://localhost/"
+CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"visibility_timeout": 600, "unacked_restore_throttle": 1}
     if REDIS_URL

@@ -1,0 +1,86 @@
+import multiprocessing
+import uuid
+from queue import Empty
+
+import pytest
+from kombu import Connection
+from kombu.simple import SimpleQueue
+
+import newsletter.celery  # noqa: F401  # it names the scheme
+
+
+@pytest.fixture
+def name():
+    """A name of this test's own: kombu remembers for the whole process that a queue is bound."""
+    return f"q{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def options(tmp_path):
+    folder = str(tmp_path)
+    return {"data_folder_in": folder, "data_folder_out": folder, "control_folder": f"{folder}/control"}
+
+
+@pytest.fixture
+def connection(options):
+    with Connection("files://localhost/", transport_options=options) as opened:
+        yield opened
+
+
+def put_many(options, name, writer):
+    with (
+        Connection("files://localhost/", transport_options=options) as connection,
+        connection.SimpleQueue(name) as queue,
+    ):
+        for number in range(300):
+            queue.put(f"{writer}-{number}")
+
+
+def take(queue: SimpleQueue):
+    try:
+        message = queue.get_nowait()
+    except Empty:
+        return None
+    message.ack()
+    return message.payload
+
+
+def test_messages_come_in_the_order_they_were_put(connection, name):
+    with connection.SimpleQueue(name) as queue:
+        for word in ("one", "two", "three"):
+            queue.put(word)
+
+        assert [take(queue) for _ in range(4)] == ["one", "two", "three", None]
+
+
+def test_one_queue_does_not_see_the_messages_of_another(connection, name):
+    with connection.SimpleQueue(name) as queue, connection.SimpleQueue(f"other.{name}") as other:
+        other.put("not for you")
+
+        assert take(queue) is None
+        assert take(other) == "not for you"
+
+
+def test_a_message_is_never_seen_half_written(connection, name, options):
+    writers = [
+        multiprocessing.get_context("spawn").Process(target=put_many, args=(options, name, word)) for word in "ab"
+    ]
+    for writer in writers:
+        writer.start()
+
+    taken = []
+    with connection.SimpleQueue(name) as queue:
+        while len(taken) < 600 and (any(writer.is_alive() for writer in writers) or queue.qsize()):
+            taken += [payload] if (payload := take(queue)) else []
+    for writer in writers:
+        writer.join()
+
+    assert len(taken) == len(set(taken)) == 600
+
+
+def test_nothing_is_left_of_a_message_that_was_taken(connection, name, tmp_path):
+    with connection.SimpleQueue(name) as queue:
+        queue.put("secret")
+        take(queue)
+
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
