@@ -1,7 +1,10 @@
 """Code in colours: CSS classes for the web, inline styles for mail."""
 
+import re
 from functools import cache
 from html import escape
+from textwrap import indent
+from typing import ClassVar
 
 from pygments import highlight as pygmentise
 from pygments.formatters import HtmlFormatter
@@ -30,7 +33,7 @@ class Light(Style):
     """Colours of at least 4.5:1 on `#f6f4f0`; static/code.css says the same and their dark counterparts."""
 
     background_color = "#f6f4f0"
-    styles = {
+    styles: ClassVar[dict[_TokenType, str]] = {
         Token: "#1f2328",
         Comment: "italic #5c6370",
         Keyword: "#8f2d56",
@@ -66,7 +69,7 @@ class Dark(Style):
     """The same on `#1f1d1a`."""
 
     background_color = "#1f1d1a"
-    styles: dict[_TokenType, str] = {
+    styles: ClassVar[dict[_TokenType, str]] = {
         Token: "#e8e4dc",
         Comment: "italic #a39d92",
         Keyword: "#ff9bbd",
@@ -119,17 +122,19 @@ def highlight(code: str, language: str, *, inline: bool = False) -> str:
 
 def allowed_styles() -> frozenset[str]:
     """Return every value of a style attribute that `highlight` can write."""
-    formatter = _formatter(inline=True)
-    return frozenset({MAIL_BLOCK, *(style for style, _token, _level in formatter.class2style.values())})
+    styles = (re.search(r"{ (.*) }", rule) for rule in _rules(Light))
+    return frozenset({MAIL_BLOCK, *(style[1] for style in styles if style)})
 
 
 def stylesheet() -> str:
     """Return the rules for the classes of `highlight`, as static/code.css keeps them."""
-    light, dark = (HtmlFormatter(style=style, nowrap=True) for style in (Light, Dark))
-    rules = [light.get_token_style_defs(".code"), dark.get_token_style_defs(".code")]
-    box = "\n".join(rules[0])
-    night = "\n".join(f"  {rule}" for rule in rules[1])
-    return f"{box}\n@media (prefers-color-scheme: dark) {{\n{night}\n}}\n"
+    day, night = "\n".join(_rules(Light)), "\n".join(_rules(Dark))
+    return f"{day}\n@media screen and (prefers-color-scheme: dark) {{\n{indent(night, '  ')}\n}}\n"
+
+
+def _rules(style: type[Style]) -> list[str]:
+    css: str = HtmlFormatter(style=style).get_style_defs(".code")  # type: ignore[no-untyped-call]
+    return [line for line in css.splitlines() if line.startswith(".code .") and "{" in line]
 
 
 @cache

@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element
 
 from markdown import Markdown
 from markdown.inlinepatterns import HTML_RE, HtmlInlineProcessor, InlineProcessor, SubstituteTagInlineProcessor
+from markdown.treeprocessors import InlineProcessor as CoreInline
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import ETX, HTML_PLACEHOLDER, INLINE_PLACEHOLDER_RE, STX, AtomicString
 
@@ -20,13 +21,14 @@ TIMES = r"(?<![*])(?:(?<=[0-9])\*(?=[0-9A-Za-z(])|(?<=[A-Za-z)])\*(?=[0-9]))(?![
 MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # what any inline rule begins with
 LONGEST = 10_000  # characters of a paragraph; a longer one is data, and its marks stay as typed
 MOST_BRACKETS = 300  # in a paragraph; the core's search for each one's partner is quadratic
-PHRASING = (
-    "a abbr acronym applet audio b bdi bdo big br button canvas cite code data datalist del dfn em embed font i iframe "
-    "img input ins kbd label link mark meta meter noscript object output picture progress q rp rt ruby s samp script "
-    "select small span strike strong style sub sup svg template textarea time tt u var video wbr "
-    "center div p details summary figure figcaption table thead tbody tr td th ul ol li hr h1 h2 h3 h4 h5 h6 pre "
-    "blockquote form section article aside header footer nav main dl dt dd title html head body base frame frameset"
-).split()
+TAGS = re.compile(  # HTML's own, also those that will be dropped: they are marks, not words
+    r"</?(?:a|abbr|acronym|applet|article|aside|audio|b|base|bdi|bdo|big|blockquote|body|br|button|canvas|center|cite|"
+    r"code|data|datalist|dd|del|details|dfn|div|dl|dt|em|embed|figcaption|figure|font|footer|form|frame|frameset|"
+    r"h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|li|link|main|mark|meta|meter|nav|noscript|object|ol|"
+    r"output|p|picture|pre|progress|q|rp|rt|ruby|s|samp|script|section|select|small|span|strike|strong|style|sub|"
+    r"summary|sup|svg|table|tbody|td|template|textarea|th|thead|time|title|tr|tt|u|ul|var|video|wbr)(?=[\s/>])|<!--",
+    re.IGNORECASE,
+)
 BLOCKS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "figcaption", "div", "blockquote"}
 OPAQUE = "\ufffc"  # stands for a picture or a break, where nothing is joined
 SEAM = "\x00"  # between two pieces of text that an inline tag parts
@@ -61,20 +63,22 @@ class BareUrl(InlineProcessor):
         return False
 
     def _raw_tag(self, key: str) -> str:
-        node = self.md.treeprocessors["inline"].stashed_nodes.get(key)  # type: ignore[union-attr]
+        assert self.md is not None  # noqa: S101 (set by the constructor)
+        inline = self.md.treeprocessors["inline"]
+        assert isinstance(inline, CoreInline)  # noqa: S101 (registered by the core)
+        node = inline.stashed_nodes.get(key)
         match = RAW_PLACEHOLDER.fullmatch(node) if isinstance(node, str) else None
-        return str(self.md.htmlStash.rawHtmlBlocks[int(match[1])]) if match else ""  # type: ignore[union-attr]
+        return str(self.md.htmlStash.rawHtmlBlocks[int(match[1])]) if match else ""
 
 
 class KnownTag(HtmlInlineProcessor):
     """Let HTML's own tags through; `<your-name>` or `List<String>` is text."""
 
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
         """Return the placeholder of a tag, or nothing."""
-        name = re.match(r"</?([A-Za-z][A-Za-z0-9]*)(?=[\s/>])", m[1])
-        if (name and name[1].lower() in PHRASING) or m[1].startswith("<!--"):
-            return super().handleMatch(m, data)  # type: ignore[return-value]
-        return None, None, None
+        if not TAGS.match(m[1]):
+            return None, None, None
+        return super().handleMatch(m, data)
 
 
 class Literal(InlineProcessor):
@@ -133,7 +137,7 @@ def _pieces(element: Element, *, is_root: bool = False) -> Iterator[tuple[Elemen
     if element.tag in {"br", "img", "input"} or (element.tag in BLOCKS and not is_root):
         yield element, "", OPAQUE
     elif element.tag not in {"pre", "ul", "ol", "table"}:
-        if element.text and not (element.tag == "code"):
+        if element.text and element.tag != "code":
             yield element, "text", element.text
         elif element.text:
             yield element, "", element.text.replace("\n", " ")

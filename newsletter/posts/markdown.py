@@ -82,13 +82,11 @@ class _Markdown(markdown.Markdown):
         super().build_parser()
         self.preprocessors.deregister("html_block")
         self.parser = StructureParser(self, for_mail=self.is_mail)
-        reference = blockprocessors.ReferenceProcessor(self.parser)
-        reference.RE = REFERENCE
         for processor, name, priority in (
             (blockprocessors.EmptyBlockProcessor(self.parser), "empty", 100),
             (blockprocessors.CodeBlockProcessor(self.parser), "code", 80),
             (FilmProcessor(self.parser), "film", 18),
-            (reference, "reference", 15),
+            (_References(self.parser), "reference", 15),
             (blockprocessors.ParagraphProcessor(self.parser), "paragraph", 10),
         ):
             self.parser.blockprocessors.register(processor, name, priority)
@@ -97,6 +95,10 @@ class _Markdown(markdown.Markdown):
     def _leave_links_as_typed(self) -> None:
         for name in ("reference", "link", "image_link", "image_reference", "short_reference", "short_image_ref"):
             self.inlinePatterns.deregister(name)
+
+
+class _References(blockprocessors.ReferenceProcessor):
+    RE = REFERENCE
 
 
 class _Footnotes(FootnoteExtension):
@@ -119,7 +121,7 @@ class _Footnotes(FootnoteExtension):
         """Return the id of a note."""
         return super().makeFootnoteId(self._number(id))
 
-    def makeFootnoteRefId(self, id: str, found: bool = False) -> str:  # noqa: A002, FBT001, FBT002, N802
+    def makeFootnoteRefId(self, id: str, found: bool = False) -> str:  # noqa: A002, N802
         """Return the id of a note's mark in the text."""
         return super().makeFootnoteRefId(self._number(id), found)
 
@@ -144,7 +146,7 @@ def heading_ids() -> Callable[[str, str], str]:
 
     A heading keeps its id while its words are the same; no two are alike.
     """
-    used: set[str] = set()
+    used = {"content", "q"}  # the page's own
     counts: dict[str, int] = {}
 
     def name(text: str, separator: str) -> str:

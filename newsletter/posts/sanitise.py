@@ -9,13 +9,17 @@ import nh3
 from newsletter.posts.embeds import PLAYERS
 from newsletter.posts.highlighting import allowed_styles
 
+NONE: Final[set[str]] = set()
 # tag: its attributes. "*" holds for each of them. What is not here is dropped, its text kept.
 ALLOWED: Final[dict[str, set[str]]] = {
     "*": {"class", "id", "lang", "dir", "title"},
-    **{tag: set() for tag in "p br hr h1 h2 h3 h4 h5 h6 div section aside blockquote pre".split()},
-    **{tag: set() for tag in "ul dl dt dd figure figcaption summary caption thead tbody tfoot tr".split()},
-    **{tag: set() for tag in "em strong b i u s del ins mark small sub sup kbd samp var code span abbr".split()},
-    **{tag: set() for tag in "cite q dfn ruby rt rp bdi bdo wbr center".split()},
+    **dict.fromkeys(("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "div", "section", "aside"), NONE),
+    **dict.fromkeys(("blockquote", "pre", "ul", "dl", "dt", "dd", "figure", "figcaption", "summary", "center"), NONE),
+    **dict.fromkeys(
+        ("table", "caption", "thead", "tbody", "tfoot", "tr", "ruby", "rt", "rp", "bdi", "bdo", "wbr"), NONE
+    ),
+    **dict.fromkeys(("em", "strong", "b", "i", "u", "s", "del", "ins", "mark", "small", "sub", "sup", "span"), NONE),
+    **dict.fromkeys(("code", "kbd", "samp", "var", "abbr", "cite", "q", "dfn"), NONE),
     "a": {"href"},
     "details": {"open"},
     "iframe": {"src", "width", "height", "allowfullscreen"},
@@ -23,7 +27,6 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "input": {"type", "checked", "disabled"},
     "ol": {"start", "reversed", "type"},
     "li": {"value"},
-    "table": set(),
     "td": {"align", "colspan", "rowspan"},
     "th": {"align", "colspan", "rowspan", "scope"},
     "time": {"datetime"},

@@ -11,8 +11,10 @@ from markdown.blockprocessors import BlockProcessor
 from markdown.util import AtomicString
 
 from newsletter.posts import embeds
-from newsletter.posts.blocks import DEFINITION, FENCE, HEADING, QUOTE, Item, Segment, indent_of, segments
+from newsletter.posts.blocks import Segment, segments
 from newsletter.posts.highlighting import highlight
+from newsletter.posts.lines import DEFINITION, FENCE, HEADING, QUOTE, indent_of
+from newsletter.posts.lists import Item
 
 DEEPEST = 16  # containers inside containers; beyond it the marks stay as typed, so that nothing recurses for ever
 MOST_COLOURED = 60_000  # characters of code in a post; the rest stays in one colour, to stay within a second
@@ -161,10 +163,11 @@ def _quote(parser: StructureParser, parent: Element, segment: Segment) -> None:
 
 
 def _list(parser: StructureParser, parent: Element, segment: Segment) -> None:
-    element = SubElement(parent, "ul" if segment.number is None else "ol")
-    if segment.number not in {None, 1}:
-        element.set("start", str(segment.number))
-    is_loose = segment.loose or any(_is_spaced(item) for item in segment.items)
+    number = segment.items[0].marker.number
+    element = SubElement(parent, "ul" if number is None else "ol")
+    if number not in {None, 1}:
+        element.set("start", str(number))
+    is_loose = segment.is_loose or any(_is_spaced(item) for item in segment.items)
     for item in segment.items:
         _item(parser, element, item, is_loose=is_loose)
 

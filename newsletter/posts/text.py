@@ -12,13 +12,13 @@ from newsletter.posts.han import HAN_CHARACTER, LATIN_WORD, WIDE
 HAN_PER_MINUTE = 400
 WORDS_PER_MINUTE = 238  # Brysbaert 2019, silent reading of English non-fiction
 
-BLOCKS: Final = frozenset(
-    "address article aside blockquote body dd details div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6 header hr li "
-    "main nav ol p pre section summary table tbody td tfoot th thead tr ul caption center br".split()
+BLOCK: Final = re.compile(
+    "address|article|aside|blockquote|body|br|caption|center|d[dlt]|details|div|figcaption|figure|footer|h[1-6r]|header|li|"
+    "main|nav|ol|p|pre|section|summary|table|tbody|t[dhr]|tfoot|thead|ul"
 )
-EMPTY: Final = frozenset("area base br col embed hr img input link meta source track wbr".split())
+EMPTY: Final = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
 NEVER: Final = frozenset({"script", "style", "iframe", "template"})
-NOT_PROSE: Final = frozenset("li dl table figure blockquote aside pre details nav h1 h2 h3 h4 h5 h6".split())
+NOT_PROSE: Final = frozenset({"li", "dl", "table", "figure", "blockquote", "aside", "pre", "details", "nav", "callout"})
 CLOSERS: Final = "」』）〕】》〉”’\"')\\]"
 SENTENCE: Final = re.compile(
     rf"(?:[^。！？!?…\n.]|…(?!…*[{CLOSERS}]*$)|\.(?![{CLOSERS}]*(?:\s|$))|(?<=[A-Z])\.(?=\s)|[!?](?=[A-Za-z0-9]))*"
@@ -142,7 +142,7 @@ class _Walker(HTMLParser):
         self.found: list[tuple[str, tuple[str, ...]]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in BLOCKS:
+        if BLOCK.fullmatch(tag):
             self.flush()
         if tag == "hr":
             self.found.append(("", (*self.path, "hr")))
@@ -151,7 +151,7 @@ class _Walker(HTMLParser):
             self.path.append("footnote" if is_note and tag == "div" else "backref" if is_note else tag)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in BLOCKS:
+        if BLOCK.fullmatch(tag):
             self.flush()
         names = {tag, "footnote"} if tag == "div" else {tag, "backref"} if tag in {"a", "span"} else {tag}
         for index in range(len(self.path) - 1, -1, -1):
