@@ -284,7 +284,7 @@ function nameSelectBoxes() {
 }
 
 copySnippets();
-addEventListener("load", nameSelectBoxes);
+window.django?.jQuery?.(nameSelectBoxes); // behind the ready handler that makes the boxes
 const fields = parts ? [...document.querySelectorAll("textarea[data-editor]")] : [];
 fields.forEach(build);
 if (fields.length) {

@@ -1,0 +1,149 @@
+"""The author's text field in a real browser: tools, pictures, preview, and what is not saved yet."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from pytest_django.live_server_helper import LiveServer
+
+from newsletter.posts.models import Image, Post
+from tests.factories import make_publication
+from tests.publication.test_pictures import picture
+from tests.support.pages import assert_accessible
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def server(settings, transactional_db):
+    """A web server that begins after the settings of the test: pytest-django's own would redirect to https."""
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    running = LiveServer("localhost:0")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def editor(server, page, settings, tmp_path):
+    """The form of a new post, with the author logged in."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    make_publication()
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+    page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": server.url}])
+    page.goto(f"{server.url}/admin/posts/post/add/")
+    page.on("dialog", lambda dialog: dialog.accept())
+    return page
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    path = tmp_path / "team.jpg"
+    path.write_bytes(picture("JPEG"))
+    return path
+
+
+def write(editor, *keys: str) -> str:
+    """Type words and press keys (in angle brackets) in the text; return what stands there then."""
+    editor.locator("#id_body").focus()
+    for key in keys:
+        if key.startswith("<"):
+            editor.keyboard.press(key.strip("<>"))
+        else:
+            editor.keyboard.type(key)
+    return editor.input_value("#id_body")
+
+
+def test_bold_and_links_go_around_what_is_chosen(editor):
+    assert write(editor, "一", "<Control+b>", "二") == "一**二**"
+    assert write(editor, "<Control+a>", "三", "<Shift+ArrowLeft>", "<Control+k>") == "[三](https://)"
+
+
+def test_a_list_goes_on_by_itself_and_ends_on_an_empty_line(editor):
+    write(editor, "- 一", "<Enter>", "二", "<Enter>")
+
+    assert write(editor, "<Enter>", "後") == "- 一\n- 二\n後"
+    assert write(editor, "<Control+a>", "9. 九", "<Enter>", "十") == "9. 九\n10. 十"
+
+
+def test_every_step_can_be_undone(editor):
+    write(editor, "一")
+    editor.click("[data-tool=heading]")
+    assert editor.input_value("#id_body") == "## 一"
+
+    assert write(editor, "<Control+z>") == "一"
+
+
+def test_enter_that_ends_a_word_of_chinese_adds_no_bullet(editor):
+    write(editor, "- ")
+    composing = "new KeyboardEvent('keydown', {key: 'Enter', isComposing: true, cancelable: true, bubbles: true})"
+
+    untouched = editor.evaluate(f"document.querySelector('#id_body').dispatchEvent({composing})")
+
+    assert untouched
+    assert editor.input_value("#id_body") == "- "
+
+
+def test_a_chosen_picture_asks_for_its_text_and_is_put_in(editor, photo):
+    write(editor, "前")
+
+    editor.set_input_files(".editor-file", photo)
+    assert_accessible(editor)
+    editor.click("[data-insert]")
+    editor.get_by_text("Write what the picture says.").wait_for()
+    editor.fill("#editor-alt", "團隊")
+    editor.click("[data-insert]")
+    editor.locator(".editor-dialog").wait_for(state="hidden")
+
+    image = Image.objects.get()
+    assert editor.input_value("#id_body") == f"前\n\n![團隊]({image.get_absolute_url()})\n\n"
+
+
+def test_a_pasted_picture_is_put_in_and_a_cancelled_one_is_not(editor):
+    paste = """() => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array([1])], 'x.png', {type: 'image/png'}));
+        const event = new ClipboardEvent('paste', {clipboardData: data, cancelable: true, bubbles: true});
+        return document.querySelector('#id_body').dispatchEvent(event);
+    }"""
+
+    assert editor.evaluate(paste) is False
+    editor.fill("#editor-alt", "broken")
+    editor.click("[data-insert]")
+    editor.get_by_text("This is not a picture that can be read.").wait_for()
+    editor.click("[data-cancel]")
+
+    assert editor.input_value("#id_body") == ""
+    assert not Image.objects.exists()
+
+
+def test_the_preview_follows_what_is_typed_in_the_sites_own_look(editor):
+    write(editor, "**粗體**")
+
+    editor.click("[data-tool=preview]")
+    page = editor.frame_locator(".editor-preview")
+    page.locator("strong", has_text="粗體").wait_for()
+    write(editor, "<Control+End>", " 後來")
+    page.get_by_text("後來").wait_for()
+
+    font = "element => getComputedStyle(element).lineHeight"
+    assert page.locator(".prose").evaluate(font) != "normal"
+    assert editor.evaluate("document.querySelector('.editor-preview').sandbox.contains('allow-scripts')") is False
+    assert_accessible(editor)
+
+
+def test_what_was_not_saved_is_offered_again_and_forgotten_when_saved(editor):
+    editor.fill("#id_title", "標題")
+    write(editor, "還沒存")
+    editor.get_by_text("not saved yet").wait_for()
+
+    editor.reload()
+    editor.click("[data-restore]")
+    assert (editor.input_value("#id_title"), editor.input_value("#id_body")) == ("標題", "還沒存")
+    editor.keyboard.press("Control+s")
+    editor.wait_for_url("**/change/")
+
+    assert Post.objects.get().body == "還沒存"
+    assert editor.evaluate("Object.keys(localStorage).filter(key => key.startsWith('unsaved:'))") == []
