@@ -107,7 +107,7 @@ class PauseForm(forms.Form):
 
     CHOICES = [("1", _("for a month")), ("2", _("for two months")), ("3", _("for three months")), ("date", _("until"))]
 
-    length = forms.ChoiceField(choices=CHOICES, initial="1")
+    length = forms.ChoiceField(choices=CHOICES, initial="1", widget=forms.RadioSelect)
     until_on = forms.DateField(
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
