@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -154,10 +155,15 @@ def worker(now: datetime) -> Iterator[Finding]:
 
 def waiting_tasks(now: datetime) -> Iterator[Finding]:
     """Look for tasks that nobody takes: what can be known of the embedded queue's worker without asking it."""
-    if not settings.REDIS_URL and any(
-        time.time() - file.stat().st_mtime > SILENT_SECONDS for file in settings.QUEUE_DIR.glob("*.celery.msg")
-    ):
+    if not settings.REDIS_URL and any(map(_is_old, settings.QUEUE_DIR.glob("*.celery.msg"))):
         yield _no_worker()
+
+
+def _is_old(task: Path) -> bool:
+    try:
+        return time.time() - task.stat().st_mtime > SILENT_SECONDS
+    except FileNotFoundError:  # a worker was faster
+        return False
 
 
 def _no_worker() -> Finding:
