@@ -34,6 +34,7 @@ class PostForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Post
         fields = ("title", "body", "summary", "words", "cover", "published_at")
+        labels = {"published_at": _("Publication time")}
         widgets = {
             "body": MarkdownTextarea(),
             "summary": forms.Textarea({"rows": 3}),
