@@ -50,7 +50,10 @@ def for_web(parent: Element, film: Film) -> None:
     """Append a closed `details`: the player is loaded, without cookies, when the reader opens it."""
     box = SubElement(parent, "details", {"class": "embed"})
     SubElement(box, "summary").text = _("Play the film (%(host)s)") % {"host": film.host}
-    SubElement(box, "iframe", {"src": film.player_url, "title": film.host, "allowfullscreen": "allowfullscreen"})
+    frame = SubElement(
+        box, "iframe", {"src": film.player_url, "title": film.host, "allowfullscreen": "allowfullscreen"}
+    )
+    frame.set("referrerpolicy", "strict-origin-when-cross-origin")  # the player refuses to play without an origin
     _link(SubElement(box, "p"), film)
 
 

@@ -12,6 +12,7 @@ from newsletter.posts.han import HAN_CHARACTER, LATIN_WORD, WIDE
 HAN_PER_MINUTE = 400
 WORDS_PER_MINUTE = 238  # Brysbaert 2019, silent reading of English non-fiction
 
+ADDRESS_MAX: Final = 60  # characters, as Post.words holds
 BLOCK: Final = re.compile(
     "address|article|aside|blockquote|body|br|caption|center|d[dlt]|details|div|figcaption|figure|footer|h[1-6r]|header|li|"
     "main|nav|ol|p|pre|section|summary|table|tbody|t[dhr]|tfoot|thead|ul"
@@ -24,18 +25,19 @@ SENTENCE: Final = re.compile(
     rf"(?:[^。！？!?…\n.]|…(?!…*[{CLOSERS}]*$)|\.(?![{CLOSERS}]*(?:\s|$))|(?<=[A-Z])\.(?=\s)|[!?](?=[A-Za-z0-9]))*"
     rf"(?:[。！？!?.…]+[{CLOSERS}]*|\n|$)"
 )
+ENDS_SENTENCE: Final = re.compile(rf"[。！？!?.…][{CLOSERS}]*$")
 CLAUSE_END: Final = re.compile(rf"[，、；：,;:—…\s]+[{CLOSERS}]*$")
 WORD_IN_TITLE: Final = re.compile(r"[A-Za-z0-9]+(?:[+#]+|(?:[ .\-_'’&/+]+[A-Za-z0-9]+)*[+#]*)")
 SPELT_OUT: Final = {"c#": "csharp", "f#": "fsharp", "c++": "cpp", ".net": "dotnet"}
 
 
 def plain(html: str) -> str:
-    """Return the words of `html`, one line for each block, without code left out."""
+    """Return the words of `html`, one line for each block."""
     return "\n".join(text for text, _path in _blocks(html))
 
 
 def han_count(html: str) -> int:
-    """Return how many Han characters a reader reads: no code, no alternative texts, no footnotes."""
+    """Return how many Han characters a reader reads: no code, captions, alternative texts or footnotes."""
     return sum(len(HAN_CHARACTER.findall(text)) for text in _read_text(html))
 
 
@@ -49,7 +51,7 @@ def reading_minutes(
 ) -> int:
     """Return the minutes that reading takes, at least 1."""
     minutes = han_count(html) / han_per_minute + word_count(html) / words_per_minute
-    return max(1, math.ceil(minutes - 0.25))  # a quarter of a minute over is not a minute more
+    return max(1, math.floor(minutes + 0.5))
 
 
 def excerpt(html: str, limit: int = 110) -> str:
@@ -60,13 +62,15 @@ def excerpt(html: str, limit: int = 110) -> str:
     """
     taken = ""
     for sentence in _sentences(html):
+        if taken and not ENDS_SENTENCE.search(sentence):  # a fragment is taken only where nothing else is
+            break
         longer = _joined(taken, sentence)
         if len(longer) > limit:
-            break
+            return taken or _cut(longer, limit)
         taken = longer
-    else:
-        return taken
-    return taken or _cut(sentence, limit)
+        if not ENDS_SENTENCE.search(taken):
+            break
+    return taken
 
 
 def words_from_title(title: str) -> str:
@@ -79,17 +83,14 @@ def words_from_title(title: str) -> str:
     for name, spelt in SPELT_OUT.items():
         text = re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", f" {spelt} ", text, flags=re.IGNORECASE | re.ASCII)
     runs = [run for run in WORD_IN_TITLE.findall(text) if re.search("[A-Za-z]", run)]
-    words = re.findall(r"[a-z0-9]+", " ".join(runs).lower().replace("'", "").replace("’", ""))
-    address = ""
-    for word in words:
-        if len(address) + len(word) + 1 > 60:
-            break
-        address = f"{address}-{word}" if address else word[:60]
-    return address
+    words = re.findall(r"[a-z0-9]{1,60}", re.sub("['’]", "", " ".join(runs).lower()))
+    while len("-".join(words)) > ADDRESS_MAX:
+        words.pop()
+    return "-".join(words)
 
 
 def _read_text(html: str) -> Iterator[str]:
-    for text, path in _blocks(html, without=frozenset({"code", "pre"})):
+    for text, path in _blocks(html, without=frozenset({"code", "pre", "figcaption"})):
         if "footnote" not in path:
             yield text
 
@@ -97,8 +98,8 @@ def _read_text(html: str) -> Iterator[str]:
 def _sentences(html: str) -> Iterator[str]:
     for paragraph in _prose(html):
         for match in SENTENCE.finditer(paragraph):
-            sentence = match[0].strip()
-            if sentence and not sentence.endswith(("：", ":")):  # what it announces is not here
+            sentence = match[0].rstrip()
+            if sentence.strip() and not sentence.endswith(("：", ":")):  # what it announces is not here
                 yield sentence
 
 
@@ -115,7 +116,11 @@ def _prose(html: str) -> list[str]:
 
 
 def _joined(left: str, right: str) -> str:
-    if not left or re.match(f"[{WIDE}]", right) or re.search(f"[{WIDE}”’]$", left):
+    if not left:
+        return right.lstrip()
+    if right[0].isspace():
+        return left + right
+    if re.match(f"[{WIDE}]", right) or re.search(f"[{WIDE}”’]$", left):
         return left + right
     return f"{left} {right}"
 
