@@ -123,11 +123,17 @@ class Product:
     def stop(self, *, by: signal.Signals = signal.SIGTERM) -> dict[str, int]:
         """Stop what runs and return the exit codes; nothing of this installation is left afterwards."""
         codes = {name: end(process, by=by) for name, process in reversed(self.running.items())}
+        self.kill()
+        return codes
+
+    def kill(self) -> None:
+        """Kill everything of this installation."""
+        for process in self.running.values():
+            kill(process)
         self.running.clear()
         for pid in self.pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        return codes
 
     def pids(self) -> list[int]:
         """Return every living process of this installation, whoever is its parent."""
@@ -159,7 +165,7 @@ def make_product(tmp_path: Path) -> Iterator[MakeProduct]:
 
     yield make
     for product in made:
-        product.stop()
+        product.kill()
 
 
 @pytest.fixture(params=["embedded", "servers"])
