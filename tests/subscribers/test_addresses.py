@@ -1,0 +1,82 @@
+import pytest
+from django.utils import translation
+
+from subscribers.addresses import AddressError, key, normalise, one_line, readable
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("reader@example.org", "reader@example.org"),
+        ("  reader@example.org \n", "reader@example.org"),
+        ("Reader.Name+news@EXAMPLE.org", "Reader.Name+news@example.org"),
+        ("reader@例子.台灣", "reader@xn--fsqu00a.xn--kpry57d"),
+        ("reader@bücher.example", "reader@xn--bcher-kva.example"),
+        ("o'brien@example.org", "o'brien@example.org"),
+        ("reader@mail.test", "reader@mail.test"),
+    ],
+)
+def test_an_address_is_stored_in_one_spelling(typed, stored):
+    assert normalise(typed) == stored
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("", "Write your e-mail address."),
+        ("   ", "Write your e-mail address."),
+        ("reader", "This is not an e-mail address. Write it like you@example.com."),
+        ("a b@example.org", "This is not an e-mail address. Write it like you@example.com."),
+        ("reader@exa mple.org", "This is not an e-mail address. Write it like you@example.com."),
+        (".reader@example.org", "This is not an e-mail address. Write it like you@example.com."),
+        ("reader@-example.org", "This is not an e-mail address. Write it like you@example.com."),
+        ('"quoted"@example.org', "This is not an e-mail address. Write it like you@example.com."),
+        ("reader@[192.0.2.1]", "This is not an e-mail address. Write it like you@example.com."),
+        ("Reader <reader@example.org>", "This is not an e-mail address. Write it like you@example.com."),
+        ("reader@example.org,other@example.org", "This is not an e-mail address. Write it like you@example.com."),
+        ("reader@localhost", "The part after @ is not complete. Write it like you@example.com."),
+        ("x" * 250 + "@example.org", "This address is too long. An address has at most 254 characters."),
+        (
+            "ömil@example.org",
+            "The part before @ has letters that most mail servers refuse. Use only a–z, 0–9 and signs like . _ -",
+        ),
+    ],
+)
+def test_what_is_no_address_is_explained(typed, answer):
+    with translation.override("en"), pytest.raises(AddressError) as refused:
+        normalise(typed)
+
+    assert str(refused.value) == answer
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "reader@例子.台灣",
+        "READER@例子.台灣",
+        "reader@xn--fsqu00a.xn--kpry57d",
+        "ｒｅａｄｅｒ＠例子.台灣",
+        " reader@例子。台灣",
+    ],
+)
+def test_every_spelling_of_one_address_has_one_key(spelling):
+    assert key(spelling) == "reader@xn--fsqu00a.xn--kpry57d"
+
+
+@pytest.mark.parametrize("text", ["", "@", "no address", "a@xn--\udcff", "a@" + "長" * 300])
+def test_a_key_never_fails(text):
+    assert isinstance(key(text), str)
+
+
+def test_dots_and_tags_are_not_ignored():
+    assert len({key("a.b@gmail.com"), key("ab@gmail.com"), key("ab+x@gmail.com")}) == 3
+
+
+def test_an_international_domain_is_shown_in_its_own_letters():
+    assert readable("reader@xn--fsqu00a.xn--kpry57d") == "reader@例子.台灣"
+    assert readable("reader@xn--zzzzzzzzz.org") == "reader@xn--zzzzzzzzz.org"
+    assert readable("reader@example.org") == "reader@example.org"
+
+
+def test_a_name_cannot_break_out_of_a_header():
+    assert one_line(" 小明\r\nBcc: x@example.org\u2028\x00 ") == "小明 Bcc: x@example.org"

@@ -1,0 +1,53 @@
+import csv
+
+from subscribers.exporting import csv_lines
+from subscribers.models import Subscriber, Suppression
+from tests.factories import make_subscriber
+from tests.subscribers.conftest import NOW
+
+
+def exported() -> list[dict[str, str]]:
+    return list(csv.DictReader(csv_lines(Subscriber.objects.all())))
+
+
+def test_a_reader_is_one_row():
+    make_subscriber("reader@example.org", name="小明", tags="a,b", consent_at=NOW)
+
+    assert exported() == [
+        {
+            "email": "reader@example.org",
+            "name": "小明",
+            "state": "active",
+            "consent_at": "2026-11-24T08:00:00+00:00",
+            "tags": "a,b",
+            "paused_until": "",
+        }
+    ]
+
+
+def test_a_pause_keeps_its_end():
+    make_subscriber(state="paused", paused_until=NOW)
+
+    assert exported()[0]["paused_until"] == "2026-11-24T08:00:00+00:00"
+
+
+def test_an_address_that_must_not_be_mailed_says_why():
+    make_subscriber().suppress(Suppression.Reason.COMPLAINED)
+
+    assert exported()[0]["state"] == "complained"
+
+
+def test_a_spreadsheet_computes_nothing():
+    make_subscriber("+x@example.org", name='=HYPERLINK("https://evil.example")', tags="@SUM(A1)")
+
+    row = exported()[0]
+
+    assert row["email"] == "'+x@example.org"
+    assert row["name"] == '\'=HYPERLINK("https://evil.example")'
+    assert row["tags"] == "'@SUM(A1)"
+
+
+def test_lines_end_as_the_format_says():
+    make_subscriber()
+
+    assert all(line.endswith("\r\n") for line in csv_lines(Subscriber.objects.all()))  # RFC 4180 section 2

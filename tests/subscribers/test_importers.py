@@ -1,0 +1,264 @@
+import codecs
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from subscribers.models import Subscriber, Suppression
+from tests.factories import make_subscriber
+from tests.subscribers.conftest import NOW
+
+State = Subscriber.State
+FILES = Path(__file__).parent / "exports"
+
+
+@pytest.fixture
+def bring(tmp_path, capsys):
+    """Import a file, and return its summary and what was said of rows that were not taken."""
+
+    def call(content: str | bytes | Path, *arguments: str):
+        path = content
+        if not isinstance(content, Path):
+            path = tmp_path / "readers.csv"
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        call_command("import_subscribers", path, *arguments)
+        out, err = capsys.readouterr()
+        return json.loads(out.splitlines()[-1]), err.splitlines()
+
+    return call
+
+
+def counts(**numbers: int) -> dict[str, int]:
+    return {"rows": 0, "created": 0, "updated": 0, "unchanged": 0, "rejected": 0} | numbers
+
+
+def test_an_address_is_enough(bring):
+    summary, said = bring("email\nreader@example.org\n")
+
+    reader = Subscriber.objects.get()
+    assert (summary, said) == (counts(rows=1, created=1), [])
+    assert (reader.state, reader.confirmed_at, reader.welcomed_at) == (State.ACTIVE, NOW, NOW)
+    assert reader.consent_source == "import"
+    assert list(Subscriber.objects.mailable(NOW)) == [reader]
+
+
+def test_every_column_is_read(bring):
+    bring(
+        "email,name,state,consent_at,tags,paused_until\n"
+        'r@example.org,小明,paused,2024-05-01T08:00:00+08:00,"a, b",2027-01-01T00:00:00+08:00\n'
+    )
+
+    reader = Subscriber.objects.get()
+    assert (reader.name, reader.state, reader.tags) == ("小明", State.PAUSED, "a,b")
+    assert reader.consent_at == reader.confirmed_at == datetime(2024, 5, 1, tzinfo=UTC)
+    assert reader.paused_until == datetime(2026, 12, 31, 16, tzinfo=UTC)
+
+
+def test_a_second_run_changes_nothing(bring):
+    content = "email,name\nA@example.org,甲\nb@example.org,乙\n"
+    bring(content)
+
+    assert bring(content)[0] == counts(rows=2, unchanged=2)
+
+
+def test_a_rehearsal_writes_nothing(bring):
+    summary, _said = bring("email\na@example.org\nA@EXAMPLE.org\n", "--dry-run")
+
+    assert summary == counts(rows=2, created=1, unchanged=1)
+    assert not Subscriber.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        codecs.BOM_UTF8 + "email;name\r\nr@example.org;小明\r\n".encode(),
+        "email\tname\rr@example.org\t小明".encode(),
+        "Email Address,Full Name\n\n  r@example.org , 小明 \n\n".encode(),
+        "電子郵件,姓名\nr@example.org,小明\n".encode("cp950"),
+        "email,name\nr@example.org,小明\n".encode("utf-16"),
+        'email,First Name,Last Name\n"r@example.org","小明",'.encode(),
+    ],
+)
+def test_a_file_of_any_spreadsheet_is_read(bring, content):
+    assert bring(content)[0] == counts(rows=1, created=1)
+    assert Subscriber.objects.get().name == "小明"
+
+
+def test_a_list_of_bare_addresses_needs_no_heading(bring):
+    assert bring("a@example.org\nb@example.org\n")[0] == counts(rows=2, created=2)
+
+
+def test_rows_that_cannot_be_read_are_named_and_left_out(bring):
+    summary, said = bring(
+        "email,name,state,consent_at\n"
+        "good@example.org\n"
+        "nobody\n"
+        ",no address\n"
+        "ömil@example.org,,,\n"
+        "long@example.org,a,active,,more,cells\n"
+        "odd@example.org,,vip,\n"
+        "date@example.org,,,31/01/2027\n"
+        "paused@example.org,,paused,\n"
+        '"two\nlines@example.org",,,\n'
+        "fine@example.org,,,\n"
+    )
+
+    assert summary == counts(rows=10, created=2, rejected=8)
+    assert said == [
+        "Line 3: This is not an e-mail address. Write it like you@example.com.",
+        "Line 4: Write your e-mail address.",
+        "Line 5: The part before @ has letters that most mail servers refuse. Use only a–z, 0–9 and signs like . _ -",
+        "Line 6: has 6 cells, the first line names 4",
+        "Line 7: has an unknown state 'vip'",
+        "Line 8: has '31/01/2027', which is not a time like 2027-01-31T08:00:00+08:00",
+        "Line 9: is paused, but paused_until is empty",
+        "Line 11: This is not an e-mail address. Write it like you@example.com.",
+    ]
+
+
+def test_only_the_first_twenty_reasons_are_told(bring):
+    _summary, said = bring("email\n" + "nobody\n" * 30)
+
+    assert len(said) == 21
+    assert said[-1] == "… and 10 more rows were rejected."
+
+
+def test_a_reader_who_left_is_never_brought_back(bring):
+    reader = make_subscriber("reader@example.org", state=State.UNSUBSCRIBED)
+
+    summary, _said = bring("email,state,name\nReader@example.org,active,小明\n")
+
+    reader.refresh_from_db()
+    assert summary == counts(rows=1, unchanged=1)
+    assert (reader.state, reader.name) == (State.UNSUBSCRIBED, "")
+
+
+def test_a_file_can_take_a_reader_off_the_list(bring):
+    make_subscriber("reader@example.org")
+
+    summary, _said = bring("email,state\nreader@example.org,unsubscribed\n")
+
+    assert summary == counts(rows=1, updated=1)
+    assert Subscriber.objects.get().unsubscribed_at == NOW
+
+
+def test_a_file_leaves_a_reader_s_own_pause_alone(bring):
+    make_subscriber("reader@example.org", state=State.PAUSED, paused_until=NOW)
+
+    assert bring("email,state\nreader@example.org,active\n")[0] == counts(rows=1, unchanged=1)
+
+
+def test_a_file_confirms_who_had_only_signed_up(bring):
+    make_subscriber("reader@example.org", state=State.PENDING, confirmed_at=None, confirmation_due_at=NOW)
+
+    summary, _said = bring("email,name\nreader@example.org,小明\n")
+
+    reader = Subscriber.objects.get()
+    assert summary == counts(rows=1, updated=1)
+    assert (reader.state, reader.name, reader.confirmation_due_at) == (State.ACTIVE, "小明", None)
+
+
+@pytest.mark.parametrize("reason", list(Suppression.Reason))
+def test_a_suppressed_address_is_refused(bring, reason):
+    reader = make_subscriber("reader@example.org")
+    reader.suppress(reason)
+    reader.delete()
+
+    summary, said = bring("email\nreader@example.org\n")
+
+    assert summary == counts(rows=1, rejected=1)
+    assert said == [f"Line 2: must not be mailed: {reason}"]
+    assert not Subscriber.objects.exists()
+
+
+def test_addresses_that_another_program_gave_up_are_suppressed(bring):
+    make_subscriber("known@example.org")
+
+    summary, said = bring("email,state\nknown@example.org,bounced\nnew@example.org,cleaned\nnew@example.org,active\n")
+
+    assert summary == counts(rows=3, rejected=3)
+    assert said[2] == "Line 4: must not be mailed: bounced"
+    assert set(Suppression.objects.values_list("email", "reason")) == {
+        ("known@example.org", "bounced"),
+        ("new@example.org", "bounced"),
+    }
+    assert not Subscriber.objects.mailable(NOW).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "created", "states"),
+    [
+        ("beehiiv.csv", 4, ["active", "unsubscribed", "pending", "unsubscribed"]),
+        ("ghost.csv", 2, ["active", "unsubscribed"]),
+        ("mailchimp_subscribed.csv", 2, ["active", "active"]),
+        ("mailchimp_unsubscribed.csv", 2, ["unsubscribed", "unsubscribed"]),
+        ("mailchimp_cleaned.csv", 0, []),
+        ("substack.csv", 2, ["active", "unsubscribed"]),
+    ],
+)
+def test_the_exports_of_other_programs_are_read(bring, name, created, states):
+    summary, _said = bring(FILES / name)
+
+    assert summary["created"] == created
+    assert list(Subscriber.objects.order_by("pk").values_list("state", flat=True)) == states
+
+
+def test_names_tags_and_consent_of_other_programs_are_kept(bring):
+    bring(FILES / "mailchimp_subscribed.csv")
+
+    reader = Subscriber.objects.get(email="s5@example.com")
+    assert (reader.name, reader.tags) == ("Dolor Simet", "Lorem Editors")
+    assert reader.consent_at == datetime(2018, 2, 5, 19, 28, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (b"", "The first line must name a column “email”; it has nothing"),
+        (b"name,age\nx,1\n", "The first line must name a column “email”; it has name, age"),
+        (b"email\n\xff\xfe\xfa\n", "readers.csv is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."),
+        (b'email,name\na@example.org,"' + b"x" * 200_000, "Line 2 is not CSV: field larger than field limit (131072)"),
+    ],
+)
+def test_a_file_that_is_no_table_of_readers_is_explained(bring, content, answer):
+    with pytest.raises(CommandError) as refused:
+        bring(content)
+
+    assert str(refused.value) == answer
+
+
+def test_a_file_that_is_not_there_is_explained(bring, tmp_path):
+    with pytest.raises(CommandError, match="No such file or directory"):
+        bring(tmp_path / "nothing.csv")
+
+
+def test_what_is_exported_comes_back_the_same(bring, tmp_path):
+    make_subscriber("+plus@example.org", name="=1+1", tags="a,b", consent_at=NOW)
+    make_subscriber("paused@example.org", state=State.PAUSED, paused_until=NOW)
+    make_subscriber("left@example.org", state=State.UNSUBSCRIBED)
+    make_subscriber("spam@example.org").suppress(Suppression.Reason.COMPLAINED)
+    fields = ("email", "name", "state", "tags", "paused_until")
+    before = list(Subscriber.objects.exclude(email="spam@example.org").order_by("pk").values(*fields))
+    call_command("export_subscribers", tmp_path / "out.csv")
+    Subscriber.objects.all().delete()
+    Suppression.objects.all().delete()
+
+    summary, _said = bring(tmp_path / "out.csv")
+
+    assert summary == counts(rows=4, created=3, rejected=1)
+    assert list(Subscriber.objects.order_by("pk").values(*fields)) == before
+    assert Suppression.objects.get().reason == "complained"
+
+
+def test_an_export_can_be_read_by_its_owner_only(tmp_path):
+    call_command("export_subscribers", tmp_path / "out.csv")
+
+    assert (tmp_path / "out.csv").stat().st_mode & 0o077 == 0
+
+
+def test_many_rows_cross_the_edges_of_batches(bring):
+    rows = "".join(f"reader{number}@example.org\n" for number in [*range(2500), 0])
+
+    assert bring("email\n" + rows)[0] == counts(rows=2501, created=2500, unchanged=1)

@@ -1,0 +1,177 @@
+import logging
+from datetime import timedelta
+from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
+from typing import ClassVar
+
+import pytest
+from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
+
+from subscribers import sending
+from subscribers.models import Subscriber
+from tests.factories import make_publication, make_subscriber
+from tests.subscribers.conftest import NOW
+from tests.support.letters import links_in_html, links_in_text
+
+State = Subscriber.State
+
+
+class Provider(BaseEmailBackend):
+    """A provider that answers each message with the next of `answers`, then accepts."""
+
+    answers: ClassVar[list[Exception]] = []
+    accepted: ClassVar[list[mail.EmailMessage]] = []
+
+    def send_messages(self, email_messages):
+        if self.answers:
+            raise self.answers.pop(0)
+        self.accepted.extend(email_messages)
+        return len(email_messages)
+
+
+@pytest.fixture
+def provider(settings):
+    settings.MAILERS = {"default": {"BACKEND": f"{__name__}.Provider"}}
+    Provider.answers, Provider.accepted = [], []
+    return Provider
+
+
+@pytest.fixture
+def stranger():
+    return make_subscriber("reader@example.org", state=State.PENDING, confirmed_at=None, confirmation_due_at=NOW)
+
+
+def test_a_letter_leaves_by_the_transactional_mailer(letters, stranger):
+    sent = letters()
+
+    stranger.refresh_from_db()
+    assert [(letter.sent_using, letter.to) for letter in sent] == [("default", ["reader@example.org"])]
+    assert (stranger.confirmation_due_at, stranger.confirmation_sent_at) == (None, NOW)
+
+
+def test_both_parts_carry_the_same_links(letters, stranger):
+    make_subscriber("known@example.org", confirmation_due_at=NOW)
+
+    for letter in letters():
+        html = letter.alternatives[0][0]
+        assert links_in_text(letter.body) == links_in_html(html)
+
+
+def test_the_headers_say_that_a_machine_wrote(letters, stranger):
+    fields = letters()[0].message()
+
+    assert fields["Auto-Submitted"] == "auto-generated"
+    assert fields["Message-ID"].endswith("@example.org>")
+    assert fields["List-Unsubscribe"] is None
+
+
+def test_letters_speak_the_publication_s_language(letters, stranger):
+    make_publication(language="zh-hant")
+
+    html = letters()[0].alternatives[0][0]
+
+    assert '<html lang="zh-Hant-TW">' in html
+
+
+def test_a_name_is_shown_as_its_owner_wrote_it(letters):
+    make_subscriber("known@example.org", name='小"明', confirmation_due_at=NOW)
+
+    assert letters()[0].to == ['"小\\"明" <known@example.org>']
+
+
+def test_a_provider_that_is_away_is_asked_again_with_growing_patience(provider, stranger):
+    provider.answers = [SMTPServerDisconnected("gone"), ConnectionRefusedError(), TimeoutError()]
+    waits, now = [], NOW
+
+    while sending.send_next(now) and not provider.accepted:
+        stranger.refresh_from_db()
+        waits.append((stranger.confirmation_due_at - now).total_seconds())
+        now = stranger.confirmation_due_at
+
+    assert waits == [60, 120, 240]
+    assert len(provider.accepted) == 1
+
+
+def test_every_try_carries_the_same_message_id(provider, stranger):
+    provider.answers = [SMTPServerDisconnected("gone")]
+    ids = [sending.answer(stranger).message()["Message-ID"]]
+
+    sending.send_next(NOW)
+    sending.send_next(NOW + timedelta(minutes=1))
+
+    assert [message.message()["Message-ID"] for message in provider.accepted] == ids
+
+
+def test_eight_tries_are_enough(provider, stranger):
+    provider.answers = [SMTPServerDisconnected("gone")] * 20
+    now = NOW
+
+    while sending.send_next(now):
+        stranger.refresh_from_db()
+        now = stranger.confirmation_due_at or now
+
+    assert stranger.confirmation_tries == 8
+    assert now - NOW == timedelta(minutes=127)
+
+
+def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, stranger, caplog):
+    provider.answers = [SMTPRecipientsRefused({"reader@example.org": (550, b"no reader@example.org here")})]
+
+    with caplog.at_level(logging.WARNING):
+        sending.send_next(NOW)
+
+    stranger.refresh_from_db()
+    assert (stranger.confirmation_due_at, stranger.confirmation_sent_at) == (None, None)
+    assert caplog.messages == [f"Try 1 to answer sign-up {stranger.pk} failed: recipient refused with 550"]
+
+
+def test_an_address_that_is_refused_for_now_is_tried_again(provider, stranger):
+    provider.answers = [SMTPRecipientsRefused({"reader@example.org": (450, b"greylisted")})]
+
+    sending.send_next(NOW)
+
+    stranger.refresh_from_db()
+    assert stranger.confirmation_due_at == NOW + timedelta(minutes=1)
+
+
+def test_the_log_names_no_address(provider, stranger, caplog):
+    provider.answers = [SMTPDataError(554, b"<reader@example.org> is not liked")]
+
+    sending.send_next(NOW)
+
+    assert "SMTPDataError 554" in caplog.text
+    assert "reader@example.org" not in caplog.text
+
+
+def test_one_bad_letter_does_not_hold_up_the_next(provider, stranger, letters):
+    make_subscriber("other@example.org", state=State.PENDING, confirmed_at=None, confirmation_due_at=NOW)
+    provider.answers = [SMTPServerDisconnected("gone")]
+
+    letters()
+
+    assert [message.to for message in provider.accepted] == [["other@example.org"]]
+
+
+def test_two_workers_send_one_letter(provider, stranger):
+    also_read = Subscriber.objects.get()
+
+    first = sending.send_next(NOW)
+
+    assert first
+    assert not sending._take(also_read, NOW)
+    assert not sending.send_next(NOW)
+
+
+def test_a_letter_of_a_worker_that_died_is_sent_by_the_next(provider, stranger):
+    sending._take(stranger, NOW)
+
+    too_early = sending.send_next(NOW + timedelta(minutes=9))
+    in_time = sending.send_next(NOW + timedelta(minutes=10))
+
+    assert (too_early, in_time, len(provider.accepted)) == (False, True, 1)
+
+
+def test_who_leaves_before_the_letter_gets_none(letters, stranger):
+    stranger.unsubscribe(NOW)
+
+    assert letters() == []

@@ -1,0 +1,84 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from subscribers.models import Consent, Subscriber, Suppression, address_hash
+from subscribers.signup import enrol, sign_up
+from tests.factories import make_subscriber
+from tests.subscribers.conftest import NOW
+
+FORM = Consent("web:home", text="the words shown", ip="203.0.113.7")
+
+
+def test_a_new_address_waits_for_its_owner():
+    is_due = sign_up("reader@example.org", FORM, NOW)
+
+    subscriber = Subscriber.objects.get()
+    assert is_due
+    assert (subscriber.state, subscriber.confirmation_due_at) == ("pending", NOW)
+    assert (subscriber.consent_text, subscriber.consent_ip) == ("the words shown", "203.0.113.7")
+
+
+@pytest.mark.parametrize("spelling", ["READER@example.org", "reader@EXAMPLE.ORG", "ｒeader@example.org"])
+def test_another_spelling_is_the_same_reader(spelling):
+    sign_up("reader@example.org", FORM, NOW)
+
+    is_due = sign_up(spelling, FORM, NOW)
+
+    assert (is_due, Subscriber.objects.count()) == (False, 1)
+
+
+@pytest.mark.parametrize("reason", ["bounced", "complained", "manual"])
+def test_a_suppressed_address_is_not_even_kept(reason):
+    Suppression.objects.create(address_hash=address_hash("reader@example.org"), reason=reason)
+
+    is_due = sign_up("reader@example.org", FORM, NOW)
+
+    assert not is_due
+    assert not Subscriber.objects.exists()
+
+
+def test_an_erased_address_stays_suppressed_until_its_owner_confirms():
+    make_subscriber("reader@example.org").erase()
+
+    sign_up("reader@example.org", FORM, NOW)
+    suppressed_before = Suppression.objects.exists()
+    Subscriber.objects.get().confirm(NOW)
+
+    assert (suppressed_before, Suppression.objects.exists()) == (True, False)
+
+
+def test_a_reader_who_left_and_is_signed_up_by_another_stays_away():
+    reader = make_subscriber("reader@example.org")
+    reader.unsubscribe(NOW)
+
+    sign_up("reader@example.org", FORM, NOW + timedelta(days=1))
+
+    assert not Subscriber.objects.mailable(NOW + timedelta(days=1)).exists()
+    assert reader.can_undo(NOW + timedelta(days=1))
+
+
+def test_a_reader_who_is_added_by_hand_is_active_at_once():
+    reader = Subscriber(email="reader@example.org")
+
+    enrol(reader, Consent("by hand: at the fair"), NOW)
+
+    assert list(Subscriber.objects.mailable(NOW)) == [reader]
+    assert (reader.consent_source, reader.welcomed_at) == ("by hand: at the fair", None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_at_the_same_moment_make_one_letter():
+    def post(_number: int) -> bool:
+        try:
+            return sign_up("reader@example.org", FORM, NOW)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        due = list(pool.map(post, range(20)))
+
+    assert due.count(True) == 1
+    assert Subscriber.objects.count() == 1
