@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from subscribers import signup
 from subscribers.exporting import csv_lines
-from subscribers.forms import ReaderForm
+from subscribers.forms import ReaderForm, SuppressionForm
 from subscribers.models import Consent, Subscriber, SubscriberQuerySet, Suppression, address_hash
 
 COUNT_MAX = 10_000  # rows; a page beyond that is found by searching, not by leafing
@@ -59,6 +59,11 @@ class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> tuple[QuerySet[Any], bool]:
         return (search_by_address(queryset, term) if term.strip() else queryset), False
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is not None:  # an address is changed by its owner, who signs up with the new one
+            kwargs["form"] = forms.ModelForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
 
 @admin.register(Subscriber)
 class SubscriberAdmin(AddressAdmin):
@@ -90,11 +95,6 @@ class SubscriberAdmin(AddressAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
         return () if obj is None else self.shown
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is not None:  # an address is changed by its owner, who signs up with the new one
-            kwargs["form"] = forms.ModelForm
-        return super().get_form(request, obj, change=change, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Subscriber, form: Any, change: bool) -> None:
         """Keep how a reader agreed; of one who is known, touch nothing but what was typed."""
@@ -159,6 +159,7 @@ class SubscriberAdmin(AddressAdmin):
 
 @admin.register(Suppression)
 class SuppressionAdmin(AddressAdmin):
+    form = SuppressionForm
     list_display = ("__str__", "reason", "created_at")
     list_filter = ("reason",)
     fields = ("email", "reason", "note")

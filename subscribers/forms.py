@@ -102,6 +102,22 @@ class ReaderForm(forms.ModelForm):  # type: ignore[type-arg]
         return email
 
 
+class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An address that the author wants never to be mailed."""
+
+    email = AddressField(label=_("address"))
+
+    class Meta:
+        model = Suppression
+        fields = ["email", "reason", "note"]
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if Suppression.objects.filter(address_hash=address_hash(email)).exists():
+            raise ValidationError(_("This address is suppressed already."))
+        return email
+
+
 class PauseForm(forms.Form):
     """When a pause ends: in some months, or on a date."""
 

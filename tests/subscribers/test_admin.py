@@ -1,0 +1,167 @@
+import csv
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from subscribers.models import Subscriber, Suppression, address_hash
+from tests.factories import make_subscriber
+
+READERS, SUPPRESSED = "/admin/subscribers/subscriber/", "/admin/subscribers/suppression/"
+
+
+def shown(response) -> list[str]:
+    return [str(row) for row in response.context["cl"].result_list]
+
+
+def act(client, action: str, *readers: Subscriber, **fields: str):
+    data = {"action": action, "_selected_action": [reader.pk for reader in readers]} | fields
+    return client.post(READERS, data, follow=True)
+
+
+def messages(response) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+@pytest.mark.parametrize(
+    ("term", "found"),
+    [
+        ("ann", ["anna@example.org", "ann@example.org"]),
+        ("Ann@Example.org", ["ann@example.org"]),
+        (address_hash("x", "y"), []),
+        ("reader@例子.台灣", ["reader@例子.台灣"]),
+        ("nobody", []),
+    ],
+)
+def test_a_reader_is_found_by_the_beginning_of_his_address_or_by_any_spelling(admin_client, term, found):
+    for email in ("ann@example.org", "anna@example.org", "bob@example.org", "reader@xn--fsqu00a.xn--kpry57d"):
+        make_subscriber(email)
+
+    assert shown(admin_client.get(READERS, {"q": term})) == found
+
+
+def test_the_list_never_counts_all_readers(admin_client):
+    make_subscriber()
+
+    with CaptureQueriesContext(connection) as queries:
+        admin_client.get(READERS, {"state__exact": "active"})
+
+    counts = [query["sql"] for query in queries if "COUNT" in query["sql"] and "subscribers_subscriber" in query["sql"]]
+    assert counts
+    assert all("LIMIT 10000" in sql for sql in counts)
+
+
+def test_a_reader_who_is_added_by_hand_needs_a_consent(admin_client):
+    refused = admin_client.post(READERS + "add/", {"email": "reader@example.org"})
+    admin_client.post(READERS + "add/", {"email": "Reader@EXAMPLE.org", "name": "小明", "consent": "at the fair"})
+
+    reader = Subscriber.objects.get()
+    assert refused.context["adminform"].form.errors == {"consent": ["This field is required."]}
+    assert (reader.email, reader.state, reader.consent_source) == (
+        "Reader@example.org",
+        "active",
+        "by hand: at the fair",
+    )
+
+
+@pytest.mark.parametrize(
+    ("email", "answer"),
+    [
+        ("known@example.org", "This address is in the list already; whoever has left signs up anew himself."),
+        ("gone@example.org", "This address must not be mailed: see the suppressed addresses."),
+        ("nobody", "This is not an e-mail address. Write it like you@example.com."),
+    ],
+)
+def test_an_address_that_cannot_be_added_is_explained(admin_client, email, answer):
+    make_subscriber("KNOWN@example.org")
+    make_subscriber("gone@example.org").erase()
+
+    response = admin_client.post(READERS + "add/", {"email": email, "consent": "at the fair"})
+
+    assert response.context["adminform"].form.errors == {"email": [answer]}
+
+
+def test_of_a_reader_only_name_and_tags_are_typed_by_the_author(admin_client):
+    reader = make_subscriber("reader@example.org")
+
+    admin_client.post(
+        f"{READERS}{reader.pk}/change/",
+        {"name": "小明", "tags": "vip", "email": "x@example.org", "state": "unsubscribed"},
+    )
+
+    reader.refresh_from_db()
+    assert (reader.name, reader.tags, reader.email, reader.state) == ("小明", "vip", "reader@example.org", "active")
+
+
+def test_readers_are_unsubscribed_together(admin_client):
+    readers = [make_subscriber(), make_subscriber(), make_subscriber(state="unsubscribed")]
+
+    response = act(admin_client, "unsubscribe", *readers)
+
+    assert messages(response) == ["2 readers were unsubscribed."]
+    assert Subscriber.objects.filter(state="unsubscribed").count() == 3
+
+
+def test_readers_are_suppressed_together(admin_client):
+    response = act(admin_client, "suppress", make_subscriber(), make_subscriber())
+
+    assert messages(response) == ["2 addresses were suppressed."]
+    assert Suppression.objects.filter(reason="manual").count() == 2
+
+
+def test_erasing_asks_once_more(admin_client):
+    reader = make_subscriber("reader@example.org")
+
+    asked = act(admin_client, "erase", reader)
+
+    assert "reader@example.org" in asked.content.decode()
+    assert Subscriber.objects.exists()
+
+    done = act(admin_client, "erase", reader, confirmed="1")
+
+    assert messages(done) == ["1 reader was erased."]
+    assert not Subscriber.objects.exists()
+    assert Suppression.objects.get().email == ""
+
+
+def test_nobody_is_deleted_without_a_trace(admin_client):
+    reader = make_subscriber()
+
+    assert admin_client.post(f"{READERS}{reader.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert "delete_selected" not in admin_client.get(READERS).content.decode()
+
+
+def test_the_list_offers_an_export_that_excel_reads(admin_client):
+    make_subscriber("reader@example.org", name="小明")
+
+    page = admin_client.get(READERS)
+    response = admin_client.get(READERS + "export/")
+
+    text = b"".join(response.streaming_content).decode("utf-8-sig")
+    assert f'href="{READERS}export/"' in page.content.decode()
+    assert response.headers["Content-Disposition"].startswith('attachment; filename="readers-2026-')
+    assert next(csv.DictReader(text.splitlines()))["name"] == "小明"
+
+
+def test_the_export_is_the_author_s_alone(client, django_user_model):
+    client.force_login(django_user_model.objects.create_user("helper", is_staff=True))
+
+    assert client.get(READERS + "export/").status_code == 403
+
+
+def test_an_address_is_suppressed_by_hand(admin_client):
+    reader = make_subscriber("reader@example.org")
+
+    admin_client.post(SUPPRESSED + "add/", {"email": "READER@example.org", "reason": "manual", "note": ""})
+
+    assert Suppression.objects.get().address_hash == reader.address_hash
+    assert admin_client.get(SUPPRESSED, {"q": "reader@example.org"}).context["cl"].result_count == 1
+
+
+def test_an_address_is_suppressed_once(admin_client):
+    make_subscriber("reader@example.org").suppress("bounced")
+
+    response = admin_client.post(SUPPRESSED + "add/", {"email": "Reader@example.org", "reason": "manual", "note": ""})
+
+    assert response.status_code == 200
+    assert response.context["adminform"].form.errors == {"email": ["This address is suppressed already."]}
