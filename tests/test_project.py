@@ -23,6 +23,8 @@ ALLOWED_IN_ROOT = {
 TRANSLATES = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"}
 LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 TEMPLATE_MESSAGE = re.compile(rf"\b(n?gettext|pgettext|_)\(\s*((?:u?(?:{LITERAL.pattern})[\s,]*)+)")
+LINK = re.compile(r"\]\((?!https?:|mailto:|#|/)([^)#\s]+)")  # of a document, to another file
+CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
 # Folders and registries of the machine that wrote this; in pieces, so that this file does not find itself.
 FOLDERS = (f"/{name}/" for name in ("work", "root", r"home/\w+", "Users"))
@@ -42,8 +44,10 @@ def text_of(path: Path) -> str:
         return ""
 
 
-def documents() -> list[Path]:
-    return [path for path in tracked() if path.suffix == ".md"]
+def documents() -> dict[str, str]:
+    """Return README and everything in docs/, by name."""
+    names = ((str(path.relative_to(ROOT)), path) for path in tracked() if path.suffix == ".md")
+    return {name: path.read_text() for name, path in names if name == "README.md" or name.startswith("docs/")}
 
 
 def sources(suffix: str) -> list[Path]:
@@ -73,7 +77,7 @@ def messages_in_template(path: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def chinese() -> polib.POFile:
-    return polib.pofile(str(LOCALE / "django.po"))
+    return polib.pofile((LOCALE / "django.po").read_text())
 
 
 @pytest.mark.django_db
@@ -147,21 +151,21 @@ def test_the_root_is_short():
 def test_every_command_in_the_documents_exists():
     known = get_commands()
     named = {
-        (str(path.relative_to(ROOT)), command)
-        for path in documents()
-        for command in re.findall(r"manage\.py ([a-z][a-z_]+)", path.read_text())
+        (name, command)
+        for name, text in documents().items()
+        for command in re.findall(r"manage\.py ([a-z][a-z_]+)", text)
     }
 
-    assert {(path, command) for path, command in named if command not in known} == set()
-    assert {command for path, command in named if path == "README.md"} >= {"up"}
+    assert {(name, command) for name, command in named if command not in known} == set()
+    assert ("README.md", "up") in named
 
 
 def test_every_link_between_documents_leads_somewhere():
     broken = [
-        f"{path.relative_to(ROOT)}: {target}"
-        for path in documents()
-        for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", path.read_text())
-        if not (path.parent / target).exists()
+        f"{name}: {target}"
+        for name, text in documents().items()
+        for target in LINK.findall(CODE.sub("", text))
+        if not (ROOT / name).parent.joinpath(target).exists()
     ]
 
     assert broken == []

@@ -6,14 +6,19 @@ from pathlib import Path
 
 from tests.support.product import Product
 
-POST_AND_ISSUE = """
+POST = """
 from django.utils import timezone
+from newsletter.posts.models import Post
+
+Post.objects.create(title="管理槓桿", words="leverage", body={body!r}, published_at=timezone.now())
+"""
+ISSUE_1 = """
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post
 
-post = Post.objects.create(title="管理槓桿", words="leverage", body={body!r}, published_at=timezone.now())
-issue = Issue.objects.create(number=1, subject="第一期", introduction="你好。")
-IssueItem.objects.create(issue=issue, post=post)
+issue = Issue.objects.create(number=1, subject="第一期", introduction="大家好，**這是**第一期。")
+for post in Post.objects.all():
+    IssueItem.objects.create(issue=issue, post=post)
 """
 ENGLISH = """
 from newsletter.publication.models import Publication
@@ -39,6 +44,10 @@ def import_readers(product: Product, addresses: Iterable[str]) -> None:
     product.manage("import_subscribers", str(file))
 
 
-def compose_issue_1(product: Product, *, body: str = BODY) -> None:
-    """Write a post and put it into an issue that is ready to be sent."""
-    product.shell(POST_AND_ISSUE.format(body=body))
+def write_post(product: Product, *, body: str = BODY) -> None:
+    product.shell(POST.format(body=body))
+
+
+def compose_issue_1(product: Product) -> None:
+    """Put every post into an issue that is ready to be sent."""
+    product.shell(ISSUE_1)

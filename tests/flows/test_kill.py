@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.flows.seeds import compose_issue_1, import_readers
+from tests.flows.seeds import compose_issue_1, import_readers, write_post
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
@@ -21,6 +21,7 @@ def begin_mailing(product, count):
     readers = {f"reader{number}@example.org" for number in range(count)}
     product.migrate()
     import_readers(product, readers)
+    write_post(product)
     compose_issue_1(product)
     product.start_worker()
     product.start_beat()
