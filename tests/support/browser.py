@@ -65,3 +65,13 @@ def page(context: "BrowserContext") -> Iterator["Page"]:
     tab.on("console", lambda line: complaints.append(line.text) if "Content Security Policy" in line.text else None)
     yield tab
     assert complaints == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Show where the pages of a test stood when it failed."""
+    report = yield
+    if report.when == "call" and report.failed and (shown := getattr(item, "funcargs", {}).get("browser")):
+        for tab in (tab for profile in shown.contexts for tab in profile.pages):
+            report.sections.append((f"page {tab.url}", tab.locator("body").inner_text(timeout=1_000)[:3_000]))
+    return report
