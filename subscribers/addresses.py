@@ -67,8 +67,11 @@ def key(address: str) -> str:
 
 def one_line(name: str) -> str:
     """Return a display name that can stand in a header: no line breaks, no control characters."""
-    kept = "".join(char if unicodedata.category(char) not in {"Cc", "Zl", "Zp"} else " " for char in name)
-    return unicodedata.normalize("NFC", " ".join(kept.split()))
+    text = " ".join(name.split())
+    if not text.isprintable():
+        kept = (char if unicodedata.category(char) not in {"Cc", "Zl", "Zp"} else " " for char in text)
+        text = " ".join("".join(kept).split())
+    return unicodedata.normalize("NFC", text)
 
 
 def readable(address: str) -> str:

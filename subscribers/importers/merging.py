@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from itertools import batched
+from operator import attrgetter
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from newsletter.publication.models import Publication
 from subscribers.importers.csv_file import MUST_NOT_BE_MAILED, Row, Unreadable
@@ -16,6 +18,7 @@ CHANGED = [
     "name", "tags", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at",
     "consent_at", "consent_source", "signup_round", "confirmation_due_at",
 ]  # fmt: skip
+INSERTED = [(field.attname, str(field.column)) for field in Subscriber._meta.concrete_fields if not field.primary_key]
 State = Subscriber.State
 
 
@@ -99,14 +102,29 @@ class _Batch:
             self.changed[known_as] = subscriber
 
     def _write(self) -> None:
-        # Somebody may sign up on the site at this moment: his own row stands.
-        Subscriber.objects.bulk_create(self.new.values(), ignore_conflicts=True)
+        _insert(self.new.values())
         Subscriber.objects.bulk_update(self.changed.values(), CHANGED, batch_size=200)
         Suppression.objects.bulk_create(self.barred.values(), ignore_conflicts=True)
 
 
+def _insert(subscribers: Iterable[Subscriber]) -> None:
+    """Write new rows as bare values: bulk_create takes three times as long to ask twenty fields about each.
+
+    Whoever signs up on the site at this moment keeps his own row.
+    """
+    columns = ", ".join(connection.ops.quote_name(name) for _attribute, name in INSERTED)
+    marks = ", ".join(["%s"] * len(INSERTED))
+    statement = f"INSERT INTO {Subscriber._meta.db_table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+    values = attrgetter(*(attribute for attribute, _name in INSERTED))
+    moment = cache(connection.ops.adapt_datetimefield_value)
+    rows = [[moment(value) if isinstance(value, datetime) else value for value in values(one)] for one in subscribers]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
 def _made(known_as: str, row: Row, now: datetime) -> Subscriber:
     subscriber = Subscriber(email=row.email, address_hash=known_as, name=row.name, tags=row.tags)
+    subscriber.created_at = now
     if row.state == State.UNSUBSCRIBED:
         _leave(subscriber, row, now)
     elif row.state != State.PENDING:
