@@ -81,7 +81,7 @@ def _wake_sender() -> None:
     """Have the mail sent at once; without a queue, beat has it sent within ten seconds of its return."""
     try:
         tasks.send_confirmations.delay_on_commit()  # type: ignore[attr-defined]
-    except OperationalError as error:
+    except (OperationalError, OSError) as error:  # a server that is away; a folder that cannot be written
         logger.warning("The queue is gone, the confirmation waits for it: %s", type(error).__name__)
 
 

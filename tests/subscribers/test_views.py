@@ -110,9 +110,10 @@ def test_a_reader_is_told_so_once_a_day_however_often_he_is_signed_up(sign_up, l
     assert subscriber.preferences_url in letters()[0].body
 
 
-def test_a_queue_that_is_gone_loses_nothing_and_shows_nothing(sign_up, letters, monkeypatch):
+@pytest.mark.parametrize("error", [OperationalError("connection refused"), PermissionError(13, "queue")])
+def test_a_queue_that_is_gone_loses_nothing_and_shows_nothing(sign_up, letters, monkeypatch, error):
     def refuse(*args, **kwargs):
-        raise OperationalError("connection refused")
+        raise error
 
     monkeypatch.setattr(tasks.send_confirmations, "delay_on_commit", refuse)
 
