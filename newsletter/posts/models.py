@@ -258,3 +258,29 @@ class Post(models.Model):
         if self.published_at is None:
             return self.State.DRAFT
         return self.State.PUBLISHED if self.is_published(now) else self.State.SCHEDULED
+
+
+class SearchDocument(models.Model):
+    """What readers can find: a text in plain words, and folded as the search compares it."""
+
+    kind = models.CharField(max_length=20)
+    key = models.PositiveBigIntegerField()
+    post = models.OneToOneField(Post, null=True, on_delete=models.CASCADE, related_name="search_document")
+    published_at = models.DateTimeField(null=True)  # of a post its own date counts, which may change without this one
+    url = models.CharField(max_length=300)
+    title = models.TextField()
+    tags = models.TextField(blank=True)
+    summary = models.TextField(blank=True)
+    folded_title = models.TextField()
+    folded_tags = models.TextField(blank=True)
+    folded_summary = models.TextField(blank=True)
+    # The long ones last: SQLite reads a row from its beginning.
+    body = models.TextField(blank=True)
+    folded = models.TextField()
+    tokens = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="a_document_is_found_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"

@@ -260,8 +260,8 @@ def test_han_characters_are_neither_lost_nor_changed():
     "piece",
     [
         "[", "![", "[a](", "*", "**a *a ", "_a __b ", "`", "``a `", "<a ", "<!--", "- ", ">", "> - ", "1. a\n", "# a\n",
-        "a\n---\n",         "a: b\n: c\n", "| a | b |\n", "- ```\n", "https://x.y/((", "<div>\n\n", "**「中」**", "[^1]: a\n",
-        "==a", "\\\n",
+        "a\n---\n", "a: b\n: c\n", "| a | b |\n", "- ```\n", "https://x.y/((", "<div>\n\n",
+        "**「中」**", "[^1]: a\n", "==a", "\\\n",
     ],
 )  # fmt: skip
 def test_no_input_takes_long(piece):

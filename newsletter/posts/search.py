@@ -1,0 +1,230 @@
+"""Full-text search over posts and what other rooms hand down; the same hits on SQLite and on PostgreSQL.
+
+Chinese has no spaces, so the index holds pairs of characters. It is kept by the database itself
+(migration 0002): SQLite's FTS5 by triggers, PostgreSQL's tsvector as a generated column. Whoever
+saves a post calls `index_post` in the same transaction; deleting one needs no call.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When, Window
+from django.db.models.expressions import Combinable, RawSQL
+from django.db.models.functions import Coalesce, StrIndex
+
+from newsletter.posts.folding import Term, fold, terms, tokens
+from newsletter.posts.models import Post, SearchDocument
+from newsletter.posts.snippets import Piece, marked, snippet
+from newsletter.posts.text import plain
+
+POINTS = {"folded_title": 4, "folded_tags": 2, "folded_summary": 1}  # for each term that occurs there
+TOKENS_MAX = 60_000  # of a document; a tsvector holds 1 MB, and no post that is read has a tenth of it
+RELATED_TOKENS = 24  # of a post, by which its relatives are looked for
+COMMON = 300  # documents; a pair that occurs in so many says nothing about any of them
+BEGINNING = 3_000  # characters of a post that tell what it is about
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text to be found. `kind` and `key` name it: `post` and its id, `issue` and its number."""
+
+    kind: str
+    key: int
+    url: str
+    title: str
+    body: str
+    published_at: datetime | None
+    tags: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A document that was found, in pieces whose hits are marked; nothing in it is HTML."""
+
+    kind: str
+    key: int
+    url: str
+    title: list[Piece]
+    snippet: list[Piece]
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class Found:
+    """A page of results, best first, and how many there are in all."""
+
+    results: list[Result]
+    total: int
+
+
+def index(document: Document, *, post: Post | None = None) -> None:
+    """Put `document` into the index, in place of what was there under its kind and key.
+
+    body: plain text, a line for each paragraph. A document without a date is found by nobody.
+    """
+    body = "\n".join(" ".join(line.split()) for line in document.body.splitlines())
+    folded = {
+        "folded_title": fold(document.title),
+        "folded_tags": fold(document.tags),
+        "folded_summary": fold(document.summary),
+        "folded": "\n".join(map(fold, (document.title, document.tags, document.summary, body))),
+    }
+    fields = {
+        "post": post,
+        "url": document.url,
+        "title": document.title,
+        "tags": document.tags,
+        "summary": document.summary,
+        "body": body,
+        "published_at": document.published_at,
+        "tokens": " ".join(sorted(set(tokens(folded["folded"])))[:TOKENS_MAX]),
+    }
+    SearchDocument.objects.update_or_create(kind=document.kind, key=document.key, defaults=fields | folded)
+
+
+def index_post(post: Post) -> None:
+    """Put `post` into the index, a draft too: it is found from the moment it is published."""
+    tags = "、".join(post.tags.values_list("name", flat=True))
+    document = Document(
+        kind="post",
+        key=post.pk,
+        url=post.get_absolute_url(),
+        title=post.title,
+        body=plain(post.html),
+        published_at=post.published_at,
+        tags=tags,
+        summary=post.summary,
+    )
+    index(document, post=post)
+
+
+def remove(kind: str, key: int) -> bool:
+    """Take a document out of the index; return whether it was there."""
+    deleted, _by_model = SearchDocument.objects.filter(kind=kind, key=key).delete()
+    return bool(deleted)
+
+
+def rebuild() -> int:
+    """Index every post anew, and every other document from what is kept of it; return how many."""
+    kept = SearchDocument.objects.filter(post=None)
+    kept.filter(kind="post").delete()
+    fields = ("kind", "key", "url", "title", "body", "published_at", "tags", "summary")
+    others = [Document(**row) for row in kept.values(*fields)]
+    for document in others:
+        index(document)
+    posts = Post.objects.order_by("pk")
+    for post in posts.iterator(chunk_size=100):
+        index_post(post)
+    return posts.count() + len(others)
+
+
+def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0) -> Found:
+    """Return what contains all the words of `query`; a title counts more than a tag, and then what is newer.
+
+    One query. Words in quotes must stand side by side. Punctuation alone finds nothing.
+    """
+    wanted = terms(query)
+    if not wanted:
+        return Found([], 0)
+    rows = list(_matching(wanted, now)[offset : offset + limit])
+    total = rows[0].total if rows else 0  # type: ignore[attr-defined]
+    return Found([_result(row, wanted) for row in rows], total)
+
+
+def related(post: Post, *, now: datetime, limit: int = 3) -> list[Post]:
+    """Return the published posts to read after `post`: by shared tags, then by shared rare words, then the newest."""
+    shared = Count("tags", filter=Q(tags__in=post.tags.all()))
+    others = Post.objects.published(now).exclude(pk=post.pk).annotate(shared_tags=shared).defer("body")
+    likeness = _likeness(post)
+    alike = others.filter(Q(shared_tags__gt=0) | Q(pk__in=likeness))
+    found = sorted(alike, key=lambda other: (other.shared_tags, likeness[other.pk]), reverse=True)[:limit]  # type: ignore[attr-defined]
+    if len(found) < limit:
+        found += others.exclude(pk__in=[other.pk for other in found])[: limit - len(found)]
+    return found
+
+
+def _matching(wanted: list[Term], now: datetime) -> "QuerySet[SearchDocument]":
+    points: Combinable = Value(0)
+    found = SearchDocument.objects.filter(pk__in=_in_index(wanted))
+    for term in wanted:
+        if term.is_spread:
+            found = found.alias(spot=StrIndex("folded", Value(term.text))).filter(spot__gt=0)
+        for field, value in POINTS.items():
+            hit = When(**{f"{field}__contains": term.text, "then": Value(value)})
+            points = points + Case(hit, default=Value(0), output_field=IntegerField())
+    public = Q(post__published_at__lte=now) | Q(post=None, published_at__lte=now)
+    found = found.filter(public).annotate(points=points, at=Coalesce(F("post__published_at"), F("published_at")))
+    ordered = found.order_by("-points", "-at", "-pk").annotate(total=Window(Count("*")))
+    return ordered.only("kind", "key", "url", "title", "body", "summary", "published_at")
+
+
+def _in_index(wanted: list[Term]) -> RawSQL:
+    whole = dict.fromkeys(token for term in wanted for token in term.whole)
+    prefixes = dict.fromkeys(token for term in wanted for token in term.prefixes)
+    return RawSQL(_LOOK_UP[connection.vendor], [_EXPRESSION[connection.vendor](whole, prefixes)])  # noqa: S611 (constant)
+
+
+def _fts5(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
+    return " AND ".join([f'"{token}"' for token in whole] + [f'"{token}"*' for token in prefixes])
+
+
+def _tsquery(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
+    return " & ".join([f"'{token}'" for token in whole] + [f"'{token}':*" for token in prefixes])
+
+
+_EXPRESSION = {"sqlite": _fts5, "postgresql": _tsquery}
+_LOOK_UP = {
+    "sqlite": "SELECT rowid FROM posts_searchindex WHERE posts_searchindex MATCH %s",
+    "postgresql": "SELECT id FROM posts_searchdocument WHERE vector @@ %s::tsquery",
+}
+
+
+def _result(row: SearchDocument, wanted: list[Term]) -> Result:
+    at = row.at  # type: ignore[attr-defined]
+    return Result(
+        kind=row.kind,
+        key=row.key,
+        url=row.url,
+        title=marked(row.title, wanted),
+        snippet=snippet(row.body or row.summary, wanted),
+        published_at=at,
+    )
+
+
+def _likeness(post: Post) -> Counter[int]:
+    """Return how alike other posts are: the sum of the rarity of what they share with `post`."""
+    text = f"{post.title}\n{post.summary}\n{plain(post.html)[:BEGINNING]}"
+    counts = Counter(token for token in tokens(fold(text)) if len(token) > 1 and not token.isdigit())
+    heading = set(tokens(fold(f"{post.title} {post.summary}")))
+    salient = sorted(counts, key=lambda token: (token not in heading, -counts[token], token))[:RELATED_TOKENS]
+    likeness: Counter[int] = Counter()
+    number = SearchDocument.objects.count()
+    for token, keys in _keys_by_token(salient).items():
+        if len(keys) < COMMON:
+            weight = math.log((number + 1) / len(keys)) * (2 if token in heading else 1)
+            likeness.update(dict.fromkeys(keys, weight))
+    likeness.pop(post.pk, None)
+    return likeness
+
+
+def _keys_by_token(wanted: list[str]) -> dict[str, list[int]]:
+    """Return the ids of the posts that each token occurs in, of at most COMMON posts; one query."""
+    if not wanted:
+        return {}
+    one = (
+        "SELECT * FROM (SELECT CAST(%s AS text), d.post_id FROM posts_searchdocument d "  # noqa: S608 (constants)
+        f"WHERE d.post_id IS NOT NULL AND d.id IN ({_LOOK_UP[connection.vendor]}) LIMIT {COMMON}) AS t"
+    )
+    expression = _EXPRESSION[connection.vendor]
+    values = [value for token in wanted for value in (token, expression([token]))]
+    found: dict[str, list[int]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join([one] * len(wanted)), values)
+        for token, key in cursor.fetchall():
+            found.setdefault(token, []).append(key)
+    return found
