@@ -2,9 +2,11 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.views.defaults import permission_denied, server_error
 
 from newsletter.issues.models import IssueItem
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
@@ -189,6 +191,24 @@ def test_a_missing_page_helps_to_find_it(client):
     assert page.status_code == 404
     assert "There is no page here" in page.text
     assert 'action="/search/"' in page.text
+    assert 'class="masthead-name"' in page.text
+
+
+def test_the_page_of_a_failure_needs_no_database(rf, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        page = server_error(rf.get("/"))
+
+    assert page.status_code == 500
+    assert "<h1>" in page.text
+    assert 'href="/static/site.css"' in page.text
+
+
+def test_a_closed_door_says_so_in_the_look_of_the_site(rf):
+    with translation.override("en"):
+        page = permission_denied(rf.get("/"), PermissionDenied())
+
+    assert page.status_code == 403
+    assert "This door is closed" in page.text
     assert 'class="masthead-name"' in page.text
 
 
