@@ -1,9 +1,21 @@
-"""What the author types at the first start."""
+"""What the author types at the first start, and when he sends an issue."""
+
+from datetime import datetime, timedelta
+from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
+
+from newsletter.delivery.models import Mailing
+from newsletter.issues.models import Issue
+from subscribers.addresses import AddressError, normalise
+
+TEST_ADDRESSES_MAX = 5
 
 
 class StartForm(SetPasswordMixin, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
@@ -30,3 +42,101 @@ class StartForm(SetPasswordMixin, forms.ModelForm):  # type: ignore[type-arg]  #
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's own hook: from here on the instance has the new name
         self.validate_password_for_user(self.instance)
+
+
+def same_day(issue: Issue, at: datetime) -> Mailing | None:
+    """Return a mailing of another issue that leaves, or left, on the local day of `at`."""
+    midnight = localtime(at).replace(hour=0, minute=0, second=0, microsecond=0)
+    others = Mailing.objects.filter(kind=Mailing.Kind.ISSUE).exclude(issue=issue)
+    alive = others.exclude(state=Mailing.State.CANCELLED).select_related("issue")
+    return alive.filter(send_at__gte=midnight, send_at__lt=midnight + timedelta(days=1)).first()
+
+
+class WhenForm(forms.Form):
+    """When an issue leaves: at a slot of the rhythm, at another time, or now."""
+
+    when = forms.ChoiceField(
+        choices=[("slot", _("At a slot of the rhythm")), ("at", _("At another time")), ("now", _("Now"))],
+        widget=forms.RadioSelect,
+    )
+    slot = forms.CharField(label=_("Slot"), required=False, widget=forms.Select)
+    at = forms.DateTimeField(
+        label=_("Date and time"),
+        required=False,
+        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    anyway = forms.BooleanField(label=_("Send both on one day"), required=False)
+
+    def __init__(self, *args: Any, issue: Issue, slots: list[datetime], begins: datetime, **kwargs: Any) -> None:
+        """slots: those to choose from. begins: the first moment after the hold."""
+        super().__init__(*args, **kwargs)
+        self.issue, self.begins = issue, begins
+        self.slots = {slot.isoformat(): slot for slot in slots}
+        taken = {key: same_day(issue, slot) for key, slot in self.slots.items()}
+        self.proposed = next((slot for key, slot in self.slots.items() if not taken[key]), slots[0])
+        self.initial = {"when": "slot", "slot": self.proposed.isoformat()}
+        widget: Any = self.fields["slot"].widget
+        widget.choices = [(key, _slot_label(slot, taken[key])) for key, slot in self.slots.items()]
+        self.send_at: datetime | None = None  # None means now
+        self.neighbour: Mailing | None = None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("when") == "slot":
+            self.send_at = self._chosen_slot(cleaned)
+        elif cleaned.get("when") == "at":
+            self.send_at = self._chosen_time(cleaned)
+        if not self.errors:
+            self._refuse_a_second_one_unasked(cleaned)
+        return cleaned
+
+    def _chosen_slot(self, cleaned: dict[str, Any]) -> datetime | None:
+        slot = self.slots.get(cleaned.get("slot", ""))
+        if slot is None:
+            self.add_error("slot", _("This slot has passed. Choose another one."))
+        return slot
+
+    def _chosen_time(self, cleaned: dict[str, Any]) -> datetime | None:
+        at: datetime | None = cleaned.get("at")
+        if at is None and "at" not in self.errors:
+            self.add_error("at", _("Choose a date and a time."))
+        elif at is not None and at < self.begins:
+            text = _("This is too soon: the first mail can leave at %(time)s.")
+            self.add_error("at", ValidationError(text, params={"time": _words(self.begins)}))
+        return at
+
+    def _refuse_a_second_one_unasked(self, cleaned: dict[str, Any]) -> None:
+        self.neighbour = same_day(self.issue, self.send_at or self.begins)
+        if self.neighbour and not cleaned.get("anyway"):
+            text = _("%(issue)s leaves on the same day, at %(time)s. Readers would get two issues.")
+            facts = {"issue": self.neighbour.issue, "time": _words(self.neighbour.send_at)}
+            raise ValidationError(text, params=facts)
+
+
+class TestCopyForm(forms.Form):
+    """Where test copies go."""
+
+    addresses = forms.CharField(
+        label=_("Your addresses"),
+        help_text=_("Several are separated by commas."),
+        widget=forms.TextInput({"inputmode": "email", "autocomplete": "email", "autocapitalize": "none"}),
+    )
+
+    def clean_addresses(self) -> list[str]:
+        typed = self.cleaned_data["addresses"].replace("，", ",").replace("、", ",").replace(";", ",").split(",")
+        try:
+            found = list(dict.fromkeys(normalise(address) for address in typed if address.strip()))
+        except AddressError as error:
+            raise ValidationError(str(error)) from error
+        if not 1 <= len(found) <= TEST_ADDRESSES_MAX:
+            raise ValidationError(_("Between one and %(most)s addresses."), params={"most": TEST_ADDRESSES_MAX})
+        return found
+
+
+def _slot_label(slot: datetime, neighbour: Mailing | None) -> str:
+    words = date_format(localtime(slot), "l") + " " + _words(slot)
+    return f"{words} ({neighbour.issue})" if neighbour else words
+
+
+def _words(at: datetime) -> str:
+    return date_format(localtime(at), "DATETIME_FORMAT")

@@ -1,9 +1,11 @@
 """The author's admin site: the stock one with a home, a guarded door and room for screens of our own."""
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.decorators import login_not_required, permission_required
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
@@ -12,8 +14,25 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import views
+from newsletter.desk import composer, mailings, views
 from newsletter.publication import limits
+
+type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
+
+ISSUE_SCREENS: tuple[Screen, ...] = (
+    ("preview/", composer.preview, "issue_preview"),
+    ("preview/<str:tab>/", composer.preview, "issue_preview_tab"),
+    ("frame/web/", composer.web_frame, "issue_web_frame"),
+    ("frame/mail/", composer.mail_frame, "issue_mail_frame"),
+    ("test/", composer.test_copy, "issue_test"),
+    ("send/", composer.send, "issue_send"),
+)
+MAILING_SCREENS: tuple[Screen, ...] = (
+    ("", mailings.mailing, "mailing"),
+    ("move/", mailings.move, "mailing_move"),
+    *((f"{name}/", partial(mailings.act, action=name), f"mailing_{name}") for name in mailings.ACTIONS),
+    ("copies/<str:state>/", mailings.deliveries, "mailing_deliveries"),
+)
 
 
 class DeskSite(admin.AdminSite):
@@ -25,8 +44,15 @@ class DeskSite(admin.AdminSite):
         """Return our own screens before the stock ones, whose last pattern catches everything."""
         ours = [
             path("start/<str:uid>/<str:token>/", views.start, name="start"),
+            *self._screens("issues/issue/<int:pk>/", ISSUE_SCREENS),
+            *self._screens("delivery/mailing/<int:pk>/", MAILING_SCREENS),
         ]
         return [*ours, *super().get_urls()]
+
+    def _screens(self, prefix: str, screens: Iterable[Screen]) -> list[URLPattern]:
+        """Let only those who may change issues see our screens."""
+        author = permission_required("issues.change_issue", raise_exception=True)
+        return [path(prefix + route, self.admin_view(author(view)), name=name) for route, view, name in screens]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**views.home(timezone.now()), **(extra_context or {})})

@@ -96,8 +96,12 @@ def mail_source(request: HttpRequest, directory: Path, name: str) -> HttpRespons
 @xframe_options_sameorigin
 @for_tester
 def mail_frame(request: HttpRequest, directory: Path, name: str) -> HttpResponse:
-    """Return the HTML part itself; its links open beside the outbox."""
-    html = outbox.part(_octets(directory, name), "html")
+    """Return the HTML part itself."""
+    return framed(outbox.part(_octets(directory, name), "html"))
+
+
+def framed(html: str) -> HttpResponse:
+    """Return a mail's HTML for a frame, under MAIL_CSP; its links open beside the page."""
     return HttpResponse(html.replace("<head>", '<head><base target="_blank">', 1))
 
 

@@ -1,0 +1,193 @@
+"""Issues and mailings in the admin. They are registered here because their screens speak of both rooms."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.rendering import freeze
+from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet, next_number, proposals
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.issues.templatetags.slots import next_slots
+from newsletter.publication.models import Publication
+
+NEXT_SCREENS = {"_preview": "admin:issue_preview", "_send": "admin:issue_send"}  # by the button that saves
+
+
+class StaleIssue(Exception):
+    """Another save came between reading and writing."""
+
+
+def _with_progress() -> QuerySet[Mailing]:
+    """Return the mailings, oldest first, with `finished`: the copies that were answered for."""
+    answered = F("sent") + F("failed") + F("uncertain") + F("skipped")
+    sums = Batch.objects.filter(mailing=OuterRef("pk")).values("mailing").annotate(sum=Sum(answered))
+    finished = Subquery(sums.values("sum"), output_field=IntegerField())
+    return Mailing.objects.defer("html", "text").annotate(finished=finished).order_by("pk")
+
+
+class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = IssueItem
+    form = ItemForm
+    formset = ItemFormSet
+    fields = ("position", "post", "form")
+    template = "admin/issues/issue/items.html"
+    verbose_name_plural = _("Posts")
+
+    def get_extra(self, request: HttpRequest, obj: Issue | None = None, **kwargs: Any) -> int:
+        return 0 if obj and obj.pk else len(_proposals_of(request))
+
+
+@admin.register(Issue)
+class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = IssueForm
+    inlines = (ItemInline,)
+    list_display = ("number", "subject", "state")
+    list_display_links = ("number", "subject")
+    list_per_page = 52  # two years
+    search_fields = ("subject", "introduction", "posts__title")
+    ordering = ("-number",)
+    actions = None  # an issue is deleted by its own page, which says what hinders it
+    show_full_result_count = False
+    fieldsets = (
+        (
+            None,
+            {"fields": (("number", "subject"), "preheader", "introduction", "seen_version"), "classes": ("opening",)},
+        ),
+        (None, {"fields": ("closing",), "classes": ("closing",)}),
+    )
+
+    class Media:
+        css = {"all": ("desk/composer.css",)}
+        js = tuple(forms.Script(f"desk/{name}.js", type="module") for name in ("editor", "unsaved", "composer"))
+
+    # --- The list ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Issue]:
+        return super().get_queryset(request).prefetch_related(Prefetch("mailings", queryset=_with_progress()))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Issues")} | (extra_context or {}))
+
+    @admin.display(description=_("state"))
+    def state(self, issue: Issue) -> SafeString:
+        mailing = next(reversed(issue.mailings.all()), None)
+        return render_to_string("desk/_issue_state.html", {"issue": issue, "mailing": mailing})
+
+    # --- One issue ---
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
+        """Fix the number of an issue that was approved: it stands in mails and links."""
+        return ("number",) if obj and (obj.sent_at or obj.mailings.exists()) else ()
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"number": next_number(), "proposals": _proposals_of(request)}
+
+    def get_formset_kwargs(self, request: HttpRequest, obj: Issue, inline: Any, prefix: str) -> dict[str, Any]:
+        """Propose posts to a new issue; not to one that comes back, whose rows would count as unchanged."""
+        given: dict[str, Any] = super().get_formset_kwargs(request, obj, inline, prefix)
+        is_new = request.method != "POST" and not obj.pk
+        return given | ({"initial": _proposals_of(request)} if is_new else {})
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except StaleIssue:  # now the other save can be seen: the form refuses, and keeps what was typed
+            return super().changeform_view(request, *args, **kwargs)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        issue: Issue | None = kwargs.get("obj")
+        mailing = issue.mailings.order_by("pk").last() if issue else None
+        shown = {
+            "issue": issue,
+            "mailing": mailing,
+            "is_frozen_otherwise": issue and mailing and _is_frozen_otherwise(issue, mailing),
+            "show_save_and_add_another": False,
+        }
+        return super().render_change_form(request, context | shown, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
+        """Save what was typed, unless the version that this tab has seen is gone; `sent_at` is not the author's."""
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        seen = form.cleaned_data["seen_version"] or obj.version
+        if not Issue.objects.filter(pk=obj.pk, version=seen).update(version=F("version") + 1):
+            raise StaleIssue
+        obj.save(update_fields=[*form.Meta.fields, "updated_at"])
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        form.add_posts()
+
+    def response_add(self, request: HttpRequest, obj: Issue, post_url_continue: str | None = None) -> HttpResponse:
+        return self._next_screen(request, obj, super().response_add(request, obj, post_url_continue))
+
+    def response_change(self, request: HttpRequest, obj: Issue) -> HttpResponse:
+        return self._next_screen(request, obj, super().response_change(request, obj))
+
+    def _next_screen(self, request: HttpRequest, issue: Issue, otherwise: HttpResponse) -> HttpResponse:
+        chosen = next((screen for button, screen in NEXT_SCREENS.items() if button in request.POST), None)
+        return redirect(chosen, issue.pk) if chosen else otherwise
+
+    def view_on_site(self, issue: Issue) -> str:
+        """Return where readers find it, or the preview while they do not."""
+        return issue.get_absolute_url() if issue.sent_at else reverse("admin:issue_preview", args=[issue.pk])
+
+
+@admin.register(Mailing)
+class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A list; what can be done to a mailing is on its own page."""
+
+    list_display = ("issue", "state_now", "send_at", "finished_at", "total")
+    list_filter = ("state",)
+    list_select_related = ("issue",)
+    list_per_page = 50
+    actions = None
+    show_facets = admin.ShowFacets.NEVER
+
+    class Media:
+        css = {"all": ("desk/composer.css",)}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mailing]:
+        return super().get_queryset(request).defer("html", "text")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Mailings")} | (extra_context or {}))
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_now(self, mailing: Mailing) -> SafeString:
+        return render_to_string("desk/_mailing_state.html", {"mailing": mailing})
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponseRedirect:
+        return redirect("admin:mailing", object_id)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Mailing | None = None) -> bool:
+        return False
+
+
+def _proposals_of(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the rows that a new issue begins with; asked for several times while one page is made."""
+    cached: list[dict[str, Any]] | None = getattr(request, "_proposals", None)
+    if cached is None:
+        [slot] = next_slots(Publication.objects.current(), 1)
+        cached = proposals(slot)
+        setattr(request, "_proposals", cached)  # noqa: B010
+    return cached
+
+
+def _is_frozen_otherwise(issue: Issue, mailing: Mailing) -> bool:
+    """Return whether a mailing that waits carries another text than the issue has now."""
+    waits = mailing.state in {Mailing.State.SCHEDULED, Mailing.State.PAUSED}
+    return waits and freeze(issue).columns()["content_hash"] != mailing.content_hash

@@ -1,0 +1,277 @@
+"""The author's way from a composed issue to its readers: preview, test copies, send."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.csp import CSP
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.csp import csp_override
+from django.views.decorators.http import require_http_methods, require_safe
+
+from newsletter.delivery import planning, tasks
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.rehearsal import example_reader, send_test_copy
+from newsletter.delivery.rendering import copy_for, freeze
+from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
+from newsletter.desk.forms import TestCopyForm, WhenForm
+from newsletter.issues.models import Issue
+from newsletter.issues.templatetags.slots import next_slots
+from newsletter.mail import outbox
+from newsletter.mail.message import Mail
+from newsletter.mail.views import MAIL_CSP, framed
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+
+HTML_BYTES_MAX = 74_800  # 102,400 in base64, where Gmail cuts a mail off
+HTML_BYTES_WARN = HTML_BYTES_MAX * 8 // 10
+SLOTS_OFFERED = 6
+TABS = {
+    "web": gettext_lazy("Web page"),
+    "mail": gettext_lazy("Mail"),
+    "text": gettext_lazy("Text"),
+    "headers": gettext_lazy("Headers"),
+}
+# Whose copy the preview shows: name and address.
+READERS = {
+    "": (gettext_lazy("a reader without a name"), "", "reader@example.org"),
+    "named": (gettext_lazy("a reader with a name"), "王小明", "ming.wang@example.org"),
+    "long": (
+        gettext_lazy("a reader with a long name"),
+        "歐陽娜娜・Anne-Sophie von Wolkenstein-Trostburg（產品管理部資深總監）",
+        "anne-sophie.von.wolkenstein-trostburg@correspondence.example.org",
+    ),
+}
+WIDTHS = {"": gettext_lazy("full width"), "700": "700 px", "375": "375 px"}
+SCHEMES = {"": gettext_lazy("light"), "dark": gettext_lazy("dark")}
+PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
+
+
+def wake_up() -> None:
+    """Tell the workers at once; if the queue is gone, beat does so in a moment."""
+    wake: Callable[[], object] = lambda: tasks.dispatch.apply_async(expires=tasks.WAKE_UP_EXPIRES)  # noqa: E731
+    transaction.on_commit(wake, robust=True)
+
+
+def in_words(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
+
+
+def page(request: HttpRequest, template: str, issue: Issue, context: dict[str, Any]) -> HttpResponse:
+    """Return one of the screens of an issue, in the frame of the admin."""
+    shared = {"issue": issue, "mailing": issue.mailings.defer("html", "text").order_by("pk").last()}
+    return render(request, template, {**admin.site.each_context(request), **shared, **context})
+
+
+# --- Preview ---
+
+
+@require_safe
+def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
+    """Show what readers will see, in one of the TABS."""
+    issue = get_object_or_404(Issue, pk=pk)
+    octets = _copy(request, issue).message().as_bytes()
+    size = len(outbox.part(octets, "html").encode())
+    context = {
+        "title": _("Preview"),
+        "tab": tab,
+        "tabs": TABS,
+        "readers": {key: reader[0] for key, reader in READERS.items()},
+        "widths": WIDTHS,
+        "schemes": SCHEMES,
+        "choice": {name: request.GET.get(name, "") for name in ("reader", "width", "scheme", "of")},
+        "text": outbox.part(octets, "plain") if tab == "text" else "",
+        "fields": outbox.fields(octets) if tab == "headers" else [],
+        "size": size,
+        "size_max": HTML_BYTES_MAX,
+        "size_share": size * 100 // HTML_BYTES_MAX,
+        "is_large": size > HTML_BYTES_WARN,
+        "is_too_large": size > HTML_BYTES_MAX,
+    }
+    return page(request, "desk/preview.html", issue, context)
+
+
+def _copy(request: HttpRequest, issue: Issue) -> Mail:
+    """Build the copy that the reader named in the address would get: of the issue now, or as it was approved."""
+    _label, name, address = READERS.get(request.GET.get("reader", ""), READERS[""])
+    approved = issue.mailings.order_by("pk").last() if request.GET.get("of") == "approved" else None
+    mailing = approved or Mailing(issue=issue, **freeze(issue).columns())
+    return copy_for(mailing, example_reader(address, name), ids=(issue.number, 0))
+
+
+@csp_override(MAIL_CSP)
+@xframe_options_sameorigin
+@require_safe
+def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the HTML part itself, for the frame in the preview."""
+    mail = _copy(request, get_object_or_404(Issue, pk=pk))
+    return framed(outbox.part(mail.message().as_bytes(), "html"))
+
+
+@csp_override(PAGE_CSP)
+@xframe_options_sameorigin
+@require_safe
+def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return the page of the archive as it will be, for the frame in the preview."""
+    issue = get_object_or_404(Issue, pk=pk)
+    mailing = issue.mailings.open().first()
+    [slot] = next_slots(Publication.objects.current(), 1)
+    issue.sent_at = issue.sent_at or (mailing.send_at if mailing else slot)
+    shown = Issue.objects.with_posts(issue.sent_at).get(pk=pk)
+    shown.sent_at = issue.sent_at
+    older, newer = Issue.objects.archived().around(issue)
+    return render(request, "issues/issue.html", {"issue": shown, "older": older, "newer": newer})
+
+
+# --- Test copies ---
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def test_copy(request: HttpRequest, pk: int) -> HttpResponse:
+    """Send the issue, as it is now, to the author's own addresses, and say what the provider answered."""
+    issue = get_object_or_404(Issue, pk=pk)
+    own = getattr(request.user, "email", "") or Publication.objects.current().sender_email
+    form = TestCopyForm(request.POST or None, initial={"addresses": own})
+    if form.is_valid():
+        for address in form.cleaned_data["addresses"]:
+            level, text = _rehearse(issue, address)
+            messages.add_message(request, level, text)
+        return redirect("admin:issue_test", pk)
+    return page(request, "desk/test_copy.html", issue, {"title": _("Test copy"), "form": form})
+
+
+def _rehearse(issue: Issue, address: str) -> tuple[int, str]:
+    """Send one test copy; return a message's level and words."""
+    try:
+        outcome = send_test_copy(issue, address)
+    except (ProviderAway, ProviderRefuses) as problem:
+        text = _("%(address)s: nothing was sent, because the mail server does not take it: %(answer)s")
+        return messages.ERROR, text % {"address": address, "answer": problem}
+    facts = {"address": address, "answer": outcome.reply or outcome.provider_id or "OK"}
+    return _ANSWERS[outcome.answer][0], str(_ANSWERS[outcome.answer][1]) % facts
+
+
+_ANSWERS = {
+    Answer.SENT: (
+        messages.SUCCESS,
+        gettext_lazy("%(address)s: the mail server has accepted the test copy. It answered: %(answer)s"),
+    ),
+    Answer.FAILED: (messages.ERROR, gettext_lazy("%(address)s: the mail server refused it: %(answer)s")),
+    Answer.DEFERRED: (messages.WARNING, gettext_lazy("%(address)s: not now, says the mail server: %(answer)s")),
+    Answer.UNCERTAIN: (
+        messages.WARNING,
+        gettext_lazy("%(address)s: handed over, but no answer came back. It may or may not arrive. %(answer)s"),
+    ),
+}
+
+
+# --- Send ---
+
+
+@dataclass(frozen=True)
+class Audience:
+    """How many readers would get an issue now, and why the others would not."""
+
+    readers: int
+    have_it: int
+    pending: int
+    paused: int
+    unsubscribed: int
+    suppressed: int
+
+
+def audience_of(issue: Issue, now: datetime) -> Audience:
+    """Count the readers; some seconds for millions."""
+    states = dict(Subscriber.objects.order_by().values_list("state").annotate(Count("pk")))
+    resting = Subscriber.objects.filter(state=Subscriber.State.PAUSED, paused_until__gt=now).count()
+    awake = states.get("active", 0) + states.get("paused", 0) - resting
+    mailable = Subscriber.objects.mailable(now).count()
+    readers = planning.audience(Mailing(issue=issue), now).count()
+    return Audience(
+        readers=readers,
+        have_it=mailable - readers,
+        pending=states.get("pending", 0),
+        paused=resting,
+        unsubscribed=states.get("unsubscribed", 0),
+        suppressed=awake - mailable,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def send(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say what will happen; one POST approves it."""
+    issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
+    if under_way := issue.mailings.open().first():
+        return _approved(request, under_way, now)
+    letter = freeze(issue).columns()
+    form = when_form(request, issue, now)
+    if form.is_valid() and _is_as_seen(request, form, letter) and (mailing := _approve(form, issue, now)):
+        return _approved(request, mailing, now)
+    return page(request, "desk/send.html", issue, _what_will_happen(issue, form, now) | {"letter": letter})
+
+
+def when_form(request: HttpRequest, issue: Issue, now: datetime) -> WhenForm:
+    publication = Publication.objects.current()
+    slots = next_slots(publication, SLOTS_OFFERED)
+    return WhenForm(request.POST or None, issue=issue, slots=slots, begins=now + planning.hold_of(publication))
+
+
+def _is_as_seen(request: HttpRequest, form: WhenForm, letter: dict[str, str]) -> bool:
+    """Return whether the issue still is what the page showed; add an error if not."""
+    if request.POST.get("seen") == letter["content_hash"]:
+        return True
+    form.add_error(None, _("The issue has changed since this page was opened. Look at it once more, then send it."))
+    return False
+
+
+def _approve(form: WhenForm, issue: Issue, now: datetime) -> Mailing | None:
+    """Approve the issue; add an error to `form` and return None if it cannot be sent as it is."""
+    hold = planning.hold_of(Publication.objects.current())
+    try:
+        return planning.approve(issue, send_at=form.send_at, now=now, hold=hold)
+    except planning.PlanningError as problem:
+        form.add_error(None, str(problem))
+        return None
+
+
+def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResponse:
+    """Go to the mailing's page; say whether it was this request that approved it."""
+    facts = {"issue": mailing.issue, "time": in_words(mailing.send_at)}
+    if mailing.approved_at == now:
+        wake_up()
+        text = _("%(issue)s is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
+        messages.success(request, text % facts)
+    elif request.method == "POST":
+        text = _("%(issue)s was approved before, for %(time)s. Nothing was changed now.")
+        messages.warning(request, text % facts)
+    return redirect("admin:mailing", mailing.pk)
+
+
+def _what_will_happen(issue: Issue, form: WhenForm, now: datetime) -> dict[str, Any]:
+    """Return everything that the author should know before he sends."""
+    publication = Publication.objects.current()
+    at = form.send_at or form.begins if form.is_bound else form.proposed
+    items = list(issue.items.select_related("post").defer("post__body"))
+    hindered = planning.obstacles(issue, at)
+    return {
+        "title": _("Send"),
+        "form": form,
+        "now": now,
+        "hold_minutes": publication.hold_minutes,
+        "audience": audience_of(issue, now),
+        "rows": [(item, item.post.state(at)) for item in items],
+        "obstacles": hindered,
+        "obstacles_now": [text for text in planning.obstacles(issue, form.begins) if text not in hindered],
+        "has_been_sent": issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).exists(),
+    }

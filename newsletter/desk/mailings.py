@@ -1,0 +1,228 @@
+"""One mailing on its way: progress, what the author can do about it, and what became of each copy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import F, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from newsletter.delivery import planning
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.desk.composer import in_words, page, wake_up, when_form
+from newsletter.publication.models import Publication
+
+PER_PAGE = 50  # deliveries
+FRESH_SECONDS, IDLE_SECONDS = 5, 60  # until the page asks again, while something happens and while nothing does
+READING_SECONDS = 20  # when it has a message to be read
+SOON = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something that the author can do to a mailing in one of some states."""
+
+    title: Any
+    states: tuple[str, ...]
+    do: Callable[[Mailing, datetime], bool]
+    told: Callable[[Mailing], str]
+
+
+@require_safe
+def mailing(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show how far it is; the page asks again by itself while that changes."""
+    found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
+    now, is_open = timezone.now(), found.state in Mailing.OPEN_STATES
+    is_still = not is_open or "still" in request.GET
+    context = {
+        "title": _("Mailing"),
+        "mailing": found,
+        "counts": found.counts(),
+        "actions": [(name, action.title) for name, action in ACTIONS.items() if found.state in action.states],
+        "obstacles": planning.obstacles(found.issue, found.send_at) if found.state == "scheduled" else [],
+        "is_open": is_open,
+        "is_still": is_still,
+        "waits_for_provider": found.state == Mailing.State.SENDING and found.retry_at and found.retry_at > now,
+        "can_send_the_rest": found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists(),
+    }
+    response = page(request, "desk/mailing.html", found.issue, context)
+    if not is_still:  # a header, not a meta element: it is not read aloud, and "stop" leads to a page without it
+        response.headers["Refresh"] = str(_seconds_to_rest(request, found, now))
+    return response
+
+
+def _seconds_to_rest(request: HttpRequest, found: Mailing, now: datetime) -> int:
+    is_lively = found.state == Mailing.State.SENDING or found.send_at - now < SOON
+    if not is_lively or found.state == Mailing.State.PAUSED:
+        return IDLE_SECONDS
+    has_told = getattr(messages.get_messages(request), "used", False)
+    return READING_SECONDS if has_told else FRESH_SECONDS
+
+
+# --- What the author can do: GET asks, POST acts ---
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
+    """Ask whether it is meant; on POST do it, or say why it is too late."""
+    found = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk)
+    wish = ACTIONS[action]
+    if request.method == "POST" and wish.do(found, timezone.now()):
+        found.refresh_from_db()
+        messages.success(request, wish.told(found))
+        wake_up()
+    elif request.method == "POST" or found.state not in wish.states:
+        found.refresh_from_db()
+        messages.warning(request, _too_late(found))
+    else:
+        context = {"title": wish.title, "mailing": found, "action": action, "counts": found.counts()}
+        return page(request, "desk/mailing_ask.html", found.issue, context)
+    return redirect("admin:mailing", pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def move(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a scheduled mailing another time."""
+    found, now = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk), timezone.now()
+    form = when_form(request, found.issue, now)
+    if found.state != Mailing.State.SCHEDULED:
+        messages.warning(request, _too_late(found))
+        return redirect("admin:mailing", pk)
+    if form.is_valid() and not (reasons := planning.obstacles(found.issue, form.send_at or form.begins)):
+        _move(request, found, form.send_at or now)
+        return redirect("admin:mailing", pk)
+    for reason in reasons if form.is_bound and form.is_valid() else []:
+        form.add_error(None, reason)
+    context = {"title": _("Another time"), "mailing": found, "form": form, "now": now}
+    return page(request, "desk/mailing_move.html", found.issue, context)
+
+
+def _move(request: HttpRequest, found: Mailing, send_at: datetime) -> None:
+    now = timezone.now()
+    moved = planning.bring_forward(found, send_at=send_at, now=now, hold=_hold())
+    found.refresh_from_db()
+    if moved:
+        text = _("Moved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
+        messages.success(request, text % {"time": in_words(found.send_at)})
+    else:
+        messages.warning(request, _too_late(found))
+
+
+def _too_late(found: Mailing) -> str:
+    text = _("Nothing was changed: this mailing is %(state)s by now. Perhaps another tab was faster.")
+    return text % {"state": found.get_state_display()}
+
+
+def _hold() -> timedelta:
+    return planning.hold_of(Publication.objects.current())
+
+
+def _after_pausing(found: Mailing) -> str:
+    return _("Paused. No further mail leaves until you resume it.")
+
+
+def _after_refreezing(found: Mailing) -> str:
+    return _("The mailing carries the current text now.")
+
+
+def _after_resuming(found: Mailing) -> str:
+    if found.planned_at:
+        return _("It goes on where it stopped. Nobody gets it twice.")
+    return _("It is scheduled again. The first mail leaves on %(time)s.") % {"time": in_words(found.send_at)}
+
+
+def _after_cancelling(found: Mailing) -> str:
+    counts = found.counts()
+    left = counts.sent + counts.uncertain + counts.sending
+    if not left:
+        return _("Cancelled. Nobody got it.")
+    text = ngettext(
+        "Cancelled. %(count)d reader has got it already; nobody else will.",
+        "Cancelled. %(count)d readers have got it already; nobody else will.",
+        left,
+    )
+    return text % {"count": left}
+
+
+def _pause(found: Mailing, now: datetime) -> bool:
+    return found.pause(_("Paused by the author."))
+
+
+def _resume(found: Mailing, now: datetime) -> bool:
+    return found.resume(now, _hold())
+
+
+def _refreeze(found: Mailing, now: datetime) -> bool:
+    return planning.refreeze(found)
+
+
+def _cancel(found: Mailing, now: datetime) -> bool:
+    return found.cancel(now)
+
+
+_State = Mailing.State
+ACTIONS = {
+    "pause": Action(gettext_lazy("Pause"), (_State.SCHEDULED, _State.SENDING), _pause, _after_pausing),
+    "resume": Action(gettext_lazy("Resume"), (_State.PAUSED,), _resume, _after_resuming),
+    "refreeze": Action(
+        gettext_lazy("Use the current text"), (_State.SCHEDULED, _State.PAUSED), _refreeze, _after_refreezing
+    ),
+    "cancel": Action(gettext_lazy("Cancel"), tuple(Mailing.OPEN_STATES), _cancel, _after_cancelling),
+}
+
+
+# --- What became of each copy ---
+
+
+@require_safe
+def deliveries(request: HttpRequest, pk: int, state: str) -> HttpResponse:
+    """List the copies in one state by their number, a page at a time."""
+    found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
+    if state not in WHERE:
+        raise Http404(state)
+    after = request.GET.get("after", "")
+    rows, following = _rows(found, state, int(after) if after.isdecimal() and len(after) < 10 else -1)
+    context = {
+        "title": Delivery.State[state.upper()].label,
+        "mailing": found,
+        "state": state,
+        "states": [(name, Delivery.State[name.upper()].label) for name in WHERE],
+        "rows": rows,
+        "following": following,
+        "is_first": not after,
+    }
+    return page(request, "desk/deliveries.html", found.issue, context)
+
+
+# Which batches can hold a copy in a state. No index holds a delivery's state; these few rows take its place.
+WHERE = {
+    "failed": Q(failed__gt=0),
+    "uncertain": Q(uncertain__gt=0),
+    "deferred": ~Q(state=Batch.State.DONE) & (Q(pass_no__gt=1) | Q(cursor__gt=F("lo")) | Q(not_before__isnull=False)),
+    "skipped": Q(skipped__gt=0),
+    "sent": Q(sent__gt=0),
+    "queued": ~Q(state=Batch.State.DONE),
+}
+
+
+def _rows(found: Mailing, state: str, after: int) -> tuple[list[Delivery], int | None]:
+    """Return the copies in `state` behind number `after`, and the number behind which the next page begins."""
+    may_hold = found.batches.filter(WHERE[state], hi__gt=after + 1).order_by("no")
+    batches = list(may_hold.values_list("lo", "hi")[:PER_PAGE])
+    if not batches:
+        return [], None
+    ranges = Q()
+    for lo, hi in batches:
+        ranges |= Q(seq__gte=max(lo, after + 1), seq__lt=hi)
+    copies = found.deliveries.filter(ranges, state=Delivery.State[state.upper()]).select_related("subscriber")
+    rows = list(copies.order_by("seq")[: PER_PAGE + 1])
+    if len(rows) > PER_PAGE:
+        return rows[:PER_PAGE], rows[PER_PAGE - 1].seq
+    return rows, batches[-1][1] - 1 if len(batches) == PER_PAGE else None

@@ -1,0 +1,200 @@
+"""What the author types to compose an issue: its words, its posts, their order."""
+
+import re
+import unicodedata
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.issues.models import Issue, IssueItem, not_yet_mailed
+from newsletter.posts.forms import MarkdownTextarea
+from newsletter.posts.models import Post, PostQuerySet
+
+PROPOSED_MAX = 10  # of the unmailed posts, the newest; an imported archive is unmailed as a whole
+OFFERED_MAX = 30  # boxes to tick under the list
+SUGGESTED_MAX = 300  # titles that the browser completes
+NUMBER = re.compile(r"(?:.*/p/|#?)(\d{1,9})(?!\d)(?:\s.*|[-/].*)?", re.DOTALL)
+
+
+def next_number() -> int:
+    last: int | None = Issue.objects.aggregate(last=Max("number"))["last"]
+    return (last or 0) + 1
+
+
+def proposals(before: datetime) -> list[dict[str, Any]]:
+    """Return the first values of a new issue's rows: what is unmailed and public at `before`, oldest first."""
+    unmailed = not_yet_mailed(Post.objects.published(before)).values_list("pk", flat=True)
+    newest = list(unmailed[:PROPOSED_MAX])
+    forms_of = [IssueItem.Form.FULL] + [IssueItem.Form.EXCERPT] * len(newest)
+    return [
+        {"post": pk, "position": position, "form": form}
+        for position, (pk, form) in enumerate(zip(reversed(newest), forms_of, strict=False), start=1)
+    ]
+
+
+class PostChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """Posts to tick; any number may be chosen, few enough are shown."""
+
+    def __init__(self) -> None:
+        super().__init__(Post.objects.none(), required=False, widget=forms.CheckboxSelectMultiple)
+
+    def offer(self, posts: PostQuerySet) -> None:
+        self.queryset = posts
+        self.choices = [(post.pk, self.label_from_instance(post)) for post in posts[:OFFERED_MAX]]
+
+    def label_from_instance(self, post: Any) -> str:
+        now = timezone.now()
+        when = date_format(timezone.localtime(post.published_at), "SHORT_DATE_FORMAT") if post.published_at else ""
+        state = "" if post.is_published(now) else str(post.state(now).label)
+        return " · ".join(filter(None, [post.title, state, when]))
+
+
+class IssueForm(forms.ModelForm):  # type: ignore[type-arg]
+    added = PostChoices()
+    older = forms.CharField(
+        label=_("Another post"),
+        required=False,
+        widget=forms.TextInput({"list": "older-posts", "autocomplete": "off"}),
+        help_text=_("Its title, number or address."),
+    )
+    seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput)  # what this tab was opened with
+
+    class Meta:
+        model = Issue
+        fields = ("number", "subject", "preheader", "introduction", "closing")
+        widgets = {
+            "introduction": MarkdownTextarea(rows=8),
+            "closing": MarkdownTextarea(rows=5),
+            "preheader": forms.TextInput({"data-count-from": 40, "data-count-to": 100}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["seen_version"] = self.instance.version
+        added: Any = self.fields["added"]
+        added.offer(self._unmailed().order_by("-published_at", "-pk"))
+
+    def is_multipart(self) -> bool:
+        """Return True: a Chinese text would be three times as long in the other encoding of forms."""
+        return True
+
+    def _unmailed(self) -> PostQuerySet:
+        posts = not_yet_mailed(Post.objects.defer("body"))
+        if self.instance.pk:
+            return posts.exclude(items__issue=self.instance)
+        return posts.exclude(pk__in=[row["post"] for row in self.initial.get("proposals", [])])
+
+    @cached_property
+    def suggestions(self) -> list[tuple[int, str]]:
+        """Return number and title of the posts that the field for another post completes."""
+        shown = [value for value, _label in self.fields["added"].choices]  # type: ignore[attr-defined]
+        others = Post.objects.exclude(pk__in=shown).exclude(items__issue_id=self.instance.pk or 0)
+        return list(others.order_by("-published_at", "-pk").values_list("pk", "title")[:SUGGESTED_MAX])
+
+    def clean_introduction(self) -> str:
+        return _tidy(self.cleaned_data["introduction"])
+
+    def clean_closing(self) -> str:
+        return _tidy(self.cleaned_data["closing"])
+
+    def clean_older(self) -> Post | None:
+        typed = self.cleaned_data["older"].strip()
+        if not typed:
+            return None
+        found = list(Post.objects.filter(title__iexact=typed)[:2]) or _numbered(typed)
+        if len(found) == 1:
+            return found[0]
+        message = _("“%(typed)s” is the title of several posts. Write the number of the one you mean.")
+        if not found:
+            message = _("No post has “%(typed)s” as its title, number or address.")
+        raise ValidationError(message, params={"typed": typed})
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        seen = cleaned.get("seen_version")
+        if self.instance.pk and seen is not None and seen != self.instance.version:
+            at = date_format(timezone.localtime(self.instance.updated_at), "DATETIME_FORMAT")
+            message = _(
+                "This issue was saved at %(at)s in another tab or by somebody else. Nothing is overwritten: what you "
+                "typed still stands below. Copy it, open the issue again and put it in."
+            )
+            raise ValidationError(message, params={"at": at})
+        return cleaned
+
+    def add_posts(self) -> list[Post]:
+        """Put the posts that were ticked or named behind the others; return those that are new in the issue."""
+        chosen = [*reversed(self.cleaned_data["added"]), self.cleaned_data["older"]]
+        there = set(self.instance.items.values_list("post", flat=True))
+        new = [post for post in dict.fromkeys(chosen) if post and post.pk not in there]
+        IssueItem.objects.bulk_create(
+            IssueItem(issue=self.instance, post=post, position=position, form=IssueItem.Form.EXCERPT)
+            for position, post in enumerate(new, start=len(there) + 1)
+        )
+        return new
+
+
+def _numbered(typed: str) -> list[Post]:
+    match = NUMBER.fullmatch(typed)
+    return list(Post.objects.filter(pk=match[1])) if match else []
+
+
+def _tidy(source: str) -> str:
+    return unicodedata.normalize("NFC", source.replace("\r\n", "\n"))
+
+
+class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
+    """One post's row. Its place counts from 1; empty means the end."""
+
+    post = forms.ModelChoiceField(Post.objects.defer("body"), widget=forms.HiddenInput)
+    position = forms.IntegerField(
+        label=_("Position"), required=False, min_value=1, max_value=999, widget=forms.NumberInput({"class": "place"})
+    )
+
+    class Meta:
+        model = IssueItem
+        fields = ("position", "post", "form")
+
+
+class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
+    """The posts of an issue. A place that was typed is where its post goes; the others close up."""
+
+    @cached_property
+    def rows(self) -> list[tuple[Any, Post | None]]:
+        """Return each form with its post, however the form came by it."""
+        keys = [str(form["post"].value() or "") for form in self.forms]
+        numbers = [int(key) if key.isdecimal() and len(key) < 19 else 0 for key in keys]
+        posts = Post.objects.defer("body").in_bulk(numbers)
+        return [(form, posts.get(number)) for form, number in zip(self.forms, numbers, strict=True)]
+
+    def clean(self) -> None:
+        super().clean()
+        for position, form in enumerate(self._arranged(), start=1):
+            form.instance.position = position
+
+    def _arranged(self) -> list[Any]:
+        deleted = self.deleted_forms if self.is_bound and not any(self.errors) else []
+        kept = [form for form in self.forms if form not in deleted and getattr(form, "cleaned_data", {}).get("post")]
+        placed = [form for form in kept if "position" in form.changed_data and form.cleaned_data.get("position")]
+        order = [form for form in kept if form not in placed]
+        placed.sort(key=lambda form: (form.cleaned_data["position"], -self.forms.index(form)))
+        for form in placed:
+            order.insert(form.cleaned_data["position"] - 1, form)
+        return order
+
+    def save(self, commit: bool = True) -> Any:
+        saved = super().save(commit)
+        if commit:  # the rows that closed up were not changed by the author
+            moved = [form.instance for form in self._arranged() if form.instance.pk]
+            IssueItem.objects.bulk_update(moved, ["position"])
+        return saved
+
+    def get_unique_error_message(self, unique_check: Any) -> str:
+        return str(_("A post can be in an issue only once. Take one of the two out."))
