@@ -1,13 +1,15 @@
 """What is done about the dead: whose batches are they, and what became of their rows.
 
-On this machine a lane holds a lock file (flock) for as long as its process lives, however it dies.
-On other machines a lease that ran out says the same, later.
+On this machine a lane holds a lock file (flock) for as long as its process lives, however it dies, and
+its flight recorder tells row by row what it did. On other machines a lease that ran out says that it is
+dead, later, and nobody knows what became of its open windows.
 """
 
 import fcntl
 import logging
 import os
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -17,8 +19,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
+from newsletter.delivery import ledger, recorder
+from newsletter.delivery.ledger import WAITING, Result
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.sending import WAITING, count
+from newsletter.delivery.recorder import Mark, Record
 
 log = logging.getLogger(__name__)
 
@@ -60,19 +64,31 @@ def slot(number: int) -> Iterator[str | None]:
         yield f"{machine()}/{number}/"
 
 
+def flight(number: int) -> Path:
+    """Return the path of the recorder of a slot."""
+    path: Path = settings.LOCK_DIR / f"slot-{number}.flight"
+    return path
+
+
 def sweep(now: datetime, slots: int) -> int:
     """Recover the batches of dead owners; return how many. Slots: how many this machine has."""
     recovered = 0
     for number in range(slots):
         with slot(number) as worker:
             if worker:
-                recovered += recover_slot(worker, now)
-    return recovered + _recover(_expired(now), now)
+                recovered += recover_slot(worker, number)
+    return recovered + sum(recover(batch, None) for batch in _leased(_expired(now)))
 
 
-def recover_slot(worker: str, now: datetime) -> int:
+def recover_slot(worker: str, number: int) -> int:
     """Recover what a dead predecessor left leased. Only the holder of the slot may call this."""
-    return _recover(Q(worker__startswith=worker), now)
+    left = _leased(Q(worker__startswith=worker))
+    record = recorder.read(flight(number)) if left else None
+    return sum(recover(batch, record) for batch in left)
+
+
+def _leased(owners: Q) -> list[Batch]:
+    return list(Batch.objects.filter(owners, state=Batch.State.LEASED).order_by("pk"))
 
 
 def _expired(now: datetime) -> Q:
@@ -80,33 +96,46 @@ def _expired(now: datetime) -> Q:
     return Q(lease_until__lt=now) & ~here | Q(lease_until__lt=now - HUNG)
 
 
-def _recover(owners: Q, now: datetime) -> int:
-    leased = Batch.objects.filter(owners, state=Batch.State.LEASED).order_by("pk")
-    return sum(recover(batch) for batch in leased)
+def recover(batch: Batch, record: Record | None) -> bool:
+    """Open a dead owner's batch again, each row of its open windows as its recorder tells.
 
-
-def recover(batch: Batch) -> bool:
-    """Open a dead owner's batch again; rows of its open window, handed over or not, become uncertain.
-
-    A row behind the cursor was certainly not handed over and stays in the queue. The new token
-    makes a late write of the old owner fail. Return False if another was first.
+    Without a record of this very holding, all rows behind the cursor that have no answer are uncertain.
+    Rows before it stay in the queue. The new token makes a late intent of the old owner fail.
+    Return False if another was first.
     """
+    knows = record is not None and (record.batch_id, record.token) == (batch.pk, batch.token)
     with transaction.atomic():
         mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.LEASED)
-        if not mine.update(state=Batch.State.OPEN, token=F("token") + 1, worker="", lease_until=None, in_flight=0):
+        values = {"cursor": F("lo")} if knows else {}
+        if not mine.update(
+            state=Batch.State.OPEN, token=F("token") + 1, worker="", lease_until=None, in_flight=0, **values
+        ):
             return False
-        batch.refresh_from_db()
-        window = Delivery.objects.filter(
-            mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.cursor, attempts__lt=batch.pass_no
-        )
-        uncertain = window.filter(state__in=WAITING).update(
-            state=Delivery.State.UNCERTAIN,
-            attempts=batch.pass_no,
-            reply="the worker died before an answer came",
-        )
-        count(batch, Delivery.State.UNCERTAIN, uncertain)
-    log.warning("batch %s: its owner died; %d uncertain", batch, uncertain)
+        results = list(_told(batch, record if knows else None))
+        ledger.record(batch, results)
+    uncertain = sum(result.state == Delivery.State.UNCERTAIN for result in results)
+    log.warning("batch %s: its owner died; %d answers recovered, %d uncertain", batch, len(results), uncertain)
     return True
+
+
+STATE_OF = {
+    Mark.HANDED_OVER: Delivery.State.UNCERTAIN,
+    Mark.UNCERTAIN: Delivery.State.UNCERTAIN,
+    Mark.SENT: Delivery.State.SENT,
+    Mark.FAILED: Delivery.State.FAILED,
+    Mark.DEFERRED: Delivery.State.DEFERRED,
+}
+
+
+def _told(batch: Batch, record: Record | None) -> Iterator[Result]:
+    """Yield what is known of the rows of the open windows; a row that certainly never left yields nothing."""
+    window = Delivery.objects.filter(
+        mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.cursor, attempts__lt=batch.pass_no
+    )
+    for seq in window.filter(state__in=WAITING).values_list("seq", flat=True):
+        mark = record.mark(seq) if record else Mark.HANDED_OVER
+        if mark in STATE_OF:
+            yield Result(seq, STATE_OF[mark], "the worker died before the answer was written down")
 
 
 def settle_cancelled() -> None:
@@ -121,4 +150,4 @@ def settle_cancelled() -> None:
             skipped = rows.filter(state__in=WAITING).update(
                 state=Delivery.State.SKIPPED, reply="the mailing was cancelled"
             )
-            count(batch, Delivery.State.SKIPPED, skipped)
+            ledger.count(batch, Counter({Delivery.State.SKIPPED: skipped}))

@@ -4,6 +4,7 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -15,9 +16,10 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from newsletter.delivery import planning, recovery, welcome
+from newsletter.delivery.couriers import courier_for
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.recorder import Recorder
 from newsletter.delivery.sending import Lane
-from newsletter.delivery.transports import transport_for
 
 LANE_SECONDS = 60  # after this long a lane makes room for other tasks of the worker
 WAKE_UP_EXPIRES = 30  # seconds
@@ -67,19 +69,31 @@ def send_lane(mailing_id: int, slot: int) -> None:
     with recovery.slot(slot) as worker, _deferred_sigterm():
         if worker is None or STOPPING.is_set():
             return
-        recovery.recover_slot(worker, timezone.now())
+        recovery.recover_slot(worker, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=mailing_id)
-        if mailing.state != Mailing.State.SENDING:
-            return
-        _make_commits_durable()
-        lane = Lane(mailing, transport_for("bulk"), worker=f"{worker}{time.time_ns():x}", is_stopping=STOPPING.is_set)
-        lane.run(LANE_SECONDS)
+        if mailing.state == Mailing.State.SENDING:
+            _send(mailing, f"{worker}{time.time_ns():x}", slot)
     with suppress(OperationalError):  # beat wakes the next lane if this wake-up is lost
         dispatch.apply_async(expires=WAKE_UP_EXPIRES)
 
 
+def _send(mailing: Mailing, worker: str, slot: int) -> None:
+    with (
+        Recorder(recovery.flight(slot)) as recorder,
+        ThreadPoolExecutor(1, "ledger", initializer=_make_commits_durable) as writer,
+    ):
+        courier = courier_for("bulk", mailing)
+        lane = Lane(mailing, courier, recorder=recorder, writer=writer, worker=worker, is_stopping=STOPPING.is_set)
+        lane.run(LANE_SECONDS)
+        writer.submit(_close_connection).result()
+
+
+def _close_connection() -> None:
+    connection.close()  # this thread's own
+
+
 def _make_commits_durable() -> None:
-    """Have SQLite wait for the disk at each commit: an intent must outlive a power cut."""
+    """Have SQLite wait for the disk at each commit of this thread: an intent must outlive a power cut."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous=FULL")

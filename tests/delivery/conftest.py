@@ -1,11 +1,14 @@
 """A mailing in each stage, and a provider that answers as it is told."""
 
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from newsletter.delivery import planning
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.recorder import Recorder
+from newsletter.delivery.sending import Lane
 from newsletter.delivery.transports import Answer, Outcome
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -14,25 +17,56 @@ NOW = datetime(2026, 11, 3, 0, 0, tzinfo=UTC)
 ACCEPTED = Outcome(Answer.SENT, "250 ok")
 
 
+class InTurn(Executor):
+    """Run each step at once, in this thread: what a test asserts is then the ledger after it."""
+
+    def submit(self, step, /, *args, **kwargs):
+        future = Future()
+        try:
+            future.set_result(step(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it is handed on
+            future.set_exception(error)
+        return future
+
+
 class Provider:
-    """Accepts everything, but for the addresses whose answer is named; an exception is raised."""
+    """A courier to a provider that accepts everything, but for the addresses whose answer is named.
+
+    An exception is raised, as by a provider that is away. on_send: called before an answer is given.
+    """
+
+    window = 1
 
     def __init__(self, **answers):
         self.answers = {f"{name}@example.org": answer for name, answer in answers.items()}
         self.accepted = []
-        self.on_send = lambda message: None
+        self.on_send = lambda row: None
 
-    def send(self, message):
-        self.on_send(message)
-        answer = self.answers.get(message.to[0], ACCEPTED)
-        if isinstance(answer, Exception):
-            raise answer
-        if answer.answer in {Answer.SENT, Answer.UNCERTAIN}:
-            self.accepted.append(message.to[0])
-        return answer
+    def deliver(self, rows, on_hand_over):
+        for row in rows:
+            answer = self.answers.get(row.email, ACCEPTED)
+            if isinstance(answer, Exception):
+                raise answer
+            on_hand_over(row.seq)
+            self.on_send(row)
+            if answer.answer in {Answer.SENT, Answer.UNCERTAIN}:
+                self.accepted.append(row.email)
+            yield row.seq, answer
 
     def close(self):
         pass
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Return a function that runs one lane over a mailing."""
+
+    def run_lane(mailing, courier, *, worker="machine/0/x", **options):
+        with Recorder(tmp_path / "flight") as recorder:
+            lane = Lane(mailing, courier, recorder=recorder, writer=InTurn(), worker=worker, **options)
+            return lane.run(60)
+
+    return run_lane
 
 
 @pytest.fixture

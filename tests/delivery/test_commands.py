@@ -8,19 +8,18 @@ from django.utils import timezone
 
 from newsletter.delivery.management.commands import send_issue
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.sending import Lane
 from tests.delivery.conftest import Provider
 from tests.factories import make_issue, make_post, make_subscriber
 
 
-def run(*words, **options):
+def manage(*words, **options):
     out = StringIO()
     call_command(*words, stdout=out, stderr=StringIO(), **options)
     return out.getvalue()
 
 
 def status(number):
-    return json.loads(run("mailing_status", str(number), "--json"))
+    return json.loads(manage("mailing_status", str(number), "--json"))
 
 
 def test_the_status_of_an_unsent_issue_is_none(issue):
@@ -37,9 +36,9 @@ def test_the_status_of_an_unsent_issue_is_none(issue):
     }
 
 
-def test_the_status_of_a_sent_issue_adds_up(make_mailing):
+def test_the_status_of_a_sent_issue_adds_up(make_mailing, run):
     mailing = make_mailing("abc")
-    Lane(mailing, Provider(), worker="m/0/x").run(60)
+    run(mailing, Provider())
     mailing.finish(timezone.now())
 
     answer = status(7)
@@ -55,38 +54,38 @@ def test_the_status_of_an_issue_that_is_not_there_is_an_error(db):
 def test_send_issue_takes_the_next_unsent_issue_and_prints_its_number_first(issue):
     make_issue(make_post(), number=8)
 
-    told = run("send_issue")
+    told = manage("send_issue")
 
     assert told.splitlines()[0] == "7"
     assert Mailing.objects.get().issue == issue
 
 
 def test_send_issue_waits_for_the_hold(issue):
-    run("send_issue", "7")
+    manage("send_issue", "7")
 
     mailing = Mailing.objects.get()
     assert timedelta(minutes=2.9) < mailing.send_at - mailing.approved_at <= timedelta(minutes=3)
 
 
 def test_send_issue_without_hold_begins_now(issue):
-    run("send_issue", "7", "--no-hold")
+    manage("send_issue", "7", "--no-hold")
 
     mailing = Mailing.objects.get()
     assert mailing.send_at == mailing.approved_at
 
 
 def test_send_issue_twice_is_one_mailing(issue):
-    run("send_issue", "7")
-    run("send_issue", "7")
+    manage("send_issue", "7")
+    manage("send_issue", "7")
 
     assert Mailing.objects.count() == 1
 
 
 def test_send_issue_brings_a_scheduled_issue_forward(issue):
-    run("send_issue", "7")
+    manage("send_issue", "7")
     Mailing.objects.update(send_at=timezone.now() + timedelta(days=3))
 
-    run("send_issue", "7", "--no-hold")
+    manage("send_issue", "7", "--no-hold")
 
     assert Mailing.objects.get().send_at <= timezone.now()
 
@@ -95,7 +94,7 @@ def test_send_issue_of_a_sent_issue_sends_nothing(make_mailing):
     mailing = make_mailing("")
     mailing.finish(timezone.now())
 
-    told = run("send_issue", "7", "--wait")
+    told = manage("send_issue", "7", "--wait")
 
     assert told.splitlines()[1].startswith("sent: 0 of 0")
     assert Mailing.objects.count() == 1
@@ -105,19 +104,19 @@ def test_send_issue_says_why_it_cannot(publication):
     make_issue(number=3)
 
     with pytest.raises(CommandError, match=r"Issue 3 has no posts yet\."):
-        run("send_issue", "3")
+        manage("send_issue", "3")
 
 
 def test_send_issue_without_any_issue_says_so(publication):
     with pytest.raises(CommandError, match=r"There is no unsent issue\."):
-        run("send_issue")
+        manage("send_issue")
 
 
 def test_waiting_without_a_worker_ends_with_a_reason(issue, monkeypatch):
     monkeypatch.setattr(send_issue, "WORKER_PATIENCE_SECONDS", 0)
 
     with pytest.raises(CommandError, match="No worker has taken up the mailing"):
-        run("send_issue", "7", "--wait", "--no-hold")
+        manage("send_issue", "7", "--wait", "--no-hold")
 
     assert Mailing.objects.get().state == Mailing.State.SCHEDULED
 
@@ -126,13 +125,13 @@ def test_waiting_for_a_paused_mailing_ends_with_the_reason(make_mailing):
     make_mailing().pause("535 authentication failed")
 
     with pytest.raises(CommandError, match=r"The mailing is paused\. 535 authentication failed"):
-        run("send_issue", "7", "--wait")
+        manage("send_issue", "7", "--wait")
 
 
 def test_a_test_copy_is_the_real_letter_and_counted_nowhere(issue, bulk_smtp):
     make_subscriber()
 
-    told = run("send_test", "7", "me@example.org")
+    told = manage("send_test", "7", "me@example.org")
 
     copy = bulk_smtp.received()[0]
     assert told == "me@example.org: sent\n"
@@ -143,9 +142,9 @@ def test_a_test_copy_is_the_real_letter_and_counted_nowhere(issue, bulk_smtp):
 
 def test_a_test_copy_to_nobody_is_refused(issue, bulk_smtp):
     with pytest.raises(CommandError, match="'nobody' is no e-mail address"):
-        run("send_test", "7", "nobody")
+        manage("send_test", "7", "nobody")
 
 
 def test_a_test_copy_tells_what_the_server_said(issue, bulk_smtp):
     with pytest.raises(CommandError, match=r"refuse-x@example\.org: failed: 550"):
-        run("send_test", "7", "refuse-x@example.org")
+        manage("send_test", "7", "refuse-x@example.org")

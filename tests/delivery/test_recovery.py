@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery import recovery
+from newsletter.delivery.ledger import Result, claim, intend, record
 from newsletter.delivery.models import Batch, Delivery
-from newsletter.delivery.sending import Lane, Result, claim, intend, record
 from tests.delivery.conftest import NOW, Provider
 
 SENT, QUEUED, UNCERTAIN, SKIPPED = (
@@ -30,8 +30,8 @@ def states(mailing):
 def in_the_middle(mailing, worker):
     """One row is answered, the next is handed over, and then nothing more is heard of the worker."""
     batch = claim(mailing, worker, NOW)
-    first = intend(batch, None, NOW)
-    intend(batch, Result(first.seq, SENT), NOW)
+    intend(batch, [], 1, NOW)
+    intend(batch, [Result(0, SENT)], 1, NOW)
     return batch
 
 
@@ -67,12 +67,12 @@ def test_the_row_of_the_open_window_is_uncertain_the_rest_is_queued(make_mailing
     assert (counts.sent, counts.uncertain, counts.queued, counts.sending) == (1, 1, 2, 0)
 
 
-def test_after_recovery_the_rest_goes_out_and_nobody_twice(make_mailing):
+def test_after_recovery_the_rest_goes_out_and_nobody_twice(make_mailing, run):
     mailing, provider = make_mailing("abcd"), Provider()
     in_the_middle(mailing, f"{recovery.machine()}/0/x")
     recovery.sweep(NOW, slots=1)
 
-    Lane(mailing, provider, worker=f"{recovery.machine()}/0/y").run(60)
+    run(mailing, provider)
 
     assert provider.accepted == ["c@example.org", "d@example.org"]
     assert states(mailing) == [SENT, UNCERTAIN, SENT, SENT]
@@ -111,8 +111,8 @@ def test_an_owner_elsewhere_is_dead_when_its_lease_has_run_out(make_mailing):
 def test_recovery_happens_once(make_mailing):
     batch = in_the_middle(make_mailing("abcd"), "another/0/x")
 
-    assert recovery.recover(batch) is True
-    assert recovery.recover(batch) is False
+    assert recovery.recover(batch, None) is True
+    assert recovery.recover(batch, None) is False
 
 
 def test_in_a_retry_pass_only_the_open_row_becomes_uncertain(make_mailing):
@@ -121,9 +121,9 @@ def test_in_a_retry_pass_only_the_open_row_becomes_uncertain(make_mailing):
     mailing.deliveries.filter(seq=2).update(state=SENT, attempts=1)
     Batch.objects.update(pass_no=2, sent=1)
     batch = claim(mailing, "another/0/x", NOW)
-    intend(batch, None, NOW)
+    intend(batch, [], 1, NOW)
 
-    recovery.recover(batch)
+    recovery.recover(batch, None)
 
     assert states(mailing) == [UNCERTAIN, Delivery.State.DEFERRED, SENT, Delivery.State.DEFERRED]
 
@@ -131,9 +131,9 @@ def test_in_a_retry_pass_only_the_open_row_becomes_uncertain(make_mailing):
 def test_a_worker_that_comes_back_late_sends_nothing_and_tells_what_it_knows(make_mailing):
     mailing = make_mailing("abcd")
     batch = in_the_middle(mailing, "another/0/x")
-    recovery.recover(batch)
+    recovery.recover(batch, None)
 
-    record(batch, Result(1, SENT, "250 ok"))
+    record(batch, [Result(1, SENT, "250 ok")])
 
     assert states(mailing) == [SENT, SENT, QUEUED, QUEUED]
     assert mailing.counts().uncertain == 0
@@ -147,7 +147,7 @@ def test_a_cancelled_mailing_skips_the_rest_once_nobody_holds_it(make_mailing):
     recovery.settle_cancelled()
     assert states(mailing) == [SENT, QUEUED, QUEUED, QUEUED]
 
-    recovery.recover(batch)
+    recovery.recover(batch, None)
     recovery.settle_cancelled()
     assert states(mailing) == [SENT, UNCERTAIN, SKIPPED, SKIPPED]
     counts = mailing.counts()

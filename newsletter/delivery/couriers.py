@@ -1,0 +1,146 @@
+"""Who carries the messages of a mailing: one courier for each kind of provider.
+
+smtp     a compiled template over several kept connections
+django   any other mailer, the outbox too, message by message
+"""
+
+import html
+from collections.abc import Callable, Iterator
+from email.policy import SMTP
+from itertools import chain
+from typing import Protocol
+
+from django.core.mail import mailers
+from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
+
+from newsletter.delivery import rendering
+from newsletter.delivery.ledger import Recipient
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.smtp import Envelope, Switchboard
+from newsletter.delivery.template import Template
+from newsletter.delivery.transports import DjangoTransport, Outcome
+from newsletter.mail import headers
+from subscribers.models import Subscriber
+
+LINES = 4  # SMTP connections of a lane
+PER_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type"}
+
+
+class Courier(Protocol):
+    window: int  # rows whose intent is committed at once
+
+    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+        """Hand over a message for each row; yield seq and outcome as they become known.
+
+        on_hand_over: told the seq before the message may be the provider's.
+        A row without an outcome was certainly not handed over. Raises ProviderAway or ProviderRefuses,
+        after the last outcome, when the provider takes no more.
+        """
+
+    def close(self) -> None: ...
+
+
+def courier_for(alias: str, mailing: Mailing) -> Courier:
+    """Return the courier for a mailer of settings.MAILERS."""
+    backend = mailers[alias]
+    return SmtpCourier(alias, mailing) if isinstance(backend, SmtpBackend) else DjangoCourier(alias, mailing)
+
+
+def reader_of(row: Recipient) -> Subscriber:
+    return Subscriber(pk=row.subscriber_id, email=row.email, name=row.name)
+
+
+class DjangoCourier:
+    """One message after the other, built by the e-mail classes."""
+
+    window = 1
+
+    def __init__(self, alias: str, mailing: Mailing) -> None:
+        self.transport = DjangoTransport(mailers[alias])
+        self.mailing = mailing
+
+    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+        for row in rows:
+            message = rendering.copy_for(self.mailing, reader_of(row), ids=(self.mailing.pk, row.seq))
+            on_hand_over(row.seq)
+            yield row.seq, self.transport.send(message)
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+class SmtpCourier:
+    """Compiled messages over several connections."""
+
+    window = 100
+
+    def __init__(self, alias: str, mailing: Mailing, *, lines: int = LINES) -> None:
+        self.alias, self.mailing, self.lines = alias, mailing, lines
+        self.compiled = Compiled(mailing)
+        self.board: Switchboard | None = None
+        self.on_hand_over: Callable[[int], None] = lambda _seq: None
+
+    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+        self.on_hand_over = on_hand_over
+        yield from self._opened().deliver(map(self.compiled.envelope, rows))
+
+    def _opened(self) -> Switchboard:
+        """Return the lines, kept from batch to batch."""
+        if self.board is None:
+            self.board = Switchboard(
+                self._backend,
+                sender=headers.ascii_address(self.mailing.sender_email),
+                lines=self.lines,
+                on_dot=self._on_dot,
+            )
+        return self.board
+
+    def _on_dot(self, seq: int) -> None:
+        self.on_hand_over(seq)
+
+    def _backend(self) -> SmtpBackend:
+        backend = mailers[self.alias]
+        assert isinstance(backend, SmtpBackend)  # noqa: S101 - courier_for looked
+        return backend
+
+    def close(self) -> None:
+        if self.board is not None:
+            self.board.close()
+
+
+class Compiled:
+    """A mailing as a template, and what one reader puts into it."""
+
+    def __init__(self, mailing: Mailing) -> None:
+        specimen = rendering.copy_for(mailing, Subscriber(pk=0, email="reader@example.org"), ids=(mailing.pk, 0))
+        block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
+        self.mailing = mailing
+        self.domain = mailing.sender_email.rpartition("@")[2]
+        self.template = Template(
+            headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n"
+            b"List-Unsubscribe: <\x02unsubscribe_url\x03>\r\n",
+            text=mailing.text,
+            html=mailing.html,
+        )
+
+    def envelope(self, row: Recipient) -> Envelope:
+        """Return one reader's message, ready for the wire."""
+        values = rendering.reader_values(reader_of(row))
+        plain = {name: value.encode() for name, value in values.items()}
+        escaped = {name: html.escape(value).encode() for name, value in values.items()}
+        address = headers.ascii_address(row.email)
+        plain["to"] = headers.written_mailboxes("To", [(row.name, address)], "\r\n")[4:-2].encode()
+        plain["message_id"] = headers.message_id("issue", self.mailing.pk, row.seq, domain=self.domain).encode()
+        return Envelope(row.seq, address, self.template.render(plain, escaped))
+
+
+def _common(block: bytes) -> bytes:
+    """Return the header fields that are the same for every reader."""
+    fields: list[bytes] = []
+    for line in block.split(b"\r\n"):
+        if line[:1] in b" \t":
+            fields[-1] += b"\r\n" + line
+        else:
+            fields.append(line)
+    kept = (field for field in fields if field.partition(b":")[0].decode().lower() not in PER_READER)
+    return b"".join(chain.from_iterable((field, b"\r\n") for field in kept))

@@ -1,0 +1,182 @@
+"""What is written into the ledger while a mailing is being sent: each function one transaction.
+
+Results are applied by row, never by range. A holder whose token is no longer the batch's changes nothing
+but the rows it knows the answer for.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
+
+from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing
+from subscribers.models import Subscriber
+
+LEASE = timedelta(seconds=30)  # renewed with every window; it tells other machines that the owner died
+RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440, 1440)]  # about 72 h
+WAITING = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
+COUNTER_OF = {
+    Delivery.State.SENT: "sent",
+    Delivery.State.FAILED: "failed",
+    Delivery.State.UNCERTAIN: "uncertain",
+    Delivery.State.SKIPPED: "skipped",
+}
+
+
+class LaneEnds(Exception):
+    """The batch is another's now, the mailing was stopped, or the provider is away."""
+
+
+class Recipient(NamedTuple):
+    """One row that may be handed over, as little of it as a message needs."""
+
+    seq: int
+    subscriber_id: int | None
+    email: str
+    name: str
+    is_mailable: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one row."""
+
+    seq: int
+    state: Delivery.State
+    reply: str = ""
+    provider_id: str = ""
+
+
+def claim(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
+    """Take the first ready batch of `mailing` for `worker`, with a token of its own; None if there is none."""
+    skip = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        ready = Batch.objects.ready(now).filter(mailing=mailing).order_by("no")
+        batch = ready.select_for_update(skip_locked=skip).first()
+        if batch is None:
+            return None
+        batch.token += 1
+        batch.worker, batch.state, batch.lease_until = worker, Batch.State.LEASED, now + LEASE
+        batch.save(update_fields=["token", "worker", "state", "lease_until"])
+    return batch
+
+
+def held(batch: Batch) -> BatchQuerySet:
+    return Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.LEASED)
+
+
+def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) -> list[Recipient]:
+    """Record `results` and move the cursor over the next `window` rows that wait, in one transaction.
+
+    Returns the rows that may be handed over once this is committed; [] at the end of the batch.
+    Raises LaneEnds, with the results recorded, when the batch is not ours or its mailing stopped.
+    """
+    with transaction.atomic():
+        record(batch, results)
+        rows = _next(batch, window, now)
+        cursor = rows[-1].seq + 1 if rows else batch.hi
+        is_ours = (
+            held(batch)
+            .filter(mailing__state=Mailing.State.SENDING)
+            .update(cursor=cursor, in_flight=F("in_flight") + len(rows), lease_until=now + LEASE)
+        )
+    if not is_ours:
+        raise LaneEnds("the batch was taken over, or the mailing stopped")
+    batch.cursor = cursor
+    return rows
+
+
+def _next(batch: Batch, window: int, now: datetime) -> list[Recipient]:
+    mailable = Subscriber.objects.mailable(now).filter(pk=OuterRef("subscriber_id"))
+    rows = (
+        Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.cursor, seq__lt=batch.hi)
+        .filter(state__in=WAITING, attempts__lt=batch.pass_no)
+        .order_by("seq")
+        .values_list("seq", "subscriber_id", "subscriber__email", "subscriber__name", Exists(mailable))
+    )
+    return [Recipient(*row) for row in rows[:window]]
+
+
+def record(batch: Batch, results: Sequence[Result]) -> None:
+    """Write the results of some rows and count them; doing it twice counts once.
+
+    A row that recovery has called uncertain meanwhile is settled by its late answer.
+    """
+    if not results:
+        return
+    with transaction.atomic():
+        settled = _write(batch, results, among=WAITING)
+        late = [result for result in results if result.seq not in settled] if len(settled) < len(results) else []
+        told = _write(batch, late, among=[Delivery.State.UNCERTAIN]) if late else set()
+        added = Counter(result.state for result in results if result.seq in settled or result.seq in told)
+        added[Delivery.State.UNCERTAIN] -= len(told)
+        count(batch, added)
+        held(batch).update(in_flight=F("in_flight") - len(settled))
+
+
+def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.State]) -> set[int]:
+    """Update the rows that are in one of the states `among`, in one statement; return which."""
+    values = ", ".join(["(%s, %s, %s, %s)"] * len(results))
+    states = ", ".join(str(int(state)) for state in among)
+    # A row that was deferred in this very pass has had its answer; an uncertain one may get it late.
+    unanswered = "" if Delivery.State.UNCERTAIN in among else f"AND d.attempts < {int(batch.pass_no)}"
+    sql = f"""
+        WITH told (row_seq, state, reply, provider_id) AS (VALUES {values})
+        UPDATE {Delivery._meta.db_table} AS d
+           SET state = told.state, reply = told.reply, provider_id = told.provider_id, attempts = %s,
+               sent_at = CASE WHEN told.state = {int(Delivery.State.SENT)} THEN %s ELSE d.sent_at END
+          FROM told
+         WHERE d.mailing_id = %s AND d.seq = told.row_seq AND d.state IN ({states}) {unanswered}
+        RETURNING seq
+    """  # noqa: S608 - numbers of our own; every value is a parameter
+    flat: list[int | str] = []
+    for one in results:
+        flat += (one.seq, int(one.state), one.reply, one.provider_id)
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*flat, batch.pass_no, now, batch.mailing_id])
+        return {seq for (seq,) in cursor.fetchall()}
+
+
+def count(batch: Batch, added: Counter[Delivery.State]) -> None:
+    """Add to the counters of final states; queued and deferred rows are what remains."""
+    changes = {COUNTER_OF[state]: F(COUNTER_OF[state]) + n for state, n in added.items() if n and state in COUNTER_OF}
+    if changes:
+        Batch.objects.filter(pk=batch.pk).update(**changes)
+
+
+def release(batch: Batch, results: Sequence[Result], *, cursor: int | None) -> None:
+    """Record `results` and give a batch back.
+
+    cursor: the first row of the open windows that was certainly not handed over; None if there is none.
+    """
+    values: dict[str, object] = {"state": Batch.State.OPEN, "worker": "", "lease_until": None, "in_flight": 0}
+    if cursor is not None:
+        values["cursor"] = cursor
+    with transaction.atomic():
+        record(batch, results)
+        held(batch).update(**values)
+
+
+def close(batch: Batch, results: Sequence[Result], now: datetime) -> None:
+    """Record `results` and end a pass: done, or open again later for the rows that the provider deferred.
+
+    After the last pass the deferred rows have failed, with the provider's last words as the reason.
+    """
+    values: dict[str, object] = {"worker": "", "lease_until": None, "in_flight": 0, "state": Batch.State.DONE}
+    rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
+    deferred = rows.filter(state=Delivery.State.DEFERRED)
+    is_last_pass = batch.pass_no > len(RETRY_AFTER)
+    with transaction.atomic():
+        record(batch, results)
+        if not is_last_pass and deferred.exists():
+            not_before = now + RETRY_AFTER[batch.pass_no - 1]
+            values |= {"state": Batch.State.OPEN, "cursor": batch.lo, "pass_no": batch.pass_no + 1}
+            values |= {"not_before": not_before}
+        if held(batch).update(**values) and is_last_pass:
+            count(batch, Counter({Delivery.State.FAILED: deferred.update(state=Delivery.State.FAILED)}))

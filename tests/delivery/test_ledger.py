@@ -1,0 +1,156 @@
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from newsletter.delivery.ledger import LaneEnds, Result, claim, close, count, intend, record, release
+from newsletter.delivery.models import Batch, Delivery
+from tests.delivery.conftest import NOW
+
+QUEUED, SENT, FAILED, DEFERRED, UNCERTAIN = (
+    Delivery.State.QUEUED,
+    Delivery.State.SENT,
+    Delivery.State.FAILED,
+    Delivery.State.DEFERRED,
+    Delivery.State.UNCERTAIN,
+)
+
+
+def states(mailing):
+    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
+
+
+def counts(mailing):
+    return mailing.counts()
+
+
+def test_a_claim_takes_the_first_ready_batch_with_a_new_token(make_mailing):
+    mailing = make_mailing("abc")
+
+    batch = claim(mailing, "machine/0/x", NOW)
+
+    assert (batch.token, batch.worker, batch.state) == (1, "machine/0/x", Batch.State.LEASED)
+    assert claim(mailing, "machine/1/y", NOW) is None
+
+
+def test_a_holder_whose_batch_was_taken_over_is_refused_before_it_sends(make_mailing):
+    batch = claim(make_mailing("abc"), "machine/0/x", NOW)
+    Batch.objects.update(token=batch.token + 1)
+
+    with pytest.raises(LaneEnds):
+        intend(batch, [], 1, NOW)
+
+    assert Batch.objects.get().cursor == 0
+
+
+def test_a_late_answer_settles_a_row_that_was_called_uncertain(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    (row,) = intend(batch, [], 1, NOW)
+    mailing.deliveries.filter(seq=row.seq).update(state=UNCERTAIN, attempts=1)
+    count(batch, Counter({UNCERTAIN: 1}))
+    Batch.objects.update(token=batch.token + 1)
+
+    record(batch, [Result(row.seq, SENT, "250 ok")])
+
+    assert states(mailing) == [SENT, QUEUED]
+    assert (counts(mailing).sent, counts(mailing).uncertain) == (1, 0)
+
+
+def test_recording_twice_counts_once(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    (row,) = intend(batch, [], 1, NOW)
+
+    for _time in range(2):
+        record(batch, [Result(row.seq, SENT)])
+
+    assert counts(mailing).sent == 1
+
+
+def test_a_lost_holder_does_not_close_the_batch(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    Batch.objects.update(token=batch.token + 1, worker="other")
+
+    close(batch, [], NOW)
+
+    assert mailing.batches.get().state == Batch.State.LEASED
+
+
+def test_a_window_moves_the_cursor_over_its_rows(make_mailing):
+    mailing = make_mailing("abcde")
+    batch = claim(mailing, "machine/0/x", NOW)
+
+    first = intend(batch, [], 2, NOW)
+    second = intend(batch, [Result(0, SENT, "250 ok"), Result(1, FAILED, "550 no")], 2, NOW)
+
+    assert [row.email for row in first + second] == [f"{name}@example.org" for name in "abcd"]
+    assert Batch.objects.get().cursor == 4
+    assert states(mailing) == [SENT, FAILED, QUEUED, QUEUED, QUEUED]
+    assert (counts(mailing).sent, counts(mailing).failed, counts(mailing).sending, counts(mailing).queued) == (
+        1,
+        1,
+        2,
+        1,
+    )
+
+
+def test_each_row_keeps_its_own_words(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 2, NOW)
+
+    record(batch, [Result(0, SENT, "250 as A", "id-a"), Result(1, DEFERRED, "451 later")])
+
+    assert list(mailing.deliveries.order_by("seq").values_list("reply", "provider_id", "attempts")) == [
+        ("250 as A", "id-a", 1),
+        ("451 later", "", 1),
+    ]
+    assert [row.sent_at is not None for row in mailing.deliveries.order_by("seq")] == [True, False]
+
+
+def test_a_batch_is_given_back_before_the_first_row_that_never_left(make_mailing):
+    mailing = make_mailing("abcd")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 4, NOW)
+
+    release(batch, [Result(0, SENT), Result(2, SENT)], cursor=1)
+    again = claim(mailing, "machine/0/y", NOW)
+
+    assert [row.seq for row in intend(again, [], 4, NOW)] == [1, 3]
+    assert counts(mailing).sending == 2
+
+
+def test_a_row_deferred_in_this_pass_is_not_settled_twice(make_mailing):
+    mailing = make_mailing("a")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    record(batch, [Result(0, DEFERRED, "451 later")])
+
+    record(batch, [Result(0, SENT, "250 ok")])
+
+    assert states(mailing) == [DEFERRED]
+
+
+def test_a_result_is_written_even_when_the_batch_is_lost(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    Batch.objects.update(token=batch.token + 1)
+
+    with pytest.raises(LaneEnds):
+        intend(batch, [Result(0, SENT)], 1, NOW)
+
+    assert states(mailing) == [SENT, QUEUED]
+
+
+def test_a_deferred_row_waits_for_the_next_pass(make_mailing):
+    mailing = make_mailing("a")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+
+    close(batch, [Result(0, DEFERRED, "451 later")], NOW)
+
+    assert claim(mailing, "machine/0/x", NOW + timedelta(seconds=59)) is None
+    assert claim(mailing, "machine/0/x", NOW + timedelta(seconds=60)).pass_no == 2

@@ -1,0 +1,254 @@
+"""The lines against a real server, and against scripted ones for what a real one seldom says."""
+
+import socket
+import threading
+from email.policy import SMTP
+
+import pytest
+from django.core.mail import mailers
+
+from newsletter.delivery.smtp import Envelope, Switchboard
+from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
+from newsletter.mail.mailers import mailer_from_url
+from newsletter.mail.message import Letter, build
+
+
+def envelope(seq, recipient, text="管理"):
+    mail = build(
+        Letter(subject="第七期", html=f"<p>{text}</p>", text=text),
+        sender=("Gipi電子報", "news@news.example.org"),
+        to=("", recipient),
+        reply_to="",
+        headers={"Message-ID": f"<{seq}@news.example.org>"},
+    )
+    return Envelope(seq, recipient, mail.message(policy=SMTP).as_bytes())
+
+
+def envelopes(*names, **options):
+    return iter([envelope(seq, f"{name}@example.org", **options) for seq, name in enumerate(names)])
+
+
+@pytest.fixture
+def make_board():
+    """Return a function that connects a switchboard to a port."""
+    boards = []
+
+    def make(url, *, lines=4, on_dot=lambda _seq: None):
+        config = {"bulk": mailer_from_url(url, outbox=None)}
+
+        def backend():
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("django.conf.settings.MAILERS", config)
+                return mailers["bulk"]
+
+        boards.append(Switchboard(backend, sender="news@news.example.org", lines=lines, on_dot=on_dot))
+        return boards[-1]
+
+    yield make
+    for board in boards:
+        board.close()
+
+
+@pytest.fixture
+def board(make_board, smtp):
+    return make_board(smtp.url)
+
+
+def answers(board, given):
+    return {seq: outcome.answer for seq, outcome in board.deliver(given)}
+
+
+def test_many_messages_go_over_four_lines(board, smtp):
+    given = envelopes(*(f"r{number}" for number in range(200)))
+
+    told = answers(board, given)
+
+    assert told == dict.fromkeys(range(200), Answer.SENT)
+    assert smtp.copies_per_reader() == {1}
+    assert len({copy.connection for copy in smtp.received()}) == 4
+    assert smtp.received()[0].message["Subject"] == "第七期"
+
+
+def test_no_more_lines_are_opened_than_there_are_messages(board, smtp):
+    answers(board, envelopes("a", "b"))
+
+    assert len({copy.connection for copy in smtp.received()}) <= 2
+
+
+def test_the_lines_are_kept_for_the_next_batch(board, smtp):
+    answers(board, envelopes("a"))
+    answers(board, envelopes("b"))
+
+    assert len({copy.connection for copy in smtp.received()}) == 1
+
+
+def test_a_message_larger_than_any_buffer_arrives_whole(board, smtp):
+    answers(board, envelopes("a", text="管理槓桿" * 500_000))
+
+    assert "管理槓桿" * 500_000 in smtp.received()[0].text.replace("\n", "")
+
+
+def test_each_answer_is_its_own_readers(board, smtp):
+    given = envelopes("a", "refuse-1", "greylist-9-x", "reject-data-x", "b")
+
+    assert answers(board, given) == {
+        0: Answer.SENT,
+        1: Answer.FAILED,
+        2: Answer.DEFERRED,
+        3: Answer.FAILED,
+        4: Answer.SENT,
+    }
+    assert smtp.readers() == {"a@example.org", "b@example.org"}
+
+
+def test_a_cut_after_the_dot_is_uncertain_and_the_others_go_on(board, smtp):
+    told = answers(board, envelopes("a", "cut-after-data-9-x", "b", "c", "d", "e"))
+
+    assert told[1] is Answer.UNCERTAIN
+    assert [told[seq] for seq in (0, 2, 3, 4, 5)] == [Answer.SENT] * 5
+    assert smtp.copies_per_reader() == {1}
+
+
+def test_a_cut_before_the_message_is_tried_on_another_line(board, smtp):
+    assert answers(board, envelopes("cut-before-data-1-x", "a")) == {0: Answer.SENT, 1: Answer.SENT}
+
+
+def test_a_reader_under_whom_every_line_breaks_is_deferred_and_holds_up_nobody(board, smtp):
+    told = answers(board, envelopes("a", "cut-before-data-99-x", "b", "c", "d", "e", "f", "g"))
+
+    assert told[1] is Answer.DEFERRED
+    assert {told[seq] for seq in told if seq != 1} == {Answer.SENT}
+
+
+def test_the_dot_is_marked_before_it_leaves(make_board, smtp):
+    seen = []
+    board = make_board(smtp.url, lines=1, on_dot=lambda seq: seen.append((seq, len(smtp.received()))))
+
+    answers(board, envelopes("a", "b", "refuse-x", "c"))
+
+    assert seen == [(0, 0), (1, 1), (3, 2)]
+
+
+def test_a_server_that_is_not_there_is_away(board, smtp):
+    smtp.stop()
+
+    with pytest.raises(ProviderAway):
+        answers(board, envelopes("a"))
+
+    smtp.start()
+
+
+def test_a_server_that_goes_away_costs_only_what_was_in_flight(board, smtp):
+    told = {}
+    with pytest.raises(ProviderAway):
+        for seq, outcome in board.deliver(envelopes(*(f"r{number}" for number in range(300)))):
+            told[seq] = outcome.answer
+            if len(told) == 50:
+                smtp.kill()
+
+    accepted = {int(copy.message_id[1:].partition("@")[0]) for copy in smtp.received()}
+    unheard = {seq for seq, answer in told.items() if answer is Answer.UNCERTAIN}
+    assert accepted <= told.keys()
+    assert accepted - {seq for seq, answer in told.items() if answer is Answer.SENT} <= unheard
+    assert len(unheard) <= 4
+    smtp.start()
+
+
+def scripted(*replies):
+    """Serve one connection that answers each line with the next reply; return its URL and a way to end it."""
+    server = socket.create_server(("127.0.0.1", 0))
+    heard = []
+
+    def serve():
+        connection, _peer = server.accept()
+        with connection, connection.makefile("rwb") as stream:
+            for reply in replies:
+                stream.write(reply + b"\r\n")
+                stream.flush()
+                heard.append(stream.readline())
+                while reply.startswith(b"354") and heard[-1] not in (b".\r\n", b""):
+                    heard[-1] = stream.readline()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+
+    def end():
+        server.close()
+        thread.join(5)
+        return heard
+
+    return f"smtp://127.0.0.1:{server.getsockname()[1]}", end
+
+
+def test_without_pipelining_one_question_is_asked_at_a_time(make_board):
+    url, end = scripted(b"220 hi", b"250 hi", b"250 ok", b"250 ok", b"354 go", b"250 taken", b"221 bye")
+    board = make_board(url)
+
+    told = answers(board, envelopes("a"))
+
+    board.close()
+    assert told == {0: Answer.SENT}
+    assert [line.split(b" ")[0].strip() for line in end()[1:5]] == [b"MAIL", b"RCPT", b"DATA", b"."]
+
+
+def test_a_refused_reader_is_taken_back_before_the_next(make_board):
+    url, end = scripted(
+        b"220 hi", b"250 hi", b"250 ok", b"550 no", b"250 reset", b"250 ok", b"250 ok", b"354 go", b"250 ok", b"221 bye"
+    )
+    board = make_board(url, lines=1)
+
+    told = answers(board, envelopes("a", "b"))
+
+    board.close()
+    assert told == {0: Answer.FAILED, 1: Answer.SENT}
+    assert b"RSET\r\n" in end()
+
+
+def test_a_server_that_wants_a_message_for_nobody_gets_an_empty_one(make_board):
+    url, end = scripted(
+        b"220 hi",
+        b"250-hi\r\n250 PIPELINING",
+        b"250 ok",
+        b"550 no such reader",
+        b"354 go on",
+        b"554 no valid recipients",
+        b"221 bye",
+    )
+    board = make_board(url, lines=1)
+
+    told = list(board.deliver(envelopes("a")))
+
+    board.close()
+    assert (told[0][1].answer, told[0][1].reply) == (Answer.FAILED, "550 no such reader")
+    assert b".\r\n" in end()
+
+
+def test_a_refused_sender_is_a_refusal_of_us(make_board):
+    url, end = scripted(b"220 hi", b"250 hi", b"550 who are you", b"221 bye")
+
+    with pytest.raises(ProviderRefuses, match="550 who are you"):
+        answers(make_board(url, lines=1), envelopes("a"))
+
+    end()
+
+
+def test_a_server_that_closes_shop_is_away_and_its_last_message_was_not_taken(make_board):
+    url, end = scripted(b"220 hi", b"250 hi", b"250 ok", b"250 ok", b"354 go", b"421 closing")
+    board = make_board(url, lines=1)
+    told = {}
+
+    with pytest.raises(ProviderAway):
+        told.update(answers(board, envelopes("a")))
+
+    end()
+    assert told == {}
+
+
+def test_a_login_that_is_refused_is_a_refusal_of_us(make_board):
+    url, end = scripted(b"220 hi", b"250-hi\r\n250 AUTH PLAIN", b"535 bad password", b"221 bye")
+
+    with pytest.raises(ProviderRefuses, match="535") as raised:
+        answers(make_board(url.replace("//", "//user:secret@")), envelopes("a"))
+
+    end()
+    assert "secret" not in str(raised.value)
