@@ -1,6 +1,7 @@
 """The compiled message says what the e-mail classes say, for any reader."""
 
 import html as html_module
+from base64 import b64decode
 from email import message_from_bytes, policy
 
 import pytest
@@ -31,8 +32,6 @@ def test_a_value_of_any_length_fits_between_any_pieces(length, between):
 
     Body(text).render(out, values)
 
-    from base64 import b64decode
-
     expected = text.replace("\x02one\x03", values["one"].decode()).replace("\x02two\x03", values["two"].decode())
     assert b64decode(b"".join(out)).decode() == expected + "\r\n"
 
@@ -47,8 +46,6 @@ def test_no_line_is_longer_than_76_and_none_begins_with_a_dot():
 
 
 def test_lines_are_those_of_the_standard_library():
-    from base64 import b64decode
-
     octets = bytes(range(256)) * 3
 
     assert b64decode(lines(octets)) == octets
@@ -64,8 +61,8 @@ def test_a_compiled_message_is_the_one_of_the_e_mail_classes(make_mailing, name)
 
     compiled = parsed(envelope.data)
     assert envelope.recipient == reader.email
-    assert {key: compiled[key] for key in compiled.keys() if key != "Date"} == {
-        key: built[key] for key in built.keys() if key != "Date"
+    assert {key: compiled[key] for key in compiled if key != "Date"} == {
+        key: built[key] for key in built if key != "Date"
     }
     assert part(compiled, "html") == part(built, "html")
     assert part(compiled, "plain") == part(built, "plain")
@@ -77,6 +74,6 @@ def test_a_compiled_message_has_every_header_once(make_mailing):
 
     message = parsed(Compiled(mailing).envelope(Recipient(0, 1, "a@example.org", "甲", is_mailable=True)).data)
 
-    names = [name.lower() for name in message.keys()]
+    names = [name.lower() for name in message]
     assert len(names) == len(set(names))
     assert {"from", "to", "subject", "date", "message-id", "list-unsubscribe", "mime-version"} <= set(names)
