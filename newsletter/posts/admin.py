@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 
 from newsletter.posts.forms import ImageForm, PostForm
 from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, Tag
+from newsletter.posts.search import index_post
 
 TAGS_OFFERED = 20  # under the field; the most used first
 
@@ -130,6 +131,7 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_related(self, request: HttpRequest, form: PostForm, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         form.instance.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
+        index_post(form.instance)
 
     def response_add(self, request: HttpRequest, obj: Post, post_url_continue: str | None = None) -> HttpResponse:
         response = super().response_add(request, obj, post_url_continue)

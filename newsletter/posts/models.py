@@ -23,7 +23,6 @@ from newsletter.publication.pictures import Picture
 RENDERED_SECONDS = 7 * 24 * 3600  # a text that nobody read for a week is rendered anew
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
 TAG_NAME_MAX = 40
-RELATED = 3  # posts under "Read more"
 
 
 def _remembered[T](kind: str, source: str, make: Callable[[str], T]) -> T:
@@ -162,13 +161,6 @@ class PostQuerySet(models.QuerySet["Post"]):
         """Make drafts of those that have a date; return how many these were."""
         return self.filter(published_at__isnull=False).update(published_at=None, updated_at=now)
 
-    def containing(self, words: str) -> "PostQuerySet":
-        """Return the posts in whose title, summary or text every one of the words occurs."""
-        found = self
-        for word in words.split():
-            found = found.filter(Q(title__icontains=word) | Q(summary__icontains=word) | Q(body__icontains=word))
-        return found
-
     def around(self, post: "Post") -> tuple["Post | None", "Post | None"]:
         """Return the posts that were published before and after `post`; None at the ends."""
         at, pk = post.published_at, post.pk
@@ -179,11 +171,6 @@ class PostQuerySet(models.QuerySet["Post"]):
         older = next((other for other in beside if (other.published_at, other.pk) < (at, pk)), None)
         newer = next((other for other in beside if other != older), None)
         return older, newer
-
-    def related_to(self, post: "Post") -> "PostQuerySet":
-        """Return the posts to read after `post`: those that share most tags, then the newest."""
-        shared = Count("tags", filter=Q(tags__in=post.tags.all()))
-        return self.exclude(pk=post.pk).annotate(shared=shared).order_by("-shared", "-published_at")[:RELATED]
 
 
 class Post(models.Model):

@@ -1,6 +1,6 @@
 """The pages of posts: all of them, one, those of a tag, those that were searched for."""
 
-import unicodedata
+from datetime import datetime
 
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
@@ -8,6 +8,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from newsletter.posts.models import Post, PostQuerySet, Tag
+from newsletter.posts.search import Result, related
+from newsletter.posts.search import search as look_up
 from newsletter.publication import limits
 
 PER_PAGE = 20
@@ -27,12 +29,13 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its one address; its number alone, or with other words, leads there."""
-    published = Post.objects.published(timezone.now())
+    now = timezone.now()
+    published = Post.objects.published(now)
     found = get_object_or_404(published.select_related("cover").prefetch_related("tags"), pk=number)
     if request.path != found.get_absolute_url():
         return redirect(found, permanent=True)
     older, newer = published.around(found)
-    context = {"post": found, "older": older, "newer": newer, "related": published.related_to(found)}
+    context = {"post": found, "older": older, "newer": newer, "related": related(found, now=now)}
     return render(request, "posts/post.html", context)
 
 
@@ -42,11 +45,26 @@ def tag(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "posts/tag.html", {"tag": found, "page": posts})
 
 
+class _Hits:
+    """What was found, in the form that a paginator asks for: a number, then a slice."""
+
+    def __init__(self, query: str, now: datetime) -> None:
+        self.query, self.now = query, now
+
+    def count(self) -> int:
+        return look_up(self.query, now=self.now, limit=1).total
+
+    def __getitem__(self, part: slice) -> list[Result]:
+        size = part.stop - part.start
+        return look_up(self.query, now=self.now, limit=size, offset=part.start).results if size else []
+
+
 def search(request: HttpRequest) -> HttpResponse:
-    """Show what contains all the words of `q`, in half or full width."""
-    query = unicodedata.normalize("NFKC", request.GET.get("q", "")).replace("\0", "").strip()[:QUERY_LENGTH]
+    """Show what contains all the words of `q`, the best hits first."""
+    query = request.GET.get("q", "").replace("\0", "").strip()[:QUERY_LENGTH]
     who = limits.client_address(request)
     if query and limits.is_over("search", who, limit=SEARCHES_A_MINUTE, seconds=60):
         return render(request, "posts/search.html", {"query": query, "is_too_fast": True}, status=429)
-    found = Post.objects.published(timezone.now()).containing(query) if query else Post.objects.none()
-    return render(request, "posts/search.html", {"query": query, "page": _page(request, found)})
+    hits = _Hits(query, timezone.now())
+    page: Page[Result] = Paginator(hits, PER_PAGE).get_page(request.GET.get("page"))  # type: ignore[arg-type]
+    return render(request, "posts/search.html", {"query": query, "page": page})

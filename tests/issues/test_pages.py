@@ -4,6 +4,7 @@ import pytest
 from django.contrib.staticfiles import finders
 
 from newsletter.posts.models import Image
+from newsletter.posts.search import index_post
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pages import assert_accessible
 
@@ -36,6 +37,7 @@ def pages(client):
     make_publication(language="zh-hant", about="## 關於\n\n我是作者。", accent="#ffcc00")
     cover = Image.objects.create(digest="0123456789abcdef", name="a.png", alt="圖", width=1200, height=600)
     posts = [make_post(f"第 {n} 篇文章，談管理", body=BODY, tags=("ai", "work"), cover=cover) for n in range(22)]
+    index_post(posts[0])
     issue = make_issue(*posts[:3], introduction="大家好。", closing="下次見。", sent_at=PUBLISHED_AT)
     make_issue(posts[3], sent_at=PUBLISHED_AT)
     paths = ["/", "/issues/", issue.get_absolute_url(), "/posts/", posts[3].get_absolute_url(), "/tags/ai/"]

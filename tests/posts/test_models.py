@@ -40,16 +40,6 @@ def test_an_only_post_has_no_neighbours():
     assert Post.objects.published(PUBLISHED_AT).around(make_post()) == (None, None)
 
 
-def test_more_shared_tags_are_closer_than_a_newer_date():
-    post = make_post(tags=("ai", "work"))
-    one = make_post("一個", tags=("ai", "other"), published_at=PUBLISHED_AT - DAY)
-    both = make_post("兩個", tags=("ai", "work"), published_at=PUBLISHED_AT - 2 * DAY)
-    none = make_post("沒有", published_at=PUBLISHED_AT)
-    make_post("更舊", published_at=PUBLISHED_AT - 3 * DAY)
-
-    assert list(Post.objects.published(PUBLISHED_AT).related_to(post)) == [both, one, none]
-
-
 def test_tags_in_use_are_counted_by_what_readers_see():
     make_post(tags=("ai", "work"))
     make_post(tags=("ai",))

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from newsletter.posts.models import Image, Post, Tag
+from newsletter.posts.search import index_post
 from newsletter.publication.pictures import Picture
 
 FIELDS = ("title", "words", "summary", "body", "published_at")
@@ -91,6 +92,7 @@ def _write(draft: Draft, post: Post) -> None:
     post.cover = draft.cover.keep() if draft.cover else None
     post.save()
     post.tags.set(Tag.objects.named(draft.tags))
+    index_post(post)
 
 
 @transaction.atomic
