@@ -51,6 +51,7 @@ class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = IssueForm
     inlines = (ItemInline,)
     list_display = ("number", "subject", "state")
+    sortable_by = ()
     list_display_links = ("number", "subject")
     list_per_page = 52  # two years
     search_fields = ("subject", "introduction", "posts__title")
@@ -60,7 +61,7 @@ class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (
             None,
-            {"fields": (("number", "subject"), "preheader", "introduction", "seen_version"), "classes": ("opening",)},
+            {"fields": (("subject", "number"), "preheader", "introduction", "seen_version"), "classes": ("opening",)},
         ),
         (None, {"fields": ("closing",), "classes": ("closing",)}),
     )
@@ -122,7 +123,7 @@ class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         seen = form.cleaned_data["seen_version"] or obj.version
         if not Issue.objects.filter(pk=obj.pk, version=seen).update(version=F("version") + 1):
             raise StaleIssue
-        obj.save(update_fields=[*form.Meta.fields, "updated_at"])
+        obj.save(update_fields=[*IssueForm.Meta.fields, "updated_at"])
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -147,7 +148,8 @@ class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A list; what can be done to a mailing is on its own page."""
 
-    list_display = ("issue", "state_now", "send_at", "finished_at", "total")
+    list_display = ("issue", "state_now", "finished_at", "total")
+    sortable_by = ()
     list_filter = ("state",)
     list_select_related = ("issue",)
     list_per_page = 50
@@ -163,7 +165,7 @@ class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("Mailings")} | (extra_context or {}))
 
-    @admin.display(description=_("state"), ordering="state")
+    @admin.display(description=_("state"))
     def state_now(self, mailing: Mailing) -> SafeString:
         return render_to_string("desk/_mailing_state.html", {"mailing": mailing})
 

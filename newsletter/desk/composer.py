@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.csp import CSP
@@ -40,7 +40,7 @@ SLOTS_OFFERED = 6
 TABS = {
     "web": gettext_lazy("Web page"),
     "mail": gettext_lazy("Mail"),
-    "text": gettext_lazy("Text"),
+    "text": gettext_lazy("Plain text"),
     "headers": gettext_lazy("Headers"),
 }
 # Whose copy the preview shows: name and address.
@@ -54,7 +54,9 @@ READERS = {
     ),
 }
 WIDTHS = {"": gettext_lazy("full width"), "700": "700 px", "375": "375 px"}
-SCHEMES = {"": gettext_lazy("light"), "dark": gettext_lazy("dark")}
+SCHEMES = {"": gettext_lazy("as on this screen"), "light": gettext_lazy("light"), "dark": gettext_lazy("dark")}
+IS_DARK = "@media (prefers-color-scheme: dark)"
+NEVER_DARK, ALWAYS_DARK = "@media (max-width: 0)", "@media (min-width: 0)"
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
 
 
@@ -81,6 +83,8 @@ def page(request: HttpRequest, template: str, issue: Issue, context: dict[str, A
 def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
     """Show what readers will see, in one of the TABS."""
     issue = get_object_or_404(Issue, pk=pk)
+    if tab not in TABS:
+        raise Http404(tab)
     octets = _copy(request, issue).message().as_bytes()
     size = len(outbox.part(octets, "html").encode())
     context = {
@@ -93,6 +97,7 @@ def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
         "choice": {name: request.GET.get(name, "") for name in ("reader", "width", "scheme", "of")},
         "text": outbox.part(octets, "plain") if tab == "text" else "",
         "fields": outbox.fields(octets) if tab == "headers" else [],
+        "page_url": settings.SITE_URL + issue.get_absolute_url(),
         "size": size,
         "size_max": HTML_BYTES_MAX,
         "size_share": size * 100 // HTML_BYTES_MAX,
@@ -116,7 +121,10 @@ def _copy(request: HttpRequest, issue: Issue) -> Mail:
 def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the HTML part itself, for the frame in the preview."""
     mail = _copy(request, get_object_or_404(Issue, pk=pk))
-    return framed(outbox.part(mail.message().as_bytes(), "html"))
+    html = outbox.part(mail.message().as_bytes(), "html")
+    if scheme := {"light": NEVER_DARK, "dark": ALWAYS_DARK}.get(request.GET.get("scheme", "")):
+        html = html.replace(IS_DARK, scheme)  # no page can tell a sandboxed frame its colours
+    return framed(html)
 
 
 @csp_override(PAGE_CSP)

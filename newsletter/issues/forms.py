@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db.models import Max
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -20,6 +20,7 @@ from newsletter.posts.models import Post, PostQuerySet
 PROPOSED_MAX = 10  # of the unmailed posts, the newest; an imported archive is unmailed as a whole
 OFFERED_MAX = 30  # boxes to tick under the list
 SUGGESTED_MAX = 300  # titles that the browser completes
+ONLY_ONCE = _("A post can be in an issue only once. Take one of the two out.")
 NUMBER = re.compile(r"(?:.*/p/|#?)(\d{1,9})(?!\d)(?:\s.*|[-/].*)?", re.DOTALL)
 
 
@@ -161,6 +162,7 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = IssueItem
         fields = ("position", "post", "form")
+        error_messages = {NON_FIELD_ERRORS: {"unique_together": ONLY_ONCE}}
 
 
 class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
@@ -173,6 +175,11 @@ class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
         numbers = [int(key) if key.isdecimal() and len(key) < 19 else 0 for key in keys]
         posts = Post.objects.defer("body").in_bulk(numbers)
         return [(form, posts.get(number)) for form, number in zip(self.forms, numbers, strict=True)]
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if form.instance.pk and index is not None:
+            form.initial["position"] = index + 1  # the rows are in their order; their numbers may have gaps
 
     def clean(self) -> None:
         super().clean()
@@ -197,4 +204,4 @@ class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]
         return saved
 
     def get_unique_error_message(self, unique_check: Any) -> str:
-        return str(_("A post can be in an issue only once. Take one of the two out."))
+        return str(ONLY_ONCE)

@@ -222,8 +222,19 @@ function count(editor, field) {
   editor.querySelector(".editor-count").textContent = say("Characters", { n: characters.toLocaleString() });
 }
 
-function build(field) {
+// Several editors on one page: each has names of its own.
+function rename(editor, suffix) {
+  for (const part of editor.querySelectorAll("[id]")) part.id += suffix;
+  for (const name of ["aria-labelledby", "aria-describedby"]) {
+    for (const part of editor.querySelectorAll(`[${name}]`)) {
+      part.setAttribute(name, part.getAttribute(name).split(" ").map((id) => id + suffix).join(" "));
+    }
+  }
+}
+
+function build(field, index) {
   const editor = parts.content.firstElementChild.cloneNode(true);
+  if (index) rename(editor, `-${index + 1}`);
   field.before(editor);
   editor.querySelector(".editor-panes").prepend(field);
   const tools = toolsOf(editor, field, previewOf(editor, field));

@@ -1,7 +1,7 @@
 // A copy of what is not saved yet, kept in this browser, and a word before it is left behind.
 // The editor of editor.js shows both; the texts come from templates/admin/posts/_editor.html.
 
-const KEPT = ["title", "body", "summary"];
+const KEPT = ["title", "body", "summary", "subject", "preheader", "introduction", "closing"];
 const KEEP_PAUSE = 1000; // milliseconds of rest before the copy is made
 const key = `unsaved:${location.pathname}`;
 const language = document.documentElement.lang;

@@ -1,0 +1,238 @@
+"""What the author types to compose an issue."""
+
+from datetime import timedelta
+
+import pytest
+from django.forms import inlineformset_factory
+from django.utils import timezone, translation
+
+from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet, next_number, proposals
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.posts.models import Post
+from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
+
+pytestmark = pytest.mark.django_db
+FormSet = inlineformset_factory(Issue, IssueItem, form=ItemForm, formset=ItemFormSet, extra=0)
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    make_publication()
+    with translation.override("en"):
+        yield
+
+
+def fields(**typed: object) -> dict[str, object]:
+    return {"number": 7, "subject": "第七期", "preheader": "", "introduction": "", "closing": "", "older": ""} | typed
+
+
+def rows(issue: Issue, *typed: dict[str, object]) -> ItemFormSet:
+    """Return the issue's rows as they come back from the browser; each of `typed` changes one."""
+    items = list(issue.items.all())
+    data: dict[str, object] = {"items-TOTAL_FORMS": max(len(items), len(typed)), "items-INITIAL_FORMS": len(items)}
+    for index, change in enumerate(typed):
+        known = items[index] if index < len(items) else None
+        row = {"id": known.pk, "post": known.post_id, "position": index + 1, "form": known.form} if known else {}
+        for name, value in (row | change).items():
+            data[f"items-{index}-{name}"] = value
+    return FormSet(data, instance=issue)
+
+
+def order(issue: Issue) -> list[tuple[int, str]]:
+    return list(issue.items.values_list("position", "post__title"))
+
+
+# --- What a new issue begins with ---
+
+
+def test_the_first_issue_is_number_one():
+    assert next_number() == 1
+
+
+def test_a_new_issue_follows_the_last_one():
+    make_issue(number=41)
+
+    assert next_number() == 42
+
+
+def test_unmailed_posts_are_proposed_oldest_first_and_the_first_one_in_full():
+    newer = make_post("乙")
+    older = make_post("甲", published_at=PUBLISHED_AT - timedelta(days=3))
+
+    assert proposals(timezone.now()) == [
+        {"post": older.pk, "position": 1, "form": "full"},
+        {"post": newer.pk, "position": 2, "form": "excerpt"},
+    ]
+
+
+def test_what_was_mailed_or_will_not_be_public_is_not_proposed():
+    make_issue(make_post(), sent_at=PUBLISHED_AT)
+    make_post(published_at=None)
+    make_post(published_at=timezone.now() + timedelta(days=20))
+    soon = make_post(published_at=timezone.now() + timedelta(days=1))
+
+    assert [row["post"] for row in proposals(timezone.now() + timedelta(days=14))] == [soon.pk]
+
+
+def test_of_an_imported_archive_only_the_newest_are_proposed():
+    posts = [make_post(published_at=PUBLISHED_AT + timedelta(hours=hour)) for hour in range(12)]
+
+    assert [row["post"] for row in proposals(timezone.now())] == [post.pk for post in posts[2:]]
+
+
+# --- Posts to add ---
+
+
+def test_ticked_posts_go_to_the_end_in_the_order_of_their_dates():
+    issue = make_issue(make_post("在內"))
+    newer, older = make_post("新"), make_post("舊", published_at=PUBLISHED_AT - timedelta(days=1))
+    form = IssueForm(fields(number=issue.number, added=[newer.pk, older.pk]), instance=issue)
+
+    assert form.is_valid()
+    form.add_posts()
+
+    assert order(issue) == [(0, "在內"), (2, "舊"), (3, "新")]
+    assert issue.items.last().form == IssueItem.Form.EXCERPT
+
+
+@pytest.mark.parametrize(
+    "typed", ["{pk}", "#{pk}", "{pk} 管理槓桿", "/p/{pk}-leverage/", "https://e.x/p/{pk}/", "管理槓桿"]
+)
+def test_an_older_post_is_found_by_number_address_or_title(typed):
+    post = make_post("管理槓桿")
+    form = IssueForm(fields(older=typed.format(pk=post.pk)))
+
+    assert form.is_valid()
+    assert form.cleaned_data["older"] == post
+
+
+def test_a_title_that_begins_with_a_number_is_a_title():
+    make_post(pk=2026)
+    post = make_post("2026 回顧")
+    form = IssueForm(fields(older="2026 回顧"))
+
+    assert form.is_valid()
+    assert form.cleaned_data["older"] == post
+
+
+def test_a_post_that_does_not_exist_is_named():
+    form = IssueForm(fields(older="沒有這篇"))
+
+    assert form.errors == {"older": ["No post has “沒有這篇” as its title, number or address."]}
+
+
+def test_a_title_of_several_posts_asks_for_the_number():
+    make_post("週記")
+    make_post("週記")
+
+    error = "“週記” is the title of several posts. Write the number of the one you mean."
+    assert IssueForm(fields(older="週記")).errors == {"older": [error]}
+
+
+def test_a_post_that_is_in_the_issue_is_not_added_again():
+    post = make_post()
+    issue = make_issue(post)
+    form = IssueForm(fields(number=issue.number, older=str(post.pk)), instance=issue)
+
+    assert form.is_valid()
+    assert form.add_posts() == []
+
+
+def test_boxes_are_offered_for_unmailed_posts_and_titles_for_the_others():
+    inside, unmailed = make_post("在內"), make_post("未寄", published_at=None)
+    mailed = make_post("已寄")
+    make_issue(mailed, sent_at=PUBLISHED_AT)
+
+    form = IssueForm(instance=make_issue(inside))
+
+    assert form.fields["added"].choices == [(unmailed.pk, "未寄 · draft")]
+    assert form.suggestions == [(mailed.pk, "已寄")]
+
+
+# --- Two tabs ---
+
+
+def test_a_save_that_has_not_seen_the_last_one_is_refused():
+    issue = make_issue(make_post())
+    Issue.objects.filter(pk=issue.pk).update(version=2)
+    issue.refresh_from_db()
+
+    form = IssueForm(fields(number=issue.number, seen_version=1), instance=issue)
+
+    [error] = form.errors["__all__"]
+    assert error.startswith("This issue was saved at ")
+    assert error.endswith("Copy it, open the issue again and put it in.")
+
+
+def test_texts_are_kept_in_one_form():
+    form = IssueForm(fields(introduction="e\u0301\r\n好", closing="一\r\n二"))
+
+    assert form.is_valid()
+    assert (form.cleaned_data["introduction"], form.cleaned_data["closing"]) == ("é\n好", "一\n二")
+
+
+# --- Order ---
+
+
+@pytest.fixture
+def issue():
+    issue = make_issue(make_post("甲"), make_post("乙"), make_post("丙"))
+    for position, item in enumerate(issue.items.all(), start=1):
+        IssueItem.objects.filter(pk=item.pk).update(position=position)
+    return issue
+
+
+@pytest.mark.parametrize(
+    ("typed", "titles"),
+    [
+        ([{}, {}, {}], "甲乙丙"),
+        ([{}, {}, {"position": 1}], "丙甲乙"),
+        ([{"position": 2}, {}, {}], "乙甲丙"),
+        ([{"position": 99}, {}, {}], "乙丙甲"),
+        ([{"position": ""}, {}, {}], "甲乙丙"),
+        ([{"position": 3}, {"position": 1}, {"position": 2}], "乙丙甲"),
+        ([{}, {"DELETE": "on"}, {}], "甲丙"),
+        ([{"DELETE": "on"}, {}, {"position": 1}], "丙乙"),
+    ],
+)
+def test_a_typed_number_is_where_the_post_goes_and_the_others_close_up(issue, typed, titles):
+    formset = rows(issue, *typed)
+
+    assert formset.is_valid(), formset.errors
+    formset.save()
+
+    assert order(issue) == list(enumerate(titles, start=1))
+
+
+def test_how_much_of_a_post_is_shown_is_chosen(issue):
+    formset = rows(issue, {}, {"form": "link"}, {})
+
+    assert formset.is_valid()
+    formset.save()
+
+    assert list(issue.items.values_list("form", flat=True)) == ["full", "link", "full"]
+
+
+def test_a_post_twice_is_refused(issue):
+    twice = issue.items.first().post_id
+    formset = rows(issue, {}, {}, {}, {"post": twice, "position": 4, "form": "full"})
+
+    assert not formset.is_valid()
+    assert formset.errors[3] == {"__all__": ["A post can be in an issue only once. Take one of the two out."]}
+
+
+def test_two_new_rows_of_one_post_are_refused():
+    twice = make_post().pk
+    row = {"post": twice, "form": "full"}
+    formset = rows(make_issue(), row | {"position": 1}, row | {"position": 2})
+
+    assert not formset.is_valid()
+    assert formset.non_form_errors() == ["A post can be in an issue only once. Take one of the two out."]
+
+
+def test_a_row_names_its_post_whatever_was_typed(issue):
+    first = Post.objects.get(title="甲")
+    formset = rows(issue, {"position": "x"}, {"post": "nonsense"}, {})
+
+    assert not formset.is_valid()
+    assert [post and post.title for _form, post in formset.rows] == [first.title, None, "丙"]
