@@ -17,6 +17,7 @@ IS_CJK: Final = re.compile(f"[{CJK}]")
 # A space between Han and Latin is a matter of taste, and two are one.
 NEEDLESS: Final = re.compile(rf"(?<=[{CJK}]) +(?={LATIN})|(?<={LATIN}) +(?=[{CJK}])|(?<= ) +")
 PHRASE: Final = re.compile(r"[\"“”「『](?P<phrase>[^\"“”」』]+)[\"“”」』]|(?P<word>[^\s\"“”「」『』]+)")
+SIZES: Final = (1, 2, 3)  # of the pieces that Han is indexed by; nearly every word is no longer
 TOKEN_MAX: Final = 64  # characters; PostgreSQL takes no lexeme longer than 2 KB
 PREFIX_MIN: Final = 4  # letters from which a Latin word also finds longer ones: `deep` finds DeepSeek, `ai` not aim
 TERMS_MAX: Final = 10
@@ -56,11 +57,11 @@ def fold(text: str) -> str:
 
 
 def tokens(folded: str) -> Iterator[str]:
-    """Yield what a folded text is found by: pairs of Han, Latin words, and the parts of those that have signs."""
+    """Yield what a folded text is found by: Han by ones, twos and threes; Latin words, and their parts."""
     for match in RUN.finditer(folded):
         run = match[0]
         if IS_CJK.match(run):
-            yield from (run[i : i + 2] for i in range(len(run)))
+            yield from (run[i : i + size] for size in SIZES for i in range(len(run) - size + 1))
             continue
         yield run[:TOKEN_MAX]
         parts = PARTS.findall(run)
@@ -104,9 +105,10 @@ def _term(word: str) -> Term | None:
     whole: list[str] = []
     prefixes: list[str] = []
     for run in runs:
-        if IS_CJK.match(run) and len(run) > 1:
-            whole += [run[i : i + 2] for i in range(len(run) - 1)]
-        elif IS_CJK.match(run) or (len(runs) == 1 and run.isalpha() and len(run) >= PREFIX_MIN):
+        if IS_CJK.match(run):
+            size = min(len(run), SIZES[-1])
+            whole += [run[i : i + size] for i in range(len(run) - size + 1)]
+        elif len(runs) == 1 and run.isalpha() and len(run) >= PREFIX_MIN:
             prefixes.append(run[:TOKEN_MAX])
         else:
             whole.append(run[:TOKEN_MAX])

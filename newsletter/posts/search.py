@@ -1,6 +1,6 @@
 """Full-text search over posts and what other rooms hand down; the same hits on SQLite and on PostgreSQL.
 
-Chinese has no spaces, so the index holds pairs of characters. It is kept by the database itself
+Chinese has no spaces, so the index holds its characters by ones, twos and threes. It is kept by the database itself
 (migration 0002): SQLite's FTS5 by triggers, PostgreSQL's tsvector as a generated column. Whoever
 saves a post calls `index_post` in the same transaction; deleting one needs no call.
 """
@@ -10,16 +10,20 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import connection
-from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When, Window
+from django.db.models import BooleanField, Case, Count, F, IntegerField, Q, Value, When, Window
 from django.db.models.expressions import Combinable, RawSQL
 from django.db.models.functions import Coalesce, StrIndex
 
-from newsletter.posts.folding import Term, fold, terms, tokens
+from newsletter.posts.folding import IS_CJK, Term, fold, terms, tokens
 from newsletter.posts.models import Post, SearchDocument
 from newsletter.posts.snippets import Piece, marked, snippet
 from newsletter.posts.text import plain
+
+if TYPE_CHECKING:
+    from django.db.models.query import QuerySet, RawQuerySet
 
 POINTS = {"folded_title": 4, "folded_tags": 2, "folded_summary": 1}  # for each term that occurs there
 TOKENS_MAX = 60_000  # of a document; a tsvector holds 1 MB, and no post that is read has a tenth of it
@@ -131,7 +135,7 @@ def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0) -> Fo
     wanted = terms(query)
     if not wanted:
         return Found([], 0)
-    rows = list(_matching(wanted, now)[offset : offset + limit])
+    rows = list(_with_texts(_matching(wanted, now)[offset : offset + limit]))
     total = rows[0].total if rows else 0  # type: ignore[attr-defined]
     return Found([_result(row, wanted) for row in rows], total)
 
@@ -148,9 +152,10 @@ def related(post: Post, *, now: datetime, limit: int = 3) -> list[Post]:
     return found
 
 
-def _matching(wanted: list[Term], now: datetime) -> "QuerySet[SearchDocument]":
+def _matching(wanted: list[Term], now: datetime) -> "QuerySet[Any, Any]":
+    """Return id, points, date and total of what contains all of `wanted`, best first."""
     points: Combinable = Value(0)
-    found = SearchDocument.objects.filter(pk__in=_in_index(wanted))
+    found = SearchDocument.objects.filter(_in_index(wanted))
     for term in wanted:
         if term.is_spread:
             found = found.alias(spot=StrIndex("folded", Value(term.text))).filter(spot__gt=0)
@@ -159,14 +164,26 @@ def _matching(wanted: list[Term], now: datetime) -> "QuerySet[SearchDocument]":
             points = points + Case(hit, default=Value(0), output_field=IntegerField())
     public = Q(post__published_at__lte=now) | Q(post=None, published_at__lte=now)
     found = found.filter(public).annotate(points=points, at=Coalesce(F("post__published_at"), F("published_at")))
-    ordered = found.order_by("-points", "-at", "-pk").annotate(total=Window(Count("*")))
-    return ordered.only("kind", "key", "url", "title", "body", "summary", "published_at")
+    ranked = found.order_by("-points", "-at", "-id").annotate(total=Window(Count("*")))
+    return ranked.values("id", "points", "at", "total")
+
+
+def _with_texts(ranked: "QuerySet[Any, Any]") -> "RawQuerySet[SearchDocument]":
+    """Return the rows of a page with their texts: ranking all matches with theirs takes ten times as long."""
+    sql, params = ranked.query.sql_with_params()
+    return SearchDocument.objects.raw(
+        "SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, ranked.at AS published_at, ranked.total "  # noqa: S608 (constants)
+        f"FROM ({sql}) ranked JOIN posts_searchdocument d ON d.id = ranked.id "
+        "ORDER BY ranked.points DESC, ranked.at DESC, ranked.id DESC",
+        params,
+    )
 
 
 def _in_index(wanted: list[Term]) -> RawSQL:
     whole = dict.fromkeys(token for term in wanted for token in term.whole)
     prefixes = dict.fromkeys(token for term in wanted for token in term.prefixes)
-    return RawSQL(_LOOK_UP[connection.vendor], [_EXPRESSION[connection.vendor](whole, prefixes)])  # noqa: S611 (constant)
+    expression = _EXPRESSION[connection.vendor](whole, prefixes)
+    return RawSQL(_CONDITION[connection.vendor], [expression], output_field=BooleanField())  # noqa: S611 (constant)
 
 
 def _fts5(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
@@ -178,28 +195,27 @@ def _tsquery(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
 
 
 _EXPRESSION = {"sqlite": _fts5, "postgresql": _tsquery}
-_LOOK_UP = {
-    "sqlite": "SELECT rowid FROM posts_searchindex WHERE posts_searchindex MATCH %s",
-    "postgresql": "SELECT id FROM posts_searchdocument WHERE vector @@ %s::tsquery",
+_CONDITION = {
+    "sqlite": "posts_searchdocument.id IN (SELECT rowid FROM posts_searchindex WHERE posts_searchindex MATCH %s)",
+    "postgresql": "posts_searchdocument.id IN (SELECT posts_searchindex(%s::tsquery))",
 }
 
 
 def _result(row: SearchDocument, wanted: list[Term]) -> Result:
-    at = row.at  # type: ignore[attr-defined]
     return Result(
         kind=row.kind,
         key=row.key,
         url=row.url,
         title=marked(row.title, wanted),
         snippet=snippet(row.body or row.summary, wanted),
-        published_at=at,
+        published_at=cast("datetime", row.published_at),  # without one it is not found
     )
 
 
 def _likeness(post: Post) -> Counter[int]:
     """Return how alike other posts are: the sum of the rarity of what they share with `post`."""
     text = f"{post.title}\n{post.summary}\n{plain(post.html)[:BEGINNING]}"
-    counts = Counter(token for token in tokens(fold(text)) if len(token) > 1 and not token.isdigit())
+    counts = Counter(token for token in tokens(fold(text)) if _is_telling(token))
     heading = set(tokens(fold(f"{post.title} {post.summary}")))
     salient = sorted(counts, key=lambda token: (token not in heading, -counts[token], token))[:RELATED_TOKENS]
     likeness: Counter[int] = Counter()
@@ -212,13 +228,18 @@ def _likeness(post: Post) -> Counter[int]:
     return likeness
 
 
+def _is_telling(token: str) -> bool:
+    """Return whether posts may be alike by `token`: one character is too little, three contain two."""
+    return len(token) == 2 if IS_CJK.match(token) else len(token) > 2 and not token.isdigit()
+
+
 def _keys_by_token(wanted: list[str]) -> dict[str, list[int]]:
     """Return the ids of the posts that each token occurs in, of at most COMMON posts; one query."""
     if not wanted:
         return {}
     one = (
-        "SELECT * FROM (SELECT CAST(%s AS text), d.post_id FROM posts_searchdocument d "  # noqa: S608 (constants)
-        f"WHERE d.post_id IS NOT NULL AND d.id IN ({_LOOK_UP[connection.vendor]}) LIMIT {COMMON}) AS t"
+        "SELECT * FROM (SELECT CAST(%s AS text), post_id FROM posts_searchdocument "  # noqa: S608 (constants)
+        f"WHERE post_id IS NOT NULL AND {_CONDITION[connection.vendor]} LIMIT {COMMON}) AS t"
     )
     expression = _EXPRESSION[connection.vendor]
     values = [value for token in wanted for value in (token, expression([token]))]
