@@ -8,6 +8,7 @@ import pytest
 from newsletter.delivery import recovery
 from newsletter.delivery.ledger import Result, claim, intend, record
 from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.recorder import Mark, Recorder
 from tests.delivery.conftest import NOW, Provider
 
 SENT, QUEUED, UNCERTAIN, SKIPPED = (
@@ -76,6 +77,58 @@ def test_after_recovery_the_rest_goes_out_and_nobody_twice(make_mailing, run):
 
     assert provider.accepted == ["c@example.org", "d@example.org"]
     assert states(mailing) == [SENT, UNCERTAIN, SENT, SENT]
+
+
+def test_the_flight_recorder_tells_row_by_row(make_mailing):
+    mailing = make_mailing("abcdefg")
+    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        intend(batch, [], 6, NOW)
+        for seq, mark in enumerate([Mark.SENT, Mark.FAILED, Mark.DEFERRED, Mark.HANDED_OVER, Mark.UNCERTAIN]):
+            flight.mark(seq, mark)
+
+    recovery.sweep(NOW, slots=1)
+
+    assert states(mailing) == [
+        SENT,
+        Delivery.State.FAILED,
+        Delivery.State.DEFERRED,
+        UNCERTAIN,
+        UNCERTAIN,
+        QUEUED,
+        QUEUED,
+    ]
+    counts = mailing.counts()
+    assert (counts.sent, counts.failed, counts.uncertain, counts.queued, counts.sending) == (1, 1, 2, 3, 0)
+
+
+def test_rows_that_never_left_are_sent_by_the_next_lane(make_mailing, run):
+    mailing, provider = make_mailing("abcd"), Provider()
+    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        intend(batch, [], 4, NOW)
+        flight.mark(0, Mark.SENT)
+        flight.mark(2, Mark.HANDED_OVER)
+    recovery.sweep(NOW, slots=1)
+
+    run(mailing, provider)
+
+    assert provider.accepted == ["b@example.org", "d@example.org"]
+    assert states(mailing) == [SENT, SENT, UNCERTAIN, SENT]
+
+
+def test_a_record_of_an_earlier_holding_says_nothing_about_this_one(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token - 1, lo=batch.lo, hi=batch.hi)
+    intend(batch, [], 1, NOW)
+
+    recovery.sweep(NOW, slots=1)
+
+    assert states(mailing) == [UNCERTAIN, QUEUED]
 
 
 def test_a_living_owner_is_left_alone(make_mailing):

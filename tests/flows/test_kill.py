@@ -2,12 +2,13 @@
 
 import pytest
 
+from newsletter.delivery.couriers import LINES
 from tests.flows.seeds import compose_issue_1, import_readers, write_post
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 
-CONNECTIONS = 1  # the worker has one process, and that one connection
+CONNECTIONS = LINES  # the worker has one lane
 OUTCOMES = ("queued", "sending", "sent", "failed", "uncertain", "skipped")
 PATIENCE_SECONDS = 240  # of which a quiet machine needs a tenth
 UNCERTAIN = """
