@@ -236,3 +236,12 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailing_id}/{self.no}"
+
+
+class Pace(models.Model):
+    """The time line of the rate limit: one row, until when it is taken."""
+
+    free_at = models.FloatField(default=0)  # Unix time
+
+    def __str__(self) -> str:
+        return f"free at {self.free_at}"

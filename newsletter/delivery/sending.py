@@ -23,6 +23,7 @@ from newsletter.delivery import ledger
 from newsletter.delivery.couriers import Courier
 from newsletter.delivery.ledger import LaneEnds, Recipient, Result
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.pace import Pacer
 from newsletter.delivery.recorder import Mark, Recorder
 from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses
 
@@ -51,8 +52,8 @@ class Holding:
     writer: where the ledger is written, one step after the other; a thread of its own in a lane.
     """
 
-    def __init__(self, batch: Batch, window: int, writer: Executor) -> None:
-        self.batch, self.window, self.writer = batch, window, writer
+    def __init__(self, batch: Batch, window: int, writer: Executor, pacer: Pacer) -> None:
+        self.batch, self.window, self.writer, self.pacer = batch, pacer.window(window), writer, pacer
         self.results: list[Result] = []  # not yet recorded
         self.unanswered: dict[int, None] = {}  # intended, in order, and without a result
         self.pending: Future[list[Recipient]] | None = None
@@ -78,6 +79,7 @@ class Holding:
         """
         self._intend()
         while rows := self._intended():
+            self.writer.submit(patiently, partial(self.pacer.wait, len(rows), is_over)).result()
             self._intend()
             for row in rows:
                 if is_over():
@@ -124,7 +126,9 @@ class Lane:
         writer: Executor,
         worker: str,
         is_stopping: Callable[[], bool] = lambda: False,
+        pacer: Pacer | None = None,
     ) -> None:
+        self.pacer = pacer or Pacer(None)
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
         self.silence = ""
@@ -152,7 +156,7 @@ class Lane:
     def _work(self, batch: Batch, until: float) -> int:
         """Deliver one batch; raise LaneEnds, with everything recorded, when there is a reason to stop."""
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        holding = Holding(batch, self.courier.window, self.writer)
+        holding = Holding(batch, self.courier.window, self.writer, self.pacer)
         answered = 0
         try:
             for seq, outcome in self.courier.deliver(holding.rows(partial(self._is_over, until)), self._hand_over):

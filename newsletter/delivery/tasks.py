@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 from newsletter.delivery import planning, recovery, welcome
 from newsletter.delivery.couriers import courier_for
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.pace import Pacer
 from newsletter.delivery.recorder import Recorder
 from newsletter.delivery.sending import Lane
 
@@ -82,8 +83,15 @@ def _send(mailing: Mailing, worker: str, slot: int) -> None:
         Recorder(recovery.flight(slot)) as recorder,
         ThreadPoolExecutor(1, "ledger", initializer=_make_commits_durable) as writer,
     ):
-        courier = courier_for("bulk", mailing)
-        lane = Lane(mailing, courier, recorder=recorder, writer=writer, worker=worker, is_stopping=STOPPING.is_set)
+        lane = Lane(
+            mailing,
+            courier_for("bulk", mailing),
+            recorder=recorder,
+            writer=writer,
+            worker=worker,
+            is_stopping=STOPPING.is_set,
+            pacer=Pacer(settings.SEND_RATE),
+        )
         lane.run(LANE_SECONDS)
         writer.submit(_close_connection).result()
 
