@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import tokens
 from newsletter.publication.models import Publication
@@ -105,7 +106,7 @@ class Subscriber(models.Model):
 
     email = models.EmailField(_("address"), db_index=True)
     address_hash = models.CharField(max_length=32, unique=True, editable=False)
-    name = models.CharField(_("name"), max_length=80, blank=True)
+    name = models.CharField(pgettext_lazy("of a person", "name"), max_length=80, blank=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.PENDING)
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
     tags = models.CharField(_("tags"), max_length=200, blank=True, help_text=_("Separated by commas."))

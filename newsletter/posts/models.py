@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from newsletter.posts import markdown, text
 from newsletter.publication.pictures import Picture
@@ -78,7 +79,12 @@ class Tag(models.Model):
     """A subject that posts have in common."""
 
     name = models.CharField(_("name"), max_length=TAG_NAME_MAX, unique=True)
-    slug = models.SlugField(_("address"), max_length=60, unique=True, help_text=_("Latin letters, digits and hyphens."))
+    slug = models.SlugField(
+        pgettext_lazy("of a page", "address"),
+        max_length=60,
+        unique=True,
+        help_text=_("Latin letters, digits and hyphens."),
+    )
 
     objects = TagQuerySet.as_manager()
 
