@@ -1,0 +1,129 @@
+"""The screens of an issue in a real browser: no barrier, nothing too wide, arrows that keys press, frames that show."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
+
+from newsletter.delivery import planning
+from newsletter.delivery.models import Delivery
+from newsletter.issues.models import Issue
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import assert_accessible
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def server(settings, transactional_db):
+    """A web server that begins after the settings of the test: pytest-django's own would redirect to https."""
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    settings.SITE_URL = "http://localhost"
+    running = LiveServer("localhost:0")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def desk(server, page, settings):
+    """A browser in which the author is logged in."""
+    make_publication()
+    client = Client()
+    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+    page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": server.url}])
+    page.on("dialog", lambda dialog: dialog.accept())
+    return page
+
+
+@pytest.fixture
+def issue(desk) -> Issue:
+    issue = make_issue(make_post("甲"), make_post("乙"), make_post("丙"), introduction="大家好")
+    make_post("一篇標題很長很長很長很長很長很長很長很長的文章，還沒有寄給任何人")
+    return issue
+
+
+@pytest.fixture
+def screens(issue) -> list[str]:
+    """The addresses of every screen, with something to show on each."""
+    now = timezone.now()
+    for _ in range(3):
+        make_subscriber()
+    other = make_issue(make_post(), subject="寄送中的一期")
+    mailing = planning.approve(other, send_at=None, now=now, hold=timedelta())
+    planning.plan(mailing, now)
+    mailing.deliveries.filter(seq=0).update(state=Delivery.State.FAILED, reply="550 " + "x" * 60)
+    mailing.batches.update(failed=1, uncertain=1)
+    mailing.pause("535 authentication failed")
+    later = make_issue(make_post())
+    scheduled = planning.approve(later, send_at=now + timedelta(days=9), now=now, hold=timedelta())
+    Issue.objects.filter(pk=later.pk).update(subject="改過的主旨")
+    of_issue = [f"issue_{name}" for name in ("preview", "test", "send")]
+    return [
+        reverse("admin:index"),
+        *(reverse(f"admin:issues_issue_{name}") for name in ("changelist", "add")),
+        *(reverse("admin:issues_issue_change", args=[one.pk]) for one in (issue, later)),
+        *(reverse(f"admin:{name}", args=[issue.pk]) for name in of_issue),
+        *(reverse("admin:issue_preview_tab", args=[issue.pk, tab]) for tab in ("mail", "text", "headers")),
+        reverse("admin:delivery_mailing_changelist"),
+        *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled)),
+        *(reverse(f"admin:mailing_{name}", args=[scheduled.pk]) for name in ("cancel", "move")),
+        reverse("admin:mailing_deliveries", args=[mailing.pk, "failed"]),
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_screen_has_a_barrier_or_is_wider_than_a_small_phone(desk, server, screens, scheme):
+    desk.emulate_media(color_scheme=scheme)
+
+    for path in screens:
+        desk.set_viewport_size({"width": 1280, "height": 900})
+        desk.goto(server.url + path)
+        assert_accessible(desk)
+        desk.set_viewport_size({"width": 320, "height": 640})
+        assert desk.evaluate("document.documentElement.scrollWidth") <= 320, path
+
+
+def test_posts_are_moved_by_keys_and_saved_in_their_new_order(desk, server, issue):
+    desk.goto(server.url + reverse("admin:issues_issue_change", args=[issue.pk]))
+
+    down = desk.get_by_role("button", name="Move “甲” down")
+    down.focus()
+    desk.keyboard.press("Enter")
+    said = desk.locator("[data-said]").text_content()
+    focused = desk.evaluate("document.activeElement.getAttribute('aria-label')")
+    desk.keyboard.press("Enter")  # now at the end, where this arrow is off
+    left = desk.evaluate("document.activeElement.getAttribute('aria-label')")
+    desk.get_by_role("button", name="Save", exact=True).click()
+    desk.wait_for_selector(".messagelist .success")
+
+    assert (said, focused, left) == ("“甲” is number 2 of 3 now.", "Move “甲” down", "Move “甲” up")
+    assert list(issue.items.values_list("post__title", flat=True)) == ["乙", "丙", "甲"]
+
+
+def test_the_numbers_do_the_same_without_javascript(desk, browser, server, issue, settings):
+    [cookie] = [one for one in desk.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME]
+    profile = browser.new_context(java_script_enabled=False)
+    profile.add_cookies([cookie])
+    plain = profile.new_page()
+    plain.goto(server.url + reverse("admin:issues_issue_change", args=[issue.pk]))
+
+    plain.fill("#id_items-2-position", "1")
+    plain.check("[name=items-1-DELETE]")
+    plain.click("[name=_continue]")
+    profile.close()
+
+    assert list(issue.items.values_list("post__title", flat=True)) == ["丙", "甲"]
+
+
+def test_the_frames_of_the_preview_show_the_page_and_the_mail(desk, server, issue):
+    shown = {}
+    for tab in ("web", "mail"):
+        desk.goto(server.url + reverse("admin:issue_preview_tab", args=[issue.pk, tab]))
+        shown[tab] = desk.frame_locator("iframe.sheet").locator("h1").text_content()
+
+    assert {tab: text.strip() for tab, text in shown.items()} == {"web": issue.subject, "mail": issue.subject}
