@@ -132,7 +132,7 @@ def _read_fence(lines: list[str], index: int, before: str) -> Segment | None:
     match = FENCE.match(lines[index])
     if not match:
         return None
-    end = end_of_fence(lines, index, match["fence"])
+    end = end_of_fence(lines, index, match["fence"], indent=indent_of(lines[index]))
     return Segment("fence", lines[index : end or len(lines)])
 
 

@@ -14,9 +14,9 @@ class Item:
     lines: list[str]
 
 
-def end_of_fence(lines: list[str], index: int, fence: str) -> int | None:
-    """Return the index after the line that closes the fence opened at `index`."""
-    close = re.compile(rf"^ *{re.escape(fence[0])}{{{len(fence)},}} *$")
+def end_of_fence(lines: list[str], index: int, fence: str, *, indent: int) -> int | None:
+    """Return the index after the line that closes the fence opened at `index`, `indent` columns from the left."""
+    close = re.compile(rf"^ {{0,{indent + 3}}}{re.escape(fence[0])}{{{len(fence)},}} *$")
     return next((i + 1 for i in range(index + 1, len(lines)) if close.match(lines[i])), None)
 
 
@@ -89,7 +89,8 @@ class ListReader:
         match = FENCE.match(text)
         if not match or match["fence"] in self.unclosed:
             return index + 1
-        end = end_of_fence(self.lines, index, match["fence"])
+        indent = indent_of(text) if text is self.lines[index] else marker.offset
+        end = end_of_fence(self.lines, index, match["fence"], indent=indent)
         if end and indent_of(self.lines[end - 1]) >= min(marker.offset, marker.indent + 2):
             return end
         self.unclosed.add(match["fence"])
