@@ -1,0 +1,80 @@
+"""A throw-away installation to measure in: a folder, a database and an SMTP server of its own."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SINK = ROOT / "tests" / "support" / "sink.py"
+PARAGRAPH = (
+    "管理者最常犯的錯，是把時間花在**看得見的事**上：會議、報表與訊息，而不是真正決定成果的那一兩件事。"
+    "每天早上先問自己：[如果今天只能做一件事](https://news.example.org/p/1/)，會是哪一件？然後先做那一件。"
+)
+PARAGRAPHS = 36  # make a message of about 40 KB
+
+
+@contextmanager
+def installation() -> Iterator[Path]:
+    """Set Django up on SQLite and an SMTP server on a free port; yield the server's folder. Once a process."""
+    folder = Path(tempfile.mkdtemp(prefix="newsletter-benchmark-"))
+    port = _free_port()
+    for name in ("DATABASE_URL", "REDIS_URL", "BULK_MAIL_URL", "SECRET_KEY"):
+        os.environ[name] = ""
+    os.environ.pop("SEND_RATE", None)
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "newsletter.settings",
+        "DATA_DIR": str(folder / "data"),
+        "SITE_URL": "https://news.example.org",
+        "MAIL_URL": f"smtp://127.0.0.1:{port}",
+    }
+    (folder / "sink").mkdir()
+    sink = subprocess.Popen([sys.executable, str(SINK), str(folder / "sink"), str(port)])
+    try:
+        _wait_for(port)
+        _set_up()
+        yield folder / "sink"
+    finally:
+        sink.kill()
+        sink.wait()
+        shutil.rmtree(folder)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"no SMTP server on port {port}")
+
+
+def _set_up() -> None:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+
+
+def machine() -> str:
+    """Return in one line what the numbers were measured on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    models = (
+        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
+    )
+    name = models[0].partition(": ")[2] if models else "unknown processor"
+    return f"{os.cpu_count()} x {name}, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}"

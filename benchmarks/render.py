@@ -1,0 +1,79 @@
+"""One reader's message: the compiled template against the e-mail classes, in microseconds of CPU.
+
+    uv run python -m benchmarks.render [--messages 2000]
+
+compiled  newsletter.delivery.couriers.Compiled.envelope: tokens, header values, template.Template.render
+template  of that, Template.render alone
+ours      rendering.copy_for and the bytes of newsletter.mail.message.Mail: the e-mail classes, our policy
+Django    EmailMultiAlternatives and its bytes, as Django writes them
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from statistics import median
+
+from benchmarks.installation import installation, machine
+from benchmarks.throughput import make_mailing
+
+
+def cost(build: Callable[[], bytes], times: int) -> tuple[float, int]:
+    """Return microseconds of CPU a message, the median of five runs, and its bytes."""
+    size, spent = len(build()), []
+    for _ in range(5):
+        begun = time.process_time()
+        for _ in range(times):
+            build()
+        spent.append((time.process_time() - begun) / times * 1e6)
+    return median(spent), size
+
+
+def ways() -> dict[str, tuple[Callable[[], bytes], int]]:
+    """Return each way to build the message of one reader, and how much rarer it is to be run."""
+    from email.policy import SMTP
+    from html import escape
+
+    from django.core.mail import EmailMultiAlternatives
+
+    from newsletter.delivery import rendering
+    from newsletter.delivery.couriers import Compiled
+    from newsletter.delivery.ledger import Recipient
+    from subscribers.models import Subscriber
+
+    mailing = make_mailing(1)
+    reader = Subscriber.objects.get()
+    row = Recipient(0, reader.pk, reader.email, "王小明", True)
+    compiled, values = Compiled(mailing), rendering.reader_values(reader)
+    plain = {name: value.encode() for name, value in values.items()} | {"to": b"x" * 40, "message_id": b"x" * 40}
+    escaped = {name: escape(value).encode() for name, value in values.items()}
+
+    def django() -> bytes:
+        text, html = (
+            rendering.fill(part, rendering.reader_values(reader), escaped=part is mailing.html)
+            for part in (mailing.text, mailing.html)
+        )
+        message = EmailMultiAlternatives(mailing.subject, text, mailing.sender_email, [reader.email])
+        message.attach_alternative(html, "text/html")
+        return message.message(policy=SMTP).as_bytes()
+
+    return {
+        "compiled": (lambda: compiled.envelope(row).data, 1),
+        "template": (lambda: compiled.template.render(plain, escaped), 1),
+        "ours": (lambda: rendering.copy_for(mailing, reader, ids=(1, 0)).message(policy=SMTP).as_bytes(), 10),
+        "Django": (django, 10),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=2000)
+    options = parser.parse_args()
+    print(machine())
+    with installation():
+        for name, (build, rarer) in ways().items():
+            spent, size = cost(build, options.messages // rarer)
+            print(f"{name:8}  {spent:7.1f} us  {size / 1000:5.1f} KB")
+
+
+if __name__ == "__main__":
+    main()
