@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -90,8 +91,11 @@ def begin_due(now: datetime) -> list[Mailing]:
     after a long night nothing goes out by surprise.
     """
     begun = []
+    publication = Publication.objects.current()
     for mailing in Mailing.objects.due(now).select_related("issue"):
-        if reason := _why_it_waits(mailing, now):
+        with translation.override(publication.language), timezone.override(publication.zone):
+            reason = _why_it_waits(mailing, now)
+        if reason:
             mailing.pause(reason)
         elif plan(mailing, now):
             begun.append(mailing)

@@ -4,6 +4,7 @@ from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import translation
 
 from newsletter.delivery import planning
 from newsletter.delivery.models import Mailing
@@ -67,6 +68,12 @@ def run(tmp_path):
             return lane.run(60)
 
     return run_lane
+
+
+@pytest.fixture(autouse=True)
+def _in_english():
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_a_worker_killed_again_and_again_still_mails_everybody_once(product, smt
 
 
 def test_a_worker_that_is_asked_to_stop_leaves_nobody_uncertain(product, smtp):
-    readers = begin_mailing(product, 400)
+    readers = begin_mailing(product, 2_000)
 
     wait_for_mails(product, smtp, 50)
     product.stop_worker()
