@@ -100,7 +100,7 @@ class Subscriber(models.Model):
 
     class State(models.TextChoices):
         PENDING = "pending", _("not confirmed")
-        ACTIVE = "active", _("active")
+        ACTIVE = "active", pgettext_lazy("of a subscription", "active")
         PAUSED = "paused", _("paused")
         UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
 

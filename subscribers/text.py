@@ -52,4 +52,5 @@ def notices(*, name: str, author: str, contact: str) -> list[Notice]:
 def consent_text(*, promise: str, notes: list[Notice]) -> str:
     """Return the words that a reader agreed to, to be kept with the agreement."""
     lines = [promise, _("Free. You confirm by e-mail first, and leave with one click.")]
-    return "\n".join([*lines, *(f"{note.heading}: {note.body}" for note in notes)])
+    told = [_("%(heading)s: %(body)s") % {"heading": note.heading, "body": note.body} for note in notes]
+    return "\n".join([*lines, *told])

@@ -273,6 +273,8 @@ class SearchDocument(models.Model):
     tokens = models.TextField(blank=True)
 
     class Meta:
+        verbose_name = _("search entry")
+        verbose_name_plural = _("search entries")
         constraints = [models.UniqueConstraint(fields=["kind", "key"], name="a_document_is_found_once")]
 
     def __str__(self) -> str:

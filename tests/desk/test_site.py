@@ -75,3 +75,12 @@ def test_the_desk_is_closed_to_strangers(client):
     response = client.get("/admin/")
 
     assert (response.status_code, response["Location"]) == (302, "/admin/login/?next=/admin/")
+
+
+def test_the_list_of_one_room_opens(client):
+    client.login(**RIGHT)
+
+    response = client.get("/admin/posts/")
+
+    assert response.status_code == 200
+    assert "/admin/posts/post/add/" in response.text

@@ -98,6 +98,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "search entry",
+                "verbose_name_plural": "search entries",
                 "constraints": [
                     models.UniqueConstraint(fields=("kind", "key"), name="a_document_is_found_once"),
                 ],
