@@ -31,6 +31,7 @@ class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 "classes": ("rhythm",),
             },
         ),
+        (_("Reading and writing"), {"fields": (("han_per_minute", "words_per_minute"), "terms")}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

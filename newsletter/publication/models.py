@@ -72,6 +72,14 @@ class Publication(models.Model):
         help_text=_("Between “send” and the first mail. Cancelling then reaches nobody."),
     )
 
+    han_per_minute = models.PositiveSmallIntegerField(_("Chinese characters read in a minute"), default=400)
+    words_per_minute = models.PositiveSmallIntegerField(_("Latin words read in a minute"), default=238)
+    terms = models.TextField(
+        _("terms"),
+        blank=True,
+        help_text=_("One a line, what you do not write and what you write instead: 數據 → 資料. The format check uses them."),
+    )
+
     accent = models.CharField(
         _("accent colour"),
         max_length=7,
@@ -92,6 +100,9 @@ class Publication(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=1), name="one_publication_per_installation"),
             models.CheckConstraint(condition=models.Q(cadence_days__gte=7), name="never_twice_a_week"),
+            models.CheckConstraint(
+                condition=models.Q(han_per_minute__gte=50, words_per_minute__gte=50), name="readers_get_on"
+            ),
         ]
 
     def __str__(self) -> str:
