@@ -225,13 +225,13 @@ class Switchboard:
         self.again: deque[Envelope] = deque()  # certainly not handed over, though a line took them
         self.broken = 0  # lines in a row that broke
         self.tries: Counter[int] = Counter()  # lines that broke under a message
-        self.problem: ProviderAway | ProviderRefuses | None = None
+        self.problem: Exception | None = None  # raised when nothing is in flight any more
 
     def deliver(self, envelopes: Iterator[Envelope]) -> Iterator[tuple[int, Outcome]]:
         """Hand over each envelope and yield its outcome as it becomes known, in any order.
 
         An envelope without an outcome was certainly not handed over. Raises ProviderAway or
-        ProviderRefuses after the last outcome when the server takes no more.
+        ProviderRefuses when the server takes no more, or what `envelopes` raised: each after the last outcome.
         """
         while True:
             self._occupy(envelopes)
@@ -247,11 +247,18 @@ class Switchboard:
     def _occupy(self, envelopes: Iterator[Envelope]) -> None:
         """Give every line a message, and open lines as long as there is more to do than lines."""
         while self.problem is None and (line := self._idle_line()):
-            envelope = self.again.popleft() if self.again else next(envelopes, None)
+            envelope = self.again.popleft() if self.again else self._next(envelopes)
             if envelope is None:
                 return
             with suppress(LineLost):  # found out by the next look at the line
                 line.take(envelope)
+
+    def _next(self, envelopes: Iterator[Envelope]) -> Envelope | None:
+        try:
+            return next(envelopes, None)
+        except Exception as problem:  # noqa: BLE001 - raised once the answers to what is in flight are heard
+            self.problem = problem
+            return None
 
     def _idle_line(self) -> Line | None:
         for line in self.lines:
