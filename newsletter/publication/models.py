@@ -77,7 +77,7 @@ class Publication(models.Model):
     terms = models.TextField(
         _("terms"),
         blank=True,
-        help_text=_("One a line, what you do not write and what you write instead: 數據 → 資料. The format check uses them."),
+        help_text=_("One a line: 數據 → 資料. What you do not write, and what you write instead."),
     )
 
     accent = models.CharField(

@@ -29,6 +29,8 @@ VALID = {
     "cadence_anchor_on": "2026-11-24",
     "cadence_at": "08:00",
     "cadence_days": "14",
+    "han_per_minute": "400",
+    "words_per_minute": "238",
     "hold_minutes": "3",
     "accent": "#9a3412",
 }

@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('hold_minutes', models.PositiveSmallIntegerField(default=3, help_text='Between “send” and the first mail. Cancelling then reaches nobody.', verbose_name='hold in minutes')),
                 ('han_per_minute', models.PositiveSmallIntegerField(default=400, verbose_name='Chinese characters read in a minute')),
                 ('words_per_minute', models.PositiveSmallIntegerField(default=238, verbose_name='Latin words read in a minute')),
-                ('terms', models.TextField(blank=True, help_text='One a line, what you do not write and what you write instead: 數據 → 資料. The format check uses them.', verbose_name='terms')),
+                ('terms', models.TextField(blank=True, help_text='One a line: 數據 → 資料. What you do not write, and what you write instead.', verbose_name='terms')),
                 ('accent', models.CharField(default='#9a3412', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}$', 'Write a colour like #9a3412.')], verbose_name='accent colour')),
                 ('logo', models.ImageField(blank=True, upload_to='', verbose_name='logo')),
                 ('signature', models.TextField(blank=True, help_text='Markdown. Closes every issue.', verbose_name='signature')),
