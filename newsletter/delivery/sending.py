@@ -154,24 +154,35 @@ class Lane:
         return self.writer.submit(patiently, step).result()
 
     def _work(self, batch: Batch, until: float) -> int:
-        """Deliver one batch; raise LaneEnds, with everything recorded, when there is a reason to stop."""
+        """Deliver one batch; raise LaneEnds, with everything recorded, when there is a reason to stop.
+
+        Any other exception leaves the batch leased, as if the process had died: the ledger may know less
+        than the flight recorder, by which recovery then tells the rows that left from those that did not.
+        """
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         holding = Holding(batch, self.courier.window, self.writer, self.pacer)
-        answered = 0
+        answered, end = 0, None
         try:
             for seq, outcome in self.courier.deliver(holding.rows(partial(self._is_over, until)), self._hand_over):
                 holding.answer(self._heard(seq, outcome))
                 answered += 1
-        except ProviderAway as problem:
-            self._later(self.mailing.wait_for_provider, timezone.now(), str(problem))
-            raise LaneEnds("the provider is away") from problem
-        except ProviderRefuses as problem:
-            self._later(self.mailing.pause, str(problem))
-            raise LaneEnds("the provider refuses us") from problem
-        finally:
-            holding.settle()
+        except (LaneEnds, ProviderAway, ProviderRefuses) as reason:
+            end = self._told(reason)
+        holding.settle()
+        if end:
+            raise end
         self._look_back(answered)
         return answered
+
+    def _told(self, reason: LaneEnds | ProviderAway | ProviderRefuses) -> LaneEnds:
+        """Tell the mailing about its provider; return what ends the lane."""
+        if isinstance(reason, LaneEnds):
+            return reason
+        if isinstance(reason, ProviderAway):
+            self._later(self.mailing.wait_for_provider, timezone.now(), str(reason))
+            return LaneEnds("the provider is away")
+        self._later(self.mailing.pause, str(reason))
+        return LaneEnds("the provider refuses us")
 
     def _hand_over(self, seq: int) -> None:
         self.recorder.mark(seq, Mark.HANDED_OVER)

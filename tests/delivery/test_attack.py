@@ -1,18 +1,12 @@
 """What could send a copy twice or lose one: each test is a way that once did, or must never."""
 
-import threading
-
 import pytest
 from django.db import OperationalError
-from django.utils import timezone
 
-from newsletter.delivery import ledger, recovery
-from newsletter.delivery.couriers import DjangoCourier, SmtpCourier
+from newsletter.delivery import ledger, recorder, recovery, sending
+from newsletter.delivery.couriers import SmtpCourier
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.transports import Answer
-from subscribers.models import Subscriber
 from tests.delivery.conftest import Provider
-from tests.factories import make_subscriber
 
 QUEUED, SENT, FAILED, UNCERTAIN = (
     Delivery.State.QUEUED,
@@ -49,3 +43,55 @@ def test_a_pause_while_messages_are_in_flight_sends_none_of_them_again(make_mail
 
     assert bulk_smtp.copies_per_reader() == {1}
     assert states(mailing) == [SENT] * 8
+
+
+# --- What the ledger does not know, the flight recorder does ---
+
+
+@pytest.fixture
+def recover(tmp_path):
+    """Return a function that recovers a batch as its slot's next holder would."""
+
+    def recover_batch():
+        return recovery.recover(Batch.objects.get(state=Batch.State.LEASED), recorder.read(tmp_path / "flight"))
+
+    return recover_batch
+
+
+def test_an_error_that_nobody_thought_of_makes_the_row_in_flight_uncertain(make_mailing, run, recover):
+    mailing, provider = make_mailing("abcd"), Provider()
+    failing = Provider()
+    failing.on_send = lambda row: failing.accepted.append(row.email) or (1 / (row.seq - 1))
+
+    with pytest.raises(ZeroDivisionError):
+        run(mailing, failing)
+    recover()
+    run(mailing, provider)
+
+    assert failing.accepted == ["a@example.org", "a@example.org", "b@example.org"]
+    assert provider.accepted == ["c@example.org", "d@example.org"]
+    assert states(mailing) == [SENT, UNCERTAIN, SENT, SENT]
+
+
+def test_answers_outlive_a_database_that_stays_away(make_mailing, run, recover, monkeypatch):
+    mailing, provider = make_mailing("abcdef"), Provider()
+    intend, calls = ledger.intend, []
+
+    def away_after_the_third(*details):
+        calls.append(details)
+        if len(calls) > 3:
+            raise OperationalError("the server is gone")
+        return intend(*details)
+
+    monkeypatch.setattr(sending, "DATABASE_PATIENCE", (0,))
+    monkeypatch.setattr(ledger, "intend", away_after_the_third)
+    with pytest.raises(OperationalError):
+        run(mailing, provider)
+    assert provider.accepted == ["a@example.org", "b@example.org", "c@example.org"]
+    monkeypatch.setattr(ledger, "intend", intend)
+    recover()
+    run(mailing, provider)
+
+    assert provider.accepted == [f"{name}@example.org" for name in "abcdef"]
+    assert states(mailing) == [SENT] * 6
+    assert mailing.batches.get().state == Batch.State.DONE
