@@ -18,7 +18,7 @@ from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.smtp import Envelope, Switchboard
 from newsletter.delivery.template import Template
-from newsletter.delivery.transports import DjangoTransport, Outcome
+from newsletter.delivery.transports import Answer, DjangoTransport, Outcome
 from newsletter.mail import headers
 from subscribers.models import Subscriber
 
@@ -50,6 +50,11 @@ def reader_of(row: Recipient) -> Subscriber:
     return Subscriber(pk=row.subscriber_id, email=row.email, name=row.name)
 
 
+def unmailable(problem: ValueError) -> Outcome:
+    """Return the outcome for a reader whose address or name can be in no message."""
+    return Outcome(Answer.FAILED, str(problem)[:500])
+
+
 class DjangoCourier:
     """One message after the other, built by the e-mail classes."""
 
@@ -61,7 +66,11 @@ class DjangoCourier:
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
         for row in rows:
-            message = rendering.copy_for(self.mailing, reader_of(row), ids=(self.mailing.pk, row.seq))
+            try:
+                message = rendering.copy_for(self.mailing, reader_of(row), ids=(self.mailing.pk, row.seq))
+            except ValueError as problem:
+                yield row.seq, unmailable(problem)
+                continue
             on_hand_over(row.seq)
             yield row.seq, self.transport.send(message)
 
@@ -82,7 +91,18 @@ class SmtpCourier:
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
         self.on_hand_over = on_hand_over
-        yield from self._opened().deliver(map(self.compiled.envelope, rows))
+        failed: list[tuple[int, Outcome]] = []
+        yield from self._opened().deliver(self._envelopes(rows, failed))
+        yield from failed
+
+    def _envelopes(self, rows: Iterator[Recipient], failed: list[tuple[int, Outcome]]) -> Iterator[Envelope]:
+        for row in rows:
+            try:
+                envelope = self.compiled.envelope(row)
+            except ValueError as problem:
+                failed.append((row.seq, unmailable(problem)))
+            else:
+                yield envelope
 
     def _opened(self) -> Switchboard:
         """Return the lines, kept from batch to batch."""

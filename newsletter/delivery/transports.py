@@ -12,7 +12,14 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 import requests
-from anymail.exceptions import AnymailAPIError, AnymailRecipientsRefused
+from anymail.exceptions import (
+    AnymailAPIError,
+    AnymailConfigurationError,
+    AnymailInvalidAddress,
+    AnymailRecipientsRefused,
+    AnymailSerializationError,
+    AnymailUnsupportedFeature,
+)
 from django.core.mail import mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
@@ -173,6 +180,12 @@ class DjangoTransport:
             return Outcome(Answer.FAILED, _first_line(error))
         except AnymailAPIError as error:
             return _api_answer(error)
+        except (AnymailInvalidAddress, AnymailSerializationError) as error:
+            return Outcome(Answer.FAILED, _first_line(error))
+        except (AnymailUnsupportedFeature, AnymailConfigurationError) as error:
+            raise ProviderRefuses(_first_line(error)) from error
+        except OSError as error:  # the outbox, on a full disk: the same Message-ID never makes a second file
+            raise ProviderAway(_first_line(error)) from error
         return Outcome(Answer.SENT, provider_id=_provider_id(message))
 
     def close(self) -> None:

@@ -107,8 +107,8 @@ def build(
     sender, to: display name (may be empty) and address. reply_to: address, may be empty.
     Raise ValueError for an address that cannot be mailed, or a line break in a header.
     """
-    for address in filter(None, [sender[1], to[1], reply_to]):
-        fields.ascii_address(address)
+    for mailbox in (sender, to, *([("", reply_to)] if reply_to else [])):
+        fields.written_mailboxes("To", [mailbox], "\r\n")
     for name, value in headers.items():
         fields.checked(name, value)
     mail = Mail(

@@ -4,8 +4,10 @@ import pytest
 from django.db import OperationalError
 
 from newsletter.delivery import ledger, recorder, recovery, sending
-from newsletter.delivery.couriers import SmtpCourier
+from newsletter.delivery.couriers import DjangoCourier, SmtpCourier
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.mail.mailers import mailer_from_url
+from subscribers.models import Subscriber
 from tests.delivery.conftest import Provider
 
 QUEUED, SENT, FAILED, UNCERTAIN = (
@@ -95,3 +97,50 @@ def test_answers_outlive_a_database_that_stays_away(make_mailing, run, recover, 
     assert provider.accepted == [f"{name}@example.org" for name in "abcdef"]
     assert states(mailing) == [SENT] * 6
     assert mailing.batches.get().state == Batch.State.DONE
+
+
+# --- Readers who cannot be mailed ---
+
+UNMAILABLE = [
+    {"email": "用戶@example.org"},
+    {"email": "two words@example.org"},
+    {"email": f"a@{'x' * 64}.example.org"},
+    {"name": "line\nbreak"},
+]
+
+
+@pytest.mark.parametrize("wrong", UNMAILABLE)
+def test_a_reader_who_cannot_be_mailed_fails_alone_over_smtp(make_mailing, run, bulk_smtp, wrong):
+    mailing = make_mailing("abcd")
+    Subscriber.objects.filter(email="b@example.org").update(**wrong)
+
+    run(mailing, SmtpCourier("bulk", mailing))
+
+    assert states(mailing) == [SENT, FAILED, SENT, SENT]
+    assert mailing.batches.get().state == Batch.State.DONE
+
+
+@pytest.mark.parametrize("wrong", UNMAILABLE)
+def test_a_reader_who_cannot_be_mailed_fails_alone_in_any_mailer(make_mailing, run, settings, tmp_path, wrong):
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url("", outbox=tmp_path)}
+    mailing = make_mailing("abcd")
+    Subscriber.objects.filter(email="b@example.org").update(**wrong)
+
+    run(mailing, DjangoCourier("bulk", mailing))
+
+    assert states(mailing) == [SENT, FAILED, SENT, SENT]
+    assert mailing.batches.get().state == Batch.State.DONE
+
+
+def test_a_full_disk_makes_the_outbox_wait_and_loses_nobody(make_mailing, run, settings, tmp_path):
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url("", outbox=tmp_path / "outbox")}
+    mailing = make_mailing("ab")
+    (tmp_path / "outbox").write_text("not a folder")
+
+    run(mailing, DjangoCourier("bulk", mailing))
+    assert states(mailing) == [QUEUED, QUEUED]
+    assert mailing.retry_at is not None
+    (tmp_path / "outbox").unlink()
+    run(mailing, DjangoCourier("bulk", mailing))
+
+    assert states(mailing) == [SENT, SENT]
