@@ -203,7 +203,7 @@ def _api_answer(error: AnymailAPIError) -> Outcome:
         raise ProviderRefuses(words) from error
     if status == 429:
         raise ProviderAway(words) from error
-    return Outcome(Answer.FAILED if status < 500 else Answer.UNCERTAIN, words)
+    return Outcome(Answer.FAILED if 400 <= status < 500 else Answer.UNCERTAIN, words)
 
 
 def _never_connected(cause: BaseException | None) -> bool:
