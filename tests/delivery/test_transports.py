@@ -207,7 +207,7 @@ def test_an_api_that_answers_with_an_error(api, status, answer):
 
 
 def test_an_acceptance_that_cannot_be_read_is_uncertain(api):
-    api.answer = (200, "not what the documentation says")
+    api.answer = (200, {"not": "what the documentation says"})
 
     assert transport_for("bulk").send(mail_to("a@example.org")).answer is Answer.UNCERTAIN
 
