@@ -1,12 +1,12 @@
 """What is written into the ledger while a mailing is being sent: each function one transaction.
 
 Results are applied by row, never by range. A holder whose token is no longer the batch's changes nothing
-but the rows it knows the answer for.
+but the rows it knows the answer for. Whoever writes rows of a batch holds the batch's own row first.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -63,6 +63,7 @@ def claim(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
         batch.token += 1
         batch.worker, batch.state, batch.lease_until = worker, Batch.State.LEASED, now + LEASE
         batch.save(update_fields=["token", "worker", "state", "lease_until"])
+    batch.mailing = mailing
     return batch
 
 
@@ -74,21 +75,29 @@ def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) 
     """Record `results` and move the cursor over the next `window` rows that wait, in one transaction.
 
     Returns the rows that may be handed over once this is committed; [] at the end of the batch.
-    Raises LaneEnds, with the results recorded, when the batch is not ours or its mailing stopped.
+    Raises LaneEnds, with the results recorded, when the batch is not ours, or its mailing stopped or has a new text.
     """
     with transaction.atomic():
+        lock(batch)
         record(batch, results)
         rows = _next(batch, window, now)
         cursor = rows[-1].seq + 1 if rows else batch.hi
-        is_ours = (
-            held(batch)
-            .filter(mailing__state=Mailing.State.SENDING)
-            .update(cursor=cursor, in_flight=F("in_flight") + len(rows), lease_until=now + LEASE)
-        )
+        in_flight = batch.in_flight - len(results) + len(rows)
+        goes_on = {"mailing__state": Mailing.State.SENDING, "mailing__content_hash": batch.mailing.content_hash}
+        is_ours = held(batch).filter(**goes_on).update(cursor=cursor, in_flight=in_flight, lease_until=now + LEASE)
     if not is_ours:
         raise LaneEnds("the batch was taken over, or the mailing stopped")
-    batch.cursor = cursor
+    batch.cursor, batch.in_flight = cursor, in_flight
     return rows
+
+
+def lock(batch: Batch) -> str | None:
+    """Keep everybody else from the batch until the transaction ends; return its state, None if it is gone.
+
+    PostgreSQL checks a condition that joins another table only against the rows as they were before it
+    waited: without this lock an intent could move the cursor of a batch that was taken over meanwhile.
+    """
+    return Batch.objects.select_for_update().filter(pk=batch.pk).values_list("state", flat=True).first()
 
 
 def _next(batch: Batch, window: int, now: datetime) -> list[Recipient]:
@@ -105,18 +114,24 @@ def _next(batch: Batch, window: int, now: datetime) -> list[Recipient]:
 def record(batch: Batch, results: Sequence[Result]) -> None:
     """Write the results of some rows and count them; doing it twice counts once.
 
-    A row that recovery has called uncertain meanwhile is settled by its late answer.
+    A row that recovery has called uncertain meanwhile is settled by its late answer. In a batch that is
+    done, "not now" comes too late to be tried again: it is a no.
     """
     if not results:
         return
     with transaction.atomic():
+        if lock(batch) == Batch.State.DONE:
+            results = [_final(result) for result in results]
         settled = _write(batch, results, among=WAITING)
         late = [result for result in results if result.seq not in settled] if len(settled) < len(results) else []
         told = _write(batch, late, among=[Delivery.State.UNCERTAIN]) if late else set()
         added = Counter(result.state for result in results if result.seq in settled or result.seq in told)
         added[Delivery.State.UNCERTAIN] -= len(told)
         count(batch, added)
-        held(batch).update(in_flight=F("in_flight") - len(settled))
+
+
+def _final(result: Result) -> Result:
+    return replace(result, state=Delivery.State.FAILED) if result.state == Delivery.State.DEFERRED else result
 
 
 def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.State]) -> set[int]:
@@ -173,6 +188,7 @@ def close(batch: Batch, results: Sequence[Result], now: datetime) -> None:
     deferred = rows.filter(state=Delivery.State.DEFERRED)
     is_last_pass = batch.pass_no > len(RETRY_AFTER)
     with transaction.atomic():
+        lock(batch)
         record(batch, results)
         if not is_last_pass and deferred.exists():
             not_before = now + RETRY_AFTER[batch.pass_no - 1]

@@ -138,18 +138,24 @@ class Mailing(models.Model):
     def wait_for_provider(self, now: datetime, reason: str) -> None:
         """Leave the provider alone for a while: 5 seconds, doubled by each failure in a row, at most 5 minutes."""
         seconds = min(5 * 2 ** min(self.provider_failures, 10), 300)
-        Mailing.objects.filter(pk=self.pk).update(
+        self._note_provider(
             retry_at=now + timedelta(seconds=seconds),
             provider_failures=F("provider_failures") + 1,
             reason=reason[:500],
         )
-        self.refresh_from_db()
 
     def provider_answers(self) -> None:
         """Forget the failures: a message was answered."""
         if self.provider_failures:
-            Mailing.objects.filter(pk=self.pk).update(retry_at=None, provider_failures=0, reason="")
-            self.refresh_from_db()
+            self._note_provider(retry_at=None, provider_failures=0, reason="")
+
+    def _note_provider(self, **values: object) -> None:
+        """Write about the provider while the mailing is being sent: a pause has a reason of its own.
+
+        The content is not read again: a lane compares what it has compiled with what is to be sent now.
+        """
+        Mailing.objects.filter(pk=self.pk, state=self.State.SENDING).update(**values)
+        self.refresh_from_db(fields=["state", "reason", "retry_at", "provider_failures"])
 
     def counts(self) -> Counts:
         """Count from the batches, a few thousand rows at most, never from the deliveries."""

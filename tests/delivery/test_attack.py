@@ -1,14 +1,17 @@
 """What could send a copy twice or lose one: each test is a way that once did, or must never."""
 
+from copy import copy
+
 import pytest
 from django.db import OperationalError
 
 from newsletter.delivery import ledger, recorder, recovery, sending
 from newsletter.delivery.couriers import DjangoCourier, SmtpCourier
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.ledger import Result
+from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
-from tests.delivery.conftest import Provider
+from tests.delivery.conftest import NOW, Provider
 
 QUEUED, SENT, FAILED, UNCERTAIN = (
     Delivery.State.QUEUED,
@@ -144,3 +147,45 @@ def test_a_full_disk_makes_the_outbox_wait_and_loses_nobody(make_mailing, run, s
     run(mailing, DjangoCourier("bulk", mailing))
 
     assert states(mailing) == [SENT, SENT]
+
+
+# --- The ledger against the database's own habits ---
+
+
+def test_a_commit_whose_acknowledgement_was_lost_counts_its_window_once(make_mailing):
+    mailing = make_mailing("abcd")
+    batch = ledger.claim(mailing, "machine/0/x", NOW)
+    stale = copy(batch)
+
+    ledger.intend(batch, [], 2, NOW)
+    rows = ledger.intend(stale, [], 2, NOW)
+
+    assert [row.seq for row in rows] == [0, 1]
+    assert mailing.counts() == Counts(queued=2, sending=2)
+
+
+def test_a_late_not_now_for_a_batch_that_is_done_is_a_no(make_mailing):
+    mailing = make_mailing("ab")
+    batch = ledger.claim(mailing, "another/0/x", NOW)
+    ledger.intend(batch, [], 1, NOW)
+    recovery.recover(batch, None)
+    heir = ledger.claim(mailing, "machine/0/y", NOW)
+    ledger.intend(heir, [], 1, NOW)
+    ledger.close(heir, [Result(1, SENT)], NOW)
+
+    ledger.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+
+    assert states(mailing) == [FAILED, SENT]
+    assert mailing.deliveries.get(seq=0).reply == "451 later"
+    assert mailing.counts() == Counts(sent=1, failed=1)
+
+
+def test_a_lane_that_slept_through_a_new_text_does_not_go_on_with_the_old(make_mailing):
+    mailing = make_mailing("ab")
+    batch = ledger.claim(mailing, "machine/0/x", NOW)
+    ledger.intend(batch, [], 1, NOW)
+
+    Mailing.objects.update(content_hash="another")
+
+    with pytest.raises(ledger.LaneEnds):
+        ledger.intend(batch, [], 1, NOW)
