@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from django.utils.translation import gettext as _
+
 from newsletter.mail.wrapping import WIDE, table, wrap
 
 BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
@@ -114,7 +116,7 @@ class _Walker(HTMLParser):
 
     def _open_img(self, given: dict[str, str]) -> None:
         if alt := _collapsed(given.get("alt", "")):
-            self.run.append(f"［圖：{alt}］")
+            self.run.append(_("[Picture: %(alt)s]") % {"alt": alt})
 
     def _open_br(self, given: dict[str, str]) -> None:
         self.run.append("\n" if self.pre else BREAK)
