@@ -16,7 +16,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from functools import partial
 
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery import ledger
@@ -211,10 +211,21 @@ def patiently[T](step: Callable[[], T]) -> T:
     """Run a database step that can run twice, again and again while the database is away or locked."""
     for seconds in DATABASE_PATIENCE:
         try:
+            _make_commits_durable()
             return step()
-        except OperationalError:
+        except (OperationalError, InterfaceError):
             log.warning("the database is away; results wait %s s", seconds)
             if not connection.in_atomic_block:
                 connection.close()
             time.sleep(seconds)  # the only thing this worker has to do is not to lose these results
     return step()
+
+
+def _make_commits_durable() -> None:
+    """Have SQLite wait for the disk at each commit: an intent must outlive a power cut.
+
+    Asked before every step, because a new connection begins without.
+    """
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous=FULL")

@@ -237,6 +237,7 @@ def test_a_worker_that_is_told_to_stop_leaves_everything_recorded(make_mailing, 
     assert counts(mailing).sending == 0
 
 
+@pytest.mark.django_db
 def test_a_result_outlives_a_database_that_is_away_for_a_moment(monkeypatch):
     monkeypatch.setattr(sending, "DATABASE_PATIENCE", (0, 0, 0))
     troubles = [OperationalError("database is locked")] * 2
@@ -249,6 +250,7 @@ def test_a_result_outlives_a_database_that_is_away_for_a_moment(monkeypatch):
     assert sending.patiently(step) == "recorded"
 
 
+@pytest.mark.django_db
 def test_a_database_that_stays_away_is_not_hidden(monkeypatch):
     monkeypatch.setattr(sending, "DATABASE_PATIENCE", (0,))
 
