@@ -149,6 +149,10 @@ class Mailing(models.Model):
         if self.provider_failures:
             self._note_provider(retry_at=None, provider_failures=0, reason="")
 
+    def is_waiting(self, now: datetime) -> bool:
+        """Return whether the provider is still to be left alone."""
+        return self.retry_at is not None and self.retry_at > now
+
     def _note_provider(self, **values: object) -> None:
         """Write about the provider while the mailing is being sent: a pause has a reason of its own.
 

@@ -1,17 +1,17 @@
 """Wake-ups. The database is the truth: a task that is lost, doubled or late changes nothing."""
 
 import multiprocessing
+import os
 import signal
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from types import FrameType
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -25,27 +25,27 @@ from newsletter.delivery.sending import Lane
 LANE_SECONDS = 60  # after this long a lane makes room for other tasks of the worker
 WAKE_UP_EXPIRES = 30  # seconds
 
-# Made before the worker forks, so that the parent can tell its children that the end is near.
-STOPPING = multiprocessing.get_context("fork").Event()
+# Made before the worker forks, so that the parent can tell its children that the end is near. A bare byte:
+# a lock could be held for ever by a lane that was killed, or by the one whose signal handler wants it.
+STOPPING = multiprocessing.get_context("fork").RawValue("b", 0)
 
 
 @worker_shutting_down.connect
 def _tell_the_lanes(**_event: object) -> None:
-    STOPPING.set()
+    STOPPING.value = 1
 
 
 @contextmanager
-def _deferred_sigterm() -> Iterator[None]:
-    """Turn SIGTERM into the wish to stop while a message may be on its way."""
-
-    def wish(_number: int, _frame: FrameType | None) -> None:
-        STOPPING.set()
-
-    former = signal.signal(signal.SIGTERM, wish)
+def _kept_sigterm() -> Iterator[Callable[[], bool]]:
+    """Keep a SIGTERM until a message on its way has its answer; yield what tells whether it is time to end."""
+    kept: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, _frame: kept.append(number))
     try:
-        yield
+        yield lambda: bool(kept or STOPPING.value)
     finally:
         signal.signal(signal.SIGTERM, former)
+        if kept:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 @shared_task(ignore_result=True)
@@ -58,8 +58,7 @@ def dispatch() -> None:
     for mailing in Mailing.objects.filter(state=Mailing.State.SENDING):
         if mailing.finish(now):
             continue
-        is_waiting = mailing.retry_at is not None and mailing.retry_at > now
-        if not is_waiting and mailing.batches.ready(now).exists():
+        if not mailing.is_waiting(now) and mailing.batches.ready(now).exists():
             for number in range(settings.DELIVERY_LANES):
                 send_lane.apply_async((mailing.pk, number), expires=WAKE_UP_EXPIRES)
 
@@ -67,44 +66,62 @@ def dispatch() -> None:
 @shared_task(ignore_result=True)
 def send_lane(mailing_id: int, slot: int) -> None:
     """Work on the open batches of a mailing in one of this machine's slots, if it is free."""
-    with recovery.slot(slot) as worker, _deferred_sigterm():
-        if worker is None or STOPPING.is_set():
+    with recovery.slot(slot) as worker, _kept_sigterm() as is_stopping:
+        if worker is None or is_stopping():
             return
         recovery.recover_slot(worker, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=mailing_id)
-        if mailing.state == Mailing.State.SENDING:
-            _send(mailing, f"{worker}{time.time_ns():x}", slot)
+        if mailing.state == Mailing.State.SENDING and not mailing.is_waiting(timezone.now()):
+            with _troubles_told(mailing):
+                _send(mailing, f"{worker}{time.time_ns():x}", slot, is_stopping)
     with suppress(OperationalError):  # beat wakes the next lane if this wake-up is lost
         dispatch.apply_async(expires=WAKE_UP_EXPIRES)
 
 
-def _send(mailing: Mailing, worker: str, slot: int) -> None:
-    with (
-        Recorder(recovery.flight(slot)) as recorder,
-        ThreadPoolExecutor(1, "ledger", initializer=_make_commits_durable) as writer,
-    ):
+@contextmanager
+def _troubles_told(mailing: Mailing) -> Iterator[None]:
+    """Leave a machine in trouble alone for a while, and stop for an error that nobody thought of.
+
+    Each try could make a reader's copy uncertain.
+    """
+    try:
+        yield
+    except DatabaseError:
+        raise
+    except OSError as error:
+        mailing.wait_for_provider(timezone.now(), str(error))
+        raise
+    except Exception as error:
+        mailing.pause(f"{type(error).__name__}: {error}"[:500])
+        raise
+
+
+def _send(mailing: Mailing, worker: str, slot: int, is_stopping: Callable[[], bool]) -> None:
+    with Recorder(recovery.flight(slot)) as recorder, _ledger_thread() as writer:
         lane = Lane(
             mailing,
             courier_for("bulk", mailing),
             recorder=recorder,
             writer=writer,
             worker=worker,
-            is_stopping=STOPPING.is_set,
+            is_stopping=is_stopping,
             pacer=Pacer(settings.SEND_RATE),
         )
         lane.run(LANE_SECONDS)
-        writer.submit(_close_connection).result()
+
+
+@contextmanager
+def _ledger_thread() -> Iterator[Executor]:
+    """Yield a thread whose database connection ends with it."""
+    with ThreadPoolExecutor(1, "ledger") as thread:
+        try:
+            yield thread
+        finally:
+            thread.submit(_close_connection).result()
 
 
 def _close_connection() -> None:
-    connection.close()  # this thread's own
-
-
-def _make_commits_durable() -> None:
-    """Have SQLite wait for the disk at each commit of this thread: an intent must outlive a power cut."""
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA synchronous=FULL")
+    connection.close()  # the calling thread's own
 
 
 @shared_task(ignore_result=True)

@@ -1,11 +1,17 @@
 """What could send a copy twice or lose one: each test is a way that once did, or must never."""
 
+import errno
+import multiprocessing
+import os
+import signal
+import threading
 from copy import copy
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.utils import timezone
 
-from newsletter.delivery import ledger, recorder, recovery, sending
+from newsletter.delivery import ledger, recorder, recovery, sending, tasks
 from newsletter.delivery.couriers import DjangoCourier, SmtpCourier
 from newsletter.delivery.ledger import Result
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
@@ -189,3 +195,121 @@ def test_a_lane_that_slept_through_a_new_text_does_not_go_on_with_the_old(make_m
 
     with pytest.raises(ledger.LaneEnds):
         ledger.intend(batch, [], 1, NOW)
+
+
+# --- Signals ---
+
+
+def _polls(ready):
+    while not tasks.STOPPING.value:
+        ready.set()
+
+
+def test_a_lane_killed_while_it_asks_whether_to_stop_holds_up_no_other():
+    context = multiprocessing.get_context("fork")
+    for _kill in range(20):
+        ready = context.Event()
+        child = context.Process(target=_polls, args=(ready,))
+        child.start()
+        assert ready.wait(10)
+        child.kill()
+        child.join(10)
+
+    asked = threading.Thread(target=tasks._tell_the_lanes, daemon=True)
+    asked.start()
+    asked.join(5)
+
+    assert not asked.is_alive()
+    assert tasks.STOPPING.value
+    tasks.STOPPING.value = 0
+
+
+def _is_told_to_end(answers):
+    with tasks._kept_sigterm() as is_stopping:
+        answers.put(is_stopping())
+        os.kill(os.getpid(), signal.SIGTERM)
+        answers.put(is_stopping())
+        answers.close()
+        answers.join_thread()
+
+
+def test_a_lane_told_to_end_finishes_and_ends_alone():
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    child = context.Process(target=_is_told_to_end, args=(answers,))
+
+    child.start()
+    heard = [answers.get(timeout=10), answers.get(timeout=10)]
+    child.join(10)
+
+    assert heard == [False, True]
+    assert child.exitcode == -signal.SIGTERM
+    assert not tasks.STOPPING.value
+
+
+# --- A lane's own troubles ---
+
+
+@pytest.fixture
+def lane(settings, tmp_path, monkeypatch):
+    """Return a function that runs a lane as a worker does."""
+    settings.LOCK_DIR = tmp_path / "locks"
+    monkeypatch.setattr(tasks.dispatch, "apply_async", lambda *_args, **_options: None)
+    return lambda mailing: tasks.send_lane(mailing.pk, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_that_nobody_thought_of_stops_the_mailing_and_says_so(make_mailing, lane, monkeypatch):
+    mailing = make_mailing("ab")
+    monkeypatch.setattr(tasks, "courier_for", lambda *_details: {}["no such mailer"])
+
+    with pytest.raises(KeyError):
+        lane(mailing)
+
+    mailing.refresh_from_db()
+    assert (mailing.state, mailing.reason) == (Mailing.State.PAUSED, "KeyError: 'no such mailer'")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_machine_in_trouble_is_left_alone_for_a_while(make_mailing, lane, monkeypatch):
+    mailing = make_mailing("ab")
+
+    def full(_path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tasks, "Recorder", full)
+
+    with pytest.raises(OSError, match="No space"):
+        lane(mailing)
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.SENDING
+    assert mailing.is_waiting(timezone.now())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_wake_up_that_comes_while_the_provider_is_away_does_nothing(make_mailing, lane, bulk_smtp):
+    mailing = make_mailing("ab")
+    mailing.wait_for_provider(timezone.now(), "connection refused")
+
+    lane(mailing)
+
+    assert bulk_smtp.received() == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL waits for the disk by itself")
+def test_commits_are_durable_after_the_connection_was_lost_too(monkeypatch):
+    monkeypatch.setattr(sending, "DATABASE_PATIENCE", (0, 0))
+    seen = []
+
+    def step():
+        with connection.cursor() as cursor:
+            seen.append(cursor.execute("PRAGMA synchronous").fetchone()[0])
+        if len(seen) < 2:
+            raise OperationalError("the database is locked")
+
+    sending.patiently(step)
+    connection.close()
+
+    assert seen == [2, 2]
