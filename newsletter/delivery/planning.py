@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.rendering import freeze
+from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, SubscriberQuerySet
@@ -93,6 +94,8 @@ def begin_due(now: datetime) -> list[Mailing]:
     begun = []
     publication = Publication.objects.current()
     for mailing in Mailing.objects.due(now).select_related("issue"):
+        if _is_unsettled(mailing.issue):
+            continue
         with translation.override(publication.language), timezone.override(publication.zone):
             reason = _why_it_waits(mailing, now)
         if reason:
@@ -100,6 +103,15 @@ def begin_due(now: datetime) -> list[Mailing]:
         elif plan(mailing, now):
             begun.append(mailing)
     return begun
+
+
+def _is_unsettled(issue: Issue) -> bool:
+    """Return whether a cancelled mailing of `issue` may still have copies in a worker's hands.
+
+    Until they are settled nobody knows who has a copy, and whom a second mailing must not forget.
+    """
+    unsettled = Batch.objects.filter(mailing__issue=issue, mailing__state=Mailing.State.CANCELLED)
+    return unsettled.exclude(state=Batch.State.DONE).exists()
 
 
 def _why_it_waits(mailing: Mailing, now: datetime) -> str:
@@ -144,6 +156,7 @@ def plan(mailing: Mailing, now: datetime) -> bool:
         )
         Mailing.objects.filter(pk=mailing.pk).update(total=total)
         mailing.issue.mark_sent(now)
+        index_issue(mailing.issue)
     mailing.refresh_from_db()
     return True
 

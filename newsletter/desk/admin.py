@@ -15,8 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.rendering import freeze
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet, next_number, proposals
+from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
+from newsletter.posts.search import remove
 from newsletter.publication.models import Publication
 
 NEXT_SCREENS = {"_preview": "admin:issue_preview", "_send": "admin:issue_send"}  # by the button that saves
@@ -128,6 +130,11 @@ class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         form.add_posts()
+        index_issue(form.instance)
+
+    def delete_model(self, request: HttpRequest, obj: Issue) -> None:
+        remove("issue", obj.pk)
+        super().delete_model(request, obj)
 
     def response_add(self, request: HttpRequest, obj: Issue, post_url_continue: str | None = None) -> HttpResponse:
         return self._next_screen(request, obj, super().response_add(request, obj, post_url_continue))

@@ -12,10 +12,12 @@ from django.db import transaction
 from django.db.models import Count, Q
 
 from newsletter.issues.cadence import slots
+from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.importers import drafts, markdown_folder
 from newsletter.posts.importers.front_matter import Value, parse
 from newsletter.posts.models import Image, Post, Tag
+from newsletter.posts.search import index_post
 from newsletter.publication.models import CACHE_KEY, Publication
 from subscribers.models import Subscriber, address_hash
 
@@ -137,6 +139,8 @@ def _link_posts() -> None:
         for words, address in addresses.items():
             post.body = post.body.replace(words, address)
     Post.objects.bulk_update(posts, ["body"])
+    for post in posts:
+        index_post(post)
 
 
 def _describe_covers() -> None:
@@ -159,6 +163,7 @@ def _compose(sample: Sample) -> None:
         IssueItem.objects.create(issue=issue, post=post, position=position, form=form)
     if sample.number <= SENT:
         issue.mark_sent(sample.ends_at)
+    index_issue(issue)
 
 
 def _invite_readers(now: datetime) -> None:

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from newsletter.issues.models import Issue
-from newsletter.posts.models import Post
+from newsletter.posts.models import Post, with_renderings
 
 ISSUES_PER_PAGE = 52  # two years
 NEWEST = 6  # posts on the home page
@@ -15,7 +15,7 @@ NEWEST = 6  # posts on the home page
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     latest = Issue.objects.archived().with_posts(now).first()
-    posts = Post.objects.published(now).prefetch_related("tags")[:NEWEST]
+    posts = with_renderings(Post.objects.published(now).prefetch_related("tags")[:NEWEST])
     return render(request, "issues/home.html", {"issue": latest, "posts": posts})
 
 
@@ -29,6 +29,7 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
     """Show an issue as it was mailed; one that was not sent does not exist."""
     archived = Issue.objects.archived()
     found = get_object_or_404(archived.with_posts(timezone.now()), number=number)
+    with_renderings(item.post for item in found.items.all())
     older, newer = archived.defer("introduction", "closing").around(found)
     return render(request, "issues/issue.html", {"issue": found, "older": older, "newer": newer})
 

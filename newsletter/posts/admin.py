@@ -1,5 +1,6 @@
 """The author's side of posts: writing, pictures, tags."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_POST
 
 from newsletter.posts.forms import ImageForm, PostForm
 from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, Tag
+from newsletter.posts.renderings import Rendering, rendered_anew
 from newsletter.posts.search import index_post
 
 TAGS_OFFERED = 20  # under the field; the most used first
@@ -132,6 +134,7 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         super().save_related(request, form, formsets, change)
         form.instance.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
         index_post(form.instance)
+        Rendering.objects.outdated().forget()
 
     def response_add(self, request: HttpRequest, obj: Post, post_url_continue: str | None = None) -> HttpResponse:
         response = super().response_add(request, obj, post_url_continue)
@@ -166,11 +169,18 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return HttpResponseRedirect(reverse("admin:posts_post_changelist"))
         body = request.POST.get("body", "")
         post = Post(title=request.POST.get("title", ""), body=body[:BODY_MAX])
-        return render(request, "posts/_preview.html", {"post": post, "is_cut": len(body) > BODY_MAX})
+        context = {"post": post, "html": rendered_anew(post.body), "is_cut": len(body) > BODY_MAX}
+        return render(request, "posts/_preview.html", context)
 
     def read(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show a saved post as readers will see it, a draft too."""
-        return render(request, "posts/_preview.html", {"post": get_object_or_404(Post, pk=pk)})
+        post = get_object_or_404(Post, pk=pk)
+        return render(request, "posts/_preview.html", {"post": post, "html": post.html})
+
+
+def _index_again(posts: Iterable[Post]) -> None:
+    for post in posts:
+        index_post(post)
 
 
 @admin.register(Tag)
@@ -181,6 +191,19 @@ class TagAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tag]:
         tags: QuerySet[Tag] = super().get_queryset(request)
         return tags.annotate(uses=Count("posts"))
+
+    def save_model(self, request: HttpRequest, obj: Tag, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if "name" in form.changed_data:
+            _index_again(obj.posts.all())
+
+    def delete_model(self, request: HttpRequest, obj: Tag) -> None:
+        self.delete_queryset(request, Tag.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
+        had_it = list(Post.objects.filter(tags__in=queryset).distinct())
+        super().delete_queryset(request, queryset)
+        _index_again(had_it)
 
     @admin.display(description=_("posts"), ordering="uses")
     def post_count(self, tag: Any) -> int:

@@ -13,7 +13,7 @@ from django.utils.translation import get_language
 from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.cache import cache_control
 
-from newsletter.posts.models import Post, PostQuerySet, Tag
+from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
 from newsletter.publication.models import Publication
 
 FEED_POSTS = 20
@@ -50,8 +50,8 @@ def _unique_id(post: Post) -> str:
     return _absolute(reverse("posts:post", args=[str(post.pk)]))
 
 
-def _newest(posts: PostQuerySet) -> PostQuerySet:
-    return posts.select_related("cover").prefetch_related("tags")[:FEED_POSTS]
+def _newest(posts: PostQuerySet) -> list[Post]:
+    return with_renderings(posts.select_related("cover").prefetch_related("tags")[:FEED_POSTS])
 
 
 def _add(feed: AtomFeed, post: Post) -> None:

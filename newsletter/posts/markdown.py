@@ -19,8 +19,8 @@ from newsletter.posts.figures import Figures, Sizes
 from newsletter.posts.han import WIDE
 from newsletter.posts.structure import FilmProcessor, StructureParser
 
-RENDERER_VERSION = "1"
-"""Changes whenever the same source may give other HTML; what was stored under another one is rendered anew."""
+RENDERER_VERSION = "2"
+"""Changes whenever the same source may give other HTML or other measures (`text`): all is then rendered anew."""
 
 MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second
 MOST_BRACKETS = 4_000  # in a post; more of them is no prose, and links are then left as typed

@@ -1,15 +1,11 @@
-"""An article on the web, its tags and its pictures."""
+"""An article on the web, its tags, and what readers find of it."""
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from hashlib import sha256
 from itertools import count
 
-from django.core.cache import cache
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import Count, Q, Subquery
 from django.urls import reverse
@@ -18,36 +14,15 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.posts import markdown, text
-from newsletter.publication.pictures import Picture
+from newsletter.posts import text
+from newsletter.posts.images import Image
+from newsletter.posts.renderings import Rendering
+from newsletter.publication.models import Publication
 
-RENDERED_SECONDS = 7 * 24 * 3600  # a text that nobody read for a week is rendered anew
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
 TAG_NAME_MAX = 40
 
-
-def _remembered[T](kind: str, source: str, make: Callable[[str], T]) -> T:
-    """Return make(source), from the cache if this renderer made it of this source before."""
-
-    key = f"{kind}:{sha256(f'{markdown.RENDERER_VERSION}\n{source}'.encode()).hexdigest()}"
-    made: T | None = cache.get(key)
-    if made is None:
-        made = make(source)
-        cache.set(key, made, RENDERED_SECONDS)
-    return made
-
-
-def _rendered_anew(source: str) -> str:
-    digests = re.findall(r"/media/([0-9a-f]{16})/", source)
-    pictures = Image.objects.filter(digest__in=digests) if digests else ()
-    sizes = {picture.get_absolute_url(): (picture.width, picture.height) for picture in pictures}
-    return markdown.render(source, sizes=sizes)
-
-
-def rendered(source: str) -> SafeString:
-    """Return Markdown as sanitised HTML for the web; the same text is rendered once."""
-
-    return mark_safe(_remembered("html", source, _rendered_anew))  # noqa: S308  # sanitised by the renderer
+__all__ = ["BODY_MAX", "TAG_NAME_MAX", "Image", "Post", "PostQuerySet", "Rendering", "SearchDocument", "Tag"]
 
 
 def tag_names(typed: str) -> list[str]:
@@ -98,53 +73,6 @@ class Tag(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("posts:tag", args=[self.slug])
-
-
-class ImageQuerySet(models.QuerySet["Image"]):
-    def keep(self, picture: Picture, name: str, alt: str) -> tuple["Image", bool]:
-        """Return the row of this picture and whether it is new; the same content is kept once.
-
-        name: what the author's computer called the file. The file is written before its row.
-        """
-        known = self.filter(digest=picture.digest).first()
-        file_name = known.name if known else picture.file_name(name)
-        path = f"{picture.digest}/{file_name}"
-        if not default_storage.exists(path):
-            default_storage.save(path, ContentFile(picture.data))
-        fields = {"name": file_name, "alt": alt, "width": picture.width, "height": picture.height}
-        return (known, False) if known else self.get_or_create(digest=picture.digest, defaults=fields)
-
-
-class Image(models.Model):
-    """A picture that was uploaded once and is served for ever at an address made of its content."""
-
-    digest = models.CharField(max_length=16, unique=True, editable=False)
-    name = models.CharField(_("file name"), max_length=80)
-    alt = models.CharField(
-        _("alternative text"), max_length=200, help_text=_("What the picture says, for those who do not see it.")
-    )
-    width = models.PositiveIntegerField(editable=False)
-    height = models.PositiveIntegerField(editable=False)
-    created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
-
-    objects = ImageQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-created_at"]
-        verbose_name = _("picture")
-        verbose_name_plural = _("pictures")
-
-    def __str__(self) -> str:
-        return self.alt or self.name
-
-    def get_absolute_url(self) -> str:
-        return f"/media/{self.digest}/{self.name}"
-
-    @property
-    def markdown(self) -> str:
-        """Return what an author writes to show the picture; brackets in the text are escaped."""
-        alt = re.sub(r"([\\\[\]])", r"\\\1", " ".join(self.alt.split()))
-        return f"![{alt}]({self.get_absolute_url()})"
 
 
 class PostQuerySet(models.QuerySet["Post"]):
@@ -212,6 +140,8 @@ class Post(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
+    _rendered: tuple[str, Rendering] | None = None  # a text, and what became of it
+
     objects = PostQuerySet.as_manager()
 
     class Meta:
@@ -229,20 +159,30 @@ class Post(models.Model):
         return reverse("posts:post", args=[f"{self.pk}-{self.words}" if self.words else str(self.pk)])
 
     @property
+    def rendering(self) -> Rendering:
+        """Return the text as it is now, rendered; see `with_renderings` for many posts."""
+        if self._rendered is None or self._rendered[0] != self.body:
+            self._rendered = self.body, Rendering.objects.of([self.body])[self.body]
+        return self._rendered[1]
+
+    @property
     def html(self) -> SafeString:
         """Return the text as HTML for the web."""
-        return rendered(self.body)
+        return mark_safe(self.rendering.html)  # noqa: S308  # sanitised by the renderer
 
     @property
     def excerpt(self) -> str:
         """Return the author's summary, or else the first sentences."""
+        return self.summary or self.rendering.excerpt
 
-        return self.summary or _remembered("excerpt", self.body, lambda source: text.excerpt(rendered(source)))
-
-    @property
-    def reading_minutes(self) -> int:
-
-        return _remembered("minutes", self.body, lambda source: text.reading_minutes(rendered(source)))
+    def reading_minutes(self, publication: Publication) -> int:
+        """Return how long reading takes at the pace of its readers."""
+        return text.minutes(
+            self.rendering.han_count,
+            self.rendering.word_count,
+            han_per_minute=publication.han_per_minute,
+            words_per_minute=publication.words_per_minute,
+        )
 
     def is_published(self, now: datetime) -> bool:
         return self.published_at is not None and self.published_at <= now
@@ -251,6 +191,15 @@ class Post(models.Model):
         if self.published_at is None:
             return self.State.DRAFT
         return self.State.PUBLISHED if self.is_published(now) else self.State.SCHEDULED
+
+
+def with_renderings(posts: Iterable[Post]) -> list[Post]:
+    """Return `posts` with their renderings, fetched by one query for all of them."""
+    found = list(posts)
+    renderings = Rendering.objects.of(post.body for post in found)
+    for post in found:
+        post._rendered = post.body, renderings[post.body]
+    return found
 
 
 class SearchDocument(models.Model):

@@ -25,6 +25,7 @@ ALLOWED: Final[dict[str, set[str]]] = {
     "iframe": {"src", "width", "height", "allowfullscreen", "referrerpolicy"},
     "img": {"src", "alt", "width", "height"},
     "input": {"type", "checked", "disabled"},
+    "label": NONE,
     "ol": {"start", "reversed", "type"},
     "li": {"value"},
     "td": {"align", "colspan", "rowspan"},
@@ -34,7 +35,7 @@ ALLOWED: Final[dict[str, set[str]]] = {
 SCHEMES: Final = {"http", "https", "mailto", "tel"}
 # Pictures and players load when they are near. One attribute each: nh3 sets several in an order that changes.
 WEB_SETS: Final = {"img": {"loading": "lazy"}, "iframe": {"loading": "lazy"}}
-NOT_IN_MAIL: Final = {"iframe", "input"}
+NOT_IN_MAIL: Final = {"iframe", "input", "label"}
 SAFE_IN_URL: Final = "%/:?#[]@!$&'()*+,;=~-._"
 
 AttributeFilter = Callable[[str, str, str], str | None]

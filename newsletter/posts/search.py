@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce, StrIndex
 
 from newsletter.posts.folding import IS_CJK, Term, fold, terms, tokens
 from newsletter.posts.models import Post, SearchDocument
+from newsletter.posts.renderings import Rendering
 from newsletter.posts.snippets import Piece, marked, snippet
 from newsletter.posts.text import plain
 
@@ -34,7 +35,7 @@ BEGINNING = 3_000  # characters of a post that tell what it is about
 
 @dataclass(frozen=True)
 class Document:
-    """A text to be found. `kind` and `key` name it: `post` and its id, `issue` and its number."""
+    """A text to be found. `kind` and `key` name it: `post` or `issue`, and its id."""
 
     kind: str
     key: int
@@ -113,18 +114,18 @@ def remove(kind: str, key: int) -> bool:
     return bool(deleted)
 
 
-def rebuild() -> int:
-    """Index every post anew, and every other document from what is kept of it; return how many."""
-    kept = SearchDocument.objects.filter(post=None)
-    kept.filter(kind="post").delete()
-    fields = ("kind", "key", "url", "title", "body", "published_at", "tags", "summary")
-    others = [Document(**row) for row in kept.values(*fields)]
+def rebuild(others: Iterable[Document] = ()) -> int:
+    """Build the index anew from every post and `others`, which rooms above hand down; return how many there are.
+
+    Every post is rendered anew too: what became of texts that were changed or deleted since is let go.
+    """
+    Rendering.objects.all().forget()
+    SearchDocument.objects.all().delete()
+    for post in Post.objects.order_by("pk").iterator(chunk_size=100):
+        index_post(post)
     for document in others:
         index(document)
-    posts = Post.objects.order_by("pk")
-    for post in posts.iterator(chunk_size=100):
-        index_post(post)
-    return posts.count() + len(others)
+    return SearchDocument.objects.count()
 
 
 def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0) -> Found:

@@ -213,7 +213,9 @@ def _check_box(parser: StructureParser, item: Element, *, is_done: bool) -> None
         return
     box = Element("input", {"type": "checkbox", "disabled": "disabled"} | ({"checked": "checked"} if is_done else {}))
     box.tail, holder.text = f" {text}", None
-    holder.insert(0, box)
+    label = Element("label")  # a screen reader says what the box is for
+    label.append(box)
+    holder.insert(0, label)
 
 
 BUILDERS: dict[str, Callable[[StructureParser, Element, Segment], None]] = {

@@ -50,8 +50,13 @@ def reading_minutes(
     html: str, *, han_per_minute: int = HAN_PER_MINUTE, words_per_minute: int = WORDS_PER_MINUTE
 ) -> int:
     """Return the minutes that reading takes, at least 1."""
-    minutes = han_count(html) / han_per_minute + word_count(html) / words_per_minute
-    return max(1, math.floor(minutes + 0.5))
+    paces = {"han_per_minute": han_per_minute, "words_per_minute": words_per_minute}
+    return minutes(han_count(html), word_count(html), **paces)
+
+
+def minutes(han: int, words: int, *, han_per_minute: int, words_per_minute: int) -> int:
+    """Return the minutes that reading so much takes, at least 1."""
+    return max(1, math.floor(han / han_per_minute + words / words_per_minute + 0.5))
 
 
 def excerpt(html: str, limit: int = 110) -> str:

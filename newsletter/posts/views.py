@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from newsletter.posts.models import Post, PostQuerySet, Tag
+from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
 from newsletter.posts.search import Result, related
 from newsletter.posts.search import search as look_up
 from newsletter.publication import limits
@@ -18,7 +18,9 @@ SEARCHES_A_MINUTE = 30
 
 
 def _page(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
-    return Paginator(posts.prefetch_related("tags"), PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(posts.prefetch_related("tags"), PER_PAGE).get_page(request.GET.get("page"))
+    page.object_list = with_renderings(page.object_list)
+    return page
 
 
 def index(request: HttpRequest) -> HttpResponse:

@@ -217,6 +217,14 @@ def test_mail_has_absolute_addresses_and_no_ways_within_it():
     assert "<p>說明</p>" in html
 
 
+def test_a_task_is_the_label_of_its_box():
+    html = render("- [x] 寫**好**\n- [ ] 寄 [信](https://example.org)\n  - [ ] 再看")
+
+    assert '<label><input checked="" disabled="" type="checkbox"> 寫<strong>好</strong></label>' in html
+    assert 'type="checkbox"> 寄 <a href="https://example.org">信</a></label><ul>' in html
+    assert html.count("<label>") == html.count("</label>") == 3
+
+
 def test_mail_shows_films_as_links_and_tasks_as_signs():
     html = mail("https://vimeo.com/123456789\n\n- [x] 好\n- [ ] 未")
 

@@ -2,11 +2,10 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
-from django.utils import timezone
 
-from newsletter.posts import markdown
-from newsletter.posts.models import Image, Post, Tag
-from tests.factories import PUBLISHED_AT, make_post
+from newsletter.posts.models import Image, Post, Tag, with_renderings
+from newsletter.publication.models import Publication
+from tests.factories import PUBLISHED_AT, make_post, make_publication
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -50,33 +49,6 @@ def test_tags_in_use_are_counted_by_what_readers_see():
     assert [(tag.slug, tag.post_count) for tag in tags] == [("ai", 2), ("work", 1)]
 
 
-def test_a_text_is_rendered_once(monkeypatch):
-    post = make_post(body="**一次**")
-    first = post.html
-    monkeypatch.setattr(markdown, "render", None)  # a second rendering would raise
-
-    assert post.html == first == "<p><strong>一次</strong></p>"
-
-
-def test_a_changed_text_is_rendered_anew():
-    post = make_post(body="甲")
-    assert post.html == "<p>甲</p>"
-
-    post.body = "乙"
-
-    assert post.html == "<p>乙</p>"
-
-
-def test_another_renderer_renders_anew(monkeypatch):
-    post = make_post(body="甲")
-    assert post.html == "<p>甲</p>"
-
-    monkeypatch.setattr(markdown, "RENDERER_VERSION", "next")
-    monkeypatch.setattr(markdown, "render", lambda source, sizes: "<p>次</p>")
-
-    assert post.html == "<p>次</p>"
-
-
 def test_html_from_an_author_is_sanitised():
     post = make_post(body="<script>alert(1)</script><b onclick='x()'>好</b>")
 
@@ -100,14 +72,33 @@ def test_an_excerpt_is_the_summary_or_the_first_sentences():
 
 
 def test_reading_time_counts_han_characters():
-    assert make_post(body="字" * 2000).reading_minutes == 5
+    assert make_post(body="字" * 2000).reading_minutes(make_publication()) == 5
 
 
-def test_nothing_is_lost_without_a_cache():
+def test_readers_of_another_publication_read_at_another_pace():
+    publication = make_publication(han_per_minute=200, words_per_minute=100)
+
+    assert make_post(body="字" * 2000).reading_minutes(publication) == 10
+    assert make_post(body="word " * 300).reading_minutes(publication) == 3
+
+
+def test_a_changed_text_has_another_rendering():
     post = make_post(body="甲")
     assert post.html == "<p>甲</p>"
 
-    cache.clear()
+    post.body = "乙"
 
-    assert post.html == "<p>甲</p>"
-    assert post.is_published(timezone.now())
+    assert post.html == "<p>乙</p>"
+
+
+def test_many_posts_fetch_their_renderings_by_one_query(django_assert_num_queries):
+    posts = [make_post(body=f"第{number}句。") for number in range(30)]
+    with_renderings(posts)
+    cache.clear()
+    Publication.objects.current()
+    again = list(Post.objects.order_by("pk"))
+
+    with django_assert_num_queries(1):
+        with_renderings(again)
+    with django_assert_num_queries(0):
+        assert [post.excerpt for post in again] == [f"第{number}句。" for number in range(30)]

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.management import call_command
 
 from newsletter.posts.folding import fold, terms, tokens
 from newsletter.posts.models import SearchDocument
+from newsletter.posts.renderings import Rendering
 from newsletter.posts.search import Document, index, index_post, rebuild, related, remove, search
 from newsletter.posts.snippets import Piece, marked, snippet
 from tests.factories import PUBLISHED_AT, make_post
@@ -152,19 +152,25 @@ def test_a_page_is_one_query_and_knows_how_many_there_are(django_assert_num_quer
     assert len(page.results) == 2
 
 
-def test_rebuilding_finds_what_nobody_indexed_and_keeps_what_others_handed_down(capsys):
+def test_rebuilding_finds_what_nobody_indexed_and_forgets_what_is_gone():
     post = make_post("管理")
     index(Document("issue", 1, "/issues/1/", "管理", "", PUBLISHED_AT))
+    index(Document("issue", 2, "/issues/2/", "管理", "", PUBLISHED_AT))
     SearchDocument.objects.update(tokens="")
 
-    call_command("rebuild_search")
+    assert rebuild([Document("issue", 1, "/issues/1/", "管理", "", PUBLISHED_AT)]) == 2
 
-    assert capsys.readouterr().out == "2 documents can be found.\n"
-    assert {(result.kind, result.key) for result in search("管理", now=NOW).results} == {
-        ("post", post.pk),
-        ("issue", 1),
-    }
-    assert rebuild() == 2
+    results = search("管理", now=NOW).results
+    assert {(result.kind, result.key) for result in results} == {("post", post.pk), ("issue", 1)}
+
+
+def test_rebuilding_renders_every_text_anew():
+    keep(body="甲")
+    Rendering.objects.update(html="<p>舊</p>", renderer="old")
+
+    rebuild()
+
+    assert [made.html for made in Rendering.objects.all()] == ["<p>甲</p>"]
 
 
 def test_every_pair_of_characters_is_found_exactly_where_it_stands():

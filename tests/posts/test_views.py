@@ -2,11 +2,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from newsletter.issues.indexing import index_issue
+from newsletter.posts import markdown
 from newsletter.posts.models import Image, Tag
 from newsletter.posts.search import index_post
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
@@ -39,7 +42,7 @@ def test_a_post_shows_what_a_reader_wants_to_know(client):
     assert "<h1>管理槓桿</h1>" in page.text
     assert "<em>重點</em>" in page.text
     assert '<time datetime="2026-10-01T08:00:00+08:00">Oct. 1, 2026</time>' in page.text
-    assert "1 min read" in page.text
+    assert "<span>about 1 min (5 characters)</span>" in page.text
     assert 'alt="兩個人" width="1200" height="600"' in page.text
     assert f'href="{issue.get_absolute_url()}"' in page.text
     assert 'rel="tag" href="/tags/leadership/"' in page.text
@@ -54,6 +57,49 @@ def test_dates_are_written_as_in_taiwan(client):
 
     assert '<html lang="zh-Hant-TW">' in page.text
     assert ">2026年10月1日</time>" in page.text
+
+
+@pytest.mark.parametrize(
+    ("body", "language", "shown"),
+    [
+        ("字" * 2544, "en", "about 6 min (2,544 characters)"),
+        ("word " * 1200, "en", "about 5 min (1,200 words)"),
+        ("字" * 2544 + " word" * 126, "zh-hant", "約 7 分鐘（2,544 字）"),
+        ("字![" + "替" * 900 + "](/a.png)\n\n    " + "碼" * 900, "en", "about 1 min (1 characters)"),
+    ],
+)
+def test_a_post_says_how_long_it_is(client, body, language, shown):
+    make_publication(language=language)
+
+    assert shown in client.get(make_post(body=body).get_absolute_url()).text
+
+
+def test_a_list_says_how_long_its_posts_take(client):
+    make_post(body="字" * 2000)
+
+    assert "<span>5 min read</span>" in client.get("/posts/").text
+
+
+@pytest.mark.parametrize("path", ["/", "/posts/", "/tags/ai/", "/feed.xml", "/feed.json", "{post}", "/issues/1/"])
+def test_no_page_renders_markdown(client, monkeypatch, path):
+    posts = [findable(f"第{n}篇", tags=("ai",)) for n in range(3)]
+    index_issue(make_issue(*posts, number=1, introduction="*前言*", closing="下回見。", sent_at=PUBLISHED_AT))
+    cache.clear()
+    monkeypatch.setattr(markdown, "render", None)  # would raise
+
+    assert client.get(path.format(post=posts[0].get_absolute_url())).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/posts/", "/feed.xml", "/issues/1/"])
+def test_a_page_asks_once_for_all_its_texts_when_the_cache_is_empty(client, path):
+    posts = [findable(f"第{n}篇", body=f"第{n}段。") for n in range(6)]
+    make_issue(*posts, number=1, sent_at=PUBLISHED_AT)
+    cache.clear()
+
+    with CaptureQueriesContext(connection) as context:
+        client.get(path)
+
+    assert sum('FROM "posts_rendering"' in query["sql"] for query in context) == 1
 
 
 @pytest.mark.parametrize("address", ["{number}", "{number}-other-words", "0{number}-leverage", "{number}-"])
@@ -212,6 +258,17 @@ def test_search_finds_the_posts_that_contain_every_word_and_marks_them(client):
     assert '<p class="posts-excerpt">談<mark>決策</mark>。</p>' in page.text
     assert "1 hit" in page.text
     assert '<meta name="robots" content="noindex">' in page.text
+
+
+def test_search_finds_issues_too(client):
+    issue = make_issue(subject="談 AI 寫作", introduction="**管理**的前言。", sent_at=PUBLISHED_AT)
+    index_issue(issue)
+    index_issue(make_issue(introduction="管理，還沒寄出。"))
+
+    page = client.get("/search/", {"q": "管理"})
+
+    assert f'<a href="{issue.get_absolute_url()}">談 AI 寫作</a>' in page.text
+    assert page.text.count('class="posts-item"') == 1
 
 
 def test_what_was_found_is_cut_into_pages(client):

@@ -3,7 +3,7 @@
 from django import template
 from django.utils.safestring import SafeString
 
-from newsletter.posts.models import rendered
+from newsletter.posts.renderings import rendered
 
 register = template.Library()
 

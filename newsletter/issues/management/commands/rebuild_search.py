@@ -5,13 +5,14 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from newsletter.issues import indexing
 from newsletter.posts import search
 
 
 class Command(BaseCommand):
-    help = "Builds the search index anew, from the posts and from what other rooms handed down."
+    help = "Renders every post anew, and builds the search index of posts and issues anew."
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
-            number = search.rebuild()
+            number = search.rebuild(indexing.documents())
         self.stdout.write(f"{number} documents can be found.")
