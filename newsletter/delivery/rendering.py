@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils import translation
@@ -12,8 +13,10 @@ from django.utils import translation
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail import headers, letters
+from newsletter.mail import html as mail_html
 from newsletter.mail.message import Letter, Mail, build
 from newsletter.posts import markdown, text
+from newsletter.posts.images import Image
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
@@ -25,6 +28,7 @@ def slot(name: str) -> str:
     return f"\x02{name}\x03"
 
 
+MEDIA = re.compile("/media/([0-9a-f]{16})/")
 PREHEADER_LENGTH = 100  # characters that inboxes show
 
 SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url")}
@@ -50,11 +54,10 @@ class FrozenLetter:
 def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:
     """Return what templates/email/issue.html shows."""
     items = list(issue.items.select_related("post__cover").prefetch_related("post__tags"))
-    full = {item.pk: _mail_html(item.post.body) for item in items if item.form == IssueItem.Form.FULL}
     return {
         "issue": issue,
         "publication": publication,
-        "items": [{"item": item, "post": item.post, "html": full.get(item.pk, "")} for item in items],
+        "items": [_entry(item, publication.zone) for item in items],
         "preheader": issue.preheader or _beginning(issue, items),
         "introduction": _mail_html(issue.introduction),
         "closing": _mail_html(issue.closing),
@@ -62,6 +65,19 @@ def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),
         **SLOTS,
+    }
+
+
+def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
+    """Return what the mail shows of a post; its day is the author's, wherever the worker stands."""
+    post = item.post
+    return {
+        "item": item,
+        "post": post,
+        "url": settings.SITE_URL + post.get_absolute_url(),
+        "published_on": post.published_at.astimezone(zone).date() if post.published_at else None,
+        "html": _mail_html(post.body) if item.form == IssueItem.Form.FULL else "",
+        "cover": mail_html.fitted(post.cover.width, post.cover.height) if post.cover else None,
     }
 
 
@@ -73,7 +89,13 @@ def _beginning(issue: Issue, items: list[IssueItem]) -> str:
 
 
 def _mail_html(source: str) -> str:
-    return markdown.render_mail(source, base_url=settings.SITE_URL) if source.strip() else ""
+    """Return an author's text as a part of the mail: below the titles, its pictures no wider than the column."""
+    if not source.strip():
+        return ""
+    pictures = Image.objects.filter(digest__in=MEDIA.findall(source))
+    sizes = {settings.SITE_URL + one.get_absolute_url(): (one.width, one.height) for one in pictures}
+    rendered = markdown.render_mail(source, base_url=settings.SITE_URL)
+    return mail_html.sized(mail_html.demoted(rendered), sizes)
 
 
 def freeze(issue: Issue) -> FrozenLetter:

@@ -1,12 +1,16 @@
 """The HTML part of a mail: styles where mail clients read them. Pure."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from css_inline import CSSInliner
 
 CONTRAST_MIN = 4.5  # WCAG 2.2, 1.4.3, for text
 AT_RULES = re.compile(r"<head>(<style>.*?</style>)(.*?)</head>", re.DOTALL)
+COLUMN_WIDTH = 544  # pixels for text and pictures in templates/email/base.html: 600 without the margins
+PICTURE = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
+HEADING = re.compile(r"(</?h)([1-6])\b")
 BETWEEN_BLOCKS = re.compile(r">\s*\n\s*<(?=/?(?:html|head|body|meta|title|table|tbody|tr|td|div|style)\b)")
 
 
@@ -20,6 +24,33 @@ def inline_css(html: str) -> str:
     # css_inline puts them first, but the character set must stand in a document's first 1,024 bytes.
     inlined = AT_RULES.sub(r"<head>\2\1</head>", inlined, count=1)
     return BETWEEN_BLOCKS.sub(">\n<", inlined)
+
+
+def fitted(width: int, height: int) -> tuple[int, int]:
+    """Return the size at which a picture is shown: as it is, or as wide as the column."""
+    if width <= COLUMN_WIDTH:
+        return width, height
+    return COLUMN_WIDTH, max(round(height * COLUMN_WIDTH / width), 1)
+
+
+def sized(html: str, sizes: Mapping[str, tuple[int, int]]) -> str:
+    """Return `html` with width and height on the pictures whose addresses are in `sizes`.
+
+    Outlook knows no max-width, and shows a picture without a width as wide as its file.
+    """
+
+    def with_size(tag: re.Match[str]) -> str:
+        if tag[1] not in sizes or " width=" in tag[0]:
+            return tag[0]
+        width, height = fitted(*sizes[tag[1]])
+        return f'{tag[0].removesuffix(">")} width="{width}" height="{height}">'
+
+    return PICTURE.sub(with_size, html)
+
+
+def demoted(html: str) -> str:
+    """Return `html` with headings that stand below a title in h2: h1 and h2 become h3, h3 becomes h4."""
+    return HEADING.sub(lambda tag: f"{tag[1]}{min(max(int(tag[2]) + 1, 3), 6)}", html)
 
 
 @cache

@@ -11,6 +11,7 @@ from newsletter.mail.message import Letter
 
 PAPER, NIGHT = "#fffdfa", "#1e1c1a"  # the two backgrounds in templates/email/base.html
 ACCENT = "#9a3412"
+LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most, beside the name
 
 
 def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str) -> Letter:
@@ -21,6 +22,7 @@ def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str
     base_url: absolute, without a slash at its end, for links that a template builds.
     """
     values = {**context, **_colours(context.get("publication")), "subject": subject, "base_url": base_url}
+    values["logo"] = _logo(context.get("publication"))
     body = html.inline_css(get_template(f"email/{name}.html").render(values))
     return Letter(subject=" ".join(subject.split()), html=body, text=_text(name, values, body))
 
@@ -31,6 +33,18 @@ def _text(name: str, values: dict[str, Any], body: str) -> str:
     except TemplateDoesNotExist:
         return plaintext.text_from_html(body)
     return wrapping.tidy(template.render(values))
+
+
+def _logo(publication: Any) -> dict[str, Any] | None:
+    """Return address and size of the logo; None without one, or when its file is lost: the name says it too."""
+    logo = getattr(publication, "logo", None)
+    if not logo:
+        return None
+    try:
+        scale = min(LOGO_HEIGHT / logo.height, LOGO_WIDTH / logo.width)
+    except OSError:
+        return None
+    return {"url": logo.url, "width": round(logo.width * scale), "height": round(logo.height * scale)}
 
 
 def _colours(publication: Any) -> dict[str, str]:

@@ -15,6 +15,7 @@ LINK, BREAK = "\x00", "\x01"  # marks in a block that is being read: an address 
 SILENT = {"head", "style", "script", "title", "template"}
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 APART = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre", "figure", "dl", "table"}
+NOTE = re.compile(r"\[(\d+)\]")  # what stands for a footnote; links have such numbers too
 BREAKING = APART | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt", "dd"}
 MARKS = {"h1": "■ ", "h2": "◆ "}  # of headings
 RULE = "─" * 12
@@ -56,6 +57,7 @@ class _Walker(HTMLParser):
         self.last_link = ""  # words and address of the link that closed last
         self.silent: list[str] = []  # open elements since one that is hidden
         self.lists: list[_List] = []
+        self.raised = 0  # beginning (in `run`) of what stands above the line
         self.quotes = 0
         self.pre = 0
         self.tables: list[_Table | None] = []  # None: a table that only lays out
@@ -113,6 +115,12 @@ class _Walker(HTMLParser):
             return
         self.last_link = f"{words}{LINK}{href}{LINK}"
         self.run.append(f"{LINK}{href}{LINK}")  # a number or the address, as soon as the block is whole
+
+    def _open_sup(self, given: dict[str, str]) -> None:
+        self.raised = len(self.run)
+
+    def _close_sup(self) -> None:
+        self.run[self.raised :] = [NOTE.sub(r"［註 \1］", "".join(self.run[self.raised :]))]
 
     def _open_img(self, given: dict[str, str]) -> None:
         if alt := _collapsed(given.get("alt", "")):

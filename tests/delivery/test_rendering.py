@@ -1,11 +1,13 @@
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from hashlib import sha256
 
 import pytest
 
 from newsletter.delivery import planning, rendering
 from newsletter.issues.models import IssueItem
+from newsletter.posts.images import Image
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
@@ -18,6 +20,12 @@ def parsed(mail):
 
 def part(message, kind):
     return message.get_body((kind,)).get_content()
+
+
+def picture(name, width, height):
+    return Image.objects.create(
+        digest=sha256(name.encode()).hexdigest()[:16], name=f"{name}.png", alt=name, width=width, height=height
+    )
 
 
 @pytest.fixture
@@ -112,6 +120,72 @@ def test_the_preheader_is_the_authors_or_the_beginning(publication):
 
     assert "作者寫的預覽文字" in told.html
     assert "內文的第一句話。" in begun.html.partition('class="ground"')[0]
+
+
+def test_every_post_says_its_day_where_the_author_lives_and_its_tags(publication):
+    post = make_post("甲", published_at=datetime(2026, 1, 31, 22, 0, tzinfo=UTC), tags=["管理"])
+
+    letter = rendering.freeze(make_issue(post, number=9))
+
+    assert "Feb. 1, 2026 · 1 min read · 管理" in letter.text
+
+
+def test_headings_in_a_post_stand_below_its_title(publication):
+    post = make_post("甲", body="# 最大\n\n## 中間\n\n### 最小\n")
+
+    html = rendering.freeze(make_issue(post, number=9)).html
+
+    levels = [int(level) for level in re.findall(r"<h([1-6])\b", html)]
+    assert levels == [1, 2, 3, 3, 4]
+
+
+def test_pictures_have_a_size_that_fits_the_column(publication):
+    wide = picture("wide", 1280, 640)
+    narrow = picture("narrow", 300, 200)
+    full = make_post("甲", body=f"![寬]({wide.get_absolute_url()})\n\n![窄]({narrow.get_absolute_url()})\n")
+    short = make_post("乙", cover=wide)
+    issue = make_issue(full, short, number=9)
+    issue.items.filter(post=short).update(form=IssueItem.Form.EXCERPT)
+
+    html = rendering.freeze(issue).html
+
+    sizes = [re.findall(r'(?:width|height)="(\d+)"', tag) for tag in re.findall("<img[^>]*>", html)]
+    assert sizes == [["544", "272"], ["300", "200"], ["544", "272"]]
+
+
+def test_a_table_a_mark_and_code_look_like_this_house(publication):
+    post = make_post("甲", body="| 一 | 二 |\n|---|--:|\n| 三 | 四 |\n\n==重點== 與 `code`\n")
+
+    html = rendering.freeze(make_issue(post, number=9)).html
+
+    assert re.search(r"<table style=[^>]*border-collapse: collapse", html)
+    assert re.search(r'<td align="right" style=[^>]*text-align: right', html)
+    assert re.search("<mark style=[^>]*background-color: #f6e3b8", html)
+    assert re.search("<code style=[^>]*border-radius", html)
+
+
+def test_the_first_way_to_the_issue_is_in_the_masthead_and_the_last_one_shares_it(issue):
+    letter = rendering.freeze(issue)
+
+    web, share = "https://news.example.org/issues/7/", "https%3A%2F%2Fnews.example.org%2Fissues%2F7%2F"
+    assert letter.text.splitlines()[:4] == [letter.sender_name, "https://news.example.org/", "Read on the web", web]
+    assert letter.text.count(share) == 3
+
+
+def test_a_footnote_is_not_taken_for_a_link(publication):
+    post = make_post("甲", body="一句話。[^1] 一個[連結](https://example.org/)。\n\n[^1]: 附註。\n")
+
+    text = rendering.freeze(make_issue(post, number=9)).text
+
+    assert "一句話。［註 1］" in text
+    assert "連結[1]" in text
+
+
+def test_nothing_is_in_the_html_that_mail_programs_do_not_know(publication):
+    letter = rendering.freeze(make_issue(make_post(), make_post(), number=9))
+
+    assert not re.search(r'var\(|color-mix|\.webp|href="#|<link|<script', letter.html)
+    assert letter.html.count("<style") == 1  # for the dark and for the phone; all else is inline
 
 
 def test_the_frozen_letter_is_bit_for_bit_the_same_each_time(issue):
