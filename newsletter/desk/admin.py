@@ -130,7 +130,7 @@ class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         form.add_posts()
-        index_issue(form.instance)
+        index_issue(Issue.objects.get(pk=form.instance.pk))  # as it is now: it may have been sent meanwhile
 
     def delete_model(self, request: HttpRequest, obj: Issue) -> None:
         remove("issue", obj.pk)

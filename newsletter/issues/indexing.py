@@ -15,7 +15,7 @@ def document(issue: Issue) -> Document:
         key=issue.pk,
         url=issue.get_absolute_url(),
         title=issue.subject,
-        body="\n".join(plain(rendered(part)) for part in (issue.introduction, issue.closing)),
+        body="\n".join(plain(rendered(part)) for part in (issue.introduction, issue.closing) if part),
         published_at=issue.sent_at,
         summary=issue.preheader,
     )

@@ -4,8 +4,10 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from newsletter.delivery import planning
+from newsletter.delivery import planning, recovery
+from newsletter.delivery.ledger import claim, intend
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.posts.search import search
 from subscribers.models import Suppression
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post, make_subscriber
@@ -165,6 +167,13 @@ def test_batches_hold_500_and_cover_everybody(make_mailing, monkeypatch):
     ]
 
 
+def test_an_issue_is_found_from_the_moment_it_is_planned(make_mailing, issue):
+    planning.plan(make_mailing(), NOW)
+
+    (result,) = search(issue.subject, now=NOW).results
+    assert (result.kind, result.key, result.published_at) == ("issue", issue.pk, NOW)
+
+
 def test_planning_puts_the_issue_into_the_archive(make_mailing, issue):
     make_mailing()
 
@@ -240,7 +249,22 @@ def test_one_copy_a_reader_is_held_by_the_database(make_mailing, django_db_block
 def test_100_000_readers_are_planned_by_a_handful_of_statements(make_mailing, django_assert_max_num_queries):
     mailing = make_mailing("abc", planned=False)
 
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(16):
         planning.plan(mailing, NOW)
 
     assert Batch.objects.count() == 1
+
+
+def test_a_second_mailing_waits_until_the_cancelled_one_is_settled(make_mailing, issue):
+    first = make_mailing("ab")
+    batch = claim(first, "another/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    first.cancel(NOW)
+    second = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    assert planning.begin_due(NOW) == []
+
+    recovery.recover(batch, None)
+    recovery.settle_cancelled()
+
+    assert planning.begin_due(NOW) == [second]
+    assert readers_of(second) == ["b@example.org"]

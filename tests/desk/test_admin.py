@@ -15,6 +15,7 @@ from django.utils import timezone
 from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.issues.models import Issue
+from newsletter.posts.search import search
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
 
 ADD, LIST = "/admin/issues/issue/add/", "/admin/issues/issue/"
@@ -174,6 +175,16 @@ def test_saving_leaves_alone_what_delivery_has_written_meanwhile(desk):
 
     issue.refresh_from_db()
     assert issue.sent_at == PUBLISHED_AT
+
+
+def test_a_sent_issue_is_found_as_it_was_saved_last_and_no_more_when_it_is_deleted(desk):
+    issue = make_issue(make_post(), sent_at=PUBLISHED_AT)
+
+    desk.post(change(issue), as_shown(desk, change(issue), introduction="談管理。"))
+    assert [result.url for result in search("管理", now=PUBLISHED_AT).results] == [issue.get_absolute_url()]
+
+    desk.post(reverse("admin:issues_issue_delete", args=[issue.pk]), {"post": "yes"})
+    assert search("管理", now=PUBLISHED_AT).total == 0
 
 
 # --- Approved and sent ---

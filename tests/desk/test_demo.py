@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, not_yet_mailed
-from newsletter.posts.models import Post
+from newsletter.posts.models import Post, SearchDocument
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -64,6 +64,15 @@ def test_what_the_author_has_set_stays():
     publication = Publication.objects.current()
     assert (publication.name, publication.about) == ("週二信", "我自己寫的。")
     assert publication.postal_address.startswith("（示範）")
+
+
+def test_its_posts_and_sent_issues_are_found():
+    loaded()
+
+    found = SearchDocument.objects.filter(published_at__lte=NOW)
+    assert found.filter(kind="issue").count() == Issue.objects.archived().count() == 5
+    assert found.filter(kind="post").count() == Post.objects.published(NOW).count()
+    assert not SearchDocument.objects.filter(body__contains="post:").exists()
 
 
 # --- Once ---

@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from newsletter.posts.models import BODY_MAX, Image, Post, Tag, tag_names
+from newsletter.posts.renderings import Rendering
+from newsletter.posts.search import index_post, search
 from tests.factories import make_issue, make_post, make_publication
 from tests.publication.test_pictures import picture
 
@@ -111,6 +113,41 @@ def test_each_chinese_tag_has_an_address_of_its_own(author):
     author.post(ADD, DRAFT | {"tag_names": "管理、產品、C、C++"})
 
     assert sorted(Tag.objects.values_list("slug", flat=True)) == ["c", "c-2", "tag", "tag-2"]
+
+
+def found(query: str) -> list[int]:
+    return [result.key for result in search(query, now=timezone.now()).results]
+
+
+def test_a_renamed_tag_is_found_by_its_new_name(author):
+    post = make_post(tags=("ai",))
+    index_post(post)
+    tag = post.tags.get()
+
+    author.post(reverse("admin:posts_tag_change", args=[tag.pk]), {"name": "寫作", "slug": "ai"})
+
+    assert (found("寫作"), found("ai")) == ([post.pk], [])
+
+
+def test_posts_are_not_found_by_a_tag_that_was_deleted(author):
+    post = make_post(tags=("ai",))
+    index_post(post)
+    tag = post.tags.get()
+
+    author.post(reverse("admin:posts_tag_delete", args=[tag.pk]), {"post": "yes"})
+
+    assert not Tag.objects.exists()
+    assert found("ai") == []
+
+
+def test_the_preview_keeps_nothing_and_saving_drops_what_another_renderer_made(author):
+    Rendering.objects.create(key="old", renderer="old", html="", han_count=0, word_count=0)
+
+    author.post(PREVIEW, DRAFT)
+    assert [made.key for made in Rendering.objects.all()] == ["old"]
+
+    author.post(ADD, DRAFT)
+    assert [made.html for made in Rendering.objects.all()] == ["<p>第一段。</p>"]
 
 
 def test_tags_that_are_no_longer_typed_are_taken_off(author):

@@ -2,6 +2,7 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -329,6 +330,7 @@ def test_a_page_asks_the_database_as_often_for_thirty_posts_as_for_five(client, 
     assert few == many <= 7  # the most: a post and its relatives
 
 
+@time_machine.travel(PUBLISHED_AT + timedelta(days=1), tick=False)  # the form says when it was shown, in seconds
 def test_an_unchanged_page_is_not_sent_again(client):
     post = make_post()
     first = client.get(post.get_absolute_url())
