@@ -31,6 +31,8 @@ from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, framed
+from newsletter.posts.models import Post
+from newsletter.posts.proofreading import HINTS, findings, house_terms
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
@@ -281,5 +283,15 @@ def _what_will_happen(issue: Issue, form: WhenForm, now: datetime) -> dict[str, 
         "rows": [(item, item.post.state(at)) for item in items],
         "obstacles": hindered,
         "obstacles_now": [text for text in planning.obstacles(issue, form.begins) if text not in hindered],
+        "to_read_again": _to_read_again(issue),
         "has_been_sent": issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).exists(),
     }
+
+
+def _to_read_again(issue: Issue) -> list[tuple[Post, int]]:
+    """Return the posts of the issue that the format check objects to, and in how many places; hints do not count."""
+    publication = Publication.objects.current()
+    terms = house_terms(publication.name, publication.terms)
+    posts = [item.post for item in issue.items.select_related("post")]
+    counted = [(post, len(findings(post.body, terms=terms, off=HINTS))) for post in posts]
+    return [(post, count) for post, count in counted if count]

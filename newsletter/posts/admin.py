@@ -19,8 +19,10 @@ from django.views.decorators.http import require_POST
 
 from newsletter.posts.forms import ImageForm, PostForm
 from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, Tag
+from newsletter.posts.proofreading import HINTS, RULES, findings, fixed, grouped, house_terms
 from newsletter.posts.renderings import Rendering, rendered_anew
 from newsletter.posts.search import index_post
+from newsletter.publication.models import Publication
 
 TAGS_OFFERED = 20  # under the field; the most used first
 
@@ -123,11 +125,18 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "state": post.state(timezone.now()) if post else Post.State.DRAFT,
             "show_save_and_add_another": False,
         }
+        if post:
+            groups = grouped(post.body, findings(post.body, terms=_terms()))
+            shown |= {"groups": groups, "safe_count": sum(group.safe for group in groups if not group.is_hint)}
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Post, form: PostForm, change: bool) -> None:
         if "_publish" in request.POST:
             obj.published_at = timezone.now()
+        if rule := request.POST.get("_fix"):
+            rules = RULES.keys() - HINTS if rule == "all" else {rule}
+            obj.body, done = fixed(obj.body, terms=_terms(), rules=rules)
+            self.message_user(request, _fixed_text(done), messages.SUCCESS)
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: PostForm, formsets: Any, change: bool) -> None:
@@ -142,6 +151,8 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return response
 
     def response_change(self, request: HttpRequest, obj: Post) -> HttpResponse:
+        if "_fix" in request.POST:
+            return HttpResponseRedirect(f"{request.path}#findings")
         response = super().response_change(request, obj)
         self._tell_when(request, obj)
         return response
@@ -176,6 +187,18 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Show a saved post as readers will see it, a draft too."""
         post = get_object_or_404(Post, pk=pk)
         return render(request, "posts/_preview.html", {"post": post, "html": post.html})
+
+
+def _terms() -> dict[str, str]:
+    publication = Publication.objects.current()
+    return house_terms(publication.name, publication.terms)
+
+
+def _fixed_text(done: int) -> str:
+    text = ngettext(
+        "%(done)d place was changed, and the post saved.", "%(done)d places were changed, and the post saved.", done
+    )
+    return text % {"done": done}
 
 
 def _index_again(posts: Iterable[Post]) -> None:
