@@ -71,3 +71,25 @@ def test_any_accent_can_be_read_on_both_papers(colour, paper):
 
 def test_a_colour_that_can_be_read_is_not_touched():
     assert html.readable("#9a3412", on="#fffdfa") == "#9a3412"
+
+
+def test_a_picture_is_shown_as_it_is_or_as_wide_as_the_column():
+    assert html.fitted(300, 200) == (300, 200)
+    assert html.fitted(1280, 640) == (544, 272)
+    assert html.fitted(10_000, 1) == (544, 1)
+
+
+def test_only_pictures_whose_size_is_known_and_not_said_get_one():
+    known = '<img src="https://a/1.png" alt="x">'
+    said = '<img src="https://a/1.png" width="20" height="10">'
+    foreign = '<img src="https://b/2.png">'
+
+    sized = html.sized(known + said + foreign, {"https://a/1.png": (1088, 100)})
+
+    assert sized == '<img src="https://a/1.png" alt="x" width="544" height="50">' + said + foreign
+
+
+def test_headings_go_below_a_title():
+    source = "<h1>a</h1><h2 class='x'>b</h2><h3>c</h3><h6>d</h6><hr>"
+
+    assert html.demoted(source) == "<h3>a</h3><h3 class='x'>b</h3><h4>c</h4><h6>d</h6><hr>"

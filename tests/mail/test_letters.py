@@ -6,6 +6,7 @@ import pytest
 from django.template.exceptions import TemplateDoesNotExist
 
 from newsletter.mail import letters
+from newsletter.publication.models import Publication
 
 PUBLICATION = SimpleNamespace(
     name="Gipi電子報", accent="#ffee00", language="zh-hant", postal_address="10491 台北市中山區某某路 12 號"
@@ -102,3 +103,20 @@ def test_pictures_say_their_size_and_tables_that_lay_out_say_so():
         assert {"width=", "height=", "alt="} <= set(re.findall(r"\b(?:width|height|alt)=", picture))
     for table in re.findall("<table[^>]*>", html):
         assert 'role="presentation"' in table or 'class="data"' in table
+
+
+def test_a_logo_has_its_address_and_a_size_that_suits_the_masthead():
+    logo = SimpleNamespace(url="/media/0123456789abcdef/logo.png", width=640, height=72)
+    publication = SimpleNamespace(**vars(PUBLICATION), logo=logo)
+
+    tag = re.search(r'<img class="logo"[^>]*>', render(publication=publication).html)[0]
+
+    assert 'src="https://news.example.org/media/0123456789abcdef/logo.png"' in tag
+    assert 'width="160"' in tag
+    assert 'height="18"' in tag
+
+
+def test_a_logo_whose_file_is_lost_stops_no_mail():
+    publication = Publication(logo="0123456789abcdef/lost.png")
+
+    assert 'class="logo"' not in render(publication=publication).html

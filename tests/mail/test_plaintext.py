@@ -149,3 +149,7 @@ def test_a_rule_is_a_rule():
 )
 def test_broken_html_is_read_as_well_as_it_can_be(html):
     assert read(html).endswith("\n")
+
+
+def test_a_footnote_looks_like_none_of_the_numbers_of_links():
+    assert read("<p>甲<sup>[1]</sup>，E = mc<sup>2</sup></p>") == "甲［註 1］，E = mc2\n"
