@@ -30,6 +30,7 @@ from newsletter.delivery.transports import Answer, Outcome, ProviderAway, Provid
 log = logging.getLogger(__name__)
 
 DATABASE_PATIENCE = (0.2, 0.5, 1, 2, 5, 10)  # seconds between tries to save results when the database is away
+STATE_SECONDS = 1  # between looks at the mailing's state
 UNCERTAIN_IN_A_ROW = 3  # wake-ups that ended in silence after a final dot before the author is asked
 STATE_OF = {
     Answer.SENT: Delivery.State.SENT,
@@ -132,6 +133,7 @@ class Lane:
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
         self.silence = ""
+        self.has_stopped, self.ask_at = False, time.monotonic() + STATE_SECONDS
 
     def run(self, seconds: float) -> int:
         """Work until nothing is ready, the mailing stops, or about `seconds` have passed; return rows answered."""
@@ -147,7 +149,15 @@ class Lane:
         return answered
 
     def _is_over(self, until: float) -> bool:
-        return bool(self.silence) or time.monotonic() >= until or self.is_stopping()
+        return bool(self.silence) or time.monotonic() >= until or self.is_stopping() or self._was_stopped()
+
+    def _was_stopped(self) -> bool:
+        """Return whether the author stopped the mailing, asked anew each second: a window may last much longer."""
+        if not self.has_stopped and time.monotonic() >= self.ask_at:
+            self.ask_at = time.monotonic() + STATE_SECONDS
+            with suppress(OperationalError):  # the next intent will tell
+                self.has_stopped = not Mailing.objects.filter(pk=self.mailing.pk, state=Mailing.State.SENDING).exists()
+        return self.has_stopped
 
     def _claim(self) -> Batch | None:
         step = partial(ledger.claim, self.mailing, self.worker, timezone.now())

@@ -249,7 +249,7 @@ def test_one_copy_a_reader_is_held_by_the_database(make_mailing, django_db_block
 def test_100_000_readers_are_planned_by_a_handful_of_statements(make_mailing, django_assert_max_num_queries):
     mailing = make_mailing("abc", planned=False)
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(24):
         planning.plan(mailing, NOW)
 
     assert Batch.objects.count() == 1

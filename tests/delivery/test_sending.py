@@ -259,3 +259,22 @@ def test_a_database_that_stays_away_is_not_hidden(monkeypatch):
 
     with pytest.raises(OperationalError, match="no such host"):
         sending.patiently(step)
+
+
+def test_a_pause_stops_a_long_window_within_a_second(make_mailing, run, monkeypatch):
+    mailing, provider = make_mailing("abcdefgh"), Provider()
+    provider.window = 8
+    clock = [0.0]
+    monkeypatch.setattr(sending.time, "monotonic", lambda: clock[0])
+
+    def a_slow_reply(row):
+        clock[0] += 0.6
+        if row.seq == 1:
+            Mailing.objects.get().pause("a typo")
+
+    provider.on_send = a_slow_reply
+
+    run(mailing, provider)
+
+    assert len(provider.accepted) <= 4
+    assert (counts(mailing).queued, counts(mailing).sending) == (8 - len(provider.accepted), 0)
