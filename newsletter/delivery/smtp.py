@@ -146,6 +146,8 @@ class Line:
         if code == 421:  # the server goes; whatever was in flight was not accepted
             self.stage = Stage.ASKING
             raise LineLost(said(words))
+        if self.stage is Stage.WRITING:  # it will not have the message, and hears no more commands before a dot
+            raise LineLost(said(words))
         if self.stage is Stage.WAITING:
             self.is_clean = True
             return _answer(code, words)
@@ -177,7 +179,7 @@ class Line:
         assert self.refusal is not None  # noqa: S101
         question, code, words = self.refusal
         self.is_clean = False
-        if question != "MAIL":
+        if question != "MAIL" and code != 530:  # "authentication required" is no reader's fault: RFC 4954 section 6
             return _answer(code, words)
         if code >= 500:
             raise ProviderRefuses(said(words))
@@ -194,8 +196,8 @@ class Line:
 
 
 def said(words: bytes) -> str:
-    """Return a reply on one line."""
-    return " ".join(words.decode(errors="replace").split())[:500]
+    """Return a reply on one line, without NUL, which PostgreSQL does not take."""
+    return " ".join(words.decode(errors="replace").replace("\0", "").split())[:500]
 
 
 def _answer(code: int, words: bytes) -> Outcome:
@@ -324,7 +326,7 @@ class Switchboard:
         if stage is Stage.IDLE:
             return None
         self.broken += 1
-        if self.broken >= TRIES and not self.lines:
+        if self.broken >= TRIES * (self.most if self.lines else 1):
             self.problem = ProviderAway(str(lost))
         if stage is Stage.WAITING:
             return Outcome(Answer.UNCERTAIN, f"no answer after the message: {lost}"[:500])

@@ -256,3 +256,81 @@ def test_a_login_that_is_refused_is_a_refusal_of_us(make_board):
 
     end()
     assert "secret" not in str(raised.value)
+
+
+def test_a_server_that_answers_before_the_message_is_whole_did_not_take_it(make_board):
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        for _try in range(3):
+            connection, _peer = server.accept()
+            with connection, connection.makefile("rwb") as stream:
+                for reply in (b"220 hi", b"250 hi", b"250 ok", b"250 ok", b"354 go on"):
+                    stream.write(reply + b"\r\n")
+                    stream.flush()
+                    stream.readline()
+                stream.write(b"552 too large\r\n")
+                stream.flush()
+                while connection.recv(65536):
+                    pass
+        server.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    board = make_board(f"smtp://127.0.0.1:{server.getsockname()[1]}", lines=1)
+    told = []
+
+    with pytest.raises(ProviderAway, match="552 too large"):
+        told += board.deliver(envelopes("a", text="管理槓桿" * 2_000_000))
+
+    thread.join(5)
+    assert all(outcome.answer is Answer.DEFERRED for _seq, outcome in told)
+
+
+def test_a_server_that_wants_a_login_refuses_us_and_no_reader(make_board):
+    url, end = scripted(b"220 hi", b"250 hi", b"250 ok", b"530 5.7.0 Authentication required", b"221 bye")
+
+    with pytest.raises(ProviderRefuses, match="530"):
+        answers(make_board(url, lines=1), envelopes("a"))
+
+    end()
+
+
+def test_words_that_no_database_takes_are_left_out(make_board):
+    url, end = scripted(b"220 hi", b"250 hi", b"250 ok", b"550 no\x00body", b"221 bye")
+    board = make_board(url, lines=1)
+
+    told = list(board.deliver(envelopes("a")))
+
+    board.close()
+    end()
+    assert told[0][1].reply == "550 nobody"
+
+
+def test_lines_that_break_one_after_the_other_without_an_answer_are_a_server_that_is_away(make_board):
+    server = socket.create_server(("127.0.0.1", 0))
+    accepted = []
+
+    def serve():
+        while True:
+            try:
+                connection, _peer = server.accept()
+            except OSError:
+                return
+            accepted.append(connection)
+            connection.sendall(b"220 hi\r\n250 hi\r\n")
+            if len(accepted) > 1:
+                accepted[-2].shutdown(socket.SHUT_RDWR)  # one is always left
+            threading.Timer(0.5, connection.close).start()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    board = make_board(f"smtp://127.0.0.1:{server.getsockname()[1]}", lines=2)
+
+    with pytest.raises(ProviderAway):
+        answers(board, envelopes(*(f"r{number}" for number in range(50))))
+
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join(5)
+    assert len(accepted) < 12
