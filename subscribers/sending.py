@@ -42,7 +42,12 @@ def _settle(subscriber: Subscriber, **values: object) -> bool:
 
 
 def _send(subscriber: Subscriber, now: datetime) -> None:
-    message = answer(subscriber)
+    try:
+        message = answer(subscriber)
+    except ValueError as error:  # no message can be written to such an address or name
+        logger.warning("Sign-up %d cannot be answered: %s", subscriber.pk, reason(error))
+        _settle(subscriber, confirmation_due_at=None)
+        return
     try:
         mail.mailers["default"].send_messages([message])
     except (OSError, AnymailError) as error:  # smtplib's errors are OSErrors

@@ -152,6 +152,16 @@ def test_one_bad_letter_does_not_hold_up_the_next(provider, stranger, letters):
     assert [message.to for message in provider.accepted] == [["other@example.org"]]
 
 
+def test_an_address_that_can_be_in_no_letter_is_let_go(provider, stranger, caplog):
+    Subscriber.objects.update(email="two words@example.org")
+
+    with caplog.at_level(logging.WARNING):
+        assert sending.send_next(NOW)
+
+    assert Subscriber.objects.get().confirmation_due_at is None
+    assert caplog.messages == [f"Sign-up {stranger.pk} cannot be answered: ValueError"]
+
+
 def test_two_workers_send_one_letter(provider, stranger):
     also_read = Subscriber.objects.get()
 
