@@ -4,9 +4,10 @@ It lives here because it quotes an issue; `subscribers` only records that somebo
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.cache import cache
 from django.utils import translation
 
 from newsletter.delivery.rendering import issue_context, reader_values
@@ -21,11 +22,15 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 200  # readers greeted by one call; the next call greets the rest
 MAILER = "default"
+REST = timedelta(minutes=10)  # after a "not now": greylisting servers want about five
+GIVE_UP_AFTER = timedelta(days=3)  # from the confirmation
+RESTING = "welcomes-that-rest"  # in the cache, from reader to time: forgetting it costs one try more
 
 
 def send_due(now: datetime) -> int:
     """Greet the readers who confirmed and were not greeted yet; return how many were."""
     waiting = Subscriber.objects.mailable(now).filter(confirmed_at__isnull=False, welcomed_at__isnull=True)
+    waiting = waiting.exclude(pk__in=_resting(now))
     transport = transport_for(MAILER)
     greeted = 0
     try:
@@ -38,10 +43,15 @@ def send_due(now: datetime) -> int:
     return greeted
 
 
+def _resting(now: datetime) -> dict[int, datetime]:
+    """Return the readers whose servers said "not now", and until when they are left alone."""
+    return {pk: until for pk, until in cache.get(RESTING, {}).items() if until > now}
+
+
 def _greet(subscriber: Subscriber, transport: Transport, now: datetime) -> bool:
     """Send one welcome; the row is marked first, so that two workers cannot greet twice.
 
-    A definite "not now" takes the mark back; a silence after the final dot does not.
+    A definite "not now" takes the mark back for some days; a silence after the final dot does not.
     """
     row = Subscriber.objects.filter(pk=subscriber.pk)
     if not row.filter(welcomed_at__isnull=True).update(welcomed_at=now):
@@ -51,8 +61,13 @@ def _greet(subscriber: Subscriber, transport: Transport, now: datetime) -> bool:
     except (ProviderAway, ProviderRefuses):
         row.update(welcomed_at=None)
         raise
-    if outcome.answer is Answer.DEFERRED:
+    except ValueError:  # no message can be written to such an address or name
+        log.warning("reader %s cannot be welcomed", subscriber.pk)
+        return False
+    is_new = subscriber.confirmed_at is not None and subscriber.confirmed_at > now - GIVE_UP_AFTER
+    if outcome.answer is Answer.DEFERRED and is_new:
         row.update(welcomed_at=None)
+        cache.set(RESTING, _resting(now) | {subscriber.pk: now + REST})
     elif outcome.answer is not Answer.SENT:
         log.warning("welcome of reader %s: %s %s", subscriber.pk, outcome.answer.value, outcome.reply)
     return outcome.answer is Answer.SENT

@@ -1,8 +1,11 @@
+from datetime import timedelta
+
 import pytest
 from django.core import mail
 
 from newsletter.delivery import welcome
 from newsletter.mail.mailers import mailer_from_url
+from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post, make_subscriber
 
@@ -61,9 +64,28 @@ def test_a_server_that_is_down_costs_nobody_his_welcome(reader, smtp_default):
 
 
 def test_a_greylisted_welcome_comes_later(publication, smtp_default):
-    make_subscriber("greylist-1-x@example.org")
+    make_subscriber("greylist-1-x@example.org", confirmed_at=NOW)
 
-    assert [welcome.send_due(NOW), welcome.send_due(NOW)] == [0, 1]
+    greeted = [welcome.send_due(NOW + timedelta(minutes=minutes)) for minutes in (0, 9, 10)]
+
+    assert greeted == [0, 0, 1]
+
+
+def test_a_mailbox_that_stays_full_is_given_up(publication, smtp_default):
+    make_subscriber("greylist-9-x@example.org", confirmed_at=NOW - timedelta(days=3))
+
+    welcome.send_due(NOW)
+    welcome.send_due(NOW + timedelta(hours=1))
+
+    assert Subscriber.objects.get().welcomed_at == NOW
+
+
+def test_a_reader_who_cannot_be_mailed_holds_up_no_other(publication, smtp_default):
+    make_subscriber("two words@example.org")
+    make_subscriber("new@example.org")
+
+    assert welcome.send_due(NOW) == 1
+    assert smtp_default.readers() == {"new@example.org"}
 
 
 def test_silence_after_the_dot_is_not_answered_by_a_second_mail(publication, smtp_default):
