@@ -53,7 +53,8 @@ class Recorder:
     def __init__(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            os.ftruncate(descriptor, HEADER + ROWS)
+            # Written, not only sized: on a full disk this raises, where a store into a hole would kill by SIGBUS.
+            os.pwrite(descriptor, bytes(HEADER + ROWS), 0)
             self.memory = mmap.mmap(descriptor, HEADER + ROWS)
         finally:
             os.close(descriptor)
