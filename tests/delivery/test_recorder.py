@@ -89,3 +89,8 @@ def test_a_mark_outlives_kill_9(path):
     os.waitpid(child, 0)
 
     assert recorder.read(path).mark(4) == Mark.HANDED_OVER
+
+
+def test_its_room_on_the_disk_is_taken_before_anything_is_marked(path):
+    with Recorder(path):
+        assert path.stat().st_blocks * 512 >= recorder.HEADER + recorder.ROWS
