@@ -226,7 +226,7 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
         return _approved(request, under_way, now)
     letter = freeze(issue).columns()
     form = when_form(request, issue, now)
-    if form.is_valid() and _is_as_seen(request, form, letter) and (mailing := _approve(form, issue, now)):
+    if form.is_valid() and _is_as_seen(request, form, issue, letter) and (mailing := _approve(form, issue, now)):
         return _approved(request, mailing, now)
     return page(request, "desk/send.html", issue, _what_will_happen(issue, form, now) | {"letter": letter})
 
@@ -237,9 +237,12 @@ def when_form(request: HttpRequest, issue: Issue, now: datetime) -> WhenForm:
     return WhenForm(request.POST or None, issue=issue, slots=slots, begins=now + planning.hold_of(publication))
 
 
-def _is_as_seen(request: HttpRequest, form: WhenForm, letter: dict[str, str]) -> bool:
-    """Return whether the issue still is what the page showed; add an error if not."""
-    if request.POST.get("seen") == letter["content_hash"]:
+def _is_as_seen(request: HttpRequest, form: WhenForm, issue: Issue, letter: dict[str, str]) -> bool:
+    """Return whether the issue still is what the page showed; add an error if not.
+
+    One that cannot be sent at all passes: why it cannot is the better answer, and approving gives it.
+    """
+    if request.POST.get("seen") == letter["content_hash"] or planning.obstacles(issue, form.send_at or form.begins):
         return True
     form.add_error(None, _("The issue has changed since this page was opened. Look at it once more, then send it."))
     return False
