@@ -85,6 +85,8 @@ def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) 
         in_flight = batch.in_flight - len(results) + len(rows)
         goes_on = {"mailing__state": Mailing.State.SENDING, "mailing__content_hash": batch.mailing.content_hash}
         is_ours = held(batch).filter(**goes_on).update(cursor=cursor, in_flight=in_flight, lease_until=now + LEASE)
+        if not is_ours:
+            held(batch).update(in_flight=batch.in_flight - len(results))
     if not is_ours:
         raise LaneEnds("the batch was taken over, or the mailing stopped")
     batch.cursor, batch.in_flight = cursor, in_flight

@@ -1,0 +1,221 @@
+"""Two workers, a sweep and every accident between them, in any order: the promises of the ledger hold after each step.
+
+What is real: ledger, holdings, recovery and flight recorders. What is played: the wire, the clock, and death.
+"""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from newsletter.delivery import ledger, planning, recorder, recovery
+from newsletter.delivery.ledger import LaneEnds, Result
+from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.pace import Pacer
+from newsletter.delivery.recorder import Mark, Recorder
+from newsletter.delivery.sending import Holding
+from subscribers.models import Subscriber
+from tests.delivery.conftest import InTurn
+
+State = Delivery.State
+READERS = "abcdefg"
+IN_FLIGHT = 2  # messages on the wire of one worker, at the most
+MARKS = {State.SENT: Mark.SENT, State.FAILED: Mark.FAILED, State.DEFERRED: Mark.DEFERRED}
+
+
+class Wire:
+    """A provider that may accept a message and say so, accept it in silence, or refuse it for good or for now."""
+
+    def __init__(self):
+        self.accepted = Counter()
+        self.saw_trouble = False
+
+    def hand_over(self, seq, answer):
+        if answer in {State.SENT, State.UNCERTAIN}:
+            self.accepted[seq] += 1
+        self.saw_trouble |= answer == State.UNCERTAIN
+        return Result(seq, answer)
+
+
+class Worker:
+    """One worker, a step at a time: claim, fetch a row, hand it over, hear its answer, settle."""
+
+    def __init__(self, name, mailing, wire, flight):
+        self.name, self.mailing, self.wire, self.path = name, mailing, wire, flight
+        self.recorder = Recorder(flight)
+        self.holding = None
+
+    def step(self, now, answer):
+        if self.holding is None:
+            self.claim(now)
+        elif self.fetched:
+            self.hand_over(answer)
+        elif self.unheard:
+            self.hear()
+        elif self.is_through:
+            self.settle()
+        else:
+            self.fetch()
+
+    def recover(self):
+        """Do what the next holder of the slot does first, once this one is dead."""
+        if self.holding is not None:
+            return
+        for batch in Batch.objects.filter(worker=self.name, state=Batch.State.LEASED):
+            recovery.recover(batch, recorder.read(self.path))
+
+    def claim(self, now):
+        self.recover()
+        batch = ledger.claim(self.mailing, self.name, now)
+        if batch is None:
+            return
+        self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        self.holding = Holding(batch, 2, InTurn(), Pacer(None))
+        self.rows = self.holding.rows(lambda: self.is_through)
+        self.fetched, self.unheard, self.is_through = [], [], False
+
+    def fetch(self):
+        if self.holding is None or self.is_through or len(self.fetched) + len(self.unheard) >= IN_FLIGHT:
+            return
+        try:
+            self.fetched.append(next(self.rows))
+        except (StopIteration, LaneEnds):
+            self.is_through = True
+
+    def hand_over(self, answer):
+        row = self.fetched.pop(0)
+        self.recorder.mark(row.seq, Mark.HANDED_OVER)
+        self.unheard.append(self.wire.hand_over(row.seq, answer))
+
+    def hear(self):
+        result = self.unheard.pop()
+        self.recorder.mark(result.seq, MARKS.get(result.state, Mark.UNCERTAIN))
+        self.holding.answer(result)
+
+    def settle(self):
+        self.holding.settle()
+        self.holding = None
+
+    def stop(self):
+        """End as a lane does: what is on the wire is heard, what is not yet there is given back."""
+        if self.holding is None:
+            return
+        self.is_through, self.fetched = True, []
+        while self.unheard:
+            self.hear()
+        self.settle()
+
+    def die(self):
+        self.wire.saw_trouble |= self.holding is not None
+        self.holding = None
+
+
+class World:
+    """A mailing, its two workers, and whatever befalls them."""
+
+    def __init__(self, mailing, folder):
+        self.mailing, self.wire, self.now = mailing, Wire(), timezone.now()
+        self.workers = [Worker(f"machine{n}/0/x", mailing, self.wire, folder / f"flight-{n}") for n in range(2)]
+
+    def befall(self, what, number, answer):
+        worker = self.workers[number]
+        if what == "step":
+            worker.step(self.now, answer)
+        elif hasattr(worker, what):
+            getattr(worker, what)()
+        else:
+            getattr(self, what)(worker)
+
+    def lease_runs_out(self, worker):
+        """Take its batch from an owner who may be alive, and go on."""
+        for batch in Batch.objects.filter(worker=worker.name, state=Batch.State.LEASED):
+            self.wire.saw_trouble = True
+            recovery.recover(batch, None)
+
+    def time_passes(self, _worker=None):
+        self.now += timedelta(days=2)
+
+    def pause(self, _worker):
+        self.mailing.pause()
+
+    def resume(self, _worker=None):
+        self.mailing.resume(self.now, timedelta())
+
+    def cancel(self, _worker):
+        self.mailing.cancel(self.now)
+
+    def sweep(self, _worker=None):
+        recovery.settle_cancelled()
+        self.mailing.finish(self.now)
+
+    def somebody_leaves(self, worker):
+        leaver = Subscriber.objects.get(email=f"{READERS[self.workers.index(worker)]}@example.org")
+        leaver.unsubscribe(self.now)
+
+    def come_to_the_end(self):
+        """Let everybody die or stop, and a good worker do what is left."""
+        for worker in self.workers:
+            worker.stop()
+            worker.recover()
+        self.resume()
+        for _turn in range(20):
+            self.time_passes()
+            while self._works():
+                pass
+            self.sweep()
+            self.mailing.refresh_from_db()
+            if self.mailing.finished_at and not self.mailing.batches.exclude(state=Batch.State.DONE).exists():
+                return
+        pytest.fail(f"it never ends: {self.rows()}, {list(self.mailing.batches.values())}")
+
+    def _works(self):
+        self.workers[0].step(self.now, State.SENT)
+        return self.workers[0].holding is not None
+
+    def rows(self):
+        return dict(self.mailing.deliveries.values_list("seq", "state"))
+
+    def check(self):
+        """Nobody has two copies, and the counters are what a count of the rows would say."""
+        assert max(self.wire.accepted.values(), default=0) <= 1
+        counts, found = self.mailing.counts(), Counter(self.rows().values())
+        assert counts.total == len(READERS)
+        assert (counts.sent, counts.failed) == (found[State.SENT], found[State.FAILED])
+        assert (counts.uncertain, counts.skipped) == (found[State.UNCERTAIN], found[State.SKIPPED])
+        assert counts.queued >= 0
+        assert counts.sending >= 0
+
+    def check_the_end(self):
+        """Nobody is forgotten, and what is written of each is true."""
+        rows, accepted = self.rows(), self.wire.accepted
+        assert set(rows.values()) <= {State.SENT, State.FAILED, State.SKIPPED, State.UNCERTAIN}
+        assert {seq for seq, state in rows.items() if state == State.SENT} <= accepted.keys()
+        assert not accepted.keys() & {seq for seq, state in rows.items() if state in {State.FAILED, State.SKIPPED}}
+        assert self.wire.saw_trouble or State.UNCERTAIN not in rows.values()
+
+
+STEPS = ["step"] * 12 + ["fetch"] * 4 + ["stop", "die", "recover", "lease_runs_out", "time_passes", "pause"]
+STEPS += ["resume", "resume", "somebody_leaves", "sweep", "cancel"]
+ANSWERS = [State.SENT] * 4 + [State.FAILED, State.DEFERRED, State.DEFERRED, State.UNCERTAIN]
+EVENT = st.tuples(st.sampled_from(STEPS), st.sampled_from([0, 1]), st.sampled_from(ANSWERS))
+
+
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(events=st.lists(EVENT, min_size=20, max_size=70))
+def test_nobody_gets_two_copies_and_nobody_is_forgotten(make_mailing, tmp_path, events):
+    with pytest.MonkeyPatch.context() as patch, transaction.atomic():
+        patch.setattr(planning, "BATCH", 4)
+        world = World(make_mailing(READERS), tmp_path)
+
+        for event in events:
+            world.befall(*event)
+            world.check()
+        world.come_to_the_end()
+        world.check()
+        world.check_the_end()
+
+        transaction.set_rollback(True)
