@@ -22,7 +22,7 @@ from subscribers.models import Subscriber
 from tests.delivery.conftest import InTurn
 
 State = Delivery.State
-READERS = "abcdefg"
+READERS = "abcdefghi"
 IN_FLIGHT = 2  # messages on the wire of one worker, at the most
 MARKS = {State.SENT: Mark.SENT, State.FAILED: Mark.FAILED, State.DEFERRED: Mark.DEFERRED}
 
@@ -74,7 +74,7 @@ class Worker:
         if batch is None:
             return
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        self.holding = Holding(batch, 2, InTurn(), Pacer(None))
+        self.holding = Holding(batch, 1, InTurn(), Pacer(None))
         self.rows = self.holding.rows(lambda: self.is_through)
         self.fetched, self.unheard, self.is_through = [], [], False
 
@@ -198,8 +198,8 @@ class World:
         assert self.wire.saw_trouble or State.UNCERTAIN not in rows.values()
 
 
-STEPS = ["step"] * 12 + ["fetch"] * 4 + ["stop", "die", "recover", "lease_runs_out", "time_passes", "pause"]
-STEPS += ["resume", "resume", "somebody_leaves", "sweep", "cancel"]
+STEPS = ["step"] * 20 + ["fetch"] * 4 + ["lease_runs_out"] * 3 + ["stop", "die", "recover", "time_passes"]
+STEPS += ["pause", "resume", "resume", "sweep", "somebody_leaves", "cancel"]
 ANSWERS = [State.SENT] * 4 + [State.FAILED, State.DEFERRED, State.DEFERRED, State.UNCERTAIN]
 EVENT = st.tuples(st.sampled_from(STEPS), st.sampled_from([0, 1]), st.sampled_from(ANSWERS))
 
@@ -208,7 +208,7 @@ EVENT = st.tuples(st.sampled_from(STEPS), st.sampled_from([0, 1]), st.sampled_fr
 @given(events=st.lists(EVENT, min_size=20, max_size=70))
 def test_nobody_gets_two_copies_and_nobody_is_forgotten(make_mailing, tmp_path, events):
     with pytest.MonkeyPatch.context() as patch, transaction.atomic():
-        patch.setattr(planning, "BATCH", 4)
+        patch.setattr(planning, "BATCH", 6)
         world = World(make_mailing(READERS), tmp_path)
 
         for event in events:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from email.policy import SMTP
 
 import pytest
@@ -271,6 +272,7 @@ def test_a_server_that_answers_before_the_message_is_whole_did_not_take_it(make_
                     stream.readline()
                 stream.write(b"552 too large\r\n")
                 stream.flush()
+                time.sleep(0.2)  # the buffers fill, and the client has time to listen
                 while connection.recv(65536):
                     pass
         server.close()
