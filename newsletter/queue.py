@@ -15,6 +15,8 @@ from typing import Any
 from kombu.transport import filesystem
 from kombu.utils.json import dumps, loads
 
+STALE = 3600 * 10**9  # nanoseconds; a wake-up that old has been sent again many times
+
 
 class Channel(filesystem.Channel):
     def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]  # by name
@@ -25,9 +27,18 @@ class Channel(filesystem.Channel):
         draft.rename(path)
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
-        """Take the oldest message; of many readers one gets it. Raises queue.Empty."""
+        """Take the oldest message; of many readers one gets it. Raises queue.Empty.
+
+        What beat put there while no worker ran for days is thrown away here: to take each of a
+        hundred thousand files by a look at all of them would last for hours.
+        """
+        oldest = f"{time_ns() - STALE:020}"
         for path in sorted(Path(self.data_folder_in).iterdir()):
-            if path.name.partition(".")[2] == f"{queue}.msg" and (text := _take(path)) is not None:
+            if path.name.partition(".")[2] != f"{queue}.msg":
+                continue
+            if path.name < oldest:
+                path.unlink(missing_ok=True)
+            elif (text := _take(path)) is not None:
                 return loads(text)
         raise Empty
 

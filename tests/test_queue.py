@@ -53,6 +53,19 @@ def test_messages_come_in_the_order_they_were_put(connection, name):
         assert [take(queue) for _ in range(4)] == ["one", "two", "three", None]
 
 
+def test_wake_ups_that_nobody_took_for_an_hour_are_thrown_away_in_one_look(connection, name, tmp_path):
+    with connection.SimpleQueue(name) as queue:
+        for word in ("old", "older", "new"):
+            queue.put(word)
+        for path in sorted(tmp_path.glob("*.msg"))[:2]:
+            moment, rest = path.name.split("_", 1)
+            path.rename(tmp_path / f"{int(moment) - 3601 * 10**9:020}_{rest}")
+
+        assert take(queue) == "new"
+
+    assert list(tmp_path.glob("*.msg")) == []
+
+
 def test_one_queue_does_not_see_the_messages_of_another(connection, name):
     with connection.SimpleQueue(name) as queue, connection.SimpleQueue(f"other.{name}") as other:
         other.put("not for you")
