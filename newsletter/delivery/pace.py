@@ -41,6 +41,7 @@ def reserve(now: float, seconds: float) -> float:
     """Take the next free `seconds` of the time line; return when they begin (Unix time)."""
     table = Pace._meta.db_table
     later = "MAX" if connection.vendor == "sqlite" else "GREATEST"
+    # Only our own table's name is put into the statements.
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {table} (id, free_at) VALUES (1, 0) ON CONFLICT (id) DO NOTHING")  # noqa: S608
         cursor.execute(

@@ -165,6 +165,7 @@ def _write_deliveries(mailing: Mailing, now: datetime) -> int:
     """Write one queued row a reader by a single INSERT … SELECT; return how many."""
     readers, params = audience(mailing, now).order_by().values("id").query.sql_with_params()
     table = connection.ops.quote_name(Delivery._meta.db_table)
+    # The table's name is ours and the query is Django's; every value is a parameter.
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} (mailing_id, seq, subscriber_id, state, attempts, provider_id, reply)"  # noqa: S608

@@ -67,7 +67,7 @@ class Holding:
 
     def _intended(self) -> list[Recipient]:
         """Return the rows of the window that was asked for last, now that its intent is durable."""
-        assert self.pending is not None  # noqa: S101
+        assert self.pending is not None  # noqa: S101 - asked for before, by `rows`
         pending, self.pending = self.pending, None
         rows = pending.result()
         self.unanswered.update((row.seq, None) for row in rows)

@@ -176,7 +176,7 @@ class Line:
         return None
 
     def _refused(self) -> Outcome:
-        assert self.refusal is not None  # noqa: S101
+        assert self.refusal is not None  # noqa: S101 - its callers saw one
         question, code, words = self.refusal
         self.is_clean = False
         if question != "MAIL" and code != 530:  # "authentication required" is no reader's fault: RFC 4954 section 6

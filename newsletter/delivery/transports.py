@@ -5,6 +5,7 @@ so does a connection that broke before the body was handed over. Between the two
 which nobody resends by himself (docs/sending.md).
 """
 
+import re
 import smtplib
 from contextlib import suppress
 from email.policy import SMTP
@@ -26,6 +27,7 @@ from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
 from newsletter.mail.message import Mail
 
+LEADING_DOT = re.compile(rb"(?m)^\.")  # doubled on the wire: RFC 5321 section 4.5.2
 FINAL_REPLY_SECONDS = 600  # RFC 5321 section 4.5.3.2.6: the answer to the final dot may take ten minutes
 
 
@@ -131,7 +133,7 @@ class SmtpTransport:
         try:
             if connection.sock is not None:
                 connection.sock.settimeout(FINAL_REPLY_SECONDS)
-            connection.send(smtplib._quote_periods(body) + b".\r\n")  # type: ignore[attr-defined]
+            connection.send(LEADING_DOT.sub(b"..", body) + b".\r\n")
             code, words = connection.getreply()
         except (smtplib.SMTPException, OSError) as error:
             self.close()
