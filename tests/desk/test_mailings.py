@@ -16,6 +16,7 @@ from newsletter.desk.mailings import PER_PAGE
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import markup
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # the next one: 08:00 in Taipei
@@ -83,8 +84,8 @@ def test_a_scheduled_mailing_says_when_it_leaves_and_what_can_be_done(desk, sche
 def test_a_mailing_on_its_way_shows_its_progress(desk, sending):
     page = desk.get(screen(sending))
 
-    assert "1 of 3 sent" in page.text
-    assert '<progress max="3" value="1"' in page.text
+    assert "1 of 3 sent" in markup(page)
+    assert '<progress max="3" value="1"' in markup(page)
     assert [name for name, _title in page.context["actions"]] == ["pause", "cancel"]
 
 

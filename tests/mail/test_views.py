@@ -8,6 +8,7 @@ from django.urls import reverse
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
 from tests.factories import make_publication
+from tests.support.pages import markup
 
 pytestmark = pytest.mark.django_db
 HTML = "<!DOCTYPE html><html><head><title>x</title></head><body><a href='https://e.x/'>看</a></body></html>"
@@ -163,7 +164,7 @@ def test_search_without_a_hit_says_so_and_escapes(client):
 def test_a_mail_is_shown_in_a_frame_that_can_do_nothing_but_open_links(client):
     name = send()
 
-    html = page(client, "outbox_mail", name).content.decode()
+    html = markup(page(client, "outbox_mail", name))
 
     assert re.search(
         rf'<iframe [^>]*sandbox="allow-popups allow-popups-to-escape-sandbox" src="/outbox/{name}/html/"', html
@@ -202,7 +203,7 @@ def test_the_text_part_is_escaped_and_its_links_can_be_followed(client):
 
 
 def test_headers_are_shown_decoded(client):
-    html = page(client, "outbox_headers", send()).content.decode()
+    html = markup(page(client, "outbox_headers", send()))
 
     assert "<dt>Message-ID</dt><dd>&lt;1@example.org&gt;</dd>" in html
     assert "<dt>Subject</dt><dd>第 &lt;42&gt; 期</dd>" in html

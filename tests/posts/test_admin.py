@@ -15,6 +15,7 @@ from newsletter.posts.renderings import Rendering
 from newsletter.posts.search import index_post, search
 from tests.factories import make_issue, make_post, make_publication
 from tests.publication.test_pictures import picture
+from tests.support.pages import markup
 
 ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"
 PREVIEW, UPLOAD, ADD_PICTURE = "/admin/posts/post/preview/", "/admin/posts/image/upload/", "/admin/posts/image/add/"
@@ -360,7 +361,7 @@ def test_a_published_post_is_viewed_where_readers_find_it(author):
 
 
 def test_the_form_works_without_javascript(author):
-    page = author.get(ADD).content.decode()
+    page = markup(author.get(ADD))
 
     assert f'formaction="{PREVIEW}" formtarget="_blank"' in page
     assert 'enctype="multipart/form-data"' in page

@@ -14,6 +14,7 @@ from newsletter.posts import markdown
 from newsletter.posts.models import Image, Tag
 from newsletter.posts.search import index_post
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
+from tests.support.pages import markup
 
 pytestmark = pytest.mark.django_db
 
@@ -40,14 +41,14 @@ def test_a_post_shows_what_a_reader_wants_to_know(client):
 
     page = client.get(post.get_absolute_url())
 
-    assert "<h1>管理槓桿</h1>" in page.text
-    assert "<em>重點</em>" in page.text
-    assert '<time datetime="2026-10-01T08:00:00+08:00">Oct. 1, 2026</time>' in page.text
-    assert "<span>about 1 min (5 characters)</span>" in page.text
-    assert 'alt="兩個人" width="1200" height="600"' in page.text
-    assert f'href="{issue.get_absolute_url()}"' in page.text
-    assert 'rel="tag" href="/tags/leadership/"' in page.text
-    assert 'action="/subscribe/"' in page.text
+    assert "<h1>管理槓桿</h1>" in markup(page)
+    assert "<em>重點</em>" in markup(page)
+    assert '<time datetime="2026-10-01T08:00:00+08:00">Oct. 1, 2026</time>' in markup(page)
+    assert "<span>about 1 min (5 characters)</span>" in markup(page)
+    assert 'alt="兩個人" width="1200" height="600"' in markup(page)
+    assert f'href="{issue.get_absolute_url()}"' in markup(page)
+    assert 'rel="tag" href="/tags/leadership/"' in markup(page)
+    assert 'action="/subscribe/"' in markup(page)
 
 
 def test_dates_are_written_as_in_taiwan(client):
@@ -176,11 +177,11 @@ def test_other_sites_are_told_what_a_post_is(client):
 
     page = client.get(post.get_absolute_url())
 
-    assert f'<link rel="canonical" href="https://news.example.org/p/{post.pk}/">' in page.text
-    assert '<meta name="description" content="關於 &quot;提問&quot;。">' in page.text
-    assert '<meta property="og:type" content="article">' in page.text
-    assert '<meta property="og:title" content="一個問題">' in page.text
-    assert "<title>一個問題 · Gipi電子報</title>" in page.text
+    assert f'<link rel="canonical" href="https://news.example.org/p/{post.pk}/">' in markup(page)
+    assert '<meta name="description" content="關於 &quot;提問&quot;。">' in markup(page)
+    assert '<meta property="og:type" content="article">' in markup(page)
+    assert '<meta property="og:title" content="一個問題">' in markup(page)
+    assert "<title>一個問題 · Gipi電子報</title>" in markup(page)
 
 
 def test_the_neighbours_are_those_in_time(client):
@@ -190,8 +191,8 @@ def test_the_neighbours_are_those_in_time(client):
 
     page = client.get(middle.get_absolute_url())
 
-    assert f'rel="prev" href="{first.get_absolute_url()}"' in page.text
-    assert f'rel="next" class="neighbours-next" href="{last.get_absolute_url()}"' in page.text
+    assert f'rel="prev" href="{first.get_absolute_url()}"' in markup(page)
+    assert f'rel="next" class="neighbours-next" href="{last.get_absolute_url()}"' in markup(page)
 
 
 def test_read_more_shows_three_posts_at_most(client):
@@ -211,9 +212,9 @@ def test_the_list_is_cut_into_pages(client):
     first, second, beyond = (client.get("/posts/", {"page": page}) for page in ("1", "2", "99"))
 
     assert (len(titles(first)), titles(second), titles(beyond)) == (20, ["第0篇"], ["第0篇"])
-    assert 'rel="next" href="?page=2"' in first.text
-    assert 'rel="prev" href="?page=1"' in second.text
-    assert 'rel="canonical" href="https://news.example.org/posts/?page=2"' in second.text
+    assert 'rel="next" href="?page=2"' in markup(first)
+    assert 'rel="prev" href="?page=1"' in markup(second)
+    assert 'rel="canonical" href="https://news.example.org/posts/?page=2"' in markup(second)
 
 
 def test_a_tag_page_shows_its_posts_and_its_feed(client):

@@ -1,6 +1,9 @@
 """What every page owes its readers: no barrier, and HTML as the standard has it."""
 
+import re
 from typing import TYPE_CHECKING
+
+from django.http import HttpResponse
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -13,3 +16,9 @@ def assert_accessible(page: "Page") -> None:
     results = Axe().run(page)
 
     assert results.violations_count == 0, f"{page.url}\n{results.generate_report()}"
+
+
+def markup(response: HttpResponse) -> str:
+    """Return a page without the white space that only its source needs: how a template is laid out is no promise."""
+    text = re.sub(r"\s+", " ", response.content.decode())
+    return re.sub(r"> | <", lambda gap: gap[0].strip(), text)
