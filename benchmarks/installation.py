@@ -24,7 +24,7 @@ PARAGRAPHS = 36  # make a message of about 40 KB
 def installation() -> Iterator[Path]:
     """Set Django up on SQLite and an SMTP server on a free port; yield the server's folder. Once a process."""
     folder = Path(tempfile.mkdtemp(prefix="newsletter-benchmark-"))
-    port = _free_port()
+    port = free_port()
     for name in ("DATABASE_URL", "REDIS_URL", "BULK_MAIL_URL", "SECRET_KEY"):
         os.environ[name] = ""
     os.environ.pop("SEND_RATE", None)
@@ -37,7 +37,7 @@ def installation() -> Iterator[Path]:
     (folder / "sink").mkdir()
     sink = subprocess.Popen([sys.executable, str(SINK), str(folder / "sink"), str(port)])
     try:
-        _wait_for(port)
+        wait_for(port)
         _set_up()
         yield folder / "sink"
     finally:
@@ -46,13 +46,13 @@ def installation() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
     for _ in range(100):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
