@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -6,3 +8,4 @@ class IssuesConfig(AppConfig):
     name = "newsletter.issues"
     label = "issues"
     verbose_name = _("Issues")
+    tables_shown: ClassVar = ["issues_issue", "issues_issueitem"]  # publication.freshness counts their changes

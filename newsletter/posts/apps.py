@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -6,3 +8,4 @@ class PostsConfig(AppConfig):
     name = "newsletter.posts"
     label = "posts"
     verbose_name = _("Posts")
+    tables_shown: ClassVar = ["posts_post", "posts_tag", "posts_post_tags", "posts_image"]  # publication.freshness counts their changes

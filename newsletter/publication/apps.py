@@ -1,4 +1,7 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -6,3 +9,9 @@ class PublicationConfig(AppConfig):
     name = "newsletter.publication"
     label = "publication"
     verbose_name = _("Publication")
+    tables_shown: ClassVar = ["publication_publication"]
+
+    def ready(self) -> None:
+        from newsletter.publication.freshness import count_changes  # models can be imported only now
+
+        post_migrate.connect(count_changes, sender=self)

@@ -116,3 +116,16 @@ class Publication(models.Model):
     def sender(self) -> tuple[str, str]:
         """Return display name and address of the sender."""
         return self.sender_name or self.name, self.sender_email
+
+
+class SiteVersion(models.Model):
+    """How often something that readers are shown has changed: one row, counted by the database (freshness.py)."""
+
+    number = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+    @classmethod
+    def current(cls) -> int:
+        return cls.objects.filter(pk=1).values_list("number", flat=True).first() or 0

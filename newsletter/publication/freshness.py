@@ -1,0 +1,66 @@
+"""One number that grows with every change of what readers are shown. The database itself counts.
+
+Whoever writes, by the admin, a queryset's `update` or plain SQL, and whatever process it is in: triggers add one
+in the same transaction. A page that is kept under this number cannot outlive what it shows.
+
+An app names its tables in its AppConfig: `tables_shown`.
+"""
+
+from collections.abc import Iterator
+
+from django.apps import AppConfig, apps
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
+
+from newsletter.publication.models import SiteVersion
+
+FUNCTION = "publication_count_change"
+
+
+def tables_shown() -> list[str]:
+    """Return the tables whose changes readers may see."""
+    return [table for config in apps.get_app_configs() for table in getattr(config, "tables_shown", ())]
+
+
+def count_changes(sender: AppConfig, *, using: str, **_event: object) -> None:
+    """Have the database count; after each migrate, because SQLite loses the triggers of a table that it rebuilds."""
+    connection = connections[using]
+    if SiteVersion._meta.db_table not in (tables := connection.introspection.table_names()):
+        return
+    with connection.cursor() as cursor:
+        for statement in _statements(connection, [table for table in tables_shown() if table in tables]):
+            _run(cursor, statement)
+
+
+def _run(cursor: CursorWrapper, statement: str) -> None:
+    cursor.execute(statement)
+
+
+def _statements(connection: BaseDatabaseWrapper, tables: list[str]) -> Iterator[str]:
+    version = SiteVersion._meta.db_table
+    add_one = (
+        f"INSERT INTO {version} (id, number) VALUES (1, 1)"  # noqa: S608 - our own table's name
+        f" ON CONFLICT (id) DO UPDATE SET number = {version}.number + 1"
+    )
+    return _for_sqlite(tables, add_one) if connection.vendor == "sqlite" else _for_postgresql(tables, add_one)
+
+
+def _for_sqlite(tables: list[str], add_one: str) -> Iterator[str]:
+    for table in tables:
+        for verb in ("INSERT", "UPDATE", "DELETE"):
+            yield (
+                f"CREATE TRIGGER IF NOT EXISTS {table}_{verb.lower()}_shown AFTER {verb} ON {table} BEGIN {add_one}; END"
+            )
+
+
+def _for_postgresql(tables: list[str], add_one: str) -> Iterator[str]:
+    yield (
+        f"CREATE OR REPLACE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN {add_one}; RETURN NULL; END $$"
+    )
+    for table in tables:
+        yield (
+            f"CREATE OR REPLACE TRIGGER {table}_shown AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table}"
+            f" FOR EACH STATEMENT EXECUTE FUNCTION {FUNCTION}()"
+        )
