@@ -7,26 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.objections import CHECKS, Finding, Text, wrong_terms
 from newsletter.posts.terms import DEFAULT, hits, own
+from newsletter.publication.models import Publication
 
-RULES: Final[dict[str, str | Promise]] = {
-    "stars": _("Asterisks that readers would see"),
-    "brackets": _("Brackets and quotation marks without a partner"),
-    "punctuation": _("Half-width punctuation in Chinese"),
-    "ellipsis": _("An ellipsis is ……"),
-    "terms": _("Terms"),
-    "url": _("An address that touches Chinese"),
-    "list": _("Numbers that could be a list"),
-    "heading": _("A heading without its space"),
-    "title": _("A heading as large as the title"),
-    "link": _("A link that leads nowhere"),
-    "http": _("A link without encryption"),
-    "alt": _("A picture that says nothing to those who do not see it"),
-    "spacing": _("Spaces between Chinese and Latin"),
-}
+RULES: Final = dict(Publication.Check.choices)
 HINTS: Final = frozenset({"spacing"})  # a matter of taste
 AROUND: Final = 16  # characters on each side of a finding
 SHOWN: Final = 12  # findings of one rule

@@ -31,7 +31,7 @@ class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 "classes": ("rhythm",),
             },
         ),
-        (_("Reading and writing"), {"fields": (("han_per_minute", "words_per_minute"), "terms")}),
+        (_("Reading and writing"), {"fields": (("han_per_minute", "words_per_minute"), "terms", "checks_off")}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -22,6 +22,13 @@ def _zones() -> list[tuple[str, str]]:
 
 
 class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
+    checks_off = forms.MultipleChoiceField(
+        label=_("What the format check keeps quiet about"),
+        required=False,
+        choices=Publication.Check.choices,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Ticked: not looked for, in no post."),
+    )
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=_zones)
     logo = forms.FileField(
         label=_("Logo"),

@@ -38,6 +38,24 @@ class PublicationManager(models.Manager["Publication"]):
 class Publication(models.Model):
     """The newsletter as a whole: its name, author, sender, rhythm and look."""
 
+    class Check(models.TextChoices):
+        """What the format check looks for in a post, in the order in which it tells."""
+
+        STARS = "stars", _("Asterisks that readers would see")
+        BRACKETS = "brackets", _("Brackets and quotation marks without a partner")
+        PUNCTUATION = "punctuation", _("Half-width punctuation in Chinese")
+        ELLIPSIS = "ellipsis", _("An ellipsis is ……")
+        TERMS = "terms", _("Terms")
+        URL = "url", _("An address that touches Chinese")
+        LIST = "list", _("Numbers that could be a list")
+        HEADING = "heading", _("A heading without its space")
+        TITLE = "title", _("A heading as large as the title")
+        LINK = "link", _("A link that leads nowhere")
+        HTTP = "http", _("A link without encryption")
+        ALT = "alt", _("A picture that says nothing to those who do not see it")
+        WEIGHT = "weight", _("A picture heavier than it should be")
+        SPACING = "spacing", _("Spaces between Chinese and Latin")
+
     name = models.CharField(_("name"), max_length=80, default="Gipi電子報")
     promise = models.CharField(
         _("promise"),
@@ -78,6 +96,13 @@ class Publication(models.Model):
         _("terms"),
         blank=True,
         help_text=_("One a line: 數據 → 資料. What you do not write, and what you write instead."),
+    )
+
+    checks_off = models.JSONField(
+        _("what the format check keeps quiet about"),
+        default=list,
+        blank=True,
+        help_text=_("Ticked: not looked for, in no post."),
     )
 
     accent = models.CharField(
