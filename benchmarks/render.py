@@ -36,7 +36,7 @@ def ways() -> dict[str, tuple[Callable[[], bytes], int]]:
     from django.core.mail import EmailMultiAlternatives
 
     from newsletter.delivery import rendering
-    from newsletter.delivery.couriers import Compiled
+    from newsletter.delivery.compiled import Compiled
     from newsletter.delivery.ledger import Recipient
     from subscribers.models import Subscriber
 

@@ -4,26 +4,22 @@ smtp     a compiled template over several kept connections
 django   any other mailer, the outbox too, message by message
 """
 
-import html
 from collections.abc import Callable, Iterator
-from email.policy import SMTP
-from itertools import chain
 from typing import Protocol
 
 from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
 from newsletter.delivery import rendering
+from newsletter.delivery.compiled import Compiled
 from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.smtp import Envelope, Switchboard
-from newsletter.delivery.template import Template
 from newsletter.delivery.transports import Answer, DjangoTransport, Outcome
 from newsletter.mail import headers
 from subscribers.models import Subscriber
 
 LINES = 4  # SMTP connections of a lane
-PER_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type"}
 
 
 class Courier(Protocol):
@@ -126,41 +122,3 @@ class SmtpCourier:
     def close(self) -> None:
         if self.board is not None:
             self.board.close()
-
-
-class Compiled:
-    """A mailing as a template, and what one reader puts into it."""
-
-    def __init__(self, mailing: Mailing) -> None:
-        specimen = rendering.copy_for(mailing, Subscriber(pk=0, email="reader@example.org"), ids=(mailing.pk, 0))
-        block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
-        self.mailing = mailing
-        self.domain = mailing.sender_email.rpartition("@")[2]
-        self.template = Template(
-            headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n"
-            b"List-Unsubscribe: <\x02unsubscribe_url\x03>\r\n",
-            text=mailing.text,
-            html=mailing.html,
-        )
-
-    def envelope(self, row: Recipient) -> Envelope:
-        """Return one reader's message, ready for the wire."""
-        values = rendering.reader_values(reader_of(row))
-        plain = {name: value.encode() for name, value in values.items()}
-        escaped = {name: html.escape(value).encode() for name, value in values.items()}
-        address = headers.ascii_address(row.email)
-        plain["to"] = headers.written_mailboxes("To", [(row.name, address)], "\r\n")[4:-2].encode()
-        plain["message_id"] = headers.message_id("issue", self.mailing.pk, row.seq, domain=self.domain).encode()
-        return Envelope(row.seq, address, self.template.render(plain, escaped))
-
-
-def _common(block: bytes) -> bytes:
-    """Return the header fields that are the same for every reader."""
-    fields: list[bytes] = []
-    for line in block.split(b"\r\n"):
-        if line[:1] in b" \t":
-            fields[-1] += b"\r\n" + line
-        else:
-            fields.append(line)
-    kept = (field for field in fields if field.partition(b":")[0].decode().lower() not in PER_READER)
-    return b"".join(chain.from_iterable((field, b"\r\n") for field in kept))

@@ -9,7 +9,7 @@ ends in, the rest of the piece is at hand. Lines may be shorter than 76 characte
 """
 
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ CRLF = b"\r\n"
 def lines(octets: bytes) -> bytes:
     """Return base64 in lines of 76 characters, each ended by CRLF. The length must be a multiple of three,
     but for the end of a body."""
-    return b"".join(b64encode(octets[at : at + LINE]) + CRLF for at in range(0, len(octets), LINE))
+    return b"".join([b2a_base64(octets[at : at + LINE], newline=False) + CRLF for at in range(0, len(octets), LINE)])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from email import message_from_bytes, policy
 import pytest
 
 from newsletter.delivery import rendering
-from newsletter.delivery.couriers import Compiled
+from newsletter.delivery.compiled import Compiled
 from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.template import Body, Template, lines
 from subscribers.models import Subscriber

@@ -86,3 +86,9 @@ def test_the_digest_stands_for_a_text_by_purpose_and_tells_nothing():
     assert len(digest) == 32
     assert "reader" not in digest
     assert settings.SECRET_KEY not in digest
+
+
+def test_many_are_signed_as_one_is(settings):
+    settings.SECRET_KEY = "secret"
+
+    assert tokens.signer("unsubscribe")(4711) == tokens.sign("unsubscribe", 4711) == "1DzZAl8cRF7F5xUeTm3"
