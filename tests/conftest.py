@@ -19,7 +19,7 @@ import django
 import pytest
 
 django.setup()
-from django.core.cache import cache
+from django.core.cache import caches
 
 pytest_plugins = [
     "tests.support.browser",
@@ -58,6 +58,8 @@ def _plain_settings(settings):
 @pytest.fixture(autouse=True)
 def _empty_cache():
     """Rate limits and the publication are remembered by the cache."""
-    cache.clear()
+    for cache in caches.all():
+        cache.clear()
     yield
-    cache.clear()
+    for cache in caches.all():
+        cache.clear()

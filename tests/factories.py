@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from django.core.cache import cache
+from django.core.cache import caches
 
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post, Tag
@@ -21,7 +21,7 @@ def make_publication(**fields: Any) -> Publication:
     for name, value in ({"language": "en"} | fields).items():
         setattr(publication, name, value)
     publication.save()
-    cache.delete("publication")
+    caches["pages"].delete("publication")
     return publication
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import transaction
 from django.db.models import Count, Q
 
@@ -87,7 +87,7 @@ def _introduce() -> Publication:
         if getattr(publication, name) in {"", getattr(untouched, name)}:
             setattr(publication, name, value)
     publication.save()
-    cache.delete(CACHE_KEY)
+    caches["pages"].delete(CACHE_KEY)
     return publication
 
 

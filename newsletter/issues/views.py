@@ -7,11 +7,13 @@ from django.utils import timezone
 
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post, with_renderings
+from newsletter.publication.pages import kept
 
 ISSUES_PER_PAGE = 52  # two years
 NEWEST = 6  # posts on the home page
 
 
+@kept(Post.objects.next_change)
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     latest = Issue.objects.archived().with_posts(now).first()
@@ -19,12 +21,14 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "issues/home.html", {"issue": latest, "posts": posts})
 
 
+@kept(Post.objects.next_change)
 def archive(request: HttpRequest) -> HttpResponse:
     issues = Issue.objects.archived().counted(timezone.now()).defer("introduction", "closing")
     page = Paginator(issues, ISSUES_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "issues/archive.html", {"page": page})
 
 
+@kept(Post.objects.next_change)
 def issue(request: HttpRequest, number: int) -> HttpResponse:
     """Show an issue as it was mailed; one that was not sent does not exist."""
     archived = Issue.objects.archived()
@@ -34,5 +38,6 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "issues/issue.html", {"issue": found, "older": older, "newer": newer})
 
 
+@kept()
 def about(request: HttpRequest) -> HttpResponse:
     return render(request, "issues/about.html")

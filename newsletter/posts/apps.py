@@ -8,4 +8,5 @@ class PostsConfig(AppConfig):
     name = "newsletter.posts"
     label = "posts"
     verbose_name = _("Posts")
-    tables_shown: ClassVar = ["posts_post", "posts_tag", "posts_post_tags", "posts_image"]  # publication.freshness counts their changes
+    # publication.freshness counts their changes.
+    tables_shown: ClassVar = ["posts_post", "posts_tag", "posts_post_tags", "posts_image"]

@@ -15,6 +15,7 @@ from django.views.decorators.cache import cache_control
 
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
 from newsletter.publication.models import Publication
+from newsletter.publication.pages import kept
 
 FEED_POSTS = 20
 SECONDS = 300  # that readers' programs and proxies may keep a feed
@@ -83,11 +84,13 @@ def _atom(request: HttpRequest, posts: PostQuerySet, *, subject: str = "", link:
     return HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
 
 
+@kept(Post.objects.next_change)
 @cache_control(public=True, max_age=SECONDS)
 def atom(request: HttpRequest) -> HttpResponse:
     return _atom(request, Post.objects.published(timezone.now()))
 
 
+@kept(Post.objects.next_change)
 @cache_control(public=True, max_age=SECONDS)
 def tag_atom(request: HttpRequest, slug: str) -> HttpResponse:
     tag = get_object_or_404(Tag, slug=slug)
@@ -109,6 +112,7 @@ def _item(post: Post) -> dict[str, Any]:
     }
 
 
+@kept(Post.objects.next_change)
 @cache_control(public=True, max_age=SECONDS)
 def json(request: HttpRequest) -> HttpResponse:
     """Return the newest posts as JSON Feed 1.1 (jsonfeed.org/version/1.1)."""

@@ -86,6 +86,10 @@ class PostQuerySet(models.QuerySet["Post"]):
     def drafts(self) -> "PostQuerySet":
         return self.filter(published_at__isnull=True).order_by("-updated_at", "-pk")
 
+    def next_change(self, now: datetime) -> datetime | None:
+        """Return when the next scheduled post becomes public by itself; None if none waits."""
+        return self.scheduled(now).values_list("published_at", flat=True).first()
+
     def publish(self, now: datetime) -> int:
         """Publish those that readers do not see yet; return how many these were."""
         waiting = self.filter(Q(published_at__isnull=True) | Q(published_at__gt=now))

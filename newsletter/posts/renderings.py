@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import models
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
@@ -22,13 +22,13 @@ class RenderingQuerySet(models.QuerySet["Rendering"]):
         """Return each text with its rendering: from the cache, else by one query, else made and kept."""
         language = Publication.objects.current().language
         keys = {rendering_key(source, language): source for source in sources}
-        found: dict[str, Rendering] = cache.get_many(keys)
+        found: dict[str, Rendering] = caches["pages"].get_many(keys)
         if missing := keys.keys() - found.keys():
             stored = self.in_bulk(missing)
             with translation.override(language):
                 made = {key: Rendering.make(key, keys[key]) for key in missing - stored.keys()}
             self.bulk_create(made.values(), ignore_conflicts=True)  # another process may have made it too
-            cache.set_many(stored | made, CACHED_SECONDS)
+            caches["pages"].set_many(stored | made, CACHED_SECONDS)
             found |= stored | made
         return {source: found[key] for key, source in keys.items()}
 
@@ -38,7 +38,7 @@ class RenderingQuerySet(models.QuerySet["Rendering"]):
 
     def forget(self) -> None:
         """Delete these, in the cache too; what is asked for again is made anew."""
-        cache.delete_many(list(self.values_list("pk", flat=True)))
+        caches["pages"].delete_many(list(self.values_list("pk", flat=True)))
         self.delete()
 
 

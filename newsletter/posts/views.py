@@ -11,6 +11,7 @@ from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
 from newsletter.posts.search import Result, related
 from newsletter.posts.search import search as look_up
 from newsletter.publication import limits
+from newsletter.publication.pages import kept
 
 PER_PAGE = 20
 QUERY_LENGTH = 100
@@ -23,12 +24,14 @@ def _page(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
     return page
 
 
+@kept(Post.objects.next_change)
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     posts = _page(request, Post.objects.published(now))
     return render(request, "posts/index.html", {"page": posts, "tags": Tag.objects.in_use(now)})
 
 
+@kept(Post.objects.next_change)
 def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its one address; its number alone, or with other words, leads there."""
     now = timezone.now()
@@ -41,6 +44,7 @@ def post(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "posts/post.html", context)
 
 
+@kept(Post.objects.next_change)
 def tag(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Tag, slug=slug)
     posts = _page(request, Post.objects.published(timezone.now()).filter(tags=found))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -48,4 +48,4 @@ class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Publication, form: PublicationForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        transaction.on_commit(lambda: cache.delete(CACHE_KEY))
+        transaction.on_commit(lambda: caches["pages"].delete(CACHE_KEY))

@@ -7,11 +7,11 @@ An app names its tables in its AppConfig: `tables_shown`.
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 from django.apps import AppConfig, apps
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import CursorWrapper
 
 from newsletter.publication.models import SiteVersion
 
@@ -30,11 +30,7 @@ def count_changes(sender: AppConfig, *, using: str, **_event: object) -> None:
         return
     with connection.cursor() as cursor:
         for statement in _statements(connection, [table for table in tables_shown() if table in tables]):
-            _run(cursor, statement)
-
-
-def _run(cursor: CursorWrapper, statement: str) -> None:
-    cursor.execute(statement)
+            cursor.execute(statement)
 
 
 def _statements(connection: BaseDatabaseWrapper, tables: list[str]) -> Iterator[str]:
@@ -47,11 +43,9 @@ def _statements(connection: BaseDatabaseWrapper, tables: list[str]) -> Iterator[
 
 
 def _for_sqlite(tables: list[str], add_one: str) -> Iterator[str]:
-    for table in tables:
-        for verb in ("INSERT", "UPDATE", "DELETE"):
-            yield (
-                f"CREATE TRIGGER IF NOT EXISTS {table}_{verb.lower()}_shown AFTER {verb} ON {table} BEGIN {add_one}; END"
-            )
+    for table, verb in product(tables, ("INSERT", "UPDATE", "DELETE")):
+        name = f"{table}_{verb.lower()}_shown"
+        yield f"CREATE TRIGGER IF NOT EXISTS {name} AFTER {verb} ON {table} BEGIN {add_one}; END"
 
 
 def _for_postgresql(tables: list[str], add_one: str) -> Iterator[str]:

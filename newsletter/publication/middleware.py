@@ -17,8 +17,10 @@ class PublicationMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path in {"/healthz", "/readyz"}:  # must answer without a database
             return self.get_response(request)
-        publication = Publication.objects.current()
-        with translation.override(publication.language), timezone.override(publication.zone):
+        version: int | None = getattr(request, "site_version", None)
+        publication = Publication.objects.fresh() if version is None else Publication.objects.at(version)
+        language, zone = translation.override(publication.language), timezone.override(publication.zone)
+        with Publication.objects.used(publication), language, zone:
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", publication.language)
         return response

@@ -2,16 +2,20 @@
 
 import secrets
 import zoneinfo
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, time
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 CACHE_KEY = "publication"
+AT_SECONDS = 3600
 CACHE_SECONDS = 2  # every process sees a change this soon; a page costs no query for it
 
 
@@ -25,14 +29,38 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError(_("%(name)s is not a time zone. Write it like Asia/Taipei."), params={"name": name})
 
 
+_used: "ContextVar[Publication | None]" = ContextVar("publication", default=None)
+
+
 class PublicationManager(models.Manager["Publication"]):
     def current(self) -> "Publication":
-        """Return the one Publication; make it with its defaults the first time."""
-        publication: Publication | None = cache.get(CACHE_KEY)
-        if publication is None:
-            publication, _made = self.get_or_create(pk=1)
-            cache.set(CACHE_KEY, publication, CACHE_SECONDS)
+        """Return the one Publication: that of the request, else as it was at most CACHE_SECONDS ago."""
+        publication: Publication | None = _used.get() or caches["pages"].get(CACHE_KEY)
+        return publication or self.fresh()
+
+    def fresh(self) -> "Publication":
+        """Return the one Publication as it is; make it with its defaults the first time."""
+        publication, _made = self.get_or_create(pk=1)
+        caches["pages"].set(CACHE_KEY, publication, CACHE_SECONDS)
         return publication
+
+    def at(self, version: int) -> "Publication":
+        """Return the one Publication as it is at this version of the site, or later."""
+        key = f"{CACHE_KEY}:{version}"
+        publication: Publication | None = caches["pages"].get(key)
+        if publication is None:
+            publication = self.fresh()
+            caches["pages"].set(key, publication, AT_SECONDS)
+        return publication
+
+    @contextmanager
+    def used(self, publication: "Publication") -> Iterator[None]:
+        """Make this the current one while inside: a page that is kept must be of one piece."""
+        token = _used.set(publication)
+        try:
+            yield
+        finally:
+            _used.reset(token)
 
 
 class Publication(models.Model):
@@ -97,7 +125,6 @@ class Publication(models.Model):
         blank=True,
         help_text=_("One a line: 數據 → 資料. What you do not write, and what you write instead."),
     )
-
     checks_off = models.JSONField(
         _("what the format check keeps quiet about"),
         default=list,

@@ -6,12 +6,12 @@ page at a time that its view names. Pages are kept compressed: nearly every clie
 """
 
 import gzip
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.core.cache import caches
@@ -19,12 +19,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
-from django.utils.http import http_date
-from redis.exceptions import RedisError
+from django.utils.http import http_date, parse_http_date
 
 from newsletter.publication.models import SiteVersion
-
-log = logging.getLogger(__name__)
 
 LONGEST = timedelta(hours=1)
 ADDRESS_LENGTH = 300  # bytes; nobody can fill the memory with addresses that lead to the same page
@@ -45,7 +42,9 @@ class Page:
         return timezone.now().timestamp() < self.until
 
 
-def kept[V: Callable[..., HttpResponse]](until: Callable[[datetime], datetime | None] | None = None) -> Callable[[V], V]:
+def kept[V: Callable[..., HttpResponse]](
+    until: Callable[[datetime], datetime | None] | None = None,
+) -> Callable[[V], V]:
     """Have a view's pages kept, which must be the same for everybody.
 
     until: given now, returns when time alone will change the page; None for never.
@@ -56,7 +55,7 @@ def kept[V: Callable[..., HttpResponse]](until: Callable[[datetime], datetime | 
         def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             now = timezone.now()
             response = view(request, *args, **kwargs)
-            if request.method in {"GET", "HEAD"} and response.status_code == 200:  # noqa: PLR2004
+            if request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK:
                 changes_at = until(now) if until else None
                 response.keep_until = min(changes_at or now + LONGEST, now + LONGEST)  # type: ignore[attr-defined]
             return response
@@ -74,7 +73,8 @@ class KeptPagesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         key = _key(request)
-        if key and (page := _fetch(key)) and page.is_good:
+        page: Page | None = caches["pages"].get(key) if key else None
+        if page and page.is_good:
             return _answer(request, page)
         response = self.get_response(request)
         until: datetime | None = getattr(response, "keep_until", None)
@@ -82,7 +82,7 @@ class KeptPagesMiddleware:
             return response
         page = _page(response, until)
         if key:
-            _store(key, page)
+            caches["pages"].set(key, page, LONGEST.total_seconds())
         return _answer(request, page)
 
 
@@ -91,7 +91,8 @@ def _key(request: HttpRequest) -> str:
     address = request.get_full_path()
     if request.method not in {"GET", "HEAD"} or len(address) > ADDRESS_LENGTH or _is_private(request.path):
         return ""
-    return f"{SiteVersion.current()}:{sha256(address.encode()).hexdigest()[:32]}"
+    request.site_version = version = SiteVersion.current()  # type: ignore[attr-defined]
+    return f"{version}:{sha256(address.encode()).hexdigest()[:32]}"
 
 
 def _is_private(path: str) -> bool:
@@ -99,24 +100,9 @@ def _is_private(path: str) -> bool:
     return path.startswith(("/admin/", "/static/", "/media/", "/healthz", "/readyz"))
 
 
-def _fetch(key: str) -> Page | None:
-    try:
-        page: Page | None = caches["pages"].get(key)
-    except RedisError:
-        log.warning("pages are not kept: the cache is away")
-        return None
-    return page
-
-
-def _store(key: str, page: Page) -> None:
-    try:
-        caches["pages"].set(key, page, max(1.0, page.until - timezone.now().timestamp()))
-    except RedisError:
-        return  # `_fetch` has said so
-
-
 def _page(response: HttpResponse, until: datetime) -> Page:
-    patch_cache_control(response, public=True, max_age=0, s_maxage=60, stale_while_revalidate=600)
+    if not response.has_header("Cache-Control"):  # a view may know better, as feeds do
+        patch_cache_control(response, public=True, max_age=0, s_maxage=60, stale_while_revalidate=600)
     patch_vary_headers(response, ["Accept-Encoding"])
     headers = {name: value for name, value in response.items() if name not in NEVER_KEPT}
     headers["ETag"] = f'W/"{sha256(response.content).hexdigest()[:20]}"'
@@ -130,4 +116,5 @@ def _answer(request: HttpRequest, page: Page) -> HttpResponseBase:
     if takes_gzip:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Content-Length"] = str(len(response.content))
-    return get_conditional_response(request, etag=page.headers["ETag"], response=response) or response
+    changed_at = parse_http_date(page.headers["Last-Modified"])
+    return get_conditional_response(request, page.headers["ETag"], changed_at, response) or response

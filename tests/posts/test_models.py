@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 
 from newsletter.posts.models import Image, Post, Tag, with_renderings
 from newsletter.publication.models import Publication
@@ -94,7 +94,7 @@ def test_a_changed_text_has_another_rendering():
 def test_many_posts_fetch_their_renderings_by_one_query(django_assert_num_queries):
     posts = [make_post(body=f"第{number}句。") for number in range(30)]
     with_renderings(posts)
-    cache.clear()
+    caches["pages"].clear()
     Publication.objects.current()
     again = list(Post.objects.order_by("pk"))
 

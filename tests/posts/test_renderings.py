@@ -1,7 +1,7 @@
 """A text is rendered once, and what became of it is kept."""
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.utils import translation
 
 from newsletter.posts import markdown
@@ -22,7 +22,7 @@ def renderings(monkeypatch):
 
 def test_a_text_is_rendered_once_even_when_the_cache_is_lost(renderings):
     first = rendered("**一次**")
-    cache.clear()
+    caches["pages"].clear()
 
     assert rendered("**一次**") == first == "<p><strong>一次</strong></p>"
     assert renderings == ["**一次**"]
@@ -36,7 +36,7 @@ def test_what_is_in_the_cache_costs_no_query(django_assert_num_queries):
 
 
 def forget_the_cache():
-    cache.clear()
+    caches["pages"].clear()
     Publication.objects.current()
 
 
@@ -67,7 +67,7 @@ def test_no_texts_are_no_query(django_assert_num_queries):
 
 def test_a_row_that_another_process_wrote_meanwhile_is_no_error(monkeypatch):
     rendered("甲")
-    cache.clear()
+    caches["pages"].clear()
     monkeypatch.setattr(type(Rendering.objects.all()), "in_bulk", lambda self, keys: {})  # asked before it was there
 
     assert rendered("甲") == "<p>甲</p>"

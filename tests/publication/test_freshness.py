@@ -46,6 +46,8 @@ def test_sending_an_issue_and_changing_the_settings_count():
 
 
 def test_what_readers_do_does_not_count():
+    make_publication()
+
     assert not moved_on_by(make_subscriber)
 
 
