@@ -1,8 +1,9 @@
-"""An SMTP server that keeps a log of what it accepted: `python sink.py FOLDER PORT`.
+"""An SMTP server that keeps a log of what it accepted: `python sink.py FOLDER PORT [SECONDS]`.
 
 A process of its own, so that it outlives whatever a test kills, and quick enough not to be what is
 measured. What was accepted is in FOLDER/log before the client hears 250: one line of JSON for each
-recipient; the bytes themselves are in FOLDER/raw. Standard library only.
+recipient; the bytes themselves are in FOLDER/raw. SECONDS pass between a message and its 250, as at a real
+server; none if not given. Standard library only.
 
 A recipient's local part may ask for bad days, `N` being a number that may be left out (1):
 
@@ -68,6 +69,7 @@ class Session(asyncio.Protocol):
     log: Log
     refusals: Counter[tuple[str, str]] = Counter()
     connections = 0
+    reply_seconds = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -135,9 +137,9 @@ class Session(asyncio.Protocol):
         self.reset()
         if cut:
             self.transport.abort()
-        elif "slow" in wishes:
+        elif seconds := wishes.get("slow", self.reply_seconds):
             self.paused = True
-            asyncio.get_running_loop().call_later(wishes["slow"], self.answer_late)
+            asyncio.get_running_loop().call_later(seconds, self.answer_late)
         else:
             self.say("250 2.0.0 Accepted")
 
@@ -208,11 +210,11 @@ class Session(asyncio.Protocol):
         self.transport.close()
 
 
-async def serve(folder: Path, port: int) -> None:
-    Session.log = Log(folder)
+async def serve(folder: Path, port: int, reply_seconds: float) -> None:
+    Session.log, Session.reply_seconds = Log(folder), reply_seconds
     server = await asyncio.get_running_loop().create_server(Session, "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) if sys.argv[3:] else 0.0))

@@ -56,17 +56,20 @@ class Received:
 
 
 class Smtp:
-    """The server; `sink.py` says what a recipient's name may ask of it."""
+    """The server; `sink.py` says what a recipient's name may ask of it.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    reply_seconds: how long it thinks about every message.
+    """
+
+    def __init__(self, folder: Path, *, reply_seconds: float = 0.0) -> None:
+        self.folder, self.reply_seconds = folder, reply_seconds
         self.port = free_port()
         self.url = f"smtp://127.0.0.1:{self.port}"
         self.output = folder / "output"
 
     def start(self) -> None:
         """Start it; again on the same port, with the same log, after `stop` or `kill`."""
-        command = [sys.executable, SINK, self.folder, str(self.port)]
+        command = [sys.executable, SINK, self.folder, str(self.port), str(self.reply_seconds)]
         self.process = start(command, log=self.output, cwd=self.folder)
         wait_for_port(self.port, self.process, log=self.output)
 

@@ -1,0 +1,106 @@
+"""What goes wrong in a chaos run, and when: from a seed alone, so that a run can be repeated. Pure.
+
+A fault comes when the SMTP server has accepted so many messages, never at a time. Faults of the wire are
+wishes in a reader's address (tests/support/sink.py), so they come with that reader's message.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+
+LINES = 4  # SMTP connections of a lane
+OPEN_ROWS = 200  # of the two windows of a lane that are intended and not recorded
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to fail.
+
+    weight: how often among all. exact, coarse: how many copies one such fault may leave uncertain, with the
+    flight recorder's word and without it. engines: where it can happen. takes_long: not for a short run.
+    """
+
+    words: str
+    weight: int
+    exact: int = 0
+    coarse: int = 0
+    engines: tuple[str, ...] = ("postgres", "sqlite")
+    is_kill: bool = False
+    takes_long: bool = False
+
+
+SERVERS = ("postgres",)
+# Everything that holds a lane dies with its recorder beside it: at most the messages in flight.
+KINDS = {
+    "lane": Kind("kill -9 of the process that runs the lane", 14, exact=LINES, is_kill=True),
+    "worker": Kind("kill -9 of the worker's parent alone", 7, exact=LINES, is_kill=True),
+    "machine": Kind("kill -9 of everything on a machine", 7, exact=LINES, is_kill=True),
+    "beat": Kind("kill -9 of beat", 5, is_kill=True),
+    "redis": Kind("kill -9 of Redis; it returns empty", 6, exact=LINES, engines=SERVERS, is_kill=True),
+    "flush": Kind("FLUSHALL", 6, engines=SERVERS),
+    "postgres": Kind("immediate stop of PostgreSQL", 10, exact=LINES, engines=SERVERS, is_kill=True),
+    "freeze": Kind("SIGSTOP of the lane for a second, SIGCONT", 5),
+    # Another machine takes the batch over, and cannot read the recorder.
+    "lease": Kind("SIGSTOP of the lane past its lease, SIGCONT", 3, coarse=OPEN_ROWS, engines=SERVERS, takes_long=True),
+    "disk": Kind("no byte more on the disk for two seconds", 4, exact=LINES),
+    # A machine whose clock is ahead takes the other's leases for over, every two seconds while it lasts.
+    "clock": Kind("a machine's clock 90 s ahead for four seconds, and back", 4, exact=LINES, coarse=4 * OPEN_ROWS),
+    "dispatchers": Kind("two dispatchers at once", 7),
+    "flood": Kind("two hundred wake-ups at once", 6),
+    "click": Kind("a double click on send", 6),
+    "pause": Kind("paused and resumed by the author", 5),
+    "cut-before-data": Kind("connection cut before the dot", 10),
+    "cut-after-data": Kind("connection cut after the dot", 6, exact=1),
+    "busy": Kind("421 to RCPT", 8),
+    "greylist": Kind("451 to RCPT", 5, takes_long=True),
+    "refuse": Kind("550 to RCPT", 8),
+    "reject-data": Kind("554 to the dot", 6),
+    "slow": Kind("a second's wait for the answer to the dot", 8),
+}
+WIRE = ("cut-before-data", "cut-after-data", "busy", "greylist", "refuse", "reject-data", "slow")
+DEFINITE = ("refuse", "reject-data")  # readers who are never accepted
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One thing that goes wrong.
+
+    at: how many messages were accepted before; of the wire: the reader's number. machine: whose, where there are two.
+    """
+
+    at: int
+    kind: str
+    machine: int = 0
+
+
+def schedule(seed: int, *, faults: int, readers: int, engine: str, is_short: bool = False) -> list[Fault]:
+    """Return the faults of a run in their order; the same for the same arguments.
+
+    Each kind has its share by weight, at least one where there is room.
+    """
+    chance = Random(f"{seed} {engine}")
+    kinds = {
+        name: kind for name, kind in KINDS.items() if engine in kind.engines and not (is_short and kind.takes_long)
+    }
+    chosen = list(kinds)[:faults]
+    chosen += chance.choices(list(kinds), [kind.weight for kind in kinds.values()], k=faults - len(chosen))
+    chance.shuffle(chosen)
+    last = readers * 8 // 10  # the rest makes room for what comes late
+    moments = sorted(chance.sample(range(last // 50, last), faults))
+    machines = [0, 1] if engine == "postgres" else [0]
+    return [Fault(at, kind, chance.choice(machines)) for at, kind in zip(moments, chosen, strict=True)]
+
+
+def addresses(plan: list[Fault], readers: int) -> list[str]:
+    """Return everybody's address, in the order in which they are mailed; some ask for a bad day."""
+    wishes = {fault.at: fault.kind for fault in plan if fault.kind in WIRE}
+    return [
+        f"{wishes[number]}-1-{number}@example.org" if number in wishes else f"reader{number}@example.org"
+        for number in range(readers)
+    ]
+
+
+def bound(fired: Counter[str]) -> tuple[int, int]:
+    """Return how many copies may be uncertain after these faults: exact, and coarse."""
+    exact = sum(KINDS[kind].exact * times for kind, times in fired.items())
+    return exact, sum(KINDS[kind].coarse * times for kind, times in fired.items())

@@ -1,0 +1,139 @@
+"""What became of everybody after a chaos run: the ledger against the SMTP server's own log."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.chaos_schedule import DEFINITE, KINDS, LINES, bound
+
+RECOVERED = re.compile(r"its owner died; \d+ answers recovered, (\d+) uncertain")
+LEDGER = """
+from newsletter.delivery.models import Delivery, Mailing
+mailing = Mailing.objects.get()
+rows = Delivery.objects.filter(mailing=mailing).values_list("subscriber__email", "state", "reply")
+counts = mailing.counts()
+answer = {
+    "state": mailing.state, "total": mailing.total,
+    "rows": [[email, Delivery.State(state).name, reply] for email, state, reply in rows],
+    "counts": {name: getattr(counts, name) for name in ("queued", "sending", "sent", "failed", "uncertain", "skipped")},
+}
+"""
+
+
+@dataclass
+class Verdict:
+    """The numbers of one run, and what is wrong with them."""
+
+    engine: str
+    readers: int
+    fired: Counter[str]
+    seconds: float
+    own_restarts: int = 0  # of a process that nobody had killed
+    own_resumes: int = 0  # by the author, of a mailing that the engine had paused
+    accepted: int = 0
+    duplicates: int = 0
+    lost: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    arrived: int = 0  # of the uncertain, those that the server has
+    by_recorder: int = 0  # called uncertain by recoveries with the recorder's word
+    without_recorder: int = 0  # and by those without
+    exact: int = 0
+    coarse: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def kills(self) -> int:
+        return sum(times for kind, times in self.fired.items() if KINDS[kind].is_kill)
+
+
+def judge(
+    verdict: Verdict, ledger: dict[str, Any], accepted: Iterable[str], audience: Iterable[str], logs: Iterable[str]
+) -> Verdict:
+    """Fill in the verdict.
+
+    ledger: the answer of LEDGER. accepted: the recipient of each accepted copy. logs: what the workers said.
+    """
+    state_of = {email: state for email, state, _reply in ledger["rows"]}
+    copies = Counter(accepted)
+    states = Counter(state_of.values())
+    verdict.accepted = len(copies)
+    verdict.duplicates = sum(n - 1 for n in copies.values())
+    verdict.failed, verdict.uncertain = states["FAILED"], states["UNCERTAIN"]
+    verdict.arrived = sum(state == "UNCERTAIN" and email in copies for email, state in state_of.items())
+    lost = {email for email in audience if _is_lost(email, state_of.get(email), email in copies)}
+    verdict.lost = len(lost)
+    _look_at_bounds(verdict, logs)
+    verdict.errors += list(_disagreements(ledger, state_of, copies, states))
+    if verdict.duplicates:
+        verdict.errors.append(f"twice: {sorted(email for email, n in copies.items() if n > 1)[:5]}")
+    if lost:
+        verdict.errors.append(f"lost: {[row for row in ledger['rows'] if row[0] in lost][:5]}")
+    return verdict
+
+
+def _is_lost(email: str, state: str | None, is_accepted: bool) -> bool:
+    """Return whether nobody would ever notice that this reader has no copy.
+
+    A no is an answer only from a server that was to say no.
+    """
+    if is_accepted or state == "UNCERTAIN":
+        return False
+    return not (state == "FAILED" and email.startswith(DEFINITE))
+
+
+def _look_at_bounds(verdict: Verdict, logs: Iterable[str]) -> None:
+    verdict.exact, verdict.coarse = bound(verdict.fired)
+    verdict.exact += LINES * verdict.own_restarts
+    recovered = [int(found[1]) for text in logs for found in RECOVERED.finditer(text)]
+    verdict.by_recorder = sum(n for n in recovered if n <= LINES)
+    verdict.without_recorder = sum(n for n in recovered if n > LINES)
+    if verdict.without_recorder > verdict.coarse:
+        verdict.errors.append(f"{verdict.without_recorder} made uncertain without a recorder, at most {verdict.coarse}")
+    if verdict.uncertain > verdict.exact + min(verdict.coarse, verdict.without_recorder):
+        verdict.errors.append(f"{verdict.uncertain} uncertain, above the bound")
+
+
+def _disagreements(
+    ledger: dict[str, Any], state_of: dict[str, str], copies: Counter[str], states: Counter[str]
+) -> Iterable[str]:
+    if ledger["state"] != "sent":
+        yield f"the mailing is {ledger['state']}"
+    if unheard := [email for email, state in state_of.items() if state == "SENT" and email not in copies]:
+        yield f"sent in the ledger, but not accepted: {sorted(unheard)[:5]}"
+    if denied := [email for email in copies if state_of.get(email) not in {"SENT", "UNCERTAIN"}]:
+        yield f"accepted, but not so in the ledger: {[(email, state_of.get(email)) for email in sorted(denied)[:5]]}"
+    counts = ledger["counts"]
+    if sum(counts.values()) != ledger["total"] or len(ledger["rows"]) != ledger["total"]:
+        yield f"the sums are not the audience: {counts}, {len(ledger['rows'])} rows, {ledger['total']} readers"
+    told = {name: counts[name] for name in ("sent", "failed", "uncertain", "skipped")}
+    if told != (real := {name: states[name.upper()] for name in told}):
+        yield f"the batches count {told}, the rows are {real}"
+
+
+def table(verdicts: list[Verdict]) -> str:
+    """Return everything in one table, a column an engine."""
+    rows = [["", *(verdict.engine for verdict in verdicts)]]
+    rows += [[kind.words, *(str(v.fired[name]) for v in verdicts)] for name, kind in KINDS.items()]
+    facts = {
+        "**faults**": lambda v: v.fired.total(),
+        "of these kills": lambda v: v.kills,
+        "processes that died by themselves": lambda v: v.own_restarts,
+        "pauses by the engine, resumed by the author": lambda v: v.own_resumes,
+        "readers": lambda v: v.readers,
+        "accepted by the server": lambda v: v.accepted,
+        "**duplicates**": lambda v: v.duplicates,
+        "**lost**": lambda v: v.lost,
+        "failed, as the server said": lambda v: v.failed,
+        "**uncertain**, of these delivered": lambda v: f"{v.uncertain}, {v.arrived}",
+        "made uncertain with the recorder's word, at most": lambda v: f"{v.by_recorder}, {v.exact}",
+        "made uncertain without a recorder, at most": lambda v: f"{v.without_recorder}, {v.coarse}",
+        "seconds": lambda v: f"{v.seconds:.0f}",
+    }
+    rows += [[words, *(str(fact(v)) for v in verdicts)] for words, fact in facts.items()]
+    width = max(len(row[0]) for row in rows)
+    lines = [f"| {row[0]:{width}} | " + " | ".join(f"{cell:>10}" for cell in row[1:]) + " |" for row in rows]
+    lines.insert(1, f"|{'-' * (width + 2)}|" + "|".join(["-" * 11 + ":"] * len(verdicts)) + "|")
+    return "\n".join(lines)

@@ -1,0 +1,248 @@
+"""Machines, servers and the author of a chaos run, as real processes, and everything that can be done to them."""
+
+import json
+import os
+import re
+import resource
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from tests.flows.seeds import compose_issue_1, import_readers, write_post
+from tests.support.postgres import Postgres
+from tests.support.processes import LEASH, kill, with_variable
+from tests.support.product import ROOT, Product
+from tests.support.redis import Redis
+from tests.support.smtp import Smtp
+from tests.support.waiting import wait_until
+
+REPLY_SECONDS = 0.004  # of the SMTP server for each message
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)  # Debian: faketime
+MEMORY = re.compile(r"^\d+: FLOCK +ADVISORY +WRITE (\d+) [0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
+
+# The author's seat: Python inside Django that does what each line says, and lives as long as the run.
+SEAT = """
+import json, sys
+from django.db import connection
+for line in sys.stdin:
+    scope = {}
+    try:
+        exec(json.loads(line), scope)
+        said = {"answer": scope.get("answer")}
+    except Exception as error:
+        said = {"error": f"{type(error).__name__}: {error}"}
+    connection.close()
+    print(json.dumps(said), flush=True)
+"""
+
+
+class AuthorAway(Exception):
+    """What the author wished did not happen; the message says why."""
+
+
+class Author:
+    """Somebody at the desk, whose database and queue may be gone at any moment."""
+
+    def __init__(self, product: Product) -> None:
+        self.product = product
+        self._sit_down()
+
+    def _sit_down(self) -> None:
+        leashed = [sys.executable, "-S", "-E", str(LEASH), "-"]
+        command = [*leashed, sys.executable, "manage.py", "shell", "--no-imports", "-v", "0", "-c", SEAT]
+        with (self.product.logs / "author.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.product.env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+
+    def ask(self, code: str, seconds: float = 60) -> Any:
+        """Run code inside Django; return its `answer`. Raises AuthorAway when it fails or takes too long."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(code) + "\n")
+        self.process.stdin.flush()
+        if not select.select([self.process.stdout], [], [], seconds)[0]:
+            self.leave()
+            self._sit_down()
+            raise AuthorAway(f"no answer in {seconds:g} s")
+        said = json.loads(self.process.stdout.readline())
+        if "error" in said:
+            raise AuthorAway(said["error"])
+        return said["answer"]
+
+    def leave(self) -> None:
+        kill(self.process)
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+
+
+class Machine(Product):
+    """One machine of the installation: a folder for its locks, a worker, and a clock that can be moved."""
+
+    def __init__(self, folder: Path, **urls: str) -> None:
+        super().__init__(folder, **urls)
+        self.env |= {"SITE_URL": "https://news.example.org", "SECRET_KEY": "the same on every machine" * 3}
+        self.clock = folder / "clock"
+        self.set_clock(0)
+        self.own_restarts = 0
+
+    def set_clock(self, ahead_seconds: int) -> None:
+        draft = self.clock.with_suffix(".draft")
+        draft.write_text(f"+{ahead_seconds}\n")
+        draft.rename(self.clock)
+
+    def start_worker(self, *, processes: int = 2) -> None:
+        real = self.env
+        if FAKETIME:
+            self.env = real | {
+                "LD_PRELOAD": str(FAKETIME),
+                "FAKETIME_TIMESTAMP_FILE": str(self.clock),
+                "FAKETIME_CACHE_DURATION": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "FAKETIME_DONT_RESET": "1",
+            }
+        try:
+            super().start_worker(processes=processes)
+        finally:
+            self.env = real
+
+    def keep_running(self) -> None:
+        """Start again what has died, as systemd does."""
+        for name, starter in (("worker", self.start_worker), ("beat", self.start_beat)):
+            if name in self.running and self.running[name].poll() is not None:
+                self.own_restarts += 1
+                kill(self.running[name])
+                starter()
+
+    def restart(self, name: str, *, alone: bool = False) -> None:
+        """`kill -9` a part, with its children or alone, and start it again."""
+        if alone:
+            os.kill(self.running[name].pid, signal.SIGKILL)
+            self.running[name].wait()
+        else:
+            kill(self.running[name])
+        self.start_worker() if name == "worker" else self.start_beat()
+
+    def lane(self) -> int | None:
+        """Return the process that runs the lane: it holds the lock of the machine's slot."""
+        lock = self.data / "locks" / "slot-0"
+        inode = str(lock.stat().st_ino) if lock.exists() else ""
+        return next((int(pid) for pid, file in MEMORY.findall(Path("/proc/locks").read_text()) if file == inode), None)
+
+    def end_orphans(self) -> None:
+        """End what outlived a worker that was killed alone; it may run a lane until then."""
+        groups = {process.pid for process in self.running.values()}
+        for pid in with_variable("DATA_DIR", str(self.data)):
+            with suppress(ProcessLookupError):
+                if os.getpgid(pid) not in groups and b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Let no process of the worker write a byte to a file; what it starts meanwhile neither."""
+        pids = [pid for pid in self.pids() if b"worker" in _command(pid)]
+        for pid in pids:
+            _limit(pid, 0)
+        try:
+            yield
+        finally:
+            for pid in self.pids():
+                _limit(pid, resource.RLIM_INFINITY)
+
+
+def _command(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def _limit(pid: int, octets: int) -> None:
+    with suppress(ProcessLookupError):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (octets, resource.RLIM_INFINITY))
+
+
+class World:
+    """An installation on one machine with SQLite, or on two with PostgreSQL and Redis, and its SMTP server."""
+
+    def __init__(self, engine: str, folder: Path) -> None:
+        self.engine, self.folder = engine, folder
+        (folder / "smtp").mkdir(parents=True)
+        self.smtp = Smtp(folder / "smtp", reply_seconds=REPLY_SECONDS)
+        self.postgres = Postgres() if engine == "postgres" else None
+        self.redis = Redis() if engine == "postgres" else None
+        self.machines: list[Machine] = []
+        self.author: Author | None = None
+        self.read, self.count = 0, 0
+
+    def start(self, readers: list[str]) -> None:
+        self.smtp.start()
+        urls = {"mail_url": self.smtp.url}
+        if self.postgres and self.redis:
+            self.postgres.start()
+            self.redis.start()
+            urls |= {"database_url": self.postgres.new_database(), "redis_url": self.redis.url}
+        names = ["first", "second"] if self.postgres else ["first"]
+        self.machines = [Machine(self.folder / name, **urls) for name in names]
+        first = self.machines[0]
+        first.migrate()
+        import_readers(first, readers)
+        write_post(first)
+        compose_issue_1(first)
+        for machine in self.machines:
+            machine.start_worker()
+        first.start_beat()
+        self.author = Author(first)
+
+    def stop(self) -> None:
+        """End everything, and leave no process."""
+        if self.author:
+            self.author.leave()
+        for machine in self.machines:
+            machine.kill()
+        for server in (self.redis, self.postgres):
+            if server:
+                server.stop()
+        self.smtp.kill()
+
+    def accepted(self) -> int:
+        """Return how many messages the SMTP server has accepted so far."""
+        log = self.smtp.folder / "log"
+        if log.exists():
+            with log.open("rb") as lines:
+                lines.seek(self.read)
+                new = lines.read()
+            self.read += len(new)
+            self.count += new.count(b"\n")
+        return self.count
+
+    def keep_running(self) -> None:
+        for machine in self.machines:
+            machine.keep_running()
+
+    def logs(self) -> list[str]:
+        """Return what the workers and the author's own dispatchers have said."""
+        found = [log for machine in self.machines for log in machine.logs.glob("*.log")]
+        return [log.read_text(errors="replace") for log in sorted(found)]
+
+    def wait_for_lane(self, machine: Machine, seconds: float = 20) -> int:
+        """Return the process of a machine's lane; raise AssertionError when it begins none."""
+
+        def lane() -> int | None:
+            self.keep_running()
+            return machine.lane()
+
+        return wait_until(lane, seconds, what=f"a lane on {machine.folder.name}") or 0
