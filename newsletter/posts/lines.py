@@ -50,6 +50,10 @@ class Marker:
     def follows(self, other: "Marker") -> bool:
         return self.number is not None and other.number is not None and self.number == other.number + 1
 
+    def goes_on_from(self, other: "Marker") -> bool:
+        """Return whether this is the next number of the same list, however it is indented."""
+        return self.follows(other) and self.kind == other.kind and self.indent <= other.indent + 4
+
     def is_child_of(self, other: "Marker") -> bool:
         """Return whether two columns make this a sub-item: CommonMark wants three under `1. `."""
         return self.indent >= other.indent + 2 and not self.follows(other)

@@ -50,7 +50,7 @@ class ListReader:
             self.is_open = False
             self.index += 1
             return True
-        if self._belongs(line, item.marker):
+        if self._belongs(line, item):
             end = self._end_of_fence(self.index, line, item.marker) if FENCE.match(line) else self.index + 1
             item.lines += self.lines[self.index : end]
             self.is_open = end == self.index + 1 and is_prose(line.lstrip())
@@ -58,11 +58,12 @@ class ListReader:
             return True
         return self._take_sibling(line, item)
 
-    def _belongs(self, line: str, marker: Marker) -> bool:
-        indent = indent_of(line)
+    def _belongs(self, line: str, item: Item) -> bool:
+        marker, indent, other = item.marker, indent_of(line), Marker.of(line)
+        if other and other.goes_on_from(marker) and not any(MARKER.match(inner) for inner in item.lines[1:]):
+            return False  # `2.` and then an indented `3.`: the author counts on
         if indent >= marker.offset:
             return True
-        other = Marker.of(line)
         if other:
             return other.is_child_of(marker)
         if self.is_open and is_lazy(line):
@@ -72,7 +73,9 @@ class ListReader:
 
     def _take_sibling(self, line: str, item: Item) -> bool:
         marker = Marker.of(line)
-        if not marker or marker.kind != item.marker.kind or marker.indent > item.marker.indent + 3:
+        if not marker or marker.kind != item.marker.kind:
+            return False
+        if marker.indent > item.marker.indent + 3 and not marker.goes_on_from(item.marker):
             return False
         self.is_loose |= item.lines[-1] == "" and len(item.lines) > 1
         self.items.append(Item(marker, [marker.text]))

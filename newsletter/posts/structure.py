@@ -28,6 +28,7 @@ CALLOUTS = {
 }
 TASK = re.compile(r"^\[(?P<done>[ xX])\](?: +|$)")
 CLOSING_HASHES = re.compile(r"(?:^|[ \u3000]+)#+\s*$")
+INDENTED = re.compile(r"\n(?=\u3000\u3000)")  # how a paragraph begins on Chinese paper
 LANGUAGE = re.compile(r"^\{?\.?([\w+#.-]*)", re.ASCII)
 
 
@@ -66,7 +67,8 @@ class FilmProcessor(BlockProcessor):
 
 
 def _text(parser: StructureParser, parent: Element, segment: Segment) -> None:
-    parser.parseBlocks(parent, "\n".join(segment.lines).strip("\n").split("\n\n"))
+    text = INDENTED.sub("\n\n", "\n".join(segment.lines).strip("\n"))
+    parser.parseBlocks(parent, text.split("\n\n"))
 
 
 def _film(parser: StructureParser, parent: Element, film: embeds.Film) -> None:
@@ -82,9 +84,9 @@ def _fence(parser: StructureParser, parent: Element, segment: Segment) -> None:
     assert match, segment.lines[0]  # noqa: S101 (blocks.py read it by the same pattern)
     indent = indent_of(segment.lines[0])
     body = segment.lines[1:]
-    if body and _closes(body[-1], match["fence"]):
-        body = body[:-1]
-    code = "\n".join(line[min(indent, indent_of(line)) :] for line in body)
+    is_closed = bool(body) and _closes(body[-1], match["fence"])
+    code = "\n".join(line[min(indent, indent_of(line)) :] for line in (body[:-1] if is_closed else body))
+    code = code if is_closed else code.rstrip("\n")
     parser.colours_left -= len(code)
     language = LANGUAGE.match(match["info"]) if parser.colours_left > 0 else None
     html = highlight(code, language[1] if language else "", inline=parser.for_mail)

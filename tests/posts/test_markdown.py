@@ -105,6 +105,7 @@ def test_lists_nest_by_two_three_or_four_spaces(indent, marker):
         ("the year\n1984. It was", ["<p>the year\n1984. It was</p>"]),
         ("- 一\n---\n文", ["</ul>\n<hr>\n<p>文</p>"]),
         ("* * *", ["<hr>"]),
+        ("1. 一\n   1. 甲\n   2. 乙\n2. 二", ["<li>一<ol>\n<li>甲</li>\n<li>乙</li>\n</ol>\n</li>\n<li>二</li>"]),
     ],
 )
 def test_blocks_need_no_empty_line_before_them(source, pieces):
@@ -134,6 +135,10 @@ def test_heading_ids_are_words_or_an_order_and_never_collide():
     html = render("## AI 時代\n\n## 管理\n\n## AI\n\n## S1\n\n## 產品\n\n## 2024\n\n## content")
 
     assert re.findall(r'id="([^"]*)"', html) == ["ai", "s1", "ai-2", "s1-2", "s2", "s3", "content-2"]
+
+
+def test_a_fence_that_is_not_closed_ends_with_its_last_line():
+    assert render("```\n未關\n\n\n") == '<pre class="code"><code>未關\n</code></pre>'
 
 
 def test_a_sharp_at_the_end_of_a_heading_is_a_word():
