@@ -1,0 +1,117 @@
+"""What becomes of a folder of real posts: marks left standing, lists lost, addresses too long, characters gone, time.
+
+    uv run python -m benchmarks.corpus FOLDER [--show 5]
+
+FOLDER holds Markdown files, or JSON lists of objects with a `text` or `body`. A post loses by
+    stars    `**` that readers see outside of code
+    lists    a line that begins as a list item does, and is shown as text
+    hrefs    a bare address whose link holds Chinese punctuation
+    html     Han characters of the source that the page does not have (words, alternative texts, titles)
+    text     the same for the text part of the mail
+"""
+
+import argparse
+import html
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import quantiles
+from urllib.parse import unquote
+
+from benchmarks.installation import installation
+
+LOSSES = ("stars", "lists", "hrefs", "html", "text")
+HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+CODE = re.compile(r"<(pre|code)\b.*?</\1>", re.DOTALL)
+NEVER_SHOWN = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+SAID = re.compile(r"\b(?:alt|title)=\"([^\"]*)\"")
+ITEM = re.compile(r"^ {0,12}([-*+]|\d{1,2}[.)]) +(?=\S)([^\n]+)$", re.MULTILINE)
+LINK = re.compile(r'<a\b[^>]*href="([^"]*)"[^>]*>([^<]*)</a>')
+PUNCTUATION = re.compile("[\u3001-\u3003\u3008-\u3020\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]")
+WIDE = "\u3000-\u303f\u4e00-\u9fff\uff01-\uff65"  # after which a line of text goes on without a break
+FRONT_MATTER = re.compile(r"\A---[ ]*\n.*?^---[ ]*$\n?", re.DOTALL | re.MULTILINE)
+
+
+def posts(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield name and source of every post."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".md", ".markdown"}:
+            yield path.name, FRONT_MATTER.sub("", path.read_text(errors="replace"))
+        elif path.suffix == ".json":
+            found = json.loads(path.read_text())
+            for number, one in enumerate(found if isinstance(found, list) else []):
+                if isinstance(one, dict) and isinstance(source := one.get("text", one.get("body")), str):
+                    yield str(one.get("path", f"{path.name}:{number}")), source
+
+
+def losses(source: str) -> dict[str, list[str]]:
+    """Return what a post loses, by kind."""
+    from newsletter.mail.plaintext import text_from_html
+    from newsletter.posts import markdown, prose
+
+    page = markdown.render(source)
+    part = text_from_html(markdown.render_mail(source, base_url="https://news.example.org"))
+    seen = html.unescape(re.sub("<[^>]*>", "", CODE.sub("", page)))
+    source = NEVER_SHOWN.sub("", source)
+    typed = prose.without_code(source)
+    everything = html.unescape(re.sub("<[^>]*>", "", page) + " ".join(SAID.findall(page)))
+    han = Counter(HAN.findall(prose.without_links(source) if "](" in source else source))
+    return {
+        "stars": [seen[max(0, m.start() - 12) : m.end() + 12] for m in re.finditer(r"\*\*", seen.replace("\\*", ""))],
+        "lists": [m[0] for m in ITEM.finditer(typed) if _is_text(m, seen)],
+        "hrefs": [m[1] for m in LINK.finditer(page) if PUNCTUATION.search(unquote(m[1])) and m[1] == m[2]],
+        "html": [*(han - Counter(HAN.findall(everything)))],
+        "text": [*(han - Counter(HAN.findall(part)))],
+    }
+
+
+def _is_text(item: re.Match[str], seen: str) -> bool:
+    """Return whether the line of a list stands with its mark among what readers see."""
+    words = re.split(r"[*_`\[\]<~=\\!\x00]", item[2])[0].strip()[:12]
+    mark = re.escape(f"{item[1]} {words}")
+    return len(words) > 1 and re.search(rf"(?:^ *|(?<=[{WIDE}])){mark}", seen, re.MULTILINE) is not None
+
+
+def milliseconds(source: str) -> float:
+    from newsletter.posts import markdown
+
+    begun = time.process_time()
+    markdown.render(source)
+    return (time.process_time() - begun) * 1000
+
+
+def of_5000(sources: list[str]) -> list[float]:
+    """Return the milliseconds that each post takes, cut or repeated to 5,000 characters."""
+    long = [(source + "\n\n") * (5000 // max(len(source), 1) + 1) for source in sources]
+    return [milliseconds(source[:5000]) for source in long if source.strip()]
+
+
+def report(folder: Path, shown: int) -> None:
+    """Print the shares that the corpus loses, with examples."""
+    found = dict(posts(folder))
+    lost = {name: losses(source) for name, source in found.items()}
+    print(f"{len(found)} posts, {sum(len(HAN.findall(source)) for source in found.values()):,} Han characters")
+    for kind in LOSSES:
+        bad = {name: what[kind] for name, what in lost.items() if what[kind]}
+        print(f"{kind:6} {len(bad):5} posts  {100 * len(bad) / max(len(found), 1):6.2f} %")
+        for name, what in list(bad.items())[:shown]:
+            print(f"         {name}: {' | '.join(what)[:160]!r}")
+    times = of_5000(list(found.values()))
+    cuts = quantiles(times, n=100) if len(times) > 1 else times * 99
+    print(f"5,000 characters: median {cuts[49]:.1f} ms, p95 {cuts[94]:.1f} ms, longest {max(times):.1f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--show", type=int, default=5, help="examples of each kind")
+    options = parser.parse_args()
+    with installation():
+        report(options.folder, options.show)
+
+
+if __name__ == "__main__":
+    main()
