@@ -249,9 +249,19 @@ class Batch(models.Model):
 
 
 class Pace(models.Model):
-    """The time line of the rate limit: one row, until when it is taken."""
+    """The time line of one rate limit, over all workers. Times are Unix times by the database's clock."""
 
-    free_at = models.FloatField(default=0)  # Unix time
+    key = models.CharField(max_length=300, primary_key=True)
+    free_at = models.FloatField(default=0, help_text="until when the line is taken")
+    taken_at = models.FloatField(
+        default=0, help_text="when somebody last asked: a clock is behind it only if it was set back"
+    )
+    measured = models.FloatField(default=0, help_text="messages a second of the last seconds before that")
+    slowed_from = models.FloatField(default=0, help_text="messages a second when the provider asked for less; 0: never")
+    slowed_to = models.FloatField(default=0)
+    slowed_at = models.FloatField(default=0)
+    counted_on = models.DateField(null=True, help_text="the local day of a daily ceiling")
+    counted = models.PositiveIntegerField(default=0, help_text="messages of that day")
 
     def __str__(self) -> str:
-        return f"free at {self.free_at}"
+        return self.key

@@ -43,9 +43,12 @@ def reserve(now: float, seconds: float) -> float:
     later = "MAX" if connection.vendor == "sqlite" else "GREATEST"
     # Only our own table's name is put into the statements.
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {table} (id, free_at) VALUES (1, 0) ON CONFLICT (id) DO NOTHING")  # noqa: S608
         cursor.execute(
-            f"UPDATE {table} SET free_at = {later}(free_at, %s) + %s WHERE id = 1 RETURNING free_at",  # noqa: S608
+            f"INSERT INTO {table} (key, free_at, taken_at, measured, slowed_from, slowed_to, slowed_at, counted)"  # noqa: S608
+            " VALUES ('all', 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (key) DO NOTHING"
+        )
+        cursor.execute(
+            f"UPDATE {table} SET free_at = {later}(free_at, %s) + %s WHERE key = 'all' RETURNING free_at",  # noqa: S608
             [now, seconds],
         )
         (free_at,) = cursor.fetchone()
