@@ -6,9 +6,9 @@ but the rows it knows the answer for. Whoever writes rows of a batch holds the b
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
@@ -42,8 +42,7 @@ class Recipient(NamedTuple):
     is_mailable: bool
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What became of one row."""
 
     seq: int
@@ -78,19 +77,35 @@ def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) 
     Raises LaneEnds, with the results recorded, when the batch is not ours, or its mailing stopped or has a new text.
     """
     with transaction.atomic():
-        lock(batch)
-        record(batch, results)
+        added = _recorded(batch, results)
         rows = _next(batch, window, now)
         cursor = rows[-1].seq + 1 if rows else batch.hi
         in_flight = batch.in_flight - len(results) + len(rows)
-        goes_on = {"mailing__state": Mailing.State.SENDING, "mailing__content_hash": batch.mailing.content_hash}
-        is_ours = held(batch).filter(**goes_on).update(cursor=cursor, in_flight=in_flight, lease_until=now + LEASE)
+        is_ours = _advance(batch, added, cursor, in_flight, now)
         if not is_ours:
+            count(batch, added)
             held(batch).update(in_flight=batch.in_flight - len(results))
     if not is_ours:
         raise LaneEnds("the batch was taken over, or the mailing stopped")
     batch.cursor, batch.in_flight = cursor, in_flight
     return rows
+
+
+def _advance(batch: Batch, added: Counter[Delivery.State], cursor: int, in_flight: int, now: datetime) -> bool:
+    """Move the cursor, count, and renew the lease, if the batch is ours and its mailing goes on as it was."""
+    sql = f"""
+        UPDATE {Batch._meta.db_table}
+           SET cursor = %s, in_flight = %s, lease_until = %s,
+               sent = sent + %s, failed = failed + %s, uncertain = uncertain + %s, skipped = skipped + %s
+         WHERE id = %s AND token = %s AND state = %s
+           AND EXISTS (SELECT 1 FROM {Mailing._meta.db_table} WHERE id = %s AND state = %s AND content_hash = %s)
+    """  # noqa: S608 - names of our own tables; every value is a parameter
+    lease_until = connection.ops.adapt_datetimefield_value(now + LEASE)
+    holder = (batch.pk, batch.token, Batch.State.LEASED.value)
+    mailing = (batch.mailing_id, Mailing.State.SENDING.value, batch.mailing.content_hash)
+    with connection.cursor() as db:
+        db.execute(sql, [cursor, in_flight, lease_until, *(added[state] for state in COUNTER_OF), *holder, *mailing])
+        return bool(db.rowcount)
 
 
 def lock(batch: Batch) -> str | None:
@@ -99,18 +114,47 @@ def lock(batch: Batch) -> str | None:
     PostgreSQL checks a condition that joins another table only against the rows as they were before it
     waited: without this lock an intent could move the cursor of a batch that was taken over meanwhile.
     """
-    return Batch.objects.select_for_update().filter(pk=batch.pk).values_list("state", flat=True).first()
+    waits = "FOR UPDATE" if connection.features.has_select_for_update else ""
+    with connection.cursor() as db:
+        db.execute(f"SELECT state FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608 - our table
+        found = db.fetchone()
+    return found[0] if found else None
 
 
 def _next(batch: Batch, window: int, now: datetime) -> list[Recipient]:
-    mailable = Subscriber.objects.mailable(now).filter(pk=OuterRef("subscriber_id"))
+    known: dict[Any, Any] = {
+        _MAILING: batch.mailing_id,
+        _CURSOR: batch.cursor,
+        _HI: batch.hi,
+        _PASS: batch.pass_no,
+        connection.ops.adapt_datetimefield_value(_NOW): connection.ops.adapt_datetimefield_value(now),
+    }
+    sql, holders = _waiting_sql(connection.vendor, window)
+    with connection.cursor() as db:
+        db.execute(sql, [known.get(holder, holder) for holder in holders])
+        return [Recipient(seq, reader, email, name, bool(ok)) for seq, reader, email, name, ok in db.fetchall()]
+
+
+# Values that hold a place in a statement until its own are known; no row has them.
+_MAILING, _CURSOR, _HI, _PASS = -101, -102, -103, -104
+_NOW = datetime(1, 2, 3, tzinfo=UTC)
+
+
+@cache
+def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement for the next rows that wait, and what holds the places of its values.
+
+    Django needs longer to write it than the database to answer it. Who is mailable stays defined in one place.
+    """
+    mailable = Subscriber.objects.mailable(_NOW).filter(pk=OuterRef("subscriber_id"))
     rows = (
-        Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.cursor, seq__lt=batch.hi)
-        .filter(state__in=WAITING, attempts__lt=batch.pass_no)
+        Delivery.objects.filter(mailing_id=_MAILING, seq__gte=_CURSOR, seq__lt=_HI)
+        .filter(state__in=WAITING, attempts__lt=_PASS)
         .order_by("seq")
         .values_list("seq", "subscriber_id", "subscriber__email", "subscriber__name", Exists(mailable))
     )
-    return [Recipient(*row) for row in rows[:window]]
+    sql, holders = rows[:window].query.sql_with_params()
+    return sql, tuple(holders)
 
 
 def record(batch: Batch, results: Sequence[Result]) -> None:
@@ -119,21 +163,30 @@ def record(batch: Batch, results: Sequence[Result]) -> None:
     A row that recovery has called uncertain meanwhile is settled by its late answer. In a batch that is
     done, "not now" comes too late to be tried again: it is a no.
     """
+    if results:
+        with transaction.atomic():
+            count(batch, _recorded(batch, results))
+
+
+def _recorded(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
+    """Lock the batch and write the results of some rows; return what its counters have to be told."""
+    state = lock(batch)
     if not results:
-        return
-    with transaction.atomic():
-        if lock(batch) == Batch.State.DONE:
-            results = [_final(result) for result in results]
-        settled = _write(batch, results, among=WAITING)
-        late = [result for result in results if result.seq not in settled] if len(settled) < len(results) else []
-        told = _write(batch, late, among=[Delivery.State.UNCERTAIN]) if late else set()
-        added = Counter(result.state for result in results if result.seq in settled or result.seq in told)
-        added[Delivery.State.UNCERTAIN] -= len(told)
-        count(batch, added)
+        return Counter()
+    if state == Batch.State.DONE:
+        results = [_final(result) for result in results]
+    settled = _write(batch, results, among=WAITING)
+    if len(settled) == len(results):
+        return Counter(result.state for result in results)
+    late = [result for result in results if result.seq not in settled]
+    told = _write(batch, late, among=[Delivery.State.UNCERTAIN])
+    added = Counter(result.state for result in results if result.seq in settled or result.seq in told)
+    added[Delivery.State.UNCERTAIN] -= len(told)
+    return added
 
 
 def _final(result: Result) -> Result:
-    return replace(result, state=Delivery.State.FAILED) if result.state == Delivery.State.DEFERRED else result
+    return result._replace(state=Delivery.State.FAILED) if result.state == Delivery.State.DEFERRED else result
 
 
 def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.State]) -> set[int]:
@@ -157,7 +210,7 @@ def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.Sta
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
         cursor.execute(sql, [*flat, batch.pass_no, now, batch.mailing_id])
-        return {seq for (seq,) in cursor.fetchall()}
+        return {seq for (seq,) in cursor}
 
 
 def count(batch: Batch, added: Counter[Delivery.State]) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from newsletter.delivery.ledger import LaneEnds, Result, claim, close, count, intend, record, release
 from newsletter.delivery.models import Batch, Delivery
+from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
 
 QUEUED, SENT, FAILED, DEFERRED, UNCERTAIN = (
@@ -154,3 +155,44 @@ def test_a_deferred_row_waits_for_the_next_pass(make_mailing):
 
     assert claim(mailing, "machine/0/x", NOW + timedelta(seconds=59)) is None
     assert claim(mailing, "machine/0/x", NOW + timedelta(seconds=60)).pass_no == 2
+
+
+def test_an_intent_takes_few_statements(make_mailing, django_assert_num_queries):
+    batch = claim(make_mailing("abcd"), "machine/0/x", NOW)
+    (row,) = intend(batch, [], 1, NOW)
+
+    with django_assert_num_queries(6):  # a savepoint and its end, lock, results, next rows, cursor
+        intend(batch, [Result(row.seq, SENT, "250 ok")], 1, NOW)
+
+
+@pytest.mark.parametrize("waits", [timedelta(seconds=-1), timedelta(seconds=1)])
+def test_each_window_looks_at_its_own_now(make_mailing, waits):
+    mailing = make_mailing("ab")
+    Subscriber.objects.update(state=Subscriber.State.PAUSED, paused_until=NOW)
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW - timedelta(days=1))  # what was written for this moment must not be asked again
+
+    (row,) = intend(batch, [], 1, NOW + waits)
+
+    assert row.is_mailable == (waits > timedelta())
+
+
+def test_each_window_has_its_own_size_and_place(make_mailing):
+    batch = claim(make_mailing("abcdef"), "machine/0/x", NOW)
+
+    windows = [intend(batch, [], size, NOW) for size in (1, 3, 1, 3)]
+
+    assert [[row.seq for row in rows] for rows in windows] == [[0], [1, 2, 3], [4], [5]]
+    assert windows[1][0][2:] == ("b@example.org", "", True)
+
+
+def test_results_of_a_refused_intent_are_counted_and_no_longer_in_flight(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    (row,) = intend(batch, [], 1, NOW)
+    mailing.pause()
+
+    with pytest.raises(LaneEnds):
+        intend(batch, [Result(row.seq, SENT, "250 ok")], 1, NOW)
+
+    assert (counts(mailing).sent, counts(mailing).sending, counts(mailing).queued) == (1, 0, 1)
