@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.models import Subscriber, Suppression, address_hash, split_tags
 
 PERSON_SECONDS = 2  # a person needs longer than this to type an address
 STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long
@@ -91,6 +91,9 @@ class ReaderForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_name(self) -> str:
         return one_line(self.cleaned_data["name"])
+
+    def clean_tags(self) -> str:
+        return ",".join(split_tags(self.cleaned_data["tags"]))
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]

@@ -1,13 +1,17 @@
 """Readers' wishes to receive, and addresses that must not be mailed."""
 
 import hmac
+import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Concat, Replace, StrIndex
+from django.db.models.lookups import GreaterThan
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -21,6 +25,7 @@ UNDO_WITHIN = timedelta(days=30)
 FORGET_AFTER = timedelta(days=30)
 FIRST_COOL_DOWN = timedelta(minutes=10)  # a first mail may be lost in a spam folder: ask once more soon
 COOL_DOWN = timedelta(hours=24)
+SEPARATOR = re.compile("[,，、]")  # between tags; stored as a plain comma
 HAS_MAIL_DUE = Q(confirmation_due_at__isnull=False)
 IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
 
@@ -45,6 +50,19 @@ class Consent:
 
     def fields(self, now: datetime) -> dict[str, object]:
         return {"consent_at": now, "consent_source": self.source, "consent_text": self.text, "consent_ip": self.ip}
+
+
+def split_tags(text: str) -> list[str]:
+    """Return the tags in what was typed or stored, in order, each once."""
+    parts = (" ".join(part.split()) for part in SEPARATOR.split(text))
+    return list(dict.fromkeys(filter(None, parts)))
+
+
+def _has_tag(tag: str) -> Q:
+    """Return the condition for one whole tag: LIKE would not tell "ab" from "AB" in SQLite."""
+    bare = Replace(Replace(F("tags"), Value(", "), Value(",")), Value(" ,"), Value(","))
+    between = Concat(Value(","), bare, Value(","))
+    return ~Q(tags="") & Q(GreaterThan(StrIndex(between, Value(f",{tag},")), 0))
 
 
 class Suppression(models.Model):
@@ -78,6 +96,21 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         awake = Q(state=Subscriber.State.ACTIVE) | rested
         suppressed = Suppression.objects.filter(address_hash=OuterRef("address_hash"))
         return self.filter(awake).filter(~Exists(suppressed))
+
+    def tagged(self, tag: str) -> "SubscriberQuerySet":
+        """Return who has `tag`, letter by letter: neither a part of a longer one nor in another case."""
+        return self.filter(_has_tag(tag))
+
+    def untagged(self, tag: str) -> "SubscriberQuerySet":
+        """Return who has not `tag`: together with `tagged`, everybody once."""
+        return self.filter(~_has_tag(tag))
+
+    def tags(self) -> dict[str, int]:
+        """Return every tag in use with its number of readers, by name; the database reads an index alone."""
+        counted: Counter[str] = Counter()
+        for text, count in self.exclude(tags="").order_by().values_list("tags").annotate(Count("pk")):
+            counted.update(dict.fromkeys(split_tags(text), count))
+        return dict(sorted(counted.items()))
 
     def due(self, now: datetime) -> "SubscriberQuerySet":
         """Return who waits for an answer to a sign-up, first come first served."""
@@ -138,6 +171,7 @@ class Subscriber(models.Model):
         verbose_name_plural = _("readers")
         indexes = [
             models.Index(fields=["state", "id"], name="readers_by_state"),
+            models.Index(fields=["tags"], name="readers_by_tags", condition=~Q(tags="")),
             # Beat asks every ten seconds; nearly every row has nothing due.
             models.Index("confirmation_due_at", name="confirmations_due", condition=HAS_MAIL_DUE),
             models.Index("confirmed_at", name="readers_to_welcome", condition=IS_NOT_WELCOMED),

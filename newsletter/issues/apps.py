@@ -8,4 +8,8 @@ class IssuesConfig(AppConfig):
     name = "newsletter.issues"
     label = "issues"
     verbose_name = _("Issues")
-    tables_shown: ClassVar = ["issues_issue", "issues_issueitem"]  # publication.freshness counts their changes
+    tables_shown: ClassVar = [
+        "issues_issue",
+        "issues_issueitem",
+        "issues_correction",
+    ]  # publication.freshness counts their changes

@@ -80,6 +80,26 @@ class Issue(models.Model):
         self.refresh_from_db(fields=["sent_at"])
         return bool(changed)
 
+    def mark_corrected(self, note: str, now: datetime) -> None:
+        """Let the page in the archive say that readers were sent a correction."""
+        Correction.objects.create(issue=self, note=note, made_at=now)
+
+
+class Correction(models.Model):
+    """What was wrong with an issue that was sent already, and since when it is right."""
+
+    issue = models.ForeignKey(Issue, on_delete=models.CASCADE, related_name="corrections")
+    note = models.TextField(_("note"))
+    made_at = models.DateTimeField(_("corrected"))
+
+    class Meta:
+        ordering = ["made_at", "pk"]
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+
+    def __str__(self) -> str:
+        return f"{self.issue}: {self.note}"
+
 
 class IssueItem(models.Model):
     """A post's place in an issue, and how much of it the mail shows."""
