@@ -32,7 +32,7 @@ from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, framed
 from newsletter.posts.models import Post
-from newsletter.posts.proofreading import HINTS, findings, house_terms
+from newsletter.posts.proofreading import HINTS
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
@@ -294,7 +294,6 @@ def _what_will_happen(issue: Issue, form: WhenForm, now: datetime) -> dict[str, 
 def _to_read_again(issue: Issue) -> list[tuple[Post, int]]:
     """Return the posts of the issue that the format check objects to, and in how many places; hints do not count."""
     publication = Publication.objects.current()
-    terms = house_terms(publication.name, publication.terms)
     posts = [item.post for item in issue.items.select_related("post")]
-    counted = [(post, len(findings(post.body, terms=terms, off=HINTS))) for post in posts]
+    counted = [(post, sum(one.rule not in HINTS for one in post.findings(publication))) for post in posts]
     return [(post, count) for post, count in counted if count]

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from newsletter.posts.forms import ImageForm, PostForm
 from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, Tag
-from newsletter.posts.proofreading import HINTS, RULES, findings, fixed, grouped, house_terms
+from newsletter.posts.proofreading import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.renderings import Rendering, rendered_anew
 from newsletter.posts.search import index_post
 from newsletter.publication.models import Publication
@@ -126,7 +126,7 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "show_save_and_add_another": False,
         }
         if post:
-            groups = grouped(post.body, findings(post.body, terms=_terms()))
+            groups = grouped(post.body, post.findings(Publication.objects.current()))
             shown |= {"groups": groups, "safe_count": sum(group.safe for group in groups if not group.is_hint)}
         return super().render_change_form(request, context | shown, **kwargs)
 
@@ -134,8 +134,10 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if "_publish" in request.POST:
             obj.published_at = timezone.now()
         if rule := request.POST.get("_fix"):
-            rules = RULES.keys() - HINTS if rule == "all" else {rule}
-            obj.body, done = fixed(obj.body, terms=_terms(), rules=rules)
+            publication = Publication.objects.current()
+            rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == "all" else {rule}
+            terms = house_terms(publication.name, publication.terms)
+            obj.body, done = fixed(obj.body, terms=terms, rules=rules)
             self.message_user(request, _fixed_text(done), messages.SUCCESS)
         super().save_model(request, obj, form, change)
 
@@ -187,11 +189,6 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Show a saved post as readers will see it, a draft too."""
         post = get_object_or_404(Post, pk=pk)
         return render(request, "posts/_preview.html", {"post": post, "html": post.html})
-
-
-def _terms() -> dict[str, str]:
-    publication = Publication.objects.current()
-    return house_terms(publication.name, publication.terms)
 
 
 def _fixed_text(done: int) -> str:

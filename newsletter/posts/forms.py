@@ -45,6 +45,13 @@ class PostForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk:
             self.initial["tag_names"] = "、".join(self.instance.tags.values_list("name", flat=True))
             self.initial["seen_at"] = self.instance.updated_at.isoformat()
+            self._freeze_address()
+
+    def _freeze_address(self) -> None:
+        """Keep the words of an address that stands in readers' mails."""
+        if self.instance.was_mailed and "words" in self.fields:
+            self.fields["words"].disabled = True
+            self.fields["words"].help_text = _("Frozen: this post was mailed with this address.")
 
     def is_multipart(self) -> bool:
         """Return True: a Chinese text would be three times as long in the other encoding of forms."""
@@ -69,10 +76,15 @@ class PostForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not cleaned.get("words") and cleaned.get("title"):
+        if not cleaned.get("words") and cleaned.get("title") and self._wants_words():
             cleaned["words"] = words_from_title(cleaned["title"])
         self._refuse_what_another_tab_changed(cleaned.get("seen_at", ""))
         return cleaned
+
+    def _wants_words(self) -> bool:
+        """Return whether the title may suggest words: not to an author who took them out, nor after it was mailed."""
+        is_taken_out = self.instance.pk and "words" in self.changed_data
+        return not (is_taken_out or self.fields["words"].disabled)
 
     def _refuse_what_another_tab_changed(self, seen_at: str) -> None:
         changed_at: datetime | None = self.instance.updated_at

@@ -9,8 +9,18 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.publication.pictures import Picture
 
+ADDRESS = re.compile(r"/media/([0-9a-f]{16})/")
+BYTES_ANY, BYTES_MOST = 200_000, 600_000  # what every picture may weigh, and what none should
+BYTES_A_PIXEL = 0.5  # a good JPEG has 0.3, a drawing as PNG less, a photograph as PNG 2
+
 
 class ImageQuerySet(models.QuerySet["Image"]):
+    def heavy_in(self, source: str) -> dict[str, int]:
+        """Return the bytes of those pictures in `source`, by address, that weigh more than their size asks for."""
+        digests = set(ADDRESS.findall(source))
+        weights = {one.get_absolute_url(): one.excess for one in self.filter(digest__in=digests)} if digests else {}
+        return {url: size for url, size in weights.items() if size}
+
     def keep(self, picture: Picture, name: str, alt: str) -> tuple["Image", bool]:
         """Return the row of this picture and whether it is new; the same content is kept once.
 
@@ -49,6 +59,16 @@ class Image(models.Model):
 
     def get_absolute_url(self) -> str:
         return f"/media/{self.digest}/{self.name}"
+
+    @property
+    def excess(self) -> int:
+        """Return what the file weighs if that is more than it should; 0 too if the file is lost."""
+        try:
+            size = default_storage.size(f"{self.digest}/{self.name}")
+        except OSError:
+            return 0
+        allowed = min(BYTES_MOST, max(BYTES_ANY, self.width * self.height * BYTES_A_PIXEL))
+        return size if size > allowed else 0
 
     @property
     def markdown(self) -> str:

@@ -16,6 +16,8 @@ from django.utils.translation import pgettext_lazy
 
 from newsletter.posts import text
 from newsletter.posts.images import Image
+from newsletter.posts.objections import Finding
+from newsletter.posts.proofreading import findings, house_terms
 from newsletter.posts.renderings import Rendering
 from newsletter.publication.models import Publication
 
@@ -163,6 +165,11 @@ class Post(models.Model):
         return reverse("posts:post", args=[f"{self.pk}-{self.words}" if self.words else str(self.pk)])
 
     @property
+    def was_mailed(self) -> bool:
+        """Return whether an issue that was sent carried it: its address is then in readers' mails."""
+        return self.issues.filter(sent_at__isnull=False).exists()
+
+    @property
     def rendering(self) -> Rendering:
         """Return the text as it is now, rendered; see `with_renderings` for many posts."""
         if self._rendered is None or self._rendered[0] != self.body:
@@ -186,6 +193,15 @@ class Post(models.Model):
             self.rendering.word_count,
             han_per_minute=publication.han_per_minute,
             words_per_minute=publication.words_per_minute,
+        )
+
+    def findings(self, publication: Publication) -> list[Finding]:
+        """Return what the format check says about the text by the rules of its publication; some milliseconds."""
+        return findings(
+            self.body,
+            terms=house_terms(publication.name, publication.terms),
+            off=publication.checks_off,
+            heavy=Image.objects.heavy_in(self.body),
         )
 
     def is_published(self, now: datetime) -> bool:

@@ -2,11 +2,12 @@
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from django.template.defaultfilters import filesizeformat
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -223,6 +224,14 @@ def wrong_terms(text: Text, found: list[Hit]) -> Iterator[Finding]:
         fix = None if is_quoted else hit.right  # what somebody else wrote stays
         message = format_lazy(_("Here one writes {right}."), right=hit.right)
         yield text.finding("terms", (hit.start, hit.end), message, fix)
+
+
+def heavy_pictures(text: Text, weights: Mapping[str, int]) -> Iterator[Finding]:
+    """Yield a finding for each place of a picture in `weights`: its address, and its bytes."""
+    for address, size in weights.items():
+        message = format_lazy(_("It weighs {size}. Save it as JPEG, or smaller."), size=filesizeformat(size))
+        for match in re.finditer(re.escape(address), text.code_free):
+            yield text.finding("weight", match.span(), message)
 
 
 CHECKS: Final[dict[str, Callable[[Text], Iterator[Finding]]]] = {

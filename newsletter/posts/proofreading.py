@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils.functional import Promise
 
-from newsletter.posts.objections import CHECKS, Finding, Text, wrong_terms
+from newsletter.posts.objections import CHECKS, Finding, Text, heavy_pictures, wrong_terms
 from newsletter.posts.terms import DEFAULT, hits, own
 from newsletter.publication.models import Publication
 
@@ -16,13 +16,17 @@ RULES: Final = dict(Publication.Check.choices)
 HINTS: Final = frozenset({"spacing"})  # a matter of taste
 AROUND: Final = 16  # characters on each side of a finding
 SHOWN: Final = 12  # findings of one rule
+NONE: Final[Mapping[str, int]] = {}
 
 
-def findings(source: str, *, terms: Mapping[str, str], off: Collection[str] = ()) -> list[Finding]:
+def findings(
+    source: str, *, terms: Mapping[str, str], off: Collection[str] = (), heavy: Mapping[str, int] = NONE
+) -> list[Finding]:
     """Return what the RULES, except those that are `off`, find in a post, in the order of the text.
 
     terms: what not to write and what to write instead; a term that is its own replacement is right, also where
         another rule would object.
+    heavy: the bytes of pictures that weigh too much, by address.
     """
     text = Text.of(source)
     spelled = list(hits(text.plain, terms))
@@ -32,6 +36,7 @@ def findings(source: str, *, terms: Mapping[str, str], off: Collection[str] = ()
         finding for finding in found if not any(start < finding.end and finding.start < end for start, end in kept)
     ]
     wanted += [] if "terms" in off else wrong_terms(text, spelled)
+    wanted += [] if "weight" in off else heavy_pictures(text, heavy)
     return sorted(wanted, key=lambda finding: (finding.start, finding.end))
 
 

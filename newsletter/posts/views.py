@@ -1,5 +1,6 @@
 """The pages of posts: all of them, one, those of a tag, those that were searched for."""
 
+import re
 from datetime import datetime
 
 from django.core.paginator import Page, Paginator
@@ -52,17 +53,22 @@ def tag(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 class _Hits:
-    """What was found, in the form that a paginator asks for: a number, then a slice."""
+    """What was found, in the form that a paginator asks for: a number, then a slice. One query answers both."""
 
-    def __init__(self, query: str, now: datetime) -> None:
+    def __init__(self, query: str, now: datetime, page: int) -> None:
         self.query, self.now = query, now
+        self.start = (page - 1) * PER_PAGE
+        self.found = look_up(query, now=now, limit=PER_PAGE, offset=self.start)
 
     def count(self) -> int:
-        return look_up(self.query, now=self.now, limit=1).total
+        """Return how many there are in all; beyond the last page the found ones do not tell."""
+        is_beyond = self.start > 0 and not self.found.results
+        return look_up(self.query, now=self.now, limit=1).total if is_beyond else self.found.total
 
     def __getitem__(self, part: slice) -> list[Result]:
-        size = part.stop - part.start
-        return look_up(self.query, now=self.now, limit=size, offset=part.start).results if size else []
+        if part.start == self.start:
+            return self.found.results
+        return look_up(self.query, now=self.now, limit=PER_PAGE, offset=part.start).results
 
 
 def search(request: HttpRequest) -> HttpResponse:
@@ -71,6 +77,7 @@ def search(request: HttpRequest) -> HttpResponse:
     who = limits.client_address(request)
     if query and limits.is_over("search", who, limit=SEARCHES_A_MINUTE, seconds=60):
         return render(request, "posts/search.html", {"query": query, "is_too_fast": True}, status=429)
-    hits = _Hits(query, timezone.now())
-    page: Page[Result] = Paginator(hits, PER_PAGE).get_page(request.GET.get("page"))  # type: ignore[arg-type]
+    asked = request.GET.get("page", "")
+    hits = _Hits(query, timezone.now(), int(asked) if re.fullmatch("[1-9][0-9]{0,5}", asked) else 1)
+    page: Page[Result] = Paginator(hits, PER_PAGE).get_page(asked)  # type: ignore[arg-type]
     return render(request, "posts/search.html", {"query": query, "page": page})

@@ -473,3 +473,55 @@ def test_a_picture_is_never_deleted(author):
 
     assert author.post(f"/admin/posts/image/{image.pk}/delete/", {"post": "yes"}).status_code == 403
     assert "delete_selected" not in author.get("/admin/posts/image/").content.decode()
+
+
+# --- Addresses ---
+
+
+def test_words_are_frozen_when_the_post_was_mailed(author):
+    post = make_post("AI 時代", words="leverage")
+    issue = make_issue(post)
+    author.post(change(post), fields_of(post, words="draft-words"))
+    assert Post.objects.get().words == "draft-words"
+
+    issue.mark_sent(timezone.now())
+    author.post(change(post), fields_of(post, words="other", title="改了"))
+
+    mailed = Post.objects.get()
+    assert (mailed.title, mailed.words) == ("改了", "draft-words")
+    assert "Frozen: this post was mailed with this address." in author.get(change(post)).content.decode()
+
+
+def test_a_post_that_was_mailed_without_words_gets_none_later(author):
+    post = make_post("AI 時代", words="")
+    make_issue(post, sent_at=timezone.now())
+
+    author.post(change(post), fields_of(post))
+
+    assert Post.objects.get().words == ""
+
+
+def test_words_that_the_author_takes_out_stay_out(author):
+    post = make_post("AI 時代", words="ai")
+
+    author.post(change(post), fields_of(post, words=""))
+
+    assert Post.objects.get().words == ""
+
+
+def test_former_addresses_lead_to_the_new_one(author, client):
+    post = make_post("AI 時代", words="first")
+    former = post.get_absolute_url()
+    author.post(change(post), fields_of(post, words="second", published_at_0="2026-10-01", published_at_1="08:00"))
+
+    response = client.get(former)
+
+    assert (response.status_code, response["Location"]) == (301, f"/p/{post.pk}-second/")
+
+
+def test_the_same_words_at_two_posts_are_two_addresses(client, db):
+    one, other = make_post("甲", words="same"), make_post("乙", words="same")
+
+    pages = [client.get(post.get_absolute_url()).context["post"].pk for post in (one, other)]
+
+    assert pages == [one.pk, other.pk]

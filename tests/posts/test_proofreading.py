@@ -5,9 +5,11 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.posts.models import Post
+from newsletter.posts.models import Image, Post
 from newsletter.posts.proofreading import RULES, findings, fixed, grouped, house_terms
 from newsletter.posts.terms import DEFAULT, own
+from newsletter.publication.models import Publication
+from newsletter.publication.pictures import Picture
 from tests.factories import make_issue, make_post, make_publication
 
 SPACED = "用 AI 寫 Go 很快，而 API 與 SDK 與 CLI 都好。"
@@ -130,7 +132,8 @@ def test_findings_are_shown_by_rule_with_line_and_words_around():
 
 
 @pytest.fixture
-def author(client, db):
+def author(client, db, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
     make_publication()
     client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
     return client
@@ -161,3 +164,67 @@ def test_the_send_page_names_the_posts_to_read_again(author):
     context = author.get(reverse("admin:issue_send", args=[issue.pk])).context
 
     assert [(post.title, count) for post, count in context["to_read_again"]] == [("有錯的", 1)]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "size", "is_told"),
+    [
+        ((100, 100), 200_000, False),
+        ((100, 100), 200_001, True),
+        ((1000, 1000), 500_000, False),
+        ((1000, 1000), 500_001, True),
+        ((4000, 4000), 600_001, True),
+    ],
+)
+def test_a_picture_may_weigh_what_its_size_asks_for(author, pixels, size, is_told):
+    picture = Picture(b"x" * size, ".png", *pixels, digest="0123456789abcdef")
+    image, _is_new = Image.objects.keep(picture, "chart", "圖表")
+    post = make_post(body=f"看圖。\n\n{image.markdown}\n\n`{image.get_absolute_url()}`")
+
+    found = [(f.rule, f.text) for f in post.findings(Publication.objects.current())]
+
+    assert found == ([("weight", "/media/0123456789abcdef/chart.png")] if is_told else [])
+
+
+def test_a_picture_whose_file_is_lost_weighs_nothing(author):
+    Image.objects.create(digest="0123456789abcdef", name="a.png", alt="圖", width=1, height=1)
+
+    assert make_post(body="![圖](/media/0123456789abcdef/a.png)").findings(Publication.objects.current()) == []
+
+
+def test_what_the_author_switched_off_is_told_nowhere_and_not_changed(author):
+    make_publication(checks_off=["terms", "punctuation"])
+    post = make_post(body="看視頻,好...")
+    issue = make_issue(post)
+    address = reverse("admin:posts_post_change", args=[post.pk])
+
+    page = author.get(address).content.decode()
+    send_page = author.get(reverse("admin:issue_send", args=[issue.pk])).context
+    fields = {"title": post.title, "body": post.body, "published_at_0": "", "published_at_1": "", "_fix": "all"}
+    author.post(address, fields)
+
+    assert "視頻</mark>" not in page
+    assert "Fix the 1 safe one" in page
+    assert [count for _post, count in send_page["to_read_again"]] == [1]
+    assert Post.objects.get().body == "看視頻,好……"
+
+
+def test_the_rules_are_switched_on_the_form_of_the_publication(author):
+    address = reverse("admin:publication_publication_change", args=[1])
+    form = author.get(address).context["adminform"].form
+    fields = {name: value for name in form.fields if (value := form[name].value())}
+
+    response = author.post(address, fields | {"checks_off": ["spacing", "http"]})
+
+    assert response.status_code == 302
+    assert sorted(Publication.objects.get().checks_off) == ["http", "spacing"]
+
+
+def test_hints_are_told_beside_the_editor_but_hinder_no_issue(author):
+    post = make_post(body="用  AI。")
+    issue = make_issue(post)
+
+    page = author.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+
+    assert "One space is enough." in page
+    assert author.get(reverse("admin:issue_send", args=[issue.pk])).context["to_read_again"] == []

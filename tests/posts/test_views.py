@@ -294,6 +294,19 @@ def test_search_takes_any_characters(client, query):
     assert (page.status_code, page.text.count("posts-item")) == (200, 0)
 
 
+@pytest.mark.parametrize(("page", "asked"), [("", 1), ("2", 1), ("3", 1), ("99", 3), ("last", 1), ("0", 2), ("-1", 2)])
+def test_a_page_of_hits_is_one_query(client, page, asked):
+    for number in range(45):
+        index_post(make_post(f"管理 {number}"))
+
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get("/search/", {"q": "管理", "page": page})
+
+    assert response.context["page"].paginator.count == 45
+    assert len(response.context["page"].object_list) in {20, 5}
+    assert sum("posts_searchdocument" in query["sql"] for query in queries) == asked
+
+
 def test_search_repeats_what_was_not_found_as_text(client):
     page = client.get("/search/", {"q": "<b>無</b>"})
 
