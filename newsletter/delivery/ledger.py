@@ -7,11 +7,11 @@ but the rows it knows the answer for. Whoever writes rows of a batch holds the b
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing
@@ -20,6 +20,7 @@ from subscribers.models import Subscriber
 LEASE = timedelta(seconds=30)  # renewed with every window; it tells other machines that the owner died
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440, 1440)]  # about 72 h
 WAITING = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
+WAITS_AGAIN = Q(state=Delivery.State.QUEUED, attempts__gt=0)  # was uncertain; the author wants it sent again
 COUNTER_OF = {
     Delivery.State.SENT: "sent",
     Delivery.State.FAILED: "failed",
@@ -74,7 +75,8 @@ def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) 
     """Record `results` and move the cursor over the next `window` rows that wait, in one transaction.
 
     Returns the rows that may be handed over once this is committed; [] at the end of the batch.
-    Raises LaneEnds, with the results recorded, when the batch is not ours, or its mailing stopped or has a new text.
+    Raises LaneEnds, with the results recorded, when the batch is not ours, or its mailing stopped, has a new text or
+    another mailer.
     """
     with transaction.atomic():
         added = _recorded(batch, results)
@@ -98,11 +100,12 @@ def _advance(batch: Batch, added: Counter[Delivery.State], cursor: int, in_fligh
            SET cursor = %s, in_flight = %s, lease_until = %s,
                sent = sent + %s, failed = failed + %s, uncertain = uncertain + %s, skipped = skipped + %s
          WHERE id = %s AND token = %s AND state = %s
-           AND EXISTS (SELECT 1 FROM {Mailing._meta.db_table} WHERE id = %s AND state = %s AND content_hash = %s)
+           AND EXISTS (SELECT 1 FROM {Mailing._meta.db_table} WHERE id = %s AND state = %s
+                          AND content_hash = %s AND mailer = %s)
     """  # noqa: S608 - names of our own tables; every value is a parameter
     lease_until = connection.ops.adapt_datetimefield_value(now + LEASE)
     holder = (batch.pk, batch.token, Batch.State.LEASED.value)
-    mailing = (batch.mailing_id, Mailing.State.SENDING.value, batch.mailing.content_hash)
+    mailing = (batch.mailing_id, Mailing.State.SENDING.value, batch.mailing.content_hash, batch.mailing.mailer)
     with connection.cursor() as db:
         db.execute(sql, [cursor, in_flight, lease_until, *(added[state] for state in COUNTER_OF), *holder, *mailing])
         return bool(db.rowcount)
@@ -160,8 +163,9 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
 def record(batch: Batch, results: Sequence[Result]) -> None:
     """Write the results of some rows and count them; doing it twice counts once.
 
-    A row that recovery has called uncertain meanwhile is settled by its late answer. In a batch that is
-    done, "not now" comes too late to be tried again: it is a no.
+    A row that recovery has called uncertain meanwhile is settled by its late answer; one that the author wants
+    sent again since then, only by a yes. In a batch that is done, "not now" comes too late to be tried again: it
+    is a no.
     """
     if results:
         with transaction.atomic():
@@ -182,7 +186,14 @@ def _recorded(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State
     told = _write(batch, late, among=[Delivery.State.UNCERTAIN])
     added = Counter(result.state for result in results if result.seq in settled or result.seq in told)
     added[Delivery.State.UNCERTAIN] -= len(told)
+    if told:
+        transaction.on_commit(partial(_outdate, batch.mailing_id))
     return added
+
+
+def _outdate(mailing_id: int) -> None:
+    """Have a new certificate issued. After the commit: who locks a mailing and a batch begins with the mailing."""
+    Mailing.objects.filter(pk=mailing_id, certified_at__isnull=False).update(certified_at=None)
 
 
 def _final(result: Result) -> Result:
@@ -193,15 +204,18 @@ def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.Sta
     """Update the rows that are in one of the states `among`, in one statement; return which."""
     values = ", ".join(["(%s, %s, %s, %s)"] * len(results))
     states = ", ".join(str(int(state)) for state in among)
-    # A row that was deferred in this very pass has had its answer; an uncertain one may get it late.
-    unanswered = "" if Delivery.State.UNCERTAIN in among else f"AND d.attempts < {int(batch.pass_no)}"
+    sent, uncertain = int(Delivery.State.SENT), int(Delivery.State.UNCERTAIN)
+    # A row that was deferred in this very pass has had its answer; an uncertain one may get it late. If it is
+    # to be sent again, or was, only the news that it had been accepted before still counts.
+    own = f"d.attempts = {int(batch.pass_no)}" if uncertain in among else f"d.attempts < {int(batch.pass_no)}"
+    late = f"d.state IN ({uncertain}, {int(Delivery.State.QUEUED)}) AND told.state = {sent}"
     sql = f"""
         WITH told (row_seq, state, reply, provider_id) AS (VALUES {values})
         UPDATE {Delivery._meta.db_table} AS d
            SET state = told.state, reply = told.reply, provider_id = told.provider_id, attempts = %s,
-               sent_at = CASE WHEN told.state = {int(Delivery.State.SENT)} THEN %s ELSE d.sent_at END
+               sent_at = CASE WHEN told.state IN ({sent}, {uncertain}) THEN %s ELSE d.sent_at END
           FROM told
-         WHERE d.mailing_id = %s AND d.seq = told.row_seq AND d.state IN ({states}) {unanswered}
+         WHERE d.mailing_id = %s AND d.seq = told.row_seq AND d.state IN ({states}) AND ({own} OR {late})
         RETURNING seq
     """  # noqa: S608 - numbers of our own; every value is a parameter
     flat: list[int | str] = []
@@ -234,20 +248,20 @@ def release(batch: Batch, results: Sequence[Result], *, cursor: int | None) -> N
 
 
 def close(batch: Batch, results: Sequence[Result], now: datetime) -> None:
-    """Record `results` and end a pass: done, or open again later for the rows that the provider deferred.
+    """Record `results` and end a pass: done, or open again later for the rows that were deferred or wait again.
 
     After the last pass the deferred rows have failed, with the provider's last words as the reason.
     """
     values: dict[str, object] = {"worker": "", "lease_until": None, "in_flight": 0, "state": Batch.State.DONE}
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
-    deferred = rows.filter(state=Delivery.State.DEFERRED)
-    is_last_pass = batch.pass_no > len(RETRY_AFTER)
     with transaction.atomic():
         lock(batch)
         record(batch, results)
-        if not is_last_pass and deferred.exists():
-            not_before = now + RETRY_AFTER[batch.pass_no - 1]
+        if batch.pass_no > len(RETRY_AFTER) and held(batch).exists():
+            failed = rows.filter(state=Delivery.State.DEFERRED).update(state=Delivery.State.FAILED)
+            count(batch, Counter({Delivery.State.FAILED: failed}))
+        if rows.filter(state__in=WAITING).exists():
+            distance = RETRY_AFTER[min(batch.pass_no, len(RETRY_AFTER)) - 1]
             values |= {"state": Batch.State.OPEN, "cursor": batch.lo, "pass_no": batch.pass_no + 1}
-            values |= {"not_before": not_before}
-        if held(batch).update(**values) and is_last_pass:
-            count(batch, Counter({Delivery.State.FAILED: deferred.update(state=Delivery.State.FAILED)}))
+            values |= {"not_before": now + distance}
+        held(batch).update(**values)

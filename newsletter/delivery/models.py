@@ -3,16 +3,20 @@
 Mailing   scheduled ─▶ sending ─▶ sent        paused and cancelled from the first two
 Delivery  queued ─▶ sent | failed | skipped | uncertain        queued ─▶ deferred ─▶ …
 Batch     open ─▶ leased ─▶ done        leased by the dead ─▶ open
+
+An author's "send again" (evidence.py) leads back: uncertain ─▶ queued, done ─▶ open, sent ─▶ sending.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q, Sum
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.delivery.history import Step
 from newsletter.issues.models import Issue
 from subscribers.models import Subscriber
 
@@ -88,6 +92,10 @@ class Mailing(models.Model):
     content_hash = models.CharField(max_length=64)
 
     total = models.PositiveIntegerField(_("readers"), default=0)
+    mailer = models.CharField(max_length=20, default="bulk", help_text="its name in settings.MAILERS")
+    certified_at = models.DateTimeField(
+        null=True, help_text="empty while what became of the copies is in no certificate"
+    )
 
     objects = MailingQuerySet.as_manager()
 
@@ -107,33 +115,61 @@ class Mailing(models.Model):
     def __str__(self) -> str:
         return f"{self.issue} ({self.get_state_display()})"
 
-    def _move(self, *, to: "Mailing.State", among: "list[Mailing.State]", **values: object) -> bool:
-        moved = Mailing.objects.filter(pk=self.pk, state__in=among).update(state=to, **values)
+    def tell(self, what: Step.What, detail: str = "", at: datetime | None = None) -> None:
+        """Add a step to what happened; call it in the transaction in which it happens."""
+        Step.objects.create(mailing=self, what=what, detail=detail[:500], at=at or timezone.now())
+
+    def _move(self, what: Step.What, among: "list[Mailing.State]", **values: object) -> bool:
+        """Change to values that only one of the states `among` allows, and tell it; return False otherwise."""
+        with transaction.atomic():
+            if moved := bool(Mailing.objects.filter(pk=self.pk, state__in=among).update(**values)):
+                self.tell(what, str(values.get("reason", "")))
         self.refresh_from_db()
-        return bool(moved)
+        return moved
 
     def pause(self, reason: str = "") -> bool:
         """Stop before the next message leaves; return False if there is nothing to stop."""
-        return self._move(to=self.State.PAUSED, among=[self.State.SCHEDULED, self.State.SENDING], reason=reason)
+        among = [self.State.SCHEDULED, self.State.SENDING]
+        return self._move(Step.What.PAUSED, among, state=self.State.PAUSED, reason=reason)
 
     def resume(self, now: datetime, hold: timedelta) -> bool:
         """Go on where it stopped; one that has not begun gets its hold again."""
+        values = {"state": self.State.SCHEDULED, "send_at": max(self.send_at, now + hold)}
         if self.planned_at:
-            return self._move(
-                to=self.State.SENDING, among=[self.State.PAUSED], reason="", retry_at=None, provider_failures=0
-            )
-        send_at = max(self.send_at, now + hold)
-        return self._move(to=self.State.SCHEDULED, among=[self.State.PAUSED], reason="", send_at=send_at)
+            values = {"state": self.State.SENDING, "retry_at": None, "provider_failures": 0}
+        return self._move(Step.What.RESUMED, [self.State.PAUSED], reason="", **values)
 
     def cancel(self, now: datetime, reason: str = "") -> bool:
         """Send nothing more, ever; what has left has left. Return False if it was over already."""
-        return self._move(to=self.State.CANCELLED, among=self.OPEN_STATES, finished_at=now, reason=reason)
+        values = {"state": self.State.CANCELLED, "finished_at": now, "reason": reason, "certified_at": None}
+        return self._move(Step.What.CANCELLED, self.OPEN_STATES, **values)
+
+    def switch(self, mailer: str, provider: str) -> bool:
+        """Let another mailer carry what has not left, while it is paused; provider: its name for the author."""
+        paused = Mailing.objects.filter(pk=self.pk, state=self.State.PAUSED).exclude(mailer=mailer)
+        with transaction.atomic():
+            if switched := bool(paused.update(mailer=mailer)):
+                self.tell(Step.What.SWITCHED, provider)
+        return switched
 
     def finish(self, now: datetime) -> bool:
         """Close the mailing when every batch is done."""
-        if self.batches.exclude(state=Batch.State.DONE).exists():
+        undone = self.batches.exclude(state=Batch.State.DONE)
+        if undone.exists():
             return False
-        return self._move(to=self.State.SENT, among=[self.State.SENDING], finished_at=now, reason="")
+        with transaction.atomic():
+            self.lock()
+            if undone.all().exists():  # the author has opened one again meanwhile
+                return False
+            values = {"state": self.State.SENT, "finished_at": now, "reason": "", "certified_at": None}
+            return self._move(Step.What.FINISHED, [self.State.SENDING], **values)
+
+    def lock(self) -> None:
+        """Keep the mailing from being closed, reopened or certified by others until the transaction ends.
+
+        Whoever also locks batches locks them after this.
+        """
+        Mailing.objects.select_for_update(no_key=True).filter(pk=self.pk).values_list("pk").first()
 
     def wait_for_provider(self, now: datetime, reason: str) -> None:
         """Leave the provider alone for a while: 5 seconds, doubled by each failure in a row, at most 5 minutes."""
@@ -188,7 +224,7 @@ class Delivery(models.Model):
     )
     state = models.SmallIntegerField(choices=State, default=State.QUEUED)
     attempts = models.SmallIntegerField(default=0)
-    sent_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True, help_text="when it was sent, or became uncertain")
     provider_id = models.CharField(max_length=200, default="")
     reply = models.CharField(max_length=500, default="", help_text="the provider's last words, or why it was skipped")
 

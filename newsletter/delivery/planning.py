@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone, translation
@@ -9,10 +10,12 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from newsletter.delivery.history import Step
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.rendering import freeze
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue
+from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, SubscriberQuerySet
 
@@ -65,6 +68,7 @@ def approve(issue: Issue, *, send_at: datetime | None, now: datetime, hold: time
     try:
         with transaction.atomic():
             mailing.save(force_insert=True)
+            mailing.tell(Step.What.APPROVED, mailing.content_hash, now)
     except IntegrityError:  # the other click was first
         return issue.mailings.open().get(kind=Mailing.Kind.ISSUE)
     return mailing
@@ -76,7 +80,12 @@ def refreeze(mailing: Mailing) -> bool:
     Possible while nothing is on its way: scheduled or paused. Returns False otherwise.
     """
     stopped = Mailing.objects.filter(pk=mailing.pk, state__in=[Mailing.State.SCHEDULED, Mailing.State.PAUSED])
-    return bool(stopped.update(**freeze(mailing.issue).columns()))
+    letter = freeze(mailing.issue).columns()
+    with transaction.atomic():
+        replaced = stopped.update(**letter)
+        if replaced:
+            mailing.tell(Step.What.REPLACED, letter["content_hash"])
+    return bool(replaced)
 
 
 def bring_forward(mailing: Mailing, *, send_at: datetime, now: datetime, hold: timedelta) -> bool:
@@ -155,6 +164,7 @@ def plan(mailing: Mailing, now: datetime) -> bool:
             batch_size=1000,
         )
         Mailing.objects.filter(pk=mailing.pk).update(total=total)
+        mailing.tell(Step.What.BEGUN, provider_name(settings.MAILERS[mailing.mailer]), now)
         mailing.issue.mark_sent(now)
         index_issue(mailing.issue)
     mailing.refresh_from_db()

@@ -146,8 +146,13 @@ def settle_cancelled() -> None:
             mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.OPEN)
             if not mine.update(state=Batch.State.DONE, token=F("token") + 1):
                 continue
-            rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
-            skipped = rows.filter(state__in=WAITING).update(
-                state=Delivery.State.SKIPPED, reply="the mailing was cancelled"
-            )
-            ledger.count(batch, Counter({Delivery.State.SKIPPED: skipped}))
+            ledger.count(batch, _cancelled(batch))
+
+
+def _cancelled(batch: Batch) -> Counter[Delivery.State]:
+    """Give the rows that wait their end; one that waited to be sent again is what it was: uncertain."""
+    rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
+    uncertain = rows.filter(ledger.WAITS_AGAIN).update(state=Delivery.State.UNCERTAIN)
+    waiting = rows.filter(state__in=WAITING)
+    skipped = waiting.update(state=Delivery.State.SKIPPED, reply="the mailing was cancelled")
+    return Counter({Delivery.State.SKIPPED: skipped, Delivery.State.UNCERTAIN: uncertain})

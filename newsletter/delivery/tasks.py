@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from newsletter.delivery import planning, recovery, welcome
+from newsletter.delivery import certificate, planning, recovery, welcome
 from newsletter.delivery.couriers import courier_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.pace import Pacer
@@ -61,6 +61,7 @@ def dispatch() -> None:
         if not mailing.is_waiting(now) and mailing.batches.ready(now).exists():
             for number in range(settings.DELIVERY_LANES):
                 send_lane.apply_async((mailing.pk, number), expires=WAKE_UP_EXPIRES)
+    certificate.issue_due(now)
 
 
 @shared_task(ignore_result=True)
@@ -100,7 +101,7 @@ def _send(mailing: Mailing, worker: str, slot: int, is_stopping: Callable[[], bo
     with Recorder(recovery.flight(slot)) as recorder, _ledger_thread() as writer:
         lane = Lane(
             mailing,
-            courier_for("bulk", mailing),
+            courier_for(mailing.mailer, mailing),
             recorder=recorder,
             writer=writer,
             worker=worker,

@@ -65,6 +65,17 @@ def mailer_from_url(url: str, *, outbox: Path) -> dict[str, Any]:
     return {"BACKEND": f"anymail.backends.{provider.module}.EmailBackend", "OPTIONS": options}
 
 
+def provider_name(entry: dict[str, Any]) -> str:
+    """Return whom a MAILERS entry hands mail to, such as "smtp mail.example.org:587"; no secret is in it."""
+    options = entry.get("OPTIONS", {})
+    if entry["BACKEND"] == SMTP:
+        return f"smtp {options['host']}:{options['port']}"
+    if entry["BACKEND"] == OUTBOX:
+        return "outbox"
+    place = options.get("sender_domain") or urlsplit(options.get("api_url", "")).hostname or options.get("region", "")
+    return f"{entry['BACKEND'].split('.')[-2]} {place}".rstrip()
+
+
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)

@@ -1,0 +1,61 @@
+"""What happened to a mailing: its steps, and the certificates of how it ended. Rows here are only ever added."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Step(models.Model):
+    """One thing that happened to a mailing; written in the transaction in which it happened."""
+
+    class What(models.TextChoices):
+        APPROVED = "approved", _("approved")
+        BEGUN = "begun", _("begun")
+        PAUSED = "paused", _("paused")
+        RESUMED = "resumed", _("resumed")
+        REPLACED = "replaced", _("text replaced")
+        SWITCHED = "switched", _("provider switched")
+        COUNTED = "counted", _("uncertain copies counted as sent")
+        AGAIN = "again", _("uncertain copies to be sent again")
+        FINISHED = "finished", _("finished")
+        CANCELLED = "cancelled", _("cancelled")
+
+    mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="steps")
+    at = models.DateTimeField()
+    what = models.CharField(max_length=10, choices=What)
+    detail = models.CharField(max_length=500, blank=True, help_text="a reason, a hash, a provider or a number of rows")
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: {self.what} {self.detail}".rstrip()
+
+
+class Certificate(models.Model):
+    """What became of every reader's copy when a mailing was closed; a later decision gets a new number."""
+
+    mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="certificates")
+    number = models.PositiveSmallIntegerField()
+    issued_at = models.DateTimeField()
+    document = models.JSONField()
+    sha256 = models.CharField(max_length=64, help_text="of the document in its canonical form")
+
+    total = models.PositiveIntegerField()
+    sent = models.PositiveIntegerField()
+    failed = models.PositiveIntegerField()
+    uncertain = models.PositiveIntegerField()
+    skipped = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["mailing", "number"], name="certificates_of_a_mailing_are_numbered"),
+            models.CheckConstraint(
+                condition=Q(total=F("sent") + F("failed") + F("uncertain") + F("skipped")),
+                name="every_reader_is_in_the_certificate_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}/{self.number}"
