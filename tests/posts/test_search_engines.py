@@ -1,0 +1,144 @@
+"""The search on both databases: the same hits in the same order, and exactly those that stand in the text."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HAN = [
+    "管理",
+    "槓桿",
+    "臺灣",
+    "台灣",
+    "裡面",
+    "心裏",
+    "產品",
+    "決策",
+    "省力",
+    "學習",
+    "半導體",
+    "電子報",
+    "時間管理",
+    "理",
+]
+WORDS = [*HAN, "AI", "GPT-4", "C#", "DeepSeek", "K8s", "A/B"]
+JOINTS = ["，", "。", " ", "", "與", "\n", "（", "）", "「", "」", "<b>", "、"]
+QUERIES = [*WORDS, "時間 管理", "「時間管理」", "c#", "gpt", "deep", "的", "ＡＩ", "管理 AI", "%", "' OR 1", "無此詞"]
+PROGRAM = """
+import json, sys
+import django
+django.setup()
+from datetime import datetime, timedelta, UTC
+from django.core.management import call_command
+from django.db import connection, transaction
+from newsletter.posts.folding import fold, tokens
+from newsletter.posts.models import Post, SearchDocument
+from newsletter.posts.search import index_post, related, search
+call_command("migrate", verbosity=0)
+given, now = json.load(sys.stdin), datetime(2026, 11, 1, tzinfo=UTC)
+for number, (title, body) in enumerate(given["posts"]):
+    at = None if number % 10 == 9 else now - timedelta(hours=number)
+    post = Post.objects.create(title=title, body=body, published_at=at)
+    index_post(post)
+told = {query: [r.key for r in search(query, now=now, limit=999).results] for query in given["queries"]}
+told |= {f"related {key}": [p.pk for p in related(Post.objects.get(pk=key), now=now)] for key in (1, 2, 3, 10)}
+found = {}
+for query in given["exact"]:
+    like = SearchDocument.objects.filter(folded__contains=fold(query), post__published_at__lte=now)
+    found[query] = [sorted(r.key for r in search(query, now=now, limit=999).results), sorted(d.key for d in like)]
+try:
+    with transaction.atomic():
+        post = Post.objects.create(title="未竟之事", body="未竟", published_at=now - timedelta(days=1))
+        index_post(post)
+        told["inside"] = search("未竟", now=now).total
+        raise RuntimeError
+except RuntimeError:
+    told["outside"] = search("未竟", now=now).total
+print(json.dumps({"vendor": connection.vendor, "told": told, "exact": found}))
+"""
+
+
+def texts(number: int) -> list[tuple[str, str]]:
+    """Return title and body of posts in which words meet at every kind of joint; the same each time."""
+    dice = random.Random(4)
+
+    def words(length: int) -> str:
+        return "".join(dice.choice(WORDS) + dice.choice(JOINTS) for _ in range(length))
+
+    return [(words(2).replace("\n", "")[:60], words(dice.randint(1, 40))) for _ in range(number)]
+
+
+def pieces(posts: list[tuple[str, str]]) -> list[str]:
+    """Return every run of two and three Han characters that stands in `posts`, and some that may not."""
+    text = "".join(title + body for title, body in posts[:20])
+    runs = {text[at : at + size] for size in (2, 3) for at in range(len(text) - size)}
+    return sorted(run for run in runs if all("\u4e00" <= c <= "\u9fff" for c in run))
+
+
+def answers(database_url: str, folder: Path) -> dict:
+    posts = texts(60)
+    given = json.dumps({"posts": posts, "queries": QUERIES, "exact": pieces(posts)})
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "newsletter.settings",
+        "DATA_DIR": str(folder),
+        "DATABASE_URL": database_url,
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        check=False,
+        input=given,
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def by_engine(postgres, tmp_path_factory):
+    """What the same posts answer on SQLite and on PostgreSQL."""
+    url = postgres.new_database()
+    yield {
+        "sqlite": answers("", tmp_path_factory.mktemp("sqlite")),
+        "postgresql": answers(url, tmp_path_factory.mktemp("postgresql")),
+    }
+    postgres.drop(url)
+
+
+def test_both_engines_answer_alike(by_engine):
+    assert {engine: answer["vendor"] for engine, answer in by_engine.items()} == {name: name for name in by_engine}
+    assert by_engine["sqlite"]["told"] == by_engine["postgresql"]["told"]
+    assert sum(bool(keys) for keys in by_engine["sqlite"]["told"].values()) > len(WORDS)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_words_of_two_and_three_characters_are_found_exactly_where_they_stand(by_engine, engine):
+    exact = by_engine[engine]["exact"]
+
+    assert len(exact) > 50
+    assert {word: found for word, (found, standing) in exact.items() if found != standing} == {}
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_the_index_lives_and_dies_with_the_transaction(by_engine, engine):
+    told = by_engine[engine]["told"]
+
+    assert (told["inside"], told["outside"]) == (1, 0)
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_related_posts_are_neither_the_post_itself_nor_drafts(by_engine, engine):
+    drafts = set(range(10, 61, 10))
+    for key in (1, 2, 3, 10):
+        found = by_engine[engine]["told"][f"related {key}"]
+        assert len(found) == 3
+        assert not {key, *drafts} & set(found)
