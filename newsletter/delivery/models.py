@@ -16,6 +16,7 @@ from django.db.models import F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.delivery.happenings import Happening as Happening
 from newsletter.delivery.history import Step
 from newsletter.issues.models import Issue
 from subscribers.models import Subscriber
@@ -91,6 +92,10 @@ class Mailing(models.Model):
     text = models.TextField()
     content_hash = models.CharField(max_length=64)
 
+    segment = models.CharField(
+        max_length=201, blank=True, help_text="“+tag”: its readers alone; “-tag”: all others; empty: everybody"
+    )
+    note = models.TextField(blank=True, help_text="what a correction corrects, in Markdown")
     total = models.PositiveIntegerField(_("readers"), default=0)
     mailer = models.CharField(max_length=20, default="bulk", help_text="its name in settings.MAILERS")
     certified_at = models.DateTimeField(
@@ -180,9 +185,13 @@ class Mailing(models.Model):
             reason=reason[:500],
         )
 
+    def wait_until(self, at: datetime, reason: str) -> None:
+        """Send nothing before `at`, though no provider has failed."""
+        self._note_provider(retry_at=at, provider_failures=0, reason=reason[:500])
+
     def provider_answers(self) -> None:
         """Forget the failures: a message was answered."""
-        if self.provider_failures:
+        if self.provider_failures or self.retry_at:
             self._note_provider(retry_at=None, provider_failures=0, reason="")
 
     def is_waiting(self, now: datetime) -> bool:

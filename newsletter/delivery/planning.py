@@ -1,10 +1,11 @@
 """From the author's click to a fixed audience: approve an issue, and plan its deliveries when the time has come."""
 
+import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -18,6 +19,8 @@ from newsletter.issues.models import Issue
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, SubscriberQuerySet
+
+log = logging.getLogger(__name__)
 
 BATCH = 500  # deliveries that one worker holds
 LATE = timedelta(hours=6)  # an issue that missed its slot by more waits for its author
@@ -44,15 +47,33 @@ def obstacles(issue: Issue, send_at: datetime) -> list[str]:
         for post in posts
         if not post.is_published(send_at)
     ]
-    if issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).exists():
+    if was_sent_to_all(issue):
         found.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
     return found
 
 
-def approve(issue: Issue, *, send_at: datetime | None, now: datetime, hold: timedelta) -> Mailing:
+def was_sent_to_all(issue: Issue) -> bool:
+    """Return whether a mailing of `issue` to everybody is finished; one to a segment leaves the others to be mailed."""
+    return issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT, segment="").exists()
+
+
+def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
+    """Return what keeps a correction of `issue` from being sent, in sentences for its author."""
+    found = []
+    if issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).exists():
+        found.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
+    if not copies(issue).exists():
+        found.append(_("Nobody has a copy of issue %(number)d, so there is nothing to correct.") % {"number": issue.number})
+    if not note.strip():
+        found.append(_("Say in a sentence what was wrong."))
+    return found
+
+
+def approve(issue: Issue, *, send_at: datetime | None, now: datetime, hold: timedelta, segment: str = "") -> Mailing:
     """Freeze `issue` and schedule it; a second call (a double click, another tab) returns the same mailing.
 
     send_at: None means now. Never begins before `hold` has passed, so that a cancel reaches nobody.
+    segment: as in Mailing; fixed from here on.
     Raises PlanningError when the issue cannot be sent as it is.
     """
     begins = max(send_at or now, now + hold)
@@ -60,17 +81,37 @@ def approve(issue: Issue, *, send_at: datetime | None, now: datetime, hold: time
         return under_way
     if reasons := obstacles(issue, begins):
         raise PlanningError(" ".join(reasons))
-    letter = freeze(issue)
-    former = issue.mailings.filter(kind=Mailing.Kind.ISSUE).order_by("-number").first()
-    mailing = Mailing(
-        issue=issue, number=former.number + 1 if former else 1, approved_at=now, send_at=begins, **letter.columns()
+    return _schedule(Mailing(issue=issue, segment=segment, approved_at=now, send_at=begins))
+
+
+def correct(issue: Issue, *, note: str, send_at: datetime | None, now: datetime, hold: timedelta) -> Mailing:
+    """Schedule a correction to those who have a copy: the issue as it is now, below `note` (Markdown).
+
+    A second call returns the same mailing while it is open. Raises PlanningError when there is nothing to correct.
+    """
+    if under_way := issue.mailings.open().filter(kind=Mailing.Kind.CORRECTION).first():
+        return under_way
+    if reasons := obstacles_to_correcting(issue, note):
+        raise PlanningError(" ".join(reasons))
+    begins = max(send_at or now, now + hold)
+    return _schedule(
+        Mailing(issue=issue, kind=Mailing.Kind.CORRECTION, note=note.strip(), approved_at=now, send_at=begins)
     )
+
+
+def _schedule(mailing: Mailing) -> Mailing:
+    """Give a mailing its number and its content, and keep it; the other click's, if that was first."""
+    kin = mailing.issue.mailings.filter(kind=mailing.kind)
+    former = kin.order_by("-number").first()
+    mailing.number = former.number + 1 if former else 1
+    for name, value in freeze(mailing.issue, mailing.note).columns().items():
+        setattr(mailing, name, value)
     try:
         with transaction.atomic():
             mailing.save(force_insert=True)
-            mailing.tell(Step.What.APPROVED, mailing.content_hash, now)
-    except IntegrityError:  # the other click was first
-        return issue.mailings.open().get(kind=Mailing.Kind.ISSUE)
+            mailing.tell(Step.What.APPROVED, mailing.content_hash, mailing.approved_at)
+    except IntegrityError:
+        return kin.open().get()
     return mailing
 
 
@@ -80,7 +121,7 @@ def refreeze(mailing: Mailing) -> bool:
     Possible while nothing is on its way: scheduled or paused. Returns False otherwise.
     """
     stopped = Mailing.objects.filter(pk=mailing.pk, state__in=[Mailing.State.SCHEDULED, Mailing.State.PAUSED])
-    letter = freeze(mailing.issue).columns()
+    letter = freeze(mailing.issue, mailing.note).columns()
     with transaction.atomic():
         replaced = stopped.update(**letter)
         if replaced:
@@ -132,21 +173,33 @@ def _why_it_waits(mailing: Mailing, now: datetime) -> str:
         }
     midnight = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     today = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=midnight).exclude(issue=mailing.issue)
-    if late > timedelta(minutes=10) and today.exists():
+    is_issue = mailing.kind == Mailing.Kind.ISSUE
+    if is_issue and late > timedelta(minutes=10) and today.exists():
         return _("It was due at %(time)s, and another issue went out today already.") % {"time": was_due}
     return ""
 
 
-def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
-    """Return who gets this mailing: the mailable, without those who have a copy of the issue.
+def copies(issue: Issue) -> QuerySet[Delivery]:
+    """Return the copies of `issue` that readers have, or may have."""
+    had = [Delivery.State.SENT, Delivery.State.UNCERTAIN]
+    return Delivery.objects.filter(mailing__issue=issue, mailing__kind=Mailing.Kind.ISSUE, state__in=had)
 
-    A copy that was skipped because an earlier mailing was cancelled is none.
+
+def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
+    """Return who gets this mailing: of the mailable, a correction's are those who have a copy of the issue.
+
+    An issue's are those of its segment without a copy, even one that failed. One that was skipped, because its
+    reader rested or its mailing was cancelled, is none.
     """
-    copies = Delivery.objects.filter(
-        subscriber=OuterRef("pk"), mailing__issue=mailing.issue, mailing__kind=mailing.kind
-    ).exclude(state=Delivery.State.SKIPPED, mailing__state=Mailing.State.CANCELLED)
     readers = Subscriber.objects.mailable(now)
-    return readers.filter(~Exists(copies)) if mailing.kind == Mailing.Kind.ISSUE else readers
+    own = Q(subscriber=OuterRef("pk"))
+    if mailing.kind == Mailing.Kind.CORRECTION:
+        return readers.filter(Exists(copies(mailing.issue).filter(own)))
+    if mailing.segment:
+        tag = mailing.segment[1:]
+        readers = readers.tagged(tag) if mailing.segment.startswith("+") else readers.untagged(tag)
+    former = Delivery.objects.filter(own, mailing__issue=mailing.issue, mailing__kind=Mailing.Kind.ISSUE)
+    return readers.filter(~Exists(former.exclude(state=Delivery.State.SKIPPED)))
 
 
 def plan(mailing: Mailing, now: datetime) -> bool:
@@ -156,19 +209,32 @@ def plan(mailing: Mailing, now: datetime) -> bool:
         if not Mailing.objects.filter(due, pk=mailing.pk).update(state=Mailing.State.SENDING, planned_at=now):
             return False
         total = _write_deliveries(mailing, now)
-        Batch.objects.bulk_create(
-            [
-                Batch(mailing=mailing, no=no, lo=lo, hi=min(lo + BATCH, total), cursor=lo)
-                for no, lo in enumerate(range(0, total, BATCH))
-            ],
-            batch_size=1000,
-        )
+        _cut(mailing, total)
         Mailing.objects.filter(pk=mailing.pk).update(total=total)
         mailing.tell(Step.What.BEGUN, provider_name(settings.MAILERS[mailing.mailer]), now)
         mailing.issue.mark_sent(now)
-        index_issue(mailing.issue)
+        if mailing.kind == Mailing.Kind.CORRECTION:
+            mailing.issue.mark_corrected(mailing.note, now)
     mailing.refresh_from_db()
+    _make_found(mailing.issue)
     return True
+
+
+def _make_found(issue: Issue) -> None:
+    """Put the issue into the search; a search in trouble stops no mailing."""
+    try:
+        with transaction.atomic():
+            index_issue(issue)
+    except DatabaseError:
+        log.exception("issue %s is not found by the search yet; saving it once more mends that", issue.number)
+
+
+def _cut(mailing: Mailing, total: int) -> None:
+    """Cut the rows of a mailing into batches, by one statement whatever their number."""
+    starts = range(0, total, BATCH)
+    Batch.objects.bulk_create(
+        Batch(mailing=mailing, no=no, lo=lo, hi=min(lo + BATCH, total), cursor=lo) for no, lo in enumerate(starts)
+    )
 
 
 def _write_deliveries(mailing: Mailing, now: datetime) -> int:

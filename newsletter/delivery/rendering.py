@@ -98,11 +98,16 @@ def _mail_html(source: str) -> str:
     return mail_html.sized(mail_html.demoted(rendered), sizes)
 
 
-def freeze(issue: Issue) -> FrozenLetter:
-    """Render `issue` once, as it is now, for all its readers."""
+def freeze(issue: Issue, note: str = "") -> FrozenLetter:
+    """Render `issue` once, as it is now, for all its readers.
+
+    note: what was wrong, in Markdown, on top of a correction; "" for the issue itself.
+    """
     publication = Publication.objects.current()
     with translation.override(publication.language):
-        letter = letters.render("issue", issue.subject, issue_context(issue, publication), base_url=settings.SITE_URL)
+        subject = translation.gettext("Correction: %(subject)s") % {"subject": issue.subject} if note else issue.subject
+        context = issue_context(issue, publication) | {"correction": _mail_html(note)}
+        letter = letters.render("issue", subject, context, base_url=settings.SITE_URL)
     name, address = publication.sender
     return FrozenLetter(
         sender_name=name,
