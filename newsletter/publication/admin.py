@@ -18,7 +18,7 @@ class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = PublicationForm
     fieldsets = (
         (_("What it is"), {"fields": ("name", "promise", "author", "about", ("language", "time_zone"))}),
-        (_("Look"), {"fields": (("accent", "logo"),)}),
+        (_("Look"), {"fields": (("accent", "logo"), ("look", "heading_font"), "footer")}),
         (
             _("Sender"),
             {"fields": (("sender_name", "sender_email"), "reply_to", "postal_address", "signature")},

@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.publication.halo import with_halo
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare
 
@@ -43,12 +44,13 @@ class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
             *("name", "promise", "about", "author", "language", "time_zone"),
             *("sender_name", "sender_email", "reply_to", "postal_address", "signature"),
             *("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes"),
-            *("accent", "logo"),
+            *("accent", "logo", "look", "heading_font", "footer"),
         )
         widgets = {
             "accent": forms.TextInput({"type": "color"}),
             "promise": forms.Textarea({"rows": 2}),
             "about": forms.Textarea({"rows": 8}),
+            "footer": forms.Textarea({"rows": 2}),
             "signature": forms.Textarea({"rows": 4}),
         }
 
@@ -66,12 +68,13 @@ class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
         return minutes
 
     def clean_logo(self) -> Any:
-        """Return the prepared picture under the name of its content, so that it may be cached for ever."""
+        """Return the prepared picture, with a halo if it is see-through, under the name of its content, so that it may be cached for ever."""
         logo = self.cleaned_data["logo"]
         if not isinstance(logo, UploadedFile):
             return logo
         try:
-            picture = prepare(logo.read(BYTES_MAX + 1), width_max=LOGO_WIDTH_MAX)
+            drawn = prepare(logo.read(BYTES_MAX + 1), width_max=LOGO_WIDTH_MAX)
+            picture = prepare(with_halo(drawn.data), width_max=LOGO_WIDTH_MAX)
         except PictureError as error:
             raise ValidationError(str(error)) from error
         return ContentFile(picture.data, name=f"{picture.digest}/{picture.file_name('logo')}")

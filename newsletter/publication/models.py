@@ -66,6 +66,15 @@ class PublicationManager(models.Manager["Publication"]):
 class Publication(models.Model):
     """The newsletter as a whole: its name, author, sender, rhythm and look."""
 
+    class Look(models.TextChoices):
+        LETTER = "letter", _("plain letter")
+        MAGAZINE = "magazine", _("magazine")
+        DIGEST = "digest", _("digest")
+
+    class HeadingFont(models.TextChoices):
+        SANS = "sans", _("without serifs (黑體)")
+        SERIF = "serif", _("with serifs (明體)")
+
     class Check(models.TextChoices):
         """What the format check looks for in a post, in the order in which it tells."""
 
@@ -139,6 +148,16 @@ class Publication(models.Model):
         validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Write a colour like #9a3412."))],
     )
     logo = models.ImageField(_("logo"), blank=True)
+    look = models.CharField(_("look of the mails"), max_length=10, choices=Look, default=Look.LETTER)
+    heading_font = models.CharField(
+        _("headings"), max_length=10, choices=HeadingFont, default=HeadingFont.SANS, help_text=_("In the mails.")
+    )
+    footer = models.CharField(
+        _("footer"),
+        max_length=300,
+        blank=True,
+        help_text=_("A sentence of your own at the foot of every mail, such as a company's name and number."),
+    )
     signature = models.TextField(_("signature"), blank=True, help_text=_("Markdown. Closes every issue."))
 
     salt = models.CharField(max_length=32, default=_salt, editable=False)

@@ -33,6 +33,9 @@ VALID = {
     "words_per_minute": "238",
     "hold_minutes": "3",
     "accent": "#9a3412",
+    "look": "letter",
+    "heading_font": "sans",
+    "footer": "",
 }
 
 
