@@ -1,6 +1,7 @@
-"""Two workers, a sweep and every accident between them, in any order: the promises of the ledger hold after each step.
+"""Two workers, a sweep, an author and every accident between them, in any order: the promises of the ledger hold.
 
-What is real: ledger, holdings, recovery and flight recorders. What is played: the wire, the clock, and death.
+What is real: ledger, holdings, recovery, evidence and flight recorders. What is played: the wire, the clock, death,
+and the author, who decides about uncertain copies from pages that may be old.
 """
 
 from collections import Counter
@@ -12,7 +13,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.delivery import ledger, planning, recorder, recovery
+from newsletter.delivery import certificate, evidence, ledger, planning, recorder, recovery
+from newsletter.delivery.evidence import Evidence, Known, Seen
 from newsletter.delivery.ledger import LaneEnds, Result
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.pace import Pacer
@@ -119,6 +121,8 @@ class World:
 
     def __init__(self, mailing, folder):
         self.mailing, self.wire, self.now = mailing, Wire(), timezone.now()
+        self.page, self.decisions = [], 0  # what the author has before him: uncertain rows, and his last decision
+        self.again, self.counted = Counter(), set()
         self.workers = [Worker(f"machine{n}/0/x", mailing, self.wire, folder / f"flight-{n}") for n in range(2)]
 
     def befall(self, what, number, answer):
@@ -152,6 +156,43 @@ class World:
         recovery.settle_cancelled()
         self.mailing.finish(self.now)
 
+    def provider_tells(self, _worker):
+        """Have the provider report late what it did with the copies that are uncertain, and wait to go again."""
+        for row in self.mailing.deliveries.exclude(state=State.DEFERRED):
+            if self.wire.accepted[row.seq]:
+                evidence.resolve(row, Evidence(Known.ACCEPTED, self.now))
+
+    def author_looks(self, _worker):
+        rows = self.mailing.deliveries.filter(state=State.UNCERTAIN).values_list("seq", "attempts")
+        self.page, self.decisions = [Seen(*row) for row in rows], evidence.last_decision(self.mailing)
+
+    def author_counts_one(self, worker):
+        self._decide(self.page[self.workers.index(worker) :][:1], Known.COUNTED)
+
+    def author_sends_one_again(self, worker):
+        self._decide(self.page[self.workers.index(worker) :][:1], Known.AGAIN)
+
+    def author_sends_all_again(self, _worker):
+        before = self.rows()
+        evidence.decide_all(self.mailing, Evidence(Known.AGAIN, self.now), seen=self.decisions)
+        self._note(before, Known.AGAIN)
+
+    def _decide(self, rows, known):
+        before = self.rows()
+        evidence.decide(self.mailing, rows, Evidence(known, self.now))
+        self._note(before, known)
+        assert {seq for seq, state in self.rows().items() if state != before[seq]} <= {row.seq for row in rows}
+
+    def _note(self, before, known):
+        """Count what the author has changed: each "send again" allows one more copy, of that row alone."""
+        self.mailing.refresh_from_db()
+        changed = [seq for seq, state in self.rows().items() if state != before[seq]]
+        assert all(before[seq] == State.UNCERTAIN for seq in changed)
+        if known is Known.AGAIN:
+            self.again.update(changed)
+        else:
+            self.counted.update(changed)
+
     def somebody_leaves(self, worker):
         leaver = Subscriber.objects.get(email=f"{READERS[self.workers.index(worker)]}@example.org")
         leaver.unsubscribe(self.now)
@@ -180,8 +221,8 @@ class World:
         return dict(self.mailing.deliveries.values_list("seq", "state"))
 
     def check(self):
-        """Nobody has two copies, and the counters are what a count of the rows would say."""
-        assert max(self.wire.accepted.values(), default=0) <= 1
+        """Nobody has two copies unless the author risked it, and the counters are what a count of the rows would say."""
+        assert all(copies <= 1 + self.again[seq] for seq, copies in self.wire.accepted.items())
         counts, found = self.mailing.counts(), Counter(self.rows().values())
         assert counts.total == len(READERS)
         assert (counts.sent, counts.failed) == (found[State.SENT], found[State.FAILED])
@@ -193,14 +234,22 @@ class World:
         """Nobody is forgotten, and what is written of each is true."""
         rows, accepted = self.rows(), self.wire.accepted
         assert set(rows.values()) <= {State.SENT, State.FAILED, State.SKIPPED, State.UNCERTAIN}
-        assert {seq for seq, state in rows.items() if state == State.SENT} <= accepted.keys()
-        assert not accepted.keys() & {seq for seq, state in rows.items() if state in {State.FAILED, State.SKIPPED}}
+        assert {seq for seq, state in rows.items() if state == State.SENT} <= accepted.keys() | self.counted
+        lost = {seq for seq, state in rows.items() if state in {State.FAILED, State.SKIPPED}}
+        assert not accepted.keys() & lost - self.again.keys()
         assert self.wire.saw_trouble or State.UNCERTAIN not in rows.values()
+        [paper] = certificate.issue_due(self.now)
+        assert paper.total == len(READERS)
+        assert (paper.sent, paper.uncertain) == tuple(
+            list(rows.values()).count(s) for s in (State.SENT, State.UNCERTAIN)
+        )
 
 
 STEPS = ["step"] * 20 + ["fetch"] * 4 + ["lease_runs_out"] * 3 + ["stop", "die", "recover", "time_passes"]
 STEPS += ["pause", "resume", "resume", "sweep", "somebody_leaves", "cancel"]
-ANSWERS = [State.SENT] * 4 + [State.FAILED, State.DEFERRED, State.DEFERRED, State.UNCERTAIN]
+STEPS += ["author_looks"] * 4 + ["author_counts_one", "author_sends_one_again", "author_sends_one_again"]
+STEPS += ["author_sends_all_again"] * 2 + ["provider_tells"]
+ANSWERS = [State.SENT] * 4 + [State.FAILED, State.DEFERRED, State.DEFERRED, State.UNCERTAIN, State.UNCERTAIN]
 EVENT = st.tuples(st.sampled_from(STEPS), st.sampled_from([0, 1]), st.sampled_from(ANSWERS))
 
 

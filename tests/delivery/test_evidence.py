@@ -1,0 +1,327 @@
+"""What is learnt of an uncertain copy, and what the author decides about it."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from newsletter.delivery import evidence, planning, recovery
+from newsletter.delivery.evidence import Evidence, Known, Seen
+from newsletter.delivery.ledger import Result, claim, intend, record
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.transports import Answer, Outcome
+from subscribers.models import Subscriber
+from tests.delivery.conftest import NOW, Provider
+
+State = Delivery.State
+SILENCE = Outcome(Answer.UNCERTAIN, "no answer after the final dot")
+AGAIN = Evidence(Known.AGAIN, NOW)
+COUNTED = Evidence(Known.COUNTED, NOW, evidence.COUNTED_WORDS)
+ACCEPTED = Evidence(Known.ACCEPTED, NOW, "250 ok")
+
+
+@pytest.fixture
+def provider():
+    return Provider(b=SILENCE)
+
+
+@pytest.fixture
+def closed(make_mailing, run, provider):
+    """A mailing that is over: a and c have their copy, and of b's nobody knows."""
+    return finished(make_mailing("abc"), run, provider)
+
+
+def finished(mailing, run, provider):
+    run(mailing, provider)
+    mailing.refresh_from_db()
+    Mailing.objects.update(retry_at=None)
+    run(mailing, provider)
+    assert mailing.finish(NOW)
+    return mailing
+
+
+def states(mailing):
+    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
+
+
+def copy(mailing, seq=1):
+    return mailing.deliveries.get(seq=seq)
+
+
+def told(mailing):
+    return [(step.what, step.detail) for step in mailing.steps.all()]
+
+
+def decide(mailing, decision, *seqs):
+    rows = mailing.deliveries.filter(seq__in=seqs).values_list("seq", "attempts")
+    return evidence.decide(mailing, [Seen(*row) for row in rows], decision)
+
+
+# --- What the provider tells ---
+
+
+@pytest.mark.parametrize(
+    ("known", "state", "counts"),
+    [(Known.ACCEPTED, State.SENT, (3, 0, 0)), (Known.REFUSED, State.FAILED, (2, 1, 0))],
+)
+def test_a_late_report_settles_an_uncertain_copy(closed, known, state, counts):
+    assert evidence.resolve(copy(closed), Evidence(known, NOW, "its words")) is True
+
+    assert (copy(closed).state, copy(closed).reply) == (state, "its words")
+    found = closed.counts()
+    assert (found.sent, found.failed, found.uncertain) == counts
+
+
+def test_the_same_report_twice_counts_once(closed):
+    evidence.resolve(copy(closed), ACCEPTED)
+
+    assert evidence.resolve(copy(closed), ACCEPTED) is False
+    assert closed.counts().sent == 3
+
+
+@pytest.mark.parametrize("known", list(Known))
+def test_a_copy_that_has_its_end_does_not_move(closed, known):
+    for seq in (0, 2):
+        assert evidence.resolve(copy(closed, seq), Evidence(known, NOW, "never mind")) is False
+
+    assert states(closed) == [State.SENT, State.UNCERTAIN, State.SENT]
+
+
+def test_a_copy_whose_turn_has_not_come_does_not_move(make_mailing):
+    mailing = make_mailing("a")
+
+    assert evidence.resolve(copy(mailing, 0), ACCEPTED) is False
+    assert states(mailing) == [State.QUEUED]
+
+
+def test_the_time_of_an_uncertain_copy_is_kept_when_it_is_counted_as_sent(closed):
+    handed_over = copy(closed).sent_at
+
+    evidence.resolve(copy(closed), ACCEPTED)
+
+    assert copy(closed).sent_at == handed_over is not None
+
+
+# --- Count as sent ---
+
+
+def test_counted_as_sent_nothing_leaves_and_the_mailing_stays_closed(closed, run, provider):
+    assert decide(closed, COUNTED, 1) == 1
+
+    closed.refresh_from_db()
+    assert (closed.state, copy(closed).reply) == ("sent", "counted as sent by the author")
+    assert run(closed, provider) == 0
+    assert told(closed)[-1] == ("counted", "1")
+
+
+def test_a_cancelled_mailing_can_be_counted_but_sends_nothing_again(make_mailing, run, provider):
+    mailing = make_mailing("abc")
+    run(mailing, provider)
+    mailing.cancel(NOW)
+    recovery.settle_cancelled()
+
+    assert decide(mailing, AGAIN, 1) == 0
+    assert decide(mailing, COUNTED, 1) == 1
+    assert states(mailing)[1] == State.SENT
+
+
+# --- Send again ---
+
+
+def test_sent_again_it_is_this_copy_that_leaves_and_no_other(closed, run, provider):
+    provider.answers.clear()
+    accepted = list(provider.accepted)
+
+    assert decide(closed, AGAIN, 1) == 1
+    run(closed, provider)
+
+    assert provider.accepted == [*accepted, "b@example.org"]
+    assert states(closed) == [State.SENT] * 3
+
+
+def test_sent_again_the_mailing_is_under_way_until_it_is_through(closed, run, provider):
+    provider.answers.clear()
+    decide(closed, AGAIN, 1)
+
+    closed.refresh_from_db()
+    assert (closed.state, closed.finished_at, closed.counts().queued) == ("sending", None, 1)
+    assert closed.finish(NOW) is False
+
+    run(closed, provider)
+
+    assert closed.finish(NOW + timedelta(minutes=1)) is True
+    assert (closed.state, closed.counts().sent) == ("sent", 3)
+    assert told(closed)[-2:] == [("again", "1"), ("finished", "")]
+
+
+def test_a_double_click_sends_one_copy_more(closed, run, provider):
+    provider.answers.clear()
+    row = Seen(1, copy(closed).attempts)
+
+    assert [evidence.decide(closed, [row], AGAIN) for _ in range(2)] == [1, 0]
+    run(closed, provider)
+    run(closed, provider)
+
+    assert provider.accepted.count("b@example.org") == 2
+
+
+def test_an_old_tab_does_not_decide_what_became_uncertain_anew(closed, run, provider):
+    old_row, old_page = Seen(1, copy(closed).attempts), evidence.last_decision(closed)
+    evidence.decide_all(closed, AGAIN, seen=old_page)
+    run(closed, provider)
+    assert states(closed)[1] == State.UNCERTAIN
+
+    assert evidence.decide(closed, [old_row], AGAIN) == 0
+    assert evidence.decide_all(closed, AGAIN, seen=old_page) == 0
+    assert provider.accepted.count("b@example.org") == 2
+
+
+def test_a_late_yes_spares_the_second_copy(make_mailing, run, provider):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "another/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    recovery.recover(batch, None)
+    run(mailing, provider)
+    mailing.finish(NOW)
+    decide(mailing, AGAIN, 0)
+
+    record(batch, [Result(0, State.SENT, "250 ok")])
+    run(mailing, provider)
+
+    assert "a@example.org" not in provider.accepted
+    assert states(mailing)[0] == State.SENT
+
+
+def test_a_late_no_does_not_speak_for_the_second_copy(make_mailing, run):
+    mailing, provider = make_mailing("a"), Provider(a=SILENCE)
+    batch = claim(mailing, "another/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    recovery.recover(batch, None)
+    run(mailing, provider)
+    decide(mailing, AGAIN, 0)
+    run(mailing, provider)
+    assert provider.accepted == ["a@example.org"]
+
+    record(batch, [Result(0, State.FAILED, "550 no")])
+
+    assert states(mailing) == [State.UNCERTAIN]
+
+
+def test_news_of_an_arrival_spares_the_second_copy(closed, run, provider):
+    decide(closed, AGAIN, 1)
+
+    assert evidence.resolve(copy(closed), ACCEPTED) is True
+
+    assert run(closed, provider) == 0
+    assert closed.counts().sent == 3
+
+
+def test_a_reader_who_has_left_gets_no_second_copy(closed, run, provider):
+    Subscriber.objects.get(email="b@example.org").unsubscribe(NOW)
+    decide(closed, AGAIN, 1)
+
+    run(closed, provider)
+
+    assert states(closed)[1] == State.SKIPPED
+    assert provider.accepted.count("b@example.org") == 1
+
+
+def test_cancelled_before_its_turn_it_is_uncertain_again(closed):
+    decide(closed, AGAIN, 1)
+    closed.cancel(NOW)
+
+    recovery.settle_cancelled()
+
+    assert states(closed) == [State.SENT, State.UNCERTAIN, State.SENT]
+    assert (closed.counts().uncertain, closed.counts().skipped) == (1, 0)
+
+
+def test_beside_a_mailing_of_the_same_kind_that_is_open_nothing_is_sent_again(closed):
+    Mailing.objects.create(
+        issue=closed.issue, number=2, approved_at=NOW, send_at=NOW, sender_email="a@example.org", content_hash="x"
+    )
+
+    assert decide(closed, AGAIN, 1) == 0
+    assert states(closed)[1] == State.UNCERTAIN
+
+
+def test_in_a_pass_under_way_it_waits_for_the_next_one(make_mailing, run, provider):
+    mailing = make_mailing("abc")
+    run(mailing, provider, is_stopping=lambda: len(provider.accepted) > 1)
+    batch = claim(mailing, "machine/0/y", NOW)
+    assert batch is not None
+    assert decide(mailing, AGAIN, 1) == 1
+    recovery.recover(batch, None)
+
+    provider.answers.clear()
+    run(mailing, provider)
+    Batch.objects.update(not_before=None)
+    run(mailing, provider)
+
+    assert sorted(provider.accepted) == ["a@example.org", "b@example.org", "b@example.org", "c@example.org"]
+    assert states(mailing) == [State.SENT] * 3
+
+
+def test_after_the_last_pass_there_is_one_more_for_what_the_author_wants(closed, run, provider):
+    provider.answers["b@example.org"] = Outcome(Answer.DEFERRED, "451 later")
+    Batch.objects.update(pass_no=10)
+
+    decide(closed, AGAIN, 1)
+    run(closed, provider)
+
+    assert (states(closed)[1], copy(closed).reply) == (State.FAILED, "451 later")
+    assert closed.finish(NOW)
+
+
+# --- All together ---
+
+
+@pytest.fixture
+def many(make_mailing, monkeypatch):
+    """A mailing in batches of ten, of which each has three uncertain copies; it is over."""
+    monkeypatch.setattr(planning, "BATCH", 10)
+    monkeypatch.setattr(evidence, "SLICE", 2)
+    mailing = make_mailing("")
+    Delivery.objects.bulk_create(
+        Delivery(mailing=mailing, seq=seq, attempts=1, state=State.UNCERTAIN if seq % 10 < 3 else State.SENT)
+        for seq in range(50)
+    )
+    Batch.objects.bulk_create(
+        Batch(mailing=mailing, no=no, lo=no * 10, hi=no * 10 + 10, cursor=no * 10, state="done", uncertain=3, sent=7)
+        for no in range(5)
+    )
+    Mailing.objects.update(state="sent", total=50)
+    mailing.refresh_from_db()
+    return mailing
+
+
+@pytest.mark.parametrize(("decision", "state"), [(COUNTED, State.SENT), (AGAIN, State.QUEUED)])
+def test_all_uncertain_copies_are_decided_at_once(many, decision, state):
+    assert evidence.decide_all(many, decision, seen=0) == 15
+
+    assert states(many) == [state if seq % 10 < 3 else State.SENT for seq in range(50)]
+    counts = many.counts()
+    assert (counts.uncertain, counts.queued, counts.sent) == ((0, 0, 50) if state == State.SENT else (0, 15, 35))
+    assert sum(int(step.detail) for step in many.steps.filter(what__in=["again", "counted"])) == 15
+
+
+def test_a_second_click_on_all_changes_nothing(many):
+    evidence.decide_all(many, AGAIN, seen=0)
+    before = list(Batch.objects.values()), list(Delivery.objects.values())
+
+    assert evidence.decide_all(many, AGAIN, seen=0) == 0
+    assert (list(Batch.objects.values()), list(Delivery.objects.values())) == before
+
+
+def test_a_slice_costs_the_same_however_many_copies_are_in_it(many):
+    def queries(seen):
+        with CaptureQueriesContext(connection) as found:
+            evidence.decide_all(many, COUNTED, seen=seen)
+        return len(found)
+
+    few = queries(0)
+    Delivery.objects.update(state=State.UNCERTAIN)
+    Batch.objects.update(uncertain=10, sent=0)
+
+    assert queries(evidence.last_decision(many)) == few
