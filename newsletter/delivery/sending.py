@@ -155,8 +155,10 @@ class Lane:
         """Return whether the author stopped the mailing, asked anew each second: a window may last much longer."""
         if not self.has_stopped and time.monotonic() >= self.ask_at:
             self.ask_at = time.monotonic() + STATE_SECONDS
-            with suppress(OperationalError):  # the next intent will tell
+            try:
                 self.has_stopped = not Mailing.objects.filter(pk=self.mailing.pk, state=Mailing.State.SENDING).exists()
+            except (OperationalError, InterfaceError):  # the next intent will tell, or the next look
+                _hang_up()
         return self.has_stopped
 
     def _claim(self) -> Batch | None:
@@ -225,10 +227,15 @@ def patiently[T](step: Callable[[], T]) -> T:
             return step()
         except (OperationalError, InterfaceError):
             log.warning("the database is away; results wait %s s", seconds)
-            if not connection.in_atomic_block:
-                connection.close()
+            _hang_up()
             time.sleep(seconds)  # the only thing this worker has to do is not to lose these results
     return step()
+
+
+def _hang_up() -> None:
+    """Give a connection up that may be dead, which Django would ask again and again."""
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def _make_commits_durable() -> None:

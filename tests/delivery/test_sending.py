@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery import ledger, sending
@@ -278,3 +278,30 @@ def test_a_pause_stops_a_long_window_within_a_second(make_mailing, run, monkeypa
 
     assert len(provider.accepted) <= 4
     assert (counts(mailing).queued, counts(mailing).sending) == (8 - len(provider.accepted), 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lane_looks_again_over_a_new_connection_when_the_database_was_away(make_mailing, run, monkeypatch):
+    mailing, provider = make_mailing("abcdefgh"), Provider()
+    provider.window = 8
+    clock, connections = [0.0], []
+    monkeypatch.setattr(sending.time, "monotonic", lambda: clock[0])
+
+    def gone(execute, sql, params, many, context):
+        connection.execute_wrappers.remove(gone)
+        raise OperationalError("the connection is closed")
+
+    def a_slow_reply(row):
+        clock[0] += 1.1
+        connections.append(connection.connection)
+        if row.seq == 1:
+            connection.execute_wrappers.append(gone)
+        if row.seq == 3:
+            Mailing.objects.get().pause("a typo")
+
+    provider.on_send = a_slow_reply
+
+    run(mailing, provider)
+
+    assert connections[2] is None
+    assert len(provider.accepted) == 4
