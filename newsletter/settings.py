@@ -36,6 +36,7 @@ MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "/media/"
 OUTBOX_DIR = DATA_DIR / "outbox"
 QUEUE_DIR = DATA_DIR / "queue"
+DKIM_DIR = DATA_DIR / "dkim"  # private keys that sign mails, where the provider does not: docs/deploy.md
 LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this machine
 
 # --- Who may ask, and where links lead ---
@@ -232,6 +233,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "subscribers.tasks.send_confirmations",
         "schedule": 10.0,
         "options": {"expires": 10},
+    },
+    "tell the author": {
+        "task": "newsletter.delivery.tasks.tell_author",
+        "schedule": 30.0,
+        "options": {"expires": 30},
     },
     "welcome new readers": {
         "task": "newsletter.delivery.tasks.send_welcomes",

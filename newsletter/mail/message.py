@@ -1,6 +1,7 @@
 """One e-mail, built and written so that no relay and no reader can misread it. Building does not send."""
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,10 +14,12 @@ from typing import Any
 from django.core.mail import EmailMultiAlternatives
 
 from newsletter.mail import headers as fields
+from newsletter.mail import signatures
 
 ADDRESSES = {"from", "to", "cc", "reply-to", "sender"}
 VERBATIM = {"message-id", "feedback-id", "archived-at", "precedence", "auto-submitted", "date", "mime-version"}
 OWN = {"from", "to", "cc", "bcc", "reply-to", "subject", "mime-version", "content-type", "content-transfer-encoding"}
+SIGNATURE = "dkim-signature"
 BOUNDARY = "=_newsletter"  # "_" is no letter of base64, so that no body can contain it
 
 
@@ -47,6 +50,8 @@ class LetterPolicy(EmailPolicy):
 
     def fold(self, name: str, value: Any) -> str:
         lowered = name.lower()
+        if lowered == SIGNATURE:  # folded by its maker; to fold it anew is allowed, but why
+            return f"{name}: {value.replace('\r\n', self.linesep)}{self.linesep}"
         if lowered in VERBATIM or lowered.startswith(("list-", "x-", "content-")):
             return f"{name}: {fields.checked(name, value)}{self.linesep}"
         if lowered in ADDRESSES:
@@ -61,9 +66,20 @@ class Mail(EmailMultiAlternatives):
     """A mail with a text and an HTML part that every backend of Django and Anymail can send."""
 
     def message(self, *, policy: Policy | None = None) -> EmailMessage:
-        """Return the MIME message in base64 throughout; of `policy`, only the line ending counts."""
-        mime = EmailMessage(policy=_policy("\n" if policy is None else policy.linesep))
-        for name, value in self._fields():
+        """Return the MIME message in base64 throughout, signed if there is a key for it.
+
+        Of `policy`, only the line ending counts.
+        """
+        fields_of_it = self._fields()
+        if by := signatures.keys():
+            unsigned = self._mime(fields_of_it, "\r\n").as_bytes()
+            signed = signatures.signatures(unsigned, self._sender_domain(), by)
+            fields_of_it = [*_signature_fields(signed), *fields_of_it]
+        return self._mime(fields_of_it, "\n" if policy is None else policy.linesep)
+
+    def _mime(self, fields_of_it: list[tuple[str, Any]], linesep: str) -> EmailMessage:
+        mime = EmailMessage(policy=_policy(linesep))
+        for name, value in fields_of_it:
             mime[name] = value
         mime["MIME-Version"] = "1.0"
         self._add_bodies(mime)
@@ -121,6 +137,12 @@ def build(
     )
     mail.attach_alternative(letter.html, "text/html")
     return mail
+
+
+def _signature_fields(signed: bytes) -> list[tuple[str, str]]:
+    """Return DKIM-Signature fields, each as name and folded value."""
+    found = re.findall(r"^([^\s:]+): (.*(?:\r\n[ \t].*)*)\r\n", signed.decode("ascii"), re.MULTILINE)
+    return [(name, value.replace("\r", "").replace("\n", "\r\n")) for name, value in found]
 
 
 @cache

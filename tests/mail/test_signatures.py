@@ -1,0 +1,185 @@
+"""DKIM: what a mail's signature covers, held against a verifier that is not ours to write."""
+
+import base64
+import email.policy
+import os
+import subprocess
+
+import dkim
+import pytest
+
+from newsletter.mail import headers, signatures
+from newsletter.mail.message import Letter, build
+from newsletter.mail.signatures import KeyUnusable, keys
+
+LIST = headers.MailingList("issues.example.org", "gipi@example.org", "https://e.org/about/", "https://e.org/issues/")
+FIELDS = headers.list_headers(
+    LIST, "https://e.org/unsubscribe/1Q/", archived_at="https://e.org/issues/1/", feedback="1:issue:newsletter:abc"
+)
+
+
+def new_rsa_key(bits=2048):
+    made = subprocess.run(["openssl", "genrsa", str(bits)], check=True, capture_output=True)
+    return made.stdout
+
+
+@pytest.fixture(scope="module")
+def rsa_key():
+    return new_rsa_key()
+
+
+@pytest.fixture
+def folder(tmp_path, settings):
+    """Where the keys are looked for; empty."""
+    settings.DKIM_DIR = tmp_path / "dkim"
+    settings.DKIM_DIR.mkdir()
+    return settings.DKIM_DIR
+
+
+@pytest.fixture
+def both(folder, rsa_key):
+    """An RSA and an Ed25519 key."""
+    (folder / "2026a.pem").write_bytes(rsa_key)
+    (folder / "2026e.ed25519").write_bytes(base64.b64encode(os.urandom(32)) + b"\n")
+
+
+def make_mail(subject="第 42 期：管理槓桿，不是更努力", fields=FIELDS):
+    return build(
+        Letter(subject, "<p>你好</p>", "你好\n"),
+        sender=("Gipi電子報", "gipi@example.org"),
+        to=("王「小」明", "reader@example.com"),
+        reply_to="gipi@example.org",
+        headers=fields,
+    )
+
+
+def octets_of(mail):
+    return mail.message(policy=email.policy.SMTP).as_bytes()
+
+
+def record(name, timeout=5):
+    """Answer as the DNS would if the records were published as we say."""
+    selector, _, domain = name.decode().rstrip(".").partition("._domainkey.")
+    assert domain == "example.org"
+    return next(key.record for key in keys() if key.selector == selector).encode()
+
+
+def verifies(octets, number=0):
+    try:
+        return dkim.DKIM(octets).verify(idx=number, dnsfunc=record)
+    except dkim.ValidationError:  # the body is not what was signed
+        return False
+
+
+def test_without_a_key_nothing_is_signed(folder):
+    assert b"DKIM-Signature" not in octets_of(make_mail())
+
+
+def test_each_key_signs_and_both_signatures_verify(both):
+    octets = octets_of(make_mail())
+
+    assert octets.count(b"DKIM-Signature: ") == 2
+    assert verifies(octets, 0)
+    assert verifies(octets, 1)
+
+
+@pytest.mark.parametrize("subject", ["x", "多" * 200, "🎉 𠮷野家 堃", 'Say "hi", now'])
+def test_any_subject_verifies(both, subject):
+    assert verifies(octets_of(make_mail(subject)))
+
+
+def test_the_same_mail_verifies_with_line_ends_of_the_outbox(both):
+    stored = make_mail().message().as_bytes()
+
+    assert b"\r\n" not in stored
+    assert verifies(stored.replace(b"\n", b"\r\n"))
+
+
+@pytest.mark.parametrize("name", ["From", "To", "Reply-To", "Subject", "Date", "Message-ID", *FIELDS])
+def test_a_header_that_is_changed_on_the_way_breaks_the_signature(both, name):
+    octets = octets_of(make_mail())
+    begin = octets.index(f"\r\n{name}: ".encode()) + 2
+    end = octets.index(b"\r\n", begin)
+
+    changed = octets[:end] + b"x" + octets[end:]
+
+    assert verifies(octets)
+    assert not verifies(changed)
+
+
+@pytest.mark.parametrize("name", ["List-Unsubscribe", "List-Unsubscribe-Post", "Reply-To", "Subject", "From"])
+def test_a_header_that_is_added_on_the_way_breaks_the_signature(both, name):
+    plain = octets_of(make_mail(fields={}))
+
+    assert verifies(plain)
+    assert not verifies(f"{name}: <https://evil.example/>\r\n".encode() + plain)
+
+
+def test_the_body_is_covered(both):
+    octets = octets_of(make_mail())
+
+    assert not verifies(octets[:-20] + b"A" + octets[-19:])
+
+
+def test_signatures_stand_first_and_are_ascii_in_short_lines(both):
+    lines = octets_of(make_mail()).split(b"\r\n")
+
+    assert lines[0].startswith(b"DKIM-Signature: ")
+    assert all(len(line) <= 78 for line in lines)
+    assert octets_of(make_mail()).isascii()
+
+
+def test_the_record_of_an_rsa_key_is_what_openssl_says(folder, rsa_key):
+    (folder / "s1.pem").write_bytes(rsa_key)
+    command = ["openssl", "rsa", "-pubout", "-outform", "DER"]
+    public = subprocess.run(command, input=rsa_key, check=True, capture_output=True).stdout
+
+    (key,) = keys()
+
+    assert key.record == f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
+
+
+def test_both_writings_of_an_rsa_key_are_read(folder, rsa_key):
+    traditional = subprocess.run(
+        ["openssl", "rsa", "-traditional"], input=rsa_key, check=True, capture_output=True
+    ).stdout
+    (folder / "pkcs1.pem").write_bytes(traditional)
+    (folder / "pkcs8.pem").write_bytes(rsa_key)
+
+    one, other = keys()
+
+    assert one.record == other.record
+
+
+def test_a_new_key_is_used_without_a_restart(folder, rsa_key):
+    assert keys() == ()
+
+    (folder / "s1.pem").write_bytes(rsa_key)
+
+    assert [key.selector for key in keys()] == ["s1"]
+
+
+@pytest.mark.parametrize("name", ["bad.pem", "bad.ed25519"])
+def test_a_file_that_is_no_key_is_named_but_not_shown(folder, name):
+    (folder / name).write_bytes(b"not a key, but a secret")
+
+    with pytest.raises(KeyUnusable, match=r"bad: no (rsa|ed25519) key") as told:
+        keys()
+    assert "secret" not in str(told.value)
+
+
+def test_a_short_key_is_refused(folder):
+    (folder / "short.pem").write_bytes(new_rsa_key(512))
+
+    with pytest.raises(KeyUnusable, match="an RSA key needs 1024 bits"):
+        keys()
+
+
+def test_other_files_of_the_folder_are_left_alone(folder):
+    (folder / "README").write_text("which key is which")
+
+    assert keys() == ()
+
+
+def test_both_unsubscribe_headers_are_among_what_is_signed():
+    assert {"list-unsubscribe", "list-unsubscribe-post", "from", "list-id", "feedback-id"} <= set(signatures.SIGNED)
