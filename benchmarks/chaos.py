@@ -21,7 +21,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos_faults import RESUME, Faults
+from benchmarks.chaos_faults import AUTHOR, RESUME, Faults
 from benchmarks.chaos_schedule import WIRE, Fault, addresses, schedule
 from benchmarks.chaos_verdict import LEDGER, Verdict, judge, table
 from benchmarks.chaos_world import FAKETIME, AuthorAway, World
@@ -59,8 +59,7 @@ class Run:
             self.world.start(self.readers)
             self._click_twice()
             self._make_trouble()
-            self.faults.tend(all_of_them=True)
-            wait_until(self._is_over, patience, what=self._stand, every=0.3)
+            wait_until(lambda: self._is_over() and self._is_quiet(), patience, what=self._stand, every=0.3)
             return self._verdict(time.monotonic() - begun)
         finally:
             self.world.stop()
@@ -116,10 +115,14 @@ class Run:
         """Return whether the mailing has ended; go on, as its author would, with one that the engine has paused."""
         self.faults.tend()
         self.world.keep_running()
-        state, _reason = self._state()
-        if state == "paused":
+        state, reason = self._state()
+        if state == "paused" and reason != AUTHOR:
             self.own_resumes += bool(self._ask(RESUME))
         return state in {"sent", "cancelled"}
+
+    def _is_quiet(self) -> bool:
+        """Return whether every fault has ended, and no lane is left that could still have an answer."""
+        return not self.faults.later and not any(machine.lane() for machine in self.world.machines)
 
     def _state(self) -> tuple[str, str]:
         state, reason = self._ask(STATE) or ("", "")

@@ -238,11 +238,12 @@ class World:
         found = [log for machine in self.machines for log in machine.logs.glob("*.log")]
         return [log.read_text(errors="replace") for log in sorted(found)]
 
-    def wait_for_lane(self, machine: Machine, seconds: float = 20) -> int:
-        """Return the process of a machine's lane; raise AssertionError when it begins none."""
+    def wait_for_lane(self, wished: Machine, seconds: float = 20) -> int:
+        """Return the process of a machine's lane, or of another's; raise AssertionError when there is none."""
+        machines = [wished, *(machine for machine in self.machines if machine is not wished)]
 
         def lane() -> int | None:
             self.keep_running()
-            return machine.lane()
+            return next((pid for machine in machines if (pid := machine.lane())), None)
 
-        return wait_until(lane, seconds, what=f"a lane on {machine.folder.name}") or 0
+        return wait_until(lane, seconds, what="a lane", every=0.01) or 0

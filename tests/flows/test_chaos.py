@@ -1,0 +1,152 @@
+"""Everything dies while a mailing is being sent: a short run of benchmarks/chaos.py, and what its verdict sees."""
+
+from collections import Counter
+
+import pytest
+
+from benchmarks.chaos import run
+from benchmarks.chaos_schedule import KINDS, WIRE, addresses, bound, schedule
+from benchmarks.chaos_verdict import Verdict, judge, table
+
+SEED = 7
+COUNTS = {"queued": 0, "sending": 0, "sent": 2, "failed": 1, "uncertain": 1, "skipped": 0}
+ROWS = [
+    ["a@example.org", "SENT", "250 ok"],
+    ["b@example.org", "SENT", "250 ok"],
+    ["c@example.org", "UNCERTAIN", "the worker died"],
+    ["refuse-1-3@example.org", "FAILED", "550 no such reader"],
+]
+AUDIENCE = [row[0] for row in ROWS]
+ACCEPTED = ["a@example.org", "b@example.org", "c@example.org"]
+
+
+def judged(*, rows=ROWS, accepted=ACCEPTED, state="sent", logs=(), counts=COUNTS, **fired):
+    verdict = Verdict("sqlite", len(AUDIENCE), Counter(fired or {"lane": 1}), seconds=1.0)
+    ledger = {"state": state, "total": len(AUDIENCE), "rows": rows, "counts": counts}
+    return judge(verdict, ledger, accepted, AUDIENCE, logs)
+
+
+def without(email):
+    return [row for row in ROWS if row[0] != email]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(("engine", "faults"), [("postgres", 21), ("sqlite", 18)])
+def test_nobody_is_mailed_twice_or_forgotten_whatever_dies(engine, faults, tmp_path):
+    plan = schedule(SEED, faults=faults, readers=1_500, engine=engine, is_short=True)
+
+    verdict = run(engine, plan, readers=1_500, folder=tmp_path / engine, patience=120)
+
+    assert verdict.errors == []
+    assert (verdict.duplicates, verdict.lost) == (0, 0)
+    assert verdict.kills >= 3, table([verdict])
+    assert verdict.accepted + verdict.failed + verdict.uncertain - verdict.arrived == 1_500
+
+
+def test_a_seed_makes_the_same_faults_again():
+    plan = schedule(7, faults=150, readers=9_000, engine="postgres")
+
+    assert plan == schedule(7, faults=150, readers=9_000, engine="postgres")
+    assert plan != schedule(8, faults=150, readers=9_000, engine="postgres")
+    assert plan == sorted(plan)
+    assert {fault.kind for fault in plan} == set(KINDS)
+
+
+def test_an_engine_meets_only_what_it_has():
+    plan = schedule(7, faults=150, readers=9_000, engine="sqlite")
+
+    kinds = {fault.kind for fault in plan}
+    assert kinds == {kind for kind in KINDS if "sqlite" in KINDS[kind].engines}
+    assert not kinds & {"redis", "postgres"}
+    assert {fault.machine for fault in plan} == {0}
+
+
+def test_a_short_run_waits_for_nothing_long():
+    plan = schedule(7, faults=100, readers=1_500, engine="postgres", is_short=True)
+
+    assert not any(KINDS[fault.kind].takes_long for fault in plan)
+
+
+def test_a_fault_of_the_wire_is_its_readers_address():
+    plan = schedule(7, faults=150, readers=9_000, engine="postgres")
+
+    found = addresses(plan, 9_000)
+
+    asked = {fault.at: fault.kind for fault in plan if fault.kind in WIRE}
+    assert len(set(found)) == 9_000
+    assert all(found[number].startswith(f"{kind}-1-") for number, kind in asked.items())
+    assert sum(not address.startswith("reader") for address in found) == len(asked)
+
+
+def test_a_kill_leaves_at_most_one_copy_a_connection_uncertain():
+    assert bound(Counter(lane=3, beat=2)) == (12, 0)
+    assert bound(Counter({"lease": 1, "cut-after-data": 2})) == (2, 200)
+
+
+def test_a_ledger_that_agrees_with_the_server_is_right():
+    verdict = judged()
+
+    assert verdict.errors == []
+    assert (verdict.accepted, verdict.failed, verdict.uncertain, verdict.arrived) == (3, 1, 1, 1)
+
+
+def test_a_second_copy_is_seen():
+    verdict = judged(accepted=[*ACCEPTED, "a@example.org"])
+
+    assert verdict.duplicates == 1
+    assert verdict.errors == ["twice: ['a@example.org']"]
+
+
+def test_a_copy_that_is_sent_to_the_ledger_alone_is_lost():
+    verdict = judged(accepted=["a@example.org", "c@example.org"])
+
+    assert verdict.lost == 1
+    assert "lost: [['b@example.org', 'SENT', '250 ok']]" in verdict.errors
+    assert "sent in the ledger, but not accepted: ['b@example.org']" in verdict.errors
+
+
+def test_a_copy_that_the_ledger_denies_is_seen():
+    rows = [*without("b@example.org"), ["b@example.org", "FAILED", ""]]
+
+    assert "accepted, but not so in the ledger: [('b@example.org', 'FAILED')]" in judged(rows=rows).errors
+
+
+def test_a_reader_without_a_row_is_lost():
+    verdict = judged(rows=without("b@example.org"), accepted=["a@example.org", "c@example.org"])
+
+    assert verdict.lost == 1
+
+
+def test_a_no_that_the_server_never_said_is_a_loss():
+    rows = [*without("b@example.org"), ["b@example.org", "FAILED", "oops"]]
+
+    assert judged(rows=rows, accepted=["a@example.org", "c@example.org"]).lost == 1
+
+
+def test_more_uncertain_copies_than_the_faults_explain_are_too_many():
+    assert judged(beat=5).errors == ["1 uncertain, above the bound"]
+
+
+def test_uncertain_copies_without_a_recorder_need_a_fault_that_explains_them():
+    log = "WARNING recovery: batch 1/0: its owner died; 203 answers recovered, 203 uncertain"
+
+    assert judged(logs=[log], lane=1).errors == ["203 made uncertain without a recorder, at most 0"]
+    assert judged(logs=[log], lane=1, lease=2).errors == []
+
+
+def test_a_mailing_that_does_not_end_is_seen():
+    assert judged(state="paused").errors == ["the mailing is paused"]
+
+
+def test_counters_that_differ_from_the_rows_are_seen():
+    errors = judged(counts=COUNTS | {"sent": 3, "failed": 0}).errors
+
+    assert len(errors) == 1
+    assert errors[0].startswith("the batches count ")
+
+
+def test_the_table_has_a_column_for_each_engine():
+    told = table([judged(lane=4), judged(lane=5)])
+
+    assert "| kill -9 of the process that runs the lane " in told
+    assert "|          4 |          5 |" in told
