@@ -14,12 +14,11 @@ from newsletter.delivery import rendering
 from newsletter.delivery.compiled import Compiled
 from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.smtp import Envelope, Switchboard
+from newsletter.delivery.smtp import Envelope
+from newsletter.delivery.switchboard import USUAL, Load, Switchboard
 from newsletter.delivery.transports import Answer, DjangoTransport, Outcome
 from newsletter.mail import headers
 from subscribers.models import Subscriber
-
-LINES = 4  # SMTP connections of a lane
 
 
 class Courier(Protocol):
@@ -79,11 +78,12 @@ class SmtpCourier:
 
     window = 100
 
-    def __init__(self, alias: str, mailing: Mailing, *, lines: int = LINES) -> None:
-        self.alias, self.mailing, self.lines = alias, mailing, lines
+    def __init__(self, alias: str, mailing: Mailing, load: Load = USUAL) -> None:
+        self.alias, self.mailing, self.load = alias, mailing, load
         self.compiled = Compiled(mailing)
         self.board: Switchboard | None = None
         self.on_hand_over: Callable[[int], None] = lambda _seq: None
+        self.on_throttle: Callable[[str], None] = lambda _words: None  # told the words of a server that takes no more
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
         self.on_hand_over = on_hand_over
@@ -106,13 +106,17 @@ class SmtpCourier:
             self.board = Switchboard(
                 self._backend,
                 sender=headers.ascii_address(self.mailing.sender_email),
-                lines=self.lines,
+                load=self.load,
                 on_dot=self._on_dot,
+                on_throttle=self._on_throttle,
             )
         return self.board
 
     def _on_dot(self, seq: int) -> None:
         self.on_hand_over(seq)
+
+    def _on_throttle(self, words: str) -> None:
+        self.on_throttle(words)
 
     def _backend(self) -> SmtpBackend:
         backend = mailers[self.alias]

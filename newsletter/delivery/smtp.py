@@ -1,31 +1,33 @@
-"""The SMTP courier: several kept connections, one message in flight on each. No database.
+"""One SMTP connection, one message in flight on it. No database.
 
 Connecting, STARTTLS and login are the standard library's, through Django's backend; the data phase is
 our own, because the moment before the final dot must be marked, and because smtplib copies each message
-four times. Commands are pipelined where the server offers it (RFC 2920).
+four times. Where the server offers PIPELINING, the final dot and the questions for the next message leave
+together, one round trip a message: RFC 2920 section 3.1 allows a message to be the first "command" of a group.
+The next message itself waits for the answer to the one before.
 """
 
 import re
-import selectors
 import smtplib
 import socket
 import ssl
+import sys
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from django.core.mail.backends.smtp import EmailBackend
 
-from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.transports import Answer, Outcome, ProviderRefuses
 
 COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2: five minutes for MAIL, RCPT and DATA
 FINAL_REPLY_SECONDS = 600  # section 4.5.3.2.6: ten for the final dot
 DOT = b".\r\n"
 REPLY = re.compile(rb"(?:\d{3}-[^\r\n]*\r?\n)*(\d{3})(?: [^\r\n]*)?\r?\n")
-TRIES = 3  # connections in a row that may break before the provider is called away
+OF_A_LINE = re.compile(rb"connection|session", re.IGNORECASE)  # which has had its number of messages
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -49,53 +51,84 @@ class LineLost(Exception):
     """A connection broke, fell silent, or was ended by the server."""
 
 
+class Exchange(Protocol):
+    """Who runs the lines."""
+
+    def on_dot(self, seq: int, /) -> None:
+        """Hear that the final dot of a message is about to leave."""
+
+    def on_throttle(self, words: str, /) -> None:
+        """Hear what the server says that takes no more on this line, although the line is not worn."""
+
+    def following(self, line: "Line") -> Envelope | None:
+        """Return a message that may come after the one in flight on `line`, without waiting for it."""
+
+
 class Line:
     """One connection, and the message in flight on it."""
 
-    def __init__(self, backend: EmailBackend, sender: str, on_dot: Callable[[int], None]) -> None:
-        """backend: opened, and used by nobody else from here on. on_dot: told the seq before its final dot leaves."""
+    def __init__(self, backend: EmailBackend, sender: str, exchange: Exchange) -> None:
+        """Speak over `backend`, which is open, and used by nobody else from here on."""
         smtp = backend.connection
         assert smtp is not None and smtp.sock is not None  # noqa: S101, PT018 - it was opened
         smtp.ehlo_or_helo_if_needed()
-        self.backend, self.sender, self.on_dot = backend, sender.encode(), on_dot
-        self.can_pipeline = smtp.has_extn("pipelining")
+        self.backend, self.sender, self.exchange = backend, sender.encode(), exchange
+        self.can_pipeline, self.knows_size = smtp.has_extn("pipelining"), smtp.has_extn("size")
+        self.most_octets = _number(smtp.esmtp_features.get("size", "")) or sys.maxsize
         self.sock: socket.socket = smtp.sock
         self.sock.setblocking(False)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stage = Stage.IDLE
         self.received = b""
         self.unsent = memoryview(b"")
+        self.coming: Envelope | None = None  # asked for together with the dot of the one in flight
         self.is_clean = True  # no transaction is left open on the server
+        self.taken = self.answered = 0  # messages
         self.deadline = float("inf")
+        self.events = 0  # what a selector looks for
+        self.begun_at = self.lasted_seconds = 0.0
 
     def take(self, envelope: Envelope) -> None:
-        """Begin with a message. Only an idle line takes one."""
+        """Begin with a message. Only an idle line takes one. Raises ProviderRefuses for one that is too large."""
+        if not self.fits(envelope):
+            size = len(envelope.data)
+            raise ProviderRefuses(f"the server takes at most {self.most_octets} bytes a message; this one has {size}")
+        self._begin(envelope)
+        self.begun_at = time.monotonic()
+        if not self.is_clean:
+            self.questions.appendleft(("RSET", b"RSET\r\n"))
+        self._write(self._questions())
+
+    def fits(self, envelope: Envelope) -> bool:
+        """Return whether the server takes messages as large as this one: RFC 1870."""
+        return len(envelope.data) <= self.most_octets
+
+    def _begin(self, envelope: Envelope) -> None:
         self.envelope = envelope
+        size = b" SIZE=%d" % len(envelope.data) if self.knows_size else b""
         self.questions = deque(
             [
-                ("MAIL", b"MAIL FROM:<%s>\r\n" % self.sender),
+                ("MAIL", b"MAIL FROM:<%s>%s\r\n" % (self.sender, size)),
                 ("RCPT", b"RCPT TO:<%s>\r\n" % envelope.recipient.encode()),
                 ("DATA", b"DATA\r\n"),
             ]
         )
-        if not self.is_clean:
-            self.questions.appendleft(("RSET", b"RSET\r\n"))
         self.asked: deque[str] = deque()
         self.refusal: tuple[str, int, bytes] | None = None
+        self.taken += 1
         self._enter(Stage.ASKING, COMMAND_SECONDS)
-        self._ask()
 
     def _enter(self, stage: Stage, seconds: float) -> None:
         self.stage, self.deadline = stage, time.monotonic() + seconds
 
-    def _ask(self) -> None:
-        """Ask the next question, or all of them where the server lets us."""
+    def _questions(self) -> bytes:
+        """Return the next question, or all of them where the server lets us ask them together."""
         octets = b""
         while self.questions and (self.can_pipeline or not octets):
             name, question = self.questions.popleft()
             self.asked.append(name)
             octets += question
-        self._write(octets)
+        return octets
 
     def _write(self, octets: bytes) -> None:
         self.unsent = memoryview(octets)
@@ -115,19 +148,41 @@ class Line:
         except OSError as error:
             raise LineLost(str(error)) from error
         if self.stage is Stage.WRITING:
-            self._enter(Stage.WAITING, FINAL_REPLY_SECONDS)
-            self.on_dot(self.envelope.seq)
-            self._write(DOT)
+            self._end_message()
 
-    def on_readable(self) -> Outcome | None:
-        """Read what has come; return the outcome of the message in flight once it is known."""
+    def _end_message(self) -> None:
+        """Hand over the final dot, and with it the questions for the message that comes next."""
+        self.coming = self.exchange.following(self) if self.can_pipeline else None
+        in_flight = self.envelope
+        octets = DOT
+        if self.coming:
+            self._begin(self.coming)
+            octets += self._questions()
+            self.envelope = in_flight
+        self._enter(Stage.WAITING, FINAL_REPLY_SECONDS)
+        self.exchange.on_dot(in_flight.seq)
+        self._write(octets)
+
+    def on_readable(self) -> Iterator[tuple[int, Outcome]]:
+        """Read what has come; yield the outcomes that are known by it, each with its seq."""
         self._read()
         while self.stage is not Stage.IDLE and (reply := REPLY.match(self.received)):
             self.received = self.received[reply.end() :]
+            seq = self.envelope.seq
             if outcome := self._on_reply(int(reply[1]), reply[0]):
-                self.stage, self.deadline = Stage.IDLE, float("inf")
-                return outcome
-        return None
+                self.answered += 1
+                self._go_on()
+                yield seq, outcome
+
+    def _go_on(self) -> None:
+        """Turn to the message whose questions are out, if there is one."""
+        now = time.monotonic()
+        self.lasted_seconds, self.begun_at = now - self.begun_at, now
+        if self.coming:
+            self.envelope, self.coming = self.coming, None
+            self._enter(Stage.ASKING, COMMAND_SECONDS)
+        else:
+            self.stage, self.deadline = Stage.IDLE, float("inf")
 
     def _read(self) -> None:
         try:
@@ -145,7 +200,7 @@ class Line:
     def _on_reply(self, code: int, words: bytes) -> Outcome | None:
         if code == 421:  # the server goes; whatever was in flight was not accepted
             self.stage = Stage.ASKING
-            raise LineLost(said(words))
+            raise self._ended(words)
         if self.stage is Stage.WRITING:  # it will not have the message, and hears no more commands before a dot
             raise LineLost(said(words))
         if self.stage is Stage.WAITING:
@@ -164,7 +219,7 @@ class Line:
         if self.asked:
             return None
         if self.questions:
-            self._ask()
+            self._write(self._questions())
         elif self.refusal is None:
             self._enter(Stage.WRITING, COMMAND_SECONDS)
             self._write(self.envelope.data)
@@ -183,7 +238,12 @@ class Line:
             return _answer(code, words)
         if code >= 500:
             raise ProviderRefuses(said(words))
-        raise LineLost(said(words))
+        raise self._ended(words)
+
+    def _ended(self, words: bytes) -> LineLost:
+        if not (self.answered and OF_A_LINE.search(words)):
+            self.exchange.on_throttle(said(words))
+        return LineLost(said(words))
 
     def close(self) -> None:
         smtp, self.backend.connection = self.backend.connection, None
@@ -195,6 +255,10 @@ class Line:
             smtp.close()
 
 
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
+
+
 def said(words: bytes) -> str:
     """Return a reply on one line, without NUL, which PostgreSQL does not take."""
     return " ".join(words.decode(errors="replace").replace("\0", "").split())[:500]
@@ -204,157 +268,3 @@ def _answer(code: int, words: bytes) -> Outcome:
     if code < 400:
         return Outcome(Answer.SENT, said(words))
     return Outcome(Answer.FAILED if code >= 500 else Answer.DEFERRED, said(words))
-
-
-class Switchboard:
-    """Several lines to one server.
-
-    open_backend: returns a Django SMTP backend of its own for each line.
-    lines: how many at the most. K = wished rate x (round trip + the server's time for a message).
-    """
-
-    def __init__(
-        self,
-        open_backend: Callable[[], EmailBackend],
-        *,
-        sender: str,
-        lines: int,
-        on_dot: Callable[[int], None] = lambda _seq: None,
-    ) -> None:
-        self.open_backend, self.sender, self.most, self.on_dot = open_backend, sender, lines, on_dot
-        self.lines: list[Line] = []
-        self.selector = selectors.DefaultSelector()
-        self.again: deque[Envelope] = deque()  # certainly not handed over, though a line took them
-        self.broken = 0  # lines in a row that broke
-        self.tries: Counter[int] = Counter()  # lines that broke under a message
-        self.problem: Exception | None = None  # raised when nothing is in flight any more
-
-    def deliver(self, envelopes: Iterator[Envelope]) -> Iterator[tuple[int, Outcome]]:
-        """Hand over each envelope and yield its outcome as it becomes known, in any order.
-
-        An envelope without an outcome was certainly not handed over. Raises ProviderAway or
-        ProviderRefuses when the server takes no more, or what `envelopes` raised: each after the last outcome.
-        """
-        while True:
-            self._occupy(envelopes)
-            busy = [line for line in self.lines if line.stage is not Stage.IDLE]
-            if not busy:
-                break
-            for line in self._awake(busy):
-                if outcome := self._attend(line):
-                    yield line.envelope.seq, outcome
-        if self.problem:
-            raise self.problem
-
-    def _occupy(self, envelopes: Iterator[Envelope]) -> None:
-        """Give every line a message, and open lines as long as there is more to do than lines."""
-        while self.problem is None and (line := self._idle_line()):
-            envelope = self.again.popleft() if self.again else self._next(envelopes)
-            if envelope is None:
-                return
-            with suppress(LineLost):  # found out by the next look at the line
-                line.take(envelope)
-
-    def _next(self, envelopes: Iterator[Envelope]) -> Envelope | None:
-        try:
-            return next(envelopes, None)
-        except Exception as problem:  # noqa: BLE001 - raised once the answers to what is in flight are heard
-            self.problem = problem
-            return None
-
-    def _idle_line(self) -> Line | None:
-        for line in self.lines:
-            if line.stage is Stage.IDLE:
-                return line
-        return self._open() if len(self.lines) < self.most else None
-
-    def _open(self) -> Line | None:
-        backend = self.open_backend()
-        try:
-            backend.open()
-            line = Line(backend, self.sender, self.on_dot)
-        except smtplib.SMTPAuthenticationError as error:
-            self.problem = ProviderRefuses(f"{error.smtp_code} {said(_octets(error.smtp_error))}")
-        except (smtplib.SMTPException, OSError) as error:
-            self._not_opened(str(error) or type(error).__name__)
-        else:
-            self.lines.append(line)
-            self.selector.register(line.sock, selectors.EVENT_READ, line)
-            return line
-        close_quietly(backend)
-        return None
-
-    def _not_opened(self, reason: str) -> None:
-        """A server may allow fewer lines than we wish; only without any is it away."""
-        if self.lines:
-            self.most = len(self.lines)
-        else:
-            self.problem = ProviderAway(reason)
-
-    def _awake(self, busy: list[Line]) -> list[Line]:
-        """Return the lines that can read or write, or have waited too long."""
-        for line in busy:
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.wants_to_write else 0)
-            if self.selector.get_key(line.sock).events != events:
-                self.selector.modify(line.sock, events, line)
-        patience = max(0.0, min(line.deadline for line in busy) - time.monotonic())
-        ready: list[Line] = [key.data for key, _events in self.selector.select(min(patience, 1.0))]
-        now = time.monotonic()
-        return ready + [line for line in busy if line.deadline <= now and line not in ready]
-
-    def _attend(self, line: Line) -> Outcome | None:
-        try:
-            if line.deadline <= time.monotonic():
-                raise LineLost("no answer in time")  # noqa: TRY301 - one way for a line to be lost
-            if line.wants_to_write:
-                line.on_writable()
-            outcome = line.on_readable()
-        except LineLost as lost:
-            return self._drop(line, lost)
-        except ProviderRefuses as problem:
-            self.problem = problem
-            self._forget(line)
-            return None
-        if outcome:
-            self.broken = 0
-        return outcome
-
-    def _drop(self, line: Line, lost: LineLost) -> Outcome | None:
-        """Give a lost line up: a message whose dot was out is uncertain, any other goes to another line."""
-        stage = line.stage
-        self._forget(line)
-        if stage is Stage.IDLE:
-            return None
-        self.broken += 1
-        if self.broken >= TRIES * (self.most if self.lines else 1):
-            self.problem = ProviderAway(str(lost))
-        if stage is Stage.WAITING:
-            return Outcome(Answer.UNCERTAIN, f"no answer after the message: {lost}"[:500])
-        self.tries[line.envelope.seq] += 1
-        if self.tries[line.envelope.seq] >= TRIES:  # one reader must not hold up all that follow
-            return Outcome(Answer.DEFERRED, f"the connection broke before the message was handed over: {lost}"[:500])
-        self.again.append(line.envelope)
-        return None
-
-    def _forget(self, line: Line) -> None:
-        self.lines.remove(line)
-        self.selector.unregister(line.sock)
-        line.close()
-
-    def close(self) -> None:
-        for line in list(self.lines):
-            self._forget(line)
-        self.selector.close()
-
-
-def _octets(words: bytes | str) -> bytes:
-    return words if isinstance(words, bytes) else words.encode()
-
-
-def close_quietly(backend: EmailBackend) -> None:
-    """Close a backend whose opening failed half-way."""
-    for name in ("connection", "_partial_connection"):
-        connection: smtplib.SMTP | None = getattr(backend, name)
-        setattr(backend, name, None)
-        if connection is not None:
-            connection.close()

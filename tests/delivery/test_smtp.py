@@ -8,7 +8,8 @@ from email.policy import SMTP
 import pytest
 from django.core.mail import mailers
 
-from newsletter.delivery.smtp import Envelope, Switchboard
+from newsletter.delivery.smtp import Envelope
+from newsletter.delivery.switchboard import Load, Switchboard
 from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.mail.message import Letter, build
@@ -34,7 +35,7 @@ def make_board():
     """Return a function that connects a switchboard to a port."""
     boards = []
 
-    def make(url, *, lines=4, on_dot=lambda _seq: None):
+    def make(url, *, on_dot=lambda _seq: None, on_throttle=lambda _words: None, **load):
         config = {"bulk": mailer_from_url(url, outbox=None)}
 
         def backend():
@@ -42,7 +43,8 @@ def make_board():
                 patch.setattr("django.conf.settings.MAILERS", config)
                 return mailers["bulk"]
 
-        boards.append(Switchboard(backend, sender="news@news.example.org", lines=lines, on_dot=on_dot))
+        told = {"on_dot": on_dot, "on_throttle": on_throttle}
+        boards.append(Switchboard(backend, sender="news@news.example.org", load=Load(**load), **told))
         return boards[-1]
 
     yield make
