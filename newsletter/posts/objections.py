@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.posts import markdown, prose
 from newsletter.posts.brackets import PAIRS, without_partner
 from newsletter.posts.han import HAN
-from newsletter.posts.terms import Hit
+from newsletter.posts.terms import UNSURE, Hit
 
 WIDE: Final = {",": "，", ";": "；", ":": "：", "!": "！", "?": "？", ".": "。"}
 MARKS: Final = r"(?:\*\*|__|[」』）》”])*"  # may stand between a word and its punctuation
@@ -30,11 +30,13 @@ ELLIPSIS: Final = re.compile(
 NUMBERED: Final = re.compile(
     rf"^ {{0,3}}((\d{{1,2}})(?:[、．] *|\.(?=[{HAN}「『（《]|\*\*[{HAN}])))(?=\S)", re.MULTILINE
 )
+BULLET: Final = re.compile(r"^ {0,3}([•●○◆◇■□▪・‧·])[ \u3000]*(?=[^\s•●○◆◇■□▪・‧·])", re.MULTILINE)
 GLUED_HEADING: Final = re.compile(r"^ {0,3}#{2,6}(?=[^#\s!])", re.MULTILINE)
 TITLE: Final = re.compile(r"^ {0,3}#[ \u3000]+\S.*$|^(?! *[-*>#])\S.*\n={3,} *$", re.MULTILINE)
 EMPTY_LINK: Final = re.compile(
     r"(?<!!)\[[^\[\]\n]*\]\(\s*(?:#|<>)?\s*\)|(?<!!)\[\s*\]\([^()\s]+\)|<a\b[^>]*href=([\"'])#?\1"
 )
+TURNED_LINK: Final = re.compile(r"(?<![\]!])\(([^()\[\]\n]+)\)\[(https?://[^\]\s]+)\]")
 LINK_TEXT: Final = re.compile(r"(?<=\[)[^\[\]\n]+(?=\]\()")
 HTTP: Final = re.compile(
     r"http://(?!localhost|127\.|10\.|192\.168\.|0\.0\.0\.0|\[?::1|[\w-]+(?:[:/]|\s|$)|[\w.-]+\.(?:local|test|internal)\b)"
@@ -115,9 +117,11 @@ def _punctuation(text: Text) -> Iterator[Finding]:
     message = _("Between Chinese, punctuation is full width.")
     for match in PUNCTUATION.finditer(text.plain):
         if re.search(rf"[{HAN}」』）》]{MARKS}$", text.plain[max(0, match.start() - 8) : match.start()]):
-            yield text.finding("punctuation", match.span(), message, WIDE[match[1]])
+            is_between = match[0] == "." and text.plain[match.end() : match.end() + 1].strip()  # `顯示.設定`: a slash?
+            yield text.finding("punctuation", match.span(), message, None if is_between else WIDE[match[1]])
     for match in PARENTHESES.finditer(text.plain):
-        if prose.HIDDEN not in match[0] and _touches_han(text.plain, *match.span()):
+        is_link = text.plain.startswith("[", match.end())  # turned round
+        if prose.HIDDEN not in match[0] and not is_link and _touches_han(text.plain, *match.span()):
             yield text.finding("punctuation", match.span(), message, f"（{match[1].strip()}）")
 
 
@@ -136,6 +140,8 @@ def _url(text: Text) -> Iterator[Finding]:
     before, after = _("Put a space before the address."), _("The address ends here. If it goes on, copy it encoded.")
     for match in prose.BARE_URL.finditer(text.link_free):
         start, end = match.span()
+        if text.link_free.startswith(")[", start - 2):  # a link that is turned round
+            continue
         if re.match(f"[{HAN}]", text.link_free[start - 1 : start]):
             yield text.finding("url", (start, start), before, " ")
         if re.match(f"[{HAN}]", text.link_free[end : end + 1]):
@@ -150,6 +156,17 @@ def _list(text: Text) -> Iterator[Finding]:
     for match, is_after, is_before in zip(matches, [False, *follows], [*follows, False], strict=False):  # none if none
         if is_after or is_before:
             yield text.finding("list", match.span(1), message, f"{match[2]}. ")
+    yield from _bullets(text)
+
+
+def _bullets(text: Text) -> Iterator[Finding]:
+    """Tell about lines under each other that begin with a dot, as pasted from elsewhere: they run together."""
+    message = _("Write “- ” at its head, and it becomes a list.")
+    matches = list(BULLET.finditer(text.plain))
+    lines = [text.plain.count("\n", 0, match.start()) for match in matches]
+    for match, line in zip(matches, lines, strict=True):
+        if {line - 1, line + 1} & set(lines):
+            yield text.finding("list", match.span(), message, "- ")
 
 
 def _heading(text: Text) -> Iterator[Finding]:
@@ -166,6 +183,9 @@ def _title(text: Text) -> Iterator[Finding]:
 def _link(text: Text) -> Iterator[Finding]:
     for match in EMPTY_LINK.finditer(text.code_free):
         yield text.finding("link", match.span(), _("It has no address, or no words to click on."))
+    for match in TURNED_LINK.finditer(text.code_free):
+        message = _("The brackets are the wrong way round: [words](address).")
+        yield text.finding("link", match.span(), message, f"[{match[1]}]({match[2]})")
 
 
 def _http(text: Text) -> Iterator[Finding]:
@@ -221,7 +241,8 @@ def wrong_terms(text: Text, found: list[Hit]) -> Iterator[Finding]:
         if written == hit.right or (len(written) > 4 and written.isascii() and written.isupper()):
             continue
         is_quoted = hit.start in titles or text.source.startswith(">", line)
-        fix = None if is_quoted else hit.right  # what somebody else wrote stays
+        is_sure = not is_quoted and written not in UNSURE  # what somebody else wrote stays
+        fix = hit.right if is_sure else None
         message = format_lazy(_("Here one writes {right}."), right=hit.right)
         yield text.finding("terms", (hit.start, hit.end), message, fix)
 

@@ -64,10 +64,12 @@ NAMES: Final = (
 KEPT: Final = (
     # Here 數據 means figures, as in Taiwan too.
     "大數據 數據機 數據中心 數據分析 測試數據 統計數據 實驗數據 數據顯示 數據化 數據指標 數據驅動 監控數據 "
+    "流量數據 指標數據 效能數據 營運數據 銷售數據 財務數據 實測數據 觀測數據 量化數據 關鍵數據 數據說話 數據會說話 "
     # Parts of two words side by side
     "內存在 內存有 內存款 內存放 相信息 通信息息 打印度 打印尼 打印象 "
     "溝渠道 反饋贈 "
 )
+UNSURE: Final = frozenset({"數據", "渠道", "激活"})  # figures, the way of a sale, life in a thing: told, never changed
 DEFAULT: Final[Mapping[str, str]] = {
     **WORDS,
     **{name.lower(): name for name in NAMES.split()},

@@ -35,6 +35,12 @@ def told(source: str, **terms: str) -> list[tuple[str, str, str | None]]:
         ("你好, 世界", ("punctuation", ", ", "，")),
         ("**注意:**不要", ("punctuation", ":", "：")),
         ("結束了.", ("punctuation", ".", "。")),
+        ("日期.時間", ("punctuation", ".", None)),
+        ("我們的數據在此", ("terms", "數據", None)),
+        (
+            "見(官方文章)[https://example.org/a]吧",
+            ("link", "(官方文章)[https://example.org/a]", "[官方文章](https://example.org/a)"),
+        ),
         ("台積電(晶圓廠)說", ("punctuation", "(晶圓廠)", "（晶圓廠）")),
         ("然後...", ("ellipsis", "...", "……")),
         ("然後…沒了", ("ellipsis", "…", "……")),
@@ -67,6 +73,8 @@ def test_each_fault_is_told_once(source, told_of):
         "他等了……然後走了。",
         "詳見 https://example.org/a。再見（https://example.org/b）",
         "1、只有一項",
+        "• 只有一項\n\n甲 • 乙 • 丙",
+        "讓數據說話，看流量數據。",
         "#管理 #產品",
         "[這](http://localhost:8000/)與 http://192.168.0.1/",
         "![圖](/a.png)",
@@ -89,6 +97,12 @@ def test_numbers_in_a_row_could_be_a_list():
     source = "1、甲\n2、乙\n\n10.5 倍"
 
     assert fixed(source, terms={}, rules=RULES) == ("1. 甲\n2. 乙\n\n10.5 倍", 2)
+
+
+def test_dots_under_each_other_could_be_a_list():
+    source = "清單：\n• 甲\n・乙\n●　丙\n\n```\n• 一\n• 二\n```"
+
+    assert fixed(source, terms={}, rules=RULES) == ("清單：\n- 甲\n- 乙\n- 丙\n\n```\n• 一\n• 二\n```", 3)
 
 
 def test_an_author_adds_his_own_terms_and_takes_back_ours():
