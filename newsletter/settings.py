@@ -226,7 +226,9 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "start, recover and close mailings": {
         "task": "newsletter.delivery.tasks.dispatch",
-        "schedule": 2.0,
+        # Not a multiple of the second after which an idle worker asks Redis anew: of two machines the same one
+        # would be first each time, and the other would neither be woken nor look after its own dead.
+        "schedule": 2.1,
         "options": {"expires": 4},
     },
     "send confirmations that are due": {
