@@ -21,7 +21,7 @@ class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         (_("Look"), {"fields": (("accent", "logo"), ("look", "heading_font"), "footer")}),
         (
             _("Sender"),
-            {"fields": (("sender_name", "sender_email"), "reply_to", "postal_address", "signature")},
+            {"fields": (("sender_name", "sender_email"), "reply_to", "postal_address", "warm_up_from", "signature")},
         ),
         (
             _("Rhythm"),

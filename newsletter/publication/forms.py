@@ -42,7 +42,7 @@ class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Publication
         fields = (
             *("name", "promise", "about", "author", "language", "time_zone"),
-            *("sender_name", "sender_email", "reply_to", "postal_address", "signature"),
+            *("sender_name", "sender_email", "reply_to", "postal_address", "warm_up_from", "signature"),
             *("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes"),
             *("accent", "logo", "look", "heading_font", "footer"),
         )
@@ -52,6 +52,7 @@ class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
             "about": forms.Textarea({"rows": 8}),
             "footer": forms.Textarea({"rows": 2}),
             "signature": forms.Textarea({"rows": 4}),
+            "warm_up_from": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         }
 
     def clean_cadence_days(self) -> int:
@@ -68,7 +69,7 @@ class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
         return minutes
 
     def clean_logo(self) -> Any:
-        """Return the prepared picture, with a halo if it is see-through, under the name of its content, so that it may be cached for ever."""
+        """Return the prepared picture, with its halo, under the name of its content: it may be cached for ever."""
         logo = self.cleaned_data["logo"]
         if not isinstance(logo, UploadedFile):
             return logo

@@ -126,6 +126,16 @@ class Publication(models.Model):
         default=3,
         help_text=_("Between “send” and the first mail. Cancelling then reaches nobody."),
     )
+    warm_up_from = models.DateField(
+        _("warming up since"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "The first day on which a new sender address sends. It begins with 200 mails a day and grows by a half "
+            "every day, so that mailbox providers get to know it; what is over leaves on the next day. Empty: no "
+            "ceiling."
+        ),
+    )
 
     han_per_minute = models.PositiveSmallIntegerField(_("Chinese characters read in a minute"), default=400)
     words_per_minute = models.PositiveSmallIntegerField(_("Latin words read in a minute"), default=238)
