@@ -18,16 +18,15 @@ from django.db.models.functions import Left
 
 from newsletter.delivery.history import Certificate, Step
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
-from newsletter.issues.models import Issue
 
 VERSION = 1
 SLICE = 100  # batches counted by one statement: 50,000 rows
 CLOSED = [Mailing.State.SENT, Mailing.State.CANCELLED]
 CODES = re.compile(r"\d{3}([ -]\d\.\d{1,3}\.\d{1,3})?")  # RFC 5321 section 4.2, RFC 3463
 CODES_LENGTH = 14
-RULE = {
-    Mailing.Kind.ISSUE: "who was mailable when it began and had no copy of the issue",
-    Mailing.Kind.CORRECTION: "who was mailable when it began",
+RULE = {  # planning.audience in words
+    Mailing.Kind.ISSUE: "who was mailable when it began and had no copy of the issue yet",
+    Mailing.Kind.CORRECTION: "who was mailable when it began and had a copy of the issue",
 }
 
 
@@ -130,16 +129,15 @@ def canonical(document: dict[str, Any]) -> bytes:
 def _document(mailing: Mailing, outcome: Outcome) -> dict[str, Any]:
     steps = list(mailing.steps.all())
     counts = outcome.counts
-    newsletter_issue: Issue = mailing.issue
     return {
         "version": VERSION,
-        "issue": newsletter_issue.number,
+        "issue": mailing.issue.number,
         "mailing": mailing.number,
         "kind": mailing.kind,
         "state": mailing.state,
         "subject": mailing.subject,
         "sender": {"name": mailing.sender_name, "address": mailing.sender_email, "reply_to": mailing.reply_to},
-        "audience": {"total": mailing.total, "rule": RULE[Mailing.Kind(mailing.kind)]},
+        "audience": {"total": mailing.total, "rule": RULE[Mailing.Kind(mailing.kind)], "segment": mailing.segment},
         "times": {
             "approved": _iso(mailing.approved_at),
             "begun": _iso(mailing.planned_at),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import F, Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,9 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery import planning
+from newsletter.delivery import evidence, planning
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.desk.composer import in_words, page, wake_up, when_form
+from newsletter.desk.decisions import message_id_of
+from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 
 PER_PAGE = 50  # deliveries
@@ -33,6 +36,10 @@ class Action:
     states: tuple[str, ...]
     do: Callable[[Mailing, datetime], bool]
     told: Callable[[Mailing], str]
+    makes_sense: Callable[[], bool] = lambda: True
+
+    def is_open_to(self, mailing: Mailing) -> bool:
+        return mailing.state in self.states and self.makes_sense()
 
 
 @require_safe
@@ -45,11 +52,14 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
         "title": _("Mailing"),
         "mailing": found,
         "counts": found.counts(),
-        "actions": [(name, action.title) for name, action in ACTIONS.items() if found.state in action.states],
-        "obstacles": planning.obstacles(found.issue, found.send_at) if found.state == "scheduled" else [],
+        "actions": [(name, action.title) for name, action in ACTIONS.items() if action.is_open_to(found)],
+        "obstacles": planning.obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
         "is_open": is_open,
         "is_still": is_still,
-        "waits_for_provider": found.state == Mailing.State.SENDING and found.retry_at and found.retry_at > now,
+        "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
+        "steps": found.steps.all(),
+        "certificate": found.certificates.last(),
+        "provider": _provider(found.mailer),
         "can_send_the_rest": found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists(),
     }
     response = page(request, "desk/mailing.html", found.issue, context)
@@ -74,15 +84,16 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     """Ask whether it is meant; on POST do it, or say why it is too late."""
     found = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk)
     wish = ACTIONS[action]
-    if request.method == "POST" and wish.do(found, timezone.now()):
+    if request.method == "POST" and wish.makes_sense() and wish.do(found, timezone.now()):
         found.refresh_from_db()
         messages.success(request, wish.told(found))
         wake_up()
-    elif request.method == "POST" or found.state not in wish.states:
+    elif request.method == "POST" or not wish.is_open_to(found):
         found.refresh_from_db()
         messages.warning(request, _too_late(found))
     else:
         context = {"title": wish.title, "mailing": found, "action": action, "counts": found.counts()}
+        context |= {"provider": _provider(found.mailer), "other_provider": _provider(_other(found))}
         return page(request, "desk/mailing_ask.html", found.issue, context)
     return redirect("admin:mailing", pk)
 
@@ -95,7 +106,7 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     if found.state != Mailing.State.SCHEDULED:
         messages.warning(request, _too_late(found))
         return redirect("admin:mailing", pk)
-    if form.is_valid() and not (reasons := planning.obstacles(found.issue, form.send_at or form.begins)):
+    if form.is_valid() and not (reasons := planning.obstacles_of(found, form.send_at or form.begins)):
         _move(request, found, form.send_at or now)
         return redirect("admin:mailing", pk)
     for reason in reasons if form.is_bound and form.is_valid() else []:
@@ -167,12 +178,35 @@ def _cancel(found: Mailing, now: datetime) -> bool:
     return found.cancel(now)
 
 
+def _other(found: Mailing) -> str:
+    return "default" if found.mailer == "bulk" else "bulk"
+
+
+def _provider(alias: str) -> str:
+    return provider_name(settings.MAILERS[alias])
+
+
+def _has_two_providers() -> bool:
+    return bool(settings.MAILERS["default"] != settings.MAILERS["bulk"])
+
+
+def _switch(found: Mailing, now: datetime) -> bool:
+    return found.switch(_other(found), _provider(_other(found)))
+
+
+def _after_switching(found: Mailing) -> str:
+    return _("What has not left goes by %(provider)s once you resume.") % {"provider": _provider(found.mailer)}
+
+
 _State = Mailing.State
 ACTIONS = {
     "pause": Action(gettext_lazy("Pause"), (_State.SCHEDULED, _State.SENDING), _pause, _after_pausing),
     "resume": Action(gettext_lazy("Resume"), (_State.PAUSED,), _resume, _after_resuming),
     "refreeze": Action(
         gettext_lazy("Use the current text"), (_State.SCHEDULED, _State.PAUSED), _refreeze, _after_refreezing
+    ),
+    "switch": Action(
+        gettext_lazy("Use the other provider"), (_State.PAUSED,), _switch, _after_switching, _has_two_providers
     ),
     "cancel": Action(gettext_lazy("Cancel"), tuple(Mailing.OPEN_STATES), _cancel, _after_cancelling),
 }
@@ -195,6 +229,9 @@ def deliveries(request: HttpRequest, pk: int, state: str) -> HttpResponse:
         "state": state,
         "states": [(name, Delivery.State[name.upper()].label) for name in WHERE],
         "rows": rows,
+        "choices": [(row, message_id_of(found, row.seq)) for row in rows] if state == "uncertain" else [],
+        "count": found.counts().uncertain,
+        "can_send_again": evidence.can_be_sent_again(found),
         "following": following,
         "is_first": not after,
     }

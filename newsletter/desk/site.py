@@ -14,7 +14,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import composer, mailings, views
+from newsletter.desk import certificates, composer, corrections, decisions, mailings, views
 from newsletter.publication import limits
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
@@ -26,12 +26,16 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("frame/mail/", composer.mail_frame, "issue_mail_frame"),
     ("test/", composer.test_copy, "issue_test"),
     ("send/", composer.send, "issue_send"),
+    ("correct/", corrections.correct, "issue_correct"),
 )
 MAILING_SCREENS: tuple[Screen, ...] = (
     ("", mailings.mailing, "mailing"),
     ("move/", mailings.move, "mailing_move"),
     *((f"{name}/", partial(mailings.act, action=name), f"mailing_{name}") for name in mailings.ACTIONS),
     ("copies/<str:state>/", mailings.deliveries, "mailing_deliveries"),
+    ("uncertain/<str:decision>/", decisions.decide, "mailing_decide"),
+    ("certificate/<int:number>/", certificates.certificate, "mailing_certificate"),
+    ("certificate/<int:number>.json", certificates.document, "mailing_certificate_json"),
 )
 
 

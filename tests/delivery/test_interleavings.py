@@ -221,7 +221,7 @@ class World:
         return dict(self.mailing.deliveries.values_list("seq", "state"))
 
     def check(self):
-        """Nobody has two copies unless the author risked it, and the counters are what a count of the rows would say."""
+        """Nobody has two copies unless the author risked it, and the counters are what a count of the rows says."""
         assert all(copies <= 1 + self.again[seq] for seq, copies in self.wire.accepted.items())
         counts, found = self.mailing.counts(), Counter(self.rows().values())
         assert counts.total == len(READERS)

@@ -1,0 +1,94 @@
+"""What the author decides about uncertain copies: some of a page, or all together. GET asks, POST acts."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_http_methods
+
+from newsletter.delivery import evidence
+from newsletter.delivery.evidence import Evidence, Known, Seen
+from newsletter.delivery.models import Delivery, Mailing
+from newsletter.desk.composer import page, wake_up
+from newsletter.mail import headers
+
+CHOICES_MAX = 50  # rows of one page
+DECISIONS = {"sent": Known.COUNTED, "again": Known.AGAIN}
+TITLES = {"sent": gettext_lazy("Count as sent?"), "again": gettext_lazy("Send again?")}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def decide(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
+    """Say what a decision means for the rows in question; on POST decide."""
+    if decision not in DECISIONS:
+        raise Http404(decision)
+    found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
+    if request.method == "POST":
+        _decide(request, found, decision)
+        return redirect("admin:mailing", pk)
+    context = _question(request, found, decision)
+    if not context["count"]:
+        messages.warning(request, _("Choose at least one copy that is uncertain."))
+        return redirect("admin:mailing_deliveries", pk, "uncertain")
+    return page(request, "desk/decide.html", found.issue, context)
+
+
+def message_id_of(mailing: Mailing, seq: int) -> str:
+    """Return what the provider's log calls a copy, whichever try it was."""
+    return headers.message_id("issue", mailing.pk, seq, domain=mailing.sender_email.rpartition("@")[2])
+
+
+def _question(request: HttpRequest, found: Mailing, decision: str) -> dict[str, Any]:
+    rows = [] if "all" in request.GET else _as_seen(found, _chosen(request.GET.getlist("row")))
+    return {
+        "title": TITLES[decision],
+        "mailing": found,
+        "decision": decision,
+        "rows": [(row, message_id_of(found, row.seq)) for row in rows],
+        "count": found.counts().uncertain if "all" in request.GET else len(rows),
+        "seen": evidence.last_decision(found),
+    }
+
+
+def _chosen(values: list[str]) -> list[Seen]:
+    """Read the rows of a form, each as number:tries; what cannot be read was not chosen."""
+    pairs = (value.partition(":")[::2] for value in values[:CHOICES_MAX])
+    return [Seen(int(seq), int(tries)) for seq, tries in pairs if _is_number(seq) and _is_number(tries)]
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10
+
+
+def _as_seen(found: Mailing, chosen: list[Seen]) -> list[Delivery]:
+    wanted = Q(pk__in=[])
+    for row in chosen:
+        wanted |= Q(seq=row.seq, attempts=row.attempts)
+    uncertain = found.deliveries.filter(wanted, state=Delivery.State.UNCERTAIN)
+    return list(uncertain.select_related("subscriber").order_by("seq"))
+
+
+def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:
+    known = DECISIONS[decision]
+    news = Evidence(known, timezone.now(), evidence.COUNTED_WORDS if known is Known.COUNTED else "")
+    seen = request.POST.get("seen", "")
+    if _is_number(seen):
+        moved = evidence.decide_all(found, news, seen=int(seen))
+    else:
+        moved = evidence.decide(found, _chosen(request.POST.getlist("row")), news)
+    if not moved:
+        messages.warning(request, _("Nothing was changed: these copies were decided before. Perhaps by another tab."))
+        return
+    wake_up()
+    messages.success(request, _told(known, moved) % {"count": moved})
+
+
+def _told(known: Known, moved: int) -> str:
+    if known is Known.COUNTED:
+        return ngettext("%(count)d copy is counted as sent.", "%(count)d copies are counted as sent.", moved)
+    return ngettext("%(count)d copy will be sent once more.", "%(count)d copies will be sent once more.", moved)
