@@ -23,6 +23,7 @@ from django.core.cache import caches
 
 pytest_plugins = [
     "tests.support.browser",
+    "tests.support.dns",
     "tests.support.postgres",
     "tests.support.product",
     "tests.support.redis",

@@ -3,8 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,10 +22,10 @@ from redis.exceptions import RedisError
 from newsletter.celery import app as celery
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.desk import author
+from newsletter.desk.findings import ERROR, INFO, WARNING, Finding, Question
+from newsletter.desk.senders import dns_records, sender
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
 from newsletter.publication.models import Publication
-
-ERROR, WARNING, INFO = "error", "warning", "info"
 
 PING_SECONDS = 2.0
 QUEUE_SECONDS = 3  # to connect to Redis
@@ -35,17 +34,6 @@ LATE = timedelta(minutes=5)  # beat asks every few seconds: a mailing that waits
 FREE_BYTES = 500 * 1024**2
 HEADER_URL_LENGTH_MAX = 74  # longer ones are encoded by Python's e-mail package, and clients show no button
 CLOCK = timedelta(seconds=5)
-MADE_UP_DOMAINS = ("example.com", "example.org", "example.net")  # RFC 2606 section 3
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to know: level, a stable id, what is so, and what to do."""
-
-    level: str
-    id: str
-    message: str
-    hint: str
 
 
 # --- What must be there before a page can be served ---
@@ -224,18 +212,6 @@ def mail(now: datetime) -> Iterator[Finding]:
     if not settings.MAIL_URL:
         hint = _("Set MAIL_URL, such as smtp://user:password@host:587, and start again.")
         yield Finding(WARNING, "mail.outbox", _("Mail leaves only for the outbox: no reader gets any."), hint)
-    elif settings.BULK_MAIL_URL.startswith("smtp"):
-        message = _("OpenDKIM does not sign List-Unsubscribe-Post and Feedback-ID by itself.")
-        hint = _("Add both to SignHeaders if your mail server uses it (RFC 8058 section 4).")
-        yield Finding(INFO, "mail.dkim", message, hint)
-
-
-def sender(now: datetime) -> Iterator[Finding]:
-    address = Publication.objects.current().sender_email
-    if address.rpartition("@")[2].casefold() in MADE_UP_DOMAINS:
-        level = ERROR if settings.MAIL_URL else WARNING
-        hint = _("Set the sender address under Publication; it needs a domain of your own.")
-        yield Finding(level, "sender.made_up", _("Mail would come from %s, which is nobody's.") % address, hint)
 
 
 def postal_address(now: datetime) -> Iterator[Finding]:
@@ -268,13 +244,11 @@ def uncertain(now: datetime) -> Iterator[Finding]:
 
 # --- The table ---
 
-type Question = Callable[[datetime], Iterator[Finding]]
-
 FOUNDATIONS: tuple[Question, ...] = (disk, database, queue)  # the others need these
 EVERYTHING: tuple[Question, ...] = (
     *(journal, clock, static_files, worker, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),
-    *(mail, sender, postal_address, mailings, uncertain),
+    *(mail, sender, dns_records, postal_address, mailings, uncertain),
 )
 # What the author can mend, and what costs a page nothing to ask.
 AT_HOME: tuple[Question, ...] = (waiting_tasks, mailings, uncertain, mail, sender, postal_address)

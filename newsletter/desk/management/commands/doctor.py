@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from newsletter.desk import diagnosis
+from newsletter.desk.findings import ERROR, Finding
 
 
 class Command(BaseCommand):
@@ -24,10 +25,10 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(texts, ensure_ascii=False, indent=2))
         else:
             self._print(findings)
-        if any(finding.level == diagnosis.ERROR for finding in findings):
+        if any(finding.level == ERROR for finding in findings):
             sys.exit(1)
 
-    def _print(self, findings: list[diagnosis.Finding]) -> None:
+    def _print(self, findings: list[Finding]) -> None:
         styles = {"error": self.style.ERROR, "warning": self.style.WARNING, "info": self.style.NOTICE}
         for finding in findings:
             self.stdout.write(styles[finding.level](f"{finding.level}  {finding.id}"))
