@@ -39,8 +39,8 @@ class Compiled:
             text=mailing.text,
             html=mailing.html,
         )
-        self.unsubscribe, self.preferences = _link("unsubscribe"), _link("preferences")
-        self.message_id = _message_id(mailing)
+        self.unsubscribe, self.preferences = link_maker("unsubscribe"), link_maker("preferences")
+        self.message_id = message_id_maker(mailing)
 
     def envelope(self, row: Recipient) -> Envelope:
         """Return one reader's message, ready for the wire. Raises ValueError for one who can be in no message."""
@@ -63,7 +63,7 @@ class Compiled:
         return Envelope(row.seq, address, self.template.render(plain, escaped))
 
 
-def _link(purpose: str) -> Callable[[int], tuple[bytes, bytes]]:
+def link_maker(purpose: str) -> Callable[[int], tuple[bytes, bytes]]:
     """Return what makes a reader's link from his id: as it is, and escaped for HTML.
 
     Tokens are letters and digits, so that only what stands around them needs escaping, once.
@@ -82,7 +82,7 @@ def _link(purpose: str) -> Callable[[int], tuple[bytes, bytes]]:
     return link
 
 
-def _message_id(mailing: Mailing) -> Callable[[int], bytes]:
+def message_id_maker(mailing: Mailing) -> Callable[[int], bytes]:
     """Return what makes the Message-ID of a row."""
     domain = mailing.sender_email.rpartition("@")[2]
     host = headers.message_id("issue", mailing.pk, LARGEST, domain=domain).rpartition("@")[2]

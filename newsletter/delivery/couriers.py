@@ -1,9 +1,11 @@
 """Who carries the messages of a mailing: one courier for each kind of provider.
 
 smtp     a compiled template over several kept connections
+api      calls for many readers each, to an e-mail API that can (api.py)
 django   any other mailer, the outbox too, message by message
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -11,6 +13,7 @@ from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
 from newsletter.delivery import rendering
+from newsletter.delivery.api import ApiCourier, hindrance
 from newsletter.delivery.compiled import Compiled
 from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
@@ -19,6 +22,8 @@ from newsletter.delivery.switchboard import USUAL, Load, Switchboard
 from newsletter.delivery.transports import Answer, DjangoTransport, Outcome
 from newsletter.mail import headers
 from subscribers.models import Subscriber
+
+log = logging.getLogger(__name__)
 
 
 class Courier(Protocol):
@@ -38,7 +43,12 @@ class Courier(Protocol):
 def courier_for(alias: str, mailing: Mailing) -> Courier:
     """Return the courier for a mailer of settings.MAILERS."""
     backend = mailers[alias]
-    return SmtpCourier(alias, mailing) if isinstance(backend, SmtpBackend) else DjangoCourier(alias, mailing)
+    if isinstance(backend, SmtpBackend):
+        return SmtpCourier(alias, mailing)
+    if reason := hindrance(backend, mailing):
+        log.info("mailing %s goes message by message: %s", mailing.pk, reason)
+        return DjangoCourier(alias, mailing)
+    return ApiCourier(alias, mailing)
 
 
 def reader_of(row: Recipient) -> Subscriber:

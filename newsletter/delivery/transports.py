@@ -28,6 +28,30 @@ from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 from newsletter.mail.message import Mail
 
 LEADING_DOT = re.compile(rb"(?m)^\.")  # doubled on the wire: RFC 5321 section 4.5.2
+# Codes of the answer, and names of what the client raises before it asks.
+# Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html (errors),
+# https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html, botocore/exceptions.py.
+AMAZON_LATER = {
+    "LimitExceededException",
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "ConnectTimeoutError",
+    "EndpointConnectionError",
+}
+AMAZON_REFUSES = {
+    "AccountSuspendedException",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "MailFromDomainNotVerifiedException",
+    "NotFoundException",
+    "SendingPausedException",
+    "UnrecognizedClientException",
+    "NoCredentialsError",
+    "NoRegionError",
+    "PartialCredentialsError",
+}
 FINAL_REPLY_SECONDS = 600  # RFC 5321 section 4.5.3.2.6: the answer to the final dot may take ten minutes
 
 
@@ -181,7 +205,7 @@ class DjangoTransport:
         except AnymailRecipientsRefused as error:
             return Outcome(Answer.FAILED, _first_line(error))
         except AnymailAPIError as error:
-            return _api_answer(error)
+            return api_answer(error)
         except (AnymailInvalidAddress, AnymailSerializationError) as error:
             return Outcome(Answer.FAILED, _first_line(error))
         except (AnymailUnsupportedFeature, AnymailConfigurationError) as error:
@@ -194,18 +218,26 @@ class DjangoTransport:
         self.backend.close()
 
 
-def _api_answer(error: AnymailAPIError) -> Outcome:
-    """Sort what an e-mail API said, or did not say."""
-    status, words = error.status_code, _first_line(error)
+def api_answer(error: AnymailAPIError) -> Outcome:
+    """Sort what an e-mail API said, or did not say. Raises ProviderAway or ProviderRefuses for what was not taken."""
+    status, code, words = error.status_code, "", _first_line(error)
     if status is None:
         if isinstance(error.__cause__, requests.exceptions.ConnectTimeout) or _never_connected(error.__cause__):
             raise ProviderAway(words) from error
-        return Outcome(Answer.UNCERTAIN, words)
-    if status in (401, 403):
-        raise ProviderRefuses(words) from error
-    if status == 429:
+        status, code = _amazon_said(error.__cause__)
+    if status == 429 or code in AMAZON_LATER:
         raise ProviderAway(words) from error
+    if status in (401, 403) or code in AMAZON_REFUSES:
+        raise ProviderRefuses(words) from error
     return Outcome(Answer.FAILED if 400 <= status < 500 else Answer.UNCERTAIN, words)
+
+
+def _amazon_said(cause: BaseException | None) -> tuple[int, str]:
+    """Return HTTP status and code of an error of Amazon's client, which has no status_code; 0 if nobody answered."""
+    said = getattr(cause, "response", None)
+    if not isinstance(said, dict):
+        return 0, type(cause).__name__
+    return int(said.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)), str(said.get("Error", {}).get("Code", ""))
 
 
 def _never_connected(cause: BaseException | None) -> bool:
