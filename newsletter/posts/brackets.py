@@ -38,7 +38,7 @@ def _unpaired(paragraph: str) -> Iterator[int]:
 
 def _is_number_or_smile(paragraph: str, position: int) -> bool:
     """Return whether a closing bracket belongs to `1）` or `：）`, which open none."""
-    before = paragraph[:position].rpartition("\n")[2]
+    before = paragraph[max(0, position - 12) : position].rpartition("\n")[2]
     return (
         re.search(r"(?:^|[\s，。；：、])(?:\d{1,2}|[a-zA-Z]|[一二三四五六七八九十]+)$|[:：;；^]$", before) is not None
     )

@@ -163,9 +163,10 @@ def _bullets(text: Text) -> Iterator[Finding]:
     """Tell about lines under each other that begin with a dot, as pasted from elsewhere: they run together."""
     message = _("Write “- ” at its head, and it becomes a list.")
     matches = list(BULLET.finditer(text.plain))
-    lines = [text.plain.count("\n", 0, match.start()) for match in matches]
-    for match, line in zip(matches, lines, strict=True):
-        if {line - 1, line + 1} & set(lines):
+    ends = [text.plain.find("\n", match.end()) + 1 for match in matches]
+    follows = [end == match.start() for end, match in zip(ends, matches[1:], strict=False)]
+    for match, is_after, is_before in zip(matches, [False, *follows], [*follows, False], strict=False):  # none if none
+        if is_after or is_before:
             yield text.finding("list", match.span(), message, "- ")
 
 

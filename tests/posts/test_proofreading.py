@@ -1,5 +1,7 @@
 """What the format check says about a post, what it keeps quiet about, and what it changes when asked."""
 
+import time
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
@@ -103,6 +105,19 @@ def test_dots_under_each_other_could_be_a_list():
     source = "清單：\n• 甲\n・乙\n●　丙\n\n```\n• 一\n• 二\n```"
 
     assert fixed(source, terms={}, rules=RULES) == ("清單：\n- 甲\n- 乙\n- 丙\n\n```\n• 一\n• 二\n```", 3)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["「", "）", "**", "(中", "1、中\n", "• 中\n", "[", "`", "用A", "<a ", "http://a.b/中", "中.", "##中\n", "數據"],
+)
+def test_no_text_takes_long(piece):
+    source = piece * (20_000 // len(piece))
+    begun = time.process_time()
+
+    findings(source, terms=DEFAULT)
+
+    assert time.process_time() - begun < 1  # seconds
 
 
 def test_an_author_adds_his_own_terms_and_takes_back_ours():
