@@ -5,10 +5,10 @@
 postgres   two machines (a worker, locks and a recorder each) on one PostgreSQL and one Redis
 sqlite     one machine on SQLite and the queue of files
 
-Workers, beat, database, queue and SMTP server are real processes of the run's own. The SMTP server notes every
-accepted message before it answers. `benchmarks/chaos_schedule.py` makes the faults out of the seed; each comes when
-so many messages were accepted. The end is one table; the exit code is 1 when anybody got two copies or was
-forgotten, when more is uncertain than may be, or when ledger and server disagree.
+Both run side by side. Workers, beat, database, queue and SMTP server are real processes of the run's own. The
+SMTP server notes every accepted message before it answers. `benchmarks/chaos_schedule.py` makes the faults out of
+the seed; each comes when so many messages were accepted. The end is one table; the exit code is 1 when anybody got
+two copies or was forgotten, when more is uncertain than may be, or when ledger and server disagree.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -86,10 +87,13 @@ class Run:
         try:
             self.faults.fire(fault.kind, fault.machine)
         except (AuthorAway, AssertionError) as why:
-            print(f"{at:6} {fault.kind}: did not happen: {why}", file=sys.stderr, flush=True)
+            self._tell(f"{at:6} {fault.kind}: did not happen: {why}")
             return
         self.fired[fault.kind] += 1
-        print(f"{at:6} {fault.kind} {fault.machine}", file=sys.stderr, flush=True)
+        self._tell(f"{at:6} {fault.kind}")
+
+    def _tell(self, words: str) -> None:
+        print(f"{self.engine:8} {words}", file=sys.stderr, flush=True)
 
     def _reaches(self, count: int) -> bool:
         """Wait until so many messages were accepted; return False when the mailing ends before."""
@@ -152,7 +156,9 @@ class Run:
         )
         ledger = self.world.author.ask(LEDGER)
         accepted = [copy.rcpt for copy in self.world.smtp.received()]
-        return judge(verdict, ledger, accepted, self.readers, self.world.logs())
+        judge(verdict, ledger, accepted, self.readers, self.world.logs())
+        self._tell(f"{verdict.seconds:6.0f} s, {self.fired.total()} faults, {verdict.errors or 'everybody once'}")
+        return verdict
 
 
 def run(engine: str, plan: list[Fault], *, readers: int, folder: Path, patience: float = 600) -> Verdict:
@@ -174,17 +180,20 @@ def main() -> int:
     readers = options.readers or faults * READERS_A_FAULT
     folder = Path(tempfile.mkdtemp(prefix="newsletter-chaos-"))
     print(f"seed {options.seed}, {machine()}, {'with' if FAKETIME else 'without'} faketime, {folder}", flush=True)
-    verdicts = []
     try:
-        for engine in engines:
-            plan = schedule(options.seed, faults=faults, readers=readers, engine=engine, is_short=options.short)
-            verdicts.append(run(engine, plan, readers=readers, folder=folder / engine))
+        with ProcessPoolExecutor(len(engines)) as side_by_side:
+            jobs = []
+            for engine in engines:
+                plan = schedule(options.seed, faults=faults, readers=readers, engine=engine, is_short=options.short)
+                jobs.append(side_by_side.submit(run, engine, plan, readers=readers, folder=folder / engine))
+            verdicts = [job.result() for job in jobs]
     finally:
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
     print(table(verdicts))
     for verdict in verdicts:
-        print(*(f"{verdict.engine}: {error}" for error in verdict.errors), sep="\n", end="")
+        for error in verdict.errors:
+            print(f"{verdict.engine}: {error}")
     return int(any(verdict.errors for verdict in verdicts))
 
 

@@ -17,7 +17,7 @@ class Kind:
     """A way to fail.
 
     weight: how often among all. exact, coarse: how many copies one such fault may leave uncertain, with the
-    flight recorder's word and without it. engines: where it can happen. takes_long: not for a short run.
+    flight recorder's word and without it. engines: where it can happen. takes_long: seconds, and not for a short run.
     """
 
     words: str
@@ -42,15 +42,21 @@ KINDS = {
     "freeze": Kind("SIGSTOP of the lane for a second, SIGCONT", 5),
     # Another machine takes the batch over, and cannot read the recorder.
     "lease": Kind("SIGSTOP of the lane past its lease, SIGCONT", 3, coarse=OPEN_ROWS, engines=SERVERS, takes_long=True),
-    "disk": Kind("no byte more on the disk for two seconds", 4, exact=LINES),
+    "disk": Kind("no byte more on the disk for two seconds", 4, exact=LINES, takes_long=True),
     # A machine whose clock is ahead takes the other's leases for over, every two seconds while it lasts.
-    "clock": Kind("a machine's clock 90 s ahead for four seconds, and back", 4, exact=LINES, coarse=4 * OPEN_ROWS),
+    "clock": Kind(
+        "a machine's clock 90 s ahead for four seconds, and back",
+        weight=4,
+        exact=LINES,
+        coarse=4 * OPEN_ROWS,
+        takes_long=True,
+    ),
     "dispatchers": Kind("two dispatchers at once", 7),
     "flood": Kind("two hundred wake-ups at once", 6),
     "click": Kind("a double click on send", 6),
     "pause": Kind("paused and resumed by the author", 5),
     "cut-before-data": Kind("connection cut before the dot", 10),
-    "cut-after-data": Kind("connection cut after the dot", 6, exact=1),
+    "cut-after-data": Kind("connection cut after the dot", 6, exact=1, takes_long=True),
     "busy": Kind("421 to RCPT", 8),
     "greylist": Kind("451 to RCPT", 5, takes_long=True),
     "refuse": Kind("550 to RCPT", 8),
