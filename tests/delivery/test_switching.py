@@ -1,0 +1,139 @@
+"""In the middle of a mailing: stopped within two seconds, carried on by another provider. Real servers, real clock."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from newsletter.delivery import planning, recovery, tasks
+from newsletter.delivery.models import Delivery, Mailing
+from newsletter.mail.mailers import mailer_from_url, provider_name
+from tests.factories import make_subscriber
+from tests.support.smtp import Smtp
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+REPLY_SECONDS = 0.5  # four connections: eight messages a second
+READERS = 60
+
+
+@pytest.fixture(autouse=True)
+def _alone(settings, tmp_path, monkeypatch):
+    settings.LOCK_DIR = tmp_path / "locks"
+    tasks.STOPPING.value = 0
+    monkeypatch.setattr(tasks.dispatch, "apply_async", lambda *_args, **_options: None)
+
+
+@pytest.fixture
+def slow(tmp_path):
+    folder = tmp_path / "slow"
+    folder.mkdir()
+    server = Smtp(folder, reply_seconds=REPLY_SECONDS)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mailing(settings, issue, slow, smtp, tmp_path):
+    """A mailing under way by a slow provider, with a quick one beside it."""
+    urls = {"bulk": slow.url, "default": smtp.url}
+    mailers = {alias: mailer_from_url(url, outbox=tmp_path) for alias, url in urls.items()}
+    settings.MAILERS = settings.MAILERS | mailers
+    for number in range(READERS):
+        make_subscriber(f"reader{number}@example.org")
+    begun = planning.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
+    assert planning.plan(begun, timezone.now())
+    return begun
+
+
+def stop_on_the_way(mailing, server, *, after=4):
+    """Pause once `after` copies have left; return for how many seconds the lane went on."""
+    found = {}
+
+    def author():
+        wait_until(lambda: len(server.received()) >= after, 30, what=lambda: "the first copies")
+        found["paused"] = time.monotonic()
+        Mailing.objects.get(pk=mailing.pk).pause("the author")
+        connection.close()
+
+    hand = threading.Thread(target=author)
+    hand.start()
+    tasks.send_lane(mailing.pk, 0)
+    ended = time.monotonic()
+    hand.join(30)
+    mailing.refresh_from_db()
+    return ended - found["paused"]
+
+
+def test_a_pause_holds_within_two_seconds_of_a_slow_provider(mailing, slow):
+    seconds = stop_on_the_way(mailing, slow)
+
+    counts = mailing.counts()
+    assert seconds <= 2 + REPLY_SECONDS, "what was on the wire may still get its answer"
+    assert counts.sent == len(slow.received()) < READERS
+    assert (counts.sending, counts.uncertain, counts.queued) == (0, 0, READERS - counts.sent)
+
+
+def test_half_by_one_provider_and_the_rest_by_the_other_nobody_twice(mailing, slow, smtp, settings):
+    stop_on_the_way(mailing, slow)
+    by_the_first = slow.copies()
+
+    assert mailing.switch("default", provider_name(settings.MAILERS["default"]))
+    mailing.resume(timezone.now(), timedelta())
+    tasks.send_lane(mailing.pk, 0)
+
+    assert slow.copies() == by_the_first
+    assert slow.readers() | smtp.readers() == {f"reader{number}@example.org" for number in range(READERS)}
+    assert not slow.readers() & smtp.readers()
+    assert slow.copies_per_reader() == smtp.copies_per_reader() == {1}
+    assert mailing.counts().sent == READERS
+
+
+def test_what_the_first_provider_deferred_goes_by_the_other(mailing, slow, smtp):
+    mailing.deliveries.filter(seq__gt=0).update(state=Delivery.State.SENT, attempts=1)
+    mailing.deliveries.filter(seq=0).update(state=Delivery.State.DEFERRED, attempts=1)
+    mailing.batches.update(pass_no=2, sent=READERS - 1)
+    mailing.pause()
+    mailing.switch("default", "smtp")
+    mailing.resume(timezone.now(), timedelta())
+
+    tasks.send_lane(mailing.pk, 0)
+
+    assert smtp.copies() == {"reader0@example.org": 1}
+    assert slow.received() == []
+
+
+@pytest.mark.parametrize("state", ["scheduled", "sending", "sent", "cancelled"])
+def test_only_a_paused_mailing_is_switched(mailing, state):
+    Mailing.objects.update(state=state)
+
+    assert mailing.switch("default", "smtp") is False
+    assert Mailing.objects.get().mailer == "bulk"
+
+
+def test_a_lane_of_the_former_provider_does_not_go_on_after_the_switch(mailing, slow):
+    """Paused, switched and resumed between two looks of the lane: the next intent stops it."""
+    former = Mailing.objects.get(pk=mailing.pk)
+    mailing.pause()
+    mailing.switch("default", "smtp")
+    mailing.resume(timezone.now(), timedelta())
+
+    with recovery.slot(0) as worker:
+        tasks._send(former, f"{worker}x", 0, lambda: False)
+
+    assert slow.received() == []
+    assert mailing.counts().queued == READERS
+
+
+def test_each_switch_is_told(mailing):
+    mailing.pause("slow")
+    mailing.switch("default", "smtp other.example.org:25")
+
+    assert [(step.what, step.detail) for step in mailing.steps.all()][-2:] == [
+        ("paused", "slow"),
+        ("switched", "smtp other.example.org:25"),
+    ]
