@@ -234,6 +234,12 @@ def count(batch: Batch, added: Counter[Delivery.State]) -> None:
         Batch.objects.filter(pk=batch.pk).update(**changes)
 
 
+def renew(batch: Batch, now: datetime) -> None:
+    """Keep the lease of a batch whose window waits for its turn; raise LaneEnds when the batch is another's."""
+    if not held(batch).update(lease_until=now + LEASE):
+        raise LaneEnds("the batch was taken over")
+
+
 def release(batch: Batch, results: Sequence[Result], *, cursor: int | None) -> None:
     """Record `results` and give a batch back.
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from zoneinfo import ZoneInfo
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
@@ -21,6 +22,10 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.pace import Pacer
 from newsletter.delivery.recorder import Recorder
 from newsletter.delivery.sending import Lane
+from newsletter.delivery.timelines import timelines_for
+from newsletter.delivery.warmup import WarmUp
+from newsletter.mail.mailers import Limits
+from newsletter.publication.models import Publication
 
 LANE_SECONDS = 60  # after this long a lane makes room for other tasks of the worker
 WAKE_UP_EXPIRES = 30  # seconds
@@ -106,12 +111,25 @@ def _send(mailing: Mailing, worker: str, slot: int, is_stopping: Callable[[], bo
             writer=writer,
             worker=worker,
             is_stopping=is_stopping,
-            pacer=Pacer(settings.SEND_RATE),
+            pacer=_pacer(mailing.mailer),
         )
         lane.run(LANE_SECONDS)
 
 
 @contextmanager
+def _pacer(mailer: str) -> Pacer:
+    """Return what keeps the limits of a mailer of settings.MAILERS."""
+    publication = Publication.objects.current()
+    zone = ZoneInfo(publication.time_zone)
+    return Pacer(
+        settings.SEND_RATE,
+        mailer=mailer,
+        limits=settings.MAILERS[mailer].get("LIMITS", Limits()),
+        timelines=timelines_for(settings.REDIS_URL),
+        warm_up=WarmUp(publication.warm_up_from, zone) if publication.warm_up_from else None,
+    )
+
+
 def _ledger_thread() -> Iterator[Executor]:
     """Yield a thread whose database connection ends with it."""
     with ThreadPoolExecutor(1, "ledger") as thread:

@@ -1,6 +1,8 @@
 """From a URL such as smtp://user:password@host:587 to an entry of Django's MAILERS. Pure: settings imports it."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -44,17 +46,34 @@ PROVIDERS = {
     "unisender-go": Provider("unisender_go", api_url="https://{host}/en/transactional/api/v1"),
 }
 SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps")
+LIMITS = ("rate", "domain_rate")  # options of every URL; no backend knows them
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many messages a second a provider is sent. domains: to one recipient domain; "*" is any other one."""
+
+    rate: float | None = None
+    domains: Mapping[str, float] = field(default_factory=dict)
+
+    def of_domain(self, domain: str) -> float | None:
+        return self.domains.get(domain, self.domains.get("*"))
 
 
 def mailer_from_url(url: str, *, outbox: Path) -> dict[str, Any]:
     """Return the MAILERS entry for a mail URL; without a URL, the outbox.
 
     smtp:// speaks TLS after STARTTLS on port 587 or with ?tls=true, smtp+tls:// always, smtps:// from the
-    first byte. Raise ImproperlyConfigured, without the URL's secrets, for what cannot be understood.
+    first byte. ?rate= and ?domain_rate= are kept beside the options, as LIMITS. Raise ImproperlyConfigured,
+    without the URL's secrets, for what cannot be understood.
     """
     if not url:
         return {"BACKEND": OUTBOX, "OPTIONS": {"directory": str(outbox)}}
-    parts = _split(url)
+    parts, limits = _limits_apart(_split(url))
+    return _mailer(parts) | ({"LIMITS": limits} if limits != Limits() else {})
+
+
+def _mailer(parts: SplitResult) -> dict[str, Any]:
     if parts.scheme in SMTP_SCHEMES:
         return {"BACKEND": SMTP, "OPTIONS": _smtp_options(parts)}
     if parts.scheme not in PROVIDERS:
@@ -74,6 +93,33 @@ def provider_name(entry: dict[str, Any]) -> str:
         return "outbox"
     place = options.get("sender_domain") or urlsplit(options.get("api_url", "")).hostname or options.get("region", "")
     return f"{entry['BACKEND'].split('.')[-2]} {place}".rstrip()
+
+
+def _limits_apart(parts: SplitResult) -> tuple[SplitResult, Limits]:
+    """Return a URL without the options that limit it, and these."""
+    given = dict(parse_qsl(parts.query))
+    rate = _rate("rate", given["rate"]) if "rate" in given else None
+    domains = dict(_domain_rate(pair) for pair in given.get("domain_rate", "").split(",") if pair.strip())
+    rest = [option for option in parts.query.split("&") if option.partition("=")[0] not in LIMITS]
+    return parts._replace(query="&".join(rest)), Limits(rate, domains)
+
+
+def _domain_rate(pair: str) -> tuple[str, float]:
+    """Return what "gmail.com:20" says."""
+    domain, _colon, given = pair.strip().rpartition(":")
+    if not domain:
+        raise ImproperlyConfigured(f"MAIL_URL: domain_rate is written like gmail.com:20,*:50, got {pair.strip()!r}")
+    return domain.lower(), _rate("domain_rate", given)
+
+
+def _rate(name: str, given: str) -> float:
+    try:
+        rate = float(given)
+    except ValueError:
+        rate = 0
+    if not 0 < rate < math.inf:
+        raise ImproperlyConfigured(f"MAIL_URL: {name} must be messages a second, more than 0, got {given!r}")
+    return rate
 
 
 def _split(url: str) -> SplitResult:

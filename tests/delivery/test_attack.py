@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from newsletter.delivery import ledger, recorder, recovery, sending, tasks
+from newsletter.delivery import holding, ledger, recorder, recovery, tasks
 from newsletter.delivery.couriers import DjangoCourier, SmtpCourier
 from newsletter.delivery.ledger import Result
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
@@ -94,7 +94,7 @@ def test_answers_outlive_a_database_that_stays_away(make_mailing, run, recover, 
             raise OperationalError("the server is gone")
         return intend(*details)
 
-    monkeypatch.setattr(sending, "DATABASE_PATIENCE", (0,))
+    monkeypatch.setattr(holding, "DATABASE_PATIENCE", (0,))
     monkeypatch.setattr(ledger, "intend", away_after_the_third)
     with pytest.raises(OperationalError):
         run(mailing, provider)
@@ -300,7 +300,7 @@ def test_a_wake_up_that_comes_while_the_provider_is_away_does_nothing(make_maili
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL waits for the disk by itself")
 def test_commits_are_durable_after_the_connection_was_lost_too(monkeypatch):
-    monkeypatch.setattr(sending, "DATABASE_PATIENCE", (0, 0))
+    monkeypatch.setattr(holding, "DATABASE_PATIENCE", (0, 0))
     seen = []
 
     def step():
@@ -309,7 +309,7 @@ def test_commits_are_durable_after_the_connection_was_lost_too(monkeypatch):
         if len(seen) < 2:
             raise OperationalError("the database is locked")
 
-    sending.patiently(step)
+    holding.patiently(step)
     connection.close()
 
     assert seen == [2, 2]

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from newsletter.delivery import certificate, evidence, ledger, planning, recorder, recovery
 from newsletter.delivery.evidence import Evidence, Known, Seen
+from newsletter.delivery.holding import Holding
 from newsletter.delivery.ledger import LaneEnds, Result
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.pace import Pacer
 from newsletter.delivery.recorder import Mark, Recorder
-from newsletter.delivery.sending import Holding
 from subscribers.models import Subscriber
 from tests.delivery.conftest import InTurn
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from newsletter.delivery import ledger, sending
+from newsletter.delivery import holding, ledger, sending
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses
 from subscribers.models import Subscriber
@@ -239,7 +239,7 @@ def test_a_worker_that_is_told_to_stop_leaves_everything_recorded(make_mailing, 
 
 @pytest.mark.django_db
 def test_a_result_outlives_a_database_that_is_away_for_a_moment(monkeypatch):
-    monkeypatch.setattr(sending, "DATABASE_PATIENCE", (0, 0, 0))
+    monkeypatch.setattr(holding, "DATABASE_PATIENCE", (0, 0, 0))
     troubles = [OperationalError("database is locked")] * 2
 
     def step():
@@ -247,18 +247,18 @@ def test_a_result_outlives_a_database_that_is_away_for_a_moment(monkeypatch):
             raise troubles.pop()
         return "recorded"
 
-    assert sending.patiently(step) == "recorded"
+    assert holding.patiently(step) == "recorded"
 
 
 @pytest.mark.django_db
 def test_a_database_that_stays_away_is_not_hidden(monkeypatch):
-    monkeypatch.setattr(sending, "DATABASE_PATIENCE", (0,))
+    monkeypatch.setattr(holding, "DATABASE_PATIENCE", (0,))
 
     def step():
         raise OperationalError("no such host")
 
     with pytest.raises(OperationalError, match="no such host"):
-        sending.patiently(step)
+        holding.patiently(step)
 
 
 def test_a_pause_stops_a_long_window_within_a_second(make_mailing, run, monkeypatch):

@@ -8,7 +8,7 @@ from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend
 from django.test import override_settings
 
-from newsletter.mail.mailers import PROVIDERS, mailer_from_url
+from newsletter.mail.mailers import PROVIDERS, Limits, mailer_from_url
 
 OUTBOX = Path("/nowhere/outbox")
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
@@ -160,3 +160,47 @@ def test_what_cannot_be_understood_is_said_without_the_password(url, message):
     assert str(caught.value).startswith(message)
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+# --- How fast ---
+
+
+@pytest.mark.parametrize("url", ["smtp://host", "smtps://user:password@host", "postmark://token@", "ses://eu-west-1"])
+def test_every_url_may_say_how_fast_and_no_backend_hears_of_it(url, tmp_path):
+    plain = mailer_from_url(url, outbox=tmp_path)
+
+    limited = mailer_from_url(f"{url}?rate=14&domain_rate=Gmail.com:20,yahoo.com.tw:0.5,*:50", outbox=tmp_path)
+
+    limits = Limits(14, {"gmail.com": 20, "yahoo.com.tw": 0.5, "*": 50})
+    assert limited == plain | {"LIMITS": limits}
+    assert "LIMITS" not in plain
+
+
+def test_the_other_options_are_left_as_they_are(tmp_path):
+    found = mailer_from_url("smtp://host?timeout=7&rate=14&tls=true", outbox=tmp_path)
+
+    assert (found["OPTIONS"]["timeout"], found["OPTIONS"]["use_tls"]) == (7, True)
+
+
+def test_a_star_is_every_domain_that_is_not_named():
+    limits = Limits(domains={"gmail.com": 20, "*": 50})
+
+    assert [limits.of_domain("gmail.com"), limits.of_domain("example.org")] == [20, 50]
+    assert Limits(domains={"gmail.com": 20}).of_domain("example.org") is None
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("rate=fast", "MAIL_URL: rate must be messages a second, more than 0, got 'fast'"),
+        ("rate=0", "MAIL_URL: rate must be messages a second, more than 0, got '0'"),
+        ("rate=inf", "MAIL_URL: rate must be messages a second, more than 0, got 'inf'"),
+        ("domain_rate=gmail.com", "MAIL_URL: domain_rate is written like gmail.com:20,*:50, got 'gmail.com'"),
+        ("domain_rate=gmail.com:-1", "MAIL_URL: domain_rate must be messages a second, more than 0, got '-1'"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused(query, message, tmp_path):
+    with pytest.raises(ImproperlyConfigured) as refused:
+        mailer_from_url(f"smtp://user:hunter2@host?{query}", outbox=tmp_path)
+
+    assert str(refused.value) == message
