@@ -55,6 +55,13 @@ def obstacles(issue: Issue, send_at: datetime) -> list[str]:
 def was_sent_to_all(issue: Issue) -> bool:
     """Return whether a mailing of `issue` to everybody is finished; one to a segment leaves the others to be mailed."""
     return issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT, segment="").exists()
+def obstacles_of(mailing: Mailing, send_at: datetime) -> list[str]:
+    """Return what keeps a mailing that is scheduled from being sent at `send_at`."""
+    if mailing.kind == Mailing.Kind.CORRECTION:
+        return obstacles_to_correcting(mailing.issue, mailing.note)
+    return obstacles(mailing.issue, send_at)
+
+
 
 
 def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
@@ -63,7 +70,9 @@ def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
     if issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).exists():
         found.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
     if not copies(issue).exists():
-        found.append(_("Nobody has a copy of issue %(number)d, so there is nothing to correct.") % {"number": issue.number})
+        found.append(
+            _("Nobody has a copy of issue %(number)d, so there is nothing to correct.") % {"number": issue.number}
+        )
     if not note.strip():
         found.append(_("Say in a sentence what was wrong."))
     return found
@@ -181,8 +190,17 @@ def _why_it_waits(mailing: Mailing, now: datetime) -> str:
 
 def copies(issue: Issue) -> QuerySet[Delivery]:
     """Return the copies of `issue` that readers have, or may have."""
-    had = [Delivery.State.SENT, Delivery.State.UNCERTAIN]
-    return Delivery.objects.filter(mailing__issue=issue, mailing__kind=Mailing.Kind.ISSUE, state__in=had)
+    return _copies_in(_former(issue)).filter(state__in=[Delivery.State.SENT, Delivery.State.UNCERTAIN])
+
+
+def _former(issue: Issue) -> list[int]:
+    """Return the planned mailings of `issue` itself, few: a reader's copy of each is one look into the index."""
+    planned = issue.mailings.filter(kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
+    return list(planned.order_by("pk").values_list("pk", flat=True))
+
+
+def _copies_in(mailings: list[int]) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(mailing_id__in=mailings)
 
 
 def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
@@ -198,8 +216,9 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
     if mailing.segment:
         tag = mailing.segment[1:]
         readers = readers.tagged(tag) if mailing.segment.startswith("+") else readers.untagged(tag)
-    former = Delivery.objects.filter(own, mailing__issue=mailing.issue, mailing__kind=Mailing.Kind.ISSUE)
-    return readers.filter(~Exists(former.exclude(state=Delivery.State.SKIPPED)))
+    if not (former := [pk for pk in _former(mailing.issue) if pk != mailing.pk]):
+        return readers
+    return readers.filter(~Exists(_copies_in(former).filter(own).exclude(state=Delivery.State.SKIPPED)))
 
 
 def plan(mailing: Mailing, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.planning import copies, was_sent_to_all
 from newsletter.delivery.rendering import freeze
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet, next_number, proposals
 from newsletter.issues.indexing import index_issue
@@ -112,6 +113,8 @@ class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         shown = {
             "issue": issue,
             "mailing": mailing,
+            "can_be_corrected": issue and _can_be_corrected(issue),
+            "others_wait": issue and issue.sent_at and not was_sent_to_all(issue),
             "is_frozen_otherwise": issue and mailing and _is_frozen_otherwise(issue, mailing),
             "show_save_and_add_another": False,
         }
@@ -196,7 +199,11 @@ def _proposals_of(request: HttpRequest) -> list[dict[str, Any]]:
     return cached
 
 
+def _can_be_corrected(issue: Issue) -> bool:
+    return not issue.mailings.open().exists() and copies(issue).exists()
+
+
 def _is_frozen_otherwise(issue: Issue, mailing: Mailing) -> bool:
     """Return whether a mailing that waits carries another text than the issue has now."""
     waits = mailing.state in {Mailing.State.SCHEDULED, Mailing.State.PAUSED}
-    return waits and freeze(issue).columns()["content_hash"] != mailing.content_hash
+    return waits and freeze(issue, mailing.note).columns()["content_hash"] != mailing.content_hash

@@ -1,14 +1,12 @@
 """The author's way from a composed issue to its readers: preview, test copies, send."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -34,7 +32,6 @@ from newsletter.mail.views import MAIL_CSP, framed
 from newsletter.posts.models import Post
 from newsletter.posts.proofreading import HINTS
 from newsletter.publication.models import Publication
-from subscribers.models import Subscriber
 
 HTML_BYTES_MAX = 74_800  # 102,400 in base64, where Gmail cuts a mail off
 HTML_BYTES_WARN = HTML_BYTES_MAX * 8 // 10
@@ -189,35 +186,6 @@ _ANSWERS = {
 # --- Send ---
 
 
-@dataclass(frozen=True)
-class Audience:
-    """How many readers would get an issue now, and why the others would not."""
-
-    readers: int
-    have_it: int
-    pending: int
-    paused: int
-    unsubscribed: int
-    suppressed: int
-
-
-def audience_of(issue: Issue, now: datetime) -> Audience:
-    """Count the readers; some seconds for millions."""
-    states = dict(Subscriber.objects.order_by().values_list("state").annotate(Count("pk")))
-    resting = Subscriber.objects.filter(state=Subscriber.State.PAUSED, paused_until__gt=now).count()
-    awake = states.get("active", 0) + states.get("paused", 0) - resting
-    mailable = Subscriber.objects.mailable(now).count()
-    readers = planning.audience(Mailing(issue=issue), now).count()
-    return Audience(
-        readers=readers,
-        have_it=mailable - readers,
-        pending=states.get("pending", 0),
-        paused=resting,
-        unsubscribed=states.get("unsubscribed", 0),
-        suppressed=awake - mailable,
-    )
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 def send(request: HttpRequest, pk: int) -> HttpResponse:
     """Say what will happen; one POST approves it."""
@@ -234,7 +202,10 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
 def when_form(request: HttpRequest, issue: Issue, now: datetime) -> WhenForm:
     publication = Publication.objects.current()
     slots = next_slots(publication, SLOTS_OFFERED)
-    return WhenForm(request.POST or None, issue=issue, slots=slots, begins=now + planning.hold_of(publication))
+    form = WhenForm(request.POST or None, issue=issue, slots=slots, begins=now + planning.hold_of(publication))
+    asked = request.POST.get("segment") or request.GET.get("segment", "")
+    form.segment = asked if asked in segments() else ""
+    return form
 
 
 def _is_as_seen(request: HttpRequest, form: WhenForm, issue: Issue, letter: dict[str, str]) -> bool:
@@ -252,7 +223,7 @@ def _approve(form: WhenForm, issue: Issue, now: datetime) -> Mailing | None:
     """Approve the issue; add an error to `form` and return None if it cannot be sent as it is."""
     hold = planning.hold_of(Publication.objects.current())
     try:
-        return planning.approve(issue, send_at=form.send_at, now=now, hold=hold)
+        return planning.approve(issue, send_at=form.send_at, now=now, hold=hold, segment=form.segment)
     except planning.PlanningError as problem:
         form.add_error(None, str(problem))
         return None
@@ -282,12 +253,15 @@ def _what_will_happen(issue: Issue, form: WhenForm, now: datetime) -> dict[str, 
         "form": form,
         "now": now,
         "hold_minutes": publication.hold_minutes,
-        "audience": audience_of(issue, now),
+        "audience": audience_of(issue, now, form.segment),
+        "segments": segments(),
+        "segment": form.segment,
+        "segment_in_words": words_for(form.segment),
         "rows": [(item, item.post.state(at)) for item in items],
         "obstacles": hindered,
         "obstacles_now": [text for text in planning.obstacles(issue, form.begins) if text not in hindered],
         "to_read_again": _to_read_again(issue),
-        "has_been_sent": issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).exists(),
+        "has_been_sent": planning.was_sent_to_all(issue),
     }
 
 

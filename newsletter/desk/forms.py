@@ -77,6 +77,7 @@ class WhenForm(forms.Form):
         self.initial = {"when": "slot", "slot": self.proposed.isoformat()}
         widget: Any = self.fields["slot"].widget
         widget.choices = [(key, _slot_label(slot, taken[key])) for key, slot in self.slots.items()]
+        self.segment = ""  # as in Mailing
         self.send_at: datetime | None = None  # None means now
         self.neighbour: Mailing | None = None
 
@@ -111,6 +112,17 @@ class WhenForm(forms.Form):
             text = _("%(issue)s leaves on the same day, at %(time)s. Readers would get two issues.")
             facts = {"issue": self.neighbour.issue, "time": _words(self.neighbour.send_at)}
             raise ValidationError(text, params=facts)
+
+
+class CorrectionForm(forms.Form):
+    """What was wrong with an issue that readers have."""
+
+    note = forms.CharField(
+        label=_("What was wrong?"),
+        help_text=_("A sentence or two, in Markdown. Readers see it above the issue."),
+        max_length=2000,
+        widget=forms.Textarea({"rows": 4}),
+    )
 
 
 class TestCopyForm(forms.Form):

@@ -53,7 +53,7 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
         "mailing": found,
         "counts": found.counts(),
         "actions": [(name, action.title) for name, action in ACTIONS.items() if action.is_open_to(found)],
-        "obstacles": planning.obstacles(found.issue, found.send_at) if found.state == "scheduled" else [],
+        "obstacles": planning.obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
         "is_open": is_open,
         "is_still": is_still,
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
@@ -106,7 +106,7 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     if found.state != Mailing.State.SCHEDULED:
         messages.warning(request, _too_late(found))
         return redirect("admin:mailing", pk)
-    if form.is_valid() and not (reasons := planning.obstacles(found.issue, form.send_at or form.begins)):
+    if form.is_valid() and not (reasons := planning.obstacles_of(found, form.send_at or form.begins)):
         _move(request, found, form.send_at or now)
         return redirect("admin:mailing", pk)
     for reason in reasons if form.is_bound and form.is_valid() else []:

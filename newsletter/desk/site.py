@@ -14,7 +14,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import certificates, composer, decisions, mailings, views
+from newsletter.desk import certificates, composer, corrections, decisions, mailings, views
 from newsletter.publication import limits
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
@@ -26,6 +26,7 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("frame/mail/", composer.mail_frame, "issue_mail_frame"),
     ("test/", composer.test_copy, "issue_test"),
     ("send/", composer.send, "issue_send"),
+    ("correct/", corrections.correct, "issue_correct"),
 )
 MAILING_SCREENS: tuple[Screen, ...] = (
     ("", mailings.mailing, "mailing"),

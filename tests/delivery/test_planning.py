@@ -6,10 +6,12 @@ from django.db import connection
 
 from newsletter.delivery import planning, recovery
 from newsletter.delivery.ledger import claim, intend
+from newsletter.delivery.management.commands.mailing_status import status_of
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.posts.models import SearchDocument
 from newsletter.posts.search import search
-from subscribers.models import Suppression
-from tests.delivery.conftest import NOW
+from subscribers.models import Subscriber, Suppression
+from tests.delivery.conftest import NOW, Provider
 from tests.factories import make_issue, make_post, make_subscriber
 
 State = Mailing.State
@@ -268,3 +270,237 @@ def test_a_second_mailing_waits_until_the_cancelled_one_is_settled(make_mailing,
 
     assert planning.begin_due(NOW) == [second]
     assert readers_of(second) == ["b@example.org"]
+
+
+# --- Segments ---
+
+
+def to(issue, segment, *, sent=True):
+    """Plan a mailing to a segment and, if asked, let everybody have it."""
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
+    assert planning.plan(mailing, NOW)
+    if sent:
+        mailing.deliveries.update(state=Delivery.State.SENT)
+        mailing.batches.update(state=Batch.State.DONE)
+        mailing.finish(NOW)
+    return mailing
+
+
+@pytest.fixture
+def tagged(publication):
+    for name, tags in [("a", "paid"), ("b", "paid,course"), ("c", "prepaid"), ("d", "Paid"), ("e", "")]:
+        make_subscriber(f"{name}@example.org", tags=tags)
+
+
+def names_of(mailing):
+    return "".join(address[0] for address in readers_of(mailing))
+
+
+def test_a_segment_is_its_readers_alone(tagged, issue):
+    assert names_of(to(issue, "+paid")) == "ab"
+
+
+def test_a_segment_may_leave_readers_out(tagged, issue):
+    assert names_of(to(issue, "-paid")) == "cde"
+
+
+def test_everybody_else_follows_a_segment_and_nobody_gets_two(tagged, issue):
+    first, rest = to(issue, "+paid"), to(issue, "")
+
+    assert (names_of(first), names_of(rest)) == ("ab", "cde")
+
+
+def test_after_everybody_the_issue_is_sent(tagged, issue):
+    to(issue, "+paid")
+    to(issue, "")
+
+    with pytest.raises(planning.PlanningError, match=r"Issue 7 was sent already\."):
+        planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+
+
+def test_a_reader_with_both_tags_gets_one_copy(tagged, issue):
+    to(issue, "+paid")
+
+    assert names_of(to(issue, "+course")) == ""
+
+
+def test_a_reader_who_moves_into_the_segment_is_not_mailed_twice(tagged, issue):
+    to(issue, "-paid")
+    Subscriber.objects.filter(email="c@example.org").update(tags="paid")
+
+    assert names_of(to(issue, "+paid")) == "ab"
+
+
+def test_a_reader_who_was_paused_when_the_segment_was_sent_is_not_forgotten(tagged, issue):
+    first = to(issue, "+paid", sent=False)
+    first.deliveries.filter(subscriber__email="a@example.org").update(state=Delivery.State.SKIPPED)
+    first.batches.update(state=Batch.State.DONE)
+    first.finish(NOW)
+
+    assert names_of(to(issue, "")) == "acde"
+
+
+def test_a_copy_that_failed_is_not_tried_by_the_next_mailing(tagged, issue):
+    to(issue, "+paid").deliveries.update(state=Delivery.State.FAILED)
+
+    assert names_of(to(issue, "")) == "cde"
+
+
+# --- Corrections ---
+
+
+def corrected(issue, note="第二段寫錯了。", **options):
+    return planning.correct(issue, note=note, send_at=None, now=NOW, hold=timedelta(), **options)
+
+
+@pytest.fixture
+def had(make_mailing):
+    """A mailing of which a has a copy, b may have one, c's failed and d's was skipped."""
+    mailing = make_mailing("abcd")
+    for seq, state in enumerate([Delivery.State.SENT, Delivery.State.UNCERTAIN]):
+        mailing.deliveries.filter(seq=seq).update(state=state)
+    mailing.deliveries.filter(seq=2).update(state=Delivery.State.FAILED)
+    mailing.deliveries.filter(seq=3).update(state=Delivery.State.SKIPPED)
+    mailing.batches.update(state=Batch.State.DONE)
+    mailing.finish(NOW)
+    return mailing
+
+
+def test_a_correction_reaches_those_who_have_a_copy_or_may_have_one(had, issue):
+    make_subscriber("new@example.org")
+
+    correction = corrected(issue)
+    planning.plan(correction, NOW)
+
+    assert (correction.kind, correction.number) == ("correction", 1)
+    assert names_of(correction) == "ab"
+
+
+def test_a_correction_carries_its_note_and_the_text_of_now(had, issue):
+    issue.items.get().post.__class__.objects.update(body="改正了的內文")
+
+    correction = corrected(issue, "數字**寫錯**了。")
+
+    assert correction.subject == "Correction: 第七期"
+    assert "<strong" in correction.html.rpartition("改正了的內文")[0]
+    assert "數字" in correction.text
+    assert "改正了的內文" in correction.text
+
+
+def test_a_correction_that_is_refrozen_keeps_its_note(had, issue):
+    correction = corrected(issue, "數字寫錯了。")
+    issue.items.get().post.__class__.objects.update(body="又改了")
+
+    assert planning.refreeze(correction)
+
+    correction.refresh_from_db()
+    assert correction.subject == "Correction: 第七期"
+    assert "數字寫錯了。" in correction.html
+    assert "又改了" in correction.html
+
+
+def test_a_reader_who_left_is_not_corrected(had, issue):
+    Subscriber.objects.get(email="a@example.org").unsubscribe(NOW)
+    correction = corrected(issue)
+
+    planning.plan(correction, NOW)
+
+    assert names_of(correction) == "b"
+
+
+def test_a_second_correction_reaches_them_all_again_under_its_own_number(had, issue):
+    first = corrected(issue)
+    planning.plan(first, NOW)
+    first.deliveries.update(state=Delivery.State.SENT)
+    first.batches.update(state=Batch.State.DONE)
+    first.finish(NOW)
+
+    second = corrected(issue, "還有一處。")
+    planning.plan(second, NOW)
+
+    assert second.number == 2
+    assert names_of(second) == "ab"
+
+
+def test_two_clicks_make_one_correction(had, issue):
+    assert corrected(issue).pk == corrected(issue).pk
+
+
+def test_an_issue_that_was_cancelled_midway_can_be_corrected(make_mailing, issue):
+    mailing = make_mailing("ab")
+    mailing.deliveries.filter(seq=0).update(state=Delivery.State.SENT)
+    mailing.cancel(NOW)
+    recovery.settle_cancelled()
+
+    correction = corrected(issue)
+    planning.plan(correction, NOW)
+
+    assert names_of(correction) == "a"
+
+
+def test_what_nobody_has_needs_no_correction(issue):
+    with pytest.raises(planning.PlanningError, match="Nobody has a copy of issue 7"):
+        corrected(issue)
+
+
+def test_an_issue_under_way_is_not_corrected_but_refrozen(make_mailing, issue):
+    make_mailing("a").deliveries.update(state=Delivery.State.SENT)
+
+    with pytest.raises(planning.PlanningError, match="The issue is still being sent"):
+        corrected(issue)
+
+
+def test_a_correction_says_what_was_wrong(had, issue):
+    with pytest.raises(planning.PlanningError, match="Say in a sentence what was wrong"):
+        corrected(issue, " ")
+
+
+def test_the_page_in_the_archive_says_what_was_corrected(had, issue, client):
+    planning.plan(corrected(issue, "數字寫錯了。"), NOW)
+
+    page = client.get(issue.get_absolute_url()).text
+
+    assert "Corrected on" in page
+    assert "數字寫錯了。" in page
+
+
+def test_a_correction_on_hold_is_on_no_page_yet(had, issue, client):
+    corrected(issue, "數字寫錯了。")
+
+    assert "數字寫錯了。" not in client.get(issue.get_absolute_url()).text
+
+
+def test_the_status_of_an_issue_is_not_its_corrections(had, issue):
+    before = status_of(issue)
+
+    planning.plan(corrected(issue), NOW)
+
+    assert status_of(issue) == before
+
+
+def test_a_mailing_half_way_goes_on_with_the_current_text(make_mailing, issue, run):
+    mailing, provider = make_mailing("ab"), Provider()
+    provider.on_send = lambda row: mailing.pause("wait")
+    run(mailing, provider)
+    issue.items.get().post.__class__.objects.update(body="改過的內文")
+
+    assert planning.refreeze(mailing)
+    mailing.resume(NOW, HOLD)
+    provider.on_send = lambda row: None
+    run(Mailing.objects.get(), provider)
+
+    assert sorted(provider.accepted) == ["a@example.org", "b@example.org"]
+    assert "改過的內文" in Mailing.objects.get().html
+
+
+# --- The search ---
+
+
+def test_a_search_in_trouble_stops_no_mailing(make_mailing, monkeypatch):
+    mailing = make_mailing("ab", planned=False)
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {SearchDocument._meta.db_table}")
+
+    assert planning.plan(mailing, NOW)
+
+    assert mailing.total == 2

@@ -228,6 +228,7 @@ def test_the_send_page_counts_who_gets_it_and_who_does_not(desk, issue):
     assert vars(audience) == {
         "readers": 2,
         "have_it": 0,
+        "others": 0,
         "pending": 1,
         "paused": 1,
         "unsubscribed": 1,
@@ -437,3 +438,38 @@ def test_the_screens_are_the_authors_alone(client, desk, issue, name):
 @pytest.mark.parametrize("name", ["preview", "web_frame", "mail_frame", "test", "send"])
 def test_an_issue_that_does_not_exist_has_no_screens(desk, name):
     assert desk.get(reverse(f"admin:issue_{name}", args=[999])).status_code == 404
+
+
+# --- Segments ---
+
+
+def test_an_author_sees_how_many_readers_have_a_tag(desk, issue):
+    make_subscriber(tags="課程學員")
+    make_subscriber(tags="")
+    translation.activate("en")
+
+    page = desk.get(screen("send", issue), {"segment": "+課程學員"})
+
+    assert (page.context["audience"].readers, page.context["audience"].others) == (1, 1)
+    assert page.context["segment_in_words"] == "tag: 課程學員"
+    assert '<option value="+課程學員" selected>' in page.text
+
+
+def test_the_segment_that_was_shown_is_the_one_that_is_approved(desk, issue):
+    make_subscriber(tags="課程學員")
+
+    desk.post(screen("send", issue), choice(issue, segment="-課程學員"))
+
+    assert Mailing.objects.get().segment == "-課程學員"
+
+
+def test_a_segment_that_nobody_offers_is_everybody(desk, issue):
+    desk.post(screen("send", issue), choice(issue, segment="+made-up"))
+
+    assert Mailing.objects.get().segment == ""
+
+
+def test_without_tags_nothing_is_to_be_chosen(desk, issue):
+    make_subscriber()
+
+    assert 'name="segment" id' not in desk.get(screen("send", issue)).text

@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *, number: int | None, **options: Any) -> None:
         issue = _issue(number)
         self.stdout.write(f"{issue.number}")
-        mailing = issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).first()
+        mailing = issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT, segment="").first()
         if mailing is None:
             mailing = self._start(issue, skip_hold=options["no_hold"])
         if options["wait"]:

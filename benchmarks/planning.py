@@ -1,0 +1,121 @@
+"""How long planning takes: the audience, its batches and the commit, on SQLite and on PostgreSQL.
+
+    uv run python -m benchmarks.planning [--readers 1000000]
+
+Readers are written by one SQL statement; a tenth has the tag "course". Each engine runs in a process of its own:
+Django is set up for one database. `count` is the time the send screen needs to count everybody who is mailable.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import timedelta
+
+from benchmarks.installation import ROOT, machine
+
+COLUMNS = (
+    "email, address_hash, name, state, tags, consent_source, consent_text, signup_round, asked_times,"
+    " confirmation_tries, confirmed_at, created_at"
+)
+VALUES = (
+    "'reader' || n || '@example.org', {digest}, '', 'active', CASE WHEN n % 10 = 0 THEN 'paid,course' ELSE '' END,"
+    " '', '', 1, 0, 0, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP"
+)
+NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < %s)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--readers", type=int, default=1_000_000)
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.here:
+        measure(given.readers)
+        return
+    print(machine())
+    run("", given.readers)
+    from tests.support.postgres import Postgres
+
+    server = Postgres(fsync=True)
+    try:
+        server.start()
+        run(server.new_database(), given.readers)
+    finally:
+        server.stop()
+
+
+def run(database_url: str, readers: int) -> None:
+    """Measure one engine in a new process, whose peak of memory is then its own."""
+    with tempfile.TemporaryDirectory(prefix="newsletter-planning-") as folder:
+        own = {"DATABASE_URL": database_url, "DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "newsletter.settings"}
+        rest = {"REDIS_URL": "", "MAIL_URL": "", "BULK_MAIL_URL": "", "SITE_URL": "https://news.example.org"}
+        command = [sys.executable, "-m", "benchmarks.planning", "--here", "--readers", str(readers)]
+        subprocess.run(command, cwd=ROOT, env=os.environ | own | rest, check=True)
+
+
+def measure(readers: int) -> None:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connection
+    from django.utils import timezone
+
+    from subscribers.models import Subscriber
+    from tests import factories
+
+    call_command("migrate", verbosity=0)
+    fill(readers)
+    now = timezone.now()
+    print(f"{connection.vendor}: {readers} readers")
+    issue = factories.make_issue(factories.make_post())
+    timed("count", lambda: Subscriber.objects.mailable(now).count())
+    timed("count a tag", lambda: Subscriber.objects.mailable(now).tagged("course").count())
+    timed("tags", Subscriber.objects.tags)
+    planned(issue, "plan +course", "+course")
+    planned(issue, "plan the rest", "")
+    planned(factories.make_issue(factories.make_post()), "plan everybody", "")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"  peak {peak:.0f} MB, load {os.getloadavg()[0]:.1f}", flush=True)
+
+
+def planned(issue: object, name: str, segment: str) -> None:
+    from django.utils import timezone
+
+    from newsletter.delivery import planning
+    from newsletter.delivery.models import Mailing
+
+    now = timezone.now()
+    mailing = planning.approve(issue, send_at=None, now=now, hold=timedelta(), segment=segment)
+    timed(name, lambda: planning.plan(mailing, now))
+    Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENT)
+    mailing.refresh_from_db()
+    print(f"    {mailing.total} copies, {mailing.batches.count()} batches")
+
+
+def timed(name: str, step: object) -> None:
+    began = time.perf_counter()
+    step()
+    print(f"  {name:<16}{time.perf_counter() - began:6.2f} s", flush=True)
+
+
+def fill(readers: int) -> None:
+    """Write active readers by one statement, and let PostgreSQL look at them as its autovacuum would."""
+    from django.db import connection
+
+    digest = "md5(n::text)" if connection.vendor == "postgresql" else "printf('%%032x', n)"
+    select = f"SELECT {VALUES.format(digest=digest).replace('n % 10', 'n %% 10')} FROM numbers"
+    insert = f"INSERT INTO subscribers_subscriber ({COLUMNS})"
+    head, tail = (NUMBERS + insert, select) if connection.vendor == "postgresql" else (insert + NUMBERS, select)
+    head = head.replace(")INSERT", ") INSERT").replace(")WITH", ") WITH")
+    with connection.cursor() as cursor:
+        cursor.execute(f"{head} {tail}", [readers])
+        cursor.execute("ANALYZE")
+
+
+if __name__ == "__main__":
+    main()
