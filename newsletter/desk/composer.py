@@ -23,6 +23,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.rehearsal import example_reader, send_test_copy
 from newsletter.delivery.rendering import copy_for, freeze
 from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
+from newsletter.desk.audiences import audience_of, segments, words_for
 from newsletter.desk.forms import TestCopyForm, WhenForm
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
