@@ -238,7 +238,7 @@ def uncertain(now: datetime) -> Iterator[Finding]:
             "%d mails may or may not have arrived: the answer of the mail server was lost.",
             count,
         )
-        hint = _("They are never sent again by themselves, so that nobody gets two.")
+        hint = _("They are never sent again by themselves. Decide on the page of the mailing: count as sent, or send again.")
         yield Finding(WARNING, "mailing.uncertain", message % count, hint)
 
 
