@@ -8,18 +8,23 @@ import html
 import re
 from binascii import b2a_base64
 from collections.abc import Callable
+from email import message_from_bytes, policy
 from email.policy import SMTP
 from itertools import chain
 
+from django.db.models import Value
+
 from newsletter.delivery import rendering
 from newsletter.delivery.ledger import Recipient
-from newsletter.delivery.models import Mailing
+from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.smtp import Envelope
 from newsletter.delivery.template import Template
-from newsletter.mail import headers, tokens
+from newsletter.mail import headers, signatures, tokens
 from subscribers.models import Subscriber
 
-PER_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type"}
+PER_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
+PER_COPY = {"date", "dkim-signature"}  # what two copies of one mail differ in
+FIRST_ROWS = 500  # among which readers are chosen for the proof
 COMMON_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
 COMMON_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/?^_`{|}~-]+)*")
 FIRST_LINE = headers.LINE_LENGTH - len("To: ")
@@ -33,6 +38,7 @@ class Compiled:
     def __init__(self, mailing: Mailing) -> None:
         specimen = rendering.copy_for(mailing, Subscriber(pk=0, email="reader@example.org"), ids=(mailing.pk, 0))
         block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
+        self.keys, self.domain = signatures.keys(), _ascii_domain(mailing)
         self.template = Template(
             headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n"
             b"List-Unsubscribe: <\x02unsubscribe_url\x03>\r\n",
@@ -60,7 +66,21 @@ class Compiled:
             "unsubscribe_url": escaped_unsubscribe,
             "preferences_url": escaped_preferences,
         }
-        return Envelope(row.seq, address, self.template.render(plain, escaped))
+        data = self.template.render(plain, escaped)
+        return Envelope(row.seq, address, signatures.signatures(data, self.domain, self.keys) + data)
+
+    def difference(self, mailing: Mailing) -> str:
+        """Return what some readers would get otherwise than by the e-mail classes, as a sentence; "" if nothing.
+
+        The messages are parsed by the standard library, headers and bodies compared: a mistake in the template
+        must stop a mailing before its first copy leaves.
+        """
+        for row in specimens(mailing):
+            reader = Subscriber(pk=row.subscriber_id, email=row.email, name=row.name)
+            built = rendering.copy_for(mailing, reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
+            if part := _differing(self.envelope(row).data, built):
+                return f"The compiled message to {row.email} is not the one that was approved: {part} differs"
+        return ""
 
 
 def link_maker(purpose: str) -> Callable[[int], tuple[bytes, bytes]]:
@@ -82,17 +102,58 @@ def link_maker(purpose: str) -> Callable[[int], tuple[bytes, bytes]]:
     return link
 
 
+def _ascii_domain(mailing: Mailing) -> str:
+    return headers.ascii_address(mailing.sender_email).rpartition("@")[2]
+
+
 def message_id_maker(mailing: Mailing) -> Callable[[int], bytes]:
     """Return what makes the Message-ID of a row."""
-    domain = mailing.sender_email.rpartition("@")[2]
-    host = headers.message_id("issue", mailing.pk, LARGEST, domain=domain).rpartition("@")[2]
+    host = _ascii_domain(mailing)
+    headers.message_id("issue", mailing.pk, LARGEST, domain=host)  # raises for a domain that no header can hold
     beginning = f"issue.{mailing.pk}."
 
     def message_id(seq: int) -> bytes:
         name = f"{beginning}{seq}"
-        return f"<{name}.{tokens.digest('message-id', name)[:16]}@{host}".encode()
+        return f"<{name}.{tokens.digest('message-id', name)[:16]}@{host}>".encode()
 
     return message_id
+
+
+def specimens(mailing: Mailing) -> list[Recipient]:
+    """Return readers whose copies are likely to be odd: the first, the last, one without a name, the longest name."""
+    columns = ("seq", "subscriber_id", "subscriber__email", "subscriber__name")
+    wished = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
+    known = wished.order_by("seq").values_list(*columns, Value(True))
+    rows = [Recipient(*row) for row in [*known[:FIRST_ROWS], *known.reverse()[:1]]]
+    rows = [row for row in rows if _can_be_mailed(row)]
+    if not rows:
+        return []
+    chosen = [rows[0], rows[-1], min(rows, key=lambda row: bool(row.name)), max(rows, key=lambda row: len(row.name))]
+    return list(dict.fromkeys(chosen))
+
+
+def _can_be_mailed(row: Recipient) -> bool:
+    try:
+        written_mailbox(row.name, written_address(row.email))
+    except ValueError:  # told to the author as this reader's failure
+        return False
+    return True
+
+
+def _differing(one: bytes, other: bytes) -> str:
+    """Return the first header or body in which two messages differ; "" if they say the same."""
+    ours, theirs = _said(one), _said(other)
+    differing = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
+    return min(differing, default="")
+
+
+def _said(octets: bytes) -> dict[str, list[str]]:
+    message = message_from_bytes(octets, policy=policy.default)
+    said = {name: [str(one) for one in message.get_all(name, [])] for name in {name.lower() for name in message}}
+    for kind in ("plain", "html"):
+        part = message.get_body((kind,))
+        said[f"text/{kind}"] = [part.get_content() if part else ""]
+    return {name: value for name, value in said.items() if name not in PER_COPY}
 
 
 def written_address(email: str) -> str:

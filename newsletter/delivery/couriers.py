@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from django.conf import settings
 from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
@@ -18,12 +19,16 @@ from newsletter.delivery.compiled import Compiled
 from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.smtp import Envelope
-from newsletter.delivery.switchboard import USUAL, Load, Switchboard
-from newsletter.delivery.transports import Answer, DjangoTransport, Outcome
+from newsletter.delivery.switchboard import Load, Switchboard
+from newsletter.delivery.transports import Answer, DjangoTransport, Outcome, ProviderRefuses
 from newsletter.mail import headers
 from subscribers.models import Subscriber
 
 log = logging.getLogger(__name__)
+
+LINES = 4  # SMTP connections of a lane
+USUAL = Load(LINES)
+LINES_FOR_RATE = 64  # at the most, when a rate says how many are needed
 
 
 class Courier(Protocol):
@@ -44,11 +49,17 @@ def courier_for(alias: str, mailing: Mailing) -> Courier:
     """Return the courier for a mailer of settings.MAILERS."""
     backend = mailers[alias]
     if isinstance(backend, SmtpBackend):
-        return SmtpCourier(alias, mailing)
+        return SmtpCourier(alias, mailing, load_of())
     if reason := hindrance(backend, mailing):
         log.info("mailing %s goes message by message: %s", mailing.pk, reason)
         return DjangoCourier(alias, mailing)
     return ApiCourier(alias, mailing)
+
+
+def load_of() -> Load:
+    """Return how much of an SMTP server may be used at once; with a rate, as many lines as it needs."""
+    rate = settings.SEND_RATE
+    return Load(LINES if rate is None else LINES_FOR_RATE, rate=rate)
 
 
 def reader_of(row: Recipient) -> Subscriber:
@@ -97,9 +108,15 @@ class SmtpCourier:
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
         self.on_hand_over = on_hand_over
+        self._prove()
         failed: list[tuple[int, Outcome]] = []
         yield from self._opened().deliver(self._envelopes(rows, failed))
         yield from failed
+
+    def _prove(self) -> None:
+        """Refuse to begin with a template that does not say what was approved; once for each courier."""
+        if self.board is None and (difference := self.compiled.difference(self.mailing)):
+            raise ProviderRefuses(difference)
 
     def _envelopes(self, rows: Iterator[Recipient], failed: list[tuple[int, Outcome]]) -> Iterator[Envelope]:
         for row in rows:

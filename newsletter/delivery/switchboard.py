@@ -30,12 +30,9 @@ class Load(NamedTuple):
     rate: messages a second that are wished for; None for as many as there can be.
     """
 
-    lines: int = 4
+    lines: int
     per_connection: int = 0
     rate: float | None = None
-
-
-USUAL = Load()
 
 
 class Switchboard:
@@ -51,7 +48,7 @@ class Switchboard:
         open_backend: Callable[[], EmailBackend],
         *,
         sender: str,
-        load: Load = USUAL,
+        load: Load,
         on_dot: Callable[[int], None] = lambda _seq: None,
         on_throttle: Callable[[str], None] = lambda _words: None,
     ) -> None:

@@ -1,13 +1,18 @@
 """What is written quickly for one reader is, byte for byte, what the slow way writes."""
 
+from base64 import b64encode
+
+import dkim
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.delivery.compiled import Compiled, written_address, written_mailbox
+from newsletter.delivery.compiled import Compiled, specimens, written_address, written_mailbox
+from newsletter.delivery.couriers import SmtpCourier
 from newsletter.delivery.ledger import Recipient
+from newsletter.delivery.models import Mailing
 from newsletter.delivery.rendering import copy_for
-from newsletter.mail import headers
+from newsletter.mail import headers, signatures
 from subscribers.models import Subscriber
 
 NAMES = st.one_of(
@@ -75,3 +80,70 @@ def test_one_who_can_be_in_no_message_is_refused_with_the_reason(make_mailing):
         compiled.envelope(Recipient(0, 1, "é@example.org", "", is_mailable=True))
     with pytest.raises(ValueError, match="control characters"):
         compiled.envelope(Recipient(0, 1, "a@example.org", "a\nb", is_mailable=True))
+
+
+def test_a_copy_is_signed_where_there_is_a_key(make_mailing, settings, tmp_path):
+    settings.DKIM_DIR = tmp_path
+    (tmp_path / "2026.ed25519").write_bytes(b64encode(bytes(range(32))))
+    (key,) = signatures.keys()
+
+    compiled = Compiled(make_mailing(""))
+
+    envelopes = [compiled.envelope(Recipient(seq, seq, f"{seq}@example.org", "", is_mailable=True)) for seq in (1, 2)]
+
+    for envelope in envelopes:
+        assert envelope.data.count(b"DKIM-Signature:") == 1
+        assert dkim.verify(envelope.data, dnsfunc=lambda _name, timeout=5: key.record.encode())
+
+
+# --- The proof before the first copy leaves ---
+
+
+def test_a_template_that_says_what_was_approved_differs_in_nothing(make_mailing):
+    mailing = make_mailing("abc")
+    Subscriber.objects.filter(email="b@example.org").update(name="王「小」明, Jr.")
+
+    assert Compiled(mailing).difference(mailing) == ""
+
+
+@pytest.mark.parametrize(
+    ("part", "break_it"),
+    [
+        ("text/html", lambda template: setattr(template.html, "slots", ["preferences_url"] * len(template.html.slots))),
+        ("text/plain", lambda template: setattr(template.text, "slots", ["email"] * len(template.text.slots))),
+        ("to", lambda template: setattr(template.head, "slots", ["email", *template.head.slots[1:]])),
+        ("message-id", lambda template: setattr(template.head, "slots", ["to", "email", "unsubscribe_url"])),
+    ],
+)
+def test_a_template_that_says_something_else_is_named(make_mailing, part, break_it):
+    mailing = make_mailing("abc")
+    Subscriber.objects.filter(email="b@example.org").update(name="王小明")
+    compiled = Compiled(mailing)
+
+    break_it(compiled.template)
+
+    assert f"{part} differs" in compiled.difference(mailing)
+
+
+def test_the_first_the_last_the_nameless_and_the_longest_name_are_looked_at(make_mailing):
+    mailing = make_mailing("abcdef")
+    Subscriber.objects.exclude(email="c@example.org").update(name="Ann")
+    Subscriber.objects.filter(email="d@example.org").update(name="王小明先生")
+    Subscriber.objects.filter(email="e@example.org").update(name="a\nlonger name that no message can hold")
+
+    assert [row.email[0] for row in specimens(mailing)] == ["a", "f", "c", "d"]
+
+
+def test_a_mailing_whose_template_went_wrong_is_paused_before_its_first_copy(make_mailing, run, bulk_smtp):
+    mailing = make_mailing("abc")
+    courier = SmtpCourier("bulk", mailing)
+    courier.compiled.template.head.slots[0] = "email"
+    Subscriber.objects.update(name="Ann")
+
+    run(mailing, courier)
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.PAUSED
+    assert "is not the one that was approved: to differs" in mailing.reason
+    assert bulk_smtp.received() == []
+    assert mailing.counts().queued == 3

@@ -3,6 +3,8 @@
 import socket
 import threading
 import time
+from collections import Counter
+from contextlib import suppress
 from email.policy import SMTP
 
 import pytest
@@ -44,7 +46,7 @@ def make_board():
                 return mailers["bulk"]
 
         told = {"on_dot": on_dot, "on_throttle": on_throttle}
-        boards.append(Switchboard(backend, sender="news@news.example.org", load=Load(**load), **told))
+        boards.append(Switchboard(backend, sender="news@news.example.org", load=Load(**{"lines": 4} | load), **told))
         return boards[-1]
 
     yield make
@@ -338,3 +340,300 @@ def test_lines_that_break_one_after_the_other_without_an_answer_are_a_server_tha
     server.close()
     thread.join(5)
     assert len(accepted) < 12
+
+
+class Talking:
+    """A server with PIPELINING that says what a test wants to a line, and otherwise yes.
+
+    says(line, seen): the reply to a command or to the final dot (b"."), None for the usual one, b"" to hang up;
+    seen: what this connection has been asked before. Every command is kept in `heard`, a list for each connection.
+    """
+
+    USUAL = {b"EHLO": b"250-hi\r\n250 PIPELINING", b"DATA": b"354 go", b"QUIT": b"221 bye"}
+
+    def __init__(self, says=lambda line, seen: None, **usual):
+        self.says = says
+        self.usual = self.USUAL | {verb.encode(): reply for verb, reply in usual.items()}
+        self.heard = []
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"smtp://127.0.0.1:{self.server.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                connection, _peer = self.server.accept()
+            except OSError:
+                return
+            self.heard.append([])
+            threading.Thread(target=self.serve, args=(connection, self.heard[-1]), daemon=True).start()
+
+    def serve(self, connection, seen):
+        with connection, connection.makefile("rwb") as stream, suppress(OSError):
+            stream.write(b"220 hi\r\n")
+            stream.flush()
+            while line := stream.readline().strip():
+                reply = self.reply(line, seen)
+                if not reply:
+                    return
+                stream.write(reply + b"\r\n")
+                stream.flush()
+                if reply.startswith((b"421", b"221")):
+                    return
+                while reply.startswith(b"354") and line != b".":
+                    line = stream.readline().strip()
+                    if line == b".":
+                        reply = self.reply(line, seen)
+                        stream.write(reply + b"\r\n" if reply else b"")
+                        stream.flush()
+                        if not reply or reply.startswith(b"421"):
+                            return
+
+    def reply(self, line, seen):
+        said = self.says(line, seen)
+        seen.append(line)
+        return self.usual.get(line.split(b" ")[0].upper(), b"250 ok") if said is None else said
+
+    def asked(self, verb):
+        return [line for seen in self.heard for line in seen if line.startswith(verb)]
+
+    def close(self):
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+
+
+@pytest.fixture
+def talking():
+    """Return a function that starts a server of which a test writes the lines."""
+    servers = []
+
+    def start(*args, **usual):
+        servers.append(Talking(*args, **usual))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def names(count):
+    return [f"r{number}" for number in range(count)]
+
+
+# --- One round trip a message ---
+
+
+def test_the_next_message_is_asked_for_before_the_one_in_flight_is_answered(make_board):
+    server = socket.create_server(("127.0.0.1", 0))
+    heard = []
+
+    def serve():
+        connection, _peer = server.accept()
+        with connection, connection.makefile("rwb") as stream:
+            stream.write(b"220 hi\r\n250-hi\r\n250 PIPELINING\r\n")
+            stream.flush()
+            stream.readline()
+            heard.extend(stream.readline() for _question in range(3))
+            stream.write(b"250 ok\r\n250 ok\r\n354 go\r\n")
+            stream.flush()
+            while stream.readline() != b".\r\n":
+                pass
+            heard.extend(stream.readline() for _question in range(3))  # it would hang here if they waited for 250
+            stream.write(b"250 taken\r\n250 ok\r\n250 ok\r\n354 go\r\n")
+            stream.flush()
+            while stream.readline() != b".\r\n":
+                pass
+            stream.write(b"250 taken too\r\n221 bye\r\n")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    board = make_board(f"smtp://127.0.0.1:{server.getsockname()[1]}", lines=1)
+
+    told = [(seq, outcome.reply) for seq, outcome in board.deliver(envelopes("a", "b"))]
+
+    board.close()
+    thread.join(5)
+    server.close()
+    assert told == [(0, "250 taken"), (1, "250 taken too")]
+    assert [line.split(b" ")[0].strip() for line in heard] == [b"MAIL", b"RCPT", b"DATA"] * 2
+
+
+def test_a_cut_after_the_dot_takes_nothing_from_the_message_that_was_to_follow(make_board, smtp):
+    board = make_board(smtp.url, lines=1)
+
+    told = answers(board, envelopes("cut-after-data-1-x", "b", "c"))
+
+    assert told == {0: Answer.UNCERTAIN, 1: Answer.SENT, 2: Answer.SENT}
+    assert smtp.copies_per_reader() == {1}
+
+
+def test_a_refused_message_says_nothing_about_the_one_that_follows(make_board, smtp):
+    board = make_board(smtp.url, lines=1)
+
+    told = answers(board, envelopes("reject-data-x", "b", "reject-data-y", "refuse-x", "c"))
+
+    assert [told[seq] for seq in range(5)] == [Answer.FAILED, Answer.SENT, Answer.FAILED, Answer.FAILED, Answer.SENT]
+
+
+def test_a_server_that_goes_instead_of_an_answer_took_neither_message(make_board, talking):
+    server = talking(lambda line, seen: b"421 closing" if line == b"." and len(server.heard) == 1 else None)
+    board = make_board(server.url, lines=1)
+
+    told = answers(board, envelopes("a", "b"))
+
+    assert told == {0: Answer.SENT, 1: Answer.SENT}
+    assert len(server.heard) == 2
+
+
+# --- The server's limits ---
+
+
+def test_a_message_larger_than_the_server_takes_stops_before_anybody_is_asked(make_board, talking):
+    server = talking(EHLO=b"250-hi\r\n250-PIPELINING\r\n250 SIZE 1000")
+    board = make_board(server.url)
+
+    with pytest.raises(ProviderRefuses, match=r"takes at most 1000 bytes a message; this one has \d{4}"):
+        answers(board, envelopes("a", text="管理" * 500))
+
+    assert server.asked(b"MAIL") == []
+
+
+def test_the_size_is_told_where_the_server_asks_for_it(make_board, talking):
+    server = talking(EHLO=b"250-hi\r\n250 SIZE")
+    message = envelope(0, "a@example.org")
+
+    assert answers(make_board(server.url), iter([message])) == {0: Answer.SENT}
+
+    assert server.asked(b"MAIL") == [b"MAIL FROM:<news@news.example.org> SIZE=%d" % len(message.data)]
+
+
+def test_a_server_that_finds_the_message_too_large_refuses_us(make_board, talking):
+    server = talking(lambda line, seen: b"552 5.3.4 too large" if line.startswith(b"MAIL") else None)
+
+    with pytest.raises(ProviderRefuses, match=r"552 5\.3\.4 too large"):
+        answers(make_board(server.url, lines=1), envelopes("a"))
+
+
+def test_a_line_carries_no_more_messages_than_we_allow(make_board, smtp):
+    board = make_board(smtp.url, lines=1, per_connection=3)
+
+    told = answers(board, envelopes(*names(10)))
+
+    assert told == dict.fromkeys(range(10), Answer.SENT)
+    assert Counter(Counter(copy.connection for copy in smtp.received()).values()) == {3: 3, 1: 1}
+
+
+@pytest.mark.parametrize("words", [b"421 4.7.0 too many messages on this connection", b"450 too many in this session"])
+def test_a_server_that_allows_few_messages_a_connection_gets_fresh_ones(make_board, talking, words):
+    server = talking(lambda line, seen: words if line.startswith(b"MAIL") and seen.count(b".") == 2 else None)
+    throttled = []
+    board = make_board(server.url, lines=1, on_throttle=throttled.append)
+
+    told = answers(board, envelopes(*names(20)))
+
+    assert told == dict.fromkeys(range(20), Answer.SENT)
+    assert len(server.heard) == 10
+    assert throttled == []
+
+
+def test_words_that_ask_for_patience_are_passed_on(make_board, talking):
+    server = talking(
+        lambda line, seen: (
+            b"450 4.7.1 rate limit exceeded" if line.startswith(b"MAIL") and len(server.heard) == 1 else None
+        )
+    )
+    throttled = []
+    board = make_board(server.url, lines=1, on_throttle=throttled.append)
+
+    assert answers(board, envelopes("a")) == {0: Answer.SENT}
+
+    assert throttled == ["450 4.7.1 rate limit exceeded"]
+
+
+# --- How many lines a rate needs ---
+
+
+def slowly(line, seen):
+    """Answer the final dot after a tenth of a second, as a server far away does."""
+    if line == b".":
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(("load", "fewest", "most"), [({"rate": 50}, 5, 15), ({"rate": 5}, 1, 1), ({}, 4, 4)])
+def test_there_are_as_many_lines_as_the_rate_needs(make_board, talking, load, fewest, most):
+    server = talking(slowly)
+    board = make_board(server.url, **({"lines": 64} if load else {}), **load)
+
+    answers(board, envelopes(*names(40 if fewest > 1 else 3)))
+
+    assert fewest <= len(server.heard) <= most
+
+
+def test_there_are_never_more_lines_than_allowed(make_board, talking):
+    server = talking(slowly)
+
+    answers(make_board(server.url, lines=3, rate=1000), envelopes(*names(20)))
+
+    assert len(server.heard) == 3
+
+
+# --- A server that refuses everybody ---
+
+
+def refusing(words, but=b"nobody"):
+    return lambda line, seen: words if line.startswith(b"RCPT") and but not in line else None
+
+
+@pytest.mark.parametrize("words", [b"554 5.7.1 relay access denied", b"550 relay not permitted"])
+def test_a_server_that_refuses_everybody_refuses_us_and_no_reader_has_failed(make_board, talking, words):
+    told = []
+
+    with pytest.raises(ProviderRefuses, match="relay"):
+        told += make_board(talking(refusing(words)).url).deliver(envelopes(*names(30)))
+
+    assert told == []
+
+
+def test_a_server_that_refuses_everybody_refuses_us_from_batch_to_batch(make_board, talking):
+    board = make_board(talking(refusing(b"554 5.7.1 relay access denied")).url)
+    first = answers(board, envelopes(*names(15)))
+
+    with pytest.raises(ProviderRefuses):
+        answers(board, envelopes(*names(15)))
+
+    assert first == dict.fromkeys(range(15), Answer.FAILED)
+
+
+def test_readers_who_do_not_exist_have_failed_however_many_they_are(make_board, talking):
+    board = make_board(talking(refusing(b"550 5.1.1 no such reader")).url)
+
+    assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), Answer.FAILED)
+
+
+def test_one_reader_who_is_accepted_shows_that_the_others_were_meant(make_board, talking):
+    board = make_board(talking(refusing(b"554 5.7.1 no", but=b"r15@")).url, lines=1)
+
+    told = answers(board, envelopes(*names(30)))
+
+    assert told == dict.fromkeys(range(30), Answer.FAILED) | {15: Answer.SENT}
+
+
+# --- Login ---
+
+
+def test_a_login_comes_before_the_first_message(make_board, talking):
+    server = talking(EHLO=b"250-hi\r\n250-PIPELINING\r\n250 AUTH PLAIN", AUTH=b"235 2.7.0 welcome")
+
+    assert answers(make_board(server.url.replace("//", "//user:secret@")), envelopes("a")) == {0: Answer.SENT}
+
+    verbs = [line.split(b" ")[0].upper() for line in server.heard[0]]
+    assert verbs.index(b"AUTH") < verbs.index(b"MAIL")
+
+
+def test_without_the_tls_that_was_asked_for_nothing_is_sent(make_board, talking):
+    server = talking()
+
+    with pytest.raises(ProviderAway, match="STARTTLS"):
+        answers(make_board(server.url.replace("smtp://", "smtp+tls://user:secret@")), envelopes("a"))
+
+    assert server.asked(b"AUTH") == server.asked(b"MAIL") == []
