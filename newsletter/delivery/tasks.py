@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from newsletter.delivery import certificate, planning, recovery, welcome
+from newsletter.delivery import certificate, notices, planning, recovery, welcome
 from newsletter.delivery.couriers import courier_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.pace import Pacer
@@ -59,6 +59,7 @@ def dispatch() -> None:
     now = timezone.now()
     recovery.sweep(now, settings.DELIVERY_LANES)
     recovery.settle_cancelled()
+    notices.observe_unattended(now)  # before they are begun
     planning.begin_due(now)
     for mailing in Mailing.objects.filter(state=Mailing.State.SENDING):
         if mailing.finish(now):
@@ -116,7 +117,6 @@ def _send(mailing: Mailing, worker: str, slot: int, is_stopping: Callable[[], bo
         lane.run(LANE_SECONDS)
 
 
-@contextmanager
 def _pacer(mailer: str) -> Pacer:
     """Return what keeps the limits of a mailer of settings.MAILERS."""
     publication = Publication.objects.current()
@@ -130,6 +130,7 @@ def _pacer(mailer: str) -> Pacer:
     )
 
 
+@contextmanager
 def _ledger_thread() -> Iterator[Executor]:
     """Yield a thread whose database connection ends with it."""
     with ThreadPoolExecutor(1, "ledger") as thread:
@@ -147,3 +148,11 @@ def _close_connection() -> None:
 def send_welcomes() -> None:
     """Welcome the readers who confirmed since the last time."""
     welcome.send_due(timezone.now())
+
+
+@shared_task(ignore_result=True)
+def tell_author() -> None:
+    """Mail the author what happened to the mailings since the last time."""
+    now = timezone.now()
+    notices.observe(now)
+    notices.tell(now)
