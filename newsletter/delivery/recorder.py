@@ -7,6 +7,7 @@ which is why a record counts only within the same boot of the same machine.
     0 waiting   1 handed over   2 sent   3 failed   4 deferred      (5 uncertain: known to be so)
 """
 
+import errno
 import mmap
 import os
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ class Recorder:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             # Written, not only sized: on a full disk this raises, where a store into a hole would kill by SIGBUS.
-            os.pwrite(descriptor, bytes(HEADER + ROWS), 0)
+            if os.pwrite(descriptor, bytes(HEADER + ROWS), 0) < HEADER + ROWS:  # some of it may fit
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
             self.memory = mmap.mmap(descriptor, HEADER + ROWS)
         finally:
             os.close(descriptor)

@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 
 import pytest
@@ -94,3 +95,14 @@ def test_a_mark_outlives_kill_9(path):
 def test_its_room_on_the_disk_is_taken_before_anything_is_marked(path):
     with Recorder(path):
         assert path.stat().st_blocks * 512 >= recorder.HEADER + recorder.ROWS
+
+
+@pytest.mark.parametrize("free_bytes", [0, recorder.HEADER, recorder.ROWS])
+def test_a_disk_without_room_for_all_of_it_is_an_error_of_the_system(path, free_bytes):
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, former[1]))
+    try:
+        with pytest.raises(OSError, match=r"No space left on device|File too large"):
+            Recorder(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
