@@ -62,7 +62,7 @@ def test_every_address_of_the_html_is_in_the_text():
 
 
 def test_headings_are_marked_and_paragraphs_apart():
-    assert read("<h1>標題</h1><p>一</p><h2>Two</h2><p>二</p>") == "■ 標題\n\n一\n\n◆ Two\n\n二\n"
+    assert read("<h1>標題</h1><p>一</p><h2>Two</h2><h3>三</h3>") == "■ 標題\n\n一\n\n◆ Two\n\n◇ 三\n"
 
 
 def test_lists_have_bullets_numbers_and_depth():
