@@ -178,7 +178,10 @@ class ApiCourier:
             if is_silent:
                 return
             for row in apart:
-                yield row.seq, self._alone(row, on_hand_over)
+                outcome = self._alone(row, on_hand_over)
+                yield row.seq, outcome
+                if outcome.answer is Answer.UNCERTAIN:
+                    return
 
     def close(self) -> None:
         self.backend.close()

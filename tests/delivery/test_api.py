@@ -16,7 +16,7 @@ from newsletter.delivery.ledger import Recipient, claim, intend
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.providers import PROVIDERS
 from newsletter.delivery.recorder import Mark, Recorder
-from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses, api_answer
+from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses, api_answer
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
 from tests.factories import make_subscriber
@@ -278,7 +278,7 @@ def test_a_reader_whose_address_needs_care_gets_a_call_of_his_own(provider, make
     mailing = make_mailing("ab")
     alone = []
     courier = ApiCourier("bulk", mailing)
-    courier.single.send = lambda message: alone.append(message.to) or "outcome"
+    courier.single.send = lambda message: alone.append(message.to) or Outcome(Answer.SENT)
     rows = [Recipient(n, s.pk, s.email, s.name, True) for n, s in enumerate(Subscriber.objects.order_by("pk"))]
 
     outcomes = dict(courier.deliver(iter(rows), lambda seq: None))
@@ -292,13 +292,25 @@ def test_two_spellings_of_one_address_are_never_in_one_call(provider, make_maili
     mailing = make_mailing("a")
     courier = ApiCourier("bulk", mailing)
     alone = []
-    courier.single.send = lambda message: alone.append(message.to) or "outcome"
+    courier.single.send = lambda message: alone.append(message.to) or Outcome(Answer.SENT)
     pk = Subscriber.objects.get().pk
     rows = [Recipient(0, pk, "a@example.org", "", True), Recipient(1, pk, "A@example.org", "", True)]
 
     list(courier.deliver(iter(rows), lambda seq: None))
 
     assert (provider.addresses(), alone) == (["a@example.org"], [["A@example.org"]])
+
+
+def test_after_a_silence_about_one_reader_the_others_wait(provider, make_mailing):
+    courier = ApiCourier("bulk", make_mailing("a"))
+    courier.single.send = lambda message: Outcome(Answer.UNCERTAIN)
+    rows = [Recipient(seq, seq + 1, f"o'neil{seq}@example.org", "", True) for seq in range(3)]
+    handed_over = []
+
+    outcomes = list(courier.deliver(iter(rows), handed_over.append))
+
+    assert outcomes == [(0, Outcome(Answer.UNCERTAIN))]
+    assert handed_over == [0]
 
 
 @pytest.mark.parametrize(

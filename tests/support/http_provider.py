@@ -15,7 +15,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_string
 from email.policy import default
@@ -208,10 +208,11 @@ def serving(kind: str):
                 return
             status, said = answer
             written = json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(written)))
-            self.end_headers()
-            self.wfile.write(written)
+            with suppress(BrokenPipeError, ConnectionResetError):  # the client was killed, or has no patience
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(written)))
+                self.end_headers()
+                self.wfile.write(written)
 
         def log_message(self, *_words):
             pass
