@@ -29,7 +29,9 @@ def box(settings, tmp_path, publication):
 @pytest.fixture
 def no_server(settings, tmp_path, publication):
     """The transactional mailer is a server that is away."""
-    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url(f"smtp://127.0.0.1:{free_port()}", outbox=tmp_path)}
+    settings.MAILERS = settings.MAILERS | {
+        "default": mailer_from_url(f"smtp://127.0.0.1:{free_port()}", outbox=tmp_path)
+    }
     User.objects.create_superuser("gipi", "gipi@example.org", "pw")
 
 
@@ -46,8 +48,6 @@ def told(box, now=NOW):
 
 def text_of(mail):
     return mail.get_body(("plain",)).get_content()
-
-
 
 
 def test_a_provider_that_refuses_is_told_with_its_words_and_a_link(box, make_mailing, run):

@@ -1,0 +1,133 @@
+"""A correction, as the author sends it: from the issue's page to its own mailing."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from newsletter.delivery import planning
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+
+NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _clock():
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def desk(client, db):
+    make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0), sender_email="news@news.example.org")
+    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client
+
+
+@pytest.fixture
+def sent(desk):
+    """An issue that one of two readers has: the other came later."""
+    make_subscriber(tags="paid")
+    issue = make_issue(make_post("管理槓桿"), number=7, subject="第七期")
+    send(issue)
+    make_subscriber()
+    return issue
+
+
+def send(issue, segment=""):
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
+    planning.plan(mailing, NOW)
+    mailing.deliveries.update(state=Delivery.State.SENT)
+    mailing.batches.update(state=Batch.State.DONE)
+    mailing.finish(NOW)
+
+
+def screen(issue):
+    return reverse("admin:issue_correct", args=[issue.pk])
+
+
+def page_of(desk, issue):
+    return desk.get(reverse("admin:issues_issue_change", args=[issue.pk])).text
+
+
+def test_the_page_of_a_sent_issue_leads_to_a_correction(desk, sent):
+    assert screen(sent) in page_of(desk, sent)
+
+
+def test_the_page_of_a_draft_leads_to_none(desk):
+    draft = make_issue(make_post(), number=8)
+
+    assert screen(draft) not in page_of(desk, draft)
+
+
+def test_the_screen_says_to_how_many_it_goes(desk, sent):
+    assert desk.get(screen(sent)).context["count"] == 1
+
+
+def test_one_post_approves_it_with_a_hold(desk, sent):
+    response = desk.post(screen(sent), {"note": "數字寫錯了。"})
+
+    correction = Mailing.objects.get(kind="correction")
+    assert response["Location"] == reverse("admin:mailing", args=[correction.pk])
+    assert (correction.state, correction.send_at, correction.note) == (
+        "scheduled",
+        NOW + timedelta(minutes=3),
+        "數字寫錯了。",
+    )
+
+
+def test_looking_approves_nothing(desk, sent):
+    desk.get(screen(sent))
+
+    assert not Mailing.objects.filter(kind="correction").exists()
+
+
+def test_a_correction_without_a_note_is_asked_for_one(desk, sent):
+    response = desk.post(screen(sent), {"note": " "})
+
+    assert response.context["form"].errors["note"]
+    assert not Mailing.objects.filter(kind="correction").exists()
+
+
+def test_a_second_tab_gets_the_same_correction(desk, sent):
+    desk.post(screen(sent), {"note": "數字寫錯了。"})
+
+    response = desk.post(screen(sent), {"note": "另一句。"})
+
+    assert response["Location"] == reverse("admin:mailing", args=[Mailing.objects.get(kind="correction").pk])
+
+
+def test_an_issue_that_nobody_has_says_why_there_is_nothing_to_correct(desk):
+    draft = make_issue(make_post(), number=8)
+
+    assert "Nobody has a copy of issue 8" in " ".join(desk.get(screen(draft)).context["obstacles"])
+
+
+def test_a_scheduled_correction_is_hindered_by_nothing(desk, sent):
+    desk.post(screen(sent), {"note": "數字寫錯了。"})
+
+    page = desk.get(reverse("admin:mailing", args=[Mailing.objects.get(kind="correction").pk]))
+
+    assert page.context["obstacles"] == []
+
+
+def test_a_correction_on_hold_is_not_called_outdated(desk, sent):
+    desk.post(screen(sent), {"note": "數字寫錯了。"})
+
+    assert reverse("admin:mailing_refreeze", args=[Mailing.objects.latest("pk").pk]) not in page_of(desk, sent)
+
+
+def test_after_a_segment_the_page_leads_to_the_other_readers(desk):
+    make_subscriber(tags="paid")
+    issue = make_issue(make_post(), number=9)
+    send(issue, "+paid")
+    link = f'href="{reverse("admin:issue_send", args=[issue.pk])}"'
+    assert link in page_of(desk, issue)
+
+    send(issue)
+
+    assert f'class="button" {link}' not in page_of(desk, issue)
