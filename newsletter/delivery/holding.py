@@ -122,7 +122,8 @@ class Holding:
         if self.pending is not None:
             with suppress(LaneEnds):
                 self._intended()
-        self._written(partial(self.pacer.give_back, len(self.times)))
+        if self.times:
+            self._written(partial(self.pacer.give_back, len(self.times)))
         results, self.results = self.results, []
         if self.is_through and not self.unanswered:
             step = partial(ledger.close, self.batch, results, timezone.now())

@@ -119,7 +119,7 @@ def _send(mailing: Mailing, worker: str, slot: int, is_stopping: Callable[[], bo
 
 def _pacer(mailer: str) -> Pacer:
     """Return what keeps the limits of a mailer of settings.MAILERS."""
-    publication = Publication.objects.current()
+    publication = Publication.objects.fresh()
     zone = ZoneInfo(publication.time_zone)
     return Pacer(
         settings.SEND_RATE,

@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from redis import Redis
 
 from newsletter.delivery import recovery, tasks
-from newsletter.delivery.models import Mailing
+from newsletter.delivery.models import Mailing, Pace
 from newsletter.delivery.planning import approve
+from newsletter.mail.mailers import Limits
+from newsletter.publication.models import Publication
 from tests.factories import make_subscriber
 
 State = Mailing.State
@@ -64,6 +67,30 @@ def test_a_lane_sends_and_beat_closes(due, lanes, bulk_smtp):
     due.refresh_from_db()
     assert due.state == State.SENT
     assert bulk_smtp.copies() == {"a@example.org": 1}
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_a_lane_keeps_the_limits_of_its_mailer_in_redis(due, lanes, bulk_smtp, settings, redis_url):
+    settings.REDIS_URL, settings.SEND_RATE = redis_url, 100
+    settings.MAILERS["bulk"]["LIMITS"] = Limits(domains={"example.org": 50})
+    tasks.dispatch()
+
+    tasks.send_lane(due.pk, 0)
+
+    with Redis.from_url(redis_url, decode_responses=True) as client:
+        lines = {key.removeprefix("newsletter:pace:") for key in client.keys("newsletter:pace:*")}
+    assert lines == {"all", "provider:bulk", "domain:bulk:example.org"}
+    assert bulk_smtp.copies() == {"a@example.org": 1}
+
+
+@pytest.mark.usefixtures("_quiet")
+def test_a_lane_counts_the_mails_of_a_new_sender_address(due, lanes, bulk_smtp):
+    Publication.objects.update(warm_up_from=timezone.localdate())
+    tasks.dispatch()
+
+    tasks.send_lane(due.pk, 0)
+
+    assert Pace.objects.get(key="warm-up").counted == 1
 
 
 @pytest.mark.usefixtures("_quiet")

@@ -137,6 +137,15 @@ def test_a_provider_that_is_left_alone_for_a_while_is_told(desk, sending):
     assert "421 try later" in text
 
 
+def test_a_full_day_of_a_warm_up_is_told_and_is_not_the_mail_servers_fault(desk, sending):
+    sending.wait_until(NOW + timedelta(hours=9), "Warming up: 200 mails today; goes on tomorrow.")
+
+    text = desk.get(screen(sending)).text
+
+    assert "Warming up: 200 mails today; goes on tomorrow." in text
+    assert "The mail server does not take anything now" not in text
+
+
 def test_a_post_that_was_withdrawn_after_approval_is_told(desk, scheduled):
     Post.objects.all().withdraw(NOW)
 

@@ -78,6 +78,15 @@ def test_what_is_saved_holds_on_the_next_page(author, django_capture_on_commit_c
     assert b"Another name</a>" in author.get(FORM).content
 
 
+def test_the_first_day_of_a_warm_up_is_a_date_and_may_be_left_out(author):
+    author.post(FORM, VALID | {"warm_up_from": "2026-11-30"})
+    page = author.get(FORM).text
+    author.post(FORM, VALID)
+
+    assert '<input type="date" name="warm_up_from" value="2026-11-30"' in page
+    assert Publication.objects.get().warm_up_from is None
+
+
 @time_machine.travel(datetime(2026, 11, 24, 16, 0, tzinfo=UTC), tick=False)
 def test_the_next_six_slots_are_shown_in_local_time(author):
     author.post(FORM, VALID)
