@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from newsletter.delivery.history import Step
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.rendering import freeze
+from newsletter.delivery.weight import weigh
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import provider_name
@@ -52,9 +53,6 @@ def obstacles(issue: Issue, send_at: datetime) -> list[str]:
     return found
 
 
-def was_sent_to_all(issue: Issue) -> bool:
-    """Return whether a mailing of `issue` to everybody is finished; one to a segment leaves the others to be mailed."""
-    return issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT, segment="").exists()
 def obstacles_of(mailing: Mailing, send_at: datetime) -> list[str]:
     """Return what keeps a mailing that is scheduled from being sent at `send_at`."""
     if mailing.kind == Mailing.Kind.CORRECTION:
@@ -62,6 +60,9 @@ def obstacles_of(mailing: Mailing, send_at: datetime) -> list[str]:
     return obstacles(mailing.issue, send_at)
 
 
+def was_sent_to_all(issue: Issue) -> bool:
+    """Return whether a mailing of `issue` to everybody is finished; one to a segment leaves the others to be mailed."""
+    return issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT, segment="").exists()
 
 
 def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
