@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from newsletter.delivery.history import Step
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.rendering import freeze
-from newsletter.delivery.weight import weigh
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import provider_name
