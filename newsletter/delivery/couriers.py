@@ -22,6 +22,7 @@ from newsletter.delivery.smtp import Envelope
 from newsletter.delivery.switchboard import Load, Switchboard
 from newsletter.delivery.transports import Answer, DjangoTransport, Outcome, ProviderRefuses
 from newsletter.mail import headers
+from newsletter.mail.mailers import Limits
 from subscribers.models import Subscriber
 
 log = logging.getLogger(__name__)
@@ -49,17 +50,18 @@ def courier_for(alias: str, mailing: Mailing) -> Courier:
     """Return the courier for a mailer of settings.MAILERS."""
     backend = mailers[alias]
     if isinstance(backend, SmtpBackend):
-        return SmtpCourier(alias, mailing, load_of())
+        return SmtpCourier(alias, mailing, load_of(alias))
     if reason := hindrance(backend, mailing):
         log.info("mailing %s goes message by message: %s", mailing.pk, reason)
         return DjangoCourier(alias, mailing)
     return ApiCourier(alias, mailing)
 
 
-def load_of() -> Load:
-    """Return how much of an SMTP server may be used at once; with a rate, as many lines as it needs."""
-    rate = settings.SEND_RATE
-    return Load(LINES if rate is None else LINES_FOR_RATE, rate=rate)
+def load_of(alias: str) -> Load:
+    """Return how much of a mailer's SMTP server may be used at once; with a rate, as many lines as it needs."""
+    limits: Limits = settings.MAILERS[alias].get("LIMITS", Limits())
+    rate = min([rate for rate in (settings.SEND_RATE, limits.rate) if rate], default=None)
+    return Load(limits.lines or (LINES if rate is None else LINES_FOR_RATE), limits.per_connection, rate)
 
 
 def reader_of(row: Recipient) -> Subscriber:
@@ -105,6 +107,7 @@ class SmtpCourier:
         self.board: Switchboard | None = None
         self.on_hand_over: Callable[[int], None] = lambda _seq: None
         self.on_throttle: Callable[[str], None] = lambda _words: None  # told the words of a server that takes no more
+        self.on_wait: Callable[[], None] = lambda: None  # called while nothing is heard
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
         self.on_hand_over = on_hand_over
@@ -136,6 +139,7 @@ class SmtpCourier:
                 load=self.load,
                 on_dot=self._on_dot,
                 on_throttle=self._on_throttle,
+                on_wait=self._on_wait,
             )
         return self.board
 
@@ -144,6 +148,9 @@ class SmtpCourier:
 
     def _on_throttle(self, words: str) -> None:
         self.on_throttle(words)
+
+    def _on_wait(self) -> None:
+        self.on_wait()
 
     def _backend(self) -> SmtpBackend:
         backend = mailers[self.alias]

@@ -102,10 +102,18 @@ class Holding:
 
     def _nap(self, seconds: float) -> None:
         """Wait a little, which is what a rate limit is, with the lease kept."""
+        self._keep()
+        time.sleep(min(seconds, NAP_SECONDS))
+
+    def _keep(self) -> None:
         if time.monotonic() >= self.renew_at:
             self.renew_at = time.monotonic() + LEASE_SECONDS
             self._written(partial(ledger.renew, self.batch, timezone.now()))
-        time.sleep(min(seconds, NAP_SECONDS))
+
+    def keep(self) -> None:
+        """Renew the lease in time while answers are waited for; if it is lost, the next intent tells."""
+        with suppress(LaneEnds):
+            self._keep()
 
     def _written[T](self, step: Callable[[], T]) -> T:
         return self.writer.submit(patiently, step).result()

@@ -106,6 +106,8 @@ class Lane:
         """
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         holding = Holding(batch, self.courier.window, self.writer, self.pacer)
+        if isinstance(self.courier, SmtpCourier):
+            self.courier.on_wait = holding.keep
         answered, end = 0, None
         try:
             for seq, outcome in self.courier.deliver(holding.rows(partial(self._is_over, until)), self._hand_over):

@@ -41,6 +41,7 @@ class Switchboard:
     open_backend: returns a Django SMTP backend of its own for each line.
     on_dot: told the seq before a final dot leaves.
     on_throttle: told the words of a server that ended a line or took no more, although there are others.
+    on_wait: called about every second in which nothing is heard.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Switchboard:
         load: Load,
         on_dot: Callable[[int], None] = lambda _seq: None,
         on_throttle: Callable[[str], None] = lambda _words: None,
+        on_wait: Callable[[], None] = lambda: None,
     ) -> None:
         self.open_backend, self.sender, self.load = open_backend, sender, load
-        self.on_dot, self.on_throttle = on_dot, on_throttle
+        self.on_dot, self.on_throttle, self.on_wait = on_dot, on_throttle, on_wait
         self.most = load.lines
         self.seconds = 0.0  # that a message takes, lately
         self.lines: list[Line] = []
@@ -181,6 +183,8 @@ class Switchboard:
                 self.selector.modify(line.sock, events, line)
         patience = max(0.0, min([line.deadline for line in busy]) - time.monotonic())
         ready: list[Line] = [key.data for key, _events in self.selector.select(min(patience, seconds))]
+        if not ready:
+            self.on_wait()
         now = time.monotonic()
         return ready + [line for line in busy if line.deadline <= now and line not in ready]
 

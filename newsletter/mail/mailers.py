@@ -46,15 +46,21 @@ PROVIDERS = {
     "unisender-go": Provider("unisender_go", api_url="https://{host}/en/transactional/api/v1"),
 }
 SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps")
-LIMITS = ("rate", "domain_rate")  # options of every URL; no backend knows them
+LIMITS = ("rate", "domain_rate", "lines", "per_connection")  # options of every URL; no backend knows them
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How many messages a second a provider is sent. domains: to one recipient domain; "*" is any other one."""
+    """How many messages a second a provider is sent. domains: to one recipient domain; "*" is any other one.
+
+    lines: SMTP connections of a lane at the most; None lets the lane choose.
+    per_connection: messages on each before a fresh one is opened; 0 for any number.
+    """
 
     rate: float | None = None
     domains: Mapping[str, float] = field(default_factory=dict)
+    lines: int | None = None
+    per_connection: int = 0
 
     def of_domain(self, domain: str) -> float | None:
         return self.domains.get(domain, self.domains.get("*"))
@@ -64,7 +70,7 @@ def mailer_from_url(url: str, *, outbox: Path) -> dict[str, Any]:
     """Return the MAILERS entry for a mail URL; without a URL, the outbox.
 
     smtp:// speaks TLS after STARTTLS on port 587 or with ?tls=true, smtp+tls:// always, smtps:// from the
-    first byte. ?rate= and ?domain_rate= are kept beside the options, as LIMITS. Raise ImproperlyConfigured,
+    first byte. What LIMITS names is kept beside the options. Raise ImproperlyConfigured,
     without the URL's secrets, for what cannot be understood.
     """
     if not url:
@@ -101,7 +107,14 @@ def _limits_apart(parts: SplitResult) -> tuple[SplitResult, Limits]:
     rate = _rate("rate", given["rate"]) if "rate" in given else None
     domains = dict(_domain_rate(pair) for pair in given.get("domain_rate", "").split(",") if pair.strip())
     rest = [option for option in parts.query.split("&") if option.partition("=")[0] not in LIMITS]
-    return parts._replace(query="&".join(rest)), Limits(rate, domains)
+    lines, each = (_count(name, given[name]) if name in given else None for name in ("lines", "per_connection"))
+    return parts._replace(query="&".join(rest)), Limits(rate, domains, lines, each or 0)
+
+
+def _count(name: str, given: str) -> int:
+    if not given.isdecimal() or not 0 < int(given) <= 1000:
+        raise ImproperlyConfigured(f"MAIL_URL: {name} must be a number between 1 and 1000, got {given!r}")
+    return int(given)
 
 
 def _domain_rate(pair: str) -> tuple[str, float]:

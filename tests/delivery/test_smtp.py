@@ -37,7 +37,7 @@ def make_board():
     """Return a function that connects a switchboard to a port."""
     boards = []
 
-    def make(url, *, on_dot=lambda _seq: None, on_throttle=lambda _words: None, **load):
+    def make(url, *, on_dot=lambda _seq: None, on_throttle=lambda _words: None, on_wait=lambda: None, **load):
         config = {"bulk": mailer_from_url(url, outbox=None)}
 
         def backend():
@@ -45,7 +45,7 @@ def make_board():
                 patch.setattr("django.conf.settings.MAILERS", config)
                 return mailers["bulk"]
 
-        told = {"on_dot": on_dot, "on_throttle": on_throttle}
+        told = {"on_dot": on_dot, "on_throttle": on_throttle, "on_wait": on_wait}
         boards.append(Switchboard(backend, sender="news@news.example.org", load=Load(**{"lines": 4} | load), **told))
         return boards[-1]
 
@@ -637,3 +637,12 @@ def test_without_the_tls_that_was_asked_for_nothing_is_sent(make_board, talking)
         answers(make_board(server.url.replace("smtp://", "smtp+tls://user:secret@")), envelopes("a"))
 
     assert server.asked(b"AUTH") == server.asked(b"MAIL") == []
+
+
+def test_a_long_wait_for_an_answer_is_noticed(make_board, smtp):
+    waits = []
+    board = make_board(smtp.url, lines=1, on_wait=lambda: waits.append(len(smtp.received())))
+
+    assert answers(board, envelopes("slow-2-x")) == {0: Answer.SENT}
+
+    assert waits[-1:] == [1]

@@ -1,0 +1,45 @@
+"""What the SMTP courier is told by settings, and what it tells its lane."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from newsletter.delivery import holding, ledger
+from newsletter.delivery.couriers import SmtpCourier, load_of
+from newsletter.delivery.switchboard import Load
+from newsletter.mail.mailers import mailer_from_url
+from tests.factories import make_subscriber
+
+
+def test_the_lease_is_renewed_while_a_server_takes_its_time(make_mailing, run, bulk_smtp, monkeypatch):
+    renewed, renew = [], ledger.renew
+    monkeypatch.setattr(holding, "LEASE_SECONDS", 0)
+    monkeypatch.setattr(ledger, "renew", lambda *about: renewed.append(about) or renew(*about))
+    make_subscriber("slow-2-x@example.org")
+    mailing = make_mailing("")
+
+    run(mailing, SmtpCourier("bulk", mailing))
+
+    assert mailing.counts().sent == 1
+    assert renewed
+
+
+@pytest.mark.parametrize(
+    ("query", "send_rate", "load"),
+    [
+        ("", None, Load(4)),
+        ("?lines=9&per_connection=100", None, Load(9, 100)),
+        ("", 50.0, Load(64, 0, 50.0)),
+        ("?rate=20&lines=3", 50.0, Load(3, 0, 20.0)),
+    ],
+)
+def test_the_load_is_what_address_and_rate_say(settings, tmp_path, query, send_rate, load):
+    settings.SEND_RATE = send_rate
+    settings.MAILERS = {"bulk": mailer_from_url(f"smtp://mail.example.org{query}", outbox=tmp_path)}
+
+    assert load_of("bulk") == load
+
+
+@pytest.mark.parametrize("query", ["lines=0", "lines=many", "per_connection=-1", "lines=1001"])
+def test_a_number_that_is_none_is_refused(tmp_path, query):
+    with pytest.raises(ImproperlyConfigured, match="must be a number between 1 and 1000"):
+        mailer_from_url(f"smtp://mail.example.org?{query}", outbox=tmp_path)
