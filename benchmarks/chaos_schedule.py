@@ -79,15 +79,16 @@ class Fault:
     machine: int = 0
 
 
-def schedule(seed: int, *, faults: int, readers: int, engine: str, is_short: bool = False) -> list[Fault]:
+def schedule(
+    seed: int, *, faults: int, readers: int, engine: str, is_short: bool = False, without: tuple[str, ...] = ()
+) -> list[Fault]:
     """Return the faults of a run in their order; the same for the same arguments.
 
-    Each kind has its share by weight, at least one where there is room.
+    Each kind has its share by weight, at least one where there is room. without: kinds that cannot be done here.
     """
     chance = Random(f"{seed} {engine}")
-    kinds = {
-        name: kind for name, kind in KINDS.items() if engine in kind.engines and not (is_short and kind.takes_long)
-    }
+    possible = {name: kind for name, kind in KINDS.items() if engine in kind.engines and name not in without}
+    kinds = {name: kind for name, kind in possible.items() if not (is_short and kind.takes_long)}
     chosen = list(kinds)[:faults]
     chosen += chance.choices(list(kinds), [kind.weight for kind in kinds.values()], k=faults - len(chosen))
     chance.shuffle(chosen)

@@ -30,6 +30,7 @@ class Verdict:
     readers: int
     fired: Counter[str]
     seconds: float
+    missed: int = 0  # faults that did not happen: nothing was there to be hurt, or the mailing was over
     own_restarts: int = 0  # of a process that nobody had killed
     own_resumes: int = 0  # by the author, of a mailing that the engine had paused
     accepted: int = 0
@@ -69,6 +70,8 @@ def judge(
     verdict.errors += list(_disagreements(ledger, state_of, copies, states))
     if verdict.duplicates:
         verdict.errors.append(f"twice: {sorted(email for email, n in copies.items() if n > 1)[:5]}")
+    if verdict.missed > verdict.fired.total() // 10:
+        verdict.errors.append(f"{verdict.missed} faults did not happen")
     if lost:
         verdict.errors.append(f"lost: {[row for row in ledger['rows'] if row[0] in lost][:5]}")
     return verdict
@@ -120,6 +123,7 @@ def table(verdicts: list[Verdict]) -> str:
     facts = {
         "**faults**": lambda v: v.fired.total(),
         "of these kills": lambda v: v.kills,
+        "faults that did not happen": lambda v: v.missed,
         "processes that died by themselves": lambda v: v.own_restarts,
         "pauses by the engine, resumed by the author": lambda v: v.own_resumes,
         "readers": lambda v: v.readers,

@@ -21,8 +21,8 @@ AUDIENCE = [row[0] for row in ROWS]
 ACCEPTED = ["a@example.org", "b@example.org", "c@example.org"]
 
 
-def judged(*, rows=ROWS, accepted=ACCEPTED, state="sent", logs=(), counts=COUNTS, **fired):
-    verdict = Verdict("sqlite", len(AUDIENCE), Counter(fired or {"lane": 1}), seconds=1.0)
+def judged(*, rows=ROWS, accepted=ACCEPTED, state="sent", logs=(), counts=COUNTS, missed=0, **fired):
+    verdict = Verdict("sqlite", len(AUDIENCE), Counter(fired or {"lane": 1}), seconds=1.0, missed=missed)
     ledger = {"state": state, "total": len(AUDIENCE), "rows": rows, "counts": counts}
     return judge(verdict, ledger, accepted, AUDIENCE, logs)
 
@@ -66,6 +66,12 @@ def test_a_short_run_waits_for_nothing_long():
     plan = schedule(7, faults=100, readers=1_500, engine="postgres", is_short=True)
 
     assert not any(KINDS[fault.kind].takes_long for fault in plan)
+
+
+def test_what_cannot_be_done_here_is_left_out():
+    plan = schedule(7, faults=150, readers=9_000, engine="postgres", without=("clock",))
+
+    assert {fault.kind for fault in plan} == set(KINDS) - {"clock"}
 
 
 def test_a_fault_of_the_wire_is_its_readers_address():
@@ -133,6 +139,11 @@ def test_uncertain_copies_without_a_recorder_need_a_fault_that_explains_them():
 
     assert judged(logs=[log], lane=1).errors == ["203 made uncertain without a recorder, at most 0"]
     assert judged(logs=[log], lane=1, lease=2).errors == []
+
+
+def test_faults_that_did_not_happen_prove_nothing():
+    assert judged(missed=3, lane=20).errors == ["3 faults did not happen"]
+    assert judged(missed=2, lane=20).errors == []
 
 
 def test_a_mailing_that_does_not_end_is_seen():
