@@ -3,6 +3,8 @@ import time
 
 import pytest
 
+from tests.support.smtp import Smtp
+
 LETTER = "Message-ID: <{}@e.org>\r\nSubject: x\r\n\r\n{}\r\n"
 
 
@@ -81,6 +83,19 @@ def test_a_slow_server_has_the_message_before_it_answers(smtp, client):
         client.sendmail("a@e.org", ["slow-5@e.org"], letter("one"))
 
     assert len(smtp.received()) == 1
+
+
+def test_a_server_may_think_about_every_message(tmp_path):
+    server = Smtp(tmp_path, reply_seconds=5)
+    server.start()
+    try:
+        with smtplib.SMTP("127.0.0.1", server.port, timeout=10) as client:
+            client.sock.settimeout(0.3)
+            with pytest.raises(smtplib.SMTPServerDisconnected):
+                client.sendmail("a@e.org", ["b@e.org"], letter("one"))
+        assert len(server.to("b@e.org")) == 1
+    finally:
+        server.stop()
 
 
 def test_the_log_outlives_the_server(smtp, client):
