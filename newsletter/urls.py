@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("newsletter.publication.urls")),
     path("", include("subscribers.urls")),
     path("", include("newsletter.mail.urls")),
+    path("", include("newsletter.delivery.urls")),
     path("", include("newsletter.desk.urls")),
     path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
     path("admin/", admin.site.urls),

@@ -66,7 +66,7 @@ class Copies:
         self.headers = {name: value for name, value in specimen.extra_headers.items() if name not in own}
         self.headers |= provider.headers
         self.envelope: dict[str, Any] = {"from_email": specimen.from_email, "reply_to": specimen.reply_to}
-        self.bodies = {"html": mailing.html, "text": mailing.text}
+        self.bodies = dict(zip(("html", "text"), rendering.parts(mailing), strict=True))
         self.written = {name: _pieces(json.dumps(body)) for name, body in self.bodies.items()}
         used = {name for body in self.bodies.values() for name in rendering.SLOT.findall(body)} | {"unsubscribe_url"}
         self.links = {name: link_maker(name.removesuffix("_url")) for name in sorted(used - {"email"})}

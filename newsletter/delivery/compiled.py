@@ -39,13 +39,15 @@ class Compiled:
         specimen = rendering.copy_for(mailing, Subscriber(pk=0, email="reader@example.org"), ids=(mailing.pk, 0))
         block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
         self.keys, self.domain = signatures.keys(), _ascii_domain(mailing)
+        html_part, text_part = rendering.parts(mailing)
         self.template = Template(
             headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n"
             b"List-Unsubscribe: <\x02unsubscribe_url\x03>\r\n",
-            text=mailing.text,
-            html=mailing.html,
+            text=text_part,
+            html=html_part,
         )
         self.unsubscribe, self.preferences = link_maker("unsubscribe"), link_maker("preferences")
+        self.feedback = link_maker("feedback")
         self.message_id = message_id_maker(mailing)
 
     def envelope(self, row: Recipient) -> Envelope:
@@ -54,17 +56,20 @@ class Compiled:
         address = written_address(row.email)
         unsubscribe, escaped_unsubscribe = self.unsubscribe(row.subscriber_id)
         preferences, escaped_preferences = self.preferences(row.subscriber_id)
+        feedback, escaped_feedback = self.feedback(row.subscriber_id)
         plain = {
             "to": written_mailbox(row.name, address),
             "message_id": self.message_id(row.seq),
             "email": row.email.encode(),
             "unsubscribe_url": unsubscribe,
             "preferences_url": preferences,
+            "feedback_url": feedback,
         }
         escaped = {
             "email": html.escape(row.email).encode(),
             "unsubscribe_url": escaped_unsubscribe,
             "preferences_url": escaped_preferences,
+            "feedback_url": escaped_feedback,
         }
         data = self.template.render(plain, escaped)
         return Envelope(row.seq, address, signatures.signatures(data, self.domain, self.keys) + data)
@@ -89,7 +94,7 @@ def link_maker(purpose: str) -> Callable[[int], tuple[bytes, bytes]]:
     Tokens are letters and digits, so that only what stands around them needs escaping, once.
     """
     sign = tokens.signer(purpose)
-    specimen: str = getattr(Subscriber(pk=LARGEST), f"{purpose}_url")
+    specimen = rendering.reader_values(Subscriber(pk=LARGEST))[f"{purpose}_url"]
     before, _token, after = specimen.partition(sign(LARGEST))
     headers.checked("List-Unsubscribe", f"<{specimen}>")
     plain = (before.encode(), after.encode())

@@ -16,6 +16,7 @@ from django.db.models import F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.delivery.feedback import Feedback as Feedback
 from newsletter.delivery.happenings import Happening as Happening
 from newsletter.delivery.history import Step
 from newsletter.issues.models import Issue

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from newsletter.delivery.history import Step
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.rendering import freeze
+from newsletter.delivery.weight import weigh
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import provider_name
@@ -49,6 +50,8 @@ def obstacles(issue: Issue, send_at: datetime) -> list[str]:
     ]
     if was_sent_to_all(issue):
         found.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
+    if too_large := weigh(issue).refusal():
+        found.append(too_large)
     return found
 
 

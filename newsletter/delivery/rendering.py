@@ -8,14 +8,17 @@ from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.utils import translation
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.mail import headers, letters
+from newsletter.issues.templatetags.slots import next_slots
+from newsletter.mail import headers, letters, tokens
 from newsletter.mail import html as mail_html
 from newsletter.mail.message import Letter, Mail, build
-from newsletter.posts import markdown, text
+from newsletter.posts import highlighting, markdown, text
 from newsletter.posts.images import Image
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -29,9 +32,9 @@ def slot(name: str) -> str:
 
 
 MEDIA = re.compile("/media/([0-9a-f]{16})/")
-PREHEADER_LENGTH = 100  # characters that inboxes show
+PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
 
-SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url")}
+SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "day")}
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,13 @@ def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:
         "issue": issue,
         "publication": publication,
         "items": [_entry(item, publication.zone) for item in items],
-        "preheader": issue.preheader or _beginning(issue, items),
+        "preheader": _preheader(issue, items),
         "introduction": _mail_html(issue.introduction),
         "closing": _mail_html(issue.closing),
         "signature": _mail_html(publication.signature),
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),
+        "code_colours": highlighting.colours_at_night(),
         **SLOTS,
     }
 
@@ -77,8 +81,17 @@ def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
         "url": settings.SITE_URL + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(zone).date() if post.published_at else None,
         "html": _mail_html(post.body) if item.form == IssueItem.Form.FULL else "",
-        "cover": mail_html.fitted(post.cover.width, post.cover.height) if post.cover else None,
+        "cover": mail_html.attributes(post.cover.width, post.cover.height) if post.cover else "",
     }
+
+
+def _preheader(issue: Issue, items: list[IssueItem]) -> str:
+    """Return the author's preheader or the beginning; a short one goes on with the titles, not with the masthead."""
+    found = issue.preheader or _beginning(issue, items)
+    for item in items:
+        if len(found) < PREHEADER_MIN and item.post.title not in found:
+            found = f"{found}｜{item.post.title}" if found else item.post.title
+    return found if len(found) <= PREHEADER_LENGTH or found == issue.preheader else f"{found[: PREHEADER_LENGTH - 1]}…"
 
 
 def _beginning(issue: Issue, items: list[IssueItem]) -> str:
@@ -95,7 +108,7 @@ def _mail_html(source: str) -> str:
     pictures = Image.objects.filter(digest__in=MEDIA.findall(source))
     sizes = {settings.SITE_URL + one.get_absolute_url(): (one.width, one.height) for one in pictures}
     rendered = markdown.render_mail(source, base_url=settings.SITE_URL)
-    return mail_html.sized(mail_html.demoted(rendered), sizes)
+    return mail_html.named_colours(mail_html.sized(mail_html.demoted(rendered), sizes))
 
 
 def freeze(issue: Issue, note: str = "") -> FrozenLetter:
@@ -130,7 +143,26 @@ def reader_values(subscriber: Subscriber) -> dict[str, str]:
         "email": subscriber.email,
         "unsubscribe_url": subscriber.unsubscribe_url,
         "preferences_url": subscriber.preferences_url,
+        "feedback_url": settings.SITE_URL + reverse("delivery:feedback", args=[tokens.sign("feedback", subscriber.pk)]),
     }
+
+
+def parts(mailing: Mailing) -> tuple[str, str]:
+    """Return HTML and text of a mailing with its day filled in: what is left are the reader's own slots.
+
+    The day is not frozen, because a mailing may be moved to another one after its approval.
+    """
+    day = _day(mailing)
+    return mailing.html.replace(SLOTS["day"], html.escape(day)), mailing.text.replace(SLOTS["day"], day)
+
+
+def _day(mailing: Mailing) -> str:
+    """Return the day of the issue, where the author lives; that of the next slot for one that has no time yet."""
+    publication = Publication.objects.current()
+    at = mailing.send_at if mailing.kind == Mailing.Kind.ISSUE else mailing.issue.sent_at
+    at = at or mailing.issue.sent_at or next_slots(publication, 1)[0]
+    with translation.override(publication.language):
+        return date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT")
 
 
 def message(mailing: Mailing, delivery: Delivery, subscriber: Subscriber) -> Mail:
@@ -145,10 +177,11 @@ def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], 
     subject_mark: put before the subject, for test copies.
     """
     values = reader_values(subscriber)
+    html_part, text_part = parts(mailing)
     letter = Letter(
         subject=subject_mark + mailing.subject,
-        html=fill(mailing.html, values, escaped=True),
-        text=fill(mailing.text, values, escaped=False),
+        html=fill(html_part, values, escaped=True),
+        text=fill(text_part, values, escaped=False),
     )
     return build(
         letter,

@@ -23,6 +23,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.rehearsal import example_reader, send_test_copy
 from newsletter.delivery.rendering import copy_for, freeze
 from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
+from newsletter.delivery.weight import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
 from newsletter.desk.audiences import audience_of, segments, words_for
 from newsletter.desk.forms import TestCopyForm, WhenForm
 from newsletter.issues.models import Issue
@@ -34,8 +35,6 @@ from newsletter.posts.models import Post
 from newsletter.posts.proofreading import HINTS
 from newsletter.publication.models import Publication
 
-HTML_BYTES_MAX = 74_800  # 102,400 in base64, where Gmail cuts a mail off
-HTML_BYTES_WARN = HTML_BYTES_MAX * 8 // 10
 SLOTS_OFFERED = 6
 TABS = {
     "web": gettext_lazy("Web page"),
@@ -86,7 +85,6 @@ def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
     if tab not in TABS:
         raise Http404(tab)
     octets = _copy(request, issue).message().as_bytes()
-    size = len(outbox.part(octets, "html").encode())
     context = {
         "title": _("Preview"),
         "tab": tab,
@@ -98,11 +96,9 @@ def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
         "text": outbox.part(octets, "plain") if tab == "text" else "",
         "fields": outbox.fields(octets) if tab == "headers" else [],
         "page_url": settings.SITE_URL + issue.get_absolute_url(),
-        "size": size,
+        "weight": weigh(issue),
         "size_max": HTML_BYTES_MAX,
-        "size_share": size * 100 // HTML_BYTES_MAX,
-        "is_large": size > HTML_BYTES_WARN,
-        "is_too_large": size > HTML_BYTES_MAX,
+        "size_warn": HTML_BYTES_WARN,
     }
     return page(request, "desk/preview.html", issue, context)
 

@@ -10,6 +10,16 @@ CONTRAST_MIN = 4.5  # WCAG 2.2, 1.4.3, for text
 AT_RULES = re.compile(r"<head>(<style>.*?</style>)(.*?)</head>", re.DOTALL)
 COLUMN_WIDTH = 544  # pixels for text and pictures in templates/email/base.html: 600 without the margins
 PICTURE = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
+PRE = re.compile(r"<pre\b([^>]*)>(.*?)</pre>", re.DOTALL)
+NEWLINE = "\n"
+SPACES = re.compile(r"(?:(?<=\n)|(?<=^>)) +| {2,}", re.MULTILINE)
+ALIGNED = re.compile(r'(<t[dh]\b[^>]*?) align="(?:left|center|right)"')
+TEXT = re.compile(r">[^<]+<")
+LONG_RUN = re.compile(r"[!-,.:;=@-~]{30,}")  # browsers break a line behind / ? and - by themselves
+ATOMS = re.compile(r"(?:&[a-z0-9#]+;|[^&]|&){1,12}")
+ZERO_WIDTH_SPACE = "\u200b"
+SMALL = 280  # pixels: fits the narrowest phone as it is
+COLOURED = re.compile(r'<span style="([^"]*?color: ?#([0-9a-fA-F]{6})\b[^"]*)">')
 HEADING = re.compile(r"(</?h)([1-6])\b")
 BETWEEN_BLOCKS = re.compile(r">\s*\n\s*<(?=/?(?:html|head|body|meta|title|table|tbody|tr|td|div|style)\b)")
 
@@ -33,17 +43,23 @@ def fitted(width: int, height: int) -> tuple[int, int]:
     return COLUMN_WIDTH, max(round(height * COLUMN_WIDTH / width), 1)
 
 
-def sized(html: str, sizes: Mapping[str, tuple[int, int]]) -> str:
-    """Return `html` with width and height on the pictures whose addresses are in `sizes`.
+def attributes(width: int, height: int) -> str:
+    """Return the attributes that say at which size a picture is shown.
 
-    Outlook knows no max-width, and shows a picture without a width as wide as its file.
+    Outlook knows no max-width, and shows a picture without a width as wide as its file. A height would not
+    shrink with the width of a phone: Yahoo does not know `height: auto` (caniemail.com, css-height).
     """
+    width, height = fitted(width, height)
+    return f'width="{width}" height="{height}"' if width <= SMALL else f'width="{width}"'
+
+
+def sized(html: str, sizes: Mapping[str, tuple[int, int]]) -> str:
+    """Return `html` with `attributes` on the pictures whose addresses are in `sizes`."""
 
     def with_size(tag: re.Match[str]) -> str:
         if tag[1] not in sizes or " width=" in tag[0]:
             return tag[0]
-        width, height = fitted(*sizes[tag[1]])
-        return f'{tag[0].removesuffix(">")} width="{width}" height="{height}">'
+        return f"{tag[0].removesuffix('>')} {attributes(*sizes[tag[1]])}>"
 
     return PICTURE.sub(with_size, html)
 
@@ -51,6 +67,37 @@ def sized(html: str, sizes: Mapping[str, tuple[int, int]]) -> str:
 def demoted(html: str) -> str:
     """Return `html` with headings that stand below a title in h2: h1 and h2 become h3, h3 becomes h4."""
     return HEADING.sub(lambda tag: f"{tag[1]}{min(max(int(tag[2]) + 1, 3), 6)}", html)
+
+
+def for_old_clients(html: str) -> str:
+    """Return `html` in which lines break without CSS that Outlook and Yahoo do not know, and no attribute is obsolete.
+
+    <pre> becomes a <div> with line breaks, long runs of Latin letters get places to break, and the alignment of
+    a table's cells stays in their styles only.
+    """
+    head, body, rest = html.partition("<body")
+    rest = PRE.sub(lambda found: _as_lines(found[1], found[2]), rest)
+    rest = ALIGNED.sub(r"\1", rest)
+    return head + body + TEXT.sub(lambda found: LONG_RUN.sub(_with_breaks, found[0]), rest)
+
+
+def _as_lines(attributes: str, code: str) -> str:
+    """Return the <div> that shows a <pre>: a space that counts does not break, lines end in <br>."""
+    lines = TEXT.sub(lambda text: SPACES.sub(lambda run: "\xa0" * len(run[0]), text[0]), f">{code.strip(NEWLINE)}<")[
+        1:-1
+    ]
+    kept = attributes.replace("white-space:pre-wrap;", "").replace("white-space: pre-wrap;", "")
+    named = kept.replace('class="', 'class="pre ', 1) if 'class="' in kept else f' class="pre"{kept}'
+    return f"<div{named}>{lines.replace(NEWLINE, '<br>')}</div>"
+
+
+def _with_breaks(run: re.Match[str]) -> str:
+    return ZERO_WIDTH_SPACE.join(ATOMS.findall(run[0]))
+
+
+def named_colours(html: str) -> str:
+    """Return `html` whose coloured spans have a class by their colour, such as c-8f2d56: dark mode gives it another."""
+    return COLOURED.sub(lambda tag: f'<span class="c-{tag[2].lower()}" style="{tag[1]}">', html)
 
 
 @cache

@@ -11,6 +11,7 @@ from newsletter.mail.message import Letter
 
 PAPER, NIGHT = "#fffdfa", "#1e1c1a"  # the two backgrounds in templates/email/base.html
 ACCENT = "#9a3412"
+LOOK = "letter"  # one of templates/email/_*.css
 LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most, beside the name
 
 
@@ -23,8 +24,10 @@ def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str
     """
     values = {**context, **_colours(context.get("publication")), "subject": subject, "base_url": base_url}
     values["logo"] = _logo(context.get("publication"))
+    values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or LOOK}.css"
     body = html.inline_css(get_template(f"email/{name}.html").render(values))
-    return Letter(subject=" ".join(subject.split()), html=body, text=_text(name, values, body))
+    text = _text(name, values, body)
+    return Letter(subject=" ".join(subject.split()), html=html.for_old_clients(body), text=text)
 
 
 def _text(name: str, values: dict[str, Any], body: str) -> str:

@@ -106,7 +106,7 @@ class _Walker(HTMLParser):
             return
         href, start = self.hrefs.pop()
         words = _collapsed("".join(self.run[start:]))
-        if not href or href.startswith("#"):
+        if not href or href.startswith(("#", "mailto:?")):  # without an addressee: an offer to share, for a button
             return
         if words in {href, href.partition("://")[2], href.removeprefix("mailto:")}:
             # A space ends the address: many mail clients take full-width punctuation for a part of it.

@@ -126,6 +126,14 @@ def allowed_styles() -> frozenset[str]:
     return frozenset({MAIL_BLOCK, *(style[1] for style in styles if style)})
 
 
+@cache
+def colours_at_night() -> dict[str, str]:
+    """Return the colour in the dark of each colour in which a mail's code is written, both as rrggbb."""
+    by_night = dict(Dark)
+    pairs = ((style["color"], by_night[token]["color"]) for token, style in Light)
+    return {day: night for day, night in pairs if day and night}
+
+
 def stylesheet() -> str:
     """Return the rules for the classes of `highlight`, as static/code.css keeps them."""
     day, night = "\n".join(_rules(Light)), "\n".join(_rules(Dark))

@@ -11,7 +11,7 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery import planning
+from newsletter.delivery import planning, rendering
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rendering import freeze
 from newsletter.issues.models import Issue
@@ -79,9 +79,10 @@ def test_the_mail_in_the_preview_is_the_one_that_is_sent(desk, issue):
 
     mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
 
-    own = re.compile(r"https://news\.example\.org/(unsubscribe|preferences)/\w+/")
-    slots = {"email": "reader@example.org", "unsubscribe_url": r"unsubscribe", "preferences_url": r"preferences"}
-    sent = re.sub("\x02([a-z_]+)\x03", lambda slot: slots[slot[1]], mailing.html)
+    own = re.compile(r"https://news\.example\.org/(unsubscribe|preferences|feedback)/\w+/")
+    names = {f"{door}_url": door for door in ("unsubscribe", "preferences", "feedback")}
+    slots = {"email": "reader@example.org"} | names
+    sent = re.sub("\x02([a-z_]+)\x03", lambda slot: slots[slot[1]], rendering.parts(mailing)[0])
     assert own.sub(r"\1", shown).split() == sent.split()
 
 
@@ -152,8 +153,8 @@ def test_the_approved_mail_can_still_be_seen_after_a_change(desk, issue):
     ("length", "warning"),
     [
         (10, ""),
-        (22_000, "That is close to where Gmail cuts a mail off."),
-        (30_000, "Gmail will cut it off. Show some posts as excerpts or links."),
+        (18_000, "That is close to where Gmail cuts a mail off."),
+        (30_000, "Gmail would cut it off, so it cannot be sent as it is. Set post 1 to excerpt."),
     ],
 )
 def test_a_mail_that_gmail_cuts_off_is_warned_of(desk, length, warning):

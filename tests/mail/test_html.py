@@ -86,7 +86,52 @@ def test_only_pictures_whose_size_is_known_and_not_said_get_one():
 
     sized = html.sized(known + said + foreign, {"https://a/1.png": (1088, 100)})
 
-    assert sized == '<img src="https://a/1.png" alt="x" width="544" height="50">' + said + foreign
+    assert sized == '<img src="https://a/1.png" alt="x" width="544">' + said + foreign
+
+
+def test_only_a_picture_that_fits_every_phone_has_a_height():
+    assert html.attributes(280, 140) == 'width="280" height="140"'
+    assert html.attributes(281, 140) == 'width="281"'
+
+
+def test_code_keeps_its_lines_and_spaces_without_css_that_outlook_does_not_know():
+    page = '<body><pre style="white-space:pre-wrap;color:red"><code>if a:\n    <b>go</b>  on\n</code></pre></body>'
+
+    shown = html.for_old_clients(page)
+
+    lines = "if a:<br>\xa0\xa0\xa0\xa0<b>go</b>\xa0\xa0on<br>"
+    assert shown == f'<body><div class="pre" style="color:red"><code>{lines}</code></div></body>'
+
+
+def test_a_long_run_of_letters_gets_places_to_break_and_an_address_is_left_alone():
+    page = f'<body><a href="https://a.example/{"x" * 40}">{"y" * 40} https://news.example.org/p/1/</a></body>'
+
+    shown = html.for_old_clients(page)
+
+    assert f'href="https://a.example/{"x" * 40}"' in shown
+    assert "y" * 12 + "\u200b" in shown
+    assert shown.replace("\u200b", "") == page
+    assert " https://news.example.org/p/1/<" in shown
+
+
+def test_an_escaped_character_is_never_torn():
+    page = f"<body><p>{'a' * 11}{'&amp;' * 30}</p></body>"
+
+    assert html.for_old_clients(page).count("&amp;") == 30
+
+
+def test_the_alignment_of_a_cell_stays_in_its_style():
+    page = '<body><table><tr><td align="right" style="text-align: right;">1</td></tr></table></body>'
+
+    assert html.for_old_clients(page) == page.replace(' align="right"', "")
+
+
+def test_a_colour_has_a_name_that_dark_mode_can_call():
+    assert (
+        html.named_colours('<span style="color: #8F2D56">x</span>')
+        == '<span class="c-8f2d56" style="color: #8F2D56">x</span>'
+    )
+    assert html.named_colours("<span>x</span>") == "<span>x</span>"
 
 
 def test_headings_go_below_a_title():

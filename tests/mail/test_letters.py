@@ -120,3 +120,38 @@ def test_a_logo_whose_file_is_lost_stops_no_mail():
     publication = Publication(logo="0123456789abcdef/lost.png")
 
     assert 'class="logo"' not in render(publication=publication).html
+
+
+@pytest.mark.parametrize("look", Publication.Look.values)
+def test_every_look_has_its_styles_and_reads_in_the_dark(look):
+    publication = SimpleNamespace(**vars(PUBLICATION), look=look)
+
+    html = render(publication=publication).html
+
+    assert html.count("<style") == 1
+    assert "#000000" not in html
+    assert "#ffffff" not in html
+    assert html.count("@media (prefers-color-scheme: dark)") == 2  # that of the house, then that of the look
+
+
+def test_headings_have_serifs_if_the_author_likes_them():
+    publication = SimpleNamespace(**vars(PUBLICATION), heading_font="serif")
+
+    assert re.search(r"<h1 style=\"[^\"]*Songti TC", render(publication=publication).html)
+    assert "Songti TC" not in render().html
+
+
+def test_the_authors_footer_stands_in_both_parts():
+    publication = SimpleNamespace(**vars(PUBLICATION), footer="某某公司 <統一編號>")
+
+    letter = render("sample_with_text", publication=publication)
+
+    assert "某某公司 &lt;統一編號&gt;" in letter.html
+    assert "某某公司 <統一編號>" in letter.text
+
+
+@pytest.mark.parametrize(
+    "unknown", ["overflow", "opacity", "white-space", "height: auto", "word-break", "table-layout"]
+)
+def test_nothing_is_written_that_outlook_or_yahoo_do_not_know(unknown):
+    assert unknown not in render().html

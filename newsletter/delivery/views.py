@@ -1,0 +1,46 @@
+"""The door that a delivered issue opens: what its reader thought of it. GET changes nothing."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from newsletter.delivery.feedback import Feedback
+from newsletter.issues.models import Issue
+from newsletter.publication.doors import capability, same_origin, too_many
+from newsletter.publication.limits import client_address, is_over, neighbourhood
+from subscribers.models import Subscriber
+
+MINUTES_10 = 600  # seconds
+
+
+@capability
+@require_http_methods(["GET", "HEAD", "POST"])
+@same_origin
+def feedback(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the answer that was tapped in the mail, and keep it on POST."""
+    asked = request.POST if request.method == "POST" else request.GET
+    reader = Subscriber.objects.opened_by(token, "feedback")
+    issue = _received(reader, asked.get("issue", "")) if reader else None
+    if reader is None or issue is None:
+        return _lost(request)
+    answer = asked.get("answer", "")
+    is_given = request.method == "POST" and answer in Feedback.Answer.values
+    if is_given:
+        issue.feedback.give(reader, issue, answer, timezone.now())
+    context = {"issue": issue, "answers": Feedback.Answer.choices, "chosen": answer, "is_given": is_given}
+    return render(request, "delivery/feedback.html", context)
+
+
+def _received(reader: Subscriber, number: str) -> Issue | None:
+    """Return the issue with this number if the reader was sent it."""
+    if not (number.isdecimal() and len(number) < 10):
+        return None
+    return Issue.objects.filter(number=int(number), mailings__deliveries__subscriber=reader).first()
+
+
+def _lost(request: HttpRequest) -> HttpResponse:
+    """Answer a link that was never given out, and count it: see subscribers.views."""
+    if is_over("token", neighbourhood(client_address(request)), limit=60, seconds=MINUTES_10):
+        return too_many(request, seconds=MINUTES_10)
+    return render(request, "subscribers/closed.html", {"why": "unknown"}, status=404)
