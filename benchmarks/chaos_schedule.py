@@ -64,6 +64,7 @@ KINDS = {
     "slow": Kind("a second's wait for the answer to the dot", 8),
 }
 WIRE = ("cut-before-data", "cut-after-data", "busy", "greylist", "refuse", "reject-data", "slow")
+SLOWING = ("busy", "greylist")  # the engine halves its pace for these: they come to the last readers
 DEFINITE = ("refuse", "reject-data")  # readers who are never accepted
 
 
@@ -92,10 +93,16 @@ def schedule(
     chosen = list(kinds)[:faults]
     chosen += chance.choices(list(kinds), [kind.weight for kind in kinds.values()], k=faults - len(chosen))
     chance.shuffle(chosen)
-    last = readers * 8 // 10  # the rest makes room for what comes late
-    moments = sorted(chance.sample(range(last // 50, last), faults))
+    moments = {"early": _moments(chance, readers // 60, readers * 8 // 10, faults)}
+    moments["late"] = _moments(chance, readers * 95 // 100, readers, faults)
     machines = [0, 1] if engine == "postgres" else [0]
-    return [Fault(at, kind, chance.choice(machines)) for at, kind in zip(moments, chosen, strict=True)]
+    return sorted(
+        Fault(moments["late" if kind in SLOWING else "early"].pop(), kind, chance.choice(machines)) for kind in chosen
+    )
+
+
+def _moments(chance: Random, first: int, last: int, faults: int) -> list[int]:
+    return chance.sample(range(first, last), min(faults, last - first))
 
 
 def addresses(plan: list[Fault], readers: int) -> list[str]:

@@ -68,6 +68,14 @@ def test_a_short_run_waits_for_nothing_long():
     assert not any(KINDS[fault.kind].takes_long for fault in plan)
 
 
+def test_what_slows_the_engine_down_comes_to_the_last_readers():
+    plan = schedule(7, faults=150, readers=9_000, engine="postgres")
+
+    slowing = [fault.at for fault in plan if fault.kind in {"busy", "greylist"}]
+    assert min(slowing) >= 8_550
+    assert max(fault.at for fault in plan if fault.at not in slowing) < 7_200
+
+
 def test_what_cannot_be_done_here_is_left_out():
     plan = schedule(7, faults=150, readers=9_000, engine="postgres", without=("clock",))
 
