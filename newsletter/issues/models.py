@@ -6,10 +6,14 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Subquery
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.models import Post, PostQuerySet
+from newsletter.publication.cards import Card
+from newsletter.publication.models import Publication
 
 _TAG = re.compile(r"<[a-z][^>]*>")
 _NAME = re.compile(r'(\sid="|\shref="#)')
@@ -73,6 +77,17 @@ class Issue(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("issues:issue", args=[self.number])
+
+    @property
+    def card(self) -> Card:
+        """Return the picture that other sites show beside a link to it."""
+        publication = Publication.objects.current()
+        day = date_format(timezone.localtime(self.sent_at)) if self.sent_at else ""
+        return Card(self.subject, publication.name, day, publication.accent, number=str(self.number))
+
+    @property
+    def card_url(self) -> str:
+        return reverse("issues:card", args=[self.number, self.card.digest])
 
     def mark_sent(self, now: datetime) -> bool:
         """Put the issue into the archive; return False if it was there already."""

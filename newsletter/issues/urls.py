@@ -7,5 +7,6 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("issues/", views.archive, name="archive"),
     path("issues/<int:number>/", views.issue, name="issue"),
+    path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("about/", views.about, name="about"),
 ]

@@ -2,11 +2,13 @@
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post, with_renderings
+from newsletter.publication import sharing
 from newsletter.publication.pages import kept
 
 ISSUES_PER_PAGE = 52  # two years
@@ -36,6 +38,12 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
     with_renderings(item.post for item in found.items.all())
     older, newer = archived.defer("introduction", "closing").around(found)
     return render(request, "issues/issue.html", {"issue": found, "older": older, "newer": newer})
+
+
+def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
+    """Serve the picture that other sites show beside a link to an issue; one that was not sent has none."""
+    found = get_object_or_404(Issue.objects.archived(), number=number)
+    return sharing.show(found.card, asked=digest, address=found.card_url)
 
 
 @kept()

@@ -9,6 +9,8 @@ from itertools import count
 from django.db import models
 from django.db.models import Count, Q, Subquery
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +21,7 @@ from newsletter.posts.images import Image
 from newsletter.posts.objections import Finding
 from newsletter.posts.proofreading import findings, house_terms
 from newsletter.posts.renderings import Rendering
+from newsletter.publication.cards import Card
 from newsletter.publication.models import Publication
 
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
@@ -163,6 +166,17 @@ class Post(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("posts:post", args=[f"{self.pk}-{self.words}" if self.words else str(self.pk)])
+
+    @property
+    def card(self) -> Card:
+        """Return the picture that other sites show beside a link to it."""
+        publication = Publication.objects.current()
+        day = date_format(timezone.localtime(self.published_at)) if self.published_at else ""
+        return Card(self.title, publication.name, detail=day, accent=publication.accent)
+
+    @property
+    def card_url(self) -> str:
+        return reverse("posts:card", args=[self.pk, self.card.digest])
 
     @property
     def was_mailed(self) -> bool:

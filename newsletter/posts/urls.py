@@ -21,6 +21,7 @@ app_name = "posts"
 urlpatterns = [
     path("posts/", views.index, name="index"),
     path("p/<address:number>/", views.post, name="post"),
+    path("cards/p/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("tags/<slug:slug>/", views.tag, name="tag"),
     path("search/", views.search, name="search"),
     path("feed.xml", feeds.atom, name="feed"),

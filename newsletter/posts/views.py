@@ -5,13 +5,14 @@ from datetime import datetime
 
 from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
 from newsletter.posts.search import Result, related
 from newsletter.posts.search import search as look_up
-from newsletter.publication import limits
+from newsletter.publication import limits, sharing
 from newsletter.publication.pages import kept
 
 PER_PAGE = 20
@@ -37,12 +38,18 @@ def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its one address; its number alone, or with other words, leads there."""
     now = timezone.now()
     published = Post.objects.published(now)
-    found = get_object_or_404(published.select_related("cover").prefetch_related("tags"), pk=number)
+    found = get_object_or_404(published.select_related("cover").prefetch_related("tags", "issues"), pk=number)
     if request.path != found.get_absolute_url():
         return redirect(found, permanent=True)
     older, newer = published.around(found)
     context = {"post": found, "older": older, "newer": newer, "related": related(found, now=now)}
     return render(request, "posts/post.html", context)
+
+
+def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
+    """Serve the picture that other sites show beside a link to a post; a draft has none."""
+    found = get_object_or_404(Post.objects.published(timezone.now()), pk=number)
+    return sharing.show(found.card, asked=digest, address=found.card_url)
 
 
 @kept(Post.objects.next_change)

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from newsletter.publication import look
+from newsletter.publication import look, sharing
 from newsletter.publication.models import Publication
 
 
@@ -13,6 +13,9 @@ def publication(request: HttpRequest) -> dict[str, object]:
     return {
         "publication": current,
         "look_url": f"{reverse('publication:look')}?v={look.version(current.accent)}",
+        "icon_version": sharing.icon_version(current),
+        "page_language": sharing.language_tag(current),
+        "publication_card_url": sharing.publication_card_url(current),
         "site_url": settings.SITE_URL,
         "canonical_url": settings.SITE_URL + request.path,
     }

@@ -54,6 +54,13 @@ def _variables(accent: Colour, paper: Colour) -> str:
 
 
 @lru_cache(maxsize=8)
+def badge(accent: str) -> tuple[str, str]:
+    """Return the colours of a small sign, ground and ink, that can be told apart."""
+    shade = readable(_parsed(accent), LIGHT_PAPER)
+    return _code(shade), _code(max((WHITE, BLACK), key=lambda colour: contrast(colour, shade)))
+
+
+@lru_cache(maxsize=8)
 def css(accent: str) -> str:
     """Return the custom properties that site.css colours with; accent is like #9a3412."""
     light, dark = (_variables(_parsed(accent), paper) for paper in (LIGHT_PAPER, DARK_PAPER))

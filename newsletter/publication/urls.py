@@ -5,6 +5,14 @@ from newsletter.publication import views
 app_name = "publication"
 urlpatterns = [
     path("look.css", views.look, name="look"),
+    path("cards/<slug:digest>.png", views.card, name="card"),
+    path("favicon.ico", views.favicon, name="favicon"),
+    path("icon.svg", views.icon_svg, name="icon_svg"),
+    path("apple-touch-icon.png", views.icon, {"size": 180, "is_whole": True}, name="touch_icon"),
+    path("icon-192.png", views.icon, {"size": 192}, name="icon_192"),
+    path("icon-512.png", views.icon, {"size": 512}, name="icon_512"),
+    path("icon-maskable.png", views.icon, {"size": 512, "is_whole": True}, name="icon_maskable"),
+    path("manifest.webmanifest", views.manifest, name="manifest"),
     path("robots.txt", views.robots, name="robots"),
     re_path(r"^media/(?P<digest>[0-9a-z]+)/(?P<name>[\w.-]+)\Z", views.media, name="media"),
 ]

@@ -1,17 +1,21 @@
-"""The look, the pictures, and what robots are told."""
+"""The look, the pictures, the icons, and what robots and browsers are told."""
 
 from pathlib import PurePath
 
 from django.conf import settings
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import cache_control
 
+from newsletter.publication import icons, sharing
 from newsletter.publication import look as colours
 from newsletter.publication.models import Publication
+from newsletter.publication.pages import kept
+from newsletter.publication.sharing import YEAR
 
-YEAR = 365 * 24 * 3600  # seconds
+PAPER = "#fdfcf9"  # of site.css by day: what a browser shows before the page
 # Only what a browser shows as a picture, and nothing that can hold a script (SVG can).
 PICTURE_TYPES = {
     ".gif": "image/gif",
@@ -28,6 +32,83 @@ def look(request: HttpRequest) -> HttpResponse:
     response = HttpResponse(colours.css(accent), content_type="text/css; charset=utf-8")
     if request.GET.get("v") == colours.version(accent):
         patch_cache_control(response, public=True, max_age=YEAR, immutable=True)
+    return response
+
+
+def card(request: HttpRequest, digest: str) -> HttpResponseBase:
+    """Serve the picture that other sites show beside links to pages that have none of their own."""
+    publication = Publication.objects.current()
+    address = sharing.publication_card_url(publication)
+    return sharing.show(sharing.publication_card(publication), asked=digest, address=address)
+
+
+def _icon(request: HttpRequest, data: bytes, content_type: str) -> HttpResponse:
+    """Serve an icon; for ever when the address names this version of it."""
+    response = HttpResponse(data, content_type=content_type)
+    is_named = request.GET.get("v") == sharing.icon_version(Publication.objects.current())
+    patch_cache_control(
+        response, public=True, **({"max_age": YEAR, "immutable": True} if is_named else {"max_age": 3600})
+    )
+    return response
+
+
+def _logo() -> bytes:
+    """Return the author's own sign; nothing if there is none, or its file is lost."""
+    logo = Publication.objects.current().logo
+    try:
+        with logo.open("rb") as file:
+            data: bytes = file.read()
+    except (ValueError, OSError):
+        return b""
+    return data
+
+
+def _colours() -> dict[str, str]:
+    accent, ink = colours.badge(Publication.objects.current().accent)
+    return {"accent": accent, "ink": ink}
+
+
+@kept()
+def favicon(request: HttpRequest) -> HttpResponse:
+    return _icon(request, icons.ico(**_colours(), logo=_logo()), "image/x-icon")
+
+
+@kept()
+def icon_svg(request: HttpRequest) -> HttpResponse:
+    """Serve the built-in icon; a logo is a picture, and has no drawing."""
+    if Publication.objects.current().logo:
+        raise Http404
+    return _icon(request, icons.svg(**_colours()).encode(), "image/svg+xml")
+
+
+@kept()
+def icon(request: HttpRequest, size: int, is_whole: bool = False) -> HttpResponse:
+    return _icon(request, icons.png(size, **_colours(), logo=_logo(), is_whole=is_whole), "image/png")
+
+
+@kept()
+def manifest(request: HttpRequest) -> HttpResponse:
+    """Tell a phone how to put the site on its home screen (W3C Web Application Manifest)."""
+    publication = Publication.objects.current()
+    shapes = [("icon-192.png", 192, "any"), ("icon-512.png", 512, "any"), ("icon-maskable.png", 512, "maskable")]
+    described = {
+        "name": publication.name,
+        "short_name": publication.name,
+        "description": publication.promise,
+        "lang": sharing.language_tag(publication),
+        "id": "/",
+        "start_url": "/",
+        "display": "minimal-ui",
+        "background_color": PAPER,
+        "theme_color": PAPER,
+        "icons": [
+            {"src": sharing.icon_url(publication, name), "sizes": f"{size}x{size}", "type": "image/png", "purpose": use}
+            for name, size, use in shapes
+        ],
+    }
+    dumps = {"ensure_ascii": False}
+    response = JsonResponse(described, json_dumps_params=dumps, content_type="application/manifest+json")
+    patch_cache_control(response, public=True, max_age=3600)
     return response
 
 

@@ -53,7 +53,7 @@ def visit(pages, page, client):
         path = route.request.url.removeprefix(SITE)
         if path.startswith("/static/"):
             return route.fulfill(path=finders.find(path.removeprefix("/static/")))
-        if path.startswith("/media/"):
+        if path.startswith(("/media/", "/icon", "/favicon", "/manifest")):
             return route.abort()  # a picture that does not load must not widen a page either
         found = look if path.startswith("/look.css") else pages[path]
         return route.fulfill(body=found.content, content_type=found.headers["Content-Type"])

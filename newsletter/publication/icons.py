@@ -1,0 +1,72 @@
+"""The small picture of a tab, a home screen or a list of apps: the logo, or an envelope in the accent colour. Pure."""
+
+from hashlib import sha256
+from io import BytesIO
+
+from PIL import Image, ImageDraw
+
+VERSION = "1"  # of the drawing
+SIZES = (180, 192, 512)  # pixels: Apple's home screen; what a web manifest should have
+ICO_SIZES = [(16, 16), (32, 32), (48, 48)]
+FINE = 4  # times larger when drawn, for smooth edges
+PAPER = "#fffdfa"
+SAFE = 0.8  # of a maskable icon's width is always seen: W3C Web Application Manifest, "Icon masks and safe zone"
+SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="{accent}"/>'
+    '<path d="M7 10.5h18v11.5H7zm.5.5 8.5 6.5 8.5-6.5" fill="none" stroke="{ink}" stroke-width="2"'
+    ' stroke-linejoin="round"/></svg>\n'
+)
+
+
+def digest(accent: str, ink: str, logo: str) -> str:
+    """Return 8 hex characters that change with the icons. logo: the address of its file, made of its content."""
+    return sha256("\0".join([VERSION, accent, ink, logo]).encode()).hexdigest()[:8]
+
+
+def svg(accent: str, ink: str) -> str:
+    return SVG.format(accent=accent, ink=ink)
+
+
+def png(size: int, *, accent: str, ink: str, logo: bytes = b"", is_whole: bool = False) -> bytes:
+    """Return a square picture.
+
+    is_whole: filled to its corners, because the system cuts its own shape out of it.
+    """
+    out = BytesIO()
+    _drawn(size, accent, ink, logo, is_whole).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def ico(*, accent: str, ink: str, logo: bytes = b"") -> bytes:
+    """Return the file that browsers ask for without being told of it."""
+    out = BytesIO()
+    _drawn(max(ICO_SIZES)[0], accent, ink, logo, is_whole=False).save(out, "ICO", sizes=ICO_SIZES)
+    return out.getvalue()
+
+
+def _drawn(size: int, accent: str, ink: str, logo: bytes, is_whole: bool) -> Image.Image:
+    return _logo(size, logo, is_whole) if logo else _envelope(size, accent, ink, is_whole)
+
+
+def _logo(size: int, data: bytes, is_whole: bool) -> Image.Image:
+    logo = Image.open(BytesIO(data)).convert("RGBA")
+    room = round(size * SAFE) if is_whole else size
+    scale = min(room / logo.width, room / logo.height)
+    width, height = (max(1, round(side * scale)) for side in logo.size)
+    logo = logo.resize((width, height), Image.Resampling.LANCZOS)
+    square = Image.new("RGBA", (size, size), PAPER if is_whole else (0, 0, 0, 0))
+    square.alpha_composite(logo, ((size - width) // 2, (size - height) // 2))
+    return square
+
+
+def _envelope(size: int, accent: str, ink: str, is_whole: bool) -> Image.Image:
+    """Draw what SVG says, in its units of a thirty-second."""
+    unit = size * FINE / 32
+    image = Image.new("RGBA", (size * FINE, size * FINE), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(image)
+    corner = 0 if is_whole else 7 * unit
+    draw.rounded_rectangle((0, 0, size * FINE - 1, size * FINE - 1), corner, fill=accent)
+    for line in (((7, 10.5), (25, 10.5), (25, 22), (7, 22), (7, 10.5), (8, 10.5)), ((7.5, 11), (16, 17.5), (24.5, 11))):
+        points = [(x * unit, y * unit) for x, y in line]
+        draw.line(points, fill=ink, width=round(2 * unit), joint="curve")
+    return image.resize((size, size), Image.Resampling.LANCZOS)

@@ -1,0 +1,114 @@
+"""What a page is, in the words of schema.org, for search engines and archives. Pure.
+
+One thing a page, with what belongs to it inside: https://developers.google.com/search/docs/appearance/structured-data
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+type Thing = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Site:
+    """The publication and where it lives. url: without a slash at its end; logo: an absolute address."""
+
+    url: str
+    name: str
+    promise: str
+    author: str
+    language: str  # BCP 47
+    logo: str
+
+    @property
+    def person(self) -> Thing:
+        return {"@type": "Person", "@id": f"{self.url}/about/#author", "name": self.author, "url": f"{self.url}/about/"}
+
+    @property
+    def publisher(self) -> Thing:
+        logo = {"@type": "ImageObject", "url": self.logo}
+        return {"@type": "Organization", "@id": f"{self.url}/#publisher", "name": self.name, "logo": logo} | {
+            "url": f"{self.url}/"
+        }
+
+    @property
+    def periodical(self) -> Thing:
+        return {"@type": "Periodical", "@id": f"{self.url}/issues/#periodical", "name": self.name} | {
+            "url": f"{self.url}/issues/"
+        }
+
+    def website(self) -> Thing:
+        """Return the home page: a site that can be searched, and the periodical that lives there."""
+        entry = {"@type": "EntryPoint", "urlTemplate": f"{self.url}/search/?q={{search_term_string}}"}
+        search = {"@type": "SearchAction", "target": entry, "query": "required name=search_term_string"}
+        return _whole(
+            self._short() | {"description": self.promise, "potentialAction": search, "hasPart": self.periodical}
+        )
+
+    def page(self, kind: str, *, path: str, title: str, trail: list[tuple[str, str]]) -> Thing:
+        """Return a page that is no article. kind: WebPage or what schema.org knows as one; trail: paths and names."""
+        return _whole(
+            {"@type": kind, "@id": self.url + path, "url": self.url + path, "name": title}
+            | {"isPartOf": self._short(), "breadcrumb": self.breadcrumb([*trail, (path, title)])}
+            | ({"mainEntity": self.person} if kind == "ProfilePage" else {})
+        )
+
+    def article(self, article: "Article") -> Thing:
+        """Return an article, its author, what carried it, and the way to it from the home page."""
+        page = {"@type": "WebPage", "@id": self.url + article.path}
+        breadcrumb = self.breadcrumb([*article.trail, (article.path, article.title)])
+        carriers = [self.issue(*carrier) for carrier in article.issues]
+        return _whole(
+            {"@type": "NewsArticle", "headline": article.title, "description": article.description}
+            | {"url": self.url + article.path, "mainEntityOfPage": page | {"breadcrumb": breadcrumb}}
+            | {"datePublished": article.published_at.isoformat(), "dateModified": article.changed_at.isoformat()}
+            | {"image": [self.url + article.image], "author": self.person, "publisher": self.publisher}
+            | {"inLanguage": self.language, "isAccessibleForFree": True}
+            | ({"keywords": article.keywords} if article.keywords else {})
+            | ({"wordCount": article.length} if article.length else {})
+            | ({"isPartOf": carriers} if carriers else {})
+        )
+
+    def issue(self, number: int, sent_at: datetime) -> Thing:
+        return {
+            "@type": "PublicationIssue",
+            "@id": f"{self.url}/issues/{number}/#issue",
+            "issueNumber": number,
+            "datePublished": sent_at.isoformat(),
+            "isPartOf": self.periodical,
+        }
+
+    def breadcrumb(self, trail: list[tuple[str, str]]) -> Thing:
+        """Return the way from the home page. trail: paths and names, without the home page."""
+        steps = [
+            {"@type": "ListItem", "position": place, "name": name, "item": self.url + path}
+            for place, (path, name) in enumerate([("/", self.name), *trail], 1)
+        ]
+        return {"@type": "BreadcrumbList", "itemListElement": steps}
+
+    def _short(self) -> Thing:
+        return {"@type": "WebSite", "@id": f"{self.url}/#website", "url": f"{self.url}/", "name": self.name} | {
+            "inLanguage": self.language,
+            "publisher": self.publisher,
+        }
+
+
+@dataclass(frozen=True)
+class Article:
+    """A post, or an issue as a whole. NewsArticle is the Article of what comes out in numbers and dates."""
+
+    path: str
+    title: str
+    description: str
+    image: str  # its path
+    published_at: datetime
+    changed_at: datetime
+    trail: list[tuple[str, str]]
+    issues: list[tuple[int, datetime]]  # that carried it
+    keywords: list[str]
+    length: int = 0  # in words, or characters of Chinese
+
+
+def _whole(thing: Thing) -> Thing:
+    return {"@context": "https://schema.org"} | thing
