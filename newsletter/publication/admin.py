@@ -17,8 +17,8 @@ from newsletter.publication.models import CACHE_KEY, Publication
 class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = PublicationForm
     fieldsets = (
-        (_("What it is"), {"fields": ("name", "promise", "author", "about", ("language", "time_zone"))}),
-        (_("Look"), {"fields": (("accent", "logo"), ("look", "heading_font"), "footer")}),
+        (_("What it is"), {"fields": ("name", "promise", "author", "about", ("language", "time_zone"), "takes_readers")}),
+        (_("Look"), {"fields": (("theme", "accent"), "logo", ("look", "heading_font"), "footer")}),
         (
             _("Sender"),
             {"fields": (("sender_name", "sender_email"), "reply_to", "postal_address", "warm_up_from", "signature")},

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 CACHE_KEY = "publication"
 AT_SECONDS = 3600
@@ -71,6 +72,11 @@ class Publication(models.Model):
         MAGAZINE = "magazine", _("magazine")
         DIGEST = "digest", _("digest")
 
+    class Theme(models.TextChoices):
+        LETTER = "letter", pgettext_lazy("theme", "letter")
+        BOOK = "book", pgettext_lazy("theme", "book")
+        PLAIN = "plain", pgettext_lazy("theme", "plain")
+
     class HeadingFont(models.TextChoices):
         SANS = "sans", _("without serifs (黑體)")
         SERIF = "serif", _("with serifs (明體)")
@@ -116,6 +122,10 @@ class Publication(models.Model):
         help_text=_("Printed at the foot of every issue, as the law of many countries asks (CAN-SPAM, GDPR)."),
     )
 
+    takes_readers = models.BooleanField(
+        _("new readers may sign up"), default=True, help_text=_("Without the tick, forms say that sign-up is closed.")
+    )
+
     cadence_anchor_on = models.DateField(
         _("first slot"), default=date(2025, 1, 7), help_text=_("A date of the rhythm; all others are counted from it.")
     )
@@ -157,6 +167,7 @@ class Publication(models.Model):
         default="#9a3412",
         validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Write a colour like #9a3412."))],
     )
+    theme = models.CharField(_("look of the site"), max_length=10, choices=Theme, default=Theme.LETTER)
     logo = models.ImageField(_("logo"), blank=True)
     look = models.CharField(_("look of the mails"), max_length=10, choices=Look, default=Look.LETTER)
     heading_font = models.CharField(
