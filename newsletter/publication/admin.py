@@ -26,7 +26,7 @@ class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         (
             _("Rhythm"),
             {
-                "fields": (("cadence_anchor_on", "cadence_at", "cadence_days"), "hold_minutes"),
+                "fields": (("cadence_anchor_on", "cadence_at", "cadence_days"), ("hold_minutes", "unapproved")),
                 "description": _("Slots are counted from the first one on the calendar of the time zone above."),
                 "classes": ("rhythm",),
             },

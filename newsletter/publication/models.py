@@ -77,6 +77,12 @@ class Publication(models.Model):
         BOOK = "book", pgettext_lazy("theme", "book")
         PLAIN = "plain", pgettext_lazy("theme", "plain")
 
+    class Unapproved(models.TextChoices):
+        """What becomes of an issue that nobody has approved when its slot comes."""
+
+        WAIT = "wait", _("waits for its author")
+        GO = "go", _("goes out as it was mailed to its author the day before")
+
     class HeadingFont(models.TextChoices):
         SANS = "sans", _("without serifs (黑體)")
         SERIF = "serif", _("with serifs (明體)")
@@ -135,6 +141,13 @@ class Publication(models.Model):
         _("hold in minutes"),
         default=3,
         help_text=_("Between “send” and the first mail. Cancelling then reaches nobody."),
+    )
+    unapproved = models.CharField(
+        _("without an approval the issue"),
+        max_length=4,
+        choices=Unapproved,
+        default=Unapproved.WAIT,
+        help_text=_("24 hours before a slot you get the letter itself, with links to approve, move or skip it."),
     )
     warm_up_from = models.DateField(
         _("warming up since"),

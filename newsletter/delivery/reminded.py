@@ -1,0 +1,67 @@
+"""What the author was reminded of before a slot, and what he answered: facts first, the mails later (reminders.py)."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.issues.models import Issue
+
+
+class ReminderQuerySet(models.QuerySet["Reminder"]):
+    def untold(self, now: datetime) -> "ReminderQuerySet":
+        """Return those whose mail is due and still of use, oldest first."""
+        return self.filter(notified_at__isnull=True, try_at__lte=now, slot_at__gt=now).order_by("pk")
+
+    def answered(self, *answers: str) -> "ReminderQuerySet":
+        return self.filter(kind=Reminder.Kind.LETTER, answer__in=answers)
+
+
+class Reminder(models.Model):
+    """A word to the author before a slot: that a draft is due, or the letter itself, to be approved."""
+
+    class Kind(models.TextChoices):
+        DRAFT = "draft", _("a draft is due")
+        LETTER = "letter", _("the letter, to be approved")
+
+    class Answer(models.TextChoices):
+        APPROVED = "approved", _("approved")
+        MOVED = "moved", _("moved by a week")
+        SKIPPED = "skipped", _("skipped")
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    slot_at = models.DateTimeField()
+    issue = models.ForeignKey(Issue, null=True, on_delete=models.CASCADE, related_name="reminders")
+
+    # What the letter said: an approval is for this and nothing else.
+    content_hash = models.CharField(max_length=64, blank=True)
+    text = models.TextField(blank=True)
+
+    answer = models.CharField(max_length=10, choices=Answer, blank=True)
+    answered_at = models.DateTimeField(null=True)
+    moved_to = models.DateTimeField(null=True, help_text="the slot instead of this one")
+
+    at = models.DateTimeField()
+    notified_at = models.DateTimeField(null=True)
+    try_at = models.DateTimeField(help_text="when the mail is due; taken by moving it on")
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    objects = ReminderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["slot_at", "kind"], name="one_reminder_of_a_kind_for_a_slot"),
+            models.CheckConstraint(condition=Q(kind="draft") | Q(issue__isnull=False), name="a_letter_is_of_an_issue"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.slot_at:%Y-%m-%d %H:%M}"
+
+    def give(self, answer: "Reminder.Answer", now: datetime, *, moved_to: datetime | None = None) -> bool:
+        """Keep the author's answer; return False when there was one already: each is given once."""
+        open_now = Reminder.objects.filter(pk=self.pk, answer="")
+        given = bool(open_now.update(answer=answer, answered_at=now, moved_to=moved_to))
+        self.refresh_from_db(fields=["answer", "answered_at", "moved_to"])
+        return given
