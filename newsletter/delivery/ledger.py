@@ -11,11 +11,11 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import BooleanField, ExpressionWrapper, F, Q
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing
-from subscribers.models import Subscriber
+from subscribers.models import is_mailable
 
 LEASE = timedelta(seconds=30)  # renewed with every window; it tells other machines that the owner died
 RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440, 1440)]  # about 72 h
@@ -149,12 +149,12 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
 
     Django needs longer to write it than the database to answer it. Who is mailable stays defined in one place.
     """
-    mailable = Subscriber.objects.mailable(_NOW).filter(pk=OuterRef("subscriber_id"))
+    mailable = ExpressionWrapper(is_mailable(_NOW, "subscriber__"), BooleanField())
     rows = (
         Delivery.objects.filter(mailing_id=_MAILING, seq__gte=_CURSOR, seq__lt=_HI)
         .filter(state__in=WAITING, attempts__lt=_PASS)
         .order_by("seq")
-        .values_list("seq", "subscriber_id", "subscriber__email", "subscriber__name", Exists(mailable))
+        .values_list("seq", "subscriber_id", "subscriber__email", "subscriber__name", mailable)
     )
     sql, holders = rows[:window].query.sql_with_params()
     return sql, tuple(holders)
@@ -202,7 +202,7 @@ def _final(result: Result) -> Result:
 
 def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.State]) -> set[int]:
     """Update the rows that are in one of the states `among`, in one statement; return which."""
-    values = ", ".join(["(%s, %s, %s, %s)"] * len(results))
+    told, columns = _told(results)
     states = ", ".join(str(int(state)) for state in among)
     sent, uncertain = int(Delivery.State.SENT), int(Delivery.State.UNCERTAIN)
     # A row that was deferred in this very pass has had its answer; an uncertain one may get it late. If it is
@@ -210,21 +210,29 @@ def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.Sta
     own = f"d.attempts = {int(batch.pass_no)}" if uncertain in among else f"d.attempts < {int(batch.pass_no)}"
     late = f"d.state IN ({uncertain}, {int(Delivery.State.QUEUED)}) AND told.state = {sent}"
     sql = f"""
-        WITH told (row_seq, state, reply, provider_id) AS (VALUES {values})
+        WITH told (row_seq, state, reply, provider_id) AS ({told})
         UPDATE {Delivery._meta.db_table} AS d
            SET state = told.state, reply = told.reply, provider_id = told.provider_id, attempts = %s,
                sent_at = CASE WHEN told.state IN ({sent}, {uncertain}) THEN %s ELSE d.sent_at END
           FROM told
-         WHERE d.mailing_id = %s AND d.seq = told.row_seq AND d.state IN ({states}) AND ({own} OR {late})
+         WHERE d.mailing_id = %s AND d.seq = told.row_seq AND d.seq >= {int(batch.lo)} AND d.seq < {int(batch.hi)}
+           AND d.state IN ({states}) AND ({own} OR {late})
         RETURNING seq
     """  # noqa: S608 - numbers of our own; every value is a parameter
-    flat: list[int | str] = []
-    for one in results:
-        flat += (one.seq, int(one.state), one.reply, one.provider_id)
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*flat, batch.pass_no, now, batch.mailing_id])
+        cursor.execute(sql, [*columns, batch.pass_no, now, batch.mailing_id])
         return {seq for (seq,) in cursor}
+
+
+def _told(results: Sequence[Result]) -> tuple[str, list[Any]]:
+    """Return SQL for results as rows, and its parameters: few, because each costs more than a row does."""
+    if connection.vendor == "postgresql":
+        columns = [list(column) for column in zip(*results, strict=True)]
+        columns[1] = [int(state) for state in columns[1]]
+        return "SELECT * FROM unnest(%s::int[], %s::smallint[], %s::text[], %s::text[])", columns
+    flat = [value for one in results for value in (one.seq, int(one.state), one.reply, one.provider_id)]
+    return "VALUES " + ", ".join(["(%s, %s, %s, %s)"] * len(results)), flat
 
 
 def count(batch: Batch, added: Counter[Delivery.State]) -> None:
