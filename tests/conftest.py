@@ -13,6 +13,7 @@ os.environ["SITE_URL"] = "https://news.example.org"
 for name in ("DATABASE_URL", "REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "SEND_RATE", "SECRET_KEY", "TRUSTED_PROXIES"):
     os.environ[name] = ""
 os.environ["TRUSTED_PROXIES"] = "0"
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")  # see delivery/test_postgresql.py
 os.environ.pop("SEND_RATE")
 
 import django
@@ -39,6 +40,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
     if connection.vendor == "sqlite":
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         connection.settings_dict["TEST"]["NAME"] = f"{os.environ['DATA_DIR']}/test-{worker}.sqlite3"
+
+
+def pytest_report_header() -> str:
+    from django.db import connection
+
+    return f"database: {connection.vendor}"
 
 
 def pytest_unconfigure() -> None:

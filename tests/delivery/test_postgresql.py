@@ -1,0 +1,58 @@
+"""What is promised of the ledger holds on PostgreSQL too: the same tests, run there by a process of their own."""
+
+import os
+import subprocess
+import sys
+
+from tests.support.product import ROOT
+
+FILES = (
+    *("attack", "evidence", "interleavings", "ledger", "models", "planning", "recovery", "sending", "tasks"),
+    "timelines",
+)
+
+
+def test_the_ledger_keeps_its_promises_on_postgresql(postgres_url):
+    env = os.environ | {"TEST_DATABASE_URL": postgres_url, "COLUMNS": "120"}
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST"):
+        env.pop(name, None)
+    files = [f"tests/delivery/test_{name}.py" for name in FILES]
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", *files]
+
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=240, check=False)
+
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert "database: postgresql" in done.stdout
+
+
+def test_a_window_reads_the_readers_that_it_has_and_no_others(postgres_url):
+    """A plan that reads every reader for each hundred makes the cost of a mailing the square of its size."""
+    code = """
+import django; django.setup()
+from django.core.management import call_command
+from django.db import connection
+call_command("migrate", verbosity=0)
+from newsletter.delivery import ledger
+from benchmarks.end_to_end import READERS
+exec(READERS.format(readers=5000))
+sql, holders = ledger._waiting_sql("postgresql", 100)
+with connection.cursor() as cursor:
+    cursor.execute(
+        "INSERT INTO issues_issue (number, subject, preheader, introduction, closing, version, created_at, updated_at)"
+        " VALUES (1, '', '', '', '', 1, now(), now())"
+    )
+    cursor.execute(
+        "INSERT INTO delivery_delivery (mailing_id, seq, subscriber_id, state, attempts, provider_id, reply)"
+        " SELECT 1, id, id, 0, 0, '', '' FROM subscribers_subscriber"
+    )
+    cursor.execute("ANALYZE")
+    cursor.execute("EXPLAIN " + sql, holders)
+    print(*(line for (line,) in cursor.fetchall()), sep="\\n")
+"""
+    env = os.environ | {"DATABASE_URL": postgres_url}
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "Seq Scan on subscribers_subscriber" not in done.stdout, done.stdout
+    assert "hashed SubPlan" not in done.stdout, done.stdout
