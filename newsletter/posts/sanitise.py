@@ -1,5 +1,6 @@
 """What HTML may leave the house: one table, kept by nh3 (Ammonia) after rendering."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote, urljoin
@@ -36,14 +37,24 @@ SCHEMES: Final = {"http", "https", "mailto", "tel"}
 # Pictures and players load when they are near. One attribute each: nh3 sets several in an order that changes.
 WEB_SETS: Final = {"img": {"loading": "lazy"}, "iframe": {"loading": "lazy"}}
 NOT_IN_MAIL: Final = {"iframe", "input", "label"}
+_CELL: Final = re.compile(r'(<t[dh]\b[^>]*?) align="(left|center|right)"([^>]*)')
 SAFE_IN_URL: Final = "%/:?#[]@!$&'()*+,;=~-._"
 
 AttributeFilter = Callable[[str, str, str], str | None]
 
 
 def for_web(html: str) -> str:
-    """Return `html` with nothing but the table's tags and attributes."""
-    return _WEB.clean(html)
+    """Return `html` with nothing but the table's tags and attributes; classes align cells, as HTML has it now."""
+    return _CELL.sub(_aligned_by_class, _WEB.clean(html))
+
+
+def _aligned_by_class(cell: re.Match[str]) -> str:
+    """Return the start of a cell with `align-right` among its classes instead of the obsolete attribute."""
+    before, side, after = cell.groups()
+    own = re.search(r' class="([^"]*)"', before + after)
+    rest = (before + after).replace(own[0], "") if own else before + after
+    names = f"{own[1]} align-{side}" if own else f"align-{side}"
+    return f'{rest[:3]} class="{names}"{rest[3:]}'
 
 
 def for_mail(html: str, *, base_url: str) -> str:

@@ -41,7 +41,7 @@ class Site:
     def website(self) -> Thing:
         """Return the home page: a site that can be searched, and the periodical that lives there."""
         entry = {"@type": "EntryPoint", "urlTemplate": f"{self.url}/search/?q={{search_term_string}}"}
-        search = {"@type": "SearchAction", "target": entry, "query": "required name=search_term_string"}
+        search = {"@type": "SearchAction", "target": entry, "query": "{search_term_string}"}
         return _whole(
             self._short() | {"description": self.promise, "potentialAction": search, "hasPart": self.periodical}
         )
@@ -62,7 +62,7 @@ class Site:
         return _whole(
             {"@type": "NewsArticle", "headline": article.title, "description": article.description}
             | {"url": self.url + article.path, "mainEntityOfPage": page | {"breadcrumb": breadcrumb}}
-            | {"datePublished": article.published_at.isoformat(), "dateModified": article.changed_at.isoformat()}
+            | {"datePublished": _moment(article.published_at), "dateModified": _moment(article.changed_at)}
             | {"image": [self.url + article.image], "author": self.person, "publisher": self.publisher}
             | {"inLanguage": self.language, "isAccessibleForFree": True}
             | ({"keywords": article.keywords} if article.keywords else {})
@@ -75,7 +75,7 @@ class Site:
             "@type": "PublicationIssue",
             "@id": f"{self.url}/issues/{number}/#issue",
             "issueNumber": number,
-            "datePublished": sent_at.isoformat(),
+            "datePublished": _moment(sent_at),
             "isPartOf": self.periodical,
         }
 
@@ -108,6 +108,10 @@ class Article:
     issues: list[tuple[int, datetime]]  # that carried it
     keywords: list[str]
     length: int = 0  # in words, or characters of Chinese
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
 
 
 def _whole(thing: Thing) -> Thing:

@@ -249,7 +249,7 @@ def test_mail_carries_the_colours_of_code_itself():
 def test_footnotes_are_numbered_whatever_they_are_called():
     html = render("甲[^註：一]乙[^b]\n\n[^註：一]: 一\n[^b]: 二")
 
-    assert re.findall(r'href="([^"]*)"', html) == ["#fn:1", "#fn:2", "#fnref:1", "#fnref:2"]
+    assert re.findall(r'href="([^"]*)"', html) == ["#fn-1", "#fn-2", "#fnref-1", "#fnref-2"]
 
 
 def test_rendering_twice_gives_the_same():

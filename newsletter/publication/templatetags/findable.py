@@ -1,6 +1,7 @@
 """What a page says of itself to machines: schema.org, for search engines."""
 
 import json
+from datetime import datetime
 
 from django import template
 from django.conf import settings
@@ -50,3 +51,9 @@ def page_data(context: Context, title: str, kind: str = "WebPage", *above: str) 
     """Describe a page that is no article. above: path and name of its parent, if that is not the home page."""
     trail = [(above[0], str(above[1]))] if above else []
     return script(site().page(kind, path=context["request"].path, title=str(title), trail=trail))
+
+
+@register.filter(expects_localtime=True)
+def moment(at: datetime) -> str:
+    """Return a time as the `datetime` attribute wants it: HTML allows no microseconds."""
+    return at.isoformat(timespec="seconds")

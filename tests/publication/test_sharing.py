@@ -1,0 +1,199 @@
+"""The pictures beside links, and the icons: at addresses that never change what they show."""
+
+import json
+import re
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from django.core.files.base import ContentFile
+from django.utils import timezone
+from PIL import Image
+
+from newsletter.posts.models import Image as Picture
+from newsletter.posts.models import Post
+from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    settings.STORAGES = settings.STORAGES | {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}}
+    }
+    return tmp_path
+
+
+def tags(page):
+    """Return what a page says to other sites, by name."""
+    found = re.findall(r'<meta\s+(?:property|name)="([^"]+)"\s+content="([^"]*)"', page.text)
+    return dict(found)
+
+
+def path(address):
+    return address.removeprefix("https://news.example.org")
+
+
+def picture(response):
+    return Image.open(BytesIO(b"".join(response.streaming_content)))
+
+
+def test_a_post_a_sent_issue_and_every_other_page_have_a_card(client):
+    post = make_post(words="leverage")
+    issue = make_issue(post, number=7, sent_at=PUBLISHED_AT)
+
+    for address in (post.get_absolute_url(), issue.get_absolute_url(), "/", "/issues/", "/subscribe/"):
+        said = tags(client.get(address))
+        card = client.get(path(said["og:image"]))
+
+        assert said["og:image"] == said["twitter:image"]
+        assert (said["og:image:width"], said["og:image:height"]) == ("1200", "630")
+        assert said["og:image:alt"]
+        assert said["twitter:card"] == "summary_large_image"
+        assert card.headers["Content-Type"] == "image/png"
+        assert "immutable" in card.headers["Cache-Control"]
+        assert picture(card).size == (1200, 630)
+
+
+def test_a_cover_is_shown_instead_of_a_card(client):
+    cover = Picture.objects.create(digest="0123456789abcdef", name="a.png", alt="圖", width=1200, height=600)
+    post = make_post(cover=cover)
+
+    said = tags(client.get(post.get_absolute_url()))
+
+    assert said["og:image"] == said["twitter:image"] == "https://news.example.org/media/0123456789abcdef/a.png"
+    assert (said["og:image:width"], said["og:image:height"], said["og:image:alt"]) == ("1200", "600", "圖")
+
+
+def test_a_card_is_drawn_once(client, media):
+    address = make_post().card_url
+    first = picture(client.get(address)).tobytes()
+    (file,) = (media / "cards").iterdir()
+    changed_at = file.stat().st_mtime_ns
+
+    again = client.get(address)
+
+    assert picture(again).tobytes() == first
+    assert [one.stat().st_mtime_ns for one in (media / "cards").iterdir()] == [changed_at]
+
+
+def test_the_address_of_a_former_card_leads_to_the_one_of_today(client):
+    post = make_post("舊的題目")
+    former = post.card_url
+    Post.objects.filter(pk=post.pk).update(title="新的題目")
+
+    response = client.get(former)
+
+    post.refresh_from_db()
+    assert (response.status_code, response.headers["Location"]) == (302, post.card_url)
+    assert former != post.card_url
+    assert "immutable" not in response.headers["Cache-Control"]
+
+
+def test_what_readers_may_not_see_has_no_card(client, media):
+    tomorrow = timezone.now() + timedelta(days=1)
+    hidden = [make_post(published_at=None), make_post(published_at=tomorrow), make_issue(number=9)]
+
+    answers = [client.get(one.card_url).status_code for one in hidden]
+
+    assert answers == [404, 404, 404]
+    assert not (media / "cards").exists()
+
+
+@pytest.mark.parametrize("digest", ["0000000000000000", "x", "..%2f..%2fsecret_key"])
+def test_no_digest_makes_a_file_but_the_right_one(client, media, digest):
+    post = make_post()
+
+    response = client.get(f"/cards/p/{post.pk}-{digest}.png")
+
+    assert response.status_code in {302, 404}
+    assert not (media / "cards").exists()
+
+
+def test_a_card_is_never_seen_half_written(client, media, monkeypatch):
+    from newsletter.publication.cards import Card
+
+    monkeypatch.setattr(Card, "png", lambda self: (_ for _ in ()).throw(OSError("no font")))
+    with pytest.raises(OSError, match="no font"):
+        client.get(make_post().card_url)
+
+    assert [file.suffix for file in (media / "cards").iterdir() if file.suffix == ".png"] == []
+
+
+# --- Icons ---
+
+
+@pytest.mark.parametrize(
+    ("address", "content_type"),
+    [
+        ("/favicon.ico", "image/x-icon"),
+        ("/icon.svg", "image/svg+xml"),
+        ("/apple-touch-icon.png", "image/png"),
+        ("/icon-192.png", "image/png"),
+        ("/icon-512.png", "image/png"),
+        ("/icon-maskable.png", "image/png"),
+    ],
+)
+def test_an_icon_is_kept_for_ever_only_under_its_version(client, address, content_type):
+    page = client.get("/").text
+    version = re.search(r"/favicon\.ico\?v=(\w+)", page)[1]
+
+    named, plain = client.get(address, {"v": version}), client.get(address)
+
+    assert named.content == plain.content
+    assert named.headers["Content-Type"] == content_type
+    assert "immutable" in named.headers["Cache-Control"]
+    assert "immutable" not in plain.headers["Cache-Control"]
+
+
+def test_a_new_colour_is_a_new_icon(client):
+    make_publication(accent="#0b4f9c")
+    before = client.get("/icon-192.png").content
+    make_publication(accent="#14532d")
+
+    assert client.get("/icon-192.png").content != before
+    assert "#14532d" in client.get("/icon.svg").text
+
+
+def test_a_logo_takes_the_place_of_the_envelope(client):
+    out = BytesIO()
+    Image.new("RGB", (64, 64), "#00ff00").save(out, "PNG")
+    publication = make_publication()
+    publication.logo.save("0123456789abcdef/logo.png", ContentFile(out.getvalue()))
+
+    icon = Image.open(BytesIO(client.get("/icon-192.png").content)).convert("RGB")
+
+    assert icon.getpixel((96, 96)) == (0, 255, 0)
+    assert client.get("/icon.svg").status_code == 404
+    assert "icon.svg" not in client.get("/").text
+
+
+def test_a_logo_whose_file_is_lost_breaks_no_page(client):
+    make_publication(logo="0123456789abcdef/lost.png")
+
+    assert client.get("/favicon.ico").status_code == 200
+
+
+def test_the_manifest_names_icons_that_there_are(client):
+    make_publication(name="Gipi電子報", language="zh-hant")
+
+    response = client.get("/manifest.webmanifest")
+
+    manifest = json.loads(response.content)
+    assert response.headers["Content-Type"] == "application/manifest+json"
+    assert (manifest["name"], manifest["lang"], manifest["start_url"]) == ("Gipi電子報", "zh-Hant-TW", "/")
+    assert [icon["purpose"] for icon in manifest["icons"]] == ["any", "any", "maskable"]
+    for icon in manifest["icons"]:
+        size = Image.open(BytesIO(client.get(icon["src"]).content)).size
+        assert icon["sizes"] == "{}x{}".format(*size)
+
+
+def test_every_page_leads_to_icons_manifest_and_feeds(client):
+    page = client.get("/about/").text
+
+    for address in ("/favicon.ico?v=", "/icon.svg?v=", "/apple-touch-icon.png?v="):
+        assert f'href="{address}' in page
+    for address in ("/manifest.webmanifest", "/feed.xml", "/feed.json"):
+        assert f'href="{address}"' in page
