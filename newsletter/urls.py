@@ -1,10 +1,9 @@
 """Every address of the site, on one page."""
 
 from django.contrib import admin
-from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 
-from newsletter.issues.sitemaps import SITEMAPS
+from newsletter.issues import sitemaps
 
 urlpatterns = [
     path("", include("newsletter.issues.urls")),
@@ -14,6 +13,7 @@ urlpatterns = [
     path("", include("newsletter.mail.urls")),
     path("", include("newsletter.delivery.urls")),
     path("", include("newsletter.desk.urls")),
-    path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+    path("sitemap.xml", sitemaps.everything, name="sitemap"),
+    path("sitemap-<slug:section>.xml", sitemaps.part, name="sitemap_part"),
     path("admin/", admin.site.urls),
 ]

@@ -25,6 +25,7 @@ from newsletter.desk import author
 from newsletter.desk.findings import ERROR, INFO, WARNING, Finding, Question
 from newsletter.desk.senders import dns_records, sender
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
+from newsletter.publication.cards import Card, FontUnusable
 from newsletter.publication.models import Publication
 
 PING_SECONDS = 2.0
@@ -123,6 +124,15 @@ def static_files(now: datetime) -> Iterator[Finding]:
     if not (settings.STATIC_ROOT / "staticfiles.json").exists():
         hint = _("Run manage.py collectstatic; manage.py up does it by itself.")
         yield Finding(ERROR, "static.missing", _("The style sheets have not been collected."), hint)
+
+
+def card_font(now: datetime) -> Iterator[Finding]:
+    try:
+        Card("題", name="", detail="", accent="#000000").png()
+    except FontUnusable as error:
+        message = _("The font of the pictures beside links cannot be read: %s.") % error
+        hint = _("Install the newsletter's files again; other sites show no picture for your pages until then.")
+        yield Finding(ERROR, "cards.font", message, hint)
 
 
 def queue(now: datetime) -> Iterator[Finding]:
@@ -238,7 +248,9 @@ def uncertain(now: datetime) -> Iterator[Finding]:
             "%d mails may or may not have arrived: the answer of the mail server was lost.",
             count,
         )
-        hint = _("They are never sent again by themselves. Decide on the page of the mailing: count as sent, or send again.")
+        hint = _(
+            "They are never sent again by themselves. Decide on the page of the mailing: count as sent, or send again."
+        )
         yield Finding(WARNING, "mailing.uncertain", message % count, hint)
 
 
@@ -246,7 +258,7 @@ def uncertain(now: datetime) -> Iterator[Finding]:
 
 FOUNDATIONS: tuple[Question, ...] = (disk, database, queue)  # the others need these
 EVERYTHING: tuple[Question, ...] = (
-    *(journal, clock, static_files, worker, author_account),
+    *(journal, clock, static_files, card_font, worker, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),
     *(mail, sender, dns_records, postal_address, mailings, uncertain),
 )

@@ -1,15 +1,32 @@
-"""What search engines are told: every address that readers may find."""
+"""What search engines are told: every address that readers may find, and when its page changed."""
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.sitemaps import Sitemap
+from django.contrib.sitemaps.views import sitemap
+from django.db.models import Max, Q
+from django.db.models.functions import Greatest
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.issues.models import Issue, IssueQuerySet
 from newsletter.posts.models import Post, PostQuerySet, Tag, TagQuerySet
+from newsletter.publication.models import Publication
+from newsletter.publication.pages import kept
+
+MOST = 50_000  # addresses in one file: https://www.sitemaps.org/protocol.html
+
+
+def _changed(of: str = "") -> Greatest:
+    return Greatest(f"{of}updated_at", f"{of}published_at")
+
+
+_LAST_CHANGE = Max(_changed())
 
 
 class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -23,32 +40,54 @@ class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at ru
 
 
 class PageSitemap(_OurSitemap):
-    def items(self) -> list[str]:
-        return ["issues:home", "issues:archive", "posts:index", "issues:about"]
+    """The pages that list others change with these."""
 
-    def location(self, item: str) -> str:
-        return reverse(item)
+    def items(self) -> list[tuple[str, datetime]]:
+        publication = Publication.objects.current().updated_at
+        issue = Issue.objects.archived().aggregate(at=Max("sent_at"))["at"] or publication
+        post = Post.objects.published(timezone.now()).aggregate(at=_LAST_CHANGE)["at"] or publication
+        return [
+            ("issues:home", max(publication, issue, post)),
+            ("issues:archive", issue),
+            ("posts:index", post),
+            ("issues:about", publication),
+            ("subscribers:subscribe", publication),
+        ]
+
+    def location(self, item: tuple[str, datetime]) -> str:
+        return reverse(item[0])
+
+    def lastmod(self, item: tuple[str, datetime]) -> datetime:
+        return item[1]
 
 
 class IssueSitemap(_OurSitemap):
     def items(self) -> IssueQuerySet:
-        return Issue.objects.archived().only("number", "sent_at")
+        sent = Issue.objects.archived().only("number", "sent_at")
+        return sent.annotate(corrected_at=Max("corrections__made_at"))
 
-    def lastmod(self, item: Issue) -> datetime | None:
-        return item.sent_at
+    def lastmod(self, item: Any) -> datetime:
+        at: datetime = max(item.sent_at, item.corrected_at or item.sent_at)
+        return at
 
 
 class PostSitemap(_OurSitemap):
     def items(self) -> PostQuerySet:
-        return Post.objects.published(timezone.now()).only("words", "updated_at")
+        return Post.objects.published(timezone.now()).only("words", "updated_at", "published_at")
 
     def lastmod(self, item: Post) -> datetime:
-        return item.updated_at
+        """Return when its page changed: one that was scheduled changed when it came out."""
+        return max(item.updated_at, item.published_at or item.updated_at)
 
 
 class TagSitemap(_OurSitemap):
     def items(self) -> TagQuerySet:
-        return Tag.objects.in_use(timezone.now())
+        published = Q(posts__published_at__lte=(now := timezone.now()))
+        return Tag.objects.in_use(now).annotate(at=Max(_changed("posts__"), filter=published))
+
+    def lastmod(self, item: Any) -> datetime:
+        at: datetime = item.at
+        return at
 
 
 SITEMAPS = {
@@ -57,3 +96,23 @@ SITEMAPS = {
     "posts": PostSitemap,
     "tags": TagSitemap,
 }
+
+
+@kept(Post.objects.next_change)
+def everything(request: HttpRequest) -> TemplateResponse:
+    """Answer with one file of all addresses; with a list of files when they are too many for one."""
+    sections = {name: kind().paginator for name, kind in SITEMAPS.items()}
+    if sum(pages.count for pages in sections.values()) <= MOST:
+        return sitemap(request, SITEMAPS)
+    files = [
+        settings.SITE_URL + reverse("sitemap_part", args=[name]) + (f"?p={number}" if number > 1 else "")
+        for name, pages in sections.items()
+        for number in pages.page_range
+    ]
+    context = {"sitemaps": [{"location": file} for file in files]}
+    return TemplateResponse(request, "sitemap_index.xml", context, content_type="application/xml")
+
+
+@kept(Post.objects.next_change)
+def part(request: HttpRequest, section: str) -> TemplateResponse:
+    return sitemap(request, SITEMAPS, section=section)

@@ -1,21 +1,24 @@
-"""Atom and JSON feeds of the newest posts, with their full text."""
+"""Atom and JSON feeds of the newest posts, with their full text and their covers."""
 
+import mimetypes
 import re
 from typing import Any
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.feedgenerator import Atom1Feed
+from django.utils.feedgenerator import Atom1Feed, Enclosure
 from django.utils.translation import get_language
 from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.cache import cache_control
 
-from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
+from newsletter.posts.models import Image, Post, PostQuerySet, Tag, with_renderings
 from newsletter.publication.models import Publication
 from newsletter.publication.pages import kept
+from newsletter.publication.sharing import icon_url
 
 FEED_POSTS = 20
 SECONDS = 300  # that readers' programs and proxies may keep a feed
@@ -25,7 +28,11 @@ _LOCAL_ADDRESS = re.compile(r'(<[a-z][^<>]*?\s(?:href|src|poster)=")(?=/(?!/)|#)
 
 
 class AtomFeed(Atom1Feed):
-    """Django's Atom feed has room for a summary only; this one carries the text."""
+    """Django's Atom feed has room for a summary only; this one carries the text, and our sign."""
+
+    def add_root_elements(self, handler: SimplerXMLGenerator) -> None:
+        super().add_root_elements(handler)
+        handler.addQuickElement("icon", self.feed["icon"])
 
     def add_item_elements(self, handler: SimplerXMLGenerator, item: dict[str, Any]) -> None:
         super().add_item_elements(handler, item)
@@ -51,6 +58,18 @@ def _unique_id(post: Post) -> str:
     return _absolute(reverse("posts:post", args=[str(post.pk)]))
 
 
+def _enclosures(cover: Image | None) -> list[Enclosure]:
+    """Return the cover as a file that belongs to the entry; none if its file is lost."""
+    if cover is None:
+        return []
+    try:
+        size = default_storage.size(f"{cover.digest}/{cover.name}")
+    except OSError:
+        return []
+    kind = mimetypes.guess_type(cover.name)[0] or "application/octet-stream"
+    return [Enclosure(_absolute(cover.get_absolute_url()), str(size), kind)]
+
+
 def _newest(posts: PostQuerySet) -> list[Post]:
     return with_renderings(posts.select_related("cover").prefetch_related("tags")[:FEED_POSTS])
 
@@ -65,6 +84,7 @@ def _add(feed: AtomFeed, post: Post) -> None:
         updateddate=post.updated_at,
         categories=[tag.name for tag in post.tags.all()],
         content=_content(post),
+        enclosures=_enclosures(post.cover),
     )
 
 
@@ -77,6 +97,8 @@ def _atom(request: HttpRequest, posts: PostQuerySet, *, subject: str = "", link:
         subtitle=publication.promise,
         language=get_language(),
         author_name=publication.author,
+        author_link=_absolute("/about/"),
+        icon=_absolute(icon_url(publication, "icon-192.png")),
         feed_url=_absolute(request.path),
     )
     for post in _newest(posts):
@@ -100,16 +122,24 @@ def tag_atom(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _item(post: Post) -> dict[str, Any]:
     image = {"image": _absolute(post.cover.get_absolute_url())} if post.cover else {}
-    return image | {
-        "id": _unique_id(post),
-        "url": _absolute(post.get_absolute_url()),
-        "title": post.title,
-        "summary": post.excerpt,
-        "content_html": _content(post),
-        "date_published": post.published_at,
-        "date_modified": post.updated_at,
-        "tags": [tag.name for tag in post.tags.all()],
-    }
+    files = [
+        {"url": one.url, "mime_type": one.mime_type, "size_in_bytes": int(one.length)}
+        for one in _enclosures(post.cover)
+    ]
+    return (
+        image
+        | ({"attachments": files} if files else {})
+        | {
+            "id": _unique_id(post),
+            "url": _absolute(post.get_absolute_url()),
+            "title": post.title,
+            "summary": post.excerpt,
+            "content_html": _content(post),
+            "date_published": post.published_at,
+            "date_modified": post.updated_at,
+            "tags": [tag.name for tag in post.tags.all()],
+        }
+    )
 
 
 @kept(Post.objects.next_change)
@@ -124,7 +154,9 @@ def json(request: HttpRequest) -> HttpResponse:
         "home_page_url": _absolute("/"),
         "feed_url": _absolute(request.path),
         "language": get_language(),
-        "authors": [{"name": publication.author}],
+        "authors": [{"name": publication.author, "url": _absolute("/about/")}],
+        "icon": _absolute(icon_url(publication, "icon-512.png")),
+        "favicon": _absolute(icon_url(publication, "icon-192.png")),
         "items": [_item(post) for post in _newest(Post.objects.published(timezone.now()))],
     }
     dumps = {"ensure_ascii": False}

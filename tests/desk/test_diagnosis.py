@@ -14,6 +14,7 @@ from django.utils import timezone, translation
 
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.desk import diagnosis
+from newsletter.publication import cards
 from tests.factories import make_issue, make_post, make_publication
 
 pytestmark = pytest.mark.django_db
@@ -236,3 +237,27 @@ def test_every_finding_says_what_to_do(settings):
     cache.clear()
 
     assert all(finding.hint for finding in diagnosis.for_the_author(timezone.now()))
+
+
+@pytest.fixture
+def broken_font(monkeypatch, tmp_path):
+    file = tmp_path / "broken.woff2"
+    file.write_bytes(b"no font")
+    monkeypatch.setattr(cards, "FONT", file)
+    monkeypatch.setattr(cards, "OTHER_FONTS", ())
+    forget = [known.cache_clear for known in (cards._files, cards._font, cards._font_with)]
+    [clear() for clear in forget]
+    yield file
+    [clear() for clear in forget]
+
+
+def test_a_font_that_cannot_be_read_is_an_error(worker, broken_font):
+    (finding,) = diagnosis.card_font(timezone.now())
+
+    assert (finding.level, finding.id) == ("error", "cards.font")
+    assert str(broken_font) in finding.message
+    assert "cards.font" in ids(diagnosis.examine(timezone.now()))
+
+
+def test_the_font_of_the_house_is_in_order():
+    assert ids(diagnosis.card_font(timezone.now())) == []

@@ -1,7 +1,10 @@
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from newsletter.issues import sitemaps
+from newsletter.posts.models import Post
 from tests.factories import PUBLISHED_AT, make_issue, make_post
 
 pytestmark = pytest.mark.django_db
@@ -21,8 +24,67 @@ def test_the_map_holds_what_readers_may_find_under_our_own_address(client):
         "/issues/",
         "/posts/",
         "/about/",
+        "/subscribe/",
         "/issues/1/",
         f"/p/{post.pk}-leverage/",
         "/tags/ai/",
     ]
     assert "<lastmod>2026-10-01</lastmod>" in response.text
+
+
+def changes(response):
+    """Return when each address of a map changed, by its path."""
+    found = re.findall(r"<loc>https://news\.example\.org([^<]*)</loc><lastmod>([^<]*)</lastmod>", response.text)
+    return dict(found)
+
+
+def test_every_address_says_when_its_page_changed(client):
+    post = make_post(tags=("ai",))
+    Post.objects.filter(pk=post.pk).update(updated_at=datetime(2026, 10, 5, tzinfo=UTC))
+    issue = make_issue(post, number=1, sent_at=PUBLISHED_AT)
+    issue.mark_corrected("錯字", datetime(2026, 10, 9, tzinfo=UTC))
+
+    said = changes(client.get("/sitemap.xml"))
+
+    assert len(said) == len(re.findall("<loc>", client.get("/sitemap.xml").text))
+    assert said["/issues/1/"] == "2026-10-09"
+    assert said["/issues/"] == "2026-10-01"
+    assert said[post.get_absolute_url()] == said["/tags/ai/"] == said["/posts/"] == "2026-10-05"
+
+
+def test_a_post_that_was_scheduled_changed_when_it_came_out(client):
+    post = make_post(tags=("ai",))
+    Post.objects.filter(pk=post.pk).update(updated_at=PUBLISHED_AT - timedelta(days=9))
+
+    said = changes(client.get("/sitemap.xml"))
+
+    assert said[post.get_absolute_url()] == said["/tags/ai/"] == "2026-10-01"
+
+
+def test_too_many_addresses_for_one_file_are_divided(client, monkeypatch):
+    monkeypatch.setattr(sitemaps, "MOST", 3)
+    monkeypatch.setattr(sitemaps.PostSitemap, "limit", 2)
+    posts = [make_post() for _ in range(3)]
+
+    response = client.get("/sitemap.xml", headers={"Host": "127.0.0.1"})
+
+    files = re.findall(r"<loc>https://news\.example\.org([^<]*)</loc>", response.text)
+    assert "<sitemapindex" in response.text
+    assert [file for file in files if "posts" in file] == ["/sitemap-posts.xml", "/sitemap-posts.xml?p=2"]
+    found = {path for file in files for path in changes(client.get(file))}
+    assert {post.get_absolute_url() for post in posts} | {"/", "/about/"} <= found
+
+
+def test_a_part_that_is_not_there_is_not_found(client):
+    assert client.get("/sitemap-secrets.xml").status_code == 404
+    assert client.get("/sitemap-posts.xml?p=9").status_code == 404
+
+
+def test_a_map_is_kept_until_something_changes(client):
+    make_post("一")
+    before = client.get("/sitemap.xml")
+    again = client.get("/sitemap.xml", headers={"If-None-Match": before.headers["ETag"]})
+    post = make_post("二")
+
+    assert again.status_code == 304
+    assert post.get_absolute_url() in client.get("/sitemap.xml").text

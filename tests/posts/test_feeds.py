@@ -3,6 +3,8 @@ from datetime import timedelta
 from xml.etree import ElementTree
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 
 from newsletter.posts.models import Image
 from tests.factories import PUBLISHED_AT, make_post, make_publication
@@ -54,7 +56,9 @@ def test_the_json_feed_says_the_same(client):
     assert response.headers["Content-Type"] == "application/feed+json; charset=utf-8"
     assert feed["version"] == "https://jsonfeed.org/version/1.1"
     assert feed["feed_url"] == "https://news.example.org/feed.json"
-    assert feed["authors"] == [{"name": "Gipi"}]
+    assert feed["authors"] == [{"name": "Gipi", "url": "https://news.example.org/about/"}]
+    assert feed["icon"].startswith("https://news.example.org/icon-512.png?v=")
+    assert feed["favicon"].startswith("https://news.example.org/icon-192.png?v=")
     (item,) = feed["items"]
     assert item["id"] == item["url"] == f"https://news.example.org/p/{post.pk}/"
     assert item["content_html"] == "<p><strong>前言</strong>。</p>"
@@ -62,6 +66,43 @@ def test_the_json_feed_says_the_same(client):
     assert item["date_published"] == "2026-10-01T00:00:00Z"
     assert item["image"] == "https://news.example.org/media/0123456789abcdef/a.png"
     assert item["tags"] == ["ai"]
+
+
+@pytest.fixture
+def cover():
+    picture = Image.objects.create(digest="0123456789abcdef", name="a.png", alt="圖", width=8, height=4)
+    path = default_storage.save("0123456789abcdef/a.png", ContentFile(b"12345"))
+    yield picture
+    default_storage.delete(path)
+
+
+def test_a_cover_is_a_file_that_belongs_to_its_entry(client, cover):
+    make_post(cover=cover)
+
+    (entry,) = entries(client.get("/feed.xml"))
+    (item,) = json.loads(client.get("/feed.json").content)["items"]
+
+    (enclosure,) = [link for link in entry.findall("link", ATOM) if link.get("rel") == "enclosure"]
+    address = "https://news.example.org/media/0123456789abcdef/a.png"
+    assert (enclosure.get("href"), enclosure.get("type"), enclosure.get("length")) == (address, "image/png", "5")
+    assert item["attachments"] == [{"url": address, "mime_type": "image/png", "size_in_bytes": 5}]
+
+
+def test_a_cover_whose_file_is_lost_belongs_to_no_entry(client):
+    make_post(cover=Image.objects.create(digest="fedcba9876543210", name="b.png", alt="圖", width=8, height=4))
+
+    (entry,) = entries(client.get("/feed.xml"))
+    (item,) = json.loads(client.get("/feed.json").content)["items"]
+
+    assert [link.get("rel") for link in entry.findall("link", ATOM)] == ["alternate"]
+    assert "attachments" not in item
+
+
+def test_the_atom_feed_shows_the_sign_of_the_publication(client):
+    icon = ElementTree.fromstring(client.get("/feed.xml").content).findtext("icon", namespaces=ATOM)
+
+    assert icon.startswith("https://news.example.org/icon-192.png?v=")
+    assert client.get(icon.removeprefix("https://news.example.org")).status_code == 200
 
 
 def test_a_feed_holds_the_twenty_newest(client):
