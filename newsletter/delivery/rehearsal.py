@@ -1,16 +1,55 @@
-"""Test copies: the real letter through the real pipeline, to the author's own addresses, counted nowhere."""
+"""Test copies, and rehearsals: the real letter through the real pipeline, counted nowhere."""
 
 import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from email.policy import SMTP
+from typing import NamedTuple
 
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Length
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from newsletter.delivery import outward, planning, scrutiny
+from newsletter.delivery.compiled import LARGEST, PER_COPY, Compiled
+from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.outward import Verdict
+from newsletter.delivery.references import References, read_html
+from newsletter.delivery.rehearsals import ERROR, INFO, OK, WARNING, Rehearsal, Remark
 from newsletter.delivery.rendering import copy_for, freeze
 from newsletter.delivery.transports import Outcome, transport_for
+from newsletter.delivery.weight import weigh
 from newsletter.issues.models import Issue
+from newsletter.issues.templatetags.slots import next_slots
+from newsletter.mail import outbox
 from newsletter.mail.message import Mail
-from subscribers.models import Subscriber
+from newsletter.posts.proofreading import HINTS
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber, SubscriberQuerySet
+
+Topic = Rehearsal.Topic
+AT_EACH_END = 20  # readers of the audience whose copies are written, besides the hardest
+LINKS_MAX = 200  # of others, that are asked
+WHY_GONE = {Verdict.GONE: ERROR, Verdict.DOUBTFUL: WARNING, Verdict.PRIVATE: WARNING}
+
+# Readers whom an audience may not have yet: name and address.
+MADE_UP = (
+    ("", "reader@example.org"),
+    (
+        "歐陽娜娜・Anne-Sophie von Wolkenstein-Trostburg（產品管理部資深總監）",
+        f"{'anne-sophie.' * 5}a@correspondence.example.org",
+    ),
+    ('王 "小明", 「老闆」 <boss> \\ O\'Neill; a=?b?=', "o'neill+news@example.org"),
+    ("𠮷野家 🍣 𰻝𰻝麵", "yoshinoya@example.org"),
+    ("A" * 80, "a@example.org"),
+)
+
+
+# --- Test copies ---
 
 
 def example_reader(address: str, name: str = "") -> Subscriber:
@@ -36,3 +75,174 @@ def send_test_copy(issue: Issue, address: str) -> Outcome:
         return transport.send(rehearsed(issue, address))
     finally:
         transport.close()
+
+
+# --- A rehearsal, but for what is outside ---
+
+
+class Written(NamedTuple):
+    """One reader's copy as it would go over the wire, or why there is none."""
+
+    name: str
+    address: str
+    octets: bytes = b""
+    problem: str = ""
+
+
+class Report(NamedTuple):
+    remarks: list[Remark]
+    copies: list[dict[str, object]]  # of the hardest readers: name, address, bytes, problem
+    links: list[str]  # to others, that are still to be asked
+
+
+def rehearse(mailing: Mailing, now: datetime) -> Report:
+    """Write copies to readers of the audience and look at them; `mailing` (`as_if`) is not kept, nothing is sent."""
+    compiled = Compiled(mailing)
+    hard = hard_readers(mailing, now)
+    known = {row.subscriber_id for row in hard}
+    hardest = [_write(mailing, compiled, row) for row in [*hard, *made_up_readers()]]
+    others = [_write(mailing, compiled, row) for row in some_readers(mailing, now) if row.subscriber_id not in known]
+    specimen = next(one for one in hardest if not one.problem)
+    references = read_html(outbox.part(specimen.octets, "html"))
+    remarks = [*_about_copies([*hardest, *others]), *_about_letter(mailing, specimen, references)]
+    copies = [
+        {"name": one.name, "address": one.address, "bytes": len(one.octets), "problem": one.problem} for one in hardest
+    ]
+    return Report(remarks, copies, links_to_others(references))
+
+
+def as_if(issue: Issue, segment: str, now: datetime) -> Mailing:
+    """Return the mailing that approving `issue` would make: complete, and not kept."""
+    return Mailing(pk=0, issue=issue, segment=segment, approved_at=now, send_at=now, **freeze(issue).columns())
+
+
+def hard_readers(mailing: Mailing, now: datetime) -> list[Recipient]:
+    """Return those of the audience whose copies are the hardest to write: at most five, each for another reason."""
+    audience = planning.audience(mailing, now)
+    odd = Q(name__contains='"') | Q(name__contains=",") | Q(name__contains="\\") | Q(name__contains="「")
+    kinds = (
+        audience.exclude(name="").order_by(Length("name").desc()),
+        audience.order_by(Length("email").desc()),
+        audience.filter(name="").order_by("pk"),
+        audience.filter(odd).order_by("pk"),
+        audience.filter(name__regex="[\U00010000-\U0010ffff]").order_by("pk"),
+    )
+    found = [row for readers in kinds for row in _rows(readers[:1])]
+    return list({row.subscriber_id: row for row in found}.values())
+
+
+def made_up_readers() -> list[Recipient]:
+    """Return hard readers who do not exist, with links as long as they can become."""
+    return [Recipient(LARGEST, LARGEST, address, name, is_mailable=True) for name, address in MADE_UP]
+
+
+def some_readers(mailing: Mailing, now: datetime) -> list[Recipient]:
+    """Return the first and the last readers of the audience, each once."""
+    audience = planning.audience(mailing, now)
+    rows = [*_rows(audience.order_by("pk")[:AT_EACH_END]), *_rows(audience.order_by("-pk")[:AT_EACH_END])]
+    return list({row.subscriber_id: row for row in rows}.values())
+
+
+def _rows(readers: SubscriberQuerySet) -> Iterator[Recipient]:
+    for number, (pk, email, name) in enumerate(readers.values_list("pk", "email", "name")):
+        yield Recipient(number, pk, email, name, is_mailable=True)
+
+
+def _write(mailing: Mailing, compiled: Compiled, row: Recipient) -> Written:
+    """Write a copy as the compiled template does, and as the e-mail classes do: both must say the same."""
+    reader = Subscriber(pk=row.subscriber_id, email=row.email, name=row.name)
+    try:
+        octets = compiled.envelope(row).data
+        built = copy_for(mailing, reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
+    except ValueError as error:
+        return Written(row.name, row.email, problem=str(error))
+    differs = "" if said(octets) == said(built) else _("The two ways to write it differ.")
+    return Written(row.name, row.email, octets, differs)
+
+
+def said(octets: bytes) -> tuple[object, ...]:
+    """Return what a mail says, without what differs in two copies of one."""
+    fields = sorted((name.lower(), value) for name, value in outbox.fields(octets) if name.lower() not in PER_COPY)
+    return fields, outbox.part(octets, "html"), outbox.part(octets, "plain")
+
+
+def _about_copies(written: list[Written]) -> Iterator[Remark]:
+    for one in written:
+        if one.problem:
+            text = _("The copy of %(reader)s: %(problem)s") % {"reader": one.address, "problem": one.problem}
+            yield Remark(Topic.READERS, ERROR if one.octets else WARNING, text)
+    whole = sum(not one.problem for one in written)
+    words = ngettext("%(count)d copy was written whole.", "%(count)d copies were written whole.", whole)
+    yield Remark(Topic.READERS, OK, words % {"count": whole})
+
+
+def _about_letter(mailing: Mailing, specimen: Written, references: References) -> Iterator[Remark]:
+    publication = Publication.objects.current()
+    logo_url = settings.SITE_URL + publication.logo.url if publication.logo else ""
+    slot = next_slots(publication, 1)[0]
+    yield from _about_size(mailing.issue)
+    yield from scrutiny.check_headers(specimen.octets, mailing)
+    yield from scrutiny.check_text(references, outbox.part(specimen.octets, "plain"))
+    yield from scrutiny.check_own_links(references, mailing.issue, slot)
+    yield from scrutiny.check_pictures(references, logo_url=logo_url)
+    yield from _about_format(mailing.issue, publication)
+
+
+def _about_size(issue: Issue) -> Iterator[Remark]:
+    weight = weigh(issue)
+    words = _("The HTML has %(size)d bytes: %(share)d %% of what Gmail shows.")
+    level = ERROR if weight.is_too_large else WARNING if weight.is_large else OK
+    hint = weight.advice() if weight.is_too_large else ""
+    yield Remark(Topic.SIZE, level, words % {"size": weight.size, "share": weight.share}, hint)
+
+
+def _about_format(issue: Issue, publication: Publication) -> Iterator[Remark]:
+    posts = [item.post for item in issue.items.select_related("post")]
+    counts = [(post, sum(one.rule not in HINTS for one in post.findings(publication))) for post in posts]
+    for post, count in counts:
+        if count:
+            words = ngettext("“%(title)s”: %(count)d place", "“%(title)s”: %(count)d places", count)
+            yield Remark(Topic.FORMAT, WARNING, words % {"title": post.title, "count": count}, _("Open the post."))
+    if not any(count for _post, count in counts):
+        yield Remark(Topic.FORMAT, OK, _("Nothing to say about the posts."))
+
+
+# --- What is outside ---
+
+
+def links_to_others(references: References) -> list[str]:
+    """Return the addresses that only others can answer for, each once, pictures too."""
+    wanted = [*references.links, *(one.url for one in references.pictures)]
+    found = [url for url in wanted if scrutiny.is_web(url) and not scrutiny.is_own(url)]
+    return list(dict.fromkeys(found))[:LINKS_MAX]
+
+
+def ask_others(rehearsal: Rehearsal, may_ask: Callable[[str], bool] = outward.is_public) -> list[Remark]:
+    """Ask every address that is not ours; the rehearsal tells how many have been asked."""
+    found = outward.ask_all(
+        rehearsal.links, on_answer=lambda number: rehearsal.progress(number, timezone.now()), may_ask=may_ask
+    )
+    return list(_about_others(found))
+
+
+def _about_others(found: Iterable[outward.Found]) -> Iterator[Remark]:
+    answers = list(found)
+    for one in answers:
+        if one.verdict in WHY_GONE:
+            text = REASONS[one.verdict]() % {"url": one.url, "detail": one.detail}
+            yield Remark(Topic.LINKS, WHY_GONE[one.verdict], text, _("Open it in a browser."))
+    offline = sum(one.verdict == Verdict.OFFLINE for one in answers)
+    if offline:
+        words = _("%(count)d links to other sites were not asked: this machine has no way to them.")
+        yield Remark(Topic.LINKS, INFO, words % {"count": offline})
+    there = sum(one.verdict == Verdict.THERE for one in answers)
+    if there:
+        words = ngettext("%(count)d link to another site works.", "%(count)d links to other sites work.", there)
+        yield Remark(Topic.LINKS, OK, words % {"count": there})
+
+
+REASONS: dict[Verdict, Callable[[], str]] = {
+    Verdict.GONE: lambda: _("Nothing is there (%(detail)s): %(url)s"),
+    Verdict.DOUBTFUL: lambda: _("Could not be looked at (%(detail)s): %(url)s"),
+    Verdict.PRIVATE: lambda: _("Leads into a private network (%(detail)s), so it was not asked: %(url)s"),
+}

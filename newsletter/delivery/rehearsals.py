@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
@@ -24,6 +25,17 @@ class Remark:
     hint: str = ""
 
 
+class Standing(StrEnum):
+    """What a rehearsal is worth now; only VALID lets an issue be scheduled without a question."""
+
+    NONE = "none"
+    RUNNING = "running"
+    STUCK = "stuck"  # no worker goes on with it
+    OUTDATED = "outdated"  # something was edited since
+    FAULTY = "faulty"  # it found an error
+    VALID = "valid"
+
+
 def digest_of(content_hash: str, segment: str) -> str:
     """Return what stands for a letter (subject, content, sender: FrozenLetter) and the rule of its audience."""
     return sha256(f"{content_hash}\x00{segment}".encode()).hexdigest()
@@ -33,6 +45,11 @@ class RehearsalQuerySet(models.QuerySet["Rehearsal"]):
     def latest_of(self, issue: Issue, segment: str = "") -> "Rehearsal | None":
         """Return the last rehearsal for this audience, valid or not."""
         return self.filter(issue=issue, segment=segment).order_by("-pk").first()
+
+    def standing(self, issue: Issue, segment: str, content_hash: str, now: datetime) -> Standing:
+        """Return what the last rehearsal for this audience is worth for the letter as it is now."""
+        latest = self.latest_of(issue, segment)
+        return latest.standing(digest_of(content_hash, segment), now) if latest else Standing.NONE
 
 
 class Rehearsal(models.Model):
@@ -79,15 +96,13 @@ class Rehearsal(models.Model):
         found = {remark["level"] for remark in self.remarks}
         return next((level for level in (ERROR, WARNING, INFO) if level in found), OK)
 
-    def is_valid(self, digest: str) -> bool:
-        """Return whether it is finished, found no error, and nothing has been edited since."""
-        return self.is_of(digest) and self.finished_at is not None and self.worst != ERROR
-
-    def is_of(self, digest: str) -> bool:
-        return self.digest == digest
-
-    def is_stuck(self, now: datetime) -> bool:
-        return self.finished_at is None and now - self.told_at > PATIENCE
+    def standing(self, digest: str, now: datetime) -> Standing:
+        """Return what it is worth for a letter and audience with this digest."""
+        if self.digest != digest:
+            return Standing.OUTDATED
+        if self.finished_at is None:
+            return Standing.STUCK if now - self.told_at > PATIENCE else Standing.RUNNING
+        return Standing.FAULTY if self.worst == ERROR else Standing.VALID
 
     def begin(self, now: datetime) -> bool:
         """Take it for one worker; return False if another was first, or if it is over."""

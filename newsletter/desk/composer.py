@@ -20,7 +20,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery import planning, tasks
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.rehearsal import example_reader, send_test_copy
+from newsletter.delivery.rehearsal import MADE_UP, example_reader, send_test_copy
+from newsletter.delivery.rehearsals import Rehearsal, Standing
 from newsletter.delivery.rendering import copy_for, freeze
 from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.weight import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
@@ -46,15 +47,22 @@ TABS = {
 READERS = {
     "": (gettext_lazy("a reader without a name"), "", "reader@example.org"),
     "named": (gettext_lazy("a reader with a name"), "王小明", "ming.wang@example.org"),
-    "long": (
-        gettext_lazy("a reader with a long name"),
-        "歐陽娜娜・Anne-Sophie von Wolkenstein-Trostburg（產品管理部資深總監）",
-        "anne-sophie.von.wolkenstein-trostburg@correspondence.example.org",
-    ),
+    "long": (gettext_lazy("a reader with a long name"), *MADE_UP[1]),
+    "odd": (gettext_lazy("a reader with odd characters"), *MADE_UP[2]),
+    "rare": (gettext_lazy("a reader with rare characters"), *MADE_UP[3]),
 }
 WIDTHS = {"": gettext_lazy("full width"), "700": "700 px", "375": "375 px"}
-SCHEMES = {"": gettext_lazy("as on this screen"), "light": gettext_lazy("light"), "dark": gettext_lazy("dark")}
+SCHEMES = {
+    "": gettext_lazy("as on this screen"),
+    "light": gettext_lazy("light"),
+    "dark": gettext_lazy("dark"),
+    "inverted": gettext_lazy("inverted by the client"),
+}
 IS_DARK = "@media (prefers-color-scheme: dark)"
+# About what Gmail's apps do at night to a mail whose own dark colours they do not read; pictures stay as they are.
+INVERTED = (
+    "<style>html{background:#fff;filter:invert(1) hue-rotate(180deg)}img{filter:invert(1) hue-rotate(180deg)}</style>"
+)
 NEVER_DARK, ALWAYS_DARK = "@media (max-width: 0)", "@media (min-width: 0)"
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
 
@@ -118,9 +126,10 @@ def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the HTML part itself, for the frame in the preview."""
     mail = _copy(request, get_object_or_404(Issue, pk=pk))
     html = outbox.part(mail.message().as_bytes(), "html")
-    if scheme := {"light": NEVER_DARK, "dark": ALWAYS_DARK}.get(request.GET.get("scheme", "")):
-        html = html.replace(IS_DARK, scheme)  # no page can tell a sandboxed frame its colours
-    return framed(html)
+    scheme = request.GET.get("scheme", "")
+    if media := {"light": NEVER_DARK, "dark": ALWAYS_DARK, "inverted": NEVER_DARK}.get(scheme):
+        html = html.replace(IS_DARK, media)  # no page can tell a sandboxed frame its colours
+    return framed(html.replace("</head>", f"{INVERTED}</head>", 1) if scheme == "inverted" else html)
 
 
 @csp_override(PAGE_CSP)
@@ -191,9 +200,12 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
         return _approved(request, under_way, now)
     letter = freeze(issue).columns()
     form = when_form(request, issue, now)
-    if form.is_valid() and _is_as_seen(request, form, issue, letter) and (mailing := _approve(form, issue, now)):
+    standing = Rehearsal.objects.standing(issue, form.segment, letter["content_hash"], now)
+    is_ready = form.is_valid() and _is_as_seen(request, form, issue, letter) and _is_rehearsed(form, standing)
+    if is_ready and (mailing := _approve(form, issue, now)):
         return _approved(request, mailing, now)
-    return page(request, "desk/send.html", issue, _what_will_happen(issue, form, now) | {"letter": letter})
+    context = _what_will_happen(issue, form, now) | {"letter": letter, "standing": standing}
+    return page(request, "desk/send.html", issue, context)
 
 
 def when_form(request: HttpRequest, issue: Issue, now: datetime) -> WhenForm:
@@ -213,6 +225,14 @@ def _is_as_seen(request: HttpRequest, form: WhenForm, issue: Issue, letter: dict
     if request.POST.get("seen") == letter["content_hash"] or planning.obstacles(issue, form.send_at or form.begins):
         return True
     form.add_error(None, _("The issue has changed since this page was opened. Look at it once more, then send it."))
+    return False
+
+
+def _is_rehearsed(form: WhenForm, standing: Standing) -> bool:
+    """Return whether a rehearsal stands for the letter, or the author sends it anyway; add an error if neither."""
+    if standing == Standing.VALID or form.cleaned_data.get("unrehearsed"):
+        return True
+    form.add_error(None, _("This issue has no valid rehearsal. Rehearse it, or tick “Send it anyway”."))
     return False
 
 

@@ -14,7 +14,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import certificates, composer, corrections, decisions, mailings, views
+from newsletter.desk import certificates, composer, corrections, decisions, mailings, rehearsing, views
 from newsletter.publication import limits
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
@@ -25,6 +25,7 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("frame/web/", composer.web_frame, "issue_web_frame"),
     ("frame/mail/", composer.mail_frame, "issue_mail_frame"),
     ("test/", composer.test_copy, "issue_test"),
+    ("rehearsal/", rehearsing.rehearse, "issue_rehearsal"),
     ("send/", composer.send, "issue_send"),
     ("correct/", corrections.correct, "issue_correct"),
 )

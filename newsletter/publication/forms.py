@@ -43,7 +43,7 @@ class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = (
             *("name", "promise", "about", "author", "language", "time_zone"),
             *("sender_name", "sender_email", "reply_to", "postal_address", "warm_up_from", "signature"),
-            *("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes"),
+            *("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes", "unapproved"),
             *("takes_readers", "theme", "accent", "logo", "look", "heading_font", "footer"),
         )
         widgets = {

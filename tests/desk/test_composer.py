@@ -58,7 +58,7 @@ def screen(name: str, issue: Issue, *args: str) -> str:
 def choice(issue: Issue, **chosen: str) -> dict[str, str]:
     """Return what the send page sends: the next slot, unless something else is chosen."""
     seen = freeze(issue).columns()["content_hash"]
-    return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen} | chosen
+    return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen, "unrehearsed": "on"} | chosen
 
 
 def told(response) -> list[str]:

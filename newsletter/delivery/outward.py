@@ -1,0 +1,167 @@
+"""Asking other people's addresses whether they are there; never this machine, nor the network that it is in.
+
+An author pastes what he found, and whoever runs a name server decides where a name leads: every address is looked at
+before it is asked, and asked as it was looked at (server-side request forgery, CWE-918).
+"""
+
+import errno
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from http.client import HTTPConnection, HTTPException
+from ipaddress import IPv6Network, ip_address
+from threading import Timer
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from django.utils.encoding import iri_to_uri, punycode
+
+SECONDS, SECONDS_IN_ALL = 5.0, 12.0  # for one step of a request, and for a whole one
+AT_ONCE = 4
+HOPS_MAX = 5
+AGENT = "newsletter-rehearsal/1 (looks whether a link works)"
+NAT64 = IPv6Network("64:ff9b::/96")  # leads to any IPv4 address, the private ones too: RFC 6052
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+GONE_FOR_SURE = frozenset({404, 410})
+NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+NO_NETWORK = {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EACCES, errno.EPERM}
+
+
+class Verdict(StrEnum):
+    """What is known of an address after it was asked."""
+
+    THERE = "there"
+    GONE = "gone"  # it says so, or its host does not exist
+    DOUBTFUL = "doubtful"  # it refuses programs, is in trouble, or does not answer in time
+    PRIVATE = "private"  # not asked: it leads into this machine's own network
+    OFFLINE = "offline"  # not asked: there is no way out
+
+
+@dataclass(frozen=True)
+class Found:
+    url: str
+    verdict: Verdict
+    detail: str = ""
+
+
+class _Stop(Exception):
+    """The question has its answer before any server was asked."""
+
+    def __init__(self, verdict: Verdict, detail: str = "") -> None:
+        super().__init__(verdict, detail)
+        self.verdict, self.detail = verdict, detail
+
+
+def is_public(address: str) -> bool:
+    """Return whether an IP address is anybody's to ask: neither ours, nor our network's, nor a group's."""
+    ip = ip_address(address.partition("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return ip.is_global and not ip.is_multicast and not (ip.version == 6 and ip in NAT64)
+
+
+def ask_all(
+    urls: Iterable[str], *, on_answer: Callable[[int], None], may_ask: Callable[[str], bool] = is_public
+) -> list[Found]:
+    """Ask each address, AT_ONCE at a time; `on_answer` hears how many have been asked, in the caller's thread."""
+    with ThreadPoolExecutor(AT_ONCE, "outward") as threads:
+        futures = [threads.submit(ask, url, may_ask=may_ask) for url in urls]
+        for number, _done in enumerate(as_completed(futures), 1):
+            on_answer(number)
+    return [future.result() for future in futures]
+
+
+def ask(url: str, *, may_ask: Callable[[str], bool] = is_public) -> Found:
+    """Follow one address to its end; at most HOPS_MAX redirects, each looked at like the first."""
+    try:
+        return Found(url, *_follow(url, may_ask))
+    except _Stop as stop:
+        return Found(url, stop.verdict, stop.detail)
+    except TimeoutError:
+        return Found(url, Verdict.DOUBTFUL, f"no answer within {SECONDS:.0f} seconds")
+    except OSError as error:
+        return Found(url, Verdict.OFFLINE if error.errno in NO_NETWORK else Verdict.DOUBTFUL, _words(error))
+    except (HTTPException, ValueError) as error:
+        return Found(url, Verdict.DOUBTFUL, type(error).__name__)
+
+
+def _words(error: OSError) -> str:
+    return str(getattr(error, "verify_message", "") or error.strerror or type(error).__name__)
+
+
+def _follow(url: str, may_ask: Callable[[str], bool]) -> tuple[Verdict, str]:
+    here = url
+    for _hop in range(HOPS_MAX + 1):
+        status, location = _status(here, may_ask)
+        if status not in REDIRECTS or not location:
+            return _verdict(status), str(status)
+        here = urljoin(here, location)
+    return Verdict.DOUBTFUL, f"more than {HOPS_MAX} redirects"
+
+
+def _verdict(status: int) -> Verdict:
+    if status in GONE_FOR_SURE:
+        return Verdict.GONE
+    return Verdict.THERE if status < 400 else Verdict.DOUBTFUL
+
+
+def _status(url: str, may_ask: Callable[[str], bool]) -> tuple[int, str]:
+    """Ask by HEAD, and by GET what HEAD was refused: many servers do not know it (RFC 9110 section 9.3.2)."""
+    parts = urlsplit(iri_to_uri(url))
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _Stop(Verdict.DOUBTFUL, "no web address")
+    address = _looked_up(parts, may_ask)
+    status, location = _request("HEAD", parts, address)
+    return _request("GET", parts, address) if status >= 400 else (status, location)
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _looked_up(parts: SplitResult, may_ask: Callable[[str], bool]) -> str:
+    """Return the address to connect to; one that may not be asked among several stops the question."""
+    try:
+        found = socket.getaddrinfo(punycode(parts.hostname or ""), _port(parts), type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        verdict = Verdict.GONE if error.errno in NO_SUCH_NAME else Verdict.OFFLINE
+        raise _Stop(verdict, f"no host {parts.hostname}") from error
+    addresses = [str(sockaddr[0]) for *_kind, sockaddr in found]
+    if not all(map(may_ask, addresses)):
+        raise _Stop(Verdict.PRIVATE, addresses[0])
+    return addresses[0]
+
+
+def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
+    with _connected(parts, address) as connection:
+        target = parts.path or "/"
+        headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": AGENT, "Accept": "*/*"}
+        connection.request(method, f"{target}?{parts.query}" if parts.query else target, headers=headers)
+        response = connection.getresponse()  # the body is never read
+        return response.status, response.getheader("Location", "")
+
+
+@contextmanager
+def _connected(parts: SplitResult, address: str) -> Iterator[HTTPConnection]:
+    """Connect to the very address that was looked at, under its name; hang up when it takes too long in all."""
+    sock = socket.create_connection((address, _port(parts)), timeout=SECONDS)
+    with closing(sock):
+        if parts.scheme == "https":
+            sock = _tls().wrap_socket(sock, server_hostname=punycode(parts.hostname or ""))
+        with closing(sock), closing(HTTPConnection(parts.hostname or "", _port(parts))) as connection:
+            connection.sock = sock
+            end = Timer(SECONDS_IN_ALL, sock.shutdown, [socket.SHUT_RDWR])
+            end.daemon = True
+            end.start()
+            try:
+                yield connection
+            finally:
+                end.cancel()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()

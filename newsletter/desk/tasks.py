@@ -1,0 +1,27 @@
+"""Wake-ups of the desk: what a page cannot wait for. One that is lost is asked for again by the author."""
+
+from celery import shared_task
+from django.utils import timezone, translation
+
+from newsletter.delivery import rehearsal
+from newsletter.delivery.rehearsals import Rehearsal, Remark
+from newsletter.desk import senders
+from newsletter.publication.models import Publication
+
+
+@shared_task(ignore_result=True)
+def look_outside(rehearsal_id: int) -> None:
+    """Ask others for a rehearsal: the sites that it links to, and the DNS."""
+    found = Rehearsal.objects.get(pk=rehearsal_id)
+    if not found.begin(timezone.now()):
+        return
+    with translation.override(Publication.objects.current().language):
+        remarks = [*about_sender(), *rehearsal.ask_others(found)]
+        found.finish(remarks, timezone.now())
+
+
+def about_sender() -> list[Remark]:
+    """Return what the doctor says of the sender, as remarks."""
+    now = timezone.now()
+    findings = [*senders.sender(now), *senders.dns_records(now)]
+    return [Remark(Rehearsal.Topic.SENDER, one.level, one.message, one.hint) for one in findings]
