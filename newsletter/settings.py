@@ -251,6 +251,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "make the sizes of pictures": {
+        "task": "newsletter.posts.tasks.finish_pictures",
+        "schedule": 600.0,
+        "options": {"expires": 300},
+    },
     "forget sign-ups that were never confirmed": {
         "task": "subscribers.tasks.forget_unconfirmed",
         "schedule": 24 * 3600.0,

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post, with_renderings
+from newsletter.posts.pictured import pictured
 from newsletter.publication import sharing
 from newsletter.publication.pages import kept
 
@@ -31,6 +32,7 @@ def archive(request: HttpRequest) -> HttpResponse:
 
 
 @kept(Post.objects.next_change)
+@pictured
 def issue(request: HttpRequest, number: int) -> HttpResponse:
     """Show an issue as it was mailed; one that was not sent does not exist."""
     archived = Issue.objects.archived()
@@ -47,5 +49,6 @@ def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
 
 
 @kept()
+@pictured
 def about(request: HttpRequest) -> HttpResponse:
     return render(request, "issues/about.html")

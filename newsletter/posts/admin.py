@@ -22,6 +22,7 @@ from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, Tag
 from newsletter.posts.proofreading import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.renderings import Rendering, rendered_anew
 from newsletter.posts.search import index_post
+from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.models import Publication
 
 TAGS_OFFERED = 20  # under the field; the most used first
@@ -261,6 +262,8 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
+        if not change:
+            finish_pictures.delay_on_commit()  # type: ignore[attr-defined]
         if not change and not form.is_new:
             self.message_user(request, _("This picture was here already; it has the new text now."), messages.INFO)
 
@@ -270,19 +273,16 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not self.has_add_permission(request):
             return JsonResponse({"error": str(_("You may not upload pictures."))}, status=403)
         if not form.is_valid():
-            return JsonResponse(
-                {"error": " ".join(str(text) for texts in form.errors.values() for text in texts)}, status=400
-            )
+            errors = " ".join(str(text) for texts in form.errors.values() for text in texts)
+            return JsonResponse({"error": errors}, status=400)
         image = form.save()
+        finish_pictures.delay_on_commit()  # type: ignore[attr-defined]
         return JsonResponse({"url": image.get_absolute_url(), "alt": image.alt, "markdown": image.markdown})
 
     @admin.display(description=_("picture"))
     def thumbnail(self, image: Image) -> SafeString:
-        return format_html(
-            '<img class="thumbnail" src="{}" alt="{}" width="96" height="64" loading="lazy">',
-            image.get_absolute_url(),
-            image.alt,
-        )
+        html = '<img class="thumbnail" src="{}" alt="{}" width="96" height="64" loading="lazy">'
+        return format_html(html, image.get_absolute_url(), image.alt)
 
     @admin.display(description=_("picture"))
     def picture(self, image: Image) -> SafeString:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
 from newsletter.posts.text import words_from_title
-from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare
+from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare_with_wide
 
 TAGS_MAX = 10
 
@@ -115,7 +115,7 @@ class ImageForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
         try:
-            self.picture = prepare(file.read(BYTES_MAX + 1))
+            self.picture = prepare_with_wide(file.read(BYTES_MAX + 1))
         except PictureError as error:
             raise ValidationError(str(error)) from error
         return file

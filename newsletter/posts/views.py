@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
+from newsletter.posts.pictured import pictured
 from newsletter.posts.search import Result, related
 from newsletter.posts.search import search as look_up
 from newsletter.publication import limits, sharing
@@ -34,6 +35,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @kept(Post.objects.next_change)
+@pictured
 def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its one address; its number alone, or with other words, leads there."""
     now = timezone.now()

@@ -18,6 +18,7 @@ from newsletter.publication.sharing import YEAR
 PAPER = "#fdfcf9"  # of site.css by day: what a browser shows before the page
 # Only what a browser shows as a picture, and nothing that can hold a script (SVG can).
 PICTURE_TYPES = {
+    ".avif": "image/avif",
     ".gif": "image/gif",
     ".jpeg": "image/jpeg",
     ".jpg": "image/jpeg",

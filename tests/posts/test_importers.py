@@ -68,7 +68,8 @@ def read(text: str, folder: Path, name: str = "post.md") -> drafts.Draft:
 
 
 def kept_files(settings) -> int:
-    return len([path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()])
+    """Return how many pictures there are, their sizes not counted."""
+    return len([path for path in settings.MEDIA_ROOT.glob("*") if path.is_dir()])
 
 
 # --- The command ---

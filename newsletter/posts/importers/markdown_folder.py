@@ -14,7 +14,7 @@ from newsletter.posts.importers.drafts import Draft, Illustration, Rejected
 from newsletter.posts.importers.front_matter import Value, parse
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, tag_names
 from newsletter.posts.text import words_from_title
-from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare
+from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare_with_wide
 
 SUFFIXES = {".md", ".markdown"}
 MOST = {"title": 120, "summary": 200, "source": 200}  # characters, as the columns of Post
@@ -165,7 +165,7 @@ def _illustration(path: str, alt: str, file: Path, root: Path) -> Illustration:
         raise Rejected(f"the picture {path} does not exist")
     try:
         with target.open("rb") as opened:
-            picture = prepare(opened.read(BYTES_MAX + 1))
+            picture = prepare_with_wide(opened.read(BYTES_MAX + 1))
     except PictureError as error:
         raise Rejected(f"the picture {path}: {error}") from error
     return Illustration.of(picture, target.name, (alt or target.stem)[:200])
