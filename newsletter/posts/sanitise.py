@@ -38,6 +38,7 @@ SCHEMES: Final = {"http", "https", "mailto", "tel"}
 WEB_SETS: Final = {"img": {"loading": "lazy"}, "iframe": {"loading": "lazy"}}
 NOT_IN_MAIL: Final = {"iframe", "input", "label"}
 _CELL: Final = re.compile(r'(<t[dh]\b[^>]*?) align="(left|center|right)"([^>]*)')
+_SWITCHED: Final = re.compile(r'<(?:input|details|iframe|ol)\b[^>]*=""[^>]*>')  # checked, open: they need no value
 SAFE_IN_URL: Final = "%/:?#[]@!$&'()*+,;=~-._"
 
 AttributeFilter = Callable[[str, str, str], str | None]
@@ -45,7 +46,8 @@ AttributeFilter = Callable[[str, str, str], str | None]
 
 def for_web(html: str) -> str:
     """Return `html` with nothing but the table's tags and attributes; classes align cells, as HTML has it now."""
-    return _CELL.sub(_aligned_by_class, _WEB.clean(html))
+    html = _CELL.sub(_aligned_by_class, _WEB.clean(html))
+    return _SWITCHED.sub(lambda tag: tag[0].replace('=""', ""), html)
 
 
 def _aligned_by_class(cell: re.Match[str]) -> str:

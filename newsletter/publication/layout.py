@@ -11,9 +11,11 @@ _SILENT = (
     r"|\{% comment %\}[^\n]*?\{% endcomment %\}"
     r"|\{% (?:el)?if [^\n]*?%\}|\{% (?:else|endif|empty|endfor|endwith) %\}"
     r"|\{% (?:for|with|load|extends|include|regroup|block|endblock) [^\n]*?%\}"
+    r"|\{\{ block\.super \}\}"
     r"|\{% (?:url|translate) [^\n]*? as \w+ %\}"
 )
 _LONE = re.compile(rf"^[ \t]*((?:{_SILENT})+)[ \t]*\n", re.MULTILINE)
+_INDENTED = re.compile(r"^[ \t]+(?=\{% (?:if|for) )", re.MULTILINE)  # what may show nothing shows no indent either
 _AS_TYPED = "email/"
 
 
@@ -28,4 +30,4 @@ class Loader(FilesystemLoader):
 
 def tidied(source: str) -> str:
     """Return a template that shows the same without the lines on which only tags stand."""
-    return _LONE.sub(r"\1", source)
+    return _INDENTED.sub("", _LONE.sub(r"\1", source))
