@@ -93,7 +93,8 @@ class Cost:
 
     messages: int
     seconds: float
-    cpu_seconds: float = 0.0  # worker and database
+    worker_cpu: float = 0.0  # seconds
+    database_cpu: float = 0.0  # seconds
     memory_mb: float = 0.0  # of the lane's process, at its highest
     first_after: float = 0.0  # seconds from the approval to the first message
 
@@ -150,17 +151,19 @@ def product(engine: str, folder: Path, port: int, rate: float) -> Iterator[tuple
         yield made, databases
 
 
-def processes(made: Product, databases: list[Postgres]) -> list[int]:
-    """Return the worker's and the database's processes."""
-    workers = [pid for pid in with_variable("DATA_DIR", str(made.data)) if b"worker" in _command(pid)]
-    return workers + [child for server in databases for child in [server.process.pid, *_children(server.process.pid)]]
+def workers(made: Product) -> list[int]:
+    return [pid for pid in with_variable("DATA_DIR", str(made.data)) if b"worker" in _command(pid)]
+
+
+def database(servers: list[Postgres]) -> list[int]:
+    return [pid for server in servers for pid in [server.process.pid, *children(server.process.pid)]]
 
 
 def _command(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
@@ -178,24 +181,25 @@ def cpu_seconds(pids: list[int]) -> float:
 
 def memory_mb(made: Product) -> float:
     """Return the highest resident size that a process of the worker has had."""
-    sizes = [0.0]
-    for pid in with_variable("DATA_DIR", str(made.data)):
-        if b"worker" in _command(pid):
-            status = Path(f"/proc/{pid}/status").read_text()
-            sizes.append(int(status.partition("VmHWM:")[2].split()[0]) / 1000)
-    return max(sizes)
+    told = [Path(f"/proc/{pid}/status").read_text() for pid in workers(made)]
+    return max(int(status.partition("VmHWM:")[2].split()[0]) / 1000 for status in told)
 
 
 def send_ours(made: Product, databases: list[Postgres], server: Server, number: int, patience: float) -> Cost:
     made.shell(ISSUE.format(number=number, body="\n\n".join([PARAGRAPH] * PARAGRAPHS)))
-    before = cpu_seconds(processes(made, databases))
+    before = cpu_seconds(workers(made)), cpu_seconds(database(databases))
     made.manage("send_issue", str(number), "--wait", "--no-hold", seconds=patience)
-    spent = cpu_seconds(processes(made, databases)) - before
+    after = cpu_seconds(workers(made)), cpu_seconds(database(databases))
     facts = made.shell(FACTS)
     assert facts["sent"] == facts["total"], facts
     first_at = server.first_at()
     return Cost(
-        facts["total"], facts["seconds"], spent, memory_mb(made), first_at - facts["begun"] if first_at else 0.0
+        facts["total"],
+        facts["seconds"],
+        worker_cpu=after[0] - before[0],
+        database_cpu=after[1] - before[1],
+        memory_mb=memory_mb(made),
+        first_after=first_at - facts["begun"] if first_at else 0.0,
     )
 
 
@@ -224,10 +228,11 @@ def rounds(options: argparse.Namespace, folder: Path, made: Product, databases: 
     message, ratios = folder / "message", []
     for number in range(1, options.rounds + 1):
         ours = send_ours(made, databases, server, number, options.patience)
-        per_100k = ours.cpu_seconds / ours.messages * 1e5
+        worker, served = (cpu / ours.messages * 1e5 for cpu in (ours.worker_cpu, ours.database_cpu))
         print(
             f"round {number}  ours         {ours.rate:7.0f} messages/s  {ours.seconds:6.1f} s"
-            f"  {per_100k:5.2f} CPU s per 100,000  {ours.memory_mb:4.0f} MB"
+            f"  {worker + served:5.2f} CPU s per 100,000 (worker {worker:.2f}, database {served:.2f})"
+            f"  {ours.memory_mb:4.0f} MB"
             + (f"  first after {ours.first_after:.2f} s" if number == 1 and ours.first_after else ""),
             flush=True,
         )

@@ -22,7 +22,7 @@ import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.end_to_end import cpu_seconds
+from benchmarks.end_to_end import children, cpu_seconds
 from benchmarks.installation import PARAGRAPH, machine
 from tests.support.postgres import Postgres
 from tests.support.processes import free_port, start, wait_for_port, with_variable
@@ -90,7 +90,7 @@ class Site:
     def pids(self) -> list[int]:
         ours = with_variable("DATA_DIR", str(self.made.data))
         return [pid for pid in ours if str(self.port).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()] + [
-            child for child in _children(self.process.pid) if child in ours
+            child for child in children(self.process.pid) if child in ours
         ]
 
     def get(self, path: str) -> bytes:
@@ -118,10 +118,6 @@ class Site:
             self.get(path)
             spent += self.cpu() - before
         return spent / times * 1000
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def measure(options: argparse.Namespace, made: Product) -> None:

@@ -164,8 +164,7 @@ def record(batch: Batch, results: Sequence[Result]) -> None:
     """Write the results of some rows and count them; doing it twice counts once.
 
     A row that recovery has called uncertain meanwhile is settled by its late answer; one that the author wants
-    sent again since then, only by a yes. In a batch that is done, "not now" comes too late to be tried again: it
-    is a no.
+    sent again since then, only by a yes. A "not now" opens a batch that is done once more, for this row alone.
     """
     if results:
         with transaction.atomic():
@@ -177,18 +176,30 @@ def _recorded(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State
     state = lock(batch)
     if not results:
         return Counter()
-    if state == Batch.State.DONE:
+    if state == Batch.State.DONE and batch.pass_no > len(RETRY_AFTER):
         results = [_final(result) for result in results]
     settled = _write(batch, results, among=WAITING)
     if len(settled) == len(results):
         return Counter(result.state for result in results)
     late = [result for result in results if result.seq not in settled]
     told = _write(batch, late, among=[Delivery.State.UNCERTAIN])
+    if state == Batch.State.DONE and any(one.state == Delivery.State.DEFERRED and one.seq in told for one in late):
+        _open_again(batch)
     added = Counter(result.state for result in results if result.seq in settled or result.seq in told)
     added[Delivery.State.UNCERTAIN] -= len(told)
     if told:
         transaction.on_commit(partial(_outdate, batch.mailing_id))
     return added
+
+
+def _open_again(batch: Batch) -> None:
+    """Begin another pass of a batch that is done. All its other rows have final states, which no pass touches.
+
+    Its mailing may be closed: `recovery.reopen` goes on with it, for who locks both begins with the mailing.
+    """
+    not_before = timezone.now() + RETRY_AFTER[min(batch.pass_no, len(RETRY_AFTER)) - 1]
+    opened = {"state": Batch.State.OPEN, "cursor": F("lo"), "not_before": not_before}
+    Batch.objects.filter(pk=batch.pk).update(**opened, pass_no=F("pass_no") + 1, token=F("token") + 1)
 
 
 def _outdate(mailing_id: int) -> None:

@@ -11,15 +11,16 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, F, Q
 
 from newsletter.delivery import ledger, recorder
+from newsletter.delivery.history import Step
 from newsletter.delivery.ledger import WAITING, Result
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.recorder import Mark, Record
@@ -136,6 +137,20 @@ def _told(batch: Batch, record: Record | None) -> Iterator[Result]:
         mark = record.mark(seq) if record else Mark.HANDED_OVER
         if mark in STATE_OF:
             yield Result(seq, STATE_OF[mark], "the worker died before the answer was written down")
+
+
+def reopen(now: datetime) -> None:
+    """Go on with a closed mailing one of whose copies was, by a late answer, not accepted for now.
+
+    Not beside another open mailing of its issue: then its turn comes when that one is closed.
+    """
+    for mailing in Mailing.objects.filter(state=Mailing.State.SENT, batches__state=Batch.State.OPEN).distinct():
+        beside = Mailing.objects.open().filter(issue_id=mailing.issue_id, kind=mailing.kind)
+        values = {"state": Mailing.State.SENDING, "finished_at": None, "certified_at": None}
+        with suppress(IntegrityError), transaction.atomic():  # another one may be opened in this very moment
+            mailing.lock()
+            if Mailing.objects.filter(~Exists(beside), pk=mailing.pk, state=Mailing.State.SENT).update(**values):
+                mailing.tell(Step.What.RESUMED, at=now)
 
 
 def settle_cancelled() -> None:

@@ -59,6 +59,7 @@ def dispatch() -> None:
     now = timezone.now()
     recovery.sweep(now, settings.DELIVERY_LANES)
     recovery.settle_cancelled()
+    recovery.reopen(now)
     notices.observe_unattended(now)  # before they are begun
     planning.begin_due(now)
     for mailing in Mailing.objects.filter(state=Mailing.State.SENDING):

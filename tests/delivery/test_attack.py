@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from copy import copy
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
@@ -170,7 +171,7 @@ def test_a_commit_whose_acknowledgement_was_lost_counts_its_window_once(make_mai
     assert mailing.counts() == Counts(queued=2, sending=2)
 
 
-def test_a_late_not_now_for_a_batch_that_is_done_is_a_no(make_mailing):
+def test_a_late_not_now_for_a_batch_that_is_done_opens_it_for_this_row_alone(make_mailing):
     mailing = make_mailing("ab")
     batch = ledger.claim(mailing, "another/0/x", NOW)
     ledger.intend(batch, [], 1, NOW)
@@ -181,9 +182,11 @@ def test_a_late_not_now_for_a_batch_that_is_done_is_a_no(make_mailing):
 
     ledger.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
 
-    assert states(mailing) == [FAILED, SENT]
+    assert states(mailing) == [Delivery.State.DEFERRED, SENT]
     assert mailing.deliveries.get(seq=0).reply == "451 later"
-    assert mailing.counts() == Counts(sent=1, failed=1)
+    assert mailing.counts() == Counts(sent=1, queued=1)
+    again = ledger.claim(mailing, "machine/0/z", timezone.now() + timedelta(minutes=2))
+    assert [row.seq for row in ledger.intend(again, [], 5, NOW)] == [0]
 
 
 def test_a_lane_that_slept_through_a_new_text_does_not_go_on_with_the_old(make_mailing):

@@ -14,7 +14,8 @@ FILES = (
 
 def test_the_ledger_keeps_its_promises_on_postgresql(postgres_url):
     env = os.environ | {"TEST_DATABASE_URL": postgres_url, "COLUMNS": "120"}
-    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST"):
+    # With settings named from outside they would be read before conftest.py has its say.
+    for name in ("DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST"):
         env.pop(name, None)
     files = [f"tests/delivery/test_{name}.py" for name in FILES]
     command = [sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", *files]

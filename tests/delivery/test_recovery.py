@@ -4,10 +4,11 @@ import signal
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from newsletter.delivery import recovery
+from newsletter.delivery import ledger, recovery
 from newsletter.delivery.ledger import Result, claim, intend, record
-from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.recorder import Mark, Recorder
 from tests.delivery.conftest import NOW, Provider
 
@@ -230,3 +231,72 @@ def test_the_kernel_frees_the_slot_of_a_killed_process(settings):
 
     with recovery.slot(0) as worker:
         assert worker
+
+
+def thawed_too_late(mailing):
+    """Return the batch of a lane that was taken for dead with one row on the wire; the mailing was closed since."""
+    batch = ledger.claim(mailing, "elsewhere/0/x", NOW)
+    ledger.intend(batch, [], 1, NOW)
+    recovery.sweep(NOW + timedelta(minutes=1), slots=0)
+    rest = ledger.claim(mailing, "elsewhere/1/y", NOW)
+    rows = ledger.intend(rest, [], 5, NOW)
+    ledger.close(rest, [Result(row.seq, Delivery.State.SENT, "250 ok") for row in rows], NOW)
+    assert mailing.finish(NOW)
+    return batch
+
+
+def test_a_reader_who_was_put_off_by_a_late_answer_is_not_forgotten(make_mailing):
+    mailing = make_mailing("abc")
+    batch = thawed_too_late(mailing)
+    assert mailing.counts().uncertain == 1
+
+    ledger.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+    recovery.reopen(NOW)
+
+    mailing.refresh_from_db()
+    counts = mailing.counts()
+    assert (mailing.state, counts.queued, counts.uncertain, counts.failed) == (Mailing.State.SENDING, 1, 0, 0)
+    again = ledger.claim(mailing, "elsewhere/2/z", timezone.now() + timedelta(minutes=2))
+    assert [row.seq for row in ledger.intend(again, [], 5, NOW)] == [0]
+
+
+def test_a_late_answer_does_not_open_a_mailing_beside_its_successor(make_mailing):
+    mailing = make_mailing("abc")
+    batch = thawed_too_late(mailing)
+    fields = ("approved_at", "send_at", "sender_name", "sender_email", "subject", "html", "text", "content_hash")
+    values = {name: getattr(mailing, name) for name in fields}
+    successor = Mailing.objects.create(issue=mailing.issue, number=2, state=Mailing.State.PAUSED, **values)
+
+    ledger.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+    recovery.reopen(NOW)
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.SENT
+
+    Mailing.objects.filter(pk=successor.pk).update(state=Mailing.State.SENT)
+    recovery.reopen(NOW)
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.SENDING
+
+
+def test_a_late_answer_in_a_cancelled_mailing_settles_as_skipped(make_mailing):
+    mailing = make_mailing("a")
+    batch = ledger.claim(mailing, "elsewhere/0/x", NOW)
+    ledger.intend(batch, [], 1, NOW)
+    mailing.cancel(NOW)
+    recovery.sweep(NOW + timedelta(minutes=1), slots=0)
+    recovery.settle_cancelled()
+
+    ledger.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+    recovery.settle_cancelled()
+
+    assert (mailing.counts().skipped, mailing.counts().queued) == (1, 0)
+
+
+def test_after_the_last_pass_a_late_answer_is_the_last_word(make_mailing):
+    mailing = make_mailing("ab")
+    Batch.objects.update(pass_no=len(ledger.RETRY_AFTER) + 1)
+    batch = thawed_too_late(mailing)
+
+    ledger.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+
+    assert (mailing.counts().failed, mailing.counts().queued) == (1, 0)
