@@ -7,12 +7,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.contrib.sitemaps.views import sitemap
+from django.core.paginator import Paginator
 from django.db.models import Max, Q
 from django.db.models.functions import Greatest
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
 from newsletter.posts.models import Post, PostQuerySet, Tag, TagQuerySet
@@ -31,6 +33,11 @@ _LAST_CHANGE = Max(_changed())
 
 class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at run time
     """Addresses begin with SITE_URL, whatever host was asked."""
+
+    @cached_property
+    def paginator(self) -> Paginator[Any]:
+        """Return the pages of this part, asked of the database once."""
+        return Paginator(list(self.items()), self.limit)
 
     def get_protocol(self, protocol: str | None = None) -> str:
         return urlsplit(settings.SITE_URL).scheme
@@ -101,13 +108,13 @@ SITEMAPS = {
 @kept(Post.objects.next_change)
 def everything(request: HttpRequest) -> TemplateResponse:
     """Answer with one file of all addresses; with a list of files when they are too many for one."""
-    sections = {name: kind().paginator for name, kind in SITEMAPS.items()}
-    if sum(pages.count for pages in sections.values()) <= MOST:
-        return sitemap(request, SITEMAPS)
+    sections = {name: kind() for name, kind in SITEMAPS.items()}
+    if sum(section.paginator.count for section in sections.values()) <= MOST:
+        return sitemap(request, sections)
     files = [
         settings.SITE_URL + reverse("sitemap_part", args=[name]) + (f"?p={number}" if number > 1 else "")
-        for name, pages in sections.items()
-        for number in pages.page_range
+        for name, section in sections.items()
+        for number in section.paginator.page_range
     ]
     context = {"sitemaps": [{"location": file} for file in files]}
     return TemplateResponse(request, "sitemap_index.xml", context, content_type="application/xml")
