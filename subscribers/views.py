@@ -35,6 +35,8 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     """Show the promise and the form; a POST is answered the same whoever the address belongs to."""
     if request.method != "POST":
         return _signup_page(request, SignupForm())
+    if not Publication.objects.current().takes_readers:
+        return _signup_page(request, SignupForm(), status=403)
     form = SignupForm(request.POST)
     if not form.is_valid():
         return _signup_page(request, form, status=422)

@@ -12,4 +12,5 @@ class IssuesConfig(AppConfig):
         "issues_issue",
         "issues_issueitem",
         "issues_correction",
+        "issues_startingpoint",
     ]  # publication.freshness counts their changes

@@ -1,10 +1,11 @@
 """A numbered, dated collection of posts: the unit of the archive and of a mailing."""
 
 import re
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 
 from django.db import models
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Subquery
+from django.db.models.functions import ExtractYear
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -32,9 +33,20 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post")
         return self.prefetch_related(Prefetch("items", queryset=public))
 
-    def counted(self, now: datetime) -> "IssueQuerySet":
-        """Add how many posts readers find in each issue: `post_count`."""
-        return self.annotate(post_count=Count("items", filter=Q(items__post__published_at__lte=now)))
+    def listed(self, now: datetime) -> "IssueQuerySet":
+        """Fetch what a list of issues shows: their `items` and the titles of the posts, and no text."""
+        public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post").defer("post__body")
+        return self.defer("introduction", "closing").prefetch_related(Prefetch("items", queryset=public))
+
+    def in_year(self, year: int) -> "IssueQuerySet":
+        """Return those sent in `year` on the local calendar, in the order of their numbers."""
+        is_year = MINYEAR <= year <= MAXYEAR
+        return self.filter(sent_at__year=year).order_by("number") if is_year else self.none()
+
+    def years(self) -> "models.QuerySet[Issue, tuple[int, int]]":
+        """Return the years of these with how many each has, the latest first."""
+        by_year = self.order_by().annotate(year=ExtractYear("sent_at")).values("year")
+        return by_year.annotate(amount=Count("pk")).order_by("-year").values_list("year", "amount")
 
     def around(self, issue: "Issue") -> tuple["Issue | None", "Issue | None"]:
         """Return the issues before and after `issue`; None at the ends."""
@@ -64,6 +76,8 @@ class Issue(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True, editable=False, db_index=True)
+
+    reading_minutes: int  # of all its posts; set by lengths.with_minutes
 
     objects = IssueQuerySet.as_manager()
 
@@ -144,6 +158,30 @@ class IssueItem(models.Model):
         own = rf"\g<1>p{self.post_id}-"
         html = _TAG.sub(lambda tag: _NAME.sub(own, tag[0]), self.post.html)
         return mark_safe(html)  # noqa: S308  # post.html is sanitised
+
+
+class StartingPointQuerySet(models.QuerySet["StartingPoint"]):
+    def public(self, now: datetime) -> "StartingPointQuerySet":
+        """Return those whose posts readers may see, with the posts."""
+        return self.filter(post__published_at__lte=now).select_related("post")
+
+
+class StartingPoint(models.Model):
+    """A post that the author hands to somebody who is new here, and why."""
+
+    post = models.OneToOneField(Post, verbose_name=_("post"), on_delete=models.CASCADE, related_name="+")
+    reason = models.CharField(_("why"), max_length=200, help_text=_("One sentence to a stranger: why this one?"))
+    position = models.PositiveSmallIntegerField(_("position"), default=0, help_text=_("The smallest comes first."))
+
+    objects = StartingPointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position", "pk"]
+        verbose_name = _("starting point")
+        verbose_name_plural = _("start here")
+
+    def __str__(self) -> str:
+        return str(self.post)
 
 
 def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:

@@ -8,5 +8,7 @@ urlpatterns = [
     path("issues/", views.archive, name="archive"),
     path("issues/<int:number>/", views.issue, name="issue"),
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
+    path("start-here/", views.start_here, name="start_here"),
+    path("reading-list/", views.reading_list, name="reading_list"),
     path("about/", views.about, name="about"),
 ]

@@ -1,45 +1,79 @@
-"""The front door, the archive of issues, and the page about us."""
+"""The front door, the archive of issues, the page about us, and the ways in for somebody who is new."""
+
+from datetime import datetime
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from newsletter.issues.models import Issue
+from newsletter.issues import cadence
+from newsletter.issues.lengths import with_minutes
+from newsletter.issues.models import Issue, StartingPoint
 from newsletter.posts.models import Post, with_renderings
 from newsletter.posts.pictured import pictured
 from newsletter.publication import sharing
+from newsletter.publication.models import Publication
 from newsletter.publication.pages import kept
 
 ISSUES_PER_PAGE = 52  # two years
 NEWEST = 6  # posts on the home page
 
 
-@kept(Post.objects.next_change)
+def _home_changes(now: datetime) -> datetime:
+    """Return when the home page has to promise another day, or to show another post."""
+    publication = Publication.objects.current()
+    anchor_on, at = publication.cadence_anchor_on, publication.cadence_at
+    slot = cadence.next_slot(anchor_on, at, zone=publication.zone, days=publication.cadence_days, after=now)
+    return min(slot, Post.objects.next_change(now) or slot)
+
+
+@kept(_home_changes)
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    latest = Issue.objects.archived().with_posts(now).first()
+    latest = next(iter(with_minutes(Issue.objects.archived().listed(now)[:1])), None)
     posts = with_renderings(Post.objects.published(now).prefetch_related("tags")[:NEWEST])
     return render(request, "issues/home.html", {"issue": latest, "posts": posts})
 
 
 @kept(Post.objects.next_change)
 def archive(request: HttpRequest) -> HttpResponse:
-    issues = Issue.objects.archived().counted(timezone.now()).defer("introduction", "closing")
-    page = Paginator(issues, ISSUES_PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "issues/archive.html", {"page": page})
+    archived = Issue.objects.archived()
+    page = Paginator(archived.listed(timezone.now()), ISSUES_PER_PAGE).get_page(request.GET.get("page"))
+    page.object_list = with_minutes(page.object_list)
+    return render(request, "issues/archive.html", {"page": page, "years": archived.years()})
 
 
 @kept(Post.objects.next_change)
 @pictured
 def issue(request: HttpRequest, number: int) -> HttpResponse:
-    """Show an issue as it was mailed; one that was not sent does not exist."""
+    """Show an issue as it was mailed; one that was not sent does not exist, but a year may have its number."""
     archived = Issue.objects.archived()
-    found = get_object_or_404(archived.with_posts(timezone.now()), number=number)
+    found = archived.with_posts(timezone.now()).filter(number=number).first()
+    if found is None:
+        return _year(request, number)
     with_renderings(item.post for item in found.items.all())
+    with_minutes([found])
     older, newer = archived.defer("introduction", "closing").around(found)
     return render(request, "issues/issue.html", {"issue": found, "older": older, "newer": newer})
+
+
+def _year(request: HttpRequest, year: int) -> HttpResponse:
+    """Show the contents of all issues of a year, as a bound volume has them in front."""
+    archived = Issue.objects.archived()
+    issues = with_minutes(archived.in_year(year).listed(timezone.now()))
+    if not issues:
+        raise Http404
+    years = [number for number, _amount in archived.years()]
+    context = {
+        "year": year,
+        "issues": issues,
+        "minutes": sum(issue.reading_minutes for issue in issues),
+        "older_year": max((other for other in years if other < year), default=None),
+        "newer_year": min((other for other in years if other > year), default=None),
+    }
+    return render(request, "issues/year.html", context)
 
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
@@ -52,3 +86,19 @@ def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
 @pictured
 def about(request: HttpRequest) -> HttpResponse:
     return render(request, "issues/about.html")
+
+
+@kept(Post.objects.next_change)
+def start_here(request: HttpRequest) -> HttpResponse:
+    """Show the posts that the author hands to somebody who is new; the latest ones until there are any."""
+    now = timezone.now()
+    points = list(StartingPoint.objects.public(now))
+    with_renderings(point.post for point in points)
+    newest = [] if points else with_renderings(Post.objects.published(now).prefetch_related("tags")[:NEWEST])
+    return render(request, "issues/start_here.html", {"points": points, "posts": newest})
+
+
+@kept()
+def reading_list(request: HttpRequest) -> HttpResponse:
+    """Show the page whose list each browser keeps for itself: nothing of it comes here."""
+    return render(request, "issues/reading_list.html")

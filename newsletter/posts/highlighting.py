@@ -3,7 +3,6 @@
 import re
 from functools import cache
 from html import escape
-from textwrap import indent
 from typing import ClassVar
 
 from pygments import highlight as pygmentise
@@ -107,6 +106,9 @@ MAIL_BLOCK = (
 )
 
 
+_COLOUR = re.compile(r"(?<=[ {;])color: (#\w+)")
+
+
 def highlight(code: str, language: str, *, inline: bool = False) -> str:
     """Return `<pre><code>` with `code` in colours; as plain text if nobody knows the language.
 
@@ -135,9 +137,20 @@ def colours_at_night() -> dict[str, str]:
 
 
 def stylesheet() -> str:
-    """Return the rules for the classes of `highlight`, as static/code.css keeps them."""
-    day, night = "\n".join(_rules(Light)), "\n".join(_rules(Dark))
-    return f"{day}\n@media screen and (prefers-color-scheme: dark) {{\n{indent(night, '  ')}\n}}\n"
+    """Return the rules for the classes of `highlight`, as static/code.css keeps them: `light-dark(day, night)`."""
+    by_night = {_selector(rule): rule for rule in _rules(Dark)}
+    pairs = ((rule, by_night.get(_selector(rule), rule)) for rule in _rules(Light))
+    return "".join(f"{_by_day_and_night(day, night)}\n" for day, night in pairs if _COLOUR.search(day))
+
+
+def _selector(rule: str) -> str:
+    return rule.partition(" {")[0]
+
+
+def _by_day_and_night(day: str, night: str) -> str:
+    colours = [_COLOUR.search(rule) for rule in (day, night)]
+    both = "color: light-dark({}, {})".format(*(found[1] if found else "inherit" for found in colours))
+    return _COLOUR.sub(both, day.partition(" /*")[0], count=1)
 
 
 def _rules(style: type[Style]) -> list[str]:

@@ -43,8 +43,8 @@ def post(request: HttpRequest, number: int) -> HttpResponse:
     found = get_object_or_404(published.select_related("cover").prefetch_related("tags", "issues"), pk=number)
     if request.path != found.get_absolute_url():
         return redirect(found, permanent=True)
-    older, newer = published.around(found)
-    context = {"post": found, "older": older, "newer": newer, "related": related(found, now=now)}
+    older, newer, more = published.around_and(found, [other.pk for other in related(found, now=now)])
+    context = {"post": found, "older": older, "newer": newer, "related": with_renderings(more)}
     return render(request, "posts/post.html", context)
 
 

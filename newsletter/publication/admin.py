@@ -17,7 +17,10 @@ from newsletter.publication.models import CACHE_KEY, Publication
 class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = PublicationForm
     fieldsets = (
-        (_("What it is"), {"fields": ("name", "promise", "author", "about", ("language", "time_zone"), "takes_readers")}),
+        (
+            _("What it is"),
+            {"fields": ("name", "promise", "author", "about", ("language", "time_zone"), "takes_readers")},
+        ),
         (_("Look"), {"fields": (("theme", "accent"), "logo", ("look", "heading_font"), "footer")}),
         (
             _("Sender"),

@@ -12,7 +12,7 @@ def publication(request: HttpRequest) -> dict[str, object]:
     current = Publication.objects.current()
     return {
         "publication": current,
-        "look_url": f"{reverse('publication:look')}?v={look.version(current.accent)}",
+        "look_url": f"{reverse('publication:look')}?v={look.version(current.accent, current.theme)}",
         "icon_version": sharing.icon_version(current),
         "page_language": sharing.language_tag(current),
         "publication_card_url": sharing.publication_card_url(current),

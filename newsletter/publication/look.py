@@ -1,13 +1,16 @@
-"""The publication's colour as CSS that can be read on light and on dark paper."""
+"""The look that the author chose as one style sheet: a theme, and a colour that can be read on light and dark paper."""
 
 import colorsys
 from functools import lru_cache
 from hashlib import sha256
+from pathlib import Path
 
 Colour = tuple[int, int, int]
 
+DEFAULT_THEME = "letter"
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
-# The surfaces of site.css on which the accent stands: the lighter or darker one is the harder.
+STATIC = Path(__file__).parent.parent / "static"
+# The surfaces of site.css and the themes on which the accent stands: the lighter or darker one is the harder.
 LIGHT_PAPER, DARK_PAPER = (243, 239, 231), (38, 35, 32)
 CONTRAST = 4.6  # WCAG 2.2 AA asks 4.5 of text; the rest is for rounding
 
@@ -47,26 +50,41 @@ def _from_hls(hue: float, lightness: float, saturation: float) -> Colour:
     return red, green, blue
 
 
-def _variables(accent: Colour, paper: Colour) -> str:
-    shade = readable(accent, paper)
-    ink = max((WHITE, BLACK), key=lambda colour: contrast(colour, shade))
-    return f"--accent:{_code(shade)};--on-accent:{_code(ink)}"
+def _inked(shade: Colour) -> Colour:
+    """Return what can be read on `shade`: white or black."""
+    return max((WHITE, BLACK), key=lambda colour: contrast(colour, shade))
 
 
 @lru_cache(maxsize=8)
 def badge(accent: str) -> tuple[str, str]:
     """Return the colours of a small sign, ground and ink, that can be told apart."""
     shade = readable(_parsed(accent), LIGHT_PAPER)
-    return _code(shade), _code(max((WHITE, BLACK), key=lambda colour: contrast(colour, shade)))
+    return _code(shade), _code(_inked(shade))
+
+
+def colours(accent: str) -> str:
+    """Return the custom properties that the pages colour with; accent is like #9a3412."""
+    day, night = (readable(_parsed(accent), paper) for paper in (LIGHT_PAPER, DARK_PAPER))
+    pairs = {"accent": (day, night), "on-accent": (_inked(day), _inked(night))}
+    rules = (f"--{name}:light-dark({_code(light)},{_code(dark)})" for name, (light, dark) in pairs.items())
+    return f":root{{{';'.join(rules)}}}\n"
 
 
 @lru_cache(maxsize=8)
-def css(accent: str) -> str:
-    """Return the custom properties that site.css colours with; accent is like #9a3412."""
-    light, dark = (_variables(_parsed(accent), paper) for paper in (LIGHT_PAPER, DARK_PAPER))
-    return f":root{{{light}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}\n"
+def css(accent: str, theme: str = DEFAULT_THEME) -> str:
+    """Return what is laid over site.css: the theme, the accent, and the colours of code.
+
+    One sheet, so that a page asks for two in all. The default theme is site.css itself.
+    """
+    own = "" if theme == DEFAULT_THEME else _read(f"themes/{theme}.css")
+    return own + colours(accent) + _read("code.css")
 
 
-def version(accent: str) -> str:
+def _read(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=8)
+def version(accent: str, theme: str = DEFAULT_THEME) -> str:
     """Return what changes when the look does: 8 hex characters for its address."""
-    return sha256(css(accent).encode()).hexdigest()[:8]
+    return sha256(css(accent, theme).encode()).hexdigest()[:8]

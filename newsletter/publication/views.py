@@ -28,10 +28,10 @@ PICTURE_TYPES = {
 
 
 def look(request: HttpRequest) -> HttpResponse:
-    """Serve the accent colour; for ever when the address names this version of it."""
-    accent = Publication.objects.current().accent
-    response = HttpResponse(colours.css(accent), content_type="text/css; charset=utf-8")
-    if request.GET.get("v") == colours.version(accent):
+    """Serve theme and accent; for ever when the address names this version of them."""
+    publication = Publication.objects.current()
+    response = HttpResponse(colours.css(publication.accent, publication.theme), content_type="text/css; charset=utf-8")
+    if request.GET.get("v") == colours.version(publication.accent, publication.theme):
         patch_cache_control(response, public=True, max_age=YEAR, immutable=True)
     return response
 

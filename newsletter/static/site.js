@@ -1,6 +1,36 @@
-// Adds what only a script can do; every page works without it.
-for (const button of document.querySelectorAll("[data-copy]")) {
-  if (!navigator.clipboard) break;
+// Adds what only a script can do; every page works without it. Nothing that it keeps leaves this browser.
+// It stands in the head and runs before the first paint, so that a chosen colour scheme does not flash.
+const root = document.documentElement;
+
+function recall(name) {
+  try { return JSON.parse(localStorage.getItem(name)); } catch { return null; } // no storage, or not ours
+}
+function keep(name, value) {
+  try { localStorage.setItem(name, JSON.stringify(value)); } catch { /* a private window forgets */ }
+}
+
+const SCHEMES = ["auto", "light", "dark"];
+function useScheme(scheme) {
+  if (scheme === "auto") delete root.dataset.scheme;
+  else root.dataset.scheme = scheme;
+}
+let scheme = SCHEMES.includes(recall("scheme")) ? recall("scheme") : "auto";
+useScheme(scheme);
+
+function offerSchemes(button) {
+  const say = () => { button.textContent = button.dataset[scheme]; };
+  button.hidden = false;
+  say();
+  button.addEventListener("click", () => {
+    scheme = SCHEMES[(SCHEMES.indexOf(scheme) + 1) % SCHEMES.length];
+    keep("scheme", scheme);
+    useScheme(scheme);
+    say();
+  });
+}
+
+function offerCopy(button) {
+  if (!navigator.clipboard) return;
   const label = button.textContent;
   button.parentElement.hidden = false;
   button.setAttribute("aria-live", "polite");
@@ -10,3 +40,70 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     setTimeout(() => { button.textContent = label; }, 2000);
   });
 }
+
+function offerPrint(button) {
+  button.parentElement.hidden = false;
+  button.addEventListener("click", () => print());
+}
+
+function readingList() {
+  const list = recall("reading-list");
+  return Array.isArray(list) ? list.filter((post) => /^\/p\/[\w-]+\/$/.test(post?.path)) : [];
+}
+
+function offerReadingList(button) {
+  const { keep: path, title, kept } = button.dataset;
+  const label = button.textContent;
+  const has = () => readingList().some((post) => post.path === path);
+  const say = () => {
+    button.textContent = has() ? kept : label;
+    button.setAttribute("aria-pressed", has());
+  };
+  button.parentElement.hidden = false;
+  say();
+  button.addEventListener("click", () => {
+    const others = readingList().filter((post) => post.path !== path);
+    keep("reading-list", has() ? others : [{ path, title }, ...others]);
+    say();
+  });
+}
+
+function showReadingList(place) {
+  const list = place.querySelector("ol");
+  const status = place.querySelector("[role=status]");
+  const say = () => {
+    list.hidden = !list.children.length;
+    place.querySelector("[data-when-empty]").hidden = !list.hidden;
+  };
+  for (const { path, title } of readingList()) {
+    const item = document.createElement("li");
+    const link = document.createElement("a");
+    const button = document.createElement("button");
+    item.className = "posts-item kept";
+    link.href = path;
+    link.textContent = title;
+    button.type = "button";
+    button.className = "button-quiet";
+    button.textContent = place.dataset.remove;
+    button.setAttribute("aria-label", `${place.dataset.remove}: ${title}`);
+    button.addEventListener("click", () => {
+      keep("reading-list", readingList().filter((post) => post.path !== path));
+      const next = (item.nextElementSibling ?? item.previousElementSibling)?.querySelector("button");
+      item.remove();
+      status.textContent = place.dataset.removed;
+      say();
+      (next ?? document.querySelector("main")).focus();
+    });
+    item.append(link, button);
+    list.append(item);
+  }
+  say();
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("[data-auto]").forEach(offerSchemes);
+  document.querySelectorAll("[data-copy]").forEach(offerCopy);
+  document.querySelectorAll("[data-print]").forEach(offerPrint);
+  document.querySelectorAll("[data-keep]").forEach(offerReadingList);
+  document.querySelectorAll("[data-reading-list]").forEach(showReadingList);
+});

@@ -5,6 +5,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
+from newsletter.publication.models import Publication
 from subscribers.forms import stamp
 
 register = template.Library()
@@ -12,9 +13,10 @@ register = template.Library()
 
 @register.inclusion_tag("subscribers/_signup_form.html")
 def signup_form(place: str = "page", email: str = "") -> dict[str, Any]:
-    """Show one field and a button.
+    """Show one field and a button, or that the publication takes no new readers.
 
     place: where on the site the form stands, in letters; kept with the reader's consent, and
         makes the field's id unique when a page shows two forms.
     """
-    return {"place": place, "email": email, "stamp": stamp(timezone.now())}
+    publication = Publication.objects.current()
+    return {"place": place, "email": email, "stamp": stamp(timezone.now()), "publication": publication}

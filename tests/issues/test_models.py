@@ -1,8 +1,9 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
-from newsletter.issues.models import Issue, not_yet_mailed
+from newsletter.issues.models import Issue, StartingPoint, not_yet_mailed
 from newsletter.posts.models import Post
 from tests.factories import PUBLISHED_AT, make_issue, make_post
 
@@ -48,7 +49,37 @@ def test_a_post_is_mailed_when_an_issue_that_carries_it_was_sent():
     assert set(not_yet_mailed(Post.objects.published(PUBLISHED_AT))) == {waiting, new}
 
 
-def test_an_issue_counts_the_posts_that_readers_find():
-    make_issue(make_post(), make_post(), make_post(published_at=None))
+def test_a_list_of_issues_has_the_posts_that_readers_find_without_their_texts(django_assert_num_queries):
+    make_issue(make_post("甲"), make_post("乙"), make_post(published_at=None))
 
-    assert Issue.objects.counted(PUBLISHED_AT).get().post_count == 2
+    with django_assert_num_queries(2):
+        [issue] = Issue.objects.listed(PUBLISHED_AT)
+        titles = [item.post.title for item in issue.items.all()]
+
+    assert titles == ["甲", "乙"]
+    assert "body" in issue.items.all()[0].post.get_deferred_fields()
+
+
+def test_years_are_those_of_the_local_calendar():
+    make_issue(number=1, sent_at=datetime(2025, 12, 31, 15, 59, tzinfo=UTC))
+    make_issue(number=2, sent_at=datetime(2025, 12, 31, 16, 1, tzinfo=UTC))  # 2026 in Taipei
+    make_issue(number=3, sent_at=datetime(2026, 3, 1, tzinfo=UTC))
+
+    with timezone.override("Asia/Taipei"):
+        years = list(Issue.objects.archived().years())
+        in_2026 = [issue.number for issue in Issue.objects.in_year(2026)]
+
+    assert years == [(2026, 2), (2025, 1)]
+    assert in_2026 == [2, 3]
+
+
+@pytest.mark.parametrize("year", [0, 10_000, 10**12])
+def test_a_year_that_no_calendar_has_is_empty(year):
+    assert not Issue.objects.in_year(year).exists()
+
+
+def test_a_starting_point_is_public_with_its_post():
+    for position, post in enumerate([make_post("後", published_at=None), make_post("先")]):
+        StartingPoint.objects.create(post=post, reason="因為。", position=position)
+
+    assert [str(point) for point in StartingPoint.objects.public(PUBLISHED_AT)] == ["先"]

@@ -1,5 +1,5 @@
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from django.views.defaults import permission_denied, server_error
 
-from newsletter.issues.models import IssueItem
+from newsletter.issues.models import IssueItem, StartingPoint
+from newsletter.issues.views import _home_changes
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pages import markup
 
@@ -152,7 +153,7 @@ def test_an_issue_leads_to_those_before_and_after_that_were_sent(client):
     assert "lineit/share?url=https%3A%2F%2Fnews.example.org%2Fissues%2F3%2F" in markup(page)
 
 
-@pytest.mark.parametrize("path", ["/", "/issues/", "/issues/1/"])
+@pytest.mark.parametrize("path", ["/", "/issues/", "/issues/1/", "/issues/2026/", "/start-here/"])
 def test_a_page_asks_the_database_as_often_for_thirty_as_for_three(client, path):
     def queries():
         client.get(path)
@@ -169,6 +170,107 @@ def test_a_page_asks_the_database_as_often_for_thirty_as_for_three(client, path)
     many = queries()
 
     assert few == many <= 5
+
+
+def test_home_promises_the_day_of_the_next_issue(client):
+    tomorrow = timezone.localdate() + timedelta(days=1)
+    make_publication(cadence_anchor_on=tomorrow, cadence_at=time(8))
+
+    page = markup(client.get("/"))
+
+    assert f'The next issue leaves on<time datetime="{tomorrow.isoformat()}T08:00:00+08:00">' in page
+
+
+def test_home_is_kept_until_the_next_slot_or_post():
+    now = datetime(2025, 1, 8, tzinfo=UTC)
+    make_publication(cadence_anchor_on=date(2025, 1, 9), cadence_at=time(8))
+    slot = datetime(2025, 1, 9, 0, tzinfo=UTC)  # 8:00 in Taipei
+    assert _home_changes(now) == slot
+
+    make_post(published_at=slot - timedelta(hours=2))
+
+    assert _home_changes(now) == slot - timedelta(hours=2)
+
+
+def test_years_of_the_archive_lead_to_their_contents(client):
+    make_issue(make_post("甲文"), number=1, subject="第一", sent_at=datetime(2024, 5, 1, tzinfo=UTC))
+    make_issue(make_post("乙文"), number=2, subject="第二", sent_at=datetime(2025, 5, 1, tzinfo=UTC))
+    make_issue(make_post("丙文"), number=3, subject="第三", sent_at=datetime(2025, 6, 1, tzinfo=UTC))
+
+    archive, year = client.get("/issues/"), client.get("/issues/2025/")
+
+    assert re.findall(r'<a href="/issues/(\d{4})/">\d{4} <span class="tags-count">(\d)<', archive.text) == [
+        ("2025", "2"),
+        ("2024", "1"),
+    ]
+    assert re.findall(r"</span>(第.)</a>|>(.文)</a>", year.text) == [
+        ("第二", ""),
+        ("", "乙文"),
+        ("第三", ""),
+        ("", "丙文"),
+    ]
+    assert "2 issues, about 2 minutes in one go." in year.text
+    assert 'rel="prev" href="/issues/2024/"' in markup(year)
+    assert 'rel="next"' not in markup(year).split("</head>")[1]
+
+
+def test_an_issue_whose_number_is_a_year_comes_before_that_year(client):
+    make_issue(number=2025, subject="很多期之後", sent_at=datetime(2025, 5, 1, tzinfo=UTC))
+
+    assert "<h1>很多期之後</h1>" in client.get("/issues/2025/").text
+
+
+def test_a_year_without_issues_does_not_exist(client):
+    assert client.get("/issues/2019/").status_code == 404
+
+
+def test_somebody_new_is_handed_what_the_author_has_chosen(client):
+    one, two = make_post("甲文"), make_post("乙文")
+    StartingPoint.objects.create(post=one, reason="先讀這篇。", position=2)
+    StartingPoint.objects.create(post=two, reason="再讀這篇。", position=1)
+    StartingPoint.objects.create(post=make_post("草稿", published_at=None), reason="還沒寫完。")
+
+    page = client.get("/start-here/")
+
+    order = ["乙文</a>", "再讀這篇。", "甲文</a>", "先讀這篇。"]
+    assert [page.text.index(part) for part in order] == sorted(page.text.index(part) for part in order)
+    assert "草稿" not in page.text
+    assert 'href="/start-here/"' in client.get("/").text
+
+
+def test_until_the_author_has_chosen_the_latest_posts_stand_in(client):
+    assert "Nothing has been published yet." in client.get("/start-here/").text
+
+    make_post("最新")
+
+    assert "最新</a>" in client.get("/start-here/").text
+
+
+def test_a_chosen_post_appears_at_once(client):
+    post = make_post("甲文")
+    client.get("/start-here/")
+
+    StartingPoint.objects.create(post=post, reason="先讀這篇。")
+
+    assert "先讀這篇。" in client.get("/start-here/").text
+
+
+def test_the_reading_list_explains_itself_without_a_script(client):
+    page = client.get("/reading-list/")
+
+    assert "The list stays in this browser" in page.text
+    assert "<noscript>" in page.text
+    assert 'content="noindex"' in page.text
+
+
+def test_a_publication_that_pauses_shows_no_form(client):
+    make_publication(takes_readers=False)
+
+    home = client.get("/").text
+
+    assert "takes no new readers at present" in home
+    assert 'name="email"' not in home
+    assert "The next issue leaves on" not in home
 
 
 def test_about_is_written_in_markdown(client):

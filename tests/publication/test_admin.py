@@ -32,6 +32,8 @@ VALID = {
     "han_per_minute": "400",
     "words_per_minute": "238",
     "hold_minutes": "3",
+    "takes_readers": "on",
+    "theme": "letter",
     "accent": "#9a3412",
     "look": "letter",
     "heading_font": "sans",

@@ -1,14 +1,23 @@
+import re
+
 import pytest
 
 from newsletter.publication import look
+from newsletter.publication.models import Publication
 
 COLOURS = ["#9a3412", "#ffff00", "#000000", "#ffffff", "#808080", "#0000ff", "#00ff00"]
 
 
 def colour(css, name, scheme):
-    """Return the value of a custom property in the rules for light (0) or dark (1) paper."""
-    code = css.split("\n")[scheme].split(f"--{name}:")[1][:7]
+    """Return the value of a custom property on light (0) or dark (1) paper."""
+    code = re.findall(rf"--{name}:light-dark\((#\w{{6}}),(#\w{{6}})\)", css)[-1][scheme]
     return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
+
+
+def surface(css, name, scheme):
+    """Return a colour of the last theme that sets it: as the cascade does."""
+    code = re.findall(rf"--{name}: light-dark\((#\w+), (#\w+)\)", css)[-1][scheme].removeprefix("#")
+    return tuple(int(pair, 16) for pair in re.findall("..", code if len(code) == 6 else "".join(c * 2 for c in code)))
 
 
 @pytest.mark.parametrize("accent", COLOURS)
@@ -28,7 +37,7 @@ def test_words_on_the_accent_can_be_read(accent, scheme):
 
 
 def test_a_colour_that_can_be_read_stays_as_it_is():
-    assert look.css("#9a3412").startswith(":root{--accent:#9a3412;--on-accent:#ffffff}")
+    assert colour(look.css("#9a3412"), "accent", 0) == (0x9A, 0x34, 0x12)
 
 
 def test_contrast_is_that_of_the_wcag():
@@ -36,5 +45,36 @@ def test_contrast_is_that_of_the_wcag():
     assert look.contrast((0x76, 0x76, 0x76), (255, 255, 255)) == pytest.approx(4.54, abs=0.01)
 
 
-def test_another_accent_has_another_version():
-    assert look.version("#9a3412") != look.version("#9a3413")
+def test_another_accent_or_theme_has_another_version():
+    versions = {look.version("#9a3412"), look.version("#9a3413"), look.version("#9a3412", "book")}
+
+    assert len(versions) == 3
+
+
+@pytest.mark.parametrize("theme", Publication.Theme.values)
+def test_a_theme_and_the_base_give_every_page_at_most_two_sheets_of_20_kb(theme):
+    base = (look.STATIC / "site.css").read_bytes()
+
+    assert len(base) <= 20 * 1024
+    assert len(look.css("#9a3412", theme).encode()) <= 10 * 1024
+
+
+@pytest.mark.parametrize("theme", Publication.Theme.values)
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_every_theme_can_be_read_in_both_schemes(theme, scheme):
+    css = (look.STATIC / "site.css").read_text() + look.css("#9a3412", theme)
+    ink, quiet, paper, raised, code = (surface(css, n, scheme) for n in ("ink", "quiet", "paper", "raised", "code"))
+
+    assert min(look.contrast(ink, ground) for ground in (paper, raised, code)) >= 7
+    assert min(look.contrast(quiet, ground) for ground in (paper, raised)) >= 4.5
+    assert look.contrast(surface(css, "edge", scheme), paper) >= 3  # borders of fields
+
+
+@pytest.mark.parametrize("theme", Publication.Theme.values)
+def test_no_surface_of_a_theme_is_harder_to_write_on_than_the_accent_was_measured_on(theme):
+    css = (look.STATIC / "site.css").read_text() + look.css("#ffcc00", theme)
+
+    for scheme in (0, 1):
+        accent = colour(css, "accent", scheme)
+        grounds = [surface(css, name, scheme) for name in ("paper", "raised")]
+        assert min(look.contrast(accent, ground) for ground in grounds) >= 4.5

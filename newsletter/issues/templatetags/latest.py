@@ -1,0 +1,15 @@
+"""The last issues, for pages of rooms that may not ask `issues` themselves."""
+
+from django import template
+from django.utils import timezone
+
+from newsletter.issues.lengths import with_minutes
+from newsletter.issues.models import Issue
+
+register = template.Library()
+
+
+@register.simple_tag
+def latest_issues(count: int) -> list[Issue]:
+    """Return the last `count` sent issues, the newest first."""
+    return with_minutes(Issue.objects.archived().listed(timezone.now())[:count])

@@ -1,0 +1,48 @@
+import pytest
+
+from newsletter.issues.lengths import lengths, with_minutes
+from newsletter.issues.models import Issue
+from newsletter.posts.models import Post
+from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
+
+pytestmark = pytest.mark.django_db
+
+
+def listed():
+    return with_minutes(Issue.objects.archived().listed(PUBLISHED_AT))
+
+
+def test_an_issue_takes_as_long_as_all_its_posts():
+    make_publication(han_per_minute=100, words_per_minute=50)
+    make_issue(make_post(body="字" * 250), make_post(body="word " * 100), sent_at=PUBLISHED_AT)
+
+    [issue] = listed()
+
+    assert issue.reading_minutes == 5  # 2.5 and 2, rounded
+
+
+def test_a_post_that_readers_do_not_see_takes_no_time():
+    make_publication(han_per_minute=100)
+    make_issue(make_post(body="字" * 300), make_post(body="字" * 900, published_at=None), sent_at=PUBLISHED_AT)
+
+    assert [issue.reading_minutes for issue in listed()] == [3]
+
+
+def test_the_texts_are_loaded_once(django_assert_num_queries):
+    make_publication()
+    make_issue(*[make_post() for _ in range(5)], sent_at=PUBLISHED_AT)
+    listed()
+
+    with django_assert_num_queries(2):  # issues, and their items
+        listed()
+
+
+def test_a_text_that_was_changed_is_measured_again():
+    make_publication()
+    post = make_post(body="字" * 10)
+    assert lengths([post]) == {post.pk: (10, 0)}
+
+    post.body = "字" * 20
+    post.save(update_fields=["body", "updated_at"])
+
+    assert lengths(Post.objects.all()) == {post.pk: (20, 0)}
