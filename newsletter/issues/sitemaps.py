@@ -35,7 +35,7 @@ class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at ru
     """Addresses begin with SITE_URL, whatever host was asked."""
 
     @cached_property
-    def paginator(self) -> Paginator[Any]:
+    def paginator(self) -> "Paginator[Any]":
         """Return the pages of this part, asked of the database once."""
         return Paginator(list(self.items()), self.limit)
 
@@ -97,7 +97,7 @@ class TagSitemap(_OurSitemap):
         return at
 
 
-SITEMAPS = {
+SITEMAPS: dict[str, type[_OurSitemap]] = {
     "pages": PageSitemap,
     "issues": IssueSitemap,
     "posts": PostSitemap,
@@ -110,7 +110,7 @@ def everything(request: HttpRequest) -> TemplateResponse:
     """Answer with one file of all addresses; with a list of files when they are too many for one."""
     sections = {name: kind() for name, kind in SITEMAPS.items()}
     if sum(section.paginator.count for section in sections.values()) <= MOST:
-        return sitemap(request, sections)
+        return sitemap(request, dict(sections))
     files = [
         settings.SITE_URL + reverse("sitemap_part", args=[name]) + (f"?p={number}" if number > 1 else "")
         for name, section in sections.items()
@@ -122,4 +122,4 @@ def everything(request: HttpRequest) -> TemplateResponse:
 
 @kept(Post.objects.next_change)
 def part(request: HttpRequest, section: str) -> TemplateResponse:
-    return sitemap(request, SITEMAPS, section=section)
+    return sitemap(request, dict(SITEMAPS), section=section)

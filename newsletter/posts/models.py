@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 
 from django.db import models
@@ -16,6 +16,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from newsletter.mail import tokens
 from newsletter.posts import text
 from newsletter.posts.images import Image
 from newsletter.posts.objections import Finding
@@ -26,6 +27,7 @@ from newsletter.publication.models import Publication
 
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
 TAG_NAME_MAX = 40
+PREVIEW = timedelta(days=30)  # that a link to a draft opens it
 
 __all__ = ["BODY_MAX", "TAG_NAME_MAX", "Image", "Post", "PostQuerySet", "Rendering", "SearchDocument", "Tag"]
 
@@ -104,6 +106,11 @@ class PostQuerySet(models.QuerySet["Post"]):
         """Make drafts of those that have a date; return how many these were."""
         return self.filter(published_at__isnull=False).update(published_at=None, updated_at=now)
 
+    def previewed(self, token: str, now: datetime) -> "Post | None":
+        """Return the post that a link to a preview opens; None once it is closed, or too old."""
+        post = self.filter(pk=tokens.number_of(token) or 0, preview_until__gt=now).first()
+        return post if post and tokens.opens(token, "preview", post.preview_round) else None
+
     def around(self, post: "Post") -> tuple["Post | None", "Post | None"]:
         """Return the posts that were published before and after `post`; None at the ends."""
         older, newer, _others = self.around_and(post, [])
@@ -153,6 +160,7 @@ class Post(models.Model):
     published_at = models.DateTimeField(
         _("published"), null=True, blank=True, db_index=True, help_text=_("Empty: draft. In the future: scheduled.")
     )
+    preview_until = models.DateTimeField(null=True, editable=False)  # whoever has its link may read the draft
     source = models.CharField(max_length=200, blank=True, editable=False)  # which import brought it, and from where
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -190,6 +198,25 @@ class Post(models.Model):
     def was_mailed(self) -> bool:
         """Return whether an issue that was sent carried it: its address is then in readers' mails."""
         return self.issues.filter(sent_at__isnull=False).exists()
+
+    def open_preview(self, now: datetime) -> None:
+        """Let whoever has the link read it for a while; a link that was closed before stays closed."""
+        self.preview_until = now + PREVIEW
+        Post.objects.filter(pk=self.pk).update(preview_until=self.preview_until)
+
+    def close_preview(self) -> None:
+        """Take the link back, at once and for good."""
+        self.preview_until = None
+        Post.objects.filter(pk=self.pk).update(preview_until=None)
+
+    @property
+    def preview_token(self) -> str:
+        return tokens.sign("preview", self.pk, self.preview_round)
+
+    @property
+    def preview_round(self) -> str:
+        """Return what a link is bound to: it dies with its round."""
+        return self.preview_until.isoformat() if self.preview_until else ""
 
     @property
     def rendering(self) -> Rendering:
