@@ -12,7 +12,7 @@ _SILENT = (
     r"|\{% (?:el)?if [^\n]*?%\}|\{% (?:else|endif|empty|endfor|endwith) %\}"
     r"|\{% (?:for|with|load|extends|include|regroup|block|endblock) [^\n]*?%\}"
     r"|\{\{ block\.super \}\}"
-    r"|\{% (?:url|translate) [^\n]*? as \w+ %\}"
+    r"|\{% \w+ [^\n]*? as \w+ %\}"
 )
 _LONE = re.compile(rf"^[ \t]*((?:{_SILENT})+)[ \t]*\n", re.MULTILINE)
 _INDENTED = re.compile(r"^[ \t]+(?=\{% (?:if|for) )", re.MULTILINE)  # what may show nothing shows no indent either

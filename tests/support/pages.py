@@ -1,11 +1,15 @@
 """What every page owes its readers: no barrier, and HTML as the standard has it."""
 
 import re
+from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from django.http import HttpResponse
 
 if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
     from playwright.sync_api import Page
 
 
@@ -22,3 +26,63 @@ def markup(response: HttpResponse) -> str:
     """Return a page without the white space that only its source needs: how a template is laid out is no promise."""
     text = re.sub(r"\s+", " ", response.content.decode())
     return re.sub(r"> | <", lambda gap: gap[0].strip(), text)
+
+
+HTML = "{http://www.w3.org/1999/xhtml}"
+
+
+def assert_valid(html: str) -> None:
+    """Fail unless the HTML Standard's own parser finds no error, and people who cannot see the page find their way.
+
+    The parser is a strict one: an element that is closed wrongly or stands where it must not is an error.
+    """
+    from html5lib import HTMLParser
+
+    document = HTMLParser(strict=True).parse(html)
+    elements = [element for element in document.iter() if isinstance(element.tag, str)]
+
+    assert _ids_named_twice(elements) == []
+    assert _pointers_to_nothing(elements) == []
+    assert len(_all(elements, "h1")) == len(_all(elements, "main")) == len(_all(elements, "title")) == 1
+    assert document.get("lang")
+    assert [image.get("src") for image in _all(elements, "img") if image.get("alt") is None] == []
+    assert _fields_without_a_name(elements) == []
+    assert _headings_that_skip(elements) == []
+
+
+def _all(elements: list["Element"], *names: str) -> list["Element"]:
+    return [element for element in elements if element.tag.removeprefix(HTML) in names]
+
+
+def _ids_named_twice(elements: list["Element"]) -> list[str]:
+    counts = Counter(element.get("id") for element in elements if element.get("id"))
+    return [name for name, count in counts.items() if count > 1]
+
+
+def _pointers_to_nothing(elements: list["Element"]) -> list[str]:
+    """Return ids that a label or a description names, and nothing has."""
+    ids = {element.get("id") for element in elements}
+    pointers = ("for", "aria-labelledby", "aria-describedby", "aria-controls")
+    named = {name for element in elements for pointer in pointers for name in (element.get(pointer) or "").split()}
+    anchors = {href[1:] for link in _all(elements, "a") if (href := link.get("href") or "").startswith("#")}
+    return sorted((named | anchors) - ids)
+
+
+def _fields_without_a_name(elements: list["Element"]) -> list[str]:
+    """Return the names of form fields that no label, visible or not, belongs to."""
+    labelled = {label.get("for") for label in _all(elements, "label")}
+    within = {field for label in _all(elements, "label") for field in label.iter()}
+    return [
+        field.get("name") or field.tag
+        for field in _all(elements, "input", "select", "textarea")
+        if field.get("type") not in {"hidden", "submit"}
+        and field.get("id") not in labelled
+        and field not in within
+        and not (field.get("aria-label") or field.get("aria-labelledby"))
+    ]
+
+
+def _headings_that_skip(elements: list["Element"]) -> list[str]:
+    """Return headings that stand more than one level below the one before."""
+    levels = [int(element.tag[-1]) for element in _all(elements, "h1", "h2", "h3", "h4", "h5", "h6")]
+    return [f"h{after} after h{before}" for before, after in pairwise(levels) if after > before + 1]
