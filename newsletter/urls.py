@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from newsletter.issues import sitemaps
 
+handler500 = "newsletter.publication.views.failure"
 urlpatterns = [
     path("", include("newsletter.issues.urls")),
     path("", include("newsletter.posts.urls")),

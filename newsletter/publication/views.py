@@ -1,13 +1,18 @@
 """The look, the pictures, the icons, and what robots and browsers are told."""
 
+import sys
+from http import HTTPStatus
 from pathlib import PurePath
 
 from django.conf import settings
+from django.db import OperationalError
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import cache_control
+from django.views.defaults import server_error
 
 from newsletter.publication import icons, sharing
 from newsletter.publication import look as colours
@@ -15,6 +20,7 @@ from newsletter.publication.models import Publication
 from newsletter.publication.pages import kept
 from newsletter.publication.sharing import YEAR
 
+AWAY_SECONDS = 120  # after which a browser or a robot may ask again
 PAPER = "#fdfcf9"  # of site.css by day: what a browser shows before the page
 # Only what a browser shows as a picture, and nothing that can hold a script (SVG can).
 PICTURE_TYPES = {
@@ -126,3 +132,11 @@ def media(request: HttpRequest, digest: str, name: str) -> FileResponse:
 @cache_control(public=True, max_age=24 * 3600)
 def robots(request: HttpRequest) -> HttpResponse:
     return render(request, "publication/robots.txt", content_type="text/plain; charset=utf-8")
+
+
+def failure(request: HttpRequest) -> HttpResponseBase:
+    """Answer when something broke: "back in a moment" while the database is away, or is being migrated."""
+    if not isinstance(sys.exc_info()[1], OperationalError):
+        return server_error(request)
+    page = render_to_string("503.html")
+    return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(AWAY_SECONDS)})

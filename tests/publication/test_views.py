@@ -1,7 +1,11 @@
 import pytest
+from django.core.cache import caches
+from django.db import connection
 from django.urls import reverse
+from django.utils import translation
 
 from newsletter.publication import look
+from newsletter.publication.views import failure
 from tests.factories import make_publication
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +89,29 @@ def test_robots_are_told_where_the_map_is_and_where_not_to_go(client):
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert "Sitemap: https://news.example.org/sitemap.xml" in response.text
     assert "Disallow: /admin/\n" in response.text
+
+
+def test_while_the_database_is_migrated_the_site_is_back_in_a_moment(client):
+    client.raise_request_exception = False
+    caches["pages"].clear()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE publication_publication RENAME TO publication_elsewhere")
+
+    with translation.override("en"):
+        page = client.get("/about/")
+
+    assert page.status_code == 503
+    assert "This site is being looked after" in page.text
+    assert page.headers["Retry-After"] == "120"
+    assert not page.has_header("ETag")
+
+
+def test_a_bug_is_not_called_maintenance(rf):
+    try:
+        int("a bug")
+    except ValueError:
+        with translation.override("en"):
+            page = failure(rf.get("/"))
+
+    assert page.status_code == 500
+    assert "Something broke on our side" in page.text
