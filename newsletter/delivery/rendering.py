@@ -33,6 +33,7 @@ def slot(name: str) -> str:
 
 MEDIA = re.compile("/media/([0-9a-f]{16})/")
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
+SUBJECT_LENGTH = 200  # characters: Mailing.subject; rspamd takes a longer one for spam (LONG_SUBJ)
 
 SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "day")}
 
@@ -118,7 +119,7 @@ def freeze(issue: Issue, note: str = "") -> FrozenLetter:
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):
-        subject = translation.gettext("Correction: %(subject)s") % {"subject": issue.subject} if note else issue.subject
+        subject = _correction_of(issue.subject) if note else issue.subject
         context = issue_context(issue, publication) | {"correction": _mail_html(note)}
         letter = letters.render("issue", subject, context, base_url=settings.SITE_URL)
     name, address = publication.sender
@@ -130,6 +131,11 @@ def freeze(issue: Issue, note: str = "") -> FrozenLetter:
         html=letter.html,
         text=letter.text,
     )
+
+
+def _correction_of(subject: str) -> str:
+    marked = translation.gettext("Correction: %(subject)s") % {"subject": subject}
+    return marked if len(marked) <= SUBJECT_LENGTH else f"{marked[: SUBJECT_LENGTH - 1]}…"
 
 
 def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:

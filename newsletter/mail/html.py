@@ -21,6 +21,14 @@ ZERO_WIDTH_SPACE = "\u200b"
 SMALL = 280  # pixels: fits the narrowest phone as it is
 COLOURED = re.compile(r'<span style="([^"]*?color: ?#([0-9a-fA-F]{6})\b[^"]*)">')
 HEADING = re.compile(r"(</?h)([1-6])\b")
+WORDS = r"[^\s!-/:-@\[-`{-~]"  # letters as SpamAssassin sees them, full-width punctuation among them
+BLOCKS = "br|div|li|t[hd]|d[td]|h[1-6r]|p|pre|blockquote|title"
+CUT = re.compile(rf"(?<={WORDS})(?:<(?!/?(?:{BLOCKS})\b)[^>]*>)+(?={WORDS})")  # tags between letters of a line
+TAG = re.compile(r"</?[a-z]")
+PARAGRAPH = re.compile(r"(<p\b[^>]*>)(.*?)(</p>)", re.DOTALL)
+TAGS_FOR_CUT = 21  # SpamAssassin's HTML_OBFUSCATE_05_10 begins where one tag in twenty cuts a word
+SPANS_MAX = 8  # around a paragraph
+ADDRESS_SHOWN = re.compile(r">(https?://[^\s<]+/)([^\s/<]{16,}/?)<")  # with a token at its end
 BETWEEN_BLOCKS = re.compile(r">\s*\n\s*<(?=/?(?:html|head|body|meta|title|table|tbody|tr|td|div|style)\b)")
 
 
@@ -72,12 +80,13 @@ def demoted(html: str) -> str:
 def for_old_clients(html: str) -> str:
     """Return `html` in which lines break without CSS that Outlook and Yahoo do not know, and no attribute is obsolete.
 
-    <pre> becomes a <div> with line breaks, long runs of Latin letters get places to break, and the alignment of
-    a table's cells stays in their styles only.
+    <pre> becomes a <div> with line breaks, long runs of Latin letters get places to break, a token at the end of an
+    address that is shown begins a line (who copies it copies no letter more), and the alignment of a table's
+    cells stays in their styles only.
     """
     head, body, rest = html.partition("<body")
     rest = PRE.sub(lambda found: _as_lines(found[1], found[2]), rest)
-    rest = ALIGNED.sub(r"\1", rest)
+    rest = ADDRESS_SHOWN.sub(r">\1<br>\2<", ALIGNED.sub(r"\1", rest))
     return head + body + TEXT.sub(lambda found: LONG_RUN.sub(_with_breaks, found[0]), rest)
 
 
@@ -93,6 +102,21 @@ def _as_lines(attributes: str, code: str) -> str:
 
 def _with_breaks(run: re.Match[str]) -> str:
     return ZERO_WIDTH_SPACE.join(ATOMS.findall(run[0]))
+
+
+def undivided(html: str) -> str:
+    """Return `html` with idle spans around paragraphs if it has many tags in the middle of words.
+
+    SpamAssassin takes such tags for words cut to pieces, to hide them from filters, and counts their share of
+    all tags (HTML_OBFUSCATE_*). In Chinese, which has no spaces, every bold phrase is a word cut twice.
+    """
+    missing = len(CUT.findall(html)) * TAGS_FOR_CUT - len(TAG.findall(html))
+    paragraphs = len(PARAGRAPH.findall(html))
+    if missing <= 0 or not paragraphs:
+        return html
+    depth = min(-(-missing // (2 * paragraphs)), SPANS_MAX)
+    wanted = -(-missing // (2 * depth))
+    return PARAGRAPH.sub(rf"\1{'<span>' * depth}\2{'</span>' * depth}\3", html, count=wanted)
 
 
 def named_colours(html: str) -> str:

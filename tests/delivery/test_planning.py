@@ -376,6 +376,16 @@ def test_a_correction_reaches_those_who_have_a_copy_or_may_have_one(had, issue):
     assert names_of(correction) == "ab"
 
 
+def test_the_subject_of_a_correction_is_cut_where_a_subject_ends(had, issue):
+    issue.subject = "長" * 200
+    issue.save()
+
+    subject = corrected(issue).subject
+
+    assert len(subject) == 200
+    assert subject.endswith("長…")
+
+
 def test_a_correction_carries_its_note_and_the_text_of_now(had, issue):
     issue.items.get().post.__class__.objects.update(body="改正了的內文")
 

@@ -138,3 +138,54 @@ def test_headings_go_below_a_title():
     source = "<h1>a</h1><h2 class='x'>b</h2><h3>c</h3><h6>d</h6><hr>"
 
     assert html.demoted(source) == "<h3>a</h3><h3 class='x'>b</h3><h4>c</h4><h6>d</h6><hr>"
+
+
+BOLD = "<strong>省力</strong>"
+
+
+def _share_of_cuts(page):
+    """Return the share of tags in the middle of words, as SpamAssassin's HTML.pm counts it."""
+    cuts = len(re.findall(r"(?<=\w)</?strong>(?=\w)", page))
+    return cuts / len(re.findall(r"</?[a-z]", page))
+
+
+@pytest.mark.parametrize("phrases", [3, 7])
+def test_bold_phrases_within_chinese_are_under_a_twentieth_of_the_tags(phrases):
+    page = f"<div><p>一</p><p>談{f'{BOLD}的' * phrases}管理</p>{'<p>段</p>' * 20}</div>"
+
+    better = html.undivided(page)
+
+    assert _share_of_cuts(page) > 0.05 > _share_of_cuts(better)
+    assert re.sub("</?span>", "", better) == page
+    assert better.count("<span>") == better.count("</span>")
+
+
+def test_idle_spans_have_an_end_even_where_nearly_all_is_bold():
+    better = html.undivided(f"<p>談{f'{BOLD}的' * 100}</p>")
+
+    assert better.count("<span>") == html.SPANS_MAX
+
+
+def test_a_page_whose_words_are_whole_stays_as_it_is():
+    page = f"<p>一 {BOLD} 二</p><p>{BOLD}</p><ul><li>字</li><li>字</li></ul><p>字<br>字</p>"
+
+    assert html.undivided(page) == page
+
+
+def test_a_page_without_paragraphs_stays_as_it_is():
+    assert html.undivided(f"<div>談{BOLD}的</div>") == f"<div>談{BOLD}的</div>"
+
+
+def test_a_token_that_is_shown_begins_a_line_and_can_be_copied_whole():
+    address = "https://news.example.org/confirm/L4EClM9Dxj112Pzef/"
+
+    shown = html.for_old_clients(f'<html><body><a href="{address}">{address}</a></body></html>')
+
+    assert f'href="{address}"' in shown
+    assert ">https://news.example.org/confirm/<br>L4EClM9Dxj112Pzef/<" in shown
+
+
+def test_a_short_address_stays_on_its_line():
+    link = '<a href="https://news.example.org/issues/42/">https://news.example.org/issues/42/</a>'
+
+    assert link in html.for_old_clients(f"<html><body>{link}</body></html>")
