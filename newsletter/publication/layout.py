@@ -6,13 +6,14 @@ from django.template import Origin
 from django.template.loaders.filesystem import Loader as FilesystemLoader
 
 # Tags that say nothing themselves, or end their own last line; mails are laid out by hand.
+_REST = r"(?:(?!%\})[^\n])*%\}"
 _SILENT = (
-    r"\{#[^\n]*?#\}"
+    r"\{#(?:(?!#\})[^\n])*#\}"
     r"|\{% comment %\}[^\n]*?\{% endcomment %\}"
-    r"|\{% (?:el)?if [^\n]*?%\}|\{% (?:else|endif|empty|endfor|endwith) %\}"
-    r"|\{% (?:for|with|load|extends|include|regroup|block|endblock) [^\n]*?%\}"
+    r"|\{% (?:else|endif|empty|endfor|endwith) %\}"
+    rf"|\{{% (?:if|elif|for|with|load|extends|include|regroup|block|endblock) {_REST}"
+    r"|\{% \w+ (?:(?!%\})[^\n])* as \w+ %\}"
     r"|\{\{ block\.super \}\}"
-    r"|\{% \w+ [^\n]*? as \w+ %\}"
 )
 _LONE = re.compile(rf"^[ \t]*((?:{_SILENT})+)[ \t]*\n", re.MULTILINE)
 _INDENTED = re.compile(r"^[ \t]+(?=\{% (?:if|for) )", re.MULTILINE)  # what may show nothing shows no indent either
@@ -30,4 +31,4 @@ class Loader(FilesystemLoader):
 
 def tidied(source: str) -> str:
     """Return a template that shows the same without the lines on which only tags stand."""
-    return _INDENTED.sub("", _LONE.sub(r"\1", source))
+    return _LONE.sub(r"\1", _INDENTED.sub("", source))

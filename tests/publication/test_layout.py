@@ -32,6 +32,7 @@ def test_a_line_of_tags_alone_leaves_no_line_behind(source):
     [
         ("a\n{% if yes %}\nb\n{% endif %}\nc", "a\nb\nc"),
         ("a {% if yes %}b{% endif %} c\n", "a b c\n"),
+        ("{% if yes %}a{% endif %}\n{% if yes %}b{% endif %}\n", "a\nb\n"),
         ("<pre>\n\n{{ text }}\n\n</pre>\n", "<pre>\n\n x \n\n</pre>\n"),
     ],
 )
