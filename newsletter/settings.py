@@ -246,6 +246,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    "remind the author of slots": {
+        "task": "newsletter.desk.tasks.remind_author",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
     "welcome new readers": {
         "task": "newsletter.delivery.tasks.send_welcomes",
         "schedule": 10.0,

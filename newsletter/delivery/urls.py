@@ -1,8 +1,9 @@
 from django.urls import path
 
-from newsletter.delivery import views
+from newsletter.delivery import approvals, views
 
 app_name = "delivery"
 urlpatterns = [
+    path("approve/<str:token>/", approvals.approve, name="approve"),
     path("feedback/<str:token>/", views.feedback, name="feedback"),
 ]

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone, translation
 
-from newsletter.delivery import rehearsal
+from newsletter.delivery import rehearsal, reminders
 from newsletter.delivery.rehearsals import Rehearsal, Remark
 from newsletter.desk import senders
 from newsletter.publication.models import Publication
@@ -18,6 +18,15 @@ def look_outside(rehearsal_id: int) -> None:
     with translation.override(Publication.objects.current().language):
         remarks = [*about_sender(), *rehearsal.ask_others(found)]
         found.finish(remarks, timezone.now())
+
+
+@shared_task(ignore_result=True)
+def remind_author() -> None:
+    """Tell the author of the slots ahead, and let go what may go without an answer."""
+    now = timezone.now()
+    reminders.observe(now)
+    reminders.tell(now)
+    reminders.let_go(now)
 
 
 def about_sender() -> list[Remark]:

@@ -1,0 +1,97 @@
+"""The door in the letter that its author gets a day before a slot: approve, move, skip. GET changes nothing."""
+
+from collections.abc import Callable
+from datetime import datetime
+from difflib import unified_diff
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from newsletter.delivery import reminders
+from newsletter.delivery.planning import PlanningError
+from newsletter.delivery.prompts import opened_by
+from newsletter.delivery.reminded import Reminder
+from newsletter.delivery.rendering import freeze
+from newsletter.publication.doors import capability, same_origin, too_many
+from newsletter.publication.limits import client_address, is_over, neighbourhood
+
+MINUTES_10 = 600  # seconds
+LINES_MAX = 60  # of what has changed
+
+ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
+    "approve": reminders.approve,
+    "move": reminders.move,
+    "skip": reminders.skip,
+}
+
+
+@capability
+@require_http_methods(["GET", "HEAD", "POST"])
+@same_origin
+def approve(request: HttpRequest, token: str) -> HttpResponse:
+    """Show what can be answered to a letter; a POST answers, once."""
+    reminder = opened_by(token)
+    if reminder is None:
+        return _lost(request)
+    now, problem = timezone.now(), ""
+    act = ACTIONS.get(request.POST.get("do", "")) if request.method == "POST" else None
+    if act and _standing(reminder, now) in {"open", "changed"}:
+        problem = _answer(act, reminder, now)
+    standing = _standing(reminder, now)
+    context = {
+        "reminder": reminder,
+        "issue": reminder.issue,
+        "standing": standing,
+        "problem": problem,
+        "wish": request.GET.get("do", ""),
+        "week_later": reminders.a_week_later(reminder.slot_at),
+        "changes": _changes(reminder) if standing == "changed" else [],
+    }
+    return render(request, "delivery/approve.html", context, status=409 if act and not reminder.answer else 200)
+
+
+def _answer(act: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime) -> str:
+    """Do what the author wishes; return why it cannot be, "" if it is done."""
+    try:
+        with transaction.atomic():
+            act(reminder, now)
+    except reminders.Changed:
+        reminder.refresh_from_db()
+    except PlanningError as error:
+        reminder.refresh_from_db()
+        return str(error)
+    return ""
+
+
+def _standing(reminder: Reminder, now: datetime) -> str:
+    """Return what can still be done: "answered", "passed", "settled", "changed" or "open"."""
+    if reminder.answer:
+        return "answered"
+    if reminder.slot_at <= now:
+        return "passed"
+    if reminders.is_settled(reminder.slot_at) or _is_under_way(reminder):
+        return "settled"
+    return "changed" if reminders.has_changed(reminder) else "open"
+
+
+def _is_under_way(reminder: Reminder) -> bool:
+    return reminder.issue is not None and reminder.issue.mailings.open().exists()
+
+
+def _changes(reminder: Reminder) -> list[tuple[str, str]]:
+    """Return what was taken out and put in since the letter: ("out" or "in", a line); [] if only its look changed."""
+    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
+    now = freeze(reminder.issue).text.splitlines()
+    lines = list(unified_diff(reminder.text.splitlines(), now, lineterm="", n=0))[2:]
+    names = {"-": "out", "+": "in"}
+    return [(names[line[0]], line[1:]) for line in lines if line[0] in names and line[1:].strip()][:LINES_MAX]
+
+
+def _lost(request: HttpRequest) -> HttpResponse:
+    """Answer a link that was never given out, and count it: see subscribers.views."""
+    if is_over("token", neighbourhood(client_address(request)), limit=60, seconds=MINUTES_10):
+        return too_many(request, seconds=MINUTES_10)
+    return render(request, "subscribers/closed.html", {"why": "unknown"}, status=404)

@@ -1,0 +1,114 @@
+"""The mails that remind the author: of a draft, and the letter itself with links to answer. Sends nothing."""
+
+import html
+import re
+from datetime import datetime
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.reminded import Reminder
+from newsletter.delivery.rendering import fill, freeze, parts, reader_values
+from newsletter.issues.models import not_yet_mailed
+from newsletter.mail import headers, letters, tokens
+from newsletter.mail.html import readable
+from newsletter.mail.message import Letter, Mail, build
+from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+
+PURPOSE = "approve"
+POSTS_SHOWN = 12
+BODY = re.compile(r'<td class="body"[^>]*>')  # in templates/email/base.html
+
+
+def token_of(reminder: Reminder) -> str:
+    return tokens.sign(PURPOSE, reminder.pk, _bound(reminder))
+
+
+def opened_by(token: str) -> Reminder | None:
+    """Return the letter that a link answers; None for what was never given out."""
+    letters_told = Reminder.objects.filter(kind=Reminder.Kind.LETTER).select_related("issue")
+    found = letters_told.filter(pk=tokens.number_of(token) or 0).first()
+    return found if found and tokens.opens(token, PURPOSE, _bound(found)) else None
+
+
+def _bound(reminder: Reminder) -> str:
+    return f"{reminder.slot_at.timestamp():.0f}"
+
+
+def message(reminder: Reminder, addresses: list[str], now: datetime) -> Mail:
+    """Build the one mail of a reminder, in the publication's language and zone."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language), timezone.override(publication.zone):
+        is_letter = reminder.kind == Reminder.Kind.LETTER
+        letter = _letter(reminder, publication) if is_letter else _draft(reminder, publication, now)
+    domain = publication.sender_email.rpartition("@")[2]
+    own = {"Message-ID": headers.message_id("reminder", reminder.pk, domain=domain)}
+    found = build(
+        letter,
+        sender=publication.sender,
+        to=("", addresses[0]),
+        reply_to="",
+        headers=headers.automatic_headers() | own,
+    )
+    found.to += [headers.mailbox("", address) for address in addresses[1:]]
+    return found
+
+
+def _draft(reminder: Reminder, publication: Publication, now: datetime) -> Letter:
+    issue = reminder.issue
+    items = issue.items.select_related("post") if issue else []
+    posts = not_yet_mailed(Post.objects.published(now)).exclude(pk__in=[item.post_id for item in items])
+    page = ("admin:issues_issue_change", [issue.pk]) if issue else ("admin:issues_issue_add", [])
+    context = {
+        "publication": publication,
+        "issue": issue,
+        "items": items,
+        "posts": posts.order_by("-published_at")[:POSTS_SHOWN],
+        "slot": reminder.slot_at,
+        "url": settings.SITE_URL + reverse(page[0], args=page[1]),
+    }
+    return letters.render("reminder", _subject(reminder), context, base_url=settings.SITE_URL)
+
+
+def _subject(reminder: Reminder) -> str:
+    if reminder.issue:
+        return _("Your draft is ready: %(issue)s") % {"issue": reminder.issue}
+    day = date_format(timezone.localtime(reminder.slot_at), "DATE_FORMAT")
+    return _("An issue is due on %(day)s") % {"day": day}
+
+
+def _letter(reminder: Reminder, publication: Publication) -> Letter:
+    """Return the issue as it would leave at the slot, with what the author can do on top."""
+    issue = reminder.issue
+    assert issue is not None  # noqa: S101 - a letter is of an issue
+    mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **freeze(issue).columns())
+    values = reader_values(Subscriber(pk=0, email=publication.sender_email))
+    whole_html, whole_text = parts(mailing)
+    context = _answers(reminder, publication)
+    panel = render_to_string("email/_approve.html", context)
+    note = render_to_string("email/_approve.txt", context).strip()
+    return Letter(
+        subject=_("[To approve] %(subject)s") % {"subject": mailing.subject},
+        html=BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1),
+        text=f"{html.unescape(note)}\n\n{'─' * 12}\n\n{fill(whole_text, values, escaped=False)}",
+    )
+
+
+def _answers(reminder: Reminder, publication: Publication) -> dict[str, object]:
+    page = settings.SITE_URL + reverse("delivery:approve", args=[token_of(reminder)])
+    return {
+        "slot": reminder.slot_at,
+        "goes": publication.unapproved == Publication.Unapproved.GO,
+        "accent": readable(publication.accent, on=letters.PAPER),
+        "approve_url": f"{page}?do=approve",
+        "move_url": f"{page}?do=move",
+        "skip_url": f"{page}?do=skip",
+        "edit_url": settings.SITE_URL + reverse("admin:issues_issue_change", args=[reminder.issue_id]),
+    }
