@@ -266,7 +266,7 @@ def _write_deliveries(mailing: Mailing, now: datetime) -> int:
     # The table's name is ours and the query is Django's; every value is a parameter.
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} (mailing_id, seq, subscriber_id, state, attempts, provider_id, reply)"  # noqa: S608
+            f"INSERT INTO {table} (mailing_id, seq, subscriber_id, state, attempts, provider_id, reply)"  # noqa: S608  # nosec B608
             f" SELECT %s, ROW_NUMBER() OVER (ORDER BY id) - 1, id, %s, 0, '', '' FROM ({readers}) AS readers",
             [mailing.pk, Delivery.State.QUEUED, *params],
         )

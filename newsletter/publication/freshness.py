@@ -36,7 +36,7 @@ def count_changes(sender: AppConfig, *, using: str, **_event: object) -> None:
 def _statements(connection: BaseDatabaseWrapper, tables: list[str]) -> Iterator[str]:
     version = SiteVersion._meta.db_table
     add_one = (
-        f"INSERT INTO {version} (id, number) VALUES (1, 1)"  # noqa: S608 - our own table's name
+        f"INSERT INTO {version} (id, number) VALUES (1, 1)"  # noqa: S608  # nosec B608  # our own table's name
         f" ON CONFLICT (id) DO UPDATE SET number = {version}.number + 1"
     )
     return _for_sqlite(tables, add_one) if connection.vendor == "sqlite" else _for_postgresql(tables, add_one)

@@ -115,7 +115,7 @@ def _insert(subscribers: Iterable[Subscriber]) -> None:
     columns = ", ".join(connection.ops.quote_name(name) for _attribute, name in INSERTED)
     marks = ", ".join(["%s"] * len(INSERTED))
     # Names of our own columns; every value is a parameter.
-    statement = f"INSERT INTO {Subscriber._meta.db_table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608
+    statement = f"INSERT INTO {Subscriber._meta.db_table} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608  # nosec B608
     values = attrgetter(*(attribute for attribute, _name in INSERTED))
     moment = cache(connection.ops.adapt_datetimefield_value)
     rows = [[moment(value) if isinstance(value, datetime) else value for value in values(one)] for one in subscribers]

@@ -19,7 +19,7 @@ from newsletter.desk import author
 from newsletter.desk.supervisor import Child, Supervisor, Taken, free_port, only_one
 from newsletter.publication.models import Publication
 
-EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # recognised here, not bound
+EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # recognised here, not bound
 WEB_THREADS = min(8, 2 * (os.cpu_count() or 1))  # a page waits for the database more than it computes
 
 
@@ -139,7 +139,7 @@ def _children(host: str, port: int) -> list[Child]:
 
 
 def _answers(host: str, port: int) -> bool:
-    name = "127.0.0.1" if host in {"", "0.0.0.0"} else "::1" if host == "::" else host  # noqa: S104
+    name = "127.0.0.1" if host in {"", "0.0.0.0"} else "::1" if host == "::" else host  # noqa: S104  # nosec B104
     with closing(http.client.HTTPConnection(name, port, timeout=2)) as connection:
         try:
             connection.request("GET", "/healthz", headers={"Host": "localhost"})
