@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.contrib.sitemaps.views import sitemap
 from django.core.paginator import Paginator
-from django.db.models import Max, Q
+from django.db.models import Max, Q, Subquery
 from django.db.models.functions import Greatest
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -26,9 +26,6 @@ MOST = 50_000  # addresses in one file: https://www.sitemaps.org/protocol.html
 
 def _changed(of: str = "") -> Greatest:
     return Greatest(f"{of}updated_at", f"{of}published_at")
-
-
-_LAST_CHANGE = Max(_changed())
 
 
 class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -50,9 +47,10 @@ class PageSitemap(_OurSitemap):
     """The pages that list others change with these."""
 
     def items(self) -> list[tuple[str, datetime]]:
-        publication = Publication.objects.current().updated_at
-        issue = Issue.objects.archived().aggregate(at=Max("sent_at"))["at"] or publication
-        post = Post.objects.published(timezone.now()).aggregate(at=_LAST_CHANGE)["at"] or publication
+        sent = Issue.objects.archived().order_by("-sent_at").values("sent_at")
+        changed = Post.objects.published(timezone.now()).annotate(at=_changed()).order_by("-at").values("at")
+        dates = Publication.objects.values_list("updated_at", Subquery(sent[:1]), Subquery(changed[:1])).get()
+        publication, issue, post = (date or dates[0] for date in dates)
         return [
             ("issues:home", max(publication, issue, post)),
             ("issues:archive", issue),

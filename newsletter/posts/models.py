@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from django.db import models
-from django.db.models import Count, Q, Subquery
+from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -110,25 +110,6 @@ class PostQuerySet(models.QuerySet["Post"]):
         """Return the post that a link to a preview opens; None once it is closed, or too old."""
         post = self.filter(pk=tokens.number_of(token) or 0, preview_until__gt=now).first()
         return post if post and tokens.opens(token, "preview", post.preview_round) else None
-
-    def around(self, post: "Post") -> tuple["Post | None", "Post | None"]:
-        """Return the posts that were published before and after `post`; None at the ends."""
-        older, newer, _others = self.around_and(post, [])
-        return older, newer
-
-    def around_and(self, post: "Post", numbers: Iterable[int]) -> tuple["Post | None", "Post | None", list["Post"]]:
-        """Return what `around` does, and with it the posts of these numbers, in their order: by one query."""
-        at, pk = post.published_at, post.pk
-        before = self.filter(Q(published_at__lt=at) | Q(published_at=at, pk__lt=pk)).values("pk")
-        after = self.filter(Q(published_at__gt=at) | Q(published_at=at, pk__gt=pk)).values("pk").reverse()
-        # One query for both: a union of slices is refused by SQLite.
-        numbers = list(numbers)
-        found = self.filter(Q(pk=Subquery(before[:1])) | Q(pk=Subquery(after[:1])) | Q(pk__in=numbers))
-        line = {(other.published_at, other.pk): other for other in found}  # newest first
-        older = next((other for place, other in line.items() if place < (at, pk)), None)
-        newer = next((other for place, other in reversed(line.items()) if place > (at, pk)), None)
-        by_number = {other.pk: other for other in line.values()}
-        return older, newer, [by_number[number] for number in numbers if number in by_number]
 
 
 class Post(models.Model):

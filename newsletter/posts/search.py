@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from django.core.cache import caches
 from django.db import connection
 from django.db.models import BooleanField, Case, Count, F, IntegerField, Q, Value, When, Window
 from django.db.models.expressions import Combinable, RawSQL
@@ -31,6 +32,21 @@ TOKENS_MAX = 60_000  # of a document; a tsvector holds 1 MB, and no post that is
 RELATED_TOKENS = 24  # of a post, by which its relatives are looked for
 COMMON = 300  # documents; a pair that occurs in so many says nothing about any of them
 BEGINNING = 3_000  # characters of a post that tell what it is about
+RELATED_KEPT, RELATED_SECONDS = 12, 3600  # of a post: some may be withdrawn, new ones may wait an hour
+
+Pair = tuple[str, int, int, Any]  # a token, or one of the labels below, that a post has; how often, and its date
+# Labels that are no token: each is made of a character that no text is folded to.
+TAGS, NEWEST, ALL = "#tags", "#newest", "#all"
+_PAIRS = f"""
+SELECT CAST('{TAGS}' AS text), other.post_id, COUNT(*), p.published_at FROM posts_post_tags own
+JOIN posts_post_tags other ON other.tag_id = own.tag_id JOIN posts_post p ON p.id = other.post_id
+WHERE own.post_id = %s AND p.id <> %s AND p.published_at <= %s GROUP BY other.post_id, p.published_at
+UNION ALL SELECT * FROM (
+  SELECT CAST('{NEWEST}' AS text), id, 1, published_at FROM posts_post
+  WHERE id <> %s AND published_at <= %s ORDER BY published_at DESC, id DESC LIMIT {RELATED_KEPT}
+) AS newest
+UNION ALL SELECT CAST('{ALL}' AS text), 0, COUNT(*), NULL FROM posts_searchdocument
+"""  # noqa: S608 (constants)
 
 
 @dataclass(frozen=True)
@@ -141,15 +157,38 @@ def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0) -> Fo
     return Found([_result(row, wanted) for row in rows], total)
 
 
-def related(post: Post, *, now: datetime, limit: int = 3) -> list[Post]:
-    """Return the published posts to read after `post`: by shared tags, then by shared rare words, then the newest."""
-    shared = Count("tags", filter=Q(tags__in=post.tags.all()))
-    others = Post.objects.published(now).exclude(pk=post.pk).annotate(shared_tags=shared).defer("body")
-    likeness = _likeness(post)
-    alike = others.filter(Q(shared_tags__gt=0) | Q(pk__in=likeness))
-    found = sorted(alike, key=lambda other: (other.shared_tags, likeness[other.pk]), reverse=True)[:limit]  # type: ignore[attr-defined]
-    if len(found) < limit:
-        found += others.exclude(pk__in=[other.pk for other in found])[: limit - len(found)]
+def related(post: Post, *, now: datetime, limit: int = 3) -> list[int]:
+    """Return the numbers of the posts to read after `post`: by shared tags, then by shared rare words, then the newest.
+
+    One query, and some milliseconds to weigh what it found.
+    """
+    salient = _salient(post)
+    pairs = _pairs(post, list(salient), now)
+    shared = {key: amount for label, key, amount, _at in pairs if label == TAGS}
+    likeness = _likeness(pairs, salient)
+    dates = {key: str(at) for _label, key, _amount, at in pairs}  # compared with each other only
+
+    def rank(key: int) -> tuple[int, float, str, int]:
+        return shared.get(key, 0), likeness[key], dates[key], key
+
+    alike = sorted(shared.keys() | likeness.keys(), key=rank, reverse=True)
+    newest = [key for label, key, _amount, _at in pairs if label == NEWEST]
+    return list(dict.fromkeys(alike + newest))[:limit]
+
+
+def related_lately(number: int) -> list[int] | None:
+    """Return what was related to the post of this number at most an hour ago, and is perhaps no longer published.
+
+    None if nobody asked: `relate` then.
+    """
+    known: list[int] | None = caches["pages"].get(f"related:{number}")
+    return known
+
+
+def relate(post: Post, *, now: datetime) -> list[int]:
+    """Return what is related to `post`, more than a page needs, and remember it for `related_lately`."""
+    found = related(post, now=now, limit=RELATED_KEPT)
+    caches["pages"].set(f"related:{post.pk}", found, RELATED_SECONDS)
     return found
 
 
@@ -213,19 +252,26 @@ def _result(row: SearchDocument, wanted: list[Term]) -> Result:
     )
 
 
-def _likeness(post: Post) -> Counter[int]:
-    """Return how alike other posts are: the sum of the rarity of what they share with `post`."""
+def _salient(post: Post) -> dict[str, int]:
+    """Return the words and pairs that tell what `post` is about, with how much one counts: those of its title twice."""
     text = f"{post.title}\n{post.summary}\n{plain(post.html)[:BEGINNING]}"
     counts = Counter(token for token in tokens(fold(text)) if _is_telling(token))
     heading = set(tokens(fold(f"{post.title} {post.summary}")))
     salient = sorted(counts, key=lambda token: (token not in heading, -counts[token], token))[:RELATED_TOKENS]
+    return {token: 2 if token in heading else 1 for token in salient}
+
+
+def _likeness(pairs: list[Pair], salient: dict[str, int]) -> Counter[int]:
+    """Return how alike other posts are: the sum of the rarity of what they share."""
+    number = next(amount for label, _key, amount, _at in pairs if label == ALL)
+    holders: dict[str, list[int]] = {}
+    for token, key, _amount, _at in pairs:
+        if token in salient:
+            holders.setdefault(token, []).append(key)
     likeness: Counter[int] = Counter()
-    number = SearchDocument.objects.count()
-    for token, keys in _keys_by_token(salient).items():
+    for token, keys in holders.items():
         if len(keys) < COMMON:
-            weight = math.log((number + 1) / len(keys)) * (2 if token in heading else 1)
-            likeness.update(dict.fromkeys(keys, weight))
-    likeness.pop(post.pk, None)
+            likeness.update(dict.fromkeys(keys, salient[token] * math.log((number + 1) / len(keys))))
     return likeness
 
 
@@ -234,19 +280,18 @@ def _is_telling(token: str) -> bool:
     return len(token) == 2 if IS_CJK.match(token) else len(token) > 2 and not token.isdigit()
 
 
-def _keys_by_token(wanted: list[str]) -> dict[str, list[int]]:
-    """Return the ids of the posts that each token occurs in, of at most COMMON posts; one query."""
-    if not wanted:
-        return {}
+def _pairs(post: Post, wanted: list[str], now: datetime) -> list[Pair]:
+    """Return what `related` weighs, by one query: see _PAIRS, and for each token at most COMMON posts that have it."""
     one = (
-        "SELECT * FROM (SELECT CAST(%s AS text), post_id FROM posts_searchdocument "  # noqa: S608 (constants)
-        f"WHERE post_id IS NOT NULL AND {_CONDITION[connection.vendor]} LIMIT {COMMON}) AS t"
+        "SELECT * FROM (SELECT CAST(%s AS text), p.id, 1, p.published_at FROM posts_searchdocument "  # noqa: S608
+        "JOIN posts_post p ON p.id = post_id "
+        f"WHERE p.id <> %s AND p.published_at <= %s AND {_CONDITION[connection.vendor]} LIMIT {COMMON}) AS t"
     )
     expression = _EXPRESSION[connection.vendor]
-    values = [value for token in wanted for value in (token, expression([token]))]
-    found: dict[str, list[int]] = {}
+    at = connection.ops.adapt_datetimefield_value(now)
+    values = [post.pk, post.pk, at, post.pk, at]
+    values += [value for token in wanted for value in (token, post.pk, at, expression([token]))]
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join([one] * len(wanted)), values)
-        for token, key in cursor.fetchall():
-            found.setdefault(token, []).append(key)
+        cursor.execute(" UNION ALL ".join([_PAIRS] + [one] * len(wanted)), values)
+        found: list[Pair] = cursor.fetchall()
     return found

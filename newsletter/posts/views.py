@@ -4,19 +4,22 @@ import re
 from datetime import datetime
 
 from django.core.paginator import Page, Paginator
-from django.http import HttpRequest, HttpResponse
+from django.db.models import prefetch_related_objects
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
+from newsletter.posts.company import company
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
 from newsletter.posts.pictured import pictured
-from newsletter.posts.search import Result, related
+from newsletter.posts.search import Result, relate, related_lately
 from newsletter.posts.search import search as look_up
 from newsletter.publication import limits, sharing
 from newsletter.publication.pages import kept
 
 PER_PAGE = 20
+READ_MORE = 3
 QUERY_LENGTH = 100
 SEARCHES_A_MINUTE = 30
 
@@ -39,12 +42,17 @@ def index(request: HttpRequest) -> HttpResponse:
 def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its one address; its number alone, or with other words, leads there."""
     now = timezone.now()
-    published = Post.objects.published(now)
-    found = get_object_or_404(published.select_related("cover").prefetch_related("tags", "issues"), pk=number)
-    if request.path != found.get_absolute_url():
-        return redirect(found, permanent=True)
-    older, newer, more = published.around_and(found, [other.pk for other in related(found, now=now)])
-    context = {"post": found, "older": older, "newer": newer, "related": with_renderings(more)}
+    published, known = Post.objects.published(now).select_related("cover"), related_lately(number)
+    found = company(published, number, known or ())
+    if found is None:
+        raise Http404
+    if request.path != found.post.get_absolute_url():
+        return redirect(found.post, permanent=True)
+    if known is None:
+        found = company(published, number, relate(found.post, now=now)) or found
+    prefetch_related_objects([found.post], "tags", "issues")
+    more = with_renderings([found.post, *found.others[:READ_MORE]])[1:]
+    context = {"post": found.post, "older": found.older, "newer": found.newer, "related": more}
     return render(request, "posts/post.html", context)
 
 

@@ -56,13 +56,26 @@ def kept[V: Callable[..., HttpResponse]](
             now = timezone.now()
             response = view(request, *args, **kwargs)
             if request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK:
-                changes_at = until(now) if until else None
+                changes_at = _remembered(request, until, now) if until else None
                 response.keep_until = min(changes_at or now + LONGEST, now + LONGEST)  # type: ignore[attr-defined]
             return response
 
         return cast("V", marked)
 
     return decorate
+
+
+def _remembered(request: HttpRequest, until: Callable[[datetime], datetime | None], now: datetime) -> datetime | None:
+    """Return `until(now)`, asked once for all pages of a version of the site: what it looks at moves the version on."""
+    version: int | None = getattr(request, "site_version", None)
+    if version is None:
+        return until(now)
+    key = f"until:{version}:{until.__module__}.{until.__qualname__}"
+    known: tuple[datetime | None] | None = caches["pages"].get(key)
+    if known is None or (known[0] is not None and known[0] <= now):
+        known = (until(now),)
+        caches["pages"].set(key, known, LONGEST.total_seconds())
+    return known[0]
 
 
 class KeptPagesMiddleware:

@@ -26,19 +26,6 @@ def test_a_post_is_published_at_its_very_moment():
     assert not post.is_published(PUBLISHED_AT - timedelta(microseconds=1))
 
 
-def test_posts_of_one_moment_are_neighbours_by_number():
-    first, second, third = make_post("一"), make_post("二"), make_post("三")
-    published = Post.objects.published(PUBLISHED_AT)
-
-    assert published.around(first) == (None, second)
-    assert published.around(second) == (first, third)
-    assert published.around(third) == (second, None)
-
-
-def test_an_only_post_has_no_neighbours():
-    assert Post.objects.published(PUBLISHED_AT).around(make_post()) == (None, None)
-
-
 def test_tags_in_use_are_counted_by_what_readers_see():
     make_post(tags=("ai", "work"))
     make_post(tags=("ai",))

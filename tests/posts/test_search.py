@@ -3,11 +3,22 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.cache import caches
 
 from newsletter.posts.folding import fold, terms, tokens
 from newsletter.posts.models import SearchDocument
 from newsletter.posts.renderings import Rendering
-from newsletter.posts.search import Document, index, index_post, rebuild, related, remove, search
+from newsletter.posts.search import (
+    Document,
+    index,
+    index_post,
+    rebuild,
+    relate,
+    related,
+    related_lately,
+    remove,
+    search,
+)
 from newsletter.posts.snippets import Piece, marked, snippet
 from tests.factories import PUBLISHED_AT, make_post
 
@@ -193,8 +204,47 @@ def test_related_posts_share_tags_first_and_then_rare_words():
     other = keep("無關", published_at=PUBLISHED_AT - timedelta(days=1))
     keep("混合專家草稿", published_at=None)
 
-    assert [found.pk for found in related(post, now=NOW)] == [tagged.pk, words.pk, other.pk]
-    assert related(post, now=NOW, limit=1) == [tagged]
+    assert related(post, now=NOW) == [tagged.pk, words.pk, other.pk]
+    assert related(post, now=NOW, limit=1) == [tagged.pk]
+
+
+def test_more_shared_tags_come_first_and_then_what_is_newer():
+    post = keep("甲", body="一", tags=("ai", "work"))
+    older, newer = (keep("乙", body="二", tags=("ai",), published_at=PUBLISHED_AT - timedelta(days=n)) for n in (2, 1))
+    both = keep("丙", body="三", tags=("ai", "work"), published_at=PUBLISHED_AT - timedelta(days=3))
+    keep("丁", body="四", tags=("ai", "work"), published_at=NOW + timedelta(days=1))
+
+    assert related(post, now=NOW, limit=9) == [both.pk, newer.pk, older.pk]
+
+
+def test_a_post_without_words_or_tags_has_the_newest_beside_it():
+    post = keep("！", body="。")
+    old, new = (keep("題", published_at=PUBLISHED_AT - timedelta(days=n)) for n in (2, 1))
+
+    assert related(post, now=NOW) == [new.pk, old.pk]
+
+
+def test_relatives_are_found_by_one_query(django_assert_num_queries):
+    post = keep("混合專家架構", tags=("ai",))
+    for number in range(9):
+        keep(f"談混合專家 {number}", tags=("ai",))
+
+    with django_assert_num_queries(1):
+        assert len(related(post, now=NOW)) == 3
+
+
+def test_relatives_are_looked_for_once_an_hour(django_assert_num_queries):
+    post = keep("混合專家架構", tags=("ai",))
+    assert related_lately(post.pk) is None
+    found = relate(post, now=NOW)
+    new = keep("談混合專家", tags=("ai",))
+
+    with django_assert_num_queries(0):
+        again = related_lately(post.pk)
+    caches["pages"].clear()
+
+    assert found == again == []
+    assert relate(post, now=NOW) == [new.pk]
 
 
 def test_folding_keeps_what_tells_words_apart():

@@ -1,6 +1,7 @@
 """Kept pages: the same for everybody, asked of the database once, and gone with what they show."""
 
 import gzip
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -94,6 +95,32 @@ def test_a_scheduled_post_is_there_at_its_minute(client, clock):
     assert "明早的文章" in text(client.get("/posts/"))
 
 
+def test_when_time_will_change_pages_is_asked_once_for_all_of_them(client):
+    make_publication()
+    post = make_post()
+    make_post("明天見", published_at=NOW + timedelta(days=1))
+
+    with CaptureQueriesContext(connection) as context:
+        for path in ("/posts/", post.get_absolute_url(), "/feed.xml", "/sitemap.xml"):
+            assert client.get(path).status_code == 200
+
+    asked = [query["sql"] for query in context if '"published_at" > \'' in query["sql"]]
+    assert len(asked) == 1, asked
+
+
+def test_of_two_scheduled_posts_each_is_there_at_its_minute(client, clock):
+    make_post("先到的文章", published_at=NOW + timedelta(minutes=10))
+    make_post("後到的文章", published_at=NOW + timedelta(minutes=20))
+    seen = []
+
+    for minutes in (0, 9, 10, 19, 20):
+        clock.now = NOW + timedelta(minutes=minutes)
+        page = text(client.get("/posts/"))
+        seen.append(re.findall("(先|後)到的文章</a>", page))
+
+    assert seen == [[], [], ["先"], ["先"], ["後", "先"]]
+
+
 def test_no_page_is_kept_for_more_than_an_hour(client, clock):
     client.get("/about/")
 
@@ -118,6 +145,7 @@ def test_a_reader_who_has_the_page_gets_no_second_copy(client):
 
 
 def test_pages_travel_compressed_to_those_who_take_them_so(client):
+    make_publication()
     plain = client.get("/about/")
     packed = client.get("/about/", headers={"Accept-Encoding": "br, gzip"})
 

@@ -2,10 +2,17 @@
 
 import re
 from collections import Counter
+from http import HTTPStatus
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from django.db import connection
+from django.db.models import F
 from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from newsletter.publication.models import SiteVersion
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -86,3 +93,18 @@ def _headings_that_skip(elements: list["Element"]) -> list[str]:
     """Return headings that stand more than one level below the one before."""
     levels = [int(element.tag[-1]) for element in _all(elements, "h1", "h2", "h3", "h4", "h5", "h6")]
     return [f"h{after} after h{before}" for before, after in pairwise(levels) if after > before + 1]
+
+
+def queries_anew(client: Client, path: str) -> list[str]:
+    """Return what a page asks the database when it is made anew.
+
+    Remembered are texts and relatives from before, and, of this version of the site, what all its pages share: the
+    publication, and when time alone changes them. The same page at another address has asked for these.
+    """
+    elsewhere = path + ("&" if "?" in path else "?") + "elsewhere"
+    client.get(elsewhere)
+    SiteVersion.objects.update(number=F("number") + 1)
+    client.get(elsewhere)
+    with CaptureQueriesContext(connection) as context:
+        assert client.get(path).status_code == HTTPStatus.OK
+    return [str(query["sql"]) for query in context]

@@ -1,0 +1,45 @@
+"""A post among those that its page leads to: one query for all of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Q, Subquery
+
+from newsletter.posts.models import Post, PostQuerySet
+
+
+@dataclass(frozen=True)
+class Company:
+    """A post, those published before and after it, and others."""
+
+    post: Post
+    older: Post | None
+    newer: Post | None
+    others: list[Post]
+
+
+def company(posts: PostQuerySet, number: int, others: Iterable[int] = ()) -> Company | None:
+    """Return the post of this number with its company; None if it is not among `posts`, which are the newest first.
+
+    others: numbers; those that are not among `posts` are left out, the rest keep their order.
+    """
+    others = list(others)
+    line = list(posts.filter(Q(pk__in=[number, *others]) | _beside(posts, number)))
+    place = next((place for place, post in enumerate(line) if post.pk == number), None)
+    if place is None:
+        return None
+    by_number = {post.pk: post for post in line}
+    return Company(
+        post=line[place],
+        older=line[place + 1] if place + 1 < len(line) else None,
+        newer=line[place - 1] if place else None,
+        others=[by_number[other] for other in others if other in by_number],
+    )
+
+
+def _beside(posts: PostQuerySet, number: int) -> Q:
+    """Return what is true of the two neighbours; a union of slices is refused by SQLite."""
+    at = Subquery(posts.filter(pk=number).order_by().values("published_at")[:1])
+    before = posts.filter(published_at__lte=at).exclude(published_at=at, pk__gte=number).values("pk")
+    after = posts.filter(published_at__gte=at).exclude(published_at=at, pk__lte=number).values("pk").reverse()
+    return Q(pk=Subquery(before[:1])) | Q(pk=Subquery(after[:1]))
