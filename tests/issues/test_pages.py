@@ -77,3 +77,48 @@ def test_no_page_is_wider_than_a_small_phone(visit, pages):
     for path in pages:
         visit.goto(SITE + path)
         assert visit.evaluate("document.documentElement.scrollWidth") <= 320, path
+
+
+SPACED = "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }"
+SPACED += " p { margin-bottom: 2em !important }"  # WCAG 2.2, 1.4.12
+CLIPPED = """[...document.querySelectorAll("main *, header *, footer *")].filter(one => {
+    const style = getComputedStyle(one), hides = /hidden|clip/.test(style.overflowX + style.overflowY)
+    return hides && style.position !== "absolute" && one.textContent.trim()
+        && (one.scrollWidth > one.clientWidth + 1 || one.scrollHeight > one.clientHeight + 1)
+}).map(one => one.className || one.tagName)"""
+MOVING = """[...document.querySelectorAll("*")].filter(one => {
+    const style = getComputedStyle(one)
+    const times = [style.transitionDuration, style.animationDuration].join().split(",")
+    return times.some(time => parseFloat(time) > .01)
+        || style.scrollBehavior === "smooth"
+}).map(one => one.className || one.tagName)"""
+UNSEEN_BUTTONS = """[...document.querySelectorAll("button, input:not([type=hidden])")].filter(one => {
+    const style = getComputedStyle(one)
+    return one.checkVisibility() && parseFloat(style.borderTopWidth) === 0 && style.appearance === "none"
+}).map(one => one.className || one.name)"""
+
+
+def test_no_text_is_lost_when_a_reader_spaces_it_out(visit, pages):
+    visit.set_viewport_size({"width": 320, "height": 640})
+
+    for path in pages:
+        visit.goto(SITE + path)
+        visit.add_style_tag(content=SPACED)
+        assert visit.evaluate("document.documentElement.scrollWidth") <= 320, path
+        assert visit.evaluate(CLIPPED) == [], path
+
+
+def test_nothing_moves_for_readers_who_asked_for_that(visit, pages):
+    visit.emulate_media(reduced_motion="reduce")
+
+    for path in pages:
+        visit.goto(SITE + path)
+        assert visit.evaluate(MOVING) == [], path
+
+
+def test_fields_and_buttons_have_edges_when_the_system_chooses_the_colours(visit, pages):
+    visit.emulate_media(forced_colors="active")
+
+    for path in pages:
+        visit.goto(SITE + path)
+        assert visit.evaluate(UNSEEN_BUTTONS) == [], path
