@@ -4,7 +4,7 @@ import re
 from datetime import MAXYEAR, MINYEAR, datetime
 
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Subquery, prefetch_related_objects
 from django.db.models.functions import ExtractYear
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +20,11 @@ _TAG = re.compile(r"<[a-z][^>]*>")
 _NAME = re.compile(r'(\sid="|\shref="#)')
 
 
+def _public_items(now: datetime) -> Prefetch:  # type: ignore[type-arg]
+    """Return the items with their posts; only those that readers may see."""
+    return Prefetch("items", queryset=IssueItem.objects.filter(post__published_at__lte=now).select_related("post"))
+
+
 class IssueQuerySet(models.QuerySet["Issue"]):
     def archived(self) -> "IssueQuerySet":
         """Return the issues that were sent, newest first: what readers may see."""
@@ -30,8 +35,7 @@ class IssueQuerySet(models.QuerySet["Issue"]):
 
     def with_posts(self, now: datetime) -> "IssueQuerySet":
         """Fetch the `items` with their posts in the same breath; only those that readers may see."""
-        public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post")
-        return self.prefetch_related(Prefetch("items", queryset=public))
+        return self.prefetch_related(_public_items(now))
 
     def listed(self, now: datetime) -> "IssueQuerySet":
         """Fetch what a list of issues shows: their `items` and the titles of the posts, and no text."""
@@ -50,12 +54,17 @@ class IssueQuerySet(models.QuerySet["Issue"]):
 
     def around(self, issue: "Issue") -> tuple["Issue | None", "Issue | None"]:
         """Return the issues before and after `issue`; None at the ends."""
-        before = self.filter(number__lt=issue.number).order_by("-number").values("pk")
-        after = self.filter(number__gt=issue.number).order_by("number").values("pk")
-        beside = list(self.filter(Q(pk=Subquery(before[:1])) | Q(pk=Subquery(after[:1]))))
-        older = next((other for other in beside if other.number < issue.number), None)
-        newer = next((other for other in beside if other.number > issue.number), None)
+        older, _issue, newer = self.in_line(issue.number)
         return older, newer
+
+    def in_line(self, number: int) -> tuple["Issue | None", "Issue | None", "Issue | None"]:
+        """Return the issue of this number between the one before and the one after; None where none is. One query."""
+        before = self.filter(number__lt=number).order_by("-number").values("pk")
+        after = self.filter(number__gt=number).order_by("number").values("pk")
+        line = list(self.filter(Q(number=number) | Q(pk=Subquery(before[:1])) | Q(pk=Subquery(after[:1]))))
+        older = next((issue for issue in line if issue.number < number), None)
+        newer = next((issue for issue in line if issue.number > number), None)
+        return older, next((issue for issue in line if issue.number == number), None), newer
 
 
 class Issue(models.Model):
@@ -182,6 +191,11 @@ class StartingPoint(models.Model):
 
     def __str__(self) -> str:
         return str(self.post)
+
+
+def fetch_whole(issue: Issue, now: datetime) -> None:
+    """Have the corrections at hand, and the items with their posts: only those that readers may see."""
+    prefetch_related_objects([issue], _public_items(now), "corrections")
 
 
 def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:

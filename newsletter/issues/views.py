@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from newsletter.issues import cadence
 from newsletter.issues.lengths import with_minutes
-from newsletter.issues.models import Issue, StartingPoint
+from newsletter.issues.models import Issue, StartingPoint, fetch_whole
 from newsletter.posts.models import Post, with_renderings
 from newsletter.posts.pictured import pictured
 from newsletter.publication import sharing
@@ -49,13 +49,12 @@ def archive(request: HttpRequest) -> HttpResponse:
 @pictured
 def issue(request: HttpRequest, number: int) -> HttpResponse:
     """Show an issue as it was mailed; one that was not sent does not exist, but a year may have its number."""
-    archived = Issue.objects.archived()
-    found = archived.with_posts(timezone.now()).filter(number=number).first()
+    older, found, newer = Issue.objects.archived().in_line(number)
     if found is None:
         return _year(request, number)
+    fetch_whole(found, timezone.now())
     with_renderings(item.post for item in found.items.all())
     with_minutes([found])
-    older, newer = archived.defer("introduction", "closing").around(found)
     return render(request, "issues/issue.html", {"issue": found, "older": older, "newer": newer})
 
 
