@@ -75,6 +75,22 @@ class NameForm(forms.Form):
         return one_line(self.cleaned_data["name"])
 
 
+class AddressForm(forms.Form):
+    """Where a reader's letters shall go from now on."""
+
+    email = AddressField(label=_("Your new address"))
+
+    def __init__(self, *args: Any, subscriber: Subscriber, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.subscriber = subscriber
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if address_hash(email) == self.subscriber.address_hash:
+            raise ValidationError(_("The letters come to this address already."))
+        return email
+
+
 class ReaderForm(forms.ModelForm):  # type: ignore[type-arg]
     """A reader whom the author adds by hand; how he agreed is kept as his consent."""
 

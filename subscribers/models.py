@@ -19,6 +19,7 @@ from django.utils.translation import pgettext_lazy
 from newsletter.mail import tokens
 from newsletter.publication.models import Publication
 from subscribers.addresses import key, readable
+from subscribers.changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
 
 CONFIRM_WITHIN = timedelta(days=7)
 UNDO_WITHIN = timedelta(days=30)

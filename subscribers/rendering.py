@@ -1,4 +1,4 @@
-"""The two mails that answer a sign-up."""
+"""The mails that answer a sign-up, and those of a change of address."""
 
 from django.conf import settings
 from django.utils import timezone, translation
@@ -7,6 +7,8 @@ from django.utils.translation import gettext as _
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Letter, Mail, build
 from newsletter.publication.models import Publication
+from subscribers.addresses import readable
+from subscribers.changes import CHANGE_WITHIN, AddressChange
 from subscribers.models import CONFIRM_WITHIN, Subscriber
 
 
@@ -15,13 +17,42 @@ def answer(subscriber: Subscriber) -> Mail:
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         letter = _letter(subscriber, publication)
-    domain = publication.sender_email.rpartition("@")[2]
     asked = (subscriber.pk, subscriber.signup_round, subscriber.asked_times)
-    own = {"Message-ID": headers.message_id("signup", *asked, domain=domain)}
+    return _mail(letter, publication, to=(subscriber.name, subscriber.email), ids=("signup", *asked))
+
+
+def about_change(change: AddressChange) -> Mail:
+    """Return the mail of a change that is due: the new address is asked, the former one is told."""
+    publication = Publication.objects.current()
+    kind = "address_changed" if change.confirmed_at else "address_change"
+    context = {
+        "change": change,
+        "subscriber": change.subscriber,
+        "publication": publication,
+        "days": CHANGE_WITHIN.days,
+        "new_address": masked(change.email) if change.confirmed_at else readable(change.email),
+    }
+    with translation.override(publication.language), timezone.override(publication.zone):
+        subject = _("Your new address for %(name)s") if kind == "address_change" else _("%(name)s has moved")
+        letter = letters.render(kind, subject % {"name": publication.name}, context, base_url=settings.SITE_URL)
+    return _mail(letter, publication, to=(change.subscriber.name, change.recipient), ids=(kind, change.pk))
+
+
+def masked(address: str) -> str:
+    """Return an address that its owner recognises: the former mailbox may be somebody else's by now."""
+    local, _at, domain = readable(address).rpartition("@")
+    return f"{local[:1]}•••@{domain}"
+
+
+def _mail(letter: Letter, publication: Publication, *, to: tuple[str, str], ids: tuple[str | int, ...]) -> Mail:
+    """Return a mail that a machine writes. ids: its kind, and what makes it one of its kind."""
+    kind, *numbers = ids
+    domain = publication.sender_email.rpartition("@")[2]
+    own = {"Message-ID": headers.message_id(str(kind), *numbers, domain=domain)}
     return build(
         letter,
         sender=publication.sender,
-        to=(subscriber.name, subscriber.email),
+        to=to,
         reply_to=publication.reply_to,
         headers=headers.automatic_headers() | own,
     )

@@ -59,13 +59,13 @@ def _send(subscriber: Subscriber, now: datetime) -> None:
 def _put_off(subscriber: Subscriber, error: Exception, now: datetime) -> None:
     tries = subscriber.confirmation_tries
     logger.warning("Try %d to answer sign-up %d failed: %s", tries, subscriber.pk, reason(error))
-    if _is_final(error) or tries >= TRIES_MAX:
+    if is_final(error) or tries >= TRIES_MAX:
         _settle(subscriber, confirmation_due_at=None)
     else:
         _settle(subscriber, confirmation_due_at=now + BACK_OFF * 2 ** (tries - 1))
 
 
-def _is_final(error: Exception) -> bool:
+def is_final(error: Exception) -> bool:
     """Return whether the server has said that this address will never do: RFC 5321 section 4.2.1, 5yz."""
     refused = error.recipients if isinstance(error, SMTPRecipientsRefused) else {}
     return bool(refused) and all(code >= 500 for code, _text in refused.values())

@@ -3,21 +3,24 @@
 from celery import shared_task
 from django.utils import timezone
 
-from subscribers import sending
-from subscribers.models import Subscriber
+from subscribers import changing, sending
+from subscribers.changes import AddressChange
+from subscribers.models import FORGET_AFTER, Subscriber
 
 TURN = 200  # mails in one run; beat starts the next within ten seconds
 
 
 @shared_task(ignore_result=True)
 def send_confirmations() -> None:
-    """Answer the sign-ups that are due."""
+    """Answer the sign-ups and the changes of address that are due."""
     for _mail in range(TURN):
-        if not sending.send_next(timezone.now()):
+        now = timezone.now()
+        if not (sending.send_next(now) or changing.send_next(now)):
             return
 
 
 @shared_task(ignore_result=True)
 def forget_unconfirmed() -> None:
-    """Delete sign-ups that nobody confirmed within 30 days."""
+    """Delete sign-ups that nobody confirmed within 30 days, and changes of address that are older."""
     Subscriber.objects.forgettable(timezone.now()).delete()
+    AddressChange.objects.filter(asked_at__lte=timezone.now() - FORGET_AFTER).delete()

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from subscribers import views
+from subscribers import moving, views
 
 app_name = "subscribers"
 urlpatterns = [
@@ -11,4 +11,6 @@ urlpatterns = [
     path("preferences/<str:token>/", views.preferences, name="preferences"),
     path("preferences/<str:token>/pause/", views.pause, name="pause"),
     path("preferences/<str:token>/resume/", views.resume, name="resume"),
+    path("preferences/<str:token>/address/", moving.change_address, name="change-address"),
+    path("address/<str:token>/", moving.move, name="move"),
 ]

@@ -15,12 +15,12 @@ from newsletter.publication.doors import capability, same_origin, too_many
 from newsletter.publication.limits import client_address, is_over, neighbourhood
 from newsletter.publication.models import Publication
 from subscribers import signup, tasks
-from subscribers.forms import NameForm, PauseForm, SignupForm, person_pass
+from subscribers.forms import AddressForm, NameForm, PauseForm, SignupForm, person_pass
 from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Consent, Subscriber
 from subscribers.text import Notice, consent_text, notices
 
 MINUTES_10, HOUR, DAY = 600, 3600, 86_400  # seconds
-DONE = {"name", "paused", "resumed"}  # what the preferences page may say has been done
+DONE = {"name", "paused", "resumed", "address"}  # what the preferences page may say has been done
 
 logger = logging.getLogger(__name__)
 ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
@@ -112,7 +112,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if subscriber is None:
         return _spent_or_lost(request, token)
     if not subscriber.can_confirm(timezone.now()):
-        return _closed(request, "expired", status=410)
+        return closed(request, "expired", status=410)
     if request.method == "POST":
         subscriber.confirm(timezone.now())
         return render(request, "subscribers/confirmed.html", {"subscriber": subscriber})
@@ -123,10 +123,10 @@ def _spent_or_lost(request: HttpRequest, token: str) -> HttpResponse:
     """Answer a link that opens nothing: its second click is a success to whoever confirmed by the first."""
     subscriber = Subscriber.objects.filter(pk=tokens.number_of(token) or 0).first()
     if subscriber is None or not subscriber.has_spent(token):
-        return _lost(request)
+        return lost(request)
     if subscriber.is_reader and request.method == "POST":
         return render(request, "subscribers/confirmed.html", {"subscriber": subscriber})
-    return _closed(request, "confirmed" if subscriber.is_reader else "spent", status=410)
+    return closed(request, "confirmed" if subscriber.is_reader else "spent", status=410)
 
 
 # --- Leaving and coming back ---
@@ -146,7 +146,7 @@ def _leave_by_one_click(request: HttpRequest, token: str) -> HttpResponse:
     if subscriber is not None:
         subscriber.unsubscribe(timezone.now())
     elif not tokens.opens(token, "unsubscribe"):
-        return _lost(request)
+        return lost(request)
     return HttpResponse("OK", content_type="text/plain")  # also to a reader who was erased since
 
 
@@ -155,7 +155,7 @@ def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
     if subscriber is None:
         was_reader = tokens.opens(token, "unsubscribe")
-        return _closed(request, "erased", status=410) if was_reader else _lost(request)
+        return closed(request, "erased", status=410) if was_reader else lost(request)
     if request.method == "POST":
         subscriber.unsubscribe(timezone.now())
     if subscriber.state == Subscriber.State.UNSUBSCRIBED:
@@ -170,9 +170,9 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
     """Take back a leaving: ask on GET, act on POST."""
     subscriber = Subscriber.objects.opened_by(token, "undo")
     if subscriber is None:
-        return _lost(request)
+        return lost(request)
     if not subscriber.can_undo(timezone.now()):
-        return _closed(request, "undo", status=410)
+        return closed(request, "undo", status=410)
     if request.method == "POST":
         subscriber.undo(timezone.now())
         return render(request, "subscribers/back.html", {"subscriber": subscriber})
@@ -195,13 +195,13 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     """Show what a reader may change; a POST changes the name."""
     subscriber = Subscriber.objects.opened_by(token, "preferences")
     if subscriber is None:
-        return _lost(request)
+        return lost(request)
     form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})
     if request.method == "POST" and form.is_valid():
         subscriber.name = form.cleaned_data["name"]
         subscriber.save(update_fields=["name"])
-        return _done(token, "name")
-    return _preferences_page(request, subscriber, name_form=form)
+        return done(token, "name")
+    return preferences_page(request, subscriber, name_form=form)
 
 
 @capability
@@ -211,12 +211,12 @@ def pause(request: HttpRequest, token: str) -> HttpResponse:
     """Stop letters until a day; they come again by themselves."""
     subscriber = Subscriber.objects.opened_by(token, "preferences")
     if subscriber is None:
-        return _lost(request)
+        return lost(request)
     form = PauseForm(request.POST, today=timezone.localdate())
     if not form.is_valid():
-        return _preferences_page(request, subscriber, pause_form=form)
+        return preferences_page(request, subscriber, pause_form=form)
     subscriber.pause(form.until())
-    return _done(token, "paused")
+    return done(token, "paused")
 
 
 @capability
@@ -226,51 +226,54 @@ def resume(request: HttpRequest, token: str) -> HttpResponse:
     """End a pause now."""
     subscriber = Subscriber.objects.opened_by(token, "preferences")
     if subscriber is None:
-        return _lost(request)
+        return lost(request)
     subscriber.resume()
-    return _done(token, "resumed")
+    return done(token, "resumed")
 
 
-def _done(token: str, what: str) -> HttpResponse:
+def done(token: str, what: str) -> HttpResponse:
     response = redirect("subscribers:preferences", token)
     response.headers["Location"] += f"?done={what}"
     return response
 
 
-def _preferences_page(
+def preferences_page(
     request: HttpRequest,
     subscriber: Subscriber,
     *,
     name_form: NameForm | None = None,
     pause_form: PauseForm | None = None,
+    address_form: AddressForm | None = None,
 ) -> HttpResponse:
     if subscriber.state == Subscriber.State.UNSUBSCRIBED:
         return _left(request, subscriber)
     if not subscriber.is_reader:
-        return _closed(request, "pending", status=410)
+        return closed(request, "pending", status=410)
     context = {
         "subscriber": subscriber,
         "token": tokens.sign("preferences", subscriber.pk),
         "is_paused": subscriber.is_paused(timezone.now()),
         "name_form": name_form or NameForm({"name": subscriber.name}),
         "pause_form": pause_form or PauseForm(today=timezone.localdate()),
-        "done": done if (done := request.GET.get("done")) in DONE else "",
+        "address_form": address_form or AddressForm(subscriber=subscriber),
+        "waits_for": subscriber.address_changes.waiting(timezone.now()).first(),
+        "done": what if (what := request.GET.get("done")) in DONE else "",
     }
-    has_error = any(form is not None and form.errors for form in (name_form, pause_form))
+    has_error = any(form is not None and form.errors for form in (name_form, pause_form, address_form))
     return render(request, "subscribers/preferences.html", context, status=422 if has_error else 200)
 
 
 # --- Links that open nothing ---
 
 
-def _lost(request: HttpRequest) -> HttpResponse:
+def lost(request: HttpRequest) -> HttpResponse:
     """Answer a token that was never given out. Guesses are counted; links that open are not, because
     a mail provider unsubscribes many readers from one address."""
     who = neighbourhood(client_address(request))
     if is_over("token", who, limit=60, seconds=MINUTES_10):
         return too_many(request, seconds=MINUTES_10)
-    return _closed(request, "unknown", status=404)
+    return closed(request, "unknown", status=404)
 
 
-def _closed(request: HttpRequest, why: str, *, status: int) -> HttpResponse:
+def closed(request: HttpRequest, why: str, *, status: int) -> HttpResponse:
     return render(request, "subscribers/closed.html", {"why": why}, status=status)

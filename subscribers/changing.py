@@ -1,0 +1,92 @@
+"""Changing an address: the new one confirms, the former one is told. The rows are the queue of both mails."""
+
+import logging
+from datetime import datetime
+
+from anymail.exceptions import AnymailError
+from django.core import mail
+from django.db import transaction
+
+from subscribers.changes import AddressChange
+from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.rendering import about_change
+from subscribers.sending import BACK_OFF, LEASE, TRIES_MAX, is_final, reason
+
+logger = logging.getLogger(__name__)
+
+
+def ask(subscriber: Subscriber, email: str, now: datetime) -> bool:
+    """Let the new address be asked; an earlier wish that is open is forgotten. Return whether a mail is due now.
+
+    Nobody is asked at an address that must not be mailed; an erased one may come back by its owner's consent.
+    """
+    barred = Suppression.objects.filter(address_hash=address_hash(email))
+    if barred.exclude(reason=Suppression.Reason.ERASED).exists():
+        return False
+    with transaction.atomic():
+        subscriber.address_changes.filter(confirmed_at=None).delete()
+        subscriber.address_changes.create(email=email, asked_at=now, due_at=now)
+    return True
+
+
+def confirm(change: AddressChange, now: datetime) -> bool:
+    """Move the subscription to its new address; return False if that was done before, or is too late.
+
+    Its row stays, and with it consent, tags and history. If the new address is a reader's already, that
+    subscription goes on and the former one ends: nobody gets two copies.
+    """
+    subscriber = change.subscriber
+    if not change.can_confirm(now):
+        return False
+    with transaction.atomic():
+        mine = AddressChange.objects.filter(pk=change.pk, confirmed_at=None)
+        if not mine.update(confirmed_at=now, former=subscriber.email, due_at=now, tries=0):
+            return False
+        known_as = address_hash(change.email)
+        Suppression.objects.filter(address_hash=known_as, reason=Suppression.Reason.ERASED).delete()
+        _move(subscriber, change.email, known_as, now)
+    change.refresh_from_db()
+    return True
+
+
+def _move(subscriber: Subscriber, email: str, known_as: str, now: datetime) -> None:
+    other = Subscriber.objects.filter(address_hash=known_as).exclude(pk=subscriber.pk).first()
+    if other and other.is_reader:
+        subscriber.unsubscribe(now)
+        return
+    if other:  # never confirmed, or has left: the click is the owner's newer word
+        other.delete()
+    Subscriber.objects.filter(pk=subscriber.pk).update(email=email, address_hash=known_as)
+    subscriber.refresh_from_db()
+
+
+def send_next(now: datetime) -> bool:
+    """Send the mail that has waited longest; return whether any was waiting."""
+    for change in AddressChange.objects.due(now).select_related("subscriber")[:10]:
+        if _settle(change, due_at=now + LEASE, tries=change.tries + 1):
+            _send(change, now)
+            return True
+    return False
+
+
+def _settle(change: AddressChange, **values: object) -> bool:
+    """Write what became of a mail, unless the row has moved on or was taken since it was read."""
+    unchanged = AddressChange.objects.filter(pk=change.pk, due_at=change.due_at)
+    moved = bool(unchanged.update(**values))
+    if moved:
+        change.refresh_from_db()
+    return moved
+
+
+def _send(change: AddressChange, now: datetime) -> None:
+    try:
+        mail.mailers["default"].send_messages([about_change(change)])
+    except ValueError as error:  # no message can be written to such an address
+        logger.warning("Change of address %d cannot be told: %s", change.pk, reason(error))
+        _settle(change, due_at=None)
+    except (OSError, AnymailError) as error:  # smtplib's errors are OSErrors
+        logger.warning("Try %d to tell of change of address %d failed: %s", change.tries, change.pk, reason(error))
+        is_over = is_final(error) or change.tries >= TRIES_MAX
+        _settle(change, due_at=None if is_over else now + BACK_OFF * 2 ** (change.tries - 1))
+    else:
+        _settle(change, due_at=None)

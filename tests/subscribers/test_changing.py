@@ -1,0 +1,240 @@
+import logging
+from datetime import timedelta
+from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
+
+import pytest
+from django.core import mail
+from django.db import IntegrityError, transaction
+
+from newsletter.mail import tokens
+from subscribers import changing, tasks
+from subscribers.changes import AddressChange
+from subscribers.models import Consent, Subscriber, Suppression, address_hash
+from subscribers.rendering import masked
+from subscribers.sending import LEASE, TRIES_MAX
+from tests.factories import make_subscriber
+from tests.subscribers.conftest import NOW
+from tests.subscribers.test_sending import Provider
+from tests.support.letters import links_in_html, links_in_text
+
+State = Subscriber.State
+OLD, NEW = "old@example.org", "new@example.net"
+
+
+@pytest.fixture
+def subscriber():
+    return make_subscriber(OLD, name="王小明", tags="vip", **Consent("web:page", "shown").fields(NOW))
+
+
+@pytest.fixture
+def change(subscriber):
+    changing.ask(subscriber, NEW, NOW)
+    return AddressChange.objects.get()
+
+
+@pytest.fixture
+def provider(settings):
+    settings.MAILERS = {"default": {"BACKEND": "tests.subscribers.test_sending.Provider"}}
+    Provider.answers, Provider.accepted = [], []
+    return Provider
+
+
+# --- Asking ---
+
+
+def test_asking_changes_nothing_but_has_the_new_address_asked(change, subscriber):
+    subscriber.refresh_from_db()
+
+    assert subscriber.email == OLD
+    assert (change.email, change.former, change.due_at) == (NEW, "", NOW)
+
+
+def test_the_last_wish_counts(change, subscriber):
+    changing.ask(subscriber, "newer@example.net", NOW)
+
+    assert [one.email for one in AddressChange.objects.all()] == ["newer@example.net"]
+    assert AddressChange.objects.opened_by(change.confirm_url.split("/")[-2]) is None
+
+
+def test_the_database_allows_one_open_wish(change, subscriber):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        subscriber.address_changes.create(email="b@example.net", asked_at=NOW)
+
+
+@pytest.mark.parametrize("reason", ["bounced", "complained", "manual"])
+def test_an_address_that_must_not_be_mailed_is_not_asked(subscriber, reason):
+    Suppression.objects.create(address_hash=address_hash("NEW@example.net"), email=NEW, reason=reason)
+
+    assert not changing.ask(subscriber, NEW, NOW)
+    assert not AddressChange.objects.exists()
+
+
+# --- Confirming ---
+
+
+def test_the_subscription_moves_with_all_that_belongs_to_it(change, subscriber):
+    before = Subscriber.objects.values().get()
+
+    assert changing.confirm(change, NOW)
+
+    after = Subscriber.objects.values().get()
+    moved = {name for name, value in after.items() if before[name] != value}
+    assert moved == {"email", "address_hash"}
+    assert (after["email"], after["address_hash"]) == (NEW, address_hash(NEW))
+
+
+def test_the_second_click_moves_nothing(change):
+    changing.confirm(change, NOW)
+    stale = AddressChange.objects.get()
+    stale.confirmed_at = None  # as a request that was faster read it
+
+    assert not changing.confirm(stale, NOW)
+    assert not changing.confirm(change, NOW)
+
+
+@pytest.mark.parametrize("late", [timedelta(days=7), timedelta(days=30)])
+def test_a_wish_holds_for_seven_days(change, late):
+    assert changing.confirm(change, NOW + late) is False
+    assert Subscriber.objects.get().email == OLD
+
+
+def test_who_has_left_moves_no_more(change, subscriber):
+    subscriber.unsubscribe(NOW)
+    change.refresh_from_db()
+
+    assert not changing.confirm(change, NOW)
+
+
+def test_a_reader_at_the_new_address_goes_on_and_the_former_one_ends(change, subscriber):
+    other = make_subscriber(NEW)
+
+    changing.confirm(change, NOW)
+
+    subscriber.refresh_from_db()
+    other.refresh_from_db()
+    assert (subscriber.email, subscriber.state) == (OLD, State.UNSUBSCRIBED)
+    assert (other.email, other.state) == (NEW, State.ACTIVE)
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.UNSUBSCRIBED])
+def test_an_old_row_of_the_new_address_gives_way(change, subscriber, state):
+    make_subscriber(NEW, state=state)
+
+    changing.confirm(change, NOW)
+
+    assert [(one.pk, one.email, one.state) for one in Subscriber.objects.all()] == [(subscriber.pk, NEW, State.ACTIVE)]
+
+
+def test_an_erased_address_comes_back_by_its_owners_click(subscriber):
+    Suppression.objects.create(address_hash=address_hash(NEW), reason=Suppression.Reason.ERASED)
+    changing.ask(subscriber, NEW, NOW)
+
+    changing.confirm(AddressChange.objects.get(), NOW)
+
+    assert Subscriber.objects.mailable(NOW).get().email == NEW
+
+
+# --- Telling ---
+
+
+def test_the_new_address_is_asked_and_then_the_former_one_is_told(change, letters):
+    (asked,) = letters()
+    changing.confirm(AddressChange.objects.get(), NOW)
+    told = letters()[1]
+
+    assert (asked.to, told.to) == (['"王小明" <new@example.net>'], ['"王小明" <old@example.org>'])
+    assert change.confirm_url in asked.body
+    assert "n•••@example.net" in told.body
+    assert NEW not in told.body
+    assert not AddressChange.objects.due(NOW + timedelta(days=1)).exists()
+
+
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_both_parts_carry_the_same_links_and_a_machine_says_so(change, letters, is_confirmed):
+    if is_confirmed:
+        changing.confirm(change, NOW)
+
+    (letter,) = letters()
+
+    assert links_in_text(letter.body) == links_in_html(letter.alternatives[0][0])
+    assert letter.extra_headers["Auto-Submitted"] == "auto-generated"
+    assert letter.extra_headers["Message-ID"].startswith("<address_change")
+    assert ("/address/" in letter.body) is not is_confirmed
+
+
+def test_a_server_that_is_away_is_asked_again_after_a_while(change, provider, caplog):
+    provider.answers = [SMTPServerDisconnected("gone")]
+
+    changing.send_next(NOW)
+
+    change.refresh_from_db()
+    assert (change.tries, change.due_at) == (1, NOW + timedelta(minutes=1))
+    changing.send_next(NOW + timedelta(minutes=1))
+    assert [one.to for one in provider.accepted] == [['"王小明" <new@example.net>']]
+    assert NEW not in caplog.text
+
+
+@pytest.mark.parametrize(("code", "is_over"), [(550, True), (450, False)])
+def test_a_no_for_good_is_the_end(change, provider, code, is_over):
+    provider.answers = [SMTPRecipientsRefused({NEW: (code, b"no")})]
+
+    changing.send_next(NOW)
+
+    change.refresh_from_db()
+    assert (change.due_at is None) is is_over
+
+
+def test_tries_come_to_an_end(change, provider):
+    provider.answers = [SMTPServerDisconnected("gone")]
+    AddressChange.objects.update(tries=TRIES_MAX - 1)
+
+    changing.send_next(NOW)
+
+    change.refresh_from_db()
+    assert change.due_at is None
+
+
+def test_an_address_that_no_message_can_have_is_given_up(change, provider, caplog):
+    AddressChange.objects.update(email="a b@example.net")
+
+    with caplog.at_level(logging.WARNING):
+        changing.send_next(NOW)
+
+    change.refresh_from_db()
+    assert change.due_at is None
+    assert "cannot be told" in caplog.text
+
+
+def test_a_worker_that_died_leaves_the_mail_to_another(change, provider):
+    AddressChange.objects.update(due_at=NOW + LEASE)
+
+    assert not changing.send_next(NOW)
+    assert changing.send_next(NOW + LEASE)
+
+
+def test_nothing_waits():
+    assert not changing.send_next(NOW)
+    assert mail.outbox == []
+
+
+def test_changes_are_forgotten_after_thirty_days(change, clock):
+    clock.shift(timedelta(days=29))
+    tasks.forget_unconfirmed()
+    assert AddressChange.objects.exists()
+
+    clock.shift(timedelta(days=1))
+    tasks.forget_unconfirmed()
+    assert not AddressChange.objects.exists()
+
+
+def test_the_link_is_bound_to_the_address_it_was_sent_to(change):
+    token = tokens.sign("address", change.pk, NEW)
+    assert AddressChange.objects.opened_by(token) == change
+
+    AddressChange.objects.update(email="other@example.net")
+
+    assert AddressChange.objects.opened_by(token) is None
+
+
+def test_an_address_can_be_recognised_by_its_owner_only():
+    assert masked("gipi.long@example.org") == "g•••@example.org"

@@ -1,0 +1,139 @@
+from datetime import timedelta
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from subscribers import tasks
+from subscribers.changes import AddressChange
+from subscribers.models import Subscriber, Suppression, address_hash
+from tests.factories import make_subscriber
+from tests.subscribers.conftest import path_of
+from tests.subscribers.test_views import body
+from tests.support.letters import link_to
+
+NEW = "new@example.net"
+
+
+@pytest.fixture
+def ask(client, reader):
+    """Fill the form on the preferences page, and return the page that follows."""
+
+    def post(email=NEW, **where):
+        path = path_of(reader.preferences_url) + "address/"
+        return client.post(path, {"email": email}, follow=True, **where)
+
+    return post
+
+
+@pytest.fixture
+def link(ask, letters):
+    """Return the link in the letter to the new address."""
+    ask()
+    return path_of(link_to("/address/", letters()[-1].body))
+
+
+def test_a_reader_moves_from_the_preferences_page_to_his_new_mailbox(ask, client, letters, reader):
+    page = ask()
+    link = path_of(link_to("/address/", letters()[-1].body))
+    asked = client.get(link)
+    moved = client.post(link)
+
+    assert f"A letter to {NEW} asks whether this is your address." in body(page)
+    assert f"<strong>{NEW}</strong>" in body(asked)
+    assert "Your address has been changed" in body(moved)
+    assert Subscriber.objects.get().email == NEW
+    assert [letter.to for letter in letters()] == [[NEW], ["reader@example.org"]]
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_link_scanner_moves_nothing(client, link, method):
+    getattr(client, method)(link)
+
+    assert Subscriber.objects.get().email == "reader@example.org"
+
+
+def test_the_second_click_says_that_it_is_done(client, link):
+    client.post(link)
+
+    assert "Your address has been changed" in body(client.get(link))
+    assert "Your address has been changed" in body(client.post(link))
+    assert AddressChange.objects.get().former == "reader@example.org"
+
+
+def test_the_old_links_of_a_reader_work_on(client, link, reader):
+    client.post(link)
+
+    assert f"<strong>{NEW}</strong>" in body(client.get(path_of(reader.preferences_url)))
+
+
+def test_the_pages_are_nobody_elses_business(client, link):
+    response = client.get(link)
+
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Cache-Control"] == "no-store, private"
+    assert not response.cookies
+
+
+@pytest.mark.parametrize("typed", ["", "nobody", "a@b@c", "reader@example.org", "READER@example.org"])
+def test_what_is_no_other_address_is_said_beside_the_field(ask, typed):
+    response = ask(typed)
+
+    assert response.status_code == 422
+    assert 'id="email-error"' in body(response)
+    assert not AddressChange.objects.exists()
+
+
+def test_the_page_does_not_tell_who_else_reads(ask):
+    make_subscriber("known@example.net")
+    Suppression.objects.create(address_hash=address_hash("barred@example.net"), reason="bounced")
+
+    known = body(ask("known@example.net"))
+    AddressChange.objects.all().delete()
+    stranger = body(ask("stranger@example.net"))
+
+    assert known.replace("known@", "stranger@") == stranger
+    AddressChange.objects.all().delete()
+    assert "If letters can go to that address" in body(ask("barred@example.net"))
+
+
+def test_a_reader_may_not_have_letters_sent_around(ask):
+    answers = [ask(f"stranger{number}@example.net").status_code for number in range(7)]
+
+    assert answers == [200] * 5 + [429] * 2
+
+
+def test_another_sites_form_is_refused(ask):
+    assert ask(HTTP_ORIGIN="https://evil.example").status_code == 403
+
+
+@pytest.mark.parametrize("door", ["/preferences/1abcdefghijklmnop/address/", "/address/1abcdefghijklmnop/"])
+def test_a_guessed_link_opens_nothing(client, db, door):
+    assert client.post(door).status_code == 404
+
+
+def test_an_old_link_says_where_a_new_one_is_had(client, link, clock):
+    clock.shift(timedelta(days=7))
+
+    response = client.post(link)
+
+    assert response.status_code == 410
+    assert "Ask again on the page of your preferences" in body(response)
+    assert Subscriber.objects.get().email == "reader@example.org"
+
+
+def test_who_has_left_is_told_so(ask, client, link, reader):
+    reader.unsubscribe(reader.confirmed_at)
+
+    assert client.post(link).status_code == 410
+    assert "You have left" in body(ask())
+
+
+def test_a_queue_that_is_gone_loses_no_letter(ask, monkeypatch, caplog):
+    def refuse():
+        raise OperationalError("no queue")
+
+    monkeypatch.setattr(tasks.send_confirmations, "delay_on_commit", refuse)
+
+    assert ask().status_code == 200
+    assert AddressChange.objects.get().due_at
+    assert "The queue is gone" in caplog.text
