@@ -6,11 +6,12 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.utils import timezone
+from html5lib import HTMLParser
 
 from newsletter.mail import tokens
 from newsletter.posts.models import Post
 from tests.factories import make_post, make_publication
-from tests.support.pages import markup
+from tests.support.pages import HTML, markup
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -135,10 +136,26 @@ def test_the_author_makes_copies_and_takes_back_a_link(author, draft):
     assert "Make a link" in author.get(page).text
 
 
+@pytest.mark.parametrize("button", ["open", "close"])
+def test_the_button_does_not_save_the_post(author, draft, button):
+    """A form within a form is none: HTML has the button belong to the outer one."""
+    if button == "close":
+        draft.open_preview(timezone.now())
+
+    page = HTMLParser().parse(author.get(f"/admin/posts/post/{draft.pk}/change/").text)
+
+    (form,) = page.findall(f".//{HTML}form[@id='preview-form']")
+    (pressed,) = page.findall(f".//{HTML}button[@name='{button}']")
+    assert pressed.get("form") == "preview-form"
+    assert form.get("action") == f"/admin/posts/post/{draft.pk}/preview-link/"
+    assert form.findall(f"./{HTML}input[@name='csrfmiddlewaretoken']")
+    assert not form.findall(f".//{HTML}textarea")
+
+
 def test_a_published_post_needs_no_link(author):
     post = make_post()
 
-    assert "preview-link" not in author.get(f"/admin/posts/post/{post.pk}/change/").text
+    assert 'id="preview-link"' not in author.get(f"/admin/posts/post/{post.pk}/change/").text
 
 
 @pytest.mark.parametrize("button", ["open", "close"])
