@@ -213,7 +213,7 @@ def _final(result: Result) -> Result:
 
 def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.State]) -> set[int]:
     """Update the rows that are in one of the states `among`, in one statement; return which."""
-    told, columns = _told(results)
+    told, columns, near = _told(batch, results)
     states = ", ".join(str(int(state)) for state in among)
     sent, uncertain = int(Delivery.State.SENT), int(Delivery.State.UNCERTAIN)
     # A row that was deferred in this very pass has had its answer; an uncertain one may get it late. If it is
@@ -226,8 +226,7 @@ def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.Sta
            SET state = told.state, reply = told.reply, provider_id = told.provider_id, attempts = %s,
                sent_at = CASE WHEN told.state IN ({sent}, {uncertain}) THEN %s ELSE d.sent_at END
           FROM told
-         WHERE d.mailing_id = %s AND d.seq = told.row_seq AND d.seq >= {int(batch.lo)} AND d.seq < {int(batch.hi)}
-           AND d.state IN ({states}) AND ({own} OR {late})
+         WHERE d.mailing_id = %s AND d.seq = told.row_seq {near} AND d.state IN ({states}) AND ({own} OR {late})
         RETURNING seq
     """  # noqa: S608 - numbers of our own; every value is a parameter
     now = connection.ops.adapt_datetimefield_value(timezone.now())
@@ -236,14 +235,19 @@ def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.Sta
         return {seq for (seq,) in cursor}
 
 
-def _told(results: Sequence[Result]) -> tuple[str, list[Any]]:
-    """Return SQL for results as rows, and its parameters: few, because each costs more than a row does."""
+def _told(batch: Batch, results: Sequence[Result]) -> tuple[str, list[Any], str]:
+    """Return SQL for results as rows, its parameters, and how to find their deliveries: both are the engine's own.
+
+    PostgreSQL reads four arrays faster than many values, and would read the whole mailing if it did not hear that
+    the rows are near each other. SQLite would read the batch anew for each of them if it did.
+    """
     if connection.vendor == "postgresql":
         columns = [list(column) for column in zip(*results, strict=True)]
         columns[1] = [int(state) for state in columns[1]]
-        return "SELECT * FROM unnest(%s::int[], %s::smallint[], %s::text[], %s::text[])", columns
+        arrays = "SELECT * FROM unnest(%s::int[], %s::smallint[], %s::text[], %s::text[])"
+        return arrays, columns, f"AND d.seq >= {int(batch.lo)} AND d.seq < {int(batch.hi)}"
     flat = [value for one in results for value in (one.seq, int(one.state), one.reply, one.provider_id)]
-    return "VALUES " + ", ".join(["(%s, %s, %s, %s)"] * len(results)), flat
+    return "VALUES " + ", ".join(["(%s, %s, %s, %s)"] * len(results)), flat, ""
 
 
 def count(batch: Batch, added: Counter[Delivery.State]) -> None:
