@@ -35,8 +35,10 @@ class Verdict(StrEnum):
     """What is known of an address after it was asked."""
 
     THERE = "there"
-    GONE = "gone"  # it says so, or its host does not exist
-    DOUBTFUL = "doubtful"  # it refuses programs, is in trouble, or does not answer in time
+    GONE = "gone"  # it says so
+    NAMELESS = "nameless"  # there is no such host
+    SHY = "shy"  # it refuses programs, as many sites do; a person may well get in
+    DOUBTFUL = "doubtful"  # it is in trouble, or does not answer in time
     PRIVATE = "private"  # not asked: it leads into this machine's own network
     OFFLINE = "offline"  # not asked: there is no way out
 
@@ -71,7 +73,14 @@ def ask_all(
         futures = [threads.submit(ask, url, may_ask=may_ask) for url in urls]
         for number, _done in enumerate(as_completed(futures), 1):
             on_answer(number)
-    return [future.result() for future in futures]
+    return _without_names([future.result() for future in futures])
+
+
+def _without_names(found: list[Found]) -> list[Found]:
+    """Where not one host has a name, it is the way out that is missing: resolvers of closed networks say so."""
+    if any(one.verdict not in {Verdict.NAMELESS, Verdict.OFFLINE} for one in found):
+        return found
+    return [Found(one.url, Verdict.OFFLINE, one.detail) for one in found]
 
 
 def ask(url: str, *, may_ask: Callable[[str], bool] = is_public) -> Found:
@@ -105,7 +114,9 @@ def _follow(url: str, may_ask: Callable[[str], bool]) -> tuple[Verdict, str]:
 def _verdict(status: int) -> Verdict:
     if status in GONE_FOR_SURE:
         return Verdict.GONE
-    return Verdict.THERE if status < 400 else Verdict.DOUBTFUL
+    if status < 400:
+        return Verdict.THERE
+    return Verdict.DOUBTFUL if 500 <= status < 600 else Verdict.SHY
 
 
 def _status(url: str, may_ask: Callable[[str], bool]) -> tuple[int, str]:
@@ -127,8 +138,8 @@ def _looked_up(parts: SplitResult, may_ask: Callable[[str], bool]) -> str:
     try:
         found = socket.getaddrinfo(punycode(parts.hostname or ""), _port(parts), type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        verdict = Verdict.GONE if error.errno in NO_SUCH_NAME else Verdict.OFFLINE
-        raise _Stop(verdict, f"no host {parts.hostname}") from error
+        verdict = Verdict.NAMELESS if error.errno in NO_SUCH_NAME else Verdict.OFFLINE
+        raise _Stop(verdict, str(parts.hostname)) from error
     addresses = [str(sockaddr[0]) for *_kind, sockaddr in found]
     if not all(map(may_ask, addresses)):
         raise _Stop(Verdict.PRIVATE, addresses[0])

@@ -14,7 +14,7 @@ class Shown:
 
     url: str
     alt: str | None
-    has_size: bool
+    has_width: bool
 
 
 @dataclass
@@ -37,8 +37,8 @@ class _Reader(HTMLParser):
             self.found.links.append(str(given["href"]))
         elif tag == "img":
             alt = (given["alt"] or "") if "alt" in given else None
-            has_size = bool(given.get("width") and given.get("height"))
-            self.found.pictures.append(Shown(str(given.get("src") or ""), alt, has_size))
+            has_width = bool(given.get("width"))
+            self.found.pictures.append(Shown(str(given.get("src") or ""), alt, has_width))
 
     def handle_data(self, data: str) -> None:
         self.found.words += data

@@ -34,7 +34,13 @@ from subscribers.models import Subscriber, SubscriberQuerySet
 Topic = Rehearsal.Topic
 AT_EACH_END = 20  # readers of the audience whose copies are written, besides the hardest
 LINKS_MAX = 200  # of others, that are asked
-WHY_GONE = {Verdict.GONE: ERROR, Verdict.DOUBTFUL: WARNING, Verdict.PRIVATE: WARNING}
+WORTH_A_WORD = {
+    Verdict.GONE: ERROR,
+    Verdict.NAMELESS: ERROR,
+    Verdict.DOUBTFUL: WARNING,
+    Verdict.PRIVATE: WARNING,
+    Verdict.SHY: INFO,
+}
 
 # Readers whom an audience may not have yet: name and address.
 MADE_UP = (
@@ -228,9 +234,9 @@ def ask_others(rehearsal: Rehearsal, may_ask: Callable[[str], bool] = outward.is
 def _about_others(found: Iterable[outward.Found]) -> Iterator[Remark]:
     answers = list(found)
     for one in answers:
-        if one.verdict in WHY_GONE:
+        if one.verdict in WORTH_A_WORD:
             text = REASONS[one.verdict]() % {"url": one.url, "detail": one.detail}
-            yield Remark(Topic.LINKS, WHY_GONE[one.verdict], text, _("Open it in a browser."))
+            yield Remark(Topic.LINKS, WORTH_A_WORD[one.verdict], text, _("Open it in a browser."))
     offline = sum(one.verdict == Verdict.OFFLINE for one in answers)
     if offline:
         words = _("%(count)d links to other sites were not asked: this machine has no way to them.")
@@ -243,6 +249,8 @@ def _about_others(found: Iterable[outward.Found]) -> Iterator[Remark]:
 
 REASONS: dict[Verdict, Callable[[], str]] = {
     Verdict.GONE: lambda: _("Nothing is there (%(detail)s): %(url)s"),
+    Verdict.NAMELESS: lambda: _("There is no host %(detail)s: %(url)s"),
+    Verdict.SHY: lambda: _("Lets only people in (%(detail)s): %(url)s"),
     Verdict.DOUBTFUL: lambda: _("Could not be looked at (%(detail)s): %(url)s"),
     Verdict.PRIVATE: lambda: _("Leads into a private network (%(detail)s), so it was not asked: %(url)s"),
 }

@@ -197,8 +197,8 @@ def _about_words(picture: Shown, logo_url: str) -> Iterator[Remark]:
     if picture.alt is None or (not picture.alt.strip() and picture.url != logo_url):
         text = _("Who does not see this picture is told nothing: %s") % name
         yield Remark(Topic.PICTURES, WARNING, text, _("Give it an alternative text."))
-    if not picture.has_size:
-        yield Remark(Topic.PICTURES, INFO, _("The text jumps when this picture appears, for it has no size: %s") % name)
+    if not picture.has_width:
+        yield Remark(Topic.PICTURES, INFO, _("Outlook shows this picture as wide as its file, for it has no width: %s") % name)
 
 
 def _size(url: str) -> int | None:

@@ -232,7 +232,7 @@ def _is_rehearsed(form: WhenForm, standing: Standing) -> bool:
     """Return whether a rehearsal stands for the letter, or the author sends it anyway; add an error if neither."""
     if standing == Standing.VALID or form.cleaned_data.get("unrehearsed"):
         return True
-    form.add_error(None, _("This issue has no valid rehearsal. Rehearse it, or tick “Send it anyway”."))
+    form.add_error(None, _("This issue has no valid rehearsal. Rehearse it, or tick the box below."))
     return False
 
 

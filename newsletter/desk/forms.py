@@ -66,7 +66,7 @@ class WhenForm(forms.Form):
         widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
     anyway = forms.BooleanField(label=_("Send both on one day"), required=False)
-    unrehearsed = forms.BooleanField(label=_("Send it anyway"), required=False)
+    unrehearsed = forms.BooleanField(label=_("Send it without a valid rehearsal"), required=False)
 
     def __init__(self, *args: Any, issue: Issue, slots: list[datetime], begins: datetime, **kwargs: Any) -> None:
         """slots: those to choose from. begins: the first moment after the hold."""

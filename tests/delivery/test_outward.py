@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from newsletter.delivery import outward
-from newsletter.delivery.outward import Verdict, ask, ask_all, is_public
+from newsletter.delivery.outward import Found, Verdict, ask, ask_all, is_public
 from tests.support.processes import free_port
 
 
@@ -66,7 +66,8 @@ def site():
         ("/204", Verdict.THERE, "204"),
         ("/404", Verdict.GONE, "404"),
         ("/410", Verdict.GONE, "410"),
-        ("/403", Verdict.DOUBTFUL, "403"),
+        ("/403", Verdict.SHY, "403"),
+        ("/999", Verdict.SHY, "999"),
         ("/503", Verdict.DOUBTFUL, "503"),
         ("/to/200", Verdict.THERE, "200"),
         ("/to/to/404", Verdict.GONE, "404"),
@@ -120,7 +121,7 @@ def test_addresses_of_the_internet_are_public(address):
 def test_this_machine_is_never_asked_however_it_is_written(site, host):
     found = ask(f"http://{host}:{site.server_port}/200")
 
-    assert found.verdict in {Verdict.PRIVATE, Verdict.GONE, Verdict.OFFLINE}
+    assert found.verdict in {Verdict.PRIVATE, Verdict.NAMELESS, Verdict.OFFLINE}
     assert site.asked == []
 
 
@@ -145,7 +146,7 @@ def test_a_redirect_to_a_file_is_not_followed(site):
     "url", ["http://[", "http:///x", "http://a:99999/", "ftp://a/", "http://" + "a" * 300 + ".example/"]
 )
 def test_what_is_no_web_address_raises_nothing(url):
-    assert ask(url, may_ask=anybody).verdict in {Verdict.DOUBTFUL, Verdict.GONE, Verdict.OFFLINE}
+    assert ask(url, may_ask=anybody).verdict in {Verdict.DOUBTFUL, Verdict.NAMELESS, Verdict.OFFLINE}
 
 
 def test_a_closed_port_is_doubtful():
@@ -195,3 +196,11 @@ def test_many_are_asked_and_each_is_counted(site):
     assert [one.url for one in found] == urls
     assert [one.detail for one in found] == ["200", "404", "503", "200", "410", "204"]
     assert counted == [1, 2, 3, 4, 5, 6]
+
+
+def test_where_no_host_has_a_name_it_is_the_way_out_that_is_missing():
+    nameless = [Found(f"https://{name}.example/", Verdict.NAMELESS) for name in "ab"]
+    there = Found("https://c.example/", Verdict.THERE)
+
+    assert {one.verdict for one in outward._without_names(nameless)} == {Verdict.OFFLINE}
+    assert outward._without_names([*nameless, there]) == [*nameless, there]

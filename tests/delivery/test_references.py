@@ -17,10 +17,10 @@ def test_links_are_read_once_in_their_order_with_entities_resolved():
 @pytest.mark.parametrize(
     ("html", "picture"),
     [
-        ('<img src="/a.png" alt="圖" width="6" height="4">', Shown("/a.png", "圖", has_size=True)),
-        ('<img src="/a.png" alt="" width="6">', Shown("/a.png", "", has_size=False)),
-        ('<img src="/a.png" alt>', Shown("/a.png", "", has_size=False)),
-        ('<img src="/a.png">', Shown("/a.png", None, has_size=False)),
+        ('<img src="/a.png" alt="圖" width="6" height="4">', Shown("/a.png", "圖", has_width=True)),
+        ('<img src="/a.png" alt="" width="6">', Shown("/a.png", "", has_width=True)),
+        ('<img src="/a.png" alt>', Shown("/a.png", "", has_width=False)),
+        ('<img src="/a.png">', Shown("/a.png", None, has_width=False)),
     ],
 )
 def test_a_picture_without_alt_is_another_than_one_with_an_empty_alt(html, picture):

@@ -204,17 +204,18 @@ def kept(issue, *links):
 
 
 def test_links_to_others_are_asked_and_told(issue, site):
-    found = kept(issue, f"{site}/200", f"{site}/204", f"{site}/404", f"{site}/503")
+    found = kept(issue, f"{site}/200", f"{site}/204", f"{site}/404", f"{site}/503", f"{site}/403")
 
     remarks = rehearsal.ask_others(found, may_ask=lambda address: True)
 
     assert [(one.level, one.text) for one in remarks] == [
         ("error", f"Nothing is there (404): {site}/404"),
         ("warning", f"Could not be looked at (503): {site}/503"),
+        ("info", f"Lets only people in (403): {site}/403"),
         ("ok", "2 links to other sites work."),
     ]
     found.refresh_from_db()
-    assert found.asked == 4
+    assert found.asked == 5
 
 
 def test_a_link_into_this_network_is_told_and_not_asked(issue):

@@ -200,18 +200,18 @@ def test_pictures_that_are_right_are_counted_and_weighed(pictures):
 
 
 @pytest.mark.parametrize(
-    ("name", "alt", "has_size", "level", "text"),
+    ("name", "alt", "has_width", "level", "text"),
     [
         ("lost.png", "圖", True, "error", "This picture is lost: lost.png"),
         ("heavy.jpg", "圖", True, "warning", "This picture weighs 683.6\xa0KB: heavy.jpg"),
         ("new.webp", "圖", True, "warning", "Outlook does not show this picture: new.webp"),
         ("ok.png", None, True, "warning", "Who does not see this picture is told nothing: ok.png"),
         ("ok.png", " ", True, "warning", "Who does not see this picture is told nothing: ok.png"),
-        ("ok.png", "圖", False, "info", "The text jumps when this picture appears, for it has no size: ok.png"),
+        ("ok.png", "圖", False, "info", "Outlook shows this picture as wide as its file, for it has no width: ok.png"),
     ],
 )
-def test_what_is_wrong_with_a_picture_is_told(pictures, name, alt, has_size, level, text):
-    assert looked_at(Shown(pictures + name, alt, has_size)) == [(level, text)]
+def test_what_is_wrong_with_a_picture_is_told(pictures, name, alt, has_width, level, text):
+    assert looked_at(Shown(pictures + name, alt, has_width)) == [(level, text)]
 
 
 def test_a_picture_of_another_site_is_told(pictures):

@@ -183,7 +183,7 @@ def test_without_a_valid_rehearsal_the_author_is_asked_first(desk, issue, offlin
 
     assert refused.context["standing"] == state
     assert 'name="unrehearsed"' in refused.text
-    assert "This issue has no valid rehearsal. Rehearse it, or tick “Send it anyway”." in refused.text
+    assert "This issue has no valid rehearsal. Rehearse it, or tick the box below." in refused.text
     assert not Mailing.objects.exists()
     assert desk.post(screen(issue, "send"), choice(issue, unrehearsed="on")).status_code == 302
     assert Mailing.objects.get().send_at == SLOT
