@@ -198,7 +198,8 @@ def _about_words(picture: Shown, logo_url: str) -> Iterator[Remark]:
         text = _("Who does not see this picture is told nothing: %s") % name
         yield Remark(Topic.PICTURES, WARNING, text, _("Give it an alternative text."))
     if not picture.has_width:
-        yield Remark(Topic.PICTURES, INFO, _("Outlook shows this picture as wide as its file, for it has no width: %s") % name)
+        text = _("Outlook shows this picture as wide as its file, for it has no width: %s") % name
+        yield Remark(Topic.PICTURES, INFO, text)
 
 
 def _size(url: str) -> int | None:
