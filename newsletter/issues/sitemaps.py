@@ -55,6 +55,7 @@ class PageSitemap(_OurSitemap):
             ("issues:home", max(publication, issue, post)),
             ("issues:archive", issue),
             ("posts:index", post),
+            ("issues:start_here", max(publication, post)),
             ("issues:about", publication),
             ("subscribers:subscribe", publication),
         ]

@@ -68,6 +68,7 @@ def addresses():
         "no hit": "/search/?q=%3Cb%3Enothing",
         "empty search": "/search/",
         "about": "/about/",
+        "start here": "/start-here/",
         "subscribe": "/subscribe/",
         "confirm": local(newcomer.confirm_url),
         "preferences": local(reader.preferences_url),

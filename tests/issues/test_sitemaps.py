@@ -23,6 +23,7 @@ def test_the_map_holds_what_readers_may_find_under_our_own_address(client):
         "/",
         "/issues/",
         "/posts/",
+        "/start-here/",
         "/about/",
         "/subscribe/",
         "/issues/1/",
