@@ -20,6 +20,7 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.smtp import Envelope
 from newsletter.delivery.template import Template
 from newsletter.mail import headers, signatures, tokens
+from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
 PER_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
@@ -30,6 +31,7 @@ COMMON_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/
 FIRST_LINE = headers.LINE_LENGTH - len("To: ")
 ONE_WORD = (FIRST_LINE - headers.WORD_FRAME) // 4 * 3  # octets of a name in one encoded word
 LARGEST = 2**31 - 1
+SEQ_BITS = 24  # of a copy's number in the token of its return path, which has 24 characters at most
 
 
 class Compiled:
@@ -49,6 +51,7 @@ class Compiled:
         self.unsubscribe, self.preferences = link_maker("unsubscribe"), link_maker("preferences")
         self.feedback = link_maker("feedback")
         self.message_id = message_id_maker(mailing)
+        self.return_path = return_path_maker(mailing)
 
     def envelope(self, row: Recipient) -> Envelope:
         """Return one reader's message, ready for the wire. Raises ValueError for one who can be in no message."""
@@ -72,7 +75,8 @@ class Compiled:
             "feedback_url": escaped_feedback,
         }
         data = self.template.render(plain, escaped)
-        return Envelope(row.seq, address, signatures.signatures(data, self.domain, self.keys) + data)
+        data = signatures.signatures(data, self.domain, self.keys) + data
+        return Envelope(row.seq, address, data, self.return_path(row.seq))
 
     def difference(self, mailing: Mailing) -> str:
         """Return what some readers would get otherwise than by the e-mail classes, as a sentence; "" if nothing.
@@ -122,6 +126,19 @@ def message_id_maker(mailing: Mailing) -> Callable[[int], bytes]:
         return f"<{name}.{tokens.digest('message-id', name)[:16]}@{host}>".encode()
 
     return message_id
+
+
+def return_path_maker(mailing: Mailing) -> Callable[[int], str]:
+    """Return what makes the envelope sender of a row; "" when bounces go to no address of their own.
+
+    Its token is signed for "bounce" and the number mailing * 2^24 + seq, which fits 16 million copies.
+    """
+    bounces_to = Publication.objects.current().bounces_to
+    if not bounces_to:
+        return lambda _seq: ""
+    before, after = headers.return_path(bounces_to, "\0").split("\0")
+    sign, first = tokens.signer("bounce"), (mailing.pk or 0) << SEQ_BITS
+    return lambda seq: f"{before}{sign(first + seq)}{after}"
 
 
 def specimens(mailing: Mailing) -> list[Recipient]:

@@ -32,11 +32,16 @@ WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Envelope(NamedTuple):
-    """One message on its way. data: all of it but the final dot; no line of it begins with a dot."""
+    """One message on its way.
+
+    data: all of it but the final dot; no line of it begins with a dot.
+    sender: where it comes back to; "" for the sender of its line.
+    """
 
     seq: int
     recipient: str
     data: bytes
+    sender: str = ""
 
 
 class Stage(Enum):
@@ -108,7 +113,7 @@ class Line:
         size = b" SIZE=%d" % len(envelope.data) if self.knows_size else b""
         self.questions = deque(
             [
-                ("MAIL", b"MAIL FROM:<%s>%s\r\n" % (self.sender, size)),
+                ("MAIL", b"MAIL FROM:<%s>%s\r\n" % (envelope.sender.encode() or self.sender, size)),
                 ("RCPT", b"RCPT TO:<%s>\r\n" % envelope.recipient.encode()),
                 ("DATA", b"DATA\r\n"),
             ]

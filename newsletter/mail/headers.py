@@ -15,6 +15,7 @@ WORD_FRAME = len("=?utf-8?b??=")
 FIELD_LENGTH_MAX = 998  # octets of a line that must not be folded: RFC 5322 section 2.1.1
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+LOCAL_PART_MAX = 64  # octets before the @: RFC 5321 section 4.5.3.1.1
 MAILBOX = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^"<>]*))\s*<(?P<address>[^<>]+)>')
 
 
@@ -78,6 +79,19 @@ def automatic_headers() -> dict[str, str]:
     Source: RFC 3834 section 5; X-Auto-Response-Suppress is Exchange's own word for it.
     """
     return {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+
+
+def return_path(bounces_to: str, token: str) -> str:
+    """Return the envelope sender that tells whose mail came back: bounces+TOKEN@example.org (VERP).
+
+    bounces_to: an address whose mailbox takes what is added after a "+" (RFC 5233).
+    Raise ValueError when the part before the @ would be too long.
+    """
+    local, _at, domain = ascii_address(bounces_to).rpartition("@")
+    if len(local) + 1 + len(token) > LOCAL_PART_MAX:
+        room = LOCAL_PART_MAX - 1 - len(token)
+        raise ValueError(f"{bounces_to!r} has no room for a token: at most {room} characters before the @")
+    return f"{local}+{token}@{domain}"
 
 
 def checked(name: str, value: str) -> str:

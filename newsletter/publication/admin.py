@@ -24,7 +24,16 @@ class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         (_("Look"), {"fields": (("theme", "accent"), "logo", ("look", "heading_font"), "footer")}),
         (
             _("Sender"),
-            {"fields": (("sender_name", "sender_email"), "reply_to", "postal_address", "warm_up_from", "signature")},
+            {
+                "fields": (
+                    ("sender_name", "sender_email"),
+                    "reply_to",
+                    "bounces_to",
+                    "postal_address",
+                    "warm_up_from",
+                    "signature",
+                )
+            },
         ),
         (
             _("Rhythm"),

@@ -6,8 +6,9 @@ from django.core.exceptions import ImproperlyConfigured
 from newsletter.delivery import holding, ledger
 from newsletter.delivery.couriers import SmtpCourier, load_of
 from newsletter.delivery.switchboard import Load
+from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
-from tests.factories import make_subscriber
+from tests.factories import make_publication, make_subscriber
 
 
 def test_the_lease_is_renewed_while_a_server_takes_its_time(make_mailing, run, bulk_smtp, monkeypatch):
@@ -43,3 +44,26 @@ def test_the_load_is_what_address_and_rate_say(settings, tmp_path, query, send_r
 def test_a_number_that_is_none_is_refused(tmp_path, query):
     with pytest.raises(ImproperlyConfigured, match="must be a number between 1 and 1000"):
         mailer_from_url(f"smtp://mail.example.org?{query}", outbox=tmp_path)
+
+
+def test_each_copy_comes_back_to_an_address_that_says_whose_it_was(make_mailing, run, bulk_smtp):
+    make_publication(bounces_to="bounces@back.電子報.tw")
+    mailing = make_mailing("ab")
+
+    run(mailing, SmtpCourier("bulk", mailing))
+
+    senders = {received.rcpt: received.sender for received in bulk_smtp.received()}
+    for delivery in mailing.deliveries.select_related("subscriber"):
+        local, _at, domain = senders[delivery.subscriber.email].partition("@")
+        word, _plus, token = local.partition("+")
+        assert (word, domain) == ("bounces", "back.xn--ols95ej89e.tw")
+        assert tokens.opens(token, "bounce")
+        assert divmod(tokens.number_of(token), 2**24) == (mailing.pk, delivery.seq)
+
+
+def test_copies_come_back_to_the_sender_where_nothing_else_is_said(make_mailing, run, bulk_smtp):
+    mailing = make_mailing("a")
+
+    run(mailing, SmtpCourier("bulk", mailing))
+
+    assert [received.sender for received in bulk_smtp.received()] == [mailing.sender_email]

@@ -133,6 +133,20 @@ def test_a_value_that_cannot_be_one_line_is_refused():
     assert headers.checked("X-Test", "x" * 990)
 
 
+def test_a_return_path_carries_a_token_and_an_ascii_domain():
+    found = headers.return_path("bounces@電子報.tw", "abc")
+
+    assert found == "bounces+abc@xn--ols95ej89e.tw"
+
+
+def test_a_return_path_that_servers_may_refuse_is_not_written():
+    token = "x" * 24
+    assert len(headers.return_path("b" * 39 + "@example.org", token).partition("@")[0]) == 64
+
+    with pytest.raises(ValueError, match="has no room for a token: at most 39 characters before the @"):
+        headers.return_path("b" * 40 + "@example.org", token)
+
+
 # --- how they are written ---
 
 

@@ -32,6 +32,7 @@ VALID = {
     "han_per_minute": "400",
     "words_per_minute": "238",
     "hold_minutes": "3",
+    "unapproved": "wait",
     "takes_readers": "on",
     "theme": "letter",
     "accent": "#9a3412",
@@ -109,6 +110,11 @@ def test_the_next_six_slots_are_shown_in_local_time(author):
         ("cadence_days", "3", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
         ("cadence_days", "0", "Write a number from 7 to 366: at most one issue a week. Every two weeks is 14."),
         ("hold_minutes", "2000", "At most 1440 minutes, which is a day."),
+        (
+            "bounces_to",
+            f"{'b' * 40}@example.org",
+            "This address is too long: at most 39 characters, a–z and 0–9, before the @.",
+        ),
         ("sender_email", "管理@example.org", "Enter a valid email address."),
         ("accent", "red", "Write a colour like #9a3412."),
         (
