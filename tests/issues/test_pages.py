@@ -3,8 +3,10 @@
 import pytest
 from django.contrib.staticfiles import finders
 
+from newsletter.issues.models import StartingPoint
 from newsletter.posts.models import Image
 from newsletter.posts.search import index_post
+from newsletter.publication import look
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pages import assert_accessible
 
@@ -42,20 +44,27 @@ def pages(client):
     make_issue(posts[3], sent_at=PUBLISHED_AT)
     paths = ["/", "/issues/", issue.get_absolute_url(), "/posts/", posts[3].get_absolute_url(), "/tags/ai/"]
     paths += ["/search/?q=%E7%AE%A1%E7%90%86", "/search/?q=nothing", "/about/", "/nothing-here/"]
+    paths += ["/issues/2026/", "/start-here/", "/reading-list/", "/subscribe/"]
+    StartingPoint.objects.create(post=posts[5], reason="先讀這篇。")
     return {path: client.get(path) for path in paths}
 
 
 @pytest.fixture
-def visit(pages, page, client):
-    look = client.get("/look.css")
+def theme():
+    return "letter"
 
+
+@pytest.fixture
+def visit(pages, page, theme):
     def answer(route):
         path = route.request.url.removeprefix(SITE)
         if path.startswith("/static/"):
             return route.fulfill(path=finders.find(path.removeprefix("/static/")))
         if path.startswith(("/media/", "/icon", "/favicon", "/manifest")):
             return route.abort()  # a picture that does not load must not widen a page either
-        found = look if path.startswith("/look.css") else pages[path]
+        if path.startswith("/look.css"):
+            return route.fulfill(body=look.css("#ffcc00", theme), content_type="text/css; charset=utf-8")
+        found = pages[path]
         return route.fulfill(body=found.content, content_type=found.headers["Content-Type"])
 
     page.route("**/*", answer)
@@ -122,3 +131,115 @@ def test_fields_and_buttons_have_edges_when_the_system_chooses_the_colours(visit
     for path in pages:
         visit.goto(SITE + path)
         assert visit.evaluate(UNSEEN_BUTTONS) == [], path
+
+
+SPACING = """* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }
+p { margin-bottom: 2em !important; }"""
+CUT_OFF = """[...document.querySelectorAll("main *, header *, footer *")].filter(node =>
+  node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 1 && getComputedStyle(node).overflowX === "hidden"
+).map(node => node.outerHTML.slice(0, 80))"""
+
+
+def test_readers_may_space_the_text_as_they_need_it(visit, pages):
+    """WCAG 2.2, 1.4.12."""
+    visit.set_viewport_size({"width": 320, "height": 640})
+
+    for path in pages:
+        visit.goto(SITE + path)
+        visit.add_style_tag(content=SPACING)
+        assert visit.evaluate("document.documentElement.scrollWidth") <= 320, path
+        assert visit.evaluate(CUT_OFF) == [], path
+
+
+@pytest.mark.parametrize("theme", ["book", "plain"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_theme_is_a_barrier_or_wider_than_a_small_phone(visit, pages, theme, scheme):
+    visit.emulate_media(color_scheme=scheme)
+    visit.set_viewport_size({"width": 320, "height": 640})
+
+    for path in ["/", "/issues/", next(path for path in pages if path.startswith("/p/")), "/subscribe/"]:
+        visit.goto(SITE + path)
+        assert_accessible(visit)
+        assert visit.evaluate("document.documentElement.scrollWidth") <= 320, path
+
+
+def test_with_forced_colours_every_button_has_a_border(visit):
+    visit.emulate_media(forced_colors="active")
+
+    visit.goto(SITE + "/subscribe/")
+
+    border = "node => getComputedStyle(node).borderTopWidth + getComputedStyle(node).borderTopStyle"
+    assert visit.locator("button.signup-button").evaluate(border) == "1pxsolid"
+    assert visit.locator("[name=email]").evaluate(border) == "1pxsolid"
+
+
+def test_a_page_is_four_requests_without_its_pictures(visit, pages):
+    asked = []
+    visit.on("request", lambda request: asked.append(request.url.removeprefix(SITE)))
+
+    visit.goto(SITE + next(path for path in pages if path.startswith("/p/")))
+
+    text = [url for url in asked if not url.startswith(("/media/", "/icon", "/favicon", "/manifest"))]
+    assert len(text) == 4, text
+
+
+PAPER = "getComputedStyle(document.body).backgroundColor"
+
+
+def test_a_chosen_scheme_holds_on_the_next_page_and_before_its_first_paint(visit):
+    visit.goto(SITE + "/")
+    day = visit.evaluate(PAPER)
+    switch = visit.locator("button.scheme")
+
+    switch.press("Enter")  # from the system's to light
+    assert visit.evaluate(PAPER) == day
+    switch.press("Enter")
+    night = visit.evaluate(PAPER)
+    assert night != day
+    assert switch.inner_text() == "配色：深色"
+
+    visit.goto(SITE + "/about/", wait_until="commit")
+    visit.wait_for_selector("main", state="attached")
+    assert visit.evaluate(PAPER) == night
+    assert visit.context.cookies() == []
+
+
+def test_paper_is_white_whatever_the_screen_shows(visit):
+    visit.goto(SITE + "/")
+    visit.evaluate("document.documentElement.dataset.scheme = 'dark'")
+
+    visit.emulate_media(media="print", color_scheme="dark")
+
+    assert visit.evaluate(PAPER) == "rgb(255, 255, 255)"
+    assert visit.locator(".masthead-nav").is_hidden()
+
+
+def test_a_post_can_be_put_aside_and_taken_off_the_list_again(visit, pages):
+    path = next(path for path in pages if path.startswith("/p/"))
+    visit.goto(SITE + path)
+    visit.get_by_role("button", name="稍後閱讀").press("Enter")
+    assert visit.get_by_role("button", name="已放進稍後閱讀").get_attribute("aria-pressed") == "true"
+
+    visit.goto(SITE + "/reading-list/")
+    assert visit.locator("main ol a").get_attribute("href") == path
+    assert visit.locator("[data-when-empty]").is_hidden()
+    assert_accessible(visit)
+
+    visit.get_by_role("button", name="移除").press("Enter")
+    assert visit.locator("main ol").is_hidden()
+    assert visit.locator("[data-when-empty]").is_visible()
+    assert visit.get_by_role("status").inner_text() == "已從清單移除。"
+    assert visit.evaluate("document.activeElement.tagName") == "MAIN"
+
+
+def test_what_is_no_post_of_ours_never_gets_onto_the_list(visit):
+    visit.goto(SITE + "/reading-list/")
+    visit.evaluate(
+        """localStorage.setItem("reading-list", JSON.stringify(
+          [{path: "javascript:alert(1)", title: "x"}, {path: "//evil.example/", title: "y"}, null, 3]))"""
+    )
+
+    visit.reload()
+
+    assert visit.locator("main ol a").count() == 0
+    assert visit.locator("[data-when-empty]").is_visible()

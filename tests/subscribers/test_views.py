@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 from subscribers import tasks
 from subscribers.forms import stamp
 from subscribers.models import Subscriber, Suppression
-from tests.factories import make_publication, make_subscriber
+from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 
 State = Subscriber.State
@@ -21,6 +21,26 @@ def body(response) -> str:
 
 
 # --- The sign-up page ---
+
+
+def test_a_publication_that_pauses_takes_nobody(client, sign_up):
+    make_publication(takes_readers=False)
+
+    page, answer = client.get("/subscribe/"), sign_up("reader@example.org")
+
+    assert "takes no new readers at present" in body(page)
+    assert 'name="email"' not in body(page)
+    assert (page.status_code, answer.status_code) == (200, 403)
+    assert not Subscriber.objects.exists()
+
+
+def test_the_page_offers_issues_to_read_first(client):
+    for number in range(1, 5):
+        make_issue(make_post(), number=number, subject=f"第{number}號", sent_at=PUBLISHED_AT)
+
+    page = body(client.get("/subscribe/"))
+
+    assert [f"第{number}號" in page for number in (1, 2, 3, 4)] == [False, True, True, True]
 
 
 def test_the_page_says_what_arrives_and_the_six_things_of_the_law(client):
