@@ -7,19 +7,24 @@ from difflib import unified_diff
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.utils import timezone, translation
+from django.utils.encoding import punycode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery import reminders
+from newsletter.delivery import icalendar, reminders
 from newsletter.delivery.planning import PlanningError
-from newsletter.delivery.prompts import opened_by
+from newsletter.delivery.prompts import opened_by, opens_calendar
 from newsletter.delivery.reminded import Reminder
 from newsletter.delivery.rendering import freeze
+from newsletter.issues.templatetags.slots import next_slots
 from newsletter.publication.doors import capability, same_origin, too_many
 from newsletter.publication.limits import client_address, is_over, neighbourhood
+from newsletter.publication.models import Publication
 
 MINUTES_10 = 600  # seconds
 LINES_MAX = 60  # of what has changed
+SLOTS_SHOWN = 26  # a year of them, every two weeks
 
 ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
     "approve": reminders.approve,
@@ -88,6 +93,24 @@ def _changes(reminder: Reminder) -> list[tuple[str, str]]:
     lines = list(unified_diff(reminder.text.splitlines(), now, lineterm="", n=0))[2:]
     names = {"-": "out", "+": "in"}
     return [(names[line[0]], line[1:]) for line in lines if line[0] in names and line[1:].strip()][:LINES_MAX]
+
+
+@capability
+@require_safe
+def calendar(request: HttpRequest, token: str) -> HttpResponse:
+    """Return the slots ahead for the author's own calendar program."""
+    publication = Publication.objects.current()
+    if not opens_calendar(token, publication):
+        return _lost(request)
+    with translation.override(publication.language):
+        octets = icalendar.calendar(
+            publication.name,
+            next_slots(publication, SLOTS_SHOWN),
+            summary=_("%(name)s: an issue is due") % {"name": publication.name},
+            domain=punycode(publication.sender_email.rpartition("@")[2]),
+            stamp=publication.updated_at,
+        )
+    return HttpResponse(octets, content_type="text/calendar; charset=utf-8")
 
 
 def _lost(request: HttpRequest) -> HttpResponse:

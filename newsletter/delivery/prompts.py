@@ -22,7 +22,7 @@ from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
-PURPOSE = "approve"
+PURPOSE, CALENDAR = "approve", "calendar"
 POSTS_SHOWN = 12
 BODY = re.compile(r'<td class="body"[^>]*>')  # in templates/email/base.html
 
@@ -40,6 +40,15 @@ def opened_by(token: str) -> Reminder | None:
 
 def _bound(reminder: Reminder) -> str:
     return f"{reminder.slot_at.timestamp():.0f}"
+
+
+def calendar_url(publication: Publication) -> str:
+    token = tokens.sign(CALENDAR, publication.pk, publication.salt)
+    return settings.SITE_URL + reverse("delivery:calendar", args=[token])
+
+
+def opens_calendar(token: str, publication: Publication) -> bool:
+    return tokens.number_of(token) == publication.pk and tokens.opens(token, CALENDAR, publication.salt)
 
 
 def message(reminder: Reminder, addresses: list[str], now: datetime) -> Mail:
@@ -73,6 +82,7 @@ def _draft(reminder: Reminder, publication: Publication, now: datetime) -> Lette
         "posts": posts.order_by("-published_at")[:POSTS_SHOWN],
         "slot": reminder.slot_at,
         "url": settings.SITE_URL + reverse(page[0], args=page[1]),
+        "calendar_url": calendar_url(publication),
     }
     return letters.render("reminder", _subject(reminder), context, base_url=settings.SITE_URL)
 

@@ -5,5 +5,6 @@ from newsletter.delivery import approvals, views
 app_name = "delivery"
 urlpatterns = [
     path("approve/<str:token>/", approvals.approve, name="approve"),
+    path("calendar/<str:token>.ics", approvals.calendar, name="calendar"),
     path("feedback/<str:token>/", views.feedback, name="feedback"),
 ]

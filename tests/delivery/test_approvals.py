@@ -240,3 +240,27 @@ def test_a_token_is_short_enough_for_a_line(letter):
     letter.pk = 10**9
 
     assert len(prompts.token_of(letter)) <= tokens.TOKEN_LENGTH_MAX
+
+
+# --- The calendar ---
+
+
+def test_the_calendar_has_the_slots_ahead(client, issue):
+    publication = make_publication()
+
+    response = client.get(prompts.calendar_url(publication).removeprefix("https://news.example.org"))
+
+    assert response.headers["Content-Type"] == "text/calendar; charset=utf-8"
+    assert "no-store" in response.headers["Cache-Control"]
+    assert response.text.count("BEGIN:VEVENT") == 26
+    assert "DTSTART:20261201T000000Z" in response.text
+    assert "SUMMARY:Gipi電子報: an issue is due" in response.text
+
+
+@pytest.mark.parametrize("token", ["1", "1aaaaaaaaaaaaaaaa", "x" * 40])
+def test_a_calendar_needs_its_token(client, issue, token):
+    assert client.get(f"/calendar/{token}.ics").status_code == 404
+
+
+def test_a_token_of_another_purpose_is_no_calendar(client, issue):
+    assert client.get(f"/calendar/{tokens.sign('unsubscribe', 1)}.ics").status_code == 404
