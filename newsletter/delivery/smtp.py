@@ -26,6 +26,8 @@ from newsletter.delivery.transports import Answer, Outcome, ProviderRefuses
 COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2: five minutes for MAIL, RCPT and DATA
 FINAL_REPLY_SECONDS = 600  # section 4.5.3.2.6: ten for the final dot
 DOT = b".\r\n"
+# What nearly always comes at once: yes to a message, and to the three questions for the next (RFC 2920).
+GOES_ON = re.compile(rb"(250(?: [^\r\n]*)?\r\n)(?:250(?: [^\r\n]*)?\r\n){2}354(?: [^\r\n]*)?\r\n")
 REPLY = re.compile(rb"(?:\d{3}-[^\r\n]*\r?\n)*(\d{3})(?: [^\r\n]*)?\r?\n")
 OF_A_LINE = re.compile(rb"connection|session", re.IGNORECASE)  # which has had its number of messages
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -139,6 +141,10 @@ class Line:
         self.unsent = memoryview(octets)
         self.on_writable()
 
+    def _write_message(self) -> None:
+        self._enter(Stage.WRITING, COMMAND_SECONDS)
+        self._write(self.envelope.data)
+
     @property
     def wants_to_write(self) -> bool:
         return bool(self.unsent)
@@ -171,6 +177,8 @@ class Line:
     def on_readable(self) -> Iterator[tuple[int, Outcome]]:
         """Read what has come; yield the outcomes that are known by it, each with its seq."""
         self._read()
+        if self.coming and self.stage is Stage.WAITING and (all_well := GOES_ON.fullmatch(self.received)):
+            yield from self._go_straight_on(all_well[1])
         while self.stage is not Stage.IDLE and (reply := REPLY.match(self.received)):
             self.received = self.received[reply.end() :]
             seq = self.envelope.seq
@@ -178,6 +186,15 @@ class Line:
                 self.answered += 1
                 self._go_on()
                 yield seq, outcome
+
+    def _go_straight_on(self, words: bytes) -> Iterator[tuple[int, Outcome]]:
+        """Do at once what the answers one by one would do: the message was accepted, the next is asked for."""
+        self.received, self.is_clean, seq = b"", True, self.envelope.seq
+        self.answered += 1
+        self._go_on()
+        yield seq, Outcome(Answer.SENT, said(words))
+        self.asked.clear()
+        self._write_message()
 
     def _go_on(self) -> None:
         """Turn to the message whose questions are out, if there is one."""
@@ -226,8 +243,7 @@ class Line:
         if self.questions:
             self._write(self._questions())
         elif self.refusal is None:
-            self._enter(Stage.WRITING, COMMAND_SECONDS)
-            self._write(self.envelope.data)
+            self._write_message()
         elif code == 354:
             self._enter(Stage.TAKING_BACK, COMMAND_SECONDS)
             self._write(DOT)

@@ -11,7 +11,7 @@ ends in, the rest of the piece is at hand. Lines may be shorter than 76 characte
 import re
 from binascii import b2a_base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SLOT = re.compile(b"\x02([a-z_]+)\x03")
 LINE = 57  # bytes that make a line of 76 characters
@@ -24,8 +24,7 @@ def lines(octets: bytes) -> bytes:
     return b"".join([b2a_base64(octets[at : at + LINE], newline=False) + CRLF for at in range(0, len(octets), LINE)])
 
 
-@dataclass(frozen=True)
-class Phase:
+class Phase(NamedTuple):
     """A piece after its first bytes went to complete a group of three."""
 
     head: bytes  # those first bytes, as they are
@@ -48,23 +47,23 @@ class Body:
 
     def __init__(self, text: str) -> None:
         parts = SLOT.split(CRLF.join(text.encode().splitlines()) + CRLF)
-        self.slots = [name.decode() for name in parts[1::2]]
         first, *others = (phases(piece) for piece in parts[0::2])
         self.first = first[0]
-        self.others = others
+        self.pieces = list(zip((name.decode() for name in parts[1::2]), others, strict=True))
 
     def render(self, out: list[bytes], values: Mapping[str, bytes]) -> None:
         """Append the encoded text with `values` in its slots to `out`."""
         out.append(self.first.middle)
         carry = self.first.tail
-        for name, piece in zip(self.slots, self.others, strict=True):
+        for name, piece in self.pieces:
             octets = carry + values[name]
-            phase = piece[-len(octets) % 3]
-            octets += phase.head
-            whole = len(octets) - len(octets) % 3  # shorter only when the piece itself was too short
-            out.append(lines(octets[:whole]))
-            out.append(phase.middle)
-            carry = octets[whole:] + phase.tail
+            head, middle, carry = piece[-len(octets) % 3]
+            octets += head
+            if len(octets) % 3:  # the piece itself was too short
+                whole = len(octets) - len(octets) % 3
+                octets, carry = octets[:whole], octets[whole:] + carry
+            out += (b2a_base64(octets, newline=False), CRLF) if len(octets) <= LINE else (lines(octets),)
+            out.append(middle)
         if carry:
             out.append(lines(carry))
 
@@ -74,12 +73,12 @@ class Plain:
 
     def __init__(self, octets: bytes) -> None:
         parts = SLOT.split(octets)
-        self.pieces = parts[0::2]
-        self.slots = [name.decode() for name in parts[1::2]]
+        self.first = parts[0]
+        self.pieces = list(zip((name.decode() for name in parts[1::2]), parts[2::2], strict=True))
 
     def render(self, out: list[bytes], values: Mapping[str, bytes]) -> None:
-        out.append(self.pieces[0])
-        for name, piece in zip(self.slots, self.pieces[1:], strict=True):
+        out.append(self.first)
+        for name, piece in self.pieces:
             out += (values[name], piece)
 
 
