@@ -13,7 +13,7 @@ from django.db.models import Count, Q
 
 from newsletter.issues.cadence import slots
 from newsletter.issues.indexing import index_issue
-from newsletter.issues.models import Issue, IssueItem
+from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.posts.importers import drafts, markdown_folder
 from newsletter.posts.importers.front_matter import Value, parse
 from newsletter.posts.models import Image, Post, Tag
@@ -70,6 +70,7 @@ def load(now: datetime) -> bool:
     _write_posts(samples, publication)
     for sample in samples:
         _compose(sample)
+    _choose_where_to_start()
     _invite_readers(now)
     return True
 
@@ -147,6 +148,12 @@ def _describe_covers() -> None:
     """Say what the covers show; the importer knows no more than the title."""
     for name, alt in tomllib.loads(_read("covers.toml")).items():
         Image.objects.filter(name=name).update(alt=alt)
+
+
+def _choose_where_to_start() -> None:
+    """Hand some posts to whoever is new."""
+    for position, (words, reason) in enumerate(tomllib.loads(_read("start.toml")).items()):
+        StartingPoint.objects.create(post=Post.objects.get(source=SOURCE + words), reason=reason, position=position)
 
 
 def _compose(sample: Sample) -> None:

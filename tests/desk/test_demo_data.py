@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.utils import timezone
 
 from newsletter.desk import demo
-from newsletter.issues.models import Issue, IssueItem
+from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -142,3 +143,12 @@ def test_the_publication_introduces_itself():
     assert publication.postal_address.startswith("（示範）")
     assert publication.about.startswith("## 這是一份什麼樣的電子報")
     assert publication.signature.endswith("\n\n**Gipi**")
+
+
+def test_whoever_is_new_is_told_where_to_start(client):
+    points = list(StartingPoint.objects.public(timezone.now()))
+
+    page = client.get("/start-here/")
+
+    assert len(points) >= 3
+    assert all(str(point.post) in page.text and point.reason in page.text for point in points)
