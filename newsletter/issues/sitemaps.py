@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.contrib.sitemaps.views import sitemap
 from django.core.paginator import Paginator
-from django.db.models import Max, Q, Subquery
+from django.db.models import Max, OuterRef, Subquery
 from django.db.models.functions import Greatest
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -24,8 +24,8 @@ from newsletter.publication.pages import kept
 MOST = 50_000  # addresses in one file: https://www.sitemaps.org/protocol.html
 
 
-def _changed(of: str = "") -> Greatest:
-    return Greatest(f"{of}updated_at", f"{of}published_at")
+def _changed() -> Greatest:
+    return Greatest("updated_at", "published_at")
 
 
 class _OurSitemap(Sitemap):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -88,8 +88,9 @@ class PostSitemap(_OurSitemap):
 
 class TagSitemap(_OurSitemap):
     def items(self) -> TagQuerySet:
-        published = Q(posts__published_at__lte=(now := timezone.now()))
-        return Tag.objects.in_use(now).annotate(at=Max(_changed("posts__"), filter=published))
+        now = timezone.now()
+        posts = Post.objects.published(now).filter(tags=OuterRef("pk")).annotate(at=_changed())
+        return Tag.objects.in_use(now).annotate(at=Subquery(posts.order_by("-at").values("at")[:1]))
 
     def lastmod(self, item: Any) -> datetime:
         at: datetime = item.at

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -41,8 +42,11 @@ def tag_names(typed: str) -> list[str]:
 class TagQuerySet(models.QuerySet["Tag"]):
     def in_use(self, now: datetime) -> "TagQuerySet":
         """Return the tags of published posts with their `post_count`, the most used first."""
-        published = Q(posts__published_at__lte=now)
-        counted = self.annotate(post_count=Count("posts", filter=published))
+        # Those to leave out are few; to look at the date of all the others takes ten times as long.
+        hidden = Post.objects.filter(Q(published_at__isnull=True) | Q(published_at__gt=now)).values("pk")
+        shown = Post.tags.through.objects.filter(tag=OuterRef("pk")).exclude(post__in=hidden)
+        number = shown.order_by().values("tag").annotate(number=Count("pk")).values("number")  # type: ignore[misc]
+        counted = self.annotate(post_count=Coalesce(Subquery(number), 0))
         return counted.filter(post_count__gt=0).order_by("-post_count", "name")
 
     def named(self, names: Iterable[str]) -> list["Tag"]:
