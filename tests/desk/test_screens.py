@@ -9,8 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from newsletter.delivery import planning
+from newsletter.delivery import planning, prompts
 from newsletter.delivery.models import Delivery
+from newsletter.delivery.reminded import Reminder
+from newsletter.desk import rehearsing
 from newsletter.issues.models import Issue
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_accessible
@@ -62,13 +64,17 @@ def screens(issue) -> list[str]:
     later = make_issue(make_post())
     scheduled = planning.approve(later, send_at=now + timedelta(days=9), now=now, hold=timedelta())
     Issue.objects.filter(pk=later.pk).update(subject="改過的主旨")
-    of_issue = [f"issue_{name}" for name in ("preview", "test", "send")]
+    rehearsing.start(issue, "", now)
+    of_issue = [f"issue_{name}" for name in ("preview", "test", "rehearsal", "send")]
+    letter = {"kind": "letter", "slot_at": now + timedelta(days=3), "issue": issue, "at": now, "try_at": now}
+    reminder = Reminder.objects.create(text="別的內容", content_hash="another", **letter)
     return [
         reverse("admin:index"),
         *(reverse(f"admin:issues_issue_{name}") for name in ("changelist", "add")),
         *(reverse("admin:issues_issue_change", args=[one.pk]) for one in (issue, later)),
         *(reverse(f"admin:{name}", args=[issue.pk]) for name in of_issue),
         *(reverse("admin:issue_preview_tab", args=[issue.pk, tab]) for tab in ("mail", "text", "headers")),
+        reverse("delivery:approve", args=[prompts.token_of(reminder)]),
         reverse("admin:delivery_mailing_changelist"),
         *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled)),
         *(reverse(f"admin:mailing_{name}", args=[scheduled.pk]) for name in ("cancel", "move")),
