@@ -1,8 +1,12 @@
+import gzip
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import time_machine
+from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.core.cache import caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -364,6 +368,42 @@ def test_a_withdrawn_relative_is_gone_at_once_and_the_next_takes_its_place(clien
 
     assert first == ["其他0", "其他1", "其他2"]
     assert titles(client.get(post.get_absolute_url())) == ["其他1", "其他2", "其他3"]
+
+
+WITHOUT_PICTURES = 30_000  # bytes, compressed: what a page on a slow line may cost
+
+
+def loaded_with(client, html):
+    """Return what a browser loads for a page by itself besides its pictures and the icon of its tab."""
+    sheets = re.findall(r'<link rel="stylesheet"\s+href="([^"]+)"', html)
+    scripts = re.findall(r'<script[^>]*\ssrc="([^"]+)"', html)
+    return {url: content_of(client, url) for url in sheets + scripts}
+
+
+def content_of(client, url):
+    if url.startswith(settings.STATIC_URL):
+        return Path(
+            finders.find(re.sub(r"\.[0-9a-f]{12}(?=\.\w+$)", "", url.removeprefix(settings.STATIC_URL)))
+        ).read_bytes()
+    return client.get(url).content
+
+
+def test_a_post_is_light_and_comes_in_four_requests_without_fonts(client):
+    passage = "管理者的槓桿不在於自己做得更快，而在於讓別人不必等待；第{}件事也是這樣[^{}]。\n\n## 第{}節\n\n"
+    body = "".join(passage.format(n, n, n) for n in range(60)) + "\n".join(f"[^{n}]: 出處{n}。" for n in range(60))
+    posts = [findable(f"其他{n}", tags=("ai",)) for n in range(4)]
+    post = findable(body=f"{body}\n\n```python\nprint(1)\n```", title="管理槓桿", tags=("ai", "work"))
+    make_issue(post, *posts, sent_at=PUBLISHED_AT)
+
+    page = client.get(post.get_absolute_url(), headers={"Accept-Encoding": "gzip"})
+    html = gzip.decompress(page.content).decode()
+    parts = loaded_with(client, html)
+
+    weight = len(page.content) + sum(len(gzip.compress(part)) for part in parts.values())
+    assert len(parts) + 1 <= 4, parts.keys()
+    assert weight <= WITHOUT_PICTURES
+    assert not any(b"@font-face" in part or b"@import" in part for part in parts.values())
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//(?!news\.example\.org)[^"]*\.(?:js|css|woff2?)', html)
 
 
 @time_machine.travel(PUBLISHED_AT + timedelta(days=1), tick=False)  # the form says when it was shown, in seconds
