@@ -14,6 +14,7 @@ PRE = re.compile(r"<pre\b([^>]*)>(.*?)</pre>", re.DOTALL)
 NEWLINE = "\n"
 SPACES = re.compile(r"(?:(?<=\n)|(?<=^>)) +| {2,}", re.MULTILINE)
 ALIGNED = re.compile(r'(<t[dh]\b[^>]*?) align="(?:left|center|right)"')
+HEADER = re.compile(r"<th\b(?![^>]*\bscope=)")
 TEXT = re.compile(r">[^<]+<")
 LONG_RUN = re.compile(r"[!-,.:;=@-~]{30,}")  # browsers break a line behind / ? and - by themselves
 ATOMS = re.compile(r"(?:&[a-z0-9#]+;|[^&]|&){1,12}")
@@ -82,11 +83,12 @@ def for_old_clients(html: str) -> str:
 
     <pre> becomes a <div> with line breaks, long runs of Latin letters get places to break, a token at the end of an
     address that is shown begins a line (who copies it copies no letter more), and the alignment of a table's
-    cells stays in their styles only.
+    cells stays in their styles only. Its headers say that they stand above a column.
     """
     head, body, rest = html.partition("<body")
     rest = PRE.sub(lambda found: _as_lines(found[1], found[2]), rest)
-    rest = ADDRESS_SHOWN.sub(r">\1<br>\2<", ALIGNED.sub(r"\1", rest))
+    rest = HEADER.sub('<th scope="col"', ALIGNED.sub(r"\1", rest))
+    rest = ADDRESS_SHOWN.sub(r">\1<br>\2<", rest)
     return head + body + TEXT.sub(lambda found: LONG_RUN.sub(_with_breaks, found[0]), rest)
 
 

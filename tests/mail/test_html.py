@@ -189,3 +189,9 @@ def test_a_short_address_stays_on_its_line():
     link = '<a href="https://news.example.org/issues/42/">https://news.example.org/issues/42/</a>'
 
     assert link in html.for_old_clients(f"<html><body>{link}</body></html>")
+
+
+def test_a_header_of_a_table_says_what_it_heads():
+    cells = '<html><body><tr><th style="color: #222;">月</th><th scope="row">甲</th></tr></body></html>'
+
+    assert '<th scope="col" style="color: #222;">月</th><th scope="row">甲</th>' in html.for_old_clients(cells)
