@@ -67,3 +67,47 @@ def test_copies_come_back_to_the_sender_where_nothing_else_is_said(make_mailing,
     run(mailing, SmtpCourier("bulk", mailing))
 
     assert [received.sender for received in bulk_smtp.received()] == [mailing.sender_email]
+
+
+# --- STARTTLS ---
+
+
+@pytest.fixture
+def bulk_tls(settings, smtp_tls, tmp_path):
+    """The bulk mailer is a real SMTP server that is spoken to after STARTTLS."""
+    url = smtp_tls.url.replace("smtp://", "smtp+tls://")
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url(url, outbox=tmp_path)}
+    return smtp_tls
+
+
+def test_copies_travel_encrypted_to_a_server_that_can_show_who_it_is(make_mailing, run, bulk_tls, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(bulk_tls.pem))
+    mailing = make_mailing("abcdefgh")
+
+    run(mailing, SmtpCourier("bulk", mailing))
+
+    assert mailing.counts().sent == 8
+    assert bulk_tls.copies_per_reader() == {1}
+    assert {copy.encrypted for copy in bulk_tls.received()} == {True}
+    assert {len(copy.html) > 1000 for copy in bulk_tls.received()} == {True}
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_gets_nothing(make_mailing, run, bulk_tls):
+    mailing = make_mailing("abc")
+
+    run(mailing, SmtpCourier("bulk", mailing))
+
+    mailing.refresh_from_db()
+    assert mailing.counts().queued == 3
+    assert bulk_tls.received() == []
+
+
+def test_without_starttls_at_the_server_nothing_leaves_in_the_clear(make_mailing, run, settings, smtp, tmp_path):
+    url = smtp.url.replace("smtp://", "smtp+tls://")
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url(url, outbox=tmp_path)}
+    mailing = make_mailing("abc")
+
+    run(mailing, SmtpCourier("bulk", mailing))
+
+    assert mailing.counts().queued == 3
+    assert smtp.received() == []

@@ -1,9 +1,9 @@
-"""An SMTP server that keeps a log of what it accepted: `python sink.py FOLDER PORT [SECONDS]`.
+"""An SMTP server that keeps a log of what it accepted: `python sink.py FOLDER PORT [SECONDS [PEM]]`.
 
 A process of its own, so that it outlives whatever a test kills, and quick enough not to be what is
 measured. What was accepted is in FOLDER/log before the client hears 250: one line of JSON for each
 recipient; the bytes themselves are in FOLDER/raw. SECONDS pass between a message and its 250, as at a real
-server; none if not given. Standard library only.
+server; none if not given. With PEM, a file of key and certificate, it offers STARTTLS. Standard library only.
 
 A recipient's local part may ask for bad days, `N` being a number that may be left out (1):
 
@@ -20,8 +20,10 @@ import asyncio
 import json
 import os
 import re
+import ssl
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 END_OF_DATA = b"\r\n.\r\n"
@@ -46,15 +48,14 @@ class Log:
         self.raw = os.open(folder / "raw", flags)
         self.size = (folder / "raw").stat().st_size
 
-    def accept(self, message: bytes, *, sender: str, recipients: list[str], connection: int) -> None:
-        """Keep one message."""
+    def accept(self, message: bytes, *, recipients: list[str], **about: object) -> None:
+        """Keep one message, and what is known about it."""
         os.write(self.raw, message)
         head = message.partition(b"\r\n\r\n")[0]
         found = MESSAGE_ID.search(head)
         record = {
-            "sender": sender,
             "message_id": found[1].decode("latin-1") if found else "",
-            "connection": connection,
+            **about,
             "at": self.size,
             "size": len(message),
         }
@@ -70,6 +71,7 @@ class Session(asyncio.Protocol):
     refusals: Counter[tuple[str, str]] = Counter()
     connections = 0
     reply_seconds = 0.0
+    certificate: ssl.SSLContext | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -79,7 +81,7 @@ class Session(asyncio.Protocol):
         self.buffer = bytearray()
         self.searched = 0
         self.in_data = False
-        self.paused = False
+        self.paused = self.encrypted = False
         self.reset()
         self.say("220 sink.example ESMTP")
 
@@ -132,7 +134,8 @@ class Session(asyncio.Protocol):
             self.reset()
             self.say("554 5.7.1 The content is not wanted here")
             return
-        self.log.accept(message, sender=self.sender or "", recipients=self.recipients, connection=self.number)
+        about = {"sender": self.sender or "", "connection": self.number, "encrypted": self.encrypted}
+        self.log.accept(message, recipients=self.recipients, **about)
         cut = self.still("cut-after-data")
         self.reset()
         if cut:
@@ -158,7 +161,23 @@ class Session(asyncio.Protocol):
         return False
 
     def on_ehlo(self, rest: str) -> None:
-        self.say("250-sink.example", "250-8BITMIME", "250-PIPELINING", "250 SIZE 52428800")
+        offer = ["250-STARTTLS"] if self.certificate and not self.encrypted else []
+        self.say("250-sink.example", "250-8BITMIME", "250-PIPELINING", *offer, "250 SIZE 52428800")
+
+    def on_starttls(self, rest: str) -> None:
+        self.say("220 2.0.0 Go ahead")
+        self.paused = True  # what comes next is no command
+        self.handshake = asyncio.get_running_loop().create_task(self.encrypt())
+
+    async def encrypt(self) -> None:
+        loop = asyncio.get_running_loop()
+        with suppress(OSError):  # the client trusts no such certificate, and leaves
+            assert self.certificate is not None
+            transport = await loop.start_tls(self.transport, self, self.certificate, server_side=True)
+            assert transport is not None
+            self.transport = transport
+            self.paused, self.encrypted = False, True
+            self.reset()
 
     def on_helo(self, rest: str) -> None:
         self.say("250 sink.example")
@@ -210,11 +229,15 @@ class Session(asyncio.Protocol):
         self.transport.close()
 
 
-async def serve(folder: Path, port: int, reply_seconds: float) -> None:
+async def serve(folder: Path, port: int, reply_seconds: float, pem: str) -> None:
     Session.log, Session.reply_seconds = Log(folder), reply_seconds
+    if pem:
+        Session.certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        Session.certificate.load_cert_chain(pem)
     server = await asyncio.get_running_loop().create_server(Session, "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]) if sys.argv[3:] else 0.0))
+    seconds, pem = [*sys.argv[3:], *["0", ""][len(sys.argv) - 3 :]]
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), float(seconds), pem))

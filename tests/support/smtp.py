@@ -1,6 +1,7 @@
 """The SMTP server that tests send to, and what it has accepted."""
 
 import json
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ class Received:
     sender: str
     message_id: str
     connection: int
+    encrypted: bool
     at: int
     size: int
     folder: Path
@@ -59,17 +61,18 @@ class Smtp:
     """The server; `sink.py` says what a recipient's name may ask of it.
 
     reply_seconds: how long it thinks about every message.
+    pem: key and certificate with which it offers STARTTLS.
     """
 
-    def __init__(self, folder: Path, *, reply_seconds: float = 0.0) -> None:
-        self.folder, self.reply_seconds = folder, reply_seconds
+    def __init__(self, folder: Path, *, reply_seconds: float = 0.0, pem: Path | None = None) -> None:
+        self.folder, self.reply_seconds, self.pem = folder, reply_seconds, pem
         self.port = free_port()
         self.url = f"smtp://127.0.0.1:{self.port}"
         self.output = folder / "output"
 
     def start(self) -> None:
         """Start it; again on the same port, with the same log, after `stop` or `kill`."""
-        command = [sys.executable, SINK, self.folder, str(self.port), str(self.reply_seconds)]
+        command = [sys.executable, SINK, self.folder, str(self.port), str(self.reply_seconds), str(self.pem or "")]
         self.process = start(command, log=self.output, cwd=self.folder)
         wait_for_port(self.port, self.process, log=self.output)
 
@@ -120,6 +123,22 @@ def smtp(tmp_path: Path) -> Iterator[Smtp]:
     folder = tmp_path / "smtp"
     folder.mkdir()
     server = Smtp(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def smtp_tls(tmp_path: Path) -> Iterator[Smtp]:
+    """A running SMTP server that offers STARTTLS, with a certificate that nobody vouches for but `pem` itself."""
+    folder = tmp_path / "smtp-tls"
+    folder.mkdir()
+    pem = folder / "server.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    asked = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
+    subprocess.run([*asked, "-keyout", pem, "-out", folder / "cert"], check=True, capture_output=True)
+    pem.write_bytes(pem.read_bytes() + (folder / "cert").read_bytes())
+    server = Smtp(folder, pem=pem)
     server.start()
     yield server
     server.stop()
