@@ -17,7 +17,7 @@ PARAGRAPH = (
     "管理者最常犯的錯，是把時間花在**看得見的事**上：會議、報表與訊息，而不是真正決定成果的那一兩件事。"
     "每天早上先問自己：[如果今天只能做一件事](https://news.example.org/p/1/)，會是哪一件？然後先做那一件。"
 )
-PARAGRAPHS = 36  # make a message of about 40 KB
+PARAGRAPHS = 23  # make a message of about 41 KB
 
 
 @contextmanager

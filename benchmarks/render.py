@@ -48,10 +48,8 @@ def ways() -> dict[str, tuple[Callable[[], bytes], int]]:
     escaped = {name: escape(value).encode() for name, value in values.items()}
 
     def django() -> bytes:
-        text, html = (
-            rendering.fill(part, rendering.reader_values(reader), escaped=part is mailing.html)
-            for part in (mailing.text, mailing.html)
-        )
+        html, text = rendering.parts(mailing)
+        html, text = rendering.fill(html, values, escaped=True), rendering.fill(text, values, escaped=False)
         message = EmailMultiAlternatives(mailing.subject, text, mailing.sender_email, [reader.email])
         message.attach_alternative(html, "text/html")
         return message.message(policy=SMTP).as_bytes()

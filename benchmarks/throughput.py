@@ -82,19 +82,20 @@ def send_django(mailing: Any) -> Cost:
     """Send the same content to the same readers as Django's documentation does."""
     from django.core.mail import EmailMultiAlternatives, mailers
 
-    from newsletter.delivery.rendering import fill, reader_values
+    from newsletter.delivery.rendering import fill, parts, reader_values
     from subscribers.models import Subscriber
 
     readers = list(Subscriber.objects.order_by("pk"))
     cost = Cost(len(readers))
     with cost.measured():
         messages = []
+        html, text = parts(mailing)
         for reader in readers:
             values = reader_values(reader)
             message = EmailMultiAlternatives(
-                mailing.subject, fill(mailing.text, values, escaped=False), mailing.sender_email, [reader.email]
+                mailing.subject, fill(text, values, escaped=False), mailing.sender_email, [reader.email]
             )
-            message.attach_alternative(fill(mailing.html, values, escaped=True), "text/html")
+            message.attach_alternative(fill(html, values, escaped=True), "text/html")
             messages.append(message)
         assert mailers["bulk"].send_messages(messages) == len(readers)
     return cost

@@ -7,6 +7,7 @@ domain (options of its URL), of a provider that asked for less, and of a new sen
 import math
 import re
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,7 @@ from newsletter.mail.mailers import Limits
 
 SLICE_SECONDS = 0.1  # messages of this long are reserved at once
 PATIENCE_SECONDS = 1.0  # places further away are not taken: a lane that ends would leave them empty
+PLEAS, PLEA_SECONDS = 3, 10.0  # so many requests for a slower pace within so long are heard
 NAP_SECONDS = 0.2  # how long a waiting lane may be deaf
 LOOK_SECONDS = 1.0  # between looks of an unlimited lane at what the others have heard
 THROTTLED = re.compile(r"421\b|45[01][ -]4\.7\.\d|429\b|.*\bresponse 429\b", re.ASCII)
@@ -82,6 +84,7 @@ class Pacer:
         self.slowed: float | None = None
         self.fits = 1 if limits.domains else 10**6  # rows whose places are within a slice, as far as is known
         self.unreported, self.look_at, self.deaf_until = 0, 0.0, 0.0
+        self.pleas: deque[float] = deque(maxlen=PLEAS)  # when a provider asked for a slower pace
 
     @property
     def total_rate(self) -> float:
@@ -137,11 +140,20 @@ class Pacer:
 
     # --- A provider that asks for less ---
 
-    def slow_down(self, words: str) -> None:
-        """Halve the rate of all workers when the provider's words ask for it; it recovers by itself."""
-        if not is_throttling(words) or time.monotonic() < self.deaf_until:
+    def slow_down(self, words: str, *, at_once: bool = False) -> None:
+        """Halve the rate of all workers when the provider's words ask for it again; it recovers by itself.
+
+        One plea may be about one connection or one reader; a server that means all of us says it more than once.
+        at_once: heed the first, because it takes no more at all.
+        """
+        now = time.monotonic()
+        if not is_throttling(words) or now < self.deaf_until:
             return
-        self.deaf_until = time.monotonic() + NAP_SECONDS
+        self.pleas.append(now)
+        if not at_once and (len(self.pleas) < PLEAS or now - self.pleas[0] > PLEA_SECONDS):
+            return
+        self.pleas.clear()
+        self.deaf_until = now + NAP_SECONDS
         limits = [rate for rate in (self.rate, self.limits.rate) if rate]
         self.slowed = self.timelines.slow_down(self.provider, min(limits, default=None))
 

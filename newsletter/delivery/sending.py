@@ -128,7 +128,7 @@ class Lane:
         if isinstance(reason, LaneEnds):
             return reason
         if isinstance(reason, ProviderAway):
-            self._throttle(str(reason))
+            self._throttle(str(reason), at_once=True)
             self._later(self.mailing.wait_for_provider, timezone.now(), str(reason))
             return LaneEnds("the provider is away")
         self._later(self.mailing.pause, str(reason))
@@ -138,10 +138,10 @@ class Lane:
         if end := self.pacer.end_of_day(timezone.now()):
             self._later(self.mailing.wait_until, *end)
 
-    def _throttle(self, words: str) -> None:
+    def _throttle(self, words: str, *, at_once: bool = False) -> None:
         """Slow all workers down when a provider's words ask for it."""
         if is_throttling(words):
-            self._later(self.pacer.slow_down, words)
+            self._later(partial(self.pacer.slow_down, words, at_once=at_once))
 
     def _hand_over(self, seq: int) -> None:
         self.recorder.mark(seq, Mark.HANDED_OVER)

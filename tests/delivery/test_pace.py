@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from newsletter.delivery import ledger, pace, timelines
 from newsletter.delivery.couriers import SmtpCourier
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pace
-from newsletter.delivery.pace import Pacer, is_throttling, schedule
+from newsletter.delivery.pace import PLEAS, Pacer, is_throttling, schedule
 from newsletter.delivery.timelines import RowTimelines
 from newsletter.delivery.transports import Answer, Outcome, ProviderAway
 from newsletter.delivery.warmup import WarmUp
@@ -255,6 +255,21 @@ def test_these_words_do_not(words):
     assert not is_throttling(words)
 
 
+def plead(pacer, words):
+    for _ in range(PLEAS):
+        pacer.slow_down(words)
+
+
+@pytest.mark.django_db
+def test_a_plea_now_and_then_slows_nobody_down(clock):
+    pacer = Pacer(100)
+    for _ in range(3 * PLEAS):
+        pacer.slow_down("421 too many messages on this connection")
+        clock.now += 6
+
+    assert pacer.slowed is None
+
+
 @pytest.mark.django_db
 def test_a_complaint_slows_every_worker_down_and_passes_by_itself(clock):
     here, there = Pacer(100), Pacer(100)
@@ -262,7 +277,7 @@ def test_a_complaint_slows_every_worker_down_and_passes_by_itself(clock):
         pacer.ask([READER])
     timelines.RowTimelines().take("provider:bulk", {"provider:bulk": 0}, 10_000, 1)
 
-    here.slow_down("421 4.7.0 slow down")
+    plead(here, "421 4.7.0 slow down")
     clock.now += 1
     there.ask([READER])
     slowed = (here.total_rate, there.total_rate)
@@ -277,7 +292,7 @@ def test_a_complaint_slows_every_worker_down_and_passes_by_itself(clock):
 def test_an_unlimited_provider_is_unlimited_again_in_the_end(clock):
     pacer = Pacer(None)
     pacer.ask([READER])
-    pacer.slow_down("421 slow down")
+    plead(pacer, "421 slow down")
     rates = [pacer.total_rate]
     for _ in range(2):
         clock.now += 301
@@ -292,7 +307,7 @@ def test_an_unlimited_provider_is_unlimited_again_in_the_end(clock):
 def test_other_words_slow_nobody_down(clock):
     pacer = Pacer(None)
 
-    pacer.slow_down("450 4.2.2 mailbox full")
+    plead(pacer, "450 4.2.2 mailbox full")
 
     assert (pacer.slowed, Pace.objects.count()) == (None, 0)
 
@@ -305,7 +320,7 @@ def test_other_words_slow_nobody_down(clock):
 def test_a_lane_slows_down_when_it_is_asked_to(answer, make_mailing, run):
     pacer = Pacer(None)
 
-    run(make_mailing("a"), Provider(a=answer), pacer=pacer)
+    run(make_mailing("abc"), Provider(a=answer, b=answer, c=answer), pacer=pacer)
 
     assert pacer.slowed == pytest.approx(5)
     assert Pace.objects.get(key="provider:bulk").slowed_to == pytest.approx(5)
@@ -316,7 +331,8 @@ def test_a_server_that_ends_a_line_slows_the_lane_down_though_other_lines_are_le
     courier = SmtpCourier("bulk", mailing)
     run(mailing, courier, pacer=pacer)
 
-    courier.on_throttle("421 4.7.0 too many messages on this line")
+    for _ in range(PLEAS):
+        courier.on_throttle("421 4.7.0 too many messages on this line")
 
     assert bulk_smtp.copies() == {"a@example.org": 1}
     assert pacer.slowed == pytest.approx(5, rel=0.01)
