@@ -16,8 +16,10 @@ from newsletter.posts.images import Image
 
 # As templates and the sanitiser write it: each value in double quotes, in which no other can stand.
 PICTURE = re.compile(r'<img(?:\s+[a-z-]+="[^"]*")*?\s+src="(/media/([0-9a-f]{16})/[^"]+)"(?:\s+[a-z-]+="[^"]*")*\s*/?>')
-MEASURE = "(min-width: 41rem) 38rem, calc(100vw - 2.5rem)"  # of site.css: --measure, and the page's margins
-MEASURE_PIXELS = 608
+# How wide site.css shows a picture: --measure and the page's margins, at the page's type of up to 18 pixels. Here a
+# rem is the browser's own 16 (CSS Values, relative lengths in media queries and `sizes`).
+MEASURE = "(min-width: 45.5rem) 43rem, calc(100vw - 2.6rem)"
+MEASURE_PIXELS = 43 * 16
 FOLD = 800  # characters of HTML behind the title: about what a telephone shows before anybody scrolls
 FORMS = {"avif": "image/avif", "webp": "image/webp"}  # the best first
 
