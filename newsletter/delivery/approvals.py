@@ -42,7 +42,7 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
     if reminder is None:
         return _lost(request)
     now, problem = timezone.now(), ""
-    act = ACTIONS.get(request.POST.get("do", "")) if request.method == "POST" else None
+    act = ACTIONS.get(request.POST.get("do", ""))
     if act and _standing(reminder, now) in {"open", "changed"}:
         problem = _answer(act, reminder, now)
     standing = _standing(reminder, now)

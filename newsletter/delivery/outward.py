@@ -61,7 +61,6 @@ class _Stop(Exception):
 def is_public(address: str) -> bool:
     """Return whether an IP address is anybody's to ask: neither ours, nor our network's, nor a group's."""
     ip = ip_address(address.partition("%")[0])
-    ip = getattr(ip, "ipv4_mapped", None) or ip
     return ip.is_global and not ip.is_multicast and not (ip.version == 6 and ip in NAT64)
 
 

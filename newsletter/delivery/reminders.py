@@ -188,7 +188,7 @@ def let_go(now: datetime) -> int:
     if publication.unapproved != Publication.Unapproved.GO:
         return 0
     soon = now + planning.hold_of(publication) + AHEAD
-    waiting = Reminder.objects.filter(kind=Kind.LETTER, answer="", notified_at__isnull=False)
+    waiting = Reminder.objects.filter(kind=Kind.LETTER, answer="")
     due = waiting.filter(slot_at__lte=soon, slot_at__gt=now - planning.LATE).select_related("issue")
     return sum(_let_go(one, now) for one in due)
 

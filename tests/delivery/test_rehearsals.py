@@ -141,3 +141,9 @@ def test_remarks_are_told_by_topic_in_the_order_of_the_report(issue):
     told = [(str(label), [one["text"] for one in remarks]) for label, remarks in found.by_topic()]
     assert told == [("Size", ["丁"]), ("Links", ["甲", "乙"]), ("Sender and DNS", ["丙"])]
     assert found.worst == "error"
+
+
+def test_the_hash_is_of_letter_and_audience():
+    hashes = {digest_of("letter", ""), digest_of("letter", "+a"), digest_of("other", ""), digest_of("letter", "-a")}
+
+    assert len(hashes) == 4

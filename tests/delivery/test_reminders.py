@@ -118,6 +118,7 @@ def test_an_issue_that_is_approved_for_the_day_needs_no_reminder(box, issue):
 
     assert subjects(box, SLOT - 72 * HOUR) == []
     assert subjects(box, SLOT - 24 * HOUR) == []
+    assert not Reminder.objects.exists()
 
 
 def test_an_approval_that_was_cancelled_needs_one(box, issue):
