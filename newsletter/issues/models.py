@@ -39,12 +39,13 @@ class IssueQuerySet(models.QuerySet["Issue"]):
 
     def listed(self, now: datetime) -> "IssueQuerySet":
         """Fetch what a list of issues shows: their `items` and the titles of the posts, and no text."""
-        public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post").defer("post__body")
+        public = IssueItem.objects.filter(post__published_at__lte=now).select_related("post")
+        public = public.only("issue", "form", "post__title", "post__words", "post__updated_at")
         return self.defer("introduction", "closing").prefetch_related(Prefetch("items", queryset=public))
 
     def in_year(self, year: int) -> "IssueQuerySet":
         """Return those sent in `year` on the local calendar, in the order of their numbers."""
-        is_year = MINYEAR <= year <= MAXYEAR
+        is_year = MINYEAR < year < MAXYEAR  # the outermost ones cannot be told in another time zone
         return self.filter(sent_at__year=year).order_by("number") if is_year else self.none()
 
     def years(self) -> "models.QuerySet[Issue, tuple[int, int]]":
@@ -86,7 +87,8 @@ class Issue(models.Model):
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True, editable=False, db_index=True)
 
-    reading_minutes: int  # of all its posts; set by lengths.with_minutes
+    post_count: int  # what readers find in it: set by lengths.measured
+    reading_minutes: int
 
     objects = IssueQuerySet.as_manager()
 

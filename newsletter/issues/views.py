@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from newsletter.issues import cadence
-from newsletter.issues.lengths import with_minutes
+from newsletter.issues.lengths import measured, with_minutes
 from newsletter.issues.models import Issue, StartingPoint, fetch_whole
 from newsletter.posts.models import Post, with_renderings
 from newsletter.posts.pictured import pictured
@@ -17,7 +17,7 @@ from newsletter.publication import sharing
 from newsletter.publication.models import Publication
 from newsletter.publication.pages import kept
 
-ISSUES_PER_PAGE = 52  # two years
+ISSUES_PER_PAGE = 26  # a year
 NEWEST = 6  # posts on the home page
 
 
@@ -40,8 +40,8 @@ def home(request: HttpRequest) -> HttpResponse:
 @kept(Post.objects.next_change)
 def archive(request: HttpRequest) -> HttpResponse:
     archived = Issue.objects.archived()
-    page = Paginator(archived.listed(timezone.now()), ISSUES_PER_PAGE).get_page(request.GET.get("page"))
-    page.object_list = with_minutes(page.object_list)
+    page = Paginator(archived.defer("introduction", "closing"), ISSUES_PER_PAGE).get_page(request.GET.get("page"))
+    page.object_list = measured(page.object_list, timezone.now())
     return render(request, "issues/archive.html", {"page": page, "years": archived.years()})
 
 

@@ -73,11 +73,11 @@ def test_a_long_archive_is_cut_into_pages(client):
     for number in range(1, 54):
         make_issue(number=number, sent_at=PUBLISHED_AT)
 
-    first, second = client.get("/issues/"), client.get("/issues/?page=2")
+    first, last = client.get("/issues/"), client.get("/issues/?page=3")
 
     assert 'href="/issues/53/"' in first.text
     assert 'href="/issues/1/"' not in first.text
-    assert 'href="/issues/1/"' in second.text
+    assert 'href="/issues/1/"' in last.text
 
 
 def test_an_issue_is_read_as_it_was_composed(client):
@@ -217,8 +217,9 @@ def test_an_issue_whose_number_is_a_year_comes_before_that_year(client):
     assert "<h1>很多期之後</h1>" in client.get("/issues/2025/").text
 
 
-def test_a_year_without_issues_does_not_exist(client):
-    assert client.get("/issues/2019/").status_code == 404
+@pytest.mark.parametrize("number", [0, 1, 2019, 9999, 99999])
+def test_a_number_that_is_no_issue_and_no_year_with_issues_does_not_exist(client, number):
+    assert client.get(f"/issues/{number}/").status_code == 404
 
 
 def test_somebody_new_is_handed_what_the_author_has_chosen(client):

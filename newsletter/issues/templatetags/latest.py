@@ -3,7 +3,7 @@
 from django import template
 from django.utils import timezone
 
-from newsletter.issues.lengths import with_minutes
+from newsletter.issues.lengths import measured
 from newsletter.issues.models import Issue
 
 register = template.Library()
@@ -12,4 +12,4 @@ register = template.Library()
 @register.simple_tag
 def latest_issues(count: int) -> list[Issue]:
     """Return the last `count` sent issues, the newest first."""
-    return with_minutes(Issue.objects.archived().listed(timezone.now())[:count])
+    return measured(Issue.objects.archived().defer("introduction", "closing")[:count], timezone.now())
