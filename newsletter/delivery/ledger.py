@@ -102,7 +102,7 @@ def _advance(batch: Batch, added: Counter[Delivery.State], cursor: int, in_fligh
          WHERE id = %s AND token = %s AND state = %s
            AND EXISTS (SELECT 1 FROM {Mailing._meta.db_table} WHERE id = %s AND state = %s
                           AND content_hash = %s AND mailer = %s)
-    """  # noqa: S608 - names of our own tables; every value is a parameter
+    """  # noqa: S608  # nosec B608  # names of our own tables; every value is a parameter
     lease_until = connection.ops.adapt_datetimefield_value(now + LEASE)
     holder = (batch.pk, batch.token, Batch.State.LEASED.value)
     mailing = (batch.mailing_id, Mailing.State.SENDING.value, batch.mailing.content_hash, batch.mailing.mailer)
@@ -119,7 +119,7 @@ def lock(batch: Batch) -> str | None:
     """
     waits = "FOR UPDATE" if connection.features.has_select_for_update else ""
     with connection.cursor() as db:
-        db.execute(f"SELECT state FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608 - our table
+        db.execute(f"SELECT state FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608  # nosec B608
         found = db.fetchone()
     return found[0] if found else None
 
@@ -228,7 +228,7 @@ def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.Sta
           FROM told
          WHERE d.mailing_id = %s AND d.seq = told.row_seq {near} AND d.state IN ({states}) AND ({own} OR {late})
         RETURNING seq
-    """  # noqa: S608 - numbers of our own; every value is a parameter
+    """  # noqa: S608  # nosec B608  # numbers of our own; every value is a parameter
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
         cursor.execute(sql, [*columns, batch.pass_no, now, batch.mailing_id])

@@ -46,7 +46,7 @@ UNION ALL SELECT * FROM (
   WHERE id <> %s AND published_at <= %s ORDER BY published_at DESC, id DESC LIMIT {RELATED_KEPT}
 ) AS newest
 UNION ALL SELECT CAST('{ALL}' AS text), 0, COUNT(*), NULL FROM posts_searchdocument
-"""  # noqa: S608 (constants)
+"""  # noqa: S608  # nosec B608
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def _with_texts(ranked: "QuerySet[Any, Any]") -> "RawQuerySet[SearchDocument]":
     """Return the rows of a page with their texts: ranking all matches with theirs takes ten times as long."""
     sql, params = ranked.query.sql_with_params()
     return SearchDocument.objects.raw(
-        "SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, ranked.at AS published_at, ranked.total "  # noqa: S608 (constants)
+        "SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, ranked.at AS published_at, ranked.total "  # noqa: S608  # nosec B608
         f"FROM ({sql}) ranked JOIN posts_searchdocument d ON d.id = ranked.id "
         "ORDER BY ranked.points DESC, ranked.at DESC, ranked.id DESC",
         params,
@@ -223,7 +223,7 @@ def _in_index(wanted: list[Term]) -> RawSQL:
     whole = dict.fromkeys(token for term in wanted for token in term.whole)
     prefixes = dict.fromkeys(token for term in wanted for token in term.prefixes)
     expression = _EXPRESSION[connection.vendor](whole, prefixes)
-    return RawSQL(_CONDITION[connection.vendor], [expression], output_field=BooleanField())  # noqa: S611 (constant)
+    return RawSQL(_CONDITION[connection.vendor], [expression], output_field=BooleanField())  # noqa: S611  # nosec B611
 
 
 def _fts5(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
@@ -283,7 +283,7 @@ def _is_telling(token: str) -> bool:
 def _pairs(post: Post, wanted: list[str], now: datetime) -> list[Pair]:
     """Return what `related` weighs, by one query: see _PAIRS, and for each token at most COMMON posts that have it."""
     one = (
-        "SELECT * FROM (SELECT CAST(%s AS text), p.id, 1, p.published_at FROM posts_searchdocument "  # noqa: S608
+        "SELECT * FROM (SELECT CAST(%s AS text), p.id, 1, p.published_at FROM posts_searchdocument "  # noqa: S608  # nosec B608
         "JOIN posts_post p ON p.id = post_id "
         f"WHERE p.id <> %s AND p.published_at <= %s AND {_CONDITION[connection.vendor]} LIMIT {COMMON}) AS t"
     )
