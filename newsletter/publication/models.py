@@ -139,7 +139,8 @@ class Publication(models.Model):
         validators=[validate_bounces_to],
         help_text=_(
             "For an SMTP server of your own: bounces@example.org makes each copy come back to "
-            "bounces+TOKEN@example.org, which says whose it was. The mailbox must take what stands after the +. Empty: the sender address."
+            "bounces+TOKEN@example.org, which says whose it was. The mailbox must take what stands after the +. "
+            "Empty: the sender address."
         ),
     )
     postal_address = models.CharField(
