@@ -99,6 +99,14 @@ def test_a_malformed_address_is_explained_and_nothing_is_kept(sign_up, typed, an
     assert not Subscriber.objects.exists()
 
 
+def test_an_error_is_told_with_its_field(sign_up):
+    page = body(sign_up("no address"))
+
+    assert 'aria-invalid="true" aria-describedby="email-subscribe-error"' in page
+    assert '<p class="field-error" id="email-subscribe-error" role="alert">' in page
+    assert "aria-invalid" not in body(sign_up("reader@example.org"))
+
+
 def test_the_answer_is_the_same_whoever_the_address_belongs_to(sign_up):
     make_subscriber("known@example.org")
     make_subscriber("left@example.org", state=State.UNSUBSCRIBED)
