@@ -27,6 +27,7 @@ from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.weight import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
 from newsletter.desk.audiences import audience_of, segments, words_for
 from newsletter.desk.forms import TestCopyForm, WhenForm
+from newsletter.issues.lengths import with_minutes
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
@@ -143,6 +144,7 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     issue.sent_at = issue.sent_at or (mailing.send_at if mailing else slot)
     shown = Issue.objects.with_posts(issue.sent_at).get(pk=pk)
     shown.sent_at = issue.sent_at
+    with_minutes([shown])
     older, newer = Issue.objects.archived().around(issue)
     return render(request, "issues/issue.html", {"issue": shown, "older": older, "newer": newer})
 
