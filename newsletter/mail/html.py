@@ -56,10 +56,13 @@ def attributes(width: int, height: int) -> str:
     """Return the attributes that say at which size a picture is shown.
 
     Outlook knows no max-width, and shows a picture without a width as wide as its file. A height would not
-    shrink with the width of a phone: Yahoo does not know `height: auto` (caniemail.com, css-height).
+    shrink with the width of a phone: Yahoo does not know `height: auto` (caniemail.com, css-height). The style keeps
+    the place of a picture that is not loaded from being wider than a phone.
     """
     width, height = fitted(width, height)
-    return f'width="{width}" height="{height}"' if width <= SMALL else f'width="{width}"'
+    if width <= SMALL:
+        return f'width="{width}" height="{height}"'
+    return f'width="{width}" style="width: 100%; max-width: {width}px;"'
 
 
 def sized(html: str, sizes: Mapping[str, tuple[int, int]]) -> str:

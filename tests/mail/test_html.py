@@ -86,12 +86,13 @@ def test_only_pictures_whose_size_is_known_and_not_said_get_one():
 
     sized = html.sized(known + said + foreign, {"https://a/1.png": (1088, 100)})
 
-    assert sized == '<img src="https://a/1.png" alt="x" width="544">' + said + foreign
+    style = "width: 100%; max-width: 544px;"
+    assert sized == f'<img src="https://a/1.png" alt="x" width="544" style="{style}">{said}{foreign}'
 
 
 def test_only_a_picture_that_fits_every_phone_has_a_height():
     assert html.attributes(280, 140) == 'width="280" height="140"'
-    assert html.attributes(281, 140) == 'width="281"'
+    assert html.attributes(281, 140) == 'width="281" style="width: 100%; max-width: 281px;"'
 
 
 def test_code_keeps_its_lines_and_spaces_without_css_that_outlook_does_not_know():

@@ -6,7 +6,7 @@ import pytest
 from django.template.exceptions import TemplateDoesNotExist
 from django.utils.safestring import mark_safe
 
-from newsletter.mail import letters
+from newsletter.mail import html, letters
 from newsletter.publication.models import Publication
 
 PUBLICATION = SimpleNamespace(
@@ -184,3 +184,13 @@ def test_the_authors_footer_stands_in_both_parts():
 )
 def test_nothing_is_written_that_outlook_or_yahoo_do_not_know(unknown):
     assert unknown not in render().html
+
+
+def test_a_letter_without_its_pictures_is_no_wider_than_the_narrowest_phone(page):
+    picture = f'<img src="https://news.example.org/a.png" alt="一座橋" {html.attributes(1200, 600)}>'
+    page.set_viewport_size({"width": 320, "height": 600})
+    page.route("**/*", lambda route: route.abort())
+
+    page.set_content(render(greeting=mark_safe(picture)).html.replace('width="544" height="280"', ""))
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
