@@ -142,9 +142,8 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     mailing = issue.mailings.open().first()
     [slot] = next_slots(Publication.objects.current(), 1)
     issue.sent_at = issue.sent_at or (mailing.send_at if mailing else slot)
-    shown = Issue.objects.with_posts(issue.sent_at).get(pk=pk)
+    [shown] = with_minutes(Issue.objects.with_posts(issue.sent_at).filter(pk=pk))
     shown.sent_at = issue.sent_at
-    with_minutes([shown])
     older, newer = Issue.objects.archived().around(issue)
     return render(request, "issues/issue.html", {"issue": shown, "older": older, "newer": newer})
 
