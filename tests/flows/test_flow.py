@@ -62,6 +62,7 @@ def test_an_issue_goes_from_the_authors_keyboard_to_the_inbox_and_its_reader_can
     compose(running, page)
     preview(page)
     try_on_myself(smtp, page)
+    rehearse(page)
     send_now(page)
     mail = smtp.wait_for(READER, subject="第一期")
     read(running, mail, reader, address)
@@ -151,11 +152,27 @@ def try_on_myself(smtp, page):
     assert links_in_html(copy.html) == links_in_text(copy.text)
 
 
+def rehearse(page):
+    """Have everything but the sending done, and read what it found."""
+    page.locator("nav.steps").get_by_role("link", name="Rehearsal").click()
+    page.get_by_role("button", name="Rehearse").click()
+
+    wait_until(lambda: has_rehearsed(page), 30, what=lambda: page.locator("body").inner_text(), every=0.5)
+    assert_accessible(page)
+
+
+def has_rehearsed(page):
+    page.reload()
+    return page.get_by_role("button", name="Rehearse again").count() == 1 and page.locator("progress").count() == 0
+
+
 def send_now(page):
     """Approve the issue, and watch its mailing until it is over."""
     page.locator("nav.steps").get_by_role("link", name="Send").click()
     assert page.locator("#who + .figure").inner_text() == "1 reader"
     page.locator("[name=when][value=now]").check()
+    if page.locator("[name=unrehearsed]").count():  # the made-up sender address is an error
+        page.locator("[name=unrehearsed]").check()
     assert_accessible(page)
     page.locator("form.sheet-form [type=submit]").click()
     page.wait_for_url("**/mailing/**")

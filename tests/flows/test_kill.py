@@ -4,17 +4,31 @@ import pytest
 
 from newsletter.delivery.couriers import LINES
 from tests.flows.seeds import compose_issue_1, import_readers, write_post
+from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
+REPLY_SECONDS = 0.005  # the server thinks about each message: a second for every 800, so that a signal is in time
 
 CONNECTIONS = LINES  # the worker has one lane
 OUTCOMES = ("queued", "sending", "sent", "failed", "uncertain", "skipped")
 PATIENCE_SECONDS = 240  # of which a quiet machine needs a tenth
+
 UNCERTAIN = """
 from newsletter.delivery.models import Delivery
 answer = list(Delivery.objects.filter(state=Delivery.State.UNCERTAIN).values_list("subscriber__email", flat=True))
 """
+
+
+@pytest.fixture
+def smtp(tmp_path):
+    """A server that takes its time."""
+    folder = tmp_path / "smtp"
+    folder.mkdir()
+    server = Smtp(folder, reply_seconds=REPLY_SECONDS)
+    server.start()
+    yield server
+    server.stop()
 
 
 def begin_mailing(product, count):
