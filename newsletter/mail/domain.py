@@ -1,12 +1,11 @@
-"""What the DNS says of a sender's domain, which is what receivers go by. Asks, and judges nothing."""
+"""What the DNS says of a sender's domain, which is what receivers go by. Asks, and judges nothing.
+
+dnspython is imported where it is asked: every process that sends would carry its 3 MB, and only the doctor needs it.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-
-import dns.exception
-import dns.resolver
-import dns.reversename
 
 SECONDS = 4.0  # for one question, all its tries together
 LOOKUPS_MAX = 10  # RFC 7208 section 4.6.4: a receiver that would need more gives up
@@ -44,6 +43,8 @@ def ask(name: str, selectors: list[str]) -> Domain:
 
 def names_back(host: str) -> dict[str, list[str]]:
     """Return the PTR names of each address of `host`. A server that mails by itself needs one that leads back to it."""
+    import dns.reversename  # noqa: PLC0415
+
     addresses = [*_answers(host, "A"), *_answers(host, "AAAA")]
     return {one: _answers(dns.reversename.from_address(one).to_text(), "PTR") for one in addresses}
 
@@ -84,6 +85,9 @@ def _texts(name: str) -> list[str]:
 
 
 def _answers(name: str, kind: str) -> list[str]:
+    import dns.exception  # noqa: PLC0415
+    import dns.resolver  # noqa: PLC0415
+
     try:
         answer = dns.resolver.resolve(name, kind, lifetime=SECONDS)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
