@@ -21,6 +21,7 @@ import pytest
 
 django.setup()
 from django.core.cache import caches
+from django.utils import timezone, translation
 
 pytest_plugins = [
     "tests.support.browser",
@@ -61,6 +62,13 @@ def _plain_settings(settings):
     settings.CELERY_BROKER_URL = "memory://"
     settings.SECURE_SSL_REDIRECT = False
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def _plain_words():
+    """The language and the zone of the settings, whatever the test before has spoken."""
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture(autouse=True)
