@@ -105,7 +105,7 @@ class Run:
                 if self._is_over():
                     return False
                 assert not self._is_stuck(), self._stand()
-            time.sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)  # the server's count is another process's: there is nothing to wait on
         return True
 
     def _is_stuck(self) -> bool:

@@ -34,7 +34,7 @@ for line in sys.stdin:
     try:
         exec(json.loads(line), scope)
         said = {"answer": scope.get("answer")}
-    except Exception as error:
+    except Exception as error:  # told to the run, which judges it
         said = {"error": f"{type(error).__name__}: {error}"}
     connection.close()
     print(json.dumps(said), flush=True)

@@ -57,7 +57,7 @@ def wait_for(port: int) -> None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
-        time.sleep(0.05)
+        time.sleep(0.05)  # until another process listens
     raise TimeoutError(f"no SMTP server on port {port}")
 
 

@@ -16,7 +16,7 @@ def one_line(request: HttpRequest) -> HttpResponse:
 
 
 urlconf = ModuleType("one_line_urls")
-urlconf.urlpatterns = [path("one-line/", one_line)]  # type: ignore[attr-defined]
+urlconf.urlpatterns = [path("one-line/", one_line)]  # type: ignore[attr-defined]  # a module made here
 
 django.setup()
 from django.conf import settings  # noqa: E402 - configured only now

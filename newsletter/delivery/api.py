@@ -213,7 +213,7 @@ class ApiCourier:
         if not isinstance(said, Outcome) or said.answer is not Answer.UNCERTAIN:
             return said
         for seconds in self.patience:
-            time.sleep(seconds)
+            time.sleep(seconds)  # a provider that fell silent is given time; this lane has no other call
             try:
                 again = self._call(message)
             except (ProviderAway, ProviderRefuses) as reason:  # says nothing of the first call

@@ -103,7 +103,7 @@ class Holding:
     def _nap(self, seconds: float) -> None:
         """Wait a little, which is what a rate limit is, with the lease kept."""
         self._keep()
-        time.sleep(min(seconds, NAP_SECONDS))
+        time.sleep(min(seconds, NAP_SECONDS))  # short enough to hear a pause; the rate itself is the provider's wish
 
     def _keep(self) -> None:
         if time.monotonic() >= self.renew_at:

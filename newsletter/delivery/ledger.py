@@ -117,6 +117,7 @@ def lock(batch: Batch) -> str | None:
     PostgreSQL checks a condition that joins another table only against the rows as they were before it
     waited: without this lock an intent could move the cursor of a batch that was taken over meanwhile.
     """
+    # Our own table's name and a constant are put into the statement; the id is a parameter.
     waits = "FOR UPDATE" if connection.features.has_select_for_update else ""
     with connection.cursor() as db:
         db.execute(f"SELECT state FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608  # nosec B608

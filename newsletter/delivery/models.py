@@ -16,11 +16,11 @@ from django.db.models import F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.delivery.feedback import Feedback as Feedback  # noqa: PLC0414
+from newsletter.delivery.feedback import Feedback as Feedback  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.happenings import Happening as Happening  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.history import Step
-from newsletter.delivery.rehearsals import Rehearsal as Rehearsal  # noqa: PLC0414
-from newsletter.delivery.reminded import Reminder as Reminder  # noqa: PLC0414
+from newsletter.delivery.rehearsals import Rehearsal as Rehearsal  # noqa: PLC0414 - the same
+from newsletter.delivery.reminded import Reminder as Reminder  # noqa: PLC0414 - the same
 from newsletter.issues.models import Issue
 from subscribers.models import Subscriber
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext, gettext_lazy
 from newsletter.delivery.happenings import Happening
 from newsletter.delivery.models import Counts, Mailing
 from newsletter.mail import headers, letters
-from newsletter.mail.message import Mail, build
+from newsletter.mail.message import Mail, automatic
 from newsletter.publication.models import Publication
 
 log = logging.getLogger(__name__)
@@ -149,13 +149,5 @@ def message(happening: Happening, addresses: list[str]) -> Mail:
         subject = str(SUBJECTS[Kind(happening.kind)]) % {"issue": mailing.issue}
         letter = letters.render("notice", subject, context, base_url=settings.SITE_URL)
     domain = publication.sender_email.rpartition("@")[2]
-    own = {"Message-ID": headers.message_id("notice", happening.pk, domain=domain)}
-    found = build(
-        letter,
-        sender=publication.sender,
-        to=("", addresses[0]),
-        reply_to="",
-        headers=headers.automatic_headers() | own,
-    )
-    found.to += [headers.mailbox("", address) for address in addresses[1:]]
-    return found
+    message_id = headers.message_id("notice", happening.pk, domain=domain)
+    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)

@@ -17,7 +17,7 @@ from newsletter.delivery.rendering import fill, freeze, parts, reader_values
 from newsletter.issues.models import not_yet_mailed
 from newsletter.mail import headers, letters, tokens
 from newsletter.mail.html import readable
-from newsletter.mail.message import Letter, Mail, build
+from newsletter.mail.message import Letter, Mail, automatic
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -58,16 +58,8 @@ def message(reminder: Reminder, addresses: list[str], now: datetime) -> Mail:
         is_letter = reminder.kind == Reminder.Kind.LETTER
         letter = _letter(reminder, publication) if is_letter else _draft(reminder, publication, now)
     domain = publication.sender_email.rpartition("@")[2]
-    own = {"Message-ID": headers.message_id("reminder", reminder.pk, domain=domain)}
-    found = build(
-        letter,
-        sender=publication.sender,
-        to=("", addresses[0]),
-        reply_to="",
-        headers=headers.automatic_headers() | own,
-    )
-    found.to += [headers.mailbox("", address) for address in addresses[1:]]
-    return found
+    message_id = headers.message_id("reminder", reminder.pk, domain=domain)
+    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
 
 
 def _draft(reminder: Reminder, publication: Publication, now: datetime) -> Letter:

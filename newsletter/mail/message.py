@@ -145,6 +145,17 @@ def _signature_fields(signed: bytes) -> list[tuple[str, str]]:
     return [(name, value.replace("\r", "").replace("\n", "\r\n")) for name, value in found]
 
 
+def automatic(letter: Letter, *, sender: tuple[str, str], addresses: list[str], message_id: str) -> Mail:
+    """Return a mail that the program writes by itself, to everybody whom it concerns; nothing is sent.
+
+    addresses: at least one. Other machines must not answer it (RFC 3834 section 5).
+    """
+    own = fields.automatic_headers() | {"Message-ID": message_id}
+    mail = build(letter, sender=sender, to=("", addresses[0]), reply_to="", headers=own)
+    mail.to += [fields.mailbox("", address) for address in addresses[1:]]
+    return mail
+
+
 @cache
 def _policy(linesep: str) -> LetterPolicy:
     return LetterPolicy(linesep=linesep, cte_type="7bit")
