@@ -14,6 +14,7 @@ from django.utils.csp import CSP
 from environs import FileAwareEnv
 
 from newsletter.mail.mailers import mailer_from_url
+from newsletter.publication import headers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = FileAwareEnv()
@@ -154,6 +155,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+WHITENOISE_ADD_HEADERS_FUNCTION = headers.guard
 WHITENOISE_USE_FINDERS = False
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # half to compress at the first start
 PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that a link to create the author's account lives
