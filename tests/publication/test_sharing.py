@@ -12,6 +12,7 @@ from PIL import Image
 
 from newsletter.posts.models import Image as Picture
 from newsletter.posts.models import Post
+from newsletter.publication import cards
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +25,19 @@ def media(settings, tmp_path):
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}}
     }
     return tmp_path
+
+
+@pytest.fixture
+def no_font(monkeypatch, tmp_path):
+    """The font of the house is broken, and the system has no other."""
+    file = tmp_path / "broken.woff2"
+    file.write_bytes(b"no font")
+    monkeypatch.setattr(cards, "FONT", file)
+    monkeypatch.setattr(cards, "OTHER_FONTS", ())
+    forget = [known.cache_clear for known in (cards._files, cards._font, cards._font_with)]
+    [clear() for clear in forget]
+    yield file
+    [clear() for clear in forget]
 
 
 def tags(page):
@@ -102,6 +116,23 @@ def test_what_readers_may_not_see_has_no_card(client, media):
     assert not (media / "cards").exists()
 
 
+def test_without_a_font_the_icon_stands_in_for_the_picture_and_the_log_says_why(client, media, no_font, caplog):
+    post, issue = make_post("沒畫過的題目"), make_issue(number=7, sent_at=PUBLISHED_AT)
+    others = path(tags(client.get("/about/"))["og:image"])
+
+    for address in (post.card_url, issue.card_url, others):
+        response = client.get(address)
+        icon = client.get(response.headers["Location"])
+
+        assert response.status_code == 302
+        assert "immutable" not in response.headers["Cache-Control"], "it is drawn once the font is back"
+        assert (icon.status_code, icon.headers["Content-Type"]) == (200, "image/png")
+    said = [(entry.levelname, entry.getMessage()) for entry in caplog.records]
+    assert [level for level, _message in said] == ["ERROR"] * 3
+    assert str(no_font) in said[0][1]
+    assert not (media / "cards").exists(), "no half of a picture is left behind"
+
+
 @pytest.mark.parametrize("digest", ["0000000000000000", "x", "..%2f..%2fsecret_key"])
 def test_no_digest_makes_a_file_but_the_right_one(client, media, digest):
     post = make_post()
@@ -119,7 +150,7 @@ def test_a_card_is_never_seen_half_written(client, media, monkeypatch):
     with pytest.raises(OSError, match="no font"):
         client.get(make_post().card_url)
 
-    assert [file.suffix for file in (media / "cards").iterdir() if file.suffix == ".png"] == []
+    assert list(media.glob("cards/*")) == []
 
 
 # --- Icons ---
