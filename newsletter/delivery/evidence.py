@@ -1,5 +1,6 @@
 """The one door by which an uncertain copy finds an end: what is known of it, and what that changes.
 
+Late answers of a lane, reports of the provider and the author's decisions all come through here.
 Only uncertain rows move, and a row that waits to be sent again moves by the news that it had arrived before.
 Each function is one transaction, or one a slice; doing it twice changes nothing.
 
@@ -9,17 +10,18 @@ that is done have a final state: they stay.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from newsletter.delivery import ledger
+from newsletter.delivery.copies import WAITS_AGAIN
 from newsletter.delivery.history import Step
 from newsletter.delivery.models import Batch, Delivery, Mailing
 
@@ -30,6 +32,8 @@ QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.S
 class Known(Enum):
     ACCEPTED = "accepted"  # the provider has it: accepted, delivered, opened, clicked
     REFUSED = "refused"  # the provider says that it went nowhere: bounced, rejected
+    PUT_OFF = "put off"  # the provider said "not now", and nobody heard it in time
+    LEFT = "left"  # its reader had left, and the lane that was taken for dead did not hand it over
     COUNTED = "sent"  # the author counts it as sent
     AGAIN = "again"  # the author wants it sent again, whatever became of the first copy
 
@@ -38,19 +42,32 @@ STEP_OF = {Known.COUNTED: Step.What.COUNTED, Known.AGAIN: Step.What.AGAIN}
 STATE_OF = {
     Known.ACCEPTED: Delivery.State.SENT,
     Known.REFUSED: Delivery.State.FAILED,
+    Known.PUT_OFF: Delivery.State.DEFERRED,
+    Known.LEFT: Delivery.State.SKIPPED,
     Known.COUNTED: Delivery.State.SENT,
     Known.AGAIN: Delivery.State.QUEUED,
+}
+KNOWN_OF = {  # by the answer of a lane
+    Delivery.State.SENT: Known.ACCEPTED,
+    Delivery.State.FAILED: Known.REFUSED,
+    Delivery.State.DEFERRED: Known.PUT_OFF,
+    Delivery.State.SKIPPED: Known.LEFT,
 }
 COUNTED_WORDS = "counted as sent by the author"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a copy, since when, and the words for it."""
+    """What is known of a copy, since when, and the words for it.
+
+    attempt: of which try it tells, None for the last one. That the provider has the copy counts whichever it was.
+    """
 
     known: Known
     at: datetime
     words: str = ""
+    provider_id: str = ""
+    attempt: int | None = None
 
 
 class Seen(NamedTuple):
@@ -65,6 +82,17 @@ def resolve(delivery: Delivery, evidence: Evidence) -> bool:
     with transaction.atomic():
         delivery.mailing.lock()
         return bool(_move(delivery.mailing, _own_batch(delivery), Q(seq=delivery.seq), evidence))
+
+
+def hear(batch: Batch, known: Mapping[int, Evidence]) -> int:
+    """Let late answers settle rows of `batch`, by seq, in the transaction that has locked it; return how many moved.
+
+    The mailing is told after the commit: who locks a mailing and a batch begins with the mailing.
+    """
+    moved = sum(_move_in(batch, Q(seq=seq), evidence) for seq, evidence in known.items())
+    if moved:
+        transaction.on_commit(partial(_outdate, batch.mailing_id))
+    return moved
 
 
 def decide(mailing: Mailing, rows: Sequence[Seen], evidence: Evidence) -> int:
@@ -132,40 +160,50 @@ def _own_batch(delivery: Delivery) -> list[Batch]:
 def _move(mailing: Mailing, batches: list[Batch], rows: Q, evidence: Evidence) -> int:
     """Move the `rows` of `batches` that may move, and their counters; the mailing is locked."""
     locked = Batch.objects.select_for_update().filter(pk__in=[batch.pk for batch in batches])
-    moved = 0
-    for batch in locked.order_by("pk"):
-        moved += _move_in(batch, rows, evidence)
+    moved = sum(_move_in(batch, rows, evidence) for batch in locked.order_by("pk"))
     if moved:
-        Mailing.objects.filter(pk=mailing.pk).update(certified_at=None)
+        _outdate(mailing.pk)
     return moved
 
 
+def _outdate(mailing_id: int) -> None:
+    """Have a new certificate issued."""
+    Mailing.objects.filter(pk=mailing_id, certified_at__isnull=False).update(certified_at=None)
+
+
 def _move_in(batch: Batch, rows: Q, evidence: Evidence) -> int:
+    """Move the `rows` of a locked batch that may move, and count them."""
     mine = Delivery.objects.filter(rows, mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     uncertain = mine.filter(state=UNCERTAIN)
     if evidence.known is Known.AGAIN:
         return _queue_again(batch, uncertain)
+    state, values = STATE_OF[evidence.known], _values(evidence)
+    if evidence.attempt is not None and evidence.known is not Known.ACCEPTED:
+        uncertain = uncertain.filter(attempts=evidence.attempt)
+    settled = uncertain.update(**values)
+    spared = mine.filter(WAITS_AGAIN).update(**values) if evidence.known is Known.ACCEPTED else 0
+    batch.count(Counter({UNCERTAIN: -settled, state: settled + spared}))
+    if settled and evidence.known is Known.PUT_OFF:
+        batch.open_again(not_before=evidence.at + batch.distance)
+    return settled + spared
+
+
+def _values(evidence: Evidence) -> dict[str, object]:
     values: dict[str, object] = {"state": STATE_OF[evidence.known], "reply": evidence.words[:500]}
     if STATE_OF[evidence.known] == SENT:
         values["sent_at"] = Coalesce(F("sent_at"), Value(evidence.at))
-    settled = uncertain.update(**values)
-    ledger.count(batch, Counter({UNCERTAIN: -settled, STATE_OF[evidence.known]: settled}))
-    if evidence.known is not Known.ACCEPTED:
-        return settled
-    spared = mine.filter(ledger.WAITS_AGAIN).update(**values)
-    ledger.count(batch, Counter({SENT: spared}))
-    return settled + spared
+    if evidence.provider_id:
+        values["provider_id"] = evidence.provider_id
+    return values
 
 
 def _queue_again(batch: Batch, uncertain: "QuerySet[Delivery]") -> int:
     """Queue uncertain rows for the next pass of their batch, which begins at once if the batch is done."""
-    is_done = batch.state == Batch.State.DONE
     # Behind the cursor of a pass under way lie only answered rows: these must not look as if theirs were missing.
-    is_fresh = is_done or (batch.state == Batch.State.OPEN and batch.cursor == batch.lo)
-    values: dict[str, object] = {} if is_fresh else {"attempts": batch.pass_no}
+    is_begun = batch.state == Batch.State.LEASED or (batch.state == Batch.State.OPEN and batch.cursor != batch.lo)
+    values: dict[str, object] = {"attempts": batch.pass_no} if is_begun else {}
     queued = uncertain.update(state=QUEUED, **values)
-    ledger.count(batch, Counter({UNCERTAIN: -queued}))
-    if queued and is_done:
-        reopened = {"state": Batch.State.OPEN, "cursor": batch.lo, "not_before": None}
-        Batch.objects.filter(pk=batch.pk).update(**reopened, pass_no=F("pass_no") + 1, token=F("token") + 1)
+    batch.count(Counter({UNCERTAIN: -queued}))
+    if queued:
+        batch.open_again()
     return queued

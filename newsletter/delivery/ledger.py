@@ -7,26 +7,21 @@ but the rows it knows the answer for. Whoever writes rows of a batch holds the b
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import BooleanField, ExpressionWrapper, F, Q
+from django.db.models import BooleanField, ExpressionWrapper
 from django.utils import timezone
 
+from newsletter.delivery import evidence
+from newsletter.delivery.copies import COUNTER_OF
+from newsletter.delivery.evidence import KNOWN_OF, Evidence
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing
 from subscribers.models import is_mailable
 
 LEASE = timedelta(seconds=30)  # renewed with every window; it tells other machines that the owner died
-RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440, 1440)]  # about 72 h
 WAITING = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
-WAITS_AGAIN = Q(state=Delivery.State.QUEUED, attempts__gt=0)  # was uncertain; the author wants it sent again
-COUNTER_OF = {
-    Delivery.State.SENT: "sent",
-    Delivery.State.FAILED: "failed",
-    Delivery.State.UNCERTAIN: "uncertain",
-    Delivery.State.SKIPPED: "skipped",
-}
 
 
 class LaneEnds(Exception):
@@ -85,7 +80,7 @@ def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) 
         in_flight = batch.in_flight - len(results) + len(rows)
         is_ours = _advance(batch, added, cursor, in_flight, now)
         if not is_ours:
-            count(batch, added)
+            batch.count(added)
             held(batch).update(in_flight=batch.in_flight - len(results))
     if not is_ours:
         raise LaneEnds("the batch was taken over, or the mailing stopped")
@@ -164,12 +159,12 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
 def record(batch: Batch, results: Sequence[Result]) -> None:
     """Write the results of some rows and count them; doing it twice counts once.
 
-    A row that recovery has called uncertain meanwhile is settled by its late answer; one that the author wants
-    sent again since then, only by a yes. A "not now" opens a batch that is done once more, for this row alone.
+    A row that recovery has called uncertain meanwhile hears its late answer as evidence; one that the author wants
+    sent again since then is settled by a yes alone.
     """
     if results:
         with transaction.atomic():
-            count(batch, _recorded(batch, results))
+            batch.count(_recorded(batch, results))
 
 
 def _recorded(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
@@ -177,50 +172,36 @@ def _recorded(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State
     state = lock(batch)
     if not results:
         return Counter()
-    if state == Batch.State.DONE and batch.pass_no > len(RETRY_AFTER):
+    if state == Batch.State.DONE and batch.is_in_last_pass:
         results = [_final(result) for result in results]
-    settled = _write(batch, results, among=WAITING)
+    settled = _write(batch, results)
     if len(settled) == len(results):
         return Counter(result.state for result in results)
-    late = [result for result in results if result.seq not in settled]
-    told = _write(batch, late, among=[Delivery.State.UNCERTAIN])
-    if state == Batch.State.DONE and any(one.state == Delivery.State.DEFERRED and one.seq in told for one in late):
-        _open_again(batch)
-    added = Counter(result.state for result in results if result.seq in settled or result.seq in told)
-    added[Delivery.State.UNCERTAIN] -= len(told)
-    if told:
-        transaction.on_commit(partial(_outdate, batch.mailing_id))
-    return added
+    late = [one for one in results if one.seq not in settled and one.state in KNOWN_OF]
+    evidence.hear(batch, {one.seq: _evidence(batch, one) for one in late})
+    return Counter(result.state for result in results if result.seq in settled)
 
 
-def _open_again(batch: Batch) -> None:
-    """Begin another pass of a batch that is done. All its other rows have final states, which no pass touches.
-
-    Its mailing may be closed: `recovery.reopen` goes on with it, for who locks both begins with the mailing.
-    """
-    not_before = timezone.now() + RETRY_AFTER[min(batch.pass_no, len(RETRY_AFTER)) - 1]
-    opened = {"state": Batch.State.OPEN, "cursor": F("lo"), "not_before": not_before}
-    Batch.objects.filter(pk=batch.pk).update(**opened, pass_no=F("pass_no") + 1, token=F("token") + 1)
-
-
-def _outdate(mailing_id: int) -> None:
-    """Have a new certificate issued. After the commit: who locks a mailing and a batch begins with the mailing."""
-    Mailing.objects.filter(pk=mailing_id, certified_at__isnull=False).update(certified_at=None)
+def _evidence(batch: Batch, result: Result) -> Evidence:
+    """Return what an answer says of a row that no longer waits for it."""
+    return Evidence(
+        KNOWN_OF[result.state], timezone.now(), result.reply, provider_id=result.provider_id, attempt=batch.pass_no
+    )
 
 
 def _final(result: Result) -> Result:
     return result._replace(state=Delivery.State.FAILED) if result.state == Delivery.State.DEFERRED else result
 
 
-def _write(batch: Batch, results: Sequence[Result], among: Sequence[Delivery.State]) -> set[int]:
-    """Update the rows that are in one of the states `among`, in one statement; return which."""
+def _write(batch: Batch, results: Sequence[Result]) -> set[int]:
+    """Update the rows that wait, in one statement; return which."""
     told, columns, near = _told(batch, results)
-    states = ", ".join(str(int(state)) for state in among)
+    states = ", ".join(str(int(state)) for state in WAITING)
     sent, uncertain = int(Delivery.State.SENT), int(Delivery.State.UNCERTAIN)
-    # A row that was deferred in this very pass has had its answer; an uncertain one may get it late. If it is
-    # to be sent again, or was, only the news that it had been accepted before still counts.
-    own = f"d.attempts = {int(batch.pass_no)}" if uncertain in among else f"d.attempts < {int(batch.pass_no)}"
-    late = f"d.state IN ({uncertain}, {int(Delivery.State.QUEUED)}) AND told.state = {sent}"
+    # A row that was deferred in this very pass has had its answer. If it is to be sent again, only the news that
+    # it had been accepted before still counts.
+    own = f"d.attempts < {int(batch.pass_no)}"
+    late = f"d.state = {int(Delivery.State.QUEUED)} AND told.state = {sent}"
     sql = f"""
         WITH told (row_seq, state, reply, provider_id) AS ({told})
         UPDATE {Delivery._meta.db_table} AS d
@@ -249,13 +230,6 @@ def _told(batch: Batch, results: Sequence[Result]) -> tuple[str, list[Any], str]
         return arrays, columns, f"AND d.seq >= {int(batch.lo)} AND d.seq < {int(batch.hi)}"
     flat = [value for one in results for value in (one.seq, int(one.state), one.reply, one.provider_id)]
     return "VALUES " + ", ".join(["(%s, %s, %s, %s)"] * len(results)), flat, ""
-
-
-def count(batch: Batch, added: Counter[Delivery.State]) -> None:
-    """Add to the counters of final states; queued and deferred rows are what remains."""
-    changes = {COUNTER_OF[state]: F(COUNTER_OF[state]) + n for state, n in added.items() if n and state in COUNTER_OF}
-    if changes:
-        Batch.objects.filter(pk=batch.pk).update(**changes)
 
 
 def renew(batch: Batch, now: datetime) -> None:
@@ -287,11 +261,10 @@ def close(batch: Batch, results: Sequence[Result], now: datetime) -> None:
     with transaction.atomic():
         lock(batch)
         record(batch, results)
-        if batch.pass_no > len(RETRY_AFTER) and held(batch).exists():
+        if batch.is_in_last_pass and held(batch).exists():
             failed = rows.filter(state=Delivery.State.DEFERRED).update(state=Delivery.State.FAILED)
-            count(batch, Counter({Delivery.State.FAILED: failed}))
+            batch.count(Counter({Delivery.State.FAILED: failed}))
         if rows.filter(state__in=WAITING).exists():
-            distance = RETRY_AFTER[min(batch.pass_no, len(RETRY_AFTER)) - 1]
             values |= {"state": Batch.State.OPEN, "cursor": batch.lo, "pass_no": batch.pass_no + 1}
-            values |= {"not_before": now + distance}
+            values |= {"not_before": now + batch.distance}
         held(batch).update(**values)

@@ -1,4 +1,4 @@
-"""The ledger: one sending of an issue, its readers' copies, and the batches that workers hold.
+"""The ledger: one sending of an issue, its readers' copies and the batches that workers hold (copies.py).
 
 Mailing   scheduled ─▶ sending ─▶ sent        paused and cancelled from the first two
 Delivery  queued ─▶ sent | failed | skipped | uncertain        queued ─▶ deferred ─▶ …
@@ -16,13 +16,15 @@ from django.db.models import F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.delivery.copies import Batch as Batch  # noqa: PLC0414 - registered by being imported
+from newsletter.delivery.copies import BatchQuerySet as BatchQuerySet  # noqa: PLC0414 - beside its rows
+from newsletter.delivery.copies import Delivery as Delivery  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.feedback import Feedback as Feedback  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.happenings import Happening as Happening  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.history import Step
 from newsletter.delivery.rehearsals import Rehearsal as Rehearsal  # noqa: PLC0414 - the same
 from newsletter.delivery.reminded import Reminder as Reminder  # noqa: PLC0414 - the same
 from newsletter.issues.models import Issue
-from subscribers.models import Subscriber
 
 
 @dataclass(frozen=True)
@@ -215,93 +217,6 @@ class Mailing(models.Model):
         sums = self.batches.aggregate(**{name: Sum(name, default=0) for name in names})
         sending = sums.pop("in_flight")
         return Counts(queued=self.total - sending - sum(sums.values()), sending=sending, **sums)
-
-
-class Delivery(models.Model):
-    """One reader's copy of one mailing."""
-
-    class State(models.IntegerChoices):
-        QUEUED = 0, _("queued")
-        SENT = 1, _("sent")
-        FAILED = 2, _("failed")
-        DEFERRED = 3, _("deferred")
-        UNCERTAIN = 4, _("uncertain")
-        SKIPPED = 5, _("skipped")
-
-    pk = models.CompositePrimaryKey("mailing_id", "seq")
-    # No foreign key may be checked by the database: two looks a row make planning six times as slow.
-    mailing = models.ForeignKey(
-        Mailing, on_delete=models.CASCADE, db_index=False, db_constraint=False, related_name="deliveries"
-    )
-    seq = models.IntegerField()
-    subscriber = models.ForeignKey(
-        Subscriber,
-        null=True,
-        on_delete=models.SET_NULL,
-        db_index=False,
-        db_constraint=False,
-        related_name="deliveries",
-    )
-    state = models.SmallIntegerField(choices=State, default=State.QUEUED)
-    attempts = models.SmallIntegerField(default=0)
-    sent_at = models.DateTimeField(null=True, help_text="when it was sent, or became uncertain")
-    provider_id = models.CharField(max_length=200, default="")
-    reply = models.CharField(max_length=500, default="", help_text="the provider's last words, or why it was skipped")
-
-    class Meta:
-        constraints = [
-            # No index may hold the state: it would be written twice a message.
-            models.UniqueConstraint(fields=["subscriber", "mailing"], name="one_copy_per_subscriber"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.mailing_id}/{self.seq}"
-
-
-class BatchQuerySet(models.QuerySet["Batch"]):
-    def ready(self, now: datetime) -> "BatchQuerySet":
-        """Return the batches that a worker may take now."""
-        return self.filter(state=Batch.State.OPEN).filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
-
-
-class Batch(models.Model):
-    """Up to 500 deliveries that one worker holds at a time; all queueing happens here."""
-
-    class State(models.TextChoices):
-        OPEN = "open", _("open")
-        LEASED = "leased", _("leased")
-        DONE = "done", _("done")
-
-    mailing = models.ForeignKey(Mailing, on_delete=models.CASCADE, related_name="batches")
-    no = models.PositiveIntegerField()
-    lo = models.PositiveIntegerField()  # first seq
-    hi = models.PositiveIntegerField()  # behind the last seq
-    cursor = models.PositiveIntegerField()  # rows from here on were certainly not handed over in this pass
-    pass_no = models.PositiveSmallIntegerField(default=1)
-    state = models.CharField(max_length=6, choices=State, default=State.OPEN)
-    token = models.PositiveIntegerField(default=0)  # grows with every claim: an older holder is refused
-    worker = models.CharField(max_length=80, default="")
-    lease_until = models.DateTimeField(null=True)
-    not_before = models.DateTimeField(null=True)
-
-    in_flight = models.PositiveSmallIntegerField(default=0)  # rows of the open window
-    sent = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0)
-    uncertain = models.PositiveIntegerField(default=0)
-    skipped = models.PositiveIntegerField(default=0)
-
-    objects = BatchQuerySet.as_manager()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["mailing", "no"], name="batches_of_a_mailing_are_numbered"),
-            models.CheckConstraint(
-                condition=Q(cursor__gte=F("lo"), cursor__lte=F("hi")), name="cursor_stays_in_its_batch"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.mailing_id}/{self.no}"
 
 
 class Pace(models.Model):

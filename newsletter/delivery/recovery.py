@@ -20,6 +20,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, F, Q
 
 from newsletter.delivery import ledger, recorder
+from newsletter.delivery.copies import WAITS_AGAIN
 from newsletter.delivery.history import Step
 from newsletter.delivery.ledger import WAITING, Result
 from newsletter.delivery.models import Batch, Delivery, Mailing
@@ -161,13 +162,13 @@ def settle_cancelled() -> None:
             mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.OPEN)
             if not mine.update(state=Batch.State.DONE, token=F("token") + 1):
                 continue
-            ledger.count(batch, _cancelled(batch))
+            batch.count(_cancelled(batch))
 
 
 def _cancelled(batch: Batch) -> Counter[Delivery.State]:
     """Give the rows that wait their end; one that waited to be sent again is what it was: uncertain."""
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
-    uncertain = rows.filter(ledger.WAITS_AGAIN).update(state=Delivery.State.UNCERTAIN)
+    uncertain = rows.filter(WAITS_AGAIN).update(state=Delivery.State.UNCERTAIN)
     waiting = rows.filter(state__in=WAITING)
     skipped = waiting.update(state=Delivery.State.SKIPPED, reply="the mailing was cancelled")
     return Counter({Delivery.State.SKIPPED: skipped, Delivery.State.UNCERTAIN: uncertain})

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from newsletter.delivery import evidence, planning, recovery
+from newsletter.delivery import certificate, evidence, planning, recovery
 from newsletter.delivery.evidence import Evidence, Known, Seen
 from newsletter.delivery.ledger import Result, claim, intend, record
 from newsletter.delivery.models import Batch, Delivery, Mailing
@@ -101,6 +101,88 @@ def test_the_time_of_an_uncertain_copy_is_kept_when_it_is_counted_as_sent(closed
     evidence.resolve(copy(closed), ACCEPTED)
 
     assert copy(closed).sent_at == handed_over is not None
+
+
+# --- What a lane that was taken for dead tells ---
+
+
+@pytest.fixture
+def thawed(make_mailing):
+    """A batch whose three rows were called uncertain while its lane stood still; another has it now."""
+    batch = claim(make_mailing("abcd"), "another/0/x", NOW)
+    intend(batch, [], 3, NOW)
+    recovery.recover(batch, None)
+    return batch
+
+
+@pytest.mark.parametrize("state", [State.SENT, State.FAILED, State.DEFERRED, State.SKIPPED])
+def test_a_late_answer_settles_its_copy_once_and_leaves_the_others(thawed, state):
+    for _time in range(2):
+        record(thawed, [Result(1, state, "its words", "its id")])
+
+    assert states(thawed.mailing) == [State.UNCERTAIN, state, State.UNCERTAIN, State.QUEUED]
+    row, counts = copy(thawed.mailing), thawed.mailing.counts()
+    assert (row.reply, row.provider_id, row.attempts) == ("its words", "its id", 1)
+    assert (counts.uncertain, counts.total) == (2, 4)
+
+
+def test_a_late_silence_tells_nothing(thawed):
+    before = list(Delivery.objects.values())
+
+    record(thawed, [Result(1, State.UNCERTAIN, "no answer after the message")])
+
+    assert list(Delivery.objects.values()) == before
+    assert thawed.mailing.counts().uncertain == 3
+
+
+def test_late_answers_are_heard_beside_those_in_time(thawed):
+    own = claim(thawed.mailing, "machine/0/x", NOW)
+    thawed.mailing.deliveries.filter(seq=3).update(state=State.QUEUED)
+
+    record(own, [Result(0, State.SENT, "250 0"), Result(3, State.SENT, "250 3"), Result(2, State.FAILED, "550 2")])
+
+    assert states(thawed.mailing) == [State.SENT, State.UNCERTAIN, State.FAILED, State.SENT]
+    counts = thawed.mailing.counts()
+    assert (counts.sent, counts.failed, counts.uncertain, counts.queued) == (2, 1, 1, 0)
+
+
+def test_two_late_put_offs_begin_one_pass_of_a_batch_that_is_done(thawed):
+    Batch.objects.update(state=Batch.State.DONE)
+
+    record(thawed, [Result(0, State.DEFERRED, "451 later"), Result(2, State.DEFERRED, "451 later")])
+
+    batch = Batch.objects.get()
+    assert (batch.state, batch.pass_no, batch.cursor) == (Batch.State.OPEN, 2, 0)
+    Batch.objects.update(not_before=None)
+    again = claim(thawed.mailing, "machine/0/x", NOW)
+    assert [row.seq for row in intend(again, [], 4, NOW)] == [0, 2, 3]
+
+
+@pytest.mark.parametrize("answer", [State.FAILED, State.DEFERRED, State.SKIPPED])
+def test_a_late_no_to_an_earlier_try_says_nothing_of_the_last_one(thawed, answer):
+    Delivery.objects.filter(seq=1).update(attempts=2)
+
+    record(thawed, [Result(1, answer, "550 no")])
+
+    assert states(thawed.mailing)[1] == State.UNCERTAIN
+
+
+def test_a_late_yes_to_an_earlier_try_settles_the_copy(thawed):
+    Delivery.objects.filter(seq=1).update(attempts=2)
+
+    record(thawed, [Result(1, State.SENT, "250 ok")])
+
+    assert (states(thawed.mailing)[1], copy(thawed.mailing).attempts) == (State.SENT, 2)
+
+
+def test_a_late_answer_outdates_the_certificate(closed, django_capture_on_commit_callbacks):
+    certificate.issue_due(NOW)
+    batch = closed.batches.get()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        record(batch, [Result(1, State.SENT, "250 ok")])
+
+    assert [paper.sent for paper in certificate.issue_due(NOW)] == [3]
 
 
 # --- Count as sent ---

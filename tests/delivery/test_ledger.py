@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.delivery.ledger import LaneEnds, Result, claim, close, count, intend, record, release
+from newsletter.delivery.ledger import LaneEnds, Result, claim, close, intend, record, release
 from newsletter.delivery.models import Batch, Delivery
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
@@ -49,7 +49,7 @@ def test_a_late_answer_settles_a_row_that_was_called_uncertain(make_mailing):
     batch = claim(mailing, "machine/0/x", NOW)
     (row,) = intend(batch, [], 1, NOW)
     mailing.deliveries.filter(seq=row.seq).update(state=UNCERTAIN, attempts=1)
-    count(batch, Counter({UNCERTAIN: 1}))
+    batch.count(Counter({UNCERTAIN: 1}))
     Batch.objects.update(token=batch.token + 1)
 
     record(batch, [Result(row.seq, SENT, "250 ok")])

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.delivery import ledger, recovery
+from newsletter.delivery import copies, ledger, recovery
 from newsletter.delivery.ledger import Result, claim, intend, record
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.recorder import Mark, Recorder
@@ -294,7 +294,7 @@ def test_a_late_answer_in_a_cancelled_mailing_settles_as_skipped(make_mailing):
 
 def test_after_the_last_pass_a_late_answer_is_the_last_word(make_mailing):
     mailing = make_mailing("ab")
-    Batch.objects.update(pass_no=len(ledger.RETRY_AFTER) + 1)
+    Batch.objects.update(pass_no=len(copies.RETRY_AFTER) + 1)
     batch = thawed_too_late(mailing)
 
     ledger.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])

@@ -4,7 +4,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from newsletter.delivery import holding, ledger, sending
+from newsletter.delivery import copies, holding, sending
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses
 from subscribers.models import Subscriber
@@ -105,7 +105,7 @@ def test_a_deferred_reader_is_left_alone_until_it_is_time(make_mailing, run):
 def test_after_the_last_pass_not_now_has_become_no(make_mailing, run):
     mailing, provider = make_mailing("a"), Provider(a=Outcome(Answer.DEFERRED, "452 mailbox full"))
 
-    for _pass in range(len(ledger.RETRY_AFTER) + 1):
+    for _pass in range(len(copies.RETRY_AFTER) + 1):
         run(mailing, provider)
         Batch.objects.update(not_before=None)
 

@@ -1,0 +1,133 @@
+"""The rows of a mailing: each reader's copy, and the batches that workers hold. `ledger` and `evidence` move them.
+
+Delivery  queued ─▶ sent | failed | skipped | uncertain        queued ─▶ deferred ─▶ …
+Batch     open ─▶ leased ─▶ done        leased by the dead ─▶ open
+"""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from subscribers.models import Subscriber
+
+RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440, 1440)]  # about 72 h
+
+
+class Delivery(models.Model):
+    """One reader's copy of one mailing."""
+
+    class State(models.IntegerChoices):
+        QUEUED = 0, _("queued")
+        SENT = 1, _("sent")
+        FAILED = 2, _("failed")
+        DEFERRED = 3, _("deferred")
+        UNCERTAIN = 4, _("uncertain")
+        SKIPPED = 5, _("skipped")
+
+    pk = models.CompositePrimaryKey("mailing_id", "seq")
+    # No foreign key may be checked by the database: two looks a row make planning six times as slow.
+    mailing = models.ForeignKey(
+        "delivery.Mailing", on_delete=models.CASCADE, db_index=False, db_constraint=False, related_name="deliveries"
+    )
+    seq = models.IntegerField()
+    subscriber = models.ForeignKey(
+        Subscriber,
+        null=True,
+        on_delete=models.SET_NULL,
+        db_index=False,
+        db_constraint=False,
+        related_name="deliveries",
+    )
+    state = models.SmallIntegerField(choices=State, default=State.QUEUED)
+    attempts = models.SmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True, help_text="when it was sent, or became uncertain")
+    provider_id = models.CharField(max_length=200, default="")
+    reply = models.CharField(max_length=500, default="", help_text="the provider's last words, or why it was skipped")
+
+    class Meta:
+        constraints = [
+            # No index may hold the state: it would be written twice a message.
+            models.UniqueConstraint(fields=["subscriber", "mailing"], name="one_copy_per_subscriber"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}/{self.seq}"
+
+
+WAITS_AGAIN = Q(state=Delivery.State.QUEUED, attempts__gt=0)  # was uncertain; the author wants it sent again
+COUNTER_OF = {
+    Delivery.State.SENT: "sent",
+    Delivery.State.FAILED: "failed",
+    Delivery.State.UNCERTAIN: "uncertain",
+    Delivery.State.SKIPPED: "skipped",
+}
+
+
+class BatchQuerySet(models.QuerySet["Batch"]):
+    def ready(self, now: datetime) -> "BatchQuerySet":
+        """Return the batches that a worker may take now."""
+        return self.filter(state=Batch.State.OPEN).filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
+
+
+class Batch(models.Model):
+    """Up to 500 deliveries that one worker holds at a time; all queueing happens here."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("open")
+        LEASED = "leased", _("leased")
+        DONE = "done", _("done")
+
+    mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="batches")
+    no = models.PositiveIntegerField()
+    lo = models.PositiveIntegerField()  # first seq
+    hi = models.PositiveIntegerField()  # behind the last seq
+    cursor = models.PositiveIntegerField()  # rows from here on were certainly not handed over in this pass
+    pass_no = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=6, choices=State, default=State.OPEN)
+    token = models.PositiveIntegerField(default=0)  # grows with every claim: an older holder is refused
+    worker = models.CharField(max_length=80, default="")
+    lease_until = models.DateTimeField(null=True)
+    not_before = models.DateTimeField(null=True)
+
+    in_flight = models.PositiveSmallIntegerField(default=0)  # rows of the open window
+    sent = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    uncertain = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["mailing", "no"], name="batches_of_a_mailing_are_numbered"),
+            models.CheckConstraint(
+                condition=Q(cursor__gte=F("lo"), cursor__lte=F("hi")), name="cursor_stays_in_its_batch"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}/{self.no}"
+
+    @property
+    def distance(self) -> timedelta:
+        """Return how long a row that was deferred in this pass waits for the next one."""
+        return RETRY_AFTER[min(self.pass_no, len(RETRY_AFTER)) - 1]
+
+    @property
+    def is_in_last_pass(self) -> bool:
+        return self.pass_no > len(RETRY_AFTER)
+
+    def count(self, added: "Counter[Delivery.State]") -> None:
+        """Add to the counters of final states; queued and deferred rows are what remains."""
+        changes = {COUNTER_OF[one]: F(COUNTER_OF[one]) + n for one, n in added.items() if n and one in COUNTER_OF}
+        if changes:
+            Batch.objects.filter(pk=self.pk).update(**changes)
+
+    def open_again(self, not_before: datetime | None = None) -> bool:
+        """Begin another pass if it is done. All its other rows have final states, which no pass touches."""
+        opened = {"state": self.State.OPEN, "cursor": F("lo"), "not_before": not_before}
+        done = Batch.objects.filter(pk=self.pk, state=self.State.DONE)
+        return bool(done.update(**opened, pass_no=F("pass_no") + 1, token=F("token") + 1))
