@@ -106,7 +106,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.sitemaps",
-    "anymail",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -280,6 +279,8 @@ MAILERS = {
     "default": mailer_from_url(MAIL_URL, outbox=OUTBOX_DIR),
     "bulk": mailer_from_url(BULK_MAIL_URL, outbox=OUTBOX_DIR),
 }
+if any(mailer["BACKEND"].startswith("anymail.") for mailer in MAILERS.values()):
+    INSTALLED_APPS.append("anymail")  # it checks itself; its HTTP client is 5 MB of each process that loads it
 
 LOGGING = {
     "version": 1,

@@ -3,10 +3,10 @@
 import logging
 from datetime import datetime
 
-from anymail.exceptions import AnymailError
 from django.core import mail
 from django.db import transaction
 
+from newsletter.mail.mailers import mailer_errors
 from subscribers.changes import AddressChange
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.rendering import about_change
@@ -84,7 +84,7 @@ def _send(change: AddressChange, now: datetime) -> None:
     except ValueError as error:  # no message can be written to such an address
         logger.warning("Change of address %d cannot be told: %s", change.pk, reason(error))
         _settle(change, due_at=None)
-    except (OSError, AnymailError) as error:  # smtplib's errors are OSErrors
+    except mailer_errors() as error:
         logger.warning("Try %d to tell of change of address %d failed: %s", change.tries, change.pk, reason(error))
         is_over = is_final(error) or change.tries >= TRIES_MAX
         _settle(change, due_at=None if is_over else now + BACK_OFF * 2 ** (change.tries - 1))

@@ -4,9 +4,9 @@ import logging
 from datetime import datetime, timedelta
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
 
-from anymail.exceptions import AnymailError
 from django.core import mail
 
+from newsletter.mail.mailers import mailer_errors
 from subscribers.models import Subscriber
 from subscribers.rendering import answer
 
@@ -50,7 +50,7 @@ def _send(subscriber: Subscriber, now: datetime) -> None:
         return
     try:
         mail.mailers["default"].send_messages([message])
-    except (OSError, AnymailError) as error:  # smtplib's errors are OSErrors
+    except mailer_errors() as error:
         _put_off(subscriber, error, now)
     else:
         _settle(subscriber, confirmation_due_at=None, confirmation_sent_at=now)

@@ -14,7 +14,6 @@ from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
 from newsletter.delivery import rendering
-from newsletter.delivery.api import ApiCourier, hindrance
 from newsletter.delivery.compiled import Compiled
 from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
@@ -51,6 +50,8 @@ def courier_for(alias: str, mailing: Mailing) -> Courier:
     backend = mailers[alias]
     if isinstance(backend, SmtpBackend):
         return SmtpCourier(alias, mailing, load_of(alias))
+    from newsletter.delivery.api import ApiCourier, hindrance  # noqa: PLC0415 - it loads Anymail, as mailer_errors does
+
     if reason := hindrance(backend, mailing):
         log.info("mailing %s goes message by message: %s", mailing.pk, reason)
         return DjangoCourier(alias, mailing)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
 
-from anymail.exceptions import AnymailError
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import mail
@@ -19,6 +18,7 @@ from django.utils.translation import gettext, gettext_lazy
 from newsletter.delivery.happenings import Happening
 from newsletter.delivery.models import Counts, Mailing
 from newsletter.mail import headers, letters
+from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail, automatic
 from newsletter.publication.models import Publication
 
@@ -116,7 +116,7 @@ def _tell(happening: Happening, now: datetime) -> bool:
         return False
     try:
         mail.mailers["default"].send_messages([message(happening, addresses)])
-    except (OSError, AnymailError, ValueError) as error:  # smtplib's errors are OSErrors
+    except mailer_errors(ValueError) as error:
         log.warning("the author is not told of %s yet: %s", happening, type(error).__name__)
         _settle(happening, try_at=now + min(BACK_OFF * 2 ** (happening.tries - 1), BACK_OFF_MAX))
         return False

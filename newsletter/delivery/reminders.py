@@ -7,7 +7,6 @@ late or not at all. What the author answers is in `approve`, `move` and `skip`.
 import logging
 from datetime import datetime, timedelta
 
-from anymail.exceptions import AnymailError
 from django.contrib.auth.models import User
 from django.core import mail
 from django.db import transaction
@@ -19,6 +18,7 @@ from newsletter.delivery.reminded import Reminder
 from newsletter.delivery.rendering import freeze
 from newsletter.issues import cadence
 from newsletter.issues.models import Issue
+from newsletter.mail.mailers import mailer_errors
 from newsletter.publication.models import Publication
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def _tell(reminder: Reminder, now: datetime) -> bool:
     shown = _shown(reminder)
     try:
         mail.mailers["default"].send_messages([prompts.message(reminder, addresses, now)])
-    except (OSError, AnymailError, ValueError) as error:  # smtplib's errors are OSErrors
+    except mailer_errors(ValueError) as error:
         log.warning("the author is not reminded of %s yet: %s", reminder, type(error).__name__)
         _settle(reminder, try_at=now + min(BACK_OFF * 2 ** (reminder.tries - 1), BACK_OFF_MAX))
         return False

@@ -10,22 +10,17 @@ import smtplib
 from contextlib import suppress
 from email.policy import SMTP
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import requests
-from anymail.exceptions import (
-    AnymailAPIError,
-    AnymailConfigurationError,
-    AnymailInvalidAddress,
-    AnymailRecipientsRefused,
-    AnymailSerializationError,
-    AnymailUnsupportedFeature,
-)
 from django.core.mail import mailers
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
+from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail
+
+if TYPE_CHECKING:
+    from anymail.exceptions import AnymailAPIError
 
 LEADING_DOT = re.compile(rb"(?m)^\.")  # doubled on the wire: RFC 5321 section 4.5.2
 # Codes of the answer, and names of what the client raises before it asks.
@@ -202,27 +197,35 @@ class DjangoTransport:
     def send(self, message: Mail) -> Outcome:
         try:
             self.backend.send_messages([message])
-        except AnymailRecipientsRefused as error:
-            return Outcome(Answer.FAILED, _first_line(error))
-        except AnymailAPIError as error:
-            return api_answer(error)
-        except (AnymailInvalidAddress, AnymailSerializationError) as error:
-            return Outcome(Answer.FAILED, _first_line(error))
-        except (AnymailUnsupportedFeature, AnymailConfigurationError) as error:
-            raise ProviderRefuses(_first_line(error)) from error
-        except OSError as error:  # the outbox, on a full disk: the same Message-ID never makes a second file
-            raise ProviderAway(_first_line(error)) from error
+        except mailer_errors() as error:
+            return _mailer_answer(error)
         return Outcome(Answer.SENT, provider_id=_provider_id(message))
 
     def close(self) -> None:
         self.backend.close()
 
 
-def api_answer(error: AnymailAPIError) -> Outcome:
+def _mailer_answer(error: Exception) -> Outcome:
+    """Sort what a mailer raised. Raises ProviderAway or ProviderRefuses for what was not taken."""
+    from anymail import exceptions as anymail  # noqa: PLC0415 - as mailer_errors does
+
+    match error:
+        case anymail.AnymailRecipientsRefused() | anymail.AnymailInvalidAddress() | anymail.AnymailSerializationError():
+            return Outcome(Answer.FAILED, _first_line(error))
+        case anymail.AnymailAPIError():
+            return api_answer(error)
+        case anymail.AnymailUnsupportedFeature() | anymail.AnymailConfigurationError():
+            raise ProviderRefuses(_first_line(error)) from error
+        case OSError():  # the outbox, on a full disk: the same Message-ID never makes a second file
+            raise ProviderAway(_first_line(error)) from error
+    raise error
+
+
+def api_answer(error: "AnymailAPIError") -> Outcome:
     """Sort what an e-mail API said, or did not say. Raises ProviderAway or ProviderRefuses for what was not taken."""
     status, code, words = error.status_code, "", _first_line(error)
     if status is None:
-        if isinstance(error.__cause__, requests.exceptions.ConnectTimeout) or _never_connected(error.__cause__):
+        if _never_connected(error.__cause__):
             raise ProviderAway(words) from error
         status, code = _amazon_said(error.__cause__)
     if status == 429 or code in AMAZON_LATER:
@@ -241,7 +244,9 @@ def _amazon_said(cause: BaseException | None) -> tuple[int, str]:
 
 
 def _never_connected(cause: BaseException | None) -> bool:
-    """Return whether a request failed before a connection stood: refused, or no such host."""
+    """Return whether a request failed before a connection stood: refused, no such host, or nobody there in time."""
+    if type(cause).__name__ == "ConnectTimeout":  # of requests
+        return True
     reason = getattr(cause.args[0], "reason", None) if cause is not None and cause.args else None
     return type(reason).__name__ in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"}
 

@@ -90,6 +90,17 @@ def _mailer(parts: SplitResult) -> dict[str, Any]:
     return {"BACKEND": f"anymail.backends.{provider.module}.EmailBackend", "OPTIONS": options}
 
 
+def mailer_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what a mailer raises when it does not send, for an `except`, which asks only once something was raised.
+
+    others: what else is caught there.
+    """
+    # Anymail brings an HTTP client: 5 MB that a worker whose mail leaves by SMTP does without.
+    from anymail.exceptions import AnymailError  # noqa: PLC0415
+
+    return (OSError, AnymailError, *others)  # smtplib's errors are OSErrors
+
+
 def provider_name(entry: dict[str, Any]) -> str:
     """Return whom a MAILERS entry hands mail to, such as "smtp mail.example.org:587"; no secret is in it."""
     options = entry.get("OPTIONS", {})

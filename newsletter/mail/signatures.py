@@ -9,11 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import dkim
 from django.conf import settings
-from dkim import crypto
-from nacl.encoding import Base64Encoder
-from nacl.signing import SigningKey
 
 # RFC 6376 section 5.4.1, and RFC 8058 section 4: both List-Unsubscribe headers must be covered.
 # A name that is listed once more than a mail has it is signed as missing there: nobody adds another on the way
@@ -54,6 +50,10 @@ class Key:
         return f"v=DKIM1; k={self.kind}; p={base64.b64encode(self._public()).decode()}"
 
     def _public(self) -> bytes:
+        from dkim import crypto  # noqa: PLC0415 - see _signature
+        from nacl.encoding import Base64Encoder  # noqa: PLC0415
+        from nacl.signing import SigningKey  # noqa: PLC0415
+
         if self.kind == "ed25519":
             return bytes(SigningKey(self.private, encoder=Base64Encoder).verify_key)
         numbers = crypto.parse_pem_private_key(self.private)
@@ -103,6 +103,8 @@ def signatures(message: bytes, domain: str, by: tuple[Key, ...]) -> bytes:
 
 
 def _signature(message: bytes, domain: str, key: Key) -> bytes:
+    import dkim  # noqa: PLC0415 - it brings a DNS client and libsodium: 4 MB that an installation without keys does without
+
     signed: bytes = dkim.sign(
         message,
         key.selector.encode(),
