@@ -4,7 +4,7 @@ import re
 from datetime import MAXYEAR, MINYEAR, datetime
 
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Subquery, prefetch_related_objects
+from django.db.models import Count, Exists, Max, Min, OuterRef, Prefetch, Q, Subquery, prefetch_related_objects
 from django.db.models.functions import ExtractYear
 from django.urls import reverse
 from django.utils import timezone
@@ -53,6 +53,18 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         by_year = self.order_by().annotate(year=ExtractYear("sent_at")).values("year")
         return by_year.annotate(amount=Count("pk")).order_by("-year").values_list("year", "amount")
 
+    def years_beside(self, year: int) -> tuple[int | None, int | None]:
+        """Return the years before and after `year` that have issues among these; None at the ends."""
+        new_year, next_new_year = (
+            datetime(at, 1, 1, tzinfo=timezone.get_current_timezone()) for at in (year, year + 1)
+        )
+        ends = self.order_by().aggregate(
+            older=Max("sent_at", filter=Q(sent_at__lt=new_year)),
+            newer=Min("sent_at", filter=Q(sent_at__gte=next_new_year)),
+        )
+        older, newer = (at and timezone.localtime(at).year for at in (ends["older"], ends["newer"]))
+        return older, newer
+
     def around(self, issue: "Issue") -> tuple["Issue | None", "Issue | None"]:
         """Return the issues before and after `issue`; None at the ends."""
         older, _issue, newer = self.in_line(issue.number)
@@ -89,6 +101,7 @@ class Issue(models.Model):
 
     post_count: int  # what readers find in it: set by lengths.measured
     reading_minutes: int
+    contents: list[tuple[str, str]]  # addresses and titles of its posts: set by lengths.with_contents
 
     objects = IssueQuerySet.as_manager()
 

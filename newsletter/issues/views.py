@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
 from newsletter.issues import cadence
-from newsletter.issues.lengths import measured, with_minutes
+from newsletter.issues.lengths import measured, with_contents, with_minutes
 from newsletter.issues.models import Issue, StartingPoint, fetch_whole
 from newsletter.posts.models import Post, with_renderings
 from newsletter.posts.pictured import pictured
@@ -61,16 +61,16 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
 def _year(request: HttpRequest, year: int) -> HttpResponse:
     """Show the contents of all issues of a year, as a bound volume has them in front."""
     archived = Issue.objects.archived()
-    issues = with_minutes(archived.in_year(year).listed(timezone.now()))
+    issues = with_contents(archived.in_year(year).defer("introduction", "closing"), timezone.now())
     if not issues:
         raise Http404
-    years = [number for number, _amount in archived.years()]
+    older_year, newer_year = archived.years_beside(year)
     context = {
         "year": year,
         "issues": issues,
         "minutes": sum(issue.reading_minutes for issue in issues),
-        "older_year": max((other for other in years if other < year), default=None),
-        "newer_year": min((other for other in years if other > year), default=None),
+        "older_year": older_year,
+        "newer_year": newer_year,
     }
     return render(request, "issues/year.html", context)
 

@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import count
 
 from django.db import models
@@ -37,6 +38,19 @@ def tag_names(typed: str) -> list[str]:
     """Return the names that a person separated by commas, half or full width; # in front is dropped."""
     names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", typed))
     return list(dict.fromkeys(unicodedata.normalize("NFC", name) for name in names if name))
+
+
+@cache
+def _around(name: str) -> tuple[str, str]:
+    """Return what stands before and after the one argument of an address: asking for each is a third of a long list."""
+    before, _argument, after = reverse(name, args=["0"]).rpartition("0")
+    return before, after
+
+
+def address(number: int, words: str) -> str:
+    """Return where a post is; its number alone leads there too."""
+    before, after = _around("posts:post")
+    return f"{before}{number}-{words}{after}" if words else f"{before}{number}{after}"
 
 
 class TagQuerySet(models.QuerySet["Tag"]):
@@ -83,7 +97,8 @@ class Tag(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("posts:tag", args=[self.slug])
+        before, after = _around("posts:tag")
+        return f"{before}{self.slug}{after}"
 
 
 class PostQuerySet(models.QuerySet["Post"]):
@@ -166,7 +181,7 @@ class Post(models.Model):
         return self.title
 
     def get_absolute_url(self) -> str:
-        return reverse("posts:post", args=[f"{self.pk}-{self.words}" if self.words else str(self.pk)])
+        return address(self.pk, self.words)
 
     @property
     def card(self) -> Card:

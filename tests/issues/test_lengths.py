@@ -1,6 +1,6 @@
 import pytest
 
-from newsletter.issues.lengths import lengths, measured, with_minutes
+from newsletter.issues.lengths import lengths, measured, with_contents, with_minutes
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
@@ -59,3 +59,18 @@ def test_a_list_is_measured_without_its_posts(django_assert_num_queries):
 
     assert (full.post_count, full.reading_minutes) == (1, 3)
     assert empty.post_count == 0
+
+
+def test_the_contents_of_a_list_are_one_query_and_only_what_readers_see(django_assert_num_queries):
+    make_publication(han_per_minute=100)
+    second, first = make_post("後", words="after", body="字" * 300), make_post("先", body="字" * 200)
+    issue = make_issue(first, second, make_post("藏", published_at=None), sent_at=PUBLISHED_AT)
+    make_issue(sent_at=PUBLISHED_AT)
+    with_contents([issue], PUBLISHED_AT)  # the texts are measured once
+
+    with django_assert_num_queries(2):
+        empty, full = with_contents(Issue.objects.archived(), PUBLISHED_AT)
+
+    assert full.contents == [(first.get_absolute_url(), "先"), (second.get_absolute_url(), "後")]
+    assert (full.post_count, full.reading_minutes) == (2, 5)
+    assert (empty.contents, empty.post_count) == ([], 0)

@@ -73,6 +73,19 @@ def test_years_are_those_of_the_local_calendar():
     assert in_2026 == [2, 3]
 
 
+def test_the_years_beside_one_are_those_of_the_local_calendar_that_have_issues(django_assert_num_queries):
+    make_issue(number=1, sent_at=datetime(2023, 5, 1, tzinfo=UTC))
+    make_issue(number=2, sent_at=datetime(2025, 12, 31, 15, 59, tzinfo=UTC))
+    make_issue(number=3, sent_at=datetime(2025, 12, 31, 16, 1, tzinfo=UTC))  # 2026 in Taipei
+    make_issue(number=4)
+    archived = Issue.objects.archived()
+
+    with timezone.override("Asia/Taipei"), django_assert_num_queries(3):
+        assert archived.years_beside(2023) == (None, 2025)
+        assert archived.years_beside(2025) == (2023, 2026)
+        assert archived.years_beside(2026) == (2025, None)
+
+
 @pytest.mark.parametrize("year", [0, 1, 9999, 10_000, 10**12])
 def test_a_year_that_no_calendar_has_is_empty(year):
     with timezone.override("Asia/Taipei"):

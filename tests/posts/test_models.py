@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import caches
+from django.urls import resolve, reverse
 
 from newsletter.posts.models import Image, Post, Tag, with_renderings
 from newsletter.publication.models import Publication
@@ -89,3 +90,13 @@ def test_many_posts_fetch_their_renderings_by_one_query(django_assert_num_querie
         with_renderings(again)
     with django_assert_num_queries(0):
         assert [post.excerpt for post in again] == [f"第{number}句。" for number in range(30)]
+
+
+@pytest.mark.parametrize("words", ["", "leverage", "two-words-0"])
+def test_the_address_of_a_post_is_the_one_that_the_list_of_addresses_knows(words):
+    post = make_post(words=words, tags=("ai-0",))
+
+    known = reverse("posts:post", args=[f"{post.pk}-{words}" if words else str(post.pk)])
+    assert post.get_absolute_url() == known
+    assert resolve(known).kwargs == {"number": post.pk}
+    assert post.tags.get().get_absolute_url() == reverse("posts:tag", args=["ai-0"])
