@@ -1,6 +1,7 @@
 """Code in colours: CSS classes for the web, inline styles for mail."""
 
 import re
+from collections import defaultdict
 from functools import cache
 from html import escape
 from typing import ClassVar
@@ -137,10 +138,18 @@ def colours_at_night() -> dict[str, str]:
 
 
 def stylesheet() -> str:
-    """Return the rules for the classes of `highlight`, as static/code.css keeps them: `light-dark(day, night)`."""
+    """Return the rules for the classes of `highlight`, as static/code.css keeps them: `light-dark(day, night)`.
+
+    One rule for all classes that look alike; what has the colour of the text needs none.
+    Nothing is slanted, because comments are Chinese as often as not.
+    """
     by_night = {_selector(rule): rule for rule in _rules(Dark)}
-    pairs = ((rule, by_night.get(_selector(rule), rule)) for rule in _rules(Light))
-    return "".join(f"{_by_day_and_night(day, night)}\n" for day, night in pairs if _COLOUR.search(day))
+    pairs = ((rule, by_night[_selector(rule)]) for rule in _rules(Light) if _COLOUR.search(rule))
+    alike = defaultdict[str, list[str]](list)
+    for day, night in pairs:
+        if looks := _by_day_and_night(day, night):
+            alike[looks].append(_selector(day).removeprefix(".code "))
+    return "".join(f".code :is({', '.join(classes)}) {{ {looks} }}\n" for looks, classes in alike.items())
 
 
 def _selector(rule: str) -> str:
@@ -148,9 +157,12 @@ def _selector(rule: str) -> str:
 
 
 def _by_day_and_night(day: str, night: str) -> str:
-    colours = [_COLOUR.search(rule) for rule in (day, night)]
-    both = "color: light-dark({}, {})".format(*(found[1] if found else "inherit" for found in colours))
-    return _COLOUR.sub(both, day.partition(" /*")[0], count=1)
+    """Return what a class declares, both schemes in one; "" if that is what all text has."""
+    declared = day.partition("{")[2].partition(" }")[0]
+    colours = [found[1].lower() for rule in (day, night) if (found := _COLOUR.search(rule))]
+    plain = [Light.styles[Token], Dark.styles[Token]]
+    both = "" if colours == plain else "color: light-dark({}, {})".format(*colours)
+    return _COLOUR.sub(both, declared, count=1).replace("font-style: italic", "").strip(" ;")
 
 
 def _rules(style: type[Style]) -> list[str]:

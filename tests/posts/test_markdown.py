@@ -305,3 +305,13 @@ def test_every_colour_of_code_can_be_read(style):
 
 def test_the_style_sheet_is_that_of_the_highlighter():
     assert (ROOT / "newsletter" / "static" / "code.css").read_text() == stylesheet()
+
+
+def test_every_class_of_the_highlighter_has_the_colours_of_its_style_by_day_and_night():
+    rules = re.findall(r"^\.code :is\((.*)\) \{ (.*) \}$", stylesheet(), re.MULTILINE)
+    declared = {name: look for names, look in rules for name in names.split(", ")}
+
+    assert declared[".k"] == declared[".kd"] == "color: light-dark(#8f2d56, #ff9bbd)"
+    assert declared[".c"] == "color: light-dark(#5c6370, #a39d92)"  # not slanted: it may be Chinese
+    assert declared[".gs"] == "font-weight: bold"  # as the text around it, but bold
+    assert not declared.keys() & {".n", ".w", ".g"}  # as the text around it
