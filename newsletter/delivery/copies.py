@@ -71,6 +71,12 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         """Return the batches that a worker may take now."""
         return self.filter(state=Batch.State.OPEN).filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
 
+    def open_again(self, not_before: datetime | None = None) -> int:
+        """Begin another pass of those that are done. All their other rows have final states, which no pass touches."""
+        opened = {"state": Batch.State.OPEN, "cursor": F("lo"), "not_before": not_before}
+        done = self.filter(state=Batch.State.DONE)
+        return done.update(**opened, pass_no=F("pass_no") + 1, token=F("token") + 1)
+
 
 class Batch(models.Model):
     """Up to 500 deliveries that one worker holds at a time; all queueing happens here."""
@@ -125,9 +131,3 @@ class Batch(models.Model):
         changes = {COUNTER_OF[one]: F(COUNTER_OF[one]) + n for one, n in added.items() if n and one in COUNTER_OF}
         if changes:
             Batch.objects.filter(pk=self.pk).update(**changes)
-
-    def open_again(self, not_before: datetime | None = None) -> bool:
-        """Begin another pass if it is done. All its other rows have final states, which no pass touches."""
-        opened = {"state": self.State.OPEN, "cursor": F("lo"), "not_before": not_before}
-        done = Batch.objects.filter(pk=self.pk, state=self.State.DONE)
-        return bool(done.update(**opened, pass_no=F("pass_no") + 1, token=F("token") + 1))

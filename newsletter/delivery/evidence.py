@@ -10,11 +10,13 @@ that is done have a final state: they stay.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from functools import partial
+from functools import partial, reduce
+from itertools import groupby
+from operator import attrgetter, or_
 from typing import NamedTuple
 
 from django.db import transaction
@@ -23,9 +25,9 @@ from django.db.models.functions import Coalesce
 
 from newsletter.delivery.copies import WAITS_AGAIN
 from newsletter.delivery.history import Step
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing
 
-SLICE = 20  # batches whose rows are decided in one transaction
+SLICE = 100  # batches whose rows are decided in one transaction
 QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN
 
 
@@ -105,7 +107,8 @@ def decide(mailing: Mailing, rows: Sequence[Seen], evidence: Evidence) -> int:
         within |= Q(lo__lte=row.seq, hi__gt=row.seq)
     with transaction.atomic():
         mailing.lock()
-        return _decided(mailing, list(mailing.batches.filter(within).order_by("pk")), wanted, evidence)
+        batches = list(mailing.batches.filter(within))
+        return _decided(mailing, evidence, lambda: _move(mailing, batches, wanted, evidence))
 
 
 def decide_all(mailing: Mailing, evidence: Evidence, *, seen: int) -> int:
@@ -119,10 +122,11 @@ def decide_all(mailing: Mailing, evidence: Evidence, *, seen: int) -> int:
             mailing.lock()
             if not after and last_decision(mailing) != seen:
                 return 0
-            batches = list(mailing.batches.filter(uncertain__gt=0, pk__gt=after).order_by("pk")[:SLICE])
+            left = mailing.batches.select_for_update().filter(uncertain__gt=0, pk__gt=after)
+            batches = list(left.order_by("pk")[:SLICE])
             if not batches:
                 return total
-            total += _decided(mailing, batches, Q(), evidence)
+            total += _decided(mailing, evidence, partial(_move_all, mailing, batches, evidence))
         after = batches[-1].pk
 
 
@@ -140,11 +144,11 @@ def can_be_sent_again(mailing: Mailing) -> bool:
     return mailing.state in {Mailing.State.SENDING, Mailing.State.PAUSED}
 
 
-def _decided(mailing: Mailing, batches: list[Batch], rows: Q, evidence: Evidence) -> int:
+def _decided(mailing: Mailing, evidence: Evidence, move: Callable[[], int]) -> int:
     mailing.refresh_from_db(fields=["state"])
     if evidence.known is Known.AGAIN and not can_be_sent_again(mailing):
         return 0
-    moved = _move(mailing, batches, rows, evidence)
+    moved = move()
     if moved:
         mailing.tell(STEP_OF[evidence.known], str(moved), evidence.at)
     if moved and evidence.known is Known.AGAIN:
@@ -184,7 +188,7 @@ def _move_in(batch: Batch, rows: Q, evidence: Evidence) -> int:
     spared = mine.filter(WAITS_AGAIN).update(**values) if evidence.known is Known.ACCEPTED else 0
     batch.count(Counter({UNCERTAIN: -settled, state: settled + spared}))
     if settled and evidence.known is Known.PUT_OFF:
-        batch.open_again(not_before=evidence.at + batch.distance)
+        _only(batch).open_again(evidence.at + batch.distance)
     return settled + spared
 
 
@@ -199,11 +203,51 @@ def _values(evidence: Evidence) -> dict[str, object]:
 
 def _queue_again(batch: Batch, uncertain: "QuerySet[Delivery]") -> int:
     """Queue uncertain rows for the next pass of their batch, which begins at once if the batch is done."""
-    # Behind the cursor of a pass under way lie only answered rows: these must not look as if theirs were missing.
-    is_begun = batch.state == Batch.State.LEASED or (batch.state == Batch.State.OPEN and batch.cursor != batch.lo)
-    values: dict[str, object] = {"attempts": batch.pass_no} if is_begun else {}
-    queued = uncertain.update(state=QUEUED, **values)
+    queued = uncertain.update(state=QUEUED, **_next_try(batch))
     batch.count(Counter({UNCERTAIN: -queued}))
     if queued:
-        batch.open_again()
+        _only(batch).open_again()
     return queued
+
+
+def _only(batch: Batch) -> BatchQuerySet:
+    return Batch.objects.filter(pk=batch.pk)
+
+
+def _next_try(batch: Batch) -> dict[str, int]:
+    """Return what a row must say to wait for the next pass.
+
+    Behind the cursor of a pass under way lie only answered rows: these must not look as if theirs were missing.
+    """
+    is_begun = batch.state == Batch.State.LEASED or (batch.state == Batch.State.OPEN and batch.cursor != batch.lo)
+    return {"attempts": batch.pass_no} if is_begun else {}
+
+
+def _move_all(mailing: Mailing, batches: list[Batch], evidence: Evidence) -> int:
+    """Move all uncertain rows of locked batches, by the author's decision, in few statements."""
+    uncertain, own = mailing.deliveries.filter(state=UNCERTAIN), mailing.batches.filter(pk__in=[b.pk for b in batches])
+    if evidence.known is Known.AGAIN:
+        for values, alike in groupby(sorted(batches, key=_by_try), key=_by_try):
+            uncertain.filter(_rows_of(alike)).update(state=QUEUED, **dict(values))
+        own.update(uncertain=0)
+        own.open_again()
+    else:
+        uncertain.filter(_rows_of(batches)).update(**_values(evidence))
+        own.update(sent=F("sent") + F("uncertain"), uncertain=0)
+    _outdate(mailing.pk)
+    return sum(batch.uncertain for batch in batches)
+
+
+def _by_try(batch: Batch) -> list[tuple[str, int]]:
+    return list(_next_try(batch).items())
+
+
+def _rows_of(batches: Iterable[Batch]) -> Q:
+    """Return the condition for the rows of batches; those that follow each other are one range."""
+    ranges: list[list[int]] = []
+    for batch in sorted(batches, key=attrgetter("lo")):
+        if ranges and ranges[-1][1] == batch.lo:
+            ranges[-1][1] = batch.hi
+        else:
+            ranges.append([batch.lo, batch.hi])
+    return reduce(or_, [Q(seq__gte=lo, seq__lt=hi) for lo, hi in ranges])
