@@ -31,6 +31,7 @@ def test_the_atom_feed_carries_the_full_text_with_absolute_addresses(client):
     (entry,) = entries(response)
     assert response.headers["Content-Type"] == "application/atom+xml; charset=utf-8"
     assert feed.findtext("title", namespaces=ATOM) == "Gipi電子報"
+    assert feed.get("{http://www.w3.org/XML/1998/namespace}lang") == "zh-Hant-TW"
     assert feed.findtext("author/name", namespaces=ATOM) == "Gipi"
     assert entry.findtext("title", namespaces=ATOM) == "管理槓桿"
     assert entry.find("link", ATOM).get("href") == f"https://news.example.org/p/{post.pk}-leverage/"
@@ -56,6 +57,7 @@ def test_the_json_feed_says_the_same(client):
     assert response.headers["Content-Type"] == "application/feed+json; charset=utf-8"
     assert feed["version"] == "https://jsonfeed.org/version/1.1"
     assert feed["feed_url"] == "https://news.example.org/feed.json"
+    assert feed["language"] == "zh-Hant-TW"
     assert feed["authors"] == [{"name": "Gipi", "url": "https://news.example.org/about/"}]
     assert feed["icon"].startswith("https://news.example.org/icon-512.png?v=")
     assert feed["favicon"].startswith("https://news.example.org/icon-192.png?v=")
@@ -66,6 +68,34 @@ def test_the_json_feed_says_the_same(client):
     assert item["date_published"] == "2026-10-01T00:00:00Z"
     assert item["image"] == "https://news.example.org/media/0123456789abcdef/a.png"
     assert item["tags"] == ["ai"]
+
+
+def test_a_summary_is_text_whatever_it_looks_like(client):
+    make_post(summary="何時 a<b，何時 R&D？")
+
+    (entry,) = entries(client.get("/feed.xml"))
+
+    summary = entry.find("summary", ATOM)
+    assert (summary.get("type"), summary.text) == ("text", "何時 a<b，何時 R&D？")
+    assert len(entry.findall("summary", ATOM)) == 1
+
+
+@pytest.mark.parametrize(
+    "film",
+    ["https://youtu.be/dQw4w9WgXcQ", '<div><iframe src="https://player.vimeo.com/video/123456789"></iframe></div>'],
+)
+def test_a_film_has_no_frame_in_a_feed(client, film):
+    make_post(body=f"看這段。\n\n{film}\n\n看完了。")
+
+    (entry,) = entries(client.get("/feed.xml"))
+    (item,) = json.loads(client.get("/feed.json").content)["items"]
+
+    for content in (entry.findtext("content", namespaces=ATOM), item["content_html"]):
+        assert "看這段。" in content
+        assert "看完了。" in content
+        assert "iframe" not in content
+        assert "<details" not in content
+        assert ('href="https://www.youtube.com/watch?v=dQw4w9WgXcQ"' in content) == film.startswith("https")
 
 
 @pytest.fixture
