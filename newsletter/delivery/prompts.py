@@ -99,7 +99,7 @@ def _letter(reminder: Reminder, publication: Publication) -> Letter:
     return Letter(
         subject=_("[To approve] %(subject)s") % {"subject": mailing.subject},
         html=BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1),
-        text=f"{html.unescape(note)}\n\n{'─' * 12}\n\n{fill(whole_text, values, escaped=False)}",
+        text=f"{html.unescape(note)}\n\n{'─' * 6}\n\n{fill(whole_text, values, escaped=False)}",
     )
 
 

@@ -33,6 +33,7 @@ def slot(name: str) -> str:
 
 MEDIA = re.compile("/media/([0-9a-f]{16})/")
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
+BRIEF = 800  # characters: a shorter letter leaves its share links to the web page
 SUBJECT_LENGTH = 200  # characters: Mailing.subject; rspamd takes a longer one for spam (LONG_SUBJ)
 
 SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "day")}
@@ -63,6 +64,7 @@ def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:
         "publication": publication,
         "items": [_entry(item, publication.zone) for item in items],
         "preheader": _preheader(issue, items),
+        "is_brief": _is_brief(issue, items),
         "introduction": _mail_html(issue.introduction),
         "closing": _mail_html(issue.closing),
         "signature": _mail_html(publication.signature),
@@ -80,10 +82,22 @@ def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
         "item": item,
         "post": post,
         "url": settings.SITE_URL + post.get_absolute_url(),
+        "address": settings.SITE_URL.partition("://")[2] + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(zone).date() if post.published_at else None,
         "html": _mail_html(post.body) if item.form == IssueItem.Form.FULL else "",
         "cover": mail_html.attributes(post.cover.width, post.cover.height) if post.cover else "",
     }
+
+
+def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
+    """Return whether the links to share the letter would take more room than what it says.
+
+    Its text part would be mostly addresses, which filters take for a sign of spam.
+    """
+    said = [issue.subject, issue.introduction, issue.closing, *(item.post.title for item in items)]
+    said += [item.post.body for item in items if item.form == IssueItem.Form.FULL]
+    said += [item.post.excerpt for item in items if item.form == IssueItem.Form.EXCERPT]
+    return sum(map(len, said)) < BRIEF
 
 
 def _preheader(issue: Issue, items: list[IssueItem]) -> str:

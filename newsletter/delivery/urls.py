@@ -7,4 +7,5 @@ urlpatterns = [
     path("approve/<str:token>/", approvals.approve, name="approve"),
     path("calendar/<str:token>.ics", approvals.calendar, name="calendar"),
     path("feedback/<str:token>/", views.feedback, name="feedback"),
+    path("feedback/<str:token>/<str:number>/<str:answer>/", views.feedback, name="answer"),
 ]

@@ -17,14 +17,17 @@ MINUTES_10 = 600  # seconds
 @capability
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
-def feedback(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the answer that was tapped in the mail, and keep it on POST."""
+def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "") -> HttpResponse:
+    """Show the answer that was tapped in the mail, and keep it on POST.
+
+    number, answer: of the issue, and what was tapped; a form, or the link of an older mail, names both in its query.
+    """
     asked = request.POST if request.method == "POST" else request.GET
     reader = Subscriber.objects.opened_by(token, "feedback")
-    issue = _received(reader, asked.get("issue", "")) if reader else None
+    issue = _received(reader, asked.get("issue", number)) if reader else None
     if reader is None or issue is None:
         return _lost(request)
-    answer = asked.get("answer", "")
+    answer = asked.get("answer", answer)
     is_given = request.method == "POST" and answer in Feedback.Answer.values
     if is_given:
         issue.feedback.give(reader, issue, answer, timezone.now())

@@ -7,6 +7,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("issues/", views.archive, name="archive"),
     path("issues/<int:number>/", views.issue, name="issue"),
+    path("issues/<int:number>/<slug:service>/", views.pass_on, name="pass_on"),
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("start-here/", views.start_here, name="start_here"),
     path("reading-list/", views.reading_list, name="reading_list"),

@@ -1,12 +1,15 @@
 """The front door, the archive of issues, the page about us, and the ways in for somebody who is new."""
 
 from datetime import datetime
+from urllib.parse import quote
 
+from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from newsletter.issues import cadence
 from newsletter.issues.lengths import measured, with_contents, with_minutes
@@ -19,6 +22,12 @@ from newsletter.publication.pages import kept
 
 ISSUES_PER_PAGE = 26  # a year
 NEWEST = 6  # posts on the home page
+SERVICES = {
+    "line": "https://social-plugins.line.me/lineit/share?url=",
+    "facebook": "https://www.facebook.com/sharer/sharer.php?u=",
+    "threads": "https://www.threads.com/intent/post?url=",
+    "x": "https://x.com/intent/post?url=",
+}
 
 
 def _home_changes(now: datetime) -> datetime:
@@ -73,6 +82,20 @@ def _year(request: HttpRequest, year: int) -> HttpResponse:
         "newer_year": newer_year,
     }
     return render(request, "issues/year.html", context)
+
+
+@require_safe
+def pass_on(request: HttpRequest, number: int, service: str) -> HttpResponse:
+    """Lead on to a service where an issue can be shared; nothing is kept of who did.
+
+    A mail has this short address instead of the service's own: it names no domain but the sender's.
+    """
+    found = get_object_or_404(Issue.objects.archived(), number=number)
+    if service not in SERVICES:
+        raise Http404
+    response = redirect(SERVICES[service] + quote(settings.SITE_URL + found.get_absolute_url(), safe=""))
+    response.headers["X-Robots-Tag"] = "noindex"
+    return response
 
 
 def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:

@@ -18,14 +18,15 @@ APART = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre
 NOTE = re.compile(r"\[(\d+)\]")  # what stands for a footnote; links have such numbers too
 BREAKING = APART | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt", "dd"}
 MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
-RULE = "─" * 12
+RULE = "─" * 6
 
 
 def text_from_html(html: str) -> str:
     """Return an HTML mail as plain text that ends in one line break.
 
     A link that is alone in its block is followed by its address; others get a number, and the
-    addresses stand at the end, each once. Elements that are hidden from readers are left out.
+    addresses stand at the end, each once. Elements that are hidden from readers are left out, and those of
+    the class "html-only", which say again what a text says anyway.
     """
     walker = _Walker()
     walker.feed(html)
@@ -285,4 +286,5 @@ def _collapsed(text: str) -> str:
 
 def _hidden(given: dict[str, str]) -> bool:
     style = given.get("style", "").replace(" ", "").lower()
-    return "hidden" in given or given.get("aria-hidden") == "true" or "display:none" in style
+    is_doubled = "html-only" in given.get("class", "").split()
+    return "hidden" in given or is_doubled or given.get("aria-hidden") == "true" or "display:none" in style

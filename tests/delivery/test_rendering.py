@@ -164,12 +164,47 @@ def test_a_table_a_mark_and_code_look_like_this_house(publication):
     assert re.search("<code style=[^>]*border-radius", html)
 
 
-def test_the_first_way_to_the_issue_is_in_the_masthead_and_the_last_one_shares_it(issue):
+def test_the_first_way_to_the_issue_is_in_the_masthead_and_the_last_one_shares_it(publication):
+    letter = rendering.freeze(make_issue(make_post(body="一段長文。" * 200), number=7))
+
+    web = "https://news.example.org/issues/7/"
+    assert f"Read on the web\n{web}\n" in letter.text[:120]
+    shares = [f"{web}{service}/" for service in ("line", "facebook", "threads", "x")]
+    assert re.findall(rf"{web}\w+/", letter.text) == re.findall(rf"{web}\w+/", letter.html) == shares
+
+
+def test_a_brief_letter_leaves_its_share_links_to_the_web_page(issue):
     letter = rendering.freeze(issue)
 
-    web, share = "https://news.example.org/issues/7/", "https%3A%2F%2Fnews.example.org%2Fissues%2F7%2F"
-    assert letter.text.splitlines()[:4] == [letter.sender_name, "https://news.example.org/", "Read on the web", web]
-    assert letter.text.count(share) == 4
+    assert not re.search(r"/issues/7/\w", letter.html + letter.text)
+    assert "LINE, Facebook, Threads and X" in letter.text
+    assert 'href="mailto:?subject=' in letter.html
+
+
+@pytest.mark.parametrize("look", ["letter", "magazine", "digest"])
+@pytest.mark.parametrize("form", IssueItem.Form.values)
+def test_the_text_part_is_never_mostly_addresses(publication, look, form):
+    make_publication(look=look, language="zh-hant", name="Gipi電子報", postal_address="台北市信義區市府路 1 號 3 樓")
+    posts = [
+        make_post(f"主管的第{number}個誤會", body="問題不在人，在流程。先寫下來，再談。")
+        for number in "一二三四五六七八"
+    ]
+
+    for count in (1, 2, 8):
+        letter = rendering.freeze(make_issue(*posts[:count], form=form, subject="信"))
+        values = rendering.reader_values(make_subscriber()) | {"day": "2026年11月25日"}
+        html, text = (rendering.fill(part, values, escaped=part is letter.html) for part in (letter.html, letter.text))
+        shown = re.sub(r"(?s)<(style|title).*?</\1>|<[^>]+>", "", html)
+        assert 0.6 < len("".join(text.split())) / len("".join(shown.split())) < 1.7
+
+
+def test_a_post_that_is_not_in_full_shows_its_address_and_the_text_says_it_once(publication):
+    post = make_post("甲")
+    letter = rendering.freeze(make_issue(post, form=IssueItem.Form.LINK, number=9))
+
+    address = f"news.example.org{post.get_absolute_url()}"
+    assert re.search(rf'<p [^>]*aria-hidden="true"[^>]*>{address}</p>', letter.html)
+    assert letter.text.count(address) == 1
 
 
 def test_a_footnote_is_not_taken_for_a_link(publication):

@@ -152,6 +152,33 @@ def test_an_issue_leads_to_those_before_and_after_that_were_sent(client):
     assert "lineit/share?url=https%3A%2F%2Fnews.example.org%2Fissues%2F3%2F" in markup(page)
 
 
+@pytest.mark.parametrize(
+    ("service", "target"),
+    [
+        ("line", "https://social-plugins.line.me/lineit/share?url="),
+        ("facebook", "https://www.facebook.com/sharer/sharer.php?u="),
+        ("threads", "https://www.threads.com/intent/post?url="),
+        ("x", "https://x.com/intent/post?url="),
+    ],
+)
+def test_the_short_address_in_a_mail_leads_on_to_the_service(client, service, target):
+    make_issue(number=3, sent_at=PUBLISHED_AT)
+
+    response = client.get(f"/issues/3/{service}/")
+
+    assert (response.status_code, response.headers["X-Robots-Tag"]) == (302, "noindex")
+    assert response.headers["Location"] == f"{target}https%3A%2F%2Fnews.example.org%2Fissues%2F3%2F"
+    assert not response.cookies
+
+
+@pytest.mark.parametrize("path", ["/issues/3/elsewhere/", "/issues/4/line/", "/issues/5/line/"])
+def test_nothing_leads_to_another_service_or_to_an_issue_that_was_not_sent(client, path):
+    make_issue(number=3, sent_at=PUBLISHED_AT)
+    make_issue(number=4)
+
+    assert client.get(path).status_code == 404
+
+
 @pytest.mark.parametrize("path", ["/", "/issues/", "/issues/7/", "/issues/2026/", "/start-here/", "/reading-list/"])
 def test_a_page_asks_the_database_as_often_for_thirty_as_for_three_and_five_times_at_most(client, path):
     image = Image.objects.create(digest="0123456789abcdef", name="a.png", width=9, height=9, sizes={"webp": [9]})

@@ -69,7 +69,7 @@ def test_a_text_template_is_used_as_it_is_and_not_escaped():
 
     assert letter.text == (
         "Gipi電子報\nhttps://news.example.org/\n\n"
-        "<王> & 陳，你好：\n\n請按 https://news.example.org/confirm/abc/ 確認。\n\n────────────\n"
+        "<王> & 陳，你好：\n\n請按 https://news.example.org/confirm/abc/ 確認。\n\n──────\n"
         "你訂閱了。\n\nGipi電子報\nhttps://news.example.org/\n10491 台北市中山區某某路 12 號\n"
     )
 

@@ -16,7 +16,7 @@ def read(html):
 def test_a_link_in_a_sentence_gets_a_number_and_its_address_stands_at_the_end():
     text = read('<p>詳見<a href="https://e.tw/a">這篇</a>。</p><p>完。</p>')
 
-    assert text == "詳見這篇[1]。\n\n完。\n\n────────────\n[1] https://e.tw/a\n"
+    assert text == "詳見這篇[1]。\n\n完。\n\n──────\n[1] https://e.tw/a\n"
 
 
 def test_a_link_alone_in_its_block_is_followed_by_its_address():
@@ -106,7 +106,7 @@ def test_a_small_table_is_drawn_in_columns():
         蘋果汁   3
         Tea      12[1]
 
-        ────────────
+        ──────
         [1] https://e.tw/t
         """)
 
@@ -126,6 +126,7 @@ def test_a_table_that_only_lays_out_leaves_no_trace():
     [
         '<div style="display: none; color: red">預覽</div>',
         "<div hidden>預覽</div>",
+        '<p class="quiet html-only">預覽</p>',
         "<style>p { color: red }</style>",
         "<script>alert(1)</script>",
         '<div aria-hidden="true"><p>預<br>覽</p></div>',
@@ -141,7 +142,7 @@ def test_a_line_break_is_kept_and_a_source_line_between_two_han_is_joined():
 
 
 def test_a_rule_is_a_rule():
-    assert read("<p>一</p><hr><p>二</p>") == "一\n\n────────────\n\n二\n"
+    assert read("<p>一</p><hr><p>二</p>") == "一\n\n──────\n\n二\n"
 
 
 @pytest.mark.parametrize(
