@@ -2,9 +2,20 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from newsletter.issues import sitemaps
 
+# Where readers' programs and bookmarks look who came with the author from Ghost or Substack, or by a guess.
+OLD_ADDRESSES = {
+    "rss/": "posts:feed",
+    "feed/": "posts:feed",
+    "rss.xml": "posts:feed",
+    "atom.xml": "posts:feed",
+    "archive/": "posts:index",
+    "tag/<slug:slug>/": "posts:tag",
+    "start/": "issues:start_here",
+}
 handler500 = "newsletter.publication.views.failure"
 urlpatterns = [
     path("", include("newsletter.issues.urls")),
@@ -17,4 +28,5 @@ urlpatterns = [
     path("sitemap.xml", sitemaps.everything, name="sitemap"),
     path("sitemap-<slug:section>.xml", sitemaps.part, name="sitemap_part"),
     path("admin/", admin.site.urls),
+    *(path(old, RedirectView.as_view(pattern_name=name, permanent=True)) for old, name in OLD_ADDRESSES.items()),
 ]

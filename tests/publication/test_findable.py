@@ -89,3 +89,24 @@ def test_a_publication_without_a_promise_describes_itself_by_its_name(client):
 
 def test_a_time_is_written_as_html_has_it():
     assert moment(PUBLISHED_AT.replace(microsecond=629029)) == "2026-10-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("old", "address"),
+    [
+        ("/rss/", "/feed.xml"),
+        ("/feed/", "/feed.xml"),
+        ("/rss.xml", "/feed.xml"),
+        ("/atom.xml", "/feed.xml"),
+        ("/archive/", "/posts/"),
+        ("/tag/ai/", "/tags/ai/"),
+        ("/start/", "/start-here/"),
+    ],
+)
+def test_an_address_that_readers_know_from_elsewhere_leads_on_for_good(client, old, address):
+    make_post(tags=("ai",))
+
+    response = client.get(old)
+
+    assert (response.status_code, response.headers["Location"]) == (301, address)
+    assert client.get(address).status_code == 200
