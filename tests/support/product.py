@@ -99,14 +99,11 @@ class Product:
         wait_for_port(self.port, process, log=self._log("web"))
 
     def start_worker(self, *, processes: int = 1) -> None:
-        options = ["-P", "prefork", "-c", str(processes), "--loglevel", "INFO", "--without-mingle", "--without-gossip"]
-        self._celery("worker", *options)
+        self._start("worker", [sys.executable, "manage.py", "run_worker", "--hands", str(processes)])
 
     def start_beat(self) -> None:
-        self._celery("beat", "--schedule", str(self.folder / "beat"), "--pidfile", "")
-
-    def _celery(self, part: str, *options: str) -> None:
-        self._start(part, [sys.executable, "-m", "celery", "-A", "newsletter", part, *options])
+        options = ["--schedule", str(self.folder / "beat"), "--pidfile", ""]
+        self._start("beat", [sys.executable, "-m", "celery", "-A", "newsletter", "beat", *options])
 
     def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         self.running[name] = start(command, log=self._log(name), env=self.env, cwd=ROOT)

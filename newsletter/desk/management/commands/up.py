@@ -124,17 +124,16 @@ def _load_demo(env: dict[str, str]) -> None:
 
 def _children(host: str, port: int) -> list[Child]:
     """Return the programs of the product. docs/deploy.md runs the same ones by hand."""
-    celery = [sys.executable, "-W", "ignore::UserWarning:celery.platforms", "-m", "celery", "-q", "-A", "newsletter"]
+    python = [sys.executable, "-W", "ignore::UserWarning:celery.platforms"]
     web = ["--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1"]
     quiet = ["--blocking-threads", str(WEB_THREADS), "--log-level", "warning", "--no-access-log"]
-    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]  # nobody else listens
-    schedule = str(settings.DATA_DIR / "beat-schedule")
+    schedule = ["--schedule", str(settings.DATA_DIR / "beat-schedule")]
     hands = str(settings.DELIVERY_LANES + 1)  # one is left, so that no confirmation waits behind a mailing
     return [
         Child("web", [sys.executable, "-m", "granian", *web, *quiet, "newsletter.wsgi:application"]),
         # Beat is a child of its own: `worker -B` leaves an orphan that goes on publishing after kill -9.
-        Child("worker", [*celery, "worker", "-P", "prefork", "-c", hands, "-l", "WARNING", *alone]),
-        Child("beat", [*celery, "beat", "-l", "WARNING", "--schedule", schedule]),
+        Child("worker", [*python, "manage.py", "run_worker", "--hands", hands, "--log-level", "WARNING"]),
+        Child("beat", [*python, "-m", "celery", "-q", "-A", "newsletter", "beat", "-l", "WARNING", *schedule]),
     ]
 
 
