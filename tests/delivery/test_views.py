@@ -7,7 +7,9 @@ import pytest
 from newsletter.delivery import rendering
 from newsletter.delivery.feedback import Feedback
 from subscribers.models import Subscriber
+from tests.factories import PUBLISHED_AT as NOW
 from tests.factories import make_issue, make_post, make_subscriber
+from tests.support.pages import queries_anew
 
 
 @pytest.fixture
@@ -41,6 +43,17 @@ def test_a_scanner_that_follows_the_link_answers_nothing(client, reader):
     assert response.status_code == 200
     assert "no-store" in response.headers["Cache-Control"]
     assert answers() == []
+
+
+def test_the_door_asks_the_database_as_often_for_many_issues_and_answers_as_for_one(client, reader):
+    path = f"{door_of(reader)}?issue=7&answer=helpful"
+    few = queries_anew(client, path)
+    for number in range(20, 40):
+        issue = make_issue(make_post(), number=number)
+        issue.feedback.give(reader, issue, "fair", NOW)
+    many = queries_anew(client, path)
+
+    assert len(few) == len(many) <= 5, "\n".join(many)
 
 
 def test_one_press_on_the_page_counts(client, reader):

@@ -11,6 +11,7 @@ from subscribers.forms import stamp
 from subscribers.models import Subscriber, Suppression
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
+from tests.support.pages import queries_anew
 
 State = Subscriber.State
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -18,6 +19,24 @@ ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 def body(response) -> str:
     return " ".join(response.content.decode().split())
+
+
+# --- What a door costs ---
+
+
+@pytest.mark.parametrize("purpose", ["confirm", "preferences", "unsubscribe", "undo", "address"])
+def test_a_door_asks_the_database_as_often_for_thirty_readers_as_for_one_and_five_times_at_most(client, purpose):
+    state = {"confirm": State.PENDING, "undo": State.UNSUBSCRIBED}.get(purpose, State.ACTIVE)
+    confirmed_at = None if purpose == "confirm" else NOW
+    reader = make_subscriber(state=state, confirmed_at=confirmed_at, asked_at=NOW, unsubscribed_at=NOW)
+    change = reader.address_changes.create(email="new@example.org", asked_at=NOW)
+    path = path_of(change.confirm_url if purpose == "address" else getattr(reader, f"{purpose}_url"))
+    few = queries_anew(client, path)
+    for _ in range(29):
+        make_subscriber().address_changes.create(email="other@example.org", asked_at=NOW)
+    many = queries_anew(client, path)
+
+    assert len(few) == len(many) <= 5, "\n".join(many)
 
 
 # --- The sign-up page ---
