@@ -108,7 +108,7 @@ class Holding:
     def _keep(self) -> None:
         if time.monotonic() >= self.renew_at:
             self.renew_at = time.monotonic() + LEASE_SECONDS
-            self._written(partial(ledger.renew, self.batch, timezone.now()))
+            self._written(partial(ledger.renew, self.batch))
 
     def keep(self) -> None:
         """Renew the lease in time while answers are waited for; if it is lost, the next intent tells."""

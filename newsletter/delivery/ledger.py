@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import BooleanField, ExpressionWrapper
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from newsletter.delivery import evidence
@@ -20,7 +21,8 @@ from newsletter.delivery.evidence import KNOWN_OF, Evidence
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing
 from subscribers.models import is_mailable
 
-LEASE = timedelta(seconds=30)  # renewed with every window; it tells other machines that the owner died
+LEASE = timedelta(seconds=30)  # renewed with every window; it tells everybody else that the owner lives
+LEASE_END = Now() + LEASE  # by the database's clock, which all machines share
 WAITING = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
 
 
@@ -56,8 +58,10 @@ def claim(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
         if batch is None:
             return None
         batch.token += 1
-        batch.worker, batch.state, batch.lease_until = worker, Batch.State.LEASED, now + LEASE
-        batch.save(update_fields=["token", "worker", "state", "lease_until"])
+        batch.worker, batch.state = worker, Batch.State.LEASED
+        Batch.objects.filter(pk=batch.pk).update(
+            token=batch.token, worker=worker, state=batch.state, lease_until=LEASE_END
+        )
     batch.mailing = mailing
     return batch
 
@@ -78,7 +82,7 @@ def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) 
         rows = _next(batch, window, now)
         cursor = rows[-1].seq + 1 if rows else batch.hi
         in_flight = batch.in_flight - len(results) + len(rows)
-        is_ours = _advance(batch, added, cursor, in_flight, now)
+        is_ours = _advance(batch, added, cursor, in_flight)
         if not is_ours:
             batch.count(added)
             held(batch).update(in_flight=batch.in_flight - len(results))
@@ -88,26 +92,33 @@ def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) 
     return rows
 
 
-def _advance(batch: Batch, added: Counter[Delivery.State], cursor: int, in_flight: int, now: datetime) -> bool:
+def _advance(batch: Batch, added: Counter[Delivery.State], cursor: int, in_flight: int) -> bool:
     """Move the cursor, count, and renew the lease, if the batch is ours and its mailing goes on as it was."""
+    lease_end, seconds = _lease_sql(connection.vendor)
     sql = f"""
         UPDATE {Batch._meta.db_table}
-           SET cursor = %s, in_flight = %s, lease_until = %s,
+           SET cursor = %s, in_flight = %s, lease_until = {lease_end},
                sent = sent + %s, failed = failed + %s, uncertain = uncertain + %s, skipped = skipped + %s
          WHERE id = %s AND token = %s AND state = %s
            AND EXISTS (SELECT 1 FROM {Mailing._meta.db_table} WHERE id = %s AND state = %s
                           AND content_hash = %s AND mailer = %s)
     """  # noqa: S608  # nosec B608  # names of our own tables; every value is a parameter
-    lease_until = connection.ops.adapt_datetimefield_value(now + LEASE)
     holder = (batch.pk, batch.token, Batch.State.LEASED.value)
     mailing = (batch.mailing_id, Mailing.State.SENDING.value, batch.mailing.content_hash, batch.mailing.mailer)
     with connection.cursor() as db:
-        db.execute(sql, [cursor, in_flight, lease_until, *(added[state] for state in COUNTER_OF), *holder, *mailing])
+        db.execute(sql, [cursor, in_flight, *seconds, *(added[state] for state in COUNTER_OF), *holder, *mailing])
         return bool(db.rowcount)
 
 
-def lock(batch: Batch) -> str | None:
-    """Keep everybody else from the batch until the transaction ends; return its state, None if it is gone.
+@cache
+def _lease_sql(_vendor: str) -> tuple[str, tuple[Any, ...]]:
+    query = Batch.objects.all().query
+    sql, seconds = query.get_compiler(connection=connection).compile(LEASE_END.resolve_expression(query))
+    return sql, tuple(seconds)
+
+
+def lock(batch: Batch) -> tuple[str, int] | None:
+    """Keep everybody else from the batch until the transaction ends; return its state and token, None if it is gone.
 
     PostgreSQL checks a condition that joins another table only against the rows as they were before it
     waited: without this lock an intent could move the cursor of a batch that was taken over meanwhile.
@@ -115,9 +126,9 @@ def lock(batch: Batch) -> str | None:
     # Our own table's name and a constant are put into the statement; the id is a parameter.
     waits = "FOR UPDATE" if connection.features.has_select_for_update else ""
     with connection.cursor() as db:
-        db.execute(f"SELECT state FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608  # nosec B608
-        found = db.fetchone()
-    return found[0] if found else None
+        db.execute(f"SELECT state, token FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608  # nosec B608
+        found: tuple[str, int] | None = db.fetchone()
+    return found
 
 
 def _next(batch: Batch, window: int, now: datetime) -> list[Recipient]:
@@ -168,13 +179,16 @@ def record(batch: Batch, results: Sequence[Result]) -> None:
 
 
 def _recorded(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
-    """Lock the batch and write the results of some rows; return what its counters have to be told."""
-    state = lock(batch)
+    """Lock the batch and write the results of some rows; return what its counters have to be told.
+
+    A row that waits may be in another's hands when the token is no longer ours: it is that one's to answer for.
+    """
+    state, token = lock(batch) or ("", None)
     if not results:
         return Counter()
     if state == Batch.State.DONE and batch.is_in_last_pass:
         results = [_final(result) for result in results]
-    settled = _write(batch, results)
+    settled = _write(batch, results) if token == batch.token else set()
     if len(settled) == len(results):
         return Counter(result.state for result in results)
     late = [one for one in results if one.seq not in settled and one.state in KNOWN_OF]
@@ -232,9 +246,9 @@ def _told(batch: Batch, results: Sequence[Result]) -> tuple[str, list[Any], str]
     return "VALUES " + ", ".join(["(%s, %s, %s, %s)"] * len(results)), flat, ""
 
 
-def renew(batch: Batch, now: datetime) -> None:
+def renew(batch: Batch) -> None:
     """Keep the lease of a batch whose window waits for its turn; raise LaneEnds when the batch is another's."""
-    if not held(batch).update(lease_until=now + LEASE):
+    if not held(batch).update(lease_until=LEASE_END):
         raise LaneEnds("the batch was taken over")
 
 

@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, F, Q
+from django.db.models.functions import Now
 
 from newsletter.delivery import ledger, recorder
 from newsletter.delivery.copies import WAITS_AGAIN
@@ -28,8 +29,10 @@ from newsletter.delivery.recorder import Mark, Record
 
 log = logging.getLogger(__name__)
 
-# A lane that lives but does not move for this long past its lease is taken for dead: longer than
-# the ten minutes that a final reply may take (RFC 5321 section 4.5.3.2.6).
+# How long a lease has been over, by the database's clock, when its holder on another machine is given up.
+AWAY = timedelta(seconds=45)
+# One on this machine that lives but does not move: longer than the ten minutes that a final reply may take
+# (RFC 5321 section 4.5.3.2.6).
 HUNG = timedelta(minutes=11)
 
 
@@ -72,14 +75,30 @@ def flight(number: int) -> Path:
     return path
 
 
-def sweep(now: datetime, slots: int) -> int:
-    """Recover the batches of dead owners; return how many. Slots: how many this machine has."""
+def sweep(slots: int) -> int:
+    """Recover the batches of owners who are dead or stand still; return how many. Slots: how many this machine has."""
     recovered = 0
     for number in range(slots):
         with slot(number) as worker:
             if worker:
                 recovered += recover_slot(worker, number)
-    return recovered + sum(recover(batch, None) for batch in _leased(_expired(now)))
+    here = Q(worker__startswith=f"{machine()}/")
+    return recovered + sum(_give_up(batch, None) for batch in _leased(~here & _over_for(AWAY) | _over_for(HUNG)))
+
+
+def _over_for(time: timedelta) -> Q:
+    return Q(lease_until__lt=Now() - time)
+
+
+def _give_up(batch: Batch, record: Record | None) -> bool:
+    """Recover a batch whose owner may live, unless it stands still in the middle of a transaction.
+
+    Whoever waited for the rows that it has locked would stand still with it.
+    """
+    skip = connection.features.has_select_for_update_skip_locked
+    with transaction.atomic():
+        is_free = Batch.objects.filter(pk=batch.pk).select_for_update(skip_locked=skip).first()
+        return bool(is_free) and recover(batch, record)
 
 
 def recover_slot(worker: str, number: int) -> int:
@@ -93,19 +112,14 @@ def _leased(owners: Q) -> list[Batch]:
     return list(Batch.objects.filter(owners, state=Batch.State.LEASED).order_by("pk"))
 
 
-def _expired(now: datetime) -> Q:
-    here = Q(worker__startswith=f"{machine()}/")
-    return Q(lease_until__lt=now) & ~here | Q(lease_until__lt=now - HUNG)
-
-
 def recover(batch: Batch, record: Record | None) -> bool:
-    """Open a dead owner's batch again, each row of its open windows as its recorder tells.
+    """Open the batch of an owner who was given up again, each row of its open windows as its recorder tells.
 
     Without a record of this very holding, all rows behind the cursor that have no answer are uncertain.
     Rows before it stay in the queue. The new token makes a late intent of the old owner fail.
     Return False if another was first.
     """
-    knows = record is not None and (record.batch_id, record.token) == (batch.pk, batch.token)
+    knows = record is not None and record.tells_of(batch.pk, batch.token)
     with transaction.atomic():
         mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.LEASED)
         values = {"cursor": F("lo")} if knows else {}
@@ -114,12 +128,14 @@ def recover(batch: Batch, record: Record | None) -> bool:
         ):
             return False
         results = list(_told(batch, record if knows else None))
-        ledger.record(batch, results)
+        ledger.record(Batch.objects.get(pk=batch.pk), results)
     uncertain = sum(result.state == Delivery.State.UNCERTAIN for result in results)
-    log.warning("batch %s: its owner died; %d answers recovered, %d uncertain", batch, len(results), uncertain)
+    log.warning("batch %s: its owner was given up; %d answers recovered, %d uncertain", batch, len(results), uncertain)
     return True
 
 
+RECORDED = "the worker died before the answer was written down"
+UNRECORDED = "the worker died, and nothing tells whether this copy had left"
 STATE_OF = {
     Mark.HANDED_OVER: Delivery.State.UNCERTAIN,
     Mark.UNCERTAIN: Delivery.State.UNCERTAIN,
@@ -137,7 +153,7 @@ def _told(batch: Batch, record: Record | None) -> Iterator[Result]:
     for seq in window.filter(state__in=WAITING).values_list("seq", flat=True):
         mark = record.mark(seq) if record else Mark.HANDED_OVER
         if mark in STATE_OF:
-            yield Result(seq, STATE_OF[mark], "the worker died before the answer was written down")
+            yield Result(seq, STATE_OF[mark], RECORDED if record else UNRECORDED)
 
 
 def reopen(now: datetime) -> None:

@@ -57,7 +57,7 @@ def _kept_sigterm() -> Iterator[Callable[[], bool]]:
 def dispatch() -> None:
     """Look after everything that is under way: recover, begin, wake the lanes, close."""
     now = timezone.now()
-    recovery.sweep(now, settings.DELIVERY_LANES)
+    recovery.sweep(settings.DELIVERY_LANES)
     recovery.settle_cancelled()
     recovery.reopen(now)
     notices.observe_unattended(now)  # before they are begun

@@ -395,7 +395,7 @@ def test_after_a_kill_exactly_the_rows_of_the_one_call_are_uncertain(provider, m
     os.kill(call.pid, signal.SIGKILL)
     call.join(10)
     answer.set()
-    recovery.sweep(NOW, slots=1)
+    recovery.sweep(slots=1)
 
     assert states(mailing) == [UNCERTAIN] * 3 + [QUEUED] * 4
 

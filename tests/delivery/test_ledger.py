@@ -5,6 +5,7 @@ import pytest
 
 from newsletter.delivery.ledger import LaneEnds, Result, claim, close, intend, record, release
 from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.recovery import recover
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
 
@@ -138,12 +139,24 @@ def test_a_result_is_written_even_when_the_batch_is_lost(make_mailing):
     mailing = make_mailing("ab")
     batch = claim(mailing, "machine/0/x", NOW)
     intend(batch, [], 1, NOW)
-    Batch.objects.update(token=batch.token + 1)
+    recover(batch, None)
 
     with pytest.raises(LaneEnds):
         intend(batch, [Result(0, SENT)], 1, NOW)
 
     assert states(mailing) == [SENT, QUEUED]
+
+
+def test_a_row_that_waits_is_answered_only_by_who_holds_it(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    Batch.objects.update(token=batch.token + 1)
+
+    record(batch, [Result(0, SENT)])
+
+    assert states(mailing) == [QUEUED, QUEUED]
+    assert counts(mailing).sent == 0
 
 
 def test_a_deferred_row_waits_for_the_next_pass(make_mailing):
