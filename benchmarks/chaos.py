@@ -156,7 +156,7 @@ class Run:
         )
         ledger = self.world.author.ask(LEDGER)
         accepted = [copy.rcpt for copy in self.world.smtp.received()]
-        judge(verdict, ledger, accepted, self.readers, self.world.logs())
+        judge(verdict, ledger, accepted, self.readers)
         self._tell(f"{verdict.seconds:6.0f} s, {self.fired.total()} faults, {verdict.errors or 'everybody once'}")
         return verdict
 

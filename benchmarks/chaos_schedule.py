@@ -9,21 +9,19 @@ from dataclasses import dataclass
 from random import Random
 
 LINES = 4  # SMTP connections of a lane
-OPEN_ROWS = 200  # of the two windows of a lane that are intended and not recorded
 
 
 @dataclass(frozen=True)
 class Kind:
     """A way to fail.
 
-    weight: how often among all. exact, coarse: how many copies one such fault may leave uncertain, with the
-    flight recorder's word and without it. engines: where it can happen. takes_long: seconds, and not for a short run.
+    weight: how often among all. uncertain: how many copies one such fault may leave so. engines: where it can happen.
+    takes_long: seconds, and not for a short run.
     """
 
     words: str
     weight: int
-    exact: int = 0
-    coarse: int = 0
+    uncertain: int = 0
     engines: tuple[str, ...] = ("postgres", "sqlite")
     is_kill: bool = False
     takes_long: bool = False
@@ -32,31 +30,25 @@ class Kind:
 SERVERS = ("postgres",)
 # Everything that holds a lane dies with its recorder beside it: at most the messages in flight.
 KINDS = {
-    "lane": Kind("kill -9 of the process that runs the lane", 14, exact=LINES, is_kill=True),
-    "worker": Kind("kill -9 of the worker's parent alone", 7, exact=LINES, is_kill=True),
-    "machine": Kind("kill -9 of everything on a machine", 7, exact=LINES, is_kill=True),
+    "lane": Kind("kill -9 of the process that runs the lane", 14, uncertain=LINES, is_kill=True),
+    "worker": Kind("kill -9 of the worker's parent alone", 7, uncertain=LINES, is_kill=True),
+    "machine": Kind("kill -9 of everything on a machine", 7, uncertain=LINES, is_kill=True),
     "beat": Kind("kill -9 of beat", 5, is_kill=True),
-    "redis": Kind("kill -9 of Redis; it returns empty", 6, exact=LINES, engines=SERVERS, is_kill=True),
+    "redis": Kind("kill -9 of Redis; it returns empty", 6, uncertain=LINES, engines=SERVERS, is_kill=True),
     "flush": Kind("FLUSHALL", 6, engines=SERVERS),
-    "postgres": Kind("immediate stop of PostgreSQL", 10, exact=LINES, engines=SERVERS, is_kill=True),
+    "postgres": Kind("immediate stop of PostgreSQL", 10, uncertain=LINES, engines=SERVERS, is_kill=True),
     "freeze": Kind("SIGSTOP of the lane for a second, SIGCONT", 5),
-    # Another machine takes the batch over, and cannot read the recorder.
-    "lease": Kind("SIGSTOP of the lane past its lease, SIGCONT", 3, coarse=OPEN_ROWS, engines=SERVERS, takes_long=True),
-    "disk": Kind("no byte more on the disk for two seconds", 4, exact=LINES, takes_long=True),
-    # A machine whose clock is ahead takes the other's leases for over, every two seconds while it lasts.
-    "clock": Kind(
-        "a machine's clock 90 s ahead for four seconds, and back",
-        weight=4,
-        exact=LINES,
-        coarse=4 * OPEN_ROWS,
-        takes_long=True,
-    ),
+    # Its own machine revokes it, by its recorder, before another one may take its batch over without.
+    "lease": Kind("SIGSTOP of the lane past its lease, SIGCONT", 3, uncertain=LINES, engines=SERVERS, takes_long=True),
+    "disk": Kind("no byte more on the disk for two seconds", 4, uncertain=LINES, takes_long=True),
+    # Leases are a matter of the database's clock.
+    "clock": Kind("a machine's clock 90 s ahead for four seconds, and back", 4, takes_long=True),
     "dispatchers": Kind("two dispatchers at once", 7),
     "flood": Kind("two hundred wake-ups at once", 6),
     "click": Kind("a double click on send", 6),
     "pause": Kind("paused and resumed by the author", 5),
     "cut-before-data": Kind("connection cut before the dot", 10),
-    "cut-after-data": Kind("connection cut after the dot", 6, exact=1, takes_long=True),
+    "cut-after-data": Kind("connection cut after the dot", 6, uncertain=1, takes_long=True),
     "busy": Kind("421 to RCPT", 8),
     "greylist": Kind("451 to RCPT", 5, takes_long=True),
     "refuse": Kind("550 to RCPT", 8),
@@ -114,7 +106,6 @@ def addresses(plan: list[Fault], readers: int) -> list[str]:
     ]
 
 
-def bound(fired: Counter[str]) -> tuple[int, int]:
-    """Return how many copies may be uncertain after these faults: exact, and coarse."""
-    exact = sum(KINDS[kind].exact * times for kind, times in fired.items())
-    return exact, sum(KINDS[kind].coarse * times for kind, times in fired.items())
+def bound(fired: Counter[str]) -> int:
+    """Return how many copies may be uncertain after these faults."""
+    return sum(KINDS[kind].uncertain * times for kind, times in fired.items())

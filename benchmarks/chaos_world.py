@@ -233,11 +233,6 @@ class World:
         for machine in self.machines:
             machine.keep_running()
 
-    def logs(self) -> list[str]:
-        """Return what the workers and the author's own dispatchers have said."""
-        found = [log for machine in self.machines for log in machine.logs.glob("*.log")]
-        return [log.read_text(errors="replace") for log in sorted(found)]
-
     def wait_for_lane(self, wished: Machine, seconds: float = 20) -> int:
         """Return the process of a machine's lane, or of another's; raise AssertionError when there is none."""
         machines = [wished, *(machine for machine in self.machines if machine is not wished)]
