@@ -16,11 +16,9 @@ from datetime import date
 from typing import NamedTuple, Protocol
 
 from django.db import connection, transaction
-from redis import Redis, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from newsletter.delivery.models import Pace
+from newsletter.publication.limits import redis_error
 
 log = logging.getLogger(__name__)
 
@@ -195,9 +193,13 @@ return string.format('%.6f', current)
 
 
 class RedisTimelines:
-    """The lines in Redis. Raises RedisError when it does not answer."""
+    """The lines in Redis. Raises `redis_error()` when it does not answer."""
 
     def __init__(self, url: str) -> None:
+        from redis import Redis  # noqa: PLC0415 - see publication.limits
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+
         patience = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
         self.client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), decode_responses=True, **patience)
         self._take, self._slow_down = map(self.client.register_script, (_TAKE, _SLOW_DOWN))
@@ -227,7 +229,7 @@ class SparedTimelines:
         if time.monotonic() >= self.first_again_at:
             try:
                 return self.first.take(provider, ends, messages, patience)
-            except RedisError as error:
+            except redis_error() as error:
                 self._spare(error)
         return self.second.take(provider, ends, messages, patience)
 
@@ -235,11 +237,11 @@ class SparedTimelines:
         if time.monotonic() >= self.first_again_at:
             try:
                 return self.first.slow_down(provider, limit)
-            except RedisError as error:
+            except redis_error() as error:
                 self._spare(error)
         return self.second.slow_down(provider, limit)
 
-    def _spare(self, error: RedisError) -> None:
+    def _spare(self, error: Exception) -> None:
         log.warning("Redis does not answer; rate limits are kept in the database: %s", error)
         self.first_again_at = time.monotonic() + AGAIN_SECONDS
 

@@ -16,8 +16,6 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from kombu.exceptions import OperationalError as QueueError
-from redis import Redis
-from redis.exceptions import RedisError
 
 from newsletter.celery import app as celery
 from newsletter.delivery.models import Batch, Mailing
@@ -66,6 +64,8 @@ def _queue_answer() -> str:
     """Return "" if tasks can be put on the queue, else the kind of obstacle."""
     if not settings.REDIS_URL:
         return "" if os.access(settings.QUEUE_DIR, os.W_OK | os.X_OK) else "no folder"
+    from redis import Redis, RedisError  # noqa: PLC0415 - see publication.limits
+
     limits = {"socket_connect_timeout": QUEUE_SECONDS, "socket_timeout": QUEUE_SECONDS}
     try:
         with Redis.from_url(settings.REDIS_URL, **limits) as client:

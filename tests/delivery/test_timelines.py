@@ -5,6 +5,7 @@ from datetime import date
 from itertools import count, pairwise
 
 import pytest
+from redis import RedisError
 from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -247,7 +248,7 @@ def test_a_silent_redis_is_left_alone_for_a_while(monkeypatch):
     class Silent(RowTimelines):
         def take(self, *_request):
             asked.append(clock[0])
-            raise timelines.RedisError("timeout")
+            raise RedisError("timeout")
 
     lines = SparedTimelines(Silent(), RowTimelines())
     for clock[0] in (1, 2, 5, 7):
