@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
-from tests.factories import make_publication
+from tests.factories import make_issue, make_post, make_publication
 
 RIGHT = {"username": "gipi", "password": "leverage-2026"}
 WRONG = {"username": "gipi", "password": "wrong"}
@@ -84,3 +84,17 @@ def test_the_list_of_one_room_opens(client):
 
     assert response.status_code == 200
     assert "/admin/posts/post/add/" in response.text
+
+
+def test_no_cookie_of_the_desk_can_be_read_by_a_script(client, admin_user):
+    issue = make_issue(make_post())
+    login = client.get("/admin/login/")
+    client.force_login(admin_user)
+
+    acted = client.post(f"/admin/issues/issue/{issue.pk}/delete/", {"post": "yes"})
+    page = client.get("/admin/issues/issue/")
+
+    for response in (login, acted, page):
+        assert all(cookie["httponly"] for cookie in response.cookies.values()), response.cookies
+    assert "was deleted successfully" in page.text
+    assert set(client.cookies) == {"sessionid", "csrftoken"}, "what has been done is told without a cookie of its own"
