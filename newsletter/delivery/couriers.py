@@ -109,6 +109,7 @@ class SmtpCourier:
         self.on_hand_over: Callable[[int], None] = lambda _seq: None
         self.on_throttle: Callable[[str], None] = lambda _words: None  # told the words of a server that takes no more
         self.on_wait: Callable[[], None] = lambda: None  # called while nothing is heard
+        self.is_stopping: Callable[[], bool] = lambda: False  # whether answers are worth no long wait any more
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
         self.on_hand_over = on_hand_over
@@ -141,6 +142,7 @@ class SmtpCourier:
                 on_dot=self._on_dot,
                 on_throttle=self._on_throttle,
                 on_wait=self._on_wait,
+                is_stopping=self.is_stopping,
             )
         return self.board
 

@@ -64,7 +64,7 @@ class Lane:
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
         if isinstance(courier, SmtpCourier):
-            courier.on_throttle = self._throttle
+            courier.on_throttle, courier.is_stopping = self._throttle, is_stopping
         self.silence = ""
         self.has_stopped, self.ask_at = False, time.monotonic() + STATE_SECONDS
 
@@ -156,7 +156,7 @@ class Lane:
 
     def _look_back(self, answered: int) -> None:
         """Leave a provider alone that fell silent, lest a broken one makes a row of uncertain rows."""
-        if self.silence:
+        if self.silence and not self.is_stopping():
             self._later(self.mailing.wait_for_provider, timezone.now(), self.silence)
             if self.mailing.provider_failures >= UNCERTAIN_IN_A_ROW:
                 self._later(self.mailing.pause, self.silence)

@@ -266,12 +266,17 @@ class Line:
             self.exchange.on_throttle(said(words))
         return LineLost(said(words))
 
-    def close(self) -> None:
+    def end_within(self, seconds: float) -> bool:
+        """Let the message that is handed over be the last, its answer be soon; return False if there is none."""
+        self.coming, self.deadline = None, min(self.deadline, time.monotonic() + seconds)
+        return self.stage is Stage.WAITING
+
+    def close(self, *, says_goodbye: bool = True) -> None:
         smtp, self.backend.connection = self.backend.connection, None
         if smtp is not None:
             with suppress(smtplib.SMTPException, OSError):
                 self.sock.settimeout(1)
-                if self.stage is Stage.IDLE:
+                if self.stage is Stage.IDLE and says_goodbye:
                     smtp.quit()
             smtp.close()
 

@@ -15,11 +15,16 @@ from typing import NamedTuple
 from django.core.mail.backends.smtp import EmailBackend
 
 from newsletter.delivery.smtp import Envelope, Line, LineLost, Stage, said
-from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses, close_quietly
+from newsletter.delivery.waits import Abandoned, attended
 
 TRIES = 3  # connections in a row that may break before the provider is called away
 REFUSALS = 20  # readers refused in a row, for no reason of their own, before it is us whom the server refuses
 OF_THE_READER = re.compile(r"\d\d\d[ -]5\.[12]\.")  # address or mailbox: RFC 3463 sections 3.2 and 3.3
+LOOK_SECONDS = 0.5  # between looks at what else there is, while nothing is heard
+# For the answers to what is handed over when the worker is stopped. With the look before it and all that is written
+# down after it, a lane ends within five seconds; nobody can wait here for the ten minutes of RFC 5321.
+STOP_SECONDS = 2.5
 SPARE = 1.2  # lines for each that the rate needs
 
 
@@ -41,7 +46,8 @@ class Switchboard:
     open_backend: returns a Django SMTP backend of its own for each line.
     on_dot: told the seq before a final dot leaves.
     on_throttle: told the words of a server that ended a line or took no more, although there are others.
-    on_wait: called about every second in which nothing is heard.
+    on_wait: called about every LOOK_SECONDS in which nothing is heard.
+    is_stopping: once True, nothing more is handed over, and answers are waited for STOP_SECONDS at the most.
     """
 
     def __init__(
@@ -53,9 +59,10 @@ class Switchboard:
         on_dot: Callable[[int], None] = lambda _seq: None,
         on_throttle: Callable[[str], None] = lambda _words: None,
         on_wait: Callable[[], None] = lambda: None,
+        is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.open_backend, self.sender, self.load = open_backend, sender, load
-        self.on_dot, self.on_throttle, self.on_wait = on_dot, on_throttle, on_wait
+        self.on_dot, self.on_throttle, self.on_wait, self.is_stopping = on_dot, on_throttle, on_wait, is_stopping
         self.most = load.lines
         self.seconds = 0.0  # that a message takes, lately
         self.lines: list[Line] = []
@@ -74,16 +81,23 @@ class Switchboard:
         after the last outcome.
         """
         while True:
-            goes_on = self._occupy(envelopes)
+            goes_on = self._hasten() if self.is_stopping() else self._occupy(envelopes)
             busy = [line for line in self.lines if line.stage is not Stage.IDLE]
             if not busy:
                 break
-            for line in self._awake(busy, 0 if goes_on else 1):
+            for line in self._awake(busy, 0 if goes_on else LOOK_SECONDS):
                 yield from self._attend(line)
         if self.refusals < REFUSALS:
             yield from self._told()
         if self.problem:
             raise self.problem
+
+    def _hasten(self) -> bool:
+        """Give back what is not handed over, and wait no longer than STOP_SECONDS for the answers to the rest."""
+        for line in list(self.lines):
+            if not line.end_within(STOP_SECONDS):
+                self._forget(line)
+        return False
 
     def _occupy(self, envelopes: Iterator[Envelope]) -> bool:
         """Give idle lines a message, open one more if there is more to do than lines, and render ahead.
@@ -153,10 +167,12 @@ class Switchboard:
     def _open(self) -> Line | None:
         backend = self.open_backend()
         try:
-            backend.open()
+            attended(backend.open, self._goes_on, LOOK_SECONDS)
             line = Line(backend, self.sender, self)
         except smtplib.SMTPAuthenticationError as error:
             self.problem = ProviderRefuses(f"{error.smtp_code} {said(_octets(error.smtp_error))}")
+        except Abandoned:
+            return None
         except (smtplib.SMTPException, OSError) as error:
             self._not_opened(str(error) or type(error).__name__)
         else:
@@ -166,6 +182,10 @@ class Switchboard:
             return line
         close_quietly(backend)
         return None
+
+    def _goes_on(self) -> bool:
+        self.on_wait()
+        return not self.is_stopping()
 
     def _not_opened(self, reason: str) -> None:
         """A server may allow fewer lines than we wish; only without any is it away."""
@@ -191,7 +211,8 @@ class Switchboard:
     def _attend(self, line: Line) -> Iterator[tuple[int, Outcome]]:
         try:
             if line.deadline <= time.monotonic():
-                raise LineLost("no answer in time")  # noqa: TRY301 - one way for a line to be lost
+                why = "the worker was stopped" if self.is_stopping() else "no answer in time"
+                raise LineLost(why)  # noqa: TRY301 - one way for a line to be lost
             if line.wants_to_write:
                 line.on_writable()
             for seq, outcome in line.on_readable():
@@ -242,7 +263,7 @@ class Switchboard:
             self.again.appendleft(envelope)
             return
         self.broken += 1
-        if self.broken >= TRIES * (self.most if self.lines else 1):
+        if self.broken >= TRIES * (self.most if self.lines else 1) and not self.is_stopping():
             self.problem = ProviderAway(str(lost))
         if stage is Stage.WAITING:
             yield envelope.seq, Outcome(Answer.UNCERTAIN, f"no answer after the message: {lost}"[:500])
@@ -260,7 +281,7 @@ class Switchboard:
     def _forget(self, line: Line) -> None:
         self.lines.remove(line)
         self.selector.unregister(line.sock)
-        line.close()
+        line.close(says_goodbye=not self.is_stopping())
 
     def close(self) -> None:
         for line in list(self.lines):
@@ -270,12 +291,3 @@ class Switchboard:
 
 def _octets(words: bytes | str) -> bytes:
     return words if isinstance(words, bytes) else words.encode()
-
-
-def close_quietly(backend: EmailBackend) -> None:
-    """Close a backend whose opening failed half-way."""
-    for name in ("connection", "_partial_connection"):
-        connection: smtplib.SMTP | None = getattr(backend, name)
-        setattr(backend, name, None)
-        if connection is not None:
-            connection.close()

@@ -188,6 +188,15 @@ def _words(code: int, words: bytes | str) -> str:
     return f"{code} {text}"[:500]
 
 
+def close_quietly(backend: SmtpBackend) -> None:
+    """Close a backend whose opening failed half-way."""
+    for name in ("connection", "_partial_connection"):
+        connection: smtplib.SMTP | None = getattr(backend, name)
+        setattr(backend, name, None)
+        if connection is not None:
+            connection.close()
+
+
 class DjangoTransport:
     """Any other mailer, message by message: the outbox, an e-mail API."""
 

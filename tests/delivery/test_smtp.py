@@ -10,6 +10,7 @@ from email.policy import SMTP
 import pytest
 from django.core.mail import mailers
 
+from newsletter.delivery import switchboard
 from newsletter.delivery.smtp import Envelope
 from newsletter.delivery.switchboard import Load, Switchboard
 from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
@@ -37,7 +38,7 @@ def make_board():
     """Return a function that connects a switchboard to a port."""
     boards = []
 
-    def make(url, *, on_dot=lambda _seq: None, on_throttle=lambda _words: None, on_wait=lambda: None, **load):
+    def make(url, *, lines=4, per_connection=0, rate=None, **told):
         config = {"bulk": mailer_from_url(url, outbox=None)}
 
         def backend():
@@ -45,8 +46,8 @@ def make_board():
                 patch.setattr("django.conf.settings.MAILERS", config)
                 return mailers["bulk"]
 
-        told = {"on_dot": on_dot, "on_throttle": on_throttle, "on_wait": on_wait}
-        boards.append(Switchboard(backend, sender="news@news.example.org", load=Load(**{"lines": 4} | load), **told))
+        load = Load(lines, per_connection, rate)
+        boards.append(Switchboard(backend, sender="news@news.example.org", load=load, **told))
         return boards[-1]
 
     yield make
@@ -369,7 +370,7 @@ class Talking:
             threading.Thread(target=self.serve, args=(connection, self.heard[-1]), daemon=True).start()
 
     def serve(self, connection, seen):
-        with connection, connection.makefile("rwb") as stream, suppress(OSError):
+        with suppress(OSError), connection, connection.makefile("rwb") as stream:
             stream.write(b"220 hi\r\n")
             stream.flush()
             while line := stream.readline().strip():
@@ -646,3 +647,90 @@ def test_a_long_wait_for_an_answer_is_noticed(make_board, smtp):
     assert answers(board, envelopes("slow-2-x")) == {0: Answer.SENT}
 
     assert waits[-1:] == [1]
+
+
+# --- When the worker is stopped ---
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Set when the worker is asked to stop; answers are then waited for a moment only."""
+    monkeypatch.setattr(switchboard, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(switchboard, "STOP_SECONDS", 0.3)
+    return threading.Event()
+
+
+@pytest.fixture
+def silence():
+    """A question to which a server says nothing until the test is over."""
+    over = threading.Event()
+    yield lambda line, seen: over.wait(20) and b""
+    over.set()
+
+
+def stopped_at(stopping, count):
+    """Return what hears of each dot and stops the worker at one of them, and the dots."""
+    dots = []
+
+    def on_dot(seq):
+        dots.append(seq)
+        if len(dots) == count:
+            stopping.set()
+
+    return on_dot, dots
+
+
+def test_stopped_the_answer_to_what_is_handed_over_is_heard_and_nothing_more_leaves(make_board, talking, stopping):
+    server = talking()
+    on_dot, dots = stopped_at(stopping, 3)
+    board = make_board(server.url, lines=1, on_dot=on_dot, is_stopping=stopping.is_set)
+
+    assert answers(board, envelopes(*names(10))) == dict.fromkeys([0, 1, 2], Answer.SENT)
+
+    assert dots == [0, 1, 2]
+    assert server.asked(b".") == [b"."] * 3
+
+
+def test_stopped_a_server_that_falls_silent_leaves_uncertain_what_it_has_and_nothing_else(
+    make_board, talking, stopping, silence
+):
+    server = talking(lambda line, seen: silence(line, seen) if line == b"." else None)
+    on_dot, dots = stopped_at(stopping, 4)
+    board = make_board(server.url, on_dot=on_dot, is_stopping=stopping.is_set)
+
+    told = dict(board.deliver(envelopes(*names(20))))
+
+    assert sorted(told) == sorted(dots)
+    assert {outcome.reply for outcome in told.values()} == {"no answer after the message: the worker was stopped"}
+    assert {outcome.answer for outcome in told.values()} == {Answer.UNCERTAIN}
+
+
+def test_stopped_a_message_whose_questions_are_out_is_not_handed_over(make_board, talking, stopping):
+    server = talking(lambda line, seen: stopping.wait(20) and None if line.startswith(b"MAIL") else None)
+    board = make_board(server.url, on_wait=stopping.set, is_stopping=stopping.is_set)
+
+    assert answers(board, envelopes(*names(5))) == {}
+
+    assert server.asked(b".") == []
+
+
+def test_stopped_a_server_that_does_not_even_greet_is_not_waited_for(make_board, stopping):
+    waits = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"smtp://127.0.0.1:{server.getsockname()[1]}?timeout=30"
+        board = make_board(url, on_wait=lambda: waits.append(1) or stopping.set(), is_stopping=stopping.is_set)
+
+        assert answers(board, envelopes("a")) == {}
+
+    assert waits == [1]
+
+
+def test_a_long_wait_for_a_greeting_is_noticed(make_board, stopping):
+    waits = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        board = make_board(f"smtp://127.0.0.1:{server.getsockname()[1]}?timeout=1", on_wait=lambda: waits.append(1))
+
+        with pytest.raises(ProviderAway, match="timed out"):
+            answers(board, envelopes("a"))
+
+    assert len(waits) > 3
