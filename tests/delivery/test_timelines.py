@@ -5,10 +5,10 @@ from datetime import date
 from itertools import count, pairwise
 
 import pytest
-from redis import RedisError
 from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis import RedisError
 
 from newsletter.delivery import timelines
 from newsletter.delivery.models import Pace
