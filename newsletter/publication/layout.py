@@ -13,6 +13,7 @@ _SILENT = (
     r"|\{% (?:else|endif|empty|endfor|endwith) %\}"
     rf"|\{{% (?:if|elif|for|with|load|extends|include|regroup|block|endblock) {_REST}"
     r"|\{% \w+ (?:(?!%\})[^\n])* as \w+ %\}"
+    r"|\{% blocktranslate (?:(?!%\})[^\n])*\basvar (?:(?!\{% endblock)[\s\S])*\{% endblocktranslate %\}"
     r"|\{\{ block\.super \}\}"
 )
 _LONE = re.compile(rf"^[ \t]*((?:{_SILENT})+)[ \t]*\n", re.MULTILINE)

@@ -18,6 +18,7 @@ def shown(source, **context):
         "<ul>\n  {% for n in numbers %}\n    <li>{{ n }}</li>\n  {% empty %}\n  {% endfor %}\n</ul>\n",
         "{# a word #}\n{% comment %}another{% endcomment %}\n<p>\n</p>\n",
         "<p>\n  {% if no %}<b\n  >b</b>{% endif %}\n  {% for n in none %}{{ n }}{% endfor %}</p>\n",
+        "{% load i18n %}\n<p>\n  {% blocktranslate asvar a with n=1 %}\n    {{ n }}\n  {% endblocktranslate %}\n</p>\n",
         "{% with a=1 %}\n  {% if yes %}{% if not no %}\n<p>a</p>\n  {% endif %}{% endif %}\n{% endwith %}\n",
     ],
 )
