@@ -102,6 +102,7 @@ class Issue(models.Model):
     post_count: int  # what readers find in it: set by lengths.measured
     reading_minutes: int
     contents: list[tuple[str, str]]  # addresses and titles of its posts: set by lengths.with_contents
+    opening: str  # its first sentences: set by years.with_openings
 
     objects = IssueQuerySet.as_manager()
 

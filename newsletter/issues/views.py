@@ -11,8 +11,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from newsletter.issues import cadence
-from newsletter.issues.lengths import measured, with_contents, with_minutes
+from newsletter.issues import cadence, years
+from newsletter.issues.lengths import measured, with_minutes
 from newsletter.issues.models import Issue, StartingPoint, fetch_whole
 from newsletter.posts.models import Post, with_renderings
 from newsletter.posts.pictured import pictured
@@ -69,19 +69,10 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
 
 def _year(request: HttpRequest, year: int) -> HttpResponse:
     """Show the contents of all issues of a year, as a bound volume has them in front."""
-    archived = Issue.objects.archived()
-    issues = with_contents(archived.in_year(year).defer("introduction", "closing"), timezone.now())
-    if not issues:
+    volume = years.bound(year, timezone.now())
+    if volume is None:
         raise Http404
-    older_year, newer_year = archived.years_beside(year)
-    context = {
-        "year": year,
-        "issues": issues,
-        "minutes": sum(issue.reading_minutes for issue in issues),
-        "older_year": older_year,
-        "newer_year": newer_year,
-    }
-    return render(request, "issues/year.html", context)
+    return render(request, "issues/year.html", {"volume": volume})
 
 
 @require_safe

@@ -1,12 +1,30 @@
-"""How long a post is: for the line under its title."""
+"""How a title is set, and how long a post is: for the line under it."""
+
+import re
 
 from django import template
 from django.template.context import Context
 from django.utils.translation import gettext as _
 
+from newsletter.posts.han import PUNCTUATION, SHARED, WIDE
 from newsletter.posts.models import Post
 
 register = template.Library()
+LONGEST, LONGEST_ON_PHONES = 14, 8  # Han characters: what the largest title holds in a line, and punctuation
+_BREAKS = re.compile(rf"[\s{PUNCTUATION}{SHARED}]+")
+_WIDE = re.compile(f"[{WIDE}]")
+
+
+@register.filter
+def phrases(title: str) -> str:
+    """Return the classes of a title that breaks behind its punctuation only; "" if a phrase would not fit a line.
+
+    Browsers break what is longer than a line anywhere, even before its comma.
+    """
+    longest = max((len(phrase) + len(_WIDE.findall(phrase))) / 2 for phrase in _BREAKS.split(title))
+    if longest > LONGEST:
+        return ""
+    return "short phrases" if longest <= LONGEST_ON_PHONES else "phrases"
 
 
 @register.simple_tag(takes_context=True)
