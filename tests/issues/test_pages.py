@@ -169,7 +169,7 @@ def test_with_forced_colours_every_button_has_a_border(visit):
     visit.goto(SITE + "/subscribe/")
 
     border = "node => getComputedStyle(node).borderTopWidth + getComputedStyle(node).borderTopStyle"
-    assert visit.locator("button.signup-button").evaluate(border) == "1pxsolid"
+    assert visit.locator(".signup button").evaluate(border) == "1pxsolid"
     assert visit.locator("[name=email]").evaluate(border) == "1pxsolid"
 
 

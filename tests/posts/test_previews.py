@@ -44,7 +44,7 @@ def test_the_link_shows_the_draft_to_a_stranger(client, link):
     response = client.get(link)
 
     assert response.status_code == 200
-    assert "<h1>草稿的題目</h1>" in markup(response)
+    assert ">草稿的題目</h1>" in markup(response)
     assert "還沒寫完的一段。" in response.text
 
 

@@ -45,7 +45,7 @@ def test_a_post_shows_what_a_reader_wants_to_know(client):
 
     page = client.get(post.get_absolute_url())
 
-    assert "<h1>管理槓桿</h1>" in markup(page)
+    assert '<h1 class="short phrases">管理槓桿</h1>' in markup(page)
     assert "<em>重點</em>" in markup(page)
     assert '<time datetime="2026-10-01T08:00:00+08:00">Oct. 1, 2026</time>' in markup(page)
     assert "<span>about 1 min (5 characters)</span>" in markup(page)
