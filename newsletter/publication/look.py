@@ -1,6 +1,7 @@
 """The look that the author chose as one style sheet: a theme, and a colour that can be read on light and dark paper."""
 
 import colorsys
+import re
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -67,7 +68,7 @@ def colours(accent: str) -> str:
     day, night = (readable(_parsed(accent), paper) for paper in (LIGHT_PAPER, DARK_PAPER))
     pairs = {"accent": (day, night), "on-accent": (_inked(day), _inked(night))}
     rules = (f"--{name}:light-dark({_code(light)},{_code(dark)})" for name, (light, dark) in pairs.items())
-    return f":root{{{';'.join(rules)}}}\n"
+    return f":root{{{';'.join(rules)}}}"
 
 
 @lru_cache(maxsize=8)
@@ -81,7 +82,10 @@ def css(accent: str, theme: str = DEFAULT_THEME) -> str:
 
 
 def _read(name: str) -> str:
-    return (STATIC / name).read_text(encoding="utf-8")
+    """Return a sheet without what only its authors need: it is of the 20 KB that a page may load."""
+    css = re.sub(r"/\*.*?\*/", "", (STATIC / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+    css = re.sub(r"\s*([{};,])\s*", r"\1", css)
+    return css.replace(": ", ":").replace(";}", "}").strip()
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ from newsletter.posts.han import PUNCTUATION, SHARED, WIDE
 from newsletter.posts.models import Post
 
 register = template.Library()
-LONGEST, LONGEST_ON_PHONES = 14, 8  # Han characters: what the largest title holds in a line, and punctuation
+LONGEST, LONGEST_ON_PHONES = 12, 9  # Han characters that a line of the largest title holds, with punctuation
 _BREAKS = re.compile(rf"[\s{PUNCTUATION}{SHARED}]+")
 _WIDE = re.compile(f"[{WIDE}]")
 
