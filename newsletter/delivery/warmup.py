@@ -34,6 +34,15 @@ def days_needed(readers: int, day_number: int = 1) -> int:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """The days on which an issue leaves, if nothing else is sent on them."""
+
+    days: int
+    most: int  # mails on the first of them
+    last_on: date
+
+
+@dataclass(frozen=True)
 class WarmUp:
     """The warm-up of one sender domain. Its days are those of the publication's time zone."""
 
@@ -48,6 +57,11 @@ class WarmUp:
 
     def ceiling(self, now: datetime) -> int | None:
         return ceiling(self.day_number(now))
+
+    def spread(self, readers: int, begins_at: datetime) -> Spread | None:
+        """Return how an issue is spread over days; None if it leaves in one."""
+        days, most = days_needed(readers, self.day_number(begins_at)), self.ceiling(begins_at)
+        return Spread(days, most, self.day(begins_at) + timedelta(days=days - 1)) if days > 1 and most else None
 
     def goes_on_at(self, now: datetime) -> datetime:
         """Return when the next day has begun."""

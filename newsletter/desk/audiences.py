@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import planning
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.warmup import Spread, WarmUp
 from newsletter.issues.models import Issue
+from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
 
@@ -42,6 +45,12 @@ def audience_of(issue: Issue, now: datetime, segment: str = "") -> Audience:
         unsubscribed=states.get("unsubscribed", 0),
         suppressed=awake - mailable,
     )
+
+
+def spread_of(publication: Publication, readers: int, begins_at: datetime) -> Spread | None:
+    """Return over which days the warm-up of the sender address spreads an issue; None if it leaves in one."""
+    since = publication.warm_up_from
+    return WarmUp(since, ZoneInfo(publication.time_zone)).spread(readers, begins_at) if since else None
 
 
 def segments() -> dict[str, str]:

@@ -25,7 +25,7 @@ from newsletter.delivery.rehearsals import Rehearsal, Standing
 from newsletter.delivery.rendering import copy_for, freeze
 from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.weight import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
-from newsletter.desk.audiences import audience_of, segments, words_for
+from newsletter.desk.audiences import audience_of, segments, spread_of, words_for
 from newsletter.desk.forms import TestCopyForm, WhenForm
 from newsletter.issues.lengths import with_minutes
 from newsletter.issues.models import Issue
@@ -266,12 +266,14 @@ def _what_will_happen(issue: Issue, form: WhenForm, now: datetime) -> dict[str, 
     at = form.send_at or form.begins if form.is_bound else form.proposed
     items = list(issue.items.select_related("post").defer("post__body"))
     hindered = planning.obstacles(issue, at)
+    audience = audience_of(issue, now, form.segment)
     return {
         "title": _("Send"),
         "form": form,
         "now": now,
         "hold_minutes": publication.hold_minutes,
-        "audience": audience_of(issue, now, form.segment),
+        "audience": audience,
+        "spread": spread_of(publication, audience.readers, at),
         "segments": segments(),
         "segment": form.segment,
         "segment_in_words": words_for(form.segment),

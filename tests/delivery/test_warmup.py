@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.delivery.warmup import UNLIMITED_FROM, WarmUp, ceiling, days_needed
+from newsletter.delivery.warmup import UNLIMITED_FROM, Spread, WarmUp, ceiling, days_needed
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 
@@ -61,6 +61,24 @@ def test_it_goes_on_when_the_local_day_has_begun():
     warm_up = WarmUp(date(2026, 11, 3), TAIPEI)
 
     assert warm_up.goes_on_at(datetime(2026, 11, 3, 4, 0, tzinfo=UTC)) == datetime(2026, 11, 3, 16, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("readers", "since", "spread"),
+    [
+        (10_000, date(2026, 11, 3), Spread(9, 200, date(2026, 11, 11))),
+        (501, date(2026, 11, 3), Spread(3, 200, date(2026, 11, 5))),
+        (500, date(2026, 11, 3), Spread(2, 200, date(2026, 11, 4))),
+        (500, date(2026, 11, 2), Spread(2, 300, date(2026, 11, 4))),
+        (200, date(2026, 11, 3), None),
+        (0, date(2026, 11, 3), None),
+        (10_000, date(2026, 1, 1), None),
+    ],
+)
+def test_an_issue_is_spread_over_as_few_days_as_the_ceilings_allow(readers, since, spread):
+    begins_at = datetime(2026, 11, 2, 23, 0, tzinfo=UTC)  # 07:00 on the third in Taipei
+
+    assert WarmUp(since, TAIPEI).spread(readers, begins_at) == spread
 
 
 def test_a_night_that_is_an_hour_longer_is_waited_for():

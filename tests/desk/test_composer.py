@@ -11,13 +11,14 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery import planning, rendering
+from newsletter.delivery import planning, rendering, warmup
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rendering import freeze
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
@@ -439,6 +440,50 @@ def test_the_screens_are_the_authors_alone(client, desk, issue, name):
 @pytest.mark.parametrize("name", ["preview", "web_frame", "mail_frame", "test", "send"])
 def test_an_issue_that_does_not_exist_has_no_screens(desk, name):
     assert desk.get(reverse(f"admin:issue_{name}", args=[999])).status_code == 404
+
+
+# --- A sender address that is warming up ---
+
+
+@pytest.fixture
+def _warming_up(desk, monkeypatch):
+    monkeypatch.setattr(warmup, "FIRST_DAY", 2)
+    Publication.objects.update(warm_up_from=date(2026, 12, 1), language="en")
+    translation.activate("en")
+
+
+@pytest.mark.usefixtures("_warming_up")
+def test_an_author_hears_how_many_days_a_new_sender_address_needs(desk, issue):
+    for _reader in range(6):
+        make_subscriber()
+
+    page = desk.get(screen("send", issue)).text
+
+    assert "this takes 3 days: at most 2 mails leave on the first day" in page
+    assert "and the last ones on Dec. 3, 2026." in page
+
+
+@pytest.mark.usefixtures("_warming_up")
+def test_another_time_is_counted_from_its_own_day(desk, issue):
+    for _reader in range(6):
+        make_subscriber()
+
+    page = desk.post(screen("send", issue), {"when": "at", "at": "2026-12-02T08:00"}).text
+
+    assert "this takes 2 days: at most 3 mails leave on the first day" in page
+
+
+@pytest.mark.usefixtures("_warming_up")
+def test_an_issue_that_leaves_in_a_day_says_nothing_of_days(desk, issue):
+    make_subscriber()
+
+    assert "warming up" not in desk.get(screen("send", issue)).text
+
+
+def test_without_a_warm_up_nothing_is_said_of_days(desk, issue):
+    make_subscriber()
+
+    assert 'class="spread"' not in desk.get(screen("send", issue)).text
 
 
 # --- Segments ---
