@@ -21,10 +21,10 @@ from newsletter.delivery.waits import Abandoned, attended
 TRIES = 3  # connections in a row that may break before the provider is called away
 REFUSALS = 20  # readers refused in a row, for no reason of their own, before it is us whom the server refuses
 OF_THE_READER = re.compile(r"\d\d\d[ -]5\.[12]\.")  # address or mailbox: RFC 3463 sections 3.2 and 3.3
-LOOK_SECONDS = 0.5  # between looks at what else there is, while nothing is heard
+LOOK_SECONDS = 0.25  # between looks at what else there is, while nothing is heard
 # For the answers to what is handed over when the worker is stopped. With the look before it and all that is written
 # down after it, a lane ends within five seconds; nobody can wait here for the ten minutes of RFC 5321.
-STOP_SECONDS = 2.5
+STOP_SECONDS = 2.2
 SPARE = 1.2  # lines for each that the rate needs
 
 
