@@ -15,8 +15,8 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.reminded import Reminder
 from newsletter.delivery.rendering import fill, freeze, parts, reader_values
 from newsletter.issues.models import not_yet_mailed
-from newsletter.mail import headers, letters, tokens
-from newsletter.mail.html import readable
+from newsletter.mail import headers, letters, plaintext, tokens
+from newsletter.mail import html as mail_html
 from newsletter.mail.message import Letter, Mail, automatic
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -96,10 +96,12 @@ def _letter(reminder: Reminder, publication: Publication) -> Letter:
     context = _answers(reminder, publication)
     panel = render_to_string("email/_approve.html", context)
     note = render_to_string("email/_approve.txt", context).strip()
+    page = BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1)
+    text = f"{html.unescape(note)}\n\n{plaintext.RULE}\n\n{fill(whole_text, values, escaped=False)}"
     return Letter(
         subject=_("[To approve] %(subject)s") % {"subject": mailing.subject},
-        html=BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1),
-        text=f"{html.unescape(note)}\n\n{'─' * 6}\n\n{fill(whole_text, values, escaped=False)}",
+        html=mail_html.for_old_clients(page),
+        text=letters.evened(text, page, letters.letterhead(publication, settings.SITE_URL)),
     )
 
 
@@ -108,8 +110,8 @@ def _answers(reminder: Reminder, publication: Publication) -> dict[str, object]:
     return {
         "slot": reminder.slot_at,
         "goes": publication.unapproved == Publication.Unapproved.GO,
-        "accent": readable(publication.accent, on=letters.PAPER),
-        "approve_url": f"{page}?do=approve",
+        "accent": mail_html.readable(publication.accent, on=letters.PAPER_PANEL),
+        "approve_url": page,
         "move_url": f"{page}?do=move",
         "skip_url": f"{page}?do=skip",
         "edit_url": settings.SITE_URL + reverse("admin:issues_issue_change", args=[reminder.issue_id]),

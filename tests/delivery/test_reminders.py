@@ -1,5 +1,6 @@
 """The author is reminded once of each slot, by the letter itself, and nothing goes out that he has not seen."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
 
@@ -169,15 +170,28 @@ def test_the_letter_is_the_real_one_with_its_links_on_top(box, issue):
     [mail] = mails(box)
     page = f"https://news.example.org/approve/{prompts.token_of(reminder)}/"
     for text in (body(mail), body(mail, "html")):
-        for do in ("approve", "move", "skip"):
-            assert f"{page}?do={do}" in text
+        for link in (page, f"{page}?do=move", f"{page}?do=skip"):
+            assert link in text
         assert f"/admin/issues/issue/{issue.pk}/change/" in text
-        assert text.index("?do=approve") < text.rindex("第一段。")
+        assert text.index(page) < text.rindex("第一段。")
     mailing = planning.approve(issue, send_at=SLOT, now=SLOT - HOUR, hold=timedelta())
     article = mailing.html[mailing.html.index("<h1") : mailing.html.index("feedback_url") - 30]
     assert article in body(mail, "html").replace("\r\n", "\n")
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["List-Unsubscribe"] is None
+
+
+def test_the_letter_shows_an_address_that_fits_a_phone_and_an_even_number_of_them(box, issue):
+    page = f"https://news.example.org/approve/{prompts.token_of(letter_of())}/"
+
+    text, html = body(mails(box)[0]), body(mails(box)[0], "html")
+
+    assert f">https://news.example.org/approve/<br>{page.removeprefix('https://news.example.org/approve/')}<" in html
+    home, subscribe = "https://news.example.org/", "https://news.example.org/subscribe/"
+    web = f"https://news.example.org{issue.get_absolute_url()}"
+    links = re.findall(r'href="(https?://[^"]+)"', html) + re.findall(r"https?://\S+", text)
+    shown = [url for url in links if url in {home, subscribe, page, web}]
+    assert (len(shown) + html.count("<img")) % 2 == 0
 
 
 @pytest.mark.parametrize(("unapproved", "words"), [("wait", "it waits."), ("go", "it goes out then, as it is here.")])

@@ -112,6 +112,16 @@ def test_an_accent_that_cannot_be_read_is_made_darker_by_day_and_kept_by_night()
     assert not re.search(r'style="[^"]*color: #ffee00', html)
 
 
+@pytest.mark.parametrize("accent", ["#9a3412", "#777777", "#2a2724"])
+def test_a_link_can_be_read_on_a_panel_too_by_day_and_by_night(accent):
+    markup = render(publication=SimpleNamespace(**vars(PUBLICATION) | {"accent": accent})).html
+
+    [night] = re.findall(r"\.sheet a, [^{]*\{ color: (#\w{6}) !important", markup)
+    day = re.findall(r'<a [^>]*style="[^"]*color: (#\w{6})[^"]*"', markup)[0]
+    assert html.readable(night, on="#2a2724") == night
+    assert html.readable(day, on="#f4f1eb") == day
+
+
 def test_without_a_publication_there_still_is_a_letter():
     assert "#9a3412" in render(publication=None).html
 
