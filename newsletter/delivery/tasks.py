@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from celery import shared_task
@@ -62,13 +63,18 @@ def dispatch() -> None:
     recovery.reopen(now)
     notices.observe_unattended(now)  # before they are begun
     planning.begin_due(now)
-    for mailing in Mailing.objects.filter(state=Mailing.State.SENDING):
-        if mailing.finish(now):
-            continue
-        if not mailing.is_waiting(now) and mailing.batches.ready(now).exists():
-            for number in range(settings.DELIVERY_LANES):
-                send_lane.apply_async((mailing.pk, number), expires=WAKE_UP_EXPIRES)
+    free = recovery.free_slots(settings.DELIVERY_LANES)
+    for mailing in Mailing.objects.filter(state=Mailing.State.SENDING).defer("html", "text"):
+        if not mailing.finish(now) and not mailing.is_waiting(now):
+            _wake(mailing, free, now)
     certificate.issue_due(now)
+
+
+def _wake(mailing: Mailing, free: list[int], now: datetime) -> None:
+    """Wake as many lanes as there are free slots, and ready batches for them. A machine counts its own slots alone."""
+    needed = mailing.batches.ready(now)[: len(free)].count()
+    for number in free[:needed]:
+        send_lane.apply_async((mailing.pk, number), expires=WAKE_UP_EXPIRES)
 
 
 @shared_task(ignore_result=True)

@@ -6,12 +6,12 @@ import pytest
 from django.utils import timezone
 from redis import Redis
 
-from newsletter.delivery import recovery, tasks
+from newsletter.delivery import ledger, planning, recovery, tasks
 from newsletter.delivery.models import Mailing, Pace
 from newsletter.delivery.planning import approve
 from newsletter.mail.mailers import Limits
 from newsletter.publication.models import Publication
-from tests.factories import make_subscriber
+from tests.factories import make_issue, make_post, make_subscriber
 
 State = Mailing.State
 pytestmark = pytest.mark.django_db(transaction=True)  # SQLite changes its durability outside of transactions only
@@ -55,6 +55,56 @@ def test_two_beats_begin_one_mailing(due, lanes):
     tasks.dispatch()
 
     assert due.deliveries.count() == 1
+
+
+@pytest.fixture
+def in_batches_of_one(settings, monkeypatch):
+    """Two readers in two batches, for a machine of three lanes."""
+    settings.DELIVERY_LANES = 3
+    monkeypatch.setattr(planning, "BATCH", 1)
+    make_subscriber("b@example.org")
+
+
+@pytest.mark.usefixtures("in_batches_of_one")
+def test_no_more_lanes_are_woken_than_there_are_batches_for(due, lanes):
+    tasks.dispatch()
+
+    assert lanes == [(due.pk, 0), (due.pk, 1)]
+
+
+@pytest.mark.usefixtures("in_batches_of_one")
+def test_a_lane_that_is_at_work_is_not_woken_again(due, lanes):
+    with recovery.slot(1):
+        tasks.dispatch()
+
+    assert lanes == [(due.pk, 0), (due.pk, 2)]
+
+
+@pytest.mark.usefixtures("in_batches_of_one")
+def test_for_one_batch_that_is_left_one_lane_is_woken(due, lanes):
+    tasks.dispatch()
+    ledger.claim(due, "another/0/x", timezone.now())
+    lanes.clear()
+
+    tasks.dispatch()
+
+    assert lanes == [(due.pk, 0)]
+
+
+def test_while_every_lane_is_at_work_nobody_is_woken(due, lanes):
+    with recovery.slot(0):
+        tasks.dispatch()
+
+    due.refresh_from_db()
+    assert (due.state, lanes) == (State.SENDING, [])
+
+
+def test_each_mailing_wakes_lanes_of_its_own(due, lanes, publication):
+    other = approve(make_issue(make_post(), number=8), send_at=None, now=timezone.now(), hold=timedelta())
+
+    tasks.dispatch()
+
+    assert sorted(lanes) == [(due.pk, 0), (other.pk, 0)]
 
 
 @pytest.mark.usefixtures("_quiet")
