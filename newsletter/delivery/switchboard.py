@@ -16,15 +16,11 @@ from django.core.mail.backends.smtp import EmailBackend
 
 from newsletter.delivery.smtp import Envelope, Line, LineLost, Stage, said
 from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses, close_quietly
-from newsletter.delivery.waits import Abandoned, attended
+from newsletter.delivery.waits import LOOK_SECONDS, STOP_SECONDS, Abandoned, attended
 
 TRIES = 3  # connections in a row that may break before the provider is called away
 REFUSALS = 20  # readers refused in a row, for no reason of their own, before it is us whom the server refuses
 OF_THE_READER = re.compile(r"\d\d\d[ -]5\.[12]\.")  # address or mailbox: RFC 3463 sections 3.2 and 3.3
-LOOK_SECONDS = 0.25  # between looks at what else there is, while nothing is heard
-# For the answers to what is handed over when the worker is stopped. With the look before it and all that is written
-# down after it, a lane ends within five seconds; nobody can wait here for the ten minutes of RFC 5321.
-STOP_SECONDS = 2.2
 SPARE = 1.2  # lines for each that the rate needs
 
 
@@ -254,9 +250,14 @@ class Switchboard:
         yield from refused
 
     def _drop(self, line: Line, lost: LineLost) -> Iterator[tuple[int, Outcome]]:
-        """Give a lost line up: a message whose dot was out is uncertain, any other goes to another line."""
-        envelope, stage = line.envelope, line.stage
+        """Give a lost line up: a message whose dot was out is uncertain, any other goes to another line.
+
+        An idle line holds no message: its last one has its answer, and must not leave again.
+        """
         self._forget(line)
+        if (stage := line.stage) is Stage.IDLE:
+            return
+        envelope = line.envelope
         if line.coming:
             self.again.append(line.coming)
         if stage is Stage.ASKING and line.answered:  # closed while idle, or after so many messages: no failure

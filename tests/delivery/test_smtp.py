@@ -486,6 +486,31 @@ def test_a_server_that_goes_instead_of_an_answer_took_neither_message(make_board
     assert len(server.heard) == 2
 
 
+class Impatient(Talking):
+    """A server that hangs up a line on which nothing is asked for a moment."""
+
+    def serve(self, connection, seen):
+        connection.settimeout(0.1)
+        super().serve(connection, seen)
+
+
+def test_an_idle_line_that_the_server_closes_sends_nothing_again(make_board):
+    quick_is_gone = threading.Event()
+
+    def says(line, seen):
+        if line == b"." and any(b"slow" in command for command in seen):
+            quick_is_gone.wait(5)
+
+    server = Impatient(says)
+    board = make_board(server.url, lines=2, on_wait=quick_is_gone.set)
+
+    told = [seq for seq, _outcome in board.deliver(envelopes("slow", "quick"))]
+
+    assert sorted(told) == [0, 1]
+    assert len(server.asked(b"RCPT")) == 2
+    server.close()
+
+
 # --- The server's limits ---
 
 
