@@ -33,6 +33,7 @@ ONCE = (
     *("List-Help", "List-Owner", "List-Post", "List-Archive", "Archived-At", "Feedback-ID"),
 )
 FOR_MACHINES = r"^(?:List-[\w-]+|Feedback-ID|Archived-At|Message-ID):"
+SHOUTED_MIN = 10  # octets: SpamAssassin leaves shorter subjects alone
 ENCODED = re.compile(rf"{FOR_MACHINES}[^\r\n]*=\?".encode(), re.IGNORECASE | re.MULTILINE)
 
 
@@ -42,7 +43,7 @@ ENCODED = re.compile(rf"{FOR_MACHINES}[^\r\n]*=\?".encode(), re.IGNORECASE | re.
 def check_headers(octets: bytes, mailing: Mailing) -> Iterator[Remark]:
     """Look at the head of a message as it goes over the wire."""
     head = octets.partition(b"\r\n\r\n")[0]
-    found = [*_broken(head), *_miscounted(octets, mailing), *_about_leaving(octets)]
+    found = [*_broken(head), *_miscounted(octets, mailing), *_about_leaving(octets), *_about_capitals(mailing.subject)]
     yield from found
     if not any(one.level in {ERROR, WARNING} for one in found):
         count = len(outbox.fields(octets))
@@ -86,6 +87,15 @@ def _about_leaving(octets: bytes) -> Iterator[Remark]:
     if "list-unsubscribe-post" not in said:
         text = _("Mail clients will show no one-click button to unsubscribe, which Gmail and Yahoo ask for.")
         yield Remark(Topic.HEADERS, WARNING, text, _("It needs a SITE_URL that begins with https (RFC 8058)."))
+
+
+def _about_capitals(subject: str) -> Iterator[Remark]:
+    """Tell of a subject that SpamAssassin takes for shouting (SUBJ_ALL_CAPS): it looks at Latin letters only."""
+    letters = "".join(re.findall("[A-Za-z]+", subject))
+    if letters.isupper() and " " in subject.strip() and len(subject.encode()) >= SHOUTED_MIN:
+        text = _("Some spam filters take this subject for shouting: all its Latin letters are capitals (%s).") % letters
+        hint = _("A small letter, or no space in it, mends that. SpamAssassin adds 0.5 points otherwise.")
+        yield Remark(Topic.HEADERS, INFO, text, hint)
 
 
 # --- The text part ---

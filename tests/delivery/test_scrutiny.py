@@ -103,6 +103,28 @@ def test_an_address_to_leave_may_have_74_characters(settings, issue, spare, is_t
     assert levels == (["warning"] if is_told else ["ok"])
 
 
+@pytest.mark.parametrize(
+    ("subject", "letters"),
+    [
+        ("AI 的下一步", "AI"),
+        ("GPT-5 與 AI：先問再做", "GPTAI"),
+        ("AI的下一步", ""),  # no space
+        ("AI 的 next step", ""),
+        ("管理 槓桿，讓管理變省力", ""),
+        ("AI 好", ""),  # 6 octets
+    ],
+)
+def test_a_subject_that_spam_filters_take_for_shouting_is_told_and_no_other(issue, subject, letters):
+    issue.subject = subject
+    mailing = as_if(issue, "", NOW)
+
+    found = [one for one in scrutiny.check_headers(written(mailing), mailing) if "capitals" in one.text]
+
+    expected = [] if not letters else [f"all its Latin letters are capitals ({letters})."]
+    assert [one.text.partition("shouting: ")[2] for one in found] == expected
+    assert all(one.level == "info" and "0.5 points" in one.hint for one in found)
+
+
 # --- The text part ---
 
 
