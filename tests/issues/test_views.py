@@ -2,6 +2,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone, translation
 from django.views.defaults import permission_denied, server_error
@@ -103,6 +104,39 @@ def test_an_issue_is_read_as_it_was_composed(client):
     ]
     assert [page.text.index(part) for part in order] == sorted(page.text.index(part) for part in order)
     assert page.text.count("第一段。") == 0
+
+
+def test_a_post_that_an_issue_only_names_or_begins_has_a_way_on(client):
+    whole, begun, named = make_post("全文"), make_post("開頭"), make_post("只有名字")
+    issue = make_issue(whole, sent_at=PUBLISHED_AT)
+    IssueItem.objects.create(issue=issue, post=begun, position=1, form=IssueItem.Form.EXCERPT)
+    IssueItem.objects.create(issue=issue, post=named, position=2, form=IssueItem.Form.LINK)
+
+    page = client.get(issue.get_absolute_url())
+
+    ways = re.findall(r'<a class="onward"\s+href="([^"]+)"', page.text)
+    assert ways == [begun.get_absolute_url(), named.get_absolute_url()]
+
+
+def test_a_page_on_paper_names_its_address(client):
+    page = client.get(make_issue(number=7, sent_at=PUBLISHED_AT).get_absolute_url())
+
+    assert f'<p class="address">{settings.SITE_URL}/issues/7/</p>' in page.text
+
+
+def test_a_year_goes_by_month_and_tells_how_each_issue_begins(client):
+    make_publication(language="zh-hant")
+    make_issue(make_post(), number=1, introduction="冬天。", sent_at=datetime(2025, 1, 31, 20, tzinfo=UTC))
+    make_issue(make_post(), number=2, preheader="春天的一句。", sent_at=datetime(2025, 3, 1, tzinfo=UTC))
+    make_issue(make_post(), number=3, sent_at=datetime(2025, 4, 1, tzinfo=UTC))
+
+    page = client.get("/issues/2025/")
+
+    months = re.findall(r'<a href="#month-(\d+)">', page.text)
+    assert months == re.findall(r'<h2 id="month-(\d+)"', page.text) == ["2", "3", "4"]  # Taipei's February
+    assert page.text.index("冬天。") < page.text.index("春天的一句。")
+    assert "2025 年合訂本" in page.text
+    assert "data-print" in page.text
 
 
 def test_two_posts_with_footnotes_keep_them_apart(client):
