@@ -17,16 +17,15 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupportedFeature
-from anymail.utils import EmailAddress
 from django.core.mail import mailers
 
 from newsletter.delivery import rendering
-from newsletter.delivery.compiled import link_maker, message_id_maker
+from newsletter.delivery.compiled import message_id_maker
 from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.providers import PROVIDERS, Provider, Said
+from newsletter.delivery.providers import PROVIDERS, PlainAddress, Provider, Said
 from newsletter.delivery.transports import Answer, DjangoTransport, Outcome, ProviderAway, ProviderRefuses, api_answer
-from newsletter.mail import headers
+from newsletter.mail import headers, tokens
 from newsletter.mail.message import Mail
 from subscribers.models import Subscriber
 
@@ -69,7 +68,7 @@ class Copies:
         self.bodies = dict(zip(("html", "text"), rendering.parts(mailing), strict=True))
         self.written = {name: _pieces(json.dumps(body)) for name, body in self.bodies.items()}
         used = {name for body in self.bodies.values() for name in rendering.SLOT.findall(body)} | {"unsubscribe_url"}
-        self.links = {name: link_maker(name.removesuffix("_url")) for name in sorted(used - {"email"})}
+        self.links = {name: _link_writer(name) for name in sorted(used - {"email"})}
         self.message_id = message_id_maker(mailing)
 
     def size(self) -> int:
@@ -83,8 +82,8 @@ class Copies:
     def values(self, row: Recipient) -> dict[str, str]:
         """Return what stands in the slots for one reader, for text and HTML alike."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
-        links = {name: link(row.subscriber_id)[0].decode() for name, link in self.links.items()}
-        return {"email": row.email} | links
+        reader = row.subscriber_id
+        return {"email": row.email} | {name: link(reader) for name, link in self.links.items()}
 
     def message(self, rows: Sequence[Recipient]) -> Any:
         """Return one message to all of them, with Anymail's attributes for what differs."""
@@ -93,7 +92,7 @@ class Copies:
             subject=self.mailing.subject, body=self._body("text"), headers=self._common(), **self.envelope
         )
         message.attach_alternative(self._body("html"), "text/html")
-        message.to = [_address(row) for row in rows]
+        message.to = [PlainAddress(row.name, row.email) for row in rows]
         message.esp_extra = dict(self.provider.extra)
         if self.provider.slot:
             message.merge_data = values
@@ -151,10 +150,11 @@ def _filled(pieces: Sequence[str], values: Mapping[str, str]) -> str:
     return "".join(filled)
 
 
-def _address(row: Recipient) -> EmailAddress:
-    """Return Anymail's address without its parser, which a plain address does not need."""
-    local, _at, domain = row.email.rpartition("@")
-    return EmailAddress(row.name, username=local, domain=domain)
+def _link_writer(name: str) -> Callable[[int], str]:
+    """Return what writes a reader's link from his id. name: of its slot."""
+    sign = tokens.signer(name.removesuffix("_url"))
+    before, _token, after = rendering.reader_values(Subscriber(pk=1))[name].partition(sign(1))
+    return lambda number: f"{before}{sign(number)}{after}"
 
 
 class ApiCourier:

@@ -19,10 +19,12 @@ from anymail.backends.mailgun import MailgunPayload
 from anymail.backends.postmark import PostmarkPayload
 from anymail.backends.resend import ResendPayload
 from anymail.backends.sendgrid import SendGridPayload
+from anymail.utils import EmailAddress
 
 from newsletter.delivery.transports import Answer, Outcome, ProviderRefuses
 
 BODY = re.compile(r'"\\u0002(html|text)\\u0003"')  # a body's place, as JSON writes it
+QUOTED = re.compile(r'[()<>@,:;.\\"\[\]]')  # what a name has in quotes: RFC 5322 section 3.2.3
 ACCEPTED, REFUSED = {"queued", "sent"}, {"invalid", "rejected", "failed"}
 
 Said = Outcome | ProviderRefuses  # about one reader
@@ -33,6 +35,23 @@ READY = {"to", "merge_data", "merge_metadata"}
 
 def _unconverted(attributes: Sequence[tuple[str, Any, Any]]) -> tuple[tuple[str, Any, Any], ...]:
     return tuple((name, combine, None if name in READY else convert) for name, combine, convert in attributes)
+
+
+class PlainAddress(EmailAddress):  # type: ignore[misc]  # Anymail has no types
+    """Anymail's address of a reader, without its parser: an address of letters, digits and ._+=- alone."""
+
+    addr_spec = ""  # not computed anew each time it is asked for
+
+    def __init__(self, name: str, address: str) -> None:
+        local, _at, domain = address.rpartition("@")
+        super().__init__(name, username=local, domain=domain)
+        self.addr_spec = address
+
+    def format(self, **options: Any) -> str:
+        """Return the address behind its name."""
+        if options.get("use_rfc2047") or QUOTED.search(self.display_name):
+            return str(super().format(**options))
+        return f"{self.display_name} <{self.addr_spec}>" if self.display_name else self.addr_spec
 
 
 class Ready:
@@ -93,7 +112,8 @@ class Resend(Whole, ResendPayload):  # type: ignore[misc]
 def read_statuses(backend: Any, response: Any, payload: Any, message: Any) -> list[Said]:
     """Return what Anymail reads in an answer, reader by reader."""
     statuses = backend.parse_recipient_status(response, payload, message)
-    return [_said(statuses.get(to.addr_spec)) for to in message.to]
+    said = {status: _said(status) for status in {None, *statuses.values()}}  # Mailgun says one thing of all
+    return [said[statuses.get(to.addr_spec)] for to in message.to]
 
 
 def _said(status: Any) -> Outcome:
