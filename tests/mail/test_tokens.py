@@ -1,3 +1,6 @@
+import hmac
+from hashlib import sha256
+
 import pytest
 from django.conf import settings
 
@@ -92,3 +95,16 @@ def test_many_are_signed_as_one_is(settings):
     settings.SECRET_KEY = "secret"
 
     assert tokens.signer("unsubscribe")(4711) == tokens.sign("unsubscribe", 4711) == "1DzZAl8cRF7F5xUeTm3"
+
+
+@pytest.mark.parametrize("number", [1, 61, 128, 2**31, 2**63 - 1])
+def test_a_token_ends_in_sixteen_base62_digits_of_hmac_as_those_in_old_mails_do(number, settings):
+    key = sha256(f"newsletter.unsubscribe.{settings.SECRET_KEY}".encode()).digest()
+    rest, digits = int.from_bytes(hmac.digest(key, f"{number}.".encode(), "sha256")[:12]), ""
+
+    for _digit in range(16):
+        rest, digit = divmod(rest, 62)
+        digits = tokens.ALPHABET[digit] + digits
+
+    assert tokens.sign("unsubscribe", number)[-16:] == digits
+    assert tokens.signer("unsubscribe")(number) == tokens.sign("unsubscribe", number)
