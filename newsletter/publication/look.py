@@ -73,12 +73,12 @@ def colours(accent: str) -> str:
 
 @lru_cache(maxsize=8)
 def css(accent: str, theme: str = DEFAULT_THEME) -> str:
-    """Return what is laid over site.css: the theme, the accent, and the colours of code.
+    """Return all that a page is laid out by: site.css, over it the theme, the accent, and the colours of code.
 
-    One sheet, so that a page asks for two in all. The default theme is site.css itself.
+    One sheet, so that a page waits for one answer only. The default theme is site.css itself.
     """
     own = "" if theme == DEFAULT_THEME else _read(f"themes/{theme}.css")
-    return own + colours(accent) + _read("code.css")
+    return _read("site.css") + own + colours(accent) + _read("code.css")
 
 
 def _read(name: str) -> str:

@@ -33,8 +33,9 @@ PICTURE_TYPES = {
 }
 
 
+@kept()
 def look(request: HttpRequest) -> HttpResponse:
-    """Serve theme and accent; for ever when the address names this version of them."""
+    """Serve the style sheet; for ever when the address names this version of it."""
     publication = Publication.objects.current()
     response = HttpResponse(colours.css(publication.accent, publication.theme), content_type="text/css; charset=utf-8")
     if request.GET.get("v") == colours.version(publication.accent, publication.theme):
