@@ -25,6 +25,7 @@ from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.providers import PROVIDERS, PlainAddress, Provider, Said
 from newsletter.delivery.transports import Answer, DjangoTransport, Outcome, ProviderAway, ProviderRefuses, api_answer
+from newsletter.delivery.waits import Patience
 from newsletter.mail import headers, tokens
 from newsletter.mail.message import Mail
 from subscribers.models import Subscriber
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 READERS = 200  # a call: a larger one saves little, and is what a crash leaves uncertain
 CALL_BYTES = 20_000_000  # of bodies that travel whole
 GATHER_SECONDS = 1  # under a rate limit a call leaves with the readers that came until then
-PATIENCE = (1, 3, 9)  # seconds before the same call again with the same key; far below any key's lifetime
+PAUSES = (1, 3, 9)  # seconds before the same call again with the same key; far below any key's lifetime
 HOPELESS = 31  # refusals of one call's parts, none taken: down to its sixteenths, so it is not the readers
 KEYS = UUID("b8f4a0d1-6f0e-4f0c-9c53-3d8a2f7e61aa")
 # What can stand in a body of any provider, in text and HTML alike, without being escaped or read as syntax.
@@ -160,13 +161,13 @@ def _link_writer(name: str) -> Callable[[int], str]:
 class ApiCourier:
     """Calls for many readers each; a reader whose address needs care gets a call of his own."""
 
-    def __init__(self, alias: str, mailing: Mailing, *, patience: Sequence[float] = PATIENCE) -> None:
+    def __init__(self, alias: str, mailing: Mailing, *, pauses: Sequence[float] = PAUSES) -> None:
         backend: Any = mailers[alias]
         self.backend, self.provider = backend, PROVIDERS[backend.esp_name]
         self.copies, self.mailing = Copies(mailing, self.provider), mailing
         self.window = self.copies.size()
         self.single = DjangoTransport(mailers[alias])
-        self.patience = patience if self.provider.key else ()
+        self.pauses, self.patience = pauses if self.provider.key else (), Patience()
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
         for call in gathered(rows, self.window):
@@ -212,8 +213,10 @@ class ApiCourier:
         said = self._call(message)
         if not isinstance(said, Outcome) or said.answer is not Answer.UNCERTAIN:
             return said
-        for seconds in self.patience:
-            time.sleep(seconds)  # a provider that fell silent is given time; this lane has no other call
+        for seconds in self.pauses:
+            self.patience.rest(seconds)  # a provider that fell silent is given time; this lane has no other call
+            if self.patience.is_stopping():
+                return said
             try:
                 again = self._call(message)
             except (ProviderAway, ProviderRefuses) as reason:  # says nothing of the first call
@@ -224,6 +227,9 @@ class ApiCourier:
         return said
 
     def _call(self, message: Any) -> Sequence[Said] | Outcome:
+        return self.patience.answer(partial(self._said, message))
+
+    def _said(self, message: Any) -> Sequence[Said] | Outcome:
         self.backend.open()
         try:
             payload = self.provider.payload(message, self.backend.send_defaults, self.backend)
@@ -244,7 +250,7 @@ class ApiCourier:
             return Outcome(Answer.FAILED, str(problem)[:500])
         message.metadata = {"delivery": f"{self.mailing.pk}.{row.seq}"}
         on_hand_over(row.seq)
-        return self.single.send(message)
+        return self.patience.answer(partial(self.single.send, message))
 
 
 def gathered(rows: Iterator[Recipient], size: int) -> Iterator[list[Recipient]]:

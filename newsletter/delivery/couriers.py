@@ -7,6 +7,7 @@ django   any other mailer, the outbox too, message by message
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.smtp import Envelope
 from newsletter.delivery.switchboard import Load, Switchboard
 from newsletter.delivery.transports import Answer, DjangoTransport, Outcome, ProviderRefuses
+from newsletter.delivery.waits import Patience
 from newsletter.mail import headers
 from newsletter.mail.mailers import Limits
 from subscribers.models import Subscriber
@@ -33,6 +35,7 @@ LINES_FOR_RATE = 64  # at the most, when a rate says how many are needed
 
 class Courier(Protocol):
     window: int  # rows whose intent is committed at once
+    patience: Patience  # with which answers are waited for
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
         """Hand over a message for each row; yield seq and outcome as they become known.
@@ -80,7 +83,7 @@ class DjangoCourier:
     window = 1
 
     def __init__(self, alias: str, mailing: Mailing) -> None:
-        self.transport = DjangoTransport(mailers[alias])
+        self.transport, self.patience = DjangoTransport(mailers[alias]), Patience()
         self.mailing = mailing
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
@@ -91,7 +94,7 @@ class DjangoCourier:
                 yield row.seq, unmailable(problem)
                 continue
             on_hand_over(row.seq)
-            yield row.seq, self.transport.send(message)
+            yield row.seq, self.patience.answer(partial(self.transport.send, message))
 
     def close(self) -> None:
         self.transport.close()
@@ -108,8 +111,7 @@ class SmtpCourier:
         self.board: Switchboard | None = None
         self.on_hand_over: Callable[[int], None] = lambda _seq: None
         self.on_throttle: Callable[[str], None] = lambda _words: None  # told the words of a server that takes no more
-        self.on_wait: Callable[[], None] = lambda: None  # called while nothing is heard
-        self.is_stopping: Callable[[], bool] = lambda: False  # whether answers are worth no long wait any more
+        self.patience = Patience()
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
         self.on_hand_over = on_hand_over
@@ -142,7 +144,7 @@ class SmtpCourier:
                 on_dot=self._on_dot,
                 on_throttle=self._on_throttle,
                 on_wait=self._on_wait,
-                is_stopping=self.is_stopping,
+                is_stopping=self.patience.is_stopping,
             )
         return self.board
 
@@ -153,7 +155,7 @@ class SmtpCourier:
         self.on_throttle(words)
 
     def _on_wait(self) -> None:
-        self.on_wait()
+        self.patience.on_wait()
 
     def _backend(self) -> SmtpBackend:
         backend = mailers[self.alias]

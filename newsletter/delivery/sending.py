@@ -64,7 +64,8 @@ class Lane:
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
         if isinstance(courier, SmtpCourier):
-            courier.on_throttle, courier.is_stopping = self._throttle, is_stopping
+            courier.on_throttle = self._throttle
+        courier.patience.is_stopping = is_stopping
         self.silence = ""
         self.has_stopped, self.ask_at = False, time.monotonic() + STATE_SECONDS
 
@@ -106,8 +107,7 @@ class Lane:
         """
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         holding = Holding(batch, self.courier.window, self.writer, self.pacer)
-        if isinstance(self.courier, SmtpCourier):
-            self.courier.on_wait = holding.keep
+        self.courier.patience.on_wait = holding.keep
         answered, end = 0, None
         try:
             for seq, outcome in self.courier.deliver(holding.rows(partial(self._is_over, until)), self._hand_over):

@@ -10,6 +10,7 @@ import smtplib
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from django.core.mail.backends.smtp import EmailBackend
@@ -163,7 +164,7 @@ class Switchboard:
     def _open(self) -> Line | None:
         backend = self.open_backend()
         try:
-            attended(backend.open, self._goes_on, LOOK_SECONDS)
+            attended(backend.open, self._goes_on, LOOK_SECONDS, partial(close_quietly, backend))
             line = Line(backend, self.sender, self)
         except smtplib.SMTPAuthenticationError as error:
             self.problem = ProviderRefuses(f"{error.smtp_code} {said(_octets(error.smtp_error))}")

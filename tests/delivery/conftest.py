@@ -11,6 +11,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.recorder import Recorder
 from newsletter.delivery.sending import Lane
 from newsletter.delivery.transports import Answer, Outcome
+from newsletter.delivery.waits import Patience
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
@@ -40,7 +41,7 @@ class Provider:
 
     def __init__(self, **answers):
         self.answers = {f"{name}@example.org": answer for name, answer in answers.items()}
-        self.accepted = []
+        self.accepted, self.patience = [], Patience()
         self.on_send = lambda row: None
 
     def deliver(self, rows, on_hand_over):

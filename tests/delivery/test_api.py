@@ -9,7 +9,7 @@ import pytest
 from anymail.exceptions import AnymailAPIError
 from django.core.mail import mailers
 
-from newsletter.delivery import recovery, rendering
+from newsletter.delivery import api, recovery, rendering, waits
 from newsletter.delivery.api import HOPELESS, ApiCourier, gathered, hindrance
 from newsletter.delivery.couriers import DjangoCourier, courier_for
 from newsletter.delivery.ledger import Recipient, claim, intend
@@ -49,7 +49,7 @@ def states(mailing):
 
 
 def send(run, mailing, **options):
-    return run(mailing, ApiCourier("bulk", mailing, patience=(0, 0), **options))
+    return run(mailing, ApiCourier("bulk", mailing, pauses=(0, 0), **options))
 
 
 @of(*KINDS)
@@ -452,3 +452,43 @@ def test_amazons_client_says_that_nothing_was_taken(cause, problem):
 )
 def test_amazons_client_says_what_became_of_a_message(cause, answer):
     assert api_answer(amazon(cause)).answer is answer
+
+
+# --- When the worker is stopped ---
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Set when the worker is asked to stop; answers are then waited for a moment only."""
+    monkeypatch.setattr(waits, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(waits, "STOP_SECONDS", 0.05)
+    return Event()
+
+
+@of("Mailgun", "Resend")
+def test_stopped_a_silent_provider_leaves_its_call_uncertain_and_the_mailing_as_it_was(
+    provider, make_mailing, run, stopping, monkeypatch
+):
+    monkeypatch.setattr(api, "READERS", 2)
+    over = Event()
+    provider.on_call = lambda copies: stopping.set() or over.wait(20)
+    mailing = make_mailing("abcde")
+
+    run(mailing, ApiCourier("bulk", mailing), is_stopping=stopping.is_set)
+    over.set()
+
+    mailing.refresh_from_db()
+    assert states(mailing) == [UNCERTAIN] * 2 + [QUEUED] * 3
+    assert (mailing.state, mailing.retry_at, mailing.provider_failures) == ("sending", None, 0)
+    assert mailing.batches.get().state == "open"
+
+
+def test_stopped_a_message_without_an_answer_is_uncertain_and_the_rest_goes_back(provider, make_mailing, run, stopping):
+    over = Event()
+    provider.on_call = lambda copies: stopping.set() or over.wait(20)
+    mailing = make_mailing("abc")
+
+    run(mailing, DjangoCourier("bulk", mailing), is_stopping=stopping.is_set)
+    over.set()
+
+    assert states(mailing) == [UNCERTAIN, QUEUED, QUEUED]
