@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.models import Subscriber, Suppression, address_hash, split_tags
+from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.tags import split_tags
 
 PERSON_SECONDS = 2  # a person needs longer than this to type an address
 STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long

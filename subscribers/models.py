@@ -1,44 +1,30 @@
 """Readers' wishes to receive, and addresses that must not be mailed."""
 
-import hmac
-import re
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Concat, Replace, StrIndex
-from django.db.models.lookups import GreaterThan, IsNull
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models.lookups import IsNull
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import tokens
-from newsletter.publication.models import Publication
-from subscribers.addresses import key, readable
+from subscribers.addresses import readable
 from subscribers.changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
+from subscribers.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
+from subscribers.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
+from subscribers.tags import has_tag, tally
 
 CONFIRM_WITHIN = timedelta(days=7)
 UNDO_WITHIN = timedelta(days=30)
 FORGET_AFTER = timedelta(days=30)
 FIRST_COOL_DOWN = timedelta(minutes=10)  # a first mail may be lost in a spam folder: ask once more soon
 COOL_DOWN = timedelta(hours=24)
-SEPARATOR = re.compile("[,，、]")  # between tags; stored as a plain comma
 HAS_MAIL_DUE = Q(confirmation_due_at__isnull=False)
 IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
-
-
-def address_hash(email: str, salt: str | None = None) -> str:
-    """Return what stands for an address in any spelling: a salted hash, 32 hex characters.
-
-    The salt is the installation's own, so that a leaked table tells nobody's address; pass it
-    when hashing many addresses.
-    """
-    salt = salt or Publication.objects.current().salt
-    return hmac.digest(salt.encode(), key(email).encode(), sha256).hex()[:32]
 
 
 @dataclass(frozen=True)
@@ -51,43 +37,6 @@ class Consent:
 
     def fields(self, now: datetime) -> dict[str, object]:
         return {"consent_at": now, "consent_source": self.source, "consent_text": self.text, "consent_ip": self.ip}
-
-
-def split_tags(text: str) -> list[str]:
-    """Return the tags in what was typed or stored, in order, each once."""
-    parts = (" ".join(part.split()) for part in SEPARATOR.split(text))
-    return list(dict.fromkeys(filter(None, parts)))
-
-
-def _has_tag(tag: str) -> Q:
-    """Return the condition for one whole tag: LIKE would not tell "ab" from "AB" in SQLite."""
-    bare = Replace(Replace(F("tags"), Value(", "), Value(",")), Value(" ,"), Value(","))
-    between = Concat(Value(","), bare, Value(","))
-    return ~Q(tags="") & Q(GreaterThan(StrIndex(between, Value(f",{tag},")), 0))
-
-
-class Suppression(models.Model):
-    """An address that must not be mailed, whatever its owner's subscription says."""
-
-    class Reason(models.TextChoices):
-        BOUNCED = "bounced", _("bounced")
-        COMPLAINED = "complained", _("complained")
-        MANUAL = "manual", _("by hand")
-        ERASED = "erased", _("erased")
-
-    address_hash = models.CharField(max_length=32, unique=True, editable=False)
-    email = models.EmailField(_("address"), blank=True, help_text=_("Empty when the reader was erased."))
-    reason = models.CharField(_("reason"), max_length=10, choices=Reason)
-    note = models.CharField(_("note"), max_length=500, blank=True)
-    created_at = models.DateTimeField(_("since"), auto_now_add=True)
-
-    class Meta:
-        ordering = ["-pk"]
-        verbose_name = _("suppressed address")
-        verbose_name_plural = _("suppressed addresses")
-
-    def __str__(self) -> str:
-        return self.email or self.address_hash
 
 
 def _awake(now: datetime, reader: str = "") -> Q:
@@ -113,18 +62,15 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
 
     def tagged(self, tag: str) -> "SubscriberQuerySet":
         """Return who has `tag`, letter by letter: neither a part of a longer one nor in another case."""
-        return self.filter(_has_tag(tag))
+        return self.filter(has_tag(tag))
 
     def untagged(self, tag: str) -> "SubscriberQuerySet":
         """Return who has not `tag`: together with `tagged`, everybody once."""
-        return self.filter(~_has_tag(tag))
+        return self.filter(~has_tag(tag))
 
     def tags(self) -> dict[str, int]:
         """Return every tag in use with its number of readers, by name; the database reads an index alone."""
-        counted: Counter[str] = Counter()
-        for text, count in self.exclude(tags="").order_by().values_list("tags").annotate(Count("pk")):
-            counted.update(dict.fromkeys(split_tags(text), count))
-        return dict(sorted(counted.items()))
+        return tally(self.exclude(tags="").order_by().values_list("tags").annotate(Count("pk")))
 
     def due(self, now: datetime) -> "SubscriberQuerySet":
         """Return who waits for an answer to a sign-up, first come first served."""

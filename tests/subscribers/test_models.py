@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
-from subscribers.models import Consent, Subscriber, Suppression, address_hash, split_tags
+from subscribers.models import Consent, Subscriber, Suppression, address_hash
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 
@@ -153,7 +153,3 @@ def test_the_tags_in_use_are_counted_once_a_reader():
     make_subscriber()
 
     assert Subscriber.objects.tags() == {"course": 1, "paid": 3, "課程學員": 1}
-
-
-def test_tags_are_typed_with_any_comma():
-    assert split_tags(" 課程學員，paid、 old  friend,, paid ") == ["課程學員", "paid", "old friend"]

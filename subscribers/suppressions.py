@@ -1,0 +1,44 @@
+"""Addresses that must not be mailed, and the hash by which an address is known when nobody may know it."""
+
+import hmac
+from hashlib import sha256
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.publication.models import Publication
+from subscribers.addresses import key
+
+
+def address_hash(email: str, salt: str | None = None) -> str:
+    """Return what stands for an address in any spelling: a salted hash, 32 hex characters.
+
+    The salt is the installation's own, so that a leaked table tells nobody's address; pass it
+    when hashing many addresses.
+    """
+    salt = salt or Publication.objects.current().salt
+    return hmac.digest(salt.encode(), key(email).encode(), sha256).hex()[:32]
+
+
+class Suppression(models.Model):
+    """An address that must not be mailed, whatever its owner's subscription says."""
+
+    class Reason(models.TextChoices):
+        BOUNCED = "bounced", _("bounced")
+        COMPLAINED = "complained", _("complained")
+        MANUAL = "manual", _("by hand")
+        ERASED = "erased", _("erased")
+
+    address_hash = models.CharField(max_length=32, unique=True, editable=False)
+    email = models.EmailField(_("address"), blank=True, help_text=_("Empty when the reader was erased."))
+    reason = models.CharField(_("reason"), max_length=10, choices=Reason)
+    note = models.CharField(_("note"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("suppressed address")
+        verbose_name_plural = _("suppressed addresses")
+
+    def __str__(self) -> str:
+        return self.email or self.address_hash
