@@ -14,7 +14,7 @@ from django.utils.csp import CSP
 from environs import FileAwareEnv
 
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.publication import headers
+from newsletter.publication import headers, look
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = FileAwareEnv()
@@ -70,7 +70,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": [CSP.NONE],
-    "script-src": [CSP.SELF, CSP.NONCE],
+    "script-src": [CSP.SELF, CSP.NONCE, look.FIRST_PAINT_HASH],
     "style-src": [CSP.SELF, CSP.NONCE],
     "img-src": [CSP.SELF, "data:"],
     "font-src": [CSP.SELF],

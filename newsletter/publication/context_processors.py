@@ -13,6 +13,7 @@ def publication(request: HttpRequest) -> dict[str, object]:
     return {
         "publication": current,
         "look_url": f"{reverse('publication:look')}?v={look.version(current.accent, current.theme)}",
+        "first_paint": look.FIRST_PAINT,
         "icon_version": sharing.icon_version(current),
         "page_language": sharing.language_tag(current),
         "publication_card_url": sharing.publication_card_url(current),

@@ -2,6 +2,7 @@
 
 import colorsys
 import re
+from base64 import b64encode
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,13 @@ BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 STATIC = Path(__file__).parent.parent / "static"
 # The surfaces of site.css and the themes on which the accent stands: the lighter or darker one is the harder.
 LIGHT_PAPER, DARK_PAPER = (243, 239, 231), (38, 35, 32)
+# Stands in the head of every page, so that the scheme chosen by site.js does not flash; a file would be waited for.
+FIRST_PAINT = (
+    'try{const s=JSON.parse(localStorage.getItem("scheme"));'
+    'if(["light","dark"].includes(s))document.documentElement.dataset.scheme=s}catch{}'
+)
+# What the Content-Security-Policy lets run (CSP Level 3, section 2.3.1, hash-source).
+FIRST_PAINT_HASH = f"'sha256-{b64encode(sha256(FIRST_PAINT.encode()).digest()).decode()}'"
 CONTRAST = 4.6  # WCAG 2.2 AA asks 4.5 of text; the rest is for rounding
 
 

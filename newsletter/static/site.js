@@ -1,5 +1,5 @@
 // Adds what only a script can do; every page works without it. Nothing that it keeps leaves this browser.
-// It stands in the head and runs before the first paint, so that a chosen colour scheme does not flash.
+// A chosen colour scheme is there before it: look.py, FIRST_PAINT.
 const root = document.documentElement;
 
 function recall(name) {
@@ -15,7 +15,6 @@ function useScheme(scheme) {
   else root.dataset.scheme = scheme;
 }
 let scheme = SCHEMES.includes(recall("scheme")) ? recall("scheme") : "auto";
-useScheme(scheme);
 
 function offerSchemes(button) {
   const say = () => { button.textContent = button.dataset[scheme]; };
@@ -100,10 +99,8 @@ function showReadingList(place) {
   say();
 }
 
-document.addEventListener("DOMContentLoaded", () => {
-  document.querySelectorAll("[data-auto]").forEach(offerSchemes);
-  document.querySelectorAll("[data-copy]").forEach(offerCopy);
-  document.querySelectorAll("[data-print]").forEach(offerPrint);
-  document.querySelectorAll("[data-keep]").forEach(offerReadingList);
-  document.querySelectorAll("[data-reading-list]").forEach(showReadingList);
-});
+document.querySelectorAll("[data-auto]").forEach(offerSchemes);
+document.querySelectorAll("[data-copy]").forEach(offerCopy);
+document.querySelectorAll("[data-print]").forEach(offerPrint);
+document.querySelectorAll("[data-keep]").forEach(offerReadingList);
+document.querySelectorAll("[data-reading-list]").forEach(showReadingList);

@@ -1,4 +1,6 @@
 import re
+from base64 import b64encode
+from hashlib import sha256
 
 import pytest
 
@@ -85,3 +87,13 @@ def test_no_surface_of_a_theme_is_harder_to_write_on_than_the_accent_was_measure
         accent = colour(css, "accent", scheme)
         grounds = [surface(css, name, scheme) for name in ("paper", "raised")]
         assert min(look.contrast(accent, ground) for ground in grounds) >= 4.5
+
+
+def test_the_policy_lets_the_one_script_in_a_page_run_and_no_other(client, db):
+    page = client.get("/")
+
+    scripts = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    hashes = [f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts]
+    policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
+    assert len(hashes) == 1
+    assert policy["script-src"].split() == ["'self'", *hashes]
