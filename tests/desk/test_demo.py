@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from io import StringIO
 
 import pytest
@@ -6,6 +7,8 @@ from django.core.management import CommandError, call_command
 
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, not_yet_mailed
+from newsletter.posts import images
+from newsletter.posts.importers import markdown_folder
 from newsletter.posts.models import Post, SearchDocument
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -14,6 +17,15 @@ from tests.factories import make_issue, make_post, make_publication, make_subscr
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # a Tuesday, 16:00 in Taipei; the last slot was that morning
 BIWEEKLY = timedelta(days=14)
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _pictures_are_made_once():
+    """Their sizes are most of what loading takes, and the same each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "resized", cache(images.resized))
+        patch.setattr(markdown_folder, "prepare_with_wide", cache(markdown_folder.prepare_with_wide))
+        yield
 
 
 def loaded(now: datetime = NOW) -> bool:
