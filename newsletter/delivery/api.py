@@ -169,7 +169,7 @@ class ApiCourier:
         self.single = DjangoTransport(mailers[alias])
         self.pauses, self.patience = pauses if self.provider.key else (), Patience()
 
-    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         for call in gathered(rows, self.window):
             together, apart = _sorted(call)
             is_silent = False
@@ -188,7 +188,7 @@ class ApiCourier:
         self.backend.close()
         self.single.close()
 
-    def _parts(self, call: Sequence[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+    def _parts(self, call: Sequence[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         """Make a call, or its halves, breadth first, until each row has an answer, or there is a silence."""
         parts, refusals, is_taken = deque([call] if call else []), 0, False
         while parts:
@@ -242,7 +242,7 @@ class ApiCourier:
         except AnymailError as error:  # before anything was sent: an address that Anymail cannot write
             return Outcome(Answer.FAILED, " ".join(str(error).split())[:500])
 
-    def _alone(self, row: Recipient, on_hand_over: Callable[[int], None]) -> Outcome:
+    def _alone(self, row: Recipient, on_hand_over: Callable[[int], bool]) -> Outcome:
         reader = Subscriber(pk=row.subscriber_id, email=row.email, name=row.name)
         try:
             message: Any = rendering.copy_for(self.mailing, reader, ids=(self.mailing.pk, row.seq))

@@ -37,10 +37,11 @@ class Courier(Protocol):
     window: int  # rows whose intent is committed at once
     patience: Patience  # with which answers are waited for
 
-    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         """Hand over a message for each row; yield seq and outcome as they become known.
 
-        on_hand_over: told the seq before the message may be the provider's.
+        on_hand_over: told the seq before the message may be the provider's. Where it raises or returns False, it must
+        not leave; only a courier of several lines is asked for the latter.
         A row without an outcome was certainly not handed over. Raises ProviderAway or ProviderRefuses,
         after the last outcome, when the provider takes no more.
         """
@@ -86,7 +87,7 @@ class DjangoCourier:
         self.transport, self.patience = DjangoTransport(mailers[alias]), Patience()
         self.mailing = mailing
 
-    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         for row in rows:
             try:
                 message = rendering.copy_for(self.mailing, reader_of(row), ids=(self.mailing.pk, row.seq))
@@ -109,11 +110,11 @@ class SmtpCourier:
         self.alias, self.mailing, self.load = alias, mailing, load
         self.compiled = Compiled(mailing)
         self.board: Switchboard | None = None
-        self.on_hand_over: Callable[[int], None] = lambda _seq: None
+        self.on_hand_over: Callable[[int], bool] = lambda _seq: True
         self.on_throttle: Callable[[str], None] = lambda _words: None  # told the words of a server that takes no more
         self.patience = Patience()
 
-    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], None]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         self.on_hand_over = on_hand_over
         self._prove()
         failed: list[tuple[int, Outcome]] = []
@@ -148,8 +149,8 @@ class SmtpCourier:
             )
         return self.board
 
-    def _on_dot(self, seq: int) -> None:
-        self.on_hand_over(seq)
+    def _on_dot(self, seq: int) -> bool:
+        return self.on_hand_over(seq)
 
     def _on_throttle(self, words: str) -> None:
         self.on_throttle(words)

@@ -1,8 +1,9 @@
-"""What is done about the dead: whose batches are they, and what became of their rows.
+"""What is done about the dead, and about those who stand still: whose batches are they, and what became of their rows.
 
-On this machine a lane holds a lock file (flock) for as long as its process lives, however it dies, and
-its flight recorder tells row by row what it did. On other machines a lease that ran out says that it is
-dead, later, and nobody knows what became of its open windows.
+On this machine a lane holds a lock file (flock) for as long as its process lives, however it dies, and its
+flight recorder tells row by row what it did. One that lives but has not renewed its lease is revoked: its
+recorder tells as much, and it hands over nothing more. Of other machines a lease that ran out longer ago says
+that they are dead, and nobody here knows what became of their open windows.
 """
 
 import fcntl
@@ -29,10 +30,12 @@ from newsletter.delivery.recorder import Mark, Record
 
 log = logging.getLogger(__name__)
 
-# How long a lease has been over, by the database's clock, when its holder on another machine is given up.
+# How long a lease has been over, by the database's clock, when its holder is given up: by its own machine, whose word
+# is exact, and by others, who leave it time for many sweeps.
+STILL = timedelta(seconds=15)
 AWAY = timedelta(seconds=45)
-# One on this machine that lives but does not move: longer than the ten minutes that a final reply may take
-# (RFC 5321 section 4.5.3.2.6).
+# Without a word of its recorder, or with nobody else to go on: longer than the ten minutes that a final reply may
+# take (RFC 5321 section 4.5.3.2.6).
 HUNG = timedelta(minutes=11)
 
 
@@ -93,11 +96,24 @@ def sweep(slots: int) -> int:
             if worker:
                 recovered += recover_slot(worker, number)
     here = Q(worker__startswith=f"{machine()}/")
+    recovered += sum(_revoke(batch) for batch in _leased(here & _over_for(_patience())))
     return recovered + sum(_give_up(batch, None) for batch in _leased(~here & _over_for(AWAY) | _over_for(HUNG)))
 
 
 def _over_for(time: timedelta) -> Q:
     return Q(lease_until__lt=Now() - time)
+
+
+def _patience() -> timedelta:
+    """Return how long a lane of this machine may stand still: with SQLite nobody else could go on in its place."""
+    return HUNG if connection.vendor == "sqlite" else STILL
+
+
+def _revoke(batch: Batch) -> bool:
+    """Take a batch from an owner on this machine that stands still, if its recorder tells of it."""
+    number = batch.worker.split("/")[1]
+    record = recorder.revoke(flight(int(number)), batch.pk, batch.token)
+    return record is not None and _give_up(batch, record)
 
 
 def _give_up(batch: Batch, record: Record | None) -> bool:

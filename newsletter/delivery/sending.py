@@ -65,8 +65,8 @@ class Lane:
         self.worker, self.is_stopping = worker, is_stopping
         if isinstance(courier, SmtpCourier):
             courier.on_throttle = self._throttle
-        courier.patience.is_stopping = is_stopping
-        self.silence = ""
+        courier.patience.is_stopping = self._is_ending
+        self.silence, self.is_revoked = "", False
         self.has_stopped, self.ask_at = False, time.monotonic() + STATE_SECONDS
 
     def run(self, seconds: float) -> int:
@@ -83,7 +83,10 @@ class Lane:
         return answered
 
     def _is_over(self, until: float) -> bool:
-        return bool(self.silence) or time.monotonic() >= until or self.is_stopping() or self._was_stopped()
+        return bool(self.silence) or time.monotonic() >= until or self._is_ending() or self._was_stopped()
+
+    def _is_ending(self) -> bool:
+        return self.is_revoked or self.is_stopping()
 
     def _was_stopped(self) -> bool:
         """Return whether the author stopped the mailing, asked anew each second: a window may last much longer."""
@@ -143,8 +146,15 @@ class Lane:
         if is_throttling(words):
             self._later(partial(self.pacer.slow_down, words, at_once=at_once))
 
-    def _hand_over(self, seq: int) -> None:
-        self.recorder.mark(seq, Mark.HANDED_OVER)
+    def _hand_over(self, seq: int) -> bool:
+        """Return whether a message may leave: not if this lane stood still and was given up meanwhile.
+
+        Several lines are told no, and hear first what else is on the wire; where nothing is, LaneEnds is raised.
+        """
+        self.is_revoked = not self.recorder.hand_over(seq)
+        if self.is_revoked and not isinstance(self.courier, SmtpCourier):
+            raise LaneEnds("it stood still, and was given up")
+        return not self.is_revoked
 
     def _heard(self, seq: int, outcome: Outcome) -> Result:
         self.recorder.mark(seq, MARK_OF[outcome.answer])
@@ -156,7 +166,7 @@ class Lane:
 
     def _look_back(self, answered: int) -> None:
         """Leave a provider alone that fell silent, lest a broken one makes a row of uncertain rows."""
-        if self.silence and not self.is_stopping():
+        if self.silence and not self._is_ending():
             self._later(self.mailing.wait_for_provider, timezone.now(), self.silence)
             if self.mailing.provider_failures >= UNCERTAIN_IN_A_ROW:
                 self._later(self.mailing.pause, self.silence)

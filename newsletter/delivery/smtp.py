@@ -61,8 +61,8 @@ class LineLost(Exception):
 class Exchange(Protocol):
     """Who runs the lines."""
 
-    def on_dot(self, seq: int, /) -> None:
-        """Hear that the final dot of a message is about to leave."""
+    def on_dot(self, seq: int, /) -> bool:
+        """Hear that the final dot of a message is about to leave; return whether it may, else the line is dropped."""
 
     def on_throttle(self, words: str, /) -> None:
         """Hear what the server says that takes no more on this line, although the line is not worn."""
@@ -170,8 +170,9 @@ class Line:
             self._begin(self.coming)
             octets += self._questions()
             self.envelope = in_flight
+        if not self.exchange.on_dot(in_flight.seq):
+            raise LineLost("the lane was given up")
         self._enter(Stage.WAITING, FINAL_REPLY_SECONDS)
-        self.exchange.on_dot(in_flight.seq)
         self._write(octets)
 
     def on_readable(self) -> Iterator[tuple[int, Outcome]]:

@@ -41,7 +41,7 @@ class Switchboard:
     """Several lines to one server.
 
     open_backend: returns a Django SMTP backend of its own for each line.
-    on_dot: told the seq before a final dot leaves.
+    on_dot: told the seq before a final dot leaves; False when it must not, and `is_stopping` is True from there on.
     on_throttle: told the words of a server that ended a line or took no more, although there are others.
     on_wait: called about every LOOK_SECONDS in which nothing is heard.
     is_stopping: once True, nothing more is handed over, and answers are waited for STOP_SECONDS at the most.
@@ -53,7 +53,7 @@ class Switchboard:
         *,
         sender: str,
         load: Load,
-        on_dot: Callable[[int], None] = lambda _seq: None,
+        on_dot: Callable[[int], bool] = lambda _seq: True,
         on_throttle: Callable[[str], None] = lambda _words: None,
         on_wait: Callable[[], None] = lambda: None,
         is_stopping: Callable[[], bool] = lambda: False,

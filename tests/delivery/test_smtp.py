@@ -128,7 +128,7 @@ def test_a_reader_under_whom_every_line_breaks_is_deferred_and_holds_up_nobody(b
 
 def test_the_dot_is_marked_before_it_leaves(make_board, smtp):
     seen = []
-    board = make_board(smtp.url, lines=1, on_dot=lambda seq: seen.append((seq, len(smtp.received()))))
+    board = make_board(smtp.url, lines=1, on_dot=lambda seq: not seen.append((seq, len(smtp.received()))))
 
     answers(board, envelopes("a", "b", "refuse-x", "c"))
 
@@ -701,8 +701,28 @@ def stopped_at(stopping, count):
         dots.append(seq)
         if len(dots) == count:
             stopping.set()
+        return True
 
     return on_dot, dots
+
+
+@pytest.mark.parametrize("lines", [1, 4])
+def test_a_dot_that_may_not_leave_does_not_and_others_are_heard(make_board, smtp, stopping, lines):
+    """The lane was given up: the message is another's now, and certainly not handed over here."""
+
+    def on_dot(seq):
+        if seq == 5:
+            stopping.set()
+        return seq != 5 and not stopping.is_set()
+
+    board = make_board(smtp.url, lines=lines, on_dot=on_dot, is_stopping=stopping.is_set)
+
+    told = answers(board, envelopes(*names(20)))
+
+    assert set(told.values()) == {Answer.SENT}
+    assert smtp.readers() == {f"{name}@example.org" for seq, name in enumerate(names(20)) if seq in told}
+    assert 5 not in told
+    assert smtp.copies_per_reader() == {1}
 
 
 def test_stopped_the_answer_to_what_is_handed_over_is_heard_and_nothing_more_leaves(make_board, talking, stopping):
