@@ -19,6 +19,8 @@ from newsletter.mail.mailers import mailer_from_url
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the child uses no other thread's locks
+
 ROWS = 120
 LINES = 4
 HOLDING = (7, 3)
