@@ -11,6 +11,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.formats import date_format
+from django.utils.html import format_html
 
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.issues.models import Issue, IssueItem
@@ -71,6 +72,7 @@ def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),
         "code_colours": highlighting.colours_at_night(),
+        "reader": format_html('<span class="reader">{}</span>', SLOTS["email"]),
         **SLOTS,
     }
 

@@ -12,13 +12,18 @@ COLUMN_WIDTH = 544  # pixels for text and pictures in templates/email/base.html:
 PICTURE = re.compile(r'<img\b[^>]*?\bsrc="([^"]*)"[^>]*>')
 PRE = re.compile(r"<pre\b([^>]*)>(.*?)</pre>", re.DOTALL)
 NEWLINE = "\n"
-SPACES = re.compile(r"(?:(?<=\n)|(?<=^>)) +| {2,}", re.MULTILINE)
+LEADING = re.compile(r"^((?:<[^>]*>)*)( +)", re.MULTILINE)
+SPACES = re.compile(r" {2,}")
+INDENT_MAX = 16  # spaces: a deeper line may break within them
 ALIGNED = re.compile(r'(<t[dh]\b[^>]*?) align="(?:left|center|right)"')
 HEADER = re.compile(r"<th\b(?![^>]*\bscope=)")
 TEXT = re.compile(r">[^<]+<")
-LONG_RUN = re.compile(r"[!-,.:;=@-~]{30,}")  # browsers break a line behind / ? and - by themselves
+LONG_RUN = re.compile(r"[!-,.0-;=@-~\u00a1-\u024f\u2014]{30,}")  # an address is broken by its style
+FIRST_ROW = re.compile(r"<table\b(?![^>]*\brole=)([^>]*)>(.*?)</tr>", re.DOTALL)  # of a table of data
+CELL = re.compile(r"<t[hd]\b")
+COLUMNS_MANY = 5  # do not fit a phone with whole words
 ATOMS = re.compile(r"(?:&[a-z0-9#]+;|[^&]|&){1,12}")
-ZERO_WIDTH_SPACE = "\u200b"
+ZERO_WIDTH_SPACE, NO_BREAK_SPACE = "\u200b", "\xa0"
 SMALL = 280  # pixels: fits the narrowest phone as it is
 COLOURED = re.compile(r'<span style="([^"]*?color: ?#([0-9a-fA-F]{6})\b[^"]*)">')
 HEADING = re.compile(r"(</?h)([1-6])\b")
@@ -29,6 +34,7 @@ TAG = re.compile(r"</?[a-z]")
 PARAGRAPH = re.compile(r"(<p\b[^>]*>)(.*?)(</p>)", re.DOTALL)
 TAGS_FOR_CUT = 21  # SpamAssassin's HTML_OBFUSCATE_05_10 begins where one tag in twenty cuts a word
 SPANS_MAX = 8  # around a paragraph
+ADDRESS_LINK = re.compile(r"<a\b([^>]*)>(?=https?://[^\s<]{30,}<)")
 ADDRESS_SHOWN = re.compile(r">(https?://[^\s<]+/)([^\s/<]{16,}/?)<")  # with a token at its end
 BETWEEN_BLOCKS = re.compile(r">\s*\n\s*<(?=/?(?:html|head|body|meta|title|table|tbody|tr|td|div|style)\b)")
 
@@ -86,23 +92,50 @@ def for_old_clients(html: str) -> str:
 
     <pre> becomes a <div> with line breaks, long runs of Latin letters get places to break, a token at the end of an
     address that is shown begins a line (who copies it copies no letter more), and the alignment of a table's
-    cells stays in their styles only. Its headers say that they stand above a column.
+    cells stays in their styles only. Its headers say that they stand above a column. A table of many columns may break
+    its lines anywhere, where clients know how.
     """
     head, body, rest = html.partition("<body")
     rest = PRE.sub(lambda found: _as_lines(found[1], found[2]), rest)
+    rest = FIRST_ROW.sub(_that_fits, rest)
     rest = HEADER.sub('<th scope="col"', ALIGNED.sub(r"\1", rest))
+    rest = ADDRESS_LINK.sub(lambda link: f"<a{_broken_anywhere(link[1])}>", rest)
     rest = ADDRESS_SHOWN.sub(r">\1<br>\2<", rest)
     return head + body + TEXT.sub(lambda found: LONG_RUN.sub(_with_breaks, found[0]), rest)
 
 
+def _that_fits(table: re.Match[str]) -> str:
+    attributes, row = table[1], table[2]
+    if len(CELL.findall(row)) < COLUMNS_MANY:
+        return table[0]
+    return f"<table{_broken_anywhere(attributes)}>{row}</tr>"
+
+
+def _broken_anywhere(attributes: str) -> str:
+    """Return a tag's attributes with a style by which lines break within words: of code, addresses and many columns.
+
+    Nothing is put into the text for it, which may be copied. Clients that do not know it leave it out.
+    """
+    if "line-break: anywhere" in attributes:
+        return attributes
+    styled = attributes if ' style="' in attributes else f'{attributes} style=""'
+    return styled.replace(' style="', ' style="line-break: anywhere; ', 1)
+
+
 def _as_lines(attributes: str, code: str) -> str:
     """Return the <div> that shows a <pre>: a space that counts does not break, lines end in <br>."""
-    lines = TEXT.sub(lambda text: SPACES.sub(lambda run: "\xa0" * len(run[0]), text[0]), f">{code.strip(NEWLINE)}<")[
-        1:-1
-    ]
+    led = LEADING.sub(lambda line: line[1] + _kept(line[2]), code.strip(NEWLINE))
+    lines = TEXT.sub(lambda text: SPACES.sub(lambda run: _kept(run[0]), text[0]), f">{led}<")[1:-1]
     kept = attributes.replace("white-space:pre-wrap;", "").replace("white-space: pre-wrap;", "")
     named = kept.replace('class="', 'class="pre ', 1) if 'class="' in kept else f' class="pre"{kept}'
-    return f"<div{named}>{lines.replace(NEWLINE, '<br>')}</div>"
+    return f"<div{_broken_anywhere(named)}>{lines.replace(NEWLINE, '<br>')}</div>"
+
+
+def _kept(spaces: str) -> str:
+    """Return as many spaces, none of which a client leaves out."""
+    if len(spaces) <= INDENT_MAX:
+        return NO_BREAK_SPACE * len(spaces)
+    return (f"{NO_BREAK_SPACE} " * len(spaces))[: len(spaces)]
 
 
 def _with_breaks(run: re.Match[str]) -> str:

@@ -78,6 +78,12 @@ def test_each_try_has_the_same_message_id_and_each_reader_another(make_mailing):
     assert ids[0].endswith("@news.example.org>")
 
 
+def test_a_long_address_of_a_reader_may_break_anywhere_so_that_it_fits_a_phone(issue):
+    html = rendering.freeze(issue).html
+
+    assert f'<span class="reader" style="line-break: anywhere;">{rendering.SLOTS["email"]}</span>' in html
+
+
 def test_a_reader_cannot_break_the_html(make_mailing):
     mailing = make_mailing("")
     reader = make_subscriber("o'b&b@example.org")

@@ -101,7 +101,7 @@ def test_code_keeps_its_lines_and_spaces_without_css_that_outlook_does_not_know(
     shown = html.for_old_clients(page)
 
     lines = "if a:<br>\xa0\xa0\xa0\xa0<b>go</b>\xa0\xa0on<br>"
-    assert shown == f'<body><div class="pre" style="color:red"><code>{lines}</code></div></body>'
+    assert shown == f'<body><div class="pre" style="line-break: anywhere; color:red"><code>{lines}</code></div></body>'
 
 
 def test_a_long_run_of_letters_gets_places_to_break_and_an_address_is_left_alone():
@@ -196,3 +196,57 @@ def test_a_header_of_a_table_says_what_it_heads():
     cells = '<html><body><tr><th style="color: #222;">月</th><th scope="row">甲</th></tr></body></html>'
 
     assert '<th scope="col" style="color: #222;">月</th><th scope="row">甲</th>' in html.for_old_clients(cells)
+
+
+@pytest.mark.parametrize(("columns", "breaks"), [(4, False), (5, True)])
+@pytest.mark.parametrize("attributes", ["", ' class="x" style="color: red;"'])
+def test_a_table_of_many_columns_may_break_anywhere_so_that_it_fits_a_phone(columns, breaks, attributes):
+    rows = f"<tr>{'<td>甲</td>' * columns}</tr>" * 2
+
+    old = html.for_old_clients(f"<body><table{attributes}>{rows}</table></body>")
+
+    assert (old.count("line-break: anywhere") == 1) == breaks
+    assert old.count("<td>甲</td>") == 2 * columns
+    assert "color: red" in old or not attributes
+
+
+def test_a_table_that_lays_out_breaks_as_ever():
+    old = html.for_old_clients(f'<body><table role="presentation"><tr>{"<td>甲</td>" * 9}</tr></table></body>')
+
+    assert "line-break" not in old
+
+
+@pytest.mark.parametrize("word", ["Donaudampfschifffahrtselektrizitätenhauptbetriebswerk", "—" * 60])
+def test_a_long_word_with_letters_beyond_ascii_gets_places_to_break(word):
+    old = html.for_old_clients(f"<body><p>{word}</p></body>")
+
+    longest = max(re.sub("<[^>]+>", "", old).split("\u200b"), key=len)
+    assert len(longest) <= 12
+
+
+def test_a_line_of_code_breaks_at_its_spaces_whatever_its_colours():
+    code = "<b>if</b> <i>x</i>:\n    <b>return</b> <i>y</i>  <s># z</s>"
+
+    old = html.for_old_clients(f"<body><pre><code>{code}</code></pre></body>")
+
+    shown = re.sub("<br>", "|", old.partition("<body>")[2])
+    assert re.sub("<[^>]+>", "", shown) == "if x:|\xa0\xa0\xa0\xa0return y\xa0\xa0# z"
+
+
+def test_a_deep_indentation_is_as_deep_and_may_break():
+    old = html.for_old_clients(f"<body><pre>{' ' * 41}x</pre></body>")
+
+    [indent] = re.findall("([\xa0 ]+)x", old)
+    assert len(indent) == 41
+    assert indent.startswith("\xa0 \xa0 ")
+    assert "  " not in indent
+
+
+def test_a_long_address_that_is_shown_breaks_without_a_character_more():
+    address = f"https://example.com/{'x' * 60}/2026/{'y' * 40}?a={'z' * 40}"
+    page = f'<body><a href="{address}" style="color: red">{address}</a></body>'
+
+    shown = html.for_old_clients(page.replace("z" * 40, "z"))
+
+    assert 'style="line-break: anywhere; color: red"' in shown
+    assert html.for_old_clients(shown).count("line-break") == 1
