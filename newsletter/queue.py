@@ -7,14 +7,17 @@ temporary files, where others may look and which may be another disk.
 
 import os
 import uuid
+from math import inf
 from pathlib import Path
 from queue import Empty
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any
 
+from celery.signals import worker_shutting_down
 from kombu.transport import filesystem
 from kombu.utils.json import dumps, loads
 
+LOOK_SECONDS = 0.25  # between looks at whether the worker is to stop
 STALE = 3600 * 10**9  # nanoseconds; a wake-up that old has been sent again many times
 
 
@@ -57,3 +60,26 @@ def _take(path: Path) -> str | None:
 
 class Transport(filesystem.Transport):
     Channel = Channel
+
+    is_stopping = False
+
+    def drain_events(self, connection: Any, timeout: float | None = None, **_kwargs: Any) -> None:
+        """Wait for a message; raise TimeoutError when there is none in time, or soon after the worker is stopped.
+
+        Celery's loop waits for two seconds at a time, and hears of a stop between two waits.
+        """
+        until = monotonic() + (inf if timeout is None else timeout)
+        while True:
+            left = max(0.0, until - monotonic())
+            try:
+                super().drain_events(connection, timeout=min(left, LOOK_SECONDS))
+            except TimeoutError:
+                if left <= LOOK_SECONDS or self.is_stopping:
+                    raise
+            else:
+                return
+
+
+@worker_shutting_down.connect
+def _hear_of_a_stop(**_event: object) -> None:
+    Transport.is_stopping = True

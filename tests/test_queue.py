@@ -1,12 +1,15 @@
 import multiprocessing
+import time
 import uuid
 from queue import Empty
 
 import pytest
 from kombu import Connection
 from kombu.simple import SimpleQueue
+from kombu.transport import filesystem
 
 import newsletter.celery  # noqa: F401  # it names the scheme
+from newsletter.queue import LOOK_SECONDS, Transport
 
 
 @pytest.fixture
@@ -97,3 +100,45 @@ def test_nothing_is_left_of_a_message_that_was_taken(connection, name, tmp_path)
         take(queue)
 
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+# --- Stopping ---
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """How long the transport below was asked to wait, each time; it comes back at once."""
+    asked = []
+
+    def drain_events(_self, _connection, timeout=None):
+        asked.append(timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr(filesystem.Transport, "drain_events", drain_events)
+    return asked
+
+
+def test_a_worker_that_is_stopped_does_not_wait_for_a_message(connection, waits, monkeypatch):
+    monkeypatch.setattr(Transport, "is_stopping", True)
+
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=3600)
+
+    assert waits == [LOOK_SECONDS]
+
+
+def test_a_wait_for_a_message_is_as_long_as_it_was_asked_to_be(connection, name):
+    with connection.SimpleQueue(name) as queue:
+        began = time.monotonic()
+
+        with pytest.raises(Empty):
+            queue.get(timeout=2 * LOOK_SECONDS)
+
+    assert time.monotonic() - began >= 2 * LOOK_SECONDS
+
+
+def test_a_message_ends_a_wait_without_an_end(connection, name):
+    with connection.SimpleQueue(name) as queue:
+        queue.put("wake up")
+
+        assert queue.get().payload == "wake up"
