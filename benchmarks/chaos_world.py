@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.flows.seeds import compose_issue_1, import_readers, write_post
+from tests.flows.seeds import compose_issue_1
 from tests.support.postgres import Postgres
 from tests.support.processes import LEASH, kill, with_variable
 from tests.support.product import ROOT, Product
@@ -198,10 +198,7 @@ class World:
         names = ["first", "second"] if self.postgres else ["first"]
         self.machines = [Machine(self.folder / name, **urls) for name in names]
         first = self.machines[0]
-        first.migrate()
-        import_readers(first, readers)
-        write_post(first)
-        compose_issue_1(first)
+        compose_issue_1(first, readers)
         for machine in self.machines:
             machine.start_worker()
         first.start_beat()

@@ -43,6 +43,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
         connection.settings_dict["TEST"]["NAME"] = f"{os.environ['DATA_DIR']}/test-{worker}.sqlite3"
 
 
+@pytest.hookimpl(trylast=True)  # after they were shuffled
+def pytest_collection_modifyitems(items):
+    """Begin with what takes long, so that no process waits at the end for another's last test."""
+    items.sort(key=lambda item: "servers" not in item.keywords)
+
+
 def pytest_report_header() -> str:
     from django.db import connection
 

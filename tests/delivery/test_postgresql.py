@@ -4,7 +4,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.product import ROOT
+
+pytestmark = pytest.mark.servers
 
 FILES = (
     *("attack", "evidence", "interleavings", "ledger", "models", "planning", "recovery", "sending", "tasks"),
