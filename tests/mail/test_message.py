@@ -1,6 +1,7 @@
 import base64
 import email
 import email.policy
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -211,3 +212,14 @@ def test_an_attachment_travels_along():
     assert message["MIME-Version"] == "1.0"
     assert [part.get_filename() for part in message.iter_attachments()] == ["calendar.ics"]
     assert text_of(message.get_body(("plain",))) == LETTER.text
+
+
+def test_a_copy_to_others_is_addressed_as_the_reader_is():
+    mail = make_mail()
+    mail.cc = ['"編輯, 二號" <editor@example.org>', "second@example.org"]
+
+    head = octets_of(mail).decode("ascii").replace("\r\n", "\n")
+
+    [field] = re.findall(r"^Cc: (.*(?:\n .*)*)", head, re.MULTILINE)
+    words = base64.b64encode("編輯, 二號".encode()).decode()
+    assert field == f"=?utf-8?b?{words}?=\n <editor@example.org>,\n second@example.org"
