@@ -223,3 +223,14 @@ def test_a_copy_to_others_is_addressed_as_the_reader_is():
     [field] = re.findall(r"^Cc: (.*(?:\n .*)*)", head, re.MULTILINE)
     words = base64.b64encode("編輯, 二號".encode()).decode()
     assert field == f"=?utf-8?b?{words}?=\n <editor@example.org>,\n second@example.org"
+
+
+@pytest.mark.parametrize(
+    "name", ["Message-ID", "Feedback-ID", "Archived-At", "Precedence", "Auto-Submitted", "Date", "List-Id", "X-Other"]
+)
+def test_a_header_for_machines_is_refused_rather_than_encoded(name):
+    mail = make_mail()
+    mail.extra_headers[name] = "電"
+
+    with pytest.raises(ValueError, match=f"{name} must be ASCII"):
+        mail.message()
