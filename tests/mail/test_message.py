@@ -233,4 +233,4 @@ def test_a_header_for_machines_is_refused_rather_than_encoded(name):
     mail.extra_headers[name] = "電"
 
     with pytest.raises(ValueError, match=f"{name} must be ASCII"):
-        mail.message()
+        octets_of(mail)
