@@ -154,7 +154,10 @@ def test_lines_end_as_the_policy_says():
     assert b"\r\n" not in make_mail().message().as_bytes()
 
 
-@pytest.mark.parametrize("name", ["From", "to", "Bcc", "Subject", "Content-Type", "MIME-Version", "Reply-To"])
+@pytest.mark.parametrize(
+    "name",
+    ["From", "to", "Cc", "Bcc", "Subject", "Content-Type", "Content-Transfer-Encoding", "MIME-Version", "Reply-To"],
+)
 def test_an_extra_header_that_belongs_to_the_message_is_refused(name):
     with pytest.raises(ValueError, match=f"^{name.lower()} belongs to the message, not into its extra headers$"):
         make_mail(headers={name: "x@example.org"}).message()
