@@ -68,7 +68,9 @@ class Holding:
         self._intend()
         while rows := self._intended():
             self._reserve([row.email for row in rows if row.is_mailable], is_over)
-            self._intend()
+            is_last = self.batch.cursor >= self.batch.hi
+            if not is_last:
+                self._intend()
             for row in rows:
                 if is_over():
                     return
@@ -78,10 +80,15 @@ class Holding:
                     yield row
                 else:
                     return
+            if is_last:
+                break
         self.is_through = True
 
     def _reserve(self, emails: list[str], is_over: Callable[[], bool]) -> None:
         """Wait until these messages have places, most of them near; or until `is_over`."""
+        if self.pacer.is_free(len(emails)):
+            self.times = deque([time.monotonic()] * len(emails))
+            return
         while not is_over():
             places = self._written(partial(self.pacer.ask, emails))
             if not places.again_in:

@@ -4,10 +4,12 @@ Results are applied by row, never by range. A holder whose token is no longer th
 but the rows it knows the answer for. Whoever writes rows of a batch holds the batch's own row first.
 """
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
@@ -24,6 +26,8 @@ from subscribers.models import is_mailable
 LEASE = timedelta(seconds=30)  # renewed with every window; it tells everybody else that the owner lives
 LEASE_END = Now() + LEASE  # by the database's clock, which all machines share
 WAITING = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
+WAITS = f"state IN ({', '.join(str(int(state)) for state in WAITING)})"
+QUEUED, SENT, UNCERTAIN = map(int, (Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN))
 
 
 class LaneEnds(Exception):
@@ -73,14 +77,14 @@ def held(batch: Batch) -> BatchQuerySet:
 def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) -> list[Recipient]:
     """Record `results` and move the cursor over the next `window` rows that wait, in one transaction.
 
-    Returns the rows that may be handed over once this is committed; [] at the end of the batch.
+    Returns the rows that may be handed over once this is committed; fewer at the end of the batch.
     Raises LaneEnds, with the results recorded, when the batch is not ours, or its mailing stopped, has a new text or
     another mailer.
     """
     with transaction.atomic():
         added = _recorded(batch, results)
         rows = _next(batch, window, now)
-        cursor = rows[-1].seq + 1 if rows else batch.hi
+        cursor = rows[-1].seq + 1 if len(rows) == window else batch.hi
         in_flight = batch.in_flight - len(results) + len(rows)
         is_ours = _advance(batch, added, cursor, in_flight)
         if not is_ours:
@@ -142,7 +146,7 @@ def _next(batch: Batch, window: int, now: datetime) -> list[Recipient]:
     sql, holders = _waiting_sql(connection.vendor, window)
     with connection.cursor() as db:
         db.execute(sql, [known.get(holder, holder) for holder in holders])
-        return [Recipient(seq, reader, email, name, bool(ok)) for seq, reader, email, name, ok in db.fetchall()]
+        return list(starmap(Recipient, db.fetchall()))
 
 
 # Values that hold a place in a statement until its own are known; no row has them.
@@ -208,42 +212,53 @@ def _final(result: Result) -> Result:
 
 
 def _write(batch: Batch, results: Sequence[Result]) -> set[int]:
-    """Update the rows that wait, in one statement; return which."""
-    told, columns, near = _told(batch, results)
-    states = ", ".join(str(int(state)) for state in WAITING)
-    sent, uncertain = int(Delivery.State.SENT), int(Delivery.State.UNCERTAIN)
-    # A row that was deferred in this very pass has had its answer. If it is to be sent again, only the news that
-    # it had been accepted before still counts.
-    own = f"d.attempts < {int(batch.pass_no)}"
-    late = f"d.state = {int(Delivery.State.QUEUED)} AND told.state = {sent}"
+    """Update the rows that wait; return which.
+
+    A row that was deferred in this very pass has had its answer. If it is to be sent again, only the news that it had
+    been accepted before still counts.
+    """
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    write = _write_by_row if connection.vendor == "sqlite" else _write_together
+    return write(batch, results, now)
+
+
+def _write_by_row(batch: Batch, results: Sequence[Result], now: Any) -> set[int]:
+    """Update row by row: in the process that holds the database that is quicker than a statement for all."""
     sql = f"""
-        WITH told (row_seq, state, reply, provider_id) AS ({told})
+        UPDATE {Delivery._meta.db_table}
+           SET state = ?2, reply = ?3, provider_id = ?4, attempts = ?5,
+               sent_at = CASE WHEN ?2 IN ({SENT}, {UNCERTAIN}) THEN ?6 ELSE sent_at END
+         WHERE mailing_id = ?7 AND seq = ?1 AND {WAITS} AND (attempts < ?5 OR state = {QUEUED} AND ?2 = {SENT})
+    """  # noqa: S608  # nosec B608  # names and numbers of our own; every value is a parameter
+    known = (batch.pass_no, now, batch.mailing_id)
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        run = cursor.connection.execute
+        return {one.seq for one in results if run(sql, (*one, *known)).rowcount}
+
+
+def _write_together(batch: Batch, results: Sequence[Result], now: Any) -> set[int]:
+    """Update all by one statement.
+
+    PostgreSQL reads one JSON text faster than many values, and would read the whole mailing if it did not hear that
+    the rows are near each other.
+    """
+    sql = f"""
+        WITH told (row_seq, state, reply, provider_id) AS (
+            SELECT (one ->> 0)::int, (one ->> 1)::smallint, one ->> 2, one ->> 3
+              FROM jsonb_array_elements(%s::jsonb) AS one
+        )
         UPDATE {Delivery._meta.db_table} AS d
            SET state = told.state, reply = told.reply, provider_id = told.provider_id, attempts = %s,
-               sent_at = CASE WHEN told.state IN ({sent}, {uncertain}) THEN %s ELSE d.sent_at END
+               sent_at = CASE WHEN told.state IN ({SENT}, {UNCERTAIN}) THEN %s ELSE d.sent_at END
           FROM told
-         WHERE d.mailing_id = %s AND d.seq = told.row_seq {near} AND d.state IN ({states}) AND ({own} OR {late})
+         WHERE d.mailing_id = %s AND d.seq = told.row_seq AND d.seq >= %s AND d.seq < %s
+           AND d.{WAITS} AND (d.attempts < %s OR d.state = {QUEUED} AND told.state = {SENT})
         RETURNING seq
-    """  # noqa: S608  # nosec B608  # numbers of our own; every value is a parameter
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    """  # noqa: S608  # nosec B608  # names and numbers of our own; every value is a parameter
+    near = (batch.mailing_id, batch.lo, batch.hi)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*columns, batch.pass_no, now, batch.mailing_id])
-        return {seq for (seq,) in cursor}
-
-
-def _told(batch: Batch, results: Sequence[Result]) -> tuple[str, list[Any], str]:
-    """Return SQL for results as rows, its parameters, and how to find their deliveries: both are the engine's own.
-
-    PostgreSQL reads four arrays faster than many values, and would read the whole mailing if it did not hear that
-    the rows are near each other. SQLite would read the batch anew for each of them if it did.
-    """
-    if connection.vendor == "postgresql":
-        columns = [list(column) for column in zip(*results, strict=True)]
-        columns[1] = [int(state) for state in columns[1]]
-        arrays = "SELECT * FROM unnest(%s::int[], %s::smallint[], %s::text[], %s::text[])"
-        return arrays, columns, f"AND d.seq >= {int(batch.lo)} AND d.seq < {int(batch.hi)}"
-    flat = [value for one in results for value in (one.seq, int(one.state), one.reply, one.provider_id)]
-    return "VALUES " + ", ".join(["(%s, %s, %s, %s)"] * len(results)), flat, ""
+        cursor.execute(sql, [json.dumps(results), batch.pass_no, now, *near, batch.pass_no])
+        return {seq for (seq,) in cursor.fetchall()}
 
 
 def renew(batch: Batch) -> None:

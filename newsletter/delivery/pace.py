@@ -100,7 +100,7 @@ class Pacer:
 
         The day's count comes after the places: who dies between the two leaves places empty, and no day too full.
         """
-        if not emails or self._is_free(len(emails)):
+        if self.is_free(len(emails)):
             return Places([time.monotonic()] * len(emails))
         times, ends = schedule([self._lines(email) for email in emails])
         turn = self.timelines.take(self.provider, ends, self.unreported + len(emails), PATIENCE_SECONDS)
@@ -113,8 +113,10 @@ class Pacer:
         granted = self._granted(len(emails), timezone.now())
         return Places([begins + at for at in times[:granted]])
 
-    def _is_free(self, messages: int) -> bool:
+    def is_free(self, messages: int) -> bool:
         """Return whether nothing limits these messages; unlimited lanes tell the others once a second."""
+        if not messages:
+            return True
         has_limit = self.total_rate < math.inf or self.limits.domains or self._ceiling(timezone.now()) is not None
         if has_limit or time.monotonic() >= self.look_at:
             return False

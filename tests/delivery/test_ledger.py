@@ -2,6 +2,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from newsletter.delivery.ledger import LaneEnds, Result, claim, close, intend, record, release
 from newsletter.delivery.models import Batch, Delivery
@@ -174,7 +175,8 @@ def test_an_intent_takes_few_statements(make_mailing, django_assert_num_queries)
     batch = claim(make_mailing("abcd"), "machine/0/x", NOW)
     (row,) = intend(batch, [], 1, NOW)
 
-    with django_assert_num_queries(6):  # a savepoint and its end, lock, results, next rows, cursor
+    by_row = connection.vendor == "sqlite"  # the results, in the process itself, past what counts statements
+    with django_assert_num_queries(5 if by_row else 6):  # a savepoint and its end, lock, results, next rows, cursor
         intend(batch, [Result(row.seq, SENT, "250 ok")], 1, NOW)
 
 
