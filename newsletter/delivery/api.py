@@ -20,11 +20,19 @@ from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupported
 from django.core.mail import mailers
 
 from newsletter.delivery import rendering
-from newsletter.delivery.compiled import message_id_maker
+from newsletter.delivery.compiled import around, message_id_maker
 from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.providers import PROVIDERS, PlainAddress, Provider, Said
-from newsletter.delivery.transports import Answer, DjangoTransport, Outcome, ProviderAway, ProviderRefuses, api_answer
+from newsletter.delivery.transports import (
+    Answer,
+    DjangoTransport,
+    HandOverForbidden,
+    Outcome,
+    ProviderAway,
+    ProviderRefuses,
+    api_answer,
+)
 from newsletter.delivery.waits import Patience
 from newsletter.mail import headers, tokens
 from newsletter.mail.message import Mail
@@ -153,8 +161,8 @@ def _filled(pieces: Sequence[str], values: Mapping[str, str]) -> str:
 
 def _link_writer(name: str) -> Callable[[int], str]:
     """Return what writes a reader's link from his id. name: of its slot."""
-    sign = tokens.signer(name.removesuffix("_url"))
-    before, _token, after = rendering.reader_values(Subscriber(pk=1))[name].partition(sign(1))
+    purpose = name.removesuffix("_url")
+    sign, (before, after) = tokens.signer(purpose), around(purpose)
     return lambda number: f"{before}{sign(number)}{after}"
 
 
@@ -193,8 +201,8 @@ class ApiCourier:
         parts, refusals, is_taken = deque([call] if call else []), 0, False
         while parts:
             part = parts.popleft()
-            for row in part:
-                on_hand_over(row.seq)
+            if not all(on_hand_over(row.seq) for row in part):
+                raise HandOverForbidden
             said = self._ask(part)
             if isinstance(said, Outcome) and said.answer is Answer.FAILED and len(part) > 1:
                 refusals += 1
@@ -249,7 +257,8 @@ class ApiCourier:
         except ValueError as problem:
             return Outcome(Answer.FAILED, str(problem)[:500])
         message.metadata = {"delivery": f"{self.mailing.pk}.{row.seq}"}
-        on_hand_over(row.seq)
+        if not on_hand_over(row.seq):
+            raise HandOverForbidden
         return self.patience.answer(partial(self.single.send, message))
 
 

@@ -25,6 +25,7 @@ from subscribers.models import Subscriber
 
 PER_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
 PER_COPY = {"date", "dkim-signature"}  # what two copies of one mail differ in
+PURPOSES = ("unsubscribe", "preferences", "feedback")  # of the links that are each reader's own
 FIRST_ROWS = 500  # among which readers are chosen for the proof
 COMMON_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
 COMMON_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/?^_`{|}~-]+)*")
@@ -42,14 +43,17 @@ class Compiled:
         block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
         self.keys, self.domain = signatures.keys(), _ascii_domain(mailing)
         html_part, text_part = rendering.parts(mailing)
+        for purpose in PURPOSES:
+            before, after = around(purpose)
+            text_part = _with_token(text_part, purpose, before, after)
+            html_part = _with_token(html_part, purpose, html.escape(before), html.escape(after))
         self.template = Template(
             headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n"
-            b"List-Unsubscribe: <\x02unsubscribe_url\x03>\r\n",
+            b"List-Unsubscribe: <%s\x02unsubscribe\x03%s>\r\n" % _octets(around("unsubscribe")),
             text=text_part,
             html=html_part,
         )
-        self.unsubscribe, self.preferences = link_maker("unsubscribe"), link_maker("preferences")
-        self.feedback = link_maker("feedback")
+        self.signers = [tokens.signer(purpose) for purpose in PURPOSES]
         self.message_id = message_id_maker(mailing)
         self.return_path = return_path_maker(mailing)
 
@@ -57,25 +61,18 @@ class Compiled:
         """Return one reader's message, ready for the wire. Raises ValueError for one who can be in no message."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         address = written_address(row.email)
-        unsubscribe, escaped_unsubscribe = self.unsubscribe(row.subscriber_id)
-        preferences, escaped_preferences = self.preferences(row.subscriber_id)
-        feedback, escaped_feedback = self.feedback(row.subscriber_id)
-        plain = {
+        unsubscribe, preferences, feedback = [sign(row.subscriber_id).encode() for sign in self.signers]
+        values = {
             "to": written_mailbox(row.name, address),
             "message_id": self.message_id(row.seq),
             "email": row.email.encode(),
-            "unsubscribe_url": unsubscribe,
-            "preferences_url": preferences,
-            "feedback_url": feedback,
+            "unsubscribe": unsubscribe,
+            "preferences": preferences,
+            "feedback": feedback,
         }
-        escaped = {
-            "email": html.escape(row.email).encode(),
-            "unsubscribe_url": escaped_unsubscribe,
-            "preferences_url": escaped_preferences,
-            "feedback_url": escaped_feedback,
-        }
-        data = self.template.render(plain, escaped)
-        data = signatures.signatures(data, self.domain, self.keys) + data
+        data = self.template.render(values, values | {"email": html.escape(row.email).encode()})
+        if self.keys:
+            data = signatures.signatures(data, self.domain, self.keys) + data
         return Envelope(row.seq, address, data, self.return_path(row.seq))
 
     def difference(self, mailing: Mailing) -> str:
@@ -92,23 +89,24 @@ class Compiled:
         return ""
 
 
-def link_maker(purpose: str) -> Callable[[int], tuple[bytes, bytes]]:
-    """Return what makes a reader's link from his id: as it is, and escaped for HTML.
+def around(purpose: str) -> tuple[str, str]:
+    """Return what stands before and after the token in a reader's link: the same for all readers.
 
-    Tokens are letters and digits, so that only what stands around them needs escaping, once.
+    Tokens are letters and digits, so that only what stands around them needs escaping.
     """
-    sign = tokens.signer(purpose)
-    specimen = rendering.reader_values(Subscriber(pk=LARGEST))[f"{purpose}_url"]
-    before, _token, after = specimen.partition(sign(LARGEST))
-    headers.checked("List-Unsubscribe", f"<{specimen}>")
-    plain = (before.encode(), after.encode())
-    escaped = (html.escape(before).encode(), html.escape(after).encode())
+    link, token = rendering.reader_values(Subscriber(pk=LARGEST))[f"{purpose}_url"], tokens.sign(purpose, LARGEST)
+    headers.checked("List-Unsubscribe", f"<{link}>")
+    before, _token, after = link.partition(token)
+    return before, after
 
-    def link(number: int) -> tuple[bytes, bytes]:
-        token = sign(number).encode()
-        return plain[0] + token + plain[1], escaped[0] + token + escaped[1]
 
-    return link
+def _with_token(part: str, purpose: str, before: str, after: str) -> str:
+    """Return a part of the letter with a slot for the token in place of the one for the whole link."""
+    return part.replace(f"\x02{purpose}_url\x03", f"{before}\x02{purpose}\x03{after}")
+
+
+def _octets(texts: tuple[str, str]) -> tuple[bytes, bytes]:
+    return texts[0].encode(), texts[1].encode()
 
 
 def _ascii_domain(mailing: Mailing) -> str:

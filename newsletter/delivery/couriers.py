@@ -20,7 +20,7 @@ from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.smtp import Envelope
 from newsletter.delivery.switchboard import Load, Switchboard
-from newsletter.delivery.transports import Answer, DjangoTransport, Outcome, ProviderRefuses
+from newsletter.delivery.transports import Answer, DjangoTransport, HandOverForbidden, Outcome, ProviderRefuses
 from newsletter.delivery.waits import Patience
 from newsletter.mail import headers
 from newsletter.mail.mailers import Limits
@@ -30,20 +30,24 @@ log = logging.getLogger(__name__)
 
 LINES = 4  # SMTP connections of a lane
 USUAL = Load(LINES)
+WINDOW_SECONDS = 0.025  # several waits for a disk
+WINDOW_MIN, WINDOW_FIRST = 20, 100  # rows
 LINES_FOR_RATE = 64  # at the most, when a rate says how many are needed
 
 
 class Courier(Protocol):
-    window: int  # rows whose intent is committed at once
     patience: Patience  # with which answers are waited for
+
+    @property
+    def window(self) -> int:
+        """Return how many rows to intend at once."""
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         """Hand over a message for each row; yield seq and outcome as they become known.
 
-        on_hand_over: told the seq before the message may be the provider's. Where it raises or returns False, it must
-        not leave; only a courier of several lines is asked for the latter.
-        A row without an outcome was certainly not handed over. Raises ProviderAway or ProviderRefuses,
-        after the last outcome, when the provider takes no more.
+        on_hand_over: told the seq before the message may be the provider's; returns False when it must not be.
+        A row without an outcome was certainly not handed over. Raises ProviderAway or ProviderRefuses when the
+        provider takes no more, HandOverForbidden when nothing may leave: each after the last outcome.
         """
 
     def close(self) -> None: ...
@@ -94,7 +98,8 @@ class DjangoCourier:
             except ValueError as problem:
                 yield row.seq, unmailable(problem)
                 continue
-            on_hand_over(row.seq)
+            if not on_hand_over(row.seq):
+                raise HandOverForbidden
             yield row.seq, self.patience.answer(partial(self.transport.send, message))
 
     def close(self) -> None:
@@ -104,13 +109,14 @@ class DjangoCourier:
 class SmtpCourier:
     """Compiled messages over several connections."""
 
-    window = 100
+    window_max = 250  # two in a window each keep a lane of four lines busy while the disk is waited for
 
     def __init__(self, alias: str, mailing: Mailing, load: Load = USUAL) -> None:
         self.alias, self.mailing, self.load = alias, mailing, load
         self.compiled = Compiled(mailing)
         self.board: Switchboard | None = None
         self.on_hand_over: Callable[[int], bool] = lambda _seq: True
+        self.on_answer: Callable[[int, Outcome], None] = lambda _seq, _outcome: None  # told before the line goes on
         self.on_throttle: Callable[[str], None] = lambda _words: None  # told the words of a server that takes no more
         self.patience = Patience()
 
@@ -120,6 +126,15 @@ class SmtpCourier:
         failed: list[tuple[int, Outcome]] = []
         yield from self._opened().deliver(self._envelopes(rows, failed))
         yield from failed
+
+    @property
+    def window(self) -> int:
+        """Return how many rows leave within a moment.
+
+        Fewer would have the wire wait for the disk; with more, more would be uncertain should the machine be lost.
+        """
+        rate = self.board.rate if self.board else WINDOW_FIRST / WINDOW_SECONDS
+        return min(max(WINDOW_MIN, int(rate * WINDOW_SECONDS)), self.window_max)
 
     def _prove(self) -> None:
         """Refuse to begin with a template that does not say what was approved; once for each courier."""
@@ -143,20 +158,20 @@ class SmtpCourier:
                 sender=headers.ascii_address(self.mailing.sender_email),
                 load=self.load,
                 on_dot=self._on_dot,
+                on_answer=self._on_answer,
                 on_throttle=self._on_throttle,
-                on_wait=self._on_wait,
-                is_stopping=self.patience.is_stopping,
+                patience=self.patience,
             )
         return self.board
 
     def _on_dot(self, seq: int) -> bool:
         return self.on_hand_over(seq)
 
+    def _on_answer(self, seq: int, outcome: Outcome) -> None:
+        self.on_answer(seq, outcome)
+
     def _on_throttle(self, words: str) -> None:
         self.on_throttle(words)
-
-    def _on_wait(self) -> None:
-        self.patience.on_wait()
 
     def _backend(self) -> SmtpBackend:
         backend = mailers[self.alias]

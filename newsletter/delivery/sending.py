@@ -22,7 +22,7 @@ from newsletter.delivery.ledger import LaneEnds, Result
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.pace import Pacer, is_throttling
 from newsletter.delivery.recorder import Mark, Recorder
-from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.transports import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Lane:
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
         if isinstance(courier, SmtpCourier):
-            courier.on_throttle = self._throttle
+            courier.on_throttle, courier.on_answer = self._throttle, self._mark
         courier.patience.is_stopping = self._is_ending
         self.silence, self.is_revoked = "", False
         self.has_stopped, self.ask_at = False, time.monotonic() + STATE_SECONDS
@@ -116,6 +116,8 @@ class Lane:
             for seq, outcome in self.courier.deliver(holding.rows(partial(self._is_over, until)), self._hand_over):
                 holding.answer(self._heard(seq, outcome))
                 answered += 1
+        except HandOverForbidden:
+            end = LaneEnds("it stood still, and was given up")
         except (LaneEnds, ProviderAway, ProviderRefuses) as reason:
             end = self._told(reason)
         holding.settle()
@@ -147,17 +149,15 @@ class Lane:
             self._later(partial(self.pacer.slow_down, words, at_once=at_once))
 
     def _hand_over(self, seq: int) -> bool:
-        """Return whether a message may leave: not if this lane stood still and was given up meanwhile.
-
-        Several lines are told no, and hear first what else is on the wire; where nothing is, LaneEnds is raised.
-        """
+        """Return whether a message may leave: not if this lane stood still and was given up meanwhile."""
         self.is_revoked = not self.recorder.hand_over(seq)
-        if self.is_revoked and not isinstance(self.courier, SmtpCourier):
-            raise LaneEnds("it stood still, and was given up")
         return not self.is_revoked
 
-    def _heard(self, seq: int, outcome: Outcome) -> Result:
+    def _mark(self, seq: int, outcome: Outcome) -> None:
         self.recorder.mark(seq, MARK_OF[outcome.answer])
+
+    def _heard(self, seq: int, outcome: Outcome) -> Result:
+        self._mark(seq, outcome)
         if outcome.answer is Answer.UNCERTAIN:
             self.silence = outcome.reply
         if outcome.answer is Answer.DEFERRED:

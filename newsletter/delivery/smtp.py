@@ -13,15 +13,13 @@ import socket
 import ssl
 import sys
 import time
-from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple, Protocol
 
 from django.core.mail.backends.smtp import EmailBackend
 
-from newsletter.delivery.transports import Answer, Outcome, ProviderRefuses
+from newsletter.delivery.transports import Answer, HandOverForbidden, Outcome, ProviderRefuses
 
 COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2: five minutes for MAIL, RCPT and DATA
 FINAL_REPLY_SECONDS = 600  # section 4.5.3.2.6: ten for the final dot
@@ -62,7 +60,10 @@ class Exchange(Protocol):
     """Who runs the lines."""
 
     def on_dot(self, seq: int, /) -> bool:
-        """Hear that the final dot of a message is about to leave; return whether it may, else the line is dropped."""
+        """Hear that the final dot of a message is about to leave; return False if it must not."""
+
+    def on_outcome(self, line: "Line", seq: int, outcome: Outcome, /) -> None:
+        """Hear what became of a message."""
 
     def on_throttle(self, words: str, /) -> None:
         """Hear what the server says that takes no more on this line, although the line is not worn."""
@@ -87,7 +88,9 @@ class Line:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.stage = Stage.IDLE
         self.received = b""
-        self.unsent = memoryview(b"")
+        self.questions: list[bytes] = []  # not asked yet
+        self.asked: list[bytes] = []  # not answered yet
+        self.unsent = memoryview(b"")  # what the kernel has not taken yet
         self.coming: Envelope | None = None  # asked for together with the dot of the one in flight
         self.is_clean = True  # no transaction is left open on the server
         self.taken = self.answered = 0  # messages
@@ -103,7 +106,7 @@ class Line:
         self._begin(envelope)
         self.begun_at = time.monotonic()
         if not self.is_clean:
-            self.questions.appendleft(("RSET", b"RSET\r\n"))
+            self.questions.insert(0, b"RSET\r\n")
         self._write(self._questions())
 
     def fits(self, envelope: Envelope) -> bool:
@@ -113,15 +116,13 @@ class Line:
     def _begin(self, envelope: Envelope) -> None:
         self.envelope = envelope
         size = b" SIZE=%d" % len(envelope.data) if self.knows_size else b""
-        self.questions = deque(
-            [
-                ("MAIL", b"MAIL FROM:<%s>%s\r\n" % (envelope.sender.encode() or self.sender, size)),
-                ("RCPT", b"RCPT TO:<%s>\r\n" % envelope.recipient.encode()),
-                ("DATA", b"DATA\r\n"),
-            ]
-        )
-        self.asked: deque[str] = deque()
-        self.refusal: tuple[str, int, bytes] | None = None
+        self.questions = [
+            b"MAIL FROM:<%s>%s\r\n" % (envelope.sender.encode() or self.sender, size),
+            b"RCPT TO:<%s>\r\n" % envelope.recipient.encode(),
+            b"DATA\r\n",
+        ]
+        self.asked = []
+        self.refusal: tuple[bytes, int, bytes] | None = None
         self.taken += 1
         self._enter(Stage.ASKING, COMMAND_SECONDS)
 
@@ -130,12 +131,10 @@ class Line:
 
     def _questions(self) -> bytes:
         """Return the next question, or all of them where the server lets us ask them together."""
-        octets = b""
-        while self.questions and (self.can_pipeline or not octets):
-            name, question = self.questions.popleft()
-            self.asked.append(name)
-            octets += question
-        return octets
+        asked = self.questions if self.can_pipeline else self.questions[:1]
+        self.questions = self.questions[len(asked) :]
+        self.asked += asked
+        return b"".join(asked)
 
     def _write(self, octets: bytes) -> None:
         self.unsent = memoryview(octets)
@@ -144,10 +143,6 @@ class Line:
     def _write_message(self) -> None:
         self._enter(Stage.WRITING, COMMAND_SECONDS)
         self._write(self.envelope.data)
-
-    @property
-    def wants_to_write(self) -> bool:
-        return bool(self.unsent)
 
     def on_writable(self) -> None:
         """Write what the kernel takes; when a message is all with the kernel, hand over its dot."""
@@ -171,31 +166,33 @@ class Line:
             octets += self._questions()
             self.envelope = in_flight
         if not self.exchange.on_dot(in_flight.seq):
-            raise LineLost("the lane was given up")
+            raise HandOverForbidden
         self._enter(Stage.WAITING, FINAL_REPLY_SECONDS)
         self._write(octets)
 
-    def on_readable(self) -> Iterator[tuple[int, Outcome]]:
-        """Read what has come; yield the outcomes that are known by it, each with its seq."""
+    def on_readable(self) -> None:
+        """Read what has come, tell the outcomes that are known by it, and go on."""
         self._read()
         if self.coming and self.stage is Stage.WAITING and (all_well := GOES_ON.fullmatch(self.received)):
-            yield from self._go_straight_on(all_well[1])
+            self._go_straight_on(all_well[1])
         while self.stage is not Stage.IDLE and (reply := REPLY.match(self.received)):
             self.received = self.received[reply.end() :]
-            seq = self.envelope.seq
             if outcome := self._on_reply(int(reply[1]), reply[0]):
-                self.answered += 1
-                self._go_on()
-                yield seq, outcome
+                self._tell(outcome)
 
-    def _go_straight_on(self, words: bytes) -> Iterator[tuple[int, Outcome]]:
+    def _go_straight_on(self, words: bytes) -> None:
         """Do at once what the answers one by one would do: the message was accepted, the next is asked for."""
-        self.received, self.is_clean, seq = b"", True, self.envelope.seq
+        self.received, self.is_clean = b"", True
+        self._tell(Outcome(Answer.SENT, said(words)))
+        self.asked = []
+        self._write_message()
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Tell what became of the message in flight, and turn to the next one."""
+        seq = self.envelope.seq
         self.answered += 1
         self._go_on()
-        yield seq, Outcome(Answer.SENT, said(words))
-        self.asked.clear()
-        self._write_message()
+        self.exchange.on_outcome(self, seq, outcome)
 
     def _go_on(self) -> None:
         """Turn to the message whose questions are out, if there is one."""
@@ -231,14 +228,14 @@ class Line:
             return _answer(code, words)
         if self.stage is Stage.TAKING_BACK:
             return self._refused()
-        return self._on_answer(self.asked.popleft(), code, words)
+        return self._on_answer(self.asked.pop(0), code, words)
 
-    def _on_answer(self, question: str, code: int, words: bytes) -> Outcome | None:
+    def _on_answer(self, question: bytes, code: int, words: bytes) -> Outcome | None:
         """Go on with the next question, the message, or what the first refusal means."""
         if code >= 400 and self.refusal is None:
             self.refusal = (question, code, words)
         if self.refusal and not self.can_pipeline:
-            self.questions.clear()
+            self.questions = []
         if self.asked:
             return None
         if self.questions:
@@ -256,7 +253,8 @@ class Line:
         assert self.refusal is not None  # noqa: S101 - its callers saw one
         question, code, words = self.refusal
         self.is_clean = False
-        if question != "MAIL" and code != 530:  # "authentication required" is no reader's fault: RFC 4954 section 6
+        is_about_us = question.startswith(b"MAIL") or code == 530  # authentication required: RFC 4954 section 6
+        if not is_about_us:
             return _answer(code, words)
         if code >= 500:
             raise ProviderRefuses(said(words))
@@ -286,9 +284,10 @@ def _number(text: str) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def said(words: bytes) -> str:
+def said(words: bytes | str) -> str:
     """Return a reply on one line, without NUL, which PostgreSQL does not take."""
-    return " ".join(words.decode(errors="replace").replace("\0", "").split())[:500]
+    text = words if isinstance(words, str) else words.decode(errors="replace")
+    return " ".join(text.replace("\0", "").split())[:500]
 
 
 def _answer(code: int, words: bytes) -> Outcome:

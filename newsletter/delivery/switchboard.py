@@ -4,7 +4,6 @@ No database. An envelope without an outcome was certainly not handed over.
 """
 
 import math
-import re
 import selectors
 import smtplib
 import time
@@ -15,13 +14,20 @@ from typing import NamedTuple
 
 from django.core.mail.backends.smtp import EmailBackend
 
+from newsletter.delivery.refusals import Refusals
 from newsletter.delivery.smtp import Envelope, Line, LineLost, Stage, said
-from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses, close_quietly
-from newsletter.delivery.waits import LOOK_SECONDS, STOP_SECONDS, Abandoned, attended
+from newsletter.delivery.transports import (
+    Answer,
+    HandOverForbidden,
+    Outcome,
+    ProviderAway,
+    ProviderRefuses,
+    close_quietly,
+)
+from newsletter.delivery.waits import LOOK_SECONDS, STOP_SECONDS, Abandoned, Patience, attended
 
 TRIES = 3  # connections in a row that may break before the provider is called away
-REFUSALS = 20  # readers refused in a row, for no reason of their own, before it is us whom the server refuses
-OF_THE_READER = re.compile(r"\d\d\d[ -]5\.[12]\.")  # address or mailbox: RFC 3463 sections 3.2 and 3.3
+BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE
 SPARE = 1.2  # lines for each that the rate needs
 
 
@@ -41,10 +47,11 @@ class Switchboard:
     """Several lines to one server.
 
     open_backend: returns a Django SMTP backend of its own for each line.
-    on_dot: told the seq before a final dot leaves; False when it must not, and `is_stopping` is True from there on.
+    on_dot: told the seq before a final dot leaves; returns False when nothing may leave any more.
+    on_answer: told what became of a message before its line goes on; `deliver` yields it soon after.
     on_throttle: told the words of a server that ended a line or took no more, although there are others.
-    on_wait: called about every LOOK_SECONDS in which nothing is heard.
-    is_stopping: once True, nothing more is handed over, and answers are waited for STOP_SECONDS at the most.
+    patience: told about every LOOK_SECONDS in which nothing is heard. Once it is stopping, nothing more is handed
+        over, and answers are waited for STOP_SECONDS at the most.
     """
 
     def __init__(
@@ -54,40 +61,49 @@ class Switchboard:
         sender: str,
         load: Load,
         on_dot: Callable[[int], bool] = lambda _seq: True,
+        on_answer: Callable[[int, Outcome], None] = lambda _seq, _outcome: None,
         on_throttle: Callable[[str], None] = lambda _words: None,
-        on_wait: Callable[[], None] = lambda: None,
-        is_stopping: Callable[[], bool] = lambda: False,
+        patience: Patience | None = None,
     ) -> None:
         self.open_backend, self.sender, self.load = open_backend, sender, load
-        self.on_dot, self.on_throttle, self.on_wait, self.is_stopping = on_dot, on_throttle, on_wait, is_stopping
+        self.on_dot, self.on_answer, self.on_throttle = on_dot, on_answer, on_throttle
+        self.patience = patience or Patience()
         self.most = load.lines
         self.seconds = 0.0  # that a message takes, lately
         self.lines: list[Line] = []
         self.selector = selectors.DefaultSelector()
         self.again: deque[Envelope] = deque()  # certainly not handed over, though a line took them
         self.ahead: deque[Envelope] = deque()  # rendered while others were on their way
-        self.refused: list[tuple[int, Outcome]] = []  # in a row, and not told yet: perhaps no reader's fault
-        self.broken = self.refusals = 0  # lines, readers in a row
+        self.outcomes: list[tuple[int, Outcome]] = []  # heard, and not told yet
+        self.refusals = Refusals()
+        self.broken = 0  # lines in a row
         self.tries: Counter[int] = Counter()  # lines that broke under a message
+        self.look_at = 0.0  # when lines that waited too long are looked for again
         self.problem: Exception | None = None  # raised when nothing is in flight any more
 
     def deliver(self, envelopes: Iterator[Envelope]) -> Iterator[tuple[int, Outcome]]:
         """Hand over each envelope and yield its outcome as it becomes known, in any order.
 
-        Raises ProviderAway or ProviderRefuses when the server takes no more, or what `envelopes` raised: each
-        after the last outcome.
+        Raises ProviderAway or ProviderRefuses when the server takes no more, HandOverForbidden, or what
+        `envelopes` raised: each after the last outcome.
         """
         while True:
-            goes_on = self._hasten() if self.is_stopping() else self._occupy(envelopes)
-            busy = [line for line in self.lines if line.stage is not Stage.IDLE]
-            if not busy:
+            goes_on = self._hasten() if self.patience.is_stopping() else self._occupy(envelopes)
+            if all(line.stage is Stage.IDLE for line in self.lines):
                 break
-            for line in self._awake(busy, 0 if goes_on else LOOK_SECONDS):
-                yield from self._attend(line)
-        if self.refusals < REFUSALS:
-            yield from self._told()
+            for line in self._awake(0 if goes_on else LOOK_SECONDS):
+                self._attend(line)
+            told, self.outcomes = self.outcomes, []
+            yield from told
+        if not self.refusals.are_ours:
+            yield from self.refusals.release()
         if self.problem:
             raise self.problem
+
+    @property
+    def rate(self) -> float:
+        """Return messages a second, as it went lately."""
+        return len(self.lines) / self.seconds if self.seconds else 0.0
 
     def _hasten(self) -> bool:
         """Give back what is not handed over, and wait no longer than STOP_SECONDS for the answers to the rest."""
@@ -122,6 +138,7 @@ class Switchboard:
             self.problem = problem
         except LineLost:  # found out by the next look at the line
             pass
+        self._look_for(line)
         return True
 
     def _render_ahead(self, envelopes: Iterator[Envelope]) -> None:
@@ -167,7 +184,7 @@ class Switchboard:
             attended(backend.open, self._goes_on, LOOK_SECONDS, partial(close_quietly, backend))
             line = Line(backend, self.sender, self)
         except smtplib.SMTPAuthenticationError as error:
-            self.problem = ProviderRefuses(f"{error.smtp_code} {said(_octets(error.smtp_error))}")
+            self.problem = ProviderRefuses(f"{error.smtp_code} {said(error.smtp_error)}")
         except Abandoned:
             return None
         except (smtplib.SMTPException, OSError) as error:
@@ -181,8 +198,8 @@ class Switchboard:
         return None
 
     def _goes_on(self) -> bool:
-        self.on_wait()
-        return not self.is_stopping()
+        self.patience.on_wait()
+        return not self.patience.is_stopping()
 
     def _not_opened(self, reason: str) -> None:
         """A server may allow fewer lines than we wish; only without any is it away."""
@@ -191,66 +208,55 @@ class Switchboard:
         else:
             self.problem = ProviderAway(reason)
 
-    def _awake(self, busy: list[Line], seconds: float) -> list[Line]:
-        """Return the lines that can read or write within `seconds`, or have waited too long."""
-        for line in busy:
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if line.wants_to_write else 0)
-            if line.events != events:
-                line.events = events
-                self.selector.modify(line.sock, events, line)
-        patience = max(0.0, min([line.deadline for line in busy]) - time.monotonic())
-        ready: list[Line] = [key.data for key, _events in self.selector.select(min(patience, seconds))]
-        if not ready:
-            self.on_wait()
+    def _awake(self, seconds: float) -> list[Line]:
+        """Return the lines that can read or write within `seconds`, and now and then those that waited too long."""
+        ready: list[Line] = [key.data for key, _events in self.selector.select(seconds)]
         now = time.monotonic()
-        return ready + [line for line in busy if line.deadline <= now and line not in ready]
+        if not ready:
+            self.patience.on_wait()
+        if ready and now < self.look_at:
+            return ready
+        self.look_at = now + LOOK_SECONDS
+        return ready + [line for line in self.lines if line.deadline <= now and line not in ready]
 
-    def _attend(self, line: Line) -> Iterator[tuple[int, Outcome]]:
+    def _attend(self, line: Line) -> None:
         try:
-            if line.deadline <= time.monotonic():
-                why = "the worker was stopped" if self.is_stopping() else "no answer in time"
-                raise LineLost(why)  # noqa: TRY301 - one way for a line to be lost
-            if line.wants_to_write:
+            if line.unsent:
                 line.on_writable()
-            for seq, outcome in line.on_readable():
-                yield from self._heard(line, seq, outcome)
+            line.on_readable()
+            if line.deadline <= time.monotonic():
+                why = "the worker was stopped" if self.patience.is_stopping() else "no answer in time"
+                raise LineLost(why)  # noqa: TRY301 - one way for a line to be lost
         except LineLost as lost:
-            yield from self._drop(line, lost)
-        except ProviderRefuses as problem:
+            self._drop(line, lost)
+        except (ProviderRefuses, HandOverForbidden) as problem:
             self.problem = problem
             self._forget(line)
         else:
+            self._look_for(line)
             if line.stage is Stage.IDLE and self._is_worn(line):
                 self._forget(line)
 
-    def _heard(self, line: Line, seq: int, outcome: Outcome) -> Iterator[tuple[int, Outcome]]:
-        """Yield an answer, or keep it while it may be us, and not the reader, who is refused."""
+    def _look_for(self, line: Line) -> None:
+        """Wait for what a line waits for: an answer, and room for what is not written yet."""
+        events = BOTH if line.unsent else selectors.EVENT_READ
+        if line.events != events:
+            line.events = events
+            self.selector.modify(line.sock, events, line)
+
+    def on_outcome(self, line: Line, seq: int, outcome: Outcome) -> None:
+        """Note an answer, or keep it while it may be us, and not the reader, who is refused."""
         self.broken = 0
         self.seconds += (line.lasted_seconds - self.seconds) * (0.2 if self.seconds else 1)
         if outcome.answer is Answer.SENT:
-            self.refusals = 0
-            yield from self._told()
-        if outcome.answer is Answer.FAILED and not line.is_clean and not OF_THE_READER.match(outcome.reply):
-            self._keep(seq, outcome)
-        else:
-            yield seq, outcome
-
-    def _keep(self, seq: int, outcome: Outcome) -> None:
-        """Keep the refusal of a reader whose message was not handed over, until the next is accepted.
-
-        A server that refuses one reader after the other, such as a relay that does not know us, must not make
-        the whole audience fail: without an outcome their rows go back to the queue.
-        """
-        self.refused.append((seq, outcome))
-        self.refusals += 1
-        if self.refusals >= REFUSALS and self.problem is None:
+            self.outcomes += self.refusals.end()
+        if not self.refusals.keep(seq, outcome, was_handed_over=line.is_clean):
+            self.on_answer(seq, outcome)
+            self.outcomes.append((seq, outcome))
+        elif self.refusals.are_ours and self.problem is None:
             self.problem = ProviderRefuses(outcome.reply)
 
-    def _told(self) -> Iterator[tuple[int, Outcome]]:
-        refused, self.refused = self.refused, []
-        yield from refused
-
-    def _drop(self, line: Line, lost: LineLost) -> Iterator[tuple[int, Outcome]]:
+    def _drop(self, line: Line, lost: LineLost) -> None:
         """Give a lost line up: a message whose dot was out is uncertain, any other goes to another line.
 
         An idle line holds no message: its last one has its answer, and must not leave again.
@@ -265,13 +271,14 @@ class Switchboard:
             self.again.appendleft(envelope)
             return
         self.broken += 1
-        if self.broken >= TRIES * (self.most if self.lines else 1) and not self.is_stopping():
+        if self.broken >= TRIES * (self.most if self.lines else 1) and not self.patience.is_stopping():
             self.problem = ProviderAway(str(lost))
         if stage is Stage.WAITING:
-            yield envelope.seq, Outcome(Answer.UNCERTAIN, f"no answer after the message: {lost}"[:500])
+            words = f"no answer after the message: {lost}"
+            self.outcomes.append((envelope.seq, Outcome(Answer.UNCERTAIN, words[:500])))
         elif self._has_failed_too_often(envelope):
             words = f"the connection broke before the message was handed over: {lost}"
-            yield envelope.seq, Outcome(Answer.DEFERRED, words[:500])
+            self.outcomes.append((envelope.seq, Outcome(Answer.DEFERRED, words[:500])))
         else:
             self.again.append(envelope)
 
@@ -283,13 +290,9 @@ class Switchboard:
     def _forget(self, line: Line) -> None:
         self.lines.remove(line)
         self.selector.unregister(line.sock)
-        line.close(says_goodbye=not self.is_stopping())
+        line.close(says_goodbye=not self.patience.is_stopping())
 
     def close(self) -> None:
         for line in list(self.lines):
             self._forget(line)
         self.selector.close()
-
-
-def _octets(words: bytes | str) -> bytes:
-    return words if isinstance(words, bytes) else words.encode()

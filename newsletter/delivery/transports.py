@@ -73,6 +73,10 @@ class ProviderRefuses(Exception):
     """The provider refuses us as a whole: login, sender or key. The message was certainly not handed over."""
 
 
+class HandOverForbidden(Exception):
+    """The rows are no longer this worker's to hand over. The message was certainly not handed over."""
+
+
 class Transport(Protocol):
     def send(self, message: Mail) -> Outcome:
         """Hand over one message. Raises ProviderAway or ProviderRefuses when it was certainly not handed over."""

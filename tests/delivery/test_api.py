@@ -15,7 +15,7 @@ from newsletter.delivery.couriers import DjangoCourier, courier_for
 from newsletter.delivery.ledger import Recipient, claim, intend
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.providers import PROVIDERS
-from newsletter.delivery.recorder import Mark, Recorder
+from newsletter.delivery.recorder import Recorder
 from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses, api_answer
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
@@ -281,7 +281,7 @@ def test_a_reader_whose_address_needs_care_gets_a_call_of_his_own(provider, make
     courier.single.send = lambda message: alone.append(message.to) or Outcome(Answer.SENT)
     rows = [Recipient(n, s.pk, s.email, s.name, True) for n, s in enumerate(Subscriber.objects.order_by("pk"))]
 
-    outcomes = dict(courier.deliver(iter(rows), lambda seq: None))
+    outcomes = dict(courier.deliver(iter(rows), lambda seq: True))
 
     assert provider.addresses() == ["a@example.org", "b@example.org"]
     assert alone == [[address]]
@@ -296,7 +296,7 @@ def test_two_spellings_of_one_address_are_never_in_one_call(provider, make_maili
     pk = Subscriber.objects.get().pk
     rows = [Recipient(0, pk, "a@example.org", "", True), Recipient(1, pk, "A@example.org", "", True)]
 
-    list(courier.deliver(iter(rows), lambda seq: None))
+    list(courier.deliver(iter(rows), lambda seq: True))
 
     assert (provider.addresses(), alone) == (["a@example.org"], [["A@example.org"]])
 
@@ -307,7 +307,7 @@ def test_after_a_silence_about_one_reader_the_others_wait(provider, make_mailing
     rows = [Recipient(seq, seq + 1, f"o'neil{seq}@example.org", "", True) for seq in range(3)]
     handed_over = []
 
-    outcomes = list(courier.deliver(iter(rows), handed_over.append))
+    outcomes = list(courier.deliver(iter(rows), lambda seq: not handed_over.append(seq)))
 
     assert outcomes == [(0, Outcome(Answer.UNCERTAIN))]
     assert handed_over == [0]
@@ -376,7 +376,7 @@ def _make_the_call(courier, batch, rows):
     """In a process of its own: what a lane does between an intent and the answer."""
     with Recorder(recovery.flight(0)) as flight:
         flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
-        list(courier.deliver(iter(rows), lambda seq: flight.mark(seq, Mark.HANDED_OVER)))
+        list(courier.deliver(iter(rows), flight.hand_over))
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the child uses no lock of the server's thread

@@ -38,7 +38,7 @@ def states(mailing):
 def test_a_pause_while_messages_are_in_flight_sends_none_of_them_again(make_mailing, run, bulk_smtp):
     mailing = make_mailing("abcdefgh")
     courier = SmtpCourier("bulk", mailing)
-    courier.window = 2
+    courier.window_max = 2
     intend, calls = ledger.intend, []
 
     def pause_before_the_third(*details):

@@ -114,7 +114,7 @@ def put_into(part, name, at=slice(None)):
 @pytest.mark.parametrize(
     ("part", "break_it"),
     [
-        ("text/html", lambda template: put_into(template.html, "preferences_url")),
+        ("text/html", lambda template: put_into(template.html, "preferences")),
         ("text/plain", lambda template: put_into(template.text, "email")),
         ("to", lambda template: put_into(template.head, "email", at=slice(1))),
         ("message-id", lambda template: put_into(template.head, "to", at=slice(1, 2))),

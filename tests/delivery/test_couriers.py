@@ -111,3 +111,31 @@ def test_without_starttls_at_the_server_nothing_leaves_in_the_clear(make_mailing
 
     assert mailing.counts().queued == 3
     assert smtp.received() == []
+
+
+class Lately:
+    """A switchboard that has been so fast."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+
+@pytest.mark.parametrize(("rate", "window"), [(10, 20), (2_000, 50), (12_000, 250)])
+def test_a_window_is_what_leaves_within_a_moment(make_mailing, rate, window):
+    courier = SmtpCourier("bulk", make_mailing("a"))
+    courier.board = Lately(rate)
+
+    assert courier.window == window
+
+
+def test_windows_grow_with_a_server_that_is_fast(make_mailing, run, bulk_smtp, monkeypatch):
+    mailing, windows, intend = make_mailing("abcdefgh"), [], ledger.intend
+    monkeypatch.setattr(ledger, "intend", lambda *given: windows.append(given[2]) or intend(*given))
+    courier = SmtpCourier("bulk", mailing)
+    first = courier.window
+
+    run(mailing, courier)
+
+    assert windows == [first]
+    assert courier.window != first
+    assert courier.window == min(max(20, int(courier.board.rate / 40)), 250)

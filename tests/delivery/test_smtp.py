@@ -13,7 +13,8 @@ from django.core.mail import mailers
 from newsletter.delivery import switchboard
 from newsletter.delivery.smtp import Envelope
 from newsletter.delivery.switchboard import Load, Switchboard
-from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
+from newsletter.delivery.transports import Answer, HandOverForbidden, ProviderAway, ProviderRefuses
+from newsletter.delivery.waits import Patience
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.mail.message import Letter, build
 
@@ -38,7 +39,7 @@ def make_board():
     """Return a function that connects a switchboard to a port."""
     boards = []
 
-    def make(url, *, lines=4, per_connection=0, rate=None, **told):
+    def make(url, *, lines=4, per_connection=0, rate=None, on_wait=None, is_stopping=None, **told):
         config = {"bulk": mailer_from_url(url, outbox=None)}
 
         def backend():
@@ -46,8 +47,9 @@ def make_board():
                 patch.setattr("django.conf.settings.MAILERS", config)
                 return mailers["bulk"]
 
-        load = Load(lines, per_connection, rate)
-        boards.append(Switchboard(backend, sender="news@news.example.org", load=load, **told))
+        load, patience = Load(lines, per_connection, rate), Patience()
+        patience.on_wait, patience.is_stopping = on_wait or patience.on_wait, is_stopping or patience.is_stopping
+        boards.append(Switchboard(backend, sender="news@news.example.org", load=load, patience=patience, **told))
         return boards[-1]
 
     yield make
@@ -717,9 +719,11 @@ def test_a_dot_that_may_not_leave_does_not_and_others_are_heard(make_board, smtp
 
     board = make_board(smtp.url, lines=lines, on_dot=on_dot, is_stopping=stopping.is_set)
 
-    told = answers(board, envelopes(*names(20)))
+    told = {}
 
-    assert set(told.values()) == {Answer.SENT}
+    with pytest.raises(HandOverForbidden):
+        told |= board.deliver(envelopes(*names(20)))
+
     assert smtp.readers() == {f"{name}@example.org" for seq, name in enumerate(names(20)) if seq in told}
     assert 5 not in told
     assert smtp.copies_per_reader() == {1}
