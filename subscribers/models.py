@@ -50,7 +50,7 @@ def is_mailable(now: datetime, reader: str) -> Q:
     For few rows at a time: each suppression is looked up by itself, where PostgreSQL would read all of them for
     an EXISTS, and so read millions to send a hundred mails.
     """
-    suppressions = Suppression.objects.filter(address_hash=OuterRef(f"{reader}address_hash"))
+    suppressions = Suppression.objects.filter(address_hash=OuterRef(f"{reader}address_hash")).order_by()
     return _awake(now, reader) & Q(IsNull(Subquery(suppressions.values("pk")[:1]), True))
 
 

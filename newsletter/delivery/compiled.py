@@ -26,6 +26,7 @@ from subscribers.models import Subscriber
 PER_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
 PER_COPY = {"date", "dkim-signature"}  # what two copies of one mail differ in
 PURPOSES = ("unsubscribe", "preferences", "feedback")  # of the links that are each reader's own
+PLAIN = re.compile(r"[A-Za-z0-9@._+-]+")  # means the same in HTML
 FIRST_ROWS = 500  # among which readers are chosen for the proof
 COMMON_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
 COMMON_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/?^_`{|}~-]+)*")
@@ -70,7 +71,8 @@ class Compiled:
             "preferences": preferences,
             "feedback": feedback,
         }
-        data = self.template.render(values, values | {"email": html.escape(row.email).encode()})
+        escaped = values if PLAIN.fullmatch(row.email) else values | {"email": html.escape(row.email).encode()}
+        data = self.template.render(values, escaped)
         if self.keys:
             data = signatures.signatures(data, self.domain, self.keys) + data
         return Envelope(row.seq, address, data, self.return_path(row.seq))
@@ -117,11 +119,11 @@ def message_id_maker(mailing: Mailing) -> Callable[[int], bytes]:
     """Return what makes the Message-ID of a row."""
     host = _ascii_domain(mailing)
     headers.message_id("issue", mailing.pk, LARGEST, domain=host)  # raises for a domain that no header can hold
-    beginning = f"issue.{mailing.pk}."
+    beginning, digest = f"issue.{mailing.pk}.", tokens.digester("message-id")
 
     def message_id(seq: int) -> bytes:
         name = f"{beginning}{seq}"
-        return f"<{name}.{tokens.digest('message-id', name)[:16]}@{host}>".encode()
+        return f"<{name}.{digest(name)[:16]}@{host}>".encode()
 
     return message_id
 

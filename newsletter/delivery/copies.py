@@ -79,7 +79,7 @@ class BatchQuerySet(models.QuerySet["Batch"]):
 
 
 class Batch(models.Model):
-    """Up to 2,000 deliveries that one worker holds at a time; all queueing happens here."""
+    """Up to 4,000 deliveries that one worker holds at a time; all queueing happens here."""
 
     class State(models.TextChoices):
         OPEN = "open", _("open")

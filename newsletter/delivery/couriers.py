@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 LINES = 4  # SMTP connections of a lane
 USUAL = Load(LINES)
-WINDOW_SECONDS = 0.025  # several waits for a disk
+WINDOW_SECONDS = 0.04  # several waits for a disk
 WINDOW_MIN, WINDOW_FIRST = 20, 100  # rows
 LINES_FOR_RATE = 64  # at the most, when a rate says how many are needed
 
@@ -109,7 +109,7 @@ class DjangoCourier:
 class SmtpCourier:
     """Compiled messages over several connections."""
 
-    window_max = 250  # two in a window each keep a lane of four lines busy while the disk is waited for
+    window_max = 500
 
     def __init__(self, alias: str, mailing: Mailing, load: Load = USUAL) -> None:
         self.alias, self.mailing, self.load = alias, mailing, load
@@ -134,7 +134,8 @@ class SmtpCourier:
         Fewer would have the wire wait for the disk; with more, more would be uncertain should the machine be lost.
         """
         rate = self.board.rate if self.board else WINDOW_FIRST / WINDOW_SECONDS
-        return min(max(WINDOW_MIN, int(rate * WINDOW_SECONDS)), self.window_max)
+        tens = int(rate * WINDOW_SECONDS) // 10 * 10  # SQLite keeps a statement for each number of rows
+        return min(max(WINDOW_MIN, tens), self.window_max)
 
     def _prove(self) -> None:
         """Refuse to begin with a template that does not say what was approved; once for each courier."""

@@ -16,7 +16,8 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery import ledger
-from newsletter.delivery.ledger import LaneEnds, Recipient, Result
+from newsletter.delivery.answers import Result
+from newsletter.delivery.ledger import LaneEnds, Recipient
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.pace import NAP_SECONDS, Pacer
 

@@ -17,7 +17,8 @@ from django.db.models import BooleanField, ExpressionWrapper
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from newsletter.delivery import evidence
+from newsletter.delivery import answers, evidence
+from newsletter.delivery.answers import WAITING, Result
 from newsletter.delivery.copies import COUNTER_OF
 from newsletter.delivery.evidence import KNOWN_OF, Evidence
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing
@@ -25,9 +26,6 @@ from subscribers.models import is_mailable
 
 LEASE = timedelta(seconds=30)  # renewed with every window; it tells everybody else that the owner lives
 LEASE_END = Now() + LEASE  # by the database's clock, which all machines share
-WAITING = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
-WAITS = f"state IN ({', '.join(str(int(state)) for state in WAITING)})"
-QUEUED, SENT, UNCERTAIN = map(int, (Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN))
 
 
 class LaneEnds(Exception):
@@ -42,15 +40,6 @@ class Recipient(NamedTuple):
     email: str
     name: str
     is_mailable: bool
-
-
-class Result(NamedTuple):
-    """What became of one row."""
-
-    seq: int
-    state: Delivery.State
-    reply: str = ""
-    provider_id: str = ""
 
 
 def claim(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
@@ -146,7 +135,8 @@ def _next(batch: Batch, window: int, now: datetime) -> list[Recipient]:
     sql, holders = _waiting_sql(connection.vendor, window)
     with connection.cursor() as db:
         db.execute(sql, [known.get(holder, holder) for holder in holders])
-        return list(starmap(Recipient, db.fetchall()))
+        found = db.fetchall()
+    return list(starmap(Recipient, sorted(json.loads(found[0][0])) if connection.vendor == "sqlite" else found))
 
 
 # Values that hold a place in a statement until its own are known; no row has them.
@@ -164,10 +154,14 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
     rows = (
         Delivery.objects.filter(mailing_id=_MAILING, seq__gte=_CURSOR, seq__lt=_HI)
         .filter(state__in=WAITING, attempts__lt=_PASS)
+        .annotate(mailable=mailable)
         .order_by("seq")
-        .values_list("seq", "subscriber_id", "subscriber__email", "subscriber__name", mailable)
+        .values_list("seq", "subscriber_id", "subscriber__email", "subscriber__name", "mailable")
     )
     sql, holders = rows[:window].query.sql_with_params()
+    if vendor == "sqlite":  # as one value, for each row is a step, between which this thread waits for its turn
+        columns = "seq, subscriber_id, subscriber__email, subscriber__name, mailable"
+        sql = f"SELECT json_group_array(json_array({columns})) FROM ({sql})"  # noqa: S608  # nosec B608  # its own names
     return sql, tuple(holders)
 
 
@@ -192,7 +186,7 @@ def _recorded(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State
         return Counter()
     if state == Batch.State.DONE and batch.is_in_last_pass:
         results = [_final(result) for result in results]
-    settled = _write(batch, results) if token == batch.token else set()
+    settled = answers.write(batch, results) if token == batch.token else set()
     if len(settled) == len(results):
         return Counter(result.state for result in results)
     late = [one for one in results if one.seq not in settled and one.state in KNOWN_OF]
@@ -209,56 +203,6 @@ def _evidence(batch: Batch, result: Result) -> Evidence:
 
 def _final(result: Result) -> Result:
     return result._replace(state=Delivery.State.FAILED) if result.state == Delivery.State.DEFERRED else result
-
-
-def _write(batch: Batch, results: Sequence[Result]) -> set[int]:
-    """Update the rows that wait; return which.
-
-    A row that was deferred in this very pass has had its answer. If it is to be sent again, only the news that it had
-    been accepted before still counts.
-    """
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    write = _write_by_row if connection.vendor == "sqlite" else _write_together
-    return write(batch, results, now)
-
-
-def _write_by_row(batch: Batch, results: Sequence[Result], now: Any) -> set[int]:
-    """Update row by row: in the process that holds the database that is quicker than a statement for all."""
-    sql = f"""
-        UPDATE {Delivery._meta.db_table}
-           SET state = ?2, reply = ?3, provider_id = ?4, attempts = ?5,
-               sent_at = CASE WHEN ?2 IN ({SENT}, {UNCERTAIN}) THEN ?6 ELSE sent_at END
-         WHERE mailing_id = ?7 AND seq = ?1 AND {WAITS} AND (attempts < ?5 OR state = {QUEUED} AND ?2 = {SENT})
-    """  # noqa: S608  # nosec B608  # names and numbers of our own; every value is a parameter
-    known = (batch.pass_no, now, batch.mailing_id)
-    with connection.cursor() as cursor, connection.wrap_database_errors:
-        run = cursor.connection.execute
-        return {one.seq for one in results if run(sql, (*one, *known)).rowcount}
-
-
-def _write_together(batch: Batch, results: Sequence[Result], now: Any) -> set[int]:
-    """Update all by one statement.
-
-    PostgreSQL reads one JSON text faster than many values, and would read the whole mailing if it did not hear that
-    the rows are near each other.
-    """
-    sql = f"""
-        WITH told (row_seq, state, reply, provider_id) AS (
-            SELECT (one ->> 0)::int, (one ->> 1)::smallint, one ->> 2, one ->> 3
-              FROM jsonb_array_elements(%s::jsonb) AS one
-        )
-        UPDATE {Delivery._meta.db_table} AS d
-           SET state = told.state, reply = told.reply, provider_id = told.provider_id, attempts = %s,
-               sent_at = CASE WHEN told.state IN ({SENT}, {UNCERTAIN}) THEN %s ELSE d.sent_at END
-          FROM told
-         WHERE d.mailing_id = %s AND d.seq = told.row_seq AND d.seq >= %s AND d.seq < %s
-           AND d.{WAITS} AND (d.attempts < %s OR d.state = {QUEUED} AND told.state = {SENT})
-        RETURNING seq
-    """  # noqa: S608  # nosec B608  # names and numbers of our own; every value is a parameter
-    near = (batch.mailing_id, batch.lo, batch.hi)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [json.dumps(results), batch.pass_no, now, *near, batch.pass_no])
-        return {seq for (seq,) in cursor.fetchall()}
 
 
 def renew(batch: Batch) -> None:

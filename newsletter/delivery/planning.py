@@ -23,7 +23,7 @@ from subscribers.models import Subscriber, SubscriberQuerySet
 
 log = logging.getLogger(__name__)
 
-BATCH = 2000  # deliveries that one worker holds
+BATCH = 4000  # deliveries that one worker holds
 LATE = timedelta(hours=6)  # an issue that missed its slot by more waits for its author
 
 

@@ -22,7 +22,7 @@ from typing import Self
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 HEADER = 128  # bytes: boot, batch, token, first row, behind the last; the last byte is REVOKED
 REVOKED = HEADER - 1
-ROWS = 4096  # bytes for rows at the most; a batch has 2,000
+ROWS = 4096  # bytes for rows at the most; a batch has 4,000
 # What a processor has stored is everybody's within nanoseconds, and at the latest when it turns to another process.
 VISIBLE_SECONDS = 0.05
 

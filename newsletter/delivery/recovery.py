@@ -22,9 +22,9 @@ from django.db.models import Exists, F, Q
 from django.db.models.functions import Now
 
 from newsletter.delivery import ledger, recorder
+from newsletter.delivery.answers import WAITING, Result
 from newsletter.delivery.copies import WAITS_AGAIN
 from newsletter.delivery.history import Step
-from newsletter.delivery.ledger import WAITING, Result
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.recorder import Mark, Record
 

@@ -16,9 +16,10 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from newsletter.delivery import ledger
+from newsletter.delivery.answers import Result
 from newsletter.delivery.couriers import Courier, SmtpCourier
 from newsletter.delivery.holding import DayIsFull, Holding, hang_up, patiently
-from newsletter.delivery.ledger import LaneEnds, Result
+from newsletter.delivery.ledger import LaneEnds
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.pace import Pacer, is_throttling
 from newsletter.delivery.recorder import Mark, Recorder

@@ -23,6 +23,7 @@ from newsletter.delivery.transports import Answer, HandOverForbidden, Outcome, P
 
 COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2: five minutes for MAIL, RCPT and DATA
 FINAL_REPLY_SECONDS = 600  # section 4.5.3.2.6: ten for the final dot
+REPLY_OCTETS = 4096  # read at once
 DOT = b".\r\n"
 # What nearly always comes at once: yes to a message, and to the three questions for the next (RFC 2920).
 GOES_ON = re.compile(rb"(250(?: [^\r\n]*)?\r\n)(?:250(?: [^\r\n]*)?\r\n){2}354(?: [^\r\n]*)?\r\n")
@@ -90,7 +91,7 @@ class Line:
         self.received = b""
         self.questions: list[bytes] = []  # not asked yet
         self.asked: list[bytes] = []  # not answered yet
-        self.unsent = memoryview(b"")  # what the kernel has not taken yet
+        self.unsent: bytes | memoryview = b""  # what the kernel has not taken yet
         self.coming: Envelope | None = None  # asked for together with the dot of the one in flight
         self.is_clean = True  # no transaction is left open on the server
         self.taken = self.answered = 0  # messages
@@ -131,13 +132,13 @@ class Line:
 
     def _questions(self) -> bytes:
         """Return the next question, or all of them where the server lets us ask them together."""
-        asked = self.questions if self.can_pipeline else self.questions[:1]
-        self.questions = self.questions[len(asked) :]
+        together = len(self.questions) if self.can_pipeline else 1
+        asked, self.questions = self.questions[:together], self.questions[together:]
         self.asked += asked
         return b"".join(asked)
 
     def _write(self, octets: bytes) -> None:
-        self.unsent = memoryview(octets)
+        self.unsent = octets
         self.on_writable()
 
     def _write_message(self) -> None:
@@ -148,7 +149,8 @@ class Line:
         """Write what the kernel takes; when a message is all with the kernel, hand over its dot."""
         try:
             while self.unsent:
-                self.unsent = self.unsent[self.sock.send(self.unsent) :]
+                taken = self.sock.send(self.unsent)
+                self.unsent = memoryview(self.unsent)[taken:] if taken < len(self.unsent) else b""
         except WOULD_BLOCK:
             return
         except OSError as error:
@@ -206,9 +208,9 @@ class Line:
 
     def _read(self) -> None:
         try:
-            octets = self.sock.recv(65536)
+            octets = self.sock.recv(REPLY_OCTETS)
             while isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
-                octets += self.sock.recv(65536)
+                octets += self.sock.recv(REPLY_OCTETS)
         except WOULD_BLOCK:
             return
         except OSError as error:

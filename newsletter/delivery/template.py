@@ -59,7 +59,7 @@ class Body:
             octets = carry + values[name]
             head, middle, carry = piece[-len(octets) % 3]
             octets += head
-            if len(octets) % 3:  # the piece itself was too short
+            if not middle and len(octets) % 3:  # the piece itself was too short
                 whole = len(octets) - len(octets) % 3
                 octets, carry = octets[:whole], octets[whole:] + carry
             out += (b2a_base64(octets, newline=False), CRLF) if len(octets) <= LINE else (lines(octets),)

@@ -9,7 +9,7 @@ import re
 import smtplib
 from contextlib import suppress
 from email.policy import SMTP
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from django.core.mail import mailers
@@ -50,7 +50,7 @@ AMAZON_REFUSES = {
 FINAL_REPLY_SECONDS = 600  # RFC 5321 section 4.5.3.2.6: the answer to the final dot may take ten minutes
 
 
-class Answer(Enum):
+class Answer(StrEnum):
     SENT = "sent"
     FAILED = "failed"  # a definite no to this reader
     DEFERRED = "deferred"  # not now for this reader

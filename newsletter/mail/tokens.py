@@ -53,20 +53,26 @@ def sign(purpose: str, number: int, bound: str = "") -> str:
 
 
 def signer(purpose: str) -> Callable[[int], str]:
-    """Return what signs many rows of one purpose, as `sign` does with nothing bound.
+    """Return what signs many rows of one purpose, as `sign` does with nothing bound."""
+    mac = _mac(_key(purpose, settings.SECRET_KEY))
+    return lambda number: _base62(number) + _sixteen(mac(b"%d." % number))
 
-    HMAC's two hashes begin with the key, so that their beginning is computed once: RFC 2104 section 4.
+
+def _mac(key: bytes) -> Callable[[bytes], bytes]:
+    """Return HMAC-SHA256 with one key, for many texts.
+
+    Its two hashes begin with the key, so that their beginning is computed once: RFC 2104 section 4.
     """
-    key = _key(purpose, settings.SECRET_KEY).ljust(sha256().block_size, b"\0")
-    inner, outer = (sha256(bytes(octet ^ pad for octet in key)) for pad in (0x36, 0x5C))
+    padded = key.ljust(sha256().block_size, b"\0")
+    inner, outer = (sha256(bytes(octet ^ pad for octet in padded)) for pad in (0x36, 0x5C))
 
-    def signed(number: int) -> str:
+    def mac(text: bytes) -> bytes:
         within, around = inner.copy(), outer.copy()
-        within.update(b"%d." % number)
+        within.update(text)
         around.update(within.digest())
-        return _base62(number) + _sixteen(around.digest())
+        return around.digest()
 
-    return signed
+    return mac
 
 
 def number_of(token: str) -> int | None:
@@ -93,4 +99,10 @@ def opens(token: str, purpose: str, bound: str = "") -> bool:
 
 def digest(purpose: str, text: str) -> str:
     """Return 32 hex characters that stand for `text` without telling it."""
-    return hmac.digest(_key(purpose, settings.SECRET_KEY), text.encode(), sha256).hex()[:32]
+    return digester(purpose)(text)
+
+
+def digester(purpose: str) -> Callable[[str], str]:
+    """Return what computes many digests of one purpose."""
+    mac = _mac(_key(purpose, settings.SECRET_KEY))
+    return lambda text: mac(text.encode()).hex()[:32]

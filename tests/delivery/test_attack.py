@@ -13,8 +13,8 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery import holding, ledger, recorder, recovery, tasks
+from newsletter.delivery.answers import Result
 from newsletter.delivery.couriers import DjangoCourier, SmtpCourier
-from newsletter.delivery.ledger import Result
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber

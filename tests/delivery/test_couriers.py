@@ -120,7 +120,7 @@ class Lately:
         self.rate = rate
 
 
-@pytest.mark.parametrize(("rate", "window"), [(10, 20), (2_000, 50), (12_000, 250)])
+@pytest.mark.parametrize(("rate", "window"), [(10, 20), (2_000, 80), (14_000, 500)])
 def test_a_window_is_what_leaves_within_a_moment(make_mailing, rate, window):
     courier = SmtpCourier("bulk", make_mailing("a"))
     courier.board = Lately(rate)
@@ -138,4 +138,4 @@ def test_windows_grow_with_a_server_that_is_fast(make_mailing, run, bulk_smtp, m
 
     assert windows == [first]
     assert courier.window != first
-    assert courier.window == min(max(20, int(courier.board.rate / 40)), 250)
+    assert courier.window == min(max(20, int(courier.board.rate / 25) // 10 * 10), 500)

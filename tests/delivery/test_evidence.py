@@ -7,8 +7,9 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery import certificate, evidence, planning, recovery
+from newsletter.delivery.answers import Result
 from newsletter.delivery.evidence import Evidence, Known, Seen
-from newsletter.delivery.ledger import Result, claim, intend, record
+from newsletter.delivery.ledger import claim, intend, record
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.transports import Answer, Outcome
 from subscribers.models import Subscriber

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from newsletter.delivery import certificate, evidence, ledger, planning, recorder, recovery
+from newsletter.delivery.answers import Result
 from newsletter.delivery.evidence import Evidence, Known, Seen
 from newsletter.delivery.holding import Holding
-from newsletter.delivery.ledger import LaneEnds, Result
+from newsletter.delivery.ledger import LaneEnds
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.pace import Pacer
 from newsletter.delivery.recorder import Mark, Recorder

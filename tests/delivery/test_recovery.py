@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from newsletter.delivery import copies, ledger, recorder, recovery
-from newsletter.delivery.ledger import Result, claim, intend, record
+from newsletter.delivery.answers import Result
+from newsletter.delivery.ledger import claim, intend, record
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.recorder import Mark, Recorder
 from tests.delivery.conftest import NOW, Provider

@@ -1,0 +1,84 @@
+"""The answers of a window, written into their rows by one statement, in the form that each database reads fastest."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from newsletter.delivery.models import Batch, Delivery
+
+WAITING = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
+_WAITING = ", ".join(str(int(state)) for state in WAITING)
+_QUEUED, _SENT, _UNCERTAIN = map(int, (Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.UNCERTAIN))
+STEP = 50  # rows: SQLite keeps its statements, of which each number of rows needs one
+
+
+class Result(NamedTuple):
+    """What became of one row."""
+
+    seq: int
+    state: Delivery.State
+    reply: str = ""
+    provider_id: str = ""
+
+
+NOBODY = Result(-1, Delivery.State.SENT)  # no row has this number
+
+
+def write(batch: Batch, results: Sequence[Result]) -> set[int]:
+    """Update the rows that wait; return which.
+
+    A row that was deferred in this very pass has had its answer. If it is to be sent again, only the news that it had
+    been accepted before still counts.
+    """
+    told, values = _told(results)
+    sql = f"""
+        UPDATE {Delivery._meta.db_table} AS d
+           SET state = told.state, reply = told.reply, provider_id = told.provider_id, attempts = %s,
+               sent_at = CASE WHEN told.state IN ({_SENT}, {_UNCERTAIN}) THEN %s ELSE d.sent_at END
+          FROM ({told}) AS told
+         WHERE d.mailing_id = %s AND d.seq = told.row_seq AND {_near(batch)}
+           AND d.state IN ({_WAITING}) AND (d.attempts < %s OR d.state = {_QUEUED} AND told.state = {_SENT})
+    """  # noqa: S608  # nosec B608  # names and numbers of our own; every value is a parameter
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    params = [batch.pass_no, now, *values, batch.mailing_id, batch.pass_no]
+    if connection.vendor == "sqlite" and _updates(sql, params, len(results)):
+        return {result.seq for result in results}
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} RETURNING seq", params)
+        return {seq for (seq,) in cursor.fetchall()}
+
+
+def _updates(sql: str, params: Sequence[Any], rows: int) -> bool:
+    """Execute a statement; return whether it updated so many rows, else take it back.
+
+    For SQLite, to which each row that it returns is a step of its own, between which this thread waits for its turn.
+    Its client counts the rows of a statement that begins with UPDATE, and of no other.
+    """
+    with transaction.atomic(), connection.cursor() as cursor, connection.wrap_database_errors:
+        updated: int = cursor.connection.execute(sql.replace("%s", "?"), params).rowcount
+        transaction.set_rollback(updated != rows)
+    return updated == rows
+
+
+def _told(results: Sequence[Result]) -> tuple[str, list[Any]]:
+    """Return SQL for results as rows, and its parameters.
+
+    PostgreSQL reads one JSON text faster than many values; SQLite would read the table anew for each row of one.
+    """
+    if connection.vendor == "postgresql":
+        row = (
+            "(one ->> 0)::int AS row_seq, (one ->> 1)::smallint AS state, one ->> 2 AS reply, one ->> 3 AS provider_id"
+        )
+        return f"SELECT {row} FROM jsonb_array_elements(%s::jsonb) AS one", [json.dumps(results)]  # noqa: S608  # nosec B608
+    rows = [*results, *[NOBODY] * (-len(results) % STEP if len(results) > STEP else 0)]
+    columns = "column1 AS row_seq, column2 AS state, column3 AS reply, column4 AS provider_id"
+    values = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
+    return f"SELECT {columns} FROM (VALUES {values})", [value for row in rows for value in row]  # noqa: S608  # nosec B608
+
+
+def _near(batch: Batch) -> str:
+    """Return where the rows are. PostgreSQL would read the whole mailing, SQLite the batch for each row if it knew."""
+    return f"d.seq >= {int(batch.lo)} AND d.seq < {int(batch.hi)}" if connection.vendor == "postgresql" else "TRUE"
