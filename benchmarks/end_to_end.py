@@ -58,7 +58,7 @@ with connection.cursor() as cursor:
         f"INSERT INTO subscribers_subscriber ({{', '.join(values)}}) "
         f"SELECT {{', '.join(values.values())}} FROM ({{numbers}}) AS numbers"
     )
-    cursor.execute("ANALYZE")
+    cursor.execute("ANALYZE" if sqlite else "VACUUM ANALYZE")  # as PostgreSQL does by itself, a minute later
 """
 ISSUE = """
 from django.utils import timezone
