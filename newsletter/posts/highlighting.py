@@ -30,12 +30,15 @@ LONGEST = 20_000  # characters of one fence; longer ones are data, and cost a se
 
 
 class Light(Style):
-    """Colours of at least 4.5:1 on `#f6f4f0`; static/code.css says the same and their dark counterparts."""
+    """Colours of at least 4.5:1 on `#f6f4f0`; static/code.css says the same and their dark counterparts.
+
+    Nothing is slanted, because comments are Chinese as often as not.
+    """
 
     background_color = "#f6f4f0"
     styles: ClassVar[dict[_TokenType, str]] = {
         Token: "#1f2328",
-        Comment: "italic #5c6370",
+        Comment: "#5c6370",
         Keyword: "#8f2d56",
         Operator: "#4d4d4d",
         Punctuation: "#4d4d4d",
@@ -52,13 +55,13 @@ class Light(Style):
         Literal: "#7a4100",
         Number: "#7a4100",
         String: "#1d6335",
-        String.Doc: "italic #5c6370",
+        String.Doc: "#5c6370",
         String.Escape: "#7a4100",
         Generic.Deleted: "#a1260d",
         Generic.Inserted: "#1d6335",
         Generic.Heading: "bold #0b4f9c",
         Generic.Subheading: "bold #0b4f9c",
-        Generic.Emph: "italic",
+        Generic.Emph: "",
         Generic.Strong: "bold",
         Generic.Prompt: "#5c6370",
         Generic.Output: "#4d4d4d",
@@ -71,7 +74,7 @@ class Dark(Style):
     background_color = "#1f1d1a"
     styles: ClassVar[dict[_TokenType, str]] = {
         Token: "#e8e4dc",
-        Comment: "italic #a39d92",
+        Comment: "#a39d92",
         Keyword: "#ff9bbd",
         Operator: "#cfc8bb",
         Punctuation: "#cfc8bb",
@@ -88,13 +91,13 @@ class Dark(Style):
         Literal: "#f0bf78",
         Number: "#f0bf78",
         String: "#9bdca8",
-        String.Doc: "italic #a39d92",
+        String.Doc: "#a39d92",
         String.Escape: "#f0bf78",
         Generic.Deleted: "#ff9d8a",
         Generic.Inserted: "#9bdca8",
         Generic.Heading: "bold #8fbfff",
         Generic.Subheading: "bold #8fbfff",
-        Generic.Emph: "italic",
+        Generic.Emph: "",
         Generic.Strong: "bold",
         Generic.Prompt: "#a39d92",
         Generic.Output: "#cfc8bb",
@@ -141,7 +144,6 @@ def stylesheet() -> str:
     """Return the rules for the classes of `highlight`, as static/code.css keeps them: `light-dark(day, night)`.
 
     One rule for all classes that look alike; what has the colour of the text needs none.
-    Nothing is slanted, because comments are Chinese as often as not.
     """
     by_night = {_selector(rule): rule for rule in _rules(Dark)}
     pairs = ((rule, by_night[_selector(rule)]) for rule in _rules(Light) if _COLOUR.search(rule))
@@ -162,7 +164,7 @@ def _by_day_and_night(day: str, night: str) -> str:
     colours = [found[1].lower() for rule in (day, night) if (found := _COLOUR.search(rule))]
     plain = [Light.styles[Token], Dark.styles[Token]]
     both = "" if colours == plain else "color: light-dark({}, {})".format(*colours)
-    return _COLOUR.sub(both, declared, count=1).replace("font-style: italic", "").strip(" ;")
+    return _COLOUR.sub(both, declared, count=1).strip(" ;")
 
 
 def _rules(style: type[Style]) -> list[str]:
