@@ -178,6 +178,7 @@ class Session(asyncio.Protocol):
             self.transport = transport
             self.paused, self.encrypted = False, True
             self.reset()
+            self.work()  # what came together with the end of the handshake
 
     def on_helo(self, rest: str) -> None:
         self.say("250 sink.example")

@@ -1,4 +1,6 @@
 import smtplib
+import socket
+import ssl
 import time
 
 import pytest
@@ -96,6 +98,33 @@ def test_a_server_may_think_about_every_message(tmp_path):
         assert len(server.to("b@e.org")) == 1
     finally:
         server.stop()
+
+
+def test_a_command_that_comes_with_the_end_of_the_handshake_is_answered(smtp_tls):
+    with socket.create_connection(("127.0.0.1", smtp_tls.port), timeout=10) as line:
+        line.recv(1000)
+        line.sendall(b"EHLO e.org\r\nSTARTTLS\r\n")
+        while b"220 2.0.0" not in line.recv(1000):
+            pass
+        to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context(cafile=str(smtp_tls.pem))
+        session = context.wrap_bio(to_client, to_server, server_hostname="127.0.0.1")
+
+        speak(session.do_handshake, line, to_client, to_server)
+        session.write(b"EHLO e.org\r\n")
+        line.sendall(to_server.read())  # the end of the handshake, and the command
+
+        assert speak(lambda: session.read(4), line, to_client, to_server) == b"250-"
+
+
+def speak(step, line, to_client, to_server):
+    """Return what a step of TLS returns, once enough has come; what it has to say last is not sent yet."""
+    while True:
+        try:
+            return step()
+        except ssl.SSLWantReadError:
+            line.sendall(to_server.read())
+            to_client.write(line.recv(20_000))
 
 
 def test_the_log_outlives_the_server(smtp, client):
