@@ -72,6 +72,12 @@ def test_the_message_id_of_a_chinese_domain_is_ascii():
     assert headers.message_id("issue", 1, domain="電子報.tw").endswith("@xn--ols95ej89e.tw>")
 
 
+@pytest.mark.parametrize(("kind", "part"), [("issue", "a\r\nBcc: spy@example.org"), ("期", 1), ("issue", "x" * 1000)])
+def test_a_message_id_that_cannot_be_written_as_it_is_is_refused(kind, part):
+    with pytest.raises(ValueError, match="^Message-ID "):
+        headers.message_id(kind, part, domain="example.org")
+
+
 def test_a_mail_to_the_list_says_everything_that_mail_clients_ask_for():
     fields = headers.list_headers(
         LIST, URL, archived_at="https://news.example.org/issues/42/", feedback="3:issue:newsletter:0123456789"
@@ -100,6 +106,12 @@ def test_without_https_there_is_a_link_to_leave_but_no_one_click():
 
 def test_a_header_without_a_value_is_left_out():
     assert {"Archived-At", "Feedback-ID"}.isdisjoint(headers.list_headers(LIST, URL))
+
+
+@pytest.mark.parametrize("path", ["離開", "a\r\nBcc: spy@example.org", "x" * 1000])
+def test_a_header_of_the_list_that_cannot_be_written_as_it_is_is_refused(path):
+    with pytest.raises(ValueError, match="^List-Unsubscribe "):
+        headers.list_headers(LIST, URL + path)
 
 
 def test_the_feedback_id_has_four_fields_and_the_last_is_the_senders():
