@@ -11,6 +11,7 @@ from newsletter.delivery import planning, prompts, reminders
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.reminded import Reminder
 from newsletter.mail.mailers import mailer_from_url
+from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
 from tests.support.processes import free_port
 
@@ -192,6 +193,17 @@ def test_the_letter_shows_an_address_that_fits_a_phone_and_an_even_number_of_the
     links = re.findall(r'href="(https?://[^"]+)"', html) + re.findall(r"https?://\S+", text)
     shown = [url for url in links if url in {home, subscribe, page, web}]
     assert (len(shown) + html.count("<img")) % 2 == 0
+
+
+@pytest.mark.parametrize("look", Publication.Look.values)
+def test_the_answers_stand_on_a_panel_of_their_own_by_day_and_by_night_in_every_look(box, issue, look):
+    make_publication(look=look)
+
+    letter_of()
+
+    html = body(mails(box)[0], "html")
+    assert re.search(r'<div class="approval" style="[^"]*background-color: #f4f1eb', html)
+    assert re.findall(r"\.approval \{([^}]*)\}", html) == [" background-color: #2a2724 !important; "]
 
 
 @pytest.mark.parametrize(("unapproved", "words"), [("wait", "it waits."), ("go", "it goes out then, as it is here.")])

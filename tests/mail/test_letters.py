@@ -3,6 +3,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from django.conf import settings
 from django.template.exceptions import TemplateDoesNotExist
 from django.utils.safestring import mark_safe
 
@@ -171,6 +172,21 @@ def test_every_look_has_its_styles_and_reads_in_the_dark(look):
     assert "#000000" not in html
     assert "#ffffff" not in html
     assert html.count("@media (prefers-color-scheme: dark)") == 2  # that of the house, then that of the look
+
+
+def test_a_link_in_small_print_keeps_the_accent_by_night():
+    rules = re.findall(r"([^{}]+)\{ color: #aaa397 !important; \}", render().html)
+
+    assert [".sheet .quiet" in rule for rule in rules] == [True]
+    assert ".quiet a" not in rules[0]
+
+
+def test_no_space_stands_between_two_sentences_for_chinese_has_none():
+    joined = re.compile(r'[.?!](?:" %\}|\{% endblocktranslate %\})(?:\{% \w+ %\})? \{% ')
+    mails = sorted((settings.BASE_DIR / "templates" / "email").glob("*"))
+
+    assert len(mails) > 20
+    assert [path.name for path in mails if joined.search(path.read_text())] == []
 
 
 def test_headings_have_serifs_if_the_author_likes_them():
