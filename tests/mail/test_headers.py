@@ -74,7 +74,7 @@ def test_the_message_id_of_a_chinese_domain_is_ascii():
 
 @pytest.mark.parametrize(("kind", "part"), [("issue", "a\r\nBcc: spy@example.org"), ("期", 1), ("issue", "x" * 1000)])
 def test_a_message_id_that_cannot_be_written_as_it_is_is_refused(kind, part):
-    with pytest.raises(ValueError, match="^Message-ID "):
+    with pytest.raises(ValueError, match=r"^Message-ID "):
         headers.message_id(kind, part, domain="example.org")
 
 
@@ -110,7 +110,7 @@ def test_a_header_without_a_value_is_left_out():
 
 @pytest.mark.parametrize("path", ["離開", "a\r\nBcc: spy@example.org", "x" * 1000])
 def test_a_header_of_the_list_that_cannot_be_written_as_it_is_is_refused(path):
-    with pytest.raises(ValueError, match="^List-Unsubscribe "):
+    with pytest.raises(ValueError, match=r"^List-Unsubscribe "):
         headers.list_headers(LIST, URL + path)
 
 
