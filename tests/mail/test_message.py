@@ -228,6 +228,14 @@ def test_a_copy_to_others_is_addressed_as_the_reader_is():
     assert field == f"=?utf-8?b?{words}?=\n <editor@example.org>,\n second@example.org"
 
 
+def test_who_sends_in_anothers_name_keeps_a_bare_address():
+    mail = make_mail()
+    mail.extra_headers["Sender"] = '"寄件人, 二號" <desk@example.org>'
+
+    words = base64.b64encode("寄件人, 二號".encode()).decode()
+    assert f"Sender: =?utf-8?b?{words}?=\r\n <desk@example.org>\r\n" in octets_of(mail).decode("ascii")
+
+
 @pytest.mark.parametrize(
     "name", ["Message-ID", "Feedback-ID", "Archived-At", "Precedence", "Auto-Submitted", "Date", "List-Id", "X-Other"]
 )
