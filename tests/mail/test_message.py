@@ -217,6 +217,13 @@ def test_an_attachment_travels_along():
     assert text_of(message.get_body(("plain",))) == LETTER.text
 
 
+def test_the_long_name_of_an_attachment_stays_in_one_line():
+    mail = make_mail()
+    mail.attach(f"{'x' * 100}.ics", b"BEGIN:VCALENDAR\r\n", "application/octet-stream")
+
+    assert f'Content-Disposition: attachment; filename="{"x" * 100}.ics"' in lines_of(mail)
+
+
 def test_a_copy_to_others_is_addressed_as_the_reader_is():
     mail = make_mail()
     mail.cc = ['"編輯, 二號" <editor@example.org>', "second@example.org"]
