@@ -140,6 +140,16 @@ def test_a_segment_is_rehearsed_by_itself(desk, issue, offline):
     assert desk.get(screen(issue)).context["standing"] == "none"
 
 
+def test_readers_are_counted_once_while_nobody_has_the_issue(issue, django_assert_num_queries):
+    make_subscriber("a@example.org")
+    make_subscriber("b@example.org").suppress("manual")
+
+    with django_assert_num_queries(5):  # states, who rests, mailings before, the audience, whether there is a mailing
+        remarks = list(rehearsing.about_readers(issue, "", NOW))
+
+    assert [one.text for one in remarks] == ["有 1 位讀者會收到。", "不會收到：已停寄 1 位"]
+
+
 def test_a_made_up_segment_is_everybody(desk, issue, offline):
     desk.post(screen(issue), {"segment": "+nobody"})
 
