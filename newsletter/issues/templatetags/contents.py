@@ -1,0 +1,36 @@
+"""What an issue holds, in links and in words.
+
+A year has hundreds of links and dozens of words, each of which a template would look up by itself.
+"""
+
+from collections.abc import Iterable
+from html import escape
+
+from django import template
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+register = template.Library()
+
+
+@register.filter
+def entries(contents: Iterable[tuple[str, str]]) -> SafeString:
+    """Return an item with a link for each address and title."""
+    items = [f'<li><a href="{escape(address)}">{escape(title)}</a></li>' for address, title in contents]
+    return mark_safe("".join(items))  # noqa: S308  # nosec B308, B703  # both are escaped
+
+
+@register.filter
+def as_issue(number: int) -> str:
+    return _("Issue %(number)s") % {"number": number}
+
+
+@register.filter
+def as_posts(count: int) -> str:
+    return ngettext("%(count)s post", "%(count)s posts", count) % {"count": count}
+
+
+@register.filter
+def as_minutes(minutes: int) -> str:
+    return _("%(minutes)s min read") % {"minutes": minutes}

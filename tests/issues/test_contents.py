@@ -1,0 +1,38 @@
+import pytest
+from django.template import engines
+from django.utils import translation
+
+from newsletter.issues.templatetags.contents import as_issue, as_minutes, as_posts, entries
+
+HARD = [("/posts/1-a/", "管理槓桿"), ('/posts/2-"b"/', "<b>甲</b> & 'O\"Neill'")]
+LOOP = '{% for address, title in contents %}<li><a href="{{ address }}">{{ title }}</a></li>{% endfor %}'
+
+
+def test_entries_are_what_a_template_would_write():
+    written = engines["django"].from_string(LOOP).render({"contents": HARD})
+
+    assert entries(HARD) == written
+    assert "<b>" not in written
+
+
+def test_a_template_takes_them_as_they_are():
+    shown = engines["django"].from_string("{% load contents %}{{ contents|entries }}").render({"contents": HARD})
+
+    assert shown == entries(HARD)
+
+
+def test_an_issue_without_posts_has_none():
+    assert entries([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "issue", "one", "many", "minutes"),
+    [
+        ("en", "Issue 1234", "1 post", "8 posts", "5 min read"),
+        ("zh-hant", "第 1234 期", "1 篇文章", "8 篇文章", "閱讀約 5 分鐘"),
+    ],
+)
+def test_what_it_takes_is_in_words(language, issue, one, many, minutes):
+    with translation.override(language):
+        assert as_issue(1234) == issue
+        assert (as_posts(1), as_posts(8), as_minutes(5)) == (one, many, minutes)
