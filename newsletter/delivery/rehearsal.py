@@ -199,8 +199,8 @@ def _write(mailing: Mailing, compiled: Compiled, row: Recipient) -> Written:
 
 def said(octets: bytes) -> tuple[object, ...]:
     """Return what a mail says, without what differs in two copies of one."""
-    fields = sorted((name.lower(), value) for name, value in outbox.fields(octets) if name.lower() not in PER_COPY)
-    return fields, outbox.part(octets, "html"), outbox.part(octets, "plain")
+    fields, html, plain = outbox.whole(octets)
+    return sorted((name.lower(), value) for name, value in fields if name.lower() not in PER_COPY), html, plain
 
 
 def _about_copies(written: list[Written]) -> Iterator[Remark]:

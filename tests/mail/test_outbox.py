@@ -165,6 +165,15 @@ def test_parts_and_fields_are_decoded(tmp_path):
     assert ("Subject", "第 1 期") in outbox.fields(octets)
 
 
+def test_a_whole_mail_is_its_fields_and_both_parts():
+    octets = b"Subject: x\r\nTo: a@e.org\r\nContent-Type: text/html\r\n\r\n<p>1</p>\r\n"
+
+    fields, html, plain = outbox.whole(octets)
+
+    assert fields == outbox.fields(octets)
+    assert (html, plain) == (outbox.part(octets, "html"), outbox.part(octets, "plain")) == ("<p>1</p>\n", "")
+
+
 def test_a_mail_without_html_has_no_such_part():
     assert outbox.part(b"Subject: x\r\nContent-Type: text/plain\r\n\r\nx", "html") == ""
 
