@@ -3,7 +3,8 @@
     uv run python -m benchmarks.planning [--readers 1000000]
 
 Readers are written by one SQL statement; a tenth has the tag "course". Each engine runs in a process of its own:
-Django is set up for one database. `count` is the time the send screen needs to count everybody who is mailable.
+Django is set up for one database. `count` is the time the send screen needs to count everybody who is mailable,
+`rehearse` what the click on "rehearse" waits for.
 """
 
 import argparse
@@ -76,11 +77,23 @@ def measure(readers: int) -> None:
     timed("count", lambda: Subscriber.objects.mailable(now).count())
     timed("count a tag", lambda: Subscriber.objects.mailable(now).tagged("course").count())
     timed("tags", Subscriber.objects.tags)
+    timed("rehearse", lambda: rehearsed(issue))
     planned(issue, "plan +course", "+course")
     planned(issue, "plan the rest", "")
     planned(factories.make_issue(factories.make_post()), "plan everybody", "")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"  peak {peak:.0f} MB, load {os.getloadavg()[0]:.1f}", flush=True)
+
+
+def rehearsed(issue: object) -> None:
+    from django.utils import timezone
+
+    from newsletter.delivery.rehearsal import as_if, rehearse
+    from newsletter.desk.rehearsing import about_readers
+
+    now = timezone.now()
+    rehearse(as_if(issue, "", now), now)
+    list(about_readers(issue, "", now))
 
 
 def planned(issue: object, name: str, segment: str) -> None:
