@@ -173,14 +173,14 @@ def test_with_forced_colours_every_button_has_a_border(visit):
     assert visit.locator("[name=email]").evaluate(border) == "1pxsolid"
 
 
-def test_a_page_is_four_requests_without_its_pictures(visit, pages):
+def test_a_page_is_at_most_four_requests_without_its_pictures(visit, pages):
     asked = []
     visit.on("request", lambda request: asked.append(request.url.removeprefix(SITE)))
 
     visit.goto(SITE + next(path for path in pages if path.startswith("/p/")))
 
     text = [url for url in asked if not url.startswith(("/media/", "/icon", "/favicon", "/manifest"))]
-    assert len(text) == 4, text
+    assert len(text) <= 4, text
 
 
 PAPER = "getComputedStyle(document.body).backgroundColor"
