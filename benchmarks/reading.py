@@ -7,6 +7,7 @@ uncached  the post page, with the site's version moved on before each request: r
 one line  a view that returns one word, through the same server and the same middleware
 style     the stylesheet, which the site composes of its theme and colours
 
+The server is one process with one thread for Python, of which docs/deploy.md runs several.
 Rates are requests a second of CPU of the web process, so that a second process on the machine does not
 count; p99 is in milliseconds of wall time. A Ghost 6 post page takes 84 requests per CPU second.
 """
@@ -82,7 +83,7 @@ class Site:
         log = made.logs / f"{application}.log"
         env = made.env | {"SITE_URL": f"http://127.0.0.1:{self.port}"}
         self.process = start(
-            [sys.executable, "-m", *granian, "--blocking-threads", "4", application], log=log, env=env, cwd=ROOT
+            [sys.executable, "-m", *granian, "--blocking-threads", "1", application], log=log, env=env, cwd=ROOT
         )
         wait_for_port(self.port, self.process, log=log)
         made.running[application] = self.process
