@@ -68,6 +68,7 @@ def _told(results: Sequence[Result]) -> tuple[str, list[Any]]:
 
     PostgreSQL reads one JSON text faster than many values; SQLite would read the table anew for each row of one.
     """
+    # Only names of our own and places for parameters are put into the statements.
     if connection.vendor == "postgresql":
         row = (
             "(one ->> 0)::int AS row_seq, (one ->> 1)::smallint AS state, one ->> 2 AS reply, one ->> 3 AS provider_id"
