@@ -70,8 +70,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
     "default-src": [CSP.NONE],
-    "script-src": [CSP.SELF, CSP.NONCE, look.FIRST_PAINT_HASH],
-    "style-src": [CSP.SELF, CSP.NONCE],
+    "script-src": [CSP.SELF, CSP.NONCE, look.INLINE_SCRIPT_HASH],
+    "style-src": [CSP.SELF, CSP.NONCE, look.SHEET_HASH],
     "img-src": [CSP.SELF, "data:"],
     "font-src": [CSP.SELF],
     "connect-src": [CSP.SELF],
@@ -113,7 +113,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "newsletter.publication.pages.KeptPagesMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "newsletter.publication.middleware.PolicyMiddleware",
     "newsletter.publication.middleware.PublicationMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -10,10 +10,12 @@ from newsletter.publication.models import Publication
 
 def publication(request: HttpRequest) -> dict[str, object]:
     current = Publication.objects.current()
+    request.sheet_hash = look.sheet_hash(current.accent, current.theme)  # type: ignore[attr-defined]  # for the policy
     return {
         "publication": current,
         "look_url": f"{reverse('publication:look')}?v={look.version(current.accent, current.theme)}",
-        "first_paint": look.FIRST_PAINT,
+        "sheet": look.css(current.accent, current.theme),
+        "inline_script": look.INLINE_SCRIPT,
         "icon_version": sharing.icon_version(current),
         "page_language": sharing.language_tag(current),
         "publication_card_url": sharing.publication_card_url(current),

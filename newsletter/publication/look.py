@@ -9,18 +9,27 @@ from pathlib import Path
 
 Colour = tuple[int, int, int]
 
+
+def _hash_source(inline: str) -> str:
+    """Return how a Content-Security-Policy names a script or a sheet within the page (CSP Level 3, section 2.3.1)."""
+    return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
+
+
 DEFAULT_THEME = "letter"
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 STATIC = Path(__file__).parent.parent / "static"
 # The surfaces of site.css and the themes on which the accent stands: the lighter or darker one is the harder.
 LIGHT_PAPER, DARK_PAPER = (243, 239, 231), (38, 35, 32)
-# Stands in the head of every page, so that the scheme chosen by site.js does not flash; a file would be waited for.
-FIRST_PAINT = (
+# Stands in the head of every page. The scheme chosen by site.js does not flash, for a file would be waited for; and
+# site.js itself comes when the page is there, for what it adds is nothing that a reader waits for.
+INLINE_SCRIPT = (
     'try{const s=JSON.parse(localStorage.getItem("scheme"));'
     'if(["light","dark"].includes(s))document.documentElement.dataset.scheme=s}catch{}'
+    'const{src}=document.currentScript.dataset;addEventListener("load",()=>'
+    'document.head.append(Object.assign(document.createElement("script"),{src})))'
 )
-# What the Content-Security-Policy lets run (CSP Level 3, section 2.3.1, hash-source).
-FIRST_PAINT_HASH = f"'sha256-{b64encode(sha256(FIRST_PAINT.encode()).digest()).decode()}'"
+INLINE_SCRIPT_HASH = _hash_source(INLINE_SCRIPT)
+SHEET_HASH = "<SHEET_HASH_SENTINEL>"  # in a policy, for `sheet_hash` of the publication as it is then
 CONTRAST = 4.6  # WCAG 2.2 AA asks 4.5 of text; the rest is for rounding
 
 
@@ -83,7 +92,7 @@ def colours(accent: str) -> str:
 def css(accent: str, theme: str = DEFAULT_THEME) -> str:
     """Return all that a page is laid out by: site.css, over it the theme, the accent, and the colours of code.
 
-    One sheet, so that a page waits for one answer only. The default theme is site.css itself.
+    One sheet, which stands in the page itself: a page waits for one answer only. The default theme is site.css itself.
     """
     own = "" if theme == DEFAULT_THEME else _read(f"themes/{theme}.css")
     return _read("site.css") + own + colours(accent) + _read("code.css")
@@ -100,3 +109,9 @@ def _read(name: str) -> str:
 def version(accent: str, theme: str = DEFAULT_THEME) -> str:
     """Return what changes when the look does: 8 hex characters for its address."""
     return sha256(css(accent, theme).encode()).hexdigest()[:8]
+
+
+@lru_cache(maxsize=8)
+def sheet_hash(accent: str, theme: str = DEFAULT_THEME) -> str:
+    """Return what a Content-Security-Policy must say of this sheet, for it to apply within a page."""
+    return _hash_source(css(accent, theme))

@@ -1,10 +1,13 @@
-"""Language and time zone of every request are the publication's."""
+"""Language, time zone and style sheet of every request are the publication's."""
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csp import ContentSecurityPolicyMiddleware
 from django.utils import timezone, translation
+from django.utils.csp import CSP
 
+from newsletter.publication import look
 from newsletter.publication.models import Publication
 
 
@@ -24,3 +27,15 @@ class PublicationMiddleware:
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", publication.language)
         return response
+
+
+class PolicyMiddleware(ContentSecurityPolicyMiddleware):
+    """Django's own, whose policy lets the sheet apply that the page carries."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        answer: HttpResponse = super().process_response(request, response)
+        policy = answer.headers.get(CSP.HEADER_ENFORCE, "")
+        if look.SHEET_HASH in policy:
+            found = policy.replace(look.SHEET_HASH, getattr(request, "sheet_hash", ""))
+            answer.headers[str(CSP.HEADER_ENFORCE)] = found.replace(" ;", ";")
+        return answer

@@ -6,7 +6,6 @@ from django.contrib.staticfiles import finders
 from newsletter.issues.models import StartingPoint
 from newsletter.posts.models import Image
 from newsletter.posts.search import index_post
-from newsletter.publication import look
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pages import assert_accessible
 
@@ -34,9 +33,9 @@ https://e.x/a-very-long-address-that-does-not-fit-into-one-line-of-a-small-phone
 
 
 @pytest.fixture
-def pages(client):
+def pages(client, theme):
     """The answers to all the addresses that a browser will ask for: fetched before it runs."""
-    make_publication(language="zh-hant", about="## 關於\n\n我是作者。", accent="#ffcc00")
+    make_publication(language="zh-hant", about="## 關於\n\n我是作者。", accent="#ffcc00", theme=theme)
     cover = Image.objects.create(digest="0123456789abcdef", name="a.png", alt="圖", width=1200, height=600)
     posts = [make_post(f"第 {n} 篇文章，談管理", body=BODY, tags=("ai", "work"), cover=cover) for n in range(22)]
     index_post(posts[0])
@@ -55,17 +54,16 @@ def theme():
 
 
 @pytest.fixture
-def visit(pages, page, theme):
+def visit(pages, page):
     def answer(route):
         path = route.request.url.removeprefix(SITE)
         if path.startswith("/static/"):
             return route.fulfill(path=finders.find(path.removeprefix("/static/")))
         if path.startswith(("/media/", "/icon", "/favicon", "/manifest")):
             return route.abort()  # a picture that does not load must not widen a page either
-        if path.startswith("/look.css"):
-            return route.fulfill(body=look.css("#ffcc00", theme), content_type="text/css; charset=utf-8")
         found = pages[path]
-        return route.fulfill(body=found.content, content_type=found.headers["Content-Type"])
+        kept = {name: found.headers[name] for name in ("Content-Type", "Content-Security-Policy")}
+        return route.fulfill(body=found.content, headers=kept)
 
     page.route("**/*", answer)
     return page
@@ -88,6 +86,11 @@ def test_no_page_is_wider_than_a_small_phone(visit, pages):
         assert visit.evaluate("document.documentElement.scrollWidth") <= 320, path
 
 
+ADD_SHEET = """css => {
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(css)
+    document.adoptedStyleSheets = [sheet]
+}"""  # as a reader's own browser does, whatever the page's policy says
 SPACED = "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important }"
 SPACED += " p { margin-bottom: 2em !important }"  # WCAG 2.2, 1.4.12
 CLIPPED = """[...document.querySelectorAll("main *, header *, footer *")].filter(one => {
@@ -112,7 +115,7 @@ def test_no_text_is_lost_when_a_reader_spaces_it_out(visit, pages):
 
     for path in pages:
         visit.goto(SITE + path)
-        visit.add_style_tag(content=SPACED)
+        visit.evaluate(ADD_SHEET, SPACED)
         assert visit.evaluate("document.documentElement.scrollWidth") <= 320, path
         assert visit.evaluate(CLIPPED) == [], path
 
@@ -146,7 +149,7 @@ def test_readers_may_space_the_text_as_they_need_it(visit, pages):
 
     for path in pages:
         visit.goto(SITE + path)
-        visit.add_style_tag(content=SPACING)
+        visit.evaluate(ADD_SHEET, SPACING)
         assert visit.evaluate("document.documentElement.scrollWidth") <= 320, path
         assert visit.evaluate(CUT_OFF) == [], path
 
@@ -181,6 +184,22 @@ def test_a_page_is_at_most_four_requests_without_its_pictures(visit, pages):
 
     text = [url for url in asked if not url.startswith(("/media/", "/icon", "/favicon", "/manifest"))]
     assert len(text) <= 4, text
+
+
+def test_the_first_paint_waits_for_the_page_alone(visit, pages):
+    asked = []
+    visit.on("request", lambda request: asked.append(request.url.removeprefix(SITE)))
+    post = next(path for path in pages if path.startswith("/p/"))
+
+    visit.goto(SITE + post)
+    visit.locator("button.scheme").wait_for()
+
+    assert [url for url in asked if not url.startswith(("/media/", "/icon", "/favicon", "/manifest"))] == [
+        post,
+        "/static/site.js",
+    ]
+    assert visit.evaluate("""performance.getEntriesByType("navigation")[0].loadEventStart
+        <= performance.getEntriesByType("resource").find(one => one.name.endsWith("site.js")).startTime""")
 
 
 PAPER = "getComputedStyle(document.body).backgroundColor"

@@ -1,3 +1,7 @@
+import re
+from base64 import b64encode
+from hashlib import sha256
+
 import pytest
 from django.core.cache import caches
 from django.db import connection
@@ -43,12 +47,27 @@ def test_the_look_at_another_version_is_not_kept(client):
     assert "immutable" not in keeps(response)
 
 
-def test_every_page_asks_for_the_look_of_today(client):
-    make_publication(accent="#0b4f9c")
+def test_every_page_carries_the_look_of_today_and_its_policy_lets_it_apply(client):
+    publication = make_publication(accent="#0b4f9c", theme="book")
+    before = client.get("/").headers["Content-Security-Policy"]
+    publication.theme = "plain"
+    publication.save(update_fields=["theme"])
 
     page = client.get("/")
 
-    assert f'href="/look.css?v={look.version("#0b4f9c")}"' in page.text
+    [sheet] = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
+    assert sheet == look.css("#0b4f9c", "plain")
+    hashed = f"style-src 'self' 'sha256-{b64encode(sha256(sheet.encode()).digest()).decode()}';"
+    assert hashed in page.headers["Content-Security-Policy"]
+    assert hashed not in before
+    assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
+
+
+def test_an_answer_without_a_page_allows_no_sheet_within_it(client):
+    policy = client.get("/robots.txt?x").headers["Content-Security-Policy"]
+
+    assert "style-src 'self';" in client.get("/healthz").headers["Content-Security-Policy"]
+    assert "SENTINEL" not in policy
 
 
 def test_a_picture_is_served_for_ever(client, picture):
