@@ -21,29 +21,37 @@ PARAGRAPHS = 23  # make a message of about 41 KB
 
 
 @contextmanager
-def installation() -> Iterator[Path]:
-    """Set Django up on SQLite and an SMTP server on a free port; yield the server's folder. Once a process."""
+def scratch(**variables: str) -> Iterator[Path]:
+    """Set Django up on SQLite in a folder that ends with it; yield the folder. Once a process.
+
+    variables: of the environment, such as SITE_URL; the others are as they are, but for the database, queue and secret.
+    """
     folder = Path(tempfile.mkdtemp(prefix="newsletter-benchmark-"))
-    port = free_port()
-    for name in ("DATABASE_URL", "REDIS_URL", "BULK_MAIL_URL", "SECRET_KEY"):
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
         os.environ[name] = ""
     os.environ.pop("SEND_RATE", None)
-    os.environ |= {
-        "DJANGO_SETTINGS_MODULE": "newsletter.settings",
-        "DATA_DIR": str(folder / "data"),
-        "SITE_URL": "https://news.example.org",
-        "MAIL_URL": f"smtp://127.0.0.1:{port}",
-    }
-    (folder / "sink").mkdir()
-    sink = subprocess.Popen([sys.executable, str(SINK), str(folder / "sink"), str(port)])
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "newsletter.settings", "DATA_DIR": str(folder / "data")} | variables
     try:
-        wait_for(port)
         _set_up()
-        yield folder / "sink"
+        yield folder
     finally:
-        sink.kill()
-        sink.wait()
         shutil.rmtree(folder)
+
+
+@contextmanager
+def installation() -> Iterator[Path]:
+    """Set Django up as `scratch` does, with an SMTP server on a free port; yield the server's folder."""
+    port = free_port()
+    own = {"SITE_URL": "https://news.example.org", "MAIL_URL": f"smtp://127.0.0.1:{port}", "BULK_MAIL_URL": ""}
+    with scratch(**own) as folder:
+        (folder / "sink").mkdir()
+        sink = subprocess.Popen([sys.executable, str(SINK), str(folder / "sink"), str(port)])
+        try:
+            wait_for(port)
+            yield folder / "sink"
+        finally:
+            sink.kill()
+            sink.wait()
 
 
 def free_port() -> int:
