@@ -34,7 +34,7 @@ COMPOSED = {
 }
 SUBJECTS = {
     "subject-1": Variant(subject="信"),
-    "subject-200": Variant(subject=("管理槓桿：讓管理變省力的四個技巧，以及 AI 時代的主管。" * 8)[:200]),
+    "subject-200": Variant(subject=("管理槓桿：讓管理變省力的四個技巧，以及 ChatGPT 時代的主管。" * 8)[:200]),
 }
 NAMES = {
     "emoji": Variant(subject="🎉 讀完這一期，休息一下 👩‍👩‍👧‍👦", name="🍣 小明 🧑‍💻", sender_name="Gipi電子報 📮"),

@@ -17,7 +17,7 @@ from newsletter.delivery.rendering import fill, freeze, parts, reader_values
 from newsletter.issues.models import not_yet_mailed
 from newsletter.mail import headers, letters, plaintext, tokens
 from newsletter.mail import html as mail_html
-from newsletter.mail.message import Letter, Mail, automatic
+from newsletter.mail.message import Letter, Mail, automatic, shortened
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -99,7 +99,7 @@ def _letter(reminder: Reminder, publication: Publication) -> Letter:
     page = BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1)
     text = f"{html.unescape(note)}\n\n{plaintext.RULE}\n\n{fill(whole_text, values, escaped=False)}"
     return Letter(
-        subject=_("[To approve] %(subject)s") % {"subject": mailing.subject},
+        subject=shortened(_("[To approve] %(subject)s") % {"subject": mailing.subject}),
         html=mail_html.for_old_clients(page),
         text=letters.evened(text, page, letters.letterhead(publication, settings.SITE_URL)),
     )

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import headers, letters, tokens
 from newsletter.mail import html as mail_html
-from newsletter.mail.message import Letter, Mail, build
+from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
 from newsletter.posts import highlighting, markdown, text
 from newsletter.posts.images import Image
 from newsletter.publication.models import Publication
@@ -35,7 +35,6 @@ def slot(name: str) -> str:
 MEDIA = re.compile("/media/([0-9a-f]{16})/")
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
 BRIEF = 800  # characters: a shorter letter leaves its share links to the web page
-SUBJECT_LENGTH = 200  # characters: Mailing.subject; rspamd takes a longer one for spam (LONG_SUBJ)
 
 SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "day")}
 
@@ -135,7 +134,7 @@ def freeze(issue: Issue, note: str = "") -> FrozenLetter:
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):
-        subject = _correction_of(issue.subject) if note else issue.subject
+        subject = subject_line(issue, publication, is_correction=bool(note))
         context = issue_context(issue, publication) | {"correction": _mail_html(note)}
         letter = letters.render("issue", subject, context, base_url=settings.SITE_URL)
     name, address = publication.sender
@@ -149,9 +148,19 @@ def freeze(issue: Issue, note: str = "") -> FrozenLetter:
     )
 
 
-def _correction_of(subject: str) -> str:
-    marked = translation.gettext("Correction: %(subject)s") % {"subject": subject}
-    return marked if len(marked) <= SUBJECT_LENGTH else f"{marked[: SUBJECT_LENGTH - 1]}…"
+def subject_line(issue: Issue, publication: Publication, *, is_correction: bool) -> str:
+    """Return the words of the author, with the number where there is room: his words are not cut for it."""
+    corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
+    words = shortened(corrected % {"subject": issue.subject})
+    numbered = NUMBERED[publication.numbered]() % {"subject": words, "number": issue.number}
+    return numbered if len(numbered) <= SUBJECT_LENGTH else words
+
+
+NUMBERED: dict[str, Callable[[], str]] = {
+    Publication.Numbered.LAST: lambda: translation.pgettext("subject of a mail", "%(subject)s (No. %(number)d)"),
+    Publication.Numbered.FIRST: lambda: translation.pgettext("subject of a mail", "No. %(number)d: %(subject)s"),
+    Publication.Numbered.NOT: lambda: "%(subject)s",
+}
 
 
 def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:
@@ -201,7 +210,7 @@ def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], 
     values = reader_values(subscriber)
     html_part, text_part = parts(mailing)
     letter = Letter(
-        subject=subject_mark + mailing.subject,
+        subject=shortened(subject_mark + mailing.subject),
         html=fill(html_part, values, escaped=True),
         text=fill(text_part, values, escaped=False),
     )

@@ -94,7 +94,7 @@ def _about_capitals(subject: str) -> Iterator[Remark]:
     letters = "".join(re.findall("[A-Za-z]+", subject))
     if letters.isupper() and " " in subject.strip() and len(subject.encode()) >= SHOUTED_MIN:
         text = _("Some spam filters take this subject for shouting: all its Latin letters are capitals (%s).") % letters
-        hint = _("A small letter, or no space in it, mends that. SpamAssassin adds 0.5 points otherwise.")
+        hint = _("The issue's number (No. 42), a small letter or no space mends that. SpamAssassin adds 0.5 points.")
         yield Remark(Topic.HEADERS, INFO, text, hint)
 
 

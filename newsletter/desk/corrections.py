@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery import planning
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.rendering import subject_line
 from newsletter.desk.composer import in_words, page, wake_up
 from newsletter.desk.forms import CorrectionForm
 from newsletter.issues.models import Issue
@@ -29,6 +30,7 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "title": _("Correction"),
         "form": form,
+        "subject": subject_line(issue, Publication.objects.current(), is_correction=True),
         "count": planning.audience(Mailing(issue=issue, kind=Mailing.Kind.CORRECTION), now).count(),
         "hold_minutes": Publication.objects.current().hold_minutes,
         "obstacles": planning.obstacles_to_correcting(issue, "a note"),

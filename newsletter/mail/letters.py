@@ -9,7 +9,7 @@ from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 
 from newsletter.mail import html, plaintext, wrapping
-from newsletter.mail.message import Letter
+from newsletter.mail.message import Letter, shortened
 
 PAPER, PAPER_PANEL = "#fffdfa", "#f4f1eb"  # the backgrounds in templates/email/base.html
 NIGHT, NIGHT_PANEL = "#1e1c1a", "#2a2724"
@@ -34,7 +34,7 @@ def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str
     body = html.inline_css(get_template(f"email/{name}.html").render(values))
     text = evened(_text(name, values, body), body, letterhead(context.get("publication"), base_url))
     body = html.undivided(html.for_old_clients(body))
-    return Letter(subject=" ".join(subject.split()), html=body, text=text)
+    return Letter(subject=shortened(subject), html=body, text=text)
 
 
 def _text(name: str, values: dict[str, Any], body: str) -> str:

@@ -20,6 +20,7 @@ ADDRESSES = {"from", "to", "cc", "reply-to", "sender"}
 VERBATIM = {"message-id", "feedback-id", "archived-at", "precedence", "auto-submitted", "date", "mime-version"}
 OWN = {"from", "to", "cc", "bcc", "reply-to", "subject", "mime-version", "content-type", "content-transfer-encoding"}
 SIGNATURE = "dkim-signature"
+SUBJECT_LENGTH = 200  # characters: rspamd takes a longer subject for spam (LONG_SUBJ)
 BOUNDARY = "=_newsletter"  # "_" is no letter of base64, so that no body can contain it
 
 
@@ -113,6 +114,12 @@ class Mail(EmailMultiAlternatives):
         for content, mimetype in self.alternatives:
             msg.attach(_fill(MIMEPart(policy=msg.policy), str(content), mimetype.removeprefix("text/")))
         return msg
+
+
+def shortened(subject: str) -> str:
+    """Return a subject on one line, cut where it would be too long."""
+    line = " ".join(subject.split())
+    return line if len(line) <= SUBJECT_LENGTH else f"{line[: SUBJECT_LENGTH - 1]}…"
 
 
 def build(

@@ -21,7 +21,7 @@ class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             _("What it is"),
             {"fields": ("name", "promise", "author", "about", ("language", "time_zone"), "takes_readers")},
         ),
-        (_("Look"), {"fields": (("theme", "accent"), "logo", ("look", "heading_font"), "footer")}),
+        (_("Look"), {"fields": (("theme", "accent"), "logo", ("look", "heading_font"), "numbered", "footer")}),
         (
             _("Sender"),
             {

@@ -44,7 +44,7 @@ class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
             *("name", "promise", "about", "author", "language", "time_zone"),
             *("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address", "warm_up_from", "signature"),
             *("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes", "unapproved"),
-            *("takes_readers", "theme", "accent", "logo", "look", "heading_font", "footer"),
+            *("takes_readers", "theme", "accent", "logo", "look", "heading_font", "numbered", "footer"),
         )
         widgets = {
             "accent": forms.TextInput({"type": "color"}),

@@ -95,6 +95,13 @@ class Publication(models.Model):
         WAIT = "wait", _("waits for its author")
         GO = "go", _("goes out as it was mailed to its author the day before")
 
+    class Numbered(models.TextChoices):
+        """Where the subject of a mail says the number of its issue."""
+
+        LAST = "last", _("after the words: Subject (No. 42)")
+        FIRST = "first", _("before the words: No. 42: Subject")
+        NOT = "not", _("nowhere")
+
     class HeadingFont(models.TextChoices):
         SANS = "sans", _("without serifs (黑體)")
         SERIF = "serif", _("with serifs (明體)")
@@ -207,6 +214,13 @@ class Publication(models.Model):
     look = models.CharField(_("look of the mails"), max_length=10, choices=Look, default=Look.LETTER)
     heading_font = models.CharField(
         _("headings"), max_length=10, choices=HeadingFont, default=HeadingFont.SANS, help_text=_("In the mails.")
+    )
+    numbered = models.CharField(
+        _("number in the subject"),
+        max_length=5,
+        choices=Numbered,
+        default=Numbered.NOT,
+        help_text=_("By it a reader finds an issue again, and mail programs keep two of one subject apart."),
     )
     footer = models.CharField(
         _("footer"),

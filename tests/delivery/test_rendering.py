@@ -273,3 +273,44 @@ def test_code_has_its_colours_by_night(publication):
 
     assert named
     assert all(f".sheet .c-{colour} {{ color: #" in letter.html for colour in named)
+
+
+@pytest.mark.parametrize(
+    ("numbered", "language", "subject"),
+    [
+        ("last", "en", "AI at work (No. 7)"),
+        ("first", "en", "No. 7: AI at work"),
+        ("not", "en", "AI at work"),
+        ("last", "zh-hant", "AI at work｜No. 7"),
+        ("first", "zh-hant", "No. 7｜AI at work"),
+    ],
+)
+def test_the_number_stands_in_the_subject_where_the_publication_says(issue, numbered, language, subject):
+    make_publication(numbered=numbered, language=language)
+    issue.subject = "AI at work"
+
+    letter = rendering.freeze(issue)
+
+    assert letter.subject == subject
+    assert f"<title>{subject}</title>" in letter.html
+    assert ">AI at work</h1>" in letter.html
+
+
+@pytest.mark.parametrize(("length", "ends"), [(192, "長 (No. 7)"), (193, "長長"), (200, "長長")])
+def test_no_word_of_the_author_is_cut_for_the_number(issue, length, ends):
+    make_publication(numbered="last")
+    issue.subject = "長" * length
+
+    subject = rendering.freeze(issue).subject
+
+    assert subject.endswith(ends)
+    assert subject.count("長") == length
+
+
+def test_a_mark_of_ours_makes_no_subject_longer_than_filters_like(make_mailing):
+    mailing = make_mailing("a")
+    mailing.subject = "長" * 200
+
+    copy = rendering.copy_for(mailing, make_subscriber(), ids=(1,), subject_mark="[Test] ")
+
+    assert copy.subject == f"[Test] {'長' * 192}…"

@@ -14,7 +14,7 @@ from newsletter.delivery.rendering import copy_for
 from newsletter.mail import outbox
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
-from tests.factories import make_issue, make_post
+from tests.factories import make_issue, make_post, make_publication
 
 SITE = "https://news.example.org"
 
@@ -123,6 +123,15 @@ def test_a_subject_that_spam_filters_take_for_shouting_is_told_and_no_other(issu
     expected = [] if not letters else [f"all its Latin letters are capitals ({letters})."]
     assert [one.text.partition("shouting: ")[2] for one in found] == expected
     assert all(one.level == "info" and "0.5 points" in one.hint for one in found)
+
+
+def test_the_number_of_the_issue_takes_the_shouting_out_of_a_subject(issue):
+    make_publication(numbered="last", sender_email="news@news.example.org")
+    issue.subject = "AI 的下一步"
+    mailing = as_if(issue, "", NOW)
+
+    assert mailing.subject == "AI 的下一步 (No. 7)"
+    assert not [one for one in scrutiny.check_headers(written(mailing), mailing) if "capitals" in one.text]
 
 
 # --- The text part ---

@@ -38,6 +38,7 @@ VALID = {
     "accent": "#9a3412",
     "look": "letter",
     "heading_font": "sans",
+    "numbered": "first",
     "footer": "",
 }
 
