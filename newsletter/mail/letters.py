@@ -9,6 +9,7 @@ from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 
 from newsletter.mail import html, plaintext, wrapping
+from newsletter.mail.colours import legible
 from newsletter.mail.message import Letter, shortened
 
 PAPER, PAPER_PANEL = "#fffdfa", "#f4f1eb"  # the backgrounds in templates/email/base.html
@@ -83,6 +84,6 @@ def _logo(publication: Any) -> dict[str, Any] | None:
 def _colours(publication: Any) -> dict[str, str]:
     accent = getattr(publication, "accent", "") or ACCENT
     return {
-        "accent": html.readable(accent, on=PAPER_PANEL),
-        "accent_at_night": html.readable(accent, on=NIGHT_PANEL),
+        "accent": legible(accent, on=PAPER_PANEL),
+        "accent_at_night": legible(accent, on=NIGHT_PANEL),
     }

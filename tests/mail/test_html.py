@@ -60,19 +60,6 @@ def test_nothing_is_loaded_from_anywhere():
     assert '<p style="color: #222;">' in html.inline_css(page)
 
 
-@pytest.mark.parametrize("colour", ["#9a3412", "#ffff00", "#000000", "#ffffff", "#1e1c1a", "#808080", "#0000ff"])
-@pytest.mark.parametrize("paper", ["#fffdfa", "#1e1c1a"])
-def test_any_accent_can_be_read_on_both_papers(colour, paper):
-    shade = html.readable(colour, on=paper)
-
-    assert re.fullmatch("#[0-9a-f]{6}", shade)
-    assert html._contrast(shade, paper) >= 4.5
-
-
-def test_a_colour_that_can_be_read_is_not_touched():
-    assert html.readable("#9a3412", on="#fffdfa") == "#9a3412"
-
-
 def test_a_picture_is_shown_as_it_is_or_as_wide_as_the_column():
     assert html.fitted(300, 200) == (300, 200)
     assert html.fitted(1280, 640) == (544, 272)

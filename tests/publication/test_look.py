@@ -4,6 +4,7 @@ from hashlib import sha256
 
 import pytest
 
+from newsletter.mail.colours import contrast
 from newsletter.publication import look
 from newsletter.publication.models import Publication
 
@@ -27,7 +28,7 @@ def surface(css, name, scheme):
 def test_any_accent_can_be_read_on_both_papers(accent, scheme, paper):
     css = look.css(accent)
 
-    assert look.contrast(colour(css, "accent", scheme), paper) >= 4.5
+    assert contrast(colour(css, "accent", scheme), paper) >= 4.5
 
 
 @pytest.mark.parametrize("accent", COLOURS)
@@ -35,16 +36,11 @@ def test_any_accent_can_be_read_on_both_papers(accent, scheme, paper):
 def test_words_on_the_accent_can_be_read(accent, scheme):
     css = look.css(accent)
 
-    assert look.contrast(colour(css, "accent", scheme), colour(css, "on-accent", scheme)) >= 4.5
+    assert contrast(colour(css, "accent", scheme), colour(css, "on-accent", scheme)) >= 4.5
 
 
 def test_a_colour_that_can_be_read_stays_as_it_is():
     assert colour(look.css("#9a3412"), "accent", 0) == (0x9A, 0x34, 0x12)
-
-
-def test_contrast_is_that_of_the_wcag():
-    assert look.contrast((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
-    assert look.contrast((0x76, 0x76, 0x76), (255, 255, 255)) == pytest.approx(4.54, abs=0.01)
 
 
 def test_another_accent_or_theme_has_another_version():
@@ -74,9 +70,9 @@ def test_every_theme_can_be_read_in_both_schemes(theme, scheme):
     css = look.css("#9a3412", theme)
     ink, quiet, paper, raised, code = (surface(css, n, scheme) for n in ("ink", "quiet", "paper", "raised", "code"))
 
-    assert min(look.contrast(ink, ground) for ground in (paper, raised, code)) >= 7
-    assert min(look.contrast(quiet, ground) for ground in (paper, raised)) >= 4.5
-    assert look.contrast(surface(css, "edge", scheme), paper) >= 3  # borders of fields
+    assert min(contrast(ink, ground) for ground in (paper, raised, code)) >= 7
+    assert min(contrast(quiet, ground) for ground in (paper, raised)) >= 4.5
+    assert contrast(surface(css, "edge", scheme), paper) >= 3  # borders of fields
 
 
 @pytest.mark.parametrize("theme", Publication.Theme.values)
@@ -86,7 +82,7 @@ def test_no_surface_of_a_theme_is_harder_to_write_on_than_the_accent_was_measure
     for scheme in (0, 1):
         accent = colour(css, "accent", scheme)
         grounds = [surface(css, name, scheme) for name in ("paper", "raised")]
-        assert min(look.contrast(accent, ground) for ground in grounds) >= 4.5
+        assert min(contrast(accent, ground) for ground in grounds) >= 4.5
 
 
 def test_the_policy_lets_the_one_script_in_a_page_run_and_no_other(client, db):
