@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polib
 import pytest
+from django.contrib import admin
 from django.core.management import call_command, get_commands
 from django.utils import translation
 from django.utils.translation import gettext
@@ -125,13 +126,25 @@ def test_a_translation_fills_in_the_same_things(chinese):
     assert different == []
 
 
-def test_what_is_shown_is_what_was_translated(chinese):
-    compiled = polib.mofile(str(LOCALE / "django.mo"))
+@pytest.mark.parametrize("domain", ["django", "djangojs"])
+def test_what_is_shown_is_what_was_translated(domain):
+    compiled, chinese = polib.mofile(str(LOCALE / f"{domain}.mo")), polib.pofile((LOCALE / f"{domain}.po").read_text())
 
     shown = {(entry.msgctxt, entry.msgid): entry.msgstr or entry.msgstr_plural for entry in compiled}
 
     written = {(entry.msgctxt, entry.msgid): entry.msgstr or entry.msgstr_plural for entry in chinese}
     assert shown == written, "compile it: manage.py compilemessages, or polib's save_as_mofile"
+
+
+def test_no_script_of_the_admin_is_left_in_english():
+    folder = Path(admin.__file__).parent / "locale"
+    said, known = (polib.pofile(str(folder / locale / "LC_MESSAGES/djangojs.po")) for locale in ("en", "zh_Hant"))
+    silent = [entry for entry in said if not (found := known.find(entry.msgid)) or not found.translated()]
+
+    ours = polib.pofile((LOCALE / "djangojs.po").read_text())
+
+    assert [entry.msgid for entry in silent if ours.find(entry.msgid) is None] == []
+    assert [entry.msgid for entry in ours if entry.fuzzy or not entry.translated()] == []
 
 
 def test_nothing_tells_of_the_machine_it_was_written_on():
