@@ -171,6 +171,8 @@ class Post(models.Model):
         ordering = ["-published_at", "-pk"]
         verbose_name = _("post")
         verbose_name_plural = _("posts")
+        # SQLite reads a row from its beginning, and the date stands behind the text.
+        indexes = [models.Index(fields=["id", "published_at"], name="dates_of_posts")]
         constraints = [
             models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="a_source_is_imported_once")
         ]

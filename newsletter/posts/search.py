@@ -10,22 +10,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.core.cache import caches
 from django.db import connection
-from django.db.models import BooleanField, Case, Count, F, IntegerField, Q, Value, When, Window
-from django.db.models.expressions import Combinable, RawSQL
-from django.db.models.functions import Coalesce, StrIndex
 
 from newsletter.posts.folding import IS_CJK, Term, fold, terms, tokens
 from newsletter.posts.models import Post, SearchDocument
 from newsletter.posts.renderings import Rendering
 from newsletter.posts.snippets import Piece, marked, snippet
 from newsletter.posts.text import plain
-
-if TYPE_CHECKING:
-    from django.db.models.query import QuerySet, RawQuerySet
 
 POINTS = {"folded_title": 4, "folded_tags": 2, "folded_summary": 1}  # for each term that occurs there
 TOKENS_MAX = 60_000  # of a document; a tsvector holds 1 MB, and no post that is read has a tenth of it
@@ -47,6 +41,19 @@ UNION ALL SELECT * FROM (
 ) AS newest
 UNION ALL SELECT CAST('{ALL}' AS text), 0, COUNT(*), NULL FROM posts_searchdocument
 """  # noqa: S608  # nosec B608
+# What stands behind a row's long texts is read for one page only; `key` is the number of the post, and before them.
+_PAGE = """
+WITH found AS (
+  SELECT d.id, {points} AS points, COALESCE(p.published_at, d.published_at) AS at
+  FROM posts_searchdocument d LEFT JOIN posts_post p {dates} ON p.id = d.key AND d.kind = 'post'
+  WHERE {index}{spread} AND (p.published_at <= %s OR (d.post_id IS NULL AND d.published_at <= %s))
+)
+SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, page.at AS published_at, page.total
+FROM (
+  SELECT id, points, at, (SELECT COUNT(*) FROM found) AS total FROM found
+  ORDER BY points DESC, at DESC, id DESC LIMIT %s OFFSET %s
+) page JOIN posts_searchdocument d ON d.id = page.id ORDER BY page.points DESC, page.at DESC, page.id DESC
+"""
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0) -> Fo
     wanted = terms(query)
     if not wanted:
         return Found([], 0)
-    rows = list(_with_texts(_matching(wanted, now)[offset : offset + limit]))
+    rows = list(SearchDocument.objects.raw(*_statement(wanted, now, limit=limit, offset=offset)))
     total = rows[0].total if rows else 0  # type: ignore[attr-defined]
     return Found([_result(row, wanted) for row in rows], total)
 
@@ -192,38 +199,26 @@ def relate(post: Post, *, now: datetime) -> list[int]:
     return found
 
 
-def _matching(wanted: list[Term], now: datetime) -> "QuerySet[Any, Any]":
-    """Return id, points, date and total of what contains all of `wanted`, best first."""
-    points: Combinable = Value(0)
-    found = SearchDocument.objects.filter(_in_index(wanted))
-    for term in wanted:
-        if term.is_spread:
-            found = found.alias(spot=StrIndex("folded", Value(term.text))).filter(spot__gt=0)
-        for field, value in POINTS.items():
-            hit = When(**{f"{field}__contains": term.text, "then": Value(value)})
-            points = points + Case(hit, default=Value(0), output_field=IntegerField())
-    public = Q(post__published_at__lte=now) | Q(post=None, published_at__lte=now)
-    found = found.filter(public).annotate(points=points, at=Coalesce(F("post__published_at"), F("published_at")))
-    ranked = found.order_by("-points", "-at", "-id").annotate(total=Window(Count("*")))
-    return ranked.values("id", "points", "at", "total")
-
-
-def _with_texts(ranked: "QuerySet[Any, Any]") -> "RawQuerySet[SearchDocument]":
-    """Return the rows of a page with their texts: ranking all matches with theirs takes ten times as long."""
-    sql, params = ranked.query.sql_with_params()
-    return SearchDocument.objects.raw(
-        "SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, ranked.at AS published_at, ranked.total "  # noqa: S608  # nosec B608
-        f"FROM ({sql}) ranked JOIN posts_searchdocument d ON d.id = ranked.id "
-        "ORDER BY ranked.points DESC, ranked.at DESC, ranked.id DESC",
-        params,
+def _statement(wanted: list[Term], now: datetime, *, limit: int, offset: int) -> tuple[str, list[Any]]:
+    """Return the statement that finds a page of what contains all of `wanted`, and its values."""
+    place = _PLACE[connection.vendor]
+    points = [f"CASE WHEN {place}(d.{field}, %s) > 0 THEN {value} ELSE 0 END" for field, value in POINTS.items()]
+    spread = [term.text for term in wanted if term.is_spread]
+    sql = _PAGE.format(
+        points=" + ".join(points * len(wanted)),
+        index=_CONDITION[connection.vendor],
+        spread=f" AND {place}(d.folded, %s) > 0" * len(spread),
+        dates=_DATES[connection.vendor],
     )
+    at = connection.ops.adapt_datetimefield_value(now)
+    texts = [term.text for term in wanted for _field in POINTS]
+    return sql, [*texts, _in_index(wanted), *spread, at, at, limit, offset]
 
 
-def _in_index(wanted: list[Term]) -> RawSQL:
+def _in_index(wanted: list[Term]) -> str:
     whole = dict.fromkeys(token for term in wanted for token in term.whole)
     prefixes = dict.fromkeys(token for term in wanted for token in term.prefixes)
-    expression = _EXPRESSION[connection.vendor](whole, prefixes)
-    return RawSQL(_CONDITION[connection.vendor], [expression], output_field=BooleanField())  # noqa: S611  # nosec B611
+    return _EXPRESSION[connection.vendor](whole, prefixes)
 
 
 def _fts5(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
@@ -236,9 +231,12 @@ def _tsquery(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
 
 _EXPRESSION = {"sqlite": _fts5, "postgresql": _tsquery}
 _CONDITION = {
-    "sqlite": "posts_searchdocument.id IN (SELECT rowid FROM posts_searchindex WHERE posts_searchindex MATCH %s)",
-    "postgresql": "posts_searchdocument.id IN (SELECT posts_searchindex(%s::tsquery))",
+    "sqlite": "d.id IN (SELECT rowid FROM posts_searchindex WHERE posts_searchindex MATCH %s)",
+    "postgresql": "d.id IN (SELECT posts_searchindex(%s::tsquery))",
 }
+_PLACE = {"sqlite": "INSTR", "postgresql": "STRPOS"}
+# Left to itself, SQLite reads each post's row up to its date: three times as long for a word that all of them have.
+_DATES = {"sqlite": "INDEXED BY dates_of_posts", "postgresql": ""}
 
 
 def _result(row: SearchDocument, wanted: list[Term]) -> Result:
@@ -283,8 +281,8 @@ def _is_telling(token: str) -> bool:
 def _pairs(post: Post, wanted: list[str], now: datetime) -> list[Pair]:
     """Return what `related` weighs, by one query: see _PAIRS, and for each token at most COMMON posts that have it."""
     one = (
-        "SELECT * FROM (SELECT CAST(%s AS text), p.id, 1, p.published_at FROM posts_searchdocument "  # noqa: S608  # nosec B608
-        "JOIN posts_post p ON p.id = post_id "
+        "SELECT * FROM (SELECT CAST(%s AS text), p.id, 1, p.published_at FROM posts_searchdocument d "  # noqa: S608  # nosec B608
+        f"JOIN posts_post p {_DATES[connection.vendor]} ON p.id = d.key AND d.kind = 'post' "
         f"WHERE p.id <> %s AND p.published_at <= %s AND {_CONDITION[connection.vendor]} LIMIT {COMMON}) AS t"
     )
     expression = _EXPRESSION[connection.vendor]

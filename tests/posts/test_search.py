@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.cache import caches
+from django.db import connection
 
 from newsletter.posts.folding import fold, terms, tokens
 from newsletter.posts.models import SearchDocument
@@ -195,6 +196,19 @@ def test_every_pair_of_characters_is_found_exactly_where_it_stands():
     ):
         expected = {post.pk for post in posts if fold(word) in fold(post.body)}
         assert set(found(word)) == expected, word
+
+
+def test_ranking_reads_no_text_of_a_post(django_assert_num_queries):
+    """On SQLite: a row is read from its beginning, and the date of a post stands behind its text."""
+    keep("管理")
+    with django_assert_num_queries(1) as asked:
+        search("管理", now=NOW)
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'QUERY PLAN' if connection.vendor == 'sqlite' else ''} {asked[0]['sql']}")
+        plan = str(cursor.fetchall())
+
+    assert connection.vendor != "sqlite" or "SEARCH p USING COVERING INDEX dates_of_posts" in plan
 
 
 def test_related_posts_share_tags_first_and_then_rare_words():

@@ -1,0 +1,12 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("posts", "0005_preview")]
+
+    operations = [
+        migrations.AddIndex(
+            model_name="post",
+            index=models.Index(fields=["id", "published_at"], name="dates_of_posts"),
+        )
+    ]
