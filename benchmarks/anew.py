@@ -70,7 +70,7 @@ def body(number: int) -> str:
 
 def fill(first: int, last: int) -> None:
     """Add posts, and an issue for every ten of them; all can be found."""
-    from django.db import connection, transaction
+    from django.db import transaction
     from django.utils import timezone
 
     from newsletter.issues.indexing import index_issue

@@ -5,6 +5,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from newsletter.posts.han import BOPOMOFO, HAN, KANA
@@ -14,8 +15,8 @@ LATIN: Final = f"[^\\W_{CJK}]"
 RUN: Final = re.compile(rf"[{CJK}]+|{LATIN}+(?:[.\-/&+_]{LATIN}+)*(?:\+\+|[+#])?")
 PARTS: Final = re.compile(rf"{LATIN}+")
 IS_CJK: Final = re.compile(f"[{CJK}]")
-# A space between Han and Latin is a matter of taste, and two are one.
-NEEDLESS: Final = re.compile(rf"(?<=[{CJK}]) +(?={LATIN})|(?<={LATIN}) +(?=[{CJK}])|(?<= ) +")
+# A space between Han and Latin is a matter of taste, and two are one. It begins with the space, which is found fast.
+NEEDLESS: Final = re.compile(rf" (?:(?<=[{CJK}] ) *(?={LATIN})|(?<={LATIN} ) *(?=[{CJK}])|(?<=  ) *)")
 PHRASE: Final = re.compile(r"[\"“”「『](?P<phrase>[^\"“”」』]+)[\"“”」』]|(?P<word>[^\s\"“”「」『』]+)")
 SIZES: Final = (1, 2, 3)  # of the pieces that Han is indexed by; nearly every word is no longer
 TOKEN_MAX: Final = 64  # characters; PostgreSQL takes no lexeme longer than 2 KB
@@ -115,19 +116,26 @@ def _term(word: str) -> Term | None:
     return Term(text, tuple(dict.fromkeys(whole)), tuple(dict.fromkeys(prefixes)))
 
 
+@lru_cache(maxsize=64)
+def hits(wanted: tuple[Term, ...]) -> re.Pattern[str]:
+    """Return what matches any of `wanted` in a folded text, the longest first, in the group of its number there."""
+    longest_first = sorted(wanted, key=lambda term: -len(term.text))
+    return re.compile("|".join(f"({term.pattern})" for term in longest_first) or "(?!)")
+
+
 class Folded:
     """A folded text that knows where each of its characters stood."""
 
     def __init__(self, original: str) -> None:
         self.original = unicodedata.normalize("NFC", original)
         wide = self.original.translate(FOLDING)
-        self.origins = None if len(wide) == len(self.original) else _origins(self.original)
+        self.origins = None if _keeps_places(self.original) else _origins(self.original)
         self.cuts: list[int] = []  # positions in the result from which `shifts` more characters are missing
         self.shifts = [0]
         for match in NEEDLESS.finditer(wide):
             self.cuts.append(match.start() - self.shifts[-1])
             self.shifts.append(self.shifts[-1] + len(match[0]))
-        self.text = NEEDLESS.sub("", wide)
+        self.text = NEEDLESS.sub("", wide) if self.cuts else wide
 
     def origin(self, position: int) -> int:
         """Return where the character at `position` stands in the original."""
@@ -136,11 +144,13 @@ class Folded:
 
     def spans(self, wanted: list[Term]) -> list[tuple[int, int, int]]:
         """Return (start, end, number of the term) of every hit in the original, in order and apart."""
-        if not wanted:
-            return []
-        pattern = "|".join(f"({term.pattern})" for term in sorted(wanted, key=lambda term: -len(term.text)))
-        found = (match for match in re.finditer(pattern, self.text) if match[0])
+        found = (match for match in hits(tuple(wanted)).finditer(self.text) if match[0])
         return [(self.origin(m.start()), self.origin(m.end() - 1) + 1, m.lastindex or 0) for m in found]
+
+
+def _keeps_places(text: str) -> bool:
+    """Return whether each character is folded to one: a text may stay as long although they move within it."""
+    return all(len(FOLDING[ord(character)]) == 1 for character in set(text))
 
 
 def _origins(text: str) -> list[int]:

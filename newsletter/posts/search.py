@@ -43,12 +43,12 @@ UNION ALL SELECT CAST('{ALL}' AS text), 0, COUNT(*), NULL FROM posts_searchdocum
 """  # noqa: S608  # nosec B608
 # What stands behind a row's long texts is read for one page only; `key` is the number of the post, and before them.
 _PAGE = """
-WITH found AS (
+WITH found AS MATERIALIZED (
   SELECT d.id, {points} AS points, COALESCE(p.published_at, d.published_at) AS at
   FROM posts_searchdocument d LEFT JOIN posts_post p {dates} ON p.id = d.key AND d.kind = 'post'
   WHERE {index}{spread} AND (p.published_at <= %s OR (d.post_id IS NULL AND d.published_at <= %s))
 )
-SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, page.at AS published_at, page.total
+SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, d.folded, page.at AS published_at, page.total
 FROM (
   SELECT id, points, at, (SELECT COUNT(*) FROM found) AS total FROM found
   ORDER BY points DESC, at DESC, id DESC LIMIT %s OFFSET %s
@@ -245,7 +245,7 @@ def _result(row: SearchDocument, wanted: list[Term]) -> Result:
         key=row.key,
         url=row.url,
         title=marked(row.title, wanted),
-        snippet=snippet(row.body or row.summary, wanted),
+        snippet=snippet(row.body, wanted, folded=row.folded) if row.body else snippet(row.summary, wanted),
         published_at=cast("datetime", row.published_at),  # without one it is not found
     )
 

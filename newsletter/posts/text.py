@@ -22,7 +22,7 @@ NEVER: Final = frozenset({"script", "style", "iframe", "template"})
 NOT_PROSE: Final = frozenset({"li", "dl", "table", "figure", "blockquote", "aside", "pre", "details", "nav", "callout"})
 CLOSERS: Final = "」』）〕】》〉”’\"')\\]"
 SENTENCE: Final = re.compile(
-    rf"(?:[^。！？!?…\n.]|…(?!…*[{CLOSERS}]*$)|\.(?![{CLOSERS}]*(?:\s|$))|(?<=[A-Z])\.(?=\s)|[!?](?=[A-Za-z0-9]))*"
+    rf"(?:[^。！？!?…\n.]++|…(?!…*[{CLOSERS}]*$)|\.(?![{CLOSERS}]*(?:\s|$))|(?<=[A-Z])\.(?=\s)|[!?](?=[A-Za-z0-9]))*"
     rf"(?:[。！？!?.…]+[{CLOSERS}]*|\n|$)"
 )
 ENDS_SENTENCE: Final = re.compile(rf"[。！？!?.…][{CLOSERS}]*$")

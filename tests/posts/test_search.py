@@ -286,6 +286,14 @@ def test_a_snippet_of_a_long_sentence_is_cut_on_both_sides():
     assert sum(len(piece.text) for piece in pieces) == 42
 
 
+def test_a_snippet_is_the_same_with_the_folded_text_at_hand():
+    text = "第一段。\n第二段談 臺灣 的㍻。\n臺灣 AI！別的。\n第四段。"
+    folded = "題\n標籤\n摘要\n" + fold(text)
+
+    for query in ("台灣 ai", "台灣", "ai", "別的", "沒有"):
+        assert snippet(text, terms(query), folded=folded) == snippet(text, terms(query))
+
+
 def test_hits_are_marked_where_they_stand_whatever_folding_does_to_their_length():
     assert marked("㍻の 臺灣 AI　㎏<b>", terms("台灣 <b>")) == [
         Piece("㍻の "),
@@ -294,4 +302,5 @@ def test_hits_are_marked_where_they_stand_whatever_folding_does_to_their_length(
         Piece("b", is_hit=True),
         Piece(">"),
     ]
+    assert marked("㍻'AI", terms("ai")) == [Piece("㍻'"), Piece("AI", is_hit=True)]  # two for one, and none for one
     assert marked("用 AI 寫作", terms("ai寫作")) == [Piece("用 "), Piece("AI 寫作", is_hit=True)]
