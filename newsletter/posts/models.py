@@ -8,7 +8,7 @@ from functools import cache
 from itertools import count
 
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Func, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -55,11 +55,12 @@ def address(number: int, words: str) -> str:
 class TagQuerySet(models.QuerySet["Tag"]):
     def in_use(self, now: datetime) -> "TagQuerySet":
         """Return the tags of published posts with their `post_count`, the most used first."""
-        # Those to leave out are few; to look at the date of all the others takes ten times as long.
+        # All are counted in an index; those to leave out are few. To look at each post takes ten times as long.
         hidden = Post.objects.filter(Q(published_at__isnull=True) | Q(published_at__gt=now)).values("pk")
-        shown = Post.tags.through.objects.filter(tag=OuterRef("pk")).exclude(post__in=hidden).order_by()
-        number = shown.values("tag").annotate(number=Count("pk")).values("number")  # type: ignore[misc]
-        return self.filter(Exists(shown)).annotate(post_count=Subquery(number)).order_by("-post_count", "name")
+        counted = Func(function="COUNT", template="COUNT(*)", output_field=models.IntegerField())
+        rows = Post.tags.through.objects.filter(tag=OuterRef("pk")).annotate(counted=counted)
+        number, fewer = (Subquery(some.values("counted")) for some in (rows, rows.filter(post__in=hidden)))  # type: ignore[misc]
+        return self.annotate(post_count=number - fewer).filter(post_count__gt=0).order_by("-post_count", "name")
 
     def named(self, names: Iterable[str]) -> list["Tag"]:
         """Return the tags of these names, however they are capitalised; make those that are new."""
