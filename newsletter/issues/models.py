@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.posts.models import Post, PostQuerySet
+from newsletter.posts.models import Post, PostQuerySet, around
 from newsletter.publication.cards import Card
 from newsletter.publication.models import Publication
 
@@ -115,7 +115,8 @@ class Issue(models.Model):
         return f"#{self.number} {self.subject}"
 
     def get_absolute_url(self) -> str:
-        return reverse("issues:issue", args=[self.number])
+        before, after = around("issues:issue")
+        return f"{before}{self.number}{after}"
 
     @property
     def card(self) -> Card:

@@ -40,7 +40,7 @@ def tag_names(typed: str) -> list[str]:
 
 
 @cache
-def _around(name: str) -> tuple[str, str]:
+def around(name: str) -> tuple[str, str]:
     """Return what stands before and after the one argument of an address: asking for each is a third of a long list."""
     before, _argument, after = reverse(name, args=["0"]).rpartition("0")
     return before, after
@@ -48,7 +48,7 @@ def _around(name: str) -> tuple[str, str]:
 
 def address(number: int, words: str) -> str:
     """Return where a post is; its number alone leads there too."""
-    before, after = _around("posts:post")
+    before, after = around("posts:post")
     return f"{before}{number}-{words}{after}" if words else f"{before}{number}{after}"
 
 
@@ -96,7 +96,7 @@ class Tag(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        before, after = _around("posts:tag")
+        before, after = around("posts:tag")
         return f"{before}{self.slug}{after}"
 
 

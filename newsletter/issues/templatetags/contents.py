@@ -7,9 +7,13 @@ from collections.abc import Iterable
 from html import escape
 
 from django import template
+from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+
+from newsletter.issues.models import Issue
+from newsletter.publication.templatetags.findable import day
 
 register = template.Library()
 
@@ -34,3 +38,17 @@ def as_posts(count: int) -> str:
 @register.filter
 def as_minutes(minutes: int) -> str:
     return _("%(minutes)s min read") % {"minutes": minutes}
+
+
+@register.simple_tag
+def issue_byline(issue: Issue, *, shows_number: bool = False) -> SafeString:
+    """Return when an issue that is `measured` was sent, and what it holds."""
+    words = [as_issue(issue.number)] if shows_number else []
+    sent = [day(timezone.localtime(issue.sent_at))] if issue.sent_at else []
+    held = [as_posts(issue.post_count), as_minutes(issue.reading_minutes)] if issue.post_count else [as_posts(0)]
+    parts = [_span(word) for word in words] + sent + [_span(word) for word in held]
+    return mark_safe("\n".join(['<p class="byline">', *parts, "</p>"]))  # noqa: S308  # nosec B308, B703
+
+
+def _span(word: str) -> str:
+    return f"<span>{escape(word)}</span>"

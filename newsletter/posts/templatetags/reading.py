@@ -1,13 +1,18 @@
 """How a title is set, and how long a post is: for the line under it."""
 
 import re
+from collections.abc import Iterable
+from html import escape
 
 from django import template
 from django.template.context import Context
+from django.utils import timezone
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from newsletter.posts.han import PUNCTUATION, SHARED, WIDE
-from newsletter.posts.models import Post
+from newsletter.posts.models import Post, Tag
+from newsletter.publication.templatetags.findable import day
 
 register = template.Library()
 LONGEST, LONGEST_ON_PHONES = 12, 9  # Han characters that a line of the largest title holds, with punctuation
@@ -31,6 +36,28 @@ def phrases(title: str) -> str:
 def reading_minutes(context: Context, post: Post) -> str:
     """Return the minutes that reading takes."""
     return _("%(minutes)s min read") % {"minutes": post.reading_minutes(context["publication"])}
+
+
+@register.simple_tag(takes_context=True)
+def post_byline(context: Context, post: Post) -> SafeString:
+    """Return when a post came out, and the minutes that reading takes: a list would include a template for each."""
+    published = day(timezone.localtime(post.published_at))
+    return mark_safe(f"{published}\n<span>{escape(reading_minutes(context, post))}</span>\n")  # noqa: S308  # nosec B308, B703
+
+
+@register.filter
+def linked(tags: Iterable[Tag]) -> SafeString:
+    """Return a link for each tag."""
+    links = (f'<a href="{escape(tag.get_absolute_url())}">#{escape(tag.name)}</a>' for tag in tags)
+    return mark_safe("".join(links))  # noqa: S308  # nosec B308, B703  # both are escaped
+
+
+@register.filter
+def counted(tag: Tag) -> SafeString:
+    """Return a link to a tag that is in use, with the number of its posts."""
+    number: int = tag.post_count  # type: ignore[attr-defined]  # TagQuerySet.in_use counted
+    shown = f'{escape(tag.name)} <span class="tags-count">{number}</span>'
+    return mark_safe(f'<a href="{escape(tag.get_absolute_url())}">{shown}</a>')  # noqa: S308  # nosec B308, B703
 
 
 @register.simple_tag(takes_context=True)

@@ -2,10 +2,12 @@
 
 import json
 from datetime import datetime
+from html import escape
 
 from django import template
 from django.conf import settings
 from django.template.context import Context
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -57,3 +59,9 @@ def page_data(context: Context, title: str, kind: str = "WebPage", *above: str) 
 def moment(at: datetime) -> str:
     """Return a time as the `datetime` attribute wants it: HTML allows no microseconds."""
     return at.isoformat(timespec="seconds")
+
+
+@register.filter(expects_localtime=True)
+def day(at: datetime) -> SafeString:
+    """Return the day of a time, in words for people and to the second for machines."""
+    return mark_safe(f'<time datetime="{moment(at)}">{escape(date_format(at))}</time>')  # noqa: S308  # nosec B308, B703
