@@ -1,8 +1,9 @@
 """How many posts issues have, and how long they take to read, without loading their texts each time."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 
 from django.core.cache import caches
 
@@ -17,17 +18,28 @@ Version = tuple[int, datetime]  # a post's number, and when it was changed
 Length = tuple[int, int]  # Han characters, and words in other scripts
 
 
-def lengths(versions: Iterable[Version]) -> dict[int, Length]:
-    """Return the length of each post by its number; a text is loaded only when it has changed."""
-    keys = {f"length:{number}:{changed_at.timestamp()}": number for number, changed_at in versions}
-    found: dict[str, Length] = caches["pages"].get_many(keys)
-    if missing := keys.keys() - found.keys():
-        read = with_renderings(Post.objects.filter(pk__in=[keys[key] for key in missing]))
-        measured = {post.pk: (post.rendering.han_count, post.rendering.word_count) for post in read}
-        new = {key: measured[keys[key]] for key in missing if keys[key] in measured}
-        caches["pages"].set_many(new, KEPT_SECONDS)
-        found |= new
-    return {keys[key]: length for key, length in found.items()}
+def lengths(contents: Mapping[int, Sequence[Version]]) -> dict[int, Length]:
+    """Return the length of each issue by its number; contents: which posts it has. Only what changed is read again."""
+    keys = {issue: f"length:{_digest(versions)}" for issue, versions in contents.items()}
+    known: dict[str, Length] = caches["pages"].get_many(keys.values())
+    missing = {issue: contents[issue] for issue, key in keys.items() if key not in known}
+    new = {keys[issue]: length for issue, length in _read(missing).items()}
+    caches["pages"].set_many(new, KEPT_SECONDS)
+    return {issue: (known | new)[key] for issue, key in keys.items()}
+
+
+def _digest(versions: Iterable[Version]) -> str:
+    told = ",".join(f"{number}:{changed_at.timestamp()}" for number, changed_at in versions)
+    return sha256(told.encode()).hexdigest()
+
+
+def _read(contents: Mapping[int, Sequence[Version]]) -> dict[int, Length]:
+    """Return the lengths of issues by the texts of their posts."""
+    numbers = {number for versions in contents.values() for number, _changed_at in versions}
+    posts = with_renderings(Post.objects.filter(pk__in=numbers)) if numbers else []
+    read = {post.pk: (post.rendering.han_count, post.rendering.word_count) for post in posts}
+    found = {issue: [read.get(number, (0, 0)) for number, _at in versions] for issue, versions in contents.items()}
+    return {issue: (sum(han for han, _w in each), sum(words for _h, words in each)) for issue, each in found.items()}
 
 
 def measured(issues: Iterable[Issue], now: datetime) -> list[Issue]:
@@ -61,15 +73,14 @@ def with_minutes(issues: Iterable[Issue]) -> list[Issue]:
 
 
 def _with_measures(issues: list[Issue], places: list[tuple[int, Version]]) -> list[Issue]:
-    found = lengths(version for _issue, version in places)
+    contents = dict[int, list[Version]]({issue.pk: [] for issue in issues})
+    for issue_number, version in places:
+        contents[issue_number].append(version)
+    found = lengths(contents)
     publication = Publication.objects.current()
-    posts = defaultdict[int, list[int]](list)
-    for issue_number, (post_number, _changed_at) in places:
-        posts[issue_number].append(post_number)
     for issue in issues:
-        read = [found[number] for number in posts[issue.pk] if number in found]
-        han, words = sum(han for han, _words in read), sum(words for _han, words in read)
-        issue.post_count = len(posts[issue.pk])
+        han, words = found[issue.pk]
+        issue.post_count = len(contents[issue.pk])
         issue.reading_minutes = text.minutes(
             han, words, han_per_minute=publication.han_per_minute, words_per_minute=publication.words_per_minute
         )
