@@ -9,7 +9,8 @@ from django.core.cache import caches
 
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts import text
-from newsletter.posts.models import Post, address, with_renderings
+from newsletter.posts.addresses import address
+from newsletter.posts.models import Post, with_renderings
 from newsletter.publication.models import Publication
 
 KEPT_SECONDS = 24 * 3600

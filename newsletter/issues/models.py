@@ -12,7 +12,8 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.posts.models import Post, PostQuerySet, around
+from newsletter.posts.addresses import around
+from newsletter.posts.models import Post, PostQuerySet
 from newsletter.publication.cards import Card
 from newsletter.publication.models import Publication
 

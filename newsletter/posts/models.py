@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
 from itertools import count
 
 from django.db import models
@@ -19,6 +18,7 @@ from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import tokens
 from newsletter.posts import text
+from newsletter.posts.addresses import address, around
 from newsletter.posts.images import Image
 from newsletter.posts.objections import Finding
 from newsletter.posts.proofreading import findings, house_terms
@@ -29,6 +29,9 @@ from newsletter.publication.models import Publication
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
 TAG_NAME_MAX = 40
 PREVIEW = timedelta(days=30)  # that a link to a draft opens it
+# For `posts_post p` in a statement about the dates of many posts. SQLite reads a row from its beginning, and the dates
+# stand behind the text; left to itself, it would not look them up in the index.
+BY_DATES = {"sqlite": "INDEXED BY dates_of_posts", "postgresql": ""}
 
 __all__ = ["BODY_MAX", "TAG_NAME_MAX", "Image", "Post", "PostQuerySet", "Rendering", "SearchDocument", "Tag"]
 
@@ -37,19 +40,6 @@ def tag_names(typed: str) -> list[str]:
     """Return the names that a person separated by commas, half or full width; # in front is dropped."""
     names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", typed))
     return list(dict.fromkeys(unicodedata.normalize("NFC", name) for name in names if name))
-
-
-@cache
-def around(name: str) -> tuple[str, str]:
-    """Return what stands before and after the one argument of an address: asking for each is a third of a long list."""
-    before, _argument, after = reverse(name, args=["0"]).rpartition("0")
-    return before, after
-
-
-def address(number: int, words: str) -> str:
-    """Return where a post is; its number alone leads there too."""
-    before, after = around("posts:post")
-    return f"{before}{number}-{words}{after}" if words else f"{before}{number}{after}"
 
 
 class TagQuerySet(models.QuerySet["Tag"]):
@@ -172,8 +162,10 @@ class Post(models.Model):
         ordering = ["-published_at", "-pk"]
         verbose_name = _("post")
         verbose_name_plural = _("posts")
-        # SQLite reads a row from its beginning, and the date stands behind the text.
-        indexes = [models.Index(fields=["id", "published_at"], name="dates_of_posts")]
+        indexes = [
+            models.Index(fields=["id", "published_at", "updated_at"], name="dates_of_posts"),
+            models.Index(fields=["updated_at", "published_at"], name="changes_of_posts"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="a_source_is_imported_once")
         ]

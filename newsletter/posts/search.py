@@ -16,7 +16,7 @@ from django.core.cache import caches
 from django.db import connection
 
 from newsletter.posts.folding import IS_CJK, Term, fold, terms, tokens
-from newsletter.posts.models import Post, SearchDocument
+from newsletter.posts.models import BY_DATES, Post, SearchDocument
 from newsletter.posts.renderings import Rendering
 from newsletter.posts.snippets import Piece, marked, snippet
 from newsletter.posts.text import plain
@@ -208,7 +208,7 @@ def _statement(wanted: list[Term], now: datetime, *, limit: int, offset: int) ->
         points=" + ".join(points * len(wanted)),
         index=_CONDITION[connection.vendor],
         spread=f" AND {place}(d.folded, %s) > 0" * len(spread),
-        dates=_DATES[connection.vendor],
+        dates=BY_DATES[connection.vendor],
     )
     at = connection.ops.adapt_datetimefield_value(now)
     texts = [term.text for term in wanted for _field in POINTS]
@@ -235,8 +235,6 @@ _CONDITION = {
     "postgresql": "d.id IN (SELECT posts_searchindex(%s::tsquery))",
 }
 _PLACE = {"sqlite": "INSTR", "postgresql": "STRPOS"}
-# Left to itself, SQLite reads each post's row up to its date: three times as long for a word that all of them have.
-_DATES = {"sqlite": "INDEXED BY dates_of_posts", "postgresql": ""}
 
 
 def _result(row: SearchDocument, wanted: list[Term]) -> Result:
@@ -282,7 +280,7 @@ def _pairs(post: Post, wanted: list[str], now: datetime) -> list[Pair]:
     """Return what `related` weighs, by one query: see _PAIRS, and for each token at most COMMON posts that have it."""
     one = (
         "SELECT * FROM (SELECT CAST(%s AS text), p.id, 1, p.published_at FROM posts_searchdocument d "  # noqa: S608  # nosec B608
-        f"JOIN posts_post p {_DATES[connection.vendor]} ON p.id = d.key AND d.kind = 'post' "
+        f"JOIN posts_post p {BY_DATES[connection.vendor]} ON p.id = d.key AND d.kind = 'post' "
         f"WHERE p.id <> %s AND p.published_at <= %s AND {_CONDITION[connection.vendor]} LIMIT {COMMON}) AS t"
     )
     expression = _EXPRESSION[connection.vendor]

@@ -5,7 +5,9 @@ import pytest
 
 from newsletter.issues import sitemaps
 from newsletter.posts.models import Post
+from newsletter.publication.templatetags.findable import mapped
 from tests.factories import PUBLISHED_AT, make_issue, make_post
+from tests.support.pages import queries_anew
 
 pytestmark = pytest.mark.django_db
 
@@ -89,3 +91,27 @@ def test_a_map_is_kept_until_something_changes(client):
 
     assert again.status_code == 304
     assert post.get_absolute_url() in client.get("/sitemap.xml").text
+
+
+def test_a_long_map_is_found_whole_without_reading_all_of_it_for_each_file(client, monkeypatch):
+    monkeypatch.setattr(sitemaps, "MOST", 3)
+    monkeypatch.setattr(sitemaps.PostSitemap, "limit", 2)
+    posts = [make_post(tags=(f"tag{n}",)) for n in range(5)]
+    make_issue(*posts, number=1, sent_at=PUBLISHED_AT)
+
+    files = re.findall(r"<loc>https://news\.example\.org([^<]*)</loc>", client.get("/sitemap.xml").text)
+    found = [path for file in files for path in changes(client.get(file))]
+
+    assert len(files) == 6
+    assert len(found) == len(set(found)) == 6 + 1 + 5 + 5
+    assert {post.get_absolute_url() for post in posts} | {"/", "/issues/1/", "/tags/tag4/"} <= set(found)
+    for file in ["/sitemap.xml", *files]:
+        assert len(queries_anew(client, file)) <= 5, file
+
+
+def test_an_address_is_written_so_that_xml_can_be_read():
+    at = datetime(2026, 10, 1, 17, tzinfo=UTC)
+
+    assert mapped([{"location": "https://news.example.org/?a=1&b='2'", "lastmod": at}]) == (
+        "<url><loc>https://news.example.org/?a=1&amp;b=&#x27;2&#x27;</loc><lastmod>2026-10-02</lastmod></url>"
+    )
