@@ -33,7 +33,7 @@ Pair = tuple[str, int, int, Any]  # a token, or one of the labels below, that a 
 TAGS, NEWEST, ALL = "#tags", "#newest", "#all"
 _PAIRS = f"""
 SELECT CAST('{TAGS}' AS text), other.post_id, COUNT(*), p.published_at FROM posts_post_tags own
-JOIN posts_post_tags other ON other.tag_id = own.tag_id JOIN posts_post p ON p.id = other.post_id
+JOIN posts_post_tags other ON other.tag_id = own.tag_id JOIN posts_post p {{by_dates}} ON p.id = other.post_id
 WHERE own.post_id = %s AND p.id <> %s AND p.published_at <= %s GROUP BY other.post_id, p.published_at
 UNION ALL SELECT * FROM (
   SELECT CAST('{NEWEST}' AS text), id, 1, published_at FROM posts_post
@@ -41,12 +41,19 @@ UNION ALL SELECT * FROM (
 ) AS newest
 UNION ALL SELECT CAST('{ALL}' AS text), 0, COUNT(*), NULL FROM posts_searchdocument
 """  # noqa: S608  # nosec B608
+# The posts that have a token; none if it is common, which costs less than to read them.
+_HOLDERS = f"""
+SELECT CAST(%s AS text), p.id, 1, p.published_at
+FROM posts_searchdocument d JOIN posts_post p {{by_dates}} ON p.id = d.key AND d.kind = 'post'
+WHERE (SELECT COUNT(*) FROM ({{index}} LIMIT {COMMON}) few) < {COMMON} AND d.id IN ({{index}})
+AND p.id <> %s AND p.published_at <= %s
+"""  # noqa: S608  # nosec B608
 # What stands behind a row's long texts is read for one page only; `key` is the number of the post, and before them.
 _PAGE = """
 WITH found AS MATERIALIZED (
   SELECT d.id, {points} AS points, COALESCE(p.published_at, d.published_at) AS at
   FROM posts_searchdocument d LEFT JOIN posts_post p {dates} ON p.id = d.key AND d.kind = 'post'
-  WHERE {index}{spread} AND (p.published_at <= %s OR (d.post_id IS NULL AND d.published_at <= %s))
+  WHERE d.id IN ({index}){spread} AND (p.published_at <= %s OR (d.post_id IS NULL AND d.published_at <= %s))
 )
 SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, d.folded, page.at AS published_at, page.total
 FROM (
@@ -206,7 +213,7 @@ def _statement(wanted: list[Term], now: datetime, *, limit: int, offset: int) ->
     spread = [term.text for term in wanted if term.is_spread]
     sql = _PAGE.format(
         points=" + ".join(points * len(wanted)),
-        index=_CONDITION[connection.vendor],
+        index=_IN_INDEX[connection.vendor],
         spread=f" AND {place}(d.folded, %s) > 0" * len(spread),
         dates=BY_DATES[connection.vendor],
     )
@@ -230,9 +237,9 @@ def _tsquery(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
 
 
 _EXPRESSION = {"sqlite": _fts5, "postgresql": _tsquery}
-_CONDITION = {
-    "sqlite": "d.id IN (SELECT rowid FROM posts_searchindex WHERE posts_searchindex MATCH %s)",
-    "postgresql": "d.id IN (SELECT posts_searchindex(%s::tsquery))",
+_IN_INDEX = {
+    "sqlite": "SELECT rowid FROM posts_searchindex WHERE posts_searchindex MATCH %s",
+    "postgresql": "SELECT posts_searchindex(%s::tsquery)",
 }
 _PLACE = {"sqlite": "INSTR", "postgresql": "STRPOS"}
 
@@ -266,8 +273,7 @@ def _likeness(pairs: list[Pair], salient: dict[str, int]) -> Counter[int]:
             holders.setdefault(token, []).append(key)
     likeness: Counter[int] = Counter()
     for token, keys in holders.items():
-        if len(keys) < COMMON:
-            likeness.update(dict.fromkeys(keys, salient[token] * math.log((number + 1) / len(keys))))
+        likeness.update(dict.fromkeys(keys, salient[token] * math.log((number + 1) / len(keys))))
     return likeness
 
 
@@ -277,17 +283,14 @@ def _is_telling(token: str) -> bool:
 
 
 def _pairs(post: Post, wanted: list[str], now: datetime) -> list[Pair]:
-    """Return what `related` weighs, by one query: see _PAIRS, and for each token at most COMMON posts that have it."""
-    one = (
-        "SELECT * FROM (SELECT CAST(%s AS text), p.id, 1, p.published_at FROM posts_searchdocument d "  # noqa: S608  # nosec B608
-        f"JOIN posts_post p {BY_DATES[connection.vendor]} ON p.id = d.key AND d.kind = 'post' "
-        f"WHERE p.id <> %s AND p.published_at <= %s AND {_CONDITION[connection.vendor]} LIMIT {COMMON}) AS t"
-    )
+    """Return what `related` weighs, by one query: see _PAIRS, and for each token the posts that have it, if few do."""
+    by_dates = BY_DATES[connection.vendor]
+    one = _HOLDERS.format(index=_IN_INDEX[connection.vendor], by_dates=by_dates)
     expression = _EXPRESSION[connection.vendor]
     at = connection.ops.adapt_datetimefield_value(now)
     values = [post.pk, post.pk, at, post.pk, at]
-    values += [value for token in wanted for value in (token, post.pk, at, expression([token]))]
+    values += [value for token in wanted for value in (token, expression([token]), expression([token]), post.pk, at)]
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join([_PAIRS] + [one] * len(wanted)), values)
+        cursor.execute(" UNION ALL ".join([_PAIRS.format(by_dates=by_dates)] + [one] * len(wanted)), values)
         found: list[Pair] = cursor.fetchall()
     return found
