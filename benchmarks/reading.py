@@ -3,13 +3,13 @@
     uv run python -m benchmarks.reading [--engine sqlite|servers] [--posts 5000] [--seconds 5] [--connections 16]
 
 page      a post of 2,500 characters, and the home page, archive and search, warm
-uncached  the post page, with the site's version moved on before each request: rendered anew, in CPU of the server
 one line  a view that returns one word, through the same server and the same middleware
 style     the stylesheet, which the site composes of its theme and colours
 
-The server is one process with one thread for Python, of which docs/deploy.md runs several.
-Rates are requests a second of CPU of the web process, so that a second process on the machine does not
-count; p99 is in milliseconds of wall time. A Ghost 6 post page takes 84 requests per CPU second.
+What a page costs that is made anew: benchmarks.anew. The server is one process with one thread for Python, of
+which docs/deploy.md runs several. Rates are requests a second of CPU of the web process, so that a second process
+on the machine does not count; p99 is in milliseconds of wall time. A Ghost 6 post page takes 84 requests per CPU
+second.
 """
 
 import argparse
@@ -55,11 +55,6 @@ IssueItem.objects.bulk_create(
     IssueItem(issue=issue, post=posts[n * 10 + k]) for n, issue in enumerate(issues) for k in range(3)
 )
 answer = posts[0].get_absolute_url()
-"""
-TOUCH = """
-from newsletter.publication.models import SiteVersion
-from django.db.models import F
-SiteVersion.objects.update(number=F("number") + 1)
 """
 
 
@@ -110,16 +105,6 @@ class Site:
         done, p99 = wrk(f"http://127.0.0.1:{self.port}{path}", seconds=seconds, connections=connections)
         return done / (self.cpu() - before), p99
 
-    def cpu_anew(self, path: str, times: int) -> float:
-        """Return the CPU in milliseconds of a page that is made anew, its first one (imports) not counted."""
-        spent = 0.0
-        for _ in range(times):
-            self.made.shell(TOUCH)
-            before = self.cpu()
-            self.get(path)
-            spent += self.cpu() - before
-        return spent / times * 1000
-
 
 def measure(options: argparse.Namespace, made: Product) -> None:
     post: str = made.shell(POSTS.format(posts=options.posts, body="\n\n".join([PARAGRAPH] * 25)))
@@ -140,8 +125,6 @@ def measure(options: argparse.Namespace, made: Product) -> None:
             f"{name:14}  {rate:7.0f} requests per CPU s  p99 {p99:6.2f} ms  {size:5.1f} KB"
             f"  {rate / ceiling:4.2f} of one line  {rate / GHOST:5.1f} x Ghost"
         )
-    for name, path in pages.items():
-        print(f"{name + ' anew':14}  {site.cpu_anew(path, 20):7.1f} ms CPU")
 
 
 def _plain(octets: bytes) -> bytes:
