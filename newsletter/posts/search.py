@@ -41,12 +41,14 @@ UNION ALL SELECT * FROM (
 ) AS newest
 UNION ALL SELECT CAST('{ALL}' AS text), 0, COUNT(*), NULL FROM posts_searchdocument
 """  # noqa: S608  # nosec B608
-# The posts that have a token; none if it is common, which costs less than to read them.
+# The posts that have a token; none if it is common, which costs less than to read them. CASE, or else SQLite
+# begins with all documents of the kind.
 _HOLDERS = f"""
 SELECT CAST(%s AS text), p.id, 1, p.published_at
-FROM posts_searchdocument d JOIN posts_post p {{by_dates}} ON p.id = d.key AND d.kind = 'post'
-WHERE (SELECT COUNT(*) FROM ({{index}} LIMIT {COMMON}) few) < {COMMON} AND d.id IN ({{index}})
-AND p.id <> %s AND p.published_at <= %s
+FROM posts_searchdocument d JOIN posts_post p {{by_dates}} ON p.id = CASE d.kind WHEN 'post' THEN d.key END
+WHERE d.id IN (
+  SELECT id FROM ({{index}} LIMIT {COMMON}) found WHERE (SELECT COUNT(*) FROM ({{index}} LIMIT {COMMON}) few) < {COMMON}
+) AND p.id <> %s AND p.published_at <= %s
 """  # noqa: S608  # nosec B608
 # What stands behind a row's long texts is read for one page only; `key` is the number of the post, and before them.
 _PAGE = """
@@ -238,8 +240,8 @@ def _tsquery(whole: Iterable[str], prefixes: Iterable[str] = ()) -> str:
 
 _EXPRESSION = {"sqlite": _fts5, "postgresql": _tsquery}
 _IN_INDEX = {
-    "sqlite": "SELECT rowid FROM posts_searchindex WHERE posts_searchindex MATCH %s",
-    "postgresql": "SELECT posts_searchindex(%s::tsquery)",
+    "sqlite": "SELECT rowid AS id FROM posts_searchindex WHERE posts_searchindex MATCH %s",
+    "postgresql": "SELECT posts_searchindex(%s::tsquery) AS id",
 }
 _PLACE = {"sqlite": "INSTR", "postgresql": "STRPOS"}
 
@@ -258,9 +260,10 @@ def _result(row: SearchDocument, wanted: list[Term]) -> Result:
 def _salient(post: Post) -> dict[str, int]:
     """Return the words and pairs that tell what `post` is about, with how much one counts: those of its title twice."""
     text = f"{post.title}\n{post.summary}\n{plain(post.html)[:BEGINNING]}"
-    counts = Counter(token for token in tokens(fold(text)) if _is_telling(token))
+    counts = Counter(tokens(fold(text)))
     heading = set(tokens(fold(f"{post.title} {post.summary}")))
-    salient = sorted(counts, key=lambda token: (token not in heading, -counts[token], token))[:RELATED_TOKENS]
+    telling = filter(_is_telling, counts)
+    salient = sorted(telling, key=lambda token: (token not in heading, -counts[token], token))[:RELATED_TOKENS]
     return {token: 2 if token in heading else 1 for token in salient}
 
 

@@ -7,9 +7,10 @@ from django.core.cache import caches
 from django.db import connection
 
 from newsletter.posts.folding import fold, terms, tokens
-from newsletter.posts.models import SearchDocument
+from newsletter.posts.models import Post, SearchDocument
 from newsletter.posts.renderings import Rendering
 from newsletter.posts.search import (
+    COMMON,
     Document,
     index,
     index_post,
@@ -236,6 +237,21 @@ def test_a_post_without_words_or_tags_has_the_newest_beside_it():
     old, new = (keep("題", published_at=PUBLISHED_AT - timedelta(days=n)) for n in (2, 1))
 
     assert related(post, now=NOW) == [new.pk, old.pk]
+
+
+@pytest.mark.parametrize(("holders", "is_first"), [(COMMON - 2, True), (COMMON - 1, False)])
+def test_a_word_that_many_have_makes_none_of_them_alike(holders, is_first):
+    """Beside the post itself; the older of two others has the word, so that the newest comes first without it."""
+    post = keep("混合", body="。")
+    old = keep("混合", body="。", published_at=PUBLISHED_AT - timedelta(days=2))
+    new = keep("題", body="。", published_at=PUBLISHED_AT - timedelta(days=1))
+    later = [Post(title="混合", published_at=NOW + timedelta(days=1)) for _ in range(holders - 1)]
+    SearchDocument.objects.bulk_create(
+        SearchDocument(kind="post", key=other.pk, post=other, tokens="混合")
+        for other in Post.objects.bulk_create(later)
+    )
+
+    assert related(post, now=NOW) == ([old.pk, new.pk] if is_first else [new.pk, old.pk])
 
 
 def test_relatives_are_found_by_one_query(django_assert_num_queries):
