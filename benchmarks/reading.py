@@ -4,7 +4,7 @@
 
 page      a post of 2,500 characters, and the home page, archive and search, warm
 one line  a view that returns one word, through the same server and the same middleware
-style     the stylesheet, which the site composes of its theme and colours
+static    the script of the pages, a file that the same server serves
 
 What a page costs that is made anew: benchmarks.anew. The server is one process with one thread for Python, of
 which docs/deploy.md runs several. Rates are requests a second of CPU of the web process, so that a second process
@@ -115,10 +115,10 @@ def measure(options: argparse.Namespace, made: Product) -> None:
     ceiling, p99 = bare.load("/one-line/", **limits)
     print(f"{'one line':14}  {ceiling:7.0f} requests per CPU s  p99 {p99:6.2f} ms")
     site = Site(made, "newsletter.wsgi:application")
-    style = re.search(rb'href="(/look\.css[^"]*)"', _plain(site.get(post)))
-    assert style
+    script = re.search(rb'data-src="(/static/[^"]*)"', _plain(site.get(post)))
+    assert script
     pages = {"post": post, "home": "/", "archive": "/issues/", "posts": "/posts/", "feed": "/feed.xml"}
-    for name, path in (pages | {"style": style[1].decode()}).items():
+    for name, path in (pages | {"static": script[1].decode()}).items():
         rate, p99 = site.load(path, **limits)
         size = len(site.get(path)) / 1000
         print(

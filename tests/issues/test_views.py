@@ -38,6 +38,14 @@ def test_home_promises_and_shows_the_latest_issue_and_posts(client):
     assert "還沒寄" not in page.text
 
 
+def test_home_leads_a_stranger_to_posts_as_soon_as_there_are_any(client):
+    before = client.get("/").text
+    make_post()
+
+    assert "Begin with these" in client.get("/").text
+    assert "Begin with these" not in before
+
+
 def test_home_before_the_first_issue_invites(client):
     page = client.get("/")
 
