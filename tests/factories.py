@@ -8,6 +8,7 @@ from django.core.cache import caches
 
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post, Tag
+from newsletter.posts.search import index_post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, address_hash
 
@@ -29,6 +30,13 @@ def make_post(title: str = "管理槓桿", *, tags: tuple[str, ...] = (), **fiel
     """Return a post that was published on 2026-10-01; published_at=None makes a draft."""
     post = Post.objects.create(title=title, **({"body": "第一段。", "published_at": PUBLISHED_AT} | fields))
     post.tags.set([Tag.objects.get_or_create(slug=slug, defaults={"name": slug})[0] for slug in tags])
+    return post
+
+
+def make_findable_post(title: str = "題", body: str = "內文。", **fields: Any) -> Post:
+    """Return a post that search and its relatives find."""
+    post = make_post(title, body=body, **fields)
+    index_post(post)
     return post
 
 

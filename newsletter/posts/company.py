@@ -1,7 +1,7 @@
 """A post among those that its page leads to: one query for all of them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Q, Subquery
 
@@ -35,6 +35,13 @@ def company(posts: PostQuerySet, number: int, others: Iterable[int] = ()) -> Com
         newer=line[place - 1] if place else None,
         others=[by_number[other] for other in others if other in by_number],
     )
+
+
+def joined(found: Company, posts: PostQuerySet, others: Iterable[int]) -> Company:
+    """Return the company with others, as they are ordered; those that are not among `posts` are left out."""
+    numbers = list(others)
+    by_number = posts.in_bulk(numbers)
+    return replace(found, others=[by_number[number] for number in numbers if number in by_number])
 
 
 def _beside(posts: PostQuerySet, number: int) -> Q:

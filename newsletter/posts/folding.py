@@ -57,12 +57,12 @@ def fold(text: str) -> str:
     return NEEDLESS.sub("", unicodedata.normalize("NFC", text).translate(FOLDING))
 
 
-def tokens(folded: str) -> Iterator[str]:
+def tokens(folded: str, sizes: tuple[int, ...] = SIZES) -> Iterator[str]:
     """Yield what a folded text is found by: Han by ones, twos and threes; Latin words, and their parts."""
     for match in RUN.finditer(folded):
         run = match[0]
         if IS_CJK.match(run):
-            yield from (run[i : i + size] for size in SIZES for i in range(len(run) - size + 1))
+            yield from (run[i : i + size] for size in sizes for i in range(len(run) - size + 1))
             continue
         yield run[:TOKEN_MAX]
         parts = PARTS.findall(run)

@@ -10,10 +10,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from newsletter.posts.company import company
+from newsletter.posts.company import company, joined
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
 from newsletter.posts.pictured import pictured
-from newsletter.posts.search import Result, relate, related_lately
+from newsletter.posts.relatives import relate, related_lately
+from newsletter.posts.search import Result
 from newsletter.posts.search import search as look_up
 from newsletter.publication import limits, sharing
 from newsletter.publication.pages import kept
@@ -49,7 +50,7 @@ def post(request: HttpRequest, number: int) -> HttpResponse:
     if request.path != found.post.get_absolute_url():
         return redirect(found.post, permanent=True)
     if known is None:
-        found = company(published, number, relate(found.post, now=now)) or found
+        found = joined(found, published, relate(found.post, now=now))
     prefetch_related_objects([found.post], "tags", "issues")
     more = with_renderings([found.post, *found.others[:READ_MORE]])[1:]
     context = {"post": found.post, "older": found.older, "newer": found.newer, "related": more}

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.posts.company import company
+from newsletter.posts.company import company, joined
 from newsletter.posts.models import Post
 from tests.factories import PUBLISHED_AT, make_post
 
@@ -62,6 +62,18 @@ def test_others_do_not_pass_for_neighbours():
     found = company(published(), posts[4].pk, [posts[2].pk, posts[6].pk, posts[3].pk])
 
     assert (found.older, found.newer) == (posts[5], posts[3])
+
+
+def test_others_that_are_found_later_join_by_one_query(django_assert_num_queries):
+    posts = [make_post(f"第{n}篇") for n in range(6)]
+    draft = make_post(published_at=None)
+    found = company(published(), posts[2].pk)
+
+    with django_assert_num_queries(1):
+        more = joined(found, published(), [posts[5].pk, draft.pk, posts[0].pk])
+
+    assert (more.post, more.older, more.newer) == (found.post, found.older, found.newer)
+    assert more.others == [posts[5], posts[0]]
 
 
 def test_what_readers_may_not_see_has_no_company():

@@ -3,36 +3,24 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.cache import caches
 from django.db import connection
 
 from newsletter.posts.folding import fold, terms, tokens
-from newsletter.posts.models import Post, SearchDocument
+from newsletter.posts.models import SearchDocument
 from newsletter.posts.renderings import Rendering
 from newsletter.posts.search import (
-    COMMON,
     Document,
     index,
     index_post,
     rebuild,
-    relate,
-    related,
-    related_lately,
     remove,
     search,
 )
 from newsletter.posts.snippets import Piece, marked, snippet
-from tests.factories import PUBLISHED_AT, make_post
+from tests.factories import PUBLISHED_AT, make_findable_post, make_post
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-def keep(title: str = "題", body: str = "內文。", **fields):
-    """Return a post that can be found."""
-    post = make_post(title, body=body, **fields)
-    index_post(post)
-    return post
 
 
 def found(query: str) -> list[int]:
@@ -65,7 +53,7 @@ def found(query: str) -> list[int]:
     ],
 )
 def test_words_are_found(body, query):
-    post = keep(body=body)
+    post = make_findable_post(body=body)
 
     assert found(query) == [post.pk]
 
@@ -87,7 +75,7 @@ def test_words_are_found(body, query):
     ],
 )
 def test_what_is_not_there_is_not_found(body, query):
-    keep(body=body)
+    make_findable_post(body=body)
 
     assert found(query) == []
 
@@ -96,24 +84,24 @@ def test_what_is_not_there_is_not_found(body, query):
     "query", ["'", '"', "\\", "a'b", "a\\b", "NOT", "a AND b", "a*", "(", ":", "a:b", "^x", "&|!", "\x00", "字" * 500]
 )
 def test_any_query_is_answered(query):
-    keep(body="內文 a b x.")
+    make_findable_post(body="內文 a b x.")
 
     assert search(query, now=NOW).total in {0, 1}
 
 
 def test_a_title_counts_more_than_a_tag_than_a_summary_than_the_text_and_then_what_is_newer():
     old, new = PUBLISHED_AT - timedelta(days=9), PUBLISHED_AT
-    text_old = keep(body="管理。", published_at=old)
-    text_new = keep(body="管理。", published_at=new)
-    summary = keep(summary="管理。", published_at=old)
-    tag = keep(tags=("管理",), published_at=old)
-    title = keep("管理", published_at=old)
+    text_old = make_findable_post(body="管理。", published_at=old)
+    text_new = make_findable_post(body="管理。", published_at=new)
+    summary = make_findable_post(summary="管理。", published_at=old)
+    tag = make_findable_post(tags=("管理",), published_at=old)
+    title = make_findable_post("管理", published_at=old)
 
     assert found("管理") == [title.pk, tag.pk, summary.pk, text_new.pk, text_old.pk]
 
 
 def test_only_what_is_published_is_found_without_being_indexed_again():
-    post = keep("管理", published_at=None)
+    post = make_findable_post("管理", published_at=None)
 
     assert found("管理") == []
 
@@ -123,7 +111,7 @@ def test_only_what_is_published_is_found_without_being_indexed_again():
 
 
 def test_what_changed_is_found_by_its_new_words_only():
-    post = keep("管理")
+    post = make_findable_post("管理")
     post.title = "產品"
     post.save()
 
@@ -135,7 +123,7 @@ def test_what_changed_is_found_by_its_new_words_only():
 
 
 def test_a_deleted_post_is_not_found():
-    post = keep("管理")
+    post = make_findable_post("管理")
 
     post.delete()
 
@@ -156,7 +144,7 @@ def test_other_rooms_hand_down_their_texts():
 
 def test_a_page_is_one_query_and_knows_how_many_there_are(django_assert_num_queries):
     for number in range(5):
-        keep(f"管理 {number}")
+        make_findable_post(f"管理 {number}")
 
     with django_assert_num_queries(1):
         page = search("管理", now=NOW, limit=2, offset=2)
@@ -178,7 +166,7 @@ def test_rebuilding_finds_what_nobody_indexed_and_forgets_what_is_gone():
 
 
 def test_rebuilding_renders_every_text_anew():
-    keep(body="甲")
+    make_findable_post(body="甲")
     Rendering.objects.update(html="<p>舊</p>", renderer="old")
 
     rebuild()
@@ -188,7 +176,7 @@ def test_rebuilding_renders_every_text_anew():
 
 def test_every_pair_of_characters_is_found_exactly_where_it_stands():
     bodies = ["管理槓桿，讓管理省力。", "臺灣的，管，理。", "槓桿管 理學", "省力管理學與 AI 管理", "學理管"]
-    posts = [keep(title="題", body=body) for body in bodies]
+    posts = [make_findable_post(title="題", body=body) for body in bodies]
     text = "".join(bodies)
     words = {text[i : i + n] for n in (2, 3) for i in range(len(text) - n + 1)}
 
@@ -201,7 +189,7 @@ def test_every_pair_of_characters_is_found_exactly_where_it_stands():
 
 def test_ranking_reads_no_text_of_a_post(django_assert_num_queries):
     """On SQLite: a row is read from its beginning, and the date of a post stands behind its text."""
-    keep("管理")
+    make_findable_post("管理")
     with django_assert_num_queries(1) as asked:
         search("管理", now=NOW)
 
@@ -210,71 +198,6 @@ def test_ranking_reads_no_text_of_a_post(django_assert_num_queries):
         plan = str(cursor.fetchall())
 
     assert connection.vendor != "sqlite" or "SEARCH p USING COVERING INDEX dates_of_posts" in plan
-
-
-def test_related_posts_share_tags_first_and_then_rare_words():
-    post = keep("混合專家架構", body="混合專家讓模型省力。", tags=("ai",))
-    words = keep("談混合專家", body="模型的混合專家。")
-    tagged = keep("別的", tags=("ai",))
-    other = keep("無關", published_at=PUBLISHED_AT - timedelta(days=1))
-    keep("混合專家草稿", published_at=None)
-
-    assert related(post, now=NOW) == [tagged.pk, words.pk, other.pk]
-    assert related(post, now=NOW, limit=1) == [tagged.pk]
-
-
-def test_more_shared_tags_come_first_and_then_what_is_newer():
-    post = keep("甲", body="一", tags=("ai", "work"))
-    older, newer = (keep("乙", body="二", tags=("ai",), published_at=PUBLISHED_AT - timedelta(days=n)) for n in (2, 1))
-    both = keep("丙", body="三", tags=("ai", "work"), published_at=PUBLISHED_AT - timedelta(days=3))
-    keep("丁", body="四", tags=("ai", "work"), published_at=NOW + timedelta(days=1))
-
-    assert related(post, now=NOW, limit=9) == [both.pk, newer.pk, older.pk]
-
-
-def test_a_post_without_words_or_tags_has_the_newest_beside_it():
-    post = keep("！", body="。")
-    old, new = (keep("題", published_at=PUBLISHED_AT - timedelta(days=n)) for n in (2, 1))
-
-    assert related(post, now=NOW) == [new.pk, old.pk]
-
-
-@pytest.mark.parametrize(("holders", "is_first"), [(COMMON - 2, True), (COMMON - 1, False)])
-def test_a_word_that_many_have_makes_none_of_them_alike(holders, is_first):
-    """Beside the post itself; the older of two others has the word, so that the newest comes first without it."""
-    post = keep("混合", body="。")
-    old = keep("混合", body="。", published_at=PUBLISHED_AT - timedelta(days=2))
-    new = keep("題", body="。", published_at=PUBLISHED_AT - timedelta(days=1))
-    later = [Post(title="混合", published_at=NOW + timedelta(days=1)) for _ in range(holders - 1)]
-    SearchDocument.objects.bulk_create(
-        SearchDocument(kind="post", key=other.pk, post=other, tokens="混合")
-        for other in Post.objects.bulk_create(later)
-    )
-
-    assert related(post, now=NOW) == ([old.pk, new.pk] if is_first else [new.pk, old.pk])
-
-
-def test_relatives_are_found_by_one_query(django_assert_num_queries):
-    post = keep("混合專家架構", tags=("ai",))
-    for number in range(9):
-        keep(f"談混合專家 {number}", tags=("ai",))
-
-    with django_assert_num_queries(1):
-        assert len(related(post, now=NOW)) == 3
-
-
-def test_relatives_are_looked_for_once_an_hour(django_assert_num_queries):
-    post = keep("混合專家架構", tags=("ai",))
-    assert related_lately(post.pk) is None
-    found = relate(post, now=NOW)
-    new = keep("談混合專家", tags=("ai",))
-
-    with django_assert_num_queries(0):
-        again = related_lately(post.pk)
-    caches["pages"].clear()
-
-    assert found == again == []
-    assert relate(post, now=NOW) == [new.pk]
 
 
 def test_folding_keeps_what_tells_words_apart():
