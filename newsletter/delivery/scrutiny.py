@@ -21,6 +21,7 @@ from newsletter.delivery.references import References, Shown, addresses_in
 from newsletter.delivery.rehearsals import ERROR, INFO, OK, WARNING, Rehearsal, Remark
 from newsletter.issues.models import Issue
 from newsletter.mail import headers, outbox
+from newsletter.mail.message import shouted
 from newsletter.posts.images import BYTES_MOST
 from newsletter.posts.models import Post, Tag
 
@@ -33,7 +34,6 @@ ONCE = (
     *("List-Help", "List-Owner", "List-Post", "List-Archive", "Archived-At", "Feedback-ID"),
 )
 FOR_MACHINES = r"^(?:List-[\w-]+|Feedback-ID|Archived-At|Message-ID):"
-SHOUTED_MIN = 10  # octets: SpamAssassin leaves shorter subjects alone
 ENCODED = re.compile(rf"{FOR_MACHINES}[^\r\n]*=\?".encode(), re.IGNORECASE | re.MULTILINE)
 
 
@@ -90,9 +90,7 @@ def _about_leaving(octets: bytes) -> Iterator[Remark]:
 
 
 def _about_capitals(subject: str) -> Iterator[Remark]:
-    """Tell of a subject that SpamAssassin takes for shouting (SUBJ_ALL_CAPS): it looks at Latin letters only."""
-    letters = "".join(re.findall("[A-Za-z]+", subject))
-    if letters.isupper() and " " in subject.strip() and len(subject.encode()) >= SHOUTED_MIN:
+    if letters := shouted(subject):
         text = _("Some spam filters take this subject for shouting: all its Latin letters are capitals (%s).") % letters
         hint = _("The issue's number (No. 42), a small letter or no space mends that. SpamAssassin adds 0.5 points.")
         yield Remark(Topic.HEADERS, INFO, text, hint)

@@ -21,7 +21,7 @@ from newsletter.celery import app as celery
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.desk import author
 from newsletter.desk.findings import ERROR, INFO, WARNING, Finding, Question
-from newsletter.desk.senders import dns_records, sender
+from newsletter.desk.senders import dns_records, sender, subjects
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
 from newsletter.publication.cards import Card, FontUnusable
 from newsletter.publication.models import Publication
@@ -260,7 +260,7 @@ FOUNDATIONS: tuple[Question, ...] = (disk, database, queue)  # the others need t
 EVERYTHING: tuple[Question, ...] = (
     *(journal, clock, static_files, card_font, worker, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),
-    *(mail, sender, dns_records, postal_address, mailings, uncertain),
+    *(mail, sender, subjects, dns_records, postal_address, mailings, uncertain),
 )
 # What the author can mend, and what costs a page nothing to ask.
 AT_HOME: tuple[Question, ...] = (waiting_tasks, mailings, uncertain, mail, sender, postal_address)

@@ -5,12 +5,14 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils import translation
 from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 
 from newsletter.desk.findings import ERROR, INFO, WARNING, Finding
 from newsletter.mail import domain as dns
 from newsletter.mail import signatures
+from newsletter.mail.message import shouted
 from newsletter.publication.models import Publication
 
 MADE_UP_DOMAINS = ("example.com", "example.org", "example.net")  # RFC 2606 section 3
@@ -27,6 +29,22 @@ def sender(now: datetime) -> Iterator[Finding]:
         level = ERROR if settings.MAIL_URL else WARNING
         hint = _("Set the sender address under Publication; it needs a domain of your own.")
         yield Finding(level, "sender.made_up", _("Mail would come from %s, which is nobody's.") % address, hint)
+
+
+def subjects(now: datetime) -> Iterator[Finding]:
+    """Look at a subject that says the publication's name: that of the first mail that a reader gets."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language):
+        subject = _("Please confirm: %(name)s") % {"name": publication.name}
+    if letters := shouted(subject):
+        message = _(
+            "Some spam filters take “%(subject)s” for shouting: all its Latin letters are capitals (%(letters)s)."
+        )
+        hint = _(
+            "A name with a small letter or no space mends that. "
+            "SpamAssassin adds 0.5 points to confirmations, welcomes and changes of address."
+        )
+        yield Finding(INFO, "sender.capitals", message % {"subject": subject, "letters": letters}, hint)
 
 
 def dns_records(now: datetime) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ VERBATIM = {"message-id", "feedback-id", "archived-at", "precedence", "auto-subm
 OWN = {"from", "to", "cc", "bcc", "reply-to", "subject", "mime-version", "content-type", "content-transfer-encoding"}
 SIGNATURE = "dkim-signature"
 SUBJECT_LENGTH = 200  # characters: rspamd takes a longer subject for spam (LONG_SUBJ)
+SHOUTED_MIN = 10  # octets: SpamAssassin leaves shorter subjects alone
 BOUNDARY = "=_newsletter"  # "_" is no letter of base64, so that no body can contain it
 
 
@@ -120,6 +121,16 @@ def shortened(subject: str) -> str:
     """Return a subject on one line, cut where it would be too long."""
     line = " ".join(subject.split())
     return line if len(line) <= SUBJECT_LENGTH else f"{line[: SUBJECT_LENGTH - 1]}…"
+
+
+def shouted(subject: str) -> str:
+    """Return the letters for which SpamAssassin takes a subject for shouting (SUBJ_ALL_CAPS); "" if it does not.
+
+    It looks at Latin letters only.
+    """
+    letters = "".join(re.findall("[A-Za-z]+", subject))
+    is_shouted = letters.isupper() and " " in subject.strip() and len(subject.encode()) >= SHOUTED_MIN
+    return letters if is_shouted else ""
 
 
 def build(

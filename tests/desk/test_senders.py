@@ -7,6 +7,9 @@ from django.utils import timezone, translation
 
 from newsletter.desk import senders
 from newsletter.mail import domain, signatures
+from newsletter.mail.message import shouted
+from subscribers.models import Subscriber
+from subscribers.rendering import answer
 from tests.factories import make_publication
 
 pytestmark = pytest.mark.django_db
@@ -159,3 +162,18 @@ def test_nobody_is_asked_about_a_domain_that_was_made_up(name_server):
 
     assert found() == {}
     assert name_server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("name", "letters"),
+    [("PM 讀書會", "PM"), ("PM讀書會", ""), ("Gipi 電子報", "")],
+)
+def test_a_name_that_makes_a_subject_look_like_shouting_is_told(name, letters):
+    make_publication(name=name, language="zh-hant")
+
+    told = [finding.message for finding in senders.subjects(timezone.now())]
+
+    subject = answer(Subscriber(pk=1, email="reader@example.net")).subject
+    assert shouted(subject) == letters
+    expected = f"Some spam filters take “{subject}” for shouting: all its Latin letters are capitals ({letters})."
+    assert told == ([expected] if letters else [])
