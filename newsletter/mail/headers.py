@@ -15,6 +15,7 @@ WORD_FRAME = len("=?utf-8?b??=")
 FIELD_LENGTH_MAX = 998  # octets of a line that must not be folded: RFC 5322 section 2.1.1
 CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+LIKE_ENCODED = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)  # readers may decode it: RFC 2047 section 2
 LOCAL_PART_MAX = 64  # octets before the @: RFC 5321 section 4.5.3.1.1
 MAILBOX = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^"<>]*))\s*<(?P<address>[^<>]+)>')
 
@@ -130,7 +131,7 @@ def written(name: str, value: str, linesep: str) -> str:
     """
     if CONTROL.search(value):
         raise ValueError(f"{name} may not contain line breaks or control characters, got {value!r}")
-    if value.isascii() and "=?" not in value and value == value.strip() and "  " not in value:
+    if value.isascii() and not LIKE_ENCODED.search(value) and value == value.strip() and "  " not in value:
         lines = _filled(value.split(" "), used=len(name) + 2)
     else:
         lines = list(_encoded_words(value, used=len(name) + 2))
@@ -159,16 +160,23 @@ def ascii_address(address: str) -> str:
 
 
 def _phrase(display: str, *, used: int) -> list[str]:
+    """Return the lines of a name. To encode without need looks like a disguise (rspamd: TO_EXCESS_BASE64)."""
     if CONTROL.search(display):
         raise ValueError(f"A name may not contain line breaks or control characters, got {display!r}")
     if not display:
         return []
-    if not display.isascii() or "=?" in display or len(display) > LINE_LENGTH - used - 2:
+    words, room = display.split(" "), LINE_LENGTH - used - 2
+    if _is_plain(display) and max(map(len, words)) <= room:
+        return _filled(words, used=used)
+    if not display.isascii() or LIKE_ENCODED.search(display) or len(display) > room:
         return list(_encoded_words(display, used=used))
-    if ATOMS.fullmatch(display) and display == display.strip() and "  " not in display:
-        return [display]
     escaped = re.sub(r'(["\\])', r"\\\1", display)
     return [f'"{escaped}"']
+
+
+def _is_plain(display: str) -> bool:
+    """Return whether a name is words that need no quotes and may be folded between them."""
+    return bool(ATOMS.fullmatch(display)) and "=?" not in display and all(display.split(" "))
 
 
 def _filled(words: list[str], *, used: int) -> list[str]:

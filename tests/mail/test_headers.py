@@ -27,6 +27,7 @@ NASTY_NAMES = [
     "Gipi (管理)",
     "<script>@;:,",
     "=?utf-8?q?fake?=",
+    "Wang; a=?b?=",
     "Gipi",
     "O'Neil & Söhne",
     "two  spaces",
@@ -198,6 +199,10 @@ def test_a_long_ascii_subject_is_folded_at_spaces_and_not_encoded():
     assert text.replace("\r\n ", " ") == f"Subject: {subject}\r\n"
 
 
+def test_a_subject_that_only_begins_like_an_encoded_word_is_written_as_it_is():
+    assert headers.written("Subject", "What is a=?b?= for", "\n") == "Subject: What is a=?b?= for\n"
+
+
 @pytest.mark.parametrize("subject", [" edge ", "two  spaces", "=?utf-8?q?fake?="])
 def test_a_subject_that_would_change_on_the_way_is_encoded(subject):
     text = headers.written("Subject", subject, "\n")
@@ -225,6 +230,21 @@ def test_a_nasty_name_comes_back_with_its_address(name):
     assert [one.addr_spec for one in parsed] == ["reader@example.org"]
     if len(name) < 15:  # the modern parser of Python 3.13 puts a space between two encoded words
         assert parsed[0].display_name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("Wang, Xiao-Ming; a=?b?=", ['"Wang, Xiao-Ming; a=?b?="']),
+        ("a=?b?=", ['"a=?b?="']),
+        (f"Letters of {'x' * 60} and of {'y' * 8}", [f"Letters of {'x' * 60}", f"and of {'y' * 8}"]),
+    ],
+)
+def test_a_name_in_ascii_is_encoded_only_where_it_must_be(name, lines):
+    """Rspamd adds 1.5 points for base64 without need: TO_EXCESS_BASE64, FROM_EXCESS_BASE64."""
+    text = headers.written_mailboxes("To", [(name, "reader@example.org")], "\r\n")
+
+    assert text == "\r\n ".join([f"To: {lines[0]}", *lines[1:], "<reader@example.org>\r\n"])
 
 
 def test_several_mailboxes_stay_several():
