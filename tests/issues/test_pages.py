@@ -32,9 +32,18 @@ https://e.x/a-very-long-address-that-does-not-fit-into-one-line-of-a-small-phone
 """
 
 
+ANSWERS = {}  # of each theme: made once, for no test changes them
+
+
 @pytest.fixture
 def pages(client, theme):
     """The answers to all the addresses that a browser will ask for: fetched before it runs."""
+    if theme not in ANSWERS:
+        ANSWERS[theme] = answers(client, theme)
+    return ANSWERS[theme]
+
+
+def answers(client, theme):
     make_publication(language="zh-hant", about="## 關於\n\n我是作者。", accent="#ffcc00", theme=theme)
     cover = Image.objects.create(digest="0123456789abcdef", name="a.png", alt="圖", width=1200, height=600)
     posts = [make_post(f"第 {n} 篇文章，談管理", body=BODY, tags=("ai", "work"), cover=cover) for n in range(22)]
