@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.desk.management.commands import up
 from tests.support.processes import with_variable
 from tests.support.waiting import wait_until
 
@@ -76,6 +77,15 @@ def _answers(product) -> bool:
         return _get(f"{product.url}/healthz") == 200
     except OSError:
         return False
+
+
+@pytest.mark.parametrize(("redis_url", "processes"), [("", 1), ("redis://127.0.0.1:6379/0", up.WEB_PROCESSES)])
+def test_only_processes_that_share_their_counters_are_many(settings, redis_url, processes):
+    settings.REDIS_URL = redis_url
+
+    web, *_others = up._children("127.0.0.1", 8000)
+
+    assert web.argv[web.argv.index("--workers") + 1] == str(processes)
 
 
 def test_a_taken_port_is_named_with_a_way_out(make_product):

@@ -20,7 +20,10 @@ from newsletter.desk.supervisor import Child, Supervisor, Taken, free_port, only
 from newsletter.publication.models import Publication
 
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # recognised here, not bound
-WEB_THREADS = min(8, 2 * (os.cpu_count() or 1))  # a page waits for the database more than it computes
+# With Redis only: without it each process has a cache of its own, and the limits of the public doors are counted there.
+WEB_PROCESSES = min(4, os.cpu_count() or 1)
+# Of a process. Readers get on while the author's longest page is made; more threads would only wait for each other.
+WEB_THREADS = 2
 
 
 class Command(BaseCommand):
@@ -125,7 +128,8 @@ def _load_demo(env: dict[str, str]) -> None:
 def _children(host: str, port: int) -> list[Child]:
     """Return the programs of the product. docs/deploy.md runs the same ones by hand."""
     python = [sys.executable, "-W", "ignore::UserWarning:celery.platforms"]
-    web = ["--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "1"]
+    processes = WEB_PROCESSES if settings.REDIS_URL else 1
+    web = ["--interface", "wsgi", "--host", host, "--port", str(port), "--workers", str(processes)]
     quiet = ["--blocking-threads", str(WEB_THREADS), "--log-level", "warning", "--no-access-log"]
     schedule = ["--schedule", str(settings.DATA_DIR / "beat-schedule")]
     hands = str(settings.DELIVERY_LANES + 1)  # one is left, so that no confirmation waits behind a mailing
