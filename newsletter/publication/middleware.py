@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.middleware.csp import ContentSecurityPolicyMiddleware
+from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone, translation
 from django.utils.csp import CSP
 
@@ -38,4 +40,17 @@ class PolicyMiddleware(ContentSecurityPolicyMiddleware):
         if look.SHEET_HASH in policy:
             found = policy.replace(look.SHEET_HASH, getattr(request, "sheet_hash", ""))
             answer.headers[str(CSP.HEADER_ENFORCE)] = found.replace(" ;", ";")
+        return answer
+
+
+class CompressedPagesMiddleware(GZipMiddleware):
+    """Django's own, for pages: each carries its sheet. Pictures would only grow, and a kept page is compressed already.
+
+    It adds some bytes by chance, so that nobody can guess what a page keeps secret by its length (BREACH).
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if not response.headers.get("Content-Type", "").startswith("text/html"):
+            return response
+        answer: HttpResponseBase = super().process_response(request, response)
         return answer

@@ -1,3 +1,4 @@
+import gzip
 import re
 from base64 import b64encode
 from hashlib import sha256
@@ -61,6 +62,25 @@ def test_every_page_carries_the_look_of_today_and_its_policy_lets_it_apply(clien
     assert hashed in page.headers["Content-Security-Policy"]
     assert hashed not in before
     assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/search/?q=x", "/nowhere/", "/admin/login/"])
+def test_a_page_that_is_made_for_one_reader_is_compressed_too(client, path):
+    page = client.get(path, headers={"Accept-Encoding": "gzip"})
+
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in page.headers["Vary"]
+    assert gzip.decompress(page.content).decode().startswith("<!DOCTYPE html>")
+
+
+def test_what_is_no_page_or_cannot_be_taken_is_sent_as_it_is(client, picture):
+    drawn = client.get(
+        reverse("publication:media", args=[picture.parent.name, picture.name]), headers={"Accept-Encoding": "gzip"}
+    )
+
+    assert drawn.getvalue() == b"\x89PNG"
+    assert "Content-Encoding" not in drawn.headers
+    assert "Content-Encoding" not in client.get("/search/?q=x").headers
 
 
 def test_an_answer_without_a_page_allows_no_sheet_within_it(client):
