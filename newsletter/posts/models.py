@@ -49,7 +49,7 @@ class TagQuerySet(models.QuerySet["Tag"]):
         hidden = Post.objects.filter(Q(published_at__isnull=True) | Q(published_at__gt=now)).values("pk")
         counted = Func(function="COUNT", template="COUNT(*)", output_field=models.IntegerField())
         rows = Post.tags.through.objects.filter(tag=OuterRef("pk")).annotate(counted=counted)
-        number, fewer = (Subquery(some.values("counted")) for some in (rows, rows.filter(post__in=hidden)))  # type: ignore[misc]
+        number, fewer = (Subquery(some.values("counted")) for some in (rows, rows.filter(post__in=hidden)))  # type: ignore[misc]  # annotated above
         return self.annotate(post_count=number - fewer).filter(post_count__gt=0).order_by("-post_count", "name")
 
     def named(self, names: Iterable[str]) -> list["Tag"]:
