@@ -32,7 +32,7 @@ UNION ALL SELECT * FROM (
   WHERE id <> %s AND published_at <= %s ORDER BY published_at DESC, id DESC LIMIT {RELATED_KEPT}
 ) AS newest
 UNION ALL SELECT CAST('{ALL}' AS text), 0, COUNT(*), NULL FROM posts_searchdocument
-"""  # noqa: S608  # nosec B608
+"""  # noqa: S608  # nosec B608  # our own words and numbers
 # The posts that have a token; none if it is common, which costs less than to read them. CASE, or else SQLite
 # begins with all documents of the kind.
 _HOLDERS = f"""
@@ -41,7 +41,7 @@ FROM posts_searchdocument d JOIN posts_post p {{by_dates}} ON p.id = CASE d.kind
 WHERE d.id IN (
   SELECT id FROM ({{index}} LIMIT {COMMON}) found WHERE (SELECT COUNT(*) FROM ({{index}} LIMIT {COMMON}) few) < {COMMON}
 ) AND p.id <> %s AND p.published_at <= %s
-"""  # noqa: S608  # nosec B608
+"""  # noqa: S608  # nosec B608  # our own words and numbers
 
 
 def related(post: Post, *, now: datetime, limit: int = 3) -> list[int]:
