@@ -1,17 +1,21 @@
 """What the author types at the first start, and when he sends an issue."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django import forms
+from django.contrib.admin.forms import AdminPasswordChangeForm
 from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.delivery.models import Mailing
+from newsletter.desk import attempts
 from newsletter.issues.models import Issue
 from subscribers.addresses import AddressError, normalise
 
@@ -42,6 +46,21 @@ class StartForm(SetPasswordMixin, forms.ModelForm):  # type: ignore[type-arg]  #
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # Django's own hook: from here on the instance has the new name
         self.validate_password_for_user(self.instance)
+
+
+class OldPasswordForm(AdminPasswordChangeForm):
+    """A new password, for whoever knows the old one: an open desk is no place to guess it."""
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(*args, **kwargs)
+
+    def clean_old_password(self) -> str:
+        old: str = self.cleaned_data["old_password"]
+        name, check = self.user.get_username(), partial(self.user.check_password, old)
+        if not attempts.guarded(self.request, name, "password-change", check):
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return old
 
 
 def same_day(issue: Issue, at: datetime) -> Mailing | None:

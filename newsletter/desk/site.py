@@ -6,16 +6,18 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required, permission_required
+from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
 from newsletter.desk import certificates, composer, corrections, decisions, mailings, rehearsing, views
-from newsletter.publication import limits
+from newsletter.desk.forms import OldPasswordForm
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
 
@@ -65,12 +67,18 @@ class DeskSite(admin.AdminSite):
     @method_decorator(never_cache)
     @login_not_required
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Let nobody guess: failures count for the address they come from and for the name they try."""
-        name = request.POST.get("username", "").strip().casefold()
-        clients = [limits.neighbourhood(limits.client_address(request)), f"name:{name}"]
-        if request.method == "POST" and views.are_locked_out("login", clients):
-            return views.too_many(request)
-        response = super().login(request, extra_context)
-        if request.method == "POST" and not request.user.is_authenticated:
-            views.count_failure("login", clients)
-        return response
+        return views.unless_refused(
+            request, request.POST.get("username", ""), partial(super().login, extra_context=extra_context)
+        )
+
+    def password_change(  # type: ignore[override]  # or the page that refuses
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """Django's own, with a form that counts wrong passwords."""
+        request.current_app = self.name
+        change = PasswordChangeView.as_view(
+            form_class=partial(OldPasswordForm, request=request),
+            success_url=reverse("admin:password_change_done", current_app=self.name),
+            extra_context={**self.each_context(request), **(extra_context or {})},
+        )
+        return views.unless_refused(request, request.user.get_username(), change)

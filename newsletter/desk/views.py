@@ -1,5 +1,6 @@
 """The desk's own pages: first start, the home of the admin site, and what machines ask."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.contrib.auth import login
 from django.contrib.auth.models import User
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -15,17 +17,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery.models import Mailing
-from newsletter.desk import author, diagnosis
+from newsletter.desk import attempts, author, diagnosis
 from newsletter.desk.forms import StartForm
 from newsletter.issues import cadence
 from newsletter.issues.models import Issue, not_yet_mailed
 from newsletter.posts.models import Post
-from newsletter.publication import limits
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
-
-FAILURES_MAX = 10  # at one door, by one client or on one name
-FAILURES_SECONDS = 10 * 60
 
 # --- What machines ask ---
 
@@ -54,12 +52,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def start(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """Let the holder of a one-time link choose name and password; only the POST spends the link."""
-    clients = [limits.neighbourhood(limits.client_address(request))]
-    if are_locked_out("start", clients):
-        return too_many(request)
+    if seconds := attempts.refused(request, None):
+        return too_many(request, seconds=seconds)
     user = author.from_link(uid, token)
     if user is None:
-        count_failure("start", clients)
+        attempts.record_failure(request, None, "start-link")
         return _admin_page(request, "desk/start_spent.html", {"title": _("This link is spent")}, status=410)
     form = StartForm(request.POST or None, instance=user)
     if form.is_valid():
@@ -81,20 +78,18 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
 # --- Attempts to get in ---
 
 
-def are_locked_out(door: str, clients: list[str]) -> bool:
-    """Return whether one of `clients` (addresses, names) has failed too often at `door`."""
-    return any(limits.is_used_up(door, client, limit=FAILURES_MAX) for client in clients)
+def unless_refused[R: HttpResponseBase](
+    request: HttpRequest, name: str, view: Callable[[HttpRequest], R]
+) -> R | HttpResponse:
+    """Ask `view`, unless this is one of too many attempts."""
+    seconds = attempts.refused(request, name) if request.method == "POST" else 0
+    return too_many(request, seconds=seconds) if seconds else view(request)
 
 
-def count_failure(door: str, clients: list[str]) -> None:
-    for client in clients:
-        limits.is_over(door, client, limit=FAILURES_MAX, seconds=FAILURES_SECONDS)
-
-
-def too_many(request: HttpRequest) -> HttpResponse:
+def too_many(request: HttpRequest, *, seconds: int) -> HttpResponse:
     """Refuse, right or wrong: a guesser must not learn that the eleventh guess was the password."""
     response = _admin_page(request, "desk/too_many.html", {"title": _("Too many attempts")}, status=429)
-    response["Retry-After"] = str(FAILURES_SECONDS)
+    response["Retry-After"] = str(seconds)
     return response
 
 

@@ -1,4 +1,4 @@
-"""What is promised of the ledger holds on PostgreSQL too: the same tests, run there by a process of their own."""
+"""What is promised of ledger and doors holds on PostgreSQL too: the same tests, run there by a process of their own."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ FILES = (
     *("attack", "evidence", "interleavings", "ledger", "models", "planning", "recovery", "sending", "tasks"),
     "timelines",
 )
+OTHERS = ("desk/test_attempts",)
 
 
 def test_the_ledger_keeps_its_promises_on_postgresql(postgres_url):
@@ -21,7 +22,7 @@ def test_the_ledger_keeps_its_promises_on_postgresql(postgres_url):
     # With settings named from outside they would be read before conftest.py has its say.
     for name in ("DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST"):
         env.pop(name, None)
-    files = [f"tests/delivery/test_{name}.py" for name in FILES]
+    files = [f"tests/{name}.py" for name in (*(f"delivery/test_{name}" for name in FILES), *OTHERS)]
     command = [sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", *files]
 
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=240, check=False)
