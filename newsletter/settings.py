@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from environs import FileAwareEnv
 
+from newsletter.mail import logs
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication import headers, look
 
@@ -286,12 +287,5 @@ MAILERS = {
 if any(mailer["BACKEND"].startswith("anymail.") for mailer in MAILERS.values()):
     INSTALLED_APPS.append("anymail")  # it checks itself; its HTTP client is 5 MB of each process that loads it
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"django.server": {"level": "WARNING"}},
-}
+LOGGING = logs.CONFIG
 env.seal()

@@ -1,0 +1,71 @@
+"""How one record of the log is written: nothing in it opens a reader's page, and nobody can forge a line. Pure."""
+
+import logging
+import re
+from typing import Any
+
+# What stands before a token in a path: whoever reads a log must not be able to act for a reader or for the author.
+# tests/mail/test_logs.py asks the URLs of the site whether one is missing.
+OPENED_BY_TOKEN = (
+    *(
+        "address",
+        "admin/start/[^/\\s]+",
+        "approve",
+        "calendar",
+        "confirm",
+        "feedback",
+        "mine",
+        "preferences",
+        "preview",
+    ),
+    *("undo", "unsubscribe"),
+)
+# After them, or anywhere in a path what is as long as a token of ours (tokens.py): 17 to 24 letters and digits.
+TOKEN = re.compile(
+    rf"(?<=/)(?P<before>{'|'.join(OPENED_BY_TOKEN)})/[^/\s\"'<>]+|(?<=/)[0-9A-Za-z]{{17,24}}(?=/|\.ics|[\s\"'?]|$)"
+)
+HIDDEN = "***"
+# What a terminal or a reader of logs could take for the end of a line or for a command, and what cannot be written.
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def masked(text: str) -> str:
+    """Return `text` without the tokens that stand in paths."""
+    return TOKEN.sub(lambda found: f"{found['before']}/{HIDDEN}" if found["before"] else HIDDEN, text)
+
+
+def escaped(line: str) -> str:
+    """Return `line` with its control characters written out."""
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), line)
+
+
+class LineFormatter(logging.Formatter):
+    """Begins one line for each record; each further line of a message or a traceback is indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n  ".join(escaped(line) for line in masked(super().format(record)).split("\n"))
+
+
+# For each of them: no handler of its own, so that everything is written by the one of the root.
+_TO_THE_ROOT: dict[str, Any] = {"handlers": [], "propagate": True}
+CONFIG: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "newsletter.mail.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django": _TO_THE_ROOT | {"level": "INFO"},
+        "django.server": _TO_THE_ROOT | {"level": "WARNING"},
+        "_granian": _TO_THE_ROOT,
+        "granian.access": _TO_THE_ROOT,
+        # Celery gives it a handler unless it has one.
+        "celery.task": {"handlers": ["console"], "propagate": False},
+    },
+}
