@@ -4,6 +4,7 @@ Each variable is optional; `.env.example` lists them. Differences between a lapt
 cluster come from the environment alone: there is one settings module.
 """
 
+import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from environs import FileAwareEnv
 
-from newsletter.mail import logs
+from newsletter.mail import logs, secret
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication import headers, look
 
@@ -21,18 +22,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = FileAwareEnv()
 env.read_env(BASE_DIR / ".env", recurse=False)
 
-
-def _kept(path: Path, make: str) -> str:
-    """Return the content of a file that is written once, readable by its owner only."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(make)
-    return path.read_text().strip()
-
-
 # --- Where things are kept ---
 
+os.umask(0o077)  # whoever runs it: readers' addresses, drafts and keys are its owner's alone
 DATA_DIR: Path = env.path("DATA_DIR", BASE_DIR / "data").resolve()
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "/media/"
@@ -44,7 +36,7 @@ LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this m
 # --- Who may ask, and where links lead ---
 
 DEBUG: bool = env.bool("DEBUG", False)
-SECRET_KEY: str = env.str("SECRET_KEY", "") or _kept(DATA_DIR / "secret_key", secrets.token_urlsafe(50))
+SECRET_KEY: str = env.str("SECRET_KEY", "") or secret.kept(DATA_DIR / "secret_key", secrets.token_urlsafe(50))
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 
 # `up` writes the address it listens on, so that a command in another shell builds the same links.
@@ -155,6 +147,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "newsletter" / "static"]
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -35,6 +35,8 @@ def _pid_of(product, words: str) -> int:
 def test_up_runs_everything_mends_it_and_stops_it(make_product):
     """One installation, start to stop: starting it is what takes long."""
     product = make_product()
+    product.data.mkdir(exist_ok=True)
+    product.data.chmod(0o755)  # as an older version made it
     product.start()
     wait_until(lambda: "Ctrl-C stops it." in _said(product), what=lambda: _said(product))
 
@@ -46,6 +48,11 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     assert _get(link) == 200
     assert (product.data / "site_url").read_text() == f"{product.url}\n"
     assert _get(f"{product.url}/readyz") == 200
+
+    # Nobody else on this machine reads what it keeps.
+    kept = [product.data, *product.data.rglob("*")]
+    assert [path for path in kept if path.exists() and path.lstat().st_mode & 0o077] == [product.data]
+    assert product.data.stat().st_mode & 0o777 == 0o750
 
     # The second `up` is refused.
     again = product.manage("up", check=False)

@@ -93,6 +93,8 @@ def _free_port(host: str, port: int) -> int:
 def _make_folders() -> None:
     for folder in (settings.QUEUE_DIR / "control", settings.OUTBOX_DIR, settings.LOCK_DIR, settings.MEDIA_ROOT):
         folder.mkdir(parents=True, exist_ok=True)
+    # What an older version wrote, everybody on this machine could read. A group that the operator let in stays.
+    settings.DATA_DIR.chmod(settings.DATA_DIR.stat().st_mode & 0o770)
 
 
 def _prepare() -> None:

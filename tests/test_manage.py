@@ -1,0 +1,45 @@
+"""What stands before a management command."""
+
+import os
+import subprocess
+import sys
+
+from tests.support.product import ROOT
+
+CODE = "from django.conf import settings as s; print(s.SITE_URL, s.MAILERS['default']['OPTIONS'].get('password'))"
+SHOW = ("shell", "--no-imports", "-v", "0", "-c", CODE)
+
+
+def manage(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    env = {name: os.environ[name] for name in ("PATH", "DATA_DIR")} | variables
+    command = [sys.executable, "manage.py", *words]
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+
+def test_variables_come_from_a_file_and_no_command_line(tmp_path):
+    file = tmp_path / "newsletter.env"
+    file.write_text(
+        'SITE_URL=https://news.example.org\nMAIL_URL="smtp://user:pa${HOME}ss@mail.example.org:587?rate=5&timeout=9"\n'
+    )
+
+    done = manage("--env-file", str(file), *SHOW)
+
+    assert (done.stdout, done.returncode) == ("https://news.example.org pa${HOME}ss\n", 0), done.stderr
+
+
+def test_a_variable_of_the_environment_wins(tmp_path):
+    file = tmp_path / "newsletter.env"
+    file.write_text("SITE_URL=https://news.example.org\n")
+
+    done = manage("--env-file", str(file), *SHOW, SITE_URL="https://other.example.org")
+
+    assert done.stdout == "https://other.example.org None\n"
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    missing = manage("--env-file", str(tmp_path / "none"), "check")
+    nameless = manage("--env-file")
+
+    assert missing.returncode == nameless.returncode == 1
+    assert missing.stderr == f"--env-file needs the path of a file, got {tmp_path / 'none'}.\n"
+    assert nameless.stderr == "--env-file needs the path of a file, got nothing.\n"
