@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "newsletter" / "locale" / "zh_Hant" / "LC_MESSAGES"
 ALLOWED_IN_ROOT = {
     *(".ci", ".env.example", ".gitignore", ".python-version"),
-    *("LICENSE", "README.md", "manage.py", "pyproject.toml", "uv.lock"),
+    *("LICENSE", "README.md", "SECURITY.md", "manage.py", "pyproject.toml", "uv.lock"),
     *("benchmarks", "docs", "newsletter", "subscribers", "templates", "tests"),
 }
 TRANSLATES = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"}
@@ -46,9 +46,13 @@ def text_of(path: Path) -> str:
 
 
 def documents() -> dict[str, str]:
-    """Return README and everything in docs/, by name."""
+    """Return README, SECURITY and everything in docs/, by name."""
     names = ((str(path.relative_to(ROOT)), path) for path in tracked() if path.suffix == ".md")
-    return {name: path.read_text() for name, path in names if name == "README.md" or name.startswith("docs/")}
+    return {
+        name: path.read_text()
+        for name, path in names
+        if name in {"README.md", "SECURITY.md"} or name.startswith("docs/")
+    }
 
 
 def sources(suffix: str) -> list[Path]:

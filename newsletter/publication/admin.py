@@ -30,6 +30,7 @@ class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                     "reply_to",
                     "bounces_to",
                     "postal_address",
+                    "security_contact",
                     "warm_up_from",
                     "signature",
                 )

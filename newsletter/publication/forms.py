@@ -42,7 +42,8 @@ class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Publication
         fields = (
             *("name", "promise", "about", "author", "language", "time_zone"),
-            *("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address", "warm_up_from", "signature"),
+            *("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address", "security_contact"),
+            *("warm_up_from", "signature"),
             *("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes", "unapproved"),
             *("takes_readers", "theme", "accent", "logo", "look", "heading_font", "numbered", "footer"),
         )

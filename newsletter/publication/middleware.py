@@ -9,8 +9,20 @@ from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone, translation
 from django.utils.csp import CSP
 
-from newsletter.publication import look
+from newsletter.publication import headers, look
 from newsletter.publication.models import Publication
+
+
+class PermissionsMiddleware:
+    """Tell the browser what no page here asks of it, with every answer: the first in the row sees them all."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers["Permissions-Policy"] = headers.PERMISSIONS
+        return response
 
 
 class PublicationMiddleware:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import headers, tokens
+from newsletter.publication import disclosure
 
 CACHE_KEY = "publication"
 AT_SECONDS = 3600
@@ -155,6 +156,16 @@ class Publication(models.Model):
         max_length=200,
         blank=True,
         help_text=_("Printed at the foot of every issue, as the law of many countries asks (CAN-SPAM, GDPR)."),
+    )
+    security_contact = models.CharField(
+        _("reports of security holes go to"),
+        max_length=200,
+        blank=True,
+        validators=[disclosure.validate_contact],
+        help_text=_(
+            "An e-mail address, or a page that begins with https://. Shown at /.well-known/security.txt. "
+            "Empty: where replies go."
+        ),
     )
 
     takes_readers = models.BooleanField(

@@ -13,6 +13,7 @@ urlpatterns = [
     path("icon-512.png", views.icon, {"size": 512}, name="icon_512"),
     path("icon-maskable.png", views.icon, {"size": 512, "is_whole": True}, name="icon_maskable"),
     path("manifest.webmanifest", views.manifest, name="manifest"),
+    path(".well-known/security.txt", views.security, name="security"),
     path("robots.txt", views.robots, name="robots"),
     re_path(r"^media/(?P<digest>[0-9a-z]+)/(?P<name>[\w.-]+)\Z", views.media, name="media"),
 ]

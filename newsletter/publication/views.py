@@ -10,11 +10,13 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonRe
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import cache_control
 from django.views.defaults import server_error
 
-from newsletter.publication import icons, sharing
+from newsletter.publication import disclosure, icons, sharing
 from newsletter.publication import look as colours
 from newsletter.publication.models import Publication
 from newsletter.publication.pages import kept
@@ -133,6 +135,19 @@ def media(request: HttpRequest, digest: str, name: str) -> FileResponse:
 @cache_control(public=True, max_age=24 * 3600)
 def robots(request: HttpRequest) -> HttpResponse:
     return render(request, "publication/robots.txt", content_type="text/plain; charset=utf-8")
+
+
+@cache_control(public=True, max_age=24 * 3600)
+def security(request: HttpRequest) -> HttpResponse:
+    """Tell whoever has found a security hole where to report it."""
+    publication = Publication.objects.current()
+    text = disclosure.security_txt(
+        publication.security_contact or publication.reply_to or publication.sender_email,
+        languages=[sharing.language_tag(publication), "en"],
+        address=settings.SITE_URL + reverse("publication:security"),
+        now=timezone.now(),
+    )
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
 def failure(request: HttpRequest) -> HttpResponseBase:

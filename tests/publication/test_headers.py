@@ -1,10 +1,12 @@
-"""Static files are guarded as pages are."""
+"""What every answer carries; static files are guarded as pages are."""
 
 from pathlib import Path
 
 import pytest
 from django.test import Client
 from whitenoise.middleware import WhiteNoiseMiddleware
+
+from newsletter.publication import headers
 
 pytestmark = pytest.mark.django_db  # the handler of requests looks after its connections
 
@@ -28,11 +30,48 @@ def test_no_static_file_can_be_framed_or_load_anything(shelf):
         response = client.get(address)
         response.close()
 
-        headers = response.headers
-        assert headers["X-Frame-Options"] == "DENY"
-        assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
-        assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "same-origin"
+        sent = response.headers
+        assert sent["X-Frame-Options"] == "DENY"
+        assert sent["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert sent["X-Content-Type-Options"] == "nosniff"
+        assert sent["Referrer-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/look.css", 200),
+        ("/nowhere/", 404),
+        ("/healthz", 200),
+        ("/admin/", 302),
+        ("/admin/login/", 200),
+        ("/favicon.ico", 200),
+        ("/archive", 301),
+        ("/confirm/x/", 404),
+    ],
+)
+def test_no_page_may_ask_for_a_camera(client, path, status):
+    first, kept = client.get(path), client.get(path)
+
+    assert (first.status_code, kept.status_code) == (status, status)
+    assert "camera=(), " in first.headers["Permissions-Policy"]
+    assert first.headers["Permissions-Policy"] == kept.headers["Permissions-Policy"] == headers.PERMISSIONS
+
+
+def test_neither_may_a_static_file_or_the_way_to_https(shelf, settings):
+    settings.SECURE_SSL_REDIRECT = True
+
+    answers = [Client().get(shelf[0], secure=True), Client().get("/")]
+
+    answers[0].close()
+    assert [answer.status_code for answer in answers] == [200, 301]
+    assert {answer.headers["Permissions-Policy"] for answer in answers} == {headers.PERMISSIONS}
+
+
+def test_a_passkey_may_be_asked_for_and_an_address_copied():
+    assert "publickey" not in headers.PERMISSIONS
+    assert "clipboard-write" not in headers.PERMISSIONS
 
 
 def test_the_files_are_those_that_whitenoise_answers(settings):
