@@ -25,6 +25,8 @@ TOKEN = re.compile(
     rf"(?<=/)(?P<before>{'|'.join(OPENED_BY_TOKEN)})/[^/\s\"'<>]+|(?<=/)[0-9A-Za-z]{{17,24}}(?=/|\.ics|[\s\"'?]|$)"
 )
 HIDDEN = "***"
+# Characters. systemd-journald begins a new entry after 48 KB of a line (journald.conf, LineMax): a stranger's own.
+LINE_MAX = 8000
 # What a terminal or a reader of logs could take for the end of a line or for a command, and what cannot be written.
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -43,7 +45,8 @@ class LineFormatter(logging.Formatter):
     """Begins one line for each record; each further line of a message or a traceback is indented."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return "\n  ".join(escaped(line) for line in masked(super().format(record)).split("\n"))
+        lines = masked(super().format(record)).split("\n")
+        return "\n  ".join(escaped(line[:LINE_MAX])[:LINE_MAX] for line in lines)
 
 
 # For each of them: no handler of its own, so that everything is written by the one of the root.

@@ -122,6 +122,14 @@ def test_nor_does_an_exception_whose_text_is_his():
     assert all(line.startswith("  ") for line in others)
 
 
+def test_no_line_is_so_long_that_the_journal_breaks_it():
+    """journald.conf: LineMax is 48 KB, and what comes after it begins an entry of its own."""
+    text = written("Not Found: /%s login failed from 192.0.2.1", "\u2028管" * 60_000)
+
+    assert len(text.encode()) < 48 * 1024
+    assert "192.0.2.1" not in text
+
+
 def test_words_of_the_author_stay_readable():
     assert written("第 42 期寄出了：%s", "管理槓桿") == "WARNING django.request: 第 42 期寄出了：管理槓桿"
 
