@@ -161,10 +161,9 @@ PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds that a link to create the author's
 AUTHENTICATION_BACKENDS = ["newsletter.desk.passwords.CountingBackend"]
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "newsletter.desk.passwords.LengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-    {"NAME": "newsletter.desk.passwords.MaximumLengthValidator"},
 ]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024  # bytes of a form; a pasted post is text
 

@@ -6,9 +6,10 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import MinimumLengthValidator
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from newsletter.desk import attempts
@@ -40,17 +41,11 @@ class CountingBackend(ModelBackend):
         return await sync_to_async(self.authenticate)(request, *args, **credentials)
 
 
-class MaximumLengthValidator:
-    """Refuse what nobody could log in with."""
+class LengthValidator(MinimumLengthValidator):
+    """Django's own, which refuses too what nobody could log in with."""
 
     def validate(self, password: str, user: User | None = None) -> None:
+        super().validate(password, user)
         if len(password) > LENGTH_MAX:
-            raise ValidationError(self.get_help_text(), code="password_too_long")
-
-    def get_help_text(self) -> str:
-        text = ngettext(
-            "Your password can have at most %(most)d character.",
-            "Your password can have at most %(most)d characters.",
-            LENGTH_MAX,
-        )
-        return text % {"most": LENGTH_MAX}
+            text = _("Your password can have at most %(most)d characters.")
+            raise ValidationError(text, code="password_too_long", params={"most": LENGTH_MAX})
