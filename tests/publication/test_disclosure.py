@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
+from django.utils import translation
 
 from newsletter.publication.disclosure import validate_contact
 from tests.factories import make_publication
@@ -86,5 +87,5 @@ def test_an_address_or_a_page_is_a_contact(contact):
     ],
 )
 def test_nothing_else_is(contact):
-    with pytest.raises(ValidationError, match="Write an e-mail address, or a page"):
+    with translation.override("en"), pytest.raises(ValidationError, match="Write an e-mail address, or a page"):
         validate_contact(contact)
