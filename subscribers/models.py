@@ -129,6 +129,7 @@ class Subscriber(models.Model):
         ordering = ["-pk"]
         verbose_name = _("reader")
         verbose_name_plural = _("readers")
+        permissions = [("see_readers", "Can see readers' addresses"), ("export_readers", "Can export all readers")]
         indexes = [
             models.Index(fields=["state", "id"], name="readers_by_state"),
             models.Index(fields=["tags"], name="readers_by_tags", condition=~Q(tags="")),

@@ -111,6 +111,7 @@ class Issue(models.Model):
         ordering = ["-number"]
         verbose_name = _("issue")
         verbose_name_plural = _("issues")
+        permissions = [("send_issue", "Can send issues to readers")]
 
     def __str__(self) -> str:
         return f"#{self.number} {self.subject}"

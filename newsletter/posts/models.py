@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 from django.db import models
 from django.db.models import Func, OuterRef, Q, Subquery
@@ -101,6 +102,10 @@ class PostQuerySet(models.QuerySet["Post"]):
     def drafts(self) -> "PostQuerySet":
         return self.filter(published_at__isnull=True).order_by("-updated_at", "-pk")
 
+    def open_to(self, user: Any) -> "PostQuerySet":
+        """Return the posts that a user of the desk may look at: all, or only his own if he may not publish."""
+        return self if user.has_perm("posts.publish_post") else self.filter(created_by=user.pk)
+
     def next_change(self, now: datetime) -> datetime | None:
         """Return when the next scheduled post becomes public by itself; None if none waits."""
         return self.scheduled(now).values_list("published_at", flat=True).first()
@@ -150,6 +155,7 @@ class Post(models.Model):
         _("published"), null=True, blank=True, db_index=True, help_text=_("Empty: draft. In the future: scheduled.")
     )
     preview_until = models.DateTimeField(null=True, editable=False)  # whoever has its link may read the draft
+    created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
     source = models.CharField(max_length=200, blank=True, editable=False)  # which import brought it, and from where
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -162,6 +168,7 @@ class Post(models.Model):
         ordering = ["-published_at", "-pk"]
         verbose_name = _("post")
         verbose_name_plural = _("posts")
+        permissions = [("publish_post", "Can publish posts, and change those of others")]
         indexes = [
             models.Index(fields=["id", "published_at", "updated_at"], name="dates_of_posts"),
             models.Index(fields=["updated_at", "published_at"], name="changes_of_posts"),

@@ -249,6 +249,7 @@ class Publication(models.Model):
     class Meta:
         verbose_name = _("publication")
         verbose_name_plural = _("publication")
+        permissions = [("see_mail", "Can read every mail in the outbox")]
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=1), name="one_publication_per_installation"),
             models.CheckConstraint(condition=models.Q(cadence_days__gte=7), name="never_twice_a_week"),
