@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from django.contrib.auth.models import Group, User
 from django.core.cache import caches
 
 from newsletter.issues.models import Issue, IssueItem
@@ -56,3 +57,11 @@ def make_subscriber(email: str = "", **fields: Any) -> Subscriber:
     if fields.get("state") == Subscriber.State.UNSUBSCRIBED:
         defaults["unsubscribed_at"] = PUBLISHED_AT
     return Subscriber.objects.create(email=email, **(defaults | fields))
+
+
+def make_helper(*roles: str, name: str = "", **fields: Any) -> User:
+    """Return somebody who may open the desk and has these roles; without one there is nothing for him there."""
+    name = name or f"helper{next(_numbers)}"
+    helper = User.objects.create_user(name, **({"is_staff": True} | fields))
+    helper.groups.set(Group.objects.filter(name__in=roles))
+    return helper

@@ -1,5 +1,6 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,7 +10,12 @@ class DeskConfig(AppConfig):
     verbose_name = _("Desk")
 
     def ready(self) -> None:
-        from newsletter.desk import checks  # noqa: F401, PLC0415  # importing registers them
+        from newsletter.desk import checks, roles  # noqa: F401, PLC0415  # importing registers the checks
+
+        # Django gives permissions to one app after the other, in the order of INSTALLED_APPS: our rooms, then auth.
+        post_migrate.connect(
+            roles.make_groups, sender=apps.get_app_config("auth"), dispatch_uid="newsletter.desk.roles"
+        )
 
 
 class DeskAdminConfig(AdminConfig):

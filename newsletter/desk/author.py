@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
+from newsletter.desk import roles
+
 USERNAME = "author"
 
 
@@ -21,8 +23,8 @@ tokens = StartTokens()
 
 
 def get_or_create() -> User:
-    """Return the first superuser; make one that nobody can log in as when there is none."""
-    author = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    """Return the first owner, superusers before others; make one that nobody can log in as when there is none."""
+    author = roles.owners().order_by("-is_superuser", "pk").first()
     return author or User.objects.create_superuser(USERNAME)
 
 

@@ -3,9 +3,10 @@
 import pytest
 import time_machine
 from django.contrib.auth.models import User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from newsletter.desk import author
+from tests.factories import make_helper
 
 pytestmark = pytest.mark.django_db
 
@@ -127,3 +128,28 @@ def test_the_command_prints_a_link_that_works(capsys):
     said = capsys.readouterr()
     assert author.from_link(*_parts(said.out.strip())) is not None
     assert said.err == "It works once, within 24 hours. The old password works until then.\n"
+
+
+def test_the_command_lets_a_helper_in_who_is_named(capsys):
+    helper = make_helper("writer", name="mei")
+    User.objects.create_superuser("gipi", password="leverage-2026")
+
+    call_command("author_link", user="mei")
+
+    assert author.from_link(*_parts(capsys.readouterr().out.strip())) == helper
+
+
+@pytest.mark.parametrize("name", ["nobody", "gone", "Mei"])
+def test_the_command_says_when_no_account_has_the_name(name):
+    make_helper("writer", name="gone", is_active=False)
+    make_helper("writer", name="mei")
+
+    with pytest.raises(CommandError, match=f"No account that may log in is called '{name}'."):
+        call_command("author_link", user=name)
+
+
+def test_an_owner_by_role_is_the_author_where_no_superuser_is():
+    make_helper("editor")
+    owner = make_helper("owner")
+
+    assert author.get_or_create() == owner

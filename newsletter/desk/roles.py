@@ -1,0 +1,96 @@
+"""The roles of those who work at the desk: groups that the installation comes with, and what each may do."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps as installed
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.contrib.auth.models import Group, User
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+OWNER, EDITOR, WRITER, READER_CARE = "owner", "editor", "writer", "reader-care"  # names of groups
+NAMES = {OWNER: _("Owner"), EDITOR: _("Editor"), WRITER: _("Writer"), READER_CARE: _("Reader care")}
+DUTIES = {
+    OWNER: _("Everything, with the accounts of others, the Publication and the list of readers as a file."),
+    EDITOR: _("All posts and issues: write, publish, compose and send. Sees how many readers there are, not who."),
+    WRITER: _("Own drafts only: write, put pictures in, preview. Somebody else publishes them."),
+    READER_CARE: _("Readers: find, add, tag, unsubscribe, suppress and erase them. Reads the outbox."),
+}
+ROOMS = ("posts", "issues", "delivery", "subscribers", "publication")  # whose permissions a role may have
+_ALL = ("view", "add", "change", "delete")
+# By role, room and model: what may be done. The owner's group gets whatever there is.
+_MODELS: dict[str, dict[str, tuple[str, ...]]] = {
+    EDITOR: {
+        "posts.post": (*_ALL, "publish"),
+        "posts.tag": _ALL,
+        "posts.image": ("view", "add", "change"),
+        "issues.issue": (*_ALL, "send"),
+        "issues.issueitem": _ALL,
+        "issues.startingpoint": _ALL,
+        "delivery.mailing": ("view",),
+    },
+    WRITER: {"posts.post": ("view", "add", "change"), "posts.image": ("view", "add")},
+    READER_CARE: {
+        "subscribers.subscriber": _ALL,
+        "subscribers.suppression": ("view", "add", "change"),
+    },
+}
+_FURTHER = {READER_CARE: ("subscribers.see_readers", "publication.see_mail")}
+
+
+def is_owner(user: Any) -> bool:
+    """Return whether `user` may do everything: a superuser, or a member of the owners' group."""
+    return bool(user.is_active and (user.is_superuser or user.groups.filter(name=OWNER).exists()))
+
+
+def owners() -> QuerySet[User]:
+    """Return the owners whose accounts are open, whether they have chosen a password or not."""
+    members = User.groups.through.objects.filter(user=OuterRef("pk"), group__name=OWNER)
+    return User.objects.filter(Q(is_superuser=True) | Exists(members), is_active=True, is_staff=True)
+
+
+def is_last_owner(user: User) -> bool:
+    """Return whether nobody else who can log in is an owner."""
+    closed = Q(password="") | Q(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    return is_owner(user) and not owners().exclude(closed).exclude(pk=user.pk).exists()
+
+
+def permissions_of(role: str) -> Iterator[str]:
+    """Return what the installation grants to a role other than the owner's, each as "room.codename"."""
+    for model, verbs in _MODELS[role].items():
+        room, name = model.split(".")
+        yield from (f"{room}.{verb}_{name}" for verb in verbs)
+    yield from _FURTHER.get(role, ())
+
+
+def make_groups(using: str = "default", apps: Any = installed, **kwargs: Any) -> None:
+    """Make the groups that are missing, after every migration; one that exists keeps what it has.
+
+    The owners' group alone gets every permission again: also those that an upgrade has brought.
+    """
+    if not _are_migrated(apps):
+        return
+    group, permission = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
+    granted = permission.objects.using(using).filter(content_type__app_label__in=ROOMS)
+    for role in (EDITOR, WRITER, READER_CARE):
+        made, is_new = group.objects.using(using).get_or_create(name=role)
+        if is_new:
+            chosen = set(permissions_of(role))
+            made.permissions.set([one for one in granted.select_related("content_type") if key_of(one) in chosen])
+    group.objects.using(using).get_or_create(name=OWNER)[0].permissions.set(granted)
+
+
+def _are_migrated(apps: Any) -> bool:
+    """Return whether the database has the tables by now: a migration may stop before them."""
+    return all(room in apps.app_configs for room in (*ROOMS, "auth"))
+
+
+def key_of(permission: Any) -> str:
+    """Return what `has_perm` asks for."""
+    return f"{permission.content_type.app_label}.{permission.codename}"
+
+
+def name_of(group: Group) -> str:
+    """Return a group's name as people read it."""
+    return str(NAMES.get(group.name, group.name))
