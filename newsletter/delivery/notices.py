@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from functools import cache
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core import mail
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -17,6 +16,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from newsletter.delivery.happenings import Happening
 from newsletter.delivery.models import Counts, Mailing
+from newsletter.delivery.prompts import who_may_send
 from newsletter.mail import headers, letters
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail, automatic
@@ -102,14 +102,13 @@ def _authors_own() -> frozenset[str]:
 
 
 def tell(now: datetime) -> int:
-    """Mail what was not told yet to everybody who runs the desk and has an address; return how many were told."""
+    """Mail what was not told yet to everybody who may send issues and has an address; return how many were told."""
     return sum(_tell(one, now) for one in Happening.objects.untold(now).select_related("mailing__issue"))
 
 
 def _tell(happening: Happening, now: datetime) -> bool:
     """Take one before another worker does, mail it, and put it off when the mail server does not take it."""
-    staff = User.objects.filter(is_active=True, is_staff=True).exclude(email="").order_by("pk")
-    addresses = list(staff.values_list("email", flat=True))
+    addresses = who_may_send()
     if not addresses or happening.at <= now - GIVE_UP_AFTER:
         return False
     if not _settle(happening, try_at=now + LEASE, tries=happening.tries + 1):

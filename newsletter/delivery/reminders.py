@@ -7,7 +7,6 @@ late or not at all. What the author answers is in `approve`, `move` and `skip`.
 import logging
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import User
 from django.core import mail
 from django.db import transaction
 from django.utils import timezone
@@ -91,14 +90,13 @@ def proposed_issue() -> Issue | None:
 
 
 def tell(now: datetime) -> int:
-    """Mail what was not told yet to everybody who runs the desk and has an address; return how many were told."""
+    """Mail what was not told yet to everybody who may send issues and has an address; return how many were told."""
     return sum(_tell(one, now) for one in Reminder.objects.untold(now).select_related("issue"))
 
 
 def _tell(reminder: Reminder, now: datetime) -> bool:
     """Take one before another worker does, mail it, and put it off when the mail server does not take it."""
-    staff = User.objects.filter(is_active=True, is_staff=True).exclude(email="").order_by("pk")
-    addresses = list(staff.values_list("email", flat=True))
+    addresses = prompts.who_may_send()
     if not addresses or is_settled(reminder.slot_at):
         return False
     if not _settle(reminder, try_at=now + LEASE, tries=reminder.tries + 1):

@@ -12,7 +12,7 @@ from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.transports import ProviderRefuses
 from newsletter.mail.mailers import mailer_from_url
 from tests.delivery.conftest import NOW, Provider
-from tests.factories import make_publication
+from tests.factories import make_helper, make_publication
 from tests.support.processes import free_port
 
 MINUTE = timedelta(minutes=1)
@@ -195,10 +195,12 @@ def test_a_worker_that_died_while_telling_is_followed_by_another(box, make_maili
     assert notices.tell(NOW + notices.LEASE) == 1
 
 
-def test_everybody_who_runs_the_desk_is_told_in_one_mail(box, make_mailing):
-    User.objects.create_user("helper", "helper@example.org", is_staff=True)
-    User.objects.create_user("gone", "gone@example.org", is_staff=True, is_active=False)
-    User.objects.create_user("mute", "", is_staff=True)
+def test_everybody_who_may_send_is_told_in_one_mail_and_nobody_else(box, make_mailing):
+    make_helper("editor", email="helper@example.org")
+    make_helper("editor", email="gone@example.org", is_active=False)
+    make_helper("editor", email="closed@example.org", is_staff=False)
+    make_helper("editor", email="")
+    make_helper("writer", "reader-care", email="writer@example.org")
     make_mailing("ab").pause("535 bad credentials")
 
     told(box)

@@ -12,7 +12,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.reminded import Reminder
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Publication
-from tests.factories import make_issue, make_post, make_publication
+from tests.factories import make_helper, make_issue, make_post, make_publication
 from tests.support.processes import free_port
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # 08:00 in Taipei
@@ -215,8 +215,10 @@ def test_the_letter_says_what_happens_without_an_answer(box, issue, unapproved, 
     assert words in body(mails(box)[0])
 
 
-def test_everybody_at_the_desk_gets_the_same_mail(box, issue):
-    User.objects.create_superuser("editor", "editor@example.org", "pw")
+def test_everybody_who_may_send_gets_the_same_mail_and_nobody_else(box, issue):
+    """Its links approve the issue without a login."""
+    make_helper("editor", email="editor@example.org")
+    make_helper("writer", "reader-care", email="writer@example.org")
     User.objects.create_user("reader", "reader@example.org", "pw")
 
     look(SLOT - 24 * HOUR)
