@@ -16,6 +16,7 @@ OLD_ADDRESSES = {
     "tag/<slug:slug>/": "posts:tag",
     "start/": "issues:start_here",
 }
+handler403 = "newsletter.desk.rights.refused"
 handler500 = "newsletter.publication.views.failure"
 urlpatterns = [
     path("", include("newsletter.issues.urls")),

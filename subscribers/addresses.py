@@ -18,6 +18,9 @@ _ORDINARY = re.compile(r"[A-Za-z0-9]+(?:[._+-][A-Za-z0-9]+)*@(?:[a-z0-9]+(?:-[a-
 _ORDINARY_LENGTH_MAX = 64  # characters; below every limit of RFC 5321
 
 
+_IN_TEXT = re.compile(r"[^\s<>@\"'「」（）、，。；：:;,]{1,64}@[^\s<>@\"'「」（）、，。；：:;,]{1,255}")
+
+
 class AddressError(ValueError):
     """The text is no address that mail can be sent to; the message tells its owner why."""
 
@@ -91,3 +94,8 @@ def _ascii_domain(domain: str) -> str:
         return idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
         return domain
+
+
+def without_addresses(text: str) -> str:
+    """Return words of somebody else's, such as a mail server's answer, with every address in them masked."""
+    return _IN_TEXT.sub("•••@•••", text)

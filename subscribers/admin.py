@@ -56,6 +56,18 @@ class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("email",)
     search_help_text = _("The beginning of an address, or a whole one in any spelling")
 
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _sees_readers(request) and super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _sees_readers(request) and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _sees_readers(request) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return _sees_readers(request) and super().has_delete_permission(request, obj)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -120,7 +132,10 @@ class SubscriberAdmin(AddressAdmin):
         barred = sum(subscriber.suppress(Suppression.Reason.MANUAL) for subscriber in queryset.iterator())
         self._report(request, ngettext("%d address was suppressed.", "%d addresses were suppressed.", barred) % barred)
 
-    @admin.action(description=_("Erase everything about them"), permissions=["change"])
+    def has_erase_permission(self, request: HttpRequest) -> bool:
+        return _sees_readers(request) and request.user.has_perm("subscribers.delete_subscriber")
+
+    @admin.action(description=_("Erase everything about them"), permissions=["erase"])
     def erase(self, request: HttpRequest, queryset: SubscriberQuerySet) -> HttpResponse | None:
         """Ask once more: what is erased cannot be had back."""
         readers = list(queryset[: ERASED_AT_ONCE_MAX + 1])
@@ -150,8 +165,8 @@ class SubscriberAdmin(AddressAdmin):
 
     def export(self, request: HttpRequest) -> StreamingHttpResponse:
         """Stream all readers; the mark in front lets Excel read the Chinese."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        if not request.user.has_perm("subscribers.export_readers"):
+            raise PermissionDenied("subscribers.export_readers")
         lines = csv_lines(Subscriber.objects.all())
         response = StreamingHttpResponse(_marked(lines), content_type="text/csv; charset=utf-8")
         response.headers["Content-Disposition"] = f'attachment; filename="readers-{timezone.localdate()}.csv"'
@@ -173,6 +188,10 @@ class SuppressionAdmin(AddressAdmin):
         if not change:
             obj.address_hash = address_hash(obj.email)
         super().save_model(request, obj, form, change)
+
+
+def _sees_readers(request: HttpRequest) -> bool:
+    return request.user.has_perm("subscribers.see_readers")
 
 
 def _marked(lines: Any) -> Any:

@@ -21,6 +21,7 @@ from newsletter.mail import headers, letters
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail, automatic
 from newsletter.publication.models import Publication
+from subscribers.addresses import without_addresses
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def _facts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:
         yield Kind.FINISHED, ""
         return
     if mailing.state == Mailing.State.PAUSED and mailing.reason not in _authors_own():
-        yield (Kind.STOPPED if mailing.planned_at else Kind.LATE), mailing.reason
+        yield (Kind.STOPPED if mailing.planned_at else Kind.LATE), without_addresses(mailing.reason)
     if mailing.planned_at:
         yield from _about_copies(mailing.counts())
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth import admin as stock  # noqa: F401  # registers users and groups, whose screens are ours
+from django.contrib.auth.models import Group, User
 from django.db.models import F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -15,12 +17,17 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.planning import copies, was_sent_to_all
 from newsletter.delivery.rendering import freeze
+from newsletter.desk.accounts import AccountAdmin, RoleAdmin
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet, next_number, proposals
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.posts.search import remove
 from newsletter.publication.models import Publication
+
+admin.site.unregister([User, Group])
+admin.site.register(User, AccountAdmin)
+admin.site.register(Group, RoleAdmin)
 
 NEXT_SCREENS = {"_preview": "admin:issue_preview", "_send": "admin:issue_send"}  # by the button that saves
 

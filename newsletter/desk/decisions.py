@@ -34,7 +34,8 @@ def decide(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
     context = _question(request, found, decision)
     if not context["count"]:
         messages.warning(request, _("Choose at least one copy that is uncertain."))
-        return redirect("admin:mailing_deliveries", pk, "uncertain")
+        sees_list = request.user.has_perm("subscribers.see_readers")
+        return redirect("admin:mailing_deliveries", pk, "uncertain") if sees_list else redirect("admin:mailing", pk)
     return page(request, "desk/decide.html", found.issue, context)
 
 

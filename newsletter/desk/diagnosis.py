@@ -263,7 +263,8 @@ EVERYTHING: tuple[Question, ...] = (
     *(mail, sender, subjects, dns_records, postal_address, mailings, uncertain),
 )
 # What the author can mend, and what costs a page nothing to ask.
-AT_HOME: tuple[Question, ...] = (waiting_tasks, mailings, uncertain, mail, sender, postal_address)
+OF_MAILINGS: tuple[Question, ...] = (waiting_tasks, mailings, uncertain)
+AT_HOME: tuple[Question, ...] = (*OF_MAILINGS, mail, sender, postal_address)
 
 
 def examine(now: datetime) -> list[Finding]:
@@ -276,6 +277,11 @@ def examine(now: datetime) -> list[Finding]:
 def for_the_author(now: datetime) -> list[Finding]:
     """Return what the desk's home shows; cheap."""
     return _ask(AT_HOME, now)
+
+
+def for_an_editor(now: datetime) -> list[Finding]:
+    """Return of these what somebody who sends issues can mend."""
+    return _ask(OF_MAILINGS, now)
 
 
 def _ask(questions: tuple[Question, ...], now: datetime) -> list[Finding]:

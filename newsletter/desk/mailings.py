@@ -47,12 +47,12 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
     """Show how far it is; the page asks again by itself while that changes."""
     found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
     now, is_open = timezone.now(), found.state in Mailing.OPEN_STATES
-    is_still = not is_open or "still" in request.GET
+    is_still, may_send = not is_open or "still" in request.GET, request.user.has_perm("issues.send_issue")
     context = {
         "title": _("Mailing"),
         "mailing": found,
         "counts": found.counts(),
-        "actions": [(name, action.title) for name, action in ACTIONS.items() if action.is_open_to(found)],
+        "actions": [(name, action.title) for name, action in ACTIONS.items() if may_send and action.is_open_to(found)],
         "obstacles": planning.obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
         "is_open": is_open,
         "is_still": is_still,
@@ -60,12 +60,17 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
         "steps": found.steps.all(),
         "certificate": found.certificates.last(),
         "provider": _provider(found.mailer),
-        "can_send_the_rest": found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists(),
+        "can_send_the_rest": may_send and _can_send_the_rest(found),
+        "can_send_again": evidence.can_be_sent_again(found),
     }
     response = page(request, "desk/mailing.html", found.issue, context)
     if not is_still:  # a header, not a meta element: it is not read aloud, and "stop" leads to a page without it
         response.headers["Refresh"] = str(_seconds_to_rest(request, found, now))
     return response
+
+
+def _can_send_the_rest(found: Mailing) -> bool:
+    return found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists()
 
 
 def _seconds_to_rest(request: HttpRequest, found: Mailing, now: datetime) -> int:

@@ -1,14 +1,17 @@
 """The author's admin site: the stock one with a home, a guarded door and room for screens of our own."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any
+from functools import partial, update_wrapper
+from typing import Any, cast
 
 from django.contrib import admin
-from django.contrib.auth.decorators import login_not_required, permission_required
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import PasswordChangeView
-from django.http import HttpRequest, HttpResponse
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
@@ -16,30 +19,34 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import certificates, composer, corrections, decisions, mailings, rehearsing, views
+from newsletter.desk import certificates, composer, corrections, decisions, mailings, rehearsing, rights, views
 from newsletter.desk.forms import OldPasswordForm
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
 
+LOOK_AT_ISSUES, LOOK_AT_MAILINGS = rights.needs("issues.view_issue"), rights.needs("delivery.view_mailing")
+SEND = rights.needs("issues.send_issue")
+SEE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers")
 ISSUE_SCREENS: tuple[Screen, ...] = (
-    ("preview/", composer.preview, "issue_preview"),
-    ("preview/<str:tab>/", composer.preview, "issue_preview_tab"),
-    ("frame/web/", composer.web_frame, "issue_web_frame"),
-    ("frame/mail/", composer.mail_frame, "issue_mail_frame"),
-    ("test/", composer.test_copy, "issue_test"),
-    ("rehearsal/", rehearsing.rehearse, "issue_rehearsal"),
-    ("send/", composer.send, "issue_send"),
-    ("correct/", corrections.correct, "issue_correct"),
+    ("preview/", LOOK_AT_ISSUES(composer.preview), "issue_preview"),
+    ("preview/<str:tab>/", LOOK_AT_ISSUES(composer.preview), "issue_preview_tab"),
+    ("frame/web/", LOOK_AT_ISSUES(composer.web_frame), "issue_web_frame"),
+    ("frame/mail/", LOOK_AT_ISSUES(composer.mail_frame), "issue_mail_frame"),
+    ("test/", SEND(composer.test_copy), "issue_test"),
+    ("rehearsal/", SEND(rehearsing.rehearse), "issue_rehearsal"),
+    ("send/", SEND(composer.send), "issue_send"),
+    ("correct/", SEND(corrections.correct), "issue_correct"),
 )
 MAILING_SCREENS: tuple[Screen, ...] = (
-    ("", mailings.mailing, "mailing"),
-    ("move/", mailings.move, "mailing_move"),
-    *((f"{name}/", partial(mailings.act, action=name), f"mailing_{name}") for name in mailings.ACTIONS),
-    ("copies/<str:state>/", mailings.deliveries, "mailing_deliveries"),
-    ("uncertain/<str:decision>/", decisions.decide, "mailing_decide"),
-    ("certificate/<int:number>/", certificates.certificate, "mailing_certificate"),
-    ("certificate/<int:number>.json", certificates.document, "mailing_certificate_json"),
+    ("", LOOK_AT_MAILINGS(mailings.mailing), "mailing"),
+    ("move/", SEND(mailings.move), "mailing_move"),
+    *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ACTIONS),
+    ("copies/<str:state>/", SEE_COPIES(mailings.deliveries), "mailing_deliveries"),
+    ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
+    ("certificate/<int:number>/", LOOK_AT_MAILINGS(certificates.certificate), "mailing_certificate"),
+    ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
+REPLACED = {"logout", "view_on_site"}  # screens of the stock admin that ask for too little, or for too much
 
 
 class DeskSite(admin.AdminSite):
@@ -51,18 +58,51 @@ class DeskSite(admin.AdminSite):
         """Return our own screens before the stock ones, whose last pattern catches everything."""
         ours = [
             path("start/<str:uid>/<str:token>/", views.start, name="start"),
+            path("logout/", self.logout, name="logout"),
+            path("r/<int:content_type_id>/<int:object_id>/", self.admin_view(self.on_site), name="view_on_site"),
             *self._screens("issues/issue/<int:pk>/", ISSUE_SCREENS),
             *self._screens("delivery/mailing/<int:pk>/", MAILING_SCREENS),
         ]
-        return [*ours, *super().get_urls()]
+        return [*ours, *(one for one in super().get_urls() if getattr(one, "name", None) not in REPLACED)]
 
     def _screens(self, prefix: str, screens: Iterable[Screen]) -> list[URLPattern]:
-        """Let only those who may change issues see our screens."""
-        author = permission_required("issues.change_issue", raise_exception=True)
-        return [path(prefix + route, self.admin_view(author(view)), name=name) for route, view, name in screens]
+        return [path(prefix + route, self.admin_view(view), name=name) for route, view, name in screens]
+
+    def admin_view[V: Callable[..., Any]](self, view: V, cacheable: bool = False) -> V:
+        """Send strangers to the login page, and tell a user whose account does not open the desk that it does not."""
+        opened = super().admin_view(view, cacheable)
+
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if request.user.is_authenticated and not self.has_permission(request):
+                raise PermissionDenied(rights.OPEN_DESK)
+            return opened(request, *args, **kwargs)
+
+        return cast("V", update_wrapper(guarded, opened))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {**views.home(timezone.now()), **(extra_context or {})})
+        return super().index(request, {**views.home(request.user, timezone.now()), **(extra_context or {})})
+
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Show one room; the stock admin denies that there is one of which a helper may see nothing."""
+        try:
+            return super().app_index(request, app_label, extra_context)
+        except Http404:
+            raise PermissionDenied from None
+
+    def on_site(self, request: HttpRequest, content_type_id: int, object_id: int) -> HttpResponse:
+        """Lead to the public page of something that the user may look at on the desk."""
+        model = get_object_or_404(ContentType, pk=content_type_id).model_class()
+        if model is None or not self.is_registered(model):
+            raise Http404(content_type_id)
+        options = self.get_model_admin(model)
+        found = options.get_object(request, str(object_id))
+        if not options.has_view_permission(request, found):
+            raise PermissionDenied
+        if found is None or not hasattr(found, "get_absolute_url"):
+            raise Http404(object_id)
+        return HttpResponseRedirect(found.get_absolute_url())
 
     @method_decorator(never_cache)
     @login_not_required

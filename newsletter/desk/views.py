@@ -100,18 +100,31 @@ def _admin_page(request: HttpRequest, template: str, context: dict[str, Any], *,
 # --- The home of the desk ---
 
 
-def home(now: datetime) -> dict[str, Any]:
-    """Return what the author sees first: what comes next, what went out, who reads, what needs attention."""
+def home(user: Any, now: datetime) -> dict[str, Any]:
+    """Return what a user sees first, each part if he may: what comes next, what went out, who reads, what is wrong."""
+    may = user.has_perm
+    home: dict[str, Any] = {}
+    if may("issues.view_issue"):
+        home |= _next_issue(now)
+    if may("delivery.view_mailing"):
+        home |= {"latest_mailing": Mailing.objects.select_related("issue").first(), "shows_mailing": True}
+    if may("issues.send_issue") or may("subscribers.see_readers"):
+        readers = Subscriber.objects.order_by().values_list("state").annotate(Count("pk"))
+        home["readers"] = dict.fromkeys(Subscriber.State.values, 0) | dict(readers)
+    if may("publication.change_publication"):
+        home["findings"] = diagnosis.for_the_author(now)
+    elif may("issues.send_issue"):
+        home["findings"] = diagnosis.for_an_editor(now)
+    return home
+
+
+def _next_issue(now: datetime) -> dict[str, Any]:
     issue = Issue.objects.unsent().first()
-    readers = Subscriber.objects.order_by().values_list("state").annotate(Count("pk"))
     return {
         "next_slot": _next_slot(now),
         "next_issue": issue,
         "next_mailing": issue and issue.mailings.first(),
         "waiting_posts": not_yet_mailed(Post.objects.published(now)).count(),
-        "latest_mailing": Mailing.objects.select_related("issue").first(),
-        "readers": dict.fromkeys(Subscriber.State.values, 0) | dict(readers),
-        "findings": diagnosis.for_the_author(now),
     }
 
 

@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, F, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -18,11 +17,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from newsletter.posts.forms import ImageForm, PostForm
-from newsletter.posts.models import BODY_MAX, Image, Post, PostQuerySet, Tag
+from newsletter.posts.models import Image, Post, PostQuerySet, Tag
 from newsletter.posts.proofreading import HINTS, RULES, fixed, grouped, house_terms
-from newsletter.posts.renderings import Rendering, rendered_anew
+from newsletter.posts.renderings import Rendering
 from newsletter.posts.search import index_post
 from newsletter.posts.tasks import finish_pictures
+from newsletter.posts.writers import OwnDraftsAdmin
 from newsletter.publication.models import Publication
 
 TAGS_OFFERED = 20  # under the field; the most used first
@@ -47,7 +47,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Post)
-class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PostAdmin(OwnDraftsAdmin):
     form = PostForm
     list_display = ("title", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", admin.RelatedOnlyFieldListFilter))
@@ -70,13 +70,6 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
         return super().get_queryset(request).prefetch_related("tags")
 
-    def get_urls(self) -> list[URLPattern]:
-        own = [
-            path("preview/", self.admin_site.admin_view(self.preview), name="posts_post_preview"),
-            path("<int:pk>/read/", self.admin_site.admin_view(self.read), name="posts_post_read"),
-        ]
-        return own + super().get_urls()
-
     # --- The list ---
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -96,13 +89,13 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def tag_list(self, post: Post) -> str:
         return "、".join(tag.name for tag in post.tags.all())
 
-    @admin.action(description=_("Publish now"), permissions=["change"])
+    @admin.action(description=_("Publish now"), permissions=["publish"])
     def publish_now(self, request: HttpRequest, posts: PostQuerySet) -> None:
         done, chosen = posts.order_by().publish(timezone.now()), posts.count()
         text = ngettext("%(done)d post is published.", "%(done)d posts are published.", done)
         self._tell(request, text % {"done": done}, done=done, left=chosen - done)
 
-    @admin.action(description=_("Back to draft"), permissions=["change"])
+    @admin.action(description=_("Back to draft"), permissions=["publish"])
     def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
         keys = list(posts.values_list("pk", flat=True))
         done = Post.objects.filter(pk__in=keys).withdraw(timezone.now())
@@ -176,20 +169,6 @@ class PostAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return where readers find it, or for a draft the page that only staff sees."""
         is_public = post.is_published(timezone.now())
         return post.get_absolute_url() if is_public else reverse("admin:posts_post_read", args=[post.pk])
-
-    def preview(self, request: HttpRequest) -> HttpResponse:
-        """Show the text in the form as readers will see it, saved or not."""
-        if request.method != "POST":
-            return HttpResponseRedirect(reverse("admin:posts_post_changelist"))
-        body = request.POST.get("body", "")
-        post = Post(title=request.POST.get("title", ""), body=body[:BODY_MAX])
-        context = {"post": post, "html": rendered_anew(post.body), "is_cut": len(body) > BODY_MAX}
-        return render(request, "posts/_preview.html", context)
-
-    def read(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Show a saved post as readers will see it, a draft too."""
-        post = get_object_or_404(Post, pk=pk)
-        return render(request, "posts/_preview.html", {"post": post, "html": post.html})
 
 
 def _fixed_text(done: int) -> str:

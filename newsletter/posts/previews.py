@@ -1,14 +1,9 @@
-"""A draft, shown to somebody before it is published: the page, and the author's switch for its link."""
+"""A draft, shown to somebody before it is published."""
 
-from django.contrib import messages
-from django.contrib.admin.views.decorators import staff_member_required
-from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
 from newsletter.posts.models import Post
 from newsletter.publication.doors import capability
@@ -26,18 +21,3 @@ def preview(request: HttpRequest, token: str) -> HttpResponse:
     if post.is_published(now):
         return redirect(post)
     return render(request, "posts/preview.html", {"post": post})
-
-
-@staff_member_required
-@permission_required("posts.change_post", raise_exception=True)
-@require_POST
-def switch(request: HttpRequest, pk: int) -> HttpResponse:
-    """Open the preview of a post, or close it, as the button says."""
-    post = get_object_or_404(Post, pk=pk)
-    if "close" in request.POST:
-        post.close_preview()
-        messages.success(request, _("The link is off. Whoever has it sees nothing any more."))
-    else:
-        post.open_preview(timezone.now())
-        messages.success(request, _("The link is on for 30 days."))
-    return HttpResponseRedirect(reverse("admin:posts_post_change", args=[pk]) + "#preview-link")

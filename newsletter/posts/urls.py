@@ -24,7 +24,6 @@ urlpatterns = [
     path("cards/p/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("tags/<slug:slug>/", views.tag, name="tag"),
     path("preview/<str:token>/", previews.preview, name="preview"),
-    path("admin/posts/post/<int:pk>/preview-link/", previews.switch, name="preview_switch"),
     path("search/", views.search, name="search"),
     path("feed.xml", feeds.atom, name="feed"),
     path("feed.json", feeds.json, name="json_feed"),

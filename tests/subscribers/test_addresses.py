@@ -1,7 +1,7 @@
 import pytest
 from django.utils import translation
 
-from subscribers.addresses import AddressError, key, normalise, one_line, readable
+from subscribers.addresses import AddressError, key, normalise, one_line, readable, without_addresses
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,17 @@ def test_an_international_domain_is_shown_in_its_own_letters():
 
 def test_a_name_cannot_break_out_of_a_header():
     assert one_line(" 小明\r\nBcc: x@example.org\u2028\x00 ") == "小明 Bcc: x@example.org"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("550 5.1.1 <anna@example.org>: unknown", "550 5.1.1 <•••@•••>: unknown"),
+        ("to=anna+news@例子.tw;status=5", "•••@•••;status=5"),
+        ("安娜「anna@example.org」、bob@example.org", "安娜「•••@•••」、•••@•••"),
+        ("421 later, no address", "421 later, no address"),
+        ("a" * 200 + "@example.org", "a" * 136 + "•••@•••"),
+    ],
+)
+def test_addresses_in_words_of_others_are_masked(said, shown):
+    assert without_addresses(said) == shown

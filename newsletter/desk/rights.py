@@ -1,0 +1,112 @@
+"""Rights on the desk: what each is called, what a screen asks for, and the page for somebody who lacks one."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.cache import add_never_cache_headers
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.defaults import permission_denied
+
+from newsletter.desk import roles
+
+OPEN_DESK, MANAGE_ACCOUNTS = (
+    "open_desk",
+    "manage_accounts",
+)  # these two are no permissions: `is_staff`, and owners alone
+WORDS: dict[str, Promise | str] = {
+    OPEN_DESK: _("open the desk"),
+    MANAGE_ACCOUNTS: _("manage accounts and roles"),
+    "posts.publish_post": _("publish posts, and work on those of others"),
+    "issues.send_issue": _("send issues to readers"),
+    "subscribers.see_readers": _("see who the readers are"),
+    "subscribers.export_readers": _("take the list of readers away as a file"),
+    "publication.see_mail": _("read the mails in the outbox"),
+}
+VERBS = {
+    "view": _("look at: %(what)s"),
+    "add": _("add: %(what)s"),
+    "change": _("change: %(what)s"),
+    "delete": _("delete: %(what)s"),
+}
+SCREENS = {"changelist": "view", "history": "view", "add": "add", "change": "change", "delete": "delete"}
+
+
+def needs(*permissions: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Let only those open a screen who have all of `permissions`."""
+
+    def guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if missing := [one for one in permissions if not request.user.has_perm(one)]:
+                raise PermissionDenied(missing[0])
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return guard
+
+
+def words(permission: str) -> str:
+    """Return what a permission lets somebody do: "change: posts"."""
+    if permission in WORDS:
+        return str(WORDS[permission])
+    room, codename = permission.split(".")
+    verb, model = codename.split("_", 1)
+    return str(VERBS[verb]) % {"what": apps.get_model(room, model)._meta.verbose_name_plural}
+
+
+def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 403: to a user in the look of the desk, with the right that is missing; to others as ever."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return permission_denied(request, exception)
+    permission = _named_by(exception) or _asked_by(request)
+    context = admin.site.each_context(request) | {
+        "title": gettext("Not for this account"),
+        "right": words(permission) if permission else "",
+        "roles": gettext(", ").join(_roles_with(permission)),
+        "is_closed": permission == OPEN_DESK,
+    }
+    response = render(request, "desk/refused.html", context, status=403)
+    add_never_cache_headers(response)
+    return response
+
+
+def _named_by(exception: Exception) -> str:
+    """Return the permission that one of our own screens has asked for; Django's name none."""
+    named = str(exception.args[0]) if exception.args else ""
+    verb = named.partition(".")[2].partition("_")[0]
+    return named if named in WORDS or verb in VERBS else ""
+
+
+def _asked_by(request: HttpRequest) -> str:
+    """Return the permission that a screen of the admin asks for, told by its name; "" if it tells nothing."""
+    name = (request.resolver_match and request.resolver_match.url_name) or ""
+    for options in admin.site._registry.values():
+        room, kind = options.opts.app_label, options.opts.model_name
+        verb = SCREENS.get(name.removeprefix(f"{room}_{kind}_"))
+        if verb and name.startswith(f"{room}_{kind}_"):
+            return MANAGE_ACCOUNTS if room == "auth" else _narrowest(room, str(kind), verb)
+    return ""
+
+
+def _narrowest(room: str, kind: str, verb: str) -> str:
+    return "subscribers.see_readers" if room == "subscribers" and verb == "view" else f"{room}.{verb}_{kind}"
+
+
+def _roles_with(permission: str) -> list[str]:
+    """Return the names of the roles that include a permission."""
+    room, _dot, codename = permission.partition(".")
+    if permission == MANAGE_ACCOUNTS:
+        return [str(roles.NAMES[roles.OWNER])]
+    found = Group.objects.filter(permissions__content_type__app_label=room, permissions__codename=codename)
+    return [roles.name_of(group) for group in sorted(found, key=lambda group: group.name != roles.OWNER)]

@@ -1,0 +1,474 @@
+"""Who may open what: every screen of the desk and of the outbox, tried by every role.
+
+The table is held against the addresses of the site: a screen that is not in it fails.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.core.mail import mailers
+from django.test import Client
+from django.urls import URLResolver, get_resolver
+from django.utils import timezone
+
+from newsletter.delivery import certificate, planning
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.rehearsals import Rehearsal, Remark
+from newsletter.desk import rehearsing, rights
+from newsletter.issues.models import Issue, StartingPoint
+from newsletter.mail import outbox
+from newsletter.mail.message import Letter, build
+from newsletter.posts.models import Image, Post, Tag
+from subscribers.models import Suppression, address_hash
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import markup
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("stranger", "nobody", "writer", "reader-care", "editor", "owner")
+# One letter for each of ROLES. L: the page to log in. R: refused by a page of the desk. P: a page. N: not found.
+# B, G, M: 400, 410 and 405, by the view itself. J: refused in JSON, to a script.
+STAFF, OWNERS, NO_ONE = "LPPPPP", "LRRRRP", "LRRRRR"
+EDITORS, WRITERS, CARERS = "LRRRPP", "LRPRPP", "LRRPRP"
+MAIL = "NRRPRP"
+
+
+def _stock(model: str, look: str, *, add: str, change: str, delete: str) -> dict[str, str]:
+    """Return the rows of the screens that the admin makes for a model."""
+    return {
+        f"admin/{model}/": look,
+        f"admin/{model}/add/": add,
+        f"admin/{model}/<path:object_id>/history/": look,
+        f"admin/{model}/<path:object_id>/change/": change,
+        f"admin/{model}/<path:object_id>/delete/": delete,
+        f"admin/{model}/<path:object_id>/": change,
+    }
+
+
+TABLE: dict[str, str] = {
+    "outbox/": MAIL,
+    "outbox/<slug:name>/": MAIL,
+    "outbox/<slug:name>/text/": MAIL,
+    "outbox/<slug:name>/headers/": MAIL,
+    "outbox/<slug:name>/source/": MAIL,
+    "outbox/<slug:name>/html/": MAIL,
+    "outbox/<slug:name>/mail.eml": MAIL,
+    "admin/": STAFF,
+    "admin/login/": STAFF,
+    "admin/logout/": "MMMMMM",
+    "admin/start/<str:uid>/<str:token>/": "GGGGGG",
+    "admin/password_change/": STAFF,
+    "admin/password_change/done/": STAFF,
+    "admin/jsi18n/": STAFF,
+    "admin/autocomplete/": WRITERS,  # of the cover of a post
+    "admin/r/<int:content_type_id>/<int:object_id>/": EDITORS,  # of a tag
+    "admin/^(?P<app_label>ROOMS)/$": WRITERS,  # of the posts
+    "admin/(?P<url>.*)$": "LNNNNN",
+    **_stock("auth/user", OWNERS, add=OWNERS, change=OWNERS, delete=OWNERS),
+    "admin/auth/user/<int:pk>/start-link/": OWNERS,
+    **_stock("auth/group", OWNERS, add=OWNERS, change=OWNERS, delete=NO_ONE),
+    **_stock("posts/post", WRITERS, add=WRITERS, change=WRITERS, delete=EDITORS),
+    "admin/posts/post/preview/": WRITERS,
+    "admin/posts/post/<int:pk>/read/": WRITERS,
+    "admin/posts/post/<int:pk>/preview-link/": WRITERS,
+    **_stock("posts/tag", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
+    **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
+    "admin/posts/image/upload/": "LJBJBB",
+    **_stock("issues/issue", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
+    "admin/issues/issue/<int:pk>/preview/": EDITORS,
+    "admin/issues/issue/<int:pk>/preview/<str:tab>/": EDITORS,
+    "admin/issues/issue/<int:pk>/frame/web/": EDITORS,
+    "admin/issues/issue/<int:pk>/frame/mail/": EDITORS,
+    "admin/issues/issue/<int:pk>/test/": EDITORS,
+    "admin/issues/issue/<int:pk>/rehearsal/": EDITORS,
+    "admin/issues/issue/<int:pk>/send/": EDITORS,
+    "admin/issues/issue/<int:pk>/correct/": EDITORS,
+    **_stock("issues/startingpoint", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
+    **_stock("delivery/mailing", EDITORS, add=NO_ONE, change=EDITORS, delete=NO_ONE),
+    "admin/delivery/mailing/<int:pk>/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/move/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/pause/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/resume/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/refreeze/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/switch/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/cancel/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/copies/<str:state>/": OWNERS,
+    "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/certificate/<int:number>.json": EDITORS,
+    **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
+    "admin/subscribers/subscriber/export/": OWNERS,
+    **_stock("subscribers/suppression", CARERS, add=CARERS, change=CARERS, delete=OWNERS),
+    **_stock("publication/publication", OWNERS, add=NO_ONE, change=OWNERS, delete=NO_ONE),
+}
+POSTED = {"admin/posts/image/upload/", "admin/posts/post/preview/", "admin/posts/post/<int:pk>/preview-link/"}
+
+READER, SECRET_TITLE, COMING = "secret.reader@example.org", "還沒有人知道的題目", "準備中的一期"
+SECRETS = {  # by role: what none of its pages may say
+    "stranger": [READER, SECRET_TITLE, COMING],
+    "nobody": [READER, SECRET_TITLE, COMING],
+    "writer": [READER, SECRET_TITLE, COMING],
+    "reader-care": [SECRET_TITLE, COMING],
+    "editor": [READER],
+    "owner": [],
+}
+
+
+@dataclass
+class World:
+    """One row of each kind, and where each screen is tried: its address by its route."""
+
+    addresses: dict[str, str]
+    helpers: dict[str, User | None]
+
+
+@pytest.fixture
+def world(settings, tmp_path) -> World:
+    """A reader whose address stands wherever one can stand, a draft of somebody else, and an issue in preparation."""
+    make_publication()
+    box = {"BACKEND": outbox.BACKEND, "OPTIONS": {"directory": str(tmp_path)}}
+    settings.MAILERS = {"default": box, "bulk": box}
+    helpers = {role: make_helper(role, name=role) for role in ROLES[2:]} | {"nobody": make_helper(), "stranger": None}
+    reader, tag = make_subscriber(READER, name="某人"), Tag.objects.create(name="題", slug="t")
+    gone = Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
+    draft = make_post(SECRET_TITLE, published_at=None, tags=("t",))
+    keys = {
+        "auth/user": make_helper().pk,
+        "auth/group": Group.objects.get(name="editor").pk,
+        "posts/post": make_post("自己的草稿", published_at=None, created_by=helpers["writer"]).pk,
+        "posts/tag": tag.pk,
+        "posts/image": Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1).pk,
+        "issues/issue": _issue_in_preparation(draft).pk,
+        "issues/startingpoint": StartingPoint.objects.create(post=make_post("開始讀"), reason="好").pk,
+        "delivery/mailing": _paused_mailing().pk,
+        "subscribers/subscriber": reader.pk,
+        "subscribers/suppression": gone.pk,
+        "publication/publication": 1,
+    }
+    return World(_addresses(keys, certified=_closed_mailing().pk, mail=_mail()), helpers)
+
+
+def _issue_in_preparation(draft: Post) -> Issue:
+    issue = make_issue(draft, make_post("發布了的"), subject=COMING)
+    rehearsing.start(issue, "", timezone.now())
+    remark = Remark(Rehearsal.Topic.READERS, "error", f"The copy of {READER}: too large")
+    copy = {"name": "某人", "address": READER, "bytes": 9, "problem": f"{READER} is too long"}
+    Rehearsal.objects.update(remarks=[asdict(remark)], copies=[copy], links=[])
+    return issue
+
+
+def _paused_mailing() -> Mailing:
+    """A mailing whose copy is uncertain, and whose provider names the reader in all that it says."""
+    now = timezone.now()
+    mailing = planning.approve(make_issue(make_post("寄到一半的")), send_at=None, now=now, hold=timedelta())
+    planning.plan(mailing, now)
+    mailing.deliveries.update(state=Delivery.State.UNCERTAIN, reply=f"451 {READER} later", sent_at=now)
+    mailing.batches.update(uncertain=1)
+    mailing.pause(f"550 <{READER}> refused")
+    return mailing
+
+
+def _closed_mailing() -> Mailing:
+    now = timezone.now()
+    mailing = planning.approve(make_issue(make_post("寄過的")), send_at=None, now=now, hold=timedelta())
+    planning.plan(mailing, now)
+    mailing.deliveries.update(state=Delivery.State.FAILED, reply=f"550 5.1.1 <{READER}> unknown")
+    mailing.batches.update(failed=1, state=Batch.State.DONE)
+    mailing.finish(now)
+    certificate.issue_due(now)
+    return mailing
+
+
+def _mail() -> str:
+    letter = Letter("題", "<html><head></head><body>x</body></html>", "x\n")
+    headers = {"Message-ID": "<1@example.org>", "Date": "Tue, 24 Nov 2026 08:00:00 +0800"}
+    mail = build(letter, sender=("Gipi", "news@example.org"), to=("", READER), reply_to="", headers=headers)
+    mailers["default"].send_messages([mail])
+    return str(outbox.names(outbox.directory())[0])
+
+
+def _addresses(keys: dict[str, int], *, certified: int, mail: str) -> dict[str, str]:
+    """Return where each route of the table is tried: with a row of its kind in the place of each variable."""
+    tag = ContentType.objects.get_for_model(Tag).pk
+    special = {
+        "admin/autocomplete/": "admin/autocomplete/?app_label=posts&model_name=post&field_name=cover&term=",
+        "admin/r/<int:content_type_id>/<int:object_id>/": f"admin/r/{tag}/{keys['posts/tag']}/",
+        "admin/^(?P<app_label>ROOMS)/$": "admin/posts/",
+        "admin/(?P<url>.*)$": "admin/no-such-page/",
+        "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": (
+            f"admin/delivery/mailing/{certified}/certificate/1/"
+        ),
+        "admin/delivery/mailing/<int:pk>/certificate/<int:number>.json": (
+            f"admin/delivery/mailing/{certified}/certificate/1.json"
+        ),
+    }
+    values = {
+        "<slug:name>": mail,
+        "<str:uid>": "MQ",
+        "<str:token>": "x",
+        "<str:tab>": "mail",
+        "<str:state>": "uncertain",
+    }
+    return {route: "/" + (special.get(route) or _filled(route, values, keys)) for route in TABLE}
+
+
+def _filled(route: str, values: dict[str, str], keys: dict[str, int]) -> str:
+    key = next((str(key) for model, key in keys.items() if route.startswith(f"admin/{model}/")), "")
+    filled = route.replace("uncertain/<str:decision>/", "uncertain/sent/?row=0:0")
+    for name, value in (values | {"<int:pk>": key, "<path:object_id>": key}).items():
+        filled = filled.replace(name, value)
+    return filled
+
+
+def _routes(patterns: Any, before: str = "") -> Iterator[str]:
+    for one in patterns:
+        route = before + str(one.pattern)
+        yield from _routes(one.url_patterns, route) if isinstance(one, URLResolver) else [route]
+
+
+def _browser(world: World, role: str) -> Client:
+    client = Client()
+    if user := world.helpers[role]:
+        client.force_login(user)
+    return client
+
+
+def _answer(client: Client, route: str, address: str) -> Any:
+    """Return where the screen leads in the end: redirects are followed, as a browser does."""
+    return (client.post if route in POSTED else client.get)(address, follow=True)
+
+
+def _letter(response: Any) -> str:
+    status, is_refusal = response.status_code, "desk/refused.html" in [one.name for one in response.templates]
+    if status == 200:
+        return "L" if response.request["PATH_INFO"] == "/admin/login/" else "P"
+    if status == 403:
+        return "R" if is_refusal else "J" if response.headers["Content-Type"] == "application/json" else "public 403"
+    return {404: "N", 405: "M", 400: "B", 410: "G"}.get(status, str(status))
+
+
+def _text(response: Any) -> str:
+    content = b"".join(response.streaming_content) if response.streaming else response.content
+    return content.decode(errors="replace")
+
+
+def test_every_screen_of_the_desk_and_the_outbox_is_in_the_table():
+    rooms = re.compile(r"\(\?P<app_label>[^)]*\)")
+    routes = {rooms.sub("(?P<app_label>ROOMS)", route) for route in _routes(get_resolver().url_patterns)}
+
+    assert {route for route in routes if route.startswith(("admin", "outbox"))} == set(TABLE)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_opens_what_the_table_says_and_reads_nothing_that_is_not_for_it(world, role):
+    client, told = _browser(world, role), set()
+    expected = {route: letters[ROLES.index(role)] for route, letters in TABLE.items()}
+    answers, forged = {}, set()
+    for route, address in world.addresses.items():
+        response = _answer(client, route, address)
+        answers[route] = _letter(response)
+        told |= {(fact, route) for fact in SECRETS[role] if fact in _text(response)}
+        if expected[route] in "RJ":  # and a form, typed by hand
+            forged.add(_letter(client.post(address, {"_save": "1", "_publish": "1"}, follow=True)))
+
+    assert answers == expected
+    assert forged <= {"R", "J", "M"}  # some take no form at all
+    assert told == set()
+
+
+def test_the_world_of_the_table_has_secrets_to_tell(world):
+    client, told = _browser(world, "owner"), ""
+    for route in ("copies/<str:state>/", "", "uncertain/<str:decision>/"):
+        told = _text(_answer(client, "", world.addresses[f"admin/delivery/mailing/<int:pk>/{route}"]))
+        assert READER in told, route
+    for route, fact in (("rehearsal/", READER), ("preview/<str:tab>/", COMING)):
+        assert fact in _text(_answer(client, "", world.addresses[f"admin/issues/issue/<int:pk>/{route}"]))
+    assert READER in client.get("/admin/").text
+    assert SECRET_TITLE in client.get("/admin/posts/post/").text
+
+
+# --- Beyond the table: rows of others, lists, and what a forged form asks for ---
+
+
+def _status(client: Client, address: str, **data: Any) -> str:
+    return _letter(client.post(address, data, follow=True) if data else client.get(address, follow=True))
+
+
+def test_a_right_that_is_half_given_opens_nothing(world):
+    """Rights of the stock admin alone show no reader, and send nothing."""
+    half = make_helper()
+    names = ["view_subscriber", "change_subscriber", "add_subscriber", "view_suppression", "change_issue", "view_issue"]
+    half.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client = Client()
+    client.force_login(half)
+    by_route = world.addresses
+
+    asked = {route: _status(client, by_route[route]) for route in by_route if route.startswith("admin/subscribers/")}
+    page = client.get(by_route["admin/issues/issue/<int:pk>/preview/"]).text
+
+    assert set(asked.values()) == {"R"}
+    assert _status(client, by_route["admin/issues/issue/<int:pk>/send/"], seen="x") == "R"
+    assert "/send/" not in page
+    assert "/rehearsal/" not in page
+    assert "/send/" not in client.get("/admin/").text
+
+
+@pytest.mark.parametrize("screen", ["change/", "history/", "delete/", "read/"])
+def test_a_draft_of_somebody_else_looks_to_a_writer_like_one_that_is_not_there(world, screen):
+    client, draft = _browser(world, "writer"), Post.objects.get(title=SECRET_TITLE)
+
+    foreign, missing = (client.get(f"/admin/posts/post/{pk}/{screen}") for pk in (draft.pk, 999_999))
+
+    assert (_letter(foreign), _letter(missing)) == ("R", "R")
+    assert _words(foreign) == _words(missing)
+
+
+def _words(response: Any) -> str:
+    return re.sub(r'(nonce|value)="[^"]*"', "", markup(response))
+
+
+@pytest.mark.parametrize("button", ["open", "close"])
+def test_a_writer_does_not_touch_the_link_to_a_draft_of_somebody_else(world, button):
+    draft = Post.objects.get(title=SECRET_TITLE)
+    draft.open_preview(timezone.now())
+
+    status = _status(_browser(world, "writer"), f"/admin/posts/post/{draft.pk}/preview-link/", **{button: ""})
+
+    assert status == "R"
+    assert Post.objects.get(pk=draft.pk).preview_until == draft.preview_until
+
+
+def test_a_list_of_posts_to_choose_from_offers_a_writer_his_own(world):
+    answer = _browser(world, "writer").get(
+        "/admin/autocomplete/?app_label=issues&model_name=startingpoint&field_name=post&term="
+    )
+
+    assert [one["text"] for one in answer.json()["results"]] == ["自己的草稿"]
+
+
+def test_the_public_address_of_a_draft_is_not_told_to_a_writer(world):
+    """It has the words of the title in it."""
+    draft, kind = Post.objects.get(title=SECRET_TITLE), ContentType.objects.get_for_model(Post).pk
+
+    assert _status(_browser(world, "writer"), f"/admin/r/{kind}/{draft.pk}/") == "R"
+    assert _status(_browser(world, "editor"), f"/admin/r/{kind}/999999/") == "N"
+
+
+@pytest.mark.parametrize(
+    ("role", "rooms"),
+    [
+        ("nobody", set()),
+        ("writer", {"posts"}),
+        ("reader-care", {"subscribers"}),
+        ("editor", {"posts", "issues", "delivery"}),
+        ("owner", {"posts", "issues", "delivery", "subscribers", "publication", "auth"}),
+    ],
+)
+def test_a_role_finds_its_rooms_at_home_and_enters_no_other(world, role, rooms):
+    client = _browser(world, role)
+    everything = ("posts", "issues", "delivery", "subscribers", "publication", "auth")
+
+    assert {room for room in everything if f'href="/admin/{room}/"' in client.get("/admin/").text} == rooms
+    assert {room for room in everything if _status(client, f"/admin/{room}/") == "P"} == rooms
+
+
+@pytest.mark.parametrize(
+    ("role", "cards"),
+    [
+        ("nobody", set()),
+        ("writer", set()),
+        ("reader-care", {"readers"}),
+        ("editor", {"next-issue", "latest-mailing", "readers", "attention"}),
+        ("owner", {"next-issue", "latest-mailing", "readers", "attention"}),
+    ],
+)
+def test_a_role_sees_at_home_the_figures_that_are_for_it(world, role, cards):
+    page = _browser(world, role).get("/admin/").text
+
+    assert set(re.findall(r'aria-labelledby="(next-issue|latest-mailing|readers|attention)"', page)) == cards
+
+
+def test_an_editor_hears_of_mailings_and_not_of_the_machine(world):
+    editor, owner = (_browser(world, role).get("/admin/").text for role in ("editor", "owner"))
+
+    assert "is paused" in editor
+    assert "Mail leaves only for the outbox" in owner
+    assert "Mail leaves only for the outbox" not in editor
+
+
+def test_an_editor_decides_about_uncertain_copies_without_seeing_whose_they_are(world):
+    client, mailing = _browser(world, "editor"), Mailing.objects.get(state="paused")
+    address = f"/admin/delivery/mailing/{mailing.pk}/"
+
+    page = client.get(address).text
+    chosen = client.get(f"{address}uncertain/sent/?row=0:0")
+    client.post(f"{address}uncertain/sent/", {"row": "0:0"})
+
+    assert f"{address}uncertain/sent/?all=1" in page
+    assert f"{address}copies/" not in page
+    assert "451 •••@••• later" in chosen.text
+    assert "No. 0" in markup(chosen)
+    assert mailing.deliveries.get().state == Delivery.State.SENT
+
+
+# --- The page that refuses ---
+
+
+def test_the_refusal_says_what_is_missing_which_roles_have_it_and_who_gives_it(world):
+    response = _browser(world, "writer").get(world.addresses["admin/issues/issue/<int:pk>/send/"])
+
+    text = markup(response)
+    assert response.status_code == 403
+    assert "send issues to readers" in text
+    assert "Roles that have it: Owner, Editor." in text
+    assert "An owner of" in text
+    assert 'href="/admin/"' in text
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("address", "right"),
+    [
+        ("/admin/subscribers/subscriber/", "see who the readers are"),
+        ("/admin/subscribers/subscriber/export/", "take the list of readers away as a file"),
+        ("/admin/auth/user/add/", "manage accounts and roles"),
+        ("/admin/publication/publication/1/change/", "change: publication"),
+        ("/admin/posts/tag/add/", "add: tags"),
+        ("/admin/posts/post/1/delete/", "publish posts, and work on those of others"),
+        ("/outbox/", "read the mails in the outbox"),
+    ],
+)
+def test_each_refusal_names_its_right(world, address, right):
+    assert f">{right}</p>" in _browser(world, "writer").get(address, follow=True).text
+
+
+def test_an_account_that_does_not_open_the_desk_is_told_so_and_can_log_out(world):
+    client = Client()
+    client.force_login(User.objects.create_user("guest"))
+
+    answers = {_status(client, world.addresses[route]) for route in TABLE if route.startswith("admin/posts/")}
+    page = client.get("/admin/")
+    client.post("/admin/logout/")
+
+    assert answers == {"R"}
+    assert "this account does not open the desk" in markup(page)
+    assert 'action="/admin/logout/"' in page.text
+    assert _status(client, "/admin/") == "L"
+
+
+def test_a_stranger_who_is_refused_sees_the_public_page(rf):
+    make_publication()
+    request = rf.get("/")
+    request.user = AnonymousUser()
+
+    response = rights.refused(request, PermissionDenied("posts.publish_post"))
+
+    assert response.status_code == 403
+    assert "publish" not in response.text
