@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from kombu.exceptions import OperationalError
 
 from newsletter.mail import tokens
+from newsletter.mail.views import is_tester
 from newsletter.publication.doors import capability, same_origin, too_many
 from newsletter.publication.limits import client_address, is_over, neighbourhood
 from newsletter.publication.models import Publication
@@ -89,7 +90,7 @@ def _wake_sender() -> None:
 
 def _mailbox(request: HttpRequest, form: SignupForm) -> dict[str, object]:
     """Return what the result page shows; someone who tries the product at home finds the mail in the outbox."""
-    at_home = not settings.MAIL_URL and client_address(request) in {"127.0.0.1", "::1"}
+    at_home = not settings.MAIL_URL and is_tester(request)
     sender = Publication.objects.current().sender[1]
     return {"email": form.cleaned_data["email"], "sender": sender, "shows_outbox": at_home, "days": CONFIRM_WITHIN.days}
 

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from datetime import datetime
 from difflib import unified_diff
 
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
@@ -18,6 +21,8 @@ from newsletter.delivery.prompts import opened_by, opens_calendar
 from newsletter.delivery.reminded import Reminder
 from newsletter.delivery.rendering import freeze
 from newsletter.issues.templatetags.slots import next_slots
+from newsletter.mail import outbox
+from newsletter.mail.views import is_tester
 from newsletter.publication.doors import capability, same_origin, too_many
 from newsletter.publication.limits import client_address, is_over, neighbourhood
 from newsletter.publication.models import Publication
@@ -26,6 +31,7 @@ MINUTES_10 = 600  # seconds
 LINES_MAX = 60  # of what has changed
 SLOTS_SHOWN = 26  # a year of them, every two weeks
 
+SEND = "issues.send_issue"
 ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
     "approve": reminders.approve,
     "move": reminders.move,
@@ -41,6 +47,8 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
     reminder = opened_by(token)
     if reminder is None:
         return _lost(request)
+    if not _came_by_mail(request):
+        return _asked_who_it_is(request)
     now, problem = timezone.now(), ""
     act = ACTIONS.get(request.POST.get("do", ""))
     if act and _standing(reminder, now) in {"open", "changed"}:
@@ -56,6 +64,18 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         "changes": _changes(reminder) if standing == "changed" else [],
     }
     return render(request, "delivery/approve.html", context, status=409 if act and not reminder.answer else 200)
+
+
+def _came_by_mail(request: HttpRequest) -> bool:
+    """Return whether the link proves who has it: in the outbox, it is read by others than its receiver too."""
+    is_kept_here = outbox.directory() is not None and not is_tester(request)
+    return not is_kept_here or request.user.has_perm(SEND)
+
+
+def _asked_who_it_is(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        raise PermissionDenied(SEND)
+    return redirect_to_login(request.path, reverse("admin:login"))
 
 
 def _answer(act: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime) -> str:

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from functools import update_wrapper
 from pathlib import Path
 from typing import Concatenate
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -19,7 +21,9 @@ from django.views.decorators.http import require_safe
 from newsletter.mail import outbox
 
 MAILS_PER_PAGE = 50
-PROXY_FIELDS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+SEE_MAIL = "publication.see_mail"
+# A request with one of these came through a proxy. Some proxies add none: see `is_on_trial`.
+PROXY_FIELDS = ("X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_FORWARDED_PROTO", "FORWARDED", "X_REAL_IP", "VIA")
 # A mail may style itself and show pictures; it may not run, load or send anything.
 MAIL_CSP: dict[str, list[str]] = {
     "default-src": [CSP.NONE],
@@ -35,16 +39,32 @@ MAIL_CSP: dict[str, list[str]] = {
 def for_tester[**P](
     view: Callable[Concatenate[HttpRequest, Path, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Answer 404 unless mail goes to the outbox and the client is on this machine or an author."""
+    """Answer 404 unless mail goes to the outbox, and the client may see it there.
+
+    That is whoever has the right to see all mail; and on a trial, whoever sits at this machine.
+    """
 
     def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         directory = outbox.directory()
-        if directory is None or not (is_local(request) or request.user.is_staff):
+        if directory is None:
             raise Http404
+        if not (request.user.has_perm(SEE_MAIL) or is_tester(request)):
+            raise PermissionDenied(SEE_MAIL) if request.user.is_staff else Http404
         return view(request, directory, *args, **kwargs)
 
     update_wrapper(guarded, view)
     return never_cache(require_safe(guarded))
+
+
+def is_tester(request: HttpRequest) -> bool:
+    """Return whether it is the person who tries the product on his own machine."""
+    return is_on_trial() and is_local(request)
+
+
+def is_on_trial() -> bool:
+    """Return whether the site is for this machine alone: else everybody's request may come from a proxy on it."""
+    host = urlsplit(settings.SITE_URL).hostname or ""
+    return host == "localhost" or host.endswith(".localhost") or _is_loopback(host)
 
 
 def is_local(request: HttpRequest) -> bool:
@@ -54,8 +74,12 @@ def is_local(request: HttpRequest) -> bool:
     trusted: int = settings.TRUSTED_PROXIES
     if trusted and hops[0]:
         address = hops[-trusted].strip() if len(hops) >= trusted else ""
-    elif any(field in request.META for field in PROXY_FIELDS):
+    elif any(f"HTTP_{field}" in request.META for field in PROXY_FIELDS):
         return False
+    return _is_loopback(address)
+
+
+def _is_loopback(address: str) -> bool:
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

@@ -11,7 +11,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.reminded import Reminder
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
-from tests.factories import make_issue, make_post, make_publication
+from tests.factories import make_helper, make_issue, make_post, make_publication
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 NOW = SLOT - timedelta(hours=20)
@@ -40,7 +40,9 @@ def letter(issue, settings, tmp_path):
 
 
 @pytest.fixture
-def door(letter):
+def door(letter, settings):
+    """The link, on a site that sends real mail."""
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("smtp://localhost:25", outbox=None)}
     return f"/approve/{prompts.token_of(letter)}/"
 
 
@@ -240,6 +242,49 @@ def test_a_token_is_short_enough_for_a_line(letter):
     letter.pk = 10**9
 
     assert len(prompts.token_of(letter)) <= tokens.TOKEN_LENGTH_MAX
+
+
+# --- The outbox ---
+
+
+@pytest.fixture
+def kept(letter):
+    """The link in a letter that went to the outbox, where others than its receiver read it."""
+    return f"/approve/{prompts.token_of(letter)}/"
+
+
+def test_a_link_in_the_outbox_asks_a_stranger_to_log_in(client, letter, kept):
+    response = client.post(kept, {"do": "approve"})
+
+    letter.refresh_from_db()
+    assert (response.status_code, response.headers["Location"]) == (302, f"/admin/login/?next={kept}")
+    assert letter.answer == ""
+
+
+def test_a_helper_who_reads_the_outbox_does_not_approve_an_issue_by_it(client, letter, kept):
+    client.force_login(make_helper("reader-care"))
+
+    response = client.post(kept, {"do": "approve"})
+
+    letter.refresh_from_db()
+    assert response.status_code == 403
+    assert "send issues to readers" in response.text
+    assert letter.answer == ""
+
+
+def test_who_may_send_answers_a_letter_in_the_outbox(client, letter, kept):
+    client.force_login(make_helper("editor"))
+
+    client.post(kept, {"do": "approve"})
+
+    letter.refresh_from_db()
+    assert letter.answer == "approved"
+
+
+def test_who_tries_the_product_on_his_own_machine_is_not_asked(client, letter, kept, settings):
+    settings.SITE_URL = "http://127.0.0.1:8000"
+
+    assert client.get(kept).status_code == 200
 
 
 # --- The calendar ---

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
-from tests.factories import make_publication
+from tests.factories import make_helper, make_publication
 from tests.support.pages import markup
 
 pytestmark = pytest.mark.django_db
@@ -20,6 +20,7 @@ def directory(settings, tmp_path):
     make_publication()
     options = {"directory": str(tmp_path)}
     settings.MAILERS = {"default": {"BACKEND": outbox.BACKEND, "OPTIONS": options}}
+    settings.SITE_URL = "http://127.0.0.1:8000"
     return tmp_path
 
 
@@ -51,7 +52,27 @@ def test_a_stranger_finds_nothing(client, address):
     assert {page(client, view, name, REMOTE_ADDR=address).status_code for view in PAGES} == {404}
 
 
-@pytest.mark.parametrize("field", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
+@pytest.mark.parametrize("site", ["https://news.example.org", "http://192.0.2.7:8000", "https://localhost.example.org"])
+def test_on_a_public_site_nobody_is_taken_for_its_tester_by_his_address(client, settings, site):
+    """A proxy on the same machine need not say that it is one: every request of a stranger comes from there."""
+    name = send()
+    settings.SITE_URL = site
+
+    assert page(client, "outbox", REMOTE_ADDR="127.0.0.1").status_code == 404
+    assert {page(client, view, name, REMOTE_ADDR="127.0.0.1").status_code for view in PAGES} == {404}
+
+
+@pytest.mark.parametrize("site", ["http://localhost:8000", "http://[::1]:8000", "http://desk.localhost:8000"])
+def test_a_site_of_this_machine_alone_is_on_trial(client, settings, site):
+    settings.SITE_URL = site
+
+    assert page(client, "outbox", REMOTE_ADDR="127.0.0.1").status_code == 200
+
+
+FIELDS = ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Proto", "X-Forwarded-Host", "Via"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
 def test_a_stranger_behind_a_proxy_on_this_machine_finds_nothing(client, field):
     assert client.get("/outbox/", headers={field: "203.0.113.5"}).status_code == 404
     assert client.get("/outbox/", headers={field: "127.0.0.1"}).status_code == 404
@@ -73,19 +94,34 @@ def test_fewer_hops_than_trusted_proxies_is_a_stranger(client, settings):
     assert client.get("/outbox/", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
 
 
-def test_an_author_may_look_from_anywhere_and_a_plain_user_not(client):
-    user = User.objects.create_user("gipi", is_staff=True)
-    client.force_login(user)
+@pytest.mark.parametrize("site", ["https://news.example.org", "http://127.0.0.1:8000"])
+def test_who_may_see_all_mail_looks_from_anywhere(client, settings, site):
+    settings.SITE_URL = site
+    client.force_login(make_helper("reader-care"))
 
     assert page(client, "outbox", REMOTE_ADDR="203.0.113.5").status_code == 200
 
-    User.objects.update(is_staff=False)
+
+def test_a_helper_without_that_right_is_told_so(client):
+    name = send()
+    client.force_login(make_helper("editor"))
+
+    answers = [page(client, "outbox", REMOTE_ADDR="203.0.113.5")]
+    answers += [page(client, view, name, REMOTE_ADDR="203.0.113.5") for view in PAGES]
+
+    assert {answer.status_code for answer in answers} == {403}
+    assert all("read the mails in the outbox" in answer.text for answer in answers)
+
+
+def test_an_account_that_does_not_open_the_desk_finds_nothing(client):
+    client.force_login(User.objects.create_user("gipi"))
+
     assert page(client, "outbox", REMOTE_ADDR="203.0.113.5").status_code == 404
 
 
 def test_with_a_real_mailer_there_is_no_outbox_for_anybody(client, settings):
     name = send()
-    client.force_login(User.objects.create_user("gipi", is_staff=True))
+    client.force_login(User.objects.create_superuser("gipi"))
 
     settings.MAILERS = {
         "default": {"OPTIONS": {"host": "localhost"}, "BACKEND": "django.core.mail.backends.smtp.EmailBackend"}
