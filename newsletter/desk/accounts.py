@@ -68,9 +68,14 @@ class ForOwners(admin.ModelAdmin):  # type: ignore[type-arg]
     """Asks for the role itself: a permission could be given away by whoever has it."""
 
     actions = None
+    show_facets = admin.ShowFacets.NEVER
+    list_title: Any
 
     class Media:
         css = {"all": ("desk/composer.css",)}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": self.list_title} | (extra_context or {}))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return roles.is_owner(request.user)
@@ -90,6 +95,7 @@ class ForOwners(admin.ModelAdmin):  # type: ignore[type-arg]
 
 class AccountAdmin(ForOwners):
     form = AccountForm
+    list_title = _("Accounts")
     list_display = ("username", "role_names", "is_active", "last_login")
     list_filter = ("is_active",)
     search_fields = ("username", "email")
@@ -140,6 +146,7 @@ class AccountAdmin(ForOwners):
 class RoleAdmin(ForOwners):
     """What a role may do. The owners' own is as it is, so that nobody shuts himself out."""
 
+    list_title = _("Roles")
     list_display = ("role", "rights_in_words")
     ordering = ("pk",)
 
