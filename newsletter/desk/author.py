@@ -1,5 +1,7 @@
 """The author's account: made by the first start, entered for the first time by a one-time link."""
 
+from itertools import chain, count
+
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
@@ -25,7 +27,13 @@ tokens = StartTokens()
 def get_or_create() -> User:
     """Return the first owner, superusers before others; make one that nobody can log in as when there is none."""
     author = roles.owners().order_by("-is_superuser", "pk").first()
-    return author or User.objects.create_superuser(USERNAME)
+    return author or User.objects.create_superuser(_free_name())
+
+
+def _free_name() -> str:
+    """Return the name of the first author, or one like it: his account may be closed by now."""
+    taken = set(User.objects.filter(username__startswith=USERNAME).values_list("username", flat=True))
+    return next(name for name in chain([USERNAME], (f"{USERNAME}-{n}" for n in count(2))) if name not in taken)
 
 
 def is_missing() -> bool:

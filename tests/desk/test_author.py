@@ -153,3 +153,12 @@ def test_an_owner_by_role_is_the_author_where_no_superuser_is():
     owner = make_helper("owner")
 
     assert author.get_or_create() == owner
+
+
+def test_where_every_owner_is_shut_out_a_new_one_is_made():
+    User.objects.create_superuser("author", password="leverage-2026", is_active=False)
+    make_helper("owner", is_active=False)
+
+    made = author.get_or_create()
+
+    assert (made.username, made.is_superuser, made.is_active) == ("author-2", True, True)

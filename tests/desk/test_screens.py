@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -79,6 +79,10 @@ def screens(issue) -> list[str]:
         *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled)),
         *(reverse(f"admin:mailing_{name}", args=[scheduled.pk]) for name in ("cancel", "move")),
         reverse("admin:mailing_deliveries", args=[mailing.pk, "failed"]),
+        *(reverse(f"admin:auth_user_{name}") for name in ("changelist", "add")),
+        reverse("admin:auth_user_start_link", args=[User.objects.get().pk]),
+        reverse("admin:auth_group_change", args=[Group.objects.get(name="editor").pk]),
+        reverse("admin:publication_publication_add"),  # refused: there is one
     ]
 
 
