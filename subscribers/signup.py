@@ -2,6 +2,9 @@
 
 from datetime import datetime
 
+from django.db import transaction
+
+from subscribers import mail_budget
 from subscribers.models import Consent, Subscriber, Suppression, address_hash
 
 
@@ -11,13 +14,18 @@ def sign_up(email: str, consent: Consent, now: datetime) -> bool:
     A stranger and a reader who left get the link that confirms, a reader is told that he is
     one. Nobody is mailed who bounced, complained or was suppressed by hand; an erased reader may
     ask again himself, and his confirmation is a new consent.
-    However often this is called, the row allows one mail, one more after ten minutes, then one a day.
+    However often this is called, the row allows one mail, one more after ten minutes, then one a day; and the mailbox
+    allows three within a day, however its address is spelled. What it refuses leaves no trace.
     """
     known_as = address_hash(email)
     if Suppression.objects.filter(address_hash=known_as).exclude(reason=Suppression.Reason.ERASED).exists():
         return False
-    subscriber, _made = Subscriber.objects.get_or_create(address_hash=known_as, defaults={"email": email})
-    return subscriber.ask(consent, now)
+    with transaction.atomic():
+        subscriber, _made = Subscriber.objects.get_or_create(address_hash=known_as, defaults={"email": email})
+        is_asked = subscriber.ask(consent, now)
+        is_due = is_asked and mail_budget.take(email, now)
+        transaction.set_rollback(is_asked and not is_due)
+    return is_due
 
 
 def enrol(subscriber: Subscriber, consent: Consent, now: datetime) -> None:

@@ -66,7 +66,8 @@ def test_an_address_that_must_not_be_mailed_is_not_asked(subscriber, reason):
     Suppression.objects.create(address_hash=address_hash("NEW@example.net"), email=NEW, reason=reason)
 
     assert not changing.ask(subscriber, NEW, NOW)
-    assert not AddressChange.objects.exists()
+    assert not AddressChange.objects.due(NOW).exists()
+    assert AddressChange.objects.get().email == NEW  # shown to the reader, who must not learn why no letter comes
 
 
 # --- Confirming ---
