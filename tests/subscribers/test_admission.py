@@ -14,6 +14,7 @@ from subscribers.forms import stamp, waiting_ticket
 from subscribers.models import Subscriber
 from tests.factories import make_publication
 from tests.subscribers.conftest import NOW
+from tests.support.pages import assert_valid
 
 BUTTON, PROOF, WAIT = "I am a person, subscribe me", "A moment of work for your browser", "I can wait, subscribe me"
 DONE = "Look into your mailbox"
@@ -210,6 +211,23 @@ def test_every_page_keeps_address_and_place(client, monkeypatch, step):
     assert what_is_asked(page) == step
     assert Subscriber.objects.get().email == "reader@example.org"
     assert Subscriber.objects.get().consent_source == "web:post"
+
+
+@pytest.mark.parametrize("language", ["zh-hant", "en"])
+@pytest.mark.parametrize("limit", ["FREE", "BUTTONS", "PER_HOUR"])
+def test_every_page_is_valid_and_sends_no_foreign_request(client, monkeypatch, limit, language):
+    make_publication(language=language)
+    monkeypatch.setattr(admission, "FREE", 0)
+    monkeypatch.setattr(admission, limit, 0)
+
+    page = client.post("/subscribe/", form("reader@example.org"))
+    waiting = client.post(
+        "/subscribe/", form("other@example.org") | {"ticket": waiting_ticket("other@example.org", NOW)}
+    )
+
+    assert_valid(page.text)
+    assert_valid(waiting.text)
+    assert 'src="http' not in page.text
 
 
 def test_a_proof_is_for_one_sign_up(client, monkeypatch):
