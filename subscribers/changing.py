@@ -7,6 +7,7 @@ from django.core import mail
 from django.db import transaction
 
 from newsletter.mail.mailers import mailer_errors
+from subscribers import mail_budget
 from subscribers.changes import AddressChange
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.rendering import about_change
@@ -18,15 +19,15 @@ logger = logging.getLogger(__name__)
 def ask(subscriber: Subscriber, email: str, now: datetime) -> bool:
     """Let the new address be asked; an earlier wish that is open is forgotten. Return whether a mail is due now.
 
-    Nobody is asked at an address that must not be mailed; an erased one may come back by its owner's consent.
+    Nobody is asked at an address that must not be mailed, or that has had its three mails of the day; an erased one
+    may come back by its owner's consent. The wish is kept all the same: the reader's page shows it, and must not tell.
     """
-    barred = Suppression.objects.filter(address_hash=address_hash(email))
-    if barred.exclude(reason=Suppression.Reason.ERASED).exists():
-        return False
+    barred = Suppression.objects.filter(address_hash=address_hash(email)).exclude(reason=Suppression.Reason.ERASED)
     with transaction.atomic():
+        is_due = not barred.exists() and mail_budget.take(email, now)
         subscriber.address_changes.filter(confirmed_at=None).delete()
-        subscriber.address_changes.create(email=email, asked_at=now, due_at=now)
-    return True
+        subscriber.address_changes.create(email=email, asked_at=now, due_at=now if is_due else None)
+    return is_due
 
 
 def confirm(change: AddressChange, now: datetime) -> bool:
@@ -42,6 +43,8 @@ def confirm(change: AddressChange, now: datetime) -> bool:
         mine = AddressChange.objects.filter(pk=change.pk, confirmed_at=None)
         if not mine.update(confirmed_at=now, former=subscriber.email, due_at=now, tries=0):
             return False
+        # Counted, never withheld: else a thief would first spend the budget of the mailbox that he takes away.
+        mail_budget.take(subscriber.email, now)
         known_as = address_hash(change.email)
         Suppression.objects.filter(address_hash=known_as, reason=Suppression.Reason.ERASED).delete()
         _move(subscriber, change.email, known_as, now)

@@ -16,10 +16,12 @@ from subscribers.tags import split_tags
 
 PERSON_SECONDS = 2  # a person needs longer than this to type an address
 STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long
+PASS_SECONDS = 1800  # how long the page with the second button, or with the proof of work, may be open
 PAUSE_DAYS_MAX = 366
 
 _stamps = Signer(salt="subscribers.stamp")
 _persons = Signer(salt="subscribers.person")
+_tickets = Signer(salt="subscribers.ticket")
 
 
 def stamp(now: datetime) -> str:
@@ -30,6 +32,11 @@ def stamp(now: datetime) -> str:
 def person_pass(email: str, now: datetime) -> str:
     """Return what the second button sends along: the address was asked about, and when."""
     return _persons.sign(f"{int(now.timestamp())} {email}")
+
+
+def waiting_ticket(email: str, now: datetime) -> str:
+    """Return what the page of the proof sends along: without a proof the letter may take a place and wait."""
+    return _tickets.sign(f"{int(now.timestamp())} {email}")
 
 
 class AddressField(forms.CharField):
@@ -45,28 +52,36 @@ class AddressField(forms.CharField):
 
 
 class SignupForm(forms.Form):
-    """The form of `{% signup_form %}`: one field for people, three for machines."""
+    """The form of `{% signup_form %}`: one field for people, three for machines, and what further pages send along."""
 
     email = AddressField()
     website = forms.CharField(required=False)  # hidden: only a machine fills it
     place = forms.CharField(required=False)
     stamp = forms.CharField(required=False)
     person = forms.CharField(required=False)
+    altcha = forms.CharField(required=False)
+    ticket = forms.CharField(required=False)
 
     def clean_place(self) -> str:
         return "".join(char for char in self.cleaned_data["place"] if char.isascii() and char.isalnum())[:20]
 
     def is_from_person(self, now: datetime) -> bool:
-        """Return whether the form was filled as people do it, or its sender has said to be one."""
-        if self._has_pass(now):
-            return True
+        """Return whether the form was filled as people do it."""
         age = _age_seconds(_opened(_stamps, self.cleaned_data["stamp"]), now)
         return not self.cleaned_data["website"] and age is not None and PERSON_SECONDS <= age <= STAMP_SECONDS
 
-    def _has_pass(self, now: datetime) -> bool:
-        shown_at, _space, email = _opened(_persons, self.cleaned_data["person"]).partition(" ")
+    def has_pass(self, now: datetime) -> bool:
+        """Return whether its sender has pressed the second button."""
+        return self._carries(_persons, self.cleaned_data["person"], now)
+
+    def has_ticket(self, now: datetime) -> bool:
+        """Return whether its sender was asked for a proof of work, and would rather wait."""
+        return self._carries(_tickets, self.cleaned_data["ticket"], now)
+
+    def _carries(self, signer: Signer, text: str, now: datetime) -> bool:
+        shown_at, _space, email = _opened(signer, text).partition(" ")
         age = _age_seconds(shown_at, now)
-        return email == self.cleaned_data["email"] and age is not None and 0 <= age <= STAMP_SECONDS
+        return email == self.cleaned_data["email"] and age is not None and 0 <= age <= PASS_SECONDS
 
 
 class NameForm(forms.Form):

@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 from newsletter.mail import tokens
 from subscribers.addresses import readable
 from subscribers.changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
+from subscribers.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - the same
 from subscribers.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
 from subscribers.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
 from subscribers.tags import has_tag, tally

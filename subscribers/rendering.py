@@ -11,14 +11,18 @@ from subscribers.addresses import readable
 from subscribers.changes import CHANGE_WITHIN, AddressChange
 from subscribers.models import CONFIRM_WITHIN, Subscriber
 
+# Whoever types a name may type an advertisement: it goes to nobody who has not confirmed that the address is his.
+UNCONFIRMED = ""
+
 
 def answer(subscriber: Subscriber) -> Mail:
     """Return the mail that a sign-up of this address is answered with, in the publication's language."""
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         letter = _letter(subscriber, publication)
+    name = subscriber.name if subscriber.is_reader else UNCONFIRMED
     asked = (subscriber.pk, subscriber.signup_round, subscriber.asked_times)
-    return _mail(letter, publication, to=(subscriber.name, subscriber.email), ids=("signup", *asked))
+    return _mail(letter, publication, to=(name, subscriber.email), ids=("signup", *asked))
 
 
 def about_change(change: AddressChange) -> Mail:
@@ -35,7 +39,8 @@ def about_change(change: AddressChange) -> Mail:
     with translation.override(publication.language), timezone.override(publication.zone):
         subject = _("Your new address for %(name)s") if kind == "address_change" else _("%(name)s has moved")
         letter = letters.render(kind, subject % {"name": publication.name}, context, base_url=settings.SITE_URL)
-    return _mail(letter, publication, to=(change.subscriber.name, change.recipient), ids=(kind, change.pk))
+    name = change.subscriber.name if change.confirmed_at else UNCONFIRMED
+    return _mail(letter, publication, to=(name, change.recipient), ids=(kind, change.pk))
 
 
 def masked(address: str) -> str:

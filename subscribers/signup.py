@@ -2,22 +2,46 @@
 
 from datetime import datetime
 
+from django.db import transaction
+from django.db.models import QuerySet
+
+from subscribers import mail_budget
 from subscribers.models import Consent, Subscriber, Suppression, address_hash
 
 
-def sign_up(email: str, consent: Consent, now: datetime) -> bool:
-    """Let one mail answer the owner of an address; return whether one is due now.
+def sign_up(email: str, consent: Consent, now: datetime, *, send_at: datetime | None = None) -> bool:
+    """Let one mail answer the owner of an address, now or at `send_at`; return whether one is due by this call.
 
     A stranger and a reader who left get the link that confirms, a reader is told that he is
     one. Nobody is mailed who bounced, complained or was suppressed by hand; an erased reader may
     ask again himself, and his confirmation is a new consent.
-    However often this is called, the row allows one mail, one more after ten minutes, then one a day.
+    However often this is called, the row allows one mail, one more after ten minutes, then one a day; and the mailbox
+    allows three within a day, however its address is spelled. What it refuses leaves no trace.
+    A mail that waits for its time is sent at once when it is asked for again without one.
     """
     known_as = address_hash(email)
     if Suppression.objects.filter(address_hash=known_as).exclude(reason=Suppression.Reason.ERASED).exists():
         return False
-    subscriber, _made = Subscriber.objects.get_or_create(address_hash=known_as, defaults={"email": email})
-    return subscriber.ask(consent, now)
+    with transaction.atomic():
+        subscriber, _made = Subscriber.objects.get_or_create(address_hash=known_as, defaults={"email": email})
+        if not subscriber.ask(consent, now):
+            return send_at is None and _send_sooner(subscriber, now)
+        if not mail_budget.take(email, now):
+            transaction.set_rollback(True)
+            return False
+        if send_at:
+            _of(subscriber).filter(confirmation_due_at=now).update(confirmation_due_at=send_at)
+    return True
+
+
+def _send_sooner(subscriber: Subscriber, now: datetime) -> bool:
+    """Let a mail that waits for its time wait no longer. One that was tried waits for the provider: leave it."""
+    waiting = _of(subscriber).filter(confirmation_due_at__gt=now, confirmation_tries=0)
+    return bool(waiting.update(confirmation_due_at=now))
+
+
+def _of(subscriber: Subscriber) -> QuerySet[Subscriber]:
+    return Subscriber.objects.filter(pk=subscriber.pk)
 
 
 def enrol(subscriber: Subscriber, consent: Consent, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from subscribers import changing, sending
+from subscribers import changing, mail_budget, sending
 from subscribers.changes import AddressChange
 from subscribers.models import FORGET_AFTER, Subscriber
 
@@ -21,6 +21,8 @@ def send_confirmations() -> None:
 
 @shared_task(ignore_result=True)
 def forget_unconfirmed() -> None:
-    """Delete sign-ups that nobody confirmed within 30 days, and changes of address that are older."""
-    Subscriber.objects.forgettable(timezone.now()).delete()
-    AddressChange.objects.filter(asked_at__lte=timezone.now() - FORGET_AFTER).delete()
+    """Delete sign-ups that nobody confirmed within 30 days, changes of address that are older, and spent budgets."""
+    now = timezone.now()
+    Subscriber.objects.forgettable(now).delete()
+    AddressChange.objects.filter(asked_at__lte=now - FORGET_AFTER).delete()
+    mail_budget.forget(now)

@@ -1,6 +1,8 @@
 """The readers' doors: sign up, confirm, change, pause, leave and come back. GET changes nothing anywhere."""
 
+import json
 import logging
+from datetime import datetime
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -12,15 +14,17 @@ from kombu.exceptions import OperationalError
 
 from newsletter.mail import tokens
 from newsletter.mail.views import is_tester
-from newsletter.publication.doors import capability, same_origin, too_many
-from newsletter.publication.limits import client_address, is_over, neighbourhood
+from newsletter.publication.doors import capability, opening, same_origin, too_many
+from newsletter.publication.limits import client_address, neighbourhood
 from newsletter.publication.models import Publication
-from subscribers import signup, tasks
-from subscribers.forms import AddressForm, NameForm, PauseForm, SignupForm, person_pass
+from newsletter.publication.windows import closed_seconds
+from subscribers import admission, proofs, signup, tasks
+from subscribers.admission import Admission, Step
+from subscribers.forms import AddressForm, NameForm, PauseForm, SignupForm, person_pass, waiting_ticket
 from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Consent, Subscriber
 from subscribers.text import Notice, consent_text, notices
 
-MINUTES_10, HOUR, DAY = 600, 3600, 86_400  # seconds
+MINUTES_10, DAY = 600, 86_400  # seconds
 DONE = {"name", "paused", "resumed", "address"}  # what the preferences page may say has been done
 
 logger = logging.getLogger(__name__)
@@ -41,42 +45,51 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     form = SignupForm(request.POST)
     if not form.is_valid():
         return _signup_page(request, form, status=422)
-    if closed_for := _closed_seconds(request, form.cleaned_data["email"]):
-        return too_many(request, seconds=closed_for)
-    if not form.is_from_person(timezone.now()):
-        return _ask_for_person(request, form)
-    _sign_up(request, form)
-    return render(request, "subscribers/check_mailbox.html", _mailbox(request, form))
+    found = _admit(request, form, timezone.now())
+    if not found.is_open:
+        return _ask_for_more(request, form, found)
+    _sign_up(request, form, found.send_at)
+    return render(request, "subscribers/check_mailbox.html", _mailbox(request, form) | {"send_at": found.send_at})
 
 
-def _signup_page(request: HttpRequest, form: SignupForm, status: int = 200) -> HttpResponse:
+def _signup_page(request: HttpRequest, form: SignupForm, *, status: int = 200, closed_for: int = 0) -> HttpResponse:
+    """Show the form with what was typed. closed_for: seconds until it may be sent again."""
     context = {"form": form, "email": form.data.get("email", ""), "notices": _notices()}
-    return render(request, "subscribers/subscribe.html", context, status=status)
+    context["opens_at"] = opening(closed_for, timezone.now()) if closed_for else ""
+    response = render(request, "subscribers/subscribe.html", context, status=status)
+    if closed_for:
+        response.headers["Retry-After"] = str(closed_for)
+    return response
 
 
-def _closed_seconds(request: HttpRequest, email: str) -> int:
-    """Count one sign-up; return for how many seconds this door stays shut to it, 0 when it is open."""
-    who = neighbourhood(client_address(request))
-    rules = [
-        ("signup-burst", who, 10, MINUTES_10),
-        ("signup-day", who, 50, DAY),
-        ("signup-address", email.casefold(), 30, DAY),
-        ("signup-all", "", 300, HOUR),
-    ]
-    return next((seconds for door, whom, n, seconds in rules if is_over(door, whom, limit=n, seconds=seconds)), 0)
+def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
+    """Return whether this sign-up is let in; what was asked of it before, and brought along, opens without counting."""
+    network, data = neighbourhood(client_address(request)), form.cleaned_data
+    if proofs.is_solved(data["altcha"], data["email"]) or form.has_pass(now):
+        return admission.OPEN
+    if form.has_ticket(now):
+        return admission.queue(network, data["ticket"], now)
+    return admission.knock(network, now, is_like_person=form.is_from_person(now))
 
 
-def _ask_for_person(request: HttpRequest, form: SignupForm) -> HttpResponse:
-    data = form.cleaned_data
-    context = {"email": data["email"], "place": data["place"], "person": person_pass(data["email"], timezone.now())}
-    return render(request, "subscribers/person.html", context)
+def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> HttpResponse:
+    if found.step is Step.CLOSED:
+        return _signup_page(request, form, status=429, closed_for=found.seconds)
+    email, now = form.cleaned_data["email"], timezone.now()
+    context = {"email": email, "place": form.cleaned_data["place"], "is_crowded": found.is_crowded}
+    if found.step is Step.PROOF:
+        context |= {"sum": json.dumps(proofs.challenge(email, now)), "ticket": waiting_ticket(email, now)}
+        return render(request, "subscribers/proof.html", context)
+    return render(request, "subscribers/person.html", context | {"person": person_pass(email, now)})
 
 
-def _sign_up(request: HttpRequest, form: SignupForm) -> None:
+def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
     text = consent_text(promise=Publication.objects.current().promise, notes=_notices())
     source = f"web:{form.cleaned_data['place'] or 'page'}"
     consent = Consent(source=source, text=text, ip=client_address(request) or None)
-    if signup.sign_up(form.cleaned_data["email"], consent, timezone.now()):
+    now = timezone.now()
+    if signup.sign_up(form.cleaned_data["email"], consent, now, send_at=send_at):
+        admission.count_mail(now)
         _wake_sender()
 
 
@@ -271,8 +284,8 @@ def lost(request: HttpRequest) -> HttpResponse:
     """Answer a token that was never given out. Guesses are counted; links that open are not, because
     a mail provider unsubscribes many readers from one address."""
     who = neighbourhood(client_address(request))
-    if is_over("token", who, limit=60, seconds=MINUTES_10):
-        return too_many(request, seconds=MINUTES_10)
+    if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
+        return too_many(request, seconds=seconds)
     return closed(request, "unknown", status=404)
 
 

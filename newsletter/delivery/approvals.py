@@ -24,8 +24,9 @@ from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.views import is_tester
 from newsletter.publication.doors import capability, same_origin, too_many
-from newsletter.publication.limits import client_address, is_over, neighbourhood
+from newsletter.publication.limits import client_address, neighbourhood
 from newsletter.publication.models import Publication
+from newsletter.publication.windows import closed_seconds
 
 MINUTES_10 = 600  # seconds
 LINES_MAX = 60  # of what has changed
@@ -135,6 +136,7 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
 
 def _lost(request: HttpRequest) -> HttpResponse:
     """Answer a link that was never given out, and count it: see subscribers.views."""
-    if is_over("token", neighbourhood(client_address(request)), limit=60, seconds=MINUTES_10):
-        return too_many(request, seconds=MINUTES_10)
+    who = neighbourhood(client_address(request))
+    if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
+        return too_many(request, seconds=seconds)
     return render(request, "subscribers/closed.html", {"why": "unknown"}, status=404)

@@ -8,7 +8,8 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.feedback import Feedback
 from newsletter.issues.models import Issue
 from newsletter.publication.doors import capability, same_origin, too_many
-from newsletter.publication.limits import client_address, is_over, neighbourhood
+from newsletter.publication.limits import client_address, neighbourhood
+from newsletter.publication.windows import closed_seconds
 from subscribers.models import Subscriber
 
 MINUTES_10 = 600  # seconds
@@ -44,6 +45,7 @@ def _received(reader: Subscriber, number: str) -> Issue | None:
 
 def _lost(request: HttpRequest) -> HttpResponse:
     """Answer a link that was never given out, and count it: see subscribers.views."""
-    if is_over("token", neighbourhood(client_address(request)), limit=60, seconds=MINUTES_10):
-        return too_many(request, seconds=MINUTES_10)
+    who = neighbourhood(client_address(request))
+    if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
+        return too_many(request, seconds=seconds)
     return render(request, "subscribers/closed.html", {"why": "unknown"}, status=404)

@@ -17,7 +17,9 @@ from newsletter.posts.relatives import relate, related_lately
 from newsletter.posts.search import Result
 from newsletter.posts.search import search as look_up
 from newsletter.publication import limits, sharing
+from newsletter.publication.doors import opening
 from newsletter.publication.pages import kept
+from newsletter.publication.windows import closed_seconds
 
 PER_PAGE = 20
 READ_MORE = 3
@@ -89,12 +91,20 @@ class _Hits:
         return look_up(self.query, now=self.now, limit=PER_PAGE, offset=part.start).results
 
 
+def _closed_seconds(request: HttpRequest) -> int:
+    """Count one search; return for how many seconds no more are answered to its network, 0 when this one is."""
+    who = limits.neighbourhood(limits.client_address(request))
+    return closed_seconds("search", who, limit=SEARCHES_A_MINUTE, seconds=60, now=timezone.now())
+
+
 def search(request: HttpRequest) -> HttpResponse:
     """Show what contains all the words of `q`, the best hits first."""
     query = request.GET.get("q", "").replace("\0", "").strip()[:QUERY_LENGTH]
-    who = limits.client_address(request)
-    if query and limits.is_over("search", who, limit=SEARCHES_A_MINUTE, seconds=60):
-        return render(request, "posts/search.html", {"query": query, "is_too_fast": True}, status=429)
+    if query and (seconds := _closed_seconds(request)):
+        context = {"query": query, "opens_at": opening(seconds, timezone.now())}
+        response = render(request, "posts/search.html", context, status=429)
+        response.headers["Retry-After"] = str(seconds)
+        return response
     asked = request.GET.get("page", "")
     hits = _Hits(query, timezone.now(), int(asked) if re.fullmatch("[1-9][0-9]{0,5}", asked) else 1)
     page: Page[Result] = Paginator(hits, PER_PAGE).get_page(asked)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """Public doors: pages that anybody may post to, without a cookie and so without a CSRF token."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -8,7 +9,10 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.csrf import csrf_exempt
 
 
@@ -51,10 +55,20 @@ def refused(request: HttpRequest) -> HttpResponse:
 
 def too_many(request: HttpRequest, *, seconds: int) -> HttpResponse:
     """Answer 429, and say when the door opens again."""
-    text = _("There have been many attempts from your network or for this address. Please try again later.")
+    text = _("There have been many attempts from your network or for this address. Please try again at %(time)s.")
+    text %= {"time": opening(seconds, timezone.now())}
     response = _shut(request, _("One moment, please"), text, status=429)
     response.headers["Retry-After"] = str(seconds)
     return response
+
+
+def opening(seconds: int, now: datetime) -> str:
+    """Return the local time, to the minute, at which a door that opens in `seconds` is open, with the day if not today.
+
+    A time within a minute is rounded up: nobody shall come too early.
+    """
+    at = timezone.localtime(now + timedelta(seconds=seconds + 59))
+    return date_format(at, "H:i" if at.date() == timezone.localdate(now) else pgettext("format of a date", "F j, H:i"))
 
 
 def _is_own(request: HttpRequest) -> bool:

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscribers', '0003_address_changes'),
+        ('subscribers', '0010_mail_budget'),
     ]
 
     operations = [

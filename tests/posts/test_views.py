@@ -1,6 +1,6 @@
 import gzip
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -317,14 +317,24 @@ def test_search_repeats_what_was_not_found_as_text(client):
     assert "Nothing was found for “&lt;b&gt;無&lt;/b&gt;”." in page.text
 
 
-def test_the_thirty_first_search_in_a_minute_waits(client):
-    for _ in range(30):
-        assert client.get("/search/", {"q": "x"}).status_code == 200
+def test_the_thirty_first_search_in_a_minute_waits_and_is_told_how_long(client):
+    with time_machine.travel(datetime(2026, 11, 24, 6, 19, 15, tzinfo=UTC), tick=False):
+        for _ in range(30):
+            assert client.get("/search/", {"q": "x"}).status_code == 200
+        page = client.get("/search/", {"q": "x"})
 
-    page = client.get("/search/", {"q": "x"})
+    assert (page.status_code, page.headers["Retry-After"]) == (429, "45")
+    assert "Too many searches in a short time. Please try again at 14:20." in page.text
+    assert 'value="x"' in page.text
 
-    assert page.status_code == 429
-    assert "Too many searches in a short time." in page.text
+
+def test_the_addresses_of_one_ipv6_household_search_as_one(client):
+    with time_machine.travel(datetime(2026, 11, 24, 6, 19, 15, tzinfo=UTC), tick=False):
+        for number in range(30):
+            client.get("/search/", {"q": "x"}, REMOTE_ADDR=f"2001:db8::{number}")
+
+        assert client.get("/search/", {"q": "x"}, REMOTE_ADDR="2001:db8::99").status_code == 429
+        assert client.get("/search/", {"q": "x"}, REMOTE_ADDR="2001:db8:0:1::1").status_code == 200
 
 
 @pytest.mark.parametrize(

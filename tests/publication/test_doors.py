@@ -1,9 +1,12 @@
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
 from django.http import HttpResponse
 from django.test import RequestFactory
-from django.utils import translation
+from django.utils import timezone, translation
 
-from newsletter.publication.doors import capability, same_origin, too_many
+from newsletter.publication.doors import capability, opening, same_origin, too_many
 from tests.factories import make_publication
 
 pytestmark = pytest.mark.django_db
@@ -81,3 +84,28 @@ def test_too_many_says_when_to_come_back():
 
     assert (response.status_code, response.headers["Retry-After"]) == (429, "600")
     assert "One moment, please" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "language", "words"),
+    [
+        (600, "en", "14:20"),
+        (601, "en", "14:21"),
+        (36_000, "en", "November 25, 00:10"),
+        (36_000, "zh-hant", "11月25日 00:10"),
+    ],
+)
+def test_a_door_opens_at_a_time_of_the_day_here(seconds, language, words):
+    now = datetime(2026, 11, 24, 6, 10, tzinfo=UTC)
+
+    with translation.override(language), timezone.override("Asia/Taipei"):
+        assert opening(seconds, now) == words
+
+
+def test_the_page_of_too_many_says_the_time():
+    make_publication()
+
+    with time_machine.travel(datetime(2026, 11, 24, 6, 10, tzinfo=UTC), tick=False), translation.override("en"):
+        page = too_many(RequestFactory().get("/door/"), seconds=600).content.decode()
+
+    assert "Please try again at 14:20." in page

@@ -1,7 +1,15 @@
 import pytest
 from django.utils import translation
 
-from subscribers.addresses import AddressError, key, normalise, one_line, readable, without_addresses
+from subscribers.addresses import (
+    AddressError,
+    canonical_mailbox,
+    key,
+    normalise,
+    one_line,
+    readable,
+    without_addresses,
+)
 
 
 @pytest.mark.parametrize(
@@ -94,3 +102,44 @@ def test_a_name_cannot_break_out_of_a_header():
 )
 def test_addresses_in_words_of_others_are_masked(said, shown):
     assert without_addresses(said) == shown
+
+
+# --- One mailbox ---
+
+
+@pytest.mark.parametrize(
+    ("mailbox", "spellings"),
+    [
+        ("reader@example.org", ["reader+news@example.org", "READER+a+b@Example.ORG", " reader@example.org. "]),
+        ("victim@gmail.com", ["v.ictim+1@gmail.com", "V.I.C.T.I.M@googlemail.com", "victim+x.y@GoogleMail.com"]),
+        ("reader@xn--fsqu00a.xn--kpry57d", ["reader+1@例子.台灣", "reader@xn--fsqu00a.xn--kpry57d"]),
+        ("reader@fastmail.com", ["shop@reader.fastmail.com", "any.thing+1@Reader.Fastmail.COM"]),
+        ("base@yahoo.com.tw", ["base-shop@yahoo.com.tw", "base-a-b+c@yahoo.com.tw"]),
+        ("aliceuser@proton.me", ["alice.user@pm.me", "alice_user@protonmail.com", "Alice-User+1@protonmail.ch"]),
+        ("reader@icloud.com", ["reader@me.com", "reader+1@mac.com"]),
+        ("ivanov@yandex.ru", ["ivan.ov@ya.ru", "ivan-ov+1@yandex.com"]),
+    ],
+)
+def test_every_spelling_of_one_mailbox_is_one(mailbox, spellings):
+    assert {canonical_mailbox(spelling) for spelling in [mailbox, *spellings]} == {mailbox}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a.b@example.org", "ab@example.org"),
+        ("a-b@example.org", "a@example.org"),
+        ("a.b@yahoo.com", "ab@yahoo.com"),
+        ("a-b@gmail.com", "ab@gmail.com"),
+        ("shop@reader.example.org", "reader@example.org"),
+        ("a@gmail.com", "a@gmail.com.example"),
+        ("+1@example.org", "+2@example.org"),
+    ],
+)
+def test_people_of_one_provider_stay_apart(one, other):
+    assert canonical_mailbox(one) != canonical_mailbox(other)
+
+
+@pytest.mark.parametrize("text", ["", "@", "a@", "@b", "+@gmail.com", ".@gmail.com", "a@b@c", "x" * 300])
+def test_a_mailbox_is_found_for_any_text(text):
+    assert canonical_mailbox(text) == canonical_mailbox(canonical_mailbox(text))

@@ -1,14 +1,18 @@
 import logging
 from datetime import timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
 from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import ClassVar
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 
-from subscribers import sending
+from subscribers import changing, sending
 from subscribers.models import Subscriber
+from subscribers.rendering import about_change
 from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import NOW
 from tests.support.letters import links_in_html, links_in_text
@@ -185,3 +189,40 @@ def test_who_leaves_before_the_letter_gets_none(letters, stranger):
     stranger.unsubscribe(NOW)
 
     assert letters() == []
+
+
+# --- To whom nobody has said that the address is his ---
+
+
+def _to_unconfirmed_addresses() -> dict[str, mail.EmailMessage]:
+    """Return every mail that goes to an address whose owner has not confirmed it, of readers with a name."""
+    pending = {"state": State.PENDING, "confirmed_at": None}
+    mover = make_subscriber("mover@example.org", name=ADVERT)
+    changing.ask(mover, "stranger@example.net", NOW)
+    return {
+        "asked": sending.answer(make_subscriber("asked@example.org", name=ADVERT, **pending)),
+        "left": sending.answer(make_subscriber("left@example.org", name=ADVERT, state=State.UNSUBSCRIBED)),
+        "new address": about_change(mover.address_changes.get()),
+    }
+
+
+ADVERT = "Cheap pills at https://spam.example"
+
+
+@pytest.mark.parametrize("kind", ["asked", "left", "new address"])
+def test_a_name_is_no_way_to_write_to_strangers(kind):
+    letter = _to_unconfirmed_addresses()[kind]
+
+    parsed = message_from_bytes(letter.message().as_bytes(), policy=policy.default)
+    texts = [part.get_content() for part in parsed.walk() if part.get_content_maintype() == "text"]
+    assert parsed["To"].addresses[0].display_name == ""
+    assert len(texts) == 2
+    assert not any("pills" in text or "spam.example" in text for text in [*texts, *map(str, parsed.values())])
+
+
+def test_the_templates_for_unconfirmed_addresses_know_no_name():
+    folder = Path(settings.BASE_DIR) / "templates" / "email"
+    sources = [path.read_text() for name in ("confirmation", "address_change") for path in folder.glob(f"{name}.*")]
+
+    assert len(sources) == 4
+    assert not any("subscriber.name" in source or "former" in source for source in sources)

@@ -1,0 +1,110 @@
+"""The pages between the form and the mailbox, in a real browser: the second button, the proof, the closed door."""
+
+import pytest
+from django.core import mail
+from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
+
+from subscribers import admission, tasks
+from subscribers.models import Subscriber
+from tests.factories import make_publication
+from tests.support.pages import assert_accessible
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def clock():
+    """The system's own: a browser waits for it, and the sums expire by it."""
+
+
+@pytest.fixture
+def server(settings, transactional_db):
+    """A web server on localhost, where a browser gives scripts SubtleCrypto without HTTPS."""
+    settings.SITE_URL = "http://localhost"
+    running = LiveServer("localhost:0")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def crowd(monkeypatch):
+    """Have the network of the test come so often that a step is reached: "button", "proof" or "closed"."""
+
+    def come(step: str) -> None:
+        limits = {"button": {"FREE": 0}, "proof": {"FREE": 0, "BUTTONS": 0}, "closed": {"PER_HOUR": 0}}[step]
+        for name, value in limits.items():
+            monkeypatch.setattr(admission, name, value)
+
+    return come
+
+
+def sign_up(page, server, email: str = "reader@example.org") -> None:
+    page.goto(f"{server.url}/subscribe/")
+    page.fill("input[type=email]", email)
+    page.press("input[type=email]", "Enter")
+
+
+def test_a_browser_works_out_the_proof_and_the_letter_comes(server, page, crowd):
+    foreign = []
+    page.on("request", lambda request: None if request.url.startswith(server.url) else foreign.append(request.url))
+    crowd("proof")
+
+    sign_up(page, server)
+    page.get_by_role("heading", name="Look into your mailbox").wait_for(timeout=30_000)
+
+    tasks.send_confirmations()
+    assert [letter.to for letter in mail.outbox] == [["reader@example.org"]]
+    assert foreign == []
+
+
+def test_without_scripts_the_letter_waits_for_its_turn(server, browser, crowd):
+    crowd("proof")
+    profile = browser.new_context(java_script_enabled=False)
+    page = profile.new_page()
+
+    sign_up(page, server)
+    page.get_by_role("button", name="I can wait, subscribe me").click()
+    text = page.locator("main").inner_text()
+    profile.close()
+
+    due = Subscriber.objects.get().confirmation_due_at
+    assert timezone.localtime(due).strftime("leaves at %H:%M") in text
+    assert 60 <= (due - timezone.now()).total_seconds() + 5 <= 130
+
+
+def test_a_browser_that_cannot_work_shows_the_way_to_wait(server, page, crowd):
+    crowd("proof")
+    page.add_init_script("delete window.Worker")
+
+    sign_up(page, server)
+
+    assert page.get_by_role("button", name="I can wait, subscribe me").is_visible()
+    assert page.locator("[data-while=working]").is_hidden()
+
+
+def test_a_worker_that_fails_leaves_the_way_to_wait(server, page, crowd):
+    crowd("proof")
+    page.route("**/pbkdf2.js", lambda route: route.abort())
+
+    sign_up(page, server)
+
+    page.get_by_role("button", name="I can wait, subscribe me").wait_for()
+
+
+@pytest.mark.parametrize("step", ["button", "proof", "waiting", "closed"])
+def test_no_step_has_a_barrier_or_is_wider_than_a_small_phone(server, page, crowd, step):
+    make_publication(language="zh-hant")
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.add_init_script("delete window.Worker")  # or the proof would be over before it was looked at
+    crowd("proof" if step == "waiting" else step)
+
+    sign_up(page, server)
+    if step == "waiting":
+        page.get_by_role("button", name="我可以等，幫我訂閱").click()
+    page.locator("main h1").wait_for()
+
+    for scheme in ("light", "dark"):  # at once: a colour on its way to another has no contrast yet
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        assert_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
