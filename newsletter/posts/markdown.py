@@ -1,7 +1,6 @@
 """Markdown to HTML, for the web and for mail, from one parser: the only place where a post is rendered."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from html import escape
 from xml.etree.ElementTree import Element
@@ -14,6 +13,7 @@ from markdown.extensions.tables import TableExtension
 from markdown.extensions.toc import TocExtension
 from markdown.treeprocessors import Treeprocessor
 
+from newsletter.mail.characters import nfkd
 from newsletter.posts import inlines, sanitise
 from newsletter.posts.figures import Figures, Sizes
 from newsletter.posts.han import WIDE
@@ -164,6 +164,6 @@ def heading_ids() -> Callable[[str, str], str]:
 
 
 def _latin_words(text: str, separator: str) -> str:
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    ascii_text = nfkd(text).encode("ascii", "ignore").decode().lower()
     words = separator.join(re.findall(r"[a-z0-9]+", ascii_text.replace("'", "")))
     return words[:60].strip(separator) if re.search("[a-z]", words) else ""

@@ -14,6 +14,7 @@ BYTES_MAX = 10 * 1024 * 1024
 PIXELS_MAX = 40_000_000  # 120 MB when decoded; a 24-megapixel camera fits
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 NAME_MAX = 80  # characters, with the suffix
+GIVEN_NAME_MAX = 255  # characters that a file system gives; what makes Latin of them sorts marks
 MAIL_WIDTH = 1280  # pixels: twice the width of a mail, and what the address of a picture shows
 WIDE = 2000  # pixels: what large and dense screens may be given instead
 # What a variant is saved with. A drawing as WebP keeps every pixel; AVIF is for photographs only.
@@ -42,7 +43,9 @@ class Picture:
 
     def file_name(self, name: str) -> str:
         """Return a Latin file name with the right suffix, from the one the author's computer gave."""
-        stem = slugify(PurePosixPath(name.replace("\\", "/")).stem)[: NAME_MAX - len(self.name_suffix)]
+        stem = slugify(PurePosixPath(name[-GIVEN_NAME_MAX:].replace("\\", "/")).stem)[
+            : NAME_MAX - len(self.name_suffix)
+        ]
         return (stem.strip("-_") or "picture") + self.name_suffix
 
 

@@ -2,6 +2,7 @@ import pytest
 from django.utils import translation
 
 from subscribers.addresses import AddressError, key, normalise, one_line, readable, without_addresses
+from tests.support.cpu import cpu_seconds
 
 
 @pytest.mark.parametrize(
@@ -94,3 +95,21 @@ def test_a_name_cannot_break_out_of_a_header():
 )
 def test_addresses_in_words_of_others_are_masked(said, shown):
     assert without_addresses(said) == shown
+
+
+def test_a_name_turns_nobody_elses_words():
+    assert one_line("\u202eemos gnihtyna\u202c 小\u200b明 \u2066x\u2069") == "emos gnihtyna 小明 x"
+
+
+@pytest.mark.parametrize("length", [255, 5_000_000])
+def test_what_is_longer_than_an_address_is_refused_before_anything_looks_at_it(length):
+    marks = "a" + "\u0315" * (length // 2) + "\u0316" * (length // 2)
+
+    with translation.override("en"), pytest.raises(AddressError, match="too long"):
+        normalise(marks)
+    assert cpu_seconds(lambda: key(marks), tries=1) < 0.5
+    assert cpu_seconds(lambda: one_line(marks), tries=1) < 0.5
+
+
+def test_spaces_around_an_address_do_not_count():
+    assert normalise(" " * 300 + "reader@example.org" + "\n" * 300) == "reader@example.org"

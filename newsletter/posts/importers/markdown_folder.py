@@ -1,7 +1,6 @@
 """A folder of Markdown files, with or without front matter, as Jekyll, Hugo and Obsidian keep them."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, tzinfo
 from functools import partial
@@ -10,6 +9,7 @@ from urllib.parse import unquote
 
 from django.utils.text import slugify
 
+from newsletter.mail.characters import nfc
 from newsletter.posts.importers.drafts import Draft, Illustration, Rejected
 from newsletter.posts.importers.front_matter import Value, parse
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, tag_names
@@ -72,7 +72,7 @@ def _text(file: Path) -> str:
         raise Rejected("it contains a NUL character; is it a text?")
     if text.startswith("+++"):
         raise Rejected("its front matter is TOML (+++); write it between --- lines")
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return nfc(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _fitting(draft: Draft) -> Draft:
@@ -111,7 +111,7 @@ def _words(fields: dict[str, Value], title: str, file: Path) -> str:
     given = _text_of(fields, "words", "slug")
     stem = slugify(_DAY_IN_NAME.sub("", file.stem))
     named = stem if re.search(r"[a-z]{2}", stem) and stem not in {"index", "readme"} else ""
-    return slugify(given)[:60] or words_from_title(title) or named[:60].strip("-")
+    return slugify(given[: MOST["title"]])[:60] or words_from_title(title) or named[:60].strip("-")
 
 
 def _tags(fields: dict[str, Value]) -> list[str]:
