@@ -281,7 +281,7 @@ BY_WHOM = {
         "newsletter.posts.importers.front_matter": "_HEAD _KEY _plain",
         "newsletter.posts.importers.markdown_folder": "_HEADING _DAY_IN_NAME _CODE_OR_PICTURE _ELSEWHERE _words "
         "_published_at",
-        "newsletter.posts.inlines": "URL_END MARK TAGS RAW_PLACEHOLDER RAW_LINK SOFT_BREAK _without_break",
+        "newsletter.posts.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK SOFT_BREAK _without_break",
         "newsletter.posts.lines": "FENCE HEADING QUOTE RULE MARKER SIGN DEFINITION INVITES_LIST HTML_BLOCK HTML_LONG",
         "newsletter.posts.lists": "end_of_fence",
         "newsletter.posts.markdown": "TOC_MARK REFERENCE _latin_words",
@@ -293,7 +293,7 @@ BY_WHOM = {
         "_hidden _inside _is_indented_code",
         "newsletter.posts.renderings": "rendered_anew",
         "newsletter.posts.snippets": "_window",
-        "newsletter.posts.structure": "CALLOUT TASK CLOSING_HASHES INDENTED LANGUAGE",
+        "newsletter.posts.structure": "CALLOUT TASK INDENTED LANGUAGE",
         "newsletter.posts.templatetags.reading": "_BREAKS _WIDE",
         "newsletter.posts.terms": "ARROW _pattern",
         "newsletter.posts.text": "BLOCK SENTENCE ENDS_SENTENCE CLAUSE_END WORD_IN_TITLE words_from_title _joined _cut",
