@@ -232,6 +232,7 @@ STRANGERS = {
     "newsletter.posts.folding.PARTS": "中a_",
     "newsletter.posts.folding.PHRASE": '"a「」 ',
     "newsletter.posts.folding.RUN": "中a.+#",
+    "subscribers.addresses._IN_TEXT": "a@. ",
     "subscribers.addresses._ORDINARY": "a@.-_",
     "subscribers.tags.SEPARATOR": "a,、",
 }
