@@ -10,7 +10,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from subscribers.addresses import AddressError, normalise, one_line
+from subscribers.addresses import LENGTH_MAX, AddressError, normalise, one_line
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.tags import split_tags
 
@@ -18,6 +18,8 @@ PERSON_SECONDS = 2  # a person needs longer than this to type an address
 STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long
 PASS_SECONDS = 1800  # how long the page with the second button, or with the proof of work, may be open
 PAUSE_DAYS_MAX = 366
+PLACE_MAX = 20  # characters
+SIGNED_MAX = 400  # characters of what a form carries signed: an address, a moment and the signature
 
 _stamps = Signer(salt="subscribers.stamp")
 _persons = Signer(salt="subscribers.person")
@@ -44,6 +46,9 @@ class AddressField(forms.CharField):
 
     widget = forms.EmailInput
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=LENGTH_MAX, **kwargs)
+
     def clean(self, value: Any) -> str:
         try:
             return normalise(str(value or ""))
@@ -63,7 +68,7 @@ class SignupForm(forms.Form):
     ticket = forms.CharField(required=False)
 
     def clean_place(self) -> str:
-        return "".join(char for char in self.cleaned_data["place"] if char.isascii() and char.isalnum())[:20]
+        return "".join(char for char in self.cleaned_data["place"][:PLACE_MAX] if char.isascii() and char.isalnum())
 
     def is_from_person(self, now: datetime) -> bool:
         """Return whether the form was filled as people do it."""
@@ -125,7 +130,10 @@ class ReaderForm(forms.ModelForm):  # type: ignore[type-arg]
         return one_line(self.cleaned_data["name"])
 
     def clean_tags(self) -> str:
-        return ",".join(split_tags(self.cleaned_data["tags"]))
+        return ",".join(split_tags(one_line(self.cleaned_data["tags"])))
+
+    def clean_consent(self) -> str:
+        return one_line(self.cleaned_data["consent"])
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
@@ -151,6 +159,9 @@ class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
         if Suppression.objects.filter(address_hash=address_hash(email)).exists():
             raise ValidationError(_("This address is suppressed already."))
         return email
+
+    def clean_note(self) -> str:
+        return one_line(self.cleaned_data["note"])
 
 
 class PauseForm(forms.Form):
@@ -200,7 +211,7 @@ def months_later(day: date, months: int) -> date:
 
 def _opened(signer: Signer, text: str) -> str:
     try:
-        return signer.unsign(text)
+        return signer.unsign(text) if len(text) <= SIGNED_MAX else ""
     except BadSignature:
         return ""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from http.client import HTTPConnection, HTTPException
-from ipaddress import IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from threading import Timer
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -24,7 +24,11 @@ SECONDS, SECONDS_IN_ALL = 5.0, 12.0  # for one step of a request, and for a whol
 AT_ONCE = 4
 HOPS_MAX = 5
 AGENT = "newsletter-rehearsal/1 (looks whether a link works)"
-NAT64 = IPv6Network("64:ff9b::/96")  # leads to any IPv4 address, the private ones too: RFC 6052
+PORTS = frozenset({80, 443})  # on any other there may be a printer, a database or a mail server
+NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address in its last four bytes: RFC 6052
+UNICAST = IPv6Network("2000::/3")  # all that IANA gives out; whatever carries IPv4 within ::/8 is outside
+# Ways through IPv4 that nobody serves pages on, and whose ends may be anywhere: 6to4 (RFC 7526) and Teredo (RFC 4380).
+RELAYS = (IPv4Network("192.88.99.0/24"), IPv6Network("2002::/16"), IPv6Network("2001::/32"))
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 GONE_FOR_SURE = frozenset({404, 410})
 NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
@@ -39,6 +43,7 @@ class Verdict(StrEnum):
     NAMELESS = "nameless"  # there is no such host
     SHY = "shy"  # it refuses programs, as many sites do; a person may well get in
     DOUBTFUL = "doubtful"  # it is in trouble, or does not answer in time
+    ODD_PORT = "odd port"  # not asked: pages are at others
     PRIVATE = "private"  # not asked: it leads into this machine's own network
     OFFLINE = "offline"  # not asked: there is no way out
 
@@ -61,11 +66,23 @@ class _Stop(Exception):
 def is_public(address: str) -> bool:
     """Return whether an IP address is anybody's to ask: neither ours, nor our network's, nor a group's."""
     ip = ip_address(address.partition("%")[0])
-    return ip.is_global and not ip.is_multicast and not (ip.version == 6 and ip in NAT64)
+    if isinstance(ip, IPv6Address):
+        if ip in NAT64:
+            ip = IPv4Address(int(ip) & 0xFFFFFFFF)
+        elif ip.ipv4_mapped:
+            ip = ip.ipv4_mapped
+        elif ip not in UNICAST:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in RELAYS)
+
+
+def is_askable(address: str, port: int) -> bool:
+    """Return whether a page may be asked for there."""
+    return port in PORTS and is_public(address)
 
 
 def ask_all(
-    urls: Iterable[str], *, on_answer: Callable[[int], None], may_ask: Callable[[str], bool] = is_public
+    urls: Iterable[str], *, on_answer: Callable[[int], None], may_ask: Callable[[str, int], bool] = is_askable
 ) -> list[Found]:
     """Ask each address, AT_ONCE at a time; `on_answer` hears how many have been asked, in the caller's thread."""
     with ThreadPoolExecutor(AT_ONCE, "outward") as threads:
@@ -82,7 +99,7 @@ def _without_names(found: list[Found]) -> list[Found]:
     return [Found(one.url, Verdict.OFFLINE, one.detail) for one in found]
 
 
-def ask(url: str, *, may_ask: Callable[[str], bool] = is_public) -> Found:
+def ask(url: str, *, may_ask: Callable[[str, int], bool] = is_askable) -> Found:
     """Follow one address to its end; at most HOPS_MAX redirects, each looked at like the first."""
     try:
         return Found(url, *_follow(url, may_ask))
@@ -100,7 +117,7 @@ def _words(error: OSError) -> str:
     return str(getattr(error, "verify_message", "") or error.strerror or type(error).__name__)
 
 
-def _follow(url: str, may_ask: Callable[[str], bool]) -> tuple[Verdict, str]:
+def _follow(url: str, may_ask: Callable[[str, int], bool]) -> tuple[Verdict, str]:
     here = url
     for _hop in range(HOPS_MAX + 1):
         status, location = _status(here, may_ask)
@@ -118,7 +135,7 @@ def _verdict(status: int) -> Verdict:
     return Verdict.DOUBTFUL if 500 <= status < 600 else Verdict.SHY
 
 
-def _status(url: str, may_ask: Callable[[str], bool]) -> tuple[int, str]:
+def _status(url: str, may_ask: Callable[[str, int], bool]) -> tuple[int, str]:
     """Ask by HEAD, and by GET what HEAD was refused: many servers do not know it (RFC 9110 section 9.3.2)."""
     parts = urlsplit(iri_to_uri(url))
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -132,17 +149,23 @@ def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _looked_up(parts: SplitResult, may_ask: Callable[[str], bool]) -> str:
+def _looked_up(parts: SplitResult, may_ask: Callable[[str, int], bool]) -> str:
     """Return the address to connect to; one that may not be asked among several stops the question."""
+    port = _port(parts)
     try:
-        found = socket.getaddrinfo(punycode(parts.hostname or ""), _port(parts), type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(punycode(parts.hostname or ""), port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         verdict = Verdict.NAMELESS if error.errno in NO_SUCH_NAME else Verdict.OFFLINE
         raise _Stop(verdict, str(parts.hostname)) from error
     addresses = [str(sockaddr[0]) for *_kind, sockaddr in found]
-    if not all(map(may_ask, addresses)):
-        raise _Stop(Verdict.PRIVATE, addresses[0])
+    refused = [address for address in addresses if not may_ask(address, port)]
+    if refused:
+        raise _why_not(refused[0], port)
     return addresses[0]
+
+
+def _why_not(address: str, port: int) -> _Stop:
+    return _Stop(Verdict.ODD_PORT, str(port)) if is_public(address) else _Stop(Verdict.PRIVATE, address)
 
 
 def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:

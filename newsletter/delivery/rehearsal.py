@@ -43,6 +43,7 @@ WORTH_A_WORD = {
     Verdict.NAMELESS: ERROR,
     Verdict.DOUBTFUL: WARNING,
     Verdict.PRIVATE: WARNING,
+    Verdict.ODD_PORT: INFO,
     Verdict.SHY: INFO,
 }
 
@@ -254,7 +255,7 @@ def links_to_others(references: References) -> list[str]:
     return list(dict.fromkeys(found))[:LINKS_MAX]
 
 
-def ask_others(rehearsal: Rehearsal, may_ask: Callable[[str], bool] = outward.is_public) -> list[Remark]:
+def ask_others(rehearsal: Rehearsal, may_ask: Callable[[str, int], bool] = outward.is_askable) -> list[Remark]:
     """Ask every address that is not ours; the rehearsal tells how many have been asked."""
     found = outward.ask_all(
         rehearsal.links, on_answer=lambda number: rehearsal.progress(number, timezone.now()), may_ask=may_ask
@@ -283,5 +284,6 @@ REASONS: dict[Verdict, Callable[[], str]] = {
     Verdict.NAMELESS: lambda: _("There is no host %(detail)s: %(url)s"),
     Verdict.SHY: lambda: _("Lets only people in (%(detail)s): %(url)s"),
     Verdict.DOUBTFUL: lambda: _("Could not be looked at (%(detail)s): %(url)s"),
+    Verdict.ODD_PORT: lambda: _("Not asked, because web pages are at ports 80 and 443 (here %(detail)s): %(url)s"),
     Verdict.PRIVATE: lambda: _("Leads into a private network (%(detail)s), so it was not asked: %(url)s"),
 }

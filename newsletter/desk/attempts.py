@@ -7,7 +7,6 @@ can be checked within a window, and go when it has closed.
 """
 
 import logging
-import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from math import ceil
@@ -18,6 +17,7 @@ from django.utils import timezone
 
 from newsletter.desk import browsers
 from newsletter.desk.models import FailureCount
+from newsletter.mail.characters import nfkc
 from newsletter.mail.tokens import digest
 from newsletter.publication import limits
 
@@ -30,8 +30,7 @@ log = logging.getLogger(__name__)
 
 def fold(name: str) -> str:
     """Return what all spellings have in common that Django's login takes for `name`, or that look like it."""
-    composed = unicodedata.normalize("NFKC", name[:NAME_LENGTH_MAX]).casefold()
-    return unicodedata.normalize("NFKC", composed).strip()
+    return nfkc(nfkc(name[:NAME_LENGTH_MAX]).casefold()).strip()
 
 
 def refused(request: HttpRequest | None, name: str | None) -> int:

@@ -1,7 +1,6 @@
 """What the author types to compose an issue: its words, its posts, their order."""
 
 import re
-import unicodedata
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -14,6 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import Issue, IssueItem, not_yet_mailed
+from newsletter.mail.characters import nfc
 from newsletter.posts.forms import MarkdownTextarea
 from newsletter.posts.models import Post, PostQuerySet
 
@@ -148,7 +148,7 @@ def _numbered(typed: str) -> list[Post]:
 
 
 def _tidy(source: str) -> str:
-    return unicodedata.normalize("NFC", source.replace("\r\n", "\n"))
+    return nfc(source.replace("\r\n", "\n"))
 
 
 class ItemForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -17,7 +17,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 LIKE_ENCODED = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)  # readers may decode it: RFC 2047 section 2
 LOCAL_PART_MAX = 64  # octets before the @: RFC 5321 section 4.5.3.1.1
-MAILBOX = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<bare>[^"<>]*))\s*<(?P<address>[^<>]+)>')
+MAILBOX = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*+)"\s*+|(?P<bare>[^"<>]*+))<(?P<address>[^<>]+)>')
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from newsletter.posts.lines import (
 )
 from newsletter.posts.lists import Item, ListReader, end_of_fence
 
-TABLE_RULE = re.compile(r"^ {0,3}\|?(?: *:?-+:? *\|)* *:?-+:? *\|? *$")
+TABLE_RULE = re.compile(r"^ {0,3}\|?(?: *+:?-++:? *+\|)* *+:?-++:? *+\|? *+$")
 UNDERLINE = re.compile(r"^ {0,3}([-=])\1* *$")
 # Over `---`: a paragraph and a rule, whatever CommonMark says.
 ENDS_SENTENCE = re.compile(r"[。！？…!?][」』）)”’\"]*$")

@@ -1,6 +1,7 @@
 """Which brackets and quotation marks have no partner. Knows nothing of Markdown."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
@@ -23,14 +24,18 @@ def without_partner(plain: str) -> list[int]:
 def _unpaired(paragraph: str) -> Iterator[int]:
     """Yield the places of the brackets in one paragraph that have no partner in it."""
     open_at: list[int] = []
+    number_open: Counter[str] = Counter()
     for match in re.finditer(f"[{''.join(PAIRS) + ''.join(OPENERS)}]", paragraph):
         if match[0] in PAIRS:
             open_at.append(match.start())
+            number_open[match[0]] += 1
             continue
-        partner = next((at for at in reversed(open_at) if paragraph[at] == OPENERS[match[0]]), None)
-        if partner is not None:
-            yield from (at for at in open_at if at > partner)
-            open_at = [at for at in open_at if at < partner]
+        opener = OPENERS[match[0]]
+        if number_open[opener]:
+            while paragraph[at := open_at.pop()] != opener:
+                yield at
+                number_open[paragraph[at]] -= 1
+            number_open[opener] -= 1
         elif not _is_number_or_smile(paragraph, match.start()):
             yield match.start()
     yield from open_at

@@ -13,6 +13,7 @@ YOUTUBE = re.compile(
     re.ASCII,
 )
 VIMEO = re.compile(r"^https?://(?:www\.|player\.)?vimeo\.com/(?:video/)?(?P<id>\d{6,12})(?:[?#/][^\s]*)?$", re.ASCII)
+LENGTH_MAX = 2_000  # characters of an address or a host's code; to look for one in more takes the square of it
 START = re.compile(r"[?&#](?:t|start)=(?P<seconds>\d+)s?\b")
 IFRAME = re.compile(r"""^\s*<iframe\b[^>]*\bsrc=["']?(?P<url>[^"'\s>]+)[^>]*>\s*</iframe>\s*$""", re.IGNORECASE)
 
@@ -28,6 +29,8 @@ class Film:
 
 def film(text: str) -> Film | None:
     """Return the film that `text` (an address, or the host's own iframe code) shows, if that is all it says."""
+    if len(text) > LENGTH_MAX:
+        return None
     frame = IFRAME.match(text)
     url = (frame["url"] if frame else text.strip()).replace("&amp;", "&")
     if url.startswith("//"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from newsletter.mail.characters import nfc
 from newsletter.posts.han import BOPOMOFO, HAN, KANA
 
 CJK: Final = f"{HAN}{KANA}{BOPOMOFO}\uac00-\ud7af"
@@ -22,6 +23,7 @@ SIZES: Final = (1, 2, 3)  # of the pieces that Han is indexed by; nearly every w
 TOKEN_MAX: Final = 64  # characters; PostgreSQL takes no lexeme longer than 2 KB
 PREFIX_MIN: Final = 4  # letters from which a Latin word also finds longer ones: `deep` finds DeepSeek, `ai` not aim
 TERMS_MAX: Final = 10
+QUERY_MAX: Final = 200  # characters of it that are read; what finds a phrase goes back over open quotes
 
 # Ways to write one character that Taiwanese readers take for the same word.
 VARIANTS: Final = dict(
@@ -54,7 +56,7 @@ FOLDING: Final = _Folding()
 
 def fold(text: str) -> str:
     """Return `text` in the one form in which it is compared: half width, lower case, common variants."""
-    return NEEDLESS.sub("", unicodedata.normalize("NFC", text).translate(FOLDING))
+    return NEEDLESS.sub("", nfc(text).translate(FOLDING))
 
 
 def tokens(folded: str, sizes: tuple[int, ...] = SIZES) -> Iterator[str]:
@@ -93,7 +95,7 @@ class Term:
 
 def terms(query: str) -> list[Term]:
     """Return what `query` asks for: all of its words, and what stands in quotes as it stands."""
-    read = (_term(match["phrase"] or match["word"]) for match in PHRASE.finditer(query))
+    read = (_term(match["phrase"] or match["word"]) for match in PHRASE.finditer(query[:QUERY_MAX]))
     return list(dict.fromkeys(term for term in read if term))[:TERMS_MAX]
 
 
@@ -127,7 +129,7 @@ class Folded:
     """A folded text that knows where each of its characters stood."""
 
     def __init__(self, original: str) -> None:
-        self.original = unicodedata.normalize("NFC", original)
+        self.original = nfc(original)
         wide = self.original.translate(FOLDING)
         self.origins = None if _keeps_places(self.original) else _origins(self.original)
         self.cuts: list[int] = []  # positions in the result from which `shifts` more characters are missing

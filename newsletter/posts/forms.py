@@ -1,6 +1,5 @@
 """What the author types: a post, a picture."""
 
-import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.mail.characters import nfc
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
 from newsletter.posts.text import words_from_title
 from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare_with_wide
@@ -62,7 +62,7 @@ class PostForm(forms.ModelForm):  # type: ignore[type-arg]
         if len(body) > BODY_MAX:
             message = _("The text has %(length)s characters; at most %(most)s fit. Divide it into several posts.")
             raise ValidationError(message, params={"length": f"{len(body):,}", "most": f"{BODY_MAX:,}"})
-        return unicodedata.normalize("NFC", body)
+        return nfc(body)
 
     def clean_tag_names(self) -> list[str]:
         names = tag_names(self.cleaned_data["tag_names"])

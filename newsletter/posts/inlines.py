@@ -16,10 +16,11 @@ URL = (
     r"(?<![A-Za-z0-9_/@])(https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"
     rf"(?:(?<=/wiki/)[{HAN}]+)?)"  # the one place where an address that is typed by hand goes on in Chinese
 )
-URL_END = re.compile(r"(?:[.,;:!?'\"*~_]|==)+$")
+AFTER_URL = ".,;:!?'\"*~_"  # what ends a sentence or a mark, not an address
 TIMES = r"(?<![*])(?:(?<=[0-9])\*(?=[0-9A-Za-z(])|(?<=[A-Za-z)])\*(?=[0-9]))(?![*])"
 MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # what any inline rule begins with
 LONGEST = 10_000  # characters of a paragraph; a longer one is data, and its marks stay as typed
+DEEPEST = 150  # elements inside each other; containers alone take a third of it (structure.py), readers none
 MOST_BRACKETS = 300  # in a paragraph; the core's search for each one's partner is quadratic
 TAGS = re.compile(  # HTML's own, also those that will be dropped: they are marks, not words
     r"</?(?:a|abbr|acronym|applet|article|aside|audio|b|base|bdi|bdo|big|blockquote|body|br|button|canvas|center|cite|"
@@ -45,9 +46,7 @@ class BareUrl(InlineProcessor):
 
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
         """Return the link and the span it takes; nothing inside a raw `<a>`."""
-        url = URL_END.sub("", m[1])
-        while url.endswith(")") and url.count(")") > url.count("("):
-            url = URL_END.sub("", url[:-1])
+        url = m[1][: _end_of_url(m[1])]
         if not url.partition("://")[2] or self._is_in_raw_link(data[: m.start()]):
             return None, None, None
         link = Element("a", href=url)
@@ -69,6 +68,21 @@ class BareUrl(InlineProcessor):
         node = inline.stashed_nodes.get(key)
         match = RAW_PLACEHOLDER.fullmatch(node) if isinstance(node, str) else None
         return str(self.md.htmlStash.rawHtmlBlocks[int(match[1])]) if match else ""
+
+
+def _end_of_url(typed: str) -> int:
+    """Return how much of it is an address: no punctuation behind it, no bracket that it did not open."""
+    end, surplus = len(typed), typed.count(")") - typed.count("(")
+    while end:
+        if typed[end - 1] in AFTER_URL:
+            end -= 1
+        elif typed.endswith("==", 0, end):
+            end -= 2
+        elif typed[end - 1] == ")" and surplus > 0:
+            end, surplus = end - 1, surplus - 1
+        else:
+            break
+    return end
 
 
 class KnownTag(HtmlInlineProcessor):
@@ -103,6 +117,20 @@ class Unparsed(Treeprocessor):
 
 def _is_worth_parsing(text: str) -> bool:
     return len(text) <= LONGEST and MARK.search(text) is not None and text.count("[") <= MOST_BRACKETS
+
+
+class Shallow(Treeprocessor):
+    """Keep only the words of what is marked inside marks inside marks, before something recurses too deep."""
+
+    def run(self, root: Element) -> None:
+        """Change the tree in place."""
+        level = [root]
+        for _depth in range(DEEPEST):
+            level = [child for element in level for child in element]
+        for element in level:
+            words = "".join(element.itertext())
+            del element[:]
+            element.text = words
 
 
 class SoftBreaks(Treeprocessor):
@@ -157,4 +185,5 @@ def register(md: Markdown) -> None:
     md.delimiters.add("=", "mark", double=True)
     md.delimiters.add("~", "del", double=True)
     md.treeprocessors.register(Unparsed(md), "unparsed", 30)
+    md.treeprocessors.register(Shallow(md), "shallow", 19)
     md.treeprocessors.register(SoftBreaks(md), "soft_breaks", 16)

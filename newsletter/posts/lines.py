@@ -63,6 +63,13 @@ def indent_of(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
+def without_closing_hashes(text: str) -> str:
+    """Return a heading's text without the hashes behind it, which a space parts from it (CommonMark 0.31, 4.2)."""
+    text = text.rstrip()
+    words = text.rstrip("#")
+    return text if words and words[-1] not in " \u3000" else words
+
+
 def is_prose(line: str) -> bool:
     return bool(line.strip()) and not (HEADING.match(line) or FENCE.match(line) or RULE.match(line))
 

@@ -1,7 +1,6 @@
 """Markdown to HTML, for the web and for mail, from one parser: the only place where a post is rendered."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from html import escape
 from xml.etree.ElementTree import Element
@@ -14,12 +13,13 @@ from markdown.extensions.tables import TableExtension
 from markdown.extensions.toc import TocExtension
 from markdown.treeprocessors import Treeprocessor
 
+from newsletter.mail.characters import nfkd
 from newsletter.posts import inlines, sanitise
 from newsletter.posts.figures import Figures, Sizes
 from newsletter.posts.han import WIDE
 from newsletter.posts.structure import FilmProcessor, StructureParser
 
-RENDERER_VERSION = "4"
+RENDERER_VERSION = "5"
 """Changes whenever the same source may give other HTML or other measures (`text`): all is then rendered anew."""
 
 MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second
@@ -164,6 +164,6 @@ def heading_ids() -> Callable[[str, str], str]:
 
 
 def _latin_words(text: str, separator: str) -> str:
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    ascii_text = nfkd(text).encode("ascii", "ignore").decode().lower()
     words = separator.join(re.findall(r"[a-z0-9]+", ascii_text.replace("'", "")))
     return words[:60].strip(separator) if re.search("[a-z]", words) else ""

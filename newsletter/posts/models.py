@@ -1,7 +1,6 @@
 """An article on the web, its tags, and what readers find of it."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import count
@@ -18,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import tokens
+from newsletter.mail.characters import nfc, without_hidden
 from newsletter.posts import text
 from newsletter.posts.addresses import address, around
 from newsletter.posts.images import Image
@@ -39,8 +39,8 @@ __all__ = ["BODY_MAX", "TAG_NAME_MAX", "Image", "Post", "PostQuerySet", "Renderi
 
 def tag_names(typed: str) -> list[str]:
     """Return the names that a person separated by commas, half or full width; # in front is dropped."""
-    names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", typed))
-    return list(dict.fromkeys(unicodedata.normalize("NFC", name) for name in names if name))
+    names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", without_hidden(typed)))
+    return list(dict.fromkeys(nfc(name) for name in names if name))
 
 
 class TagQuerySet(models.QuerySet["Tag"]):

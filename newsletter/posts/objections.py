@@ -23,7 +23,7 @@ PUNCTUATION: Final = re.compile(  # with the space that a full-width mark does w
     rf"(?<=[{HAN}」』）》*])([,;:!?]|\.(?!\.))(?:(?= *$|{MARKS}[{HAN}「『（《])| +(?={MARKS}[{HAN}「『（《]))",
     re.MULTILINE,
 )
-PARENTHESES: Final = re.compile(rf"(?<![\]\\])\(([^()\n]*[{HAN}][^()\n]*)\)")
+PARENTHESES: Final = re.compile(rf"(?<![\]\\])\((?=[^()\n{HAN}]*+[{HAN}])([^()\n]*+)\)")
 ELLIPSIS: Final = re.compile(
     rf"(?<=[{HAN}」』）》，？！])(?:\.{{3,}}|。{{2,}}|(?<!…)…(?!…))|(?<![.\w/])\.{{3,}}(?=[{HAN}])"
 )
@@ -34,7 +34,7 @@ BULLET: Final = re.compile(r"^ {0,3}([•●○◆◇■□▪・‧·])[ \u3000
 GLUED_HEADING: Final = re.compile(r"^ {0,3}#{2,6}(?=[^#\s!])", re.MULTILINE)
 TITLE: Final = re.compile(r"^ {0,3}#[ \u3000]+\S.*$|^(?! *[-*>#])\S.*\n={3,} *$", re.MULTILINE)
 EMPTY_LINK: Final = re.compile(
-    r"(?<!!)\[[^\[\]\n]*\]\(\s*(?:#|<>)?\s*\)|(?<!!)\[\s*\]\([^()\s]+\)|<a\b[^>]*href=([\"'])#?\1"
+    r"(?<!!)\[[^\[\]\n]*\]\(\s*+(?:(?:#|<>)\s*+)?\)|(?<!!)\[\s*+\]\([^()\s]+\)|<a\b[^<>]*href=([\"'])#?\1"
 )
 TURNED_LINK: Final = re.compile(r"(?<![\]!])\(([^()\[\]\n]+)\)\[(https?://[^\]\s]+)\]")
 LINK_TEXT: Final = re.compile(r"(?<=\[)[^\[\]\n]+(?=\]\()")
@@ -44,7 +44,8 @@ HTTP: Final = re.compile(
     re.ASCII,
 )
 NO_ALT: Final = re.compile(
-    r"!\[\s*\](?:\([^)\n]*\)|\[[^\]\n]*\])|<img\b(?![^>]*\balt\s*=\s*([\"'])(?!\1)[^>]*)[^>]*>", re.IGNORECASE
+    r"!\[\s*+\](?:\([^)\n]{0,2000}\)|\[[^\[\]\n]*\])|<img\b(?![^<>]*\balt\s*=\s*([\"'])(?!\1)[^<>]*)[^<>]*>",
+    re.IGNORECASE,
 )
 BORDER: Final = re.compile(rf"(?<=[{HAN}])( *)(?=([A-Za-z0-9]))|(?<=([A-Za-z0-9%+#]))( *)(?=[{HAN}])")
 NO_BORDER: Final = re.compile(rf"[第年月日週]\d|\d+[年月日時分秒號期歲週%]|[{HAN}]\d+[{HAN}]")  # dates, and `第3頁`

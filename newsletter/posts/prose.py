@@ -9,11 +9,12 @@ from newsletter.posts.lists import end_of_fence
 
 HIDDEN: Final = "\x00"
 FRONT_MATTER: Final = re.compile(r"\A---[ ]*\n.*?^(?:---|\.\.\.)[ ]*$", re.DOTALL | re.MULTILINE)
-COMMENT: Final = re.compile(r"<!--.*?-->|<(pre|script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+# What is never closed goes on to the end, as in HTML.
+COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)|<(pre|script|style)\b.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 INLINE_CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(?:(?!\n[ ]*\n).)+?(?<!`)\1(?!`)", re.DOTALL)
 DESTINATION: Final = re.compile(r"(?<=\]\()[ ]*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)")
 DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ ]*[!-~]+", re.MULTILINE)
-AUTOLINK: Final = re.compile(r"<(?:https?://|mailto:)[^<>\s]*>|[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
+AUTOLINK: Final = re.compile(r"<(?:https?://|mailto:)[^<>\s]*>|(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 TAG: Final = re.compile(rf"(?:{TAGS.pattern})[^<>]*>", re.IGNORECASE)
 BARE_URL: Final = re.compile(URL)
 

@@ -1,10 +1,10 @@
 """The piece of a text that shows why it was found, cut at sentence ends, with the hits marked."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from newsletter.mail.characters import nfc
 from newsletter.posts.folding import Folded, Term, fold, hits
 from newsletter.posts.text import SENTENCE
 
@@ -34,7 +34,7 @@ def snippet(text: str, terms: list[Term], *, folded: str | None = None, length: 
 
     folded: what ends with `text` as `fold` has it. With it at hand only the lines that hold hits are folded.
     """
-    text = unicodedata.normalize("NFC", text)
+    text = nfc(text)
     sentence = _telling(text, fold(text) if folded is None else folded, terms) or next(_sentences(text, 0), None)
     if sentence is None:
         return []

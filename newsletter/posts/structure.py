@@ -13,7 +13,7 @@ from markdown.util import AtomicString
 from newsletter.posts import embeds
 from newsletter.posts.blocks import Segment, segments
 from newsletter.posts.highlighting import highlight
-from newsletter.posts.lines import DEFINITION, FENCE, HEADING, QUOTE, indent_of
+from newsletter.posts.lines import DEFINITION, FENCE, HEADING, QUOTE, indent_of, without_closing_hashes
 from newsletter.posts.lists import Item
 
 DEEPEST = 16  # containers inside containers; beyond it the marks stay as typed, so that nothing recurses for ever
@@ -27,7 +27,6 @@ CALLOUTS = {
     "caution": _("Caution"),
 }
 TASK = re.compile(r"^\[(?P<done>[ xX])\](?: +|$)")
-CLOSING_HASHES = re.compile(r"(?:^|[ \u3000]+)#+\s*$")
 INDENTED = re.compile(r"\n(?=\u3000\u3000)")  # how a paragraph begins on Chinese paper
 LANGUAGE = re.compile(r"^\{?\.?([\w+#.-]*)", re.ASCII)
 
@@ -105,7 +104,7 @@ def _stash(parser: StructureParser, parent: Element, html: str) -> None:
 def _heading(parser: StructureParser, parent: Element, segment: Segment) -> None:
     match = HEADING.match(segment.lines[0])
     assert match, segment.lines[0]  # noqa: S101 (blocks.py read it by the same pattern)
-    text = CLOSING_HASHES.sub("", match["text"]).strip()
+    text = without_closing_hashes(match["text"]).strip()
     if text:
         SubElement(parent, f"h{len(match['one'] or match['glued'])}").text = text
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Final
 
+from newsletter.mail.characters import nfkd
 from newsletter.posts.han import HAN_CHARACTER, LATIN_WORD, WIDE
 
 HAN_PER_MINUTE = 400
@@ -83,7 +84,7 @@ def words_from_title(title: str) -> str:
 
     A number counts only beside a word: the 4 of 「4 個技巧」 tells nothing.
     """
-    text = unicodedata.normalize("NFKD", title)
+    text = nfkd(title)
     text = "".join(c for c in text if not unicodedata.combining(c))
     for name, spelt in SPELT_OUT.items():
         text = re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", f" {spelt} ", text, flags=re.IGNORECASE | re.ASCII)

@@ -43,6 +43,7 @@ STATES = {
 }
 STATE_OF = {word: state for state, words in STATES.items() for word in words}
 NAME_LENGTH_MAX, TAGS_LENGTH_MAX = 80, 200  # characters; the fields of Subscriber
+CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that means anything is an address
 MUST_NOT_BE_MAILED = {"bounced", "complained", "manual", "erased"}
 
 
@@ -114,7 +115,7 @@ class Table:
 
     def _do_without_heading(self, first: list[str]) -> None:
         if not first or "@" not in first[0]:
-            given = ", ".join(cell.strip() for cell in first[:6]) or "nothing"
+            given = ", ".join(cell.strip()[:40] for cell in first[:6]) or "nothing"
             raise FileError(f"The first line must name a column “email”; it has {given}")
         self._first, self._columns = first, {"email": 0}
 
@@ -160,7 +161,7 @@ def _columns(heading: list[str]) -> dict[str, int]:
 
 
 def _cell(cells: list[str], place: int) -> str:
-    cell = cells[place].strip() if place < len(cells) else ""
+    cell = cells[place].strip()[:CELL_LENGTH_MAX] if place < len(cells) else ""
     return cell[1:] if cell.startswith(ESCAPED) else cell
 
 

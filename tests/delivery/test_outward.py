@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from newsletter.delivery import outward
-from newsletter.delivery.outward import Found, Verdict, ask, ask_all, is_public
+from newsletter.delivery.outward import Found, Verdict, ask, ask_all, is_askable, is_public
 from tests.support.processes import free_port
 
 
-def anybody(_address: str) -> bool:
+def anybody(_address: str, _port: int) -> bool:
     return True
 
 
@@ -106,15 +106,34 @@ def test_a_circle_of_redirects_has_an_end(site):
         *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
         *("224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0", "fd00::1", "ff02::1", "::ffff:127.0.0.1"),
         *("::ffff:10.0.0.1", "64:ff9b::7f00:1", "192.0.2.1", "2001:db8::1"),
+        *("::127.0.0.1", "::10.0.0.1", "::1.1.1.1", "fec0::1", "feff::1", "192.88.99.1", "::ffff:0:127.0.0.1"),
+        *("64:ff9b::10.0.0.1", "64:ff9b::169.254.169.254", "64:ff9b:1::1.1.1.1", "2002:7f00:1::1", "2002:a00:1::"),
+        *("2002:101:101::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001::1", "4000::1", "100::1", "5f00::1"),
     ],
 )
 def test_addresses_that_are_not_anybodys_are_not_public(address):
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "140.112.8.116", "2606:4700::1111", "::ffff:1.1.1.1"])
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "140.112.8.116", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1"]
+)
 def test_addresses_of_the_internet_are_public(address):
     assert is_public(address)
+
+
+@pytest.mark.parametrize("port", [22, 25, 5432, 6379, 8080, 65535])
+def test_no_port_is_asked_but_the_webs_own(port):
+    found = ask(f"http://1.1.1.1:{port}/")
+
+    assert (found.verdict, found.detail) == (Verdict.ODD_PORT, str(port))
+
+
+def test_a_page_is_asked_for_at_the_webs_own_ports():
+    assert is_askable("1.1.1.1", 80)
+    assert is_askable("2606:4700::1111", 443)
+    assert not is_askable("1.1.1.1", 8443)
+    assert not is_askable("10.0.0.1", 443)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f000001"])
@@ -128,7 +147,7 @@ def test_this_machine_is_never_asked_however_it_is_written(site, host):
 def test_a_redirect_into_this_network_is_not_followed(site):
     asked = []
 
-    def only_the_first(address):
+    def only_the_first(address, _port):
         asked.append(address)
         return len(asked) == 1
 

@@ -249,7 +249,7 @@ def kept(issue, *links):
 def test_links_to_others_are_asked_and_told(issue, site):
     found = kept(issue, f"{site}/200", f"{site}/204", f"{site}/404", f"{site}/503", f"{site}/403")
 
-    remarks = rehearsal.ask_others(found, may_ask=lambda address: True)
+    remarks = rehearsal.ask_others(found, may_ask=lambda address, port: True)
 
     assert [(one.level, one.text) for one in remarks] == [
         ("error", f"Nothing is there (404): {site}/404"),
@@ -259,6 +259,15 @@ def test_links_to_others_are_asked_and_told(issue, site):
     ]
     found.refresh_from_db()
     assert found.asked == 5
+
+
+def test_a_link_to_another_port_is_told_and_not_asked(issue):
+    [remark] = rehearsal.ask_others(kept(issue, "http://1.1.1.1:25/"))
+
+    assert (remark.level, remark.text) == (
+        "info",
+        "Not asked, because web pages are at ports 80 and 443 (here 25): http://1.1.1.1:25/",
+    )
 
 
 def test_a_link_into_this_network_is_told_and_not_asked(issue):

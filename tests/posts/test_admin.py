@@ -171,6 +171,7 @@ def test_tags_that_are_no_longer_typed_are_taken_off(author):
         ("  two   words ", ["two words"]),
         ("a,a", ["a"]),
         ("e\u0301", ["é"]),
+        ("\u202eA\u2069I", ["AI"]),
     ],
 )
 def test_names_of_tags_are_separated_by_any_comma(typed, names):

@@ -14,6 +14,7 @@ from newsletter.posts.images import QUICK, SLOW
 from newsletter.posts.models import Image
 from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.pictures import PictureError, prepare, prepare_with_wide, resized
+from tests.support.pictures import swapped
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
@@ -136,16 +137,30 @@ def test_the_sizes_stand_upright_and_tell_nothing_of_the_camera(media):
         assert b"Leica" not in path.read_bytes()
 
 
-def test_the_colour_profile_goes_into_every_size(media):
-    profile = b"\0" * 128
-
-    image = kept(file(icc_profile=profile))
+def test_no_size_carries_a_colour_profile(media):
+    image = kept(file(icc_profile=swapped()))
     image.finish(NOW)
 
     found = {
         path.suffix: Pillow.open(BytesIO(path.read_bytes())).info.get("icc_profile") for path in media.rglob("*.*")
     }
-    assert found == {".jpg": profile, ".webp": profile, ".avif": profile}
+    assert found == {".jpg": None, ".webp": None, ".avif": None}
+
+
+def test_a_picture_that_was_kept_with_its_profile_has_new_sizes_in_the_same_colours(media):
+    """As every picture was before profiles were left out."""
+    red = BytesIO()
+    Pillow.new("RGB", (1400, 200), (255, 0, 0)).save(red, "JPEG", icc_profile=swapped())
+    image = Image.objects.create(digest="0" * 16, name="old.jpg", alt="alt", width=1280, height=183)
+    (media / image.digest).mkdir()
+    (media / image.digest / "old.jpg").write_bytes(red.getvalue())
+
+    assert image.finish(NOW)
+
+    assert (media / image.digest / "old.jpg").read_bytes() == red.getvalue()
+    for form in ("fallback", "webp", "avif"):
+        new = opened(media, image, form, 640).convert("RGB")
+        assert new.getpixel((9, 9))[1] > 240, form  # what its profile calls red is green
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 from django.utils import translation
 from PIL import Image
 
-from newsletter.publication.pictures import BYTES_MAX, NAME_MAX, PictureError, prepare
+from newsletter.publication.pictures import BYTES_MAX, NAME_MAX, SIDE_MAX, PictureError, prepare
+from tests.publication.test_gif import moving, rewritten
 
 ORIENTATION, GPS, MAKE = 0x0112, 0x8825, 0x010F
 TURNED_RIGHT = 6  # the camera was held upright: rotate by 90 degrees to see it
@@ -89,12 +90,6 @@ def test_comments_and_xmp_are_left_behind():
     assert b"secret" not in prepared.data
 
 
-def test_the_colour_profile_stays():
-    profile = b"\0" * 128
-
-    assert opened(prepare(picture("JPEG", icc_profile=profile)).data).info["icc_profile"] == profile
-
-
 def test_a_clear_background_stays_clear():
     out = BytesIO()
     drawn = Image.new("L", (8, 8), 3).convert("P")
@@ -118,15 +113,32 @@ def test_the_width_counts_after_turning():
     assert (prepared.width, prepared.height) == (500, 250)
 
 
-def test_a_moving_gif_stays_as_it_is():
-    out = BytesIO()
-    frames = [Image.new("L", (20, 10), shade) for shade in (0, 100, 200)]
-    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+def test_a_moving_gif_is_written_anew_and_keeps_its_size():
+    data = moving(size=(2000, 10))
 
-    prepared = prepare(out.getvalue())
+    prepared = prepare(data)
 
-    assert prepared.data == out.getvalue()
-    assert (prepared.name_suffix, prepared.width, prepared.height) == (".gif", 20, 10)
+    assert prepared.data == rewritten(data)
+    assert (prepared.name_suffix, prepared.width, prepared.height) == (".gif", 2000, 10)
+    assert prepare(prepared.data) == prepared
+
+
+def test_a_moving_gif_whose_frames_cannot_be_drawn_is_refused():
+    data = bytearray(moving())
+    data[data.index(b"\x2c") + 10] = 13  # bits of a pixel: no GIF has so many
+
+    with pytest.raises(PictureError, match="damaged"):
+        prepare(bytes(data))
+
+
+@pytest.mark.parametrize(("frames", "size"), [(1001, (3, 1)), (30, (3000, 3000))])
+def test_a_picture_that_moves_for_too_long_is_refused(frames, size):
+    data = moving(3)
+    head, frame = data[: data.index(b"\x21\xf9")], data[data.index(b"\x21\xf9") : -1]
+    screen = struct.pack("<HH", *size)
+
+    with pytest.raises(PictureError, match="The picture moves for too long: at most 1,000 frames, and 200 million"):
+        prepare(head[:6] + screen + head[10:] + frame * (frames // 3 + 1) + b";")
 
 
 def test_the_same_content_has_the_same_address():
@@ -165,6 +177,14 @@ def test_a_bomb_is_refused_before_it_is_decoded(size):
         prepare(bomb(*size))
 
     assert str(refused.value) == "The picture has more than 40 million pixels. Make it smaller and try again."
+
+
+@pytest.mark.parametrize("size", [(SIDE_MAX + 1, 1), (1, SIDE_MAX + 1), (40_000_000, 1)])
+def test_a_long_thin_picture_is_refused_before_it_is_decoded(size):
+    with pytest.raises(PictureError) as refused:
+        prepare(bomb(*size))
+
+    assert str(refused.value) == "The picture is wider or higher than 16,384 pixels. Make it smaller and try again."
 
 
 def test_more_than_ten_megabytes_are_refused_unread():

@@ -10,6 +10,7 @@ from subscribers.addresses import (
     readable,
     without_addresses,
 )
+from tests.support.cpu import cpu_seconds
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,24 @@ def test_people_of_one_provider_stay_apart(one, other):
     assert canonical_mailbox(one) != canonical_mailbox(other)
 
 
-@pytest.mark.parametrize("text", ["", "@", "a@", "@b", "+@gmail.com", ".@gmail.com", "a@b@c", "x" * 300])
+@pytest.mark.parametrize("text", ["", "@", "a@", "@b", "+@gmail.com", ".@gmail.com", "a@b@c", "x" * 200])
 def test_a_mailbox_is_found_for_any_text(text):
     assert canonical_mailbox(text) == canonical_mailbox(canonical_mailbox(text))
+
+
+def test_a_name_turns_nobody_elses_words():
+    assert one_line("\u202eemos gnihtyna\u202c 小\u200b明 \u2066x\u2069") == "emos gnihtyna 小明 x"
+
+
+@pytest.mark.parametrize("length", [255, 5_000_000])
+def test_what_is_longer_than_an_address_is_refused_before_anything_looks_at_it(length):
+    marks = "a" + "\u0315" * (length // 2) + "\u0316" * (length // 2)
+
+    with translation.override("en"), pytest.raises(AddressError, match="too long"):
+        normalise(marks)
+    assert cpu_seconds(lambda: key(marks), tries=1) < 0.5
+    assert cpu_seconds(lambda: one_line(marks), tries=1) < 0.5
+
+
+def test_spaces_around_an_address_do_not_count():
+    assert normalise(" " * 300 + "reader@example.org" + "\n" * 300) == "reader@example.org"

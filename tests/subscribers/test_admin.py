@@ -165,3 +165,14 @@ def test_an_address_is_suppressed_once(admin_client):
 
     assert response.status_code == 200
     assert response.context["adminform"].form.errors == {"email": ["This address is suppressed already."]}
+
+
+def test_nothing_that_is_written_of_a_reader_turns_the_words_beside_it(admin_client):
+    turned = {"name": "\u202e小明", "tags": "a\u2066,b", "consent": "at the \u202efair"}
+
+    admin_client.post(READERS + "add/", {"email": "reader@example.org"} | turned)
+    admin_client.post(SUPPRESSED + "add/", {"email": "b@example.org", "reason": "manual", "note": "\u202easked"})
+
+    reader = Subscriber.objects.get()
+    assert (reader.name, reader.tags, reader.consent_source[-8:]) == ("小明", "a,b", "the fair")
+    assert Suppression.objects.get().note == "asked"

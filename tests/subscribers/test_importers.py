@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from subscribers.models import Subscriber, Suppression
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
+from tests.support.cpu import cpu_seconds
 
 State = Subscriber.State
 FILES = Path(__file__).parent / "exports"
@@ -262,3 +263,12 @@ def test_many_rows_cross_the_edges_of_batches(bring):
     rows = "".join(f"reader{number}@example.org\n" for number in [*range(2500), 0])
 
     assert bring("email\n" + rows)[0] == counts(rows=2501, created=2500, unchanged=1)
+
+
+def test_a_cell_of_any_length_costs_no_more_than_a_line(bring):
+    marks = "\u0315" * 30_000 + "\u0316" * 30_000
+    table = f"email,name,tags\n{marks}@example.org,a,b\nreader@example.org,\u202e{marks},{marks}\n"
+
+    assert cpu_seconds(lambda: bring(table), tries=1) < 1
+
+    assert len(Subscriber.objects.get().name) <= 80

@@ -1,7 +1,6 @@
 """A folder of Markdown files, with or without front matter, as Jekyll, Hugo and Obsidian keep them."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, tzinfo
 from functools import partial
@@ -10,19 +9,22 @@ from urllib.parse import unquote
 
 from django.utils.text import slugify
 
+from newsletter.mail.characters import nfc
 from newsletter.posts.importers.drafts import Draft, Illustration, Rejected
 from newsletter.posts.importers.front_matter import Value, parse
+from newsletter.posts.lines import without_closing_hashes
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, tag_names
 from newsletter.posts.text import words_from_title
 from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare_with_wide
 
 SUFFIXES = {".md", ".markdown"}
+DATE_MAX = 80  # characters
 MOST = {"title": 120, "summary": 200, "source": 200}  # characters, as the columns of Post
-_HEADING = re.compile(r"\A\s*#[ \t]+(?P<title>[^\n]+?)[ \t]*#*[ \t]*(?:\n|\Z)")
+_HEADING = re.compile(r"\A\s*#[ \t]+(?P<title>[^\n]+)(?:\n|\Z)")
 _DAY_IN_NAME = re.compile(r"\A(?P<day>\d{4}-\d{2}-\d{2})[-_ ]?")
 _CODE_OR_PICTURE = re.compile(
     r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)|\Z)|(?P<ticks>`+)[^`\n].*?(?P=ticks)"
-    r"|!\[(?P<alt>[^\]]*)\]\((?:<(?P<bracketed>[^>\n]+)>|(?P<path>[^)\s]+))(?P<title>[^)\n]*)\)",
+    r"|!\[(?P<alt>[^\[\]]*+)\]\((?:<(?P<bracketed>[^>\n]+)>|(?P<path>[^)\s]+))(?P<title>[^)\n]*)\)",
     re.DOTALL | re.MULTILINE,
 )
 _ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//|/media/)", re.IGNORECASE)
@@ -72,7 +74,7 @@ def _text(file: Path) -> str:
         raise Rejected("it contains a NUL character; is it a text?")
     if text.startswith("+++"):
         raise Rejected("its front matter is TOML (+++); write it between --- lines")
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return nfc(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _fitting(draft: Draft) -> Draft:
@@ -102,8 +104,9 @@ def _title(fields: dict[str, Value], body: str, file: Path) -> tuple[str, str]:
     """Return the title, and the text without a first heading that repeats it."""
     heading = _HEADING.match(body)
     given = _text_of(fields, "title")
-    if heading and given in {"", heading["title"]}:
-        return heading["title"], body[heading.end() :]
+    title = without_closing_hashes(heading["title"]).strip() if heading else ""
+    if heading and title and given in {"", title}:
+        return title, body[heading.end() :]
     return given or _DAY_IN_NAME.sub("", file.stem).strip() or file.stem, body
 
 
@@ -111,7 +114,7 @@ def _words(fields: dict[str, Value], title: str, file: Path) -> str:
     given = _text_of(fields, "words", "slug")
     stem = slugify(_DAY_IN_NAME.sub("", file.stem))
     named = stem if re.search(r"[a-z]{2}", stem) and stem not in {"index", "readme"} else ""
-    return slugify(given)[:60] or words_from_title(title) or named[:60].strip("-")
+    return slugify(given[: MOST["title"]])[:60] or words_from_title(title) or named[:60].strip("-")
 
 
 def _tags(fields: dict[str, Value]) -> list[str]:
@@ -127,6 +130,7 @@ def _published_at(fields: dict[str, Value], file: Path, zone: tzinfo) -> datetim
     given = _text_of(fields, "date", "published_at", "published") or (in_name["day"] if in_name else "")
     if not given:
         return None
+    given = given[:DATE_MAX]
     try:
         at = datetime.fromisoformat(re.sub(r"\s+([+-]\d\d:?\d\d)\Z", r"\1", given))
     except ValueError as error:

@@ -1,0 +1,174 @@
+"""No text of 100 KB takes an author, or a page that is rendered anew, longer than the same number of words."""
+
+import pytest
+
+from newsletter.posts import embeds
+from newsletter.posts.importers import markdown_folder
+from newsletter.posts.markdown import render, render_mail
+from newsletter.posts.proofreading import findings
+from tests.support.cpu import is_within
+
+LENGTH = 100_000  # characters
+SECONDS = 3.0  # of CPU time, by a Python that is built without optimisation; one that is not takes a third
+UNITS = (
+    *(
+        "[",
+        "![",
+        "[a](",
+        "](",
+        "[]",
+        "[^a]",
+        "*",
+        "_",
+        "**a*",
+        "`",
+        "~",
+        "=",
+        "#",
+        "<",
+        "<a ",
+        "<img ",
+        "<!--",
+        "<pre>",
+    ),
+    *(
+        "<div>",
+        "&",
+        "&#",
+        ">",
+        "> ",
+        "- ",
+        "1. a\n",
+        "|",
+        "a|b\n",
+        ": a\n",
+        "\\",
+        "\n",
+        " ",
+        " \n",
+        "\u3000",
+        "a",
+        "a.",
+        "1",
+    ),
+    *(
+        "中",
+        "中 a",
+        "http://",
+        "「",
+        "」",
+        "（",
+        '"',
+        "+",
+        "@",
+        "$",
+        "{",
+        "    a\n",
+        "```\n",
+        "---\n",
+        "*a _b ",
+        "![](",
+        "(中",
+    ),
+)
+WHOLE = {
+    "a heading and spaces": "# a" + " " * 20_000 + "b",
+    "a heading and wide spaces": "## a" + "\u3000" * 20_000 + "b",
+    "a heading and hashes": "# a" + " #" * 10_000 + "b",
+    "5,000 brackets": "[" * 5_000,
+    "5,000 pictures": "![" * 5_000,
+    "4,000 links": "[a](" * 4_000,
+    "paragraphs of brackets": ("![" * 290 + "\n\n") * 13,
+    "a line under a table and spaces": "a|b\n-" + " " * 50_000 + "|!",
+    "an address and brackets": ("http://a" + ")" * 9_000 + "\n\n") * 10,
+    "an address and full stops": ("http://a" + "." * 9_000 + "\n\n") * 10,
+    "a frame of many sources": "<iframe " + "src=" * 20_000,
+    "a bracket that is never closed": "(" + "中" * 50_000,
+    "brackets that do not fit": "「" * 20_000 + "』" * 20_000,
+    "an empty link and spaces": "[](" + " " * 50_000,
+    "quotes in quotes": ">" * 50_000 + "a",
+    "lists in lists": "- " * 50_000 + "a",
+}
+
+
+def texts() -> dict[str, str]:
+    return {unit: unit * (LENGTH // len(unit)) for unit in UNITS} | WHOLE
+
+
+@pytest.mark.parametrize("name", texts())
+def test_a_long_text_is_rendered_in_no_time(name):
+    assert is_within(SECONDS, lambda: render(texts()[name]))
+
+
+@pytest.mark.parametrize("name", texts())
+def test_a_long_text_is_checked_in_no_time(name):
+    assert is_within(SECONDS, lambda: findings(texts()[name], terms={}))
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_long_text_is_rendered_for_mail_in_no_time(name):
+    assert is_within(SECONDS, lambda: render_mail(WHOLE[name], base_url="https://news.example.org"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# a" + " " * 20_000 + "b", "![" * 20_000, "```" * 10_000, "`a" * 20_000, "# " + "#" * 20_000 + "b"],
+    ids=["heading", "pictures", "fences", "code", "hashes"],
+)
+def test_a_file_of_a_long_text_is_read_in_no_time(text):
+    assert is_within(SECONDS, lambda: markdown_folder._HEADING.match(text))
+    assert is_within(SECONDS, lambda: list(markdown_folder._CODE_OR_PICTURE.finditer(text)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["*" * 2000 + "a" + "*" * 2000, "_" * 4900 + "a" + "_" * 4900, "*a " * 1600 + "a* " * 1600, "=" * 4000 + "a"],
+    ids=["stars", "lines", "many stars", "equal signs"],
+)
+def test_marks_inside_marks_keep_their_words(text):
+    html = render(text)
+
+    assert html.count("a") >= text.count("a")
+    assert html.count("<em>") + html.count("<strong>") < 200
+
+
+def test_what_people_nest_stays_as_marked():
+    html = render("> - **a *b ~~c~~ `d`***")
+
+    assert "<strong>a <em>b <del>c</del> <code>d</code></em></strong>" in html
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("# C#", "C#"),
+        ("# a #", "a"),
+        ("# a ##   ", "a"),
+        ("# a # #", "a #"),
+        ("# a\u3000#", "a"),
+        ("# a#b", "a#b"),
+        ("## #", ""),
+    ],
+)
+def test_hashes_behind_a_heading_are_no_words_of_it(typed, shown):
+    assert (f">{shown}</h" in render(typed)) is bool(shown)
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("http://a.tw/b).", "http://a.tw/b"),
+        ("http://a.tw/b_(c)", "http://a.tw/b_(c)"),
+        ("http://a.tw/b_(c)).", "http://a.tw/b_(c)"),
+        ("http://a.tw/b==。", "http://a.tw/b"),
+        ("http://a.tw/b=", "http://a.tw/b="),
+        ('http://a.tw/b!?";', "http://a.tw/b"),
+    ],
+)
+def test_an_address_ends_before_what_belongs_to_the_sentence(typed, address):
+    assert f'href="{address}"' in render(typed)
+
+
+def test_a_film_is_an_address_and_no_essay():
+    assert embeds.film("https://youtu.be/dQw4w9WgXcQ")
+    assert embeds.film("https://youtu.be/dQw4w9WgXcQ?" + "a" * 2000) is None

@@ -1,0 +1,469 @@
+"""Nothing that a stranger sends costs more than its length: every door and every pattern, with 16 KB of the worst."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib import import_module
+from io import BytesIO
+from itertools import product
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import BadRequest, ValidationError
+from django.test import Client, RequestFactory
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from newsletter.delivery import providers
+from newsletter.mail import headers, outbox, tokens
+from newsletter.posts import folding
+from newsletter.posts.folding import fold, hits, terms
+from newsletter.posts.models import tag_names
+from newsletter.posts.urls import AddressConverter
+from newsletter.publication import doors, limits
+from newsletter.publication.pictures import Picture
+from subscribers.addresses import AddressError, key, normalise, one_line
+from subscribers.forms import AddressField, NameForm, PauseForm, SignupForm, SuppressionForm
+from subscribers.importers import csv_file
+from subscribers.tags import split_tags
+from tests.factories import make_publication, make_subscriber
+from tests.support.cpu import is_within
+
+ROOT = Path(__file__).parents[1]
+LENGTH = 16_384  # characters: what the public doors take at most
+SECONDS = 0.05  # of CPU time
+# Periods of the worst texts that are known: what is sorted, what is composed or taken apart into many, what patterns of
+# addresses, quotes, brackets and headers go back over.
+UNITS = (
+    *("\u0315\u0316", "\u0f73", "\ufdfa", "\u1e9b\u0323", "가", "a", "0", "中", "中 a", "\u3000", "\u202e", "İ"),
+    *(" ", " \n", "@", "a@", ".", "a.", "-", "a-", "_", "%", "&", "#", "/", "\\", "'", '"', '"a', "「", "[", "[(", "<"),
+    *(",", "、", ";", '";', ":", "1:", "=", "a=", "=?", "xn--", "xn--a.", "\t", "*", "~", "!", "\r\n "),
+)
+
+
+def repeated(unit: str, length: int = LENGTH) -> str:
+    return unit * (length // len(unit))
+
+
+def worst() -> Iterator[str]:
+    """Yield each text bare and as an address, with all marks of a kind together, and with an end that fits nothing."""
+    yield "a" + "\u0315" * (LENGTH // 2) + "\u0316" * (LENGTH // 2)
+    yield "\u0315" * (LENGTH // 2) + "\u0316" * (LENGTH // 2) + "@example.org"
+    for unit in UNITS:
+        text = repeated(unit)
+        yield from (text, f"a@{text}", f"{text}@example.org", f"a{text}!")
+
+
+# --- What takes texts of strangers ---
+
+
+def refusing(act: Callable[[str], object], *refusals: type[Exception]) -> Callable[[str], None]:
+    def door(text: str) -> None:
+        with suppress(*refusals):
+            act(text)
+
+    return door
+
+
+def sign_up_form(text: str) -> None:
+    form = SignupForm({"email": text, "website": text, "place": text, "stamp": text, "person": text})
+    if form.is_valid():
+        form.is_from_person(timezone.now())
+    form = SignupForm({"email": "a@example.org", "place": text, "stamp": text, "person": text})
+    assert form.is_valid()
+    assert not form.is_from_person(timezone.now())
+
+
+def csv_table(text: str) -> None:
+    columns = ("email", "name", "tags", "status", "created_at", "paused_until", "unsubscribed_at")
+    cell = '"' + text.replace('"', '""') + '"'
+    table = f"{','.join(columns)}\n" + f"{','.join([cell] * len(columns))}\na@example.org,{cell},{cell}\n"
+    assert list(csv_file.Table(BytesIO(table.encode()), "utf-8").rows())
+    refusing(lambda line: csv_file.Table(BytesIO(line.encode()), "utf-8"), csv_file.FileError)(text)
+
+
+def behind_a_proxy(text: str) -> None:
+    limits.client_address(RequestFactory().get("/", headers={"X-Forwarded-For": f"{text}, {text}"}))
+
+
+def origin(text: str) -> None:
+    request = RequestFactory().post("/subscribe/", headers={"Origin": f"https://{text}", "Sec-Fetch-Site": text})
+    doors._is_own(request)
+
+
+DOORS: dict[str, Callable[[str], object]] = {
+    "an address": refusing(normalise, AddressError),
+    "the key of an address": key,
+    "a field of addresses": refusing(AddressField().clean, ValidationError),
+    "the sign-up form": sign_up_form,
+    "a reader's name": lambda text: NameForm({"name": text}).is_valid(),
+    "the end of a pause": lambda text: PauseForm(
+        {"length": text, "until_on": text}, today=timezone.localdate()
+    ).is_valid(),
+    "a suppressed address": lambda text: SuppressionForm({"email": text, "note": text, "reason": text}).errors,
+    "one line": one_line,
+    "a reader's tags": split_tags,
+    "a post's tags": tag_names,
+    "the words of a search": lambda text: hits(tuple(terms(text[:100]))).search(fold(text)),
+    "folding": fold,
+    "a table of readers": csv_table,
+    "a token": lambda text: (tokens.opens(text, "confirm"), tokens.number_of(text)),
+    "a proxy's header": behind_a_proxy,
+    "an origin": origin,
+    "an IP address": limits.neighbourhood,
+    "a mailbox": headers.parsed,
+    "a display name in a header": refusing(
+        lambda text: headers.written_mailboxes("To", [(one_line(text), "a@example.org")], "\r\n"), ValueError
+    ),
+    "a name in the outbox": lambda text: list(outbox.names(Path(), text)),
+    "the name of a file": lambda text: Picture(b"", ".jpg", 1, 1, "").file_name(text),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("door", DOORS)
+def test_a_stranger_cannot_make_a_door_work_for_long(door, settings):
+    settings.TRUSTED_PROXIES = 2
+    make_publication()
+    act = DOORS[door]
+
+    slow = [f"{text[:4]!r}…{text[-4:]!r}" for text in worst() if not is_within(SECONDS, lambda text=text: act(text))]
+
+    assert slow == []
+
+
+FIELDS = (
+    *("Accept", "Accept-Encoding", "Accept-Language", "Cookie", "If-Match", "If-None-Match", "If-Modified-Since"),
+    *("If-Unmodified-Since", "Origin", "Range", "Referer", "Sec-Fetch-Site", "User-Agent", "X-Forwarded-For"),
+    *("X-Forwarded-Proto", "Host", "Content-Type"),
+)
+
+
+def asked_with_header(name: str, text: str) -> Callable[[], object]:
+    value = text.replace("\r", "").replace("\n", "").encode().decode("latin-1")  # as WSGI hands it over: PEP 3333
+    post = {"path": "/subscribe/", "data": b"email=a", "content_type": "application/x-www-form-urlencoded"}
+    if name == "Content-Type":
+        kind = f"multipart/form-data; a={value}"
+        return lambda: refusing(lambda kind: Client().post(**post | {"content_type": kind}), BadRequest)(kind)
+    given = f"news.example.org:{value}" if name == "Host" else value
+    return lambda: (Client().get("/", headers={name: given}), Client().post(**post, headers={name: given}))
+
+
+ADDRESSES = {
+    "/search/?q=TEXT": lambda text: lambda: Client().get("/search/", {"q": text}),
+    "/search/?page=TEXT": lambda text: lambda: Client().get("/search/", {"q": "題", "page": text}),
+    "/posts/?page=TEXT": lambda text: lambda: Client().get("/posts/", {"page": text, "v": text}),
+    "/confirm/TEXT/": lambda text: lambda: Client().get("/confirm/" + text + "/"),
+    "/tags/TEXT/": lambda text: lambda: Client().get("/tags/" + text + "/"),
+    "/media/TEXT/TEXT": lambda text: lambda: Client().get("/media/" + text + "/" + text),
+    "/p/1-TEXT/": lambda text: lambda: Client().get("/p/1-" + text + "/"),
+    "/TEXT": lambda text: lambda: Client().get("/" + text),
+    "POST /subscribe/": lambda text: lambda: Client().post("/subscribe/", {"email": text, text[:9999]: text}),
+}
+PERIODS = ("\u0315\u0316", "\ufdfa", " ", "@", "a.", '"', '";', ";", ",", "=", "\\", "a=1; ", "q=1,", "\x07", "W/", "[")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", FIELDS)
+def test_no_header_of_a_request_is_read_for_long(name, settings):
+    settings.TRUSTED_PROXIES = 1
+    make_publication()
+    plain = asked_with_header(name, "a")
+
+    slow = [
+        unit for unit in PERIODS if not is_within(SECONDS, asked_with_header(name, f'"{repeated(unit)}'), beyond=plain)
+    ]
+
+    assert slow == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_no_address_is_read_for_long(address):
+    make_publication()
+    act = ADDRESSES[address]
+
+    slow = [unit for unit in PERIODS if not is_within(SECONDS, act(repeated(unit)), beyond=act("a"))]
+
+    assert slow == []
+
+
+@pytest.mark.django_db
+def test_what_a_token_opens_reads_no_text_for_long():
+    make_publication()
+    reader = make_subscriber()
+    page = reader.preferences_url.removeprefix("https://news.example.org")
+
+    def sent(where: str, text: str) -> Callable[[], object]:
+        return lambda: Client().post(page + where, {"name": text, "email": text, "length": text, "until_on": text})
+
+    slow = [
+        (where, unit)
+        for where, unit in product(("", "pause/", "address/"), PERIODS)
+        if not is_within(SECONDS, sent(where, repeated(unit)), beyond=sent(where, "a"))
+    ]
+
+    assert slow == []
+
+
+# --- Patterns ---
+
+# Who wrote what a pattern reads. A stranger's text may have 16 KB; each of those patterns is named below with the
+# characters that its repeats take, and is tried with every text of one or two of them in turn.
+STRANGERS = {
+    "newsletter.delivery.api.PLAIN_ADDRESS": "a@.-0",
+    "newsletter.delivery.compiled.COMMON_ADDRESS": "a@.-!",
+    "newsletter.delivery.compiled.COMMON_NAME": "a !'",
+    "newsletter.delivery.compiled.PLAIN": "a@. ",
+    "newsletter.delivery.providers.QUOTED": "a(.",
+    "newsletter.mail.characters._PERHAPS_MARKS": "a\u0315\u0316中\u0400",
+    "newsletter.desk.browsers.CLAIM": "0.a",
+    "newsletter.mail.headers.ATOMS": "a !\u0315",
+    "newsletter.mail.headers.CONTROL": "a\n\x85",
+    "newsletter.mail.headers.LIKE_ENCODED": "=?bq",
+    "newsletter.mail.headers.MAILBOX": ' a"\\<>',
+    "newsletter.mail.logs.CONTROLS": "a\n\u202e",
+    "newsletter.mail.logs.TOKEN": "/a0 undo",
+    "newsletter.mail.outbox.ADDRESS_FIELDS": "to:\r\n ",
+    "newsletter.mail.outbox.NAME": "0T-",
+    "newsletter.posts.folding.IS_CJK": "中a ",
+    "newsletter.posts.folding.NEEDLESS": "中a ",
+    "newsletter.posts.folding.PARTS": "中a_",
+    "newsletter.posts.folding.PHRASE": '"a「」 ',
+    "newsletter.posts.folding.RUN": "中a.+#",
+    "subscribers.addresses._IN_TEXT": "a@. ",
+    "subscribers.addresses._HYPHEN_TAGS": "yahoo.com",
+    "subscribers.addresses._ORDINARY": "a@.-_",
+    "subscribers.addresses._SUBDOMAINS": "a@.fastmail.com",
+    "subscribers.tags.SEPARATOR": "a,、",
+}
+CUT_BEFORE = {"newsletter.posts.folding.PHRASE": folding.QUERY_MAX}  # characters, where it is less than a door takes
+BY_WHOM = {
+    "strangers: small patterns written where they are used, of texts that were cut before": {
+        "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
+        "newsletter.posts.folding": "Term.pattern hits",
+        "newsletter.posts.models": "tag_names",
+        "newsletter.posts.views": "search",
+    },
+    "us: words of our own, or HTML that the sanitiser or a template wrote": {
+        "newsletter.delivery.api": "PLAIN_LINK _pieces",
+        "newsletter.delivery.prompts": "BODY",
+        "newsletter.delivery.providers": "BODY Provider PROVIDERS",
+        "newsletter.delivery.references": "ADDRESS",
+        "newsletter.delivery.rendering": "SLOT MEDIA",
+        "newsletter.delivery.scrutiny": "ENCODED",
+        "newsletter.delivery.template": "SLOT",
+        "newsletter.delivery.transports": "LEADING_DOT",
+        "newsletter.issues.models": "_TAG _NAME",
+        "newsletter.mail.html": "AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN FIRST_ROW CELL ATOMS "
+        "COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
+        "newsletter.mail.letters": "PICTURE LINK ADDRESS",
+        "newsletter.mail.message": "shouted _signature_fields",
+        "newsletter.mail.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
+        "newsletter.mail.wrapping": "UNIT tidy",
+        "newsletter.posts.feeds": "_ILLEGAL_IN_XML _PLAYER _FRAME _LOCAL_ADDRESS",
+        "newsletter.posts.highlighting": "_COLOUR allowed_styles",
+        "newsletter.posts.pictured": "PICTURE",
+        "newsletter.posts.sanitise": "_CELL _SWITCHED _aligned_by_class",
+        "newsletter.posts.templatetags.outline": "HEADING NOTE",
+        "newsletter.publication.layout": "_LONE _INDENTED",
+        "newsletter.publication.look": "_read",
+    },
+    "servers that the author chose: a provider's replies, his domain's records": {
+        "newsletter.delivery.certificate": "CODES",
+        "newsletter.delivery.pace": "THROTTLED GREYLISTED",
+        "newsletter.delivery.refusals": "OF_THE_READER",
+        "newsletter.delivery.smtp": "GOES_ON REPLY OF_A_LINE",
+        "newsletter.mail.domain": "LOOKING _texts",
+    },
+    "authors, who may lose a second of their own: tests/posts/test_long_texts.py": {
+        "newsletter.issues.forms": "NUMBER",
+        "newsletter.posts.blocks": "TABLE_RULE UNDERLINE ENDS_SENTENCE NOTE",
+        "newsletter.posts.brackets": "without_partner _unpaired _is_number_or_smile",
+        "newsletter.posts.embeds": "YOUTUBE VIMEO START IFRAME",
+        "newsletter.posts.han": "HAN_CHARACTER LATIN_WORD",
+        "newsletter.posts.images": "ADDRESS Image.markdown",
+        "newsletter.posts.importers.front_matter": "_HEAD _KEY _plain",
+        "newsletter.posts.importers.markdown_folder": "_HEADING _DAY_IN_NAME _CODE_OR_PICTURE _ELSEWHERE _words "
+        "_published_at",
+        "newsletter.posts.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK SOFT_BREAK _without_break",
+        "newsletter.posts.lines": "FENCE HEADING QUOTE RULE MARKER SIGN DEFINITION INVITES_LIST HTML_BLOCK HTML_LONG",
+        "newsletter.posts.lists": "end_of_fence",
+        "newsletter.posts.markdown": "TOC_MARK REFERENCE _latin_words",
+        "newsletter.posts.objections": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
+        "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
+        "_touches_han _url heavy_pictures",
+        "newsletter.posts.proofreading": "line_numbers",
+        "newsletter.posts.prose": "FRONT_MATTER COMMENT INLINE_CODE DESTINATION DEFINITION AUTOLINK TAG BARE_URL "
+        "_hidden _inside _is_indented_code",
+        "newsletter.posts.renderings": "rendered_anew",
+        "newsletter.posts.snippets": "_window",
+        "newsletter.posts.structure": "CALLOUT TASK INDENTED LANGUAGE",
+        "newsletter.posts.templatetags.reading": "_BREAKS _WIDE",
+        "newsletter.posts.terms": "ARROW _pattern",
+        "newsletter.posts.text": "BLOCK SENTENCE ENDS_SENTENCE CLAUSE_END WORD_IN_TITLE words_from_title _joined _cut",
+    },
+}
+# Calls that look for a normal form of a text, by themselves or inside a library, and why each is no danger.
+NORMALISING = {
+    "newsletter.mail.characters": {
+        "_normalised normalize": "of a text whose runs of marks were shortened",
+        "_is_mark normalize": "of one character",
+    },
+    "newsletter.posts.folding": {"_Folding.__missing__ normalize": "of one character"},
+    "subscribers.addresses": {
+        "normalise validate_email": "of 254 characters at most",
+        "_ascii_domain encode": "the same",
+        "readable decode": "of what `normalise` stored",
+    },
+    "newsletter.delivery.management.commands.send_test": {"Command._send validate_email": "the operator's own words"},
+    "newsletter.posts.importers.markdown_folder": {"_words slugify": "the name of a file, and 120 characters"},
+    "newsletter.posts.models": {"TagQuerySet._make slugify": "of a tag, 40 characters"},
+    "newsletter.publication.pictures": {"Picture.file_name slugify": "of 255 characters"},
+}
+LOOKED_FOR = {"normalize", "is_normalized", "slugify", "validate_email", "normalize_username", "normalize_email"}
+
+
+def texts_of(alphabet: str, length: int = LENGTH) -> Iterator[str]:
+    for first, second in product(alphabet, repeat=2):
+        yield repeated(first + second, length)
+        yield first + repeated(second, length - 2) + alphabet[0]
+
+
+def used_by(name: str) -> list[str]:
+    """Return the methods by which our code asks a pattern."""
+    source = "\n".join(path.read_text() for path in sources())
+    methods = re.findall(rf"\b{name}\.(fullmatch|match|search|finditer|findall|sub|split)\(", source)
+    return sorted({"finditer" if method in {"sub", "split", "findall"} else method for method in methods})
+
+
+def asked(pattern: re.Pattern, method: str, text: str) -> Callable[[], object]:
+    subject = text.encode() if isinstance(pattern.pattern, bytes) else text
+    return lambda: list(pattern.finditer(subject)) if method == "finditer" else getattr(pattern, method)(subject)
+
+
+@pytest.mark.parametrize("path", STRANGERS)
+def test_a_pattern_that_reads_a_strangers_text_is_linear(path):
+    module, _dot, name = path.rpartition(".")
+    pattern = getattr(import_module(module), name)
+    assert isinstance(pattern, re.Pattern)
+
+    slow = [
+        (method, text[:4])
+        for method in used_by(name)
+        for text in texts_of(STRANGERS[path], CUT_BEFORE.get(path, LENGTH))
+        if not is_within(SECONDS, asked(pattern, method, text))
+    ]
+
+    assert slow == []
+
+
+def test_what_a_provider_would_take_for_its_own_is_looked_for_in_linear_time():
+    patterns = [one.collides for one in providers.PROVIDERS.values()]
+
+    assert patterns
+    for pattern, text in product(patterns, texts_of("%{[n")):
+        assert is_within(SECONDS, asked(pattern, "search", text))
+
+
+def routes(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, re.Pattern]]:
+    for one in resolver.url_patterns:
+        yield before + str(one.pattern), one.pattern.regex
+        if isinstance(one, URLResolver):
+            yield from routes(one, before + str(one.pattern))
+        else:
+            assert isinstance(one, URLPattern)
+
+
+def test_every_route_reads_an_address_in_linear_time():
+    found = dict(routes(get_resolver()))
+    texts = [*texts_of("a0-"), *(f"cards/p/1-{repeated(unit)}" for unit in ("a", "-", ".", "1-"))]
+
+    slow = [
+        route
+        for route, pattern in (*found.items(), ("address", re.compile(AddressConverter.regex)))
+        for text in texts
+        if not is_within(SECONDS, asked(pattern, "search", text))
+    ]
+
+    assert slow == []
+    assert len(found) > 50
+
+
+# --- What is new ---
+
+
+def sources() -> list[Path]:
+    found = [path for room in ("newsletter", "subscribers") for path in (ROOT / room).rglob("*.py")]
+    return sorted(path for path in found if "migrations" not in path.parts)
+
+
+def calls(tree: ast.AST, where: tuple[str, ...] = ()) -> Iterator[tuple[str, ast.Call]]:
+    """Yield each call with the name of the constant, or of the function, in which it stands."""
+    for node in ast.iter_child_nodes(tree):
+        here = where
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            here = (*where, node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and not where:
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            here = (target.id,) if isinstance(target, ast.Name) else where
+        if isinstance(node, ast.Call):
+            yield ".".join(here), node
+        yield from calls(node, here)
+
+
+def called(node: ast.Call) -> tuple[str, str]:
+    """Return module and name of what is called, as it is written: ("re", "compile"), ("", "nfc")."""
+    if isinstance(node.func, ast.Attribute):
+        return (node.func.value.id if isinstance(node.func.value, ast.Name) else "?"), node.func.attr
+    return "", node.func.id if isinstance(node.func, ast.Name) else "?"
+
+
+def found_in_sources(is_meant: Callable[[str, str], bool], *, with_name: bool) -> set[str]:
+    found = set()
+    for path in sources():
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for where, node in calls(ast.parse(path.read_text())):
+            owner, name = called(node)
+            if is_meant(owner, name):
+                found.add(f"{module}.{where} {name}" if with_name else f"{module}.{where}")
+    return found
+
+
+def test_every_pattern_has_been_reviewed():
+    written = found_in_sources(lambda owner, name: owner == "re" and name != "escape", with_name=False)
+    others = {
+        f"{module}.{name}" for group in BY_WHOM.values() for module, names in group.items() for name in names.split()
+    }
+
+    assert written - others - set(STRANGERS) == set(), (
+        "Who wrote what this pattern reads? A stranger: put it among STRANGERS with the characters that its repeats "
+        "take, and cut his text before. Anybody else: put it into BY_WHOM under him."
+    )
+    assert (others | set(STRANGERS)) - written == set(), "These patterns are gone: take them out of the list."
+
+
+def test_only_the_module_for_it_asks_unicode_for_a_normal_form():
+    written = found_in_sources(
+        lambda owner, name: name in LOOKED_FOR or (owner == "idna" and name in {"encode", "decode"}), with_name=True
+    )
+    reviewed = {f"{module}.{call}" for module, found in NORMALISING.items() for call in found}
+
+    assert written - reviewed == set(), (
+        "A normal form takes the square of a run of marks: use nfc, nfkc or nfkd of newsletter.mail.characters. "
+        "If a library must do it, cut the text before and put the call into NORMALISING with its bound."
+    )
+    assert reviewed - written == set(), "These calls are gone: take them out of the list."
+
+
+def test_no_module_brings_in_its_own_way_to_a_pattern():
+    """`from re import compile` would pass the list by."""
+    imported = {
+        f"{path.relative_to(ROOT)}: {node.module}"
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module in {"re", "unicodedata", "regex"}
+    }
+
+    assert imported == set()
