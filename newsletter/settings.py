@@ -198,21 +198,21 @@ CACHES: dict[str, dict[str, Any]] = {
 if REDIS_URL:
     CACHES["default"] = {"BACKEND": "newsletter.publication.counters.PromptRedisCache", "LOCATION": REDIS_URL}
 
+# A page waits for a silent queue for a second at most; kombu's own waits for ever, and tries again.
+REDIS_QUEUE = {"visibility_timeout": 600, "unacked_restore_throttle": 1, "max_retries": 0}
+REDIS_QUEUE |= {"socket_timeout": 1, "socket_connect_timeout": 1}
+FILES_QUEUE = {
+    "data_folder_in": str(QUEUE_DIR),
+    "data_folder_out": str(QUEUE_DIR),
+    "control_folder": str(QUEUE_DIR / "control"),
+    "polling_interval": 0.05,
+}
 if not REDIS_URL:  # it fails without its folder, whichever process comes first
     QUEUE_DIR.mkdir(parents=True, exist_ok=True)
 CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
-    # A page waits for a silent queue for a second at most; kombu's own would wait for ever, and try again.
-    {"visibility_timeout": 600, "unacked_restore_throttle": 1}
-    | {"socket_timeout": 1, "socket_connect_timeout": 1, "max_retries": 0}
-    if REDIS_URL
-    else {
-        "data_folder_in": str(QUEUE_DIR),
-        "data_folder_out": str(QUEUE_DIR),
-        "control_folder": str(QUEUE_DIR / "control"),
-        "polling_interval": 0.05,
-    }
-)
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
+if REDIS_URL:
+    CELERY_BEAT_SCHEDULER = "newsletter.desk.clock:Scheduler"  # it has the work done while Redis takes no task
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_IGNORE_RESULT = True

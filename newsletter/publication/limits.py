@@ -12,7 +12,7 @@ from django.utils.connection import ConnectionProxy
 from newsletter.mail.tokens import digest
 from newsletter.publication.outages import begin, is_away
 
-SERVER = "Redis"  # as the log calls it
+SERVER = "redis"  # as the log calls it
 
 
 def redis_error() -> type[Exception]:

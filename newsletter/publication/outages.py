@@ -22,4 +22,4 @@ def begin(server: str, error: Exception, *, meanwhile: str) -> None:
     """Leave `server` alone for AGAIN_SECONDS. meanwhile: what happens without it, for the log."""
     caches["spare"].set(f"away:{server}", True, AGAIN_SECONDS)
     if caches["spare"].add(f"said:{server}", True, SAY_SECONDS):
-        logger.warning("%s does not work: %s (%s: %s)", server, meanwhile, type(error).__name__, error)
+        logger.warning("%s fails: %s (%s: %s)", server, meanwhile, type(error).__name__, error)
