@@ -353,7 +353,7 @@ def test_whatever_pages_strangers_ask_for_a_small_redis_has_room_for_counters_an
     client.get("/search/?q=x")
 
     with Redis.from_url(redis_url) as connection:
-        assert [name.decode().partition("limit:")[2].partition(":")[0] for name in connection.keys()] == ["search"]
+        assert [name.decode().partition("limit:")[2].partition(":")[0] for name in connection.scan_iter()] == ["search"]
     with Connection(redis_url, transport_options=REDIS_QUEUE) as queue:
         assert put(dispatch, connection=queue)
     redis.mend()
