@@ -186,38 +186,33 @@ DATABASES: dict[str, Any] = {
     else _sqlite
 }
 REDIS_URL: str = env.str("REDIS_URL", "")
-# What can be made anew, apart from the counters of the doors: a crawler must not push those out. A page has 10 KB.
+_counters = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}},
-    "pages": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "LOCATION": "pages",
-        "OPTIONS": {"MAX_ENTRIES": 2_000},
+    "default": _counters,  # of the public forms: shared by all processes where there is Redis
+    "spare": _counters | {"LOCATION": "spare"},  # what this process knows by itself while Redis does not answer
+    "pages": {  # what can be made anew, never in Redis: docs/decisions/0035. A page has 10 KB.
+        "BACKEND": "newsletter.publication.memory.BoundedMemoryCache",
+        "OPTIONS": {"MAX_ENTRIES": 5_000, "MAX_BYTES": 32 * 1024 * 1024},
     },
 }
 if REDIS_URL:
-    CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL},
-        "pages": {
-            "BACKEND": "newsletter.publication.memory.ForgivingRedisCache",
-            "LOCATION": REDIS_URL,
-            "KEY_PREFIX": "pages",
-        },
-    }
+    CACHES["default"] = {"BACKEND": "newsletter.publication.counters.PromptRedisCache", "LOCATION": REDIS_URL}
 
+# A page waits for a silent queue for a second at most; kombu's own waits for ever, and tries again.
+REDIS_QUEUE = {"visibility_timeout": 600, "unacked_restore_throttle": 1, "max_retries": 0}
+REDIS_QUEUE |= {"socket_timeout": 1, "socket_connect_timeout": 1}
+FILES_QUEUE = {
+    "data_folder_in": str(QUEUE_DIR),
+    "data_folder_out": str(QUEUE_DIR),
+    "control_folder": str(QUEUE_DIR / "control"),
+    "polling_interval": 0.05,
+}
 if not REDIS_URL:  # it fails without its folder, whichever process comes first
     QUEUE_DIR.mkdir(parents=True, exist_ok=True)
 CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
-    {"visibility_timeout": 600, "unacked_restore_throttle": 1}
-    if REDIS_URL
-    else {
-        "data_folder_in": str(QUEUE_DIR),
-        "data_folder_out": str(QUEUE_DIR),
-        "control_folder": str(QUEUE_DIR / "control"),
-        "polling_interval": 0.05,
-    }
-)
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
+if REDIS_URL:
+    CELERY_BEAT_SCHEDULER = "newsletter.desk.clock:Scheduler"  # it has the work done while Redis takes no task
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_IGNORE_RESULT = True

@@ -1,22 +1,19 @@
 """The reader's door to another address: asked for on the preferences page, confirmed from the new mailbox."""
 
-import logging
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
-from kombu.exceptions import OperationalError
 
 from newsletter.publication.doors import capability, same_origin, too_many
 from newsletter.publication.limits import is_over
+from newsletter.publication.wakeups import wake
 from subscribers import changing, tasks
 from subscribers.changes import AddressChange
 from subscribers.forms import AddressForm
 from subscribers.models import Subscriber, address_hash
 from subscribers.views import DAY, ask_and_act, closed, done, lost, preferences_page
 
-logger = logging.getLogger(__name__)
 PER_DAY = 5  # letters that one reader may have sent to new addresses, and that one address may get
 
 
@@ -36,7 +33,7 @@ def change_address(request: HttpRequest, token: str) -> HttpResponse:
         if is_over("address-change", whom, limit=PER_DAY, seconds=DAY):
             return too_many(request, seconds=DAY)
     if changing.ask(subscriber, email, timezone.now()):
-        _wake_sender()
+        wake(tasks.send_confirmations)
     return done(token, "address")
 
 
@@ -49,17 +46,9 @@ def move(request: HttpRequest, token: str) -> HttpResponse:
     if change is None:
         return lost(request)
     if request.method == "POST" and changing.confirm(change, timezone.now()):
-        _wake_sender()
+        wake(tasks.send_confirmations)
     if change.confirmed_at:
         return render(request, "subscribers/moved.html", {"change": change})
     if not change.can_confirm(timezone.now()):
         return closed(request, "address", status=410)
     return render(request, "subscribers/move.html", {"change": change})
-
-
-def _wake_sender() -> None:
-    """Have the mail sent at once; without a queue, beat has it sent within ten seconds of its return."""
-    try:
-        tasks.send_confirmations.delay_on_commit()  # type: ignore[attr-defined]
-    except (OperationalError, OSError) as error:
-        logger.warning("The queue is gone, the mail waits for it: %s", type(error).__name__)

@@ -1,7 +1,6 @@
 """The readers' doors: sign up, confirm, change, pause, leave and come back. GET changes nothing anywhere."""
 
 import json
-import logging
 from datetime import datetime
 
 from django.conf import settings
@@ -10,13 +9,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
-from kombu.exceptions import OperationalError
 
 from newsletter.mail import tokens
 from newsletter.mail.views import is_tester
 from newsletter.publication.doors import capability, opening, same_origin, too_many
 from newsletter.publication.limits import client_address, neighbourhood
 from newsletter.publication.models import Publication
+from newsletter.publication.wakeups import wake
 from newsletter.publication.windows import closed_seconds
 from subscribers import admission, proofs, signup, tasks
 from subscribers.admission import Admission, Step
@@ -27,7 +26,6 @@ from subscribers.text import Notice, consent_text, notices
 MINUTES_10, DAY = 600, 86_400  # seconds
 DONE = {"name", "paused", "resumed", "address"}  # what the preferences page may say has been done
 
-logger = logging.getLogger(__name__)
 ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -90,15 +88,7 @@ def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -
     now = timezone.now()
     if signup.sign_up(form.cleaned_data["email"], consent, now, send_at=send_at):
         admission.count_mail(now)
-        _wake_sender()
-
-
-def _wake_sender() -> None:
-    """Have the mail sent at once; without a queue, beat has it sent within ten seconds of its return."""
-    try:
-        tasks.send_confirmations.delay_on_commit()  # type: ignore[attr-defined]
-    except (OperationalError, OSError) as error:  # a server that is away; a folder that cannot be written
-        logger.warning("The queue is gone, the confirmation waits for it: %s", type(error).__name__)
+        wake(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
 
 
 def _mailbox(request: HttpRequest, form: SignupForm) -> dict[str, object]:

@@ -233,6 +233,7 @@ STRANGERS = {
     "newsletter.posts.folding.PHRASE": '"a「」 ',
     "newsletter.posts.folding.RUN": "中a.+#",
     "subscribers.addresses._IN_TEXT": "a@. ",
+    "newsletter.publication.pages.NUMBER": "10a",
     "subscribers.addresses._HYPHEN_TAGS": "yahoo.com",
     "subscribers.addresses._ORDINARY": "a@.-_",
     "subscribers.addresses._SUBDOMAINS": "a@.fastmail.com",

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,6 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from newsletter.delivery import certificate, notices, planning, recovery, welcome
 from newsletter.delivery.couriers import courier_for
@@ -27,6 +26,7 @@ from newsletter.delivery.timelines import timelines_for
 from newsletter.delivery.warmup import WarmUp
 from newsletter.mail.mailers import Limits
 from newsletter.publication.models import Publication
+from newsletter.publication.wakeups import put
 
 LANE_SECONDS = 60  # after this long a lane makes room for other tasks of the worker
 WAKE_UP_EXPIRES = 30  # seconds
@@ -74,7 +74,7 @@ def _wake(mailing: Mailing, free: list[int], now: datetime) -> None:
     """Wake as many lanes as there are free slots, and ready batches for them. A machine counts its own slots alone."""
     needed = mailing.batches.ready(now)[: len(free)].count()
     for number in free[:needed]:
-        send_lane.apply_async((mailing.pk, number), expires=WAKE_UP_EXPIRES)
+        put(send_lane, mailing.pk, number, expires=WAKE_UP_EXPIRES)
 
 
 @shared_task(ignore_result=True)
@@ -88,8 +88,7 @@ def send_lane(mailing_id: int, slot: int) -> None:
         if mailing.state == Mailing.State.SENDING and not mailing.is_waiting(timezone.now()):
             with _troubles_told(mailing):
                 _send(mailing, f"{worker}{time.time_ns():x}", slot, is_stopping)
-    with suppress(OperationalError):  # beat wakes the next lane if this wake-up is lost
-        dispatch.apply_async(expires=WAKE_UP_EXPIRES)
+    put(dispatch, expires=WAKE_UP_EXPIRES)  # beat wakes the next lane if this wake-up is lost
 
 
 @contextmanager

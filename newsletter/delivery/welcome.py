@@ -7,7 +7,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.utils import translation
 
 from newsletter.delivery.rendering import issue_context, reader_values
@@ -24,7 +24,7 @@ AT_ONCE = 200  # readers greeted by one call; the next call greets the rest
 MAILER = "default"
 REST = timedelta(minutes=10)  # after a "not now": greylisting servers want about five
 GIVE_UP_AFTER = timedelta(days=3)  # from the confirmation
-RESTING = "welcomes-that-rest"  # in the cache, from reader to time: forgetting it costs one try more
+RESTING = "welcomes-that-rest"  # in the process, from reader to time: forgetting it costs one try more
 
 
 def send_due(now: datetime) -> int:
@@ -45,7 +45,7 @@ def send_due(now: datetime) -> int:
 
 def _resting(now: datetime) -> dict[int, datetime]:
     """Return the readers whose servers said "not now", and until when they are left alone."""
-    return {pk: until for pk, until in cache.get(RESTING, {}).items() if until > now}
+    return {pk: until for pk, until in caches["pages"].get(RESTING, {}).items() if until > now}
 
 
 def _greet(subscriber: Subscriber, transport: Transport, now: datetime) -> bool:
@@ -67,7 +67,7 @@ def _greet(subscriber: Subscriber, transport: Transport, now: datetime) -> bool:
     is_new = subscriber.confirmed_at is not None and subscriber.confirmed_at > now - GIVE_UP_AFTER
     if outcome.answer is Answer.DEFERRED and is_new:
         row.update(welcomed_at=None)
-        cache.set(RESTING, _resting(now) | {subscriber.pk: now + REST})
+        caches["pages"].set(RESTING, _resting(now) | {subscriber.pk: now + REST})
     elif outcome.answer is not Answer.SENT:
         log.warning("welcome of reader %s: %s %s", subscriber.pk, outcome.answer.value, outcome.reply)
     return outcome.answer is Answer.SENT

@@ -1,12 +1,10 @@
 """The author's way from a composed issue to its readers: preview, test copies, send."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -36,6 +34,7 @@ from newsletter.mail.views import MAIL_CSP, framed
 from newsletter.posts.models import Post
 from newsletter.posts.proofreading import HINTS
 from newsletter.publication.models import Publication
+from newsletter.publication.wakeups import wake
 
 SLOTS_OFFERED = 6
 TABS = {
@@ -70,8 +69,7 @@ PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF],
 
 def wake_up() -> None:
     """Tell the workers at once; if the queue is gone, beat does so in a moment."""
-    wake: Callable[[], object] = lambda: tasks.dispatch.apply_async(expires=tasks.WAKE_UP_EXPIRES)  # noqa: E731
-    transaction.on_commit(wake, robust=True)
+    wake(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)
 
 
 def in_words(at: datetime) -> str:

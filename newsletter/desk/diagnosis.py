@@ -60,8 +60,11 @@ def _is_migrated() -> bool:
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
-def _queue_answer() -> str:
-    """Return "" if tasks can be put on the queue, else the kind of obstacle."""
+def _queue_answer(*, writes: bool = False) -> str:
+    """Return "" if tasks can be put on the queue, else the kind of obstacle.
+
+    writes: see that Redis is not full or read-only. Pages need neither, so a load balancer is not told of it.
+    """
     if not settings.REDIS_URL:
         return "" if os.access(settings.QUEUE_DIR, os.W_OK | os.X_OK) else "no folder"
     from redis import Redis, RedisError  # noqa: PLC0415 - see publication.limits
@@ -70,6 +73,8 @@ def _queue_answer() -> str:
     try:
         with Redis.from_url(settings.REDIS_URL, **limits) as client:
             client.ping()
+            if writes:
+                client.set("newsletter:doctor", "x", ex=60)
     except (RedisError, OSError) as error:
         return type(error).__name__
     return ""
@@ -136,7 +141,7 @@ def card_font(now: datetime) -> Iterator[Finding]:
 
 
 def queue(now: datetime) -> Iterator[Finding]:
-    if answer := _queue_answer():
+    if answer := _queue_answer(writes=True):
         hint = _("Look at REDIS_URL; without one, manage.py up makes the folder DATA_DIR/queue.")
         yield Finding(ERROR, "queue.unreachable", _("The queue cannot be used: %s.") % answer, hint)
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -21,6 +20,7 @@ from newsletter.desk import tasks
 from newsletter.desk.audiences import audience_of, segments, words_for
 from newsletter.desk.composer import page
 from newsletter.issues.models import Issue
+from newsletter.publication.wakeups import wake
 
 FRESH_SECONDS = 2  # until the page asks again while a worker looks outside
 
@@ -65,7 +65,7 @@ def start(issue: Issue, segment: str, now: datetime) -> Rehearsal:
         copies=report.copies,
         links=report.links,
     )
-    transaction.on_commit(lambda: tasks.look_outside.delay(found.pk), robust=True)
+    wake(tasks.look_outside, found.pk)
     return found
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,6 +111,17 @@ class Child:
         """Ask the child, not its own children, to end: a worker lets its pool finish first."""
         if self.process is not None:
             self.process.terminate()
+
+    def end(self, seconds: float) -> None:
+        """End the child if it runs: by request, and after `seconds` by force."""
+        if self.process is None:
+            return
+        self.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+        self.signal_group(signal.SIGKILL)
+        self.process.wait()
+        self.process, self.deaths, self.due_at = None, 0, 0.0
 
     def signal_group(self, number: signal.Signals) -> None:
         if self.process is not None:

@@ -20,7 +20,7 @@ from django.utils.functional import cached_property
 from newsletter.issues.models import Issue, IssueQuerySet
 from newsletter.posts.models import BY_DATES, Post, PostQuerySet, Tag, TagQuerySet
 from newsletter.publication.models import Publication
-from newsletter.publication.pages import kept
+from newsletter.publication.pages import asked_number, kept
 
 MOST = 250  # addresses in one file, each 25 µs; 50,000 may be: https://www.sitemaps.org/protocol.html
 PAGES = {  # and with what each changes
@@ -149,6 +149,7 @@ def _files(request: HttpRequest, sections: "dict[str, _OurSitemap]") -> Template
     return TemplateResponse(request, "sitemap_index.xml", context, content_type="application/xml")
 
 
-@kept(Post.objects.next_change)
+@kept(Post.objects.next_change, parameters=["p"])
 def part(request: HttpRequest, section: str) -> TemplateResponse:
+    asked_number(request, "p")  # Django takes other spellings too
     return sitemap(request, dict(SITEMAPS), section=section)

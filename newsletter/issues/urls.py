@@ -1,13 +1,23 @@
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import IntConverter
 
 from newsletter.issues import views
+
+
+class NumberConverter(IntConverter):
+    """A number in its one spelling: each other one, as 007, would be another address of the same page."""
+
+    regex = "0|[1-9][0-9]{0,9}"
+
+
+register_converter(NumberConverter, "number")
 
 app_name = "issues"
 urlpatterns = [
     path("", views.home, name="home"),
     path("issues/", views.archive, name="archive"),
-    path("issues/<int:number>/", views.issue, name="issue"),
-    path("issues/<int:number>/<slug:service>/", views.pass_on, name="pass_on"),
+    path("issues/<number:number>/", views.issue, name="issue"),
+    path("issues/<number:number>/<slug:service>/", views.pass_on, name="pass_on"),
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("start-here/", views.start_here, name="start_here"),
     path("reading-list/", views.reading_list, name="reading_list"),

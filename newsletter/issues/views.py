@@ -18,7 +18,7 @@ from newsletter.posts.models import Post, with_renderings
 from newsletter.posts.pictured import pictured
 from newsletter.publication import sharing
 from newsletter.publication.models import Publication
-from newsletter.publication.pages import kept
+from newsletter.publication.pages import asked_page, kept
 
 ISSUES_PER_PAGE = 26  # a year
 NEWEST = 6  # posts on the home page
@@ -46,10 +46,10 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "issues/home.html", {"issue": latest, "posts": posts})
 
 
-@kept(Post.objects.next_change)
+@kept(Post.objects.next_change, parameters=["page"])
 def archive(request: HttpRequest) -> HttpResponse:
     archived = Issue.objects.archived()
-    page = Paginator(archived.defer("introduction", "closing"), ISSUES_PER_PAGE).get_page(request.GET.get("page"))
+    page = asked_page(request, Paginator(archived.defer("introduction", "closing"), ISSUES_PER_PAGE))
     page.object_list = measured(page.object_list, timezone.now())
     return render(request, "issues/archive.html", {"page": page, "years": archived.years()})
 

@@ -24,6 +24,7 @@ from newsletter.posts.search import index_post
 from newsletter.posts.tasks import finish_pictures
 from newsletter.posts.writers import OwnDraftsAdmin
 from newsletter.publication.models import Publication
+from newsletter.publication.wakeups import wake
 
 TAGS_OFFERED = 20  # under the field; the most used first
 
@@ -242,7 +243,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if not change:
-            finish_pictures.delay_on_commit()  # type: ignore[attr-defined]
+            wake(finish_pictures)
         if not change and not form.is_new:
             self.message_user(request, _("This picture was here already; it has the new text now."), messages.INFO)
 
@@ -255,7 +256,7 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             errors = " ".join(str(text) for texts in form.errors.values() for text in texts)
             return JsonResponse({"error": errors}, status=400)
         image = form.save()
-        finish_pictures.delay_on_commit()  # type: ignore[attr-defined]
+        wake(finish_pictures)
         return JsonResponse({"url": image.get_absolute_url(), "alt": image.alt, "markdown": image.markdown})
 
     @admin.display(description=_("picture"))

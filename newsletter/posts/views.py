@@ -18,7 +18,7 @@ from newsletter.posts.search import Result
 from newsletter.posts.search import search as look_up
 from newsletter.publication import limits, sharing
 from newsletter.publication.doors import opening
-from newsletter.publication.pages import kept
+from newsletter.publication.pages import asked_page, kept
 from newsletter.publication.windows import closed_seconds
 
 PER_PAGE = 20
@@ -28,12 +28,12 @@ SEARCHES_A_MINUTE = 30
 
 
 def _page(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
-    page = Paginator(posts.prefetch_related("tags"), PER_PAGE).get_page(request.GET.get("page"))
+    page = asked_page(request, Paginator(posts.prefetch_related("tags"), PER_PAGE))
     page.object_list = with_renderings(page.object_list)
     return page
 
 
-@kept(Post.objects.next_change)
+@kept(Post.objects.next_change, parameters=["page"])
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     posts = _page(request, Post.objects.published(now))
@@ -65,7 +65,7 @@ def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
     return sharing.show(found.card, asked=digest, address=found.card_url)
 
 
-@kept(Post.objects.next_change)
+@kept(Post.objects.next_change, parameters=["page"])
 def tag(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Tag, slug=slug)
     posts = _page(request, Post.objects.published(timezone.now()).filter(tags=found))

@@ -1,15 +1,18 @@
-"""Rate limits for public doors, counted in the cache: in Redis, or in the one web process."""
+"""Rate limits for public doors, counted in Redis by all processes, or by each for itself without it."""
 
-import logging
+from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import cache, caches
+from django.core.cache.backends.base import BaseCache
 from django.http import HttpRequest
+from django.utils.connection import ConnectionProxy
 
 from newsletter.mail.tokens import digest
+from newsletter.publication.outages import begin, is_away
 
-logger = logging.getLogger(__name__)
+SERVER = "redis"  # as the log calls it
 
 
 def redis_error() -> type[Exception]:
@@ -49,10 +52,9 @@ def _key(door: str, who: str) -> str:
 
 def is_used_up(door: str, who: str, *, limit: int) -> bool:
     """Return whether `who` has knocked `limit` times at `door`, without counting this as a knock."""
-    try:
-        return int(cache.get(_key(door, who), 0)) >= limit
-    except redis_error():  # is_over says so
-        return False
+    name = _key(door, who)
+    shared = _shared(lambda: int(cache.get(name, 0)))
+    return (shared or 0) + _own(name) >= limit
 
 
 def is_over(door: str, who: str, *, limit: int, seconds: int) -> bool:
@@ -60,22 +62,38 @@ def is_over(door: str, who: str, *, limit: int, seconds: int) -> bool:
 
     who: an IP address, an e-mail address or "" for everybody. Only its digest is kept.
     The window is fixed: it opens with the first knock and closes `seconds` later.
-    Without a cache nobody is turned away.
+    While Redis is away, full or may not be written to, this process counts by itself.
     """
+    name = _key(door, who)
+    shared = _shared(lambda: _knocks(cache, name, seconds))
+    if shared is None:
+        return _knocks(caches["spare"], name, seconds) > limit
+    return shared + _own(name) > limit
+
+
+def _shared(count: Callable[[], int]) -> int | None:
+    """Return what the processes have counted together; None if that cannot be had now."""
+    if is_away(SERVER):
+        return None
     try:
-        return _knocks(_key(door, who), seconds) > limit
+        return count()
     except redis_error() as error:
-        logger.warning("Rate limits are off, the cache is gone: %s", type(error).__name__)
-        return False
+        begin(SERVER, error, meanwhile="each process counts for its own rate limits")
+        return None
 
 
-def _knocks(name: str, seconds: int) -> int:
-    if cache.add(name, 1, seconds):
+def _own(name: str) -> int:
+    """Return what this process has counted by itself, while Redis did not."""
+    return int(caches["spare"].get(name, 0))
+
+
+def _knocks(counters: "BaseCache | ConnectionProxy[BaseCache]", name: str, seconds: int) -> int:
+    if counters.add(name, 1, seconds):
         return 1
     try:
-        return int(cache.incr(name))
+        return int(counters.incr(name))
     except ValueError:  # the window closed between the two calls
-        cache.set(name, 1, seconds)
+        counters.set(name, 1, seconds)
         return 1
 
 

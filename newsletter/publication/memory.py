@@ -1,35 +1,117 @@
-"""A cache for what can be made anew: while Redis is away it is empty, not broken.
+"""A cache in the process, bounded in entries and in bytes: for what can be made anew.
 
-Counters that guard a door are not kept here; whoever asks them must hear that they are gone (limits.py).
+Strangers decide what is made. It must not be kept where the counters of the public forms and the queue are: pages
+in Redis could fill it, and then neither accepts anything.
 """
 
-import logging
-from collections.abc import Callable
-from typing import Any, cast
+import pickle
+import time
+from collections import OrderedDict
+from threading import Lock
+from typing import Any, NamedTuple
 
-from django.core.cache.backends.redis import RedisCache
-from redis.exceptions import RedisError
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 
-log = logging.getLogger(__name__)
-
-
-def _or_nothing[F: Callable[..., Any]](method: F, nothing: Callable[[], Any]) -> F:
-    def forgiving(self: RedisCache, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except RedisError as error:
-            log.warning("the cache is away: %s", error)
-            return kwargs.get("default", nothing())
-
-    return cast("F", forgiving)
+LARGEST = 1 / 16  # of MAX_BYTES: a larger value is not kept, because it would push out what many requests need
+OVERHEAD_BYTES = 400  # of an entry, besides its name and its value
 
 
-class ForgivingRedisCache(RedisCache):
-    """Django's Redis cache, whose answers may be missing."""
+class _Entry(NamedTuple):
+    until: float | None  # Unix time; None for ever
+    pickled: bytes
 
-    get = _or_nothing(RedisCache.get, lambda: None)
-    get_many = _or_nothing(RedisCache.get_many, dict)
-    set = _or_nothing(RedisCache.set, lambda: None)
-    set_many = _or_nothing(RedisCache.set_many, list)
-    delete = _or_nothing(RedisCache.delete, lambda: False)
-    delete_many = _or_nothing(RedisCache.delete_many, lambda: None)
+
+class Store:
+    """A dictionary that drops what was not used for longest, one entry at a time. Safe for threads."""
+
+    def __init__(self, max_entries: int, max_bytes: int) -> None:
+        self.max_entries, self.max_bytes = max_entries, max_bytes
+        self.bytes = 0
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, name: str) -> bytes | None:
+        with self._lock:
+            entry = self._entries.get(name)
+            if entry is None or _is_over(entry):
+                self._drop(name)
+                return None
+            self._entries.move_to_end(name)
+            return entry.pickled
+
+    def set(self, name: str, entry: _Entry, *, is_new: bool = False) -> bool:
+        """Keep an entry; return whether it is kept. is_new: only if there is none of this name."""
+        with self._lock:
+            known = self._entries.get(name)
+            if is_new and known and not _is_over(known):
+                return False
+            self._drop(name)
+            if _is_over(entry) or (size := _size(name, entry)) > self.max_bytes * LARGEST:
+                return False
+            self._entries[name] = entry
+            self.bytes += size
+            self._shrink()
+            return True
+
+    def delete(self, name: str) -> bool:
+        with self._lock:
+            return self._drop(name)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+            self.bytes = 0
+
+    def _shrink(self) -> None:
+        while self.bytes > self.max_bytes or len(self._entries) > self.max_entries:
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, name: str) -> bool:
+        entry = self._entries.pop(name, None)
+        self.bytes -= _size(name, entry) if entry else 0
+        return entry is not None
+
+
+def _is_over(entry: _Entry) -> bool:
+    return entry.until is not None and entry.until <= time.time()
+
+
+def _size(name: str, entry: _Entry) -> int:
+    return len(name) + len(entry.pickled) + OVERHEAD_BYTES
+
+
+_stores: dict[str, Store] = {}  # by LOCATION: Django makes a cache object for each thread
+
+
+class BoundedMemoryCache(BaseCache):
+    """Django's cache interface over a Store. OPTIONS: MAX_ENTRIES, and MAX_BYTES of names and values together.
+
+    Django's own (locmem) counts no bytes, and drops a third of all entries at once.
+    """
+
+    def __init__(self, location: str, params: dict[str, Any]) -> None:
+        super().__init__(params)
+        options = params["OPTIONS"]
+        self.store = _stores.setdefault(location, Store(options["MAX_ENTRIES"], options["MAX_BYTES"]))
+
+    def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
+        pickled = self.store.get(self.make_key(key, version))
+        return default if pickled is None else pickle.loads(pickled)  # noqa: S301  # nosec B301  # our own bytes
+
+    def set(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> None:
+        self.store.set(self.make_key(key, version), self._entry(value, timeout))
+
+    def add(self, key: str, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        return self.store.set(self.make_key(key, version), self._entry(value, timeout), is_new=True)
+
+    def delete(self, key: str, version: int | None = None) -> bool:
+        return self.store.delete(self.make_key(key, version))
+
+    def clear(self) -> None:
+        self.store.clear()
+
+    def _entry(self, value: Any, timeout: Any) -> _Entry:
+        return _Entry(self.get_backend_timeout(timeout), pickle.dumps(value, pickle.HIGHEST_PROTOCOL))

@@ -1,8 +1,11 @@
 """What stands for us elsewhere: the picture beside a link, the icon of a tab, and their addresses."""
 
+import fcntl
 import logging
 import os
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -50,31 +53,60 @@ def show(card: Card, *, asked: str, address: str) -> HttpResponseBase:
     asked: the digest in the address that was called. Without a font to draw it, the icon stands in for the picture.
     """
     if asked != card.digest:
-        return _for_now(address)
+        return for_now(address)
     try:
-        file = _drawn(card)
+        file = drawn(address.removeprefix("/"), card.png)
     except FontUnusable as error:
         logger.error("The picture beside a link cannot be drawn: %s", error)  # noqa: TRY400 - the doctor tells the rest
-        return _for_now(icon_url(Publication.objects.current(), "icon-512.png"))
+        return for_now(icon_url(Publication.objects.current(), "icon-512.png"))
     shown = FileResponse(file.open("rb"), content_type="image/png")
     patch_cache_control(shown, public=True, max_age=YEAR, immutable=True)
     return shown
 
 
-def _for_now(address: str) -> HttpResponseRedirect:
+def for_now(address: str) -> HttpResponseRedirect:
     response = HttpResponseRedirect(address)
     patch_cache_control(response, public=True, max_age=60)
     return response
 
 
-def _drawn(card: Card) -> Path:
-    """Return the file of a card; it is drawn once, and never seen half written."""
-    path: Path = settings.MEDIA_ROOT / "cards" / f"{card.digest}.png"
+# --- What is drawn once ---
+
+
+def drawn(name: str, draw: Callable[[], bytes]) -> Path:
+    """Return the file `name` below MEDIA_ROOT; `draw` makes it once, and it is never seen half written.
+
+    name: a folder, what it shows, "-" and a version: of one thing only the latest version is kept, so that the folder
+        does not grow with each change. Processes draw one after the other: a stranger may ask for many at once.
+    """
+    path: Path = settings.MEDIA_ROOT / name
     if not path.exists():
-        octets = card.png()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(octets)
-        Path(name).replace(path)
+        with _alone():
+            if not path.exists():  # another request may have drawn it while this one waited
+                _write(path, draw())
+                _forget_former(path)
     return path
+
+
+def _forget_former(path: Path) -> None:
+    """Delete the other versions of a file: of "p/12-abc.png" all "12-*.png"; without a number, all of its folder."""
+    what, dash, _version = path.name.rpartition("-")
+    for file in path.parent.glob(f"{what}{dash}*{path.suffix}"):
+        if file != path:
+            file.unlink(missing_ok=True)
+
+
+def _write(path: Path, octets: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(octets)
+    Path(name).replace(path)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other threads and processes of this machine from drawing; the kernel lets go when one of them dies."""
+    with (settings.DATA_DIR / "drawing.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

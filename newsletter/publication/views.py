@@ -1,6 +1,8 @@
 """The look, the pictures, the icons, and what robots and browsers are told."""
 
+import logging
 import sys
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import PurePath
 
@@ -22,6 +24,8 @@ from newsletter.publication.models import Publication
 from newsletter.publication.pages import kept
 from newsletter.publication.sharing import YEAR
 
+logger = logging.getLogger(__name__)
+
 AWAY_SECONDS = 120  # after which a browser or a robot may ask again
 PAPER = "#fdfcf9"  # of site.css by day: what a browser shows before the page
 # Only what a browser shows as a picture, and nothing that can hold a script (SVG can).
@@ -35,12 +39,15 @@ PICTURE_TYPES = {
 }
 
 
-@kept()
+@kept(parameters=["v"])
 def look(request: HttpRequest) -> HttpResponse:
     """Serve the style sheet; for ever when the address names this version of it."""
     publication = Publication.objects.current()
+    version = colours.version(publication.accent, publication.theme)
+    if request.GET.get("v", version) != version:
+        return sharing.for_now(f"{request.path}?v={version}")
     response = HttpResponse(colours.css(publication.accent, publication.theme), content_type="text/css; charset=utf-8")
-    if request.GET.get("v") == colours.version(publication.accent, publication.theme):
+    if "v" in request.GET:
         patch_cache_control(response, public=True, max_age=YEAR, immutable=True)
     return response
 
@@ -52,24 +59,38 @@ def card(request: HttpRequest, digest: str) -> HttpResponseBase:
     return sharing.show(sharing.publication_card(publication), asked=digest, address=address)
 
 
-def _icon(request: HttpRequest, data: bytes, content_type: str) -> HttpResponse:
-    """Serve an icon; for ever when the address names this version of it."""
-    response = HttpResponse(data, content_type=content_type)
-    is_named = request.GET.get("v") == sharing.icon_version(Publication.objects.current())
-    patch_cache_control(
-        response, public=True, **({"max_age": YEAR, "immutable": True} if is_named else {"max_age": 3600})
-    )
+def _icon(request: HttpRequest, content_type: str, draw: Callable[[bytes], bytes]) -> HttpResponse:
+    """Serve an icon, for ever when the address names this version of it; send whoever asks for another one to this.
+
+    draw: takes the logo, b"" for none.
+    """
+    version = sharing.icon_version(Publication.objects.current())
+    if request.GET.get("v", version) != version:
+        return sharing.for_now(f"{request.path}?v={version}")
+    path = PurePath(request.path)
+    octets = _drawn(f"icons/{path.stem}-{version}{path.suffix}", draw)
+    response = HttpResponse(octets, content_type=content_type)
+    how = {"max_age": YEAR, "immutable": True} if "v" in request.GET else {"max_age": 3600}
+    patch_cache_control(response, public=True, **how)
     return response
 
 
-def _logo() -> bytes:
-    """Return the author's own sign; nothing if there is none, or its file is lost."""
-    logo = Publication.objects.current().logo
+def _drawn(name: str, draw: Callable[[bytes], bytes]) -> bytes:
+    """Return an icon, drawn once; without the logo, and not for good, when its file is lost or the disk is full."""
     try:
-        with logo.open("rb") as file:
-            data: bytes = file.read()
-    except (ValueError, OSError):
+        return sharing.drawn(name, lambda: draw(_logo())).read_bytes()
+    except OSError as error:
+        logger.warning("The icon %s cannot be kept: %s", name, error)
+        return draw(b"")
+
+
+def _logo() -> bytes:
+    """Return the author's own sign, b"" if there is none. Raise OSError if its file is lost."""
+    logo = Publication.objects.current().logo
+    if not logo:
         return b""
+    with logo.open("rb") as file:
+        data: bytes = file.read()
     return data
 
 
@@ -78,22 +99,22 @@ def _colours() -> dict[str, str]:
     return {"accent": accent, "ink": ink}
 
 
-@kept()
+@kept(parameters=["v"])
 def favicon(request: HttpRequest) -> HttpResponse:
-    return _icon(request, icons.ico(**_colours(), logo=_logo()), "image/x-icon")
+    return _icon(request, "image/x-icon", lambda logo: icons.ico(**_colours(), logo=logo))
 
 
-@kept()
+@kept(parameters=["v"])
 def icon_svg(request: HttpRequest) -> HttpResponse:
     """Serve the built-in icon; a logo is a picture, and has no drawing."""
     if Publication.objects.current().logo:
         raise Http404
-    return _icon(request, icons.svg(**_colours()).encode(), "image/svg+xml")
+    return _icon(request, "image/svg+xml", lambda _logo: icons.svg(**_colours()).encode())
 
 
-@kept()
+@kept(parameters=["v"])
 def icon(request: HttpRequest, size: int, is_whole: bool = False) -> HttpResponse:
-    return _icon(request, icons.png(size, **_colours(), logo=_logo(), is_whole=is_whole), "image/png")
+    return _icon(request, "image/png", lambda logo: icons.png(size, **_colours(), logo=logo, is_whole=is_whole))
 
 
 @kept()

@@ -71,6 +71,21 @@ def test_a_greylisted_welcome_comes_later(publication, smtp_default):
     assert greeted == [0, 0, 1]
 
 
+def test_without_redis_readers_are_welcomed_too(publication, smtp_default, settings):
+    away = {
+        "BACKEND": "newsletter.publication.counters.PromptRedisCache",
+        "LOCATION": "redis://127.0.0.1:1/0",  # where nothing listens
+    }
+    settings.CACHES = settings.CACHES | {"default": away}
+    make_subscriber("greylist-1-x@example.org", confirmed_at=NOW)
+    make_subscriber("new@example.org", confirmed_at=NOW)
+
+    greeted = [welcome.send_due(NOW + timedelta(minutes=minutes)) for minutes in (0, 9, 10)]
+
+    assert greeted == [1, 0, 1]
+    assert set(smtp_default.copies().values()) == {1}
+
+
 def test_a_mailbox_that_stays_full_is_given_up(publication, smtp_default):
     make_subscriber("greylist-9-x@example.org", confirmed_at=NOW - timedelta(days=3))
 

@@ -157,6 +157,23 @@ def test_a_queue_without_a_folder_is_an_error(settings):
     assert ids(diagnosis.queue(timezone.now())) == ["queue.unreachable"]
 
 
+@pytest.mark.servers
+@pytest.mark.parametrize(("fault", "told"), [("fill", "OutOfMemoryError"), ("make_read_only", "ReadOnlyError")])
+def test_a_redis_that_takes_no_task_is_an_error_of_the_queue_and_none_of_the_pages(
+    settings, redis, redis_url, fault, told
+):
+    settings.REDIS_URL = redis_url
+    assert not list(diagnosis.queue(timezone.now()))
+
+    getattr(redis, fault)()
+    found = [finding.message for finding in diagnosis.queue(timezone.now())]
+    readiness = diagnosis.readiness()
+    redis.mend()
+
+    assert found == [f"The queue cannot be used: {told}."]
+    assert readiness["queue"] == "ok"
+
+
 def test_a_queue_that_is_not_answering_is_an_error(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 

@@ -191,3 +191,18 @@ def test_a_lock_is_free_again_afterwards(tmp_path):
     for note in ("process 1", "process 2"):
         with only_one(tmp_path / "up.lock", note):
             assert (tmp_path / "up.lock").read_text() == note
+
+
+@pytest.mark.parametrize("script", ["exec sleep 60", "trap '' TERM; echo deaf > told; while :; do sleep 0.1; done"])
+def test_a_child_is_ended_by_force_if_it_does_not_listen(script, tmp_path):
+    child = Child("child", ["/bin/sh", "-c", script], deaths=3)
+    child.start(os.environ, tmp_path)
+    process = child.process
+    if "told" in script:
+        wait_until((tmp_path / "told").exists)
+
+    child.end(0.2)
+
+    assert process.poll() == (-signal.SIGKILL if "told" in script else -signal.SIGTERM)
+    assert (child.process, child.deaths) == (None, 0)
+    child.end(0.2)

@@ -215,7 +215,7 @@ def test_the_list_is_cut_into_pages(client):
 
     first, second, beyond = (client.get("/posts/", {"page": page}) for page in ("1", "2", "99"))
 
-    assert (len(titles(first)), titles(second), titles(beyond)) == (20, ["第0篇"], ["第0篇"])
+    assert (len(titles(first)), titles(second), beyond.status_code) == (20, ["第0篇"], 404)
     assert 'rel="next" href="?page=2"' in markup(first)
     assert 'rel="prev" href="?page=1"' in markup(second)
     assert 'rel="canonical" href="https://news.example.org/posts/?page=2"' in markup(second)
@@ -342,7 +342,7 @@ def test_the_addresses_of_one_ipv6_household_search_as_one(client):
     [
         "/",
         "/posts/",
-        "/posts/?page=2",
+        "/posts/?page=1",
         "/tags/ai/",
         "/search/?q=第",
         "/feed.xml",

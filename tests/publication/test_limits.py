@@ -1,12 +1,15 @@
+import time
 from datetime import timedelta
 
 import pytest
+import redis as client
 import time_machine
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from django.test import RequestFactory
 from redis.exceptions import ConnectionError as RedisGone
 
-from newsletter.publication.limits import client_address, is_over, neighbourhood
+from newsletter.publication.limits import SERVER, client_address, is_over, is_used_up, neighbourhood
+from newsletter.publication.outages import AGAIN_SECONDS
 
 
 def address(remote: str = "10.0.0.1", forwarded: str = "") -> str:
@@ -94,10 +97,111 @@ def test_no_address_stands_in_the_cache(monkeypatch):
     assert "reader" not in names[0]
 
 
-def test_without_a_cache_nobody_is_turned_away(monkeypatch):
+# --- A Redis that does not do its work ---
+
+
+@pytest.fixture
+def counted_in_redis(redis, redis_url, settings):
+    """The server that counts, working; it works again after the test."""
+    settings.CACHES = settings.CACHES | {
+        "default": {"BACKEND": "newsletter.publication.counters.PromptRedisCache", "LOCATION": redis_url}
+    }
+    yield redis
+    redis.mend()
+
+
+def full(redis):
+    redis.fill()
+
+
+def read_only(redis):
+    redis.make_read_only()
+
+
+def silent(redis):
+    redis.stop_for_now()
+
+
+def away(redis):
+    redis.kill()
+
+
+FAULTS = [full, read_only, silent, away]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("fault", FAULTS)
+def test_while_redis_fails_each_process_counts_for_itself(counted_in_redis, fault, caplog):
+    assert not is_over("door", "10.0.0.1", limit=2, seconds=60)
+    fault(counted_in_redis)
+    began = time.monotonic()
+
+    knocks = [is_over("door", "10.0.0.2", limit=3, seconds=60) for _knock in range(5)]
+    others = [is_over("door", f"10.0.1.{number}", limit=1, seconds=60) for number in range(50)]
+
+    assert knocks == [False, False, False, True, True]
+    assert others == [False] * 50
+    assert is_used_up("door", "10.0.0.2", limit=3)
+    assert not is_used_up("door", "10.0.0.2", limit=6)
+    assert time.monotonic() - began < 3, "a server that is silent is not asked each time"
+    said = [entry.getMessage() for entry in caplog.records]
+    assert len(said) == 1, said
+    assert "each process counts for its own rate limits" in said[0]
+
+
+@pytest.mark.servers
+def test_what_a_process_counted_by_itself_counts_on_when_redis_is_back(counted_in_redis):
+    counted_in_redis.fill()
+    for _knock in range(3):
+        is_over("door", "10.0.0.1", limit=3, seconds=60)
+    counted_in_redis.mend()
+    caches["spare"].delete(f"away:{SERVER}")
+
+    assert is_used_up("door", "10.0.0.1", limit=3)
+    assert is_over("door", "10.0.0.1", limit=3, seconds=60)
+    assert not is_over("door", "10.0.0.1", limit=5, seconds=60), "two of Redis, three of its own"
+    assert is_over("door", "10.0.0.1", limit=5, seconds=60), "three of Redis, three of its own"
+
+
+@pytest.mark.servers
+def test_processes_count_together_in_redis(counted_in_redis):
+    is_over("door", "10.0.0.1", limit=2, seconds=60)
+    caches["spare"].clear()
+
+    assert is_used_up("door", "10.0.0.1", limit=1)
+    with client.Redis.from_url(counted_in_redis.url) as connection:
+        (name,) = connection.keys()
+        assert 0 < connection.ttl(name) <= 60
+
+
+def test_what_a_process_counts_by_itself_is_bounded(settings, monkeypatch):
     def gone(*args, **kwargs):
         raise RedisGone
 
     monkeypatch.setattr(cache, "add", gone)
+    is_over("busy", "", limit=9, seconds=60)
+    for number in range(11_000):
+        is_over("door", str(number), limit=1, seconds=60)
+        if number % 1000 == 0:
+            is_over("busy", "", limit=9, seconds=60)
 
-    assert not is_over("door", "", limit=0, seconds=60)
+    assert len(caches["spare"]._cache) <= 10_000
+    assert is_over("busy", "", limit=9, seconds=60), "what is knocked at often is not what is forgotten"
+
+
+def test_redis_is_asked_again_after_some_seconds_and_the_log_says_so_once_a_minute(monkeypatch, caplog):
+    asked = []
+
+    def gone(*args, **kwargs):
+        asked.append(args)
+        raise RedisGone
+
+    monkeypatch.setattr(cache, "add", gone)
+    with time_machine.travel("2026-11-24T08:00:00Z", tick=False) as clock:
+        for _second in range(70):
+            is_over("door", "", limit=1000, seconds=600)
+            is_over("door", "", limit=1000, seconds=600)
+            clock.shift(timedelta(seconds=1))
+
+    assert len(asked) == 70 // AGAIN_SECONDS
+    assert len(caplog.records) == 2

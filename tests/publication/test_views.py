@@ -41,11 +41,12 @@ def test_the_look_is_kept_for_ever_at_its_own_version(client):
     assert keeps(response) == sorted(FOR_EVER.split(", "))
 
 
-def test_the_look_at_another_version_is_not_kept(client):
+def test_the_look_at_another_version_leads_to_the_one_of_today(client):
     response = client.get(reverse("publication:look"), {"v": "00000000"})
 
-    assert response.status_code == 200
+    assert response.status_code == 302
     assert "immutable" not in keeps(response)
+    assert "immutable" in keeps(client.get(response.headers["Location"]))
 
 
 def test_every_page_carries_the_look_of_today_and_its_policy_lets_it_apply(client):

@@ -158,13 +158,16 @@ def test_a_reader_is_told_so_once_a_day_however_often_he_is_signed_up(sign_up, l
 
 
 @pytest.mark.parametrize("error", [OperationalError("connection refused"), PermissionError(13, "queue")])
-def test_a_queue_that_is_gone_loses_nothing_and_shows_nothing(sign_up, letters, monkeypatch, error):
+def test_a_queue_that_is_gone_loses_nothing_and_shows_nothing(
+    sign_up, letters, monkeypatch, error, django_capture_on_commit_callbacks
+):
     def refuse(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(tasks.send_confirmations, "delay_on_commit", refuse)
+    monkeypatch.setattr(tasks.send_confirmations, "apply_async", refuse)
 
-    response = sign_up("reader@example.org")
+    with django_capture_on_commit_callbacks(execute=True):
+        response = sign_up("reader@example.org")
 
     assert response.status_code == 200
     assert len(letters()) == 1  # by beat, later

@@ -1,6 +1,7 @@
 """A Redis server (Valkey 9) out of a wheel: one for each test process, emptied for each test."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -35,6 +36,37 @@ class Redis:
 
     def kill(self) -> None:
         kill(self.process)
+
+    # --- Faults ---
+
+    def limit(self, memory: str) -> None:
+        """Have it refuse to write above so much memory ("24mb"), as a Redis that holds a queue must be set up."""
+        self._ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        self._ask("CONFIG", "SET", "maxmemory", memory)
+
+    def fill(self) -> None:
+        """Have it refuse to write any more: "OOM command not allowed"."""
+        self.limit("1")
+
+    def make_read_only(self) -> None:
+        """Make it a replica of a server that there is not: "READONLY You can't write against a read only replica"."""
+        self._ask("REPLICAOF", "127.0.0.1", "1")
+
+    def stop_for_now(self) -> None:
+        """Have it fall silent, with all its connections open."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def mend(self) -> None:
+        """End every fault: it answers and accepts."""
+        self.process.send_signal(signal.SIGCONT)
+        if self.process.poll() is not None:
+            self.start()
+        self._ask("REPLICAOF", "NO", "ONE")
+        self.limit("0")
+
+    def _ask(self, *words: str) -> None:
+        with client.Redis.from_url(self.url) as connection:
+            connection.execute_command(*words)
 
     def stop(self) -> None:
         """End the server and leave nothing."""

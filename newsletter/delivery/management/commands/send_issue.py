@@ -3,18 +3,17 @@
 import sys
 import time
 from argparse import ArgumentParser
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from newsletter.delivery import planning, tasks
 from newsletter.delivery.models import Mailing
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
+from newsletter.publication.wakeups import put
 
 WORKER_PATIENCE_SECONDS = 10
 
@@ -46,8 +45,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if mailing.send_at > now + hold:
             planning.bring_forward(mailing, send_at=now, now=now, hold=hold)
-        with suppress(OperationalError):  # beat asks again within seconds
-            tasks.dispatch.apply_async(expires=tasks.WAKE_UP_EXPIRES)
+        put(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)  # or beat asks within seconds
         mailing.refresh_from_db()
         return mailing
 

@@ -1,0 +1,41 @@
+"""Waking a worker: a task is put on the queue, if there is one that takes it.
+
+The database is the truth, and beat asks again within seconds: whoever wakes a worker never fails or waits for it.
+"""
+
+from functools import partial
+from typing import Any
+
+from celery import Task
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from newsletter.publication.limits import redis_error
+from newsletter.publication.outages import begin, is_away
+
+SERVER = "queue"  # as the log calls it
+
+
+def wake(task: "Task[..., None]", *args: Any, **options: Any) -> None:
+    """Put `task(*args)` on the queue once what is being written is committed.
+
+    options: those of Celery's apply_async.
+    """
+    transaction.on_commit(partial(put, task, *args, **options))
+
+
+def put(task: "Task[..., None]", *args: Any, **options: Any) -> bool:
+    """Put `task(*args)` on the queue now; return False if that is away, full or may not be written to."""
+    if is_away(SERVER):
+        return False
+    try:
+        task.apply_async(args, **options)
+    except _queue_errors() as error:
+        begin(SERVER, error, meanwhile="beat has the work done some seconds later")
+        return False
+    return True
+
+
+def _queue_errors() -> tuple[type[Exception], ...]:
+    """Return what is raised when the queue takes nothing, for an `except`; OSError is of the folder of files."""
+    return OperationalError, OSError, redis_error()

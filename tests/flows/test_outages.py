@@ -1,0 +1,100 @@
+"""A Redis that is full, read-only, silent or away stops no page, no sign-up and no mailing."""
+
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from newsletter.desk.management.commands.up import WEB_PROCESSES
+from tests.flows.seeds import compose_issue_1
+from tests.support.processes import with_variable
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.servers
+READERS = 60
+PATIENCE_SECONDS = 120  # of which a quiet machine needs a fifth
+PROMPT_SECONDS = 5  # for an answer of a busy machine; test_limits and test_wakeups know what silence itself costs
+
+
+@pytest.fixture
+def product(make_product, smtp, redis, redis_url):
+    """The whole product with Redis, which works again after the test."""
+    yield make_product(mail_url=smtp.url, redis_url=redis_url)
+    redis.mend()
+
+
+def get(product, path):
+    """Return the status of a page and the seconds that it took."""
+    return _answer(urllib.request.Request(product.url + path))
+
+
+def search(product, words):
+    """Do what is counted by the rate limits."""
+    return get(product, "/search/?" + urllib.parse.urlencode({"q": words}))
+
+
+def _answer(request):
+    began = time.monotonic()
+    try:
+        with urllib.request.urlopen(request) as response:
+            response.read()
+    except urllib.error.HTTPError as error:
+        return error.code, time.monotonic() - began
+    return response.status, time.monotonic() - began
+
+
+def spare_workers(product):
+    """Return the processes of the product that are told of no Redis."""
+    pids = set(with_variable("REDIS_URL", ""))
+    return [pid for pid in product.pids() if pid in pids]
+
+
+def wait_until_sent(product, smtp):
+    """Wait for the end of the mailing; it is not asked for before all mails have arrived: that takes a process."""
+    wait_until(lambda: len(smtp.received()) >= READERS, PATIENCE_SECONDS, what=product.told)
+    told = lambda: f"the mailing, it is {product.status(1)}:\n{product.told()}"  # noqa: E731
+    wait_until(lambda: product.status(1)["status"] == "sent", PATIENCE_SECONDS, what=told, every=0.5)
+
+
+@pytest.mark.parametrize("fault", ["fill", "stop_for_now"])
+def test_a_mailing_begins_and_ends_and_pages_are_shown_while_redis_fails(product, smtp, redis, fault):
+    readers = {f"reader{number}@example.org" for number in range(READERS)}
+    compose_issue_1(product, readers)
+    product.start()
+
+    for path in ("/", "/posts/", "/search/?q=warm"):  # the first answers of a process take long
+        get(product, path)
+
+    getattr(redis, fault)()
+    answers = [get(product, "/"), get(product, "/posts/"), search(product, "x"), search(product, "y")]
+    more = {search(product, "x")[0] for _search in range(30 * WEB_PROCESSES)}
+    product.manage("send_issue", "1", "--no-hold")
+    wait_until_sent(product, smtp)
+
+    assert [status for status, _seconds in answers] == [200] * 4
+    assert max(seconds for _status, seconds in answers) < PROMPT_SECONDS
+    assert 429 in more, "the limits hold in each process"
+    assert smtp.readers() == readers
+    assert smtp.copies_per_reader() == {1}
+    assert spare_workers(product)
+    redis.mend()
+    wait_until(lambda: not spare_workers(product), PATIENCE_SECONDS, what=product.told)
+
+
+def test_a_mailing_under_way_goes_on_while_redis_takes_no_writes(product, smtp, redis):
+    """The workers of Redis end again and again meanwhile: they have nothing to take tasks from."""
+    readers = {f"reader{number}@example.org" for number in range(READERS)}
+    product.env["SEND_RATE"] = "10"
+    compose_issue_1(product, readers)
+    product.start()
+    product.manage("send_issue", "1", "--no-hold")
+    wait_until(lambda: len(smtp.received()) >= 5, PATIENCE_SECONDS, what=product.told)
+
+    redis.make_read_only()
+    wait_until_sent(product, smtp)
+
+    assert smtp.readers() == readers
+    assert smtp.copies_per_reader() == {1}
+    assert (product.status(1)["sent"], product.status(1)["uncertain"]) == (READERS, 0)
