@@ -25,9 +25,13 @@ def _get(url: str) -> int:
         return response.status
 
 
+def _words(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
 def _pid_of(product, words: str) -> int:
     for pid in product.pids():
-        if words in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "):
+        if words in _words(pid):
             return pid
     return 0
 
@@ -64,6 +68,17 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     os.kill(_pid_of(product, "-m granian"), signal.SIGKILL)
     wait_until(lambda: "web is started again." in _said(product), what=lambda: _said(product))
     wait_until(lambda: _answers(product), what=lambda: _said(product))
+
+    # What answers no more comes back, too.
+    stopped = [pid for pid in product.pids() if "granian" in _words(pid)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(
+        lambda: "web has not answered 3 times in 15 s; ending it." in _said(product), what=lambda: _said(product)
+    )
+    wait_until(lambda: _said(product).count("web is started again.") == 2, what=lambda: _said(product))
+    wait_until(lambda: _answers(product), what=lambda: _said(product))
+    assert not set(stopped) & set(product.pids())
 
     # All ends in time.
     started = time.monotonic()
