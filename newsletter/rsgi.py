@@ -7,32 +7,23 @@ What else was measured: docs/decisions/0030. The protocol: RSGI 1.5, granian's d
 
 import asyncio
 import io
-import os
 import resource
-import sys
 import tempfile
 from collections.abc import Iterable
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from wsgiref.types import WSGIApplication
 
+from newsletter.environ import Environ, Headers, SentFile, environ_of
 from newsletter.publication import bodies
 from newsletter.threads import Threads
 from newsletter.wsgi import application as django
 
-type Environ = dict[str, Any]
-type Headers = list[tuple[str, str]]
-
 BODY_SECONDS = 30.0  # from the head of a request to the end of its body
 DESK_BODY_SECONDS = 300.0  # of a large one: 12 MB from a telephone, at 40 KB/s
-WHOLE_BYTES = 256 * 1024  # up to this size a file is sent from memory
 OPENED_SECONDS = 60.0  # after which granian has surely opened a file that it was told to send
 MOST_FILES = 65_536  # connections and files of one process, where the system allows so many
-
-UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
-UNREADABLE = "?"
 
 
 class Bridge:
@@ -123,59 +114,6 @@ async def _received(proto: Any, limit: int) -> tuple[int, bytes | None]:
     if size > limit:
         return size, b""
     return size, None if ends > 1 else bytes(kept)
-
-
-class SentFile:
-    """A file that granian sends by itself (`wsgi.file_wrapper` of PEP 3333)."""
-
-    def __init__(self, file: IO[bytes], block_bytes: int = 0) -> None:
-        self.file, self.close = file, file.close
-
-    def send(self, proto: Any, status: int, headers: Headers) -> None:
-        if self._is_large_and_whole():
-            proto.response_file(status, headers, str(self.file.name))
-        else:
-            proto.response_bytes(status, headers, self.file.read())
-
-    def _is_large_and_whole(self) -> bool:
-        """Return whether the file can be sent by its name, and is worth it."""
-        if not isinstance(getattr(self.file, "name", None), (str, Path)) or self.file.tell():
-            return False
-        return os.fstat(self.file.fileno()).st_size > WHOLE_BYTES
-
-
-def environ_of(scope: Any) -> Environ:
-    """Return the environ of PEP 3333.
-
-    A header with an underscore in its name is left out: it would stand for the one with a hyphen, and a proxy that
-    sets X-Forwarded-For lets X_Forwarded_For pass. One whose value is not ASCII counts as there, but unreadable.
-    """
-    host, _, port = scope.server.rpartition(":")
-    environ = {
-        "REQUEST_METHOD": scope.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
-        "SERVER_NAME": host,
-        "SERVER_PORT": port,
-        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.scheme,
-        "wsgi.errors": sys.stderr,
-        "wsgi.file_wrapper": SentFile,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
-    for name, value in scope.headers.items():
-        if "_" not in name:
-            key = UNPREFIXED.get(name) or "HTTP_" + name.upper().replace("-", "_")
-            environ[key] = f"{environ[key]}{'; ' if name == 'cookie' else ','}{value}" if key in environ else value
-    for name in scope.headers.keys():  # noqa: SIM118 - it is no dict
-        if "_" not in name:
-            environ.setdefault(UNPREFIXED.get(name) or "HTTP_" + name.upper().replace("-", "_"), UNREADABLE)
-    return environ
 
 
 def _has_body(environ: Environ) -> bool:
