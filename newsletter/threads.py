@@ -23,7 +23,7 @@ class Threads:
     the leader. When it has taken nothing for TICK_SECONDS while something waits, a new leader follows, and the former
     ends with what it is doing.
 
-    The loop learns of finished calls once in TICK_SECONDS: to wake it for each would cost a fifth of the web
+    The loop learns of finished calls once in TICK_SECONDS: to wake it for each would cost a tenth of the web
     server's rate, and what a reader waits for has left by then.
     """
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from newsletter import server
 from newsletter.desk.management.commands import up
 from tests.support.processes import with_variable
+from tests.support.product import ROOT
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("up")]
@@ -99,6 +101,12 @@ def _answers(product) -> bool:
         return _get(f"{product.url}/healthz") == 200
     except OSError:
         return False
+
+
+def test_the_document_shows_the_command_that_up_runs():
+    command = server.command("127.0.0.1", 8000, processes=4)
+
+    assert f"`{' '.join(command[2:])}`" in (ROOT / "docs" / "deploy.md").read_text()
 
 
 @pytest.mark.parametrize(("redis_url", "processes"), [("", 1), ("redis://127.0.0.1:6379/0", up.WEB_PROCESSES)])
