@@ -7,11 +7,16 @@ What else was measured: docs/decisions/0030. The protocol: RSGI 1.5, granian's d
 
 import asyncio
 import io
+import os
 import resource
+import socket
+import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -23,6 +28,7 @@ from newsletter.wsgi import application as django
 BODY_SECONDS = 30.0  # from the head of a request to the end of its body
 DESK_BODY_SECONDS = 300.0  # of a large one: 12 MB from a telephone, at 40 KB/s
 OPENED_SECONDS = 60.0  # after which granian has surely opened a file that it was told to send
+UNREAD_SECONDS = 60.0  # after which a client that takes nothing of its answer is dropped
 MOST_FILES = 65_536  # connections and files of one process, where the system allows so many
 
 
@@ -31,6 +37,7 @@ class Bridge:
 
     def __init__(self, wsgi: WSGIApplication) -> None:
         self.wsgi = wsgi
+        self.is_asked = False
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -40,6 +47,9 @@ class Bridge:
         self.threads = Threads(loop)
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
+        if not self.is_asked:  # only now does it surely listen
+            self.is_asked = True
+            _limit_unread_answers()
         environ = environ_of(scope)
         try:
             body = await self._body(environ, proto) if _has_body(environ) else b""
@@ -96,6 +106,17 @@ class Bridge:
         file.seek(0)
         proto.response_file(status, headers, f"/dev/fd/{file.fileno()}")
         self.loop.call_soon_threadsafe(self.loop.call_later, OPENED_SECONDS, file.close)
+
+
+def _limit_unread_answers() -> None:
+    """Have the kernel drop a client that takes nothing for UNREAD_SECONDS; connections inherit it from their listener.
+
+    Granian does not hand its listener out, so it is looked for. Source: tcp(7), TCP_USER_TIMEOUT.
+    """
+    for file in Path("/proc/self/fd").iterdir() if sys.platform == "linux" else []:
+        with suppress(OSError), socket.socket(fileno=os.dup(int(file.name))) as listener:
+            if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
 
 
 async def _received(proto: Any, limit: int) -> tuple[int, bytes | None]:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import statistics
 import time
@@ -12,11 +11,13 @@ from threading import Thread
 
 import pytest
 
-from newsletter import rsgi, server
+from newsletter import rsgi
 from newsletter.publication import bodies
-from tests.support.processes import end, free_port, kill, start, wait_for_port
-from tests.support.product import ROOT, Product
+from tests.support.echoing import echoing
+from tests.support.processes import end
+from tests.support.product import Product
 from tests.support.sockets import connect, exchange, head, many, read
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("rsgi")]
 SILENT = 200
@@ -26,11 +27,8 @@ FORM = "Content-Type: application/x-www-form-urlencoded"
 @pytest.fixture(scope="module")
 def echo(tmp_path_factory):
     """Return the port of a server that shows what arrives (tests/support/echo.py)."""
-    port, log = free_port(), tmp_path_factory.mktemp("echo") / "log"
-    process = start(server.command("127.0.0.1", port, application="tests.support.echo:application"), log=log, cwd=ROOT)
-    wait_for_port(port, process, log=log)
-    yield port
-    kill(process)
+    with echoing(tmp_path_factory.mktemp("echo")) as (port, _process):
+        yield port
 
 
 def shown(port: int, sent: bytes) -> dict[str, str]:
@@ -147,6 +145,22 @@ def test_a_large_file_arrives_whole(echo):
 
 def test_a_file_that_is_open_in_its_middle_arrives_from_there(echo):
     assert fetched(echo, "/cut")[1] == b"0123456789"
+
+
+def test_a_client_that_takes_nothing_is_dropped(echo):
+    """After two seconds here, by the kernel."""
+    fetched(echo, "/")  # the first request of a process sets the limit for those that connect later
+    with connect(echo, head("GET", "/huge"), window_bytes=4096) as line:
+        assert line.recv(1) == b"H"
+
+        wait_until(lambda: not is_known(line))
+
+
+def is_known(line: socket.socket) -> bool:
+    """Return whether the server's side of a connection is there, without taking a byte from it (proc(5), net/tcp)."""
+    client = f":{line.getsockname()[1]:04X}"
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(row[2].endswith(client) and row[3] == "01" for row in rows)
 
 
 def test_what_is_made_bit_by_bit_arrives_whole(echo):
@@ -364,32 +378,26 @@ def test_a_process_may_have_many_connections(site):
 
 
 def test_the_server_stops_in_five_seconds_whoever_is_connected(tmp_path):
-    port, log = free_port(), tmp_path / "log"
-    command = server.command("127.0.0.1", port, application="tests.support.echo:application")
-    process = start(command, log=log, cwd=ROOT)
-    wait_for_port(port, process, log=log)
-    with many(20, port, head("POST", "/", FORM, "Content-Length: 1000")), many(5, port, b""):
+    with echoing(tmp_path) as (port, process):
         shown(port, head("GET", "/"))
-        began = time.monotonic()
+        with many(20, port, head("POST", "/", FORM, "Content-Length: 1000")), many(5, port, b""):
+            began = time.monotonic()
 
-        code = end(process, by=signal.SIGTERM)
+            code = end(process)
 
     assert code == 0
     assert time.monotonic() - began < 5
 
 
 def test_the_server_stops_at_once_when_nobody_waits_for_an_answer(tmp_path):
-    port, log = free_port(), tmp_path / "log"
-    command = server.command("127.0.0.1", port, application="tests.support.echo:application")
-    process = start(command, log=log, cwd=ROOT)
-    wait_for_port(port, process, log=log)
-    line = HTTPConnection("127.0.0.1", port, timeout=20)
-    line.request("GET", "/")
-    line.getresponse().read()
-    began = time.monotonic()
+    with echoing(tmp_path) as (port, process):
+        line = HTTPConnection("127.0.0.1", port, timeout=20)
+        line.request("GET", "/")
+        line.getresponse().read()
+        began = time.monotonic()
 
-    code = end(process, by=signal.SIGTERM)
-    line.close()
+        code = end(process)
+        line.close()
 
     assert code == 0
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2.5

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from newsletter import server
 from newsletter.publication import bodies
 from tests.support import proxies
-from tests.support.processes import free_port, kill, start, wait_for_port
-from tests.support.product import ROOT, Product
+from tests.support.echoing import echoing
+from tests.support.processes import free_port
+from tests.support.product import Product
 from tests.support.sockets import connect, exchange, head, many
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("proxies")]
@@ -22,11 +22,8 @@ STRANGER = "127.0.0.2"  # a client that is not the proxy's own address
 @pytest.fixture(scope="module")
 def echo(tmp_path_factory):
     """Return the port of a server that shows what arrives (tests/support/echo.py)."""
-    port, log = free_port(), tmp_path_factory.mktemp("echo") / "log"
-    process = start(server.command("127.0.0.1", port, application="tests.support.echo:application"), log=log, cwd=ROOT)
-    wait_for_port(port, process, log=log)
-    yield port
-    kill(process)
+    with echoing(tmp_path_factory.mktemp("echo")) as (port, _process):
+        yield port
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,19 @@
 """A WSGI application behind the bridge of newsletter/rsgi.py, which shows what arrives and answers in every way."""
 
 import json
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from newsletter.rsgi import Bridge
+from newsletter import rsgi
 
+rsgi.UNREAD_SECONDS = 2.0
 MAY_GO = Event()
 ARRIVED: list[str] = []  # paths
-LARGE = Path(tempfile.gettempdir(), "echo-large")
+FOLDER = Path(tempfile.gettempdir())
 
 
 class Stream:
@@ -39,15 +41,16 @@ def show(environ: dict[str, Any]) -> list[bytes]:
     return [json.dumps(shown | {"body": environ["wsgi.input"].read().decode("latin-1")}).encode()]
 
 
-def large(environ: dict[str, Any]) -> Any:
-    LARGE.write_bytes(b"0123456789" * 100_000)
-    return environ["wsgi.file_wrapper"](LARGE.open("rb"))
+def large(environ: dict[str, Any], size: int = 1_000_000) -> Any:
+    path = FOLDER / f"{size}"
+    path.write_bytes(b"0123456789" * (size // 10))
+    return environ["wsgi.file_wrapper"](path.open("rb"))
 
 
 def cut(environ: dict[str, Any]) -> Any:
     """Answer with the end of a file that is open in its middle."""
-    file = environ["wsgi.file_wrapper"](LARGE.open("rb"))
-    file.file.seek(999_990)
+    file = large(environ, 2_000_000)
+    file.file.seek(-10, os.SEEK_END)
     return file
 
 
@@ -60,6 +63,7 @@ VIEWS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "/go": go,
     "/arrived": lambda environ: [json.dumps(ARRIVED).encode()],
     "/large": large,
+    "/huge": lambda environ: large(environ, 20_000_000),
     "/cut": cut,
     "/broken": broken,
     "/stream": lambda environ: Stream(),
@@ -77,4 +81,4 @@ def wsgi(environ: dict[str, Any], start_response: Any) -> Any:
     return body
 
 
-application = Bridge(wsgi)
+application = rsgi.Bridge(wsgi)
