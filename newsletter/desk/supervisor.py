@@ -17,6 +17,7 @@ from pathlib import Path
 
 STOP_SECONDS = 9.0  # from the first SIGTERM to SIGKILL; with it all is over within ten
 STEADY_SECONDS = 30.0  # a child that ran this long had started well: the next pause is short again
+START_SECONDS = 120.0  # that a child may take until it answers for the first time
 CHECK_SECONDS = 3.0  # between two questions to a child that answers questions
 FAILURES, FAILURE_SECONDS = 3, 15.0  # so many without an answer in so short a time, and it is started again
 PAUSE_SECONDS = (0.5, 1, 2, 4, 8, 16, 30)  # before the first, second, … restart in a row
@@ -117,7 +118,7 @@ class Child:
         now = time.monotonic()
         if self.answers is None or self.answers():
             self.has_answered = True
-        elif self.has_answered:
+        elif self.has_answered or now - self.started_at > START_SECONDS:
             self.failed_at = [at for at in self.failed_at if now - at < FAILURE_SECONDS] + [now]
         return len(self.failed_at) >= FAILURES
 

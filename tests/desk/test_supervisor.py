@@ -194,7 +194,7 @@ def test_failures_that_lie_far_apart_are_no_reason(monkeypatch):
     now = 0.0
     monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
     answers = iter([True, *[False, True] * 20])
-    child = Child("web", [], answers=lambda: next(answers))
+    child = Child("web", [], has_answered=True, answers=lambda: next(answers))
 
     stopped = []
     for _question in range(41):
@@ -204,15 +204,30 @@ def test_failures_that_lie_far_apart_are_no_reason(monkeypatch):
     assert not any(stopped)
 
 
+def test_a_child_that_never_answers_does_not_start_for_ever(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
+    child = Child("web", [], started_at=now, answers=lambda: False)
+
+    early = [child.ask() for _question in range(10)]
+    now += supervisor.START_SECONDS + 1
+    late = [child.ask() for _question in range(3)]
+
+    assert not any(early)
+    assert late == [False, False, True]
+
+
 def test_three_failures_among_five_questions_are_a_reason():
     answers = iter([True, False, True, False, True, False])
-    child = Child("web", [], answers=lambda: next(answers))
+    child = Child("web", [], started_at=time.monotonic(), answers=lambda: next(answers))
 
     assert [child.ask() for _question in range(6)] == [False] * 5 + [True]
 
 
 def test_a_child_that_was_started_again_has_failed_in_nothing():
-    child = Child("web", ["/bin/true"], has_answered=True, failed_at=[1.0, 2.0, 3.0], answers=lambda: False)
+    child = Child(
+        "web", ["/bin/true"], started_at=-1000.0, has_answered=True, failed_at=[1.0, 2.0, 3.0], answers=lambda: False
+    )
 
     child.start({}, Path("/"))
     child.process.wait()

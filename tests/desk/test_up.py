@@ -65,22 +65,22 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     assert again.returncode == 1
     assert f"The newsletter in {product.data} is running already (process " in again.stderr
 
-    # What dies comes back.
-    wait_until(lambda: _pid_of(product, "granian"))
-    os.kill(_pid_of(product, "-m granian"), signal.SIGKILL)
-    wait_until(lambda: "web is started again." in _said(product), what=lambda: _said(product))
-    wait_until(lambda: _answers(product), what=lambda: _said(product))
-
-    # What answers no more comes back, too.
+    # What answers no more comes back. `up` has had an answer before it said that it runs.
     stopped = [pid for pid in product.pids() if "granian" in _words(pid)]
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     wait_until(
         lambda: "web has not answered 3 times in 15 s; ending it." in _said(product), what=lambda: _said(product)
     )
-    wait_until(lambda: _said(product).count("web is started again.") == 2, what=lambda: _said(product))
+    wait_until(lambda: "web is started again." in _said(product), what=lambda: _said(product))
     wait_until(lambda: _answers(product), what=lambda: _said(product))
     assert not set(stopped) & set(product.pids())
+
+    # What dies comes back, too.
+    wait_until(lambda: _pid_of(product, "granian"))
+    os.kill(_pid_of(product, "-m granian"), signal.SIGKILL)
+    wait_until(lambda: _said(product).count("web is started again.") == 2, what=lambda: _said(product))
+    wait_until(lambda: _answers(product), what=lambda: _said(product))
 
     # All ends in time.
     started = time.monotonic()
