@@ -22,4 +22,6 @@ django.setup()
 from django.conf import settings  # noqa: E402 - configured only now
 
 settings.ROOT_URLCONF = urlconf
-application = get_wsgi_application()
+from newsletter.rsgi import Bridge  # noqa: E402
+
+application = Bridge(get_wsgi_application())

@@ -6,7 +6,7 @@ page      a post of 2,500 characters, and the home page, archive and search, war
 one line  a view that returns one word, through the same server and the same middleware
 static    the script of the pages, a file that the same server serves
 
-What a page costs that is made anew: benchmarks.anew. The server is one process with one thread for Python, of
+What a page costs that is made anew: benchmarks.anew. The server is one process, of
 which docs/deploy.md runs several. Rates are requests a second of CPU of the web process, so that a second process
 on the machine does not count; p99 is in milliseconds of wall time. A Ghost 6 post page takes 84 requests per CPU
 second.
@@ -17,7 +17,6 @@ import gzip
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import urllib.request
 from contextlib import ExitStack
@@ -25,6 +24,7 @@ from pathlib import Path
 
 from benchmarks.end_to_end import children, cpu_seconds
 from benchmarks.installation import PARAGRAPH, machine
+from newsletter import server
 from tests.support.postgres import Postgres
 from tests.support.processes import free_port, start, wait_for_port, with_variable
 from tests.support.product import ROOT, Product
@@ -74,12 +74,10 @@ class Site:
 
     def __init__(self, made: Product, application: str) -> None:
         self.made, self.port = made, free_port()
-        granian = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port), "--no-ws"]
         log = made.logs / f"{application}.log"
         env = made.env | {"SITE_URL": f"http://127.0.0.1:{self.port}"}
-        self.process = start(
-            [sys.executable, "-m", *granian, "--blocking-threads", "1", application], log=log, env=env, cwd=ROOT
-        )
+        command = server.command("127.0.0.1", self.port, application=application)
+        self.process = start(command, log=log, env=env, cwd=ROOT)
         wait_for_port(self.port, self.process, log=log)
         made.running[application] = self.process
 
@@ -114,7 +112,7 @@ def measure(options: argparse.Namespace, made: Product) -> None:
     bare = Site(made, "benchmarks.one_line:application")
     ceiling, p99 = bare.load("/one-line/", **limits)
     print(f"{'one line':14}  {ceiling:7.0f} requests per CPU s  p99 {p99:6.2f} ms")
-    site = Site(made, "newsletter.wsgi:application")
+    site = Site(made, "newsletter.rsgi:application")
     script = re.search(rb'data-src="(/static/[^"]*)"', _plain(site.get(post)))
     assert script
     pages = {"post": post, "home": "/", "archive": "/issues/", "posts": "/posts/", "feed": "/feed.xml"}

@@ -111,6 +111,7 @@ MIDDLEWARE = [
     "newsletter.publication.pages.KeptPagesMiddleware",
     "newsletter.publication.middleware.PolicyMiddleware",
     "newsletter.publication.middleware.PublicationMiddleware",
+    "newsletter.publication.bodies.BodiesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -1,4 +1,4 @@
-"""The WSGI entry point: `granian --interface wsgi newsletter.wsgi:application`."""
+"""The WSGI application. rsgi.py serves it; any other server may, behind a proxy that buffers bodies and answers."""
 
 import os
 

@@ -17,6 +17,9 @@ from pathlib import Path
 
 STOP_SECONDS = 9.0  # from the first SIGTERM to SIGKILL; with it all is over within ten
 STEADY_SECONDS = 30.0  # a child that ran this long had started well: the next pause is short again
+START_SECONDS = 120.0  # that a child may take until it answers for the first time
+CHECK_SECONDS = 3.0  # between two questions to a child that answers questions
+FAILURES, FAILURE_SECONDS = 3, 15.0  # so many without an answer in so short a time, and it is started again
 PAUSE_SECONDS = (0.5, 1, 2, 4, 8, 16, 30)  # before the first, second, … restart in a row
 
 STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -72,17 +75,24 @@ def free_port(host: str, port: int) -> int:
 
 @dataclass
 class Child:
-    """One program that must always run."""
+    """One program that must always run.
+
+    answers: asks the program from outside; returns whether it has answered. None for one that cannot be asked.
+    """
 
     name: str
     argv: Sequence[str]
+    answers: Callable[[], bool] | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0  # seconds of the monotonic clock, as all times here
     due_at: float = 0.0
     deaths: int = 0  # in a row, none of them after a steady run
+    has_answered: bool = False  # since it was started
+    failed_at: list[float] = field(default_factory=list)  # the latest questions without an answer
 
     def start(self, env: Mapping[str, str], folder: Path) -> None:
         self.started_at = time.monotonic()
+        self.has_answered, self.failed_at = False, []
         self.process = subprocess.Popen(  # noqa: S603  # the programs are ours
             self.argv,
             env=env,
@@ -102,6 +112,15 @@ class Child:
         self.due_at = now + self.pause_seconds
         self.process = None
         return status
+
+    def ask(self) -> bool:
+        """Ask the child; return whether it has stopped answering. While it starts it may take its time."""
+        now = time.monotonic()
+        if self.answers is None or self.answers():
+            self.has_answered = True
+        elif self.has_answered or now - self.started_at > START_SECONDS:
+            self.failed_at = [at for at in self.failed_at if now - at < FAILURE_SECONDS] + [now]
+        return len(self.failed_at) >= FAILURES
 
     @property
     def pause_seconds(self) -> float:
@@ -135,16 +154,16 @@ class Child:
 class Supervisor:
     """Runs children until a signal says stop.
 
-    say: takes one line for the operator. is_ready: asked until it is true; then `on_ready` is called once.
+    say: takes one line for the operator. on_ready: called once, when every child has answered.
     """
 
     children: Sequence[Child]
     env: Mapping[str, str]
     folder: Path
     say: Callable[[str], None]
-    is_ready: Callable[[], bool]
     on_ready: Callable[[], None]
     _ready: bool = field(default=False, init=False)
+    _ask_at: float = field(default=0.0, init=False)
 
     def run(self) -> None:
         """Return after SIGINT, SIGTERM or SIGHUP, when no child is left."""
@@ -165,15 +184,27 @@ class Supervisor:
                 child.start(self.env, self.folder)
                 if child.deaths:
                     self.say(f"{child.name} is started again.")
-        if not self._ready and self.is_ready():
+        if time.monotonic() >= self._ask_at:
+            self._ask()
+
+    def _ask(self) -> None:
+        """Ask all children; end those that answer no more, as if they had died."""
+        for child in self.children:
+            if child.process is not None and child.ask():
+                self.say(f"{child.name} has not answered {FAILURES} times in {FAILURE_SECONDS:g} s; ending it.")
+                child.failed_at = []
+                child.signal_group(signal.SIGKILL)
+        if not self._ready and all(child.has_answered for child in self.children):
             self._ready = True
             self.on_ready()
+        self._ask_at = time.monotonic() + (CHECK_SECONDS if self._ready else 0)
 
     def _idle_seconds(self) -> float | None:
         """Return how long nothing can happen without a signal; None means for ever."""
         if not self._ready:
             return 0.05
         due = [child.due_at for child in self.children if child.process is None]
+        due += [self._ask_at for child in self.children if child.answers is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _stop(self, inbox: socket.socket) -> None:

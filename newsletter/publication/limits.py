@@ -32,7 +32,7 @@ def client_address(request: HttpRequest) -> str:
     hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
     address = hops[-trusted] if trusted and len(hops) >= trusted else request.META.get("REMOTE_ADDR", "")
     try:
-        return str(_plain(address))
+        return str(_plain(_without_port(address)))
     except ValueError:  # a Unix socket, or a header that is no address
         return ""
 
@@ -95,6 +95,13 @@ def _knocks(counters: "BaseCache | ConnectionProxy[BaseCache]", name: str, secon
     except ValueError:  # the window closed between the two calls
         counters.set(name, 1, seconds)
         return 1
+
+
+def _without_port(hop: str) -> str:
+    """Return the address in a hop, which some proxies write with a port: 192.0.2.1:5678 or [2001:db8::1]:5678."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def _plain(address: str) -> IPv4Address | IPv6Address:

@@ -16,15 +16,27 @@ from tests.support.waiting import wait_until
 
 # Runs a supervisor over the programs given as arguments; prints what it says.
 HARNESS = """
-import os, sys
+import os, socket, sys
 from newsletter.desk import supervisor
 from newsletter.desk.supervisor import Child, Supervisor
 supervisor.PAUSE_SECONDS = (0.01, 0.02)
 supervisor.STOP_SECONDS = 0.5
+supervisor.CHECK_SECONDS = 0.05
 say = lambda line: print(line, flush=True)
+
+def answers(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.2) as line:
+            line.settimeout(0.2)
+            return line.recv(1) == b"y"
+    except OSError:
+        return False
+
 children = [Child(f"child{n}", ["/bin/sh", "-c", script]) for n, script in enumerate(sys.argv[1:])]
 on_ready = lambda: say("ready " + " ".join(str(child.process.pid) for child in children))
-Supervisor(children, dict(os.environ), ".", say=say, is_ready=lambda: True, on_ready=on_ready).run()
+if port := int(os.environ.get("ASKED_PORT", "0")):
+    children[0].answers = lambda: answers(port)
+Supervisor(children, dict(os.environ), ".", say=say, on_ready=on_ready).run()
 say("over")
 """
 
@@ -34,7 +46,7 @@ def supervise(tmp_path):
     """Start supervisors of shell scripts; return the process and a reader of what it has said."""
     started = []
 
-    def start(*scripts: str):
+    def start(*scripts: str, **env: str):
         said = tmp_path / f"said{len(started)}"
         with said.open("w") as output:
             process = subprocess.Popen(
@@ -42,6 +54,7 @@ def supervise(tmp_path):
                 stdout=output,
                 stderr=output,
                 cwd=Path(supervisor.__file__).parents[2],
+                env=os.environ | env,
             )
         started.append(process)
         wait_until(lambda: "ready" in said.read_text(), what=said.read_text)
@@ -135,6 +148,93 @@ def test_what_a_dead_child_left_behind_is_ended_before_its_successor_starts(supe
     assert not _lives(orphan)
 
 
+# Says its pid and answers whoever connects, after the seconds of the second argument.
+ANSWERS = """
+import os, socket, sys, time
+time.sleep(float(sys.argv[2]))
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    while True:
+        line, _ = server.accept()
+        line.sendall(b"y")
+        line.close()
+"""
+
+
+def _answering(port: int, *, after_seconds: float = 0) -> str:
+    return f"exec {sys.executable} -c '{ANSWERS.replace(chr(39), chr(34))}' {port} {after_seconds}"
+
+
+def test_a_child_that_answers_no_more_is_started_again_and_said_so(supervise):
+    port = free_port("127.0.0.1", 0)
+    _process, said = supervise(_answering(port), "exec sleep 60", ASKED_PORT=str(port))
+
+    os.kill(_pids(said())[0], signal.SIGSTOP)
+
+    wait_until(lambda: "child0 is started again." in said(), what=said)
+    assert "child0 has not answered 3 times in 15 s; ending it.\nchild0 died (signal 9)" in said()
+    wait_until(lambda: _answers(port), what=said)
+    assert "child1 died" not in said()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as line:
+        return line.connect_ex(("127.0.0.1", port)) == 0 and line.recv(1) == b"y"
+
+
+def test_a_child_may_take_its_time_to_start(supervise):
+    """It is asked all the while: forty times and more."""
+    port = free_port("127.0.0.1", 0)
+
+    _process, said = supervise(_answering(port, after_seconds=2), ASKED_PORT=str(port))
+
+    assert "has not answered" not in said()
+
+
+def test_failures_that_lie_far_apart_are_no_reason(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
+    answers = iter([True, *[False, True] * 20])
+    child = Child("web", [], has_answered=True, answers=lambda: next(answers))
+
+    stopped = []
+    for _question in range(41):
+        now += 6
+        stopped.append(child.ask())
+
+    assert not any(stopped)
+
+
+def test_a_child_that_never_answers_does_not_start_for_ever(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
+    child = Child("web", [], started_at=now, answers=lambda: False)
+
+    early = [child.ask() for _question in range(10)]
+    now += supervisor.START_SECONDS + 1
+    late = [child.ask() for _question in range(3)]
+
+    assert not any(early)
+    assert late == [False, False, True]
+
+
+def test_three_failures_among_five_questions_are_a_reason():
+    answers = iter([True, False, True, False, True, False])
+    child = Child("web", [], started_at=time.monotonic(), answers=lambda: next(answers))
+
+    assert [child.ask() for _question in range(6)] == [False] * 5 + [True]
+
+
+def test_a_child_that_was_started_again_has_failed_in_nothing():
+    child = Child(
+        "web", ["/bin/true"], started_at=-1000.0, has_answered=True, failed_at=[1.0, 2.0, 3.0], answers=lambda: False
+    )
+
+    child.start({}, Path("/"))
+    child.process.wait()
+
+    assert not child.ask()
+
+
 def test_pauses_grow_while_a_child_keeps_dying():
     child = Child("web", [])
     pauses = []
@@ -158,7 +258,7 @@ def test_a_steady_run_makes_the_next_pause_short_again(monkeypatch):
 
 
 def test_nothing_is_waited_for_without_a_reason():
-    quiet = Supervisor([], {}, Path(), say=print, is_ready=lambda: True, on_ready=lambda: None)
+    quiet = Supervisor([], {}, Path(), say=print, on_ready=lambda: None)
     quiet._tend()
 
     assert quiet._idle_seconds() is None

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from newsletter import server
 from newsletter.desk.management.commands import up
 from tests.support.processes import with_variable
+from tests.support.product import ROOT
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("up")]
@@ -25,9 +27,13 @@ def _get(url: str) -> int:
         return response.status
 
 
+def _words(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+
+
 def _pid_of(product, words: str) -> int:
     for pid in product.pids():
-        if words in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "):
+        if words in _words(pid):
             return pid
     return 0
 
@@ -59,10 +65,21 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     assert again.returncode == 1
     assert f"The newsletter in {product.data} is running already (process " in again.stderr
 
-    # What dies comes back.
+    # What answers no more comes back. `up` has had an answer before it said that it runs.
+    stopped = [pid for pid in product.pids() if "granian" in _words(pid)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(
+        lambda: "web has not answered 3 times in 15 s; ending it." in _said(product), what=lambda: _said(product)
+    )
+    wait_until(lambda: "web is started again." in _said(product), what=lambda: _said(product))
+    wait_until(lambda: _answers(product), what=lambda: _said(product))
+    assert not set(stopped) & set(product.pids())
+
+    # What dies comes back, too.
     wait_until(lambda: _pid_of(product, "granian"))
     os.kill(_pid_of(product, "-m granian"), signal.SIGKILL)
-    wait_until(lambda: "web is started again." in _said(product), what=lambda: _said(product))
+    wait_until(lambda: _said(product).count("web is started again.") == 2, what=lambda: _said(product))
     wait_until(lambda: _answers(product), what=lambda: _said(product))
 
     # All ends in time.
@@ -84,6 +101,12 @@ def _answers(product) -> bool:
         return _get(f"{product.url}/healthz") == 200
     except OSError:
         return False
+
+
+def test_the_document_shows_the_command_that_up_runs():
+    command = server.command("127.0.0.1", 8000, processes=4)
+
+    assert f"`{' '.join(command[2:])}`" in (ROOT / "docs" / "deploy.md").read_text()
 
 
 @pytest.mark.parametrize(("redis_url", "processes"), [("", 1), ("redis://127.0.0.1:6379/0", up.WEB_PROCESSES)])

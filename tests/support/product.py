@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from newsletter import server
 from tests.support.processes import end, free_port, kill, start, tail, wait_for_port, with_variable
 
 ROOT = Path(__file__).parents[2]
@@ -94,8 +95,11 @@ class Product:
 
     def start_web(self) -> None:
         self.manage("collectstatic", "--no-input", "-v", "0")
-        granian = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
-        process = self._start("web", [sys.executable, "-m", *granian, "newsletter.wsgi:application"])
+        self.serve_web()
+
+    def serve_web(self) -> None:
+        """Start the web server; the static files are collected already."""
+        process = self._start("web", server.command("127.0.0.1", self.port))
         wait_for_port(self.port, process, log=self._log("web"))
 
     def start_worker(self, *, processes: int = 1) -> None:

@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
+from newsletter import server
 from newsletter.desk import author
 from newsletter.desk.supervisor import Child, Supervisor, Taken, free_port, only_one
 from newsletter.publication.models import Publication
@@ -22,8 +23,6 @@ from newsletter.publication.models import Publication
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # recognised here, not bound
 # With Redis only: without it each process has a cache of its own, and the limits of the public doors are counted there.
 WEB_PROCESSES = min(4, os.cpu_count() or 1)
-# Of a process. Readers get on while the author's longest page is made; more threads would only wait for each other.
-WEB_THREADS = 2
 
 
 class Command(BaseCommand):
@@ -61,7 +60,6 @@ class Command(BaseCommand):
             env=env,
             folder=settings.BASE_DIR,
             say=self._say,
-            is_ready=lambda: _answers(host, port),
             on_ready=lambda: self._say(banner),
         ).run()
         self._say("Stopped.")
@@ -131,12 +129,10 @@ def _children(host: str, port: int) -> list[Child]:
     """Return the programs of the product. docs/deploy.md runs the same ones by hand."""
     python = [sys.executable, "-W", "ignore::UserWarning:celery.platforms"]
     processes = WEB_PROCESSES if settings.REDIS_URL else 1
-    web = ["--interface", "wsgi", "--host", host, "--port", str(port), "--workers", str(processes)]
-    quiet = ["--blocking-threads", str(WEB_THREADS), "--log-level", "warning", "--no-access-log"]
     schedule = ["--schedule", str(settings.DATA_DIR / "beat-schedule")]
     hands = str(settings.DELIVERY_LANES + 1)  # one is left, so that no confirmation waits behind a mailing
     return [
-        Child("web", [sys.executable, "-m", "granian", *web, *quiet, "newsletter.wsgi:application"]),
+        Child("web", server.command(host, port, processes=processes), answers=lambda: _answers(host, port)),
         # Beat is a child of its own: `worker -B` leaves an orphan that goes on publishing after kill -9.
         Child("worker", [*python, "manage.py", "run_worker", "--hands", hands, "--log-level", "WARNING"]),
         Child("beat", [*python, "-m", "celery", "-q", "-A", "newsletter", "beat", "-l", "WARNING", *schedule]),

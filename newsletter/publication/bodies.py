@@ -1,0 +1,51 @@
+"""How large the body of a request may be. Checked before anything parses it."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.http import HttpRequest, HttpResponse
+from django.http.cookie import parse_cookie
+from django.shortcuts import render
+
+# Bytes. A stranger sends an address and a name, or the line of RFC 8058; pasted posts and pictures go to the desk.
+PUBLIC = 16 * 1024
+DESK = 12 * 1024 * 1024
+
+
+def length(environ: dict[str, Any]) -> int:
+    """Return the Content-Length as Django reads it: 0 without one, or with one that is no number."""
+    try:
+        return int(environ.get("CONTENT_LENGTH", 0))
+    except ValueError:
+        return 0
+
+
+def limit(environ: dict[str, Any]) -> int:
+    """Return how many bytes a request may send. Asks the database for the session of who sends much to the desk."""
+    is_large = environ.get("PATH_INFO", "").startswith("/admin/") and length(environ) > PUBLIC
+    return DESK if is_large and _is_logged_in(environ) else PUBLIC
+
+
+def _is_logged_in(environ: dict[str, Any]) -> bool:
+    key = parse_cookie(environ.get("HTTP_COOKIE", "")).get(settings.SESSION_COOKIE_NAME)
+    return bool(key) and SESSION_KEY in import_module(settings.SESSION_ENGINE).SessionStore(key)
+
+
+class BodiesMiddleware:
+    """Refuse a body that is too large by 413, unread. It stands before all that reads bodies, behind the language."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        size = length(request.META)
+        if size <= PUBLIC or size <= limit(request.META):
+            return self.get_response(request)
+        context = {"is_desk": request.path.startswith("/admin/")}
+        page = render(request, "413.html", context, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        page.headers["Cache-Control"] = "no-store"
+        return page

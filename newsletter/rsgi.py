@@ -1,0 +1,144 @@
+"""The entry point of the web server: `granian --interface rsgi newsletter.rsgi:application`.
+
+No thread is ever held by a client. The event loop waits for bodies, granian's own runtime for those who read slowly;
+Django is called in between, as the WSGI application that it is, with the whole body and for the whole answer.
+What else was measured: docs/decisions/0030. The protocol: RSGI 1.5, granian's docs/spec/RSGI.md.
+"""
+
+import asyncio
+import io
+import os
+import resource
+import socket
+import sys
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from newsletter.environ import Environ, Headers, SentFile, environ_of
+from newsletter.publication import bodies
+from newsletter.threads import Threads
+from newsletter.wsgi import application as django
+
+BODY_SECONDS = 30.0  # from the head of a request to the end of its body
+DESK_BODY_SECONDS = 300.0  # of a large one: 12 MB from a telephone, at 40 KB/s
+OPENED_SECONDS = 60.0  # after which granian has surely opened a file that it was told to send
+UNREAD_SECONDS = 60.0  # after which a client that takes nothing of its answer is dropped
+MOST_FILES = 65_536  # connections and files of one process, where the system allows so many
+
+
+class Bridge:
+    """An RSGI application that answers by a WSGI application."""
+
+    def __init__(self, wsgi: WSGIApplication) -> None:
+        self.wsgi = wsgi
+        self.is_asked = False
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(MOST_FILES, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        self.loop = loop
+        self.threads = Threads(loop)
+
+    async def __rsgi__(self, scope: Any, proto: Any) -> None:
+        if not self.is_asked:  # only now does it surely listen
+            self.is_asked = True
+            _limit_unread_answers()
+        environ = environ_of(scope)
+        try:
+            body = await self._body(environ, proto) if _has_body(environ) else b""
+        except TimeoutError:
+            proto.response_str(HTTPStatus.REQUEST_TIMEOUT, [("Connection", "close")], "The request came too slowly.")
+            return
+        if body is None:
+            proto.response_empty(HTTPStatus.BAD_REQUEST, [])
+            return
+        environ["wsgi.input"] = io.BytesIO(body)
+        await self.threads.call(partial(self._answer, environ, proto))
+
+    async def _body(self, environ: Environ, proto: Any) -> bytes | None:
+        """Return the body, or None if the client went away in the middle of it.
+
+        One that is too large is thrown away while it comes, as far as the desk's limit: browsers show an answer
+        only once they have sent all. Its size stays in CONTENT_LENGTH, by which BodiesMiddleware refuses it.
+        """
+        told, limit = bodies.length(environ), bodies.PUBLIC
+        if told > limit:
+            limit = await self.threads.call(partial(bodies.limit, environ)) or limit
+        if told > bodies.DESK:
+            return b""
+        async with asyncio.timeout(BODY_SECONDS if limit == bodies.PUBLIC else DESK_BODY_SECONDS):
+            size, body = await _received(proto, limit)
+        if body is None or size < told:
+            return None
+        environ["CONTENT_LENGTH"] = str(size)
+        return body
+
+    def _answer(self, environ: Environ, proto: Any) -> None:
+        status, headers = 0, []
+
+        def start_response(line: str, fields: Headers, exc_info: Any = None) -> Any:
+            nonlocal status, headers
+            status, headers = int(line[:3]), fields
+
+        body = self.wsgi(environ, start_response)
+        try:
+            if isinstance(body, SentFile):
+                body.send(proto, status, headers)
+            elif getattr(body, "streaming", False):
+                self._spool(body, proto, status, headers)
+            else:
+                proto.response_bytes(status, headers, b"".join(body))
+        finally:
+            if close := getattr(body, "close", None):
+                close()
+
+    def _spool(self, body: Iterable[bytes], proto: Any, status: int, headers: Headers) -> None:
+        """Write what is made bit by bit to a file without a name, so that the client's pace does not matter."""
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed later
+        file.writelines(body)
+        file.seek(0)
+        proto.response_file(status, headers, f"/dev/fd/{file.fileno()}")
+        self.loop.call_soon_threadsafe(self.loop.call_later, OPENED_SECONDS, file.close)
+
+
+def _limit_unread_answers() -> None:
+    """Have the kernel drop a client that takes nothing for UNREAD_SECONDS; connections inherit it from their listener.
+
+    Granian does not hand its listener out, so it is looked for. Source: tcp(7), TCP_USER_TIMEOUT.
+    """
+    for file in Path("/proc/self/fd").iterdir() if sys.platform == "linux" else []:
+        with suppress(OSError), socket.socket(fileno=os.dup(int(file.name))) as listener:
+            if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
+
+
+async def _received(proto: Any, limit: int) -> tuple[int, bytes | None]:
+    """Return the size of a body, and the body: empty if it is larger than `limit`, None if it broke off.
+
+    A whole body ends with one empty chunk. Where it breaks off, granian 2.8 puts another one before that.
+    """
+    size, ends, kept = 0, 0, bytearray()
+    async for chunk in proto:
+        size += len(chunk)
+        ends += not chunk
+        if size <= limit:
+            kept += chunk
+        if size > bodies.DESK:
+            break
+    if size > limit:
+        return size, b""
+    return size, None if ends > 1 else bytes(kept)
+
+
+def _has_body(environ: Environ) -> bool:
+    return "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
+
+
+application = Bridge(django)

@@ -1,0 +1,79 @@
+"""Threads for code that computes or waits for a database, so that an event loop need not."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Thread, current_thread
+from typing import Any
+
+from django.db import connections
+
+TICK_SECONDS = 0.05
+MOST_THREADS = 64  # of which all but one stand still
+
+logger = logging.getLogger(__name__)
+
+
+class Threads:
+    """Calls functions one after the other in one thread, and in a new one when that thread stands still.
+
+    Two threads that compute cost more than one: they wait for each other's turn. So only one takes from the queue,
+    the leader. When it has taken nothing for TICK_SECONDS while something waits, a new leader follows, and the former
+    ends with what it is doing.
+
+    The loop learns of finished calls once in TICK_SECONDS: to wake it for each would cost a tenth of the web
+    server's rate, and what a reader waits for has left by then.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]]] = SimpleQueue()
+        self._finished: deque[tuple[asyncio.Future[Any], Any]] = deque()
+        self._threads: list[Thread] = []
+        self._unfinished = self._taken = self._taken_before = 0
+        self._start_leader()
+
+    def call(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Return a future of what `function` returns, or of None if it raises, which is logged."""
+        if not self._unfinished:
+            self._loop.call_later(TICK_SECONDS, self._tick)
+        self._unfinished += 1
+        future = self._loop.create_future()
+        self._waiting.put((future, function))
+        return future
+
+    def _tick(self) -> None:
+        while self._finished:
+            future, result = self._finished.popleft()
+            self._unfinished -= 1
+            if not future.done():  # the caller may have been cancelled
+                future.set_result(result)
+        if self._taken == self._taken_before and not self._waiting.empty():
+            self._start_leader()
+        self._taken_before = self._taken
+        if self._unfinished:
+            self._loop.call_later(TICK_SECONDS, self._tick)
+
+    def _start_leader(self) -> None:
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        if len(self._threads) < MOST_THREADS:
+            self._leader = Thread(target=self._work, daemon=True)
+            self._threads.append(self._leader)
+            self._leader.start()
+
+    def _work(self) -> None:
+        while self._leader is current_thread():
+            future, function = self._waiting.get()
+            self._taken += 1
+            self._finished.append((future, _result(function)))
+        connections.close_all()
+
+
+def _result(function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except BaseException:  # the server's own errors are no Exception (pyo3); the thread must outlive them
+        logger.exception("A request has failed outside of Django")
+        return None

@@ -1,0 +1,96 @@
+"""The proxies that docs/deploy.md shows, in front of the web server."""
+
+import json
+import socket
+from contextlib import ExitStack
+
+import pytest
+
+from newsletter.publication import bodies
+from tests.support import proxies
+from tests.support.echoing import echoing
+from tests.support.processes import free_port
+from tests.support.product import Product
+from tests.support.sockets import connect, exchange, head, many
+
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("proxies")]
+FORM = "Content-Type: application/x-www-form-urlencoded"
+SILENT = 200
+STRANGER = "127.0.0.2"  # a client that is not the proxy's own address
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory):
+    """Return the port of a server that shows what arrives (tests/support/echo.py)."""
+    with echoing(tmp_path_factory.mktemp("echo")) as (port, _process):
+        yield port
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    made = Product(tmp_path_factory.mktemp("site"))
+    made.env["TRUSTED_PROXIES"] = "1"
+    made.shell(PREPARED)
+    made.serve_web()
+    yield made
+    made.kill()
+
+
+PREPARED = """
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
+call_command("collectstatic", verbosity=0, interactive=False)
+"""
+
+
+@pytest.fixture(params=proxies.KINDS)
+def proxy(request):
+    """Put the proxy of this name in front of a web server; return the port on which it listens."""
+    with ExitStack() as stack:
+
+        def before(upstream_port: int) -> int:
+            port = free_port()
+            stack.enter_context(proxies.start(request.param, port, upstream_port))
+            return port
+
+        yield before
+
+
+def arrived(port: int, *fields: str) -> dict[str, str]:
+    """Return what the web server sees of a request that a stranger sends to the proxy."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(STRANGER, 0)) as line:
+        line.sendall(head("GET", "/", *fields))
+        answer = b"".join(iter(lambda: line.recv(65_536), b""))
+    text = answer.decode("latin-1")
+    return json.loads(text[text.index("{") : text.rindex("}") + 1])
+
+
+def test_the_last_hop_is_the_client_whatever_it_says_of_itself(echo, proxy):
+    port = proxy(echo)
+    for lie in ("X-Forwarded-For: 127.0.0.1", "X_Forwarded_For: 127.0.0.1", "X-Forwarded_For: 127.0.0.1"):
+        seen = arrived(port, lie, lie)
+
+        assert seen["HTTP_X_FORWARDED_FOR"].split(",")[-1].strip() == STRANGER, lie
+        assert seen["HTTP_HOST"] == "localhost"
+        assert seen["REMOTE_ADDR"] == "127.0.0.1"
+
+
+def test_a_large_body_is_refused(site, proxy):
+    port = proxy(site.port)
+    for path, size in (("/subscribe/", bodies.PUBLIC + 1), ("/subscribe/", 100_000), ("/admin/", 100_000)):
+        with connect(port, head("POST", path, FORM, f"Content-Length: {size}") + b"a" * size) as line:
+            assert line.recv(12) == b"HTTP/1.1 413", (path, size)
+
+
+def test_slow_clients_of_a_proxy_keep_nobody_waiting(site, proxy):
+    port = proxy(site.port)
+    half_body = head("POST", "/subscribe/", FORM, "Content-Length: 1000") + b"email=a"
+    with many(SILENT, port, half_body), many(SILENT, port, b"GET / HTTP/1.1\r\nHo"):
+        answers = [exchange(port, head("GET", path))[0] for path in ("/healthz", "/") for _ in range(3)]
+
+    assert answers == [200] * 6
+
+
+def test_the_configurations_are_those_of_the_document():
+    for kind in proxies.KINDS:
+        assert "127.0.0.1:4444" in proxies.configuration(kind, 80, 4444)

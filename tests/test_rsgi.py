@@ -1,0 +1,403 @@
+"""Django behind granian, through the real server."""
+
+import json
+import os
+import socket
+import statistics
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from newsletter import rsgi
+from newsletter.publication import bodies
+from tests.support.echoing import echoing
+from tests.support.processes import end
+from tests.support.product import Product
+from tests.support.sockets import connect, exchange, head, many, read
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("rsgi")]
+SILENT = 200
+FORM = "Content-Type: application/x-www-form-urlencoded"
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory):
+    """Return the port of a server that shows what arrives (tests/support/echo.py)."""
+    with echoing(tmp_path_factory.mktemp("echo")) as (port, _process):
+        yield port
+
+
+def shown(port: int, sent: bytes) -> dict[str, str]:
+    status, _, body = exchange(port, sent)
+    assert status == 201
+    return json.loads(body)
+
+
+# --- What arrives ---
+
+
+def test_a_request_arrives_as_the_environ_of_wsgi(echo):
+    arrived = shown(echo, head("GET", "/p/%E7%AE%A1%2F?q=%E7%AE%A1&r=1", "Accept: text/html", "Cookie: a=1; b=2"))
+
+    assert arrived["REQUEST_METHOD"] == "GET"
+    assert arrived["PATH_INFO"].encode("latin-1").decode() == "/p/管/"
+    assert arrived["QUERY_STRING"] == "q=%E7%AE%A1&r=1"
+    assert (arrived["SERVER_NAME"], arrived["SERVER_PORT"]) == ("127.0.0.1", str(echo))
+    assert arrived["SERVER_PROTOCOL"] == "HTTP/1.1"
+    assert arrived["REMOTE_ADDR"] == "127.0.0.1"
+    assert (arrived["HTTP_HOST"], arrived["HTTP_ACCEPT"]) == ("localhost", "text/html")
+    assert arrived["HTTP_COOKIE"] == "a=1; b=2"
+    assert arrived["body"] == ""
+
+
+def test_a_body_arrives_whole(echo):
+    sent = b"email=reader@example.org"
+
+    arrived = shown(echo, head("POST", "/", FORM, f"Content-Length: {len(sent)}") + sent)
+
+    assert arrived["body"].encode() == sent
+    assert arrived["CONTENT_LENGTH"] == str(len(sent))
+    assert arrived["CONTENT_TYPE"] == "application/x-www-form-urlencoded"
+
+
+def test_a_body_in_chunks_arrives_whole_and_with_its_length(echo):
+    chunked = b"5\r\nemail\r\n3\r\n=ab\r\n0\r\n\r\n"
+
+    arrived = shown(echo, head("POST", "/", FORM, "Transfer-Encoding: chunked") + chunked)
+
+    assert (arrived["body"], arrived["CONTENT_LENGTH"]) == ("email=ab", "8")
+
+
+@pytest.mark.parametrize(
+    ("told", "sent"),
+    [("Content-Length: 50", b"email=halved"), ("Transfer-Encoding: chunked", b"c\r\nemail=halved\r\n")],
+)
+def test_a_client_that_goes_away_in_the_middle_of_a_form_has_sent_nothing(echo, told, sent):
+    with connect(echo, head("POST", "/halved", FORM, told) + sent) as line:
+        line.shutdown(socket.SHUT_WR)
+        answer = read(line)
+
+    assert answer[:12] in {b"", b"HTTP/1.1 400"}
+    assert "/halved" not in json.loads(exchange(echo, head("GET", "/arrived"))[2])
+
+
+def test_a_header_with_an_underscore_does_not_stand_for_another(echo):
+    arrived = shown(echo, head("GET", "/", "X-Forwarded-For: 203.0.113.7", "X_Forwarded_For: 127.0.0.1"))
+
+    assert arrived["HTTP_X_FORWARDED_FOR"] == "203.0.113.7"
+
+
+def test_a_header_with_an_underscore_is_nothing_by_itself(echo):
+    arrived = shown(echo, head("GET", "/", "X_Forwarded_Proto: https", "Content_Length: 5"))
+
+    assert "HTTP_X_FORWARDED_PROTO" not in arrived
+    assert "CONTENT_LENGTH" not in arrived
+
+
+def test_a_header_that_comes_twice_keeps_its_order(echo):
+    """HAProxy adds a line of its own behind the client's."""
+    arrived = shown(echo, head("GET", "/", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: 203.0.113.7"))
+
+    assert arrived["HTTP_X_FORWARDED_FOR"] == "127.0.0.1,203.0.113.7"
+
+
+def test_a_header_that_cannot_be_read_is_not_taken_for_one_that_is_missing(echo):
+    arrived = shown(echo, head("GET", "/", "X-Forwarded-For: \xff, 203.0.113.7"))
+
+    assert arrived["HTTP_X_FORWARDED_FOR"] == "?"
+
+
+# --- What is answered ---
+
+
+def test_status_and_headers_leave_as_they_are(echo):
+    status, answer, _ = exchange(echo, head("GET", "/"))
+
+    assert status == 201
+    assert answer.count(b"set-cookie: ") == 2
+    assert b"x-name: e\r\n" in answer
+
+
+def test_a_head_has_the_length_and_no_body(echo):
+    status, answer, body = exchange(echo, head("HEAD", "/"))
+
+    assert (status, body) == (201, b"")
+    assert b"content-length: " in answer
+
+
+def fetched(port: int, path: str, method: str = "GET", **fields: str):
+    """Return the answer to an ordinary client, and its body."""
+    line = HTTPConnection("127.0.0.1", port, timeout=20)
+    line.request(method, path, headers={"Host": "localhost"} | {key.replace("_", "-"): fields[key] for key in fields})
+    answer = line.getresponse()
+    body = answer.read()
+    line.close()
+    return answer, body
+
+
+def test_a_large_file_arrives_whole(echo):
+    assert fetched(echo, "/large")[1] == b"0123456789" * 100_000
+
+
+def test_a_file_that_is_open_in_its_middle_arrives_from_there(echo):
+    assert fetched(echo, "/cut")[1] == b"0123456789"
+
+
+def test_a_client_that_takes_nothing_is_dropped(echo):
+    """After two seconds here, by the kernel."""
+    fetched(echo, "/")  # the first request of a process sets the limit for those that connect later
+    with connect(echo, head("GET", "/huge"), window_bytes=4096) as line:
+        assert line.recv(1) == b"H"
+
+        wait_until(lambda: not is_known(line))
+
+
+def is_known(line: socket.socket) -> bool:
+    """Return whether the server's side of a connection is there, without taking a byte from it (proc(5), net/tcp)."""
+    client = f":{line.getsockname()[1]:04X}"
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return any(row[2].endswith(client) and row[3] == "01" for row in rows)
+
+
+def test_what_is_made_bit_by_bit_arrives_whole(echo):
+    assert fetched(echo, "/stream")[1] == b"".join(b"%d\n" % number for number in range(200_000))
+
+
+def test_an_error_outside_of_django_is_a_500_and_no_more(echo):
+    assert exchange(echo, head("GET", "/broken"))[0] == 500
+    assert exchange(echo, head("GET", "/"))[0] == 201
+
+
+def test_requests_that_wait_for_something_do_not_keep_others_waiting(echo):
+    """Twenty of them, and the answer for which they wait is given by the server that they keep busy."""
+    with many(20, echo, head("GET", "/wait")) as lines:
+        assert exchange(echo, head("GET", "/go"))[0] == 201
+
+        assert all(b"went" in read(line) for line in lines)
+
+
+# --- Django behind it ---
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A running web server of an installation with a post and a picture of 9 MB."""
+    made = Product(tmp_path_factory.mktemp("site"))
+    made.post, made.session = made.shell(MADE)
+    picture = made.data / "media" / "abc" / "picture.png"
+    picture.parent.mkdir(parents=True)
+    picture.write_bytes(os.urandom(9_000_000))
+    made.serve_web()
+    yield made
+    made.kill()
+
+
+MADE = """
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+from newsletter.posts.models import Post
+
+call_command("migrate", verbosity=0)
+call_command("collectstatic", verbosity=0, interactive=False)
+post = Post.objects.create(title="Levers", body="Text.", published_at=timezone.now())
+client = Client()
+client.force_login(get_user_model().objects.create_superuser("author"))
+answer = [post.get_absolute_url(), client.session.session_key]
+"""
+
+
+def seconds_for(site: Product, path: str, *, tries: int = 20) -> float:
+    """Return the median of the seconds that another client waits for a page."""
+    times = []
+    for _ in range(tries):
+        began = time.perf_counter()
+        assert fetched(site.port, path)[0].status == 200
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def assert_others_get_on(site: Product) -> None:
+    assert seconds_for(site, "/healthz") < 1
+    assert seconds_for(site, site.post) < 1
+
+
+def test_clients_that_say_nothing_keep_nobody_waiting(site):
+    with many(SILENT, site.port, b""):
+        assert_others_get_on(site)
+
+
+def test_clients_that_send_half_a_head_keep_nobody_waiting(site):
+    with many(SILENT, site.port, b"POST /subscribe/ HTTP/1.1\r\nHost: local"):
+        assert_others_get_on(site)
+
+
+def test_clients_that_send_half_a_body_keep_nobody_waiting(site):
+    with many(SILENT, site.port, head("POST", "/subscribe/", FORM, "Content-Length: 1000") + b"email=a"):
+        assert_others_get_on(site)
+
+
+@pytest.mark.parametrize("path", ["/admin/login/", "/admin/posts/post/add/"])
+def test_nor_do_those_who_announce_a_picture_to_the_desk(site, path):
+    with many(SILENT, site.port, head("POST", path, FORM, "Content-Length: 9000000") + b"a" * 1000):
+        assert_others_get_on(site)
+
+
+def test_clients_that_read_a_picture_slowly_keep_nobody_waiting(site):
+    with many(SILENT, site.port, head("GET", "/media/abc/picture.png"), window_bytes=4096) as lines:
+        assert all(line.recv(1) == b"H" for line in lines)
+        assert_others_get_on(site)
+
+
+# --- Bodies that are too large ---
+
+
+@pytest.mark.parametrize("path", ["/subscribe/", "/unsubscribe/x/", "/admin/login/", "/healthz"])
+def test_a_large_body_is_refused(site, path):
+    sent = b"a" * (bodies.PUBLIC + 1)
+
+    status, _, body = exchange(site.port, head("POST", path, FORM, f"Content-Length: {len(sent)}") + sent)
+
+    assert status == 413
+    assert "內容太多".encode() in body
+
+
+def test_a_large_body_in_chunks_is_refused(site):
+    chunked = b"".join(b"%x\r\n%s\r\n" % (4096, b"a" * 4096) for _ in range(5)) + b"0\r\n\r\n"
+
+    assert exchange(site.port, head("POST", "/subscribe/", FORM, "Transfer-Encoding: chunked") + chunked)[0] == 413
+
+
+def test_a_body_without_an_end_is_refused_before_it_ends(site):
+    """Not one byte more than the desk's limit is taken, and none of it is kept."""
+    with connect(site.port, head("POST", "/subscribe/", FORM, "Transfer-Encoding: chunked")) as line:
+        sender = Thread(target=send_without_end, args=(line,))
+        sender.start()
+        answer = line.recv(100)
+        sender.join()
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def send_without_end(line) -> None:
+    chunk = b"%x\r\n%s\r\n" % (65_536, b"a" * 65_536)
+    for _ in range(bodies.DESK // 65_536 + 1):
+        line.sendall(chunk)
+
+
+def test_what_is_announced_above_every_limit_is_not_waited_for(site):
+    assert exchange(site.port, head("POST", "/subscribe/", FORM, "Content-Length: 300000000"))[0] == 413
+
+
+def test_only_who_is_logged_in_sends_a_large_form_to_the_desk(site):
+    sent = b"a=" + b"a" * 200_000
+    fields = (FORM, f"Content-Length: {len(sent)}")
+
+    stranger = exchange(site.port, head("POST", "/admin/", *fields, "Cookie: sessionid=invented") + sent)
+    author = exchange(site.port, head("POST", "/admin/", *fields, f"Cookie: sessionid={site.session}") + sent)
+
+    assert stranger[0] == 413
+    assert author[0] == 403  # the form has no token against forgery
+    assert b"12 MB" in stranger[2]
+
+
+# --- Files ---
+
+
+def test_a_picture_arrives_whole_and_may_be_kept_for_ever(site):
+    answer, body = fetched(site.port, "/media/abc/picture.png")
+
+    assert body == (site.data / "media" / "abc" / "picture.png").read_bytes()
+    assert answer.headers["Content-Length"] == "9000000"
+    assert answer.headers["Content-Type"] == "image/png"
+    assert "immutable" in answer.headers["Cache-Control"]
+
+
+def test_a_head_of_a_picture_tells_its_size(site):
+    answer, body = fetched(site.port, "/media/abc/picture.png", "HEAD")
+
+    assert (answer.status, answer.headers["Content-Length"], body) == (200, "9000000", b"")
+
+
+def static(site: Product) -> tuple[str, bytes]:
+    script = next((site.data / "static").glob("site.*.js"))
+    return f"/static/{script.name}", script.read_bytes()
+
+
+def test_a_static_file_arrives_as_it_is_and_compressed(site):
+    path, script = static(site)
+
+    plain, body = fetched(site.port, path)
+    packed, _ = fetched(site.port, path, Accept_Encoding="br")
+
+    assert body == script
+    assert (plain.headers["Content-Encoding"], packed.headers["Content-Encoding"]) == (None, "br")
+    assert plain.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+def test_a_part_of_a_static_file_arrives(site):
+    path, script = static(site)
+
+    answer, body = fetched(site.port, path, Range="bytes=10-19")
+
+    assert (answer.status, body) == (206, script[10:20])
+    assert answer.headers["Content-Range"] == f"bytes 10-19/{len(script)}"
+
+
+def test_an_unchanged_static_file_is_not_sent_again(site):
+    path, _ = static(site)
+    known = fetched(site.port, path)[0].headers["Last-Modified"]
+
+    answer, body = fetched(site.port, path, If_Modified_Since=known)
+
+    assert (answer.status, body) == (304, b"")
+
+
+def test_an_unchanged_page_is_not_sent_again(site):
+    known = fetched(site.port, site.post)[0].headers["ETag"]
+
+    answer, body = fetched(site.port, site.post, If_None_Match=known)
+
+    assert (answer.status, body) == (304, b"")
+
+
+# --- The process ---
+
+
+def test_a_process_may_have_many_connections(site):
+    limits = [Path(f"/proc/{pid}/limits").read_text() for pid in site.pids()]
+    files = [int(line.split()[3]) for text in limits for line in text.splitlines() if "open files" in line]
+    hard = [int(line.split()[4]) for text in limits for line in text.splitlines() if "open files" in line]
+
+    assert max(files) == min(rsgi.MOST_FILES, max(hard))
+
+
+def test_the_server_stops_in_five_seconds_whoever_is_connected(tmp_path):
+    with echoing(tmp_path) as (port, process):
+        shown(port, head("GET", "/"))
+        with many(20, port, head("POST", "/", FORM, "Content-Length: 1000")), many(5, port, b""):
+            began = time.monotonic()
+
+            code = end(process)
+
+    assert code == 0
+    assert time.monotonic() - began < 5
+
+
+def test_the_server_stops_at_once_when_nobody_waits_for_an_answer(tmp_path):
+    with echoing(tmp_path) as (port, process):
+        line = HTTPConnection("127.0.0.1", port, timeout=20)
+        line.request("GET", "/")
+        line.getresponse().read()
+        began = time.monotonic()
+
+        code = end(process)
+        line.close()
+
+    assert code == 0
+    assert time.monotonic() - began < 2.5

@@ -1,0 +1,136 @@
+"""Calls from an event loop into threads."""
+
+import asyncio
+import threading
+from threading import Event, current_thread
+
+import pytest
+
+from newsletter import threads
+from newsletter.threads import Threads
+
+
+def test_a_call_returns_what_its_function_returns():
+    async def main():
+        return await Threads(asyncio.get_running_loop()).call(lambda: 7)
+
+    assert asyncio.run(main()) == 7
+
+
+def test_calls_are_made_one_after_the_other_in_one_thread():
+    running, seen = [], []
+
+    def work() -> str:
+        running.append(1)
+        seen.append(len(running))
+        running.pop()
+        return current_thread()
+
+    async def main():
+        pool = Threads(asyncio.get_running_loop())
+        return await asyncio.gather(*(pool.call(work) for _ in range(200)))
+
+    assert len(set(asyncio.run(main()))) == 1
+    assert set(seen) == {1}
+
+
+def test_calls_that_wait_for_later_ones_do_not_keep_these_waiting():
+    opened = Event()
+
+    async def main():
+        pool = Threads(asyncio.get_running_loop())
+        waits = [pool.call(lambda: opened.wait(20)) for _ in range(10)]
+        pool.call(opened.set)
+        return await asyncio.gather(*waits)
+
+    assert asyncio.run(main()) == [True] * 10
+
+
+def test_a_thread_that_was_followed_ends_and_one_is_left():
+    opened = Event()
+
+    def wait() -> threading.Thread:
+        opened.wait(20)
+        return current_thread()
+
+    async def main():
+        pool = Threads(asyncio.get_running_loop())
+        waits = [pool.call(wait) for _ in range(10)]
+        pool.call(opened.set)
+        used = set(await asyncio.gather(*waits))
+        for thread in used - {pool._leader}:
+            thread.join(20)
+        return used, [thread for thread in pool._threads if thread.is_alive()]
+
+    used, left = asyncio.run(main())
+
+    assert len(used) == 10
+    assert len(left) == 1
+
+
+def test_there_is_an_end_to_the_threads(monkeypatch):
+    monkeypatch.setattr(threads, "MOST_THREADS", 3)
+    opened, used = Event(), set()
+
+    def wait() -> None:
+        used.add(current_thread())
+        opened.wait(20)
+
+    async def main():
+        pool = Threads(asyncio.get_running_loop())
+        waits = [pool.call(wait) for _ in range(6)]
+        while len(used) < 3:
+            await asyncio.sleep(0)
+        for _ in range(3):
+            pool._tick()
+        opened.set()
+        await asyncio.gather(*waits)
+
+    asyncio.run(main())
+
+    assert len(used) == 3
+
+
+def test_a_call_that_fails_is_logged_and_the_next_one_is_made(caplog):
+    async def main():
+        pool = Threads(asyncio.get_running_loop())
+        return await asyncio.gather(pool.call(exit), pool.call(lambda: 7))
+
+    assert asyncio.run(main()) == [None, 7]
+    assert "A request has failed outside of Django" in caplog.text
+
+
+def test_a_call_that_nobody_waits_for_any_more_harms_nobody():
+    opened = Event()
+
+    async def main():
+        pool = Threads(asyncio.get_running_loop())
+        given_up = pool.call(lambda: opened.wait(20))
+        given_up.cancel()
+        opened.set()
+        return await pool.call(lambda: 7)
+
+    assert asyncio.run(main()) == 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thread_that_ends_leaves_no_connection_open():
+    from django.db import connection
+
+    opened, held = Event(), []
+
+    def ask() -> bool:
+        held.append(connection.connection or connection.connect() or connection.connection)
+        return opened.wait(20)
+
+    async def main():
+        pool = Threads(asyncio.get_running_loop())
+        wait, leader = pool.call(ask), pool._leader
+        await pool.call(opened.set)
+        await wait
+        leader.join(20)
+
+    asyncio.run(main())
+
+    with pytest.raises(Exception, match="closed"):
+        held[0].cursor()
