@@ -24,7 +24,6 @@ from newsletter.delivery.transports import Answer, DjangoTransport, HandOverForb
 from newsletter.delivery.waits import Patience
 from newsletter.mail import headers
 from newsletter.mail.mailers import Limits
-from subscribers.models import Subscriber
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +72,6 @@ def load_of(alias: str) -> Load:
     return Load(limits.lines or (LINES if rate is None else LINES_FOR_RATE), limits.per_connection, rate)
 
 
-def reader_of(row: Recipient) -> Subscriber:
-    return Subscriber(pk=row.subscriber_id, email=row.email, name=row.name)
-
-
 def unmailable(problem: ValueError) -> Outcome:
     """Return the outcome for a reader whose address or name can be in no message."""
     return Outcome(Answer.FAILED, str(problem)[:500])
@@ -94,7 +89,7 @@ class DjangoCourier:
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         for row in rows:
             try:
-                message = rendering.copy_for(self.mailing, reader_of(row), ids=(self.mailing.pk, row.seq))
+                message = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
             except ValueError as problem:
                 yield row.seq, unmailable(problem)
                 continue

@@ -25,6 +25,7 @@ from newsletter.delivery.history import Step
 from newsletter.delivery.rehearsals import Rehearsal as Rehearsal  # noqa: PLC0414 - the same
 from newsletter.delivery.reminded import Reminder as Reminder  # noqa: PLC0414 - the same
 from newsletter.issues.models import Issue
+from newsletter.mail import tokens
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,12 @@ class Mailing(models.Model):
     note = models.TextField(blank=True, help_text="what a correction corrects, in Markdown")
     total = models.PositiveIntegerField(_("readers"), default=0)
     mailer = models.CharField(max_length=20, default="bulk", help_text="its name in settings.MAILERS")
+    token_salt = models.CharField(
+        max_length=tokens.SALT_LENGTH,
+        default=tokens.new_salt,
+        editable=False,
+        help_text="what the tokens of its return paths are bound to; empty in mailings older than this",
+    )
     certified_at = models.DateTimeField(
         null=True, help_text="empty while what became of the copies is in no certificate"
     )

@@ -47,7 +47,7 @@ def opened_by(token: str) -> Reminder | None:
 
 
 def _bound(reminder: Reminder) -> str:
-    return f"{reminder.slot_at.timestamp():.0f}"
+    return f"{reminder.slot_at.timestamp():.0f}{reminder.token_salt}"
 
 
 def calendar_url(publication: Publication) -> str:
@@ -99,7 +99,7 @@ def _letter(reminder: Reminder, publication: Publication) -> Letter:
     issue = reminder.issue
     assert issue is not None  # noqa: S101 - a letter is of an issue
     mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **freeze(issue).columns())
-    values = reader_values(Subscriber(pk=0, email=publication.sender_email))
+    values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
     whole_html, whole_text = parts(mailing)
     context = _answers(reminder, publication)
     panel = render_to_string("email/_approve.html", context)

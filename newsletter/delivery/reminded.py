@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import Issue
+from newsletter.mail import tokens
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
@@ -46,6 +47,12 @@ class Reminder(models.Model):
     notified_at = models.DateTimeField(null=True)
     try_at = models.DateTimeField(help_text="when the mail is due; taken by moving it on")
     tries = models.PositiveSmallIntegerField(default=0)
+    token_salt = models.CharField(
+        max_length=tokens.SALT_LENGTH,
+        default=tokens.new_salt,
+        editable=False,
+        help_text="empty in rows whose mail left before tokens were bound to it",
+    )
 
     objects = ReminderQuerySet.as_manager()
 

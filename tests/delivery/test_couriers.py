@@ -4,10 +4,13 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from newsletter.delivery import holding, ledger
-from newsletter.delivery.couriers import SmtpCourier, load_of
+from newsletter.delivery.compiled import return_path_maker
+from newsletter.delivery.couriers import DjangoCourier, SmtpCourier, load_of
+from newsletter.delivery.models import Mailing
 from newsletter.delivery.switchboard import Load
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
+from subscribers.models import Subscriber
 from tests.factories import make_publication, make_subscriber
 
 
@@ -57,8 +60,34 @@ def test_each_copy_comes_back_to_an_address_that_says_whose_it_was(make_mailing,
         local, _at, domain = senders[delivery.subscriber.email].partition("@")
         word, _plus, token = local.partition("+")
         assert (word, domain) == ("bounces", "back.xn--ols95ej89e.tw")
-        assert tokens.opens(token, "bounce")
+        assert tokens.opens(token, "bounce", mailing.token_salt)
         assert divmod(tokens.number_of(token), 2**24) == (mailing.pk, delivery.seq)
+
+
+def test_after_a_restore_a_returned_copy_is_not_taken_for_one_of_another_mailing(make_mailing):
+    make_publication(bounces_to="bounces@example.org")
+    mailing = make_mailing("a")
+    lost = return_path_maker(mailing)(0)
+
+    Mailing.objects.update(token_salt=tokens.new_salt())
+
+    assert return_path_maker(Mailing.objects.get())(0) != lost
+
+
+@pytest.mark.parametrize("courier", [SmtpCourier, DjangoCourier])
+def test_the_links_of_each_copy_open_their_own_reader_and_no_other(make_mailing, run, bulk_smtp, courier):
+    mailing = make_mailing("abc")
+
+    run(mailing, courier("bulk", mailing))
+
+    copies = bulk_smtp.received()
+    assert len(copies) == 3
+    for copy in copies:
+        text = copy.message.get_body(("plain",)).get_content()
+        for purpose in ("unsubscribe", "preferences", "feedback"):
+            token = text.partition(f"/{purpose}/")[2].partition("/")[0]
+            assert Subscriber.objects.opened_by(token, purpose).email == copy.rcpt
+        assert Subscriber.objects.get(email=copy.rcpt).unsubscribe_url in copy.message["List-Unsubscribe"]
 
 
 def test_copies_come_back_to_the_sender_where_nothing_else_is_said(make_mailing, run, bulk_smtp):

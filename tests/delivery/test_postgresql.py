@@ -14,7 +14,7 @@ FILES = (
     *("attack", "evidence", "interleavings", "ledger", "models", "planning", "recovery", "sending", "tasks"),
     "timelines",
 )
-OTHERS = ("desk/test_attempts", "subscribers/test_mail_budget")
+OTHERS = ("desk/test_attempts", *(f"subscribers/test_{name}" for name in ("consents", "mail_budget", "migrations")))
 
 
 def test_the_ledger_keeps_its_promises_on_postgresql(postgres_url):
