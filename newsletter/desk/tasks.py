@@ -22,11 +22,12 @@ def look_outside(rehearsal_id: int) -> None:
 
 @shared_task(ignore_result=True)
 def remind_author() -> None:
-    """Tell the author of the slots ahead, and let go what may go without an answer."""
+    """Tell the author of the slots ahead, let go what may go without an answer, and note what did not go."""
     now = timezone.now()
     reminders.observe(now)
     reminders.tell(now)
     reminders.let_go(now)
+    reminders.observe_missed(now)
 
 
 def about_sender() -> list[Remark]:
