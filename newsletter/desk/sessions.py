@@ -65,6 +65,7 @@ def begin(request: HttpRequest, user: User, now: datetime) -> bool:
     if not request.session.session_key:
         request.session.save()
     _write(request, user, now, created_at=now)
+    Session.objects.filter(expire_date__lt=now).delete()  # those of strangers who asked for a passkey, too
     return is_new
 
 

@@ -190,13 +190,18 @@ def test_a_picture_is_asked_for_once_more(desk):
     assert "Please choose the file once more" in asked.text
 
 
-def test_a_new_helper_waits_for_the_proof_and_the_password_is_typed_again(desk):
-    typed = {
-        "username": "helper",
-        "usable_password": "true",
-        "password1": "leverage-27-x",
-        "password2": "leverage-27-x",
-    }
+@pytest.mark.parametrize("path", ["password_change/", "auth/user/add/", "auth/user/1/password/"])
+def test_a_form_for_a_password_asks_when_it_is_opened_so_that_none_is_typed_twice(desk, path):
+    asked = desk.get(f"/admin/{path}")
+    done = answer(desk, asked, **{"_proof-password": PASSWORD})
+
+    assert is_asked(asked)
+    assert done["Location"] == f"/admin/{path}"
+    assert not is_asked(desk.get(done["Location"]))
+
+
+def test_a_password_that_was_typed_all_the_same_is_not_repeated_by_the_page(desk):
+    typed = {"username": "helper", "usable_password": "true", "password1": "leverage-27-x"}
 
     asked = desk.post("/admin/auth/user/add/", typed)
 

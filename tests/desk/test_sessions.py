@@ -127,6 +127,17 @@ def test_a_browser_is_told_in_words(agent, words):
         assert sessions.browser_of(agent) == words
 
 
+def test_a_login_deletes_the_sessions_that_have_expired(gipi):
+    with time_machine.travel(NOW - timedelta(days=20), tick=False):
+        Client().post("/admin/login/passkey/options/", SERVER_NAME="localhost")
+        log_in()
+    before = Session.objects.count()
+    with time_machine.travel(NOW, tick=False):
+        log_in()
+
+    assert (before, Session.objects.count()) == (2, 1)
+
+
 # --- Ending ---
 
 

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("publication", "0009_number_in_the_subject"),
+        ("publication", "0013_security_contact"),
     ]
 
     operations = [
