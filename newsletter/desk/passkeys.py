@@ -53,14 +53,19 @@ def register(user: User, name: str, answer: Any) -> list[str]:
 
 
 def authenticate(user: User | None, answer: Any) -> Authenticator:
-    """Return the passkey that signed, of `user` or, for None, of the account that it names. Raise Refused."""
+    """Return the passkey that signed, of `user` or, for None, of the account that it names. Raise Refused.
+
+    For None it must have checked its owner, whatever the challenge asked: nothing else stands for the second factor.
+    """
     webauthn = _webauthn()
     try:
-        webauthn.parse_authentication_response(answer)
+        signed = webauthn.parse_authentication_response(answer).response.authenticator_data
         owner = user or webauthn.extract_user_from_response(answer)
         passkey: Authenticator = webauthn.complete_authentication(owner, answer)
     except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise Refused from error
+    if user is None and not signed.is_user_verified():
+        raise Refused
     passkey.record_usage()
     return passkey
 

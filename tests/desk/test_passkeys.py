@@ -98,6 +98,18 @@ def test_a_device_that_did_not_check_its_owner_does_not_open_the_desk_alone(pass
     assert not browser.is_in()
 
 
+def test_nor_does_it_when_the_challenge_was_one_for_another_account_s_second_factor(passkey):
+    """A second factor may be a key that asks for no PIN. Its challenge must not open the desk with a stolen one."""
+    helper = User.objects.create_superuser("helper", password="leverage-2026")
+    add(Passkey(), helper)
+    browser = Browser()
+    browser.post("/admin/login/", RIGHT | {"username": "helper"})
+
+    browser.post(LOGIN, {"credential": passkey.get(browser.asked(), is_verified=False)})
+
+    assert not browser.is_in()
+
+
 @pytest.mark.parametrize("origin", ["http://evil.example", "https://localhost.evil.example", "http://127.0.0.1"])
 def test_an_answer_that_a_false_page_has_asked_for_is_refused(passkey, origin):
     browser = Browser()
