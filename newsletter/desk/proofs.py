@@ -66,7 +66,7 @@ ASKING: dict[str, Callable[[HttpRequest], bool]] = {
     "subscribers_subscriber_export": _always,
     "publication_publication_change": _when_security_changes,
     "password_change": _always,  # when it is opened: passwords would have to be typed again
-    "auth_user_password_change": _always,
+    "auth_user_start_link": _when_posted,  # the link opens the account, and removes its second factors
     "auth_user_add": _always,
     "issue_send": _when_browser_is_new,
     "issue_correct": _when_browser_is_new,

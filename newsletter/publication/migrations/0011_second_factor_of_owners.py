@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("publication", "0013_security_contact"),
+        ("publication", "0014_see_mail"),
     ]
 
     operations = [
