@@ -24,10 +24,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from newsletter.desk import alarms, factors, passkeys, proofs, sessions, tasks
+from newsletter.desk import alarms, factors, passkeys, proving, sessions, tasks
 from newsletter.desk.forms import CodeForm
 from newsletter.desk.stages import SecondFactorStage
 from newsletter.publication import limits
+from newsletter.publication.wakeups import wake
 
 TRIES_MAX = 5  # wrong codes behind one password
 CHALLENGES_MAX, CHALLENGES_SECONDS = 60, 600  # asked for by one network: each is a row of a session
@@ -91,9 +92,9 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     if stage is None:
         return redirect("admin:login")
     user, form = stage.login.user, CodeForm(request.POST or None)
-    if form.is_valid() and proofs.is_proven(request, user, form):
+    if form.is_valid() and proving.is_proven(request, user, form):
         return _leave(request, stage, form)
-    if request.session.get(proofs.TRIES, 0) >= TRIES_MAX:
+    if request.session.get(proving.TRIES, 0) >= TRIES_MAX:
         return _turn_away(request, user)
     context = {"title": _("Second factor"), "form": form, "has_passkey": _takes_passkey(request, user)}
     return render(request, "desk/second_factor.html", {**admin.site.each_context(request), **context})
@@ -125,7 +126,7 @@ def _turn_away(request: HttpRequest, user: User) -> HttpResponse:
 def _leave(request: HttpRequest, stage: Any, form: Form) -> HttpResponse:
     """Log in: two factors were proven, so the browser counts as known from now on."""
     response: HttpResponse = stage.exit()
-    proofs.accept(request)
+    proving.accept(request)
     if form.cleaned_data.get("factor") == Authenticator.Type.RECOVERY_CODES:
         tell(request, alarms.Kind.CODE_USED, stage.login.user)
     return response
@@ -140,7 +141,7 @@ def begin_session(request: HttpRequest, user: User) -> None:
 def tell(request: HttpRequest, kind: alarms.Kind, user: User, *, addresses: str = "") -> None:
     """Log what happened to an account, and have it mailed to its owner."""
     if facts := alarms.about(kind, user, request, timezone.now(), addresses=addresses):
-        tasks.tell_account.delay_on_commit(facts)  # type: ignore[attr-defined]
+        wake(tasks.tell_account, facts)
 
 
 # --- A passkey alone ---
@@ -177,5 +178,5 @@ def by_passkey(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("This passkey does not open the desk."))
         return redirect("admin:login")
     response = _enter(request, user, _wanted(request), {"by_passkey": True})
-    proofs.accept(request)
+    proving.accept(request)
     return response

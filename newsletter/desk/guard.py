@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from newsletter.desk import factors, proofs, sessions
+from newsletter.desk import factors, proving, sessions
 
 # What an owner may open who must have a second factor first: by the name of the address.
 OPEN = {"account", "factor_app", "factor_passkey", "passkey_creation", "passkey_options", "logout", "jsi18n"}
@@ -25,8 +25,8 @@ def guarded[V: Callable[..., HttpResponse]](view: V) -> V:
         if name not in OPEN and factors.is_missing(user):
             return redirect("admin:account")
         sessions.note(request, timezone.now())
-        if proofs.is_needed(request):
-            return proofs.ask(request, lambda: view(request, *args, **kwargs))
+        if proving.is_needed(request):
+            return proving.ask(request, lambda: view(request, *args, **kwargs))
         return view(request, *args, **kwargs)
 
     return cast("V", guard)

@@ -62,7 +62,7 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
 REPLACED = {"logout", "view_on_site"}  # screens of the stock admin that ask for too little, or for too much
-ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: proofs.py
+ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: proving.py
     ("", account.account, "account"),
     ("app/", account.app, "factor_app"),
     ("passkey/", account.passkey, "factor_passkey"),

@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery.models import Mailing
-from newsletter.desk import attempts, author, diagnosis, entering, factors, proofs
+from newsletter.desk import attempts, author, diagnosis, entering, factors, proving
 from newsletter.desk.alarms import Kind
 from newsletter.desk.forms import StartForm
 from newsletter.issues import cadence
@@ -76,7 +76,7 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
         addresses = ",".join(filter(None, dict.fromkeys([former, chosen["email"]])))
         entering.tell(request, Kind.TAKEN_OVER, user, addresses=addresses)
     login(request, user)
-    proofs.accept(request)  # whoever has the link runs the machine, or was given it by who does
+    proving.accept(request)  # whoever has the link runs the machine, or was given it by who does
     messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})
     return redirect("admin:index")
 

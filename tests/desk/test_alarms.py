@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
+from kombu.exceptions import OperationalError
 
 from newsletter.desk import alarms, author, factors, tasks
 from newsletter.mail import outbox
@@ -30,11 +31,11 @@ def gipi(db) -> User:
 
 
 @pytest.fixture
-def told(monkeypatch) -> list[tuple[str, str]]:
+def told(transactional_db, monkeypatch) -> list[tuple[str, str]]:
     """What was put on the queue: kind and addresses."""
     queued: list[tuple[str, str]] = []
-    put = lambda facts: queued.append((facts["kind"], facts["addresses"]))  # noqa: E731
-    monkeypatch.setattr(tasks.tell_account, "delay_on_commit", put)
+    put = lambda args, **options: queued.append((args[0]["kind"], args[0]["addresses"]))  # noqa: E731
+    monkeypatch.setattr(tasks.tell_account, "apply_async", put)
     return queued
 
 
@@ -138,6 +139,16 @@ def test_an_account_without_an_address_is_told_of_in_the_log(gipi, told, caplog)
 
     assert told == []
     assert f"Account {gipi.pk}: new_browser, from 192.0.2.7" in caplog.text
+
+
+def test_a_queue_that_is_away_keeps_nobody_out(gipi, transactional_db, monkeypatch):
+    def refuse(args, **options):
+        raise OperationalError("the queue is away")
+
+    monkeypatch.setattr(tasks.tell_account, "apply_async", refuse)
+    log_in()
+
+    assert log_in().get("/admin/").status_code == 200
 
 
 # --- What they say ---

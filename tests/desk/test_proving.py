@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.urls import URLResolver, get_resolver
 
-from newsletter.desk import proofs
+from newsletter.desk import proving
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -235,7 +235,7 @@ def _names(patterns) -> list[str]:
 
 def _asks(request, name: str) -> bool:
     request.resolver_match = type("Match", (), {"url_name": name})()
-    return proofs.is_needed(request)
+    return proving.is_needed(request)
 
 
 # --- What it takes ---
@@ -294,7 +294,7 @@ def test_the_page_is_kept_nowhere(desk):
 def test_the_proof_itself_does_not_reach_the_view(rf, gipi):
     seen = {}
 
-    @proofs.fresh_identity_required
+    @proving.fresh_identity_required
     def view(request):
         seen.update(request.POST.dict())
         return HttpResponse("done")
