@@ -1,11 +1,13 @@
 """Wake-ups of the desk: what a page cannot wait for. One that is lost is asked for again by the author."""
 
+from typing import Any
+
 from celery import shared_task
 from django.utils import timezone, translation
 
 from newsletter.delivery import rehearsal, reminders
 from newsletter.delivery.rehearsals import Rehearsal, Remark
-from newsletter.desk import senders
+from newsletter.desk import alarms, senders
 from newsletter.publication.models import Publication
 
 
@@ -35,3 +37,9 @@ def about_sender() -> list[Remark]:
     now = timezone.now()
     findings = [*senders.sender(now), *senders.dns_records(now)]
     return [Remark(Rehearsal.Topic.SENDER, one.level, one.message, one.hint) for one in findings]
+
+
+@shared_task(ignore_result=True)
+def tell_account(facts: dict[str, Any]) -> None:
+    """Mail the owner of an account what happened to it. It is in the log, whatever becomes of the mail."""
+    alarms.tell(facts)
