@@ -13,8 +13,8 @@ DEAD = [
         "https://support.google.com/mail/?p=NoSuchUser z15si12960527wrv.143 - gsmtp"
     ),
     (
-        "550-5.2.1 The email account that you tried to reach is inactive. For more 550-5.2.1 information, go to 550 5.2.1 "
-        "https://support.google.com/mail/?p=DisabledUser k16-20020a17090aaa1000 - gsmtp"
+        "550-5.2.1 The email account that you tried to reach is inactive. For more 550-5.2.1 information, go to "
+        "550 5.2.1 https://support.google.com/mail/?p=DisabledUser k16-20020a17090aaa1000 - gsmtp"
     ),
     "550 5.2.1 The email account that you tried to reach is disabled.",
     "554 delivery error: dd This user doesn't have a yahoo.com account (reader@yahoo.com) [0] - mta1061",
@@ -51,8 +51,8 @@ DEAD = [
     "406 You tried to send to a recipient that has been marked as inactive.",
     "300 Invalid 'To' address: 'reader@'.",
     (
-        'Sending a message to r@e Mailgun API response 400 (Bad Request): { "message": "\'to\' parameter is not a valid '
-        'address. please check documentation" }'
+        'Sending a message to r@e Mailgun API response 400 (Bad Request): { "message": "\'to\' parameter is not a '
+        'valid address. please check documentation" }'
     ),
 ]
 MAILBOX = [
