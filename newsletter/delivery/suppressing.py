@@ -139,8 +139,9 @@ def _suppress(refusal: Refusal, batch: Batch, words: str, now: datetime) -> bool
 
 def _since(reader: Subscriber, now: datetime) -> datetime:
     """Return from when on what was said counts: for some months, and not longer than the reader has the address."""
-    changed_at = reader.address_changes.aggregate(last=Max("confirmed_at"))["last"]
-    return max(now - WITHIN, changed_at or now - WITHIN)
+    moved = reader.address_changes.aggregate(there=Max("confirmed_at"), back=Max("undone_at"))
+    times: list[datetime] = [at for at in moved.values() if at]
+    return max([now - WITHIN, *times])
 
 
 def _is_the_last_of_many(reader: Subscriber, batch: Batch, since: datetime) -> bool:
@@ -165,15 +166,16 @@ def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:
 
 def in_question(mailing: Mailing) -> int:
     """Return how many addresses were called dead and are not suppressed until the author says so."""
-    if mailing.state == Mailing.State.SENDING or mailing.believes_refusals:
+    waiting = mailing.refusals.waiting().dead().count()
+    if not waiting or mailing.state == Mailing.State.SENDING or mailing.believes_refusals:
         return 0
     is_held = not mailing.counts().sent or any(_standing(batch).is_alarming for batch in _with_refusals(mailing))
-    return mailing.refusals.waiting().dead().count() if is_held else 0
+    return waiting if is_held else 0
 
 
-def can_be_doubted(mailing: Mailing) -> bool:
-    """Return whether addresses were called dead by the server of this mailing, suppressed for it or not yet."""
-    return mailing.refusals.dead().exclude(state=State.COUNTED).exists()
+def called_dead(mailing: Mailing) -> int:
+    """Return how many addresses the server of this mailing called dead, suppressed for it or not yet."""
+    return mailing.refusals.dead().exclude(state=State.COUNTED).count()
 
 
 def believe(mailing: Mailing, now: datetime) -> int:

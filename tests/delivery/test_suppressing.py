@@ -117,6 +117,17 @@ def test_a_reader_with_another_address_by_now_is_spared(make_mailing, run):
     assert suppressed() == set()
 
 
+def test_a_reader_who_went_back_to_a_former_address_meanwhile_is_spared(make_mailing, run):
+    run(make_mailing("abc"), Provider(b=refused(GONE)))
+    reader = Subscriber.objects.get(email="b@example.org")
+    moved_at, undone_at = NOW - timedelta(days=1), NOW + timedelta(seconds=1)
+    reader.address_changes.create(email="n@example.org", asked_at=NOW, confirmed_at=moved_at, undone_at=undone_at)
+
+    suppressing.settle(NOW)
+
+    assert suppressed() == set()
+
+
 def test_a_reader_who_was_erased_leaves_nothing(make_mailing, run):
     run(make_mailing("abc"), Provider(b=refused(GONE)))
     Subscriber.objects.get(email="b@example.org").erase()
@@ -351,7 +362,7 @@ def test_doubted_too_late_nobody_is_tried_again(make_mailing, run, end):
 
     assert suppressed() == set()
     assert mailing.deliveries.get(seq=1).state == FAILED
-    assert not suppressing.can_be_doubted(mailing)
+    assert suppressing.called_dead(mailing) == 0
 
 
 def test_a_paused_mailings_refusals_wait(make_mailing, run):
