@@ -11,7 +11,18 @@ from tests.support.product import ROOT
 pytestmark = pytest.mark.servers
 
 FILES = (
-    *("attack", "evidence", "interleavings", "ledger", "models", "planning", "recovery", "sending", "tasks"),
+    *(
+        "attack",
+        "evidence",
+        "interleavings",
+        "ledger",
+        "models",
+        "planning",
+        "recovery",
+        "sending",
+        "suppressing",
+        "tasks",
+    ),
     "timelines",
 )
 OTHERS = ("desk/test_attempts", *(f"subscribers/test_{name}" for name in ("consents", "mail_budget", "migrations")))
