@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0008_bound_tokens'),
+        ('delivery', '0009_what_was_missed'),
         ('subscribers', '0011_see_readers'),
     ]
 
