@@ -185,7 +185,7 @@ class SubscriberAdmin(AddressAdmin):
 @admin.register(Suppression)
 class SuppressionAdmin(AddressAdmin):
     form = SuppressionForm
-    list_display = ("__str__", "reason", "created_at")
+    list_display = ("__str__", "reason", "note", "created_at")
     list_filter = ("reason",)
     fields = ("email", "reason", "note")
 

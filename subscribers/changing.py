@@ -15,7 +15,9 @@ from subscribers.changes import AddressChange
 from subscribers.consents import Circumstances, Consent
 from subscribers.models import NOT_SAID, Subscriber, Suppression, address_hash
 from subscribers.rendering import about_change
-from subscribers.sending import BACK_OFF, LEASE, TRIES_MAX, is_final, reason
+from subscribers.retrying import is_unreachable, reason, retry
+from subscribers.sending import LEASE
+from subscribers.unsent import Unsent
 
 logger = logging.getLogger(__name__)
 
@@ -103,11 +105,10 @@ def _move(subscriber: Subscriber, email: str, now: datetime, how: Circumstances)
 
 
 def send_next(now: datetime) -> bool:
-    """Send the mail that has waited longest; return whether any was waiting."""
+    """Send the mail that has waited longest; return whether to go on: not if none was waiting, or no server there."""
     for change in AddressChange.objects.due(now).select_related("subscriber")[:10]:
         if _settle(change, due_at=now + LEASE, tries=change.tries + 1):
-            _send(change, now)
-            return True
+            return _send(change, now)
     return False
 
 
@@ -120,15 +121,22 @@ def _settle(change: AddressChange, **values: object) -> bool:
     return moved
 
 
-def _send(change: AddressChange, now: datetime) -> None:
+def _send(change: AddressChange, now: datetime) -> bool:
     try:
         mail.mailers["default"].send_messages([about_change(change)])
     except ValueError as error:  # no message can be written to such an address
         logger.warning("Change of address %d cannot be told: %s", change.pk, reason(error))
         _settle(change, due_at=None)
     except mailer_errors() as error:
-        logger.warning("Try %d to tell of change of address %d failed: %s", change.tries, change.pk, reason(error))
-        is_over = is_final(error) or change.tries >= TRIES_MAX
-        _settle(change, due_at=None if is_over else now + BACK_OFF * 2 ** (change.tries - 1))
+        _put_off(change, error, now)
+        return not is_unreachable(error)
     else:
         _settle(change, due_at=None)
+    return True
+
+
+def _put_off(change: AddressChange, error: Exception, now: datetime) -> None:
+    logger.warning("Try %d to tell of change of address %d failed: %s", change.tries, change.pk, reason(error))
+    since = change.confirmed_at or change.asked_at
+    due_at, tries = retry(error, Unsent.What.CHANGE, tries=change.tries, since=since, now=now)
+    _settle(change, due_at=due_at, tries=tries)

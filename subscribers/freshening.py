@@ -11,7 +11,9 @@ from subscribers import mail_budget
 from subscribers.fresh import FreshLink
 from subscribers.models import Subscriber, Suppression
 from subscribers.rendering import fresh_link
-from subscribers.sending import BACK_OFF, LEASE, TRIES_MAX, is_final, reason
+from subscribers.retrying import is_unreachable, reason, retry
+from subscribers.sending import LEASE
+from subscribers.unsent import Unsent
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +33,10 @@ def ask(subscriber: Subscriber, now: datetime) -> bool:
 
 
 def send_next(now: datetime) -> bool:
-    """Send the mail that has waited longest; return whether any was waiting."""
+    """Send the mail that has waited longest; return whether to go on: not if none was waiting, or no server there."""
     for link in FreshLink.objects.due(now)[:10]:
         if _take(link, now):
-            _send(link, now)
-            return True
+            return _send(link, now)
     return False
 
 
@@ -46,7 +47,7 @@ def _take(link: FreshLink, now: datetime) -> bool:
     return bool(unchanged.update(due_at=link.due_at, tries=link.tries))
 
 
-def _send(link: FreshLink, now: datetime) -> None:
+def _send(link: FreshLink, now: datetime) -> bool:
     """Send the mail, or put it off; each try makes the link anew, because it opens for so short a time."""
     try:
         mail.mailers["default"].send_messages([fresh_link(link, now)])
@@ -56,12 +57,15 @@ def _send(link: FreshLink, now: datetime) -> None:
     except mailer_errors() as error:
         logger.warning("Try %d to send the link of wish %d failed: %s", link.tries, link.pk, reason(error))
         _put_off(link, error, now)
+        return not is_unreachable(error)
     else:
         link.delete()
+    return True
 
 
 def _put_off(link: FreshLink, error: Exception, now: datetime) -> None:
-    if is_final(error) or link.tries >= TRIES_MAX:
+    due_at, tries = retry(error, Unsent.What.LINK, tries=link.tries, since=link.asked_at, now=now)
+    if due_at is None:
         link.delete()
     else:
-        FreshLink.objects.filter(pk=link.pk).update(due_at=now + BACK_OFF * 2 ** (link.tries - 1))
+        FreshLink.objects.filter(pk=link.pk).update(due_at=due_at, tries=tries)

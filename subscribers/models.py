@@ -18,6 +18,7 @@ from subscribers.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - 
 from subscribers.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
 from subscribers.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
 from subscribers.tags import has_tag, tally
+from subscribers.unsent import Unsent as Unsent  # noqa: PLC0414 - registered by being imported
 
 CONFIRM_WITHIN = timedelta(days=7)
 UNDO_WITHIN = timedelta(days=30)

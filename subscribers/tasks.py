@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from subscribers import changing, freshening, mail_budget, sending
 from subscribers.changes import AddressChange
-from subscribers.models import FORGET_AFTER, Subscriber
+from subscribers.models import FORGET_AFTER, Subscriber, Unsent
 
 TURN = 200  # mails in one run; beat starts the next within ten seconds
 
@@ -25,4 +25,5 @@ def forget_unconfirmed() -> None:
     now = timezone.now()
     Subscriber.objects.forgettable(now).delete()
     AddressChange.objects.filter(asked_at__lte=now - FORGET_AFTER).delete()
+    Unsent.objects.filter(at__lte=now - FORGET_AFTER).delete()
     mail_budget.forget(now)

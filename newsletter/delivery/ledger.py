@@ -13,11 +13,11 @@ from itertools import starmap
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import BooleanField, ExpressionWrapper
+from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from newsletter.delivery import answers, evidence
+from newsletter.delivery import answers, evidence, refused
 from newsletter.delivery.answers import WAITING, Result
 from newsletter.delivery.copies import COUNTER_OF
 from newsletter.delivery.evidence import KNOWN_OF, Evidence
@@ -201,10 +201,19 @@ def _recorded(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State
         results = [_final(result) for result in results]
     settled = answers.write(batch, results) if token == batch.token else set()
     if len(settled) == len(results):
-        return Counter(result.state for result in results)
+        return _counted(batch, results)
     late = [one for one in results if one.seq not in settled and one.state in KNOWN_OF]
     evidence.hear(batch, {one.seq: _evidence(batch, one) for one in late})
-    return Counter(result.state for result in results if result.seq in settled)
+    return _counted(batch, [result for result in results if result.seq in settled])
+
+
+def _counted(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
+    """Count results that were written, and note what may be about their readers."""
+    added = Counter(result.state for result in results)
+    if added[Delivery.State.FAILED]:
+        failed = {result.seq: result.reply for result in results if result.state == Delivery.State.FAILED}
+        refused.note(batch, failed, timezone.now())
+    return added
 
 
 def _evidence(batch: Batch, result: Result) -> Evidence:
@@ -248,9 +257,14 @@ def close(batch: Batch, results: Sequence[Result], now: datetime) -> None:
         lock(batch)
         record(batch, results)
         if batch.is_in_last_pass and held(batch).exists():
-            failed = rows.filter(state=Delivery.State.DEFERRED).update(state=Delivery.State.FAILED)
-            batch.count(Counter({Delivery.State.FAILED: failed}))
+            _give_up(batch, rows.filter(state=Delivery.State.DEFERRED), now)
         if rows.filter(state__in=WAITING).exists():
             values |= {"state": Batch.State.OPEN, "cursor": batch.lo, "pass_no": batch.pass_no + 1}
             values |= {"not_before": now + batch.distance}
         held(batch).update(**values)
+
+
+def _give_up(batch: Batch, deferred: QuerySet[Delivery], now: datetime) -> None:
+    refused.note(batch, dict(deferred.values_list("seq", "reply")), now)
+    failed = deferred.update(state=Delivery.State.FAILED)
+    batch.count(Counter({Delivery.State.FAILED: failed}))

@@ -22,6 +22,7 @@ from newsletter.delivery.copies import Delivery as Delivery  # noqa: PLC0414 - r
 from newsletter.delivery.feedback import Feedback as Feedback  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.happenings import Happening as Happening  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.history import Step
+from newsletter.delivery.refused import Refusal as Refusal  # noqa: PLC0414 - the same
 from newsletter.delivery.rehearsals import Rehearsal as Rehearsal  # noqa: PLC0414 - the same
 from newsletter.delivery.reminded import Reminder as Reminder  # noqa: PLC0414 - the same
 from newsletter.issues.models import Issue
@@ -187,6 +188,12 @@ class Mailing(models.Model):
         Whoever also locks batches locks them after this.
         """
         Mailing.objects.select_for_update(no_key=True).filter(pk=self.pk).values_list("pk").first()
+
+    @property
+    def believes_refusals(self) -> bool:
+        """Return whether the author has looked at its refused addresses, and said that they do not exist indeed."""
+        said = self.steps.filter(what__in=[Step.What.BELIEVED, Step.What.DOUBTED]).last()
+        return said is not None and said.what == Step.What.BELIEVED
 
     def wait_for_provider(self, now: datetime, reason: str) -> None:
         """Leave the provider alone for a while: 5 seconds, doubled by each failure in a row, at most 5 minutes."""

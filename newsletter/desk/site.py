@@ -58,6 +58,7 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ACTIONS),
     ("copies/<str:state>/", SEE_COPIES(mailings.deliveries), "mailing_deliveries"),
     ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
+    ("refused/<str:judgement>/", SEND(decisions.judge), "mailing_judge"),
     ("certificate/<int:number>/", LOOK_AT_MAILINGS(certificates.certificate), "mailing_certificate"),
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )

@@ -1,12 +1,15 @@
 """What the SMTP courier is told by settings, and what it tells its lane."""
 
 import pytest
+from anymail.exceptions import AnymailRecipientsRefused
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.backends.base import BaseEmailBackend
 
 from newsletter.delivery import holding, ledger
 from newsletter.delivery.compiled import return_path_maker
 from newsletter.delivery.couriers import DjangoCourier, SmtpCourier, load_of
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.refusals import REFUSALS
 from newsletter.delivery.switchboard import Load
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
@@ -168,3 +171,43 @@ def test_windows_grow_with_a_server_that_is_fast(make_mailing, run, bulk_smtp, m
     assert windows == [first]
     assert courier.window != first
     assert courier.window == min(max(20, int(courier.board.rate / 25) // 10 * 10), 500)
+
+
+# --- Message by message, refused in a row ---
+
+
+class Refusing(BaseEmailBackend):
+    """A mailer that refuses everybody whose address does not begin with "good"."""
+
+    def send_messages(self, messages):
+        if not messages[0].to[0].startswith("good"):
+            raise AnymailRecipientsRefused(messages[0].to[0])
+        return 1
+
+
+@pytest.fixture
+def refusing_mailer(settings):
+    settings.MAILERS = settings.MAILERS | {"bulk": {"BACKEND": f"{__name__}.Refusing"}}
+
+
+def test_a_mailer_that_refuses_one_reader_after_the_other_refuses_us(make_mailing, run, refusing_mailer):
+    for number in range(REFUSALS + 5):
+        make_subscriber(f"r{number}@example.org")
+    mailing = make_mailing("")
+
+    run(mailing, DjangoCourier("bulk", mailing))
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.PAUSED
+    assert mailing.counts().queued == REFUSALS + 5
+
+
+def test_a_mailer_that_takes_one_reader_meant_the_others(make_mailing, run, refusing_mailer):
+    for number in range(REFUSALS + 5):
+        make_subscriber(f"{'good' if number == 10 else 'r'}{number}@example.org")
+    mailing = make_mailing("")
+
+    run(mailing, DjangoCourier("bulk", mailing))
+
+    assert mailing.counts().failed == REFUSALS + 4
+    assert mailing.counts().sent == 1

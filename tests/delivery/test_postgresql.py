@@ -16,9 +16,13 @@ FILES = {  # in parts of about the same length, so that two processes share them
         "delivery/test_evidence",
         "delivery/test_interleavings",
         "delivery/test_ledger",
-        "delivery/test_planning",
     ),
-    "time": ("delivery/test_recovery", "delivery/test_timelines", "delivery/test_planning"),
+    "time": (
+        "delivery/test_recovery",
+        "delivery/test_timelines",
+        "delivery/test_planning",
+        "delivery/test_suppressing",
+    ),
     "doors": (
         "desk/test_attempts",
         *(f"subscribers/test_{name}" for name in ("consents", "mail_budget", "migrations")),

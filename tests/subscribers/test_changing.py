@@ -10,7 +10,8 @@ from newsletter.mail import tokens
 from subscribers import changing, tasks
 from subscribers.changes import AddressChange
 from subscribers.models import Subscriber, Suppression, address_hash
-from subscribers.sending import LEASE, TRIES_MAX
+from subscribers.retrying import TRIES_MAX
+from subscribers.sending import LEASE
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 from tests.subscribers.test_sending import Provider
@@ -258,7 +259,7 @@ def test_a_server_that_is_away_is_asked_again_after_a_while(change, provider, ca
     changing.send_next(NOW)
 
     change.refresh_from_db()
-    assert (change.tries, change.due_at) == (1, NOW + timedelta(minutes=1))
+    assert (change.tries, change.due_at) == (0, NOW + timedelta(minutes=1))
     changing.send_next(NOW + timedelta(minutes=1))
     assert [one.to for one in provider.accepted] == [[NEW]]
     assert NEW not in caplog.text
@@ -275,7 +276,7 @@ def test_a_no_for_good_is_the_end(change, provider, code, is_over):
 
 
 def test_tries_come_to_an_end(change, provider):
-    provider.answers = [SMTPServerDisconnected("gone")]
+    provider.answers = [SMTPRecipientsRefused({NEW: (450, b"not now")})]
     AddressChange.objects.update(tries=TRIES_MAX - 1)
 
     changing.send_next(NOW)

@@ -9,7 +9,8 @@ from kombu.exceptions import OperationalError
 from subscribers import freshening, mail_budget, tasks
 from subscribers.fresh import FreshLink
 from subscribers.models import Subscriber, Suppression
-from subscribers.sending import LEASE, TRIES_MAX
+from subscribers.retrying import TRIES_MAX
+from subscribers.sending import LEASE
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.test_sending import Provider
@@ -172,7 +173,7 @@ def test_a_server_that_is_away_is_asked_again_with_a_link_that_is_fresh_then(wis
     provider.answers = [SMTPServerDisconnected("gone")]
     freshening.send_next(NOW)
     wish.refresh_from_db()
-    assert (wish.tries, wish.due_at) == (1, NOW + timedelta(minutes=1))
+    assert (wish.tries, wish.due_at) == (0, NOW + timedelta(minutes=1))
 
     clock.shift(timedelta(minutes=40))
     assert freshening.send_next(NOW + timedelta(minutes=40))
@@ -191,7 +192,7 @@ def test_a_no_for_good_is_the_end(wish, provider, code, is_over):
 
 
 def test_tries_come_to_an_end(wish, provider):
-    provider.answers = [SMTPServerDisconnected("gone")]
+    provider.answers = [SMTPRecipientsRefused({"a@example.org": (450, b"not now")})]
     FreshLink.objects.update(tries=TRIES_MAX - 1)
 
     freshening.send_next(NOW)
