@@ -282,7 +282,6 @@ BY_WHOM = {
     "servers that the author chose: a provider's replies, his domain's records": {
         "newsletter.delivery.certificate": "CODES",
         "newsletter.delivery.pace": "THROTTLED GREYLISTED",
-        "newsletter.delivery.refusals": "OF_THE_READER",
         "newsletter.delivery.smtp": "GOES_ON REPLY OF_A_LINE",
         "newsletter.mail.domain": "LOOKING _texts",
     },
