@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 STOP_SECONDS = 9.0  # from the first SIGTERM to SIGKILL; with it all is over within ten
 STEADY_SECONDS = 30.0  # a child that ran this long had started well: the next pause is short again
@@ -31,7 +32,7 @@ class Taken(Exception):
     """A port or a folder that something else holds."""
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask the kernel for SIGTERM when the supervisor dies, however it dies. Runs between fork and exec."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -73,6 +74,16 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
+class Process(Protocol):
+    """What is asked of a process that was started: a part of subprocess.Popen."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def terminate(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
 @dataclass
 class Child:
     """One program that must always run.
@@ -83,7 +94,7 @@ class Child:
     name: str
     argv: Sequence[str]
     answers: Callable[[], bool] | None = None
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     started_at: float = 0.0  # seconds of the monotonic clock, as all times here
     due_at: float = 0.0
     deaths: int = 0  # in a row, none of them after a steady run
@@ -93,13 +104,16 @@ class Child:
     def start(self, env: Mapping[str, str], folder: Path) -> None:
         self.started_at = time.monotonic()
         self.has_answered, self.failed_at = False, []
-        self.process = subprocess.Popen(  # noqa: S603  # the programs are ours
+        self.process = self.launch(env, folder)
+
+    def launch(self, env: Mapping[str, str], folder: Path) -> Process:
+        return subprocess.Popen(  # noqa: S603  # the programs are ours
             self.argv,
             env=env,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             process_group=0,  # Ctrl-C reaches the supervisor alone, which then stops all in order
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # safe: the supervisor has one thread
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # safe: the supervisor has one thread
         )
 
     def reap(self) -> int | None:
@@ -127,7 +141,7 @@ class Child:
         return PAUSE_SECONDS[min(self.deaths, len(PAUSE_SECONDS)) - 1]
 
     def terminate(self) -> None:
-        """Ask the child, not its own children, to end: a worker lets its pool finish first."""
+        """Ask the child, not its own children, to end: a worker lets its hands finish first."""
         if self.process is not None:
             self.process.terminate()
 
