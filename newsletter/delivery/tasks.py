@@ -22,6 +22,7 @@ from newsletter.delivery.sending import Lane
 from newsletter.delivery.timelines import timelines_for
 from newsletter.delivery.warmup import WarmUp
 from newsletter.mail.mailers import Limits
+from newsletter.publication.heartbeats import Part, working
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import put
 
@@ -48,7 +49,11 @@ def is_stopping() -> bool:
 @shared_task(ignore_result=True)
 def dispatch() -> None:
     """Look after everything that is under way: recover, begin, wake the lanes, close."""
-    now = timezone.now()
+    with working(Part.DISPATCHER):
+        _look_after_all(timezone.now())
+
+
+def _look_after_all(now: datetime) -> None:
     recovery.sweep(settings.DELIVERY_LANES)
     recovery.settle_cancelled()
     recovery.reopen(now)
