@@ -250,6 +250,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60},
     },
+    "shorten waits that a clock ahead has written": {
+        "task": "newsletter.desk.tasks.pull_back_waits",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
     "welcome new readers": {
         "task": "newsletter.delivery.tasks.send_welcomes",
         "schedule": 10.0,
