@@ -50,7 +50,8 @@ def sign_up(product, address):
     """Ask for the newsletter, by the button of the page that is shown to machines; return whether it was taken."""
     page = post(product, email=address)
     person = re.search(r'name="person" value="([^"]+)"', page)
-    return bool(person) and address in post(product, email=address, person=unescape(person[1]))
+    answer = post(product, email=address, person=unescape(person[1])) if person else ""
+    return address in answer and 'name="person"' not in answer
 
 
 def post(product, **form):
