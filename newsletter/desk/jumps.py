@@ -21,7 +21,7 @@ from newsletter.delivery.reminded import Reminder
 from newsletter.desk import attempts
 from newsletter.desk.models import FailureCount
 from newsletter.publication.models import Publication
-from subscribers import admission, sending
+from subscribers import admission, retrying, sending
 from subscribers.changes import AddressChange
 from subscribers.fresh import FreshLink
 from subscribers.mail_budget import MailBudget
@@ -30,7 +30,7 @@ from subscribers.models import Subscriber
 SLACK = timedelta(minutes=1)  # that the clocks of machines may differ
 PROVIDER_MAX = timedelta(minutes=5)  # Mailing.wait_for_provider
 TOMORROW_MAX = timedelta(hours=25)  # Mailing.wait_until: to the next local midnight, of a day with an hour more
-MAIL_MAX = max(sending.LEASE, sending.BACK_OFF * 2**sending.TRIES_MAX, admission.WAIT_MAX)
+MAIL_MAX = max(sending.LEASE, retrying.BACK_OFF * 2**retrying.TRIES_MAX, retrying.BACK_OFF_MAX, admission.WAIT_MAX)
 
 
 @dataclass(frozen=True)

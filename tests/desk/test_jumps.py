@@ -49,6 +49,7 @@ FACTS = {
     "delivery.Mailing.finished_at",
     "delivery.Mailing.planned_at",
     "delivery.Mailing.send_at",
+    "delivery.Refusal.at",
     "delivery.Rehearsal.begun_at",
     "delivery.Rehearsal.finished_at",
     "delivery.Rehearsal.started_at",
@@ -71,6 +72,7 @@ FACTS = {
     "subscribers.Subscriber.unsubscribed_at",
     "subscribers.Subscriber.welcomed_at",
     "subscribers.Suppression.created_at",
+    "subscribers.Unsent.at",
 }
 
 
