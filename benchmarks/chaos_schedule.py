@@ -31,7 +31,7 @@ SERVERS = ("postgres",)
 # Everything that holds a lane dies with its recorder beside it: at most the messages in flight.
 KINDS = {
     "lane": Kind("kill -9 of the process that runs the lane", 14, uncertain=LINES, is_kill=True),
-    "worker": Kind("kill -9 of the worker's parent alone", 7, uncertain=LINES, is_kill=True),
+    "worker": Kind("kill -9 of the worker alone, not of its hands", 7, uncertain=LINES, is_kill=True),
     "machine": Kind("kill -9 of everything on a machine", 7, uncertain=LINES, is_kill=True),
     "beat": Kind("kill -9 of beat", 5, is_kill=True),
     "redis": Kind("kill -9 of Redis; it returns empty", 6, uncertain=LINES, engines=SERVERS, is_kill=True),

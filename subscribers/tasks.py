@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
+from newsletter.publication.heartbeats import Part, working
 from subscribers import changing, freshening, mail_budget, sending
 from subscribers.changes import AddressChange
 from subscribers.models import FORGET_AFTER, Subscriber, Unsent
@@ -13,10 +14,11 @@ TURN = 200  # mails in one run; beat starts the next within ten seconds
 @shared_task(ignore_result=True)
 def send_confirmations() -> None:
     """Answer the sign-ups, the changes of address and the wishes for a link that are due."""
-    for _mail in range(TURN):
-        now = timezone.now()
-        if not (sending.send_next(now) or changing.send_next(now) or freshening.send_next(now)):
-            return
+    with working(Part.CONFIRMATIONS):
+        for _mail in range(TURN):
+            now = timezone.now()
+            if not (sending.send_next(now) or changing.send_next(now) or freshening.send_next(now)):
+                return
 
 
 @shared_task(ignore_result=True)

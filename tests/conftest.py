@@ -23,6 +23,8 @@ django.setup()
 from django.core.cache import caches
 from django.utils import timezone, translation
 
+from newsletter.publication import heartbeats
+
 pytest_plugins = [
     "tests.support.browser",
     "tests.support.dns",
@@ -75,6 +77,12 @@ def _plain_words():
     """The language and the zone of the settings, whatever the test before has spoken."""
     translation.deactivate()
     timezone.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _no_heartbeats():
+    """Whatever worked in the test before has grown old by now."""
+    heartbeats.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.pace import Pacer, is_throttling
 from newsletter.delivery.recorder import Mark, Recorder
 from newsletter.delivery.transports import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
+from newsletter.publication.heartbeats import Part, beat
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ class Lane:
         try:
             for seq, outcome in self.courier.deliver(holding.rows(partial(self._is_over, until)), self._hand_over):
                 holding.answer(self._heard(seq, outcome))
+                beat(Part.LANES)
                 answered += 1
         except HandOverForbidden:
             end = LaneEnds("it stood still, and was given up")

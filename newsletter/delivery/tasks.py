@@ -1,10 +1,7 @@
 """Wake-ups. The database is the truth: a task that is lost, doubled or late changes nothing."""
 
-import multiprocessing
-import os
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,39 +22,38 @@ from newsletter.delivery.sending import Lane
 from newsletter.delivery.timelines import timelines_for
 from newsletter.delivery.warmup import WarmUp
 from newsletter.mail.mailers import Limits
+from newsletter.publication.heartbeats import Part, working
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import put
 
 LANE_SECONDS = 60  # after this long a lane makes room for other tasks of the worker
 WAKE_UP_EXPIRES = 30  # seconds
 
-# Made before the worker forks, so that the parent can tell its children that the end is near. A bare byte:
-# a lock could be held for ever by a lane that was killed, or by the one whose signal handler wants it.
-STOPPING = multiprocessing.get_context("fork").RawValue("b", 0)
+
+class Stopping:
+    """Whether the worker was told to end. A plain value: a signal handler that waits for a lock may wait for ever."""
+
+    is_asked = False
 
 
 @worker_shutting_down.connect
 def _tell_the_lanes(**_event: object) -> None:
-    STOPPING.value = 1
+    Stopping.is_asked = True
 
 
-@contextmanager
-def _kept_sigterm() -> Iterator[Callable[[], bool]]:
-    """Keep a SIGTERM until a message on its way has its answer; yield what tells whether it is time to end."""
-    kept: list[int] = []
-    former = signal.signal(signal.SIGTERM, lambda number, _frame: kept.append(number))
-    try:
-        yield lambda: bool(kept or STOPPING.value)
-    finally:
-        signal.signal(signal.SIGTERM, former)
-        if kept:
-            os.kill(os.getpid(), signal.SIGTERM)
+def is_stopping() -> bool:
+    """Return whether to end after the messages on their way; Celery's handler of SIGTERM interrupts no lane."""
+    return Stopping.is_asked
 
 
 @shared_task(ignore_result=True)
 def dispatch() -> None:
     """Look after everything that is under way: recover, begin, wake the lanes, close."""
-    now = timezone.now()
+    with working(Part.DISPATCHER):
+        _look_after_all(timezone.now())
+
+
+def _look_after_all(now: datetime) -> None:
     recovery.sweep(settings.DELIVERY_LANES)
     recovery.settle_cancelled()
     recovery.reopen(now)
@@ -81,14 +77,14 @@ def _wake(mailing: Mailing, free: list[int], now: datetime) -> None:
 @shared_task(ignore_result=True)
 def send_lane(mailing_id: int, slot: int) -> None:
     """Work on the open batches of a mailing in one of this machine's slots, if it is free."""
-    with recovery.slot(slot) as worker, _kept_sigterm() as is_stopping:
+    with recovery.slot(slot) as worker:
         if worker is None or is_stopping():
             return
         recovery.recover_slot(worker, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=mailing_id)
         if mailing.state == Mailing.State.SENDING and not mailing.is_waiting(timezone.now()):
             with _troubles_told(mailing):
-                _send(mailing, f"{worker}{time.time_ns():x}", slot, is_stopping)
+                _send(mailing, f"{worker}{time.time_ns():x}", slot)
     put(dispatch, expires=WAKE_UP_EXPIRES)  # beat wakes the next lane if this wake-up is lost
 
 
@@ -110,7 +106,7 @@ def _troubles_told(mailing: Mailing) -> Iterator[None]:
         raise
 
 
-def _send(mailing: Mailing, worker: str, slot: int, is_stopping: Callable[[], bool]) -> None:
+def _send(mailing: Mailing, worker: str, slot: int) -> None:
     with Recorder(recovery.flight(slot)) as recorder, _ledger_thread() as writer:
         lane = Lane(
             mailing,

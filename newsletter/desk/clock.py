@@ -1,4 +1,4 @@
-"""Celery's beat with Redis as its queue, which has the work done without Redis when that takes nothing.
+"""Celery's beat, for a time that jumps; and with Redis as its queue, one that has the work done without Redis.
 
 The database is the truth and tasks are wake-ups, so any queue will do. While Redis is away, full or a read-only
 replica, tasks go to the queue of files of this machine, and a worker of its own takes them from there: it sends
@@ -16,13 +16,35 @@ from django.conf import settings
 from kombu import Connection
 
 from newsletter.desk.supervisor import STOP_SECONDS, Child
+from newsletter.publication.heartbeats import Part, beat
 from newsletter.publication.outages import begin, is_away
 from newsletter.publication.wakeups import SERVER
 
 PATIENCE_SECONDS = 6.0  # a Redis that is started again is not worth a worker of 150 MB
 
 
-class Scheduler(PersistentScheduler):
+class SteadyScheduler(PersistentScheduler):
+    """Puts the tasks that are due on the queue, whatever the clock said a moment ago."""
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        self._forget_the_future()
+        return float(super().tick(*args, **kwargs))
+
+    def _forget_the_future(self) -> None:
+        """Count from now for a task that ran while the clock was ahead: it would not run until that time has come."""
+        for entry in self.schedule.values():
+            now = entry.default_now()
+            if entry.last_run_at and entry.last_run_at > now:
+                entry.last_run_at = now
+                self._heap = None  # it is sorted by such times
+
+    def apply_async(self, entry: ScheduleEntry, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
+        sent = super().apply_async(entry, producer, advance, **kwargs)
+        beat(Part.CLOCK)
+        return sent
+
+
+class Scheduler(SteadyScheduler):
     """Puts the tasks that are due on the queue, or into the files when it takes none."""
 
     producer: Any = None  # Celery's own waits here for a Redis that is away; so each task takes one of the pool
@@ -41,6 +63,7 @@ class Scheduler(PersistentScheduler):
                 self.spare.end()
                 return sent
         self.spare.do(self.app, entry, time.monotonic())
+        beat(Part.CLOCK)
         return None
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError as QueueError
 
 from newsletter.celery import app as celery
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.desk import author
+from newsletter.desk import author, liveness
 from newsletter.desk.findings import ERROR, INFO, WARNING, Finding, Question
 from newsletter.desk.senders import dns_records, sender, subjects
 from newsletter.desk.undelivered import lost_letters, refused_addresses, waiting_letters
@@ -43,7 +43,8 @@ def readiness() -> dict[str, str]:
     """Return "ok", or in a word why not, for each part that every page and task needs."""
     database = _database_answer()
     migrations = "unknown" if database else "" if _is_migrated() else "pending"
-    return {"database": database or "ok", "migrations": migrations or "ok", "queue": _queue_answer() or "ok"}
+    needed = {"database": database or "ok", "migrations": migrations or "ok", "queue": _queue_answer() or "ok"}
+    return needed | liveness.readiness()
 
 
 def _database_answer() -> str:
@@ -264,13 +265,15 @@ def uncertain(now: datetime) -> Iterator[Finding]:
 
 FOUNDATIONS: tuple[Question, ...] = (disk, database, queue)  # the others need these
 EVERYTHING: tuple[Question, ...] = (
-    *(journal, clock, static_files, card_font, worker, author_account),
+    *(journal, clock, static_files, card_font, worker, liveness.silence, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),
-    *(mail, sender, subjects, dns_records, postal_address, mailings, uncertain),
+    *(mail, sender, subjects, dns_records, postal_address, mailings, liveness.standstill, uncertain),
     *(refused_addresses, waiting_letters, lost_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.
-OF_MAILINGS: tuple[Question, ...] = (waiting_tasks, mailings, uncertain, refused_addresses)
+OF_MAILINGS: tuple[Question, ...] = (
+    *(waiting_tasks, liveness.silence, mailings, liveness.standstill, uncertain, refused_addresses),
+)
 AT_HOME: tuple[Question, ...] = (*OF_MAILINGS, waiting_letters, lost_letters, mail, sender, postal_address)
 
 

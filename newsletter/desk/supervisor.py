@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 STOP_SECONDS = 9.0  # from the first SIGTERM to SIGKILL; with it all is over within ten
 STEADY_SECONDS = 30.0  # a child that ran this long had started well: the next pause is short again
 START_SECONDS = 120.0  # that a child may take until it answers for the first time
 CHECK_SECONDS = 3.0  # between two questions to a child that answers questions
+SILENT_SECONDS = 30.0  # without a heartbeat, and a child is started again; from its start it has twice that
 FAILURES, FAILURE_SECONDS = 3, 15.0  # so many without an answer in so short a time, and it is started again
 PAUSE_SECONDS = (0.5, 1, 2, 4, 8, 16, 30)  # before the first, second, … restart in a row
 
@@ -31,7 +33,7 @@ class Taken(Exception):
     """A port or a folder that something else holds."""
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Ask the kernel for SIGTERM when the supervisor dies, however it dies. Runs between fork and exec."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -73,17 +75,29 @@ def free_port(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
+class Process(Protocol):
+    """What is asked of a process that was started: a part of subprocess.Popen."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def terminate(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
 @dataclass
 class Child:
     """One program that must always run.
 
     answers: asks the program from outside; returns whether it has answered. None for one that cannot be asked.
+    beats: returns when it last did its work, None if that is not known; None for one without a heartbeat.
     """
 
     name: str
     argv: Sequence[str]
     answers: Callable[[], bool] | None = None
-    process: subprocess.Popen[bytes] | None = None
+    beats: Callable[[], float | None] | None = None
+    process: Process | None = None
     started_at: float = 0.0  # seconds of the monotonic clock, as all times here
     due_at: float = 0.0
     deaths: int = 0  # in a row, none of them after a steady run
@@ -93,13 +107,16 @@ class Child:
     def start(self, env: Mapping[str, str], folder: Path) -> None:
         self.started_at = time.monotonic()
         self.has_answered, self.failed_at = False, []
-        self.process = subprocess.Popen(  # noqa: S603  # the programs are ours
+        self.process = self.launch(env, folder)
+
+    def launch(self, env: Mapping[str, str], folder: Path) -> Process:
+        return subprocess.Popen(  # noqa: S603  # the programs are ours
             self.argv,
             env=env,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             process_group=0,  # Ctrl-C reaches the supervisor alone, which then stops all in order
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # safe: the supervisor has one thread
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # safe: the supervisor has one thread
         )
 
     def reap(self) -> int | None:
@@ -122,12 +139,18 @@ class Child:
             self.failed_at = [at for at in self.failed_at if now - at < FAILURE_SECONDS] + [now]
         return len(self.failed_at) >= FAILURES
 
+    def is_silent(self) -> bool:
+        """Return whether a child that lives has stopped doing its work."""
+        if self.beats is None or self.process is None:
+            return False
+        return time.monotonic() - max(self.beats() or 0.0, self.started_at + SILENT_SECONDS) > SILENT_SECONDS
+
     @property
     def pause_seconds(self) -> float:
         return PAUSE_SECONDS[min(self.deaths, len(PAUSE_SECONDS)) - 1]
 
     def terminate(self) -> None:
-        """Ask the child, not its own children, to end: a worker lets its pool finish first."""
+        """Ask the child, not its own children, to end: a worker lets its hands finish first."""
         if self.process is not None:
             self.process.terminate()
 
@@ -155,6 +178,7 @@ class Supervisor:
     """Runs children until a signal says stop.
 
     say: takes one line for the operator. on_ready: called once, when every child has answered.
+    on_look: called each time after the children were looked at; must not wait for anything.
     """
 
     children: Sequence[Child]
@@ -162,6 +186,7 @@ class Supervisor:
     folder: Path
     say: Callable[[str], None]
     on_ready: Callable[[], None]
+    on_look: Callable[[], None] | None = None
     _ready: bool = field(default=False, init=False)
     _ask_at: float = field(default=0.0, init=False)
 
@@ -191,20 +216,27 @@ class Supervisor:
         """Ask all children; end those that answer no more, as if they had died."""
         for child in self.children:
             if child.process is not None and child.ask():
-                self.say(f"{child.name} has not answered {FAILURES} times in {FAILURE_SECONDS:g} s; ending it.")
-                child.failed_at = []
-                child.signal_group(signal.SIGKILL)
+                self._give_up(child, f"has not answered {FAILURES} times in {FAILURE_SECONDS:g} s")
+            elif child.is_silent():
+                self._give_up(child, f"has not done its work for {SILENT_SECONDS:g} s")
         if not self._ready and all(child.has_answered for child in self.children):
             self._ready = True
             self.on_ready()
+        if self.on_look:
+            self.on_look()
         self._ask_at = time.monotonic() + (CHECK_SECONDS if self._ready else 0)
+
+    def _give_up(self, child: Child, why: str) -> None:
+        self.say(f"{child.name} {why}; ending it.")
+        child.failed_at = []
+        child.signal_group(signal.SIGKILL)
 
     def _idle_seconds(self) -> float | None:
         """Return how long nothing can happen without a signal; None means for ever."""
         if not self._ready:
             return 0.05
         due = [child.due_at for child in self.children if child.process is None]
-        due += [self._ask_at for child in self.children if child.answers is not None]
+        due += [self._ask_at for child in self.children if child.answers or child.beats]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _stop(self, inbox: socket.socket) -> None:

@@ -7,7 +7,7 @@ from django.utils import timezone, translation
 
 from newsletter.delivery import rehearsal, reminders
 from newsletter.delivery.rehearsals import Rehearsal, Remark
-from newsletter.desk import alarms, senders
+from newsletter.desk import alarms, jumps, senders
 from newsletter.publication.models import Publication
 
 
@@ -30,6 +30,12 @@ def remind_author() -> None:
     reminders.tell(now)
     reminders.let_go(now)
     reminders.observe_missed(now)
+
+
+@shared_task(ignore_result=True)
+def pull_back_waits() -> None:
+    """Shorten what would wait for days because a clock was ahead for a moment."""
+    jumps.pull_back(timezone.now())
 
 
 def about_sender() -> list[Remark]:

@@ -1,10 +1,6 @@
 """What could send a copy twice or lose one: each test is a way that once did, or must never."""
 
 import errno
-import multiprocessing
-import os
-import signal
-import threading
 from copy import copy
 from datetime import timedelta
 
@@ -198,56 +194,6 @@ def test_a_lane_that_slept_through_a_new_text_does_not_go_on_with_the_old(make_m
 
     with pytest.raises(ledger.LaneEnds):
         ledger.intend(batch, [], 1, NOW)
-
-
-# --- Signals ---
-
-
-def _polls(ready):
-    while not tasks.STOPPING.value:
-        ready.set()
-
-
-def test_a_lane_killed_while_it_asks_whether_to_stop_holds_up_no_other():
-    context = multiprocessing.get_context("fork")
-    for _kill in range(20):
-        ready = context.Event()
-        child = context.Process(target=_polls, args=(ready,))
-        child.start()
-        assert ready.wait(10)
-        child.kill()
-        child.join(10)
-
-    asked = threading.Thread(target=tasks._tell_the_lanes, daemon=True)
-    asked.start()
-    asked.join(5)
-
-    assert not asked.is_alive()
-    assert tasks.STOPPING.value
-    tasks.STOPPING.value = 0
-
-
-def _is_told_to_end(answers):
-    with tasks._kept_sigterm() as is_stopping:
-        answers.put(is_stopping())
-        os.kill(os.getpid(), signal.SIGTERM)
-        answers.put(is_stopping())
-        answers.close()
-        answers.join_thread()
-
-
-def test_a_lane_told_to_end_finishes_and_ends_alone():
-    context = multiprocessing.get_context("fork")
-    answers = context.Queue()
-    child = context.Process(target=_is_told_to_end, args=(answers,))
-
-    child.start()
-    heard = [answers.get(timeout=10), answers.get(timeout=10)]
-    child.join(10)
-
-    assert heard == [False, True]
-    assert child.exitcode == -signal.SIGTERM
-    assert not tasks.STOPPING.value
 
 
 # --- A lane's own troubles ---

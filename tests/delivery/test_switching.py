@@ -23,7 +23,7 @@ READERS = 60
 @pytest.fixture(autouse=True)
 def _alone(settings, tmp_path, monkeypatch):
     settings.LOCK_DIR = tmp_path / "locks"
-    tasks.STOPPING.value = 0
+    tasks.Stopping.is_asked = False
     monkeypatch.setattr(tasks.dispatch, "apply_async", lambda *_args, **_options: None)
 
 
@@ -123,7 +123,7 @@ def test_a_lane_of_the_former_provider_does_not_go_on_after_the_switch(mailing, 
     mailing.resume(timezone.now(), timedelta())
 
     with recovery.slot(0) as worker:
-        tasks._send(former, f"{worker}x", 0, lambda: False)
+        tasks._send(former, f"{worker}x", 0)
 
     assert slow.received() == []
     assert mailing.counts().queued == READERS

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)  # SQLite changes its durab
 @pytest.fixture(autouse=True)
 def _own_locks(settings, tmp_path):
     settings.LOCK_DIR = tmp_path / "locks"
-    tasks.STOPPING.value = 0
+    tasks.Stopping.is_asked = False
 
 
 @pytest.fixture
@@ -186,9 +186,9 @@ def test_a_mailing_whose_provider_is_away_wakes_no_lane(due, lanes):
 @pytest.mark.usefixtures("_quiet")
 def test_a_stopping_worker_begins_no_lane(due, lanes, bulk_smtp):
     tasks.dispatch()
-    tasks.STOPPING.value = 1
+    tasks.Stopping.is_asked = True
 
     tasks.send_lane(due.pk, 0)
 
-    tasks.STOPPING.value = 0
+    tasks.Stopping.is_asked = False
     assert bulk_smtp.received() == []

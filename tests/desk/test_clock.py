@@ -4,11 +4,11 @@ import json
 from datetime import timedelta
 
 import pytest
-from celery.beat import ScheduleEntry
+from celery.beat import PersistentScheduler, ScheduleEntry
 from celery.schedules import schedule
 
 from newsletter.celery import app
-from newsletter.desk.clock import PATIENCE_SECONDS, Scheduler, SpareWorker
+from newsletter.desk.clock import PATIENCE_SECONDS, Scheduler, SpareWorker, SteadyScheduler
 from newsletter.desk.supervisor import Child
 from newsletter.publication.wakeups import SERVER
 from tests.support.waiting import wait_until
@@ -143,3 +143,62 @@ def test_the_clock_leaves_no_worker_behind(scheduler):
     scheduler.close()
 
     assert scheduler.spare.asked == ["end"]
+
+
+# --- A clock that jumps ---
+
+
+@pytest.fixture
+def steady(tmp_path, monkeypatch, settings, folder):
+    """A scheduler that only notes what it would have put on the queue."""
+    settings.DATA_DIR = tmp_path
+    sent = []
+    monkeypatch.setattr(
+        PersistentScheduler, "apply_async", lambda _self, entry, *_args, **_kwargs: sent.append(entry.name)
+    )
+    monkeypatch.setattr(SteadyScheduler, "producer", None)
+    made = SteadyScheduler(app, schedule_filename=str(tmp_path / "beat-schedule"))
+    yield made, sent
+    made.close()
+
+
+def run(scheduler, time_machine, seconds):
+    """Let beat run for so long, second by second."""
+    for _second in range(seconds):
+        while scheduler.tick() == 0:
+            pass
+        time_machine.shift(1)
+
+
+@pytest.mark.parametrize("days", [1 / 24, 1, 3])
+def test_a_clock_that_was_ahead_holds_up_no_task(steady, time_machine, days):
+    scheduler, sent = steady
+    time_machine.move_to("2026-05-01T00:00Z", tick=False)
+    run(scheduler, time_machine, 5)
+    time_machine.shift(timedelta(days=days))
+    run(scheduler, time_machine, 12)
+    time_machine.shift(-timedelta(days=days))
+    sent.clear()
+
+    run(scheduler, time_machine, 12)
+
+    assert sent.count("start, recover and close mailings") >= 3
+    assert "send confirmations that are due" in sent
+
+
+@pytest.mark.parametrize("days", [1 / 24, 1, 3])
+def test_a_schedule_of_the_future_is_forgotten_at_the_next_start(steady, time_machine, days, tmp_path):
+    scheduler, sent = steady
+    time_machine.move_to("2026-05-01T00:00Z", tick=False)
+    time_machine.shift(timedelta(days=days))
+    run(scheduler, time_machine, 12)
+    scheduler.close()
+    time_machine.shift(-timedelta(days=days))
+    sent.clear()
+
+    again = SteadyScheduler(app, schedule_filename=str(tmp_path / "beat-schedule"))
+    run(again, time_machine, 12)
+    again.close()
+
+    assert sent.count("start, recover and close mailings") >= 3
+    assert "send confirmations that are due" in sent

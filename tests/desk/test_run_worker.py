@@ -1,16 +1,21 @@
-"""What a worker holds in memory, for itself and once more for each of its hands."""
+"""What a worker holds in memory."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 LOADED = """
 import os, sys
 os.environ["CELERY_SKIP_CHECKS"] = "true"
 from django.core.management import load_command_class
-import celery.apps.worker, celery.concurrency.prefork
+import celery.apps.worker, celery.concurrency.solo
 from newsletter.celery import app
 load_command_class("newsletter.desk", "run_worker")
 app.loader.import_default_modules()
@@ -27,3 +32,24 @@ def test_a_worker_whose_mail_leaves_by_smtp_loads_no_client_of_anything_else(tmp
     loaded = set(said.stdout.split())
     assert "newsletter.delivery.sending" in loaded
     assert needless & loaded == set()
+
+
+def hands_of(product):
+    worker = product.running["worker"].pid
+    return {pid for pid in product.pids() if pid != worker}
+
+
+@pytest.mark.servers
+def test_a_killed_hand_is_replaced_and_the_hands_of_a_killed_worker_end(make_product):
+    product = make_product()
+    product.migrate()
+    product.start_worker(processes=2)
+    wait_until(lambda: len(hands_of(product)) == 2, what=product.told)
+
+    killed = min(hands_of(product))
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: len(hands_of(product) - {killed}) == 2, what=product.told)
+    os.kill(product.running["worker"].pid, signal.SIGKILL)
+
+    wait_until(lambda: not product.pids(), what=product.told)
+    assert "hand 1 died (signal 9); starting it again in 0.5 s." in product.output("worker")

@@ -36,6 +36,9 @@ children = [Child(f"child{n}", ["/bin/sh", "-c", script]) for n, script in enume
 on_ready = lambda: say("ready " + " ".join(str(child.process.pid) for child in children))
 if port := int(os.environ.get("ASKED_PORT", "0")):
     children[0].answers = lambda: answers(port)
+if "BEATEN_AT" in os.environ:
+    supervisor.SILENT_SECONDS = 0.3
+    children[0].beats = lambda: float(os.environ["BEATEN_AT"]) or None
 Supervisor(children, dict(os.environ), ".", say=say, on_ready=on_ready).run()
 say("over")
 """
@@ -174,6 +177,29 @@ def test_a_child_that_answers_no_more_is_started_again_and_said_so(supervise):
     assert "child0 has not answered 3 times in 15 s; ending it.\nchild0 died (signal 9)" in said()
     wait_until(lambda: _answers(port), what=said)
     assert "child1 died" not in said()
+
+
+def test_a_child_that_lives_and_does_no_work_is_started_again_and_said_so(supervise):
+    _process, said = supervise("exec sleep 60", "exec sleep 60", BEATEN_AT="0")
+
+    wait_until(lambda: "child0 is started again." in said(), what=said)
+
+    assert "child0 has not done its work for 0.3 s; ending it.\nchild0 died (signal 9)" in said()
+    assert "child1 died" not in said()
+
+
+def test_a_heartbeat_keeps_a_child_and_a_start_gives_it_twice_the_time():
+    child = Child("worker", [], beats=lambda: beaten_at)
+    child.process = subprocess.Popen(["/bin/true"])
+    child.process.wait()
+    now, beaten_at = time.monotonic(), None
+
+    child.started_at = now - 2 * supervisor.SILENT_SECONDS + 1
+    assert not child.is_silent()
+    child.started_at = now - 2 * supervisor.SILENT_SECONDS - 1
+    assert child.is_silent()
+    beaten_at = now - supervisor.SILENT_SECONDS + 1
+    assert not child.is_silent()
 
 
 def _answers(port: int) -> bool:

@@ -17,6 +17,7 @@ from newsletter.desk import author
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
+ALIVE = {"dispatcher": "ok", "confirmations": "ok", "clock": "ok"}
 CHOSEN = {
     "username": "gipi",
     "email": "gipi@example.org",
@@ -67,7 +68,7 @@ def test_an_installation_in_order_is_ready(client, settings):
     response = client.get(reverse("desk:readyz"))
 
     assert response.status_code == 200
-    assert response.json() == {"ready": True, "database": "ok", "migrations": "ok", "queue": "ok"}
+    assert response.json() == {"ready": True, "database": "ok", "migrations": "ok", "queue": "ok"} | ALIVE
 
 
 @pytest.mark.django_db
@@ -77,7 +78,7 @@ def test_a_missing_queue_is_named(client, settings, tmp_path):
     response = client.get("/readyz")
 
     assert response.status_code == 503
-    assert response.json() == {"ready": False, "database": "ok", "migrations": "ok", "queue": "no folder"}
+    assert response.json() == {"ready": False, "database": "ok", "migrations": "ok", "queue": "no folder"} | ALIVE
 
 
 @pytest.mark.django_db

@@ -1,13 +1,14 @@
-"""A worker without Celery's command line, which brings a shell with completion: 11 MB of it and of each hand."""
+"""A worker without Celery's command line, which brings a shell with completion: 11 MB."""
 
 import os
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from newsletter.celery import app
+from newsletter.desk.hands import hands as hands_of
+from newsletter.desk.supervisor import Supervisor
 
 
 class Command(BaseCommand):
@@ -20,15 +21,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, hands: int, log_level: str, **options: Any) -> None:
         os.environ["CELERY_SKIP_CHECKS"] = "true"  # its own way to be told
-        worker = app.Worker(
-            pool_cls="prefork",
-            concurrency=hands,
-            loglevel=log_level,
-            quiet=True,
-            # Workers may talk to each other; here the database says who does what.
-            without_gossip=True,
-            without_mingle=True,
-            without_heartbeat=True,
-        )
-        worker.start()
-        sys.exit(worker.exitcode)
+        Supervisor(
+            children=hands_of(hands, log_level),
+            env=os.environ,
+            folder=settings.BASE_DIR,
+            say=self._say,
+            on_ready=lambda: None,
+        ).run()
+
+    def _say(self, line: str) -> None:
+        self.stderr.write(line)
+        self.stderr.flush()

@@ -16,8 +16,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 
 from newsletter import server
-from newsletter.desk import author
+from newsletter.desk import author, liveness
 from newsletter.desk.supervisor import Child, Supervisor, Taken, free_port, only_one
+from newsletter.publication import heartbeats
+from newsletter.publication.heartbeats import Part
 from newsletter.publication.models import Publication
 
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # recognised here, not bound
@@ -55,18 +57,36 @@ class Command(BaseCommand):
             _load_demo(env)
         banner = _banner(site_url)
         connections.close_all()
+        heartbeats.forget()
         Supervisor(
             children=_children(host, port),
             env=env,
             folder=settings.BASE_DIR,
             say=self._say,
             on_ready=lambda: self._say(banner),
+            on_look=Alarm(env).look,
         ).run()
         self._say("Stopped.")
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+class Alarm:
+    """Has the author told once of each silence that lasts, by a process of its own: `up` waits for no mail server."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.env, self.is_on = env, False
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def look(self) -> None:
+        if self.process and self.process.poll() is not None:
+            self.process = None
+        if (is_due := liveness.alarming()) and not self.is_on:
+            command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "report_silence"]
+            self.process = subprocess.Popen(command, env=self.env)  # noqa: S603  # ours
+        self.is_on = is_due
 
 
 def _address(host: str, port: int) -> str:
@@ -134,9 +154,24 @@ def _children(host: str, port: int) -> list[Child]:
     return [
         Child("web", server.command(host, port, processes=processes), answers=lambda: _answers(host, port)),
         # Beat is a child of its own: `worker -B` leaves an orphan that goes on publishing after kill -9.
-        Child("worker", [*python, "manage.py", "run_worker", "--hands", hands, "--log-level", "WARNING"]),
-        Child("beat", [*python, "-m", "celery", "-q", "-A", "newsletter", "beat", "-l", "WARNING", *schedule]),
+        Child(
+            "worker", [*python, "manage.py", "run_worker", "--hands", hands, "--log-level", "WARNING"], beats=_worked
+        ),
+        Child(
+            "beat",
+            [*python, "-m", "celery", "-q", "-A", "newsletter", "beat", "-l", "WARNING", *schedule],
+            beats=_ticked,
+        ),
     ]
+
+
+def _worked() -> float | None:
+    """Return when a worker took a task; with Redis another machine's may have taken all of them."""
+    return heartbeats.latest(Part.WORKER, anywhere=True)
+
+
+def _ticked() -> float | None:
+    return heartbeats.latest(Part.CLOCK)
 
 
 def _answers(host: str, port: int) -> bool:

@@ -1,0 +1,89 @@
+"""Times that lie further ahead than they may: written while a clock was ahead. They are pulled back to now.
+
+Each wait has a longest time, which stands where the wait is written. A clock that was set back makes rightful waits
+look too long as well: what they wait for is then done a little earlier, which each of them bears.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Model, Q, QuerySet
+from django.db.models.functions import Now
+
+from newsletter.delivery import notices, planning, reminders
+from newsletter.delivery.copies import RETRY_AFTER
+from newsletter.delivery.happenings import Happening
+from newsletter.delivery.ledger import LEASE, LEASE_END
+from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.reminded import Reminder
+from newsletter.desk import attempts
+from newsletter.desk.models import FailureCount
+from newsletter.publication.models import Publication
+from subscribers import admission, retrying, sending
+from subscribers.changes import AddressChange
+from subscribers.fresh import FreshLink
+from subscribers.mail_budget import MailBudget
+from subscribers.models import Subscriber
+
+SLACK = timedelta(minutes=1)  # that the clocks of machines may differ
+PROVIDER_MAX = timedelta(minutes=5)  # Mailing.wait_for_provider
+TOMORROW_MAX = timedelta(hours=25)  # Mailing.wait_until: to the next local midnight, of a day with an hour more
+MAIL_MAX = max(sending.LEASE, retrying.BACK_OFF * 2**retrying.TRIES_MAX, retrying.BACK_OFF_MAX, admission.WAIT_MAX)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A column that says until when something waits. rows: the rows in which it does. at_most: from now."""
+
+    rows: Callable[[], QuerySet[Any]]
+    field: str
+    at_most: timedelta
+
+    @property
+    def model(self) -> type[Model]:
+        model: type[Model] = self.rows().model
+        return model
+
+    def pull_back(self, now: datetime) -> int:
+        too_far = {f"{self.field}__gt": now + self.at_most + SLACK}
+        return self.rows().filter(**too_far).update(**{self.field: now})
+
+
+WAITS = (
+    Wait(lambda: Mailing.objects.filter(provider_failures__gt=0), "retry_at", PROVIDER_MAX),
+    Wait(lambda: Mailing.objects.filter(provider_failures=0), "retry_at", TOMORROW_MAX),
+    Wait(lambda: Batch.objects.filter(state=Batch.State.OPEN), "not_before", max(RETRY_AFTER)),
+    Wait(lambda: Happening.objects.filter(notified_at=None), "try_at", max(notices.LEASE, notices.BACK_OFF_MAX)),
+    Wait(lambda: Reminder.objects.filter(notified_at=None), "try_at", max(reminders.LEASE, reminders.BACK_OFF_MAX)),
+    Wait(Subscriber.objects.all, "confirmation_due_at", MAIL_MAX),
+    Wait(lambda: Subscriber.objects.filter(state=Subscriber.State.PENDING), "asked_at", timedelta()),
+    Wait(AddressChange.objects.all, "due_at", MAIL_MAX),
+    Wait(FreshLink.objects.all, "due_at", MAIL_MAX),
+    Wait(MailBudget.objects.all, "latest", timedelta()),
+    Wait(lambda: MailBudget.objects.filter(latest__isnull=False), "second", timedelta()),
+    Wait(lambda: MailBudget.objects.filter(latest__isnull=False), "third", timedelta()),
+    Wait(FailureCount.objects.all, "closes_at", attempts.WINDOW),
+)
+
+
+def pull_back(now: datetime) -> int:
+    """Bring all waits within their limits; return how many were beyond."""
+    return sum(wait.pull_back(now) for wait in WAITS) + sum(_pull_back_leases()) + sum(_pull_back_holds(now))
+
+
+def _pull_back_leases() -> Iterator[int]:
+    """Let a lease end in time that the database's clock wrote while it was ahead; a living owner renews it."""
+    too_far = Batch.objects.filter(state=Batch.State.LEASED, lease_until__gt=Now() + LEASE + SLACK)
+    yield too_far.update(lease_until=LEASE_END)
+
+
+def _pull_back_holds(now: datetime) -> Iterator[int]:
+    """Let an issue that was approved for “now” while the clock was ahead begin after its hold; a slot stays a slot."""
+    hold = planning.hold_of(Publication.objects.fresh())
+    ahead = Q(state=Mailing.State.SCHEDULED, approved_at__gt=now + SLACK)
+    for mailing in Mailing.objects.filter(ahead).defer("html", "text"):
+        if mailing.send_at - mailing.approved_at <= hold:
+            same = Mailing.objects.filter(ahead, pk=mailing.pk, send_at=mailing.send_at)
+            yield same.update(approved_at=now, send_at=now + hold)

@@ -1,0 +1,135 @@
+"""Heartbeats: when each part last did its work, for whoever has to see that it no longer does.
+
+A part sets the time of its file in DATA_DIR/heartbeats to the machine's monotonic clock, which all processes share
+and no change of the date moves; no byte is written. With Redis it also sets a key that lives for SILENT_SECONDS, so
+that a machine whose tasks are done by another one knows that they are done.
+"""
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from threading import Event, Thread
+
+from django.conf import settings
+from django.core.cache import cache
+
+from newsletter.publication.limits import redis_error
+from newsletter.publication.outages import begin, is_away
+
+EVERY_SECONDS = 10.0  # at most one heartbeat of a part in this time
+SILENT_SECONDS = 30.0
+WORK_SECONDS = 600.0  # that one task may take before it counts as hung
+SERVER = "heartbeats"
+
+
+class Part(StrEnum):
+    """What has to do its work again and again."""
+
+    DISPATCHER = "dispatcher"  # recovers, begins and closes mailings
+    CONFIRMATIONS = "confirmations"  # single mails
+    LANES = "lanes"  # only while a mailing is being sent
+    CLOCK = "clock"  # puts tasks on the queue
+    WORKER = "worker"  # takes tasks, whether they succeed or not
+
+
+ALWAYS = (Part.DISPATCHER, Part.CONFIRMATIONS, Part.CLOCK)  # those that must beat whatever there is to do
+_latest: dict[Part, float] = {}  # of this process, by the monotonic clock
+
+
+def beat(part: Part) -> None:
+    """Note that a part has just done its work; most calls cost nothing."""
+    now = time.monotonic()
+    if now - _latest.get(part, -EVERY_SECONDS) < EVERY_SECONDS:
+        return
+    _latest[part] = now
+    with suppress(OSError):  # a full disk: the work goes on
+        path = _path(part)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        os.utime(path, (now, now))
+    _tell_all(part)
+
+
+def _tell_all(part: Part) -> None:
+    if settings.REDIS_URL and not is_away(SERVER):
+        try:
+            cache.set(_key(part), 1, SILENT_SECONDS)
+        except redis_error() as error:
+            begin(SERVER, error, meanwhile="each machine knows of its own parts alone")
+
+
+@contextmanager
+def working(part: Part) -> Iterator[None]:
+    """Beat for a part when its task succeeds, and while it takes long, for up to WORK_SECONDS."""
+    beat(Part.WORKER)
+    over = Event()
+    Thread(target=_beat_until, args=(over, part), daemon=True).start()
+    try:
+        yield
+        beat(part)
+    finally:
+        over.set()
+
+
+def _beat_until(over: Event, part: Part) -> None:
+    until = time.monotonic() + WORK_SECONDS
+    while not over.wait(EVERY_SECONDS) and time.monotonic() < until:
+        beat(Part.WORKER)
+        beat(part)
+
+
+def latest(part: Part, *, anywhere: bool = False) -> float | None:
+    """Return when a part beat last, by the monotonic clock; None if not since the machine was started.
+
+    anywhere: count another machine's as one of this moment; it is asked for only when this one's is old.
+    """
+    now = time.monotonic()
+    try:
+        at = _path(part).stat().st_mtime
+    except OSError:
+        at = now + 1
+    if anywhere and not 0 <= now - at <= SILENT_SECONDS and _beats_elsewhere(part):
+        return now
+    return at if at <= now else None
+
+
+def silent_seconds(part: Part, *, allowed: float = SILENT_SECONDS, unknown: bool = False) -> float:
+    """Return how long a part has not beaten here or anywhere, 0 if that is not longer than `allowed`.
+
+    unknown: whether one that has never run on this machine counts as silent for ever.
+    """
+    at = latest(part, anywhere=True)
+    if at is None:
+        return math.inf if unknown else 0.0
+    age = time.monotonic() - at
+    return age if age > allowed else 0.0
+
+
+def _beats_elsewhere(part: Part) -> bool:
+    if not settings.REDIS_URL or is_away(SERVER):
+        return False
+    try:
+        return cache.get(_key(part)) is not None
+    except redis_error() as error:
+        begin(SERVER, error, meanwhile="each machine knows of its own parts alone")
+        return False
+
+
+def forget() -> None:
+    """Forget all heartbeats of this machine, before its parts are started."""
+    _latest.clear()
+    for part in Part:
+        _path(part).unlink(missing_ok=True)
+
+
+def _path(part: Part) -> Path:
+    folder: Path = settings.DATA_DIR / "heartbeats"
+    return folder / part
+
+
+def _key(part: Part) -> str:
+    return f"heartbeat:{part}"
