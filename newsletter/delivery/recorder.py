@@ -58,10 +58,23 @@ class Record:
 
 
 class Recorder:
-    """One lane's recorder. Only the holder of the lane's slot may open it."""
+    """One lane's recorder. Only the holder of the lane's slot may open it.
+
+    The file is always a new one, put in the place of the former: a lane that was revoked because its lock file had
+    been deleted may live on, and must not find its own flag and marks wiped out.
+    """
 
     def __init__(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            self._make(draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        self.lo = 0
+
+    def _make(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             # Written, not only sized: on a full disk this raises, where a store into a hole would kill by SIGBUS.
             if os.pwrite(descriptor, bytes(HEADER + ROWS), 0) < HEADER + ROWS:  # some of it may fit
@@ -69,7 +82,6 @@ class Recorder:
             self.memory = mmap.mmap(descriptor, HEADER + ROWS)
         finally:
             os.close(descriptor)
-        self.lo = 0
 
     def begin(self, batch_id: int, token: int, *, lo: int, hi: int) -> None:
         """Record for another batch from here on; call it before the first intent of a claim is committed."""

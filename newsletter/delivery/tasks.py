@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from celery import shared_task
@@ -84,12 +85,19 @@ def send_lane(mailing_id: int, slot: int) -> None:
     with recovery.slot(slot) as worker, _kept_sigterm() as is_stopping:
         if worker is None or is_stopping():
             return
+        lock = recovery.lock_file(slot)
         recovery.recover_slot(worker, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=mailing_id)
         if mailing.state == Mailing.State.SENDING and not mailing.is_waiting(timezone.now()):
             with _troubles_told(mailing):
-                _send(mailing, f"{worker}{time.time_ns():x}", slot, is_stopping)
+                is_ending = partial(_is_ending, slot, lock, is_stopping)
+                _send(mailing, f"{worker}{time.time_ns():x}", slot, is_ending)
     put(dispatch, expires=WAKE_UP_EXPIRES)  # beat wakes the next lane if this wake-up is lost
+
+
+def _is_ending(slot: int, lock: int | None, is_stopping: Callable[[], bool]) -> bool:
+    """Return whether a lane must end: it is asked to, or its lock file was deleted and its slot is anybody's."""
+    return is_stopping() or recovery.lock_file(slot) != lock
 
 
 @contextmanager

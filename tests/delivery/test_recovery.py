@@ -307,6 +307,62 @@ def test_one_whose_recorder_tells_of_another_batch_is_not_revoked(frozen):
     assert states(mailing) == [QUEUED] * 8
 
 
+# --- An owner that lives, but whose lock file is deleted ---
+
+
+@pytest.fixture
+def unlocked(frozen, settings):
+    mailing, _batch, flight = frozen
+    lease_is_over_for(-20)
+    (settings.LOCK_DIR / "slot-0").unlink()
+    return mailing, flight
+
+
+def test_a_lane_whose_lock_file_was_deleted_hands_over_nothing_that_another_sends(unlocked):
+    mailing, flight = unlocked
+
+    assert recovery.sweep(slots=1) == 1
+    with Recorder(recovery.flight(0)):
+        assert flight.hand_over(2) is False
+
+    assert states(mailing) == [SENT, UNCERTAIN] + [QUEUED] * 6
+
+
+def test_a_lane_whose_lock_file_was_deleted_keeps_its_marks_apart_from_those_of_its_successor(unlocked):
+    _mailing, flight = unlocked
+
+    with Recorder(recovery.flight(0)) as successor:
+        successor.begin(99, 1, lo=0, hi=8)
+        assert flight.hand_over(2)
+
+    assert recorder.read(recovery.flight(0)).marks == bytes(8)
+
+
+def test_a_lane_notices_that_its_lock_file_was_deleted(settings):
+    with recovery.slot(0):
+        held = recovery.lock_file(0)
+        (settings.LOCK_DIR / "slot-0").unlink()
+        assert recovery.lock_file(0) is None
+        with recovery.slot(0) as successor:
+            assert successor
+            assert recovery.lock_file(0) != held
+
+
+def test_rows_that_an_owner_intended_after_it_was_looked_at_are_not_forgotten(make_mailing):
+    mailing = make_mailing("abcd")
+    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        intend(batch, [], 1, NOW)
+        seen = Batch.objects.get(pk=batch.pk)
+        intend(batch, [], 2, NOW)
+        assert flight.hand_over(2)
+
+        assert recovery.recover(seen, recorder.revoke(recovery.flight(0), batch.pk, batch.token))
+
+    assert states(mailing) == [QUEUED, QUEUED, UNCERTAIN, QUEUED]
+
+
 def test_recovery_happens_once(make_mailing):
     batch = in_the_middle(make_mailing("abcd"), "another/0/x")
 
