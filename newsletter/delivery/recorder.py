@@ -13,6 +13,7 @@ import errno
 import mmap
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -110,6 +111,10 @@ class Recorder:
 
     def mark(self, seq: int, mark: Mark) -> None:
         self.memory[HEADER + seq - self.lo] = mark
+
+    def never_left(self, rows: Iterable[int]) -> list[int]:
+        """Return which of these rows certainly never left; none once the record is revoked: then it has told itself."""
+        return [] if self.memory[REVOKED] else [seq for seq in rows if not self.memory[HEADER + seq - self.lo]]
 
     def close(self) -> None:
         self.memory.close()

@@ -12,10 +12,12 @@ from django.utils import timezone
 
 from newsletter.delivery import copies, ledger, recorder, recovery
 from newsletter.delivery.answers import Result
+from newsletter.delivery.holding import Holding
 from newsletter.delivery.ledger import claim, intend, record
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.pace import Pacer
 from newsletter.delivery.recorder import Mark, Recorder
-from tests.delivery.conftest import NOW, Provider
+from tests.delivery.conftest import NOW, InTurn, Provider
 
 SENT, QUEUED, UNCERTAIN, SKIPPED = (
     Delivery.State.SENT,
@@ -305,6 +307,89 @@ def test_one_whose_recorder_tells_of_another_batch_is_not_revoked(frozen):
 
     assert flight.hand_over(500)
     assert states(mailing) == [QUEUED] * 8
+
+
+# --- A machine that stands still as a whole, is given up by another, and wakes ---
+
+
+@pytest.fixture
+def given_up(frozen):
+    """Another machine gave the batch up, and had no recorder to read."""
+    mailing, batch, flight = frozen
+    assert recovery.recover(batch, None)
+    assert states(mailing) == [UNCERTAIN] * 6 + [QUEUED] * 2
+    return mailing, batch, flight
+
+
+def wake(batch, flight):
+    """The owner ends with an answer to its first two rows, and with none to the other four."""
+    holding = Holding(batch, 6, InTurn(), Pacer(None))
+    holding.unanswered = dict.fromkeys(range(2, 6))
+    holding.results = [Result(0, SENT, "250 ok"), Result(1, SENT, "250 ok")]
+    holding.settle(flight.never_left)
+
+
+def test_a_machine_that_wakes_tells_which_rows_never_left_and_they_are_sent(given_up, run):
+    mailing, batch, flight = given_up
+
+    wake(batch, flight)
+    assert states(mailing) == [SENT, SENT] + [QUEUED] * 6
+    assert (mailing.counts().uncertain, mailing.counts().queued) == (0, 6)
+    provider = Provider()
+    run(mailing, provider)
+    Batch.objects.update(not_before=None)  # their pass begins a minute later
+    run(mailing, provider)
+
+    assert provider.accepted == [f"{name}@example.org" for name in "ghcdef"]
+    assert states(mailing) == [SENT] * 8
+
+
+def test_a_machine_that_wakes_after_the_mailing_was_closed_opens_it_again(given_up, run):
+    mailing, batch, flight = given_up
+    run(mailing, Provider())
+    assert mailing.finish(NOW)
+
+    wake(batch, flight)
+    recovery.reopen(NOW)
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.SENDING
+    provider = Provider()
+    run(mailing, provider)
+    assert sorted(provider.accepted) == [f"{name}@example.org" for name in "cdef"]
+
+
+def test_what_was_on_the_wire_stays_uncertain_without_its_answer(given_up):
+    mailing, batch, flight = given_up
+    holding = Holding(batch, 6, InTurn(), Pacer(None))
+    holding.unanswered = dict.fromkeys(range(6))
+
+    holding.settle(flight.never_left)
+
+    assert states(mailing) == [UNCERTAIN, UNCERTAIN] + [QUEUED] * 6
+
+
+def test_an_owner_that_was_revoked_takes_back_no_row_that_another_has_sent_since(frozen):
+    mailing, batch, flight = frozen
+    recovery.sweep(slots=1)
+    successor = claim(mailing, "another/0/y", NOW)
+    intend(successor, [], 6, NOW)
+    assert recovery.recover(successor, None)
+    assert states(mailing)[2:6] == [UNCERTAIN] * 4
+
+    wake(batch, flight)
+
+    assert states(mailing)[2:6] == [UNCERTAIN] * 4
+
+
+def test_rows_are_taken_back_once(given_up):
+    mailing, batch, flight = given_up
+    wake(batch, flight)
+    mailing.deliveries.filter(seq=2).update(state=UNCERTAIN, attempts=batch.pass_no + 1)  # sent since, with no answer
+
+    wake(batch, flight)
+
+    assert states(mailing)[2] == UNCERTAIN
 
 
 # --- An owner that lives, but whose lock file is deleted ---
