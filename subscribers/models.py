@@ -179,7 +179,7 @@ class Subscriber(Linked):
         """Return whether this reader asked to be one, or was made one, later than `at`."""
         asked = self.asked_at is not None and self.asked_at > at
         joined = [Consent.Kind.CONFIRMED, Consent.Kind.CAME_BACK, Consent.Kind.IMPORTED]
-        return asked or self.created_at >= at or self.consents.filter(kind__in=joined, at__gt=at).exists()
+        return asked or self.created_at > at or self.consents.filter(kind__in=joined, at__gt=at).exists()
 
     def can_undo(self, now: datetime) -> bool:
         """Return whether a reader who has left may come back without a new confirmation."""

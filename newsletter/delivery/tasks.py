@@ -28,6 +28,7 @@ from newsletter.delivery.warmup import WarmUp
 from newsletter.mail.mailers import Limits
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import put
+from subscribers import wishes
 
 LANE_SECONDS = 60  # after this long a lane makes room for other tasks of the worker
 WAKE_UP_EXPIRES = 30  # seconds
@@ -59,6 +60,7 @@ def _kept_sigterm() -> Iterator[Callable[[], bool]]:
 def dispatch() -> None:
     """Look after everything that is under way: recover, begin, wake the lanes, close."""
     now = timezone.now()
+    wishes.fulfil()
     recovery.sweep(settings.DELIVERY_LANES)
     recovery.settle_cancelled()
     recovery.reopen(now)
