@@ -189,9 +189,13 @@ STATE_OF = {
 
 
 def _told(batch: Batch, record: Record | None) -> Iterator[Result]:
-    """Yield what is known of the rows of the open windows; a row that certainly never left yields nothing."""
+    """Yield what is known of the rows of the open windows; a row that certainly never left yields nothing.
+
+    A record counts for all rows: marks beyond the cursor are of a ledger that was restored, and have left.
+    """
+    end = batch.hi if record else batch.cursor
     window = Delivery.objects.filter(
-        mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.cursor, attempts__lt=batch.pass_no
+        mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=end, attempts__lt=batch.pass_no
     )
     for seq in window.filter(state__in=WAITING).values_list("seq", flat=True):
         mark = record.mark(seq) if record else Mark.HANDED_OVER

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from newsletter.delivery import certificate, notices, planning, recovery, suppressing, welcome
+from newsletter.delivery import certificate, notices, planning, recovery, restored, suppressing, welcome
 from newsletter.delivery.couriers import courier_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.pace import Pacer
@@ -61,6 +61,8 @@ def dispatch() -> None:
     """Look after everything that is under way: recover, begin, wake the lanes, close."""
     now = timezone.now()
     wishes.fulfil()
+    if restored.is_undecided():
+        return
     recovery.sweep(settings.DELIVERY_LANES)
     recovery.settle_cancelled()
     recovery.reopen(now)
@@ -85,7 +87,7 @@ def _wake(mailing: Mailing, free: list[int], now: datetime) -> None:
 def send_lane(mailing_id: int, slot: int) -> None:
     """Work on the open batches of a mailing in one of this machine's slots, if it is free."""
     with recovery.slot(slot) as worker, _kept_sigterm() as is_stopping:
-        if worker is None or is_stopping():
+        if worker is None or is_stopping() or restored.is_undecided():
             return
         lock = recovery.lock_file(slot)
         recovery.recover_slot(worker, slot)

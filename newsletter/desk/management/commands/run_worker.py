@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connections
+from django.utils import timezone
 
 from newsletter.celery import app
 
@@ -18,11 +19,11 @@ PATIENCE_SECONDS = 2  # between tries while the database is away
 
 def _remember() -> None:
     """Have the database know who left before the first mail leaves: it may come from a backup."""
-    from subscribers import remembering  # noqa: PLC0415 - this module is also read where no models are
+    from newsletter.delivery import restored  # noqa: PLC0415 - this module is also read where no models are
 
     while True:
         try:
-            remembering.replay()
+            restored.remember(timezone.now())
         except (OperationalError, InterfaceError) as error:
             log.warning("The worker waits for the database: %s", type(error).__name__)
             time.sleep(PATIENCE_SECONDS)

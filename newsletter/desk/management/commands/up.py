@@ -14,12 +14,13 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
+from django.utils import timezone
 
 from newsletter import server
+from newsletter.delivery import restored
 from newsletter.desk import author
 from newsletter.desk.supervisor import Child, Supervisor, Taken, free_port, only_one
 from newsletter.publication.models import Publication
-from subscribers import remembering
 
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # recognised here, not bound
 # With Redis only: without it each process has a cache of its own, and the limits of the public doors are counted there.
@@ -102,7 +103,7 @@ def _prepare() -> None:
         call_command("migrate", verbosity=0, interactive=False)
     except OperationalError as error:
         raise CommandError(f"The database cannot be used: {error}") from None
-    remembering.replay()
+    restored.remember(timezone.now())
     mark, sources = settings.STATIC_ROOT / ".sources", _static_sources()
     if not mark.exists() or mark.read_text() != sources:
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)
