@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from celery import shared_task
@@ -32,6 +31,7 @@ from subscribers import wishes
 
 LANE_SECONDS = 60  # after this long a lane makes room for other tasks of the worker
 WAKE_UP_EXPIRES = 30  # seconds
+LOCK_SECONDS = 1  # between a lane's looks at its lock file: one costs 6 µs, and whoever takes the slot revokes the lane
 
 # Made before the worker forks, so that the parent can tell its children that the end is near. A bare byte:
 # a lock could be held for ever by a lane that was killed, or by the one whose signal handler wants it.
@@ -94,14 +94,22 @@ def send_lane(mailing_id: int, slot: int) -> None:
         mailing = Mailing.objects.select_related("issue").get(pk=mailing_id)
         if mailing.state == Mailing.State.SENDING and not mailing.is_waiting(timezone.now()):
             with _troubles_told(mailing):
-                is_ending = partial(_is_ending, slot, lock, is_stopping)
+                is_ending = _ending(slot, lock, is_stopping)
                 _send(mailing, f"{worker}{time.time_ns():x}", slot, is_ending)
     put(dispatch, expires=WAKE_UP_EXPIRES)  # beat wakes the next lane if this wake-up is lost
 
 
-def _is_ending(slot: int, lock: int | None, is_stopping: Callable[[], bool]) -> bool:
-    """Return whether a lane must end: it is asked to, or its lock file was deleted and its slot is anybody's."""
-    return is_stopping() or recovery.lock_file(slot) != lock
+def _ending(slot: int, lock: int | None, is_stopping: Callable[[], bool]) -> Callable[[], bool]:
+    """Return what tells whether a lane must end: it is asked to, or its lock file was deleted a second ago at most."""
+    look_at, is_lost = 0.0, False
+
+    def is_ending() -> bool:
+        nonlocal look_at, is_lost
+        if time.monotonic() >= look_at:
+            look_at, is_lost = time.monotonic() + LOCK_SECONDS, recovery.lock_file(slot) != lock
+        return is_lost or is_stopping()
+
+    return is_ending
 
 
 @contextmanager
