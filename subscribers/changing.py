@@ -18,8 +18,8 @@ from subscribers.models import NOT_SAID, Subscriber, Suppression, address_hash
 from subscribers.rendering import about_change
 from subscribers.retrying import is_unreachable, reason, retry
 from subscribers.sending import LEASE
-from subscribers.unsent import Unsent
 from subscribers.suppressions import departure
+from subscribers.unsent import Unsent
 
 logger = logging.getLogger(__name__)
 
