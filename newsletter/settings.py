@@ -189,6 +189,8 @@ DATABASES: dict[str, Any] = {
     if env.str("DATABASE_URL", "")
     else _sqlite
 }
+if "postgresql" in DATABASES["default"]["ENGINE"]:  # a page says soon that it is away
+    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 2} | DATABASES["default"].get("OPTIONS", {})
 REDIS_URL: str = env.str("REDIS_URL", "")
 _counters = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 CACHES: dict[str, dict[str, Any]] = {

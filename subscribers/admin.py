@@ -16,11 +16,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from subscribers import signup
+from subscribers import departures, signup
 from subscribers.consents import Circumstances
+from subscribers.departures import Why
 from subscribers.exporting import csv_lines
 from subscribers.forms import ReaderForm, SuppressionForm
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, address_hash
+from subscribers.suppressions import departure
 
 COUNT_MAX = 10_000  # rows; a page beyond that is found by searching, not by leafing
 ERASED_AT_ONCE_MAX = 100  # readers
@@ -195,7 +197,16 @@ class SuppressionAdmin(AddressAdmin):
     def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
         if not change:
             obj.address_hash = address_hash(obj.email)
+            departures.write([departure(Why(obj.reason), obj.address_hash)])
         super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
+        self.delete_queryset(request, Suppression.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
+        """Let these addresses be mailed again; no restore bars them anew."""
+        departures.write(departure(Why.BACK, one.address_hash) for one in list(queryset))
+        super().delete_queryset(request, queryset)
 
 
 def _sees_readers(request: HttpRequest) -> bool:

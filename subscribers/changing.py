@@ -10,13 +10,15 @@ from django.core import mail
 from django.db import transaction
 
 from newsletter.mail.mailers import mailer_errors
-from subscribers import mail_budget
+from subscribers import departures, mail_budget
 from subscribers.changes import AddressChange
 from subscribers.consents import Circumstances, Consent
+from subscribers.departures import Why
 from subscribers.models import NOT_SAID, Subscriber, Suppression, address_hash
 from subscribers.rendering import about_change
 from subscribers.retrying import is_unreachable, reason, retry
 from subscribers.sending import LEASE
+from subscribers.suppressions import departure
 from subscribers.unsent import Unsent
 
 logger = logging.getLogger(__name__)
@@ -97,6 +99,8 @@ def _move(subscriber: Subscriber, email: str, now: datetime, how: Circumstances)
         return
     if known_as != subscriber.address_hash:
         Consent.objects.add(subscriber, Consent.Kind.MOVED, how, now)
+        moved = departure(Why.MOVED, subscriber.address_hash, at=now, heir=known_as)
+        departures.write([moved, departure(Why.BACK, known_as, at=now)])
     if other:  # never confirmed, or has left: the click is the owner's newer word
         Consent.objects.take_over(subscriber, other)
         other.delete()

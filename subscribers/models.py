@@ -9,14 +9,17 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import tokens
+from subscribers import departures
 from subscribers.addresses import masked, readable
 from subscribers.changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
 from subscribers.consents import Circumstances, Consent
+from subscribers.departures import Why
 from subscribers.fresh import FreshLink as FreshLink  # noqa: PLC0414 - the same
 from subscribers.links import Linked, was_made_for
 from subscribers.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - the same
 from subscribers.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
 from subscribers.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
+from subscribers.suppressions import departure
 from subscribers.tags import has_tag, tally
 from subscribers.unsent import Unsent as Unsent  # noqa: PLC0414 - registered by being imported
 
@@ -28,6 +31,11 @@ COOL_DOWN = timedelta(hours=24)
 HAS_MAIL_DUE = Q(confirmation_due_at__isnull=False)
 IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
 NOT_SAID = Circumstances()
+WHY_OF = {
+    Consent.Kind.CONFIRMED: Why.BACK,
+    Consent.Kind.WITHDREW: Why.LEFT,
+    Consent.Kind.CAME_BACK: Why.BACK,
+}
 
 
 def _awake(now: datetime, reader: str = "") -> Q:
@@ -167,6 +175,12 @@ class Subscriber(Linked):
     def is_paused(self, now: datetime) -> bool:
         return self.state == self.State.PAUSED and self.paused_until is not None and self.paused_until > now
 
+    def has_come_since(self, at: datetime) -> bool:
+        """Return whether this reader asked to be one, or was made one, later than `at`."""
+        asked = self.asked_at is not None and self.asked_at > at
+        joined = [Consent.Kind.CONFIRMED, Consent.Kind.CAME_BACK, Consent.Kind.IMPORTED]
+        return asked or self.created_at > at or self.consents.filter(kind__in=joined, at__gt=at).exists()
+
     def can_undo(self, now: datetime) -> bool:
         """Return whether a reader who has left may come back without a new confirmation."""
         left_at = self.unsubscribed_at
@@ -258,6 +272,7 @@ class Subscriber(Linked):
 
     def suppress(self, reason: str, note: str = "") -> bool:
         """Never mail this address again. An earlier reason stands."""
+        departures.write([departure(Why(reason), self.address_hash)])
         _barred, is_new = Suppression.objects.get_or_create(
             address_hash=self.address_hash, defaults={"email": self.email, "reason": reason, "note": note}
         )
@@ -265,6 +280,7 @@ class Subscriber(Linked):
 
     def erase(self) -> None:
         """Forget this reader and his record; only a salted hash stays, so that no import brings him back."""
+        departures.write([departure(Why.ERASED, self.address_hash)])
         with transaction.atomic():
             Suppression.objects.update_or_create(
                 address_hash=self.address_hash,
@@ -279,4 +295,7 @@ class Subscriber(Linked):
         return bool(moved)
 
     def _record(self, kind: Consent.Kind, how: Circumstances, now: datetime) -> None:
+        """Write a line of the record, and one into the departures, which outlives a restore, before the commit."""
         Consent.objects.add(self, kind, how, now)
+        if why := WHY_OF.get(kind):
+            departures.write([departure(why, self.address_hash, at=now)])

@@ -1,13 +1,16 @@
 """Addresses that must not be mailed, and the hash by which an address is known when nobody may know it."""
 
 import hmac
+from datetime import datetime
 from hashlib import sha256
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.publication.models import Publication
 from subscribers.addresses import key
+from subscribers.departures import Departure, Why
 
 
 def address_hash(email: str, salt: str | None = None) -> str:
@@ -18,6 +21,11 @@ def address_hash(email: str, salt: str | None = None) -> str:
     """
     salt = salt or Publication.objects.current().salt
     return hmac.digest(salt.encode(), key(email).encode(), sha256).hex()[:32]
+
+
+def departure(why: Why, who: str, *, at: datetime | None = None, heir: str = "") -> Departure:
+    """Return the line that keeps a departure for a restore; at: now, unless given. who and heir: address hashes."""
+    return Departure(at or timezone.now(), why, who, Publication.objects.current().salt, heir)
 
 
 class Suppression(models.Model):

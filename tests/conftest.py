@@ -31,6 +31,7 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.product",
     "tests.support.redis",
+    "tests.support.restoring",
     "tests.support.smtp",
 ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.product import ROOT
+from tests.support.restoring import back_up, restore
 
 
 def unit() -> str:
@@ -46,3 +47,52 @@ def test_no_password_stands_on_a_command_line():
 
     assert "$(cat" not in document
     assert "env-file /etc/newsletter.env author_link" in document
+
+
+# --- Backup and restore ---
+
+WRITTEN = """
+from subscribers.models import Subscriber, address_hash
+Subscriber.objects.create(email="{0}@example.org", address_hash=address_hash("{0}@example.org"))
+"""
+THEN_KILLED = """
+import os, signal
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+READERS = """
+from django.db import connection
+from subscribers.models import Subscriber
+answer = list(Subscriber.objects.values_list("email", flat=True))
+if connection.vendor == "sqlite":
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA integrity_check")
+        answer += cursor.fetchone()
+"""
+
+
+@pytest.mark.servers
+def test_sqlite_is_restored_after_a_crash_by_the_commands_as_they_are_written(make_product, tmp_path):
+    product = make_product()
+    product.migrate()
+    product.shell(WRITTEN.format("before"))
+    back_up(product, tmp_path)
+    product.manage("shell", "--no-imports", "-v", "0", "-c", WRITTEN.format("after") + THEN_KILLED, check=False)
+    assert (product.data / "newsletter.sqlite3-wal").stat().st_size
+
+    restore(product, tmp_path)
+
+    assert product.shell(READERS) == ["before@example.org", "ok"]
+    assert (product.data / "newsletter.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.servers
+def test_postgresql_is_restored_by_the_commands_as_they_are_written(make_product, named_postgres_url, tmp_path):
+    product = make_product(database_url=named_postgres_url)
+    product.migrate()
+    product.shell(WRITTEN.format("before"))
+    back_up(product, tmp_path)
+    product.shell(WRITTEN.format("after"))
+
+    restore(product, tmp_path)
+
+    assert product.shell(READERS) == ["before@example.org"]

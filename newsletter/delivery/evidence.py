@@ -37,6 +37,7 @@ class Known(Enum):
     REFUSED = "refused"  # the provider says that it went nowhere: bounced, rejected
     PUT_OFF = "put off"  # the provider said "not now", and nobody heard it in time
     LEFT = "left"  # its reader had left, and the lane that was taken for dead did not hand it over
+    NEVER_LEFT = "never left"  # the lane that was taken for dead woke, and its recorder tells that it did not send it
     COUNTED = "sent"  # the author counts it as sent
     AGAIN = "again"  # the author wants it sent again, whatever became of the first copy
 
@@ -47,6 +48,7 @@ STATE_OF = {
     Known.REFUSED: Delivery.State.FAILED,
     Known.PUT_OFF: Delivery.State.DEFERRED,
     Known.LEFT: Delivery.State.SKIPPED,
+    Known.NEVER_LEFT: Delivery.State.QUEUED,
     Known.COUNTED: Delivery.State.SENT,
     Known.AGAIN: Delivery.State.QUEUED,
 }
@@ -93,6 +95,14 @@ def hear(batch: Batch, known: Mapping[int, Evidence]) -> int:
     The mailing is told after the commit: who locks a mailing and a batch begins with the mailing.
     """
     moved = sum(_move_in(batch, Q(seq=seq), evidence) for seq, evidence in known.items())
+    if moved:
+        transaction.on_commit(partial(_outdate, batch.mailing_id))
+    return moved
+
+
+def take_back(batch: Batch, rows: Sequence[int], evidence: Evidence) -> int:
+    """Queue `rows` of a batch that never left, in the transaction that has locked it; return how many there were."""
+    moved = _move_in(batch, Q(seq__in=rows), evidence)
     if moved:
         transaction.on_commit(partial(_outdate, batch.mailing_id))
     return moved
@@ -209,6 +219,8 @@ def _move_in(batch: Batch, rows: Q, evidence: Evidence) -> int:
     state, values = STATE_OF[evidence.known], _values(evidence)
     if evidence.attempt is not None and evidence.known is not Known.ACCEPTED:
         uncertain = uncertain.filter(attempts=evidence.attempt)
+    if evidence.known is Known.NEVER_LEFT:
+        return _queue_again(batch, uncertain)
     if evidence.known is Known.REFUSED:
         refused.note(batch, dict.fromkeys(uncertain.values_list("seq", flat=True), evidence.words), evidence.at)
     settled = uncertain.update(**values)

@@ -7,7 +7,7 @@ together with the answers that have come in: one wait for the disk a window, non
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from functools import partial
@@ -126,20 +126,26 @@ class Holding:
     def _written[T](self, step: Callable[[], T]) -> T:
         return self.writer.submit(patiently, step).result()
 
+    def _is_lost(self) -> bool:
+        return self._written(partial(ledger.is_lost, self.batch))
+
     def answer(self, result: Result) -> None:
         self.unanswered.pop(result.seq, None)
         self.results.append(result)
 
-    def settle(self) -> None:
+    def settle(self, never_left: Callable[[Iterable[int]], Sequence[int]] = tuple) -> None:
         """Record what is left; then close the batch, or give it back.
 
         Rows without an answer were certainly not handed over: the cursor goes back before the first of them.
+        never_left: which of them the recorder confirms, asked after it is known that the batch is another's.
         """
         if self.pending is not None:
             with suppress(LaneEnds):
                 self._intended()
         if self.times:
             self._written(partial(self.pacer.give_back, len(self.times)))
+        if self.unanswered and self._is_lost():
+            self._written(partial(ledger.take_back, self.batch, never_left(self.unanswered)))
         results, self.results = self.results, []
         if self.is_through and not self.unanswered:
             step = partial(ledger.close, self.batch, results, timezone.now())

@@ -20,7 +20,7 @@ from django.utils import timezone
 from newsletter.delivery import answers, evidence, refused
 from newsletter.delivery.answers import WAITING, Result
 from newsletter.delivery.copies import COUNTER_OF
-from newsletter.delivery.evidence import KNOWN_OF, Evidence
+from newsletter.delivery.evidence import KNOWN_OF, Evidence, Known
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing
 from subscribers.models import Subscriber, is_mailable
 
@@ -231,6 +231,23 @@ def renew(batch: Batch) -> None:
     """Keep the lease of a batch whose window waits for its turn; raise LaneEnds when the batch is another's."""
     if not held(batch).update(lease_until=LEASE_END):
         raise LaneEnds("the batch was taken over")
+
+
+def is_lost(batch: Batch) -> bool:
+    """Return whether the batch was given up, and so is another's."""
+    return not held(batch).exists()
+
+
+def take_back(batch: Batch, rows: Sequence[int]) -> None:
+    """Queue rows again that became uncertain when the batch was given up, and that its holder never handed over.
+
+    Only for a batch that `is_lost`, whose recovery did not read the holder's record: where it did, the rows may have
+    been another's since, and uncertain by his hand.
+    """
+    if rows:
+        with transaction.atomic():
+            now = Batch.objects.select_for_update().get(pk=batch.pk)
+            evidence.take_back(now, rows, Evidence(Known.NEVER_LEFT, timezone.now(), attempt=batch.pass_no))
 
 
 def release(batch: Batch, results: Sequence[Result], *, cursor: int | None) -> None:

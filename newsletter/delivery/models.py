@@ -25,6 +25,7 @@ from newsletter.delivery.history import Step
 from newsletter.delivery.refused import Refusal as Refusal  # noqa: PLC0414 - the same
 from newsletter.delivery.rehearsals import Rehearsal as Rehearsal  # noqa: PLC0414 - the same
 from newsletter.delivery.reminded import Reminder as Reminder  # noqa: PLC0414 - the same
+from newsletter.delivery.restorations import Restoration as Restoration  # noqa: PLC0414 - the same
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
 

@@ -9,10 +9,14 @@ which is why a record counts only within the same boot of the same machine.
 A lane that lives but stands still is taken its record from by `revoke`: another byte of the same page.
 """
 
+import base64
 import errno
 import mmap
 import os
 import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -50,6 +54,28 @@ class Record:
     lo: int
     marks: bytes
 
+    @property
+    def hi(self) -> int:
+        return self.lo + len(self.marks)
+
+    @property
+    def found(self) -> set[int]:
+        return set(self.marks)
+
+    def rows(self) -> Iterator[tuple[int, Mark]]:
+        """Yield each row that is marked."""
+        return ((self.lo + at, Mark(mark)) for at, mark in enumerate(self.marks) if mark)
+
+    def packed(self) -> list[int | str]:
+        """Return it as JSON can hold it: batch, token, first row, marks."""
+        return [self.batch_id, self.token, self.lo, base64.b64encode(zlib.compress(self.marks)).decode()]
+
+    @classmethod
+    def unpacked(cls, packed: Sequence[int | str]) -> "Record":
+        """Return what `packed` gave. Raises ValueError or zlib.error for what it did not."""
+        batch_id, token, lo, marks = packed
+        return cls(int(batch_id), int(token), int(lo), zlib.decompress(base64.b64decode(str(marks))))
+
     def mark(self, seq: int) -> Mark:
         return Mark(self.marks[seq - self.lo]) if 0 <= seq - self.lo < len(self.marks) else Mark.WAITING
 
@@ -58,10 +84,25 @@ class Record:
 
 
 class Recorder:
-    """One lane's recorder. Only the holder of the lane's slot may open it."""
+    """One lane's recorder. Only the holder of the lane's slot may open it.
+
+    The file is always a new one, put in the place of the former: a lane that was revoked because its lock file had
+    been deleted may live on, and must not find its own flag and marks wiped out.
+    """
 
     def __init__(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self.path, self.is_begun = path, False
+        _keep(path, _any_boots(path))
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        try:
+            self._make(draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        self.lo = 0
+
+    def _make(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             # Written, not only sized: on a full disk this raises, where a store into a hole would kill by SIGBUS.
             if os.pwrite(descriptor, bytes(HEADER + ROWS), 0) < HEADER + ROWS:  # some of it may fit
@@ -69,12 +110,14 @@ class Recorder:
             self.memory = mmap.mmap(descriptor, HEADER + ROWS)
         finally:
             os.close(descriptor)
-        self.lo = 0
 
     def begin(self, batch_id: int, token: int, *, lo: int, hi: int) -> None:
         """Record for another batch from here on; call it before the first intent of a claim is committed."""
         if hi - lo > ROWS:
             raise ValueError(f"a batch of {hi - lo} rows is larger than the recorder's {ROWS}")
+        if self.is_begun:
+            _keep(self.path, _parsed(self.memory[:]))
+        self.is_begun = True
         self.memory[:HEADER] = bytes(HEADER)  # not valid while it is being changed
         self.memory[HEADER:] = bytes(ROWS)
         self.lo = lo
@@ -99,6 +142,10 @@ class Recorder:
     def mark(self, seq: int, mark: Mark) -> None:
         self.memory[HEADER + seq - self.lo] = mark
 
+    def never_left(self, rows: Iterable[int]) -> list[int]:
+        """Return which of these rows certainly never left; none once the record is revoked: then it has told itself."""
+        return [] if self.memory[REVOKED] else [seq for seq in rows if not self.memory[HEADER + seq - self.lo]]
+
     def close(self) -> None:
         self.memory.close()
 
@@ -113,14 +160,50 @@ class Recorder:
 
 def read(path: Path) -> Record | None:
     """Return what the owner of a recorder left; None if there is nothing that counts."""
-    if not path.exists():
-        return None
-    octets = path.read_bytes()
+    return _parsed(path.read_bytes(), boot()) if path.exists() and boot() else None
+
+
+def _any_boots(path: Path) -> Record | None:
+    """Return what a recorder's file says, also of a boot that has ended: some marks may be missing."""
+    return _parsed(path.read_bytes()) if path.exists() else None
+
+
+def _parsed(octets: bytes, of_boot: str = "") -> Record | None:
     told = octets[:REVOKED].rstrip(b"\0").decode("ascii", "replace").split(" ")
-    if len(told) != 6 or told[5] != "." or not told[0] or told[0] != boot():
+    if len(told) != 6 or told[5] != "." or not told[0] or (of_boot and told[0] != of_boot):
         return None
     batch_id, token, lo, hi = map(int, told[1:5])
     return Record(batch_id, token, lo, octets[HEADER : HEADER + hi - lo])
+
+
+# --- What former holdings did, for a ledger that has forgotten it ---
+
+KEPT_MAX = 8 * 1024**2  # octets: some 60,000 batches, which is more than anybody sends between two backups
+
+
+def _keep(path: Path, record: Record | None) -> None:
+    """Append a record that ends to the history of its slot. A full disk stops no mailing."""
+    if record is None or not any(record.marks):
+        return
+    history = path.with_suffix(".history")
+    with suppress(OSError):
+        if history.exists() and history.stat().st_size > KEPT_MAX:
+            history.replace(path.with_suffix(".history-old"))
+        with history.open("a") as file:
+            file.write("\n" + " ".join(map(str, record.packed())))
+
+
+def known(folder: Path) -> list[Record]:
+    """Return everything that the recorders in a folder know: what each did last, and before."""
+    last = [record for path in sorted(folder.glob("slot-*.flight")) if (record := _any_boots(path))]
+    lines = [line for path in sorted(folder.glob("slot-*.history*")) for line in path.read_text().splitlines()]
+    return [*(record for line in lines if (record := _unpacked(line))), *last]
+
+
+def _unpacked(line: str) -> Record | None:
+    with suppress(ValueError, zlib.error):
+        return Record.unpacked(line.split(" "))
+    return None
 
 
 def revoke(path: Path, batch_id: int, token: int) -> Record | None:

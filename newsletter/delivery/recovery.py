@@ -60,16 +60,30 @@ def slot(number: int) -> Iterator[str | None]:
     """Hold slot `number` of this machine while inside; yield the worker's name, or None if another holds it.
 
     The kernel lets go of the lock when the process ends, even by SIGKILL. Whoever gets it knows that all
-    that was leased under this slot belongs to the dead.
+    that was leased under this slot belongs to the dead, or to a lane whose lock file somebody has deleted.
     """
     settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
-    with (settings.LOCK_DIR / f"slot-{number}").open("a") as lock:
+    with _lock(number).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield None
             return
-        yield f"{machine()}/{number}/"
+        is_there = os.fstat(lock.fileno()).st_ino == lock_file(number)
+        yield f"{machine()}/{number}/" if is_there else None
+
+
+def _lock(number: int) -> Path:
+    path: Path = settings.LOCK_DIR / f"slot-{number}"
+    return path
+
+
+def lock_file(number: int) -> int | None:
+    """Return the inode of a slot's lock file; None if it is gone. A lane whose lock is another file's holds nothing."""
+    try:
+        return _lock(number).stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def free_slots(slots: int) -> list[int]:
@@ -128,10 +142,12 @@ def _give_up(batch: Batch, record: Record | None) -> bool:
 
 
 def recover_slot(worker: str, number: int) -> int:
-    """Recover what a dead predecessor left leased. Only the holder of the slot may call this."""
+    """Recover what a predecessor left leased. Only the holder of the slot may call this.
+
+    It is dead, unless its lock file was deleted: so its record is revoked before it is read.
+    """
     left = _leased(Q(worker__startswith=worker))
-    record = recorder.read(flight(number)) if left else None
-    return sum(recover(batch, record) for batch in left)
+    return sum(recover(batch, recorder.revoke(flight(number), batch.pk, batch.token)) for batch in left)
 
 
 def _leased(owners: Q) -> list[Batch]:
@@ -148,12 +164,13 @@ def recover(batch: Batch, record: Record | None) -> bool:
     knows = record is not None and record.tells_of(batch.pk, batch.token)
     with transaction.atomic():
         mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.LEASED)
+        held = mine.select_for_update().first()  # an owner that lives may have moved its cursor since
         values = {"cursor": F("lo")} if knows else {}
-        if not mine.update(
+        if held is None or not mine.update(
             state=Batch.State.OPEN, token=F("token") + 1, worker="", lease_until=None, in_flight=0, **values
         ):
             return False
-        results = list(_told(batch, record if knows else None))
+        results = list(_told(held, record if knows else None))
         ledger.record(Batch.objects.get(pk=batch.pk), results)
     uncertain = sum(result.state == Delivery.State.UNCERTAIN for result in results)
     log.warning("batch %s: its owner was given up; %d answers recovered, %d uncertain", batch, len(results), uncertain)
@@ -172,9 +189,13 @@ STATE_OF = {
 
 
 def _told(batch: Batch, record: Record | None) -> Iterator[Result]:
-    """Yield what is known of the rows of the open windows; a row that certainly never left yields nothing."""
+    """Yield what is known of the rows of the open windows; a row that certainly never left yields nothing.
+
+    A record counts for all rows: marks beyond the cursor are of a ledger that was restored, and have left.
+    """
+    end = batch.hi if record else batch.cursor
     window = Delivery.objects.filter(
-        mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.cursor, attempts__lt=batch.pass_no
+        mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=end, attempts__lt=batch.pass_no
     )
     for seq in window.filter(state__in=WAITING).values_list("seq", flat=True):
         mark = record.mark(seq) if record else Mark.HANDED_OVER

@@ -123,7 +123,7 @@ class Lane:
             end = LaneEnds("it stood still, and was given up")
         except (LaneEnds, ProviderAway, ProviderRefuses) as reason:
             end = self._told(reason)
-        holding.settle()
+        holding.settle(self.recorder.never_left)
         if end:
             raise end
         self._look_back(answered)

@@ -19,7 +19,10 @@ from newsletter.delivery.history import Step
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.mail.replies import BLAMES_THE_READER, Verdict, verdict
 from newsletter.publication.models import Publication
+from subscribers import departures
+from subscribers.departures import Why
 from subscribers.models import Subscriber, Suppression
+from subscribers.suppressions import departure
 
 ALARM_SHARE, ALARM_AT_LEAST = 0.1, 20  # dead of those answered since the first that waits: large providers stop at 10 %
 ISSUES = 3  # refused one after the other before an address is suppressed that nobody called dead
@@ -211,7 +214,9 @@ def doubt(mailing: Mailing, now: datetime) -> int:
 
 def _lift(readers: list[Subscriber]) -> None:
     hashes = [reader.address_hash for reader in readers]
-    Suppression.objects.filter(reason=Suppression.Reason.BOUNCED, address_hash__in=hashes).delete()
+    lifted = Suppression.objects.filter(reason=Suppression.Reason.BOUNCED, address_hash__in=hashes)
+    departures.write([departure(Why.BACK, who) for who in lifted.values_list("address_hash", flat=True)])
+    lifted.delete()
 
 
 def _may_try_again(mailing: Mailing, now: datetime) -> bool:

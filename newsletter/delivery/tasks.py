@@ -1,7 +1,7 @@
 """Wake-ups. The database is the truth: a task that is lost, doubled or late changes nothing."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from newsletter.delivery import certificate, notices, planning, recovery, suppressing, welcome
+from newsletter.delivery import certificate, notices, planning, recovery, restored, suppressing, welcome
 from newsletter.delivery.couriers import courier_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.pace import Pacer
@@ -25,9 +25,11 @@ from newsletter.mail.mailers import Limits
 from newsletter.publication.heartbeats import Part, working
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import put
+from subscribers import wishes
 
 LANE_SECONDS = 60  # after this long a lane makes room for other tasks of the worker
 WAKE_UP_EXPIRES = 30  # seconds
+LOCK_SECONDS = 1  # between a lane's looks at its lock file: one costs 6 µs, and whoever takes the slot revokes the lane
 
 
 class Stopping:
@@ -54,6 +56,9 @@ def dispatch() -> None:
 
 
 def _look_after_all(now: datetime) -> None:
+    wishes.fulfil()
+    if restored.is_undecided():
+        return
     recovery.sweep(settings.DELIVERY_LANES)
     recovery.settle_cancelled()
     recovery.reopen(now)
@@ -78,14 +83,28 @@ def _wake(mailing: Mailing, free: list[int], now: datetime) -> None:
 def send_lane(mailing_id: int, slot: int) -> None:
     """Work on the open batches of a mailing in one of this machine's slots, if it is free."""
     with recovery.slot(slot) as worker:
-        if worker is None or is_stopping():
+        if worker is None or is_stopping() or restored.is_undecided():
             return
+        lock = recovery.lock_file(slot)
         recovery.recover_slot(worker, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=mailing_id)
         if mailing.state == Mailing.State.SENDING and not mailing.is_waiting(timezone.now()):
             with _troubles_told(mailing):
-                _send(mailing, f"{worker}{time.time_ns():x}", slot)
+                _send(mailing, f"{worker}{time.time_ns():x}", slot, _ending(slot, lock))
     put(dispatch, expires=WAKE_UP_EXPIRES)  # beat wakes the next lane if this wake-up is lost
+
+
+def _ending(slot: int, lock: int | None) -> Callable[[], bool]:
+    """Return what tells whether a lane must end: it is asked to, or its lock file was deleted a second ago at most."""
+    look_at, is_lost = 0.0, False
+
+    def is_ending() -> bool:
+        nonlocal look_at, is_lost
+        if time.monotonic() >= look_at:
+            look_at, is_lost = time.monotonic() + LOCK_SECONDS, recovery.lock_file(slot) != lock
+        return is_lost or is_stopping()
+
+    return is_ending
 
 
 @contextmanager
@@ -106,7 +125,7 @@ def _troubles_told(mailing: Mailing) -> Iterator[None]:
         raise
 
 
-def _send(mailing: Mailing, worker: str, slot: int) -> None:
+def _send(mailing: Mailing, worker: str, slot: int, is_ending: Callable[[], bool]) -> None:
     with Recorder(recovery.flight(slot)) as recorder, _ledger_thread() as writer:
         lane = Lane(
             mailing,
@@ -114,7 +133,7 @@ def _send(mailing: Mailing, worker: str, slot: int) -> None:
             recorder=recorder,
             writer=writer,
             worker=worker,
-            is_stopping=is_stopping,
+            is_stopping=is_ending,
             pacer=_pacer(mailing.mailer),
         )
         lane.run(LANE_SECONDS)

@@ -20,6 +20,7 @@ from kombu.exceptions import OperationalError as QueueError
 from newsletter.celery import app as celery
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.desk import author, liveness
+from newsletter.desk.backups import restoration
 from newsletter.desk.findings import ERROR, INFO, WARNING, Finding, Question
 from newsletter.desk.senders import dns_records, sender, subjects
 from newsletter.desk.undelivered import lost_letters, refused_addresses, waiting_letters
@@ -268,11 +269,11 @@ EVERYTHING: tuple[Question, ...] = (
     *(journal, clock, static_files, card_font, worker, liveness.silence, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),
     *(mail, sender, subjects, dns_records, postal_address, mailings, liveness.standstill, uncertain),
-    *(refused_addresses, waiting_letters, lost_letters),
+    *(restoration, refused_addresses, waiting_letters, lost_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.
 OF_MAILINGS: tuple[Question, ...] = (
-    *(waiting_tasks, liveness.silence, mailings, liveness.standstill, uncertain, refused_addresses),
+    *(restoration, waiting_tasks, liveness.silence, mailings, liveness.standstill, uncertain, refused_addresses),
 )
 AT_HOME: tuple[Question, ...] = (*OF_MAILINGS, waiting_letters, lost_letters, mail, sender, postal_address)
 

@@ -31,6 +31,7 @@ from newsletter.desk import (
     guard,
     mailings,
     rehearsing,
+    restoring,
     rights,
     views,
 )
@@ -89,6 +90,7 @@ class DeskSite(admin.AdminSite):
             path("login/passkey/", entering.by_passkey, name="by_passkey"),
             path("login/passkey/options/", entering.passkey_options, name="passkey_options"),
             *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
+            path("restored/", self.admin_view(SEND(restoring.decide)), name="restored"),
             *self._screens("issues/issue/<int:pk>/", ISSUE_SCREENS),
             *self._screens("delivery/mailing/<int:pk>/", MAILING_SCREENS),
         ]

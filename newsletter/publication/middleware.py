@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csp import ContentSecurityPolicyMiddleware
@@ -35,7 +36,10 @@ class PublicationMiddleware:
         if request.path in {"/healthz", "/readyz"}:  # must answer without a database
             return self.get_response(request)
         version: int | None = getattr(request, "site_version", None)
-        publication = Publication.objects.fresh() if version is None else Publication.objects.at(version)
+        try:
+            publication = Publication.objects.fresh() if version is None else Publication.objects.at(version)
+        except (OperationalError, InterfaceError):  # a wish to leave is kept without a database; other pages say so
+            return self.get_response(request)
         language, zone = translation.override(publication.language), timezone.override(publication.zone)
         with Publication.objects.used(publication), language, zone:
             response = self.get_response(request)

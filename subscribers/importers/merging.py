@@ -10,9 +10,12 @@ from operator import attrgetter
 from django.db import connection, transaction
 
 from newsletter.publication.models import Publication
+from subscribers import departures
 from subscribers.consents import Consent
+from subscribers.departures import Why
 from subscribers.importers.csv_file import MUST_NOT_BE_MAILED, Row, Unreadable
 from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.suppressions import departure
 
 BATCH = 1000  # rows in one transaction
 CHANGED = [
@@ -119,6 +122,8 @@ class _Batch:
         _insert(self.new.values())
         Subscriber.objects.bulk_update(self.changed.values(), CHANGED, batch_size=200)
         Suppression.objects.bulk_create(self.barred.values(), ignore_conflicts=True)
+        barred = [departure(Why(one.reason), known_as) for known_as, one in self.barred.items()]
+        departures.write([*barred, *(departure(Why.LEFT, known_as) for known_as in self.left)])
         source = f"import on {self.now:%Y-%m-%d}"
         Consent.objects.add_imported(self.joined, Consent.Kind.IMPORTED, source)
         Consent.objects.add_imported(self.left, Consent.Kind.WITHDREW, source)

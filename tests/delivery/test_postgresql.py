@@ -16,6 +16,7 @@ FILES = {  # in parts of about the same length, so that two processes share them
         "delivery/test_evidence",
         "delivery/test_interleavings",
         "delivery/test_ledger",
+        "delivery/test_restored",
     ),
     "time": (
         "delivery/test_recovery",
@@ -25,7 +26,7 @@ FILES = {  # in parts of about the same length, so that two processes share them
     ),
     "doors": (
         "desk/test_attempts",
-        *(f"subscribers/test_{name}" for name in ("consents", "mail_budget", "migrations")),
+        *(f"subscribers/test_{name}" for name in ("consents", "mail_budget", "migrations", "remembering", "wishes")),
     ),
 }
 

@@ -12,10 +12,12 @@ from django.utils import timezone
 
 from newsletter.delivery import copies, ledger, recorder, recovery
 from newsletter.delivery.answers import Result
+from newsletter.delivery.holding import Holding
 from newsletter.delivery.ledger import claim, intend, record
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.pace import Pacer
 from newsletter.delivery.recorder import Mark, Recorder
-from tests.delivery.conftest import NOW, Provider
+from tests.delivery.conftest import NOW, InTurn, Provider
 
 SENT, QUEUED, UNCERTAIN, SKIPPED = (
     Delivery.State.SENT,
@@ -305,6 +307,145 @@ def test_one_whose_recorder_tells_of_another_batch_is_not_revoked(frozen):
 
     assert flight.hand_over(500)
     assert states(mailing) == [QUEUED] * 8
+
+
+# --- A machine that stands still as a whole, is given up by another, and wakes ---
+
+
+@pytest.fixture
+def given_up(frozen):
+    """Another machine gave the batch up, and had no recorder to read."""
+    mailing, batch, flight = frozen
+    assert recovery.recover(batch, None)
+    assert states(mailing) == [UNCERTAIN] * 6 + [QUEUED] * 2
+    return mailing, batch, flight
+
+
+def wake(batch, flight):
+    """The owner ends with an answer to its first two rows, and with none to the other four."""
+    holding = Holding(batch, 6, InTurn(), Pacer(None))
+    holding.unanswered = dict.fromkeys(range(2, 6))
+    holding.results = [Result(0, SENT, "250 ok"), Result(1, SENT, "250 ok")]
+    holding.settle(flight.never_left)
+
+
+def test_a_machine_that_wakes_tells_which_rows_never_left_and_they_are_sent(given_up, run):
+    mailing, batch, flight = given_up
+
+    wake(batch, flight)
+    assert states(mailing) == [SENT, SENT] + [QUEUED] * 6
+    assert (mailing.counts().uncertain, mailing.counts().queued) == (0, 6)
+    provider = Provider()
+    run(mailing, provider)
+    Batch.objects.update(not_before=None)  # their pass begins a minute later
+    run(mailing, provider)
+
+    assert provider.accepted == [f"{name}@example.org" for name in "ghcdef"]
+    assert states(mailing) == [SENT] * 8
+
+
+def test_a_machine_that_wakes_after_the_mailing_was_closed_opens_it_again(given_up, run):
+    mailing, batch, flight = given_up
+    run(mailing, Provider())
+    assert mailing.finish(NOW)
+
+    wake(batch, flight)
+    recovery.reopen(NOW)
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.SENDING
+    provider = Provider()
+    run(mailing, provider)
+    assert sorted(provider.accepted) == [f"{name}@example.org" for name in "cdef"]
+
+
+def test_what_was_on_the_wire_stays_uncertain_without_its_answer(given_up):
+    mailing, batch, flight = given_up
+    holding = Holding(batch, 6, InTurn(), Pacer(None))
+    holding.unanswered = dict.fromkeys(range(6))
+
+    holding.settle(flight.never_left)
+
+    assert states(mailing) == [UNCERTAIN, UNCERTAIN] + [QUEUED] * 6
+
+
+def test_an_owner_that_was_revoked_takes_back_no_row_that_another_has_sent_since(frozen):
+    mailing, batch, flight = frozen
+    recovery.sweep(slots=1)
+    successor = claim(mailing, "another/0/y", NOW)
+    intend(successor, [], 6, NOW)
+    assert recovery.recover(successor, None)
+    assert states(mailing)[2:6] == [UNCERTAIN] * 4
+
+    wake(batch, flight)
+
+    assert states(mailing)[2:6] == [UNCERTAIN] * 4
+
+
+def test_rows_are_taken_back_once(given_up):
+    mailing, batch, flight = given_up
+    wake(batch, flight)
+    mailing.deliveries.filter(seq=2).update(state=UNCERTAIN, attempts=batch.pass_no + 1)  # sent since, with no answer
+
+    wake(batch, flight)
+
+    assert states(mailing)[2] == UNCERTAIN
+
+
+# --- An owner that lives, but whose lock file is deleted ---
+
+
+@pytest.fixture
+def unlocked(frozen, settings):
+    mailing, _batch, flight = frozen
+    lease_is_over_for(-20)
+    (settings.LOCK_DIR / "slot-0").unlink()
+    return mailing, flight
+
+
+def test_a_lane_whose_lock_file_was_deleted_hands_over_nothing_that_another_sends(unlocked):
+    mailing, flight = unlocked
+
+    assert recovery.sweep(slots=1) == 1
+    with Recorder(recovery.flight(0)):
+        assert flight.hand_over(2) is False
+
+    assert states(mailing) == [SENT, UNCERTAIN] + [QUEUED] * 6
+
+
+def test_a_lane_whose_lock_file_was_deleted_keeps_its_marks_apart_from_those_of_its_successor(unlocked):
+    _mailing, flight = unlocked
+
+    with Recorder(recovery.flight(0)) as successor:
+        successor.begin(99, 1, lo=0, hi=8)
+        assert flight.hand_over(2)
+
+    assert recorder.read(recovery.flight(0)).marks == bytes(8)
+
+
+def test_a_lane_notices_that_its_lock_file_was_deleted(settings):
+    with recovery.slot(0):
+        held = recovery.lock_file(0)
+        (settings.LOCK_DIR / "slot-0").unlink()
+        assert recovery.lock_file(0) is None
+        with recovery.slot(0) as successor:
+            assert successor
+            assert recovery.lock_file(0) != held
+
+
+def test_rows_that_an_owner_intended_after_it_was_looked_at_are_not_forgotten(make_mailing):
+    mailing = make_mailing("abcd")
+    batch = claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        intend(batch, [], 1, NOW)
+        seen = Batch.objects.get(pk=batch.pk)
+        intend(batch, [], 2, NOW)
+        assert flight.hand_over(2)
+
+        assert recovery.recover(seen, recorder.revoke(recovery.flight(0), batch.pk, batch.token))
+
+    assert states(mailing) == [QUEUED, QUEUED, UNCERTAIN, QUEUED]
 
 
 def test_recovery_happens_once(make_mailing):

@@ -123,7 +123,7 @@ def test_a_lane_of_the_former_provider_does_not_go_on_after_the_switch(mailing, 
     mailing.resume(timezone.now(), timedelta())
 
     with recovery.slot(0) as worker:
-        tasks._send(former, f"{worker}x", 0)
+        tasks._send(former, f"{worker}x", 0, tasks.is_stopping)
 
     assert slow.received() == []
     assert mailing.counts().queued == READERS

@@ -24,6 +24,7 @@ OURS = {"desk", "delivery", "subscribers", "issues", "posts", "publication", "ma
 
 # Columns that nothing waits for: what happened, and when; and times that a person has chosen.
 FACTS = {
+    *("delivery.Restoration.noticed_at", "delivery.Restoration.decided_at"),
     "issues.Correction.made_at",
     "issues.Issue.created_at",
     "issues.Issue.sent_at",

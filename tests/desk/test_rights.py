@@ -72,6 +72,7 @@ TABLE: dict[str, str] = {
     "admin/account/codes/": STAFF,
     "admin/account/remove/<int:pk>/": "LNNNNN",
     "admin/account/sessions/": "LMMMMM",
+    "admin/restored/": EDITORS,
     "admin/logout/": "MMMMMM",
     "admin/start/<str:uid>/<str:token>/": "GGGGGG",
     "admin/password_change/": STAFF,

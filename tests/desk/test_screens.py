@@ -12,6 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from newsletter.delivery import planning, prompts
 from newsletter.delivery.models import Delivery
 from newsletter.delivery.reminded import Reminder
+from newsletter.delivery.restorations import Restoration
 from newsletter.desk import rehearsing
 from newsletter.issues.models import Issue
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -68,8 +69,9 @@ def screens(issue) -> list[str]:
     of_issue = [f"issue_{name}" for name in ("preview", "test", "rehearsal", "send")]
     letter = {"kind": "letter", "slot_at": now + timedelta(days=3), "issue": issue, "at": now, "try_at": now}
     reminder = Reminder.objects.create(text="別的內容", content_hash="another", **letter)
+    Restoration.objects.create(noticed_at=now, departures=3)
     return [
-        reverse("admin:index"),
+        *(reverse("admin:index"), reverse("admin:restored")),
         *(reverse(f"admin:issues_issue_{name}") for name in ("changelist", "add")),
         *(reverse("admin:issues_issue_change", args=[one.pk]) for one in (issue, later)),
         *(reverse(f"admin:{name}", args=[issue.pk]) for name in of_issue),

@@ -31,11 +31,11 @@ def smtp(tmp_path):
     server.stop()
 
 
-def begin_mailing(product, count):
+def begin_mailing(product, count, *, hands=1):
     """Have an issue sent by a worker and the clock; return the addresses of its readers."""
     readers = {f"reader{number}@example.org" for number in range(count)}
     compose_issue_1(product, readers)
-    product.start_worker()
+    product.start_worker(processes=hands)
     product.start_beat()
     product.manage("send_issue", "1", "--no-hold")
     return readers
@@ -106,6 +106,19 @@ def test_a_worker_that_is_asked_to_stop_leaves_nobody_uncertain(product, smtp):
     status = wait_until_sent(product, smtp, len(readers))
 
     assert accepted < len(readers), "the signal came too late to prove anything"
+    assert smtp.copies_per_reader() == {1}
+    assert smtp.readers() == readers
+    assert (status["sent"], status["uncertain"]) == (len(readers), 0)
+
+
+def test_a_lock_file_that_is_deleted_in_mid_mailing_doubles_nothing(product, smtp):
+    readers = begin_mailing(product, 1_500, hands=2)
+
+    for count in (150, 500):
+        wait_for_mails(product, smtp, count)
+        (product.data / "locks" / "slot-0").unlink()
+    status = wait_until_sent(product, smtp, len(readers))
+
     assert smtp.copies_per_reader() == {1}
     assert smtp.readers() == readers
     assert (status["sent"], status["uncertain"]) == (len(readers), 0)

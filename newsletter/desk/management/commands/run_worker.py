@@ -1,14 +1,37 @@
 """A worker without Celery's command line, which brings a shell with completion: 11 MB."""
 
+import logging
 import os
+import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError, connections
+from django.utils import timezone
 
 from newsletter.desk.hands import hands as hands_of
 from newsletter.desk.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+PATIENCE_SECONDS = 2  # between tries while the database is away
+
+
+def _remember() -> None:
+    """Have the database know who left before the first mail leaves: it may come from a backup."""
+    from newsletter.delivery import restored  # noqa: PLC0415 - this module is also read where no models are
+
+    while True:
+        try:
+            restored.remember(timezone.now())
+        except (OperationalError, InterfaceError) as error:
+            log.warning("The worker waits for the database: %s", type(error).__name__)
+            time.sleep(PATIENCE_SECONDS)
+        else:
+            return
+        finally:
+            connections.close_all()  # none may be shared with the hands
 
 
 class Command(BaseCommand):
@@ -20,6 +43,7 @@ class Command(BaseCommand):
         parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR (default: INFO)")
 
     def handle(self, *args: Any, hands: int, log_level: str, **options: Any) -> None:
+        _remember()
         os.environ["CELERY_SKIP_CHECKS"] = "true"  # its own way to be told
         Supervisor(
             children=hands_of(hands, log_level),

@@ -14,8 +14,10 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
+from django.utils import timezone
 
 from newsletter import server
+from newsletter.delivery import restored
 from newsletter.desk import author, liveness
 from newsletter.desk.supervisor import Child, Supervisor, Taken, free_port, only_one
 from newsletter.publication import heartbeats
@@ -121,6 +123,7 @@ def _prepare() -> None:
         call_command("migrate", verbosity=0, interactive=False)
     except OperationalError as error:
         raise CommandError(f"The database cannot be used: {error}") from None
+    restored.remember(timezone.now())
     mark, sources = settings.STATIC_ROOT / ".sources", _static_sources()
     if not mark.exists() or mark.read_text() != sources:
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)

@@ -1,0 +1,87 @@
+"""A drill: a backup in mid-mailing, departures after it, a crash or a stop, and a restore as docs/deploy.md has it."""
+
+import pytest
+
+from newsletter.delivery.couriers import LINES
+from tests.flows.test_kill import begin_mailing, wait_for_mails, wait_until_sent
+from tests.support.product import Product
+from tests.support.restoring import back_up, restore
+from tests.support.smtp import Smtp
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.servers
+REPLY_SECONDS = 0.05  # for each message: some 80 in a second, so that the acts of a process fall into the mailing
+READERS = 600
+
+DEPARTURES = """
+from django.utils import timezone
+from subscribers.models import Subscriber, address_hash
+erased, left = Subscriber.objects.order_by("-pk")[:2]
+new = Subscriber.objects.create(email="new@example.org", address_hash=address_hash("new@example.org"))
+answer = [[erased.email, left.email], new.pk, new.token("unsubscribe")]
+left.unsubscribe(timezone.now())
+erased.erase()
+"""
+FINDINGS = """
+from django.utils import timezone
+from newsletter.desk.diagnosis import for_an_editor
+answer = [finding.id for finding in for_an_editor(timezone.now())]
+"""
+DECISION = """
+from django.utils import timezone
+from newsletter.delivery import restored
+restored.count(timezone.now())
+"""
+END = """
+from subscribers.models import Subscriber, address_hash
+from newsletter.delivery.models import Delivery
+uncertain = Delivery.objects.filter(state=Delivery.State.UNCERTAIN)
+other = Subscriber.objects.create(email="other@example.org", address_hash=address_hash("other@example.org"))
+opens = Subscriber.objects.opened_by({token!r}, "unsubscribe")
+answer = [list(uncertain.values_list("subscriber__email", flat=True)), other.pk, opens is not None]
+"""
+
+
+@pytest.fixture
+def smtp(tmp_path):
+    folder = tmp_path / "smtp"
+    folder.mkdir()
+    server = Smtp(folder, reply_seconds=REPLY_SECONDS)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def product(request, make_product, smtp):
+    if request.param == "sqlite":
+        return make_product(mail_url=smtp.url)
+    url, redis_url = request.getfixturevalue("named_postgres_url"), request.getfixturevalue("redis_url")
+    return make_product(mail_url=smtp.url, database_url=url, redis_url=redis_url)
+
+
+@pytest.mark.parametrize("end", [Product.kill, Product.stop], ids=["crash", "stop"])
+def test_after_a_restore_nobody_who_left_gets_mail_and_nobody_gets_it_twice(product, smtp, tmp_path, end):
+    readers = begin_mailing(product, READERS, hands=2)
+    wait_for_mails(product, smtp, 30)
+    back_up(product, tmp_path)
+    gone, lost_pk, lost_token = product.shell(DEPARTURES)
+    end(product)
+    before = len(smtp.received())
+    assert 30 < before < READERS - 50, "the end came at a moment that proves nothing"
+
+    restore(product, tmp_path)
+    product.start_worker(processes=2)
+    product.start_beat()
+    wait_until(lambda: "comes from a backup" in product.output("worker"), 60, what=product.told)
+    assert "database.restored" in product.shell(FINDINGS)
+    assert len(smtp.received()) == before  # the clock has ticked meanwhile
+    product.shell(DECISION)
+    wait_until_sent(product, smtp, READERS - len(gone) - LINES)
+    uncertain, other_pk, opens = product.shell(END.format(token=lost_token))
+
+    assert smtp.copies_per_reader() == {1}
+    assert not smtp.readers() & set(gone)
+    assert readers - set(gone) - smtp.readers() <= set(uncertain)
+    assert len(uncertain) <= LINES
+    assert (other_pk, opens) == (lost_pk, False)

@@ -1,0 +1,239 @@
+"""Restores, played in a transaction: its begin is the backup, and taking it back is the restore."""
+
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from newsletter.publication.models import Publication
+from subscribers import changing, departures, remembering
+from subscribers.consents import Consent
+from subscribers.models import Subscriber, Suppression, address_hash
+from tests.factories import make_publication, make_subscriber
+
+NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+EMAIL = "reader@example.org"
+
+
+@pytest.fixture(autouse=True)
+def _own_file(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture
+def reader(db):
+    make_publication()
+    made = make_subscriber(EMAIL)
+    Subscriber.objects.update(created_at=NOW - timedelta(days=300))
+    made.refresh_from_db()
+    return made
+
+
+@contextmanager
+def restored():
+    """What happens inside is after the backup; afterwards the database is as it was before."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def again(reader):
+    return Subscriber.objects.get(pk=reader.pk)
+
+
+def is_mailable(reader):
+    return Subscriber.objects.mailable(LATER).filter(pk=reader.pk).exists()
+
+
+def test_a_reader_who_left_after_the_backup_is_no_reader_after_the_restore(reader):
+    with restored():
+        again(reader).unsubscribe(NOW)
+    assert is_mailable(reader)
+
+    assert remembering.replay() == 1
+
+    assert not is_mailable(reader)
+    assert again(reader).unsubscribed_at == NOW
+    assert again(reader).consents.get().kind == Consent.Kind.WITHDREW
+
+
+def test_a_reader_who_was_erased_after_the_backup_is_erased_again(reader):
+    with restored():
+        again(reader).erase()
+
+    assert remembering.replay() == 1
+
+    assert not Subscriber.objects.exists()
+    barred = Suppression.objects.get()
+    assert (barred.address_hash, barred.email, barred.reason) == (reader.address_hash, "", "erased")
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Suppression.Reason if reason != "erased"])
+def test_an_address_that_was_barred_after_the_backup_is_barred_again(reader, reason):
+    with restored():
+        again(reader).suppress(reason)
+
+    assert remembering.replay() == 1
+
+    assert not is_mailable(reader)
+    assert (Suppression.objects.get().reason, Suppression.objects.get().email) == (reason, EMAIL)
+
+
+def test_an_erased_address_that_the_backup_does_not_know_stays_barred(reader):
+    with restored():
+        make_subscriber("new@example.org").erase()
+
+    remembering.replay()
+
+    assert Suppression.objects.get().address_hash == address_hash("new@example.org")
+
+
+def test_whoever_came_back_before_the_restore_stays(reader):
+    with restored():
+        again(reader).unsubscribe(NOW)
+        assert again(reader).undo(LATER)
+
+    assert remembering.replay() == 0
+
+    assert is_mailable(reader)
+
+
+def test_whoever_confirmed_again_after_leaving_stays(reader):
+    with restored():
+        again(reader).unsubscribe(NOW)
+        assert again(reader).confirm(LATER)
+
+    assert remembering.replay() == 0
+
+
+def test_whoever_signs_up_again_after_the_restore_stays_through_every_later_start(reader):
+    with restored():
+        again(reader).unsubscribe(NOW)
+    remembering.replay()
+    assert again(reader).confirm(LATER)
+    departures.path().write_text("".join(departures.path().read_text().rpartition("\n")[:1]))  # the line of the return
+
+    assert remembering.replay() == 0
+
+    assert is_mailable(reader)
+
+
+def test_an_erased_reader_who_signs_up_anew_is_not_erased_at_the_next_start(reader):
+    reader.erase()
+    make_subscriber(EMAIL)
+    Subscriber.objects.update(created_at=timezone.now() + timedelta(seconds=1))
+
+    assert remembering.replay() == 0
+
+    assert Subscriber.objects.get().email == EMAIL
+
+
+def test_a_start_without_a_restore_changes_nothing(reader):
+    reader.unsubscribe(NOW)
+    make_subscriber().erase()
+    make_subscriber().suppress("complained")
+
+    assert remembering.replay() == 0
+
+
+def test_two_starts_remember_once(reader):
+    with restored():
+        again(reader).unsubscribe(NOW)
+
+    assert remembering.replay() == 1
+    assert remembering.replay() == 0
+
+
+def test_whoever_moved_and_left_afterwards_gets_nothing_at_the_former_address(reader):
+    with restored():
+        moved = again(reader)
+        changing.ask(moved, "new@example.org", NOW)
+        assert changing.confirm(moved.address_changes.get(), NOW)
+        moved.refresh_from_db()
+        moved.unsubscribe(LATER)
+
+    assert remembering.replay() == 1
+
+    assert not is_mailable(reader)
+
+
+def test_whoever_moved_and_reads_on_is_not_cut_off(reader):
+    with restored():
+        moved = again(reader)
+        changing.ask(moved, "new@example.org", NOW)
+        assert changing.confirm(moved.address_changes.get(), NOW)
+
+    assert remembering.replay() == 0
+
+
+def test_departures_are_known_in_an_installation_whose_salt_is_another(reader):
+    with restored():
+        again(reader).unsubscribe(NOW)
+    Publication.objects.update(salt="another")
+    make_publication(salt="another")
+    Subscriber.objects.update(address_hash=address_hash(EMAIL))
+    assert again(reader).address_hash != reader.address_hash
+
+    assert remembering.replay() == 1
+
+    assert not is_mailable(reader)
+
+
+def test_an_import_that_ends_subscriptions_is_remembered_too(reader, tmp_path):
+    from django.core.management import call_command
+
+    file = tmp_path / "readers.csv"
+    file.write_text(f"email,state\n{EMAIL},unsubscribed\nspam@example.org,complained\n")
+    with restored():
+        call_command("import_subscribers", str(file))
+
+    assert remembering.replay() == 2
+
+    assert not is_mailable(reader)
+    assert Suppression.objects.get().reason == "complained"
+
+
+def test_a_suppression_that_the_author_lifted_stays_lifted(reader, admin_client):
+    reader.suppress("bounced")
+    admin_client.post(f"/admin/subscribers/suppression/{Suppression.objects.get().pk}/delete/", {"post": "yes"})
+    assert not Suppression.objects.exists()
+
+    assert remembering.replay() == 0
+
+
+def test_the_file_tells_no_address_and_is_its_owners_alone(reader):
+    reader.unsubscribe(NOW)
+
+    text = departures.path().read_text()
+    assert EMAIL not in text
+    assert text == f"\n2026-11-20T08:00:00.000000+00:00 left {reader.address_hash} {Publication.objects.get().salt}"
+    assert departures.path().stat().st_mode & 0o777 == 0o600
+
+
+def test_a_line_that_a_power_cut_has_torn_spoils_no_other(reader):
+    departures.path().write_text("\n2026-11-20T08:00:00.000000+00:00 left 0123456")
+    with restored():
+        again(reader).unsubscribe(NOW)
+
+    assert remembering.replay() == 1
+
+
+def test_a_file_that_cannot_be_written_stops_nobody_from_leaving(reader, caplog):
+    departures.path().mkdir()
+
+    assert reader.unsubscribe(NOW)
+
+    assert "Departures cannot be kept for a restore" in caplog.text
+
+
+def test_a_line_is_on_the_disk_before_the_page_answers(reader, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+
+    reader.unsubscribe(NOW)
+
+    assert departures.path().stat().st_size in synced

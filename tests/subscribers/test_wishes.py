@@ -1,0 +1,137 @@
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from newsletter.delivery.tasks import dispatch
+from subscribers import wishes
+from subscribers.models import Subscriber
+from tests.factories import make_publication, make_subscriber
+
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+ANSWER_SECONDS = 4  # two, on a machine that does nothing else
+
+
+@pytest.fixture(autouse=True)
+def _own_file(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture
+def reader(db):
+    make_publication()
+    return make_subscriber("reader@example.org")
+
+
+@contextmanager
+def locked(reader):
+    """Somebody else writes to the reader's row, and does not end."""
+    has_it, ends = threading.Event(), threading.Event()
+
+    def write():
+        with transaction.atomic():
+            Subscriber.objects.filter(pk=reader.pk).update(name="another")
+            has_it.set()
+            ends.wait(30)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as other:
+        writing = other.submit(write)
+        assert has_it.wait(10)
+        try:
+            yield
+        finally:
+            ends.set()
+            writing.result()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_click_is_heard_while_another_holds_the_database(client, reader):
+    with locked(reader):
+        began = time.monotonic()
+        answer = client.post(reader.unsubscribe_url, ONE_CLICK)
+        seconds = time.monotonic() - began
+        asked_at = timezone.now()
+
+    assert (answer.status_code, answer.content) == (200, b"OK")
+    assert seconds < ANSWER_SECONDS
+    assert Subscriber.objects.get().is_reader
+    dispatch()
+
+    left = Subscriber.objects.get()
+    assert left.state == Subscriber.State.UNSUBSCRIBED
+    assert left.unsubscribed_at <= asked_at
+    assert left.consents.get().source == "one click"
+    assert wishes.path().read_bytes() == b""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_waits_for_the_database_afterwards_waits_as_long_as_ever(client, reader):
+    with locked(reader):
+        client.post(reader.unsubscribe_url, ONE_CLICK)
+
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout" if connection.vendor == "sqlite" else "SHOW lock_timeout")
+        assert cursor.fetchone()[0] in {20_000, "0"}
+
+
+def test_a_wish_is_fulfilled_once(reader):
+    token = reader.token("unsubscribe")
+    wishes.keep(token, timezone.now())
+    wishes.keep(token, timezone.now())
+
+    assert wishes.fulfil() == 1
+    assert wishes.fulfil() == 0
+
+
+def test_a_wish_that_was_kept_does_not_end_what_the_reader_began_later(reader):
+    Subscriber.objects.update(created_at=timezone.now() - timedelta(days=9))
+    wishes.keep(reader.token("unsubscribe"), timezone.now())
+    reader.unsubscribe(timezone.now())
+    reader.refresh_from_db()
+    reader.confirm(timezone.now() + timedelta(seconds=1))
+
+    assert wishes.fulfil() == 0
+
+    assert Subscriber.objects.get().is_reader
+
+
+def test_a_wish_with_a_token_that_opens_nothing_does_nothing(reader):
+    other = make_subscriber()
+    forged = reader.token("unsubscribe")[:-1] + "x"
+    wishes.keep(forged, timezone.now())
+    wishes.keep(other.token("preferences"), timezone.now())
+
+    assert wishes.fulfil() == 0
+
+
+def test_what_can_be_no_token_is_not_kept(db):
+    assert not wishes.keep("a token\nof two lines", timezone.now())
+    assert not wishes.keep("x" * 25, timezone.now())
+    assert not wishes.path().exists()
+
+
+def test_strangers_do_not_fill_the_disk(reader, monkeypatch):
+    token = reader.token("unsubscribe")
+    assert wishes.keep(token, timezone.now())
+    monkeypatch.setattr(wishes, "SIZE_MAX", 10)
+
+    assert not wishes.keep(token, timezone.now())
+
+
+def test_a_torn_line_loses_no_other_wish(reader):
+    wishes.path().write_text("\n2026-11-2")
+    wishes.keep(reader.token("unsubscribe"), timezone.now())
+
+    assert wishes.fulfil() == 1
+
+
+def test_the_file_is_its_owners_alone(reader):
+    wishes.keep(reader.token("unsubscribe"), timezone.now())
+
+    assert wishes.path().stat().st_mode & 0o777 == 0o600

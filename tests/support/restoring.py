@@ -1,0 +1,65 @@
+"""Backup and restore as docs/deploy.md has them: its own commands, in the folders of a test."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.postgres import Postgres
+from tests.support.product import ROOT, Product
+
+PROGRAMS: dict[int, Path] = {}  # of a PostgreSQL, by its port
+
+
+def blocks(heading: str) -> list[str]:
+    """Return the shell commands below a heading."""
+    document = (ROOT / "docs" / "deploy.md").read_text()
+    part = re.search(rf"^#+ {heading}\n(.*?)^#+ ", document, re.MULTILINE | re.DOTALL)
+    assert part, f"docs/deploy.md has no heading {heading!r}"
+    return re.findall(r"```sh\n(.*?)```", part[1], re.DOTALL)
+
+
+def back_up(product: Product, folder: Path) -> None:
+    _run(product, folder, blocks("Backup"))
+
+
+def restore(product: Product, folder: Path) -> None:
+    """Run what is to be done between stop and start; processes are the test's own matter."""
+    _run(product, folder, blocks("Restore"))
+
+
+def _run(product: Product, folder: Path, found: list[str]) -> None:
+    sqlite, postgresql = found
+    commands = postgresql if product.env["DATABASE_URL"] else sqlite
+    commands = re.sub(r"^systemctl .*\n", "", commands, flags=re.MULTILINE)
+    commands = commands.replace("/var/lib/newsletter", str(product.data)).replace("-o newsletter ", "")
+    commands = re.sub(r"/backup/newsletter[^.' ]*(\(date \+%F\))?\.", f"{folder}/backup.", commands)
+    done = subprocess.run(
+        ["sh", "-eu", "-c", commands], env=_environment(product), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, commands + done.stderr
+
+
+def _environment(product: Product) -> dict[str, str]:
+    url = urlsplit(product.env["DATABASE_URL"])
+    if not url.port:
+        return dict(os.environ)
+    own = {"PGHOST": "127.0.0.1", "PGPORT": str(url.port), "PGUSER": "postgres"}
+    return os.environ | own | {"PATH": f"{PROGRAMS[url.port]}:{os.environ['PATH']}"}
+
+
+@pytest.fixture
+def named_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """The URL of an empty database with the name and the owner that the document has."""
+    PROGRAMS[postgres.port] = postgres.programs
+    postgres.run("DROP DATABASE IF EXISTS newsletter WITH (FORCE)")
+    postgres.run("DROP ROLE IF EXISTS newsletter")
+    postgres.run("CREATE ROLE newsletter LOGIN")
+    postgres.run("CREATE DATABASE newsletter OWNER newsletter")
+    yield f"postgres://newsletter@127.0.0.1:{postgres.port}/newsletter"
+    postgres.run("DROP DATABASE IF EXISTS newsletter WITH (FORCE)")
+    postgres.run("DROP ROLE newsletter")
