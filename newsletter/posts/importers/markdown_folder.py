@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from django.utils.text import slugify
 
-from newsletter.mail.characters import nfc
+from newsletter.mail.characters import nfc, single_line, without_control
 from newsletter.posts.importers.drafts import Draft, Illustration, Rejected
 from newsletter.posts.importers.front_matter import FrontMatterError, Value, parse
 from newsletter.posts.importers.visibility import is_hidden, is_yes_or_no, unknown_wishes
@@ -85,7 +85,7 @@ def _text(file: Path) -> str:
         raise Rejected("it contains a NUL character; is it a text?")
     if text.startswith("+++"):
         raise Rejected("its front matter is TOML (+++); write it between --- lines")
-    return nfc(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return nfc(without_control(text))
 
 
 def _fitting(draft: Draft) -> Draft:
@@ -108,7 +108,7 @@ def _fitting(draft: Draft) -> Draft:
 
 def _text_of(fields: dict[str, Value], *names: str) -> str:
     found = next((fields[name] for name in names if fields.get(name)), "")
-    return found if isinstance(found, str) else ", ".join(found)
+    return single_line(found if isinstance(found, str) else ", ".join(found))
 
 
 def _title(fields: dict[str, Value], body: str, file: Path) -> tuple[str, str]:
