@@ -296,6 +296,7 @@ BY_WHOM = {
         "newsletter.posts.lists": "end_of_fence",
         "newsletter.posts.markdown": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",
         "newsletter.mail.signatures": "SPACES FIELD_END",
+        "subscribers.importers.csv_file": "_known_state",
         "newsletter.posts.markup": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
         "newsletter.posts.comparison": "MARKUP LINE_MARKS NOT_LETTERS UNSEEN SAID TAG",
         "newsletter.posts.objections": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
