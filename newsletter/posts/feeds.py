@@ -46,16 +46,20 @@ def _absolute(path: str) -> str:
 
 
 def content_of(post: Post) -> str:
-    """Return the text as it can be read far from this site: absolute links, legal XML, a link to each film.
+    """Return the text of a post as it can be read far from this site."""
+    return at_large(post.html, _absolute(post.get_absolute_url()))
+
+
+def at_large(html: str, url: str) -> str:
+    """Return the HTML of the post at `url` as other programs show it: absolute links, a link to each film.
 
     A frame from elsewhere is a risk in a reader's program, which leaves it out: the W3C's validator warns of it.
     """
 
     def at_home(match: re.Match[str]) -> str:
-        is_anchor = match.string[match.end()] == "#"
-        return match[1] + (_absolute(post.get_absolute_url()) if is_anchor else settings.SITE_URL)
+        return match[1] + (url if match.string[match.end()] == "#" else settings.SITE_URL)
 
-    html = markup.with_links_for_frames(_PLAYER.sub(r"\1", post.html), is_mail=True)
+    html = markup.with_links_for_frames(_PLAYER.sub(r"\1", html), is_mail=True)
     return _LOCAL_ADDRESS.sub(at_home, html)
 
 

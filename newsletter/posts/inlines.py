@@ -100,6 +100,7 @@ class KnownTag(HtmlInlineProcessor):
         """Return the placeholder of a tag, or nothing."""
         if not is_inline(m[1]):
             return None, None, None
+        self.md.has_tags = True  # type: ignore[attr-defined]
         return super().handleMatch(m, data)
 
 

@@ -35,6 +35,9 @@ REFERENCE = re.compile(
     re.MULTILINE,
 )
 
+type Convert = Callable[[str], tuple[str, bool]]
+"""What makes HTML of Markdown, and tells whether its author typed tags."""
+
 
 def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -> str:
     """Return the sanitised HTML of `source` for a web page.
@@ -44,10 +47,10 @@ def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -
     if source.count("\n") > MOST_LINES:
         return _as_typed(source)
 
-    def convert(text: str) -> str:
+    def convert(text: str) -> tuple[str, bool]:
         md = _Markdown(is_mail=False, source=text)
         md.treeprocessors.register(Sizes(md, sizes or {}), "sizes", 9)
-        return md.convert(TOC_MARK.sub("[TOC]", text))
+        return md.convert(TOC_MARK.sub("[TOC]", text)), md.has_tags
 
     return sanitise.for_web(_marked(source, convert, is_mail=False))
 
@@ -60,28 +63,31 @@ def render_mail(source: str, *, base_url: str) -> str:
     if source.count("\n") > MOST_LINES:
         return _as_typed(source)
 
-    def convert(text: str) -> str:
-        return _Markdown(is_mail=True, source=text).convert(TOC_MARK.sub("", text))
+    def convert(text: str) -> tuple[str, bool]:
+        md = _Markdown(is_mail=True, source=text)
+        return md.convert(TOC_MARK.sub("", text)), md.has_tags
 
     return sanitise.for_mail(_marked(source, convert, is_mail=True), base_url=base_url)
 
 
-def _marked(source: str, convert: Callable[[str], str], *, is_mail: bool) -> str:
+def _marked(source: str, convert: Convert, *, is_mail: bool) -> str:
     """Return the HTML of `source`, not yet sanitised, in which nothing hides what follows."""
     source = without_control(source)
-    html = convert(source)
+    html, has_tags = convert(source)
     if PLACEHOLDER.search(html):
-        html = _without_placeholders(source, convert)
+        html, has_tags = _without_placeholders(source, convert), True
+    if not has_tags:
+        return html
     return markup.with_links_for_frames(markup.as_marks(html), is_mail=is_mail)
 
 
-def _without_placeholders(source: str, convert: Callable[[str], str]) -> str:
+def _without_placeholders(source: str, convert: Convert) -> str:
     """Return the HTML of `source` with those of its blocks as typed that the core leaves its own marks in."""
     blocks = list(_blocks(source.split("\n")))
     if len(blocks) <= MOST_TRIED:
-        fails = [may_fail and PLACEHOLDER.search(convert(text)) for text, may_fail in blocks]
+        fails = [may_fail and PLACEHOLDER.search(convert(text)[0]) for text, may_fail in blocks]
         tried = [_typed_block(text) if failed else text for (text, _may), failed in zip(blocks, fails, strict=True)]
-        html = convert("\n\n".join(tried))
+        html, _has_tags = convert("\n\n".join(tried))
         if not PLACEHOLDER.search(html):
             return html
     return _as_typed(source)
@@ -111,6 +117,7 @@ class _Markdown(markdown.Markdown):
 
     def __init__(self, *, is_mail: bool, source: str) -> None:
         self.is_mail = is_mail
+        self.has_tags = False  # whether any was typed: the renderer's own need no second look
         extensions = [TableExtension(use_align_attribute=True), _Footnotes(is_mail=is_mail)]
         if not is_mail:
             extensions.append(TocExtension(slugify=heading_ids(), toc_class="toc"))

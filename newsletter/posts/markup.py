@@ -41,9 +41,11 @@ OPEN_ENDED: Final = frozenset(
     {"p", "li", "dt", "dd", "rt", "rp", "tr", "td", "th", "thead", "tbody", "tfoot", "caption"}
 )
 TOKEN: Final = re.compile(
-    r"<(?:(?P<comment>!--)|(?P<end>/?)(?P<name>[a-zA-Z][a-zA-Z0-9:-]*)(?P<rest>(?:[\s/](?:[^<>\"']|\"[^<\"]*\"|'[^<']*')*+)?)>|)"
+    r"<(?:(?P<comment>!--)|(?P<end>/?)(?P<name>[a-zA-Z][a-zA-Z0-9:-]*)(?P<rest>(?:[\s/](?:[^<>\"'\u2e80-\U0010ffff]|\"[^<\"]*\"|'[^<']*')*+)?)>|)"
 )
-FRAME: Final = re.compile(r"<iframe\b(?P<rest>(?:[^<>\"']|\"[^<\"]*\"|'[^<']*')*+)>[^<]*</iframe\s*>", re.IGNORECASE)
+FRAME: Final = re.compile(
+    r"<iframe\b(?P<rest>(?:[^<>\"'\u2e80-\U0010ffff]|\"[^<\"]*\"|'[^<']*')*+)>[^<]*</iframe\s*>", re.IGNORECASE
+)
 NAME: Final = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)")
 OPENER: Final = re.compile(rf"<({'|'.join(sorted(PARTS | {'iframe'}))})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 LONGEST_TAG: Final = 40  # characters of a name, and what stands before it

@@ -149,6 +149,7 @@ def _html(parser: StructureParser, parent: Element, segment: Segment) -> None:
     if film:
         _film(parser, parent, film)
     else:
+        parser.md.has_tags = True  # type: ignore[attr-defined]
         _stash(parser, parent, f"<p>{html.strip()}</p>" if FRAME.fullmatch(html.strip()) else contained(html))
 
 

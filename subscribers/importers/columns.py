@@ -67,6 +67,7 @@ NEEDLESS: Final = frozenset(
             "cleancampaignid",
             "complimentaryplan",
             "stripecustomerid",
+            "preferdigests",
             "tiers",
         ),
         *("activesubscription", "expiry", "plan", "firstpaymentat", "stripeplan", "subscriptiontier", "tier"),
