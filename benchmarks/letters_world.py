@@ -22,8 +22,9 @@ from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail.message import Mail
 from newsletter.publication.models import Publication
 from subscribers.changes import AddressChange
+from subscribers.fresh import FreshLink
 from subscribers.models import Subscriber
-from subscribers.rendering import about_change, answer
+from subscribers.rendering import about_change, answer, fresh_link
 
 Kind = Happening.Kind
 NOTE = "第二段的數字寫錯了：是 **15%**，不是 51%。謝謝來信指出的讀者。"
@@ -42,6 +43,7 @@ class Scene(NamedTuple):
 
     def reader(self, **fields: Any) -> Subscriber:
         own = {"email": self.to, "name": self.variant.name, "state": Subscriber.State.ACTIVE, "confirmed_at": self.now}
+        own |= {"token_salt": "always alike"}  # else no two collections would be the same
         return Subscriber(pk=self.number, **(own | fields))
 
     @property
@@ -113,12 +115,19 @@ def _already(scene: Scene) -> Mail:
 
 def _new_address(scene: Scene) -> Mail:
     reader = scene.reader(email="former.reader@example.org")
-    return about_change(AddressChange(pk=scene.number, subscriber=reader, email=scene.to, asked_at=scene.now))
+    return about_change(
+        AddressChange(pk=scene.number, subscriber=reader, email=scene.to, asked_at=scene.now, token_salt="always alike")
+    )
+
+
+def _fresh_link(scene: Scene) -> Mail:
+    return fresh_link(FreshLink(pk=scene.number, subscriber=scene.reader()), scene.now)
 
 
 def _address_changed(scene: Scene) -> Mail:
     reader = scene.reader(email="new.reader@example.org")
     change = AddressChange(pk=scene.number, subscriber=reader, email=reader.email, former=scene.to)
+    change.token_salt = "always alike"
     change.asked_at = change.confirmed_at = scene.now
     return about_change(change)
 
@@ -208,6 +217,7 @@ KINDS = {
     "already": Entry(_already),
     "address-new": Entry(_new_address),
     "address-changed": Entry(_address_changed),
+    "fresh-link": Entry(_fresh_link, PLAIN | NAMES),
     "notice-finished": Entry(_notice(Kind.FINISHED, _finished), PLAIN | ODD),
     "notice-stopped": Entry(_notice(Kind.STOPPED, _stopped)),
     "notice-late": Entry(_notice(Kind.LATE, _late)),  # before the next one, which it would begin

@@ -41,7 +41,7 @@ def ways() -> dict[str, tuple[Callable[[], bytes], int]]:
 
     mailing = make_mailing(1)
     reader = Subscriber.objects.get()
-    row = Recipient(0, reader.pk, reader.email, "王小明", True)
+    row = Recipient(0, reader.pk, reader.email, "王小明", True, reader.token_salt, reader.address_hash)
     compiled, values = Compiled(mailing), rendering.reader_values(reader)
     plain = dict.fromkeys(PURPOSES, b"x" * 20) | {"to": b"x" * 40, "message_id": b"x" * 40, "email": b"x" * 20}
 

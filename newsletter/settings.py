@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from environs import FileAwareEnv
 
+from newsletter.desk.entrance import *  # noqa: F403  # what django-allauth is told
 from newsletter.mail import logs, secret
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication import headers, look
@@ -88,6 +89,7 @@ SILENCED_SYSTEM_CHECKS = [
 ROOT_URLCONF = "newsletter.urls"
 WSGI_APPLICATION = "newsletter.wsgi.application"
 INSTALLED_APPS = [
+    *("allauth.account", "allauth.mfa", "allauth.usersessions"),
     "newsletter.desk.apps.DeskConfig",
     "newsletter.desk.apps.DeskAdminConfig",  # the admin site is the author's desk
     "newsletter.delivery",
@@ -118,6 +120,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "newsletter.desk.middleware.KnownBrowserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
 ]

@@ -138,6 +138,18 @@ def readable(address: str) -> str:
         return address
 
 
+def masked(address: str) -> str:
+    """Return an address that its owner recognises and nobody else learns: r•••@e•••.org."""
+    local, _at, domain = readable(address).rpartition("@")
+    name, dot, ending = domain.rpartition(".")
+    return f"{_first(local)}•••@{_first(name)}•••{dot}{ending}"
+
+
+def _first(text: str) -> str:
+    """Return its first character; nothing of a text that has no other."""
+    return text[:1] if len(text) > 1 else ""
+
+
 @lru_cache(maxsize=1024)
 def _ascii_domain(domain: str) -> str:
     try:

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -16,9 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from subscribers import signup
+from subscribers.consents import Circumstances
 from subscribers.exporting import csv_lines
 from subscribers.forms import ReaderForm, SuppressionForm
-from subscribers.models import Consent, Subscriber, SubscriberQuerySet, Suppression, address_hash
+from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, address_hash
 
 COUNT_MAX = 10_000  # rows; a page beyond that is found by searching, not by leafing
 ERASED_AT_ONCE_MAX = 100  # readers
@@ -88,8 +90,7 @@ class SubscriberAdmin(AddressAdmin):
     change_list_template = "admin/subscribers/subscriber_list.html"
     fields = ("email", "name", "tags", "consent")
     shown = (
-        "email", "state", "paused_until", "consent_at", "consent_source", "consent_text", "consent_ip",
-        "confirmed_at", "unsubscribed_at", "created_at",
+        "email", "state", "paused_until", "confirmed_at", "unsubscribed_at", "created_at", "record",
     )  # fmt: skip
 
     # --- The list ---
@@ -104,6 +105,12 @@ class SubscriberAdmin(AddressAdmin):
 
     # --- One reader ---
 
+    @admin.display(description=_("record of the subscription"))
+    def record(self, subscriber: Subscriber) -> str:
+        """Return every line of what this reader agreed to and took back, the first on top."""
+        lines = subscriber.consents.select_related("text")
+        return render_to_string("admin/subscribers/_record.html", {"lines": lines})
+
     def get_fields(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
         return self.fields if obj is None else ("email", "name", "tags", *self.shown[1:])
 
@@ -115,7 +122,7 @@ class SubscriberAdmin(AddressAdmin):
         if change:
             obj.save(update_fields=["name", "tags"])
             return
-        signup.enrol(obj, Consent(source=f"by hand: {form.cleaned_data['consent']}"), timezone.now())
+        signup.enrol(obj, Circumstances(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a deleted reader would come back with the next import; see `erase`
@@ -124,7 +131,8 @@ class SubscriberAdmin(AddressAdmin):
 
     @admin.action(description=_("Unsubscribe"), permissions=["change"])
     def unsubscribe(self, request: HttpRequest, queryset: SubscriberQuerySet) -> None:
-        left = sum(subscriber.unsubscribe(timezone.now()) for subscriber in queryset.iterator())
+        how = Circumstances("by the author")
+        left = sum(subscriber.unsubscribe(timezone.now(), how) for subscriber in queryset.iterator())
         self._report(request, ngettext("%d reader was unsubscribed.", "%d readers were unsubscribed.", left) % left)
 
     @admin.action(description=_("Never mail again"), permissions=["change"])
@@ -177,7 +185,7 @@ class SubscriberAdmin(AddressAdmin):
 @admin.register(Suppression)
 class SuppressionAdmin(AddressAdmin):
     form = SuppressionForm
-    list_display = ("__str__", "reason", "created_at")
+    list_display = ("__str__", "reason", "note", "created_at")
     list_filter = ("reason",)
     fields = ("email", "reason", "note")
 

@@ -9,9 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail import tokens
+from subscribers.addresses import masked
 
 CHANGE_WITHIN = timedelta(days=7)
-PURPOSE = "address"
+UNDO_MOVE_WITHIN = timedelta(days=14)
+PURPOSE, UNDO = "address", "former address"
 
 
 class AddressChangeQuerySet(models.QuerySet["AddressChange"]):
@@ -25,8 +27,16 @@ class AddressChangeQuerySet(models.QuerySet["AddressChange"]):
 
     def opened_by(self, token: str) -> "AddressChange | None":
         """Return the change whose link was followed, confirmed or not; None when the token opens nothing."""
-        found = self.filter(pk=tokens.number_of(token) or 0).select_related("subscriber").first()
-        return found if found and tokens.opens(token, PURPOSE, found.email) else None
+        found = self._named_in(token)
+        return found if found and tokens.opens(token, PURPOSE, found.bound(PURPOSE)) else None
+
+    def undone_by(self, token: str) -> "AddressChange | None":
+        """Return the change that the link in the former mailbox takes back; None when the token opens nothing."""
+        found = self._named_in(token)
+        return found if found and found.confirmed_at and tokens.opens(token, UNDO, found.bound(UNDO)) else None
+
+    def _named_in(self, token: str) -> "AddressChange | None":
+        return self.filter(pk=tokens.number_of(token) or 0).select_related("subscriber").first()
 
 
 class AddressChange(models.Model):
@@ -37,8 +47,15 @@ class AddressChange(models.Model):
     former = models.EmailField(_("former address"), blank=True, help_text="empty until the new one has confirmed")
     asked_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True, blank=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True, help_text="when its next mail is due")
     tries = models.PositiveSmallIntegerField(default=0)
+    token_salt = models.CharField(
+        max_length=tokens.SALT_LENGTH,
+        default=tokens.new_salt,
+        editable=False,
+        help_text="empty in rows whose letters left before tokens were bound to it",
+    )
 
     objects = AddressChangeQuerySet.as_manager()
 
@@ -59,8 +76,26 @@ class AddressChange(models.Model):
     @property
     def confirm_url(self) -> str:
         """Return the link that only the owner of the new address is sent."""
-        token = tokens.sign(PURPOSE, self.pk, self.email)
+        token = tokens.sign(PURPOSE, self.pk, self.bound(PURPOSE))
         return settings.SITE_URL + reverse("subscribers:move", args=[token])
+
+    @property
+    def undo_url(self) -> str:
+        """Return the link that only the owner of the former address is sent."""
+        token = tokens.sign(UNDO, self.pk, self.bound(UNDO))
+        return settings.SITE_URL + reverse("subscribers:undo-move", args=[token])
+
+    def bound(self, purpose: str) -> str:
+        """Return what must not have changed since a token was made: the mailbox it went to, and the row itself."""
+        return {PURPOSE: self.email, UNDO: self.former}[purpose] + self.token_salt
+
+    @property
+    def masked(self) -> str:
+        return masked(self.email)
+
+    @property
+    def former_masked(self) -> str:
+        return masked(self.former)
 
     @property
     def recipient(self) -> str:
@@ -69,3 +104,8 @@ class AddressChange(models.Model):
 
     def can_confirm(self, now: datetime) -> bool:
         return self.confirmed_at is None and self.asked_at > now - CHANGE_WITHIN and self.subscriber.is_reader
+
+    def can_undo(self, now: datetime) -> bool:
+        """Return whether the former address may still have its letters back."""
+        is_done = self.confirmed_at is not None and self.undone_at is None
+        return is_done and self.confirmed_at is not None and self.confirmed_at > now - UNDO_MOVE_WITHIN

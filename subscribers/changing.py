@@ -1,4 +1,7 @@
-"""Changing an address: the new one confirms, the former one is told. The rows are the queue of both mails."""
+"""Changing an address: the new one confirms, the former one is told and can take it back.
+
+The rows are the queue of both mails.
+"""
 
 import logging
 from datetime import datetime
@@ -9,9 +12,12 @@ from django.db import transaction
 from newsletter.mail.mailers import mailer_errors
 from subscribers import mail_budget
 from subscribers.changes import AddressChange
-from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.consents import Circumstances, Consent
+from subscribers.models import NOT_SAID, Subscriber, Suppression, address_hash
 from subscribers.rendering import about_change
-from subscribers.sending import BACK_OFF, LEASE, TRIES_MAX, is_final, reason
+from subscribers.retrying import is_unreachable, reason, retry
+from subscribers.sending import LEASE
+from subscribers.unsent import Unsent
 
 logger = logging.getLogger(__name__)
 
@@ -30,45 +36,79 @@ def ask(subscriber: Subscriber, email: str, now: datetime) -> bool:
     return is_due
 
 
-def confirm(change: AddressChange, now: datetime) -> bool:
+def confirm(change: AddressChange, now: datetime, how: Circumstances = NOT_SAID) -> bool:
     """Move the subscription to its new address; return False if that was done before, or is too late.
 
-    Its row stays, and with it consent, tags and history. If the new address is a reader's already, that
-    subscription goes on and the former one ends: nobody gets two copies.
+    Its row stays, and with it its record, tags and history; the links in letters to the former address end. If
+    the new address is a reader's already, that subscription goes on and the former one ends: nobody gets two copies.
     """
-    subscriber = change.subscriber
     if not change.can_confirm(now):
         return False
     with transaction.atomic():
         mine = AddressChange.objects.filter(pk=change.pk, confirmed_at=None)
-        if not mine.update(confirmed_at=now, former=subscriber.email, due_at=now, tries=0):
+        if not mine.update(confirmed_at=now, former=change.subscriber.email, due_at=now, tries=0):
             return False
         # Counted, never withheld: else a thief would first spend the budget of the mailbox that he takes away.
-        mail_budget.take(subscriber.email, now)
-        known_as = address_hash(change.email)
-        Suppression.objects.filter(address_hash=known_as, reason=Suppression.Reason.ERASED).delete()
-        _move(subscriber, change.email, known_as, now)
+        mail_budget.take(change.subscriber.email, now)
+        erased = Suppression.objects.filter(reason=Suppression.Reason.ERASED)
+        erased.filter(address_hash=address_hash(change.email)).delete()
+        _move(_locked(change), change.email, now, how)
     change.refresh_from_db()
     return True
 
 
-def _move(subscriber: Subscriber, email: str, known_as: str, now: datetime) -> None:
+def undo(change: AddressChange, now: datetime, how: Circumstances = NOT_SAID) -> bool:
+    """Bring the letters back to the former address, wherever they went since; return False if it is too late.
+
+    Its own links open again. What was asked or done at the new address ends with it: its links, its changes, its
+    leaving.
+    """
+    if not change.can_undo(now):
+        return False
+    with transaction.atomic():
+        subscriber = _locked(change)
+        since = subscriber.address_changes.filter(pk__gte=change.pk, confirmed_at__isnull=False, undone_at=None)
+        if not since.update(undone_at=now, due_at=None):
+            return False
+        subscriber.address_changes.filter(confirmed_at=None).delete()
+        _return(subscriber, change, now, how)
+        _move(subscriber, change.former, now, how)
+    change.refresh_from_db()
+    return True
+
+
+def _locked(change: AddressChange) -> Subscriber:
+    """Return the reader as he is now, and keep him so until the transaction ends."""
+    return Subscriber.objects.select_for_update().get(pk=change.subscriber_id)
+
+
+def _return(subscriber: Subscriber, change: AddressChange, now: datetime, how: Circumstances) -> None:
+    """Take back a leaving that came with the move or after it."""
+    left_at, moved_at = subscriber.unsubscribed_at, change.confirmed_at
+    if left_at and moved_at and left_at >= moved_at:
+        subscriber.undo(now, how)
+
+
+def _move(subscriber: Subscriber, email: str, now: datetime, how: Circumstances) -> None:
+    known_as = address_hash(email)
     other = Subscriber.objects.filter(address_hash=known_as).exclude(pk=subscriber.pk).first()
     if other and other.is_reader:
-        subscriber.unsubscribe(now)
+        subscriber.unsubscribe(now, how)
         return
+    if known_as != subscriber.address_hash:
+        Consent.objects.add(subscriber, Consent.Kind.MOVED, how, now)
     if other:  # never confirmed, or has left: the click is the owner's newer word
+        Consent.objects.take_over(subscriber, other)
         other.delete()
     Subscriber.objects.filter(pk=subscriber.pk).update(email=email, address_hash=known_as)
     subscriber.refresh_from_db()
 
 
 def send_next(now: datetime) -> bool:
-    """Send the mail that has waited longest; return whether any was waiting."""
+    """Send the mail that has waited longest; return whether to go on: not if none was waiting, or no server there."""
     for change in AddressChange.objects.due(now).select_related("subscriber")[:10]:
         if _settle(change, due_at=now + LEASE, tries=change.tries + 1):
-            _send(change, now)
-            return True
+            return _send(change, now)
     return False
 
 
@@ -81,15 +121,22 @@ def _settle(change: AddressChange, **values: object) -> bool:
     return moved
 
 
-def _send(change: AddressChange, now: datetime) -> None:
+def _send(change: AddressChange, now: datetime) -> bool:
     try:
         mail.mailers["default"].send_messages([about_change(change)])
     except ValueError as error:  # no message can be written to such an address
         logger.warning("Change of address %d cannot be told: %s", change.pk, reason(error))
         _settle(change, due_at=None)
     except mailer_errors() as error:
-        logger.warning("Try %d to tell of change of address %d failed: %s", change.tries, change.pk, reason(error))
-        is_over = is_final(error) or change.tries >= TRIES_MAX
-        _settle(change, due_at=None if is_over else now + BACK_OFF * 2 ** (change.tries - 1))
+        _put_off(change, error, now)
+        return not is_unreachable(error)
     else:
         _settle(change, due_at=None)
+    return True
+
+
+def _put_off(change: AddressChange, error: Exception, now: datetime) -> None:
+    logger.warning("Try %d to tell of change of address %d failed: %s", change.tries, change.pk, reason(error))
+    since = change.confirmed_at or change.asked_at
+    due_at, tries = retry(error, Unsent.What.CHANGE, tries=change.tries, since=since, now=now)
+    _settle(change, due_at=due_at, tries=tries)

@@ -29,16 +29,16 @@ def csv_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).values("reason")
-    fields = ("email", "name", "state", "consent_at", "confirmed_at", "tags", "paused_until", "barred")
+    fields = ("email", "name", "state", "confirmed_at", "tags", "paused_until", "barred")
     rows = subscribers.order_by("pk").annotate(barred=Subquery(barred)).values_list(*fields)
     for row in rows.iterator(chunk_size=5000):
         yield writer.writerow(_cells(*row))
 
 
 def _cells(email: str, name: str, state: str, *rest: Any) -> list[str]:
-    consent_at, confirmed_at, tags, paused_until, barred = rest
+    consent_at, tags, paused_until, barred = rest
     until = paused_until if state == Subscriber.State.PAUSED else None
-    moments = _moment(consent_at or confirmed_at), _moment(until)
+    moments = _moment(consent_at), _moment(until)
     return [_harmless(email), _harmless(name), barred or state, moments[0], _harmless(tags), moments[1]]
 
 

@@ -1,23 +1,24 @@
 """Readers' wishes to receive, and addresses that must not be mailed."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 from django.db.models.lookups import IsNull
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import tokens
-from subscribers.addresses import readable
+from subscribers.addresses import masked, readable
 from subscribers.changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
+from subscribers.consents import Circumstances, Consent
+from subscribers.fresh import FreshLink as FreshLink  # noqa: PLC0414 - the same
+from subscribers.links import Linked, was_made_for
 from subscribers.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - the same
 from subscribers.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
 from subscribers.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
 from subscribers.tags import has_tag, tally
+from subscribers.unsent import Unsent as Unsent  # noqa: PLC0414 - registered by being imported
 
 CONFIRM_WITHIN = timedelta(days=7)
 UNDO_WITHIN = timedelta(days=30)
@@ -26,18 +27,7 @@ FIRST_COOL_DOWN = timedelta(minutes=10)  # a first mail may be lost in a spam fo
 COOL_DOWN = timedelta(hours=24)
 HAS_MAIL_DUE = Q(confirmation_due_at__isnull=False)
 IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
-
-
-@dataclass(frozen=True)
-class Consent:
-    """What can be shown of an agreement later: how it was given, the words shown, from where."""
-
-    source: str
-    text: str = ""
-    ip: str | None = None
-
-    def fields(self, now: datetime) -> dict[str, object]:
-        return {"consent_at": now, "consent_source": self.source, "consent_text": self.text, "consent_ip": self.ip}
+NOT_SAID = Circumstances()
 
 
 def _awake(now: datetime, reader: str = "") -> Q:
@@ -80,7 +70,21 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
     def opened_by(self, token: str, purpose: str) -> "Subscriber | None":
         """Return the reader whom a token for `purpose` belongs to; None when it opens nothing now."""
         found = self.filter(pk=tokens.number_of(token) or 0).first()
-        return found if found and tokens.opens(token, purpose, found.bound(purpose)) else None
+        return found if found and found.is_opened_by(token, purpose) else None
+
+    def freshly_opened_by(self, token: str, now: datetime) -> "Subscriber | None":
+        """Return the reader to whose mailbox this link to his own data was sent within the last half hour."""
+        found = self.filter(pk=tokens.number_of(token) or 0).first()
+        return found if found and found.is_freshly_opened_by(token, now) else None
+
+    def has_moved_away(self, token: str, purpose: str) -> bool:
+        """Return whether a token was made for an address that a reader has left since: it opens nothing any more."""
+        moves = Consent.objects.filter(subscriber=tokens.number_of(token) or 0, kind=Consent.Kind.MOVED)
+        fields = ("address_hash", "subscriber__token_salt", "subscriber__old_links_of")
+        return any(
+            was_made_for(token, purpose, salt=salt, address_hash=known_as, is_old=old_links_of == known_as)
+            for known_as, salt, old_links_of in moves.order_by().values_list(*fields).distinct()
+        )
 
     def forgettable(self, now: datetime) -> "SubscriberQuerySet":
         """Return sign-ups that were never confirmed and have had their time."""
@@ -89,7 +93,7 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         return self.filter(old, state=Subscriber.State.PENDING).exclude(asked_since)
 
 
-class Subscriber(models.Model):
+class Subscriber(Linked):
     """Somebody's wish to receive the newsletter."""
 
     class State(models.TextChoices):
@@ -105,11 +109,6 @@ class Subscriber(models.Model):
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
     tags = models.CharField(_("tags"), max_length=200, blank=True, help_text=_("Separated by commas."))
 
-    # Consent (GDPR 7, Taiwan's PDPA section 7): who, when, how, the exact text shown, withdrawal.
-    consent_at = models.DateTimeField(_("consent given"), null=True, blank=True)
-    consent_source = models.CharField(_("consent given through"), max_length=200, blank=True)
-    consent_text = models.TextField(_("text shown"), blank=True)
-    consent_ip = models.GenericIPAddressField(_("from address"), null=True, blank=True)
     unsubscribed_at = models.DateTimeField(_("left"), null=True, blank=True)
 
     # Double opt-in. A confirmation that is used, or made worthless by leaving, ends the round.
@@ -154,40 +153,12 @@ class Subscriber(models.Model):
     def __str__(self) -> str:
         return readable(self.email)
 
-    # --- What its links open ---
-
-    @property
-    def confirm_url(self) -> str:
-        return self._url("confirm")
-
-    @property
-    def unsubscribe_url(self) -> str:
-        """Return an absolute URL of at most 74 characters on an ordinary host: longer ones ruin the header."""
-        return self._url("unsubscribe")
-
-    @property
-    def preferences_url(self) -> str:
-        return self._url("preferences")
-
-    @property
-    def undo_url(self) -> str:
-        return self._url("undo")
-
-    def bound(self, purpose: str) -> str:
-        """Return what must not have changed since a token was made: the round of a sign-up, the moment of leaving."""
-        left_at = self.unsubscribed_at.isoformat() if self.unsubscribed_at else ""
-        return {"confirm": str(self.signup_round), "undo": left_at}.get(purpose, "")
-
-    def has_spent(self, token: str) -> bool:
-        """Return whether a token once confirmed this reader, or could have."""
-        rounds = range(1, self.signup_round)[-20:]
-        return any(tokens.opens(token, "confirm", str(number)) for number in rounds)
-
-    def _url(self, purpose: str) -> str:
-        token = tokens.sign(purpose, self.pk, self.bound(purpose))
-        return settings.SITE_URL + reverse(f"subscribers:{purpose}", args=[token])
-
     # --- What is true of it ---
+
+    @property
+    def masked(self) -> str:
+        """Return the address as the pages of letters show it: its owner knows it, a stranger does not learn it."""
+        return masked(self.email)
 
     @property
     def is_reader(self) -> bool:
@@ -208,10 +179,10 @@ class Subscriber(models.Model):
 
     # --- Its transitions: each asks the database, and returns whether it was this call that moved the row ---
 
-    def ask(self, consent: Consent, now: datetime) -> bool:
+    def ask(self, how: Circumstances, now: datetime) -> bool:
         """Let one mail answer a sign-up, unless one has been asked for not long ago.
 
-        A reader who has confirmed is told so at most once a day, and keeps his first consent.
+        A reader who has confirmed is told so at most once a day; nothing new is asked of him, nor recorded.
         """
         rested = Q(asked_at__isnull=True) | Q(asked_at__lte=now - COOL_DOWN)
         readers = [self.State.ACTIVE, self.State.PAUSED]
@@ -224,11 +195,11 @@ class Subscriber(models.Model):
                 asked_at=now,
                 asked_times=F("asked_times") + 1,
             )
-            if asked:
-                self._move(~Q(state__in=readers), **consent.fields(now))
+            if asked and not self.is_reader:
+                self._record(Consent.Kind.ASKED, how, now)
         return asked
 
-    def confirm(self, now: datetime) -> bool:
+    def confirm(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
         """Become active, if the round is still the one that was read; lift an erasure by new consent."""
         waiting = Q(state__in=[self.State.PENDING, self.State.UNSUBSCRIBED], signup_round=self.signup_round)
         with transaction.atomic():
@@ -242,32 +213,41 @@ class Subscriber(models.Model):
                 signup_round=F("signup_round") + 1,
             )
             if confirmed:
+                self._record(Consent.Kind.CONFIRMED, how, now)
                 erased = Suppression.Reason.ERASED
                 Suppression.objects.filter(address_hash=self.address_hash, reason=erased).delete()
         return confirmed
 
-    def unsubscribe(self, now: datetime) -> bool:
+    def unsubscribe(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
         """Leave; a confirmation that is still on its way becomes worthless."""
-        return self._move(
-            ~Q(state=self.State.UNSUBSCRIBED),
-            state=self.State.UNSUBSCRIBED,
-            unsubscribed_at=now,
-            paused_until=None,
-            confirmation_due_at=None,
-            asked_at=None,
-            asked_times=0,
-            signup_round=F("signup_round") + 1,
-        )
+        with transaction.atomic():
+            left = self._move(
+                ~Q(state=self.State.UNSUBSCRIBED),
+                state=self.State.UNSUBSCRIBED,
+                unsubscribed_at=now,
+                paused_until=None,
+                confirmation_due_at=None,
+                asked_at=None,
+                asked_times=0,
+                signup_round=F("signup_round") + 1,
+            )
+            if left:
+                self._record(Consent.Kind.WITHDREW, how, now)
+        return left
 
-    def undo(self, now: datetime) -> bool:
-        """Take back a leaving of the last 30 days."""
+    def undo(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
+        """Take back a leaving of the last 30 days; the record keeps both."""
         left = Q(state=self.State.UNSUBSCRIBED, confirmed_at__isnull=False, unsubscribed_at=self.unsubscribed_at)
-        return self._move(
-            left & Q(unsubscribed_at__gt=now - UNDO_WITHIN),
-            state=self.State.ACTIVE,
-            unsubscribed_at=None,
-            confirmation_due_at=None,
-        )
+        with transaction.atomic():
+            is_back = self._move(
+                left & Q(unsubscribed_at__gt=now - UNDO_WITHIN),
+                state=self.State.ACTIVE,
+                unsubscribed_at=None,
+                confirmation_due_at=None,
+            )
+            if is_back:
+                self._record(Consent.Kind.CAME_BACK, how, now)
+        return is_back
 
     def pause(self, until: datetime) -> bool:
         readers = Q(state__in=[self.State.ACTIVE, self.State.PAUSED])
@@ -284,7 +264,7 @@ class Subscriber(models.Model):
         return is_new
 
     def erase(self) -> None:
-        """Forget this reader; only a salted hash stays, so that no import brings him back."""
+        """Forget this reader and his record; only a salted hash stays, so that no import brings him back."""
         with transaction.atomic():
             Suppression.objects.update_or_create(
                 address_hash=self.address_hash,
@@ -297,3 +277,6 @@ class Subscriber(models.Model):
         if moved:
             self.refresh_from_db()
         return bool(moved)
+
+    def _record(self, kind: Consent.Kind, how: Circumstances, now: datetime) -> None:
+        Consent.objects.add(self, kind, how, now)

@@ -1,4 +1,6 @@
-"""The mails that answer a sign-up, and those of a change of address."""
+"""The mails that answer a sign-up, those of a change of address, and the one with a link to one's own data."""
+
+from datetime import datetime
 
 from django.conf import settings
 from django.utils import timezone, translation
@@ -7,8 +9,10 @@ from django.utils.translation import gettext as _
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Letter, Mail, build
 from newsletter.publication.models import Publication
-from subscribers.addresses import readable
-from subscribers.changes import CHANGE_WITHIN, AddressChange
+from subscribers.addresses import masked, readable
+from subscribers.changes import CHANGE_WITHIN, UNDO_MOVE_WITHIN, AddressChange
+from subscribers.fresh import FreshLink
+from subscribers.links import FRESH_MINUTES
 from subscribers.models import CONFIRM_WITHIN, Subscriber
 
 # Whoever types a name may type an advertisement: it goes to nobody who has not confirmed that the address is his.
@@ -33,7 +37,7 @@ def about_change(change: AddressChange) -> Mail:
         "change": change,
         "subscriber": change.subscriber,
         "publication": publication,
-        "days": CHANGE_WITHIN.days,
+        "days": (UNDO_MOVE_WITHIN if change.confirmed_at else CHANGE_WITHIN).days,
         "new_address": masked(change.email) if change.confirmed_at else readable(change.email),
     }
     with translation.override(publication.language), timezone.override(publication.zone):
@@ -43,10 +47,14 @@ def about_change(change: AddressChange) -> Mail:
     return _mail(letter, publication, to=(name, change.recipient), ids=(kind, change.pk))
 
 
-def masked(address: str) -> str:
-    """Return an address that its owner recognises: the former mailbox may be somebody else's by now."""
-    local, _at, domain = readable(address).rpartition("@")
-    return f"{local[:1]}•••@{domain}"
+def fresh_link(link: FreshLink, now: datetime) -> Mail:
+    """Return the mail with a link to the reader's own data, which opens from now on for half an hour."""
+    publication, subscriber = Publication.objects.current(), link.subscriber
+    context = {"publication": publication, "url": subscriber.fresh_url(now), "minutes": FRESH_MINUTES}
+    with translation.override(publication.language), timezone.override(publication.zone):
+        subject = _("Your data at %(name)s: the link you asked for") % {"name": publication.name}
+        letter = letters.render("fresh_link", subject, context, base_url=settings.SITE_URL)
+    return _mail(letter, publication, to=(subscriber.name, subscriber.email), ids=("mine", link.pk))
 
 
 def _mail(letter: Letter, publication: Publication, *, to: tuple[str, str], ids: tuple[str | int, ...]) -> Mail:

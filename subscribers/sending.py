@@ -2,27 +2,25 @@
 
 import logging
 from datetime import datetime, timedelta
-from smtplib import SMTPRecipientsRefused, SMTPResponseException
 
 from django.core import mail
 
 from newsletter.mail.mailers import mailer_errors
 from subscribers.models import Subscriber
 from subscribers.rendering import answer
+from subscribers.retrying import is_unreachable, reason, retry
+from subscribers.unsent import Unsent
 
 LEASE = timedelta(minutes=10)  # a worker that has not sent a mail by then is dead, and another tries
-BACK_OFF = timedelta(minutes=1)  # after the first failure; doubles with each
-TRIES_MAX = 8  # the last about two hours after the first
 
 logger = logging.getLogger(__name__)
 
 
 def send_next(now: datetime) -> bool:
-    """Send the answer that has waited longest; return whether any was waiting."""
+    """Send the answer that has waited longest; return whether to go on: not if none was waiting, or no server there."""
     for subscriber in Subscriber.objects.due(now)[:10]:
         if _take(subscriber, now):
-            _send(subscriber, now)
-            return True
+            return _send(subscriber, now)
     return False
 
 
@@ -41,41 +39,24 @@ def _settle(subscriber: Subscriber, **values: object) -> bool:
     return moved
 
 
-def _send(subscriber: Subscriber, now: datetime) -> None:
+def _send(subscriber: Subscriber, now: datetime) -> bool:
     try:
         message = answer(subscriber)
     except ValueError as error:  # no message can be written to such an address or name
         logger.warning("Sign-up %d cannot be answered: %s", subscriber.pk, reason(error))
         _settle(subscriber, confirmation_due_at=None)
-        return
+        return True
     try:
         mail.mailers["default"].send_messages([message])
     except mailer_errors() as error:
         _put_off(subscriber, error, now)
-    else:
-        _settle(subscriber, confirmation_due_at=None, confirmation_sent_at=now)
+        return not is_unreachable(error)
+    _settle(subscriber, confirmation_due_at=None, confirmation_sent_at=now)
+    return True
 
 
 def _put_off(subscriber: Subscriber, error: Exception, now: datetime) -> None:
-    tries = subscriber.confirmation_tries
+    tries, since = subscriber.confirmation_tries, subscriber.asked_at or now
     logger.warning("Try %d to answer sign-up %d failed: %s", tries, subscriber.pk, reason(error))
-    if is_final(error) or tries >= TRIES_MAX:
-        _settle(subscriber, confirmation_due_at=None)
-    else:
-        _settle(subscriber, confirmation_due_at=now + BACK_OFF * 2 ** (tries - 1))
-
-
-def is_final(error: Exception) -> bool:
-    """Return whether the server has said that this address will never do: RFC 5321 section 4.2.1, 5yz."""
-    refused = error.recipients if isinstance(error, SMTPRecipientsRefused) else {}
-    return bool(refused) and all(code >= 500 for code, _text in refused.values())
-
-
-def reason(error: Exception) -> str:
-    """Return what went wrong in a word and a code; servers quote addresses in their texts."""
-    if isinstance(error, SMTPRecipientsRefused):
-        codes = sorted({str(code) for code, _text in error.recipients.values()})
-        return f"recipient refused with {', '.join(codes)}"
-    if isinstance(error, SMTPResponseException):
-        return f"{type(error).__name__} {error.smtp_code}"
-    return type(error).__name__
+    due_at, tries = retry(error, Unsent.What.SIGN_UP, tries=tries, since=since, now=now)
+    _settle(subscriber, confirmation_due_at=due_at, confirmation_tries=tries)

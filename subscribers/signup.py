@@ -6,10 +6,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from subscribers import mail_budget
-from subscribers.models import Consent, Subscriber, Suppression, address_hash
+from subscribers.consents import Circumstances, Consent
+from subscribers.models import Subscriber, Suppression, address_hash
 
 
-def sign_up(email: str, consent: Consent, now: datetime, *, send_at: datetime | None = None) -> bool:
+def sign_up(email: str, how: Circumstances, now: datetime, *, send_at: datetime | None = None) -> bool:
     """Let one mail answer the owner of an address, now or at `send_at`; return whether one is due by this call.
 
     A stranger and a reader who left get the link that confirms, a reader is told that he is
@@ -24,7 +25,7 @@ def sign_up(email: str, consent: Consent, now: datetime, *, send_at: datetime | 
         return False
     with transaction.atomic():
         subscriber, _made = Subscriber.objects.get_or_create(address_hash=known_as, defaults={"email": email})
-        if not subscriber.ask(consent, now):
+        if not subscriber.ask(how, now):
             return send_at is None and _send_sooner(subscriber, now)
         if not mail_budget.take(email, now):
             transaction.set_rollback(True)
@@ -44,10 +45,10 @@ def _of(subscriber: Subscriber) -> QuerySet[Subscriber]:
     return Subscriber.objects.filter(pk=subscriber.pk)
 
 
-def enrol(subscriber: Subscriber, consent: Consent, now: datetime) -> None:
-    """Make a new row a reader on somebody's word, and save it."""
+def enrol(subscriber: Subscriber, how: Circumstances, now: datetime) -> None:
+    """Make a new row a reader on the author's word, and save it."""
     subscriber.address_hash = address_hash(subscriber.email)
     subscriber.state, subscriber.confirmed_at = Subscriber.State.ACTIVE, now
-    for name, value in consent.fields(now).items():
-        setattr(subscriber, name, value)
-    subscriber.save()
+    with transaction.atomic():
+        subscriber.save()
+        Consent.objects.add(subscriber, Consent.Kind.IMPORTED, how, now)

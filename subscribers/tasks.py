@@ -3,19 +3,19 @@
 from celery import shared_task
 from django.utils import timezone
 
-from subscribers import changing, mail_budget, sending
+from subscribers import changing, freshening, mail_budget, sending
 from subscribers.changes import AddressChange
-from subscribers.models import FORGET_AFTER, Subscriber
+from subscribers.models import FORGET_AFTER, Subscriber, Unsent
 
 TURN = 200  # mails in one run; beat starts the next within ten seconds
 
 
 @shared_task(ignore_result=True)
 def send_confirmations() -> None:
-    """Answer the sign-ups and the changes of address that are due."""
+    """Answer the sign-ups, the changes of address and the wishes for a link that are due."""
     for _mail in range(TURN):
         now = timezone.now()
-        if not (sending.send_next(now) or changing.send_next(now)):
+        if not (sending.send_next(now) or changing.send_next(now) or freshening.send_next(now)):
             return
 
 
@@ -25,4 +25,5 @@ def forget_unconfirmed() -> None:
     now = timezone.now()
     Subscriber.objects.forgettable(now).delete()
     AddressChange.objects.filter(asked_at__lte=now - FORGET_AFTER).delete()
+    Unsent.objects.filter(at__lte=now - FORGET_AFTER).delete()
     mail_budget.forget(now)

@@ -1,8 +1,10 @@
-"""What readers are told when they sign up: the promise and the six notices of the law. Pure."""
+"""What readers are told when they sign up and confirm: the words that stand around each form. Pure."""
 
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+
+INVITATIONS = {"posts", "tag", "post", "issue", "about", "starthere", "year", "archive"}  # where _subscribe.html stands
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,49 @@ def notices(*, name: str, author: str, contact: str) -> list[Notice]:
     ]
 
 
-def consent_text(*, promise: str, notes: list[Notice]) -> str:
-    """Return the words that a reader agreed to, to be kept with the agreement."""
-    lines = [promise, _("Free. You confirm by e-mail first, and leave with one click.")]
-    told = [_("%(heading)s: %(body)s") % {"heading": note.heading, "body": note.body} for note in notes]
-    return "\n".join([*lines, *told])
+def form_words() -> list[str]:
+    """Return what templates/subscribers/_signup_form.html says wherever it stands."""
+    return [
+        _("Your e-mail address"),
+        _("Subscribe"),
+        _("Free. You confirm by e-mail first, and leave with one click."),
+        _("What happens to your address"),
+    ]
+
+
+def signup_words(place: str, *, name: str, promise: str, notes: list[Notice]) -> str:
+    """Return the words that a sign-up form showed, to be kept as what its reader agreed to.
+
+    place: where the form stood. Of a place that is not ours only the form itself is known.
+    name, promise: of the publication.
+    """
+    if place == "subscribe":
+        steps = [
+            _("You get a letter with a link. Only its owner can confirm an address."),
+            _("Open the link and press the button: that is all."),
+            _("Then each new issue comes to you. Every one has a link to pause or to leave."),
+        ]
+        told = [line for note in notes for line in (note.heading, note.body)]
+        lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form_words(), *steps, *told]
+    elif place == "home":
+        lines = [promise or name, *form_words()]
+    elif place in INVITATIONS:
+        lines = [_("Get %(name)s in your inbox") % {"name": name}, promise, *form_words()]
+    else:
+        lines = form_words()
+    return "\n".join(line for line in lines if line)
+
+
+def confirm_words(name: str) -> str:
+    """Return the words of the page that confirms, but for the address: what the owner of the mailbox agreed to."""
+    return "\n".join(
+        [
+            _("One click is left"),
+            _("%(name)s will come to your address:") % {"name": name},
+            _("Yes, subscribe me"),
+            _(
+                "It was not you? Close this page: without the button nothing happens, and the address is forgotten "
+                "after 30 days."
+            ),
+        ]
+    )

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from subscribers import moving, views
+from subscribers import mine, moving, preferences, views
 
 app_name = "subscribers"
 urlpatterns = [
@@ -8,9 +8,12 @@ urlpatterns = [
     path("confirm/<str:token>/", views.confirm, name="confirm"),
     path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("undo/<str:token>/", views.undo, name="undo"),
-    path("preferences/<str:token>/", views.preferences, name="preferences"),
-    path("preferences/<str:token>/pause/", views.pause, name="pause"),
-    path("preferences/<str:token>/resume/", views.resume, name="resume"),
-    path("preferences/<str:token>/address/", moving.change_address, name="change-address"),
+    path("preferences/<str:token>/", preferences.preferences, name="preferences"),
+    path("preferences/<str:token>/pause/", preferences.pause, name="pause"),
+    path("preferences/<str:token>/resume/", preferences.resume, name="resume"),
+    path("preferences/<str:token>/link/", preferences.send_link, name="send-link"),
+    path("mine/<str:token>/", mine.mine, name="mine"),
+    path("mine/<str:token>/address/", mine.change_address, name="change-address"),
     path("address/<str:token>/", moving.move, name="move"),
+    path("address/<str:token>/undo/", moving.undo_move, name="undo-move"),
 ]

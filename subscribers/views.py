@@ -1,14 +1,14 @@
-"""The readers' doors: sign up, confirm, change, pause, leave and come back. GET changes nothing anywhere."""
+"""The readers' doors: sign up, confirm, leave and come back. GET changes nothing anywhere."""
 
 import json
 from datetime import datetime
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from newsletter.mail import tokens
 from newsletter.mail.views import is_tester
@@ -19,12 +19,12 @@ from newsletter.publication.wakeups import wake
 from newsletter.publication.windows import closed_seconds
 from subscribers import admission, proofs, signup, tasks
 from subscribers.admission import Admission, Step
-from subscribers.forms import AddressForm, NameForm, PauseForm, SignupForm, person_pass, waiting_ticket
-from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Consent, Subscriber
-from subscribers.text import Notice, consent_text, notices
+from subscribers.consents import Circumstances
+from subscribers.forms import SignupForm, person_pass, waiting_ticket
+from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Subscriber
+from subscribers.text import Notice, confirm_words, notices, signup_words
 
 MINUTES_10, DAY = 600, 86_400  # seconds
-DONE = {"name", "paused", "resumed", "address"}  # what the preferences page may say has been done
 
 ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -82,13 +82,17 @@ def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> H
 
 
 def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
-    text = consent_text(promise=Publication.objects.current().promise, notes=_notices())
-    source = f"web:{form.cleaned_data['place'] or 'page'}"
-    consent = Consent(source=source, text=text, ip=client_address(request) or None)
-    now = timezone.now()
-    if signup.sign_up(form.cleaned_data["email"], consent, now, send_at=send_at):
+    publication, place, now = Publication.objects.current(), form.cleaned_data["place"] or "page", timezone.now()
+    words = signup_words(place, name=publication.name, promise=publication.promise, notes=_notices())
+    how = circumstances(request, f"web:{place}", words)
+    if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at):
         admission.count_mail(now)
         wake(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+
+
+def circumstances(request: HttpRequest, source: str, text: str = "") -> Circumstances:
+    """Return what is kept of an agreement that this request gives. text: the words that its form showed."""
+    return Circumstances(source, text, client_address(request) or None)
 
 
 def _mailbox(request: HttpRequest, form: SignupForm) -> dict[str, object]:
@@ -118,7 +122,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if not subscriber.can_confirm(timezone.now()):
         return closed(request, "expired", status=410)
     if request.method == "POST":
-        subscriber.confirm(timezone.now())
+        words = confirm_words(Publication.objects.current().name)
+        subscriber.confirm(timezone.now(), circumstances(request, "link", words))
         return render(request, "subscribers/confirmed.html", {"subscriber": subscriber})
     return render(request, "subscribers/confirm.html", {"subscriber": subscriber})
 
@@ -148,22 +153,29 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 def _leave_by_one_click(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
     if subscriber is not None:
-        subscriber.unsubscribe(timezone.now())
-    elif not tokens.opens(token, "unsubscribe"):
+        subscriber.unsubscribe(timezone.now(), Circumstances("one click"))
+    elif not _has_ended(token):
         return lost(request)
-    return HttpResponse("OK", content_type="text/plain")  # also to a reader who was erased since
+    return HttpResponse("OK", content_type="text/plain")
+
+
+def _has_ended(token: str) -> bool:
+    """Return whether no letter goes any more to where this token was sent: the reader has moved, or was erased.
+
+    Of an erased reader's token only the form without a random value can still be told from a guess.
+    """
+    return Subscriber.objects.has_moved_away(token, "unsubscribe") or tokens.opens(token, "unsubscribe")
 
 
 @same_origin
 def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
     if subscriber is None:
-        was_reader = tokens.opens(token, "unsubscribe")
-        return closed(request, "erased", status=410) if was_reader else lost(request)
+        return lost(request, token, "unsubscribe")
     if request.method == "POST":
-        subscriber.unsubscribe(timezone.now())
+        subscriber.unsubscribe(timezone.now(), Circumstances("page"))
     if subscriber.state == Subscriber.State.UNSUBSCRIBED:
-        return _left(request, subscriber)
+        return left(request, subscriber)
     return render(request, "subscribers/unsubscribe.html", {"subscriber": subscriber})
 
 
@@ -174,110 +186,38 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
     """Take back a leaving: ask on GET, act on POST."""
     subscriber = Subscriber.objects.opened_by(token, "undo")
     if subscriber is None:
-        return lost(request)
+        return lost(request, token, "undo")
     if not subscriber.can_undo(timezone.now()):
         return closed(request, "undo", status=410)
     if request.method == "POST":
-        subscriber.undo(timezone.now())
+        subscriber.undo(timezone.now(), circumstances(request, "undo"))
         return render(request, "subscribers/back.html", {"subscriber": subscriber})
     return render(request, "subscribers/undo.html", {"subscriber": subscriber})
 
 
-def _left(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
+def left(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
     can_undo = subscriber.can_undo(timezone.now())
     context = {"subscriber": subscriber, "can_undo": can_undo, "days": UNDO_WITHIN.days}
     return render(request, "subscribers/left.html", context)
 
 
-# --- Preferences ---
-
-
-@capability
-@ask_and_act
-@same_origin
-def preferences(request: HttpRequest, token: str) -> HttpResponse:
-    """Show what a reader may change; a POST changes the name."""
-    subscriber = Subscriber.objects.opened_by(token, "preferences")
-    if subscriber is None:
-        return lost(request)
-    form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})
-    if request.method == "POST" and form.is_valid():
-        subscriber.name = form.cleaned_data["name"]
-        subscriber.save(update_fields=["name"])
-        return done(token, "name")
-    return preferences_page(request, subscriber, name_form=form)
-
-
-@capability
-@require_POST
-@same_origin
-def pause(request: HttpRequest, token: str) -> HttpResponse:
-    """Stop letters until a day; they come again by themselves."""
-    subscriber = Subscriber.objects.opened_by(token, "preferences")
-    if subscriber is None:
-        return lost(request)
-    form = PauseForm(request.POST, today=timezone.localdate())
-    if not form.is_valid():
-        return preferences_page(request, subscriber, pause_form=form)
-    subscriber.pause(form.until())
-    return done(token, "paused")
-
-
-@capability
-@require_POST
-@same_origin
-def resume(request: HttpRequest, token: str) -> HttpResponse:
-    """End a pause now."""
-    subscriber = Subscriber.objects.opened_by(token, "preferences")
-    if subscriber is None:
-        return lost(request)
-    subscriber.resume()
-    return done(token, "resumed")
-
-
-def done(token: str, what: str) -> HttpResponse:
-    response = redirect("subscribers:preferences", token)
-    response.headers["Location"] += f"?done={what}"
-    return response
-
-
-def preferences_page(
-    request: HttpRequest,
-    subscriber: Subscriber,
-    *,
-    name_form: NameForm | None = None,
-    pause_form: PauseForm | None = None,
-    address_form: AddressForm | None = None,
-) -> HttpResponse:
-    if subscriber.state == Subscriber.State.UNSUBSCRIBED:
-        return _left(request, subscriber)
-    if not subscriber.is_reader:
-        return closed(request, "pending", status=410)
-    context = {
-        "subscriber": subscriber,
-        "token": tokens.sign("preferences", subscriber.pk),
-        "is_paused": subscriber.is_paused(timezone.now()),
-        "name_form": name_form or NameForm({"name": subscriber.name}),
-        "pause_form": pause_form or PauseForm(today=timezone.localdate()),
-        "address_form": address_form or AddressForm(subscriber=subscriber),
-        "waits_for": subscriber.address_changes.waiting(timezone.now()).first(),
-        "done": what if (what := request.GET.get("done")) in DONE else "",
-    }
-    has_error = any(form is not None and form.errors for form in (name_form, pause_form, address_form))
-    return render(request, "subscribers/preferences.html", context, status=422 if has_error else 200)
-
-
 # --- Links that open nothing ---
 
 
-def lost(request: HttpRequest) -> HttpResponse:
-    """Answer a token that was never given out. Guesses are counted; links that open are not, because
-    a mail provider unsubscribes many readers from one address."""
+def lost(request: HttpRequest, token: str = "", purpose: str = "") -> HttpResponse:
+    """Answer a token that opens nothing: kindly if it was sent to a former address, or its reader was erased.
+
+    Guesses are counted; links that open are not, because a mail provider unsubscribes many readers from one address.
+    """
+    if purpose and Subscriber.objects.has_moved_away(token, purpose):
+        return closed(request, "moved", status=410)
+    if purpose == "unsubscribe" and tokens.opens(token, purpose):
+        return closed(request, "erased", status=410)
     who = neighbourhood(client_address(request))
     if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
         return too_many(request, seconds=seconds)
-    return closed(request, "unknown", status=404)
+    return closed(request, "unknown", status=404, purpose=purpose)
 
 
-def closed(request: HttpRequest, why: str, *, status: int) -> HttpResponse:
-    return render(request, "subscribers/closed.html", {"why": why}, status=status)
+def closed(request: HttpRequest, why: str, *, status: int, purpose: str = "") -> HttpResponse:
+    return render(request, "subscribers/closed.html", {"why": why, "purpose": purpose}, status=status)

@@ -230,6 +230,10 @@ STRANGERS = {
     "newsletter.mail.logs.TOKEN": "/a0 undo",
     "newsletter.mail.outbox.ADDRESS_FIELDS": "to:\r\n ",
     "newsletter.mail.outbox.NAME": "0T-",
+    "newsletter.mail.replies.CODE": "5 -",
+    "newsletter.mail.replies.ENHANCED": "5.1 -#(",
+    "newsletter.mail.replies.NO_SUCH_ADDRESS_AT_MICROSOFT": "re ",
+    "newsletter.mail.replies.QUOTED": "<a@.>:/ ",
     "newsletter.posts.folding.IS_CJK": "中a ",
     "newsletter.posts.folding.NEEDLESS": "中a ",
     "newsletter.posts.folding.PARTS": "中a_",
@@ -242,10 +246,14 @@ STRANGERS = {
     "subscribers.addresses._SUBDOMAINS": "a@.fastmail.com",
     "subscribers.tags.SEPARATOR": "a,、",
 }
-CUT_BEFORE = {"newsletter.posts.folding.PHRASE": folding.QUERY_MAX}  # characters, where it is less than a door takes
+CUT_BEFORE = {
+    "newsletter.posts.folding.PHRASE": folding.QUERY_MAX,
+    "newsletter.mail.replies.QUOTED": 500,
+}  # characters, where it is less than a door takes
 BY_WHOM = {
     "strangers: small patterns written where they are used, of texts that were cut before": {
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
+        "newsletter.mail.replies": "_any _of_smtp BY_API",
         "newsletter.posts.folding": "Term.pattern hits",
         "newsletter.posts.models": "tag_names",
         "newsletter.posts.views": "search",
@@ -277,7 +285,6 @@ BY_WHOM = {
     "servers that the author chose: a provider's replies, his domain's records": {
         "newsletter.delivery.certificate": "CODES",
         "newsletter.delivery.pace": "THROTTLED GREYLISTED",
-        "newsletter.delivery.refusals": "OF_THE_READER",
         "newsletter.delivery.smtp": "GOES_ON REPLY OF_A_LINE",
         "newsletter.mail.domain": "LOOKING _texts",
     },

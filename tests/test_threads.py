@@ -8,13 +8,14 @@ import pytest
 
 from newsletter import threads
 from newsletter.threads import Threads
+from tests.support.loops import run
 
 
 def test_a_call_returns_what_its_function_returns():
     async def main():
         return await Threads(asyncio.get_running_loop()).call(lambda: 7)
 
-    assert asyncio.run(main()) == 7
+    assert run(main()) == 7
 
 
 def test_calls_are_made_one_after_the_other_in_one_thread():
@@ -30,7 +31,7 @@ def test_calls_are_made_one_after_the_other_in_one_thread():
         pool = Threads(asyncio.get_running_loop())
         return await asyncio.gather(*(pool.call(work) for _ in range(200)))
 
-    assert len(set(asyncio.run(main()))) == 1
+    assert len(set(run(main()))) == 1
     assert set(seen) == {1}
 
 
@@ -43,7 +44,7 @@ def test_calls_that_wait_for_later_ones_do_not_keep_these_waiting():
         pool.call(opened.set)
         return await asyncio.gather(*waits)
 
-    assert asyncio.run(main()) == [True] * 10
+    assert run(main()) == [True] * 10
 
 
 def test_a_thread_that_was_followed_ends_and_one_is_left():
@@ -62,7 +63,7 @@ def test_a_thread_that_was_followed_ends_and_one_is_left():
             thread.join(20)
         return used, [thread for thread in pool._threads if thread.is_alive()]
 
-    used, left = asyncio.run(main())
+    used, left = run(main())
 
     assert len(used) == 10
     assert len(left) == 1
@@ -86,7 +87,7 @@ def test_there_is_an_end_to_the_threads(monkeypatch):
         opened.set()
         await asyncio.gather(*waits)
 
-    asyncio.run(main())
+    run(main())
 
     assert len(used) == 3
 
@@ -96,7 +97,7 @@ def test_a_call_that_fails_is_logged_and_the_next_one_is_made(caplog):
         pool = Threads(asyncio.get_running_loop())
         return await asyncio.gather(pool.call(exit), pool.call(lambda: 7))
 
-    assert asyncio.run(main()) == [None, 7]
+    assert run(main()) == [None, 7]
     assert "A request has failed outside of Django" in caplog.text
 
 
@@ -110,7 +111,7 @@ def test_a_call_that_nobody_waits_for_any_more_harms_nobody():
         opened.set()
         return await pool.call(lambda: 7)
 
-    assert asyncio.run(main()) == 7
+    assert run(main()) == 7
 
 
 @pytest.mark.django_db(transaction=True)
@@ -130,7 +131,7 @@ def test_a_thread_that_ends_leaves_no_connection_open():
         await wait
         leader.join(20)
 
-    asyncio.run(main())
+    run(main())
 
     with pytest.raises(Exception, match="closed"):
         held[0].cursor()

@@ -91,8 +91,8 @@ class Copies:
     def values(self, row: Recipient) -> dict[str, str]:
         """Return what stands in the slots for one reader, for text and HTML alike."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
-        reader = row.subscriber_id
-        return {"email": row.email} | {name: link(reader) for name, link in self.links.items()}
+        number, bound = row.subscriber_id, row.token_salt + row.address_hash
+        return {"email": row.email} | {name: link(number, bound) for name, link in self.links.items()}
 
     def message(self, rows: Sequence[Recipient]) -> Any:
         """Return one message to all of them, with Anymail's attributes for what differs."""
@@ -159,11 +159,11 @@ def _filled(pieces: Sequence[str], values: Mapping[str, str]) -> str:
     return "".join(filled)
 
 
-def _link_writer(name: str) -> Callable[[int], str]:
-    """Return what writes a reader's link from his id. name: of its slot."""
+def _link_writer(name: str) -> Callable[[int, str], str]:
+    """Return what writes a reader's link from his id and what it is bound to. name: of its slot."""
     purpose = name.removesuffix("_url")
     sign, (before, after) = tokens.signer(purpose), around(purpose)
-    return lambda number: f"{before}{sign(number)}{after}"
+    return lambda number, bound: f"{before}{sign(number, bound)}{after}"
 
 
 class ApiCourier:
@@ -251,9 +251,8 @@ class ApiCourier:
             return Outcome(Answer.FAILED, " ".join(str(error).split())[:500])
 
     def _alone(self, row: Recipient, on_hand_over: Callable[[int], bool]) -> Outcome:
-        reader = Subscriber(pk=row.subscriber_id, email=row.email, name=row.name)
         try:
-            message: Any = rendering.copy_for(self.mailing, reader, ids=(self.mailing.pk, row.seq))
+            message: Any = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
         except ValueError as problem:
             return Outcome(Answer.FAILED, str(problem)[:500])
         message.metadata = {"delivery": f"{self.mailing.pk}.{row.seq}"}

@@ -15,7 +15,7 @@ from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery import icalendar, reminders
+from newsletter.delivery import icalendar, reminders, slots
 from newsletter.delivery.planning import PlanningError
 from newsletter.delivery.prompts import opened_by, opens_calendar
 from newsletter.delivery.reminded import Reminder
@@ -62,6 +62,7 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         "problem": problem,
         "wish": request.GET.get("do", ""),
         "week_later": reminders.a_week_later(reminder.slot_at),
+        "next_slot": slots.slot_after(Publication.objects.current(), now),
         "changes": _changes(reminder) if standing == "changed" else [],
     }
     return render(request, "delivery/approve.html", context, status=409 if act and not reminder.answer else 200)
@@ -84,7 +85,7 @@ def _answer(act: Callable[[Reminder, datetime], object], reminder: Reminder, now
     try:
         with transaction.atomic():
             act(reminder, now)
-    except reminders.Changed:
+    except (reminders.Changed, reminders.OffRhythm):
         reminder.refresh_from_db()
     except PlanningError as error:
         reminder.refresh_from_db()
@@ -93,14 +94,16 @@ def _answer(act: Callable[[Reminder, datetime], object], reminder: Reminder, now
 
 
 def _standing(reminder: Reminder, now: datetime) -> str:
-    """Return what can still be done: "answered", "passed", "settled", "changed" or "open"."""
+    """Return what can still be done: "answered", "passed", "settled", "off_rhythm", "changed" or "open"."""
     if reminder.answer:
         return "answered"
     if reminder.slot_at <= now:
         return "passed"
-    if reminders.is_settled(reminder.slot_at) or _is_under_way(reminder):
+    if slots.is_settled(reminder.slot_at) or _is_under_way(reminder):
         return "settled"
-    return "changed" if reminders.has_changed(reminder) else "open"
+    if not slots.is_slot(reminder.slot_at):
+        return "off_rhythm"
+    return "changed" if slots.has_changed(reminder) else "open"
 
 
 def _is_under_way(reminder: Reminder) -> bool:

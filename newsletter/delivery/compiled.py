@@ -15,7 +15,7 @@ from itertools import chain
 from django.db.models import Value
 
 from newsletter.delivery import rendering
-from newsletter.delivery.ledger import Recipient
+from newsletter.delivery.ledger import OF_LINKS, OF_READER, Recipient
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.smtp import Envelope
 from newsletter.delivery.template import Template
@@ -54,7 +54,7 @@ class Compiled:
             text=text_part,
             html=html_part,
         )
-        self.signers = [tokens.signer(purpose) for purpose in PURPOSES]
+        self.signed = tokens.signers(PURPOSES)
         self.message_id = message_id_maker(mailing)
         self.return_path = return_path_maker(mailing)
 
@@ -62,7 +62,8 @@ class Compiled:
         """Return one reader's message, ready for the wire. Raises ValueError for one who can be in no message."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         address = written_address(row.email)
-        unsubscribe, preferences, feedback = [sign(row.subscriber_id).encode() for sign in self.signers]
+        links = self.signed(row.subscriber_id, row.token_salt + row.address_hash)
+        unsubscribe, preferences, feedback = [token.encode() for token in links]
         values = {
             "to": written_mailbox(row.name, address),
             "message_id": self.message_id(row.seq),
@@ -84,8 +85,7 @@ class Compiled:
         must stop a mailing before its first copy leaves.
         """
         for row in specimens(mailing):
-            reader = Subscriber(pk=row.subscriber_id, email=row.email, name=row.name)
-            built = rendering.copy_for(mailing, reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
+            built = rendering.copy_for(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
             if part := _differing(self.envelope(row).data, built):
                 return f"The compiled message to {row.email} is not the one that was approved: {part} differs"
         return ""
@@ -96,7 +96,8 @@ def around(purpose: str) -> tuple[str, str]:
 
     Tokens are letters and digits, so that only what stands around them needs escaping.
     """
-    link, token = rendering.reader_values(Subscriber(pk=LARGEST))[f"{purpose}_url"], tokens.sign(purpose, LARGEST)
+    reader = Subscriber(pk=LARGEST)
+    link, token = rendering.reader_values(reader)[f"{purpose}_url"], reader.token(purpose)
     headers.checked("List-Unsubscribe", f"<{link}>")
     before, _token, after = link.partition(token)
     return before, after
@@ -131,21 +132,22 @@ def message_id_maker(mailing: Mailing) -> Callable[[int], bytes]:
 def return_path_maker(mailing: Mailing) -> Callable[[int], str]:
     """Return what makes the envelope sender of a row; "" when bounces go to no address of their own.
 
-    Its token is signed for "bounce" and the number mailing * 2^24 + seq, which fits 16 million copies.
+    Its token is signed for "bounce" and the number mailing * 2^24 + seq, which fits 16 million copies, and bound to
+    the mailing's random value: numbers of mailings come again after a restore.
     """
     bounces_to = Publication.objects.current().bounces_to
     if not bounces_to:
         return lambda _seq: ""
     before, after = headers.return_path(bounces_to, "\0").split("\0")
     sign, first = tokens.signer("bounce"), (mailing.pk or 0) << SEQ_BITS
-    return lambda seq: f"{before}{sign(first + seq)}{after}"
+    return lambda seq: f"{before}{sign(first + seq, mailing.token_salt)}{after}"
 
 
 def specimens(mailing: Mailing) -> list[Recipient]:
     """Return readers whose copies are likely to be odd: the first, the last, one without a name, the longest name."""
-    columns = ("seq", "subscriber_id", "subscriber__email", "subscriber__name")
+    columns = ("seq", "subscriber_id", *OF_READER)
     wished = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
-    known = wished.order_by("seq").values_list(*columns, Value(True))
+    known = wished.order_by("seq").values_list(*columns, Value(True), *OF_LINKS)
     # By their numbers: a database that has not looked at the new rows yet would sort all of them for the last one.
     ends = [known.filter(seq__lt=FIRST_ROWS), known.filter(seq__gte=max(FIRST_ROWS, mailing.total - 1))]
     rows = [Recipient(*row) for row in chain.from_iterable(ends)]

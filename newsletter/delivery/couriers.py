@@ -18,13 +18,13 @@ from newsletter.delivery import rendering
 from newsletter.delivery.compiled import Compiled
 from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.refusals import Refusals
 from newsletter.delivery.smtp import Envelope
 from newsletter.delivery.switchboard import Load, Switchboard
 from newsletter.delivery.transports import Answer, DjangoTransport, HandOverForbidden, Outcome, ProviderRefuses
 from newsletter.delivery.waits import Patience
 from newsletter.mail import headers
 from newsletter.mail.mailers import Limits
-from subscribers.models import Subscriber
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +73,6 @@ def load_of(alias: str) -> Load:
     return Load(limits.lines or (LINES if rate is None else LINES_FOR_RATE), limits.per_connection, rate)
 
 
-def reader_of(row: Recipient) -> Subscriber:
-    return Subscriber(pk=row.subscriber_id, email=row.email, name=row.name)
-
-
 def unmailable(problem: ValueError) -> Outcome:
     """Return the outcome for a reader whose address or name can be in no message."""
     return Outcome(Answer.FAILED, str(problem)[:500])
@@ -89,18 +85,28 @@ class DjangoCourier:
 
     def __init__(self, alias: str, mailing: Mailing) -> None:
         self.transport, self.patience = DjangoTransport(mailers[alias]), Patience()
-        self.mailing = mailing
+        self.mailing, self.refusals = mailing, Refusals(believes=mailing.believes_refusals)
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         for row in rows:
             try:
-                message = rendering.copy_for(self.mailing, reader_of(row), ids=(self.mailing.pk, row.seq))
+                message = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
             except ValueError as problem:
                 yield row.seq, unmailable(problem)
                 continue
             if not on_hand_over(row.seq):
                 raise HandOverForbidden
-            yield row.seq, self.patience.answer(partial(self.transport.send, message))
+            yield from self._known(row.seq, self.patience.answer(partial(self.transport.send, message)))
+            if self.refusals.problem:
+                raise self.refusals.problem
+        yield from self.refusals.release()
+
+    def _known(self, seq: int, outcome: Outcome) -> Iterator[tuple[int, Outcome]]:
+        """Yield what is known by now: a refusal that may be about us has to wait."""
+        if outcome.answer is Answer.SENT:
+            yield from self.refusals.end()
+        if not self.refusals.keep(seq, outcome):
+            yield seq, outcome
 
     def close(self) -> None:
         self.transport.close()
@@ -163,6 +169,7 @@ class SmtpCourier:
                 on_throttle=self._on_throttle,
                 patience=self.patience,
             )
+            self.board.refusals.believes = self.mailing.believes_refusals
         return self.board
 
     def _on_dot(self, seq: int) -> bool:

@@ -23,6 +23,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
+from newsletter.delivery import refused
 from newsletter.delivery.copies import WAITS_AGAIN
 from newsletter.delivery.history import Step
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing
@@ -152,9 +153,33 @@ def _decided(mailing: Mailing, evidence: Evidence, move: Callable[[], int]) -> i
     if moved:
         mailing.tell(STEP_OF[evidence.known], str(moved), evidence.at)
     if moved and evidence.known is Known.AGAIN:
-        reopened = {"state": Mailing.State.SENDING, "finished_at": None, "retry_at": None, "provider_failures": 0}
-        Mailing.objects.filter(pk=mailing.pk, state=Mailing.State.SENT).update(**reopened)
+        _reopen(mailing)
     return moved
+
+
+def _reopen(mailing: Mailing) -> None:
+    reopened = {"state": Mailing.State.SENDING, "finished_at": None, "retry_at": None, "provider_failures": 0}
+    Mailing.objects.filter(pk=mailing.pk, state=Mailing.State.SENT).update(**reopened)
+
+
+def retry_refused(mailing: Mailing, seqs: Sequence[int]) -> int:
+    """Try copies again that were refused for no reason of their readers; return how many. The mailing is locked.
+
+    None of them was accepted, so nobody gets two. They are deferred: should the mailing be cancelled, they are skipped.
+    """
+    tried = 0
+    for batch in mailing.batches.select_for_update().filter(failed__gt=0).order_by("pk"):
+        mine = [seq for seq in seqs if batch.lo <= seq < batch.hi]
+        refused = Delivery.objects.filter(mailing_id=mailing.pk, seq__in=mine, state=Delivery.State.FAILED)
+        deferred = refused.update(state=Delivery.State.DEFERRED, **_next_try(batch)) if mine else 0
+        if deferred:
+            batch.count(Counter({Delivery.State.FAILED: -deferred}))
+            _only(batch).open_again()
+        tried += deferred
+    if tried:
+        _outdate(mailing.pk)
+        _reopen(mailing)
+    return tried
 
 
 def _own_batch(delivery: Delivery) -> list[Batch]:
@@ -184,6 +209,8 @@ def _move_in(batch: Batch, rows: Q, evidence: Evidence) -> int:
     state, values = STATE_OF[evidence.known], _values(evidence)
     if evidence.attempt is not None and evidence.known is not Known.ACCEPTED:
         uncertain = uncertain.filter(attempts=evidence.attempt)
+    if evidence.known is Known.REFUSED:
+        refused.note(batch, dict.fromkeys(uncertain.values_list("seq", flat=True), evidence.words), evidence.at)
     settled = uncertain.update(**values)
     spared = mine.filter(WAITS_AGAIN).update(**values) if evidence.known is Known.ACCEPTED else 0
     batch.count(Counter({UNCERTAIN: -settled, state: settled + spared}))

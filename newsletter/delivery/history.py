@@ -17,6 +17,8 @@ class Step(models.Model):
         SWITCHED = "switched", _("provider switched")
         COUNTED = "counted", _("uncertain copies counted as sent")
         AGAIN = "again", _("uncertain copies to be sent again")
+        BELIEVED = "believed", _("refused addresses suppressed")
+        DOUBTED = "doubted", _("refused addresses not believed")
         FINISHED = "finished", _("finished")
         CANCELLED = "cancelled", _("cancelled")
 

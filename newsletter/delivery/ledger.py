@@ -13,16 +13,16 @@ from itertools import starmap
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import BooleanField, ExpressionWrapper
+from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from newsletter.delivery import answers, evidence
+from newsletter.delivery import answers, evidence, refused
 from newsletter.delivery.answers import WAITING, Result
 from newsletter.delivery.copies import COUNTER_OF
 from newsletter.delivery.evidence import KNOWN_OF, Evidence
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing
-from subscribers.models import is_mailable
+from subscribers.models import Subscriber, is_mailable
 
 LEASE = timedelta(seconds=30)  # renewed with every window; it tells everybody else that the owner lives
 LEASE_END = Now() + LEASE  # by the database's clock, which all machines share
@@ -40,6 +40,19 @@ class Recipient(NamedTuple):
     email: str
     name: str
     is_mailable: bool
+    token_salt: str = ""
+    address_hash: str = ""
+
+    @property
+    def reader(self) -> Subscriber:
+        """Return the reader, for the e-mail classes; without what no message needs."""
+        own = {"token_salt": self.token_salt, "address_hash": self.address_hash}
+        return Subscriber(pk=self.subscriber_id, email=self.email, name=self.name, **own)
+
+
+# Of rows that lead to a reader by `subscriber__`: the fields of a Recipient after the first two.
+OF_READER = ("subscriber__email", "subscriber__name")
+OF_LINKS = ("subscriber__token_salt", "subscriber__address_hash")
 
 
 def claim(mailing: Mailing, worker: str, now: datetime) -> Batch | None:
@@ -156,11 +169,11 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
         .filter(state__in=WAITING, attempts__lt=_PASS)
         .annotate(mailable=mailable)
         .order_by("seq")
-        .values_list("seq", "subscriber_id", "subscriber__email", "subscriber__name", "mailable")
+        .values_list("seq", "subscriber_id", *OF_READER, "mailable", *OF_LINKS)
     )
     sql, holders = rows[:window].query.sql_with_params()
     if vendor == "sqlite":  # as one value, for each row is a step, between which this thread waits for its turn
-        columns = "seq, subscriber_id, subscriber__email, subscriber__name, mailable"
+        columns = ", ".join(["seq", "subscriber_id", *OF_READER, "mailable", *OF_LINKS])
         sql = f"SELECT json_group_array(json_array({columns})) FROM ({sql})"  # noqa: S608  # nosec B608  # its own names
     return sql, tuple(holders)
 
@@ -188,10 +201,19 @@ def _recorded(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State
         results = [_final(result) for result in results]
     settled = answers.write(batch, results) if token == batch.token else set()
     if len(settled) == len(results):
-        return Counter(result.state for result in results)
+        return _counted(batch, results)
     late = [one for one in results if one.seq not in settled and one.state in KNOWN_OF]
     evidence.hear(batch, {one.seq: _evidence(batch, one) for one in late})
-    return Counter(result.state for result in results if result.seq in settled)
+    return _counted(batch, [result for result in results if result.seq in settled])
+
+
+def _counted(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
+    """Count results that were written, and note what may be about their readers."""
+    added = Counter(result.state for result in results)
+    if added[Delivery.State.FAILED]:
+        failed = {result.seq: result.reply for result in results if result.state == Delivery.State.FAILED}
+        refused.note(batch, failed, timezone.now())
+    return added
 
 
 def _evidence(batch: Batch, result: Result) -> Evidence:
@@ -235,9 +257,14 @@ def close(batch: Batch, results: Sequence[Result], now: datetime) -> None:
         lock(batch)
         record(batch, results)
         if batch.is_in_last_pass and held(batch).exists():
-            failed = rows.filter(state=Delivery.State.DEFERRED).update(state=Delivery.State.FAILED)
-            batch.count(Counter({Delivery.State.FAILED: failed}))
+            _give_up(batch, rows.filter(state=Delivery.State.DEFERRED), now)
         if rows.filter(state__in=WAITING).exists():
             values |= {"state": Batch.State.OPEN, "cursor": batch.lo, "pass_no": batch.pass_no + 1}
             values |= {"not_before": now + batch.distance}
         held(batch).update(**values)
+
+
+def _give_up(batch: Batch, deferred: QuerySet[Delivery], now: datetime) -> None:
+    refused.note(batch, dict(deferred.values_list("seq", "reply")), now)
+    failed = deferred.update(state=Delivery.State.FAILED)
+    batch.count(Counter({Delivery.State.FAILED: failed}))

@@ -22,9 +22,11 @@ from newsletter.delivery.copies import Delivery as Delivery  # noqa: PLC0414 - r
 from newsletter.delivery.feedback import Feedback as Feedback  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.happenings import Happening as Happening  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.history import Step
+from newsletter.delivery.refused import Refusal as Refusal  # noqa: PLC0414 - the same
 from newsletter.delivery.rehearsals import Rehearsal as Rehearsal  # noqa: PLC0414 - the same
 from newsletter.delivery.reminded import Reminder as Reminder  # noqa: PLC0414 - the same
 from newsletter.issues.models import Issue
+from newsletter.mail import tokens
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,12 @@ class Mailing(models.Model):
     note = models.TextField(blank=True, help_text="what a correction corrects, in Markdown")
     total = models.PositiveIntegerField(_("readers"), default=0)
     mailer = models.CharField(max_length=20, default="bulk", help_text="its name in settings.MAILERS")
+    token_salt = models.CharField(
+        max_length=tokens.SALT_LENGTH,
+        default=tokens.new_salt,
+        editable=False,
+        help_text="what the tokens of its return paths are bound to; empty in mailings older than this",
+    )
     certified_at = models.DateTimeField(
         null=True, help_text="empty while what became of the copies is in no certificate"
     )
@@ -180,6 +188,12 @@ class Mailing(models.Model):
         Whoever also locks batches locks them after this.
         """
         Mailing.objects.select_for_update(no_key=True).filter(pk=self.pk).values_list("pk").first()
+
+    @property
+    def believes_refusals(self) -> bool:
+        """Return whether the author has looked at its refused addresses, and said that they do not exist indeed."""
+        said = self.steps.filter(what__in=[Step.What.BELIEVED, Step.What.DOUBTED]).last()
+        return said is not None and said.what == Step.What.BELIEVED
 
     def wait_for_provider(self, now: datetime, reason: str) -> None:
         """Leave the provider alone for a while: 5 seconds, doubled by each failure in a row, at most 5 minutes."""

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Callable
 from datetime import datetime
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from django.utils.translation import gettext as _
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.reminded import Reminder
 from newsletter.delivery.rendering import fill, freeze, parts, reader_values
+from newsletter.delivery.slots import slot_after
 from newsletter.issues.models import not_yet_mailed
 from newsletter.mail import headers, letters, plaintext, tokens
 from newsletter.mail import html as mail_html
@@ -47,7 +49,7 @@ def opened_by(token: str) -> Reminder | None:
 
 
 def _bound(reminder: Reminder) -> str:
-    return f"{reminder.slot_at.timestamp():.0f}"
+    return f"{reminder.slot_at.timestamp():.0f}{reminder.token_salt}"
 
 
 def calendar_url(publication: Publication) -> str:
@@ -63,8 +65,7 @@ def message(reminder: Reminder, addresses: list[str], now: datetime) -> Mail:
     """Build the one mail of a reminder, in the publication's language and zone."""
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        is_letter = reminder.kind == Reminder.Kind.LETTER
-        letter = _letter(reminder, publication) if is_letter else _draft(reminder, publication, now)
+        letter = WRITERS[reminder.kind](reminder, publication, now)
     domain = publication.sender_email.rpartition("@")[2]
     message_id = headers.message_id("reminder", reminder.pk, domain=domain)
     return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
@@ -94,12 +95,27 @@ def _subject(reminder: Reminder) -> str:
     return _("An issue is due on %(day)s") % {"day": day}
 
 
-def _letter(reminder: Reminder, publication: Publication) -> Letter:
+def _missed(reminder: Reminder, publication: Publication, now: datetime) -> Letter:
+    """Return what says that nothing was sent at a slot, why, and when the next one is."""
+    context = {
+        "publication": publication,
+        "issue": reminder.issue,
+        "slot": reminder.slot_at,
+        "reason": reminder.get_reason_display(),
+        "detail": reminder.detail,
+        "next_slot": slot_after(publication, now),
+        "url": settings.SITE_URL + reverse("admin:issues_issue_change", args=[reminder.issue_id]),
+    }
+    subject = _("Not sent: %(issue)s") % {"issue": reminder.issue}
+    return letters.render("missed", subject, context, base_url=settings.SITE_URL)
+
+
+def _letter(reminder: Reminder, publication: Publication, _now: datetime) -> Letter:
     """Return the issue as it would leave at the slot, with what the author can do on top."""
     issue = reminder.issue
     assert issue is not None  # noqa: S101 - a letter is of an issue
     mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **freeze(issue).columns())
-    values = reader_values(Subscriber(pk=0, email=publication.sender_email))
+    values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
     whole_html, whole_text = parts(mailing)
     context = _answers(reminder, publication)
     panel = render_to_string("email/_approve.html", context)
@@ -124,3 +140,10 @@ def _answers(reminder: Reminder, publication: Publication) -> dict[str, object]:
         "skip_url": f"{page}?do=skip",
         "edit_url": settings.SITE_URL + reverse("admin:issues_issue_change", args=[reminder.issue_id]),
     }
+
+
+WRITERS: dict[str, Callable[[Reminder, Publication, datetime], Letter]] = {
+    Reminder.Kind.DRAFT: _draft,
+    Reminder.Kind.LETTER: _letter,
+    Reminder.Kind.MISSED: _missed,
+}

@@ -1,36 +1,51 @@
-"""Refusals in a row: perhaps it is not the readers whom a server refuses, but us. No database.
+"""Refusals in a row: perhaps it is not the readers whom a server refuses, but us, or the letter. No database.
 
-A server that refuses one reader after the other, such as a relay that does not know us, must not make the whole
-audience fail. What is kept here has no outcome: if it was us, these rows go back to the queue.
+A server that refuses one reader after the other, such as a relay that does not know us or a filter that does not
+like the letter, must not make the whole audience fail. What is kept here has no outcome: if it was us, these rows
+go back to the queue. That an address does not exist is told at once, and counted: a server that says so of
+everybody is out of order.
 """
 
-import re
+from newsletter.delivery.transports import Answer, Outcome, ProviderRefuses
+from newsletter.mail.replies import Verdict, verdict
 
-from newsletter.delivery.transports import Answer, Outcome
-
-REFUSALS = 20  # readers refused in a row, for no reason of their own, before it is us whom the server refuses
-OF_THE_READER = re.compile(r"\d\d\d[ -]5\.[12]\.")  # address or mailbox: RFC 3463 sections 3.2 and 3.3
+REFUSALS = 20  # in a row, for one kind of reason, before it is us whom the server refuses
+OF_THE_READER = {Verdict.DEAD, Verdict.MAILBOX}
 
 
 class Refusals:
-    """The refusals since the last message that was accepted."""
+    """The refusals since the last message that was accepted.
 
-    def __init__(self) -> None:
+    believes: whether the author has looked, and said that these addresses do not exist indeed.
+    """
+
+    def __init__(self, *, believes: bool = False) -> None:
         self.kept: list[tuple[int, Outcome]] = []
-        self.in_a_row = 0
+        self.in_a_row = self.dead_in_a_row = 0
+        self.believes = believes
+        self.problem: ProviderRefuses | None = None  # when there were so many that the author should look first
 
     @property
     def are_ours(self) -> bool:
-        """Return whether it is us whom the server refuses."""
+        """Return whether it is us, or the letter, that the server refuses: what is kept goes back to the queue."""
         return self.in_a_row >= REFUSALS
 
-    def keep(self, seq: int, outcome: Outcome, *, was_handed_over: bool) -> bool:
-        """Keep the refusal of a reader whose message was not handed over; return False for any other outcome."""
-        if outcome.answer is not Answer.FAILED or was_handed_over or OF_THE_READER.match(outcome.reply):
+    def keep(self, seq: int, outcome: Outcome) -> bool:
+        """Keep a refusal that says nothing about its reader; return False for any other outcome.
+
+        It does not matter whether it came before or after the dot: either way the server has not got the message.
+        """
+        if outcome.answer is not Answer.FAILED:
             return False
-        self.kept.append((seq, outcome))
-        self.in_a_row += 1
-        return True
+        said = verdict(outcome.reply)
+        is_kept = said not in OF_THE_READER
+        if is_kept:
+            self.kept.append((seq, outcome))
+        self.in_a_row += is_kept
+        self.dead_in_a_row += said is Verdict.DEAD
+        if self.are_ours or (self.dead_in_a_row >= REFUSALS and not self.believes):
+            self.problem = ProviderRefuses(outcome.reply)
+        return is_kept
 
     def release(self) -> list[tuple[int, Outcome]]:
         """Return what is kept, now that it is known to be about the readers."""
@@ -39,5 +54,5 @@ class Refusals:
 
     def end(self) -> list[tuple[int, Outcome]]:
         """Return what is kept, now that a message was accepted."""
-        self.in_a_row = 0
+        self.in_a_row = self.dead_in_a_row = 0
         return self.release() if self.kept else []

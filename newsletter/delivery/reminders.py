@@ -1,7 +1,8 @@
 """Reminding the author before a slot: of a draft, and a day before by the letter itself, to be approved by a link.
 
-`observe` writes down what is due, `tell` mails it, `let_go` sends what may go without an answer. Each may run twice,
-late or not at all. What the author answers is in `approve`, `move` and `skip`.
+`observe` writes down what is due, `tell` mails it, `let_go` sends what may go without an answer, and `observe_missed`
+writes down what should have gone and did not. Each may run twice, late or not at all. What the author answers is in
+`approve`, `move` and `skip`.
 """
 
 import logging
@@ -15,6 +16,7 @@ from newsletter.delivery import planning, prompts
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.reminded import Reminder
 from newsletter.delivery.rendering import freeze
+from newsletter.delivery.slots import is_settled, is_slot, missed, proposed_issue, slots_ahead, was_decided, why_not
 from newsletter.issues import cadence
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import mailer_errors
@@ -33,6 +35,10 @@ class Changed(Exception):
     """The issue is not what the reminder showed any more."""
 
 
+class OffRhythm(Exception):
+    """The time that a letter names is no slot any more: the rhythm or the time zone was moved."""
+
+
 # --- What is due ---
 
 
@@ -42,6 +48,16 @@ def observe(now: datetime) -> int:
     for slot_at in slots_ahead(Publication.objects.fresh(), now):
         if (kind := _kind(slot_at - now)) and not is_settled(slot_at):
             _note(kind, slot_at, now)
+    return Reminder.objects.count() - before
+
+
+def observe_missed(now: datetime) -> int:
+    """Write down each slot at which an issue should have gone and did not, with the reason; return how many these are.
+
+    To be called after `let_go`, which may still send what is late.
+    """
+    before = Reminder.objects.count()
+    Reminder.objects.bulk_create(missed(now), ignore_conflicts=True)
     return Reminder.objects.count() - before
 
 
@@ -60,32 +76,6 @@ def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> None:
     Reminder.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def slots_ahead(publication: Publication, now: datetime) -> set[datetime]:
-    """Return the next slot of the rhythm, and those that an issue was moved to."""
-    moved = Reminder.objects.filter(moved_to__gt=now).values_list("moved_to", flat=True)
-    rhythm = cadence.next_slot(
-        publication.cadence_anchor_on,
-        publication.cadence_at,
-        zone=publication.zone,
-        days=publication.cadence_days,
-        after=now,
-    )
-    return {rhythm, *(at for at in moved if at is not None)}
-
-
-def is_settled(slot_at: datetime) -> bool:
-    """Return whether an issue leaves, or left, on the day of this slot."""
-    zone = Publication.objects.current().zone
-    midnight = timezone.localtime(slot_at, zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    alive = Mailing.objects.filter(kind=Mailing.Kind.ISSUE).exclude(state=Mailing.State.CANCELLED)
-    return alive.filter(send_at__gte=midnight, send_at__lt=midnight + timedelta(days=1)).exists()
-
-
-def proposed_issue() -> Issue | None:
-    """Return the next issue that was neither sent nor approved."""
-    return Issue.objects.unsent().exclude(mailings__state__in=Mailing.OPEN_STATES).first()
-
-
 # --- Who hears of it ---
 
 
@@ -97,7 +87,8 @@ def tell(now: datetime) -> int:
 def _tell(reminder: Reminder, now: datetime) -> bool:
     """Take one before another worker does, mail it, and put it off when the mail server does not take it."""
     addresses = prompts.who_may_send()
-    if not addresses or is_settled(reminder.slot_at):
+    is_ahead = reminder.kind != Kind.MISSED
+    if not addresses or (is_ahead and (is_settled(reminder.slot_at) or not is_slot(reminder.slot_at))):
         return False
     if not _settle(reminder, try_at=now + LEASE, tries=reminder.tries + 1):
         return False
@@ -130,17 +121,14 @@ def _settle(reminder: Reminder, **values: object) -> bool:
 # --- What the author answers ---
 
 
-def has_changed(reminder: Reminder) -> bool:
-    """Return whether the issue is another one than the letter showed."""
-    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
-    return freeze(reminder.issue).columns()["content_hash"] != reminder.content_hash
-
-
 def approve(reminder: Reminder, now: datetime) -> Mailing | None:
     """Schedule what the letter showed for its slot; return None if there was an answer already.
 
-    Raises Changed when the issue was edited since, PlanningError when it cannot be sent as it is.
+    Raises OffRhythm when its slot is none any more, Changed when the issue was edited since, PlanningError when it
+    cannot be sent as it is.
     """
+    if not is_slot(reminder.slot_at):
+        raise OffRhythm
     assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
     with transaction.atomic():
         if not reminder.give(Answer.APPROVED, now):
@@ -177,27 +165,26 @@ def a_week_later(slot_at: datetime) -> datetime:
 
 
 def let_go(now: datetime) -> int:
-    """Approve what nobody has answered when its slot comes, if the publication says so; return how many.
+    """Approve what nobody has answered when its slot comes, if nothing speaks against it; return how many.
 
-    Only what the letter showed goes: an issue that was edited since waits for its author, and so does one that he
-    has approved, and cancelled, meanwhile.
+    Only what the letter showed goes; `slots.why_not` says what speaks against it. What the author was told to have
+    been missed does not go by itself any more.
     """
     publication = Publication.objects.fresh()
     if publication.unapproved != Publication.Unapproved.GO:
         return 0
     soon = now + planning.hold_of(publication) + AHEAD
-    waiting = Reminder.objects.filter(kind=Kind.LETTER, answer="")
-    due = waiting.filter(slot_at__lte=soon, slot_at__gt=now - planning.LATE).select_related("issue")
-    return sum(_let_go(one, now) for one in due)
+    due = Reminder.objects.unanswered().filter(slot_at__lte=soon, slot_at__gt=now - planning.LATE)
+    return sum(_let_go(one, now) for one in due.select_related("issue"))
 
 
 def _let_go(reminder: Reminder, now: datetime) -> bool:
     issue = reminder.issue
-    if issue is None or issue.mailings.filter(approved_at__gte=reminder.at).exists() or is_settled(reminder.slot_at):
+    if issue is None or was_decided(reminder) or why_not(reminder, now):
         return False
     try:
         with transaction.atomic():
             _schedule(reminder, issue, now)
-    except (Changed, planning.PlanningError):
+    except (Changed, planning.PlanningError):  # edited in this moment: `note_missed` says so
         return False
     return True

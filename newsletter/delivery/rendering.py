@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
-from newsletter.mail import headers, letters, tokens
+from newsletter.mail import headers, letters
 from newsletter.mail import html as mail_html
 from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
 from newsletter.posts import highlighting, markdown, text
@@ -174,7 +174,7 @@ def reader_values(subscriber: Subscriber) -> dict[str, str]:
         "email": subscriber.email,
         "unsubscribe_url": subscriber.unsubscribe_url,
         "preferences_url": subscriber.preferences_url,
-        "feedback_url": settings.SITE_URL + reverse("delivery:feedback", args=[tokens.sign("feedback", subscriber.pk)]),
+        "feedback_url": settings.SITE_URL + reverse("delivery:feedback", args=[subscriber.token("feedback")]),
     }
 
 

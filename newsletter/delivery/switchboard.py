@@ -247,16 +247,16 @@ class Switchboard:
             self.selector.modify(line.sock, events, line)
 
     def on_outcome(self, line: Line, seq: int, outcome: Outcome) -> None:
-        """Note an answer, or keep it while it may be us, and not the reader, who is refused."""
         self.broken = 0
         self.seconds += (line.lasted_seconds - self.seconds) * (0.2 if self.seconds else 1)
         if outcome.answer is Answer.SENT:
             self.outcomes += self.refusals.end()
-        if not self.refusals.keep(seq, outcome, was_handed_over=line.is_clean):
+        if not self.refusals.keep(seq, outcome):
             self.on_answer(seq, outcome)
             self.outcomes.append((seq, outcome))
-        elif self.refusals.are_ours and self.problem is None:
-            self.problem = ProviderRefuses(outcome.reply)
+        elif line.is_clean:  # it came after the dot: should this worker die, the message is tried again
+            self.on_answer(seq, outcome._replace(answer=Answer.DEFERRED))
+        self.problem = self.problem or self.refusals.problem
 
     def _drop(self, line: Line, lost: LineLost) -> None:
         """Give a lost line up: a message whose dot was out is uncertain, any other goes to another line.

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from newsletter.delivery import certificate, notices, planning, recovery, welcome
+from newsletter.delivery import certificate, notices, planning, recovery, suppressing, welcome
 from newsletter.delivery.couriers import courier_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.pace import Pacer
@@ -68,6 +68,7 @@ def dispatch() -> None:
         if not mailing.finish(now) and not mailing.is_waiting(now):
             _wake(mailing, free, now)
     certificate.issue_due(now)
+    suppressing.settle(now)
 
 
 def _wake(mailing: Mailing, free: list[int], now: datetime) -> None:

@@ -27,7 +27,7 @@ def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "
     reader = Subscriber.objects.opened_by(token, "feedback")
     issue = _received(reader, asked.get("issue", number)) if reader else None
     if reader is None or issue is None:
-        return _lost(request)
+        return _lost(request, token)
     answer = asked.get("answer", answer)
     is_given = request.method == "POST" and answer in Feedback.Answer.values
     if is_given:
@@ -43,8 +43,10 @@ def _received(reader: Subscriber, number: str) -> Issue | None:
     return Issue.objects.filter(number=int(number), mailings__deliveries__subscriber=reader).first()
 
 
-def _lost(request: HttpRequest) -> HttpResponse:
-    """Answer a link that was never given out, and count it: see subscribers.views."""
+def _lost(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer a link that opens nothing, and count a guess: see subscribers.views."""
+    if Subscriber.objects.has_moved_away(token, "feedback"):
+        return render(request, "subscribers/closed.html", {"why": "moved"}, status=410)
     who = neighbourhood(client_address(request))
     if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
         return too_many(request, seconds=seconds)

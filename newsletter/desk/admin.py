@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as stock  # noqa: F401  # registers users and groups, whose screens are ours
@@ -25,6 +28,8 @@ from newsletter.issues.templatetags.slots import next_slots
 from newsletter.posts.search import remove
 from newsletter.publication.models import Publication
 
+# The desk has screens of its own for these, which show no secret: newsletter/desk/account.py.
+admin.site.unregister([EmailAddress, Authenticator, UserSession])
 admin.site.unregister([User, Group])
 admin.site.register(User, AccountAdmin)
 admin.site.register(Group, RoleAdmin)

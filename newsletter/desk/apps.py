@@ -1,5 +1,8 @@
+from typing import Any
+
 from django.apps import AppConfig, apps
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -16,6 +19,14 @@ class DeskConfig(AppConfig):
         post_migrate.connect(
             roles.make_groups, sender=apps.get_app_config("auth"), dispatch_uid="newsletter.desk.roles"
         )
+
+        user_logged_in.connect(begin_session, dispatch_uid="newsletter.desk.begin_session")
+
+
+def begin_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+    from newsletter.desk import entering  # noqa: PLC0415  # a worker logs nobody in
+
+    entering.begin_session(request, user)
 
 
 class DeskAdminConfig(AdminConfig):

@@ -5,12 +5,13 @@ from itertools import chain, count
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.db import transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from newsletter.desk import roles
+from newsletter.desk import factors, roles
 
 USERNAME = "author"
 
@@ -61,9 +62,16 @@ def from_link(uid: str, token: str) -> User | None:
     return author if tokens.check_token(author, token) else None
 
 
+@transaction.atomic
 def take_over(author: User, *, username: str, email: str, password: str) -> bool:
-    """Give the account a name and a password; return False if another request was first."""
+    """Give the account a name and a password; return False if another request was first.
+
+    Its second factors are removed: whoever lost the device comes back by this link, and by no other way.
+    """
     unspent = User.objects.filter(pk=author.pk, password=author.password)
     author.username, author.email = username, email
     author.set_password(password)
-    return bool(unspent.update(username=username, email=email, password=author.password))
+    is_first = bool(unspent.update(username=username, email=email, password=author.password))
+    if is_first:
+        factors.remove_all(author)
+    return is_first

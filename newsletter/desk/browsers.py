@@ -34,6 +34,11 @@ def known(request: HttpRequest) -> Browser | None:
     return Browser(found, user.get_username()) if user and found else None
 
 
+def is_known(request: HttpRequest, user: User) -> bool:
+    """Return whether `user` has logged in with this browser since the password was last changed."""
+    return bool(_id(request, user))
+
+
 def remember(request: HttpRequest, response: HttpResponse, user: User) -> None:
     """Give the browser its cookie, unless it carries a good one for `user`."""
     if _id(request, user):

@@ -1,5 +1,11 @@
-"""What the author decides about uncertain copies: some of a page, or all together. GET asks, POST acts."""
+"""What the author decides: what became of uncertain copies, and whether refused addresses are dead.
 
+GET asks, POST acts. Uncertain copies are decided some of a page, or all together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -11,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery import evidence
+from newsletter.delivery import evidence, suppressing
 from newsletter.delivery.evidence import Evidence, Known, Seen
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.desk.composer import page, wake_up
@@ -93,3 +99,51 @@ def _told(known: Known, moved: int) -> str:
     if known is Known.COUNTED:
         return ngettext("%(count)d copy is counted as sent.", "%(count)d copies are counted as sent.", moved)
     return ngettext("%(count)d copy will be sent once more.", "%(count)d copies will be sent once more.", moved)
+
+
+# --- Whether addresses are dead ---
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the author may say of addresses that a server called dead."""
+
+    title: Any
+    count: Callable[[Mailing], int]
+    do: Callable[[Mailing, datetime], int]
+    told: Callable[[int], str]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def judge(request: HttpRequest, pk: int, judgement: str) -> HttpResponse:
+    """Say what it means to believe a server that calls addresses dead, or not; on POST do it."""
+    if judgement not in JUDGEMENTS:
+        raise Http404(judgement)
+    found, wish = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk), JUDGEMENTS[judgement]
+    if request.method == "POST" and (count := wish.do(found, timezone.now())):
+        wake_up()
+        messages.success(request, wish.told(count) % {"count": count})
+    elif request.method == "POST" or not (count := wish.count(found)):
+        messages.warning(request, _("Nothing was changed: this was decided before. Perhaps by another tab."))
+    else:
+        context = {"title": wish.title, "mailing": found, "judgement": judgement, "count": count}
+        return page(request, "desk/judge.html", found.issue, context)
+    return redirect("admin:mailing", pk)
+
+
+def _suppressed(count: int) -> str:
+    return ngettext("%(count)d address gets no mail any more.", "%(count)d addresses get no mail any more.", count)
+
+
+def _tried_again(count: int) -> str:
+    return ngettext("%(count)d address counts as good again.", "%(count)d addresses count as good again.", count)
+
+
+JUDGEMENTS = {
+    "believed": Judgement(
+        gettext_lazy("Do these addresses not exist?"), suppressing.in_question, suppressing.believe, _suppressed
+    ),
+    "doubted": Judgement(
+        gettext_lazy("Was the mail server wrong?"), suppressing.called_dead, suppressing.doubt, _tried_again
+    ),
+}

@@ -19,6 +19,7 @@ from newsletter.posts.importers.front_matter import Value, parse
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.search import index_post
 from newsletter.publication.models import CACHE_KEY, Publication
+from subscribers.consents import Circumstances, Consent
 from subscribers.models import Subscriber, address_hash
 
 DATA = Path(__file__).parent / "demo_data"
@@ -176,7 +177,10 @@ def _compose(sample: Sample) -> None:
 def _invite_readers(now: datetime) -> None:
     """Let the first issue that is sent have somebody to go to; real readers stay among themselves."""
     if not Subscriber.objects.exists():
-        Subscriber.objects.bulk_create(_reader(number, now) for number in range(1, READERS + 1))
+        readers = Subscriber.objects.bulk_create(_reader(number, now) for number in range(1, READERS + 1))
+        for reader in readers:
+            if reader.is_reader:
+                Consent.objects.add(reader, Consent.Kind.IMPORTED, Circumstances("demo"), now)
 
 
 def _reader(number: int, now: datetime) -> Subscriber:
@@ -187,8 +191,7 @@ def _reader(number: int, now: datetime) -> Subscriber:
     reader.state = Subscriber.State.ACTIVE
     if number == READERS - 1:
         reader.state, reader.paused_until = Subscriber.State.PAUSED, now + timedelta(days=60)
-    reader.consent_at = reader.confirmed_at = reader.welcomed_at = now
-    reader.consent_source = "demo"
+    reader.confirmed_at = reader.welcomed_at = now
     return reader
 
 

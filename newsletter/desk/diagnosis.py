@@ -22,6 +22,7 @@ from newsletter.delivery.models import Batch, Mailing
 from newsletter.desk import author
 from newsletter.desk.findings import ERROR, INFO, WARNING, Finding, Question
 from newsletter.desk.senders import dns_records, sender, subjects
+from newsletter.desk.undelivered import lost_letters, refused_addresses, waiting_letters
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
 from newsletter.publication.cards import Card, FontUnusable
 from newsletter.publication.models import Publication
@@ -266,10 +267,11 @@ EVERYTHING: tuple[Question, ...] = (
     *(journal, clock, static_files, card_font, worker, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),
     *(mail, sender, subjects, dns_records, postal_address, mailings, uncertain),
+    *(refused_addresses, waiting_letters, lost_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.
-OF_MAILINGS: tuple[Question, ...] = (waiting_tasks, mailings, uncertain)
-AT_HOME: tuple[Question, ...] = (*OF_MAILINGS, mail, sender, postal_address)
+OF_MAILINGS: tuple[Question, ...] = (waiting_tasks, mailings, uncertain, refused_addresses)
+AT_HOME: tuple[Question, ...] = (*OF_MAILINGS, waiting_letters, lost_letters, mail, sender, postal_address)
 
 
 def examine(now: datetime) -> list[Finding]:

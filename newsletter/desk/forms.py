@@ -17,11 +17,14 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.delivery.models import Mailing
 from newsletter.desk import attempts
+from newsletter.desk.factors import CODE_LENGTH_MAX
+from newsletter.desk.passkeys import ANSWER_LENGTH_MAX, NAME_LENGTH_MAX
 from newsletter.issues.models import Issue
 from newsletter.publication.forms import TypedForm
 from subscribers.addresses import AddressError, normalise
 
 TEST_ADDRESSES_MAX = 5
+PASSWORD_LENGTH_MAX = 4096  # characters, as Django's own form for it
 
 
 class StartForm(SetPasswordMixin, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
@@ -63,6 +66,73 @@ class OldPasswordForm(AdminPasswordChangeForm):
         if not attempts.guarded(self.request, name, "password-change", check):
             raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
         return old
+
+
+class AnswerField(forms.JSONField):
+    """What a passkey has answered; anybody may send it, so its length is checked before it is parsed."""
+
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            if len(value or "") <= ANSWER_LENGTH_MAX:
+                return super().to_python(value)
+        except RecursionError:  # brackets within brackets
+            pass
+        raise ValidationError(_("This is no passkey."))
+
+
+class CodeForm(forms.Form):
+    """Six digits of an app, or a recovery code; a script may put the answer of a passkey beside it."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        required=False,
+        max_length=CODE_LENGTH_MAX,
+        widget=forms.TextInput(
+            {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+        ),
+        help_text=_("The six digits that your app shows now, or one of your recovery codes."),
+    )
+    credential = AnswerField(required=False)
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        if not (cleaned.get("code") or cleaned.get("credential") or self.errors):
+            self.add_error("code", _("Write a code."))
+        return cleaned
+
+
+class PasswordForm(forms.Form):
+    """The password of the account that is logged in."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=PASSWORD_LENGTH_MAX,
+        widget=forms.PasswordInput({"autocomplete": "current-password", "autofocus": True}),
+    )
+
+
+class AppForm(forms.Form):
+    """The first code of an app that was shown its secret."""
+
+    code = forms.CharField(
+        label=_("Six digits that the app shows"),
+        max_length=CODE_LENGTH_MAX,
+        widget=forms.TextInput({"autocomplete": "one-time-code", "inputmode": "numeric"}),
+    )
+
+
+class PasskeyForm(forms.Form):
+    """A new passkey: what to call it, and what the browser made."""
+
+    name = forms.CharField(
+        label=_("Name of the passkey"),
+        max_length=NAME_LENGTH_MAX,
+        help_text=_("By which you know it again, such as “telephone” or “blue key”."),
+    )
+    credential = AnswerField(required=False)
 
 
 def same_day(issue: Issue, at: datetime) -> Mailing | None:

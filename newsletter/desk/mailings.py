@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery import evidence, planning
+from newsletter.delivery import evidence, planning, suppressing
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.desk.composer import in_words, page, wake_up, when_form
 from newsletter.desk.decisions import message_id_of
@@ -62,6 +62,8 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
         "provider": _provider(found.mailer),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
         "can_send_again": evidence.can_be_sent_again(found),
+        "in_question": suppressing.in_question(found),
+        "called_dead": suppressing.called_dead(found),
     }
     response = page(request, "desk/mailing.html", found.issue, context)
     if not is_still:  # a header, not a meta element: it is not read aloud, and "stop" leads to a page without it

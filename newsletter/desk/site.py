@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial, update_wrapper
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
 from django.contrib.auth.views import PasswordChangeView
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
@@ -19,7 +21,20 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import certificates, composer, corrections, decisions, mailings, rehearsing, rights, views
+from newsletter.desk import (
+    account,
+    certificates,
+    composer,
+    corrections,
+    decisions,
+    entering,
+    guard,
+    mailings,
+    rehearsing,
+    rights,
+    views,
+)
+from newsletter.desk.alarms import Kind
 from newsletter.desk.forms import OldPasswordForm
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
@@ -43,10 +58,20 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ACTIONS),
     ("copies/<str:state>/", SEE_COPIES(mailings.deliveries), "mailing_deliveries"),
     ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
+    ("refused/<str:judgement>/", SEND(decisions.judge), "mailing_judge"),
     ("certificate/<int:number>/", LOOK_AT_MAILINGS(certificates.certificate), "mailing_certificate"),
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
 REPLACED = {"logout", "view_on_site"}  # screens of the stock admin that ask for too little, or for too much
+ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: proving.py
+    ("", account.account, "account"),
+    ("app/", account.app, "factor_app"),
+    ("passkey/", account.passkey, "factor_passkey"),
+    ("passkey/options/", account.passkey_creation, "passkey_creation"),
+    ("codes/", account.renew_codes, "factor_codes"),
+    ("remove/<int:pk>/", account.remove, "factor_remove"),
+    ("sessions/", account.end_session, "end_session"),
+)
 
 
 class DeskSite(admin.AdminSite):
@@ -60,6 +85,10 @@ class DeskSite(admin.AdminSite):
             path("start/<str:uid>/<str:token>/", views.start, name="start"),
             path("logout/", self.logout, name="logout"),
             path("r/<int:content_type_id>/<int:object_id>/", self.admin_view(self.on_site), name="view_on_site"),
+            path("login/code/", entering.second_factor, name="second_factor"),
+            path("login/passkey/", entering.by_passkey, name="by_passkey"),
+            path("login/passkey/options/", entering.passkey_options, name="passkey_options"),
+            *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
             *self._screens("issues/issue/<int:pk>/", ISSUE_SCREENS),
             *self._screens("delivery/mailing/<int:pk>/", MAILING_SCREENS),
         ]
@@ -69,8 +98,11 @@ class DeskSite(admin.AdminSite):
         return [path(prefix + route, self.admin_view(view), name=name) for route, view, name in screens]
 
     def admin_view[V: Callable[..., Any]](self, view: V, cacheable: bool = False) -> V:
-        """Send strangers to the login page, and tell a user whose account does not open the desk that it does not."""
-        opened = super().admin_view(view, cacheable)
+        """Send strangers to the login page, and tell a user whose account does not open the desk that it does not.
+
+        Every other screen, the stock ones too, lies behind newsletter/desk/guard.py.
+        """
+        opened = super().admin_view(guard.guarded(view), cacheable)
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if request.user.is_authenticated and not self.has_permission(request):
@@ -108,17 +140,20 @@ class DeskSite(admin.AdminSite):
     @login_not_required
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return views.unless_refused(
-            request, request.POST.get("username", ""), partial(super().login, extra_context=extra_context)
+            request, request.POST.get("username", ""), partial(entering.log_in, extra_context=extra_context)
         )
 
     def password_change(  # type: ignore[override]  # or the page that refuses
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseBase:
-        """Django's own, with a form that counts wrong passwords."""
+        """Django's own, with a form that counts wrong passwords; the owner is told, and other sessions end."""
         request.current_app = self.name
         change = PasswordChangeView.as_view(
             form_class=partial(OldPasswordForm, request=request),
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
-        return views.unless_refused(request, request.user.get_username(), change)
+        response = views.unless_refused(request, request.user.get_username(), change)
+        if response.status_code == HTTPStatus.FOUND:
+            entering.tell(request, Kind.PASSWORD_CHANGED, cast("User", request.user))
+        return response

@@ -1,11 +1,13 @@
 """Wake-ups of the desk: what a page cannot wait for. One that is lost is asked for again by the author."""
 
+from typing import Any
+
 from celery import shared_task
 from django.utils import timezone, translation
 
 from newsletter.delivery import rehearsal, reminders
 from newsletter.delivery.rehearsals import Rehearsal, Remark
-from newsletter.desk import senders
+from newsletter.desk import alarms, senders
 from newsletter.publication.models import Publication
 
 
@@ -22,11 +24,12 @@ def look_outside(rehearsal_id: int) -> None:
 
 @shared_task(ignore_result=True)
 def remind_author() -> None:
-    """Tell the author of the slots ahead, and let go what may go without an answer."""
+    """Tell the author of the slots ahead, let go what may go without an answer, and note what did not go."""
     now = timezone.now()
     reminders.observe(now)
     reminders.tell(now)
     reminders.let_go(now)
+    reminders.observe_missed(now)
 
 
 def about_sender() -> list[Remark]:
@@ -34,3 +37,9 @@ def about_sender() -> list[Remark]:
     now = timezone.now()
     findings = [*senders.sender(now), *senders.dns_records(now)]
     return [Remark(Rehearsal.Topic.SENDER, one.level, one.message, one.hint) for one in findings]
+
+
+@shared_task(ignore_result=True)
+def tell_account(facts: dict[str, Any]) -> None:
+    """Mail the owner of an account what happened to it. It is in the log, whatever becomes of the mail."""
+    alarms.tell(facts)

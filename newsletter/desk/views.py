@@ -17,7 +17,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery.models import Mailing
-from newsletter.desk import attempts, author, diagnosis
+from newsletter.desk import attempts, author, diagnosis, entering, factors, proving
+from newsletter.desk.alarms import Kind
 from newsletter.desk.forms import StartForm
 from newsletter.issues import cadence
 from newsletter.issues.models import Issue, not_yet_mailed
@@ -61,16 +62,21 @@ def start(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     form = StartForm(request.POST or None, instance=user)
     if form.is_valid():
         return _enter(request, user, form)
-    return _admin_page(request, "desk/start.html", {"title": _("Your account"), "form": form})
+    context = {"title": _("Your account"), "form": form, "has_second_factor": factors.has_any(user)}
+    return _admin_page(request, "desk/start.html", context)
 
 
 def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
-    chosen = form.cleaned_data
+    chosen, former = form.cleaned_data, form.initial["email"]
     if not author.take_over(
         user, username=chosen["username"], email=chosen["email"], password=chosen["password1"]
     ):  # another request spent the link a moment ago
         return redirect(request.path)
+    if user.last_login:
+        addresses = ",".join(filter(None, dict.fromkeys([former, chosen["email"]])))
+        entering.tell(request, Kind.TAKEN_OVER, user, addresses=addresses)
     login(request, user)
+    proving.accept(request)  # whoever has the link runs the machine, or was given it by who does
     messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})
     return redirect("admin:index")
 

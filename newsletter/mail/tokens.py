@@ -1,12 +1,14 @@
 """Short signed tokens for links in mails: base62 of an id and 16 characters of HMAC.
 
 A token opens one purpose. It never expires by itself; a purpose that must be spent binds the
-token to something that changes when it is used.
+token to something that changes when it is used. Ids are given anew after a restore, so a row that
+tokens name has a random value (`new_salt`) that they are bound to.
 """
 
 import hmac
+import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from hashlib import sha256
 
@@ -16,6 +18,12 @@ ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 SIGNATURE_LENGTH = 16  # base62 characters: 95 bits
 PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # 3,844
 TOKEN_LENGTH_MAX = 24  # longer ones ruin headers: docs/sending.md
+SALT_LENGTH = 12  # characters: 72 bits
+
+
+def new_salt() -> str:
+    """Return the random value of a new row, to bind its tokens to."""
+    return secrets.token_urlsafe(SALT_LENGTH * 3 // 4)
 
 
 @lru_cache(maxsize=16)  # a mail has several links of one reader
@@ -47,15 +55,26 @@ def _sixteen(octets: bytes) -> str:
 def sign(purpose: str, number: int, bound: str = "") -> str:
     """Return the token that opens `purpose` for the row `number`.
 
-    bound: what must still be the same when the token is read, such as the round of a sign-up.
+    bound: what must still be the same when the token is read: the row's random value, the round of a sign-up.
     """
     return _base62(number) + _signature(settings.SECRET_KEY, purpose, number, bound)
 
 
-def signer(purpose: str) -> Callable[[int], str]:
-    """Return what signs many rows of one purpose, as `sign` does with nothing bound."""
-    mac = _mac(_key(purpose, settings.SECRET_KEY))
-    return lambda number: _base62(number) + _sixteen(mac(b"%d." % number))
+def signer(purpose: str) -> Callable[[int, str], str]:
+    """Return what signs many rows of one purpose, as `sign` does: each by its id and what it is bound to."""
+    signed = signers([purpose])
+    return lambda number, bound: signed(number, bound)[0]
+
+
+def signers(purposes: Sequence[str]) -> Callable[[int, str], list[str]]:
+    """Return what signs each row for all `purposes`, in their order: a copy has several links of one reader."""
+    macs = [_mac(_key(purpose, settings.SECRET_KEY)) for purpose in purposes]
+
+    def signed(number: int, bound: str) -> list[str]:
+        head, text = _base62(number), f"{number}.{bound}".encode()
+        return [head + _sixteen(mac(text)) for mac in macs]
+
+    return signed
 
 
 def _mac(key: bytes) -> Callable[[bytes], bytes]:
@@ -91,9 +110,9 @@ def opens(token: str, purpose: str, bound: str = "") -> bool:
     number = number_of(token)
     if number is None or token != _base62(number) + token[-SIGNATURE_LENGTH:]:
         return False
-    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     given = token[-SIGNATURE_LENGTH:].encode()
-    matches = [hmac.compare_digest(_signature(secret, purpose, number, bound).encode(), given) for secret in secrets]
+    matches = [hmac.compare_digest(_signature(key, purpose, number, bound).encode(), given) for key in keys]
     return any(matches)
 
 

@@ -153,7 +153,7 @@ class Image(models.Model):
         handle, name = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        Path(name).chmod(0o644)
+        Path(name).chmod(settings.FILE_UPLOAD_PERMISSIONS)
         Path(name).replace(path)
 
     @property

@@ -44,6 +44,7 @@ class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 "classes": ("rhythm",),
             },
         ),
+        (_("Security"), {"fields": ("owners_need_second_factor",)}),
         (_("Reading and writing"), {"fields": (("han_per_minute", "words_per_minute"), "terms", "checks_off")}),
     )
 

@@ -68,6 +68,7 @@ class PublicationForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             *("warm_up_from", "signature"),
             *("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes", "unapproved"),
             *("takes_readers", "theme", "accent", "logo", "look", "heading_font", "numbered", "footer"),
+            "owners_need_second_factor",
         )
         widgets = {
             "accent": forms.TextInput({"type": "color"}),

@@ -201,6 +201,14 @@ class Publication(models.Model):
         ),
     )
 
+    owners_need_second_factor = models.BooleanField(
+        _("owners need a second factor"),
+        default=False,
+        help_text=_(
+            "An owner who has none is asked for it after logging in, and can do nothing else on the desk until then."
+        ),
+    )
+
     han_per_minute = models.PositiveSmallIntegerField(_("Chinese characters read in a minute"), default=400)
     words_per_minute = models.PositiveSmallIntegerField(_("Latin words read in a minute"), default=238)
     terms = models.TextField(

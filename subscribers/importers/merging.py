@@ -10,13 +10,14 @@ from operator import attrgetter
 from django.db import connection, transaction
 
 from newsletter.publication.models import Publication
+from subscribers.consents import Consent
 from subscribers.importers.csv_file import MUST_NOT_BE_MAILED, Row, Unreadable
 from subscribers.models import Subscriber, Suppression, address_hash
 
 BATCH = 1000  # rows in one transaction
 CHANGED = [
     "name", "tags", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at",
-    "consent_at", "consent_source", "signup_round", "confirmation_due_at",
+    "signup_round", "confirmation_due_at",
 ]  # fmt: skip
 INSERTED = [(field.attname, str(field.column)) for field in Subscriber._meta.concrete_fields if not field.primary_key]
 State = Subscriber.State
@@ -56,6 +57,8 @@ class _Batch:
         self.new: dict[str, Subscriber] = {}
         self.changed: dict[str, Subscriber] = {}
         self.barred: dict[str, Suppression] = {}
+        self.joined: set[str] = set()  # by their hashes, as all of these
+        self.left: set[str] = set()
 
     def take(self, rows: Iterable[Row | Unreadable], salt: str) -> None:
         hashed = [(address_hash(row.email, salt) if isinstance(row, Row) else "", row) for row in rows]
@@ -80,6 +83,7 @@ class _Batch:
         else:
             self.new[known_as] = self.known[known_as] = _made(known_as, row, self.now)
             self.summary.created += 1
+            self._note(known_as, State.PENDING)
 
     def _reject(self, line: int, reason: str) -> None:
         self.summary.rejected += 1
@@ -94,17 +98,30 @@ class _Batch:
 
     def _change(self, known_as: str, row: Row) -> None:
         subscriber = self.known[known_as]
+        before = State(subscriber.state)
         if not _apply(subscriber, row, self.now):
             self.summary.unchanged += 1
             return
         self.summary.updated += 1
+        self._note(known_as, before)
         if known_as not in self.new:
             self.changed[known_as] = subscriber
+
+    def _note(self, known_as: str, before: str) -> None:
+        """Remember whose record gets a line: whoever became a reader by this row, or ended by it."""
+        after = self.known[known_as]
+        if after.is_reader and before == State.PENDING:
+            self.joined.add(known_as)
+        elif after.state == State.UNSUBSCRIBED and before != State.UNSUBSCRIBED:
+            self.left.add(known_as)
 
     def _write(self) -> None:
         _insert(self.new.values())
         Subscriber.objects.bulk_update(self.changed.values(), CHANGED, batch_size=200)
         Suppression.objects.bulk_create(self.barred.values(), ignore_conflicts=True)
+        source = f"import on {self.now:%Y-%m-%d}"
+        Consent.objects.add_imported(self.joined, Consent.Kind.IMPORTED, source)
+        Consent.objects.add_imported(self.left, Consent.Kind.WITHDREW, source)
 
 
 def _insert(subscribers: Iterable[Subscriber]) -> None:
@@ -153,7 +170,6 @@ def _join(subscriber: Subscriber, row: Row, now: datetime) -> None:
     """Become a reader on the word of the file; nobody is welcomed who has been reading elsewhere."""
     if not subscriber.is_reader:
         subscriber.confirmed_at = row.consent_at or now
-        subscriber.consent_at, subscriber.consent_source = row.consent_at, "import"
         subscriber.welcomed_at, subscriber.confirmation_due_at = now, None
         subscriber.signup_round += 1
     subscriber.state, subscriber.paused_until = row.state, row.paused_until

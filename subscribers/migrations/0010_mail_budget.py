@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscribers', '0003_address_changes'),
+        ('subscribers', '0007_links_are_bound'),
     ]
 
     operations = [

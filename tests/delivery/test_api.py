@@ -147,6 +147,20 @@ def test_a_call_refused_for_every_reader_is_a_refusal_of_us(provider, make_maili
     assert states(mailing) == [QUEUED] * 40
 
 
+def test_a_call_of_which_some_readers_are_taken_is_halved_to_its_end(provider, make_mailing, run):
+    for number in range(64):
+        make_subscriber(f"{'good' if number < 8 else 'bad'}{number}@example.org")
+    mailing = make_mailing("")
+
+    send(run, mailing)
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.SENDING
+    assert len(provider.copies) == 8
+    assert len(provider.calls) > HOPELESS
+    assert states(mailing) == [SENT] * 8 + [FAILED] * 56
+
+
 @of("Postmark")
 def test_postmark_refuses_one_message_and_takes_the_others(provider, make_mailing, run):
     make_subscriber("bad@example.org")

@@ -219,6 +219,24 @@ def test_a_token_of_another_purpose_or_slot_opens_nothing(client, letter):
         assert client.get(f"/approve/{token}/").status_code == 404
 
 
+def test_after_a_restore_a_lost_letter_approves_no_other_one_of_its_slot(client, letter, door):
+    token, old = prompts.token_of(letter), tokens.sign("approve", letter.pk, f"{letter.slot_at.timestamp():.0f}")
+    Reminder.objects.filter(pk=letter.pk).update(token_salt="made anew")
+    letter.refresh_from_db()
+
+    for lost in (token, old):
+        assert client.post(f"/approve/{lost}/", {"do": "approve"}).status_code == 404
+    assert client.get(f"/approve/{prompts.token_of(letter)}/").status_code == 200
+
+
+def test_a_letter_that_was_mailed_before_tokens_were_bound_keeps_its_link(client, letter, door):
+    Reminder.objects.filter(pk=letter.pk).update(token_salt="")
+
+    old = tokens.sign("approve", letter.pk, f"{letter.slot_at.timestamp():.0f}")
+
+    assert client.get(f"/approve/{old}/").status_code == 200
+
+
 def test_a_draft_has_no_link(client, letter):
     draft = Reminder.objects.create(kind="draft", slot_at=SLOT, issue=letter.issue, at=NOW, try_at=NOW)
 

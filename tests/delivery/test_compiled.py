@@ -66,7 +66,8 @@ def test_links_and_message_id_are_the_readers_own(make_mailing, settings, number
     mailing = make_mailing("")
     reader = Subscriber(pk=number, email="a@example.org")
 
-    envelope = Compiled(mailing).envelope(Recipient(number, number, reader.email, "", is_mailable=True))
+    row = Recipient(number, number, reader.email, "", is_mailable=True, token_salt=reader.token_salt)
+    envelope = Compiled(mailing).envelope(row)
 
     built = copy_for(mailing, reader, ids=(mailing.pk, number)).extra_headers
     assert f"List-Unsubscribe: {built['List-Unsubscribe']}\r\n".encode() in envelope.data

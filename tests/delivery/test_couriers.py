@@ -1,13 +1,19 @@
 """What the SMTP courier is told by settings, and what it tells its lane."""
 
 import pytest
+from anymail.exceptions import AnymailRecipientsRefused
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.backends.base import BaseEmailBackend
 
 from newsletter.delivery import holding, ledger
-from newsletter.delivery.couriers import SmtpCourier, load_of
+from newsletter.delivery.compiled import return_path_maker
+from newsletter.delivery.couriers import DjangoCourier, SmtpCourier, load_of
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.refusals import REFUSALS
 from newsletter.delivery.switchboard import Load
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
+from subscribers.models import Subscriber
 from tests.factories import make_publication, make_subscriber
 
 
@@ -57,8 +63,34 @@ def test_each_copy_comes_back_to_an_address_that_says_whose_it_was(make_mailing,
         local, _at, domain = senders[delivery.subscriber.email].partition("@")
         word, _plus, token = local.partition("+")
         assert (word, domain) == ("bounces", "back.xn--ols95ej89e.tw")
-        assert tokens.opens(token, "bounce")
+        assert tokens.opens(token, "bounce", mailing.token_salt)
         assert divmod(tokens.number_of(token), 2**24) == (mailing.pk, delivery.seq)
+
+
+def test_after_a_restore_a_returned_copy_is_not_taken_for_one_of_another_mailing(make_mailing):
+    make_publication(bounces_to="bounces@example.org")
+    mailing = make_mailing("a")
+    lost = return_path_maker(mailing)(0)
+
+    Mailing.objects.update(token_salt=tokens.new_salt())
+
+    assert return_path_maker(Mailing.objects.get())(0) != lost
+
+
+@pytest.mark.parametrize("courier", [SmtpCourier, DjangoCourier])
+def test_the_links_of_each_copy_open_their_own_reader_and_no_other(make_mailing, run, bulk_smtp, courier):
+    mailing = make_mailing("abc")
+
+    run(mailing, courier("bulk", mailing))
+
+    copies = bulk_smtp.received()
+    assert len(copies) == 3
+    for copy in copies:
+        text = copy.message.get_body(("plain",)).get_content()
+        for purpose in ("unsubscribe", "preferences", "feedback"):
+            token = text.partition(f"/{purpose}/")[2].partition("/")[0]
+            assert Subscriber.objects.opened_by(token, purpose).email == copy.rcpt
+        assert Subscriber.objects.get(email=copy.rcpt).unsubscribe_url in copy.message["List-Unsubscribe"]
 
 
 def test_copies_come_back_to_the_sender_where_nothing_else_is_said(make_mailing, run, bulk_smtp):
@@ -139,3 +171,43 @@ def test_windows_grow_with_a_server_that_is_fast(make_mailing, run, bulk_smtp, m
     assert windows == [first]
     assert courier.window != first
     assert courier.window == min(max(20, int(courier.board.rate / 25) // 10 * 10), 500)
+
+
+# --- Message by message, refused in a row ---
+
+
+class Refusing(BaseEmailBackend):
+    """A mailer that refuses everybody whose address does not begin with "good"."""
+
+    def send_messages(self, messages):
+        if not messages[0].to[0].startswith("good"):
+            raise AnymailRecipientsRefused(messages[0].to[0])
+        return 1
+
+
+@pytest.fixture
+def refusing_mailer(settings):
+    settings.MAILERS = settings.MAILERS | {"bulk": {"BACKEND": f"{__name__}.Refusing"}}
+
+
+def test_a_mailer_that_refuses_one_reader_after_the_other_refuses_us(make_mailing, run, refusing_mailer):
+    for number in range(REFUSALS + 5):
+        make_subscriber(f"r{number}@example.org")
+    mailing = make_mailing("")
+
+    run(mailing, DjangoCourier("bulk", mailing))
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.PAUSED
+    assert mailing.counts().queued == REFUSALS + 5
+
+
+def test_a_mailer_that_takes_one_reader_meant_the_others(make_mailing, run, refusing_mailer):
+    for number in range(REFUSALS + 5):
+        make_subscriber(f"{'good' if number == 10 else 'r'}{number}@example.org")
+    mailing = make_mailing("")
+
+    run(mailing, DjangoCourier("bulk", mailing))
+
+    assert mailing.counts().failed == REFUSALS + 4
+    assert mailing.counts().sent == 1

@@ -10,22 +10,36 @@ from tests.support.product import ROOT
 
 pytestmark = pytest.mark.servers
 
-FILES = (
-    *("attack", "evidence", "interleavings", "ledger", "models", "planning", "recovery", "sending", "tasks"),
-    "timelines",
-)
-OTHERS = ("desk/test_attempts", "subscribers/test_mail_budget")
+FILES = {  # in parts of about the same length, so that two processes share them
+    "lanes": ("delivery/test_attack", "delivery/test_sending", "delivery/test_tasks", "delivery/test_models"),
+    "ledger": (
+        "delivery/test_evidence",
+        "delivery/test_interleavings",
+        "delivery/test_ledger",
+    ),
+    "time": (
+        "delivery/test_recovery",
+        "delivery/test_timelines",
+        "delivery/test_planning",
+        "delivery/test_suppressing",
+    ),
+    "doors": (
+        "desk/test_attempts",
+        *(f"subscribers/test_{name}" for name in ("consents", "mail_budget", "migrations")),
+    ),
+}
 
 
-def test_the_ledger_keeps_its_promises_on_postgresql(postgres_url):
+@pytest.mark.parametrize("part", FILES)
+def test_the_ledger_and_the_doors_keep_their_promises_on_postgresql(postgres_url, part):
     env = os.environ | {"TEST_DATABASE_URL": postgres_url, "COLUMNS": "120"}
     # With settings named from outside they would be read before conftest.py has its say.
     for name in ("DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST"):
         env.pop(name, None)
-    files = [f"tests/{name}.py" for name in (*(f"delivery/test_{name}" for name in FILES), *OTHERS)]
+    files = [f"tests/{name}.py" for name in FILES[part]]
     command = [sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", *files]
 
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=400, check=False)
 
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "database: postgresql" in done.stdout

@@ -11,6 +11,7 @@ import pytest
 from django.core.mail import mailers
 
 from newsletter.delivery import switchboard
+from newsletter.delivery.refusals import REFUSALS
 from newsletter.delivery.smtp import Envelope
 from newsletter.delivery.switchboard import Load, Switchboard
 from newsletter.delivery.transports import Answer, HandOverForbidden, ProviderAway, ProviderRefuses
@@ -632,8 +633,56 @@ def test_a_server_that_refuses_everybody_refuses_us_from_batch_to_batch(make_boa
     assert first == dict.fromkeys(range(15), Answer.FAILED)
 
 
-def test_readers_who_do_not_exist_have_failed_however_many_they_are(make_board, talking):
+@pytest.mark.parametrize(
+    "words", [b"554 5.7.1 looks like spam", b"550 5.7.26 unauthenticated", b"554 Transaction failed"]
+)
+def test_a_letter_that_nobody_takes_goes_back_to_the_queue_after_the_dot_too(make_board, talking, words):
+    marks, told = [], []
+    board = make_board(
+        talking(lambda line, seen: words if line == b"." else None).url,
+        on_answer=lambda seq, outcome: marks.append((seq, outcome.answer)),
+    )
+
+    with pytest.raises(ProviderRefuses, match=words.decode()):
+        told += board.deliver(envelopes(*names(40)))
+
+    assert told == []
+    assert len(marks) >= REFUSALS
+    assert {answer for _seq, answer in marks} == {Answer.DEFERRED}  # after a crash they are tried again
+
+
+def test_a_letter_that_one_reader_takes_was_refused_to_the_others(make_board, talking):
+    server = talking(lambda line, seen: b"554 5.7.1 spam" if line == b"." and b"r15@" not in seen[-2] else None)
+
+    told = answers(make_board(server.url, lines=1), envelopes(*names(30)))
+
+    assert told == dict.fromkeys(range(30), Answer.FAILED) | {15: Answer.SENT}
+
+
+def test_readers_who_do_not_exist_have_failed_but_so_many_in_a_row_stop_it(make_board, talking):
+    board, told = make_board(talking(refusing(b"550 5.1.1 no such reader")).url, lines=1), []
+
+    with pytest.raises(ProviderRefuses, match="no such reader"):
+        told += board.deliver(envelopes(*names(30)))
+
+    assert [(seq, outcome.answer) for seq, outcome in told] == [(seq, Answer.FAILED) for seq in range(REFUSALS)]
+
+
+def test_readers_who_do_not_exist_indeed_stop_nothing(make_board, talking):
     board = make_board(talking(refusing(b"550 5.1.1 no such reader")).url)
+    board.refusals.believes = True
+
+    assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), Answer.FAILED)
+
+
+def test_a_reader_who_exists_begins_the_row_anew(make_board, talking):
+    board = make_board(talking(refusing(b"550 5.1.1 no such reader", but=b"r15@")).url, lines=1)
+
+    assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), Answer.FAILED) | {15: Answer.SENT}
+
+
+def test_full_mailboxes_stop_nothing(make_board, talking):
+    board = make_board(talking(refusing(b"552 5.2.2 mailbox full")).url)
 
     assert answers(board, envelopes(*names(30))) == dict.fromkeys(range(30), Answer.FAILED)
 

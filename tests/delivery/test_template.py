@@ -57,7 +57,8 @@ def test_a_compiled_message_is_the_one_of_the_e_mail_classes(make_mailing, name)
     reader = Subscriber(pk=4711, email="o'b+x@example.org", name=name)
     built = parsed(rendering.copy_for(mailing, reader, ids=(mailing.pk, 5)).message(policy=policy.SMTP).as_bytes())
 
-    envelope = Compiled(mailing).envelope(Recipient(5, 4711, reader.email, name, is_mailable=True))
+    row = Recipient(5, 4711, reader.email, name, is_mailable=True, token_salt=reader.token_salt)
+    envelope = Compiled(mailing).envelope(row)
 
     compiled = parsed(envelope.data)
     assert envelope.recipient == reader.email

@@ -1,6 +1,5 @@
 """Failures at the doors of the desk: how they are counted, and what is refused."""
 
-import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -19,6 +18,7 @@ from django.utils.module_loading import import_string
 from newsletter.desk import attempts
 from newsletter.desk.models import FailureCount
 from newsletter.desk.passwords import LENGTH_MAX, CountingBackend
+from tests.support.loops import run
 
 pytestmark = pytest.mark.django_db
 RIGHT = {"username": "gipi", "password": "leverage-2026"}
@@ -218,7 +218,7 @@ def test_the_asynchronous_way_in_counts_too():
             assert await aauthenticate(caller(), **WRONG) is None
         await sync_to_async(connections.close_all)()
 
-    asyncio.run(guess())
+    run(guess())
 
     assert attempts.refused(caller(), "gipi") > 0
 

@@ -6,10 +6,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from newsletter.delivery import evidence
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery import evidence, ledger, suppressing
+from newsletter.delivery.answers import Result
+from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.desk.decisions import message_id_of
+from subscribers.models import Subscriber, Suppression
 from tests.desk.test_mailings import NOW, clock, desk, screen, sending, told  # noqa: F401 - fixtures
+from tests.factories import make_subscriber
 from tests.support.pages import markup
 
 State = Delivery.State
@@ -153,3 +156,89 @@ def test_what_happened_stands_on_the_mailings_page(desk, closed):  # noqa: F811
         assert words in text
     assert evidence.last_decision(closed) == closed.steps.last().pk
     assert reverse("admin:mailing", args=[closed.pk]) == screen(closed)
+
+
+# --- Whether addresses are dead ---
+
+GONE = "550 5.1.1 User unknown"
+
+
+@pytest.fixture
+def refused(sending):  # noqa: F811
+    """A mailing to 23 readers, stopped because its server calls 20 of them dead."""
+    for number in range(20):
+        make_subscriber(f"r{number}@example.net")
+    mailing = sending
+    readers = Subscriber.objects.filter(email__endswith="@example.net")
+    rows = [Delivery(mailing=mailing, seq=3 + n, subscriber=one) for n, one in enumerate(readers.order_by("pk"))]
+    Delivery.objects.bulk_create(rows)
+    mailing.batches.update(hi=23)
+    Mailing.objects.update(total=23)
+    ledger.record(mailing.batches.get(), [Result(3 + number, State.FAILED, GONE) for number in range(20)])
+    suppressing.settle(NOW)
+    mailing.refresh_from_db()
+    return mailing
+
+
+def judgement(mailing, name):
+    return screen(mailing, "judge", name)
+
+
+def test_a_server_that_calls_many_dead_is_a_question_on_the_page_and_at_home(desk, refused):  # noqa: F811
+    text = markup(desk.get(screen(refused)))
+
+    assert "The mail server says that 20 addresses do not exist." in text
+    assert judgement(refused, "believed") in text
+    assert judgement(refused, "doubted") in text
+    assert "the mail server says of 20 addresses that they do not exist" in markup(desk.get("/admin/"))
+
+
+@pytest.mark.parametrize("name", ["believed", "doubted"])
+def test_to_ask_whether_they_are_dead_changes_nothing(desk, refused, name):  # noqa: F811
+    before = list(Delivery.objects.values()), list(Refusal.objects.values())
+
+    assert desk.get(judgement(refused, name)).status_code == 200
+
+    assert (list(Delivery.objects.values()), list(Refusal.objects.values())) == before
+    assert not Suppression.objects.exists()
+
+
+def test_believed_they_are_listed_with_what_the_receiver_said(desk, refused):  # noqa: F811
+    response = desk.post(judgement(refused, "believed"))
+
+    assert told(response) == ["20 addresses get no mail any more."]
+    listed = markup(desk.get("/admin/subscribers/suppression/", {"q": "r0@example.net"}))
+    assert GONE in listed
+    assert "bounced" in listed
+    assert "Take this back" in markup(desk.get(screen(refused)))
+
+
+def test_doubted_they_are_tried_again(desk, refused):  # noqa: F811
+    response = desk.post(judgement(refused, "doubted"))
+
+    assert told(response) == ["20 addresses count as good again."]
+    assert refused.deliveries.filter(state=State.DEFERRED).count() == 20
+    assert not Suppression.objects.exists()
+    assert judgement(refused, "believed") not in markup(desk.get(screen(refused)))
+
+
+def test_taken_back_in_one_step_they_are_mailed_again(desk, refused):  # noqa: F811
+    desk.post(judgement(refused, "believed"))
+
+    desk.post(judgement(refused, "doubted"))
+
+    assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["believed", "doubted"])
+def test_what_was_judged_before_is_said_to_be(desk, refused, name):  # noqa: F811
+    desk.post(judgement(refused, "doubted"))
+
+    for ask in (desk.get, desk.post):
+        response = ask(judgement(refused, name))
+
+        assert told(response)[-1] == "Nothing was changed: this was decided before. Perhaps by another tab."
+
+
+def test_there_is_no_third_judgement(desk, refused):  # noqa: F811
+    assert desk.get(judgement(refused, "perhaps")).status_code == 404

@@ -19,7 +19,7 @@ from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
 from newsletter.delivery import certificate, planning
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.delivery.rehearsals import Rehearsal, Remark
 from newsletter.desk import rehearsing, rights
 from newsletter.issues.models import Issue, StartingPoint
@@ -62,6 +62,16 @@ TABLE: dict[str, str] = {
     "outbox/<slug:name>/mail.eml": MAIL,
     "admin/": STAFF,
     "admin/login/": STAFF,
+    "admin/login/code/": STAFF,
+    "admin/login/passkey/": "MMMMMM",
+    "admin/login/passkey/options/": "MMMMMM",
+    "admin/account/": STAFF,
+    "admin/account/app/": STAFF,
+    "admin/account/passkey/": STAFF,
+    "admin/account/passkey/options/": "LMMMMM",
+    "admin/account/codes/": STAFF,
+    "admin/account/remove/<int:pk>/": "LNNNNN",
+    "admin/account/sessions/": "LMMMMM",
     "admin/logout/": "MMMMMM",
     "admin/start/<str:uid>/<str:token>/": "GGGGGG",
     "admin/password_change/": STAFF,
@@ -101,6 +111,7 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/cancel/": EDITORS,
     "admin/delivery/mailing/<int:pk>/copies/<str:state>/": OWNERS,
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/refused/<str:judgement>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/certificate/<int:number>.json": EDITORS,
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
@@ -165,12 +176,14 @@ def _issue_in_preparation(draft: Post) -> Issue:
 
 
 def _paused_mailing() -> Mailing:
-    """A mailing whose copy is uncertain, and whose provider names the reader in all that it says."""
+    """A mailing whose copy is uncertain, once called dead, and whose provider names the reader in all that it says."""
     now = timezone.now()
     mailing = planning.approve(make_issue(make_post("寄到一半的")), send_at=None, now=now, hold=timedelta())
     planning.plan(mailing, now)
     mailing.deliveries.update(state=Delivery.State.UNCERTAIN, reply=f"451 {READER} later", sent_at=now)
     mailing.batches.update(uncertain=1)
+    reader = mailing.deliveries.values_list("subscriber", flat=True).first()
+    Refusal.objects.create(mailing=mailing, seq=0, subscriber_id=reader, verdict="dead", at=now)
     mailing.pause(f"550 <{READER}> refused")
     return mailing
 
@@ -215,6 +228,7 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str) -> dict[str, 
         "<str:token>": "x",
         "<str:tab>": "mail",
         "<str:state>": "uncertain",
+        "<str:judgement>": "doubted",
     }
     return {route: "/" + (special.get(route) or _filled(route, values, keys)) for route in TABLE}
 

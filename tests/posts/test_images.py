@@ -315,10 +315,10 @@ def test_sizes_are_served_for_ever(form, kind):
     served.close()
 
 
-def test_other_processes_may_read_the_files(media):
+def test_nobody_else_on_the_machine_may_read_the_files(media):
     kept(file())
 
-    assert {path.stat().st_mode & 0o777 for path in media.rglob("*.*")} == {0o644}
+    assert {path.stat().st_mode & 0o777 for path in media.rglob("*.*")} == {0o600}
 
 
 @pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff\xe0", file(300, 200)[:900]])

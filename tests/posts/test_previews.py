@@ -104,6 +104,17 @@ def test_a_link_opens_one_draft_only(client, draft, link):
     assert client.get(f"/preview/{forged}/").status_code == 410
 
 
+def test_after_a_restore_the_link_of_a_lost_draft_opens_no_other_one(client, draft, link):
+    """Its token is bound to the moment at which it was made, to the microsecond: no other row has that."""
+    token = draft.preview_token
+    Post.objects.all().delete()
+    anew = make_post("另一篇", pk=draft.pk, published_at=None)
+    anew.open_preview(timezone.now())
+
+    assert client.get(f"/preview/{token}/").status_code == 410
+    assert client.get(f"/preview/{anew.preview_token}/").status_code == 200
+
+
 def test_a_token_of_another_purpose_opens_nothing(client, draft, link):
     other = tokens.sign("unsubscribe", draft.pk, draft.preview_round)
 

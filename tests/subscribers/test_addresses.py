@@ -5,6 +5,7 @@ from subscribers.addresses import (
     AddressError,
     canonical_mailbox,
     key,
+    masked,
     normalise,
     one_line,
     readable,
@@ -162,3 +163,16 @@ def test_what_is_longer_than_an_address_is_refused_before_anything_looks_at_it(l
 
 def test_spaces_around_an_address_do_not_count():
     assert normalise(" " * 300 + "reader@example.org" + "\n" * 300) == "reader@example.org"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("reader@example.org", "r•••@e•••.org"),
+        ("gipi.long@mail.example.co.uk", "g•••@m•••.uk"),
+        ("r@x.org", "•••@•••.org"),
+        ("r@xn--ols95ej89e.tw", "•••@電•••.tw"),
+    ],
+)
+def test_an_address_is_recognised_by_its_owner_and_learnt_by_nobody(address, shown):
+    assert masked(address) == shown

@@ -210,7 +210,7 @@ def test_every_page_keeps_address_and_place(client, monkeypatch, step):
 
     assert what_is_asked(page) == step
     assert Subscriber.objects.get().email == "reader@example.org"
-    assert Subscriber.objects.get().consent_source == "web:post"
+    assert Subscriber.objects.get().consents.get().source == "web:post"
 
 
 @pytest.mark.parametrize("language", ["zh-hant", "en"])

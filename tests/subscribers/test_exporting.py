@@ -11,7 +11,7 @@ def exported() -> list[dict[str, str]]:
 
 
 def test_a_reader_is_one_row():
-    make_subscriber("reader@example.org", name="小明", tags="a,b", consent_at=NOW)
+    make_subscriber("reader@example.org", name="小明", tags="a,b", confirmed_at=NOW)
 
     assert exported() == [
         {

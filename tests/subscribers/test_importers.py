@@ -43,7 +43,8 @@ def test_an_address_is_enough(bring):
     reader = Subscriber.objects.get()
     assert (summary, said) == (counts(rows=1, created=1), [])
     assert (reader.state, reader.confirmed_at, reader.welcomed_at) == (State.ACTIVE, NOW, NOW)
-    assert reader.consent_source == "import"
+    (line,) = reader.consents.all()
+    assert (line.kind, line.source, line.at) == ("imported", f"import on {NOW:%Y-%m-%d}", reader.confirmed_at)
     assert list(Subscriber.objects.mailable(NOW)) == [reader]
 
 
@@ -55,7 +56,7 @@ def test_every_column_is_read(bring):
 
     reader = Subscriber.objects.get()
     assert (reader.name, reader.state, reader.tags) == ("小明", State.PAUSED, "a,b")
-    assert reader.consent_at == reader.confirmed_at == datetime(2024, 5, 1, tzinfo=UTC)
+    assert reader.consents.get().at == reader.confirmed_at == datetime(2024, 5, 1, tzinfo=UTC)
     assert reader.paused_until == datetime(2026, 12, 31, 16, tzinfo=UTC)
 
 
@@ -212,7 +213,7 @@ def test_names_tags_and_consent_of_other_programs_are_kept(bring):
 
     reader = Subscriber.objects.get(email="s5@example.com")
     assert (reader.name, reader.tags) == ("Dolor Simet", "Lorem Editors")
-    assert reader.consent_at == datetime(2018, 2, 5, 19, 28, 22, tzinfo=UTC)
+    assert reader.confirmed_at == datetime(2018, 2, 5, 19, 28, 22, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_a_file_that_is_not_there_is_explained(bring, tmp_path):
 
 
 def test_what_is_exported_comes_back_the_same(bring, tmp_path):
-    make_subscriber("+plus@example.org", name="=1+1", tags="a,b", consent_at=NOW)
+    make_subscriber("+plus@example.org", name="=1+1", tags="a,b", confirmed_at=NOW)
     make_subscriber("paused@example.org", state=State.PAUSED, paused_until=NOW)
     make_subscriber("left@example.org", state=State.UNSUBSCRIBED)
     make_subscriber("spam@example.org").suppress(Suppression.Reason.COMPLAINED)

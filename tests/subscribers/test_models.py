@@ -4,7 +4,8 @@ import pytest
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
-from subscribers.models import Consent, Subscriber, Suppression, address_hash
+from subscribers.consents import Circumstances
+from subscribers.models import Subscriber, Suppression, address_hash
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 
@@ -68,30 +69,31 @@ def test_a_transition_that_came_too_late_changes_nothing():
 )
 def test_a_stranger_may_ask_once_more_after_ten_minutes(after, is_asked):
     stranger = make_subscriber(state=State.PENDING, confirmed_at=None)
-    stranger.ask(Consent("web:home"), NOW)
+    stranger.ask(Circumstances("web:home"), NOW)
 
-    assert stranger.ask(Consent("web:home"), NOW + after) is is_asked
+    assert stranger.ask(Circumstances("web:home"), NOW + after) is is_asked
 
 
 @pytest.mark.parametrize(("after", "is_asked"), [(timedelta(hours=24), False), (timedelta(hours=24, minutes=10), True)])
 def test_then_a_stranger_may_ask_once_a_day(after, is_asked):
     stranger = make_subscriber(state=State.PENDING, confirmed_at=None)
-    stranger.ask(Consent("web:home"), NOW)
-    stranger.ask(Consent("web:home"), NOW + timedelta(minutes=10))
+    stranger.ask(Circumstances("web:home"), NOW)
+    stranger.ask(Circumstances("web:home"), NOW + timedelta(minutes=10))
 
-    assert stranger.ask(Consent("web:home"), NOW + after) is is_asked
+    assert stranger.ask(Circumstances("web:home"), NOW + after) is is_asked
 
 
-def test_a_reader_keeps_his_first_consent():
-    reader = make_subscriber(consent_source="web:home")
+def test_asking_adds_nothing_to_the_record_of_a_reader():
+    reader = make_subscriber()
 
-    asked = reader.ask(Consent("web:forged"), NOW)
+    asked = reader.ask(Circumstances("web:forged"), NOW)
 
-    assert (asked, reader.consent_source) == (True, "web:home")
+    assert (asked, reader.consents.exists()) == (True, False)
 
 
 def test_erasing_leaves_a_hash_and_nothing_else():
-    reader = make_subscriber("reader@example.org", name="小明", consent_ip="203.0.113.7")
+    reader = make_subscriber("reader@example.org", name="小明")
+    reader.unsubscribe(NOW, Circumstances("page", "words", "203.0.113.7"))
     reader.suppress(Suppression.Reason.COMPLAINED, note="reader@example.org wrote")
 
     reader.erase()

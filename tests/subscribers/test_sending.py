@@ -2,7 +2,7 @@ import logging
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
-from smtplib import SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
+from smtplib import SMTPAuthenticationError, SMTPDataError, SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import ClassVar
 
 import pytest
@@ -10,8 +10,8 @@ from django.conf import settings
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 
-from subscribers import changing, sending
-from subscribers.models import Subscriber
+from subscribers import changing, sending, tasks
+from subscribers.models import Subscriber, Unsent
 from subscribers.rendering import about_change
 from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import NOW
@@ -42,7 +42,8 @@ def provider(settings):
 
 @pytest.fixture
 def stranger():
-    return make_subscriber("reader@example.org", state=State.PENDING, confirmed_at=None, confirmation_due_at=NOW)
+    asked = {"asked_at": NOW, "confirmation_due_at": NOW}
+    return make_subscriber("reader@example.org", state=State.PENDING, confirmed_at=None, **asked)
 
 
 def test_a_letter_leaves_by_the_transactional_mailer(letters, stranger):
@@ -83,17 +84,45 @@ def test_a_name_is_shown_as_its_owner_wrote_it(letters):
     assert letters()[0].to == ['"小\\"明" <known@example.org>']
 
 
-def test_a_provider_that_is_away_is_asked_again_with_growing_patience(provider, stranger):
-    provider.answers = [SMTPServerDisconnected("gone"), ConnectionRefusedError(), TimeoutError()]
+def send_until_over(provider, stranger):
+    """Send whenever the mail is due; return the minutes between the tries."""
     waits, now = [], NOW
-
-    while sending.send_next(now) and not provider.accepted:
+    while stranger.confirmation_due_at and not provider.accepted:
+        sending.send_next(now)
         stranger.refresh_from_db()
-        waits.append((stranger.confirmation_due_at - now).total_seconds())
-        now = stranger.confirmation_due_at
+        due_at = stranger.confirmation_due_at or now
+        waits.append((due_at - now).total_seconds() / 60)
+        now = due_at
+    return waits
 
-    assert waits == [60, 120, 240]
-    assert len(provider.accepted) == 1
+
+def test_a_provider_that_is_away_is_asked_again_with_growing_patience(provider, stranger):
+    provider.answers = [SMTPServerDisconnected("gone"), ConnectionRefusedError(), *[TimeoutError()] * 7]
+
+    assert send_until_over(provider, stranger) == [1, 1, 2, 4, 8, 16, 32, 60, 60, 0]
+    assert stranger.confirmation_sent_at == NOW + timedelta(minutes=184)
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), SMTPAuthenticationError(535, b"no")])
+def test_a_provider_that_stays_away_is_given_up_after_three_days_and_that_is_told(provider, stranger, error):
+    provider.answers = [error] * 200
+
+    waits = send_until_over(provider, stranger)
+
+    assert 3 * 24 * 60 <= sum(waits) < 3 * 24 * 60 + 60
+    assert stranger.confirmation_tries == 1
+    given_up = Unsent.objects.get()
+    assert (given_up.what, given_up.at) == ("sign-up", NOW + timedelta(minutes=sum(waits)))
+    assert "reader@example.org" not in given_up.reason
+
+
+def test_without_a_server_the_next_mail_does_not_wait_for_it_too(provider, stranger):
+    make_subscriber("other@example.org", state=State.PENDING, confirmed_at=None, confirmation_due_at=NOW)
+    provider.answers = [TimeoutError()] * 2
+
+    tasks.send_confirmations()
+
+    assert len(provider.answers) == 1
 
 
 def test_every_try_carries_the_same_message_id(provider, stranger):
@@ -106,16 +135,12 @@ def test_every_try_carries_the_same_message_id(provider, stranger):
     assert [message.message()["Message-ID"] for message in provider.accepted] == ids
 
 
-def test_eight_tries_are_enough(provider, stranger):
-    provider.answers = [SMTPServerDisconnected("gone")] * 20
-    now = NOW
+def test_eight_tries_are_enough_at_an_address_that_is_refused_for_now(provider, stranger):
+    provider.answers = [SMTPRecipientsRefused({"reader@example.org": (450, b"busy")})] * 20
 
-    while sending.send_next(now):
-        stranger.refresh_from_db()
-        now = stranger.confirmation_due_at or now
-
+    assert send_until_over(provider, stranger) == [1, 2, 4, 8, 16, 32, 64, 0]
     assert stranger.confirmation_tries == 8
-    assert now - NOW == timedelta(minutes=127)
+    assert Unsent.objects.get().reason == "recipient refused with 450"
 
 
 def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, stranger, caplog):
@@ -127,6 +152,7 @@ def test_an_address_that_the_server_refuses_for_good_is_tried_once(provider, str
     stranger.refresh_from_db()
     assert (stranger.confirmation_due_at, stranger.confirmation_sent_at) == (None, None)
     assert caplog.messages == [f"Try 1 to answer sign-up {stranger.pk} failed: recipient refused with 550"]
+    assert not Unsent.objects.exists()  # people mistype
 
 
 def test_an_address_that_is_refused_for_now_is_tried_again(provider, stranger):

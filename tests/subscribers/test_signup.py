@@ -4,12 +4,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from subscribers.models import Consent, Subscriber, Suppression, address_hash
+from subscribers.consents import Circumstances, Consent
+from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.signup import enrol, sign_up
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 
-FORM = Consent("web:home", text="the words shown", ip="203.0.113.7")
+FORM = Circumstances("web:home", text="the words shown", ip="203.0.113.7")
 
 
 def test_a_new_address_waits_for_its_owner():
@@ -18,7 +19,8 @@ def test_a_new_address_waits_for_its_owner():
     subscriber = Subscriber.objects.get()
     assert is_due
     assert (subscriber.state, subscriber.confirmation_due_at) == ("pending", NOW)
-    assert (subscriber.consent_text, subscriber.consent_ip) == ("the words shown", "203.0.113.7")
+    (line,) = subscriber.consents.all()
+    assert (line.kind, line.source, line.text.words, line.ip) == ("asked", "web:home", "the words shown", "203.0.113.7")
 
 
 @pytest.mark.parametrize("spelling", ["READER@example.org", "reader@EXAMPLE.ORG", "ｒeader@example.org"])
@@ -63,10 +65,11 @@ def test_a_reader_who_left_and_is_signed_up_by_another_stays_away():
 def test_a_reader_who_is_added_by_hand_is_active_at_once():
     reader = Subscriber(email="reader@example.org")
 
-    enrol(reader, Consent("by hand: at the fair"), NOW)
+    enrol(reader, Circumstances("by hand: at the fair"), NOW)
 
     assert list(Subscriber.objects.mailable(NOW)) == [reader]
-    assert (reader.consent_source, reader.welcomed_at) == ("by hand: at the fair", None)
+    (line,) = reader.consents.all()
+    assert (line.kind, line.source, reader.welcomed_at) == (Consent.Kind.IMPORTED, "by hand: at the fair", None)
 
 
 @pytest.mark.django_db(transaction=True)

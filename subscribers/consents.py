@@ -1,0 +1,115 @@
+"""The record of what each reader agreed to and took back: one line an event, which nobody changes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from django.db import connection, models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from subscribers.links import Linked
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How a reader said something: through what, the words that the form showed, from which IP address."""
+
+    source: str = ""
+    text: str = ""
+    ip: str | None = None
+
+
+class ConsentText(models.Model):
+    """Words that a form showed, kept once however many readers agreed to them."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    words = models.TextField()
+
+    def __str__(self) -> str:
+        return self.words
+
+    @classmethod
+    def of(cls, words: str) -> "ConsentText | None":
+        """Return the row of these words, made if they are new; None for no words."""
+        if not words:
+            return None
+        return cls.objects.get_or_create(digest=sha256(words.encode()).hexdigest(), defaults={"words": words})[0]
+
+
+class ConsentQuerySet(models.QuerySet["Consent"]):
+    def add(self, subscriber: Linked, kind: str, how: Circumstances, now: datetime) -> "Consent":
+        """Append a line about a reader, with the address he has at this moment."""
+        return self.create(
+            subscriber_id=subscriber.pk,
+            kind=kind,
+            at=now,
+            source=how.source[:200],
+            text=ConsentText.of(how.text),
+            ip=how.ip,
+            address_hash=subscriber.address_hash,
+        )
+
+    def take_over(self, heir: Linked, other: Linked) -> None:
+        """Append the lines of a row that is about to be deleted to the one that goes on instead."""
+        lines = list(self.filter(subscriber_id=other.pk))
+        for line in lines:
+            line.pk, line.subscriber_id = None, heir.pk
+        self.bulk_create(lines)
+
+    def add_imported(self, hashes: Iterable[str], kind: "Consent.Kind", source: str) -> None:
+        """Append a line for each reader whom an import made one, or ended, by one statement.
+
+        Its moment is the one that the file knows, which stands in the reader's row by now.
+        """
+        hashes = list(hashes)
+        if not hashes:
+            return
+        moment = "unsubscribed_at" if kind == Consent.Kind.WITHDREW else "confirmed_at"
+        marks = ", ".join(["%s"] * len(hashes))
+        # Names of our own columns; every value is a parameter.
+        statement = f"""
+            INSERT INTO {Consent._meta.db_table} (subscriber_id, kind, at, source, address_hash)
+            SELECT id, %s, {moment}, %s, address_hash FROM subscribers_subscriber
+             WHERE address_hash IN ({marks}) AND {moment} IS NOT NULL
+        """  # noqa: S608  # nosec B608
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [kind.value, source, *hashes])
+
+
+class Consent(models.Model):
+    """One line of the record of a subscription; the database refuses to change it.
+
+    Source: GDPR articles 5 (2) and 7; Taiwan's Personal Data Protection Act section 7. Erasing a reader
+    deletes his lines with him.
+    """
+
+    class Kind(models.TextChoices):
+        ASKED = "asked", _("asked")
+        CONFIRMED = "confirmed", pgettext_lazy("of the record", "confirmed")
+        WITHDREW = "withdrew", pgettext_lazy("of the record", "left")
+        CAME_BACK = "came back", _("came back")
+        MOVED = "moved", _("moved to another address")
+        IMPORTED = "imported", _("brought in by the author")
+
+    subscriber = models.ForeignKey("subscribers.Subscriber", on_delete=models.CASCADE, related_name="consents")
+    kind = models.CharField(_("what happened"), max_length=10, choices=Kind)
+    at = models.DateTimeField(_("when"))
+    source = models.CharField(_("through"), max_length=200, blank=True)
+    text = models.ForeignKey(
+        ConsentText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("text shown")
+    )
+    # Not protected by the database: it may be shortened with age, as the law asks of what is no longer needed.
+    ip = models.GenericIPAddressField(_("from address"), null=True)
+    address_hash = models.CharField(max_length=32, help_text="of the address at that time; of a move, the one left")
+
+    objects = ConsentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name = _("line of the record")
+        verbose_name_plural = _("record of the subscription")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.at:%Y-%m-%d %H:%M}"

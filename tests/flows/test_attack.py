@@ -1,0 +1,19 @@
+"""The attacks of benchmarks/attack.py in their short form, against the product as `up` runs it."""
+
+import pytest
+
+from benchmarks.attack import ATTACKS, NEED_REDIS, attempt, floods
+from benchmarks.attack_world import World
+
+pytestmark = pytest.mark.servers
+ELSEWHERE = {floods.hung_web}  # tests/desk/test_supervisor.py stops a web server, and waits as long
+
+
+def test_every_attack_is_held(make_product, smtp):
+    world = World(make_product(mail_url=smtp.url), smtp, is_short=True)
+    world.start()
+
+    outcomes = {attack.__name__: attempt(attack, world) for attack in ATTACKS if attack not in NEED_REDIS | ELSEWHERE}
+
+    assert {name: outcome.figures for name, outcome in outcomes.items() if not outcome.is_held} == {}
+    assert len(outcomes) >= 28
