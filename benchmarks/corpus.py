@@ -1,6 +1,6 @@
 """What becomes of a folder of real posts: marks left standing, lists lost, addresses too long, characters gone, time.
 
-    uv run python -m benchmarks.corpus FOLDER [--show 5]
+    uv run python -m benchmarks.corpus FOLDER [--show 5] [--generated 5000]
 
 FOLDER holds Markdown files, or JSON lists of objects with a `text` or `body`. A post loses by
     stars    `**` that readers see outside of code
@@ -8,6 +8,9 @@ FOLDER holds Markdown files, or JSON lists of objects with a `text` or `body`. A
     hrefs    a bare address whose link holds Chinese punctuation
     html     Han characters of the source that the page does not have (words, alternative texts, titles)
     text     the same for the text part of the mail
+    told     what the last comparison says of it, in any form: its author must know of it before it is sent
+Of the generated posts (tests/support/typed.py) each sentence is known: `unnoticed` are those that a form lacks without
+a word of the comparison.
 """
 
 import argparse
@@ -18,12 +21,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from statistics import quantiles
 from urllib.parse import unquote
 
 from benchmarks.installation import installation
+from newsletter.posts.comparison import letters_of, unshown, words_of
+from tests.support.typed import post as typed_post
 
-LOSSES = ("stars", "lists", "hrefs", "html", "text")
+LOSSES = ("stars", "lists", "hrefs", "html", "text", "told")
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 CODE = re.compile(r"<(pre|code)\b.*?</\1>", re.DOTALL)
 NEVER_SHOWN = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
@@ -50,11 +56,12 @@ def posts(folder: Path) -> Iterator[tuple[str, str]]:
 def losses(source: str) -> dict[str, list[str]]:
     """Return what a post loses, by kind."""
     from newsletter.mail.plaintext import text_from_html
-    from newsletter.posts import markdown, prose
+    from newsletter.posts import comparison, markdown, prose
 
     page = markdown.render(source)
     part = text_from_html(markdown.render_mail(source, base_url="https://news.example.org"))
     seen = html.unescape(re.sub("<[^>]*>", "", CODE.sub("", page)))
+    told = comparison.unshown(source, comparison.words_of(page)) + comparison.unshown(source, part)
     source = NEVER_SHOWN.sub("", source)
     typed = prose.without_code(source)
     everything = html.unescape(re.sub("<[^>]*>", "", page) + " ".join(SAID.findall(page)))
@@ -65,6 +72,7 @@ def losses(source: str) -> dict[str, list[str]]:
         "hrefs": [m[1] for m in LINK.finditer(page) if PUNCTUATION.search(unquote(m[1])) and m[1] == m[2]],
         "html": [*(han - Counter(HAN.findall(everything)))],
         "text": [*(han - Counter(HAN.findall(part)))],
+        "told": [one.text for one in told],
     }
 
 
@@ -73,6 +81,35 @@ def _is_text(item: re.Match[str], seen: str) -> bool:
     words = re.split(r"[*_`\[\]<~=\\!\x00]", item[2])[0].strip()[:12]
     mark = re.escape(f"{item[1]} {words}")
     return len(words) > 1 and re.search(rf"(?:^ *|(?<=[{WIDE}])){mark}", seen, re.MULTILINE) is not None
+
+
+def generated(count: int) -> None:
+    """Print how many sentences of `count` posts made by chance are lost in a form, and how many of them unnoticed."""
+    lost = unnoticed = sentences = marks = 0
+    for seed in range(count):
+        source, typed = typed_post(Random(seed))
+        for shown in _forms(source):
+            missing = [sentence for sentence in typed if sentence not in letters_of(shown)]
+            sentences, lost, marks = (
+                sentences + len(typed),
+                lost + len(missing),
+                marks + ("\x02" in shown or "\x03" in shown),
+            )
+            unnoticed += len(missing) if missing and not unshown(source, shown) else 0
+    print(
+        f"{count:,} generated posts, {sentences:,} sentences in four forms: {lost} not shown, {unnoticed} unnoticed, "
+        f"{marks} with a mark of the renderer"
+    )
+
+
+def _forms(source: str) -> tuple[str, str, str, str]:
+    """Return the words of page, mail, text part and feed."""
+    from newsletter.mail.plaintext import text_from_html
+    from newsletter.posts import feeds, markdown
+
+    page, mail = markdown.render(source), markdown.render_mail(source, base_url="https://news.example.org")
+    feed = feeds.at_large(page, "https://news.example.org/p/1/")
+    return words_of(page), words_of(mail), text_from_html(mail), words_of(feed)
 
 
 def milliseconds(source: str) -> float:
@@ -107,10 +144,12 @@ def report(folder: Path, shown: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--generated", type=int, default=0, help="posts made by chance, besides")
     parser.add_argument("--show", type=int, default=5, help="examples of each kind")
     options = parser.parse_args()
     with installation():
         report(options.folder, options.show)
+        generated(options.generated)
 
 
 if __name__ == "__main__":

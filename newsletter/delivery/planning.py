@@ -12,6 +12,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.history import Step
+from newsletter.delivery.losses import losses
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.rendering import freeze
 from newsletter.delivery.weight import weigh
@@ -81,11 +82,20 @@ def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
     return found
 
 
-def approve(issue: Issue, *, send_at: datetime | None, now: datetime, hold: timedelta, segment: str = "") -> Mailing:
+def approve(
+    issue: Issue,
+    *,
+    send_at: datetime | None,
+    now: datetime,
+    hold: timedelta,
+    segment: str = "",
+    knows_losses: bool = False,
+) -> Mailing:
     """Freeze `issue` and schedule it; a second call (a double click, another tab) returns the same mailing.
 
     send_at: None means now. Never begins before `hold` has passed, so that a cancel reaches nobody.
     segment: as in Mailing; fixed from here on.
+    knows_losses: whether the author has seen which characters readers will not be shown, and sends it all the same.
     Raises PlanningError when the issue cannot be sent as it is.
     """
     begins = max(send_at or now, now + hold)
@@ -93,7 +103,19 @@ def approve(issue: Issue, *, send_at: datetime | None, now: datetime, hold: time
         return under_way
     if reasons := obstacles(issue, begins):
         raise PlanningError(" ".join(reasons))
+    if not knows_losses and (lost := _unacknowledged(issue)):
+        raise PlanningError(lost)
     return _schedule(Mailing(issue=issue, segment=segment, approved_at=now, send_at=begins))
+
+
+def _unacknowledged(issue: Issue) -> str:
+    """Return what only the author can say yes to, on the screen where the issue is sent; "" if there is nothing."""
+    letter = freeze(issue)
+    lost = losses(issue, letter.html, letter.text)
+    if not lost:
+        return ""
+    words = _("Readers would not be shown everything: %(losses)s. Mend it, or say on the page “Send” that you know.")
+    return words % {"losses": _("; ").join(map(str, lost[:3]))}
 
 
 def correct(issue: Issue, *, note: str, send_at: datetime | None, now: datetime, hold: timedelta) -> Mailing:

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from newsletter.delivery import outward, planning, scrutiny
 from newsletter.delivery.compiled import LARGEST, PER_COPY, Compiled
 from newsletter.delivery.ledger import Recipient
+from newsletter.delivery.losses import check_losses
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.outward import Verdict
 from newsletter.delivery.references import References, read_html
@@ -224,6 +225,7 @@ def _about_letter(mailing: Mailing, specimen: Written, references: References) -
     yield from scrutiny.check_own_links(references, mailing.issue, slot)
     yield from scrutiny.check_pictures(references, logo_url=logo_url)
     yield from _about_format(mailing.issue, publication)
+    yield from check_losses(mailing.issue, mailing.html, mailing.text)
 
 
 def _about_size(issue: Issue) -> Iterator[Remark]:

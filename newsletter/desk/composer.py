@@ -17,6 +17,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery import planning, tasks
+from newsletter.delivery.losses import losses
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rehearsal import MADE_UP, example_reader, send_test_copy
 from newsletter.delivery.rehearsals import Rehearsal, Standing
@@ -198,12 +199,14 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
     if under_way := issue.mailings.open().first():
         return _approved(request, under_way, now)
     letter = freeze(issue).columns()
+    lost = losses(issue, letter["html"], letter["text"])
     form = when_form(request, issue, now)
     standing = Rehearsal.objects.standing(issue, form.segment, letter["content_hash"], now)
-    is_ready = form.is_valid() and _is_as_seen(request, form, issue, letter) and _is_rehearsed(form, standing)
+    is_ready = form.is_valid() and _is_as_seen(request, form, issue, letter)
+    is_ready = is_ready and form.knows(lost) and _is_rehearsed(form, standing)
     if is_ready and (mailing := _approve(form, issue, now)):
         return _approved(request, mailing, now)
-    context = _what_will_happen(issue, form, now) | {"letter": letter, "standing": standing}
+    context = _what_will_happen(issue, form, now) | {"letter": letter, "standing": standing, "lost": lost}
     return page(request, "desk/send.html", issue, context)
 
 
@@ -239,7 +242,9 @@ def _approve(form: WhenForm, issue: Issue, now: datetime) -> Mailing | None:
     """Approve the issue; add an error to `form` and return None if it cannot be sent as it is."""
     hold = planning.hold_of(Publication.objects.current())
     try:
-        return planning.approve(issue, send_at=form.send_at, now=now, hold=hold, segment=form.segment)
+        return planning.approve(
+            issue, send_at=form.send_at, now=now, hold=hold, segment=form.segment, knows_losses=True
+        )
     except planning.PlanningError as problem:
         form.add_error(None, str(problem))
         return None

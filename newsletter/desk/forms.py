@@ -1,5 +1,6 @@
 """What the author types at the first start, and when he sends an issue."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from newsletter.desk import attempts
 from newsletter.desk.factors import CODE_LENGTH_MAX
 from newsletter.desk.passkeys import ANSWER_LENGTH_MAX, NAME_LENGTH_MAX
 from newsletter.issues.models import Issue
+from newsletter.publication.forms import TypedForm
 from subscribers.addresses import AddressError, normalise
 
 TEST_ADDRESSES_MAX = 5
@@ -157,6 +159,8 @@ class WhenForm(forms.Form):
     anyway = forms.BooleanField(label=_("Send both on one day"), required=False)
     unrehearsed = forms.BooleanField(label=_("Send it without a valid rehearsal"), required=False)
 
+    unshown = forms.BooleanField(label=_("Send it although readers are not shown this"), required=False)
+
     def __init__(self, *args: Any, issue: Issue, slots: list[datetime], begins: datetime, **kwargs: Any) -> None:
         """slots: those to choose from. begins: the first moment after the hold."""
         super().__init__(*args, **kwargs)
@@ -181,6 +185,13 @@ class WhenForm(forms.Form):
             self._refuse_a_second_one_unasked(cleaned)
         return cleaned
 
+    def knows(self, lost: Sequence[object]) -> bool:
+        """Return whether the author has acknowledged what readers are not shown; add an error if not."""
+        if lost and not self.cleaned_data.get("unshown"):
+            self.add_error(None, _("Readers are not shown everything. Mend it, or tick the box below."))
+            return False
+        return True
+
     def _chosen_slot(self, cleaned: dict[str, Any]) -> datetime | None:
         slot = self.slots.get(cleaned.get("slot", ""))
         if slot is None:
@@ -204,7 +215,7 @@ class WhenForm(forms.Form):
             raise ValidationError(text, params=facts)
 
 
-class CorrectionForm(forms.Form):
+class CorrectionForm(TypedForm, forms.Form):
     """What was wrong with an issue that readers have."""
 
     note = forms.CharField(

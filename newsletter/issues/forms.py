@@ -16,6 +16,7 @@ from newsletter.issues.models import Issue, IssueItem, not_yet_mailed
 from newsletter.mail.characters import nfc
 from newsletter.posts.forms import MarkdownTextarea
 from newsletter.posts.models import Post, PostQuerySet
+from newsletter.publication.forms import TypedForm
 
 PROPOSED_MAX = 10  # of the unmailed posts, the newest; an imported archive is unmailed as a whole
 OFFERED_MAX = 30  # boxes to tick under the list
@@ -57,7 +58,7 @@ class PostChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         return " · ".join(filter(None, [post.title, state, when]))
 
 
-class IssueForm(forms.ModelForm):  # type: ignore[type-arg]
+class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     added = PostChoices()
     older = forms.CharField(
         label=_("Another post"),

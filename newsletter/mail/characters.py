@@ -18,6 +18,11 @@ _WITHOUT_MARKS = (
 )
 _PERHAPS_MARKS = re.compile(rf"[^{_WITHOUT_MARKS}]{{{MARKS_MAX + 1},}}+")
 
+_KEPT = frozenset(JOINERS + "\t\n")
+_BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_LINES = re.compile("[\t\n\r\x0b\x0c\x85\u2028\u2029]+")
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
 type Form = Literal["NFC", "NFKC", "NFKD"]
 
 
@@ -37,13 +42,26 @@ def nfkd(text: str) -> str:
 
 
 def without_hidden(text: str) -> str:
-    """Return `text` without format characters, such as U+202E, which shows the rest of a line backwards.
+    """Return `text` without control and format characters, such as U+202E, which shows a line backwards.
 
     A name goes into other people's sentences: it may not turn them (UAX #9), nor hide a part of itself.
     """
     if text.isprintable():
         return text
-    return "".join(char for char in text if char in JOINERS or unicodedata.category(char) not in {"Cf", "Cs"})
+    return "".join(char for char in text if char in _KEPT or unicodedata.category(char) not in {"Cc", "Cf", "Cs"})
+
+
+def without_control(text: str) -> str:
+    """Return `text` without control characters but tab and line feed: no reader sees them, and XML 1.0 forbids them.
+
+    U+2028 and U+2029, which browsers show as nothing, become line feeds; noncharacters and lone surrogates go.
+    """
+    return text if text.isprintable() else _CONTROL.sub("", _BREAKS.sub("\n", text))
+
+
+def single_line(text: str) -> str:
+    """Return `text` without control characters and line breaks, as a title, a tag or a name is stored."""
+    return text if text.isprintable() else without_control(_LINES.sub(" ", text))
 
 
 def _normalised(form: Form, text: str) -> str:

@@ -5,9 +5,15 @@ key there signs each mail whose sender is at the domain that the DNS record is p
 """
 
 import base64
+import re
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
+from itertools import batched
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -23,8 +29,15 @@ SIGNED_ONCE_MORE = (
     *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type"),
     *("list-unsubscribe", "list-unsubscribe-post"),
 )
-RSA_ENCRYPTION = bytes.fromhex("06092a864886f70d0101010500")  # OID 1.2.840.113549.1.1.1 and NULL, in DER
 RSA_BITS_MIN = 1024  # shorter keys must not be used: RFC 8301 section 3.2
+ORDER = tuple(name.encode() for name in (*SIGNED, *SIGNED_ONCE_MORE))
+FOLD = b"\r\n "
+LINE_LENGTH = 76  # octets
+FIELD_END = re.compile(rb"\r\n(?![ \t])")
+SPACES = re.compile(rb"[ \t]+")
+SIGNED_NAMES = (
+    b"h=" + FOLD.join(b":".join(chunk) + b":" for chunk in batched(ORDER, 5, strict=False)).removesuffix(b":") + b";"
+)
 SUFFIXES = {".pem": "rsa-sha256", ".ed25519": "ed25519-sha256"}
 
 
@@ -50,36 +63,51 @@ class Key:
         return f"v=DKIM1; k={self.kind}; p={base64.b64encode(self._public()).decode()}"
 
     def _public(self) -> bytes:
-        from dkim import crypto  # noqa: PLC0415 - see _signature
-        from nacl.encoding import Base64Encoder  # noqa: PLC0415
-        from nacl.signing import SigningKey  # noqa: PLC0415
+        """Return the public key as the record carries it: RFC 6376 section 3.6.1, RFC 8463 section 4."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 - see _loaded
 
-        if self.kind == "ed25519":
-            return bytes(SigningKey(self.private, encoder=Base64Encoder).verify_key)
-        numbers = crypto.parse_pem_private_key(self.private)
-        pair = b"".join(_der(0x02, _integer(numbers[name])) for name in ("modulus", "publicExponent"))
-        # SubjectPublicKeyInfo: RFC 5280 section 4.1, RFC 8017 appendix A.1.1
-        return _der(0x30, _der(0x30, RSA_ENCRYPTION) + _der(0x03, b"\0" + _der(0x30, pair)))
+        public = _loaded(self).public_key()
+        is_raw = self.kind == "ed25519"
+        form = (Encoding.Raw, PublicFormat.Raw) if is_raw else (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        octets: bytes = public.public_bytes(*form)
+        return octets
 
     def check(self) -> "Key":
         """Return the key itself; raise KeyUnusable unless mails can be signed with it."""
         try:
-            public = self._public()
+            private = _loaded(self)
         except Exception as error:
             raise KeyUnusable(f"{self.selector}: no {self.kind} key") from error
-        if self.kind == "rsa" and len(public) * 8 < RSA_BITS_MIN:
+        if self.kind == "rsa" and private.key_size < RSA_BITS_MIN:
             raise KeyUnusable(f"{self.selector}: an RSA key needs {RSA_BITS_MIN} bits, and better 2048")
         return self
 
 
-def _der(tag: int, content: bytes) -> bytes:
-    size = len(content)
-    octets = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes([tag, size] if size < 0x80 else [tag, 0x80 | len(octets), *octets]) + content
+@lru_cache(maxsize=16)
+def _loaded(key: Key) -> Any:
+    """Return the key as `cryptography` has it, imported here: only an installation with keys pays for its memory."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
+    if key.kind == "ed25519":
+        return Ed25519PrivateKey.from_private_bytes(base64.b64decode(key.private, validate=True))
+    private = load_pem_private_key(key.private, password=None)
+    if not isinstance(private, RSAPrivateKey):
+        raise TypeError("the file holds a key of another kind")
+    return private
 
 
-def _integer(number: int) -> bytes:
-    return number.to_bytes(number.bit_length() // 8 + 1)  # a leading zero bit: it is not negative
+@lru_cache(maxsize=16)
+def _signer(key: Key) -> Callable[[bytes], bytes]:
+    """Return what signs octets with `key`: RFC 6376 section 3.3.1, RFC 8463 section 3."""
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+
+    private, padding, algorithm = _loaded(key), PKCS1v15(), SHA256()
+    if key.kind == "ed25519":
+        return lambda octets: private.sign(sha256(octets).digest())
+    return lambda octets: private.sign(octets, padding, algorithm)
 
 
 def keys() -> tuple[Key, ...]:
@@ -97,21 +125,58 @@ def _read(files: tuple[tuple[Path, int], ...]) -> tuple[Key, ...]:
 def signatures(message: bytes, domain: str, by: tuple[Key, ...]) -> bytes:
     """Return the DKIM-Signature fields of a message with CRLF line ends, to be put in front of it.
 
-    domain: the sender's, in ASCII; receivers ask that it is the From address's (RFC 7489 section 3.1.1).
+    domain: the sender's, in ASCII; receivers ask that it is the From address's (DMARC's alignment, RFC 9989).
+    Header and body are signed in relaxed form: RFC 6376 section 3.4.
     """
-    return b"".join(_signature(message, domain, key) for key in by)
+    head, _end, body = message.partition(b"\r\n\r\n")
+    body_hash = base64.b64encode(sha256(relaxed_body(body)).digest())
+    fields = b"".join(_chosen(head))
+    return b"".join(_signature(fields, body_hash, domain, key) for key in by)
 
 
-def _signature(message: bytes, domain: str, key: Key) -> bytes:
-    import dkim  # noqa: PLC0415 - it brings a DNS client and libsodium: 4 MB that an installation without keys does without
+def _signature(fields: bytes, body_hash: bytes, domain: str, key: Key) -> bytes:
+    """Return one DKIM-Signature field. fields: the signed ones, in relaxed form, each with its CRLF."""
+    tags = f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={domain}; s={key.selector}; t={int(time.time())};"
+    first = b"DKIM-Signature: " + tags.replace("; ", ";\r\n ").encode()
+    unsigned = FOLD.join([first, SIGNED_NAMES, b"bh=" + body_hash + b";", b"b="])
+    # Without the line end of this last field: RFC 6376 section 3.7.
+    signed = _signer(key)(fields + relaxed_field(unsigned).removesuffix(b"\r\n"))
+    return unsigned + FOLD + _in_lines(base64.b64encode(signed)) + b"\r\n"
 
-    signed: bytes = dkim.sign(
-        message,
-        key.selector.encode(),
-        domain.encode(),
-        key.private,
-        canonicalize=(b"relaxed", b"relaxed"),
-        signature_algorithm=key.algorithm.encode(),
-        include_headers=[name.encode() for name in SIGNED + SIGNED_ONCE_MORE],
-    )
-    return signed
+
+def _in_lines(text: bytes) -> bytes:
+    return FOLD.join(text[begin : begin + LINE_LENGTH] for begin in range(0, len(text), LINE_LENGTH))
+
+
+def _chosen(head: bytes) -> Iterator[bytes]:
+    """Yield the fields that SIGNED_NAMES names, in relaxed form; of equal names the last one first.
+
+    A name beyond those that are there yields nothing, which signs its absence: RFC 6376 section 5.4.2.
+    """
+    by_name: dict[bytes, list[bytes]] = {}
+    for line in FIELD_END.split(head):
+        field = relaxed_field(line)
+        by_name.setdefault(field.partition(b":")[0], []).append(field)
+    for name in ORDER:
+        if left := by_name.get(name):
+            yield left.pop()
+
+
+@lru_cache(maxsize=256)  # most fields of a mailing are the same in all of its messages
+def relaxed_field(line: bytes) -> bytes:
+    """Return a header field, given without its CRLF, in relaxed form and with it: RFC 6376 section 3.4.2."""
+    name, _colon, value = line.partition(b":")
+    unfolded = SPACES.sub(b" ", value.replace(b"\r\n", b""))
+    return name.strip().lower() + b":" + unfolded.strip() + b"\r\n"
+
+
+def relaxed_body(body: bytes) -> bytes:
+    """Return a body, whose last line has its CRLF, in relaxed form: RFC 6376 section 3.4.4.
+
+    Ours are base64, and nearly always are in that form already.
+    """
+    if b"\t" in body or b"  " in body or b" \r\n" in body:
+        body = SPACES.sub(b" ", body).replace(b" \r\n", b"\r\n")
+    while body.endswith(b"\r\n"):
+        body = body.removesuffix(b"\r\n")
+    return body + b"\r\n" if body else b""

@@ -6,7 +6,7 @@ list, quote, fence, heading, table or raw HTML goes to Python-Markdown's process
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from newsletter.posts.lines import (
@@ -46,8 +46,24 @@ class Segment:
     is_loose: bool = False
 
 
-def segments(lines: list[str]) -> Iterator[Segment]:
-    """Cut `lines` into segments, in order and without a gap."""
+class Lines(list[str]):
+    """Lines that know where an end of raw HTML stands last: each is looked for once, however many begin."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        super().__init__(lines)
+        self._last: dict[str, int] = {}
+
+    def has_after(self, index: int, end: str) -> bool:
+        """Return whether `end`, in small letters, stands in the line at `index` or in one below it."""
+        if end not in self._last:
+            places = (place for place in range(len(self) - 1, -1, -1) if end in self[place].lower())
+            self._last[end] = next(places, -1)
+        return self._last[end] >= index
+
+
+def segments(source_lines: list[str]) -> Iterator[Segment]:
+    """Cut lines into segments, in order and without a gap."""
+    lines = Lines(source_lines)
     start = index = 0
     paragraph = _Paragraph(0, 0)
     while index < len(lines):
@@ -85,7 +101,7 @@ class _Paragraph:
         return _Paragraph(index, index + 1, is_open=True) if indent_of(line) < 4 else _Paragraph(index, index)
 
 
-def _takes_back(lines: list[str], paragraph: _Paragraph, index: int) -> Segment | None:
+def _takes_back(lines: Lines, paragraph: _Paragraph, index: int) -> Segment | None:
     """Return what the line at `index` makes of the paragraph above it: a title or terms that are defined."""
     above = lines[paragraph.start : paragraph.end] if paragraph.end - paragraph.start <= MOST_TERMS else []
     if not above:
@@ -114,7 +130,7 @@ def _end_of_definitions(lines: list[str], index: int) -> int:
     return end
 
 
-def _special(lines: list[str], index: int, paragraph: str) -> Segment | None:
+def _special(lines: Lines, index: int, paragraph: str) -> Segment | None:
     """Return what begins at `index`, unless it is plain text or indented code."""
     line = lines[index]
     if not SIGN.match(line) or (indent_of(line) >= 4 and not _goes_on_as_list(line, paragraph)):
@@ -128,7 +144,7 @@ def _goes_on_as_list(line: str, paragraph: str) -> bool:
     return bool(paragraph) and not NOTE.match(paragraph) and Marker.of(line) is not None
 
 
-def _read_fence(lines: list[str], index: int, before: str) -> Segment | None:
+def _read_fence(lines: Lines, index: int, before: str) -> Segment | None:
     match = FENCE.match(lines[index])
     if not match:
         return None
@@ -136,18 +152,20 @@ def _read_fence(lines: list[str], index: int, before: str) -> Segment | None:
     return Segment("fence", lines[index : end or len(lines)])
 
 
-def _read_heading(lines: list[str], index: int, before: str) -> Segment | None:
+def _read_heading(lines: Lines, index: int, before: str) -> Segment | None:
     return Segment("heading", lines[index : index + 1]) if HEADING.match(lines[index]) else None
 
 
-def _read_rule(lines: list[str], index: int, before: str) -> Segment | None:
+def _read_rule(lines: Lines, index: int, before: str) -> Segment | None:
     return Segment("rule", lines[index : index + 1]) if RULE.match(lines[index]) else None
 
 
-def _read_html(lines: list[str], index: int, before: str) -> Segment | None:
+def _read_html(lines: Lines, index: int, before: str) -> Segment | None:
     long = HTML_LONG.match(lines[index])
     if long:
         end = "-->" if long["comment"] else f"</{long['tag'].lower()}>"
+        if not lines.has_after(index, end):
+            return None  # it is a word, and no tag
         return Segment("html", _until(lines, index, lambda line: end in line.lower(), inclusive=True))
     if HTML_BLOCK.match(lines[index]):
         return Segment("html", _until(lines, index, lambda line: not line.strip(), inclusive=False))
@@ -161,7 +179,7 @@ def _until(lines: list[str], index: int, is_end: Callable[[str], bool], *, inclu
     return lines[index:]
 
 
-def _read_table(lines: list[str], index: int, before: str) -> Segment | None:
+def _read_table(lines: Lines, index: int, before: str) -> Segment | None:
     if "|" not in lines[index] or index + 1 >= len(lines):
         return None
     rule = lines[index + 1]
@@ -171,7 +189,7 @@ def _read_table(lines: list[str], index: int, before: str) -> Segment | None:
     return Segment("table", lines[index : index + 2 + len(rest)])
 
 
-def _read_quote(lines: list[str], index: int, before: str) -> Segment | None:
+def _read_quote(lines: Lines, index: int, before: str) -> Segment | None:
     if not QUOTE.match(lines[index]):
         return None
     end, is_open = index, True
@@ -185,7 +203,7 @@ def _read_quote(lines: list[str], index: int, before: str) -> Segment | None:
     return Segment("quote", lines[index:end])
 
 
-def _read_list(lines: list[str], index: int, before: str) -> Segment | None:
+def _read_list(lines: Lines, index: int, before: str) -> Segment | None:
     marker = interrupting(lines[index], before) if before.strip() else Marker.of(lines[index])
     if not marker:
         return None

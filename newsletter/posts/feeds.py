@@ -14,6 +14,7 @@ from django.utils.feedgenerator import Atom1Feed, Enclosure
 from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.cache import cache_control
 
+from newsletter.posts import markup
 from newsletter.posts.models import Image, Post, PostQuerySet, Tag, with_renderings
 from newsletter.publication.models import Publication
 from newsletter.publication.pages import kept
@@ -24,7 +25,6 @@ SECONDS = 300  # that readers' programs and proxies may keep a feed
 
 _ILLEGAL_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _PLAYER = re.compile(r'<details class="embed">.*?(<p>.*?</p>)\s*</details>', re.DOTALL)
-_FRAME = re.compile(r"<iframe\b[^>]*>\s*</iframe>")
 _LOCAL_ADDRESS = re.compile(r'(<[a-z][^<>]*?\s(?:href|src|poster)=")(?=/(?!/)|#)')
 
 
@@ -45,18 +45,36 @@ def _absolute(path: str) -> str:
     return f"{settings.SITE_URL}{path}"
 
 
-def _content(post: Post) -> str:
-    """Return the text as it can be read far from this site: absolute links, legal XML, a link to each film.
+def content_of(post: Post) -> str:
+    """Return the text of a post as it can be read far from this site."""
+    return at_large(post.html, _absolute(post.get_absolute_url()))
+
+
+def at_large(html: str, url: str) -> str:
+    """Return the HTML of the post at `url` as other programs show it: absolute links, a link to each film.
 
     A frame from elsewhere is a risk in a reader's program, which leaves it out: the W3C's validator warns of it.
     """
 
     def at_home(match: re.Match[str]) -> str:
-        is_anchor = match.string[match.end()] == "#"
-        return match[1] + (_absolute(post.get_absolute_url()) if is_anchor else settings.SITE_URL)
+        return match[1] + (url if match.string[match.end()] == "#" else settings.SITE_URL)
 
-    html = _FRAME.sub("", _PLAYER.sub(r"\1", post.html))
-    return _ILLEGAL_IN_XML.sub("", _LOCAL_ADDRESS.sub(at_home, html))
+    html = markup.with_links_for_frames(_PLAYER.sub(r"\1", html), is_mail=True)
+    return _LOCAL_ADDRESS.sub(at_home, html)
+
+
+def _legal[T](value: T) -> T:
+    """Return what goes into a feed without control characters, which XML 1.0 forbids, in lists and dicts too.
+
+    Every door takes them out; a row that was written before they did, or by hand, must not stop the whole feed.
+    """
+    if isinstance(value, str):
+        return _ILLEGAL_IN_XML.sub("", value)  # type: ignore[return-value]
+    if isinstance(value, list):
+        return [_legal(one) for one in value]  # type: ignore[return-value]
+    if isinstance(value, dict):
+        return {name: _legal(one) for name, one in value.items()}  # type: ignore[return-value]
+    return value
 
 
 def _unique_id(post: Post) -> str:
@@ -81,33 +99,39 @@ def _newest(posts: PostQuerySet) -> list[Post]:
 
 
 def _add(feed: AtomFeed, post: Post) -> None:
-    feed.add_item(
-        title=_ILLEGAL_IN_XML.sub("", post.title),
-        link=_absolute(post.get_absolute_url()),
-        description=None,  # type: ignore[arg-type]  # what the stubs do not know; it would be HTML
-        summary=_ILLEGAL_IN_XML.sub("", post.excerpt),
-        unique_id=_unique_id(post),
-        pubdate=post.published_at,
-        updateddate=post.updated_at,
-        categories=[tag.name for tag in post.tags.all()],
-        content=_content(post),
-        enclosures=_enclosures(post.cover),
-    )
+    entry: dict[str, Any] = _legal(_entry(post))
+    feed.add_item(**entry)
+
+
+def _entry(post: Post) -> dict[str, Any]:
+    return {
+        "title": post.title,
+        "link": _absolute(post.get_absolute_url()),
+        "description": None,  # what the stubs do not know; it would be HTML
+        "summary": post.excerpt,
+        "unique_id": _unique_id(post),
+        "pubdate": post.published_at,
+        "updateddate": post.updated_at,
+        "categories": [tag.name for tag in post.tags.all()],
+        "content": content_of(post),
+        "enclosures": _enclosures(post.cover),
+    }
 
 
 def _atom(request: HttpRequest, posts: PostQuerySet, *, subject: str = "", link: str = "/") -> HttpResponse:
     publication = Publication.objects.current()
-    feed = AtomFeed(
-        title=f"{subject} · {publication.name}" if subject else publication.name,
-        link=_absolute(link),
-        description=publication.promise,
-        subtitle=publication.promise,
-        language=language_tag(publication),
-        author_name=publication.author,
-        author_link=_absolute("/about/"),
-        icon=_absolute(icon_url(publication, "icon-192.png")),
-        feed_url=_absolute(request.path),
-    )
+    about: dict[str, Any] = {
+        "title": f"{subject} · {publication.name}" if subject else publication.name,
+        "link": _absolute(link),
+        "description": publication.promise,
+        "subtitle": publication.promise,
+        "language": language_tag(publication),
+        "author_name": publication.author,
+        "author_link": _absolute("/about/"),
+        "icon": _absolute(icon_url(publication, "icon-192.png")),
+        "feed_url": _absolute(request.path),
+    }
+    feed = AtomFeed(**_legal(about))
     for post in _newest(posts):
         _add(feed, post)
     return HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
@@ -141,7 +165,7 @@ def _item(post: Post) -> dict[str, Any]:
             "url": _absolute(post.get_absolute_url()),
             "title": post.title,
             "summary": post.excerpt,
-            "content_html": _content(post),
+            "content_html": content_of(post),
             "date_published": post.published_at,
             "date_modified": post.updated_at,
             "tags": [tag.name for tag in post.tags.all()],
@@ -167,4 +191,4 @@ def json(request: HttpRequest) -> HttpResponse:
         "items": [_item(post) for post in _newest(Post.objects.published(timezone.now()))],
     }
     dumps = {"ensure_ascii": False}
-    return JsonResponse(feed, json_dumps_params=dumps, content_type="application/feed+json; charset=utf-8")
+    return JsonResponse(_legal(feed), json_dumps_params=dumps, content_type="application/feed+json; charset=utf-8")

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.mail.characters import nfc
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
 from newsletter.posts.text import words_from_title
+from newsletter.publication.forms import TypedForm
 from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare_with_wide
 
 TAGS_MAX = 10
@@ -25,7 +26,7 @@ class MarkdownTextarea(forms.Textarea):
         super().__init__({"rows": rows, "data-editor": "", "spellcheck": "true", "class": "editor-text"})
 
 
-class PostForm(forms.ModelForm):  # type: ignore[type-arg]
+class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     tag_names = forms.CharField(
         label=_("Tags"), required=False, help_text=_("Separated by commas. A new name makes a new tag.")
     )
@@ -98,7 +99,7 @@ class PostForm(forms.ModelForm):  # type: ignore[type-arg]
         raise ValidationError(message, params={"at": at})
 
 
-class ImageForm(forms.ModelForm):  # type: ignore[type-arg]
+class ImageForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     """A new picture; of one that exists, only the alternative text may change."""
 
     file = forms.FileField(

@@ -5,12 +5,20 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from markdown import Markdown
-from markdown.inlinepatterns import HTML_RE, HtmlInlineProcessor, InlineProcessor, SubstituteTagInlineProcessor
+from markdown.inlinepatterns import (
+    AUTOMAIL_RE,
+    HTML_RE,
+    AutomailInlineProcessor,
+    HtmlInlineProcessor,
+    InlineProcessor,
+    SubstituteTagInlineProcessor,
+)
 from markdown.treeprocessors import InlineProcessor as CoreInline
 from markdown.treeprocessors import Treeprocessor
 from markdown.util import ETX, HTML_PLACEHOLDER, INLINE_PLACEHOLDER_RE, STX, AtomicString
 
 from newsletter.posts.han import HAN, SHARED, WIDE
+from newsletter.posts.markup import is_inline
 
 URL = (
     r"(?<![A-Za-z0-9_/@])(https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"
@@ -86,13 +94,22 @@ def _end_of_url(typed: str) -> int:
 
 
 class KnownTag(HtmlInlineProcessor):
-    """Let HTML's own tags through; `<your-name>` or `List<String>` is text."""
+    """Let the tags through that a sentence may have; `<your-name>`, `<textarea>` or `List<String>` is text."""
 
     def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
         """Return the placeholder of a tag, or nothing."""
-        if not TAGS.match(m[1]):
+        if not is_inline(m[1]):
             return None, None, None
+        self.md.has_tags = True  # type: ignore[attr-defined]
         return super().handleMatch(m, data)
+
+
+class Address(AutomailInlineProcessor):
+    """Link `<name@example.org>`; one with a backslash in it is no address, and stays as typed."""
+
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
+        """Return the link, or nothing: the core would write its own mark of the escape into the address."""
+        return (None, None, None) if STX in m[1] else super().handleMatch(m, data)
 
 
 class Literal(InlineProcessor):
@@ -179,6 +196,7 @@ def register(md: Markdown) -> None:
     """Put these rules into `md`, in the order of their priorities among the core's."""
     md.inlinePatterns.register(SubstituteTagInlineProcessor(r"(?<!\\)\\\n", "br"), "backslash_break", 185)
     md.inlinePatterns.register(Literal(TIMES, md), "times", 182)
+    md.inlinePatterns.register(Address(AUTOMAIL_RE, md), "automail", 110)
     md.inlinePatterns.register(KnownTag(HTML_RE, md), "html", 90)
     md.inlinePatterns.register(BareUrl(URL, md), "bare_url", 85)
     assert md.delimiters is not None  # noqa: S101 (made by the core with its patterns)

@@ -16,7 +16,7 @@ INVITES_LIST = re.compile(rf"[{WIDE}:]$")
 BLOCK_TAGS = (
     "address|article|aside|blockquote|center|col|colgroup|dd|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure|"
     "footer|form|h[1-6]|head|header|hr|html|iframe|legend|li|link|main|menu|meta|nav|object|ol|optgroup|option|p|param|"
-    "picture|section|source|summary|table|tbody|td|tfoot|th|thead|title|tr|track|ul|video|audio"
+    "picture|section|source|summary|table|tbody|td|tfoot|th|thead|tr|track|ul|video|audio"
 )
 HTML_BLOCK = re.compile(rf"^ {{0,3}}</?(?:{BLOCK_TAGS})(?:[\s>]|/>|$)", re.IGNORECASE)
 HTML_LONG = re.compile(r"^ {0,3}<(?:(?P<tag>script|pre|style|textarea)(?:[\s>]|$)|(?P<comment>!--))", re.IGNORECASE)

@@ -1,7 +1,7 @@
 """Markdown to HTML, for the web and for mail, from one parser: the only place where a post is rendered."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from xml.etree.ElementTree import Element
 
@@ -13,17 +13,20 @@ from markdown.extensions.tables import TableExtension
 from markdown.extensions.toc import TocExtension
 from markdown.treeprocessors import Treeprocessor
 
-from newsletter.mail.characters import nfkd
-from newsletter.posts import inlines, sanitise
+from newsletter.mail.characters import nfkd, without_control
+from newsletter.posts import inlines, markup, sanitise
+from newsletter.posts.blocks import segments
 from newsletter.posts.figures import Figures, Sizes
 from newsletter.posts.han import WIDE
 from newsletter.posts.structure import FilmProcessor, StructureParser
 
-RENDERER_VERSION = "5"
+RENDERER_VERSION = "6"
 """Changes whenever the same source may give other HTML or other measures (`text`): all is then rendered anew."""
 
 MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second
 MOST_BRACKETS = 4_000  # in a post; more of them is no prose, and links are then left as typed
+MOST_TRIED = 300  # blocks that are rendered alone, to find one that fails; in a longer text all stays as typed
+PLACEHOLDER = re.compile("[\x02\x03]")  # what the core puts its own marks between, and takes out again
 TOC_MARK = re.compile(r"^\[toc\]\s*$", re.IGNORECASE | re.MULTILINE)
 # The core takes `[問]: 今天天氣如何？` for a link's address and swallows it.
 REFERENCE = re.compile(
@@ -31,6 +34,9 @@ REFERENCE = re.compile(
     r"(([\"'])(.*)\4[ ]*|\((.*)\)[ ]*)?$",
     re.MULTILINE,
 )
+
+type Convert = Callable[[str], tuple[str, bool]]
+"""What makes HTML of Markdown, and tells whether its author typed tags."""
 
 
 def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -> str:
@@ -40,9 +46,13 @@ def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -
     """
     if source.count("\n") > MOST_LINES:
         return _as_typed(source)
-    md = _Markdown(is_mail=False, source=source)
-    md.treeprocessors.register(Sizes(md, sizes or {}), "sizes", 9)
-    return sanitise.for_web(md.convert(TOC_MARK.sub("[TOC]", source)))
+
+    def convert(text: str) -> tuple[str, bool]:
+        md = _Markdown(is_mail=False, source=text)
+        md.treeprocessors.register(Sizes(md, sizes or {}), "sizes", 9)
+        return md.convert(TOC_MARK.sub("[TOC]", text)), md.has_tags
+
+    return sanitise.for_web(_marked(source, convert, is_mail=False))
 
 
 def render_mail(source: str, *, base_url: str) -> str:
@@ -52,12 +62,54 @@ def render_mail(source: str, *, base_url: str) -> str:
     """
     if source.count("\n") > MOST_LINES:
         return _as_typed(source)
-    md = _Markdown(is_mail=True, source=source)
-    return sanitise.for_mail(md.convert(TOC_MARK.sub("", source)), base_url=base_url)
+
+    def convert(text: str) -> tuple[str, bool]:
+        md = _Markdown(is_mail=True, source=text)
+        return md.convert(TOC_MARK.sub("", text)), md.has_tags
+
+    return sanitise.for_mail(_marked(source, convert, is_mail=True), base_url=base_url)
+
+
+def _marked(source: str, convert: Convert, *, is_mail: bool) -> str:
+    """Return the HTML of `source`, not yet sanitised, in which nothing hides what follows."""
+    source = without_control(source)
+    html, has_tags = convert(source)
+    if PLACEHOLDER.search(html):
+        html, has_tags = _without_placeholders(source, convert), True
+    if not has_tags:
+        return html
+    return markup.with_links_for_frames(markup.as_marks(html), is_mail=is_mail)
+
+
+def _without_placeholders(source: str, convert: Convert) -> str:
+    """Return the HTML of `source` with those of its blocks as typed that the core leaves its own marks in."""
+    blocks = list(_blocks(source.split("\n")))
+    if len(blocks) <= MOST_TRIED:
+        fails = [may_fail and PLACEHOLDER.search(convert(text)[0]) for text, may_fail in blocks]
+        tried = [_typed_block(text) if failed else text for (text, _may), failed in zip(blocks, fails, strict=True)]
+        html, _has_tags = convert("\n\n".join(tried))
+        if not PLACEHOLDER.search(html):
+            return html
+    return _as_typed(source)
+
+
+def _blocks(lines: list[str]) -> Iterator[tuple[str, bool]]:
+    """Yield the blocks of a text, a paragraph each, and whether the core looks for marks inside them."""
+    for segment in segments(lines):
+        text = "\n".join(segment.lines)
+        if segment.kind == "text":
+            yield from ((paragraph, True) for paragraph in re.split(r"\n[ \t]*\n", text) if paragraph.strip())
+        else:
+            yield text, segment.kind not in {"fence", "html"}
+
+
+def _typed_block(text: str) -> str:
+    lines = escape(text, quote=False).strip("\n").split("\n")
+    return f"<p>{'<br>'.join(line.strip() or '&nbsp;' for line in lines)}</p>"
 
 
 def _as_typed(source: str) -> str:
-    return f"<pre>{escape(source, quote=False)}</pre>"
+    return f"<pre>{escape(without_control(source), quote=False)}</pre>"
 
 
 class _Markdown(markdown.Markdown):
@@ -65,6 +117,7 @@ class _Markdown(markdown.Markdown):
 
     def __init__(self, *, is_mail: bool, source: str) -> None:
         self.is_mail = is_mail
+        self.has_tags = False  # whether any was typed: the renderer's own need no second look
         extensions = [TableExtension(use_align_attribute=True), _Footnotes(is_mail=is_mail)]
         if not is_mail:
             extensions.append(TocExtension(slugify=heading_ids(), toc_class="toc"))

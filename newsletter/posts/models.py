@@ -157,6 +157,7 @@ class Post(models.Model):
     preview_until = models.DateTimeField(null=True, editable=False)  # whoever has its link may read the draft
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
     source = models.CharField(max_length=200, blank=True, editable=False)  # which import brought it, and from where
+    source_digest = models.CharField(max_length=32, blank=True, editable=False)  # of what that import found there
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.posts import markdown, prose
+from newsletter.posts import markdown, markup, prose
 from newsletter.posts.brackets import PAIRS, without_partner
 from newsletter.posts.han import HAN
 from newsletter.posts.terms import UNSURE, Hit
@@ -52,6 +52,11 @@ NO_BORDER: Final = re.compile(rf"[第年月日週]\d|\d+[年月日時分秒號�
 ENOUGH: Final = 5  # borders that show an author's habit
 HABIT: Final = 0.7  # of them that have a space
 STARS: Final = re.compile(r"(?<!\\)\*{2,3}")
+SEEN: Final = {
+    markup.Fate.TYPED: _("Readers see this tag as typed: it has no partner, or is none that a text may have."),
+    markup.Fate.LEFT_OUT: _("Readers do not get this, nor what is in it. Between backquotes they see it as typed."),
+    markup.Fate.LINK: _("Readers get a link instead; from YouTube and Vimeo alone, the site shows a film."),
+}
 UNSEEN_HTML: Final = re.compile(r"<(pre|code)\b.*?</\1>|<[^>]*>", re.DOTALL)
 
 
@@ -235,6 +240,14 @@ def _is_in_table(plain: str, position: int) -> bool:
     return "|" in plain[plain.rfind("\n", 0, position) + 1 : (plain.find("\n", position) + 1 or len(plain))]
 
 
+def _tags(text: Text) -> Iterator[Finding]:
+    """Tell of HTML that is no mark: shown as typed, left out with all that is in it, or a link instead."""
+    for tag in markup.odd(text.code_free):
+        if prose.AUTOLINK.match(text.code_free, tag.start):
+            continue
+        yield text.finding("tags", (tag.start, tag.end), SEEN[tag.fate])
+
+
 def wrong_terms(text: Text, found: list[Hit]) -> Iterator[Finding]:
     """Yield a finding for each term that is not written as it should be."""
     titles = _link_texts(text)
@@ -269,5 +282,6 @@ CHECKS: Final[dict[str, Callable[[Text], Iterator[Finding]]]] = {
     "link": _link,
     "http": _http,
     "alt": _alt,
+    "tags": _tags,
     "spacing": _spacing,
 }

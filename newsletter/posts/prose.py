@@ -6,11 +6,11 @@ from typing import Final
 from newsletter.posts.inlines import TAGS, URL
 from newsletter.posts.lines import FENCE, HTML_LONG, Marker, indent_of
 from newsletter.posts.lists import end_of_fence
+from newsletter.posts.markup import Ends
 
 HIDDEN: Final = "\x00"
 FRONT_MATTER: Final = re.compile(r"\A---[ ]*\n.*?^(?:---|\.\.\.)[ ]*$", re.DOTALL | re.MULTILINE)
-# What is never closed goes on to the end, as in HTML.
-COMMENT: Final = re.compile(r"<!--.*?(?:-->|\Z)|<(pre|script|style)\b.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+RAW: Final = re.compile(r"<(?:!--|(pre|script|style)\b)", re.IGNORECASE)
 INLINE_CODE: Final = re.compile(r"(?<![\\`])(`+)(?!`)(?:(?!\n[ ]*\n).)+?(?<!`)\1(?!`)", re.DOTALL)
 DESTINATION: Final = re.compile(r"(?<=\]\()[ ]*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)")
 DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ ]*[!-~]+", re.MULTILINE)
@@ -27,7 +27,19 @@ def without_code(source: str) -> str:
         end = _end_of_code(lines, index)
         lines[index:end] = [HIDDEN * len(line) for line in lines[index:end]]
         index = max(end, index + 1)
-    return _hidden(INLINE_CODE, _hidden(COMMENT, "\n".join(lines)))
+    return _hidden(INLINE_CODE, _without_raw("\n".join(lines)))
+
+
+def _without_raw(text: str) -> str:
+    """Return `text` with comments and HTML's own code hidden; what is never closed is a word."""
+    ends, pieces, position = Ends(text), [], 0
+    while match := RAW.search(text, position):
+        end = ends.after(f"</{match[1].lower()}" if match[1] else "-->", match.end())
+        tag_end = text.find(">", match.end(), end) + 1 if match[1] else match.start()
+        start = tag_end if end > 0 else match.end()
+        pieces += [text[position:start], re.sub(r"[^\n]", HIDDEN, text[start:end]) if end > start else ""]
+        position = max(end, start)
+    return "".join([*pieces, text[position:]])
 
 
 def without_links(text: str) -> str:

@@ -15,6 +15,7 @@ from newsletter.posts.blocks import Segment, segments
 from newsletter.posts.highlighting import highlight
 from newsletter.posts.lines import DEFINITION, FENCE, HEADING, QUOTE, indent_of, without_closing_hashes
 from newsletter.posts.lists import Item
+from newsletter.posts.markup import FRAME, contained
 
 DEEPEST = 16  # containers inside containers; beyond it the marks stay as typed, so that nothing recurses for ever
 MOST_COLOURED = 60_000  # characters of code in a post; the rest stays in one colour, to stay within a second
@@ -148,7 +149,8 @@ def _html(parser: StructureParser, parent: Element, segment: Segment) -> None:
     if film:
         _film(parser, parent, film)
     else:
-        _stash(parser, parent, html)
+        parser.md.has_tags = True  # type: ignore[attr-defined]
+        _stash(parser, parent, f"<p>{html.strip()}</p>" if FRAME.fullmatch(html.strip()) else contained(html))
 
 
 def _quote(parser: StructureParser, parent: Element, segment: Segment) -> None:

@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.mail.characters import single_line, without_control
 from newsletter.publication.halo import with_halo
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare
@@ -18,11 +19,32 @@ HOLD_MINUTES_MAX = 24 * 60
 DAYS_MIN, DAYS_MAX = 7, 366
 
 
+class TypedForm(forms.BaseForm):
+    """Takes control characters out of every text that a person typed or pasted, before it is cleaned further.
+
+    Word and chat programs leave some behind (U+000B, U+0002): nobody sees them, and no feed may have them.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_bound:
+            self.data = self._legible()
+
+    def _legible(self) -> Any:
+        data: Any = self.data.copy()  # type: ignore[attr-defined]  # a QueryDict, or a dict
+        for name, field in self.fields.items():
+            key = self.add_prefix(name)
+            if isinstance(field, forms.CharField) and isinstance(data.get(key), str):
+                has_lines = isinstance(field.widget, forms.Textarea)
+                data[key] = without_control(data[key]) if has_lines else single_line(data[key])
+        return data
+
+
 def _zones() -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones()) if "/" in name]
 
 
-class PublicationForm(forms.ModelForm):  # type: ignore[type-arg]
+class PublicationForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     checks_off = forms.MultipleChoiceField(
         label=_("What the format check keeps quiet about"),
         required=False,

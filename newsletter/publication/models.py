@@ -122,6 +122,7 @@ class Publication(models.Model):
         LINK = "link", _("A link that leads nowhere")
         HTTP = "http", _("A link without encryption")
         ALT = "alt", _("A picture that says nothing to those who do not see it")
+        TAGS = "tags", _("HTML that readers see as typed, or do not get")
         WEIGHT = "weight", _("A picture heavier than it should be")
         SPACING = "spacing", _("Spaces between Chinese and Latin")
 

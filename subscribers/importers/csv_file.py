@@ -1,8 +1,9 @@
-"""Read a CSV file of readers: our own export, or one of beehiiv, Ghost, Mailchimp or Substack."""
+"""Read a CSV file of readers: our own export, or that of another program (columns.py knows whose)."""
 
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,44 +12,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 from subscribers.addresses import AddressError, normalise, one_line
+from subscribers.importers.columns import NOTHING, STATE_OF, Choices, ColumnError, Columns, is_yes
 
 ENCODINGS = ("utf-8-sig", "cp950")  # Excel in Taiwan writes the second
 DELIMITERS = ",;\t"
 ESCAPED = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell
 
-# What each column is called in other programs' exports, in lower case, without spaces and signs.
-COLUMNS = {
-    "email": ("email", "emailaddress", "mail", "電子郵件", "電子信箱"),
-    "name": ("name", "fullname", "姓名", "名稱"),
-    "first_name": ("firstname",),
-    "last_name": ("lastname", "surname"),
-    "state": ("state", "status", "狀態"),
-    "tags": ("tags", "labels", "標籤"),
-    "consent_at": ("consentat", "confirmtime", "optintime", "subscribedat", "createdat"),
-    "paused_until": ("pauseduntil",),
-    "left_at": ("unsubscribedat", "unsubtime"),
-    "cleaned_at": ("cleantime",),
-    "wants_mail": ("subscribedtoemails",),
-    "refuses_mail": ("emaildisabled",),
-}
-STATES = {
-    "active": ("", "active", "subscribed", "confirmed", "enabled"),
-    "pending": ("pending", "unconfirmed", "validating"),
-    "paused": ("paused",),
-    "unsubscribed": ("unsubscribed", "inactive", "disabled"),
-    "bounced": ("bounced", "cleaned", "invalid", "hard bounce"),
-    "complained": ("complained", "spam", "abuse"),
-    "manual": ("manual", "suppressed", "blocklisted"),
-    "erased": ("erased",),
-}
-STATE_OF = {word: state for state, words in STATES.items() for word in words}
 NAME_LENGTH_MAX, TAGS_LENGTH_MAX = 80, 200  # characters; the fields of Subscriber
 CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that means anything is an address
+LINES_MAX = 50  # of a note; a longer one is a quotation mark that is not closed
+GRAVITY = ["active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased"]
 MUST_NOT_BE_MAILED = {"bounced", "complained", "manual", "erased"}
 
 
 class FileError(ValueError):
-    """The file as a whole is no table of readers; the message says why."""
+    """The file as a whole is no table of readers; the message says why, and nothing of it is to be written."""
 
 
 class RowError(ValueError):
@@ -76,17 +54,23 @@ class Unreadable:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator["Table"]:
-    """Open a table of readers; raise FileError when it has no column of addresses."""
+def opened(path: Path, choices: Choices = NOTHING) -> Iterator["Table"]:
+    """Open a table of readers, after one look through all of it.
+
+    choices: what whoever imports says of its columns.
+    Raises FileError when it has no column of addresses or one that is unknown, or when a quotation mark is missing.
+    """
     encoding = _encoding(path)
     with path.open("rb") as file:
-        yield Table(file, encoding)
+        table = Table(file, encoding, choices)
+        table.check()
+        yield table
 
 
 class Table:
     """A CSV file that is being read, row by row."""
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
+    def __init__(self, file: BinaryIO, encoding: str, choices: Choices = NOTHING) -> None:
         self._file = file
         self._text = io.TextIOWrapper(file, encoding, newline="")
         first = self._text.readline()
@@ -94,36 +78,69 @@ class Table:
         heading = next(csv.reader([first], delimiter=self._delimiter), [])
         self._first: list[str] | None = None  # the first line, when it is a row already
         self._width = len(heading)
-        self._columns = _columns(heading)
-        if "email" not in self._columns:
+        try:
+            self.columns = Columns.of(heading, choices)
+        except ColumnError as error:
+            raise FileError(str(error)) from error
+        if "email" not in self.columns.places:
             self._do_without_heading(heading)
+        elif self.columns.unknown:
+            raise FileError(self.columns.question())
 
     def bytes_read(self) -> int:
         return self._file.tell()
 
     def rows(self) -> Iterator[Row | Unreadable]:
-        """Yield each row of the file; blank lines are none. Raise FileError where it stops being CSV."""
+        """Yield each row of the file; blank lines are none."""
         if self._first is not None:
             yield self._row(1, self._first)
-        reader = csv.reader(self._text, delimiter=self._delimiter)
+        for _start, end, cells in self._records():
+            if any(map(str.strip, cells)):
+                yield self._row(end, cells)
+
+    def check(self) -> None:
+        """Read all of it once, and begin anew.
+
+        Raises FileError where it stops being CSV, or where a quotation mark takes in the lines below it.
+        """
+        used = {place for places in self.columns.places.values() for place in places}
+        for start, end, cells in self._records():
+            if end > start and any(self._takes_in(cell, is_used=place in used) for place, cell in enumerate(cells)):
+                where = f"Line {start}: a quotation mark opens here and is closed in line {end}"
+                raise FileError(f"{where}. Is one missing or too many?")
+        self._text.seek(0)
+        self._text.readline()
+
+    def _takes_in(self, cell: str, *, is_used: bool) -> bool:
+        """Return whether a cell holds what looks like other rows; in a note, a line break alone is none."""
+        below = cell.splitlines()[1:]
+        is_row = any("@" in line and line.count(self._delimiter) >= self._width - 1 > 0 for line in below)
+        return is_row or len(below) > LINES_MAX or (is_used and any(map(str.strip, below)))
+
+    def _records(self) -> Iterator[tuple[int, int, list[str]]]:
+        """Yield first and last line of each record, from the second line of the file on, and its cells."""
+        reader = csv.reader(self._text, delimiter=self._delimiter, strict=True)
+        start = 2
         try:
             for cells in reader:
-                if any(map(str.strip, cells)):
-                    yield self._row(reader.line_num + 1, cells)
+                yield start, reader.line_num + 1, cells
+                start = reader.line_num + 2
         except (csv.Error, UnicodeDecodeError) as error:
-            raise FileError(f"Line {reader.line_num + 1} is not CSV: {error}") from error
+            where = f"Line {start}" if reader.line_num + 1 <= start else f"Line {start} to {reader.line_num + 1}"
+            raise FileError(f"{where} is not CSV: {error}") from error
 
     def _do_without_heading(self, first: list[str]) -> None:
         if not first or "@" not in first[0]:
             given = ", ".join(cell.strip()[:40] for cell in first[:6]) or "nothing"
             raise FileError(f"The first line must name a column “email”; it has {given}")
-        self._first, self._columns = first, {"email": 0}
+        self._first, self.columns = first, Columns({"email": [0]})
 
     def _row(self, line: int, cells: list[str]) -> Row | Unreadable:
         try:
             if len(cells) > self._width and any(map(str.strip, cells[self._width :])):
                 return Unreadable(line, f"has {len(cells)} cells, the first line names {self._width}")
-            return _read(line, {name: _cell(cells, place) for name, place in self._columns.items()})
+            said = {name: [_cell(cells, place) for place in places] for name, places in self.columns.places.items()}
+            return _read(line, said)
         except (RowError, AddressError) as error:
             return Unreadable(line, str(error))
 
@@ -151,22 +168,14 @@ def _decodes(path: Path, encoding: str) -> bool:
     return True
 
 
-def _columns(heading: list[str]) -> dict[str, int]:
-    """Return where each column that means something stands; of several names for one, the first in COLUMNS."""
-    plain = ["".join(filter(str.isalnum, cell.casefold())) for cell in heading]
-    found = {
-        column: next((plain.index(name) for name in names if name in plain), None) for column, names in COLUMNS.items()
-    }
-    return {column: place for column, place in found.items() if place is not None}
-
-
 def _cell(cells: list[str], place: int) -> str:
     cell = cells[place].strip()[:CELL_LENGTH_MAX] if place < len(cells) else ""
     return cell[1:] if cell.startswith(ESCAPED) else cell
 
 
-def _read(line: int, cells: dict[str, str]) -> Row:
-    state = _state(cells)
+def _read(line: int, said: dict[str, list[str]]) -> Row:
+    cells = {name: next(filter(None, found), "") for name, found in said.items()}
+    state = _state(said)
     paused_until = _moment(cells.get("paused_until", ""))
     if state == "paused" and paused_until is None:
         raise RowError("is paused, but paused_until is empty")
@@ -182,19 +191,28 @@ def _read(line: int, cells: dict[str, str]) -> Row:
     )
 
 
-def _state(cells: dict[str, str]) -> str:
-    word = cells.get("state", "").casefold()
-    if word not in STATE_OF:
-        raise RowError(f"has an unknown state {word!r}")
-    state = STATE_OF[word]
-    if cells.get("cleaned_at"):
-        return "bounced"
-    has_left = cells.get("left_at") or _says(cells, "refuses_mail", "true") or _says(cells, "wants_mail", "false")
-    return "unsubscribed" if has_left and state not in MUST_NOT_BE_MAILED else state
+def _state(said: dict[str, list[str]]) -> str:
+    """Return the state that keeps the most mail away, of all that the columns of a row say about it."""
+    states = [_known_state(word) for word in said.get("state", [])]
+    states += ["bounced"] * any(said.get("cleaned_at", [])) + ["complained"] * any(said.get("complained_at", []))
+    has_left = any(said.get("left_at", [])) or any(_says_yes(word) for word in said.get("refuses_mail", []))
+    if has_left or any(_says_yes(word) is False for word in said.get("wants_mail", [])):
+        states.append("unsubscribed")
+    return max(states, key=GRAVITY.index, default="active")
 
 
-def _says(cells: dict[str, str], column: str, word: str) -> bool:
-    return cells.get(column, "").casefold() == word
+def _known_state(word: str) -> str:
+    plain = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
+    if plain not in STATE_OF:
+        raise RowError(f"has an unknown state {word.casefold()!r}")
+    return STATE_OF[plain]
+
+
+def _says_yes(word: str) -> bool | None:
+    try:
+        return is_yes(word)
+    except ValueError as error:
+        raise RowError(f"has {word!r} where only yes or no, or a time, says whether mail is wanted") from error
 
 
 def _name(cells: dict[str, str]) -> str:

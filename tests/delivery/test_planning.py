@@ -514,3 +514,13 @@ def test_a_search_in_trouble_stops_no_mailing(make_mailing, monkeypatch):
     assert planning.plan(mailing, NOW)
 
     assert mailing.total == 2
+
+
+def test_what_readers_are_not_shown_is_never_sent_by_itself(publication):
+    """Neither by a command, nor by the letter before a slot, nor because nobody answered it."""
+    issue = make_issue(make_post("甲", body="開頭。\n\n<script>\nlet 乙 = 1\n</script>"), number=9)
+
+    with pytest.raises(planning.PlanningError, match=r"“甲”, line 4, not shown .*: let 乙 = 1"):
+        planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+
+    assert planning.approve(issue, send_at=None, now=NOW, hold=HOLD, knows_losses=True).pk

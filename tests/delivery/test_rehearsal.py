@@ -192,9 +192,18 @@ def report_of_copies(issue):
 def test_what_the_format_check_objects_to_is_told(issue):
     issue = make_issue(make_post("甲", body="**重點** 文字,半形"), number=9)
 
-    [(level, text)] = told(report(issue), "format")
+    [objection, whole] = told(report(issue), "format")
 
-    assert (level, text) == ("warning", "“甲”: 1 place")
+    assert objection == ("warning", "“甲”: 1 place")
+    assert whole == ("ok", "Every letter and digit of the texts is shown in all their forms.")
+
+
+def test_what_readers_would_not_be_shown_is_an_error_with_its_place(issue):
+    issue = make_issue(make_post("甲", body="開頭\n\n<style>\n.乙 { color: red }\n</style>\n\n結尾"), number=9)
+
+    found = told(report(issue), "format")
+
+    assert ("error", "“甲”, line 4, not shown (Mail, Plain text, Web page, Feed): .乙 { color: red }") in found
 
 
 def test_a_letter_that_is_too_large_is_an_error_with_advice(publication):

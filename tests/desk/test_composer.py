@@ -71,6 +71,27 @@ def errors(response) -> list[str]:
         return [str(error) for errors in response.context["form"].errors.values() for error in errors]
 
 
+LOSING = "開頭。\n\n<script>\nlet 乙 = 1\n</script>"
+
+
+def test_what_readers_are_not_shown_is_sent_only_when_the_author_says_so(desk):
+    issue = make_issue(make_post("甲", body=LOSING), number=7, subject="第七期")
+
+    page = desk.get(screen("send", issue))
+    refused = desk.post(screen("send", issue), choice(issue))
+
+    assert 'name="unshown"' in page.text
+    assert "let 乙 = 1" in page.text
+    assert errors(refused) == ["Readers are not shown everything. Mend it, or tick the box below."]
+    assert not Mailing.objects.exists()
+    assert desk.post(screen("send", issue), choice(issue, unshown="on")).status_code == 302
+    assert Mailing.objects.count() == 1
+
+
+def test_nothing_is_asked_when_all_is_shown(desk, issue):
+    assert 'name="unshown"' not in desk.get(screen("send", issue)).text
+
+
 # --- Preview ---
 
 

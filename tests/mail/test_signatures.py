@@ -7,6 +7,9 @@ import subprocess
 
 import dkim
 import pytest
+from dkim.canonicalization import Relaxed
+from hypothesis import given
+from hypothesis import strategies as st
 
 from newsletter.mail import headers, signatures
 from newsletter.mail.message import Letter, build
@@ -183,3 +186,48 @@ def test_other_files_of_the_folder_are_left_alone(folder):
 
 def test_both_unsubscribe_headers_are_among_what_is_signed():
     assert {"list-unsubscribe", "list-unsubscribe-post", "from", "list-id", "feedback-id"} <= set(signatures.SIGNED)
+
+
+# --- The relaxed form, held against dkimpy's ---
+
+PIECES = st.sampled_from([b"a", b"B", b":", b" ", b"  ", b"\t", b"\r\n", b"\r\n ", b"=", b"\xe7\xae\xa1"])
+OCTETS = st.lists(PIECES, max_size=30).map(b"".join)
+
+
+@given(body=OCTETS.map(lambda body: body and body + b"\r\n"))
+def test_a_body_has_the_relaxed_form_of_rfc_6376(body):
+    assert signatures.relaxed_body(body) == Relaxed.canonicalize_body(body)
+
+
+@given(value=OCTETS.filter(lambda value: b"\r\n" not in value.replace(b"\r\n ", b"")))
+def test_a_field_has_the_relaxed_form_of_rfc_6376(value):
+    [(name, relaxed)] = Relaxed.canonicalize_headers([(b"Subject ", value + b"\r\n")])
+
+    assert signatures.relaxed_field(b"Subject :" + value) == name.strip() + b":" + relaxed
+
+
+def test_a_message_without_a_body_verifies(both):
+    head = b"From: gipi@example.org\r\nTo: reader@example.com\r\nSubject: x\r\n\r\n"
+    assert verifies(signatures.signatures(head, "example.org", keys()) + head)
+
+
+def test_a_body_that_is_no_base64_verifies(both):
+    mail = b"From: gipi@example.org\r\nSubject: a\r\n\tfolded  one \r\n\r\nspaces  and\ttabs \r\n\r\n \r\n\r\n"
+    assert verifies(signatures.signatures(mail, "example.org", keys()) + mail)
+
+
+def test_a_field_that_occurs_twice_is_signed_from_the_last_one_up(both):
+    mail = b"Archived-At: <one>\r\nFrom: gipi@example.org\r\nArchived-At: <two>\r\n\r\nx\r\n"
+    signed = signatures.signatures(mail, "example.org", keys())
+
+    assert verifies(signed + mail)
+    assert not verifies(signed + mail.replace(b"two", b"2"))
+    assert verifies(signed + mail.replace(b"one", b"1"))
+
+
+def test_a_key_of_another_kind_is_refused(folder):
+    command = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    (folder / "curve.pem").write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+
+    with pytest.raises(KeyUnusable, match="curve: no rsa key"):
+        keys()

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from newsletter.posts.forms import PostForm
 from newsletter.posts.models import BODY_MAX, Image, Post, Tag, tag_names
 from newsletter.posts.renderings import Rendering
 from newsletter.posts.search import index_post, search
@@ -526,3 +527,19 @@ def test_the_same_words_at_two_posts_are_two_addresses(client, db):
     pages = [client.get(post.get_absolute_url()).context["post"].pk for post in (one, other)]
 
     assert pages == [one.pk, other.pk]
+
+
+def test_control_characters_pass_no_door_of_the_writing_desk():
+    """As Word and chat programs leave them in what is pasted."""
+    typed = {
+        "title": "標\x0b題\x02",
+        "body": "前\x08後\r\n二\x00",
+        "summary": "摘\x1f要",
+        "tag_names": "管\x02理、團\x07隊",
+    }
+
+    form = PostForm(typed)
+
+    assert form.is_valid(), form.errors
+    assert [form.cleaned_data[name] for name in ("title", "body", "summary")] == ["標 題", "前後\n二", "摘要"]
+    assert form.cleaned_data["tag_names"] == ["管理", "團隊"]

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from newsletter.posts.models import Image
+from newsletter.posts.models import Image, Tag
 from tests.factories import PUBLISHED_AT, make_post, make_publication
 
 pytestmark = pytest.mark.django_db
@@ -161,6 +161,20 @@ def test_one_illegal_character_does_not_break_the_feed(client):
     (entry,) = entries(client.get("/feed.xml"))
 
     assert entry.findtext("title", namespaces=ATOM) == "壞字"
+
+
+def test_a_control_character_in_a_tag_or_a_name_does_not_break_the_feed(client):
+    """A row from before the doors took them out: XML has no way to write one."""
+    tag = Tag.objects.create(name="管\x02理", slug="guanli")
+    make_post("標題").tags.add(tag)
+    make_publication(author="小\x0b明", promise="一\x1f句", name="週\x0c報")
+
+    for path in ("/feed.xml", "/tags/guanli/feed.xml"):
+        answer = client.get(path)
+
+        assert answer.status_code == 200
+        (entry,) = entries(answer)
+        assert entry.find("category", ATOM).get("term") == "管理"
 
 
 def test_an_empty_feed_is_a_feed(client):

@@ -119,6 +119,51 @@ def test_a_changed_file_changes_its_post(folder, old, new):
     assert run(folder)[1] == counts(rows=1, unchanged=1)
 
 
+def test_what_the_author_has_changed_since_stays_while_the_file_is_the_same(folder):
+    (folder / "leverage.md").write_text(FULL)
+    run(folder)
+    Post.objects.update(body="更好的第一段。", title="更好的標題")
+
+    lines, summary = run(folder)
+
+    assert (lines, summary) == ([], counts(rows=1, unchanged=1))
+    assert Post.objects.get().body == "更好的第一段。"
+
+
+def test_a_file_that_has_changed_wins_over_the_author(folder):
+    (folder / "leverage.md").write_text(FULL)
+    run(folder)
+    Post.objects.update(body="更好的第一段。")
+    (folder / "leverage.md").write_text(FULL.replace("第一段", "第二版"))
+
+    _lines, summary = run(folder)
+
+    assert summary == counts(rows=1, updated=1)
+    assert "第二版" in Post.objects.get().body
+
+
+def test_a_post_from_before_digests_were_kept_learns_its_own(folder):
+    (folder / "leverage.md").write_text(FULL)
+    run(folder)
+    Post.objects.update(source_digest="")
+    run(folder)
+    Post.objects.update(title="更好的標題")
+
+    _lines, summary = run(folder)
+
+    assert summary == counts(rows=1, unchanged=1)
+
+
+def test_a_dry_run_learns_nothing(folder):
+    (folder / "leverage.md").write_text(FULL)
+    run(folder)
+    Post.objects.update(source_digest="")
+
+    run(folder, "--dry-run")
+
+    assert Post.objects.get().source_digest == ""
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(folder, settings):
     (folder / "leverage.md").write_text(FULL)
 
@@ -337,6 +382,87 @@ def test_a_picture_without_words_is_called_by_its_file(folder):
     assert draft.body.startswith("![team](/media/")
 
 
+# --- Who may read it ---
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "draft: true",
+        "draft: True",
+        "draft: yes",
+        "published: false",
+        "published: False",
+        "publish: no",
+        "unlisted: true",
+        "hidden: on",
+        "private: 1",
+        "status: draft",
+        "status: pending",
+        "visibility: members",
+        "visibility: [paid]",
+        "password: secret",
+    ],
+)
+def test_what_was_not_for_everybody_comes_in_as_a_draft(folder, head):
+    assert read(f"---\ndate: 2026-10-01\n{head}\n---\nText.", folder).published_at is None
+
+
+@pytest.mark.parametrize("place", ["_drafts/2026-10-01-idea.md", "blog/_drafts/idea.md", "drafts/idea.md"])
+def test_what_lies_among_the_drafts_is_one(folder, place):
+    (folder / place).parent.mkdir(parents=True)
+
+    assert read("---\ndate: 2026-10-01\n---\nText.", folder, place).published_at is None
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "draft: false",
+        "published: true",
+        "publish: yes",
+        "unlisted: false",
+        "status: published",
+        "visibility: public",
+        "password:",
+    ],
+)
+def test_what_was_for_everybody_comes_in_with_its_date(folder, head):
+    at = datetime(2026, 10, 1, tzinfo=TAIPEI)
+
+    assert read(f"---\ndate: 2026-10-01\n{head}\n---\nText.", folder).published_at == at
+
+
+def test_a_date_called_published_is_a_date(folder):
+    at = datetime(2026, 10, 1, tzinfo=TAIPEI)
+
+    assert read("---\npublished: 2026-10-01\n---\nText.", folder).published_at == at
+
+
+def test_a_key_that_may_be_about_readers_and_counts_for_nothing_is_named(folder):
+    (folder / "post.md").write_text("---\ndate: 2026-10-01\naccess_level: gold\n---\nText.")
+
+    lines, _summary = run(folder)
+
+    assert lines == ["post.md: created; its key 'access_level' (gold) says nothing to this importer"]
+
+
+def test_a_link_to_a_file_outside_the_folder_is_refused(folder, tmp_path):
+    (tmp_path / "passwd").write_text("root:x:0:0")
+    (folder / "passwd.md").symlink_to(tmp_path / "passwd")
+    (folder / "inside.md").write_text("Text.")
+    (folder / "again.md").symlink_to(folder / "inside.md")
+
+    lines, summary = run(folder)
+
+    assert lines == [
+        "again.md: created",
+        "inside.md: created",
+        "passwd.md: rejected: it is a link to a file outside the folder",
+    ]
+    assert summary == counts(rows=3, created=2, rejected=1)
+
+
 # --- Front matter ---
 
 
@@ -357,12 +483,52 @@ def test_a_picture_without_words_is_called_by_its_file(folder):
         ("summary: one\n  two", {"summary": "one two"}),
         ("empty:", {"empty": ""}),
         ("# comment\ntitle: x", {"title": "x"}),
+        ('tags: ["管理, 團隊", 決策]', {"tags": ["管理, 團隊", "決策"]}),
+        ("tags: [2024, true, 2026-10-01]", {"tags": ["2024", "true", "2026-10-01"]}),
+        ("date: 2026-10-01 08:00:00 +0800", {"date": "2026-10-01 08:00:00 +0800"}),
+        ("title: &a x\nalias: *a", {"title": "x", "alias": "x"}),
+        ("seo:\n  title: y\ntitle: x", {"title": "x"}),
+        ('"title": x', {"title": "x"}),
     ],
 )
 def test_front_matter_gives_its_fields(head, fields):
     assert front_matter.parse(f"---\n{head}\n---\nText.") == (fields, "Text.")
 
 
-@pytest.mark.parametrize("text", ["Text.", "---\nno end", "Text.\n---\ntitle: x\n---\n", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Text.",
+        "---\nno end",
+        "Text.\n---\ntitle: x\n---\n",
+        "",
+        "---\n第一段。\n\n---\n\n第二段。",
+        "---\n---\nText.",
+        "---\n- title: a\n---\n",
+    ],
+)
 def test_a_text_without_front_matter_is_all_text(text):
     assert front_matter.parse(text) == ({}, text)
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        ("title: a: b", "its front matter is no YAML: line 2: mapping values are not allowed here"),
+        ("x: 1\ntags: [a", "its front matter is no YAML: line 4: expected ',' or ']', but got '<stream end>'"),
+        ("x: " + "[" * 5000, "its front matter is nested too deeply"),
+        ("x: " + "a" * 20_000, "its front matter is longer than 20,000 characters"),
+    ],
+)
+def test_front_matter_that_is_no_yaml_is_rejected_with_the_line(folder, head, reason):
+    with pytest.raises(drafts.Rejected) as told:
+        read(f"---\n{head}\n---\nText.", folder)
+    assert str(told.value) == reason
+
+
+def test_a_listed_tag_stays_one_tag_whatever_stands_in_it(folder):
+    assert read('---\ntags: ["管理, 團隊", 決策]\n---\nText.', folder).tags == ("管理 團隊", "決策")
+
+
+def test_tags_in_one_line_are_parted_by_commas(folder):
+    assert read("---\ntags: 管理, 決策\n---\nText.", folder).tags == ("管理", "決策")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from django.db import transaction
 
@@ -45,6 +46,7 @@ class Draft:
 
     source: where it came from; a second import of the same source finds its post by it.
     body: Markdown, in which `pictures` stand with their `url`.
+    remarks: what whoever imports should know although the article comes in.
     """
 
     source: str
@@ -56,6 +58,14 @@ class Draft:
     published_at: datetime | None = None
     cover: Illustration | None = None
     pictures: tuple[Illustration, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Return what changes when anything changes that a post is made of: 32 hex characters."""
+        parts = [getattr(self, name) for name in FIELDS]
+        pictures = [one.picture.digest for one in (self.cover, *self.pictures) if one]
+        return sha256(repr([*parts, self.tags, self.cover is not None, pictures]).encode()).hexdigest()[:32]
 
 
 @dataclass
@@ -78,6 +88,8 @@ def _outcome(draft: Draft, post: Post) -> str:
     """Return what importing `draft` into `post` does."""
     if post.pk is None:
         return "created"
+    if post.source_digest:  # what the author has changed in the post since is theirs
+        return "unchanged" if post.source_digest == draft.digest else "updated"
     same_fields = all(getattr(post, name) == getattr(draft, name) for name in FIELDS)
     same_tags = {tag.name.casefold() for tag in post.tags.all()} == {name.casefold() for name in draft.tags}
     covers = post.cover and post.cover.digest, draft.cover and draft.cover.picture.digest
@@ -90,6 +102,7 @@ def _write(draft: Draft, post: Post) -> None:
     for name in FIELDS:
         setattr(post, name, getattr(draft, name))
     post.cover = draft.cover.keep() if draft.cover else None
+    post.source_digest = draft.digest
     post.save()
     post.tags.set(Tag.objects.named(draft.tags))
     index_post(post)
@@ -99,12 +112,15 @@ def _write(draft: Draft, post: Post) -> None:
 def take(draft: Draft, *, dry_run: bool) -> str:
     """Make or change the post of this source; return created, updated or unchanged.
 
-    The source wins: what was changed in the post since the last import is replaced.
+    A source that has changed wins: what was changed in the post since the last import is replaced. One that has
+    not leaves the post alone.
     """
     post = Post.objects.select_related("cover").filter(source=draft.source).first() or Post(source=draft.source)
     outcome = _outcome(draft, post)
     if outcome != "unchanged" and not dry_run:
         _write(draft, post)
+    elif not post.source_digest and not dry_run:  # imported before digests were kept
+        Post.objects.filter(pk=post.pk).update(source_digest=draft.digest)
     return outcome
 
 
@@ -118,10 +134,11 @@ def take_all(
     summary = Summary()
     for name, read in articles:
         try:
-            outcome, reason = take(read(), dry_run=dry_run), ""
+            draft = read()
+            outcome, reasons = take(draft, dry_run=dry_run), draft.remarks
         except Rejected as error:
-            outcome, reason = "rejected", f": {error}"
+            outcome, reasons = "rejected", (str(error),)
         summary.count(outcome)
         if outcome != "unchanged":
-            tell(f"{name}: {outcome}{reason}")
+            tell(f"{name}: {'; '.join([outcome, *reasons]) if outcome != 'rejected' else f'rejected: {reasons[0]}'}")
     return summary

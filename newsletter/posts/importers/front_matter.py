@@ -1,50 +1,55 @@
-"""The part of YAML that front matter is written in: keys, quoted words, lists, folded lines."""
+"""The YAML block in front of a Markdown file, read by PyYAML."""
 
 import re
 
+import yaml
+
 Value = str | list[str]
 
+HEAD_MAX = 20_000  # characters; front matter is some lines
 _HEAD = re.compile(r"\A---[ \t]*\n(?P<head>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_KEY = re.compile(r"(?P<key>[A-Za-z][\w-]*)[ \t]*:(?:[ \t]+(?P<value>.*))?\Z")
+_KEY = re.compile(r"^[\"']?[\w-]+[\"']?[ \t]*:(?:\s|$)", re.MULTILINE)
 
 
-def _plain(text: str) -> str:
-    text = text.strip()
-    if len(text) >= 2 and text[0] == text[-1] and text[0] in "\"'":
-        inner = text[1:-1]
-        return inner.replace('\\"', '"').replace("\\\\", "\\") if text[0] == '"' else inner.replace("''", "'")
-    return re.sub(r"(?:^|\s)#.*", "", text).strip()
-
-
-def _value(text: str, indented: list[str]) -> Value:
-    if text.startswith("[") and text.endswith("]"):
-        return [_plain(item) for item in text[1:-1].split(",") if item.strip()]
-    if text[:1] in {"|", ">"}:
-        return "\n".join(line.strip() for line in indented).strip().replace("\n", " " if text[0] == ">" else "\n")
-    items = [line.strip() for line in indented if line.strip()]
-    if not text and items and all(item.startswith("- ") for item in items):
-        return [_plain(item[2:]) for item in items]
-    return _plain(" ".join([text, *items])) if text else ""
+class FrontMatterError(ValueError):
+    """The block is no YAML; the message says where and why."""
 
 
 def parse(text: str) -> tuple[dict[str, Value], str]:
     """Return the fields, with keys in lower case, and the text behind them.
 
-    A text without front matter has no fields. Keys within keys are left out.
+    Each value is a text or a list of texts, as it is written: `2026-10-01` and `true` stay words. A text
+    without front matter, such as one between two rules, has no fields. Keys within keys are left out.
+    Raises FrontMatterError.
     """
     found = _HEAD.match(text)
-    if not found:
+    if not found or not _KEY.search(found["head"]):
         return {}, text
-    fields: dict[str, Value] = {}
-    lines = found["head"].split("\n")
-    for number, line in enumerate(lines):
-        key = _KEY.match(line.rstrip())
-        if key:
-            fields[key["key"].lower()] = _value((key["value"] or "").strip(), _behind(lines[number + 1 :]))
-    return fields, text[found.end() :]
+    fields = _mapping(found["head"])
+    values = {str(key).lower(): _value(value) for key, value in fields.items() if not isinstance(value, dict)}
+    return values, text[found.end() :]
 
 
-def _behind(lines: list[str]) -> list[str]:
-    """Return the lines that belong to the key before them: indented, empty, or items of its list."""
-    end = next((n for n, line in enumerate(lines) if line and not line.startswith((" ", "\t", "- "))), len(lines))
-    return lines[:end]
+def _mapping(head: str) -> dict[object, object]:
+    if len(head) > HEAD_MAX:
+        raise FrontMatterError(f"its front matter is longer than {HEAD_MAX:,} characters")
+    try:
+        fields = yaml.load(head, Loader=yaml.BaseLoader)  # noqa: S506 - it builds texts, lists and mappings only
+    except RecursionError as error:
+        raise FrontMatterError("its front matter is nested too deeply") from error
+    except yaml.YAMLError as error:
+        raise FrontMatterError(f"its front matter is no YAML: {_reason(error)}") from error
+    return fields if isinstance(fields, dict) else {}
+
+
+def _reason(error: yaml.YAMLError) -> str:
+    """Return what is wrong and on which line of the file, in one line."""
+    mark = getattr(error, "problem_mark", None)
+    what = getattr(error, "problem", None) or str(error).partition("\n")[0]
+    return f"line {mark.line + 2}: {what}" if mark else what
+
+
+def _value(value: object) -> Value:
+    if isinstance(value, list):
+        return [item.strip() for item in value if isinstance(item, str) and item.strip()]
+    return str(value).strip()

@@ -9,9 +9,10 @@ from urllib.parse import unquote
 
 from django.utils.text import slugify
 
-from newsletter.mail.characters import nfc
+from newsletter.mail.characters import nfc, single_line, without_control
 from newsletter.posts.importers.drafts import Draft, Illustration, Rejected
-from newsletter.posts.importers.front_matter import Value, parse
+from newsletter.posts.importers.front_matter import FrontMatterError, Value, parse
+from newsletter.posts.importers.visibility import is_hidden, is_yes_or_no, unknown_wishes
 from newsletter.posts.lines import without_closing_hashes
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, tag_names
 from newsletter.posts.text import words_from_title
@@ -45,7 +46,9 @@ def articles(path: Path, zone: tzinfo) -> Iterator[tuple[str, Callable[[], Draft
 
 def read(file: Path, root: Path, zone: tzinfo) -> Draft:
     """Return the article in `file`; raise Rejected when it cannot become a post."""
-    fields, body = parse(_text(file))
+    if not file.resolve().is_relative_to(root.resolve()):
+        raise Rejected("it is a link to a file outside the folder")
+    fields, body = _parsed(_text(file))
     title, body = _title(fields, body, file)
     body, pictures = _with_pictures(body.strip(), file, root)
     cover = _text_of(fields, "cover", "image")
@@ -56,11 +59,19 @@ def read(file: Path, root: Path, zone: tzinfo) -> Draft:
         words=_words(fields, title, file),
         summary=_text_of(fields, "summary", "description", "excerpt"),
         tags=tuple(_tags(fields)),
-        published_at=_published_at(fields, file, zone),
+        published_at=None if is_hidden(fields, file.relative_to(root)) else _published_at(fields, file, zone),
         cover=_illustration(cover, title, file, root) if cover and not _ELSEWHERE.match(cover) else None,
         pictures=tuple(pictures),
+        remarks=tuple(unknown_wishes(fields)),
     )
     return _fitting(draft)
+
+
+def _parsed(text: str) -> tuple[dict[str, Value], str]:
+    try:
+        return parse(text)
+    except FrontMatterError as error:
+        raise Rejected(str(error)) from error
 
 
 def _text(file: Path) -> str:
@@ -74,7 +85,7 @@ def _text(file: Path) -> str:
         raise Rejected("it contains a NUL character; is it a text?")
     if text.startswith("+++"):
         raise Rejected("its front matter is TOML (+++); write it between --- lines")
-    return nfc(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return nfc(without_control(text))
 
 
 def _fitting(draft: Draft) -> Draft:
@@ -97,7 +108,7 @@ def _fitting(draft: Draft) -> Draft:
 
 def _text_of(fields: dict[str, Value], *names: str) -> str:
     found = next((fields[name] for name in names if fields.get(name)), "")
-    return found if isinstance(found, str) else ", ".join(found)
+    return single_line(found if isinstance(found, str) else ", ".join(found))
 
 
 def _title(fields: dict[str, Value], body: str, file: Path) -> tuple[str, str]:
@@ -118,16 +129,16 @@ def _words(fields: dict[str, Value], title: str, file: Path) -> str:
 
 
 def _tags(fields: dict[str, Value]) -> list[str]:
+    """Return the names of a list as they are, and those of a text where commas part them."""
     given = fields.get("tags") or fields.get("categories") or ""
-    return tag_names(given if isinstance(given, str) else "\n".join(given))
+    return tag_names(given if isinstance(given, str) else "\n".join(" ".join(tag_names(name)) for name in given))
 
 
 def _published_at(fields: dict[str, Value], file: Path, zone: tzinfo) -> datetime | None:
     """Return the date; None makes a draft. A day alone is its first minute, local time."""
-    if _text_of(fields, "draft").lower() in {"true", "yes", "1"}:
-        return None
     in_name = _DAY_IN_NAME.match(file.stem)
-    given = _text_of(fields, "date", "published_at", "published") or (in_name["day"] if in_name else "")
+    named = (_text_of(fields, name) for name in ("date", "published_at", "published"))
+    given = next((text for text in named if text and not is_yes_or_no(text)), in_name["day"] if in_name else "")
     if not given:
         return None
     given = given[:DATE_MAX]

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from subscribers.importers import csv_file, merging
+from subscribers.importers.columns import COLUMNS, Choices, Columns
 
 REASONS_SHOWN = 20
 BAR_WIDTH = 40  # characters
@@ -21,11 +22,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--map",
+            action="append",
+            default=[],
+            metavar="COLUMN=FIELD",
+            dest="mapped",
+            help=f"Say which field a column is: {', '.join(COLUMNS)}.",
+        )
+        parser.add_argument(
+            "--ignore", action="append", default=[], metavar="COLUMN", help="Leave a column out, by its name."
+        )
         parser.add_argument("--dry-run", action="store_true", help="Say what would happen, and write nothing.")
 
     @no_translations  # an operator's tool speaks one language, in all its parts
     def handle(self, *args: Any, file: Path, dry_run: bool, **options: Any) -> None:
-        self.shown = 0
+        self.shown, self.choices = 0, Choices(_pairs(options["mapped"]), options["ignore"])
         try:
             summary = self._rehearse(file) if dry_run else self._import(file)
         except (OSError, csv_file.FileError) as error:
@@ -41,8 +53,15 @@ class Command(BaseCommand):
         return summary
 
     def _import(self, file: Path) -> merging.Summary:
-        with csv_file.opened(file) as table:
+        with csv_file.opened(file, self.choices) as table:
+            self._tell(table.columns)
             return merging.merge(self._with_progress(table, file.stat().st_size), timezone.now(), self._rejected)
+
+    def _tell(self, columns: Columns) -> None:
+        used = ", ".join(f"{name} → {meant}" for name, meant in columns.used.items())
+        self.stderr.write(f"Columns used: {used or 'the first, as email'}")
+        if columns.unused:
+            self.stderr.write(f"Columns not used: {', '.join(columns.unused)}")
 
     def _rejected(self, line: int, reason: str) -> None:
         if self.shown < REASONS_SHOWN:
@@ -63,3 +82,14 @@ class Command(BaseCommand):
         full = int(BAR_WIDTH * share)
         self.stderr.write(f"\r{'█' * full}{'░' * (BAR_WIDTH - full)} {count:,}", ending="")
         self.stderr.flush()
+
+
+def _pairs(typed: list[str]) -> dict[str, str]:
+    """Return the field of each column; an equals sign may stand in the column's name too."""
+    pairs = {}
+    for text in typed:
+        name, sign, meant = text.rpartition("=")
+        if not sign:
+            raise CommandError(f"--map wants COLUMN=FIELD, got {text!r}")
+        pairs[name] = meant
+    return pairs

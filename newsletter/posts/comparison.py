@@ -1,0 +1,96 @@
+"""What readers are not shown of a text: its letters and digits beside those of what it became. Pure.
+
+The last check before a letter leaves. The source is read by a simple rule of its own, which takes away what is plainly
+a mark, and shares no code with the renderer: an error there cannot hide itself here. Where the rule takes too
+much away, less is compared; it is not used for anything else.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+from typing import Final
+
+from newsletter.mail.characters import nfc
+
+SHOWN_MAX: Final = 40  # characters of one place
+TAGS: Final = (
+    "a|abbr|acronym|address|article|aside|audio|b|bdi|bdo|big|blockquote|body|br|button|caption|center|cite|code|col|"
+    "colgroup|dd|del|details|dfn|dialog|div|dl|dt|em|embed|fieldset|figcaption|figure|font|footer|form|h[1-6]|head|"
+    "header|hgroup|hr|html|i|iframe|img|input|ins|kbd|label|legend|li|link|main|mark|math|menu|meta|nav|nobr|noscript|"
+    "object|ol|p|param|picture|pre|q|rp|rt|ruby|s|samp|script|section|small|source|span|strike|strong|style|sub|"
+    "summary|sup|svg|table|tbody|td|template|tfoot|th|thead|time|tr|track|tt|u|ul|var|video|wbr"
+)
+MARKUP: Final = re.compile(
+    r"!?\[(?!\^)|\[\^[^\]\n]{0,200}\]:?|\]\[[^\]\n]{0,200}\]|&#?\w{1,32};|\||"
+    r"\]\([ ]*(?:<[^<>\n]{0,5000}>|[^\s()]{0,5000}(?:\([^\s()]{0,5000}\)[^\s()]{0,5000})?)|"
+    rf"</?(?:{TAGS})(?=[\s/>])(?:[^<>\"'\u2e80-\U0010ffff]|\"[^\"<]{{0,2000}}\"|'[^'<]{{0,2000}}')*+>",
+    re.IGNORECASE,
+)
+LINE_MARKS: Final = re.compile(
+    r"^[ \t>]*(?:"
+    r"(?:`{3,}|~{3,})[!-~ ]*$|\[[^\]\n]{1,200}\]:[ ]*[!-~][^\n]*$|\[toc\][ ]*$|"
+    r"(?:[-*+][ \t]+)?<?https?://[^\s<>]*(?:youtu|vimeo)[^\s<>]*>?[ ]*$|"
+    r"\[!\w+\][+-]?|(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)+(?:\[[ xX]\])?)",
+    re.MULTILINE | re.IGNORECASE,
+)
+NOT_LETTERS: Final = re.compile(r"[\W_]+")
+UNSEEN: Final = re.compile(r"<(head|style)\b.*?</\1\s*>", re.DOTALL)
+SAID: Final = re.compile(r"\s(?:alt|title)=\"([^\"]*)\"")
+TAG: Final = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True)
+class Unshown:
+    """Characters of a source that a result does not have, and the line that they stand in, from 1."""
+
+    line: int
+    text: str
+
+
+def words_of(html: str) -> str:
+    """Return all that `html` says: its words, and what is said of pictures and links; `html` is sanitised."""
+    html = UNSEEN.sub(" ", html)
+    return unescape(f"{TAG.sub(' ', html)} {' '.join(SAID.findall(html))}")
+
+
+def letters_of(text: str) -> str:
+    """Return the letters and digits of `text`, of every script."""
+    return NOT_LETTERS.sub("", text)
+
+
+def unshown(source: str, shown: str) -> list[Unshown]:
+    """Return what `source` (Markdown) says and `shown`, the words of a result, does not; [] if it is all there."""
+    there, position = letters_of(nfc(shown)), 0
+    found, elsewhere, typed = [], [], []
+    for line, text in _pieces(nfc(source)):
+        piece = letters_of(text)
+        typed.append(piece)
+        if (place := there.find(piece, position)) >= 0:
+            position = place + len(piece)
+        elif piece in there:
+            elsewhere.append(Unshown(line, text))
+        else:
+            found.append(Unshown(line, text))
+    missing = Counter("".join(typed)) - Counter(there)
+    if missing and not found:  # it stands there, but fewer times than in the source
+        found = [one for one in elsewhere if missing.keys() & set(one.text)] or [Unshown(1, "".join(missing))]
+    return [Unshown(one.line, one.text.strip()[:SHOWN_MAX]) for one in found]
+
+
+def _pieces(source: str) -> Iterator[tuple[int, str]]:
+    """Yield each run of words between two marks, with its line."""
+    for line, text in enumerate(_without_comments(source).split("\n"), start=1):
+        for piece in MARKUP.split(LINE_MARKS.sub("", text)):
+            if letters_of(piece):
+                yield line, piece
+
+
+def _without_comments(source: str) -> str:
+    """Return `source` without its comments, which the author hides; one that is never closed hides nothing."""
+    pieces, position = [], 0
+    while (start := source.find("<!--", position)) >= 0 and (end := source.find("-->", start)) >= 0:
+        pieces += [source[position:start], "\n" * source.count("\n", start, end)]
+        position = end + 3
+    return "".join([*pieces, source[position:]])
