@@ -6,6 +6,7 @@ import pytest
 
 from tests.flows.seeds import compose_issue_1
 from tests.flows.test_life import sign_up
+from tests.support.missing import missing
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
@@ -59,8 +60,9 @@ def goes_on(product, smtp, names):
         wait_until(lambda: len(issue_mails(smtp)) >= min(before + 20, READERS), ALLOWED_SECONDS, what=product.told)
 
 
-@pytest.mark.skipif(FAKETIME is None, reason="needs Debian's faketime")
 def test_a_clock_that_jumps_stops_neither_a_mailing_nor_a_confirmation(make_product, smtp, tmp_path):
+    if FAKETIME is None:
+        missing("faketime is missing: apt-get install --no-install-recommends faketime")
     product = make_product(mail_url=smtp.url)
     clock = Clock(tmp_path / "clock", product)
     compose_issue_1(product, {f"reader{number}@example.org" for number in range(READERS)})

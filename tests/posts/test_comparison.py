@@ -52,7 +52,7 @@ def test_what_is_missing_is_found_with_its_line(source, shown, line):
         "甲[^1]乙。\n\n[^1]: 註解。",
         "| 甲 | 乙 |\n|---|---|\n| 1 | 2 |",
         "```python\nprint('中')\n```\n\n    <div>[a](b)</div>",
-        '[字][a] 和 [字](https://a.tw/中_(b))\n\n[a]: https://a.tw',
+        "[字][a] 和 [字](https://a.tw/中_(b))\n\n[a]: https://a.tw",
         "https://youtu.be/dQw4w9WgXcQ",
         "<!-- 藏 -->甲 &amp; 乙 &copy; <b>丙</b><br>丁 H<sub>2</sub>O",
         '詞\n: 定義\n\n[TOC]\n\n![圖](/a.jpg "說明")',
