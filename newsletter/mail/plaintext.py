@@ -53,7 +53,9 @@ class _Walker(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.blocks: list[str] = []
         self.run: list[str] = []  # the words of the block being read
-        self.hrefs: list[tuple[str, int]] = []  # address and beginning (in `run`) of the links that are open
+        self.hrefs: list[
+            tuple[str, str, int]
+        ] = []  # address, title and beginning (in `run`) of the links that are open
         self.shown: dict[str, int | None] = {}  # address: number at the end, or None when it stands in the text
         self.last_link = ""  # words and address of the link that closed last
         self.silent: list[str] = []  # open elements since one that is hidden
@@ -100,12 +102,12 @@ class _Walker(HTMLParser):
     # --- links and pictures ---
 
     def _open_a(self, given: dict[str, str]) -> None:
-        self.hrefs.append((given.get("href", "").strip(), len(self.run)))
+        self.hrefs.append((given.get("href", "").strip(), given.get("title", "").strip(), len(self.run)))
 
     def _close_a(self) -> None:
         if not self.hrefs:
             return
-        href, start = self.hrefs.pop()
+        href, title, start = self.hrefs.pop()
         words = _collapsed("".join(self.run[start:]))
         if not href or href.startswith(("#", "mailto:?")):  # without an addressee: an offer to share, for a button
             return
@@ -114,8 +116,9 @@ class _Walker(HTMLParser):
             self.run[start:] = [f"{href} " if "://" in href else words]
             self.shown.setdefault(href, None)
             return
-        self.last_link = f"{words}{LINK}{href}{LINK}"
-        self.run.append(f"{LINK}{href}{LINK}")  # a number or the address, as soon as the block is whole
+        said = f"（{title}）" if title else ""  # what a pointer over the link would show
+        self.last_link = f"{words}{said}{LINK}{href}{LINK}"
+        self.run.append(f"{said}{LINK}{href}{LINK}")  # a number or the address, as soon as the block is whole
 
     def _open_sup(self, given: dict[str, str]) -> None:
         self.raised = len(self.run)

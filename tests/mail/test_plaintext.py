@@ -154,3 +154,10 @@ def test_broken_html_is_read_as_well_as_it_can_be(html):
 
 def test_a_footnote_looks_like_none_of_the_numbers_of_links():
     assert read("<p>甲<sup>[1]</sup>，E = mc<sup>2</sup></p>") == "甲［註 1］，E = mc2\n"
+
+
+def test_the_title_of_a_link_stands_behind_its_words():
+    text = text_from_html('<p>請看<a href="https://e.org/a" title="第一章">這裡</a>，再說。</p>')
+
+    assert text.startswith("請看這裡（第一章）")
+    assert "https://e.org/a" in text
