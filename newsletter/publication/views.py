@@ -176,4 +176,8 @@ def failure(request: HttpRequest) -> HttpResponseBase:
     if not isinstance(sys.exc_info()[1], OperationalError):
         return server_error(request)
     page = render_to_string("503.html")
-    return HttpResponse(page, status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": str(AWAY_SECONDS)})
+    return HttpResponse(
+        page,
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        headers={"Retry-After": str(AWAY_SECONDS), "Cache-Control": "no-store"},
+    )

@@ -160,7 +160,7 @@ def test_another_sender_waits_for_the_proof_and_every_word_is_kept(desk, field):
     assert before != "new@example.org"
     assert done.status_code == 302, done.text
     assert getattr(saved, field) == "new@example.org"
-    assert saved.about == "第一行\r\n\r\n  第二行 <b> & “\"'".strip()
+    assert saved.about == "第一行\n\n  第二行 <b> & “\"'"
 
 
 def test_another_colour_asks_for_nothing(desk):

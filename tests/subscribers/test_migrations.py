@@ -22,11 +22,11 @@ def migrated(transactional_db):
         MigrationExecutor(connection).migrate(BEFORE)
         write(MigrationExecutor(connection).loader.project_state(BEFORE).apps)
         executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes("subscribers"))
+        executor.migrate(executor.loader.graph.leaf_nodes())
 
     yield migrate
     executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes("subscribers"))
+    executor.migrate(executor.loader.graph.leaf_nodes())
 
 
 def write(apps):
