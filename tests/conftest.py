@@ -33,6 +33,7 @@ pytest_plugins = [
     "tests.support.redis",
     "tests.support.restoring",
     "tests.support.smtp",
+    "tests.support.timeouts",
 ]
 
 

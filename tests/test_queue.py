@@ -1,9 +1,11 @@
 import multiprocessing
+import resource
 import time
 import uuid
 from queue import Empty
 
 import pytest
+from celery.signals import worker_shutting_down
 from kombu import Connection
 from kombu.simple import SimpleQueue
 from kombu.transport import filesystem
@@ -94,6 +96,24 @@ def test_a_message_is_never_seen_half_written(connection, name, options):
     assert len(taken) == len(set(taken)) == 600
 
 
+def put_on_a_full_disk(options, name):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # bytes; a longer file is cut there, with an error
+    with Connection("files://localhost/", transport_options=options) as full, full.SimpleQueue(name) as queue:
+        queue.put("long" * 1000)
+
+
+def test_a_message_whose_writing_was_cut_short_is_none(connection, name, options):
+    writer = multiprocessing.get_context("fork").Process(target=put_on_a_full_disk, args=(options, name))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == 1
+
+    with connection.SimpleQueue(name) as queue:
+        queue.put("whole")
+
+        assert [take(queue) for _ in range(2)] == ["whole", None]
+
+
 def test_nothing_is_left_of_a_message_that_was_taken(connection, name, tmp_path):
     with connection.SimpleQueue(name) as queue:
         queue.put("secret")
@@ -125,6 +145,20 @@ def test_a_worker_that_is_stopped_does_not_wait_for_a_message(connection, waits,
         connection.drain_events(timeout=3600)
 
     assert waits == [LOOK_SECONDS]
+
+
+def test_a_stop_of_celerys_worker_ends_the_wait_and_the_lanes(connection, waits, monkeypatch):
+    from newsletter.delivery import tasks  # the processes that this module starts read it without Django
+
+    monkeypatch.setattr(Transport, "is_stopping", False)
+    monkeypatch.setattr(tasks.Stopping, "is_asked", False)
+
+    worker_shutting_down.send(sender="hand1@machine", sig="SIGTERM", how="Warm", exitcode=0)
+
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=3600)
+    assert waits == [LOOK_SECONDS]
+    assert tasks.is_stopping()
 
 
 def test_a_wait_for_a_message_is_as_long_as_it_was_asked_to_be(connection, name):

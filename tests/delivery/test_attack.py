@@ -5,7 +5,7 @@ from copy import copy
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery import holding, ledger, recorder, recovery, tasks
@@ -217,6 +217,18 @@ def test_an_error_that_nobody_thought_of_stops_the_mailing_and_says_so(make_mail
 
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason) == (Mailing.State.PAUSED, "KeyError: 'no such mailer'")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_in_trouble_does_not_stop_the_mailing(make_mailing, lane, monkeypatch):
+    mailing = make_mailing("ab")
+    monkeypatch.setattr(tasks, "courier_for", lambda *_details: connection.cursor().execute("SELECT 1 FROM nowhere"))
+
+    with pytest.raises(DatabaseError, match="nowhere"):
+        lane(mailing)
+
+    mailing.refresh_from_db()
+    assert (mailing.state, mailing.reason, mailing.retry_at) == (Mailing.State.SENDING, "", None)
 
 
 @pytest.mark.django_db(transaction=True)

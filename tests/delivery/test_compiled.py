@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from newsletter.delivery import compiled
 from newsletter.delivery.compiled import Compiled, specimens, written_address, written_mailbox
 from newsletter.delivery.couriers import SmtpCourier
 from newsletter.delivery.ledger import Recipient
@@ -138,6 +139,12 @@ def test_the_first_the_last_the_nameless_and_the_longest_name_are_looked_at(make
     Subscriber.objects.filter(email="e@example.org").update(name="a\nlonger name that no message can hold")
 
     assert [row.email[0] for row in specimens(mailing)] == ["a", "f", "c", "d"]
+
+
+def test_the_last_of_many_readers_is_looked_at_too(make_mailing, monkeypatch):
+    monkeypatch.setattr(compiled, "FIRST_ROWS", 3)
+
+    assert [row.email[0] for row in specimens(make_mailing("abcdefg"))] == ["a", "g"]
 
 
 def test_a_mailing_whose_template_went_wrong_is_paused_before_its_first_copy(make_mailing, run, bulk_smtp):

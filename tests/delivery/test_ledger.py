@@ -1,15 +1,19 @@
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from newsletter.delivery.answers import Result
+from newsletter.delivery.evidence import Evidence, Known, Seen, decide
 from newsletter.delivery.ledger import LaneEnds, claim, close, intend, record, release
-from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.recovery import recover
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
+from tests.support.waiting import wait_until
 
 QUEUED, SENT, FAILED, DEFERRED, UNCERTAIN = (
     Delivery.State.QUEUED,
@@ -172,6 +176,17 @@ def test_a_deferred_row_waits_for_the_next_pass(make_mailing):
     assert claim(mailing, "machine/0/x", NOW + timedelta(seconds=60)).pass_no == 2
 
 
+def test_a_cursor_that_goes_back_does_not_bring_a_deferred_row_back_in_the_same_pass(make_mailing):
+    mailing = make_mailing("abc")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 2, NOW)
+    release(batch, [Result(1, DEFERRED, "451 later")], cursor=0)
+
+    again = claim(mailing, "machine/1/y", NOW)
+
+    assert [row.seq for row in intend(again, [], 3, NOW)] == [0, 2]
+
+
 def test_an_intent_takes_few_statements(make_mailing, django_assert_num_queries):
     batch = claim(make_mailing("abcd"), "machine/0/x", NOW)
     (row,) = intend(batch, [], 1, NOW)
@@ -212,3 +227,71 @@ def test_results_of_a_refused_intent_are_counted_and_no_longer_in_flight(make_ma
         intend(batch, [Result(row.seq, SENT, "250 ok")], 1, NOW)
 
     assert (counts(mailing).sent, counts(mailing).sending, counts(mailing).queued) == (1, 0, 1)
+
+
+# --- Two at once: what one has read must still hold when it writes ---
+
+
+@pytest.fixture
+def while_the_author_sends_again():
+    """Return a function that does a step while the author's wish to send an uncertain copy again is not committed yet.
+
+    The wish is committed once the step waits for a lock of it.
+    """
+
+    def run(mailing, step):
+        is_wished = threading.Event()
+
+        def author():
+            with transaction.atomic():
+                assert decide(mailing, [Seen(0, 1)], Evidence(Known.AGAIN, NOW)) == 1
+                is_wished.set()
+                wait_until(_somebody_waits_for_a_lock)
+            connection.close()
+
+        with ThreadPoolExecutor(1) as thread:
+            wish = thread.submit(author)
+            assert is_wished.wait(10)
+            answer = step()
+            wish.result()
+        return answer
+
+    return run
+
+
+def _somebody_waits_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_a_pass_does_not_end_over_a_row_that_the_author_wants_sent_again(make_mailing, while_the_author_sends_again):
+    mailing = make_mailing("a")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    record(batch, [Result(0, UNCERTAIN)])
+
+    while_the_author_sends_again(mailing, lambda: close(batch, [], NOW))
+
+    batch.refresh_from_db()
+    assert (states(mailing), batch.state, batch.pass_no) == ([QUEUED], Batch.State.OPEN, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_a_mailing_is_not_closed_over_a_row_that_the_author_wants_sent_again(
+    make_mailing, while_the_author_sends_again
+):
+    mailing = make_mailing("a")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    close(batch, [Result(0, UNCERTAIN)], NOW)
+
+    is_closed = while_the_author_sends_again(mailing, lambda: mailing.finish(NOW))
+
+    mailing.refresh_from_db()
+    assert (is_closed, mailing.state, states(mailing)) == (False, Mailing.State.SENDING, [QUEUED])

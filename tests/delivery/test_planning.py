@@ -157,7 +157,7 @@ def test_a_cancelled_mailing_is_never_planned(make_mailing):
     assert not Delivery.objects.exists()
 
 
-def test_batches_hold_500_and_cover_everybody(make_mailing, monkeypatch):
+def test_batches_are_numbered_cover_everybody_once_and_only_the_last_is_shorter(make_mailing, monkeypatch):
     monkeypatch.setattr(planning, "BATCH", 2)
 
     mailing = make_mailing("abcde")

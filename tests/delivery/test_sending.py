@@ -140,6 +140,16 @@ def test_a_provider_that_only_falls_silent_stops_the_mailing(make_mailing, run):
     assert mailing.reason == "no answer after the message"
 
 
+def test_a_silence_in_which_the_worker_was_stopped_says_nothing_about_the_provider(make_mailing, run):
+    mailing, provider = make_mailing("ab"), Provider(a=Outcome(Answer.UNCERTAIN, "the worker was stopped"))
+
+    run(mailing, provider, is_stopping=lambda: bool(provider.accepted))
+
+    mailing.refresh_from_db()
+    assert states(mailing) == [UNCERTAIN, QUEUED]
+    assert (mailing.retry_at, mailing.provider_failures, mailing.reason) == (None, 0, "")
+
+
 def test_a_provider_that_is_away_costs_nobody_anything(make_mailing, run):
     mailing, provider = make_mailing("abc"), Provider(b=ProviderAway("connection refused"))
 

@@ -10,7 +10,7 @@ from anymail.backends.test import EmailBackend as AnymailBackend
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
-from newsletter.mail.message import Letter, build
+from newsletter.mail.message import Letter, build, shortened
 
 LONG_URL = "https://news.example.org/" + "unsubscribe/" * 12
 LETTER = Letter("第 42 期：管理槓桿", "<p>你好，<a href='https://e.x/'>看</a></p>", "你好，看 https://e.x/\n")
@@ -252,3 +252,8 @@ def test_a_header_for_machines_is_refused_rather_than_encoded(name):
 
     with pytest.raises(ValueError, match=f"{name} must be ASCII"):
         octets_of(mail)
+
+
+def test_a_subject_is_cut_where_filters_take_it_for_too_long():
+    assert shortened("題" * 200) == "題" * 200
+    assert shortened("題" * 201) == "題" * 199 + "…"

@@ -100,6 +100,13 @@ def test_a_title_counts_more_than_a_tag_than_a_summary_than_the_text_and_then_wh
     assert found("管理") == [title.pk, tag.pk, summary.pk, text_new.pk, text_old.pk]
 
 
+def test_a_title_counts_more_than_a_tag_and_a_summary_together():
+    title = make_findable_post("管理", published_at=PUBLISHED_AT - timedelta(days=9))
+    other = make_findable_post(summary="管理。", tags=("管理",))
+
+    assert found("管理") == [title.pk, other.pk]
+
+
 def test_only_what_is_published_is_found_without_being_indexed_again():
     post = make_findable_post("管理", published_at=None)
 
@@ -108,6 +115,21 @@ def test_only_what_is_published_is_found_without_being_indexed_again():
     type(post).objects.filter(pk=post.pk).publish(NOW)
 
     assert found("管理") == [post.pk]
+
+
+def test_a_post_that_became_a_draft_is_not_found_by_the_date_it_had_when_it_was_indexed():
+    post = make_findable_post("管理")
+    type(post).objects.filter(pk=post.pk).update(published_at=None)
+
+    assert found("管理") == []
+
+
+def test_a_text_of_another_room_is_found_by_its_words_and_once_it_is_published():
+    index(Document("issue", 1, "/issues/1/", "產品", "內文", PUBLISHED_AT))
+    index(Document("issue", 2, "/issues/2/", "管理", "內文", NOW + timedelta(days=1)))
+
+    assert found("管理") == []
+    assert [result.url for result in search("產品", now=NOW).results] == ["/issues/1/"]
 
 
 def test_what_changed_is_found_by_its_new_words_only():

@@ -512,6 +512,16 @@ def test_preferences_of_an_unconfirmed_address_stay_closed(client, asked):
     assert "Your address is not confirmed" in body(response)
 
 
+def test_who_asked_again_lately_is_not_forgotten(sign_up, asked, clock):
+    clock.shift(timedelta(days=29))
+    sign_up(asked.email)
+    clock.shift(timedelta(days=29))
+
+    tasks.forget_unconfirmed()
+
+    assert Subscriber.objects.get().asked_times == 2
+
+
 def test_sign_ups_that_nobody_confirmed_are_forgotten_after_thirty_days(sign_up, asked, clock):
     clock.shift(timedelta(days=29))
     tasks.forget_unconfirmed()
