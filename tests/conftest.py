@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 
 # Before Django reads its settings: a folder of this run's own, and none of the developer's variables.
@@ -15,6 +16,9 @@ for name in ("DATABASE_URL", "REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "SEND_RAT
 os.environ["TRUSTED_PROXIES"] = "0"
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "")  # see delivery/test_postgresql.py
 os.environ.pop("SEND_RATE")
+# A run starts some hundred programs; to compile their modules anew takes each of them two seconds more.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import django
 import pytest
@@ -25,11 +29,18 @@ from django.utils import timezone, translation
 
 from newsletter.publication import heartbeats
 
+SERVERS_SECONDS = 300  # that a test with real servers may take, unless it says otherwise
+LONGEST = (  # files, the longest tests first
+    *("test_life", "test_chaos", "test_jumps", "test_postgresql", "test_attack"),
+    *("test_outages", "test_restore", "test_stopping", "test_kill", "test_up"),
+)
+
 pytest_plugins = [
     "tests.support.browser",
     "tests.support.dns",
     "tests.support.postgres",
     "tests.support.product",
+    "tests.support.migrated",
     "tests.support.redis",
     "tests.support.restoring",
     "tests.support.smtp",
@@ -50,7 +61,17 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
 @pytest.hookimpl(trylast=True)  # after they were shuffled
 def pytest_collection_modifyitems(items):
     """Begin with what takes long, so that no process waits at the end for another's last test."""
-    items.sort(key=lambda item: "servers" not in item.keywords)
+    for item in items:
+        if "servers" in item.keywords and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SERVERS_SECONDS))
+    items.sort(key=_place)
+
+
+def _place(item):
+    """Return a number that is smaller for a test that takes longer."""
+    if "servers" in item.keywords and item.path.stem in LONGEST:
+        return LONGEST.index(item.path.stem)
+    return len(LONGEST) + ("servers" not in item.keywords) + ("browser" not in item.keywords)
 
 
 def pytest_report_header() -> str:

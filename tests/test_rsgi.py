@@ -184,9 +184,10 @@ def test_requests_that_wait_for_something_do_not_keep_others_waiting(echo):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, migrated_sqlite):
     """A running web server of an installation with a post and a picture of 9 MB."""
     made = Product(tmp_path_factory.mktemp("site"))
+    made.begin_with(migrated_sqlite)
     made.post, made.session = made.shell(MADE)
     picture = made.data / "media" / "abc" / "picture.png"
     picture.parent.mkdir(parents=True)
@@ -203,7 +204,6 @@ from django.test import Client
 from django.utils import timezone
 from newsletter.posts.models import Post
 
-call_command("migrate", verbosity=0)
 call_command("collectstatic", verbosity=0, interactive=False)
 post = Post.objects.create(title="Levers", body="Text.", published_at=timezone.now())
 client = Client()

@@ -22,13 +22,15 @@ def wrap(text: str, *, columns: int = COLUMNS, first: str = "", rest: str | None
     No line begins with 。 or ends with 「; an address is never broken, even if its line gets too long.
     """
     rest = first if rest is None else rest
-    lines, line, started = [], first, False
+    lines, line, taken, started = [], first, width(first), False
     for unit in UNIT.findall(text):
-        if started and width(line) + width(unit.rstrip()) > columns:
+        if started and taken + width(unit.rstrip()) > columns:
             lines.append(line.rstrip())
             line = rest + unit.lstrip()
+            taken = width(line)
         else:
             line += unit
+            taken += width(unit)
         started = bool(line[len(rest) :].strip())
     return "\n".join([*lines, line.rstrip()])
 
@@ -41,6 +43,8 @@ def tidy(text: str) -> str:
 
 def width(text: str) -> int:
     """Return how many columns of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide - sum(unicodedata.combining(char) > 0 or char in "\u200b\u200d\ufe0f" for char in text)
 

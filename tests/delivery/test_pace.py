@@ -10,7 +10,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.delivery import ledger, pace, timelines
+from newsletter.delivery import holding, ledger, pace, timelines
 from newsletter.delivery.couriers import SmtpCourier
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pace
 from newsletter.delivery.pace import PLEAS, Pacer, is_throttling, schedule
@@ -192,7 +192,10 @@ def test_a_worker_that_stops_does_not_wait_for_its_turn(make_mailing, run, clock
     assert mailing.deliveries.filter(state=Delivery.State.QUEUED).count() == 1
 
 
-def test_a_lane_whose_life_is_shorter_than_the_distance_of_two_mails_gets_on_all_the_same(make_mailing, run, clock):
+def test_a_lane_whose_life_is_shorter_than_the_distance_of_two_mails_gets_on_all_the_same(
+    make_mailing, run, clock, monkeypatch
+):
+    monkeypatch.setattr(holding, "NAP_SECONDS", 5)  # it asks for a place after each nap
     mailing, provider = make_mailing("abc"), Provider()
     left = sent_at(clock, provider)
 

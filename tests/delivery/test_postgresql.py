@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.support.processes import start
 from tests.support.product import ROOT
 
 pytestmark = pytest.mark.servers
@@ -31,19 +32,22 @@ FILES = {  # in parts of about the same length, so that two processes share them
 }
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("part", FILES)
-def test_the_ledger_and_the_doors_keep_their_promises_on_postgresql(postgres_url, part):
+def test_the_ledger_and_the_doors_keep_their_promises_on_postgresql(postgres_url, tmp_path, part):
     env = os.environ | {"TEST_DATABASE_URL": postgres_url, "COLUMNS": "120"}
     # With settings named from outside they would be read before conftest.py has its say.
     for name in ("DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST"):
         env.pop(name, None)
     files = [f"tests/{name}.py" for name in FILES[part]]
-    command = [sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:cacheprovider", "-p", "no:randomly", *files]
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:randomly", *files]
 
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=400, check=False)
+    process = start(command, log=tmp_path / "log", env=env, cwd=ROOT)
+    code = process.wait()
 
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert "database: postgresql" in done.stdout
+    said = (tmp_path / "log").read_text()
+    assert code == 0, said[-8000:]
+    assert "database: postgresql" in said
 
 
 def test_a_window_reads_the_readers_that_it_has_and_no_others(postgres_url):

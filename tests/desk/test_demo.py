@@ -16,7 +16,7 @@ from tests.factories import make_issue, make_post, make_publication, make_subscr
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # a Tuesday, 16:00 in Taipei; the last slot was that morning
 BIWEEKLY = timedelta(days=14)
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]  # one process makes its pictures
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -40,7 +40,7 @@ def _pid_of(product, words: str) -> int:
 
 def test_up_runs_everything_mends_it_and_stops_it(make_product):
     """One installation, start to stop: starting it is what takes long."""
-    product = make_product()
+    product = make_product(is_new=True)
     product.data.mkdir(exist_ok=True)
     product.data.chmod(0o755)  # as an older version made it
     product.start()

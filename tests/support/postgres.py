@@ -100,10 +100,10 @@ class Postgres:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
 
-    def new_database(self) -> str:
-        """Return the URL of an empty database."""
-        name = f"test_{secrets.token_hex(6)}"
-        self.run(f"CREATE DATABASE {name}")
+    def new_database(self, name: str = "", *, template: str = "template1") -> str:
+        """Return the URL of a database that is empty, or a copy of `template`."""
+        name = name or f"test_{secrets.token_hex(6)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def drop(self, url: str) -> None:

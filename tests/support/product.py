@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,11 @@ class Product:
         unset |= {"DEBUG": "0", "TRUSTED_PROXIES": "0"}
         self.env = {name: os.environ[name] for name in KEPT if name in os.environ} | unset | own
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def begin_with(self, database: Path) -> None:
+        """Put a copy of an SQLite file where this installation has its own."""
+        self.data.mkdir(mode=0o700, exist_ok=True)
+        shutil.copy(database, self.data / "newsletter.sqlite3")
 
     # --- Commands ---
 
@@ -156,12 +162,14 @@ MakeProduct = Callable[..., Product]
 
 
 @pytest.fixture
-def make_product(tmp_path: Path) -> Iterator[MakeProduct]:
-    """Make installations that end with the test."""
+def make_product(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MakeProduct]:
+    """Make installations that end with the test, on SQLite with a database that is migrated, if `is_new` is not."""
     made: list[Product] = []
 
-    def make(**options: str) -> Product:
+    def make(*, is_new: bool = False, **options: str) -> Product:
         made.append(Product(tmp_path / f"product{len(made) + 1}", **options))
+        if not is_new and not options.get("database_url"):
+            made[-1].begin_with(request.getfixturevalue("migrated_sqlite"))
         return made[-1]
 
     yield make
@@ -174,7 +182,7 @@ def product(request: pytest.FixtureRequest, make_product: MakeProduct) -> Produc
     """An installation that mails to `smtp`: on SQLite with the embedded queue, and on PostgreSQL with Redis."""
     options = {"mail_url": request.getfixturevalue("smtp").url}
     if request.param == "servers":
-        options["database_url"] = request.getfixturevalue("postgres_url")
+        options["database_url"] = request.getfixturevalue("migrated_postgres_url")
         options["redis_url"] = request.getfixturevalue("redis_url")
     return make_product(**options)
 
