@@ -281,7 +281,8 @@ class Subscriber(Linked):
     def set_tags(self, names: list[str]) -> None:
         """Have these tags and no others."""
         with transaction.atomic():
-            Tagging.objects.replace({self.pk: names})
+            self.taggings.all().delete()
+            Tagging.objects.give({self.pk: names})
 
     def erase(self) -> None:
         """Forget this reader and his record; only a salted hash stays, so that no import brings him back."""

@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
@@ -74,16 +74,17 @@ class TaggingQuerySet(models.QuerySet["Tagging"]):
             found[subscriber].append(name)
         return found
 
-    def replace(self, names_of: dict[int, list[str]]) -> None:
-        """Give each of these readers these tags and no others; call it in a transaction."""
+    def give(self, names_of: dict[int, list[str]]) -> None:
+        """Give each of these readers these tags, which are made if they are new; call it in a transaction.
+
+        Rows are written as bare values: an import writes millions.
+        """
         keys = Tag.objects.named({name for names in names_of.values() for name in names})
-        self.filter(subscriber__in=names_of).delete()
-        rows = [
-            Tagging(subscriber_id=subscriber, tag_id=keys[name])
-            for subscriber, names in names_of.items()
-            for name in names
-        ]
-        self.bulk_create(rows, ignore_conflicts=True)
+        rows = [(subscriber, keys[name]) for subscriber, names in names_of.items() for name in names]
+        # The name of our own table; every value is a parameter.
+        into = f"INSERT INTO {Tagging._meta.db_table} (subscriber_id, tag_id) VALUES (%s, %s)"  # noqa: S608  # nosec B608
+        with connection.cursor() as cursor:
+            cursor.executemany(f"{into} ON CONFLICT DO NOTHING", rows)
 
 
 class Tagging(models.Model):

@@ -146,9 +146,10 @@ class _Batch:
     def _write_tags(self) -> None:
         """Write the tags of those who are still here, and keep them here until the transaction ends."""
         here = Subscriber.objects.filter(address_hash__in=self.retagged).order_by("pk").select_for_update(no_key=True)
-        Tagging.objects.replace(
-            {pk: self.retagged[known_as] for pk, known_as in here.values_list("pk", "address_hash")}
-        )
+        keys = dict(here.values_list("address_hash", "pk"))
+        had_tags = [pk for known_as, pk in keys.items() if known_as not in self.new]
+        Tagging.objects.filter(subscriber__in=had_tags).delete()
+        Tagging.objects.give({pk: self.retagged[known_as] for known_as, pk in keys.items()})
 
 
 def _insert(subscribers: Iterable[Subscriber]) -> None:
