@@ -23,6 +23,7 @@ from subscribers.exporting import csv_lines
 from subscribers.forms import ReaderForm, SuppressionForm, TaggedForm
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, address_hash
 from subscribers.suppressions import departure
+from subscribers.tags import joined
 
 COUNT_MAX = 10_000  # rows; a page beyond that is found by searching, not by leafing
 ERASED_AT_ONCE_MAX = 100  # readers
@@ -113,6 +114,11 @@ class SubscriberAdmin(AddressAdmin):
         """Return every line of what this reader agreed to and took back, the first on top."""
         lines = subscriber.consents.select_related("text")
         return render_to_string("admin/subscribers/_record.html", {"lines": lines})
+
+    @admin.display(description=_("Tags"))
+    def tag_names(self, subscriber: Subscriber) -> str:
+        """Return the tags for who may look at a reader, and no more."""
+        return joined(subscriber.tag_names)
 
     def get_fields(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
         return self.fields if obj is None else ("email", "name", "tag_names", *self.shown[1:])

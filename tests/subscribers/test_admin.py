@@ -1,6 +1,7 @@
 import csv
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -89,6 +90,37 @@ def test_of_a_reader_only_name_and_tags_are_typed_by_the_author(admin_client):
     reader.refresh_from_db()
     assert (reader.name, reader.email, reader.state) == ("小明", "reader@example.org", "active")
     assert reader.tag_names == ["vip", "課程 學員"]
+
+
+def test_the_author_changes_the_tags_that_are_there(admin_client):
+    reader = make_subscriber(tags="課程學員,vip")
+
+    page = admin_client.get(f"{READERS}{reader.pk}/change/")
+    admin_client.post(f"{READERS}{reader.pk}/change/", {"name": "", "tag_names": "vip，\u202e新 的"})
+
+    assert page.context["adminform"].form["tag_names"].value() == "課程學員,vip"
+    assert reader.tag_names == ["vip", "新 的"]
+
+
+def test_more_tags_than_an_export_could_bring_back_are_refused(admin_client):
+    reader = make_subscriber(tags="vip")
+
+    page = admin_client.post(f"{READERS}{reader.pk}/change/", {"name": "", "tag_names": "x" * 201})
+
+    assert "tag_names" in page.context["adminform"].form.errors
+    assert reader.tag_names == ["vip"]
+
+
+def test_who_may_only_look_sees_the_tags(client, django_user_model):
+    reader = make_subscriber(tags="課程學員,vip")
+    helper = django_user_model.objects.create_user("helper", is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(codename__in=["see_readers", "view_subscriber"]))
+    client.force_login(helper)
+
+    page = client.get(f"{READERS}{reader.pk}/change/")
+
+    assert "課程學員,vip" in page.text
+    assert 'name="tag_names"' not in page.text
 
 
 def test_readers_are_unsubscribed_together(admin_client):

@@ -9,6 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from subscribers.importers.csv_file import Row, Unreadable
+from subscribers.importers.merging import merge
 from subscribers.models import Subscriber, Suppression
 from subscribers.tags import Tagging
 from tests.factories import make_subscriber
@@ -283,6 +285,16 @@ def test_who_has_left_gets_no_tag_from_a_file(bring):
 
     assert bring("email,tags\na@example.org,vip\n")[0] == counts(rows=1, unchanged=1)
     assert reader.tag_names == []
+
+
+def test_who_is_erased_while_a_file_is_read_gets_no_tag(db):
+    reader = make_subscriber("a@example.org", tags="old")
+    rows = [Row(2, "a@example.org", tags=("new",)), Unreadable(3, "is no reader")]
+
+    merge(rows, NOW, lambda _line, _reason: reader.erase())
+
+    assert not Subscriber.objects.exists()
+    assert not Tagging.objects.exists()
 
 
 def test_an_address_that_stands_twice_has_the_tags_of_its_last_line(bring):
