@@ -20,9 +20,10 @@ from subscribers import departures, signup
 from subscribers.consents import Circumstances
 from subscribers.departures import Why
 from subscribers.exporting import csv_lines
-from subscribers.forms import ReaderForm, SuppressionForm
+from subscribers.forms import ReaderForm, SuppressionForm, TaggedForm
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, address_hash
 from subscribers.suppressions import departure
+from subscribers.tags import joined
 
 COUNT_MAX = 10_000  # rows; a page beyond that is found by searching, not by leafing
 ERASED_AT_ONCE_MAX = 100  # readers
@@ -52,6 +53,7 @@ def search_by_address(queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
 class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """What readers and suppressed addresses have in common."""
 
+    change_form: type[forms.BaseForm] = forms.ModelForm
     paginator = LimitedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -79,18 +81,18 @@ class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is not None:  # an address is changed by its owner, who signs up with the new one
-            kwargs["form"] = forms.ModelForm
+            kwargs["form"] = self.change_form
         return super().get_form(request, obj, change=change, **kwargs)
 
 
 @admin.register(Subscriber)
 class SubscriberAdmin(AddressAdmin):
-    form = ReaderForm
+    form, change_form = ReaderForm, TaggedForm
     list_display = ("address", "name", "state", "since")
     list_filter = ("state",)
     actions = ("unsubscribe", "suppress", "erase")
     change_list_template = "admin/subscribers/subscriber_list.html"
-    fields = ("email", "name", "tags", "consent")
+    fields = ("email", "name", "tag_names", "consent")
     shown = (
         "email", "state", "paused_until", "confirmed_at", "unsubscribed_at", "created_at", "record",
     )  # fmt: skip
@@ -113,8 +115,13 @@ class SubscriberAdmin(AddressAdmin):
         lines = subscriber.consents.select_related("text")
         return render_to_string("admin/subscribers/_record.html", {"lines": lines})
 
+    @admin.display(description=_("Tags"))
+    def tag_names(self, subscriber: Subscriber) -> str:
+        """Return the tags for who may look at a reader, and no more."""
+        return joined(subscriber.tag_names)
+
     def get_fields(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
-        return self.fields if obj is None else ("email", "name", "tags", *self.shown[1:])
+        return self.fields if obj is None else ("email", "name", "tag_names", *self.shown[1:])
 
     def get_readonly_fields(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
         return () if obj is None else self.shown
@@ -122,9 +129,10 @@ class SubscriberAdmin(AddressAdmin):
     def save_model(self, request: HttpRequest, obj: Subscriber, form: Any, change: bool) -> None:
         """Keep how a reader agreed; of one who is known, touch nothing but what was typed."""
         if change:
-            obj.save(update_fields=["name", "tags"])
-            return
-        signup.enrol(obj, Circumstances(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
+            obj.save(update_fields=["name"])
+        else:
+            signup.enrol(obj, Circumstances(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
+        obj.set_tags(form.cleaned_data["tag_names"])
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a deleted reader would come back with the next import; see `erase`

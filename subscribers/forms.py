@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from subscribers.addresses import LENGTH_MAX, AddressError, normalise, one_line
 from subscribers.models import Subscriber, Suppression, address_hash
-from subscribers.tags import split_tags
+from subscribers.tags import TAGS_LENGTH_MAX, joined, split_tags
 
 PERSON_SECONDS = 2  # a person needs longer than this to type an address
 STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long
@@ -112,7 +112,30 @@ class AddressForm(forms.Form):
         return email
 
 
-class ReaderForm(forms.ModelForm):  # type: ignore[type-arg]
+class TaggedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A reader whom the author knows: the name, and the tags in one line."""
+
+    tag_names = forms.CharField(
+        label=_("Tags"),
+        required=False,
+        max_length=TAGS_LENGTH_MAX,
+        help_text=_("Separated by commas."),
+        widget=forms.TextInput({"class": "vTextField"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["tag_names"] = joined(self.instance.tag_names)
+
+    def clean_name(self) -> str:
+        return one_line(self.cleaned_data["name"])
+
+    def clean_tag_names(self) -> list[str]:
+        return split_tags(one_line(self.cleaned_data["tag_names"]))
+
+
+class ReaderForm(TaggedForm):
     """A reader whom the author adds by hand; how he agreed is kept as his consent."""
 
     email = AddressField(label=_("address"))
@@ -124,13 +147,7 @@ class ReaderForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Subscriber
-        fields = ["email", "name", "tags"]
-
-    def clean_name(self) -> str:
-        return one_line(self.cleaned_data["name"])
-
-    def clean_tags(self) -> str:
-        return ",".join(split_tags(one_line(self.cleaned_data["tags"])))
+        fields = ["email", "name"]
 
     def clean_consent(self) -> str:
         return one_line(self.cleaned_data["consent"])

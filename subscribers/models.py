@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.lookups import IsNull
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -20,7 +20,7 @@ from subscribers.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - 
 from subscribers.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
 from subscribers.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
 from subscribers.suppressions import departure
-from subscribers.tags import has_tag, tally
+from subscribers.tags import Tag, Tagging
 from subscribers.unsent import Unsent as Unsent  # noqa: PLC0414 - registered by being imported
 
 CONFIRM_WITHIN = timedelta(days=7)
@@ -61,15 +61,11 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
 
     def tagged(self, tag: str) -> "SubscriberQuerySet":
         """Return who has `tag`, letter by letter: neither a part of a longer one nor in another case."""
-        return self.filter(has_tag(tag))
+        return self.filter(pk__in=Tagging.objects.of(tag).values("subscriber"))
 
     def untagged(self, tag: str) -> "SubscriberQuerySet":
         """Return who has not `tag`: together with `tagged`, everybody once."""
-        return self.filter(~has_tag(tag))
-
-    def tags(self) -> dict[str, int]:
-        """Return every tag in use with its number of readers, by name; the database reads an index alone."""
-        return tally(self.exclude(tags="").order_by().values_list("tags").annotate(Count("pk")))
+        return self.filter(~Exists(Tagging.objects.of(tag).filter(subscriber=OuterRef("pk"))))
 
     def due(self, now: datetime) -> "SubscriberQuerySet":
         """Return who waits for an answer to a sign-up, first come first served."""
@@ -115,7 +111,7 @@ class Subscriber(Linked):
     name = models.CharField(pgettext_lazy("of a person", "name"), max_length=80, blank=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.PENDING)
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
-    tags = models.CharField(_("tags"), max_length=200, blank=True, help_text=_("Separated by commas."))
+    tags = models.ManyToManyField(Tag, through=Tagging, related_name="subscribers", blank=True, verbose_name=_("tags"))
 
     unsubscribed_at = models.DateTimeField(_("left"), null=True, blank=True)
 
@@ -140,7 +136,6 @@ class Subscriber(Linked):
         permissions = [("see_readers", "Can see readers' addresses"), ("export_readers", "Can export all readers")]
         indexes = [
             models.Index(fields=["state", "id"], name="readers_by_state"),
-            models.Index(fields=["tags"], name="readers_by_tags", condition=~Q(tags="")),
             # Beat asks every ten seconds; nearly every row has nothing due.
             models.Index("confirmation_due_at", name="confirmations_due", condition=HAS_MAIL_DUE),
             models.Index("confirmed_at", name="readers_to_welcome", condition=IS_NOT_WELCOMED),
@@ -171,6 +166,11 @@ class Subscriber(Linked):
     @property
     def is_reader(self) -> bool:
         return self.state in {self.State.ACTIVE, self.State.PAUSED}
+
+    @property
+    def tag_names(self) -> list[str]:
+        """Return the tags in the order in which they were typed."""
+        return Tagging.objects.names_of([self.pk])[self.pk]
 
     def is_paused(self, now: datetime) -> bool:
         return self.state == self.State.PAUSED and self.paused_until is not None and self.paused_until > now
@@ -277,6 +277,12 @@ class Subscriber(Linked):
             address_hash=self.address_hash, defaults={"email": self.email, "reason": reason, "note": note}
         )
         return is_new
+
+    def set_tags(self, names: list[str]) -> None:
+        """Have these tags and no others."""
+        with transaction.atomic():
+            self.taggings.all().delete()
+            Tagging.objects.give({self.pk: names})
 
     def erase(self) -> None:
         """Forget this reader and his record; only a salted hash stays, so that no import brings him back."""

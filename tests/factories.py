@@ -12,6 +12,7 @@ from newsletter.posts.models import Post, Tag
 from newsletter.posts.search import index_post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, address_hash
+from subscribers.tags import split_tags
 
 PUBLISHED_AT = datetime(2026, 10, 1, tzinfo=UTC)
 _numbers = count(1)
@@ -50,13 +51,16 @@ def make_issue(*posts: Post, form: str = IssueItem.Form.FULL, **fields: Any) -> 
     return issue
 
 
-def make_subscriber(email: str = "", **fields: Any) -> Subscriber:
-    """Return an active reader, with an address of his own unless one is given."""
+def make_subscriber(email: str = "", *, tags: str = "", **fields: Any) -> Subscriber:
+    """Return an active reader, with an address of his own unless one is given; tags: as an author types them."""
     email = email or f"reader{next(_numbers)}@example.org"
     defaults = {"state": Subscriber.State.ACTIVE, "confirmed_at": PUBLISHED_AT, "address_hash": address_hash(email)}
     if fields.get("state") == Subscriber.State.UNSUBSCRIBED:
         defaults["unsubscribed_at"] = PUBLISHED_AT
-    return Subscriber.objects.create(email=email, **(defaults | fields))
+    subscriber = Subscriber.objects.create(email=email, **(defaults | fields))
+    if tags:
+        subscriber.set_tags(split_tags(tags))
+    return subscriber
 
 
 def make_helper(*roles: str, name: str = "", **fields: Any) -> User:

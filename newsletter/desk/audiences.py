@@ -13,6 +13,7 @@ from newsletter.delivery.warmup import Spread, WarmUp
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
+from subscribers.tags import Tag
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def spread_of(publication: Publication, readers: int, begins_at: datetime) -> Sp
 
 def segments() -> dict[str, str]:
     """Return what can be chosen, everybody first, each with its words."""
-    tags = Subscriber.objects.tags()
+    tags = Tag.objects.in_use()
     return {"": words_for("")} | {sign + tag: words_for(sign + tag) for sign in "+-" for tag in tags}
 
 

@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.importers.columns import NOTHING, STATE_OF, Choices, ColumnError, Columns, is_yes
+from subscribers.tags import TAGS_LENGTH_MAX, joined, split_tags
 
 ENCODINGS = ("utf-8-sig", "cp950")  # Excel in Taiwan writes the second
 DELIMITERS = ",;\t"
 ESCAPED = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell
 
-NAME_LENGTH_MAX, TAGS_LENGTH_MAX = 80, 200  # characters; the fields of Subscriber
+NAME_LENGTH_MAX = 80  # characters; the field of Subscriber
 CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that means anything is an address
 LINES_MAX = 50  # of a note; a longer one is a quotation mark that is not closed
 GRAVITY = ["active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased"]
@@ -41,7 +43,7 @@ class Row:
     email: str
     name: str = ""
     state: str = "active"
-    tags: str = ""
+    tags: tuple[str, ...] = ()
     consent_at: datetime | None = None
     paused_until: datetime | None = None
     left_at: datetime | None = None
@@ -220,11 +222,13 @@ def _name(cells: dict[str, str]) -> str:
     return one_line(" ".join(parts))[:NAME_LENGTH_MAX]
 
 
-def _tags(text: str) -> str:
-    """Return tags separated by commas; Mailchimp quotes each, and whole tags are left out where they are too many."""
-    tags = dict.fromkeys(one_line(tag.strip(' "')) for tag in text.split(","))
-    joined = ",".join(filter(None, tags))
-    return joined if len(joined) <= TAGS_LENGTH_MAX else joined[: TAGS_LENGTH_MAX + 1].rpartition(",")[0]
+@lru_cache(maxsize=1024)  # the same cell stands in many rows
+def _tags(text: str) -> tuple[str, ...]:
+    """Return the tags of a cell; Mailchimp quotes each, and whole tags are left out where they are too many."""
+    tags = joined(filter(None, dict.fromkeys(tag.strip(' "') for tag in split_tags(one_line(text)))))
+    if len(tags) > TAGS_LENGTH_MAX:
+        tags = tags[: TAGS_LENGTH_MAX + 1].rpartition(",")[0]
+    return tuple(split_tags(tags))
 
 
 def _moment(text: str) -> datetime | None:

@@ -16,10 +16,11 @@ from subscribers.departures import Why
 from subscribers.importers.csv_file import MUST_NOT_BE_MAILED, Row, Unreadable
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.suppressions import departure
+from subscribers.tags import Tagging
 
 BATCH = 1000  # rows in one transaction
 CHANGED = [
-    "name", "tags", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at",
+    "name", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at",
     "signup_round", "confirmation_due_at",
 ]  # fmt: skip
 INSERTED = [(field.attname, str(field.column)) for field in Subscriber._meta.concrete_fields if not field.primary_key]
@@ -60,6 +61,7 @@ class _Batch:
         self.new: dict[str, Subscriber] = {}
         self.changed: dict[str, Subscriber] = {}
         self.barred: dict[str, Suppression] = {}
+        self.retagged: dict[str, list[str]] = {}  # to whom the file gives other tags than they have
         self.joined: set[str] = set()  # by their hashes, as all of these
         self.left: set[str] = set()
 
@@ -67,6 +69,8 @@ class _Batch:
         hashed = [(address_hash(row.email, salt) if isinstance(row, Row) else "", row) for row in rows]
         hashes = {known_as for known_as, _row in hashed}
         self.known = {one.address_hash: one for one in Subscriber.objects.filter(address_hash__in=hashes)}
+        names_of = Tagging.objects.names_of(one.pk for one in self.known.values())
+        self.tags = {known_as: names_of[one.pk] for known_as, one in self.known.items()}
         barred = Suppression.objects.filter(address_hash__in=hashes).values_list("address_hash", "reason")
         self.reasons = dict(barred)
         for known_as, row in hashed:
@@ -86,6 +90,7 @@ class _Batch:
         else:
             self.new[known_as] = self.known[known_as] = _made(known_as, row, self.now)
             self.summary.created += 1
+            self._tag(known_as, row)
             self._note(known_as, State.PENDING)
 
     def _reject(self, line: int, reason: str) -> None:
@@ -102,13 +107,22 @@ class _Batch:
     def _change(self, known_as: str, row: Row) -> None:
         subscriber = self.known[known_as]
         before = State(subscriber.state)
-        if not _apply(subscriber, row, self.now):
+        is_retagged = before != State.UNSUBSCRIBED and self._tag(known_as, row)
+        is_changed = _apply(subscriber, row, self.now)
+        if not (is_changed or is_retagged):
             self.summary.unchanged += 1
             return
         self.summary.updated += 1
         self._note(known_as, before)
-        if known_as not in self.new:
+        if is_changed and known_as not in self.new:
             self.changed[known_as] = subscriber
+
+    def _tag(self, known_as: str, row: Row) -> bool:
+        """Remember which tags the file gives a reader, if any; return whether these are others."""
+        if not row.tags or list(row.tags) == self.tags.get(known_as, []):
+            return False
+        self.tags[known_as] = self.retagged[known_as] = list(row.tags)
+        return True
 
     def _note(self, known_as: str, before: str) -> None:
         """Remember whose record gets a line: whoever became a reader by this row, or ended by it."""
@@ -121,12 +135,21 @@ class _Batch:
     def _write(self) -> None:
         _insert(self.new.values())
         Subscriber.objects.bulk_update(self.changed.values(), CHANGED, batch_size=200)
+        self._write_tags()
         Suppression.objects.bulk_create(self.barred.values(), ignore_conflicts=True)
         barred = [departure(Why(one.reason), known_as) for known_as, one in self.barred.items()]
         departures.write([*barred, *(departure(Why.LEFT, known_as) for known_as in self.left)])
         source = f"import on {self.now:%Y-%m-%d}"
         Consent.objects.add_imported(self.joined, Consent.Kind.IMPORTED, source)
         Consent.objects.add_imported(self.left, Consent.Kind.WITHDREW, source)
+
+    def _write_tags(self) -> None:
+        """Write the tags of those who are still here, and keep them here until the transaction ends."""
+        here = Subscriber.objects.filter(address_hash__in=self.retagged).order_by("pk").select_for_update(no_key=True)
+        keys = dict(here.values_list("address_hash", "pk"))
+        had_tags = [pk for known_as, pk in keys.items() if known_as not in self.new]
+        Tagging.objects.filter(subscriber__in=had_tags).delete()
+        Tagging.objects.give({pk: self.retagged[known_as] for known_as, pk in keys.items()})
 
 
 def _insert(subscribers: Iterable[Subscriber]) -> None:
@@ -146,7 +169,7 @@ def _insert(subscribers: Iterable[Subscriber]) -> None:
 
 
 def _made(known_as: str, row: Row, now: datetime) -> Subscriber:
-    subscriber = Subscriber(email=row.email, address_hash=known_as, name=row.name, tags=row.tags)
+    subscriber = Subscriber(email=row.email, address_hash=known_as, name=row.name)
     subscriber.created_at = now
     if row.state == State.UNSUBSCRIBED:
         _leave(subscriber, row, now)
@@ -156,14 +179,14 @@ def _made(known_as: str, row: Row, now: datetime) -> Subscriber:
 
 
 def _apply(subscriber: Subscriber, row: Row, now: datetime) -> bool:
-    """Bring what a file says to a known reader; return whether that changed anything.
+    """Bring what a file says to a known reader, but for the tags; return whether that changed anything.
 
     Leaving wins over everything, and a reader's own pause over the file.
     """
     if subscriber.state == State.UNSUBSCRIBED:
         return False
     before = [getattr(subscriber, name) for name in CHANGED]
-    subscriber.name, subscriber.tags = row.name or subscriber.name, row.tags or subscriber.tags
+    subscriber.name = row.name or subscriber.name
     if row.state == State.UNSUBSCRIBED:
         _leave(subscriber, row, now)
     elif row.state == State.PAUSED or (row.state == State.ACTIVE and subscriber.state == State.PENDING):

@@ -326,7 +326,7 @@ def test_a_reader_with_both_tags_gets_one_copy(tagged, issue):
 
 def test_a_reader_who_moves_into_the_segment_is_not_mailed_twice(tagged, issue):
     to(issue, "-paid")
-    Subscriber.objects.filter(email="c@example.org").update(tags="paid")
+    Subscriber.objects.get(email="c@example.org").set_tags(["paid"])
 
     assert names_of(to(issue, "+paid")) == "ab"
 

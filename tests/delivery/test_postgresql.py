@@ -27,7 +27,8 @@ FILES = {  # in parts of about the same length, so that two processes share them
     ),
     "doors": (
         "desk/test_attempts",
-        *(f"subscribers/test_{name}" for name in ("consents", "mail_budget", "migrations", "remembering", "wishes")),
+        *(f"subscribers/test_{name}" for name in ("consents", "mail_budget", "migrations")),
+        *(f"subscribers/test_{name}" for name in ("remembering", "tags", "wishes")),
     ),
 }
 

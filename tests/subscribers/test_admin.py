@@ -1,6 +1,7 @@
 import csv
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -83,11 +84,43 @@ def test_of_a_reader_only_name_and_tags_are_typed_by_the_author(admin_client):
 
     admin_client.post(
         f"{READERS}{reader.pk}/change/",
-        {"name": "小明", "tags": "vip", "email": "x@example.org", "state": "unsubscribed"},
+        {"name": "小明", "tag_names": "vip、課程 學員", "email": "x@example.org", "state": "unsubscribed"},
     )
 
     reader.refresh_from_db()
-    assert (reader.name, reader.tags, reader.email, reader.state) == ("小明", "vip", "reader@example.org", "active")
+    assert (reader.name, reader.email, reader.state) == ("小明", "reader@example.org", "active")
+    assert reader.tag_names == ["vip", "課程 學員"]
+
+
+def test_the_author_changes_the_tags_that_are_there(admin_client):
+    reader = make_subscriber(tags="課程學員,vip")
+
+    page = admin_client.get(f"{READERS}{reader.pk}/change/")
+    admin_client.post(f"{READERS}{reader.pk}/change/", {"name": "", "tag_names": "vip，\u202e新 的"})
+
+    assert page.context["adminform"].form["tag_names"].value() == "課程學員,vip"
+    assert reader.tag_names == ["vip", "新 的"]
+
+
+def test_more_tags_than_an_export_could_bring_back_are_refused(admin_client):
+    reader = make_subscriber(tags="vip")
+
+    page = admin_client.post(f"{READERS}{reader.pk}/change/", {"name": "", "tag_names": "x" * 201})
+
+    assert "tag_names" in page.context["adminform"].form.errors
+    assert reader.tag_names == ["vip"]
+
+
+def test_who_may_only_look_sees_the_tags(client, django_user_model):
+    reader = make_subscriber(tags="課程學員,vip")
+    helper = django_user_model.objects.create_user("helper", is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(codename__in=["see_readers", "view_subscriber"]))
+    client.force_login(helper)
+
+    page = client.get(f"{READERS}{reader.pk}/change/")
+
+    assert "課程學員,vip" in page.text
+    assert 'name="tag_names"' not in page.text
 
 
 def test_readers_are_unsubscribed_together(admin_client):
@@ -165,11 +198,11 @@ def test_an_address_is_suppressed_once(admin_client):
 
 
 def test_nothing_that_is_written_of_a_reader_turns_the_words_beside_it(admin_client):
-    turned = {"name": "\u202e小明", "tags": "a\u2066,b", "consent": "at the \u202efair"}
+    turned = {"name": "\u202e小明", "tag_names": "a\u2066,b", "consent": "at the \u202efair"}
 
     admin_client.post(READERS + "add/", {"email": "reader@example.org"} | turned)
     admin_client.post(SUPPRESSED + "add/", {"email": "b@example.org", "reason": "manual", "note": "\u202easked"})
 
     reader = Subscriber.objects.get()
-    assert (reader.name, reader.tags, reader.consents.get().source[-8:]) == ("小明", "a,b", "the fair")
+    assert (reader.name, reader.tag_names, reader.consents.get().source[-8:]) == ("小明", ["a", "b"], "the fair")
     assert Suppression.objects.get().note == "asked"

@@ -1,5 +1,8 @@
 import csv
 
+import pytest
+
+from subscribers import exporting
 from subscribers.exporting import csv_lines
 from subscribers.models import Subscriber, Suppression
 from tests.factories import make_subscriber
@@ -51,3 +54,15 @@ def test_lines_end_as_the_format_says():
     make_subscriber()
 
     assert all(line.endswith("\r\n") for line in csv_lines(Subscriber.objects.all()))  # RFC 4180 section 2
+
+
+@pytest.mark.parametrize(("readers", "queries"), [(1, 2), (6, 2), (7, 3)])
+def test_the_tags_of_many_readers_are_read_by_one_query(monkeypatch, django_assert_num_queries, readers, queries):
+    monkeypatch.setattr(exporting, "CHUNK", 6)
+    for number in range(readers):
+        make_subscriber(tags=f"all,only{number}")
+
+    with django_assert_num_queries(queries):
+        rows = exported()
+
+    assert [row["tags"] for row in rows] == [f"all,only{number}" for number in range(readers)]

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from subscribers.importers.csv_file import Row, Unreadable
+from subscribers.importers.merging import merge
 from subscribers.models import Subscriber, Suppression
+from subscribers.tags import Tagging
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 from tests.support.cpu import cpu_seconds
@@ -55,7 +60,7 @@ def test_every_column_is_read(bring):
     )
 
     reader = Subscriber.objects.get()
-    assert (reader.name, reader.state, reader.tags) == ("小明", State.PAUSED, "a,b")
+    assert (reader.name, reader.state, reader.tag_names) == ("小明", State.PAUSED, ["a", "b"])
     assert reader.consents.get().at == reader.confirmed_at == datetime(2024, 5, 1, tzinfo=UTC)
     assert reader.paused_until == datetime(2026, 12, 31, 16, tzinfo=UTC)
 
@@ -212,7 +217,7 @@ def test_names_tags_and_consent_of_other_programs_are_kept(bring):
     bring(FILES / "mailchimp_subscribed.csv")
 
     reader = Subscriber.objects.get(email="s5@example.com")
-    assert (reader.name, reader.tags) == ("Dolor Simet", "Lorem Editors")
+    assert (reader.name, reader.tag_names) == ("Dolor Simet", ["Lorem Editors"])
     assert reader.confirmed_at == datetime(2018, 2, 5, 19, 28, 22, tzinfo=UTC)
 
 
@@ -237,13 +242,89 @@ def test_a_file_that_is_not_there_is_explained(bring, tmp_path):
         bring(tmp_path / "nothing.csv")
 
 
+# --- Tags ---
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("a，b、c", ["a", "b", "c"]),
+        ('"""Lorem Editors"",""old"""', ["Lorem Editors", "old"]),
+        ('"a, a , ,b"', ["a", "b"]),
+        (f'"{"x" * 150},{"y" * 60},z"', ["x" * 150]),
+        ("x" * 201, []),
+    ],
+)
+def test_a_cell_holds_tags_as_the_admin_takes_them(bring, cell, names):
+    bring(f"email,tags\nreader@example.org,{cell}\n")
+
+    assert Subscriber.objects.get().tag_names == names
+
+
+def test_a_file_gives_a_known_reader_its_tags_and_an_empty_cell_takes_none_away(bring):
+    known, other = make_subscriber("a@example.org", tags="old,vip"), make_subscriber("b@example.org", tags="vip")
+
+    summary, _said = bring('email,tags\na@example.org,"new,vip"\nb@example.org,\nc@example.org,vip\n')
+
+    assert summary == counts(rows=3, created=1, updated=1, unchanged=1)
+    assert (known.tag_names, other.tag_names) == (["new", "vip"], ["vip"])
+    assert Subscriber.objects.get(email="c@example.org").tag_names == ["vip"]
+
+
+def test_the_same_tags_again_change_nothing(bring):
+    content = 'email,tags\na@example.org,"b,a"\n'
+    bring(content)
+    rows = list(Tagging.objects.values_list("pk", flat=True))
+
+    assert bring(content)[0] == counts(rows=1, unchanged=1)
+    assert list(Tagging.objects.values_list("pk", flat=True)) == rows
+
+
+def test_who_has_left_gets_no_tag_from_a_file(bring):
+    reader = make_subscriber("a@example.org", state=State.UNSUBSCRIBED)
+
+    assert bring("email,tags\na@example.org,vip\n")[0] == counts(rows=1, unchanged=1)
+    assert reader.tag_names == []
+
+
+def test_who_is_erased_while_a_file_is_read_gets_no_tag(db):
+    reader = make_subscriber("a@example.org", tags="old")
+    rows = [Row(2, "a@example.org", tags=("new",)), Unreadable(3, "is no reader")]
+
+    merge(rows, NOW, lambda _line, _reason: reader.erase())
+
+    assert not Subscriber.objects.exists()
+    assert not Tagging.objects.exists()
+
+
+def test_an_address_that_stands_twice_has_the_tags_of_its_last_line(bring):
+    bring("email,tags\na@example.org,one\nA@EXAMPLE.org,two\n")
+
+    assert Subscriber.objects.get().tag_names == ["two"]
+
+
+def test_the_tags_of_many_rows_cost_no_query_for_each(bring):
+    few, many = ("email,tags\n" + "".join(f"r{n}@example.org,tag{n}\n" for n in range(rows)) for rows in (3, 90))
+    statements = []
+    for content in (few, many):
+        with CaptureQueriesContext(connection) as queries:
+            bring(content)
+        statements.append(len(queries))
+        Subscriber.objects.all().delete()
+
+    assert statements[1] <= statements[0]
+
+
+def told(readers):
+    return [(one.email, one.name, one.state, one.tag_names, one.paused_until) for one in readers.order_by("pk")]
+
+
 def test_what_is_exported_comes_back_the_same(bring, tmp_path):
-    make_subscriber("+plus@example.org", name="=1+1", tags="a,b", confirmed_at=NOW)
+    make_subscriber("+plus@example.org", name="=1+1", tags="b,a", confirmed_at=NOW)
     make_subscriber("paused@example.org", state=State.PAUSED, paused_until=NOW)
     make_subscriber("left@example.org", state=State.UNSUBSCRIBED)
     make_subscriber("spam@example.org").suppress(Suppression.Reason.COMPLAINED)
-    fields = ("email", "name", "state", "tags", "paused_until")
-    before = list(Subscriber.objects.exclude(email="spam@example.org").order_by("pk").values(*fields))
+    before = told(Subscriber.objects.exclude(email="spam@example.org"))
     call_command("export_subscribers", tmp_path / "out.csv")
     Subscriber.objects.all().delete()
     Suppression.objects.all().delete()
@@ -251,7 +332,7 @@ def test_what_is_exported_comes_back_the_same(bring, tmp_path):
     summary, _said = bring(tmp_path / "out.csv")
 
     assert summary == counts(rows=4, created=3, rejected=1)
-    assert list(Subscriber.objects.order_by("pk").values(*fields)) == before
+    assert told(Subscriber.objects.all()) == before
     assert Suppression.objects.get().reason == "complained"
 
 

@@ -1,4 +1,4 @@
-"""Readers who were here before links were bound and consent was a record: none is lost, and their letters open."""
+"""Readers who were here before links were bound, consent was a record and tags were rows: nothing of them is lost."""
 
 from datetime import timedelta
 
@@ -9,6 +9,8 @@ from django.db.migrations.executor import MigrationExecutor
 from newsletter.mail import tokens
 from subscribers.consents import Consent, ConsentText
 from subscribers.models import Subscriber, address_hash
+from subscribers.tags import Tag
+from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 
 BEFORE = [("subscribers", "0003_address_changes")]
@@ -16,15 +18,18 @@ BEFORE = [("subscribers", "0003_address_changes")]
 
 @pytest.fixture
 def migrated(transactional_db):
-    """Take the tables back to 0003, let a test write rows as they were, and bring them here again."""
+    """Take the tables back, let a test write rows as they were, and bring them here again."""
 
-    def migrate(write):
-        MigrationExecutor(connection).migrate(BEFORE)
-        write(MigrationExecutor(connection).loader.project_state(BEFORE).apps)
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
+    def migrate(write, before=BEFORE):
+        MigrationExecutor(connection).migrate(before)
+        write(MigrationExecutor(connection).loader.project_state(before).apps)
+        _to_the_end()
 
     yield migrate
+    _to_the_end()
+
+
+def _to_the_end():
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
 
@@ -101,3 +106,65 @@ def test_a_change_of_address_that_waits_keeps_its_link(migrated):
     change = Subscriber.objects.get(email="active@example.org").address_changes.get()
     token = tokens.sign("address", change.pk, "new@example.net")
     assert path_of(change.confirm_url) == f"/address/{token}/"
+
+
+# --- Tags ---
+
+WITH_A_COLUMN = [("subscribers", "0014_tags_have_tables")]
+COPIED = [("subscribers", "0015_tags_are_copied")]
+TAGS = {
+    "paid,course": ["paid", "course"],
+    " paid ,  old   friend,paid": ["paid", "old friend"],
+    "Paid,paid": ["Paid", "paid"],
+    "課程學員，paid、course": ["課程學員", "paid", "course"],
+    "": [],
+    " ,，": [],
+    "x" * 200: ["x" * 200],
+}
+
+
+def with_tags(readers, name, tags):
+    return readers.create(email=f"{name}@example.org", address_hash=address_hash(name), tags=tags)
+
+
+def tags_by_name():
+    return {reader.email.partition("@")[0]: reader.tag_names for reader in Subscriber.objects.all()}
+
+
+def test_each_tag_that_a_column_held_is_a_row_of_its_reader(migrated):
+    def write(apps):
+        for number, tags in enumerate(TAGS):
+            with_tags(apps.get_model("subscribers", "Subscriber").objects, f"r{number}", tags)
+
+    migrated(write, WITH_A_COLUMN)
+
+    assert tags_by_name() == {f"r{number}": names for number, names in enumerate(TAGS.values())}
+    assert Tag.objects.in_use() == sorted({name for names in TAGS.values() for name in names})
+
+
+def test_what_is_typed_while_the_tags_are_copied_is_not_lost(migrated):
+    def write(apps):
+        readers = apps.get_model("subscribers", "Subscriber").objects
+        for name in ("changed", "emptied", "kept"):
+            with_tags(readers, name, "a,b")
+        MigrationExecutor(connection).migrate(COPIED)
+        readers.filter(email__startswith="changed").update(tags="b,c")
+        readers.filter(email__startswith="emptied").update(tags="")
+        with_tags(readers, "new", "c")
+
+    migrated(write, WITH_A_COLUMN)
+
+    assert tags_by_name() == {"changed": ["b", "c"], "emptied": [], "kept": ["a", "b"], "new": ["c"]}
+
+
+def test_who_goes_back_finds_the_tags_in_the_column(migrated):
+    before = []
+    make_subscriber(tags="b,a")
+    make_subscriber()
+
+    migrated(
+        lambda apps: before.extend(apps.get_model("subscribers", "Subscriber").objects.values_list("tags", flat=True)),
+        WITH_A_COLUMN,
+    )
+
+    assert sorted(before) == ["", "b,a"]

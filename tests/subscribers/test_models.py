@@ -124,34 +124,3 @@ def test_a_token_is_opened_by_one_query():
         found = Subscriber.objects.opened_by(token, "preferences")
 
     assert (found, len(queries)) == (reader, 1)
-
-
-# --- Tags ---
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("stored", ["course", "paid,course", "course,paid", "paid, course", "paid ,course ,old"])
-def test_a_whole_tag_is_found_wherever_it_stands(stored):
-    reader = make_subscriber(tags=stored)
-
-    assert list(Subscriber.objects.tagged("course")) == [reader]
-    assert not Subscriber.objects.untagged("course").exists()
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("stored", ["", "courses", "a course", "Course", "cours", "%", "c_urse"])
-def test_what_only_looks_like_a_tag_is_another(stored):
-    reader = make_subscriber(tags=stored)
-
-    assert not Subscriber.objects.tagged("course").exists()
-    assert list(Subscriber.objects.untagged("course")) == [reader]
-
-
-@pytest.mark.django_db
-def test_the_tags_in_use_are_counted_once_a_reader():
-    make_subscriber(tags="paid,course")
-    make_subscriber(tags="課程學員, paid")
-    make_subscriber(tags="paid,paid")
-    make_subscriber()
-
-    assert Subscriber.objects.tags() == {"course": 1, "paid": 3, "課程學員": 1}
