@@ -309,6 +309,7 @@ BY_WHOM = {
         "newsletter.posts.objections": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
         "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
         "_touches_han _url heavy_pictures",
+        "newsletter.posts.placeholders": "MERGE_FIELD",
         "newsletter.posts.proofreading": "line_numbers",
         "newsletter.posts.prose": "FRONT_MATTER RAW _without_raw INLINE_CODE DESTINATION DEFINITION AUTOLINK TAG "
         "BARE_URL _hidden _inside _is_indented_code",
