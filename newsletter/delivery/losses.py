@@ -108,11 +108,13 @@ def _posts(issue: Issue, mail: dict[str, str]) -> Iterator[Text]:
     for item in issue.items.select_related("post__cover").prefetch_related("post__tags"):
         post, feed = item.post, entry_of(item.post)
         yield Text(post.title, post.title, mail | {_("Feed"): feed["title"]}, is_markdown=False)
+        in_short = mail if item.form == IssueItem.Form.EXCERPT else {}
+        yield Text(post.title, post.summary, in_short | {_("Feed"): feed["summary"]}, is_markdown=False)
         in_full = mail if item.form == IssueItem.Form.FULL else {}
         elsewhere = {_page(): words_of(post.html), _("Feed"): words_of(feed["content"])}
         yield Text(post.title, post.body, in_full | elsewhere)
-        if post.cover and item.form == IssueItem.Form.EXCERPT:
-            yield Text(_("Cover of “%(title)s”") % {"title": post.title}, post.cover.alt, mail, is_markdown=False)
+        if post.cover:
+            yield Text(_("Cover of “%(title)s”") % {"title": post.title}, post.cover.alt, in_short, is_markdown=False)
 
 
 def _page() -> str:
