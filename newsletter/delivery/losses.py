@@ -15,7 +15,7 @@ from newsletter.delivery.rehearsals import ERROR, OK, Rehearsal, Remark
 from newsletter.delivery.rendering import FrozenLetter
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts import markdown
-from newsletter.posts.comparison import SHOWN_MAX, letters_of, unshown, words_of
+from newsletter.posts.comparison import SHOWN_MAX, characters_of, unshown, words_of
 from newsletter.posts.feeds import entry_of
 from newsletter.posts.placeholders import merge_fields
 from newsletter.publication.models import Publication
@@ -70,7 +70,7 @@ class Text:
     def _missing(self, words: str) -> list[tuple[int, str]]:
         if self.is_markdown:
             return [(one.line, one.text) for one in unshown(self.typed, words)]
-        is_there = letters_of(self.typed) in letters_of(words)
+        is_there = characters_of(self.typed) in characters_of(words)
         return [] if is_there else [(1, f"…{self.typed[-SHOWN_MAX:]}" if len(self.typed) > SHOWN_MAX else self.typed)]
 
 
