@@ -298,7 +298,7 @@ BY_WHOM = {
         "newsletter.posts.importers.front_matter": "_HEAD _KEY",
         "newsletter.posts.importers.markdown_folder": "_HEADING _DAY_IN_NAME _CODE_OR_PICTURE _ELSEWHERE _words "
         "_published_at",
-        "newsletter.posts.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK SOFT_BREAK _without_break",
+        "newsletter.posts.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK NEAR EMPHASIS SOFT_BREAK _without_break",
         "newsletter.posts.lines": "FENCE HEADING QUOTE RULE MARKER SIGN DEFINITION INVITES_LIST HTML_BLOCK HTML_LONG",
         "newsletter.posts.lists": "end_of_fence",
         "newsletter.posts.markdown": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",

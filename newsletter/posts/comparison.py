@@ -22,9 +22,12 @@ TAGS: Final = (
     "object|ol|p|param|picture|pre|q|rp|rt|ruby|s|samp|script|section|small|source|span|strike|strong|style|sub|"
     "summary|sup|svg|table|tbody|td|template|tfoot|th|thead|time|tr|track|tt|u|ul|var|video|wbr"
 )
+# Of a link. One with Chinese in it and a mark that no address has may be a sentence that the renderer took for one.
+_ADDRESS: Final = r"[^\s()\[<]{0,5000}+(?:\([^\s()\[<]{0,5000}+\)[^\s()\[<]{0,5000}+)?+"
+_ASCII_ADDRESS: Final = r"[!-'*-~]{0,5000}+(?:\([!-'*-~]{0,5000}+\)[!-'*-~]{0,5000}+)?+"
 MARKUP: Final = re.compile(
     r"!?\[(?!\^)|\[\^[^\]\n]{0,200}\]:?|\]\[[^\]\n]{0,200}\]|&#?\w{1,32};|\||"
-    r"\]\([ ]*(?:<[^<>\n]{0,5000}>|[^\s()]{0,5000}(?:\([^\s()]{0,5000}\)[^\s()]{0,5000})?)|"
+    rf"\]\([ ]*(?:<[^<>\n]{{0,5000}}>|{_ADDRESS}(?=[\s)]|$)|{_ASCII_ADDRESS}(?=[\s)]|$)|)|"
     r"[\"'][ ]*\)|"  # of a title
     rf"</?(?:{TAGS})(?=[\s/>])(?:[^<>\"'\u2e80-\U0010ffff]|\"[^\"<]{{0,2000}}\"|'[^'<]{{0,2000}}')*+>",
     re.IGNORECASE,
@@ -108,10 +111,12 @@ def _words(line: str) -> Iterator[str]:
 
 def _without_comments(source: str) -> str:
     """Return `source` without its comments, which the author hides; one that is never closed hides nothing."""
-    pieces, position = [], 0
+    pieces: list[str] = []
+    position = 0
     while (start := source.find("<!--", position)) >= 0 and (end := source.find("-->", start)) >= 0:
         if source[start - 1 : start] == "`":  # a word about comments
-            pieces, position = [*pieces, source[position : start + 4]], start + 4
+            pieces.append(source[position : start + 4])
+            position = start + 4
             continue
         pieces += [source[position:start], "\n" * source.count("\n", start, end)]
         position = end + 3
