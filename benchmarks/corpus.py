@@ -1,6 +1,6 @@
 """What becomes of a folder of real posts: marks left standing, lists lost, addresses too long, characters gone, time.
 
-    uv run python -m benchmarks.corpus FOLDER [--show 5] [--generated 5000]
+    uv run python -m benchmarks.corpus [FOLDER] [--show 5] [--generated 5000 [--seed 0]]
 
 FOLDER holds Markdown files, or JSON lists of objects with a `text` or `body`. A post loses by
     stars    `**` that readers see outside of code
@@ -26,9 +26,11 @@ from statistics import quantiles
 from urllib.parse import unquote
 
 from benchmarks.installation import installation
-from newsletter.posts.comparison import letters_of, unshown, words_of
+from newsletter.posts.comparison import unshown, words_of
 from tests.support.typed import post as typed_post
+from tests.support.typed import visible
 
+FORMS = ("page", "mail", "text part", "feed")
 LOSSES = ("stars", "lists", "hrefs", "html", "text", "told")
 HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 CODE = re.compile(r"<(pre|code)\b.*?</\1>", re.DOTALL)
@@ -83,23 +85,24 @@ def _is_text(item: re.Match[str], seen: str) -> bool:
     return len(words) > 1 and re.search(rf"(?:^ *|(?<=[{WIDE}])){mark}", seen, re.MULTILINE) is not None
 
 
-def generated(count: int) -> None:
+def generated(count: int, first: int, shown: int) -> None:
     """Print how many sentences of `count` posts made by chance are lost in a form, and how many of them unnoticed."""
-    lost = unnoticed = sentences = marks = 0
-    for seed in range(count):
+    lost, unnoticed, sentences, marks = Counter[str](), Counter[str](), 0, 0
+    for seed in range(first, first + count):
         source, typed = typed_post(Random(seed))
-        for shown in _forms(source):
-            missing = [sentence for sentence in typed if sentence not in letters_of(shown)]
-            sentences, lost, marks = (
-                sentences + len(typed),
-                lost + len(missing),
-                marks + ("\x02" in shown or "\x03" in shown),
-            )
-            unnoticed += len(missing) if missing and not unshown(source, shown) else 0
-    print(
-        f"{count:,} generated posts, {sentences:,} sentences in four forms: {lost} not shown, {unnoticed} unnoticed, "
-        f"{marks} with a mark of the renderer"
-    )
+        sentences += len(typed)
+        for form, words in zip(FORMS, _forms(source), strict=True):
+            there = visible(words)
+            missing = [sentence for sentence in typed if sentence not in there]
+            lost[form] += len(missing)
+            marks += "\x02" in words or "\x03" in words
+            if missing and not unshown(source, words):
+                unnoticed[form] += len(missing)
+                if unnoticed.total() <= shown:
+                    print(f"         seed {seed}, {form}: {missing}")
+    print(f"{count:,} generated posts, {sentences:,} sentences, {marks} times a mark of the renderer")
+    for form in FORMS:
+        print(f"{form:10} {lost[form]:6} sentences not shown, {unnoticed[form]:4} of them unnoticed")
 
 
 def _forms(source: str) -> tuple[str, str, str, str]:
@@ -143,13 +146,16 @@ def report(folder: Path, shown: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", help="none: only posts made by chance")
     parser.add_argument("--generated", type=int, default=0, help="posts made by chance, besides")
+    parser.add_argument("--seed", type=int, default=0, help="of the first of them")
     parser.add_argument("--show", type=int, default=5, help="examples of each kind")
     options = parser.parse_args()
     with installation():
-        report(options.folder, options.show)
-        generated(options.generated)
+        if options.folder:
+            report(options.folder, options.show)
+        if options.generated:
+            generated(options.generated, options.seed, options.show)
 
 
 if __name__ == "__main__":

@@ -298,17 +298,18 @@ BY_WHOM = {
         "newsletter.posts.importers.front_matter": "_HEAD _KEY",
         "newsletter.posts.importers.markdown_folder": "_HEADING _DAY_IN_NAME _CODE_OR_PICTURE _ELSEWHERE _words "
         "_published_at",
-        "newsletter.posts.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK SOFT_BREAK _without_break",
+        "newsletter.posts.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK NEAR EMPHASIS SOFT_BREAK _without_break",
         "newsletter.posts.lines": "FENCE HEADING QUOTE RULE MARKER SIGN DEFINITION INVITES_LIST HTML_BLOCK HTML_LONG",
         "newsletter.posts.lists": "end_of_fence",
         "newsletter.posts.markdown": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",
         "newsletter.mail.signatures": "SPACES FIELD_END",
         "subscribers.importers.csv_file": "_known_state",
         "newsletter.posts.markup": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
-        "newsletter.posts.comparison": "MARKUP LINE_MARKS NOT_LETTERS UNSEEN SAID TAG",
+        "newsletter.posts.comparison": "MARKUP LINE_MARKS NOT_COMPARED UNSEEN SAID TYPED_SAID TAG",
         "newsletter.posts.objections": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
         "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
         "_touches_han _url heavy_pictures",
+        "newsletter.posts.placeholders": "MERGE_FIELD",
         "newsletter.posts.proofreading": "line_numbers",
         "newsletter.posts.prose": "FRONT_MATTER RAW _without_raw INLINE_CODE DESTINATION DEFINITION AUTOLINK TAG "
         "BARE_URL _hidden _inside _is_indented_code",

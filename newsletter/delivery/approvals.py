@@ -1,6 +1,6 @@
 """The door in the letter that its author gets a day before a slot: approve, move, skip. GET changes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from difflib import unified_diff
 
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery import icalendar, reminders, slots
+from newsletter.delivery.losses import LOSSES_SHOWN, losses
 from newsletter.delivery.planning import PlanningError
 from newsletter.delivery.prompts import opened_by, opens_calendar
 from newsletter.delivery.reminded import Reminder
@@ -52,7 +53,7 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         return _asked_who_it_is(request)
     now, problem = timezone.now(), ""
     act = ACTIONS.get(request.POST.get("do", ""))
-    if act and _standing(reminder, now) in {"open", "changed"}:
+    if act and _standing(reminder, now) in {"open", "unshown", "changed"}:
         problem = _answer(act, reminder, now)
     standing = _standing(reminder, now)
     context = {
@@ -64,6 +65,7 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         "week_later": reminders.a_week_later(reminder.slot_at),
         "next_slot": slots.slot_after(Publication.objects.current(), now),
         "changes": _changes(reminder) if standing == "changed" else [],
+        "lost": _lost_of(reminder) if standing == "unshown" else [],
     }
     return render(request, "delivery/approve.html", context, status=409 if act and not reminder.answer else 200)
 
@@ -94,7 +96,7 @@ def _answer(act: Callable[[Reminder, datetime], object], reminder: Reminder, now
 
 
 def _standing(reminder: Reminder, now: datetime) -> str:
-    """Return what can still be done: "answered", "passed", "settled", "off_rhythm", "changed" or "open"."""
+    """Return what can still be done: "answered", "passed", "settled", "off_rhythm", "changed", "unshown" or "open"."""
     if reminder.answer:
         return "answered"
     if reminder.slot_at <= now:
@@ -103,11 +105,19 @@ def _standing(reminder: Reminder, now: datetime) -> str:
         return "settled"
     if not slots.is_slot(reminder.slot_at):
         return "off_rhythm"
-    return "changed" if slots.has_changed(reminder) else "open"
+    if slots.has_changed(reminder):
+        return "changed"
+    return "unshown" if _lost_of(reminder) else "open"
 
 
 def _is_under_way(reminder: Reminder) -> bool:
     return reminder.issue is not None and reminder.issue.mailings.open().exists()
+
+
+def _lost_of(reminder: Reminder) -> Sequence[object]:
+    """Return what must be acknowledged at the desk: this page shows the letter to nobody."""
+    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
+    return losses(reminder.issue, freeze(reminder.issue))[:LOSSES_SHOWN]
 
 
 def _changes(reminder: Reminder) -> list[tuple[str, str]]:

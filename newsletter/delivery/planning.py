@@ -1,6 +1,7 @@
 """From the author's click to a fixed audience: approve an issue, and plan its deliveries when the time has come."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -12,9 +13,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.history import Step
-from newsletter.delivery.losses import losses
+from newsletter.delivery.losses import Loss, Unfilled, digest_of, losses
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.rendering import freeze
+from newsletter.delivery.rendering import FrozenLetter, freeze
 from newsletter.delivery.weight import weigh
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 4000  # deliveries that one worker holds
 LATE = timedelta(hours=6)  # an issue that missed its slot by more waits for its author
+LOSSES_TOLD = 3  # of an issue, in one sentence
 
 
 class PlanningError(Exception):
@@ -89,13 +91,13 @@ def approve(
     now: datetime,
     hold: timedelta,
     segment: str = "",
-    knows_losses: bool = False,
+    acknowledged: str = "",
 ) -> Mailing:
     """Freeze `issue` and schedule it; a second call (a double click, another tab) returns the same mailing.
 
     send_at: None means now. Never begins before `hold` has passed, so that a cancel reaches nobody.
     segment: as in Mailing; fixed from here on.
-    knows_losses: whether the author has seen which characters readers will not be shown, and sends it all the same.
+    acknowledged: losses.digest_of what the author has seen that readers will not be shown, to send it all the same.
     Raises PlanningError when the issue cannot be sent as it is.
     """
     begins = max(send_at or now, now + hold)
@@ -103,42 +105,59 @@ def approve(
         return under_way
     if reasons := obstacles(issue, begins):
         raise PlanningError(" ".join(reasons))
-    if not knows_losses and (lost := _unacknowledged(issue)):
-        raise PlanningError(lost)
-    return _schedule(Mailing(issue=issue, segment=segment, approved_at=now, send_at=begins))
+    letter = acknowledged_letter(issue, "", acknowledged)
+    return _schedule(Mailing(issue=issue, segment=segment, approved_at=now, send_at=begins), letter)
 
 
-def _unacknowledged(issue: Issue) -> str:
-    """Return what only the author can say yes to, on the screen where the issue is sent; "" if there is nothing."""
-    letter = freeze(issue)
-    lost = losses(issue, letter.html, letter.text)
-    if not lost:
-        return ""
-    words = _("Readers would not be shown everything: %(losses)s. Mend it, or say on the page “Send” that you know.")
-    return words % {"losses": _("; ").join(map(str, lost[:3]))}
+def acknowledged_letter(issue: Issue, note: str, acknowledged: str) -> FrozenLetter:
+    """Freeze `issue`; raise PlanningError if its readers would miss something that its author has not acknowledged.
+
+    The letter that was compared is the one to keep: an edit may come between two freezes.
+    """
+    letter = freeze(issue, note)
+    lost = losses(issue, letter, note)
+    if lost and digest_of(lost) != acknowledged:
+        raise PlanningError(in_words(lost))
+    return letter
 
 
-def correct(issue: Issue, *, note: str, send_at: datetime | None, now: datetime, hold: timedelta) -> Mailing:
+def unshown(issue: Issue) -> str:
+    """Return what readers of `issue` would not get as it was typed, in a sentence; "" if there is nothing."""
+    lost = losses(issue, freeze(issue))
+    return in_words(lost) if lost else ""
+
+
+def in_words(lost: Sequence[Loss | Unfilled]) -> str:
+    words = _(
+        "Readers would not get everything as it was typed: %(losses)s. Mend it, or say at the desk that you know."
+    )
+    return words % {"losses": _("; ").join(map(str, lost[:LOSSES_TOLD]))}
+
+
+def correct(
+    issue: Issue, *, note: str, send_at: datetime | None, now: datetime, hold: timedelta, acknowledged: str = ""
+) -> Mailing:
     """Schedule a correction to those who have a copy: the issue as it is now, below `note` (Markdown).
 
-    A second call returns the same mailing while it is open. Raises PlanningError when there is nothing to correct.
+    A second call returns the same mailing while it is open. Raises PlanningError when there is nothing to correct,
+    or something to acknowledge as in `approve`.
     """
     if under_way := issue.mailings.open().filter(kind=Mailing.Kind.CORRECTION).first():
         return under_way
     if reasons := obstacles_to_correcting(issue, note):
         raise PlanningError(" ".join(reasons))
-    begins = max(send_at or now, now + hold)
-    return _schedule(
-        Mailing(issue=issue, kind=Mailing.Kind.CORRECTION, note=note.strip(), approved_at=now, send_at=begins)
-    )
+    begins, note = max(send_at or now, now + hold), note.strip()
+    letter = acknowledged_letter(issue, note, acknowledged)
+    kind = Mailing.Kind.CORRECTION
+    return _schedule(Mailing(issue=issue, kind=kind, note=note, approved_at=now, send_at=begins), letter)
 
 
-def _schedule(mailing: Mailing) -> Mailing:
+def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
     """Give a mailing its number and its content, and keep it; the other click's, if that was first."""
     kin = mailing.issue.mailings.filter(kind=mailing.kind)
     former = kin.order_by("-number").first()
     mailing.number = former.number + 1 if former else 1
-    for name, value in freeze(mailing.issue, mailing.note).columns().items():
+    for name, value in letter.columns().items():
         setattr(mailing, name, value)
     try:
         with transaction.atomic():
@@ -149,13 +168,16 @@ def _schedule(mailing: Mailing) -> Mailing:
     return mailing
 
 
-def refreeze(mailing: Mailing) -> bool:
+def refreeze(mailing: Mailing, *, acknowledged: str = "") -> bool:
     """Replace the frozen content by the issue as it is now, for those not yet mailed.
 
-    Possible while nothing is on its way: scheduled or paused. Returns False otherwise.
+    Possible while nothing is on its way: scheduled or paused. Returns False otherwise. Raises PlanningError when there
+    is something to acknowledge, as in `approve`.
     """
     stopped = Mailing.objects.filter(pk=mailing.pk, state__in=[Mailing.State.SCHEDULED, Mailing.State.PAUSED])
-    letter = freeze(mailing.issue, mailing.note).columns()
+    if not stopped.exists():
+        return False
+    letter = acknowledged_letter(mailing.issue, mailing.note, acknowledged).columns()
     with transaction.atomic():
         replaced = stopped.update(**letter)
         if replaced:

@@ -13,11 +13,12 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from newsletter.delivery import planning
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.reminded import Reminder
 from newsletter.delivery.rendering import fill, freeze, parts, reader_values
 from newsletter.delivery.slots import slot_after
-from newsletter.issues.models import not_yet_mailed
+from newsletter.issues.models import Issue, not_yet_mailed
 from newsletter.mail import headers, letters, plaintext, tokens
 from newsletter.mail import html as mail_html
 from newsletter.mail.colours import legible
@@ -117,7 +118,7 @@ def _letter(reminder: Reminder, publication: Publication, _now: datetime) -> Let
     mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **freeze(issue).columns())
     values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
     whole_html, whole_text = parts(mailing)
-    context = _answers(reminder, publication)
+    context = _answers(reminder, issue, publication)
     panel = render_to_string("email/_approve.html", context)
     note = render_to_string("email/_approve.txt", context).strip()
     page = BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1)
@@ -129,11 +130,12 @@ def _letter(reminder: Reminder, publication: Publication, _now: datetime) -> Let
     )
 
 
-def _answers(reminder: Reminder, publication: Publication) -> dict[str, object]:
+def _answers(reminder: Reminder, issue: Issue, publication: Publication) -> dict[str, object]:
     page = settings.SITE_URL + reverse("delivery:approve", args=[token_of(reminder)])
     return {
         "slot": reminder.slot_at,
         "goes": publication.unapproved == Publication.Unapproved.GO,
+        "unshown": planning.unshown(issue),
         "accent": legible(publication.accent, on=letters.PAPER_PANEL),
         "approve_url": page,
         "move_url": f"{page}?do=move",

@@ -225,7 +225,7 @@ def _about_letter(mailing: Mailing, specimen: Written, references: References) -
     yield from scrutiny.check_own_links(references, mailing.issue, slot)
     yield from scrutiny.check_pictures(references, logo_url=logo_url)
     yield from _about_format(mailing.issue, publication)
-    yield from check_losses(mailing.issue, mailing.html, mailing.text)
+    yield from check_losses(mailing.issue, mailing)
 
 
 def _about_size(issue: Issue) -> Iterator[Remark]:

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from zoneinfo import ZoneInfo
@@ -18,6 +19,7 @@ from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import headers, letters
 from newsletter.mail import html as mail_html
+from newsletter.mail.characters import single_line
 from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
 from newsletter.posts import highlighting, markdown, text
 from newsletter.posts.images import Image
@@ -58,6 +60,7 @@ class FrozenLetter:
 
 def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:
     """Return what templates/email/issue.html shows."""
+    issue = _legible(issue)
     items = list(issue.items.select_related("post__cover").prefetch_related("post__tags"))
     return {
         "issue": issue,
@@ -78,7 +81,10 @@ def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:
 
 def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
     """Return what the mail shows of a post; its day is the author's, wherever the worker stands."""
-    post = item.post
+    post = item.post  # read for this letter alone
+    post.title = single_line(post.title)
+    if post.cover:
+        post.cover.alt = single_line(post.cover.alt)
     return {
         "item": item,
         "post": post,
@@ -148,10 +154,20 @@ def freeze(issue: Issue, note: str = "") -> FrozenLetter:
     )
 
 
+def _legible(issue: Issue) -> Issue:
+    """Return a copy of `issue` without control characters in its lines: one of them could pass for a slot.
+
+    Every form takes them out; a row that was written before they did, or by hand, must reach nobody with them.
+    """
+    issue = copy(issue)
+    issue.subject, issue.preheader = single_line(issue.subject), single_line(issue.preheader)
+    return issue
+
+
 def subject_line(issue: Issue, publication: Publication, *, is_correction: bool) -> str:
     """Return the words of the author, with the number where there is room: his words are not cut for it."""
     corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
-    words = shortened(corrected % {"subject": issue.subject})
+    words = shortened(corrected % {"subject": single_line(issue.subject)})
     numbered = NUMBERED[publication.numbered]() % {"subject": words, "number": issue.number}
     return numbered if len(numbered) <= SUBJECT_LENGTH else words
 

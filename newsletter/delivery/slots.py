@@ -83,7 +83,11 @@ def why_not(letter: Reminder, now: datetime) -> tuple[Reminder.Reason, str] | No
         return Reason.TOO_SOON, near
     if sentences := _obstacles(letter.issue, max(letter.slot_at, now)):
         return Reason.OBSTACLE, sentences
-    reason = _why_unseen(letter) or _why_late(letter, now)
+    if reason := _why_unseen(letter):
+        return reason, ""
+    if sentence := _unshown(letter.issue):
+        return Reason.UNSHOWN, sentence
+    reason = _why_late(letter, now)
     return (reason, "") if reason else None
 
 
@@ -103,6 +107,11 @@ def _obstacles(issue: Issue, send_at: datetime) -> str:
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
         return " ".join(planning.obstacles(issue, send_at))
+
+
+def _unshown(issue: Issue) -> str:
+    with translation.override(Publication.objects.current().language):
+        return planning.unshown(issue)
 
 
 def _neighbour(slot_at: datetime) -> str:

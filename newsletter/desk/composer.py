@@ -1,5 +1,6 @@
 """The author's way from a composed issue to its readers: preview, test copies, send."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery import planning, tasks
-from newsletter.delivery.losses import losses
+from newsletter.delivery.losses import LOSSES_SHOWN, Loss, Unfilled, digest_of, losses
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rehearsal import MADE_UP, example_reader, send_test_copy
 from newsletter.delivery.rehearsals import Rehearsal, Standing
@@ -81,6 +82,11 @@ def page(request: HttpRequest, template: str, issue: Issue, context: dict[str, A
     """Return one of the screens of an issue, in the frame of the admin."""
     shared = {"issue": issue, "mailing": issue.mailings.defer("html", "text").order_by("pk").last()}
     return render(request, template, {**admin.site.each_context(request), **shared, **context})
+
+
+def in_question(lost: Sequence[Loss | Unfilled]) -> dict[str, Any]:
+    """Return what desk/_lost.html and desk/_lost_box.html show: what the author must mend or acknowledge."""
+    return {"lost": lost[:LOSSES_SHOWN], "lost_digest": digest_of(lost), "lost_more": len(lost[LOSSES_SHOWN:])}
 
 
 # --- Preview ---
@@ -198,15 +204,15 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
     issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
     if under_way := issue.mailings.open().first():
         return _approved(request, under_way, now)
-    letter = freeze(issue).columns()
-    lost = losses(issue, letter["html"], letter["text"])
+    frozen = freeze(issue)
+    letter, lost = frozen.columns(), losses(issue, frozen)
     form = when_form(request, issue, now)
     standing = Rehearsal.objects.standing(issue, form.segment, letter["content_hash"], now)
     is_ready = form.is_valid() and _is_as_seen(request, form, issue, letter)
     is_ready = is_ready and form.knows(lost) and _is_rehearsed(form, standing)
     if is_ready and (mailing := _approve(form, issue, now)):
         return _approved(request, mailing, now)
-    context = _what_will_happen(issue, form, now) | {"letter": letter, "standing": standing, "lost": lost}
+    context = _what_will_happen(issue, form, now) | {"letter": letter, "standing": standing} | in_question(lost)
     return page(request, "desk/send.html", issue, context)
 
 
@@ -240,10 +246,10 @@ def _is_rehearsed(form: WhenForm, standing: Standing) -> bool:
 
 def _approve(form: WhenForm, issue: Issue, now: datetime) -> Mailing | None:
     """Approve the issue; add an error to `form` and return None if it cannot be sent as it is."""
-    hold = planning.hold_of(Publication.objects.current())
+    hold, acknowledged = planning.hold_of(Publication.objects.current()), form.cleaned_data["unshown"]
     try:
         return planning.approve(
-            issue, send_at=form.send_at, now=now, hold=hold, segment=form.segment, knows_losses=True
+            issue, send_at=form.send_at, now=now, hold=hold, segment=form.segment, acknowledged=acknowledged
         )
     except planning.PlanningError as problem:
         form.add_error(None, str(problem))

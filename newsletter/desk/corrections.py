@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery import planning
+from newsletter.delivery.losses import Loss, Unfilled, losses
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.rendering import subject_line
-from newsletter.desk.composer import in_words, page, wake_up
+from newsletter.delivery.rendering import freeze, subject_line
+from newsletter.desk.composer import in_question, in_words, page, wake_up
 from newsletter.desk.forms import CorrectionForm
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
@@ -22,11 +23,14 @@ from newsletter.publication.models import Publication
 def correct(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask what was wrong; one POST approves the correction, which leaves when its hold has passed."""
     issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
-    form = CorrectionForm(request.POST or None)
+    form, lost = CorrectionForm(request.POST or None), list[Loss | Unfilled]()
     if under_way := issue.mailings.open().first():
         return _approved(request, under_way, now)
-    if form.is_valid() and (mailing := _approve(form, issue, now)):
-        return _approved(request, mailing, now)
+    if form.is_valid():
+        note = form.cleaned_data["note"]
+        lost += losses(issue, freeze(issue, note), note)
+        if form.knows(lost) and (mailing := _approve(form, issue, now)):
+            return _approved(request, mailing, now)
     context = {
         "title": _("Correction"),
         "form": form,
@@ -34,15 +38,18 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         "count": planning.audience(Mailing(issue=issue, kind=Mailing.Kind.CORRECTION), now).count(),
         "hold_minutes": Publication.objects.current().hold_minutes,
         "obstacles": planning.obstacles_to_correcting(issue, "a note"),
+        **in_question(lost),
     }
     return page(request, "desk/correction.html", issue, context)
 
 
 def _approve(form: CorrectionForm, issue: Issue, now: datetime) -> Mailing | None:
     """Approve the correction; add an error to `form` and return None if there is nothing to correct."""
-    hold = planning.hold_of(Publication.objects.current())
+    hold, said = planning.hold_of(Publication.objects.current()), form.cleaned_data
     try:
-        return planning.correct(issue, note=form.cleaned_data["note"], send_at=None, now=now, hold=hold)
+        return planning.correct(
+            issue, note=said["note"], send_at=None, now=now, hold=hold, acknowledged=said["unshown"]
+        )
     except planning.PlanningError as problem:
         form.add_error(None, str(problem))
         return None

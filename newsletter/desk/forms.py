@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.delivery.losses import Loss, Unfilled, digest_of
 from newsletter.delivery.models import Mailing
 from newsletter.desk import attempts
 from newsletter.desk.factors import CODE_LENGTH_MAX
@@ -143,7 +144,20 @@ def same_day(issue: Issue, at: datetime) -> Mailing | None:
     return alive.filter(send_at__gte=midnight, send_at__lt=midnight + timedelta(days=1)).first()
 
 
-class WhenForm(forms.Form):
+class AcknowledgingForm(forms.Form):
+    """Has a box to say yes to what readers would not get as it was typed; its value stands for what was shown."""
+
+    unshown = forms.CharField(label=_("I have read this. Send it all the same."), required=False)
+
+    def knows(self, lost: Sequence[Loss | Unfilled]) -> bool:
+        """Return whether the author has acknowledged exactly these losses; add an error if not."""
+        if digest_of(lost) in {"", self.cleaned_data.get("unshown")}:
+            return True
+        self.add_error(None, _("Readers would not get everything as it was typed. Mend it, or tick the box below."))
+        return False
+
+
+class WhenForm(AcknowledgingForm):
     """When an issue leaves: at a slot of the rhythm, at another time, or now."""
 
     when = forms.ChoiceField(
@@ -158,8 +172,6 @@ class WhenForm(forms.Form):
     )
     anyway = forms.BooleanField(label=_("Send both on one day"), required=False)
     unrehearsed = forms.BooleanField(label=_("Send it without a valid rehearsal"), required=False)
-
-    unshown = forms.BooleanField(label=_("Send it although readers are not shown this"), required=False)
 
     def __init__(self, *args: Any, issue: Issue, slots: list[datetime], begins: datetime, **kwargs: Any) -> None:
         """slots: those to choose from. begins: the first moment after the hold."""
@@ -185,13 +197,6 @@ class WhenForm(forms.Form):
             self._refuse_a_second_one_unasked(cleaned)
         return cleaned
 
-    def knows(self, lost: Sequence[object]) -> bool:
-        """Return whether the author has acknowledged what readers are not shown; add an error if not."""
-        if lost and not self.cleaned_data.get("unshown"):
-            self.add_error(None, _("Readers are not shown everything. Mend it, or tick the box below."))
-            return False
-        return True
-
     def _chosen_slot(self, cleaned: dict[str, Any]) -> datetime | None:
         slot = self.slots.get(cleaned.get("slot", ""))
         if slot is None:
@@ -215,7 +220,7 @@ class WhenForm(forms.Form):
             raise ValidationError(text, params=facts)
 
 
-class CorrectionForm(TypedForm, forms.Form):
+class CorrectionForm(TypedForm, AcknowledgingForm):
     """What was wrong with an issue that readers have."""
 
     note = forms.CharField(

@@ -1,6 +1,6 @@
 """One mailing on its way: progress, what the author can do about it, and what became of each copy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery import evidence, planning, suppressing
+from newsletter.delivery.losses import losses
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.desk.composer import in_words, page, wake_up, when_form
+from newsletter.delivery.rendering import freeze
+from newsletter.desk.composer import in_question, in_words, page, wake_up, when_form
 from newsletter.desk.decisions import message_id_of
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
@@ -34,7 +36,7 @@ class Action:
 
     title: Any
     states: tuple[str, ...]
-    do: Callable[[Mailing, datetime], bool]
+    do: Callable[[Mailing, datetime, Mapping[str, str]], bool]  # the last: what was sent with the press
     told: Callable[[Mailing], str]
     makes_sense: Callable[[], bool] = lambda: True
 
@@ -91,18 +93,29 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     """Ask whether it is meant; on POST do it, or say why it is too late."""
     found = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk)
     wish = ACTIONS[action]
-    if request.method == "POST" and wish.makes_sense() and wish.do(found, timezone.now()):
-        found.refresh_from_db()
+    if request.method != "POST" and wish.is_open_to(found):
+        return _ask(request, found, action)
+    try:
+        is_done = request.method == "POST" and wish.makes_sense() and wish.do(found, timezone.now(), request.POST)
+    except planning.PlanningError as problem:
+        messages.error(request, str(problem))
+        return _ask(request, found, action)
+    found.refresh_from_db()
+    if is_done:
         messages.success(request, wish.told(found))
         wake_up()
-    elif request.method == "POST" or not wish.is_open_to(found):
-        found.refresh_from_db()
-        messages.warning(request, _too_late(found))
     else:
-        context = {"title": wish.title, "mailing": found, "action": action, "counts": found.counts()}
-        context |= {"provider": _provider(found.mailer), "other_provider": _provider(_other(found))}
-        return page(request, "desk/mailing_ask.html", found.issue, context)
+        messages.warning(request, _too_late(found))
     return redirect("admin:mailing", pk)
+
+
+def _ask(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
+    """Ask whether it is meant, and what readers would miss of a text that replaces the approved one."""
+    context = {"title": ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
+    context |= {"provider": _provider(found.mailer), "other_provider": _provider(_other(found))}
+    if action == "refreeze":
+        context |= in_question(losses(found.issue, freeze(found.issue, found.note), found.note))
+    return page(request, "desk/mailing_ask.html", found.issue, context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -169,19 +182,19 @@ def _after_cancelling(found: Mailing) -> str:
     return text % {"count": left}
 
 
-def _pause(found: Mailing, now: datetime) -> bool:
+def _pause(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
     return found.pause(_("Paused by the author."))
 
 
-def _resume(found: Mailing, now: datetime) -> bool:
+def _resume(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
     return found.resume(now, _hold())
 
 
-def _refreeze(found: Mailing, now: datetime) -> bool:
-    return planning.refreeze(found)
+def _refreeze(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
+    return planning.refreeze(found, acknowledged=typed.get("unshown", ""))
 
 
-def _cancel(found: Mailing, now: datetime) -> bool:
+def _cancel(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
     return found.cancel(now)
 
 
@@ -197,7 +210,7 @@ def _has_two_providers() -> bool:
     return bool(settings.MAILERS["default"] != settings.MAILERS["bulk"])
 
 
-def _switch(found: Mailing, now: datetime) -> bool:
+def _switch(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
     return found.switch(_other(found), _provider(_other(found)))
 
 

@@ -18,6 +18,10 @@ APART = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "pre
 NOTE = re.compile(r"\[(\d+)\]")  # what stands for a footnote; links have such numbers too
 BREAKING = APART | {"div", "section", "article", "header", "footer", "main", "tr", "td", "th", "li", "dt", "dd"}
 MARKS = {"h1": "■ ", "h2": "◆ ", "h3": "◇ ", "h4": "◇ "}  # of headings
+# Elements within a line whose title is said behind their words.
+TITLED = frozenset(
+    {"abbr", "b", "bdi", "bdo", "cite", "code", "del", "dfn", "em", "i", "ins", "kbd", "mark", "q", "s"}
+) | {"samp", "small", "span", "strong", "sub", "sup", "u", "var"}
 RULE = "─" * 6
 
 
@@ -58,6 +62,7 @@ class _Walker(HTMLParser):
         ] = []  # address, title and beginning (in `run`) of the links that are open
         self.shown: dict[str, int | None] = {}  # address: number at the end, or None when it stands in the text
         self.last_link = ""  # words and address of the link that closed last
+        self.titles: list[tuple[str, str]] = []  # of the elements in TITLED that are open
         self.silent: list[str] = []  # open elements since one that is hidden
         self.lists: list[_List] = []
         self.raised = 0  # beginning (in `run`) of what stands above the line
@@ -78,6 +83,8 @@ class _Walker(HTMLParser):
         if tag in BREAKING and not self._in_cell(tag):
             self._flush()
             self.apart = self.apart or (tag in APART and not (tag in {"ul", "ol", "p"} and self.lists))
+        if tag in TITLED:
+            self.titles.append((tag, _collapsed(given.get("title", ""))))
         opener = getattr(self, f"_open_{tag}", None)
         if opener:
             opener(given)
@@ -88,6 +95,8 @@ class _Walker(HTMLParser):
                 while self.silent.pop() != tag:
                     pass
             return
+        if tag in TITLED:
+            self._say_title(tag)
         closer = getattr(self, f"_close_{tag}", None)
         if closer:
             closer()
@@ -100,6 +109,15 @@ class _Walker(HTMLParser):
             self.run.append(data.replace(LINK, "").replace(BREAK, ""))
 
     # --- links and pictures ---
+
+    def _say_title(self, tag: str) -> None:
+        """Say what a pointer over the words would show, as of an abbreviation."""
+        while self.titles:
+            name, title = self.titles.pop()
+            if title and not self.pre:
+                self.run.append(f"（{title}）")
+            if name == tag:
+                return
 
     def _open_a(self, given: dict[str, str]) -> None:
         self.hrefs.append((given.get("href", "").strip(), given.get("title", "").strip(), len(self.run)))
@@ -127,7 +145,10 @@ class _Walker(HTMLParser):
         self.run[self.raised :] = [NOTE.sub(r"［註 \1］", "".join(self.run[self.raised :]))]
 
     def _open_img(self, given: dict[str, str]) -> None:
-        if alt := _collapsed(given.get("alt", "")):
+        alt, title = _collapsed(given.get("alt", "")), _collapsed(given.get("title", ""))
+        if title and title != alt:
+            alt = f"{alt}（{title}）" if alt else title
+        if alt:
             self.run.append(_("[Picture: %(alt)s]") % {"alt": alt})
 
     def _open_br(self, given: dict[str, str]) -> None:

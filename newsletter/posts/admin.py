@@ -23,6 +23,7 @@ from newsletter.posts.renderings import Rendering
 from newsletter.posts.search import index_post
 from newsletter.posts.tasks import finish_pictures
 from newsletter.posts.writers import OwnDraftsAdmin
+from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
@@ -186,6 +187,7 @@ def _index_again(posts: Iterable[Post]) -> None:
 
 @admin.register(Tag)
 class TagAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = TypedModelForm
     list_display = ("name", "slug", "post_count")
     search_fields = ("name", "slug")
 
@@ -213,6 +215,7 @@ class TagAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Image)
 class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = TypedModelForm
     list_display = ("thumbnail", "alt", "size", "markdown", "created_at")
     list_display_links = ("thumbnail", "alt")
     list_per_page = 50

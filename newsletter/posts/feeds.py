@@ -99,12 +99,12 @@ def _newest(posts: PostQuerySet) -> list[Post]:
 
 
 def _add(feed: AtomFeed, post: Post) -> None:
-    entry: dict[str, Any] = _legal(_entry(post))
-    feed.add_item(**entry)
+    feed.add_item(**entry_of(post))
 
 
-def _entry(post: Post) -> dict[str, Any]:
-    return {
+def entry_of(post: Post) -> dict[str, Any]:
+    """Return what the Atom feed says of a post."""
+    entry = {
         "title": post.title,
         "link": _absolute(post.get_absolute_url()),
         "description": None,  # what the stubs do not know; it would be HTML
@@ -116,6 +116,7 @@ def _entry(post: Post) -> dict[str, Any]:
         "content": content_of(post),
         "enclosures": _enclosures(post.cover),
     }
+    return _legal(entry)
 
 
 def _atom(request: HttpRequest, posts: PostQuerySet, *, subject: str = "", link: str = "/") -> HttpResponse:

@@ -2,15 +2,23 @@
 
 import re
 from collections.abc import Iterator
+from string import punctuation
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from markdown import Markdown
 from markdown.inlinepatterns import (
     AUTOMAIL_RE,
+    ESCAPE_RE,
     HTML_RE,
+    IMAGE_REFERENCE_RE,
+    REFERENCE_RE,
     AutomailInlineProcessor,
+    EscapeInlineProcessor,
     HtmlInlineProcessor,
+    ImageReferenceInlineProcessor,
     InlineProcessor,
+    ReferenceInlineProcessor,
     SubstituteTagInlineProcessor,
 )
 from markdown.treeprocessors import InlineProcessor as CoreInline
@@ -38,6 +46,8 @@ TAGS = re.compile(  # HTML's own, also those that will be dropped: they are mark
     r"summary|sup|svg|table|tbody|td|template|textarea|th|thead|time|title|tr|tt|u|ul|var|video|wbr)(?=[\s/>])|<!--",
     re.IGNORECASE,
 )
+NEAR = re.compile(r"\[([^\]]*)\]", re.DOTALL)
+EMPHASIS = re.compile(r"(\*{1,3}|__|~~|==)(?=\S)([^\n]{1,200}?)(?<=\S)\1")
 BLOCKS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "figcaption", "div", "blockquote"}
 OPAQUE = "\ufffc"  # stands for a picture or a break, where nothing is joined
 SEAM = "\x00"  # between two pieces of text that an inline tag parts
@@ -192,10 +202,46 @@ def _pieces(element: Element, *, is_root: bool = False) -> Iterator[tuple[Elemen
         yield element, "tail", element.tail
 
 
+class Escape(EscapeInlineProcessor):
+    """Keep a mark as typed; the core would read `\\&amp;` as the entity all the same."""
+
+    def handleMatch(self, m: re.Match[str], data: str) -> Any:  # type: ignore[override]  # noqa: N802
+        """Return what stands for the mark, and the span it takes."""
+        return ("&amp;", m.start(0), m.end(0)) if m[1] == "&" else super().handleMatch(m, data)
+
+
+class NearReference(ReferenceInlineProcessor):
+    """Read `[words][name]`; with a space between them, which the core allows, these are two of their own."""
+
+    RE_LINK = NEAR
+
+
+class NearImageReference(ImageReferenceInlineProcessor):
+    """The same for pictures."""
+
+    RE_LINK = NEAR
+
+
+class PlainWords(Treeprocessor):
+    """Take marks out of what is no Markdown: alternative texts, and `a\\|b` as code in a table."""
+
+    def run(self, root: Element) -> None:
+        """Change the tree in place."""
+        for picture in root.iter("img"):
+            picture.set("alt", EMPHASIS.sub(r"\2", picture.get("alt", "")))
+        for cell in (*root.iter("td"), *root.iter("th")):
+            for code in cell.iter("code"):
+                code.text = AtomicString((code.text or "").replace("\\|", "|"))
+
+
 def register(md: Markdown) -> None:
     """Put these rules into `md`, in the order of their priorities among the core's."""
     md.inlinePatterns.register(SubstituteTagInlineProcessor(r"(?<!\\)\\\n", "br"), "backslash_break", 185)
+    md.ESCAPED_CHARS = [*punctuation]  # all of ASCII's: CommonMark, section 2.4
     md.inlinePatterns.register(Literal(TIMES, md), "times", 182)
+    md.inlinePatterns.register(Escape(ESCAPE_RE, md), "escape", 180)
+    md.inlinePatterns.register(NearReference(REFERENCE_RE, md), "reference", 170)
+    md.inlinePatterns.register(NearImageReference(IMAGE_REFERENCE_RE, md), "image_reference", 140)
     md.inlinePatterns.register(Address(AUTOMAIL_RE, md), "automail", 110)
     md.inlinePatterns.register(KnownTag(HTML_RE, md), "html", 90)
     md.inlinePatterns.register(BareUrl(URL, md), "bare_url", 85)
@@ -205,3 +251,4 @@ def register(md: Markdown) -> None:
     md.treeprocessors.register(Unparsed(md), "unparsed", 30)
     md.treeprocessors.register(Shallow(md), "shallow", 19)
     md.treeprocessors.register(SoftBreaks(md), "soft_breaks", 16)
+    md.treeprocessors.register(PlainWords(md), "plain_words", 15)

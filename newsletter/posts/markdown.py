@@ -20,7 +20,7 @@ from newsletter.posts.figures import Figures, Sizes
 from newsletter.posts.han import WIDE
 from newsletter.posts.structure import FilmProcessor, StructureParser
 
-RENDERER_VERSION = "6"
+RENDERER_VERSION = "7"
 """Changes whenever the same source may give other HTML or other measures (`text`): all is then rendered anew."""
 
 MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second

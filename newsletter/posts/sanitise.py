@@ -7,6 +7,7 @@ from urllib.parse import quote, urljoin
 
 import nh3
 
+from newsletter.mail.characters import without_control
 from newsletter.posts.embeds import PLAYERS
 from newsletter.posts.highlighting import allowed_styles
 
@@ -45,8 +46,11 @@ AttributeFilter = Callable[[str, str, str], str | None]
 
 
 def for_web(html: str) -> str:
-    """Return `html` with nothing but the table's tags and attributes; classes align cells, as HTML has it now."""
-    html = _CELL.sub(_aligned_by_class, _WEB.clean(html))
+    """Return `html` with nothing but the table's tags and attributes; classes align cells, as HTML has it now.
+
+    Control characters go here too: an author can write them as `&#2;`, which becomes one only now.
+    """
+    html = _CELL.sub(_aligned_by_class, without_control(_WEB.clean(html)))
     return _SWITCHED.sub(lambda tag: tag[0].replace('=""', ""), html)
 
 
@@ -65,7 +69,7 @@ def for_mail(html: str, *, base_url: str) -> str:
     tags["*"] = tags["*"] - {"id"}
     for tag in ("pre", "span"):
         tags[tag] = tags[tag] | {"style"}
-    return _cleaner(tags, _mail_filter(base_url), {}).clean(html)
+    return without_control(_cleaner(tags, _mail_filter(base_url), {}).clean(html))
 
 
 def _cleaner(

@@ -1,6 +1,7 @@
 """The links in the author's letter: a look changes nothing, a press answers once, and only to what was shown."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from email import message_from_bytes, policy
 
 import pytest
 import time_machine
@@ -327,3 +328,40 @@ def test_a_calendar_needs_its_token(client, issue, token):
 
 def test_a_token_of_another_purpose_is_no_calendar(client, issue):
     assert client.get(f"/calendar/{tokens.sign('unsubscribe', 1)}.ics").status_code == 404
+
+
+# --- What readers would not get as it was typed ---
+
+
+@pytest.fixture
+def losing(issue):
+    issue.items.get().post.__class__.objects.update(body="開頭。\n\n<script>\nlet 乙 = 1\n</script>")
+
+
+def test_a_letter_that_would_lose_text_is_approved_at_the_desk_alone(losing, letter, door, client):
+    page = client.get(door)
+    pressed = client.post(door, {"do": "approve"})
+
+    letter.refresh_from_db()
+    assert "Readers would not get this as you typed it" in page.text
+    assert "let 乙 = 1" in page.text
+    assert 'value="approve"' not in page.text
+    assert pressed.status_code == 409
+    assert "let 乙 = 1" in pressed.text
+    assert (letter.answer, Mailing.objects.count()) == ("", 0)
+
+
+def test_such_a_letter_can_still_be_moved_or_skipped(losing, letter, door, client):
+    client.post(door, {"do": "skip"})
+
+    letter.refresh_from_db()
+    assert letter.answer == "skipped"
+
+
+def test_such_a_letter_says_on_top_that_it_goes_nowhere_yet(losing, letter, tmp_path):
+    [mail] = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in tmp_path.glob("**/*.eml")]
+
+    text = mail.get_body(("plain",)).get_content()
+    assert "let 乙 = 1" in text.partition("──")[0]
+    assert "Until then it is sent neither by itself nor by the link below." in text
+    assert "Without your a" not in text

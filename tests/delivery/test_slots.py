@@ -142,6 +142,17 @@ def test_what_happens_after_the_letter_decides_and_is_told(box, issue, happens, 
     assert len(mails(box)) == len(told)
 
 
+def test_what_would_lose_text_does_not_go_by_itself_and_the_notice_says_what(box, issue):
+    issue.items.get().post.__class__.objects.update(body="第一段。\n\n<script>\nlet 乙 = 1\n</script>")
+
+    run(SLOT + HOUR, every=30 * MINUTE)
+
+    assert sent() == []
+    assert reasons() == [(SLOT, "unshown")]
+    [told] = mails(box)
+    assert "let 乙 = 1" in told.get_body(("plain",)).get_content()
+
+
 def test_an_anchor_that_is_moved_by_a_day_gives_one_issue_not_two(box, issue):
     look(SLOT - DAY)
     rhythm_moved_by_a_day(issue)

@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django import forms
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.db import connection
@@ -16,6 +18,7 @@ from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.issues.models import Issue
 from newsletter.posts.search import search
+from newsletter.publication.forms import TypedForm
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
 
 ADD, LIST = "/admin/issues/issue/add/", "/admin/issues/issue/"
@@ -304,3 +307,21 @@ def test_the_desk_is_closed_to_strangers(client, db):
     make_subscriber()
 
     assert client.get(ADD).url.startswith("/admin/login/")
+
+
+def test_control_characters_pass_no_door_of_the_desk(rf, admin_user):
+    """Every form of ours that takes words takes them out, also the ones that the admin makes."""
+    request, unguarded = rf.get("/"), []
+    request.user = admin_user
+    for model, its_admin in admin.site._registry.items():
+        is_ours = model._meta.app_label in {"posts", "issues", "publication"}  # a mailing is only looked at
+        if not is_ours or not (its_admin.has_add_permission(request) or its_admin.has_change_permission(request)):
+            continue
+        made = [its_admin.get_form(request), its_admin.get_form(request, model(pk=1))]
+        made += [its_admin.get_changelist_form(request)] if its_admin.list_editable else []
+        for form in made:
+            takes_words = any(type(field) is forms.CharField for field in form.base_fields.values())
+            if takes_words and not issubclass(form, TypedForm):
+                unguarded.append(form)
+
+    assert unguarded == []

@@ -80,11 +80,13 @@ def test_what_readers_are_not_shown_is_sent_only_when_the_author_says_so(desk):
     page = desk.get(screen("send", issue))
     refused = desk.post(screen("send", issue), choice(issue))
 
-    assert 'name="unshown"' in page.text
+    box = page.context["lost_digest"]
+    assert f'name="unshown" value="{box}"' in page.text
     assert "let 乙 = 1" in page.text
-    assert errors(refused) == ["Readers are not shown everything. Mend it, or tick the box below."]
+    words = "Readers would not get everything as it was typed. Mend it, or tick the box below."
+    assert errors(refused) == errors(desk.post(screen("send", issue), choice(issue, unshown="on"))) == [words]
     assert not Mailing.objects.exists()
-    assert desk.post(screen("send", issue), choice(issue, unshown="on")).status_code == 302
+    assert desk.post(screen("send", issue), choice(issue, unshown=box)).status_code == 302
     assert Mailing.objects.count() == 1
 
 

@@ -131,3 +131,17 @@ def test_after_a_segment_the_page_leads_to_the_other_readers(desk):
     send(issue)
 
     assert f'class="button" {link}' not in page_of(desk, issue)
+
+
+def test_what_a_correction_would_lose_is_shown_and_acknowledged_with_it(desk, sent):
+    sent.items.get().post.__class__.objects.update(body="開頭。\n\n<script>\nlet 乙 = 1\n</script>")
+
+    asked = desk.post(screen(sent), {"note": "數字寫錯了。"})
+
+    assert "let 乙 = 1" in asked.text
+    assert asked.context["form"]["note"].value() == "數字寫錯了。"
+    assert not Mailing.objects.filter(kind="correction").exists()
+    box = asked.context["lost_digest"]
+    assert f'name="unshown" value="{box}"' in asked.text
+    desk.post(screen(sent), {"note": "數字寫錯了。", "unshown": box})
+    assert Mailing.objects.filter(kind="correction").exists()

@@ -274,6 +274,23 @@ def test_the_current_text_replaces_the_approved_one(desk, scheduled):
     assert told(response) == ["The mailing carries the current text now."]
 
 
+def test_a_text_that_would_lose_something_replaces_the_approved_one_only_when_the_author_says_so(desk, scheduled):
+    Post.objects.update(body="開頭。\n\n<script>\nlet 乙 = 1\n</script>")
+
+    asked = desk.get(screen(scheduled, "refreeze"))
+    refused = desk.post(screen(scheduled, "refreeze"))
+
+    before, box = scheduled.content_hash, asked.context["lost_digest"]
+    scheduled.refresh_from_db()
+    assert scheduled.content_hash == before
+    assert "let 乙 = 1" in asked.text
+    assert f'name="unshown" value="{box}"' in asked.text
+    assert "let 乙 = 1" in refused.text
+    assert desk.post(screen(scheduled, "refreeze"), {"unshown": box}).status_code == 302
+    scheduled.refresh_from_db()
+    assert scheduled.content_hash != before
+
+
 def test_a_mailing_on_its_way_keeps_its_text(desk, sending):
     Issue.objects.update(subject="新標題")
 

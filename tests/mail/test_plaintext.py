@@ -161,3 +161,19 @@ def test_the_title_of_a_link_stands_behind_its_words():
 
     assert text.startswith("請看這裡（第一章）")
     assert "https://e.org/a" in text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ('<p><abbr title="世界衛生組織">WHO</abbr>說</p>', "WHO（世界衛生組織）說\n"),
+        ('<p><b>甲<span title="丙">乙</span></b>丁</p>', "甲乙（丙）丁\n"),
+        ('<p><em title="丙">甲<b>乙</em>丁</p>', "甲乙（丙）丁\n"),
+        ('<p><span title="">甲</span></p>', "甲\n"),
+        ('<p>看<img alt="圖" title="說明"></p>', "看［圖：圖（說明）］\n"),
+        ('<p>看<img alt="圖" title="圖"></p>', "看［圖：圖］\n"),
+        ('<p>看<img alt="" title="說明"></p>', "看［圖：說明］\n"),
+    ],
+)
+def test_what_a_pointer_would_show_is_said_behind_its_words(html, text):
+    assert text_from_html(html) == text

@@ -6,9 +6,9 @@ import pytest
 from django.utils import translation
 
 from newsletter.mail.plaintext import text_from_html
-from newsletter.posts.comparison import letters_of, unshown, words_of
+from newsletter.posts.comparison import unshown, words_of
 from newsletter.posts.markdown import render, render_mail
-from tests.support.typed import post
+from tests.support.typed import post, visible
 
 BASE = "https://news.example.org"
 
@@ -24,7 +24,7 @@ def test_no_sentence_is_lost_unnoticed(seed):
     source, sentences = post(Random(seed))
 
     for form, shown in forms(source).items():
-        lost = [sentence for sentence in sentences if sentence not in letters_of(shown)]
+        lost = [sentence for sentence in sentences if sentence not in visible(shown)]
         assert not lost or unshown(source, shown), (form, lost, source)
         assert not set("\x02\x03") & set(shown)
 
@@ -39,6 +39,13 @@ def test_no_sentence_is_lost_unnoticed(seed):
         ("[甲](https://a.tw) 乙", "甲", 1),
         ("![圖說](/a.jpg)", "", 1),
         ("甲1乙", "甲乙", 1),
+        ("甲，「乙」", "甲「乙」", 1),
+        ("甲🙂乙", "甲乙", 1),
+        ("漲 5%", "漲 5", 1),
+        ('甲\n\n<abbr title="丙">乙</abbr>', "甲乙", 3),
+        ('甲\n\n[a]: /b "丙"', "甲", 3),
+        ("甲\n\n[a]: <丙乙>", "甲", 3),
+        ("`<!--` 甲\n乙 `-->`", "甲", 2),
     ],
 )
 def test_what_is_missing_is_found_with_its_line(source, shown, line):
@@ -57,6 +64,10 @@ def test_what_is_missing_is_found_with_its_line(source, shown, line):
         "<!-- 藏 -->甲 &amp; 乙 &copy; <b>丙</b><br>丁 H<sub>2</sub>O",
         '詞\n: 定義\n\n[TOC]\n\n![圖](/a.jpg "說明")',
         "~~刪~~ ==記== `碼` *斜* \\*字\\*",
+        '<abbr title="全名">縮</abbr> ![圖](/a.jpg "說明") 字 ![圖](/b.jpg "另一句") [字][a]\n\n[a]: /中文/路徑 "題"',
+        "「甲」，乙……丙——丁？！ 5% @人 $5 a/b; c++ {d} & e 🙂👩‍💻①",
+        "零\u200b寬\u2060與\u202e方向\u202c",
+        "[!基本架構](https://a.tw/b.png)",
     ],
 )
 def test_marks_are_no_loss(source):

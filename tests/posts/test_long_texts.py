@@ -3,8 +3,10 @@
 import pytest
 
 from newsletter.posts import embeds
+from newsletter.posts.comparison import unshown
 from newsletter.posts.importers import markdown_folder
 from newsletter.posts.markdown import render, render_mail
+from newsletter.posts.placeholders import merge_fields
 from newsletter.posts.proofreading import findings
 from tests.support.cpu import is_within
 
@@ -103,6 +105,15 @@ def test_a_long_text_is_rendered_in_no_time(name):
 @pytest.mark.parametrize("name", texts())
 def test_a_long_text_is_checked_in_no_time(name):
     assert is_within(SECONDS, lambda: findings(texts()[name], terms={}))
+
+
+@pytest.mark.parametrize(
+    "unit", ["](", "](a(", "](甲(b)", "[a]: <", "<b title='", "`<!--", "[^a", "*|a", "%%a", "{{ a"]
+)
+def test_a_long_text_is_compared_in_no_time(unit):
+    text = unit * (LENGTH // len(unit))
+
+    assert is_within(SECONDS, lambda: (unshown(text, "x"), merge_fields(text)))
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -324,3 +324,29 @@ def test_every_class_of_the_highlighter_has_the_colours_of_its_style_by_day_and_
     assert declared[".c"] == "color: light-dark(#5c6370, #a39d92)"  # not slanted: it may be Chinese
     assert declared[".gs"] == "font-weight: bold"  # as the text around it, but bold
     assert not declared.keys() & {".n", ".w", ".g"}  # as the text around it
+
+
+@pytest.mark.parametrize(
+    ("source", "html"),
+    [
+        (r"\~~甲\~~ 和 \==乙\==", "<p>~~甲~~ 和 ==乙==</p>"),
+        (r"\$5 \"引\" \' \< \> \% \@", '<p>$5 "引" \' &lt; &gt; % @</p>'),
+        (r"\&amp; 和 \&", "<p>&amp;amp; 和 &amp;</p>"),
+        (r"\<b>甲\</b>", "<p>&lt;b&gt;甲&lt;/b&gt;</p>"),
+        (r"C:\Users\小明", r"<p>C:\Users\小明</p>"),
+        ("[1] [2]\n\n[1]: /a\n[2]: /b", '<p><a href="/a">1</a> <a href="/b">2</a></p>'),
+        ("[甲]\n[乙]\n\n[甲]: /a", '<p><a href="/a">甲</a>\n[乙]</p>'),
+        ("[甲][乙]\n\n[乙]: /b", '<p><a href="/b">甲</a></p>'),
+        ("甲 ![**粗** *斜* ~~刪~~ 2*3](/a.png)", '<p>甲 <img alt="粗 斜 刪 2*3" src="/a.png" loading="lazy"></p>'),
+        (r"甲 ![\*字\*](/a.png)", '<p>甲 <img alt="*字*" src="/a.png" loading="lazy"></p>'),
+    ],
+)
+def test_a_mark_is_a_mark_only_where_it_is_meant(source, html):
+    assert render(source) == html
+
+
+def test_code_in_a_table_has_a_bar_without_its_backslash():
+    html = render("| 甲 \\| 乙 |\n|---|\n| `a\\|b` |")
+
+    assert "<th>甲 | 乙</th>" in html
+    assert "<code>a|b</code>" in html

@@ -1,5 +1,8 @@
 """What an author typed with a `<` is a mark, or a word that readers see: it never hides what follows."""
 
+import unicodedata
+from html import unescape
+
 import pytest
 from django.utils import translation
 
@@ -165,3 +168,13 @@ def test_an_address_with_a_backslash_is_text():
 
 def test_control_characters_are_not_rendered():
     assert render("甲\x02乙\x0b丙\x00丁\x1f") == "<p>甲乙丙丁</p>"
+
+
+@pytest.mark.parametrize(
+    "typed", ["&#2;email&#3;", "&#x2;email&#x3;", "&#0;&#7;&#27;&#x1b;", '<b title="&#2;">甲</b>', "[甲](/a&#2;)"]
+)
+def test_a_control_character_that_is_written_as_an_entity_reaches_nobody(typed):
+    """In a mail, two of them around a name would be a slot, which is filled for each reader."""
+    for html in (render(f"甲{typed}乙"), render_mail(f"甲{typed}乙", base_url=BASE), render(f"<p>甲{typed}乙</p>")):
+        shown = [char for char in unescape(html) if unicodedata.category(char) == "Cc" and char != "\n"]
+        assert shown == []
