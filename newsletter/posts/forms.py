@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import nfc
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
+from newsletter.posts.saving import ELSEWHERE
 from newsletter.posts.text import words_from_title
 from newsletter.publication.forms import TypedForm
 from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare_with_wide
@@ -96,7 +97,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             "This post was saved at %(at)s in another tab or by somebody else. Nothing is overwritten: "
             "copy what you typed, open the post again and put it in."
         )
-        raise ValidationError(message, params={"at": at})
+        raise ValidationError(message, code=ELSEWHERE, params={"at": at})
 
 
 class ImageForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
