@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import Issue, IssueItem, not_yet_mailed
 from newsletter.mail.characters import nfc
-from newsletter.posts.forms import MarkdownTextarea
+from newsletter.posts.forms import MarkdownTextarea, SeenInput
 from newsletter.posts.models import Post, PostQuerySet
 from newsletter.posts.saving import ELSEWHERE
 from newsletter.publication.forms import TypedForm
@@ -67,7 +67,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.TextInput({"list": "older-posts", "autocomplete": "off"}),
         help_text=_("Its title, number or address."),
     )
-    seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput)  # what this tab was opened with
+    seen_version = forms.IntegerField(required=False, widget=SeenInput)  # what this tab was opened with
 
     class Meta:
         model = Issue

@@ -27,11 +27,18 @@ class MarkdownTextarea(forms.Textarea):
         super().__init__({"rows": rows, "data-editor": "", "spellcheck": "true", "class": "editor-text"})
 
 
+class SeenInput(forms.HiddenInput):
+    """The state that a tab has seen; a browser that reloads may not put back an older one."""
+
+    def __init__(self) -> None:
+        super().__init__({"autocomplete": "off"})
+
+
 class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     tag_names = forms.CharField(
         label=_("Tags"), required=False, help_text=_("Separated by commas. A new name makes a new tag.")
     )
-    seen_at = forms.CharField(required=False, widget=forms.HiddenInput)  # the state that this tab was opened with
+    seen_at = forms.CharField(required=False, widget=SeenInput)  # the state that this tab was opened with
 
     class Meta:
         model = Post

@@ -374,6 +374,7 @@ def test_the_button_and_capital_s_and_command_save_in_place_too(editor):
         bodies.append(Post.objects.get().body)
     write(editor, "<Control+End>", "加")
     editor.get_by_role("button", name="Save", exact=True).click()
+    assert editor.evaluate("document.activeElement.id") == "id_body"
     until(editor, "!document.querySelector('.saving-since').textContent")
 
     assert [len(body) for body in (*bodies, Post.objects.get().body)] == [11, 12, 13]

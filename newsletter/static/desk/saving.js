@@ -42,14 +42,23 @@ function labelOf(field) {
   return [...new Set(words)].join(" ") || field.getAttribute("aria-label") || field.name;
 }
 
+// Browsers put back what was typed before a reload: what the server sent stands in the defaults.
+function served(field) {
+  if (["checkbox", "radio"].includes(field.type)) return { value: field.value, checked: field.defaultChecked };
+  if (!field.options) return { value: field.defaultValue };
+  const chosen = [...field.options].find((one) => one.defaultSelected) ?? field.options[0];
+  return { value: chosen?.value ?? "", selectedOptions: chosen ? [chosen] : [] };
+}
+
 // Return the fields that a person fills in, but for the rows of an issue: {name: {value, shown, label, isText}}.
-function snapshot(some) {
+function snapshot(some, read = (field) => field) {
   const found = {};
   for (const field of some.elements) {
     if (!field.name || ["hidden", "submit", "button", "file", "fieldset"].includes(field.type) || field.closest("[data-items]")) continue;
-    const isOff = ["checkbox", "radio"].includes(field.type) && !field.checked;
-    const value = isOff ? "" : field.value.replace(/\r\n/g, "\n");
-    const shown = field.selectedOptions ? [...field.selectedOptions].map((one) => (one.value ? one.textContent.trim() : "")).join("、") : value;
+    const { value: own, checked, selectedOptions } = read(field);
+    const isOff = ["checkbox", "radio"].includes(field.type) && !checked;
+    const value = isOff ? "" : own.replace(/\r\n/g, "\n");
+    const shown = selectedOptions ? [...selectedOptions].map((one) => (one.value ? one.textContent.trim() : "")).join("、") : value;
     if (isOff && found[field.name]) continue;
     found[field.name] = { value, shown, label: labelOf(field), isText: field.matches("textarea[data-editor]") };
   }
@@ -322,7 +331,7 @@ function onKey(event) {
 
 function watch() {
   const isReturned = box.dataset.elsewhere !== undefined;
-  base = document.querySelector(".errornote") ? null : snapshot(form);
+  base = document.querySelector(".errornote") ? null : snapshot(form, served);
   baseRows = rowsOf(form);
   addEventListener("keydown", onKey);
   form.addEventListener("submit", (event) => {
@@ -330,6 +339,8 @@ function watch() {
     event.preventDefault();
     ask();
   });
+  // The mouse on the button leaves the caret in the text.
+  addEventListener("mousedown", (event) => event.target.closest(".desk-bar [name=_continue]") && event.preventDefault());
   part("compare").addEventListener("click", compare);
   part("login").href = `${box.dataset.loginUrl}?next=${encodeURIComponent(location.pathname)}`;
   if (isReturned) tell(box.dataset.sayElsewhere, { bad: true, actions: ["compare"] });

@@ -16,6 +16,7 @@ const language = document.documentElement.lang;
 const page = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 let name = offers?.dataset.document; // of the text: "posts.post/12", or "posts.post/new/…"
 let saved; // what the server has, as JSON; null if it has nothing of what stands here
+let open = new Set([page]); // pages of this browser that are open, when it was asked last
 let timer;
 
 // --- Where copies are kept: unsaved:<user>:<text>:<page> ---
@@ -59,11 +60,11 @@ function holdLock() {
 
 async function openPages() {
   const known = (await navigator.locks?.query())?.held ?? [];
-  return new Set([page, ...known.map((lock) => lock.name.replace("unsaved:", ""))]);
+  open = new Set([page, ...known.map((lock) => lock.name.replace("unsaved:", ""))]);
 }
 
 async function left() {
-  const open = await openPages();
+  await openPages();
   return copies().filter((copy) => !open.has(pageOf(copy.key)));
 }
 
@@ -79,7 +80,7 @@ function write(key, contents) {
       localStorage.setItem(key, copy);
       return true;
     } catch {
-      const oldest = copies().filter((one) => one.key !== key && pageOf(one.key) !== page).pop();
+      const oldest = copies().filter((one) => one.key !== key && !open.has(pageOf(one.key))).pop();
       if (!oldest) return false;
       forget(oldest.key); // the browser is full
     }
@@ -88,8 +89,8 @@ function write(key, contents) {
 
 // --- The copy of this page ---
 
-function contents() {
-  return Object.fromEntries(KEPT.filter((one) => form.elements[one]).map((one) => [one, form.elements[one].value]));
+function contents(property = "value") {
+  return Object.fromEntries(KEPT.filter((one) => form.elements[one]).map((one) => [one, form.elements[one][property]]));
 }
 
 const clock = (at) => new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
@@ -114,6 +115,7 @@ function keep() {
 }
 
 function keepSoon() {
+  openPages();
   clearTimeout(timer);
   timer = setTimeout(keep, KEEP_PAUSE);
   note(JSON.stringify(contents()) === saved ? "" : offers.dataset.sayUnsaved);
@@ -193,6 +195,7 @@ function decide({ target }) {
 function warnOnLeaving() {
   // Other scripts fill fields in (dates, select boxes): what counts is what a person did.
   let touched = isRefused();
+  addEventListener("pageshow", () => (touched ||= JSON.stringify(contents()) !== saved));
   let touchedSince = false;
   const touch = () => (touched = touchedSince = true);
   form.addEventListener("input", touch);
@@ -219,7 +222,8 @@ function forgetSaved() {
 }
 
 function watch() {
-  saved = isRefused() ? null : JSON.stringify(contents());
+  // As the page came, not as it stands: browsers put back what was typed before a reload.
+  saved = isRefused() ? null : JSON.stringify(contents("defaultValue"));
   form.addEventListener("input", keepSoon);
   form.addEventListener("desk:keep", ({ detail }) => (detail.isKept = keep()));
   let sent;
@@ -236,7 +240,7 @@ function watch() {
   holdLock();
   addEventListener("pageshow", (event) => event.persisted && holdLock());
   warnOnLeaving();
-  if (isRefused()) keep();
+  addEventListener("pageshow", () => JSON.stringify(contents()) !== saved && keep());
   clearOut().then(offer);
   setTimeout(offer, LOOK_AGAIN);
 }
