@@ -609,6 +609,37 @@ def test_without_javascript_all_is_an_ordinary_form(desk, browser, server, post,
     assert Post.objects.get().body == "沒有程式"
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_offer_errors_and_comparison_have_no_barrier_and_fit_a_small_phone(editor, post, server, scheme):
+    editor.emulate_media(color_scheme=scheme)
+    write(editor, "<Control+Home>", "這裡的")
+    until_kept(editor)
+    editor.reload()
+    editor.locator("[data-restore]").wait_for()
+    assert_fits(editor)
+    editor.click("[data-restore]")
+    title = editor.input_value("#id_title")
+    editor.fill("#id_title", "")
+    editor.keyboard.press("Control+s")
+    editor.locator("#id_title_error").wait_for()
+    assert_fits(editor)
+    editor.fill("#id_title", title)
+    Post.objects.filter(pk=post.pk).update(body="x" * 200, summary="別處", updated_at=timezone.now())
+    editor.keyboard.press("Control+s")
+    editor.locator("#comparing").wait_for()
+    assert_fits(editor)
+
+
+def assert_fits(page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert_accessible(page)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert_accessible(page)
+    parts = ("html", "#container", ".desk-bar", "#comparing")
+    widths = {part: page.evaluate("(part) => document.querySelector(part).scrollWidth", part) for part in parts}
+    assert max(widths.values()) <= 320, widths
+
+
 # --- Bold, italic, links ---
 
 

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
+from html5lib import HTMLParser
 
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
@@ -245,3 +246,11 @@ def test_an_issue_that_was_saved_elsewhere_is_not_overwritten(author):
 
     assert (response.status_code, response.json()["outcome"]) == (409, "elsewhere")
     assert Issue.objects.get().subject == "別處的"
+
+
+def test_the_forms_are_html_as_the_standard_has_it(author):
+    post, issue = make_post(published_at=None), make_issue(make_post("甲"))
+    pages = [ADD, change(post), issue_page(issue), "/admin/issues/issue/add/", "/admin/posts/tag/add/"]
+
+    for page in pages:
+        HTMLParser(strict=True).parse(author.get(page).text)
