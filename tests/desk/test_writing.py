@@ -584,6 +584,24 @@ def test_a_new_issue_is_saved_in_place_once(desk, server):
     assert desk.url == server.url + change(issue)
 
 
+def test_rows_of_an_issue_that_were_saved_elsewhere_stay_and_are_named(desk, server):
+    issue = make_issue(make_post("甲"), make_post("乙"))
+    desk.goto(server.url + change(issue))
+    issue.items.filter(post__title="甲").delete()
+    Issue.objects.filter(pk=issue.pk).update(version=2)
+    write(desk, "大家好", at="#id_introduction")
+    desk.keyboard.press("Control+s")
+    desk.locator("#comparing").wait_for()
+    named = desk.locator(".comparing-taken").text_content()
+    desk.click("[data-use]")
+    until_saved(desk)
+
+    issue.refresh_from_db()
+    assert named.endswith("taken from there: Posts")
+    assert desk.locator("[data-title]").all_text_contents() == ["乙"]
+    assert (issue.introduction, issue.items.count()) == ("大家好", 1)
+
+
 def test_enter_in_the_title_saves_and_fixes_nothing(editor, post, server):
     Post.objects.filter(pk=post.pk).update(body="你好,世界")
     editor.goto(server.url + change(post))

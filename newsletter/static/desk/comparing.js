@@ -121,6 +121,7 @@ function sorted({ mine, theirs, base }) {
 
 function ask({ detail }) {
   const { places, results, taken } = sorted(detail);
+  if (detail.rows) taken.push(detail.rows);
   const values = () => Object.fromEntries(Object.entries(results).map(([name, value]) => [name, value()]));
   if (!places.length && !taken.length && !detail.areRowsTaken) return detail.use({});
   const list = dialog.querySelector(".comparing-list");

@@ -298,7 +298,9 @@ async function compare() {
     ask();
   };
   const { at } = other.querySelector("#kept-copies").dataset;
-  const detail = { mine: snapshot(form), theirs, base: known, at, areRowsTaken: areRowsOld && rowsOf(form) !== baseRows, use };
+  const areRowsTaken = areRowsOld && rowsOf(form) !== baseRows;
+  const rowsTaken = areRowsOld && !areRowsTaken ? form.querySelector("[data-items] > legend").textContent : "";
+  const detail = { mine: snapshot(form), theirs, base: known, at, areRowsTaken, rows: rowsTaken, use };
   document.getElementById("comparing").dispatchEvent(new CustomEvent("desk:compare", { detail }));
 }
 
