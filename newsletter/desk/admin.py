@@ -25,6 +25,8 @@ from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet, next_numbe
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
+from newsletter.posts.admin import WRITING_SCRIPTS
+from newsletter.posts.saving import InPlaceAdmin, StaleText
 from newsletter.posts.search import remove
 from newsletter.publication.models import Publication
 
@@ -35,10 +37,6 @@ admin.site.register(User, AccountAdmin)
 admin.site.register(Group, RoleAdmin)
 
 NEXT_SCREENS = {"_preview": "admin:issue_preview", "_send": "admin:issue_send"}  # by the button that saves
-
-
-class StaleIssue(Exception):
-    """Another save came between reading and writing."""
 
 
 def _with_progress() -> QuerySet[Mailing]:
@@ -62,7 +60,7 @@ class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Issue)
-class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class IssueAdmin(InPlaceAdmin):
     form = IssueForm
     inlines = (ItemInline,)
     list_display = ("number", "subject", "state")
@@ -83,7 +81,7 @@ class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     class Media:
         css = {"all": ("desk/composer.css",)}
-        js = tuple(forms.Script(f"desk/{name}.js", type="module") for name in ("editor", "unsaved", "composer"))
+        js = tuple(forms.Script(f"desk/{name}.js", type="module") for name in (*WRITING_SCRIPTS, "composer"))
 
     # --- The list ---
 
@@ -113,12 +111,6 @@ class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         is_new = request.method != "POST" and not obj.pk
         return given | ({"initial": _proposals_of(request)} if is_new else {})
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except StaleIssue:  # now the other save can be seen: the form refuses, and keeps what was typed
-            return super().changeform_view(request, *args, **kwargs)
-
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         issue: Issue | None = kwargs.get("obj")
         mailing = issue.mailings.order_by("pk").last() if issue else None
@@ -139,8 +131,11 @@ class IssueAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return
         seen = form.cleaned_data["seen_version"] or obj.version
         if not Issue.objects.filter(pk=obj.pk, version=seen).update(version=F("version") + 1):
-            raise StaleIssue
+            raise StaleText
         obj.save(update_fields=[*IssueForm.Meta.fields, "updated_at"])
+
+    def seen(self, saved: Issue) -> dict[str, str]:
+        return {"seen_version": str(Issue.objects.values_list("version", flat=True).get(pk=saved.pk))}
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import Issue, IssueItem, not_yet_mailed
 from newsletter.mail.characters import nfc
-from newsletter.posts.forms import MarkdownTextarea
+from newsletter.posts.forms import MarkdownTextarea, SeenInput
 from newsletter.posts.models import Post, PostQuerySet
+from newsletter.posts.saving import ELSEWHERE
 from newsletter.publication.forms import TypedForm
 
 PROPOSED_MAX = 10  # of the unmailed posts, the newest; an imported archive is unmailed as a whole
@@ -66,7 +67,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.TextInput({"list": "older-posts", "autocomplete": "off"}),
         help_text=_("Its title, number or address."),
     )
-    seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput)  # what this tab was opened with
+    seen_version = forms.IntegerField(required=False, widget=SeenInput)  # what this tab was opened with
 
     class Meta:
         model = Issue
@@ -128,7 +129,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
                 "This issue was saved at %(at)s in another tab or by somebody else. Nothing is overwritten: what you "
                 "typed still stands below. Copy it, open the issue again and put it in."
             )
-            raise ValidationError(message, params={"at": at})
+            raise ValidationError(message, code=ELSEWHERE, params={"at": at})
         return cleaned
 
     def add_posts(self) -> list[Post]:

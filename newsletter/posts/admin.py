@@ -20,6 +20,7 @@ from newsletter.posts.forms import ImageForm, PostForm
 from newsletter.posts.models import Image, Post, PostQuerySet, Tag
 from newsletter.posts.proofreading import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.renderings import Rendering
+from newsletter.posts.saving import InPlaceAdmin, StaleText, is_in_place
 from newsletter.posts.search import index_post
 from newsletter.posts.tasks import finish_pictures
 from newsletter.posts.writers import OwnDraftsAdmin
@@ -28,6 +29,7 @@ from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
 TAGS_OFFERED = 20  # under the field; the most used first
+WRITING_SCRIPTS = ("editor", "marks", "comparing", "saving", "unsaved")  # in newsletter/static/desk/
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -49,7 +51,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Post)
-class PostAdmin(OwnDraftsAdmin):
+class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
     form = PostForm
     list_display = ("title", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", admin.RelatedOnlyFieldListFilter))
@@ -67,7 +69,7 @@ class PostAdmin(OwnDraftsAdmin):
     )
 
     class Media:
-        js = (forms.Script("desk/editor.js", type="module"), forms.Script("desk/unsaved.js", type="module"))
+        js = tuple(forms.Script(f"desk/{name}.js", type="module") for name in WRITING_SCRIPTS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
         return super().get_queryset(request).prefetch_related("tags")
@@ -127,6 +129,10 @@ class PostAdmin(OwnDraftsAdmin):
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Post, form: PostForm, change: bool) -> None:
+        """Save what was typed, unless somebody else has saved since the form was checked."""
+        unchanged = Post.objects.filter(pk=obj.pk, updated_at=obj.updated_at)
+        if change and not unchanged.update(updated_at=timezone.now()):
+            raise StaleText
         if "_publish" in request.POST:
             obj.published_at = timezone.now()
         if rule := request.POST.get("_fix"):
@@ -136,6 +142,9 @@ class PostAdmin(OwnDraftsAdmin):
             obj.body, done = fixed(obj.body, terms=terms, rules=rules)
             self.message_user(request, _fixed_text(done), messages.SUCCESS)
         super().save_model(request, obj, form, change)
+
+    def seen(self, saved: Post) -> dict[str, str]:
+        return {"seen_at": saved.updated_at.isoformat()}
 
     def save_related(self, request: HttpRequest, form: PostForm, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -156,7 +165,9 @@ class PostAdmin(OwnDraftsAdmin):
         return response
 
     def _tell_when(self, request: HttpRequest, post: Post) -> None:
-        """Say what readers see of it now."""
+        """Say on the next page what readers see of it now."""
+        if is_in_place(request):
+            return
         at = date_format(timezone.localtime(post.published_at), "DATETIME_FORMAT") if post.published_at else ""
         text = {
             Post.State.DRAFT: _("It is a draft: only you see it."),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import nfc
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
+from newsletter.posts.saving import ELSEWHERE
 from newsletter.posts.text import words_from_title
 from newsletter.publication.forms import TypedForm
 from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare_with_wide
@@ -26,11 +27,18 @@ class MarkdownTextarea(forms.Textarea):
         super().__init__({"rows": rows, "data-editor": "", "spellcheck": "true", "class": "editor-text"})
 
 
+class SeenInput(forms.HiddenInput):
+    """The state that a tab has seen; a browser that reloads may not put back an older one."""
+
+    def __init__(self) -> None:
+        super().__init__({"autocomplete": "off"})
+
+
 class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     tag_names = forms.CharField(
         label=_("Tags"), required=False, help_text=_("Separated by commas. A new name makes a new tag.")
     )
-    seen_at = forms.CharField(required=False, widget=forms.HiddenInput)  # the state that this tab was opened with
+    seen_at = forms.CharField(required=False, widget=SeenInput)  # the state that this tab was opened with
 
     class Meta:
         model = Post
@@ -96,7 +104,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             "This post was saved at %(at)s in another tab or by somebody else. Nothing is overwritten: "
             "copy what you typed, open the post again and put it in."
         )
-        raise ValidationError(message, params={"at": at})
+        raise ValidationError(message, code=ELSEWHERE, params={"at": at})
 
 
 class ImageForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]

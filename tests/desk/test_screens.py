@@ -112,7 +112,7 @@ def test_posts_are_moved_by_keys_and_saved_in_their_new_order(desk, server, issu
     desk.keyboard.press("Enter")  # now at the end, where this arrow is off
     left = desk.evaluate("document.activeElement.getAttribute('aria-label')")
     desk.get_by_role("button", name="Save", exact=True).click()
-    desk.wait_for_selector(".messagelist .success")
+    desk.locator(".saving-said", has_text="Saved: ").wait_for()
 
     assert (said, focused, left) == ("“甲” is number 2 of 3 now.", "Move “甲” down", "Move “甲” up")
     assert list(issue.items.values_list("post__title", flat=True)) == ["乙", "丙", "甲"]

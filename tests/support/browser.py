@@ -72,6 +72,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Show where the pages of a test stood when it failed."""
     report = yield
     if report.when == "call" and report.failed and (shown := getattr(item, "funcargs", {}).get("browser")):
-        for tab in (tab for profile in shown.contexts for tab in profile.pages):
-            report.sections.append((f"page {tab.url}", tab.locator("body").inner_text(timeout=1_000)[:3_000]))
+        report.sections += [(f"page {tab.url}", _text_of(tab)) for profile in shown.contexts for tab in profile.pages]
     return report
+
+
+def _text_of(tab: "Page") -> str:
+    """Return what a page says; one that answers nothing must not end the whole run."""
+    from playwright.sync_api import Error
+
+    try:
+        return tab.locator("body").inner_text(timeout=1_000)[:3_000]
+    except Error as error:
+        return str(error)

@@ -61,4 +61,5 @@ function countLength(field) {
 }
 
 document.querySelectorAll("[data-items]").forEach(arrows);
+document.addEventListener("desk:fresh", ({ target }) => target.matches("[data-items]") && arrows(target)); // saving.js
 document.querySelectorAll("[data-count-from]").forEach(countLength);

@@ -1,4 +1,5 @@
-// Tools around the browser's own text field: buttons, pictures, a live preview. What is not saved yet: unsaved.js.
+// Tools around the browser's own text field: buttons, pictures, a live preview. Bold, italic and links: marks.js.
+// What is not saved yet: unsaved.js; saving: saving.js.
 // Everything here is a convenience: the form works without it. Words come from templates/admin/posts/_editor.html.
 
 const parts = document.getElementById("editor-parts");
@@ -33,13 +34,6 @@ function insert(field, text, from = field.selectionStart, to = field.selectionEn
   if (!document.execCommand("insertText", false, text)) field.setRangeText(text, from, to, "end");
 }
 
-function wrap(field, before, after, placeholder) {
-  const { selectionStart: from, selectionEnd: to, value } = field;
-  const inner = value.slice(from, to) || placeholder;
-  insert(field, before + inner + after);
-  field.setSelectionRange(from + before.length, from + before.length + inner.length);
-}
-
 function linesOf(field) {
   const from = field.value.lastIndexOf("\n", field.selectionStart - 1) + 1;
   const end = field.value.indexOf("\n", Math.max(field.selectionEnd - (field.selectionEnd > field.selectionStart ? 1 : 0), from));
@@ -54,15 +48,6 @@ function markLines(field, mark) {
   const text = lines.map((line) => (marked ? line.slice(mark.length) : mark + line)).join("\n");
   const apart = !marked && from > 1 && field.value[from - 2] !== "\n" ? "\n" : "";
   insert(field, apart + text, from, to);
-}
-
-function link(field) {
-  const chosen = field.value.slice(field.selectionStart, field.selectionEnd);
-  if (/^https?:\/\/\S+$/.test(chosen)) return wrap(field, "[", `](${chosen})`, "");
-  const from = field.selectionStart;
-  const text = chosen || say("Link");
-  insert(field, `[${text}](https://)`);
-  field.setSelectionRange(from + text.length + 3, from + text.length + 11);
 }
 
 // Enter goes on with a list or quotation; on an empty item it ends it.
@@ -195,12 +180,12 @@ function follow(field, frame) {
 // --- Putting it together ---
 
 function toolsOf(editor, field, preview) {
+  const mark = (name) => () => field.dispatchEvent(new CustomEvent("desk:mark", { detail: name })); // marks.js
   return {
-    bold: () => wrap(field, "**", "**", say("Bold")),
+    ...Object.fromEntries(["bold", "italic", "link"].map((name) => [name, mark(name)])),
     heading: () => markLines(field, "## "),
     list: () => markLines(field, "- "),
     quote: () => markLines(field, "> "),
-    link: () => link(field),
     picture: () => editor.querySelector(".editor-file").click(),
     preview: (button) => {
       preview();
@@ -209,12 +194,9 @@ function toolsOf(editor, field, preview) {
   };
 }
 
-function onKey(field, tools, event) {
+function onKey(field, event) {
   if (event.isComposing) return; // Enter that ends a word of Chinese is not ours
-  const command = event.ctrlKey || event.metaKey;
-  const tool = command && !event.altKey && !event.shiftKey && { b: "bold", k: "link" }[event.key];
-  if (tool) (event.preventDefault(), tools[tool]());
-  else if (event.key === "Enter" && !command && !event.shiftKey) continueList(field, event);
+  if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && !event.shiftKey) continueList(field, event);
 }
 
 function count(editor, field) {
@@ -241,7 +223,7 @@ function build(field, index) {
   for (const button of editor.querySelectorAll("[data-tool]")) {
     button.addEventListener("click", () => tools[button.dataset.tool](button));
   }
-  field.addEventListener("keydown", (event) => onKey(field, tools, event));
+  field.addEventListener("keydown", (event) => onKey(field, event));
   field.addEventListener("input", () => count(editor, field));
   acceptPictures(editor, field);
   count(editor, field);
@@ -270,16 +252,8 @@ function offerTags(form) {
   mark();
 }
 
-function saveByKey(form) {
-  addEventListener("keydown", (event) => {
-    if (!(event.ctrlKey || event.metaKey) || event.key !== "s" || event.isComposing) return;
-    event.preventDefault();
-    form.querySelector("[name=_continue], [name=_save]")?.click();
-  });
-}
-
 function copySnippets() {
-  for (const field of document.querySelectorAll("[data-copy]")) field.addEventListener("focus", () => field.select());
+  document.addEventListener("focusin", ({ target }) => target.matches?.("[data-copy]") && target.select());
 }
 
 // The admin's select boxes are named by what is chosen in them: an empty one has no name.
@@ -298,7 +272,4 @@ copySnippets();
 window.django?.jQuery?.(nameSelectBoxes); // behind the ready handler that makes the boxes
 const fields = parts ? [...document.querySelectorAll("textarea[data-editor]")] : [];
 fields.forEach(build);
-if (fields.length) {
-  offerTags(fields[0].form);
-  saveByKey(fields[0].form);
-}
+if (fields.length) offerTags(fields[0].form);

@@ -1,90 +1,249 @@
-// A copy of what is not saved yet, kept in this browser, and a word before it is left behind.
-// The editor of editor.js shows both; the texts come from templates/admin/posts/_editor.html.
+// Copies of what is not saved yet, kept in this browser, and a word before the page is left.
+// Each page that is open keeps one copy of its own: two tabs, two new posts, never write over each other.
+// Words and the place of the offer: templates/admin/posts/_kept.html. Other scripts speak to this one by events of the form:
+// desk:keep (make the copy now), desk:sent (a save has begun), desk:saved (it was saved, and as what).
 
-const KEPT = ["title", "body", "summary", "subject", "preheader", "introduction", "closing"];
+const KEPT = ["title", "body", "summary", "tag_names", "subject", "preheader", "introduction", "closing"];
 const KEEP_PAUSE = 1000; // milliseconds of rest before the copy is made
-const key = `unsaved:${location.pathname}`;
-const language = document.documentElement.lang;
+const COPIES_MAX = 20;
+const DAYS_MAX = 30;
+const LOOK_AGAIN = 700; // milliseconds, in which a page that is left has given back its lock
+const WORDS = 20; // characters from the beginning and from the end of a copy that the offer shows
 
-function stored() {
+const offers = document.getElementById("kept-copies");
+const form = offers?.closest("form");
+const language = document.documentElement.lang;
+const page = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+let name = offers?.dataset.document; // of the text: "posts.post/12", or "posts.post/new/…"
+let saved; // what the server has, as JSON; null if it has nothing of what stands here
+let open = new Set([page]); // pages of this browser that are open, when it was asked last
+let timer;
+
+// --- Where copies are kept: unsaved:<user>:<text>:<page> ---
+
+const prefix = () => `unsaved:${offers.dataset.user}:`;
+const own = () => `${prefix()}${name}:${page}`;
+const pageOf = (key) => key.slice(key.lastIndexOf(":") + 1);
+const textOf = (key) => key.slice(prefix().length, key.lastIndexOf(":"));
+
+function read(key) {
   try {
-    return JSON.parse(localStorage.getItem(key));
+    const copy = JSON.parse(localStorage.getItem(key));
+    return copy && typeof copy.at === "number" && copy.contents ? { key, ...copy } : null;
   } catch {
     return null;
   }
 }
 
-function contents(form) {
-  return Object.fromEntries(KEPT.filter((name) => form.elements[name]).map((name) => [name, form.elements[name].value]));
-}
-
-function keep(form, bar, asOpened) {
-  const now = contents(form);
-  if (JSON.stringify(now) === asOpened) return;
+// All copies of this user, the newest first.
+function copies() {
   try {
-    localStorage.setItem(key, JSON.stringify({ at: Date.now(), contents: now }));
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix()));
+    return keys.map(read).filter(Boolean).sort((one, other) => other.at - one.at);
   } catch {
-    return; // the browser keeps nothing for us; the warning on leaving remains
-  }
-  const time = new Date().toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
-  form.querySelector(".editor-state").textContent = bar.dataset.sayKept.replace("{time}", time);
-}
-
-function putBack(form, kept) {
-  for (const [name, value] of Object.entries(kept.contents)) {
-    const field = form.elements[name];
-    field.focus();
-    field.select();
-    // execCommand keeps the field's own undo
-    if (!document.execCommand("insertText", false, value)) field.value = value;
+    return []; // a browser that forbids it
   }
 }
 
-function offer(form, bar, kept) {
-  const time = new Date(kept.at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
-  bar.querySelector("span").textContent = bar.dataset.sayFound.replace("{time}", time);
-  bar.hidden = false;
-  bar.addEventListener("click", ({ target }) => {
-    if (target.matches("[data-restore]")) putBack(form, kept);
-    else if (target.matches("[data-forget]")) localStorage.removeItem(key);
-    else return;
-    bar.hidden = true;
-  });
+function forget(key) {
+  try {
+    localStorage.removeItem(key);
+  } catch {
+    // nothing is kept here
+  }
 }
 
-function warnOnLeaving(form) {
+// A page holds a lock of its name while it is open: copies of open pages are theirs alone.
+function holdLock() {
+  navigator.locks?.request(`unsaved:${page}`, () => new Promise((leave) => addEventListener("pagehide", leave, { once: true })));
+}
+
+async function openPages() {
+  const known = (await navigator.locks?.query())?.held ?? [];
+  open = new Set([page, ...known.map((lock) => lock.name.replace("unsaved:", ""))]);
+}
+
+async function left() {
+  await openPages();
+  return copies().filter((copy) => !open.has(pageOf(copy.key)));
+}
+
+async function clearOut() {
+  const oldest = Date.now() - DAYS_MAX * 24 * 3600 * 1000;
+  (await left()).forEach((copy, index) => (index >= COPIES_MAX || copy.at < oldest) && forget(copy.key));
+}
+
+function write(key, contents) {
+  const copy = JSON.stringify({ at: Date.now(), contents });
+  for (;;) {
+    try {
+      localStorage.setItem(key, copy);
+      return true;
+    } catch {
+      const oldest = copies().filter((one) => one.key !== key && !open.has(pageOf(one.key))).pop();
+      if (!oldest) return false;
+      forget(oldest.key); // the browser is full
+    }
+  }
+}
+
+// --- The copy of this page ---
+
+function contents(property = "value") {
+  return Object.fromEntries(KEPT.filter((one) => form.elements[one]).map((one) => [one, form.elements[one][property]]));
+}
+
+const clock = (at) => new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+
+function note(text) {
+  const place = document.querySelector(".saving-since");
+  if (place) place.textContent = text;
+}
+
+// Return whether what stands here is safe: saved, or in a copy.
+function keep() {
+  clearTimeout(timer);
+  const now = contents();
+  if (JSON.stringify(now) === saved) {
+    forget(own());
+    note("");
+    return true;
+  }
+  const isKept = write(own(), now);
+  note(isKept ? offers.dataset.sayKept.replace("{time}", clock(Date.now())) : offers.dataset.sayUnkept);
+  return isKept;
+}
+
+function keepSoon() {
+  openPages();
+  clearTimeout(timer);
+  timer = setTimeout(keep, KEEP_PAUSE);
+  note(JSON.stringify(contents()) === saved ? "" : offers.dataset.sayUnsaved);
+}
+
+// --- Copies that pages left behind ---
+
+function insert(field, value) {
+  field.focus();
+  field.select();
+  // execCommand keeps the field's own undo
+  const isDone = value ? document.execCommand("insertText", false, value) : document.execCommand("delete");
+  if (!isDone) field.value = value;
+}
+
+function putBack(copy) {
+  const now = JSON.stringify(contents());
+  // What was typed here meanwhile becomes a copy to be offered itself.
+  if (now !== saved && Object.values(contents()).join("").trim()) write(`${prefix()}${name}:${page}-before`, contents());
+  for (const [one, value] of Object.entries(copy.contents)) {
+    const field = form.elements[one];
+    if (field && field.value !== value) insert(field, value);
+  }
+  if (keep()) forget(copy.key);
+}
+
+// Return how a copy begins and ends: what was typed last often stands there.
+function words(contents) {
+  const characters = [...Object.values(contents).join(" ").trim().replace(/\s+/g, " ")];
+  if (characters.length <= 2 * WORDS) return characters.join("");
+  return `${characters.slice(0, WORDS).join("")} … ${characters.slice(-WORDS).join("")}`;
+}
+
+function card(copy) {
+  const one = document.getElementById("kept-copy").content.firstElementChild.cloneNode(true);
+  const text = Object.values(copy.contents).join("");
+  const time = new Date(copy.at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+  const found = offers.dataset.sayFound.replace("{time}", time).replace("{n}", text.replace(/\s/g, "").length.toLocaleString());
+  one.querySelector(".kept-when").textContent = found;
+  one.querySelector(".kept-words").textContent = words(copy.contents);
+  one.dataset.key = copy.key;
+  return one;
+}
+
+// Of a saved text its own copies are offered; of a new one those of all new texts that no page has open.
+function isMeant(copy) {
+  const text = textOf(copy.key);
+  return text === name || (name.includes("/new/") && text.startsWith(`${offers.dataset.kind}/new/`));
+}
+
+async function offer() {
+  const here = JSON.stringify(contents());
+  const shown = [];
+  for (const copy of (await left()).filter(isMeant)) {
+    const isHere = JSON.stringify(copy.contents) === here || JSON.stringify(copy.contents) === saved;
+    if (!isHere) shown.push(copy);
+    else if (keep()) forget(copy.key);
+  }
+  const known = [...offers.children].map((one) => one.dataset.key);
+  offers.append(...shown.filter((copy) => !known.includes(copy.key)).map(card));
+  offers.hidden = !offers.children.length;
+}
+
+function decide({ target }) {
+  const chosen = target.closest("[data-restore], [data-forget]");
+  if (!chosen) return;
+  const one = chosen.closest(".kept-copy");
+  const copy = read(one.dataset.key);
+  if (chosen.matches("[data-restore]") && copy) putBack(copy);
+  else forget(one.dataset.key);
+  one.remove();
+  offers.hidden = !offers.children.length;
+}
+
+// --- Leaving and saving ---
+
+function warnOnLeaving() {
   // Other scripts fill fields in (dates, select boxes): what counts is what a person did.
-  let touched = Boolean(document.querySelector(".errornote"));
-  form.addEventListener("input", () => (touched = true));
-  form.addEventListener("change", () => (touched = true));
+  let touched = isRefused();
+  addEventListener("pageshow", () => (touched ||= JSON.stringify(contents()) !== saved));
+  let touchedSince = false;
+  const touch = () => (touched = touchedSince = true);
+  form.addEventListener("input", touch);
+  form.addEventListener("change", touch);
+  form.addEventListener("desk:sent", () => (touchedSince = false));
+  form.addEventListener("desk:saved", () => (touched = touchedSince));
   form.addEventListener("submit", (event) => {
-    if (event.submitter?.hasAttribute("data-preview-page")) return;
+    if (event.defaultPrevented || event.submitter?.hasAttribute("data-preview-page")) return;
+    keep();
     touched = false;
-    sessionStorage.setItem("submitted", key);
+    sessionStorage.setItem("submitted", own());
   });
   addEventListener("beforeunload", (event) => touched && event.preventDefault());
 }
+
+const isRefused = () => Boolean(document.querySelector(".errornote"));
 
 // The page after a saved form says so in a green message; only then is the copy given up.
 function forgetSaved() {
   const submitted = sessionStorage.getItem("submitted");
   if (!submitted) return;
   sessionStorage.removeItem("submitted");
-  if (document.querySelector(".messagelist .success")) localStorage.removeItem(submitted);
+  if (document.querySelector(".messagelist .success")) forget(submitted);
 }
 
-function watch(form, bar) {
-  const asOpened = JSON.stringify(contents(form));
-  const kept = stored();
-  if (kept && JSON.stringify(kept.contents) !== asOpened) offer(form, bar, kept);
-  let timer;
-  form.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(keep, KEEP_PAUSE, form, bar, asOpened);
+function watch() {
+  // As the page came, not as it stands: browsers put back what was typed before a reload.
+  saved = isRefused() ? null : JSON.stringify(contents("defaultValue"));
+  form.addEventListener("input", keepSoon);
+  form.addEventListener("desk:keep", ({ detail }) => (detail.isKept = keep()));
+  let sent;
+  form.addEventListener("desk:sent", () => (sent = JSON.stringify(contents())));
+  form.addEventListener("desk:saved", ({ detail }) => {
+    forget(own());
+    name = detail.document;
+    saved = sent;
+    keep(); // what was typed while it was saved
   });
-  warnOnLeaving(form);
+  offers.addEventListener("click", decide);
+  addEventListener("pagehide", () => timer && keep());
+  document.addEventListener("visibilitychange", () => document.hidden && keep());
+  holdLock();
+  addEventListener("pageshow", (event) => event.persisted && holdLock());
+  warnOnLeaving();
+  addEventListener("pageshow", () => JSON.stringify(contents()) !== saved && keep());
+  clearOut().then(offer);
+  setTimeout(offer, LOOK_AGAIN);
 }
 
 forgetSaved();
-const bar = document.querySelector("form .editor-kept");
-if (bar) watch(bar.closest("form"), bar);
+if (form) watch();

@@ -1,0 +1,256 @@
+"""A save in the background: what a script is answered, and that it is the ordinary form in all else."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.messages import get_messages
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import translation
+from html5lib import HTMLParser
+
+from newsletter.issues.models import Issue
+from newsletter.posts.models import Post
+from tests.factories import PUBLISHED_AT, make_helper, make_issue, make_post, make_publication
+from tests.support.pages import markup
+
+ADD = "/admin/posts/post/add/"
+DRAFT = {"title": "槓桿", "body": "第一段。", "published_at_0": "", "published_at_1": "", "_continue": "1"}
+IN_PLACE = {"accept": "application/json"}
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def author(client, db):
+    make_publication()
+    client.force_login(make_helper("owner", name="gipi"))
+    return client
+
+
+def change(post: Post) -> str:
+    return reverse("admin:posts_post_change", args=[post.pk])
+
+
+def fields_of(post: Post, **changed: str) -> dict[str, str]:
+    return DRAFT | {"title": post.title, "body": post.body, "seen_at": post.updated_at.isoformat()} | changed
+
+
+def in_place(client: Client, path: str, fields: dict[str, str]):
+    return client.post(path, fields, headers=IN_PLACE)
+
+
+def test_a_saved_text_tells_when_and_which_state_the_tab_has_seen(author):
+    post = make_post(published_at=None)
+
+    response = in_place(author, change(post), fields_of(post, body="第二段。"))
+
+    post.refresh_from_db()
+    answer = response.json()
+    assert (response.status_code, answer["outcome"], post.body) == (200, "saved", "第二段。")
+    assert answer["seen"] == {"seen_at": post.updated_at.isoformat()}
+    assert answer["address"] == change(post)
+    assert answer["document"] == f"posts.post/{post.pk}"
+    assert LogEntry.objects.get().object_id == str(post.pk)
+    assert list(get_messages(response.wsgi_request)) == []  # the page says so itself; the next page need not
+
+
+def test_the_state_that_was_answered_saves_again(author):
+    post = make_post(published_at=None)
+
+    first = in_place(author, change(post), fields_of(post, body="一")).json()
+    second = in_place(author, change(post), fields_of(post, body="二") | first["seen"])
+
+    assert second.json()["outcome"] == "saved"
+    assert Post.objects.get().body == "二"
+
+
+def test_the_first_save_tells_the_address_of_the_new_post(author):
+    response = in_place(author, ADD, DRAFT | {"document": "a1"})
+
+    post = Post.objects.get()
+    assert response.json()["address"] == change(post)
+    assert post.created_by == author.get("/admin/").wsgi_request.user
+
+
+def test_a_first_save_whose_answer_was_lost_makes_no_second_post(author):
+    in_place(author, ADD, DRAFT | {"document": "a1"})
+    again = in_place(author, ADD, DRAFT | {"document": "a1", "body": "更多"})
+    other = in_place(author, ADD, DRAFT | {"document": "b2"})
+
+    first, second = Post.objects.order_by("pk")
+    assert (again.status_code, again.json()["outcome"]) == (409, "exists")
+    assert again.json()["address"] == change(first)
+    assert (first.body, other.json()["address"]) == ("第一段。", change(second))
+
+
+def test_a_new_text_whose_row_was_deleted_is_saved_anew(author):
+    in_place(author, ADD, DRAFT | {"document": "a1"})
+    Post.objects.all().delete()
+
+    assert in_place(author, ADD, DRAFT | {"document": "a1"}).json()["outcome"] == "saved"
+
+
+def test_errors_are_told_with_their_fields_and_nothing_is_saved(author):
+    post = make_post(published_at=None)
+
+    response = in_place(author, change(post), fields_of(post, title="", body="新的"))
+
+    assert response.status_code == 422
+    assert response.json() == {
+        "outcome": "refused",
+        "errors": [{"id": "id_title", "name": "title", "label": "Title", "texts": ["This field is required."]}],
+        "general": [],
+    }
+    assert Post.objects.get().body == "第一段。"
+
+
+def test_a_text_that_was_saved_elsewhere_meanwhile_is_never_overwritten(author):
+    post = make_post(published_at=None)
+    stale = fields_of(post, body="這裡的")
+    author.post(change(post), fields_of(post, body="別處的"))
+
+    response = in_place(author, change(post), stale)
+
+    post.refresh_from_db()
+    assert (response.status_code, response.json()["outcome"]) == (409, "elsewhere")
+    assert response.json()["at"] == post.updated_at.isoformat()
+    assert post.body == "別處的"
+
+
+def test_a_save_that_loses_a_race_is_looked_at_again(author):
+    """The other save is in our transaction here, and so undone with the first try: the second one goes through."""
+    post = make_post(published_at=None)
+    others = iter([PUBLISHED_AT])
+
+    def race(execute, sql, params, many, context):
+        if sql.startswith("UPDATE") and "updated_at" in sql and (at := next(others, None)):
+            Post.objects.filter(pk=post.pk).update(updated_at=at)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(race):
+        response = in_place(author, change(post), fields_of(post, body="這裡的"))
+
+    assert next(others, "raced") == "raced"
+    assert response.json()["outcome"] == "saved"
+    assert Post.objects.get().body == "這裡的"
+
+
+def test_a_post_that_was_deleted_meanwhile_is_told(author):
+    post = make_post(published_at=None)
+    Post.objects.all().delete()
+
+    response = in_place(author, change(post), DRAFT)
+
+    assert (response.status_code, response.json()) == (404, {"outcome": "gone"})
+
+
+def test_rights_are_those_of_the_form(client, db):
+    make_publication()
+    client.force_login(make_helper("writer", name="writer"))
+    others = make_post(published_at=None)
+
+    response = in_place(client, change(others), DRAFT)
+
+    assert response.status_code == 403
+    assert Post.objects.get().body == "第一段。"
+
+
+def test_who_is_logged_out_is_led_to_the_login_page(client, db):
+    make_publication()
+
+    assert in_place(client, ADD, DRAFT).url == f"/admin/login/?next={ADD}"
+
+
+def test_a_form_of_a_browser_is_answered_by_a_page_as_ever(author):
+    post = make_post(published_at=None)
+
+    assert author.post(change(post), fields_of(post)).url == change(post)
+    assert author.post(change(post), {}).headers["Content-Type"].startswith("text/html")
+
+
+def test_each_new_form_has_a_name_of_its_own_which_an_error_keeps(author):
+    first, second = (author.get(ADD).context["document"] for _ in range(2))
+    refused = author.post(ADD, DRAFT | {"title": "", "document": first})
+    odd = author.post(ADD, DRAFT | {"title": "", "document": '"><script>'})
+
+    assert first != second
+    assert refused.context["document"] == first
+    assert f'<input type="hidden" name="document" value="{first}">' in markup(refused)
+    assert odd.context["document"].isalnum()
+
+
+def test_enter_in_a_field_saves_and_stays(author):
+    post = make_post(published_at=None)
+
+    fields = fields_of(post, body="新") | {"_enter": "1"}
+    del fields["_continue"]
+
+    response = author.post(change(post), fields)
+
+    assert response.url == change(post)
+
+
+# --- Issues ---
+
+
+def rows_of(issue: Issue, **changed: str) -> dict[str, str]:
+    items = list(issue.items.all())
+    total = {"items-TOTAL_FORMS": str(len(items)), "items-INITIAL_FORMS": str(len(items))}
+    rows = [
+        {f"items-{n}-id": item.pk, f"items-{n}-issue": issue.pk, f"items-{n}-post": item.post_id}
+        | {f"items-{n}-position": n + 1, f"items-{n}-form": item.form}
+        for n, item in enumerate(items)
+    ]
+    own = {"number": issue.number, "subject": issue.subject, "seen_version": issue.version, "_continue": "1"}
+    return {key: str(value) for part in (total, own, *rows, changed) for key, value in part.items()}
+
+
+def issue_page(issue: Issue) -> str:
+    return reverse("admin:issues_issue_change", args=[issue.pk])
+
+
+def test_an_issue_is_saved_in_place_with_its_rows(author):
+    issue = make_issue(make_post("甲"), make_post("乙"))
+    fields = rows_of(issue, **{"introduction": "大家好", "items-1-position": "1", "items-0-DELETE": "on"})
+
+    answer = in_place(author, issue_page(issue), fields).json()
+    again = in_place(author, issue_page(issue), {**rows_of(issue), **answer["seen"]}).json()
+
+    issue.refresh_from_db()
+    assert (answer["outcome"], again["outcome"]) == ("saved", "saved")
+    assert list(issue.items.values_list("post__title", flat=True)) == ["乙"]
+    assert again["seen"] == {"seen_version": str(issue.version)}
+
+
+def test_errors_of_rows_are_told_with_their_fields(author):
+    issue = make_issue(make_post("甲"))
+
+    response = in_place(author, issue_page(issue), rows_of(issue, **{"items-0-position": "x", "older": "沒有這篇"}))
+
+    told = {error["id"]: error["texts"] for error in response.json()["errors"]}
+    assert told["id_items-0-position"] == ["Enter a whole number."]
+    assert told["id_older"] == ["No post has “沒有這篇” as its title, number or address."]
+
+
+def test_an_issue_that_was_saved_elsewhere_is_not_overwritten(author):
+    issue = make_issue(make_post("甲"))
+    stale = rows_of(issue, subject="這裡的")
+    author.post(issue_page(issue), rows_of(issue, subject="別處的"))
+
+    response = in_place(author, issue_page(issue), stale)
+
+    assert (response.status_code, response.json()["outcome"]) == (409, "elsewhere")
+    assert Issue.objects.get().subject == "別處的"
+
+
+def test_the_forms_are_html_as_the_standard_has_it(author):
+    post, issue = make_post(published_at=None), make_issue(make_post("甲"))
+    pages = [ADD, change(post), issue_page(issue), "/admin/issues/issue/add/", "/admin/posts/tag/add/"]
+
+    for page in pages:
+        HTMLParser(strict=True).parse(author.get(page).text)
