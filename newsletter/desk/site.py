@@ -33,10 +33,12 @@ from newsletter.desk import (
     rehearsing,
     restoring,
     rights,
+    test_copies,
     views,
 )
 from newsletter.desk.alarms import Kind
 from newsletter.desk.forms import OldPasswordForm
+from newsletter.publication.actors import Via, acting
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
 
@@ -48,13 +50,14 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("preview/<str:tab>/", LOOK_AT_ISSUES(composer.preview), "issue_preview_tab"),
     ("frame/web/", LOOK_AT_ISSUES(composer.web_frame), "issue_web_frame"),
     ("frame/mail/", LOOK_AT_ISSUES(composer.mail_frame), "issue_mail_frame"),
-    ("test/", SEND(composer.test_copy), "issue_test"),
+    ("test/", SEND(test_copies.test_copy), "issue_test"),
     ("rehearsal/", SEND(rehearsing.rehearse), "issue_rehearsal"),
     ("send/", SEND(composer.send), "issue_send"),
     ("correct/", SEND(corrections.correct), "issue_correct"),
 )
 MAILING_SCREENS: tuple[Screen, ...] = (
     ("", LOOK_AT_MAILINGS(mailings.mailing), "mailing"),
+    ("moving/", LOOK_AT_MAILINGS(mailings.moving), "mailing_moving"),
     ("move/", SEND(mailings.move), "mailing_move"),
     *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ACTIONS),
     ("copies/<str:state>/", SEE_COPIES(mailings.deliveries), "mailing_deliveries"),
@@ -109,7 +112,8 @@ class DeskSite(admin.AdminSite):
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if request.user.is_authenticated and not self.has_permission(request):
                 raise PermissionDenied(rights.OPEN_DESK)
-            return opened(request, *args, **kwargs)
+            with acting(request.user.get_username(), Via.DESK):
+                return opened(request, *args, **kwargs)
 
         return cast("V", update_wrapper(guarded, opened))
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0011_restorations'),
+        ("delivery", "0015_who_did_it"),
     ]
 
     operations = [
