@@ -9,6 +9,7 @@ import pytest
 from tests.support.product import ROOT
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers  # they start three runs of pytest
 HANGING = """
 import multiprocessing
 import signal
