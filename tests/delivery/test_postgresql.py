@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support.processes import start
+from tests.support.processes import kill, start
 from tests.support.product import ROOT
 
 pytestmark = pytest.mark.servers
@@ -44,7 +44,10 @@ def test_the_ledger_and_the_doors_keep_their_promises_on_postgresql(postgres_url
     command = [sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:randomly", *files]
 
     process = start(command, log=tmp_path / "log", env=env, cwd=ROOT)
-    code = process.wait()
+    try:
+        code = process.wait()
+    finally:
+        kill(process)
 
     said = (tmp_path / "log").read_text()
     assert code == 0, said[-8000:]

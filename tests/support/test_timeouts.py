@@ -9,6 +9,7 @@ import pytest
 from tests.support.product import ROOT
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.servers  # they start three runs of pytest
 HANGING = """
 import multiprocessing
 import signal
@@ -58,7 +59,7 @@ def run_pytest(tmp_path):
     def run(tests: str, *words: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "test_hanging.py").write_text(tests)
         options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "tests.support.timeouts"]
-        options += ["-p", "no:randomly", "-o", "timeout=0.5", "-o", "faulthandler_timeout=2", *words]
+        options += ["-p", "no:randomly", "-o", "timeout=1", "-o", "faulthandler_timeout=6", *words]
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DJANGO_"))}
         command = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -71,8 +72,8 @@ def test_tests_that_hang_fail_by_name_and_leave_no_process(run_pytest, tmp_path)
 
     said = done.stdout + done.stderr
     assert done.returncode == 1, said
-    assert "3 failed in" in said
-    assert "Failed: Timeout (>0.5s) from pytest-timeout" in said
+    assert "3 failed in" in said, said
+    assert "Failed: Timeout (>1.0s) from pytest-timeout" in said
     assert "crashed while running 'test_hanging.py::test_a_thread_that_is_waited_for_again_on_the_way_out'" in said
     wait_until(lambda: not any(_lives(tmp_path / f"{name}.pid") for name in ("program", "forked")))
 
@@ -84,6 +85,31 @@ def test_a_thread_that_a_test_leaves_behind_ends_the_process_and_is_shown(run_py
     assert "1 passed" in done.stdout
     assert "Timeout (0:00:00.5" in done.stderr
     assert "threading.py" in done.stderr
+
+
+UNEVEN = """
+import time
+
+from tests.support import timeouts
+
+timeouts.EXIT_SECONDS = 0.5
+
+
+def test_that_is_over_at_once():
+    pass
+
+
+def test_that_the_other_process_waits_for():
+    time.sleep(3)
+"""
+
+
+def test_a_process_that_has_nothing_left_to_do_waits_for_the_others(run_pytest):
+    done = run_pytest(UNEVEN, "-n", "2", "-o", "timeout=30", "-o", "faulthandler_timeout=30")
+
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+    assert done.stderr == ""
 
 
 def _lives(pid_file: Path) -> bool:

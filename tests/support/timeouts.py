@@ -21,6 +21,11 @@ def pytest_runtest_teardown() -> Iterator[None]:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_unconfigure() -> None:
-    """Exit although a thread of a test still waits, and show where: Python would wait for it without a limit."""
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Exit although a thread of a test still waits, and show where: Python would wait for it without a limit.
+
+    A process of pytest-xdist waits for the others' tests after its own, and is ended by the one that has started it.
+    """
+    if hasattr(config, "workerinput"):
+        return
     faulthandler.dump_traceback_later(EXIT_SECONDS, exit=True, file=sys.__stderr__)
