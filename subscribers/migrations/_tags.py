@@ -22,8 +22,9 @@ GIVE = """
     INSERT INTO subscribers_tagging (subscriber_id, tag_id)
     SELECT s.id, t.id FROM subscribers_subscriber AS s
       JOIN tags_of_words AS w ON w.words = s.tags JOIN subscribers_tag AS t ON t.name = w.name
-     WHERE s.tags <> '' ORDER BY s.id, w.place
-    ON CONFLICT DO NOTHING
+     WHERE s.tags <> '' AND NOT EXISTS (
+        SELECT 1 FROM subscribers_tagging AS g WHERE g.subscriber_id = s.id AND g.tag_id = t.id
+     ) ORDER BY s.id, w.place
 """
 WRITE_BACK = """
     UPDATE subscribers_subscriber SET tags = (
