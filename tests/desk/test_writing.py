@@ -13,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
+from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_issue, make_post, make_publication
 from tests.support.pages import assert_accessible
 
@@ -400,6 +401,7 @@ def test_the_first_save_gives_the_page_the_address_of_the_post(desk, server):
     desk.goto(f"{server.url}/admin/posts/post/add/")
     desk.evaluate("window.isStill = true")
     desk.fill("#id_title", "Leverage")
+    desk.fill("#id_tag_names", "管理,產品")
     write(desk, "一")
     save(desk)
     post = Post.objects.get()
@@ -414,6 +416,7 @@ def test_the_first_save_gives_the_page_the_address_of_the_post(desk, server):
     assert desk.locator(".deletelink").is_visible()
     assert desk.locator(".state-draft").is_visible()
     assert_accessible(desk)
+    assert [change.detail for change in Change.objects.of(post)] == [{}, {"fields": ["body"]}]
     desk.reload()
     assert desk.input_value("#id_body") == "一二"
 

@@ -1,7 +1,6 @@
 """A save in the background: what a script is answered, and that it is the ordinary form in all else."""
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.messages import get_messages
 from django.db import connection
 from django.test import Client
@@ -11,6 +10,7 @@ from html5lib import HTMLParser
 
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
+from newsletter.publication.changes import Change
 from tests.factories import PUBLISHED_AT, make_helper, make_issue, make_post, make_publication
 from tests.support.pages import markup
 
@@ -55,7 +55,7 @@ def test_a_saved_text_tells_when_and_which_state_the_tab_has_seen(author):
     assert answer["seen"] == {"seen_at": post.updated_at.isoformat()}
     assert answer["address"] == change(post)
     assert answer["document"] == f"posts.post/{post.pk}"
-    assert LogEntry.objects.get().object_id == str(post.pk)
+    assert [change.detail for change in Change.objects.of(post)] == [{"fields": ["body"]}]
     assert list(get_messages(response.wsgi_request)) == []  # the page says so itself; the next page need not
 
 

@@ -180,9 +180,11 @@ async function refresh(address, sent) {
     baseRows = rowsOf(form);
   }
   base = snapshot(other);
-  const { words } = form.elements;
-  const isIdle = words && words.value === sent.words?.value && document.activeElement !== words;
-  if (isIdle && base.words) words.value = base.words.value; // the title has given them
+  // The title has given words, and tags are written in one way: otherwise the next save would count them as changed.
+  for (const field of ["words", "tag_names"].map((name) => form.elements[name])) {
+    const isIdle = field && field.value === sent[field.name]?.value && document.activeElement !== field;
+    if (isIdle && base[field.name]) field.value = base[field.name].value;
+  }
 }
 
 // --- Saving ---

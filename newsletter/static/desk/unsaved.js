@@ -3,7 +3,7 @@
 // Words and the place of the offer: templates/admin/posts/_kept.html. Other scripts speak to this one by events of the form:
 // desk:keep (make the copy now), desk:sent (a save has begun), desk:saved (it was saved, and as what).
 
-const KEPT = ["title", "body", "summary", "tag_names", "subject", "preheader", "introduction", "closing"];
+const KEPT = ["title", "body", "summary", "subject", "preheader", "introduction", "closing"];
 const KEEP_PAUSE = 1000; // milliseconds of rest before the copy is made
 const COPIES_MAX = 20;
 const DAYS_MAX = 30;
