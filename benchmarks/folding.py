@@ -5,8 +5,9 @@
 
 Old mailings are written by SQL, each to all readers, with the replies of a Postfix; one copy in 500 was refused, one
 in 900 is uncertain, one in 200 was skipped. The product sends a mailing to a server that only counts: first with
-nothing to pack, then while another process calls `compaction.pack_some` without a pause between the calls (beat calls it
-for one second in five). A third process writes one row again and again, as a lane does: the longest that it waits.
+nothing to pack, then while another process packs as `compaction.pack_some` does, one call after the other (beat
+calls it for one second in five). A third process writes one row again and again, as a lane does: the longest that
+it waits.
 
 More copies than --at-once are written and packed in turns, so that the disk suffices; each turn is told by itself.
 """
