@@ -5,7 +5,7 @@
 
 Old mailings are written by SQL, each to all readers, with the replies of a Postfix; one copy in 500 was refused, one
 in 900 is uncertain, one in 200 was skipped. The product sends a mailing to a server that only counts: first with
-nothing to pack, then while another process packs as `compaction.pack_some` does, one call after the other (beat
+nothing to pack, then while another process calls `compaction.pack_some` again and again (beat
 calls it for one second in five). A third process writes one row again and again, as a lane does: the longest that
 it waits.
 
@@ -208,39 +208,23 @@ def pack(options: argparse.Namespace) -> dict[str, Any]:
     sample = compaction.due(now).first()
     before = vars(certificate._outcome(sample))
     cpu, began = time.process_time(), time.perf_counter()
-    while True:
-        for copies in _timed_steps(compaction, now):
-            packed += copies[0]
-            longest = max(longest, copies[1])
-        if not compaction.due(now).exists():
-            break
+    own = compaction._pack
+
+    def timed(*args: Any) -> int:
+        nonlocal longest
+        step = time.perf_counter()
+        copies: int = own(*args)
+        longest = max(longest, time.perf_counter() - step)
+        return copies
+
+    compaction._pack = timed
+    while copies := compaction.pack_some(now, 1.0):
+        packed += copies
     seconds, spent = time.perf_counter() - began, time.process_time() - cpu
     assert packed == options.copies, packed
     assert vars(certificate._outcome(Mailing.objects.get(pk=sample.pk))) == before
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": seconds, "cpu": spent, "memory": memory, "copies": packed, "longest": longest}
-
-
-def _timed_steps(compaction: Any, now: Any) -> Any:
-    """Yield the copies and the time of each step; the rests between steps are the product's own."""
-    own = compaction._pack
-    taken = [0.0]
-
-    def timed(*args: Any) -> int:
-        began = time.perf_counter()
-        copies: int = own(*args)
-        taken[0] = time.perf_counter() - began
-        return copies
-
-    compaction._pack = timed
-    try:
-        until = time.monotonic() + 1.0  # as one wake-up
-        for copies in compaction._steps(now):
-            yield copies, taken[0]
-            if time.monotonic() >= until:
-                break
-    finally:
-        compaction._pack = own
 
 
 def others(options: argparse.Namespace) -> dict[str, Any]:

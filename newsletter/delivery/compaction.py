@@ -37,23 +37,25 @@ def due(now: datetime) -> MailingQuerySet:
 
 
 def pack_some(now: datetime, seconds: float, goes_on: Callable[[], bool] = lambda: True) -> int:
-    """Pack batches until `seconds` are over; return how many copies that were."""
+    """Pack batches for `seconds`, rests included; return how many copies that were."""
     until, packed = time.monotonic() + seconds, 0
+    rest = REST_BESIDE_A_MAILING if Mailing.objects.filter(state=Mailing.State.SENDING).exists() else REST
+    began = time.monotonic()
     for copies in _steps(now):
         packed += copies
-        if time.monotonic() >= until or not goes_on():
+        rest_seconds = rest * (time.monotonic() - began)
+        if time.monotonic() + rest_seconds >= until or not goes_on():
             break
+        time.sleep(rest_seconds)  # others have their turn
+        began = time.monotonic()
     return packed
 
 
 def _steps(now: datetime) -> Iterator[int]:
-    """Yield the copies of each step; before the next one others have their turn."""
-    rest = REST_BESIDE_A_MAILING if Mailing.objects.filter(state=Mailing.State.SENDING).exists() else REST
-    for mailing in due(now).defer("html", "text"):
+    """Yield how many copies each step has packed."""
+    for mailing in due(now).only("pk"):
         for batch_id in list(_unpacked(mailing).values_list("pk", flat=True)):
-            began = time.monotonic()
             yield _pack(mailing, batch_id, now)
-            time.sleep(rest * (time.monotonic() - began))
         _close(mailing, now)
 
 
