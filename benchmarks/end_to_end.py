@@ -128,8 +128,10 @@ class Server:
 
 
 @contextmanager
-def product(engine: str, folder: Path, port: int, rate: float) -> Iterator[tuple[Product, list[Postgres]]]:
-    """Yield an installation with a worker and beat, and its database server if it has one."""
+def product(
+    engine: str, folder: Path, port: int, rate: float, **variables: str
+) -> Iterator[tuple[Product, list[Postgres]]]:
+    """Yield an installation with a worker and beat, and its database server if it has one; variables: its own."""
     with ExitStack() as stack:
         urls: dict[str, str] = {}
         databases: list[Postgres] = []
@@ -141,7 +143,7 @@ def product(engine: str, folder: Path, port: int, rate: float) -> Iterator[tuple
             urls = {"database_url": postgres.new_database(), "redis_url": redis.url}
             databases = [postgres]
         made = Product(folder / "product", mail_url=f"smtp://127.0.0.1:{port}", **urls)
-        made.env["SITE_URL"] = "https://news.example.org"
+        made.env |= {"SITE_URL": "https://news.example.org"} | variables
         if rate:
             made.env["SEND_RATE"] = str(rate)
         stack.callback(made.kill)

@@ -74,7 +74,7 @@ def _issue(scene: Scene) -> Mail:
 
 
 def _correction(scene: Scene) -> Mail:
-    if not planning.copies(scene.issue).exists():
+    if not planning.copies(scene.issue):
         _finished(scene.issue, scene.now)
         Delivery.objects.filter(mailing__issue=scene.issue).update(state=Delivery.State.SENT, sent_at=scene.now)
     mailing = planning.correct(scene.issue, note=NOTE, send_at=None, now=scene.now, hold=AT_ONCE)

@@ -262,6 +262,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "pack the copies of old mailings": {
+        "task": "newsletter.delivery.tasks.pack_old_copies",
+        "schedule": 5.0,
+        "options": {"expires": 5},
+    },
     "make the sizes of pictures": {
         "task": "newsletter.posts.tasks.finish_pictures",
         "schedule": 600.0,
@@ -279,6 +284,7 @@ CELERY_BEAT_SCHEDULE = {
 MAIL_URL: str = env.str("MAIL_URL", "")
 BULK_MAIL_URL: str = env.str("BULK_MAIL_URL", "") or MAIL_URL
 SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all workers together
+PACK_AFTER_DAYS: int = env.int("PACK_AFTER_DAYS", 90)  # after its end the copies of a mailing are packed
 DELIVERY_LANES: int = 1  # lanes of one machine; more machines add more
 MAILERS = {
     "default": mailer_from_url(MAIL_URL, outbox=OUTBOX_DIR),

@@ -14,6 +14,7 @@ from subscribers.addresses import masked, readable
 from subscribers.changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
 from subscribers.consents import Circumstances, Consent
 from subscribers.departures import Why
+from subscribers.forgotten import Forgotten as Forgotten  # noqa: PLC0414 - registered by being imported
 from subscribers.fresh import FreshLink as FreshLink  # noqa: PLC0414 - the same
 from subscribers.links import Linked, was_made_for
 from subscribers.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - the same
@@ -51,6 +52,12 @@ def is_mailable(now: datetime, reader: str) -> Q:
     """
     suppressions = Suppression.objects.filter(address_hash=OuterRef(f"{reader}address_hash")).order_by()
     return _awake(now, reader) & Q(IsNull(Subquery(suppressions.values("pk")[:1]), True))
+
+
+def barred(now: datetime) -> "models.QuerySet[Suppression]":
+    """Return the suppressions without which a reader would be mailed: few rows are looked at, not all readers."""
+    readers = Subscriber.objects.filter(_awake(now), address_hash=OuterRef("address_hash"))
+    return Suppression.objects.filter(Exists(readers)).order_by()
 
 
 class SubscriberQuerySet(models.QuerySet["Subscriber"]):
@@ -292,7 +299,12 @@ class Subscriber(Linked):
                 address_hash=self.address_hash,
                 defaults={"email": "", "note": "", "reason": Suppression.Reason.ERASED},
             )
-            self.delete()
+            self.forget()
+
+    def forget(self) -> None:
+        """Delete this row, in the caller's transaction; its number is struck out later where no key holds it."""
+        Forgotten.objects.get_or_create(number=self.pk)
+        self.delete()
 
     def _move(self, condition: Q, **values: object) -> bool:
         moved = Subscriber.objects.filter(condition, pk=self.pk).update(**values)

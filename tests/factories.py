@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.core.cache import caches
 
+from newsletter.delivery.copies import COUNTER_OF
+from newsletter.delivery.models import Batch, Mailing
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post, Tag
 from newsletter.posts.search import index_post
@@ -61,6 +63,15 @@ def make_subscriber(email: str = "", *, tags: str = "", **fields: Any) -> Subscr
     if tags:
         subscriber.set_tags(split_tags(tags))
     return subscriber
+
+
+def finish_batches(mailing: Mailing, **fields: Any) -> None:
+    """Let every batch of a mailing be done and count what its rows say, as a lane would have."""
+    for batch in mailing.batches.all():
+        states = mailing.deliveries.filter(seq__gte=batch.lo, seq__lt=batch.hi).values_list("state", flat=True)
+        counted = {name: list(states).count(state) for state, name in COUNTER_OF.items()}
+        done = {"state": Batch.State.DONE, "cursor": batch.hi}
+        Batch.objects.filter(pk=batch.pk).update(**(done | counted | fields))
 
 
 def make_helper(*roles: str, name: str = "", **fields: Any) -> User:

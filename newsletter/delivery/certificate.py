@@ -18,6 +18,7 @@ from django.db.models.functions import Left
 
 from newsletter.delivery.history import Certificate, Step
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
+from newsletter.delivery.packing import Copy
 
 VERSION = 1
 SLICE = 100  # batches counted by one statement: 50,000 rows
@@ -97,7 +98,17 @@ def _outcome(mailing: Mailing) -> Outcome:
         groups = rows.order_by().values("state", reason=reason)
         for group in groups.annotate(rows=Count("seq"), first=Min("sent_at"), last=Max("sent_at")):
             outcome.add(dict(group))
+    for pack in mailing.packs.iterator(chunk_size=10):
+        for copy in pack.copies():
+            outcome.add(_alone(copy))
     return outcome
+
+
+def _alone(copy: Copy) -> dict[str, Any]:
+    """Return a packed copy as a group of one row."""
+    reasons = {Delivery.State.SKIPPED: copy.reply, Delivery.State.FAILED: copy.reply[:CODES_LENGTH]}
+    times = {"first": copy.sent_at, "last": copy.sent_at}
+    return {"state": copy.state, "reason": reasons.get(Delivery.State(copy.state)), "rows": 1, **times}
 
 
 def _written(mailing: Mailing, outcome: Outcome, now: datetime) -> Certificate:

@@ -23,6 +23,7 @@ from newsletter.delivery.copies import Delivery as Delivery  # noqa: PLC0414 - r
 from newsletter.delivery.feedback import Feedback as Feedback  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.happenings import Happening as Happening  # noqa: PLC0414 - registered by being imported
 from newsletter.delivery.history import Step
+from newsletter.delivery.packs import Pack as Pack  # noqa: PLC0414 - the same
 from newsletter.delivery.refused import Refusal as Refusal  # noqa: PLC0414 - the same
 from newsletter.delivery.rehearsals import Rehearsal as Rehearsal  # noqa: PLC0414 - the same
 from newsletter.delivery.reminded import Reminder as Reminder  # noqa: PLC0414 - the same
@@ -127,6 +128,7 @@ class Mailing(models.Model):
     certified_at = models.DateTimeField(
         null=True, help_text="empty while what became of the copies is in no certificate"
     )
+    packed_at = models.DateTimeField(null=True, help_text="empty while copies are rows of their own")
 
     objects = MailingQuerySet.as_manager()
 
@@ -141,6 +143,10 @@ class Mailing(models.Model):
                 condition=Q(state__in=["scheduled", "sending", "paused"]),
                 name="one_open_mailing_per_issue",
             ),
+        ]
+        indexes = [
+            # Looked at every few seconds; the text of a row lies before these columns.
+            models.Index("finished_at", name="mailings_to_pack", condition=Q(packed_at__isnull=True)),
         ]
 
     def __str__(self) -> str:

@@ -1,20 +1,22 @@
 """From the author's click to a fixed audience: approve an issue, and plan its deliveries when the time has come."""
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from newsletter.delivery import packs
 from newsletter.delivery.history import Step
 from newsletter.delivery.losses import Loss, Unfilled, digest_of, losses
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models import Batch, Delivery, Mailing, Pack
 from newsletter.delivery.rendering import FrozenLetter, freeze
 from newsletter.delivery.weight import weigh
 from newsletter.issues.indexing import index_issue
@@ -26,6 +28,7 @@ from subscribers.models import Subscriber, SubscriberQuerySet
 log = logging.getLogger(__name__)
 
 BATCH = 4000  # deliveries that one worker holds
+UNPACKING_SECONDS = 2.0  # of one look at what is due, for the copies of an issue that was sent long ago
 LATE = timedelta(hours=6)  # an issue that missed its slot by more waits for its author
 LOSSES_TOLD = 3  # of an issue, in one sentence
 
@@ -75,7 +78,7 @@ def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
     found = []
     if issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).exists():
         found.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
-    if not copies(issue).exists():
+    if not copies(issue):
         found.append(
             _("Nobody has a copy of issue %(number)d, so there is nothing to correct.") % {"number": issue.number}
         )
@@ -211,9 +214,25 @@ def begin_due(now: datetime) -> list[Mailing]:
             reason = _why_it_waits(mailing, now)
         if reason:
             mailing.pause(reason, Mailing.Cause.LATE)
-        elif plan(mailing, now):
+        elif _unpack_former(mailing.issue) and plan(mailing, now):
             begun.append(mailing)
     return begun
+
+
+def _unpack_former(issue: Issue) -> bool:
+    """Make rows of packed copies of `issue`, of which the next audience depends, for some seconds; return if all are.
+
+    They stay rows while a mailing of the issue is open.
+    """
+    until = time.monotonic() + UNPACKING_SECONDS
+    for batch in Batch.objects.filter(pack__mailing__in=_former(issue)).select_related("mailing").order_by("pk"):
+        with transaction.atomic():
+            batch.mailing.lock()
+            Mailing.objects.filter(pk=batch.mailing_id).update(packed_at=None)
+            packs.unpack(Batch.objects.select_for_update().filter(pk=batch.pk))
+        if time.monotonic() >= until:
+            break
+    return not Pack.objects.filter(mailing__in=_former(issue)).exists()
 
 
 def _is_unsettled(issue: Issue) -> bool:
@@ -240,9 +259,11 @@ def _why_it_waits(mailing: Mailing, now: datetime) -> str:
     return ""
 
 
-def copies(issue: Issue) -> QuerySet[Delivery]:
-    """Return the copies of `issue` that readers have, or may have."""
-    return _copies_in(_former(issue)).filter(state__in=[Delivery.State.SENT, Delivery.State.UNCERTAIN])
+def copies(issue: Issue) -> int:
+    """Return how many copies of `issue` readers have, or may have, as its batches have counted them."""
+    have_it = F("sent") + F("uncertain")
+    counted: int = Batch.objects.filter(mailing__in=_former(issue)).aggregate(sum=Sum(have_it, default=0))["sum"]
+    return counted
 
 
 def _former(issue: Issue) -> list[int]:
@@ -259,12 +280,13 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
     """Return who gets this mailing: of the mailable, a correction's are those who have a copy of the issue.
 
     An issue's are those of its segment without a copy, even one that failed. One that was skipped, because its
-    reader rested or its mailing was cancelled, is none.
+    reader rested or its mailing was cancelled, is none. Packed copies are not seen: `plan` waits until there is none.
     """
     readers = Subscriber.objects.mailable(now)
     own = Q(subscriber=OuterRef("pk"))
     if mailing.kind == Mailing.Kind.CORRECTION:
-        return readers.filter(Exists(copies(mailing.issue).filter(own)))
+        had_it = _copies_in(_former(mailing.issue)).filter(state__in=[Delivery.State.SENT, Delivery.State.UNCERTAIN])
+        return readers.filter(Exists(had_it.filter(own)))
     if mailing.segment:
         tag = mailing.segment[1:]
         readers = readers.tagged(tag) if mailing.segment.startswith("+") else readers.untagged(tag)
@@ -274,8 +296,13 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
 
 
 def plan(mailing: Mailing, now: datetime) -> bool:
-    """Fix the audience and cut it into batches, in one transaction; return False if another was first."""
+    """Fix the audience and cut it into batches, in one transaction.
+
+    Returns False if another was first, or if former copies of the issue are packed: they are asked for who has one.
+    """
     with transaction.atomic():
+        if _are_packed(mailing.issue):
+            return False
         due = Q(state=Mailing.State.SCHEDULED, planned_at__isnull=True)
         if not Mailing.objects.filter(due, pk=mailing.pk).update(state=Mailing.State.SENDING, planned_at=now):
             return False
@@ -289,6 +316,12 @@ def plan(mailing: Mailing, now: datetime) -> bool:
     mailing.refresh_from_db()
     _make_found(mailing.issue)
     return True
+
+
+def _are_packed(issue: Issue) -> bool:
+    """Return whether copies of `issue` are packed; if not, none will be until the transaction ends."""
+    former = Mailing.objects.select_for_update(no_key=True).filter(pk__in=_former(issue)).order_by("pk")
+    return Pack.objects.filter(mailing__in=list(former.values_list("pk", flat=True))).exists()
 
 
 def _make_found(issue: Issue) -> None:

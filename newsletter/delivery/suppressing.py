@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import evidence
 from newsletter.delivery.history import Step
-from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
+from newsletter.delivery.models import Batch, Delivery, Mailing, MailingQuerySet, Pack, Refusal
 from newsletter.mail.replies import BLAMES_THE_READER, Verdict, verdict
 from newsletter.publication.models import Publication
 from subscribers import departures
@@ -150,11 +150,18 @@ def _since(reader: Subscriber, now: datetime) -> datetime:
 
 def _is_the_last_of_many(reader: Subscriber, batch: Batch, since: datetime) -> bool:
     """Return whether a reader's last issues were all refused, and not by a receiver that refuses all its readers."""
-    issues = Q(mailing__kind=Mailing.Kind.ISSUE, mailing__planned_at__gte=since, mailing_id__lte=batch.mailing_id)
-    answered = Delivery.objects.filter(issues, subscriber=reader, state__in=[SENT, FAILED])
+    issues = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=since, pk__lte=batch.mailing_id)
+    answered = Delivery.objects.filter(mailing__in=issues, subscriber=reader, state__in=[SENT, FAILED])
     last = list(answered.order_by("-mailing_id").values_list("state", "reply")[:ISSUES])
+    last += _packed_answers(reader, issues)[: ISSUES - len(last)]
     refused = [words for state, words in last if state == FAILED and verdict(words) in BLAMES_THE_READER]
     return len(refused) == ISSUES and not _refuses_everybody(reader, batch)
+
+
+def _packed_answers(reader: Subscriber, issues: MailingQuerySet) -> list[tuple[int, str]]:
+    """Return the answers to a reader's packed copies, which are older than all others, the last one first."""
+    packed = Pack.objects.filter(mailing__in=issues).copies_of(reader.pk)
+    return [(copy.state, copy.reply) for _mailing, copy in packed if copy.state in {SENT, FAILED}]
 
 
 def _refuses_everybody(reader: Subscriber, batch: Batch) -> bool:

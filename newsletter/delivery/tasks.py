@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from newsletter.delivery import certificate, notices, planning, recovery, restored, suppressing, welcome
+from newsletter.delivery import certificate, compaction, notices, planning, recovery, restored, suppressing, welcome
 from newsletter.delivery.couriers import courier_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.pace import Pacer
@@ -29,6 +29,7 @@ from subscribers import wishes
 
 LANE_SECONDS = 60  # after this long a lane makes room for other tasks of the worker
 WAKE_UP_EXPIRES = 30  # seconds
+PACKING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
 LOCK_SECONDS = 1  # between a lane's looks at its lock file: one costs 6 µs, and whoever takes the slot revokes the lane
 
 
@@ -164,6 +165,15 @@ def _ledger_thread() -> Iterator[Executor]:
 
 def _close_connection() -> None:
     connection.close()  # the calling thread's own
+
+
+@shared_task(ignore_result=True)
+def pack_old_copies() -> None:
+    """Pack copies of mailings that were closed long ago, and strike out of the packs who was erased."""
+    if restored.is_undecided():
+        return
+    compaction.forget_some(PACKING_SECONDS, lambda: not is_stopping())
+    compaction.pack_some(timezone.now(), PACKING_SECONDS, lambda: not is_stopping())
 
 
 @shared_task(ignore_result=True)

@@ -6,6 +6,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery.feedback import Feedback
+from newsletter.delivery.models import Delivery, Pack
 from newsletter.issues.models import Issue
 from newsletter.publication.doors import capability, same_origin, too_many
 from newsletter.publication.limits import client_address, neighbourhood
@@ -40,7 +41,14 @@ def _received(reader: Subscriber, number: str) -> Issue | None:
     """Return the issue with this number if the reader was sent it."""
     if not (number.isdecimal() and len(number) < 10):
         return None
-    return Issue.objects.filter(number=int(number), mailings__deliveries__subscriber=reader).first()
+    issue = Issue.objects.filter(number=int(number)).first()
+    return issue if issue and _has_copy(reader, issue) else None
+
+
+def _has_copy(reader: Subscriber, issue: Issue) -> bool:
+    if Delivery.objects.filter(mailing__issue=issue, subscriber=reader).exists():
+        return True
+    return any(Pack.objects.filter(mailing__issue=issue).copies_of(reader.pk))
 
 
 def _lost(request: HttpRequest, token: str) -> HttpResponse:

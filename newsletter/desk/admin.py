@@ -208,7 +208,7 @@ def _proposals_of(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _can_be_corrected(issue: Issue) -> bool:
-    return not issue.mailings.open().exists() and copies(issue).exists()
+    return not issue.mailings.open().exists() and bool(copies(issue))
 
 
 def _is_frozen_otherwise(issue: Issue, mailing: Mailing) -> bool:

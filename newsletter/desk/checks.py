@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A
 
 @register()
 def check_environment(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    return [*_site_url(), *_secrets(), *_send_rate(), *_proxies()]
+    return [*_site_url(), *_secrets(), *_send_rate(), *_proxies(), *_packing()]
 
 
 def _site_url() -> Iterator[CheckMessage]:
@@ -47,4 +47,13 @@ def _proxies() -> Iterator[CheckMessage]:
             f"TRUSTED_PROXIES must be 0 or more, got {settings.TRUSTED_PROXIES}.",
             hint="It says how many proxies stand in front of the web server.",
             id="newsletter.E003",
+        )
+
+
+def _packing() -> Iterator[CheckMessage]:
+    if settings.PACK_AFTER_DAYS < 1:
+        yield Error(
+            f"PACK_AFTER_DAYS must be 1 or more, got {settings.PACK_AFTER_DAYS}.",
+            hint="It says how long after a mailing's end each of its copies keeps a row of its own.",
+            id="newsletter.E004",
         )

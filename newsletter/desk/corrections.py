@@ -35,7 +35,7 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         "title": _("Correction"),
         "form": form,
         "subject": subject_line(issue, Publication.objects.current(), is_correction=True),
-        "count": planning.audience(Mailing(issue=issue, kind=Mailing.Kind.CORRECTION), now).count(),
+        "count": planning.copies(issue),
         "hold_minutes": Publication.objects.current().hold_minutes,
         "obstacles": planning.obstacles_to_correcting(issue, "a note"),
         **in_question(lost),

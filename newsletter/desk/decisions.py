@@ -6,6 +6,8 @@ GET asks, POST acts. Uncertain copies are decided some of a page, or all togethe
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import attrgetter, or_
 from typing import Any
 
 from django.contrib import messages
@@ -17,9 +19,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery import evidence, suppressing
+from newsletter.delivery import evidence, packs, suppressing
 from newsletter.delivery.evidence import Evidence, Known, Seen
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.packing import Copy
 from newsletter.desk.composer import page, wake_up
 from newsletter.mail import headers
 
@@ -77,7 +80,18 @@ def _as_seen(found: Mailing, chosen: list[Seen]) -> list[Delivery]:
     for row in chosen:
         wanted |= Q(seq=row.seq, attempts=row.attempts)
     uncertain = found.deliveries.filter(wanted, state=Delivery.State.UNCERTAIN)
-    return list(uncertain.select_related("subscriber").order_by("seq"))
+    rows = list(uncertain.select_related("subscriber"))
+    return sorted([*rows, *_packed(found, set(chosen))], key=attrgetter("seq"))
+
+
+def _packed(found: Mailing, chosen: set[Seen]) -> list[Delivery]:
+    """Return those of the chosen rows that are packed."""
+    theirs = reduce(or_, (Q(lo__lte=row.seq, hi__gt=row.seq) for row in chosen), Q(pk__in=[]))
+
+    def is_chosen(copy: Copy) -> bool:
+        return copy.state == Delivery.State.UNCERTAIN and Seen(copy.seq, copy.attempts) in chosen
+
+    return packs.deliveries(found.batches.filter(theirs, pack__isnull=False), is_chosen, CHOICES_MAX)
 
 
 def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery import evidence, planning, suppressing
+from newsletter.delivery import evidence, packs, planning, suppressing
 from newsletter.delivery.losses import losses
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.rendering import freeze
@@ -274,6 +275,7 @@ def deliveries(request: HttpRequest, pk: int, state: str) -> HttpResponse:
         "can_send_again": evidence.can_be_sent_again(found),
         "following": following,
         "is_first": not after,
+        "is_packed": state == "sent" and found.packs.exists(),
     }
     return page(request, "desk/deliveries.html", found.issue, context)
 
@@ -289,6 +291,13 @@ WHERE = {
 }
 
 
+def _packed(found: Mailing, state: str, after: int, until: int) -> list[Delivery]:
+    """Return the packed copies in `state` behind number `after`, enough for one page."""
+    wanted = Delivery.State[state.upper()]
+    batches = found.batches.filter(WHERE[state], hi__gt=after + 1, hi__lte=until, pack__isnull=False)
+    return packs.deliveries(batches, lambda copy: copy.state == wanted and copy.seq > after, PER_PAGE + 1)
+
+
 def _rows(found: Mailing, state: str, after: int) -> tuple[list[Delivery], int | None]:
     """Return the copies in `state` behind number `after`, and the number behind which the next page begins."""
     may_hold = found.batches.filter(WHERE[state], hi__gt=after + 1).order_by("no")
@@ -300,6 +309,7 @@ def _rows(found: Mailing, state: str, after: int) -> tuple[list[Delivery], int |
         ranges |= Q(seq__gte=max(lo, after + 1), seq__lt=hi)
     copies = found.deliveries.filter(ranges, state=Delivery.State[state.upper()]).select_related("subscriber")
     rows = list(copies.order_by("seq")[: PER_PAGE + 1])
+    rows = sorted([*rows, *_packed(found, state, after, batches[-1][1])], key=attrgetter("seq"))
     if len(rows) > PER_PAGE:
         return rows[:PER_PAGE], rows[PER_PAGE - 1].seq
     return rows, batches[-1][1] - 1 if len(batches) == PER_PAGE else None

@@ -14,7 +14,7 @@ from newsletter.posts.models import SearchDocument
 from newsletter.posts.search import search
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, Provider
-from tests.factories import make_issue, make_post, make_subscriber
+from tests.factories import finish_batches, make_issue, make_post, make_subscriber
 
 State = Mailing.State
 HOLD = timedelta(minutes=3)
@@ -283,7 +283,7 @@ def to(issue, segment, *, sent=True):
     assert planning.plan(mailing, NOW)
     if sent:
         mailing.deliveries.update(state=Delivery.State.SENT)
-        mailing.batches.update(state=Batch.State.DONE)
+        finish_batches(mailing)
         mailing.finish(NOW)
     return mailing
 
@@ -336,7 +336,7 @@ def test_a_reader_who_moves_into_the_segment_is_not_mailed_twice(tagged, issue):
 def test_a_reader_who_was_paused_when_the_segment_was_sent_is_not_forgotten(tagged, issue):
     first = to(issue, "+paid", sent=False)
     first.deliveries.filter(subscriber__email="a@example.org").update(state=Delivery.State.SKIPPED)
-    first.batches.update(state=Batch.State.DONE)
+    finish_batches(first)
     first.finish(NOW)
 
     assert names_of(to(issue, "")) == "acde"
@@ -363,7 +363,7 @@ def had(make_mailing):
         mailing.deliveries.filter(seq=seq).update(state=state)
     mailing.deliveries.filter(seq=2).update(state=Delivery.State.FAILED)
     mailing.deliveries.filter(seq=3).update(state=Delivery.State.SKIPPED)
-    mailing.batches.update(state=Batch.State.DONE)
+    finish_batches(mailing)
     mailing.finish(NOW)
     return mailing
 
@@ -425,7 +425,7 @@ def test_a_second_correction_reaches_them_all_again_under_its_own_number(had, is
     first = corrected(issue)
     planning.plan(first, NOW)
     first.deliveries.update(state=Delivery.State.SENT)
-    first.batches.update(state=Batch.State.DONE)
+    finish_batches(first)
     first.finish(NOW)
 
     second = corrected(issue, "還有一處。")
@@ -442,6 +442,7 @@ def test_two_clicks_make_one_correction(had, issue):
 def test_an_issue_that_was_cancelled_midway_can_be_corrected(make_mailing, issue):
     mailing = make_mailing("ab")
     mailing.deliveries.filter(seq=0).update(state=Delivery.State.SENT)
+    finish_batches(mailing, state=Batch.State.OPEN)
     mailing.cancel(NOW)
     recovery.settle_cancelled()
 

@@ -24,6 +24,7 @@ FILES = {  # in parts of about the same length, so that two processes share them
         "delivery/test_timelines",
         "delivery/test_planning",
         "delivery/test_suppressing",
+        "delivery/test_compaction",
     ),
     "doors": (
         "desk/test_attempts",

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from newsletter.delivery import planning
-from newsletter.delivery.models import Batch, Delivery, Mailing
-from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from newsletter.delivery.models import Delivery, Mailing
+from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 
@@ -42,7 +42,7 @@ def send(issue, segment=""):
     mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
     planning.plan(mailing, NOW)
     mailing.deliveries.update(state=Delivery.State.SENT)
-    mailing.batches.update(state=Batch.State.DONE)
+    finish_batches(mailing)
     mailing.finish(NOW)
 
 

@@ -144,7 +144,7 @@ def test_readers_are_counted_once_while_nobody_has_the_issue(issue, django_asser
     make_subscriber("a@example.org")
     make_subscriber("b@example.org").suppress("manual")
 
-    with django_assert_num_queries(5):  # states, who rests, mailings before, the audience, whether there is a mailing
+    with django_assert_num_queries(4):  # states, who rests, who is suppressed, mailings before
         remarks = list(rehearsing.about_readers(issue, "", NOW))
 
     assert [one.text for one in remarks] == ["有 1 位讀者會收到。", "不會收到：已停寄 1 位"]

@@ -1,0 +1,226 @@
+"""What the desk shows of copies that are packed, and that no page which only asks reads the ledger."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from newsletter.delivery import certificate, compaction, planning
+from newsletter.delivery.models import Delivery, Mailing, Pack
+from newsletter.desk.mailings import PER_PAGE
+from subscribers.models import Subscriber
+from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
+
+NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
+STATE = Delivery.State
+ROWS = (Delivery._meta.db_table, Pack._meta.db_table)
+
+
+@pytest.fixture(autouse=True)
+def _clock():
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch):
+    monkeypatch.setattr(planning, "BATCH", 40)
+
+
+@pytest.fixture
+def desk(client, db):
+    make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0), sender_email="news@news.example.org")
+    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client
+
+
+@pytest.fixture
+def issue(desk):
+    return make_issue(make_post("管理槓桿"), number=7, subject="第七期")
+
+
+def sent(issue, readers, segment="", **others):
+    """Send an issue to `readers`; others: by state, the numbers of the copies that were not accepted."""
+    for _ in range(readers):
+        make_subscriber()
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
+    assert planning.plan(mailing, NOW)
+    mailing.deliveries.update(state=STATE.SENT, attempts=1, sent_at=NOW, reply="250 2.0.0 Ok: queued as 4F")
+    for state, numbers in others.items():
+        words = {"state": STATE[state.upper()], "reply": f"why {state}", "sent_at": None}
+        mailing.deliveries.filter(seq__in=numbers).update(**words)
+    finish_batches(mailing)
+    assert mailing.finish(NOW)
+    certificate.issue_due(NOW)
+    return mailing
+
+
+def pack(mailing):
+    assert compaction.pack_some(NOW + timedelta(days=91), 60) == mailing.total
+
+
+def copies(desk, mailing, state, after=""):
+    return desk.get(reverse("admin:mailing_deliveries", args=[mailing.pk, state]), {"after": after})
+
+
+def shown(page):
+    return [(row.seq, str(row.subscriber), row.reply, row.attempts) for row in page.context["rows"]]
+
+
+# --- Packed copies ---
+
+
+@pytest.mark.parametrize("state", ["failed", "uncertain", "skipped"])
+def test_what_was_not_plainly_sent_is_listed_as_before(desk, issue, state):
+    mailing = sent(issue, 100, failed=[3, 90], uncertain=[4], skipped=[5, 41])
+    before = shown(copies(desk, mailing, state))
+
+    pack(mailing)
+
+    assert before
+    assert shown(copies(desk, mailing, state)) == before
+
+
+def test_the_pages_of_a_long_list_follow_each_other(desk, issue):
+    mailing = sent(issue, 2 * PER_PAGE + 5, uncertain=[7])
+    pack(mailing)
+    after, found = "", []
+    for _ in range(4):
+        page = copies(desk, mailing, "sent", after)
+        found += [row.seq for row in page.context["rows"]]
+        after = page.context["following"]
+        if after is None:
+            break
+
+    assert found == [seq for seq in range(2 * PER_PAGE + 5) if seq != 7]
+
+
+def test_a_page_says_why_no_words_of_the_server_are_there(desk, issue):
+    mailing = sent(issue, 2)
+    words = "The mail server's words for copies that it accepted are not kept so long."
+    assert words not in copies(desk, mailing, "sent").text
+
+    pack(mailing)
+
+    assert words in copies(desk, mailing, "sent").text
+
+
+def test_an_erased_reader_is_named_on_no_page(desk, issue):
+    mailing = sent(issue, 2, failed=[0])
+    pack(mailing)
+    Subscriber.objects.order_by("pk")[0].erase()
+    compaction.forget_some(60)
+
+    assert "erased" in copies(desk, mailing, "failed").text
+
+
+def test_packed_copies_are_decided_on_the_desk(desk, issue):
+    mailing = sent(issue, 3, uncertain=[1])
+    pack(mailing)
+    choice = {"row": "1:1"}
+    ask = reverse("admin:mailing_decide", args=[mailing.pk, "sent"])
+
+    assert [row.seq for row, _name in desk.get(ask, choice).context["rows"]] == [1]
+    desk.post(ask, choice | {"seen": "0"})
+
+    assert mailing.counts().uncertain == 0
+
+
+# --- Nothing reads the ledger ---
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_no_page_that_asks_reads_the_ledger(desk, issue, is_packed):
+    mailing = sent(issue, 5, uncertain=[1])
+    if is_packed:
+        pack(mailing)
+    part = make_issue(make_post(), number=8)
+    make_subscriber(tags="paid")
+    sent(part, 0, "+paid")
+    pages = [
+        reverse("admin:index"),
+        reverse("admin:issues_issue_changelist"),
+        reverse("admin:issues_issue_change", args=[issue.pk]),
+        reverse("admin:issue_correct", args=[issue.pk]),
+        reverse("admin:issue_send", args=[issue.pk]),
+        reverse("admin:issue_send", args=[part.pk]),
+        reverse("admin:issue_send", args=[part.pk]) + "?segment=-paid",
+        reverse("admin:delivery_mailing_changelist"),
+        reverse("admin:mailing", args=[mailing.pk]),
+    ]
+    with CaptureQueriesContext(connection) as queries:
+        assert {desk.get(page).status_code for page in pages} == {200}
+
+    assert [query["sql"] for query in queries if any(f'"{table}"' in query["sql"] for table in ROWS)] == []
+
+
+def test_the_page_of_a_correction_says_how_many_have_a_copy(desk, issue):
+    sent(issue, 5, uncertain=[1], failed=[2], skipped=[3])
+
+    page = desk.get(reverse("admin:issue_correct", args=[issue.pk]))
+
+    assert page.context["count"] == 3
+    assert "At most 3 readers" in page.text
+
+
+# --- Who gets the rest of an issue ---
+
+
+def audience(desk, issue, segment=""):
+    found = desk.get(reverse("admin:issue_send", args=[issue.pk]), {"segment": segment}).context["audience"]
+    return found.readers, found.have_it, found.others
+
+
+@pytest.fixture
+def partly(issue):
+    """An issue that five readers with a tag have; three others wait."""
+    for _ in range(5):
+        make_subscriber(tags="paid")
+    sent(issue, 3, "+paid")
+    return issue
+
+
+def test_the_rest_is_who_has_no_copy(desk, partly):
+    assert audience(desk, partly) == (3, 5, 0)
+    assert audience(desk, partly, "-paid") == (3, 5, 0)
+    assert audience(desk, partly, "+paid") == (0, 5, 3)
+
+
+def test_who_has_a_copy_and_left_does_not_make_the_rest_smaller(desk, partly):
+    left, barred = Subscriber.objects.filter(tags="paid")[:2]
+    left.unsubscribe(NOW)
+    barred.suppress("bounced")
+
+    assert audience(desk, partly) == (3, 3, 0)
+
+
+def test_who_left_before_is_not_counted_as_one_who_had_it(desk, issue):
+    make_subscriber(tags="paid", state=Subscriber.State.UNSUBSCRIBED, unsubscribed_at=NOW - timedelta(days=1))
+    make_subscriber(tags="paid")
+    sent(issue, 3, "+paid")
+
+    assert audience(desk, issue) == (3, 1, 0)
+
+
+def test_suppressions_of_nobody_are_not_counted(desk, issue):
+    make_subscriber()
+    gone = make_subscriber(state=Subscriber.State.UNSUBSCRIBED)
+    gone.suppress("complained")
+
+    page = desk.get(reverse("admin:issue_send", args=[issue.pk]))
+
+    assert (page.context["audience"].readers, page.context["audience"].suppressed) == (1, 0)
+
+
+def test_the_mailing_of_a_correction_counts_for_nobody(desk, issue):
+    mailing = sent(issue, 2)
+    correction = planning.correct(issue, note="錯了。", send_at=None, now=NOW, hold=timedelta())
+    planning.plan(correction, NOW)
+    Mailing.objects.filter(pk=correction.pk).update(state=Mailing.State.SENT)
+
+    assert planning.copies(issue) == mailing.total
