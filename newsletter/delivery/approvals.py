@@ -24,6 +24,7 @@ from newsletter.delivery.rendering import freeze
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.views import is_tester
+from newsletter.publication.actors import Via, acting
 from newsletter.publication.doors import capability, same_origin, too_many
 from newsletter.publication.limits import client_address, neighbourhood
 from newsletter.publication.models import Publication
@@ -54,7 +55,7 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
     now, problem = timezone.now(), ""
     act = ACTIONS.get(request.POST.get("do", ""))
     if act and _standing(reminder, now) in {"open", "unshown", "changed"}:
-        problem = _answer(act, reminder, now)
+        problem = _answer(request, act, reminder, now)
     standing = _standing(reminder, now)
     context = {
         "reminder": reminder,
@@ -82,10 +83,12 @@ def _asked_who_it_is(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.path, reverse("admin:login"))
 
 
-def _answer(act: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime) -> str:
+def _answer(
+    request: HttpRequest, act: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime
+) -> str:
     """Do what the author wishes; return why it cannot be, "" if it is done."""
     try:
-        with transaction.atomic():
+        with acting(request.user.get_username(), Via.LETTER), transaction.atomic():
             act(reminder, now)
     except (reminders.Changed, reminders.OffRhythm):
         reminder.refresh_from_db()

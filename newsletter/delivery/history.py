@@ -4,12 +4,15 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.publication import actors
+
 
 class Step(models.Model):
     """One thing that happened to a mailing; written in the transaction in which it happened."""
 
     class What(models.TextChoices):
         APPROVED = "approved", _("approved")
+        MOVED = "moved", _("moved to another time")
         BEGUN = "begun", _("begun")
         PAUSED = "paused", _("paused")
         RESUMED = "resumed", _("resumed")
@@ -26,6 +29,9 @@ class Step(models.Model):
     at = models.DateTimeField()
     what = models.CharField(max_length=10, choices=What)
     detail = models.CharField(max_length=500, blank=True, help_text="a reason, a hash, a provider or a number of rows")
+    send_at = models.DateTimeField(null=True, help_text="when the mailing is to begin, where the step says so")
+    by = models.CharField(max_length=actors.NAME_LENGTH, blank=True, help_text="a user's name, where an account acted")
+    via = models.CharField(max_length=10, choices=actors.Via, blank=True, help_text="empty in rows older than this")
 
     class Meta:
         ordering = ["pk"]

@@ -9,11 +9,12 @@ An author's "send again" (evidence.py) leads back: uncertain ─▶ queued, done
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models, transaction
 from django.db.models import F, Q, Sum
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.delivery.copies import Batch as Batch  # noqa: PLC0414 - registered by being imported
@@ -28,6 +29,7 @@ from newsletter.delivery.reminded import Reminder as Reminder  # noqa: PLC0414 -
 from newsletter.delivery.restorations import Restoration as Restoration  # noqa: PLC0414 - the same
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
+from newsletter.publication import actors
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,15 @@ class Mailing(models.Model):
         SENT = "sent", _("sent")
         CANCELLED = "cancelled", _("cancelled")
 
+    class Cause(models.TextChoices):
+        """Why a mailing is paused."""
+
+        AUTHOR = "author", _("somebody at the desk paused it")
+        LATE = "late", _("it was too late to begin by itself")
+        PROVIDER = "provider", _("the mail server refuses it")
+        ADDRESSES = "addresses", _("the mail server says of too many addresses that they do not exist")
+        ERROR = "error", _("an error of the program")
+
     OPEN_STATES: ClassVar = [State.SCHEDULED, State.SENDING, State.PAUSED]
 
     issue = models.ForeignKey(Issue, on_delete=models.PROTECT, related_name="mailings", verbose_name=_("issue"))
@@ -81,6 +92,7 @@ class Mailing(models.Model):
     number = models.PositiveSmallIntegerField(default=1, help_text="counts the mailings of one kind within the issue")
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.SCHEDULED)
     reason = models.CharField(_("reason"), max_length=500, blank=True, help_text="why it is paused or cancelled")
+    paused_by = models.CharField(max_length=10, choices=Cause, blank=True, help_text="empty while it is not paused")
 
     approved_at = models.DateTimeField(_("approved"))
     send_at = models.DateTimeField(_("begins"), help_text="the slot; never before the hold has passed")
@@ -134,34 +146,37 @@ class Mailing(models.Model):
     def __str__(self) -> str:
         return f"{self.issue} ({self.get_state_display()})"
 
-    def tell(self, what: Step.What, detail: str = "", at: datetime | None = None) -> None:
-        """Add a step to what happened; call it in the transaction in which it happens."""
-        Step.objects.create(mailing=self, what=what, detail=detail[:500], at=at or timezone.now())
+    def tell(
+        self, what: Step.What, detail: str = "", at: datetime | None = None, *, send_at: datetime | None = None
+    ) -> None:
+        """Add a step to what happened, with who acts now; call it in the transaction in which it happens."""
+        who = actors.current()._asdict()
+        self.steps.create(what=what, detail=detail[:500], at=at or timezone.now(), send_at=send_at, **who)
 
-    def _move(self, what: Step.What, among: "list[Mailing.State]", **values: object) -> bool:
+    def _move(self, what: Step.What, among: "list[Mailing.State]", **values: Any) -> bool:
         """Change to values that only one of the states `among` allows, and tell it; return False otherwise."""
         with transaction.atomic():
             if moved := bool(Mailing.objects.filter(pk=self.pk, state__in=among).update(**values)):
-                self.tell(what, str(values.get("reason", "")))
+                self.tell(what, str(values.get("reason", "")), send_at=values.get("send_at"))
         self.refresh_from_db()
         return moved
 
-    def pause(self, reason: str = "") -> bool:
+    def pause(self, reason: str = "", cause: Cause = Cause.PROVIDER) -> bool:
         """Stop before the next message leaves; return False if there is nothing to stop."""
         among = [self.State.SCHEDULED, self.State.SENDING]
-        return self._move(Step.What.PAUSED, among, state=self.State.PAUSED, reason=reason)
+        return self._move(Step.What.PAUSED, among, state=self.State.PAUSED, reason=reason, paused_by=cause)
 
     def resume(self, now: datetime, hold: timedelta) -> bool:
         """Go on where it stopped; one that has not begun gets its hold again."""
         values = {"state": self.State.SCHEDULED, "send_at": max(self.send_at, now + hold)}
         if self.planned_at:
             values = {"state": self.State.SENDING, "retry_at": None, "provider_failures": 0}
-        return self._move(Step.What.RESUMED, [self.State.PAUSED], reason="", **values)
+        return self._move(Step.What.RESUMED, [self.State.PAUSED], reason="", paused_by="", **values)
 
     def cancel(self, now: datetime, reason: str = "") -> bool:
         """Send nothing more, ever; what has left has left. Return False if it was over already."""
         values = {"state": self.State.CANCELLED, "finished_at": now, "reason": reason, "certified_at": None}
-        return self._move(Step.What.CANCELLED, self.OPEN_STATES, **values)
+        return self._move(Step.What.CANCELLED, self.OPEN_STATES, paused_by="", **values)
 
     def switch(self, mailer: str, provider: str) -> bool:
         """Let another mailer carry what has not left, while it is paused; provider: its name for the author."""
@@ -189,6 +204,14 @@ class Mailing(models.Model):
         Whoever also locks batches locks them after this.
         """
         Mailing.objects.select_for_update(no_key=True).filter(pk=self.pk).values_list("pk").first()
+
+    @property
+    def why_paused(self) -> str:
+        """Return who or what paused it, as a sentence; "" if it is not paused."""
+        if self.paused_by != self.Cause.AUTHOR:
+            return self.reason if self.paused_by else ""
+        name = self.steps.filter(what=Step.What.PAUSED).order_by("pk").values_list("by", flat=True).last()
+        return gettext("Paused by %(name)s.") % {"name": name} if name else gettext("Paused on the desk.")
 
     @property
     def believes_refusals(self) -> bool:

@@ -6,13 +6,12 @@
 import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import cache
 
 from django.conf import settings
 from django.core import mail
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext_lazy
 
 from newsletter.delivery.happenings import Happening
 from newsletter.delivery.models import Counts, Mailing
@@ -32,7 +31,6 @@ LEASE = timedelta(minutes=10)  # a worker that has not told by then is dead, and
 BACK_OFF, BACK_OFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)  # the desk shows it all the same
 PAUSES = [Kind.STOPPED, Kind.LATE]
-PAUSED_BY_AUTHOR = "Paused by the author."  # as newsletter/desk/mailings.py says it, in the author's language
 
 SUBJECTS = {
     Kind.STOPPED: gettext_lazy("Paused: %(issue)s"),
@@ -76,8 +74,9 @@ def _facts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:
     if mailing.state == Mailing.State.SENT:
         yield Kind.FINISHED, ""
         return
-    if mailing.state == Mailing.State.PAUSED and mailing.reason not in _authors_own():
-        yield (Kind.STOPPED if mailing.planned_at else Kind.LATE), without_addresses(mailing.reason)
+    if mailing.state == Mailing.State.PAUSED and mailing.paused_by != Mailing.Cause.AUTHOR:
+        is_late = mailing.paused_by == Mailing.Cause.LATE
+        yield (Kind.LATE if is_late else Kind.STOPPED), without_addresses(mailing.reason)
     if mailing.planned_at:
         yield from _about_copies(mailing.counts())
 
@@ -87,16 +86,6 @@ def _about_copies(counts: Counts) -> Iterator[tuple[Kind, str]]:
         yield Kind.UNCERTAIN, ""
     if counts.failed >= FAILING_AT_LEAST and counts.failed > FAILING_SHARE * counts.finished:
         yield Kind.FAILING, ""
-
-
-@cache
-def _authors_own() -> frozenset[str]:
-    """Return the reasons of a pause that the author gave himself, in any language of the desk."""
-    reasons = [""]
-    for code, _name in settings.LANGUAGES:
-        with translation.override(code):
-            reasons.append(gettext(PAUSED_BY_AUTHOR))
-    return frozenset(reasons)
 
 
 # --- Who hears of it ---

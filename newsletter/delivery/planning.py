@@ -162,7 +162,7 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
     try:
         with transaction.atomic():
             mailing.save(force_insert=True)
-            mailing.tell(Step.What.APPROVED, mailing.content_hash, mailing.approved_at)
+            mailing.tell(Step.What.APPROVED, mailing.content_hash, mailing.approved_at, send_at=mailing.send_at)
     except IntegrityError:
         return kin.open().get()
     return mailing
@@ -188,7 +188,12 @@ def refreeze(mailing: Mailing, *, acknowledged: str = "") -> bool:
 def bring_forward(mailing: Mailing, *, send_at: datetime, now: datetime, hold: timedelta) -> bool:
     """Move a scheduled mailing to another time; return False when it has begun."""
     waiting = Mailing.objects.filter(pk=mailing.pk, state=Mailing.State.SCHEDULED)
-    return bool(waiting.update(send_at=max(send_at, now + hold)))
+    begins = max(send_at, now + hold)
+    with transaction.atomic():
+        if waiting.exclude(send_at=begins).update(send_at=begins):
+            mailing.tell(Step.What.MOVED, at=now, send_at=begins)
+            return True
+    return waiting.exists()
 
 
 def begin_due(now: datetime) -> list[Mailing]:
@@ -205,7 +210,7 @@ def begin_due(now: datetime) -> list[Mailing]:
         with translation.override(publication.language), timezone.override(publication.zone):
             reason = _why_it_waits(mailing, now)
         if reason:
-            mailing.pause(reason)
+            mailing.pause(reason, Mailing.Cause.LATE)
         elif plan(mailing, now):
             begun.append(mailing)
     return begun

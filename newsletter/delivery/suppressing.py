@@ -106,7 +106,8 @@ def _alarm(mailing: Mailing) -> None:
             reason = _(
                 "The mail server says of %(count)d addresses that they do not exist. Decide whether it is right."
             )
-            mailing.pause(reason % {"count": mailing.refusals.waiting().dead().count()})
+            words = reason % {"count": mailing.refusals.waiting().dead().count()}
+        mailing.pause(words, Mailing.Cause.ADDRESSES)
 
 
 def _judge(batch: Batch, now: datetime) -> int:

@@ -21,6 +21,7 @@ from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.planning import copies, was_sent_to_all
 from newsletter.delivery.rendering import freeze
 from newsletter.desk.accounts import AccountAdmin, RoleAdmin
+from newsletter.desk.audit import AuditedIssueAdmin
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet, next_number, proposals
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
@@ -60,7 +61,7 @@ class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Issue)
-class IssueAdmin(InPlaceAdmin):
+class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     form = IssueForm
     inlines = (ItemInline,)
     list_display = ("number", "subject", "state")

@@ -241,7 +241,7 @@ def postal_address(now: datetime) -> Iterator[Finding]:
 def mailings(now: datetime) -> Iterator[Finding]:
     for mailing in Mailing.objects.filter(state=Mailing.State.PAUSED).select_related("issue"):
         message = _("The mailing of %(issue)s is paused. %(reason)s")
-        facts = {"issue": mailing.issue, "reason": mailing.reason}
+        facts = {"issue": mailing.issue, "reason": mailing.why_paused}
         yield Finding(WARNING, "mailing.paused", (message % facts).strip(), _("Resume or cancel it."))
     for mailing in Mailing.objects.due(now - LATE).select_related("issue"):
         message = _("%s should be on its way, but no worker has taken it up.") % mailing.issue

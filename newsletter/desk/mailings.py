@@ -183,7 +183,7 @@ def _after_cancelling(found: Mailing) -> str:
 
 
 def _pause(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return found.pause(_("Paused by the author."))
+    return found.pause(cause=Mailing.Cause.AUTHOR)
 
 
 def _resume(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:

@@ -37,6 +37,7 @@ from newsletter.desk import (
 )
 from newsletter.desk.alarms import Kind
 from newsletter.desk.forms import OldPasswordForm
+from newsletter.publication.actors import Via, acting
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
 
@@ -109,7 +110,8 @@ class DeskSite(admin.AdminSite):
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if request.user.is_authenticated and not self.has_permission(request):
                 raise PermissionDenied(rights.OPEN_DESK)
-            return opened(request, *args, **kwargs)
+            with acting(request.user.get_username(), Via.DESK):
+                return opened(request, *args, **kwargs)
 
         return cast("V", update_wrapper(guarded, opened))
 

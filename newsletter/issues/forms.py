@@ -67,6 +67,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.TextInput({"list": "older-posts", "autocomplete": "off"}),
         help_text=_("Its title, number or address."),
     )
+    put_in: tuple[Post, ...] = ()  # by `add_posts`
     seen_version = forms.IntegerField(required=False, widget=SeenInput)  # what this tab was opened with
 
     class Meta:
@@ -141,6 +142,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             IssueItem(issue=self.instance, post=post, position=position, form=IssueItem.Form.EXCERPT)
             for position, post in enumerate(new, start=len(there) + 1)
         )
+        self.put_in = tuple(new)
         return new
 
 

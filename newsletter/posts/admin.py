@@ -24,6 +24,7 @@ from newsletter.posts.saving import InPlaceAdmin, StaleText, is_in_place
 from newsletter.posts.search import index_post
 from newsletter.posts.tasks import finish_pictures
 from newsletter.posts.writers import OwnDraftsAdmin
+from newsletter.publication.changes import Change
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
@@ -95,16 +96,19 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
 
     @admin.action(description=_("Publish now"), permissions=["publish"])
     def publish_now(self, request: HttpRequest, posts: PostQuerySet) -> None:
-        done, chosen = posts.order_by().publish(timezone.now()), posts.count()
+        now, chosen = timezone.now(), list(posts.order_by().defer("body"))
+        done = Post.objects.filter(pk__in=[post.pk for post in chosen]).publish(now)
+        Change.objects.log(Change.What.PUBLISHED, [post for post in chosen if not post.is_published(now)], at=now)
         text = ngettext("%(done)d post is published.", "%(done)d posts are published.", done)
-        self._tell(request, text % {"done": done}, done=done, left=chosen - done)
+        self._tell(request, text % {"done": done}, done=done, left=len(chosen) - done)
 
     @admin.action(description=_("Back to draft"), permissions=["publish"])
     def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
-        keys = list(posts.values_list("pk", flat=True))
-        done = Post.objects.filter(pk__in=keys).withdraw(timezone.now())
+        chosen = list(posts.order_by().defer("body"))
+        done = Post.objects.filter(pk__in=[post.pk for post in chosen]).withdraw(timezone.now())
+        Change.objects.log(Change.What.WITHDRAWN, [post for post in chosen if post.published_at])
         text = ngettext("%(done)d post is a draft again.", "%(done)d posts are drafts again.", done)
-        self._tell(request, text % {"done": done}, done=done, left=len(keys) - done)
+        self._tell(request, text % {"done": done}, done=done, left=len(chosen) - done)
 
     def _tell(self, request: HttpRequest, text: str, *, done: int, left: int) -> None:
         if done:
@@ -140,6 +144,7 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
             rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == "all" else {rule}
             terms = house_terms(publication.name, publication.terms)
             obj.body, done = fixed(obj.body, terms=terms, rules=rules)
+            form.changed_data.extend({"body"} - set(form.changed_data) if done else ())
             self.message_user(request, _fixed_text(done), messages.SUCCESS)
         super().save_model(request, obj, form, change)
 
@@ -151,6 +156,18 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
         form.instance.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
         index_post(form.instance)
         Rendering.objects.outdated().forget()
+
+    def log_addition(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
+        super().log_addition(request, obj, message)
+        self._log_publishing(request, obj)
+
+    def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
+        super().log_change(request, obj, message)
+        self._log_publishing(request, obj)
+
+    def _log_publishing(self, request: HttpRequest, post: Post) -> None:
+        if "_publish" in request.POST:
+            Change.objects.log(Change.What.PUBLISHED, [post])
 
     def response_add(self, request: HttpRequest, obj: Post, post_url_continue: str | None = None) -> HttpResponse:
         response = super().response_add(request, obj, post_url_continue)

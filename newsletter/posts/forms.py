@@ -73,6 +73,18 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(message, params={"length": f"{len(body):,}", "most": f"{BODY_MAX:,}"})
         return nfc(body)
 
+    def clean_published_at(self) -> datetime | None:
+        """Return the former time if it was not touched: its seconds are not in the field."""
+        chosen: datetime | None = self.cleaned_data["published_at"]
+        former: datetime | None = self.instance.published_at
+        if chosen is None or former is None:
+            return chosen
+        shown = former.replace(microsecond=0)
+        if chosen not in {shown, shown.replace(second=0)}:
+            return chosen
+        self.changed_data[:] = [name for name in self.changed_data if name != "published_at"]
+        return former
+
     def clean_tag_names(self) -> list[str]:
         names = tag_names(self.cleaned_data["tag_names"])
         longest = max(names, key=len, default="")

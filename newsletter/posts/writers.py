@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,11 +15,12 @@ from django.views.decorators.http import require_POST
 
 from newsletter.posts.models import BODY_MAX, Post
 from newsletter.posts.renderings import rendered_anew
+from newsletter.publication.audit import AuditedAdmin
 
 PUBLISH = "posts.publish_post"
 
 
-class OwnDraftsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class OwnDraftsAdmin(AuditedAdmin):
     """Posts: all of them to who may publish, own drafts to the others. The screens of PostAdmin stand on it."""
 
     writer_fieldsets = (

@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.forms import PublicationForm
 from newsletter.publication.models import CACHE_KEY, Publication
 
 
 @admin.register(Publication)
-class PublicationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PublicationAdmin(AuditedAdmin):
     form = PublicationForm
     fieldsets = (
         (

@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import single_line, without_control
@@ -22,7 +23,8 @@ DAYS_MIN, DAYS_MAX = 7, 366
 class TypedForm(forms.BaseForm):
     """Takes control characters out of every text that a person typed or pasted, before it is cleaned further.
 
-    Word and chat programs leave some behind (U+000B, U+0002): nobody sees them, and no feed may have them.
+    Word and chat programs leave some behind (U+000B, U+0002): nobody sees them, and no feed may have them. Browsers
+    send lines ended by CR and LF, whatever the text had: a field that nobody touched has not changed.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -36,8 +38,23 @@ class TypedForm(forms.BaseForm):
             key = self.add_prefix(name)
             if isinstance(field, forms.CharField) and isinstance(data.get(key), str):
                 has_lines = isinstance(field.widget, forms.Textarea)
-                data[key] = without_control(data[key]) if has_lines else single_line(data[key])
+                data[key] = _lines(data[key]) if has_lines else single_line(data[key])
         return data
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        return [name for name in super().changed_data if not self._is_as_it_was(name)]
+
+    def _is_as_it_was(self, name: str) -> bool:
+        """Return whether a text differs from the former one in nothing but what cleaning takes away."""
+        bound = self[name]
+        was, typed = bound.initial, bound.data
+        return isinstance(was, str) and isinstance(typed, str) and _lines(was).strip() == _lines(typed).strip()
+
+
+def _lines(text: str) -> str:
+    """Return a text of several lines without control characters, its lines ended as they are stored."""
+    return without_control(text.replace("\r\n", "\n"))
 
 
 class TypedModelForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone

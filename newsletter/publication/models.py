@@ -17,6 +17,7 @@ from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import headers, tokens
 from newsletter.publication import disclosure
+from newsletter.publication.changes import Change as Change  # noqa: PLC0414 - registered by being imported
 
 CACHE_KEY = "publication"
 AT_SECONDS = 3600

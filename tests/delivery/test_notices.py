@@ -96,11 +96,15 @@ def test_a_second_pause_is_told_again(box, make_mailing):
 
 
 def test_what_the_author_did_himself_is_not_told(box, make_mailing):
-    mailing = make_mailing("ab")
-    for words in ["Paused by the author.", ""]:
-        mailing.pause(words)
+    make_mailing("ab").pause("words that may be anything", Mailing.Cause.AUTHOR)
 
-        assert told(box) == []
+    assert told(box) == []
+
+
+def test_a_pause_without_words_is_told_unless_the_author_made_it(box, make_mailing):
+    make_mailing("ab").pause("")
+
+    assert told(box) == ["Paused: #7 第七期"]
 
 
 def test_a_late_mailing_waits_for_its_author_and_says_so(box, make_mailing):

@@ -61,6 +61,8 @@ FACTS = {
     "delivery.Reminder.notified_at",
     "delivery.Reminder.slot_at",
     "delivery.Step.at",
+    "delivery.Step.send_at",
+    "publication.Change.at",
     "subscribers.AddressChange.asked_at",
     "subscribers.AddressChange.confirmed_at",
     "subscribers.AddressChange.undone_at",

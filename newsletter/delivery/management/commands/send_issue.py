@@ -12,6 +12,7 @@ from django.utils import timezone
 from newsletter.delivery import planning, tasks
 from newsletter.delivery.models import Mailing
 from newsletter.issues.models import Issue
+from newsletter.publication.actors import Via, acting
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import put
 
@@ -31,7 +32,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{issue.number}")
         mailing = issue.mailings.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT, segment="").first()
         if mailing is None:
-            mailing = self._start(issue, skip_hold=options["no_hold"])
+            with acting("", Via.COMMAND):
+                mailing = self._start(issue, skip_hold=options["no_hold"])
         if options["wait"]:
             self._watch(mailing)
         self._conclude(mailing)
@@ -66,7 +68,7 @@ class Command(BaseCommand):
 
     def _conclude(self, mailing: Mailing) -> None:
         if mailing.state in {Mailing.State.PAUSED, Mailing.State.CANCELLED}:
-            raise CommandError(f"The mailing is {mailing.state}. {mailing.reason}".strip())
+            raise CommandError(f"The mailing is {mailing.state}. {mailing.why_paused or mailing.reason}".strip())
         self.stdout.write(_progress(mailing))
 
 

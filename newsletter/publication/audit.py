@@ -1,0 +1,171 @@
+"""The history of a row in the admin: what was really changed, by whom and from where; newest first, page by page."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import F, Model, QuerySet, Value
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from newsletter.publication import actors
+from newsletter.publication.changes import Change
+
+PER_PAGE = 50  # entries
+CHANGE = "change"  # the source of a line
+What = Change.What
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a history, in the language of the desk. who: who it was, and from where."""
+
+    at: datetime
+    what: str
+    who: str
+    details: tuple[str, ...] = ()
+    url: str = ""
+
+    @property
+    def day(self) -> date:
+        """Return the local day."""
+        return timezone.localtime(self.at).date()
+
+
+def who(by: str, via: str) -> str:
+    """Return a user's name and from where he acted, in words; what is not known is left out."""
+    return " · ".join(filter(None, [by, str(actors.Via(via).label) if via else ""]))
+
+
+class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Writes down what was changed, by the names of fields, and nothing when nothing was; shows it as one list.
+
+    Django's own log names fields by their English labels, logs each save, and dies with the account of its user.
+    """
+
+    # --- What is written down ---
+
+    def construct_change_message(  # type: ignore[override]
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> dict[str, Any]:
+        """Return the detail of a Change; empty if nothing was changed."""
+        shown = [name for name in form.changed_data if not form.fields[name].widget.is_hidden]
+        return {} if add or not shown else {"fields": shown}
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
+        Change.objects.log(What.ADDED, [obj], message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:  # type: ignore[override]
+        if message:
+            Change.objects.log(What.CHANGED, [obj], message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> None:  # type: ignore[override]
+        Change.objects.log(What.DELETED, queryset)
+
+    # --- How it is shown ---
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        found = self.get_object(request, unquote(object_id))
+        if found is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
+        if not self.has_view_or_change_permission(request, found):
+            raise PermissionDenied
+        paginator = Paginator(self.history_of(request, found), PER_PAGE)
+        shown = paginator.get_page(request.GET.get("p", 1))
+        context = self.admin_site.each_context(request) | {
+            "title": _("History"),
+            "object": found,
+            "opts": self.opts,
+            "page": shown,
+            "entries": self.entries(shown.object_list),
+        }
+        return TemplateResponse(request, self.object_history_template or "admin/history.html", context)
+
+    def history_of(self, request: HttpRequest, obj: Model) -> QuerySet[Any]:
+        """Return rows of time, source and key, newest first: what `entries` makes lines of."""
+        return newest_first(changes_of(obj))
+
+    def entries(self, rows: Iterable[tuple[datetime, str, int]]) -> list[Entry]:
+        """Return a line for each row of a page."""
+        rows = list(rows)
+        made = self.entries_of(rows)
+        return [made[source, key] for _at, source, key in rows if (source, key) in made]
+
+    def entries_of(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], Entry]:
+        """Return the lines of a page by source and key."""
+        changes = Change.objects.filter(pk__in=keys_of(rows, CHANGE))
+        return {(CHANGE, one.pk): self._entry_of(one) for one in changes}
+
+    def _entry_of(self, change: Change) -> Entry:
+        names = [self._label(name) for name in change.detail.get("fields", [])]
+        return Entry(change.at, _what(change, names), who(change.by, change.via), tuple(_details(change)))
+
+    def _label(self, name: str) -> str:
+        """Return what a field is called in its form, in the language of the desk."""
+        field = getattr(self.form, "base_fields", {}).get(name)
+        return str(field.label) if field and field.label else _verbose_name(self.model, name)
+
+
+def keys_of(rows: Iterable[tuple[datetime, str, int]], wanted: str) -> list[int]:
+    return [key for _at, source, key in rows if source == wanted]
+
+
+def changes_of(obj: Model) -> QuerySet[Any]:
+    return keyed(Change.objects.of(obj), "at", CHANGE)
+
+
+def keyed(rows: QuerySet[Any], at: str, source: str) -> QuerySet[Any]:
+    """Return time, source and key of rows, so that those of several tables can be one list."""
+    named = rows.order_by().annotate(happened=F(at), source=Value(source), row=F("pk"))
+    keys: QuerySet[Any] = named.values_list("happened", "source", "row")
+    return keys
+
+
+def newest_first(rows: QuerySet[Any]) -> QuerySet[Any]:
+    ordered: QuerySet[Any] = rows.order_by("-happened", "-source", "-row")
+    return ordered
+
+
+def quoted(titles: Iterable[str]) -> str:
+    return _(", ").join(_("“%(title)s”") % {"title": title} for title in titles)
+
+
+def _what(change: Change, names: list[str]) -> str:
+    if change.what == What.CHANGED and names:
+        return _("Changed: %(fields)s") % {"fields": _(", ").join(names)}
+    words = {
+        What.ADDED: _("Created"),
+        What.CHANGED: _("Changed"),
+        What.PUBLISHED: _("Published"),
+        What.WITHDRAWN: _("Made a draft again"),
+        What.DELETED: _("Deleted"),
+    }
+    return words[What(change.what)]
+
+
+def _details(change: Change) -> Iterator[str]:
+    """Yield what became of the posts of an issue."""
+    words = {
+        "put_in": _("Put in: %(posts)s"),
+        "taken_out": _("Taken out: %(posts)s"),
+        "arranged": _("Place or form changed: %(posts)s"),
+    }
+    for key, sentence in words.items():
+        if titles := change.detail.get(key):
+            yield sentence % {"posts": quoted(titles)}
+
+
+def _verbose_name(model: type[Model], name: str) -> str:
+    try:
+        return str(getattr(model._meta.get_field(name), "verbose_name", name))
+    except FieldDoesNotExist:
+        return name

@@ -1,0 +1,61 @@
+"""What was done to a post or an issue at the desk: who, when, and which fields. Rows here are only ever added."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.publication import actors
+
+
+class ChangeManager(models.Manager["Change"]):
+    def log(
+        self,
+        what: "Change.What",
+        rows: Iterable[models.Model],
+        detail: Mapping[str, Any] | None = None,
+        *,
+        at: datetime | None = None,
+    ) -> None:
+        """Write down that `what` was done to each of `rows`, by whoever acts now. Nothing else writes changes."""
+        common = {"what": what, "detail": dict(detail or {}), "at": at or timezone.now(), **actors.current()._asdict()}
+        self.bulk_create(
+            Change(about=row._meta.label_lower, key=row.pk, title=str(row)[:200], **common) for row in rows
+        )
+
+    def of(self, row: models.Model) -> "models.QuerySet[Change]":
+        return self.filter(about=row._meta.label_lower, key=row.pk)
+
+
+class Change(models.Model):
+    """One thing that somebody did to a post or an issue; it outlives both its object and its author's account."""
+
+    class What(models.TextChoices):
+        ADDED = "added", _("added")
+        CHANGED = "changed", _("changed")
+        PUBLISHED = "published", _("published")
+        WITHDRAWN = "withdrawn", _("made a draft again")
+        DELETED = "deleted", _("deleted")
+
+    about = models.CharField(max_length=60, help_text="of which kind it is, as room.model")
+    key = models.BigIntegerField(help_text="its primary key; no foreign key, for it may be gone")
+    title = models.CharField(max_length=200, help_text="what it was called")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=actors.NAME_LENGTH, blank=True, help_text="a user's name")
+    via = models.CharField(max_length=10, choices=actors.Via)
+    what = models.CharField(max_length=10, choices=What)
+    detail = models.JSONField(
+        default=dict, help_text="fields: names of those that changed; put_in, taken_out, arranged: titles of posts"
+    )
+
+    objects = ChangeManager()
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["about", "key", "at"], name="changes_of_a_row")]
+
+    def __str__(self) -> str:
+        return f"{self.about} {self.key}: {self.what}"
