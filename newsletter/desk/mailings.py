@@ -1,5 +1,6 @@
 """One mailing on its way: progress, what the author can do about it, and what became of each copy."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,8 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import F, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -19,15 +22,13 @@ from newsletter.delivery import evidence, planning, suppressing
 from newsletter.delivery.losses import losses
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.rendering import freeze
+from newsletter.desk import audit, progress
 from newsletter.desk.composer import in_question, in_words, page, wake_up, when_form
 from newsletter.desk.decisions import message_id_of
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 
 PER_PAGE = 50  # deliveries
-FRESH_SECONDS, IDLE_SECONDS = 5, 60  # until the page asks again, while something happens and while nothing does
-READING_SECONDS = 20  # when it has a message to be read
-SOON = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,41 @@ class Action:
 
 @require_safe
 def mailing(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show how far it is; the page asks again by itself while that changes."""
-    found = get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
-    now, is_open = timezone.now(), found.state in Mailing.OPEN_STATES
-    is_still, may_send = not is_open or "still" in request.GET, request.user.has_perm("issues.send_issue")
-    context = {
-        "title": _("Mailing"),
+    """Show how far it is; a script keeps that up to date."""
+    found, now = _found(pk), timezone.now()
+    context = _shown(request, found, now) | {"title": _("Mailing"), "words": list(progress.words_for_script())}
+    context["answer_for_script"] = json.dumps(context["answer"])
+    return page(request, "desk/mailing.html", found.issue, context)
+
+
+@require_safe
+def moving(request: HttpRequest, pk: int) -> JsonResponse:
+    """Return the figures, for a page that is open; and its parts, if they say something else by now."""
+    found, now = _found(pk), timezone.now()
+    answer = progress.answer(found, found.counts(), now)
+    if request.GET.get("shape") != answer["shape"]:
+        context = _shown(request, found, now) | {"issue": found.issue}
+        answer["html"] = render_to_string("desk/_mailing.html", context, request)
+    return JsonResponse(answer)
+
+
+def _found(pk: int) -> Mailing:
+    return get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
+
+
+def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
+    """Return what the parts of the page show."""
+    may_send, counts = request.user.has_perm("issues.send_issue"), found.counts()
+    return {
         "mailing": found,
-        "counts": found.counts(),
-        "actions": [(name, action.title) for name, action in ACTIONS.items() if may_send and action.is_open_to(found)],
+        "counts": counts,
+        "figures": progress.figures(counts),
+        "lead": progress.lead(found, counts, now),
+        "answer": progress.answer(found, counts, now),
+        "actions": _actions(found) if may_send and found.state in Mailing.OPEN_STATES else [],
         "obstacles": planning.obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
-        "is_open": is_open,
-        "is_still": is_still,
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
-        "steps": found.steps.all(),
+        "entries": audit.entries_of(found),
         "certificate": found.certificates.last(),
         "provider": _provider(found.mailer),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
@@ -67,22 +89,20 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
         "in_question": suppressing.in_question(found),
         "called_dead": suppressing.called_dead(found),
     }
-    response = page(request, "desk/mailing.html", found.issue, context)
-    if not is_still:  # a header, not a meta element: it is not read aloud, and "stop" leads to a page without it
-        response.headers["Refresh"] = str(_seconds_to_rest(request, found, now))
-    return response
+
+
+def _actions(found: Mailing) -> list[dict[str, Any]]:
+    """Return everything that can be done to a mailing that is open, each in a place of its own, possible now or not."""
+    ours = [(name, one.title, one.is_open_to(found)) for name, one in ACTIONS.items() if one.makes_sense()]
+    ours.insert(2, ("move", _("Another time"), found.state == Mailing.State.SCHEDULED))
+    return [
+        {"name": name, "title": title, "url": reverse(f"admin:mailing_{name}", args=[found.pk]), "is_open": is_open}
+        for name, title, is_open in ours
+    ]
 
 
 def _can_send_the_rest(found: Mailing) -> bool:
     return found.state == Mailing.State.CANCELLED and not found.issue.mailings.open().exists()
-
-
-def _seconds_to_rest(request: HttpRequest, found: Mailing, now: datetime) -> int:
-    is_lively = found.state == Mailing.State.SENDING or found.send_at - now < SOON
-    if not is_lively or found.state == Mailing.State.PAUSED:
-        return IDLE_SECONDS
-    has_told = getattr(messages.get_messages(request), "used", False)
-    return READING_SECONDS if has_told else FRESH_SECONDS
 
 
 # --- What the author can do: GET asks, POST acts ---
@@ -219,7 +239,7 @@ def _after_switching(found: Mailing) -> str:
 
 
 _State = Mailing.State
-ACTIONS = {
+ACTIONS = {  # in the order of their places: none ever takes the place of another
     "pause": Action(gettext_lazy("Pause"), (_State.SCHEDULED, _State.SENDING), _pause, _after_pausing),
     "resume": Action(gettext_lazy("Resume"), (_State.PAUSED,), _resume, _after_resuming),
     "refreeze": Action(

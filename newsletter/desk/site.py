@@ -56,6 +56,7 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
 )
 MAILING_SCREENS: tuple[Screen, ...] = (
     ("", LOOK_AT_MAILINGS(mailings.mailing), "mailing"),
+    ("moving/", LOOK_AT_MAILINGS(mailings.moving), "mailing_moving"),
     ("move/", SEND(mailings.move), "mailing_move"),
     *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ACTIONS),
     ("copies/<str:state>/", SEE_COPIES(mailings.deliveries), "mailing_deliveries"),

@@ -9,10 +9,12 @@ from django.contrib.messages import get_messages
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
-from newsletter.delivery import planning
+from newsletter.delivery import certificate, planning
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.desk.mailings import PER_PAGE
+from newsletter.desk.progress import wait_in_words
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -70,6 +72,10 @@ def state_of(mailing: Mailing) -> str:
     return mailing.state
 
 
+def open_actions(page) -> list[str]:
+    return [one["name"] for one in page.context["actions"] if one["is_open"]]
+
+
 # --- The page ---
 
 
@@ -77,38 +83,137 @@ def test_a_scheduled_mailing_says_when_it_leaves_and_what_can_be_done(desk, sche
     page = desk.get(screen(scheduled))
 
     assert "Dec. 1, 2026, 8 a.m." in page.text
-    assert [name for name, _title in page.context["actions"]] == ["pause", "refreeze", "cancel"]
+    assert open_actions(page) == ["pause", "move", "refreeze", "cancel"]
     assert screen(scheduled, "move") in page.text
 
 
 def test_a_mailing_on_its_way_shows_its_progress(desk, sending):
     page = desk.get(screen(sending))
 
-    assert "1 of 3 sent" in markup(page)
+    assert '<span data-figure="sent">1</span>of<span data-figure="total">3</span>sent.' in markup(page)
     assert '<progress max="3" value="1"' in markup(page)
-    assert [name for name, _title in page.context["actions"]] == ["pause", "cancel"]
+    assert open_actions(page) == ["pause", "cancel"]
 
 
-def test_the_page_of_a_mailing_on_its_way_refreshes_itself_until_told_to_stop(desk, sending):
-    assert desk.get(screen(sending)).headers["Refresh"] == "5"
-    assert "Refresh" not in desk.get(screen(sending), {"still": "1"}).headers
+def test_a_page_without_a_script_stands_still_and_has_a_link_to_look_again(desk, sending):
+    page = desk.get(screen(sending))
+
+    assert "Refresh" not in page.headers
+    assert f'<noscript><p class="help">These are the figures of this moment.<a href="{screen(sending)}">' in markup(
+        page
+    )
 
 
-def test_a_page_on_which_little_happens_rests_longer(desk, scheduled, clock):
-    assert desk.get(screen(scheduled)).headers["Refresh"] == "60"
-
-    clock.move_to(SLOT - timedelta(minutes=2))
+@pytest.mark.parametrize(
+    ("before", "seconds"), [(timedelta(days=6), 60), (timedelta(minutes=59), 5), (timedelta(seconds=119), 1.5)]
+)
+def test_a_page_on_which_little_happens_is_asked_less_often(desk, scheduled, clock, before, seconds):
+    clock.move_to(SLOT - before)
     desk.force_login(User.objects.get())
 
-    assert desk.get(screen(scheduled)).headers["Refresh"] == "5"
+    answer = desk.get(screen(scheduled, "moving")).json()
+
+    assert (answer["again_in"], answer["starts_in"]) == (seconds, before.total_seconds())
 
 
-def test_a_result_stays_long_enough_to_be_read(desk, sending):
-    response = desk.post(screen(sending, "pause"), follow=True)
-    resumed = desk.post(screen(sending, "resume"), follow=True)
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(days=12, hours=3), "12 days"),
+        (timedelta(hours=47, minutes=59), "47 h 59 min"),
+        (timedelta(hours=1), "1 h 0 min"),
+        (timedelta(minutes=59, seconds=59), "59 min 59 s"),
+        (timedelta(minutes=1), "1 min 0 s"),
+        (timedelta(seconds=59), "59 s"),
+        (timedelta(milliseconds=1), "1 s"),
+    ],
+)
+def test_a_wait_is_told_to_the_second_below_an_hour_and_is_never_nothing(left, words):
+    with translation.override("en"):
+        assert wait_in_words(left) == words
 
-    assert response.headers["Refresh"] == "60"
-    assert resumed.headers["Refresh"] == "20"
+
+def test_a_mailing_whose_time_has_come_does_not_say_that_it_waits(desk, scheduled, clock):
+    clock.move_to(SLOT)
+    desk.force_login(User.objects.get())
+
+    assert "Its time has come: a worker begins within seconds." in desk.get(screen(scheduled)).text
+
+
+# --- What a page that is open asks ---
+
+
+def test_the_figures_are_told_without_a_look_into_the_ledger(desk, sending):
+    shape = desk.get(screen(sending, "moving")).json()["shape"]
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = desk.get(screen(sending, "moving"), {"shape": shape}).json()
+
+    assert answer["figures"] == {
+        "queued": "2",
+        "sending": "0",
+        "sent": "1",
+        "failed": "0",
+        "uncertain": "0",
+        "skipped": "0",
+        "total": "3",
+    }
+    assert (answer["finished"], answer["again_in"], answer["is_sending"]) == (1, 1.5, True)
+    assert "html" not in answer
+    asked = [query["sql"] for query in queries]
+    assert [sql for sql in asked if "delivery_delivery" in sql] == []
+    assert [sql for sql in asked if '"html"' in sql] == []
+    assert len(asked) <= 8  # session, user, roles, the mailing, its batches, its last step
+
+
+def test_other_numbers_are_no_other_shape_and_another_state_is(desk, sending):
+    first = desk.get(screen(sending, "moving")).json()["shape"]
+    sending.batches.update(sent=2, cursor=2)
+    second = desk.get(screen(sending, "moving")).json()["shape"]
+    sending.pause("535 authentication failed")
+    third = desk.get(screen(sending, "moving"), {"shape": second}).json()
+
+    assert first == second != third["shape"]
+    assert "Stopped: the mail server refuses it." in third["html"]
+    assert "535 authentication failed" in third["html"]
+    assert "<html" not in third["html"]
+
+
+def test_asking_takes_no_message_from_the_page_that_should_show_it(desk, sending):
+    desk.post(screen(sending, "pause"))
+    desk.get(screen(sending, "moving"))
+
+    assert "Paused. No further mail leaves until you resume it." in desk.get(screen(sending)).text
+
+
+def test_a_finished_mailing_is_not_asked_about_once_it_has_its_certificate(desk, sending):
+    sending.batches.update(state=Batch.State.DONE, sent=3)
+    sending.deliveries.update(state=STATE.SENT)
+    sending.finish(NOW)
+    before = desk.get(screen(sending, "moving")).json()["again_in"]
+    certificate.issue_due(NOW)
+
+    assert (before, desk.get(screen(sending, "moving")).json()["again_in"]) == (5, 0)
+
+
+def test_each_action_has_a_place_of_its_own_in_every_state(desk, scheduled):
+    def places():
+        return [(one["name"], one["is_open"]) for one in desk.get(screen(scheduled)).context["actions"]]
+
+    waiting = places()
+    desk.post(screen(scheduled, "pause"))
+    paused = places()
+
+    assert [name for name, _is_open in waiting] == [name for name, _is_open in paused]
+    assert [name for name, is_open in waiting if is_open] == ["pause", "move", "refreeze", "cancel"]
+    assert [name for name, is_open in paused if is_open] == ["resume", "refreeze", "cancel"]
+
+
+def test_a_pause_says_who_paused(desk, sending):
+    desk.post(screen(sending, "pause"))
+
+    assert "Paused by gipi." in desk.get(screen(sending)).text
+    assert "The mailing of #7 第七期 is paused. Paused by gipi." in desk.get("/admin/").text
 
 
 def test_a_finished_mailing_rests(desk, sending):

@@ -104,6 +104,7 @@ TABLE: dict[str, str] = {
     **_stock("issues/startingpoint", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     **_stock("delivery/mailing", EDITORS, add=NO_ONE, change=EDITORS, delete=NO_ONE),
     "admin/delivery/mailing/<int:pk>/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/moving/": EDITORS,
     "admin/delivery/mailing/<int:pk>/move/": EDITORS,
     "admin/delivery/mailing/<int:pk>/pause/": EDITORS,
     "admin/delivery/mailing/<int:pk>/resume/": EDITORS,

@@ -1,0 +1,147 @@
+"""How far a mailing is, in words and figures. Counts come from its batches: asking every second costs nothing."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Max
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from newsletter.delivery.models import Counts, Mailing
+
+LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds until the page asks again
+State = Mailing.State
+WAITS = {  # what a wait is called, by its largest unit; a script counts on with the same words
+    "days": gettext_lazy("{d} days"),
+    "hours": gettext_lazy("{h} h {m} min"),
+    "minutes": gettext_lazy("{m} min {s} s"),
+    "seconds": gettext_lazy("{s} s"),
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of a mailing: of which name in Counts, and where its copies are listed."""
+
+    name: str
+    label: Any
+    count: int
+    listed: str = ""
+    is_bad: bool = False
+
+    @property
+    def shown(self) -> str:
+        return number(self.count)
+
+
+def number(count: int) -> str:
+    return f"{count:,}"
+
+
+def figures(counts: Counts) -> list[Figure]:
+    return [
+        Figure("queued", _("waiting"), counts.queued, "queued"),
+        Figure("sending", _("being handed over"), counts.sending),
+        Figure("sent", _("sent"), counts.sent, "sent"),
+        Figure("failed", _("failed"), counts.failed, "failed", is_bad=counts.failed > 0),
+        Figure("uncertain", _("uncertain"), counts.uncertain, "uncertain", is_bad=counts.uncertain > 0),
+        Figure("skipped", _("skipped"), counts.skipped, "skipped"),
+    ]
+
+
+def wait_in_words(left: timedelta) -> str:
+    """Return how long that is: to the second below an hour, and never nothing."""
+    seconds = max(1, round(left.total_seconds()))
+    minutes, hours = seconds // 60, seconds // 3600
+    unit = "days" if hours >= 48 else "hours" if hours else "minutes" if minutes else "seconds"
+    return str(WAITS[unit]).format(d=hours // 24, h=hours, m=minutes % 60, s=seconds % 60)
+
+
+def shape(mailing: Mailing, now: datetime) -> str:
+    """Return what changes when the page has to say something else than other numbers."""
+    last = mailing.steps.aggregate(step=Max("pk"), certificate=Max("mailing__certificates__pk"))
+    times = (at.timestamp() if at else 0 for at in (mailing.send_at, mailing.retry_at))
+    parts = (mailing.state, last["step"], last["certificate"], *times, mailing.content_hash[:8], len(mailing.reason))
+    return ".".join(map(str, (*parts, int(mailing.send_at <= now))))
+
+
+def again_in(mailing: Mailing, now: datetime) -> float:
+    """Return after how many seconds to ask again; 0 when nothing is to come."""
+    if mailing.state == State.SENDING:
+        return LIVELY
+    if mailing.state == State.SCHEDULED:
+        left = mailing.send_at - now
+        return LIVELY if left < timedelta(minutes=2) else SOON if left < timedelta(hours=1) else IDLE
+    is_settled = mailing.certified_at is not None or mailing.planned_at is None
+    return 0 if mailing.state != State.PAUSED and is_settled else SOON
+
+
+def answer(mailing: Mailing, counts: Counts, now: datetime) -> dict[str, Any]:
+    """Return what a page that is open has to know: figures, and its shape."""
+    return {
+        "shape": shape(mailing, now),
+        "state": mailing.get_state_display(),
+        "is_sending": mailing.state == State.SENDING,
+        "figures": {one.name: one.shown for one in figures(counts)} | {"total": number(counts.total)},
+        "bad": [one.name for one in figures(counts) if one.is_bad],
+        "finished": counts.finished,
+        "total": counts.total,
+        "starts_in": (mailing.send_at - now).total_seconds() if mailing.state == State.SCHEDULED else None,
+        "again_in": again_in(mailing, now),
+    }
+
+
+# --- The sentence on top ---
+
+
+def lead(mailing: Mailing, counts: Counts, now: datetime) -> SafeString | str:
+    """Return in one sentence what is so now; a script keeps its numbers up to date."""
+    if mailing.state == State.SCHEDULED:
+        return _scheduled(mailing, now)
+    if mailing.state == State.PAUSED:
+        return _paused(mailing)
+    sentences = {
+        State.SENDING: _("{sent} of {total} sent."),
+        State.SENT: _("Finished: {sent} of {total} sent."),
+        State.CANCELLED: _("Cancelled: {sent} of {total} sent, and nobody else gets it."),
+    }
+    if mailing.planned_at is None:
+        return _("Cancelled before any mail left.")
+    sent, total = _counted("sent", counts.sent), _counted("total", counts.total)
+    return format_html(sentences[State(mailing.state)], sent=sent, total=total)
+
+
+def _counted(name: str, count: int) -> SafeString:
+    return format_html('<span data-figure="{}">{}</span>', name, number(count))
+
+
+def _scheduled(mailing: Mailing, now: datetime) -> SafeString:
+    left = mailing.send_at - now
+    if left <= timedelta():
+        return format_html("{}", _("Its time has come: a worker begins within seconds."))
+    wait = format_html('<span role="timer" data-countdown>{}</span>', wait_in_words(left))
+    return format_html(_("The first mail leaves in {wait}. A cancel now reaches nobody."), wait=wait)
+
+
+def _paused(mailing: Mailing) -> str:
+    if mailing.paused_by == Mailing.Cause.AUTHOR:
+        return mailing.why_paused
+    cause = mailing.get_paused_by_display()
+    return _("Stopped: %(cause)s.") % {"cause": cause} if cause else _("Paused.")
+
+
+def words_for_script() -> Iterator[tuple[str, str]]:
+    """Yield what the script says, by name: it has no words of its own."""
+    yield from ((unit, str(words)) for unit, words in WAITS.items())
+    yield "due", _("a moment")
+    yield "rate", _("{n} a second")
+    yield "minutes-left", _("about {n} min left")
+    yield "soon", _("less than a minute left")
+    yield "changed", _("Now it is {state}. What can be done now is shown once the buttons are left alone.")
+    yield "away", _("The desk does not answer. The figures are those of {time}; this page goes on trying by itself.")
+    yield "back", _("The desk answers again.")
+    yield "logged-out", _("The figures are those of {time}: this page may not ask any more. Load it again.")
