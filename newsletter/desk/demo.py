@@ -9,8 +9,12 @@ from pathlib import Path
 
 from django.core.cache import caches
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, F, Q
 
+from newsletter.delivery import certificate, planning
+from newsletter.delivery.happenings import Happening
+from newsletter.delivery.history import Step
+from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.issues.cadence import slots
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
@@ -18,6 +22,7 @@ from newsletter.posts.importers import drafts, markdown_folder
 from newsletter.posts.importers.front_matter import Value, parse
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.search import index_post
+from newsletter.publication.actors import Via, acting
 from newsletter.publication.models import CACHE_KEY, Publication
 from subscribers.consents import Circumstances, Consent
 from subscribers.models import Subscriber, address_hash
@@ -28,6 +33,10 @@ CLOSING = "<!-- closing -->"  # stands between introduction and closing
 SENT = 5  # issues; the next one is composed only
 A_WEEK = timedelta(days=7)  # in which the posts of the next issue appeared, however new its fortnight is
 READERS = 14  # the last one is not confirmed, the one before pauses
+FIRST_READERS = 7  # before the first issue
+A_DAY, SECONDS_10 = timedelta(days=1), timedelta(seconds=10)
+SENT_STATE, FAILED = Delivery.State.SENT, Delivery.State.FAILED
+MAILBOX_FULL = "552 5.2.2 Mailbox full"
 
 
 class NotEmptyError(Exception):
@@ -69,10 +78,18 @@ def load(now: datetime) -> bool:
     _make_tags()
     samples = list(_samples(publication, now))
     _write_posts(samples, publication)
-    for sample in samples:
-        _compose(sample)
+    has_readers = Subscriber.objects.exists()  # real ones, who stay among themselves and have got nothing
+    with acting("", Via.COMMAND):
+        for sample in samples:
+            issue = _compose(sample)
+            if not has_readers:
+                _invite_readers(sample)
+            if sample.number <= SENT and has_readers:
+                issue.mark_sent(sample.ends_at)
+            elif sample.number <= SENT:
+                _mail(issue, sample.ends_at)
+            index_issue(issue)
     _choose_where_to_start()
-    _invite_readers(now)
     return True
 
 
@@ -157,7 +174,7 @@ def _choose_where_to_start() -> None:
         StartingPoint.objects.create(post=Post.objects.get(source=SOURCE + words), reason=reason, position=position)
 
 
-def _compose(sample: Sample) -> None:
+def _compose(sample: Sample) -> Issue:
     introduction, closing = sample.text.split(CLOSING)
     issue = Issue.objects.create(
         number=sample.number,
@@ -169,30 +186,58 @@ def _compose(sample: Sample) -> None:
     for position, (words, form) in enumerate(sample.posts):
         post = Post.objects.get(source=SOURCE + words)
         IssueItem.objects.create(issue=issue, post=post, position=position, form=form)
-    if sample.number <= SENT:
-        issue.mark_sent(sample.ends_at)
-    index_issue(issue)
+    return issue
 
 
-def _invite_readers(now: datetime) -> None:
-    """Let the first issue that is sent have somebody to go to; real readers stay among themselves."""
-    if not Subscriber.objects.exists():
-        readers = Subscriber.objects.bulk_create(_reader(number, now) for number in range(1, READERS + 1))
-        for reader in readers:
-            if reader.is_reader:
-                Consent.objects.add(reader, Consent.Kind.IMPORTED, Circumstances("demo"), now)
+def _invite_readers(sample: Sample) -> None:
+    """Let those come who confirmed before an issue: most before the first, then one before each."""
+    joined_at = sample.begins_at + (sample.ends_at - sample.begins_at) / 2
+    first = 1 if sample.number == 1 else FIRST_READERS + sample.number - 1
+    numbers = range(first, FIRST_READERS + sample.number) if sample.number <= SENT else range(first, READERS + 1)
+    for reader in Subscriber.objects.bulk_create(_reader(number, joined_at) for number in numbers):
+        if reader.is_reader:
+            Consent.objects.add(reader, Consent.Kind.IMPORTED, Circumstances("demo"), joined_at)
 
 
-def _reader(number: int, now: datetime) -> Subscriber:
+def _reader(number: int, at: datetime) -> Subscriber:
     email = f"reader{number:02}@example.com"
     reader = Subscriber(email=email, address_hash=address_hash(email), name=f"讀者{number:02}")
     if number == READERS:
         return reader
     reader.state = Subscriber.State.ACTIVE
     if number == READERS - 1:
-        reader.state, reader.paused_until = Subscriber.State.PAUSED, now + timedelta(days=60)
-    reader.confirmed_at = reader.welcomed_at = now
+        reader.state, reader.paused_until = Subscriber.State.PAUSED, at + timedelta(days=60)
+    reader.confirmed_at = reader.welcomed_at = at
     return reader
+
+
+# --- What became of the issues that were sent ---
+
+
+def _mail(issue: Issue, slot: datetime) -> None:
+    """Write down that readers got the issue at `slot`, as the ledger would have it; nothing leaves."""
+    mailing = planning.approve(issue, send_at=slot, now=slot - A_DAY, hold=timedelta(), knows_losses=True)
+    planning.plan(mailing, slot)
+    has_full_mailbox = Q(seq=mailing.total - 1) if issue.number % 3 == 0 else Q(pk__in=[])
+    failed = mailing.deliveries.filter(has_full_mailbox).update(state=FAILED, reply=MAILBOX_FULL, attempts=1)
+    sent = mailing.deliveries.exclude(has_full_mailbox).update(state=SENT_STATE, sent_at=slot + SECONDS_10, attempts=1)
+    mailing.batches.update(state=Batch.State.DONE, cursor=F("hi"), sent=sent, failed=failed)
+    closed_at = slot + SECONDS_10 * 2
+    Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENT, finished_at=closed_at)
+    mailing.tell(Step.What.FINISHED, at=closed_at)
+    Happening.objects.create(mailing=mailing, kind="finished", at=closed_at, try_at=closed_at, notified_at=closed_at)
+    mailing.refresh_from_db()
+    certificate.issue(mailing, closed_at)
+    _answer(mailing, slot)
+
+
+def _answer(mailing: Mailing, slot: datetime) -> None:
+    """Let some readers say what they thought of the issue."""
+    got_it = mailing.deliveries.filter(state=SENT_STATE).order_by("seq").select_related("subscriber")
+    answers = ["helpful"] * (3 + mailing.issue.number % 3) + ["fair"]
+    for copy, answer in zip(got_it, answers, strict=False):
+        assert copy.subscriber is not None  # noqa: S101 - nobody has been erased yet
+        mailing.issue.feedback.give(copy.subscriber, mailing.issue, answer, slot + A_DAY / 4)
 
 
 def contents(now: datetime) -> dict[str, int]:

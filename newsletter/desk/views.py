@@ -17,14 +17,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery.models import Mailing
-from newsletter.desk import attempts, author, diagnosis, entering, factors, proving
+from newsletter.desk import attempts, author, diagnosis, entering, factors, progress, proving
 from newsletter.desk.alarms import Kind
 from newsletter.desk.forms import StartForm
 from newsletter.issues import cadence
-from newsletter.issues.models import Issue, not_yet_mailed
+from newsletter.issues.models import Issue, in_no_issue, not_yet_mailed
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
+
+LEFT_OUT_SHOWN = 4  # posts that no issue has, by their titles
 
 # --- What machines ask ---
 
@@ -113,7 +115,7 @@ def home(user: Any, now: datetime) -> dict[str, Any]:
     if may("issues.view_issue"):
         home |= _next_issue(now)
     if may("delivery.view_mailing"):
-        home |= {"latest_mailing": Mailing.objects.select_related("issue").first(), "shows_mailing": True}
+        home |= _mailings()
     if may("issues.send_issue") or may("subscribers.see_readers"):
         readers = Subscriber.objects.order_by().values_list("state").annotate(Count("pk"))
         home["readers"] = dict.fromkeys(Subscriber.State.values, 0) | dict(readers)
@@ -125,12 +127,28 @@ def home(user: Any, now: datetime) -> dict[str, Any]:
 
 
 def _next_issue(now: datetime) -> dict[str, Any]:
-    issue = Issue.objects.unsent().first()
+    issue, slot = Issue.objects.unsent().first(), _next_slot(now)
+    left_out = in_no_issue(Post.objects.published(now)).only("title", "published_at")
+    count = left_out.count()
     return {
-        "next_slot": _next_slot(now),
+        "next_slot": slot,
+        "slot_wait": progress.wait_in_words(slot - now),
         "next_issue": issue,
         "next_mailing": issue and issue.mailings.first(),
         "waiting_posts": not_yet_mailed(Post.objects.published(now)).count(),
+        "left_out": left_out[:LEFT_OUT_SHOWN],
+        "left_out_more": max(0, count - LEFT_OUT_SHOWN),
+    }
+
+
+def _mailings() -> dict[str, Any]:
+    """Return what is on its way now, and what was sent last: never what is only planned."""
+    mailings = Mailing.objects.select_related("issue").defer("html", "text")
+    return {
+        "on_their_way": mailings.open().filter(planned_at__isnull=False),
+        "latest_mailing": mailings.filter(state=Mailing.State.SENT).order_by("-finished_at").first(),
+        "shows_mailing": True,
+        "has_archive": Issue.objects.archived().exists(),
     }
 
 

@@ -4,7 +4,7 @@ import re
 from datetime import MAXYEAR, MINYEAR, datetime
 
 from django.db import models
-from django.db.models import Count, Exists, Max, Min, OuterRef, Prefetch, Q, Subquery, prefetch_related_objects
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Subquery, prefetch_related_objects
 from django.db.models.functions import ExtractYear
 from django.urls import reverse
 from django.utils import timezone
@@ -215,6 +215,13 @@ class StartingPoint(models.Model):
 def fetch_whole(issue: Issue, now: datetime) -> None:
     """Have the corrections at hand, and the items with their posts: only those that readers may see."""
     prefetch_related_objects([issue], _public_items(now), "corrections")
+
+
+def in_no_issue(posts: PostQuerySet) -> PostQuerySet:
+    """Return those of `posts` that no issue has, sent or not; but for an archive that was published elsewhere."""
+    items = IssueItem.objects.filter(post=OuterRef("pk"))
+    is_archive = Q(source__gt="", published_at__lt=F("created_at"))
+    return posts.filter(~is_archive, ~Exists(items))
 
 
 def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:

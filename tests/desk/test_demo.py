@@ -3,8 +3,13 @@ from functools import cache
 from io import StringIO
 
 import pytest
+import time_machine
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
+from newsletter.delivery import notices, planning
+from newsletter.delivery.models import Mailing
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, not_yet_mailed
 from newsletter.posts import images
@@ -66,6 +71,7 @@ def test_real_readers_stay_among_themselves():
     loaded()
 
     assert Subscriber.objects.get().email == "jane@example.org"
+    assert not Mailing.objects.exists()  # she has got nothing
 
 
 def test_what_the_author_has_set_stays():
@@ -85,6 +91,53 @@ def test_its_posts_and_sent_issues_are_found():
     assert found.filter(kind="issue").count() == Issue.objects.archived().count() == 5
     assert found.filter(kind="post").count() == Post.objects.published(NOW).count()
     assert not SearchDocument.objects.filter(body__contains="post:").exists()
+
+
+# --- What became of its issues ---
+
+
+def test_each_sent_issue_has_a_result_to_look_at(mailoutbox):
+    loaded()
+
+    mailings = Mailing.objects.order_by("issue__number")
+    rows = [(one.issue.number, one.state, one.counts().sent, one.counts().failed) for one in mailings]
+    assert rows == [(1, "sent", 7, 0), (2, "sent", 8, 0), (3, "sent", 8, 1), (4, "sent", 10, 0), (5, "sent", 11, 0)]
+    for mailing in mailings:
+        certificate = mailing.certificates.get()
+        assert (certificate.sent, certificate.total) == (mailing.counts().sent, mailing.total)
+        assert mailing.planned_at == mailing.issue.sent_at
+        assert sum(count for _label, count in mailing.issue.feedback.tally()) > 3
+    assert mailoutbox == []
+
+
+def test_what_the_sample_sent_is_old_news_to_its_author(mailoutbox):
+    loaded()
+
+    notices.observe(NOW)
+    notices.tell(NOW)
+
+    assert mailoutbox == []
+    assert planning.begin_due(NOW) == []
+
+
+def test_the_home_and_the_history_of_the_sample_say_what_is_so(client):
+    make_publication()
+    User.objects.create_superuser("gipi", "gipi@example.org", "pw")
+    with time_machine.travel(NOW, tick=False):
+        client.force_login(User.objects.get())
+        loaded()
+        home = client.get("/admin/")
+        history = client.get(reverse("admin:issues_issue_history", args=[Issue.objects.get(number=5).pk]))
+
+    assert home.context["latest_mailing"].issue.number == 5
+    assert "Nothing has been sent yet" not in home.text
+    assert "No issue was mailed from here yet" not in home.text
+    assert list(home.context["left_out"]) == []
+    assert [entry.what for entry in history.context["entries"]] == [
+        "Closed: the issue is sent",
+        "Sending began",
+        "Scheduled",
+    ]
 
 
 # --- Once ---
