@@ -68,14 +68,13 @@ class AuditedIssueAdmin(AuditedAdmin):
 
 def entries_of(mailing: Mailing) -> list[Entry]:
     """Return the steps of one mailing, newest first."""
-    steps = mailing.steps.order_by("-pk")
-    return [entry_of(step, mailing) for step in steps]
+    return [entry_of(step, mailing) for step in mailing.steps.order_by("-pk")]
 
 
 def entry_of(step: Step, mailing: Mailing | None = None) -> Entry:
-    mailing = mailing or step.mailing
-    url = reverse("admin:mailing", args=[mailing.pk])
-    return Entry(step.at, _verb(step, mailing), who(step.by, step.via), tuple(_details(step)), url)
+    """Return the line of a step, which leads to its mailing unless it is told on its page."""
+    url = "" if mailing else reverse("admin:mailing", args=[step.mailing_id])
+    return Entry(step.at, _verb(step, mailing or step.mailing), who(step.by, step.via), tuple(_details(step)), url)
 
 
 def _verb(step: Step, mailing: Mailing) -> str:
@@ -116,7 +115,8 @@ _VERBS = {
     What.DOUBTED: gettext_lazy("The mail server was not believed about addresses"),
     What.CANCELLED: gettext_lazy("Cancelled"),
 }
-_HASHES, _NUMBERS = {What.APPROVED, What.REPLACED}, {What.COUNTED, What.AGAIN}
+_HASHES, _PROVIDERS = {What.APPROVED, What.REPLACED}, {What.BEGUN, What.SWITCHED}
+_NUMBERS = {What.COUNTED, What.AGAIN}
 
 
 def _details(step: Step) -> Iterator[str]:
@@ -124,6 +124,8 @@ def _details(step: Step) -> Iterator[str]:
         yield _("Leaves on %(time)s") % {"time": _words(step.send_at)}
     if step.what in _HASHES:
         yield _("Text %(hash)s") % {"hash": step.detail[:12]}
+    elif step.what in _PROVIDERS:
+        yield _("Provider: %(name)s") % {"name": step.detail}
     elif step.detail and step.what not in _NUMBERS:
         yield step.detail
 

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from html import unescape
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
@@ -308,6 +310,44 @@ def test_the_world_of_the_table_has_secrets_to_tell(world):
         assert fact in _text(_answer(client, "", world.addresses[f"admin/issues/issue/<int:pk>/{route}"]))
     assert READER in client.get("/admin/").text
     assert SECRET_TITLE in client.get("/admin/posts/post/").text
+
+
+# --- Links: none on any page leads where its reader may not go ---
+
+LINK = re.compile(r'<a\b[^>]*?\shref="([^"#]+)', re.DOTALL)
+PUBLIC = ("/", "/posts/", "/issues/", "/search/?q=a", "/about/", "/start/")
+PAGES_MAX = 400
+
+
+@pytest.mark.parametrize("role", ROLES[1:])
+def test_no_link_on_a_page_leads_a_role_to_a_refusal(world, role):
+    """From the home, from every screen that the role may open, and from the pages for readers, as far as links go."""
+    client, found = _browser(world, role), {}
+    Issue.objects.filter(mailings__state="sent").update(sent_at=timezone.now())
+    mine = [route for route, letters in TABLE.items() if letters[ROLES.index(role)] == "P" and route not in POSTED]
+    opened = [world.addresses[route] for route in mine]
+    waiting = [("", address) for address in ("/admin/", *PUBLIC, *opened)]
+    seen = set()
+    while waiting:
+        source, address = waiting.pop()
+        path = re.sub(r"\?.*", "", address)  # a list sorted another way leads to the same pages
+        if path in seen or path.startswith(("/media/", "/static/")):
+            continue
+        seen.add(path)
+        response = client.get(address, follow=True)
+        found[address] = (response.status_code, source)
+        if response.headers["Content-Type"].startswith("text/html") and response.status_code == 200:
+            waiting += [(address, link) for link in _links(response)]
+
+    assert {address: source for address, (status, source) in found.items() if status in {403, 405}} == {}
+    assert 10 < len(found) < PAGES_MAX
+
+
+def _links(response: Any) -> set[str]:
+    """Return the addresses on this site that a page links to, in full."""
+    here = response.request["PATH_INFO"]
+    links = {urljoin(here, unescape(link)) for link in LINK.findall(_text(response))}
+    return {link.removeprefix("http://testserver") for link in links if link.startswith(("/", "http://testserver/"))}
 
 
 # --- Beyond the table: rows of others, lists, and what a forged form asks for ---
