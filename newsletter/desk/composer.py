@@ -1,4 +1,4 @@
-"""The author's way from a composed issue to its readers: preview, test copies, send."""
+"""The author's way from a composed issue to its readers: preview, send."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,13 +20,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from newsletter.delivery import planning, tasks
 from newsletter.delivery.losses import LOSSES_SHOWN, Loss, Unfilled, digest_of, losses
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.rehearsal import MADE_UP, example_reader, send_test_copy
+from newsletter.delivery.rehearsal import MADE_UP, example_reader
 from newsletter.delivery.rehearsals import Rehearsal, Standing
 from newsletter.delivery.rendering import copy_for, freeze
-from newsletter.delivery.transports import Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.weight import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
 from newsletter.desk.audiences import audience_of, segments, spread_of, words_for
-from newsletter.desk.forms import TestCopyForm, WhenForm
+from newsletter.desk.forms import WhenForm
 from newsletter.issues.lengths import with_minutes
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
@@ -151,48 +150,6 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     shown.sent_at = issue.sent_at
     older, newer = Issue.objects.archived().around(issue)
     return render(request, "issues/issue.html", {"issue": shown, "older": older, "newer": newer})
-
-
-# --- Test copies ---
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def test_copy(request: HttpRequest, pk: int) -> HttpResponse:
-    """Send the issue, as it is now, to the author's own addresses, and say what the provider answered."""
-    issue = get_object_or_404(Issue, pk=pk)
-    own = getattr(request.user, "email", "") or Publication.objects.current().sender_email
-    form = TestCopyForm(request.POST or None, initial={"addresses": own})
-    if form.is_valid():
-        for address in form.cleaned_data["addresses"]:
-            level, text = _rehearse(issue, address)
-            messages.add_message(request, level, text)
-        return redirect("admin:issue_test", pk)
-    return page(request, "desk/test_copy.html", issue, {"title": _("Test copy"), "form": form})
-
-
-def _rehearse(issue: Issue, address: str) -> tuple[int, str]:
-    """Send one test copy; return a message's level and words."""
-    try:
-        outcome = send_test_copy(issue, address)
-    except (ProviderAway, ProviderRefuses) as problem:
-        text = _("%(address)s: nothing was sent, because the mail server does not take it: %(answer)s")
-        return messages.ERROR, text % {"address": address, "answer": problem}
-    facts = {"address": address, "answer": outcome.reply or outcome.provider_id or "OK"}
-    return _ANSWERS[outcome.answer][0], str(_ANSWERS[outcome.answer][1]) % facts
-
-
-_ANSWERS = {
-    Answer.SENT: (
-        messages.SUCCESS,
-        gettext_lazy("%(address)s: the mail server has accepted the test copy. It answered: %(answer)s"),
-    ),
-    Answer.FAILED: (messages.ERROR, gettext_lazy("%(address)s: the mail server refused it: %(answer)s")),
-    Answer.DEFERRED: (messages.WARNING, gettext_lazy("%(address)s: not now, says the mail server: %(answer)s")),
-    Answer.UNCERTAIN: (
-        messages.WARNING,
-        gettext_lazy("%(address)s: handed over, but no answer came back. It may or may not arrive. %(answer)s"),
-    ),
-}
 
 
 # --- Send ---

@@ -33,6 +33,7 @@ from newsletter.desk import (
     rehearsing,
     restoring,
     rights,
+    test_copies,
     views,
 )
 from newsletter.desk.alarms import Kind
@@ -49,7 +50,7 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("preview/<str:tab>/", LOOK_AT_ISSUES(composer.preview), "issue_preview_tab"),
     ("frame/web/", LOOK_AT_ISSUES(composer.web_frame), "issue_web_frame"),
     ("frame/mail/", LOOK_AT_ISSUES(composer.mail_frame), "issue_mail_frame"),
-    ("test/", SEND(composer.test_copy), "issue_test"),
+    ("test/", SEND(test_copies.test_copy), "issue_test"),
     ("rehearsal/", SEND(rehearsing.rehearse), "issue_rehearsal"),
     ("send/", SEND(composer.send), "issue_send"),
     ("correct/", SEND(corrections.correct), "issue_correct"),

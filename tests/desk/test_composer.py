@@ -20,7 +20,7 @@ from newsletter.mail.mailers import mailer_from_url
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
-from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # the next one: 08:00 in Taipei
@@ -202,8 +202,18 @@ def test_a_test_copy_goes_to_the_author_and_its_answer_is_told(desk, issue, box)
     entry = outbox.entry(box, name)
     assert (entry.to, entry.subject) == ("gipi@example.org", "[Test] 第七期")
     [text] = told(response)
-    assert text.startswith("gipi@example.org: the mail server has accepted the test copy. It answered: ")
+    assert text.startswith("gipi@example.org: no mail server is set, so the test copy lies in the outbox here.")
+    assert '<a href="/outbox/">Open the outbox</a>' in text
     assert not Mailing.objects.exists()
+
+
+def test_an_editor_is_not_led_to_an_outbox_that_he_may_not_read(client, desk, issue, box):
+    client.force_login(make_helper("editor"))
+
+    [text] = told(client.post(screen("test", issue), {"addresses": "linda@example.org"}))
+
+    assert "lies in the outbox here" in text
+    assert "<a" not in text
 
 
 def test_a_test_copy_goes_to_several_addresses_once_each(desk, issue, box):
