@@ -74,6 +74,7 @@ def screens(issue) -> list[str]:
         *(reverse("admin:index"), reverse("admin:restored")),
         *(reverse(f"admin:issues_issue_{name}") for name in ("changelist", "add")),
         *(reverse("admin:issues_issue_change", args=[one.pk]) for one in (issue, later)),
+        reverse("admin:issues_issue_history", args=[other.pk]),
         *(reverse(f"admin:{name}", args=[issue.pk]) for name in of_issue),
         *(reverse("admin:issue_preview_tab", args=[issue.pk, tab]) for tab in ("mail", "text", "headers")),
         reverse("delivery:approve", args=[prompts.token_of(reminder)]),
