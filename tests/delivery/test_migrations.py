@@ -9,7 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 from newsletter.delivery.models import Mailing
 
 NOW = datetime(2026, 11, 3, 0, 0, tzinfo=UTC)
-BEFORE = [("delivery", "0011_restorations")]
+BEFORE = [("delivery", "0016_unshown")]
 
 
 @pytest.fixture

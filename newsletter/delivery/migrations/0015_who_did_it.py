@@ -20,7 +20,7 @@ def name_causes(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0011_restorations'),
+        ('delivery', '0016_unshown'),
     ]
 
     operations = [
