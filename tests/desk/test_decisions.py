@@ -152,7 +152,12 @@ def test_what_happened_stands_on_the_mailings_page(desk, closed):  # noqa: F811
 
     text = markup(desk.get(screen(closed)))
 
-    for words in ("approved", "begun", "finished", "uncertain copies counted as sent – 1"):
+    for words in (
+        "Goes out without an answer",
+        "Sending began",
+        "Closed: the issue is sent",
+        "1 uncertain copy counted as sent",
+    ):
         assert words in text
     assert evidence.last_decision(closed) == closed.steps.last().pk
     assert reverse("admin:mailing", args=[closed.pk]) == screen(closed)
