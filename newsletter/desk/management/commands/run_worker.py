@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from newsletter.desk.hands import hands as hands_of
+from newsletter.desk.hands import processes
 from newsletter.desk.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         _remember()
         os.environ["CELERY_SKIP_CHECKS"] = "true"  # its own way to be told
         Supervisor(
-            children=hands_of(hands, log_level),
+            children=processes(hands, settings.DELIVERY_LANES, log_level),
             env=os.environ,
             folder=settings.BASE_DIR,
             say=self._say,
