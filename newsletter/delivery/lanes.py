@@ -16,7 +16,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
 from newsletter.delivery import recovery, restored, tasks
-from newsletter.delivery.couriers import courier_for
+from newsletter.delivery.couriers import Learnt, courier_for
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.pace import Pacer
 from newsletter.delivery.recorder import Recorder
@@ -52,12 +52,13 @@ def is_stopping() -> bool:
 def work(slot: int) -> None:
     """Run one lane after the other in a slot of this machine, until this process is asked to stop."""
     wait, last, is_settled = waker(), 0, False
+    learnt: Learnt = {}
     while not is_stopping():
         sent = None
         try:
             close_old_connections()
             is_settled = is_settled or recover(slot)
-            sent = run(slot, after=last)
+            sent = run(slot, after=last, learnt=learnt)
         except Exception:
             log.exception("lane %s: it goes on after an error", slot + 1)
             connection.close()
@@ -75,7 +76,7 @@ def recover(slot: int) -> bool:
         return bool(worker)
 
 
-def run(slot: int, *, after: int = 0) -> int | None:
+def run(slot: int, *, after: int = 0, learnt: Learnt | None = None) -> int | None:
     """Run a lane of the mailing that comes next after `after`, by number, so that all have their turn.
 
     Returns its number, or None if nothing is to be sent, or another process holds the slot.
@@ -91,7 +92,7 @@ def run(slot: int, *, after: int = 0) -> int | None:
         recovery.recover_slot(worker, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=number)
         with _troubles_told(mailing):
-            send(mailing, f"{worker}{time.time_ns():x}", slot, _ending(slot, lock))
+            send(mailing, f"{worker}{time.time_ns():x}", slot, _ending(slot, lock), learnt)
     put(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)  # closes the mailing; beat asks again if this is lost
     return number
 
@@ -127,12 +128,12 @@ def _troubles_told(mailing: Mailing) -> Iterator[None]:
         raise
 
 
-def send(mailing: Mailing, worker: str, slot: int, is_ending: Callable[[], bool]) -> None:
+def send(mailing: Mailing, worker: str, slot: int, is_ending: Callable[[], bool], learnt: Learnt | None) -> None:
     """Work on the batches of a mailing for LANE_SECONDS, as the holder of the slot."""
     with Recorder(recovery.flight(slot)) as recorder, _ledger_thread() as writer:
         lane = Lane(
             mailing,
-            courier_for(mailing.mailer, mailing),
+            courier_for(mailing.mailer, mailing, learnt),
             recorder=recorder,
             writer=writer,
             worker=worker,

@@ -55,12 +55,18 @@ def attended[T](
     goes_on: asked every so many seconds. Raises Abandoned once it says no; the thread ends with the process, or
     with the step, and a `clean_up`.
     """
-    end: Future[T] = Future()
-    Thread(target=_run, args=[step, end, clean_up], daemon=True).start()
+    end = begun(step, clean_up)
     while not wait([end], timeout=every).done:
         if not goes_on() and end.cancel():
             raise Abandoned
     return end.result()
+
+
+def begun[T](step: Callable[[], T], clean_up: Callable[[], None] = lambda: None) -> Future[T]:
+    """Begin `step` in a thread; return its end, which may be cancelled: then a `clean_up` follows the step."""
+    end: Future[T] = Future()
+    Thread(target=_run, args=[step, end, clean_up], daemon=True).start()
+    return end
 
 
 def _run[T](step: Callable[[], T], end: Future[T], clean_up: Callable[[], None]) -> None:

@@ -154,11 +154,11 @@ def test_a_mailing_that_begins_is_found_by_a_lane_that_was_idle(issue, bulk_smtp
 def test_an_error_ends_no_process(begun, bulk_smtp, process, monkeypatch, caplog):
     calls, run = [], lanes.run
 
-    def once_in_trouble(slot, *, after):
+    def once_in_trouble(slot, *, after, learnt):
         calls.append(after)
         if len(calls) == 1:
             raise OSError("no room")
-        return run(slot, after=after)
+        return run(slot, after=after, learnt=learnt)
 
     monkeypatch.setattr(lanes, "run", once_in_trouble)
 

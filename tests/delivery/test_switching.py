@@ -123,7 +123,7 @@ def test_a_lane_of_the_former_provider_does_not_go_on_after_the_switch(mailing, 
     mailing.resume(timezone.now(), timedelta())
 
     with recovery.slot(0) as worker:
-        lanes.send(former, f"{worker}x", 0, lanes.is_stopping)
+        lanes.send(former, f"{worker}x", 0, lanes.is_stopping, None)
 
     assert slow.received() == []
     assert mailing.counts().queued == READERS
