@@ -200,4 +200,6 @@ class SmtpCourier:
 
     def close(self) -> None:
         if self.board is not None:
+            lines, rate = len(self.board.pool.lines), self.board.rate
+            log.info("mailing %s: %d connections at the end, %.0f messages/s", self.mailing.pk, lines, rate)
             self.board.close()

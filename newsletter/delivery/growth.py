@@ -1,6 +1,6 @@
 """How many connections to a server are used at once: more while it keeps pace, fewer when it does not. Pure.
 
-Up: twice as many, as long as each doubling brings at least half of what it could; from the first one that does not,
+Up: twice as many, as long as each doubling brings at least half of what it could; when one does not twice in a row,
 a quarter more, now and then. Down: a quarter fewer, now and then, which stays if the rate does. By half when the
 server throttles. A server that is as fast with four connections as with eight so keeps four.
 """
@@ -13,7 +13,8 @@ LEAST_SECONDS = 0.25
 WORTH = 0.5  # of what more connections could bring, for them to stay
 LOSS = 0.05  # of the rate, that fewer connections may cost
 STEP = 0.25  # of the connections, once doubling no longer pays
-HOLD_SECONDS = 30.0  # between trials
+FAILURES = 2  # of doubling in a row, before smaller steps are made: a machine may have stood still during one
+FIRST_HOLD_SECONDS, HOLD_SECONDS = 2.0, 30.0  # between trials: doubled by each that fails; the longest
 REFUSED_SECONDS = 60.0  # until a server that refused a connection is asked for another one
 PLEAS, PLEA_SECONDS = 3, 10.0  # so many replies within so long ask for a slower pace: one may be about one reader
 DEAF_SECONDS = 1.0  # complaints that follow one another so closely are about the same number of connections
@@ -30,7 +31,7 @@ class Connections:
         self.first, self.most, self.is_measured = first, most, is_measured
         self.wanted = first
         self.before: tuple[int, float] | None = None  # connections and messages a second before the trial under way
-        self.is_doubling, self.is_upwards = True, True
+        self.is_upwards, self.failures, self.hold = True, 0, FIRST_HOLD_SECONDS
         self.hold_until = self.deaf_until = -math.inf
         self.pleas: deque[float] = deque(maxlen=PLEAS)
         self.begin()
@@ -63,27 +64,39 @@ class Connections:
         """Hear that the server takes no more on a connection: use half of them."""
         if now >= self.deaf_until:
             self.deaf_until = now + DEAF_SECONDS
-            self._settle(max(1, self.wanted // 2), now + HOLD_SECONDS)
+            self._shrink(max(1, self.wanted // 2), now + HOLD_SECONDS)
 
     def refused(self, now: float, opened: int) -> None:
         """Hear that the server gives no connection beyond those that are open: leave some of them to others."""
-        self._settle(max(1, min(self.wanted, opened - opened // 8)), now + REFUSED_SECONDS)
+        self._shrink(max(1, min(self.wanted, opened - opened // 8)), now + REFUSED_SECONDS)
+
+    def _shrink(self, wanted: int, hold_until: float) -> None:
+        """Use fewer, and grow slowly from there."""
+        self.is_upwards, self.failures, self.hold = True, FAILURES, HOLD_SECONDS
+        self._settle(wanted, hold_until)
 
     def _settle(self, wanted: int, hold_until: float) -> None:
-        self.wanted, self.hold_until = wanted, hold_until
-        self.before, self.is_doubling, self.is_upwards = None, False, True
+        self.before, self.wanted, self.hold_until = None, wanted, hold_until
         self.begin()
 
     def _learn(self, rate: float, now: float) -> None:
         if self.before and not self._is_worth(rate, *self.before):
-            connections, _rate = self.before
-            upwards = self.is_upwards
-            self._settle(connections, now + HOLD_SECONDS)
-            self.is_upwards = not upwards
-        elif self.before and not self.is_doubling:
-            self.before, self.hold_until = None, now + HOLD_SECONDS
+            self._fail(self.before[0], now)
+        elif self.before and not self._is_doubling:
+            self._settle(self.wanted, now + self.hold)
         elif now >= self.hold_until:
             self._try(rate, now)
+
+    def _fail(self, connections: int, now: float) -> None:
+        """Go back to as many as there were before the trial."""
+        self.failures += 1
+        self.is_upwards = self._is_doubling or not self.is_upwards
+        self._settle(connections, now + self.hold)
+        self.hold = min(self.hold * 2, HOLD_SECONDS)
+
+    @property
+    def _is_doubling(self) -> bool:
+        return self.failures < FAILURES
 
     def _is_worth(self, rate: float, connections: int, before: float) -> bool:
         if self.wanted < connections:
@@ -94,13 +107,16 @@ class Connections:
         """Use more connections, or fewer; where there is no room the other way is next."""
         wanted = self._more() if self.is_upwards else self._fewer()
         if wanted == self.wanted:
-            self.before, self.hold_until, self.is_upwards = None, now + HOLD_SECONDS, not self.is_upwards
+            self.is_upwards = not self.is_upwards
+            self._settle(wanted, now + self.hold)
             return
+        if self.before:
+            self.failures = 0
         self.before, self.wanted = (self.wanted, rate), wanted
         self.begin()
 
     def _more(self) -> int:
-        return min(self.most, self.wanted * 2 if self.is_doubling else math.ceil(self.wanted * (1 + STEP)))
+        return min(self.most, self.wanted * 2 if self._is_doubling else math.ceil(self.wanted * (1 + STEP)))
 
     def _fewer(self) -> int:
         if self.wanted <= self.first or not self.is_measured:

@@ -21,6 +21,7 @@ from newsletter.delivery.waits import begun
 
 AT_ONCE = 16  # connections that are opened at the same time
 SPARE = 1.2  # lines for each that the rate needs
+GOODBYE_SECONDS = 1.5  # for all lines together
 OPENING_SECONDS = 0.02  # between looks at lines that are being opened, while nothing is heard
 
 
@@ -147,10 +148,11 @@ class Pool:
         is_worn, most = 0 < self.load.per_connection <= line.taken, self.connections.wanted
         return is_worn or (len(self.lines) > most and line in self.lines[most:])
 
-    def forget(self, line: Line, *, says_goodbye: bool) -> None:
+    def forget(self, line: Line, *, says_goodbye: bool) -> Future[None]:
+        """Close a line in a thread: its server may take its time to say goodbye, and the others go on."""
         self.lines.remove(line)
         self.selector.unregister(line.sock)
-        line.close(says_goodbye=says_goodbye)
+        return begun(partial(line.close, says_goodbye=says_goodbye))
 
     def give_up_opening(self) -> None:
         """Wait for no line that is being opened; each is closed as soon as it is open."""
@@ -161,6 +163,5 @@ class Pool:
 
     def close(self, *, says_goodbye: bool) -> None:
         self.give_up_opening()
-        for line in list(self.lines):
-            self.forget(line, says_goodbye=says_goodbye)
+        wait([self.forget(line, says_goodbye=says_goodbye) for line in list(self.lines)], GOODBYE_SECONDS)
         self.selector.close()

@@ -60,11 +60,22 @@ def test_at_twenty_milliseconds_a_reply_a_thousand_messages_leave_a_second_after
 def test_a_server_that_is_as_fast_with_few_connections_gets_few(rate):
     server = Server(Connections(4, 128), at_its_limit(rate))
 
-    server.run(1)
+    server.run(5)  # eight were tried twice
     server.most_open = 0
     server.run(120)
 
     assert server.most_open <= 6  # now and then one or two more are tried
+
+
+def test_a_machine_that_stands_still_during_a_trial_does_not_make_it_fail_for_long():
+    server = Server(Connections(4, 128), far_away(4))
+    while server.connections.wanted < 16:
+        server.run(0.1)
+
+    server.now += 3
+    server.run(10)
+
+    assert server.run(10) >= 1000
 
 
 def test_a_server_with_a_limit_gets_what_its_rate_needs_and_not_many_more():
