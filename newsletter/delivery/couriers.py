@@ -60,25 +60,38 @@ type Learnt = dict[tuple[int, str], Connections]  # by mailing and mailer: what 
 
 def courier_for(alias: str, mailing: Mailing, learnt: Learnt | None = None) -> Courier:
     """Return the courier for a mailer of settings.MAILERS. learnt: kept by the caller for the next courier."""
-    backend = mailers[alias]
+    backend, known, key = mailers[alias], {} if learnt is None else learnt, (mailing.pk, alias)
     if isinstance(backend, SmtpBackend):
-        load, known = load_of(alias), {} if learnt is None else learnt
-        return SmtpCourier(alias, mailing, load, known.setdefault((mailing.pk, alias), load.connections()))
+        load = load_of(alias)
+        return SmtpCourier(alias, mailing, load, known.setdefault(key, load.connections()))
     from newsletter.delivery.api import ApiCourier, hindrance  # noqa: PLC0415 - it loads Anymail, as mailer_errors does
 
     if reason := hindrance(backend, mailing):
         log.info("mailing %s goes message by message: %s", mailing.pk, reason)
         return DjangoCourier(alias, mailing)
-    return ApiCourier(alias, mailing)
+    return ApiCourier(alias, mailing, known.setdefault(key, calls_of(alias).connections()))
 
 
 def load_of(alias: str) -> Load:
     """Return how much of a mailer's SMTP server may be used at once; with a rate, as many lines as it needs."""
-    limits: Limits = settings.MAILERS[alias].get("LIMITS", Limits())
-    rate = min([rate for rate in (settings.SEND_RATE, limits.rate) if rate], default=None)
+    limits, rate = _limits(alias)
     if limits.lines or rate:
         return Load(limits.lines or LINES_FOR_RATE, limits.per_connection, rate)
     return USUAL._replace(per_connection=limits.per_connection)
+
+
+def calls_of(alias: str) -> Load:
+    """Return how many calls of a mailer's e-mail API may be under way at once; with a rate, as many as it needs."""
+    from newsletter.delivery.api import FIRST_CALLS, MOST_CALLS  # noqa: PLC0415 - as above
+
+    limits, rate = _limits(alias)
+    return Load(limits.lines or MOST_CALLS, rate=rate, first=None if limits.lines or rate else FIRST_CALLS)
+
+
+def _limits(alias: str) -> tuple[Limits, float | None]:
+    """Return the limits of a mailer, and the least of the rates, in messages a second."""
+    limits: Limits = settings.MAILERS[alias].get("LIMITS", Limits())
+    return limits, min([rate for rate in (settings.SEND_RATE, limits.rate) if rate], default=None)
 
 
 def unmailable(problem: ValueError) -> Outcome:

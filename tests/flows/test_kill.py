@@ -26,6 +26,7 @@ def smtp(tmp_path):
     folder = tmp_path / "smtp"
     folder.mkdir()
     server = Smtp(folder, reply_seconds=REPLY_SECONDS)
+    server.url += f"?lines={LINES}"  # a kill costs a copy for each connection at the most
     server.start()
     yield server
     server.stop()
