@@ -52,10 +52,11 @@ def sent(product):
 def test_two_machines_share_a_mailing_and_nobody_waits_for_a_confirmation(machines, smtp, slow):
     first, second = machines
     compose_issue_1(first, {f"reader{number}@example.org" for number in range(READERS)})
+    first.start_beat()
     for one in machines:
         one.start_worker()
-        wait_until((one.data / "locks" / "slot-0").exists, what=one.told)
-    first.start_beat()
+    for one in machines:
+        wait_until((one.data / "locks" / "slot-0").exists, 60, what=one.told)
 
     first.manage("send_issue", "1", "--no-hold")
     wait_until(slow.received, 60, what=first.told)
