@@ -227,7 +227,7 @@ class Switchboard:
             self.again.appendleft(envelope)
             return
         self.broken += 1
-        most = self.pool.connections.wanted if self.pool.lines else 1
+        most = self.pool.connections.wanted if self.pool.lines or self.pool.opening else 1
         if self.broken >= TRIES * most and not self.patience.is_stopping():
             self.problem = ProviderAway(str(lost))
         if stage is Stage.WAITING:

@@ -222,10 +222,10 @@ def test_an_error_that_nobody_thought_of_stops_the_mailing_and_says_so(make_mail
 @pytest.mark.django_db(transaction=True)
 def test_a_database_in_trouble_does_not_stop_the_mailing(make_mailing, lane, monkeypatch):
     mailing = make_mailing("ab")
-    monkeypatch.setattr(tasks, "courier_for", lambda *_details: connection.cursor().execute("SELECT 1 FROM nowhere"))
+    monkeypatch.setattr(lanes, "courier_for", lambda *_details: connection.cursor().execute("SELECT 1 FROM nowhere"))
 
     with pytest.raises(DatabaseError, match="nowhere"):
-        lane(mailing)
+        lane()
 
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason, mailing.retry_at) == (Mailing.State.SENDING, "", None)
