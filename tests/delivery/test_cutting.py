@@ -17,7 +17,7 @@ def speed_up(batches, lanes):
     return sum(batches) / max(ends)
 
 
-@pytest.mark.parametrize("total", [0, 1, 199, 200, 201, 20_000, 123_457, 1_000_000])
+@pytest.mark.parametrize("total", [0, 1, 399, 400, 401, 20_000, 123_457, 1_000_000])
 @pytest.mark.parametrize("lanes", [1, 8])
 def test_the_batches_are_all_rows_and_none_is_too_large(total, lanes):
     batches = list(sizes(total, lanes, MOST))
@@ -26,7 +26,7 @@ def test_the_batches_are_all_rows_and_none_is_too_large(total, lanes):
     assert all(0 < size <= MOST for size in batches)
 
 
-@pytest.mark.parametrize(("lanes", "least"), [(2, 1.95), (4, 3.8), (8, 7.3)])
+@pytest.mark.parametrize(("lanes", "least"), [(2, 1.95), (4, 3.8), (8, 7)])
 @pytest.mark.parametrize("total", [20_000, 50_000, 1_000_000])
 def test_twenty_thousand_readers_are_shared_by_all_lanes(total, lanes, least):
     assert speed_up(list(sizes(total, 8, MOST)), lanes) >= least
