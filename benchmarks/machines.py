@@ -32,8 +32,9 @@ from typing import Any
 
 from benchmarks.batch_api import LENGTH, said
 from benchmarks.end_to_end import FACTS, ISSUE, READERS, Server
-from benchmarks.installation import PARAGRAPH, PARAGRAPHS, free_port, machine, wait_for
+from benchmarks.installation import PARAGRAPH, PARAGRAPHS, free_port, machine
 from tests.support.postgres import Postgres
+from tests.support.processes import answers
 from tests.support.product import Product
 from tests.support.redis import Redis
 from tests.support.waiting import wait_until
@@ -102,7 +103,7 @@ def provider(by: str, ms: float, folder: Path, *, query: str = "?lines=4") -> It
     port = free_port()
     api = multiprocessing.get_context("spawn").Process(target=serve_api, args=(port, ms / 1000), daemon=True)
     api.start()
-    wait_for(port)
+    wait_until(lambda: answers(port), 60, what="the API")
     yield f"brevo://key@{query or '?'}&api_url=http://127.0.0.1:{port}/".replace("?&", "?")
     api.terminate()
 
