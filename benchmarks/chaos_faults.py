@@ -41,10 +41,8 @@ with ThreadPoolExecutor(2) as two:
 """
 FLOOD = """
 from newsletter.delivery import tasks
-from newsletter.delivery.models import Mailing
-for _ in range(100):
+for _ in range(200):
     tasks.dispatch.apply_async(expires=30)
-    tasks.send_lane.apply_async((Mailing.objects.get().pk, 0), expires=30)
 """
 PAUSE = """
 from newsletter.delivery.models import Mailing

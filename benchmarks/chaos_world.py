@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from benchmarks.chaos_schedule import LINES
 from tests.flows.seeds import compose_issue_1
 from tests.support.postgres import Postgres
 from tests.support.processes import LEASH, kill, with_variable
@@ -190,7 +191,7 @@ class World:
 
     def start(self, readers: list[str]) -> None:
         self.smtp.start()
-        urls = {"mail_url": self.smtp.url}
+        urls = {"mail_url": f"{self.smtp.url}?lines={LINES}"}
         if self.postgres and self.redis:
             self.postgres.start()
             self.redis.start()

@@ -2,7 +2,7 @@
 
     uv run python -m benchmarks.throughput [--messages 2000] [--rounds 3]
 
-ours    newsletter.delivery.tasks.send_lane as a worker runs it: SQLite, real ledger, every intent
+ours    newsletter.delivery.lanes.run as a worker's lane runs it: SQLite, real ledger, every intent
         committed to the disk before its message leaves, flight recorder, four connections
 Django  an EmailMultiAlternatives for each reader, handed to send_messages over one kept connection; no ledger
 
@@ -68,12 +68,12 @@ def make_mailing(readers: int) -> Any:
 
 def send_ours(mailing: Any) -> Cost:
     """Have a lane send the mailing, from the claim to the last recorded answer."""
-    from newsletter.delivery.tasks import send_lane
+    from newsletter.delivery import lanes
 
     cost = Cost(mailing.total)
     with cost.measured():
         while mailing.counts().queued:
-            send_lane(mailing.pk, 0)
+            lanes.run(0)
     assert mailing.counts().sent == mailing.total, mailing.counts()
     return cost
 

@@ -233,7 +233,7 @@ CELERY_BEAT_SCHEDULE = {
     "start, recover and close mailings": {
         "task": "newsletter.delivery.tasks.dispatch",
         # Not a multiple of the second after which an idle worker asks Redis anew: of two machines the same one
-        # would be first each time, and the other would neither be woken nor look after its own dead.
+        # would be first each time, and the other would not look after its own dead.
         "schedule": 2.1,
         "options": {"expires": 4},
     },
@@ -285,7 +285,7 @@ MAIL_URL: str = env.str("MAIL_URL", "")
 BULK_MAIL_URL: str = env.str("BULK_MAIL_URL", "") or MAIL_URL
 SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all workers together
 PACK_AFTER_DAYS: int = env.int("PACK_AFTER_DAYS", 90)  # after its end the copies of a mailing are packed
-DELIVERY_LANES: int = 1  # lanes of one machine; more machines add more
+DELIVERY_LANES: int = 1  # lanes of one machine, each a process of its worker; more machines add more
 MAILERS = {
     "default": mailer_from_url(MAIL_URL, outbox=OUTBOX_DIR),
     "bulk": mailer_from_url(BULK_MAIL_URL, outbox=OUTBOX_DIR),

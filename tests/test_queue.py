@@ -147,18 +147,14 @@ def test_a_worker_that_is_stopped_does_not_wait_for_a_message(connection, waits,
     assert waits == [LOOK_SECONDS]
 
 
-def test_a_stop_of_celerys_worker_ends_the_wait_and_the_lanes(connection, waits, monkeypatch):
-    from newsletter.delivery import tasks  # the processes that this module starts read it without Django
-
+def test_a_stop_of_celerys_worker_ends_the_wait(connection, waits, monkeypatch):
     monkeypatch.setattr(Transport, "is_stopping", False)
-    monkeypatch.setattr(tasks.Stopping, "is_asked", False)
 
     worker_shutting_down.send(sender="hand1@machine", sig="SIGTERM", how="Warm", exitcode=0)
 
     with pytest.raises(TimeoutError):
         connection.drain_events(timeout=3600)
     assert waits == [LOOK_SECONDS]
-    assert tasks.is_stopping()
 
 
 def test_a_wait_for_a_message_is_as_long_as_it_was_asked_to_be(connection, name):

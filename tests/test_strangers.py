@@ -259,7 +259,8 @@ BY_WHOM = {
         "newsletter.posts.views": "search",
     },
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
-        "newsletter.delivery.api": "PLAIN_LINK _pieces",
+        "newsletter.delivery.api": "PLAIN_LINK",
+        "newsletter.delivery.merging": "_pieces",
         "newsletter.delivery.prompts": "BODY",
         "newsletter.delivery.providers": "BODY Provider PROVIDERS",
         "newsletter.delivery.references": "ADDRESS",

@@ -1,29 +1,31 @@
-"""The courier to an e-mail API that takes a batch: one call for up to 200 readers, through Anymail. One call at a time.
+"""The courier to an e-mail API that takes a batch: one call for up to 200 readers, through Anymail.
 
 A call is all or nothing as long as the provider answers: a refusal of the call (4xx) means that no message
 of it left, so it is halved until the reader who spoils it stands alone. A silence makes the whole call
 uncertain, unless the provider takes an idempotency key: then the same call is made again with the same
-key, and after a silence only a yes counts.
+key, and after a silence only a yes counts. Some calls may be under way at once, each in a thread of its own.
 """
 
-import json
 import logging
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid5
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupportedFeature
 from django.core.mail import mailers
 
 from newsletter.delivery import rendering
-from newsletter.delivery.compiled import around, message_id_maker
+from newsletter.delivery.growth import Connections
 from newsletter.delivery.ledger import Recipient
+from newsletter.delivery.merging import Copies
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.providers import PROVIDERS, PlainAddress, Provider, Said
+from newsletter.delivery.pace import is_throttling
+from newsletter.delivery.providers import PROVIDERS, Said
 from newsletter.delivery.transports import (
     Answer,
     DjangoTransport,
@@ -33,19 +35,16 @@ from newsletter.delivery.transports import (
     ProviderRefuses,
     api_answer,
 )
-from newsletter.delivery.waits import Patience
-from newsletter.mail import headers, tokens
-from newsletter.mail.message import Mail
+from newsletter.delivery.waits import STOPPED, Patience, begun
+from newsletter.mail import headers
 from subscribers.models import Subscriber
 
 log = logging.getLogger(__name__)
 
-READERS = 200  # a call: a larger one saves little, and is what a crash leaves uncertain
-CALL_BYTES = 20_000_000  # of bodies that travel whole
 GATHER_SECONDS = 1  # under a rate limit a call leaves with the readers that came until then
 PAUSES = (1, 3, 9)  # seconds before the same call again with the same key; far below any key's lifetime
 HOPELESS = 31  # refusals of one call's parts, none taken: down to its sixteenths, so it is not the readers
-KEYS = UUID("b8f4a0d1-6f0e-4f0c-9c53-3d8a2f7e61aa")
+FIRST_CALLS, MOST_CALLS = 1, 4  # at once: to begin with, and where the provider keeps pace; a crash leaves so many
 # What can stand in a body of any provider, in text and HTML alike, without being escaped or read as syntax.
 PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+=-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
 PLAIN_LINK = re.compile(r"[A-Za-z0-9:/._~-]+")
@@ -64,169 +63,134 @@ def hindrance(backend: Any, mailing: Mailing) -> str:
     return ""
 
 
-class Copies:
-    """A mailing as one message for many readers."""
+@dataclass
+class Call:
+    """What is known of a call and its parts."""
 
-    def __init__(self, mailing: Mailing, provider: Provider) -> None:
-        self.mailing, self.provider = mailing, provider
-        specimen = rendering.copy_for(mailing, Subscriber(pk=1, email="reader@example.org"), ids=(mailing.pk, 0))
-        own = {"List-Unsubscribe", "Message-ID"}
-        self.headers = {name: value for name, value in specimen.extra_headers.items() if name not in own}
-        self.headers |= provider.headers
-        self.envelope: dict[str, Any] = {"from_email": specimen.from_email, "reply_to": specimen.reply_to}
-        self.bodies = dict(zip(("html", "text"), rendering.parts(mailing), strict=True))
-        self.written = {name: _pieces(json.dumps(body)) for name, body in self.bodies.items()}
-        used = {name for body in self.bodies.values() for name in rendering.SLOT.findall(body)} | {"unsubscribe_url"}
-        self.links = {name: _link_writer(name) for name in sorted(used - {"email"})}
-        self.message_id = message_id_maker(mailing)
-
-    def size(self) -> int:
-        """Return how many readers a call may have."""
-        limit = min(READERS, self.provider.limit)
-        if self.provider.slot:
-            return limit
-        body = sum(len(piece) for pieces in self.written.values() for piece in pieces)
-        return max(1, min(limit, CALL_BYTES // body))
-
-    def values(self, row: Recipient) -> dict[str, str]:
-        """Return what stands in the slots for one reader, for text and HTML alike."""
-        assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
-        number, bound = row.subscriber_id, row.token_salt + row.address_hash
-        return {"email": row.email} | {name: link(number, bound) for name, link in self.links.items()}
-
-    def message(self, rows: Sequence[Recipient]) -> Any:
-        """Return one message to all of them, with Anymail's attributes for what differs."""
-        values = {row.email: self.values(row) for row in rows}
-        message: Any = Mail(
-            subject=self.mailing.subject, body=self._body("text"), headers=self._common(), **self.envelope
-        )
-        message.attach_alternative(self._body("html"), "text/html")
-        message.to = [PlainAddress(row.name, row.email) for row in rows]
-        message.esp_extra = dict(self.provider.extra)
-        if self.provider.slot:
-            message.merge_data = values
-        if self.provider.by_header:
-            message.merge_headers = {row.email: self._own_headers(row, values[row.email]) for row in rows}
-            message.merge_metadata = {row.email: {"delivery": self._named(row)} for row in rows}
-        else:
-            message.merge_data = {row.email: values[row.email] | {"row": self._named(row)} for row in rows}
-            message.metadata = {"delivery": self.provider.slot.format("row")}
-        message.bodies = partial(self._bodies, list(values.values()))
-        self._give_key(message, rows)
-        return message
-
-    def _named(self, row: Recipient) -> str:
-        """Return by what a report of the provider finds the delivery."""
-        return f"{self.mailing.pk}.{row.seq}"
-
-    def _body(self, name: str) -> str:
-        if not self.provider.slot:
-            return rendering.slot(name)
-        return rendering.SLOT.sub(lambda found: self.provider.slot.format(found[1]), self.bodies[name])
-
-    def _common(self) -> dict[str, str]:
-        """Return the headers of the message itself: none where those of a reader would replace them."""
-        if self.provider.by_header:
-            return {}
-        return self.headers | {"List-Unsubscribe": f"<{self.provider.slot.format('unsubscribe_url')}>"}
-
-    def _own_headers(self, row: Recipient, values: Mapping[str, str]) -> dict[str, str]:
-        own = {**self.headers, "List-Unsubscribe": f"<{values['unsubscribe_url']}>"}
-        if self.provider.keeps_message_id:
-            own["Message-ID"] = self.message_id(row.seq).decode()
-        return own
-
-    def _bodies(self, values: Sequence[Mapping[str, str]]) -> dict[str, Iterator[str]]:
-        return {name: map(partial(_filled, pieces), values) for name, pieces in self.written.items()}
-
-    def _give_key(self, message: Any, rows: Sequence[Recipient]) -> None:
-        """Name the call by what is in it: the same readers and text have the same key, whoever makes the call."""
-        if self.provider.key:
-            readers = [(row.seq, row.email, row.name) for row in rows]
-            message.idempotency_key = str(uuid5(KEYS, f"{self.mailing.pk} {self.mailing.content_hash} {readers}"))
-            if self.provider.key == "mail":
-                message.extra_headers["idempotencyKey"] = message.idempotency_key
+    refusals: int = 0
+    is_taken: bool = False
 
 
-def _pieces(written: str) -> list[str]:
-    """Split a body that is written as JSON at its slots: text, name, text, name, … text."""
-    return re.split(r"\\u0002([a-z_]+)\\u0003", written)
+@dataclass
+class Part:
+    """Readers who are asked for together: a call, a part of one that was refused, or one reader alone."""
+
+    rows: Sequence[Recipient]
+    call: Call = field(default_factory=Call)
+    is_alone: bool = False
 
 
-def _filled(pieces: Sequence[str], values: Mapping[str, str]) -> str:
-    filled = list(pieces)
-    filled[1::2] = [values[name] for name in pieces[1::2]]
-    return "".join(filled)
-
-
-def _link_writer(name: str) -> Callable[[int, str], str]:
-    """Return what writes a reader's link from his id and what it is bound to. name: of its slot."""
-    purpose = name.removesuffix("_url")
-    sign, (before, after) = tokens.signer(purpose), around(purpose)
-    return lambda number, bound: f"{before}{sign(number, bound)}{after}"
+type Asked = Sequence[Said] | Outcome  # what was said of each row, or one outcome for all
 
 
 class ApiCourier:
-    """Calls for many readers each; a reader whose address needs care gets a call of his own."""
+    """Calls for many readers each; a reader whose address needs care gets a call of his own.
 
-    def __init__(self, alias: str, mailing: Mailing, *, pauses: Sequence[float] = PAUSES) -> None:
-        backend: Any = mailers[alias]
-        self.backend, self.provider = backend, PROVIDERS[backend.esp_name]
-        self.copies, self.mailing = Copies(mailing, self.provider), mailing
+    connections: how many calls may be under way at once, and what is known of more and fewer.
+    """
+
+    def __init__(
+        self,
+        alias: str,
+        mailing: Mailing,
+        connections: Connections | None = None,
+        *,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        self.alias, self.mailing = alias, mailing
+        self.backends: list[Any] = [mailers[alias]]  # that make no call at the moment
+        self.provider = PROVIDERS[self.backends[0].esp_name]
+        self.copies = Copies(mailing, self.provider)
         self.window = self.copies.size()
         self.single = DjangoTransport(mailers[alias])
+        self.connections = connections or Connections(FIRST_CALLS, MOST_CALLS)
         self.pauses, self.patience = pauses if self.provider.key else (), Patience()
+        self.waiting: deque[Part] = deque()
+        self.running: dict[Future[Asked], tuple[Part, Any]] = {}  # with the backend of each
+        self.known: list[tuple[int, Outcome]] = []  # and not told yet
+        self.problem: Exception | None = None  # raised when no call is under way any more
+        self.is_silent = False
 
     def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
-        for call in gathered(rows, self.window):
-            together, apart = _sorted(call)
-            is_silent = False
-            for seq, outcome in self._parts(together, on_hand_over):
-                yield seq, outcome
-                is_silent = is_silent or outcome.answer is Answer.UNCERTAIN
-            if is_silent:
-                return
-            for row in apart:
-                outcome = self._alone(row, on_hand_over)
-                yield row.seq, outcome
-                if outcome.answer is Answer.UNCERTAIN:
-                    return
+        self.connections.begin()
+        calls = gathered(rows, self.window)
+        while True:
+            self._begin(calls, on_hand_over)
+            if not self.running and not self.known:
+                break
+            if self.running:
+                self._hear()
+            known, self.known = self.known, []
+            yield from known
+        if self.problem:
+            raise self.problem
 
     def close(self) -> None:
-        self.backend.close()
+        for backend in self.backends:
+            backend.close()
         self.single.close()
 
-    def _parts(self, call: Sequence[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
-        """Make a call, or its halves, breadth first, until each row has an answer, or there is a silence."""
-        parts, refusals, is_taken = deque([call] if call else []), 0, False
-        while parts:
-            part = parts.popleft()
-            if not all(on_hand_over(row.seq) for row in part):
-                raise HandOverForbidden
-            said = self._ask(part)
-            if isinstance(said, Outcome) and said.answer is Answer.FAILED and len(part) > 1:
-                refusals += 1
-                if refusals == HOPELESS and not is_taken:
-                    raise ProviderRefuses(said.reply)
-                parts += part[: len(part) // 2], part[len(part) // 2 :]
-                continue
-            is_taken = is_taken or not isinstance(said, Outcome)
-            yield from _answers(part, said)
-            if isinstance(said, Outcome) and said.answer is Answer.UNCERTAIN:
-                return
+    # --- Asking ---
 
-    def _ask(self, rows: Sequence[Recipient]) -> Sequence[Said] | Outcome:
+    def _is_over(self) -> bool:
+        return bool(self.problem) or self.is_silent
+
+    def _begin(self, calls: Iterator[list[Recipient]], on_hand_over: Callable[[int], bool]) -> None:
+        """Make as many calls as there may be at once."""
+        while not self._is_over() and len(self.running) < self.connections.wanted:
+            part = None if self.patience.is_stopping() else self._next(calls)
+            if part is None:
+                return
+            backend = None if part.is_alone else self.backends.pop() if self.backends else mailers[self.alias]
+            if step := self._step(part, backend):
+                if not all(on_hand_over(row.seq) for row in part.rows):
+                    self.problem = HandOverForbidden()
+                    return
+                self.running[begun(step)] = part, backend
+
+    def _next(self, calls: Iterator[list[Recipient]]) -> Part | None:
+        """Return what to ask for next, None if there is nothing at the moment. Readers alone go one at a time."""
+        is_one_alone = any(part.is_alone for part, _backend in self.running.values())
+        for part in self.waiting:
+            if not (part.is_alone and is_one_alone):
+                self.waiting.remove(part)
+                return part
+        try:
+            call = next(calls, None)
+        except Exception as problem:  # noqa: BLE001 - raised once the answers to what is under way are heard
+            self.problem = problem
+            return None
+        if call is None:
+            return None
+        together, apart = _sorted(call)
+        self.waiting += [Part([row], is_alone=True) for row in apart]
+        return Part(together) if together else self._next(calls)
+
+    def _step(self, part: Part, backend: Any) -> Callable[[], Asked] | None:
+        """Return what asks for a part; None if its reader can be in no message, which is then known."""
+        if not part.is_alone:
+            return partial(self._ask, part.rows, backend)
+        row = part.rows[0]
+        try:
+            message: Any = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
+        except ValueError as problem:
+            self.known.append((row.seq, Outcome(Answer.FAILED, str(problem)[:500])))
+            return None
+        message.metadata = {"delivery": f"{self.mailing.pk}.{row.seq}"}
+        return partial(self.single.send, message)
+
+    def _ask(self, rows: Sequence[Recipient], backend: Any) -> Asked:
         """Return what was said of each row, or one outcome for all: FAILED (none of them left) or UNCERTAIN."""
         message = self.copies.message(rows)
-        said = self._call(message)
+        said = self._said(message, backend)
         if not isinstance(said, Outcome) or said.answer is not Answer.UNCERTAIN:
             return said
         for seconds in self.pauses:
-            self.patience.rest(seconds)  # a provider that fell silent is given time; this lane has no other call
+            self.patience.rest(seconds)  # a provider that fell silent is given time
             if self.patience.is_stopping():
                 return said
             try:
-                again = self._call(message)
+                again = self._said(message, backend)
             except (ProviderAway, ProviderRefuses) as reason:  # says nothing of the first call
                 log.info("mailing %s: the same call again: %s", self.mailing.pk, reason)
                 continue
@@ -234,15 +198,12 @@ class ApiCourier:
                 return again
         return said
 
-    def _call(self, message: Any) -> Sequence[Said] | Outcome:
-        return self.patience.answer(partial(self._said, message))
-
-    def _said(self, message: Any) -> Sequence[Said] | Outcome:
-        self.backend.open()
+    def _said(self, message: Any, backend: Any) -> Asked:
+        backend.open()
         try:
-            payload = self.provider.payload(message, self.backend.send_defaults, self.backend)
-            response = self.backend.post_to_esp(payload, message)
-            return self.provider.read(self.backend, response, payload, message)
+            payload = self.provider.payload(message, backend.send_defaults, backend)
+            response = backend.post_to_esp(payload, message)
+            return self.provider.read(backend, response, payload, message)
         except AnymailAPIError as error:
             return api_answer(error)
         except AnymailUnsupportedFeature as error:
@@ -250,15 +211,50 @@ class ApiCourier:
         except AnymailError as error:  # before anything was sent: an address that Anymail cannot write
             return Outcome(Answer.FAILED, " ".join(str(error).split())[:500])
 
-    def _alone(self, row: Recipient, on_hand_over: Callable[[int], bool]) -> Outcome:
+    # --- Hearing ---
+
+    def _hear(self) -> None:
+        """Wait for an answer; what has none soon after the worker was stopped is uncertain."""
+        ended = self.patience.first(self.running)
+        for one in ended or self.running.copy():
+            part, backend = self.running.pop(one)
+            if ended:
+                self.backends += [backend] if backend else []
+                self._end(part, one)
+            else:
+                self._know(part, Outcome(Answer.UNCERTAIN, STOPPED))
+
+    def _end(self, part: Part, ended: Future[Asked]) -> None:
+        now = time.monotonic()
         try:
-            message: Any = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
-        except ValueError as problem:
-            return Outcome(Answer.FAILED, str(problem)[:500])
-        message.metadata = {"delivery": f"{self.mailing.pk}.{row.seq}"}
-        if not on_hand_over(row.seq):
-            raise HandOverForbidden
-        return self.patience.answer(partial(self.single.send, message))
+            said = ended.result()
+        except Exception as problem:  # noqa: BLE001 - raised once the answers to the other calls are heard
+            self.problem = self.problem or problem
+            if is_throttling(str(problem)):
+                self.connections.throttled(now)
+            return
+        if isinstance(said, Outcome) and said.answer is Answer.FAILED and len(part.rows) > 1:
+            self._halve(part, said)
+        else:
+            self.connections.answered(now, len(self.running) + 1)
+            part.call.is_taken = part.call.is_taken or not isinstance(said, Outcome)
+            self._know(part, said)
+
+    def _halve(self, part: Part, said: Outcome) -> None:
+        """Ask for the halves of what was refused, breadth first, until the reader who spoils it stands alone."""
+        part.call.refusals += 1
+        if part.call.refusals == HOPELESS and not part.call.is_taken:
+            self.problem = self.problem or ProviderRefuses(said.reply)
+        half = len(part.rows) // 2
+        self.waiting += [Part(part.rows[:half], part.call), Part(part.rows[half:], part.call)]
+
+    def _know(self, part: Part, said: Asked) -> None:
+        self.is_silent = self.is_silent or (isinstance(said, Outcome) and said.answer is Answer.UNCERTAIN)
+        for row, one in zip(part.rows, [said] * len(part.rows) if isinstance(said, Outcome) else said, strict=True):
+            if isinstance(one, ProviderRefuses):  # because of us
+                self.problem = self.problem or one
+            else:
+                self.known.append((row.seq, one))
 
 
 def gathered(rows: Iterator[Recipient], size: int) -> Iterator[list[Recipient]]:
@@ -285,16 +281,3 @@ def _sorted(call: Sequence[Recipient]) -> tuple[list[Recipient], list[Recipient]
         else:
             together[key] = row
     return list(together.values()), apart
-
-
-def _answers(rows: Sequence[Recipient], said: Sequence[Said] | Outcome) -> Iterator[tuple[int, Outcome]]:
-    """Yield each row's outcome; raise ProviderRefuses at the end if some were refused because of us."""
-    each = [said] * len(rows) if isinstance(said, Outcome) else said
-    refusal = None
-    for row, one in zip(rows, each, strict=True):
-        if isinstance(one, ProviderRefuses):
-            refusal = one
-        else:
-            yield row.seq, one
-    if refusal:
-        raise refusal

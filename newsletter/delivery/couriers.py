@@ -16,11 +16,13 @@ from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
 from newsletter.delivery import rendering
 from newsletter.delivery.compiled import Compiled
+from newsletter.delivery.growth import Connections
 from newsletter.delivery.ledger import Recipient
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.pool import Load
 from newsletter.delivery.refusals import Refusals
 from newsletter.delivery.smtp import Envelope
-from newsletter.delivery.switchboard import Load, Switchboard
+from newsletter.delivery.switchboard import Switchboard
 from newsletter.delivery.transports import Answer, DjangoTransport, HandOverForbidden, Outcome, ProviderRefuses
 from newsletter.delivery.waits import Patience
 from newsletter.mail import headers
@@ -28,8 +30,8 @@ from newsletter.mail.mailers import Limits
 
 log = logging.getLogger(__name__)
 
-LINES = 4  # SMTP connections of a lane
-USUAL = Load(LINES)
+FIRST_LINES, MOST_LINES = 4, 128  # SMTP connections of a lane: to begin with, and where the server keeps pace
+USUAL = Load(MOST_LINES, first=FIRST_LINES)
 WINDOW_SECONDS = 0.04  # several waits for a disk
 WINDOW_MIN, WINDOW_FIRST = 20, 100  # rows
 LINES_FOR_RATE = 64  # at the most, when a rate says how many are needed
@@ -53,24 +55,43 @@ class Courier(Protocol):
     def close(self) -> None: ...
 
 
-def courier_for(alias: str, mailing: Mailing) -> Courier:
-    """Return the courier for a mailer of settings.MAILERS."""
-    backend = mailers[alias]
+type Learnt = dict[tuple[int, str], Connections]  # by mailing and mailer: what a lane leaves to the next
+
+
+def courier_for(alias: str, mailing: Mailing, learnt: Learnt | None = None) -> Courier:
+    """Return the courier for a mailer of settings.MAILERS. learnt: kept by the caller for the next courier."""
+    backend, known, key = mailers[alias], {} if learnt is None else learnt, (mailing.pk, alias)
     if isinstance(backend, SmtpBackend):
-        return SmtpCourier(alias, mailing, load_of(alias))
+        load = load_of(alias)
+        return SmtpCourier(alias, mailing, load, known.setdefault(key, load.connections()))
     from newsletter.delivery.api import ApiCourier, hindrance  # noqa: PLC0415 - it loads Anymail, as mailer_errors does
 
     if reason := hindrance(backend, mailing):
         log.info("mailing %s goes message by message: %s", mailing.pk, reason)
         return DjangoCourier(alias, mailing)
-    return ApiCourier(alias, mailing)
+    return ApiCourier(alias, mailing, known.setdefault(key, calls_of(alias).connections()))
 
 
 def load_of(alias: str) -> Load:
     """Return how much of a mailer's SMTP server may be used at once; with a rate, as many lines as it needs."""
+    limits, rate = _limits(alias)
+    if limits.lines or rate:
+        return Load(limits.lines or LINES_FOR_RATE, limits.per_connection, rate)
+    return USUAL._replace(per_connection=limits.per_connection)
+
+
+def calls_of(alias: str) -> Load:
+    """Return how many calls of a mailer's e-mail API may be under way at once; with a rate, as many as it needs."""
+    from newsletter.delivery.api import FIRST_CALLS, MOST_CALLS  # noqa: PLC0415 - as above
+
+    limits, rate = _limits(alias)
+    return Load(limits.lines or MOST_CALLS, rate=rate, first=None if limits.lines or rate else FIRST_CALLS)
+
+
+def _limits(alias: str) -> tuple[Limits, float | None]:
+    """Return the limits of a mailer, and the least of the rates, in messages a second."""
     limits: Limits = settings.MAILERS[alias].get("LIMITS", Limits())
-    rate = min([rate for rate in (settings.SEND_RATE, limits.rate) if rate], default=None)
-    return Load(limits.lines or (LINES if rate is None else LINES_FOR_RATE), limits.per_connection, rate)
+    return limits, min([rate for rate in (settings.SEND_RATE, limits.rate) if rate], default=None)
 
 
 def unmailable(problem: ValueError) -> Outcome:
@@ -117,8 +138,11 @@ class SmtpCourier:
 
     window_max = 500
 
-    def __init__(self, alias: str, mailing: Mailing, load: Load = USUAL) -> None:
+    def __init__(
+        self, alias: str, mailing: Mailing, load: Load = USUAL, connections: Connections | None = None
+    ) -> None:
         self.alias, self.mailing, self.load = alias, mailing, load
+        self.connections = connections or load.connections()
         self.compiled = Compiled(mailing)
         self.board: Switchboard | None = None
         self.on_hand_over: Callable[[int], bool] = lambda _seq: True
@@ -169,6 +193,7 @@ class SmtpCourier:
                 on_throttle=self._on_throttle,
                 patience=self.patience,
             )
+            self.board.pool.connections = self.connections
             self.board.refusals.believes = self.mailing.believes_refusals
         return self.board
 
@@ -188,4 +213,6 @@ class SmtpCourier:
 
     def close(self) -> None:
         if self.board is not None:
+            lines, rate = len(self.board.pool.lines), self.board.rate
+            log.info("mailing %s: %d connections at the end, %.0f messages/s", self.mailing.pk, lines, rate)
             self.board.close()

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -61,6 +61,12 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
     def due(self, now: datetime) -> "MailingQuerySet":
         """Return those whose time has come, earliest first."""
         return self.filter(state=Mailing.State.SCHEDULED, send_at__lte=now).order_by("send_at", "pk")
+
+    def ready(self, now: datetime) -> "MailingQuerySet":
+        """Return those that a lane could go on with at once, oldest first."""
+        may_ask = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
+        batches = Batch.objects.ready(now).filter(mailing=OuterRef("pk"))
+        return self.filter(may_ask, Exists(batches), state=Mailing.State.SENDING).order_by("pk")
 
 
 class Mailing(models.Model):

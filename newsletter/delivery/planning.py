@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate, pairwise
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -14,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import packs
+from newsletter.delivery.cutting import sizes
 from newsletter.delivery.history import Step
 from newsletter.delivery.losses import Loss, Unfilled, digest_of, losses
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pack
@@ -27,7 +29,8 @@ from subscribers.models import Subscriber, SubscriberQuerySet
 
 log = logging.getLogger(__name__)
 
-BATCH = 4000  # deliveries that one worker holds
+BATCH = 4000  # deliveries that one worker holds, at the most
+MACHINES = 8  # that batches are cut for, where there may be more than one: a few small ones more cost little
 UNPACKING_SECONDS = 2.0  # of one look at what is due, for the copies of an issue that was sent long ago
 LATE = timedelta(hours=6)  # an issue that missed its slot by more waits for its author
 LOSSES_TOLD = 3  # of an issue, in one sentence
@@ -334,10 +337,11 @@ def _make_found(issue: Issue) -> None:
 
 
 def _cut(mailing: Mailing, total: int) -> None:
-    """Cut the rows of a mailing into batches, by one statement whatever their number."""
-    starts = range(0, total, BATCH)
+    """Cut the rows of a mailing into batches, by one statement whatever their number; SQLite has one machine."""
+    machines = 1 if connection.vendor == "sqlite" else MACHINES
+    ends = list(accumulate(sizes(total, machines * settings.DELIVERY_LANES, BATCH), initial=0))
     Batch.objects.bulk_create(
-        Batch(mailing=mailing, no=no, lo=lo, hi=min(lo + BATCH, total), cursor=lo) for no, lo in enumerate(starts)
+        Batch(mailing=mailing, no=no, lo=lo, hi=hi, cursor=lo) for no, (lo, hi) in enumerate(pairwise(ends))
     )
 
 

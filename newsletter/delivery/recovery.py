@@ -86,16 +86,6 @@ def lock_file(number: int) -> int | None:
         return None
 
 
-def free_slots(slots: int) -> list[int]:
-    """Return the slots of this machine that no lane holds at the moment."""
-    free = []
-    for number in range(slots):
-        with slot(number) as worker:
-            if worker:
-                free.append(number)
-    return free
-
-
 def flight(number: int) -> Path:
     """Return the path of the recorder of a slot."""
     path: Path = settings.LOCK_DIR / f"slot-{number}.flight"

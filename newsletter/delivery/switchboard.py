@@ -3,45 +3,24 @@
 No database. An envelope without an outcome was certainly not handed over.
 """
 
-import math
 import selectors
-import smtplib
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import NamedTuple
 
 from django.core.mail.backends.smtp import EmailBackend
 
+from newsletter.delivery.pace import GREYLISTED, is_throttling
+from newsletter.delivery.pool import Load, Pool
 from newsletter.delivery.refusals import Refusals
-from newsletter.delivery.smtp import Envelope, Line, LineLost, Stage, said
-from newsletter.delivery.transports import (
-    Answer,
-    HandOverForbidden,
-    Outcome,
-    ProviderAway,
-    ProviderRefuses,
-    close_quietly,
-)
-from newsletter.delivery.waits import LOOK_SECONDS, STOP_SECONDS, Abandoned, Patience, attended
+from newsletter.delivery.smtp import Envelope, Line, LineLost, Stage
+from newsletter.delivery.transports import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.waits import LOOK_SECONDS, STOP_SECONDS, Patience
 
 TRIES = 3  # connections in a row that may break before the provider is called away
 BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE
 AHEAD, AHEAD_SECONDS = 32, 0.003  # messages rendered ahead at the most, and how long they last
-SPARE = 1.2  # lines for each that the rate needs
-
-
-class Load(NamedTuple):
-    """How much of a server may be used at once.
-
-    lines: connections at the most. per_connection: messages on each before a fresh one is opened; 0 for any number.
-    rate: messages a second that are wished for; None for as many as there can be.
-    """
-
-    lines: int
-    per_connection: int = 0
-    rate: float | None = None
+LOCAL_ERRORS = ("451", "452")  # the server is in trouble: RFC 5321 section 4.2.3
 
 
 class Switchboard:
@@ -65,13 +44,10 @@ class Switchboard:
         on_throttle: Callable[[str], None] = lambda _words: None,
         patience: Patience | None = None,
     ) -> None:
-        self.open_backend, self.sender, self.load = open_backend, sender, load
-        self.on_dot, self.on_answer, self.on_throttle = on_dot, on_answer, on_throttle
+        self.load = load
+        self.pool = Pool(open_backend, lambda backend: Line(backend, sender, self), load)
+        self.on_dot, self.on_answer, self.tell_throttle = on_dot, on_answer, on_throttle
         self.patience = patience or Patience()
-        self.most = load.lines
-        self.seconds = 0.0  # that a message takes, lately
-        self.lines: list[Line] = []
-        self.selector = selectors.DefaultSelector()
         self.again: deque[Envelope] = deque()  # certainly not handed over, though a line took them
         self.ahead: deque[Envelope] = deque()  # rendered while others were on their way
         self.outcomes: list[tuple[int, Outcome]] = []  # heard, and not told yet
@@ -86,9 +62,10 @@ class Switchboard:
         Raises ProviderAway or ProviderRefuses when the server takes no more, HandOverForbidden, or what
         `envelopes` raised: each after the last outcome.
         """
+        self.pool.connections.begin()
         while True:
             goes_on = self._hasten() if self.patience.is_stopping() else self._occupy(envelopes)
-            if all(line.stage is Stage.IDLE for line in self.lines):
+            if self.pool.is_idle():
                 break
             for line in self._awake(0 if goes_on else LOOK_SECONDS):
                 self._attend(line)
@@ -102,29 +79,30 @@ class Switchboard:
     @property
     def rate(self) -> float:
         """Return messages a second, as it went lately."""
-        return len(self.lines) / self.seconds if self.seconds else 0.0
+        return self.pool.rate
 
     def _hasten(self) -> bool:
         """Give back what is not handed over, and wait no longer than STOP_SECONDS for the answers to the rest."""
-        for line in list(self.lines):
+        for line in list(self.pool.lines):
             if not line.end_within(STOP_SECONDS):
                 self._forget(line)
         return False
 
     def _occupy(self, envelopes: Iterator[Envelope]) -> bool:
-        """Give idle lines a message, open one more if there is more to do than lines, and render ahead.
+        """Give idle lines a message, render ahead, and have more lines opened if there is more to do than they can.
 
         Returns whether there may be more to give at once. To ask for an envelope is to wait for the rate: with
         one, each question is followed by a look at the lines, and none is asked ahead.
         """
-        most = len(self.lines) + 1
-        while self.problem is None and len(self.lines) <= most and (line := self._idle_line()):
+        while self.problem is None and (line := self._idle_line()):
             if not self._give(line, envelopes):
                 return False
             if self.load.rate is not None:
                 return True
         if self.load.rate is None:
             self._render_ahead(envelopes)
+        if self.problem is None:
+            self.pool.grow(1 if self.load.rate is not None else len(self.again) + len(self.ahead))
         return False
 
     def _give(self, line: Line, envelopes: Iterator[Envelope]) -> bool:
@@ -142,8 +120,9 @@ class Switchboard:
 
     def _render_ahead(self, envelopes: Iterator[Envelope]) -> None:
         """Render in one go what leaves within a moment: to turn from one work to the other costs a fifth of both."""
-        if len(self.ahead) < len(self.lines):
-            most = max(len(self.lines), min(AHEAD, int(self.rate * AHEAD_SECONDS)))
+        lines = len(self.pool.lines)
+        if len(self.ahead) < lines:
+            most = max(lines, min(AHEAD, int(self.rate * AHEAD_SECONDS)))
             while self.problem is None and len(self.ahead) < most and (envelope := self._next(envelopes)):
                 self.ahead.append(envelope)
 
@@ -161,65 +140,31 @@ class Switchboard:
             return None
 
     def following(self, line: Line) -> Envelope | None:
-        if self.problem is None and self.ahead and not self._is_worn(line) and line.fits(self.ahead[0]):
+        if self.problem is None and self.ahead and not self.pool.has_served(line) and line.fits(self.ahead[0]):
             return self.ahead.popleft()
         return None
 
-    def _is_worn(self, line: Line) -> bool:
-        return 0 < self.load.per_connection <= line.taken
-
     def _idle_line(self) -> Line | None:
-        for line in self.lines:
-            if line.stage is Stage.IDLE:
-                return line
-        return self._open() if len(self.lines) < self._wanted() else None
-
-    def _wanted(self) -> int:
-        """Return how many lines the rate needs, a fifth more for the slow ones; as many as may be without a rate."""
-        if self.load.rate is None:
-            return self.most
-        return max(1, min(self.most, math.ceil(self.load.rate * self.seconds * SPARE)))
-
-    def _open(self) -> Line | None:
-        backend = self.open_backend()
-        try:
-            attended(backend.open, self._goes_on, LOOK_SECONDS, partial(close_quietly, backend))
-            line = Line(backend, self.sender, self)
-        except smtplib.SMTPAuthenticationError as error:
-            self.problem = ProviderRefuses(f"{error.smtp_code} {said(error.smtp_error)}")
-        except Abandoned:
-            return None
-        except (smtplib.SMTPException, OSError) as error:
-            self._not_opened(str(error) or type(error).__name__)
-        else:
-            self.lines.append(line)
-            line.events = selectors.EVENT_READ
-            self.selector.register(line.sock, line.events, line)
-            return line
-        close_quietly(backend)
-        return None
+        """Return an idle line, the first of all waited for unless the worker is stopped."""
+        line = self.pool.first(self._goes_on, LOOK_SECONDS)
+        self.problem = self.problem or self.pool.problem
+        return line
 
     def _goes_on(self) -> bool:
         self.patience.on_wait()
         return not self.patience.is_stopping()
 
-    def _not_opened(self, reason: str) -> None:
-        """A server may allow fewer lines than we wish; only without any is it away."""
-        if self.lines:
-            self.most = len(self.lines)
-        else:
-            self.problem = ProviderAway(reason)
-
     def _awake(self, seconds: float) -> list[Line]:
         """Return the lines that can read or write within `seconds`, and now and then those that waited too long."""
-        ready: list[Line] = [key.data for key, _events in self.selector.select(seconds)]
+        ready = self.pool.select(seconds)
+        self.problem = self.problem or self.pool.problem
         now = time.monotonic()
         if not ready:
             self.patience.on_wait()
         if ready and now < self.look_at:
             return ready
         self.look_at = now + LOOK_SECONDS
-        return ready + [line for line in self.lines if line.deadline <= now and line not in ready]
+        return ready + [line for line in self.pool.lines if line.deadline <= now and line not in ready]
 
     def _attend(self, line: Line) -> None:
         try:
@@ -236,19 +181,16 @@ class Switchboard:
             self._forget(line)
         else:
             self._look_for(line)
-            if line.stage is Stage.IDLE and self._is_worn(line):
+            if line.stage is Stage.IDLE and self.pool.has_served(line):
                 self._forget(line)
 
     def _look_for(self, line: Line) -> None:
         """Wait for what a line waits for: an answer, and room for what is not written yet."""
-        events = BOTH if line.unsent else selectors.EVENT_READ
-        if line.events != events:
-            line.events = events
-            self.selector.modify(line.sock, events, line)
+        self.pool.look_for(line, BOTH if line.unsent else selectors.EVENT_READ)
 
     def on_outcome(self, line: Line, seq: int, outcome: Outcome) -> None:
         self.broken = 0
-        self.seconds += (line.lasted_seconds - self.seconds) * (0.2 if self.seconds else 1)
+        self._learn(line, outcome)
         if outcome.answer is Answer.SENT:
             self.outcomes += self.refusals.end()
         if not self.refusals.keep(seq, outcome):
@@ -257,6 +199,18 @@ class Switchboard:
         elif line.is_clean:  # it came after the dot: should this worker die, the message is tried again
             self.on_answer(seq, outcome._replace(answer=Answer.DEFERRED))
         self.problem = self.problem or self.refusals.problem
+
+    def _learn(self, line: Line, outcome: Outcome) -> None:
+        """Draw from an answer how quick the server is, and how many lines it likes."""
+        pool, now = self.pool, time.monotonic()
+        pool.seconds += (line.lasted_seconds - pool.seconds) * (0.2 if pool.seconds else 1)
+        pool.connections.answered(now, len(pool.lines))
+        if outcome.answer is Answer.DEFERRED and is_overloaded(outcome.reply):
+            pool.connections.pleaded(now)
+
+    def on_throttle(self, words: str) -> None:
+        self.pool.connections.throttled(time.monotonic())
+        self.tell_throttle(words)
 
     def _drop(self, line: Line, lost: LineLost) -> None:
         """Give a lost line up: a message whose dot was out is uncertain, any other goes to another line.
@@ -273,7 +227,8 @@ class Switchboard:
             self.again.appendleft(envelope)
             return
         self.broken += 1
-        if self.broken >= TRIES * (self.most if self.lines else 1) and not self.patience.is_stopping():
+        most = self.pool.connections.wanted if self.pool.lines or self.pool.opening else 1
+        if self.broken >= TRIES * most and not self.patience.is_stopping():
             self.problem = ProviderAway(str(lost))
         if stage is Stage.WAITING:
             words = f"no answer after the message: {lost}"
@@ -290,11 +245,12 @@ class Switchboard:
         return self.tries[envelope.seq] >= TRIES
 
     def _forget(self, line: Line) -> None:
-        self.lines.remove(line)
-        self.selector.unregister(line.sock)
-        line.close(says_goodbye=not self.patience.is_stopping())
+        self.pool.forget(line, says_goodbye=not self.patience.is_stopping())
 
     def close(self) -> None:
-        for line in list(self.lines):
-            self._forget(line)
-        self.selector.close()
+        self.pool.close(says_goodbye=not self.patience.is_stopping())
+
+
+def is_overloaded(words: str) -> bool:
+    """Return whether a server's “later” is about itself, as far as words can tell; greylisting is about a reader."""
+    return is_throttling(words) or (words.startswith(LOCAL_ERRORS) and not GREYLISTED.search(words))

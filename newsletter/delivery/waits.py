@@ -1,8 +1,8 @@
 """A step that may take minutes, in a thread that nobody has to wait for: who waits can be told to stop. No database."""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
 from threading import Thread
 
 from newsletter.delivery.transports import Answer, Outcome
@@ -34,11 +34,17 @@ class Patience:
             return Outcome(Answer.UNCERTAIN, STOPPED)
 
     def rest(self, seconds: float) -> None:
-        """Let time pass, unless the worker is stopped."""
+        """Let time pass in a step's thread, unless the worker is stopped."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not self.is_stopping():
-            self.on_wait()
             time.sleep(min(left, LOOK_SECONDS))
+
+    def first[T](self, steps: Iterable[Future[T]]) -> set[Future[T]]:
+        """Return those that have ended, one at least; none after a stop, when the time is over."""
+        while not (ended := wait(steps, LOOK_SECONDS, FIRST_COMPLETED).done):
+            if not self._goes_on():
+                return set()
+        return ended
 
     def _goes_on(self) -> bool:
         self.on_wait()
@@ -55,12 +61,18 @@ def attended[T](
     goes_on: asked every so many seconds. Raises Abandoned once it says no; the thread ends with the process, or
     with the step, and a `clean_up`.
     """
-    end: Future[T] = Future()
-    Thread(target=_run, args=[step, end, clean_up], daemon=True).start()
+    end = begun(step, clean_up)
     while not wait([end], timeout=every).done:
         if not goes_on() and end.cancel():
             raise Abandoned
     return end.result()
+
+
+def begun[T](step: Callable[[], T], clean_up: Callable[[], None] = lambda: None) -> Future[T]:
+    """Begin `step` in a thread; return its end, which may be cancelled: then a `clean_up` follows the step."""
+    end: Future[T] = Future()
+    Thread(target=_run, args=[step, end, clean_up], daemon=True).start()
+    return end
 
 
 def _run[T](step: Callable[[], T], end: Future[T], clean_up: Callable[[], None]) -> None:

@@ -75,9 +75,7 @@ class SpareWorker:
     """A worker that knows no Redis; there is one only while it is needed."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "manage.py", "run_worker", "--log-level", "WARNING"]
-        hands = ["--hands", str(settings.DELIVERY_LANES + 1)]
-        self.child = Child("spare worker", command + hands)
+        self.child = Child("spare worker", [sys.executable, "manage.py", "run_worker", "--log-level", "WARNING"])
         self.needed_since: float | None = None  # seconds of the monotonic clock
 
     def do(self, app: Celery, entry: ScheduleEntry, now: float) -> None:

@@ -3,20 +3,23 @@
 import multiprocessing
 import os
 import signal
-from threading import Event
+from threading import Barrier, Event
 
 import pytest
 from anymail.exceptions import AnymailAPIError
 from django.core.mail import mailers
 
-from newsletter.delivery import api, recovery, rendering, waits
+from newsletter.delivery import merging, recovery, rendering, waits
 from newsletter.delivery.api import HOPELESS, ApiCourier, gathered, hindrance
-from newsletter.delivery.couriers import DjangoCourier, courier_for
+from newsletter.delivery.couriers import DjangoCourier, calls_of, courier_for
+from newsletter.delivery.growth import Connections
 from newsletter.delivery.ledger import Recipient, claim, intend
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.pool import Load
 from newsletter.delivery.providers import PROVIDERS
 from newsletter.delivery.recorder import Recorder
 from newsletter.delivery.transports import Answer, Outcome, ProviderAway, ProviderRefuses, api_answer
+from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
 from tests.factories import make_subscriber
@@ -483,7 +486,7 @@ def stopping(monkeypatch):
 def test_stopped_a_silent_provider_leaves_its_call_uncertain_and_the_mailing_as_it_was(
     provider, make_mailing, run, stopping, monkeypatch
 ):
-    monkeypatch.setattr(api, "READERS", 2)
+    monkeypatch.setattr(merging, "READERS", 2)
     over = Event()
     provider.on_call = lambda copies: stopping.set() or over.wait(20)
     mailing = make_mailing("abcde")
@@ -506,3 +509,91 @@ def test_stopped_a_message_without_an_answer_is_uncertain_and_the_rest_goes_back
     over.set()
 
     assert states(mailing) == [UNCERTAIN, QUEUED, QUEUED]
+
+
+# --- Several calls at once ---
+
+
+@pytest.fixture
+def in_pairs(monkeypatch):
+    """Two readers a call."""
+    monkeypatch.setattr(merging, "READERS", 2)
+
+
+def at_once(count, **options):
+    """Return a courier that makes so many calls at once, whatever it learns."""
+    return lambda mailing: ApiCourier("bulk", mailing, Connections(count, count), pauses=(0, 0), **options)
+
+
+@of(*KINDS)
+def test_calls_that_are_made_at_once_mail_everybody_once(provider, make_mailing, run, in_pairs):
+    together = Barrier(3)
+    provider.on_call = lambda copies: together.wait(10)  # three are under way, or none goes on
+    mailing = make_mailing("abcdefghijkl")
+
+    run(mailing, at_once(3)(mailing))
+
+    assert states(mailing) == [SENT] * 12
+    assert provider.addresses() == [f"{name}@example.org" for name in "abcdefghijkl"]
+    assert together.broken is False
+
+
+@of("Mailgun")
+def test_a_bad_address_in_one_of_several_calls_costs_nobody_else_his_copy(provider, make_mailing, run, in_pairs):
+    make_subscriber("bad@example.org")
+    mailing = make_mailing("abcdefg")
+
+    run(mailing, at_once(4)(mailing))
+
+    assert sorted(states(mailing)) == [SENT] * 7 + [FAILED]
+    assert provider.addresses() == [f"{name}@example.org" for name in "abcdefg"]
+
+
+@of("Mailgun")
+def test_throttled_in_one_call_the_answers_to_the_others_are_heard_and_fewer_are_made_then(
+    provider, make_mailing, run, in_pairs
+):
+    together = Barrier(2)
+    provider.on_call = lambda copies: together.wait(10)
+    provider.schedule = ["", 429]
+    mailing = make_mailing("abcd")
+    courier = at_once(2)(mailing)
+
+    run(mailing, courier)
+
+    mailing.refresh_from_db()
+    assert sorted(states(mailing)) == [QUEUED] * 2 + [SENT] * 2
+    assert mailing.retry_at is not None
+    assert courier.connections.wanted == 1
+
+
+@of("Mailgun")
+def test_a_silence_in_one_call_makes_that_one_uncertain_and_the_other_is_heard(provider, make_mailing, run, in_pairs):
+    together = Barrier(2)
+    provider.on_call = lambda copies: together.wait(10)
+    provider.schedule = ["", "silent"]
+    mailing = make_mailing("abcd")
+
+    run(mailing, at_once(2)(mailing))
+
+    assert sorted(states(mailing)) == sorted([SENT] * 2 + [UNCERTAIN] * 2)
+
+
+def test_stopped_all_calls_under_way_are_uncertain_and_nothing_else(provider, make_mailing, run, in_pairs, stopping):
+    over, together = Event(), Barrier(2, action=stopping.set)
+    provider.on_call = lambda copies: together.wait(10) is not None and over.wait(20)
+    mailing = make_mailing("abcdef")
+
+    run(mailing, at_once(2)(mailing), is_stopping=stopping.is_set)
+    over.set()
+
+    assert sorted(states(mailing)) == sorted([UNCERTAIN] * 4 + [QUEUED] * 2)
+
+
+@pytest.mark.parametrize(
+    ("query", "load"), [("", Load(4, first=1)), ("?lines=9", Load(9)), ("?rate=20", Load(4, rate=20.0))]
+)
+def test_how_many_calls_there_may_be_is_what_the_address_says(settings, tmp_path, query, load):
+    settings.MAILERS = {"bulk": mailer_from_url(f"brevo://key@{query}", outbox=tmp_path)}
+
+    assert calls_of("bulk") == load

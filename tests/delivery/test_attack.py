@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
-from newsletter.delivery import holding, ledger, recorder, recovery, tasks
+from newsletter.delivery import holding, lanes, ledger, recorder, recovery, tasks
 from newsletter.delivery.answers import Result
 from newsletter.delivery.couriers import DjangoCourier, SmtpCourier
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
@@ -204,16 +204,16 @@ def lane(settings, tmp_path, monkeypatch):
     """Return a function that runs a lane as a worker does."""
     settings.LOCK_DIR = tmp_path / "locks"
     monkeypatch.setattr(tasks.dispatch, "apply_async", lambda *_args, **_options: None)
-    return lambda mailing: tasks.send_lane(mailing.pk, 0)
+    return lambda: lanes.run(0)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_error_that_nobody_thought_of_stops_the_mailing_and_says_so(make_mailing, lane, monkeypatch):
     mailing = make_mailing("ab")
-    monkeypatch.setattr(tasks, "courier_for", lambda *_details: {}["no such mailer"])
+    monkeypatch.setattr(lanes, "courier_for", lambda *_details: {}["no such mailer"])
 
     with pytest.raises(KeyError):
-        lane(mailing)
+        lane()
 
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason) == (Mailing.State.PAUSED, "KeyError: 'no such mailer'")
@@ -222,10 +222,10 @@ def test_an_error_that_nobody_thought_of_stops_the_mailing_and_says_so(make_mail
 @pytest.mark.django_db(transaction=True)
 def test_a_database_in_trouble_does_not_stop_the_mailing(make_mailing, lane, monkeypatch):
     mailing = make_mailing("ab")
-    monkeypatch.setattr(tasks, "courier_for", lambda *_details: connection.cursor().execute("SELECT 1 FROM nowhere"))
+    monkeypatch.setattr(lanes, "courier_for", lambda *_details: connection.cursor().execute("SELECT 1 FROM nowhere"))
 
     with pytest.raises(DatabaseError, match="nowhere"):
-        lane(mailing)
+        lane()
 
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason, mailing.retry_at) == (Mailing.State.SENDING, "", None)
@@ -238,10 +238,10 @@ def test_a_machine_in_trouble_is_left_alone_for_a_while(make_mailing, lane, monk
     def full(_path):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(tasks, "Recorder", full)
+    monkeypatch.setattr(lanes, "Recorder", full)
 
     with pytest.raises(OSError, match="No space"):
-        lane(mailing)
+        lane()
 
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.SENDING
@@ -253,7 +253,7 @@ def test_a_wake_up_that_comes_while_the_provider_is_away_does_nothing(make_maili
     mailing = make_mailing("ab")
     mailing.wait_for_provider(timezone.now(), "connection refused")
 
-    lane(mailing)
+    lane()
 
     assert bulk_smtp.received() == []
 

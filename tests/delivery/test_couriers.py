@@ -9,8 +9,8 @@ from newsletter.delivery import holding, ledger
 from newsletter.delivery.compiled import return_path_maker
 from newsletter.delivery.couriers import DjangoCourier, SmtpCourier, load_of
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.pool import Load
 from newsletter.delivery.refusals import REFUSALS
-from newsletter.delivery.switchboard import Load
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
@@ -33,7 +33,8 @@ def test_the_lease_is_renewed_while_a_server_takes_its_time(make_mailing, run, b
 @pytest.mark.parametrize(
     ("query", "send_rate", "load"),
     [
-        ("", None, Load(4)),
+        ("", None, Load(128, first=4)),
+        ("?per_connection=100", None, Load(128, 100, first=4)),
         ("?lines=9&per_connection=100", None, Load(9, 100)),
         ("", 50.0, Load(64, 0, 50.0)),
         ("?rate=20&lines=3", 50.0, Load(3, 0, 20.0)),

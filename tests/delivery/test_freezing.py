@@ -11,9 +11,10 @@ from django.core.mail import mailers
 from newsletter.delivery import recorder, recovery, switchboard
 from newsletter.delivery.couriers import DjangoCourier, SmtpCourier
 from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.pool import Load
 from newsletter.delivery.recorder import Mark, Recorder
 from newsletter.delivery.smtp import Envelope
-from newsletter.delivery.switchboard import Load, Switchboard
+from newsletter.delivery.switchboard import Switchboard
 from newsletter.delivery.transports import Answer, HandOverForbidden
 from newsletter.delivery.waits import Patience
 from newsletter.mail.mailers import mailer_from_url

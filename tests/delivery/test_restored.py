@@ -6,12 +6,12 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from newsletter.delivery import ledger, recorder, recovery, restored
+from newsletter.delivery import lanes, ledger, recorder, recovery, restored
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.recorder import Mark, Recorder
 from newsletter.delivery.restorations import Restoration
 from newsletter.delivery.sending import Lane
-from newsletter.delivery.tasks import dispatch, send_lane
+from newsletter.delivery.tasks import dispatch
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, InTurn, Provider
 
@@ -75,7 +75,7 @@ def test_copies_that_have_left_are_known_after_a_restore_and_nothing_more_leaves
 
     assert restored.remember(NOW)
     dispatch()
-    send_lane(mailing.pk, 0)
+    lanes.run(0)
 
     assert restored.is_undecided()
     assert states(mailing) == [QUEUED] * 4

@@ -12,9 +12,10 @@ import pytest
 from django.core.mail import mailers
 
 from newsletter.delivery import switchboard
+from newsletter.delivery.pool import SPARE, Load
 from newsletter.delivery.refusals import REFUSALS
 from newsletter.delivery.smtp import Envelope
-from newsletter.delivery.switchboard import SPARE, Load, Switchboard
+from newsletter.delivery.switchboard import Switchboard
 from newsletter.delivery.transports import Answer, HandOverForbidden, ProviderAway, ProviderRefuses
 from newsletter.delivery.waits import Patience
 from newsletter.mail.mailers import mailer_from_url
@@ -41,7 +42,7 @@ def make_board():
     """Return a function that connects a switchboard to a port."""
     boards = []
 
-    def make(url, *, lines=4, per_connection=0, rate=None, on_wait=None, is_stopping=None, **told):
+    def make(url, *, lines=4, per_connection=0, rate=None, first=None, on_wait=None, is_stopping=None, **told):
         config = {"bulk": mailer_from_url(url, outbox=None)}
 
         def backend():
@@ -49,7 +50,7 @@ def make_board():
                 patch.setattr("django.conf.settings.MAILERS", config)
                 return mailers["bulk"]
 
-        load, patience = Load(lines, per_connection, rate), Patience()
+        load, patience = Load(lines, per_connection, rate, first), Patience()
         patience.on_wait, patience.is_stopping = on_wait or patience.on_wait, is_stopping or patience.is_stopping
         boards.append(Switchboard(backend, sender="news@news.example.org", load=load, patience=patience, **told))
         return boards[-1]
@@ -362,7 +363,9 @@ def test_a_reader_under_whom_three_connections_broke_waits_and_the_next_one_is_s
     told = answers(make_board(server.url, lines=2), envelopes(*names(4)))
 
     fresh = [
-        seen for seen in server.heard if next(line for line in seen if b"RCPT" in line).startswith(b"RCPT TO:<r1@")
+        seen
+        for seen in server.heard
+        if next((line for line in seen if b"RCPT" in line), b"").startswith(b"RCPT TO:<r1@")
     ]
     assert told == dict.fromkeys(range(4), Answer.SENT) | {1: Answer.DEFERRED}
     assert len(fresh) == 3, "one that breaks after an answer is no failure"
@@ -634,7 +637,7 @@ def far_away(talking):
 @pytest.mark.parametrize(("rate", "fewest"), [(50, 5), (0.1, 1)])
 def test_there_are_as_many_lines_as_the_rate_needs(make_board, far_away, rate, fewest):
     server, seconds = far_away(enough=fewest), []
-    board = make_board(server.url, lines=64, rate=rate, on_answer=lambda *_answer: seconds.append(board.seconds))
+    board = make_board(server.url, lines=64, rate=rate, on_answer=lambda *_answer: seconds.append(board.pool.seconds))
 
     answers(board, envelopes(*names(40 if fewest > 1 else 3)))
 
@@ -877,3 +880,89 @@ def test_a_long_wait_for_a_greeting_is_noticed(make_board, stopping):
             answers(board, envelopes("a"))
 
     assert len(waits) > 3
+
+
+# --- How many lines the server's pace needs ---
+
+
+def test_a_server_far_away_gets_more_lines_by_itself(make_board, talking):
+    server = talking(lambda line, seen: time.sleep(0.04) if line == b"." else None)
+
+    told = answers(make_board(server.url, lines=16, first=2), envelopes(*names(300)))
+
+    assert told == dict.fromkeys(range(300), Answer.SENT)
+    assert 8 <= len(server.heard) <= 16
+
+
+def test_a_server_that_gives_few_connections_gets_no_more_and_nothing_waits(make_board, talking):
+    board, lines, greeted = None, [], []
+
+    def says(line, seen):
+        lines.append(len(board.pool.lines))
+        if line.lower().startswith(b"ehlo"):
+            greeted.append(line)
+            return b"421 4.7.0 too many connections" if len(greeted) > 3 else None
+        return time.sleep(0.02) if line == b"." else None
+
+    server = talking(says)
+    board = make_board(server.url, lines=16, first=2)
+
+    told = answers(board, envelopes(*names(100)))
+
+    assert told == dict.fromkeys(range(100), Answer.SENT)
+    assert 2 <= max(lines) <= 3
+    assert len(server.heard) <= 6  # nobody knocks again and again
+
+
+def test_lines_that_are_one_too_many_are_closed_when_they_are_idle(make_board, talking):
+    server = talking(lambda line, seen: time.sleep(0.01) if line == b"." else None)
+    board = make_board(server.url, lines=4)
+
+    answers(board, envelopes(*names(40)))
+    board.pool.connections.throttled(time.monotonic())
+    told = answers(board, envelopes(*names(40)))
+
+    assert told == dict.fromkeys(range(40), Answer.SENT)
+    assert len(board.pool.lines) == 2
+
+
+def test_a_server_in_trouble_with_itself_gets_fewer_lines(make_board, talking):
+    server = talking(lambda line, seen: b"451 4.3.0 queue is full" if line.startswith(b"RCPT") else None)
+    board = make_board(server.url, lines=4)
+
+    answers(board, envelopes(*names(6)))
+
+    assert board.pool.connections.wanted == 2
+
+
+def test_readers_who_are_greylisted_cost_no_line(make_board, talking):
+    server = talking(lambda line, seen: b"451 4.7.1 greylisted, try later" if line.startswith(b"RCPT") else None)
+    board = make_board(server.url, lines=4)
+
+    answers(board, envelopes(*names(20)))
+
+    assert board.pool.connections.wanted == 4
+
+
+def test_a_line_that_is_still_being_opened_when_all_is_over_is_closed(make_board, stopping):
+    """The second line is greeted by nobody; the mailing does not wait for it."""
+    over = threading.Event()
+    opened = []
+
+    class HalfDeaf(Talking):
+        def serve(self, connection, seen):
+            opened.append(connection)
+            if len(opened) > 1:
+                over.wait(20)
+            super().serve(connection, seen)
+
+    server = HalfDeaf(lambda line, seen: time.sleep(0.01) if line == b"." else None)
+    board = make_board(server.url, lines=2)
+
+    told = answers(board, envelopes(*names(10)))
+    board.close()
+    over.set()
+
+    assert told == dict.fromkeys(range(10), Answer.SENT)
+    assert (board.pool.lines, board.pool.opening) == ([], [])
+    server.close()

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.delivery import planning, recovery, tasks
+from newsletter.delivery import lanes, planning, recovery, tasks
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.mail.mailers import mailer_from_url, provider_name
 from tests.factories import make_subscriber
@@ -23,7 +23,7 @@ READERS = 60
 @pytest.fixture(autouse=True)
 def _alone(settings, tmp_path, monkeypatch):
     settings.LOCK_DIR = tmp_path / "locks"
-    tasks.Stopping.is_asked = False
+    monkeypatch.setattr(lanes.Stopping, "is_asked", False)
     monkeypatch.setattr(tasks.dispatch, "apply_async", lambda *_args, **_options: None)
 
 
@@ -62,7 +62,7 @@ def stop_on_the_way(mailing, server, *, after=4):
 
     hand = threading.Thread(target=author)
     hand.start()
-    tasks.send_lane(mailing.pk, 0)
+    lanes.run(0)
     ended = time.monotonic()
     hand.join(30)
     mailing.refresh_from_db()
@@ -84,7 +84,7 @@ def test_half_by_one_provider_and_the_rest_by_the_other_nobody_twice(mailing, sl
 
     assert mailing.switch("default", provider_name(settings.MAILERS["default"]))
     mailing.resume(timezone.now(), timedelta())
-    tasks.send_lane(mailing.pk, 0)
+    lanes.run(0)
 
     assert slow.copies() == by_the_first
     assert slow.readers() | smtp.readers() == {f"reader{number}@example.org" for number in range(READERS)}
@@ -101,7 +101,7 @@ def test_what_the_first_provider_deferred_goes_by_the_other(mailing, slow, smtp)
     mailing.switch("default", "smtp")
     mailing.resume(timezone.now(), timedelta())
 
-    tasks.send_lane(mailing.pk, 0)
+    lanes.run(0)
 
     assert smtp.copies() == {"reader0@example.org": 1}
     assert slow.received() == []
@@ -123,7 +123,7 @@ def test_a_lane_of_the_former_provider_does_not_go_on_after_the_switch(mailing, 
     mailing.resume(timezone.now(), timedelta())
 
     with recovery.slot(0) as worker:
-        tasks._send(former, f"{worker}x", 0, tasks.is_stopping)
+        lanes.send(former, f"{worker}x", 0, lanes.is_stopping, None)
 
     assert slow.received() == []
     assert mailing.counts().queued == READERS

@@ -19,6 +19,7 @@ import celery.apps.worker, celery.concurrency.solo
 from newsletter.celery import app
 load_command_class("newsletter.desk", "run_worker")
 app.loader.import_default_modules()
+import newsletter.delivery.lanes
 print(*sys.modules)
 """
 
@@ -44,22 +45,24 @@ def test_a_worker_whose_mail_leaves_by_smtp_loads_no_client_of_anything_else(tmp
     assert needless & loaded == set()
 
 
-def hands_of(product):
+def parts_of(product):
     worker = product.running["worker"].pid
     return {pid for pid in product.pids() if pid != worker}
 
 
 @pytest.mark.servers
-def test_a_killed_hand_is_replaced_and_the_hands_of_a_killed_worker_end(make_product):
+def test_killed_hands_and_lanes_are_replaced_and_those_of_a_killed_worker_end(make_product):
     product = make_product()
     product.migrate()
     product.start_worker(processes=2)
-    wait_until(lambda: len(hands_of(product)) == 2, what=product.told)
+    wait_until(lambda: len(parts_of(product)) == 3, what=product.told)
 
-    killed = min(hands_of(product))
-    os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: len(hands_of(product) - {killed}) == 2, what=product.told)
+    killed = {min(parts_of(product)), max(parts_of(product))}
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(parts_of(product) - killed) == 3, what=product.told)
     os.kill(product.running["worker"].pid, signal.SIGKILL)
 
     wait_until(lambda: not product.pids(), what=product.told)
     assert "hand 1 died (signal 9); starting it again in 0.5 s." in product.output("worker")
+    assert "lane 1 died (signal 9); starting it again in 0.5 s." in product.output("worker")

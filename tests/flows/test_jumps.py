@@ -21,7 +21,8 @@ ALLOWED_SECONDS = 45
 def smtp(tmp_path):
     folder = tmp_path / "smtp"
     folder.mkdir()
-    server = Smtp(folder, reply_seconds=0.2)  # twenty messages a second
+    server = Smtp(folder, reply_seconds=0.2)
+    server.url += "?lines=4"  # twenty messages a second
     server.start()
     yield server
     server.kill()

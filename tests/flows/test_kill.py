@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.delivery.couriers import LINES
+from newsletter.delivery.couriers import FIRST_LINES as LINES
 from tests.flows.seeds import compose_issue_1
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
@@ -26,6 +26,7 @@ def smtp(tmp_path):
     folder = tmp_path / "smtp"
     folder.mkdir()
     server = Smtp(folder, reply_seconds=REPLY_SECONDS)
+    server.url += f"?lines={LINES}"  # a kill costs a copy for each connection at the most
     server.start()
     yield server
     server.stop()

@@ -29,6 +29,7 @@ def smtp(tmp_path):
     folder = tmp_path / "smtp"
     folder.mkdir()
     server = Smtp(folder, reply_seconds=REPLY_SECONDS)
+    server.url += "?lines=4"
     server.start()
     yield server
     server.kill()

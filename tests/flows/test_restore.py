@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.delivery.couriers import LINES
+from newsletter.delivery.couriers import FIRST_LINES as LINES
 from tests.flows.test_kill import begin_mailing, wait_for_mails, wait_until_sent
 from tests.support.product import Product
 from tests.support.restoring import back_up, restore
@@ -47,6 +47,7 @@ def smtp(tmp_path):
     folder = tmp_path / "smtp"
     folder.mkdir()
     server = Smtp(folder, reply_seconds=REPLY_SECONDS)
+    server.url += f"?lines={LINES}"  # a kill costs a copy for each connection at the most
     server.start()
     yield server
     server.stop()

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from newsletter.desk.hands import hands as hands_of
+from newsletter.desk.hands import processes
 from newsletter.desk.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -35,18 +35,18 @@ def _remember() -> None:
 
 
 class Command(BaseCommand):
-    help = "Run a worker: sends mails and does whatever else waits in the queue. SIGTERM stops it in order."
+    help = "Run a worker: a lane sends mailings, hands do what waits in the queue. SIGTERM stops it in order."
     requires_system_checks = []  # they load every page and the admin; migrate and `up` have asked them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--hands", type=int, default=2, help="tasks done at the same time (default: 2)")
+        parser.add_argument("--hands", type=int, default=2, help="tasks done at a time, beside mailings (default: 2)")
         parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR (default: INFO)")
 
     def handle(self, *args: Any, hands: int, log_level: str, **options: Any) -> None:
         _remember()
         os.environ["CELERY_SKIP_CHECKS"] = "true"  # its own way to be told
         Supervisor(
-            children=hands_of(hands, log_level),
+            children=processes(hands, settings.DELIVERY_LANES, log_level),
             env=os.environ,
             folder=settings.BASE_DIR,
             say=self._say,

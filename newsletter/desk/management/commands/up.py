@@ -153,13 +153,10 @@ def _children(host: str, port: int) -> list[Child]:
     python = [sys.executable, "-W", "ignore::UserWarning:celery.platforms"]
     processes = WEB_PROCESSES if settings.REDIS_URL else 1
     schedule = ["--schedule", str(settings.DATA_DIR / "beat-schedule")]
-    hands = str(settings.DELIVERY_LANES + 1)  # one is left, so that no confirmation waits behind a mailing
     return [
         Child("web", server.command(host, port, processes=processes), answers=lambda: _answers(host, port)),
         # Beat is a child of its own: `worker -B` leaves an orphan that goes on publishing after kill -9.
-        Child(
-            "worker", [*python, "manage.py", "run_worker", "--hands", hands, "--log-level", "WARNING"], beats=_worked
-        ),
+        Child("worker", [*python, "manage.py", "run_worker", "--log-level", "WARNING"], beats=_worked),
         Child(
             "beat",
             [*python, "-m", "celery", "-q", "-A", "newsletter", "beat", "-l", "WARNING", *schedule],

@@ -1,0 +1,124 @@
+"""How many connections to a server are used at once: more while it keeps pace, fewer when it does not. Pure.
+
+Up: twice as many, as long as each doubling brings at least half of what it could; when one does not twice in a row,
+a quarter more, now and then. Down: a quarter fewer, now and then, which stays if the rate does. By half when the
+server throttles. A server that is as fast with four connections as with eight so keeps four.
+"""
+
+import math
+from collections import deque
+
+CYCLES = 4  # messages on each connection before a rate is believed
+LEAST_SECONDS = 0.25
+WORTH = 0.5  # of what more connections could bring, for them to stay
+LOSS = 0.05  # of the rate, that fewer connections may cost
+STEP = 0.25  # of the connections, once doubling no longer pays
+FAILURES = 2  # of doubling in a row, before smaller steps are made: a machine may have stood still during one
+FIRST_HOLD_SECONDS, HOLD_SECONDS = 2.0, 30.0  # between trials: doubled by each that fails; the longest
+REFUSED_SECONDS = 60.0  # until a server that refused a connection is asked for another one
+PLEAS, PLEA_SECONDS = 3, 10.0  # so many replies within so long ask for a slower pace: one may be about one reader
+DEAF_SECONDS = 1.0  # complaints that follow one another so closely are about the same number of connections
+
+
+class Connections:
+    """The number of connections that are wanted, and what is known about more and fewer of them.
+
+    first: to begin with. most: never more. is_measured: False where a rate is kept, which teaches nothing.
+    Times are seconds of a monotonic clock.
+    """
+
+    def __init__(self, first: int, most: int, *, is_measured: bool = True) -> None:
+        self.first, self.most, self.is_measured = first, most, is_measured
+        self.wanted = first
+        self.before: tuple[int, float] | None = None  # connections and messages a second before the trial under way
+        self.is_upwards, self.failures, self.hold = True, 0, FIRST_HOLD_SECONDS
+        self.hold_until = self.deaf_until = -math.inf
+        self.pleas: deque[float] = deque(maxlen=PLEAS)
+        self.begin()
+
+    def begin(self) -> None:
+        """Measure anew: what was counted was not the rate of all connections."""
+        self.since, self.answers = 0.0, -self.wanted  # the first answer of each connection comes too early or late
+
+    def answered(self, now: float, opened: int) -> None:
+        """Hear that a message was answered. opened: connections at the moment."""
+        if opened != self.wanted and self.is_measured:
+            self.begin()
+            return
+        self.answers += 1
+        if self.answers <= 0:
+            self.since = now
+        elif self.answers >= CYCLES * self.wanted and now - self.since >= LEAST_SECONDS:
+            rate = self.answers / (now - self.since)
+            self.begin()
+            self._learn(rate, now)
+
+    def pleaded(self, now: float) -> None:
+        """Hear that a reply asks for a slower pace."""
+        self.pleas.append(now)
+        if len(self.pleas) == PLEAS and now - self.pleas[0] <= PLEA_SECONDS:
+            self.pleas.clear()
+            self.throttled(now)
+
+    def throttled(self, now: float) -> None:
+        """Hear that the server takes no more on a connection: use half of them."""
+        if now >= self.deaf_until:
+            self.deaf_until = now + DEAF_SECONDS
+            self._shrink(max(1, self.wanted // 2), now + HOLD_SECONDS)
+
+    def refused(self, now: float, opened: int) -> None:
+        """Hear that the server gives no connection beyond those that are open: leave some of them to others."""
+        self._shrink(max(1, min(self.wanted, opened - opened // 8)), now + REFUSED_SECONDS)
+
+    def _shrink(self, wanted: int, hold_until: float) -> None:
+        """Use fewer, and grow slowly from there."""
+        self.is_upwards, self.failures, self.hold = True, FAILURES, HOLD_SECONDS
+        self._settle(wanted, hold_until)
+
+    def _settle(self, wanted: int, hold_until: float) -> None:
+        self.before, self.wanted, self.hold_until = None, wanted, hold_until
+        self.begin()
+
+    def _learn(self, rate: float, now: float) -> None:
+        if self.before and not self._is_worth(rate, *self.before):
+            self._fail(self.before[0], now)
+        elif self.before and not self._is_doubling:
+            self._settle(self.wanted, now + self.hold)
+        elif now >= self.hold_until:
+            self._try(rate, now)
+
+    def _fail(self, connections: int, now: float) -> None:
+        """Go back to as many as there were before the trial."""
+        self.failures += 1
+        self.is_upwards = self._is_doubling or not self.is_upwards
+        self._settle(connections, now + self.hold)
+        self.hold = min(self.hold * 2, HOLD_SECONDS)
+
+    @property
+    def _is_doubling(self) -> bool:
+        return self.failures < FAILURES
+
+    def _is_worth(self, rate: float, connections: int, before: float) -> bool:
+        if self.wanted < connections:
+            return rate >= before * (1 - LOSS)
+        return not self.is_measured or rate >= before * (1 + WORTH * (self.wanted / connections - 1))
+
+    def _try(self, rate: float, now: float) -> None:
+        """Use more connections, or fewer; where there is no room the other way is next."""
+        wanted = self._more() if self.is_upwards else self._fewer()
+        if wanted == self.wanted:
+            self.is_upwards = not self.is_upwards
+            self._settle(wanted, now + self.hold)
+            return
+        if self.before:
+            self.failures = 0
+        self.before, self.wanted = (self.wanted, rate), wanted
+        self.begin()
+
+    def _more(self) -> int:
+        return min(self.most, self.wanted * 2 if self._is_doubling else math.ceil(self.wanted * (1 + STEP)))
+
+    def _fewer(self) -> int:
+        if self.wanted <= self.first or not self.is_measured:
+            return self.wanted
+        return max(self.first, math.floor(self.wanted * (1 - STEP)))

@@ -1,0 +1,196 @@
+"""Lanes, run as their process runs them."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from redis import Redis
+
+from newsletter.delivery import lanes, ledger, planning, recovery, tasks
+from newsletter.delivery.models import Batch, Mailing, Pace
+from newsletter.delivery.planning import approve
+from newsletter.delivery.wakeups import wake_lanes, waker
+from newsletter.mail.mailers import Limits
+from newsletter.publication.models import Publication
+from tests.factories import make_issue, make_post, make_subscriber
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)  # SQLite changes its durability outside of transactions only
+
+
+@pytest.fixture(autouse=True)
+def _alone(settings, tmp_path, monkeypatch):
+    settings.LOCK_DIR = tmp_path / "locks"
+    monkeypatch.setattr(lanes.Stopping, "is_asked", False)
+    monkeypatch.setattr(tasks.dispatch, "apply_async", lambda *_args, **_options: None)
+
+
+@pytest.fixture
+def begun(issue):
+    make_subscriber("a@example.org")
+    return begin(issue)
+
+
+def begin(issue):
+    mailing = approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
+    assert planning.plan(mailing, timezone.now())
+    return mailing
+
+
+def test_a_lane_keeps_the_limits_of_its_mailer_in_redis(begun, bulk_smtp, settings, redis_url):
+    settings.REDIS_URL, settings.SEND_RATE = redis_url, 100
+    settings.MAILERS["bulk"]["LIMITS"] = Limits(domains={"example.org": 50})
+
+    lanes.run(0)
+
+    with Redis.from_url(redis_url, decode_responses=True) as client:
+        lines = {key.removeprefix("newsletter:pace:") for key in client.keys("newsletter:pace:*")}
+    assert lines == {"all", "provider:bulk", "domain:bulk:example.org"}
+    assert bulk_smtp.copies() == {"a@example.org": 1}
+
+
+def test_a_lane_counts_the_mails_of_a_new_sender_address(begun, bulk_smtp):
+    Publication.objects.update(warm_up_from=timezone.localdate())
+
+    lanes.run(0)
+
+    assert Pace.objects.get(key="warm-up").counted == 1
+
+
+def test_a_lane_that_finds_nothing_more_sends_nothing_more(begun, bulk_smtp):
+    assert [lanes.run(0) for _ in range(3)] == [begun.pk, None, None]
+
+    assert bulk_smtp.copies() == {"a@example.org": 1}
+
+
+def test_two_mailings_have_their_turns(begun, bulk_smtp, monkeypatch):
+    other = begin(make_issue(make_post(), number=8))
+    monkeypatch.setattr(lanes, "send", lambda *_details: None)
+
+    assert [lanes.run(0, after=last) for last in (0, begun.pk, other.pk)] == [begun.pk, other.pk, begun.pk]
+
+
+def test_a_slot_that_is_taken_is_left_alone(begun, bulk_smtp):
+    with recovery.slot(0):
+        assert lanes.run(0) is None
+
+    assert bulk_smtp.received() == []
+
+
+def test_beside_a_slot_that_is_taken_another_one_sends(begun, bulk_smtp):
+    with recovery.slot(0):
+        lanes.run(1)
+
+    assert bulk_smtp.copies() == {"a@example.org": 1}
+
+
+def test_a_paused_mailing_is_not_sent(begun, bulk_smtp):
+    begun.pause()
+
+    assert lanes.run(0) is None
+
+    assert bulk_smtp.received() == []
+
+
+def test_a_provider_that_is_away_is_not_asked(begun, bulk_smtp):
+    begun.wait_for_provider(timezone.now(), "connection refused")
+
+    assert lanes.run(0) is None
+
+
+def test_a_process_that_stops_begins_no_lane(begun, bulk_smtp):
+    lanes.stop()
+
+    assert lanes.run(0) is None
+
+    assert bulk_smtp.received() == []
+
+
+# --- The process ---
+
+
+@pytest.fixture
+def process():
+    """Return a function that runs the lane of slot 0 beside the test, as its process does, and its thread."""
+    threads = []
+
+    def work():
+        try:
+            lanes.work(0)
+        finally:
+            connection.close()
+
+    def start():
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+        return threads[-1]
+
+    yield start
+    lanes.stop()
+    for thread in threads:
+        thread.join(20)
+
+
+def test_what_a_dead_process_has_left_in_its_slot_goes_on_without_a_dispatcher(begun, bulk_smtp, process):
+    ledger.claim(begun, f"{recovery.machine()}/0/dead", timezone.now())
+
+    process()
+
+    wait_until(lambda: bulk_smtp.copies() == {"a@example.org": 1})
+
+
+def test_a_mailing_that_begins_is_found_by_a_lane_that_was_idle(issue, bulk_smtp, process):
+    make_subscriber("a@example.org")
+    process()
+
+    begin(issue)
+    wake_lanes()
+
+    wait_until(lambda: bulk_smtp.copies() == {"a@example.org": 1})
+
+
+def test_an_error_ends_no_process(begun, bulk_smtp, process, monkeypatch, caplog):
+    calls, run = [], lanes.run
+
+    def once_in_trouble(slot, *, after, learnt):
+        calls.append(after)
+        if len(calls) == 1:
+            raise OSError("no room")
+        return run(slot, after=after, learnt=learnt)
+
+    monkeypatch.setattr(lanes, "run", once_in_trouble)
+
+    process()
+
+    wait_until(lambda: bulk_smtp.copies() == {"a@example.org": 1})
+    assert "lane 1: it goes on after an error" in caplog.text
+
+
+def test_a_process_that_is_asked_to_stop_ends(process):
+    thread = process()
+
+    lanes.stop()
+    thread.join(20)
+
+    assert not thread.is_alive()
+
+
+def test_lanes_that_were_woken_while_they_worked_do_not_wait(settings, tmp_path):
+    wait, looks = waker(), []
+
+    wake_lanes()
+    wait(lambda: looks.append(1) and False)
+
+    assert looks == [1]
+
+
+def test_a_batch_is_never_in_two_lanes(begun, bulk_smtp):
+    """Two machines look at the same moment: the second finds nothing ready."""
+    ledger.claim(begun, "another/0/x", timezone.now())
+
+    assert lanes.run(0) is None
+
+    assert Batch.objects.get().worker == "another/0/x"
+    assert Mailing.objects.get().counts().sent == 0
