@@ -196,8 +196,17 @@ def _keep(path: Path, record: Record | None) -> None:
 def known(folder: Path) -> list[Record]:
     """Return everything that the recorders in a folder know: what each did last, and before."""
     last = [record for path in sorted(folder.glob("slot-*.flight")) if (record := _any_boots(path))]
-    lines = [line for path in sorted(folder.glob("slot-*.history*")) for line in path.read_text().splitlines()]
-    return [*(record for line in lines if (record := _unpacked(line))), *last]
+    return [*(record for path in sorted(folder.glob("slot-*.history*")) for record in _kept(path)), *last]
+
+
+def remembered(path: Path, batch_id: int, token: int) -> Record | None:
+    """Return what the history of a recorder tells of a holding that has ended."""
+    found = [record for history in sorted(path.parent.glob(f"{path.stem}.history*")) for record in _kept(history)]
+    return next((record for record in found if record.tells_of(batch_id, token)), None)
+
+
+def _kept(history: Path) -> Iterator[Record]:
+    return (record for line in history.read_text().splitlines() if (record := _unpacked(line)))
 
 
 def _unpacked(line: str) -> Record | None:

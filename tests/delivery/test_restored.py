@@ -132,6 +132,38 @@ def test_a_backup_of_the_very_moment_is_recovered_by_the_record_beyond_its_curso
     assert states(mailing) == [SENT, SENT, QUEUED, QUEUED]
 
 
+def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its_lane(make_mailing):
+    """All rows stood behind the cursor then. Since, the lane has ended this holding, and turned to another batch."""
+    mailing = make_mailing("abcd")
+    batch = ledger.claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    ledger.intend(batch, [], 4, NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        for seq, mark in enumerate([Mark.SENT, Mark.FAILED, Mark.HANDED_OVER]):
+            flight.mark(seq, mark)
+        flight.begin(batch.pk + 1, 1, lo=0, hi=4)
+
+    recovery.sweep(slots=1)
+
+    assert states(mailing) == [SENT, Delivery.State.FAILED, UNCERTAIN, UNCERTAIN]
+    told = dict(mailing.deliveries.values_list("seq", "reply"))
+    assert [told[seq] for seq in (2, 3)] == [recovery.RECORDED, recovery.UNRECORDED]
+
+
+def test_the_history_of_another_holding_tells_nothing(make_mailing):
+    mailing = make_mailing("ab")
+    batch = ledger.claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    ledger.intend(batch, [], 2, NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token - 1, lo=batch.lo, hi=batch.hi)
+        flight.mark(0, Mark.SENT)
+        flight.begin(batch.pk + 1, 1, lo=0, hi=4)
+
+    recovery.sweep(slots=1)
+
+    assert states(mailing) == [UNCERTAIN, UNCERTAIN]
+
+
 def test_the_author_may_go_on_and_is_not_asked_again(make_mailing):
     mailing = make_mailing("ab")
     with forgotten():
