@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-LINES = 4  # SMTP connections of a lane
+LINES = 16  # SMTP connections of a lane: it begins with four, and takes more while the server keeps pace
 CHANCE = 60  # numbers to choose among the ways of one kind: among 2, 3, 4, 5 or 6 of them
 
 
@@ -32,7 +32,7 @@ SERVERS = ("postgres",)
 # Everything that holds a lane dies with its recorder beside it: at most the messages in flight.
 KINDS = {
     "lane": Kind("kill -9 of the process that runs the lane", 14, uncertain=LINES, is_kill=True),
-    "idle": Kind("kill -9 of an idle hand", 10, is_kill=True),
+    "idle": Kind("kill -9 of an idle hand or lane", 10, is_kill=True),
     "worker": Kind("kill -9 of the worker alone, not of its hands", 7, uncertain=LINES, is_kill=True),
     "machine": Kind("kill -9 of everything on a machine", 7, uncertain=LINES, is_kill=True),
     "beat": Kind("kill -9 of both beats", 5, is_kill=True),

@@ -172,7 +172,7 @@ class Machine(Product):
                 os.killpg(process.pid, number)
 
     def idle_hands(self) -> list[int]:
-        """Return the hands of the worker that run no lane."""
+        """Return the processes of the worker that send nothing at the moment."""
         worker, lane = self.running["worker"].pid, self.lane()
         with suppress(OSError):
             children = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()

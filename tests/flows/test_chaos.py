@@ -1,4 +1,4 @@
-"""Everything dies while a mailing is being sent: a short run of benchmarks/chaos.py, and what its verdict sees."""
+"""Everything dies while a mailing is being sent: a short run of benchmarks/chaos, and what its verdict sees."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.chaos.faults import JUMPS
 from benchmarks.chaos.run import run
-from benchmarks.chaos.schedule import KINDS, WIRE, addresses, bound, schedule
+from benchmarks.chaos.schedule import KINDS, LINES, WIRE, addresses, bound, schedule
 from benchmarks.chaos.verdict import Verdict, judge, table
 from newsletter.delivery.recovery import RECORDED, UNRECORDED
 
@@ -116,8 +116,8 @@ def test_a_fault_of_the_wire_is_its_readers_address():
 
 
 def test_a_kill_leaves_at_most_one_copy_a_connection_uncertain():
-    assert bound(Counter(lane=3, beat=2, clock=5)) == 12
-    assert bound(Counter({"lease": 1, "cut-after-data": 2})) == 6
+    assert bound(Counter(lane=3, beat=2, clock=5)) == 3 * LINES
+    assert bound(Counter({"lease": 1, "cut-after-data": 2})) == LINES + 2
 
 
 def test_a_ledger_that_agrees_with_the_server_is_right():
