@@ -178,6 +178,7 @@ def _parsed(octets: bytes, of_boot: str = "") -> Record | None:
 
 # --- What former holdings did, for a ledger that has forgotten it ---
 
+WEIGHT = (Mark.SENT, Mark.HANDED_OVER, Mark.UNCERTAIN, Mark.FAILED, Mark.DEFERRED, Mark.WAITING)  # of several marks
 KEPT_MAX = 8 * 1024**2  # octets: some 60,000 batches, which is more than anybody sends between two backups
 
 
@@ -200,9 +201,17 @@ def known(folder: Path) -> list[Record]:
 
 
 def remembered(path: Path, batch_id: int, token: int) -> Record | None:
-    """Return what the history of a recorder tells of a holding that has ended."""
-    found = [record for history in sorted(path.parent.glob(f"{path.stem}.history*")) for record in _kept(history)]
-    return next((record for record in found if record.tells_of(batch_id, token)), None)
+    """Return what the history of a recorder tells of a holding that has ended.
+
+    A ledger that was restored gives the same token again: then all holdings tell, and what left in one has left.
+    """
+    histories = sorted(path.parent.glob(f"{path.stem}.history*"))
+    found = [record for history in histories for record in _kept(history) if record.tells_of(batch_id, token)]
+    if not found:
+        return None
+    lo, hi = found[-1].lo, found[-1].hi
+    rows = zip(*(record.marks for record in found if (record.lo, record.hi) == (lo, hi)), strict=True)
+    return Record(batch_id, token, lo, bytes(min(marks, key=WEIGHT.index) for marks in rows))
 
 
 def _kept(history: Path) -> Iterator[Record]:

@@ -63,10 +63,13 @@ def is_undecided() -> bool:
 
 
 def _proofs(records: Iterable[Record]) -> list[Record]:
-    """Return the records that the ledger is too old for, but for those that the author has heard of."""
+    """Return the records that the ledger is too old for, but for those that the author has heard of.
+
+    A record is known by its marks as well: a ledger that was restored twice gives a token for the second time.
+    """
     packed = Restoration.objects.values_list("records", flat=True)
-    heard = {(record[0], record[1]) for found in packed for record in found}
-    new = [record for record in records if (record.batch_id, record.token) not in heard]
+    heard = {tuple(record) for found in packed for record in found}
+    new = [record for record in records if tuple(record.packed()) not in heard]
     batches = Batch.objects.in_bulk([record.batch_id for record in new])  # asked after the records were read
     return [record for record in new if _is_younger(record, batches.get(record.batch_id))]
 
