@@ -11,7 +11,7 @@ from itertools import pairwise
 STILL_SECONDS = 90.0  # that a mailing may stand still without a word
 SLACK_SECONDS = 10.0  # between what happens and a look that tells of it
 SHORT_SECONDS = 30.0  # a standstill that is worth a line
-BLIND_SECONDS = 45.0  # at most between two looks: a run that nobody watched proves nothing
+BLIND_SECONDS = 90.0  # at most between two looks: a run that nobody watched proves nothing
 # What tells of a standstill, of all that `doctor` and /readyz say.
 TELLING = ("dispatcher", "confirmations", "clock", "worker", "mailing.stands_still", "mailing.late")
 TELLING += ("database", "queue", "data_dir", "migrations")

@@ -22,6 +22,11 @@ answer = [[erased.email, left.email], new.pk, new.token("unsubscribe")]
 left.unsubscribe(timezone.now())
 erased.erase()
 """
+TESTIFIED = """
+from newsletter.delivery import recovery
+from newsletter.delivery.models import Delivery
+answer = not Delivery.objects.filter(state=Delivery.State.UNCERTAIN, reply=recovery.UNRECORDED).exists()
+"""
 NOTICED = """
 from django.utils import timezone
 from newsletter.desk.diagnosis import for_an_editor
@@ -53,6 +58,7 @@ def restore(world: World, end: Callable[[Product], object]) -> None:
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
+    _let_testify(world)
     restoring.back_up(world.first, folder)
     gone, lost_pk, lost_token = world.author.ask(DEPARTURES)
     _send_some(world)
@@ -70,6 +76,18 @@ def restore(world: World, end: Callable[[Product], object]) -> None:
     _decide(world, before)
     if world.author.ask(OPENED.format(token=lost_token, pk=lost_pk)):
         world.remarks.append(f"a lost reader's link opens another's row: {lost_pk}")
+
+
+def _let_testify(world: World) -> None:
+    """Give lanes that were just woken time to say what never left: in a backup of before, nobody could any more."""
+    author = world.author
+    assert author
+
+    def all_testified() -> bool:
+        world.keep_running()
+        return bool(author.ask(TESTIFIED))
+
+    wait_until(all_testified, 60, what="lanes that were woken", every=0.5)
 
 
 def _send_some(world: World) -> None:
