@@ -15,7 +15,7 @@ mailing = Mailing.objects.get()
 rows = Delivery.objects.filter(mailing=mailing).values_list("subscriber__email", "state", "reply")
 counts = mailing.counts()
 answer = {
-    "state": mailing.state, "total": mailing.total, "unrecorded": recovery.UNRECORDED,
+    "state": mailing.state, "total": mailing.total, "unrecorded": recovery.UNRECORDED, "restored": recovery.RESTORED,
     "rows": [[email, Delivery.State(state).name, reply] for email, state, reply in rows],
     "counts": {name: getattr(counts, name) for name in ("queued", "sending", "sent", "failed", "uncertain", "skipped")},
 }
@@ -41,6 +41,7 @@ class Verdict:
     arrived: int = 0  # of the uncertain, those that the server has
     bound: int = 0  # how many may be
     unrecorded: int = 0  # of the uncertain, those of which no flight recorder told
+    restored: int = 0  # of the uncertain, those that were on their way when a backup was made that was restored
     gone: int = 0  # readers who left or were erased between a backup and its restore
     looks: int = 0  # of somebody who watched
     standstills: list[life.Standstill] = field(default_factory=list)
@@ -110,13 +111,16 @@ def _is_lost(email: str, state: str | None, is_accepted: bool) -> bool:
 
 
 def _look_at_uncertain(verdict: Verdict, ledger: dict[str, Any]) -> None:
-    """Allow one copy a connection for each kill and each process that died by itself, and none without a recorder."""
+    """Allow one copy a connection for each kill and each process that died by itself, and none without a recorder.
+
+    A restore may leave the windows that were open when the backup was made, where their lane has ended them since.
+    """
     verdict.bound = bound(verdict.fired) + LINES * verdict.own_restarts
     why = Counter(reply for _email, state, reply in ledger["rows"] if state == "UNCERTAIN")
-    verdict.unrecorded = why[ledger["unrecorded"]]
+    verdict.unrecorded, verdict.restored = why[ledger["unrecorded"]], why[ledger["restored"]]
     if verdict.unrecorded:
         verdict.errors.append(f"{verdict.unrecorded} uncertain without a recorder's word")
-    if verdict.uncertain > verdict.bound:
+    if verdict.uncertain - verdict.restored > verdict.bound:
         verdict.errors.append(f"{verdict.uncertain} uncertain, at most {verdict.bound}: {why.most_common(5)}")
 
 
@@ -160,6 +164,7 @@ def table(verdicts: list[Verdict]) -> str:
         "**uncertain**, of these delivered": lambda v: f"{v.uncertain}, {v.arrived}",
         "uncertain at most": lambda v: v.bound,
         "uncertain without a recorder's word": lambda v: v.unrecorded,
+        "uncertain because a backup was made in that moment": lambda v: v.restored,
         "left between a backup and its restore, and not mailed": lambda v: v.gone,
         "looks at progress, doctor and /readyz": lambda v: v.looks,
         "standstills of 30 s and more, the longest": lambda v: _stood(v.standstills),

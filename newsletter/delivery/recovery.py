@@ -171,6 +171,7 @@ def recover(batch: Batch, record: Record | None) -> bool:
 
 RECORDED = "the worker died before the answer was written down"
 UNRECORDED = "the worker died, and nothing tells whether this copy had left"
+RESTORED = "on its way when the backup was made, and nothing tells whether this copy has left since"
 STATE_OF = {
     Mark.HANDED_OVER: Delivery.State.UNCERTAIN,
     Mark.UNCERTAIN: Delivery.State.UNCERTAIN,
@@ -203,7 +204,7 @@ def _told(batch: Batch, record: Record | None, former: Record | None) -> Iterato
         if mark in STATE_OF:
             yield Result(seq, STATE_OF[mark], RECORDED)
         elif not record and seq < batch.cursor:
-            yield Result(seq, Delivery.State.UNCERTAIN, UNRECORDED)
+            yield Result(seq, Delivery.State.UNCERTAIN, RESTORED if former else UNRECORDED)
 
 
 def reopen(now: datetime) -> None:

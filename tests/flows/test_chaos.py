@@ -8,7 +8,7 @@ from benchmarks.chaos.faults import JUMPS
 from benchmarks.chaos.run import run
 from benchmarks.chaos.schedule import KINDS, LINES, WIRE, addresses, bound, schedule
 from benchmarks.chaos.verdict import Verdict, judge, table
-from newsletter.delivery.recovery import RECORDED, UNRECORDED
+from newsletter.delivery.recovery import RECORDED, RESTORED, UNRECORDED
 
 SEED = 7
 READERS = 900
@@ -25,7 +25,8 @@ ACCEPTED = ["a@example.org", "b@example.org", "c@example.org"]
 
 def judged(*, rows=ROWS, accepted=ACCEPTED, state="sent", counts=COUNTS, missed=0, gone=None, **fired):
     verdict = Verdict("sqlite", len(AUDIENCE), Counter(fired or {"lane": 1}), seconds=1.0, missed=missed)
-    ledger = {"state": state, "total": len(AUDIENCE), "rows": rows, "counts": counts, "unrecorded": UNRECORDED}
+    ledger = {"state": state, "total": len(AUDIENCE), "rows": rows, "counts": counts}
+    ledger |= {"unrecorded": UNRECORDED, "restored": RESTORED}
     return judge(verdict, ledger, accepted, AUDIENCE, gone)
 
 
@@ -197,6 +198,14 @@ def test_no_fault_explains_a_copy_of_which_no_recorder_told(fault):
     assert verdict.errors == ["1 uncertain without a recorder's word"]
 
 
+def test_a_restore_explains_copies_that_were_on_their_way_when_its_backup_was_made():
+    rows = [*without("c@example.org"), ["c@example.org", "UNCERTAIN", RESTORED]]
+
+    verdict = judged(rows=rows, beat=2)
+
+    assert (verdict.restored, verdict.unrecorded, verdict.errors) == (1, 0, [])
+
+
 def test_a_copy_of_which_no_recorder_told_and_that_was_settled_since_is_no_fault():
     rows = [*without("c@example.org"), ["c@example.org", "SENT", UNRECORDED]]
 
@@ -207,7 +216,8 @@ def test_a_copy_of_which_no_recorder_told_and_that_was_settled_since_is_no_fault
 
 def test_a_process_that_dies_by_itself_may_leave_as_much_as_one_that_is_killed():
     verdict = Verdict("sqlite", len(AUDIENCE), Counter(beat=2), seconds=1.0, own_restarts=1)
-    ledger = {"state": "sent", "total": len(AUDIENCE), "rows": ROWS, "counts": COUNTS, "unrecorded": UNRECORDED}
+    ledger = {"state": "sent", "total": len(AUDIENCE), "rows": ROWS, "counts": COUNTS}
+    ledger |= {"unrecorded": UNRECORDED, "restored": RESTORED}
 
     assert judge(verdict, ledger, ACCEPTED, AUDIENCE).errors == []
 
