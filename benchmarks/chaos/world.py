@@ -15,7 +15,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from benchmarks.chaos_schedule import LINES
 from tests.flows.seeds import compose_issue_1
 from tests.support.postgres import Postgres
 from tests.support.processes import LEASH, kill, with_variable
@@ -240,7 +239,7 @@ class World:
 
     def start(self, readers: list[str]) -> None:
         self.smtp.start()
-        urls = {"mail_url": f"{self.smtp.url}?lines={LINES}"}
+        urls = {"mail_url": self.smtp.url}
         if self.postgres and self.redis:
             self.postgres.start()
             self.redis.start()
