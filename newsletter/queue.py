@@ -7,6 +7,7 @@ temporary files, where others may look and which may be another disk.
 
 import os
 import uuid
+from collections.abc import Callable
 from math import inf
 from pathlib import Path
 from queue import Empty
@@ -59,9 +60,12 @@ def _take(path: Path) -> str | None:
 
 
 class Transport(filesystem.Transport):
+    """on_look: called before each look for a message, by whoever has to know that somebody looks."""
+
     Channel = Channel
 
     is_stopping = False
+    on_look: Callable[[], None] | None = None
 
     def drain_events(self, connection: Any, timeout: float | None = None, **_kwargs: Any) -> None:
         """Wait for a message; raise TimeoutError when there is none in time, or soon after the worker is stopped.
@@ -70,6 +74,8 @@ class Transport(filesystem.Transport):
         """
         until = monotonic() + (inf if timeout is None else timeout)
         while True:
+            if self.on_look:
+                self.on_look()
             left = max(0.0, until - monotonic())
             try:
                 super().drain_events(connection, timeout=min(left, LOOK_SECONDS))

@@ -12,7 +12,7 @@ import resource
 import socket
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -33,10 +33,10 @@ MOST_FILES = 65_536  # connections and files of one process, where the system al
 
 
 class Bridge:
-    """An RSGI application that answers by a WSGI application."""
+    """An RSGI application that answers by a WSGI application. on_start: called once, in the process that answers."""
 
-    def __init__(self, wsgi: WSGIApplication) -> None:
-        self.wsgi = wsgi
+    def __init__(self, wsgi: WSGIApplication, *, on_start: Callable[[], None] | None = None) -> None:
+        self.wsgi, self.on_start = wsgi, on_start
         self.is_asked = False
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -45,6 +45,8 @@ class Bridge:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
         self.loop = loop
         self.threads = Threads(loop)
+        if self.on_start:
+            self.on_start()
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         if not self.is_asked:  # only now does it surely listen
@@ -141,4 +143,10 @@ def _has_body(environ: Environ) -> bool:
     return "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
 
 
-application = Bridge(django)
+def _catch_up() -> None:
+    from newsletter.desk import catching_up  # noqa: PLC0415 - it has models, which newsletter.wsgi makes ready
+
+    catching_up.start()
+
+
+application = Bridge(django, on_start=_catch_up)

@@ -25,6 +25,7 @@ from newsletter.delivery.timelines import timelines_for
 from newsletter.delivery.wakeups import waker
 from newsletter.delivery.warmup import WarmUp
 from newsletter.mail.mailers import Limits
+from newsletter.publication import pulse
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import put
 
@@ -57,8 +58,9 @@ def work(slot: int) -> None:
         sent = None
         try:
             close_old_connections()
-            is_settled = is_settled or recover(slot)
-            sent = run(slot, after=last, learnt=learnt)
+            with pulse.working():
+                is_settled = is_settled or recover(slot)
+                sent = run(slot, after=last, learnt=learnt)
         except Exception:
             log.exception("lane %s: it goes on after an error", slot + 1)
             connection.close()

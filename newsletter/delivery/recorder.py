@@ -178,6 +178,7 @@ def _parsed(octets: bytes, of_boot: str = "") -> Record | None:
 
 # --- What former holdings did, for a ledger that has forgotten it ---
 
+WEIGHT = (Mark.SENT, Mark.HANDED_OVER, Mark.UNCERTAIN, Mark.FAILED, Mark.DEFERRED, Mark.WAITING)  # of several marks
 KEPT_MAX = 8 * 1024**2  # octets: some 60,000 batches, which is more than anybody sends between two backups
 
 
@@ -196,8 +197,25 @@ def _keep(path: Path, record: Record | None) -> None:
 def known(folder: Path) -> list[Record]:
     """Return everything that the recorders in a folder know: what each did last, and before."""
     last = [record for path in sorted(folder.glob("slot-*.flight")) if (record := _any_boots(path))]
-    lines = [line for path in sorted(folder.glob("slot-*.history*")) for line in path.read_text().splitlines()]
-    return [*(record for line in lines if (record := _unpacked(line))), *last]
+    return [*(record for path in sorted(folder.glob("slot-*.history*")) for record in _kept(path)), *last]
+
+
+def remembered(path: Path, batch_id: int, token: int) -> Record | None:
+    """Return what the history of a recorder tells of a holding that has ended.
+
+    A ledger that was restored gives the same token again: then all holdings tell, and what left in one has left.
+    """
+    histories = sorted(path.parent.glob(f"{path.stem}.history*"))
+    found = [record for history in histories for record in _kept(history) if record.tells_of(batch_id, token)]
+    if not found:
+        return None
+    lo, hi = found[-1].lo, found[-1].hi
+    rows = zip(*(record.marks for record in found if (record.lo, record.hi) == (lo, hi)), strict=True)
+    return Record(batch_id, token, lo, bytes(min(marks, key=WEIGHT.index) for marks in rows))
+
+
+def _kept(history: Path) -> Iterator[Record]:
+    return (record for line in history.read_text().splitlines() if (record := _unpacked(line)))
 
 
 def _unpacked(line: str) -> Record | None:

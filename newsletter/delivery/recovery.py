@@ -147,11 +147,13 @@ def _leased(owners: Q) -> list[Batch]:
 def recover(batch: Batch, record: Record | None) -> bool:
     """Open the batch of an owner who was given up again, each row of its open windows as its recorder tells.
 
-    Without a record of this very holding, all rows behind the cursor that have no answer are uncertain.
+    Without a record of this very holding, all rows behind the cursor that have no answer are uncertain, but for those
+    that the history of the recorder knows: the ledger may come from a backup of the moment when they were on their way.
     Rows before it stay in the queue. The new token makes a late intent of the old owner fail.
     Return False if another was first.
     """
     knows = record is not None and record.tells_of(batch.pk, batch.token)
+    former = None if knows else _remembered(batch)
     with transaction.atomic():
         mine = Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.LEASED)
         held = mine.select_for_update().first()  # an owner that lives may have moved its cursor since
@@ -160,7 +162,7 @@ def recover(batch: Batch, record: Record | None) -> bool:
             state=Batch.State.OPEN, token=F("token") + 1, worker="", lease_until=None, in_flight=0, **values
         ):
             return False
-        results = list(_told(held, record if knows else None))
+        results = list(_told(held, record if knows else None, former))
         ledger.record(Batch.objects.get(pk=batch.pk), results)
     uncertain = sum(result.state == Delivery.State.UNCERTAIN for result in results)
     log.warning("batch %s: its owner was given up; %d answers recovered, %d uncertain", batch, len(results), uncertain)
@@ -169,6 +171,7 @@ def recover(batch: Batch, record: Record | None) -> bool:
 
 RECORDED = "the worker died before the answer was written down"
 UNRECORDED = "the worker died, and nothing tells whether this copy had left"
+RESTORED = "on its way when the backup was made, and nothing tells whether this copy has left since"
 STATE_OF = {
     Mark.HANDED_OVER: Delivery.State.UNCERTAIN,
     Mark.UNCERTAIN: Delivery.State.UNCERTAIN,
@@ -178,19 +181,30 @@ STATE_OF = {
 }
 
 
-def _told(batch: Batch, record: Record | None) -> Iterator[Result]:
+def _remembered(batch: Batch) -> Record | None:
+    """Return what the history of a slot of this machine tells of a holding that has ended there."""
+    name, _, rest = batch.worker.partition("/")
+    number = rest.partition("/")[0]
+    return recorder.remembered(flight(int(number)), batch.pk, batch.token) if name == machine() and number else None
+
+
+def _told(batch: Batch, record: Record | None, former: Record | None) -> Iterator[Result]:
     """Yield what is known of the rows of the open windows; a row that certainly never left yields nothing.
 
-    A record counts for all rows: marks beyond the cursor are of a ledger that was restored, and have left.
+    A record counts for all rows: marks beyond the cursor are of a ledger that was restored, and have left. What has no
+    mark in a former record may have left since.
     """
-    end = batch.hi if record else batch.cursor
+    known = record or former
+    end = batch.hi if known else batch.cursor
     window = Delivery.objects.filter(
         mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=end, attempts__lt=batch.pass_no
     )
     for seq in window.filter(state__in=WAITING).values_list("seq", flat=True):
-        mark = record.mark(seq) if record else Mark.HANDED_OVER
+        mark = known.mark(seq) if known else Mark.WAITING
         if mark in STATE_OF:
-            yield Result(seq, STATE_OF[mark], RECORDED if record else UNRECORDED)
+            yield Result(seq, STATE_OF[mark], RECORDED)
+        elif not record and seq < batch.cursor:
+            yield Result(seq, Delivery.State.UNCERTAIN, RESTORED if former else UNRECORDED)
 
 
 def reopen(now: datetime) -> None:

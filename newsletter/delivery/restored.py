@@ -5,9 +5,11 @@ it is recorded, and an intent before its row is marked, so a record with a young
 not exist, or with sent rows beyond the cursor cannot be of this ledger. Power cuts take nothing back but marks.
 """
 
+import fcntl
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.conf import settings
@@ -35,16 +37,25 @@ STATE_OF = {
 def remember(now: datetime) -> bool:
     """Do forgotten departures again; if the database proves to be restored, let nothing be sent. Return whether it did.
 
-    Called at each start, before anything is sent.
+    Called at each start, before anything is sent; of several processes of a machine, by one at a time.
     """
-    forgotten = remembering.replay()
-    proofs = _proofs(recorder.known(settings.LOCK_DIR))
-    if not forgotten and not proofs:
-        return False
-    records = [record.packed() for record in proofs]
-    Restoration.objects.create(noticed_at=now, departures=forgotten, records=records)
+    with _alone():
+        forgotten = remembering.replay()
+        proofs = _proofs(recorder.known(settings.LOCK_DIR))
+        if not forgotten and not proofs:
+            return False
+        records = [record.packed() for record in proofs]
+        Restoration.objects.create(noticed_at=now, departures=forgotten, records=records)
     log.error("this database comes from a backup: nothing is sent until it is decided on the desk what has left")
     return True
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    settings.LOCK_DIR.mkdir(parents=True, exist_ok=True)
+    with (settings.LOCK_DIR / "restored").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def is_undecided() -> bool:
@@ -52,10 +63,13 @@ def is_undecided() -> bool:
 
 
 def _proofs(records: Iterable[Record]) -> list[Record]:
-    """Return the records that the ledger is too old for, but for those that the author has heard of."""
+    """Return the records that the ledger is too old for, but for those that the author has heard of.
+
+    A record is known by its marks as well: a ledger that was restored twice gives a token for the second time.
+    """
     packed = Restoration.objects.values_list("records", flat=True)
-    heard = {(record[0], record[1]) for found in packed for record in found}
-    new = [record for record in records if (record.batch_id, record.token) not in heard]
+    heard = {tuple(record) for found in packed for record in found}
+    new = [record for record in records if tuple(record.packed()) not in heard]
     batches = Batch.objects.in_bulk([record.batch_id for record in new])  # asked after the records were read
     return [record for record in new if _is_younger(record, batches.get(record.batch_id))]
 

@@ -1,6 +1,7 @@
 """The processes of a worker: hands, which take one task at a time from the queue, and lanes, which send mailings.
 
-They share no lock: one that is killed takes nothing with it that the others wait for (docs/decisions/0043).
+They share no lock: one that is killed takes nothing with it that the others wait for (docs/decisions/0043). One that
+stands still is found by its own worker, whatever other machines do meanwhile (docs/decisions/0053).
 """
 
 import gc
@@ -10,20 +11,26 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from celery import bootsteps
+from celery.signals import task_postrun, task_prerun
+
 from newsletter.celery import app
 from newsletter.desk.supervisor import STOP_SIGNALS, Child, die_with_parent
+from newsletter.publication import pulse
+from newsletter.publication.pulse import Pulse
+from newsletter.queue import Transport
 
 
 class Forked:
     """A copy of this process that does `work` until SIGTERM; to be asked and ended like a subprocess.Popen."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
-        self._process = multiprocessing.get_context("fork").Process(target=_begin, args=(work, os.getpid()))
+    def __init__(self, work: Callable[[], None], shown: Pulse) -> None:
+        self._process = multiprocessing.get_context("fork").Process(target=_begin, args=(work, shown, os.getpid()))
         self._process.start()
 
     @property
@@ -48,9 +55,13 @@ class Hand(Child):
     """One process, which stays in its worker's process group: whoever kills the group kills it too."""
 
     work: Callable[[], None] = lambda: None
+    pulse: Pulse = field(default_factory=Pulse)
+
+    def __post_init__(self) -> None:
+        self.beats = lambda: self.pulse.at
 
     def launch(self, env: Mapping[str, str], folder: Path) -> Forked:
-        return Forked(self.work)
+        return Forked(self.work, self.pulse)
 
     def signal_group(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -71,17 +82,34 @@ def processes(hands: int, slots: int, log_level: str) -> list[Hand]:
     return [Hand(name, [], work=step) for name, step in work.items()]
 
 
-def _begin(work: Callable[[], None], parent: int) -> None:
+def _begin(work: Callable[[], None], shown: Pulse, parent: int) -> None:
     """Do `work` until SIGTERM, or until the worker has died."""
     die_with_parent()
     signal.set_wakeup_fd(-1)  # the supervisor's
     for stop in (*STOP_SIGNALS, signal.SIGCHLD):
         signal.signal(stop, signal.SIG_DFL)
     if os.getppid() == parent:
+        shown.take()
         work()
 
 
+class Showing(bootsteps.StartStopStep):
+    """Has a hand show its pulse while it waits for Redis; the queue of files says by itself when it looks."""
+
+    def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
+        hub.call_repeatedly(pulse.BEAT_SECONDS, pulse.show)
+
+
+def _show_pulse() -> None:
+    """Have this hand show its pulse when it looks for a task, and while it does one."""
+    app.steps["consumer"].add(Showing)
+    Transport.on_look = staticmethod(pulse.show)
+    task_prerun.connect(lambda **_event: pulse.own.begin(), weak=False)
+    task_postrun.connect(lambda **_event: pulse.own.end(), weak=False)
+
+
 def _take_tasks(number: int, log_level: str) -> None:
+    _show_pulse()
     options: dict[str, Any] = {"pool_cls": "solo", "concurrency": 1, "loglevel": log_level, "quiet": True}
     # Workers may talk to each other; here the database says who does what.
     options |= {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}

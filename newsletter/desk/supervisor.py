@@ -99,6 +99,7 @@ class Child:
     beats: Callable[[], float | None] | None = None
     process: Process | None = None
     started_at: float = 0.0  # seconds of the monotonic clock, as all times here
+    woken_at: float = 0.0  # when the supervisor went on after it had stood still itself, perhaps with all its children
     due_at: float = 0.0
     deaths: int = 0  # in a row, none of them after a steady run
     has_answered: bool = False  # since it was started
@@ -143,7 +144,8 @@ class Child:
         """Return whether a child that lives has stopped doing its work."""
         if self.beats is None or self.process is None:
             return False
-        return time.monotonic() - max(self.beats() or 0.0, self.started_at + SILENT_SECONDS) > SILENT_SECONDS
+        latest = max(self.beats() or 0.0, self.started_at + SILENT_SECONDS, self.woken_at)
+        return time.monotonic() - latest > SILENT_SECONDS
 
     @property
     def pause_seconds(self) -> float:
@@ -189,6 +191,7 @@ class Supervisor:
     on_look: Callable[[], None] | None = None
     _ready: bool = field(default=False, init=False)
     _ask_at: float = field(default=0.0, init=False)
+    _asked_at: float = field(default_factory=time.monotonic, init=False)
 
     def run(self) -> None:
         """Return after SIGINT, SIGTERM or SIGHUP, when no child is left."""
@@ -214,6 +217,7 @@ class Supervisor:
 
     def _ask(self) -> None:
         """Ask all children; end those that answer no more, as if they had died."""
+        self._notice_standstill()
         for child in self.children:
             if child.process is not None and child.ask():
                 self._give_up(child, f"has not answered {FAILURES} times in {FAILURE_SECONDS:g} s")
@@ -225,6 +229,14 @@ class Supervisor:
         if self.on_look:
             self.on_look()
         self._ask_at = time.monotonic() + (CHECK_SECONDS if self._ready else 0)
+
+    def _notice_standstill(self) -> None:
+        """Give the children time to show that they work if nobody asked them for long: the machine may have slept."""
+        now = time.monotonic()
+        if now - self._asked_at > SILENT_SECONDS / 2:
+            for child in self.children:
+                child.woken_at = now
+        self._asked_at = now
 
     def _give_up(self, child: Child, why: str) -> None:
         self.say(f"{child.name} {why}; ending it.")

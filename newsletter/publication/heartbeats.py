@@ -34,9 +34,11 @@ class Part(StrEnum):
     LANES = "lanes"  # only while a mailing is being sent
     CLOCK = "clock"  # puts tasks on the queue
     WORKER = "worker"  # takes tasks, whether they succeed or not
+    HANDS = "hands"  # a worker looks after its own; no other machine can do that in its place
 
 
 ALWAYS = (Part.DISPATCHER, Part.CONFIRMATIONS, Part.CLOCK)  # those that must beat whatever there is to do
+HERE_ALONE = (Part.HANDS,)
 _latest: dict[Part, float] = {}  # of this process, by the monotonic clock
 
 
@@ -55,7 +57,7 @@ def beat(part: Part) -> None:
 
 
 def _tell_all(part: Part) -> None:
-    if settings.REDIS_URL and not is_away(SERVER):
+    if settings.REDIS_URL and part not in HERE_ALONE and not is_away(SERVER):
         try:
             cache.set(_key(part), 1, SILENT_SECONDS)
         except redis_error() as error:

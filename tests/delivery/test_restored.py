@@ -132,6 +132,70 @@ def test_a_backup_of_the_very_moment_is_recovered_by_the_record_beyond_its_curso
     assert states(mailing) == [SENT, SENT, QUEUED, QUEUED]
 
 
+def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its_lane(make_mailing):
+    """All rows stood behind the cursor then. Since, the lane has ended this holding, and turned to another batch."""
+    mailing = make_mailing("abcd")
+    batch = ledger.claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    ledger.intend(batch, [], 4, NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        for seq, mark in enumerate([Mark.SENT, Mark.FAILED, Mark.HANDED_OVER]):
+            flight.mark(seq, mark)
+        flight.begin(batch.pk + 1, 1, lo=0, hi=4)
+
+    recovery.sweep(slots=1)
+
+    assert states(mailing) == [SENT, Delivery.State.FAILED, UNCERTAIN, UNCERTAIN]
+    told = dict(mailing.deliveries.values_list("seq", "reply"))
+    assert [told[seq] for seq in (2, 3)] == [recovery.RECORDED, recovery.RESTORED]
+
+
+def test_what_left_in_one_of_two_holdings_with_the_same_token_has_left(make_mailing):
+    mailing = make_mailing("abcd")
+    batch = ledger.claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    ledger.intend(batch, [], 4, NOW)
+    waiting, sent, on_its_way = Mark.WAITING, Mark.SENT, Mark.HANDED_OVER
+    with Recorder(recovery.flight(0)) as flight:
+        for marks in ([sent, on_its_way, waiting, waiting], [waiting, sent, sent, waiting]):
+            flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+            for seq, mark in enumerate(marks):
+                flight.mark(seq, mark)
+        flight.begin(batch.pk + 1, 1, lo=0, hi=4)
+
+    recovery.sweep(slots=1)
+
+    assert states(mailing) == [SENT, SENT, SENT, UNCERTAIN]
+
+
+def test_a_second_restore_knows_what_has_left_since_the_first_under_the_same_token(make_mailing):
+    mailing = make_mailing("abcd")
+    with forgotten():
+        send(mailing, stop_after=1)
+    assert restored.remember(NOW)
+    restored.count(NOW)
+
+    with forgotten():
+        send(mailing, stop_after=2)
+    assert restored.remember(NOW)
+    restored.count(NOW)
+
+    assert states(mailing) == [SENT, SENT, SENT, QUEUED]
+
+
+def test_the_history_of_another_holding_tells_nothing(make_mailing):
+    mailing = make_mailing("ab")
+    batch = ledger.claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    ledger.intend(batch, [], 2, NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token - 1, lo=batch.lo, hi=batch.hi)
+        flight.mark(0, Mark.SENT)
+        flight.begin(batch.pk + 1, 1, lo=0, hi=4)
+
+    recovery.sweep(slots=1)
+
+    assert states(mailing) == [UNCERTAIN, UNCERTAIN]
+
+
 def test_the_author_may_go_on_and_is_not_asked_again(make_mailing):
     mailing = make_mailing("ab")
     with forgotten():

@@ -202,6 +202,27 @@ def test_a_heartbeat_keeps_a_child_and_a_start_gives_it_twice_the_time():
     assert not child.is_silent()
 
 
+def test_a_supervisor_that_stood_still_itself_gives_its_children_time_again(monkeypatch):
+    """All of a machine may have slept: a woken child has not beaten yet."""
+    now = 1000.0
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
+    child = Child("worker", [], beats=lambda: 1000.0, started_at=0.0)
+    child.process = subprocess.Popen(["/bin/true"])
+    child.process.wait()
+    said = []
+    looks = Supervisor([child], {}, Path(), say=said.append, on_ready=lambda: None)
+    looks._ask()
+
+    for seconds in range(80, 111, 3):
+        now = 1000.0 + seconds
+        looks._ask()
+    assert said == []
+
+    now = 1111.0
+    looks._ask()
+    assert said == ["worker has not done its work for 30 s; ending it."]
+
+
 def _answers(port: int) -> bool:
     with socket.socket() as line:
         return line.connect_ex(("127.0.0.1", port)) == 0 and line.recv(1) == b"y"

@@ -11,6 +11,9 @@ import pytest
 
 from newsletter import server
 from newsletter.desk.management.commands import up
+from newsletter.desk.supervisor import Child
+from newsletter.publication import heartbeats
+from newsletter.publication.heartbeats import Part
 from tests.support.processes import with_variable
 from tests.support.product import ROOT
 from tests.support.waiting import wait_until
@@ -136,3 +139,22 @@ def test_an_address_that_cannot_be_had_is_said_so(make_product, address):
 
     assert done.returncode == 1
     assert "CommandError: Cannot listen on" in done.stderr
+
+
+@pytest.mark.parametrize(("hands", "is_silent"), [(5, False), (61, True)])
+def test_a_worker_that_stands_still_is_found_here_though_another_machines_takes_all_tasks(
+    settings, tmp_path, monkeypatch, hands, is_silent
+):
+    settings.DATA_DIR, settings.REDIS_URL = tmp_path, "redis://another-machine-beats-there"
+    monkeypatch.setattr(heartbeats, "_beats_elsewhere", lambda part: part == Part.WORKER)
+    heartbeats.beat(Part.HANDS)
+    at = time.monotonic() - hands
+    os.utime(tmp_path / "heartbeats" / Part.HANDS, (at, at))
+    worker = Child("worker", [], beats=up._worked, started_at=time.monotonic() - 300)
+    worker.process = NoProcess()
+
+    assert worker.is_silent() == is_silent
+
+
+class NoProcess:
+    """One of which nothing is asked."""

@@ -1,13 +1,14 @@
-"""Everything dies while a mailing is being sent: a short run of benchmarks/chaos.py, and what its verdict sees."""
+"""Everything dies while a mailing is being sent: a short run of benchmarks/chaos, and what its verdict sees."""
 
 from collections import Counter
 
 import pytest
 
-from benchmarks.chaos import run
-from benchmarks.chaos_schedule import KINDS, WIRE, addresses, bound, schedule
-from benchmarks.chaos_verdict import Verdict, judge, table
-from newsletter.delivery.recovery import RECORDED, UNRECORDED
+from benchmarks.chaos.faults import JUMPS
+from benchmarks.chaos.run import run
+from benchmarks.chaos.schedule import KINDS, LINES, WIRE, addresses, bound, schedule
+from benchmarks.chaos.verdict import Verdict, judge, table
+from newsletter.delivery.recovery import RECORDED, RESTORED, UNRECORDED
 
 SEED = 7
 READERS = 900
@@ -22,10 +23,11 @@ AUDIENCE = [row[0] for row in ROWS]
 ACCEPTED = ["a@example.org", "b@example.org", "c@example.org"]
 
 
-def judged(*, rows=ROWS, accepted=ACCEPTED, state="sent", counts=COUNTS, missed=0, **fired):
+def judged(*, rows=ROWS, accepted=ACCEPTED, state="sent", counts=COUNTS, missed=0, gone=None, **fired):
     verdict = Verdict("sqlite", len(AUDIENCE), Counter(fired or {"lane": 1}), seconds=1.0, missed=missed)
-    ledger = {"state": state, "total": len(AUDIENCE), "rows": rows, "counts": counts, "unrecorded": UNRECORDED}
-    return judge(verdict, ledger, accepted, AUDIENCE)
+    ledger = {"state": state, "total": len(AUDIENCE), "rows": rows, "counts": counts}
+    ledger |= {"unrecorded": UNRECORDED, "restored": RESTORED}
+    return judge(verdict, ledger, accepted, AUDIENCE, gone)
 
 
 def without(email):
@@ -33,7 +35,7 @@ def without(email):
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize(("engine", "faults"), [("postgres", 17), ("sqlite", 14)])
+@pytest.mark.parametrize(("engine", "faults"), [("postgres", 21), ("sqlite", 18)])
 def test_nobody_is_mailed_twice_or_forgotten_whatever_dies(engine, faults, tmp_path):
     plan = schedule(SEED, faults=faults, readers=READERS, engine=engine, is_short=True)
 
@@ -45,6 +47,16 @@ def test_nobody_is_mailed_twice_or_forgotten_whatever_dies(engine, faults, tmp_p
     assert (verdict.duplicates, verdict.lost) == (0, 0)
     assert verdict.kills >= 3, table([verdict])
     assert verdict.accepted + verdict.failed + verdict.uncertain - verdict.arrived == READERS
+
+
+@pytest.mark.servers
+def test_a_run_whose_engine_is_dead_fails_though_every_heartbeat_is_fresh(tmp_path):
+    verdict = run("sqlite", [], readers=READERS, folder=tmp_path / "sqlite", patience=60, still=5, is_dead=True)
+
+    assert verdict.silent == 1
+    assert any(error.startswith("silent: ") and error.endswith("nothing was said") for error in verdict.errors)
+    assert any(error.startswith("the mailing does not end: ") for error in verdict.errors)
+    assert verdict.duplicates == 0
 
 
 def test_a_seed_makes_the_same_faults_again():
@@ -85,6 +97,14 @@ def test_what_cannot_be_done_here_is_left_out():
     assert {fault.kind for fault in plan} == set(KINDS) - {"clock"}
 
 
+def test_a_fault_brings_the_number_by_which_it_chooses_its_way():
+    plan = schedule(7, faults=150, readers=9_000, engine="sqlite")
+
+    jumps = {JUMPS[fault.chance % len(JUMPS)] for fault in plan if fault.kind == "jump"}
+    assert len(jumps) >= 3
+    assert {abs(seconds) for seconds in JUMPS} == {3_600, 86_400, 259_200}
+
+
 def test_a_fault_of_the_wire_is_its_readers_address():
     plan = schedule(7, faults=150, readers=9_000, engine="postgres")
 
@@ -97,8 +117,8 @@ def test_a_fault_of_the_wire_is_its_readers_address():
 
 
 def test_a_kill_leaves_at_most_one_copy_a_connection_uncertain():
-    assert bound(Counter(lane=3, beat=2, clock=5)) == 12
-    assert bound(Counter({"lease": 1, "cut-after-data": 2})) == 6
+    assert bound(Counter(lane=3, beat=2, clock=5)) == 3 * LINES
+    assert bound(Counter({"lease": 1, "cut-after-data": 2})) == LINES + 2
 
 
 def test_a_ledger_that_agrees_with_the_server_is_right():
@@ -141,6 +161,29 @@ def test_a_no_that_the_server_never_said_is_a_loss():
     assert judged(rows=rows, accepted=["a@example.org", "c@example.org"]).lost == 1
 
 
+def test_a_reader_who_left_before_a_restore_need_have_no_copy():
+    rows = [*without("b@example.org"), ["b@example.org", "SKIPPED", ""]]
+    counts = COUNTS | {"sent": 1, "skipped": 1}
+
+    verdict = judged(rows=rows, counts=counts, accepted=["a@example.org", "c@example.org"], gone={"b@example.org": 1})
+
+    assert (verdict.errors, verdict.lost, verdict.gone) == ([], 0, 1)
+
+
+def test_one_who_was_erased_has_a_row_without_an_address():
+    rows = [*without("b@example.org"), [None, "SKIPPED", ""]]
+    counts = COUNTS | {"sent": 1, "skipped": 1}
+
+    verdict = judged(rows=rows, counts=counts, accepted=["a@example.org", "c@example.org"], gone={"b@example.org": 1})
+
+    assert (verdict.errors, verdict.lost) == ([], 0)
+
+
+def test_a_reader_who_is_mailed_after_he_left_is_seen():
+    assert judged(gone={"c@example.org": 2}).errors == ["mailed after they had left: ['c@example.org']"]
+    assert judged(gone={"c@example.org": 3}).errors == []
+
+
 def test_more_uncertain_copies_than_the_faults_explain_are_too_many():
     assert judged(beat=5).errors == [f"1 uncertain, at most 0: [({RECORDED!r}, 1)]"]
 
@@ -155,6 +198,14 @@ def test_no_fault_explains_a_copy_of_which_no_recorder_told(fault):
     assert verdict.errors == ["1 uncertain without a recorder's word"]
 
 
+def test_a_restore_explains_copies_that_were_on_their_way_when_its_backup_was_made():
+    rows = [*without("c@example.org"), ["c@example.org", "UNCERTAIN", RESTORED]]
+
+    verdict = judged(rows=rows, beat=2)
+
+    assert (verdict.restored, verdict.unrecorded, verdict.errors) == (1, 0, [])
+
+
 def test_a_copy_of_which_no_recorder_told_and_that_was_settled_since_is_no_fault():
     rows = [*without("c@example.org"), ["c@example.org", "SENT", UNRECORDED]]
 
@@ -165,7 +216,8 @@ def test_a_copy_of_which_no_recorder_told_and_that_was_settled_since_is_no_fault
 
 def test_a_process_that_dies_by_itself_may_leave_as_much_as_one_that_is_killed():
     verdict = Verdict("sqlite", len(AUDIENCE), Counter(beat=2), seconds=1.0, own_restarts=1)
-    ledger = {"state": "sent", "total": len(AUDIENCE), "rows": ROWS, "counts": COUNTS, "unrecorded": UNRECORDED}
+    ledger = {"state": "sent", "total": len(AUDIENCE), "rows": ROWS, "counts": COUNTS}
+    ledger |= {"unrecorded": UNRECORDED, "restored": RESTORED}
 
     assert judge(verdict, ledger, ACCEPTED, AUDIENCE).errors == []
 

@@ -1,4 +1,4 @@
-"""Leaving by one click while PostgreSQL is away."""
+"""Leaving by one click while PostgreSQL is away, on a machine without a worker: its web process alone knows."""
 
 import time
 import urllib.parse
@@ -7,6 +7,7 @@ import urllib.request
 import pytest
 
 from tests.support.postgres import Postgres
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 READER = """
@@ -19,11 +20,15 @@ reader = Subscriber.objects.create(
 )
 answer = reader.unsubscribe_url
 """
-DISPATCHED = """
-from newsletter.delivery.tasks import dispatch
+STATE = """
+from newsletter.delivery.restorations import Restoration
 from subscribers.models import Subscriber
-dispatch()
-answer = Subscriber.objects.get().state
+answer = [Subscriber.objects.get().state, Restoration.undecided().count()]
+"""
+RESTORED = """
+from subscribers.models import Subscriber
+Subscriber.objects.get().consents.all().delete()
+Subscriber.objects.update(state="active", unsubscribed_at=None)
 """
 
 
@@ -37,6 +42,12 @@ def postgres_of_its_own():
         server.stop()
 
 
+def leave_by_one_click(link):
+    body = urllib.parse.urlencode({"List-Unsubscribe": "One-Click"}).encode()
+    with urllib.request.urlopen(link, body) as answer:
+        assert (answer.status, answer.read()) == (200, b"OK")
+
+
 def test_one_click_is_heard_while_postgresql_is_away(make_product, postgres_of_its_own):
     product = make_product(database_url=postgres_of_its_own.new_database())
     link = product.shell(READER)
@@ -44,10 +55,22 @@ def test_one_click_is_heard_while_postgresql_is_away(make_product, postgres_of_i
     postgres_of_its_own.kill()
 
     began = time.monotonic()
-    body = urllib.parse.urlencode({"List-Unsubscribe": "One-Click"}).encode()
-    with urllib.request.urlopen(link, body) as answer:
-        assert (answer.status, answer.read()) == (200, b"OK")
+    leave_by_one_click(link)
     assert time.monotonic() - began < 4
     postgres_of_its_own.serve()
 
-    assert product.shell(DISPATCHED) == "unsubscribed"
+    wait_until(lambda: product.shell(STATE) == ["unsubscribed", 0], 30, what=product.told)
+    assert (product.data / "wishes").read_bytes() == b""
+
+
+def test_what_a_machine_without_a_worker_knows_of_departures_is_done_again_after_a_restore(make_product):
+    product = make_product()
+    link = product.shell(READER)
+    product.start_web()
+    leave_by_one_click(link)
+    product.stop()
+
+    product.shell(RESTORED)
+    product.serve_web()
+
+    wait_until(lambda: product.shell(STATE) == ["unsubscribed", 1], 30, what=product.told)

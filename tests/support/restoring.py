@@ -52,14 +52,22 @@ def _environment(product: Product) -> dict[str, str]:
     return os.environ | own | {"PATH": f"{PROGRAMS[url.port]}:{os.environ['PATH']}"}
 
 
-@pytest.fixture
-def named_postgres_url(postgres: Postgres) -> Iterator[str]:
-    """The URL of an empty database with the name and the owner that the document has."""
+def name_database(postgres: Postgres) -> str:
+    """Make an empty database with the name and the owner that the document has; return its URL."""
     PROGRAMS[postgres.port] = postgres.programs
-    postgres.run("DROP DATABASE IF EXISTS newsletter WITH (FORCE)")
-    postgres.run("DROP ROLE IF EXISTS newsletter")
+    drop_database(postgres)
     postgres.run("CREATE ROLE newsletter LOGIN")
     postgres.run("CREATE DATABASE newsletter OWNER newsletter")
-    yield f"postgres://newsletter@127.0.0.1:{postgres.port}/newsletter"
+    return f"postgres://newsletter@127.0.0.1:{postgres.port}/newsletter"
+
+
+def drop_database(postgres: Postgres) -> None:
     postgres.run("DROP DATABASE IF EXISTS newsletter WITH (FORCE)")
-    postgres.run("DROP ROLE newsletter")
+    postgres.run("DROP ROLE IF EXISTS newsletter")
+
+
+@pytest.fixture
+def named_postgres_url(postgres: Postgres) -> Iterator[str]:
+    """The URL of such a database."""
+    yield name_database(postgres)
+    drop_database(postgres)

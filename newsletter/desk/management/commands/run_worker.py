@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from newsletter.desk.hands import processes
 from newsletter.desk.supervisor import Supervisor
+from newsletter.publication.heartbeats import Part, beat
 
 log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 2  # between tries while the database is away
@@ -51,6 +52,7 @@ class Command(BaseCommand):
             folder=settings.BASE_DIR,
             say=self._say,
             on_ready=lambda: None,
+            on_look=lambda: beat(Part.HANDS),
         ).run()
 
     def _say(self, line: str) -> None:

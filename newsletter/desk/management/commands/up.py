@@ -166,8 +166,12 @@ def _children(host: str, port: int) -> list[Child]:
 
 
 def _worked() -> float | None:
-    """Return when a worker took a task; with Redis another machine's may have taken all of them."""
-    return heartbeats.latest(Part.WORKER, anywhere=True)
+    """Return since when both are so: a worker takes tasks, and the one of this machine looks after its hands.
+
+    With Redis another machine's worker may take all tasks. It does not mend one that stands still here.
+    """
+    tasks, hands = heartbeats.latest(Part.WORKER, anywhere=True), heartbeats.latest(Part.HANDS)
+    return None if tasks is None or hands is None else min(tasks, hands)
 
 
 def _ticked() -> float | None:

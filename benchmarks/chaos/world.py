@@ -8,21 +8,24 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from benchmarks.chaos_schedule import LINES
 from tests.flows.seeds import compose_issue_1
 from tests.support.postgres import Postgres
 from tests.support.processes import LEASH, kill, with_variable
 from tests.support.product import ROOT, Product
 from tests.support.redis import Redis
+from tests.support.restoring import name_database
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
 REPLY_SECONDS = 0.004  # of the SMTP server for each message
+HANDS = 2  # of each worker
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)  # Debian: faketime
 MEMORY = re.compile(r"^\d+: FLOCK +ADVISORY +WRITE (\d+) [0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
 
@@ -49,14 +52,14 @@ class AuthorAway(Exception):
 class Author:
     """Somebody at the desk, whose database and queue may be gone at any moment."""
 
-    def __init__(self, product: Product) -> None:
-        self.product = product
-        self._sit_down()
+    def __init__(self, product: Product, name: str) -> None:
+        self.product, self.name = product, name
+        self.sit_down()
 
-    def _sit_down(self) -> None:
+    def sit_down(self) -> None:
         leashed = [sys.executable, "-S", "-E", str(LEASH), "-"]
         command = [*leashed, sys.executable, "manage.py", "shell", "--no-imports", "-v", "0", "-c", SEAT]
-        with (self.product.logs / "author.log").open("ab") as log:
+        with (self.product.logs / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -72,11 +75,15 @@ class Author:
         """Run code inside Django; return its `answer`. Raises AuthorAway when it fails or takes too long."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
+        if self.process.poll() is not None:  # whoever killed a whole machine
+            self.leave()
+            self.sit_down()
+            raise AuthorAway("killed")
         self.process.stdin.write(json.dumps(code) + "\n")
         self.process.stdin.flush()
         if not select.select([self.process.stdout], [], [], seconds)[0]:
             self.leave()
-            self._sit_down()
+            self.sit_down()
             raise AuthorAway(f"no answer in {seconds:g} s")
         said = json.loads(self.process.stdout.readline())
         if "error" in said:
@@ -92,42 +99,56 @@ class Author:
 
 
 class Machine(Product):
-    """One machine of the installation: a folder for its locks, a worker, and a clock that can be moved."""
+    """One machine of the installation: a folder of its own, a worker, and a clock for each part that can be moved."""
 
     def __init__(self, folder: Path, **urls: str) -> None:
         super().__init__(folder, **urls)
         self.env |= {"SITE_URL": "https://news.example.org", "SECRET_KEY": "the same on every machine" * 3}
-        self.clock = folder / "clock"
-        self.set_clock(0)
+        self.starters: dict[str, Callable[[], None]] = {
+            "worker": partial(self.start_worker, processes=HANDS),
+            "beat": self.start_beat,
+            "second beat": self.start_second_beat,
+            "web": self.serve_web,
+        }
+        for name in self.starters:
+            self.set_clock(name, 0)
         self.own_restarts = 0
 
-    def set_clock(self, ahead_seconds: int) -> None:
-        draft = self.clock.with_suffix(".draft")
-        draft.write_text(f"+{ahead_seconds}\n")
-        draft.rename(self.clock)
+    def set_clock(self, name: str, ahead_seconds: int) -> None:
+        clock = self._clock(name)
+        draft = clock.with_suffix(".draft")
+        draft.write_text(f"{ahead_seconds:+d}\n")
+        draft.rename(clock)
 
-    def start_worker(self, *, processes: int = 2) -> None:
+    def _clock(self, name: str) -> Path:
+        return self.folder / f"clock of {name}"
+
+    def begin(self, name: str) -> None:
+        """Start a part, with its own clock."""
         real = self.env
         if FAKETIME:
             self.env = real | {
                 "LD_PRELOAD": str(FAKETIME),
-                "FAKETIME_TIMESTAMP_FILE": str(self.clock),
+                "FAKETIME_TIMESTAMP_FILE": str(self._clock(name)),
                 "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
                 "FAKETIME_DONT_RESET": "1",
             }
         try:
-            super().start_worker(processes=processes)
+            self.starters[name]()
         finally:
             self.env = real
 
+    def start_second_beat(self) -> None:
+        options = ["--schedule", str(self.folder / "second beat"), "--pidfile", ""]
+        self._start("second beat", [sys.executable, "-m", "celery", "-A", "newsletter", "beat", *options])
+
     def keep_running(self) -> None:
         """Start again what has died, as systemd does."""
-        for name, starter in (("worker", self.start_worker), ("beat", self.start_beat)):
+        for name in self.starters:
             if name in self.running and self.running[name].poll() is not None:
                 self.own_restarts += 1
-                kill(self.running[name])
-                starter()
+                self.restart(name)
 
     def restart(self, name: str, *, alone: bool = False) -> None:
         """`kill -9` a part, with its children or alone, and start it again."""
@@ -136,7 +157,26 @@ class Machine(Product):
             self.running[name].wait()
         else:
             kill(self.running[name])
-        self.start_worker() if name == "worker" else self.start_beat()
+        self.begin(name)
+
+    def end_part(self, *names: str) -> None:
+        """`kill -9` parts for good."""
+        for name in set(names) & set(self.running):
+            kill(self.running.pop(name))
+
+    def send(self, number: signal.Signals) -> None:
+        """Send all parts, and their children, a signal."""
+        for process in self.running.values():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+
+    def idle_hands(self) -> list[int]:
+        """Return the processes of the worker that send nothing at the moment."""
+        worker, lane = self.running["worker"].pid, self.lane()
+        with suppress(OSError):
+            children = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
+            return [int(pid) for pid in children if int(pid) != lane]
+        return []
 
     def lane(self) -> int | None:
         """Return the process that runs the lane: it holds the lock of the machine's slot."""
@@ -177,7 +217,10 @@ def _limit(pid: int, octets: int) -> None:
 
 
 class World:
-    """An installation on one machine with SQLite, or on two with PostgreSQL and Redis, and its SMTP server."""
+    """An installation on one machine with SQLite, or on two with PostgreSQL and Redis, and its SMTP server.
+
+    The first machine has a web server; there are two beats, of which docs/deploy.md says that they do no harm.
+    """
 
     def __init__(self, engine: str, folder: Path) -> None:
         self.engine, self.folder = engine, folder
@@ -187,28 +230,53 @@ class World:
         self.redis = Redis() if engine == "postgres" else None
         self.machines: list[Machine] = []
         self.author: Author | None = None
-        self.read, self.count = 0, 0
+        self.doctor: Author | None = None  # who asks how it goes, whatever the author does
+        self.is_dead = False  # nothing that has died is started again
+        self.gone: dict[str, int] = {}  # who left or was erased, and how many messages had been accepted by then
+        self.remarks: list[str] = []  # what a fault found wrong
+        self.database = Lock()  # held while the database is exchanged
+        self._read, self._count, self._counting = 0, 0, Lock()
 
     def start(self, readers: list[str]) -> None:
         self.smtp.start()
-        urls = {"mail_url": f"{self.smtp.url}?lines={LINES}"}
+        urls = {"mail_url": self.smtp.url}
         if self.postgres and self.redis:
             self.postgres.start()
             self.redis.start()
-            urls |= {"database_url": self.postgres.new_database(), "redis_url": self.redis.url}
+            urls |= {"database_url": name_database(self.postgres), "redis_url": self.redis.url}
         names = ["first", "second"] if self.postgres else ["first"]
         self.machines = [Machine(self.folder / name, **urls) for name in names]
-        first = self.machines[0]
-        compose_issue_1(first, readers)
+        compose_issue_1(self.first, readers)
+        self.begin_all()
+        self.author, self.doctor = Author(self.first, "author"), Author(self.first, "doctor")
+
+    @property
+    def seats(self) -> list[Author]:
+        return [seat for seat in (self.author, self.doctor) if seat]
+
+    def leave_seats(self) -> None:
+        for seat in self.seats:
+            seat.leave()
+
+    def take_seats(self) -> None:
+        for seat in self.seats:
+            seat.sit_down()
+
+    @property
+    def first(self) -> Machine:
+        return self.machines[0]
+
+    def begin_all(self) -> None:
         for machine in self.machines:
-            machine.start_worker()
-        first.start_beat()
-        self.author = Author(first)
+            machine.begin("worker")
+            machine.begin("beat")
+        if len(self.machines) == 1:
+            self.first.begin("second beat")
+        self.first.begin("web")
 
     def stop(self) -> None:
         """End everything, and leave no process."""
-        if self.author:
-            self.author.leave()
+        self.leave_seats()
         for machine in self.machines:
             machine.kill()
         for server in (self.redis, self.postgres):
@@ -219,16 +287,17 @@ class World:
     def accepted(self) -> int:
         """Return how many messages the SMTP server has accepted so far."""
         log = self.smtp.folder / "log"
-        if log.exists():
-            with log.open("rb") as lines:
-                lines.seek(self.read)
-                new = lines.read()
-            self.read += len(new)
-            self.count += new.count(b"\n")
-        return self.count
+        with self._counting:
+            if log.exists():
+                with log.open("rb") as lines:
+                    lines.seek(self._read)
+                    new = lines.read()
+                self._read += len(new)
+                self._count += new.count(b"\n")
+            return self._count
 
     def keep_running(self) -> None:
-        for machine in self.machines:
+        for machine in [] if self.is_dead else self.machines:
             machine.keep_running()
 
     def wait_for_lane(self, wished: Machine, seconds: float = 20) -> int:

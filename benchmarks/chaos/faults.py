@@ -6,15 +6,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from benchmarks.chaos_world import FAKETIME, AuthorAway, Machine, World
+from benchmarks.chaos.restore import AUTHOR, RESUME, restore
+from benchmarks.chaos.schedule import Fault
+from benchmarks.chaos.world import FAKETIME, AuthorAway, Machine, World
+from tests.support.product import Product
 
 FREEZE_SECONDS = 1.0
 LEASE_SECONDS = 85.0  # longer than a lease and the patience of others, whom its own machine must forestall
 FULL_SECONDS = 2.0
 CLOCK_SECONDS = 4.0
 AHEAD_SECONDS = 90
+JUMPS = [sign * seconds for seconds in (3_600, 86_400, 3 * 86_400) for sign in (1, -1)]  # of a part's clock
+JUMP_SECONDS = 6.0
+STANDSTILL_SECONDS = 80.0  # longer than a lease (30) and the time that others leave its holder (45)
 PAUSE_SECONDS = 2.0
-AUTHOR = "the author"  # why it is paused
 
 TWICE = """
 from concurrent.futures import ThreadPoolExecutor
@@ -48,11 +53,33 @@ PAUSE = """
 from newsletter.delivery.models import Mailing
 answer = Mailing.objects.get().pause({author!r})
 """
-RESUME = """
+TABS = """
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from django.db import connection
 from django.utils import timezone
+from newsletter.delivery import planning
 from newsletter.delivery.models import Mailing
-answer = Mailing.objects.get().resume(timezone.now(), timedelta())
+from newsletter.issues.models import Issue
+
+def pause():
+    Mailing.objects.get().pause({author!r})
+
+def resume():
+    Mailing.objects.get().resume(timezone.now(), timedelta())
+
+def send():
+    planning.approve(Issue.objects.get(number=1), send_at=None, now=timezone.now(), hold=timedelta())
+
+def tab(acts):
+    try:
+        for act in acts:
+            act()
+    finally:
+        connection.close()
+
+with ThreadPoolExecutor(2) as two:
+    list(two.map(tab, [[pause, send, resume, pause], [send, pause, resume, resume]]))
 """
 
 
@@ -63,9 +90,10 @@ class Faults:
         self.world = world
         self.later: list[tuple[float, Callable[[], None]]] = []  # when (monotonic), what
 
-    def fire(self, kind: str, machine: int) -> None:
-        act: Callable[[Machine], None] = getattr(self, f"_{kind}")
-        act(self.world.machines[machine])
+    def fire(self, fault: Fault) -> None:
+        self.fault = fault
+        act: Callable[[Machine], None] = getattr(self, f"_{fault.kind.replace('-', '_')}")
+        act(self.world.machines[fault.machine])
 
     def tend(self) -> None:
         """End the faults whose time is over."""
@@ -75,11 +103,22 @@ class Faults:
         for end in due:
             end()
 
+    def end_all(self) -> None:
+        """End at once what lasts."""
+        ends, self.later = self.later, []
+        for _at, end in ends:
+            end()
+
     def _after(self, seconds: float, end: Callable[[], None]) -> None:
         self.later.append((time.monotonic() + seconds, end))
 
     def _lane(self, machine: Machine) -> None:
         os.kill(self.world.wait_for_lane(machine), signal.SIGKILL)
+
+    def _idle(self, machine: Machine) -> None:
+        hands = machine.idle_hands()
+        assert hands, "no hand is idle"
+        os.kill(hands[self.fault.chance % len(hands)], signal.SIGKILL)
 
     def _worker(self, machine: Machine) -> None:
         machine.end_orphans()
@@ -91,7 +130,12 @@ class Faults:
         machine.end_orphans()
 
     def _beat(self, _machine: Machine) -> None:
-        self.world.machines[0].restart("beat")
+        for machine in self.world.machines:
+            for name in {"beat", "second beat"} & set(machine.running):
+                machine.restart(name)
+
+    def _web(self, _machine: Machine) -> None:
+        self.world.first.restart("web")
 
     def _redis(self, _machine: Machine) -> None:
         assert self.world.redis
@@ -123,14 +167,47 @@ class Faults:
 
     def _clock(self, machine: Machine) -> None:
         assert FAKETIME
-        machine.set_clock(AHEAD_SECONDS)
-        self._after(CLOCK_SECONDS, lambda: machine.set_clock(0))
+        machine.set_clock("worker", AHEAD_SECONDS)
+        self._after(CLOCK_SECONDS, lambda: machine.set_clock("worker", 0))
+
+    def _jump(self, machine: Machine) -> None:
+        assert FAKETIME
+        parts = sorted(machine.running)
+        name, seconds = parts[self.fault.chance % len(parts)], JUMPS[self.fault.chance % len(JUMPS)]
+        machine.set_clock(name, seconds)
+        self._after(JUMP_SECONDS, lambda: self._jump_back(machine, name))
+
+    def _jump_back(self, machine: Machine, name: str) -> None:
+        machine.set_clock(name, 0)
+        machine.restart(name)
+
+    def _standstill(self, machine: Machine) -> None:
+        machine.send(signal.SIGSTOP)
+        self._after(STANDSTILL_SECONDS, lambda: machine.send(signal.SIGCONT))
+
+    def _lock(self, machine: Machine) -> None:
+        (machine.data / "locks" / "slot-0").unlink(missing_ok=True)
+
+    def _restore_crash(self, _machine: Machine) -> None:
+        self._restore(Product.kill)
+
+    def _restore_stop(self, _machine: Machine) -> None:
+        self._restore(Product.stop)
+
+    def _restore(self, end: Callable[[Product], object]) -> None:
+        self.end_all()
+        restore(self.world, end)
 
     def _dispatchers(self, _machine: Machine) -> None:
         self._ask(TWICE.format(what="dispatch"))
 
     def _click(self, _machine: Machine) -> None:
         self._ask(TWICE.format(what="click"))
+
+    def _tabs(self, machine: Machine) -> None:
+        self._lane(machine)
+        self._after(PAUSE_SECONDS, self._resume)
+        self._ask(TABS.format(author=AUTHOR))
 
     def _flood(self, _machine: Machine) -> None:
         self._ask(FLOOD)

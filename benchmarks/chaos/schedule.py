@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-LINES = 4  # SMTP connections of a lane
+LINES = 16  # SMTP connections of a lane: it begins with four, and takes more while the server keeps pace
+CHANCE = 60  # numbers to choose among the ways of one kind: among 2, 3, 4, 5 or 6 of them
 
 
 @dataclass(frozen=True)
@@ -31,21 +32,35 @@ SERVERS = ("postgres",)
 # Everything that holds a lane dies with its recorder beside it: at most the messages in flight.
 KINDS = {
     "lane": Kind("kill -9 of the process that runs the lane", 14, uncertain=LINES, is_kill=True),
+    "idle": Kind("kill -9 of an idle hand or lane", 10, is_kill=True),
     "worker": Kind("kill -9 of the worker alone, not of its hands", 7, uncertain=LINES, is_kill=True),
     "machine": Kind("kill -9 of everything on a machine", 7, uncertain=LINES, is_kill=True),
-    "beat": Kind("kill -9 of beat", 5, is_kill=True),
+    "beat": Kind("kill -9 of both beats", 5, is_kill=True),
+    "web": Kind("kill -9 of the web server", 2, is_kill=True),
     "redis": Kind("kill -9 of Redis; it returns empty", 6, uncertain=LINES, engines=SERVERS, is_kill=True),
     "flush": Kind("FLUSHALL", 6, engines=SERVERS),
     "postgres": Kind("immediate stop of PostgreSQL", 10, uncertain=LINES, engines=SERVERS, is_kill=True),
     "freeze": Kind("SIGSTOP of the lane for a second, SIGCONT", 5),
     # Its own machine revokes it, by its recorder, before another one may take its batch over without.
     "lease": Kind("SIGSTOP of the lane past its lease, SIGCONT", 3, uncertain=LINES, engines=SERVERS, takes_long=True),
+    # Nobody there can read its recorder; the lane itself tells of its window when it wakes.
+    "standstill": Kind("SIGSTOP of a whole machine for 80 s, SIGCONT", 3, uncertain=LINES, takes_long=True),
+    "lock": Kind("the lock file of a lane deleted", 6),
     "disk": Kind("no byte more on the disk for two seconds", 4, uncertain=LINES, takes_long=True),
     # Leases are a matter of the database's clock.
     "clock": Kind("a machine's clock 90 s ahead for four seconds, and back", 4, takes_long=True),
+    "jump": Kind(
+        "a part's clock an hour, a day or three ahead or behind, and its kill",
+        *(9, LINES),
+        is_kill=True,
+        takes_long=True,
+    ),
+    "restore-crash": Kind("kill -9 of everything and a restore", 2, uncertain=2 * LINES, is_kill=True, takes_long=True),
+    "restore-stop": Kind("a clean stop of everything and a restore", 2, takes_long=True),
     "dispatchers": Kind("two dispatchers at once", 7),
     "flood": Kind("two hundred wake-ups at once", 6),
     "click": Kind("a double click on send", 6),
+    "tabs": Kind("two tabs that send, pause and resume, and kill -9 of the lane", 5, uncertain=LINES, is_kill=True),
     "pause": Kind("paused and resumed by the author", 5),
     "cut-before-data": Kind("connection cut before the dot", 10),
     "cut-after-data": Kind("connection cut after the dot", 6, uncertain=1, takes_long=True),
@@ -65,11 +80,13 @@ class Fault:
     """One thing that goes wrong.
 
     at: how many messages were accepted before; of the wire: the reader's number. machine: whose, where there are two.
+    chance: a number by which the fault chooses its way.
     """
 
     at: int
     kind: str
     machine: int = 0
+    chance: int = 0
 
 
 def schedule(
@@ -89,8 +106,12 @@ def schedule(
     moments["late"] = _moments(chance, readers * 95 // 100, readers, faults)
     machines = [0, 1] if engine == "postgres" else [0]
     return sorted(
-        Fault(moments["late" if kind in SLOWING else "early"].pop(), kind, chance.choice(machines)) for kind in chosen
+        Fault(_moment(kind, moments), kind, chance.choice(machines), chance.randrange(CHANCE)) for kind in chosen
     )
+
+
+def _moment(kind: str, moments: dict[str, list[int]]) -> int:
+    return moments["late" if kind in SLOWING else "early"].pop()
 
 
 def _moments(chance: Random, first: int, last: int, faults: int) -> list[int]:

@@ -1,11 +1,12 @@
 """What became of everybody after a chaos run: the ledger against the SMTP server's own log."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.chaos_schedule import DEFINITE, KINDS, LINES, bound
+from benchmarks.chaos import life
+from benchmarks.chaos.schedule import DEFINITE, KINDS, LINES, bound
 
 LEDGER = """
 from newsletter.delivery import recovery
@@ -14,7 +15,7 @@ mailing = Mailing.objects.get()
 rows = Delivery.objects.filter(mailing=mailing).values_list("subscriber__email", "state", "reply")
 counts = mailing.counts()
 answer = {
-    "state": mailing.state, "total": mailing.total, "unrecorded": recovery.UNRECORDED,
+    "state": mailing.state, "total": mailing.total, "unrecorded": recovery.UNRECORDED, "restored": recovery.RESTORED,
     "rows": [[email, Delivery.State(state).name, reply] for email, state, reply in rows],
     "counts": {name: getattr(counts, name) for name in ("queued", "sending", "sent", "failed", "uncertain", "skipped")},
 }
@@ -40,31 +41,56 @@ class Verdict:
     arrived: int = 0  # of the uncertain, those that the server has
     bound: int = 0  # how many may be
     unrecorded: int = 0  # of the uncertain, those of which no flight recorder told
+    restored: int = 0  # of the uncertain, those that were on their way when a backup was made that was restored
+    gone: int = 0  # readers who left or were erased between a backup and its restore
+    looks: int = 0  # of somebody who watched
+    standstills: list[life.Standstill] = field(default_factory=list)
+    silent: int = 0  # of these, those that lasted and of which the product said nothing
     errors: list[str] = field(default_factory=list)
 
     @property
     def kills(self) -> int:
         return sum(times for kind, times in self.fired.items() if KINDS[kind].is_kill)
 
+    def live(self, looks: Sequence[life.Look], still: float = life.STILL_SECONDS) -> None:
+        """Fill in whether it lived, by what somebody saw who looked all the time."""
+        self.looks = len(looks)
+        self.standstills = life.standstills(looks, min(still, life.SHORT_SECONDS))
+        self.silent = sum(one.is_silent(still) for one in self.standstills)
+        self.errors += life.errors(looks, still)
 
-def judge(verdict: Verdict, ledger: dict[str, Any], accepted: Iterable[str], audience: Iterable[str]) -> Verdict:
+
+def judge(
+    verdict: Verdict,
+    ledger: dict[str, Any],
+    accepted: Sequence[str],
+    audience: Iterable[str],
+    gone: Mapping[str, int] | None = None,
+) -> Verdict:
     """Fill in the verdict.
 
     Nothing is read out of logs: a worker that is killed, or whose disk is full, loses lines of what it has done.
 
-    ledger: the answer of LEDGER. accepted: the recipient of each accepted copy.
+    ledger: the answer of LEDGER; the row of an erased reader has no address. accepted: the recipient of each accepted
+    copy. gone: who left or was erased, and how many copies had been accepted when that was forgotten.
     """
-    state_of = {email: state for email, state, _reply in ledger["rows"]}
+    gone = gone or {}
+    state_of = {email: state for email, state, _reply in ledger["rows"] if email}
     copies = Counter(accepted)
-    states = Counter(state_of.values())
+    states = Counter(state for _email, state, _reply in ledger["rows"])
+    verdict.gone = len(gone)
     verdict.accepted = len(copies)
     verdict.duplicates = sum(n - 1 for n in copies.values())
     verdict.failed, verdict.uncertain = states["FAILED"], states["UNCERTAIN"]
     verdict.arrived = sum(state == "UNCERTAIN" and email in copies for email, state in state_of.items())
-    lost = {email for email in audience if _is_lost(email, state_of.get(email), email in copies)}
+    mailed = [email for number, email in enumerate(accepted) if number >= gone.get(email, len(accepted))]
+    stayed = set(audience) - gone.keys()
+    lost = {email for email in stayed if _is_lost(email, state_of.get(email), email in copies)}
     verdict.lost = len(lost)
     _look_at_uncertain(verdict, ledger)
     verdict.errors += list(_disagreements(ledger, state_of, copies, states))
+    if mailed:
+        verdict.errors.append(f"mailed after they had left: {mailed[:5]}")
     if verdict.duplicates:
         verdict.errors.append(f"twice: {sorted(email for email, n in copies.items() if n > 1)[:5]}")
     if verdict.missed > verdict.fired.total() // 10:
@@ -85,13 +111,16 @@ def _is_lost(email: str, state: str | None, is_accepted: bool) -> bool:
 
 
 def _look_at_uncertain(verdict: Verdict, ledger: dict[str, Any]) -> None:
-    """Allow one copy a connection for each kill and each process that died by itself, and none without a recorder."""
+    """Allow one copy a connection for each kill and each process that died by itself, and none without a recorder.
+
+    A restore may leave the windows that were open when the backup was made, where their lane has ended them since.
+    """
     verdict.bound = bound(verdict.fired) + LINES * verdict.own_restarts
     why = Counter(reply for _email, state, reply in ledger["rows"] if state == "UNCERTAIN")
-    verdict.unrecorded = why[ledger["unrecorded"]]
+    verdict.unrecorded, verdict.restored = why[ledger["unrecorded"]], why[ledger["restored"]]
     if verdict.unrecorded:
         verdict.errors.append(f"{verdict.unrecorded} uncertain without a recorder's word")
-    if verdict.uncertain > verdict.bound:
+    if verdict.uncertain - verdict.restored > verdict.bound:
         verdict.errors.append(f"{verdict.uncertain} uncertain, at most {verdict.bound}: {why.most_common(5)}")
 
 
@@ -112,6 +141,11 @@ def _disagreements(
         yield f"the batches count {told}, the rows are {real}"
 
 
+def _stood(standstills: list[life.Standstill]) -> str:
+    longest = max((one.seconds for one in standstills), default=0.0)
+    return f"{len(standstills)}, {longest:.0f} s"
+
+
 def table(verdicts: list[Verdict]) -> str:
     """Return everything in one table, a column an engine."""
     rows = [["", *(verdict.engine for verdict in verdicts)]]
@@ -130,6 +164,11 @@ def table(verdicts: list[Verdict]) -> str:
         "**uncertain**, of these delivered": lambda v: f"{v.uncertain}, {v.arrived}",
         "uncertain at most": lambda v: v.bound,
         "uncertain without a recorder's word": lambda v: v.unrecorded,
+        "uncertain because a backup was made in that moment": lambda v: v.restored,
+        "left between a backup and its restore, and not mailed": lambda v: v.gone,
+        "looks at progress, doctor and /readyz": lambda v: v.looks,
+        "standstills of 30 s and more, the longest": lambda v: _stood(v.standstills),
+        "**silent**: 90 s without a word": lambda v: v.silent,
         "seconds": lambda v: f"{v.seconds:.0f}",
     }
     rows += [[words, *(str(fact(v)) for v in verdicts)] for words, fact in facts.items()]

@@ -1,0 +1,85 @@
+"""Somebody who looks every few seconds: how far the mailing is, whether it could go on, what the product says."""
+
+import http.client
+import json
+import os
+import time
+from contextlib import closing
+from threading import Event, Thread
+
+from benchmarks.chaos.life import Look
+from benchmarks.chaos.world import AuthorAway, World
+
+EVERY_SECONDS = 3.0
+PATIENCE_SECONDS = 25.0
+
+# What `doctor` says first, and of mailings; its other questions are of addresses, and some go out to the DNS.
+# Whether the mailing could go on is asked of the ledger: the product's own opinion of it is what is judged.
+LOOK = """
+from django.utils import timezone
+from newsletter.delivery import restored
+from newsletter.delivery.models import Batch, Mailing
+from newsletter.desk import diagnosis
+now = timezone.now()
+found = [one for question in diagnosis.FOUNDATIONS for one in question(now)]
+could = False
+if not found:
+    found = [one for question in diagnosis.OF_MAILINGS for one in question(now)]
+    mailing = Mailing.objects.filter(state="sending").first()
+    if mailing and not mailing.is_waiting(now) and not restored.is_undecided():
+        leased = mailing.batches.filter(state=Batch.State.LEASED)
+        could = leased.exists() or mailing.batches.ready(now).exists()
+answer = [could, [one.id for one in found]]
+"""
+
+
+class Watcher:
+    """Looks in a thread of its own, while inside."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.looks = world, list[Look]()
+        self._over = Event()
+        self._thread = Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "Watcher":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(EVERY_SECONDS):
+            with self.world.database:
+                accepted = self.world.accepted()
+                could, said = self._doctor()
+                self.looks.append(Look(time.monotonic(), accepted, could, (*said, *self._readyz())))
+
+    def _doctor(self) -> tuple[bool, list[str]]:
+        """Ask what the doctor asks; whoever gets no answer knows that something is wrong, but not what."""
+        assert self.world.doctor
+        try:
+            could, said = self.world.doctor.ask(LOOK, PATIENCE_SECONDS)
+        except (AuthorAway, OSError) as error:
+            return False, [f"no answer: {error}"]
+        return could, said
+
+    def _readyz(self) -> list[str]:
+        port = self.world.first.port
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=2)) as connection:
+            try:
+                connection.request("GET", "/readyz", headers={"Host": "localhost"})
+                parts: dict[str, str] = json.loads(connection.getresponse().read())
+            except (OSError, http.client.HTTPException, ValueError):
+                return ["web"]
+        return [f"{name} (readyz)" for name, answer in parts.items() if answer != "ok"]
+
+
+def lie(world: World, over: Event) -> None:
+    """Keep all heartbeats fresh, whoever lives: the product knows no better then, and must be found out."""
+    while not over.wait(1):
+        now = time.monotonic()
+        for machine in world.machines:
+            for path in (machine.data / "heartbeats").iterdir():
+                os.utime(path, (now, now))
