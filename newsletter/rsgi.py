@@ -25,10 +25,12 @@ from newsletter.publication import bodies
 from newsletter.threads import Threads
 from newsletter.wsgi import application as django
 
+LIVENESS = "/healthz"  # answered here while all threads are busy: who asks would end the server for answering late
 BODY_SECONDS = 30.0  # from the head of a request to the end of its body
 DESK_BODY_SECONDS = 300.0  # of a large one: 12 MB from a telephone, at 40 KB/s
 OPENED_SECONDS = 60.0  # after which granian has surely opened a file that it was told to send
 UNREAD_SECONDS = 60.0  # after which a client that takes nothing of its answer is dropped
+GETS_ON_SECONDS = 5.0  # since the last answer of a busy server, after which it may be one that hangs
 MOST_FILES = 65_536  # connections and files of one process, where the system allows so many
 
 
@@ -53,6 +55,9 @@ class Bridge:
             self.is_asked = True
             _limit_unread_answers()
         environ = environ_of(scope)
+        if environ["PATH_INFO"] == LIVENESS and self.threads.is_busy(GETS_ON_SECONDS):
+            proto.response_str(HTTPStatus.OK, [("Content-Type", "text/plain"), ("Cache-Control", "no-store")], "ok\n")
+            return
         try:
             body = await self._body(environ, proto) if _has_body(environ) else b""
         except TimeoutError:

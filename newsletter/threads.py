@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -12,6 +13,7 @@ from django.db import connections
 
 TICK_SECONDS = 0.05
 MOST_THREADS = 64  # of which all but one stand still
+MANY = 4  # unfinished calls, from which on another one takes long
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class Threads:
         self._finished: deque[tuple[asyncio.Future[Any], Any]] = deque()
         self._threads: list[Thread] = []
         self._unfinished = self._taken = self._taken_before = 0
+        self._finished_at = -math.inf  # by the loop's clock
         self._start_leader()
 
     def call(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
@@ -44,7 +47,13 @@ class Threads:
         self._waiting.put((future, function))
         return future
 
+    def is_busy(self, seconds: float) -> bool:
+        """Return whether a new call would have to share the processor, while one has finished in the last `seconds`."""
+        return self._unfinished >= MANY and self._loop.time() - self._finished_at < seconds
+
     def _tick(self) -> None:
+        if self._finished:
+            self._finished_at = self._loop.time()
         while self._finished:
             future, result = self._finished.popleft()
             self._unfinished -= 1

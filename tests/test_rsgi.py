@@ -180,6 +180,22 @@ def test_requests_that_wait_for_something_do_not_keep_others_waiting(echo):
         assert all(b"went" in read(line) for line in lines)
 
 
+def test_a_server_that_is_busy_and_gets_on_says_that_it_lives(tmp_path):
+    """Its threads would say so late, and whoever asks would end it for being busy."""
+    with echoing(tmp_path) as (port, _process), many(20, port, head("GET", "/nap")) as naps:
+        read(naps[0])
+
+        assert exchange(port, head("GET", "/healthz"))[2] == b"ok\n"
+
+
+def test_a_server_in_which_nothing_ends_does_not_say_so(tmp_path):
+    with echoing(tmp_path) as (port, _process), many(20, port, head("GET", "/hang")):
+        with connect(port, head("GET", "/healthz")) as line:
+            line.settimeout(1)
+            with pytest.raises(TimeoutError):
+                line.recv(1)
+
+
 # --- Django behind it ---
 
 

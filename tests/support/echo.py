@@ -3,7 +3,9 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,6 +14,8 @@ from newsletter import rsgi
 
 rsgi.UNREAD_SECONDS = 2.0
 MAY_GO = Event()
+HANGS = Event()  # nobody sets it
+NAPS = count(1)
 ARRIVED: list[str] = []  # paths
 FOLDER = Path(tempfile.gettempdir())
 
@@ -33,6 +37,17 @@ def wait(environ: dict[str, Any]) -> list[bytes]:
 def go(environ: dict[str, Any]) -> list[bytes]:
     MAY_GO.set()
     return [b"go"]
+
+
+def nap(environ: dict[str, Any]) -> list[bytes]:
+    """Answer later than the nap before, so that one ends after the other."""
+    time.sleep(0.2 * next(NAPS))
+    return [b"woken"]
+
+
+def hang(environ: dict[str, Any]) -> list[bytes]:
+    HANGS.wait(20)
+    return [b"over"]
 
 
 def show(environ: dict[str, Any]) -> list[bytes]:
@@ -61,6 +76,9 @@ def broken(environ: dict[str, Any]) -> list[bytes]:
 VIEWS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "/wait": wait,
     "/go": go,
+    "/nap": nap,
+    "/hang": hang,
+    "/healthz": hang,
     "/arrived": lambda environ: [json.dumps(ARRIVED).encode()],
     "/large": large,
     "/huge": lambda environ: large(environ, 20_000_000),
