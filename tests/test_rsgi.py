@@ -189,11 +189,14 @@ def test_a_server_that_is_busy_and_gets_on_says_that_it_lives(tmp_path):
 
 
 def test_a_server_in_which_nothing_ends_does_not_say_so(tmp_path):
-    with echoing(tmp_path) as (port, _process), many(20, port, head("GET", "/hang")):
-        with connect(port, head("GET", "/healthz")) as line:
-            line.settimeout(1)
-            with pytest.raises(TimeoutError):
-                line.recv(1)
+    with (
+        echoing(tmp_path) as (port, _process),
+        many(20, port, head("GET", "/hang")),
+        connect(port, head("GET", "/healthz")) as line,
+    ):
+        line.settimeout(1)
+        with pytest.raises(TimeoutError):
+            line.recv(1)
 
 
 # --- Django behind it ---
