@@ -126,7 +126,7 @@ def _troubles_told(mailing: Mailing) -> Iterator[None]:
         mailing.wait_for_provider(timezone.now(), str(error))
         raise
     except Exception as error:
-        mailing.pause(f"{type(error).__name__}: {error}"[:500])
+        mailing.pause(f"{type(error).__name__}: {error}"[:500], Mailing.Cause.ERROR)
         raise
 
 

@@ -217,6 +217,7 @@ def test_an_error_that_nobody_thought_of_stops_the_mailing_and_says_so(make_mail
 
     mailing.refresh_from_db()
     assert (mailing.state, mailing.reason) == (Mailing.State.PAUSED, "KeyError: 'no such mailer'")
+    assert mailing.paused_by == Mailing.Cause.ERROR
 
 
 @pytest.mark.django_db(transaction=True)
