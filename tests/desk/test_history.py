@@ -28,7 +28,7 @@ def _clock():
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
-    monkeypatch.setattr(planning, "BATCH", 40)
+    monkeypatch.setattr(planning, "sizes", lambda total, *_rest: [40] * (total // 40) + [total % 40] * bool(total % 40))
 
 
 @pytest.fixture
