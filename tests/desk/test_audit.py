@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery import planning, prompts, reminders, tasks
+from newsletter.delivery import lanes, planning, prompts, reminders, tasks
 from newsletter.delivery.history import Step
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.reminded import Reminder
@@ -284,7 +284,7 @@ def test_the_command_line_is_told(desk, issue):
 
 
 def test_a_pause_by_a_lane_is_nobodys_whoever_started_it():
-    with acting("gipi", Via.DESK), tasks._ledger_thread() as thread:  # which writes what a lane has to say
+    with acting("gipi", Via.DESK), lanes._ledger_thread() as thread:  # which writes what a lane has to say
         assert actors.current() == ("gipi", Via.DESK)
         assert thread.submit(actors.current).result() == ("", Via.ENGINE)
 
