@@ -78,7 +78,7 @@ def fill(first: int, last: int) -> None:
     from newsletter.issues.indexing import index_issue
     from newsletter.issues.models import Issue, IssueItem
     from newsletter.posts.models import Post, Tag
-    from newsletter.posts.search import index_post
+    from newsletter.posts.search.index import index_post
 
     now = timezone.now()
     with transaction.atomic():

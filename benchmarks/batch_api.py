@@ -64,7 +64,7 @@ def send_anymail(mailing: Any) -> Cost:
     """Send the same content to the same readers, a call each."""
     from django.core.mail import mailers
 
-    from newsletter.delivery.rendering import copy_for
+    from newsletter.delivery.letter.rendering import copy_for
     from subscribers.models import Subscriber
 
     readers = list(Subscriber.objects.order_by("pk"))

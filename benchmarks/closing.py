@@ -78,8 +78,9 @@ def measure(copies: int) -> None:
     from django.db import connection
     from django.utils import timezone
 
-    from newsletter.delivery import certificate, evidence
-    from newsletter.delivery.evidence import Evidence, Known
+    from newsletter.delivery import certificate
+    from newsletter.delivery.ledger import uncertain
+    from newsletter.delivery.ledger.uncertain import Evidence, Known
 
     call_command("migrate", verbosity=0)
     mailing = fill(copies)
@@ -89,12 +90,12 @@ def measure(copies: int) -> None:
         timed("certificate", lambda: certificate.issue_due(now))
     assert mailing.certificates.get().total == copies
     print(f"  others waited {others.longest:6.2f} s at the most, {peak():.0f} MB")
-    timed("3 of each batch again", lambda: evidence.decide_all(mailing, Evidence(Known.AGAIN, now), seen=0))
+    timed("3 of each batch again", lambda: uncertain.decide_all(mailing, Evidence(Known.AGAIN, now), seen=0))
     mailing.deliveries.update(state=4)
     mailing.batches.update(state="done", sent=0, failed=0, skipped=0, uncertain=500)
-    seen, all_of_them = evidence.last_decision(mailing), Evidence(Known.COUNTED, now, "counted")
+    seen, all_of_them = uncertain.last_decision(mailing), Evidence(Known.COUNTED, now, "counted")
     with Others() as others:
-        timed("count all as sent", lambda: evidence.decide_all(mailing, all_of_them, seen=seen))
+        timed("count all as sent", lambda: uncertain.decide_all(mailing, all_of_them, seen=seen))
     assert mailing.counts().sent == copies
     print(f"  others waited {others.longest:6.2f} s at the most, {peak():.0f} MB, load {os.getloadavg()[0]:.1f}")
 

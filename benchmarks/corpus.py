@@ -26,7 +26,7 @@ from statistics import quantiles
 from urllib.parse import unquote
 
 from benchmarks.installation import installation
-from newsletter.posts.comparison import unshown, words_of
+from newsletter.posts.text.comparison import unshown, words_of
 from tests.support.typed import post as typed_post
 from tests.support.typed import visible
 
@@ -58,16 +58,18 @@ def posts(folder: Path) -> Iterator[tuple[str, str]]:
 def losses(source: str) -> dict[str, list[str]]:
     """Return what a post loses, by kind."""
     from newsletter.mail.plaintext import text_from_html
-    from newsletter.posts import comparison, markdown, prose
+    from newsletter.posts.markdown import render
+    from newsletter.posts.proofreading import masking
+    from newsletter.posts.text import comparison
 
-    page = markdown.render(source)
-    part = text_from_html(markdown.render_mail(source, base_url="https://news.example.org"))
+    page = render.render(source)
+    part = text_from_html(render.render_mail(source, base_url="https://news.example.org"))
     seen = html.unescape(re.sub("<[^>]*>", "", CODE.sub("", page)))
     told = comparison.unshown(source, comparison.words_of(page)) + comparison.unshown(source, part)
     source = NEVER_SHOWN.sub("", source)
-    typed = prose.without_code(source)
+    typed = masking.without_code(source)
     everything = html.unescape(re.sub("<[^>]*>", "", page) + " ".join(SAID.findall(page)))
-    han = Counter(HAN.findall(prose.without_links(source) if "](" in source else source))
+    han = Counter(HAN.findall(masking.without_links(source) if "](" in source else source))
     return {
         "stars": [seen[max(0, m.start() - 12) : m.end() + 12] for m in re.finditer(r"\*\*", seen.replace("\\*", ""))],
         "lists": [m[0] for m in ITEM.finditer(typed) if _is_text(m, seen)],
@@ -108,18 +110,19 @@ def generated(count: int, first: int, shown: int) -> None:
 def _forms(source: str) -> tuple[str, str, str, str]:
     """Return the words of page, mail, text part and feed."""
     from newsletter.mail.plaintext import text_from_html
-    from newsletter.posts import feeds, markdown
+    from newsletter.posts import feeds
+    from newsletter.posts.markdown import render
 
-    page, mail = markdown.render(source), markdown.render_mail(source, base_url="https://news.example.org")
+    page, mail = render.render(source), render.render_mail(source, base_url="https://news.example.org")
     feed = feeds.at_large(page, "https://news.example.org/p/1/")
     return words_of(page), words_of(mail), text_from_html(mail), words_of(feed)
 
 
 def milliseconds(source: str) -> float:
-    from newsletter.posts import markdown
+    from newsletter.posts.markdown import render
 
     begun = time.process_time()
-    markdown.render(source)
+    render.render(source)
     return (time.process_time() - begun) * 1000
 
 

@@ -168,8 +168,8 @@ def _old_mailing(readers: int) -> None:
     from django.db import connection, transaction
     from django.utils import timezone
 
-    from newsletter.delivery.copies import COUNTER_OF
     from newsletter.delivery.models import Batch, Delivery, Mailing
+    from newsletter.delivery.models.deliveries import COUNTER_OF
     from newsletter.issues.models import Issue
 
     then, kind = timezone.now() - timedelta(days=100), connection.vendor
@@ -201,7 +201,8 @@ def pack(options: argparse.Namespace) -> dict[str, Any]:
 
     from django.utils import timezone
 
-    from newsletter.delivery import certificate, compaction
+    from newsletter.delivery import certificate
+    from newsletter.delivery.ledger import compaction
     from newsletter.delivery.models import Mailing
 
     now, packed, longest = timezone.now(), 0, 0.0

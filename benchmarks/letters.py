@@ -41,7 +41,7 @@ def writer(folder: Path) -> Callable[["Made"], str]:
 
 def sender(stack: ExitStack) -> Callable[["Made"], str]:
     """Return what sends a mail, and answers what went wrong; its connections end with `stack`."""
-    from newsletter.delivery.transports import Answer, transport_for
+    from newsletter.delivery.provider.single import Answer, transport_for
     from newsletter.mail import outbox
 
     if outbox.directory():

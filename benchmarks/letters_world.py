@@ -14,17 +14,21 @@ from django.db import transaction
 from django.db.models import F
 
 from benchmarks.letters_variants import COMPOSED, NAMES, ODD, PLAIN, Variant, compose
-from newsletter.delivery import notices, planning, prompts, rehearsal, rendering, welcome
+from newsletter.delivery import planning
+from newsletter.delivery.author import alerts, reminder_mails
+from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Batch, Delivery, Happening, Mailing, Reminder
+from newsletter.delivery.readers import welcome
+from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import demo
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail.message import Mail
 from newsletter.publication.models import Publication
-from subscribers.changes import AddressChange
-from subscribers.fresh import FreshLink
+from subscribers.mails.rendering import about_change, answer, fresh_link
 from subscribers.models import Subscriber
-from subscribers.rendering import about_change, answer, fresh_link
+from subscribers.models.address_changes import AddressChange
+from subscribers.models.fresh_links import FreshLink
 
 Kind = Happening.Kind
 NOTE = "第二段的數字寫錯了：是 **15%**，不是 51%。謝謝來信指出的讀者。"
@@ -89,7 +93,7 @@ def _copy(mailing: Mailing, scene: Scene) -> Mail:
 
 
 def _test_copy(scene: Scene) -> Mail:
-    return rehearsal.rehearsed(scene.issue, scene.to, scene.variant.name)
+    return rehearse.rehearsed(scene.issue, scene.to, scene.variant.name)
 
 
 def _welcome(scene: Scene) -> Mail:
@@ -172,7 +176,7 @@ def _uncertain(issue: Issue, now: datetime) -> None:
 
 
 def _failing(issue: Issue, now: datetime) -> None:
-    _answered(_planned(issue, now), failed=notices.FAILING_AT_LEAST)
+    _answered(_planned(issue, now), failed=alerts.FAILING_AT_LEAST)
 
 
 def _notice(kind: Kind, happens: Callable[[Issue, datetime], None]) -> Callable[[Scene], Mail]:
@@ -181,17 +185,17 @@ def _notice(kind: Kind, happens: Callable[[Issue, datetime], None]) -> Callable[
         if not scene.issue.mailings.exists():
             happens(scene.issue, scene.now)
         Happening.objects.update(ended_at=scene.now)
-        notices.observe_unattended(scene.now)
-        notices.observe(scene.now)
+        alerts.observe_unattended(scene.now)
+        alerts.observe(scene.now)
         happening = Happening.objects.get(kind=kind, mailing__issue=scene.issue, ended_at=None)
-        return notices.message(happening, [scene.to])
+        return alerts.message(happening, [scene.to])
 
     return build
 
 
 def _reminder(scene: Scene, kind: str, issue: Issue | None) -> Mail:
     reminder = Reminder(pk=scene.number, kind=kind, slot_at=scene.slot_at, issue=issue, at=scene.now)
-    return prompts.message(reminder, [scene.to], scene.now)
+    return reminder_mails.message(reminder, [scene.to], scene.now)
 
 
 def _draft_due(scene: Scene) -> Mail:

@@ -67,7 +67,7 @@ def measure(readers: int) -> None:
     from django.utils import timezone
 
     from subscribers.models import Subscriber
-    from subscribers.tags import Tag
+    from subscribers.models.tags import Tag
     from tests import factories
 
     call_command("migrate", verbosity=0)
@@ -90,8 +90,8 @@ def measure(readers: int) -> None:
 def rehearsed(issue: object) -> None:
     from django.utils import timezone
 
-    from newsletter.delivery.rehearsal import as_if, rehearse
-    from newsletter.desk.rehearsing import about_readers
+    from newsletter.delivery.rehearsal.rehearse import as_if, rehearse
+    from newsletter.desk.issues.rehearsing import about_readers
 
     now = timezone.now()
     rehearse(as_if(issue, "", now), now)

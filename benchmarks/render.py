@@ -2,7 +2,7 @@
 
     uv run python -m benchmarks.render [--messages 2000]
 
-compiled  newsletter.delivery.couriers.Compiled.envelope: tokens, header values, template.Template.render
+compiled  newsletter.delivery.sending.couriers.Compiled.envelope: tokens, header values, template.Template.render
 template  of that, Template.render alone
 ours      rendering.copy_for and the bytes of newsletter.mail.message.Mail: the e-mail classes, our policy
 Django    EmailMultiAlternatives and its bytes, as Django writes them
@@ -34,9 +34,9 @@ def ways() -> dict[str, tuple[Callable[[], bytes], int]]:
 
     from django.core.mail import EmailMultiAlternatives
 
-    from newsletter.delivery import rendering
-    from newsletter.delivery.compiled import PURPOSES, Compiled
-    from newsletter.delivery.ledger import Recipient
+    from newsletter.delivery.ledger.claims import Recipient
+    from newsletter.delivery.letter import rendering
+    from newsletter.delivery.letter.compiled import PURPOSES, Compiled
     from subscribers.models import Subscriber
 
     mailing = make_mailing(1)

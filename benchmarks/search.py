@@ -54,7 +54,7 @@ def fill(sources: list[str], number: int, dice: random.Random) -> None:
     """Index `number` posts."""
     from django.db import connection, transaction
 
-    from newsletter.posts.search import Document, index
+    from newsletter.posts.search.index import Document, index
 
     with transaction.atomic():
         for key in range(number):
@@ -93,9 +93,9 @@ def report(wanted: list[str], compared: int) -> None:
     """Print how long a page of twenty takes, and for how many words a LIKE finds anything else."""
     from django.db import connection
 
-    from newsletter.posts.folding import fold
     from newsletter.posts.models import SearchDocument
-    from newsletter.posts.search import search
+    from newsletter.posts.search.folding import fold
+    from newsletter.posts.search.index import search
 
     times, spent, asked, wrong = [], [], [], []
     for word in wanted:

@@ -82,7 +82,7 @@ def send_django(mailing: Any) -> Cost:
     """Send the same content to the same readers as Django's documentation does."""
     from django.core.mail import EmailMultiAlternatives, mailers
 
-    from newsletter.delivery.rendering import fill, parts, reader_values
+    from newsletter.delivery.letter.rendering import fill, parts, reader_values
     from subscribers.models import Subscriber
 
     readers = list(Subscriber.objects.order_by("pk"))

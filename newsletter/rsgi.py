@@ -21,7 +21,7 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 from newsletter.environ import Environ, Headers, SentFile, environ_of
-from newsletter.publication import bodies
+from newsletter.publication.limits import bodies
 from newsletter.threads import Threads
 from newsletter.wsgi import application as django
 

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from environs import FileAwareEnv
 
-from newsletter.desk.entrance import *  # noqa: F403  # what django-allauth is told
+from newsletter.desk.accounts.allauth_settings import *  # noqa: F403  # what django-allauth is told
 from newsletter.mail import logs, secret
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication import headers, look
@@ -92,6 +92,7 @@ INSTALLED_APPS = [
     *("allauth.account", "allauth.mfa", "allauth.usersessions"),
     "newsletter.desk.apps.DeskConfig",
     "newsletter.desk.apps.DeskAdminConfig",  # the admin site is the author's desk
+    "newsletter.operation",
     "newsletter.delivery",
     "subscribers",
     "newsletter.issues",
@@ -110,10 +111,10 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "newsletter.publication.middleware.CompressedPagesMiddleware",
-    "newsletter.publication.pages.KeptPagesMiddleware",
+    "newsletter.publication.kept.pages.KeptPagesMiddleware",
     "newsletter.publication.middleware.PolicyMiddleware",
     "newsletter.publication.middleware.PublicationMiddleware",
-    "newsletter.publication.bodies.BodiesMiddleware",
+    "newsletter.publication.limits.bodies.BodiesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -197,12 +198,12 @@ CACHES: dict[str, dict[str, Any]] = {
     "default": _counters,  # of the public forms: shared by all processes where there is Redis
     "spare": _counters | {"LOCATION": "spare"},  # what this process knows by itself while Redis does not answer
     "pages": {  # what can be made anew, never in Redis: docs/decisions/0035. A page has 10 KB.
-        "BACKEND": "newsletter.publication.memory.BoundedMemoryCache",
+        "BACKEND": "newsletter.publication.kept.memory.BoundedMemoryCache",
         "OPTIONS": {"MAX_ENTRIES": 5_000, "MAX_BYTES": 32 * 1024 * 1024},
     },
 }
 if REDIS_URL:
-    CACHES["default"] = {"BACKEND": "newsletter.publication.counters.PromptRedisCache", "LOCATION": REDIS_URL}
+    CACHES["default"] = {"BACKEND": "newsletter.publication.limits.counters.PromptRedisCache", "LOCATION": REDIS_URL}
 
 # A page waits for a silent queue for a second at most; kombu's own waits for ever, and tries again.
 REDIS_QUEUE = {"visibility_timeout": 600, "unacked_restore_throttle": 1, "max_retries": 0}
@@ -218,7 +219,7 @@ if not REDIS_URL:  # it fails without its folder, whichever process comes first
 CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
 # The first has the work done while Redis takes no task; both bear a clock that jumps.
-CELERY_BEAT_SCHEDULER = f"newsletter.desk.clock:{'Scheduler' if REDIS_URL else 'SteadyScheduler'}"
+CELERY_BEAT_SCHEDULER = f"newsletter.operation.clock:{'Scheduler' if REDIS_URL else 'SteadyScheduler'}"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_IGNORE_RESULT = True

@@ -17,13 +17,13 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from subscribers import departures, signup
-from subscribers.consents import Circumstances
 from subscribers.departures import Why
 from subscribers.exporting import csv_lines
 from subscribers.forms import ReaderForm, SuppressionForm, TaggedForm
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, address_hash
-from subscribers.suppressions import departure
-from subscribers.tags import joined
+from subscribers.models.consents import Circumstances
+from subscribers.models.suppressions import departure
+from subscribers.models.tags import joined
 
 COUNT_MAX = 10_000  # rows; a page beyond that is found by searching, not by leafing
 ERASED_AT_ONCE_MAX = 100  # readers

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import OuterRef, Subquery
 
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression
-from subscribers.tags import Tagging, joined
+from subscribers.models.tags import Tagging, joined
 
 COLUMNS = ["email", "name", "state", "consent_at", "tags", "paused_until"]
 CHUNK = 5000  # readers whose tags are read by one query

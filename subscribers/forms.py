@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from subscribers.addresses import LENGTH_MAX, AddressError, normalise, one_line
 from subscribers.models import Subscriber, Suppression, address_hash
-from subscribers.tags import TAGS_LENGTH_MAX, joined, split_tags
+from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
 
 PERSON_SECONDS = 2  # a person needs longer than this to type an address
 STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long

@@ -11,9 +11,9 @@ from django.db import transaction
 
 from newsletter.publication.models import Publication
 from subscribers import departures
-from subscribers.consents import Circumstances
 from subscribers.departures import Departure, Why
 from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.models.consents import Circumstances
 
 log = logging.getLogger(__name__)
 

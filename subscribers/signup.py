@@ -5,9 +5,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
-from subscribers import mail_budget
-from subscribers.consents import Circumstances, Consent
-from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.models import Subscriber, Suppression, address_hash, mail_budget
+from subscribers.models.consents import Circumstances, Consent
 
 
 def sign_up(email: str, how: Circumstances, now: datetime, *, send_at: datetime | None = None) -> bool:

@@ -4,9 +4,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from newsletter.publication.heartbeats import Part, working
-from subscribers import changing, freshening, mail_budget, sending
-from subscribers.changes import AddressChange
-from subscribers.models import FORGET_AFTER, Subscriber, Unsent
+from subscribers.mails import changing, freshening, sending
+from subscribers.models import FORGET_AFTER, Subscriber, Unsent, mail_budget
+from subscribers.models.address_changes import AddressChange
 
 TURN = 200  # mails in one run; beat starts the next within ten seconds
 

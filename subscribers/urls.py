@@ -1,6 +1,6 @@
 from django.urls import path
 
-from subscribers import mine, moving, preferences, views
+from subscribers.pages import mine, moving, preferences, views
 
 app_name = "subscribers"
 urlpatterns = [

@@ -16,8 +16,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from newsletter.mail import tokens
 from subscribers import departures
-from subscribers.consents import Circumstances
 from subscribers.models import Subscriber
+from subscribers.models.consents import Circumstances
 
 PATIENCE_MS = 1500  # what a wish may wait for the database
 SIZE_MAX = 16 * 1024**2  # octets, some 250,000 wishes: strangers can add to the file while no token can be checked

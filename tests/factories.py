@@ -7,14 +7,14 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.core.cache import caches
 
-from newsletter.delivery.copies import COUNTER_OF
 from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models.deliveries import COUNTER_OF
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post, Tag
-from newsletter.posts.search import index_post
+from newsletter.posts.search.index import index_post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, address_hash
-from subscribers.tags import split_tags
+from subscribers.models.tags import split_tags
 
 PUBLISHED_AT = datetime(2026, 10, 1, tzinfo=UTC)
 _numbers = count(1)

@@ -15,18 +15,18 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from newsletter.delivery import providers
+from newsletter.delivery.provider import batch_apis
 from newsletter.mail import headers, outbox, tokens
-from newsletter.posts import folding
-from newsletter.posts.folding import fold, hits, terms
 from newsletter.posts.models import tag_names
+from newsletter.posts.search import folding
+from newsletter.posts.search.folding import fold, hits, terms
 from newsletter.posts.urls import AddressConverter
-from newsletter.publication import doors, limits
-from newsletter.publication.pictures import Picture
+from newsletter.publication.limits import doors, rates
+from newsletter.publication.pictures.uploads import Picture
 from subscribers.addresses import AddressError, key, normalise, one_line
 from subscribers.forms import AddressField, NameForm, PauseForm, SignupForm, SuppressionForm
 from subscribers.importers import csv_file
-from subscribers.tags import split_tags
+from subscribers.models.tags import split_tags
 from tests.factories import make_publication, make_subscriber
 from tests.support.cpu import is_within
 
@@ -84,7 +84,7 @@ def csv_table(text: str) -> None:
 
 
 def behind_a_proxy(text: str) -> None:
-    limits.client_address(RequestFactory().get("/", headers={"X-Forwarded-For": f"{text}, {text}"}))
+    rates.client_address(RequestFactory().get("/", headers={"X-Forwarded-For": f"{text}, {text}"}))
 
 
 def origin(text: str) -> None:
@@ -111,7 +111,7 @@ DOORS: dict[str, Callable[[str], object]] = {
     "a token": lambda text: (tokens.opens(text, "confirm"), tokens.number_of(text)),
     "a proxy's header": behind_a_proxy,
     "an origin": origin,
-    "an IP address": limits.neighbourhood,
+    "an IP address": rates.neighbourhood,
     "a mailbox": headers.parsed,
     "a display name in a header": refusing(
         lambda text: headers.written_mailboxes("To", [(one_line(text), "a@example.org")], "\r\n"), ValueError
@@ -212,16 +212,16 @@ def test_what_a_token_opens_reads_no_text_for_long():
 # Who wrote what a pattern reads. A stranger's text may have 16 KB; each of those patterns is named below with the
 # characters that its repeats take, and is tried with every text of one or two of them in turn.
 STRANGERS = {
-    "newsletter.delivery.api.PLAIN_ADDRESS": "a@.-0",
-    "newsletter.delivery.compiled.COMMON_ADDRESS": "a@.-!",
-    "newsletter.delivery.compiled.COMMON_NAME": "a !'",
-    "newsletter.delivery.compiled.PLAIN": "a@. ",
-    "newsletter.delivery.providers.QUOTED": "a(.",
+    "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
+    "newsletter.delivery.letter.compiled.COMMON_ADDRESS": "a@.-!",
+    "newsletter.delivery.letter.compiled.COMMON_NAME": "a !'",
+    "newsletter.delivery.letter.compiled.PLAIN": "a@. ",
+    "newsletter.delivery.provider.batch_apis.QUOTED": "a(.",
     "newsletter.mail.characters._PERHAPS_MARKS": "a\u0315\u0316中\u0400",
     "newsletter.mail.characters._BREAKS": "\r\na\x0b",
     "newsletter.mail.characters._CONTROL": "\x02a中",
     "newsletter.mail.characters._LINES": "\r\na ",
-    "newsletter.desk.browsers.CLAIM": "0.a",
+    "newsletter.desk.accounts.browsers.CLAIM": "0.a",
     "newsletter.mail.headers.ATOMS": "a !\u0315",
     "newsletter.mail.headers.CONTROL": "a\n\x85",
     "newsletter.mail.headers.LIKE_ENCODED": "=?bq",
@@ -234,40 +234,40 @@ STRANGERS = {
     "newsletter.mail.replies.ENHANCED": "5.1 -#(",
     "newsletter.mail.replies.NO_SUCH_ADDRESS_AT_MICROSOFT": "re ",
     "newsletter.mail.replies.QUOTED": "<a@.>:/ ",
-    "newsletter.posts.folding.IS_CJK": "中a ",
-    "newsletter.posts.folding.NEEDLESS": "中a ",
-    "newsletter.posts.folding.PARTS": "中a_",
-    "newsletter.posts.folding.PHRASE": '"a「」 ',
-    "newsletter.posts.folding.RUN": "中a.+#",
+    "newsletter.posts.search.folding.IS_CJK": "中a ",
+    "newsletter.posts.search.folding.NEEDLESS": "中a ",
+    "newsletter.posts.search.folding.PARTS": "中a_",
+    "newsletter.posts.search.folding.PHRASE": '"a「」 ',
+    "newsletter.posts.search.folding.RUN": "中a.+#",
     "subscribers.addresses._IN_TEXT": "a@. ",
-    "newsletter.publication.pages.NUMBER": "10a",
+    "newsletter.publication.kept.pages.NUMBER": "10a",
     "subscribers.addresses._HYPHEN_TAGS": "yahoo.com",
     "subscribers.addresses._ORDINARY": "a@.-_",
     "subscribers.addresses._SUBDOMAINS": "a@.fastmail.com",
-    "subscribers.tags.SEPARATOR": "a,、",
+    "subscribers.models.tags.SEPARATOR": "a,、",
 }
 CUT_BEFORE = {
-    "newsletter.posts.folding.PHRASE": folding.QUERY_MAX,
+    "newsletter.posts.search.folding.PHRASE": folding.QUERY_MAX,
     "newsletter.mail.replies.QUOTED": 500,
 }  # characters, where it is less than a door takes
 BY_WHOM = {
     "strangers: small patterns written where they are used, of texts that were cut before": {
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
         "newsletter.mail.replies": "_any _of_smtp BY_API",
-        "newsletter.posts.folding": "Term.pattern hits",
+        "newsletter.posts.search.folding": "Term.pattern hits",
         "newsletter.posts.models": "tag_names",
         "newsletter.posts.views": "search",
     },
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
-        "newsletter.delivery.api": "PLAIN_LINK",
-        "newsletter.delivery.merging": "_pieces",
-        "newsletter.delivery.prompts": "BODY",
-        "newsletter.delivery.providers": "BODY Provider PROVIDERS",
-        "newsletter.delivery.references": "ADDRESS",
-        "newsletter.delivery.rendering": "SLOT MEDIA",
-        "newsletter.delivery.scrutiny": "ENCODED",
-        "newsletter.delivery.template": "SLOT",
-        "newsletter.delivery.transports": "LEADING_DOT",
+        "newsletter.delivery.sending.api_courier": "PLAIN_LINK",
+        "newsletter.delivery.sending.merging": "_pieces",
+        "newsletter.delivery.author.reminder_mails": "BODY",
+        "newsletter.delivery.provider.batch_apis": "BODY Provider PROVIDERS",
+        "newsletter.delivery.rehearsal.links": "ADDRESS",
+        "newsletter.delivery.letter.rendering": "SLOT MEDIA",
+        "newsletter.delivery.rehearsal.checks": "ENCODED",
+        "newsletter.delivery.letter.wire_template": "SLOT",
+        "newsletter.delivery.provider.single": "LEADING_DOT",
         "newsletter.issues.models": "_TAG _NAME",
         "newsletter.mail.html": "AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN FIRST_ROW CELL ATOMS "
         "COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
@@ -276,50 +276,54 @@ BY_WHOM = {
         "newsletter.mail.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
         "newsletter.mail.wrapping": "UNIT tidy",
         "newsletter.posts.feeds": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
-        "newsletter.posts.highlighting": "_COLOUR allowed_styles",
-        "newsletter.posts.pictured": "PICTURE",
-        "newsletter.posts.sanitise": "_CELL _SWITCHED _aligned_by_class",
+        "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
+        "newsletter.posts.responsive_images": "PICTURE",
+        "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
         "newsletter.posts.templatetags.outline": "HEADING NOTE",
         "newsletter.publication.layout": "_LONE _INDENTED",
         "newsletter.publication.look": "_read",
     },
     "servers that the author chose: a provider's replies, his domain's records": {
         "newsletter.delivery.certificate": "CODES",
-        "newsletter.delivery.pace": "THROTTLED GREYLISTED",
-        "newsletter.delivery.smtp": "GOES_ON REPLY OF_A_LINE",
+        "newsletter.delivery.rate.limiter": "THROTTLED GREYLISTED",
+        "newsletter.delivery.provider.smtp_connection": "GOES_ON REPLY OF_A_LINE",
         "newsletter.mail.domain": "LOOKING _texts",
     },
     "authors, who may lose a second of their own: tests/posts/test_long_texts.py": {
         "newsletter.issues.forms": "NUMBER",
-        "newsletter.posts.blocks": "TABLE_RULE UNDERLINE ENDS_SENTENCE NOTE",
-        "newsletter.posts.brackets": "without_partner _unpaired _is_number_or_smile",
-        "newsletter.posts.embeds": "YOUTUBE VIMEO START IFRAME",
-        "newsletter.posts.han": "HAN_CHARACTER LATIN_WORD",
-        "newsletter.posts.images": "ADDRESS Image.markdown",
+        "newsletter.posts.markdown.blocks": "TABLE_RULE UNDERLINE ENDS_SENTENCE NOTE",
+        "newsletter.posts.proofreading.brackets": "without_partner _unpaired _is_number_or_smile",
+        "newsletter.posts.markdown.embeds": "YOUTUBE VIMEO START IFRAME",
+        "newsletter.posts.text.han": "HAN_CHARACTER LATIN_WORD",
+        "newsletter.posts.models.images": "ADDRESS Image.markdown",
         "newsletter.posts.importers.front_matter": "_HEAD _KEY",
         "newsletter.posts.importers.markdown_folder": "_HEADING _DAY_IN_NAME _CODE_OR_PICTURE _ELSEWHERE _words "
         "_published_at",
-        "newsletter.posts.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK NEAR EMPHASIS SOFT_BREAK _without_break",
-        "newsletter.posts.lines": "FENCE HEADING QUOTE RULE MARKER SIGN DEFINITION INVITES_LIST HTML_BLOCK HTML_LONG",
-        "newsletter.posts.lists": "end_of_fence",
-        "newsletter.posts.markdown": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",
+        "newsletter.posts.markdown.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK "
+        "NEAR EMPHASIS SOFT_BREAK _without_break",
+        "newsletter.posts.markdown.lines": "FENCE HEADING QUOTE RULE MARKER "
+        "SIGN DEFINITION INVITES_LIST HTML_BLOCK HTML_LONG",
+        "newsletter.posts.markdown.lists": "end_of_fence",
+        "newsletter.posts.markdown.render": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",
         "newsletter.mail.signatures": "SPACES FIELD_END",
         "subscribers.importers.csv_file": "_known_state",
-        "newsletter.posts.markup": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
-        "newsletter.posts.comparison": "MARKUP LINE_MARKS NOT_COMPARED UNSEEN SAID TYPED_SAID TAG",
-        "newsletter.posts.objections": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
+        "newsletter.posts.markdown.typed_tags": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
+        "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED UNSEEN SAID TYPED_SAID TAG",
+        "newsletter.posts.proofreading.rules": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
         "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
         "_touches_han _url heavy_pictures",
-        "newsletter.posts.placeholders": "MERGE_FIELD",
-        "newsletter.posts.proofreading": "line_numbers",
-        "newsletter.posts.prose": "FRONT_MATTER RAW _without_raw INLINE_CODE DESTINATION DEFINITION AUTOLINK TAG "
+        "newsletter.posts.proofreading.placeholders": "MERGE_FIELD",
+        "newsletter.posts.proofreading.check": "line_numbers",
+        "newsletter.posts.proofreading.masking": "FRONT_MATTER RAW _without_raw INLINE_CODE "
+        "DESTINATION DEFINITION AUTOLINK TAG "
         "BARE_URL _hidden _inside _is_indented_code",
-        "newsletter.posts.renderings": "rendered_anew",
-        "newsletter.posts.snippets": "_window",
-        "newsletter.posts.structure": "CALLOUT TASK INDENTED LANGUAGE",
+        "newsletter.posts.models.renderings": "rendered_anew",
+        "newsletter.posts.search.snippets": "_window",
+        "newsletter.posts.markdown.structure": "CALLOUT TASK INDENTED LANGUAGE",
         "newsletter.posts.templatetags.reading": "_BREAKS _WIDE",
-        "newsletter.posts.terms": "ARROW _pattern",
-        "newsletter.posts.text": "BLOCK SENTENCE ENDS_SENTENCE CLAUSE_END WORD_IN_TITLE words_from_title _joined _cut",
+        "newsletter.posts.proofreading.terms": "ARROW _pattern",
+        "newsletter.posts.text.measures": "BLOCK SENTENCE ENDS_SENTENCE CLAUSE_END "
+        "WORD_IN_TITLE words_from_title _joined _cut",
     },
 }
 # Calls that look for a normal form of a text, by themselves or inside a library, and why each is no danger.
@@ -328,7 +332,7 @@ NORMALISING = {
         "_normalised normalize": "of a text whose runs of marks were shortened",
         "_is_mark normalize": "of one character",
     },
-    "newsletter.posts.folding": {"_Folding.__missing__ normalize": "of one character"},
+    "newsletter.posts.search.folding": {"_Folding.__missing__ normalize": "of one character"},
     "subscribers.addresses": {
         "normalise validate_email": "of 254 characters at most",
         "_ascii_domain encode": "the same",
@@ -337,7 +341,7 @@ NORMALISING = {
     "newsletter.delivery.management.commands.send_test": {"Command._send validate_email": "the operator's own words"},
     "newsletter.posts.importers.markdown_folder": {"_words slugify": "the name of a file, and 120 characters"},
     "newsletter.posts.models": {"TagQuerySet._make slugify": "of a tag, 40 characters"},
-    "newsletter.publication.pictures": {"Picture.file_name slugify": "of 255 characters"},
+    "newsletter.publication.pictures.uploads": {"Picture.file_name slugify": "of 255 characters"},
 }
 LOOKED_FOR = {"normalize", "is_normalized", "slugify", "validate_email", "normalize_username", "normalize_email"}
 
@@ -377,7 +381,7 @@ def test_a_pattern_that_reads_a_strangers_text_is_linear(path):
 
 
 def test_what_a_provider_would_take_for_its_own_is_looked_for_in_linear_time():
-    patterns = [one.collides for one in providers.PROVIDERS.values()]
+    patterns = [one.collides for one in batch_apis.PROVIDERS.values()]
 
     assert patterns
     for pattern, text in product(patterns, texts_of("%{[n")):

@@ -16,9 +16,9 @@ from django.db import transaction
 from django.db.models import Case, Count, F, Max, Min, Q, When
 from django.db.models.functions import Left
 
-from newsletter.delivery.history import Certificate, Step
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
-from newsletter.delivery.packing import Copy
+from newsletter.delivery.models.history import Certificate, Step
+from newsletter.delivery.models.packing import Copy
 
 VERSION = 1
 SLICE = 100  # batches counted by one statement: 50,000 rows

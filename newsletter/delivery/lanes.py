@@ -15,15 +15,16 @@ from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
-from newsletter.delivery import recovery, restored, tasks
-from newsletter.delivery.couriers import Learnt, courier_for
+from newsletter.delivery import tasks
+from newsletter.delivery.ledger import recovery, restored
+from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.pace import Pacer
-from newsletter.delivery.recorder import Recorder
-from newsletter.delivery.sending import Lane
-from newsletter.delivery.timelines import timelines_for
+from newsletter.delivery.rate.limiter import Pacer
+from newsletter.delivery.rate.schedules import timelines_for
+from newsletter.delivery.rate.warmup import WarmUp
+from newsletter.delivery.sending.couriers import Learnt, courier_for
+from newsletter.delivery.sending.lane import Lane
 from newsletter.delivery.wakeups import waker
-from newsletter.delivery.warmup import WarmUp
 from newsletter.mail.mailers import Limits
 from newsletter.publication import pulse
 from newsletter.publication.models import Publication

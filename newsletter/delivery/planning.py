@@ -14,13 +14,12 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from newsletter.delivery import packs
 from newsletter.delivery.cutting import sizes
-from newsletter.delivery.history import Step
-from newsletter.delivery.losses import Loss, Unfilled, digest_of, losses
-from newsletter.delivery.models import Batch, Delivery, Mailing, Pack
-from newsletter.delivery.rendering import FrozenLetter, freeze
-from newsletter.delivery.weight import weigh
+from newsletter.delivery.letter.losses import Loss, Unfilled, digest_of, losses
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze
+from newsletter.delivery.letter.size import weigh
+from newsletter.delivery.models import Batch, Delivery, Mailing, Pack, packs
+from newsletter.delivery.models.history import Step
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import provider_name

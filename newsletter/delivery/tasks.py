@@ -6,8 +6,12 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from newsletter.delivery import certificate, compaction, notices, planning, recovery, restored, suppressing, welcome
+from newsletter.delivery import certificate, planning
+from newsletter.delivery.author import alerts
+from newsletter.delivery.events import suppressing
+from newsletter.delivery.ledger import compaction, recovery, restored
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.readers import welcome
 from newsletter.delivery.wakeups import wake_lanes
 from newsletter.publication.heartbeats import Part, working
 from subscribers import wishes
@@ -30,7 +34,7 @@ def _look_after_all(now: datetime) -> None:
     recovery.sweep(settings.DELIVERY_LANES)
     recovery.settle_cancelled()
     recovery.reopen(now)
-    notices.observe_unattended(now)  # before they are begun
+    alerts.observe_unattended(now)  # before they are begun
     planning.begin_due(now)
     if Mailing.objects.ready(now).exists():
         wake_lanes()
@@ -59,5 +63,5 @@ def send_welcomes() -> None:
 def tell_author() -> None:
     """Mail the author what happened to the mailings since the last time."""
     now = timezone.now()
-    notices.observe(now)
-    notices.tell(now)
+    alerts.observe(now)
+    alerts.tell(now)

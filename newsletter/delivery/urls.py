@@ -1,6 +1,7 @@
 from django.urls import path
 
-from newsletter.delivery import approvals, views
+from newsletter.delivery.author import views as approvals
+from newsletter.delivery.readers import views
 
 app_name = "delivery"
 urlpatterns = [

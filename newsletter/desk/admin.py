@@ -17,21 +17,21 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.planning import copies, was_sent_to_all
-from newsletter.delivery.rendering import freeze
-from newsletter.desk.accounts import AccountAdmin, RoleAdmin
-from newsletter.desk.audit import AuditedIssueAdmin
+from newsletter.desk.issues.audit import AuditedIssueAdmin
+from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet, next_number, proposals
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.posts.admin import WRITING_SCRIPTS
 from newsletter.posts.saving import InPlaceAdmin, StaleText
-from newsletter.posts.search import remove
+from newsletter.posts.search.index import remove
 from newsletter.publication.models import Publication
 
-# The desk has screens of its own for these, which show no secret: newsletter/desk/account.py.
+# The desk has screens of its own for these, which show no secret: newsletter/desk/settings/own_account.py.
 admin.site.unregister([EmailAddress, Authenticator, UserSession])
 admin.site.unregister([User, Group])
 admin.site.register(User, AccountAdmin)

@@ -13,18 +13,19 @@ class DeskConfig(AppConfig):
     verbose_name = _("Desk")
 
     def ready(self) -> None:
-        from newsletter.desk import checks, roles  # noqa: F401, PLC0415  # importing registers the checks
+        from newsletter.desk import checks  # noqa: F401, PLC0415  # importing registers the checks
+        from newsletter.operation.accounts import roles  # noqa: PLC0415  # needs the apps
 
         # Django gives permissions to one app after the other, in the order of INSTALLED_APPS: our rooms, then auth.
         post_migrate.connect(
-            roles.make_groups, sender=apps.get_app_config("auth"), dispatch_uid="newsletter.desk.roles"
+            roles.make_groups, sender=apps.get_app_config("auth"), dispatch_uid="newsletter.operation.accounts.roles"
         )
 
         user_logged_in.connect(begin_session, dispatch_uid="newsletter.desk.begin_session")
 
 
 def begin_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
-    from newsletter.desk import entering  # noqa: PLC0415  # a worker logs nobody in
+    from newsletter.desk.login import entering  # noqa: PLC0415  # a worker logs nobody in
 
     entering.begin_session(request, user)
 

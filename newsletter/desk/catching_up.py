@@ -8,8 +8,8 @@ from threading import Event, Thread
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from newsletter.delivery import restored
-from newsletter.publication.outages import begin
+from newsletter.delivery.ledger import restored
+from newsletter.publication.limits.outages import begin
 from subscribers import wishes
 
 LOOK_SECONDS = 5.0  # between looks at the file of wishes; one costs a microsecond while it is empty

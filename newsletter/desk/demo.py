@@ -12,20 +12,20 @@ from django.db import transaction
 from django.db.models import Count, F, Q
 
 from newsletter.delivery import certificate, planning
-from newsletter.delivery.happenings import Happening
-from newsletter.delivery.history import Step
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.history import Step
 from newsletter.issues.cadence import slots
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.posts.importers import drafts, markdown_folder
 from newsletter.posts.importers.front_matter import Value, parse
 from newsletter.posts.models import Image, Post, Tag
-from newsletter.posts.search import index_post
+from newsletter.posts.search.index import index_post
 from newsletter.publication.actors import Via, acting
 from newsletter.publication.models import CACHE_KEY, Publication
-from subscribers.consents import Circumstances, Consent
 from subscribers.models import Subscriber, address_hash
+from subscribers.models.consents import Circumstances, Consent
 
 DATA = Path(__file__).parent / "demo_data"
 SOURCE = "demo:"  # begins the source of every post of the sample

@@ -15,12 +15,12 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.delivery.losses import Loss, Unfilled, digest_of
+from newsletter.delivery.letter.losses import Loss, Unfilled, digest_of
 from newsletter.delivery.models import Mailing
-from newsletter.desk import attempts
-from newsletter.desk.factors import CODE_LENGTH_MAX
-from newsletter.desk.passkeys import ANSWER_LENGTH_MAX, NAME_LENGTH_MAX
+from newsletter.desk.accounts import attempts
+from newsletter.desk.accounts.passkeys import ANSWER_LENGTH_MAX, NAME_LENGTH_MAX
 from newsletter.issues.models import Issue
+from newsletter.operation.accounts.factors import CODE_LENGTH_MAX
 from newsletter.publication.forms import TypedForm
 from subscribers.addresses import AddressError, normalise
 

@@ -9,7 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from newsletter.desk import factors, proving, sessions
+from newsletter.desk.accounts import sessions
+from newsletter.desk.login import proving
+from newsletter.operation.accounts import factors
 
 # What an owner may open who must have a second factor first: by the name of the address.
 OPEN = {"account", "factor_app", "factor_passkey", "passkey_creation", "passkey_options", "logout", "jsi18n"}

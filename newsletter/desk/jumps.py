@@ -12,20 +12,22 @@ from typing import Any
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 
-from newsletter.delivery import notices, planning, reminders
-from newsletter.delivery.copies import RETRY_AFTER
-from newsletter.delivery.happenings import Happening
-from newsletter.delivery.ledger import LEASE, LEASE_END
+from newsletter.delivery import planning
+from newsletter.delivery.author import alerts, reminders
+from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.reminded import Reminder
-from newsletter.desk import attempts
+from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.deliveries import RETRY_AFTER
+from newsletter.delivery.models.reminders import Reminder
+from newsletter.desk.accounts import attempts
 from newsletter.desk.models import FailureCount
 from newsletter.publication.models import Publication
-from subscribers import admission, retrying, sending
-from subscribers.changes import AddressChange
-from subscribers.fresh import FreshLink
-from subscribers.mail_budget import MailBudget
+from subscribers import admission
+from subscribers.mails import retrying, sending
 from subscribers.models import Subscriber
+from subscribers.models.address_changes import AddressChange
+from subscribers.models.fresh_links import FreshLink
+from subscribers.models.mail_budget import MailBudget
 
 SLACK = timedelta(minutes=1)  # that the clocks of machines may differ
 PROVIDER_MAX = timedelta(minutes=5)  # Mailing.wait_for_provider
@@ -55,7 +57,7 @@ WAITS = (
     Wait(lambda: Mailing.objects.filter(provider_failures__gt=0), "retry_at", PROVIDER_MAX),
     Wait(lambda: Mailing.objects.filter(provider_failures=0), "retry_at", TOMORROW_MAX),
     Wait(lambda: Batch.objects.filter(state=Batch.State.OPEN), "not_before", max(RETRY_AFTER)),
-    Wait(lambda: Happening.objects.filter(notified_at=None), "try_at", max(notices.LEASE, notices.BACK_OFF_MAX)),
+    Wait(lambda: Happening.objects.filter(notified_at=None), "try_at", max(alerts.LEASE, alerts.BACK_OFF_MAX)),
     Wait(lambda: Reminder.objects.filter(notified_at=None), "try_at", max(reminders.LEASE, reminders.BACK_OFF_MAX)),
     Wait(Subscriber.objects.all, "confirmation_due_at", MAIL_MAX),
     Wait(lambda: Subscriber.objects.filter(state=Subscriber.State.PENDING), "asked_at", timedelta()),

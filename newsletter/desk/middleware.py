@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from newsletter.desk import browsers
+from newsletter.desk.accounts import browsers
 
 
 class KnownBrowserMiddleware:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from newsletter.desk import attempts
+from newsletter.desk.accounts import attempts
 
 LENGTH_MAX = 1024  # characters; nobody types more, and what is longer is not hashed
 

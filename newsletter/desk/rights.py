@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.defaults import permission_denied
 
-from newsletter.desk import roles
+from newsletter.operation.accounts import roles
 
 OPEN_DESK, MANAGE_ACCOUNTS = (
     "open_desk",

@@ -21,23 +21,21 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import (
-    account,
+from newsletter.desk import guard, rights, views
+from newsletter.desk.accounts.alarms import Kind
+from newsletter.desk.forms import OldPasswordForm
+from newsletter.desk.issues import (
     certificates,
     composer,
     corrections,
     decisions,
-    entering,
-    guard,
     mailings,
     rehearsing,
     restoring,
-    rights,
     test_copies,
-    views,
 )
-from newsletter.desk.alarms import Kind
-from newsletter.desk.forms import OldPasswordForm
+from newsletter.desk.login import entering
+from newsletter.desk.settings import own_account
 from newsletter.publication.actors import Via, acting
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
@@ -67,14 +65,14 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
 REPLACED = {"logout", "view_on_site"}  # screens of the stock admin that ask for too little, or for too much
-ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: proving.py
-    ("", account.account, "account"),
-    ("app/", account.app, "factor_app"),
-    ("passkey/", account.passkey, "factor_passkey"),
-    ("passkey/options/", account.passkey_creation, "passkey_creation"),
-    ("codes/", account.renew_codes, "factor_codes"),
-    ("remove/<int:pk>/", account.remove, "factor_remove"),
-    ("sessions/", account.end_session, "end_session"),
+ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: login/proving.py
+    ("", own_account.account, "account"),
+    ("app/", own_account.app, "factor_app"),
+    ("passkey/", own_account.passkey, "factor_passkey"),
+    ("passkey/options/", own_account.passkey_creation, "passkey_creation"),
+    ("codes/", own_account.renew_codes, "factor_codes"),
+    ("remove/<int:pk>/", own_account.remove, "factor_remove"),
+    ("sessions/", own_account.end_session, "end_session"),
 )
 
 

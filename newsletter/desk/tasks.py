@@ -5,9 +5,12 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone, translation
 
-from newsletter.delivery import rehearsal, reminders
-from newsletter.delivery.rehearsals import Rehearsal, Remark
-from newsletter.desk import alarms, jumps, senders
+from newsletter.delivery.author import reminders
+from newsletter.delivery.models.rehearsals import Rehearsal, Remark
+from newsletter.delivery.rehearsal import rehearse
+from newsletter.desk import jumps
+from newsletter.desk.accounts import alarms
+from newsletter.operation import senders
 from newsletter.publication.models import Publication
 
 
@@ -18,7 +21,7 @@ def look_outside(rehearsal_id: int) -> None:
     if not found.begin(timezone.now()):
         return
     with translation.override(Publication.objects.current().language):
-        remarks = [*about_sender(), *rehearsal.ask_others(found)]
+        remarks = [*about_sender(), *rehearse.ask_others(found)]
         found.finish(remarks, timezone.now())
 
 

@@ -17,11 +17,15 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery.models import Mailing
-from newsletter.desk import attempts, author, diagnosis, entering, factors, progress, proving
-from newsletter.desk.alarms import Kind
+from newsletter.desk.accounts import attempts
+from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.forms import StartForm
+from newsletter.desk.issues import progress
+from newsletter.desk.login import entering, proving
 from newsletter.issues import cadence
 from newsletter.issues.models import Issue, in_no_issue, not_yet_mailed
+from newsletter.operation import diagnosis
+from newsletter.operation.accounts import author, factors
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from newsletter.issues.models import Issue
-from newsletter.posts.renderings import rendered
-from newsletter.posts.search import Document, index
-from newsletter.posts.text import plain
+from newsletter.posts.models.renderings import rendered
+from newsletter.posts.search.index import Document, index
+from newsletter.posts.text.measures import plain
 
 
 def document(issue: Issue) -> Document:

@@ -8,9 +8,9 @@ from hashlib import sha256
 from django.core.cache import caches
 
 from newsletter.issues.models import Issue, IssueItem
-from newsletter.posts import text
 from newsletter.posts.addresses import address
 from newsletter.posts.models import Post, with_renderings
+from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 
 KEPT_SECONDS = 24 * 3600
@@ -82,7 +82,7 @@ def _with_measures(issues: list[Issue], places: list[tuple[int, Version]]) -> li
     for issue in issues:
         han, words = found[issue.pk]
         issue.post_count = len(contents[issue.pk])
-        issue.reading_minutes = text.minutes(
+        issue.reading_minutes = measures.minutes(
             han, words, han_per_minute=publication.han_per_minute, words_per_minute=publication.words_per_minute
         )
     return issues

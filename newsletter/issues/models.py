@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.addresses import around
 from newsletter.posts.models import Post, PostQuerySet
-from newsletter.publication.cards import Card
 from newsletter.publication.models import Publication
+from newsletter.publication.pictures.cards import Card
 
 _TAG = re.compile(r"<[a-z][^>]*>")
 _NAME = re.compile(r'(\sid="|\shref="#)')

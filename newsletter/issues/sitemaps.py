@@ -19,8 +19,8 @@ from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
 from newsletter.posts.models import BY_DATES, Post, PostQuerySet, Tag, TagQuerySet
+from newsletter.publication.kept.pages import asked_number, kept
 from newsletter.publication.models import Publication
-from newsletter.publication.pages import asked_number, kept
 
 MOST = 250  # addresses in one file, each 25 µs; 50,000 may be: https://www.sitemaps.org/protocol.html
 PAGES = {  # and with what each changes

@@ -15,10 +15,10 @@ from newsletter.issues import cadence, years
 from newsletter.issues.lengths import measured, with_minutes
 from newsletter.issues.models import Issue, StartingPoint, fetch_whole
 from newsletter.posts.models import Post, with_renderings
-from newsletter.posts.pictured import pictured
+from newsletter.posts.responsive_images import pictured
 from newsletter.publication import sharing
+from newsletter.publication.kept.pages import asked_page, kept
 from newsletter.publication.models import Publication
-from newsletter.publication.pages import asked_page, kept
 
 ISSUES_PER_PAGE = 26  # a year
 NEWEST = 6  # posts on the home page

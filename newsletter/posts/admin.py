@@ -18,10 +18,10 @@ from django.views.decorators.http import require_POST
 
 from newsletter.posts.forms import ImageForm, PostForm
 from newsletter.posts.models import Image, Post, PostQuerySet, Tag
-from newsletter.posts.proofreading import HINTS, RULES, fixed, grouped, house_terms
-from newsletter.posts.renderings import Rendering
+from newsletter.posts.models.renderings import Rendering
+from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.saving import InPlaceAdmin, StaleText, is_in_place
-from newsletter.posts.search import index_post
+from newsletter.posts.search.index import index_post
 from newsletter.posts.tasks import finish_pictures
 from newsletter.posts.writers import OwnDraftsAdmin
 from newsletter.publication.changes import Change

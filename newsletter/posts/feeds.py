@@ -14,10 +14,10 @@ from django.utils.feedgenerator import Atom1Feed, Enclosure
 from django.utils.xmlutils import SimplerXMLGenerator
 from django.views.decorators.cache import cache_control
 
-from newsletter.posts import markup
+from newsletter.posts.markdown import typed_tags
 from newsletter.posts.models import Image, Post, PostQuerySet, Tag, with_renderings
+from newsletter.publication.kept.pages import kept
 from newsletter.publication.models import Publication
-from newsletter.publication.pages import kept
 from newsletter.publication.sharing import icon_url, language_tag
 
 FEED_POSTS = 20
@@ -59,7 +59,7 @@ def at_large(html: str, url: str) -> str:
     def at_home(match: re.Match[str]) -> str:
         return match[1] + (url if match.string[match.end()] == "#" else settings.SITE_URL)
 
-    html = markup.with_links_for_frames(_PLAYER.sub(r"\1", html), is_mail=True)
+    html = typed_tags.with_links_for_frames(_PLAYER.sub(r"\1", html), is_mail=True)
     return _LOCAL_ADDRESS.sub(at_home, html)
 
 

@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.mail.characters import nfc
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
 from newsletter.posts.saving import ELSEWHERE
-from newsletter.posts.text import words_from_title
+from newsletter.posts.text.measures import words_from_title
 from newsletter.publication.forms import TypedForm
-from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare_with_wide
+from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
 
 TAGS_MAX = 10
 

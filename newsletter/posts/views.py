@@ -10,16 +10,17 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from newsletter.posts.company import company, joined
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
-from newsletter.posts.pictured import pictured
-from newsletter.posts.relatives import relate, related_lately
-from newsletter.posts.search import Result
-from newsletter.posts.search import search as look_up
-from newsletter.publication import limits, sharing
-from newsletter.publication.doors import opening
-from newsletter.publication.pages import asked_page, kept
-from newsletter.publication.windows import closed_seconds
+from newsletter.posts.neighbours import company, joined
+from newsletter.posts.responsive_images import pictured
+from newsletter.posts.search.index import Result
+from newsletter.posts.search.index import search as look_up
+from newsletter.posts.search.related import relate, related_lately
+from newsletter.publication import sharing
+from newsletter.publication.kept.pages import asked_page, kept
+from newsletter.publication.limits import rates
+from newsletter.publication.limits.doors import opening
+from newsletter.publication.limits.windows import closed_seconds
 
 PER_PAGE = 20
 READ_MORE = 3
@@ -93,7 +94,7 @@ class _Hits:
 
 def _closed_seconds(request: HttpRequest) -> int:
     """Count one search; return for how many seconds no more are answered to its network, 0 when this one is."""
-    who = limits.neighbourhood(limits.client_address(request))
+    who = rates.neighbourhood(rates.client_address(request))
     return closed_seconds("search", who, limit=SEARCHES_A_MINUTE, seconds=60, now=timezone.now())
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from newsletter.posts.models import BODY_MAX, Post
-from newsletter.posts.renderings import rendered_anew
+from newsletter.posts.models.renderings import rendered_anew
 from newsletter.publication.audit import AuditedAdmin
 
 PUBLISH = "posts.publish_post"

@@ -11,9 +11,9 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import single_line, without_control
-from newsletter.publication.halo import with_halo
 from newsletter.publication.models import Publication
-from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare
+from newsletter.publication.pictures.halo import with_halo
+from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare
 
 LOGO_WIDTH_MAX = 640  # pixels: sharp at 320 on a dense screen
 HOLD_MINUTES_MAX = 24 * 60

@@ -17,8 +17,8 @@ from threading import Event, Thread
 from django.conf import settings
 from django.core.cache import cache
 
-from newsletter.publication.limits import redis_error
-from newsletter.publication.outages import begin, is_away
+from newsletter.publication.limits.outages import begin, is_away
+from newsletter.publication.limits.rates import redis_error
 
 EVERY_SECONDS = 10.0  # at most one heartbeat of a part in this time
 SILENT_SECONDS = 30.0

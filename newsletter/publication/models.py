@@ -282,7 +282,7 @@ class Publication(models.Model):
 
 
 class SiteVersion(models.Model):
-    """How often something that readers are shown has changed: one row, counted by the database (freshness.py)."""
+    """How often something that readers are shown has changed: one row, counted by the database (kept/freshness.py)."""
 
     number = models.BigIntegerField(default=0)
 

@@ -14,9 +14,10 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.cache import patch_cache_control
 
-from newsletter.publication import icons, look
-from newsletter.publication.cards import Card, FontUnusable
+from newsletter.publication import look
 from newsletter.publication.models import Publication
+from newsletter.publication.pictures import icons
+from newsletter.publication.pictures.cards import Card, FontUnusable
 
 YEAR = 365 * 24 * 3600  # seconds
 

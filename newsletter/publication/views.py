@@ -18,10 +18,11 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import cache_control
 from django.views.defaults import server_error
 
-from newsletter.publication import disclosure, icons, sharing
+from newsletter.publication import disclosure, sharing
 from newsletter.publication import look as colours
+from newsletter.publication.kept.pages import kept
 from newsletter.publication.models import Publication
-from newsletter.publication.pages import kept
+from newsletter.publication.pictures import icons
 from newsletter.publication.sharing import YEAR
 
 logger = logging.getLogger(__name__)

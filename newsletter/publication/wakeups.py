@@ -10,8 +10,8 @@ from celery import Task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from newsletter.publication.limits import redis_error
-from newsletter.publication.outages import begin, is_away
+from newsletter.publication.limits.outages import begin, is_away
+from newsletter.publication.limits.rates import redis_error
 
 SERVER = "queue"  # as the log calls it
 

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.importers.columns import NOTHING, STATE_OF, Choices, ColumnError, Columns, is_yes
-from subscribers.tags import TAGS_LENGTH_MAX, joined, split_tags
+from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
 
 ENCODINGS = ("utf-8-sig", "cp950")  # Excel in Taiwan writes the second
 DELIMITERS = ",;\t"

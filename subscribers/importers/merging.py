@@ -11,12 +11,12 @@ from django.db import connection, transaction
 
 from newsletter.publication.models import Publication
 from subscribers import departures
-from subscribers.consents import Consent
 from subscribers.departures import Why
 from subscribers.importers.csv_file import MUST_NOT_BE_MAILED, Row, Unreadable
 from subscribers.models import Subscriber, Suppression, address_hash
-from subscribers.suppressions import departure
-from subscribers.tags import Tagging
+from subscribers.models.consents import Consent
+from subscribers.models.suppressions import departure
+from subscribers.models.tags import Tagging
 
 BATCH = 1000  # rows in one transaction
 CHANGED = [

@@ -44,7 +44,7 @@ def write_lines(apps, schema_editor):
 
 def write_moves(apps, schema_editor):
     """Write a line for each change of address of the last days; what was left is known by its address."""
-    from subscribers.suppressions import address_hash  # noqa: PLC0415 - needs the tables of `publication`
+    from subscribers.models.suppressions import address_hash  # noqa: PLC0415 - needs the tables of `publication`
 
     changes = apps.get_model("subscribers", "AddressChange").objects.exclude(confirmed_at=None)
     consents = apps.get_model("subscribers", "Consent").objects

@@ -7,11 +7,11 @@ import pytest
 from django.utils import translation
 
 from newsletter.delivery import planning
+from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.recorder import Recorder
-from newsletter.delivery.sending import Lane
-from newsletter.delivery.transports import Answer, Outcome
-from newsletter.delivery.waits import Patience
+from newsletter.delivery.provider.interruptible import Patience
+from newsletter.delivery.provider.single import Answer, Outcome
+from newsletter.delivery.sending.lane import Lane
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 

@@ -8,10 +8,12 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
-from newsletter.delivery import holding, lanes, ledger, recorder, recovery, tasks
-from newsletter.delivery.answers import Result
-from newsletter.delivery.couriers import DjangoCourier, SmtpCourier
+from newsletter.delivery import lanes, tasks
+from newsletter.delivery.ledger import claims, flight_recorder, recovery
+from newsletter.delivery.ledger.results import Result
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
+from newsletter.delivery.sending import batch_run
+from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, Provider
@@ -35,7 +37,7 @@ def test_a_pause_while_messages_are_in_flight_sends_none_of_them_again(make_mail
     mailing = make_mailing("abcdefgh")
     courier = SmtpCourier("bulk", mailing)
     courier.window_max = 2
-    intend, calls = ledger.intend, []
+    intend, calls = claims.intend, []
 
     def pause_before_the_third(*details):
         calls.append(details)
@@ -44,7 +46,7 @@ def test_a_pause_while_messages_are_in_flight_sends_none_of_them_again(make_mail
         return intend(*details)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger, "intend", pause_before_the_third)
+        patch.setattr(claims, "intend", pause_before_the_third)
         run(mailing, courier)
     Mailing.objects.update(state=Mailing.State.SENDING)
     run(mailing, SmtpCourier("bulk", mailing))
@@ -61,7 +63,7 @@ def recover(tmp_path):
     """Return a function that recovers a batch as its slot's next holder would."""
 
     def recover_batch():
-        return recovery.recover(Batch.objects.get(state=Batch.State.LEASED), recorder.read(tmp_path / "flight"))
+        return recovery.recover(Batch.objects.get(state=Batch.State.LEASED), flight_recorder.read(tmp_path / "flight"))
 
     return recover_batch
 
@@ -83,7 +85,7 @@ def test_an_error_that_nobody_thought_of_makes_the_row_in_flight_uncertain(make_
 
 def test_answers_outlive_a_database_that_stays_away(make_mailing, run, recover, monkeypatch):
     mailing, provider = make_mailing("abcdef"), Provider()
-    intend, calls = ledger.intend, []
+    intend, calls = claims.intend, []
 
     def away_after_the_third(*details):
         calls.append(details)
@@ -91,12 +93,12 @@ def test_answers_outlive_a_database_that_stays_away(make_mailing, run, recover, 
             raise OperationalError("the server is gone")
         return intend(*details)
 
-    monkeypatch.setattr(holding, "DATABASE_PATIENCE", (0,))
-    monkeypatch.setattr(ledger, "intend", away_after_the_third)
+    monkeypatch.setattr(batch_run, "DATABASE_PATIENCE", (0,))
+    monkeypatch.setattr(claims, "intend", away_after_the_third)
     with pytest.raises(OperationalError):
         run(mailing, provider)
     assert provider.accepted == ["a@example.org", "b@example.org", "c@example.org"]
-    monkeypatch.setattr(ledger, "intend", intend)
+    monkeypatch.setattr(claims, "intend", intend)
     recover()
     run(mailing, provider)
 
@@ -157,11 +159,11 @@ def test_a_full_disk_makes_the_outbox_wait_and_loses_nobody(make_mailing, run, s
 
 def test_a_commit_whose_acknowledgement_was_lost_counts_its_window_once(make_mailing):
     mailing = make_mailing("abcd")
-    batch = ledger.claim(mailing, "machine/0/x", NOW)
+    batch = claims.claim(mailing, "machine/0/x", NOW)
     stale = copy(batch)
 
-    ledger.intend(batch, [], 2, NOW)
-    rows = ledger.intend(stale, [], 2, NOW)
+    claims.intend(batch, [], 2, NOW)
+    rows = claims.intend(stale, [], 2, NOW)
 
     assert [row.seq for row in rows] == [0, 1]
     assert mailing.counts() == Counts(queued=2, sending=2)
@@ -169,31 +171,31 @@ def test_a_commit_whose_acknowledgement_was_lost_counts_its_window_once(make_mai
 
 def test_a_late_not_now_for_a_batch_that_is_done_opens_it_for_this_row_alone(make_mailing):
     mailing = make_mailing("ab")
-    batch = ledger.claim(mailing, "another/0/x", NOW)
-    ledger.intend(batch, [], 1, NOW)
+    batch = claims.claim(mailing, "another/0/x", NOW)
+    claims.intend(batch, [], 1, NOW)
     recovery.recover(batch, None)
-    heir = ledger.claim(mailing, "machine/0/y", NOW)
-    ledger.intend(heir, [], 1, NOW)
-    ledger.close(heir, [Result(1, SENT)], NOW)
+    heir = claims.claim(mailing, "machine/0/y", NOW)
+    claims.intend(heir, [], 1, NOW)
+    claims.close(heir, [Result(1, SENT)], NOW)
 
-    ledger.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+    claims.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
 
     assert states(mailing) == [Delivery.State.DEFERRED, SENT]
     assert mailing.deliveries.get(seq=0).reply == "451 later"
     assert mailing.counts() == Counts(sent=1, queued=1)
-    again = ledger.claim(mailing, "machine/0/z", timezone.now() + timedelta(minutes=2))
-    assert [row.seq for row in ledger.intend(again, [], 5, NOW)] == [0]
+    again = claims.claim(mailing, "machine/0/z", timezone.now() + timedelta(minutes=2))
+    assert [row.seq for row in claims.intend(again, [], 5, NOW)] == [0]
 
 
 def test_a_lane_that_slept_through_a_new_text_does_not_go_on_with_the_old(make_mailing):
     mailing = make_mailing("ab")
-    batch = ledger.claim(mailing, "machine/0/x", NOW)
-    ledger.intend(batch, [], 1, NOW)
+    batch = claims.claim(mailing, "machine/0/x", NOW)
+    claims.intend(batch, [], 1, NOW)
 
     Mailing.objects.update(content_hash="another")
 
-    with pytest.raises(ledger.LaneEnds):
-        ledger.intend(batch, [], 1, NOW)
+    with pytest.raises(claims.LaneEnds):
+        claims.intend(batch, [], 1, NOW)
 
 
 # --- A lane's own troubles ---
@@ -262,7 +264,7 @@ def test_a_wake_up_that_comes_while_the_provider_is_away_does_nothing(make_maili
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL waits for the disk by itself")
 def test_commits_are_durable_after_the_connection_was_lost_too(monkeypatch):
-    monkeypatch.setattr(holding, "DATABASE_PATIENCE", (0, 0))
+    monkeypatch.setattr(batch_run, "DATABASE_PATIENCE", (0, 0))
     seen = []
 
     def step():
@@ -271,7 +273,7 @@ def test_commits_are_durable_after_the_connection_was_lost_too(monkeypatch):
         if len(seen) < 2:
             raise OperationalError("the database is locked")
 
-    holding.patiently(step)
+    batch_run.patiently(step)
     connection.close()
 
     assert seen == [2, 2]

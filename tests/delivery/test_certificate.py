@@ -8,11 +8,12 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from newsletter.delivery import certificate, evidence, planning, recovery
-from newsletter.delivery.evidence import Evidence, Known, Seen
-from newsletter.delivery.history import Certificate
+from newsletter.delivery import certificate, planning
+from newsletter.delivery.ledger import recovery, uncertain
+from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.transports import Answer, Outcome
+from newsletter.delivery.models.history import Certificate
+from newsletter.delivery.provider.single import Answer, Outcome
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, Provider
 
@@ -44,7 +45,7 @@ def issued(mailing, now=LATER):
 
 def count_as_sent(mailing):
     row = mailing.deliveries.get(state=State.UNCERTAIN)
-    evidence.decide(mailing, [Seen(row.seq, row.attempts)], Evidence(Known.COUNTED, LATER, evidence.COUNTED_WORDS))
+    uncertain.decide(mailing, [Seen(row.seq, row.attempts)], Evidence(Known.COUNTED, LATER, uncertain.COUNTED_WORDS))
 
 
 def test_every_reader_of_the_audience_is_in_it_once(closed):
@@ -106,7 +107,7 @@ def test_a_decision_gets_a_new_number_and_the_former_paper_stays(closed):
 def test_sent_again_it_is_issued_when_the_mailing_is_closed_anew(closed, run):
     issued(closed)
     row = closed.deliveries.get(state=State.UNCERTAIN)
-    evidence.decide(closed, [Seen(row.seq, row.attempts)], Evidence(Known.AGAIN, LATER))
+    uncertain.decide(closed, [Seen(row.seq, row.attempts)], Evidence(Known.AGAIN, LATER))
     assert certificate.issue_due(LATER) == []
 
     run(closed, Provider())

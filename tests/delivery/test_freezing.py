@@ -8,15 +8,16 @@ from contextlib import contextmanager, suppress
 import pytest
 from django.core.mail import mailers
 
-from newsletter.delivery import recorder, recovery, switchboard
-from newsletter.delivery.couriers import DjangoCourier, SmtpCourier
+from newsletter.delivery.ledger import flight_recorder, recovery
+from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
 from newsletter.delivery.models import Batch, Delivery
-from newsletter.delivery.pool import Load
-from newsletter.delivery.recorder import Mark, Recorder
-from newsletter.delivery.smtp import Envelope
-from newsletter.delivery.switchboard import Switchboard
-from newsletter.delivery.transports import Answer, HandOverForbidden
-from newsletter.delivery.waits import Patience
+from newsletter.delivery.provider import smtp_pool
+from newsletter.delivery.provider.connections import Load
+from newsletter.delivery.provider.interruptible import Patience
+from newsletter.delivery.provider.single import Answer, HandOverForbidden
+from newsletter.delivery.provider.smtp_connection import Envelope
+from newsletter.delivery.provider.smtp_pool import Switchboard
+from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
 from newsletter.mail.mailers import mailer_from_url
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
@@ -143,7 +144,7 @@ def test_a_lane_that_stood_still_while_it_was_given_up_sends_nothing_that_anothe
     with lane_elsewhere(Standing(path, moment)) as lane:
         assert os.WIFSTOPPED(os.waitpid(lane, os.WUNTRACED)[1])
 
-        record = recorder.revoke(path, *HOLDING)
+        record = flight_recorder.revoke(path, *HOLDING)
         os.kill(lane, signal.SIGCONT)
         go_on_elsewhere(record, tmp_path)
 
@@ -154,10 +155,10 @@ def test_a_lane_that_stood_still_while_it_was_given_up_sends_nothing_that_anothe
 def test_a_lane_that_wakes_hears_the_answers_to_what_was_on_the_wire(path, server):
     with lane_elsewhere(Standing(path, "between look and dot")) as lane:
         os.waitpid(lane, os.WUNTRACED)
-        record = recorder.revoke(path, *HOLDING)
+        record = flight_recorder.revoke(path, *HOLDING)
         assert record.mark(FROZEN_AT) == Mark.HANDED_OVER
 
-    known = recorder.read(path)
+    known = flight_recorder.read(path)
     assert all(known.mark(seq) == Mark.SENT for seq in range(ROWS) if record.mark(seq) != Mark.WAITING)
     assert len(server.received()) == ROWS - known.marks.count(Mark.WAITING)
 
@@ -166,7 +167,7 @@ def test_a_lane_that_wakes_before_it_is_given_up_sends_all(path, server):
     with lane_elsewhere(Standing(path, "between mark and look")) as lane:
         os.waitpid(lane, os.WUNTRACED)
 
-    assert set(recorder.read(path).marks) == {Mark.SENT}
+    assert set(flight_recorder.read(path).marks) == {Mark.SENT}
     assert len(server.received()) == ROWS
 
 
@@ -177,14 +178,14 @@ def test_a_lane_that_never_stood_still_may_be_given_up_at_any_moment(path, tmp_p
         enough = random.Random(seed).randrange(1, ROWS // 2)
         wait_until(lambda: _handed_over(path) >= enough, 10, what=f"{enough} rows", every=0.0005)
 
-        record = recorder.revoke(path, *HOLDING)
+        record = flight_recorder.revoke(path, *HOLDING)
         go_on_elsewhere(record, tmp_path)
 
     check(record, server)
 
 
 def _handed_over(path):
-    record = recorder.read(path)
+    record = flight_recorder.read(path)
     return ROWS - record.marks.count(Mark.WAITING) if record else 0
 
 
@@ -199,7 +200,7 @@ def met_by_its_machine(path, server):
     def is_stopping():
         if not given_up and len(server.received()) >= 4:
             batch = Batch.objects.get(state=Batch.State.LEASED)
-            given_up.append(recovery.recover(batch, recorder.revoke(path, batch.pk, batch.token)))
+            given_up.append(recovery.recover(batch, flight_recorder.revoke(path, batch.pk, batch.token)))
         return False
 
     yield is_stopping
@@ -229,7 +230,7 @@ def test_a_lane_that_was_given_up_does_not_blame_the_provider_for_answers_that_i
     make_mailing, run, server, met_by_its_machine, monkeypatch
 ):
     mailing = make_mailing(["slow-3-a", *"bcdefghijklmnopqrstuvwxyz"])
-    monkeypatch.setattr(switchboard, "STOP_SECONDS", 0)
+    monkeypatch.setattr(smtp_pool, "STOP_SECONDS", 0)
 
     run(mailing, SmtpCourier("bulk", mailing), is_stopping=met_by_its_machine)
 

@@ -13,14 +13,15 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.delivery import certificate, evidence, ledger, planning, recorder, recovery
-from newsletter.delivery.answers import Result
-from newsletter.delivery.evidence import Evidence, Known, Seen
-from newsletter.delivery.holding import Holding
-from newsletter.delivery.ledger import LaneEnds
+from newsletter.delivery import certificate, planning
+from newsletter.delivery.ledger import claims, flight_recorder, recovery, uncertain
+from newsletter.delivery.ledger.claims import LaneEnds
+from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
+from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery
-from newsletter.delivery.pace import Pacer
-from newsletter.delivery.recorder import Mark, Recorder
+from newsletter.delivery.rate.limiter import Pacer
+from newsletter.delivery.sending.batch_run import Holding
 from subscribers.models import Subscriber
 from tests.delivery.conftest import InTurn
 
@@ -69,11 +70,11 @@ class Worker:
         if self.holding is not None:
             return
         for batch in Batch.objects.filter(worker=self.name, state=Batch.State.LEASED):
-            recovery.recover(batch, recorder.read(self.path))
+            recovery.recover(batch, flight_recorder.read(self.path))
 
     def claim(self, now):
         self.recover()
-        batch = ledger.claim(self.mailing, self.name, now)
+        batch = claims.claim(self.mailing, self.name, now)
         if batch is None:
             return
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
@@ -161,11 +162,11 @@ class World:
         """Have the provider report late what it did with the copies that are uncertain, and wait to go again."""
         for row in self.mailing.deliveries.exclude(state=State.DEFERRED):
             if self.wire.accepted[row.seq]:
-                evidence.resolve(row, Evidence(Known.ACCEPTED, self.now))
+                uncertain.resolve(row, Evidence(Known.ACCEPTED, self.now))
 
     def author_looks(self, _worker):
         rows = self.mailing.deliveries.filter(state=State.UNCERTAIN).values_list("seq", "attempts")
-        self.page, self.decisions = [Seen(*row) for row in rows], evidence.last_decision(self.mailing)
+        self.page, self.decisions = [Seen(*row) for row in rows], uncertain.last_decision(self.mailing)
 
     def author_counts_one(self, worker):
         self._decide(self.page[self.workers.index(worker) :][:1], Known.COUNTED)
@@ -175,12 +176,12 @@ class World:
 
     def author_sends_all_again(self, _worker):
         before = self.rows()
-        evidence.decide_all(self.mailing, Evidence(Known.AGAIN, self.now), seen=self.decisions)
+        uncertain.decide_all(self.mailing, Evidence(Known.AGAIN, self.now), seen=self.decisions)
         self._note(before, Known.AGAIN)
 
     def _decide(self, rows, known):
         before = self.rows()
-        evidence.decide(self.mailing, rows, Evidence(known, self.now))
+        uncertain.decide(self.mailing, rows, Evidence(known, self.now))
         self._note(before, known)
         assert {seq for seq, state in self.rows().items() if state != before[seq]} <= {row.seq for row in rows}
 

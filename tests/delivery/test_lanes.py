@@ -8,7 +8,8 @@ from django.db import connection
 from django.utils import timezone
 from redis import Redis
 
-from newsletter.delivery import lanes, ledger, planning, recovery, tasks
+from newsletter.delivery import lanes, planning, tasks
+from newsletter.delivery.ledger import claims, recovery
 from newsletter.delivery.models import Batch, Mailing, Pace
 from newsletter.delivery.planning import approve
 from newsletter.delivery.wakeups import wake_lanes, waker
@@ -134,7 +135,7 @@ def process():
 
 
 def test_what_a_dead_process_has_left_in_its_slot_goes_on_without_a_dispatcher(begun, bulk_smtp, process):
-    ledger.claim(begun, f"{recovery.machine()}/0/dead", timezone.now())
+    claims.claim(begun, f"{recovery.machine()}/0/dead", timezone.now())
 
     process()
 
@@ -188,7 +189,7 @@ def test_lanes_that_were_woken_while_they_worked_do_not_wait(settings, tmp_path)
 
 def test_a_batch_is_never_in_two_lanes(begun, bulk_smtp):
     """Two machines look at the same moment: the second finds nothing ready."""
-    ledger.claim(begun, "another/0/x", timezone.now())
+    claims.claim(begun, "another/0/x", timezone.now())
 
     assert lanes.run(0) is None
 

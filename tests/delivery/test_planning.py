@@ -4,14 +4,15 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from newsletter.delivery import planning, recovery
-from newsletter.delivery.ledger import claim, intend
-from newsletter.delivery.losses import digest_of, losses
+from newsletter.delivery import planning
+from newsletter.delivery.ledger import recovery
+from newsletter.delivery.ledger.claims import claim, intend
+from newsletter.delivery.letter.losses import digest_of, losses
+from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.management.commands.mailing_status import status_of
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.rendering import freeze
 from newsletter.posts.models import SearchDocument
-from newsletter.posts.search import search
+from newsletter.posts.search.index import search
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, Provider
 from tests.factories import finish_batches, make_issue, make_post, make_subscriber

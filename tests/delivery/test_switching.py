@@ -8,7 +8,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.delivery import lanes, planning, recovery, tasks
+from newsletter.delivery import lanes, planning, tasks
+from newsletter.delivery.ledger import recovery
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.mail.mailers import mailer_from_url, provider_name
 from tests.factories import make_subscriber

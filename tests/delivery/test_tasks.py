@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.delivery import lanes, ledger, tasks
+from newsletter.delivery import lanes, tasks
+from newsletter.delivery.ledger import claims
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import approve
 from tests.factories import make_issue, make_post, make_subscriber
@@ -50,7 +51,7 @@ def test_two_beats_begin_one_mailing(due, wakes):
 
 def test_without_a_batch_that_is_free_nobody_is_woken(due, wakes):
     tasks.dispatch()
-    ledger.claim(due, "another/0/x", timezone.now())
+    claims.claim(due, "another/0/x", timezone.now())
     wakes.clear()
 
     tasks.dispatch()

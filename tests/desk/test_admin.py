@@ -17,7 +17,7 @@ from django.utils import timezone
 from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.issues.models import Issue
-from newsletter.posts.search import search
+from newsletter.posts.search.index import search
 from newsletter.publication.forms import TypedForm
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
 

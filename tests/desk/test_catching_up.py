@@ -6,8 +6,8 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from newsletter.delivery import restored
-from newsletter.delivery.restorations import Restoration
+from newsletter.delivery.ledger import restored
+from newsletter.delivery.models.restorations import Restoration
 from newsletter.desk import catching_up
 from subscribers import wishes
 from subscribers.models import Subscriber

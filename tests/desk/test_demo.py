@@ -8,13 +8,13 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from newsletter.delivery import notices, planning
+from newsletter.delivery import planning
+from newsletter.delivery.author import alerts
 from newsletter.delivery.models import Mailing
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, not_yet_mailed
-from newsletter.posts import images
 from newsletter.posts.importers import markdown_folder
-from newsletter.posts.models import Post, SearchDocument
+from newsletter.posts.models import Post, SearchDocument, images
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -113,8 +113,8 @@ def test_each_sent_issue_has_a_result_to_look_at(mailoutbox):
 def test_what_the_sample_sent_is_old_news_to_its_author(mailoutbox):
     loaded()
 
-    notices.observe(NOW)
-    notices.tell(NOW)
+    alerts.observe(NOW)
+    alerts.tell(NOW)
 
     assert mailoutbox == []
     assert planning.begin_due(NOW) == []

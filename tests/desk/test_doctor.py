@@ -6,8 +6,8 @@ import pytest
 from django.core.management import call_command
 from django.utils import translation
 
-from newsletter.desk import diagnosis
-from newsletter.desk.diagnosis import Finding
+from newsletter.operation import diagnosis
+from newsletter.operation.diagnosis import Finding
 
 pytestmark = pytest.mark.django_db
 

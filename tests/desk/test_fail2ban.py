@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from newsletter.desk import attempts
+from newsletter.desk.accounts import attempts
 from newsletter.mail.logs import CONFIG, LineFormatter
 from tests.desk.test_attempts import caller, fail
 from tests.support.product import ROOT

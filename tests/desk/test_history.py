@@ -9,9 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from newsletter.delivery import certificate, compaction, planning
+from newsletter.delivery import certificate, planning
+from newsletter.delivery.ledger import compaction
 from newsletter.delivery.models import Delivery, Mailing, Pack
-from newsletter.desk.mailings import PER_PAGE
+from newsletter.desk.issues.mailings import PER_PAGE
 from subscribers.models import Subscriber
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 

@@ -7,14 +7,14 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from newsletter.delivery.happenings import Happening
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.reminded import Reminder
+from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.reminders import Reminder
 from newsletter.desk import jumps, tasks
 from newsletter.desk.models import FailureCount
-from subscribers.fresh import FreshLink
-from subscribers.mail_budget import MailBudget, take
 from subscribers.models import Subscriber
+from subscribers.models.fresh_links import FreshLink
+from subscribers.models.mail_budget import MailBudget, take
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db

@@ -22,8 +22,9 @@ from django.utils import timezone
 
 from newsletter.delivery import certificate, planning
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
-from newsletter.delivery.rehearsals import Rehearsal, Remark
-from newsletter.desk import rehearsing, rights
+from newsletter.delivery.models.rehearsals import Rehearsal, Remark
+from newsletter.desk import rights
+from newsletter.desk.issues import rehearsing
 from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build

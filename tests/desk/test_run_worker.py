@@ -41,7 +41,7 @@ def test_a_worker_whose_mail_leaves_by_smtp_loads_no_client_of_anything_else(tmp
         "requests",
     }
     loaded = set(said.stdout.split())
-    assert "newsletter.delivery.sending" in loaded
+    assert "newsletter.delivery.sending.lane" in loaded
     assert needless & loaded == set()
 
 

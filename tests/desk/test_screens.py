@@ -9,11 +9,12 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from newsletter.delivery import planning, prompts
+from newsletter.delivery import planning
+from newsletter.delivery.author import reminder_mails
 from newsletter.delivery.models import Delivery
-from newsletter.delivery.reminded import Reminder
-from newsletter.delivery.restorations import Restoration
-from newsletter.desk import rehearsing
+from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.models.restorations import Restoration
+from newsletter.desk.issues import rehearsing
 from newsletter.issues.models import Issue
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_accessible
@@ -77,7 +78,7 @@ def screens(issue) -> list[str]:
         reverse("admin:issues_issue_history", args=[other.pk]),
         *(reverse(f"admin:{name}", args=[issue.pk]) for name in of_issue),
         *(reverse("admin:issue_preview_tab", args=[issue.pk, tab]) for tab in ("mail", "text", "headers")),
-        reverse("delivery:approve", args=[prompts.token_of(reminder)]),
+        reverse("delivery:approve", args=[reminder_mails.token_of(reminder)]),
         reverse("admin:delivery_mailing_changelist"),
         *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled)),
         *(reverse(f"admin:mailing_{name}", args=[scheduled.pk]) for name in ("cancel", "move")),

@@ -11,7 +11,7 @@ import pytest
 
 from newsletter import server
 from newsletter.desk.management.commands import up
-from newsletter.desk.supervisor import Child
+from newsletter.operation.supervisor import Child
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Part
 from tests.support.processes import with_variable

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.desk import author
+from newsletter.operation.accounts import author
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber

@@ -6,7 +6,7 @@ from benchmarks.attack import ATTACKS, NEED_REDIS, attempt, floods
 from benchmarks.attack_world import World
 
 pytestmark = pytest.mark.servers
-ELSEWHERE = {floods.hung_web}  # tests/desk/test_supervisor.py stops a web server, and waits as long
+ELSEWHERE = {floods.hung_web}  # tests/operation/test_supervisor.py stops a web server, and waits as long
 
 
 def test_every_attack_is_held(make_product, smtp):

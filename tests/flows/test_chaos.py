@@ -8,7 +8,7 @@ from benchmarks.chaos.faults import JUMPS
 from benchmarks.chaos.run import run
 from benchmarks.chaos.schedule import KINDS, LINES, WIRE, addresses, bound, schedule
 from benchmarks.chaos.verdict import Verdict, judge, table
-from newsletter.delivery.recovery import RECORDED, RESTORED, UNRECORDED
+from newsletter.delivery.ledger.recovery import RECORDED, RESTORED, UNRECORDED
 
 SEED = 7
 READERS = 900

@@ -10,7 +10,7 @@ from email import message_from_bytes, policy
 from benchmarks.letters import writer
 from benchmarks.letters_variants import ODD
 from benchmarks.letters_world import KINDS, every_mail
-from newsletter.delivery.weight import HTML_BYTES_MAX
+from newsletter.delivery.letter.size import HTML_BYTES_MAX
 from newsletter.desk import demo
 from newsletter.publication.models import Publication
 from tests.support.letters import links_in_html, links_in_text

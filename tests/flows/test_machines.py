@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from newsletter.delivery import recorder
-from newsletter.delivery.recorder import Mark
+from newsletter.delivery.ledger import flight_recorder
+from newsletter.delivery.ledger.flight_recorder import Mark
 from tests.flows.seeds import compose_issue_1
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
@@ -45,7 +45,7 @@ def machines(make_product, smtp, slow, postgres_url, redis_url):
 
 def sent(product):
     """Return the readers whose copies left from this machine, as its recorders know."""
-    records = recorder.known(product.data / "locks")
+    records = flight_recorder.known(product.data / "locks")
     return {seq for record in records for seq, mark in record.rows() if mark == Mark.SENT}
 
 

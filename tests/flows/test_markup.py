@@ -6,7 +6,7 @@ from django.utils import timezone
 from html5lib.html5parser import ParseError
 
 from newsletter.posts.models import Image
-from newsletter.posts.search import index_post
+from newsletter.posts.search.index import index_post
 from subscribers.models import Subscriber
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_valid

@@ -2,7 +2,7 @@
 
 import pytest
 
-from newsletter.delivery.couriers import FIRST_LINES as LINES
+from newsletter.delivery.sending.couriers import FIRST_LINES as LINES
 from tests.flows.test_kill import begin_mailing, wait_for_mails, wait_until_sent
 from tests.support.product import Product
 from tests.support.restoring import back_up, restore

@@ -7,8 +7,8 @@ from django.core.management import call_command
 
 from newsletter.issues.indexing import document, documents, index_issue
 from newsletter.posts.models import SearchDocument
-from newsletter.posts.renderings import Rendering
-from newsletter.posts.search import index_post, search
+from newsletter.posts.models.renderings import Rendering
+from newsletter.posts.search.index import index_post, search
 from tests.factories import PUBLISHED_AT, make_issue, make_post
 
 pytestmark = pytest.mark.django_db

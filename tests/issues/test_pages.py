@@ -5,7 +5,7 @@ from django.contrib.staticfiles import finders
 
 from newsletter.issues.models import StartingPoint
 from newsletter.posts.models import Image
-from newsletter.posts.search import index_post
+from newsletter.posts.search.index import index_post
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pages import assert_accessible
 

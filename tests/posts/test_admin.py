@@ -12,8 +12,8 @@ from django.utils import timezone, translation
 
 from newsletter.posts.forms import PostForm
 from newsletter.posts.models import BODY_MAX, Image, Post, Tag, tag_names
-from newsletter.posts.renderings import Rendering
-from newsletter.posts.search import index_post, search
+from newsletter.posts.models.renderings import Rendering
+from newsletter.posts.search.index import index_post, search
 from tests.factories import make_issue, make_post, make_publication
 from tests.publication.test_pictures import picture
 from tests.support.pages import markup

@@ -2,12 +2,12 @@
 
 import pytest
 
-from newsletter.posts import embeds
-from newsletter.posts.comparison import unshown
 from newsletter.posts.importers import markdown_folder
-from newsletter.posts.markdown import render, render_mail
-from newsletter.posts.placeholders import merge_fields
-from newsletter.posts.proofreading import findings
+from newsletter.posts.markdown import embeds
+from newsletter.posts.markdown.render import render, render_mail
+from newsletter.posts.proofreading.check import findings
+from newsletter.posts.proofreading.placeholders import merge_fields
+from newsletter.posts.text.comparison import unshown
 from tests.support.cpu import is_within
 
 LENGTH = 100_000  # characters

@@ -1,4 +1,4 @@
-from newsletter.posts.markdown import render
+from newsletter.posts.markdown.render import render
 from newsletter.posts.templatetags.outline import outline
 
 

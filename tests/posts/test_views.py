@@ -14,9 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.issues.indexing import index_issue
-from newsletter.posts import markdown
+from newsletter.posts.markdown import render
 from newsletter.posts.models import Image, Tag
-from newsletter.posts.search import index_post
+from newsletter.posts.search.index import index_post
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pages import markup, queries_anew
 
@@ -91,7 +91,7 @@ def test_no_page_renders_markdown(client, monkeypatch, path):
     posts = [findable(f"第{n}篇", tags=("ai",)) for n in range(3)]
     index_issue(make_issue(*posts, number=1, introduction="*前言*", closing="下回見。", sent_at=PUBLISHED_AT))
     caches["pages"].clear()
-    monkeypatch.setattr(markdown, "render", None)  # would raise
+    monkeypatch.setattr(render, "render", None)  # would raise
 
     assert client.get(path.format(post=posts[0].get_absolute_url())).status_code == 200
 

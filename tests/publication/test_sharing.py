@@ -15,7 +15,8 @@ from PIL import Image
 
 from newsletter.posts.models import Image as Picture
 from newsletter.posts.models import Post
-from newsletter.publication import cards, sharing
+from newsletter.publication import sharing
+from newsletter.publication.pictures import cards
 from newsletter.publication.sharing import icon_version
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.waiting import wait_until
@@ -149,7 +150,7 @@ def test_no_digest_makes_a_file_but_the_right_one(client, media, digest):
 
 
 def test_a_card_is_never_seen_half_written(client, media, monkeypatch):
-    from newsletter.publication.cards import Card
+    from newsletter.publication.pictures.cards import Card
 
     monkeypatch.setattr(Card, "png", lambda self: (_ for _ in ()).throw(OSError("no font")))
     with pytest.raises(OSError, match="no font"):

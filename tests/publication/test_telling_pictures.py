@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from newsletter.publication.pictures import prepare, prepare_with_wide, resized
+from newsletter.publication.pictures.uploads import prepare, prepare_with_wide, resized
 from tests.publication.test_gif import moving, shown
 from tests.support import pictures
 from tests.support.pictures import SECRET, swapped

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from subscribers.importers.csv_file import Row, Unreadable
 from subscribers.importers.merging import merge
 from subscribers.models import Subscriber, Suppression
-from subscribers.tags import Tagging
+from subscribers.models.tags import Tagging
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 from tests.support.cpu import cpu_seconds

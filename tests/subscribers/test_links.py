@@ -3,10 +3,10 @@ from datetime import timedelta
 import pytest
 
 from newsletter.mail import tokens
-from subscribers import changing
-from subscribers.changes import AddressChange
-from subscribers.consents import Circumstances
+from subscribers.mails import changing
 from subscribers.models import Subscriber, address_hash
+from subscribers.models.address_changes import AddressChange
+from subscribers.models.consents import Circumstances
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.test_views import ONE_CLICK, body

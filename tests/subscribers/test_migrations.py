@@ -7,9 +7,9 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from newsletter.mail import tokens
-from subscribers.consents import Consent, ConsentText
 from subscribers.models import Subscriber, address_hash
-from subscribers.tags import Tag
+from subscribers.models.consents import Consent, ConsentText
+from subscribers.models.tags import Tag
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 

@@ -9,9 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from newsletter.publication.models import Publication
-from subscribers import changing, departures, remembering
-from subscribers.consents import Consent
+from subscribers import departures, remembering
+from subscribers.mails import changing
 from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.models.consents import Consent
 from tests.factories import make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)

@@ -4,8 +4,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from subscribers.consents import Circumstances, Consent
 from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.models.consents import Circumstances, Consent
 from subscribers.signup import enrol, sign_up
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW

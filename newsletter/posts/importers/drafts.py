@@ -8,8 +8,8 @@ from hashlib import sha256
 from django.db import transaction
 
 from newsletter.posts.models import Image, Post, Tag
-from newsletter.posts.search import index_post
-from newsletter.publication.pictures import Picture
+from newsletter.posts.search.index import index_post
+from newsletter.publication.pictures.uploads import Picture
 
 FIELDS = ("title", "words", "summary", "body", "published_at")
 

@@ -13,10 +13,10 @@ from newsletter.mail.characters import nfc, single_line, without_control
 from newsletter.posts.importers.drafts import Draft, Illustration, Rejected
 from newsletter.posts.importers.front_matter import FrontMatterError, Value, parse
 from newsletter.posts.importers.visibility import is_hidden, is_yes_or_no, unknown_wishes
-from newsletter.posts.lines import without_closing_hashes
+from newsletter.posts.markdown.lines import without_closing_hashes
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, tag_names
-from newsletter.posts.text import words_from_title
-from newsletter.publication.pictures import BYTES_MAX, PictureError, prepare_with_wide
+from newsletter.posts.text.measures import words_from_title
+from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
 
 SUFFIXES = {".md", ".markdown"}
 DATE_MAX = 80  # characters

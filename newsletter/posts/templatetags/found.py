@@ -6,7 +6,7 @@ from html import escape
 from django import template
 from django.utils.safestring import SafeString, mark_safe
 
-from newsletter.posts.snippets import Piece
+from newsletter.posts.search.snippets import Piece
 
 register = template.Library()
 

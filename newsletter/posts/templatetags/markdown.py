@@ -3,7 +3,7 @@
 from django import template
 from django.utils.safestring import SafeString
 
-from newsletter.posts.renderings import rendered
+from newsletter.posts.models.renderings import rendered
 
 register = template.Library()
 

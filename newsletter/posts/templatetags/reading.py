@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
-from newsletter.posts.han import PUNCTUATION, SHARED, WIDE
 from newsletter.posts.models import Post, Tag
+from newsletter.posts.text.han import PUNCTUATION, SHARED, WIDE
 from newsletter.publication.templatetags.findable import day
 
 register = template.Library()

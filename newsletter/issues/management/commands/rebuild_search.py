@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from newsletter.issues import indexing
-from newsletter.posts import search
+from newsletter.posts.search import index
 
 
 class Command(BaseCommand):
@@ -14,5 +14,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
-            number = search.rebuild(indexing.documents())
+            number = index.rebuild(indexing.documents())
         self.stdout.write(f"{number} documents can be found.")

@@ -1,0 +1,142 @@
+"""Telling the author: what happened to a mailing is written down first, and mailed apart from the sending of issues.
+
+`observe` compares the mailings with what was told; `tell` mails what was not. Both may run twice, late or not at all.
+"""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core import mail
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext_lazy
+
+from newsletter.delivery.author.reminder_mails import who_may_send
+from newsletter.delivery.models import Counts, Mailing
+from newsletter.delivery.models.alerts import Happening
+from newsletter.mail import headers, letters
+from newsletter.mail.mailers import mailer_errors
+from newsletter.mail.message import Mail, automatic
+from newsletter.publication.models import Publication
+from subscribers.addresses import without_addresses
+
+log = logging.getLogger(__name__)
+
+Kind = Happening.Kind
+UNATTENDED_AFTER = timedelta(minutes=10)
+FAILING_SHARE, FAILING_AT_LEAST = 0.05, 5  # of the copies answered for: one bad address of three readers is no alarm
+LEASE = timedelta(minutes=10)  # a worker that has not told by then is dead, and another tries
+BACK_OFF, BACK_OFF_MAX = timedelta(minutes=1), timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(days=3)  # the desk shows it all the same
+PAUSES = [Kind.STOPPED, Kind.LATE]
+
+SUBJECTS = {
+    Kind.STOPPED: gettext_lazy("Paused: %(issue)s"),
+    Kind.LATE: gettext_lazy("Waits for you: %(issue)s"),
+    Kind.UNATTENDED: gettext_lazy("No worker for %(issue)s"),
+    Kind.UNCERTAIN: gettext_lazy("Some copies are uncertain: %(issue)s"),
+    Kind.FAILING: gettext_lazy("Many copies fail: %(issue)s"),
+    Kind.FINISHED: gettext_lazy("Sent: %(issue)s"),
+}
+
+
+# --- What happened ---
+
+
+def observe(now: datetime) -> int:
+    """Write down what is new about the mailings of the last days; return how much that is."""
+    recent = Mailing.objects.open() | Mailing.objects.filter(
+        state=Mailing.State.SENT, finished_at__gt=now - GIVE_UP_AFTER
+    )
+    found = [(one, *fact) for one in recent.defer("html", "text") for fact in _facts(one, now)]
+    _end_pauses({one.pk for one, kind, _detail in found if kind in PAUSES}, now)
+    rows = [Happening(mailing=one, kind=kind, detail=detail, at=now, try_at=now) for one, kind, detail in found]
+    before = Happening.objects.count()
+    Happening.objects.bulk_create(rows, ignore_conflicts=True)
+    return Happening.objects.count() - before
+
+
+def observe_unattended(now: datetime) -> None:
+    """Write down which mailings no worker took up in time; call it before they are begun."""
+    waited = Mailing.objects.due(now - UNATTENDED_AFTER).defer("html", "text")
+    rows = [Happening(mailing=one, kind=Kind.UNATTENDED, at=now, try_at=now) for one in waited]
+    Happening.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _end_pauses(paused: set[int], now: datetime) -> None:
+    """Let a mailing that goes on be told of anew when it is paused once more."""
+    Happening.objects.filter(kind__in=PAUSES, ended_at__isnull=True).exclude(mailing__in=paused).update(ended_at=now)
+
+
+def _facts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:
+    if mailing.state == Mailing.State.SENT:
+        yield Kind.FINISHED, ""
+        return
+    if mailing.state == Mailing.State.PAUSED and mailing.paused_by != Mailing.Cause.AUTHOR:
+        is_late = mailing.paused_by == Mailing.Cause.LATE
+        yield (Kind.LATE if is_late else Kind.STOPPED), without_addresses(mailing.reason)
+    if mailing.planned_at:
+        yield from _about_copies(mailing.counts())
+
+
+def _about_copies(counts: Counts) -> Iterator[tuple[Kind, str]]:
+    if counts.uncertain:
+        yield Kind.UNCERTAIN, ""
+    if counts.failed >= FAILING_AT_LEAST and counts.failed > FAILING_SHARE * counts.finished:
+        yield Kind.FAILING, ""
+
+
+# --- Who hears of it ---
+
+
+def tell(now: datetime) -> int:
+    """Mail what was not told yet to everybody who may send issues and has an address; return how many were told."""
+    return sum(_tell(one, now) for one in Happening.objects.untold(now).select_related("mailing__issue"))
+
+
+def _tell(happening: Happening, now: datetime) -> bool:
+    """Take one before another worker does, mail it, and put it off when the mail server does not take it."""
+    addresses = who_may_send()
+    if not addresses or happening.at <= now - GIVE_UP_AFTER:
+        return False
+    if not _settle(happening, try_at=now + LEASE, tries=happening.tries + 1):
+        return False
+    try:
+        mail.mailers["default"].send_messages([message(happening, addresses)])
+    except mailer_errors(ValueError) as error:
+        log.warning("the author is not told of %s yet: %s", happening, type(error).__name__)
+        _settle(happening, try_at=now + min(BACK_OFF * 2 ** (happening.tries - 1), BACK_OFF_MAX))
+        return False
+    return _settle(happening, notified_at=now)
+
+
+def _settle(happening: Happening, **values: object) -> bool:
+    """Write down how far it is, unless another worker has taken it since it was read."""
+    unchanged = Happening.objects.filter(pk=happening.pk, try_at=happening.try_at, notified_at__isnull=True)
+    moved = bool(unchanged.update(**values))
+    if moved:
+        happening.refresh_from_db(fields=list(values))
+    return moved
+
+
+def message(happening: Happening, addresses: list[str]) -> Mail:
+    """Build the one mail that tells of it, in the publication's language."""
+    publication = Publication.objects.current()
+    mailing = happening.mailing
+    context = {
+        "publication": publication,
+        "happening": happening,
+        "kind": happening.kind,
+        "mailing": mailing,
+        "issue": mailing.issue,
+        "counts": mailing.counts(),
+        "url": settings.SITE_URL + reverse("admin:mailing", args=[mailing.pk]),
+    }
+    with translation.override(publication.language), timezone.override(publication.zone):
+        subject = str(SUBJECTS[Kind(happening.kind)]) % {"issue": mailing.issue}
+        letter = letters.render("notice", subject, context, base_url=settings.SITE_URL)
+    domain = publication.sender_email.rpartition("@")[2]
+    message_id = headers.message_id("notice", happening.pk, domain=domain)
+    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)

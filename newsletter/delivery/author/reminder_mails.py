@@ -1,0 +1,151 @@
+"""The mails that remind the author: of a draft, and the letter itself with links to answer. Sends nothing."""
+
+import html
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from newsletter.delivery import planning
+from newsletter.delivery.author.slots import slot_after
+from newsletter.delivery.letter.rendering import fill, freeze, parts, reader_values
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.models.reminders import Reminder
+from newsletter.issues.models import Issue, not_yet_mailed
+from newsletter.mail import headers, letters, plaintext, tokens
+from newsletter.mail import html as mail_html
+from newsletter.mail.colours import legible
+from newsletter.mail.message import Letter, Mail, automatic, shortened
+from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+
+PURPOSE, CALENDAR = "approve", "calendar"
+POSTS_SHOWN = 12
+BODY = re.compile(r'<td class="body"[^>]*>')  # in templates/email/base.html
+
+
+def who_may_send() -> list[str]:
+    """Return the addresses of those who hear of issues: the links of a reminder send one without a login."""
+    users = User.objects.with_perm("issues.send_issue", backend="django.contrib.auth.backends.ModelBackend")
+    return list(users.filter(is_staff=True).exclude(email="").order_by("pk").values_list("email", flat=True))
+
+
+def token_of(reminder: Reminder) -> str:
+    return tokens.sign(PURPOSE, reminder.pk, _bound(reminder))
+
+
+def opened_by(token: str) -> Reminder | None:
+    """Return the letter that a link answers; None for what was never given out."""
+    letters_told = Reminder.objects.filter(kind=Reminder.Kind.LETTER).select_related("issue")
+    found = letters_told.filter(pk=tokens.number_of(token) or 0).first()
+    return found if found and tokens.opens(token, PURPOSE, _bound(found)) else None
+
+
+def _bound(reminder: Reminder) -> str:
+    return f"{reminder.slot_at.timestamp():.0f}{reminder.token_salt}"
+
+
+def calendar_url(publication: Publication) -> str:
+    token = tokens.sign(CALENDAR, publication.pk, publication.salt)
+    return settings.SITE_URL + reverse("delivery:calendar", args=[token])
+
+
+def opens_calendar(token: str, publication: Publication) -> bool:
+    return tokens.number_of(token) == publication.pk and tokens.opens(token, CALENDAR, publication.salt)
+
+
+def message(reminder: Reminder, addresses: list[str], now: datetime) -> Mail:
+    """Build the one mail of a reminder, in the publication's language and zone."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language), timezone.override(publication.zone):
+        letter = WRITERS[reminder.kind](reminder, publication, now)
+    domain = publication.sender_email.rpartition("@")[2]
+    message_id = headers.message_id("reminder", reminder.pk, domain=domain)
+    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+
+
+def _draft(reminder: Reminder, publication: Publication, now: datetime) -> Letter:
+    issue = reminder.issue
+    items = issue.items.select_related("post") if issue else []
+    posts = not_yet_mailed(Post.objects.published(now)).exclude(pk__in=[item.post_id for item in items])
+    page = ("admin:issues_issue_change", [issue.pk]) if issue else ("admin:issues_issue_add", [])
+    context = {
+        "publication": publication,
+        "issue": issue,
+        "items": items,
+        "posts": posts.order_by("-published_at")[:POSTS_SHOWN],
+        "slot": reminder.slot_at,
+        "url": settings.SITE_URL + reverse(page[0], args=page[1]),
+        "calendar_url": calendar_url(publication),
+    }
+    return letters.render("reminder", _subject(reminder), context, base_url=settings.SITE_URL)
+
+
+def _subject(reminder: Reminder) -> str:
+    if reminder.issue:
+        return _("Your draft is ready: %(issue)s") % {"issue": reminder.issue}
+    day = date_format(timezone.localtime(reminder.slot_at), "DATE_FORMAT")
+    return _("An issue is due on %(day)s") % {"day": day}
+
+
+def _missed(reminder: Reminder, publication: Publication, now: datetime) -> Letter:
+    """Return what says that nothing was sent at a slot, why, and when the next one is."""
+    context = {
+        "publication": publication,
+        "issue": reminder.issue,
+        "slot": reminder.slot_at,
+        "reason": reminder.get_reason_display(),
+        "detail": reminder.detail,
+        "next_slot": slot_after(publication, now),
+        "url": settings.SITE_URL + reverse("admin:issues_issue_change", args=[reminder.issue_id]),
+    }
+    subject = _("Not sent: %(issue)s") % {"issue": reminder.issue}
+    return letters.render("missed", subject, context, base_url=settings.SITE_URL)
+
+
+def _letter(reminder: Reminder, publication: Publication, _now: datetime) -> Letter:
+    """Return the issue as it would leave at the slot, with what the author can do on top."""
+    issue = reminder.issue
+    assert issue is not None  # noqa: S101 - a letter is of an issue
+    mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **freeze(issue).columns())
+    values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
+    whole_html, whole_text = parts(mailing)
+    context = _answers(reminder, issue, publication)
+    panel = render_to_string("email/_approve.html", context)
+    note = render_to_string("email/_approve.txt", context).strip()
+    page = BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1)
+    text = f"{html.unescape(note)}\n\n{plaintext.RULE}\n\n{fill(whole_text, values, escaped=False)}"
+    return Letter(
+        subject=shortened(_("[To approve] %(subject)s") % {"subject": mailing.subject}),
+        html=mail_html.for_old_clients(page),
+        text=letters.evened(text, page, letters.letterhead(publication, settings.SITE_URL)),
+    )
+
+
+def _answers(reminder: Reminder, issue: Issue, publication: Publication) -> dict[str, object]:
+    page = settings.SITE_URL + reverse("delivery:approve", args=[token_of(reminder)])
+    return {
+        "slot": reminder.slot_at,
+        "goes": publication.unapproved == Publication.Unapproved.GO,
+        "unshown": planning.unshown(issue),
+        "accent": legible(publication.accent, on=letters.PAPER_PANEL),
+        "approve_url": page,
+        "move_url": f"{page}?do=move",
+        "skip_url": f"{page}?do=skip",
+        "edit_url": settings.SITE_URL + reverse("admin:issues_issue_change", args=[reminder.issue_id]),
+    }
+
+
+WRITERS: dict[str, Callable[[Reminder, Publication, datetime], Letter]] = {
+    Reminder.Kind.DRAFT: _draft,
+    Reminder.Kind.LETTER: _letter,
+    Reminder.Kind.MISSED: _missed,
+}

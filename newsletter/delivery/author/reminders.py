@@ -1,0 +1,199 @@
+"""Reminding the author before a slot: of a draft, and a day before by the letter itself, to be approved by a link.
+
+`observe` writes down what is due, `tell` mails it, `let_go` sends what may go without an answer, and `observe_missed`
+writes down what should have gone and did not. Each may run twice, late or not at all. What the author answers is in
+`approve`, `move` and `skip`.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.core import mail
+from django.db import transaction
+from django.utils import timezone
+
+from newsletter.delivery import planning
+from newsletter.delivery.author import reminder_mails
+from newsletter.delivery.author.slots import (
+    is_settled,
+    is_slot,
+    missed,
+    proposed_issue,
+    slots_ahead,
+    was_decided,
+    why_not,
+)
+from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.models.reminders import Reminder
+from newsletter.issues import cadence
+from newsletter.issues.models import Issue
+from newsletter.mail.mailers import mailer_errors
+from newsletter.publication.models import Publication
+
+log = logging.getLogger(__name__)
+
+Kind, Answer = Reminder.Kind, Reminder.Answer
+DRAFT_BEFORE, LETTER_BEFORE = timedelta(hours=72), timedelta(hours=24)
+LEASE = timedelta(minutes=10)  # a worker that has not told by then is dead, and another tries
+BACK_OFF, BACK_OFF_MAX = timedelta(minutes=1), timedelta(hours=1)
+AHEAD = timedelta(minutes=2)  # a little more than from one look to the next, so that the slot itself is met
+
+
+class Changed(Exception):
+    """The issue is not what the reminder showed any more."""
+
+
+class OffRhythm(Exception):
+    """The time that a letter names is no slot any more: the rhythm or the time zone was moved."""
+
+
+# --- What is due ---
+
+
+def observe(now: datetime) -> int:
+    """Write down what the author should hear of the slots ahead; return how much that is."""
+    before = Reminder.objects.count()
+    for slot_at in slots_ahead(Publication.objects.fresh(), now):
+        if (kind := _kind(slot_at - now)) and not is_settled(slot_at):
+            _note(kind, slot_at, now)
+    return Reminder.objects.count() - before
+
+
+def observe_missed(now: datetime) -> int:
+    """Write down each slot at which an issue should have gone and did not, with the reason; return how many these are.
+
+    To be called after `let_go`, which may still send what is late.
+    """
+    before = Reminder.objects.count()
+    Reminder.objects.bulk_create(missed(now), ignore_conflicts=True)
+    return Reminder.objects.count() - before
+
+
+def _kind(left: timedelta) -> Reminder.Kind | None:
+    if left <= LETTER_BEFORE:
+        return Kind.LETTER
+    return Kind.DRAFT if left <= DRAFT_BEFORE else None
+
+
+def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> None:
+    """Keep one reminder for a slot; a letter waits until the issue can be sent at all."""
+    issue = proposed_issue()
+    if kind == Kind.LETTER and (issue is None or planning.obstacles(issue, slot_at)):
+        return
+    row = Reminder(kind=kind, slot_at=slot_at, issue=issue, at=now, try_at=now)
+    Reminder.objects.bulk_create([row], ignore_conflicts=True)
+
+
+# --- Who hears of it ---
+
+
+def tell(now: datetime) -> int:
+    """Mail what was not told yet to everybody who may send issues and has an address; return how many were told."""
+    return sum(_tell(one, now) for one in Reminder.objects.untold(now).select_related("issue"))
+
+
+def _tell(reminder: Reminder, now: datetime) -> bool:
+    """Take one before another worker does, mail it, and put it off when the mail server does not take it."""
+    addresses = reminder_mails.who_may_send()
+    is_ahead = reminder.kind != Kind.MISSED
+    if not addresses or (is_ahead and (is_settled(reminder.slot_at) or not is_slot(reminder.slot_at))):
+        return False
+    if not _settle(reminder, try_at=now + LEASE, tries=reminder.tries + 1):
+        return False
+    shown = _shown(reminder)
+    try:
+        mail.mailers["default"].send_messages([reminder_mails.message(reminder, addresses, now)])
+    except mailer_errors(ValueError) as error:
+        log.warning("the author is not reminded of %s yet: %s", reminder, type(error).__name__)
+        _settle(reminder, try_at=now + min(BACK_OFF * 2 ** (reminder.tries - 1), BACK_OFF_MAX))
+        return False
+    return _settle(reminder, notified_at=now, **shown)
+
+
+def _shown(reminder: Reminder) -> dict[str, str]:
+    """Return what a letter is about to show, for which alone its approval will be."""
+    if reminder.kind != Kind.LETTER or reminder.issue is None:
+        return {}
+    columns = freeze(reminder.issue).columns()
+    return {"content_hash": columns["content_hash"], "text": columns["text"]}
+
+
+def _settle(reminder: Reminder, **values: object) -> bool:
+    """Write down how far it is, unless another worker has taken it since it was read."""
+    unchanged = Reminder.objects.filter(pk=reminder.pk, try_at=reminder.try_at, notified_at__isnull=True)
+    if moved := bool(unchanged.update(**values)):
+        reminder.refresh_from_db(fields=list(values))
+    return moved
+
+
+# --- What the author answers ---
+
+
+def approve(reminder: Reminder, now: datetime) -> Mailing | None:
+    """Schedule what the letter showed for its slot; return None if there was an answer already.
+
+    Raises OffRhythm when its slot is none any more, Changed when the issue was edited since, PlanningError when it
+    cannot be sent as it is.
+    """
+    if not is_slot(reminder.slot_at):
+        raise OffRhythm
+    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
+    with transaction.atomic():
+        if not reminder.give(Answer.APPROVED, now):
+            return None
+        return _schedule(reminder, reminder.issue, now)
+
+
+def _schedule(reminder: Reminder, issue: Issue, now: datetime) -> Mailing:
+    """Approve within the caller's transaction; what was frozen is compared, for an edit may come between."""
+    hold = planning.hold_of(Publication.objects.current())
+    mailing = planning.approve(issue, send_at=reminder.slot_at, now=now, hold=hold)
+    if mailing.content_hash != reminder.content_hash:
+        raise Changed
+    return mailing
+
+
+def move(reminder: Reminder, now: datetime) -> bool:
+    """Put the issue off by a week, to the same time by the clock; its author is reminded again before that."""
+    return reminder.give(Answer.MOVED, now, moved_to=a_week_later(reminder.slot_at))
+
+
+def skip(reminder: Reminder, now: datetime) -> bool:
+    """Let the slot pass without an issue."""
+    return reminder.give(Answer.SKIPPED, now)
+
+
+def a_week_later(slot_at: datetime) -> datetime:
+    zone = Publication.objects.current().zone
+    local = timezone.localtime(slot_at, zone)
+    return cadence.next_slot(local.date(), local.time(), zone=zone, days=7, after=slot_at)
+
+
+# --- Without an answer ---
+
+
+def let_go(now: datetime) -> int:
+    """Approve what nobody has answered when its slot comes, if nothing speaks against it; return how many.
+
+    Only what the letter showed goes; `slots.why_not` says what speaks against it. What the author was told to have
+    been missed does not go by itself any more.
+    """
+    publication = Publication.objects.fresh()
+    if publication.unapproved != Publication.Unapproved.GO:
+        return 0
+    soon = now + planning.hold_of(publication) + AHEAD
+    due = Reminder.objects.unanswered().filter(slot_at__lte=soon, slot_at__gt=now - planning.LATE)
+    return sum(_let_go(one, now) for one in due.select_related("issue"))
+
+
+def _let_go(reminder: Reminder, now: datetime) -> bool:
+    issue = reminder.issue
+    if issue is None or was_decided(reminder) or why_not(reminder, now):
+        return False
+    try:
+        with transaction.atomic():
+            _schedule(reminder, issue, now)
+    except (Changed, planning.PlanningError):  # edited in this moment: `note_missed` says so
+        return False
+    return True

@@ -1,0 +1,158 @@
+"""The door in the letter that its author gets a day before a slot: approve, move, skip. GET changes nothing."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from difflib import unified_diff
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.encoding import punycode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from newsletter.delivery.author import icalendar, reminders, slots
+from newsletter.delivery.author.reminder_mails import opened_by, opens_calendar
+from newsletter.delivery.letter.losses import LOSSES_SHOWN, losses
+from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.planning import PlanningError
+from newsletter.issues.templatetags.slots import next_slots
+from newsletter.mail import outbox
+from newsletter.mail.views import is_tester
+from newsletter.publication.actors import Via, acting
+from newsletter.publication.limits.doors import capability, same_origin, too_many
+from newsletter.publication.limits.rates import client_address, neighbourhood
+from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication.models import Publication
+
+MINUTES_10 = 600  # seconds
+LINES_MAX = 60  # of what has changed
+SLOTS_SHOWN = 26  # a year of them, every two weeks
+
+SEND = "issues.send_issue"
+ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
+    "approve": reminders.approve,
+    "move": reminders.move,
+    "skip": reminders.skip,
+}
+
+
+@capability
+@require_http_methods(["GET", "HEAD", "POST"])
+@same_origin
+def approve(request: HttpRequest, token: str) -> HttpResponse:
+    """Show what can be answered to a letter; a POST answers, once."""
+    reminder = opened_by(token)
+    if reminder is None:
+        return _lost(request)
+    if not _came_by_mail(request):
+        return _asked_who_it_is(request)
+    now, problem = timezone.now(), ""
+    act = ACTIONS.get(request.POST.get("do", ""))
+    if act and _standing(reminder, now) in {"open", "unshown", "changed"}:
+        problem = _answer(request, act, reminder, now)
+    standing = _standing(reminder, now)
+    context = {
+        "reminder": reminder,
+        "issue": reminder.issue,
+        "standing": standing,
+        "problem": problem,
+        "wish": request.GET.get("do", ""),
+        "week_later": reminders.a_week_later(reminder.slot_at),
+        "next_slot": slots.slot_after(Publication.objects.current(), now),
+        "changes": _changes(reminder) if standing == "changed" else [],
+        "lost": _lost_of(reminder) if standing == "unshown" else [],
+    }
+    return render(request, "delivery/approve.html", context, status=409 if act and not reminder.answer else 200)
+
+
+def _came_by_mail(request: HttpRequest) -> bool:
+    """Return whether the link proves who has it: in the outbox, it is read by others than its receiver too."""
+    is_kept_here = outbox.directory() is not None and not is_tester(request)
+    return not is_kept_here or request.user.has_perm(SEND)
+
+
+def _asked_who_it_is(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        raise PermissionDenied(SEND)
+    return redirect_to_login(request.path, reverse("admin:login"))
+
+
+def _answer(
+    request: HttpRequest, act: Callable[[Reminder, datetime], object], reminder: Reminder, now: datetime
+) -> str:
+    """Do what the author wishes; return why it cannot be, "" if it is done."""
+    try:
+        with acting(request.user.get_username(), Via.LETTER), transaction.atomic():
+            act(reminder, now)
+    except (reminders.Changed, reminders.OffRhythm):
+        reminder.refresh_from_db()
+    except PlanningError as error:
+        reminder.refresh_from_db()
+        return str(error)
+    return ""
+
+
+def _standing(reminder: Reminder, now: datetime) -> str:
+    """Return what can still be done: "answered", "passed", "settled", "off_rhythm", "changed", "unshown" or "open"."""
+    if reminder.answer:
+        return "answered"
+    if reminder.slot_at <= now:
+        return "passed"
+    if slots.is_settled(reminder.slot_at) or _is_under_way(reminder):
+        return "settled"
+    if not slots.is_slot(reminder.slot_at):
+        return "off_rhythm"
+    if slots.has_changed(reminder):
+        return "changed"
+    return "unshown" if _lost_of(reminder) else "open"
+
+
+def _is_under_way(reminder: Reminder) -> bool:
+    return reminder.issue is not None and reminder.issue.mailings.open().exists()
+
+
+def _lost_of(reminder: Reminder) -> Sequence[object]:
+    """Return what must be acknowledged at the desk: this page shows the letter to nobody."""
+    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
+    return losses(reminder.issue, freeze(reminder.issue))[:LOSSES_SHOWN]
+
+
+def _changes(reminder: Reminder) -> list[tuple[str, str]]:
+    """Return what was taken out and put in since the letter: ("out" or "in", a line); [] if only its look changed."""
+    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
+    now = freeze(reminder.issue).text.splitlines()
+    lines = list(unified_diff(reminder.text.splitlines(), now, lineterm="", n=0))[2:]
+    names = {"-": "out", "+": "in"}
+    return [(names[line[0]], line[1:]) for line in lines if line[0] in names and line[1:].strip()][:LINES_MAX]
+
+
+@capability
+@require_safe
+def calendar(request: HttpRequest, token: str) -> HttpResponse:
+    """Return the slots ahead for the author's own calendar program."""
+    publication = Publication.objects.current()
+    if not opens_calendar(token, publication):
+        return _lost(request)
+    with translation.override(publication.language):
+        octets = icalendar.calendar(
+            publication.name,
+            next_slots(publication, SLOTS_SHOWN),
+            summary=_("%(name)s: an issue is due") % {"name": publication.name},
+            domain=punycode(publication.sender_email.rpartition("@")[2]),
+            stamp=publication.updated_at,
+        )
+    return HttpResponse(octets, content_type="text/calendar; charset=utf-8")
+
+
+def _lost(request: HttpRequest) -> HttpResponse:
+    """Answer a link that was never given out, and count it: see subscribers.pages.views."""
+    who = neighbourhood(client_address(request))
+    if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
+        return too_many(request, seconds=seconds)
+    return render(request, "subscribers/closed.html", {"why": "unknown"}, status=404)

@@ -1,0 +1,1 @@
+"""The letter of an issue: rendered once, frozen, and compiled for each reader."""

@@ -1,0 +1,212 @@
+"""A mailing compiled once, and what each reader puts into it: ids in, a message for the wire out.
+
+What is the same for all readers (addresses of links, keys, domains) is computed once. Every byte is what
+`rendering.copy_for` and `headers` would write, which need ten times as long.
+"""
+
+import html
+import re
+from binascii import b2a_base64
+from collections.abc import Callable
+from email import message_from_bytes, policy
+from email.policy import SMTP
+from itertools import chain
+
+from django.db.models import Value
+
+from newsletter.delivery.ledger.claims import OF_LINKS, OF_READER, Recipient
+from newsletter.delivery.letter import rendering
+from newsletter.delivery.letter.wire_template import Template
+from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.provider.smtp_connection import Envelope
+from newsletter.mail import headers, signatures, tokens
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+
+PER_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
+PER_COPY = {"date", "dkim-signature"}  # what two copies of one mail differ in
+PURPOSES = ("unsubscribe", "preferences", "feedback")  # of the links that are each reader's own
+PLAIN = re.compile(r"[A-Za-z0-9@._+-]+")  # means the same in HTML
+FIRST_ROWS = 500  # among which readers are chosen for the proof
+COMMON_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
+COMMON_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/?^_`{|}~-]+)*")
+FIRST_LINE = headers.LINE_LENGTH - len("To: ")
+ONE_WORD = (FIRST_LINE - headers.WORD_FRAME) // 4 * 3  # octets of a name in one encoded word
+LARGEST = 2**31 - 1
+SEQ_BITS = 24  # of a copy's number in the token of its return path, which has 24 characters at most
+
+
+class Compiled:
+    """A mailing as a template, and what one reader puts into it."""
+
+    def __init__(self, mailing: Mailing) -> None:
+        specimen = rendering.copy_for(mailing, Subscriber(pk=0, email="reader@example.org"), ids=(mailing.pk, 0))
+        block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
+        self.keys, self.domain = signatures.keys(), _ascii_domain(mailing)
+        html_part, text_part = rendering.parts(mailing)
+        for purpose in PURPOSES:
+            before, after = around(purpose)
+            text_part = _with_token(text_part, purpose, before, after)
+            html_part = _with_token(html_part, purpose, html.escape(before), html.escape(after))
+        self.template = Template(
+            headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n"
+            b"List-Unsubscribe: <%s\x02unsubscribe\x03%s>\r\n" % _octets(around("unsubscribe")),
+            text=text_part,
+            html=html_part,
+        )
+        self.signed = tokens.signers(PURPOSES)
+        self.message_id = message_id_maker(mailing)
+        self.return_path = return_path_maker(mailing)
+
+    def envelope(self, row: Recipient) -> Envelope:
+        """Return one reader's message, ready for the wire. Raises ValueError for one who can be in no message."""
+        assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
+        address = written_address(row.email)
+        links = self.signed(row.subscriber_id, row.token_salt + row.address_hash)
+        unsubscribe, preferences, feedback = [token.encode() for token in links]
+        values = {
+            "to": written_mailbox(row.name, address),
+            "message_id": self.message_id(row.seq),
+            "email": row.email.encode(),
+            "unsubscribe": unsubscribe,
+            "preferences": preferences,
+            "feedback": feedback,
+        }
+        escaped = values if PLAIN.fullmatch(row.email) else values | {"email": html.escape(row.email).encode()}
+        data = self.template.render(values, escaped)
+        if self.keys:
+            data = signatures.signatures(data, self.domain, self.keys) + data
+        return Envelope(row.seq, address, data, self.return_path(row.seq))
+
+    def difference(self, mailing: Mailing) -> str:
+        """Return what some readers would get otherwise than by the e-mail classes, as a sentence; "" if nothing.
+
+        The messages are parsed by the standard library, headers and bodies compared: a mistake in the template
+        must stop a mailing before its first copy leaves.
+        """
+        for row in specimens(mailing):
+            built = rendering.copy_for(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
+            if part := _differing(self.envelope(row).data, built):
+                return f"The compiled message to {row.email} is not the one that was approved: {part} differs"
+        return ""
+
+
+def around(purpose: str) -> tuple[str, str]:
+    """Return what stands before and after the token in a reader's link: the same for all readers.
+
+    Tokens are letters and digits, so that only what stands around them needs escaping.
+    """
+    reader = Subscriber(pk=LARGEST)
+    link, token = rendering.reader_values(reader)[f"{purpose}_url"], reader.token(purpose)
+    headers.checked("List-Unsubscribe", f"<{link}>")
+    before, _token, after = link.partition(token)
+    return before, after
+
+
+def _with_token(part: str, purpose: str, before: str, after: str) -> str:
+    """Return a part of the letter with a slot for the token in place of the one for the whole link."""
+    return part.replace(f"\x02{purpose}_url\x03", f"{before}\x02{purpose}\x03{after}")
+
+
+def _octets(texts: tuple[str, str]) -> tuple[bytes, bytes]:
+    return texts[0].encode(), texts[1].encode()
+
+
+def _ascii_domain(mailing: Mailing) -> str:
+    return headers.ascii_address(mailing.sender_email).rpartition("@")[2]
+
+
+def message_id_maker(mailing: Mailing) -> Callable[[int], bytes]:
+    """Return what makes the Message-ID of a row."""
+    host = _ascii_domain(mailing)
+    headers.message_id("issue", mailing.pk, LARGEST, domain=host)  # raises for a domain that no header can hold
+    beginning, digest = f"issue.{mailing.pk}.", tokens.digester("message-id")
+
+    def message_id(seq: int) -> bytes:
+        name = f"{beginning}{seq}"
+        return f"<{name}.{digest(name)[:16]}@{host}>".encode()
+
+    return message_id
+
+
+def return_path_maker(mailing: Mailing) -> Callable[[int], str]:
+    """Return what makes the envelope sender of a row; "" when bounces go to no address of their own.
+
+    Its token is signed for "bounce" and the number mailing * 2^24 + seq, which fits 16 million copies, and bound to
+    the mailing's random value: numbers of mailings come again after a restore.
+    """
+    bounces_to = Publication.objects.current().bounces_to
+    if not bounces_to:
+        return lambda _seq: ""
+    before, after = headers.return_path(bounces_to, "\0").split("\0")
+    sign, first = tokens.signer("bounce"), (mailing.pk or 0) << SEQ_BITS
+    return lambda seq: f"{before}{sign(first + seq, mailing.token_salt)}{after}"
+
+
+def specimens(mailing: Mailing) -> list[Recipient]:
+    """Return readers whose copies are likely to be odd: the first, the last, one without a name, the longest name."""
+    columns = ("seq", "subscriber_id", *OF_READER)
+    wished = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
+    known = wished.order_by("seq").values_list(*columns, Value(True), *OF_LINKS)
+    # By their numbers: a database that has not looked at the new rows yet would sort all of them for the last one.
+    ends = [known.filter(seq__lt=FIRST_ROWS), known.filter(seq__gte=max(FIRST_ROWS, mailing.total - 1))]
+    rows = [Recipient(*row) for row in chain.from_iterable(ends)]
+    rows = [row for row in rows if _can_be_mailed(row)]
+    if not rows:
+        return []
+    chosen = [rows[0], rows[-1], min(rows, key=lambda row: bool(row.name)), max(rows, key=lambda row: len(row.name))]
+    return list(dict.fromkeys(chosen))
+
+
+def _can_be_mailed(row: Recipient) -> bool:
+    try:
+        written_mailbox(row.name, written_address(row.email))
+    except ValueError:  # told to the author as this reader's failure
+        return False
+    return True
+
+
+def _differing(one: bytes, other: bytes) -> str:
+    """Return the first header or body in which two messages differ; "" if they say the same."""
+    ours, theirs = _said(one), _said(other)
+    differing = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
+    return min(differing, default="")
+
+
+def _said(octets: bytes) -> dict[str, list[str]]:
+    message = message_from_bytes(octets, policy=policy.default)
+    said = {name: [str(one) for one in message.get_all(name, [])] for name in {name.lower() for name in message}}
+    for kind in ("plain", "html"):
+        part = message.get_body((kind,))
+        said[f"text/{kind}"] = [part.get_content() if part else ""]
+    return {name: value for name, value in said.items() if name not in PER_COPY}
+
+
+def written_address(email: str) -> str:
+    """Return what `headers.ascii_address` does, at once for nearly all."""
+    return email if COMMON_ADDRESS.fullmatch(email) else headers.ascii_address(email)
+
+
+def written_mailbox(name: str, address: str) -> bytes:
+    """Return the To field's body as `headers.written_mailboxes` does, at once for nearly all."""
+    if not name:
+        return address.encode()
+    octets = name.encode()
+    if len(octets) <= ONE_WORD:
+        if COMMON_NAME.fullmatch(name) and "=?" not in name:
+            return octets + b"\r\n <" + address.encode() + b">"
+        if not name.isascii() and not headers.CONTROL.search(name):
+            return b"=?utf-8?b?" + b2a_base64(octets, newline=False) + b"?=\r\n <" + address.encode() + b">"
+    return headers.written_mailboxes("To", [(name, address)], "\r\n")[4:-2].encode()
+
+
+def _common(block: bytes) -> bytes:
+    """Return the header fields that are the same for every reader."""
+    fields: list[bytes] = []
+    for line in block.split(b"\r\n"):
+        if line[:1] in b" \t":
+            fields[-1] += b"\r\n" + line
+        else:
+            fields.append(line)
+    kept = (field for field in fields if field.partition(b":")[0].decode().lower() not in PER_READER)
+    return b"".join(chain.from_iterable((field, b"\r\n") for field in kept))

@@ -1,0 +1,131 @@
+"""What readers of an issue are not shown of what its author typed: each text beside the four forms it is read in.
+
+Besides, the merge fields of other mail programs, which readers would see as they stand.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from newsletter.delivery.letter.rendering import FrozenLetter
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, Remark
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.posts.feeds import entry_of
+from newsletter.posts.markdown import render
+from newsletter.posts.proofreading.placeholders import merge_fields
+from newsletter.posts.text.comparison import SHOWN_MAX, characters_of, unshown, words_of
+from newsletter.publication.models import Publication
+
+LOSSES_SHOWN = 20  # of an issue; more of them is one mistake, made at the first
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Characters that some readers are not shown: of which text, in which line of it, and in which forms."""
+
+    title: str
+    line: int
+    text: str
+    forms: tuple[str, ...]
+
+    def __str__(self) -> str:
+        facts = {"title": self.title, "line": self.line, "text": self.text, "forms": _(", ").join(self.forms)}
+        return _("“%(title)s”, line %(line)d, not shown (%(forms)s): %(text)s") % facts
+
+
+@dataclass(frozen=True)
+class Unfilled:
+    """A merge field of another program, which every reader would see as it is typed."""
+
+    title: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        facts = {"title": self.title, "line": self.line, "text": self.text}
+        return _("“%(title)s”, line %(line)d, a field that nobody fills in: %(text)s") % facts
+
+
+@dataclass(frozen=True)
+class Text:
+    """What the author typed, and the words of each form in which readers get it."""
+
+    title: str
+    typed: str
+    forms: Mapping[str, str]
+    is_markdown: bool = True
+
+    def losses(self) -> Iterator[Loss]:
+        lost: dict[tuple[int, str], list[str]] = {}
+        for form, words in self.forms.items():
+            for line, missing in self._missing(words):
+                lost.setdefault((line, missing), []).append(form)
+        for (line, missing), forms in sorted(lost.items()):
+            yield Loss(self.title, line, missing, tuple(forms))
+
+    def _missing(self, words: str) -> list[tuple[int, str]]:
+        if self.is_markdown:
+            return [(one.line, one.text) for one in unshown(self.typed, words)]
+        is_there = characters_of(self.typed) in characters_of(words)
+        return [] if is_there else [(1, f"…{self.typed[-SHOWN_MAX:]}" if len(self.typed) > SHOWN_MAX else self.typed)]
+
+
+def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequence[Loss | Unfilled]:
+    """Return what `issue` says and its readers would not get as it is meant.
+
+    letter: its letter, as it is frozen. note: of a correction, in Markdown.
+    """
+    mail = {_("Mail"): words_of(letter.html), _("Plain text"): letter.text}
+    texts = [*_words_around(issue, {_("Subject"): letter.subject}, mail, note), *_posts(issue, mail)]
+    lost = [loss for text in texts for loss in text.losses()]
+    fields = [Unfilled(text.title, line, found) for text in texts for line, found in merge_fields(text.typed)]
+    return [*lost, *fields]
+
+
+def digest_of(lost: Sequence[Loss | Unfilled]) -> str:
+    """Return what stands for exactly these losses, which the author acknowledges; "" if there are none."""
+    return sha256("\x00".join(map(repr, lost)).encode(errors="surrogatepass")).hexdigest() if lost else ""
+
+
+def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], note: str) -> Iterator[Text]:
+    """Yield the author's words around the posts."""
+    yield Text(_("Subject"), issue.subject, subject | mail, is_markdown=False)
+    yield Text(_("Preheader"), issue.preheader, {_("Mail"): mail[_("Mail")]}, is_markdown=False)
+    for title, source in (
+        (_("Correction"), note),
+        (_("Introduction"), issue.introduction),
+        (_("Closing"), issue.closing),
+    ):
+        yield Text(title, source, mail | {_page(): words_of(render.render(source))})
+    yield Text(_("Signature"), Publication.objects.current().signature, mail)
+
+
+def _posts(issue: Issue, mail: dict[str, str]) -> Iterator[Text]:
+    for item in issue.items.select_related("post__cover").prefetch_related("post__tags"):
+        post, feed = item.post, entry_of(item.post)
+        yield Text(post.title, post.title, mail | {_("Feed"): feed["title"]}, is_markdown=False)
+        in_short = mail if item.form == IssueItem.Form.EXCERPT else {}
+        yield Text(post.title, post.summary, in_short | {_("Feed"): feed["summary"]}, is_markdown=False)
+        in_full = mail if item.form == IssueItem.Form.FULL else {}
+        elsewhere = {_page(): words_of(post.html), _("Feed"): words_of(feed["content"])}
+        yield Text(post.title, post.body, in_full | elsewhere)
+        if post.cover:
+            yield Text(_("Cover of “%(title)s”") % {"title": post.title}, post.cover.alt, in_short, is_markdown=False)
+
+
+def _page() -> str:
+    return pgettext("form of a text", "Web page")
+
+
+def check_losses(issue: Issue, letter: FrozenLetter | Mailing) -> Iterable[Remark]:
+    """Yield an error for each loss; it must be mended, or acknowledged before sending."""
+    found = losses(issue, letter)
+    hint = _("Put a program or a tag between backquotes, and readers see it as typed.")
+    for one in found[:LOSSES_SHOWN]:
+        yield Remark(Rehearsal.Topic.FORMAT, ERROR, str(one), hint)
+    if not found:
+        yield Remark(Rehearsal.Topic.FORMAT, OK, _("Every letter and digit of the texts is shown in all their forms."))

@@ -1,0 +1,256 @@
+"""From an issue to a letter with slots, and from a letter to one reader's message. Sends nothing."""
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.html import format_html
+
+from newsletter.delivery.models import Delivery, Mailing
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.issues.templatetags.slots import next_slots
+from newsletter.mail import headers, letters
+from newsletter.mail import html as mail_html
+from newsletter.mail.characters import single_line
+from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
+from newsletter.posts.markdown import highlighting, render
+from newsletter.posts.models.images import Image
+from newsletter.posts.text import measures
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+
+# A slot is a name between two control characters, which no author can type: content cannot collide with it.
+SLOT = re.compile("\x02([a-z_]+)\x03")
+
+
+def slot(name: str) -> str:
+    return f"\x02{name}\x03"
+
+
+MEDIA = re.compile("/media/([0-9a-f]{16})/")
+PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
+BRIEF = 800  # characters: a shorter letter leaves its share links to the web page
+
+SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "day")}
+
+
+@dataclass(frozen=True)
+class FrozenLetter:
+    """An issue as every reader gets it, with slots for the reader's own fields."""
+
+    sender_name: str
+    sender_email: str
+    reply_to: str
+    subject: str
+    html: str
+    text: str
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns of Mailing that keep it, with their hash."""
+        columns = asdict(self)
+        return columns | {"content_hash": sha256("\x00".join(columns.values()).encode()).hexdigest()}
+
+
+def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:
+    """Return what templates/email/issue.html shows."""
+    issue = _legible(issue)
+    items = list(issue.items.select_related("post__cover").prefetch_related("post__tags"))
+    return {
+        "issue": issue,
+        "publication": publication,
+        "items": [_entry(item, publication.zone) for item in items],
+        "preheader": _preheader(issue, items),
+        "is_brief": _is_brief(issue, items),
+        "introduction": _mail_html(issue.introduction),
+        "closing": _mail_html(issue.closing),
+        "signature": _mail_html(publication.signature),
+        "site_url": settings.SITE_URL,
+        "web_url": settings.SITE_URL + issue.get_absolute_url(),
+        "code_colours": highlighting.colours_at_night(),
+        "reader": format_html('<span class="reader">{}</span>', SLOTS["email"]),
+        **SLOTS,
+    }
+
+
+def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
+    """Return what the mail shows of a post; its day is the author's, wherever the worker stands."""
+    post = item.post  # read for this letter alone
+    post.title = single_line(post.title)
+    if post.cover:
+        post.cover.alt = single_line(post.cover.alt)
+    return {
+        "item": item,
+        "post": post,
+        "url": settings.SITE_URL + post.get_absolute_url(),
+        "address": settings.SITE_URL.partition("://")[2] + post.get_absolute_url(),
+        "published_on": post.published_at.astimezone(zone).date() if post.published_at else None,
+        "html": _mail_html(post.body) if item.form == IssueItem.Form.FULL else "",
+        "cover": mail_html.attributes(post.cover.width, post.cover.height) if post.cover else "",
+    }
+
+
+def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
+    """Return whether the links to share the letter would take more room than what it says.
+
+    Its text part would be mostly addresses, which filters take for a sign of spam.
+    """
+    said = [issue.subject, issue.introduction, issue.closing, *(item.post.title for item in items)]
+    said += [item.post.body for item in items if item.form == IssueItem.Form.FULL]
+    said += [item.post.excerpt for item in items if item.form == IssueItem.Form.EXCERPT]
+    return sum(map(len, said)) < BRIEF
+
+
+def _preheader(issue: Issue, items: list[IssueItem]) -> str:
+    """Return the author's preheader or the beginning; a short one goes on with the titles, not with the masthead."""
+    found = issue.preheader or _beginning(issue, items)
+    for item in items:
+        if len(found) < PREHEADER_MIN and item.post.title not in found:
+            found = f"{found}｜{item.post.title}" if found else item.post.title
+    return found if len(found) <= PREHEADER_LENGTH or found == issue.preheader else f"{found[: PREHEADER_LENGTH - 1]}…"
+
+
+def _beginning(issue: Issue, items: list[IssueItem]) -> str:
+    """Return the first sentences that an inbox may show after the subject."""
+    if issue.introduction.strip():
+        return measures.excerpt(render.render(issue.introduction), PREHEADER_LENGTH)
+    return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
+
+
+def _mail_html(source: str) -> str:
+    """Return an author's text as a part of the mail: below the titles, its pictures no wider than the column."""
+    if not source.strip():
+        return ""
+    pictures = Image.objects.filter(digest__in=MEDIA.findall(source))
+    sizes = {settings.SITE_URL + one.get_absolute_url(): (one.width, one.height) for one in pictures}
+    rendered = render.render_mail(source, base_url=settings.SITE_URL)
+    return mail_html.named_colours(mail_html.sized(mail_html.demoted(rendered), sizes))
+
+
+def freeze(issue: Issue, note: str = "") -> FrozenLetter:
+    """Render `issue` once, as it is now, for all its readers.
+
+    note: what was wrong, in Markdown, on top of a correction; "" for the issue itself.
+    """
+    publication = Publication.objects.current()
+    with translation.override(publication.language):
+        subject = subject_line(issue, publication, is_correction=bool(note))
+        context = issue_context(issue, publication) | {"correction": _mail_html(note)}
+        letter = letters.render("issue", subject, context, base_url=settings.SITE_URL)
+    name, address = publication.sender
+    return FrozenLetter(
+        sender_name=name,
+        sender_email=address,
+        reply_to=publication.reply_to,
+        subject=letter.subject,
+        html=letter.html,
+        text=letter.text,
+    )
+
+
+def _legible(issue: Issue) -> Issue:
+    """Return a copy of `issue` without control characters in its lines: one of them could pass for a slot.
+
+    Every form takes them out; a row that was written before they did, or by hand, must reach nobody with them.
+    """
+    issue = copy(issue)
+    issue.subject, issue.preheader = single_line(issue.subject), single_line(issue.preheader)
+    return issue
+
+
+def subject_line(issue: Issue, publication: Publication, *, is_correction: bool) -> str:
+    """Return the words of the author, with the number where there is room: his words are not cut for it."""
+    corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
+    words = shortened(corrected % {"subject": single_line(issue.subject)})
+    numbered = NUMBERED[publication.numbered]() % {"subject": words, "number": issue.number}
+    return numbered if len(numbered) <= SUBJECT_LENGTH else words
+
+
+NUMBERED: dict[str, Callable[[], str]] = {
+    Publication.Numbered.LAST: lambda: translation.pgettext("subject of a mail", "%(subject)s (No. %(number)d)"),
+    Publication.Numbered.FIRST: lambda: translation.pgettext("subject of a mail", "No. %(number)d: %(subject)s"),
+    Publication.Numbered.NOT: lambda: "%(subject)s",
+}
+
+
+def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:
+    """Put a reader's values into the slots, escaped for HTML or as they are for text."""
+    return SLOT.sub(lambda match: html.escape(values[match[1]]) if escaped else values[match[1]], template)
+
+
+def reader_values(subscriber: Subscriber) -> dict[str, str]:
+    """Return what stands in the slots for one reader."""
+    return {
+        "email": subscriber.email,
+        "unsubscribe_url": subscriber.unsubscribe_url,
+        "preferences_url": subscriber.preferences_url,
+        "feedback_url": settings.SITE_URL + reverse("delivery:feedback", args=[subscriber.token("feedback")]),
+    }
+
+
+def parts(mailing: Mailing) -> tuple[str, str]:
+    """Return HTML and text of a mailing with its day filled in: what is left are the reader's own slots.
+
+    The day is not frozen, because a mailing may be moved to another one after its approval.
+    """
+    day = _day(mailing)
+    return mailing.html.replace(SLOTS["day"], html.escape(day)), mailing.text.replace(SLOTS["day"], day)
+
+
+def _day(mailing: Mailing) -> str:
+    """Return the day of the issue, where the author lives; that of the next slot for one that has no time yet."""
+    publication = Publication.objects.current()
+    at = mailing.send_at if mailing.kind == Mailing.Kind.ISSUE else mailing.issue.sent_at
+    at = at or mailing.issue.sent_at or next_slots(publication, 1)[0]
+    with translation.override(publication.language):
+        return date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT")
+
+
+def message(mailing: Mailing, delivery: Delivery, subscriber: Subscriber) -> Mail:
+    """Build the message of one delivery; each try builds the same one, with the same Message-ID."""
+    return copy_for(mailing, subscriber, ids=(mailing.pk, delivery.seq))
+
+
+def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], subject_mark: str = "") -> Mail:
+    """Build a reader's copy of a mailing.
+
+    ids: what the Message-ID is made of.
+    subject_mark: put before the subject, for test copies.
+    """
+    values = reader_values(subscriber)
+    html_part, text_part = parts(mailing)
+    letter = Letter(
+        subject=shortened(subject_mark + mailing.subject),
+        html=fill(html_part, values, escaped=True),
+        text=fill(text_part, values, escaped=False),
+    )
+    return build(
+        letter,
+        sender=(mailing.sender_name, mailing.sender_email),
+        to=(subscriber.name, subscriber.email),
+        reply_to=mailing.reply_to,
+        headers=_headers(mailing, values, ids),
+    )
+
+
+def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) -> dict[str, str]:
+    domain = mailing.sender_email.rpartition("@")[2]
+    mailing_list = headers.MailingList(
+        list_id=f"issues.{domain}",
+        owner=mailing.reply_to or mailing.sender_email,
+        help_url=f"{settings.SITE_URL}/about/",
+        archive_url=f"{settings.SITE_URL}/issues/",
+    )
+    return headers.list_headers(
+        mailing_list,
+        values["unsubscribe_url"],
+        archived_at=settings.SITE_URL + mailing.issue.get_absolute_url(),
+        feedback=headers.feedback_id(mailing.issue.number, mailing.kind, domain=domain),
+    ) | {"Message-ID": headers.message_id("issue", *ids, domain=domain)}

@@ -1,0 +1,32 @@
+"""The tables of deliveries: a mailing, its copies, and what is written down about them."""
+
+from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
+from newsletter.delivery.models.feedback import Feedback
+from newsletter.delivery.models.history import Certificate, Step
+from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
+from newsletter.delivery.models.packs import Pack, deliveries
+from newsletter.delivery.models.refusals import Refusal
+from newsletter.delivery.models.rehearsals import Rehearsal
+from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.models.restorations import Restoration
+
+__all__ = [
+    "Batch",
+    "BatchQuerySet",
+    "Certificate",
+    "Counts",
+    "Delivery",
+    "Feedback",
+    "Happening",
+    "Mailing",
+    "MailingQuerySet",
+    "Pace",
+    "Pack",
+    "Refusal",
+    "Rehearsal",
+    "Reminder",
+    "Restoration",
+    "Step",
+    "deliveries",
+]

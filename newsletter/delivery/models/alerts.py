@@ -1,0 +1,48 @@
+"""What the author is told of a mailing: facts first, the mails about them later (author/alerts.py)."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class HappeningQuerySet(models.QuerySet["Happening"]):
+    def untold(self, now: datetime) -> "HappeningQuerySet":
+        """Return those whose mail is due, oldest first."""
+        return self.filter(notified_at__isnull=True, try_at__lte=now).order_by("pk")
+
+
+class Happening(models.Model):
+    """Something about a mailing that its author should hear of, once."""
+
+    class Kind(models.TextChoices):
+        STOPPED = "stopped", _("stopped by its provider")
+        LATE = "late", _("too late to begin by itself")
+        UNATTENDED = "unattended", _("no worker took it up")
+        UNCERTAIN = "uncertain", _("uncertain copies")
+        FAILING = "failing", _("many copies fail")
+        FINISHED = "finished", _("finished")
+
+    mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="happenings")
+    kind = models.CharField(max_length=10, choices=Kind)
+    detail = models.CharField(max_length=500, blank=True, help_text="the provider's words")
+    at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, help_text="when a pause ended: the next one is told again")
+
+    notified_at = models.DateTimeField(null=True)
+    try_at = models.DateTimeField(help_text="when the mail about it is due; taken by moving it on")
+    tries = models.PositiveSmallIntegerField(default=0)
+
+    objects = HappeningQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["mailing", "kind"], condition=Q(ended_at__isnull=True), name="the_author_is_told_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: {self.kind}"

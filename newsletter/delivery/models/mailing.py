@@ -1,0 +1,279 @@
+"""The ledger: one sending of an issue, its readers' copies and the batches that workers hold (models/deliveries.py).
+
+Mailing   scheduled ─▶ sending ─▶ sent        paused and cancelled from the first two
+Delivery  queued ─▶ sent | failed | skipped | uncertain        queued ─▶ deferred ─▶ …
+Batch     open ─▶ leased ─▶ done        leased by the dead ─▶ open
+
+An author's "send again" (ledger/uncertain.py) leads back: uncertain ─▶ queued, done ─▶ open, sent ─▶ sending.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.delivery.models.deliveries import Batch
+from newsletter.delivery.models.history import Step
+from newsletter.issues.models import Issue
+from newsletter.mail import tokens
+from newsletter.publication import actors
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many copies of a mailing are where; the six always add up to the total."""
+
+    queued: int = 0  # the deferred ones too
+    sending: int = 0  # handed over, no answer yet
+    sent: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    skipped: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.queued + self.sending + self.sent + self.failed + self.uncertain + self.skipped
+
+    @property
+    def finished(self) -> int:
+        return self.total - self.queued - self.sending
+
+
+class MailingQuerySet(models.QuerySet["Mailing"]):
+    def open(self) -> "MailingQuerySet":
+        """Return those that may still send something."""
+        return self.filter(state__in=Mailing.OPEN_STATES)
+
+    def due(self, now: datetime) -> "MailingQuerySet":
+        """Return those whose time has come, earliest first."""
+        return self.filter(state=Mailing.State.SCHEDULED, send_at__lte=now).order_by("send_at", "pk")
+
+    def ready(self, now: datetime) -> "MailingQuerySet":
+        """Return those that a lane could go on with at once, oldest first."""
+        may_ask = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
+        batches = Batch.objects.ready(now).filter(mailing=OuterRef("pk"))
+        return self.filter(may_ask, Exists(batches), state=Mailing.State.SENDING).order_by("pk")
+
+
+class Mailing(models.Model):
+    """One sending of an issue."""
+
+    class Kind(models.TextChoices):
+        ISSUE = "issue", _("issue")
+        CORRECTION = "correction", _("correction")
+
+    class State(models.TextChoices):
+        SCHEDULED = "scheduled", _("scheduled")
+        SENDING = "sending", _("being sent")
+        PAUSED = "paused", _("paused")
+        SENT = "sent", _("sent")
+        CANCELLED = "cancelled", _("cancelled")
+
+    class Cause(models.TextChoices):
+        """Why a mailing is paused."""
+
+        AUTHOR = "author", _("somebody at the desk paused it")
+        LATE = "late", _("it was too late to begin by itself")
+        PROVIDER = "provider", _("the mail server refuses it")
+        ADDRESSES = "addresses", _("the mail server says of too many addresses that they do not exist")
+        ERROR = "error", _("an error of the program")
+
+    OPEN_STATES: ClassVar = [State.SCHEDULED, State.SENDING, State.PAUSED]
+
+    issue = models.ForeignKey(Issue, on_delete=models.PROTECT, related_name="mailings", verbose_name=_("issue"))
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.ISSUE)
+    number = models.PositiveSmallIntegerField(default=1, help_text="counts the mailings of one kind within the issue")
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.SCHEDULED)
+    reason = models.CharField(_("reason"), max_length=500, blank=True, help_text="why it is paused or cancelled")
+    paused_by = models.CharField(max_length=10, choices=Cause, blank=True, help_text="empty while it is not paused")
+
+    approved_at = models.DateTimeField(_("approved"))
+    send_at = models.DateTimeField(_("begins"), help_text="the slot; never before the hold has passed")
+    planned_at = models.DateTimeField(_("audience fixed"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    # When the provider itself fails, no reader is to blame: the whole mailing waits.
+    retry_at = models.DateTimeField(null=True, blank=True)
+    provider_failures = models.PositiveSmallIntegerField(default=0)
+
+    # Frozen when the author approves: what was previewed is what is sent.
+    sender_name = models.CharField(max_length=80)
+    sender_email = models.EmailField()
+    reply_to = models.EmailField(blank=True)
+    subject = models.CharField(max_length=200)
+    html = models.TextField()
+    text = models.TextField()
+    content_hash = models.CharField(max_length=64)
+
+    segment = models.CharField(
+        max_length=201, blank=True, help_text="“+tag”: its readers alone; “-tag”: all others; empty: everybody"
+    )
+    note = models.TextField(blank=True, help_text="what a correction corrects, in Markdown")
+    total = models.PositiveIntegerField(_("readers"), default=0)
+    mailer = models.CharField(max_length=20, default="bulk", help_text="its name in settings.MAILERS")
+    token_salt = models.CharField(
+        max_length=tokens.SALT_LENGTH,
+        default=tokens.new_salt,
+        editable=False,
+        help_text="what the tokens of its return paths are bound to; empty in mailings older than this",
+    )
+    certified_at = models.DateTimeField(
+        null=True, help_text="empty while what became of the copies is in no certificate"
+    )
+    packed_at = models.DateTimeField(null=True, help_text="empty while copies are rows of their own")
+
+    objects = MailingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("mailing")
+        verbose_name_plural = _("mailings")
+        constraints = [
+            models.UniqueConstraint(fields=["issue", "kind", "number"], name="mailings_of_an_issue_are_numbered"),
+            models.UniqueConstraint(
+                fields=["issue", "kind"],
+                condition=Q(state__in=["scheduled", "sending", "paused"]),
+                name="one_open_mailing_per_issue",
+            ),
+        ]
+        indexes = [
+            # Looked at every few seconds; the text of a row lies before these columns.
+            models.Index("finished_at", name="mailings_to_pack", condition=Q(packed_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.issue} ({self.get_state_display()})"
+
+    def tell(
+        self, what: Step.What, detail: str = "", at: datetime | None = None, *, send_at: datetime | None = None
+    ) -> None:
+        """Add a step to what happened, with who acts now; call it in the transaction in which it happens."""
+        who = actors.current()._asdict()
+        self.steps.create(what=what, detail=detail[:500], at=at or timezone.now(), send_at=send_at, **who)
+
+    def _move(self, what: Step.What, among: "list[Mailing.State]", **values: Any) -> bool:
+        """Change to values that only one of the states `among` allows, and tell it; return False otherwise."""
+        with transaction.atomic():
+            if moved := bool(Mailing.objects.filter(pk=self.pk, state__in=among).update(**values)):
+                self.tell(what, str(values.get("reason", "")), send_at=values.get("send_at"))
+        self.refresh_from_db()
+        return moved
+
+    def pause(self, reason: str = "", cause: Cause = Cause.PROVIDER) -> bool:
+        """Stop before the next message leaves; return False if there is nothing to stop."""
+        among = [self.State.SCHEDULED, self.State.SENDING]
+        return self._move(Step.What.PAUSED, among, state=self.State.PAUSED, reason=reason, paused_by=cause)
+
+    def resume(self, now: datetime, hold: timedelta) -> bool:
+        """Go on where it stopped; one that has not begun gets its hold again."""
+        values = {"state": self.State.SCHEDULED, "send_at": max(self.send_at, now + hold)}
+        if self.planned_at:
+            values = {"state": self.State.SENDING, "retry_at": None, "provider_failures": 0}
+        return self._move(Step.What.RESUMED, [self.State.PAUSED], reason="", paused_by="", **values)
+
+    def cancel(self, now: datetime, reason: str = "") -> bool:
+        """Send nothing more, ever; what has left has left. Return False if it was over already."""
+        values = {"state": self.State.CANCELLED, "finished_at": now, "reason": reason, "certified_at": None}
+        return self._move(Step.What.CANCELLED, self.OPEN_STATES, paused_by="", **values)
+
+    def switch(self, mailer: str, provider: str) -> bool:
+        """Let another mailer carry what has not left, while it is paused; provider: its name for the author."""
+        paused = Mailing.objects.filter(pk=self.pk, state=self.State.PAUSED).exclude(mailer=mailer)
+        with transaction.atomic():
+            if switched := bool(paused.update(mailer=mailer)):
+                self.tell(Step.What.SWITCHED, provider)
+        return switched
+
+    def finish(self, now: datetime) -> bool:
+        """Close the mailing when every batch is done."""
+        undone = self.batches.exclude(state=Batch.State.DONE)
+        if undone.exists():
+            return False
+        with transaction.atomic():
+            self.lock()
+            if undone.all().exists():  # the author has opened one again meanwhile
+                return False
+            values = {"state": self.State.SENT, "finished_at": now, "reason": "", "certified_at": None}
+            return self._move(Step.What.FINISHED, [self.State.SENDING], **values)
+
+    def lock(self) -> None:
+        """Keep the mailing from being closed, reopened or certified by others until the transaction ends.
+
+        Whoever also locks batches locks them after this.
+        """
+        Mailing.objects.select_for_update(no_key=True).filter(pk=self.pk).values_list("pk").first()
+
+    @property
+    def why_paused(self) -> str:
+        """Return who or what paused it, as a sentence; "" if it is not paused."""
+        if self.paused_by != self.Cause.AUTHOR:
+            return self.reason if self.paused_by else ""
+        name = self.steps.filter(what=Step.What.PAUSED).order_by("pk").values_list("by", flat=True).last()
+        return gettext("Paused by %(name)s.") % {"name": name} if name else gettext("Paused on the desk.")
+
+    @property
+    def believes_refusals(self) -> bool:
+        """Return whether the author has looked at its refused addresses, and said that they do not exist indeed."""
+        said = self.steps.filter(what__in=[Step.What.BELIEVED, Step.What.DOUBTED]).last()
+        return said is not None and said.what == Step.What.BELIEVED
+
+    def wait_for_provider(self, now: datetime, reason: str) -> None:
+        """Leave the provider alone for a while: 5 seconds, doubled by each failure in a row, at most 5 minutes."""
+        seconds = min(5 * 2 ** min(self.provider_failures, 10), 300)
+        self._note_provider(
+            retry_at=now + timedelta(seconds=seconds),
+            provider_failures=F("provider_failures") + 1,
+            reason=reason[:500],
+        )
+
+    def wait_until(self, at: datetime, reason: str) -> None:
+        """Send nothing before `at`, though no provider has failed."""
+        self._note_provider(retry_at=at, provider_failures=0, reason=reason[:500])
+
+    def provider_answers(self) -> None:
+        """Forget the failures: a message was answered."""
+        if self.provider_failures or self.retry_at:
+            self._note_provider(retry_at=None, provider_failures=0, reason="")
+
+    def is_waiting(self, now: datetime) -> bool:
+        """Return whether the provider is still to be left alone."""
+        return self.retry_at is not None and self.retry_at > now
+
+    def _note_provider(self, **values: object) -> None:
+        """Write about the provider while the mailing is being sent: a pause has a reason of its own.
+
+        The content is not read again: a lane compares what it has compiled with what is to be sent now.
+        """
+        Mailing.objects.filter(pk=self.pk, state=self.State.SENDING).update(**values)
+        self.refresh_from_db(fields=["state", "reason", "retry_at", "provider_failures"])
+
+    def counts(self) -> Counts:
+        """Count from the batches, a few thousand rows at most, never from the deliveries."""
+        names = ("sent", "failed", "uncertain", "skipped", "in_flight")
+        sums = self.batches.aggregate(**{name: Sum(name, default=0) for name in names})
+        sending = sums.pop("in_flight")
+        return Counts(queued=self.total - sending - sum(sums.values()), sending=sending, **sums)
+
+
+class Pace(models.Model):
+    """The time line of one rate limit, over all workers. Times are Unix times by the database's clock."""
+
+    key = models.CharField(max_length=300, primary_key=True)
+    free_at = models.FloatField(default=0, help_text="until when the line is taken")
+    taken_at = models.FloatField(
+        default=0, help_text="when somebody last asked: a clock is behind it only if it was set back"
+    )
+    measured = models.FloatField(default=0, help_text="messages a second of the last seconds before that")
+    slowed_from = models.FloatField(default=0, help_text="messages a second when the provider asked for less; 0: never")
+    slowed_to = models.FloatField(default=0)
+    slowed_at = models.FloatField(default=0)
+    counted_on = models.DateField(null=True, help_text="the local day of a daily ceiling")
+    counted = models.PositiveIntegerField(default=0, help_text="messages of that day")
+
+    def __str__(self) -> str:
+        return self.key

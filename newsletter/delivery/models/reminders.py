@@ -1,0 +1,98 @@
+"""What the author was reminded of before a slot, and the answer: facts first, the mails later (author/reminders.py)."""
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.issues.models import Issue
+from newsletter.mail import tokens
+
+MISSED_FOR = timedelta(days=14)  # by then the next slot says more
+
+
+class ReminderQuerySet(models.QuerySet["Reminder"]):
+    def untold(self, now: datetime) -> "ReminderQuerySet":
+        """Return those whose mail is due and still of use, oldest first."""
+        is_of_use = Q(slot_at__gt=now) | Q(kind=Reminder.Kind.MISSED, slot_at__gt=now - MISSED_FOR)
+        return self.filter(is_of_use, notified_at__isnull=True, try_at__lte=now).order_by("pk")
+
+    def unanswered(self) -> "ReminderQuerySet":
+        """Return the letters that nobody has answered, and whose slot was not noted as missed."""
+        missed = Reminder.objects.filter(kind=Reminder.Kind.MISSED).values("slot_at")
+        return self.filter(kind=Reminder.Kind.LETTER, answer="").exclude(slot_at__in=missed)
+
+    def answered(self, *answers: str) -> "ReminderQuerySet":
+        return self.filter(kind=Reminder.Kind.LETTER, answer__in=answers)
+
+
+class Reminder(models.Model):
+    """A word to the author about a slot: a draft is due, the letter itself to be approved, or nothing was sent."""
+
+    class Kind(models.TextChoices):
+        DRAFT = "draft", _("a draft is due")
+        LETTER = "letter", _("the letter, to be approved")
+        MISSED = "missed", _("nothing was sent at the slot")
+
+    class Answer(models.TextChoices):
+        APPROVED = "approved", _("approved")
+        MOVED = "moved", _("moved by a week")
+        SKIPPED = "skipped", _("skipped")
+
+    class Reason(models.TextChoices):
+        """Why nothing was sent at a slot."""
+
+        OFF_RHYTHM = "off_rhythm", _("the rhythm was moved, and this time is no slot any more")
+        UNTOLD = "untold", _("the letter to approve could not be mailed to anybody")
+        EDITED = "edited", _("the issue was changed after the letter to approve")
+        OBSTACLE = "obstacle", _("the issue could not be sent as it was")
+        UNSHOWN = "unshown", _("readers would not get everything as it was typed, and nobody has acknowledged that")
+        TOO_SOON = "too_soon", _("another issue goes out, or went out, within seven days")
+        DOWN = "down", _("nothing was running at that time")
+        UNANSWERED = "unanswered", _("nobody approved it")
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    slot_at = models.DateTimeField()
+    issue = models.ForeignKey(Issue, null=True, on_delete=models.CASCADE, related_name="reminders")
+
+    # What the letter said: an approval is for this and nothing else.
+    content_hash = models.CharField(max_length=64, blank=True)
+    text = models.TextField(blank=True)
+
+    answer = models.CharField(max_length=10, choices=Answer, blank=True)
+    answered_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=10, choices=Reason, blank=True)
+    detail = models.TextField(blank=True, help_text="sentences for the author, in the publication's language")
+    moved_to = models.DateTimeField(null=True, help_text="the slot instead of this one")
+
+    at = models.DateTimeField()
+    notified_at = models.DateTimeField(null=True)
+    try_at = models.DateTimeField(help_text="when the mail is due; taken by moving it on")
+    tries = models.PositiveSmallIntegerField(default=0)
+    token_salt = models.CharField(
+        max_length=tokens.SALT_LENGTH,
+        default=tokens.new_salt,
+        editable=False,
+        help_text="empty in rows whose mail left before tokens were bound to it",
+    )
+
+    objects = ReminderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["slot_at", "kind"], name="one_reminder_of_a_kind_for_a_slot"),
+            models.CheckConstraint(condition=Q(kind="draft") | Q(issue__isnull=False), name="a_letter_is_of_an_issue"),
+            models.CheckConstraint(condition=~Q(kind="missed") | ~Q(reason=""), name="what_was_missed_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.slot_at:%Y-%m-%d %H:%M}"
+
+    def give(self, answer: "Reminder.Answer", now: datetime, *, moved_to: datetime | None = None) -> bool:
+        """Keep the author's answer; return False when there was one already: each is given once."""
+        open_now = Reminder.objects.filter(pk=self.pk, answer="")
+        given = bool(open_now.update(answer=answer, answered_at=now, moved_to=moved_to))
+        self.refresh_from_db(fields=["answer", "answered_at", "moved_to"])
+        return given

@@ -1,0 +1,206 @@
+"""What each e-mail API can do for a whole batch of readers in one call, and how Anymail is told. A table, no database.
+
+A provider is here only if it takes a List-Unsubscribe for each reader: without one there is no one-click
+unsubscribe (RFC 8058), and the mail goes message by message. That leaves out MailerSend (one set of headers
+for all, and it may show readers each other's addresses), Mandrill, Scaleway and Postal (no headers by reader in
+Anymail), and Amazon SES (its bulk call needs a template stored at Amazon). Mailjet, Mailtrap, SparkPost and
+Unisender Go could, and are not here because their template language runs over every text: see Anymail's
+"merge_headers" and https://anymail.dev/en/stable/esps/#supported-esps.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from anymail.backends.base import BasePayload
+from anymail.backends.brevo import BrevoPayload
+from anymail.backends.mailgun import MailgunPayload
+from anymail.backends.postmark import PostmarkPayload
+from anymail.backends.resend import ResendPayload
+from anymail.backends.sendgrid import SendGridPayload
+from anymail.utils import EmailAddress
+
+from newsletter.delivery.provider.single import Answer, Outcome, ProviderRefuses
+
+BODY = re.compile(r'"\\u0002(html|text)\\u0003"')  # a body's place, as JSON writes it
+QUOTED = re.compile(r'[()<>@,:;.\\"\[\]]')  # what a name has in quotes: RFC 5322 section 3.2.3
+ACCEPTED, REFUSED = {"queued", "sent"}, {"invalid", "rejected", "failed"}
+
+Said = Outcome | ProviderRefuses  # about one reader
+
+
+READY = {"to", "merge_data", "merge_metadata"}
+
+
+def _unconverted(attributes: Sequence[tuple[str, Any, Any]]) -> tuple[tuple[str, Any, Any], ...]:
+    return tuple((name, combine, None if name in READY else convert) for name, combine, convert in attributes)
+
+
+class PlainAddress(EmailAddress):  # type: ignore[misc]  # Anymail has no types
+    """Anymail's address of a reader, without its parser: an address of letters, digits and ._+=- alone."""
+
+    addr_spec = ""  # not computed anew each time it is asked for
+
+    def __init__(self, name: str, address: str) -> None:
+        local, _at, domain = address.rpartition("@")
+        super().__init__(name, username=local, domain=domain)
+        self.addr_spec = address
+
+    def format(self, **options: Any) -> str:
+        """Return the address behind its name."""
+        if options.get("use_rfc2047") or QUOTED.search(self.display_name):
+            return str(super().format(**options))
+        return f"{self.display_name} <{self.addr_spec}>" if self.display_name else self.addr_spec
+
+
+class Ready:
+    """A payload whose `to` are Anymail's own address objects, and whose values are plain strings.
+
+    To parse and to convert them again would be most of a batch's cost.
+    """
+
+    base_message_attrs = _unconverted(BasePayload.base_message_attrs)
+    anymail_message_attrs = _unconverted(BasePayload.anymail_message_attrs)
+
+
+class Whole(Ready):
+    """A payload that carries each reader's body whole; Anymail writes two short marks in its place.
+
+    message.bodies(): for "html" and "text", an iterator over the readers' bodies, written as JSON.
+    """
+
+    message: Any
+
+    def serialize_json(self, data: Any) -> str:
+        written: str = super().serialize_json(data)  # type: ignore[misc]  # Anymail's, beside us in the class
+        if not isinstance(data, list):
+            return written
+        bodies = self.message.bodies()
+        pieces = BODY.split(written)
+        pieces[1::2] = [next(bodies[name]) for name in pieces[1::2]]
+        return "".join(pieces)
+
+
+class Mailgun(Ready, MailgunPayload):  # type: ignore[misc]  # Anymail has no types
+    def get_request_params(self, api_url: str) -> dict[str, Any]:
+        """Return a multipart form, in which Chinese is three times shorter than percent-encoded, with one `to`."""
+        params: dict[str, Any] = super().get_request_params(api_url)
+        fields = params["data"] | {"to": ", ".join(params["data"]["to"])}
+        each = {name: [value] if isinstance(value, str) else value for name, value in fields.items()}
+        params["files"] = [(name, (None, one)) for name, values in each.items() for one in values]
+        return params | {"data": None}
+
+
+class Brevo(Ready, BrevoPayload):  # type: ignore[misc]
+    pass
+
+
+class SendGrid(Ready, SendGridPayload):  # type: ignore[misc]
+    pass
+
+
+class Postmark(Whole, PostmarkPayload):  # type: ignore[misc]
+    pass
+
+
+class Resend(Whole, ResendPayload):  # type: ignore[misc]
+    def __init__(self, message: Any, defaults: Any, backend: Any) -> None:
+        super().__init__(message, defaults, backend, headers={"Idempotency-Key": message.idempotency_key})
+
+
+def read_statuses(backend: Any, response: Any, payload: Any, message: Any) -> list[Said]:
+    """Return what Anymail reads in an answer, reader by reader."""
+    statuses = backend.parse_recipient_status(response, payload, message)
+    said = {status: _said(status) for status in {None, *statuses.values()}}  # Mailgun says one thing of all
+    return [said[statuses.get(to.addr_spec)] for to in message.to]
+
+
+def _said(status: Any) -> Outcome:
+    if status is None or status.status not in ACCEPTED | REFUSED:
+        return Outcome(Answer.UNCERTAIN, f"the provider said {getattr(status, 'status', 'nothing')!r}")
+    if status.status in REFUSED:
+        return Outcome(Answer.FAILED, status.status)
+    return Outcome(Answer.SENT, provider_id=str(status.message_id or "")[:200])
+
+
+def read_postmark(backend: Any, response: Any, payload: Any, message: Any) -> list[Said]:
+    """Return what Postmark says of each message: Anymail gives up on all of them for one that it does not know.
+
+    Source: https://postmarkapp.com/developer/api/overview#error-codes (406 inactive recipient).
+    """
+    entries = backend.deserialize_json_response(response, payload, message)
+    if not isinstance(entries, list) or len(entries) != len(message.to):
+        return [Outcome(Answer.UNCERTAIN, "Postmark's answer cannot be read")] * len(message.to)
+    return [_postmark_said(entry) for entry in entries]
+
+
+def _postmark_said(entry: Mapping[str, Any]) -> Said:
+    code, words = entry.get("ErrorCode", 0), str(entry.get("Message", ""))[:450]
+    if code == 0:
+        return Outcome(Answer.SENT, provider_id=str(entry.get("MessageID", ""))[:200])
+    if code == 406 or (code == 300 and "'To'" in words):
+        return Outcome(Answer.FAILED, f"{code} {words}")
+    return ProviderRefuses(f"Postmark: {code} {words}")
+
+
+@dataclass(frozen=True)
+class Provider:
+    """What one provider can do.
+
+    limit: messages a call, by the provider.
+    slot: how a reader's value is named in the body; "" when each reader's body travels whole.
+    collides: what in an author's own text the provider would take for such a name.
+    by_header: headers are given for each reader; otherwise the common ones hold slots.
+    keeps_message_id: whether the provider leaves our Message-ID as it is.
+    headers, extra: what else a message needs, as headers and as Anymail's esp_extra.
+    key: an idempotency key is taken: "http" or "mail" tells as what kind of header, "" that it is not.
+    """
+
+    payload: Callable[[Any, Any, Any], Any]
+    limit: int
+    slot: str = ""
+    collides: re.Pattern[str] = re.compile("(?!)")
+    by_header: bool = True
+    keeps_message_id: bool = False
+    key: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
+    read: Callable[[Any, Any, Any, Any], Sequence[Said]] = read_statuses
+
+
+# Keyed by Anymail's esp_name.
+PROVIDERS = {
+    # %recipient.x% works in body and headers alike, and so do a few variables of Mailgun's own.
+    # https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending (1,000 a call)
+    "Mailgun": Provider(
+        Mailgun,
+        limit=1000,
+        slot="%recipient.{}%",
+        collides=re.compile(r"%(recipient|unsubscribe|tag_|mailing_list)", re.IGNORECASE),
+        by_header=False,
+    ),
+    # A version's headers replace the common ones. Its template language is near to Django's.
+    # https://developers.brevo.com/docs/batch-send-transactional-emails (2,000 messages a call)
+    # https://developers.brevo.com/docs/heterogenous-versions-batch-emails (idempotencyKey: a UUID, 30 minutes)
+    "Brevo": Provider(Brevo, limit=1000, slot="{{{{ params.{} }}}}", collides=re.compile(r"\{\{|\{%|\{#"), key="mail"),
+    # Substitutions are plain search and replace; ours begin with what no author writes, and it is looked for.
+    # https://www.twilio.com/docs/sendgrid/api-reference/mail-send/limitations (1,000 personalizations)
+    # Anymail gave up its support in 2025, and warns: https://github.com/anymail/django-anymail/issues/432
+    "SendGrid": Provider(
+        SendGrid,
+        limit=1000,
+        slot="[%nl.{}%]",
+        collides=re.compile(r"\[%nl\.|<%|\[unsubscribe\]"),
+        keeps_message_id=True,
+        extra={"merge_field_format": "[%nl.{}%]"},
+    ),
+    # https://postmarkapp.com/developer/user-guide/send-email-with-api/batch-emails (500 a call, 50 MB)
+    # https://postmarkapp.com/support/article/1232-can-i-use-a-custom-message-id (X-PM-KeepID)
+    "Postmark": Provider(
+        Postmark, limit=500, keeps_message_id=True, headers={"X-PM-KeepID": "true"}, read=read_postmark
+    ),
+    # https://resend.com/docs/api-reference/emails/send-batch-emails (100 a call)
+    # https://resend.com/docs/dashboard/emails/idempotency-keys (24 hours, any string up to 256 characters)
+    "Resend": Provider(Resend, limit=100, keeps_message_id=True, key="http"),
+}

@@ -1,0 +1,256 @@
+"""Several SMTP lines to one server: who takes which message, and what becomes of those on a line that breaks.
+
+No database. An envelope without an outcome was certainly not handed over.
+"""
+
+import selectors
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+
+from django.core.mail.backends.smtp import EmailBackend
+
+from newsletter.delivery.provider.connections import Load, Pool
+from newsletter.delivery.provider.interruptible import LOOK_SECONDS, STOP_SECONDS, Patience
+from newsletter.delivery.provider.refusal_streak import Refusals
+from newsletter.delivery.provider.single import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.smtp_connection import Envelope, Line, LineLost, Stage
+from newsletter.delivery.rate.limiter import GREYLISTED, is_throttling
+
+TRIES = 3  # connections in a row that may break before the provider is called away
+BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE
+AHEAD, AHEAD_SECONDS = 32, 0.003  # messages rendered ahead at the most, and how long they last
+LOCAL_ERRORS = ("451", "452")  # the server is in trouble: RFC 5321 section 4.2.3
+
+
+class Switchboard:
+    """Several lines to one server.
+
+    open_backend: returns a Django SMTP backend of its own for each line.
+    on_dot: told the seq before a final dot leaves; returns False when nothing may leave any more.
+    on_answer: told what became of a message before its line goes on; `deliver` yields it soon after.
+    on_throttle: told the words of a server that ended a line or took no more, although there are others.
+    patience: told while nothing is heard; once it is stopping, nothing more is handed over, and answers are soon.
+    """
+
+    def __init__(
+        self,
+        open_backend: Callable[[], EmailBackend],
+        *,
+        sender: str,
+        load: Load,
+        on_dot: Callable[[int], bool] = lambda _seq: True,
+        on_answer: Callable[[int, Outcome], None] = lambda _seq, _outcome: None,
+        on_throttle: Callable[[str], None] = lambda _words: None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.load = load
+        self.pool = Pool(open_backend, lambda backend: Line(backend, sender, self), load)
+        self.on_dot, self.on_answer, self.tell_throttle = on_dot, on_answer, on_throttle
+        self.patience = patience or Patience()
+        self.again: deque[Envelope] = deque()  # certainly not handed over, though a line took them
+        self.ahead: deque[Envelope] = deque()  # rendered while others were on their way
+        self.outcomes: list[tuple[int, Outcome]] = []  # heard, and not told yet
+        self.refusals, self.broken = Refusals(), 0  # broken: lines in a row
+        self.tries: Counter[int] = Counter()  # lines that broke under a message
+        self.look_at = 0.0  # when lines that waited too long are looked for again
+        self.problem: Exception | None = None  # raised when nothing is in flight any more
+
+    def deliver(self, envelopes: Iterator[Envelope]) -> Iterator[tuple[int, Outcome]]:
+        """Hand over each envelope and yield its outcome as it becomes known, in any order.
+
+        Raises ProviderAway or ProviderRefuses when the server takes no more, HandOverForbidden, or what
+        `envelopes` raised: each after the last outcome.
+        """
+        self.pool.connections.begin()
+        while True:
+            goes_on = self._hasten() if self.patience.is_stopping() else self._occupy(envelopes)
+            if self.pool.is_idle():
+                break
+            for line in self._awake(0 if goes_on else LOOK_SECONDS):
+                self._attend(line)
+            told, self.outcomes = self.outcomes, []
+            yield from told
+        if not self.refusals.are_ours:
+            yield from self.refusals.release()
+        if self.problem:
+            raise self.problem
+
+    @property
+    def rate(self) -> float:
+        """Return messages a second, as it went lately."""
+        return self.pool.rate
+
+    def _hasten(self) -> bool:
+        """Give back what is not handed over, and wait no longer than STOP_SECONDS for the answers to the rest."""
+        for line in list(self.pool.lines):
+            if not line.end_within(STOP_SECONDS):
+                self._forget(line)
+        return False
+
+    def _occupy(self, envelopes: Iterator[Envelope]) -> bool:
+        """Give idle lines a message, render ahead, and have more lines opened if there is more to do than they can.
+
+        Returns whether there may be more to give at once. To ask for an envelope is to wait for the rate: with
+        one, each question is followed by a look at the lines, and none is asked ahead.
+        """
+        while self.problem is None and (line := self._idle_line()):
+            if not self._give(line, envelopes):
+                return False
+            if self.load.rate is not None:
+                return True
+        if self.load.rate is None:
+            self._render_ahead(envelopes)
+        if self.problem is None:
+            self.pool.grow(1 if self.load.rate is not None else len(self.again) + len(self.ahead))
+        return False
+
+    def _give(self, line: Line, envelopes: Iterator[Envelope]) -> bool:
+        envelope = self._supply(envelopes)
+        if envelope is None:
+            return False
+        try:
+            line.take(envelope)
+        except ProviderRefuses as problem:
+            self.problem = problem
+        except LineLost:  # found out by the next look at the line
+            pass
+        self._look_for(line)
+        return True
+
+    def _render_ahead(self, envelopes: Iterator[Envelope]) -> None:
+        """Render in one go what leaves within a moment: to turn from one work to the other costs a fifth of both."""
+        lines = len(self.pool.lines)
+        if len(self.ahead) < lines:
+            most = max(lines, min(AHEAD, int(self.rate * AHEAD_SECONDS)))
+            while self.problem is None and len(self.ahead) < most and (envelope := self._next(envelopes)):
+                self.ahead.append(envelope)
+
+    def _supply(self, envelopes: Iterator[Envelope]) -> Envelope | None:
+        for kept in (self.again, self.ahead):
+            if kept:
+                return kept.popleft()
+        return self._next(envelopes)
+
+    def _next(self, envelopes: Iterator[Envelope]) -> Envelope | None:
+        try:
+            return next(envelopes, None)
+        except Exception as problem:  # noqa: BLE001 - raised once the answers to what is in flight are heard
+            self.problem = problem
+            return None
+
+    def following(self, line: Line) -> Envelope | None:
+        if self.problem is None and self.ahead and not self.pool.has_served(line) and line.fits(self.ahead[0]):
+            return self.ahead.popleft()
+        return None
+
+    def _idle_line(self) -> Line | None:
+        """Return an idle line, the first of all waited for unless the worker is stopped."""
+        line = self.pool.first(self._goes_on, LOOK_SECONDS)
+        self.problem = self.problem or self.pool.problem
+        return line
+
+    def _goes_on(self) -> bool:
+        self.patience.on_wait()
+        return not self.patience.is_stopping()
+
+    def _awake(self, seconds: float) -> list[Line]:
+        """Return the lines that can read or write within `seconds`, and now and then those that waited too long."""
+        ready = self.pool.select(seconds)
+        self.problem = self.problem or self.pool.problem
+        now = time.monotonic()
+        if not ready:
+            self.patience.on_wait()
+        if ready and now < self.look_at:
+            return ready
+        self.look_at = now + LOOK_SECONDS
+        return ready + [line for line in self.pool.lines if line.deadline <= now and line not in ready]
+
+    def _attend(self, line: Line) -> None:
+        try:
+            if line.unsent:
+                line.on_writable()
+            line.on_readable()
+            if line.deadline <= time.monotonic():
+                why = "the worker was stopped" if self.patience.is_stopping() else "no answer in time"
+                raise LineLost(why)  # noqa: TRY301 - one way for a line to be lost
+        except LineLost as lost:
+            self._drop(line, lost)
+        except (ProviderRefuses, HandOverForbidden) as problem:
+            self.problem = problem
+            self._forget(line)
+        else:
+            self._look_for(line)
+            if line.stage is Stage.IDLE and self.pool.has_served(line):
+                self._forget(line)
+
+    def _look_for(self, line: Line) -> None:
+        """Wait for what a line waits for: an answer, and room for what is not written yet."""
+        self.pool.look_for(line, BOTH if line.unsent else selectors.EVENT_READ)
+
+    def on_outcome(self, line: Line, seq: int, outcome: Outcome) -> None:
+        self.broken = 0
+        self._learn(line, outcome)
+        if outcome.answer is Answer.SENT:
+            self.outcomes += self.refusals.end()
+        if not self.refusals.keep(seq, outcome):
+            self.on_answer(seq, outcome)
+            self.outcomes.append((seq, outcome))
+        elif line.is_clean:  # it came after the dot: should this worker die, the message is tried again
+            self.on_answer(seq, outcome._replace(answer=Answer.DEFERRED))
+        self.problem = self.problem or self.refusals.problem
+
+    def _learn(self, line: Line, outcome: Outcome) -> None:
+        """Draw from an answer how quick the server is, and how many lines it likes."""
+        pool, now = self.pool, time.monotonic()
+        pool.seconds += (line.lasted_seconds - pool.seconds) * (0.2 if pool.seconds else 1)
+        pool.connections.answered(now, len(pool.lines))
+        if outcome.answer is Answer.DEFERRED and is_overloaded(outcome.reply):
+            pool.connections.pleaded(now)
+
+    def on_throttle(self, words: str) -> None:
+        self.pool.connections.throttled(time.monotonic())
+        self.tell_throttle(words)
+
+    def _drop(self, line: Line, lost: LineLost) -> None:
+        """Give a lost line up: a message whose dot was out is uncertain, any other goes to another line.
+
+        An idle line holds no message: its last one has its answer, and must not leave again.
+        """
+        self._forget(line)
+        if (stage := line.stage) is Stage.IDLE:
+            return
+        envelope = line.envelope
+        if line.coming:
+            self.again.append(line.coming)
+        if stage is Stage.ASKING and line.answered:  # closed while idle, or after so many messages: no failure
+            self.again.appendleft(envelope)
+            return
+        self.broken += 1
+        most = self.pool.connections.wanted if self.pool.lines or self.pool.opening else 1
+        if self.broken >= TRIES * most and not self.patience.is_stopping():
+            self.problem = ProviderAway(str(lost))
+        if stage is Stage.WAITING:
+            words = f"no answer after the message: {lost}"
+            self.outcomes.append((envelope.seq, Outcome(Answer.UNCERTAIN, words[:500])))
+        elif self._has_failed_too_often(envelope):
+            words = f"the connection broke before the message was handed over: {lost}"
+            self.outcomes.append((envelope.seq, Outcome(Answer.DEFERRED, words[:500])))
+        else:
+            self.again.append(envelope)
+
+    def _has_failed_too_often(self, envelope: Envelope) -> bool:
+        """Count a line that broke under a message: one reader must not hold up all that follow."""
+        self.tries[envelope.seq] += 1
+        return self.tries[envelope.seq] >= TRIES
+
+    def _forget(self, line: Line) -> None:
+        self.pool.forget(line, says_goodbye=not self.patience.is_stopping())
+
+    def close(self) -> None:
+        self.pool.close(says_goodbye=not self.patience.is_stopping())
+
+
+def is_overloaded(words: str) -> bool:
+    """Return whether a server's “later” is about itself, as far as words can tell; greylisting is about a reader."""
+    return is_throttling(words) or (words.startswith(LOCAL_ERRORS) and not GREYLISTED.search(words))

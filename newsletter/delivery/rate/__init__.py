@@ -1,0 +1,1 @@
+"""How fast messages may leave: limits over all workers, and the warm-up of a new sender."""

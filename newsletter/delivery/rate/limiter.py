@@ -1,0 +1,185 @@
+"""How fast a lane may go: when each message of a window may leave, by all the limits that concern it.
+
+The limits are those of all workers together: of everything (SEND_RATE), of a provider and of a recipient's
+domain (options of its URL), of a provider that asked for less, and of a new sender domain's day.
+"""
+
+import math
+import re
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.rate.schedules import RowTimelines, Timelines, count_today, take_back
+from newsletter.delivery.rate.warmup import WarmUp
+from newsletter.mail.mailers import Limits
+
+SLICE_SECONDS = 0.1  # messages of this long are reserved at once
+PATIENCE_SECONDS = 1.0  # places further away are not taken: a lane that ends would leave them empty
+PLEAS, PLEA_SECONDS = 3, 10.0  # so many requests for a slower pace within so long are heard
+NAP_SECONDS = 0.2  # how long a waiting lane may be deaf
+LOOK_SECONDS = 1.0  # between looks of an unlimited lane at what the others have heard
+THROTTLED = re.compile(r"421\b|45[01][ -]4\.7\.\d|429\b|.*\bresponse 429\b", re.ASCII)
+GREYLISTED = re.compile(r"gr[ea]y-?list", re.IGNORECASE)  # about one reader's first mail, not about the pace
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Places:
+    """When the messages of a window may leave, by time.monotonic(); fewer than were asked for on a full day."""
+
+    times: list[float]
+    again_in: float = 0.0  # seconds until it is worth asking again; 0 when the places are ours
+
+
+def is_throttling(words: str) -> bool:
+    """Return whether a provider's reply asks for a slower pace.
+
+    421 is the server that closes (RFC 5321 section 4.2.3), X.7.X a policy (RFC 3463 section 3.8), as in
+    "450 4.7.1 rate limit exceeded"; 429 is Too Many Requests (RFC 6585 section 4).
+    """
+    return bool(THROTTLED.match(words)) and not GREYLISTED.search(words)
+
+
+def schedule(messages: Sequence[Mapping[str, float]]) -> tuple[list[float], dict[str, float]]:
+    """Return when each message may leave, and until when each line is taken, in seconds from the first.
+
+    messages: for each, in order, the lines that concern it and their rates. A message waits for the latest
+        of its lines, and those behind it wait with it.
+    """
+    times: list[float] = []
+    ends: dict[str, float] = {}
+    at = 0.0
+    for rates in messages:
+        at = max([at, *(ends.get(key, 0.0) for key in rates)])
+        times.append(at)
+        ends |= {key: at + 1 / rate for key, rate in rates.items()}
+    return times, ends
+
+
+class Pacer:
+    """Reserves places for the messages of a lane.
+
+    rate: messages a second, all workers and providers together; None for no limit.
+    limits: those of the provider that `mailer` names.
+    """
+
+    def __init__(
+        self,
+        rate: float | None,
+        *,
+        mailer: str = "bulk",
+        limits: Limits = Limits(),  # noqa: B008 - it cannot be changed
+        timelines: Timelines | None = None,
+        warm_up: WarmUp | None = None,
+    ) -> None:
+        self.rate, self.limits, self.warm_up = rate, limits, warm_up
+        self.provider, self.domain_prefix = f"provider:{mailer}", f"domain:{mailer}:"
+        self.timelines = timelines or RowTimelines()
+        self.slowed: float | None = None
+        self.fits = 1 if limits.domains else 10**6  # rows whose places are within a slice, as far as is known
+        self.unreported, self.look_at, self.deaf_until = 0, 0.0, 0.0
+        self.pleas: deque[float] = deque(maxlen=PLEAS)  # when a provider asked for a slower pace
+
+    @property
+    def total_rate(self) -> float:
+        """Return the least of the limits that concern every message, in messages a second."""
+        return min(rate or math.inf for rate in (self.rate, self.limits.rate, self.slowed))
+
+    def window(self, wished: int) -> int:
+        """Return how many rows to intend at once, so that a wait is short and holds few rows."""
+        return max(1, int(min(wished, self.fits, self.total_rate * SLICE_SECONDS)))
+
+    def ask(self, emails: Sequence[str]) -> Places:
+        """Reserve a place for each of some messages, if the first of them is near.
+
+        The day's count comes after the places: who dies between the two leaves places empty, and no day too full.
+        """
+        if self.is_free(len(emails)):
+            return Places([time.monotonic()] * len(emails))
+        times, ends = schedule([self._lines(email) for email in emails])
+        turn = self.timelines.take(self.provider, ends, self.unreported + len(emails), PATIENCE_SECONDS)
+        self.slowed, self.look_at = turn.slowed, time.monotonic() + LOOK_SECONDS
+        if not turn.is_taken:
+            return Places([], again_in=max(turn.wait - PATIENCE_SECONDS, NAP_SECONDS))
+        self.unreported = 0
+        self._fit(len(emails), times[-1])
+        begins = time.monotonic() + turn.wait
+        granted = self._granted(len(emails), timezone.now())
+        return Places([begins + at for at in times[:granted]])
+
+    def is_free(self, messages: int) -> bool:
+        """Return whether nothing limits these messages; unlimited lanes tell the others once a second."""
+        if not messages:
+            return True
+        has_limit = self.total_rate < math.inf or self.limits.domains or self._ceiling(timezone.now()) is not None
+        if has_limit or time.monotonic() >= self.look_at:
+            return False
+        self.unreported += messages
+        return True
+
+    def _lines(self, email: str) -> dict[str, float]:
+        """Return the lines that concern a message, and their rates; the provider's counts even without one."""
+        domain = email.rpartition("@")[2].lower()
+        lines = {self.provider: min(self.limits.rate or math.inf, self.slowed or math.inf)}
+        if self.rate is not None:
+            lines[ALL] = self.rate
+        if rate := self.limits.of_domain(domain):
+            lines[self.domain_prefix + domain] = rate
+        return lines
+
+    def _fit(self, messages: int, seconds: float) -> None:
+        """Let the next window be longer or shorter, as slow domains were many or few in this one."""
+        if seconds > SLICE_SECONDS:
+            self.fits = max(1, int(messages * SLICE_SECONDS / seconds))
+        else:
+            self.fits = min(self.fits * 2, 10**6)
+
+    # --- A provider that asks for less ---
+
+    def slow_down(self, words: str, *, at_once: bool = False) -> None:
+        """Halve the rate of all workers when the provider's words ask for it again; it recovers by itself.
+
+        One plea may be about one connection or one reader; a server that means all of us says it more than once.
+        at_once: heed the first, because it takes no more at all.
+        """
+        now = time.monotonic()
+        if not is_throttling(words) or now < self.deaf_until:
+            return
+        self.pleas.append(now)
+        if not at_once and (len(self.pleas) < PLEAS or now - self.pleas[0] > PLEA_SECONDS):
+            return
+        self.pleas.clear()
+        self.deaf_until = now + NAP_SECONDS
+        limits = [rate for rate in (self.rate, self.limits.rate) if rate]
+        self.slowed = self.timelines.slow_down(self.provider, min(limits, default=None))
+
+    # --- A new sender domain ---
+
+    def _ceiling(self, now: datetime) -> int | None:
+        return self.warm_up.ceiling(now) if self.warm_up else None
+
+    def _granted(self, messages: int, now: datetime) -> int:
+        most = self._ceiling(now)
+        if self.warm_up is None or most is None:
+            return messages
+        return count_today(self.warm_up.day(now), messages, most)
+
+    def end_of_day(self, now: datetime) -> tuple[datetime, str] | None:
+        """Return when a full day is over, and why the mailing waits for that; None without a ceiling."""
+        most = self._ceiling(now)
+        if self.warm_up is None or most is None:
+            return None
+        text = _("Warming up: %(mails)d mails today; goes on tomorrow.") % {"mails": most}
+        return self.warm_up.goes_on_at(now), text
+
+    def give_back(self, messages: int) -> None:
+        """Take messages off the day's count that will not leave today by their places."""
+        now = timezone.now()
+        if messages and self.warm_up and self._ceiling(now) is not None:
+            take_back(self.warm_up.day(now), messages)

@@ -1,0 +1,1 @@
+"""What single readers get and answer: the welcome mail and feedback."""

@@ -1,0 +1,61 @@
+"""The door that a delivered issue opens: what its reader thought of it. GET changes nothing."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from newsletter.delivery.models import Delivery, Pack
+from newsletter.delivery.models.feedback import Feedback
+from newsletter.issues.models import Issue
+from newsletter.publication.limits.doors import capability, same_origin, too_many
+from newsletter.publication.limits.rates import client_address, neighbourhood
+from newsletter.publication.limits.windows import closed_seconds
+from subscribers.models import Subscriber
+
+MINUTES_10 = 600  # seconds
+
+
+@capability
+@require_http_methods(["GET", "HEAD", "POST"])
+@same_origin
+def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "") -> HttpResponse:
+    """Show the answer that was tapped in the mail, and keep it on POST.
+
+    number, answer: of the issue, and what was tapped; a form, or the link of an older mail, names both in its query.
+    """
+    asked = request.POST if request.method == "POST" else request.GET
+    reader = Subscriber.objects.opened_by(token, "feedback")
+    issue = _received(reader, asked.get("issue", number)) if reader else None
+    if reader is None or issue is None:
+        return _lost(request, token)
+    answer = asked.get("answer", answer)
+    is_given = request.method == "POST" and answer in Feedback.Answer.values
+    if is_given:
+        issue.feedback.give(reader, issue, answer, timezone.now())
+    context = {"issue": issue, "answers": Feedback.Answer.choices, "chosen": answer, "is_given": is_given}
+    return render(request, "delivery/feedback.html", context)
+
+
+def _received(reader: Subscriber, number: str) -> Issue | None:
+    """Return the issue with this number if the reader was sent it."""
+    if not (number.isdecimal() and len(number) < 10):
+        return None
+    issue = Issue.objects.filter(number=int(number)).first()
+    return issue if issue and _has_copy(reader, issue) else None
+
+
+def _has_copy(reader: Subscriber, issue: Issue) -> bool:
+    if Delivery.objects.filter(mailing__issue=issue, subscriber=reader).exists():
+        return True
+    return any(Pack.objects.filter(mailing__issue=issue).copies_of(reader.pk))
+
+
+def _lost(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer a link that opens nothing, and count a guess: see subscribers.pages.views."""
+    if Subscriber.objects.has_moved_away(token, "feedback"):
+        return render(request, "subscribers/closed.html", {"why": "moved"}, status=410)
+    who = neighbourhood(client_address(request))
+    if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
+        return too_many(request, seconds=seconds)
+    return render(request, "subscribers/closed.html", {"why": "unknown"}, status=404)

@@ -1,0 +1,1 @@
+"""A worker's lane: claim a batch, hand its messages over, record the results."""

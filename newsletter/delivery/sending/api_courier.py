@@ -1,0 +1,283 @@
+"""The courier to an e-mail API that takes a batch: one call for up to 200 readers, through Anymail.
+
+A call is all or nothing as long as the provider answers: a refusal of the call (4xx) means that no message
+of it left, so it is halved until the reader who spoils it stands alone. A silence makes the whole call
+uncertain, unless the provider takes an idempotency key: then the same call is made again with the same
+key, and after a silence only a yes counts. Some calls may be under way at once, each in a thread of its own.
+"""
+
+import logging
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupportedFeature
+from django.core.mail import mailers
+
+from newsletter.delivery.ledger.claims import Recipient
+from newsletter.delivery.letter import rendering
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.provider.batch_apis import PROVIDERS, Said
+from newsletter.delivery.provider.growth import Connections
+from newsletter.delivery.provider.interruptible import STOPPED, Patience, begun
+from newsletter.delivery.provider.single import (
+    Answer,
+    DjangoTransport,
+    HandOverForbidden,
+    Outcome,
+    ProviderAway,
+    ProviderRefuses,
+    api_answer,
+)
+from newsletter.delivery.rate.limiter import is_throttling
+from newsletter.delivery.sending.merging import Copies
+from newsletter.mail import headers
+from subscribers.models import Subscriber
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 1  # under a rate limit a call leaves with the readers that came until then
+PAUSES = (1, 3, 9)  # seconds before the same call again with the same key; far below any key's lifetime
+HOPELESS = 31  # refusals of one call's parts, none taken: down to its sixteenths, so it is not the readers
+FIRST_CALLS, MOST_CALLS = 1, 4  # at once: to begin with, and where the provider keeps pace; a crash leaves so many
+# What can stand in a body of any provider, in text and HTML alike, without being escaped or read as syntax.
+PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9._+=-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
+PLAIN_LINK = re.compile(r"[A-Za-z0-9:/._~-]+")
+
+
+def hindrance(backend: Any, mailing: Mailing) -> str:
+    """Return why a mailing cannot go through this backend in batches; "" if it can."""
+    name = getattr(backend, "esp_name", None)
+    if name not in PROVIDERS:
+        return "this mailer takes no batches"
+    written = "\n".join([mailing.subject, mailing.sender_name, mailing.reply_to, mailing.text, mailing.html])
+    if found := PROVIDERS[name].collides.search(written):
+        return f"the issue contains {found[0]!r}, which {name} would take for its own"
+    if not PLAIN_LINK.fullmatch(Subscriber(pk=1).unsubscribe_url):
+        return "the links of readers contain what would have to be escaped"
+    return ""
+
+
+@dataclass
+class Call:
+    """What is known of a call and its parts."""
+
+    refusals: int = 0
+    is_taken: bool = False
+
+
+@dataclass
+class Part:
+    """Readers who are asked for together: a call, a part of one that was refused, or one reader alone."""
+
+    rows: Sequence[Recipient]
+    call: Call = field(default_factory=Call)
+    is_alone: bool = False
+
+
+type Asked = Sequence[Said] | Outcome  # what was said of each row, or one outcome for all
+
+
+class ApiCourier:
+    """Calls for many readers each; a reader whose address needs care gets a call of his own.
+
+    connections: how many calls may be under way at once, and what is known of more and fewer.
+    """
+
+    def __init__(
+        self,
+        alias: str,
+        mailing: Mailing,
+        connections: Connections | None = None,
+        *,
+        pauses: Sequence[float] = PAUSES,
+    ) -> None:
+        self.alias, self.mailing = alias, mailing
+        self.backends: list[Any] = [mailers[alias]]  # that make no call at the moment
+        self.provider = PROVIDERS[self.backends[0].esp_name]
+        self.copies = Copies(mailing, self.provider)
+        self.window = self.copies.size()
+        self.single = DjangoTransport(mailers[alias])
+        self.connections = connections or Connections(FIRST_CALLS, MOST_CALLS)
+        self.pauses, self.patience = pauses if self.provider.key else (), Patience()
+        self.waiting: deque[Part] = deque()
+        self.running: dict[Future[Asked], tuple[Part, Any]] = {}  # with the backend of each
+        self.known: list[tuple[int, Outcome]] = []  # and not told yet
+        self.problem: Exception | None = None  # raised when no call is under way any more
+        self.is_silent = False
+
+    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
+        self.connections.begin()
+        calls = gathered(rows, self.window)
+        while True:
+            self._begin(calls, on_hand_over)
+            if not self.running and not self.known:
+                break
+            if self.running:
+                self._hear()
+            known, self.known = self.known, []
+            yield from known
+        if self.problem:
+            raise self.problem
+
+    def close(self) -> None:
+        for backend in self.backends:
+            backend.close()
+        self.single.close()
+
+    # --- Asking ---
+
+    def _is_over(self) -> bool:
+        return bool(self.problem) or self.is_silent
+
+    def _begin(self, calls: Iterator[list[Recipient]], on_hand_over: Callable[[int], bool]) -> None:
+        """Make as many calls as there may be at once."""
+        while not self._is_over() and len(self.running) < self.connections.wanted:
+            part = None if self.patience.is_stopping() else self._next(calls)
+            if part is None:
+                return
+            backend = None if part.is_alone else self.backends.pop() if self.backends else mailers[self.alias]
+            if step := self._step(part, backend):
+                if not all(on_hand_over(row.seq) for row in part.rows):
+                    self.problem = HandOverForbidden()
+                    return
+                self.running[begun(step)] = part, backend
+
+    def _next(self, calls: Iterator[list[Recipient]]) -> Part | None:
+        """Return what to ask for next, None if there is nothing at the moment. Readers alone go one at a time."""
+        is_one_alone = any(part.is_alone for part, _backend in self.running.values())
+        for part in self.waiting:
+            if not (part.is_alone and is_one_alone):
+                self.waiting.remove(part)
+                return part
+        try:
+            call = next(calls, None)
+        except Exception as problem:  # noqa: BLE001 - raised once the answers to what is under way are heard
+            self.problem = problem
+            return None
+        if call is None:
+            return None
+        together, apart = _sorted(call)
+        self.waiting += [Part([row], is_alone=True) for row in apart]
+        return Part(together) if together else self._next(calls)
+
+    def _step(self, part: Part, backend: Any) -> Callable[[], Asked] | None:
+        """Return what asks for a part; None if its reader can be in no message, which is then known."""
+        if not part.is_alone:
+            return partial(self._ask, part.rows, backend)
+        row = part.rows[0]
+        try:
+            message: Any = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
+        except ValueError as problem:
+            self.known.append((row.seq, Outcome(Answer.FAILED, str(problem)[:500])))
+            return None
+        message.metadata = {"delivery": f"{self.mailing.pk}.{row.seq}"}
+        return partial(self.single.send, message)
+
+    def _ask(self, rows: Sequence[Recipient], backend: Any) -> Asked:
+        """Return what was said of each row, or one outcome for all: FAILED (none of them left) or UNCERTAIN."""
+        message = self.copies.message(rows)
+        said = self._said(message, backend)
+        if not isinstance(said, Outcome) or said.answer is not Answer.UNCERTAIN:
+            return said
+        for seconds in self.pauses:
+            self.patience.rest(seconds)  # a provider that fell silent is given time
+            if self.patience.is_stopping():
+                return said
+            try:
+                again = self._said(message, backend)
+            except (ProviderAway, ProviderRefuses) as reason:  # says nothing of the first call
+                log.info("mailing %s: the same call again: %s", self.mailing.pk, reason)
+                continue
+            if not isinstance(again, Outcome):
+                return again
+        return said
+
+    def _said(self, message: Any, backend: Any) -> Asked:
+        backend.open()
+        try:
+            payload = self.provider.payload(message, backend.send_defaults, backend)
+            response = backend.post_to_esp(payload, message)
+            return self.provider.read(backend, response, payload, message)
+        except AnymailAPIError as error:
+            return api_answer(error)
+        except AnymailUnsupportedFeature as error:
+            raise ProviderRefuses(" ".join(str(error).split())[:500]) from error
+        except AnymailError as error:  # before anything was sent: an address that Anymail cannot write
+            return Outcome(Answer.FAILED, " ".join(str(error).split())[:500])
+
+    # --- Hearing ---
+
+    def _hear(self) -> None:
+        """Wait for an answer; what has none soon after the worker was stopped is uncertain."""
+        ended = self.patience.first(self.running)
+        for one in ended or self.running.copy():
+            part, backend = self.running.pop(one)
+            if ended:
+                self.backends += [backend] if backend else []
+                self._end(part, one)
+            else:
+                self._know(part, Outcome(Answer.UNCERTAIN, STOPPED))
+
+    def _end(self, part: Part, ended: Future[Asked]) -> None:
+        now = time.monotonic()
+        try:
+            said = ended.result()
+        except Exception as problem:  # noqa: BLE001 - raised once the answers to the other calls are heard
+            self.problem = self.problem or problem
+            if is_throttling(str(problem)):
+                self.connections.throttled(now)
+            return
+        if isinstance(said, Outcome) and said.answer is Answer.FAILED and len(part.rows) > 1:
+            self._halve(part, said)
+        else:
+            self.connections.answered(now, len(self.running) + 1)
+            part.call.is_taken = part.call.is_taken or not isinstance(said, Outcome)
+            self._know(part, said)
+
+    def _halve(self, part: Part, said: Outcome) -> None:
+        """Ask for the halves of what was refused, breadth first, until the reader who spoils it stands alone."""
+        part.call.refusals += 1
+        if part.call.refusals == HOPELESS and not part.call.is_taken:
+            self.problem = self.problem or ProviderRefuses(said.reply)
+        half = len(part.rows) // 2
+        self.waiting += [Part(part.rows[:half], part.call), Part(part.rows[half:], part.call)]
+
+    def _know(self, part: Part, said: Asked) -> None:
+        self.is_silent = self.is_silent or (isinstance(said, Outcome) and said.answer is Answer.UNCERTAIN)
+        for row, one in zip(part.rows, [said] * len(part.rows) if isinstance(said, Outcome) else said, strict=True):
+            if isinstance(one, ProviderRefuses):  # because of us
+                self.problem = self.problem or one
+            else:
+                self.known.append((row.seq, one))
+
+
+def gathered(rows: Iterator[Recipient], size: int) -> Iterator[list[Recipient]]:
+    """Yield calls of `size` rows; smaller ones when the rows come slowly, or end."""
+    call: list[Recipient] = []
+    since = 0.0
+    for row in rows:
+        since = since if call else time.monotonic()
+        call.append(row)
+        if len(call) >= size or time.monotonic() - since >= GATHER_SECONDS:
+            yield call
+            call = []
+    if call:
+        yield call
+
+
+def _sorted(call: Sequence[Recipient]) -> tuple[list[Recipient], list[Recipient]]:
+    """Return the rows that can be in one call, and those that cannot: an odd address or name, an address twice."""
+    together, apart = dict[str, Recipient](), list[Recipient]()
+    for row in call:
+        key = row.email.lower()
+        if key in together or not PLAIN_ADDRESS.fullmatch(row.email) or headers.CONTROL.search(row.name):
+            apart.append(row)
+        else:
+            together[key] = row
+    return list(together.values()), apart

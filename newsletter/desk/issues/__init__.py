@@ -1,0 +1,1 @@
+"""The screens of an issue and its mailings."""

@@ -1,0 +1,88 @@
+"""The rehearsal of an issue: begun by a click, read while it goes on."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from newsletter.delivery.models.rehearsals import OK, WARNING, Rehearsal, Remark, Standing, digest_of
+from newsletter.delivery.rehearsal.rehearse import as_if
+from newsletter.delivery.rehearsal.rehearse import rehearse as rehearsed
+from newsletter.desk import tasks
+from newsletter.desk.issues.audiences import audience_of, segments, words_for
+from newsletter.desk.issues.composer import page
+from newsletter.issues.models import Issue
+from newsletter.publication.wakeups import wake
+
+FRESH_SECONDS = 2  # until the page asks again while a worker looks outside
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def rehearse(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show what the last rehearsal found, and how far it is; a POST begins another."""
+    issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
+    asked = request.POST.get("segment") or request.GET.get("segment", "")
+    segment = asked if asked in segments() else ""
+    if request.method == "POST":
+        start(issue, segment, now)
+        query = f"?{urlencode({'segment': segment})}" if segment else ""
+        return redirect(reverse("admin:issue_rehearsal", args=[pk]) + query)
+    latest = Rehearsal.objects.latest_of(issue, segment)
+    standing = Rehearsal.objects.standing(issue, segment, as_if(issue, segment, now).content_hash, now)
+    context = {
+        "title": _("Rehearsal"),
+        "rehearsal": latest,
+        "standing": standing,
+        "segment": segment,
+        "segment_in_words": words_for(segment),
+        "segments": segments(),
+    }
+    response = page(request, "desk/rehearsal.html", issue, context)
+    if standing == Standing.RUNNING:  # a header, as on the page of a mailing
+        response.headers["Refresh"] = str(FRESH_SECONDS)
+    return response
+
+
+def start(issue: Issue, segment: str, now: datetime) -> Rehearsal:
+    """Look at everything that is here at once, keep it, and let a worker look outside."""
+    mailing = as_if(issue, segment, now)
+    report = rehearsed(mailing, now)
+    found = Rehearsal.objects.create(
+        issue=issue,
+        segment=segment,
+        digest=digest_of(mailing.content_hash, segment),
+        started_at=now,
+        told_at=now,
+        remarks=[asdict(one) for one in (*about_readers(issue, segment, now), *report.remarks)],
+        copies=report.copies,
+        links=report.links,
+    )
+    wake(tasks.look_outside, found.pk)
+    return found
+
+
+def about_readers(issue: Issue, segment: str, now: datetime) -> Iterator[Remark]:
+    """Tell who gets the issue, and why the others do not."""
+    audience = audience_of(issue, now, segment)
+    words = ngettext("%(count)d reader gets it.", "%(count)d readers get it.", audience.readers)
+    level = OK if audience.readers else WARNING
+    yield Remark(Rehearsal.Topic.AUDIENCE, level, words % {"count": audience.readers})
+    excluded = {
+        _("have this issue already"): audience.have_it,
+        _("not in this segment"): audience.others,
+        _("not confirmed"): audience.pending,
+        _("paused"): audience.paused,
+        _("unsubscribed"): audience.unsubscribed,
+        _("suppressed"): audience.suppressed,
+    }
+    left_out = [_("%(why)s: %(count)d") % {"why": why, "count": count} for why, count in excluded.items() if count]
+    if left_out:
+        yield Remark(Rehearsal.Topic.AUDIENCE, OK, _("Left out: %s") % _(", ").join(left_out))

@@ -1,0 +1,1 @@
+"""The way in, and the fresh proof that dangerous screens ask for."""

@@ -1,0 +1,190 @@
+"""The accounts of those who work at the desk, for owners alone: who there is, which roles each has, a way in."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.desk import rights
+from newsletter.operation.accounts import author, roles
+
+
+class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """The roles to tick, each with what it is for."""
+
+    def label_from_instance(self, obj: Any) -> SafeString:
+        duty = roles.DUTIES.get(obj.name, "")
+        return format_html('{} <span class="help">{}</span>', roles.name_of(obj), duty)
+
+
+class RightsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    def label_from_instance(self, obj: Any) -> str:
+        return rights.words(roles.key_of(obj))
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+    groups = RolesField(
+        Group.objects.order_by("pk"), label=_("Roles"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    class Meta:
+        model = User
+        fields = ("username", "email", "groups", "is_active")
+        labels = {"is_active": _("May log in")}
+        help_texts = {
+            "username": _("One logs in with it. Readers never see it."),
+            "email": _("Reminders before a slot, and what becomes of a mailing, go there for those who may send."),
+            "is_active": _("Untick this instead of deleting an account: what it wrote stays."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.is_superuser:  # whatever its groups are
+            self.initial["groups"] = [*self.initial["groups"], Group.objects.get(name=roles.OWNER)]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        list(roles.owners().select_for_update())  # two owners may take the role from each other at once
+        stays = cleaned.get("is_active") and self.makes_owner()
+        if self.instance.pk and not stays and roles.is_last_owner(self.instance):
+            raise ValidationError(_("Nobody else who can log in is an owner. Make somebody else one first."))
+        return cleaned
+
+    def makes_owner(self) -> bool:
+        return any(group.name == roles.OWNER for group in self.cleaned_data.get("groups", ()))
+
+
+class ForOwners(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Asks for the role itself: a permission could be given away by whoever has it."""
+
+    actions = None
+    show_facets = admin.ShowFacets.NEVER
+    list_title: Any
+
+    class Media:
+        css = {"all": ("desk/composer.css",)}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": self.list_title} | (extra_context or {}))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return roles.is_owner(request.user)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return roles.is_owner(request.user)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return roles.is_owner(request.user)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return roles.is_owner(request.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return roles.is_owner(request.user)
+
+
+class AccountAdmin(ForOwners):
+    form = AccountForm
+    list_title = _("Accounts")
+    list_display = ("username", "role_names", "is_active", "last_login")
+    list_filter = ("is_active",)
+    search_fields = ("username", "email")
+    ordering = ("username",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def get_urls(self) -> list[URLPattern]:
+        link = self.admin_site.admin_view(self.start_link)
+        return [path("<int:pk>/start-link/", link, name="auth_user_start_link"), *super().get_urls()]
+
+    @admin.display(description=_("Roles"))
+    def role_names(self, user: User) -> str:
+        names = [roles.name_of(group) for group in user.groups.all()]
+        own = [str(roles.NAMES[roles.OWNER])] if user.is_superuser else []
+        return gettext(", ").join(dict.fromkeys([*own, *names])) or "—"
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        is_kept = obj is not None and (obj == request.user or roles.is_last_owner(obj))
+        return super().has_delete_permission(request, obj) and not is_kept
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Open the desk to the account; it gets a password by its link alone."""
+        if not change:
+            obj.set_unusable_password()
+        obj.is_staff = True
+        obj.is_superuser = obj.is_superuser and form.makes_owner()
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
+        super().response_add(request, obj, post_url_continue)
+        return HttpResponseRedirect(reverse("admin:auth_user_start_link", args=[obj.pk]))
+
+    def start_link(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask on GET; on POST show a link that opens the account once, and keep it nowhere."""
+        if not roles.is_owner(request.user):
+            raise PermissionDenied(rights.MANAGE_ACCOUNTS)
+        user = get_object_or_404(User, pk=pk, is_active=True)
+        link = ""
+        if request.method == "POST":
+            link = author.link(user, base_url=settings.SITE_URL)
+            self.log_change(request, user, gettext("A start link was made."))
+        context = {"account": user, "link": link, "title": _("Start link"), "opts": self.opts}
+        return render(request, "desk/start_link.html", self.admin_site.each_context(request) | context)
+
+
+class RoleAdmin(ForOwners):
+    """What a role may do. The owners' own is as it is, so that nobody shuts himself out."""
+
+    list_title = _("Roles")
+    list_display = ("role", "rights_in_words")
+    ordering = ("pk",)
+
+    def get_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
+        is_owners = obj is not None and obj.name == roles.OWNER
+        return ("role", "rights_in_words") if is_owners else ("name", "permissions")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).prefetch_related("permissions__content_type")
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.name != roles.OWNER)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Keep the roles that the installation comes with: the next upgrade would make them again."""
+        return super().has_delete_permission(request, obj) and (obj is None or obj.name not in roles.NAMES)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
+        return ("name",) if obj and obj.name in roles.NAMES else ()
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        granted = Permission.objects.filter(content_type__app_label__in=roles.ROOMS).select_related("content_type")
+        shown = granted.filter(content_type__model__in=_models_of_the_desk()).order_by("content_type", "pk")
+        return RightsField(shown, label=_("Rights"), required=False, widget=forms.CheckboxSelectMultiple)
+
+    @admin.display(description=_("role"))
+    def role(self, group: Group) -> str:
+        return roles.name_of(group)
+
+    @admin.display(description=_("Rights"))
+    def rights_in_words(self, group: Group) -> Any:
+        if group.name in roles.DUTIES:
+            return roles.DUTIES[group.name]
+        keys = (roles.key_of(one) for one in group.permissions.all())
+        return format_html_join(", ", "{}", ((rights.words(key),) for key in keys))
+
+
+def _models_of_the_desk() -> list[str]:
+    """Return the names of the models that have screens, or rows on one: nobody is asked for the others."""
+    return ["issueitem", *(str(model._meta.model_name) for model in admin.site._registry)]

@@ -1,0 +1,8 @@
+"""Running the product: start it, keep it running, say what is wrong.
+
+`up` (management/commands) starts web server, worker and clock under `supervisor`. `hands` are the processes of a
+worker, `clock` is Celery's beat. `diagnosis` asks what is wrong, with `senders`, `undelivered`, `backups` and
+`liveness`; each answer is one of `findings`. accounts/ makes the first account and says what each role may do.
+
+Begin with `management/commands/up.py`, then `diagnosis.py`.
+"""

@@ -1,0 +1,185 @@
+"""Second factors of an account: what it has, whether a code is right, and what is added or removed.
+
+A code is six digits of an app (TOTP, RFC 6238), or one of ten recovery codes. Passkeys are in accounts/passkeys.py.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from allauth.core.internal.cryptokit import compare_user_code
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from allauth.mfa.utils import decrypt
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from newsletter.operation.accounts import roles
+from newsletter.publication.models import Publication
+
+Type = Authenticator.Type
+STEP_SECONDS = 30  # RFC 6238 section 5.2
+STEPS_TOLERATED = (0, -1, 1)  # clocks of telephones are off, and typing takes time
+CODE_LENGTH_MAX = 32  # characters typed, with blanks; longer ones are refused unread
+FAILURES_MAX, FAILURES_WITHIN = 10, timedelta(minutes=10)
+FAILURES_A_DAY_MAX = 30  # of a million codes, three of which are right at any moment
+
+
+class TooManyFailures(Exception):
+    """This account has had too many wrong codes lately; right ones are refused too."""
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The second factors of one account."""
+
+    app: Authenticator | None
+    passkeys: list[Authenticator]
+    codes_left: int
+
+    @property
+    def are_any(self) -> bool:
+        return bool(self.app or self.passkeys)
+
+
+# --- What there is ---
+
+
+def of(user: User) -> Factors:
+    rows = list(Authenticator.objects.filter(user=user).order_by("pk"))
+    codes = next((row for row in rows if row.type == Type.RECOVERY_CODES), None)
+    return Factors(
+        app=next((row for row in rows if row.type == Type.TOTP), None),
+        passkeys=[row for row in rows if row.type == Type.WEBAUTHN],
+        codes_left=len(RecoveryCodes(codes).get_unused_codes()) if codes else 0,
+    )
+
+
+def has_any(user: User) -> bool:
+    return bool(Authenticator.objects.filter(user=user, type__in=[Type.TOTP, Type.WEBAUTHN]).exists())
+
+
+def has_passkey(user: User) -> bool:
+    return bool(Authenticator.objects.filter(user=user, type=Type.WEBAUTHN).exists())
+
+
+def is_missing(user: User) -> bool:
+    """Return whether the publication asks for a second factor that this account does not have."""
+    asks = Publication.objects.current().owners_need_second_factor
+    return bool(asks and roles.is_owner(user) and not has_any(user))
+
+
+# --- Codes ---
+
+
+@transaction.atomic
+def accepts(user: User, code: str, now: datetime, *, is_known_browser: bool) -> str:
+    """Return the type of the factor whose code this is, "" for a wrong one; a code is accepted once.
+
+    is_known_browser: its failures are counted apart, so that a stranger who has the password cannot lock the
+        owner of the account out.
+    Raise TooManyFailures. Raise ValidationError when the secret was encrypted under another SECRET_KEY.
+    """
+    rows = Authenticator.objects.select_for_update().filter(user=user, type__in=[Type.TOTP, Type.RECOVERY_CODES])
+    found = {row.type: row for row in rows}
+    tally = found.get(Type.RECOVERY_CODES) or RecoveryCodes.activate(user).instance
+    counted = "known" if is_known_browser else "new"
+    _refuse_guessing(_failures(tally, counted, now), now)
+    accepted = _accepting(found | {tally.type: tally}, code, now) if len(code) <= CODE_LENGTH_MAX else ""
+    tally.refresh_from_db()  # a recovery code was marked as used
+    _count(tally, counted, [] if accepted else [*_failures(tally, counted, now), now.timestamp()])
+    return accepted
+
+
+def _accepting(found: dict[str, Authenticator], code: str, now: datetime) -> str:
+    if Type.TOTP in found and _is_of_app(found[Type.TOTP], code, now):
+        return str(Type.TOTP)
+    return str(Type.RECOVERY_CODES) if RecoveryCodes(found[Type.RECOVERY_CODES]).validate_code(code) else ""
+
+
+def _is_of_app(app: Authenticator, code: str, now: datetime) -> bool:
+    """Return whether the code is that of a step later than the last one accepted: RFC 6238 section 5.2.
+
+    Kept in the row, because a cache forgets: allauth's does after one step, while a code is right for three.
+    """
+    step = step_of(decrypt(app.data["secret"]), code, now)
+    if step is None or step <= app.data.get("last_step", -1):
+        return False
+    app.data["last_step"] = step
+    app.save(update_fields=["data"])
+    return True
+
+
+def step_of(secret: str, code: str, now: datetime) -> int | None:
+    """Return the number of the time step whose code this is, None if it is that of none near `now`.
+
+    secret: base32, as the app was shown it.
+    """
+    current = int(now.timestamp()) // STEP_SECONDS
+    for step in (current + off for off in STEPS_TOLERATED):
+        if compare_user_code(actual=code, expected=format_hotp_value(hotp_value(secret, step))):
+            return step
+    return None
+
+
+def _failures(tally: Authenticator, counted: str, now: datetime) -> list[float]:
+    kept: list[float] = tally.data.get("failures", {}).get(counted, [])
+    return [at for at in kept if at > (now - timedelta(days=1)).timestamp()]
+
+
+def _refuse_guessing(failures: list[float], now: datetime) -> None:
+    recent = [at for at in failures if at > (now - FAILURES_WITHIN).timestamp()]
+    if len(recent) >= FAILURES_MAX or len(failures) >= FAILURES_A_DAY_MAX:
+        raise TooManyFailures
+
+
+def _count(tally: Authenticator, counted: str, failures: list[float]) -> None:
+    tally.data["failures"] = tally.data.get("failures", {}) | {counted: failures}
+    tally.save(update_fields=["data"])
+
+
+# --- Changes ---
+
+
+@transaction.atomic
+def add_app(user: User, secret: str, step: int) -> list[str]:
+    """Add the app that knows `secret`, whose code of `step` was typed; return new recovery codes, [] if there are."""
+    app = TOTP.activate(user, secret).instance
+    app.data["last_step"] = step
+    app.save(update_fields=["data"])
+    return first_codes(user)
+
+
+def first_codes(user: User) -> list[str]:
+    """Return the recovery codes that come with the first factor; [] when the account has had them."""
+    if Authenticator.objects.filter(user=user, type=Type.RECOVERY_CODES).exists():
+        return []
+    return _as_shown(RecoveryCodes.activate(user))
+
+
+@transaction.atomic
+def renew_codes(user: User) -> list[str]:
+    """Return ten new recovery codes; the former ones open nothing any more."""
+    User.objects.select_for_update().get(pk=user.pk)
+    Authenticator.objects.filter(user=user, type=Type.RECOVERY_CODES).delete()
+    return _as_shown(RecoveryCodes.activate(user))
+
+
+def _as_shown(codes: RecoveryCodes) -> list[str]:
+    return [f"{code[:4]} {code[4:]}" for code in codes.get_unused_codes()]
+
+
+@transaction.atomic
+def remove(factor: Authenticator) -> None:
+    """Remove an app or a passkey, and with the last of them the recovery codes."""
+    user = factor.user
+    factor.delete()
+    if not has_any(user):
+        Authenticator.objects.filter(user=user).delete()
+
+
+def remove_all(user: User) -> bool:
+    """Remove every second factor; return whether there was one."""
+    had_any = has_any(user)
+    Authenticator.objects.filter(user=user).delete()
+    return had_any

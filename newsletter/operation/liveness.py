@@ -1,0 +1,73 @@
+"""Whether the parts do their work: what the doctor, the desk and /readyz say of it, and the mail to the author."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core import mail
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from newsletter.delivery.author.reminder_mails import who_may_send
+from newsletter.delivery.ledger import stalled
+from newsletter.mail import headers, letters
+from newsletter.mail.message import automatic
+from newsletter.operation.findings import ERROR, Finding
+from newsletter.publication.heartbeats import ALWAYS, Part, silent_seconds
+from newsletter.publication.models import Publication
+
+ALARM_SECONDS = 300.0  # until the author gets a mail
+WHAT = {
+    Part.DISPATCHER: gettext_lazy("Mailings are neither begun nor looked after"),
+    Part.CONFIRMATIONS: gettext_lazy("No confirmations are sent"),
+    Part.CLOCK: gettext_lazy("The clock starts no tasks"),
+}
+
+
+def readiness() -> dict[str, str]:
+    """Return "ok", or for how long it has been silent, for each part that always has something to do."""
+    ages = {part.value: silent_seconds(part) for part in ALWAYS}
+    return {name: f"silent for {seconds:.0f} s" if seconds else "ok" for name, seconds in ages.items()}
+
+
+def silence(now: datetime) -> Iterator[Finding]:
+    for part in ALWAYS:
+        if seconds := silent_seconds(part):
+            since = timezone.localtime(now - timedelta(seconds=seconds), Publication.objects.current().zone)
+            message = _("%(what)s, since %(since)s.") % {"what": WHAT[part], "since": f"{since:%Y-%m-%d %H:%M:%S}"}
+            hint = _("manage.py up starts the part again by itself. Without it, start the worker and beat again.")
+            yield Finding(ERROR, f"{part}.silent", message, hint)
+
+
+def standstill(now: datetime) -> Iterator[Finding]:
+    """Look for mailings that could go on and do not."""
+    if silent_seconds(Part.LANES, allowed=stalled.STILL.total_seconds(), unknown=True) == 0:
+        return
+    for mailing in stalled.mailings(now).select_related("issue"):
+        message = _("The mailing of %s has made no progress for 90 seconds, though it could.") % mailing.issue
+        hint = _("Start manage.py up or the worker again: nothing is sent twice. Its log may say why.")
+        yield Finding(ERROR, "mailing.stands_still", message, hint)
+
+
+def alarming() -> bool:
+    """Return whether the author must be told by mail."""
+    return any(silent_seconds(part) >= ALARM_SECONDS for part in ALWAYS)
+
+
+def tell_author(now: datetime) -> int:
+    """Mail those who may send issues what does not work; return to how many addresses."""
+    addresses, publication = who_may_send(), Publication.objects.current()
+    with translation.override(publication.language):
+        findings = list(silence(now))
+        if not (addresses and findings):
+            return 0
+        url = settings.SITE_URL + reverse("admin:index")
+        subject = _("%s does not work as it should") % publication.name
+        context = {"publication": publication, "findings": findings, "url": url}
+        letter = letters.render("silence", subject, context, base_url=settings.SITE_URL)
+    message_id = headers.message_id("silence", int(now.timestamp()), domain=publication.sender_email.rpartition("@")[2])
+    letter_to_all = automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+    mail.mailers["default"].send_messages([letter_to_all])
+    return len(addresses)

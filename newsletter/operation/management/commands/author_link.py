@@ -1,0 +1,31 @@
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from newsletter.operation.accounts import author, factors
+
+
+class Command(BaseCommand):
+    help = (
+        "Print a one-time link with which the author, or a helper, chooses a new name and password. "
+        "Using it removes the account's second factors: it is the way back for a lost device."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--user", metavar="NAME", help="whose account it opens; the first owner's if left out")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        user = self._named(options["user"]) if options["user"] else author.get_or_create()
+        self.stdout.write(author.link(user, base_url=settings.SITE_URL))
+        hours = settings.PASSWORD_RESET_TIMEOUT // 3600
+        self.stderr.write(f"It works once, within {hours} hours. The old password works until then.")
+        if factors.has_any(user):
+            self.stderr.write("Whoever uses it removes the second factor of this account. Set one up again afterwards.")
+
+    def _named(self, name: str) -> User:
+        user = User.objects.filter(username=name, is_active=True).first()
+        if user is None:
+            raise CommandError(f"No account that may log in is called {name!r}.")
+        return user

@@ -1,0 +1,37 @@
+import json
+import sys
+from argparse import ArgumentParser
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from newsletter.operation import diagnosis
+from newsletter.operation.findings import ERROR, Finding
+
+
+class Command(BaseCommand):
+    help = "Say what is wrong with this installation and how to mend it. Exits with 1 on an error."
+    requires_system_checks = []  # what they find must not keep the doctor from speaking
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="a list of {level, id, message, hint}")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        findings = diagnosis.examine(timezone.now())
+        if options["json"]:
+            texts = [asdict(finding) for finding in findings]
+            self.stdout.write(json.dumps(texts, ensure_ascii=False, indent=2))
+        else:
+            self._print(findings)
+        if any(finding.level == ERROR for finding in findings):
+            sys.exit(1)
+
+    def _print(self, findings: list[Finding]) -> None:
+        styles = {"error": self.style.ERROR, "warning": self.style.WARNING, "info": self.style.NOTICE}
+        for finding in findings:
+            self.stdout.write(styles[finding.level](f"{finding.level}  {finding.id}"))
+            self.stdout.write(f"  {finding.message}\n  {finding.hint}\n")
+        if not findings:
+            self.stdout.write(self.style.SUCCESS("Nothing to mend."))

@@ -1,0 +1,54 @@
+"""Mail that does not reach anybody, and of which the author should know: questions of the doctor."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from newsletter.delivery.events import suppressing
+from newsletter.delivery.models import Mailing, Refusal
+from newsletter.operation.findings import ERROR, WARNING, Finding
+from subscribers.models import AddressChange, Subscriber, Unsent
+
+LATELY = timedelta(days=30)
+WAITED = timedelta(hours=2)  # longer than a sign-up is put off in a rush
+
+
+def refused_addresses(now: datetime) -> Iterator[Finding]:
+    """Tell of mailings whose server calls so many addresses dead that the author should look first."""
+    waiting = Refusal.objects.waiting().dead().filter(at__gt=now - LATELY).order_by().values("mailing").distinct()
+    for mailing in Mailing.objects.filter(pk__in=waiting).select_related("issue").defer("html", "text"):
+        if count := suppressing.in_question(mailing):
+            message = _("%(issue)s: the mail server says of %(count)d addresses that they do not exist.")
+            hint = _("Decide on the page of the mailing whether it is right; until then none is suppressed.")
+            facts = {"issue": mailing.issue, "count": count}
+            yield Finding(WARNING, "mailing.refused_addresses", message % facts, hint)
+
+
+def waiting_letters(now: datetime) -> Iterator[Finding]:
+    """Tell of sign-ups and changes of address whose mail nobody takes, while it is still tried."""
+    since = now - WAITED
+    count = Subscriber.objects.filter(confirmation_due_at__isnull=False, asked_at__lt=since).count()
+    count += AddressChange.objects.filter(due_at__isnull=False, asked_at__lt=since).count()
+    if count:
+        message = ngettext(
+            "%d sign-up or change of address has waited for its mail for hours: the mail server takes nothing.",
+            "%d sign-ups and changes of address have waited for their mails for hours: the mail server takes nothing.",
+            count,
+        )
+        hint = _("Look at MAIL_URL and at the worker's log. They are tried again for three days.")
+        yield Finding(ERROR, "mail.waiting", message % count, hint)
+
+
+def lost_letters(now: datetime) -> Iterator[Finding]:
+    """Tell of mails to readers that were given up."""
+    lost = Unsent.objects.lately(now)
+    if count := lost.count():
+        message = ngettext(
+            "%(count)d mail to a reader was tried for days and given up. The mail server's last word: %(reason)s.",
+            "%(count)d mails to readers were tried for days and given up. The mail server's last word: %(reason)s.",
+            count,
+        )
+        hint = _("Those who signed up in that time have to do it once more. This note goes after two weeks.")
+        yield Finding(WARNING, "mail.given_up", message % {"count": count, "reason": lost[0].reason}, hint)

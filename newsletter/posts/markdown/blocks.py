@@ -1,0 +1,214 @@
+"""The line structure of a post: CommonMark's blocks, with the licence that everyday Chinese writing takes.
+
+Python-Markdown's own block rules lose a list that has no blank line before it, and flatten one
+that is nested by two or three spaces. Here the lines are cut into segments first; what is not a
+list, quote, fence, heading, table or raw HTML goes to Python-Markdown's processors as it is.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from newsletter.posts.markdown.lines import (
+    DEFINITION,
+    FENCE,
+    HEADING,
+    HTML_BLOCK,
+    HTML_LONG,
+    QUOTE,
+    RULE,
+    SIGN,
+    Marker,
+    indent_of,
+    interrupting,
+    is_lazy,
+    is_prose,
+    starts_block,
+)
+from newsletter.posts.markdown.lists import Item, ListReader, end_of_fence
+
+TABLE_RULE = re.compile(r"^ {0,3}\|?(?: *+:?-++:? *+\|)* *+:?-++:? *+\|? *+$")
+UNDERLINE = re.compile(r"^ {0,3}([-=])\1* *$")
+# Over `---`: a paragraph and a rule, whatever CommonMark says.
+ENDS_SENTENCE = re.compile(r"[。！？…!?][」』）)”’\"]*$")
+MOST_TERMS = 3  # lines of a title, or terms that share a definition
+TAKING_BACK = {"title", "definitions"}
+NOTE = re.compile(r"^ {0,3}\[\^[^\]]*\]:")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive lines of one kind; a list carries its items, a fence its info string."""
+
+    kind: str
+    lines: list[str]
+    items: "list[Item]" = field(default_factory=list)
+    is_loose: bool = False
+
+
+class Lines(list[str]):
+    """Lines that know where an end of raw HTML stands last: each is looked for once, however many begin."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        super().__init__(lines)
+        self._last: dict[str, int] = {}
+
+    def has_after(self, index: int, end: str) -> bool:
+        """Return whether `end`, in small letters, stands in the line at `index` or in one below it."""
+        if end not in self._last:
+            places = (place for place in range(len(self) - 1, -1, -1) if end in self[place].lower())
+            self._last[end] = next(places, -1)
+        return self._last[end] >= index
+
+
+def segments(source_lines: list[str]) -> Iterator[Segment]:
+    """Cut lines into segments, in order and without a gap."""
+    lines = Lines(source_lines)
+    start = index = 0
+    paragraph = _Paragraph(0, 0)
+    while index < len(lines):
+        special = _takes_back(lines, paragraph, index) or _special(lines, index, paragraph.first(lines))
+        if special:
+            begin = paragraph.start if special.kind in TAKING_BACK else index
+            if start < begin:
+                yield Segment("text", lines[start:begin])
+            yield special
+            start = index = begin + len(special.lines)
+            paragraph = _Paragraph(index, index)
+            continue
+        paragraph = paragraph.with_line(lines[index], index)
+        index += 1
+    if start < len(lines):
+        yield Segment("text", lines[start:])
+
+
+@dataclass(frozen=True)
+class _Paragraph:
+    """Where the paragraph began that is open, or that one blank line has just ended."""
+
+    start: int
+    end: int
+    is_open: bool = False
+
+    def first(self, lines: list[str]) -> str:
+        return lines[self.start] if self.is_open else ""
+
+    def with_line(self, line: str, index: int) -> "_Paragraph":
+        if not line.strip():
+            return _Paragraph(self.start, self.end if self.is_open else self.start)
+        if self.is_open:
+            return _Paragraph(self.start, index + 1, is_open=True)
+        return _Paragraph(index, index + 1, is_open=True) if indent_of(line) < 4 else _Paragraph(index, index)
+
+
+def _takes_back(lines: Lines, paragraph: _Paragraph, index: int) -> Segment | None:
+    """Return what the line at `index` makes of the paragraph above it: a title or terms that are defined."""
+    above = lines[paragraph.start : paragraph.end] if paragraph.end - paragraph.start <= MOST_TERMS else []
+    if not above:
+        return None
+    if DEFINITION.match(lines[index]):
+        return Segment("definitions", lines[paragraph.start : _end_of_definitions(lines, index)])
+    underline = UNDERLINE.match(lines[index]) if paragraph.is_open else None
+    if underline and (underline[1] == "=" or (len(above) == 1 and not ENDS_SENTENCE.search(above[0].rstrip()))):
+        return Segment("title", lines[paragraph.start : index + 1])
+    return None
+
+
+def _end_of_definitions(lines: list[str], index: int) -> int:
+    """Return the line after the last definition or indented paragraph, or term that is defined itself."""
+    end = index + 1
+    while end < len(lines):
+        follows = next((i for i in range(end, min(end + 2, len(lines))) if lines[i].strip()), None)
+        if follows is None:
+            break
+        is_defined = (
+            follows + 1 < len(lines) and DEFINITION.match(lines[follows + 1]) and not starts_block(lines[follows])
+        )
+        if not (is_defined or DEFINITION.match(lines[follows]) or indent_of(lines[follows]) >= 2):
+            break
+        end = follows + 1
+    return end
+
+
+def _special(lines: Lines, index: int, paragraph: str) -> Segment | None:
+    """Return what begins at `index`, unless it is plain text or indented code."""
+    line = lines[index]
+    if not SIGN.match(line) or (indent_of(line) >= 4 and not _goes_on_as_list(line, paragraph)):
+        return None
+    before = lines[index - 1] if paragraph else ""
+    return next((found for read in READERS if (found := read(lines, index, before))), None)
+
+
+def _goes_on_as_list(line: str, paragraph: str) -> bool:
+    """Return whether a deeply indented line is a list under a paragraph: neither code nor a footnote's."""
+    return bool(paragraph) and not NOTE.match(paragraph) and Marker.of(line) is not None
+
+
+def _read_fence(lines: Lines, index: int, before: str) -> Segment | None:
+    match = FENCE.match(lines[index])
+    if not match:
+        return None
+    end = end_of_fence(lines, index, match["fence"], indent=indent_of(lines[index]))
+    return Segment("fence", lines[index : end or len(lines)])
+
+
+def _read_heading(lines: Lines, index: int, before: str) -> Segment | None:
+    return Segment("heading", lines[index : index + 1]) if HEADING.match(lines[index]) else None
+
+
+def _read_rule(lines: Lines, index: int, before: str) -> Segment | None:
+    return Segment("rule", lines[index : index + 1]) if RULE.match(lines[index]) else None
+
+
+def _read_html(lines: Lines, index: int, before: str) -> Segment | None:
+    long = HTML_LONG.match(lines[index])
+    if long:
+        end = "-->" if long["comment"] else f"</{long['tag'].lower()}>"
+        if not lines.has_after(index, end):
+            return None  # it is a word, and no tag
+        return Segment("html", _until(lines, index, lambda line: end in line.lower(), inclusive=True))
+    if HTML_BLOCK.match(lines[index]):
+        return Segment("html", _until(lines, index, lambda line: not line.strip(), inclusive=False))
+    return None
+
+
+def _until(lines: list[str], index: int, is_end: Callable[[str], bool], *, inclusive: bool) -> list[str]:
+    for i in range(index, len(lines)):
+        if is_end(lines[i]):
+            return lines[index : i + inclusive]
+    return lines[index:]
+
+
+def _read_table(lines: Lines, index: int, before: str) -> Segment | None:
+    if "|" not in lines[index] or index + 1 >= len(lines):
+        return None
+    rule = lines[index + 1]
+    if "|" not in rule or not TABLE_RULE.match(rule):
+        return None
+    rest = _until(lines, index + 2, lambda line: not line.strip() or starts_block(line), inclusive=False)
+    return Segment("table", lines[index : index + 2 + len(rest)])
+
+
+def _read_quote(lines: Lines, index: int, before: str) -> Segment | None:
+    if not QUOTE.match(lines[index]):
+        return None
+    end, is_open = index, True
+    while end < len(lines):
+        match = QUOTE.match(lines[end])
+        if match:
+            is_open = is_prose(lines[end][match.end() :])
+        elif not (is_open and is_lazy(lines[end])):
+            break
+        end += 1
+    return Segment("quote", lines[index:end])
+
+
+def _read_list(lines: Lines, index: int, before: str) -> Segment | None:
+    marker = interrupting(lines[index], before) if before.strip() else Marker.of(lines[index])
+    if not marker:
+        return None
+    reader = ListReader(lines, index, marker)
+    return Segment("list", reader.read(), items=reader.items, is_loose=reader.is_loose)
+
+
+READERS = (_read_fence, _read_heading, _read_rule, _read_html, _read_table, _read_quote, _read_list)

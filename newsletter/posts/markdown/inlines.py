@@ -1,0 +1,254 @@
+"""What the core of Python-Markdown gets wrong inside a line of Chinese: bare URLs, sums, soft breaks, tags."""
+
+import re
+from collections.abc import Iterator
+from string import punctuation
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from markdown import Markdown
+from markdown.inlinepatterns import (
+    AUTOMAIL_RE,
+    ESCAPE_RE,
+    HTML_RE,
+    IMAGE_REFERENCE_RE,
+    REFERENCE_RE,
+    AutomailInlineProcessor,
+    EscapeInlineProcessor,
+    HtmlInlineProcessor,
+    ImageReferenceInlineProcessor,
+    InlineProcessor,
+    ReferenceInlineProcessor,
+    SubstituteTagInlineProcessor,
+)
+from markdown.treeprocessors import InlineProcessor as CoreInline
+from markdown.treeprocessors import Treeprocessor
+from markdown.util import ETX, HTML_PLACEHOLDER, INLINE_PLACEHOLDER_RE, STX, AtomicString
+
+from newsletter.posts.markdown.typed_tags import is_inline
+from newsletter.posts.text.han import HAN, SHARED, WIDE
+
+URL = (
+    r"(?<![A-Za-z0-9_/@])(https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"
+    rf"(?:(?<=/wiki/)[{HAN}]+)?)"  # the one place where an address that is typed by hand goes on in Chinese
+)
+AFTER_URL = ".,;:!?'\"*~_"  # what ends a sentence or a mark, not an address
+TIMES = r"(?<![*])(?:(?<=[0-9])\*(?=[0-9A-Za-z(])|(?<=[A-Za-z)])\*(?=[0-9]))(?![*])"
+MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # what any inline rule begins with
+LONGEST = 10_000  # characters of a paragraph; a longer one is data, and its marks stay as typed
+DEEPEST = 150  # elements inside each other; containers alone take a third of it (markdown/structure.py), readers none
+MOST_BRACKETS = 300  # in a paragraph; the core's search for each one's partner is quadratic
+TAGS = re.compile(  # HTML's own, also those that will be dropped: they are marks, not words
+    r"</?(?:a|abbr|acronym|applet|article|aside|audio|b|base|bdi|bdo|big|blockquote|body|br|button|canvas|center|cite|"
+    r"code|data|datalist|dd|del|details|dfn|div|dl|dt|em|embed|figcaption|figure|font|footer|form|frame|frameset|"
+    r"h[1-6]|head|header|hr|html|i|iframe|img|input|ins|kbd|label|li|link|main|mark|meta|meter|nav|noscript|object|ol|"
+    r"output|p|picture|pre|progress|q|rp|rt|ruby|s|samp|script|section|select|small|span|strike|strong|style|sub|"
+    r"summary|sup|svg|table|tbody|td|template|textarea|th|thead|time|title|tr|tt|u|ul|var|video|wbr)(?=[\s/>])|<!--",
+    re.IGNORECASE,
+)
+NEAR = re.compile(r"\[([^\]]*)\]", re.DOTALL)
+EMPHASIS = re.compile(r"(\*{1,3}|__|~~|==)(?=\S)([^\n]{1,200}?)(?<=\S)\1")
+BLOCKS = {"p", "li", "dd", "dt", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "figcaption", "div", "blockquote"}
+OPAQUE = "\ufffc"  # stands for a picture or a break, where nothing is joined
+SEAM = "\x00"  # between two pieces of text that an inline tag parts
+RAW_PLACEHOLDER = re.compile(HTML_PLACEHOLDER % r"(\d+)")
+RAW_LINK = re.compile(r"</?a[\s>]", re.IGNORECASE)
+UNSEEN = rf"(?:{SEAM}|{HTML_PLACEHOLDER % r'\d+'})*"  # also raw inline tags, which are stashed until the end
+SOFT_BREAK = re.compile(rf"(?P<before>[{WIDE}{SHARED}]{UNSEEN}) *\n *(?=(?P<after>{UNSEEN}[{WIDE}{SHARED}]))")
+
+
+class BareUrl(InlineProcessor):
+    """Link an address that stands in the text; it ends where Chinese begins."""
+
+    ANCESTOR_EXCLUDES = ("a",)
+
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
+        """Return the link and the span it takes; nothing inside a raw `<a>`."""
+        url = m[1][: _end_of_url(m[1])]
+        if not url.partition("://")[2] or self._is_in_raw_link(data[: m.start()]):
+            return None, None, None
+        link = Element("a", href=url)
+        link.text = AtomicString(url)
+        return link, m.start(1), m.start(1) + len(url)
+
+    def _is_in_raw_link(self, before: str) -> bool:
+        """Return whether the nearest raw `<a …>` or `</a>` before the address opens."""
+        for key in reversed(INLINE_PLACEHOLDER_RE.findall(before[-2000:])):
+            tag = self._raw_tag(key)
+            if RAW_LINK.match(tag):
+                return not tag.startswith("</")
+        return False
+
+    def _raw_tag(self, key: str) -> str:
+        assert self.md is not None  # noqa: S101 (set by the constructor)
+        inline = self.md.treeprocessors["inline"]
+        assert isinstance(inline, CoreInline)  # noqa: S101 (registered by the core)
+        node = inline.stashed_nodes.get(key)
+        match = RAW_PLACEHOLDER.fullmatch(node) if isinstance(node, str) else None
+        return str(self.md.htmlStash.rawHtmlBlocks[int(match[1])]) if match else ""
+
+
+def _end_of_url(typed: str) -> int:
+    """Return how much of it is an address: no punctuation behind it, no bracket that it did not open."""
+    end, surplus = len(typed), typed.count(")") - typed.count("(")
+    while end:
+        if typed[end - 1] in AFTER_URL:
+            end -= 1
+        elif typed.endswith("==", 0, end):
+            end -= 2
+        elif typed[end - 1] == ")" and surplus > 0:
+            end, surplus = end - 1, surplus - 1
+        else:
+            break
+    return end
+
+
+class KnownTag(HtmlInlineProcessor):
+    """Let the tags through that a sentence may have; `<your-name>`, `<textarea>` or `List<String>` is text."""
+
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
+        """Return the placeholder of a tag, or nothing."""
+        if not is_inline(m[1]):
+            return None, None, None
+        self.md.has_tags = True  # type: ignore[attr-defined]
+        return super().handleMatch(m, data)
+
+
+class Address(AutomailInlineProcessor):
+    """Link `<name@example.org>`; one with a backslash in it is no address, and stays as typed."""
+
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[Element | str | None, int | None, int | None]:  # type: ignore[override]  # noqa: N802
+        """Return the link, or nothing: the core would write its own mark of the escape into the address."""
+        return (None, None, None) if STX in m[1] else super().handleMatch(m, data)
+
+
+class Literal(InlineProcessor):
+    """Keep what is matched as typed."""
+
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[str, int, int]:  # type: ignore[override]  # noqa: N802
+        """Return the character as the core's own escapes are kept."""
+        return f"{STX}{ord(m[0])}{ETX}", m.start(), m.end()
+
+
+class Unparsed(Treeprocessor):
+    """Save the work on texts without a mark, and the seconds on paragraphs longer than prose is."""
+
+    def run(self, root: Element) -> None:
+        """Mark such texts as atomic, which the core leaves alone."""
+        for element in root.iter():
+            if element.text and not _is_worth_parsing(element.text):
+                element.text = AtomicString(element.text)
+            if element.tail and not _is_worth_parsing(element.tail):
+                element.tail = AtomicString(element.tail)
+
+
+def _is_worth_parsing(text: str) -> bool:
+    return len(text) <= LONGEST and MARK.search(text) is not None and text.count("[") <= MOST_BRACKETS
+
+
+class Shallow(Treeprocessor):
+    """Keep only the words of what is marked inside marks inside marks, before something recurses too deep."""
+
+    def run(self, root: Element) -> None:
+        """Change the tree in place."""
+        level = [root]
+        for _depth in range(DEEPEST):
+            level = [child for element in level for child in element]
+        for element in level:
+            words = "".join(element.itertext())
+            del element[:]
+            element.text = words
+
+
+class SoftBreaks(Treeprocessor):
+    """Join lines of Chinese: a line break between two Han characters would show as a space."""
+
+    def run(self, root: Element) -> None:
+        """Take the breaks out of every block's text, looking through its inline tags."""
+        for block in root.iter():
+            if block.tag in BLOCKS:
+                _join(block)
+
+
+def _join(block: Element) -> None:
+    pieces = list(_pieces(block, is_root=True))
+    joined = SEAM.join(text for _element, _part, text in pieces)
+    if "\n" not in joined:
+        return
+    changed = SOFT_BREAK.sub(_without_break, joined)
+    for (element, part, _text), text in zip(pieces, changed.split(SEAM), strict=True):
+        if part:
+            setattr(element, part, text)
+
+
+def _without_break(match: re.Match[str]) -> str:
+    sides = match["before"][0] + match["after"][-1]
+    is_wide = any(not re.match(f"[{SHARED}]", side) for side in sides)
+    return match["before"] if is_wide else match[0]
+
+
+def _pieces(element: Element, *, is_root: bool = False) -> Iterator[tuple[Element, str, str]]:
+    """Yield (element, "text" or "tail", its string) in reading order; an empty part is a mere sign."""
+    if element.tag in {"br", "img", "input"} or (element.tag in BLOCKS and not is_root):
+        yield element, "", OPAQUE
+    elif element.tag not in {"pre", "ul", "ol", "table"}:
+        if element.text and element.tag != "code":
+            yield element, "text", element.text
+        elif element.text:
+            yield element, "", element.text.replace("\n", " ")
+        for child in element:
+            yield from _pieces(child)
+    if element.tail and not is_root:
+        yield element, "tail", element.tail
+
+
+class Escape(EscapeInlineProcessor):
+    """Keep a mark as typed; the core would read `\\&amp;` as the entity all the same."""
+
+    def handleMatch(self, m: re.Match[str], data: str) -> Any:  # type: ignore[override]  # noqa: N802
+        """Return what stands for the mark, and the span it takes."""
+        return ("&amp;", m.start(0), m.end(0)) if m[1] == "&" else super().handleMatch(m, data)
+
+
+class NearReference(ReferenceInlineProcessor):
+    """Read `[words][name]`; with a space between them, which the core allows, these are two of their own."""
+
+    RE_LINK = NEAR
+
+
+class NearImageReference(ImageReferenceInlineProcessor):
+    """The same for pictures."""
+
+    RE_LINK = NEAR
+
+
+class PlainWords(Treeprocessor):
+    """Take marks out of what is no Markdown: alternative texts, and `a\\|b` as code in a table."""
+
+    def run(self, root: Element) -> None:
+        """Change the tree in place."""
+        for picture in root.iter("img"):
+            picture.set("alt", EMPHASIS.sub(r"\2", picture.get("alt", "")))
+        for cell in (*root.iter("td"), *root.iter("th")):
+            for code in cell.iter("code"):
+                code.text = AtomicString((code.text or "").replace("\\|", "|"))
+
+
+def register(md: Markdown) -> None:
+    """Put these rules into `md`, in the order of their priorities among the core's."""
+    md.inlinePatterns.register(SubstituteTagInlineProcessor(r"(?<!\\)\\\n", "br"), "backslash_break", 185)
+    md.ESCAPED_CHARS = [*punctuation]  # all of ASCII's: CommonMark, section 2.4
+    md.inlinePatterns.register(Literal(TIMES, md), "times", 182)
+    md.inlinePatterns.register(Escape(ESCAPE_RE, md), "escape", 180)
+    md.inlinePatterns.register(NearReference(REFERENCE_RE, md), "reference", 170)
+    md.inlinePatterns.register(NearImageReference(IMAGE_REFERENCE_RE, md), "image_reference", 140)
+    md.inlinePatterns.register(Address(AUTOMAIL_RE, md), "automail", 110)
+    md.inlinePatterns.register(KnownTag(HTML_RE, md), "html", 90)
+    md.inlinePatterns.register(BareUrl(URL, md), "bare_url", 85)
+    assert md.delimiters is not None  # noqa: S101 (made by the core with its patterns)
+    md.delimiters.add("=", "mark", double=True)
+    md.delimiters.add("~", "del", double=True)
+    md.treeprocessors.register(Unparsed(md), "unparsed", 30)
+    md.treeprocessors.register(Shallow(md), "shallow", 19)
+    md.treeprocessors.register(SoftBreaks(md), "soft_breaks", 16)
+    md.treeprocessors.register(PlainWords(md), "plain_words", 15)

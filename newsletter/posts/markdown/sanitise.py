@@ -1,0 +1,111 @@
+"""What HTML may leave the house: one table, kept by nh3 (Ammonia) after rendering."""
+
+import re
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import quote, urljoin
+
+import nh3
+
+from newsletter.mail.characters import without_control
+from newsletter.posts.markdown.embeds import PLAYERS
+from newsletter.posts.markdown.highlighting import allowed_styles
+
+NONE: Final[set[str]] = set()
+# tag: its attributes. "*" holds for each of them. What is not here is dropped, its text kept.
+ALLOWED: Final[dict[str, set[str]]] = {
+    "*": {"class", "id", "lang", "dir", "title"},
+    **dict.fromkeys(("p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "div", "section", "aside"), NONE),
+    **dict.fromkeys(("blockquote", "pre", "ul", "dl", "dt", "dd", "figure", "figcaption", "summary", "center"), NONE),
+    **dict.fromkeys(
+        ("table", "caption", "thead", "tbody", "tfoot", "tr", "ruby", "rt", "rp", "bdi", "bdo", "wbr"), NONE
+    ),
+    **dict.fromkeys(("em", "strong", "b", "i", "u", "s", "del", "ins", "mark", "small", "sub", "sup", "span"), NONE),
+    **dict.fromkeys(("code", "kbd", "samp", "var", "abbr", "cite", "q", "dfn"), NONE),
+    "a": {"href"},
+    "details": {"open"},
+    "iframe": {"src", "width", "height", "allowfullscreen", "referrerpolicy"},
+    "img": {"src", "alt", "width", "height"},
+    "input": {"type", "checked", "disabled"},
+    "label": NONE,
+    "ol": {"start", "reversed", "type"},
+    "li": {"value"},
+    "td": {"align", "colspan", "rowspan"},
+    "th": {"align", "colspan", "rowspan", "scope"},
+    "time": {"datetime"},
+}
+SCHEMES: Final = {"http", "https", "mailto", "tel"}
+# Pictures and players load when they are near. One attribute each: nh3 sets several in an order that changes.
+WEB_SETS: Final = {"img": {"loading": "lazy"}, "iframe": {"loading": "lazy"}}
+NOT_IN_MAIL: Final = {"iframe", "input", "label"}
+_CELL: Final = re.compile(r'(<t[dh]\b[^>]*?) align="(left|center|right)"([^>]*)')
+_SWITCHED: Final = re.compile(r'<(?:input|details|iframe|ol)\b[^>]*=""[^>]*>')  # checked, open: they need no value
+SAFE_IN_URL: Final = "%/:?#[]@!$&'()*+,;=~-._"
+
+AttributeFilter = Callable[[str, str, str], str | None]
+
+
+def for_web(html: str) -> str:
+    """Return `html` with nothing but the table's tags and attributes; classes align cells, as HTML has it now.
+
+    Control characters go here too: an author can write them as `&#2;`, which becomes one only now.
+    """
+    html = _CELL.sub(_aligned_by_class, without_control(_WEB.clean(html)))
+    return _SWITCHED.sub(lambda tag: tag[0].replace('=""', ""), html)
+
+
+def _aligned_by_class(cell: re.Match[str]) -> str:
+    """Return the start of a cell with `align-right` among its classes instead of the obsolete attribute."""
+    before, side, after = cell.groups()
+    own = re.search(r' class="([^"]*)"', before + after)
+    rest = (before + after).replace(own[0], "") if own else before + after
+    names = f"{own[1]} align-{side}" if own else f"align-{side}"
+    return f'{rest[:3]} class="{names}"{rest[3:]}'
+
+
+def for_mail(html: str, *, base_url: str) -> str:
+    """Return `html` for a mail: absolute addresses, no ids and no links within the page, no players."""
+    tags = {tag: set(names) for tag, names in ALLOWED.items() if tag not in NOT_IN_MAIL}
+    tags["*"] = tags["*"] - {"id"}
+    for tag in ("pre", "span"):
+        tags[tag] = tags[tag] | {"style"}
+    return without_control(_cleaner(tags, _mail_filter(base_url), {}).clean(html))
+
+
+def _cleaner(
+    table: dict[str, set[str]], attribute_filter: AttributeFilter, sets: dict[str, dict[str, str]]
+) -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(table) - {"*"},
+        clean_content_tags={"script", "style", "noscript", "template", "textarea", "title", "object", "svg", "math"},
+        attributes=table,
+        attribute_filter=attribute_filter,
+        set_tag_attribute_values=sets,
+        url_schemes=SCHEMES,
+        link_rel=None,
+    )
+
+
+def _web_filter(tag: str, name: str, value: str) -> str | None:
+    if tag == "iframe" and name == "src":
+        return value if value.startswith(PLAYERS) else None
+    if tag == "input" and name == "type":
+        return value if value == "checkbox" else None
+    return quote(value.strip(), safe=SAFE_IN_URL) if name in {"href", "src"} else value
+
+
+def _mail_filter(base_url: str) -> AttributeFilter:
+    styles = allowed_styles()
+
+    def keep(tag: str, name: str, value: str) -> str | None:
+        if name == "style":  # only what the highlighter wrote
+            return value if value in styles else None
+        if name not in {"href", "src"}:
+            return value
+        value = quote(value.strip(), safe=SAFE_IN_URL)
+        return None if value.startswith("#") else urljoin(f"{base_url}/", value)
+
+    return keep
+
+
+_WEB = _cleaner(ALLOWED, _web_filter, WEB_SETS)

@@ -1,0 +1,173 @@
+"""The pictures of posts, and the sizes and forms in which the web is given them."""
+
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.publication.pictures.uploads import Picture, PictureError, resized
+
+ADDRESS = re.compile(r"/media/([0-9a-f]{16})/")
+BYTES_ANY, BYTES_MOST = 200_000, 600_000  # what every picture may weigh, and what none should
+BYTES_A_PIXEL = 0.5  # a good JPEG has 0.3, a drawing as PNG less, a photograph as PNG 2
+
+NARROW = 640  # pixels: a telephone's width at common densities, half of what the address shows
+QUICK, SLOW = ("fallback", "webp"), ("avif",)  # the forms of an upload at once, and those that take a second each
+
+log = logging.getLogger(__name__)
+
+
+class ImageQuerySet(models.QuerySet["Image"]):
+    def heavy_in(self, source: str) -> dict[str, int]:
+        """Return the bytes of those pictures in `source`, by address, that weigh more than their size asks for."""
+        digests = set(ADDRESS.findall(source))
+        weights = {one.get_absolute_url(): one.excess for one in self.filter(digest__in=digests)} if digests else {}
+        return {url: size for url, size in weights.items() if size}
+
+    def unfinished(self) -> "ImageQuerySet":
+        """Return those that lack sizes nobody has tried to make, the newest first."""
+        return self.filter(finished_at__isnull=True)
+
+    def keep(self, picture: Picture, name: str, alt: str) -> tuple["Image", bool]:
+        """Return the row of this picture and whether it is new; the same content is kept once.
+
+        name: what the author's computer called the file. The file is written before its row.
+        """
+        known = self.filter(digest=picture.digest).first()
+        file_name = known.name if known else picture.file_name(name)
+        path = f"{picture.digest}/{file_name}"
+        if not default_storage.exists(path):
+            default_storage.save(path, ContentFile(picture.data))
+        fields = {"name": file_name, "alt": alt, "width": picture.width, "height": picture.height}
+        image, is_new = (known, False) if known else self.get_or_create(digest=picture.digest, defaults=fields)
+        image.take_wide(picture)
+        return image, is_new
+
+
+class Image(models.Model):
+    """A picture that was uploaded once and is served for ever at an address made of its content."""
+
+    digest = models.CharField(max_length=16, unique=True, editable=False)
+    name = models.CharField(_("file name"), max_length=80)
+    alt = models.CharField(
+        _("alternative text"), max_length=200, help_text=_("What the picture says, for those who do not see it.")
+    )
+    width = models.PositiveIntegerField(editable=False)
+    height = models.PositiveIntegerField(editable=False)
+    sizes = models.JSONField(default=dict, editable=False)  # widths by form, of the files beside the picture's own
+    finished_at = models.DateTimeField(null=True, editable=False)  # when the last size was made, or given up
+    created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
+
+    objects = ImageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = _("picture")
+        verbose_name_plural = _("pictures")
+
+    def __str__(self) -> str:
+        return self.alt or self.name
+
+    def get_absolute_url(self) -> str:
+        return f"/media/{self.digest}/{self.name}"
+
+    def address(self, form: str, width: int) -> str:
+        """Return where it is `width` wide in this form; "fallback" is the form of the picture itself."""
+        if form == "fallback" and width == self.width:
+            return self.get_absolute_url()
+        own = Path(self.name)
+        return f"/media/{self.digest}/{own.stem}-{width}{own.suffix if form == 'fallback' else '.' + form}"
+
+    def widths(self, form: str) -> list[int]:
+        """Return the widths that exist in this form, the narrowest first."""
+        return sorted([*self.sizes.get(form, []), *([self.width] if form == "fallback" else [])])
+
+    def take_wide(self, picture: Picture) -> None:
+        """Keep what the upload has at more pixels, and make what takes no time."""
+        if (wide := picture.wide) and wide.width not in self.widths("fallback"):
+            self._write("fallback", wide.width, wide.data)
+            self.sizes["fallback"] = [*self.sizes.get("fallback", []), wide.width]
+        self.make_sizes(QUICK)
+
+    def make_sizes(self, forms: Iterable[str]) -> bool:
+        """Make the sizes of these forms that do not exist; return False if the picture cannot be read.
+
+        A size that exists is never made again: its address is immutable. A form that saves no bytes is not kept.
+        """
+        try:
+            made = {form: self._made(form) for form in forms if self._may_have(form)}
+        except (OSError, PictureError) as error:
+            log.warning("no sizes of picture %s: %s", self.pk, error)
+            return False
+        self.sizes = {form: sorted({*self.sizes.get(form, []), *made.get(form, [])}) for form in self.sizes | made}
+        self.save(update_fields=["sizes"])
+        return True
+
+    def finish(self, now: datetime) -> bool:
+        """Make every size; return False if the picture cannot be read, and do not try again by itself."""
+        is_good = self.make_sizes(QUICK + SLOW)
+        self.finished_at = now
+        self.save(update_fields=["finished_at"])
+        return is_good
+
+    def _may_have(self, form: str) -> bool:
+        """Return whether the form fits: frames that move have one, and drawings gain nothing by AVIF."""
+        own = Path(self.name).suffix
+        return own != ".gif" and (own != ".png" or form != "avif")
+
+    def _made(self, form: str) -> list[int]:
+        widths = self.widths("fallback")
+        wanted = {"fallback": [NARROW], "webp": [NARROW, *widths], "avif": [NARROW, self.width]}[form]
+        missing = {width for width in wanted if width <= widths[-1]} - {*self.widths(form)}
+        if not missing:
+            return []
+        source = self._path("fallback", widths[-1]).read_bytes()
+        suffix = Path(self.name).suffix[1:] if form == "fallback" else form
+        files = {width: resized(source, width, suffix) for width in missing}
+        if form != "fallback" and not self._saves(files):
+            return []
+        for width, data in files.items():
+            self._write(form, width, data)
+        return sorted(files)
+
+    def _saves(self, files: dict[int, bytes]) -> bool:
+        """Return whether these weigh less than what a browser would take without them."""
+        own = self._path("fallback", self.width)
+        return len(files.get(self.width, b"")) < own.stat().st_size
+
+    def _path(self, form: str, width: int) -> Path:
+        return Path(settings.MEDIA_ROOT) / self.address(form, width).removeprefix("/media/")
+
+    def _write(self, form: str, width: int, data: bytes) -> None:
+        """Write a file that is never seen half written."""
+        path = self._path(form, width)
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).chmod(settings.FILE_UPLOAD_PERMISSIONS)
+        Path(name).replace(path)
+
+    @property
+    def excess(self) -> int:
+        """Return what the file weighs if that is more than it should; 0 too if the file is lost."""
+        try:
+            size = default_storage.size(f"{self.digest}/{self.name}")
+        except OSError:
+            return 0
+        allowed = min(BYTES_MOST, max(BYTES_ANY, self.width * self.height * BYTES_A_PIXEL))
+        return size if size > allowed else 0
+
+    @property
+    def markdown(self) -> str:
+        """Return what an author writes to show the picture; brackets in the text are escaped."""
+        alt = re.sub(r"([\\\[\]])", r"\\\1", " ".join(self.alt.split()))
+        return f"![{alt}]({self.get_absolute_url()})"

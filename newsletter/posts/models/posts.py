@@ -1,0 +1,300 @@
+"""An article on the web, its tags, and what readers find of it."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from django.db import models
+from django.db.models import Func, OuterRef, Q, Subquery
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from newsletter.mail import tokens
+from newsletter.mail.characters import nfc, without_hidden
+from newsletter.posts.addresses import address, around
+from newsletter.posts.models.images import Image
+from newsletter.posts.models.renderings import Rendering
+from newsletter.posts.proofreading.check import findings, house_terms
+from newsletter.posts.proofreading.rules import Finding
+from newsletter.posts.text import measures
+from newsletter.publication.models import Publication
+from newsletter.publication.pictures.cards import Card
+
+BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
+TAG_NAME_MAX = 40
+PREVIEW = timedelta(days=30)  # that a link to a draft opens it
+# For `posts_post p` in a statement about the dates of many posts. SQLite reads a row from its beginning, and the dates
+# stand behind the text; left to itself, it would not look them up in the index.
+BY_DATES = {"sqlite": "INDEXED BY dates_of_posts", "postgresql": ""}
+
+__all__ = ["BODY_MAX", "TAG_NAME_MAX", "Image", "Post", "PostQuerySet", "Rendering", "SearchDocument", "Tag"]
+
+
+def tag_names(typed: str) -> list[str]:
+    """Return the names that a person separated by commas, half or full width; # in front is dropped."""
+    names = (" ".join(name.split()).lstrip("#＃").strip() for name in re.split(r"[,，、;；\n]", without_hidden(typed)))
+    return list(dict.fromkeys(nfc(name) for name in names if name))
+
+
+class TagQuerySet(models.QuerySet["Tag"]):
+    def in_use(self, now: datetime) -> "TagQuerySet":
+        """Return the tags of published posts with their `post_count`, the most used first."""
+        # All are counted in an index; those to leave out are few. To look at each post takes ten times as long.
+        hidden = Post.objects.filter(Q(published_at__isnull=True) | Q(published_at__gt=now)).values("pk")
+        counted = Func(function="COUNT", template="COUNT(*)", output_field=models.IntegerField())
+        rows = Post.tags.through.objects.filter(tag=OuterRef("pk")).annotate(counted=counted)
+        number, fewer = (Subquery(some.values("counted")) for some in (rows, rows.filter(post__in=hidden)))  # type: ignore[misc]  # annotated above
+        return self.annotate(post_count=number - fewer).filter(post_count__gt=0).order_by("-post_count", "name")
+
+    def named(self, names: Iterable[str]) -> list["Tag"]:
+        """Return the tags of these names, however they are capitalised; make those that are new."""
+        tags = (self.filter(name__iexact=name).first() or self._make(name) for name in names)
+        return list(dict.fromkeys(tags))
+
+    def _make(self, name: str) -> "Tag":
+        base = slugify(name)[:50] or "tag"  # a Chinese name has no Latin letters to offer
+        taken = set(self.filter(slug__startswith=base).values_list("slug", flat=True))
+        free = (base if n == 1 else f"{base}-{n}" for n in count(1))
+        return self.create(name=name, slug=next(slug for slug in free if slug not in taken))
+
+
+class Tag(models.Model):
+    """A subject that posts have in common."""
+
+    name = models.CharField(_("name"), max_length=TAG_NAME_MAX, unique=True)
+    slug = models.SlugField(
+        pgettext_lazy("of a page", "address"),
+        max_length=60,
+        unique=True,
+        help_text=_("Latin letters, digits and hyphens."),
+    )
+
+    objects = TagQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("tag")
+        verbose_name_plural = _("tags")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        before, after = around("posts:tag")
+        return f"{before}{self.slug}{after}"
+
+
+class PostQuerySet(models.QuerySet["Post"]):
+    def published(self, now: datetime) -> "PostQuerySet":
+        """Return the posts that readers may see, newest first."""
+        return self.filter(published_at__lte=now).order_by("-published_at", "-pk")
+
+    def scheduled(self, now: datetime) -> "PostQuerySet":
+        return self.filter(published_at__gt=now).order_by("published_at", "pk")
+
+    def drafts(self) -> "PostQuerySet":
+        return self.filter(published_at__isnull=True).order_by("-updated_at", "-pk")
+
+    def open_to(self, user: Any) -> "PostQuerySet":
+        """Return the posts that a user of the desk may look at: all, or only his own if he may not publish."""
+        return self if user.has_perm("posts.publish_post") else self.filter(created_by=user.pk)
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """Return when the next scheduled post becomes public by itself; None if none waits."""
+        return self.scheduled(now).values_list("published_at", flat=True).first()
+
+    def publish(self, now: datetime) -> int:
+        """Publish those that readers do not see yet; return how many these were."""
+        waiting = self.filter(Q(published_at__isnull=True) | Q(published_at__gt=now))
+        return waiting.update(published_at=now, updated_at=now)
+
+    def withdraw(self, now: datetime) -> int:
+        """Make drafts of those that have a date; return how many these were."""
+        return self.filter(published_at__isnull=False).update(published_at=None, updated_at=now)
+
+    def previewed(self, token: str, now: datetime) -> "Post | None":
+        """Return the post that a link to a preview opens; None once it is closed, or too old."""
+        post = self.filter(pk=tokens.number_of(token) or 0, preview_until__gt=now).first()
+        return post if post and tokens.opens(token, "preview", post.preview_round) else None
+
+
+class Post(models.Model):
+    """An article: a draft without a date, scheduled with a date to come, else published."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        SCHEDULED = "scheduled", _("scheduled")
+        PUBLISHED = "published", _("published")
+
+    title = models.CharField(_("title"), max_length=120)
+    words = models.SlugField(
+        _("words in the address"),
+        max_length=60,
+        blank=True,
+        help_text=_("A few Latin words: /p/128-words/. May be empty."),
+    )
+    body = models.TextField(_("text"), help_text=_("Markdown."))
+    summary = models.CharField(
+        _("summary"),
+        max_length=200,
+        blank=True,
+        help_text=_("Shown in lists and search results. Empty: the first sentences."),
+    )
+    cover = models.ForeignKey(
+        Image, verbose_name=_("cover picture"), null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    tags = models.ManyToManyField(Tag, verbose_name=_("tags"), blank=True, related_name="posts")
+    published_at = models.DateTimeField(
+        _("published"), null=True, blank=True, db_index=True, help_text=_("Empty: draft. In the future: scheduled.")
+    )
+    preview_until = models.DateTimeField(null=True, editable=False)  # whoever has its link may read the draft
+    created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
+    source = models.CharField(max_length=200, blank=True, editable=False)  # which import brought it, and from where
+    source_digest = models.CharField(max_length=32, blank=True, editable=False)  # of what that import found there
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    _rendered: tuple[str, Rendering] | None = None  # a text, and what became of it
+
+    objects = PostQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-published_at", "-pk"]
+        verbose_name = _("post")
+        verbose_name_plural = _("posts")
+        permissions = [("publish_post", "Can publish posts, and change those of others")]
+        indexes = [
+            models.Index(fields=["id", "published_at", "updated_at"], name="dates_of_posts"),
+            models.Index(fields=["updated_at", "published_at"], name="changes_of_posts"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="a_source_is_imported_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return address(self.pk, self.words)
+
+    @property
+    def card(self) -> Card:
+        """Return the picture that other sites show beside a link to it."""
+        publication = Publication.objects.current()
+        day = date_format(timezone.localtime(self.published_at)) if self.published_at else ""
+        return Card(self.title, publication.name, detail=day, accent=publication.accent)
+
+    @property
+    def card_url(self) -> str:
+        return reverse("posts:card", args=[self.pk, self.card.digest])
+
+    @property
+    def was_mailed(self) -> bool:
+        """Return whether an issue that was sent carried it: its address is then in readers' mails."""
+        return self.issues.filter(sent_at__isnull=False).exists()
+
+    def open_preview(self, now: datetime) -> None:
+        """Let whoever has the link read it for a while; a link that was closed before stays closed."""
+        self.preview_until = now + PREVIEW
+        Post.objects.filter(pk=self.pk).update(preview_until=self.preview_until)
+
+    def close_preview(self) -> None:
+        """Take the link back, at once and for good."""
+        self.preview_until = None
+        Post.objects.filter(pk=self.pk).update(preview_until=None)
+
+    @property
+    def preview_token(self) -> str:
+        return tokens.sign("preview", self.pk, self.preview_round)
+
+    @property
+    def preview_round(self) -> str:
+        """Return what a link is bound to: it dies with its round."""
+        return self.preview_until.isoformat() if self.preview_until else ""
+
+    @property
+    def rendering(self) -> Rendering:
+        """Return the text as it is now, rendered; see `with_renderings` for many posts."""
+        if self._rendered is None or self._rendered[0] != self.body:
+            self._rendered = self.body, Rendering.objects.of([self.body])[self.body]
+        return self._rendered[1]
+
+    @property
+    def html(self) -> SafeString:
+        """Return the text as HTML for the web."""
+        return mark_safe(self.rendering.html)  # noqa: S308  # nosec B308, B703  # sanitised by the renderer
+
+    @property
+    def excerpt(self) -> str:
+        """Return the author's summary, or else the first sentences."""
+        return self.summary or self.rendering.excerpt
+
+    def reading_minutes(self, publication: Publication) -> int:
+        """Return how long reading takes at the pace of its readers."""
+        return measures.minutes(
+            self.rendering.han_count,
+            self.rendering.word_count,
+            han_per_minute=publication.han_per_minute,
+            words_per_minute=publication.words_per_minute,
+        )
+
+    def findings(self, publication: Publication) -> list[Finding]:
+        """Return what the format check says about the text by the rules of its publication; some milliseconds."""
+        return findings(
+            self.body,
+            terms=house_terms(publication.name, publication.terms),
+            off=publication.checks_off,
+            heavy=Image.objects.heavy_in(self.body),
+        )
+
+    def is_published(self, now: datetime) -> bool:
+        return self.published_at is not None and self.published_at <= now
+
+    def state(self, now: datetime) -> State:
+        if self.published_at is None:
+            return self.State.DRAFT
+        return self.State.PUBLISHED if self.is_published(now) else self.State.SCHEDULED
+
+
+def with_renderings(posts: Iterable[Post]) -> list[Post]:
+    """Return `posts` with their renderings, fetched by one query for all of them."""
+    found = list(posts)
+    renderings = Rendering.objects.of(post.body for post in found)
+    for post in found:
+        post._rendered = post.body, renderings[post.body]
+    return found
+
+
+class SearchDocument(models.Model):
+    """What readers can find: a text in plain words, and folded as the search compares it."""
+
+    kind = models.CharField(max_length=20)
+    key = models.PositiveBigIntegerField()
+    post = models.OneToOneField(Post, null=True, on_delete=models.CASCADE, related_name="search_document")
+    published_at = models.DateTimeField(null=True)  # of a post its own date counts, which may change without this one
+    url = models.CharField(max_length=300)
+    title = models.TextField()
+    tags = models.TextField(blank=True)
+    summary = models.TextField(blank=True)
+    folded_title = models.TextField()
+    folded_tags = models.TextField(blank=True)
+    folded_summary = models.TextField(blank=True)
+    # The long ones last: SQLite reads a row from its beginning.
+    body = models.TextField(blank=True)
+    folded = models.TextField()
+    tokens = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("search entry")
+        verbose_name_plural = _("search entries")
+        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="a_document_is_found_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"

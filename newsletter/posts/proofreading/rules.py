@@ -1,0 +1,288 @@
+"""What a picky editor objects to in a post, one function a rule; proofreading/check.py asks them all."""
+
+import html
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from django.template.defaultfilters import filesizeformat
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.posts.markdown import render, typed_tags
+from newsletter.posts.proofreading import masking
+from newsletter.posts.proofreading.brackets import PAIRS, without_partner
+from newsletter.posts.proofreading.terms import UNSURE, Hit
+from newsletter.posts.text.han import HAN
+
+WIDE: Final = {",": "，", ";": "；", ":": "：", "!": "！", "?": "？", ".": "。"}
+MARKS: Final = r"(?:\*\*|__|[」』）》”])*"  # may stand between a word and its punctuation
+PUNCTUATION: Final = re.compile(  # with the space that a full-width mark does without
+    rf"(?<=[{HAN}」』）》*])([,;:!?]|\.(?!\.))(?:(?= *$|{MARKS}[{HAN}「『（《])| +(?={MARKS}[{HAN}「『（《]))",
+    re.MULTILINE,
+)
+PARENTHESES: Final = re.compile(rf"(?<![\]\\])\((?=[^()\n{HAN}]*+[{HAN}])([^()\n]*+)\)")
+ELLIPSIS: Final = re.compile(
+    rf"(?<=[{HAN}」』）》，？！])(?:\.{{3,}}|。{{2,}}|(?<!…)…(?!…))|(?<![.\w/])\.{{3,}}(?=[{HAN}])"
+)
+NUMBERED: Final = re.compile(
+    rf"^ {{0,3}}((\d{{1,2}})(?:[、．] *|\.(?=[{HAN}「『（《]|\*\*[{HAN}])))(?=\S)", re.MULTILINE
+)
+BULLET: Final = re.compile(r"^ {0,3}([•●○◆◇■□▪・‧·])[ \u3000]*(?=[^\s•●○◆◇■□▪・‧·])", re.MULTILINE)
+GLUED_HEADING: Final = re.compile(r"^ {0,3}#{2,6}(?=[^#\s!])", re.MULTILINE)
+TITLE: Final = re.compile(r"^ {0,3}#[ \u3000]+\S.*$|^(?! *[-*>#])\S.*\n={3,} *$", re.MULTILINE)
+EMPTY_LINK: Final = re.compile(
+    r"(?<!!)\[[^\[\]\n]*\]\(\s*+(?:(?:#|<>)\s*+)?\)|(?<!!)\[\s*+\]\([^()\s]+\)|<a\b[^<>]*href=([\"'])#?\1"
+)
+TURNED_LINK: Final = re.compile(r"(?<![\]!])\(([^()\[\]\n]+)\)\[(https?://[^\]\s]+)\]")
+LINK_TEXT: Final = re.compile(r"(?<=\[)[^\[\]\n]+(?=\]\()")
+HTTP: Final = re.compile(
+    r"http://(?!localhost|127\.|10\.|192\.168\.|0\.0\.0\.0|\[?::1|[\w-]+(?:[:/]|\s|$)|[\w.-]+\.(?:local|test|internal)\b)"
+    r"[\w-]+\.[^\s)>\"'\x00]+",
+    re.ASCII,
+)
+NO_ALT: Final = re.compile(
+    r"!\[\s*+\](?:\([^)\n]{0,2000}\)|\[[^\[\]\n]*\])|<img\b(?![^<>]*\balt\s*=\s*([\"'])(?!\1)[^<>]*)[^<>]*>",
+    re.IGNORECASE,
+)
+BORDER: Final = re.compile(rf"(?<=[{HAN}])( *)(?=([A-Za-z0-9]))|(?<=([A-Za-z0-9%+#]))( *)(?=[{HAN}])")
+NO_BORDER: Final = re.compile(rf"[第年月日週]\d|\d+[年月日時分秒號期歲週%]|[{HAN}]\d+[{HAN}]")  # dates, and `第3頁`
+ENOUGH: Final = 5  # borders that show an author's habit
+HABIT: Final = 0.7  # of them that have a space
+STARS: Final = re.compile(r"(?<!\\)\*{2,3}")
+SEEN: Final = {
+    typed_tags.Fate.TYPED: _("Readers see this tag as typed: it has no partner, or is none that a text may have."),
+    typed_tags.Fate.LEFT_OUT: _("Readers do not get this, nor what is in it. Between backquotes they see it as typed."),
+    typed_tags.Fate.LINK: _("Readers get a link instead; from YouTube and Vimeo alone, the site shows a film."),
+}
+UNSEEN_HTML: Final = re.compile(r"<(pre|code)\b.*?</\1>|<[^>]*>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One place in a source; `replacement` only where it cannot do harm."""
+
+    start: int
+    end: int
+    rule: str
+    text: str
+    message: str | Promise
+    replacement: str | None = None
+
+
+@dataclass(frozen=True)
+class Text:
+    """A source with more and more of it hidden; all of the same length."""
+
+    source: str
+    code_free: str
+    link_free: str
+    plain: str
+
+    @classmethod
+    def of(cls, source: str) -> "Text":
+        code_free = masking.without_code(source)
+        link_free = masking.without_links(code_free)
+        return cls(source, code_free, link_free, masking.without_urls(link_free))
+
+    def finding(self, rule: str, span: tuple[int, int], message: str | Promise, fix: str | None = None) -> Finding:
+        return Finding(*span, rule, self.source[slice(*span)], message, fix)
+
+
+def _stars(text: Text) -> Iterator[Finding]:
+    """Ask the renderer itself: no pattern knows which asterisks it takes."""
+    if "**" not in text.plain:
+        return
+    rendered = render.render(text.source.replace("\\*", "\u2217"))
+    literal = html.unescape(UNSEEN_HTML.sub(lambda m: masking.HIDDEN if m[1] else "", rendered))
+    after = [_signature(literal[m.end() :]) for m in STARS.finditer(literal)]
+    for match in STARS.finditer(text.plain):
+        if (signature := _signature(text.source[match.end() :])) in after:
+            after.remove(signature)
+            yield text.finding(
+                "stars", match.span(), _("These asterisks stay as they are: one of the pair is missing.")
+            )
+
+
+def _signature(following: str) -> str:
+    """Return the first words after a mark, without what Markdown takes away."""
+    line = re.sub(r"\]\([^)]*\)|[*_`~=\[\]\x00\s\\]", "", following[:200].partition("\n")[0])
+    return line[:6]
+
+
+def _brackets(text: Text) -> Iterator[Finding]:
+    for place in without_partner(text.plain):
+        is_opener = text.plain[place] in PAIRS
+        message = _("This opens and is not closed.") if is_opener else _("This closes what was not opened.")
+        yield text.finding("brackets", (place, place + 1), message)
+
+
+def _punctuation(text: Text) -> Iterator[Finding]:
+    message = _("Between Chinese, punctuation is full width.")
+    for match in PUNCTUATION.finditer(text.plain):
+        if re.search(rf"[{HAN}」』）》]{MARKS}$", text.plain[max(0, match.start() - 8) : match.start()]):
+            is_between = match[0] == "." and text.plain[match.end() : match.end() + 1].strip()  # `顯示.設定`: a slash?
+            yield text.finding("punctuation", match.span(), message, None if is_between else WIDE[match[1]])
+    for match in PARENTHESES.finditer(text.plain):
+        is_link = text.plain.startswith("[", match.end())  # turned round
+        if masking.HIDDEN not in match[0] and not is_link and _touches_han(text.plain, *match.span()):
+            yield text.finding("punctuation", match.span(), message, f"（{match[1].strip()}）")
+
+
+def _touches_han(plain: str, start: int, end: int) -> bool:
+    return bool(
+        re.search(rf"[{HAN}] ?$", plain[max(0, start - 2) : start]) or re.match(rf" ?[{HAN}]", plain[end : end + 2])
+    )
+
+
+def _ellipsis(text: Text) -> Iterator[Finding]:
+    for match in ELLIPSIS.finditer(text.plain):
+        yield text.finding("ellipsis", match.span(), _("In Chinese an ellipsis has six dots."), "……")
+
+
+def _url(text: Text) -> Iterator[Finding]:
+    before, after = _("Put a space before the address."), _("The address ends here. If it goes on, copy it encoded.")
+    for match in masking.BARE_URL.finditer(text.link_free):
+        start, end = match.span()
+        if text.link_free.startswith(")[", start - 2):  # a link that is turned round
+            continue
+        if re.match(f"[{HAN}]", text.link_free[start - 1 : start]):
+            yield text.finding("url", (start, start), before, " ")
+        if re.match(f"[{HAN}]", text.link_free[end : end + 1]):
+            goes_on = match[0][-1] in "/=-_%&?+"
+            yield text.finding("url", (end, end), after, None if goes_on else " ")
+
+
+def _list(text: Text) -> Iterator[Finding]:
+    message = _("Write “1. ” with a space, and it becomes a list.")
+    matches = list(NUMBERED.finditer(text.plain))
+    follows = [int(other[2]) == int(one[2]) + 1 for one, other in pairwise(matches)]
+    for match, is_after, is_before in zip(matches, [False, *follows], [*follows, False], strict=False):  # none if none
+        if is_after or is_before:
+            yield text.finding("list", match.span(1), message, f"{match[2]}. ")
+    yield from _bullets(text)
+
+
+def _bullets(text: Text) -> Iterator[Finding]:
+    """Tell about lines under each other that begin with a dot, as pasted from elsewhere: they run together."""
+    message = _("Write “- ” at its head, and it becomes a list.")
+    matches = list(BULLET.finditer(text.plain))
+    ends = [text.plain.find("\n", match.end()) + 1 for match in matches]
+    follows = [end == match.start() for end, match in zip(ends, matches[1:], strict=False)]
+    for match, is_after, is_before in zip(matches, [False, *follows], [*follows, False], strict=False):  # none if none
+        if is_after or is_before:
+            yield text.finding("list", match.span(), message, "- ")
+
+
+def _heading(text: Text) -> Iterator[Finding]:
+    for match in GLUED_HEADING.finditer(text.plain):
+        yield text.finding("heading", match.span(), _("Other programs want a space after the #."), f"{match[0]} ")
+
+
+def _title(text: Text) -> Iterator[Finding]:
+    message = _("The title of the post is the only heading of the first level: begin with ##.")
+    for match in TITLE.finditer(text.code_free):
+        yield text.finding("title", match.span(), message)
+
+
+def _link(text: Text) -> Iterator[Finding]:
+    for match in EMPTY_LINK.finditer(text.code_free):
+        yield text.finding("link", match.span(), _("It has no address, or no words to click on."))
+    for match in TURNED_LINK.finditer(text.code_free):
+        message = _("The brackets are the wrong way round: [words](address).")
+        yield text.finding("link", match.span(), message, f"[{match[1]}]({match[2]})")
+
+
+def _http(text: Text) -> Iterator[Finding]:
+    for match in HTTP.finditer(text.code_free):
+        yield text.finding("http", match.span(), _("Try it with https://."))
+
+
+def _alt(text: Text) -> Iterator[Finding]:
+    message = _("Write what the picture says between the brackets: ![…].")
+    for match in NO_ALT.finditer(text.code_free):
+        yield text.finding("alt", match.span(), message)
+
+
+def _spacing(text: Text) -> Iterator[Finding]:
+    """Tell about missing spaces only an author who writes them, and about double ones everybody."""
+    titles = _link_texts(text)
+    borders = [m for m in BORDER.finditer(text.plain) if not (_is_date(text.plain, m) or m.start() in titles)]
+    for kind in (str.isdigit, str.isalpha):
+        own = [match for match in borders if kind((match[2] or match[3])[0])]
+        spaced = sum(bool(_gap(match)) for match in own)
+        is_habit = spaced >= ENOUGH and spaced >= HABIT * len(own)
+        for match in own:
+            if not _gap(match) and is_habit:
+                yield text.finding("spacing", match.span(), _("Elsewhere in this post a space stands here."), " ")
+            elif len(_gap(match)) > 1 and not _is_in_table(text.plain, match.start()):
+                yield text.finding("spacing", match.span(), _("One space is enough."), " ")
+
+
+def _link_texts(text: Text) -> set[int]:
+    """Return the places within the words of links, which mostly are somebody else's title."""
+    return {place for match in LINK_TEXT.finditer(text.code_free) for place in range(*match.span())}
+
+
+def _gap(border: re.Match[str]) -> str:
+    return border[1] or border[4] or ""
+
+
+def _is_date(plain: str, border: re.Match[str]) -> bool:
+    start = max(0, border.start() - 6)
+    dates = NO_BORDER.finditer(plain[start : border.end() + 6])
+    return any(match.start() < border.start() - start < match.end() for match in dates)
+
+
+def _is_in_table(plain: str, position: int) -> bool:
+    return "|" in plain[plain.rfind("\n", 0, position) + 1 : (plain.find("\n", position) + 1 or len(plain))]
+
+
+def _tags(text: Text) -> Iterator[Finding]:
+    """Tell of HTML that is no mark: shown as typed, left out with all that is in it, or a link instead."""
+    for tag in typed_tags.odd(text.code_free):
+        if masking.AUTOLINK.match(text.code_free, tag.start):
+            continue
+        yield text.finding("tags", (tag.start, tag.end), SEEN[tag.fate])
+
+
+def wrong_terms(text: Text, found: list[Hit]) -> Iterator[Finding]:
+    """Yield a finding for each term that is not written as it should be."""
+    titles = _link_texts(text)
+    for hit in found:
+        written, line = text.source[hit.start : hit.end], text.source.rfind("\n", 0, hit.start) + 1
+        if written == hit.right or (len(written) > 4 and written.isascii() and written.isupper()):
+            continue
+        is_quoted = hit.start in titles or text.source.startswith(">", line)
+        is_sure = not is_quoted and written not in UNSURE  # what somebody else wrote stays
+        fix = hit.right if is_sure else None
+        message = format_lazy(_("Here one writes {right}."), right=hit.right)
+        yield text.finding("terms", (hit.start, hit.end), message, fix)
+
+
+def heavy_pictures(text: Text, weights: Mapping[str, int]) -> Iterator[Finding]:
+    """Yield a finding for each place of a picture in `weights`: its address, and its bytes."""
+    for address, size in weights.items():
+        message = format_lazy(_("It weighs {size}. Save it as JPEG, or smaller."), size=filesizeformat(size))
+        for match in re.finditer(re.escape(address), text.code_free):
+            yield text.finding("weight", match.span(), message)
+
+
+CHECKS: Final[dict[str, Callable[[Text], Iterator[Finding]]]] = {
+    "stars": _stars,
+    "brackets": _brackets,
+    "punctuation": _punctuation,
+    "ellipsis": _ellipsis,
+    "url": _url,
+    "list": _list,
+    "heading": _heading,
+    "title": _title,
+    "link": _link,
+    "http": _http,
+    "alt": _alt,
+    "tags": _tags,
+    "spacing": _spacing,
+}

@@ -1,0 +1,189 @@
+"""Measures of a rendered post: its plain words, its first sentences, how long it takes to read."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Final
+
+from newsletter.mail.characters import nfkd
+from newsletter.posts.text.han import HAN_CHARACTER, LATIN_WORD, WIDE
+
+HAN_PER_MINUTE = 400
+WORDS_PER_MINUTE = 238  # Brysbaert 2019, silent reading of English non-fiction
+
+ADDRESS_MAX: Final = 60  # characters, as Post.words holds
+BLOCK: Final = re.compile(
+    "address|article|aside|blockquote|body|br|caption|center|d[dlt]|details|div|figcaption|figure|footer|h[1-6r]|header|li|"
+    "main|nav|ol|p|pre|section|summary|table|tbody|t[dhr]|tfoot|thead|ul"
+)
+EMPTY: Final = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
+NEVER: Final = frozenset({"script", "style", "iframe", "template"})
+NOT_PROSE: Final = frozenset({"li", "dl", "table", "figure", "blockquote", "aside", "pre", "details", "nav", "callout"})
+CLOSERS: Final = "」』）〕】》〉”’\"')\\]"
+SENTENCE: Final = re.compile(
+    rf"(?:[^。！？!?…\n.]++|…(?!…*[{CLOSERS}]*$)|\.(?![{CLOSERS}]*(?:\s|$))|(?<=[A-Z])\.(?=\s)|[!?](?=[A-Za-z0-9]))*"
+    rf"(?:[。！？!?.…]+[{CLOSERS}]*|\n|$)"
+)
+ENDS_SENTENCE: Final = re.compile(rf"[。！？!?.…][{CLOSERS}]*$")
+CLAUSE_END: Final = re.compile(rf"[，、；：,;:—…\s]+[{CLOSERS}]*$")
+WORD_IN_TITLE: Final = re.compile(r"[A-Za-z0-9]+(?:[+#]+|(?:[ .\-_'’&/+]+[A-Za-z0-9]+)*[+#]*)")
+SPELT_OUT: Final = {"c#": "csharp", "f#": "fsharp", "c++": "cpp", ".net": "dotnet"}
+
+
+def plain(html: str) -> str:
+    """Return the words of `html`, one line for each block."""
+    return "\n".join(text for text, _path in _blocks(html))
+
+
+def han_count(html: str) -> int:
+    """Return how many Han characters a reader reads: no code, captions, alternative texts or footnotes."""
+    return sum(len(HAN_CHARACTER.findall(text)) for text in _read_text(html))
+
+
+def word_count(html: str) -> int:
+    """Return how many words in other scripts a reader reads."""
+    return sum(len(LATIN_WORD.findall(text)) for text in _read_text(html))
+
+
+def reading_minutes(
+    html: str, *, han_per_minute: int = HAN_PER_MINUTE, words_per_minute: int = WORDS_PER_MINUTE
+) -> int:
+    """Return the minutes that reading takes, at least 1."""
+    paces = {"han_per_minute": han_per_minute, "words_per_minute": words_per_minute}
+    return minutes(han_count(html), word_count(html), **paces)
+
+
+def minutes(han: int, words: int, *, han_per_minute: int, words_per_minute: int) -> int:
+    """Return the minutes that reading so much takes, at least 1."""
+    return max(1, math.floor(han / han_per_minute + words / words_per_minute + 0.5))
+
+
+def excerpt(html: str, limit: int = 110) -> str:
+    """Return the first whole sentences of prose, up to `limit` characters.
+
+    A clause that ends in `…` only when the first sentence alone is longer. Nothing from lists,
+    quotes, figures, headings, footnotes, or what stands after the last rule (the signature).
+    """
+    taken = ""
+    for sentence in _sentences(html):
+        if taken and not ENDS_SENTENCE.search(sentence):  # a fragment is taken only where nothing else is
+            break
+        longer = _joined(taken, sentence)
+        if len(longer) > limit:
+            return taken or _cut(longer, limit)
+        taken = longer
+        if not ENDS_SENTENCE.search(taken):
+            break
+    return taken
+
+
+def words_from_title(title: str) -> str:
+    """Return the Latin words of `title` for its address, as `deepseek-gpt-4`; empty when there are none.
+
+    A number counts only beside a word: the 4 of 「4 個技巧」 tells nothing.
+    """
+    text = nfkd(title)
+    text = "".join(c for c in text if not unicodedata.combining(c))
+    for name, spelt in SPELT_OUT.items():
+        text = re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", f" {spelt} ", text, flags=re.IGNORECASE | re.ASCII)
+    runs = [run for run in WORD_IN_TITLE.findall(text) if re.search("[A-Za-z]", run)]
+    words = re.findall(r"[a-z0-9]{1,60}", re.sub("['’]", "", " ".join(runs).lower()))
+    while len("-".join(words)) > ADDRESS_MAX:
+        words.pop()
+    return "-".join(words)
+
+
+def _read_text(html: str) -> Iterator[str]:
+    for text, path in _blocks(html, without=frozenset({"code", "pre", "figcaption"})):
+        if "footnote" not in path:
+            yield text
+
+
+def _sentences(html: str) -> Iterator[str]:
+    for paragraph in _prose(html):
+        for match in SENTENCE.finditer(paragraph):
+            sentence = match[0].rstrip()
+            if sentence.strip() and not sentence.endswith(("：", ":")):  # what it announces is not here
+                yield sentence
+
+
+def _prose(html: str) -> list[str]:
+    """Return the paragraphs of `html` before its last rule, if there are any."""
+    paragraphs: list[str] = []
+    before_rule: list[str] = []
+    for text, path in _blocks(html):
+        if path and path[-1] == "hr":
+            before_rule = list(paragraphs)
+        elif "p" in path and "footnote" not in path and not NOT_PROSE.intersection(path):
+            paragraphs.append(" ".join(text.split()))
+    return before_rule or paragraphs
+
+
+def _joined(left: str, right: str) -> str:
+    if not left:
+        return right.lstrip()
+    if right[0].isspace():
+        return left + right
+    if re.match(f"[{WIDE}]", right) or re.search(f"[{WIDE}”’]$", left):
+        return left + right
+    return f"{left} {right}"
+
+
+def _cut(sentence: str, limit: int) -> str:
+    """Return the longest run of clauses that leaves room for `…`."""
+    head = sentence[: limit - 1]
+    ends = [match.start() for match in re.finditer(r"[，、；：,;:](?!\d)", head)]
+    if ends and ends[-1] >= limit // 3:
+        return head[: ends[-1]] + "…"
+    if re.match(r"[\w’']", sentence[limit - 1], re.ASCII):  # never in the middle of a Latin word
+        head = re.sub(r"[\w’']+$", "", head, flags=re.ASCII) or head
+    return CLAUSE_END.sub("", head) + "…"
+
+
+class _Walker(HTMLParser):
+    """Cuts HTML into (text, path of open tags) at every block's edge."""
+
+    def __init__(self, without: frozenset[str]) -> None:
+        super().__init__(convert_charrefs=True)
+        self.without = without | NEVER
+        self.path: list[str] = []
+        self.buffer: list[str] = []
+        self.found: list[tuple[str, tuple[str, ...]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if BLOCK.fullmatch(tag):
+            self.flush()
+        if tag == "hr":
+            self.found.append(("", (*self.path, "hr")))
+        if tag not in EMPTY:
+            is_note = (dict(attrs).get("class") or "").startswith("footnote")
+            self.path.append("footnote" if is_note and tag == "div" else "backref" if is_note else tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if BLOCK.fullmatch(tag):
+            self.flush()
+        names = {tag, "footnote"} if tag == "div" else {tag, "backref"} if tag in {"a", "span"} else {tag}
+        for index in range(len(self.path) - 1, -1, -1):
+            if self.path[index] in names:
+                del self.path[index:]
+                break
+
+    def handle_data(self, data: str) -> None:
+        if not self.without.intersection(self.path) and "backref" not in self.path:
+            self.buffer.append(data)
+
+    def flush(self) -> None:
+        text = "".join(self.buffer).strip()
+        self.buffer.clear()
+        if text:
+            self.found.append((text, tuple(self.path)))
+
+
+def _blocks(html: str, *, without: frozenset[str] = frozenset()) -> list[tuple[str, tuple[str, ...]]]:
+    walker = _Walker(without)
+    walker.feed(html)
+    walker.close()
+    walker.flush()
+    return walker.found

@@ -1,0 +1,1 @@
+"""Whole pages, kept in the process until something in them changes."""

@@ -1,0 +1,1 @@
+"""Bounds on what strangers may send and how often."""

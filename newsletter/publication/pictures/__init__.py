@@ -1,0 +1,1 @@
+"""Uploads, icons, cards and logos as pictures that may be shown for ever."""

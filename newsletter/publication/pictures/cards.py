@@ -1,0 +1,176 @@
+"""The picture that other sites show beside a link to a post or an issue: its title, set in Chinese. Pure.
+
+The font is Noto Serif TC Bold (SIL Open Font License 1.1, fonts/OFL.txt), cut down to the 13,000 characters of
+Big5, so that a card looks the same on every machine. What it lacks is taken from a font of the system, or left out.
+"""
+
+import unicodedata
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from functools import cache
+from hashlib import sha256
+from io import BytesIO
+from itertools import groupby, takewhile
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+VERSION = "1"  # of the drawing: a change gives every card a new address
+WIDTH, HEIGHT = 1200, 630  # what Facebook, LINE and X show whole: https://ogp.me, developers' pages of each
+MARGIN = 84
+PAPER, INK, QUIET = "#fdfcf9", "#211e1a", "#655f56"
+SIZES = (92, 80, 68, 58, 50)  # of the title in pixels: the first in which it fits
+LINE_HEIGHT = 1.34
+TOP = 158  # pixels above the title
+SMALL, NUMBER = 34, 112  # pixels
+MEASURE = 100  # pixels: widths are measured once and scaled, because a font is read anew for each size
+FONT = Path(__file__).parent.parent / "fonts" / "NotoSerifTC-Bold.woff2"
+OTHER_FONTS = (
+    "/usr/share/fonts/opentype/noto/NotoSerifCJK-Bold.ttc",
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc",
+    "/System/Library/Fonts/PingFang.ttc",
+)
+NOT_FIRST = set("，。、；：？！）」』》〉】〕｝…—～·％%,.;:?!)]}’”々ー")
+NOT_LAST = set("（「『《〈【〔｛([{‘“")
+
+
+class FontUnusable(Exception):
+    """The font of the cards cannot be read."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card says. number: of an issue, large; "" for a post."""
+
+    title: str
+    name: str  # of the publication
+    detail: str  # such as a date
+    accent: str  # as #rrggbb
+    number: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Return 16 hex characters that change with everything that is seen."""
+        return sha256("\0".join([VERSION, *astuple(self)]).encode()).hexdigest()[:16]
+
+    def png(self) -> bytes:
+        """Return the picture. Raise FontUnusable when the font cannot be read."""
+        image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((0, 0, WIDTH, 14), fill=self.accent)
+        _write(draw, (MARGIN, MARGIN), self.name, SMALL, self.accent)
+        self._draw_title(draw)
+        _write(draw, (MARGIN, HEIGHT - MARGIN - SMALL), self.detail, SMALL, QUIET)
+        if self.number:
+            width = _length(self.number, NUMBER)
+            _write(draw, (WIDTH - MARGIN - width, HEIGHT - MARGIN - NUMBER), self.number, NUMBER, self.accent)
+        out = BytesIO()
+        image.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        return out.getvalue()
+
+    def _draw_title(self, draw: ImageDraw.ImageDraw) -> None:
+        room = HEIGHT - TOP - MARGIN - (NUMBER if self.number else SMALL) - 20
+        size, lines = fitted(self.title, room)
+        top = TOP + (room - len(lines) * size * LINE_HEIGHT) / 2
+        for number, line in enumerate(lines):
+            _write(draw, (MARGIN, top + number * size * LINE_HEIGHT), line, size, INK)
+
+
+def fitted(title: str, room: float) -> tuple[int, list[str]]:
+    """Return the size and the lines of a title for `room` pixels of height; one that fits in no size ends in …."""
+    for size in SIZES:
+        lines = wrapped(title, size, WIDTH - 2 * MARGIN)
+        if len(lines) * size * LINE_HEIGHT <= room:
+            return size, _balanced(title, size, len(lines))
+    size = SIZES[-1]
+    most = int(room // (size * LINE_HEIGHT))
+    *whole, last = wrapped(title, size, WIDTH - 2 * MARGIN)[:most]
+    while last and _length(last + "…", size) > WIDTH - 2 * MARGIN:
+        last = last[:-1]
+    return size, [*whole, last + "…"]
+
+
+def _balanced(title: str, size: int, count: int) -> list[str]:
+    """Return the title in `count` lines that are as even as can be: no single character stands alone."""
+    widths = range(WIDTH - 2 * MARGIN, WIDTH // 3, -size // 2)
+    ways = takewhile(lambda lines: len(lines) == count, (wrapped(title, size, width) for width in widths))
+    return deque(ways, maxlen=1).pop()
+
+
+def wrapped(text: str, size: int, width: float) -> list[str]:
+    """Return lines of at most `width` pixels: Latin words whole, none begins or ends with the wrong punctuation.
+
+    A word that is wider than that has a line of its own.
+    """
+    lines = [""]
+    for piece in _pieces(text):
+        if lines[-1] and _length((lines[-1] + piece).rstrip(), size) > width:
+            lines.append("")
+        lines[-1] += piece if lines[-1] else piece.lstrip()
+    return [line.rstrip() for line in lines]
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield what must not be broken: words, and characters with the punctuation that belongs to them."""
+    piece = ""
+    for char in " ".join(text.split()):
+        joins = char in NOT_FIRST or (piece and piece[-1] in NOT_LAST) or (_is_word(piece[-1:]) and _is_word(char))
+        if piece and not joins:
+            yield piece
+            piece = ""
+        piece += char
+    if piece:
+        yield piece
+
+
+def _is_word(char: str) -> bool:
+    return bool(char) and not char.isspace() and unicodedata.east_asian_width(char) not in "WF" and char not in NOT_LAST
+
+
+# --- Letters ---
+
+
+def _write(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int, colour: str) -> None:
+    x, y = at
+    for number, run in _runs(text):
+        font = _font(number, size)
+        draw.text((x, y + size), run, font=font, fill=colour, anchor="ls")
+        x += font.getlength(run)
+
+
+def _length(text: str, size: int) -> float:
+    return sum(_font(number, MEASURE).getlength(run) for number, run in _runs(text)) * size / MEASURE
+
+
+def _runs(text: str) -> Iterator[tuple[int, str]]:
+    """Yield pieces of `text` with the number of the font that has their letters; what none has is left out."""
+    for number, chars in groupby(text, key=_font_with):
+        if number is not None:
+            yield number, "".join(chars)
+
+
+@cache
+def _font_with(char: str) -> int | None:
+    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Mn"}:
+        return None
+    return next((number for number in range(len(_files())) if char == " " or _has(number, char)), None)
+
+
+def _has(number: int, char: str) -> bool:
+    """Return whether a font has a letter: a missing one is drawn as the box of U+FFFF."""
+    font = _font(number, MEASURE)
+    return bytes(font.getmask(char)) != bytes(font.getmask("\uffff"))
+
+
+@cache
+def _files() -> tuple[str, ...]:
+    return (str(FONT), *(path for path in OTHER_FONTS if Path(path).exists()))
+
+
+@cache
+def _font(number: int, size: int) -> ImageFont.FreeTypeFont:
+    try:
+        return ImageFont.truetype(_files()[number], size, layout_engine=ImageFont.Layout.BASIC)
+    except OSError as error:
+        raise FontUnusable(f"{_files()[number]}: {error}") from error

@@ -1,0 +1,42 @@
+"""The tables of readers: who asked for letters, what each agreed to, and addresses that must not be mailed."""
+
+from subscribers.models.address_changes import AddressChange
+from subscribers.models.consents import Consent, ConsentText
+from subscribers.models.forgotten import Forgotten
+from subscribers.models.fresh_links import FreshLink
+from subscribers.models.mail_budget import MailBudget
+from subscribers.models.readers import (
+    CONFIRM_WITHIN,
+    FORGET_AFTER,
+    NOT_SAID,
+    UNDO_WITHIN,
+    Subscriber,
+    SubscriberQuerySet,
+    barred,
+    is_mailable,
+)
+from subscribers.models.suppressions import Suppression, address_hash
+from subscribers.models.tags import Tag, Tagging
+from subscribers.models.unsent import Unsent
+
+__all__ = [
+    "CONFIRM_WITHIN",
+    "FORGET_AFTER",
+    "NOT_SAID",
+    "UNDO_WITHIN",
+    "AddressChange",
+    "Consent",
+    "ConsentText",
+    "Forgotten",
+    "FreshLink",
+    "MailBudget",
+    "Subscriber",
+    "SubscriberQuerySet",
+    "Suppression",
+    "Tag",
+    "Tagging",
+    "Unsent",
+    "address_hash",
+    "barred",
+    "is_mailable",
+]

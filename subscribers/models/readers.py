@@ -1,0 +1,319 @@
+"""Readers' wishes to receive, and addresses that must not be mailed."""
+
+from datetime import datetime, timedelta
+
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.lookups import IsNull
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from newsletter.mail import tokens
+from subscribers import departures
+from subscribers.addresses import masked, readable
+from subscribers.departures import Why
+from subscribers.links import Linked, was_made_for
+from subscribers.models.address_changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
+from subscribers.models.consents import Circumstances, Consent
+from subscribers.models.forgotten import Forgotten as Forgotten  # noqa: PLC0414 - registered by being imported
+from subscribers.models.fresh_links import FreshLink as FreshLink  # noqa: PLC0414 - the same
+from subscribers.models.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - the same
+from subscribers.models.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
+from subscribers.models.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
+from subscribers.models.suppressions import departure
+from subscribers.models.tags import Tag, Tagging
+from subscribers.models.unsent import Unsent as Unsent  # noqa: PLC0414 - registered by being imported
+
+CONFIRM_WITHIN = timedelta(days=7)
+UNDO_WITHIN = timedelta(days=30)
+FORGET_AFTER = timedelta(days=30)
+FIRST_COOL_DOWN = timedelta(minutes=10)  # a first mail may be lost in a spam folder: ask once more soon
+COOL_DOWN = timedelta(hours=24)
+HAS_MAIL_DUE = Q(confirmation_due_at__isnull=False)
+IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
+NOT_SAID = Circumstances()
+WHY_OF = {
+    Consent.Kind.CONFIRMED: Why.BACK,
+    Consent.Kind.WITHDREW: Why.LEFT,
+    Consent.Kind.CAME_BACK: Why.BACK,
+}
+
+
+def _awake(now: datetime, reader: str = "") -> Q:
+    rested = Q(**{f"{reader}state": Subscriber.State.PAUSED, f"{reader}paused_until__lte": now})
+    return Q(**{f"{reader}state": Subscriber.State.ACTIVE}) | rested
+
+
+def is_mailable(now: datetime, reader: str) -> Q:
+    """Return the condition of `SubscriberQuerySet.mailable` for rows that lead to a reader by `reader`: "subscriber__".
+
+    For few rows at a time: each suppression is looked up by itself, where PostgreSQL would read all of them for
+    an EXISTS, and so read millions to send a hundred mails.
+    """
+    suppressions = Suppression.objects.filter(address_hash=OuterRef(f"{reader}address_hash")).order_by()
+    return _awake(now, reader) & Q(IsNull(Subquery(suppressions.values("pk")[:1]), True))
+
+
+def barred(now: datetime) -> "models.QuerySet[Suppression]":
+    """Return the suppressions without which a reader would be mailed: few rows are looked at, not all readers."""
+    readers = Subscriber.objects.filter(_awake(now), address_hash=OuterRef("address_hash"))
+    return Suppression.objects.filter(Exists(readers)).order_by()
+
+
+class SubscriberQuerySet(models.QuerySet["Subscriber"]):
+    def mailable(self, now: datetime) -> "SubscriberQuerySet":
+        """Return who gets an issue: active, or paused until a time that has passed, and not suppressed."""
+        suppressed = Suppression.objects.filter(address_hash=OuterRef("address_hash"))
+        return self.filter(_awake(now), ~Exists(suppressed))
+
+    def tagged(self, tag: str) -> "SubscriberQuerySet":
+        """Return who has `tag`, letter by letter: neither a part of a longer one nor in another case."""
+        return self.filter(pk__in=Tagging.objects.of(tag).values("subscriber"))
+
+    def untagged(self, tag: str) -> "SubscriberQuerySet":
+        """Return who has not `tag`: together with `tagged`, everybody once."""
+        return self.filter(~Exists(Tagging.objects.of(tag).filter(subscriber=OuterRef("pk"))))
+
+    def due(self, now: datetime) -> "SubscriberQuerySet":
+        """Return who waits for an answer to a sign-up, first come first served."""
+        return self.filter(confirmation_due_at__lte=now).order_by("confirmation_due_at")
+
+    def opened_by(self, token: str, purpose: str) -> "Subscriber | None":
+        """Return the reader whom a token for `purpose` belongs to; None when it opens nothing now."""
+        found = self.filter(pk=tokens.number_of(token) or 0).first()
+        return found if found and found.is_opened_by(token, purpose) else None
+
+    def freshly_opened_by(self, token: str, now: datetime) -> "Subscriber | None":
+        """Return the reader to whose mailbox this link to his own data was sent within the last half hour."""
+        found = self.filter(pk=tokens.number_of(token) or 0).first()
+        return found if found and found.is_freshly_opened_by(token, now) else None
+
+    def has_moved_away(self, token: str, purpose: str) -> bool:
+        """Return whether a token was made for an address that a reader has left since: it opens nothing any more."""
+        moves = Consent.objects.filter(subscriber=tokens.number_of(token) or 0, kind=Consent.Kind.MOVED)
+        fields = ("address_hash", "subscriber__token_salt", "subscriber__old_links_of")
+        return any(
+            was_made_for(token, purpose, salt=salt, address_hash=known_as, is_old=old_links_of == known_as)
+            for known_as, salt, old_links_of in moves.order_by().values_list(*fields).distinct()
+        )
+
+    def forgettable(self, now: datetime) -> "SubscriberQuerySet":
+        """Return sign-ups that were never confirmed and have had their time."""
+        old = Q(created_at__lte=now - FORGET_AFTER)
+        asked_since = Q(asked_at__gt=now - FORGET_AFTER)
+        return self.filter(old, state=Subscriber.State.PENDING).exclude(asked_since)
+
+
+class Subscriber(Linked):
+    """Somebody's wish to receive the newsletter."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", _("not confirmed")
+        ACTIVE = "active", pgettext_lazy("of a subscription", "active")
+        PAUSED = "paused", _("paused")
+        UNSUBSCRIBED = "unsubscribed", _("unsubscribed")
+
+    email = models.EmailField(_("address"), db_index=True)
+    address_hash = models.CharField(max_length=32, unique=True, editable=False)
+    name = models.CharField(pgettext_lazy("of a person", "name"), max_length=80, blank=True)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.PENDING)
+    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
+    tags = models.ManyToManyField(Tag, through=Tagging, related_name="subscribers", blank=True, verbose_name=_("tags"))
+
+    unsubscribed_at = models.DateTimeField(_("left"), null=True, blank=True)
+
+    # Double opt-in. A confirmation that is used, or made worthless by leaving, ends the round.
+    signup_round = models.PositiveIntegerField(default=1, editable=False)
+    asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    asked_times = models.PositiveIntegerField(default=0, editable=False)
+    confirmation_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    confirmation_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    confirmation_tries = models.PositiveSmallIntegerField(default=0, editable=False)
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
+    # Filled by `delivery`, which knows the issues that a welcome quotes.
+    welcomed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("signed up"), auto_now_add=True)
+
+    objects = SubscriberQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("reader")
+        verbose_name_plural = _("readers")
+        permissions = [("see_readers", "Can see readers' addresses"), ("export_readers", "Can export all readers")]
+        indexes = [
+            models.Index(fields=["state", "id"], name="readers_by_state"),
+            # Beat asks every ten seconds; nearly every row has nothing due.
+            models.Index("confirmation_due_at", name="confirmations_due", condition=HAS_MAIL_DUE),
+            models.Index("confirmed_at", name="readers_to_welcome", condition=IS_NOT_WELCOMED),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state="paused") | Q(paused_until__isnull=False), name="a_pause_has_an_end"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["active", "paused"]) | Q(confirmed_at__isnull=False),
+                name="readers_have_confirmed",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="unsubscribed") | Q(unsubscribed_at__isnull=False), name="leaving_has_a_date"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return readable(self.email)
+
+    # --- What is true of it ---
+
+    @property
+    def masked(self) -> str:
+        """Return the address as the pages of letters show it: its owner knows it, a stranger does not learn it."""
+        return masked(self.email)
+
+    @property
+    def is_reader(self) -> bool:
+        return self.state in {self.State.ACTIVE, self.State.PAUSED}
+
+    @property
+    def tag_names(self) -> list[str]:
+        """Return the tags in the order in which they were typed."""
+        return Tagging.objects.names_of([self.pk])[self.pk]
+
+    def is_paused(self, now: datetime) -> bool:
+        return self.state == self.State.PAUSED and self.paused_until is not None and self.paused_until > now
+
+    def has_come_since(self, at: datetime) -> bool:
+        """Return whether this reader asked to be one, or was made one, later than `at`."""
+        asked = self.asked_at is not None and self.asked_at > at
+        joined = [Consent.Kind.CONFIRMED, Consent.Kind.CAME_BACK, Consent.Kind.IMPORTED]
+        return asked or self.created_at > at or self.consents.filter(kind__in=joined, at__gt=at).exists()
+
+    def can_undo(self, now: datetime) -> bool:
+        """Return whether a reader who has left may come back without a new confirmation."""
+        left_at = self.unsubscribed_at
+        has_left = self.state == self.State.UNSUBSCRIBED and self.confirmed_at is not None
+        return has_left and left_at is not None and left_at > now - UNDO_WITHIN
+
+    def can_confirm(self, now: datetime) -> bool:
+        """Return whether the link of this round still opens."""
+        return self.confirmation_sent_at is None or self.confirmation_sent_at > now - CONFIRM_WITHIN
+
+    # --- Its transitions: each asks the database, and returns whether it was this call that moved the row ---
+
+    def ask(self, how: Circumstances, now: datetime) -> bool:
+        """Let one mail answer a sign-up, unless one has been asked for not long ago.
+
+        A reader who has confirmed is told so at most once a day; nothing new is asked of him, nor recorded.
+        """
+        rested = Q(asked_at__isnull=True) | Q(asked_at__lte=now - COOL_DOWN)
+        readers = [self.State.ACTIVE, self.State.PAUSED]
+        soon = ~Q(state__in=readers) & Q(asked_times=1, asked_at__lte=now - FIRST_COOL_DOWN)
+        with transaction.atomic():
+            asked = self._move(
+                rested | soon,
+                confirmation_due_at=now,
+                confirmation_tries=0,
+                asked_at=now,
+                asked_times=F("asked_times") + 1,
+            )
+            if asked and not self.is_reader:
+                self._record(Consent.Kind.ASKED, how, now)
+        return asked
+
+    def confirm(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
+        """Become active, if the round is still the one that was read; lift an erasure by new consent."""
+        waiting = Q(state__in=[self.State.PENDING, self.State.UNSUBSCRIBED], signup_round=self.signup_round)
+        with transaction.atomic():
+            confirmed = self._move(
+                waiting,
+                state=self.State.ACTIVE,
+                confirmed_at=now,
+                welcomed_at=None,
+                unsubscribed_at=None,
+                confirmation_due_at=None,
+                signup_round=F("signup_round") + 1,
+            )
+            if confirmed:
+                self._record(Consent.Kind.CONFIRMED, how, now)
+                erased = Suppression.Reason.ERASED
+                Suppression.objects.filter(address_hash=self.address_hash, reason=erased).delete()
+        return confirmed
+
+    def unsubscribe(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
+        """Leave; a confirmation that is still on its way becomes worthless."""
+        with transaction.atomic():
+            left = self._move(
+                ~Q(state=self.State.UNSUBSCRIBED),
+                state=self.State.UNSUBSCRIBED,
+                unsubscribed_at=now,
+                paused_until=None,
+                confirmation_due_at=None,
+                asked_at=None,
+                asked_times=0,
+                signup_round=F("signup_round") + 1,
+            )
+            if left:
+                self._record(Consent.Kind.WITHDREW, how, now)
+        return left
+
+    def undo(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
+        """Take back a leaving of the last 30 days; the record keeps both."""
+        left = Q(state=self.State.UNSUBSCRIBED, confirmed_at__isnull=False, unsubscribed_at=self.unsubscribed_at)
+        with transaction.atomic():
+            is_back = self._move(
+                left & Q(unsubscribed_at__gt=now - UNDO_WITHIN),
+                state=self.State.ACTIVE,
+                unsubscribed_at=None,
+                confirmation_due_at=None,
+            )
+            if is_back:
+                self._record(Consent.Kind.CAME_BACK, how, now)
+        return is_back
+
+    def pause(self, until: datetime) -> bool:
+        readers = Q(state__in=[self.State.ACTIVE, self.State.PAUSED])
+        return self._move(readers, state=self.State.PAUSED, paused_until=until)
+
+    def resume(self) -> bool:
+        return self._move(Q(state=self.State.PAUSED), state=self.State.ACTIVE, paused_until=None)
+
+    def suppress(self, reason: str, note: str = "") -> bool:
+        """Never mail this address again. An earlier reason stands."""
+        departures.write([departure(Why(reason), self.address_hash)])
+        _barred, is_new = Suppression.objects.get_or_create(
+            address_hash=self.address_hash, defaults={"email": self.email, "reason": reason, "note": note}
+        )
+        return is_new
+
+    def set_tags(self, names: list[str]) -> None:
+        """Have these tags and no others."""
+        with transaction.atomic():
+            self.taggings.all().delete()
+            Tagging.objects.give({self.pk: names})
+
+    def erase(self) -> None:
+        """Forget this reader and his record; only a salted hash stays, so that no import brings him back."""
+        departures.write([departure(Why.ERASED, self.address_hash)])
+        with transaction.atomic():
+            Suppression.objects.update_or_create(
+                address_hash=self.address_hash,
+                defaults={"email": "", "note": "", "reason": Suppression.Reason.ERASED},
+            )
+            self.forget()
+
+    def forget(self) -> None:
+        """Delete this row, in the caller's transaction; its number is struck out later where no key holds it."""
+        Forgotten.objects.get_or_create(number=self.pk)
+        self.delete()
+
+    def _move(self, condition: Q, **values: object) -> bool:
+        moved = Subscriber.objects.filter(condition, pk=self.pk).update(**values)
+        if moved:
+            self.refresh_from_db()
+        return bool(moved)
+
+    def _record(self, kind: Consent.Kind, how: Circumstances, now: datetime) -> None:
+        """Write a line of the record, and one into the departures, which outlives a restore, before the commit."""
+        Consent.objects.add(self, kind, how, now)
+        if why := WHY_OF.get(kind):
+            departures.write([departure(why, self.address_hash, at=now)])

@@ -1,0 +1,1 @@
+"""The doors of readers: sign up, confirm, preferences, leave. GET changes nothing."""

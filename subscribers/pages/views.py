@@ -1,0 +1,234 @@
+"""The readers' doors: sign up, confirm, leave and come back. GET changes nothing anywhere."""
+
+import json
+from datetime import datetime
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from newsletter.mail import tokens
+from newsletter.mail.views import is_tester
+from newsletter.publication.limits.doors import capability, opening, same_origin, too_many
+from newsletter.publication.limits.rates import client_address, neighbourhood
+from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication.models import Publication
+from newsletter.publication.wakeups import wake
+from subscribers import admission, proofs, signup, tasks, wishes
+from subscribers.admission import Admission, Step
+from subscribers.forms import SignupForm, person_pass, waiting_ticket
+from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Subscriber
+from subscribers.models.consents import Circumstances
+from subscribers.text import Notice, confirm_words, notices, signup_words
+
+MINUTES_10, DAY = 600, 86_400  # seconds
+
+ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
+
+
+# --- Signing up ---
+
+
+@ask_and_act
+@same_origin
+def subscribe(request: HttpRequest) -> HttpResponse:
+    """Show the promise and the form; a POST is answered the same whoever the address belongs to."""
+    if request.method != "POST":
+        return _signup_page(request, SignupForm())
+    if not Publication.objects.current().takes_readers:
+        return _signup_page(request, SignupForm(), status=403)
+    form = SignupForm(request.POST)
+    if not form.is_valid():
+        return _signup_page(request, form, status=422)
+    found = _admit(request, form, timezone.now())
+    if not found.is_open:
+        return _ask_for_more(request, form, found)
+    _sign_up(request, form, found.send_at)
+    return render(request, "subscribers/check_mailbox.html", _mailbox(request, form) | {"send_at": found.send_at})
+
+
+def _signup_page(request: HttpRequest, form: SignupForm, *, status: int = 200, closed_for: int = 0) -> HttpResponse:
+    """Show the form with what was typed. closed_for: seconds until it may be sent again."""
+    context = {"form": form, "email": form.data.get("email", ""), "notices": _notices()}
+    context["opens_at"] = opening(closed_for, timezone.now()) if closed_for else ""
+    response = render(request, "subscribers/subscribe.html", context, status=status)
+    if closed_for:
+        response.headers["Retry-After"] = str(closed_for)
+    return response
+
+
+def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
+    """Return whether this sign-up is let in; what was asked of it before, and brought along, opens without counting."""
+    network, data = neighbourhood(client_address(request)), form.cleaned_data
+    if proofs.is_solved(data["altcha"], data["email"]) or form.has_pass(now):
+        return admission.OPEN
+    if form.has_ticket(now):
+        return admission.queue(network, data["ticket"], now)
+    return admission.knock(network, now, is_like_person=form.is_from_person(now))
+
+
+def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> HttpResponse:
+    if found.step is Step.CLOSED:
+        return _signup_page(request, form, status=429, closed_for=found.seconds)
+    email, now = form.cleaned_data["email"], timezone.now()
+    context = {"email": email, "place": form.cleaned_data["place"], "is_crowded": found.is_crowded}
+    if found.step is Step.PROOF:
+        context |= {"sum": json.dumps(proofs.challenge(email, now)), "ticket": waiting_ticket(email, now)}
+        return render(request, "subscribers/proof.html", context)
+    return render(request, "subscribers/person.html", context | {"person": person_pass(email, now)})
+
+
+def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
+    publication, place, now = Publication.objects.current(), form.cleaned_data["place"] or "page", timezone.now()
+    words = signup_words(place, name=publication.name, promise=publication.promise, notes=_notices())
+    how = circumstances(request, f"web:{place}", words)
+    if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at):
+        admission.count_mail(now)
+        wake(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+
+
+def circumstances(request: HttpRequest, source: str, text: str = "") -> Circumstances:
+    """Return what is kept of an agreement that this request gives. text: the words that its form showed."""
+    return Circumstances(source, text, client_address(request) or None)
+
+
+def _mailbox(request: HttpRequest, form: SignupForm) -> dict[str, object]:
+    """Return what the result page shows; someone who tries the product at home finds the mail in the outbox."""
+    at_home = not settings.MAIL_URL and is_tester(request)
+    sender = Publication.objects.current().sender[1]
+    return {"email": form.cleaned_data["email"], "sender": sender, "shows_outbox": at_home, "days": CONFIRM_WITHIN.days}
+
+
+def _notices() -> list[Notice]:
+    publication = Publication.objects.current()
+    contact = publication.reply_to or publication.sender_email
+    return notices(name=publication.name, author=publication.author, contact=contact)
+
+
+# --- Confirming ---
+
+
+@capability
+@ask_and_act
+@same_origin
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask on GET, because mail scanners follow links; confirm on POST."""
+    subscriber = Subscriber.objects.opened_by(token, "confirm")
+    if subscriber is None:
+        return _spent_or_lost(request, token)
+    if not subscriber.can_confirm(timezone.now()):
+        return closed(request, "expired", status=410)
+    if request.method == "POST":
+        words = confirm_words(Publication.objects.current().name)
+        subscriber.confirm(timezone.now(), circumstances(request, "link", words))
+        return render(request, "subscribers/confirmed.html", {"subscriber": subscriber})
+    return render(request, "subscribers/confirm.html", {"subscriber": subscriber})
+
+
+def _spent_or_lost(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer a link that opens nothing: its second click is a success to whoever confirmed by the first."""
+    subscriber = Subscriber.objects.filter(pk=tokens.number_of(token) or 0).first()
+    if subscriber is None or not subscriber.has_spent(token):
+        return lost(request)
+    if subscriber.is_reader and request.method == "POST":
+        return render(request, "subscribers/confirmed.html", {"subscriber": subscriber})
+    return closed(request, "confirmed" if subscriber.is_reader else "spent", status=410)
+
+
+# --- Leaving and coming back ---
+
+
+@csrf_exempt
+@capability
+@ask_and_act
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask on GET; on POST act, and for a mail provider at once, wherever its request comes from (RFC 8058)."""
+    is_one_click = request.method == "POST" and request.POST.get("List-Unsubscribe") == "One-Click"
+    return _leave_by_one_click(request, token) if is_one_click else _unsubscribe_page(request, token)
+
+
+def _leave_by_one_click(request: HttpRequest, token: str) -> HttpResponse:
+    """Answer within two seconds, whatever the database does: a mail client would show an error and forget the wish."""
+    try:
+        with wishes.promptly():
+            return _leave_at_once(request, token)
+    except wishes.AWAY:
+        if not wishes.keep(token, timezone.now()):
+            raise
+    return HttpResponse("OK", content_type="text/plain")
+
+
+def _leave_at_once(request: HttpRequest, token: str) -> HttpResponse:
+    subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
+    if subscriber is not None:
+        subscriber.unsubscribe(timezone.now(), Circumstances("one click"))
+    elif not _has_ended(token):
+        return lost(request)
+    return HttpResponse("OK", content_type="text/plain")
+
+
+def _has_ended(token: str) -> bool:
+    """Return whether no letter goes any more to where this token was sent: the reader has moved, or was erased.
+
+    Of an erased reader's token only the form without a random value can still be told from a guess.
+    """
+    return Subscriber.objects.has_moved_away(token, "unsubscribe") or tokens.opens(token, "unsubscribe")
+
+
+@same_origin
+def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
+    subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
+    if subscriber is None:
+        return lost(request, token, "unsubscribe")
+    if request.method == "POST":
+        subscriber.unsubscribe(timezone.now(), Circumstances("page"))
+    if subscriber.state == Subscriber.State.UNSUBSCRIBED:
+        return left(request, subscriber)
+    return render(request, "subscribers/unsubscribe.html", {"subscriber": subscriber})
+
+
+@capability
+@ask_and_act
+@same_origin
+def undo(request: HttpRequest, token: str) -> HttpResponse:
+    """Take back a leaving: ask on GET, act on POST."""
+    subscriber = Subscriber.objects.opened_by(token, "undo")
+    if subscriber is None:
+        return lost(request, token, "undo")
+    if not subscriber.can_undo(timezone.now()):
+        return closed(request, "undo", status=410)
+    if request.method == "POST":
+        subscriber.undo(timezone.now(), circumstances(request, "undo"))
+        return render(request, "subscribers/back.html", {"subscriber": subscriber})
+    return render(request, "subscribers/undo.html", {"subscriber": subscriber})
+
+
+def left(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
+    can_undo = subscriber.can_undo(timezone.now())
+    context = {"subscriber": subscriber, "can_undo": can_undo, "days": UNDO_WITHIN.days}
+    return render(request, "subscribers/left.html", context)
+
+
+# --- Links that open nothing ---
+
+
+def lost(request: HttpRequest, token: str = "", purpose: str = "") -> HttpResponse:
+    """Answer a token that opens nothing: kindly if it was sent to a former address, or its reader was erased.
+
+    Guesses are counted; links that open are not, because a mail provider unsubscribes many readers from one address.
+    """
+    if purpose and Subscriber.objects.has_moved_away(token, purpose):
+        return closed(request, "moved", status=410)
+    if purpose == "unsubscribe" and tokens.opens(token, purpose):
+        return closed(request, "erased", status=410)
+    who = neighbourhood(client_address(request))
+    if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
+        return too_many(request, seconds=seconds)
+    return closed(request, "unknown", status=404, purpose=purpose)
+
+
+def closed(request: HttpRequest, why: str, *, status: int, purpose: str = "") -> HttpResponse:
+    return render(request, "subscribers/closed.html", {"why": why, "purpose": purpose}, status=status)

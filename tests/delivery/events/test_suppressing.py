@@ -1,0 +1,396 @@
+"""Which refusals take a reader's address out, and when nobody's is."""
+
+from datetime import timedelta
+
+import pytest
+
+from newsletter.delivery import planning
+from newsletter.delivery.events import suppressing
+from newsletter.delivery.events.suppressing import ALARM_AT_LEAST, ISSUES
+from newsletter.delivery.ledger import claims, uncertain
+from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger.uncertain import Evidence, Known
+from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
+from newsletter.delivery.provider.refusal_streak import REFUSALS, Refusals
+from newsletter.delivery.provider.single import Answer, Outcome
+from subscribers.models import Subscriber, Suppression
+from tests.delivery.conftest import NOW, Provider
+from tests.factories import make_issue, make_post, make_subscriber
+
+GONE = "550 5.1.1 <reader@example.org>: Recipient address rejected: User unknown"
+FULL = "552 5.2.2 mailbox full"
+BLOCKED = "554 5.7.1 Client host blocked using zen.spamhaus.org"
+NO = "554 Transaction failed"
+SENT, FAILED, DEFERRED = Delivery.State.SENT, Delivery.State.FAILED, Delivery.State.DEFERRED
+
+pytestmark = pytest.mark.django_db
+
+
+def refused(words):
+    return Outcome(Answer.FAILED, words)
+
+
+def suppressed():
+    return set(Suppression.objects.values_list("email", "reason", "note"))
+
+
+def record(mailing, words, *, sent=0):
+    """Write the answers to the mailing's first copies: refused with `words` each, then so many accepted."""
+    results = [Result(seq, FAILED, one) for seq, one in enumerate(words)]
+    results += [Result(len(words) + number, SENT, "250 ok") for number in range(sent)]
+    claims.record(mailing.batches.first(), results)
+
+
+def audience(count):
+    return [make_subscriber(f"r{number:03}@example.org") for number in range(count)]
+
+
+def planned(issue, at=NOW):
+    mailing = planning.approve(issue, send_at=None, now=at, hold=timedelta())
+    assert planning.plan(mailing, at)
+    mailing.refresh_from_db()
+    return mailing
+
+
+def reload(mailing):
+    mailing.refresh_from_db()
+    return mailing
+
+
+# --- A dead address ---
+
+
+def test_a_dead_address_is_suppressed_with_the_receivers_words(make_mailing, run):
+    run(make_mailing("abc"), Provider(b=refused(GONE)))
+
+    suppressing.settle(NOW)
+
+    assert suppressed() == {("b@example.org", "bounced", GONE)}
+    assert set(Subscriber.objects.mailable(NOW).values_list("email", flat=True)) == {"a@example.org", "c@example.org"}
+
+
+def test_to_judge_twice_suppresses_once(make_mailing, run):
+    run(make_mailing("abc"), Provider(b=refused(GONE)))
+
+    assert (suppressing.settle(NOW), suppressing.settle(NOW)) == (1, 0)
+
+
+@pytest.mark.parametrize("words", [FULL, BLOCKED, NO, "550 5.1.1 blocked", "the name holds a line break"])
+def test_any_other_refusal_suppresses_nobody_by_itself(make_mailing, run, words):
+    run(make_mailing("abc"), Provider(b=refused(words)))
+
+    suppressing.settle(NOW)
+
+    assert suppressed() == set()
+
+
+def test_a_late_answer_suppresses_as_well(make_mailing):
+    mailing = make_mailing("abc")
+    record(mailing, [], sent=2)
+    mailing.deliveries.filter(seq=2).update(state=Delivery.State.UNCERTAIN)
+    Batch.objects.update(uncertain=1, state=Batch.State.DONE)
+
+    for _twice in range(2):
+        uncertain.resolve(mailing.deliveries.get(seq=2), Evidence(Known.REFUSED, NOW, GONE))
+        suppressing.settle(NOW)
+
+    assert suppressed() == {("c@example.org", "bounced", GONE)}
+
+
+def test_an_earlier_reason_stands(make_mailing, run):
+    mailing = make_mailing("abc")
+    provider = Provider(b=refused(GONE))
+    provider.on_send = lambda row: row.email[0] == "b" and reader.suppress("complained", "spam")
+    reader = Subscriber.objects.get(email="b@example.org")
+    run(mailing, provider)
+
+    suppressing.settle(NOW)
+
+    assert suppressed() == {("b@example.org", "complained", "spam")}
+
+
+def test_a_reader_with_another_address_by_now_is_spared(make_mailing, run):
+    run(make_mailing("abc"), Provider(b=refused(GONE)))
+    reader = Subscriber.objects.get(email="b@example.org")
+    reader.address_changes.create(email="new@example.org", asked_at=NOW, confirmed_at=NOW + timedelta(seconds=1))
+
+    suppressing.settle(NOW)
+
+    assert suppressed() == set()
+
+
+def test_a_reader_who_went_back_to_a_former_address_meanwhile_is_spared(make_mailing, run):
+    run(make_mailing("abc"), Provider(b=refused(GONE)))
+    reader = Subscriber.objects.get(email="b@example.org")
+    moved_at, undone_at = NOW - timedelta(days=1), NOW + timedelta(seconds=1)
+    reader.address_changes.create(email="n@example.org", asked_at=NOW, confirmed_at=moved_at, undone_at=undone_at)
+
+    suppressing.settle(NOW)
+
+    assert suppressed() == set()
+
+
+def test_a_reader_who_was_erased_leaves_nothing(make_mailing, run):
+    run(make_mailing("abc"), Provider(b=refused(GONE)))
+    Subscriber.objects.get(email="b@example.org").erase()
+
+    suppressing.settle(NOW)
+
+    assert [(one.email, one.reason) for one in Suppression.objects.all()] == [("", "erased")]
+    assert not Refusal.objects.exists()
+
+
+def test_words_that_a_dead_worker_did_not_write_down_suppress_nobody(make_mailing):
+    mailing = make_mailing("abc")
+    record(mailing, ["the worker died before the answer was written down"], sent=2)
+
+    assert suppressing.settle(NOW) == 0
+    assert not Refusal.objects.exists()
+
+
+# --- Other refusals count ---
+
+
+@pytest.fixture
+def refuse_issues(publication):
+    """Return a function that sends an issue for each of some replies to r000; r001 takes them all."""
+    readers = audience(2)
+
+    def refuse(*replies, days=14):
+        for number, words in enumerate(replies):
+            at = NOW + timedelta(days=number * days)
+            mailing = planned(make_issue(make_post(f"文 {number}")), at)
+            copies = {copy.subscriber_id: copy.seq for copy in mailing.deliveries.all()}
+            results = [Result(copies[readers[1].pk], SENT, "250 ok")]
+            if readers[0].pk in copies:
+                results.append(Result(copies[readers[0].pk], FAILED if words[0] != "2" else SENT, words))
+            batch = claims.claim(mailing, "w", at)
+            claims.close(batch, results, at)
+            suppressing.settle(at)
+            reload(mailing).finish(at)
+        return suppressed()
+
+    return refuse
+
+
+@pytest.mark.parametrize("words", [FULL, "450 4.2.2 mailbox full"])
+def test_the_third_issue_in_a_row_that_is_refused_suppresses(refuse_issues, words):
+    Subscriber.objects.filter(email="r001@example.org").update(email="r001@other.example")
+
+    assert refuse_issues(*[words] * (ISSUES - 1)) == set()
+    assert refuse_issues(words) == {("r000@example.org", "bounced", words)}
+
+
+def test_an_issue_that_was_accepted_begins_the_count_anew(refuse_issues):
+    assert refuse_issues(NO, NO, "250 ok", NO, NO) == set()
+
+
+@pytest.mark.parametrize("words", [BLOCKED, "554 5.7.1 relay access denied"])
+def test_a_block_list_never_suppresses_however_often(refuse_issues, words):
+    assert refuse_issues(*[words] * (ISSUES + 2)) == set()
+
+
+def test_a_block_list_in_between_does_not_count(refuse_issues):
+    assert refuse_issues(NO, BLOCKED, NO) == set()
+
+
+def test_refusals_of_last_year_do_not_count(refuse_issues):
+    assert refuse_issues(NO, NO, NO, days=100) == set()
+
+
+def test_a_receiver_that_refuses_all_its_readers_blames_none_of_them(publication):
+    theirs = [make_subscriber(f"r{number}@blocking.example") for number in range(2)]
+    make_subscriber("a@example.org")
+    for number in range(ISSUES):
+        mailing = planned(make_issue(make_post(f"文 {number}")), NOW)
+        copies = mailing.deliveries.values_list("subscriber_id", "seq")
+        mine = {reader.pk for reader in theirs}
+        claims.record(mailing.batches.get(), [Result(s, FAILED if r in mine else SENT, NO) for r, s in copies])
+        Batch.objects.update(state=Batch.State.DONE)
+        suppressing.settle(NOW)
+        reload(mailing).finish(NOW)
+
+    assert Refusal.objects.filter(state=Refusal.State.COUNTED).count() == 2 * ISSUES
+    assert suppressed() == set()
+
+
+def test_copies_that_were_deferred_until_the_end_count_too(make_mailing):
+    mailing = make_mailing("ab")
+    Batch.objects.update(pass_no=10)
+    batch = claims.claim(mailing, "w", NOW)
+
+    claims.close(batch, [Result(0, DEFERRED, "450 4.2.2 full"), Result(1, SENT)], NOW)
+
+    assert list(Refusal.objects.values_list("seq", "verdict")) == [(0, "mailbox")]
+
+
+# --- A server that is out of order ---
+
+
+def test_where_nobody_was_accepted_nobody_is_suppressed(make_mailing, run):
+    run(make_mailing("abc"), Provider(a=refused(GONE), b=refused(GONE), c=refused(GONE)))
+
+    assert suppressing.settle(NOW) == 0
+
+
+def test_a_server_that_calls_too_many_dead_pauses_the_mailing_and_suppresses_nobody(make_mailing):
+    audience(100)
+    mailing = make_mailing("")
+    record(mailing, [GONE] * ALARM_AT_LEAST, sent=50)
+
+    suppressing.settle(NOW)
+
+    assert suppressed() == set()
+    assert reload(mailing).state == Mailing.State.PAUSED
+    assert mailing.reason == (
+        "The mail server says of 20 addresses that they do not exist. Decide whether it is right."
+    )
+    assert suppressing.in_question(mailing) == ALARM_AT_LEAST
+
+
+def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
+    """A thousand were accepted: then one after the other is called dead."""
+    audience(1030)
+    mailing = make_mailing("")
+    claims.record(mailing.batches.get(), [Result(seq, SENT) for seq in range(1000)])
+    claims.record(mailing.batches.get(), [Result(1000 + number, FAILED, GONE) for number in range(ALARM_AT_LEAST)])
+
+    suppressing.settle(NOW)
+
+    assert (suppressed(), reload(mailing).state) == (set(), Mailing.State.PAUSED)
+
+
+def test_the_ordinary_dead_of_a_long_list_are_suppressed_while_it_is_sent(make_mailing):
+    audience(1000)
+    mailing = make_mailing("")
+    results = [Result(seq, FAILED if seq % 20 == 0 else SENT, GONE) for seq in range(900)]
+    claims.record(mailing.batches.get(), results)
+
+    assert suppressing.settle(NOW) == 45
+    assert reload(mailing).state == Mailing.State.SENDING
+
+
+def test_a_few_dead_in_a_row_wait_for_more_answers(make_mailing):
+    audience(100)
+    mailing = make_mailing("")
+    record(mailing, [], sent=10)
+    batch = mailing.batches.get()
+    claims.record(batch, [Result(10 + number, FAILED, GONE) for number in range(3)])
+    before = suppressing.settle(NOW)
+
+    claims.record(batch, [Result(13 + number, SENT) for number in range(40)])
+
+    assert (before, suppressing.settle(NOW)) == (0, 3)
+
+
+@pytest.fixture
+def in_question(make_mailing):
+    """A paused mailing of 100 readers: 20 called dead, 50 accepted."""
+    audience(100)
+    mailing = make_mailing("")
+    record(mailing, [GONE] * 20, sent=50)
+    suppressing.settle(NOW)
+    return reload(mailing)
+
+
+def test_believed_they_are_suppressed_and_the_mailing_is_not_stopped_for_it_again(in_question):
+    assert suppressing.believe(in_question, NOW) == 20
+    assert Suppression.objects.count() == 20
+
+    in_question.resume(NOW, timedelta())
+    claims.record(in_question.batches.get(), [Result(70 + number, FAILED, GONE) for number in range(30)])
+    suppressing.settle(NOW)
+
+    assert reload(in_question).state == Mailing.State.SENDING
+    assert Suppression.objects.count() == 50
+
+
+def test_doubted_they_are_tried_again_and_nobody_is_suppressed(in_question, run):
+    assert suppressing.doubt(in_question, NOW) == 20
+
+    in_question.resume(NOW, timedelta())
+    provider = Provider()
+    run(in_question, provider)
+    Batch.objects.update(not_before=None)
+    run(in_question, provider)
+    suppressing.settle(NOW)
+
+    assert suppressed() == set()
+    assert reload(in_question).counts().sent == 100
+    assert sorted(provider.accepted) == sorted(
+        f"r{number:03}@example.org" for number in range(100) if number not in range(20, 70)
+    )
+
+
+def test_doubted_those_suppressed_before_are_lifted_in_the_same_step(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider(b=refused(GONE))
+    run(mailing, provider)
+    reload(mailing).finish(NOW)
+    make_subscriber("other@example.org").suppress("bounced", "of another mailing")
+    suppressing.settle(NOW)
+
+    suppressing.doubt(mailing, NOW)
+
+    assert suppressed() == {("other@example.org", "bounced", "of another mailing")}
+    assert reload(mailing).state == Mailing.State.SENDING
+    run(mailing, Provider())
+    assert reload(mailing).counts().sent == 3
+
+
+def test_doubted_later_a_dead_address_is_asked_anew(in_question):
+    suppressing.doubt(in_question, NOW)
+    in_question.resume(NOW, timedelta())
+
+    batch = in_question.batches.get()
+    claims.record(batch, [Result(number, SENT) for number in range(70, 100)])
+    Batch.objects.update(pass_no=2)
+    claims.record(in_question.batches.get(), [Result(0, FAILED, GONE)])
+    suppressing.settle(NOW)
+
+    assert suppressed() == {("r000@example.org", "bounced", GONE)}
+
+
+@pytest.mark.parametrize("end", ["cancelled", "long ago"])
+def test_doubted_too_late_nobody_is_tried_again(make_mailing, run, end):
+    mailing = make_mailing("abc")
+    run(mailing, Provider(b=refused(GONE)))
+    suppressing.settle(NOW)
+    if end == "cancelled":
+        mailing.cancel(NOW)
+    else:
+        reload(mailing).finish(NOW)
+
+    suppressing.doubt(mailing, NOW + timedelta(days=4))
+
+    assert suppressed() == set()
+    assert mailing.deliveries.get(seq=1).state == FAILED
+    assert suppressing.called_dead(mailing) == 0
+
+
+def test_a_paused_mailings_refusals_wait(make_mailing, run):
+    mailing = make_mailing("abc")
+    run(mailing, Provider(b=refused(GONE)))
+    Batch.objects.update(state=Batch.State.OPEN)
+    mailing.pause("")
+
+    assert suppressing.settle(NOW) == 0
+
+
+def test_each_row_is_counted_once_whatever_is_decided(in_question):
+    before = in_question.counts().total
+
+    suppressing.doubt(in_question, NOW)
+
+    assert reload(in_question).counts().total == before == 100
+    assert in_question.counts().failed == 0
+    assert in_question.deliveries.filter(state=DEFERRED).count() == 20
+
+
+def test_dead_in_a_row_stop_a_lane_only_until_the_author_believes_them():
+    in_doubt, believing = Refusals(), Refusals(believes=True)
+    for number in range(REFUSALS):
+        assert not in_doubt.keep(number, refused(GONE))
+        assert not believing.keep(number, refused(GONE))
+
+    assert str(in_doubt.problem) == GONE
+    assert believing.problem is None

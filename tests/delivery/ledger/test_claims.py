@@ -1,0 +1,297 @@
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+
+from newsletter.delivery.ledger.claims import LaneEnds, claim, close, intend, record, release
+from newsletter.delivery.ledger.recovery import recover
+from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen, decide
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from subscribers.models import Subscriber
+from tests.delivery.conftest import NOW
+from tests.support.waiting import wait_until
+
+QUEUED, SENT, FAILED, DEFERRED, UNCERTAIN = (
+    Delivery.State.QUEUED,
+    Delivery.State.SENT,
+    Delivery.State.FAILED,
+    Delivery.State.DEFERRED,
+    Delivery.State.UNCERTAIN,
+)
+
+
+def states(mailing):
+    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
+
+
+def counts(mailing):
+    return mailing.counts()
+
+
+def test_a_claim_takes_the_first_ready_batch_with_a_new_token(make_mailing):
+    mailing = make_mailing("abc")
+
+    batch = claim(mailing, "machine/0/x", NOW)
+
+    assert (batch.token, batch.worker, batch.state) == (1, "machine/0/x", Batch.State.LEASED)
+    assert claim(mailing, "machine/1/y", NOW) is None
+
+
+def test_a_holder_whose_batch_was_taken_over_is_refused_before_it_sends(make_mailing):
+    batch = claim(make_mailing("abc"), "machine/0/x", NOW)
+    Batch.objects.update(token=batch.token + 1)
+
+    with pytest.raises(LaneEnds):
+        intend(batch, [], 1, NOW)
+
+    assert Batch.objects.get().cursor == 0
+
+
+def test_a_late_answer_settles_a_row_that_was_called_uncertain(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    (row,) = intend(batch, [], 1, NOW)
+    mailing.deliveries.filter(seq=row.seq).update(state=UNCERTAIN, attempts=1)
+    batch.count(Counter({UNCERTAIN: 1}))
+    Batch.objects.update(token=batch.token + 1)
+
+    record(batch, [Result(row.seq, SENT, "250 ok")])
+
+    assert states(mailing) == [SENT, QUEUED]
+    assert (counts(mailing).sent, counts(mailing).uncertain) == (1, 0)
+
+
+def test_recording_twice_counts_once(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    (row,) = intend(batch, [], 1, NOW)
+
+    for _time in range(2):
+        record(batch, [Result(row.seq, SENT)])
+
+    assert counts(mailing).sent == 1
+
+
+def test_a_lost_holder_does_not_close_the_batch(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    Batch.objects.update(token=batch.token + 1, worker="other")
+
+    close(batch, [], NOW)
+
+    assert mailing.batches.get().state == Batch.State.LEASED
+
+
+def test_a_window_moves_the_cursor_over_its_rows(make_mailing):
+    mailing = make_mailing("abcde")
+    batch = claim(mailing, "machine/0/x", NOW)
+
+    first = intend(batch, [], 2, NOW)
+    second = intend(batch, [Result(0, SENT, "250 ok"), Result(1, FAILED, "550 no")], 2, NOW)
+
+    assert [row.email for row in first + second] == [f"{name}@example.org" for name in "abcd"]
+    assert Batch.objects.get().cursor == 4
+    assert states(mailing) == [SENT, FAILED, QUEUED, QUEUED, QUEUED]
+    assert (counts(mailing).sent, counts(mailing).failed, counts(mailing).sending, counts(mailing).queued) == (
+        1,
+        1,
+        2,
+        1,
+    )
+
+
+def test_each_row_keeps_its_own_words(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 2, NOW)
+
+    record(batch, [Result(0, SENT, "250 as A", "id-a"), Result(1, DEFERRED, "451 later")])
+
+    assert list(mailing.deliveries.order_by("seq").values_list("reply", "provider_id", "attempts")) == [
+        ("250 as A", "id-a", 1),
+        ("451 later", "", 1),
+    ]
+    assert [row.sent_at is not None for row in mailing.deliveries.order_by("seq")] == [True, False]
+
+
+def test_a_batch_is_given_back_before_the_first_row_that_never_left(make_mailing):
+    mailing = make_mailing("abcd")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 4, NOW)
+
+    release(batch, [Result(0, SENT), Result(2, SENT)], cursor=1)
+    again = claim(mailing, "machine/0/y", NOW)
+
+    assert [row.seq for row in intend(again, [], 4, NOW)] == [1, 3]
+    assert counts(mailing).sending == 2
+
+
+def test_a_row_deferred_in_this_pass_is_not_settled_twice(make_mailing):
+    mailing = make_mailing("a")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    record(batch, [Result(0, DEFERRED, "451 later")])
+
+    record(batch, [Result(0, SENT, "250 ok")])
+
+    assert states(mailing) == [DEFERRED]
+
+
+def test_a_result_is_written_even_when_the_batch_is_lost(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    recover(batch, None)
+
+    with pytest.raises(LaneEnds):
+        intend(batch, [Result(0, SENT)], 1, NOW)
+
+    assert states(mailing) == [SENT, QUEUED]
+
+
+def test_a_row_that_waits_is_answered_only_by_who_holds_it(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    Batch.objects.update(token=batch.token + 1)
+
+    record(batch, [Result(0, SENT)])
+
+    assert states(mailing) == [QUEUED, QUEUED]
+    assert counts(mailing).sent == 0
+
+
+def test_a_deferred_row_waits_for_the_next_pass(make_mailing):
+    mailing = make_mailing("a")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+
+    close(batch, [Result(0, DEFERRED, "451 later")], NOW)
+
+    assert claim(mailing, "machine/0/x", NOW + timedelta(seconds=59)) is None
+    assert claim(mailing, "machine/0/x", NOW + timedelta(seconds=60)).pass_no == 2
+
+
+def test_a_cursor_that_goes_back_does_not_bring_a_deferred_row_back_in_the_same_pass(make_mailing):
+    mailing = make_mailing("abc")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 2, NOW)
+    release(batch, [Result(1, DEFERRED, "451 later")], cursor=0)
+
+    again = claim(mailing, "machine/1/y", NOW)
+
+    assert [row.seq for row in intend(again, [], 3, NOW)] == [0, 2]
+
+
+def test_an_intent_takes_few_statements(make_mailing, django_assert_num_queries):
+    batch = claim(make_mailing("abcd"), "machine/0/x", NOW)
+    (row,) = intend(batch, [], 1, NOW)
+
+    # Two savepoints and their ends, lock, next rows, cursor; the results of SQLite go past what counts statements.
+    with django_assert_num_queries(7 if connection.vendor == "sqlite" else 6):
+        intend(batch, [Result(row.seq, SENT, "250 ok")], 1, NOW)
+
+
+@pytest.mark.parametrize("waits", [timedelta(seconds=-1), timedelta(seconds=1)])
+def test_each_window_looks_at_its_own_now(make_mailing, waits):
+    mailing = make_mailing("ab")
+    Subscriber.objects.update(state=Subscriber.State.PAUSED, paused_until=NOW)
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW - timedelta(days=1))  # what was written for this moment must not be asked again
+
+    (row,) = intend(batch, [], 1, NOW + waits)
+
+    assert row.is_mailable == (waits > timedelta())
+
+
+def test_each_window_has_its_own_size_and_place(make_mailing):
+    batch = claim(make_mailing("abcdef"), "machine/0/x", NOW)
+
+    windows = [intend(batch, [], size, NOW) for size in (1, 3, 1, 3)]
+
+    assert [[row.seq for row in rows] for rows in windows] == [[0], [1, 2, 3], [4], [5]]
+    assert windows[1][0][2:5] == ("b@example.org", "", True)
+
+
+def test_results_of_a_refused_intent_are_counted_and_no_longer_in_flight(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    (row,) = intend(batch, [], 1, NOW)
+    mailing.pause()
+
+    with pytest.raises(LaneEnds):
+        intend(batch, [Result(row.seq, SENT, "250 ok")], 1, NOW)
+
+    assert (counts(mailing).sent, counts(mailing).sending, counts(mailing).queued) == (1, 0, 1)
+
+
+# --- Two at once: what one has read must still hold when it writes ---
+
+
+@pytest.fixture
+def while_the_author_sends_again():
+    """Return a function that does a step while the author's wish to send an uncertain copy again is not committed yet.
+
+    The wish is committed once the step waits for a lock of it.
+    """
+
+    def run(mailing, step):
+        is_wished = threading.Event()
+
+        def author():
+            with transaction.atomic():
+                assert decide(mailing, [Seen(0, 1)], Evidence(Known.AGAIN, NOW)) == 1
+                is_wished.set()
+                wait_until(_somebody_waits_for_a_lock)
+            connection.close()
+
+        with ThreadPoolExecutor(1) as thread:
+            wish = thread.submit(author)
+            assert is_wished.wait(10)
+            answer = step()
+            wish.result()
+        return answer
+
+    return run
+
+
+def _somebody_waits_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_a_pass_does_not_end_over_a_row_that_the_author_wants_sent_again(make_mailing, while_the_author_sends_again):
+    mailing = make_mailing("a")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    record(batch, [Result(0, UNCERTAIN)])
+
+    while_the_author_sends_again(mailing, lambda: close(batch, [], NOW))
+
+    batch.refresh_from_db()
+    assert (states(mailing), batch.state, batch.pass_no) == ([QUEUED], Batch.State.OPEN, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_a_mailing_is_not_closed_over_a_row_that_the_author_wants_sent_again(
+    make_mailing, while_the_author_sends_again
+):
+    mailing = make_mailing("a")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    close(batch, [Result(0, UNCERTAIN)], NOW)
+
+    is_closed = while_the_author_sends_again(mailing, lambda: mailing.finish(NOW))
+
+    mailing.refresh_from_db()
+    assert (is_closed, mailing.state, states(mailing)) == (False, Mailing.State.SENDING, [QUEUED])

@@ -1,0 +1,300 @@
+import os
+import resource
+import signal
+from itertools import combinations_with_replacement
+from typing import NamedTuple
+
+import pytest
+
+from newsletter.delivery.ledger import flight_recorder
+from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "flight"
+
+
+def test_what_was_marked_is_read_back(path):
+    with Recorder(path) as flight:
+        flight.begin(7, 3, lo=500, hi=1000)
+        flight.mark(500, Mark.SENT)
+        flight.mark(501, Mark.HANDED_OVER)
+        flight.mark(999, Mark.FAILED)
+
+    record = flight_recorder.read(path)
+
+    assert (record.batch_id, record.token) == (7, 3)
+    assert [record.mark(seq) for seq in (500, 501, 502, 999)] == [
+        Mark.SENT,
+        Mark.HANDED_OVER,
+        Mark.WAITING,
+        Mark.FAILED,
+    ]
+
+
+def test_a_row_of_another_batch_is_waiting(path):
+    with Recorder(path) as flight:
+        flight.begin(7, 3, lo=500, hi=1000)
+
+    assert flight_recorder.read(path).mark(3) == Mark.WAITING
+
+
+def test_a_new_batch_forgets_the_old_one(path):
+    with Recorder(path) as flight:
+        flight.begin(7, 3, lo=0, hi=500)
+        flight.mark(0, Mark.SENT)
+        flight.begin(8, 1, lo=0, hi=500)
+
+    assert flight_recorder.read(path).mark(0) == Mark.WAITING
+
+
+def test_a_record_of_another_boot_does_not_count(path, monkeypatch):
+    with Recorder(path) as flight:
+        flight.begin(7, 3, lo=0, hi=500)
+
+    monkeypatch.setattr(flight_recorder, "boot", lambda: "another")
+
+    assert flight_recorder.read(path) is None
+
+
+def test_where_the_system_does_not_name_its_boot_no_record_counts(path, monkeypatch):
+    monkeypatch.setattr(flight_recorder, "boot", lambda: "")
+    with Recorder(path) as flight:
+        flight.begin(7, 3, lo=0, hi=500)
+
+    assert flight_recorder.read(path) is None
+
+
+@pytest.mark.parametrize("octets", [b"", b"\0" * 4224, b"rubbish"])
+def test_a_file_that_is_no_record_does_not_count(path, octets):
+    path.write_bytes(octets)
+
+    assert flight_recorder.read(path) is None
+
+
+def test_without_a_file_there_is_no_record(path):
+    assert flight_recorder.read(path) is None
+
+
+def test_a_batch_that_is_too_large_is_refused(path):
+    with Recorder(path) as flight, pytest.raises(ValueError, match="a batch of 5000 rows is larger"):
+        flight.begin(7, 3, lo=0, hi=5000)
+
+
+def test_a_mark_outlives_kill_9(path):
+    child = os.fork()
+    if child == 0:
+        flight = Recorder(path)
+        flight.begin(7, 3, lo=0, hi=500)
+        flight.mark(4, Mark.HANDED_OVER)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+
+    assert flight_recorder.read(path).mark(4) == Mark.HANDED_OVER
+
+
+def test_its_room_on_the_disk_is_taken_before_anything_is_marked(path):
+    with Recorder(path):
+        assert path.stat().st_blocks * 512 >= flight_recorder.HEADER + flight_recorder.ROWS
+
+
+@pytest.mark.parametrize("free_bytes", [0, flight_recorder.HEADER, flight_recorder.ROWS])
+def test_a_disk_without_room_for_all_of_it_is_an_error_of_the_system(path, free_bytes):
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free_bytes, former[1]))
+    try:
+        with pytest.raises(OSError, match=r"No space left on device|File too large"):
+            Recorder(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+
+# --- Taken from an owner who may live ---
+
+
+@pytest.fixture
+def flight(path):
+    with Recorder(path) as flight:
+        flight.begin(7, 3, lo=500, hi=1000)
+        yield flight
+
+
+def test_a_row_may_leave_once_it_is_marked(path, flight):
+    assert flight.hand_over(500) is True
+
+    assert flight_recorder.read(path).mark(500) == Mark.HANDED_OVER
+
+
+def test_of_a_revoked_record_nothing_leaves_and_what_left_before_is_told(path, flight):
+    flight.hand_over(500)
+    flight.hand_over(501)
+    flight.mark(501, Mark.SENT)
+
+    record = flight_recorder.revoke(path, 7, 3)
+
+    assert flight.hand_over(502) is False
+    told = [record.mark(seq) for seq in (500, 501, 502)]
+    assert told == [Mark.HANDED_OVER, Mark.SENT, Mark.WAITING]
+    assert flight_recorder.read(path) == record, "the mark is taken back"
+
+
+@pytest.mark.parametrize("other", [(7, 4), (8, 3)])
+def test_another_holding_is_not_revoked(path, flight, other):
+    assert flight_recorder.revoke(path, *other) is None
+
+    assert flight.hand_over(500) is True
+
+
+def test_the_next_batch_is_not_revoked_with_the_former(path, flight):
+    flight_recorder.revoke(path, 7, 3)
+
+    flight.begin(8, 1, lo=0, hi=500)
+
+    assert flight.hand_over(0) is True
+
+
+def test_what_is_marked_before_the_flag_is_seen_by_all_is_told(path, flight, monkeypatch):
+    monkeypatch.setattr(flight_recorder.time, "sleep", lambda _seconds: flight.mark(502, Mark.HANDED_OVER))
+
+    record = flight_recorder.revoke(path, 7, 3)
+
+    assert record.mark(502) == Mark.HANDED_OVER
+
+
+def test_an_owner_that_turned_to_another_batch_meanwhile_has_nothing_to_tell(path, flight, monkeypatch):
+    monkeypatch.setattr(flight_recorder.time, "sleep", lambda _seconds: flight.begin(8, 1, lo=0, hi=500))
+
+    assert flight_recorder.revoke(path, 7, 3) is None
+
+
+def test_a_full_disk_revokes_too(path, flight):
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, former[1]))
+    try:
+        flight_recorder.revoke(path, 7, 3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+
+    assert flight.hand_over(500) is False
+
+
+class Stepped:
+    """The memory of a recorder, with something else done before the n-th look or change."""
+
+    def __init__(self, memory, deeds):
+        self.memory, self.deeds, self.count = memory, deeds, 0
+
+    def _step(self):
+        for deed in [deed for at, deed in self.deeds if at == self.count]:
+            deed()
+        self.count += 1
+
+    def __setitem__(self, at, value):
+        self._step()
+        self.memory[at] = value
+
+    def __getitem__(self, at):
+        self._step()
+        return self.memory[at]
+
+    def close(self):
+        self.memory.close()
+
+
+@pytest.mark.parametrize(("flag_at", "read_at"), list(combinations_with_replacement(range(7), 2)))
+def test_wherever_a_lane_is_met_no_row_leaves_that_waits_in_the_record(path, flight, monkeypatch, flag_at, read_at):
+    """Two rows, three steps each at the most: the flag is set before one of them, the marks are read before another."""
+    monkeypatch.setattr(flight_recorder.time, "sleep", lambda _seconds: None)
+    records, memory = [], flight.memory
+
+    def set_flag():
+        memory[flight_recorder.REVOKED] = 1
+
+    def read_marks():
+        records.append(flight_recorder.revoke(path, 7, 3))
+
+    flight.memory = Stepped(memory, [(flag_at, set_flag), (read_at, read_marks)])
+    left = [seq for seq in (500, 501) if flight.hand_over(seq)]
+    record = records[0] if records else flight_recorder.revoke(path, 7, 3)
+
+    assert all(record.mark(seq) == Mark.HANDED_OVER for seq in left)
+    assert sum(record.mark(seq) != Mark.WAITING for seq in (500, 501)) <= len(left) + 1
+
+
+# --- Why it is right: the protocol on a processor that delays its stores ---
+
+
+class State(NamedTuple):
+    """Two processors, each with stores that only it can see yet."""
+
+    memory: tuple[int, int, int] = (0, 0, 0)  # flag, and a mark for each of two rows
+    lane: int = 0  # steps done
+    sweep: int = 0
+    stores: tuple[tuple[int, int], ...] = ()  # of the lane: where, what
+    flag_is_stored: bool = False  # by the sweep, and not yet visible
+    old: int = 0  # stores of the lane that were made before the flag became visible
+    saw: int = 0  # what the lane loaded last
+    left: tuple[int, ...] = ()
+    marks: tuple[int, int] | None = None  # as the sweep has read them
+
+
+def put(values, at, value):
+    return (*values[:at], value, *values[at + 1 :])
+
+
+def next_states(state, lane, waits):
+    """Yield what may be next. Stores become visible in their order, at any time: x86, and Arm with what Python does."""
+    if state.stores:
+        (at, value), *rest = state.stores
+        yield state._replace(memory=put(state.memory, at, value), stores=tuple(rest), old=max(0, state.old - 1))
+    if state.flag_is_stored:
+        yield state._replace(memory=put(state.memory, 0, 1), flag_is_stored=False, old=len(state.stores))
+    if state.lane < 2 * len(lane):
+        yield lane_steps(state, lane)
+    if state.sweep == 0:
+        yield state._replace(sweep=1, flag_is_stored=True)
+    elif state.sweep == 1 and (not waits or not (state.flag_is_stored or state.old)):
+        yield state._replace(sweep=2, marks=state.memory[1:])
+
+
+def lane_steps(state, lane):
+    row, step = divmod(state.lane, len(lane))
+    state = state._replace(lane=state.lane + 1)
+    if lane[step] == "mark":
+        return state._replace(stores=(*state.stores, (row + 1, 1)))
+    if lane[step] == "look":
+        return state._replace(saw=state.memory[0])
+    if state.saw:
+        return state._replace(stores=(*state.stores, (row + 1, 0)), lane=2 * len(lane))
+    return state._replace(left=(*state.left, row))
+
+
+def ends(lane, *, waits=True):
+    """Return every end of two rows and a revocation, whatever happens in between."""
+    seen, todo = {State()}, [State()]
+    while todo:
+        for state in next_states(todo.pop(), lane, waits):
+            if state not in seen:
+                seen.add(state)
+                todo.append(state)
+    return [state for state in seen if state.marks and not state.stores and state.lane == 2 * len(lane)]
+
+
+def is_told_wrong(state):
+    return any(not state.marks[row] for row in state.left)
+
+
+def test_a_row_that_leaves_is_one_that_the_sweep_has_seen():
+    found = ends(("mark", "look", "leave"))
+
+    assert len({(state.left, state.marks) for state in found}) > 4, "every way to meet is among them"
+    assert not any(is_told_wrong(state) for state in found)
+
+
+def test_without_the_wait_a_mark_could_be_on_its_way_still():
+    assert any(is_told_wrong(state) for state in ends(("mark", "look", "leave"), waits=False))
+
+
+def test_whoever_looks_before_he_marks_is_not_seen():
+    assert any(is_told_wrong(state) for state in ends(("look", "mark", "leave")))

@@ -1,0 +1,287 @@
+"""A ledger that is older than its recorders: a transaction that is taken back is the restore."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from newsletter.delivery import lanes
+from newsletter.delivery.ledger import claims, flight_recorder, recovery, restored
+from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.sending.lane import Lane
+from newsletter.delivery.tasks import dispatch
+from subscribers.models import Subscriber
+from tests.delivery.conftest import NOW, InTurn, Provider
+
+SENT, QUEUED, UNCERTAIN = Delivery.State.SENT, Delivery.State.QUEUED, Delivery.State.UNCERTAIN
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(settings, tmp_path):
+    settings.DATA_DIR, settings.LOCK_DIR = tmp_path, tmp_path / "locks"
+    settings.LOCK_DIR.mkdir()
+
+
+@contextmanager
+def forgotten():
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def send(mailing, provider=None, *, stop_after=99):
+    """Run a lane in slot 0 of this machine."""
+    provider = provider or Provider()
+    with Recorder(recovery.flight(0)) as flight:
+        worker = f"{recovery.machine()}/0/x"
+        is_stopping = lambda: len(provider.accepted) >= stop_after  # noqa: E731
+        Lane(mailing, provider, recorder=flight, writer=InTurn(), worker=worker, is_stopping=is_stopping).run(60)
+    return provider
+
+
+def states(mailing):
+    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
+
+
+def test_a_ledger_that_was_not_restored_is_never_taken_for_one(make_mailing):
+    mailing = make_mailing("abcd")
+    assert not restored.remember(NOW)
+
+    send(mailing, stop_after=2)
+    assert not restored.remember(NOW)
+    send(mailing)
+    assert not restored.remember(NOW)
+
+    assert not restored.is_undecided()
+
+
+def test_a_lane_that_died_in_mid_mailing_is_no_restore(make_mailing):
+    mailing = make_mailing("abcd")
+    provider = Provider(c=RuntimeError("power"))
+    with pytest.raises(RuntimeError):
+        send(mailing, provider)
+
+    assert not restored.remember(NOW)
+
+
+def test_copies_that_have_left_are_known_after_a_restore_and_nothing_more_leaves(make_mailing, settings):
+    mailing = make_mailing("abcd")
+    with forgotten():
+        send(mailing, stop_after=2)
+        send(mailing, stop_after=1)
+    assert states(mailing) == [QUEUED] * 4
+
+    assert restored.remember(NOW)
+    dispatch()
+    lanes.run(0)
+
+    assert restored.is_undecided()
+    assert states(mailing) == [QUEUED] * 4
+    assert restored.known_copies() == 3
+
+
+def test_what_the_recorders_know_is_counted_and_the_rest_gets_its_copy(make_mailing):
+    mailing = make_mailing("abcdef")
+    with forgotten():
+        send(mailing, stop_after=2)
+        send(mailing, stop_after=1)
+    restored.remember(NOW)
+
+    assert restored.count(NOW) == 3
+    provider = send(mailing)
+
+    assert not restored.is_undecided()
+    assert provider.accepted == [f"{name}@example.org" for name in "def"]
+    assert states(mailing) == [SENT] * 6
+    counts = mailing.counts()
+    assert (counts.sent, counts.queued) == (6, 0)
+    assert Restoration.objects.get().decision == "counted"
+
+
+def test_a_copy_that_was_on_the_wire_is_uncertain_after_a_restore(make_mailing):
+    mailing = make_mailing("ab")
+    batch = Batch.objects.get()
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token + 1, lo=batch.lo, hi=batch.hi)
+        flight.mark(1, Mark.HANDED_OVER)
+    restored.remember(NOW)
+
+    restored.count(NOW)
+
+    assert states(mailing) == [QUEUED, UNCERTAIN]
+    assert mailing.counts().uncertain == 1
+
+
+def test_a_backup_of_the_very_moment_is_recovered_by_the_record_beyond_its_cursor(make_mailing):
+    """The batch was leased when the backup was made: the record tells of this holding, and of more than the ledger."""
+    mailing = make_mailing("abcd")
+    batch = claims.claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        claims.intend(batch, [], 1, NOW)
+        with forgotten():
+            claims.intend(batch, [], 2, NOW)
+            flight.mark(0, Mark.SENT)
+            flight.mark(1, Mark.SENT)
+
+    assert restored.remember(NOW)
+    recovery.sweep(slots=1)
+
+    assert states(mailing) == [SENT, SENT, QUEUED, QUEUED]
+
+
+def test_a_backup_of_a_last_window_on_its_way_is_recovered_by_the_history_of_its_lane(make_mailing):
+    """All rows stood behind the cursor then. Since, the lane has ended this holding, and turned to another batch."""
+    mailing = make_mailing("abcd")
+    batch = claims.claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    claims.intend(batch, [], 4, NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+        for seq, mark in enumerate([Mark.SENT, Mark.FAILED, Mark.HANDED_OVER]):
+            flight.mark(seq, mark)
+        flight.begin(batch.pk + 1, 1, lo=0, hi=4)
+
+    recovery.sweep(slots=1)
+
+    assert states(mailing) == [SENT, Delivery.State.FAILED, UNCERTAIN, UNCERTAIN]
+    told = dict(mailing.deliveries.values_list("seq", "reply"))
+    assert [told[seq] for seq in (2, 3)] == [recovery.RECORDED, recovery.RESTORED]
+
+
+def test_what_left_in_one_of_two_holdings_with_the_same_token_has_left(make_mailing):
+    mailing = make_mailing("abcd")
+    batch = claims.claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    claims.intend(batch, [], 4, NOW)
+    waiting, sent, on_its_way = Mark.WAITING, Mark.SENT, Mark.HANDED_OVER
+    with Recorder(recovery.flight(0)) as flight:
+        for marks in ([sent, on_its_way, waiting, waiting], [waiting, sent, sent, waiting]):
+            flight.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
+            for seq, mark in enumerate(marks):
+                flight.mark(seq, mark)
+        flight.begin(batch.pk + 1, 1, lo=0, hi=4)
+
+    recovery.sweep(slots=1)
+
+    assert states(mailing) == [SENT, SENT, SENT, UNCERTAIN]
+
+
+def test_a_second_restore_knows_what_has_left_since_the_first_under_the_same_token(make_mailing):
+    mailing = make_mailing("abcd")
+    with forgotten():
+        send(mailing, stop_after=1)
+    assert restored.remember(NOW)
+    restored.count(NOW)
+
+    with forgotten():
+        send(mailing, stop_after=2)
+    assert restored.remember(NOW)
+    restored.count(NOW)
+
+    assert states(mailing) == [SENT, SENT, SENT, QUEUED]
+
+
+def test_the_history_of_another_holding_tells_nothing(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claims.claim(mailing, f"{recovery.machine()}/0/x", NOW)
+    claims.intend(batch, [], 2, NOW)
+    with Recorder(recovery.flight(0)) as flight:
+        flight.begin(batch.pk, batch.token - 1, lo=batch.lo, hi=batch.hi)
+        flight.mark(0, Mark.SENT)
+        flight.begin(batch.pk + 1, 1, lo=0, hi=4)
+
+    recovery.sweep(slots=1)
+
+    assert states(mailing) == [UNCERTAIN, UNCERTAIN]
+
+
+def test_the_author_may_go_on_and_is_not_asked_again(make_mailing):
+    mailing = make_mailing("ab")
+    with forgotten():
+        send(mailing)
+    restored.remember(NOW)
+
+    restored.go_on(NOW)
+
+    assert not restored.remember(NOW)
+    assert not restored.is_undecided()
+    assert send(mailing).accepted == ["a@example.org", "b@example.org"]
+
+
+def test_the_author_may_cancel_what_was_open(make_mailing):
+    mailing = make_mailing("ab")
+    with forgotten():
+        send(mailing)
+    restored.remember(NOW)
+
+    restored.cancel(NOW)
+
+    mailing.refresh_from_db()
+    assert (mailing.state, mailing.reason) == (Mailing.State.CANCELLED, "The database was restored.")
+    assert not restored.is_undecided()
+
+
+def test_a_mailing_that_the_backup_does_not_know_is_proof_too(make_mailing, issue):
+    with forgotten():
+        send(make_mailing("ab"))
+    assert not Batch.objects.exists()
+
+    assert restored.remember(NOW)
+    assert restored.known_copies() == 0
+
+
+def test_a_departure_that_was_forgotten_is_proof_too(make_mailing):
+    make_mailing("ab")
+    with forgotten():
+        Subscriber.objects.get(email="a@example.org").unsubscribe(timezone.now())
+
+    assert restored.remember(NOW)
+
+    assert Restoration.undecided().get().departures == 1
+    assert Subscriber.objects.get(email="a@example.org").state == "unsubscribed"
+
+
+def test_a_restore_is_told_once_however_often_it_is_started(make_mailing):
+    mailing = make_mailing("ab")
+    with forgotten():
+        send(mailing)
+
+    assert restored.remember(NOW)
+    assert not restored.remember(NOW)
+
+    assert Restoration.objects.count() == 1
+
+
+def test_an_issue_is_not_begun_while_a_restore_is_undecided(issue, make_mailing):
+    mailing = make_mailing("ab", planned=False)
+    Restoration.objects.create(noticed_at=NOW)
+
+    dispatch()
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.SCHEDULED
+
+
+def test_a_history_that_a_power_cut_has_torn_is_read_as_far_as_it_goes(make_mailing, settings):
+    mailing = make_mailing("ab")
+    with forgotten():
+        send(mailing, stop_after=1)
+        send(mailing, stop_after=1)
+    history = settings.LOCK_DIR / "slot-0.history"
+    history.write_text("\n12 4 0 eJx\nrubbish" + history.read_text())
+
+    assert len(flight_recorder.known(settings.LOCK_DIR)) == 2
+
+
+def test_the_history_of_a_slot_is_bounded(settings, monkeypatch):
+    monkeypatch.setattr(flight_recorder, "KEPT_MAX", 100)
+    with Recorder(recovery.flight(0)) as flight:
+        for number in range(20):
+            flight.begin(number, 1, lo=0, hi=100)
+            flight.mark(0, Mark.SENT)
+
+    sizes = [path.stat().st_size for path in settings.LOCK_DIR.glob("*.history*")]
+    assert len(sizes) == 2
+    assert max(sizes) < 200

@@ -1,0 +1,440 @@
+"""What is learnt of an uncertain copy, and what the author decides about it."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from newsletter.delivery import certificate, planning
+from newsletter.delivery.ledger import recovery, uncertain
+from newsletter.delivery.ledger.claims import claim, intend, record
+from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.provider.single import Answer, Outcome
+from subscribers.models import Subscriber
+from tests.delivery.conftest import NOW, Provider
+
+State = Delivery.State
+SILENCE = Outcome(Answer.UNCERTAIN, "no answer after the final dot")
+AGAIN = Evidence(Known.AGAIN, NOW)
+COUNTED = Evidence(Known.COUNTED, NOW, uncertain.COUNTED_WORDS)
+ACCEPTED = Evidence(Known.ACCEPTED, NOW, "250 ok")
+
+
+@pytest.fixture
+def provider():
+    return Provider(b=SILENCE)
+
+
+@pytest.fixture
+def closed(make_mailing, run, provider):
+    """A mailing that is over: a and c have their copy, and of b's nobody knows."""
+    return finished(make_mailing("abc"), run, provider)
+
+
+def finished(mailing, run, provider):
+    run(mailing, provider)
+    mailing.refresh_from_db()
+    Mailing.objects.update(retry_at=None)
+    run(mailing, provider)
+    assert mailing.finish(NOW)
+    return mailing
+
+
+def states(mailing):
+    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
+
+
+def copy(mailing, seq=1):
+    return mailing.deliveries.get(seq=seq)
+
+
+def told(mailing):
+    return [(step.what, step.detail) for step in mailing.steps.all()]
+
+
+def decide(mailing, decision, *seqs):
+    rows = mailing.deliveries.filter(seq__in=seqs).values_list("seq", "attempts")
+    return uncertain.decide(mailing, [Seen(*row) for row in rows], decision)
+
+
+# --- What the provider tells ---
+
+
+@pytest.mark.parametrize(
+    ("known", "state", "counts"),
+    [(Known.ACCEPTED, State.SENT, (3, 0, 0)), (Known.REFUSED, State.FAILED, (2, 1, 0))],
+)
+def test_a_late_report_settles_an_uncertain_copy(closed, known, state, counts):
+    assert uncertain.resolve(copy(closed), Evidence(known, NOW, "its words")) is True
+
+    assert (copy(closed).state, copy(closed).reply) == (state, "its words")
+    found = closed.counts()
+    assert (found.sent, found.failed, found.uncertain) == counts
+
+
+def test_the_same_report_twice_counts_once(closed):
+    uncertain.resolve(copy(closed), ACCEPTED)
+
+    assert uncertain.resolve(copy(closed), ACCEPTED) is False
+    assert closed.counts().sent == 3
+
+
+@pytest.mark.parametrize("known", list(Known))
+def test_a_copy_that_has_its_end_does_not_move(closed, known):
+    for seq in (0, 2):
+        assert uncertain.resolve(copy(closed, seq), Evidence(known, NOW, "never mind")) is False
+
+    assert states(closed) == [State.SENT, State.UNCERTAIN, State.SENT]
+
+
+def test_a_copy_whose_turn_has_not_come_does_not_move(make_mailing):
+    mailing = make_mailing("a")
+
+    assert uncertain.resolve(copy(mailing, 0), ACCEPTED) is False
+    assert states(mailing) == [State.QUEUED]
+
+
+def test_the_time_of_an_uncertain_copy_is_kept_when_it_is_counted_as_sent(closed):
+    handed_over = copy(closed).sent_at
+
+    uncertain.resolve(copy(closed), ACCEPTED)
+
+    assert copy(closed).sent_at == handed_over is not None
+
+
+# --- What a lane that was taken for dead tells ---
+
+
+@pytest.fixture
+def thawed(make_mailing):
+    """A batch whose three rows were called uncertain while its lane stood still; another has it now."""
+    batch = claim(make_mailing("abcd"), "another/0/x", NOW)
+    intend(batch, [], 3, NOW)
+    recovery.recover(batch, None)
+    return batch
+
+
+@pytest.mark.parametrize("state", [State.SENT, State.FAILED, State.DEFERRED, State.SKIPPED])
+def test_a_late_answer_settles_its_copy_once_and_leaves_the_others(thawed, state):
+    for _time in range(2):
+        record(thawed, [Result(1, state, "its words", "its id")])
+
+    assert states(thawed.mailing) == [State.UNCERTAIN, state, State.UNCERTAIN, State.QUEUED]
+    row, counts = copy(thawed.mailing), thawed.mailing.counts()
+    assert (row.reply, row.provider_id, row.attempts) == ("its words", "its id", 1)
+    assert (counts.uncertain, counts.total) == (2, 4)
+
+
+def test_a_late_silence_tells_nothing(thawed):
+    before = list(Delivery.objects.values())
+
+    record(thawed, [Result(1, State.UNCERTAIN, "no answer after the message")])
+
+    assert list(Delivery.objects.values()) == before
+    assert thawed.mailing.counts().uncertain == 3
+
+
+def test_late_answers_are_heard_beside_those_in_time(thawed):
+    own = claim(thawed.mailing, "machine/0/x", NOW)
+    thawed.mailing.deliveries.filter(seq=3).update(state=State.QUEUED)
+
+    record(own, [Result(0, State.SENT, "250 0"), Result(3, State.SENT, "250 3"), Result(2, State.FAILED, "550 2")])
+
+    assert states(thawed.mailing) == [State.SENT, State.UNCERTAIN, State.FAILED, State.SENT]
+    counts = thawed.mailing.counts()
+    assert (counts.sent, counts.failed, counts.uncertain, counts.queued) == (2, 1, 1, 0)
+
+
+def test_two_late_put_offs_begin_one_pass_of_a_batch_that_is_done(thawed):
+    Batch.objects.update(state=Batch.State.DONE)
+
+    record(thawed, [Result(0, State.DEFERRED, "451 later"), Result(2, State.DEFERRED, "451 later")])
+
+    batch = Batch.objects.get()
+    assert (batch.state, batch.pass_no, batch.cursor) == (Batch.State.OPEN, 2, 0)
+    Batch.objects.update(not_before=None)
+    again = claim(thawed.mailing, "machine/0/x", NOW)
+    assert [row.seq for row in intend(again, [], 4, NOW)] == [0, 2, 3]
+
+
+@pytest.mark.parametrize("answer", [State.FAILED, State.DEFERRED, State.SKIPPED])
+def test_a_late_no_to_an_earlier_try_says_nothing_of_the_last_one(thawed, answer):
+    Delivery.objects.filter(seq=1).update(attempts=2)
+
+    record(thawed, [Result(1, answer, "550 no")])
+
+    assert states(thawed.mailing)[1] == State.UNCERTAIN
+
+
+def test_a_late_yes_to_an_earlier_try_settles_the_copy(thawed):
+    Delivery.objects.filter(seq=1).update(attempts=2)
+
+    record(thawed, [Result(1, State.SENT, "250 ok")])
+
+    assert (states(thawed.mailing)[1], copy(thawed.mailing).attempts) == (State.SENT, 2)
+
+
+def test_a_late_answer_outdates_the_certificate(closed, django_capture_on_commit_callbacks):
+    certificate.issue_due(NOW)
+    batch = closed.batches.get()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        record(batch, [Result(1, State.SENT, "250 ok")])
+
+    assert [paper.sent for paper in certificate.issue_due(NOW)] == [3]
+
+
+# --- Count as sent ---
+
+
+def test_counted_as_sent_nothing_leaves_and_the_mailing_stays_closed(closed, run, provider):
+    assert decide(closed, COUNTED, 1) == 1
+
+    closed.refresh_from_db()
+    assert (closed.state, copy(closed).reply) == ("sent", "counted as sent by the author")
+    assert run(closed, provider) == 0
+    assert told(closed)[-1] == ("counted", "1")
+
+
+def test_a_cancelled_mailing_can_be_counted_but_sends_nothing_again(make_mailing, run, provider):
+    mailing = make_mailing("abc")
+    run(mailing, provider)
+    mailing.cancel(NOW)
+    recovery.settle_cancelled()
+
+    assert decide(mailing, AGAIN, 1) == 0
+    assert decide(mailing, COUNTED, 1) == 1
+    assert states(mailing)[1] == State.SENT
+
+
+# --- Send again ---
+
+
+def test_sent_again_it_is_this_copy_that_leaves_and_no_other(closed, run, provider):
+    provider.answers.clear()
+    accepted = list(provider.accepted)
+
+    assert decide(closed, AGAIN, 1) == 1
+    run(closed, provider)
+
+    assert provider.accepted == [*accepted, "b@example.org"]
+    assert states(closed) == [State.SENT] * 3
+
+
+def test_sent_again_the_mailing_is_under_way_until_it_is_through(closed, run, provider):
+    provider.answers.clear()
+    decide(closed, AGAIN, 1)
+
+    closed.refresh_from_db()
+    assert (closed.state, closed.finished_at, closed.counts().queued) == ("sending", None, 1)
+    assert closed.finish(NOW) is False
+
+    run(closed, provider)
+
+    assert closed.finish(NOW + timedelta(minutes=1)) is True
+    assert (closed.state, closed.counts().sent) == ("sent", 3)
+    assert told(closed)[-2:] == [("again", "1"), ("finished", "")]
+
+
+def test_a_double_click_sends_one_copy_more(closed, run, provider):
+    provider.answers.clear()
+    row = Seen(1, copy(closed).attempts)
+
+    assert [uncertain.decide(closed, [row], AGAIN) for _ in range(2)] == [1, 0]
+    run(closed, provider)
+    run(closed, provider)
+
+    assert provider.accepted.count("b@example.org") == 2
+
+
+def test_an_old_tab_does_not_decide_what_became_uncertain_anew(closed, run, provider):
+    old_row, old_page = Seen(1, copy(closed).attempts), uncertain.last_decision(closed)
+    uncertain.decide_all(closed, AGAIN, seen=old_page)
+    run(closed, provider)
+    assert states(closed)[1] == State.UNCERTAIN
+
+    assert uncertain.decide(closed, [old_row], AGAIN) == 0
+    assert uncertain.decide_all(closed, AGAIN, seen=old_page) == 0
+    assert provider.accepted.count("b@example.org") == 2
+
+
+def test_a_late_yes_spares_the_second_copy(make_mailing, run, provider):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "another/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    recovery.recover(batch, None)
+    run(mailing, provider)
+    mailing.finish(NOW)
+    decide(mailing, AGAIN, 0)
+
+    record(batch, [Result(0, State.SENT, "250 ok")])
+    run(mailing, provider)
+
+    assert "a@example.org" not in provider.accepted
+    assert states(mailing)[0] == State.SENT
+
+
+def test_a_late_no_does_not_speak_for_the_second_copy(make_mailing, run):
+    mailing, provider = make_mailing("a"), Provider(a=SILENCE)
+    batch = claim(mailing, "another/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    recovery.recover(batch, None)
+    run(mailing, provider)
+    decide(mailing, AGAIN, 0)
+    run(mailing, provider)
+    assert provider.accepted == ["a@example.org"]
+
+    record(batch, [Result(0, State.FAILED, "550 no")])
+
+    assert states(mailing) == [State.UNCERTAIN]
+
+
+def test_news_of_an_arrival_spares_the_second_copy(closed, run, provider):
+    decide(closed, AGAIN, 1)
+
+    assert uncertain.resolve(copy(closed), ACCEPTED) is True
+
+    assert run(closed, provider) == 0
+    assert closed.counts().sent == 3
+
+
+def test_a_reader_who_has_left_gets_no_second_copy(closed, run, provider):
+    Subscriber.objects.get(email="b@example.org").unsubscribe(NOW)
+    decide(closed, AGAIN, 1)
+
+    run(closed, provider)
+
+    assert states(closed)[1] == State.SKIPPED
+    assert provider.accepted.count("b@example.org") == 1
+
+
+def test_cancelled_before_its_turn_it_is_uncertain_again(closed):
+    decide(closed, AGAIN, 1)
+    closed.cancel(NOW)
+
+    recovery.settle_cancelled()
+
+    assert states(closed) == [State.SENT, State.UNCERTAIN, State.SENT]
+    assert (closed.counts().uncertain, closed.counts().skipped) == (1, 0)
+
+
+def test_beside_a_mailing_of_the_same_kind_that_is_open_nothing_is_sent_again(closed):
+    Mailing.objects.create(
+        issue=closed.issue, number=2, approved_at=NOW, send_at=NOW, sender_email="a@example.org", content_hash="x"
+    )
+
+    assert decide(closed, AGAIN, 1) == 0
+    assert states(closed)[1] == State.UNCERTAIN
+
+
+def test_in_a_pass_under_way_it_waits_for_the_next_one(make_mailing, run, provider):
+    mailing = make_mailing("abc")
+    run(mailing, provider, is_stopping=lambda: len(provider.accepted) > 1)
+    batch = claim(mailing, "machine/0/y", NOW)
+    assert batch is not None
+    assert decide(mailing, AGAIN, 1) == 1
+    recovery.recover(batch, None)
+
+    provider.answers.clear()
+    run(mailing, provider)
+    Batch.objects.update(not_before=None)
+    run(mailing, provider)
+
+    assert sorted(provider.accepted) == ["a@example.org", "b@example.org", "b@example.org", "c@example.org"]
+    assert states(mailing) == [State.SENT] * 3
+
+
+def test_after_the_last_pass_there_is_one_more_for_what_the_author_wants(closed, run, provider):
+    provider.answers["b@example.org"] = Outcome(Answer.DEFERRED, "451 later")
+    Batch.objects.update(pass_no=10)
+
+    decide(closed, AGAIN, 1)
+    run(closed, provider)
+
+    assert (states(closed)[1], copy(closed).reply) == (State.FAILED, "451 later")
+    assert closed.finish(NOW)
+
+
+# --- All together ---
+
+
+@pytest.fixture
+def many(make_mailing, monkeypatch):
+    """A mailing in batches of ten, of which each has three uncertain copies; it is over."""
+    monkeypatch.setattr(planning, "BATCH", 10)
+    monkeypatch.setattr(uncertain, "SLICE", 2)
+    mailing = make_mailing("")
+    Delivery.objects.bulk_create(
+        Delivery(mailing=mailing, seq=seq, attempts=1, state=State.UNCERTAIN if seq % 10 < 3 else State.SENT)
+        for seq in range(50)
+    )
+    Batch.objects.bulk_create(
+        Batch(mailing=mailing, no=no, lo=no * 10, hi=no * 10 + 10, cursor=no * 10, state="done", uncertain=3, sent=7)
+        for no in range(5)
+    )
+    Mailing.objects.update(state="sent", total=50)
+    mailing.refresh_from_db()
+    return mailing
+
+
+@pytest.mark.parametrize(("decision", "state"), [(COUNTED, State.SENT), (AGAIN, State.QUEUED)])
+def test_all_uncertain_copies_are_decided_at_once(many, decision, state):
+    assert uncertain.decide_all(many, decision, seen=0) == 15
+
+    assert states(many) == [state if seq % 10 < 3 else State.SENT for seq in range(50)]
+    counts = many.counts()
+    assert (counts.uncertain, counts.queued, counts.sent) == ((0, 0, 50) if state == State.SENT else (0, 15, 35))
+    assert sum(int(step.detail) for step in many.steps.filter(what__in=["again", "counted"])) == 15
+
+
+def test_a_second_click_on_all_changes_nothing(many):
+    uncertain.decide_all(many, AGAIN, seen=0)
+    before = list(Batch.objects.values()), list(Delivery.objects.values())
+
+    assert uncertain.decide_all(many, AGAIN, seen=0) == 0
+    assert (list(Batch.objects.values()), list(Delivery.objects.values())) == before
+
+
+@pytest.mark.parametrize("decision", [COUNTED, AGAIN])
+def test_all_together_is_the_same_as_row_by_row(many, decision):
+    shapes = [("done", 1, 0), ("leased", 2, 5), ("open", 3, 0), ("open", 2, 4), ("leased", 2, 0)]
+    for no, (state, pass_no, done) in enumerate(shapes):
+        Batch.objects.filter(no=no).update(state=state, pass_no=pass_no, cursor=no * 10 + done)
+    Delivery.objects.filter(seq__range=(20, 29)).update(state=State.SENT)  # between others, with nothing to decide
+    Batch.objects.filter(no=2).update(uncertain=0, sent=10)
+
+    def after(decide_them):
+        with transaction.atomic():
+            moved = decide_them()
+            found = moved, list(Batch.objects.order_by("pk").values()), list(Delivery.objects.order_by("seq").values())
+            transaction.set_rollback(True)
+        return found
+
+    all_together = after(lambda: uncertain.decide_all(many, decision, seen=0))
+    row_by_row = after(lambda: decide(many, decision, *range(50)))
+
+    assert all_together == row_by_row
+    assert all_together[0] == 12
+
+
+def test_a_mailing_is_decided_in_few_statements(many, monkeypatch, django_assert_max_num_queries):
+    monkeypatch.setattr(uncertain, "SLICE", 100)
+
+    with django_assert_max_num_queries(20):
+        assert uncertain.decide_all(many, AGAIN, seen=0) == 15
+
+
+def test_a_slice_costs_the_same_however_many_copies_are_in_it(many):
+    def queries(seen):
+        with CaptureQueriesContext(connection) as found:
+            uncertain.decide_all(many, COUNTED, seen=seen)
+        return len(found)
+
+    few = queries(0)
+    Delivery.objects.update(state=State.UNCERTAIN)
+    Batch.objects.update(uncertain=10, sent=0)
+
+    assert queries(uncertain.last_decision(many)) == few

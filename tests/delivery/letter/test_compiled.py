@@ -1,0 +1,162 @@
+"""What is written quickly for one reader is, byte for byte, what the slow way writes."""
+
+from base64 import b64encode
+
+import dkim
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from newsletter.delivery.ledger.claims import Recipient
+from newsletter.delivery.letter import compiled
+from newsletter.delivery.letter.compiled import Compiled, specimens, written_address, written_mailbox
+from newsletter.delivery.letter.rendering import copy_for
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.sending.couriers import SmtpCourier
+from newsletter.mail import headers, signatures
+from subscribers.models import Subscriber
+
+NAMES = st.one_of(
+    st.text(max_size=80),
+    st.text(alphabet="AZaz09 .,-_=?\"\\'@王é😀\u2028", max_size=80),
+    st.text(alphabet="王小明", min_size=13, max_size=17),
+)
+
+
+def slow(name, address):
+    return headers.written_mailboxes("To", [(name, address)], "\r\n")
+
+
+def or_refused(write, *given):
+    try:
+        return write(*given)
+    except ValueError as problem:
+        return str(problem)
+
+
+@given(NAMES)
+@example("")
+@example("王" * 15)
+@example("王" * 16)
+@example("Ann  Lee")
+@example(" Ann")
+@example("=?utf-8?q?x?=")
+@example("a" * 45)
+@example("a" * 71)
+@example("王\n")
+def test_a_name_is_written_as_the_slow_way_writes_it(name):
+    quick = or_refused(lambda: f"To: {written_mailbox(name, 'a@example.org').decode()}\r\n")
+
+    assert quick == or_refused(slow, name, "a@example.org")
+
+
+@given(st.one_of(st.emails(), st.text(alphabet="ab.@-_ <>,;é例\n'\"+", max_size=20)))
+@example("a@" + "x" * 64 + ".org")
+@example("a@例.org")
+@example("a@localhost")
+@example("a@example.org\n")
+@example("a@b@example.org")
+@example("a@example..org")
+def test_an_address_is_written_or_refused_as_the_slow_way_does(address):
+    assert or_refused(written_address, address) == or_refused(headers.ascii_address, address)
+
+
+@pytest.mark.parametrize("number", [1, 61, 62, 10**6, 2**31 - 1])
+def test_links_and_message_id_are_the_readers_own(make_mailing, settings, number):
+    settings.SITE_URL = "https://news.example.org/a&b"
+    mailing = make_mailing("")
+    reader = Subscriber(pk=number, email="a@example.org")
+
+    row = Recipient(number, number, reader.email, "", is_mailable=True, token_salt=reader.token_salt)
+    envelope = Compiled(mailing).envelope(row)
+
+    built = copy_for(mailing, reader, ids=(mailing.pk, number)).extra_headers
+    assert f"List-Unsubscribe: {built['List-Unsubscribe']}\r\n".encode() in envelope.data
+    assert f"Message-ID: {built['Message-ID']}\r\n".encode() in envelope.data
+
+
+def test_one_who_can_be_in_no_message_is_refused_with_the_reason(make_mailing):
+    compiled = Compiled(make_mailing(""))
+
+    with pytest.raises(ValueError, match="ASCII name"):
+        compiled.envelope(Recipient(0, 1, "é@example.org", "", is_mailable=True))
+    with pytest.raises(ValueError, match="control characters"):
+        compiled.envelope(Recipient(0, 1, "a@example.org", "a\nb", is_mailable=True))
+
+
+def test_a_copy_is_signed_where_there_is_a_key(make_mailing, settings, tmp_path):
+    settings.DKIM_DIR = tmp_path
+    (tmp_path / "2026.ed25519").write_bytes(b64encode(bytes(range(32))))
+    (key,) = signatures.keys()
+
+    compiled = Compiled(make_mailing(""))
+
+    envelopes = [compiled.envelope(Recipient(seq, seq, f"{seq}@example.org", "", is_mailable=True)) for seq in (1, 2)]
+
+    for envelope in envelopes:
+        assert envelope.data.count(b"DKIM-Signature:") == 1
+        assert dkim.verify(envelope.data, dnsfunc=lambda _name, timeout=5: key.record.encode())
+
+
+# --- The proof before the first copy leaves ---
+
+
+def test_a_template_that_says_what_was_approved_differs_in_nothing(make_mailing):
+    mailing = make_mailing("abc")
+    Subscriber.objects.filter(email="b@example.org").update(name="王「小」明, Jr.")
+
+    assert Compiled(mailing).difference(mailing) == ""
+
+
+def put_into(part, name, at=slice(None)):
+    """Break a part of a template: another value in some of its slots."""
+    part.pieces[at] = [(name, piece) for _name, piece in part.pieces[at]]
+
+
+@pytest.mark.parametrize(
+    ("part", "break_it"),
+    [
+        ("text/html", lambda template: put_into(template.html, "preferences")),
+        ("text/plain", lambda template: put_into(template.text, "email")),
+        ("to", lambda template: put_into(template.head, "email", at=slice(1))),
+        ("message-id", lambda template: put_into(template.head, "to", at=slice(1, 2))),
+    ],
+)
+def test_a_template_that_says_something_else_is_named(make_mailing, part, break_it):
+    mailing = make_mailing("abc")
+    Subscriber.objects.filter(email="b@example.org").update(name="王小明")
+    compiled = Compiled(mailing)
+
+    break_it(compiled.template)
+
+    assert f"{part} differs" in compiled.difference(mailing)
+
+
+def test_the_first_the_last_the_nameless_and_the_longest_name_are_looked_at(make_mailing):
+    mailing = make_mailing("abcdef")
+    Subscriber.objects.exclude(email="c@example.org").update(name="Ann")
+    Subscriber.objects.filter(email="d@example.org").update(name="王小明先生")
+    Subscriber.objects.filter(email="e@example.org").update(name="a\nlonger name that no message can hold")
+
+    assert [row.email[0] for row in specimens(mailing)] == ["a", "f", "c", "d"]
+
+
+def test_the_last_of_many_readers_is_looked_at_too(make_mailing, monkeypatch):
+    monkeypatch.setattr(compiled, "FIRST_ROWS", 3)
+
+    assert [row.email[0] for row in specimens(make_mailing("abcdefg"))] == ["a", "g"]
+
+
+def test_a_mailing_whose_template_went_wrong_is_paused_before_its_first_copy(make_mailing, run, bulk_smtp):
+    mailing = make_mailing("abc")
+    courier = SmtpCourier("bulk", mailing)
+    put_into(courier.compiled.template.head, "email", at=slice(1))
+    Subscriber.objects.update(name="Ann")
+
+    run(mailing, courier)
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.PAUSED
+    assert "is not the one that was approved: to differs" in mailing.reason
+    assert bulk_smtp.received() == []
+    assert mailing.counts().queued == 3

@@ -1,0 +1,145 @@
+"""What readers would not get as it was typed: nothing sends it until its author has said yes to it."""
+
+import unicodedata
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from newsletter.delivery import planning
+from newsletter.delivery.letter.losses import digest_of, losses
+from newsletter.delivery.letter.rendering import SLOT, freeze
+from newsletter.delivery.models import Delivery, Mailing
+from tests.delivery.conftest import NOW
+from tests.factories import make_issue, make_post
+
+HOLD = timedelta(minutes=3)
+LOSING = "開頭。\n\n<script>\nlet 乙 = 1\n</script>"
+
+
+def acknowledgement_of(issue, note=""):
+    return digest_of(losses(issue, freeze(issue, note), note))
+
+
+@pytest.fixture
+def had(make_mailing):
+    """A mailing that one of two readers has, and that was called off for the other."""
+    mailing = make_mailing("ab")
+    mailing.deliveries.filter(seq=0).update(state=Delivery.State.SENT)
+    mailing.cancel(NOW)
+    return mailing
+
+
+def corrected(issue, note="第二段寫錯了。"):
+    return planning.correct(issue, note=note, send_at=None, now=NOW, hold=HOLD)
+
+
+def test_what_readers_are_not_shown_is_never_sent_by_itself(publication):
+    """Neither by a command, nor by the letter before a slot, nor because nobody answered it."""
+    issue = make_issue(make_post("甲", body="開頭。\n\n<script>\nlet 乙 = 1\n</script>"), number=9)
+
+    with pytest.raises(planning.PlanningError, match=r"“甲”, line 4, not shown .*: let 乙 = 1"):
+        planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+
+    with pytest.raises(planning.PlanningError):
+        planning.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged="of other losses")
+    assert planning.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged=acknowledgement_of(issue)).pk
+
+
+def test_what_was_acknowledged_before_an_edit_holds_for_nothing_after_it(issue):
+    post = issue.items.get().post
+    post.__class__.objects.update(body=LOSING)
+    before = acknowledgement_of(issue)
+    post.__class__.objects.update(body=LOSING.replace("乙", "丙"))
+
+    with pytest.raises(planning.PlanningError, match="let 丙 = 1"):
+        planning.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged=before)
+
+
+def test_a_correction_that_would_lose_text_is_acknowledged_like_the_issue(had, issue):
+    issue.items.get().post.__class__.objects.update(body=LOSING)
+
+    with pytest.raises(planning.PlanningError, match="let 乙 = 1"):
+        corrected(issue)
+
+    assert not Mailing.objects.filter(kind="correction").exists()
+    said = acknowledgement_of(issue, "數字寫錯了。")
+    made = planning.correct(issue, note="數字寫錯了。", send_at=None, now=NOW, hold=HOLD, acknowledged=said)
+    assert made.kind == "correction"
+
+
+def test_the_note_of_a_correction_loses_nothing_either(had, issue):
+    with pytest.raises(planning.PlanningError, match="“Correction”, line 2, not shown"):
+        corrected(issue, "寫錯了：\n<style>乙</style>")
+
+
+def test_a_text_that_would_lose_something_replaces_no_approved_one_unasked(make_mailing, issue):
+    mailing = make_mailing("ab", planned=False)
+    before = mailing.content_hash
+    issue.items.get().post.__class__.objects.update(body=LOSING)
+
+    with pytest.raises(planning.PlanningError, match="let 乙 = 1"):
+        planning.refreeze(mailing)
+
+    mailing.refresh_from_db()
+    assert mailing.content_hash == before
+    assert planning.refreeze(mailing, acknowledged=acknowledgement_of(issue))
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "named"),
+    [
+        ("subject", "{{ first_name }}，你好", "“Subject”, line 1, a field that nobody fills in: {{ first_name }}"),
+        ("preheader", "%%name%% 的信", "“Preheader”, line 1, a field that nobody fills in: %%name%%"),
+        ("introduction", "早。\n\n*|FNAME|*，你好", "“Introduction”, line 3, a field that nobody fills in: *|FNAME|*"),
+        ("closing", "[退訂]({{unsubscribe}})", "“Closing”, line 1, a field that nobody fills in: {{unsubscribe}}"),
+    ],
+)
+def test_a_merge_field_of_another_program_reaches_nobody_unasked(issue, field, typed, named):
+    setattr(issue, field, typed)
+    issue.save()
+
+    with pytest.raises(planning.PlanningError) as refused:
+        planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+
+    assert named in str(refused.value)
+
+
+def test_the_titles_of_posts_are_looked_at_too(publication):
+    issue = make_issue(make_post("給 {姓名} 的信", body="一般的內文。"), number=9)
+
+    with pytest.raises(planning.PlanningError, match=r"“給 {姓名} 的信”, line 1, a field that nobody fills in: {姓名}"):
+        planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+
+
+def test_a_subject_that_is_cut_for_a_correction_is_named(had, issue):
+    issue.subject = "長" * 190 + "句尾九個字在這裡"
+    issue.save()
+
+    with pytest.raises(planning.PlanningError, match=r"“Subject”, line 1, not shown \(Subject\)"):
+        corrected(issue)
+
+
+def test_control_characters_of_an_old_row_reach_nobody(publication):
+    """A door takes them out; a row may be older. Two of them around a name are a slot, which would be filled."""
+    post = make_post("標\x02email\x03題\x07", body="內\x02email\x03文\x1b。")
+    issue = make_issue(
+        post, number=9, subject="主\x02email\x03旨\x00", preheader="前\x02day\x03言", introduction="序\x0b。"
+    )
+
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+
+    shown = [mailing.subject, SLOT.sub("", mailing.html), SLOT.sub("", mailing.text)]
+    assert [char for text in shown for char in text if unicodedata.category(char) == "Cc" and char != "\n"] == []
+    assert "標email題" in mailing.html
+    assert "標email題" in mailing.text
+    assert mailing.subject == "主email旨"
+
+
+def test_the_command_sends_nothing_that_was_not_acknowledged_and_says_why(publication):
+    make_issue(make_post("甲", body=LOSING), number=9)
+
+    with pytest.raises(CommandError, match="let 乙 = 1"):
+        call_command("send_issue", "9", "--no-hold")
+
+    assert not Mailing.objects.exists()

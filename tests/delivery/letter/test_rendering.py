@@ -1,0 +1,317 @@
+import re
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from hashlib import sha256
+
+import pytest
+
+from newsletter.delivery import planning
+from newsletter.delivery.letter import rendering
+from newsletter.issues.models import IssueItem
+from newsletter.posts.models.images import Image
+from tests.delivery.conftest import NOW
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+
+URL = re.compile(r"https?://[^\s\"'<>）]+")
+
+
+def parsed(mail):
+    return message_from_bytes(mail.message().as_bytes(), policy=policy.default)
+
+
+def part(message, kind):
+    return message.get_body((kind,)).get_content()
+
+
+def picture(name, width, height):
+    return Image.objects.create(
+        digest=sha256(name.encode()).hexdigest()[:16], name=f"{name}.png", alt=name, width=width, height=height
+    )
+
+
+@pytest.fixture
+def mail(make_mailing):
+    mailing = make_mailing("a")
+    delivery = mailing.deliveries.select_related("subscriber").get()
+    delivery.subscriber.name = "王「小」明, Jr."
+    return rendering.message(mailing, delivery, delivery.subscriber)
+
+
+def test_a_letter_has_the_same_links_in_both_parts(mail):
+    message = parsed(mail)
+
+    html = {url.replace("&amp;", "&") for url in URL.findall(part(message, "html"))}
+
+    assert html == set(URL.findall(part(message, "plain")))
+    assert "https://news.example.org/issues/7/" in html
+
+
+def test_no_slot_stays_open(mail):
+    message = parsed(mail)
+
+    assert not re.search("[\x00-\x08]", part(message, "html") + part(message, "plain"))
+    assert "a@example.org" in part(message, "html")
+
+
+def test_the_headers_of_a_list_are_there(mail):
+    message = parsed(mail)
+
+    unsubscribe = message["List-Unsubscribe"].strip("<>")
+    assert len(unsubscribe) <= 74
+    assert unsubscribe in part(message, "html")
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["List-Id"] == "<issues.news.example.org>"
+    assert message["Archived-At"] == "<https://news.example.org/issues/7/>"
+    assert message["Precedence"] == "list"
+    assert message["Feedback-ID"].startswith("7:issue:newsletter:")
+    assert message["To"].addresses[0].display_name == "王「小」明, Jr."
+
+
+def test_each_try_has_the_same_message_id_and_each_reader_another(make_mailing):
+    mailing = make_mailing("ab")
+    first, second = mailing.deliveries.select_related("subscriber").order_by("seq")
+
+    ids = [
+        rendering.message(mailing, row, row.subscriber).extra_headers["Message-ID"] for row in (first, first, second)
+    ]
+
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0].endswith("@news.example.org>")
+
+
+def test_a_long_address_of_a_reader_may_break_anywhere_so_that_it_fits_a_phone(issue):
+    html = rendering.freeze(issue).html
+
+    assert f'<span class="reader" style="line-break: anywhere;">{rendering.SLOTS["email"]}</span>' in html
+
+
+def test_a_reader_cannot_break_the_html(make_mailing):
+    mailing = make_mailing("")
+    reader = make_subscriber("o'b&b@example.org")
+
+    mail = rendering.copy_for(mailing, reader, ids=(1,))
+
+    assert "o&#x27;b&amp;b@example.org" in mail.alternatives[0].content
+    assert "o'b&b@example.org" in mail.body
+
+
+def test_each_form_shows_as_much_as_it_says(publication):
+    posts = [make_post(f"第{name}篇", body=f"這是{name}的內文。") for name in "甲乙丙"]
+    issue = make_issue(*posts, number=9)
+    for item, form in zip(issue.items.all(), ["full", "excerpt", "link"], strict=True):
+        IssueItem.objects.filter(pk=item.pk).update(form=form)
+    posts[1].__class__.objects.filter(pk=posts[1].pk).update(summary="乙的摘要。")
+
+    letter = rendering.freeze(issue)
+
+    assert "這是甲的內文。" in letter.html
+    assert "乙的摘要。" in letter.html
+    assert "這是乙的內文。" not in letter.html
+    assert "第丙篇" in letter.html
+    assert "這是丙的內文。" not in letter.html
+
+
+def test_introduction_closing_and_signature_stand_in_their_places(publication):
+    make_publication(signature="Gipi 敬上")
+    issue = make_issue(make_post(), number=9, introduction="**前言**在此。", closing="下回見。")
+
+    letter = rendering.freeze(issue)
+
+    places = [letter.html.index(text) for text in ("<strong>前言</strong>在此。", "第一段。", "下回見。", "Gipi 敬上")]
+    assert places == sorted(places)
+
+
+def test_the_preheader_is_the_authors_or_the_beginning(publication):
+    told = rendering.freeze(make_issue(make_post(), number=9, preheader="作者寫的預覽文字"))
+    begun = rendering.freeze(make_issue(make_post(body="內文的第一句話。"), number=10))
+
+    assert "作者寫的預覽文字" in told.html
+    assert "內文的第一句話。" in begun.html.partition('class="ground"')[0]
+
+
+def test_every_post_says_its_day_where_the_author_lives_and_its_tags(publication):
+    post = make_post("甲", published_at=datetime(2026, 1, 31, 22, 0, tzinfo=UTC), tags=["管理"])
+
+    letter = rendering.freeze(make_issue(post, number=9))
+
+    assert "Feb. 1, 2026 · 1 min read · 管理" in letter.text
+
+
+def test_headings_in_a_post_stand_below_its_title(publication):
+    post = make_post("甲", body="# 最大\n\n## 中間\n\n### 最小\n")
+
+    html = rendering.freeze(make_issue(post, number=9)).html
+
+    levels = [int(level) for level in re.findall(r"<h([1-6])\b", html)]
+    assert levels == [1, 2, 3, 3, 4]
+
+
+def test_pictures_have_a_size_that_fits_the_column(publication):
+    wide = picture("wide", 1280, 640)
+    narrow = picture("narrow", 200, 100)
+    full = make_post("甲", body=f"![寬]({wide.get_absolute_url()})\n\n![窄]({narrow.get_absolute_url()})\n")
+    short = make_post("乙", cover=wide)
+    issue = make_issue(full, short, number=9)
+    issue.items.filter(post=short).update(form=IssueItem.Form.EXCERPT)
+
+    html = rendering.freeze(issue).html
+
+    sizes = [re.findall(r'(?:width|height)="(\d+)"', tag) for tag in re.findall("<img[^>]*>", html)]
+    assert sizes == [["544"], ["200", "100"], ["544"]]
+
+
+def test_a_table_a_mark_and_code_look_like_this_house(publication):
+    post = make_post("甲", body="| 一 | 二 |\n|---|--:|\n| 三 | 四 |\n\n==重點== 與 `code`\n")
+
+    html = rendering.freeze(make_issue(post, number=9)).html
+
+    assert re.search(r"<table style=[^>]*border-collapse: collapse", html)
+    assert re.search(r"<td style=[^>]*text-align: right", html)
+    assert re.search("<mark style=[^>]*background-color: #f6e3b8", html)
+    assert re.search("<code style=[^>]*border-radius", html)
+
+
+def test_the_first_way_to_the_issue_is_in_the_masthead_and_the_last_one_shares_it(publication):
+    letter = rendering.freeze(make_issue(make_post(body="一段長文。" * 200), number=7))
+
+    web = "https://news.example.org/issues/7/"
+    assert f"Read on the web\n{web}\n" in letter.text[:120]
+    shares = [f"{web}{service}/" for service in ("line", "facebook", "threads", "x")]
+    assert re.findall(rf"{web}\w+/", letter.text) == re.findall(rf"{web}\w+/", letter.html) == shares
+
+
+def test_a_brief_letter_leaves_its_share_links_to_the_web_page(issue):
+    letter = rendering.freeze(issue)
+
+    assert not re.search(r"/issues/7/\w", letter.html + letter.text)
+    assert "LINE, Facebook, Threads and X" in letter.text
+    assert 'href="mailto:?subject=' in letter.html
+
+
+@pytest.mark.parametrize("look", ["letter", "magazine", "digest"])
+@pytest.mark.parametrize("form", IssueItem.Form.values)
+def test_the_text_part_is_never_mostly_addresses(publication, look, form):
+    make_publication(look=look, language="zh-hant", name="Gipi電子報", postal_address="台北市信義區市府路 1 號 3 樓")
+    posts = [
+        make_post(f"主管的第{number}個誤會", body="問題不在人，在流程。先寫下來，再談。")
+        for number in "一二三四五六七八"
+    ]
+
+    for count in (1, 2, 8):
+        letter = rendering.freeze(make_issue(*posts[:count], form=form, subject="信"))
+        values = rendering.reader_values(make_subscriber()) | {"day": "2026年11月25日"}
+        html, text = (rendering.fill(part, values, escaped=part is letter.html) for part in (letter.html, letter.text))
+        shown = re.sub(r"(?s)<(style|title).*?</\1>|<[^>]+>", "", html)
+        assert 0.6 < len("".join(text.split())) / len("".join(shown.split())) < 1.7
+
+
+def test_a_post_that_is_not_in_full_shows_its_address_and_the_text_says_it_once(publication):
+    post = make_post("甲")
+    letter = rendering.freeze(make_issue(post, form=IssueItem.Form.LINK, number=9))
+
+    address = f"news.example.org{post.get_absolute_url()}"
+    assert re.search(rf"<p [^>]*>{address}</p>", letter.html)
+    assert letter.text.count(address) == 1
+
+
+def test_a_footnote_is_not_taken_for_a_link(publication):
+    post = make_post("甲", body="一句話。[^1] 一個[連結](https://example.org/)。\n\n[^1]: 附註。\n")
+
+    text = rendering.freeze(make_issue(post, number=9)).text
+
+    assert "一句話。［註 1］" in text
+    assert "連結[1]" in text
+
+
+def test_nothing_is_in_the_html_that_mail_programs_do_not_know(publication):
+    letter = rendering.freeze(make_issue(make_post(), make_post(), number=9))
+
+    assert not re.search(r'var\(|color-mix|\.webp|href="#|<link|<script', letter.html)
+    assert letter.html.count("<style") == 1  # for the dark and for the phone; all else is inline
+
+
+def test_the_frozen_letter_is_bit_for_bit_the_same_each_time(issue):
+    assert rendering.freeze(issue).columns() == rendering.freeze(issue).columns()
+
+
+def test_with_an_http_site_the_one_click_header_is_left_out(settings, issue):
+    settings.SITE_URL = "http://127.0.0.1:8000"
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+
+    mail = rendering.copy_for(mailing, make_subscriber(), ids=(1,))
+
+    assert "List-Unsubscribe" in mail.extra_headers
+    assert "List-Unsubscribe-Post" not in mail.extra_headers
+
+
+def test_the_day_is_that_of_the_mailing_even_after_it_was_moved(make_mailing):
+    mailing = make_mailing("a", planned=False)
+    planning.bring_forward(mailing, send_at=NOW + timedelta(days=14), now=NOW, hold=timedelta())
+    mailing.refresh_from_db()
+
+    text = rendering.copy_for(mailing, make_subscriber(), ids=(1,)).body
+
+    assert "Issue 7 · Nov. 17, 2026" in text
+
+
+def test_a_short_preheader_goes_on_with_the_titles(publication):
+    issue = make_issue(make_post("管理槓桿"), make_post("留一點空白"), number=9, preheader="兩篇文章")
+
+    assert "兩篇文章｜管理槓桿｜留一點空白" in rendering.freeze(issue).html
+
+
+def test_a_share_by_mail_is_a_button_only(issue):
+    letter = rendering.freeze(issue)
+
+    assert 'href="mailto:?subject=' in letter.html
+    assert "mailto:?" not in letter.text
+
+
+def test_code_has_its_colours_by_night(publication):
+    letter = rendering.freeze(make_issue(make_post(body="```python\ndef f():\n    return 1\n```\n"), number=9))
+
+    named = set(re.findall(r'class="c-([0-9a-f]{6})"', letter.html))
+
+    assert named
+    assert all(f".sheet .c-{colour} {{ color: #" in letter.html for colour in named)
+
+
+@pytest.mark.parametrize(
+    ("numbered", "language", "subject"),
+    [
+        ("last", "en", "AI at work (No. 7)"),
+        ("first", "en", "No. 7: AI at work"),
+        ("not", "en", "AI at work"),
+        ("last", "zh-hant", "AI at work｜No. 7"),
+        ("first", "zh-hant", "No. 7｜AI at work"),
+    ],
+)
+def test_the_number_stands_in_the_subject_where_the_publication_says(issue, numbered, language, subject):
+    make_publication(numbered=numbered, language=language)
+    issue.subject = "AI at work"
+
+    letter = rendering.freeze(issue)
+
+    assert letter.subject == subject
+    assert f"<title>{subject}</title>" in letter.html
+    assert ">AI at work</h1>" in letter.html
+
+
+@pytest.mark.parametrize(("length", "ends"), [(192, "長 (No. 7)"), (193, "長長"), (200, "長長")])
+def test_no_word_of_the_author_is_cut_for_the_number(issue, length, ends):
+    make_publication(numbered="last")
+    issue.subject = "長" * length
+
+    subject = rendering.freeze(issue).subject
+
+    assert subject.endswith(ends)
+    assert subject.count("長") == length
+
+
+def test_a_mark_of_ours_makes_no_subject_longer_than_filters_like(make_mailing):
+    mailing = make_mailing("a")
+    mailing.subject = "長" * 200
+
+    copy = rendering.copy_for(mailing, make_subscriber(), ids=(1,), subject_mark="[Test] ")
+
+    assert copy.subject == f"[Test] {'長' * 192}…"

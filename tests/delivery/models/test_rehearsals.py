@@ -1,0 +1,149 @@
+"""A rehearsal stands for exactly what was rehearsed: whatever is edited, it no longer counts."""
+
+from datetime import timedelta
+
+import pytest
+
+from newsletter.delivery.models.rehearsals import PATIENCE, Rehearsal, Remark, Standing, digest_of
+from newsletter.delivery.rehearsal.rehearse import as_if
+from newsletter.issues.models import IssueItem
+from tests.delivery.conftest import NOW
+from tests.factories import make_issue, make_post, make_publication
+
+
+def kept(issue, segment="", **fields):
+    digest = digest_of(as_if(issue, segment, NOW).content_hash, segment)
+    defaults = {"digest": digest, "started_at": NOW, "told_at": NOW, "finished_at": NOW}
+    return Rehearsal.objects.create(issue=issue, segment=segment, **(defaults | fields))
+
+
+def standing(issue, segment="", now=NOW):
+    return Rehearsal.objects.standing(issue, segment, as_if(issue, segment, now).content_hash, now)
+
+
+def test_without_a_rehearsal_there_is_none(issue):
+    assert standing(issue) == Standing.NONE
+
+
+def test_a_finished_one_without_an_error_is_valid_for_as_long_as_nothing_changes(issue):
+    kept(issue, remarks=[{"level": "warning"}])
+
+    assert standing(issue, now=NOW + timedelta(days=30)) == Standing.VALID
+
+
+def subject(issue):
+    issue.subject = "別的主旨"
+    issue.save()
+
+
+def preheader(issue):
+    issue.preheader = "別的"
+    issue.save()
+
+
+def body(issue):
+    post = issue.items.get().post
+    post.body += "多一句。"
+    post.save()
+
+
+def posts(issue):
+    IssueItem.objects.create(issue=issue, post=make_post("另一篇"), position=9)
+
+
+def form(issue):
+    issue.items.update(form="link")
+
+
+def sender(issue):
+    make_publication(sender_email="else@news.example.org")
+
+
+def sender_name(issue):
+    make_publication(sender_name="別人")
+
+
+def reply_to(issue):
+    make_publication(reply_to="else@news.example.org")
+
+
+def look(issue):
+    make_publication(accent="#123456")
+
+
+@pytest.mark.parametrize("edit", [subject, preheader, body, posts, form, sender, sender_name, reply_to, look])
+def test_any_edit_voids_it(issue, edit):
+    kept(issue)
+    assert standing(issue) == Standing.VALID
+
+    edit(issue)
+    issue.refresh_from_db()
+
+    assert standing(issue) == Standing.OUTDATED
+
+
+def test_another_audience_has_a_rehearsal_of_its_own(issue):
+    kept(issue)
+
+    assert standing(issue, "+課程") == Standing.NONE
+
+
+def test_another_issue_has_a_rehearsal_of_its_own(issue):
+    kept(issue)
+
+    assert standing(make_issue(make_post("乙"), number=8)) == Standing.NONE
+
+
+def test_one_with_an_error_is_faulty(issue):
+    kept(issue, remarks=[{"level": "ok"}, {"level": "error"}, {"level": "warning"}])
+
+    assert standing(issue) == Standing.FAULTY
+
+
+def test_one_that_is_not_finished_runs_until_no_worker_goes_on(issue):
+    kept(issue, finished_at=None)
+
+    assert standing(issue, now=NOW + PATIENCE) == Standing.RUNNING
+    assert standing(issue, now=NOW + PATIENCE + timedelta(seconds=1)) == Standing.STUCK
+
+
+def test_progress_keeps_it_running(issue):
+    found = kept(issue, finished_at=None)
+
+    found.progress(3, NOW + PATIENCE)
+
+    assert standing(issue, now=NOW + PATIENCE * 2) == Standing.RUNNING
+
+
+def test_the_last_one_counts(issue):
+    kept(issue)
+    kept(issue, remarks=[{"level": "error"}])
+
+    assert standing(issue) == Standing.FAULTY
+
+
+def test_two_workers_do_not_both_begin(issue):
+    found = kept(issue, finished_at=None)
+
+    assert [found.begin(NOW), found.begin(NOW)] == [True, False]
+
+
+def test_one_that_is_finished_is_not_begun_again(issue):
+    assert not kept(issue).begin(NOW)
+
+
+def test_remarks_are_told_by_topic_in_the_order_of_the_report(issue):
+    found = kept(issue, finished_at=None, remarks=[{"topic": "links", "level": "ok", "text": "甲"}])
+
+    found.finish([Remark("sender", "info", "丙"), Remark("links", "error", "乙"), Remark("size", "ok", "丁")], NOW)
+
+    found.refresh_from_db()
+    told = [(str(label), [one["text"] for one in remarks]) for label, remarks in found.by_topic()]
+    assert told == [("Size", ["丁"]), ("Links", ["甲", "乙"]), ("Sender and DNS", ["丙"])]
+    assert found.worst == "error"
+
+
+def test_the_hash_is_of_letter_and_audience():
+    hashes = {digest_of("letter", ""), digest_of("letter", "+a"), digest_of("other", ""), digest_of("letter", "-a")}
+
+    assert len(hashes) == 4

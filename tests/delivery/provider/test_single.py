@@ -1,0 +1,234 @@
+"""Each class of answer, from a real SMTP server and from Anymail over a real HTTP one."""
+
+import json
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from newsletter.delivery.provider.single import Answer, ProviderAway, ProviderRefuses, transport_for
+from newsletter.mail.mailers import mailer_from_url
+from newsletter.mail.message import Letter, build
+
+
+def mail_to(address):
+    return build(
+        Letter(subject="第七期", html="<p>管理</p>", text="管理"),
+        sender=("Gipi電子報", "news@news.example.org"),
+        to=("", address),
+        reply_to="",
+        headers={"Message-ID": f"<{address}>"},
+    )
+
+
+@pytest.fixture
+def transport(bulk_smtp):
+    opened = transport_for("bulk")
+    yield opened
+    opened.close()
+
+
+def test_an_accepted_message_is_sent(transport, bulk_smtp):
+    outcome = transport.send(mail_to("a@example.org"))
+
+    assert outcome.answer is Answer.SENT
+    assert outcome.reply.startswith("250 ")
+    assert bulk_smtp.received()[0].message["Subject"] == "第七期"
+
+
+def test_messages_share_one_connection(transport, bulk_smtp):
+    for name in "abc":
+        transport.send(mail_to(f"{name}@example.org"))
+
+    assert len({copy.connection for copy in bulk_smtp.received()}) == 1
+
+
+def test_a_refused_recipient_has_failed_and_the_next_is_served(transport, bulk_smtp):
+    refused = transport.send(mail_to("refuse-1@example.org"))
+    served = transport.send(mail_to("b@example.org"))
+
+    assert (refused.answer, refused.reply[:3]) == (Answer.FAILED, "550")
+    assert served.answer is Answer.SENT
+    assert bulk_smtp.readers() == {"b@example.org"}
+
+
+def test_a_greylisted_recipient_is_deferred(transport):
+    assert transport.send(mail_to("greylist-1-x@example.org")).answer is Answer.DEFERRED
+    assert transport.send(mail_to("greylist-1-x@example.org")).answer is Answer.SENT
+
+
+def test_a_message_refused_after_the_dot_has_failed(transport, bulk_smtp):
+    assert transport.send(mail_to("reject-data-x@example.org")).answer is Answer.FAILED
+    assert bulk_smtp.received() == []
+
+
+def test_a_connection_cut_after_the_dot_is_uncertain(transport, bulk_smtp):
+    outcome = transport.send(mail_to("cut-after-data-x@example.org"))
+
+    assert outcome.answer is Answer.UNCERTAIN
+    assert bulk_smtp.copies() == {"cut-after-data-x@example.org": 1}
+
+
+def test_a_connection_cut_before_the_body_is_certainly_not_sent(transport, bulk_smtp):
+    with pytest.raises(ProviderAway, match="the connection broke"):
+        transport.send(mail_to("cut-before-data-9-x@example.org"))
+
+    assert bulk_smtp.received() == []
+
+
+def test_an_idle_connection_that_was_closed_is_opened_again(transport, bulk_smtp):
+    transport.send(mail_to("a@example.org"))
+    bulk_smtp.stop()
+    bulk_smtp.start()
+
+    assert transport.send(mail_to("b@example.org")).answer is Answer.SENT
+
+
+def test_a_busy_server_is_away(transport):
+    with pytest.raises(ProviderAway, match="421"):
+        transport.send(mail_to("busy-9-x@example.org"))
+
+
+def test_a_server_that_is_down_is_away(transport, bulk_smtp):
+    bulk_smtp.stop()
+
+    with pytest.raises(ProviderAway):
+        transport.send(mail_to("a@example.org"))
+
+    bulk_smtp.start()
+
+
+def _one_line_server(*replies):
+    """Serve one SMTP connection whose replies are given, in order."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        connection, _peer = server.accept()
+        with connection, connection.makefile("rwb") as stream:
+            for reply in replies:
+                stream.write(reply + b"\r\n")
+                stream.flush()
+                if not stream.readline():
+                    return
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return server, thread
+
+
+def test_a_login_that_is_refused_is_a_refusal_of_us(settings, tmp_path):
+    server, thread = _one_line_server(
+        b"220 hi", b"250-hi\r\n250 AUTH LOGIN", b"535 bad password", b"535 no", b"221 bye"
+    )
+    url = f"smtp://user:secret@127.0.0.1:{server.getsockname()[1]}"
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url(url, outbox=tmp_path)}
+
+    with pytest.raises(ProviderRefuses, match="535") as raised:
+        transport_for("bulk").send(mail_to("a@example.org"))
+
+    server.close()
+    thread.join(5)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_sender_that_is_refused_is_a_refusal_of_us(settings, tmp_path):
+    server, thread = _one_line_server(b"220 hi", b"250 hi", b"550 who are you", b"221 bye")
+    url = f"smtp://127.0.0.1:{server.getsockname()[1]}"
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url(url, outbox=tmp_path)}
+
+    with pytest.raises(ProviderRefuses, match="550 who are you"):
+        transport_for("bulk").send(mail_to("a@example.org"))
+
+    server.close()
+    thread.join(5)
+
+
+def test_a_mail_into_the_outbox_is_sent_and_a_second_try_makes_no_second_file(settings, tmp_path):
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url("", outbox=tmp_path / "outbox")}
+    transport = transport_for("bulk")
+
+    outcomes = [transport.send(mail_to("a@example.org")).answer for _ in range(2)]
+
+    assert outcomes == [Answer.SENT, Answer.SENT]
+    assert len(list((tmp_path / "outbox").rglob("*.eml"))) == 1
+
+
+@pytest.fixture
+def api(settings):
+    """Postmark's API on loopback; its next answer is `api.answer` = (status, body), or None to hang up."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            if server.answer is None:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            status, body = server.answer
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_words):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=[0.02], daemon=True)
+    thread.start()
+    settings.MAILERS = settings.MAILERS | {
+        "bulk": {
+            "BACKEND": "anymail.backends.postmark.EmailBackend",
+            "OPTIONS": {"server_token": "t", "api_url": f"http://127.0.0.1:{server.server_port}/"},
+        }
+    }
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+def postmark_says(code=0, **fields):
+    return {"ErrorCode": code, "Message": "OK", "To": "a@example.org", "MessageID": "m-1", "SubmittedAt": ""} | fields
+
+
+def test_an_api_that_accepts_has_sent_and_names_the_message(api):
+    api.answer = (200, postmark_says())
+
+    outcome = transport_for("bulk").send(mail_to("a@example.org"))
+
+    assert (outcome.answer, outcome.provider_id) == (Answer.SENT, "m-1")
+
+
+@pytest.mark.parametrize(("status", "answer"), [(422, Answer.FAILED), (400, Answer.FAILED), (500, Answer.UNCERTAIN)])
+def test_an_api_that_answers_with_an_error(api, status, answer):
+    api.answer = (status, {"ErrorCode": 300, "Message": "Invalid"})
+
+    assert transport_for("bulk").send(mail_to("a@example.org")).answer is answer
+
+
+def test_an_acceptance_that_cannot_be_read_is_uncertain(api):
+    api.answer = (200, {"not": "what the documentation says"})
+
+    assert transport_for("bulk").send(mail_to("a@example.org")).answer is Answer.UNCERTAIN
+
+
+def test_an_api_that_hangs_up_is_uncertain(api):
+    api.answer = None
+
+    assert transport_for("bulk").send(mail_to("a@example.org")).answer is Answer.UNCERTAIN
+
+
+@pytest.mark.parametrize(("status", "problem"), [(401, ProviderRefuses), (403, ProviderRefuses), (429, ProviderAway)])
+def test_an_api_that_refuses_us_or_asks_to_slow_down(api, status, problem):
+    api.answer = (status, {"ErrorCode": 10, "Message": "Bad or missing API token"})
+
+    with pytest.raises(problem):
+        transport_for("bulk").send(mail_to("a@example.org"))
+
+
+def test_an_api_that_is_down_is_away(api):
+    api.shutdown()
+    api.server_close()
+
+    with pytest.raises(ProviderAway):
+        transport_for("bulk").send(mail_to("a@example.org"))

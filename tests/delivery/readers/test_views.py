@@ -1,0 +1,121 @@
+"""The door at the end of an issue: what its reader thought of it."""
+
+import re
+
+import pytest
+
+from newsletter.delivery.letter import rendering
+from newsletter.delivery.models.feedback import Feedback
+from subscribers.models import Subscriber
+from tests.factories import PUBLISHED_AT as NOW
+from tests.factories import make_issue, make_post, make_subscriber
+from tests.support.pages import queries_anew
+
+
+@pytest.fixture
+def reader(make_mailing):
+    make_mailing("a")
+    return Subscriber.objects.get(email="a@example.org")
+
+
+def door_of(reader):
+    return rendering.reader_values(reader)["feedback_url"].removeprefix("https://news.example.org")
+
+
+def answers():
+    return list(Feedback.objects.values_list("subscriber__email", "issue__number", "answer"))
+
+
+def test_the_links_in_a_mail_open_the_door(client, reader):
+    mailing = reader.deliveries.get().mailing
+    text = rendering.copy_for(mailing, reader, ids=(1,)).body
+
+    links = re.findall(r"https://news\.example\.org(/feedback/\S+)", text)
+
+    assert len(links) == 2
+    assert all(client.get(link).status_code == 200 for link in links)
+
+
+def test_a_scanner_that_follows_the_link_answers_nothing(client, reader):
+    response = client.get(f"{door_of(reader)}?issue=7&answer=helpful")
+    client.head(f"{door_of(reader)}?issue=7&answer=helpful")
+
+    assert response.status_code == 200
+    assert "no-store" in response.headers["Cache-Control"]
+    assert answers() == []
+
+
+def test_the_door_asks_the_database_as_often_for_many_issues_and_answers_as_for_one(client, reader):
+    path = f"{door_of(reader)}?issue=7&answer=helpful"
+    few = queries_anew(client, path)
+    for number in range(20, 40):
+        issue = make_issue(make_post(), number=number)
+        issue.feedback.give(reader, issue, "fair", NOW)
+    many = queries_anew(client, path)
+
+    assert len(few) == len(many) <= 5, "\n".join(many)
+
+
+def test_one_press_on_the_page_counts(client, reader):
+    response = client.post(door_of(reader), {"issue": "7", "answer": "helpful"})
+
+    assert "Thank you" in response.text
+    assert answers() == [("a@example.org", 7, "helpful")]
+
+
+def test_the_last_answer_stands_and_counts_once(client, reader):
+    for answer in ("helpful", "helpful", "fair"):
+        client.post(door_of(reader), {"issue": "7", "answer": answer})
+
+    assert answers() == [("a@example.org", 7, "fair")]
+    assert [count for _label, count in Feedback.objects.tally()] == [0, 1]
+
+
+@pytest.mark.parametrize("answer", ["", "excellent"])
+def test_an_answer_that_was_not_offered_is_asked_again(client, reader, answer):
+    response = client.post(door_of(reader), {"issue": "7", "answer": answer})
+
+    assert "What did you think of this issue?" in response.text
+    assert answers() == []
+
+
+@pytest.mark.parametrize("number", ["", "x", "8", "9" * 30])
+def test_an_issue_that_the_reader_never_got_cannot_be_answered(client, reader, number):
+    make_issue(make_post(), number=8)
+
+    response = client.post(door_of(reader), {"issue": number, "answer": "helpful"})
+
+    assert response.status_code == 404
+    assert answers() == []
+
+
+def test_the_token_of_another_purpose_opens_nothing(client, reader):
+    token = reader.unsubscribe_url.rstrip("/").rpartition("/")[2]
+
+    assert client.get(f"/feedback/{token}/?issue=7").status_code == 404
+
+
+def test_a_form_of_another_site_is_refused(client, reader):
+    response = client.post(
+        door_of(reader), {"issue": "7", "answer": "helpful"}, headers={"origin": "https://evil.example"}
+    )
+
+    assert response.status_code == 403
+    assert answers() == []
+
+
+def test_the_answer_of_an_erased_reader_is_still_counted(client, reader):
+    client.post(door_of(reader), {"issue": "7", "answer": "helpful"})
+
+    reader.erase()
+
+    assert answers() == [(None, 7, "helpful")]
+
+
+def test_guessing_ends_with_patience(client, reader):
+    make_subscriber("b@example.org")
+
+    statuses = [client.get("/feedback/1abcdefghijklmnop/").status_code for _ in range(61)]
+
+    assert statuses[0] == 404
+    assert statuses[-1] == 429

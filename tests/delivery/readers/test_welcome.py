@@ -1,0 +1,120 @@
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+
+from newsletter.delivery.readers import welcome
+from newsletter.mail.mailers import mailer_from_url
+from subscribers.models import Subscriber
+from tests.delivery.conftest import NOW
+from tests.factories import make_issue, make_post, make_subscriber
+
+
+@pytest.fixture
+def smtp_default(settings, smtp, tmp_path):
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url(smtp.url, outbox=tmp_path)}
+    return smtp
+
+
+@pytest.fixture
+def reader(publication):
+    return make_subscriber("new@example.org")
+
+
+def test_a_new_reader_is_welcomed_once(reader, smtp_default):
+    assert [welcome.send_due(NOW), welcome.send_due(NOW)] == [1, 0]
+    assert smtp_default.copies() == {"new@example.org": 1}
+
+
+def test_the_welcome_brings_the_latest_issue(reader, smtp_default):
+    make_issue(make_post("管理槓桿"), number=4, subject="第四期", sent_at=NOW)
+
+    welcome.send_due(NOW)
+
+    text = smtp_default.received()[0].text
+    assert "第四期" in text
+    assert "https://news.example.org/issues/4/" in text
+    assert reader.unsubscribe_url in text
+
+
+def test_without_an_issue_the_welcome_says_what_will_come(reader, smtp_default):
+    welcome.send_due(NOW)
+
+    assert "The first issue is being written." in smtp_default.received()[0].text
+
+
+def test_a_reader_who_was_welcomed_is_left_alone(publication, smtp_default):
+    make_subscriber(welcomed_at=NOW)
+
+    assert welcome.send_due(NOW) == 0
+
+
+def test_who_left_at_once_is_not_welcomed(reader, smtp_default):
+    reader.unsubscribe(NOW)
+
+    assert welcome.send_due(NOW) == 0
+
+
+def test_a_server_that_is_down_costs_nobody_his_welcome(reader, smtp_default):
+    smtp_default.stop()
+    assert welcome.send_due(NOW) == 0
+
+    smtp_default.start()
+    assert welcome.send_due(NOW) == 1
+
+
+def test_a_greylisted_welcome_comes_later(publication, smtp_default):
+    make_subscriber("greylist-1-x@example.org", confirmed_at=NOW)
+
+    greeted = [welcome.send_due(NOW + timedelta(minutes=minutes)) for minutes in (0, 9, 10)]
+
+    assert greeted == [0, 0, 1]
+
+
+def test_without_redis_readers_are_welcomed_too(publication, smtp_default, settings):
+    away = {
+        "BACKEND": "newsletter.publication.limits.counters.PromptRedisCache",
+        "LOCATION": "redis://127.0.0.1:1/0",  # where nothing listens
+    }
+    settings.CACHES = settings.CACHES | {"default": away}
+    make_subscriber("greylist-1-x@example.org", confirmed_at=NOW)
+    make_subscriber("new@example.org", confirmed_at=NOW)
+
+    greeted = [welcome.send_due(NOW + timedelta(minutes=minutes)) for minutes in (0, 9, 10)]
+
+    assert greeted == [1, 0, 1]
+    assert set(smtp_default.copies().values()) == {1}
+
+
+def test_a_mailbox_that_stays_full_is_given_up(publication, smtp_default):
+    make_subscriber("greylist-9-x@example.org", confirmed_at=NOW - timedelta(days=3))
+
+    welcome.send_due(NOW)
+    welcome.send_due(NOW + timedelta(hours=1))
+
+    assert Subscriber.objects.get().welcomed_at == NOW
+
+
+def test_a_reader_who_cannot_be_mailed_holds_up_no_other(publication, smtp_default):
+    make_subscriber("two words@example.org")
+    make_subscriber("new@example.org")
+
+    assert welcome.send_due(NOW) == 1
+    assert smtp_default.readers() == {"new@example.org"}
+
+
+def test_silence_after_the_dot_is_not_answered_by_a_second_mail(publication, smtp_default):
+    make_subscriber("cut-after-data-x@example.org")
+
+    welcome.send_due(NOW)
+    welcome.send_due(NOW)
+
+    assert smtp_default.copies() == {"cut-after-data-x@example.org": 1}
+
+
+def test_the_welcome_says_that_a_machine_wrote_it(reader, smtp_default):
+    welcome.send_due(NOW)
+
+    message = smtp_default.received()[0].message
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert mail.outbox == []

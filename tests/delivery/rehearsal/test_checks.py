@@ -1,0 +1,260 @@
+"""Whatever is wrong with a copy is found, and nothing is said of one that is right."""
+
+from datetime import timedelta
+from email.policy import SMTP
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from newsletter.delivery.letter.rendering import copy_for
+from newsletter.delivery.rehearsal import checks
+from newsletter.delivery.rehearsal.links import References, Shown, read_html
+from newsletter.delivery.rehearsal.rehearse import as_if
+from newsletter.mail import outbox
+from subscribers.models import Subscriber
+from tests.delivery.conftest import NOW
+from tests.factories import make_issue, make_post, make_publication
+
+SITE = "https://news.example.org"
+
+
+@pytest.fixture
+def mailing(issue):
+    return as_if(issue, "", NOW)
+
+
+@pytest.fixture
+def octets(mailing):
+    return written(mailing)
+
+
+def written(mailing):
+    reader = Subscriber(pk=5, email="reader@example.org", name="王小明")
+    return copy_for(mailing, reader, ids=(1, 2)).message(policy=SMTP).as_bytes()
+
+
+def told(remarks):
+    return [(one.level, one.text) for one in remarks]
+
+
+# --- Headers ---
+
+
+def test_the_headers_of_our_own_letter_are_right(octets, mailing):
+    [remark] = checks.check_headers(octets, mailing)
+
+    assert (remark.level, remark.text) == ("ok", "17 header fields, all as they should be.")
+
+
+@pytest.mark.parametrize("name", checks.ONCE)
+def test_a_header_that_is_missing_or_doubled_is_an_error(octets, mailing, name):
+    line = next(line for line in octets.split(b"\r\n") if line.lower().startswith(name.lower().encode() + b":"))
+    missing, doubled = octets.replace(line, b"X-Other: 1", 1), octets.replace(line, line + b"\r\n" + line, 1)
+
+    for broken, count in ((missing, 0), (doubled, 2)):
+        text = f"The header {name} is there {count} times instead of once."
+        assert ("error", text) in told(checks.check_headers(broken, mailing))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (b"List-Id: <", "List-Id: <期".encode(), "A header has bytes that are not ASCII."),
+        (b"X-Mutant: ", b"X-Mutant: " + b"x" * 999, "A header line is longer than 998 bytes."),
+        (b"List-Id: <", b"List-Id: =?utf-8?q?=3C", "A header for machines is encoded: no mail client understands it."),
+        (
+            b"Feedback-ID: ",
+            b"Feedback-ID: =?utf-8?q?",
+            "A header for machines is encoded: no mail client understands it.",
+        ),
+        (
+            b"Subject: =?utf-8?b?",
+            b"Subject: Re: =?utf-8?b?",
+            "Mail clients read another subject than the one that was written.",
+        ),
+        (b"@news.example.org>\r\n", b"@localhost>\r\n", "The Message-ID does not end in the sender's domain."),
+    ],
+)
+def test_each_rule_of_the_headers_is_held(octets, mailing, before, after, text):
+    octets = b"X-Mutant: \r\n" + octets
+
+    assert ("error", text) in told(checks.check_headers(octets.replace(before, after), mailing))
+
+
+def test_a_site_without_https_has_no_button_to_leave(settings, issue):
+    settings.SITE_URL = "http://news.example.org"
+    mailing = as_if(issue, "", NOW)
+
+    [remark] = checks.check_headers(written(mailing), mailing)
+
+    assert remark.level == "warning"
+    assert remark.hint == "It needs a SITE_URL that begins with https (RFC 8058)."
+
+
+@pytest.mark.parametrize(("spare", "is_told"), [(0, False), (1, True)])
+def test_an_address_to_leave_may_have_74_characters(settings, issue, spare, is_told):
+    around = len("https:///unsubscribe//") + 17
+    settings.SITE_URL = "https://" + "n" * (74 - around + spare)
+    mailing = as_if(issue, "", NOW)
+
+    levels = [one.level for one in checks.check_headers(written(mailing), mailing)]
+
+    assert levels == (["warning"] if is_told else ["ok"])
+
+
+@pytest.mark.parametrize(
+    ("subject", "letters"),
+    [
+        ("AI 的下一步", "AI"),
+        ("GPT-5 與 AI：先問再做", "GPTAI"),
+        ("AI的下一步", ""),  # no space
+        ("AI 的 next step", ""),
+        ("管理 槓桿，讓管理變省力", ""),
+        ("AI 好", ""),  # 6 octets
+    ],
+)
+def test_a_subject_that_spam_filters_take_for_shouting_is_told_and_no_other(issue, subject, letters):
+    issue.subject = subject
+    mailing = as_if(issue, "", NOW)
+
+    found = [one for one in checks.check_headers(written(mailing), mailing) if "capitals" in one.text]
+
+    expected = [] if not letters else [f"all its Latin letters are capitals ({letters})."]
+    assert [one.text.partition("shouting: ")[2] for one in found] == expected
+    assert all(one.level == "info" and "0.5 points" in one.hint for one in found)
+
+
+def test_the_number_of_the_issue_takes_the_shouting_out_of_a_subject(issue):
+    make_publication(numbered="last", sender_email="news@news.example.org")
+    issue.subject = "AI 的下一步"
+    mailing = as_if(issue, "", NOW)
+
+    assert mailing.subject == "AI 的下一步 (No. 7)"
+    assert not [one for one in checks.check_headers(written(mailing), mailing) if "capitals" in one.text]
+
+
+# --- The text part ---
+
+
+def test_both_parts_of_our_own_letter_have_the_same_links(octets):
+    html, text = outbox.part(octets, "html"), outbox.part(octets, "plain")
+
+    [remark] = checks.check_text(read_html(html), text)
+
+    assert remark.level == "ok"
+
+
+@pytest.mark.parametrize(
+    ("links", "text", "expected"),
+    [
+        (["https://a.example/"], "  \n", [("error", "The mail has no text part.")]),
+        (["https://a.example/"], "甲", [("error", "The text part lacks a link: https://a.example/")]),
+        ([], "https://a.example/", [("warning", "Only the text part has this link: https://a.example/")]),
+        (["mailto:a@example.org"], "甲", [("ok", "0 links, the same in both parts.")]),
+        (["https://a.example/"], "甲 https://a.example/。", [("ok", "1 link, in both parts.")]),
+    ],
+)
+def test_a_link_in_one_part_alone_is_told(links, text, expected):
+    assert told(checks.check_text(References(links=links), text)) == expected
+
+
+# --- Links ---
+
+
+@pytest.mark.parametrize("path", ["/", "/about/", "/subscribe/", "/issues/7/", "/feed.xml", "", "/unsubscribe/x/"])
+def test_pages_of_this_site_are_found(issue, path):
+    [remark] = checks.check_own_links(References(links=[SITE + path]), issue, NOW)
+
+    assert (remark.level, remark.text) == ("ok", "1 link to this site works.")
+
+
+@pytest.mark.parametrize(
+    "path", ["/nowhere/", "/issues/8/", "/p/99999/", "/tags/none/", "/media/0123456789abcdef/a.png"]
+)
+def test_an_address_of_this_site_with_nothing_there_is_an_error(issue, path):
+    [remark] = checks.check_own_links(References(links=[SITE + path]), issue, NOW)
+
+    assert (remark.level, remark.text) == ("error", f"Nothing is there on this site: {SITE}{path}")
+
+
+def test_a_post_must_be_public_when_the_letter_leaves(issue):
+    post = make_post("明天", published_at=NOW + timedelta(days=1))
+    link = References(links=[f"{SITE}{post.get_absolute_url()}?from=mail#s1"])
+
+    early, later = (
+        checks.check_own_links(link, issue, NOW),
+        checks.check_own_links(link, issue, NOW + timedelta(days=2)),
+    )
+
+    assert [one.level for one in (*early, *later)] == ["error", "ok"]
+
+
+def test_an_issue_that_was_sent_is_found(issue):
+    make_issue(number=3, sent_at=NOW)
+
+    [remark] = checks.check_own_links(References(links=[f"{SITE}/issues/3/"]), issue, NOW)
+
+    assert remark.level == "ok"
+
+
+def test_a_link_that_works_in_no_mail_is_an_error(issue):
+    found = checks.check_own_links(References(links=["/p/1/", "#s1", "mailto:a@example.org"]), issue, NOW)
+
+    assert told(found) == [("error", "This link works in no mail: /p/1/"), ("error", "This link works in no mail: #s1")]
+
+
+def test_another_site_whose_name_begins_like_ours_is_not_ours():
+    assert not checks.is_own("https://news.example.org.evil.example/")
+    assert checks.is_own("https://news.example.org/about/")
+
+
+# --- Pictures ---
+
+
+@pytest.fixture
+def pictures(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    for name, size in {"ok.png": 1_000, "heavy.jpg": 700_000, "new.webp": 1_000, "logo.png": 900}.items():
+        default_storage.save(f"aaaa/{name}", ContentFile(b"x" * size))
+    return f"{SITE}/media/aaaa/"
+
+
+def looked_at(*shown, logo_url=""):
+    return told(checks.check_pictures(References(pictures=list(shown)), logo_url=logo_url))
+
+
+def test_pictures_that_are_right_are_counted_and_weighed(pictures):
+    assert looked_at(
+        Shown(pictures + "ok.png", "圖", True), Shown(pictures + "logo.png", "", True), logo_url=pictures + "logo.png"
+    ) == [("ok", "2 pictures, together 1.9\xa0KB.")]
+
+
+@pytest.mark.parametrize(
+    ("name", "alt", "has_width", "level", "text"),
+    [
+        ("lost.png", "圖", True, "error", "This picture is lost: lost.png"),
+        ("heavy.jpg", "圖", True, "warning", "This picture weighs 683.6\xa0KB: heavy.jpg"),
+        ("new.webp", "圖", True, "warning", "Outlook does not show this picture: new.webp"),
+        ("ok.png", None, True, "warning", "Who does not see this picture is told nothing: ok.png"),
+        ("ok.png", " ", True, "warning", "Who does not see this picture is told nothing: ok.png"),
+        ("ok.png", "圖", False, "info", "Outlook shows this picture as wide as its file, for it has no width: ok.png"),
+    ],
+)
+def test_what_is_wrong_with_a_picture_is_told(pictures, name, alt, has_width, level, text):
+    assert looked_at(Shown(pictures + name, alt, has_width)) == [(level, text)]
+
+
+def test_a_picture_of_another_site_is_told(pictures):
+    [(level, text)] = looked_at(Shown("https://other.example/a.png", "圖", True))
+
+    assert (level, text) == (
+        "warning",
+        "This picture comes from another site, which sees who reads: https://other.example/a.png",
+    )
+
+
+def test_many_pictures_together_may_be_too_heavy(pictures):
+    found = looked_at(*[Shown(pictures + "heavy.jpg", "圖", True)] * 3)
+
+    assert found[-1] == ("warning", "All pictures together weigh 2.0\xa0MB; on the way that takes long.")

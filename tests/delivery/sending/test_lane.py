@@ -1,0 +1,317 @@
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
+from newsletter.delivery.provider.single import Answer, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.sending import batch_run, lane
+from subscribers.models import Subscriber
+from tests.delivery.conftest import NOW, Provider
+
+QUEUED, SENT, FAILED, DEFERRED, UNCERTAIN, SKIPPED = (
+    Delivery.State.QUEUED,
+    Delivery.State.SENT,
+    Delivery.State.FAILED,
+    Delivery.State.DEFERRED,
+    Delivery.State.UNCERTAIN,
+    Delivery.State.SKIPPED,
+)
+
+
+def states(mailing):
+    return list(mailing.deliveries.order_by("seq").values_list("state", flat=True))
+
+
+def counts(mailing):
+    mailing.refresh_from_db()
+    return mailing.counts()
+
+
+def test_everybody_gets_one_copy(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider()
+
+    answered = run(mailing, provider)
+
+    assert answered == 3
+    assert provider.accepted == ["a@example.org", "b@example.org", "c@example.org"]
+    assert states(mailing) == [SENT] * 3
+    assert mailing.batches.get().state == Batch.State.DONE
+
+
+def test_a_second_lane_finds_nothing_to_do(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider()
+    run(mailing, provider)
+
+    run(mailing, provider)
+
+    assert len(provider.accepted) == 3
+
+
+def test_the_intent_is_committed_before_the_message_leaves(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider()
+    cursors = []
+    provider.on_send = lambda row: cursors.append(Batch.objects.get().cursor)
+
+    run(mailing, provider)
+
+    assert cursors == [2, 3, 3]  # each row's own intent and the next one's, ahead of the wire
+
+
+def test_the_open_window_is_counted_as_being_sent(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider()
+    seen = []
+    provider.on_send = lambda row: seen.append(mailing.counts())
+
+    run(mailing, provider)
+
+    assert [(each.queued, each.sending, each.sent) for each in seen] == [(1, 2, 0), (0, 2, 1), (0, 2, 1)]
+    assert {each.total for each in seen} == {3}
+
+
+def test_a_no_fails_with_the_providers_words(make_mailing, run):
+    mailing = make_mailing("abc")
+
+    run(mailing, Provider(b=Outcome(Answer.FAILED, "550 no such user")))
+
+    row = mailing.deliveries.get(seq=1)
+    assert (row.state, row.reply) == (FAILED, "550 no such user")
+    assert (counts(mailing).sent, counts(mailing).failed) == (2, 1)
+
+
+def test_a_not_now_comes_back_later_and_only_for_that_reader(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider(b=Outcome(Answer.DEFERRED, "451 greylisted"))
+    run(mailing, provider)
+    batch = mailing.batches.get()
+    assert (batch.state, batch.pass_no) == (Batch.State.OPEN, 2)
+    assert batch.not_before > timezone.now()
+    provider.answers.clear()
+
+    Batch.objects.update(not_before=None)
+    run(mailing, provider)
+
+    assert provider.accepted == ["a@example.org", "c@example.org", "b@example.org"]
+    assert states(mailing) == [SENT] * 3
+
+
+def test_a_deferred_reader_is_left_alone_until_it_is_time(make_mailing, run):
+    mailing, provider = make_mailing("ab"), Provider(b=Outcome(Answer.DEFERRED, "451 greylisted"))
+    run(mailing, provider)
+
+    assert run(mailing, provider) == 0
+
+
+def test_after_the_last_pass_not_now_has_become_no(make_mailing, run):
+    mailing, provider = make_mailing("a"), Provider(a=Outcome(Answer.DEFERRED, "452 mailbox full"))
+
+    for _pass in range(len(deliveries.RETRY_AFTER) + 1):
+        run(mailing, provider)
+        Batch.objects.update(not_before=None)
+
+    row = mailing.deliveries.get()
+    assert (row.state, row.reply) == (FAILED, "452 mailbox full")
+    assert counts(mailing).failed == 1
+    assert mailing.batches.get().state == Batch.State.DONE
+
+
+def test_silence_after_the_dot_is_uncertain_and_never_sent_again(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider(b=Outcome(Answer.UNCERTAIN, "no answer"))
+    run(mailing, provider)
+    provider.answers.clear()
+
+    run(mailing, provider)
+
+    assert states(mailing) == [SENT, UNCERTAIN, SENT]
+    assert provider.accepted.count("b@example.org") == 1
+
+
+def test_a_provider_that_only_falls_silent_stops_the_mailing(make_mailing, run):
+    mailing = make_mailing("abcdef")
+    silence = Outcome(Answer.UNCERTAIN, "no answer after the message")
+
+    for _wake_up in range(6):
+        mailing.refresh_from_db()
+        run(mailing, Provider(**dict.fromkeys("abcdef", silence)))
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.PAUSED
+    assert counts(mailing).uncertain == lane.UNCERTAIN_IN_A_ROW
+    assert mailing.reason == "no answer after the message"
+
+
+def test_a_silence_in_which_the_worker_was_stopped_says_nothing_about_the_provider(make_mailing, run):
+    mailing, provider = make_mailing("ab"), Provider(a=Outcome(Answer.UNCERTAIN, "the worker was stopped"))
+
+    run(mailing, provider, is_stopping=lambda: bool(provider.accepted))
+
+    mailing.refresh_from_db()
+    assert states(mailing) == [UNCERTAIN, QUEUED]
+    assert (mailing.retry_at, mailing.provider_failures, mailing.reason) == (None, 0, "")
+
+
+def test_a_provider_that_is_away_costs_nobody_anything(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider(b=ProviderAway("connection refused"))
+
+    run(mailing, provider)
+
+    mailing.refresh_from_db()
+    assert states(mailing) == [SENT, QUEUED, QUEUED]
+    assert mailing.retry_at > timezone.now()
+    assert mailing.reason == "connection refused"
+    assert mailing.batches.get().cursor == 1
+
+
+def test_when_the_provider_is_back_the_rest_follows(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider(b=ProviderAway("connection refused"))
+    run(mailing, provider)
+    provider.answers.clear()
+
+    run(mailing, provider)
+
+    mailing.refresh_from_db()
+    assert provider.accepted == ["a@example.org", "b@example.org", "c@example.org"]
+    assert (mailing.provider_failures, mailing.reason) == (0, "")
+
+
+def test_a_provider_that_refuses_us_pauses_the_mailing_with_its_words(make_mailing, run):
+    mailing = make_mailing("abc")
+
+    run(mailing, Provider(a=ProviderRefuses("535 authentication failed")))
+
+    mailing.refresh_from_db()
+    assert (mailing.state, mailing.reason) == (Mailing.State.PAUSED, "535 authentication failed")
+    assert states(mailing) == [QUEUED] * 3
+
+
+def test_who_left_since_the_planning_is_skipped(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider()
+    Subscriber.objects.get(email="b@example.org").unsubscribe(NOW)
+
+    run(mailing, provider)
+
+    assert provider.accepted == ["a@example.org", "c@example.org"]
+    assert states(mailing) == [SENT, SKIPPED, SENT]
+
+
+def test_who_leaves_while_his_batch_is_being_sent_is_skipped(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider()
+    leaver = Subscriber.objects.get(email="c@example.org")
+    provider.on_send = lambda row: leaver.unsubscribe(NOW)
+
+    run(mailing, provider)
+
+    assert provider.accepted == ["a@example.org", "b@example.org"]
+
+
+def test_who_was_erased_is_skipped(make_mailing, run):
+    mailing, provider = make_mailing("ab"), Provider()
+    Subscriber.objects.get(email="a@example.org").erase()
+
+    run(mailing, provider)
+
+    assert provider.accepted == ["b@example.org"]
+    assert states(mailing) == [SKIPPED, SENT]
+
+
+def test_a_pause_stops_at_the_next_window(make_mailing, run):
+    mailing, provider = make_mailing("abcde"), Provider()
+    provider.on_send = lambda row: Mailing.objects.get().pause("a typo")
+
+    run(mailing, provider)
+
+    assert provider.accepted == ["a@example.org", "b@example.org"]
+    assert states(mailing) == [SENT, SENT, QUEUED, QUEUED, QUEUED]
+    assert (counts(mailing).queued, counts(mailing).sending) == (3, 0)
+
+
+def test_a_resumed_mailing_goes_on_with_the_next_reader(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider()
+    provider.on_send = lambda row: Mailing.objects.get().pause("a typo")
+    run(mailing, provider)
+    provider.on_send = lambda row: None
+
+    mailing.resume(NOW, timedelta())
+    run(mailing, provider)
+
+    assert provider.accepted == ["a@example.org", "b@example.org", "c@example.org"]
+
+
+def test_a_worker_that_is_told_to_stop_leaves_everything_recorded(make_mailing, run):
+    mailing, provider = make_mailing("abc"), Provider()
+
+    run(mailing, provider, is_stopping=lambda: len(provider.accepted) == 2)
+
+    assert states(mailing) == [SENT, SENT, QUEUED]
+    assert mailing.batches.get().state == Batch.State.OPEN
+    assert counts(mailing).sending == 0
+
+
+@pytest.mark.django_db
+def test_a_result_outlives_a_database_that_is_away_for_a_moment(monkeypatch):
+    monkeypatch.setattr(batch_run, "DATABASE_PATIENCE", (0, 0, 0))
+    troubles = [OperationalError("database is locked")] * 2
+
+    def step():
+        if troubles:
+            raise troubles.pop()
+        return "recorded"
+
+    assert batch_run.patiently(step) == "recorded"
+
+
+@pytest.mark.django_db
+def test_a_database_that_stays_away_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(batch_run, "DATABASE_PATIENCE", (0,))
+
+    def step():
+        raise OperationalError("no such host")
+
+    with pytest.raises(OperationalError, match="no such host"):
+        batch_run.patiently(step)
+
+
+def test_a_pause_stops_a_long_window_within_a_second(make_mailing, run, monkeypatch):
+    mailing, provider = make_mailing("abcdefgh"), Provider()
+    provider.window = 8
+    clock = [0.0]
+    monkeypatch.setattr(lane.time, "monotonic", lambda: clock[0])
+
+    def a_slow_reply(row):
+        clock[0] += 0.6
+        if row.seq == 1:
+            Mailing.objects.get().pause("a typo")
+
+    provider.on_send = a_slow_reply
+
+    run(mailing, provider)
+
+    assert len(provider.accepted) <= 4
+    assert (counts(mailing).queued, counts(mailing).sending) == (8 - len(provider.accepted), 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lane_looks_again_over_a_new_connection_when_the_database_was_away(make_mailing, run, monkeypatch):
+    mailing, provider = make_mailing("abcdefgh"), Provider()
+    provider.window = 8
+    clock, connections = [0.0], []
+    monkeypatch.setattr(lane.time, "monotonic", lambda: clock[0])
+
+    def gone(execute, sql, params, many, context):
+        connection.execute_wrappers.remove(gone)
+        raise OperationalError("the connection is closed")
+
+    def a_slow_reply(row):
+        clock[0] += 1.1
+        connections.append(connection.connection)
+        if row.seq == 1:
+            connection.execute_wrappers.append(gone)
+        if row.seq == 3:
+            Mailing.objects.get().pause("a typo")
+
+    provider.on_send = a_slow_reply
+
+    run(mailing, provider)
+
+    assert connections[2] is None
+    assert len(provider.accepted) == 4

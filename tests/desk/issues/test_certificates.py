@@ -1,0 +1,52 @@
+"""The certificate as a page and as a file."""
+
+import hashlib
+
+import pytest
+from django.contrib.auth.models import User
+
+from newsletter.delivery import certificate
+from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.models.history import Certificate
+from tests.desk.test_mailings import NOW, clock, desk, screen, sending  # noqa: F401 - fixtures
+from tests.support.pages import markup
+
+
+@pytest.fixture
+def paper(sending) -> Certificate:  # noqa: F811
+    sending.deliveries.exclude(seq=0).update(state=Delivery.State.FAILED, reply="550 5.1.1 no")
+    sending.batches.update(failed=2, state=Batch.State.DONE)
+    sending.finish(NOW)
+    [issued] = certificate.issue_due(NOW)
+    return issued
+
+
+def test_the_mailing_leads_to_its_certificate(desk, paper):  # noqa: F811
+    assert screen(paper.mailing, "certificate", "1") in desk.get(screen(paper.mailing)).text
+
+
+def test_the_page_says_what_became_of_every_copy(desk, paper):  # noqa: F811
+    text = markup(desk.get(screen(paper.mailing, "certificate", "1")))
+
+    assert "Certificate no. 1" in text
+    assert "550 5.1.1: 2" in text
+    assert paper.sha256 in text
+    assert paper.mailing.content_hash in text
+
+
+def test_the_file_has_the_hash_that_the_page_shows(desk, paper):  # noqa: F811
+    response = desk.get(screen(paper.mailing, "certificate_json", "1"))
+
+    assert hashlib.sha256(response.content).hexdigest() == paper.sha256
+    assert response.headers["Content-Disposition"].endswith('certificate-1.json"')
+
+
+def test_one_that_was_never_issued_has_no_page(desk, paper):  # noqa: F811
+    for name in ("certificate", "certificate_json"):
+        assert desk.get(screen(paper.mailing, name, "2")).status_code == 404
+
+
+def test_certificates_are_the_authors_alone(client, desk, paper):  # noqa: F811
+    client.force_login(User.objects.create_user("guest", is_staff=True))
+
+    assert client.get(screen(paper.mailing, "certificate", "1")).status_code == 403

@@ -1,0 +1,556 @@
+"""From a composed issue to its readers, as the author walks: preview, test copy, send; and what can go wrong."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.contrib.messages import get_messages
+from django.urls import reverse
+from django.utils import translation
+
+from newsletter.delivery import planning
+from newsletter.delivery.letter import rendering
+from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.rate import warmup
+from newsletter.issues.models import Issue
+from newsletter.mail import outbox
+from newsletter.mail.mailers import mailer_from_url
+from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
+
+NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
+SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # the next one: 08:00 in Taipei
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(NOW, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def desk(client, db):
+    """A client that is logged in as the author."""
+    make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0), sender_email="news@news.example.org")
+    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    return client
+
+
+@pytest.fixture
+def issue(desk):
+    return make_issue(make_post("管理槓桿"), number=7, subject="第七期", preheader="先停下來")
+
+
+@pytest.fixture
+def box(settings, tmp_path) -> Path:
+    """The folder of the outbox that mail goes to."""
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url("", outbox=tmp_path)}
+    return tmp_path
+
+
+def screen(name: str, issue: Issue, *args: str) -> str:
+    return reverse(f"admin:issue_{name}", args=[issue.pk, *args])
+
+
+def choice(issue: Issue, **chosen: str) -> dict[str, str]:
+    """Return what the send page sends: the next slot, unless something else is chosen."""
+    seen = freeze(issue).columns()["content_hash"]
+    return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen, "unrehearsed": "on"} | chosen
+
+
+def told(response) -> list[str]:
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def errors(response) -> list[str]:
+    with translation.override("en"):
+        return [str(error) for errors in response.context["form"].errors.values() for error in errors]
+
+
+LOSING = "開頭。\n\n<script>\nlet 乙 = 1\n</script>"
+
+
+def test_what_readers_are_not_shown_is_sent_only_when_the_author_says_so(desk):
+    issue = make_issue(make_post("甲", body=LOSING), number=7, subject="第七期")
+
+    page = desk.get(screen("send", issue))
+    refused = desk.post(screen("send", issue), choice(issue))
+
+    box = page.context["lost_digest"]
+    assert f'name="unshown" value="{box}"' in page.text
+    assert "let 乙 = 1" in page.text
+    words = "Readers would not get everything as it was typed. Mend it, or tick the box below."
+    assert errors(refused) == errors(desk.post(screen("send", issue), choice(issue, unshown="on"))) == [words]
+    assert not Mailing.objects.exists()
+    assert desk.post(screen("send", issue), choice(issue, unshown=box)).status_code == 302
+    assert Mailing.objects.count() == 1
+
+
+def test_nothing_is_asked_when_all_is_shown(desk, issue):
+    assert 'name="unshown"' not in desk.get(screen("send", issue)).text
+
+
+# --- Preview ---
+
+
+def test_the_mail_in_the_preview_is_the_one_that_is_sent(desk, issue):
+    make_subscriber("reader@example.org")
+    shown = desk.get(screen("mail_frame", issue)).text.replace('<base target="_blank">', "")
+
+    mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
+
+    own = re.compile(r"https://news\.example\.org/(unsubscribe|preferences|feedback)/\w+/")
+    names = {f"{door}_url": door for door in ("unsubscribe", "preferences", "feedback")}
+    slots = {"email": "reader@example.org"} | names
+    sent = re.sub("\x02([a-z_]+)\x03", lambda slot: slots[slot[1]], rendering.parts(mailing)[0])
+    assert own.sub(r"\1", shown).split() == sent.split()
+
+
+@pytest.mark.parametrize("tab", ["web", "mail", "text", "headers"])
+def test_each_tab_marks_where_the_author_is(desk, issue, tab):
+    response = desk.get(screen("preview_tab", issue, tab))
+
+    assert response.status_code == 200
+    assert re.search(rf'preview/{tab}/\??" aria-current="page"', response.text)
+
+
+def test_an_unknown_tab_does_not_exist(desk, issue):
+    assert desk.get(screen("preview_tab", issue, "nothing")).status_code == 404
+
+
+def test_the_web_page_is_shown_before_it_is_public(desk, issue):
+    shown = desk.get(screen("web_frame", issue))
+
+    assert "管理槓桿" in shown.text
+    assert "Dec. 1, 2026" in shown.text
+    assert desk.get(issue.get_absolute_url()).status_code == 404
+    assert Issue.objects.get().sent_at is None
+
+
+def test_a_post_that_will_be_public_by_then_is_on_the_previewed_page(desk):
+    issue = make_issue(make_post("明天", published_at=NOW + timedelta(days=1)))
+
+    assert "明天" in desk.get(screen("web_frame", issue)).text
+
+
+def test_frames_can_be_framed_by_the_desk_alone_and_run_nothing(desk, issue):
+    for name in ("web_frame", "mail_frame"):
+        headers = desk.get(screen(name, issue)).headers
+        assert headers["X-Frame-Options"] == "SAMEORIGIN"
+        assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
+        assert "script-src 'self'" not in headers["Content-Security-Policy"]
+
+
+def test_the_text_and_the_headers_are_those_of_the_mail(desk, issue):
+    text = desk.get(screen("preview_tab", issue, "text"))
+    headers = desk.get(screen("preview_tab", issue, "headers"), {"reader": "named"})
+
+    assert "管理槓桿" in text.context["text"]
+    fields = dict(headers.context["fields"])
+    assert fields["Subject"] == "第七期"
+    assert fields["To"] == "王小明 <ming.wang@example.org>"
+    assert fields["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_the_colours_of_the_mail_can_be_chosen(desk, issue):
+    dark = desk.get(screen("mail_frame", issue), {"scheme": "dark"}).text
+    light = desk.get(screen("mail_frame", issue), {"scheme": "light"}).text
+
+    assert "prefers-color-scheme: dark" not in dark + light
+    assert "@media (min-width: 0)" in dark
+    assert "@media (max-width: 0)" in light
+
+
+def test_the_approved_mail_can_still_be_seen_after_a_change(desk, issue):
+    planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
+    Issue.objects.update(introduction="後來才寫的")
+
+    assert "後來才寫的" in desk.get(screen("mail_frame", issue)).text
+    assert "後來才寫的" not in desk.get(screen("mail_frame", issue), {"of": "approved"}).text
+
+
+@pytest.mark.parametrize(
+    ("length", "warning"),
+    [
+        (10, ""),
+        (18_000, "That is close to where Gmail cuts a mail off."),
+        (30_000, "Gmail would cut it off, so it cannot be sent as it is. Set post 1 to excerpt."),
+    ],
+)
+def test_a_mail_that_gmail_cuts_off_is_warned_of(desk, length, warning):
+    issue = make_issue(make_post(body="字" * length))
+
+    response = desk.get(screen("preview_tab", issue, "mail"))
+
+    assert warning in response.text
+    assert ("Gmail will cut" in response.text) == ("Gmail will cut" in warning)
+
+
+# --- Test copies ---
+
+
+def test_a_test_copy_goes_to_the_author_and_its_answer_is_told(desk, issue, box):
+    page = desk.get(screen("test", issue))
+
+    response = desk.post(screen("test", issue), {"addresses": page.context["form"]["addresses"].value()})
+
+    [name] = outbox.names(box)
+    entry = outbox.entry(box, name)
+    assert (entry.to, entry.subject) == ("gipi@example.org", "[Test] 第七期")
+    [text] = told(response)
+    assert text.startswith("gipi@example.org: no mail server is set, so the test copy lies in the outbox here.")
+    assert '<a href="/outbox/">Open the outbox</a>' in text
+    assert not Mailing.objects.exists()
+
+
+def test_an_editor_is_not_led_to_an_outbox_that_he_may_not_read(client, desk, issue, box):
+    client.force_login(make_helper("editor"))
+
+    [text] = told(client.post(screen("test", issue), {"addresses": "linda@example.org"}))
+
+    assert "lies in the outbox here" in text
+    assert "<a" not in text
+
+
+def test_a_test_copy_goes_to_several_addresses_once_each(desk, issue, box):
+    with time_machine.travel(NOW, tick=True):  # two mails of one moment would have one Message-ID
+        desk.post(screen("test", issue), {"addresses": "a@example.org，b@Example.org, a@example.org"})
+
+    assert sorted(outbox.entry(box, name).to for name in outbox.names(box)) == ["a@example.org", "b@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "error"),
+    [
+        ("", "This field is required."),
+        ("gipi", "This is not an e-mail address. Write it like you@example.com."),
+        (" , ", "Between one and 5 addresses."),
+        (",".join(f"a{n}@example.org" for n in range(6)), "Between one and 5 addresses."),
+    ],
+)
+def test_a_test_copy_to_nowhere_is_refused(desk, issue, box, typed, error):
+    response = desk.post(screen("test", issue), {"addresses": typed})
+
+    assert errors(response) == [error]
+    assert outbox.names(box) == []
+
+
+def test_a_mail_server_that_is_away_is_told_and_is_no_error(desk, issue, settings, tmp_path):
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url("smtp://127.0.0.1:1", outbox=tmp_path)}
+
+    [text] = told(desk.post(screen("test", issue), {"addresses": "gipi@example.org"}))
+
+    assert text.startswith("gipi@example.org: nothing was sent, because the mail server does not take it: ")
+
+
+# --- What the send page says ---
+
+
+def test_the_send_page_counts_who_gets_it_and_who_does_not(desk, issue):
+    make_subscriber()
+    make_subscriber(state=Subscriber.State.PAUSED, paused_until=NOW - timedelta(days=1))  # over
+    make_subscriber(state=Subscriber.State.PAUSED, paused_until=NOW + timedelta(days=1))
+    make_subscriber(state=Subscriber.State.PENDING, confirmed_at=None)
+    make_subscriber(state=Subscriber.State.UNSUBSCRIBED)
+    make_subscriber().suppress("bounced")
+
+    audience = desk.get(screen("send", issue)).context["audience"]
+
+    assert vars(audience) == {
+        "readers": 2,
+        "have_it": 0,
+        "others": 0,
+        "pending": 1,
+        "paused": 1,
+        "unsubscribed": 1,
+        "suppressed": 1,
+    }
+
+
+def test_readers_who_have_the_issue_are_not_counted_again(desk, issue):
+    make_subscriber()
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    planning.plan(mailing, NOW)
+    mailing.deliveries.update(state=1)
+    mailing.cancel(NOW)
+    make_subscriber()
+
+    audience = desk.get(screen("send", issue)).context["audience"]
+
+    assert (audience.readers, audience.have_it) == (1, 1)
+
+
+def test_the_send_page_shows_everything_that_leaves(desk, issue):
+    text = desk.get(screen("send", issue)).text
+
+    for shown in ("第七期", "先停下來", "news@news.example.org", "管理槓桿", "full text"):
+        assert shown in text
+    assert "It is 10:39: the first mail leaves at 10:42. Until then a cancel reaches nobody." in text
+
+
+def test_six_slots_are_offered_and_the_next_one_is_chosen(desk, issue):
+    form = desk.get(screen("send", issue)).context["form"]
+
+    labels = [label for _key, label in form.fields["slot"].widget.choices]
+    assert len(labels) == 6
+    assert labels[0] == "Tuesday Dec. 1, 2026, 8 a.m."
+    assert form["slot"].value() == SLOT.isoformat()
+
+
+def test_a_slot_that_another_issue_has_is_marked_and_the_next_one_chosen(desk, issue):
+    planning.approve(make_issue(make_post(), number=6, subject="第六期"), send_at=SLOT, now=NOW, hold=timedelta())
+
+    form = desk.get(screen("send", issue)).context["form"]
+
+    assert form.fields["slot"].widget.choices[0][1] == "Tuesday Dec. 1, 2026, 8 a.m. (#6 第六期)"
+    assert form["slot"].value() == (SLOT + timedelta(days=14)).isoformat()
+
+
+def test_an_issue_without_posts_says_what_hinders_it(desk):
+    issue = make_issue(number=7)
+
+    response = desk.get(screen("send", issue))
+
+    assert response.context["obstacles"] == ["Issue 7 has no posts yet."]
+    assert "This hinders it" in response.text
+
+
+def test_what_hinders_only_sending_now_is_said_beside_it(desk):
+    issue = make_issue(make_post("明天", published_at=NOW + timedelta(days=1)))
+
+    response = desk.get(screen("send", issue))
+
+    assert response.context["obstacles"] == []
+    assert "“明天” will not be public when the issue is sent. Publish it, or take it out." in response.text
+
+
+# --- Approving ---
+
+
+def test_one_post_approves_the_next_slot(desk, issue):
+    response = desk.post(screen("send", issue), choice(issue))
+
+    mailing = Mailing.objects.get()
+    assert (mailing.state, mailing.send_at) == ("scheduled", SLOT)
+    assert response.url == reverse("admin:mailing", args=[mailing.pk])
+    words = "The first mail leaves on Dec. 1, 2026, 8 a.m.; until then a cancel reaches nobody."
+    assert told(response) == [f"#7 第七期 is approved. {words}"]
+
+
+def test_another_time_is_the_publications_local_time(desk, issue):
+    desk.post(screen("send", issue), choice(issue, when="at", at="2026-11-26T09:30"))
+
+    assert Mailing.objects.get().send_at == datetime(2026, 11, 26, 1, 30, tzinfo=UTC)
+
+
+def test_now_means_after_the_hold(desk, issue):
+    desk.post(screen("send", issue), choice(issue, when="now"))
+
+    assert Mailing.objects.get().send_at == NOW + timedelta(minutes=3)
+
+
+def test_a_queue_that_is_gone_is_no_error(desk, issue, settings):
+    settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+
+    assert desk.post(screen("send", issue), choice(issue, when="now")).status_code == 302
+
+
+def test_a_double_click_approves_once_and_says_so(desk, issue, clock):
+    typed = choice(issue)
+    desk.post(screen("send", issue), typed)
+    clock.shift(1)
+
+    response = desk.post(screen("send", issue), typed)
+
+    assert Mailing.objects.count() == 1
+    assert told(response)[-1] == "#7 第七期 was approved before, for Dec. 1, 2026, 8 a.m.. Nothing was changed now."
+
+
+def test_opening_the_send_page_again_leads_to_the_mailing(desk, issue):
+    mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
+
+    assert desk.get(screen("send", issue)).url == reverse("admin:mailing", args=[mailing.pk])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "error"),
+    [
+        ({"when": "at"}, "Choose a date and a time."),
+        ({"when": "at", "at": "soon"}, "Enter a valid date/time."),
+        (
+            {"when": "at", "at": "2026-11-24T10:40"},
+            "This is too soon: the first mail can leave at Nov. 24, 2026, 10:42 a.m..",
+        ),
+        ({"slot": "2026-11-17T00:00:00+00:00"}, "This slot has passed. Choose another one."),
+        ({"when": "never"}, "Select a valid choice. never is not one of the available choices."),
+    ],
+)
+def test_a_time_that_cannot_be_is_refused(desk, issue, chosen, error):
+    response = desk.post(screen("send", issue), choice(issue, **chosen))
+
+    assert errors(response) == [error]
+    assert not Mailing.objects.exists()
+
+
+def test_an_issue_without_posts_is_not_sent(desk):
+    issue = make_issue(number=7)
+
+    response = desk.post(screen("send", issue), choice(issue))
+
+    assert errors(response) == ["Issue 7 has no posts yet."]
+
+
+def test_a_post_that_was_withdrawn_meanwhile_hinders_it(desk, issue):
+    typed = choice(issue)
+    Post.objects.all().withdraw(NOW)
+
+    response = desk.post(screen("send", issue), typed)
+
+    assert errors(response) == ["“管理槓桿” will not be public when the issue is sent. Publish it, or take it out."]
+    assert not Mailing.objects.exists()
+
+
+def test_what_was_not_seen_is_not_sent(desk, issue):
+    typed = choice(issue)
+    Post.objects.update(body="在另一個分頁改過。")
+
+    response = desk.post(screen("send", issue), typed)
+
+    changed = "The issue has changed since this page was opened. Look at it once more, then send it."
+    assert errors(response) == [changed]
+    assert not Mailing.objects.exists()
+
+
+def test_after_looking_once_more_it_is_sent(desk, issue):
+    typed = choice(issue)
+    Post.objects.update(body="在另一個分頁改過。")
+    again = desk.post(screen("send", issue), typed)
+
+    desk.post(screen("send", issue), typed | {"seen": again.context["letter"]["content_hash"]})
+
+    assert Mailing.objects.count() == 1
+
+
+def test_two_issues_on_one_day_are_asked_about_and_then_allowed(desk, issue):
+    other = make_issue(make_post(), number=6, subject="第六期")
+    planning.approve(other, send_at=SLOT, now=NOW, hold=timedelta())
+
+    asked = desk.post(screen("send", issue), choice(issue))
+    desk.post(screen("send", issue), choice(issue, anyway="on"))
+
+    warning = "#6 第六期 leaves on the same day, at Dec. 1, 2026, 8 a.m.. Readers would get two issues."
+    assert errors(asked) == [warning]
+    assert "Send both on one day" in asked.text
+    assert issue.mailings.get().send_at == SLOT
+
+
+def test_an_issue_that_was_sent_is_not_sent_again(desk, issue):
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    planning.plan(mailing, NOW)
+    mailing.finish(NOW)
+
+    page = desk.get(screen("send", issue))
+    response = desk.post(screen("send", issue), choice(issue))
+
+    assert "Issue 7 was sent already." in page.text
+    assert "Approve and schedule" not in page.text
+    assert errors(response) == ["Issue 7 was sent already."]
+
+
+@pytest.mark.parametrize("name", ["preview", "web_frame", "mail_frame", "test", "send"])
+def test_the_screens_are_the_authors_alone(client, desk, issue, name):
+    client.force_login(User.objects.create_user("guest", is_staff=True))
+
+    assert client.get(screen(name, issue)).status_code == 403
+    client.logout()
+    assert client.get(screen(name, issue)).url.startswith("/admin/login/")
+
+
+@pytest.mark.parametrize("name", ["preview", "web_frame", "mail_frame", "test", "send"])
+def test_an_issue_that_does_not_exist_has_no_screens(desk, name):
+    assert desk.get(reverse(f"admin:issue_{name}", args=[999])).status_code == 404
+
+
+# --- A sender address that is warming up ---
+
+
+@pytest.fixture
+def _warming_up(desk, monkeypatch):
+    monkeypatch.setattr(warmup, "FIRST_DAY", 2)
+    Publication.objects.update(warm_up_from=date(2026, 12, 1), language="en")
+    translation.activate("en")
+
+
+@pytest.mark.usefixtures("_warming_up")
+def test_an_author_hears_how_many_days_a_new_sender_address_needs(desk, issue):
+    for _reader in range(6):
+        make_subscriber()
+
+    page = desk.get(screen("send", issue)).text
+
+    assert "this takes 3 days: at most 2 mails leave on the first day" in page
+    assert "and the last ones on Dec. 3, 2026." in page
+
+
+@pytest.mark.usefixtures("_warming_up")
+def test_another_time_is_counted_from_its_own_day(desk, issue):
+    for _reader in range(6):
+        make_subscriber()
+
+    page = desk.post(screen("send", issue), {"when": "at", "at": "2026-12-02T08:00"}).text
+
+    assert "this takes 2 days: at most 3 mails leave on the first day" in page
+
+
+@pytest.mark.usefixtures("_warming_up")
+def test_an_issue_that_leaves_in_a_day_says_nothing_of_days(desk, issue):
+    make_subscriber()
+
+    assert "warming up" not in desk.get(screen("send", issue)).text
+
+
+def test_without_a_warm_up_nothing_is_said_of_days(desk, issue):
+    make_subscriber()
+
+    assert 'class="spread"' not in desk.get(screen("send", issue)).text
+
+
+# --- Segments ---
+
+
+def test_an_author_sees_how_many_readers_have_a_tag(desk, issue):
+    make_subscriber(tags="課程學員")
+    make_subscriber(tags="")
+    translation.activate("en")
+
+    page = desk.get(screen("send", issue), {"segment": "+課程學員"})
+
+    assert (page.context["audience"].readers, page.context["audience"].others) == (1, 1)
+    assert page.context["segment_in_words"] == "tag: 課程學員"
+    assert '<option value="+課程學員" selected>' in page.text
+
+
+def test_the_segment_that_was_shown_is_the_one_that_is_approved(desk, issue):
+    make_subscriber(tags="課程學員")
+
+    desk.post(screen("send", issue), choice(issue, segment="-課程學員"))
+
+    assert Mailing.objects.get().segment == "-課程學員"
+
+
+def test_a_segment_that_nobody_offers_is_everybody(desk, issue):
+    desk.post(screen("send", issue), choice(issue, segment="+made-up"))
+
+    assert Mailing.objects.get().segment == ""
+
+
+def test_without_tags_nothing_is_to_be_chosen(desk, issue):
+    make_subscriber()
+
+    assert 'name="segment" id' not in desk.get(screen("send", issue)).text

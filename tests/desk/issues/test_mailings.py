@@ -1,0 +1,548 @@
+"""One mailing on its way: what its page tells, what the author can do, and what became of each copy."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.contrib.messages import get_messages
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import translation
+
+from newsletter.delivery import certificate, planning
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.desk.issues.mailings import PER_PAGE
+from newsletter.desk.issues.progress import wait_in_words
+from newsletter.issues.models import Issue
+from newsletter.posts.models import Post
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import markup
+
+NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
+SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # the next one: 08:00 in Taipei
+HOLD = timedelta(minutes=3)
+STATE = Delivery.State
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(NOW, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def desk(client, db):
+    """A client that is logged in as the author."""
+    make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0))
+    client.force_login(User.objects.create_superuser("gipi", password="pw"))
+    return client
+
+
+@pytest.fixture
+def scheduled(desk) -> Mailing:
+    issue = make_issue(make_post("管理槓桿"), number=7, subject="第七期")
+    return planning.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
+
+
+@pytest.fixture
+def sending(desk) -> Mailing:
+    """A mailing to three readers, of whom one has got it."""
+    for _ in range(3):
+        make_subscriber()
+    issue = make_issue(make_post("管理槓桿"), number=7, subject="第七期")
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    planning.plan(mailing, NOW)
+    mailing.deliveries.filter(seq=0).update(state=STATE.SENT)
+    mailing.batches.update(sent=1, cursor=1)
+    return mailing
+
+
+def screen(mailing: Mailing, name: str = "", *args: str) -> str:
+    return reverse(f"admin:mailing{'_' * bool(name)}{name}", args=[mailing.pk, *args])
+
+
+def told(response) -> list[str]:
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def state_of(mailing: Mailing) -> str:
+    mailing.refresh_from_db()
+    return mailing.state
+
+
+def open_actions(page) -> list[str]:
+    return [one["name"] for one in page.context["actions"] if one["is_open"]]
+
+
+# --- The page ---
+
+
+def test_a_scheduled_mailing_says_when_it_leaves_and_what_can_be_done(desk, scheduled):
+    page = desk.get(screen(scheduled))
+
+    assert "Dec. 1, 2026, 8 a.m." in page.text
+    assert open_actions(page) == ["pause", "move", "refreeze", "cancel"]
+    assert screen(scheduled, "move") in page.text
+
+
+def test_a_mailing_on_its_way_shows_its_progress(desk, sending):
+    page = desk.get(screen(sending))
+
+    assert '<span data-figure="sent">1</span>of<span data-figure="total">3</span>sent.' in markup(page)
+    assert '<progress max="3" value="1"' in markup(page)
+    assert open_actions(page) == ["pause", "cancel"]
+
+
+def test_a_page_without_a_script_stands_still_and_has_a_link_to_look_again(desk, sending):
+    page = desk.get(screen(sending))
+
+    assert "Refresh" not in page.headers
+    assert f'<noscript><p class="help">These are the figures of this moment.<a href="{screen(sending)}">' in markup(
+        page
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "seconds"), [(timedelta(days=6), 60), (timedelta(minutes=59), 5), (timedelta(seconds=119), 1.5)]
+)
+def test_a_page_on_which_little_happens_is_asked_less_often(desk, scheduled, clock, before, seconds):
+    clock.move_to(SLOT - before)
+    desk.force_login(User.objects.get())
+
+    answer = desk.get(screen(scheduled, "moving")).json()
+
+    assert (answer["again_in"], answer["starts_in"]) == (seconds, before.total_seconds())
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(days=12, hours=3), "12 days"),
+        (timedelta(hours=47, minutes=59), "47 h 59 min"),
+        (timedelta(hours=1), "1 h 0 min"),
+        (timedelta(minutes=59, seconds=59), "59 min 59 s"),
+        (timedelta(minutes=1), "1 min 0 s"),
+        (timedelta(seconds=59), "59 s"),
+        (timedelta(milliseconds=1), "1 s"),
+    ],
+)
+def test_a_wait_is_told_to_the_second_below_an_hour_and_is_never_nothing(left, words):
+    with translation.override("en"):
+        assert wait_in_words(left) == words
+
+
+def test_a_mailing_whose_time_has_come_does_not_say_that_it_waits(desk, scheduled, clock):
+    clock.move_to(SLOT)
+    desk.force_login(User.objects.get())
+
+    assert "Its time has come: a worker begins within seconds." in desk.get(screen(scheduled)).text
+
+
+# --- What a page that is open asks ---
+
+
+def test_the_figures_are_told_without_a_look_into_the_ledger(desk, sending):
+    shape = desk.get(screen(sending, "moving")).json()["shape"]
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = desk.get(screen(sending, "moving"), {"shape": shape}).json()
+
+    assert answer["figures"] == {
+        "queued": "2",
+        "sending": "0",
+        "sent": "1",
+        "failed": "0",
+        "uncertain": "0",
+        "skipped": "0",
+        "total": "3",
+    }
+    assert (answer["finished"], answer["again_in"], answer["is_sending"]) == (1, 1.5, True)
+    assert "html" not in answer
+    asked = [query["sql"] for query in queries]
+    assert [sql for sql in asked if "delivery_delivery" in sql] == []
+    assert [sql for sql in asked if '"html"' in sql] == []
+    assert len(asked) <= 8  # session, user, roles, the mailing, its batches, its last step
+
+
+def test_other_numbers_are_no_other_shape_and_another_state_is(desk, sending):
+    first = desk.get(screen(sending, "moving")).json()["shape"]
+    sending.batches.update(sent=2, cursor=2)
+    second = desk.get(screen(sending, "moving")).json()["shape"]
+    sending.pause("535 authentication failed")
+    third = desk.get(screen(sending, "moving"), {"shape": second}).json()
+
+    assert first == second != third["shape"]
+    assert "Stopped: the mail server refuses it." in third["html"]
+    assert "535 authentication failed" in third["html"]
+    assert "<html" not in third["html"]
+
+
+def test_asking_takes_no_message_from_the_page_that_should_show_it(desk, sending):
+    desk.post(screen(sending, "pause"))
+    desk.get(screen(sending, "moving"))
+
+    assert "Paused. No further mail leaves until you resume it." in desk.get(screen(sending)).text
+
+
+def test_a_finished_mailing_is_not_asked_about_once_it_has_its_certificate(desk, sending):
+    sending.batches.update(state=Batch.State.DONE, sent=3)
+    sending.deliveries.update(state=STATE.SENT)
+    sending.finish(NOW)
+    before = desk.get(screen(sending, "moving")).json()["again_in"]
+    certificate.issue_due(NOW)
+
+    assert (before, desk.get(screen(sending, "moving")).json()["again_in"]) == (5, 0)
+
+
+def test_each_action_has_a_place_of_its_own_in_every_state(desk, scheduled):
+    def places():
+        return [(one["name"], one["is_open"]) for one in desk.get(screen(scheduled)).context["actions"]]
+
+    waiting = places()
+    desk.post(screen(scheduled, "pause"))
+    paused = places()
+
+    assert [name for name, _is_open in waiting] == [name for name, _is_open in paused]
+    assert [name for name, is_open in waiting if is_open] == ["pause", "move", "refreeze", "cancel"]
+    assert [name for name, is_open in paused if is_open] == ["resume", "refreeze", "cancel"]
+
+
+def test_a_pause_says_who_paused(desk, sending):
+    desk.post(screen(sending, "pause"))
+
+    assert "Paused by gipi." in desk.get(screen(sending)).text
+    assert "The mailing of #7 第七期 is paused. Paused by gipi." in desk.get("/admin/").text
+
+
+def test_a_finished_mailing_rests(desk, sending):
+    sending.batches.update(state=Batch.State.DONE, sent=2, uncertain=1)
+    sending.finish(NOW)
+
+    page = desk.get(screen(sending))
+
+    assert "Refresh" not in page.headers
+    assert page.context["actions"] == []
+    assert "it is never sent again by itself, lest somebody gets it twice." in page.text
+
+
+def test_the_reason_of_a_pause_is_shown(desk, sending):
+    sending.pause("535 authentication failed")
+
+    assert "535 authentication failed" in desk.get(screen(sending)).text
+
+
+def test_a_provider_that_is_left_alone_for_a_while_is_told(desk, sending):
+    sending.wait_for_provider(NOW, "421 try later")
+
+    text = desk.get(screen(sending)).text
+
+    assert "the next try is at 10:39:05. It said:" in text
+    assert "421 try later" in text
+
+
+def test_a_full_day_of_a_warm_up_is_told_and_is_not_the_mail_servers_fault(desk, sending):
+    sending.wait_until(NOW + timedelta(hours=9), "Warming up: 200 mails today; goes on tomorrow.")
+
+    text = desk.get(screen(sending)).text
+
+    assert "Warming up: 200 mails today; goes on tomorrow." in text
+    assert "The mail server does not take anything now" not in text
+
+
+def test_a_post_that_was_withdrawn_after_approval_is_told(desk, scheduled):
+    Post.objects.all().withdraw(NOW)
+
+    assert "“管理槓桿” will not be public when the issue is sent." in desk.get(screen(scheduled)).text
+
+
+def test_the_page_costs_the_same_with_many_readers(desk, sending):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            desk.get(screen(sending))
+        return len(queries)
+
+    few = queries()
+    for no in range(1, 9):
+        Batch.objects.create(mailing=sending, no=no, lo=no * 500, hi=no * 500 + 500, cursor=no * 500)
+
+    assert queries() == few
+
+
+# --- Pause, resume, cancel ---
+
+
+@pytest.mark.parametrize("action", ["pause", "cancel", "refreeze", "move"])
+def test_opening_a_question_changes_nothing(desk, scheduled, action):
+    before = Mailing.objects.values().get()
+
+    assert desk.get(screen(scheduled, action)).status_code == 200
+
+    assert Mailing.objects.values().get() == before
+
+
+def test_a_pause_holds_until_it_is_resumed(desk, scheduled):
+    paused = desk.post(screen(scheduled, "pause"))
+    state = state_of(scheduled)
+    resumed = desk.post(screen(scheduled, "resume"))
+
+    assert (state, state_of(scheduled), scheduled.send_at) == ("paused", "scheduled", SLOT)
+    assert told(paused) == ["Paused. No further mail leaves until you resume it."]
+    assert told(resumed)[-1] == "It is scheduled again. The first mail leaves on Dec. 1, 2026, 8 a.m.."
+
+
+def test_resuming_after_the_slot_gives_the_hold_again(desk, scheduled, clock):
+    desk.post(screen(scheduled, "pause"))
+    clock.move_to(SLOT + timedelta(hours=1))
+    desk.force_login(User.objects.get())
+
+    desk.post(screen(scheduled, "resume"))
+
+    assert (state_of(scheduled), scheduled.send_at) == ("scheduled", SLOT + timedelta(hours=1) + HOLD)
+
+
+def test_resuming_after_the_start_goes_on_where_it_stopped(desk, sending):
+    desk.post(screen(sending, "pause"))
+    question = desk.get(screen(sending, "resume"))
+
+    response = desk.post(screen(sending, "resume"))
+
+    assert "2 readers still wait for it. Those who have it do not get it again." in question.text
+    assert state_of(sending) == "sending"
+    assert told(response)[-1] == "It goes on where it stopped. Nobody gets it twice."
+
+
+def test_a_cancel_during_the_hold_reaches_nobody(desk, scheduled):
+    question = desk.get(screen(scheduled, "cancel"))
+
+    response = desk.post(screen(scheduled, "cancel"))
+
+    assert "No mail has left, so nobody gets it. You can send the issue again later." in question.text
+    assert told(response) == ["Cancelled. Nobody got it."]
+    assert state_of(scheduled) == "cancelled"
+    assert planning.begin_due(SLOT) == []
+
+
+def test_a_cancel_on_the_way_says_how_many_have_it(desk, sending):
+    question = desk.get(screen(sending, "cancel"))
+
+    response = desk.post(screen(sending, "cancel"))
+
+    assert "2 readers who still wait will not get it. What has left cannot be called back." in question.text
+    assert told(response) == ["Cancelled. 1 reader has got it already; nobody else will."]
+
+
+def test_a_cancelled_issue_can_be_sent_to_the_rest(desk, sending):
+    desk.post(screen(sending, "cancel"))
+
+    page = desk.get(screen(sending))
+
+    assert "Send it to those who have not got it" in page.text
+    assert desk.get(reverse("admin:issue_send", args=[sending.issue_id])).status_code == 200
+
+
+# --- Two tabs ---
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "refreeze", "cancel", "move"])
+def test_what_is_over_is_said_to_be_over(desk, scheduled, action):
+    scheduled.cancel(NOW)
+
+    responses = [desk.get(screen(scheduled, action)), desk.post(screen(scheduled, action))]
+
+    too_late = "Nothing was changed: this mailing is cancelled by now. Perhaps another tab was faster."
+    assert [response.url for response in responses] == [screen(scheduled)] * 2
+    assert told(responses[1])[-1] == too_late
+    assert state_of(scheduled) == "cancelled"
+
+
+def test_a_second_click_on_cancel_is_no_error(desk, scheduled):
+    desk.post(screen(scheduled, "cancel"))
+
+    response = desk.post(screen(scheduled, "cancel"), follow=True)
+
+    assert response.status_code == 200
+    assert "Nothing was changed: this mailing is cancelled by now." in response.text
+
+
+# --- Another text, another time ---
+
+
+def test_the_current_text_replaces_the_approved_one(desk, scheduled):
+    Issue.objects.update(subject="新標題")
+
+    response = desk.post(screen(scheduled, "refreeze"))
+
+    scheduled.refresh_from_db()
+    assert (scheduled.subject, scheduled.send_at) == ("新標題", SLOT)
+    assert told(response) == ["The mailing carries the current text now."]
+
+
+def test_a_text_that_would_lose_something_replaces_the_approved_one_only_when_the_author_says_so(desk, scheduled):
+    Post.objects.update(body="開頭。\n\n<script>\nlet 乙 = 1\n</script>")
+
+    asked = desk.get(screen(scheduled, "refreeze"))
+    refused = desk.post(screen(scheduled, "refreeze"))
+
+    before, box = scheduled.content_hash, asked.context["lost_digest"]
+    scheduled.refresh_from_db()
+    assert scheduled.content_hash == before
+    assert "let 乙 = 1" in asked.text
+    assert f'name="unshown" value="{box}"' in asked.text
+    assert "let 乙 = 1" in refused.text
+    assert desk.post(screen(scheduled, "refreeze"), {"unshown": box}).status_code == 302
+    scheduled.refresh_from_db()
+    assert scheduled.content_hash != before
+
+
+def test_a_mailing_on_its_way_keeps_its_text(desk, sending):
+    Issue.objects.update(subject="新標題")
+
+    response = desk.post(screen(sending, "refreeze"))
+
+    sending.refresh_from_db()
+    assert sending.subject == "第七期"
+    assert told(response)[0].startswith("Nothing was changed: this mailing is being sent by now.")
+
+
+def test_a_scheduled_mailing_is_moved(desk, scheduled):
+    later = SLOT + timedelta(days=14)
+
+    response = desk.post(screen(scheduled, "move"), {"when": "slot", "slot": later.isoformat()})
+
+    scheduled.refresh_from_db()
+    assert scheduled.send_at == later
+    words = "The first mail leaves on Dec. 15, 2026, 8 a.m.; until then a cancel reaches nobody."
+    assert told(response) == [f"Moved. {words}"]
+
+
+def test_moved_to_now_means_after_the_hold(desk, scheduled):
+    desk.post(screen(scheduled, "move"), {"when": "now"})
+
+    scheduled.refresh_from_db()
+    assert scheduled.send_at == NOW + HOLD
+
+
+def test_a_move_before_a_post_is_public_is_refused(desk):
+    issue = make_issue(make_post("下週", published_at=SLOT - timedelta(days=1)))
+    mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
+
+    response = desk.post(screen(mailing, "move"), {"when": "now"})
+
+    mailing.refresh_from_db()
+    assert mailing.send_at == SLOT
+    assert "“下週” will not be public when the issue is sent." in response.text
+
+
+def test_a_move_without_a_time_asks_again(desk, scheduled):
+    response = desk.post(screen(scheduled, "move"), {"when": "at", "at": ""})
+
+    assert "Choose a date and a time." in response.text
+
+
+# --- What became of each copy ---
+
+
+def test_failed_copies_are_listed_with_their_reasons(desk, sending):
+    copy = sending.deliveries.select_related("subscriber").get(seq=1)
+    sending.deliveries.filter(seq=1).update(state=STATE.FAILED, reply="550 no such user", attempts=1)
+    sending.batches.update(failed=1)
+
+    page = desk.get(screen(sending, "deliveries", "failed"))
+
+    assert [row.seq for row in page.context["rows"]] == [1]
+    assert "550 no such user" in page.text
+    assert str(copy.subscriber) in page.text
+
+
+def test_a_copy_of_an_erased_reader_is_listed_without_a_name(desk, sending):
+    sending.deliveries.get(seq=0).subscriber.erase()
+
+    assert "erased" in desk.get(screen(sending, "deliveries", "sent")).text
+
+
+def test_what_uncertain_means_is_said_where_it_is_listed(desk, sending):
+    text = desk.get(screen(sending, "deliveries", "uncertain")).text
+
+    assert "the answer of the mail server never came back" in text
+    assert "None." in text
+
+
+def test_a_deferred_copy_is_found_in_a_batch_that_is_open(desk, sending):
+    sending.deliveries.filter(seq=2).update(state=STATE.DEFERRED, reply="451 greylisted")
+    sending.batches.update(pass_no=2, cursor=0, not_before=NOW + timedelta(minutes=5))
+
+    assert [row.seq for row in desk.get(screen(sending, "deliveries", "deferred")).context["rows"]] == [2]
+
+
+def test_a_state_that_does_not_exist_has_no_list(desk, sending):
+    assert desk.get(screen(sending, "deliveries", "lost")).status_code == 404
+
+
+@pytest.fixture
+def long_list(desk) -> Mailing:
+    """A mailing of 3,000 in batches of ten, of which every batch has one failure, and the first has them all."""
+    issue = make_issue(make_post())
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    Batch.objects.bulk_create(
+        Batch(mailing=mailing, no=no, lo=no * 10, hi=no * 10 + 10, cursor=no * 10, failed=10 if no == 0 else 1)
+        for no in range(300)
+    )
+    failed = {*range(10), *range(15, 3000, 10)}
+    Delivery.objects.bulk_create(
+        Delivery(mailing=mailing, seq=seq, state=STATE.FAILED if seq in failed else STATE.SENT) for seq in range(3000)
+    )
+    return mailing
+
+
+def test_leafing_through_the_failures_shows_each_once_and_none_twice(desk, long_list):
+    seen, url = [], screen(long_list, "deliveries", "failed")
+    after = ""
+    while after is not None:
+        context = desk.get(url, {"after": after} if after != "" else {}).context
+        assert len(context["rows"]) <= PER_PAGE
+        seen += [row.seq for row in context["rows"]]
+        after = context["following"]
+
+    assert seen == [*range(10), *range(15, 3000, 10)]
+
+
+def test_a_page_of_the_list_reads_only_batches_that_can_hold_a_row(desk, long_list):
+    with CaptureQueriesContext(connection) as queries:
+        desk.get(screen(long_list, "deliveries", "failed"))
+
+    [query] = [query["sql"] for query in queries if 'FROM "delivery_delivery"' in query["sql"]]
+    assert f"LIMIT {PER_PAGE + 1}" in query
+    assert "OFFSET" not in query
+    assert query.count(" OR ") < PER_PAGE
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "99999999999999999999", "²"])
+def test_a_page_that_cannot_be_is_the_first(desk, long_list, after):
+    rows = desk.get(screen(long_list, "deliveries", "failed"), {"after": after}).context["rows"]
+
+    assert rows[0].seq == 0
+
+
+# --- Doors ---
+
+
+@pytest.mark.parametrize("name", ["", "move", "pause", "resume", "refreeze", "cancel"])
+def test_the_screens_are_the_authors_alone(client, desk, scheduled, name):
+    client.force_login(User.objects.create_user("guest", is_staff=True))
+
+    assert client.post(screen(scheduled, name)).status_code == 403
+    assert state_of(scheduled) == "scheduled"
+
+
+def test_a_mailing_that_does_not_exist_has_no_page(desk):
+    assert desk.get("/admin/delivery/mailing/999/").status_code == 404
+    assert desk.post("/admin/delivery/mailing/999/cancel/").status_code == 404
+
+
+def test_the_home_leads_to_the_next_issue_and_the_latest_mailing(desk, scheduled):
+    text = desk.get("/admin/").text
+
+    assert f'href="{screen(scheduled)}"' in text
+    assert f'href="{reverse("admin:issue_preview", args=[scheduled.issue_id])}"' in text

@@ -1,0 +1,228 @@
+"""The author rehearses by one click, reads what is found while it goes on, and is asked before he sends without."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.models.rehearsals import Rehearsal
+from newsletter.desk import tasks
+from newsletter.desk.issues import rehearsing
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.support.processes import free_port
+
+NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
+SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(NOW, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def desk(client, db):
+    make_publication(cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0), sender_email="news@news.example.org")
+    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    return client
+
+
+@pytest.fixture
+def issue(desk):
+    """Its share links lead to other sites: a body with one of our own network's stands for those."""
+    return make_issue(
+        make_post("管理槓桿", body=f"[本機](http://127.0.0.1:{free_port()}/)"), number=7, subject="第七期"
+    )
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """No test asks anybody: only addresses of this machine are left to be looked at, and refused."""
+    links = rehearsing.rehearsed
+    monkeypatch.setattr(
+        rehearsing,
+        "rehearsed",
+        lambda *args: (r := links(*args))._replace(links=[one for one in r.links if "127.0.0.1" in one]),
+    )
+
+
+def screen(issue, name="rehearsal"):
+    return reverse(f"admin:issue_{name}", args=[issue.pk])
+
+
+def work():
+    tasks.look_outside(Rehearsal.objects.latest("pk").pk)
+
+
+def choice(issue, **chosen):
+    seen = freeze(issue).columns()["content_hash"]
+    return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen} | chosen
+
+
+def test_a_look_at_the_page_begins_nothing(desk, issue):
+    response = desk.get(screen(issue))
+
+    assert response.context["standing"] == "none"
+    assert "Refresh" not in response.headers
+    assert not Rehearsal.objects.exists()
+
+
+def test_a_click_begins_and_what_is_here_is_told_at_once(desk, issue, offline):
+    make_subscriber("reader@example.org")
+    make_subscriber("left@example.org", state="unsubscribed")
+
+    response = desk.post(screen(issue), follow=True)
+
+    assert response.context["standing"] == "running"
+    assert response.headers["Refresh"] == "2"
+    assert "1 reader gets it." in response.text
+    assert "Left out: unsubscribed: 1" in response.text
+    assert "0 of 1 links to other sites have been asked." in response.text
+
+
+def test_the_page_rests_when_a_worker_has_looked_outside(desk, issue, offline):
+    desk.post(screen(issue))
+
+    work()
+
+    response = desk.get(screen(issue))
+    assert response.context["standing"] == "valid"
+    assert "Refresh" not in response.headers
+    assert "Leads into a private network (127.0.0.1)" in response.text
+
+
+def test_a_task_that_comes_twice_looks_once(desk, issue, offline):
+    desk.post(screen(issue))
+
+    work()
+    work()
+
+    remarks = Rehearsal.objects.get().remarks
+    assert len([one for one in remarks if "private network" in one["text"]]) == 1
+
+
+def test_a_sender_that_is_nobodys_is_told(desk, issue, offline, settings):
+    make_publication(sender_email="news@example.com")
+    settings.MAIL_URL = "smtp://mail.example.org"
+    desk.post(screen(issue))
+
+    work()
+
+    response = desk.get(screen(issue))
+    assert response.context["standing"] == "faulty"
+    assert "Mail would come from news@example.com, which is nobody" in response.text
+
+
+def test_without_a_worker_the_page_says_so_and_offers_to_begin_again(desk, issue, offline, clock):
+    desk.post(screen(issue))
+    clock.shift(timedelta(minutes=4))
+
+    response = desk.get(screen(issue))
+
+    assert response.context["standing"] == "stuck"
+    assert "no worker goes on with it" in response.text
+    assert "Rehearse again" in response.text
+
+
+def test_a_segment_is_rehearsed_by_itself(desk, issue, offline):
+    make_subscriber("student@example.org", tags="課程")
+    make_subscriber("other@example.org")
+
+    response = desk.post(screen(issue), {"segment": "+課程"}, follow=True)
+
+    assert response.context["segment"] == "+課程"
+    assert Rehearsal.objects.get().segment == "+課程"
+    assert "not in this segment: 1" in response.text
+    assert desk.get(screen(issue)).context["standing"] == "none"
+
+
+def test_readers_are_counted_once_while_nobody_has_the_issue(issue, django_assert_num_queries):
+    make_subscriber("a@example.org")
+    make_subscriber("b@example.org").suppress("manual")
+
+    with django_assert_num_queries(4):  # states, who rests, who is suppressed, mailings before
+        remarks = list(rehearsing.about_readers(issue, "", NOW))
+
+    assert [one.text for one in remarks] == ["有 1 位讀者會收到。", "不會收到：已停寄 1 位"]
+
+
+def test_a_made_up_segment_is_everybody(desk, issue, offline):
+    desk.post(screen(issue), {"segment": "+nobody"})
+
+    assert Rehearsal.objects.get().segment == ""
+
+
+def test_only_the_author_rehearses(client, issue):
+    client.logout()
+
+    assert client.post(screen(issue)).status_code == 302
+    assert not Rehearsal.objects.exists()
+
+
+# --- Before sending ---
+
+
+def test_an_issue_that_was_rehearsed_is_scheduled_without_a_question(desk, issue, offline):
+    desk.post(screen(issue))
+    work()
+
+    page = desk.get(screen(issue, "send"))
+    desk.post(screen(issue, "send"), choice(issue))
+
+    assert 'name="unrehearsed"' not in page.text
+    assert Mailing.objects.get().send_at == SLOT
+
+
+@pytest.mark.parametrize("state", ["none", "running", "outdated", "faulty"])
+def test_without_a_valid_rehearsal_the_author_is_asked_first(desk, issue, offline, state):
+    if state != "none":
+        desk.post(screen(issue))
+    if state in {"outdated", "faulty"}:
+        work()
+    if state == "faulty":
+        Rehearsal.objects.update(remarks=[{"topic": "size", "level": "error", "text": "甲", "hint": ""}])
+    if state == "outdated":
+        issue.subject = "改了"
+        issue.save()
+
+    refused = desk.post(screen(issue, "send"), choice(issue))
+
+    assert refused.context["standing"] == state
+    assert 'name="unrehearsed"' in refused.text
+    assert "This issue has no valid rehearsal. Rehearse it, or tick the box below." in refused.text
+    assert not Mailing.objects.exists()
+    assert desk.post(screen(issue, "send"), choice(issue, unrehearsed="on")).status_code == 302
+    assert Mailing.objects.get().send_at == SLOT
+
+
+def test_the_rehearsal_for_everybody_is_none_for_a_segment(desk, issue, offline):
+    make_subscriber("student@example.org", tags="課程")
+    desk.post(screen(issue))
+    work()
+
+    refused = desk.post(screen(issue, "send"), choice(issue, segment="+課程"))
+
+    assert refused.context["standing"] == "none"
+    assert not Mailing.objects.exists()
+
+
+# --- Preview ---
+
+
+def test_inverted_colours_are_those_of_day_turned_around(desk, issue):
+    shown = desk.get(reverse("admin:issue_mail_frame", args=[issue.pk]), {"scheme": "inverted"}).text
+
+    assert "invert(1) hue-rotate(180deg)" in shown
+    assert "prefers-color-scheme: dark" not in shown
+
+
+@pytest.mark.parametrize(("reader", "name"), [("odd", "王 "), ("rare", "𠮷野家")])
+def test_the_preview_is_that_of_a_reader_with_a_hard_name(desk, issue, reader, name):
+    response = desk.get(reverse("admin:issue_preview_tab", args=[issue.pk, "headers"]), {"reader": reader})
+
+    assert name in dict(response.context["fields"])["To"]

@@ -1,0 +1,232 @@
+"""Logging in with a second factor, in a real browser: an app, a passkey, a recovery code, and the way back."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from pytest_django.live_server_helper import LiveServer
+
+from newsletter.operation.accounts import author, factors
+from tests.factories import make_post, make_publication
+from tests.support.pages import assert_accessible
+from tests.support.second_factor import code, give_app
+
+pytestmark = pytest.mark.browser
+PASSWORD = "leverage-2026"
+# A button fades from one scheme's colour to the other's, and half-way there its contrast is nobody's.
+AT_REST = "() => Promise.allSettled(document.getAnimations().map((one) => one.finished))"
+
+
+@pytest.fixture
+def server(settings, transactional_db):
+    """A web server that begins after the settings of the test: pytest-django's own would redirect to https."""
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+    settings.SITE_URL = "http://localhost"
+    running = LiveServer("localhost:0")
+    make_publication()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def gipi(server) -> User:
+    return User.objects.create_superuser("gipi", "gipi@example.org", PASSWORD)
+
+
+@pytest.fixture
+def security_key(page):
+    """A passkey that lives in the browser, and whose owner is always there (WebAuthn's virtual authenticator)."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    alive = {"isUserVerified": True, "automaticPresenceSimulation": True}
+    return devtools.send("WebAuthn.addVirtualAuthenticator", {"options": kind | alive})["authenticatorId"]
+
+
+def let_proofs_grow_old() -> None:
+    for stored in Session.objects.all():
+        session = SessionStore(stored.pk)
+        session["desk_proven_at"] = 0
+        session.save()
+
+
+def press(page, selector: str) -> None:
+    """Press a button that leads to another page, and wait for that page."""
+    with page.expect_navigation():
+        page.locator(selector).last.click()
+
+
+def log_in(page, server, path: str = "/admin/") -> None:
+    page.goto(f"{server.url}/admin/login/?next={path}")
+    page.fill("#id_username", "gipi")
+    page.fill("#id_password", PASSWORD)
+    press(page, "#login-form button[type=submit]")
+
+
+def add_passkey(page, server) -> None:
+    log_in(page, server, "/admin/account/passkey/")
+    page.fill("#id_name", "blue key")
+    page.get_by_role("button", name="Make the passkey").click()
+    page.get_by_role("link", name="I have kept them").click()
+
+
+def log_out(page) -> None:
+    press(page, "#logout-form button")
+
+
+def test_an_app_is_added_and_asked_for_at_the_next_login(page, server, gipi):
+    log_in(page, server)
+    press(page, ".account-link")
+    page.get_by_role("link", name="Add an app").click()
+    secret = page.locator(".secret").inner_text().replace(" ", "")
+    page.fill("#id_code", code(0, secret))
+    press(page, "[value='Add it']")
+    codes = page.locator(".codes code").all_inner_texts()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    file = download.value.path().read_text()
+    page.get_by_role("link", name="I have kept them").click()
+    log_out(page)
+    log_in(page, server, "/admin/posts/post/")
+    asked = page.url
+    page.fill("#id_code", code(1, secret))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/posts/post/")
+
+    assert len(set(codes)) == 10
+    assert file.split("\n")[:-1] == codes
+    assert asked == f"{server.url}/admin/login/code/"
+
+
+def test_a_passkey_opens_the_desk_without_name_and_password(page, server, gipi, security_key):
+    add_passkey(page, server)
+    listed = page.locator(".account-rows").first.inner_text()
+    log_out(page)
+
+    page.goto(f"{server.url}/admin/login/?next=/admin/issues/issue/")
+    page.get_by_role("button", name="Log in with a passkey").click()
+    page.wait_for_url("**/admin/issues/issue/")
+
+    assert "blue key" in listed
+    assert "10 left" in listed
+
+
+def test_a_passkey_is_a_second_factor_behind_the_password(page, server, gipi, security_key):
+    add_passkey(page, server)
+    log_out(page)
+
+    log_in(page, server)
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_url(f"{server.url}/admin/")
+
+    assert page.locator(".account-link").inner_text() == "gipi"
+
+
+def test_a_recovery_code_opens_the_desk_without_javascript(browser, server, gipi):
+    codes = give_app(gipi)
+    profile = browser.new_context(java_script_enabled=False)
+    page = profile.new_page()
+    log_in(page, server)
+    page.fill("#id_code", codes[3])
+    press(page, "#login-form button[type=submit]")
+    page.wait_for_url(f"{server.url}/admin/")
+    press(page, ".account-link")
+    left = page.locator(".account-rows").first.inner_text()
+    profile.close()
+
+    assert "9 left" in left
+
+
+def test_who_lost_the_device_comes_back_by_the_one_time_link(page, server, gipi):
+    give_app(gipi)
+    log_in(page, server)
+    told = page.locator("main").inner_text()
+
+    page.goto(author.link(gipi, base_url=server.url))
+    warned = page.locator(".errornote").inner_text()
+    page.fill("#id_password1", "leverage-2027-again")
+    page.fill("#id_password2", "leverage-2027-again")
+    press(page, "#login-form button[type=submit]")
+    page.wait_for_url(f"{server.url}/admin/")
+
+    assert "author_link" in told
+    assert warned.startswith("It also removes the second factor")
+    assert not factors.has_any(gipi)
+
+
+def test_a_proof_by_passkey_is_asked_before_a_deletion_which_then_happens(page, server, gipi, security_key):
+    post = make_post("要刪掉的")
+    add_passkey(page, server)
+    let_proofs_grow_old()
+    page.goto(f"{server.url}/admin/posts/post/{post.pk}/delete/")
+    press(page, "main form [type=submit]")
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_selector(".messagelist .success")
+
+    assert not type(post).objects.filter(pk=post.pk).exists()
+
+
+def test_no_screen_of_the_account_has_a_barrier_or_is_wider_than_a_small_phone(page, server, gipi):
+    post = make_post("要刪掉的")
+    page.goto(f"{server.url}/admin/login/")
+    look(page)
+    log_in(page, server, "/admin/account/app/")
+    look(page)
+    page.fill("#id_code", code(0, page.locator(".secret").inner_text().replace(" ", "")))
+    press(page, "[value='Add it']")
+    look(page)
+    for path in ("", "passkey/", "codes/", f"remove/{factors.of(gipi).app.pk}/"):
+        page.goto(f"{server.url}/admin/account/{path}")
+        look(page)
+    let_proofs_grow_old()
+    page.goto(f"{server.url}/admin/posts/post/{post.pk}/delete/")
+    press(page, "main form [type=submit]")
+    look(page)
+    page.context.clear_cookies()
+    log_in(page, server)
+    page.fill("#id_code", "no code")
+    press(page, "#login-form button[type=submit]")
+    look(page)
+
+
+def look(page) -> None:
+    """Fail if the page has a barrier by day or by night, or is wider than 320 pixels."""
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate(AT_REST)
+        assert_accessible(page)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320, page.url
+    page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_everything_but_the_passkey_is_done_by_keys_alone(page, server, gipi):
+    codes = give_app(gipi)
+    page.goto(f"{server.url}/admin/login/?next=/admin/account/")
+    page.keyboard.type("gipi")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/login/code/")
+    page.keyboard.type(codes[0])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/admin/account/")
+
+    page.get_by_role("link", name="Make new ones").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Yes, make ten new ones").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".codes")
+
+    assert page.locator(".codes li").count() == 10
+
+
+def test_a_passkey_that_was_cancelled_is_said_and_nothing_is_lost(page, server, gipi):
+    page.goto(f"{server.url}/admin/login/")
+    page.evaluate("() => { navigator.credentials.get = () => Promise.reject(new Error('cancelled')); }")
+
+    page.get_by_role("button", name="Log in with a passkey").click()
+    page.get_by_role("alert").wait_for()
+
+    assert page.get_by_role("alert").inner_text().startswith("The browser gave no passkey.")
+    assert page.evaluate("document.activeElement.dataset.passkeyButton") == ""

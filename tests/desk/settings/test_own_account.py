@@ -1,0 +1,216 @@
+"""The author's own account: what is added, removed and shown once; who must have a second factor."""
+
+import base64
+import re
+
+import pytest
+from django.contrib.auth.models import User
+
+from newsletter.operation.accounts import factors
+from tests.factories import make_post, make_publication
+from tests.support.pages import assert_valid, markup
+from tests.support.second_factor import code, give_app, let_proof_grow_old
+
+ACCOUNT = "/admin/account/"
+
+
+@pytest.fixture
+def gipi(db) -> User:
+    make_publication()
+    return User.objects.create_superuser("gipi", "gipi@example.org", "leverage-2026")
+
+
+@pytest.fixture
+def desk(client, gipi):
+    client.force_login(gipi)
+    return client
+
+
+def secret_on(page) -> str:
+    return re.search(r'class="secret">([A-Z2-7 ]+)<', page.text)[1].replace(" ", "")
+
+
+# --- The app ---
+
+
+def test_an_app_is_added_by_its_first_code(desk, gipi):
+    secret = secret_on(desk.get(f"{ACCOUNT}app/"))
+
+    shown = desk.post(f"{ACCOUNT}app/", {"code": code(0, secret)})
+
+    assert "Keep these codes now" in shown.text
+    assert factors.has_any(gipi)
+
+
+def test_a_wrong_code_adds_nothing_and_keeps_the_secret_that_the_app_was_shown(desk, gipi):
+    secret = secret_on(desk.get(f"{ACCOUNT}app/"))
+
+    wrong = desk.post(f"{ACCOUNT}app/", {"code": "000000" if code(0, secret) != "000000" else "111111"})
+
+    assert "This is not the code of now." in wrong.text
+    assert secret_on(wrong) == secret
+    assert not factors.has_any(gipi)
+
+
+def test_the_secret_is_in_the_picture_as_an_address_of_an_app(desk):
+    page = desk.get(f"{ACCOUNT}app/")
+    address = re.search(r'href="(otpauth://[^"]+)"', page.text)[1]
+    picture = base64.b64decode(re.search(r'data:image/svg\+xml;base64,([^"]+)"', page.text)[1]).decode()
+
+    assert f"secret={secret_on(page)}" in address
+    assert address.startswith("otpauth://totp/gipi?")
+    assert "issuer=Gipi%E9%9B%BB%E5%AD%90%E5%A0%B1" in address
+    assert "<svg" in picture
+    assert "script" not in picture
+
+
+def test_a_second_app_takes_the_place_of_none(desk, gipi):
+    give_app(gipi)
+
+    assert desk.get(f"{ACCOUNT}app/")["Location"] == ACCOUNT
+
+
+def test_recovery_codes_are_shown_once_and_can_be_kept_as_a_file(desk, gipi):
+    secret = secret_on(desk.get(f"{ACCOUNT}app/"))
+    shown = desk.post(f"{ACCOUNT}app/", {"code": code(0, secret)})
+    codes = re.findall(r"<code>(\d{4} \d{4})</code>", shown.text)
+    file = base64.b64decode(re.search(r'data:text/plain;base64,([^"]+)"', shown.text)[1]).decode()
+
+    later = desk.get(ACCOUNT).text + desk.get(f"{ACCOUNT}codes/").text + desk.get(f"{ACCOUNT}app/", follow=True).text
+
+    assert len(codes) == 10
+    assert file == "".join(f"{one}\r\n" for one in codes)
+    assert not any(one in later for one in codes)
+    assert "10 left" in markup(desk.get(ACCOUNT))
+
+
+@pytest.mark.parametrize("path", ["", "app/", "passkey/", "codes/"])
+def test_no_page_of_the_account_is_kept_by_a_browser(desk, gipi, path):
+    give_app(gipi)
+
+    assert "no-store" in desk.get(f"{ACCOUNT}{path}", follow=True)["Cache-Control"]
+
+
+def test_the_pages_are_valid(desk, gipi):
+    pages = [desk.get(f"{ACCOUNT}{path}") for path in ("", "app/", "passkey/")]
+    give_app(gipi)
+    pages += [desk.get(f"{ACCOUNT}{path}") for path in ("", "codes/", f"remove/{factors.of(gipi).app.pk}/")]
+    pages.append(desk.post(f"{ACCOUNT}codes/"))
+
+    for page in pages:
+        assert page.status_code == 200
+        assert_valid(page.text.replace(' csp_nonce=""', ""))
+
+
+# --- Less, or anew ---
+
+
+def test_removing_asks_first_and_then_removes(desk, gipi):
+    give_app(gipi)
+    path = f"{ACCOUNT}remove/{factors.of(gipi).app.pk}/"
+
+    asked = desk.get(path)
+    before = factors.has_any(gipi)
+    done = desk.post(path)
+
+    assert "after that your password alone opens the desk" in asked.text
+    assert before
+    assert done["Location"] == ACCOUNT
+    assert not factors.has_any(gipi)
+
+
+def test_nobody_removes_what_is_another_account_s(desk):
+    other = User.objects.create_superuser("other")
+    give_app(other)
+
+    response = desk.post(f"{ACCOUNT}remove/{factors.of(other).app.pk}/")
+
+    assert response.status_code == 404
+    assert factors.has_any(other)
+
+
+def test_recovery_codes_are_not_removed_alone(desk, gipi):
+    from allauth.mfa.models import Authenticator
+
+    give_app(gipi)
+    codes = Authenticator.objects.get(type=Authenticator.Type.RECOVERY_CODES)
+
+    assert desk.post(f"{ACCOUNT}remove/{codes.pk}/").status_code == 404
+
+
+def test_who_has_no_second_factor_needs_no_recovery_codes(desk, gipi):
+    assert desk.post(f"{ACCOUNT}codes/")["Location"] == ACCOUNT
+    assert factors.of(gipi).codes_left == 0
+
+
+@pytest.mark.parametrize("path", ["app/", "passkey/", "codes/", "remove/1/"])
+def test_whatever_changes_the_account_waits_for_a_proof(desk, path):
+    let_proof_grow_old(desk)
+
+    assert desk.get(f"{ACCOUNT}{path}").status_code == desk.post(f"{ACCOUNT}{path}").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["", "app/", "passkey/", "passkey/options/", "codes/", "remove/1/", "sessions/"])
+def test_strangers_are_led_to_the_login(client, db, path):
+    assert client.post(f"{ACCOUNT}{path}")["Location"].startswith("/admin/login/?next=")
+
+
+EMPTY = '{"id": "eA", "rawId": "eA", "type": "public-key", "response": {}}'
+
+
+@pytest.mark.parametrize("answer", ["", "{}", "[]", "7", '{"id": "x"}', EMPTY])
+def test_what_is_no_passkey_is_not_added(desk, gipi, answer):
+    desk.post(f"{ACCOUNT}passkey/options/", SERVER_NAME="localhost")
+
+    page = desk.post(f"{ACCOUNT}passkey/", {"name": "key", "credential": answer}, SERVER_NAME="localhost")
+
+    assert "The browser has made no passkey that can be used here." in page.text
+    assert not factors.has_any(gipi)
+
+
+# --- Owners who must have one ---
+
+
+@pytest.fixture
+def strict(db):
+    make_publication(owners_need_second_factor=True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/admin/", "/admin/posts/post/", "/admin/posts/post/add/", "/admin/subscribers/subscriber/export/", "/admin/x/"],
+)
+def test_an_owner_without_one_is_led_to_the_account_whatever_is_opened(desk, strict, path):
+    response = desk.get(f"/admin/{path}")
+
+    assert (response.status_code, response["Location"]) == (302, ACCOUNT)
+
+
+def test_what_is_posted_does_not_happen(desk, strict):
+    post = make_post()
+
+    desk.post(f"/admin/posts/post/{post.pk}/delete/", {"post": "yes"})
+
+    post.refresh_from_db()
+
+
+def test_the_account_says_what_is_missing_and_can_be_left(desk, strict):
+    page = desk.get(ACCOUNT)
+
+    assert "Please add a second factor" in page.text
+    assert desk.post("/admin/logout/").status_code == 200
+
+
+def test_with_the_second_factor_the_desk_opens(desk, strict):
+    secret = secret_on(desk.get(f"{ACCOUNT}app/"))
+    desk.post(f"{ACCOUNT}app/", {"code": code(0, secret)})
+
+    assert desk.get("/admin/posts/post/").status_code == 200
+    assert "Please add a second factor" not in desk.get(ACCOUNT).text
+
+
+def test_a_helper_is_not_asked(client, strict):
+    helper = User.objects.create_user("helper", password="x", is_staff=True)
+    client.force_login(helper)
+
+    assert client.get("/admin/").status_code == 200

@@ -1,0 +1,280 @@
+"""What the doctor finds."""
+
+import os
+import time
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone, translation
+
+from newsletter.delivery.models import Batch, Mailing
+from newsletter.operation import diagnosis
+from newsletter.publication.pictures import cards
+from tests.factories import make_issue, make_post, make_publication
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _in_order(settings, tmp_path, name_server):
+    """An installation without a fault, told in English."""
+    settings.DATA_DIR = tmp_path
+    settings.QUEUE_DIR = tmp_path / "queue"
+    settings.QUEUE_DIR.mkdir()
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT.mkdir()
+    (settings.STATIC_ROOT / "staticfiles.json").write_text("{}")
+    settings.SECRET_KEY = "from the environment"
+    settings.MAIL_URL = settings.BULK_MAIL_URL = "postmark://token@"
+    settings.SITE_URL = "https://news.gipi.tw"
+    settings.TRUSTED_PROXIES = 1
+    name_server.records |= {
+        ("gipi.tw", "TXT"): ['"v=spf1 include:spf.example ~all"'],
+        ("_dmarc.gipi.tw", "TXT"): ['"v=DMARC1; p=none"'],
+        ("gipi.tw", "MX"): ["10 mx.gipi.tw."],
+    }
+    make_publication(sender_email="hello@gipi.tw", postal_address="台北市信義路 1 號")
+    User.objects.create_superuser("gipi", password="leverage-2026")
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def worker(monkeypatch):
+    """A worker that answers; there is no real one in these tests."""
+
+    class Inspect:
+        def ping(self):
+            return {"celery@here": {"ok": "pong"}}
+
+    monkeypatch.setattr(diagnosis.celery.control, "inspect", lambda **_: Inspect())
+
+
+def ids(findings) -> list[str]:
+    return [finding.id for finding in findings]
+
+
+def make_mailing(**fields) -> Mailing:
+    now = timezone.now()
+    frozen = {"subject": "管理槓桿", "html": "", "text": "", "content_hash": ""}
+    issue = make_issue(make_post(), subject="管理槓桿", number=7)
+    return Mailing.objects.create(issue=issue, **({"approved_at": now, "send_at": now} | frozen | fields))
+
+
+def test_nothing_is_wrong_with_an_installation_in_order(worker):
+    assert diagnosis.examine(timezone.now()) == []
+
+
+def test_the_gravest_comes_first(worker, settings):
+    (settings.STATIC_ROOT / "staticfiles.json").unlink()
+    settings.SITE_URL = "http://a-very-long-host-name.news.example.org"
+
+    found = diagnosis.examine(timezone.now())
+
+    assert [finding.level for finding in found] == ["error", "warning", "info"]
+    assert ids(found) == ["static.missing", "site_url.http", "unsubscribe_url.long"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("SITE_URL", "http://news.gipi.tw", ["site_url.http"]),
+        ("SITE_URL", "https://the-newsletter-of.gipi.example.org", ["unsubscribe_url.long"]),
+        ("TRUSTED_PROXIES", 0, ["proxies.untrusted"]),
+        ("MAIL_URL", "", ["mail.outbox"]),
+        ("BULK_MAIL_URL", "smtp://127.0.0.1", ["mail.dkim"]),
+        ("DEBUG", True, ["debug.on"]),
+    ],
+)
+def test_a_setting_with_a_price_is_named(worker, settings, name, value, expected):
+    setattr(settings, name, value)
+
+    assert ids(diagnosis.examine(timezone.now())) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("sender_email", "newsletter@example.com", "Mail would come from newsletter@example.com, which is nobody's."),
+        ("postal_address", "", "The postal address is empty."),
+    ],
+)
+def test_a_publication_that_is_not_filled_in_is_named(worker, field, value, message):
+    make_publication(**{field: value})
+
+    assert [finding.message for finding in diagnosis.examine(timezone.now())] == [message]
+
+
+def test_a_made_up_sender_is_an_error_once_mail_really_leaves(settings):
+    make_publication(sender_email="newsletter@example.com")
+    with_a_server = list(diagnosis.sender(timezone.now()))
+    settings.MAIL_URL = ""
+
+    with_the_outbox = list(diagnosis.sender(timezone.now()))
+
+    assert [with_a_server[0].level, with_the_outbox[0].level] == ["error", "warning"]
+
+
+def test_a_generated_secret_is_named_so_that_it_is_kept(settings):
+    (settings.DATA_DIR / "secret_key").write_text("from the environment\n")
+
+    assert ids(diagnosis.secret(timezone.now())) == ["secret.generated"]
+
+
+def test_a_secret_from_elsewhere_makes_the_file_unimportant(settings):
+    (settings.DATA_DIR / "secret_key").write_text("an older one\n")
+
+    assert ids(diagnosis.secret(timezone.now())) == []
+
+
+def test_a_folder_that_is_nearly_full_is_named(monkeypatch):
+    monkeypatch.setattr(diagnosis, "FREE_BYTES", 2**63)
+
+    assert ids(diagnosis.disk(timezone.now())) == ["data_dir.space"]
+
+
+def test_a_folder_that_is_not_there_cannot_be_written_to(settings):
+    settings.DATA_DIR = settings.DATA_DIR / "nowhere"
+
+    assert ids(diagnosis.disk(timezone.now())) == ["data_dir.read_only"]
+
+
+def test_pending_migrations_silence_questions_that_need_them():
+    (latest,) = MigrationLoader(connection).graph.leaf_nodes("delivery")
+    MigrationRecorder(connection).record_unapplied(*latest)
+
+    assert ids(diagnosis.examine(timezone.now())) == ["database.migrations"]
+
+
+def test_a_queue_without_a_folder_is_an_error(settings):
+    settings.QUEUE_DIR.rmdir()
+
+    assert ids(diagnosis.queue(timezone.now())) == ["queue.unreachable"]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(("fault", "told"), [("fill", "OutOfMemoryError"), ("make_read_only", "ReadOnlyError")])
+def test_a_redis_that_takes_no_task_is_an_error_of_the_queue_and_none_of_the_pages(
+    settings, redis, redis_url, fault, told
+):
+    settings.REDIS_URL = redis_url
+    assert not list(diagnosis.queue(timezone.now()))
+
+    getattr(redis, fault)()
+    found = [finding.message for finding in diagnosis.queue(timezone.now())]
+    readiness = diagnosis.readiness()
+    redis.mend()
+
+    assert found == [f"The queue cannot be used: {told}."]
+    assert readiness["queue"] == "ok"
+
+
+def test_a_queue_that_is_not_answering_is_an_error(settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    found = list(diagnosis.queue(timezone.now()))
+
+    assert [finding.message for finding in found] == ["The queue cannot be used: ConnectionError."]
+
+
+def test_without_a_worker_nothing_is_sent(settings, monkeypatch):
+    monkeypatch.setattr(diagnosis, "PING_SECONDS", 0.01)
+
+    found = list(diagnosis.worker(timezone.now()))
+
+    assert [(finding.level, finding.id) for finding in found] == [("warning", "worker.silent")]
+
+
+def test_a_missing_worker_is_an_error_while_an_issue_waits(settings, monkeypatch):
+    monkeypatch.setattr(diagnosis, "PING_SECONDS", 0.01)
+    make_mailing()
+
+    assert [finding.level for finding in diagnosis.worker(timezone.now())] == ["error"]
+
+
+def test_a_task_that_nobody_takes_shows_that_there_is_no_worker(settings):
+    task = settings.QUEUE_DIR / "1_a.celery.msg"
+    task.touch()
+    fresh = ids(diagnosis.waiting_tasks(timezone.now()))
+    os.utime(task, (time.time() - 600, time.time() - 600))
+
+    old = ids(diagnosis.waiting_tasks(timezone.now()))
+
+    assert (fresh, old) == ([], ["worker.silent"])
+
+
+def test_nobody_to_log_in_is_named():
+    User.objects.all().delete()
+
+    assert ids(diagnosis.author_account(timezone.now())) == ["author.missing"]
+
+
+def test_a_paused_mailing_is_named_with_its_reason():
+    make_mailing(state="paused", reason="The mail server refuses the password.")
+
+    found = list(diagnosis.mailings(timezone.now()))
+
+    assert [finding.message for finding in found] == [
+        "The mailing of #7 管理槓桿 is paused. The mail server refuses the password."
+    ]
+
+
+def test_a_mailing_that_no_worker_takes_up_is_an_error():
+    make_mailing(send_at=timezone.now() - timedelta(minutes=6))
+
+    assert ids(diagnosis.mailings(timezone.now())) == ["mailing.late"]
+
+
+def test_a_mailing_whose_time_has_just_come_is_no_matter():
+    make_mailing(send_at=timezone.now() - timedelta(minutes=1))
+
+    assert ids(diagnosis.mailings(timezone.now())) == []
+
+
+def test_uncertain_mails_are_counted_over_all_mailings():
+    mailing = make_mailing(state="sent", total=5)
+    for no in range(2):
+        Batch.objects.create(mailing=mailing, no=no, lo=0, hi=2, cursor=2, state="done", uncertain=no + 1)
+
+    found = list(diagnosis.uncertain(timezone.now()))
+
+    assert [finding.message for finding in found] == [
+        "3 mails may or may not have arrived: the answer of the mail server was lost."
+    ]
+
+
+def test_every_finding_says_what_to_do(settings):
+    settings.MAIL_URL = ""
+    make_publication(sender_email="newsletter@example.com", postal_address="")
+    cache.clear()
+
+    assert all(finding.hint for finding in diagnosis.for_the_author(timezone.now()))
+
+
+@pytest.fixture
+def broken_font(monkeypatch, tmp_path):
+    file = tmp_path / "broken.woff2"
+    file.write_bytes(b"no font")
+    monkeypatch.setattr(cards, "FONT", file)
+    monkeypatch.setattr(cards, "OTHER_FONTS", ())
+    forget = [known.cache_clear for known in (cards._files, cards._font, cards._font_with)]
+    [clear() for clear in forget]
+    yield file
+    [clear() for clear in forget]
+
+
+def test_a_font_that_cannot_be_read_is_an_error(worker, broken_font):
+    (finding,) = diagnosis.card_font(timezone.now())
+
+    assert (finding.level, finding.id) == ("error", "cards.font")
+    assert str(broken_font) in finding.message
+    assert "cards.font" in ids(diagnosis.examine(timezone.now()))
+
+
+def test_the_font_of_the_house_is_in_order():
+    assert ids(diagnosis.card_font(timezone.now())) == []

@@ -1,0 +1,355 @@
+"""Keeping processes running, with small real ones."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from newsletter.operation import supervisor
+from newsletter.operation.supervisor import Child, Supervisor, Taken, free_port, only_one
+from tests.support.waiting import wait_until
+
+# Runs a supervisor over the programs given as arguments; prints what it says.
+HARNESS = """
+import os, socket, sys
+from newsletter.desk import supervisor
+from newsletter.desk.supervisor import Child, Supervisor
+supervisor.PAUSE_SECONDS = (0.01, 0.02)
+supervisor.STOP_SECONDS = 0.5
+supervisor.CHECK_SECONDS = 0.05
+say = lambda line: print(line, flush=True)
+
+def answers(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.2) as line:
+            line.settimeout(0.2)
+            return line.recv(1) == b"y"
+    except OSError:
+        return False
+
+children = [Child(f"child{n}", ["/bin/sh", "-c", script]) for n, script in enumerate(sys.argv[1:])]
+on_ready = lambda: say("ready " + " ".join(str(child.process.pid) for child in children))
+if port := int(os.environ.get("ASKED_PORT", "0")):
+    children[0].answers = lambda: answers(port)
+if "BEATEN_AT" in os.environ:
+    supervisor.SILENT_SECONDS = 0.3
+    children[0].beats = lambda: float(os.environ["BEATEN_AT"]) or None
+Supervisor(children, dict(os.environ), ".", say=say, on_ready=on_ready).run()
+say("over")
+"""
+
+
+@pytest.fixture
+def supervise(tmp_path):
+    """Start supervisors of shell scripts; return the process and a reader of what it has said."""
+    started = []
+
+    def start(*scripts: str, **env: str):
+        said = tmp_path / f"said{len(started)}"
+        with said.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-c", HARNESS, *scripts],
+                stdout=output,
+                stderr=output,
+                cwd=Path(supervisor.__file__).parents[2],
+                env=os.environ | env,
+            )
+        started.append(process)
+        wait_until(lambda: "ready" in said.read_text(), what=said.read_text)
+        return process, said.read_text
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _pids(said: str) -> list[int]:
+    line = next(line for line in said.splitlines() if line.startswith("ready"))
+    return [int(word) for word in line.split()[1:]]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_all_children_and_then_the_supervisor(supervise, number):
+    process, said = supervise("exec sleep 60", "exec sleep 60")
+
+    process.send_signal(number)
+
+    assert process.wait(5) == 0
+    assert said().endswith("over\n")
+    assert not any(_lives(pid) for pid in _pids(said()))
+
+
+def test_a_child_that_does_not_listen_is_killed_in_the_end(supervise):
+    process, said = supervise("trap '' TERM; while :; do sleep 0.05; done")
+    started = time.monotonic()
+
+    process.terminate()
+
+    assert process.wait(5) == 0
+    assert time.monotonic() - started >= 0.4
+    assert not any(_lives(pid) for pid in _pids(said()))
+
+
+def test_a_second_ctrl_c_waits_for_nobody(supervise):
+    process, said = supervise("trap 'echo asked' TERM; while :; do sleep 0.05; done")
+
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: "asked" in said())
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(5) == 0
+
+
+def test_a_child_that_dies_is_started_again_and_said_so(supervise):
+    _process, said = supervise("exec sleep 60", "exec sleep 60")
+
+    os.kill(_pids(said())[1], signal.SIGKILL)
+
+    wait_until(lambda: "child1 is started again." in said(), what=said)
+    assert "child1 died (signal 9); starting it again in 0.01 s." in said()
+    assert "child0" not in said()
+
+
+def test_a_child_that_gives_up_is_started_again_too(supervise):
+    _process, said = supervise("exec sleep 60", "exit 3")
+
+    wait_until(lambda: "child1 died (exit status 3); starting it again in 0.02 s." in said(), what=said)
+
+
+def test_children_do_not_outlive_a_supervisor_that_is_killed(supervise):
+    process, said = supervise("exec sleep 60")
+
+    process.kill()
+    process.wait()
+
+    wait_until(lambda: not _lives(_pids(said())[0]))
+
+
+def test_what_a_dead_child_left_behind_is_ended_before_its_successor_starts(supervise, tmp_path):
+    left = tmp_path / "left"
+    _process, said = supervise(f"sleep 60 & echo $! >> {left}; wait")
+    wait_until(lambda: left.exists() and left.read_text())
+    orphan = int(left.read_text().split()[0])
+
+    os.kill(_pids(said())[0], signal.SIGKILL)
+
+    wait_until(lambda: "is started again" in said(), what=said)
+    assert not _lives(orphan)
+
+
+# Says its pid and answers whoever connects, after the seconds of the second argument.
+ANSWERS = """
+import os, socket, sys, time
+time.sleep(float(sys.argv[2]))
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    while True:
+        line, _ = server.accept()
+        line.sendall(b"y")
+        line.close()
+"""
+
+
+def _answering(port: int, *, after_seconds: float = 0) -> str:
+    return f"exec {sys.executable} -c '{ANSWERS.replace(chr(39), chr(34))}' {port} {after_seconds}"
+
+
+def test_a_child_that_answers_no_more_is_started_again_and_said_so(supervise):
+    port = free_port("127.0.0.1", 0)
+    _process, said = supervise(_answering(port), "exec sleep 60", ASKED_PORT=str(port))
+
+    os.kill(_pids(said())[0], signal.SIGSTOP)
+
+    wait_until(lambda: "child0 is started again." in said(), what=said)
+    assert "child0 has not answered 3 times in 15 s; ending it.\nchild0 died (signal 9)" in said()
+    wait_until(lambda: _answers(port), what=said)
+    assert "child1 died" not in said()
+
+
+def test_a_child_that_lives_and_does_no_work_is_started_again_and_said_so(supervise):
+    _process, said = supervise("exec sleep 60", "exec sleep 60", BEATEN_AT="0")
+
+    wait_until(lambda: "child0 is started again." in said(), what=said)
+
+    assert "child0 has not done its work for 0.3 s; ending it.\nchild0 died (signal 9)" in said()
+    assert "child1 died" not in said()
+
+
+def test_a_heartbeat_keeps_a_child_and_a_start_gives_it_twice_the_time():
+    child = Child("worker", [], beats=lambda: beaten_at)
+    child.process = subprocess.Popen(["/bin/true"])
+    child.process.wait()
+    now, beaten_at = time.monotonic(), None
+
+    child.started_at = now - 2 * supervisor.SILENT_SECONDS + 1
+    assert not child.is_silent()
+    child.started_at = now - 2 * supervisor.SILENT_SECONDS - 1
+    assert child.is_silent()
+    beaten_at = now - supervisor.SILENT_SECONDS + 1
+    assert not child.is_silent()
+
+
+def test_a_supervisor_that_stood_still_itself_gives_its_children_time_again(monkeypatch):
+    """All of a machine may have slept: a woken child has not beaten yet."""
+    now = 1000.0
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
+    child = Child("worker", [], beats=lambda: 1000.0, started_at=0.0)
+    child.process = subprocess.Popen(["/bin/true"])
+    child.process.wait()
+    said = []
+    looks = Supervisor([child], {}, Path(), say=said.append, on_ready=lambda: None)
+    looks._ask()
+
+    for seconds in range(80, 111, 3):
+        now = 1000.0 + seconds
+        looks._ask()
+    assert said == []
+
+    now = 1111.0
+    looks._ask()
+    assert said == ["worker has not done its work for 30 s; ending it."]
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as line:
+        return line.connect_ex(("127.0.0.1", port)) == 0 and line.recv(1) == b"y"
+
+
+def test_a_child_may_take_its_time_to_start(supervise):
+    """It is asked all the while: forty times and more."""
+    port = free_port("127.0.0.1", 0)
+
+    _process, said = supervise(_answering(port, after_seconds=2), ASKED_PORT=str(port))
+
+    assert "has not answered" not in said()
+
+
+def test_failures_that_lie_far_apart_are_no_reason(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
+    answers = iter([True, *[False, True] * 20])
+    child = Child("web", [], has_answered=True, answers=lambda: next(answers))
+
+    stopped = []
+    for _question in range(41):
+        now += 6
+        stopped.append(child.ask())
+
+    assert not any(stopped)
+
+
+def test_a_child_that_never_answers_does_not_start_for_ever(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(supervisor.time, "monotonic", lambda: now)
+    child = Child("web", [], started_at=now, answers=lambda: False)
+
+    early = [child.ask() for _question in range(10)]
+    now += supervisor.START_SECONDS + 1
+    late = [child.ask() for _question in range(3)]
+
+    assert not any(early)
+    assert late == [False, False, True]
+
+
+def test_three_failures_among_five_questions_are_a_reason():
+    answers = iter([True, False, True, False, True, False])
+    child = Child("web", [], started_at=time.monotonic(), answers=lambda: next(answers))
+
+    assert [child.ask() for _question in range(6)] == [False] * 5 + [True]
+
+
+def test_a_child_that_was_started_again_has_failed_in_nothing():
+    child = Child(
+        "web", ["/bin/true"], started_at=-1000.0, has_answered=True, failed_at=[1.0, 2.0, 3.0], answers=lambda: False
+    )
+
+    child.start({}, Path("/"))
+    child.process.wait()
+
+    assert not child.ask()
+
+
+def test_pauses_grow_while_a_child_keeps_dying():
+    child = Child("web", [])
+    pauses = []
+
+    for deaths in range(1, 10):
+        child.deaths = deaths
+        pauses.append(child.pause_seconds)
+
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_steady_run_makes_the_next_pause_short_again(monkeypatch):
+    child = Child("web", ["/bin/false"], deaths=5)
+    child.start({}, Path("/"))
+    child.started_at -= supervisor.STEADY_SECONDS
+    child.process.wait()
+
+    status = child.reap()
+
+    assert (status, child.deaths, child.pause_seconds) == (1, 1, 0.5)
+
+
+def test_nothing_is_waited_for_without_a_reason():
+    quiet = Supervisor([], {}, Path(), say=print, on_ready=lambda: None)
+    quiet._tend()
+
+    assert quiet._idle_seconds() is None
+
+
+def test_a_port_that_nobody_has_is_free():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    assert free_port("127.0.0.1", port) == port
+
+
+def test_port_0_takes_any_free_one():
+    assert free_port("127.0.0.1", 0) > 0
+
+
+def test_a_port_that_somebody_listens_on_is_taken():
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(Taken):
+        free_port("127.0.0.1", server.getsockname()[1])
+
+
+def test_a_lock_tells_the_second_about_the_first(tmp_path):
+    lock = tmp_path / "new folder" / "up.lock"
+
+    with only_one(lock, "process 1"), pytest.raises(Taken, match="process 1"), only_one(lock, "process 2"):
+        pass
+
+
+def test_a_lock_is_free_again_afterwards(tmp_path):
+    for note in ("process 1", "process 2"):
+        with only_one(tmp_path / "up.lock", note):
+            assert (tmp_path / "up.lock").read_text() == note
+
+
+@pytest.mark.parametrize("script", ["exec sleep 60", "trap '' TERM; echo deaf > told; while :; do sleep 0.1; done"])
+def test_a_child_is_ended_by_force_if_it_does_not_listen(script, tmp_path):
+    child = Child("child", ["/bin/sh", "-c", script], deaths=3)
+    child.start(os.environ, tmp_path)
+    process = child.process
+    if "told" in script:
+        wait_until((tmp_path / "told").exists)
+
+    child.end(0.2)
+
+    assert process.poll() == (-signal.SIGKILL if "told" in script else -signal.SIGTERM)
+    assert (child.process, child.deaths) == (None, 0)
+    child.end(0.2)

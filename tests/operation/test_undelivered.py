@@ -1,0 +1,48 @@
+"""What the doctor says of mail that does not reach anybody."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import translation
+
+from newsletter.operation import undelivered
+from newsletter.operation.diagnosis import AT_HOME, EVERYTHING
+from subscribers.models import AddressChange, Unsent
+from tests.factories import make_subscriber
+
+NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
+LONG_AGO, LATELY = NOW - timedelta(hours=3), NOW - timedelta(hours=1)
+
+pytestmark = pytest.mark.django_db
+
+
+def found(question):
+    with translation.override("en"):
+        return [(one.level, one.id, one.message) for one in question(NOW)]
+
+
+@pytest.mark.parametrize(
+    "question", [undelivered.refused_addresses, undelivered.waiting_letters, undelivered.lost_letters]
+)
+def test_it_is_asked_by_the_doctor_and_at_home_and_without_news_says_nothing(question):
+    assert question in EVERYTHING
+    assert question in AT_HOME
+    assert found(question) == []
+
+
+def test_sign_ups_and_changes_that_wait_for_hours_are_told():
+    reader = make_subscriber(asked_at=LONG_AGO, confirmation_due_at=NOW)
+    make_subscriber(asked_at=LATELY, confirmation_due_at=NOW)
+    make_subscriber(asked_at=LONG_AGO)
+    AddressChange.objects.create(subscriber=reader, email="n@example.org", asked_at=LONG_AGO, due_at=NOW)
+
+    words = "2 sign-ups and changes of address have waited for their mails for hours: the mail server takes nothing."
+    assert found(undelivered.waiting_letters) == [("error", "mail.waiting", words)]
+
+
+def test_mails_that_were_given_up_are_told_for_two_weeks():
+    Unsent.objects.create(what="sign-up", at=NOW - timedelta(days=15), reason="TimeoutError")
+    Unsent.objects.create(what="change", at=NOW - timedelta(days=13), reason="ConnectionRefusedError")
+
+    words = "1 mail to a reader was tried for days and given up. The mail server's last word: ConnectionRefusedError."
+    assert found(undelivered.lost_letters) == [("warning", "mail.given_up", words)]

@@ -1,0 +1,119 @@
+"""A text is rendered once, and what became of it is kept."""
+
+import pytest
+from django.core.cache import caches
+from django.utils import translation
+
+from newsletter.posts.markdown import render as markdown
+from newsletter.posts.models.renderings import Rendering, rendered, rendered_anew
+from newsletter.publication.models import Publication
+from tests.factories import make_publication
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def renderings(monkeypatch):
+    """Count how often Markdown is rendered."""
+    sources, render = [], markdown.render
+    monkeypatch.setattr(markdown, "render", lambda source, **sizes: sources.append(source) or render(source, **sizes))
+    return sources
+
+
+def test_a_text_is_rendered_once_even_when_the_cache_is_lost(renderings):
+    first = rendered("**一次**")
+    caches["pages"].clear()
+
+    assert rendered("**一次**") == first == "<p><strong>一次</strong></p>"
+    assert renderings == ["**一次**"]
+
+
+def test_what_is_in_the_cache_costs_no_query(django_assert_num_queries):
+    rendered("甲")
+
+    with django_assert_num_queries(0):
+        assert rendered("甲") == "<p>甲</p>"
+
+
+def forget_the_cache():
+    caches["pages"].clear()
+    Publication.objects.current()
+
+
+def test_many_texts_are_looked_up_by_one_query_and_written_by_one(django_assert_num_queries):
+    sources = [f"第{number}段" for number in range(20)]
+
+    forget_the_cache()
+    with django_assert_num_queries(2):
+        made = Rendering.objects.of(sources)
+    forget_the_cache()
+    with django_assert_num_queries(1):
+        again = Rendering.objects.of(sources)
+
+    assert [again[source].html for source in sources] == [made[source].html for source in sources]
+
+
+def test_the_same_text_twice_is_one_row():
+    assert list(Rendering.objects.of(["甲", "甲"])) == ["甲"]
+    assert Rendering.objects.count() == 1
+
+
+def test_no_texts_are_no_query(django_assert_num_queries):
+    forget_the_cache()
+
+    with django_assert_num_queries(0):
+        assert Rendering.objects.of([]) == {}
+
+
+def test_a_row_that_another_process_wrote_meanwhile_is_no_error(monkeypatch):
+    rendered("甲")
+    caches["pages"].clear()
+    monkeypatch.setattr(type(Rendering.objects.all()), "in_bulk", lambda self, keys: {})  # asked before it was there
+
+    assert rendered("甲") == "<p>甲</p>"
+    assert Rendering.objects.count() == 1
+
+
+def test_another_renderer_renders_anew_and_what_the_former_made_is_outdated(monkeypatch):
+    rendered("甲")
+
+    monkeypatch.setattr(markdown, "RENDERER_VERSION", "next")
+    monkeypatch.setattr(markdown, "render", lambda source, sizes: "<p>次</p>")
+
+    assert rendered("甲") == "<p>次</p>"
+    assert [made.html for made in Rendering.objects.outdated()] == ["<p>甲</p>"]
+
+
+def test_what_was_forgotten_is_made_anew(renderings):
+    rendered("甲")
+
+    Rendering.objects.all().forget()
+
+    assert Rendering.objects.count() == 0
+    assert rendered("甲") == "<p>甲</p>"
+    assert renderings == ["甲", "甲"]
+
+
+def test_the_titles_of_footnotes_are_in_the_language_of_the_reader():
+    source = "字[^1]\n\n[^1]: 註"
+
+    make_publication(language="en")
+    with translation.override("zh-hant"):  # whoever renders it
+        assert "Back to where footnote 1 stands" in rendered(source)
+
+    make_publication(language="zh-hant")
+    with translation.override("en"):
+        assert "Back to where" not in rendered(source)
+
+
+def test_measures_are_kept_with_the_text():
+    source = "用 AI 寫作。\n\n```\ncode\n```\n\n![替代文字](/a.png)"
+
+    made = Rendering.objects.of([source])[source]
+
+    assert (made.excerpt, made.han_count, made.word_count) == ("用 AI 寫作。", 3, 1)
+
+
+def test_a_text_that_changes_at_every_key_is_not_kept():
+    assert rendered_anew("甲") == "<p>甲</p>"
+    assert not Rendering.objects.exists()

@@ -1,0 +1,259 @@
+"""What the format check says about a post, what it keeps quiet about, and what it changes when asked."""
+
+import time
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+from django.utils import translation
+
+from newsletter.posts.models import Image, Post
+from newsletter.posts.proofreading.check import RULES, findings, fixed, grouped, house_terms
+from newsletter.posts.proofreading.terms import DEFAULT, own
+from newsletter.publication.models import Publication
+from newsletter.publication.pictures.uploads import Picture
+from tests.factories import make_issue, make_post, make_publication
+
+SPACED = "用 AI 寫 Go 很快，而 API 與 SDK 與 CLI 都好。"
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+def told(source: str, **terms: str) -> list[tuple[str, str, str | None]]:
+    return [(f.rule, f.text, f.replacement) for f in findings(source, terms=terms or DEFAULT)]
+
+
+@pytest.mark.parametrize(
+    ("source", "told_of"),
+    [
+        ("這是**重點，沒有關。", ("stars", "**", None)),
+        ("他說「好。", ("brackets", "「", None)),
+        ("他說好』。", ("brackets", "』", None)),
+        ("你好,世界", ("punctuation", ",", "，")),
+        ("你好, 世界", ("punctuation", ", ", "，")),
+        ("**注意:**不要", ("punctuation", ":", "：")),
+        ("結束了.", ("punctuation", ".", "。")),
+        ("日期.時間", ("punctuation", ".", None)),
+        ("我們的數據在此", ("terms", "數據", None)),
+        (
+            "見(官方文章)[https://example.org/a]吧",
+            ("link", "(官方文章)[https://example.org/a]", "[官方文章](https://example.org/a)"),
+        ),
+        ("台積電(晶圓廠)說", ("punctuation", "(晶圓廠)", "（晶圓廠）")),
+        ("然後...", ("ellipsis", "...", "……")),
+        ("然後…沒了", ("ellipsis", "…", "……")),
+        ("看視頻去", ("terms", "視頻", "影片")),
+        ("學 Javascript 去", ("terms", "Javascript", "JavaScript")),
+        ("詳見https://example.org/a 去", ("url", "", " ")),
+        ("##標題", ("heading", "##", "## ")),
+        ("# 標題", ("title", "# 標題", None)),
+        ("按[這裡]()去", ("link", "[這裡]()", None)),
+        ("見[這](http://example.org/a)吧", ("http", "http://example.org/a", None)),
+        ("![](/a.png)", ("alt", "![](/a.png)", None)),
+        (f"{SPACED}我用API。", ("spacing", "", " ")),
+        ("用  AI", ("spacing", "  ", " ")),
+    ],
+)
+def test_each_fault_is_told_once(source, told_of):
+    found = told(source)
+
+    assert found == [told_of]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "提出**「創新即借用與連結」**這樣，**非常慢。**ChatGPT。",
+        "這是 \\*\\*星號\\*\\*。",
+        "「第一段。\n\n第二段。」",
+        "1）第一\n\n笑死：）",
+        "版本 3.14 在 10:30 發布，比例 1,000:1。",
+        "他等了……然後走了。",
+        "詳見 https://example.org/a。再見（https://example.org/b）",
+        "1、只有一項",
+        "• 只有一項\n\n甲 • 乙 • 丙",
+        "讓數據說話，看流量數據。",
+        "#管理 #產品",
+        "[這](http://localhost:8000/)與 http://192.168.0.1/",
+        "![圖](/a.png)",
+        "2023年5月，第3頁。",
+        "用AI寫Go。",
+        "公司內存在問題，大數據也好，相信息息相關。",
+        "見 github.com 與 @github 與 deepseek-chat。",
+        "```\n你好,世界... ##標題 視頻 **\n```",
+        "用 `視頻, 你好,世界` 與\n\n    縮排,視頻...\n",
+        "---\ntitle: 視頻,你好...\n---\n正文。",
+        "[文](https://example.org/視頻)好",
+        "",
+    ],
+)
+def test_what_is_right_is_passed_over(source):
+    assert told(source) == []
+
+
+def test_numbers_in_a_row_could_be_a_list():
+    source = "1、甲\n2、乙\n\n10.5 倍"
+
+    assert fixed(source, terms={}, rules=RULES) == ("1. 甲\n2. 乙\n\n10.5 倍", 2)
+
+
+def test_dots_under_each_other_could_be_a_list():
+    source = "清單：\n• 甲\n・乙\n●　丙\n\n```\n• 一\n• 二\n```"
+
+    assert fixed(source, terms={}, rules=RULES) == ("清單：\n- 甲\n- 乙\n- 丙\n\n```\n• 一\n• 二\n```", 3)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["「", "）", "**", "(中", "1、中\n", "• 中\n", "[", "`", "用A", "<a ", "http://a.b/中", "中.", "##中\n", "數據"],
+)
+def test_no_text_takes_long(piece):
+    source = piece * (20_000 // len(piece))
+    begun = time.process_time()
+
+    findings(source, terms=DEFAULT)
+
+    assert time.process_time() - begun < 1  # seconds
+
+
+def test_an_author_adds_his_own_terms_and_takes_back_ours():
+    terms = house_terms("Gipi電子報", "數據 →\n用戶 → 讀者\nchatgpt->ChatGPT")
+
+    assert own("數據 → 資料\n\n→ 無") == {"數據": "資料"}
+    assert told("數據與用戶", **terms) == [("terms", "用戶", "讀者")]
+    assert told(f"{SPACED}Gipi電子報", **terms) == []
+
+
+def test_what_somebody_else_wrote_is_told_but_not_changed():
+    assert told("> 看視頻") == [("terms", "視頻", None)]
+
+
+def test_a_rule_can_be_off():
+    assert findings("看視頻,好", terms=DEFAULT, off={"terms", "punctuation"}) == []
+
+
+def test_fixing_leaves_nothing_safe_to_fix_and_code_alone():
+    source = "看視頻(很好,真的)吧...\n\n    程式,視頻\n"
+
+    text, done = fixed(source, terms=DEFAULT, rules=RULES)
+
+    assert text == "看影片（很好，真的）吧……\n\n    程式,視頻\n"
+    assert done == 4
+    assert fixed(text, terms=DEFAULT, rules=RULES) == (text, 0)
+
+
+def test_findings_are_shown_by_rule_with_line_and_words_around():
+    source = "第一行。\n看視頻,好"
+
+    groups = grouped(source, findings(source, terms=DEFAULT))
+
+    assert [(g.rule, g.rows[0].line, g.rows[0].before, g.rows[0].after) for g in groups] == [
+        ("punctuation", 2, "看視頻", "好"),
+        ("terms", 2, "看", ",好"),
+    ]
+
+
+# --- In the admin ---
+
+
+@pytest.fixture
+def author(client, db, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    make_publication()
+    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    return client
+
+
+def test_the_form_of_a_post_shows_them(author):
+    post = make_post(body="看視頻,好")
+
+    page = author.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+
+    assert "看<mark>視頻</mark>,好" in page
+    assert "Fix all 2 safe ones" in page
+
+
+def test_one_button_makes_the_safe_changes_and_saves(author):
+    post = make_post(body="舊")
+    fields = {"title": post.title, "body": "看視頻,好  AI", "published_at_0": "", "published_at_1": "", "_fix": "all"}
+
+    response = author.post(reverse("admin:posts_post_change", args=[post.pk]), fields, follow=True)
+
+    assert Post.objects.get().body == "看影片，好  AI"
+    assert "2 places were changed, and the post saved." in response.content.decode()
+
+
+def test_the_send_page_names_the_posts_to_read_again(author):
+    issue = make_issue(make_post("有錯的", body="看視頻"), make_post("沒錯的"))
+
+    context = author.get(reverse("admin:issue_send", args=[issue.pk])).context
+
+    assert [(post.title, count) for post, count in context["to_read_again"]] == [("有錯的", 1)]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "size", "is_told"),
+    [
+        ((100, 100), 200_000, False),
+        ((100, 100), 200_001, True),
+        ((1000, 1000), 500_000, False),
+        ((1000, 1000), 500_001, True),
+        ((4000, 4000), 600_001, True),
+    ],
+)
+def test_a_picture_may_weigh_what_its_size_asks_for(author, pixels, size, is_told):
+    picture = Picture(b"x" * size, ".png", *pixels, digest="0123456789abcdef")
+    image, _is_new = Image.objects.keep(picture, "chart", "圖表")
+    post = make_post(body=f"看圖。\n\n{image.markdown}\n\n`{image.get_absolute_url()}`")
+
+    found = [(f.rule, f.text) for f in post.findings(Publication.objects.current())]
+
+    assert found == ([("weight", "/media/0123456789abcdef/chart.png")] if is_told else [])
+
+
+def test_a_picture_whose_file_is_lost_weighs_nothing(author):
+    Image.objects.create(digest="0123456789abcdef", name="a.png", alt="圖", width=1, height=1)
+
+    assert make_post(body="![圖](/media/0123456789abcdef/a.png)").findings(Publication.objects.current()) == []
+
+
+def test_what_the_author_switched_off_is_told_nowhere_and_not_changed(author):
+    make_publication(checks_off=["terms", "punctuation"])
+    post = make_post(body="看視頻,好...")
+    issue = make_issue(post)
+    address = reverse("admin:posts_post_change", args=[post.pk])
+
+    page = author.get(address).content.decode()
+    send_page = author.get(reverse("admin:issue_send", args=[issue.pk])).context
+    fields = {"title": post.title, "body": post.body, "published_at_0": "", "published_at_1": "", "_fix": "all"}
+    author.post(address, fields)
+
+    assert "視頻</mark>" not in page
+    assert "Fix the 1 safe one" in page
+    assert [count for _post, count in send_page["to_read_again"]] == [1]
+    assert Post.objects.get().body == "看視頻,好……"
+
+
+def test_the_rules_are_switched_on_the_form_of_the_publication(author):
+    address = reverse("admin:publication_publication_change", args=[1])
+    form = author.get(address).context["adminform"].form
+    fields = {name: value for name in form.fields if (value := form[name].value())}
+
+    response = author.post(address, fields | {"checks_off": ["spacing", "http"]})
+
+    assert response.status_code == 302
+    assert sorted(Publication.objects.get().checks_off) == ["http", "spacing"]
+
+
+def test_hints_are_told_beside_the_editor_but_hinder_no_issue(author):
+    post = make_post(body="用  AI。")
+    issue = make_issue(post)
+
+    page = author.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+
+    assert "One space is enough." in page
+    assert author.get(reverse("admin:issue_send", args=[issue.pk])).context["to_read_again"] == []

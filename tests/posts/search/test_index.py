@@ -1,0 +1,267 @@
+"""Search that finds words of two characters, and shows why."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from newsletter.posts.models import SearchDocument
+from newsletter.posts.models.renderings import Rendering
+from newsletter.posts.search.folding import fold, terms, tokens
+from newsletter.posts.search.index import (
+    Document,
+    index,
+    index_post,
+    rebuild,
+    remove,
+    search,
+)
+from newsletter.posts.search.snippets import Piece, marked, snippet
+from tests.factories import PUBLISHED_AT, make_findable_post, make_post
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def found(query: str) -> list[int]:
+    return [result.key for result in search(query, now=NOW).results]
+
+
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [
+        ("談管理的槓桿。", "管理"),
+        ("談管理的槓桿。", "槓"),
+        ("談管理的槓桿。", "理的槓"),
+        ("談管理的槓桿。", "槓桿 管理"),
+        ("臺灣的半導體。", "台灣"),
+        ("台灣的半導體。", "臺灣"),
+        ("放在心裏。", "心裡"),
+        ("用 ＤｅｅｐＳｅｅｋ 寫。", "deepseek"),
+        ("DeepSeek 很快。", "deep"),
+        ("學 C# 的路。", "C#"),
+        ("做 A/B 測試。", "a/b"),
+        ("用 GPT-4 寫。", "GPT-4"),
+        ("用 GPT-4 寫。", "gpt"),
+        ("K8s 與 Node.js。", "k8s node"),
+        ("用 AI 寫作。", "AI寫作"),
+        ("用AI寫作。", "AI 寫作"),
+        ("這是**管\n理**。", "管理"),
+        ("a deep learning model", '"deep learning"'),
+        ("他說「創新即借用」。", "「創新即借用」"),
+        ("```\nprint(1)\n```", "print"),
+    ],
+)
+def test_words_are_found(body, query):
+    post = make_findable_post(body=body)
+
+    assert found(query) == [post.pk]
+
+
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [
+        ("管道的理由。", "管理"),
+        ("管理學是理學。", "管理學理"),
+        ("學 C# 的路。", "C"),
+        ("we aim high", "ai"),
+        ("deep model learning", '"deep learning"'),
+        ("管理。理想。", "理理"),
+        ("只有管理。", "管理 槓桿"),
+        ("內文。", "，。！"),
+        ("內文。", ""),
+        ("內文。", '" OR "'),
+        ("內文。", "%"),
+    ],
+)
+def test_what_is_not_there_is_not_found(body, query):
+    make_findable_post(body=body)
+
+    assert found(query) == []
+
+
+@pytest.mark.parametrize(
+    "query", ["'", '"', "\\", "a'b", "a\\b", "NOT", "a AND b", "a*", "(", ":", "a:b", "^x", "&|!", "\x00", "字" * 500]
+)
+def test_any_query_is_answered(query):
+    make_findable_post(body="內文 a b x.")
+
+    assert search(query, now=NOW).total in {0, 1}
+
+
+def test_a_title_counts_more_than_a_tag_than_a_summary_than_the_text_and_then_what_is_newer():
+    old, new = PUBLISHED_AT - timedelta(days=9), PUBLISHED_AT
+    text_old = make_findable_post(body="管理。", published_at=old)
+    text_new = make_findable_post(body="管理。", published_at=new)
+    summary = make_findable_post(summary="管理。", published_at=old)
+    tag = make_findable_post(tags=("管理",), published_at=old)
+    title = make_findable_post("管理", published_at=old)
+
+    assert found("管理") == [title.pk, tag.pk, summary.pk, text_new.pk, text_old.pk]
+
+
+def test_a_title_counts_more_than_a_tag_and_a_summary_together():
+    title = make_findable_post("管理", published_at=PUBLISHED_AT - timedelta(days=9))
+    other = make_findable_post(summary="管理。", tags=("管理",))
+
+    assert found("管理") == [title.pk, other.pk]
+
+
+def test_only_what_is_published_is_found_without_being_indexed_again():
+    post = make_findable_post("管理", published_at=None)
+
+    assert found("管理") == []
+
+    type(post).objects.filter(pk=post.pk).publish(NOW)
+
+    assert found("管理") == [post.pk]
+
+
+def test_a_post_that_became_a_draft_is_not_found_by_the_date_it_had_when_it_was_indexed():
+    post = make_findable_post("管理")
+    type(post).objects.filter(pk=post.pk).update(published_at=None)
+
+    assert found("管理") == []
+
+
+def test_a_text_of_another_room_is_found_by_its_words_and_once_it_is_published():
+    index(Document("issue", 1, "/issues/1/", "產品", "內文", PUBLISHED_AT))
+    index(Document("issue", 2, "/issues/2/", "管理", "內文", NOW + timedelta(days=1)))
+
+    assert found("管理") == []
+    assert [result.url for result in search("產品", now=NOW).results] == ["/issues/1/"]
+
+
+def test_what_changed_is_found_by_its_new_words_only():
+    post = make_findable_post("管理")
+    post.title = "產品"
+    post.save()
+
+    index_post(post)
+
+    assert found("管理") == []
+    assert found("產品") == [post.pk]
+    assert SearchDocument.objects.count() == 1
+
+
+def test_a_deleted_post_is_not_found():
+    post = make_findable_post("管理")
+
+    post.delete()
+
+    assert found("管理") == []
+
+
+def test_other_rooms_hand_down_their_texts():
+    index(Document("issue", 42, "/issues/42/", "第 42 期", "本期談管理。", PUBLISHED_AT))
+
+    (result,) = search("管理", now=NOW).results
+
+    assert (result.kind, result.key, result.url, result.published_at) == ("issue", 42, "/issues/42/", PUBLISHED_AT)
+    assert result.snippet == [Piece("本期談"), Piece("管理", is_hit=True), Piece("。")]
+    assert remove("issue", 42)
+    assert not remove("issue", 42)
+    assert found("管理") == []
+
+
+def test_a_page_is_one_query_and_knows_how_many_there_are(django_assert_num_queries):
+    for number in range(5):
+        make_findable_post(f"管理 {number}")
+
+    with django_assert_num_queries(1):
+        page = search("管理", now=NOW, limit=2, offset=2)
+
+    assert page.total == 5
+    assert len(page.results) == 2
+
+
+def test_rebuilding_finds_what_nobody_indexed_and_forgets_what_is_gone():
+    post = make_post("管理")
+    index(Document("issue", 1, "/issues/1/", "管理", "", PUBLISHED_AT))
+    index(Document("issue", 2, "/issues/2/", "管理", "", PUBLISHED_AT))
+    SearchDocument.objects.update(tokens="")
+
+    assert rebuild([Document("issue", 1, "/issues/1/", "管理", "", PUBLISHED_AT)]) == 2
+
+    results = search("管理", now=NOW).results
+    assert {(result.kind, result.key) for result in results} == {("post", post.pk), ("issue", 1)}
+
+
+def test_rebuilding_renders_every_text_anew():
+    make_findable_post(body="甲")
+    Rendering.objects.update(html="<p>舊</p>", renderer="old")
+
+    rebuild()
+
+    assert [made.html for made in Rendering.objects.all()] == ["<p>甲</p>"]
+
+
+def test_every_pair_of_characters_is_found_exactly_where_it_stands():
+    bodies = ["管理槓桿，讓管理省力。", "臺灣的，管，理。", "槓桿管 理學", "省力管理學與 AI 管理", "學理管"]
+    posts = [make_findable_post(title="題", body=body) for body in bodies]
+    text = "".join(bodies)
+    words = {text[i : i + n] for n in (2, 3) for i in range(len(text) - n + 1)}
+
+    for word in (
+        word for word in words if word.isalpha() and not word.isascii() and "A" not in word and "I" not in word
+    ):
+        expected = {post.pk for post in posts if fold(word) in fold(post.body)}
+        assert set(found(word)) == expected, word
+
+
+def test_ranking_reads_no_text_of_a_post(django_assert_num_queries):
+    """On SQLite: a row is read from its beginning, and the date of a post stands behind its text."""
+    make_findable_post("管理")
+    with django_assert_num_queries(1) as asked:
+        search("管理", now=NOW)
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'QUERY PLAN' if connection.vendor == 'sqlite' else ''} {asked[0]['sql']}")
+        plan = str(cursor.fetchall())
+
+    assert connection.vendor != "sqlite" or "SEARCH p USING COVERING INDEX dates_of_posts" in plan
+
+
+def test_folding_keeps_what_tells_words_apart():
+    assert fold("ＤeepSeek　臺灣 的Ｃ＃ Don’t") == "deepseek台灣 的c# dont"
+    assert list(tokens(fold("管理 GPT-4、C#"))) == ["管", "理", "管理", "gpt-4", "gpt", "4", "c#"]
+    assert [term.text for term in terms("管理，「借用 連結」 c++ …")] == ["管理", "借用 連結", "c++"]
+
+
+def test_a_snippet_is_whole_sentences_around_the_hits():
+    text = "第一句說別的。第二句說管理。第三句說槓桿與管理。第四句說別的。"
+
+    pieces = snippet(text, terms("槓桿 管理"), length=24)
+
+    assert "".join(piece.text for piece in pieces) == "第三句說槓桿與管理。第四句說別的。"
+    assert [piece.text for piece in pieces if piece.is_hit] == ["槓桿", "管理"]
+
+
+def test_a_snippet_of_a_long_sentence_is_cut_on_both_sides():
+    text = "很長的開頭" * 10 + "，然後說到管理，" + "很長的結尾" * 30 + "。"
+
+    pieces = snippet(text, terms("管理"), length=40)
+
+    assert pieces[:3] == [Piece("…"), Piece("然後說到"), Piece("管理", is_hit=True)]
+    assert pieces[-1] == Piece("…")
+    assert sum(len(piece.text) for piece in pieces) == 42
+
+
+def test_a_snippet_is_the_same_with_the_folded_text_at_hand():
+    text = "第一段。\n第二段談 臺灣 的㍻。\n臺灣 AI！別的。\n第四段。"
+    folded = "題\n標籤\n摘要\n" + fold(text)
+
+    for query in ("台灣 ai", "台灣", "ai", "別的", "沒有"):
+        assert snippet(text, terms(query), folded=folded) == snippet(text, terms(query))
+
+
+def test_hits_are_marked_where_they_stand_whatever_folding_does_to_their_length():
+    assert marked("㍻の 臺灣 AI　㎏<b>", terms("台灣 <b>")) == [
+        Piece("㍻の "),
+        Piece("臺灣", is_hit=True),
+        Piece(" AI　㎏<"),
+        Piece("b", is_hit=True),
+        Piece(">"),
+    ]
+    assert marked("㍻'AI", terms("ai")) == [Piece("㍻'"), Piece("AI", is_hit=True)]  # two for one, and none for one
+    assert marked("用 AI 寫作", terms("ai寫作")) == [Piece("用 "), Piece("AI 寫作", is_hit=True)]

@@ -1,0 +1,359 @@
+"""Kept pages: the same for everybody, asked of the database once, and gone with what they show."""
+
+import gzip
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+from django.core.cache import caches
+from django.db import connection
+from django.http import HttpResponse
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from kombu import Connection
+from redis import Redis
+
+from newsletter.delivery.tasks import dispatch
+from newsletter.posts.models import Post
+from newsletter.publication.kept import pages
+from newsletter.publication.wakeups import put
+from newsletter.settings import REDIS_QUEUE
+from tests.factories import make_issue, make_post, make_publication
+
+pytestmark = pytest.mark.django_db
+NOBODY = "redis://127.0.0.1:1/0"  # where nothing listens
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands; move it by `clock.now += …`."""
+
+    class Clock:
+        now = NOW
+
+    monkeypatch.setattr(timezone, "now", lambda: Clock.now)
+    return Clock
+
+
+def text(response) -> str:
+    return response.content.decode()
+
+
+def test_a_page_that_was_shown_before_costs_one_query(client):
+    make_publication(name="電子報")
+    post = make_post("管理槓桿")
+    first = client.get(post.get_absolute_url())
+
+    with CaptureQueriesContext(connection) as context:
+        again = client.get(post.get_absolute_url())
+
+    assert again.content == first.content
+    assert "管理槓桿" in text(again)
+    assert len(context) == 1, "the site's version alone is asked for"
+
+
+def renamed(post):
+    Post.objects.filter(pk=post.pk).update(title="新的題目")
+
+
+def sent(post):
+    make_issue(post, subject="新的題目", number=7, sent_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (renamed, "/"),
+        (renamed, "/posts/"),
+        (renamed, "/feed.xml"),
+        (renamed, "/feed.json"),
+        (sent, "/"),
+        (sent, "/issues/"),
+    ],
+)
+def test_a_change_is_seen_by_the_very_next_request(client, change, path):
+    post = make_post("舊的題目", published_at=NOW - timedelta(days=1))
+    assert "新的題目" not in text(client.get(path))
+
+    change(post)
+
+    assert "新的題目" in text(client.get(path))
+
+
+def test_a_renamed_publication_is_on_every_page_at_once(client):
+    make_publication(name="舊名")
+    assert "舊名" in text(client.get("/about/"))
+
+    publication = make_publication()
+    publication.name = "新名"
+    publication.save()
+
+    assert "新名" in text(client.get("/about/"))
+    assert "舊名" not in text(client.get("/about/"))
+
+
+def test_a_scheduled_post_is_there_at_its_minute(client, clock):
+    make_post("明早的文章", published_at=NOW + timedelta(minutes=10))
+    assert "明早的文章" not in text(client.get("/posts/"))
+
+    clock.now += timedelta(minutes=10)
+
+    assert "明早的文章" in text(client.get("/posts/"))
+
+
+def test_when_time_will_change_pages_is_asked_once_for_all_of_them(client):
+    make_publication()
+    post = make_post()
+    make_post("明天見", published_at=NOW + timedelta(days=1))
+
+    with CaptureQueriesContext(connection) as context:
+        for path in ("/posts/", post.get_absolute_url(), "/feed.xml", "/sitemap.xml"):
+            assert client.get(path).status_code == 200
+
+    next_change = 'SELECT "posts_post"."published_at"'
+    asked = [query["sql"] for query in context if query["sql"].startswith(next_change)]
+    assert len(asked) == 1, asked
+
+
+def test_of_two_scheduled_posts_each_is_there_at_its_minute(client, clock):
+    make_post("先到的文章", published_at=NOW + timedelta(minutes=10))
+    make_post("後到的文章", published_at=NOW + timedelta(minutes=20))
+    seen = []
+
+    for minutes in (0, 9, 10, 19, 20):
+        clock.now = NOW + timedelta(minutes=minutes)
+        page = text(client.get("/posts/"))
+        seen.append(re.findall("(先|後)到的文章</a>", page))
+
+    assert seen == [[], [], ["先"], ["先"], ["後", "先"]]
+
+
+def test_no_page_is_kept_for_more_than_an_hour(client, clock):
+    client.get("/about/")
+
+    clock.now += pages.LONGEST
+
+    with CaptureQueriesContext(connection) as context:
+        client.get("/about/")
+    assert len(context) > 0
+    assert client.get("/about/").headers["Last-Modified"] == "Tue, 24 Nov 2026 13:00:00 GMT"
+
+
+def test_a_reader_who_has_the_page_gets_no_second_copy(client):
+    first = client.get("/about/")
+
+    by_tag = client.get("/about/", headers={"If-None-Match": first.headers["ETag"]})
+    by_date = client.get("/about/", headers={"If-Modified-Since": first.headers["Last-Modified"]})
+
+    assert (by_tag.status_code, by_tag.content) == (304, b"")
+    assert (by_date.status_code, by_date.content) == (304, b"")
+    assert by_tag.headers["ETag"] == first.headers["ETag"]
+    assert by_tag.headers["Cache-Control"] == first.headers["Cache-Control"]
+
+
+def test_pages_travel_compressed_to_those_who_take_them_so(client):
+    make_publication()
+    plain = client.get("/about/")
+    packed = client.get("/about/", headers={"Accept-Encoding": "br, gzip"})
+
+    assert gzip.decompress(packed.content) == plain.content
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert int(packed.headers["Content-Length"]) == len(packed.content) < len(plain.content)
+
+
+@pytest.mark.parametrize("path", ["/", "/about/", "/posts/", "/issues/", "/feed.xml", "/feed.json"])
+def test_what_a_proxy_may_keep_has_no_cookie(client, path):
+    for response in (client.get(path), client.get(path)):
+        assert "public" in response.headers["Cache-Control"]
+        assert not response.cookies
+        assert "Cookie" not in response.headers.get("Vary", "")
+
+
+def test_pages_of_a_query_are_kept_apart(client):
+    for number in range(25):
+        make_post(f"第 {number} 篇", published_at=NOW - timedelta(days=number))
+
+    first, second = client.get("/posts/"), client.get("/posts/?page=2")
+
+    assert "第 24 篇" not in text(first)
+    assert "第 24 篇" in text(second)
+    assert "第 24 篇" in text(client.get("/posts/?page=2"))
+
+
+@pytest.mark.parametrize("path", ["/p/99/", "/search/?q=管理", "/subscribe/"])
+def test_what_depends_on_the_asker_or_is_not_there_is_not_kept(client, path):
+    response = client.get(path)
+
+    assert "s-maxage" not in response.headers.get("Cache-Control", "")
+
+
+STRANGERS = ["q=1", "utm_source=x", "q=" + "x" * 2000, "page2=2", "PAGE=2", "q=1&q=2"]
+
+
+@pytest.mark.parametrize("path", ["/", "/posts/", "/issues/", "/about/", "/feed.json", "/sitemap.xml", "/icon.svg"])
+def test_what_a_stranger_adds_to_an_address_leads_to_the_page_that_is_kept(client, path):
+    make_publication()
+    make_post()
+    first = client.get(path)
+
+    with CaptureQueriesContext(connection) as context:
+        others = [client.get(f"{path}?{query}") for query in STRANGERS]
+
+    assert len(context) == len(others), "the site's version alone is asked for"
+    assert {other.content for other in others} == {first.content}
+
+
+def test_the_page_that_is_kept_holds_nothing_of_what_the_first_asker_added(client):
+    for number in range(25):
+        make_post(f"第 {number} 篇", published_at=NOW - timedelta(days=number))
+
+    first = client.get("/posts/?utm_source=a-stranger")
+
+    assert 'href="?page=2"' in text(first)
+    assert "a-stranger" not in text(client.get("/posts/"))
+
+
+def test_a_thousand_addresses_of_the_same_pages_are_kept_as_these_pages(client):
+    make_publication()
+    make_post()
+    paths = ["/posts/", "/feed.json", "/icon.svg"]
+    for path in paths:
+        client.get(path)
+    before = len(caches["pages"].store)
+
+    for number in range(300):
+        for path in paths:
+            client.get(f"{path}?q={number}")
+            client.get(f"{path}?page={number + 1000}&v={number}&p={number}")
+
+    assert len(caches["pages"].store) == before
+
+
+def test_a_view_sees_the_parameters_that_it_declares_and_no_others():
+    seen = []
+
+    @pages.kept(parameters=["page", "v"])
+    def view(request):
+        seen.append((request.GET.dict(), request.META["QUERY_STRING"], request.get_full_path()))
+        return HttpResponse("a page")
+
+    view(RequestFactory().get("/?q=1&v=7&page=2&page=3&next=//elsewhere.example"))
+
+    assert seen == [({"page": "3", "v": "7"}, "page=3&v=7", "/?page=3&v=7")]
+
+
+SPELLINGS = ["0", "01", "+1", "-1", "1.0", " 1", "1 ", "\uff11", "1e1", "", "x", "999999", "9" * 40]
+
+
+@pytest.mark.parametrize("path", ["/posts/?page=", "/tags/ai/?page=", "/issues/?page=", "/sitemap-posts.xml?p="])
+def test_a_number_has_one_spelling_and_other_pages_are_not_there_nor_kept(client, path):
+    make_publication()
+    make_post(tags=["ai"])
+    assert client.get(path + "1").status_code == 200
+    before = len(caches["pages"].store)
+
+    answers = {number: client.get(path + quote(number)).status_code for number in SPELLINGS}
+
+    assert answers == dict.fromkeys(SPELLINGS, 404)
+    assert len(caches["pages"].store) == before
+
+
+@pytest.mark.parametrize("path", ["/issues/007/", "/issues/02026/", "/issues/0/", "/issues/00000000000000000007/"])
+def test_an_issue_or_a_year_has_one_address(client, path):
+    make_issue(make_post(), number=7, sent_at=NOW)
+
+    assert client.get("/issues/7/").status_code == client.get("/issues/2026/").status_code == 200
+    assert client.get(path).status_code == 404
+
+
+def answered(view, *, cookie=""):
+    """Return the answer of a view below the middleware, for a client with or without a cookie."""
+    request = RequestFactory().get("/about/", headers={"Cookie": f"who={cookie}"} if cookie else {})
+    return pages.KeptPagesMiddleware(view)(request)
+
+
+def with_a_cookie(request, response):
+    response.set_cookie("session", request.COOKIES["who"])
+
+
+def with_a_header(request, response):
+    response.headers["Set-Cookie"] = f"session={request.COOKIES['who']}"
+
+
+def by_the_cookie(request, response):
+    patch_vary_headers(response, ["Cookie"])
+
+
+@pytest.mark.parametrize("made_personal", [with_a_cookie, with_a_header, by_the_cookie])
+def test_what_belongs_to_one_client_is_not_kept_for_others_even_if_its_view_says_so(made_personal):
+    @pages.kept()
+    def view(request):
+        response = HttpResponse(f"for {request.COOKIES['who']}")
+        made_personal(request, response)
+        return response
+
+    first, second = answered(view, cookie="anna"), answered(view, cookie="bert")
+
+    assert (first.content, second.content) == (b"for anna", b"for bert")
+    for name, response in (("anna", first), ("bert", second)):
+        told = f"{response.headers.get('Set-Cookie', '')}{response.cookies}"
+        assert made_personal is by_the_cookie or told.endswith(f"session={name}") or f"session={name};" in told
+        assert "public" not in response.headers.get("Cache-Control", "")
+
+
+def test_a_page_that_a_head_request_made_is_shown_to_a_get(client):
+    make_publication()
+    head = client.head("/about/")
+
+    with CaptureQueriesContext(connection) as context:
+        get = client.get("/about/")
+
+    assert len(context) == 1
+    assert get.headers["ETag"] == head.headers["ETag"]
+    assert get.content
+
+
+def test_a_head_request_says_what_a_get_would(client):
+    get, head = client.get("/about/"), client.head("/about/")
+
+    assert head.content == b""
+    assert head.headers["ETag"] == get.headers["ETag"]
+
+
+def test_pages_need_no_redis(client, settings):
+    away = {"BACKEND": "newsletter.publication.limits.counters.PromptRedisCache", "LOCATION": NOBODY}
+    settings.CACHES = settings.CACHES | {"default": away}
+    make_publication()
+    post = make_post("管理槓桿")
+
+    assert "管理槓桿" in text(client.get(post.get_absolute_url()))
+    with CaptureQueriesContext(connection) as context:
+        client.get(post.get_absolute_url())
+    assert len(context) == 1, "it is kept"
+
+
+@pytest.mark.servers
+def test_whatever_pages_strangers_ask_for_a_small_redis_has_room_for_counters_and_tasks(
+    client, settings, redis, redis_url
+):
+    counted = {"BACKEND": "newsletter.publication.limits.counters.PromptRedisCache", "LOCATION": redis_url}
+    settings.CACHES = settings.CACHES | {"default": counted}
+    redis.limit("24mb")
+    make_publication()
+    paths = ["/", "/feed.json", make_post().get_absolute_url(), "/icon-192.png", "/posts/?page=1"]
+
+    for number in range(1000):
+        assert client.get(f"{paths[number % len(paths)]}{'&' if number % 5 == 4 else '?'}q={number}").status_code == 200
+    client.get("/search/?q=x")
+
+    with Redis.from_url(redis_url) as connection:
+        assert [name.decode().partition("limit:")[2].partition(":")[0] for name in connection.scan_iter()] == ["search"]
+    with Connection(redis_url, transport_options=REDIS_QUEUE) as queue:
+        assert put(dispatch, connection=queue)
+    redis.mend()

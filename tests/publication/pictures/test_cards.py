@@ -1,0 +1,106 @@
+"""Cards: a title set as a typesetter would, in a picture that other sites accept."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageChops
+
+from newsletter.publication.pictures import cards
+from newsletter.publication.pictures.cards import Card, FontUnusable, fitted, wrapped
+
+CARD = Card("管理槓桿", "Gipi電子報", "2026年10月28日", "#9a3412")
+LONG = "讓管理變省力的四個技巧：從「看得見的事」到「真正決定成果的事」"
+
+
+def picture(card):
+    return Image.open(BytesIO(card.png())).convert("RGB")
+
+
+def test_a_card_is_a_small_png_of_the_size_that_is_asked_for():
+    octets = CARD.png()
+
+    image = Image.open(BytesIO(octets))
+    assert (image.format, image.size) == ("PNG", (1200, 630))
+    assert len(octets) < 60_000
+
+
+@pytest.mark.parametrize(
+    "change", [{"title": "別的"}, {"name": "別報"}, {"detail": "昨天"}, {"accent": "#123456"}, {"number": "42"}]
+)
+def test_everything_that_is_seen_changes_picture_and_address(change):
+    other = replace(CARD, **change)
+
+    assert other.digest != CARD.digest
+    assert ImageChops.difference(picture(CARD), picture(other)).getbbox()
+
+
+def test_the_same_card_is_the_same_picture():
+    assert CARD.png() == replace(CARD).png()
+
+
+@pytest.mark.parametrize("room", [244, 334])
+@pytest.mark.parametrize("title", ["人", "管理槓桿", LONG, LONG * 3, "Leadership without authority " * 3, "字" * 200])
+def test_a_title_of_any_length_fits(title, room):
+    size, lines = fitted(title, room)
+
+    assert len(lines) * size * cards.LINE_HEIGHT <= room
+    assert all(cards._length(line, size) <= cards.WIDTH - 2 * cards.MARGIN for line in lines)
+
+
+def test_a_title_that_cannot_fit_says_that_it_goes_on():
+    _size, lines = fitted("字" * 300, 244)
+
+    assert lines[-1].endswith("字…")
+
+
+def test_a_short_title_is_larger_than_a_long_one():
+    assert fitted("管理槓桿", 334)[0] > fitted(LONG * 2, 334)[0]
+
+
+def test_lines_are_even():
+    _size, lines = fitted("為什麼 OpenAI 的 GPT-5 讓產品經理（PM）重新思考 Roadmap？吉野家也是", 244)
+
+    assert min(map(len, lines)) > 5
+
+
+def test_words_stay_whole_and_punctuation_stands_where_it_may():
+    lines = wrapped("他說：「OpenAI的Roadmap，其實（很短）。」Roadmap", 92, 500)
+
+    assert "".join(lines).count("Roadmap") == 2
+    assert all(line[0] not in cards.NOT_FIRST and line[-1] not in cards.NOT_LAST for line in lines)
+
+
+@given(st.text(alphabet="管理，。「」（）！ abcDEF-123…", max_size=60))
+def test_wrapping_loses_nothing_but_spaces(text):
+    assert "".join("".join(wrapped(text, 58, 600)).split()) == "".join(text.split())
+
+
+@pytest.mark.parametrize("title", ["🎉", "\u200b", "\ue000", "\x00", "𠮷"])
+def test_what_no_font_has_is_left_out_and_the_rest_is_drawn(title):
+    with_it, without = replace(CARD, title=f"管理{title}"), replace(CARD, title="管理")
+
+    assert picture(with_it).size == (1200, 630)
+    if title != "𠮷":  # a system with Chinese fonts has it
+        assert not ImageChops.difference(picture(with_it), picture(without)).getbbox()
+
+
+@pytest.mark.parametrize("char", "臺灣管理產品經濟學喆堃犇峯裡着，。「」A9é—…")
+def test_the_font_has_what_taiwanese_authors_type(char):
+    assert cards._font_with(char) == 0 or char in "犇峯着"
+
+
+def test_a_font_that_cannot_be_read_is_named(monkeypatch, tmp_path):
+    broken = tmp_path / "broken.woff2"
+    broken.write_bytes(b"no font")
+    cards._font.cache_clear()
+    cards._files.cache_clear()
+    monkeypatch.setattr(cards, "FONT", broken)
+
+    with pytest.raises(FontUnusable, match=r"broken\.woff2"):
+        replace(CARD, title="沒畫過的題目字").png()
+
+    cards._font.cache_clear()
+    cards._files.cache_clear()
