@@ -1,6 +1,6 @@
 """What each public page costs when it is made anew: the site's version is moved on before each request.
 
-    uv run python -m benchmarks.anew [--posts 10 5000] [--rounds 100] [--postgres]
+    uv run --dev python -m benchmarks.anew [--posts 10 5000] [--rounds 100] [--postgres]
 
 Milliseconds of CPU of one process that calls the WSGI application itself: no server, no socket, but the whole
 middleware, and Python's compression of the page. Printed are the best tenth and the median of the rounds; the pages

@@ -1,6 +1,6 @@
 """Our batches against Anymail message by message, to an API that always says yes: same readers, same run.
 
-    uv run python -m benchmarks.batch_api [--readers 4000] [--rounds 3] [--provider Mailgun]
+    uv run --dev python -m benchmarks.batch_api [--readers 4000] [--rounds 3] [--provider Mailgun]
 
 ours     newsletter.delivery.lanes.run as a worker's lane runs it: SQLite, real ledger, every intent committed to
          the disk before its call, flight recorder, 200 readers a call (Resend: 100)

@@ -1,6 +1,6 @@
 """How long the end of a mailing takes: its certificate, and the author's decision about all uncertain copies.
 
-    uv run python -m benchmarks.closing [--copies 1000000] [--postgres]
+    uv run --dev python -m benchmarks.closing [--copies 1000000] [--postgres]
 
 Copies and batches are written by SQL: one in 50 failed, one in 70 skipped, three of each 500 uncertain. The wait of
 others is measured beside the certificate: the longest time in which a step of a lane, a small write, did not come

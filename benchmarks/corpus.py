@@ -1,6 +1,6 @@
 """What becomes of a folder of real posts: marks left standing, lists lost, addresses too long, characters gone, time.
 
-    uv run python -m benchmarks.corpus [FOLDER] [--show 5] [--generated 5000 [--seed 0]]
+    uv run --dev python -m benchmarks.corpus [FOLDER] [--show 5] [--generated 5000 [--seed 0]]
 
 FOLDER holds Markdown files, or JSON lists of objects with a `text` or `body`. A post loses by
     stars    `**` that readers see outside of code

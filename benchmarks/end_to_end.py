@@ -1,6 +1,6 @@
 """The whole product against smtp-source: same SMTP server, same message, same run.
 
-    uv run python -m benchmarks.end_to_end [--engine sqlite|servers] [--readers 50000] [--rounds 5]
+    uv run --dev python -m benchmarks.end_to_end [--engine sqlite|servers] [--readers 50000] [--rounds 5]
                                            [--server smtp-sink|fast] [--delay-ms 0] [--rate 0]
 
 ours         `manage.py send_issue --no-hold`, a Celery worker and beat, as real processes: from the approval to

@@ -1,6 +1,6 @@
 """What history costs: copies of old mailings are packed while a mailing goes out.
 
-    uv run python -m benchmarks.folding [--engine sqlite|servers] [--copies 20000000] [--readers 500000]
+    uv run --dev python -m benchmarks.folding [--engine sqlite|servers] [--copies 20000000] [--readers 500000]
                                         [--at-once 20000000] [--rounds 2]
 
 Old mailings are written by SQL, each to all readers, with the replies of a Postfix; one copy in 500 was refused, one

@@ -1,7 +1,7 @@
 """Every mail that the app can send, in every look: written as files, or sent, for whatever checks mails.
 
-    SITE_URL=https://news.example.org uv run python -m benchmarks.letters FOLDER [--only 'issue-*']
-    MAIL_URL=smtp://127.0.0.1:25 uv run python -m benchmarks.letters --send --to reader@example.net
+    SITE_URL=https://news.example.org uv run --dev python -m benchmarks.letters FOLDER [--only 'issue-*']
+    MAIL_URL=smtp://127.0.0.1:25 uv run --dev python -m benchmarks.letters --send --to reader@example.net
 
 FOLDER   takes one .eml a mail, named by kind, look and what is special: issue-letter-3-full.eml
 --send   hands them to the mailers of MAIL_URL and BULK_MAIL_URL instead, each to the one that it leaves by

@@ -1,7 +1,7 @@
 """One machine, two and four: how much sooner a mailing is through, and how long confirmations wait meanwhile.
 
-    uv run python -m benchmarks.machines [--by smtp,api] [--machines 1,2,4] [--readers 20000] [--ms 20]
-    uv run python -m benchmarks.machines --alone [--readers 20000] [--ms 20]
+    uv run --dev python -m benchmarks.machines [--by smtp,api] [--machines 1,2,4] [--readers 20000] [--ms 20]
+    uv run --dev python -m benchmarks.machines --alone [--readers 20000] [--ms 20]
 
 A machine is a DATA_DIR of its own with `run_worker --hands 2`; they share PostgreSQL, Redis and beat. The provider
 needs `--ms` for a message and takes as many at once as there are connections, so that machines are the limit:

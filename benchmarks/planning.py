@@ -1,6 +1,6 @@
 """How long planning takes: the audience, its batches and the commit, on SQLite and on PostgreSQL.
 
-    uv run python -m benchmarks.planning [--readers 1000000]
+    uv run --dev python -m benchmarks.planning [--readers 1000000]
 
 Readers are written by one SQL statement; a tenth has the tags "paid" and "course". Each engine runs in a process of its
 own: Django is set up for one database. `count` is the time the send screen needs to count everybody who is mailable,

@@ -1,6 +1,6 @@
 """How long a browser works out the proof of a sign-up, and what it costs the server. Chromium, loopback, half a minute.
 
-uv run python -m benchmarks.proof [--sums 12]
+uv run --dev python -m benchmarks.proof [--sums 12]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """The readers' pages under load, against what the same server can do at all. Needs wrk (Debian: wrk).
 
-    uv run python -m benchmarks.reading [--engine sqlite|servers] [--posts 5000] [--seconds 5] [--connections 16]
+    uv run --dev python -m benchmarks.reading [--engine sqlite|servers] [--posts 5000] [--seconds 5] [--connections 16]
 
 page      a post of 2,500 characters, and the home page, archive and search, warm
 one line  a view that returns one word, through the same server and the same middleware

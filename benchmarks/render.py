@@ -1,6 +1,6 @@
 """One reader's message: the compiled template against the e-mail classes, in microseconds of CPU.
 
-    uv run python -m benchmarks.render [--messages 2000]
+    uv run --dev python -m benchmarks.render [--messages 2000]
 
 compiled  newsletter.delivery.sending.couriers.Compiled.envelope: tokens, header values, template.Template.render
 template  of that, Template.render alone

@@ -1,6 +1,6 @@
 """The search over 5,000 posts: milliseconds a page of hits, and whether the hits are exactly those of a LIKE.
 
-    uv run python -m benchmarks.search FOLDER [--posts 5000] [--words 300] [--compared 30] [--postgres]
+    uv run --dev python -m benchmarks.search FOLDER [--posts 5000] [--words 300] [--compared 30] [--postgres]
 
 FOLDER is what benchmarks.corpus reads; its posts are repeated with their paragraphs shuffled until there are enough.
 """

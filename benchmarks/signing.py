@@ -1,6 +1,6 @@
 """What a signature costs a mailing: the whole product against smtp-sink, unsigned, by RSA-2048, by Ed25519, by both.
 
-    uv run python -m benchmarks.signing [--readers 20000] [--rounds 3] [--engine sqlite|servers] [--server fast]
+    uv run --dev python -m benchmarks.signing [--readers 20000] [--rounds 3] [--engine sqlite|servers] [--server fast]
 
 Each round sends one issue in each way to the same readers, one after the other, so that what else the machine does
 hits all of them alike. The ratio of a way is its rate by the rate of the unsigned mailing of the same round; the median

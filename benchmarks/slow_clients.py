@@ -1,6 +1,6 @@
 """Clients that are silent or slow, straight at the web server, and what they cost everybody else. Needs wrk.
 
-    uv run python -m benchmarks.slow_clients [--connections 200] [--rounds 5] [--servers ours,wsgi-2,…]
+    uv run --dev python -m benchmarks.slow_clients [--connections 200] [--rounds 5] [--servers ours,wsgi-2,…]
 
 For each server: requests for a kept post page per second of its CPU, by 16 connections of wrk that ask as fast as
 they can, in turns with the other servers (median of the rounds). Then so many connections of each kind, added one kind

@@ -1,6 +1,6 @@
 """Our lane against Django's own send_messages: same messages, same SMTP server, same run.
 
-    uv run python -m benchmarks.throughput [--messages 2000] [--rounds 3]
+    uv run --dev python -m benchmarks.throughput [--messages 2000] [--rounds 3]
 
 ours    newsletter.delivery.lanes.run as a worker's lane runs it: SQLite, real ledger, every intent
         committed to the disk before its message leaves, flight recorder, four connections

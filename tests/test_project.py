@@ -199,3 +199,30 @@ def test_every_packet_of_tests_can_be_imported():
     folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
 
     assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+MODULES_MAX = 22  # of one folder, __init__ among them
+ROOMS = ("newsletter/delivery", "newsletter/desk", "newsletter/operation", "newsletter/posts", "newsletter/publication")
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "subscribers"])
+def test_a_room_says_what_lives_there_and_where_to_begin(room):
+    text = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text())) or ""
+
+    assert "Begin with" in text
+    assert len(text.splitlines()) <= 15
+    for path in re.findall(r"`([\w/]+\.py)`", text):
+        assert (ROOT / room / path).exists(), path
+
+
+def test_no_folder_has_more_modules_than_one_can_oversee():
+    folders = [
+        folder for room in ("newsletter", "subscribers") for folder in (ROOT / room).rglob("*") if folder.is_dir()
+    ]
+    crowded = {
+        str(folder): count
+        for folder in folders
+        if folder.name != "migrations" and (count := len(list(folder.glob("*.py")))) > MODULES_MAX
+    }
+
+    assert crowded == {}

