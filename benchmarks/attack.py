@@ -1,6 +1,6 @@
 """Every attack that has hurt this product once, against an installation that runs: held or not, in a line each.
 
-    uv run --dev python -m benchmarks.attack [--engine sqlite|servers|both] [--proxy none|nginx|caddy|haproxy|all] [--short]
+    uv run --dev python -m benchmarks.attack [--engine …] [--proxy …] [--short]
 
 sqlite     SQLite and the embedded queue
 servers    PostgreSQL and Redis

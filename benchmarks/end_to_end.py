@@ -72,7 +72,7 @@ IssueItem.objects.create(issue=issue, post=post)
 SPECIMEN = """
 from email.policy import SMTP
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.rendering import copy_for
+from newsletter.delivery.letter.rendering import copy_for
 from subscribers.models import Subscriber
 
 reader = Subscriber.objects.order_by("pk").first()

@@ -48,7 +48,7 @@ import time
 from django.utils import timezone
 from newsletter.publication.wakeups import put
 from subscribers import signup, tasks
-from subscribers.consents import Circumstances
+from subscribers.models.consents import Circumstances
 
 for number in range(10_000):
     signup.sign_up(f"newcomer-{round}-{{number}}@example.com", Circumstances("benchmark"), timezone.now())

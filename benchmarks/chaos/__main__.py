@@ -1,6 +1,6 @@
 """Everything that can die or stand still does while a mailing is being sent; at the end all must be well, or told.
 
-    uv run --dev python -m benchmarks.chaos [--seed 7] [--faults 320] [--readers 0] [--engine postgres|sqlite|both] [--dead]
+    uv run --dev python -m benchmarks.chaos [--seed 7] [--faults 320] [--readers 0] [--engine …] [--dead]
 
 postgres   two machines (a worker, a beat, locks and a recorder each) on one PostgreSQL and one Redis
 sqlite     one machine, with two beats, on SQLite and the queue of files

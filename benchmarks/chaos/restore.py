@@ -23,18 +23,18 @@ left.unsubscribe(timezone.now())
 erased.erase()
 """
 TESTIFIED = """
-from newsletter.delivery import recovery
+from newsletter.delivery.ledger import recovery
 from newsletter.delivery.models import Delivery
 answer = not Delivery.objects.filter(state=Delivery.State.UNCERTAIN, reply=recovery.UNRECORDED).exists()
 """
 NOTICED = """
 from django.utils import timezone
-from newsletter.desk.diagnosis import for_an_editor
+from newsletter.operation.diagnosis import for_an_editor
 answer = "database.restored" in [finding.id for finding in for_an_editor(timezone.now())]
 """
 DECISION = """
 from django.utils import timezone
-from newsletter.delivery import restored
+from newsletter.delivery.ledger import restored
 answer = restored.count(timezone.now())
 """
 OPENED = """

@@ -9,7 +9,7 @@ from benchmarks.chaos import life
 from benchmarks.chaos.schedule import DEFINITE, KINDS, LINES, bound
 
 LEDGER = """
-from newsletter.delivery import recovery
+from newsletter.delivery.ledger import recovery
 from newsletter.delivery.models import Delivery, Mailing
 mailing = Mailing.objects.get()
 rows = Delivery.objects.filter(mailing=mailing).values_list("subscriber__email", "state", "reply")

@@ -17,9 +17,9 @@ PATIENCE_SECONDS = 25.0
 # Whether the mailing could go on is asked of the ledger: the product's own opinion of it is what is judged.
 LOOK = """
 from django.utils import timezone
-from newsletter.delivery import restored
+from newsletter.delivery.ledger import restored
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.desk import diagnosis
+from newsletter.operation import diagnosis
 now = timezone.now()
 found = [one for question in diagnosis.FOUNDATIONS for one in question(now)]
 could = False

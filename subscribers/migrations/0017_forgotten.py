@@ -3,7 +3,12 @@
 from django.db import migrations, models
 
 # Beside a unique index Django makes one for LIKE; hashes are asked for whole.
-ASKED_WHOLE = [("Subscriber", "address_hash"), ("Suppression", "address_hash"), ("ConsentText", "digest")]
+ASKED_WHOLE = [
+    ("Subscriber", "address_hash"),
+    ("Suppression", "address_hash"),
+    ("ConsentText", "digest"),
+    ("Tag", "name"),
+]
 
 
 def _like_index(apps, schema_editor, model, column):

@@ -12,24 +12,28 @@ from tests.support.product import ROOT
 pytestmark = pytest.mark.servers
 
 FILES = {  # in parts of about the same length, so that two processes share them
-    "lanes": ("delivery/test_attack", "delivery/test_sending", "delivery/test_tasks", "delivery/test_models"),
+    "lanes": ("delivery/test_attack", "delivery/sending/test_lane", "delivery/test_tasks", "delivery/models/test_mailing"),
     "ledger": (
-        "delivery/test_evidence",
+        "delivery/ledger/test_uncertain",
         "delivery/test_interleavings",
-        "delivery/test_ledger",
-        "delivery/test_restored",
+        "delivery/ledger/test_claims",
+        "delivery/ledger/test_restored",
     ),
     "time": (
-        "delivery/test_recovery",
-        "delivery/test_timelines",
+        "delivery/ledger/test_recovery",
+        "delivery/rate/test_schedules",
         "delivery/test_planning",
-        "delivery/test_suppressing",
-        "delivery/test_compaction",
+        "delivery/events/test_suppressing",
+        "delivery/ledger/test_compaction",
     ),
     "doors": (
-        "desk/test_attempts",
-        *(f"subscribers/test_{name}" for name in ("consents", "mail_budget", "migrations")),
-        *(f"subscribers/test_{name}" for name in ("remembering", "tags", "wishes")),
+        "desk/accounts/test_attempts",
+        "subscribers/models/test_consents",
+        "subscribers/models/test_mail_budget",
+        "subscribers/test_migrations",
+        "subscribers/test_remembering",
+        "subscribers/models/test_tags",
+        "subscribers/test_wishes",
     ),
 }
 
@@ -62,10 +66,10 @@ import django; django.setup()
 from django.core.management import call_command
 from django.db import connection
 call_command("migrate", verbosity=0)
-from newsletter.delivery import ledger
+from newsletter.delivery.ledger import claims
 from benchmarks.end_to_end import READERS
 exec(READERS.format(readers=5000))
-sql, holders = ledger._waiting_sql("postgresql", 100)
+sql, holders = claims._waiting_sql("postgresql", 100)
 with connection.cursor() as cursor:
     cursor.execute(
         "INSERT INTO issues_issue (number, subject, preheader, introduction, closing, version, created_at, updated_at)"

@@ -182,12 +182,12 @@ def send_now(page):
         lambda: is_sent(page), 30, what=lambda: f"a sent mailing:\n{page.locator('body').inner_text()}", every=0.5
     )
     page.goto(page.url)
-    assert page.locator(".progress .figure").inner_text() == "1 of 1 sent"
+    assert page.locator(".lead p").inner_text() == "Finished: 1 of 1 sent."
     assert_accessible(page)
 
 
 def is_sent(page):
-    return "state-sent" in page.request.get(page.url).text()
+    return "Finished: 1 of 1 sent." in page.request.get(page.url).text()
 
 
 def subscribe(running, reader):

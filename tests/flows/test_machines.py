@@ -17,7 +17,7 @@ SIGN_UP = """
 from django.utils import timezone
 from newsletter.publication.wakeups import put
 from subscribers import signup, tasks
-from subscribers.consents import Circumstances
+from subscribers.models.consents import Circumstances
 
 signup.sign_up("newcomer@example.com", Circumstances("test"), timezone.now())
 put(tasks.send_confirmations)

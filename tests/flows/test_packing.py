@@ -33,7 +33,7 @@ Batch.objects.bulk_create(
 """
 PACK = """
 from django.utils import timezone
-from newsletter.delivery import compaction
+from newsletter.delivery.ledger import compaction
 while copies := compaction.pack_some(timezone.now(), 0):
     print(copies, flush=True)
 """

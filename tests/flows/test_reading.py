@@ -12,7 +12,7 @@ SENT = """
 from django.utils import timezone
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
-from newsletter.posts.search import index_post
+from newsletter.posts.search.index import index_post
 
 for post in Post.objects.all():
     index_post(post)

@@ -24,12 +24,12 @@ erased.erase()
 """
 FINDINGS = """
 from django.utils import timezone
-from newsletter.desk.diagnosis import for_an_editor
+from newsletter.operation.diagnosis import for_an_editor
 answer = [finding.id for finding in for_an_editor(timezone.now())]
 """
 DECISION = """
 from django.utils import timezone
-from newsletter.delivery import restored
+from newsletter.delivery.ledger import restored
 restored.count(timezone.now())
 """
 END = """

@@ -215,7 +215,7 @@ def test_nobody_to_log_in_is_named():
 
 
 def test_a_paused_mailing_is_named_with_its_reason():
-    make_mailing(state="paused", reason="The mail server refuses the password.")
+    make_mailing(state="paused", reason="The mail server refuses the password.", paused_by=Mailing.Cause.PROVIDER)
 
     found = list(diagnosis.mailings(timezone.now()))
 

@@ -9,12 +9,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone, translation
-from newsletter.desk.management.commands.up import Alarm
 
 from newsletter.delivery.ledger import stalled
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.history import Step
 from newsletter.operation import diagnosis, liveness
+from newsletter.operation.management.commands.up import Alarm
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Part
 from tests.factories import make_issue, make_post, make_publication

@@ -17,8 +17,8 @@ from tests.support.waiting import wait_until
 # Runs a supervisor over the programs given as arguments; prints what it says.
 HARNESS = """
 import os, socket, sys
-from newsletter.desk import supervisor
-from newsletter.desk.supervisor import Child, Supervisor
+from newsletter.operation import supervisor
+from newsletter.operation.supervisor import Child, Supervisor
 supervisor.PAUSE_SECONDS = (0.01, 0.02)
 supervisor.STOP_SECONDS = 0.5
 supervisor.CHECK_SECONDS = 0.05

@@ -36,10 +36,10 @@ django.setup()
 from datetime import datetime, timedelta, UTC
 from django.core.management import call_command
 from django.db import connection, transaction
-from newsletter.posts.folding import fold, tokens
+from newsletter.posts.search.folding import fold, tokens
 from newsletter.posts.models import Post, SearchDocument
-from newsletter.posts.relatives import related
-from newsletter.posts.search import index_post, search
+from newsletter.posts.search.related import related
+from newsletter.posts.search.index import index_post, search
 call_command("migrate", verbosity=0)
 given, now = json.load(sys.stdin), datetime(2026, 11, 1, tzinfo=UTC)
 for number, (title, body) in enumerate(given["posts"]):

@@ -20,7 +20,7 @@ MEASURE = """
 import json, resource, sys, time, warnings
 import django
 django.setup()
-from newsletter.publication.pictures import PictureError, prepare
+from newsletter.publication.pictures.uploads import PictureError, prepare
 prepare(open(sys.argv[1], "rb").read())
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

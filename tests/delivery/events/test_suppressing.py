@@ -26,6 +26,12 @@ SENT, FAILED, DEFERRED = Delivery.State.SENT, Delivery.State.FAILED, Delivery.St
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def one_batch(monkeypatch):
+    """Have one batch of each mailing on PostgreSQL too."""
+    monkeypatch.setattr(planning, "MACHINES", 1)
+
+
 def refused(words):
     return Outcome(Answer.FAILED, words)
 

@@ -193,7 +193,7 @@ def test_a_brief_letter_leaves_its_share_links_to_the_web_page(issue):
 def test_the_text_part_is_never_mostly_addresses(publication, look, form):
     make_publication(look=look, language="zh-hant", name="Gipi電子報", postal_address="台北市信義區市府路 1 號 3 樓")
     posts = [
-        make_post(f"主管的第{number}個誤會", body="問題不在人，在流程。先寫下來，再談。")
+        make_post(f"主管的第{number}個誤會", body="問題不在人，在流程。先寫下來，再談。談完以後，把結論寫回去。")
         for number in "一二三四五六七八"
     ]
 

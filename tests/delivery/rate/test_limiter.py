@@ -437,8 +437,8 @@ SENDER = """
 import sys, time
 import django
 django.setup()
-from newsletter.delivery.pace import Pacer
-from newsletter.delivery.timelines import timelines_for
+from newsletter.delivery.rate.limiter import Pacer
+from newsletter.delivery.rate.schedules import timelines_for
 
 redis_url, log, left = sys.argv[1], sys.argv[2], int(sys.argv[3])
 pacer = Pacer(50, timelines=timelines_for(redis_url))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from newsletter import server
-from newsletter.desk.management.commands import up
+from newsletter.operation.management.commands import up
 from newsletter.operation.supervisor import Child
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Part
