@@ -12,7 +12,12 @@ from tests.support.product import ROOT
 pytestmark = pytest.mark.servers
 
 FILES = {  # in parts of about the same length, so that two processes share them
-    "lanes": ("delivery/test_attack", "delivery/sending/test_lane", "delivery/test_tasks", "delivery/models/test_mailing"),
+    "lanes": (
+        "delivery/test_attack",
+        "delivery/sending/test_lane",
+        "delivery/test_tasks",
+        "delivery/models/test_mailing",
+    ),
     "ledger": (
         "delivery/ledger/test_uncertain",
         "delivery/test_interleavings",

@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.desk.accounts import attempts
 from newsletter.mail.logs import CONFIG, LineFormatter
-from tests.desk.test_attempts import caller, fail
+from tests.desk.accounts.test_attempts import caller, fail
 from tests.support.product import ROOT
 
 pytestmark = pytest.mark.django_db

@@ -187,7 +187,8 @@ def send_now(page):
 
 
 def is_sent(page):
-    return "Finished: 1 of 1 sent." in page.request.get(page.url).text()
+    page.reload()
+    return page.locator(".lead p").inner_text() == "Finished: 1 of 1 sent."
 
 
 def subscribe(running, reader):

@@ -15,7 +15,7 @@ from newsletter.posts.models import BODY_MAX, Image, Post, Tag, tag_names
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search
 from tests.factories import make_issue, make_post, make_publication
-from tests.publication.test_pictures import picture
+from tests.publication.pictures.test_uploads import picture
 from tests.support.pages import markup
 
 ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"

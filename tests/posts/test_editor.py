@@ -9,7 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from newsletter.posts.models import Image, Post
 from tests.factories import make_publication
-from tests.publication.test_pictures import picture
+from tests.publication.pictures.test_uploads import picture
 from tests.support.pages import assert_accessible
 
 pytestmark = pytest.mark.browser

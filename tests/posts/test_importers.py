@@ -13,7 +13,7 @@ from django.utils import translation
 from newsletter.posts.importers import drafts, front_matter, markdown_folder
 from newsletter.posts.models import BODY_MAX, Image, Post, Tag
 from tests.factories import make_publication
-from tests.publication.test_pictures import picture
+from tests.publication.pictures.test_uploads import picture
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 FULL = """---

@@ -11,7 +11,7 @@ from django.utils import translation
 
 from newsletter.publication.models import Publication
 from tests.factories import make_publication
-from tests.publication.test_pictures import exif, opened, picture
+from tests.publication.pictures.test_uploads import exif, opened, picture
 
 FORM = "/admin/publication/publication/1/change/"
 VALID = {

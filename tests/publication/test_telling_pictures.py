@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from newsletter.publication.pictures.uploads import prepare, prepare_with_wide, resized
-from tests.publication.test_gif import moving, shown
+from tests.publication.pictures.test_gif import moving, shown
 from tests.support import pictures
 from tests.support.pictures import SECRET, swapped
 

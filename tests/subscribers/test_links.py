@@ -9,7 +9,7 @@ from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Circumstances
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW, path_of
-from tests.subscribers.test_views import ONE_CLICK, body
+from tests.subscribers.pages.test_views import ONE_CLICK, body
 
 State = Subscriber.State
 PURPOSES = ["confirm", "unsubscribe", "preferences", "undo", "feedback"]

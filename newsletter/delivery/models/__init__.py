@@ -5,7 +5,7 @@ from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
-from newsletter.delivery.models.packs import Pack, deliveries
+from newsletter.delivery.models.packs import Pack
 from newsletter.delivery.models.refusals import Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.models.reminders import Reminder
@@ -28,5 +28,4 @@ __all__ = [
     "Reminder",
     "Restoration",
     "Step",
-    "deliveries",
 ]

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.models.history import Certificate
-from tests.desk.test_mailings import NOW, clock, desk, screen, sending  # noqa: F401 - fixtures
+from tests.desk.issues.test_mailings import NOW, clock, desk, screen, sending  # noqa: F401 - fixtures
 from tests.support.pages import markup
 
 

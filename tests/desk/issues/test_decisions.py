@@ -12,7 +12,7 @@ from newsletter.delivery.ledger.results import Result
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.desk.issues.decisions import message_id_of
 from subscribers.models import Subscriber, Suppression
-from tests.desk.test_mailings import NOW, clock, desk, screen, sending, told  # noqa: F401 - fixtures
+from tests.desk.issues.test_mailings import NOW, clock, desk, screen, sending, told  # noqa: F401 - fixtures
 from tests.factories import make_subscriber
 from tests.support.pages import markup
 

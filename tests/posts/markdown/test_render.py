@@ -11,7 +11,7 @@ from django.utils import translation
 from newsletter.posts.markdown.highlighting import Dark, Light, stylesheet
 from newsletter.posts.markdown.render import render, render_mail
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs" / "writing.md").read_text()
 EXAMPLES = re.findall(r"^````markdown\n(.*?)\n````\n\n````html\n(.*?)\n````$", GUIDE, re.DOTALL | re.MULTILINE)
 

@@ -10,7 +10,7 @@ from django.utils import translation
 from PIL import Image
 
 from newsletter.publication.pictures.uploads import BYTES_MAX, NAME_MAX, SIDE_MAX, PictureError, prepare
-from tests.publication.test_gif import moving, rewritten
+from tests.publication.pictures.test_gif import moving, rewritten
 
 ORIENTATION, GPS, MAKE = 0x0112, 0x8825, 0x010F
 TURNED_RIGHT = 6  # the camera was held upright: rotate by 90 degrees to see it

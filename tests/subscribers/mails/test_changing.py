@@ -15,7 +15,7 @@ from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.address_changes import AddressChange
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
-from tests.subscribers.test_sending import Provider
+from tests.subscribers.mails.test_sending import Provider
 from tests.support.letters import links_in_html, links_in_text
 
 State = Subscriber.State
@@ -35,7 +35,7 @@ def change(subscriber):
 
 @pytest.fixture
 def provider(settings):
-    settings.MAILERS = {"default": {"BACKEND": "tests.subscribers.test_sending.Provider"}}
+    settings.MAILERS = {"default": {"BACKEND": "tests.subscribers.mails.test_sending.Provider"}}
     Provider.answers, Provider.accepted = [], []
     return Provider
 

@@ -17,7 +17,7 @@ from subscribers.signup import sign_up as ask_for
 from subscribers.text import notices
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
-from tests.subscribers.test_views import ONE_CLICK
+from tests.subscribers.pages.test_views import ONE_CLICK
 
 Kind = Consent.Kind
 HOME = Circumstances("web:home", "words", "203.0.113.7")

@@ -178,8 +178,8 @@ def test_that_it_is_told_counts():
 
 
 def test_the_tries_of_one_mail_count_once(monkeypatch, settings):
-    settings.MAILERS = {"default": {"BACKEND": "tests.subscribers.test_sending.Provider"}}
-    monkeypatch.setattr("tests.subscribers.test_sending.Provider.answers", [ConnectionRefusedError()] * 3)
+    settings.MAILERS = {"default": {"BACKEND": "tests.subscribers.mails.test_sending.Provider"}}
+    monkeypatch.setattr("tests.subscribers.mails.test_sending.Provider.answers", [ConnectionRefusedError()] * 3)
     sign_up("reader@example.org", FORM, NOW)
 
     went_on = [tasks.sending.send_next(NOW + timedelta(minutes=minutes)) for minutes in (0, 1, 2, 4)]

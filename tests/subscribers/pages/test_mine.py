@@ -14,8 +14,8 @@ from subscribers.models import Subscriber, Suppression, mail_budget
 from subscribers.models.fresh_links import FreshLink
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW, path_of
-from tests.subscribers.test_sending import Provider
-from tests.subscribers.test_views import body
+from tests.subscribers.mails.test_sending import Provider
+from tests.subscribers.pages.test_views import body
 from tests.support.letters import link_to, links_in_html, links_in_text
 
 PAGES = ["confirm", "unsubscribe", "preferences", "undo"]
@@ -39,7 +39,7 @@ def ask(client, reader):
 
 @pytest.fixture
 def provider(settings):
-    settings.MAILERS = {"default": {"BACKEND": "tests.subscribers.test_sending.Provider"}}
+    settings.MAILERS = {"default": {"BACKEND": "tests.subscribers.mails.test_sending.Provider"}}
     Provider.answers, Provider.accepted = [], []
     return Provider
 

@@ -8,7 +8,7 @@ from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.address_changes import AddressChange
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW, path_of
-from tests.subscribers.test_views import ONE_CLICK, body
+from tests.subscribers.pages.test_views import ONE_CLICK, body
 from tests.support.letters import link_to
 
 NEW = "new@example.net"
