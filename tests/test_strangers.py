@@ -255,7 +255,7 @@ BY_WHOM = {
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
         "newsletter.mail.replies": "_any _of_smtp BY_API",
         "newsletter.posts.search.folding": "Term.pattern hits",
-        "newsletter.posts.models": "tag_names",
+        "newsletter.posts.models.posts": "tag_names",
         "newsletter.posts.views": "search",
     },
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
@@ -340,7 +340,7 @@ NORMALISING = {
     },
     "newsletter.delivery.management.commands.send_test": {"Command._send validate_email": "the operator's own words"},
     "newsletter.posts.importers.markdown_folder": {"_words slugify": "the name of a file, and 120 characters"},
-    "newsletter.posts.models": {"TagQuerySet._make slugify": "of a tag, 40 characters"},
+    "newsletter.posts.models.posts": {"TagQuerySet._make slugify": "of a tag, 40 characters"},
     "newsletter.publication.pictures.uploads": {"Picture.file_name slugify": "of 255 characters"},
 }
 LOOKED_FOR = {"normalize", "is_normalized", "slugify", "validate_email", "normalize_username", "normalize_email"}

@@ -17,7 +17,7 @@ os.environ["CELERY_SKIP_CHECKS"] = "true"
 from django.core.management import load_command_class
 import celery.apps.worker, celery.concurrency.solo
 from newsletter.celery import app
-load_command_class("newsletter.desk", "run_worker")
+load_command_class("newsletter.operation", "run_worker")
 app.loader.import_default_modules()
 import newsletter.delivery.lanes
 print(*sys.modules)

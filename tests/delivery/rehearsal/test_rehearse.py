@@ -292,7 +292,7 @@ def test_a_link_into_this_network_is_told_and_not_asked(issue):
 
 
 def test_a_machine_without_a_way_out_says_so_once():
-    found = [rehearsal.outward.Found(f"https://{name}.example/", "offline") for name in "ab"]
+    found = [rehearsal.link_checker.Found(f"https://{name}.example/", "offline") for name in "ab"]
 
     [remark] = rehearsal._about_others(found)
 
