@@ -53,7 +53,7 @@ from subscribers.models.consents import Circumstances
 for number in range(10_000):
     signup.sign_up(f"newcomer-{round}-{{number}}@example.com", Circumstances("benchmark"), timezone.now())
     put(tasks.send_confirmations)
-    time.sleep(1)
+    time.sleep(1)  # the pace of the sign-ups that are measured
 """
 WAITS = """
 from subscribers.models import Subscriber
@@ -85,7 +85,7 @@ def serve_api(port: int, seconds: float) -> None:
                 found = LENGTH.search(head)
                 body = self.rfile.read(int(found[1]) if found else 0)
                 answer = json.dumps(said("Brevo", path[0], body)).encode()
-                time.sleep(seconds * body.count(b'"to": '))
+                time.sleep(seconds * body.count(b'"to": '))  # what the provider needs for so many readers
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(answer), answer))
 
     socketserver.ThreadingTCPServer.daemon_threads = True

@@ -92,7 +92,7 @@ class Run:
         while not (self._is_over() and self._is_quiet()):
             if self._is_stuck() or time.monotonic() > until:
                 raise Stuck(self._stand())
-            time.sleep(0.3)
+            time.sleep(0.3)  # each look asks both databases, which the mailing needs more
 
     def _click_twice(self) -> None:
         """Begin with two clicks at once: there must be one mailing."""

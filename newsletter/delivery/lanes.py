@@ -62,7 +62,7 @@ def work(slot: int) -> None:
             with pulse.working():
                 is_settled = is_settled or recover(slot)
                 sent = run(slot, after=last, learnt=learnt)
-        except Exception:
+        except Exception:  # of any kind: without its lane a machine sends nothing; the log has it whole
             log.exception("lane %s: it goes on after an error", slot + 1)
             connection.close()
             is_settled = False
@@ -126,7 +126,7 @@ def _troubles_told(mailing: Mailing) -> Iterator[None]:
     except OSError as error:
         mailing.wait_for_provider(timezone.now(), str(error))
         raise
-    except Exception as error:
+    except Exception as error:  # nobody thought of it: the mailing waits for its author, and the lane logs it
         mailing.pause(f"{type(error).__name__}: {error}"[:500], Mailing.Cause.ERROR)
         raise
 

@@ -29,7 +29,7 @@ def waker() -> Callable[[Callable[[], bool]], None]:
         nonlocal woken_at
         until = time.monotonic() + EVERY_SECONDS
         while time.monotonic() < until and not is_over() and woken_at == _woken_at():
-            time.sleep(GLANCE_SECONDS)
+            time.sleep(GLANCE_SECONDS)  # a file wakes nobody: it is looked at again and again
         woken_at = _woken_at()
 
     return wait
