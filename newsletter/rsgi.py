@@ -55,7 +55,7 @@ class Bridge:
             self.is_asked = True
             _limit_unread_answers()
         environ = environ_of(scope)
-        if environ["PATH_INFO"] == LIVENESS and self.threads.is_busy(GETS_ON_SECONDS):
+        if _asks_for_life(environ) and self.threads.is_busy(GETS_ON_SECONDS):
             proto.response_str(HTTPStatus.OK, [("Content-Type", "text/plain"), ("Cache-Control", "no-store")], "ok\n")
             return
         try:
@@ -142,6 +142,10 @@ async def _received(proto: Any, limit: int) -> tuple[int, bytes | None]:
     if size > limit:
         return size, b""
     return size, None if ends > 1 else bytes(kept)
+
+
+def _asks_for_life(environ: Environ) -> bool:
+    return environ["PATH_INFO"] == LIVENESS and environ["REQUEST_METHOD"] in {"GET", "HEAD"} and not _has_body(environ)
 
 
 def _has_body(environ: Environ) -> bool:

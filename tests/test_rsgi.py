@@ -187,6 +187,7 @@ def test_a_server_that_is_busy_and_gets_on_says_that_it_lives(tmp_path):
         select.select(naps, [], [], 20)  # one has been taken, and the others are longer
 
         wait_until(lambda: answer_within(1, port, head("GET", "/healthz")).endswith(b"ok\n"), 7)
+        assert not answer_within(0.3, port, head("POST", "/healthz", FORM, "Content-Length: 1") + b"a")
 
 
 def answer_within(seconds: float, port: int, sent: bytes) -> bytes:
