@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,6 +12,7 @@ type Headers = list[tuple[str, str]]
 WHOLE_BYTES = 256 * 1024  # up to this size a file is sent from memory
 UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 UNREADABLE = "?"
+ARRIVED_AT = "newsletter.arrived_at"  # by time.monotonic()
 
 
 class SentFile:
@@ -55,6 +57,7 @@ def environ_of(scope: Any) -> Environ:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        ARRIVED_AT: time.monotonic(),
     }
     _add_headers(environ, scope.headers)
     return environ

@@ -27,7 +27,8 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, has_vary_header, patch_cache_control, patch_vary_headers
 from django.utils.http import http_date, parse_http_date, urlencode
 
-from newsletter.publication.models import SiteVersion
+from newsletter.environ import ARRIVED_AT
+from newsletter.publication.kept.freshness import version_since
 
 LONGEST = timedelta(hours=1)
 COMPRESSION = 6
@@ -140,7 +141,7 @@ def _key(request: HttpRequest) -> str:
     if request.method not in {"GET", "HEAD"} or _is_private(request.path):
         return ""
     address = f"{request.path}?{_query(request)}"
-    request.site_version = version = SiteVersion.current()  # type: ignore[attr-defined]
+    request.site_version = version = version_since(request.META.get(ARRIVED_AT))  # type: ignore[attr-defined]
     return f"{version}:{sha256(address.encode()).hexdigest()[:32]}"
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from kombu import Connection
 from redis import Redis
 
 from newsletter.delivery.tasks import dispatch
+from newsletter.environ import ARRIVED_AT
 from newsletter.posts.models import Post
 from newsletter.publication.kept import pages
 from newsletter.publication.wakeups import put
@@ -54,6 +56,35 @@ def test_a_page_that_was_shown_before_costs_one_query(client):
     assert again.content == first.content
     assert "管理槓桿" in text(again)
     assert len(context) == 1, "the site's version alone is asked for"
+
+
+def asked(client, path, *, arrived_at):
+    """Return an answer, and how many queries it took, of a request that came in at this monotonic time."""
+    with CaptureQueriesContext(connection) as context:
+        response = client.get(path, **{ARRIVED_AT: arrived_at})
+    return response, len(context)
+
+
+def test_requests_that_waited_together_ask_the_database_once(client):
+    make_publication()
+    post = make_post("管理槓桿")
+    client.get(post.get_absolute_url())
+    arrived_at = time.monotonic()
+
+    queries = [asked(client, post.get_absolute_url(), arrived_at=arrived_at)[1] for _request in range(3)]
+
+    assert queries == [1, 0, 0]
+
+
+def test_a_request_that_comes_after_a_change_is_not_answered_by_a_question_from_before(client):
+    make_publication()
+    post = make_post("管理槓桿")
+    asked(client, post.get_absolute_url(), arrived_at=time.monotonic())
+    Post.objects.filter(pk=post.pk).update(title="新的題目")
+
+    response, _queries = asked(client, post.get_absolute_url(), arrived_at=time.monotonic())
+
+    assert "新的題目" in text(response)
 
 
 def renamed(post):
