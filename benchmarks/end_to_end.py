@@ -1,7 +1,7 @@
 """The whole product against smtp-source: same SMTP server, same message, same run.
 
     uv run --dev python -m benchmarks.end_to_end [--engine sqlite|servers] [--readers 50000] [--rounds 5]
-                                           [--server smtp-sink|fast] [--delay-ms 0] [--rate 0]
+                                           [--server smtp-sink|fast] [--delay-ms 0] [--rate 0] [--lines 0]
 
 ours         `manage.py send_issue --no-hold`, a Celery worker and beat, as real processes: from the approval to
              the closed mailing, every intent durable before its message leaves, every result recorded.
@@ -129,9 +129,12 @@ class Server:
 
 @contextmanager
 def product(
-    engine: str, folder: Path, port: int, rate: float, **variables: str
+    engine: str, folder: Path, port: int | str, rate: float, **variables: str
 ) -> Iterator[tuple[Product, list[Postgres]]]:
-    """Yield an installation with a worker and beat, and its database server if it has one; variables: its own."""
+    """Yield an installation with a worker and beat, and its database server if it has one; variables: its own.
+
+    port: of the SMTP server, with the parameters of the mail URL, if any.
+    """
     with ExitStack() as stack:
         urls: dict[str, str] = {}
         databases: list[Postgres] = []
@@ -217,7 +220,8 @@ def send_source(message: Path, port: int, messages: int) -> Cost:
 def compare(options: argparse.Namespace, folder: Path) -> None:
     server = Server(options.server, folder, options.delay_ms)
     try:
-        with product(options.engine, folder, server.port, options.rate) as (made, databases):
+        lines = f"?lines={options.lines}" if options.lines else ""
+        with product(options.engine, folder, f"{server.port}{lines}", options.rate) as (made, databases):
             begun = time.perf_counter()
             made.shell(READERS.format(readers=options.readers))
             print(f"{options.readers} readers written in {time.perf_counter() - begun:.1f} s")
@@ -255,6 +259,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--delay-ms", type=float, default=0, help="time of each reply of the fast server")
     parser.add_argument("--rate", type=float, default=0, help="SEND_RATE")
+    parser.add_argument("--lines", type=int, default=0, help="connections, instead of as many as the lane finds best")
     parser.add_argument("--patience", type=float, default=900, help="seconds for one round")
     parser.add_argument("--no-peer", dest="peer", action="store_false", help="leave smtp-source out")
     options = parser.parse_args()
