@@ -7,7 +7,6 @@ What else was measured: docs/decisions/0030. The protocol: RSGI 1.5, granian's d
 
 import asyncio
 import io
-import os
 import resource
 import socket
 import sys
@@ -118,12 +117,17 @@ class Bridge:
 def _limit_unread_answers() -> None:
     """Have the kernel drop a client that takes nothing for UNREAD_SECONDS; connections inherit it from their listener.
 
-    Granian does not hand its listener out, so it is looked for. Source: tcp(7), TCP_USER_TIMEOUT.
+    Granian does not hand its listener out, so it is looked for. No file is duplicated meanwhile: a second descriptor
+    keeps a flock, and closing one ends SQLite's locks on its database. Source: tcp(7), TCP_USER_TIMEOUT.
     """
     for file in Path("/proc/self/fd").iterdir() if sys.platform == "linux" else []:
-        with suppress(OSError), socket.socket(fileno=os.dup(int(file.name))) as listener:
-            if listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
+        with suppress(OSError):  # no socket, or closed meanwhile
+            found = socket.socket(fileno=int(file.name))
+            try:
+                if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
+            finally:
+                found.detach()  # it is not ours to close
 
 
 async def _received(proto: Any, limit: int) -> tuple[int, bytes | None]:

@@ -30,12 +30,6 @@ from django.utils import timezone, translation
 
 from newsletter.publication import heartbeats
 
-SERVERS_SECONDS = 300  # that a test with real servers may take, unless it says otherwise
-LONGEST = (  # files, the longest tests first
-    *("test_life", "test_chaos", "test_jumps", "test_postgresql", "test_attack"),
-    *("test_outages", "test_restore", "test_stopping", "test_kill", "test_up"),
-)
-
 pytest_plugins = [
     "tests.support.browser",
     "tests.support.dns",
@@ -44,6 +38,7 @@ pytest_plugins = [
     "tests.support.migrated",
     "tests.support.redis",
     "tests.support.restoring",
+    "tests.support.rows",
     "tests.support.smtp",
     "tests.support.timeouts",
 ]
@@ -57,22 +52,6 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
     if connection.vendor == "sqlite":
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         connection.settings_dict["TEST"]["NAME"] = f"{os.environ['DATA_DIR']}/test-{worker}.sqlite3"
-
-
-@pytest.hookimpl(trylast=True)  # after they were shuffled
-def pytest_collection_modifyitems(items):
-    """Begin with what takes long, so that no process waits at the end for another's last test."""
-    for item in items:
-        if "servers" in item.keywords and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(SERVERS_SECONDS))
-    items.sort(key=_place)
-
-
-def _place(item):
-    """Return a number that is smaller for a test that takes longer."""
-    if "servers" in item.keywords and item.path.stem in LONGEST:
-        return LONGEST.index(item.path.stem)
-    return len(LONGEST) + ("servers" not in item.keywords) + ("browser" not in item.keywords)
 
 
 def pytest_report_header() -> str:

@@ -1,11 +1,16 @@
 """Django behind granian, through the real server."""
 
+import fcntl
 import json
 import os
 import select
 import socket
+import sqlite3
 import statistics
+import subprocess
+import sys
 import time
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
@@ -36,6 +41,35 @@ def shown(port: int, sent: bytes) -> dict[str, str]:
     status, _, body = exchange(port, sent)
     assert status == 201
     return json.loads(body)
+
+
+def test_to_look_for_the_listener_prolongs_nobodys_lock(tmp_path):
+    """A worker waits for such a lock before it sends anything: a web server that never let it go stopped all mail."""
+    with (tmp_path / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        rsgi._limit_unread_answers()
+
+    with (tmp_path / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_to_look_for_the_listener_ends_no_lock_of_sqlite(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "db")) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+        database.execute("BEGIN EXCLUSIVE")
+        rsgi._limit_unread_answers()
+
+        code = f"import sqlite3; sqlite3.connect({str(tmp_path / 'db')!r}, timeout=0).execute('BEGIN EXCLUSIVE')"
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert "database is locked" in other.stderr
+
+
+def test_the_listener_drops_clients_that_take_nothing():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        rsgi._limit_unread_answers()
+
+        assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
 
 
 # --- What arrives ---

@@ -93,6 +93,7 @@ def _let_testify(world: World) -> None:
 def _send_some(world: World) -> None:
     """Let copies leave that the backup does not know."""
     until = world.accepted() + FORGOTTEN
+    world.smtp.hold_at(until)
 
     def has_sent() -> bool:
         world.keep_running()

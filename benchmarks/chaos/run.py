@@ -81,6 +81,7 @@ class Run:
         self.world.is_dead = True
         for machine in self.world.machines:
             machine.end_part("worker", "beat", "second beat")
+        self.world.smtp.let_go()
         over = Event()
         liar = Thread(target=lie, args=(self.world, over))
         liar.start()
@@ -105,9 +106,10 @@ class Run:
         not_before = 0
         for fault in [fault for fault in self.plan if fault.kind not in WIRE]:
             if not self._reaches(max(fault.at, not_before)):
-                return
+                break
             self._fire(fault)
             not_before = self.world.accepted() + GAP
+        self.world.smtp.let_go()
 
     def _fire(self, fault: Fault) -> None:
         at = self.world.accepted()
@@ -123,7 +125,11 @@ class Run:
         print(f"{self.engine:8} {words}", file=sys.stderr, flush=True)
 
     def _reaches(self, count: int) -> bool:
-        """Wait until so many messages were accepted; return False when the mailing ends before."""
+        """Wait until so many messages were accepted; return False when the mailing ends before.
+
+        The mailing waits there for what is to be done to it, so that it is done there on a busy machine too.
+        """
+        self.world.smtp.hold_at(count)
         looked_at = time.monotonic()
         while self.world.accepted() < count:
             self.faults.tend()

@@ -18,7 +18,7 @@ from tests.support.processes import with_variable
 from tests.support.product import ROOT
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("up")]
+pytestmark = pytest.mark.servers
 
 
 def _said(product) -> str:

@@ -1,24 +1,41 @@
 """Start a program on a leash, and end what was started: by pid, never by name."""
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
+from typing import TextIO
 
 from tests.support.waiting import wait_until
 
 LEASH = Path(__file__).with_name("leash.py")
+PORTS = range(15_000, 32_000)  # below those that Linux gives to clients: /proc/sys/net/ipv4/ip_local_port_range
+_locked: list[TextIO] = []
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, and that no other test on this machine is given while this process lives.
+
+    The kernel's own choice would be free only until it gives it to a client that connects somewhere.
+    """
+    folder = Path(tempfile.gettempdir(), f"newsletter-ports-{os.getuid()}")
+    folder.mkdir(exist_ok=True)
+    while True:
+        port = SystemRandom().choice(PORTS)
+        lock = (folder / str(port)).open("w")  # until this process ends
+        with suppress(OSError), socket.socket() as probe:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            probe.bind(("127.0.0.1", port))
+            _locked.append(lock)
+            return port
+        lock.close()
 
 
 def answers(port: int) -> bool:

@@ -14,6 +14,9 @@ A recipient's local part may ask for bad days, `N` being a number that may be le
     cut-before-data-N-…  the connection closed at DATA, the first N times
     cut-after-data-N-…   the message accepted and logged, then the connection closed without a word, the first N times
     slow-N-…             the message accepted and logged, then N seconds until 250
+
+The file FOLDER/gate may hold a number: once so many copies were accepted, the answer to each message waits until the
+number grows or the file is gone, HOLD_SECONDS at most. So a mailing stands where somebody wants to act on it.
 """
 
 import asyncio
@@ -22,6 +25,7 @@ import os
 import re
 import ssl
 import sys
+import time
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +34,8 @@ END_OF_DATA = b"\r\n.\r\n"
 MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
 ADDRESS = re.compile(r"<([^>]*)>")
 BAD_DAYS = ["refuse", "greylist", "busy", "reject-data", "cut-before-data", "cut-after-data", "slow"]
+HOLD_SECONDS = 8.0  # that an answer waits at the gate: a mailing that nobody lets go goes on, slowly
+GLANCE_SECONDS = 0.02  # between two looks at the gate
 WISH = re.compile(rf"({'|'.join(BAD_DAYS)})(?:-(\d+))?(?:-|$)")
 
 
@@ -47,6 +53,7 @@ class Log:
         self.lines = os.open(folder / "log", flags)
         self.raw = os.open(folder / "raw", flags)
         self.size = (folder / "raw").stat().st_size
+        self.count = (folder / "log").read_bytes().count(b"\n")
 
     def accept(self, message: bytes, *, recipients: list[str], **about: object) -> None:
         """Keep one message, and what is known about it."""
@@ -62,12 +69,28 @@ class Log:
         self.size += len(message)
         lines = [json.dumps({"rcpt": rcpt} | record) + "\n" for rcpt in recipients]
         os.write(self.lines, "".join(lines).encode())
+        self.count += len(recipients)
+
+
+class Gate:
+    """The number of copies after which answers wait."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def is_shut(self, count: int) -> bool:
+        """Return whether answers wait now that so many copies were accepted."""
+        try:
+            return count >= int(self.file.read_text())
+        except FileNotFoundError:
+            return False
 
 
 class Session(asyncio.Protocol):
     """One connection of a client: RFC 5321 with 8BITMIME, SIZE and PIPELINING."""
 
     log: Log
+    gate: Gate
     refusals: Counter[tuple[str, str]] = Counter()
     connections = 0
     reply_seconds = 0.0
@@ -140,13 +163,20 @@ class Session(asyncio.Protocol):
         self.reset()
         if cut:
             self.transport.abort()
-        elif seconds := wishes.get("slow", self.reply_seconds):
+        elif (seconds := wishes.get("slow", self.reply_seconds)) or self.gate.is_shut(self.log.count):
             self.paused = True
-            asyncio.get_running_loop().call_later(seconds, self.answer_late)
+            self.answer_in(seconds, hold_until=time.monotonic() + seconds + HOLD_SECONDS)
         else:
             self.say("250 2.0.0 Accepted")
 
-    def answer_late(self) -> None:
+    def answer_in(self, seconds: float, hold_until: float) -> None:
+        asyncio.get_running_loop().call_later(seconds, self.answer_late, hold_until)
+
+    def answer_late(self, hold_until: float) -> None:
+        """Answer now, or as soon as the gate is open or hold_until has come, a time of the monotonic clock."""
+        if self.gate.is_shut(self.log.count) and time.monotonic() < hold_until:
+            self.answer_in(GLANCE_SECONDS, hold_until)
+            return
         self.paused = False
         self.say("250 2.0.0 Accepted, at last")
         self.work()
@@ -231,7 +261,7 @@ class Session(asyncio.Protocol):
 
 
 async def serve(folder: Path, port: int, reply_seconds: float, pem: str) -> None:
-    Session.log, Session.reply_seconds = Log(folder), reply_seconds
+    Session.log, Session.gate, Session.reply_seconds = Log(folder), Gate(folder / "gate"), reply_seconds
     if pem:
         Session.certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         Session.certificate.load_cert_chain(pem)

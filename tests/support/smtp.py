@@ -84,6 +84,16 @@ class Smtp:
         told = tail(self.output)
         assert "Traceback" not in told, told
 
+    def hold_at(self, count: int) -> None:
+        """Have the answers wait once so many copies were accepted: see `sink.py`. A later number lets them go on."""
+        draft = self.folder / "gate.draft"
+        draft.write_text(str(count))
+        draft.rename(self.folder / "gate")
+
+    def let_go(self) -> None:
+        """Have no answer wait any more."""
+        (self.folder / "gate").unlink(missing_ok=True)
+
     def received(self) -> list[Received]:
         """Return every accepted copy, oldest first."""
         log = self.folder / "log"

@@ -2,10 +2,12 @@ import smtplib
 import socket
 import ssl
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
 from tests.support.smtp import Smtp
+from tests.support.waiting import wait_until
 
 LETTER = "Message-ID: <{}@e.org>\r\nSubject: x\r\n\r\n{}\r\n"
 
@@ -98,6 +100,21 @@ def test_a_server_may_think_about_every_message(tmp_path):
         assert len(server.to("b@e.org")) == 1
     finally:
         server.stop()
+
+
+def test_at_a_shut_gate_an_answer_waits_until_it_is_opened(smtp, client):
+    smtp.hold_at(2)
+    client.sendmail("a@e.org", ["b@e.org"], letter("one"))
+    with ThreadPoolExecutor(1) as thread:
+        second = thread.submit(client.sendmail, "a@e.org", ["c@e.org"], letter("two"))
+        wait_until(lambda: smtp.to("c@e.org"))
+        assert wait([second], timeout=0.3).not_done == {second}
+
+        smtp.hold_at(3)
+        assert second.result(timeout=5) == {}
+
+    smtp.let_go()
+    client.sendmail("a@e.org", ["d@e.org"], letter("three"))
 
 
 def test_a_command_that_comes_with_the_end_of_the_handshake_is_answered(smtp_tls):
