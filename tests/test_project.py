@@ -262,3 +262,24 @@ def test_no_folder_has_more_modules_than_one_can_oversee():
     }
 
     assert crowded == {}
+
+
+FIRST_PAGE = 45  # lines
+FOLDERS_OF_DELIVERY = "author events ledger letter models provider rate readers rehearsal sending"
+
+
+def test_sending_begins_with_one_page_that_says_it_all():
+    lines = (ROOT / "docs" / "sending.md").read_text().splitlines()
+    details = next(number for number, line in enumerate(lines) if line == "## What is promised")
+
+    assert lines[2] == "## On one page"
+    assert details <= FIRST_PAGE
+
+
+def test_every_module_that_sending_names_exists():
+    text = (ROOT / "docs" / "sending.md").read_text()
+    folders = "|".join(FOLDERS_OF_DELIVERY.split())
+    named = re.findall(rf"`((?:(?:{folders})/)?[a-z_]+\.py)`", text)
+
+    assert "sending/couriers.py" in named
+    assert [name for name in named if not (ROOT / "newsletter" / "delivery" / name).exists()] == []
