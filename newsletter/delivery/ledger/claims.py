@@ -243,7 +243,7 @@ def take_back(batch: Batch, rows: Sequence[int]) -> None:
     """Queue rows again that became uncertain when the batch was given up, and that its holder never handed over.
 
     Only for a batch that `is_lost`, whose recovery did not read the holder's record: where it did, the rows may have
-    been another's since, and uncertain by his hand.
+    been another lane's since, and uncertain by that lane.
     """
     if rows:
         with transaction.atomic():

@@ -66,7 +66,7 @@ MADE_UP = (
 
 
 def example_reader(address: str, name: str = "") -> Subscriber:
-    """Return a reader who is in no table: the links of his copy lead to pages that say so."""
+    """Return a reader who is in no table: the links of their copy lead to pages that say so."""
     return Subscriber(pk=0, email=address, name=name, token_salt="")
 
 

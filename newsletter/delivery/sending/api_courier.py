@@ -84,7 +84,7 @@ type Asked = Sequence[Said] | Outcome  # what was said of each row, or one outco
 
 
 class ApiCourier:
-    """Calls for many readers each; a reader whose address needs care gets a call of his own.
+    """Calls for many readers each; a reader whose address needs care gets a call of their own.
 
     connections: how many calls may be under way at once, and what is known of more and fewer.
     """

@@ -117,7 +117,7 @@ def _filled(pieces: Sequence[str], values: Mapping[str, str]) -> str:
 
 
 def _link_writer(name: str) -> Callable[[int, str], str]:
-    """Return what writes a reader's link from his id and what it is bound to. name: of its slot."""
+    """Return what writes a reader's link from the reader's id and what the link is bound to. name: of its slot."""
     purpose = name.removesuffix("_url")
     sign, (before, after) = tokens.signer(purpose), around(purpose)
     return lambda number, bound: f"{before}{sign(number, bound)}{after}"
