@@ -34,14 +34,14 @@ def ways() -> dict[str, tuple[Callable[[], bytes], int]]:
 
     from django.core.mail import EmailMultiAlternatives
 
-    from newsletter.delivery.ledger.claims import Recipient
+    from newsletter.delivery.ledger.claims import Row
     from newsletter.delivery.letter import rendering
     from newsletter.delivery.letter.compiled import PURPOSES, Compiled
     from subscribers.models import Subscriber
 
     mailing = make_mailing(1)
     reader = Subscriber.objects.get()
-    row = Recipient(0, reader.pk, reader.email, "王小明", True, reader.token_salt, reader.address_hash)
+    row = Row(0, reader.pk, reader.email, "王小明", True, reader.token_salt, reader.address_hash)
     compiled, values = Compiled(mailing), rendering.reader_values(reader)
     plain = dict.fromkeys(PURPOSES, b"x" * 20) | {"to": b"x" * 40, "message_id": b"x" * 40, "email": b"x" * 20}
 

@@ -1,4 +1,4 @@
-"""Every address of the site, on one page."""
+"""Where the addresses of all rooms come together; each room's own are in its `urls.py`."""
 
 from django.contrib import admin
 from django.urls import include, path

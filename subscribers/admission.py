@@ -18,7 +18,7 @@ BUTTONS = 30  # the same, before each is asked for a proof of work
 PER_HOUR = 300  # the same within an hour, before the door says when it opens again
 ALL_PER_HOUR = 300  # mails that all networks together caused within an hour, before everybody is asked for the proof
 
-# Whoever has no script cannot work out the proof: his letter takes one of these places of his network instead.
+# Whoever has no script cannot work out the proof: their letter takes one of these places of their network instead.
 PLACE, PLACE_IN_A_RUSH = timedelta(minutes=1), timedelta(minutes=10)
 WAIT_MAX = timedelta(hours=1)
 

@@ -136,7 +136,7 @@ class TaggedForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class ReaderForm(TaggedForm):
-    """A reader whom the author adds by hand; how he agreed is kept as his consent."""
+    """A reader whom the author adds by hand; how they agreed is kept as their consent."""
 
     email = AddressField(label=_("address"))
     consent = forms.CharField(

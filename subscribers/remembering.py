@@ -1,6 +1,6 @@
 """What a restored database has forgotten: departures after its backup are done again, from the file that kept them.
 
-On a database that was not restored, nothing is left to do. A reader who came back later than he left stays.
+On a database that was not restored, nothing is left to do. A reader who came back later than they left stays.
 """
 
 import logging

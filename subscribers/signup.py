@@ -12,9 +12,9 @@ from subscribers.models.consents import Circumstances, Consent
 def sign_up(email: str, how: Circumstances, now: datetime, *, send_at: datetime | None = None) -> bool:
     """Let one mail answer the owner of an address, now or at `send_at`; return whether one is due by this call.
 
-    A stranger and a reader who left get the link that confirms, a reader is told that he is
-    one. Nobody is mailed who bounced, complained or was suppressed by hand; an erased reader may
-    ask again himself, and his confirmation is a new consent.
+    A stranger and a reader who left get the link that confirms; a reader gets a mail that they are one already. Nobody
+    is mailed who bounced, complained or was suppressed by hand; an erased reader may ask again, and their confirmation
+    is a new consent.
     However often this is called, the row allows one mail, one more after ten minutes, then one a day; and the mailbox
     allows three within a day, however its address is spelled. What it refuses leaves no trace.
     A mail that waits for its time is sent at once when it is asked for again without one.

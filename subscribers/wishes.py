@@ -78,7 +78,7 @@ def fulfil() -> int:
 
 
 def _leave(words: list[str]) -> bool:
-    """Unsubscribe the reader of a wish, unless he has come back since, or a power cut has torn the line."""
+    """Unsubscribe the reader of a wish, unless they have come back since, or a power cut has torn the line."""
     with suppress(ValueError):
         moment, token = words
         at, reader = datetime.fromisoformat(moment), Subscriber.objects.opened_by(token, "unsubscribe")

@@ -18,13 +18,15 @@ ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "newsletter" / "locale" / "zh_Hant" / "LC_MESSAGES"
 ALLOWED_IN_ROOT = {
     *(".ci", ".env.example", ".gitignore", ".python-version"),
-    *("LICENSE", "README.md", "SECURITY.md", "manage.py", "pyproject.toml", "uv.lock"),
+    *("CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "manage.py", "pyproject.toml", "uv.lock"),
     *("benchmarks", "docs", "newsletter", "subscribers", "templates", "tests"),
 }
 TRANSLATES = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"}
 LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 TEMPLATE_MESSAGE = re.compile(rf"\b(n?gettext|pgettext|_)\(\s*((?:u?(?:{LITERAL.pattern})[\s,]*)+)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#|/)([^)#\s]+)")  # of a document, to another file
+ANCHOR = re.compile(r"\]\((?!https?:|mailto:|/)([^)#\s]*)#([^)\s]+)")  # to a heading
+FOR_PEOPLE = ("docs/", "benchmarks/")  # folders with documents
 CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1|`[^`\n]*`", re.DOTALL | re.MULTILINE)
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
 # Folders and registries of the machine that wrote this; in pieces, so that this file does not find itself.
@@ -46,13 +48,15 @@ def text_of(path: Path) -> str:
 
 
 def documents() -> dict[str, str]:
-    """Return README, SECURITY and everything in docs/, by name."""
+    """Return every document for people, by name."""
     names = ((str(path.relative_to(ROOT)), path) for path in tracked() if path.suffix == ".md")
-    return {
-        name: path.read_text()
-        for name, path in names
-        if name in {"README.md", "SECURITY.md"} or name.startswith("docs/")
-    }
+    return {name: path.read_text() for name, path in names if "/" not in name or name.startswith(FOR_PEOPLE)}
+
+
+def anchors_of(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", CODE.sub("", document.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def sources(suffix: str) -> list[Path]:
@@ -188,6 +192,18 @@ def test_every_link_between_documents_leads_somewhere():
     assert broken == []
 
 
+def test_every_link_to_a_heading_finds_it():
+    lost = [
+        f"{name}: {target}#{anchor}"
+        for name, text in documents().items()
+        for target, anchor in ANCHOR.findall(CODE.sub("", text))
+        if (document := (ROOT / name).parent / target if target else ROOT / name).suffix == ".md"
+        and anchor not in anchors_of(document)
+    ]
+
+    assert lost == []
+
+
 def test_every_variable_of_the_environment_is_listed():
     read = set(re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', (ROOT / "newsletter" / "settings.py").read_text()))
     listed = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
@@ -202,10 +218,10 @@ def test_every_packet_of_tests_can_be_imported():
 
 
 MODULES_MAX = 22  # of one folder, __init__ among them
-ROOMS = ("newsletter/delivery", "newsletter/desk", "newsletter/operation", "newsletter/posts", "newsletter/publication")
+ROOMS = ("delivery", "desk", "issues", "mail", "operation", "posts", "publication")
 
 
-@pytest.mark.parametrize("room", [*ROOMS, "subscribers"])
+@pytest.mark.parametrize("room", [*(f"newsletter/{room}" for room in ROOMS), "subscribers"])
 def test_a_room_says_what_lives_there_and_where_to_begin(room):
     text = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text())) or ""
 
@@ -213,6 +229,26 @@ def test_a_room_says_what_lives_there_and_where_to_begin(room):
     assert len(text.splitlines()) <= 15
     for path in re.findall(r"`([\w/]+\.py)`", text):
         assert (ROOT / room / path).exists(), path
+
+
+NEWCOMERS_ASK = {  # what, and the words of a room's docstring that lead there
+    "the moment a mail is marked as handed over": ("newsletter/delivery", "hand_over", "ledger/flight_recorder.py"),
+    "why an issue waits": ("newsletter/delivery", "begin_due", "planning.py"),
+    "what a reader's name may contain": ("subscribers", "one_line", "addresses.py"),
+    "a new provider's error codes": ("newsletter/mail", "BY_API", "replies.py"),
+    "臺 and 台": ("newsletter/posts", "臺", "search/folding.py"),
+    "who may see the outbox": ("newsletter/mail", "for_tester", "views.py"),
+}
+
+
+@pytest.mark.parametrize("question", NEWCOMERS_ASK)
+def test_a_room_says_where_to_find_what_newcomers_ask_for(question):
+    room, name, path = NEWCOMERS_ASK[question]
+    text = " ".join(ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text())).split())
+
+    assert question.lower() in text.lower()
+    assert f"`{path}`" in text
+    assert name in (ROOT / room / path).read_text()
 
 
 def test_no_folder_has_more_modules_than_one_can_oversee():
@@ -226,3 +262,24 @@ def test_no_folder_has_more_modules_than_one_can_oversee():
     }
 
     assert crowded == {}
+
+
+FIRST_PAGE = 45  # lines
+FOLDERS_OF_DELIVERY = "author events ledger letter models provider rate readers rehearsal sending"
+
+
+def test_sending_begins_with_one_page_that_says_it_all():
+    lines = (ROOT / "docs" / "sending.md").read_text().splitlines()
+    details = next(number for number, line in enumerate(lines) if line == "## What is promised")
+
+    assert lines[2] == "## On one page"
+    assert details <= FIRST_PAGE
+
+
+def test_every_module_that_sending_names_exists():
+    text = (ROOT / "docs" / "sending.md").read_text()
+    folders = "|".join(FOLDERS_OF_DELIVERY.split())
+    named = re.findall(rf"`((?:(?:{folders})/)?[a-z_]+\.py)`", text)
+
+    assert "sending/couriers.py" in named
+    assert [name for name in named if not (ROOT / "newsletter" / "delivery" / name).exists()] == []

@@ -1,12 +1,14 @@
 """Getting an issue to its readers, and what became of each copy.
 
-The way of an issue: `planning` approves it, freezes its letter (letter/) and writes the audience as copies
-in batches (models/). A worker's lane (sending/) claims a batch, commits the intent (ledger/), waits for its turn
-(rate/), hands each message over (provider/) and records the results (ledger/). What a worker that died leaves
-behind is settled by ledger/recovery.py and ledger/uncertain.py. `certificate` says how a mailing ended.
+The way of an issue: `planning` approves it, freezes its letter (letter/) and writes the audience as copies in batches
+(models/). A worker's lane (sending/) claims a batch, commits the intent (ledger/), waits for its turn (rate/), sends
+each message (provider/) and records the results (ledger/). ledger/recovery.py and ledger/uncertain.py settle what a
+dead worker leaves behind. rehearsal/ checks a letter before it goes, author/ writes to the author, readers/ welcomes
+readers and takes their feedback, events/ decides whom a refusal suppresses, `certificate` counts how it ended.
 
-rehearsal/ sends test copies and checks a letter before it goes. author/ tells the author what happened and asks
-before a slot. readers/ holds what single readers get and answer. events/ judges what receivers refused.
+Where to look: the moment a mail is marked as handed over: `hand_over` in `ledger/flight_recorder.py`. Why an issue
+waits: `begin_due` in `planning.py` and `why_not` in `author/slots.py` before it begins, `models/mailing.py` later.
+What a provider's answer means: `provider/single.py`.
 
 Begin with `planning.py`, then `sending/lane.py`, then `ledger/claims.py`. `tasks.py` only wakes workers.
 """

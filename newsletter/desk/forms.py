@@ -1,4 +1,4 @@
-"""What the author types at the first start, and when he sends an issue."""
+"""What the author types at the first start, and when they send an issue."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -113,7 +113,7 @@ def _admin_page(request: HttpRequest, template: str, context: dict[str, Any], *,
 
 
 def home(user: Any, now: datetime) -> dict[str, Any]:
-    """Return what a user sees first, each part if he may: what comes next, what went out, who reads, what is wrong."""
+    """Return what a user sees first, as far as they may: what comes next, what went out, who reads, what is wrong."""
     may = user.has_perm
     home: dict[str, Any] = {}
     if may("issues.view_issue"):

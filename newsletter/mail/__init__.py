@@ -1,1 +1,12 @@
-"""How one e-mail is built and handed over. No model; imports nothing else of ours."""
+"""How one e-mail is built and sent. No model; imports nothing else of ours.
+
+The way of a mail: `letters` renders a template into a Letter (`html`, `plaintext`, `wrapping`), `message` makes an
+e-mail of it (`headers`, `characters`, `signatures`), and a mailer of settings (`mailers`) sends it, or `outbox` keeps
+it. `tokens` signs the links in it, `replies` says what a refusal means for its reader.
+
+Where to look: how a name and an address are written: `headers.py`. Where a new provider's error codes go: `replies.py`
+for what is about a reader, provider/single.py of delivery for what is about us. Who may see the outbox:
+`for_tester` in `views.py`.
+
+Begin with `message.py`, then `headers.py`.
+"""

@@ -57,7 +57,7 @@ def for_tester[**P](
 
 
 def is_tester(request: HttpRequest) -> bool:
-    """Return whether it is the person who tries the product on his own machine."""
+    """Return whether it is the person who tries the product on their own machine."""
     return is_on_trial() and is_local(request)
 
 

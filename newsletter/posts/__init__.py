@@ -5,5 +5,7 @@ kept (models/renderings.py); views, feeds and letters read what was kept. search
 documents that other rooms hand down. text/ measures and compares plain text and needs no database. importers/ read
 the formats of others.
 
+Where to look: how the search folds 臺 and 台, and other spellings of one word: `search/folding.py`.
+
 Begin with `models/posts.py`, then `markdown/render.py`.
 """

@@ -1,4 +1,4 @@
-"""What somebody may do with posts on the desk who may not publish: write drafts of his own."""
+"""What somebody may do with posts on the desk who may not publish: write drafts of their own."""
 
 from collections.abc import Callable
 from typing import Any

@@ -40,7 +40,7 @@ class Entry:
 
 
 def who(by: str, via: str) -> str:
-    """Return a user's name and from where he acted, in words; what is not known is left out."""
+    """Return a user's name and from where they acted, in words; what is not known is left out."""
     return " · ".join(filter(None, [by, str(actors.Via(via).label) if via else ""]))
 
 

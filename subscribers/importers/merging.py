@@ -155,7 +155,7 @@ class _Batch:
 def _insert(subscribers: Iterable[Subscriber]) -> None:
     """Write new rows as bare values: bulk_create takes three times as long to ask twenty fields about each.
 
-    Whoever signs up on the site at this moment keeps his own row.
+    Whoever signs up on the site at this moment keeps their own row.
     """
     columns = ", ".join(connection.ops.quote_name(name) for _attribute, name in INSERTED)
     marks = ", ".join(["%s"] * len(INSERTED))

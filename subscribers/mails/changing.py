@@ -50,7 +50,7 @@ def confirm(change: AddressChange, now: datetime, how: Circumstances = NOT_SAID)
         mine = AddressChange.objects.filter(pk=change.pk, confirmed_at=None)
         if not mine.update(confirmed_at=now, former=change.subscriber.email, due_at=now, tries=0):
             return False
-        # Counted, never withheld: else a thief would first spend the budget of the mailbox that he takes away.
+        # Counted, never withheld: else a thief would first spend the budget of the mailbox that they take away.
         mail_budget.take(change.subscriber.email, now)
         erased = Suppression.objects.filter(reason=Suppression.Reason.ERASED)
         erased.filter(address_hash=address_hash(change.email)).delete()
@@ -80,7 +80,7 @@ def undo(change: AddressChange, now: datetime, how: Circumstances = NOT_SAID) ->
 
 
 def _locked(change: AddressChange) -> Subscriber:
-    """Return the reader as he is now, and keep him so until the transaction ends."""
+    """Return the reader's row as it is now, and keep it so until the transaction ends."""
     return Subscriber.objects.select_for_update().get(pk=change.subscriber_id)
 
 

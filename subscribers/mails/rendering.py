@@ -15,7 +15,7 @@ from subscribers.models import CONFIRM_WITHIN, Subscriber
 from subscribers.models.address_changes import CHANGE_WITHIN, UNDO_MOVE_WITHIN, AddressChange
 from subscribers.models.fresh_links import FreshLink
 
-# Whoever types a name may type an advertisement: it goes to nobody who has not confirmed that the address is his.
+# Whoever types a name may type an advertisement: it goes to nobody who has not confirmed that the address is theirs.
 UNCONFIRMED = ""
 
 

@@ -40,7 +40,7 @@ class ConsentText(models.Model):
 
 class ConsentQuerySet(models.QuerySet["Consent"]):
     def add(self, subscriber: Linked, kind: str, how: Circumstances, now: datetime) -> "Consent":
-        """Append a line about a reader, with the address he has at this moment."""
+        """Append a line about a reader, with the address they have at this moment."""
         return self.create(
             subscriber_id=subscriber.pk,
             kind=kind,
@@ -82,7 +82,7 @@ class Consent(models.Model):
     """One line of the record of a subscription; the database refuses to change it.
 
     Source: GDPR articles 5 (2) and 7; Taiwan's Personal Data Protection Act section 7. Erasing a reader
-    deletes his lines with him.
+    deletes their lines with them.
     """
 
     class Kind(models.TextChoices):

@@ -13,7 +13,7 @@ class FreshLinkQuerySet(models.QuerySet["FreshLink"]):
 
 
 class FreshLink(models.Model):
-    """A reader's wish for a link to his own data; deleted with its mail, because the link is made when it leaves."""
+    """A reader's wish for a link to their own data; deleted with its mail, because the link is made when it leaves."""
 
     subscriber = models.OneToOneField("subscribers.Subscriber", on_delete=models.CASCADE, related_name="fresh_link")
     asked_at = models.DateTimeField()

@@ -84,7 +84,7 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         return found if found and found.is_opened_by(token, purpose) else None
 
     def freshly_opened_by(self, token: str, now: datetime) -> "Subscriber | None":
-        """Return the reader to whose mailbox this link to his own data was sent within the last half hour."""
+        """Return the reader to whose mailbox this link to their own data was sent within the last half hour."""
         found = self.filter(pk=tokens.number_of(token) or 0).first()
         return found if found and found.is_freshly_opened_by(token, now) else None
 
@@ -203,7 +203,7 @@ class Subscriber(Linked):
     def ask(self, how: Circumstances, now: datetime) -> bool:
         """Let one mail answer a sign-up, unless one has been asked for not long ago.
 
-        A reader who has confirmed is told so at most once a day; nothing new is asked of him, nor recorded.
+        A reader who has confirmed is told so at most once a day; nothing new is asked of them, nor recorded.
         """
         rested = Q(asked_at__isnull=True) | Q(asked_at__lte=now - COOL_DOWN)
         readers = [self.State.ACTIVE, self.State.PAUSED]
@@ -292,7 +292,7 @@ class Subscriber(Linked):
             Tagging.objects.give({self.pk: names})
 
     def erase(self) -> None:
-        """Forget this reader and his record; only a salted hash stays, so that no import brings him back."""
+        """Forget this reader and their record; only a salted hash stays, so that no import brings them back."""
         departures.write([departure(Why.ERASED, self.address_hash)])
         with transaction.atomic():
             Suppression.objects.update_or_create(

@@ -9,7 +9,7 @@ from django.utils import translation
 from newsletter.delivery import planning
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.provider.interruptible import Patience
+from newsletter.delivery.provider.interruptible import StopDeadline
 from newsletter.delivery.provider.single import Answer, Outcome
 from newsletter.delivery.sending.lane import Lane
 from newsletter.mail.mailers import mailer_from_url
@@ -41,7 +41,7 @@ class Provider:
 
     def __init__(self, **answers):
         self.answers = {f"{name}@example.org": answer for name, answer in answers.items()}
-        self.accepted, self.patience = [], Patience()
+        self.accepted, self.stop_deadline = [], StopDeadline()
         self.on_send = lambda row: None
 
     def deliver(self, rows, on_hand_over):

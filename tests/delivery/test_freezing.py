@@ -13,7 +13,7 @@ from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.provider import smtp_pool
 from newsletter.delivery.provider.connections import Load
-from newsletter.delivery.provider.interruptible import Patience
+from newsletter.delivery.provider.interruptible import StopDeadline
 from newsletter.delivery.provider.single import Answer, HandOverForbidden
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import Switchboard
@@ -60,15 +60,15 @@ class Lane:
 
     def __init__(self, flight):
         self.flight, self.is_revoked = flight, False
-        patience = Patience()
-        patience.is_stopping = lambda: self.is_revoked
+        stop_deadline = StopDeadline()
+        stop_deadline.is_stopping = lambda: self.is_revoked
         self.board = Switchboard(
             lambda: mailers["bulk"],
             sender="news@example.org",
             load=Load(LINES),
             on_dot=self.hand_over,
             on_answer=self.heard,
-            patience=patience,
+            stop_deadline=stop_deadline,
         )
 
     def hand_over(self, seq):

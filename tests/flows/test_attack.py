@@ -1,9 +1,9 @@
-"""The attacks of benchmarks/attack.py in their short form, against the product as `up` runs it."""
+"""The attacks of benchmarks/attack in their short form, against the product as `up` runs it."""
 
 import pytest
 
-from benchmarks.attack import ATTACKS, NEED_REDIS, attempt, floods
-from benchmarks.attack_world import World
+from benchmarks.attack.run import ATTACKS, NEED_REDIS, attempt, floods
+from benchmarks.attack.world import World
 
 pytestmark = pytest.mark.servers
 ELSEWHERE = {floods.hung_web}  # tests/operation/test_supervisor.py stops a web server, and waits as long

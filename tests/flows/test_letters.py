@@ -1,4 +1,4 @@
-"""Every mail that the app can send, as benchmarks/letters.py makes them, keeps the rules that are the same for all.
+"""Every mail that the app can send, as benchmarks/letters makes them, keeps the rules that are the same for all.
 
 One test, because to make them takes seconds; what a rule's name says must be true of each mail.
 """
@@ -7,9 +7,9 @@ import re
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 
-from benchmarks.letters import writer
-from benchmarks.letters_variants import ODD
-from benchmarks.letters_world import KINDS, every_mail
+from benchmarks.letters.collect import writer
+from benchmarks.letters.variants import ODD
+from benchmarks.letters.world import KINDS, every_mail
 from newsletter.delivery.letter.size import HTML_BYTES_MAX
 from newsletter.desk import demo
 from newsletter.publication.models import Publication

@@ -33,7 +33,7 @@ class LaneEnds(Exception):
     """The batch is another's now, the mailing was stopped, or the provider is away."""
 
 
-class Recipient(NamedTuple):
+class Row(NamedTuple):
     """One row that may be handed over, as little of it as a message needs."""
 
     seq: int
@@ -51,7 +51,7 @@ class Recipient(NamedTuple):
         return Subscriber(pk=self.subscriber_id, email=self.email, name=self.name, **own)
 
 
-# Of rows that lead to a reader by `subscriber__`: the fields of a Recipient after the first two.
+# Of rows that lead to a reader by `subscriber__`: the fields of a Row after the first two.
 OF_READER = ("subscriber__email", "subscriber__name")
 OF_LINKS = ("subscriber__token_salt", "subscriber__address_hash")
 
@@ -77,7 +77,7 @@ def held(batch: Batch) -> BatchQuerySet:
     return Batch.objects.filter(pk=batch.pk, token=batch.token, state=Batch.State.LEASED)
 
 
-def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) -> list[Recipient]:
+def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) -> list[Row]:
     """Record `results` and move the cursor over the next `window` rows that wait, in one transaction.
 
     Returns the rows that may be handed over once this is committed; fewer at the end of the batch.
@@ -138,7 +138,7 @@ def lock(batch: Batch) -> tuple[str, int] | None:
     return found
 
 
-def _next(batch: Batch, window: int, now: datetime) -> list[Recipient]:
+def _next(batch: Batch, window: int, now: datetime) -> list[Row]:
     known: dict[Any, Any] = {
         _MAILING: batch.mailing_id,
         _CURSOR: batch.cursor,
@@ -150,7 +150,7 @@ def _next(batch: Batch, window: int, now: datetime) -> list[Recipient]:
     with connection.cursor() as db:
         db.execute(sql, [known.get(holder, holder) for holder in holders])
         found = db.fetchall()
-    return list(starmap(Recipient, sorted(json.loads(found[0][0])) if connection.vendor == "sqlite" else found))
+    return list(starmap(Row, sorted(json.loads(found[0][0])) if connection.vendor == "sqlite" else found))
 
 
 # Values that hold a place in a statement until its own are known; no row has them.
@@ -243,7 +243,7 @@ def take_back(batch: Batch, rows: Sequence[int]) -> None:
     """Queue rows again that became uncertain when the batch was given up, and that its holder never handed over.
 
     Only for a batch that `is_lost`, whose recovery did not read the holder's record: where it did, the rows may have
-    been another's since, and uncertain by his hand.
+    been another lane's since, and uncertain by that lane.
     """
     if rows:
         with transaction.atomic():

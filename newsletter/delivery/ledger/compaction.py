@@ -103,7 +103,7 @@ def _forget(number: int, goes_on: Callable[[], bool]) -> bool:
                 return False
             with transaction.atomic():
                 packs.strike(pack_id, number)
-    with transaction.atomic():  # a pack may have been unpacked between his end and now
+    with transaction.atomic():  # a pack may have been unpacked between that reader's erasure and now
         if not Subscriber.objects.filter(pk=number).exists():
             Delivery.objects.filter(subscriber_id=number).update(subscriber=None)
         Forgotten.objects.filter(number=number).delete()

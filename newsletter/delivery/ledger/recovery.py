@@ -100,7 +100,7 @@ def sweep(slots: int) -> int:
             if worker:
                 recovered += recover_slot(worker, number)
     here = Q(worker__startswith=f"{machine()}/")
-    recovered += sum(_revoke(batch) for batch in _leased(here & _over_for(_patience())))
+    recovered += sum(_revoke(batch) for batch in _leased(here & _over_for(_standstill_limit())))
     return recovered + sum(_give_up(batch, None) for batch in _leased(~here & _over_for(AWAY) | _over_for(HUNG)))
 
 
@@ -108,7 +108,7 @@ def _over_for(time: timedelta) -> Q:
     return Q(lease_until__lt=Now() - time)
 
 
-def _patience() -> timedelta:
+def _standstill_limit() -> timedelta:
     """Return how long a lane of this machine may stand still: with SQLite nobody else could go on in its place."""
     return HUNG if connection.vendor == "sqlite" else STILL
 

@@ -108,7 +108,7 @@ def take_back(batch: Batch, rows: Sequence[int], evidence: Evidence) -> int:
 
 
 def decide(mailing: Mailing, rows: Sequence[Seen], evidence: Evidence) -> int:
-    """Let the author decide `rows`; return how many were still as he saw them."""
+    """Let the author decide `rows`; return how many were still as the author saw them."""
     wanted = Q(pk__in=[])
     for row in rows:
         wanted |= Q(seq=row.seq, attempts=row.attempts)
@@ -124,7 +124,7 @@ def decide(mailing: Mailing, rows: Sequence[Seen], evidence: Evidence) -> int:
 def decide_all(mailing: Mailing, evidence: Evidence, *, seen: int) -> int:
     """Let the author decide all uncertain rows of `mailing`, slice by slice; return how many there were.
 
-    seen: `last_decision` of the page on which he did: what was decided after it is not decided again.
+    seen: `last_decision` of the page on which they did: what was decided after it is not decided again.
     """
     total, after = 0, 0
     is_packed = Pack.objects.filter(mailing=mailing).exists()

@@ -14,7 +14,7 @@ from itertools import chain
 
 from django.db.models import Value
 
-from newsletter.delivery.ledger.claims import OF_LINKS, OF_READER, Recipient
+from newsletter.delivery.ledger.claims import OF_LINKS, OF_READER, Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.wire_template import Template
 from newsletter.delivery.models import Delivery, Mailing
@@ -58,7 +58,7 @@ class Compiled:
         self.message_id = message_id_maker(mailing)
         self.return_path = return_path_maker(mailing)
 
-    def envelope(self, row: Recipient) -> Envelope:
+    def envelope(self, row: Row) -> Envelope:
         """Return one reader's message, ready for the wire. Raises ValueError for one who can be in no message."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         address = written_address(row.email)
@@ -143,14 +143,14 @@ def return_path_maker(mailing: Mailing) -> Callable[[int], str]:
     return lambda seq: f"{before}{sign(first + seq, mailing.token_salt)}{after}"
 
 
-def specimens(mailing: Mailing) -> list[Recipient]:
+def specimens(mailing: Mailing) -> list[Row]:
     """Return readers whose copies are likely to be odd: the first, the last, one without a name, the longest name."""
     columns = ("seq", "subscriber_id", *OF_READER)
     wished = Delivery.objects.filter(mailing=mailing, subscriber__isnull=False)
     known = wished.order_by("seq").values_list(*columns, Value(True), *OF_LINKS)
     # By their numbers: a database that has not looked at the new rows yet would sort all of them for the last one.
     ends = [known.filter(seq__lt=FIRST_ROWS), known.filter(seq__gte=max(FIRST_ROWS, mailing.total - 1))]
-    rows = [Recipient(*row) for row in chain.from_iterable(ends)]
+    rows = [Row(*row) for row in chain.from_iterable(ends)]
     rows = [row for row in rows if _can_be_mailed(row)]
     if not rows:
         return []
@@ -158,7 +158,7 @@ def specimens(mailing: Mailing) -> list[Recipient]:
     return list(dict.fromkeys(chosen))
 
 
-def _can_be_mailed(row: Recipient) -> bool:
+def _can_be_mailed(row: Row) -> bool:
     try:
         written_mailbox(row.name, written_address(row.email))
     except ValueError:  # told to the author as this reader's failure

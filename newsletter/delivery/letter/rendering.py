@@ -166,7 +166,7 @@ def _legible(issue: Issue) -> Issue:
 
 
 def subject_line(issue: Issue, publication: Publication, *, is_correction: bool) -> str:
-    """Return the words of the author, with the number where there is room: his words are not cut for it."""
+    """Return the words of the author, with the number where there is room: their words are not cut for it."""
     corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
     words = shortened(corrected % {"subject": single_line(issue.subject)})
     numbered = NUMBERED[publication.numbered]() % {"subject": words, "number": issue.number}

@@ -106,7 +106,7 @@ def holding(subscriber_id: int) -> list[int]:
 
 
 def strike(pack_id: int, subscriber_id: int) -> None:
-    """Take a reader out of one pack, in the caller's transaction; words about his copy name no address any more."""
+    """Take a reader out of one pack, in the caller's transaction; words about their copy name no address any more."""
     found = Pack.objects.select_for_update().filter(pk=pack_id).first()
     if found is None:  # unpacked meanwhile
         return

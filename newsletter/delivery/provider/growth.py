@@ -16,8 +16,8 @@ STEP = 0.25  # of the connections, once doubling no longer pays
 FAILURES = 2  # of doubling in a row, before smaller steps are made: a machine may have stood still during one
 FIRST_HOLD_SECONDS, HOLD_SECONDS = 2.0, 30.0  # between trials: doubled by each that fails; the longest
 REFUSED_SECONDS = 60.0  # until a server that refused a connection is asked for another one
-PLEAS, PLEA_SECONDS = 3, 10.0  # so many replies within so long ask for a slower pace: one may be about one reader
-DEAF_SECONDS = 1.0  # complaints that follow one another so closely are about the same number of connections
+THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many within so long count: one may be about one reader
+IGNORE_SECONDS = 1.0  # complaints that follow one another so closely are about the same number of connections
 
 
 class Connections:
@@ -32,8 +32,8 @@ class Connections:
         self.wanted = first
         self.before: tuple[int, float] | None = None  # connections and messages a second before the trial under way
         self.is_upwards, self.failures, self.hold = True, 0, FIRST_HOLD_SECONDS
-        self.hold_until = self.deaf_until = -math.inf
-        self.pleas: deque[float] = deque(maxlen=PLEAS)
+        self.hold_until = self.ignore_throttling_until = -math.inf
+        self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)
         self.begin()
 
     def begin(self) -> None:
@@ -53,17 +53,20 @@ class Connections:
             self.begin()
             self._learn(rate, now)
 
-    def pleaded(self, now: float) -> None:
+    def asked_to_slow_down(self, now: float) -> None:
         """Hear that a reply asks for a slower pace."""
-        self.pleas.append(now)
-        if len(self.pleas) == PLEAS and now - self.pleas[0] <= PLEA_SECONDS:
-            self.pleas.clear()
+        self.throttling_replies.append(now)
+        if (
+            len(self.throttling_replies) == THROTTLING_REPLIES
+            and now - self.throttling_replies[0] <= THROTTLING_SECONDS
+        ):
+            self.throttling_replies.clear()
             self.throttled(now)
 
     def throttled(self, now: float) -> None:
         """Hear that the server takes no more on a connection: use half of them."""
-        if now >= self.deaf_until:
-            self.deaf_until = now + DEAF_SECONDS
+        if now >= self.ignore_throttling_until:
+            self.ignore_throttling_until = now + IGNORE_SECONDS
             self._shrink(max(1, self.wanted // 2), now + HOLD_SECONDS)
 
     def refused(self, now: float, opened: int) -> None:

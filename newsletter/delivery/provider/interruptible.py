@@ -14,11 +14,11 @@ STOP_SECONDS = 2.2
 STOPPED = "the worker was stopped before an answer came"
 
 
-class Abandoned(Exception):
+class Interrupted(Exception):
     """The step goes on in its thread, for nobody."""
 
 
-class Patience:
+class StopDeadline:
     """How long answers are waited for: as long as it takes; once the worker is stopped, STOP_SECONDS in all."""
 
     def __init__(self) -> None:
@@ -29,8 +29,8 @@ class Patience:
     def answer[T](self, step: Callable[[], T]) -> T | Outcome:
         """Return what `step` returns, or raise what it raises; after a stop, that nobody knows what became of it."""
         try:
-            return attended(step, self._goes_on, LOOK_SECONDS)
-        except Abandoned:
+            return run_interruptibly(step, self._goes_on, LOOK_SECONDS)
+        except Interrupted:
             return Outcome(Answer.UNCERTAIN, STOPPED)
 
     def rest(self, seconds: float) -> None:
@@ -53,18 +53,18 @@ class Patience:
         return time.monotonic() < self.until
 
 
-def attended[T](
+def run_interruptibly[T](
     step: Callable[[], T], goes_on: Callable[[], bool], every: float, clean_up: Callable[[], None] = lambda: None
 ) -> T:
     """Return what `step` returns, or raise what it raises.
 
-    goes_on: asked every so many seconds. Raises Abandoned once it says no; the thread ends with the process, or
+    goes_on: asked every so many seconds. Raises Interrupted once it says no; the thread ends with the process, or
     with the step, and a `clean_up`.
     """
     end = begun(step, clean_up)
     while not wait([end], timeout=every).done:
         if not goes_on() and end.cancel():
-            raise Abandoned
+            raise Interrupted
     return end.result()
 
 

@@ -2,7 +2,7 @@
 
 The one question that matters is whether the provider may have the message. An answer settles it;
 so does a connection that broke before the body was handed over. Between the two lies UNCERTAIN,
-which nobody resends by himself (docs/sending.md).
+which is never sent again by itself (docs/sending.md).
 """
 
 import re

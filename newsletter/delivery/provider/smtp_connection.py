@@ -66,7 +66,7 @@ class Exchange(Protocol):
     def on_outcome(self, line: "Line", seq: int, outcome: Outcome, /) -> None:
         """Hear what became of a message."""
 
-    def on_throttle(self, words: str, /) -> None:
+    def on_throttling(self, words: str, /) -> None:
         """Hear what the server says that takes no more on this line, although the line is not worn."""
 
     def following(self, line: "Line") -> Envelope | None:
@@ -264,7 +264,7 @@ class Line:
 
     def _ended(self, words: bytes) -> LineLost:
         if not (self.answered and OF_A_LINE.search(words)):
-            self.exchange.on_throttle(said(words))
+            self.exchange.on_throttling(said(words))
         return LineLost(said(words))
 
     def end_within(self, seconds: float) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from django.core.mail.backends.smtp import EmailBackend
 
 from newsletter.delivery.provider.connections import Load, Pool
-from newsletter.delivery.provider.interruptible import LOOK_SECONDS, STOP_SECONDS, Patience
+from newsletter.delivery.provider.interruptible import LOOK_SECONDS, STOP_SECONDS, StopDeadline
 from newsletter.delivery.provider.refusal_streak import Refusals
 from newsletter.delivery.provider.single import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.smtp_connection import Envelope, Line, LineLost, Stage
@@ -29,8 +29,8 @@ class Switchboard:
     open_backend: returns a Django SMTP backend of its own for each line.
     on_dot: told the seq before a final dot leaves; returns False when nothing may leave any more.
     on_answer: told what became of a message before its line goes on; `deliver` yields it soon after.
-    on_throttle: told the words of a server that ended a line or took no more, although there are others.
-    patience: told while nothing is heard; once it is stopping, nothing more is handed over, and answers are soon.
+    on_throttling: told the words of a server that ended a line or took no more, although there are others.
+    stop_deadline: told while nothing is heard; once it is stopping, nothing more is handed over, and answers are soon.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class Switchboard:
         load: Load,
         on_dot: Callable[[int], bool] = lambda _seq: True,
         on_answer: Callable[[int, Outcome], None] = lambda _seq, _outcome: None,
-        on_throttle: Callable[[str], None] = lambda _words: None,
-        patience: Patience | None = None,
+        on_throttling: Callable[[str], None] = lambda _words: None,
+        stop_deadline: StopDeadline | None = None,
     ) -> None:
         self.load = load
         self.pool = Pool(open_backend, lambda backend: Line(backend, sender, self), load)
-        self.on_dot, self.on_answer, self.tell_throttle = on_dot, on_answer, on_throttle
-        self.patience = patience or Patience()
+        self.on_dot, self.on_answer, self.report_throttling = on_dot, on_answer, on_throttling
+        self.stop_deadline = stop_deadline or StopDeadline()
         self.again: deque[Envelope] = deque()  # certainly not handed over, though a line took them
         self.ahead: deque[Envelope] = deque()  # rendered while others were on their way
         self.outcomes: list[tuple[int, Outcome]] = []  # heard, and not told yet
@@ -64,7 +64,7 @@ class Switchboard:
         """
         self.pool.connections.begin()
         while True:
-            goes_on = self._hasten() if self.patience.is_stopping() else self._occupy(envelopes)
+            goes_on = self._hasten() if self.stop_deadline.is_stopping() else self._occupy(envelopes)
             if self.pool.is_idle():
                 break
             for line in self._awake(0 if goes_on else LOOK_SECONDS):
@@ -151,8 +151,8 @@ class Switchboard:
         return line
 
     def _goes_on(self) -> bool:
-        self.patience.on_wait()
-        return not self.patience.is_stopping()
+        self.stop_deadline.on_wait()
+        return not self.stop_deadline.is_stopping()
 
     def _awake(self, seconds: float) -> list[Line]:
         """Return the lines that can read or write within `seconds`, and now and then those that waited too long."""
@@ -160,7 +160,7 @@ class Switchboard:
         self.problem = self.problem or self.pool.problem
         now = time.monotonic()
         if not ready:
-            self.patience.on_wait()
+            self.stop_deadline.on_wait()
         if ready and now < self.look_at:
             return ready
         self.look_at = now + LOOK_SECONDS
@@ -172,7 +172,7 @@ class Switchboard:
                 line.on_writable()
             line.on_readable()
             if line.deadline <= time.monotonic():
-                why = "the worker was stopped" if self.patience.is_stopping() else "no answer in time"
+                why = "the worker was stopped" if self.stop_deadline.is_stopping() else "no answer in time"
                 raise LineLost(why)  # noqa: TRY301 - one way for a line to be lost
         except LineLost as lost:
             self._drop(line, lost)
@@ -206,11 +206,11 @@ class Switchboard:
         pool.seconds += (line.lasted_seconds - pool.seconds) * (0.2 if pool.seconds else 1)
         pool.connections.answered(now, len(pool.lines))
         if outcome.answer is Answer.DEFERRED and is_overloaded(outcome.reply):
-            pool.connections.pleaded(now)
+            pool.connections.asked_to_slow_down(now)
 
-    def on_throttle(self, words: str) -> None:
+    def on_throttling(self, words: str) -> None:
         self.pool.connections.throttled(time.monotonic())
-        self.tell_throttle(words)
+        self.report_throttling(words)
 
     def _drop(self, line: Line, lost: LineLost) -> None:
         """Give a lost line up: a message whose dot was out is uncertain, any other goes to another line.
@@ -228,7 +228,7 @@ class Switchboard:
             return
         self.broken += 1
         most = self.pool.connections.wanted if self.pool.lines or self.pool.opening else 1
-        if self.broken >= TRIES * most and not self.patience.is_stopping():
+        if self.broken >= TRIES * most and not self.stop_deadline.is_stopping():
             self.problem = ProviderAway(str(lost))
         if stage is Stage.WAITING:
             words = f"no answer after the message: {lost}"
@@ -245,10 +245,10 @@ class Switchboard:
         return self.tries[envelope.seq] >= TRIES
 
     def _forget(self, line: Line) -> None:
-        self.pool.forget(line, says_goodbye=not self.patience.is_stopping())
+        self.pool.forget(line, says_goodbye=not self.stop_deadline.is_stopping())
 
     def close(self) -> None:
-        self.pool.close(says_goodbye=not self.patience.is_stopping())
+        self.pool.close(says_goodbye=not self.stop_deadline.is_stopping())
 
 
 def is_overloaded(words: str) -> bool:

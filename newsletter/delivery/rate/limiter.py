@@ -20,10 +20,10 @@ from newsletter.delivery.rate.warmup import WarmUp
 from newsletter.mail.mailers import Limits
 
 SLICE_SECONDS = 0.1  # messages of this long are reserved at once
-PATIENCE_SECONDS = 1.0  # places further away are not taken: a lane that ends would leave them empty
-PLEAS, PLEA_SECONDS = 3, 10.0  # so many requests for a slower pace within so long are heard
-NAP_SECONDS = 0.2  # how long a waiting lane may be deaf
-LOOK_SECONDS = 1.0  # between looks of an unlimited lane at what the others have heard
+NEAR_SECONDS = 1.0  # places further away are not taken: a lane that ends would leave them empty
+THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many within so long slow the lanes down
+NAP_SECONDS = 0.2  # how long a waiting lane may overlook that it must stop
+LOOK_SECONDS = 1.0  # between reports of an unlimited lane to the others, and looks at theirs
 THROTTLED = re.compile(r"421\b|45[01][ -]4\.7\.\d|429\b|.*\bresponse 429\b", re.ASCII)
 GREYLISTED = re.compile(r"gr[ea]y-?list", re.IGNORECASE)  # about one reader's first mail, not about the pace
 ALL = "all"
@@ -83,8 +83,8 @@ class Pacer:
         self.timelines = timelines or RowTimelines()
         self.slowed: float | None = None
         self.fits = 1 if limits.domains else 10**6  # rows whose places are within a slice, as far as is known
-        self.unreported, self.look_at, self.deaf_until = 0, 0.0, 0.0
-        self.pleas: deque[float] = deque(maxlen=PLEAS)  # when a provider asked for a slower pace
+        self.unreported, self.look_at, self.ignore_throttling_until = 0, 0.0, 0.0
+        self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)  # when each came
 
     @property
     def total_rate(self) -> float:
@@ -103,10 +103,10 @@ class Pacer:
         if self.is_free(len(emails)):
             return Places([time.monotonic()] * len(emails))
         times, ends = schedule([self._lines(email) for email in emails])
-        turn = self.timelines.take(self.provider, ends, self.unreported + len(emails), PATIENCE_SECONDS)
+        turn = self.timelines.take(self.provider, ends, self.unreported + len(emails), NEAR_SECONDS)
         self.slowed, self.look_at = turn.slowed, time.monotonic() + LOOK_SECONDS
         if not turn.is_taken:
-            return Places([], again_in=max(turn.wait - PATIENCE_SECONDS, NAP_SECONDS))
+            return Places([], again_in=max(turn.wait - NEAR_SECONDS, NAP_SECONDS))
         self.unreported = 0
         self._fit(len(emails), times[-1])
         begins = time.monotonic() + turn.wait
@@ -145,17 +145,18 @@ class Pacer:
     def slow_down(self, words: str, *, at_once: bool = False) -> None:
         """Halve the rate of all workers when the provider's words ask for it again; it recovers by itself.
 
-        One plea may be about one connection or one reader; a server that means all of us says it more than once.
-        at_once: heed the first, because it takes no more at all.
+        One such reply may be about one connection or one reader; a server that means all of us sends several.
+        at_once: the first one counts, because the provider takes no more at all.
         """
         now = time.monotonic()
-        if not is_throttling(words) or now < self.deaf_until:
+        if not is_throttling(words) or now < self.ignore_throttling_until:
             return
-        self.pleas.append(now)
-        if not at_once and (len(self.pleas) < PLEAS or now - self.pleas[0] > PLEA_SECONDS):
+        self.throttling_replies.append(now)
+        is_enough = len(self.throttling_replies) == THROTTLING_REPLIES
+        if not at_once and (not is_enough or now - self.throttling_replies[0] > THROTTLING_SECONDS):
             return
-        self.pleas.clear()
-        self.deaf_until = now + NAP_SECONDS
+        self.throttling_replies.clear()
+        self.ignore_throttling_until = now + NAP_SECONDS
         limits = [rate for rate in (self.rate, self.limits.rate) if rate]
         self.slowed = self.timelines.slow_down(self.provider, min(limits, default=None))
 

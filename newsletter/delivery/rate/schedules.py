@@ -26,8 +26,8 @@ MEASURED_SECONDS = 5  # the time constant of the measured rate
 SLOWEST = 1 / 64  # of the rate before the provider asked for less
 LEAST_MEASURED = 10.0  # messages a second: a lane that has just begun has no rate worth halving
 RECOVERY = 0.05 / 60  # of the former rate, a second
-DEAF_SECONDS = 10  # complaints that follow one another so closely are about the same rate
-REDIS_SECONDS = 1  # patience with Redis
+IGNORE_SECONDS = 10  # complaints that follow one another so closely are about the same rate
+REDIS_SECONDS = 1  # that a reply of Redis is waited for
 AGAIN_SECONDS = 5  # until Redis is asked again after it did not answer
 WARM_UP = "warm-up"
 LINE = ["free_at", "taken_at", "measured", "slowed_from", "slowed_to", "slowed_at"]
@@ -42,10 +42,10 @@ class Turn(NamedTuple):
 
 
 class Timelines(Protocol):
-    def take(self, provider: str, ends: Mapping[str, float], messages: int, patience: float) -> Turn:
+    def take(self, provider: str, ends: Mapping[str, float], messages: int, within_seconds: float) -> Turn:
         """Take places on all lines of `ends`, from one moment on and each for so many seconds.
 
-        Takes nothing if that moment is more than `patience` seconds away. `messages` are counted to the
+        Takes nothing if that moment is more than `within_seconds` seconds away. `messages` are counted to the
         measured rate of the line `provider`, which is one of them.
         """
 
@@ -56,11 +56,11 @@ class Timelines(Protocol):
 class RowTimelines:
     """The lines as rows of the database."""
 
-    def take(self, provider: str, ends: Mapping[str, float], messages: int, patience: float) -> Turn:
+    def take(self, provider: str, ends: Mapping[str, float], messages: int, within_seconds: float) -> Turn:
         with transaction.atomic():
             lines, now = _locked(ends)
             begins = max(now, *(line.free_at for line in lines.values()))
-            is_taken = begins - now <= patience
+            is_taken = begins - now <= within_seconds
             if is_taken:
                 lines[provider].measured += messages / MEASURED_SECONDS
                 for key, seconds in ends.items():
@@ -117,7 +117,7 @@ def slowed(line: Pace, now: float) -> float | None:
 def halve(line: Pace, now: float, limit: float | None) -> float:
     """Halve the rate of a line and return it; complaints about the former rate change nothing."""
     current = slowed(line, now)
-    if current is not None and now - line.slowed_at < DEAF_SECONDS:
+    if current is not None and now - line.slowed_at < IGNORE_SECONDS:
         return current
     if current is None:
         line.slowed_from = min(limit or math.inf, max(line.measured, LEAST_MEASURED))
@@ -158,7 +158,7 @@ local function slowed(line)
   return rate < line.slowed_from and rate or nil
 end
 """
-# KEYS: the lines, the provider's first. ARGV: messages, patience, and for each line the seconds to take.
+# KEYS: the lines, the provider's first. ARGV: messages, within_seconds, and for each line the seconds to take.
 _TAKE = f"""{_LINES}
 local lines, begins = {{}}, now
 for i, key in ipairs(KEYS) do
@@ -178,7 +178,7 @@ return {{string.format('%.6f', begins - now), is_taken and 1 or 0, rate and stri
 _SLOW_DOWN = f"""{_LINES}
 local line, limit = read(KEYS[1]), tonumber(ARGV[1])
 local current = slowed(line)
-if not current or now - line.slowed_at >= {DEAF_SECONDS} then
+if not current or now - line.slowed_at >= {IGNORE_SECONDS} then
   if not current then
     line.slowed_from = math.max(line.measured, {LEAST_MEASURED})
     if limit > 0 then line.slowed_from = math.min(limit, line.slowed_from) end
@@ -200,14 +200,14 @@ class RedisTimelines:
         from redis.backoff import NoBackoff  # noqa: PLC0415
         from redis.retry import Retry  # noqa: PLC0415
 
-        patience = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-        self.client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), decode_responses=True, **patience)
+        timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+        self.client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), decode_responses=True, **timeouts)
         self._take, self._slow_down = map(self.client.register_script, (_TAKE, _SLOW_DOWN))
 
-    def take(self, provider: str, ends: Mapping[str, float], messages: int, patience: float) -> Turn:
+    def take(self, provider: str, ends: Mapping[str, float], messages: int, within_seconds: float) -> Turn:
         keys = [provider, *(key for key in ends if key != provider)]
         seconds = [f"{ends[key]:.6f}" for key in keys]
-        wait, is_taken, rate = self._take(keys=[_name(key) for key in keys], args=[messages, patience, *seconds])
+        wait, is_taken, rate = self._take(keys=[_name(key) for key in keys], args=[messages, within_seconds, *seconds])
         return Turn(float(wait), bool(is_taken), float(rate) if rate else None)
 
     def slow_down(self, provider: str, limit: float | None) -> float:
@@ -225,13 +225,13 @@ class SparedTimelines:
         self.first, self.second = first, second
         self.first_again_at = 0.0
 
-    def take(self, provider: str, ends: Mapping[str, float], messages: int, patience: float) -> Turn:
+    def take(self, provider: str, ends: Mapping[str, float], messages: int, within_seconds: float) -> Turn:
         if time.monotonic() >= self.first_again_at:
             try:
-                return self.first.take(provider, ends, messages, patience)
+                return self.first.take(provider, ends, messages, within_seconds)
             except redis_error() as error:
                 self._spare(error)
-        return self.second.take(provider, ends, messages, patience)
+        return self.second.take(provider, ends, messages, within_seconds)
 
     def slow_down(self, provider: str, limit: float | None) -> float:
         if time.monotonic() >= self.first_again_at:

@@ -1,6 +1,6 @@
 """Asking other people's addresses whether they are there; never this machine, nor the network that it is in.
 
-An author pastes what he found, and whoever runs a name server decides where a name leads: every address is looked at
+An author pastes what they found, and whoever runs a name server decides where a name leads: every address is looked at
 before it is asked, and asked as it was looked at (server-side request forgery, CWE-918).
 """
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from newsletter.delivery import planning
-from newsletter.delivery.ledger.claims import Recipient
+from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter.compiled import LARGEST, PER_COPY, Compiled
 from newsletter.delivery.letter.losses import check_losses
 from newsletter.delivery.letter.rendering import copy_for, freeze
@@ -66,7 +66,7 @@ MADE_UP = (
 
 
 def example_reader(address: str, name: str = "") -> Subscriber:
-    """Return a reader who is in no table: the links of his copy lead to pages that say so."""
+    """Return a reader who is in no table: the links of their copy lead to pages that say so."""
     return Subscriber(pk=0, email=address, name=name, token_salt="")
 
 
@@ -102,13 +102,13 @@ class Written(NamedTuple):
     problem: str = ""
 
 
-class Report(NamedTuple):
+class RehearsalResult(NamedTuple):
     remarks: list[Remark]
     copies: list[dict[str, object]]  # of the hardest readers: name, address, bytes, problem
     links: list[str]  # to others, that are still to be asked
 
 
-def rehearse(mailing: Mailing, now: datetime) -> Report:
+def rehearse(mailing: Mailing, now: datetime) -> RehearsalResult:
     """Write copies to readers of the audience and look at them; `mailing` (`as_if`) is not kept, nothing is sent."""
     compiled = Compiled(mailing)
     hard = hard_readers(mailing, now)
@@ -121,7 +121,7 @@ def rehearse(mailing: Mailing, now: datetime) -> Report:
     copies = [
         {"name": one.name, "address": one.address, "bytes": len(one.octets), "problem": one.problem} for one in hardest
     ]
-    return Report(remarks, copies, links_to_others(references))
+    return RehearsalResult(remarks, copies, links_to_others(references))
 
 
 def as_if(issue: Issue, segment: str, now: datetime) -> Mailing:
@@ -147,7 +147,7 @@ class Holds(Func):
         return self.as_sql(compiler, connection, template="(%(expressions)s || '*')", arg_joiner=" GLOB '*' || ")
 
 
-def hard_readers(mailing: Mailing, now: datetime) -> list[Recipient]:
+def hard_readers(mailing: Mailing, now: datetime) -> list[Row]:
     """Return those of the audience whose copies are the hardest to write: at most five, each for another reason.
 
     The audience is read once, whatever its size; of equals the first is taken.
@@ -171,25 +171,25 @@ def _first(condition: Q, *, longest: str = "") -> Max:
     return Max(length * Value(RANKS, BigIntegerField()) - F("pk"), filter=condition)
 
 
-def made_up_readers() -> list[Recipient]:
+def made_up_readers() -> list[Row]:
     """Return hard readers who do not exist, with links as long as they can become."""
-    return [Recipient(LARGEST, LARGEST, address, name, is_mailable=True) for name, address in MADE_UP]
+    return [Row(LARGEST, LARGEST, address, name, is_mailable=True) for name, address in MADE_UP]
 
 
-def some_readers(mailing: Mailing, now: datetime) -> list[Recipient]:
+def some_readers(mailing: Mailing, now: datetime) -> list[Row]:
     """Return the first and the last readers of the audience, each once."""
     audience = planning.audience(mailing, now)
     rows = [*_rows(audience.order_by("pk")[:AT_EACH_END]), *_rows(audience.order_by("-pk")[:AT_EACH_END])]
     return list({row.subscriber_id: row for row in rows}.values())
 
 
-def _rows(readers: SubscriberQuerySet) -> Iterator[Recipient]:
+def _rows(readers: SubscriberQuerySet) -> Iterator[Row]:
     columns = ("pk", "email", "name", Value(True), "token_salt", "address_hash")
     for number, row in enumerate(readers.values_list(*columns)):
-        yield Recipient(number, *row)
+        yield Row(number, *row)
 
 
-def _write(mailing: Mailing, compiled: Compiled, row: Recipient) -> Written:
+def _write(mailing: Mailing, compiled: Compiled, row: Row) -> Written:
     """Write a copy as the compiled template does, and as the e-mail classes do: both must say the same."""
     try:
         octets = compiled.envelope(row).data

@@ -19,12 +19,12 @@ from typing import Any
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailUnsupportedFeature
 from django.core.mail import mailers
 
-from newsletter.delivery.ledger.claims import Recipient
+from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.batch_apis import PROVIDERS, Said
 from newsletter.delivery.provider.growth import Connections
-from newsletter.delivery.provider.interruptible import STOPPED, Patience, begun
+from newsletter.delivery.provider.interruptible import STOPPED, StopDeadline, begun
 from newsletter.delivery.provider.single import (
     Answer,
     DjangoTransport,
@@ -75,7 +75,7 @@ class Call:
 class Part:
     """Readers who are asked for together: a call, a part of one that was refused, or one reader alone."""
 
-    rows: Sequence[Recipient]
+    rows: Sequence[Row]
     call: Call = field(default_factory=Call)
     is_alone: bool = False
 
@@ -84,7 +84,7 @@ type Asked = Sequence[Said] | Outcome  # what was said of each row, or one outco
 
 
 class ApiCourier:
-    """Calls for many readers each; a reader whose address needs care gets a call of his own.
+    """Calls for many readers each; a reader whose address needs care gets a call of their own.
 
     connections: how many calls may be under way at once, and what is known of more and fewer.
     """
@@ -104,14 +104,14 @@ class ApiCourier:
         self.window = self.copies.size()
         self.single = DjangoTransport(mailers[alias])
         self.connections = connections or Connections(FIRST_CALLS, MOST_CALLS)
-        self.pauses, self.patience = pauses if self.provider.key else (), Patience()
+        self.pauses, self.stop_deadline = pauses if self.provider.key else (), StopDeadline()
         self.waiting: deque[Part] = deque()
         self.running: dict[Future[Asked], tuple[Part, Any]] = {}  # with the backend of each
         self.known: list[tuple[int, Outcome]] = []  # and not told yet
         self.problem: Exception | None = None  # raised when no call is under way any more
         self.is_silent = False
 
-    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(self, rows: Iterator[Row], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         self.connections.begin()
         calls = gathered(rows, self.window)
         while True:
@@ -135,10 +135,10 @@ class ApiCourier:
     def _is_over(self) -> bool:
         return bool(self.problem) or self.is_silent
 
-    def _begin(self, calls: Iterator[list[Recipient]], on_hand_over: Callable[[int], bool]) -> None:
+    def _begin(self, calls: Iterator[list[Row]], on_hand_over: Callable[[int], bool]) -> None:
         """Make as many calls as there may be at once."""
         while not self._is_over() and len(self.running) < self.connections.wanted:
-            part = None if self.patience.is_stopping() else self._next(calls)
+            part = None if self.stop_deadline.is_stopping() else self._next(calls)
             if part is None:
                 return
             backend = None if part.is_alone else self.backends.pop() if self.backends else mailers[self.alias]
@@ -148,7 +148,7 @@ class ApiCourier:
                     return
                 self.running[begun(step)] = part, backend
 
-    def _next(self, calls: Iterator[list[Recipient]]) -> Part | None:
+    def _next(self, calls: Iterator[list[Row]]) -> Part | None:
         """Return what to ask for next, None if there is nothing at the moment. Readers alone go one at a time."""
         is_one_alone = any(part.is_alone for part, _backend in self.running.values())
         for part in self.waiting:
@@ -179,15 +179,15 @@ class ApiCourier:
         message.metadata = {"delivery": f"{self.mailing.pk}.{row.seq}"}
         return partial(self.single.send, message)
 
-    def _ask(self, rows: Sequence[Recipient], backend: Any) -> Asked:
+    def _ask(self, rows: Sequence[Row], backend: Any) -> Asked:
         """Return what was said of each row, or one outcome for all: FAILED (none of them left) or UNCERTAIN."""
         message = self.copies.message(rows)
         said = self._said(message, backend)
         if not isinstance(said, Outcome) or said.answer is not Answer.UNCERTAIN:
             return said
         for seconds in self.pauses:
-            self.patience.rest(seconds)  # a provider that fell silent is given time
-            if self.patience.is_stopping():
+            self.stop_deadline.rest(seconds)  # a provider that fell silent is given time
+            if self.stop_deadline.is_stopping():
                 return said
             try:
                 again = self._said(message, backend)
@@ -215,7 +215,7 @@ class ApiCourier:
 
     def _hear(self) -> None:
         """Wait for an answer; what has none soon after the worker was stopped is uncertain."""
-        ended = self.patience.first(self.running)
+        ended = self.stop_deadline.first(self.running)
         for one in ended or self.running.copy():
             part, backend = self.running.pop(one)
             if ended:
@@ -257,9 +257,9 @@ class ApiCourier:
                 self.known.append((row.seq, one))
 
 
-def gathered(rows: Iterator[Recipient], size: int) -> Iterator[list[Recipient]]:
+def gathered(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
     """Yield calls of `size` rows; smaller ones when the rows come slowly, or end."""
-    call: list[Recipient] = []
+    call: list[Row] = []
     since = 0.0
     for row in rows:
         since = since if call else time.monotonic()
@@ -271,9 +271,9 @@ def gathered(rows: Iterator[Recipient], size: int) -> Iterator[list[Recipient]]:
         yield call
 
 
-def _sorted(call: Sequence[Recipient]) -> tuple[list[Recipient], list[Recipient]]:
+def _sorted(call: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     """Return the rows that can be in one call, and those that cannot: an odd address or name, an address twice."""
-    together, apart = dict[str, Recipient](), list[Recipient]()
+    together, apart = dict[str, Row](), list[Row]()
     for row in call:
         key = row.email.lower()
         if key in together or not PLAIN_ADDRESS.fullmatch(row.email) or headers.CONTROL.search(row.name):

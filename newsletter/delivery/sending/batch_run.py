@@ -16,14 +16,14 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery.ledger import claims
-from newsletter.delivery.ledger.claims import LaneEnds, Recipient
+from newsletter.delivery.ledger.claims import LaneEnds, Row
 from newsletter.delivery.ledger.results import Result
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.rate.limiter import NAP_SECONDS, Pacer
 
 log = logging.getLogger(__name__)
 
-DATABASE_PATIENCE = (0.2, 0.5, 1, 2, 5, 10)  # seconds between tries to save results when the database is away
+DATABASE_RETRY_SECONDS = (0.2, 0.5, 1, 2, 5, 10)  # seconds between tries to save results when the database is away
 LEASE_SECONDS = 10  # between the renewals of a lease while a window waits for its turn
 GONE = "left, paused or suppressed since the issue was begun"
 
@@ -42,7 +42,7 @@ class Holding:
         self.batch, self.window, self.writer, self.pacer = batch, window, writer, pacer
         self.results: list[Result] = []  # not yet recorded
         self.unanswered: dict[int, None] = {}  # intended, in order, and without a result
-        self.pending: Future[list[Recipient]] | None = None
+        self.pending: Future[list[Row]] | None = None
         self.is_through = False
         self.times: deque[float] = deque()  # when the rows of the window may leave
         self.renew_at = time.monotonic() + LEASE_SECONDS
@@ -51,9 +51,9 @@ class Holding:
         results, self.results = self.results, []
         step = partial(claims.intend, self.batch, results, self.pacer.window(self.window), timezone.now())
         self.renew_at = time.monotonic() + LEASE_SECONDS
-        self.pending = self.writer.submit(patiently, step)
+        self.pending = self.writer.submit(with_retries, step)
 
-    def _intended(self) -> list[Recipient]:
+    def _intended(self) -> list[Row]:
         """Return the rows of the window that was asked for last, now that its intent is durable."""
         assert self.pending is not None  # noqa: S101 - asked for before, by `rows`
         pending, self.pending = self.pending, None
@@ -61,7 +61,7 @@ class Holding:
         self.unanswered.update((row.seq, None) for row in rows)
         return rows
 
-    def rows(self, is_over: Callable[[], bool]) -> Iterator[Recipient]:
+    def rows(self, is_over: Callable[[], bool]) -> Iterator[Row]:
         """Yield the rows of the batch, each after its intent is durable, until they end or `is_over`.
 
         Raises LaneEnds when the batch is no longer ours, its mailing has stopped or its day is full.
@@ -97,7 +97,7 @@ class Holding:
                 return
             self._nap(places.again_in)
 
-    def _has_come(self, row: Recipient, is_over: Callable[[], bool]) -> bool:
+    def _has_come(self, row: Row, is_over: Callable[[], bool]) -> bool:
         """Wait for the row's turn; return False if it is over before."""
         if not self.times:
             raise DayIsFull("the day is full")
@@ -124,7 +124,7 @@ class Holding:
             self._keep()
 
     def _written[T](self, step: Callable[[], T]) -> T:
-        return self.writer.submit(patiently, step).result()
+        return self.writer.submit(with_retries, step).result()
 
     def _is_lost(self) -> bool:
         return self._written(partial(claims.is_lost, self.batch))
@@ -154,9 +154,9 @@ class Holding:
         self._written(step)
 
 
-def patiently[T](step: Callable[[], T]) -> T:
+def with_retries[T](step: Callable[[], T]) -> T:
     """Run a database step that can run twice, again and again while the database is away or locked."""
-    for seconds in DATABASE_PATIENCE:
+    for seconds in DATABASE_RETRY_SECONDS:
         try:
             _make_commits_durable()
             return step()

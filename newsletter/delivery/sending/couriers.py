@@ -14,13 +14,13 @@ from django.conf import settings
 from django.core.mail import mailers
 from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
-from newsletter.delivery.ledger.claims import Recipient
+from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import Compiled
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.connections import Load
 from newsletter.delivery.provider.growth import Connections
-from newsletter.delivery.provider.interruptible import Patience
+from newsletter.delivery.provider.interruptible import StopDeadline
 from newsletter.delivery.provider.refusal_streak import Refusals
 from newsletter.delivery.provider.single import Answer, DjangoTransport, HandOverForbidden, Outcome, ProviderRefuses
 from newsletter.delivery.provider.smtp_connection import Envelope
@@ -38,13 +38,13 @@ LINES_FOR_RATE = 64  # at the most, when a rate says how many are needed
 
 
 class Courier(Protocol):
-    patience: Patience  # with which answers are waited for
+    stop_deadline: StopDeadline  # with which answers are waited for
 
     @property
     def window(self) -> int:
         """Return how many rows to intend at once."""
 
-    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(self, rows: Iterator[Row], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         """Hand over a message for each row; yield seq and outcome as they become known.
 
         on_hand_over: told the seq before the message may be the provider's; returns False when it must not be.
@@ -105,10 +105,10 @@ class DjangoCourier:
     window = 1
 
     def __init__(self, alias: str, mailing: Mailing) -> None:
-        self.transport, self.patience = DjangoTransport(mailers[alias]), Patience()
+        self.transport, self.stop_deadline = DjangoTransport(mailers[alias]), StopDeadline()
         self.mailing, self.refusals = mailing, Refusals(believes=mailing.believes_refusals)
 
-    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(self, rows: Iterator[Row], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         for row in rows:
             try:
                 message = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
@@ -117,7 +117,7 @@ class DjangoCourier:
                 continue
             if not on_hand_over(row.seq):
                 raise HandOverForbidden
-            yield from self._known(row.seq, self.patience.answer(partial(self.transport.send, message)))
+            yield from self._known(row.seq, self.stop_deadline.answer(partial(self.transport.send, message)))
             if self.refusals.problem:
                 raise self.refusals.problem
         yield from self.refusals.release()
@@ -147,10 +147,10 @@ class SmtpCourier:
         self.board: Switchboard | None = None
         self.on_hand_over: Callable[[int], bool] = lambda _seq: True
         self.on_answer: Callable[[int, Outcome], None] = lambda _seq, _outcome: None  # told before the line goes on
-        self.on_throttle: Callable[[str], None] = lambda _words: None  # told the words of a server that takes no more
-        self.patience = Patience()
+        self.on_throttling: Callable[[str], None] = lambda _words: None  # told the words of a server that takes no more
+        self.stop_deadline = StopDeadline()
 
-    def deliver(self, rows: Iterator[Recipient], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(self, rows: Iterator[Row], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         self.on_hand_over = on_hand_over
         self._prove()
         failed: list[tuple[int, Outcome]] = []
@@ -172,7 +172,7 @@ class SmtpCourier:
         if self.board is None and (difference := self.compiled.difference(self.mailing)):
             raise ProviderRefuses(difference)
 
-    def _envelopes(self, rows: Iterator[Recipient], failed: list[tuple[int, Outcome]]) -> Iterator[Envelope]:
+    def _envelopes(self, rows: Iterator[Row], failed: list[tuple[int, Outcome]]) -> Iterator[Envelope]:
         for row in rows:
             try:
                 envelope = self.compiled.envelope(row)
@@ -190,8 +190,8 @@ class SmtpCourier:
                 load=self.load,
                 on_dot=self._on_dot,
                 on_answer=self._on_answer,
-                on_throttle=self._on_throttle,
-                patience=self.patience,
+                on_throttling=self._on_throttling,
+                stop_deadline=self.stop_deadline,
             )
             self.board.pool.connections = self.connections
             self.board.refusals.believes = self.mailing.believes_refusals
@@ -203,8 +203,8 @@ class SmtpCourier:
     def _on_answer(self, seq: int, outcome: Outcome) -> None:
         self.on_answer(seq, outcome)
 
-    def _on_throttle(self, words: str) -> None:
-        self.on_throttle(words)
+    def _on_throttling(self, words: str) -> None:
+        self.on_throttling(words)
 
     def _backend(self) -> SmtpBackend:
         backend = mailers[self.alias]

@@ -22,7 +22,7 @@ from newsletter.delivery.ledger.results import Result
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.provider.single import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.rate.limiter import Pacer, is_throttling
-from newsletter.delivery.sending.batch_run import DayIsFull, Holding, hang_up, patiently
+from newsletter.delivery.sending.batch_run import DayIsFull, Holding, hang_up, with_retries
 from newsletter.delivery.sending.couriers import Courier, SmtpCourier
 from newsletter.publication.heartbeats import Part, beat
 
@@ -66,8 +66,8 @@ class Lane:
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
         if isinstance(courier, SmtpCourier):
-            courier.on_throttle, courier.on_answer = self._throttle, self._mark
-        courier.patience.is_stopping = self._is_ending
+            courier.on_throttling, courier.on_answer = self._slow_down, self._mark
+        courier.stop_deadline.is_stopping = self._is_ending
         self.silence, self.is_revoked = "", False
         self.has_stopped, self.ask_at = False, time.monotonic() + STATE_SECONDS
 
@@ -102,7 +102,7 @@ class Lane:
 
     def _claim(self) -> Batch | None:
         step = partial(claims.claim, self.mailing, self.worker, timezone.now())
-        return self.writer.submit(patiently, step).result()
+        return self.writer.submit(with_retries, step).result()
 
     def _work(self, batch: Batch, until: float) -> int:
         """Deliver one batch; raise LaneEnds, with everything recorded, when there is a reason to stop.
@@ -112,7 +112,7 @@ class Lane:
         """
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         holding = Holding(batch, self.courier.window, self.writer, self.pacer)
-        self.courier.patience.on_wait = holding.keep
+        self.courier.stop_deadline.on_wait = holding.keep
         answered, end = 0, None
         try:
             for seq, outcome in self.courier.deliver(holding.rows(partial(self._is_over, until)), self._hand_over):
@@ -136,7 +136,7 @@ class Lane:
         if isinstance(reason, LaneEnds):
             return reason
         if isinstance(reason, ProviderAway):
-            self._throttle(str(reason), at_once=True)
+            self._slow_down(str(reason), at_once=True)
             self._later(self.mailing.wait_for_provider, timezone.now(), str(reason))
             return LaneEnds("the provider is away")
         self._later(self.mailing.pause, str(reason))
@@ -146,7 +146,7 @@ class Lane:
         if end := self.pacer.end_of_day(timezone.now()):
             self._later(self.mailing.wait_until, *end)
 
-    def _throttle(self, words: str, *, at_once: bool = False) -> None:
+    def _slow_down(self, words: str, *, at_once: bool = False) -> None:
         """Slow all workers down when a provider's words ask for it."""
         if is_throttling(words):
             self._later(partial(self.pacer.slow_down, words, at_once=at_once))
@@ -164,7 +164,7 @@ class Lane:
         if outcome.answer is Answer.UNCERTAIN:
             self.silence = outcome.reply
         if outcome.answer is Answer.DEFERRED:
-            self._throttle(outcome.reply)
+            self._slow_down(outcome.reply)
         return Result(seq, STATE_OF[outcome.answer], outcome.reply, outcome.provider_id)
 
     def _look_back(self, answered: int) -> None:
@@ -178,4 +178,4 @@ class Lane:
             self._later(self.mailing.provider_answers)
 
     def _later(self, step: Callable[..., object], *details: object) -> None:
-        self.writer.submit(patiently, partial(step, *details)).result()
+        self.writer.submit(with_retries, partial(step, *details)).result()

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid5
 
-from newsletter.delivery.ledger.claims import Recipient
+from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import around, message_id_maker
 from newsletter.delivery.models import Mailing
@@ -45,13 +45,13 @@ class Copies:
         body = sum(len(piece) for pieces in self.written.values() for piece in pieces)
         return max(1, min(limit, CALL_BYTES // body))
 
-    def values(self, row: Recipient) -> dict[str, str]:
+    def values(self, row: Row) -> dict[str, str]:
         """Return what stands in the slots for one reader, for text and HTML alike."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         number, bound = row.subscriber_id, row.token_salt + row.address_hash
         return {"email": row.email} | {name: link(number, bound) for name, link in self.links.items()}
 
-    def message(self, rows: Sequence[Recipient]) -> Any:
+    def message(self, rows: Sequence[Row]) -> Any:
         """Return one message to all of them, with Anymail's attributes for what differs."""
         values = {row.email: self.values(row) for row in rows}
         message: Any = Mail(
@@ -72,7 +72,7 @@ class Copies:
         self._give_key(message, rows)
         return message
 
-    def _named(self, row: Recipient) -> str:
+    def _named(self, row: Row) -> str:
         """Return by what a report of the provider finds the delivery."""
         return f"{self.mailing.pk}.{row.seq}"
 
@@ -87,7 +87,7 @@ class Copies:
             return {}
         return self.headers | {"List-Unsubscribe": f"<{self.provider.slot.format('unsubscribe_url')}>"}
 
-    def _own_headers(self, row: Recipient, values: Mapping[str, str]) -> dict[str, str]:
+    def _own_headers(self, row: Row, values: Mapping[str, str]) -> dict[str, str]:
         own = {**self.headers, "List-Unsubscribe": f"<{values['unsubscribe_url']}>"}
         if self.provider.keeps_message_id:
             own["Message-ID"] = self.message_id(row.seq).decode()
@@ -96,7 +96,7 @@ class Copies:
     def _bodies(self, values: Sequence[Mapping[str, str]]) -> dict[str, Iterator[str]]:
         return {name: map(partial(_filled, pieces), values) for name, pieces in self.written.items()}
 
-    def _give_key(self, message: Any, rows: Sequence[Recipient]) -> None:
+    def _give_key(self, message: Any, rows: Sequence[Row]) -> None:
         """Name the call by what is in it: the same readers and text have the same key, whoever makes the call."""
         if self.provider.key:
             readers = [(row.seq, row.email, row.name) for row in rows]
@@ -117,7 +117,7 @@ def _filled(pieces: Sequence[str], values: Mapping[str, str]) -> str:
 
 
 def _link_writer(name: str) -> Callable[[int, str], str]:
-    """Return what writes a reader's link from his id and what it is bound to. name: of its slot."""
+    """Return what writes a reader's link from the reader's id and what the link is bound to. name: of its slot."""
     purpose = name.removesuffix("_url")
     sign, (before, after) = tokens.signer(purpose), around(purpose)
     return lambda number, bound: f"{before}{sign(number, bound)}{after}"

@@ -34,7 +34,7 @@ def fold(name: str) -> str:
 
 
 def refused(request: HttpRequest | None, name: str | None) -> int:
-    """Return for how many seconds nobody may try, 0 if he may; write a refusal to the log.
+    """Return for how many seconds nobody may try, 0 if they may; write a refusal to the log.
 
     name: as it was typed; None at a door that asks for none, which counts its failures apart, by network alone.
     """

@@ -227,7 +227,7 @@ def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResp
 
 
 def _what_will_happen(issue: Issue, form: WhenForm, now: datetime) -> dict[str, Any]:
-    """Return everything that the author should know before he sends."""
+    """Return everything that the author should know before they send."""
     publication = Publication.objects.current()
     at = form.send_at or form.begins if form.is_bound else form.proposed
     items = list(issue.items.select_related("post").defer("post__body"))

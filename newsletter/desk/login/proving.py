@@ -1,4 +1,4 @@
-"""A fresh proof of identity before what cannot be undone: who asks too much of an old session proves who he is.
+"""A fresh proof of identity before what cannot be undone: who asks too much of an old session proves who they are.
 
 The proof is asked in answer to the request itself. Its page carries what was typed, and brings it back with the
 proof: nothing is lost, nothing is stored, and no script is needed.

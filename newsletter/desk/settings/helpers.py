@@ -145,7 +145,7 @@ class AccountAdmin(ForOwners):
 
 
 class RoleAdmin(ForOwners):
-    """What a role may do. The owners' own is as it is, so that nobody shuts himself out."""
+    """What a role may do. The owners' own is as it is, so that nobody shuts themselves out."""
 
     list_title = _("Roles")
     list_display = ("role", "rights_in_words")

@@ -32,7 +32,7 @@ def get_or_create() -> User:
 
 
 def _free_name() -> str:
-    """Return the name of the first author, or one like it: his account may be closed by now."""
+    """Return the name of the first author, or one like it: their account may be closed by now."""
     taken = set(User.objects.filter(username__startswith=USERNAME).values_list("username", flat=True))
     return next(name for name in chain([USERNAME], (f"{USERNAME}-{n}" for n in count(2))) if name not in taken)
 

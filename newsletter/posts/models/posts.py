@@ -103,7 +103,7 @@ class PostQuerySet(models.QuerySet["Post"]):
         return self.filter(published_at__isnull=True).order_by("-updated_at", "-pk")
 
     def open_to(self, user: Any) -> "PostQuerySet":
-        """Return the posts that a user of the desk may look at: all, or only his own if he may not publish."""
+        """Return the posts that a user of the desk may look at: all, or only their own if they may not publish."""
         return self if user.has_perm("posts.publish_post") else self.filter(created_by=user.pk)
 
     def next_change(self, now: datetime) -> datetime | None:

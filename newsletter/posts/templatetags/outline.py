@@ -24,7 +24,7 @@ class Heading:
 
 @register.simple_tag
 def outline(html: str) -> list[Heading]:
-    """Return the two highest levels of headings; none where they are few, or the author has set his own contents."""
+    """Return the two highest levels of headings; none where they are few, or the author has set their own contents."""
     found = [(int(level), anchor, _words(inner)) for level, anchor, inner in HEADING.findall(html)]
     if 'class="toc"' in html or not found:
         return []

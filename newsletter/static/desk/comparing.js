@@ -1,5 +1,5 @@
 // Two texts of one row: what stands on this page, and what was saved elsewhere meanwhile. The author chooses, place by place.
-// What he has not changed here is taken from there, and the other way round; nothing that both changed is chosen for him.
+// What they have not changed here is taken from there, and the other way round; nothing that both changed is chosen for them.
 // saving.js asks by an event of the dialog, whose words are in templates/admin/posts/_comparing.html.
 
 const dialog = document.getElementById("comparing");

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from newsletter.delivery.ledger.claims import Recipient
+from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import compiled
 from newsletter.delivery.letter.compiled import Compiled, specimens, written_address, written_mailbox
 from newsletter.delivery.letter.rendering import copy_for
@@ -67,7 +67,7 @@ def test_links_and_message_id_are_the_readers_own(make_mailing, settings, number
     mailing = make_mailing("")
     reader = Subscriber(pk=number, email="a@example.org")
 
-    row = Recipient(number, number, reader.email, "", is_mailable=True, token_salt=reader.token_salt)
+    row = Row(number, number, reader.email, "", is_mailable=True, token_salt=reader.token_salt)
     envelope = Compiled(mailing).envelope(row)
 
     built = copy_for(mailing, reader, ids=(mailing.pk, number)).extra_headers
@@ -79,9 +79,9 @@ def test_one_who_can_be_in_no_message_is_refused_with_the_reason(make_mailing):
     compiled = Compiled(make_mailing(""))
 
     with pytest.raises(ValueError, match="ASCII name"):
-        compiled.envelope(Recipient(0, 1, "é@example.org", "", is_mailable=True))
+        compiled.envelope(Row(0, 1, "é@example.org", "", is_mailable=True))
     with pytest.raises(ValueError, match="control characters"):
-        compiled.envelope(Recipient(0, 1, "a@example.org", "a\nb", is_mailable=True))
+        compiled.envelope(Row(0, 1, "a@example.org", "a\nb", is_mailable=True))
 
 
 def test_a_copy_is_signed_where_there_is_a_key(make_mailing, settings, tmp_path):
@@ -91,7 +91,7 @@ def test_a_copy_is_signed_where_there_is_a_key(make_mailing, settings, tmp_path)
 
     compiled = Compiled(make_mailing(""))
 
-    envelopes = [compiled.envelope(Recipient(seq, seq, f"{seq}@example.org", "", is_mailable=True)) for seq in (1, 2)]
+    envelopes = [compiled.envelope(Row(seq, seq, f"{seq}@example.org", "", is_mailable=True)) for seq in (1, 2)]
 
     for envelope in envelopes:
         assert envelope.data.count(b"DKIM-Signature:") == 1

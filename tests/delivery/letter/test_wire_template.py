@@ -6,7 +6,7 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from newsletter.delivery.ledger.claims import Recipient
+from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import Compiled
 from newsletter.delivery.letter.wire_template import Body, Template, lines
@@ -57,7 +57,7 @@ def test_a_compiled_message_is_the_one_of_the_e_mail_classes(make_mailing, name)
     reader = Subscriber(pk=4711, email="o'b+x@example.org", name=name)
     built = parsed(rendering.copy_for(mailing, reader, ids=(mailing.pk, 5)).message(policy=policy.SMTP).as_bytes())
 
-    row = Recipient(5, 4711, reader.email, name, is_mailable=True, token_salt=reader.token_salt)
+    row = Row(5, 4711, reader.email, name, is_mailable=True, token_salt=reader.token_salt)
     envelope = Compiled(mailing).envelope(row)
 
     compiled = parsed(envelope.data)
@@ -73,7 +73,7 @@ def test_a_compiled_message_is_the_one_of_the_e_mail_classes(make_mailing, name)
 def test_a_compiled_message_has_every_header_once(make_mailing):
     mailing = make_mailing("")
 
-    message = parsed(Compiled(mailing).envelope(Recipient(0, 1, "a@example.org", "甲", is_mailable=True)).data)
+    message = parsed(Compiled(mailing).envelope(Row(0, 1, "a@example.org", "甲", is_mailable=True)).data)
 
     names = [name.lower() for name in message]
     assert len(names) == len(set(names))

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from newsletter.delivery.provider.growth import HOLD_SECONDS, PLEAS, REFUSED_SECONDS, Connections
+from newsletter.delivery.provider.growth import HOLD_SECONDS, REFUSED_SECONDS, THROTTLING_REPLIES, Connections
 
 
 class Server:
@@ -147,13 +147,13 @@ def test_a_limit_that_is_found_by_being_throttled_is_not_run_into_all_the_time()
 def test_one_reply_may_be_about_one_reader_three_within_ten_seconds_are_heard():
     connections = Connections(8, 128)
 
-    for _ in range(PLEAS - 1):
-        connections.pleaded(0.0)
-    connections.pleaded(11.0)
+    for _ in range(THROTTLING_REPLIES - 1):
+        connections.asked_to_slow_down(0.0)
+    connections.asked_to_slow_down(11.0)
     assert connections.wanted == 8
 
-    connections.pleaded(12.0)
-    connections.pleaded(13.0)
+    connections.asked_to_slow_down(12.0)
+    connections.asked_to_slow_down(13.0)
     assert connections.wanted == 4
 
 

@@ -13,7 +13,7 @@ from django.core.mail import mailers
 
 from newsletter.delivery.provider import smtp_pool
 from newsletter.delivery.provider.connections import SPARE, Load
-from newsletter.delivery.provider.interruptible import Patience
+from newsletter.delivery.provider.interruptible import StopDeadline
 from newsletter.delivery.provider.refusal_streak import REFUSALS
 from newsletter.delivery.provider.single import Answer, HandOverForbidden, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.smtp_connection import Envelope
@@ -50,9 +50,11 @@ def make_board():
                 patch.setattr("django.conf.settings.MAILERS", config)
                 return mailers["bulk"]
 
-        load, patience = Load(lines, per_connection, rate, first), Patience()
-        patience.on_wait, patience.is_stopping = on_wait or patience.on_wait, is_stopping or patience.is_stopping
-        boards.append(Switchboard(backend, sender="news@news.example.org", load=load, patience=patience, **told))
+        load, stop_deadline = Load(lines, per_connection, rate, first), StopDeadline()
+        stop_deadline.on_wait = on_wait or stop_deadline.on_wait
+        stop_deadline.is_stopping = is_stopping or stop_deadline.is_stopping
+        sender = "news@news.example.org"
+        boards.append(Switchboard(backend, sender=sender, load=load, stop_deadline=stop_deadline, **told))
         return boards[-1]
 
     yield make
@@ -581,7 +583,7 @@ def test_a_line_carries_no_more_messages_than_we_allow(make_board, smtp):
 def test_a_server_that_allows_few_messages_a_connection_gets_fresh_ones(make_board, talking, words):
     server = talking(lambda line, seen: words if line.startswith(b"MAIL") and seen.count(b".") == 2 else None)
     throttled = []
-    board = make_board(server.url, lines=1, on_throttle=throttled.append)
+    board = make_board(server.url, lines=1, on_throttling=throttled.append)
 
     told = answers(board, envelopes(*names(20)))
 
@@ -597,7 +599,7 @@ def test_words_that_ask_for_patience_are_passed_on(make_board, talking):
         )
     )
     throttled = []
-    board = make_board(server.url, lines=1, on_throttle=throttled.append)
+    board = make_board(server.url, lines=1, on_throttling=throttled.append)
 
     assert answers(board, envelopes("a")) == {0: Answer.SENT}
 

@@ -14,7 +14,7 @@ from newsletter.delivery.ledger import claims
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pace
 from newsletter.delivery.provider.single import Answer, Outcome, ProviderAway
 from newsletter.delivery.rate import limiter, schedules
-from newsletter.delivery.rate.limiter import PLEAS, Pacer, is_throttling, schedule
+from newsletter.delivery.rate.limiter import THROTTLING_REPLIES, Pacer, is_throttling, schedule
 from newsletter.delivery.rate.schedules import RowTimelines
 from newsletter.delivery.rate.warmup import WarmUp
 from newsletter.delivery.sending import batch_run
@@ -261,14 +261,14 @@ def test_these_words_do_not(words):
 
 
 def plead(pacer, words):
-    for _ in range(PLEAS):
+    for _ in range(THROTTLING_REPLIES):
         pacer.slow_down(words)
 
 
 @pytest.mark.django_db
 def test_a_plea_now_and_then_slows_nobody_down(clock):
     pacer = Pacer(100)
-    for _ in range(3 * PLEAS):
+    for _ in range(3 * THROTTLING_REPLIES):
         pacer.slow_down("421 too many messages on this connection")
         clock.now += 6
 
@@ -336,8 +336,8 @@ def test_a_server_that_ends_a_line_slows_the_lane_down_though_other_lines_are_le
     courier = SmtpCourier("bulk", mailing)
     run(mailing, courier, pacer=pacer)
 
-    for _ in range(PLEAS):
-        courier.on_throttle("421 4.7.0 too many messages on this line")
+    for _ in range(THROTTLING_REPLIES):
+        courier.on_throttling("421 4.7.0 too many messages on this line")
 
     assert bulk_smtp.copies() == {"a@example.org": 1}
     assert pacer.slowed == pytest.approx(5, rel=0.01)

@@ -10,7 +10,7 @@ from anymail.exceptions import AnymailAPIError
 from django.core.mail import mailers
 
 from newsletter.delivery.ledger import recovery
-from newsletter.delivery.ledger.claims import Recipient, claim, intend
+from newsletter.delivery.ledger.claims import Row, claim, intend
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Delivery, Mailing
@@ -299,7 +299,7 @@ def test_a_reader_whose_address_needs_care_gets_a_call_of_his_own(provider, make
     alone = []
     courier = ApiCourier("bulk", mailing)
     courier.single.send = lambda message: alone.append(message.to) or Outcome(Answer.SENT)
-    rows = [Recipient(n, s.pk, s.email, s.name, True) for n, s in enumerate(Subscriber.objects.order_by("pk"))]
+    rows = [Row(n, s.pk, s.email, s.name, True) for n, s in enumerate(Subscriber.objects.order_by("pk"))]
 
     outcomes = dict(courier.deliver(iter(rows), lambda seq: True))
 
@@ -314,7 +314,7 @@ def test_two_spellings_of_one_address_are_never_in_one_call(provider, make_maili
     alone = []
     courier.single.send = lambda message: alone.append(message.to) or Outcome(Answer.SENT)
     pk = Subscriber.objects.get().pk
-    rows = [Recipient(0, pk, "a@example.org", "", True), Recipient(1, pk, "A@example.org", "", True)]
+    rows = [Row(0, pk, "a@example.org", "", True), Row(1, pk, "A@example.org", "", True)]
 
     list(courier.deliver(iter(rows), lambda seq: True))
 
@@ -324,7 +324,7 @@ def test_two_spellings_of_one_address_are_never_in_one_call(provider, make_maili
 def test_after_a_silence_about_one_reader_the_others_wait(provider, make_mailing):
     courier = ApiCourier("bulk", make_mailing("a"))
     courier.single.send = lambda message: Outcome(Answer.UNCERTAIN)
-    rows = [Recipient(seq, seq + 1, f"o'neil{seq}@example.org", "", True) for seq in range(3)]
+    rows = [Row(seq, seq + 1, f"o'neil{seq}@example.org", "", True) for seq in range(3)]
     handed_over = []
 
     outcomes = list(courier.deliver(iter(rows), lambda seq: not handed_over.append(seq)))

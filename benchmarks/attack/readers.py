@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import altcha
 
-from benchmarks.attack_verdict import Outcome, held
-from benchmarks.attack_world import Answer, Client, World, manage
+from benchmarks.attack.verdict import Outcome, held
+from benchmarks.attack.world import Answer, Client, World, manage
 from tests.support.letters import links_in_text
 
 ROUNDS = 6  # pages at most between a form and the mailbox

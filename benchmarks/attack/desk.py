@@ -5,8 +5,8 @@ import zlib
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from benchmarks.attack_verdict import Outcome, held
-from benchmarks.attack_world import PASSWORD, Client, World, files_of_everybody, manage
+from benchmarks.attack.verdict import Outcome, held
+from benchmarks.attack.world import PASSWORD, Client, World, files_of_everybody, manage
 from tests.support.product import Product
 
 GUESSES = 40

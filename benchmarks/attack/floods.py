@@ -9,8 +9,8 @@ from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
-from benchmarks.attack_verdict import Outcome, held
-from benchmarks.attack_world import FORM, Client, World
+from benchmarks.attack.verdict import Outcome, held
+from benchmarks.attack.world import FORM, Client, World
 
 MARKS = "\u0315" * 25_000 + "\u0316" * 25_000  # NFC sorts such a run in quadratic time
 SHORT_MARKS = "\u0315" * 2_000 + "\u0316" * 2_000  # below 16 KB

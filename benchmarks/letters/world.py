@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models import F
 
-from benchmarks.letters_variants import COMPOSED, NAMES, ODD, PLAIN, Variant, compose
+from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, Variant, compose
 from newsletter.delivery import planning
 from newsletter.delivery.author import alerts, reminder_mails
 from newsletter.delivery.letter import rendering
