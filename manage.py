@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from dotenv import load_dotenv
 
@@ -24,4 +25,7 @@ def take_env_file(words: list[str]) -> list[str]:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
-    execute_from_command_line([sys.argv[0], *take_env_file(sys.argv[1:])])
+    try:
+        execute_from_command_line([sys.argv[0], *take_env_file(sys.argv[1:])])
+    except ImproperlyConfigured as error:  # the operator's to mend: no traceback
+        sys.exit(f"{error}")

@@ -1,11 +1,11 @@
 """Every setting, and the only place that reads the environment.
 
 Each variable is optional; `.env.example` lists them. Differences between a laptop and a
-cluster come from the environment alone: there is one settings module.
+cluster come from the environment alone: there is one settings module. Reading it changes nothing: folders and the
+secret are made by newsletter/operation/apps.py. Of ours it imports one pure module.
 """
 
-import os
-import secrets
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,10 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from environs import FileAwareEnv
 
-from newsletter.desk.accounts.allauth_settings import *  # noqa: F403  # what django-allauth is told
-from newsletter.mail import logs, secret
 from newsletter.mail.mailers import mailer_from_url
-from newsletter.publication import headers, look
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = FileAwareEnv()
@@ -25,7 +22,6 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 
 # --- Where things are kept ---
 
-os.umask(0o077)  # whoever runs it: readers' addresses, drafts and keys are its owner's alone
 DATA_DIR: Path = env.path("DATA_DIR", BASE_DIR / "data").resolve()
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "/media/"
@@ -37,7 +33,9 @@ LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this m
 # --- Who may ask, and where links lead ---
 
 DEBUG: bool = env.bool("DEBUG", False)
-SECRET_KEY: str = env.str("SECRET_KEY", "") or secret.kept(DATA_DIR / "secret_key", secrets.token_urlsafe(50))
+SECRET_KEY: str = env.str("SECRET_KEY", "")
+SECRET_KEY_IS_GIVEN = bool(SECRET_KEY)
+SECRET_KEY_PATH = DATA_DIR / "secret_key"  # where it is made and kept when none is given
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 
 # `up` writes the address it listens on, so that a command in another shell builds the same links.
@@ -62,10 +60,10 @@ if TRUSTED_PROXIES:
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by machines inside the network
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SECURE_CSP = {
+SECURE_CSP = {  # the two hashes are filled in by PolicyMiddleware
     "default-src": [CSP.NONE],
-    "script-src": [CSP.SELF, CSP.NONCE, look.INLINE_SCRIPT_HASH],
-    "style-src": [CSP.SELF, CSP.NONCE, look.SHEET_HASH],
+    "script-src": [CSP.SELF, CSP.NONCE, "<INLINE_SCRIPT_HASH>"],
+    "style-src": [CSP.SELF, CSP.NONCE, "<SHEET_HASH>"],
     "img-src": [CSP.SELF, "data:"],
     "font-src": [CSP.SELF],
     "connect-src": [CSP.SELF],
@@ -89,10 +87,10 @@ SILENCED_SYSTEM_CHECKS = [
 ROOT_URLCONF = "newsletter.urls"
 WSGI_APPLICATION = "newsletter.wsgi.application"
 INSTALLED_APPS = [
+    "newsletter.operation",  # first: it makes the folders and the secret that the others use
     *("allauth.account", "allauth.mfa", "allauth.usersessions"),
     "newsletter.desk.apps.DeskConfig",
     "newsletter.desk.apps.DeskAdminConfig",  # the admin site is the author's desk
-    "newsletter.operation",
     "newsletter.delivery",
     "subscribers",
     "newsletter.issues",
@@ -109,7 +107,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "newsletter.publication.middleware.PermissionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "newsletter.publication.middleware.StaticFilesMiddleware",
     "newsletter.publication.middleware.CompressedPagesMiddleware",
     "newsletter.publication.kept.pages.KeptPagesMiddleware",
     "newsletter.publication.middleware.PolicyMiddleware",
@@ -159,7 +157,6 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
-WHITENOISE_ADD_HEADERS_FUNCTION = headers.guard
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site uses them
 WHITENOISE_USE_FINDERS = False
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # half to compress at the first start
@@ -171,6 +168,18 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# django-allauth: of it we use the second factors, the stages of a login and the list of sessions. Its pages are not
+# mounted: the desk has its own, and no address of allauth's public ones (sign-up, password by mail) exists.
+ACCOUNT_ADAPTER = "newsletter.desk.accounts.adapters.AccountAdapter"
+ACCOUNT_EMAIL_NOTIFICATIONS = False  # newsletter/desk/accounts/alarms.py tells, in the look of our mails
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_TIMEOUT = 10 * 60  # seconds between the password and the second factor
+# It counts in the cache, which may be away: failures are counted in the database by operation/accounts/factors.py.
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+MFA_ADAPTER = "newsletter.desk.accounts.adapters.FactorAdapter"
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+USERSESSIONS_TRACK_ACTIVITY = False  # with every page; newsletter/desk/accounts/sessions.py does, on the desk alone
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024  # bytes of a form; a pasted post is text
 
 # --- Database, cache, queue ---
@@ -190,9 +199,15 @@ DATABASES: dict[str, Any] = {
     if env.str("DATABASE_URL", "")
     else _sqlite
 }
-if "postgresql" in DATABASES["default"]["ENGINE"]:  # a page says soon that it is away
+_NEEDS_EXTRA = "needs what is not installed here: uv sync --frozen --extra server"
+if "postgresql" in DATABASES["default"]["ENGINE"]:
+    if not find_spec("psycopg"):
+        raise ImproperlyConfigured(f"DATABASE_URL names PostgreSQL, which {_NEEDS_EXTRA}")
+    # a page says soon that it is away
     DATABASES["default"]["OPTIONS"] = {"connect_timeout": 2} | DATABASES["default"].get("OPTIONS", {})
 REDIS_URL: str = env.str("REDIS_URL", "")
+if REDIS_URL and not find_spec("redis"):
+    raise ImproperlyConfigured(f"REDIS_URL names Redis, which {_NEEDS_EXTRA}")
 _counters = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}
 CACHES: dict[str, dict[str, Any]] = {
     "default": _counters,  # of the public forms: shared by all processes where there is Redis
@@ -214,8 +229,6 @@ FILES_QUEUE = {
     "control_folder": str(QUEUE_DIR / "control"),
     "polling_interval": 0.05,
 }
-if not REDIS_URL:  # it fails without its folder, whichever process comes first
-    QUEUE_DIR.mkdir(parents=True, exist_ok=True)
 CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
 # The first has the work done while Redis takes no task; both bear a clock that jumps.
@@ -230,54 +243,23 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_TIMEZONE = "UTC"
 # When anything runs by itself. Every task here may be lost, doubled or late without harm.
+# Seconds between two, and seconds after which one that no worker took up is thrown away.
+_BEAT = {
+    # Not a multiple of the second after which an idle worker asks Redis anew: of two machines the same one
+    # would be first each time, and the other would not look after its own dead.
+    "start, recover and close mailings": ("newsletter.delivery.tasks.dispatch", 2.1, 4),
+    "send confirmations that are due": ("subscribers.tasks.send_confirmations", 10.0, 10),
+    "tell the author": ("newsletter.delivery.tasks.tell_author", 30.0, 30),
+    "remind the author of slots": ("newsletter.desk.tasks.remind_author", 60.0, 60),
+    "shorten waits that a clock ahead has written": ("newsletter.desk.tasks.pull_back_waits", 20.0, 20),
+    "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 10.0, 10),
+    "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
+    "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
+    "forget sign-ups that were never confirmed": ("subscribers.tasks.forget_unconfirmed", 24 * 3600.0, 3600),
+}
 CELERY_BEAT_SCHEDULE = {
-    "start, recover and close mailings": {
-        "task": "newsletter.delivery.tasks.dispatch",
-        # Not a multiple of the second after which an idle worker asks Redis anew: of two machines the same one
-        # would be first each time, and the other would not look after its own dead.
-        "schedule": 2.1,
-        "options": {"expires": 4},
-    },
-    "send confirmations that are due": {
-        "task": "subscribers.tasks.send_confirmations",
-        "schedule": 10.0,
-        "options": {"expires": 10},
-    },
-    "tell the author": {
-        "task": "newsletter.delivery.tasks.tell_author",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
-    "remind the author of slots": {
-        "task": "newsletter.desk.tasks.remind_author",
-        "schedule": 60.0,
-        "options": {"expires": 60},
-    },
-    "shorten waits that a clock ahead has written": {
-        "task": "newsletter.desk.tasks.pull_back_waits",
-        "schedule": 20.0,
-        "options": {"expires": 20},
-    },
-    "welcome new readers": {
-        "task": "newsletter.delivery.tasks.send_welcomes",
-        "schedule": 10.0,
-        "options": {"expires": 10},
-    },
-    "pack the copies of old mailings": {
-        "task": "newsletter.delivery.tasks.pack_old_copies",
-        "schedule": 5.0,
-        "options": {"expires": 5},
-    },
-    "make the sizes of pictures": {
-        "task": "newsletter.posts.tasks.finish_pictures",
-        "schedule": 600.0,
-        "options": {"expires": 300},
-    },
-    "forget sign-ups that were never confirmed": {
-        "task": "subscribers.tasks.forget_unconfirmed",
-        "schedule": 24 * 3600.0,
-        "options": {"expires": 3600},
-    },
+    name: {"task": task, "schedule": seconds, "options": {"expires": expires}}
+    for name, (task, seconds, expires) in _BEAT.items()
 }
 
 # --- Mail ---
@@ -294,5 +276,29 @@ MAILERS = {
 if any(mailer["BACKEND"].startswith("anymail.") for mailer in MAILERS.values()):
     INSTALLED_APPS.append("anymail")  # it checks itself; its HTTP client is 5 MB of each process that loads it
 
-LOGGING = logs.CONFIG
+# --- Log ---
+
+# For each of them: no handler of its own, so that everything is written by the one of the root.
+_TO_THE_ROOT: dict[str, Any] = {"handlers": [], "propagate": True}
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "newsletter.mail.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "django": _TO_THE_ROOT | {"level": "INFO"},
+        "django.server": _TO_THE_ROOT | {"level": "WARNING"},
+        "_granian": _TO_THE_ROOT,
+        "granian.access": _TO_THE_ROOT,
+        # Celery gives it a handler unless it has one.
+        "celery.task": {"handlers": ["console"], "propagate": False},
+    },
+}
 env.seal()

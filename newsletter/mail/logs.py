@@ -2,7 +2,6 @@
 
 import logging
 import re
-from typing import Any
 
 # What stands before a token in a path: whoever reads a log must not be able to act for a reader or for the author.
 # tests/mail/test_logs.py asks the URLs of the site whether one is missing.
@@ -47,28 +46,3 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         lines = masked(super().format(record)).split("\n")
         return "\n  ".join(escaped(line[:LINE_MAX])[:LINE_MAX] for line in lines)
-
-
-# For each of them: no handler of its own, so that everything is written by the one of the root.
-_TO_THE_ROOT: dict[str, Any] = {"handlers": [], "propagate": True}
-CONFIG: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "newsletter.mail.logs.LineFormatter",
-            "format": "{asctime} {levelname} {name}: {message}",
-            "style": "{",
-        }
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        "django": _TO_THE_ROOT | {"level": "INFO"},
-        "django.server": _TO_THE_ROOT | {"level": "WARNING"},
-        "_granian": _TO_THE_ROOT,
-        "granian.access": _TO_THE_ROOT,
-        # Celery gives it a handler unless it has one.
-        "celery.task": {"handlers": ["console"], "propagate": False},
-    },
-}

@@ -212,7 +212,7 @@ def unsubscribe_url(now: datetime) -> Iterator[Finding]:
 
 
 def secret(now: datetime) -> Iterator[Finding]:
-    file = settings.DATA_DIR / "secret_key"
+    file = settings.SECRET_KEY_PATH
     if file.exists() and file.read_text().strip() == settings.SECRET_KEY:
         hint = _("Back it up: without it every link in mails sent so far dies.")
         yield Finding(INFO, "secret.generated", _("The secret key is kept in %s.") % file, hint)

@@ -18,7 +18,7 @@ NOBODY_MAY = (
 PERMISSIONS = ", ".join(f"{name}=()" for name in NOBODY_MAY)
 
 
-def guard(headers: Headers, path: str, url: str) -> None:
-    """Add what keeps a static file from being used as a page (WHITENOISE_ADD_HEADERS_FUNCTION)."""
+def guard(headers: Headers) -> None:
+    """Add what keeps a static file from being used as a page."""
     for name, value in GUARDS.items():
         headers[name] = value

@@ -27,7 +27,8 @@ INLINE_SCRIPT = (
     'document.head.append(Object.assign(document.createElement("script"),{src})))'
 )
 INLINE_SCRIPT_HASH = _hash_source(INLINE_SCRIPT)
-SHEET_HASH = "<SHEET_HASH_SENTINEL>"  # in a policy, for `sheet_hash` of the publication as it is then
+# In SECURE_CSP of the settings, for INLINE_SCRIPT_HASH, and for `sheet_hash` of the publication as it is then.
+SCRIPT_HASH, SHEET_HASH = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
 
 @lru_cache(maxsize=8)

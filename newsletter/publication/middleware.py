@@ -1,6 +1,7 @@
 """Language, time zone and style sheet of every request are the publication's."""
 
 from collections.abc import Callable
+from wsgiref.headers import Headers
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -9,8 +10,10 @@ from django.middleware.csp import ContentSecurityPolicyMiddleware
 from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone, translation
 from django.utils.csp import CSP
+from whitenoise.middleware import WhiteNoiseMiddleware
 
-from newsletter.publication import headers, look
+from newsletter.publication import look
+from newsletter.publication.headers import PERMISSIONS, guard
 from newsletter.publication.models import Publication
 
 
@@ -22,7 +25,7 @@ class PermissionsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        response.headers["Permissions-Policy"] = headers.PERMISSIONS
+        response.headers["Permissions-Policy"] = PERMISSIONS
         return response
 
 
@@ -48,15 +51,24 @@ class PublicationMiddleware:
 
 
 class PolicyMiddleware(ContentSecurityPolicyMiddleware):
-    """Django's own, whose policy lets the sheet apply that the page carries."""
+    """Django's own, whose policy lets the script and the sheet apply that the page carries."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         answer: HttpResponse = super().process_response(request, response)
         policy = answer.headers.get(CSP.HEADER_ENFORCE, "")
         if look.SHEET_HASH in policy:
             found = policy.replace(look.SHEET_HASH, getattr(request, "sheet_hash", ""))
+            found = found.replace(look.SCRIPT_HASH, look.INLINE_SCRIPT_HASH)
             answer.headers[str(CSP.HEADER_ENFORCE)] = found.replace(" ;", ";")
         return answer
+
+
+class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # it has no types
+    """WhiteNoise's own; each file carries what keeps it from being used as a page."""
+
+    def add_mime_headers(self, headers: Headers, path: str, url: str) -> None:
+        super().add_mime_headers(headers, path, url)
+        guard(headers)
 
 
 class CompressedPagesMiddleware(GZipMiddleware):

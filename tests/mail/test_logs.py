@@ -147,16 +147,16 @@ def test_a_long_line_is_read_once():
 
 
 @pytest.fixture
-def written_by_all(monkeypatch):
+def written_by_all(monkeypatch, settings):
     """What everything writes that logs, set up as in the product."""
     stream = io.StringIO()
-    names = ("", *logs.CONFIG["loggers"])
+    names = ("", *settings.LOGGING["loggers"])
     before = {
         name: (logging.getLogger(name).handlers[:], logging.getLogger(name).propagate, logging.getLogger(name).level)
         for name in names
     }
     monkeypatch.setattr(sys, "stderr", stream)
-    logging.config.dictConfig(logs.CONFIG)
+    logging.config.dictConfig(settings.LOGGING)
     yield stream
     for name, (handlers, propagate, level) in before.items():
         logger = logging.getLogger(name)

@@ -29,7 +29,7 @@ def _in_order(settings, tmp_path, name_server):
     settings.STATIC_ROOT = tmp_path / "static"
     settings.STATIC_ROOT.mkdir()
     (settings.STATIC_ROOT / "staticfiles.json").write_text("{}")
-    settings.SECRET_KEY = "from the environment"
+    settings.SECRET_KEY, settings.SECRET_KEY_PATH = "from the environment", tmp_path / "secret_key"
     settings.MAIL_URL = settings.BULK_MAIL_URL = "postmark://token@"
     settings.SITE_URL = "https://news.gipi.tw"
     settings.TRUSTED_PROXIES = 1

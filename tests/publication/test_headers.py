@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
-from whitenoise.middleware import WhiteNoiseMiddleware
 
 from newsletter.publication import headers
+from newsletter.publication.middleware import StaticFilesMiddleware
 
 pytestmark = pytest.mark.django_db  # the handler of requests looks after its connections
 
@@ -75,4 +75,4 @@ def test_a_passkey_may_be_asked_for_and_an_address_copied():
 
 
 def test_the_files_are_those_that_whitenoise_answers(settings):
-    assert f"{WhiteNoiseMiddleware.__module__}.{WhiteNoiseMiddleware.__name__}" in settings.MIDDLEWARE
+    assert f"{StaticFilesMiddleware.__module__}.{StaticFilesMiddleware.__name__}" in settings.MIDDLEWARE

@@ -88,7 +88,7 @@ def test_an_answer_without_a_page_allows_no_sheet_within_it(client):
     policy = client.get("/robots.txt?x").headers["Content-Security-Policy"]
 
     assert "style-src 'self';" in client.get("/healthz").headers["Content-Security-Policy"]
-    assert "SENTINEL" not in policy
+    assert "_HASH" not in policy
 
 
 def test_a_picture_is_served_for_ever(client, picture):

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 from argparse import ArgumentParser
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -32,6 +33,7 @@ WEB_PROCESSES = min(4, os.cpu_count() or 1)
 
 class Command(BaseCommand):
     help = "Run the whole newsletter: web server, worker and clock. Ctrl-C stops it."
+    requires_system_checks = ()  # they open the database, and the folder must be there before it
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
@@ -41,19 +43,13 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="fill in a sample publication")
 
     def handle(self, *args: Any, host: str, port: int, demo: bool, **options: Any) -> None:
-        try:
-            with only_one(settings.DATA_DIR / "up.lock", f"process {os.getpid()}, {_address(host, port)}"):
-                self._run(host, _free_port(host, port), demo=demo)
-        except Taken as holder:
-            raise CommandError(
-                f"The newsletter in {settings.DATA_DIR} is running already ({holder}). "
-                "Stop that one first, or give this one a DATA_DIR and a --port of its own."
-            ) from None
+        with _own_folders(f"process {os.getpid()}, {_address(host, port)}"):
+            self.check()
+            self._run(host, _free_port(host, port), demo=demo)
 
     def _run(self, host: str, port: int, *, demo: bool) -> None:
         site_url = settings.SITE_URL if settings.SITE_URL_IS_GIVEN else _address(host, port)
         env = os.environ | {"SITE_URL": site_url}
-        _make_folders()
         settings.SITE_URL_FILE.write_text(site_url + "\n")
         _prepare()
         if demo:
@@ -109,6 +105,23 @@ def _free_port(host: str, port: int) -> int:
         ) from None
     except OSError as error:
         raise CommandError(f"Cannot listen on {host}, port {port}: {error}") from None
+
+
+@contextmanager
+def _own_folders(note: str) -> Iterator[None]:
+    """Make the folders and be the only `up` in them while the block runs. Raise CommandError if that cannot be."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(only_one(settings.DATA_DIR / "up.lock", note))
+            _make_folders()
+        except Taken as holder:
+            raise CommandError(
+                f"The newsletter in {settings.DATA_DIR} is running already ({holder}). "
+                "Stop that one first, or give this one a DATA_DIR and a --port of its own."
+            ) from None
+        except OSError as error:
+            raise CommandError(f"DATA_DIR={settings.DATA_DIR} cannot be used: {error}") from None
+        yield
 
 
 def _make_folders() -> None:
