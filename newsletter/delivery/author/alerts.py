@@ -107,7 +107,7 @@ def _tell(happening: Happening, now: datetime) -> bool:
         mail.mailers["default"].send_messages([message(happening, addresses)])
     except mailer_errors(ValueError) as error:
         log.warning("the author is not told of %s yet: %s", happening, type(error).__name__)
-        _settle(happening, try_at=now + min(BACK_OFF * 2 ** (happening.tries - 1), BACK_OFF_MAX))
+        _settle(happening, try_at=now + min(BACK_OFF * 2 ** min(happening.tries - 1, 6), BACK_OFF_MAX))
         return False
     return _settle(happening, notified_at=now)
 

@@ -106,7 +106,7 @@ def _tell(reminder: Reminder, now: datetime) -> bool:
         mail.mailers["default"].send_messages([reminder_mails.message(reminder, addresses, now)])
     except mailer_errors(ValueError) as error:
         log.warning("the author is not reminded of %s yet: %s", reminder, type(error).__name__)
-        _settle(reminder, try_at=now + min(BACK_OFF * 2 ** (reminder.tries - 1), BACK_OFF_MAX))
+        _settle(reminder, try_at=now + min(BACK_OFF * 2 ** min(reminder.tries - 1, 6), BACK_OFF_MAX))
         return False
     return _settle(reminder, notified_at=now, **shown)
 

@@ -241,3 +241,14 @@ def test_the_task_looks_and_tells(box, make_mailing):
     tasks.tell_author()
 
     assert len(mails(box)) == 1
+
+
+def test_a_mail_that_was_tried_for_days_is_tried_on(no_server, make_mailing):
+    """The wait doubles to an hour and no further: a power of two of tries is soon beyond what a timedelta holds."""
+    make_mailing("ab").pause("535 bad credentials")
+    alerts.observe(NOW)
+    Happening.objects.update(tries=60)
+
+    alerts.tell(NOW)
+
+    assert Happening.objects.get().try_at == NOW + timedelta(hours=1)
