@@ -7,6 +7,7 @@ and what is written when it was sent or given up; the rest is the same for all (
 import random
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, NamedTuple
@@ -109,11 +110,7 @@ class DueMail[Row: Model](ABC):
 
     def send_next(self, now: datetime) -> bool:
         """Send the mail that has waited longest; return whether to go on: not if none waits, or no server is there."""
-        for row in self.waiting(now)[:CANDIDATES]:
-            result = self.send(row, now)
-            if result is not Result.NOT_TAKEN:
-                return result is not Result.NO_SERVER
-        return False
+        return send_first([self], now)
 
     def send_due(self, now: datetime) -> int:
         """Send what is due, until no server is there or RUN_SECONDS have passed; return how many mails were sent."""
@@ -164,6 +161,16 @@ class DueMail[Row: Model](ABC):
     def _move(self, row: Row, values: dict[str, Any]) -> bool:
         """Write columns of a row, unless it has been moved on since it was read."""
         return bool(self.as_read(row).update(**values))
+
+
+def send_first(kinds: Iterable[DueMail[Any]], now: datetime) -> bool:
+    """Send one mail, of the first kind that has one; return whether to go on, as `DueMail.send_next` does."""
+    for kind in kinds:
+        for row in kind.waiting(now)[:CANDIDATES]:
+            result = kind.send(row, now)
+            if result is not Result.NOT_TAKEN:
+                return result is not Result.NO_SERVER
+    return False
 
 
 def doubled(tries: int, at_most: timedelta = LONGEST) -> timedelta:

@@ -126,6 +126,15 @@ def test_without_a_server_the_next_mail_does_not_wait_for_it_too(provider, stran
     assert len(provider.answers) == 1
 
 
+def test_without_a_server_a_mail_of_another_kind_does_not_wait_for_it_too(provider, stranger):
+    changing.ask(make_subscriber(), "new@example.net", NOW)
+    provider.answers = [TimeoutError()] * 2
+
+    tasks.send_confirmations()
+
+    assert len(provider.answers) == 1
+
+
 def test_every_try_carries_the_same_message_id(provider, stranger):
     provider.answers = [SMTPServerDisconnected("gone")]
     ids = [sending.answer(stranger).message()["Message-ID"]]
