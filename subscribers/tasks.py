@@ -3,11 +3,13 @@
 from celery import shared_task
 from django.utils import timezone
 
+from newsletter.mail.due import send_first
 from newsletter.publication.heartbeats import Part, working
 from subscribers.mails import changing, freshening, sending
 from subscribers.models import FORGET_AFTER, Subscriber, Unsent, mail_budget
 from subscribers.models.address_changes import AddressChange
 
+KINDS = (sending.MAIL, changing.MAIL, freshening.MAIL)
 TURN = 200  # mails in one run; beat starts the next within ten seconds
 
 
@@ -16,8 +18,7 @@ def send_confirmations() -> None:
     """Answer the sign-ups, the changes of address and the wishes for a link that are due."""
     with working(Part.CONFIRMATIONS):
         for _mail in range(TURN):
-            now = timezone.now()
-            if not (sending.send_next(now) or changing.send_next(now) or freshening.send_next(now)):
+            if not send_first(KINDS, timezone.now()):
                 return
 
 

@@ -76,6 +76,12 @@ def _plain_settings(settings):
 
 
 @pytest.fixture(autouse=True)
+def _no_jitter(monkeypatch):
+    """Mails that failed are tried again on the minute."""
+    monkeypatch.setattr("newsletter.mail.due.JITTER", 0)
+
+
+@pytest.fixture(autouse=True)
 def _plain_words():
     """The language and the zone of the settings, whatever the test before has spoken."""
     translation.deactivate()

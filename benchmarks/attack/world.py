@@ -173,8 +173,8 @@ class World:
     def settle(self) -> None:
         """Wait until no sign-up waits for its mail that could have it now."""
         waiting = (
-            "from django.utils import timezone\nfrom subscribers.models import Subscriber\n"
-            "answer = Subscriber.objects.due(timezone.now()).count()"
+            "from django.utils import timezone\nfrom subscribers.mails import sending\n"
+            "answer = sending.MAIL.waiting(timezone.now()).count()"
         )
         wait_until(lambda: self.product.shell(waiting) == 0, 90, every=1.0)
 

@@ -13,26 +13,26 @@ from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 
 from newsletter.delivery import planning
-from newsletter.delivery.author import alerts, reminders
+from newsletter.delivery.author.alerts import AlertMail
+from newsletter.delivery.author.reminders import ReminderMail
 from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.deliveries import RETRY_AFTER
-from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
 from newsletter.desk.models import FailureCount
+from newsletter.mail import due
 from newsletter.publication.models import Publication
-from subscribers import admission
-from subscribers.mails import retrying, sending
+from subscribers.mails.changing import ChangeMail
+from subscribers.mails.freshening import LinkMail
+from subscribers.mails.sending import SignUpMail
 from subscribers.models import Subscriber
-from subscribers.models.address_changes import AddressChange
-from subscribers.models.fresh_links import FreshLink
 from subscribers.models.mail_budget import MailBudget
 
 SLACK = timedelta(minutes=1)  # that the clocks of machines may differ
 PROVIDER_MAX = timedelta(minutes=5)  # Mailing.wait_for_provider
 TOMORROW_MAX = timedelta(hours=25)  # Mailing.wait_until: to the next local midnight, of a day with an hour more
-MAIL_MAX = max(sending.LEASE, retrying.BACK_OFF * 2**retrying.TRIES_MAX, retrying.BACK_OFF_MAX, admission.WAIT_MAX)
+DUE_MAILS = (SignUpMail, ChangeMail, LinkMail, WelcomeMail, AlertMail, ReminderMail)
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,8 @@ WAITS = (
     Wait(lambda: Mailing.objects.filter(provider_failures__gt=0), "retry_at", PROVIDER_MAX),
     Wait(lambda: Mailing.objects.filter(provider_failures=0), "retry_at", TOMORROW_MAX),
     Wait(lambda: Batch.objects.filter(state=Batch.State.OPEN), "not_before", max(RETRY_AFTER)),
-    Wait(lambda: Happening.objects.filter(notified_at=None), "try_at", max(alerts.LEASE, alerts.BACK_OFF_MAX)),
-    Wait(lambda: Reminder.objects.filter(notified_at=None), "try_at", max(reminders.LEASE, reminders.BACK_OFF_MAX)),
-    Wait(Subscriber.objects.all, "confirmation_due_at", MAIL_MAX),
+    *(Wait(kind.model._default_manager.all, kind.due_at, due.LONGEST) for kind in DUE_MAILS),
     Wait(lambda: Subscriber.objects.filter(state=Subscriber.State.PENDING), "asked_at", timedelta()),
-    Wait(AddressChange.objects.all, "due_at", MAIL_MAX),
-    Wait(FreshLink.objects.all, "due_at", MAIL_MAX),
     Wait(MailBudget.objects.all, "latest", timedelta()),
     Wait(lambda: MailBudget.objects.filter(latest__isnull=False), "second", timedelta()),
     Wait(lambda: MailBudget.objects.filter(latest__isnull=False), "third", timedelta()),

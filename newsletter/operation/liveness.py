@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from newsletter.delivery.author.reminder_mails import who_may_send
+from newsletter.delivery.author.author_mail import who_may_send
 from newsletter.delivery.ledger import stalled
 from newsletter.mail import headers, letters
 from newsletter.mail.message import automatic

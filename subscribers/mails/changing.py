@@ -3,25 +3,20 @@
 The rows are the queue of both mails.
 """
 
-import logging
 from datetime import datetime
 
-from django.core import mail
 from django.db import transaction
 
-from newsletter.mail.mailers import mailer_errors
+from newsletter.mail.message import Mail
 from subscribers import departures
 from subscribers.departures import Why
 from subscribers.mails.rendering import about_change
-from subscribers.mails.retrying import is_unreachable, reason, retry
-from subscribers.mails.sending import LEASE
+from subscribers.mails.sending import ReaderMail
 from subscribers.models import NOT_SAID, Subscriber, Suppression, address_hash, mail_budget
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Circumstances, Consent
 from subscribers.models.suppressions import departure
 from subscribers.models.unsent import Unsent
-
-logger = logging.getLogger(__name__)
 
 
 def ask(subscriber: Subscriber, email: str, now: datetime) -> bool:
@@ -108,39 +103,19 @@ def _move(subscriber: Subscriber, email: str, now: datetime, how: Circumstances)
     subscriber.refresh_from_db()
 
 
-def send_next(now: datetime) -> bool:
-    """Send the mail that has waited longest; return whether to go on: not if none was waiting, or no server there."""
-    for change in AddressChange.objects.due(now).select_related("subscriber")[:10]:
-        if _settle(change, due_at=now + LEASE, tries=change.tries + 1):
-            return _send(change, now)
-    return False
+class ChangeMail(ReaderMail[AddressChange]):
+    """The mail of a change of address: the new one is asked, then the former one is told."""
+
+    model, what = AddressChange, Unsent.What.CHANGE
+    unwritable = "Change of address %d cannot be told: %s"
+    failed = "Try %d to tell of change of address %d failed: %s"
+
+    def write(self, row: AddressChange, now: datetime) -> tuple[Mail, dict[str, object]]:
+        return about_change(row), {}
+
+    def since(self, row: AddressChange, now: datetime) -> datetime:
+        return row.confirmed_at or row.asked_at
 
 
-def _settle(change: AddressChange, **values: object) -> bool:
-    """Write what became of a mail, unless the row has moved on or was taken since it was read."""
-    unchanged = AddressChange.objects.filter(pk=change.pk, due_at=change.due_at)
-    moved = bool(unchanged.update(**values))
-    if moved:
-        change.refresh_from_db()
-    return moved
-
-
-def _send(change: AddressChange, now: datetime) -> bool:
-    try:
-        mail.mailers["default"].send_messages([about_change(change)])
-    except ValueError as error:  # no message can be written to such an address
-        logger.warning("Change of address %d cannot be told: %s", change.pk, reason(error))
-        _settle(change, due_at=None)
-    except mailer_errors() as error:
-        _put_off(change, error, now)
-        return not is_unreachable(error)
-    else:
-        _settle(change, due_at=None)
-    return True
-
-
-def _put_off(change: AddressChange, error: Exception, now: datetime) -> None:
-    logger.warning("Try %d to tell of change of address %d failed: %s", change.tries, change.pk, reason(error))
-    since = change.confirmed_at or change.asked_at
-    due_at, tries = retry(error, Unsent.What.CHANGE, tries=change.tries, since=since, now=now)
-    _settle(change, due_at=due_at, tries=tries)
+MAIL = ChangeMail()
+send_next = MAIL.send_next

@@ -1,20 +1,15 @@
 """Mailing links to readers' own data: asked for by whoever has a letter, sent to the reader's mailbox alone."""
 
-import logging
 from datetime import datetime
 
-from django.core import mail
 from django.db import transaction
 
-from newsletter.mail.mailers import mailer_errors
+from newsletter.mail.message import Mail
 from subscribers.mails.rendering import fresh_link
-from subscribers.mails.retrying import is_unreachable, reason, retry
-from subscribers.mails.sending import LEASE
+from subscribers.mails.sending import ReaderMail
 from subscribers.models import Subscriber, Suppression, mail_budget
 from subscribers.models.fresh_links import FreshLink
 from subscribers.models.unsent import Unsent
-
-logger = logging.getLogger(__name__)
 
 
 def ask(subscriber: Subscriber, now: datetime) -> bool:
@@ -31,40 +26,23 @@ def ask(subscriber: Subscriber, now: datetime) -> bool:
     return is_free
 
 
-def send_next(now: datetime) -> bool:
-    """Send the mail that has waited longest; return whether to go on: not if none was waiting, or no server there."""
-    for link in FreshLink.objects.due(now)[:10]:
-        if _take(link, now):
-            return _send(link, now)
-    return False
+class LinkMail(ReaderMail[FreshLink]):
+    """The mail with the link. Each try makes the link anew, because it opens for so short a time."""
+
+    model, what = FreshLink, Unsent.What.LINK
+    unwritable = "The link of wish %d cannot be sent: %s"
+    failed = "Try %d to send the link of wish %d failed: %s"
+
+    def write(self, row: FreshLink, now: datetime) -> tuple[Mail, dict[str, object]]:
+        return fresh_link(row, now), {}
+
+    def since(self, row: FreshLink, now: datetime) -> datetime:
+        return row.asked_at
+
+    def end(self, row: FreshLink, values: dict[str, object]) -> bool:
+        """Delete the row: as long as there is one, no other link can be asked for."""
+        return bool(self.as_read(row).delete()[0])
 
 
-def _take(link: FreshLink, now: datetime) -> bool:
-    """Take what is due before another worker does; it is due again should this one die."""
-    unchanged = FreshLink.objects.filter(pk=link.pk, due_at=link.due_at)
-    link.due_at, link.tries = now + LEASE, link.tries + 1
-    return bool(unchanged.update(due_at=link.due_at, tries=link.tries))
-
-
-def _send(link: FreshLink, now: datetime) -> bool:
-    """Send the mail, or put it off; each try makes the link anew, because it opens for so short a time."""
-    try:
-        mail.mailers["default"].send_messages([fresh_link(link, now)])
-    except ValueError as error:  # no message can be written to such an address or name
-        logger.warning("The link of wish %d cannot be sent: %s", link.pk, reason(error))
-        link.delete()
-    except mailer_errors() as error:
-        logger.warning("Try %d to send the link of wish %d failed: %s", link.tries, link.pk, reason(error))
-        _put_off(link, error, now)
-        return not is_unreachable(error)
-    else:
-        link.delete()
-    return True
-
-
-def _put_off(link: FreshLink, error: Exception, now: datetime) -> None:
-    due_at, tries = retry(error, Unsent.What.LINK, tries=link.tries, since=link.asked_at, now=now)
-    if due_at is None:
-        link.delete()
-    else:
-        FreshLink.objects.filter(pk=link.pk).update(due_at=due_at, tries=tries)
+MAIL = LinkMail()
+send_next = MAIL.send_next

@@ -1,62 +1,79 @@
-"""Sending the answers to sign-ups that are due; the rows are the queue."""
+"""The mails to readers that are due: what is common to them, and the answers to sign-ups."""
 
 import logging
+from abc import abstractmethod
 from datetime import datetime, timedelta
+from typing import ClassVar
 
-from django.core import mail
+from django.db.models import Model
 
-from newsletter.mail.mailers import mailer_errors
+from newsletter.mail.due import BACK_OFF, BACK_OFF_MAX, DueMail, Retry, doubled
+from newsletter.mail.message import Mail
+from newsletter.mail.trouble import Trouble, is_unwritable, reason, trouble
 from subscribers.mails.rendering import answer
-from subscribers.mails.retrying import is_unreachable, reason, retry
 from subscribers.models import Subscriber
 from subscribers.models.unsent import Unsent
 
-LEASE = timedelta(minutes=10)  # a worker that has not sent a mail by then is dead, and another tries
-
-logger = logging.getLogger(__name__)
-
-
-def send_next(now: datetime) -> bool:
-    """Send the answer that has waited longest; return whether to go on: not if none was waiting, or no server there."""
-    for subscriber in Subscriber.objects.due(now)[:10]:
-        if _take(subscriber, now):
-            return _send(subscriber, now)
-    return False
+TRIES_MAX = 8  # at an address that is refused for now; the last about two hours after the first
+AWAY_MAX = timedelta(days=3)  # that a server which takes nothing is asked again, from when the mail was asked for
 
 
-def _take(subscriber: Subscriber, now: datetime) -> bool:
-    """Take what is due before another worker does; it is due again should this one die."""
-    tries = subscriber.confirmation_tries + 1
-    return _settle(subscriber, confirmation_due_at=now + LEASE, confirmation_tries=tries)
+class ReaderMail[Row: Model](DueMail[Row]):
+    """A mail that a reader, or somebody who wants to be one, has asked for; the author is told when it is given up.
+
+    An address that does not exist is no news: people mistype.
+    """
+
+    what: Unsent.What
+    unwritable: ClassVar[str]  # what the log says, with the row's number and a reason
+    failed: ClassVar[str]  # the same, with the number of the try before them
+
+    @abstractmethod
+    def since(self, row: Row, now: datetime) -> datetime:
+        """Return when the mail was asked for."""
+
+    def retry(self, row: Row, whose: Trouble, now: datetime) -> Retry:
+        """Return when the mail is tried again.
+
+        A server that is away is asked after as long as the mail has waited already, and that is no try at the
+        address. An address that is refused for now is tried after twice as long each time.
+        """
+        tries, waited = getattr(row, self.tries), now - self.since(row, now)
+        match whose:
+            case Trouble.AWAY if waited < AWAY_MAX:
+                return Retry(now + min(max(waited, BACK_OFF), BACK_OFF_MAX), tries - 1)
+            case Trouble.LATER if tries < TRIES_MAX:
+                return Retry(now + doubled(tries), tries)
+        return Retry(None, tries)
+
+    def log(self, row: Row, error: Exception, retry: Retry) -> None:
+        log = logging.getLogger(type(self).__module__)
+        if is_unwritable(error):
+            log.warning(self.unwritable, row.pk, reason(error))
+        else:
+            log.warning(self.failed, getattr(row, self.tries), row.pk, reason(error))
+
+    def give_up(self, row: Row, error: Exception, now: datetime) -> bool:
+        is_over = super().give_up(row, error, now)
+        if is_over and trouble(error) is not Trouble.NEVER:
+            Unsent.objects.create(what=self.what, at=now, reason=reason(error))
+        return is_over
 
 
-def _settle(subscriber: Subscriber, **values: object) -> bool:
-    """Write what became of a mail, unless the row has been asked for again, left or taken since it was read."""
-    unchanged = Subscriber.objects.filter(pk=subscriber.pk, confirmation_due_at=subscriber.confirmation_due_at)
-    moved = bool(unchanged.update(**values))
-    if moved:
-        subscriber.refresh_from_db()
-    return moved
+class SignUpMail(ReaderMail[Subscriber]):
+    """The answer to a sign-up: the link that confirms, or that this address is a reader's already."""
+
+    model, what = Subscriber, Unsent.What.SIGN_UP
+    due_at = guard = "confirmation_due_at"
+    tries = "confirmation_tries"
+    unwritable, failed = "Sign-up %d cannot be answered: %s", "Try %d to answer sign-up %d failed: %s"
+
+    def write(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
+        return answer(row), {"confirmation_sent_at": now}
+
+    def since(self, row: Subscriber, now: datetime) -> datetime:
+        return row.asked_at or now
 
 
-def _send(subscriber: Subscriber, now: datetime) -> bool:
-    try:
-        message = answer(subscriber)
-    except ValueError as error:  # no message can be written to such an address or name
-        logger.warning("Sign-up %d cannot be answered: %s", subscriber.pk, reason(error))
-        _settle(subscriber, confirmation_due_at=None)
-        return True
-    try:
-        mail.mailers["default"].send_messages([message])
-    except mailer_errors() as error:
-        _put_off(subscriber, error, now)
-        return not is_unreachable(error)
-    _settle(subscriber, confirmation_due_at=None, confirmation_sent_at=now)
-    return True
-
-
-def _put_off(subscriber: Subscriber, error: Exception, now: datetime) -> None:
-    tries, since = subscriber.confirmation_tries, subscriber.asked_at or now
-    logger.warning("Try %d to answer sign-up %d failed: %s", tries, subscriber.pk, reason(error))
-    due_at, tries = retry(error, Unsent.What.SIGN_UP, tries=tries, since=since, now=now)
-    _settle(subscriber, confirmation_due_at=due_at, confirmation_tries=tries)
+MAIL = SignUpMail()
+send_next = MAIL.send_next

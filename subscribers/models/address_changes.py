@@ -17,10 +17,6 @@ PURPOSE, UNDO = "address", "former address"
 
 
 class AddressChangeQuerySet(models.QuerySet["AddressChange"]):
-    def due(self, now: datetime) -> "AddressChangeQuerySet":
-        """Return the changes of which somebody waits to be told, first come first served."""
-        return self.filter(due_at__lte=now).order_by("due_at")
-
     def waiting(self, now: datetime) -> "AddressChangeQuerySet":
         """Return the changes that the new address may still confirm."""
         return self.filter(confirmed_at=None, asked_at__gt=now - CHANGE_WITHIN)

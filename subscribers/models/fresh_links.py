@@ -1,15 +1,7 @@
 """Readers who wait for a link to their own data: the rows are the queue of its mail."""
 
-from datetime import datetime
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-
-
-class FreshLinkQuerySet(models.QuerySet["FreshLink"]):
-    def due(self, now: datetime) -> "FreshLinkQuerySet":
-        """Return those whose mail is due, first come first served."""
-        return self.filter(due_at__lte=now).order_by("due_at").select_related("subscriber")
 
 
 class FreshLink(models.Model):
@@ -19,8 +11,6 @@ class FreshLink(models.Model):
     asked_at = models.DateTimeField()
     due_at = models.DateTimeField(db_index=True)
     tries = models.PositiveSmallIntegerField(default=0)
-
-    objects = FreshLinkQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("link that is asked for")

@@ -74,10 +74,6 @@ class SubscriberQuerySet(models.QuerySet["Subscriber"]):
         """Return who has not `tag`: together with `tagged`, everybody once."""
         return self.filter(~Exists(Tagging.objects.of(tag).filter(subscriber=OuterRef("pk"))))
 
-    def due(self, now: datetime) -> "SubscriberQuerySet":
-        """Return who waits for an answer to a sign-up, first come first served."""
-        return self.filter(confirmation_due_at__lte=now).order_by("confirmation_due_at")
-
     def opened_by(self, token: str, purpose: str) -> "Subscriber | None":
         """Return the reader whom a token for `purpose` belongs to; None when it opens nothing now."""
         found = self.filter(pk=tokens.number_of(token) or 0).first()
@@ -132,6 +128,9 @@ class Subscriber(Linked):
     confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
     # Filled by `delivery`, which knows the issues that a welcome quotes.
     welcomed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    welcome_due_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="when a welcome that was put off is tried again"
+    )
     created_at = models.DateTimeField(_("signed up"), auto_now_add=True)
 
     objects = SubscriberQuerySet.as_manager()
@@ -229,6 +228,7 @@ class Subscriber(Linked):
                 state=self.State.ACTIVE,
                 confirmed_at=now,
                 welcomed_at=None,
+                welcome_due_at=None,
                 unsubscribed_at=None,
                 confirmation_due_at=None,
                 signup_round=F("signup_round") + 1,

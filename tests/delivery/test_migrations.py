@@ -1,12 +1,19 @@
-"""Mailings that were paused before a column told who had paused them."""
+"""Rows that were written by a version before are what they were, and mails that were due then are sent."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from django.contrib.auth.models import User
+from django.core import mail
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from newsletter.delivery.models import Mailing
+from newsletter.delivery.author import alerts, reminders
+from newsletter.delivery.models import Happening, Mailing, Reminder
+from newsletter.delivery.readers import welcome
+from subscribers.mails import changing, freshening, sending
+from subscribers.models import AddressChange, FreshLink, Subscriber, address_hash
+from tests.factories import make_publication
 
 NOW = datetime(2026, 11, 3, 0, 0, tzinfo=UTC)
 BEFORE = [("delivery", "0011_restorations")]
@@ -16,9 +23,9 @@ BEFORE = [("delivery", "0011_restorations")]
 def migrated(transactional_db):
     """Take the tables back, let a test write rows as they were, and bring them here again."""
 
-    def migrate(write):
-        MigrationExecutor(connection).migrate(BEFORE)
-        write(MigrationExecutor(connection).loader.project_state(BEFORE).apps)
+    def migrate(write, before=BEFORE):
+        MigrationExecutor(connection).migrate(before)
+        write(MigrationExecutor(connection).loader.project_state(before).apps)
         executor = MigrationExecutor(connection)
         executor.migrate(executor.loader.graph.leaf_nodes())
 
@@ -58,3 +65,77 @@ def test_a_sentence_that_told_who_had_paused_becomes_a_column(migrated):
     assert [step.via for mailing in Mailing.objects.order_by("pk") for step in mailing.steps.all()] == [
         *("desk", "desk", "", "", "desk")
     ]
+
+
+# --- Mails that are due ---
+
+BEFORE_DUE_MAIL = [("delivery", "0017_packs"), ("subscribers", "0017_forgotten")]
+EARLIER = NOW - timedelta(minutes=5)
+SLOT = NOW + timedelta(days=14)
+
+
+def write_due_mails(apps):
+    """Write a mail of each kind that waits, and one of each that was sent, as the version before kept them."""
+
+    def rows(app, name):
+        return apps.get_model(app, name).objects
+
+    def reader(name, **fields):
+        email, confirmed = f"{name}@example.org", {"state": "active", "confirmed_at": EARLIER, "welcomed_at": EARLIER}
+        own = {"email": email, "address_hash": address_hash(email)}
+        return rows("subscribers", "Subscriber").create(**(own | confirmed | fields))
+
+    pending = {"state": "pending", "confirmed_at": None, "welcomed_at": None, "asked_at": EARLIER}
+    reader("asked", confirmation_due_at=EARLIER, confirmation_tries=2, **pending)
+    reader("answered", confirmation_sent_at=EARLIER, **pending)
+    reader("new", welcomed_at=None)
+    changes, changed = rows("subscribers", "AddressChange"), {"asked_at": EARLIER, "email": "moved@example.org"}
+    changes.create(subscriber=reader("moving"), due_at=EARLIER, tries=1, **changed)
+    changes.create(subscriber=reader("told"), due_at=None, **changed)
+    rows("subscribers", "FreshLink").create(subscriber=reader("link"), asked_at=EARLIER, due_at=EARLIER, tries=1)
+
+    issue = rows("issues", "Issue").create(number=7, subject="題")
+    mailing = rows("delivery", "Mailing").create(issue=issue, state="sending", approved_at=EARLIER, send_at=EARLIER)
+    happened, reminded = rows("delivery", "Happening"), rows("delivery", "Reminder")
+    happened.create(mailing=mailing, kind="uncertain", at=EARLIER, try_at=EARLIER, tries=3)
+    happened.create(mailing=mailing, kind="failing", at=EARLIER, try_at=EARLIER, notified_at=EARLIER, tries=1)
+    reminded.create(kind="draft", slot_at=SLOT, at=EARLIER, try_at=EARLIER, tries=4)
+    reminded.create(kind="draft", slot_at=NOW, at=EARLIER, try_at=EARLIER, notified_at=EARLIER, tries=1)
+
+
+def test_mails_that_were_due_are_sent_once_and_those_that_were_sent_are_not(migrated):
+    migrated(write_due_mails, BEFORE_DUE_MAIL)
+    make_publication(sender_email="news@news.example.org", cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0))
+    User.objects.create_superuser("gipi", "gipi@example.org", "pw")
+
+    tries = [
+        *Subscriber.objects.filter(confirmation_due_at=EARLIER).values_list("confirmation_tries", flat=True),
+        *(
+            row.tries
+            for model in (AddressChange, FreshLink, Happening, Reminder)
+            for row in model.objects.filter(due_at=EARLIER)
+        ),
+    ]
+    kinds = [sending.MAIL, changing.MAIL, freshening.MAIL, alerts.MAIL, reminders.MAIL]
+    sent = [kind.send_due(NOW) for kind in kinds] + [welcome.send_due(NOW)]
+    again = [kind.send_due(SLOT - timedelta(days=1)) for kind in kinds] + [welcome.send_due(NOW)]
+
+    assert tries == [2, 1, 1, 3, 4]
+    assert (sent, again) == ([1] * 6, [0] * 6)
+    assert [to for letter in mail.outbox for to in letter.to] == [
+        *("asked@example.org", "moved@example.org", "link@example.org", "gipi@example.org", "gipi@example.org"),
+        "new@example.org",
+    ]
+
+
+def test_the_version_before_finds_its_rows_again(migrated):
+    """Whoever goes back has every mail that was sent marked as sent."""
+
+    def write_and_go_back(apps):
+        write_due_mails(apps)
+        MigrationExecutor(connection).migrate([("delivery", "0018_due_mail")])
+        MigrationExecutor(connection).migrate(BEFORE_DUE_MAIL)
+        assert not apps.get_model("delivery", "Happening").objects.filter(try_at=None).exists()
+        assert apps.get_model("delivery", "Reminder").objects.filter(notified_at=None, try_at=EARLIER).count() == 1
+
+    migrated(write_and_go_back, BEFORE_DUE_MAIL)

@@ -23,6 +23,7 @@ FILES = {  # in parts of about the same length, so that two processes share them
         "delivery/test_interleavings",
         "delivery/ledger/test_claims",
         "delivery/ledger/test_restored",
+        "delivery/test_migrations",
     ),
     "time": (
         "delivery/ledger/test_recovery",
@@ -33,6 +34,7 @@ FILES = {  # in parts of about the same length, so that two processes share them
     ),
     "doors": (
         "desk/accounts/test_attempts",
+        "mail/test_due",
         "subscribers/models/test_consents",
         "subscribers/models/test_mail_budget",
         "subscribers/test_migrations",

@@ -131,16 +131,20 @@ def _next_pass(at):
 
 
 def _notice(at):
-    return Happening.objects.create(mailing=make_mailing(), kind=Happening.Kind.FINISHED, at=NOW, try_at=at), "try_at"
+    return Happening.objects.create(mailing=make_mailing(), kind=Happening.Kind.FINISHED, at=NOW, due_at=at), "due_at"
 
 
 def _reminder(at):
     slot = NOW + timedelta(days=9)
-    return Reminder.objects.create(kind=Reminder.Kind.DRAFT, slot_at=slot, at=NOW, try_at=at), "try_at"
+    return Reminder.objects.create(kind=Reminder.Kind.DRAFT, slot_at=slot, at=NOW, due_at=at), "due_at"
 
 
 def _confirmation(at):
     return make_subscriber(state=Subscriber.State.PENDING, confirmation_due_at=at), "confirmation_due_at"
+
+
+def _welcome(at):
+    return make_subscriber(state=Subscriber.State.ACTIVE, welcome_due_at=at), "welcome_due_at"
 
 
 def _cool_down(at):
@@ -168,6 +172,7 @@ CASES = [
     (_notice, timedelta(hours=1)),
     (_reminder, timedelta(hours=1)),
     (_confirmation, timedelta(hours=2, minutes=8)),
+    (_welcome, timedelta(minutes=10)),
     (_cool_down, timedelta()),
     (_change, timedelta(hours=2, minutes=8)),
     (_link, timedelta(hours=2, minutes=8)),

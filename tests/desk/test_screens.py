@@ -68,7 +68,7 @@ def screens(issue) -> list[str]:
     Issue.objects.filter(pk=later.pk).update(subject="改過的主旨")
     rehearsing.start(issue, "", now)
     of_issue = [f"issue_{name}" for name in ("preview", "test", "rehearsal", "send")]
-    letter = {"kind": "letter", "slot_at": now + timedelta(days=3), "issue": issue, "at": now, "try_at": now}
+    letter = {"kind": "letter", "slot_at": now + timedelta(days=3), "issue": issue, "at": now, "due_at": now}
     reminder = Reminder.objects.create(text="別的內容", content_hash="another", **letter)
     Restoration.objects.create(noticed_at=now, departures=3)
     return [

@@ -3,32 +3,26 @@
 `observe` compares the mailings with what was told; `tell` mails what was not. Both may run twice, late or not at all.
 """
 
-import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core import mail
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy
 
-from newsletter.delivery.author.reminder_mails import who_may_send
+from newsletter.delivery.author.author_mail import AuthorMail, who_may_send
 from newsletter.delivery.models import Counts, Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.mail import headers, letters
-from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail, automatic
 from newsletter.publication.models import Publication
 from subscribers.addresses import without_addresses
 
-log = logging.getLogger(__name__)
-
 Kind = Happening.Kind
 UNATTENDED_AFTER = timedelta(minutes=10)
 FAILING_SHARE, FAILING_AT_LEAST = 0.05, 5  # of the copies answered for: one bad address of three readers is no alarm
-LEASE = timedelta(minutes=10)  # a worker that has not told by then is dead, and another tries
-BACK_OFF, BACK_OFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)  # the desk shows it all the same
 PAUSES = [Kind.STOPPED, Kind.LATE]
 
@@ -52,7 +46,7 @@ def observe(now: datetime) -> int:
     )
     found = [(one, *fact) for one in recent.defer("html", "text") for fact in _facts(one, now)]
     _end_pauses({one.pk for one, kind, _detail in found if kind in PAUSES}, now)
-    rows = [Happening(mailing=one, kind=kind, detail=detail, at=now, try_at=now) for one, kind, detail in found]
+    rows = [Happening(mailing=one, kind=kind, detail=detail, at=now, due_at=now) for one, kind, detail in found]
     before = Happening.objects.count()
     Happening.objects.bulk_create(rows, ignore_conflicts=True)
     return Happening.objects.count() - before
@@ -61,7 +55,7 @@ def observe(now: datetime) -> int:
 def observe_unattended(now: datetime) -> None:
     """Write down which mailings no worker took up in time; call it before they are begun."""
     waited = Mailing.objects.due(now - UNATTENDED_AFTER).defer("html", "text")
-    rows = [Happening(mailing=one, kind=Kind.UNATTENDED, at=now, try_at=now) for one in waited]
+    rows = [Happening(mailing=one, kind=Kind.UNATTENDED, at=now, due_at=now) for one in waited]
     Happening.objects.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -91,34 +85,20 @@ def _about_copies(counts: Counts) -> Iterator[tuple[Kind, str]]:
 # --- Who hears of it ---
 
 
-def tell(now: datetime) -> int:
-    """Mail what was not told yet to everybody who may send issues and has an address; return how many were told."""
-    return sum(_tell(one, now) for one in Happening.objects.untold(now).select_related("mailing__issue"))
+class AlertMail(AuthorMail[Happening]):
+    """The one mail that tells of something; the desk shows it all the same."""
+
+    model, failed = Happening, "the author is not told of %s yet: %s"
+
+    def waiting(self, now: datetime) -> QuerySet[Happening]:
+        return super().waiting(now).filter(at__gt=now - GIVE_UP_AFTER)
+
+    def write(self, row: Happening, now: datetime) -> tuple[Mail, dict[str, object]]:
+        return message(row, who_may_send()), {"notified_at": now}
 
 
-def _tell(happening: Happening, now: datetime) -> bool:
-    """Take one before another worker does, mail it, and put it off when the mail server does not take it."""
-    addresses = who_may_send()
-    if not addresses or happening.at <= now - GIVE_UP_AFTER:
-        return False
-    if not _settle(happening, try_at=now + LEASE, tries=happening.tries + 1):
-        return False
-    try:
-        mail.mailers["default"].send_messages([message(happening, addresses)])
-    except mailer_errors(ValueError) as error:
-        log.warning("the author is not told of %s yet: %s", happening, type(error).__name__)
-        _settle(happening, try_at=now + min(BACK_OFF * 2 ** (happening.tries - 1), BACK_OFF_MAX))
-        return False
-    return _settle(happening, notified_at=now)
-
-
-def _settle(happening: Happening, **values: object) -> bool:
-    """Write down how far it is, unless another worker has taken it since it was read."""
-    unchanged = Happening.objects.filter(pk=happening.pk, try_at=happening.try_at, notified_at__isnull=True)
-    moved = bool(unchanged.update(**values))
-    if moved:
-        happening.refresh_from_db(fields=list(values))
-    return moved
+MAIL = AlertMail()
+tell = MAIL.send_due
 
 
 def message(happening: Happening, addresses: list[str]) -> Mail:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -30,12 +29,6 @@ from subscribers.models import Subscriber
 PURPOSE, CALENDAR = "approve", "calendar"
 POSTS_SHOWN = 12
 BODY = re.compile(r'<td class="body"[^>]*>')  # in templates/email/base.html
-
-
-def who_may_send() -> list[str]:
-    """Return the addresses of those who hear of issues: the links of a reminder send one without a login."""
-    users = User.objects.with_perm("issues.send_issue", backend="django.contrib.auth.backends.ModelBackend")
-    return list(users.filter(is_staff=True).exclude(email="").order_by("pk").values_list("email", flat=True))
 
 
 def token_of(reminder: Reminder) -> str:

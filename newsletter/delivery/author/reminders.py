@@ -5,15 +5,15 @@ writes down what should have gone and did not. Each may run twice, late or not a
 `approve`, `move` and `skip`.
 """
 
-import logging
 from datetime import datetime, timedelta
 
-from django.core import mail
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails
+from newsletter.delivery.author.author_mail import AuthorMail, who_may_send
 from newsletter.delivery.author.slots import (
     is_settled,
     is_slot,
@@ -28,15 +28,11 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.issues import cadence
 from newsletter.issues.models import Issue
-from newsletter.mail.mailers import mailer_errors
+from newsletter.mail.message import Mail
 from newsletter.publication.models import Publication
-
-log = logging.getLogger(__name__)
 
 Kind, Answer = Reminder.Kind, Reminder.Answer
 DRAFT_BEFORE, LETTER_BEFORE = timedelta(hours=72), timedelta(hours=24)
-LEASE = timedelta(minutes=10)  # a worker that has not told by then is dead, and another tries
-BACK_OFF, BACK_OFF_MAX = timedelta(minutes=1), timedelta(hours=1)
 AHEAD = timedelta(minutes=2)  # a little more than from one look to the next, so that the slot itself is met
 
 
@@ -81,34 +77,28 @@ def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> None:
     issue = proposed_issue()
     if kind == Kind.LETTER and (issue is None or planning.obstacles(issue, slot_at)):
         return
-    row = Reminder(kind=kind, slot_at=slot_at, issue=issue, at=now, try_at=now)
+    row = Reminder(kind=kind, slot_at=slot_at, issue=issue, at=now, due_at=now)
     Reminder.objects.bulk_create([row], ignore_conflicts=True)
 
 
 # --- Who hears of it ---
 
 
-def tell(now: datetime) -> int:
-    """Mail what was not told yet to everybody who may send issues and has an address; return how many were told."""
-    return sum(_tell(one, now) for one in Reminder.objects.untold(now).select_related("issue"))
+class ReminderMail(AuthorMail[Reminder]):
+    """The mail of a reminder, for as long as its slot may still be met."""
 
+    model, failed = Reminder, "the author is not reminded of %s yet: %s"
 
-def _tell(reminder: Reminder, now: datetime) -> bool:
-    """Take one before another worker does, mail it, and put it off when the mail server does not take it."""
-    addresses = reminder_mails.who_may_send()
-    is_ahead = reminder.kind != Kind.MISSED
-    if not addresses or (is_ahead and (is_settled(reminder.slot_at) or not is_slot(reminder.slot_at))):
-        return False
-    if not _settle(reminder, try_at=now + LEASE, tries=reminder.tries + 1):
-        return False
-    shown = _shown(reminder)
-    try:
-        mail.mailers["default"].send_messages([reminder_mails.message(reminder, addresses, now)])
-    except mailer_errors(ValueError) as error:
-        log.warning("the author is not reminded of %s yet: %s", reminder, type(error).__name__)
-        _settle(reminder, try_at=now + min(BACK_OFF * 2 ** (reminder.tries - 1), BACK_OFF_MAX))
-        return False
-    return _settle(reminder, notified_at=now, **shown)
+    def waiting(self, now: datetime) -> QuerySet[Reminder]:
+        return super().waiting(now).filter(pk__in=Reminder.objects.of_use(now).values("pk"))
+
+    def is_wanted(self, row: Reminder, now: datetime) -> bool:
+        is_over = row.kind != Kind.MISSED and (is_settled(row.slot_at) or not is_slot(row.slot_at))
+        return not is_over and super().is_wanted(row, now)
+
+    def write(self, row: Reminder, now: datetime) -> tuple[Mail, dict[str, object]]:
+        shown = _shown(row)
+        return reminder_mails.message(row, who_may_send(), now), {"notified_at": now, **shown}
 
 
 def _shown(reminder: Reminder) -> dict[str, str]:
@@ -119,12 +109,8 @@ def _shown(reminder: Reminder) -> dict[str, str]:
     return {"content_hash": columns["content_hash"], "text": columns["text"]}
 
 
-def _settle(reminder: Reminder, **values: object) -> bool:
-    """Write down how far it is, unless another worker has taken it since it was read."""
-    unchanged = Reminder.objects.filter(pk=reminder.pk, try_at=reminder.try_at, notified_at__isnull=True)
-    if moved := bool(unchanged.update(**values)):
-        reminder.refresh_from_db(fields=list(values))
-    return moved
+MAIL = ReminderMail()
+tell = MAIL.send_due
 
 
 # --- What the author answers ---

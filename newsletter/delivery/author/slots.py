@@ -142,7 +142,7 @@ def missed(now: datetime) -> Iterator[Reminder]:
 
 def _missed(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, str], now: datetime) -> Reminder:
     reason, detail = why
-    row = Reminder(kind=Reminder.Kind.MISSED, slot_at=slot_at, issue=issue, at=now, try_at=now)
+    row = Reminder(kind=Reminder.Kind.MISSED, slot_at=slot_at, issue=issue, at=now, due_at=now)
     row.reason, row.detail = reason, detail
     return row
 

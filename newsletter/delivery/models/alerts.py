@@ -1,16 +1,8 @@
 """What the author is told of a mailing: facts first, the mails about them later (author/alerts.py)."""
 
-from datetime import datetime
-
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
-
-
-class HappeningQuerySet(models.QuerySet["Happening"]):
-    def untold(self, now: datetime) -> "HappeningQuerySet":
-        """Return those whose mail is due, oldest first."""
-        return self.filter(notified_at__isnull=True, try_at__lte=now).order_by("pk")
 
 
 class Happening(models.Model):
@@ -31,10 +23,8 @@ class Happening(models.Model):
     ended_at = models.DateTimeField(null=True, help_text="when a pause ended: the next one is told again")
 
     notified_at = models.DateTimeField(null=True)
-    try_at = models.DateTimeField(help_text="when the mail about it is due; taken by moving it on")
+    due_at = models.DateTimeField(null=True, help_text="when the mail about it is due")
     tries = models.PositiveSmallIntegerField(default=0)
-
-    objects = HappeningQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]

@@ -13,10 +13,9 @@ MISSED_FOR = timedelta(days=14)  # by then the next slot says more
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
-    def untold(self, now: datetime) -> "ReminderQuerySet":
-        """Return those whose mail is due and still of use, oldest first."""
-        is_of_use = Q(slot_at__gt=now) | Q(kind=Reminder.Kind.MISSED, slot_at__gt=now - MISSED_FOR)
-        return self.filter(is_of_use, notified_at__isnull=True, try_at__lte=now).order_by("pk")
+    def of_use(self, now: datetime) -> "ReminderQuerySet":
+        """Return those whose mail would still say something: before the slot, or not long after one that was missed."""
+        return self.filter(Q(slot_at__gt=now) | Q(kind=Reminder.Kind.MISSED, slot_at__gt=now - MISSED_FOR))
 
     def unanswered(self) -> "ReminderQuerySet":
         """Return the letters that nobody has answered, and whose slot was not noted as missed."""
@@ -68,7 +67,7 @@ class Reminder(models.Model):
 
     at = models.DateTimeField()
     notified_at = models.DateTimeField(null=True)
-    try_at = models.DateTimeField(help_text="when the mail is due; taken by moving it on")
+    due_at = models.DateTimeField(null=True, help_text="when the mail is due")
     tries = models.PositiveSmallIntegerField(default=0)
     token_salt = models.CharField(
         max_length=tokens.SALT_LENGTH,

@@ -7,70 +7,82 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.cache import caches
+from django.db.models import Q, QuerySet
 from django.utils import translation
 
 from newsletter.delivery.letter.rendering import issue_context, reader_values
 from newsletter.delivery.provider.single import Answer, ProviderAway, ProviderRefuses, Transport, transport_for
 from newsletter.issues.models import Issue
 from newsletter.mail import headers, letters
+from newsletter.mail.due import MAILER, DueMail, Retry
 from newsletter.mail.message import Mail, build
+from newsletter.mail.trouble import NotSent, Trouble, is_unreachable, is_unwritable
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 200  # readers greeted by one call; the next call greets the rest
-MAILER = "default"
 REST = timedelta(minutes=10)  # after a "not now": greylisting servers want about five
 GIVE_UP_AFTER = timedelta(days=3)  # from the confirmation
-RESTING = "welcomes-that-rest"  # in the process, from reader to time: forgetting it costs one try more
+
+
+class WelcomeMail(DueMail[Subscriber]):
+    """The welcome of a reader who has confirmed: at most one, whatever happens.
+
+    The claim itself marks the reader as welcomed. A definite "not now" takes the mark back for some days, and a server
+    that takes nothing does so always; a worker that died, or a silence after the final dot, does not.
+    """
+
+    model, due_at, tries, guard = Subscriber, "welcome_due_at", "", "welcomed_at"
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    def waiting(self, now: datetime) -> QuerySet[Subscriber]:
+        is_due = Q(welcome_due_at__isnull=True) | Q(welcome_due_at__lte=now)
+        unwelcomed = Subscriber.objects.mailable(now).filter(confirmed_at__isnull=False, welcomed_at__isnull=True)
+        return unwelcomed.filter(is_due).order_by("pk")
+
+    def claimed(self, now: datetime) -> dict[str, object]:
+        return {"welcomed_at": now, "welcome_due_at": None}
+
+    def put_off(self, at: datetime) -> dict[str, object]:
+        return {"welcomed_at": None, "welcome_due_at": at}
+
+    def write(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
+        return message(row), {}
+
+    def hand_over(self, message: Mail) -> None:
+        try:
+            outcome = self.transport.send(message)
+        except (ProviderAway, ProviderRefuses) as problem:
+            raise NotSent(Trouble.AWAY, str(problem)) from problem
+        if outcome.answer is not Answer.SENT:
+            whose = Trouble.LATER if outcome.answer is Answer.DEFERRED else Trouble.NEVER
+            raise NotSent(whose, f"{outcome.answer.value} {outcome.reply}")
+
+    def retry(self, row: Subscriber, whose: Trouble, now: datetime) -> Retry:
+        if whose is Trouble.AWAY:
+            return Retry(now, 0)
+        is_new = row.confirmed_at is not None and row.confirmed_at > now - GIVE_UP_AFTER
+        return Retry(now + REST if whose is Trouble.LATER and is_new else None, 0)
+
+    def log(self, row: Subscriber, error: Exception, retry: Retry) -> None:
+        if is_unwritable(error):
+            log.warning("reader %s cannot be welcomed", row.pk)
+        elif is_unreachable(error):
+            log.warning("welcome mails wait: %s", error)
+        elif retry.due_at is None:
+            log.warning("welcome of reader %s: %s", row.pk, error)
 
 
 def send_due(now: datetime) -> int:
-    """Greet the readers who confirmed and were not greeted yet; return how many were."""
-    waiting = Subscriber.objects.mailable(now).filter(confirmed_at__isnull=False, welcomed_at__isnull=True)
-    waiting = waiting.exclude(pk__in=_resting(now))
+    """Greet the readers who confirmed and were not greeted yet, over one connection; return how many were."""
     transport = transport_for(MAILER)
-    greeted = 0
     try:
-        for subscriber in waiting.order_by("pk")[:AT_ONCE]:
-            greeted += _greet(subscriber, transport, now)
-    except (ProviderAway, ProviderRefuses) as problem:
-        log.warning("welcome mails wait: %s", problem)
+        return WelcomeMail(transport).send_due(now)
     finally:
         transport.close()
-    return greeted
-
-
-def _resting(now: datetime) -> dict[int, datetime]:
-    """Return the readers whose servers said "not now", and until when they are left alone."""
-    return {pk: until for pk, until in caches["pages"].get(RESTING, {}).items() if until > now}
-
-
-def _greet(subscriber: Subscriber, transport: Transport, now: datetime) -> bool:
-    """Send one welcome; the row is marked first, so that two workers cannot greet twice.
-
-    A definite "not now" takes the mark back for some days; a silence after the final dot does not.
-    """
-    row = Subscriber.objects.filter(pk=subscriber.pk)
-    if not row.filter(welcomed_at__isnull=True).update(welcomed_at=now):
-        return False
-    try:
-        outcome = transport.send(message(subscriber))
-    except (ProviderAway, ProviderRefuses):
-        row.update(welcomed_at=None)
-        raise
-    except ValueError:  # no message can be written to such an address or name
-        log.warning("reader %s cannot be welcomed", subscriber.pk)
-        return False
-    is_new = subscriber.confirmed_at is not None and subscriber.confirmed_at > now - GIVE_UP_AFTER
-    if outcome.answer is Answer.DEFERRED and is_new:
-        row.update(welcomed_at=None)
-        caches["pages"].set(RESTING, _resting(now) | {subscriber.pk: now + REST})
-    elif outcome.answer is not Answer.SENT:
-        log.warning("welcome of reader %s: %s %s", subscriber.pk, outcome.answer.value, outcome.reply)
-    return outcome.answer is Answer.SENT
 
 
 def message(subscriber: Subscriber) -> Mail:

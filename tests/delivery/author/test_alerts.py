@@ -11,6 +11,7 @@ from newsletter.delivery.author import alerts
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.provider.single import ProviderRefuses
+from newsletter.mail.due import LEASE, Result
 from newsletter.mail.mailers import mailer_from_url
 from tests.delivery.conftest import NOW, Provider
 from tests.factories import make_helper, make_publication
@@ -78,8 +79,8 @@ def test_two_tasks_at_once_mail_once(box, make_mailing):
     alerts.observe(NOW)
     first, second = Happening.objects.get(), Happening.objects.get()
 
-    assert alerts._tell(first, NOW)
-    assert not alerts._tell(second, NOW)
+    assert alerts.MAIL.send(first, NOW) is Result.SENT
+    assert alerts.MAIL.send(second, NOW) is Result.NOT_TAKEN
 
     assert len(mails(box)) == 1
 
@@ -176,10 +177,10 @@ def test_a_mail_that_cannot_go_is_tried_again_and_holds_up_nothing(no_server, ma
     assert alerts.tell(NOW) == 0
 
     happening = Happening.objects.get()
-    assert (happening.notified_at, happening.tries, happening.try_at) == (None, 1, NOW + MINUTE)
+    assert (happening.notified_at, happening.tries, happening.due_at) == (None, 1, NOW + MINUTE)
     alerts.tell(NOW + MINUTE)
     happening.refresh_from_db()
-    assert happening.try_at == NOW + 3 * MINUTE
+    assert happening.due_at == NOW + 3 * MINUTE
 
 
 def test_tries_end_after_three_days(no_server, make_mailing):
@@ -191,13 +192,23 @@ def test_tries_end_after_three_days(no_server, make_mailing):
     assert Happening.objects.get().tries == 0
 
 
+def test_what_was_given_up_long_ago_is_in_nobodys_way(box, make_mailing, monkeypatch):
+    monkeypatch.setattr("newsletter.mail.due.AT_ONCE", 2)
+    mailing, then = make_mailing("ab"), NOW - timedelta(days=4)
+    for kind in ("late", "uncertain", "failing"):
+        Happening.objects.create(mailing=mailing, kind=kind, at=then, due_at=then)
+    mailing.pause("535 bad credentials")
+
+    assert told(box) == ["Paused: #7 第七期"]
+
+
 def test_a_worker_that_died_while_telling_is_followed_by_another(box, make_mailing):
     make_mailing("ab").pause("535 bad credentials")
     alerts.observe(NOW)
-    Happening.objects.update(try_at=NOW + alerts.LEASE, tries=1)
+    Happening.objects.update(due_at=NOW + LEASE, tries=1)
 
     assert alerts.tell(NOW) == 0
-    assert alerts.tell(NOW + alerts.LEASE) == 1
+    assert alerts.tell(NOW + LEASE) == 1
 
 
 def test_everybody_who_may_send_is_told_in_one_mail_and_nobody_else(box, make_mailing):
@@ -241,3 +252,14 @@ def test_the_task_looks_and_tells(box, make_mailing):
     tasks.tell_author()
 
     assert len(mails(box)) == 1
+
+
+def test_a_mail_that_was_tried_for_days_is_tried_on(no_server, make_mailing):
+    """The wait doubles to an hour and no further: a power of two of tries is soon beyond what a timedelta holds."""
+    make_mailing("ab").pause("535 bad credentials")
+    alerts.observe(NOW)
+    Happening.objects.update(tries=60)
+
+    alerts.tell(NOW)
+
+    assert Happening.objects.get().due_at == NOW + timedelta(hours=1)

@@ -11,6 +11,7 @@ from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.mail.due import Result
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Publication
 from tests.factories import make_helper, make_issue, make_post, make_publication
@@ -260,7 +261,9 @@ def test_two_tasks_at_once_mail_once(box, issue):
     reminders.observe(SLOT - 24 * HOUR)
     first, second = Reminder.objects.get(), Reminder.objects.get()
 
-    assert [reminders._tell(first, SLOT - 24 * HOUR), reminders._tell(second, SLOT - 24 * HOUR)] == [True, False]
+    results = [reminders.MAIL.send(one, SLOT - 24 * HOUR) for one in (first, second)]
+
+    assert results == [Result.SENT, Result.NOT_TAKEN]
     assert len(mails(box)) == 1
 
 

@@ -240,7 +240,7 @@ def test_a_letter_that_was_mailed_before_tokens_were_bound_keeps_its_link(client
 
 
 def test_a_draft_has_no_link(client, letter):
-    draft = Reminder.objects.create(kind="draft", slot_at=SLOT, issue=letter.issue, at=NOW, try_at=NOW)
+    draft = Reminder.objects.create(kind="draft", slot_at=SLOT, issue=letter.issue, at=NOW, due_at=NOW)
 
     assert client.get(f"/approve/{reminder_mails.token_of(draft)}/").status_code == 404
 

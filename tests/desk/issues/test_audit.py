@@ -235,7 +235,7 @@ def test_a_correction_is_told_as_one(desk, issue):
 def letter(issue: Issue, slot: datetime = SLOT) -> Reminder:
     frozen = freeze(issue).columns()
     return Reminder.objects.create(
-        kind="letter", slot_at=slot, issue=issue, at=NOW, try_at=NOW, notified_at=NOW,
+        kind="letter", slot_at=slot, issue=issue, at=NOW, notified_at=NOW,
         content_hash=frozen["content_hash"], text=frozen["text"],
     )  # fmt: skip
 
@@ -269,7 +269,7 @@ def test_what_goes_without_an_answer_is_told(desk, issue, clock):
 
 
 def test_a_slot_that_was_missed_is_told(desk, issue):
-    Reminder.objects.create(kind="missed", reason="down", slot_at=NOW, issue=issue, at=NOW, try_at=NOW)
+    Reminder.objects.create(kind="missed", reason="down", slot_at=NOW, issue=issue, at=NOW, due_at=NOW)
 
     [entry] = desk.get(of(issue, "history")).context["entries"]
 

@@ -7,10 +7,10 @@ from django.core import mail
 from django.db import IntegrityError, transaction
 
 from newsletter.mail import tokens
+from newsletter.mail.due import LEASE
 from subscribers import tasks
 from subscribers.mails import changing
-from subscribers.mails.retrying import TRIES_MAX
-from subscribers.mails.sending import LEASE
+from subscribers.mails.sending import TRIES_MAX
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.address_changes import AddressChange
 from tests.factories import make_subscriber
@@ -67,7 +67,7 @@ def test_an_address_that_must_not_be_mailed_is_not_asked(subscriber, reason):
     Suppression.objects.create(address_hash=address_hash("NEW@example.net"), email=NEW, reason=reason)
 
     assert not changing.ask(subscriber, NEW, NOW)
-    assert not AddressChange.objects.due(NOW).exists()
+    assert not changing.MAIL.waiting(NOW).exists()
     assert AddressChange.objects.get().email == NEW  # shown to the reader, who must not learn why no letter comes
 
 
@@ -237,7 +237,7 @@ def test_the_new_address_is_asked_and_then_the_former_one_is_told(change, letter
     assert change.confirm_url in asked.body
     assert "n•••@e•••.net" in told.body
     assert NEW not in told.body
-    assert not AddressChange.objects.due(NOW + timedelta(days=1)).exists()
+    assert not changing.MAIL.waiting(NOW + timedelta(days=1)).exists()
 
 
 @pytest.mark.parametrize("is_confirmed", [False, True])

@@ -126,6 +126,15 @@ def test_without_a_server_the_next_mail_does_not_wait_for_it_too(provider, stran
     assert len(provider.answers) == 1
 
 
+def test_without_a_server_a_mail_of_another_kind_does_not_wait_for_it_too(provider, stranger):
+    changing.ask(make_subscriber(), "new@example.net", NOW)
+    provider.answers = [TimeoutError()] * 2
+
+    tasks.send_confirmations()
+
+    assert len(provider.answers) == 1
+
+
 def test_every_try_carries_the_same_message_id(provider, stranger):
     provider.answers = [SMTPServerDisconnected("gone")]
     ids = [sending.answer(stranger).message()["Message-ID"]]
@@ -199,12 +208,12 @@ def test_two_workers_send_one_letter(provider, stranger):
     first = sending.send_next(NOW)
 
     assert first
-    assert not sending._take(also_read, NOW)
+    assert not sending.MAIL.claim(also_read, NOW)
     assert not sending.send_next(NOW)
 
 
 def test_a_letter_of_a_worker_that_died_is_sent_by_the_next(provider, stranger):
-    sending._take(stranger, NOW)
+    sending.MAIL.claim(stranger, NOW)
 
     too_early = sending.send_next(NOW + timedelta(minutes=9))
     in_time = sending.send_next(NOW + timedelta(minutes=10))

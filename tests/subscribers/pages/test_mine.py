@@ -6,10 +6,10 @@ from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 import pytest
 from kombu.exceptions import OperationalError
 
+from newsletter.mail.due import LEASE
 from subscribers import tasks
 from subscribers.mails import freshening
-from subscribers.mails.retrying import TRIES_MAX
-from subscribers.mails.sending import LEASE
+from subscribers.mails.sending import TRIES_MAX
 from subscribers.models import Subscriber, Suppression, mail_budget
 from subscribers.models.fresh_links import FreshLink
 from tests.factories import make_subscriber

@@ -1,6 +1,5 @@
-"""What comes of a mail to a reader that could not be sent: another try, the end, or a note for the author."""
+"""Whose trouble it is that a mail was not sent: what a mailer's error means for the next try. Pure."""
 
-from datetime import datetime, timedelta
 from enum import Enum
 from smtplib import (
     SMTPAuthenticationError,
@@ -10,14 +9,8 @@ from smtplib import (
     SMTPRecipientsRefused,
     SMTPResponseException,
 )
-from typing import NamedTuple
 
 from newsletter.mail.replies import BLAMES_THE_READER, Verdict, verdict
-from subscribers.models.unsent import Unsent
-
-BACK_OFF, BACK_OFF_MAX = timedelta(minutes=1), timedelta(hours=1)
-TRIES_MAX = 8  # at an address that is refused for now; the last about two hours after the first
-AWAY_MAX = timedelta(days=3)  # that a server which takes nothing is asked again, from when the mail was wished for
 
 
 class Trouble(Enum):
@@ -26,32 +19,20 @@ class Trouble(Enum):
     NEVER = "never"  # this address will never do
 
 
-class Retry(NamedTuple):
-    """When to try again, None for never, and how many tries have counted."""
+class NotSent(Exception):
+    """A mail was not sent, and whose trouble that is: for a mailer that knows it already."""
 
-    due_at: datetime | None
-    tries: int
-
-
-def retry(error: Exception, what: Unsent.What, *, tries: int, since: datetime, now: datetime) -> Retry:
-    """Return what comes of a mail after its try number `tries`; note it for the author when it is given up.
-
-    since: when the mail was wished for. A server that is away is asked after as long as the mail has waited already.
-    An address that does not exist is no news: people mistype.
-    """
-    match trouble(error):
-        case Trouble.NEVER:
-            return Retry(None, tries)
-        case Trouble.AWAY if now - since < AWAY_MAX:
-            return Retry(now + min(max(now - since, BACK_OFF), BACK_OFF_MAX), tries - 1)
-        case Trouble.LATER if tries < TRIES_MAX:
-            return Retry(now + BACK_OFF * 2 ** (tries - 1), tries)
-    Unsent.objects.create(what=what, at=now, reason=reason(error))
-    return Retry(None, tries)
+    def __init__(self, trouble: Trouble, words: str) -> None:
+        super().__init__(words)
+        self.trouble = trouble
 
 
 def trouble(error: Exception) -> Trouble:
-    """Return whose trouble it is that a mail was not sent."""
+    """Return whose trouble it is that a mail was not sent; a message that cannot be written will never do."""
+    if isinstance(error, NotSent):
+        return error.trouble
+    if is_unwritable(error):
+        return Trouble.NEVER
     if isinstance(error, SMTPRecipientsRefused):
         return _of_recipient([_reply(code, words) for code, words in error.recipients.values()])
     if isinstance(error, SMTPDataError):
@@ -69,8 +50,18 @@ def trouble(error: Exception) -> Trouble:
     return Trouble.LATER if is_about_it else Trouble.AWAY
 
 
+def is_unwritable(error: Exception) -> bool:
+    """Return whether no message can be written to such an address or name.
+
+    A mail server's certificate that is out of date is a ValueError to Python as well, and an OSError.
+    """
+    return isinstance(error, ValueError) and not isinstance(error, OSError)
+
+
 def is_unreachable(error: Exception) -> bool:
     """Return whether no server takes anything from us, so that the next mail would only wait for it as well."""
+    if isinstance(error, NotSent):
+        return error.trouble is Trouble.AWAY
     if isinstance(error, SMTPException):
         return isinstance(error, SMTPConnectError | SMTPAuthenticationError)
     return isinstance(error, OSError) and getattr(error, "status_code", None) is None

@@ -9,11 +9,12 @@ from smtplib import (
     SMTPServerDisconnected,
 )
 from socket import gaierror
+from ssl import SSLCertVerificationError
 
 import pytest
 from anymail.exceptions import AnymailAPIError, AnymailInvalidAddress, AnymailRecipientsRefused
 
-from subscribers.mails.retrying import Trouble, is_unreachable, trouble
+from newsletter.mail.trouble import NotSent, Trouble, is_unreachable, trouble
 
 
 def refused(code, words):
@@ -28,6 +29,7 @@ AWAY = [
     ConnectionRefusedError(),
     TimeoutError(),
     gaierror(-2, "Name or service not known"),
+    SSLCertVerificationError("certificate has expired"),  # a ValueError as well
     SMTPConnectError(421, b"too busy"),
     SMTPServerDisconnected("gone"),
     SMTPAuthenticationError(535, b"bad password"),
@@ -50,6 +52,7 @@ NEVER = [
     SMTPDataError(550, b"5.1.1 user unknown"),
     AnymailRecipientsRefused(),
     AnymailInvalidAddress("?"),
+    ValueError("no message can be written to such an address"),
 ]
 
 
@@ -73,6 +76,9 @@ def test_an_address_may_never_do(error):
     [
         (ConnectionRefusedError(), True),
         (TimeoutError(), True),
+        (SSLCertVerificationError("certificate has expired"), True),
+        (NotSent(Trouble.AWAY, "421 closing"), True),
+        (NotSent(Trouble.LATER, "450 busy"), False),
         (SMTPConnectError(421, b""), True),
         (SMTPAuthenticationError(535, b""), True),
         (SMTPServerDisconnected("gone"), False),  # perhaps only for this mail
