@@ -43,8 +43,11 @@ def hold_of(publication: Publication) -> timedelta:
     return timedelta(minutes=publication.hold_minutes)
 
 
-def obstacles(issue: Issue, send_at: datetime) -> list[str]:
-    """Return what keeps `issue` from being sent at `send_at`, in sentences for its author; [] if nothing does."""
+def obstacles(issue: Issue, send_at: datetime, *, letter: FrozenLetter | Mailing | None = None) -> list[str]:
+    """Return what keeps `issue` from being sent at `send_at`, in sentences for its author; [] if nothing does.
+
+    letter: the issue as it is frozen already; None to freeze it here.
+    """
     posts = [item.post for item in issue.items.select_related("post")]
     found = []
     if not posts:
@@ -58,7 +61,7 @@ def obstacles(issue: Issue, send_at: datetime) -> list[str]:
     ]
     if was_sent_to_all(issue):
         found.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
-    if too_large := weigh(issue).refusal():
+    if too_large := weigh(issue, letter or freeze(issue)).refusal():
         found.append(too_large)
     return found
 
@@ -67,7 +70,7 @@ def obstacles_of(mailing: Mailing, send_at: datetime) -> list[str]:
     """Return what keeps a mailing that is scheduled from being sent at `send_at`."""
     if mailing.kind == Mailing.Kind.CORRECTION:
         return obstacles_to_correcting(mailing.issue, mailing.note)
-    return obstacles(mailing.issue, send_at)
+    return obstacles(mailing.issue, send_at, letter=mailing)
 
 
 def was_sent_to_all(issue: Issue) -> bool:
@@ -97,38 +100,39 @@ def approve(
     hold: timedelta,
     segment: str = "",
     acknowledged: str = "",
+    letter: FrozenLetter | None = None,
 ) -> Mailing:
     """Freeze `issue` and schedule it; a second call (a double click, another tab) returns the same mailing.
 
     send_at: None means now. Never begins before `hold` has passed, so that a cancel reaches nobody.
     segment: as in Mailing; fixed from here on.
     acknowledged: losses.digest_of what the author has seen that readers will not be shown, to send it all the same.
+    letter: the issue as the author has seen it, which is sent even if an edit comes now; None to freeze it here.
     Raises PlanningError when the issue cannot be sent as it is.
     """
     begins = max(send_at or now, now + hold)
     if under_way := issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).first():
         return under_way
-    if reasons := obstacles(issue, begins):
+    letter = letter or freeze(issue)
+    if reasons := obstacles(issue, begins, letter=letter):
         raise PlanningError(" ".join(reasons))
-    letter = acknowledged_letter(issue, "", acknowledged)
+    check_acknowledged(issue, letter, acknowledged)
     return _schedule(Mailing(issue=issue, segment=segment, approved_at=now, send_at=begins), letter)
 
 
-def acknowledged_letter(issue: Issue, note: str, acknowledged: str) -> FrozenLetter:
-    """Freeze `issue`; raise PlanningError if its readers would miss something that its author has not acknowledged.
-
-    The letter that was compared is the one to keep: an edit may come between two freezes.
-    """
-    letter = freeze(issue, note)
+def check_acknowledged(issue: Issue, letter: FrozenLetter, acknowledged: str, note: str = "") -> None:
+    """Raise PlanningError if readers of `letter` would miss something that its author has not acknowledged."""
     lost = losses(issue, letter, note)
     if lost and digest_of(lost) != acknowledged:
         raise PlanningError(in_words(lost))
-    return letter
 
 
-def unshown(issue: Issue) -> str:
-    """Return what readers of `issue` would not get as it was typed, in a sentence; "" if there is nothing."""
-    lost = losses(issue, freeze(issue))
+def unshown(issue: Issue, *, letter: FrozenLetter | None = None) -> str:
+    """Return what readers of `issue` would not get as it was typed, in a sentence; "" if there is nothing.
+
+    letter: the issue as it is frozen already; None to freeze it here.
+    """
+    lost = losses(issue, letter or freeze(issue))
     return in_words(lost) if lost else ""
 
 
@@ -140,10 +144,18 @@ def in_words(lost: Sequence[Loss | Unfilled]) -> str:
 
 
 def correct(
-    issue: Issue, *, note: str, send_at: datetime | None, now: datetime, hold: timedelta, acknowledged: str = ""
+    issue: Issue,
+    *,
+    note: str,
+    send_at: datetime | None,
+    now: datetime,
+    hold: timedelta,
+    acknowledged: str = "",
+    letter: FrozenLetter | None = None,
 ) -> Mailing:
     """Schedule a correction to those who have a copy: the issue as it is now, below `note` (Markdown).
 
+    letter: the correction as the author has seen it; None to freeze it here.
     A second call returns the same mailing while it is open. Raises PlanningError when there is nothing to correct,
     or something to acknowledge as in `approve`.
     """
@@ -152,7 +164,8 @@ def correct(
     if reasons := obstacles_to_correcting(issue, note):
         raise PlanningError(" ".join(reasons))
     begins, note = max(send_at or now, now + hold), note.strip()
-    letter = acknowledged_letter(issue, note, acknowledged)
+    letter = letter or freeze(issue, note)
+    check_acknowledged(issue, letter, acknowledged, note)
     kind = Mailing.Kind.CORRECTION
     return _schedule(Mailing(issue=issue, kind=kind, note=note, approved_at=now, send_at=begins), letter)
 
@@ -182,11 +195,12 @@ def refreeze(mailing: Mailing, *, acknowledged: str = "") -> bool:
     stopped = Mailing.objects.filter(pk=mailing.pk, state__in=[Mailing.State.SCHEDULED, Mailing.State.PAUSED])
     if not stopped.exists():
         return False
-    letter = acknowledged_letter(mailing.issue, mailing.note, acknowledged).columns()
+    letter = freeze(mailing.issue, mailing.note)
+    check_acknowledged(mailing.issue, letter, acknowledged, mailing.note)
     with transaction.atomic():
-        replaced = stopped.update(**letter)
+        replaced = stopped.update(**letter.columns())
         if replaced:
-            mailing.tell(Step.What.REPLACED, letter["content_hash"])
+            mailing.tell(Step.What.REPLACED, letter.content_hash)
     return bool(replaced)
 
 

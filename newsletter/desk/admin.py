@@ -214,4 +214,4 @@ def _can_be_corrected(issue: Issue) -> bool:
 def _is_frozen_otherwise(issue: Issue, mailing: Mailing) -> bool:
     """Return whether a mailing that waits carries another text than the issue has now."""
     waits = mailing.state in {Mailing.State.SCHEDULED, Mailing.State.PAUSED}
-    return waits and freeze(issue, mailing.note).columns()["content_hash"] != mailing.content_hash
+    return waits and freeze(issue, mailing.note).content_hash != mailing.content_hash

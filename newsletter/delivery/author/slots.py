@@ -8,7 +8,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from newsletter.delivery import planning
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import MISSED_FOR, Reminder
 from newsletter.issues import cadence
@@ -60,12 +60,6 @@ def proposed_issue() -> Issue | None:
 # --- What speaks against sending by itself ---
 
 
-def has_changed(reminder: Reminder) -> bool:
-    """Return whether the issue is another one than the letter showed."""
-    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
-    return freeze(reminder.issue).columns()["content_hash"] != reminder.content_hash
-
-
 def was_decided(reminder: Reminder) -> bool:
     """Return whether the author has approved the issue of a letter since, even if they cancelled it again."""
     assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
@@ -81,20 +75,21 @@ def why_not(letter: Reminder, now: datetime) -> tuple[Reminder.Reason, str] | No
         return Reason.OFF_RHYTHM, ""
     if near := _neighbour(letter.slot_at):
         return Reason.TOO_SOON, near
-    if sentences := _obstacles(letter.issue, max(letter.slot_at, now)):
+    frozen = freeze(letter.issue)
+    if sentences := _obstacles(letter.issue, max(letter.slot_at, now), frozen):
         return Reason.OBSTACLE, sentences
-    if reason := _why_unseen(letter):
+    if reason := _why_unseen(letter, frozen):
         return reason, ""
-    if sentence := _unshown(letter.issue):
+    if sentence := _unshown(letter.issue, frozen):
         return Reason.UNSHOWN, sentence
     reason = _why_late(letter, now)
     return (reason, "") if reason else None
 
 
-def _why_unseen(letter: Reminder) -> Reminder.Reason | None:
+def _why_unseen(letter: Reminder, frozen: FrozenLetter) -> Reminder.Reason | None:
     if letter.notified_at is None:
         return Reason.UNTOLD
-    return Reason.EDITED if has_changed(letter) else None
+    return Reason.EDITED if letter.content_hash != frozen.content_hash else None
 
 
 def _why_late(letter: Reminder, now: datetime) -> Reminder.Reason | None:
@@ -103,15 +98,15 @@ def _why_late(letter: Reminder, now: datetime) -> Reminder.Reason | None:
     return Reason.DOWN if now - letter.slot_at >= planning.LATE else None
 
 
-def _obstacles(issue: Issue, send_at: datetime) -> str:
+def _obstacles(issue: Issue, send_at: datetime, frozen: FrozenLetter) -> str:
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        return " ".join(planning.obstacles(issue, send_at))
+        return " ".join(planning.obstacles(issue, send_at, letter=frozen))
 
 
-def _unshown(issue: Issue) -> str:
+def _unshown(issue: Issue, frozen: FrozenLetter) -> str:
     with translation.override(Publication.objects.current().language):
-        return planning.unshown(issue)
+        return planning.unshown(issue, letter=frozen)
 
 
 def _neighbour(slot_at: datetime) -> str:
@@ -136,7 +131,7 @@ def missed(now: datetime) -> Iterator[Reminder]:
         if not was_decided(letter) and (why := why_not(letter, now)):
             yield _missed(letter.slot_at, letter.issue, why, now)
     if (slot_at := _unreminded(now)) and (issue := proposed_issue()) and issue.created_at < slot_at:
-        sentences = _obstacles(issue, slot_at)
+        sentences = _obstacles(issue, slot_at, freeze(issue))
         yield _missed(slot_at, issue, (Reason.OBSTACLE if sentences else Reason.DOWN, sentences), now)
 
 

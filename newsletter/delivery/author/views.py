@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from difflib import unified_diff
+from functools import cached_property
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -18,9 +19,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from newsletter.delivery.author import icalendar, reminders, slots
 from newsletter.delivery.author.reminder_mails import opened_by, opens_calendar
 from newsletter.delivery.letter.losses import LOSSES_SHOWN, losses
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import PlanningError
+from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.views import is_tester
@@ -42,6 +44,27 @@ ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
 }
 
 
+class Current:
+    """The issue of a letter as it is now: frozen once, and only if something asks for it."""
+
+    def __init__(self, reminder: Reminder) -> None:
+        self.reminder = reminder
+
+    @property
+    def issue(self) -> Issue:
+        assert self.reminder.issue is not None  # noqa: S101 - a letter is of an issue
+        return self.reminder.issue
+
+    @cached_property
+    def letter(self) -> FrozenLetter:
+        return freeze(self.issue)
+
+    @cached_property
+    def lost(self) -> Sequence[object]:
+        """What must be acknowledged at the desk: the page shows the letter to nobody."""
+        return losses(self.issue, self.letter)[:LOSSES_SHOWN]
+
+
 @capability
 @require_http_methods(["GET", "HEAD", "POST"])
 @same_origin
@@ -52,11 +75,12 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         return _lost(request)
     if not _came_by_mail(request):
         return _asked_who_it_is(request)
-    now, problem = timezone.now(), ""
+    now, problem, current = timezone.now(), "", Current(reminder)
     act = ACTIONS.get(request.POST.get("do", ""))
-    if act and _standing(reminder, now) in {"open", "unshown", "changed"}:
+    if act and _standing(current, now) in {"open", "unshown", "changed"}:
         problem = _answer(request, act, reminder, now)
-    standing = _standing(reminder, now)
+        current = Current(reminder)  # an edit in this moment may be why it was not done
+    standing = _standing(current, now)
     context = {
         "reminder": reminder,
         "issue": reminder.issue,
@@ -65,8 +89,8 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         "wish": request.GET.get("do", ""),
         "week_later": reminders.a_week_later(reminder.slot_at),
         "next_slot": slots.slot_after(Publication.objects.current(), now),
-        "changes": _changes(reminder) if standing == "changed" else [],
-        "lost": _lost_of(reminder) if standing == "unshown" else [],
+        "changes": _changes(current) if standing == "changed" else [],
+        "lost": current.lost if standing == "unshown" else [],
     }
     return render(request, "delivery/approve.html", context, status=409 if act and not reminder.answer else 200)
 
@@ -98,8 +122,9 @@ def _answer(
     return ""
 
 
-def _standing(reminder: Reminder, now: datetime) -> str:
+def _standing(current: Current, now: datetime) -> str:
     """Return what can still be done: "answered", "passed", "settled", "off_rhythm", "changed", "unshown" or "open"."""
+    reminder = current.reminder
     if reminder.answer:
         return "answered"
     if reminder.slot_at <= now:
@@ -108,26 +133,19 @@ def _standing(reminder: Reminder, now: datetime) -> str:
         return "settled"
     if not slots.is_slot(reminder.slot_at):
         return "off_rhythm"
-    if slots.has_changed(reminder):
+    if current.letter.content_hash != reminder.content_hash:
         return "changed"
-    return "unshown" if _lost_of(reminder) else "open"
+    return "unshown" if current.lost else "open"
 
 
 def _is_under_way(reminder: Reminder) -> bool:
     return reminder.issue is not None and reminder.issue.mailings.open().exists()
 
 
-def _lost_of(reminder: Reminder) -> Sequence[object]:
-    """Return what must be acknowledged at the desk: this page shows the letter to nobody."""
-    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
-    return losses(reminder.issue, freeze(reminder.issue))[:LOSSES_SHOWN]
-
-
-def _changes(reminder: Reminder) -> list[tuple[str, str]]:
+def _changes(current: Current) -> list[tuple[str, str]]:
     """Return what was taken out and put in since the letter: ("out" or "in", a line); [] if only its look changed."""
-    assert reminder.issue is not None  # noqa: S101 - a letter is of an issue
-    now = freeze(reminder.issue).text.splitlines()
-    lines = list(unified_diff(reminder.text.splitlines(), now, lineterm="", n=0))[2:]
+    now = current.letter.text.splitlines()
+    lines = list(unified_diff(current.reminder.text.splitlines(), now, lineterm="", n=0))[2:]
     names = {"-": "out", "+": "in"}
     return [(names[line[0]], line[1:]) for line in lines if line[0] in names and line[1:].strip()][:LINES_MAX]
 

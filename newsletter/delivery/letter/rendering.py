@@ -53,10 +53,14 @@ class FrozenLetter:
     html: str
     text: str
 
+    @property
+    def content_hash(self) -> str:
+        """Return the hash of what readers get; two letters with one hash are the same."""
+        return sha256("\x00".join(asdict(self).values()).encode()).hexdigest()
+
     def columns(self) -> dict[str, str]:
         """Return the columns of Mailing that keep it, with their hash."""
-        columns = asdict(self)
-        return columns | {"content_hash": sha256("\x00".join(columns.values()).encode()).hexdigest()}
+        return asdict(self) | {"content_hash": self.content_hash}
 
 
 def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import FrozenLetter
+from newsletter.delivery.models import Mailing
 from newsletter.issues.models import Issue, IssueItem
 
 HTML_BYTES_MAX = 74_800  # 102,400 in base64, where Gmail cuts a mail off
@@ -51,11 +52,10 @@ class Weight:
         return words % {"share": 100 * HTML_BYTES_MAX // self.size, "advice": self.advice()}
 
 
-def weigh(issue: Issue) -> Weight:
-    """Render `issue` as it is now, and weigh it."""
-    html = freeze(issue).html
-    size = len(html.encode()) + READER_BYTES
-    return Weight(size, _to_shorten(issue, html, size - HTML_BYTES_MAX) if size > HTML_BYTES_MAX else ())
+def weigh(issue: Issue, letter: FrozenLetter | Mailing) -> Weight:
+    """Weigh the letter of `issue` as it is frozen."""
+    size = len(letter.html.encode()) + READER_BYTES
+    return Weight(size, _to_shorten(issue, letter.html, size - HTML_BYTES_MAX) if size > HTML_BYTES_MAX else ())
 
 
 def _to_shorten(issue: Issue, html: str, excess: int) -> tuple[int, ...]:
@@ -72,5 +72,5 @@ def _to_shorten(issue: Issue, html: str, excess: int) -> tuple[int, ...]:
 def _in_full(issue: Issue, html: str) -> list[tuple[int, int]]:
     """Return size in the mail and place of the posts that are shown in full."""
     shown = [piece.partition(AFTER_POST)[0] for piece in html.split(POST)[1:]]
-    pairs = zip(issue.items.all(), shown, strict=True)
+    pairs = zip(issue.items.all(), shown, strict=False)  # an edit since the freeze may have put posts in, or out
     return [(len(s.encode()), n) for n, (item, s) in enumerate(pairs, 1) if item.form == IssueItem.Form.FULL]

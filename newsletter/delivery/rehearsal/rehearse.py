@@ -220,7 +220,7 @@ def _about_letter(mailing: Mailing, specimen: Written, references: References) -
     publication = Publication.objects.current()
     logo_url = settings.SITE_URL + publication.logo.url if publication.logo else ""
     slot = next_slots(publication, 1)[0]
-    yield from _about_size(mailing.issue)
+    yield from _about_size(mailing)
     yield from checks.check_headers(specimen.octets, mailing)
     yield from checks.check_text(references, outbox.part(specimen.octets, "plain"))
     yield from checks.check_own_links(references, mailing.issue, slot)
@@ -229,8 +229,8 @@ def _about_letter(mailing: Mailing, specimen: Written, references: References) -
     yield from check_losses(mailing.issue, mailing)
 
 
-def _about_size(issue: Issue) -> Iterator[Remark]:
-    weight = weigh(issue)
+def _about_size(mailing: Mailing) -> Iterator[Remark]:
+    weight = weigh(mailing.issue, mailing)
     words = _("The HTML has %(size)d bytes: %(share)d %% of what Gmail shows.")
     level = ERROR if weight.is_too_large else WARNING if weight.is_large else OK
     hint = weight.advice() if weight.is_too_large else ""

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery import planning, tasks
 from newsletter.delivery.letter.losses import LOSSES_SHOWN, Loss, Unfilled, digest_of, losses
-from newsletter.delivery.letter.rendering import copy_for, freeze
+from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze
 from newsletter.delivery.letter.size import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal, Standing
@@ -97,7 +97,8 @@ def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
     issue = get_object_or_404(Issue, pk=pk)
     if tab not in TABS:
         raise Http404(tab)
-    octets = _copy(request, issue).message().as_bytes()
+    shown = _shown(request, issue)
+    octets = _copy(request, shown).message().as_bytes()
     context = {
         "title": _("Preview"),
         "tab": tab,
@@ -109,19 +110,23 @@ def preview(request: HttpRequest, pk: int, tab: str = "web") -> HttpResponse:
         "text": outbox.part(octets, "plain") if tab == "text" else "",
         "fields": outbox.fields(octets) if tab == "headers" else [],
         "page_url": settings.SITE_URL + issue.get_absolute_url(),
-        "weight": weigh(issue),
+        "weight": weigh(issue, shown),
         "size_max": HTML_BYTES_MAX,
         "size_warn": HTML_BYTES_WARN,
     }
     return page(request, "desk/preview.html", issue, context)
 
 
-def _copy(request: HttpRequest, issue: Issue) -> Mail:
-    """Build the copy that the reader named in the address would get: of the issue now, or as it was approved."""
-    _label, name, address = READERS.get(request.GET.get("reader", ""), READERS[""])
+def _shown(request: HttpRequest, issue: Issue) -> Mailing:
+    """Return what the preview shows: the issue as it is now, or as it was approved."""
     approved = issue.mailings.order_by("pk").last() if request.GET.get("of") == "approved" else None
-    mailing = approved or Mailing(issue=issue, **freeze(issue).columns())
-    return copy_for(mailing, example_reader(address, name), ids=(issue.number, 0))
+    return approved or Mailing(issue=issue, **freeze(issue).columns())
+
+
+def _copy(request: HttpRequest, shown: Mailing) -> Mail:
+    """Build the copy that the reader named in the address would get."""
+    _label, name, address = READERS.get(request.GET.get("reader", ""), READERS[""])
+    return copy_for(shown, example_reader(address, name), ids=(shown.issue.number, 0))
 
 
 @csp_override(MAIL_CSP)
@@ -129,7 +134,7 @@ def _copy(request: HttpRequest, issue: Issue) -> Mail:
 @require_safe
 def mail_frame(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the HTML part itself, for the frame in the preview."""
-    mail = _copy(request, get_object_or_404(Issue, pk=pk))
+    mail = _copy(request, _shown(request, get_object_or_404(Issue, pk=pk)))
     html = outbox.part(mail.message().as_bytes(), "html")
     scheme = request.GET.get("scheme", "")
     if media := {"light": NEVER_DARK, "dark": ALWAYS_DARK, "inverted": NEVER_DARK}.get(scheme):
@@ -161,15 +166,15 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
     issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
     if under_way := issue.mailings.open().first():
         return _approved(request, under_way, now)
-    frozen = freeze(issue)
-    letter, lost = frozen.columns(), losses(issue, frozen)
+    letter = freeze(issue)
+    lost = losses(issue, letter)
     form = when_form(request, issue, now)
-    standing = Rehearsal.objects.standing(issue, form.segment, letter["content_hash"], now)
+    standing = Rehearsal.objects.standing(issue, form.segment, letter.content_hash, now)
     is_ready = form.is_valid() and _is_as_seen(request, form, issue, letter)
     is_ready = is_ready and form.knows(lost) and _is_rehearsed(form, standing)
-    if is_ready and (mailing := _approve(form, issue, now)):
+    if is_ready and (mailing := _approve(form, issue, letter, now)):
         return _approved(request, mailing, now)
-    context = _what_will_happen(issue, form, now) | {"letter": letter, "standing": standing} | in_question(lost)
+    context = _what_will_happen(issue, letter, form, now) | {"standing": standing} | in_question(lost)
     return page(request, "desk/send.html", issue, context)
 
 
@@ -182,12 +187,13 @@ def when_form(request: HttpRequest, issue: Issue, now: datetime) -> WhenForm:
     return form
 
 
-def _is_as_seen(request: HttpRequest, form: WhenForm, issue: Issue, letter: dict[str, str]) -> bool:
+def _is_as_seen(request: HttpRequest, form: WhenForm, issue: Issue, letter: FrozenLetter) -> bool:
     """Return whether the issue still is what the page showed; add an error if not.
 
     One that cannot be sent at all passes: why it cannot is the better answer, and approving gives it.
     """
-    if request.POST.get("seen") == letter["content_hash"] or planning.obstacles(issue, form.send_at or form.begins):
+    is_seen = request.POST.get("seen") == letter.content_hash
+    if is_seen or planning.obstacles(issue, form.send_at or form.begins, letter=letter):
         return True
     form.add_error(None, _("The issue has changed since this page was opened. Look at it once more, then send it."))
     return False
@@ -201,12 +207,18 @@ def _is_rehearsed(form: WhenForm, standing: Standing) -> bool:
     return False
 
 
-def _approve(form: WhenForm, issue: Issue, now: datetime) -> Mailing | None:
-    """Approve the issue; add an error to `form` and return None if it cannot be sent as it is."""
+def _approve(form: WhenForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
+    """Approve the issue as it was seen; add an error to `form` and return None if it cannot be sent as it is."""
     hold, acknowledged = planning.hold_of(Publication.objects.current()), form.cleaned_data["unshown"]
     try:
         return planning.approve(
-            issue, send_at=form.send_at, now=now, hold=hold, segment=form.segment, acknowledged=acknowledged
+            issue,
+            send_at=form.send_at,
+            now=now,
+            hold=hold,
+            segment=form.segment,
+            acknowledged=acknowledged,
+            letter=letter,
         )
     except planning.PlanningError as problem:
         form.add_error(None, str(problem))
@@ -226,15 +238,17 @@ def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResp
     return redirect("admin:mailing", mailing.pk)
 
 
-def _what_will_happen(issue: Issue, form: WhenForm, now: datetime) -> dict[str, Any]:
+def _what_will_happen(issue: Issue, letter: FrozenLetter, form: WhenForm, now: datetime) -> dict[str, Any]:
     """Return everything that the author should know before they send."""
     publication = Publication.objects.current()
     at = form.send_at or form.begins if form.is_bound else form.proposed
     items = list(issue.items.select_related("post").defer("post__body"))
-    hindered = planning.obstacles(issue, at)
+    hindered = planning.obstacles(issue, at, letter=letter)
+    hindered_now = planning.obstacles(issue, form.begins, letter=letter)
     audience = audience_of(issue, now, form.segment)
     return {
         "title": _("Send"),
+        "letter": letter,
         "form": form,
         "now": now,
         "hold_minutes": publication.hold_minutes,
@@ -245,7 +259,7 @@ def _what_will_happen(issue: Issue, form: WhenForm, now: datetime) -> dict[str, 
         "segment_in_words": words_for(form.segment),
         "rows": [(item, item.post.state(at)) for item in items],
         "obstacles": hindered,
-        "obstacles_now": [text for text in planning.obstacles(issue, form.begins) if text not in hindered],
+        "obstacles_now": [text for text in hindered_now if text not in hindered],
         "to_read_again": _to_read_again(issue),
         "has_been_sent": planning.was_sent_to_all(issue),
     }

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery import planning
 from newsletter.delivery.letter.losses import Loss, Unfilled, losses
-from newsletter.delivery.letter.rendering import freeze, subject_line
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze, subject_line
 from newsletter.delivery.models import Mailing
 from newsletter.desk.forms import CorrectionForm
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
@@ -28,8 +28,9 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         return _approved(request, under_way, now)
     if form.is_valid():
         note = form.cleaned_data["note"]
-        lost += losses(issue, freeze(issue, note), note)
-        if form.knows(lost) and (mailing := _approve(form, issue, now)):
+        letter = freeze(issue, note)
+        lost += losses(issue, letter, note)
+        if form.knows(lost) and (mailing := _approve(form, issue, letter, now)):
             return _approved(request, mailing, now)
     context = {
         "title": _("Correction"),
@@ -43,12 +44,12 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
     return page(request, "desk/correction.html", issue, context)
 
 
-def _approve(form: CorrectionForm, issue: Issue, now: datetime) -> Mailing | None:
+def _approve(form: CorrectionForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
     """Approve the correction; add an error to `form` and return None if there is nothing to correct."""
     hold, said = planning.hold_of(Publication.objects.current()), form.cleaned_data
     try:
         return planning.correct(
-            issue, note=said["note"], send_at=None, now=now, hold=hold, acknowledged=said["unshown"]
+            issue, note=said["note"], send_at=None, now=now, hold=hold, acknowledged=said["unshown"], letter=letter
         )
     except planning.PlanningError as problem:
         form.add_error(None, str(problem))

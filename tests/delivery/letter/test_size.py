@@ -6,6 +6,7 @@ import pytest
 
 from newsletter.delivery import planning
 from newsletter.delivery.letter import size
+from newsletter.delivery.letter.rendering import freeze
 from newsletter.issues.models import IssueItem
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post
@@ -15,8 +16,12 @@ def issue_of(*lengths):
     return make_issue(*[make_post(f"第{n}篇", body="字" * length) for n, length in enumerate(lengths, 1)], number=9)
 
 
+def weighed(issue):
+    return size.weigh(issue, freeze(issue))
+
+
 def test_a_small_issue_is_sent_as_it_is(publication):
-    found = size.weigh(issue_of(1_000))
+    found = weighed(issue_of(1_000))
 
     assert not found.is_large
     assert found.refusal() == ""
@@ -25,7 +30,7 @@ def test_a_small_issue_is_sent_as_it_is(publication):
 def test_an_issue_beyond_four_fifths_is_large_and_can_still_be_sent(publication):
     issue = issue_of(18_000)
 
-    found = size.weigh(issue)
+    found = weighed(issue)
 
     assert (found.is_large, found.is_too_large) == (True, False)
     assert planning.obstacles(issue, NOW) == []
@@ -42,25 +47,25 @@ def test_one_that_is_too_large_says_which_posts_to_shorten(publication):
 def test_two_posts_are_named_in_their_order(publication):
     issue = issue_of(1_000, 22_000, 1_000, 23_000, 10_000)
 
-    assert size.weigh(issue).refusal().endswith("Set posts 2 and 4 to excerpt.")
+    assert weighed(issue).refusal().endswith("Set posts 2 and 4 to excerpt.")
 
 
 def test_what_is_proposed_is_enough(publication):
     issue = issue_of(12_000, 14_000, 13_000, 15_000)
-    too_large = size.weigh(issue)
+    too_large = weighed(issue)
     assert too_large.is_too_large
 
     for place, item in enumerate(issue.items.all(), 1):
         if place in too_large.to_shorten:
             IssueItem.objects.filter(pk=item.pk).update(form="excerpt")
 
-    assert not size.weigh(issue).is_too_large
+    assert not weighed(issue).is_too_large
 
 
 def test_without_a_post_to_shorten_the_introduction_is_named(publication):
     issue = make_issue(make_post(), number=9, introduction="字" * 30_000)
 
-    assert size.weigh(issue).refusal().endswith("Shorten the introduction and the closing.")
+    assert weighed(issue).refusal().endswith("Shorten the introduction and the closing.")
 
 
 def test_an_issue_that_is_too_large_is_not_approved(publication):

@@ -186,7 +186,7 @@ def test_each_verb_of_the_desk_is_told_with_its_actor(desk, issue, clock):
 
 def test_an_issue_that_is_sent_on_the_desk_is_begun_and_closed_by_the_engine(desk, issue, clock):
     make_subscriber()
-    sheet = {"when": "now", "unrehearsed": "on", "seen": freeze(issue).columns()["content_hash"]}
+    sheet = {"when": "now", "unrehearsed": "on", "seen": freeze(issue).content_hash}
     desk.post(reverse("admin:issue_send", args=[issue.pk]), sheet)
     mailing = Mailing.objects.get()
     clock.shift(HOLD)

@@ -60,7 +60,7 @@ def screen(name: str, issue: Issue, *args: str) -> str:
 
 def choice(issue: Issue, **chosen: str) -> dict[str, str]:
     """Return what the send page sends: the next slot, unless something else is chosen."""
-    seen = freeze(issue).columns()["content_hash"]
+    seen = freeze(issue).content_hash
     return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen, "unrehearsed": "on"} | chosen
 
 
@@ -432,7 +432,7 @@ def test_after_looking_once_more_it_is_sent(desk, issue):
     Post.objects.update(body="在另一個分頁改過。")
     again = desk.post(screen("send", issue), typed)
 
-    desk.post(screen("send", issue), typed | {"seen": again.context["letter"]["content_hash"]})
+    desk.post(screen("send", issue), typed | {"seen": again.context["letter"].content_hash})
 
     assert Mailing.objects.count() == 1
 

@@ -60,7 +60,7 @@ def work():
 
 
 def choice(issue, **chosen):
-    seen = freeze(issue).columns()["content_hash"]
+    seen = freeze(issue).content_hash
     return {"when": "slot", "slot": SLOT.isoformat(), "at": "", "seen": seen} | chosen
 
 

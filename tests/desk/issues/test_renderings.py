@@ -1,0 +1,138 @@
+"""How often an issue is rendered on its way to its readers: once for each look of its author, and once to be sent."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.test.signals import template_rendered
+from django.urls import reverse
+
+from newsletter.delivery import planning
+from newsletter.delivery.author import reminder_mails, reminders
+from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models.reminders import Reminder
+from newsletter.mail.mailers import mailer_from_url
+from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
+
+NOW = datetime(2026, 11, 30, 4, 0, tzinfo=UTC)  # 20 hours before the slot
+SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(NOW, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def desk(client, db):
+    make_publication(
+        sender_email="news@news.example.org",
+        cadence_anchor_on=date(2026, 11, 3),
+        cadence_at=time(8, 0),
+        unapproved="go",
+    )
+    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    return client
+
+
+@pytest.fixture
+def issue(desk):
+    return make_issue(make_post("管理槓桿"), number=7, subject="第七期")
+
+
+@pytest.fixture
+def renderings():
+    """The renderings of issues since the test began, one entry each."""
+    found = []
+
+    def note(template, **_signal):
+        if template.name == "email/issue.html":
+            found.append(template)
+
+    template_rendered.connect(note)
+    yield found
+    template_rendered.disconnect(note)
+
+
+def screen(name, *args):
+    return reverse(f"admin:{name}", args=args)
+
+
+@pytest.mark.parametrize("name", ["issue_preview", "issue_mail_frame", "issue_send", "issue_rehearsal"])
+def test_each_screen_before_sending_renders_once(desk, issue, renderings, name):
+    desk.get(screen(name, issue.pk))
+
+    assert len(renderings) == 1
+
+
+def test_a_rehearsal_renders_once(desk, issue, renderings):
+    desk.post(screen("issue_rehearsal", issue.pk))
+
+    assert len(renderings) == 1
+
+
+def test_approving_renders_once_and_keeps_what_was_seen(desk, issue, renderings):
+    seen = freeze(issue).content_hash
+    renderings.clear()
+
+    desk.post(screen("issue_send", issue.pk), {"when": "now", "seen": seen, "unrehearsed": "on"})
+
+    assert Mailing.objects.get().content_hash == seen
+    assert len(renderings) == 1
+
+
+def test_approving_without_a_screen_renders_once(issue, renderings):
+    planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+
+    assert len(renderings) == 1
+
+
+def test_a_correction_renders_once(desk, issue, renderings):
+    make_subscriber()
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    planning.plan(mailing, NOW)
+    mailing.deliveries.update(state=Delivery.State.SENT)
+    finish_batches(mailing)
+    mailing.finish(NOW)
+    renderings.clear()
+
+    desk.post(screen("issue_correct", issue.pk), {"note": "數字寫錯了。"})
+
+    assert Mailing.objects.filter(kind=Mailing.Kind.CORRECTION).exists()
+    assert len(renderings) == 1
+
+
+def test_the_page_of_a_mailing_weighs_what_was_frozen(desk, issue, renderings):
+    mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
+    renderings.clear()
+
+    page = desk.get(screen("mailing", mailing.pk))
+
+    assert page.context["obstacles"] == []
+    assert renderings == []
+
+
+@pytest.fixture
+def door(issue, settings, tmp_path):
+    """The link in the letter that its author gets before a slot, on a site that sends real mail."""
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path)}
+    reminders.observe(SLOT - timedelta(hours=24))
+    reminders.tell(SLOT - timedelta(hours=24))
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("smtp://localhost:25", outbox=None)}
+    return f"/approve/{reminder_mails.token_of(Reminder.objects.get())}/"
+
+
+def test_the_door_to_approve_renders_once(client, door, renderings):
+    client.get(door)
+
+    assert len(renderings) == 1
+
+
+def test_an_issue_that_goes_by_itself_is_looked_at_once_and_frozen_once(door, renderings):
+    reminders.let_go(SLOT - timedelta(minutes=5))
+
+    assert Mailing.objects.get().send_at == SLOT
+    assert len(renderings) == 2
