@@ -18,7 +18,7 @@ LISTS = (
     ("PROVIDERS", "newsletter/mail/mailers.py"),
     ("EXAMPLES", "tests/mail/test_mailers.py"),
     ("BY_API", "newsletter/mail/replies.py"),
-    ("api_answer", "newsletter/delivery/provider/single.py"),
+    ("api_answer", "newsletter/delivery/provider/error_codes.py"),
     ("PROVIDERS", "newsletter/delivery/provider/batch_apis.py"),
     ("articles", "newsletter/posts/importers/markdown_folder.py"),
     ("Draft", "newsletter/posts/importers/drafts.py"),

@@ -267,7 +267,7 @@ BY_WHOM = {
         "newsletter.delivery.letter.rendering": "SLOT MEDIA",
         "newsletter.delivery.rehearsal.checks": "ENCODED",
         "newsletter.delivery.letter.wire_template": "SLOT",
-        "newsletter.delivery.provider.single": "LEADING_DOT",
+        "newsletter.delivery.provider.transports": "LEADING_DOT",
         "newsletter.issues.models": "_TAG _NAME",
         "newsletter.mail.html": "AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN FIRST_ROW CELL ATOMS "
         "COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",

@@ -26,7 +26,8 @@ def writer(folder: Path) -> Callable[["Made"], str]:
 
 def sender(stack: ExitStack) -> Callable[["Made"], str]:
     """Return what sends a mail, and answers what went wrong; its connections end with `stack`."""
-    from newsletter.delivery.provider.single import Answer, transport_for
+    from newsletter.delivery.provider.outcomes import Answer
+    from newsletter.delivery.provider.transports import transport_for
     from newsletter.mail import outbox
 
     if outbox.directory():

@@ -8,7 +8,7 @@ readers and takes their feedback, events/ decides whom a refusal suppresses, `ce
 
 Where to look: the moment a mail is marked as handed over: `hand_over` in `ledger/flight_recorder.py`. Why an issue
 waits: `begin_due` in `planning.py` and `why_not` in `author/slots.py` before it begins, `models/mailing.py` later.
-What a provider's answer means: `provider/single.py`.
+Where a new provider's error codes go: `provider/error_codes.py`.
 
 Begin with `planning.py`, then `sending/lane.py`, then `ledger/claims.py`. `tasks.py` only wakes workers.
 """

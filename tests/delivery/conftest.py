@@ -10,7 +10,7 @@ from newsletter.delivery import planning
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.interruptible import StopDeadline
-from newsletter.delivery.provider.single import Answer, Outcome
+from newsletter.delivery.provider.outcomes import Answer, Outcome
 from newsletter.delivery.sending.lane import Lane
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_issue, make_post, make_publication, make_subscriber

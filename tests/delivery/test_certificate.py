@@ -13,7 +13,7 @@ from newsletter.delivery.ledger import recovery, uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.history import Certificate
-from newsletter.delivery.provider.single import Answer, Outcome
+from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, Provider
 

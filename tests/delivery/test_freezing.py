@@ -14,7 +14,7 @@ from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.provider import smtp_pool
 from newsletter.delivery.provider.connections import Load
 from newsletter.delivery.provider.interruptible import StopDeadline
-from newsletter.delivery.provider.single import Answer, HandOverForbidden
+from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import Switchboard
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier

@@ -14,7 +14,7 @@ from django.db import connection
 
 from newsletter.delivery.author import alerts, reminders
 from newsletter.delivery.models import Happening, Mailing, Reminder
-from newsletter.delivery.provider.single import transport_for
+from newsletter.delivery.provider.transports import transport_for
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk import jumps
 from newsletter.mail import due

@@ -21,11 +21,11 @@ from anymail.backends.resend import ResendPayload
 from anymail.backends.sendgrid import SendGridPayload
 from anymail.utils import EmailAddress
 
-from newsletter.delivery.provider.single import Answer, Outcome, ProviderRefuses
+from newsletter.delivery.provider.error_codes import postmark_answer, status_answer
+from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderRefuses
 
 BODY = re.compile(r'"\\u0002(html|text)\\u0003"')  # a body's place, as JSON writes it
 QUOTED = re.compile(r'[()<>@,:;.\\"\[\]]')  # what a name has in quotes: RFC 5322 section 3.2.3
-ACCEPTED, REFUSED = {"queued", "sent"}, {"invalid", "rejected", "failed"}
 
 Said = Outcome | ProviderRefuses  # about one reader
 
@@ -112,36 +112,16 @@ class Resend(Whole, ResendPayload):  # type: ignore[misc]
 def read_statuses(backend: Any, response: Any, payload: Any, message: Any) -> list[Said]:
     """Return what Anymail reads in an answer, reader by reader."""
     statuses = backend.parse_recipient_status(response, payload, message)
-    said = {status: _said(status) for status in {None, *statuses.values()}}  # Mailgun says one thing of all
+    said = {status: status_answer(status) for status in {None, *statuses.values()}}  # Mailgun says one thing of all
     return [said[statuses.get(to.addr_spec)] for to in message.to]
 
 
-def _said(status: Any) -> Outcome:
-    if status is None or status.status not in ACCEPTED | REFUSED:
-        return Outcome(Answer.UNCERTAIN, f"the provider said {getattr(status, 'status', 'nothing')!r}")
-    if status.status in REFUSED:
-        return Outcome(Answer.FAILED, status.status)
-    return Outcome(Answer.SENT, provider_id=str(status.message_id or "")[:200])
-
-
 def read_postmark(backend: Any, response: Any, payload: Any, message: Any) -> list[Said]:
-    """Return what Postmark says of each message: Anymail gives up on all of them for one that it does not know.
-
-    Source: https://postmarkapp.com/developer/api/overview#error-codes (406 inactive recipient).
-    """
+    """Return what Postmark says of each message: Anymail gives up on all of them for one that it does not know."""
     entries = backend.deserialize_json_response(response, payload, message)
     if not isinstance(entries, list) or len(entries) != len(message.to):
         return [Outcome(Answer.UNCERTAIN, "Postmark's answer cannot be read")] * len(message.to)
-    return [_postmark_said(entry) for entry in entries]
-
-
-def _postmark_said(entry: Mapping[str, Any]) -> Said:
-    code, words = entry.get("ErrorCode", 0), str(entry.get("Message", ""))[:450]
-    if code == 0:
-        return Outcome(Answer.SENT, provider_id=str(entry.get("MessageID", ""))[:200])
-    if code == 406 or (code == 300 and "'To'" in words):
-        return Outcome(Answer.FAILED, f"{code} {words}")
-    return ProviderRefuses(f"Postmark: {code} {words}")
+    return [postmark_answer(entry) for entry in entries]
 
 
 @dataclass(frozen=True)

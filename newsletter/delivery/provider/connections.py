@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 from django.core.mail.backends.smtp import EmailBackend
 
+from newsletter.delivery.provider.error_codes import one_line
 from newsletter.delivery.provider.growth import Connections
 from newsletter.delivery.provider.interruptible import begun
-from newsletter.delivery.provider.single import ProviderAway, ProviderRefuses, close_quietly
-from newsletter.delivery.provider.smtp_connection import Line, Stage, said
+from newsletter.delivery.provider.outcomes import ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.smtp_connection import Line, Stage
 
 AT_ONCE = 16  # connections that are opened at the same time
 SPARE = 1.2  # lines for each that the rate needs
@@ -126,7 +127,7 @@ class Pool:
             try:
                 line = one.result()
             except smtplib.SMTPAuthenticationError as error:
-                self.problem = ProviderRefuses(f"{error.smtp_code} {said(error.smtp_error)}")
+                self.problem = ProviderRefuses(f"{error.smtp_code} {one_line(error.smtp_error)}")
             except (smtplib.SMTPException, OSError) as error:
                 self._not_opened(str(error) or type(error).__name__)
             else:
@@ -165,3 +166,12 @@ class Pool:
         self.give_up_opening()
         wait([self.forget(line, says_goodbye=says_goodbye) for line in list(self.lines)], GOODBYE_SECONDS)
         self.selector.close()
+
+
+def close_quietly(backend: EmailBackend) -> None:
+    """Close a backend whose opening failed half-way."""
+    for name in ("connection", "_partial_connection"):
+        connection: smtplib.SMTP | None = getattr(backend, name)
+        setattr(backend, name, None)
+        if connection is not None:
+            connection.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
 from threading import Thread
 
-from newsletter.delivery.provider.single import Answer, Outcome
+from newsletter.delivery.provider.outcomes import Answer, Outcome
 
 LOOK_SECONDS = 0.25  # between looks at what else there is, while nothing is heard
 # For the answers to what is handed over when the worker is stopped. With the look before it and all that is written

@@ -6,7 +6,7 @@ go back to the queue. That an address does not exist is told at once, and counte
 everybody is out of order.
 """
 
-from newsletter.delivery.provider.single import Answer, Outcome, ProviderRefuses
+from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderRefuses
 from newsletter.mail.replies import Verdict, verdict
 
 REFUSALS = 20  # in a row, for one kind of reason, before it is us whom the server refuses

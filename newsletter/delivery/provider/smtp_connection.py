@@ -19,7 +19,8 @@ from typing import NamedTuple, Protocol
 
 from django.core.mail.backends.smtp import EmailBackend
 
-from newsletter.delivery.provider.single import Answer, HandOverForbidden, Outcome, ProviderRefuses
+from newsletter.delivery.provider.error_codes import is_about_us, one_line, smtp_answer
+from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderRefuses
 
 COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2: five minutes for MAIL, RCPT and DATA
 FINAL_REPLY_SECONDS = 600  # section 4.5.3.2.6: ten for the final dot
@@ -185,7 +186,7 @@ class Line:
     def _go_straight_on(self, words: bytes) -> None:
         """Do at once what the answers one by one would do: the message was accepted, the next is asked for."""
         self.received, self.is_clean = b"", True
-        self._tell(Outcome(Answer.SENT, said(words)))
+        self._tell(Outcome(Answer.SENT, one_line(words)))
         self.asked = []
         self._write_message()
 
@@ -224,10 +225,10 @@ class Line:
             self.stage = Stage.ASKING
             raise self._ended(words)
         if self.stage is Stage.WRITING:  # it will not have the message, and hears no more commands before a dot
-            raise LineLost(said(words))
+            raise LineLost(one_line(words))
         if self.stage is Stage.WAITING:
             self.is_clean = True
-            return _answer(code, words)
+            return smtp_answer(code, words)
         if self.stage is Stage.TAKING_BACK:
             return self._refused()
         return self._on_answer(self.asked.pop(0), code, words)
@@ -255,17 +256,16 @@ class Line:
         assert self.refusal is not None  # noqa: S101 - its callers saw one
         question, code, words = self.refusal
         self.is_clean = False
-        is_about_us = question.startswith(b"MAIL") or code == 530  # authentication required: RFC 4954 section 6
-        if not is_about_us:
-            return _answer(code, words)
+        if not is_about_us(question, code):
+            return smtp_answer(code, words)
         if code >= 500:
-            raise ProviderRefuses(said(words))
+            raise ProviderRefuses(one_line(words))
         raise self._ended(words)
 
     def _ended(self, words: bytes) -> LineLost:
         if not (self.answered and OF_A_LINE.search(words)):
-            self.exchange.on_throttling(said(words))
-        return LineLost(said(words))
+            self.exchange.on_throttling(one_line(words))
+        return LineLost(one_line(words))
 
     def end_within(self, seconds: float) -> bool:
         """Let the message that is handed over be the last, its answer be soon; return False if there is none."""
@@ -284,15 +284,3 @@ class Line:
 
 def _number(text: str) -> int:
     return int(text) if text.isdecimal() else 0
-
-
-def said(words: bytes | str) -> str:
-    """Return a reply on one line, without NUL, which PostgreSQL does not take."""
-    text = words if isinstance(words, str) else words.decode(errors="replace")
-    return " ".join(text.replace("\0", "").split())[:500]
-
-
-def _answer(code: int, words: bytes) -> Outcome:
-    if code < 400:
-        return Outcome(Answer.SENT, said(words))
-    return Outcome(Answer.FAILED if code >= 500 else Answer.DEFERRED, said(words))

@@ -12,8 +12,8 @@ from django.core.mail.backends.smtp import EmailBackend
 
 from newsletter.delivery.provider.connections import Load, Pool
 from newsletter.delivery.provider.interruptible import LOOK_SECONDS, STOP_SECONDS, StopDeadline
+from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.refusal_streak import Refusals
-from newsletter.delivery.provider.single import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.smtp_connection import Envelope, Line, LineLost, Stage
 from newsletter.delivery.rate.limiter import GREYLISTED, is_throttling
 

@@ -11,7 +11,8 @@ from django.db.models import Q, QuerySet
 from django.utils import translation
 
 from newsletter.delivery.letter.rendering import issue_context, reader_values
-from newsletter.delivery.provider.single import Answer, ProviderAway, ProviderRefuses, Transport, transport_for
+from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.transports import Transport, transport_for
 from newsletter.issues.models import Issue
 from newsletter.mail import headers, letters
 from newsletter.mail.due import MAILER, DueMail, Retry

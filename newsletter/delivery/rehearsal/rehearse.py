@@ -23,7 +23,8 @@ from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.letter.size import weigh
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, INFO, OK, WARNING, Rehearsal, Remark
-from newsletter.delivery.provider.single import Outcome, transport_for
+from newsletter.delivery.provider.outcomes import Outcome
+from newsletter.delivery.provider.transports import transport_for
 from newsletter.delivery.rehearsal import checks, link_checker
 from newsletter.delivery.rehearsal.link_checker import Verdict
 from newsletter.delivery.rehearsal.links import References, read_html

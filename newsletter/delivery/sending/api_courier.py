@@ -23,17 +23,11 @@ from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.batch_apis import PROVIDERS, Said
+from newsletter.delivery.provider.error_codes import api_answer, one_line
 from newsletter.delivery.provider.growth import Connections
 from newsletter.delivery.provider.interruptible import STOPPED, StopDeadline, begun
-from newsletter.delivery.provider.single import (
-    Answer,
-    DjangoTransport,
-    HandOverForbidden,
-    Outcome,
-    ProviderAway,
-    ProviderRefuses,
-    api_answer,
-)
+from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.transports import DjangoTransport
 from newsletter.delivery.rate.limiter import is_throttling
 from newsletter.delivery.sending.merging import Copies
 from newsletter.mail import headers
@@ -207,9 +201,9 @@ class ApiCourier:
         except AnymailAPIError as error:
             return api_answer(error)
         except AnymailUnsupportedFeature as error:
-            raise ProviderRefuses(" ".join(str(error).split())[:500]) from error
+            raise ProviderRefuses(one_line(error)) from error
         except AnymailError as error:  # before anything was sent: an address that Anymail cannot write
-            return Outcome(Answer.FAILED, " ".join(str(error).split())[:500])
+            return Outcome(Answer.FAILED, one_line(error))
 
     # --- Hearing ---
 

@@ -21,10 +21,11 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.connections import Load
 from newsletter.delivery.provider.growth import Connections
 from newsletter.delivery.provider.interruptible import StopDeadline
+from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderRefuses
 from newsletter.delivery.provider.refusal_streak import Refusals
-from newsletter.delivery.provider.single import Answer, DjangoTransport, HandOverForbidden, Outcome, ProviderRefuses
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import Switchboard
+from newsletter.delivery.provider.transports import DjangoTransport, smtp_backend
 from newsletter.mail import headers
 from newsletter.mail.mailers import Limits
 
@@ -185,7 +186,7 @@ class SmtpCourier:
         """Return the lines, kept from batch to batch."""
         if self.board is None:
             self.board = Switchboard(
-                self._backend,
+                partial(smtp_backend, self.alias),
                 sender=headers.ascii_address(self.mailing.sender_email),
                 load=self.load,
                 on_dot=self._on_dot,
@@ -205,11 +206,6 @@ class SmtpCourier:
 
     def _on_throttling(self, words: str) -> None:
         self.on_throttling(words)
-
-    def _backend(self) -> SmtpBackend:
-        backend = mailers[self.alias]
-        assert isinstance(backend, SmtpBackend)  # noqa: S101 - courier_for looked
-        return backend
 
     def close(self) -> None:
         if self.board is not None:

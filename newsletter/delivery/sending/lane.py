@@ -20,7 +20,7 @@ from newsletter.delivery.ledger.claims import LaneEnds
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
 from newsletter.delivery.ledger.results import Result
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from newsletter.delivery.provider.single import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.rate.limiter import Pacer, is_throttling
 from newsletter.delivery.sending.batch_run import DayIsFull, Holding, hang_up, with_retries
 from newsletter.delivery.sending.couriers import Courier, SmtpCourier

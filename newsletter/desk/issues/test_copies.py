@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery.provider.single import Answer, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.rehearsal.rehearse import send_test_copy
 from newsletter.desk.forms import TestCopyForm
 from newsletter.desk.issues.composer import page

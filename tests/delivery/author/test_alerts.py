@@ -10,7 +10,7 @@ from newsletter.delivery import planning, tasks
 from newsletter.delivery.author import alerts
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.alerts import Happening
-from newsletter.delivery.provider.single import ProviderRefuses
+from newsletter.delivery.provider.outcomes import ProviderRefuses
 from newsletter.mail.due import LEASE, Result
 from newsletter.mail.mailers import mailer_from_url
 from tests.delivery.conftest import NOW, Provider

@@ -11,8 +11,8 @@ from newsletter.delivery.ledger import claims, uncertain
 from newsletter.delivery.ledger.results import Result
 from newsletter.delivery.ledger.uncertain import Evidence, Known
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
+from newsletter.delivery.provider.outcomes import Answer, Outcome
 from newsletter.delivery.provider.refusal_streak import REFUSALS, Refusals
-from newsletter.delivery.provider.single import Answer, Outcome
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, Provider
 from tests.factories import make_issue, make_post, make_subscriber

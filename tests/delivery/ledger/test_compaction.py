@@ -15,7 +15,7 @@ from newsletter.delivery.ledger import compaction, uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pack, Refusal, packs
 from newsletter.delivery.models.restorations import Restoration
-from newsletter.delivery.provider.single import Answer, Outcome
+from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.mails import changing
 from subscribers.models import Forgotten, Subscriber
 from tests.delivery.conftest import NOW, Provider

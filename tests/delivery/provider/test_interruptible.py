@@ -7,7 +7,7 @@ import pytest
 
 from newsletter.delivery.provider import interruptible
 from newsletter.delivery.provider.interruptible import Interrupted, StopDeadline, run_interruptibly
-from newsletter.delivery.provider.single import Answer, Outcome
+from newsletter.delivery.provider.outcomes import Answer, Outcome
 
 
 def test_what_a_step_returns_is_returned():

@@ -14,8 +14,8 @@ from django.core.mail import mailers
 from newsletter.delivery.provider import smtp_pool
 from newsletter.delivery.provider.connections import SPARE, Load
 from newsletter.delivery.provider.interruptible import StopDeadline
+from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.refusal_streak import REFUSALS
-from newsletter.delivery.provider.single import Answer, HandOverForbidden, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.delivery.provider.smtp_pool import Switchboard
 from newsletter.mail.mailers import mailer_from_url

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from newsletter.delivery.ledger import claims
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pace
-from newsletter.delivery.provider.single import Answer, Outcome, ProviderAway
+from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway
 from newsletter.delivery.rate import limiter, schedules
 from newsletter.delivery.rate.limiter import THROTTLING_REPLIES, Pacer, is_throttling, schedule
 from newsletter.delivery.rate.schedules import RowTimelines

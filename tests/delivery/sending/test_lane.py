@@ -5,7 +5,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
-from newsletter.delivery.provider.single import Answer, Outcome, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.sending import batch_run, lane
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, Provider

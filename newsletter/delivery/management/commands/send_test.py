@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
-from newsletter.delivery.provider.single import Answer, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.rehearsal.rehearse import send_test_copy
 from newsletter.issues.models import Issue
 

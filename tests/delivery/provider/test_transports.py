@@ -7,7 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from newsletter.delivery.provider.single import Answer, ProviderAway, ProviderRefuses, transport_for
+from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
+from newsletter.delivery.provider.refusal_streak import REFUSALS
+from newsletter.delivery.provider.transports import transport_for
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.mail.message import Letter, build
 
@@ -71,10 +73,41 @@ def test_a_connection_cut_after_the_dot_is_uncertain(transport, bulk_smtp):
 
 
 def test_a_connection_cut_before_the_body_is_certainly_not_sent(transport, bulk_smtp):
-    with pytest.raises(ProviderAway, match="the connection broke"):
+    with pytest.raises(ProviderAway, match="closed the connection"):
         transport.send(mail_to("cut-before-data-9-x@example.org"))
 
     assert bulk_smtp.received() == []
+    assert transport.send(mail_to("b@example.org")).answer is Answer.SENT
+
+
+def test_silences_in_a_row_are_uncertain_each(transport, bulk_smtp):
+    answers = {transport.send(mail_to(f"cut-after-data-1-{number}@example.org")).answer for number in range(5)}
+
+    assert answers == {Answer.UNCERTAIN}
+    assert bulk_smtp.copies_per_reader() == {1}
+
+
+def test_many_refusals_in_a_row_are_about_each_reader(transport):
+    """A mailing would stop and ask: these are single mails, each of its own."""
+    answers = {transport.send(mail_to(f"refuse-1-{number}@example.org")).answer for number in range(REFUSALS + 1)}
+
+    assert answers == {Answer.FAILED}
+
+
+def test_a_server_that_falls_silent_before_the_message_is_away_when_the_mailers_time_is_over(settings, tmp_path):
+    over = threading.Event()
+    server, thread = _one_line_server(b"220 hi", b"250 hi", then=over.wait)
+    url = f"smtp://127.0.0.1:{server.getsockname()[1]}?timeout=0.2"
+    settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url(url, outbox=tmp_path)}
+    transport = transport_for("bulk")
+
+    with pytest.raises(ProviderAway, match="no answer in time"):
+        transport.send(mail_to("a@example.org"))
+
+    over.set()
+    transport.close()
+    server.close()
+    thread.join(5)
 
 
 def test_an_idle_connection_that_was_closed_is_opened_again(transport, bulk_smtp):
@@ -99,8 +132,8 @@ def test_a_server_that_is_down_is_away(transport, bulk_smtp):
     bulk_smtp.start()
 
 
-def _one_line_server(*replies):
-    """Serve one SMTP connection whose replies are given, in order."""
+def _one_line_server(*replies, then=lambda: None):
+    """Serve one SMTP connection whose replies are given, in order; keep it open until `then` returns."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve():
@@ -111,6 +144,7 @@ def _one_line_server(*replies):
                 stream.flush()
                 if not stream.readline():
                     return
+            then()
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
