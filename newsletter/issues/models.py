@@ -131,6 +131,11 @@ class Issue(models.Model):
     def card_url(self) -> str:
         return reverse("issues:card", args=[self.number, self.card.digest])
 
+    def to_read_again(self, publication: Publication) -> list[tuple[Post, int]]:
+        """Return the posts that the format check objects to, and in how many places."""
+        posts = (item.post for item in self.items.select_related("post"))
+        return [(post, count) for post in posts if (count := post.objections(publication))]
+
     def mark_sent(self, now: datetime) -> bool:
         """Put the issue into the archive; return False if it was there already."""
         changed = Issue.objects.filter(pk=self.pk, sent_at__isnull=True).update(sent_at=now)

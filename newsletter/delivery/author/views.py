@@ -27,12 +27,10 @@ from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.views import is_tester
 from newsletter.publication.actors import Via, acting
-from newsletter.publication.limits.doors import capability, same_origin, too_many
-from newsletter.publication.limits.rates import client_address, neighbourhood
-from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication.limits.doors import capability, same_origin
 from newsletter.publication.models import Publication
+from subscribers.pages.views import lost
 
-MINUTES_10 = 600  # seconds
 LINES_MAX = 60  # of what has changed
 SLOTS_SHOWN = 26  # a year of them, every two weeks
 
@@ -72,7 +70,7 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
     """Show what can be answered to a letter; a POST answers, once."""
     reminder = opened_by(token)
     if reminder is None:
-        return _lost(request)
+        return lost(request)
     if not _came_by_mail(request):
         return _asked_who_it_is(request)
     now, problem, current = timezone.now(), "", Current(reminder)
@@ -156,7 +154,7 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
     """Return the slots ahead for the author's own calendar program."""
     publication = Publication.objects.current()
     if not opens_calendar(token, publication):
-        return _lost(request)
+        return lost(request)
     with translation.override(publication.language):
         octets = icalendar.calendar(
             publication.name,
@@ -166,11 +164,3 @@ def calendar(request: HttpRequest, token: str) -> HttpResponse:
             stamp=publication.updated_at,
         )
     return HttpResponse(octets, content_type="text/calendar; charset=utf-8")
-
-
-def _lost(request: HttpRequest) -> HttpResponse:
-    """Answer a link that was never given out, and count it: see subscribers.pages.views."""
-    who = neighbourhood(client_address(request))
-    if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
-        return too_many(request, seconds=seconds)
-    return render(request, "subscribers/closed.html", {"why": "unknown"}, status=404)

@@ -8,12 +8,9 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.models import Delivery, Pack
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.issues.models import Issue
-from newsletter.publication.limits.doors import capability, same_origin, too_many
-from newsletter.publication.limits.rates import client_address, neighbourhood
-from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication.limits.doors import capability, same_origin
 from subscribers.models import Subscriber
-
-MINUTES_10 = 600  # seconds
+from subscribers.pages.views import lost
 
 
 @capability
@@ -28,7 +25,7 @@ def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "
     reader = Subscriber.objects.opened_by(token, "feedback")
     issue = _received(reader, asked.get("issue", number)) if reader else None
     if reader is None or issue is None:
-        return _lost(request, token)
+        return lost(request, token, "feedback")
     answer = asked.get("answer", answer)
     is_given = request.method == "POST" and answer in Feedback.Answer.values
     if is_given:
@@ -49,13 +46,3 @@ def _has_copy(reader: Subscriber, issue: Issue) -> bool:
     if Delivery.objects.filter(mailing__issue=issue, subscriber=reader).exists():
         return True
     return any(Pack.objects.filter(mailing__issue=issue).copies_of(reader.pk))
-
-
-def _lost(request: HttpRequest, token: str) -> HttpResponse:
-    """Answer a link that opens nothing, and count a guess: see subscribers.pages.views."""
-    if Subscriber.objects.has_moved_away(token, "feedback"):
-        return render(request, "subscribers/closed.html", {"why": "moved"}, status=410)
-    who = neighbourhood(client_address(request))
-    if seconds := closed_seconds("token", who, limit=60, seconds=MINUTES_10, now=timezone.now()):
-        return too_many(request, seconds=seconds)
-    return render(request, "subscribers/closed.html", {"why": "unknown"}, status=404)

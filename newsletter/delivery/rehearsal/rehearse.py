@@ -32,7 +32,6 @@ from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
-from newsletter.posts.proofreading.check import HINTS
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, SubscriberQuerySet
 
@@ -239,13 +238,11 @@ def _about_size(mailing: Mailing) -> Iterator[Remark]:
 
 
 def _about_format(issue: Issue, publication: Publication) -> Iterator[Remark]:
-    posts = [item.post for item in issue.items.select_related("post")]
-    counts = [(post, sum(one.rule not in HINTS for one in post.findings(publication))) for post in posts]
-    for post, count in counts:
-        if count:
-            words = ngettext("“%(title)s”: %(count)d place", "“%(title)s”: %(count)d places", count)
-            yield Remark(Topic.FORMAT, WARNING, words % {"title": post.title, "count": count}, _("Open the post."))
-    if not any(count for _post, count in counts):
+    found = issue.to_read_again(publication)
+    for post, count in found:
+        words = ngettext("“%(title)s”: %(count)d place", "“%(title)s”: %(count)d places", count)
+        yield Remark(Topic.FORMAT, WARNING, words % {"title": post.title, "count": count}, _("Open the post."))
+    if not found:
         yield Remark(Topic.FORMAT, OK, _("Nothing to say about the posts."))
 
 

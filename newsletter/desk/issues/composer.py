@@ -32,8 +32,6 @@ from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, framed
-from newsletter.posts.models import Post
-from newsletter.posts.proofreading.check import HINTS
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
@@ -260,14 +258,6 @@ def _what_will_happen(issue: Issue, letter: FrozenLetter, form: WhenForm, now: d
         "rows": [(item, item.post.state(at)) for item in items],
         "obstacles": hindered,
         "obstacles_now": [text for text in hindered_now if text not in hindered],
-        "to_read_again": _to_read_again(issue),
+        "to_read_again": issue.to_read_again(publication),
         "has_been_sent": planning.was_sent_to_all(issue),
     }
-
-
-def _to_read_again(issue: Issue) -> list[tuple[Post, int]]:
-    """Return the posts of the issue that the format check objects to, and in how many places; hints do not count."""
-    publication = Publication.objects.current()
-    posts = [item.post for item in issue.items.select_related("post")]
-    counted = [(post, sum(one.rule not in HINTS for one in post.findings(publication))) for post in posts]
-    return [(post, count) for post, count in counted if count]

@@ -21,7 +21,7 @@ from newsletter.mail.characters import nfc, without_hidden
 from newsletter.posts.addresses import address, around
 from newsletter.posts.models.images import Image
 from newsletter.posts.models.renderings import Rendering
-from newsletter.posts.proofreading.check import findings, house_terms
+from newsletter.posts.proofreading.check import HINTS, findings, house_terms
 from newsletter.posts.proofreading.rules import Finding
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
@@ -253,6 +253,10 @@ class Post(models.Model):
             off=publication.checks_off,
             heavy=Image.objects.heavy_in(self.body),
         )
+
+    def objections(self, publication: Publication) -> int:
+        """Return in how many places the format check objects to the text; a hint is no objection."""
+        return sum(one.rule not in HINTS for one in self.findings(publication))
 
     def is_published(self, now: datetime) -> bool:
         return self.published_at is not None and self.published_at <= now
