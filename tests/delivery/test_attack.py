@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from newsletter.delivery import lanes, tasks
 from newsletter.delivery.ledger import claims, flight_recorder, recovery
-from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.models import Batch, Counts, Delivery, Mailing
 from newsletter.delivery.sending import batch_run
 from newsletter.delivery.sending.couriers import DjangoCourier, SmtpCourier
@@ -178,7 +178,7 @@ def test_a_late_not_now_for_a_batch_that_is_done_opens_it_for_this_row_alone(mak
     claims.intend(heir, [], 1, NOW)
     claims.close(heir, [Result(1, SENT)], NOW)
 
-    claims.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+    write_results(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
 
     assert states(mailing) == [Delivery.State.DEFERRED, SENT]
     assert mailing.deliveries.get(seq=0).reply == "451 later"

@@ -17,10 +17,9 @@ from django.db.models import BooleanField, ExpressionWrapper, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from newsletter.delivery.ledger import results as answers
 from newsletter.delivery.ledger import uncertain
-from newsletter.delivery.ledger.results import WAITING, Result
-from newsletter.delivery.ledger.uncertain import KNOWN_OF, Evidence, Known
+from newsletter.delivery.ledger.results import WAITING, Result, lock, write_results, write_uncounted
+from newsletter.delivery.ledger.uncertain import Evidence, Known
 from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, refusals
 from newsletter.delivery.models.deliveries import COUNTER_OF
 from subscribers.models import Subscriber, is_mailable
@@ -85,7 +84,7 @@ def intend(batch: Batch, results: Sequence[Result], window: int, now: datetime) 
     another mailer.
     """
     with transaction.atomic():
-        added = _recorded(batch, results)
+        added = write_uncounted(batch, results)
         rows = _next(batch, window, now)
         cursor = rows[-1].seq + 1 if len(rows) == window else batch.hi
         in_flight = batch.in_flight - len(results) + len(rows)
@@ -122,20 +121,6 @@ def _lease_sql(_vendor: str) -> tuple[str, tuple[Any, ...]]:
     query = Batch.objects.all().query
     sql, seconds = query.get_compiler(connection=connection).compile(LEASE_END.resolve_expression(query))
     return sql, tuple(seconds)
-
-
-def lock(batch: Batch) -> tuple[str, int] | None:
-    """Keep everybody else from the batch until the transaction ends; return its state and token, None if it is gone.
-
-    PostgreSQL checks a condition that joins another table only against the rows as they were before it
-    waited: without this lock an intent could move the cursor of a batch that was taken over meanwhile.
-    """
-    # Our own table's name and a constant are put into the statement; the id is a parameter.
-    waits = "FOR UPDATE" if connection.features.has_select_for_update else ""
-    with connection.cursor() as db:
-        db.execute(f"SELECT state, token FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608  # nosec B608
-        found: tuple[str, int] | None = db.fetchone()
-    return found
 
 
 def _next(batch: Batch, window: int, now: datetime) -> list[Row]:
@@ -179,55 +164,6 @@ def _waiting_sql(vendor: str, window: int) -> tuple[str, tuple[Any, ...]]:
     return sql, tuple(holders)
 
 
-def record(batch: Batch, results: Sequence[Result]) -> None:
-    """Write the results of some rows and count them; doing it twice counts once.
-
-    A row that recovery has called uncertain meanwhile hears its late answer as evidence; one that the author wants
-    sent again since then is settled by a yes alone.
-    """
-    if results:
-        with transaction.atomic():
-            batch.count(_recorded(batch, results))
-
-
-def _recorded(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
-    """Lock the batch and write the results of some rows; return what its counters have to be told.
-
-    A row that waits may be in another's hands when the token is no longer ours: it is that one's to answer for.
-    """
-    state, token = lock(batch) or ("", None)
-    if not results:
-        return Counter()
-    if state == Batch.State.DONE and batch.is_in_last_pass:
-        results = [_final(result) for result in results]
-    settled = answers.write(batch, results) if token == batch.token else set()
-    if len(settled) == len(results):
-        return _counted(batch, results)
-    late = [one for one in results if one.seq not in settled and one.state in KNOWN_OF]
-    uncertain.hear(batch, {one.seq: _evidence(batch, one) for one in late})
-    return _counted(batch, [result for result in results if result.seq in settled])
-
-
-def _counted(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
-    """Count results that were written, and note what may be about their readers."""
-    added = Counter(result.state for result in results)
-    if added[Delivery.State.FAILED]:
-        failed = {result.seq: result.reply for result in results if result.state == Delivery.State.FAILED}
-        refusals.note(batch, failed, timezone.now())
-    return added
-
-
-def _evidence(batch: Batch, result: Result) -> Evidence:
-    """Return what an answer says of a row that no longer waits for it."""
-    return Evidence(
-        KNOWN_OF[result.state], timezone.now(), result.reply, provider_id=result.provider_id, attempt=batch.pass_no
-    )
-
-
-def _final(result: Result) -> Result:
-    return result._replace(state=Delivery.State.FAILED) if result.state == Delivery.State.DEFERRED else result
-
-
 def renew(batch: Batch) -> None:
     """Keep the lease of a batch whose window waits for its turn; raise LaneEnds when the batch is another's."""
     if not held(batch).update(lease_until=LEASE_END):
@@ -260,7 +196,7 @@ def release(batch: Batch, results: Sequence[Result], *, cursor: int | None) -> N
     if cursor is not None:
         values["cursor"] = cursor
     with transaction.atomic():
-        record(batch, results)
+        write_results(batch, results)
         held(batch).update(**values)
 
 
@@ -273,7 +209,7 @@ def close(batch: Batch, results: Sequence[Result], now: datetime) -> None:
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi)
     with transaction.atomic():
         lock(batch)
-        record(batch, results)
+        write_results(batch, results)
         if batch.is_in_last_pass and held(batch).exists():
             _give_up(batch, rows.filter(state=Delivery.State.DEFERRED), now)
         if rows.filter(state__in=WAITING).exists():

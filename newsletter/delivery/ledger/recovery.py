@@ -21,9 +21,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, F, Q
 from django.db.models.functions import Now
 
-from newsletter.delivery.ledger import claims, flight_recorder
+from newsletter.delivery.ledger import flight_recorder
 from newsletter.delivery.ledger.flight_recorder import Mark, Record
-from newsletter.delivery.ledger.results import WAITING, Result
+from newsletter.delivery.ledger.results import WAITING, Result, write_results
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.deliveries import WAITS_AGAIN
 from newsletter.delivery.models.history import Step
@@ -163,7 +163,7 @@ def recover(batch: Batch, record: Record | None) -> bool:
         ):
             return False
         results = list(_told(held, record if knows else None, former))
-        claims.record(Batch.objects.get(pk=batch.pk), results)
+        write_results(Batch.objects.get(pk=batch.pk), results)
     uncertain = sum(result.state == Delivery.State.UNCERTAIN for result in results)
     log.warning("batch %s: its owner was given up; %d answers recovered, %d uncertain", batch, len(results), uncertain)
     return True

@@ -1,13 +1,20 @@
-"""The answers of a window, written into their rows by one statement, in the form that each database reads fastest."""
+"""The results of a window: written into the rows that wait for them, and told to the others as late answers.
+
+A late answer takes one way: `claims` hands it in here, and what no row waits for goes on to `uncertain` as evidence.
+Whoever writes rows of a batch holds the batch's own row first. Results are applied by row, never by range.
+"""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.ledger import uncertain
+from newsletter.delivery.ledger.uncertain import KNOWN_OF, Evidence
+from newsletter.delivery.models import Batch, Delivery, refusals
 
 WAITING = [Delivery.State.QUEUED, Delivery.State.DEFERRED]
 _WAITING = ", ".join(str(int(state)) for state in WAITING)
@@ -25,6 +32,72 @@ class Result(NamedTuple):
 
 
 NOBODY = Result(-1, Delivery.State.SENT)  # no row has this number
+
+
+def write_results(batch: Batch, results: Sequence[Result]) -> None:
+    """Write the results of some rows and count them; doing it twice counts once.
+
+    A row that recovery has called uncertain meanwhile hears its late answer as evidence; one that the author wants
+    sent again since then is settled by a yes alone.
+    """
+    if results:
+        with transaction.atomic():
+            batch.count(write_uncounted(batch, results))
+
+
+def write_uncounted(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
+    """Lock the batch and write the results of some rows; return what its counters have to be told.
+
+    A row that waits may be in another's hands when the token is no longer ours: it is that one's to answer for.
+    """
+    state, token = lock(batch) or ("", None)
+    if not results:
+        return Counter()
+    if state == Batch.State.DONE and batch.is_in_last_pass:
+        results = [_final(result) for result in results]
+    settled = write(batch, results) if token == batch.token else set()
+    if len(settled) == len(results):
+        return _counted(batch, results)
+    late = [one for one in results if one.seq not in settled and one.state in KNOWN_OF]
+    uncertain.hear(batch, {one.seq: _evidence(batch, one) for one in late})
+    return _counted(batch, [result for result in results if result.seq in settled])
+
+
+def _counted(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
+    """Count results that were written, and note what may be about their readers."""
+    added = Counter(result.state for result in results)
+    if added[Delivery.State.FAILED]:
+        failed = {result.seq: result.reply for result in results if result.state == Delivery.State.FAILED}
+        refusals.note(batch, failed, timezone.now())
+    return added
+
+
+def _evidence(batch: Batch, result: Result) -> Evidence:
+    """Return what an answer says of a row that no longer waits for it."""
+    return Evidence(
+        KNOWN_OF[result.state], timezone.now(), result.reply, provider_id=result.provider_id, attempt=batch.pass_no
+    )
+
+
+def _final(result: Result) -> Result:
+    return result._replace(state=Delivery.State.FAILED) if result.state == Delivery.State.DEFERRED else result
+
+
+def lock(batch: Batch) -> tuple[str, int] | None:
+    """Keep everybody else from the batch until the transaction ends; return its state and token, None if it is gone.
+
+    PostgreSQL checks a condition that joins another table only against the rows as they were before it
+    waited: without this lock an intent could move the cursor of a batch that was taken over meanwhile.
+    """
+    # Our own table's name and a constant are put into the statement; the id is a parameter.
+    waits = "FOR UPDATE" if connection.features.has_select_for_update else ""
+    with connection.cursor() as db:
+        db.execute(f"SELECT state, token FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608  # nosec B608
+        found: tuple[str, int] | None = db.fetchone()
+    return found
+
+
+# --- One statement, in the form that each database reads fastest ---
 
 
 def write(batch: Batch, results: Sequence[Result]) -> set[int]:

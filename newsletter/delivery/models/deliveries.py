@@ -1,4 +1,4 @@
-"""The rows of a mailing: each reader's copy, and the batches that workers hold. `ledger` and `evidence` move them.
+"""The rows of a mailing: each reader's copy, and the batches that workers hold. ledger/ moves them.
 
 Delivery  queued ─▶ sent | failed | skipped | uncertain        queued ─▶ deferred ─▶ …
 Batch     open ─▶ leased ─▶ done        leased by the dead ─▶ open

@@ -8,7 +8,7 @@ from newsletter.delivery import planning
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.events.suppressing import ALARM_AT_LEAST, ISSUES
 from newsletter.delivery.ledger import claims, uncertain
-from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.delivery.provider.outcomes import Answer, Outcome
@@ -44,7 +44,7 @@ def record(mailing, words, *, sent=0):
     """Write the answers to the mailing's first copies: refused with `words` each, then so many accepted."""
     results = [Result(seq, FAILED, one) for seq, one in enumerate(words)]
     results += [Result(len(words) + number, SENT, "250 ok") for number in range(sent)]
-    claims.record(mailing.batches.first(), results)
+    write_results(mailing.batches.first(), results)
 
 
 def audience(count):
@@ -211,7 +211,7 @@ def test_a_receiver_that_refuses_all_its_readers_blames_none_of_them(publication
         mailing = planned(make_issue(make_post(f"文 {number}")), NOW)
         copies = mailing.deliveries.values_list("subscriber_id", "seq")
         mine = {reader.pk for reader in theirs}
-        claims.record(mailing.batches.get(), [Result(s, FAILED if r in mine else SENT, NO) for r, s in copies])
+        write_results(mailing.batches.get(), [Result(s, FAILED if r in mine else SENT, NO) for r, s in copies])
         Batch.objects.update(state=Batch.State.DONE)
         suppressing.settle(NOW)
         reload(mailing).finish(NOW)
@@ -258,8 +258,8 @@ def test_what_came_before_does_not_hide_a_server_that_goes_mad(make_mailing):
     """A thousand were accepted: then one after the other is called dead."""
     audience(1030)
     mailing = make_mailing("")
-    claims.record(mailing.batches.get(), [Result(seq, SENT) for seq in range(1000)])
-    claims.record(mailing.batches.get(), [Result(1000 + number, FAILED, GONE) for number in range(ALARM_AT_LEAST)])
+    write_results(mailing.batches.get(), [Result(seq, SENT) for seq in range(1000)])
+    write_results(mailing.batches.get(), [Result(1000 + number, FAILED, GONE) for number in range(ALARM_AT_LEAST)])
 
     suppressing.settle(NOW)
 
@@ -270,7 +270,7 @@ def test_the_ordinary_dead_of_a_long_list_are_suppressed_while_it_is_sent(make_m
     audience(1000)
     mailing = make_mailing("")
     results = [Result(seq, FAILED if seq % 20 == 0 else SENT, GONE) for seq in range(900)]
-    claims.record(mailing.batches.get(), results)
+    write_results(mailing.batches.get(), results)
 
     assert suppressing.settle(NOW) == 45
     assert reload(mailing).state == Mailing.State.SENDING
@@ -281,10 +281,10 @@ def test_a_few_dead_in_a_row_wait_for_more_answers(make_mailing):
     mailing = make_mailing("")
     record(mailing, [], sent=10)
     batch = mailing.batches.get()
-    claims.record(batch, [Result(10 + number, FAILED, GONE) for number in range(3)])
+    write_results(batch, [Result(10 + number, FAILED, GONE) for number in range(3)])
     before = suppressing.settle(NOW)
 
-    claims.record(batch, [Result(13 + number, SENT) for number in range(40)])
+    write_results(batch, [Result(13 + number, SENT) for number in range(40)])
 
     assert (before, suppressing.settle(NOW)) == (0, 3)
 
@@ -304,7 +304,7 @@ def test_believed_they_are_suppressed_and_the_mailing_is_not_stopped_for_it_agai
     assert Suppression.objects.count() == 20
 
     in_question.resume(NOW, timedelta())
-    claims.record(in_question.batches.get(), [Result(70 + number, FAILED, GONE) for number in range(30)])
+    write_results(in_question.batches.get(), [Result(70 + number, FAILED, GONE) for number in range(30)])
     suppressing.settle(NOW)
 
     assert reload(in_question).state == Mailing.State.SENDING
@@ -348,9 +348,9 @@ def test_doubted_later_a_dead_address_is_asked_anew(in_question):
     in_question.resume(NOW, timedelta())
 
     batch = in_question.batches.get()
-    claims.record(batch, [Result(number, SENT) for number in range(70, 100)])
+    write_results(batch, [Result(number, SENT) for number in range(70, 100)])
     Batch.objects.update(pass_no=2)
-    claims.record(in_question.batches.get(), [Result(0, FAILED, GONE)])
+    write_results(in_question.batches.get(), [Result(0, FAILED, GONE)])
     suppressing.settle(NOW)
 
     assert suppressed() == {("r000@example.org", "bounced", GONE)}

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from newsletter.delivery.ledger.claims import LaneEnds, claim, close, intend, record, release
+from newsletter.delivery.ledger.claims import LaneEnds, claim, close, intend, release
 from newsletter.delivery.ledger.recovery import recover
-from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen, decide
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from subscribers.models import Subscriber
@@ -59,7 +59,7 @@ def test_a_late_answer_settles_a_row_that_was_called_uncertain(make_mailing):
     batch.count(Counter({UNCERTAIN: 1}))
     Batch.objects.update(token=batch.token + 1)
 
-    record(batch, [Result(row.seq, SENT, "250 ok")])
+    write_results(batch, [Result(row.seq, SENT, "250 ok")])
 
     assert states(mailing) == [SENT, QUEUED]
     assert (counts(mailing).sent, counts(mailing).uncertain) == (1, 0)
@@ -71,7 +71,7 @@ def test_recording_twice_counts_once(make_mailing):
     (row,) = intend(batch, [], 1, NOW)
 
     for _time in range(2):
-        record(batch, [Result(row.seq, SENT)])
+        write_results(batch, [Result(row.seq, SENT)])
 
     assert counts(mailing).sent == 1
 
@@ -109,7 +109,7 @@ def test_each_row_keeps_its_own_words(make_mailing):
     batch = claim(mailing, "machine/0/x", NOW)
     intend(batch, [], 2, NOW)
 
-    record(batch, [Result(0, SENT, "250 as A", "id-a"), Result(1, DEFERRED, "451 later")])
+    write_results(batch, [Result(0, SENT, "250 as A", "id-a"), Result(1, DEFERRED, "451 later")])
 
     assert list(mailing.deliveries.order_by("seq").values_list("reply", "provider_id", "attempts")) == [
         ("250 as A", "id-a", 1),
@@ -134,9 +134,9 @@ def test_a_row_deferred_in_this_pass_is_not_settled_twice(make_mailing):
     mailing = make_mailing("a")
     batch = claim(mailing, "machine/0/x", NOW)
     intend(batch, [], 1, NOW)
-    record(batch, [Result(0, DEFERRED, "451 later")])
+    write_results(batch, [Result(0, DEFERRED, "451 later")])
 
-    record(batch, [Result(0, SENT, "250 ok")])
+    write_results(batch, [Result(0, SENT, "250 ok")])
 
     assert states(mailing) == [DEFERRED]
 
@@ -159,7 +159,7 @@ def test_a_row_that_waits_is_answered_only_by_who_holds_it(make_mailing):
     intend(batch, [], 1, NOW)
     Batch.objects.update(token=batch.token + 1)
 
-    record(batch, [Result(0, SENT)])
+    write_results(batch, [Result(0, SENT)])
 
     assert states(mailing) == [QUEUED, QUEUED]
     assert counts(mailing).sent == 0
@@ -273,7 +273,7 @@ def test_a_pass_does_not_end_over_a_row_that_the_author_wants_sent_again(make_ma
     mailing = make_mailing("a")
     batch = claim(mailing, "machine/0/x", NOW)
     intend(batch, [], 1, NOW)
-    record(batch, [Result(0, UNCERTAIN)])
+    write_results(batch, [Result(0, UNCERTAIN)])
 
     while_the_author_sends_again(mailing, lambda: close(batch, [], NOW))
 

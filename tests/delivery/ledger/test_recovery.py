@@ -11,9 +11,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from newsletter.delivery.ledger import claims, flight_recorder, recovery
-from newsletter.delivery.ledger.claims import claim, intend, record
+from newsletter.delivery.ledger.claims import claim, intend
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
-from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger.results import Result, lock, write_results
 from newsletter.delivery.models import Batch, Delivery, Mailing, deliveries
 from newsletter.delivery.rate.limiter import Pacer
 from newsletter.delivery.sending.batch_run import Holding
@@ -255,7 +255,7 @@ def test_a_revoked_owner_that_wakes_answers_for_no_row_that_waits_for_another(fr
     recovery.sweep(slots=1)
     provider = Provider()
 
-    provider.on_send = lambda row: claims.record(batch, [Result(row.seq, state, "451 later")])
+    provider.on_send = lambda row: write_results(batch, [Result(row.seq, state, "451 later")])
     run(mailing, provider)
 
     assert provider.accepted == [f"{name}@example.org" for name in "cdefgh"]
@@ -283,7 +283,7 @@ def test_an_owner_that_stands_still_in_the_middle_of_a_transaction_holds_nobody_
 
     def stand_still():
         with transaction.atomic():
-            claims.lock(batch)
+            lock(batch)
             is_in_it.set()
             goes_on.wait(10)
         connection.close()
@@ -473,7 +473,7 @@ def test_a_worker_that_comes_back_late_sends_nothing_and_tells_what_it_knows(mak
     batch = in_the_middle(mailing, "another/0/x")
     recovery.recover(batch, None)
 
-    record(batch, [Result(1, SENT, "250 ok")])
+    write_results(batch, [Result(1, SENT, "250 ok")])
 
     assert states(mailing) == [SENT, SENT, QUEUED, QUEUED]
     assert mailing.counts().uncertain == 0
@@ -537,7 +537,7 @@ def test_a_reader_who_was_put_off_by_a_late_answer_is_not_forgotten(make_mailing
     batch = thawed_too_late(mailing)
     assert mailing.counts().uncertain == 1
 
-    claims.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+    write_results(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
     recovery.reopen(NOW)
 
     mailing.refresh_from_db()
@@ -554,7 +554,7 @@ def test_a_late_answer_does_not_open_a_mailing_beside_its_successor(make_mailing
     values = {name: getattr(mailing, name) for name in fields}
     successor = Mailing.objects.create(issue=mailing.issue, number=2, state=Mailing.State.PAUSED, **values)
 
-    claims.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+    write_results(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
     recovery.reopen(NOW)
     mailing.refresh_from_db()
     assert mailing.state == Mailing.State.SENT
@@ -574,7 +574,7 @@ def test_a_late_answer_in_a_cancelled_mailing_settles_as_skipped(make_mailing):
     recovery.sweep(slots=0)
     recovery.settle_cancelled()
 
-    claims.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+    write_results(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
     recovery.settle_cancelled()
 
     assert (mailing.counts().skipped, mailing.counts().queued) == (1, 0)
@@ -585,6 +585,6 @@ def test_after_the_last_pass_a_late_answer_is_the_last_word(make_mailing):
     Batch.objects.update(pass_no=len(deliveries.RETRY_AFTER) + 1)
     batch = thawed_too_late(mailing)
 
-    claims.record(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+    write_results(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
 
     assert (mailing.counts().failed, mailing.counts().queued) == (1, 0)

@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery import certificate, planning
 from newsletter.delivery.ledger import recovery, uncertain
-from newsletter.delivery.ledger.claims import claim, intend, record
-from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger.claims import claim, intend
+from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.provider.outcomes import Answer, Outcome
@@ -120,7 +120,7 @@ def thawed(make_mailing):
 @pytest.mark.parametrize("state", [State.SENT, State.FAILED, State.DEFERRED, State.SKIPPED])
 def test_a_late_answer_settles_its_copy_once_and_leaves_the_others(thawed, state):
     for _time in range(2):
-        record(thawed, [Result(1, state, "its words", "its id")])
+        write_results(thawed, [Result(1, state, "its words", "its id")])
 
     assert states(thawed.mailing) == [State.UNCERTAIN, state, State.UNCERTAIN, State.QUEUED]
     row, counts = copy(thawed.mailing), thawed.mailing.counts()
@@ -131,7 +131,7 @@ def test_a_late_answer_settles_its_copy_once_and_leaves_the_others(thawed, state
 def test_a_late_silence_tells_nothing(thawed):
     before = list(Delivery.objects.values())
 
-    record(thawed, [Result(1, State.UNCERTAIN, "no answer after the message")])
+    write_results(thawed, [Result(1, State.UNCERTAIN, "no answer after the message")])
 
     assert list(Delivery.objects.values()) == before
     assert thawed.mailing.counts().uncertain == 3
@@ -141,7 +141,9 @@ def test_late_answers_are_heard_beside_those_in_time(thawed):
     own = claim(thawed.mailing, "machine/0/x", NOW)
     thawed.mailing.deliveries.filter(seq=3).update(state=State.QUEUED)
 
-    record(own, [Result(0, State.SENT, "250 0"), Result(3, State.SENT, "250 3"), Result(2, State.FAILED, "550 2")])
+    write_results(
+        own, [Result(0, State.SENT, "250 0"), Result(3, State.SENT, "250 3"), Result(2, State.FAILED, "550 2")]
+    )
 
     assert states(thawed.mailing) == [State.SENT, State.UNCERTAIN, State.FAILED, State.SENT]
     counts = thawed.mailing.counts()
@@ -151,7 +153,7 @@ def test_late_answers_are_heard_beside_those_in_time(thawed):
 def test_two_late_put_offs_begin_one_pass_of_a_batch_that_is_done(thawed):
     Batch.objects.update(state=Batch.State.DONE)
 
-    record(thawed, [Result(0, State.DEFERRED, "451 later"), Result(2, State.DEFERRED, "451 later")])
+    write_results(thawed, [Result(0, State.DEFERRED, "451 later"), Result(2, State.DEFERRED, "451 later")])
 
     batch = Batch.objects.get()
     assert (batch.state, batch.pass_no, batch.cursor) == (Batch.State.OPEN, 2, 0)
@@ -164,7 +166,7 @@ def test_two_late_put_offs_begin_one_pass_of_a_batch_that_is_done(thawed):
 def test_a_late_no_to_an_earlier_try_says_nothing_of_the_last_one(thawed, answer):
     Delivery.objects.filter(seq=1).update(attempts=2)
 
-    record(thawed, [Result(1, answer, "550 no")])
+    write_results(thawed, [Result(1, answer, "550 no")])
 
     assert states(thawed.mailing)[1] == State.UNCERTAIN
 
@@ -172,7 +174,7 @@ def test_a_late_no_to_an_earlier_try_says_nothing_of_the_last_one(thawed, answer
 def test_a_late_yes_to_an_earlier_try_settles_the_copy(thawed):
     Delivery.objects.filter(seq=1).update(attempts=2)
 
-    record(thawed, [Result(1, State.SENT, "250 ok")])
+    write_results(thawed, [Result(1, State.SENT, "250 ok")])
 
     assert (states(thawed.mailing)[1], copy(thawed.mailing).attempts) == (State.SENT, 2)
 
@@ -182,7 +184,7 @@ def test_a_late_answer_outdates_the_certificate(closed, django_capture_on_commit
     batch = closed.batches.get()
 
     with django_capture_on_commit_callbacks(execute=True):
-        record(batch, [Result(1, State.SENT, "250 ok")])
+        write_results(batch, [Result(1, State.SENT, "250 ok")])
 
     assert [paper.sent for paper in certificate.issue_due(NOW)] == [3]
 
@@ -270,7 +272,7 @@ def test_a_late_yes_spares_the_second_copy(make_mailing, run, provider):
     mailing.finish(NOW)
     decide(mailing, AGAIN, 0)
 
-    record(batch, [Result(0, State.SENT, "250 ok")])
+    write_results(batch, [Result(0, State.SENT, "250 ok")])
     run(mailing, provider)
 
     assert "a@example.org" not in provider.accepted
@@ -287,7 +289,7 @@ def test_a_late_no_does_not_speak_for_the_second_copy(make_mailing, run):
     run(mailing, provider)
     assert provider.accepted == ["a@example.org"]
 
-    record(batch, [Result(0, State.FAILED, "550 no")])
+    write_results(batch, [Result(0, State.FAILED, "550 no")])
 
     assert states(mailing) == [State.UNCERTAIN]
 

@@ -7,8 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from newsletter.delivery import planning
-from newsletter.delivery.ledger import claims
-from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.letter.losses import digest_of, losses
 from newsletter.delivery.letter.rendering import SLOT, freeze
 from newsletter.delivery.models import Delivery, Mailing
@@ -27,7 +26,7 @@ def acknowledgement_of(issue, note=""):
 def had(make_mailing):
     """A mailing that one of two readers has, and that was called off for the other."""
     mailing = make_mailing("ab")
-    claims.record(mailing.batches.get(), [Result(0, Delivery.State.SENT)])
+    write_results(mailing.batches.get(), [Result(0, Delivery.State.SENT)])
     mailing.cancel(NOW)
     return mailing
 

@@ -7,8 +7,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from newsletter.delivery.events import suppressing
-from newsletter.delivery.ledger import claims, uncertain
-from newsletter.delivery.ledger.results import Result
+from newsletter.delivery.ledger import uncertain
+from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.desk.issues.decisions import message_id_of
 from subscribers.models import Subscriber, Suppression
@@ -180,7 +180,7 @@ def refused(sending):  # noqa: F811
     Delivery.objects.bulk_create(rows)
     mailing.batches.update(hi=23)
     Mailing.objects.update(total=23)
-    claims.record(mailing.batches.get(), [Result(3 + number, State.FAILED, GONE) for number in range(20)])
+    write_results(mailing.batches.get(), [Result(3 + number, State.FAILED, GONE) for number in range(20)])
     suppressing.settle(NOW)
     mailing.refresh_from_db()
     return mailing
