@@ -14,10 +14,10 @@ from django.utils.translation import gettext as _
 
 from newsletter.delivery import planning
 from newsletter.delivery.author.slots import slot_after
-from newsletter.delivery.letter.rendering import fill, freeze, parts, reader_values
+from newsletter.delivery.letter.rendering import FrozenLetter, fill, freeze, parts, reader_values
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
-from newsletter.issues.models import Issue, not_yet_mailed
+from newsletter.issues.models import not_yet_mailed
 from newsletter.mail import headers, letters, plaintext, tokens
 from newsletter.mail import html as mail_html
 from newsletter.mail.colours import legible
@@ -55,11 +55,17 @@ def opens_calendar(token: str, publication: Publication) -> bool:
     return tokens.number_of(token) == publication.pk and tokens.opens(token, CALENDAR, publication.salt)
 
 
-def message(reminder: Reminder, addresses: list[str], now: datetime) -> Mail:
-    """Build the one mail of a reminder, in the publication's language and zone."""
+def message(reminder: Reminder, addresses: list[str], now: datetime, *, frozen: FrozenLetter | None = None) -> Mail:
+    """Build the one mail of a reminder, in the publication's language and zone.
+
+    frozen: of a letter, the issue that it shows; None to freeze it here.
+    """
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        letter = WRITERS[reminder.kind](reminder, publication, now)
+        if reminder.kind == Reminder.Kind.LETTER:
+            letter = _letter(reminder, publication, frozen)
+        else:
+            letter = WRITERS[reminder.kind](reminder, publication, now)
     domain = publication.sender_email.rpartition("@")[2]
     message_id = headers.message_id("reminder", reminder.pk, domain=domain)
     return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
@@ -104,14 +110,15 @@ def _missed(reminder: Reminder, publication: Publication, now: datetime) -> Lett
     return letters.render("missed", subject, context, base_url=settings.SITE_URL)
 
 
-def _letter(reminder: Reminder, publication: Publication, _now: datetime) -> Letter:
+def _letter(reminder: Reminder, publication: Publication, frozen: FrozenLetter | None) -> Letter:
     """Return the issue as it would leave at the slot, with what the author can do on top."""
     issue = reminder.issue
     assert issue is not None  # noqa: S101 - a letter is of an issue
-    mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **freeze(issue).columns())
+    frozen = frozen or freeze(issue)
+    mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **frozen.columns())
     values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
     whole_html, whole_text = parts(mailing)
-    context = _answers(reminder, issue, publication)
+    context = _answers(reminder, publication) | {"unshown": planning.unshown(issue, letter=frozen)}
     panel = render_to_string("email/_approve.html", context)
     note = render_to_string("email/_approve.txt", context).strip()
     page = BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1)
@@ -123,12 +130,11 @@ def _letter(reminder: Reminder, publication: Publication, _now: datetime) -> Let
     )
 
 
-def _answers(reminder: Reminder, issue: Issue, publication: Publication) -> dict[str, object]:
+def _answers(reminder: Reminder, publication: Publication) -> dict[str, object]:
     page = settings.SITE_URL + reverse("delivery:approve", args=[token_of(reminder)])
     return {
         "slot": reminder.slot_at,
         "goes": publication.unapproved == Publication.Unapproved.GO,
-        "unshown": planning.unshown(issue),
         "accent": legible(publication.accent, on=letters.PAPER_PANEL),
         "approve_url": page,
         "move_url": f"{page}?do=move",
@@ -139,6 +145,5 @@ def _answers(reminder: Reminder, issue: Issue, publication: Publication) -> dict
 
 WRITERS: dict[str, Callable[[Reminder, Publication, datetime], Letter]] = {
     Reminder.Kind.DRAFT: _draft,
-    Reminder.Kind.LETTER: _letter,
     Reminder.Kind.MISSED: _missed,
 }

@@ -97,16 +97,12 @@ class ReminderMail(AuthorMail[Reminder]):
         return not is_over and super().is_wanted(row, now)
 
     def write(self, row: Reminder, now: datetime) -> tuple[Mail, dict[str, object]]:
-        shown = _shown(row)
-        return reminder_mails.message(row, who_may_send(), now), {"notified_at": now, **shown}
-
-
-def _shown(reminder: Reminder) -> dict[str, str]:
-    """Return what a letter is about to show, for which alone its approval will be."""
-    if reminder.kind != Kind.LETTER or reminder.issue is None:
-        return {}
-    columns = freeze(reminder.issue).columns()
-    return {"content_hash": columns["content_hash"], "text": columns["text"]}
+        """Return the mail, and what a letter shows, for which alone its approval will be."""
+        if row.kind != Kind.LETTER or row.issue is None:
+            return reminder_mails.message(row, who_may_send(), now), {"notified_at": now}
+        frozen = freeze(row.issue)
+        shown = {"notified_at": now, "content_hash": frozen.content_hash, "text": frozen.text}
+        return reminder_mails.message(row, who_may_send(), now, frozen=frozen), shown
 
 
 MAIL = ReminderMail()

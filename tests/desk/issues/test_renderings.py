@@ -125,6 +125,16 @@ def door(issue, settings, tmp_path):
     return f"/approve/{reminder_mails.token_of(Reminder.objects.get())}/"
 
 
+def test_the_letter_before_a_slot_renders_once(issue, settings, tmp_path, renderings):
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path)}
+    reminders.observe(SLOT - timedelta(hours=24))
+    renderings.clear()
+
+    assert reminders.tell(SLOT - timedelta(hours=24)) == 1
+
+    assert len(renderings) == 1
+
+
 def test_the_door_to_approve_renders_once(client, door, renderings):
     client.get(door)
 
