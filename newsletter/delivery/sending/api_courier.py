@@ -105,7 +105,9 @@ class ApiCourier:
         self.problem: Exception | None = None  # raised when no call is under way any more
         self.is_silent = False
 
-    def deliver(self, rows: Iterator[Row], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(
+        self, rows: Iterator[Row], on_hand_over: Callable[[int], bool], _reports: object = None, /
+    ) -> Iterator[tuple[int, Outcome]]:
         self.connections.begin()
         calls = gathered(rows, self.window)
         while True:

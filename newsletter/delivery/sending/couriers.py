@@ -8,7 +8,7 @@ django   any other mailer, the outbox too, message by message
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from django.conf import settings
 from django.core.mail import mailers
@@ -38,6 +38,20 @@ WINDOW_MIN, WINDOW_FIRST = 20, 100  # rows
 LINES_FOR_RATE = 64  # at the most, when a rate says how many are needed
 
 
+class Reports(NamedTuple):
+    """What a lane is told of messages on their way, sooner than `deliver` yields it.
+
+    on_answer: what became of a row, before its connection goes on.
+    on_throttling: the words of a server that takes no more on a connection.
+    """
+
+    on_answer: Callable[[int, Outcome], None] = lambda _seq, _outcome: None
+    on_throttling: Callable[[str], None] = lambda _words: None
+
+
+NO_REPORTS = Reports()
+
+
 class Courier(Protocol):
     stop_deadline: StopDeadline  # with which answers are waited for
 
@@ -45,10 +59,13 @@ class Courier(Protocol):
     def window(self) -> int:
         """Return how many rows to intend at once."""
 
-    def deliver(self, rows: Iterator[Row], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(
+        self, rows: Iterator[Row], on_hand_over: Callable[[int], bool], reports: Reports = NO_REPORTS, /
+    ) -> Iterator[tuple[int, Outcome]]:
         """Hand over a message for each row; yield seq and outcome as they become known.
 
         on_hand_over: told the seq before the message may be the provider's; returns False when it must not be.
+        reports: who is told more than that; a courier with one message in flight needs none.
         A row without an outcome was certainly not handed over. Raises ProviderAway or ProviderRefuses when the
         provider takes no more, HandOverForbidden when nothing may leave: each after the last outcome.
         """
@@ -109,7 +126,9 @@ class DjangoCourier:
         self.transport, self.stop_deadline = DjangoTransport(mailers[alias]), StopDeadline()
         self.mailing, self.refusals = mailing, Refusals(believes=mailing.believes_refusals)
 
-    def deliver(self, rows: Iterator[Row], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
+    def deliver(
+        self, rows: Iterator[Row], on_hand_over: Callable[[int], bool], _reports: Reports = NO_REPORTS, /
+    ) -> Iterator[tuple[int, Outcome]]:
         for row in rows:
             try:
                 message = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
@@ -147,12 +166,13 @@ class SmtpCourier:
         self.compiled = Compiled(mailing)
         self.board: Switchboard | None = None
         self.on_hand_over: Callable[[int], bool] = lambda _seq: True
-        self.on_answer: Callable[[int, Outcome], None] = lambda _seq, _outcome: None  # told before the line goes on
-        self.on_throttling: Callable[[str], None] = lambda _words: None  # told the words of a server that takes no more
+        self.reports = NO_REPORTS
         self.stop_deadline = StopDeadline()
 
-    def deliver(self, rows: Iterator[Row], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
-        self.on_hand_over = on_hand_over
+    def deliver(
+        self, rows: Iterator[Row], on_hand_over: Callable[[int], bool], reports: Reports = NO_REPORTS, /
+    ) -> Iterator[tuple[int, Outcome]]:
+        self.on_hand_over, self.reports = on_hand_over, reports
         self._prove()
         failed: list[tuple[int, Outcome]] = []
         yield from self._opened().deliver(self._envelopes(rows, failed))
@@ -202,10 +222,10 @@ class SmtpCourier:
         return self.on_hand_over(seq)
 
     def _on_answer(self, seq: int, outcome: Outcome) -> None:
-        self.on_answer(seq, outcome)
+        self.reports.on_answer(seq, outcome)
 
     def _on_throttling(self, words: str) -> None:
-        self.on_throttling(words)
+        self.reports.on_throttling(words)
 
     def close(self) -> None:
         if self.board is not None:

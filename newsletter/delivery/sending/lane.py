@@ -23,7 +23,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.provider.outcomes import Answer, HandOverForbidden, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.rate.limiter import Pacer, is_throttling
 from newsletter.delivery.sending.batch_run import DayIsFull, Holding, hang_up, with_retries
-from newsletter.delivery.sending.couriers import Courier, SmtpCourier
+from newsletter.delivery.sending.couriers import Courier, Reports
 from newsletter.publication.heartbeats import Part, beat
 
 log = logging.getLogger(__name__)
@@ -65,8 +65,7 @@ class Lane:
         self.pacer = pacer or Pacer(None)
         self.mailing, self.courier, self.recorder, self.writer = mailing, courier, recorder, writer
         self.worker, self.is_stopping = worker, is_stopping
-        if isinstance(courier, SmtpCourier):
-            courier.on_throttling, courier.on_answer = self._slow_down, self._mark
+        self.reports = Reports(on_answer=self._mark, on_throttling=self._slow_down)
         courier.stop_deadline.is_stopping = self._is_ending
         self.silence, self.is_revoked = "", False
         self.has_stopped, self.ask_at = False, time.monotonic() + STATE_SECONDS
@@ -115,7 +114,8 @@ class Lane:
         self.courier.stop_deadline.on_wait = holding.keep
         answered, end = 0, None
         try:
-            for seq, outcome in self.courier.deliver(holding.rows(partial(self._is_over, until)), self._hand_over):
+            rows = holding.rows(partial(self._is_over, until))
+            for seq, outcome in self.courier.deliver(rows, self._hand_over, self.reports):
                 holding.answer(self._heard(seq, outcome))
                 beat(Part.LANES)
                 answered += 1
