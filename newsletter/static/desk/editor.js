@@ -85,7 +85,10 @@ function askForText(editor, file) {
   dialog.showModal();
   alt.focus();
   return new Promise((resolve) => {
-    dialog.onclose = () => (picture.removeAttribute("src"), resolve(null));
+    dialog.onclose = () => {
+      picture.removeAttribute("src");
+      resolve(null);
+    };
     dialog.querySelector("[data-cancel]").onclick = () => dialog.close();
     dialog.querySelector("[data-insert]").onclick = async (event) => {
       problem.textContent = say("Uploading");
@@ -93,7 +96,9 @@ function askForText(editor, file) {
       const answer = await upload(file, alt.value);
       event.target.disabled = false;
       problem.textContent = answer.error ?? "";
-      if (!answer.error) resolve(answer.markdown), dialog.close();
+      if (answer.error) return;
+      resolve(answer.markdown);
+      dialog.close();
     };
   });
 }

@@ -5,7 +5,7 @@ const MARKS = { bold: "**", italic: "*" };
 const KEYS = { b: "bold", i: "italic", k: "link" };
 const IS_MAC = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform || navigator.platform || "");
 const LINE_START = /^\s*(?:(?:[-*+]|\d+[.)]|>|#{1,6})\s+)*/; // of a list, a quotation, a heading: no part of its words
-const LINK = /(?<!!)\[([^\[\]\n]*)\]\(([^()\s]*)\)/g;
+const LINK = /(?<!!)\[([^[\]\n]*)\]\(([^()\s]*)\)/g;
 const lastOf = new WeakMap(); // field: what its last switch did
 
 // The letter of a key whatever Caps Lock and the keyboard say; a Bopomofo key is told by its place.
