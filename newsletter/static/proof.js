@@ -8,7 +8,13 @@ function work(sum, workers) {
     workers.forEach((worker, number) => {
       worker.onmessage = ({ data }) => (data && !data.error ? resolve(data) : reject(data?.error));
       worker.onerror = reject;
-      worker.postMessage({ type: "work", challenge: sum, counterStart: number, counterStep: workers.length, timeout: MINUTE });
+      worker.postMessage({
+        type: "work",
+        challenge: sum,
+        counterStart: number,
+        counterStep: workers.length,
+        timeout: MINUTE,
+      });
     });
   });
 }
@@ -27,7 +33,8 @@ async function prove() {
 }
 
 function show(isWorking) {
-  for (const part of document.querySelectorAll("[data-while]")) part.hidden = (part.dataset.while === "working") !== isWorking;
+  for (const part of document.querySelectorAll("[data-while]"))
+    part.hidden = (part.dataset.while === "working") !== isWorking;
 }
 
 if (form && window.Worker && window.crypto?.subtle) {

@@ -3,10 +3,18 @@
 const root = document.documentElement;
 
 function recall(name) {
-  try { return JSON.parse(localStorage.getItem(name)); } catch { return null; } // no storage, or not ours
+  try {
+    return JSON.parse(localStorage.getItem(name));
+  } catch {
+    return null;
+  } // no storage, or not ours
 }
 function keep(name, value) {
-  try { localStorage.setItem(name, JSON.stringify(value)); } catch { /* a private window forgets */ }
+  try {
+    localStorage.setItem(name, JSON.stringify(value));
+  } catch {
+    /* a private window forgets */
+  }
 }
 
 const SCHEMES = ["auto", "light", "dark"];
@@ -17,7 +25,9 @@ function useScheme(scheme) {
 let scheme = SCHEMES.includes(recall("scheme")) ? recall("scheme") : "auto";
 
 function offerSchemes(button) {
-  const say = () => { button.textContent = button.dataset[scheme]; };
+  const say = () => {
+    button.textContent = button.dataset[scheme];
+  };
   button.hidden = false;
   say();
   button.addEventListener("click", () => {
@@ -36,7 +46,9 @@ function offerCopy(button) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = button.dataset.copied;
-    setTimeout(() => { button.textContent = label; }, 2000);
+    setTimeout(() => {
+      button.textContent = label;
+    }, 2000);
   });
 }
 
@@ -86,7 +98,10 @@ function showReadingList(place) {
     button.textContent = place.dataset.remove;
     button.setAttribute("aria-label", `${place.dataset.remove}: ${title}`);
     button.addEventListener("click", () => {
-      keep("reading-list", readingList().filter((post) => post.path !== path));
+      keep(
+        "reading-list",
+        readingList().filter((post) => post.path !== path),
+      );
       const next = (item.nextElementSibling ?? item.previousElementSibling)?.querySelector("button");
       item.remove();
       status.textContent = place.dataset.removed;

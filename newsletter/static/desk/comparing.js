@@ -19,7 +19,8 @@ function table(mine, theirs) {
   for (let one = mine.length - 1; one >= 0; one--) {
     for (let other = theirs.length - 1; other >= 0; other--) {
       const [below, beside] = [common[(one + 1) * width + other], common[one * width + other + 1]];
-      common[one * width + other] = mine[one] === theirs[other] ? common[(one + 1) * width + other + 1] + 1 : Math.max(below, beside);
+      common[one * width + other] =
+        mine[one] === theirs[other] ? common[(one + 1) * width + other + 1] + 1 : Math.max(below, beside);
     }
   }
   return (one, other) => common[one * width + other];
@@ -44,7 +45,7 @@ function middle(mine, theirs, line) {
   const common = table(mine, theirs);
   const found = [];
   const last = (kind) => {
-    if (!found.length || (kind === "same") !== ("same" in found.at(-1))) {
+    if (!found.length || (kind === "same") !== "same" in found.at(-1)) {
       found.push(kind === "same" ? { same: [] } : { mine: [], theirs: [], line: line + one });
     }
     return found.at(-1);
@@ -78,7 +79,9 @@ function mark(place, text, other) {
 
 function card(place, index, at) {
   const one = dialog.querySelector("template").content.firstElementChild.cloneNode(true);
-  one.querySelector("legend").textContent = place.line ? say("Line", { label: place.label, n: place.line }) : place.label;
+  one.querySelector("legend").textContent = place.line
+    ? say("Line", { label: place.label, n: place.line })
+    : place.label;
   const [mine, theirs] = one.querySelectorAll(".difference-text");
   mark(mine, place.mineShown, place.theirsShown);
   mark(theirs, place.theirsShown, place.mineShown);
@@ -86,7 +89,9 @@ function card(place, index, at) {
   for (const radio of one.querySelectorAll("input")) radio.name = `difference-${index}`;
   one.addEventListener("change", ({ target }) => {
     place.chosen = target.value;
-    one.querySelectorAll(".difference-one").forEach((label) => label.classList.toggle("is-chosen", label.contains(target)));
+    one
+      .querySelectorAll(".difference-one")
+      .forEach((label) => label.classList.toggle("is-chosen", label.contains(target)));
   });
   return one;
 }
@@ -106,7 +111,11 @@ function sorted({ mine, theirs, base }) {
       const all = pieces(here.value, there.value);
       const differing = all.filter((piece) => piece.mine);
       for (const piece of differing) {
-        Object.assign(piece, { label: here.label, mineShown: piece.mine.join("\n"), theirsShown: piece.theirs.join("\n") });
+        Object.assign(piece, {
+          label: here.label,
+          mineShown: piece.mine.join("\n"),
+          theirsShown: piece.theirs.join("\n"),
+        });
       }
       places.push(...differing);
       results[name] = () => all.flatMap((piece) => piece.same ?? piece[piece.chosen]).join("\n");
@@ -129,7 +138,9 @@ function ask({ detail }) {
   const show = () => {
     const chosen = places.filter((place) => place.chosen).length;
     use.disabled = chosen < places.length;
-    dialog.querySelector(".comparing-count").textContent = places.length ? say("Count", { chosen, all: places.length }) : "";
+    dialog.querySelector(".comparing-count").textContent = places.length
+      ? say("Count", { chosen, all: places.length })
+      : "";
   };
   list.replaceChildren(...places.map((place, index) => card(place, index, detail.at)));
   dialog.querySelector(".comparing-when").textContent = say("When", { time: clock(detail.at) });
@@ -138,7 +149,8 @@ function ask({ detail }) {
   dialog.querySelector(".comparing-all").hidden = places.length < 2;
   list.onchange = show;
   dialog.onclick = ({ target }) => {
-    if (target.matches("[data-all]")) list.querySelectorAll(`input[value=${target.dataset.all}]`).forEach((radio) => radio.click());
+    if (target.matches("[data-all]"))
+      list.querySelectorAll(`input[value=${target.dataset.all}]`).forEach((radio) => radio.click());
     else if (target.matches("[data-later]")) dialog.close();
     else if (target.matches("[data-use]")) {
       dialog.close();

@@ -19,7 +19,11 @@ function move(list, item, by, said) {
   renumber(list);
   list.dispatchEvent(new Event("change", { bubbles: true })); // unsaved.js warns
   const all = [...list.children];
-  const facts = { title: item.querySelector("[data-title]")?.textContent ?? "", n: all.indexOf(item) + 1, all: all.length };
+  const facts = {
+    title: item.querySelector("[data-title]")?.textContent ?? "",
+    n: all.indexOf(item) + 1,
+    all: all.length,
+  };
   said.textContent = said.dataset.sayMoved.replace(/{(\w+)}/g, (_, name) => facts[name]);
 }
 

@@ -36,7 +36,10 @@ function insert(field, text, from = field.selectionStart, to = field.selectionEn
 
 function linesOf(field) {
   const from = field.value.lastIndexOf("\n", field.selectionStart - 1) + 1;
-  const end = field.value.indexOf("\n", Math.max(field.selectionEnd - (field.selectionEnd > field.selectionStart ? 1 : 0), from));
+  const end = field.value.indexOf(
+    "\n",
+    Math.max(field.selectionEnd - (field.selectionEnd > field.selectionStart ? 1 : 0), from),
+  );
   return [from, end < 0 ? field.value.length : end];
 }
 
@@ -82,7 +85,10 @@ function askForText(editor, file) {
   dialog.showModal();
   alt.focus();
   return new Promise((resolve) => {
-    dialog.onclose = () => (picture.removeAttribute("src"), resolve(null));
+    dialog.onclose = () => {
+      picture.removeAttribute("src");
+      resolve(null);
+    };
     dialog.querySelector("[data-cancel]").onclick = () => dialog.close();
     dialog.querySelector("[data-insert]").onclick = async (event) => {
       problem.textContent = say("Uploading");
@@ -90,7 +96,9 @@ function askForText(editor, file) {
       const answer = await upload(file, alt.value);
       event.target.disabled = false;
       problem.textContent = answer.error ?? "";
-      if (!answer.error) (resolve(answer.markdown), dialog.close());
+      if (answer.error) return;
+      resolve(answer.markdown);
+      dialog.close();
     };
   });
 }
@@ -209,7 +217,14 @@ function rename(editor, suffix) {
   for (const part of editor.querySelectorAll("[id]")) part.id += suffix;
   for (const name of ["aria-labelledby", "aria-describedby"]) {
     for (const part of editor.querySelectorAll(`[${name}]`)) {
-      part.setAttribute(name, part.getAttribute(name).split(" ").map((id) => id + suffix).join(" "));
+      part.setAttribute(
+        name,
+        part
+          .getAttribute(name)
+          .split(" ")
+          .map((id) => id + suffix)
+          .join(" "),
+      );
     }
   }
 }
@@ -233,13 +248,20 @@ function offerTags(form) {
   const template = document.getElementById("tags-offered");
   const field = form.elements.tag_names;
   if (!template || !field) return;
-  const names = () => field.value.split(/[,，、;；]/).map((name) => name.trim()).filter(Boolean);
+  const names = () =>
+    field.value
+      .split(/[,，、;；]/)
+      .map((name) => name.trim())
+      .filter(Boolean);
   const box = document.createElement("div");
   box.className = "tags-offered";
   box.setAttribute("role", "group");
   box.setAttribute("aria-label", template.dataset.label);
   box.append(template.content.cloneNode(true));
-  const mark = () => box.childNodes.forEach((button) => button.setAttribute?.("aria-pressed", String(names().includes(button.textContent))));
+  const mark = () =>
+    box.childNodes.forEach((button) =>
+      button.setAttribute?.("aria-pressed", String(names().includes(button.textContent))),
+    );
   box.addEventListener("click", ({ target }) => {
     if (target === box) return;
     const name = target.textContent;

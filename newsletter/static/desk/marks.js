@@ -5,11 +5,12 @@ const MARKS = { bold: "**", italic: "*" };
 const KEYS = { b: "bold", i: "italic", k: "link" };
 const IS_MAC = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform || navigator.platform || "");
 const LINE_START = /^\s*(?:(?:[-*+]|\d+[.)]|>|#{1,6})\s+)*/; // of a list, a quotation, a heading: no part of its words
-const LINK = /(?<!!)\[([^\[\]\n]*)\]\(([^()\s]*)\)/g;
+const LINK = /(?<!!)\[([^[\]\n]*)\]\(([^()\s]*)\)/g;
 const lastOf = new WeakMap(); // field: what its last switch did
 
 // The letter of a key whatever Caps Lock and the keyboard say; a Bopomofo key is told by its place.
-const letterOf = (event) => (/^[a-z]$/i.test(event.key) ? event.key : (/^Key([A-Z])$/.exec(event.code)?.[1] ?? "")).toLowerCase();
+const letterOf = (event) =>
+  (/^[a-z]$/i.test(event.key) ? event.key : (/^Key([A-Z])$/.exec(event.code)?.[1] ?? "")).toLowerCase();
 const isCommand = (event) => (event.metaKey || (event.ctrlKey && !IS_MAC)) && !event.altKey && !event.shiftKey;
 
 // execCommand keeps the field's own undo; setRangeText would empty it in Chromium, and is for browsers without the other.
@@ -18,11 +19,14 @@ function replace(field, { from, to, text }, [start, end]) {
   let head = 0;
   while (head < text.length && from + head < to && value[from + head] === text[head]) head++;
   let tail = 0;
-  while (tail < text.length - head && tail < to - from - head && value[to - 1 - tail] === text[text.length - 1 - tail]) tail++;
+  while (tail < text.length - head && tail < to - from - head && value[to - 1 - tail] === text[text.length - 1 - tail])
+    tail++;
   const fresh = text.slice(head, text.length - tail);
   field.focus();
   field.setSelectionRange(from + head, to - tail);
-  const isDone = fresh ? document.execCommand("insertText", false, fresh) : head + tail === to - from || document.execCommand("delete");
+  const isDone = fresh
+    ? document.execCommand("insertText", false, fresh)
+    : head + tail === to - from || document.execCommand("delete");
   if (!isDone) {
     field.setRangeText(fresh, from + head, to - tail);
     field.dispatchEvent(new Event("input", { bubbles: true }));
@@ -52,7 +56,8 @@ function spans(text, mark) {
     }
     if (run.length === 4 && mark === "**") found.push([index, index + 4]); // a pair with nothing in it yet
     if (isPlain(text, index, run.length) || (mark === "*" ? run.length === 2 : run.length === 1)) continue;
-    if (open < 0) open = index + (mark === "*" && run.length === 3 ? 2 : 0); // of three, the outer two are bold
+    if (open < 0)
+      open = index + (mark === "*" && run.length === 3 ? 2 : 0); // of three, the outer two are bold
     else {
       found.push([open, index + (mark === "*" ? 1 : run.length)]);
       open = -1;
@@ -66,7 +71,8 @@ function unmarked(text, mark, some) {
   const cuts = some.flatMap(([from, to]) => [from, to - mark.length]);
   const move = (place) => place - cuts.reduce((sum, cut) => sum + Math.min(Math.max(place - cut, 0), mark.length), 0);
   let left = text;
-  for (const cut of [...cuts].sort((one, other) => other - one)) left = left.slice(0, cut) + left.slice(cut + mark.length);
+  for (const cut of [...cuts].sort((one, other) => other - one))
+    left = left.slice(0, cut) + left.slice(cut + mark.length);
   return [left, move];
 }
 
@@ -90,22 +96,35 @@ function switched(field, mark) {
   const [start, end] = blockAround(value, from, to);
   const block = value.slice(start, end);
   const all = spans(block, mark).map(([one, other]) => [one + start, other + start]);
-  const around = all.filter(([one, other]) => one <= from && to <= other && (from < to || (one < from && from < other)));
+  const around = all.filter(
+    ([one, other]) => one <= from && to <= other && (from < to || (one < from && from < other)),
+  );
   if (around.length) {
-    const [text, move] = unmarked(block, mark, around.map(([one, other]) => [one - start, other - start]));
+    const [text, move] = unmarked(
+      block,
+      mark,
+      around.map(([one, other]) => [one - start, other - start]),
+    );
     return { from: start, to: end, text, selection: [start + move(from - start), start + move(to - start)] };
   }
   if (from === to) return { from, to, text: mark + mark, selection: [from + mark.length, from + mark.length] };
   const chosen = value.slice(from, to);
   const inside = spans(chosen, mark);
   const [plain] = unmarked(chosen, mark, inside);
-  const lines = plain.split("\n").map((line, index) => parts(line, index > 0 || from === 0 || value[from - 1] === "\n"));
+  const lines = plain
+    .split("\n")
+    .map((line, index) => parts(line, index > 0 || from === 0 || value[from - 1] === "\n"));
   const areAllMarked = inside.length && chosen.split("\n").every((line) => isMarked(line, mark));
   if (areAllMarked) return { from, to, text: plain, selection: [from, from + plain.length] };
   const text = lines.map(([head, words, tail]) => head + (words && mark + words + mark) + tail).join("\n");
   const [first] = lines;
   const isOne = lines.length === 1 && !first[0] && !first[2];
-  return { from, to, text, selection: isOne ? [from + mark.length, from + text.length - mark.length] : [from, from + text.length] };
+  return {
+    from,
+    to,
+    text,
+    selection: isOne ? [from + mark.length, from + text.length - mark.length] : [from, from + text.length],
+  };
 }
 
 function isMarked(line, mark) {
@@ -123,7 +142,8 @@ function linked(field, placeholder) {
     if (isInside) return { from: one, to: other, text: words, selection: [one, one + words.length] };
   }
   const chosen = value.slice(from, to);
-  if (/^https?:\/\/\S+$/.test(chosen)) return { from, to, text: `[${chosen}](${chosen})`, selection: [from + 1, to + 1] };
+  if (/^https?:\/\/\S+$/.test(chosen))
+    return { from, to, text: `[${chosen}](${chosen})`, selection: [from + 1, to + 1] };
   const words = chosen || placeholder;
   const address = from + words.length + 3;
   return { from, to, text: `[${words}](https://)`, selection: [address, address + 8] };

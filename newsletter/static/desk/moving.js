@@ -8,7 +8,8 @@ const ANSWER_MAX = 10_000; // milliseconds to wait for an answer
 
 const page = document.querySelector("[data-moving]");
 const part = (name, within = page) => within.querySelector(`[data-part="${name}"]`);
-const say = (name, facts = {}) => (page.dataset[camel(`say-${name}`)] ?? "").replace(/{(\w+)}/g, (_, key) => facts[key] ?? "");
+const say = (name, facts = {}) =>
+  (page.dataset[camel(`say-${name}`)] ?? "").replace(/{(\w+)}/g, (_, key) => facts[key] ?? "");
 const camel = (name) => name.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
 const tell = (text) => (page.querySelector("[data-said]").textContent = text);
 const clock = () => new Date().toLocaleTimeString(document.documentElement.lang, { hour12: false });
@@ -25,9 +26,11 @@ const seen = []; // [milliseconds, copies answered for]
 
 function showFigures() {
   for (const [name, shown] of Object.entries(now.figures)) {
-    for (const place of page.querySelectorAll(`[data-figure="${name}"]`)) if (place.textContent !== shown) place.textContent = shown;
+    for (const place of page.querySelectorAll(`[data-figure="${name}"]`))
+      if (place.textContent !== shown) place.textContent = shown;
   }
-  for (const box of page.querySelectorAll("[data-tally]")) box.classList.toggle("is-bad", now.bad.includes(box.dataset.tally));
+  for (const box of page.querySelectorAll("[data-tally]"))
+    box.classList.toggle("is-bad", now.bad.includes(box.dataset.tally));
   const bar = page.querySelector("[data-progress]");
   if (bar) Object.assign(bar, { max: now.total || 1, value: now.finished });
 }
@@ -41,7 +44,9 @@ function showPace() {
 }
 
 function paceInWords(rate) {
-  const n = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: rate < 10 ? 1 : 0 }).format(rate);
+  const n = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: rate < 10 ? 1 : 0 }).format(
+    rate,
+  );
   const minutes = Math.round((now.total - now.finished) / rate / 60);
   return [say("rate", { n }), minutes ? say("minutes-left", { n: minutes }) : say("soon")].join(" · ");
 }
@@ -76,7 +81,11 @@ function showParts(html) {
 
 function showActions(old, fresh) {
   if (old.innerHTML.trim() === fresh.innerHTML.trim()) return;
-  const open = new Set(places(fresh).filter((one) => one.href).map((one) => one.dataset.action));
+  const open = new Set(
+    places(fresh)
+      .filter((one) => one.href)
+      .map((one) => one.dataset.action),
+  );
   for (const one of places(old)) if (one.href && !open.has(one.dataset.action)) switchOff(one);
   tell(say("changed", { state: now.state }));
   waiting = fresh;
@@ -105,7 +114,8 @@ async function ask() {
   try {
     const url = `${page.dataset.moving}?${new URLSearchParams({ shape: now.shape })}`;
     const response = await fetch(url, { redirect: "manual", signal: AbortSignal.timeout(ANSWER_MAX) });
-    if (response.type === "opaqueredirect" || response.status === 403) return tell(say("logged-out", { time: cameAtTime }));
+    if (response.type === "opaqueredirect" || response.status === 403)
+      return tell(say("logged-out", { time: cameAtTime }));
     if (!response.ok) throw new Error(String(response.status));
     take(await response.json());
   } catch {
@@ -130,7 +140,9 @@ function later() {
   timer = setTimeout(ask, seconds * 1000);
 }
 
-document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : (now.again_in || failures) && ask()));
+document.addEventListener("visibilitychange", () =>
+  document.hidden ? clearTimeout(timer) : (now.again_in || failures) && ask(),
+);
 page.addEventListener("pointerleave", settle);
 page.addEventListener("pointerout", () => setTimeout(settle, 300));
 page.addEventListener("focusout", () => setTimeout(settle, 300));

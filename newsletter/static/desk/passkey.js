@@ -2,9 +2,13 @@
 // A form says what it wants in data-passkey (create, get), and where the options are in data-options. Without
 // this script, or in a browser that has no passkeys, its button stays hidden.
 
-const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
+const bytes = (text) =>
+  Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
 const text = (buffer) =>
-  btoa(String.fromCharCode(...new Uint8Array(buffer))).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  btoa(String.fromCharCode(...new Uint8Array(buffer)))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replace(/=+$/, "");
 const listed = (credentials) => credentials?.map((one) => ({ ...one, id: bytes(one.id) }));
 
 // Binary parts travel as base64url: W3C Web Authentication Level 3, section 5.1.

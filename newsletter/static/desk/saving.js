@@ -54,11 +54,18 @@ function served(field) {
 function snapshot(some, read = (field) => field) {
   const found = {};
   for (const field of some.elements) {
-    if (!field.name || ["hidden", "submit", "button", "file", "fieldset"].includes(field.type) || field.closest("[data-items]")) continue;
+    if (
+      !field.name ||
+      ["hidden", "submit", "button", "file", "fieldset"].includes(field.type) ||
+      field.closest("[data-items]")
+    )
+      continue;
     const { value: own, checked, selectedOptions } = read(field);
     const isOff = ["checkbox", "radio"].includes(field.type) && !checked;
     const value = isOff ? "" : own.replace(/\r\n/g, "\n");
-    const shown = selectedOptions ? [...selectedOptions].map((one) => (one.value ? one.textContent.trim() : "")).join("、") : value;
+    const shown = selectedOptions
+      ? [...selectedOptions].map((one) => (one.value ? one.textContent.trim() : "")).join("、")
+      : value;
     if (isOff && found[field.name]) continue;
     found[field.name] = { value, shown, label: labelOf(field), isText: field.matches("textarea[data-editor]") };
   }
@@ -68,7 +75,9 @@ function snapshot(some, read = (field) => field) {
 function rowsOf(some) {
   const list = some.querySelector("[data-items]");
   const named = list ? [...list.querySelectorAll("[name]")] : [];
-  return JSON.stringify(named.map((field) => [field.name, ["checkbox", "radio"].includes(field.type) ? field.checked : field.value]));
+  return JSON.stringify(
+    named.map((field) => [field.name, ["checkbox", "radio"].includes(field.type) ? field.checked : field.value]),
+  );
 }
 
 const textsOf = (some) => Object.fromEntries(Object.entries(some).map(([name, field]) => [name, field.value]));
@@ -103,8 +112,12 @@ function clearErrors() {
   for (const list of document.querySelectorAll("[data-in-place]")) list.remove();
   for (const field of form.querySelectorAll("[aria-invalid]")) {
     field.removeAttribute("aria-invalid");
-    const others = (field.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && !id.endsWith("_error"));
-    others.length ? field.setAttribute("aria-describedby", others.join(" ")) : field.removeAttribute("aria-describedby");
+    const others = (field.getAttribute("aria-describedby") ?? "")
+      .split(" ")
+      .filter((id) => id && !id.endsWith("_error"));
+    others.length
+      ? field.setAttribute("aria-describedby", others.join(" "))
+      : field.removeAttribute("aria-describedby");
   }
   for (const list of form.querySelectorAll(".errornote, .errorlist")) list.remove();
   for (const row of form.querySelectorAll(".errors")) row.classList.remove("errors");
@@ -141,13 +154,23 @@ function refuse({ errors, general }) {
 // --- What else on the page has changed by a save ---
 
 async function freshPage(address) {
-  const response = await fetch(address, { redirect: "manual", signal: AbortSignal.timeout(PATIENCE), credentials: "same-origin" });
+  const response = await fetch(address, {
+    redirect: "manual",
+    signal: AbortSignal.timeout(PATIENCE),
+    credentials: "same-origin",
+  });
   if (response.type === "opaqueredirect") return null; // to the login page
   if (!response.ok) throw new TypeError(`the page was answered by ${response.status}`);
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
-const FRESH = [".breadcrumbs", ".titles-and-tools", "[data-fresh=buttons]", "[data-fresh=after-text]", "[data-fresh=preview-form]"];
+const FRESH = [
+  ".breadcrumbs",
+  ".titles-and-tools",
+  "[data-fresh=buttons]",
+  "[data-fresh=after-text]",
+  "[data-fresh=preview-form]",
+];
 
 function exchange(selector, page) {
   const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
@@ -321,7 +344,8 @@ async function ask() {
   ask();
 }
 
-const letterOf = (event) => (/^[a-z]$/i.test(event.key) ? event.key : (/^Key([A-Z])$/.exec(event.code)?.[1] ?? "")).toLowerCase();
+const letterOf = (event) =>
+  (/^[a-z]$/i.test(event.key) ? event.key : (/^Key([A-Z])$/.exec(event.code)?.[1] ?? "")).toLowerCase();
 
 function onKey(event) {
   if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || letterOf(event) !== "s") return;
@@ -344,7 +368,10 @@ function watch() {
     ask();
   });
   // The mouse on the button leaves the caret in the text.
-  addEventListener("mousedown", (event) => event.target.closest(".desk-bar [name=_continue]") && event.preventDefault());
+  addEventListener(
+    "mousedown",
+    (event) => event.target.closest(".desk-bar [name=_continue]") && event.preventDefault(),
+  );
   part("compare").addEventListener("click", compare);
   part("login").href = `${box.dataset.loginUrl}?next=${encodeURIComponent(location.pathname)}`;
   if (isReturned) tell(box.dataset.sayElsewhere, { bad: true, actions: ["compare"] });

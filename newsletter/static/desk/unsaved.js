@@ -39,7 +39,10 @@ function read(key) {
 function copies() {
   try {
     const keys = Object.keys(localStorage).filter((key) => key.startsWith(prefix()));
-    return keys.map(read).filter(Boolean).sort((one, other) => other.at - one.at);
+    return keys
+      .map(read)
+      .filter(Boolean)
+      .sort((one, other) => other.at - one.at);
   } catch {
     return []; // a browser that forbids it
   }
@@ -55,7 +58,10 @@ function forget(key) {
 
 // A page holds a lock of its name while it is open: copies of open pages are theirs alone.
 function holdLock() {
-  navigator.locks?.request(`unsaved:${page}`, () => new Promise((leave) => addEventListener("pagehide", leave, { once: true })));
+  navigator.locks?.request(
+    `unsaved:${page}`,
+    () => new Promise((leave) => addEventListener("pagehide", leave, { once: true })),
+  );
 }
 
 async function openPages() {
@@ -80,7 +86,9 @@ function write(key, contents) {
       localStorage.setItem(key, copy);
       return true;
     } catch {
-      const oldest = copies().filter((one) => one.key !== key && !open.has(pageOf(one.key))).pop();
+      const oldest = copies()
+        .filter((one) => one.key !== key && !open.has(pageOf(one.key)))
+        .pop();
       if (!oldest) return false;
       forget(oldest.key); // the browser is full
     }
@@ -134,7 +142,8 @@ function insert(field, value) {
 function putBack(copy) {
   const now = JSON.stringify(contents());
   // What was typed here meanwhile becomes a copy to be offered itself.
-  if (now !== saved && Object.values(contents()).join("").trim()) write(`${prefix()}${name}:${page}-before`, contents());
+  if (now !== saved && Object.values(contents()).join("").trim())
+    write(`${prefix()}${name}:${page}-before`, contents());
   for (const [one, value] of Object.entries(copy.contents)) {
     const field = form.elements[one];
     if (field && field.value !== value) insert(field, value);
@@ -153,7 +162,9 @@ function card(copy) {
   const one = document.getElementById("kept-copy").content.firstElementChild.cloneNode(true);
   const text = Object.values(copy.contents).join("");
   const time = new Date(copy.at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
-  const found = offers.dataset.sayFound.replace("{time}", time).replace("{n}", text.replace(/\s/g, "").length.toLocaleString());
+  const found = offers.dataset.sayFound
+    .replace("{time}", time)
+    .replace("{n}", text.replace(/\s/g, "").length.toLocaleString());
   one.querySelector(".kept-when").textContent = found;
   one.querySelector(".kept-words").textContent = words(copy.contents);
   one.dataset.key = copy.key;
