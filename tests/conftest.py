@@ -25,13 +25,21 @@ import django
 import pytest
 
 django.setup()
+from django.conf import settings as project
 from django.core.cache import caches
 from django.utils import timezone, translation
 
 from newsletter.publication import heartbeats
 
+# No manifest of static files, a queue in memory, http in the test client. Set once: each change tells all of Django.
+project.STORAGES |= {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+project.CELERY_BROKER_URL = "memory://"
+project.SECURE_SSL_REDIRECT = False
+project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 pytest_plugins = [
     "tests.support.browser",
+    "tests.support.database",
     "tests.support.dns",
     "tests.support.postgres",
     "tests.support.product",
@@ -44,14 +52,9 @@ pytest_plugins = [
 ]
 
 
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
-    """A file, as in life: threads that write at once wait for each other, which SQLite in memory does not do."""
-    from django.db import connection
-
-    if connection.vendor == "sqlite":
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        connection.settings_dict["TEST"]["NAME"] = f"{os.environ['DATA_DIR']}/test-{worker}.sqlite3"
+def pytest_xdist_auto_num_workers(config):
+    """Return four, also on two cores: tests with real servers wait for most of their time. The others do not."""
+    return max(2, min(4, os.cpu_count() or 1)) if "not servers" in config.option.markexpr else 4
 
 
 def pytest_report_header() -> str:
@@ -65,40 +68,22 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _plain_settings(settings):
-    """No manifest of static files, a queue in memory, http in the test client."""
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-    settings.CELERY_BROKER_URL = "memory://"
-    settings.SECURE_SSL_REDIRECT = False
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
-@pytest.fixture(autouse=True)
 def _no_jitter(monkeypatch):
     """Mails that failed are tried again on the minute."""
     monkeypatch.setattr("newsletter.mail.due.JITTER", 0)
 
 
 @pytest.fixture(autouse=True)
-def _plain_words():
-    """The language and the zone of the settings, whatever the test before has spoken."""
+def _unspoilt():
+    """What the test before has left: a language and a zone, heartbeats, counted limits, a publication that is kept."""
     translation.deactivate()
     timezone.deactivate()
-
-
-@pytest.fixture(autouse=True)
-def _no_heartbeats():
-    """Whatever worked in the test before has grown old by now."""
     heartbeats.forget()
-
-
-@pytest.fixture(autouse=True)
-def _empty_cache():
-    """Rate limits and the publication are remembered by the cache."""
-    for cache in caches.all():
-        cache.clear()
+    _forget_all()
     yield
+    _forget_all()
+
+
+def _forget_all():
     for cache in caches.all():
         cache.clear()

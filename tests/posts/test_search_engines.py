@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("search-engines")]  # one process fills both
 ROOT = Path(__file__).resolve().parents[2]
 HAN = [
     "管理",

@@ -115,6 +115,7 @@ def measured(tmp_path_factory) -> dict[str, tuple[float, float, str]]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.xdist_group("bombs")  # they are made and opened once
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_at_once(measured, name):
     seconds, _megabytes, said = measured[name]

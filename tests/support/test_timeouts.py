@@ -59,7 +59,7 @@ def run_pytest(tmp_path):
     def run(tests: str, *words: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "test_hanging.py").write_text(tests)
         options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "tests.support.timeouts"]
-        options += ["-p", "no:randomly", "-o", "timeout=1", "-o", "faulthandler_timeout=6", *words]
+        options += ["-p", "no:randomly", "-o", "timeout=1", "-o", "hang_seconds=6", *words]
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DJANGO_"))}
         command = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -105,7 +105,7 @@ def test_that_the_other_process_waits_for():
 
 
 def test_a_process_that_has_nothing_left_to_do_waits_for_the_others(run_pytest):
-    done = run_pytest(UNEVEN, "-n", "2", "-o", "timeout=30", "-o", "faulthandler_timeout=30")
+    done = run_pytest(UNEVEN, "-n", "2", "-o", "timeout=30", "-o", "hang_seconds=30")
 
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout

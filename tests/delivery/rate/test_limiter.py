@@ -456,6 +456,7 @@ RATE, EACH, PROCESSES, WINDOW = 50, 40, 4, 5
 JITTER_SECONDS = 0.25  # between the server's answer and the process that reads it, on a busy machine
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize("servers", [(), ("postgres",), ("redis",)], ids=["SQLite", "PostgreSQL", "Redis"])
 def test_four_processes_together_never_exceed_the_rate(servers, tmp_path, request):
     names = {"postgres": "database_url", "redis": "redis_url"}
