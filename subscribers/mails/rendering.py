@@ -44,7 +44,7 @@ def about_change(change: AddressChange) -> Mail:
         subject = _("Your new address for %(name)s") if kind == "address_change" else _("%(name)s has moved")
         letter = letters.render(kind, subject % {"name": publication.name}, context, base_url=settings.SITE_URL)
     name = change.subscriber.name if change.confirmed_at else UNCONFIRMED
-    return _mail(letter, publication, to=(name, change.recipient), ids=(kind, change.pk))
+    return _mail(letter, publication, to=(name, change.mailed_address), ids=(kind, change.pk))
 
 
 def fresh_link(link: FreshLink, now: datetime) -> Mail:

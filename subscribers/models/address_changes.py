@@ -94,7 +94,7 @@ class AddressChange(models.Model):
         return masked(self.former)
 
     @property
-    def recipient(self) -> str:
+    def mailed_address(self) -> str:
         """Return who is written to next: the new address is asked, the former one is told."""
         return self.former if self.confirmed_at else self.email
 

@@ -56,7 +56,7 @@ class Rehearsal(models.Model):
     """One rehearsal of an issue: everything but the sending."""
 
     class Topic(models.TextChoices):
-        """What a remark is about, in the order in which the report tells."""
+        """What a remark is about, in the order in which they are shown."""
 
         AUDIENCE = "audience", _("Readers")
         SIZE = "size", _("Size")

@@ -1,8 +1,8 @@
 """How many connections to a server are used at once: more while it keeps pace, fewer when it does not. Pure.
 
 Up: twice as many, as long as each doubling brings at least half of what it could; when one does not twice in a row,
-a quarter more, now and then. Down: a quarter fewer, now and then, which stays if the rate does. By half when the
-server throttles. A server that is as fast with four connections as with eight so keeps four.
+a quarter more, now and then. Down: a quarter fewer, now and then, which stays if the rate does. By half after
+throttling. A server that is as fast with four connections as with eight so keeps four.
 """
 
 import math

@@ -1,6 +1,6 @@
 """How fast a lane may go: when each message of a window may leave, by all the limits that concern it.
 
-The limits are those of all workers together: of everything (SEND_RATE), of a provider and of a recipient's
+The limits are those of all workers together: of everything (SEND_RATE), of a provider and of a reader's
 domain (options of its URL), of a provider that asked for less, and of a new sender domain's day.
 """
 
