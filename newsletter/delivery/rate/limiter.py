@@ -114,7 +114,7 @@ class Pacer:
         return Places([begins + at for at in times[:granted]])
 
     def is_free(self, messages: int) -> bool:
-        """Return whether nothing limits these messages; unlimited lanes tell the others once a second."""
+        """Return whether nothing limits these messages; unlimited lanes report to the others once a second."""
         if not messages:
             return True
         has_limit = self.total_rate < math.inf or self.limits.domains or self._ceiling(timezone.now()) is not None

@@ -38,7 +38,7 @@ LINES_FOR_RATE = 64  # at the most, when a rate says how many are needed
 
 
 class Courier(Protocol):
-    stop_deadline: StopDeadline  # with which answers are waited for
+    stop_deadline: StopDeadline  # limits the wait for replies after a stop
 
     @property
     def window(self) -> int:
@@ -47,7 +47,7 @@ class Courier(Protocol):
     def deliver(self, rows: Iterator[Row], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
         """Hand over a message for each row; yield seq and outcome as they become known.
 
-        on_hand_over: told the seq before the message may be the provider's; returns False when it must not be.
+        on_hand_over: called with the seq just before the message may reach the provider; returns False if it must not.
         A row without an outcome was certainly not handed over. Raises ProviderAway or ProviderRefuses when the
         provider takes no more, HandOverForbidden when nothing may leave: each after the last outcome.
         """
@@ -146,8 +146,8 @@ class SmtpCourier:
         self.compiled = Compiled(mailing)
         self.board: Switchboard | None = None
         self.on_hand_over: Callable[[int], bool] = lambda _seq: True
-        self.on_answer: Callable[[int, Outcome], None] = lambda _seq, _outcome: None  # told before the line goes on
-        self.on_throttling: Callable[[str], None] = lambda _words: None  # told the words of a server that takes no more
+        self.on_answer: Callable[[int, Outcome], None] = lambda _seq, _outcome: None  # before the connection goes on
+        self.on_throttling: Callable[[str], None] = lambda _words: None  # called with such a reply
         self.stop_deadline = StopDeadline()
 
     def deliver(self, rows: Iterator[Row], on_hand_over: Callable[[int], bool]) -> Iterator[tuple[int, Outcome]]:
