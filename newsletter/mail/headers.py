@@ -83,7 +83,7 @@ def automatic_headers() -> dict[str, str]:
 
 
 def return_path(bounces_to: str, token: str) -> str:
-    """Return the envelope sender that tells whose mail came back: bounces+TOKEN@example.org (VERP).
+    """Return the envelope sender by which a returned mail names its copy: bounces+TOKEN@example.org (VERP).
 
     bounces_to: an address whose mailbox takes what is added after a "+" (RFC 5233).
     Raise ValueError when the part before the @ would be too long.
