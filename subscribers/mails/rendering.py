@@ -30,7 +30,7 @@ def answer(subscriber: Subscriber) -> Mail:
 
 
 def about_change(change: AddressChange) -> Mail:
-    """Return the mail of a change that is due: the new address is asked, the former one is told."""
+    """Return the mail of a change that is due: to the new address to confirm it, then to the former one."""
     publication = Publication.objects.current()
     kind = "address_changed" if change.confirmed_at else "address_change"
     context = {
