@@ -37,7 +37,7 @@ LOCK_SECONDS = 1  # between a lane's looks at its lock file: one costs 6 µs, an
 
 
 class Stopping:
-    """Whether this process was told to end. A plain value: a signal handler that waits for a lock may wait for ever."""
+    """Whether this process must end. A plain value: a signal handler that waits for a lock may wait for ever."""
 
     is_asked = False
 

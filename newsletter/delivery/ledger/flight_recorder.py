@@ -201,9 +201,9 @@ def known(folder: Path) -> list[Record]:
 
 
 def remembered(path: Path, batch_id: int, token: int) -> Record | None:
-    """Return what the history of a recorder tells of a holding that has ended.
+    """Return what the history of a recorder has of a holding that has ended.
 
-    A ledger that was restored gives the same token again: then all holdings tell, and what left in one has left.
+    A ledger that was restored gives the same token again: then all holdings are read, and what left in one has left.
     """
     histories = sorted(path.parent.glob(f"{path.stem}.history*"))
     found = [record for history in histories for record in _kept(history) if record.tells_of(batch_id, token)]
@@ -227,7 +227,7 @@ def _unpacked(line: str) -> Record | None:
 def revoke(path: Path, batch_id: int, token: int) -> Record | None:
     """Forbid the owner of a recorder, who may live, to hand over another row of a batch; return what it did.
 
-    None, with nothing changed, if the file tells of another holding. If the owner turns to another batch in this
+    None, with nothing changed, if the file is of another holding. If the owner turns to another batch in this
     very moment, that one may be revoked in its place: it is then given back, which costs nothing but time.
     """
     record = read(path)

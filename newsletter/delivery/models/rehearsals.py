@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.models import Issue
 
 OK, INFO, WARNING, ERROR = "ok", "info", "warning", "error"
-PATIENCE = timedelta(minutes=3)  # a worker that has told nothing for so long is dead, or there is none
+PATIENCE = timedelta(minutes=3)  # a worker that has written nothing for so long is dead, or there is none
 
 
 @dataclass(frozen=True)

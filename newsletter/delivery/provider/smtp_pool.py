@@ -252,5 +252,5 @@ class Switchboard:
 
 
 def is_overloaded(words: str) -> bool:
-    """Return whether a server's “later” is about itself, as far as words can tell; greylisting is about a reader."""
+    """Return whether a server's “later” is about itself, by its code and words; greylisting is about a reader."""
     return is_throttling(words) or (words.startswith(LOCAL_ERRORS) and not GREYLISTED.search(words))

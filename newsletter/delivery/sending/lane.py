@@ -108,7 +108,7 @@ class Lane:
         """Deliver one batch; raise LaneEnds, with everything recorded, when there is a reason to stop.
 
         Any other exception leaves the batch leased, as if the process had died: the ledger may know less
-        than the flight recorder, by which recovery then tells the rows that left from those that did not.
+        than the flight recorder, by which recovery then finds out which rows left.
         """
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         holding = Holding(batch, self.courier.window, self.writer, self.pacer)
