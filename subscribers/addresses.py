@@ -43,7 +43,7 @@ _IN_TEXT = re.compile(r"[^\s<>@\"'「」（）、，。；：:;,]{1,64}@[^\s<>@\
 
 
 class AddressError(ValueError):
-    """The text is no address that mail can be sent to; the message tells its owner why."""
+    """The text is no address that mail can be sent to; the message says why, to its owner."""
 
 
 def normalise(text: str) -> str:

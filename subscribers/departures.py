@@ -51,7 +51,7 @@ def path() -> Path:
 
 
 def write(departures: Iterable[Departure]) -> None:
-    """Append lines, and wait for the disk. A full one is told in the log and stops nobody from leaving."""
+    """Append lines, and wait for the disk. A full disk is logged and stops nobody from leaving."""
     # The end of a line comes first: one that a power cut has torn spoils no other.
     octets = "".join(f"\n{departure.line}" for departure in departures).encode()
     if not octets:

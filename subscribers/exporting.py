@@ -12,7 +12,7 @@ from subscribers.models import Subscriber, SubscriberQuerySet, Suppression
 from subscribers.models.tags import Tagging, joined
 
 COLUMNS = ["email", "name", "state", "consent_at", "tags", "paused_until"]
-CHUNK = 5000  # readers whose tags are read by one query
+AT_ONCE = 5000  # readers whose tags are read by one query
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
 
 
@@ -34,9 +34,9 @@ def csv_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
     barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).values("reason")
     fields = ("pk", "email", "name", "state", "confirmed_at", "paused_until", "barred")
     rows = subscribers.order_by("pk").annotate(barred=Subquery(barred)).values_list(*fields)
-    for chunk in batched(rows.iterator(chunk_size=CHUNK), CHUNK, strict=False):
-        names_of = Tagging.objects.names_of(pk for pk, *_row in chunk)
-        for pk, *row in chunk:
+    for some in batched(rows.iterator(chunk_size=AT_ONCE), AT_ONCE, strict=False):
+        names_of = Tagging.objects.names_of(pk for pk, *_row in some)
+        for pk, *row in some:
             yield writer.writerow(_cells(joined(names_of[pk]), *row))
 
 

@@ -1,4 +1,4 @@
-"""What readers are told when they sign up and confirm: the words that stand around each form. Pure."""
+"""The texts around the forms by which readers sign up and confirm. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ INVITATIONS = {"posts", "tag", "post", "issue", "about", "starthere", "year", "a
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing that the law wants told."""
+    """One piece of information that the law requires."""
 
     heading: str
     body: str
 
 
 def notices(*, name: str, author: str, contact: str) -> list[Notice]:
-    """Return what a reader must be told before giving an address.
+    """Return what a reader must be able to read before giving an address.
 
     name: of the publication. contact: the address that answers requests.
 

@@ -283,3 +283,18 @@ def test_every_module_that_sending_names_exists():
 
     assert "sending/couriers.py" in named
     assert [name for name in named if not (ROOT / "newsletter" / "delivery" / name).exists()] == []
+
+
+REPLACES = re.compile(r"(?:Supersedes|Replaces)[^\n]*?\]\((\d{4}-[\w-]+\.md)\)")
+
+
+def test_a_decision_that_was_replaced_says_by_which():
+    decisions = {path.name: path.read_text() for path in (ROOT / "docs" / "decisions").glob("*.md")}
+    silent = [
+        f"{old} does not name {new}"
+        for new, text in decisions.items()
+        for old in REPLACES.findall(text)
+        if "**Replaced**" not in decisions[old] or new not in decisions[old]
+    ]
+
+    assert silent == []

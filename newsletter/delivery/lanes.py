@@ -37,7 +37,7 @@ LOCK_SECONDS = 1  # between a lane's looks at its lock file: one costs 6 µs, an
 
 
 class Stopping:
-    """Whether this process was told to end. A plain value: a signal handler that waits for a lock may wait for ever."""
+    """Whether this process must end. A plain value: a signal handler that waits for a lock may wait for ever."""
 
     is_asked = False
 
@@ -62,7 +62,7 @@ def work(slot: int) -> None:
             with pulse.working():
                 is_settled = is_settled or recover(slot)
                 sent = run(slot, after=last, learnt=learnt)
-        except Exception:  # of any kind: without its lane a machine sends nothing; the log has it whole
+        except Exception:  # of any kind: without its lane a machine sends nothing; the log has the traceback
             log.exception("lane %s: it goes on after an error", slot + 1)
             connection.close()
             is_settled = False
@@ -101,7 +101,7 @@ def run(slot: int, *, after: int = 0, learnt: Learnt | None = None) -> int | Non
 
 
 def _ending(slot: int, lock: int | None) -> Callable[[], bool]:
-    """Return what tells whether a lane must end: it is asked to, or its lock file was deleted a second ago at most."""
+    """Return a function that says whether a lane must end: it was asked to, or its lock file was deleted."""
     look_at, is_lost = 0.0, False
 
     def is_ending() -> bool:
@@ -115,7 +115,7 @@ def _ending(slot: int, lock: int | None) -> Callable[[], bool]:
 
 @contextmanager
 def _troubles_told(mailing: Mailing) -> Iterator[None]:
-    """Leave a machine in trouble alone for a while, and stop for an error that nobody thought of.
+    """On an error of the system wait for a while; on an unexpected error pause the mailing.
 
     Each try could make a reader's copy uncertain.
     """
@@ -126,7 +126,7 @@ def _troubles_told(mailing: Mailing) -> Iterator[None]:
     except OSError as error:
         mailing.wait_for_provider(timezone.now(), str(error))
         raise
-    except Exception as error:  # nobody thought of it: the mailing waits for its author, and the lane logs it
+    except Exception as error:  # unexpected: the mailing is paused for its author, and the lane logs it
         mailing.pause(f"{type(error).__name__}: {error}"[:500], Mailing.Cause.ERROR)
         raise
 

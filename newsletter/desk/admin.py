@@ -1,4 +1,4 @@
-"""Issues and mailings in the admin. They are registered here because their screens speak of both rooms."""
+"""Issues and mailings in the admin. They are registered here because their screens show both rooms."""
 
 from typing import Any
 

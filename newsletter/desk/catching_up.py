@@ -1,4 +1,4 @@
-"""What a web process does beside its pages: it tells the database who left, as the files of its own machine know.
+"""What a web process does beside its pages: it writes into the database who left, by the files of its own machine.
 
 Nobody else may read them: a machine need not have a worker (docs/decisions/0053).
 """

@@ -89,7 +89,7 @@ def _named_by(exception: Exception) -> str:
 
 
 def _asked_by(request: HttpRequest) -> str:
-    """Return the permission that a screen of the admin asks for, told by its name; "" if it tells nothing."""
+    """Return the permission that a screen of the admin asks for, by the name of its address; "" if that is none."""
     name = (request.resolver_match and request.resolver_match.url_name) or ""
     for options in admin.site._registry.values():
         room, kind = options.opts.app_label, options.opts.model_name

@@ -101,7 +101,7 @@ class DeskSite(admin.AdminSite):
         return [path(prefix + route, self.admin_view(view), name=name) for route, view, name in screens]
 
     def admin_view[V: Callable[..., Any]](self, view: V, cacheable: bool = False) -> V:
-        """Send strangers to the login page, and tell a user whose account does not open the desk that it does not.
+        """Send strangers to the login page, and refuse a user whose account does not open the desk.
 
         Every other screen, the stock ones too, lies behind newsletter/desk/guard.py.
         """
@@ -150,7 +150,7 @@ class DeskSite(admin.AdminSite):
     def password_change(  # type: ignore[override]  # or the page that refuses
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponseBase:
-        """Django's own, with a form that counts wrong passwords; the owner is told, and other sessions end."""
+        """Django's own, with a form that counts wrong passwords; its owner gets a mail, and other sessions end."""
         request.current_app = self.name
         change = PasswordChangeView.as_view(
             form_class=partial(OldPasswordForm, request=request),

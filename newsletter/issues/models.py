@@ -46,7 +46,7 @@ class IssueQuerySet(models.QuerySet["Issue"]):
 
     def in_year(self, year: int) -> "IssueQuerySet":
         """Return those sent in `year` on the local calendar, in the order of their numbers."""
-        is_year = MINYEAR < year < MAXYEAR  # the outermost ones cannot be told in another time zone
+        is_year = MINYEAR < year < MAXYEAR  # the outermost years have no form in another time zone
         return self.filter(sent_at__year=year).order_by("number") if is_year else self.none()
 
     def years(self) -> "models.QuerySet[Issue, tuple[int, int]]":

@@ -1,4 +1,4 @@
-"""What search engines are told: every address that readers may find, and when its page changed."""
+"""The sitemap for search engines: every address that readers may find, and when its page changed."""
 
 from datetime import datetime
 from typing import Any, cast

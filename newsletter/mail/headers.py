@@ -83,7 +83,7 @@ def automatic_headers() -> dict[str, str]:
 
 
 def return_path(bounces_to: str, token: str) -> str:
-    """Return the envelope sender that tells whose mail came back: bounces+TOKEN@example.org (VERP).
+    """Return the envelope sender by which a returned mail names its copy: bounces+TOKEN@example.org (VERP).
 
     bounces_to: an address whose mailbox takes what is added after a "+" (RFC 5233).
     Raise ValueError when the part before the @ would be too long.
@@ -192,12 +192,12 @@ def _filled(words: list[str], *, used: int) -> list[str]:
 
 def _encoded_words(text: str, *, used: int) -> Iterator[str]:
     """Yield base64 words of whole characters, each filling its line: RFC 2047 section 5, rule 3."""
-    chunk = b""
+    taken = b""
     for char in text:
         octets = char.encode()
         room = (LINE_LENGTH - used - WORD_FRAME) // 4 * 3
-        if len(chunk) + len(octets) > room:
-            yield f"=?utf-8?b?{base64.b64encode(chunk).decode()}?="
-            chunk, used = b"", 1
-        chunk += octets
-    yield f"=?utf-8?b?{base64.b64encode(chunk).decode()}?="
+        if len(taken) + len(octets) > room:
+            yield f"=?utf-8?b?{base64.b64encode(taken).decode()}?="
+            taken, used = b"", 1
+        taken += octets
+    yield f"=?utf-8?b?{base64.b64encode(taken).decode()}?="

@@ -51,7 +51,7 @@ LIMITS = ("rate", "domain_rate", "lines", "per_connection")  # options of every 
 
 @dataclass(frozen=True)
 class Limits:
-    """How many messages a second a provider is sent. domains: to one recipient domain; "*" is any other one.
+    """How many messages a second a provider is sent. domains: to addresses of one domain; "*" is any other one.
 
     lines: SMTP connections, or calls of an API at once, of a lane at the most; None lets the lane choose.
     per_connection: messages on each before a fresh one is opened; 0 for any number.

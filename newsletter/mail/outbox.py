@@ -32,7 +32,7 @@ class OutboxBackend(BaseEmailBackend):
         self.directory = Path(directory)
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Keep each message that has a recipient; return how many there were, new or kept before."""
+        """Keep each message that is for somebody; return how many there were, new or kept before."""
         mails = [message for message in email_messages if message.recipients()]
         for mail in mails:
             mime = mail.message(policy=email.policy.SMTP)

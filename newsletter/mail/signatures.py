@@ -36,7 +36,7 @@ LINE_LENGTH = 76  # octets
 FIELD_END = re.compile(rb"\r\n(?![ \t])")
 SPACES = re.compile(rb"[ \t]+")
 SIGNED_NAMES = (
-    b"h=" + FOLD.join(b":".join(chunk) + b":" for chunk in batched(ORDER, 5, strict=False)).removesuffix(b":") + b";"
+    b"h=" + FOLD.join(b":".join(names) + b":" for names in batched(ORDER, 5, strict=False)).removesuffix(b":") + b";"
 )
 SUFFIXES = {".pem": "rsa-sha256", ".ed25519": "ed25519-sha256"}
 

@@ -34,7 +34,7 @@ def trouble(error: Exception) -> Trouble:
     if is_unwritable(error):
         return Trouble.NEVER
     if isinstance(error, SMTPRecipientsRefused):
-        return _of_recipient([_reply(code, words) for code, words in error.recipients.values()])
+        return _of_address([_reply(code, words) for code, words in error.recipients.values()])
     if isinstance(error, SMTPDataError):
         return _of_message(_reply(error.smtp_code, error.smtp_error))
     from anymail.exceptions import (  # noqa: PLC0415 - as mailer_errors does
@@ -67,7 +67,7 @@ def is_unreachable(error: Exception) -> bool:
     return isinstance(error, OSError) and getattr(error, "status_code", None) is None
 
 
-def _of_recipient(replies: list[str]) -> Trouble:
+def _of_address(replies: list[str]) -> Trouble:
     """Sort the replies to RCPT: a final one that is about the address ends it (RFC 5321 section 4.2.1, 5yz)."""
     if any(reply.startswith("421") or verdict(reply) not in BLAMES_THE_READER for reply in replies):
         return Trouble.AWAY

@@ -67,7 +67,7 @@ def _is_migrated() -> bool:
 def _queue_answer(*, writes: bool = False) -> str:
     """Return "" if tasks can be put on the queue, else the kind of obstacle.
 
-    writes: see that Redis is not full or read-only. Pages need neither, so a load balancer is not told of it.
+    writes: see that Redis is not full or read-only. Pages need neither, so /readyz does not ask for it.
     """
     if not settings.REDIS_URL:
         return "" if os.access(settings.QUEUE_DIR, os.W_OK | os.X_OK) else "no folder"

@@ -52,7 +52,7 @@ def standstill(now: datetime) -> Iterator[Finding]:
 
 
 def alarming() -> bool:
-    """Return whether the author must be told by mail."""
+    """Return whether the author must get a mail about it."""
     return any(silent_seconds(part) >= ALARM_SECONDS for part in ALWAYS)
 
 

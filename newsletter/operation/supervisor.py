@@ -43,7 +43,7 @@ def die_with_parent() -> None:
 def only_one(lock: Path, note: str) -> Iterator[None]:
     """Hold the lock file while the block runs; the kernel lets go of it when the process dies.
 
-    note: what the next one is told of this holder. Raises Taken with that note.
+    note: kept in the file for the next one that tries. Raises Taken with the note of the present holder.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a+") as file:

@@ -1,4 +1,4 @@
-"""An article on the web: written in Markdown, read, found.
+"""A post: a text on the web, written in Markdown, read, found.
 
 The way of a post: what the author types is checked (proofreading/), rendered once for each form (markdown/) and
 kept (models/renderings.py); views, feeds and letters read what was kept. search/ keeps the words of posts, and of

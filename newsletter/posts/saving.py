@@ -36,7 +36,7 @@ class InPlaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A text that can be saved while the author goes on writing."""
 
     def seen(self, saved: Any) -> dict[str, str]:
-        """Return the fields that tell which state of the text a tab has seen."""
+        """Return the fields that hold which state of the text a tab has seen."""
         raise NotImplementedError
 
     def changeform_view(

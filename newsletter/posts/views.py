@@ -82,7 +82,7 @@ class _Hits:
         self.found = look_up(query, now=now, limit=PER_PAGE, offset=self.start)
 
     def count(self) -> int:
-        """Return how many there are in all; beyond the last page the found ones do not tell."""
+        """Return how many there are in all; beyond the last page the hits do not contain the number."""
         is_beyond = self.start > 0 and not self.found.results
         return look_up(self.query, now=self.now, limit=1).total if is_beyond else self.found.total
 

@@ -1,4 +1,4 @@
-"""security.txt: whom to tell of a security hole (RFC 9116). Pure."""
+"""security.txt: to whom a security hole is reported (RFC 9116). Pure."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta

@@ -33,7 +33,7 @@ SCRIPT_HASH, SHEET_HASH = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
 @lru_cache(maxsize=8)
 def badge(accent: str) -> tuple[str, str]:
-    """Return the colours of a small sign, ground and ink, that can be told apart."""
+    """Return the colours of a small sign, ground and ink, with enough contrast."""
     shade = readable(parsed(accent), LIGHT_PAPER)
     return code(shade), code(inked(shade))
 

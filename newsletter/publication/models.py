@@ -109,7 +109,7 @@ class Publication(models.Model):
         SERIF = "serif", _("with serifs (明體)")
 
     class Check(models.TextChoices):
-        """What the format check looks for in a post, in the order in which it tells."""
+        """What the format check looks for in a post, in the order in which it is shown."""
 
         STARS = "stars", _("Asterisks that readers would see")
         BRACKETS = "brackets", _("Brackets and quotation marks without a partner")

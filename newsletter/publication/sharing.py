@@ -58,7 +58,7 @@ def show(card: Card, *, asked: str, address: str) -> HttpResponseBase:
     try:
         file = drawn(address.removeprefix("/"), card.png)
     except FontUnusable as error:
-        logger.error("The picture beside a link cannot be drawn: %s", error)  # noqa: TRY400 - the doctor tells the rest
+        logger.error("The picture beside a link cannot be drawn: %s", error)  # noqa: TRY400 - `doctor` reports the rest
         return for_now(icon_url(Publication.objects.current(), "icon-512.png"))
     shown = FileResponse(file.open("rb"), content_type="image/png")
     patch_cache_control(shown, public=True, max_age=YEAR, immutable=True)

@@ -1,4 +1,4 @@
-"""The look, the pictures, the icons, and what robots and browsers are told."""
+"""The look, the pictures, the icons, and the files that robots and browsers ask for."""
 
 import logging
 import sys

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-# What each field is called in them: in small letters, without spaces and signs. Several columns may speak of a state.
+# What each field is called in them: in small letters, without spaces and signs. Several columns may be about a state.
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "email": ("email", "emailaddress", "mail", "subscriberemail", "電子郵件", "電子郵件地址", "電子信箱", "信箱"),
     "name": ("name", "fullname", "姓名", "名稱"),

@@ -162,8 +162,8 @@ def _decodes(path: Path, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     with path.open("rb") as file:
         try:
-            while chunk := file.read(1 << 20):
-                decoder.decode(chunk)
+            while octets := file.read(1 << 20):
+                decoder.decode(octets)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             return False

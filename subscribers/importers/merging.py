@@ -44,7 +44,7 @@ class Summary:
 def merge(rows: Iterable[Row | Unreadable], now: datetime, rejected: Callable[[int, str], None]) -> Summary:
     """Write rows in transactions of a thousand; a second run changes nothing.
 
-    rejected: is told the line and the reason of each row that was not taken.
+    rejected: called with the line and the reason of each row that was not taken.
     """
     summary, salt = Summary(), Publication.objects.current().salt
     for batch in batched(rows, BATCH, strict=False):

@@ -1,4 +1,4 @@
-"""Changing an address: the new one confirms, the former one is told and can take it back.
+"""Changing an address: the new one confirms, the former one gets a mail and can take it back.
 
 The rows are the queue of both mails.
 """
@@ -104,7 +104,7 @@ def _move(subscriber: Subscriber, email: str, now: datetime, how: Circumstances)
 
 
 class ChangeMail(ReaderMail[AddressChange]):
-    """The mail of a change of address: the new one is asked, then the former one is told."""
+    """The mail of a change of address: to the new one to confirm it, then to the former one."""
 
     model, what = AddressChange, Unsent.What.CHANGE
     unwritable = "Change of address %d cannot be told: %s"

@@ -30,7 +30,7 @@ def answer(subscriber: Subscriber) -> Mail:
 
 
 def about_change(change: AddressChange) -> Mail:
-    """Return the mail of a change that is due: the new address is asked, the former one is told."""
+    """Return the mail of a change that is due: to the new address to confirm it, then to the former one."""
     publication = Publication.objects.current()
     kind = "address_changed" if change.confirmed_at else "address_change"
     context = {
@@ -44,7 +44,7 @@ def about_change(change: AddressChange) -> Mail:
         subject = _("Your new address for %(name)s") if kind == "address_change" else _("%(name)s has moved")
         letter = letters.render(kind, subject % {"name": publication.name}, context, base_url=settings.SITE_URL)
     name = change.subscriber.name if change.confirmed_at else UNCONFIRMED
-    return _mail(letter, publication, to=(name, change.recipient), ids=(kind, change.pk))
+    return _mail(letter, publication, to=(name, change.mailed_address), ids=(kind, change.pk))
 
 
 def fresh_link(link: FreshLink, now: datetime) -> Mail:

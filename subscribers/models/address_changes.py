@@ -94,8 +94,8 @@ class AddressChange(models.Model):
         return masked(self.former)
 
     @property
-    def recipient(self) -> str:
-        """Return who is written to next: the new address is asked, the former one is told."""
+    def mailed_address(self) -> str:
+        """Return who is mailed next: the new address to confirm it, then the former one."""
         return self.former if self.confirmed_at else self.email
 
     def can_confirm(self, now: datetime) -> bool:

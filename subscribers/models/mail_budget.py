@@ -1,7 +1,7 @@
 """How many mails strangers may have sent to one mailbox: three within 24 hours, whichever door they use.
 
 A door takes from the budget when a mail is asked for, in the transaction that makes the mail due: the tries of one
-mail count once, and what was refused leaves no trace. The page that answers must not tell whether it was.
+mail count once, and what was refused leaves no trace. The page must not reveal whether it was.
 """
 
 from datetime import datetime, timedelta

@@ -202,7 +202,7 @@ class Subscriber(Linked):
     def ask(self, how: Circumstances, now: datetime) -> bool:
         """Let one mail answer a sign-up, unless one has been asked for not long ago.
 
-        A reader who has confirmed is told so at most once a day; nothing new is asked of them, nor recorded.
+        A reader who has confirmed gets a mail about it at most once a day; nothing new is asked of them, nor recorded.
         """
         rested = Q(asked_at__isnull=True) | Q(asked_at__lte=now - COOL_DOWN)
         readers = [self.State.ACTIVE, self.State.PAUSED]

@@ -16,7 +16,7 @@ from subscribers.departures import Departure, Why
 def address_hash(email: str, salt: str | None = None) -> str:
     """Return what stands for an address in any spelling: a salted hash, 32 hex characters.
 
-    The salt is the installation's own, so that a leaked table tells nobody's address; pass it
+    The salt is the installation's own, so that a leaked table reveals nobody's address; pass it
     when hashing many addresses.
     """
     salt = salt or Publication.objects.current().salt

@@ -1,4 +1,4 @@
-"""Mails to readers that were given up, without a word of whom they were for: the author is told (desk)."""
+"""Mails to readers that were given up, without their addresses: the desk shows them to the author."""
 
 from datetime import datetime, timedelta
 
@@ -10,7 +10,7 @@ TOLD_FOR = timedelta(days=14)
 
 class UnsentQuerySet(models.QuerySet["Unsent"]):
     def lately(self, now: datetime) -> "UnsentQuerySet":
-        """Return those of which the author is still told."""
+        """Return those that the author is still shown."""
         return self.filter(at__gt=now - TOLD_FOR)
 
 

@@ -173,7 +173,7 @@ def _leave_at_once(request: HttpRequest, token: str) -> HttpResponse:
 def _has_ended(token: str) -> bool:
     """Return whether no letter goes any more to where this token was sent: the reader has moved, or was erased.
 
-    Of an erased reader's token only the form without a random value can still be told from a guess.
+    Of an erased reader's token only the form without a random value can still be distinguished from a guess.
     """
     return Subscriber.objects.has_moved_away(token, "unsubscribe") or tokens.opens(token, "unsubscribe")
 

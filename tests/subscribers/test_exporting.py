@@ -58,7 +58,7 @@ def test_lines_end_as_the_format_says():
 
 @pytest.mark.parametrize(("readers", "queries"), [(1, 2), (6, 2), (7, 3)])
 def test_the_tags_of_many_readers_are_read_by_one_query(monkeypatch, django_assert_num_queries, readers, queries):
-    monkeypatch.setattr(exporting, "CHUNK", 6)
+    monkeypatch.setattr(exporting, "AT_ONCE", 6)
     for number in range(readers):
         make_subscriber(tags=f"all,only{number}")
 

@@ -1,1 +1,1 @@
-"""What the author is told and asked: alerts, reminders before a slot, the door to approve."""
+"""Mails to the author, and what they answer: alerts, reminders before a slot, the page to approve."""

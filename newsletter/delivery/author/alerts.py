@@ -1,6 +1,6 @@
 """Telling the author: what happened to a mailing is written down first, and mailed apart from the sending of issues.
 
-`observe` compares the mailings with what was told; `tell` mails what was not. Both may run twice, late or not at all.
+`observe` compares the mailings with earlier notes; `tell` mails what is new. Both may run twice, late or not at all.
 """
 
 from collections.abc import Iterator
@@ -60,7 +60,7 @@ def observe_unattended(now: datetime) -> None:
 
 
 def _end_pauses(paused: set[int], now: datetime) -> None:
-    """Let a mailing that goes on be told of anew when it is paused once more."""
+    """End the notes of pauses that are over, so that the next pause is mailed again."""
     Happening.objects.filter(kind__in=PAUSES, ended_at__isnull=True).exclude(mailing__in=paused).update(ended_at=now)
 
 
@@ -82,11 +82,11 @@ def _about_copies(counts: Counts) -> Iterator[tuple[Kind, str]]:
         yield Kind.FAILING, ""
 
 
-# --- Who hears of it ---
+# --- Who is mailed ---
 
 
 class AlertMail(AuthorMail[Happening]):
-    """The one mail that tells of something; the desk shows it all the same."""
+    """The one mail about something that happened; the desk shows it all the same."""
 
     model, failed = Happening, "the author is not told of %s yet: %s"
 
@@ -102,7 +102,7 @@ tell = MAIL.send_due
 
 
 def message(happening: Happening, addresses: list[str]) -> Mail:
-    """Build the one mail that tells of it, in the publication's language."""
+    """Build the one mail about it, in the publication's language."""
     publication = Publication.objects.current()
     mailing = happening.mailing
     context = {

@@ -12,7 +12,7 @@ from newsletter.mail.trouble import Trouble
 
 
 def who_may_send() -> list[str]:
-    """Return the addresses of those who hear of issues: the links of a reminder send one without a login."""
+    """Return the addresses of those who get mails about issues: the links of a reminder send one without a login."""
     users = User.objects.with_perm("issues.send_issue", backend="django.contrib.auth.backends.ModelBackend")
     return list(users.filter(is_staff=True).exclude(email="").order_by("pk").values_list("email", flat=True))
 

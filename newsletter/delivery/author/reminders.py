@@ -48,7 +48,7 @@ class OffRhythm(Exception):
 
 
 def observe(now: datetime) -> int:
-    """Write down what the author should hear of the slots ahead; return how much that is."""
+    """Write down which reminders of the slots ahead are due; return how many are new."""
     before = Reminder.objects.count()
     for slot_at in slots_ahead(Publication.objects.fresh(), now):
         if (kind := _kind(slot_at - now)) and not is_settled(slot_at):
@@ -81,7 +81,7 @@ def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> None:
     Reminder.objects.bulk_create([row], ignore_conflicts=True)
 
 
-# --- Who hears of it ---
+# --- Who is mailed ---
 
 
 class ReminderMail(AuthorMail[Reminder]):
@@ -156,10 +156,9 @@ def a_week_later(slot_at: datetime) -> datetime:
 
 
 def let_go(now: datetime) -> int:
-    """Approve what nobody has answered when its slot comes, if nothing speaks against it; return how many.
+    """Approve what nobody has answered when its slot comes, unless `slots.why_not` has a reason; return how many.
 
-    Only what the letter showed goes; `slots.why_not` says what speaks against it. What the author was told to have
-    been missed does not go by itself any more.
+    Only what the letter showed is sent. A slot that the author got a mail about as missed no longer goes by itself.
     """
     publication = Publication.objects.fresh()
     if publication.unapproved != Publication.Unapproved.GO:

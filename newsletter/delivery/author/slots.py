@@ -1,4 +1,4 @@
-"""Which times are slots, what is settled for one, and what speaks against sending at it. Changes nothing."""
+"""Which times are slots, what is settled for one, and the reasons not to send at it. Changes nothing."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -57,7 +57,7 @@ def proposed_issue() -> Issue | None:
     return Issue.objects.unsent().exclude(mailings__state__in=Mailing.OPEN_STATES).first()
 
 
-# --- What speaks against sending by itself ---
+# --- Reasons not to send by itself ---
 
 
 def was_decided(reminder: Reminder) -> bool:

@@ -6,7 +6,7 @@ which is why a record counts only within the same boot of the same machine.
 
     0 waiting   1 handed over   2 sent   3 failed   4 deferred      (5 uncertain: known to be so)
 
-A lane that lives but stands still is taken its record from by `revoke`: another byte of the same page.
+`revoke` takes the record from a lane that lives but stands still, by another byte of the same page.
 """
 
 import base64
@@ -41,7 +41,7 @@ class Mark(IntEnum):
 
 
 def boot() -> str:
-    """Return what names this boot of this machine; "" where the system does not tell, so that no record counts."""
+    """Return what names this boot of this machine; "" where the system has none, so that no record counts."""
     return BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
 
 
@@ -143,7 +143,7 @@ class Recorder:
         self.memory[HEADER + seq - self.lo] = mark
 
     def never_left(self, rows: Iterable[int]) -> list[int]:
-        """Return which of these rows certainly never left; none once the record is revoked: then it has told itself."""
+        """Return which of these rows certainly never left; none once recovery has revoked and read it."""
         return [] if self.memory[REVOKED] else [seq for seq in rows if not self.memory[HEADER + seq - self.lo]]
 
     def close(self) -> None:
@@ -201,9 +201,9 @@ def known(folder: Path) -> list[Record]:
 
 
 def remembered(path: Path, batch_id: int, token: int) -> Record | None:
-    """Return what the history of a recorder tells of a holding that has ended.
+    """Return what the history of a recorder has of a holding that has ended.
 
-    A ledger that was restored gives the same token again: then all holdings tell, and what left in one has left.
+    A ledger that was restored gives the same token again: then all holdings are read, and what left in one has left.
     """
     histories = sorted(path.parent.glob(f"{path.stem}.history*"))
     found = [record for history in histories for record in _kept(history) if record.tells_of(batch_id, token)]
@@ -227,7 +227,7 @@ def _unpacked(line: str) -> Record | None:
 def revoke(path: Path, batch_id: int, token: int) -> Record | None:
     """Forbid the owner of a recorder, who may live, to hand over another row of a batch; return what it did.
 
-    None, with nothing changed, if the file tells of another holding. If the owner turns to another batch in this
+    None, with nothing changed, if the file is of another holding. If the owner turns to another batch in this
     very moment, that one may be revoked in its place: it is then given back, which costs nothing but time.
     """
     record = read(path)

@@ -1,9 +1,9 @@
-"""What is done about the dead, and about those who stand still: whose batches are they, and what became of their rows.
+"""Recovery: batches of lanes that died or stand still are opened again, and their rows settled.
 
 On this machine a lane holds a lock file (flock) for as long as its process lives, however it dies, and its
-flight recorder tells row by row what it did. One that lives but has not renewed its lease is revoked: its
-recorder tells as much, and it hands over nothing more. Of other machines a lease that ran out longer ago says
-that they are dead, and nobody here knows what became of their open windows.
+flight recorder has, row by row, what it did. One that lives but has not renewed its lease is revoked: its recorder
+is read in the same way, and it sends nothing more. A machine whose lease ran out longer ago is taken for dead, and
+nobody here knows which rows of its open windows were sent.
 """
 
 import fcntl
@@ -30,11 +30,11 @@ from newsletter.delivery.models.history import Step
 
 log = logging.getLogger(__name__)
 
-# How long a lease has been over, by the database's clock, when its holder is given up: by its own machine, whose word
-# is exact, and by others, who leave it time for many sweeps.
+# How long a lease has been over, by the database's clock, when its holder is given up: by its own machine, which can
+# read its recorder, and by others, which leave that machine time for many sweeps.
 STILL = timedelta(seconds=15)
 AWAY = timedelta(seconds=45)
-# Without a word of its recorder, or with nobody else to go on: longer than the ten minutes that a final reply may
+# Without a record that counts, or with no other lane to go on: longer than the ten minutes that a final reply may
 # take (RFC 5321 section 4.5.3.2.6).
 HUNG = timedelta(minutes=11)
 
@@ -114,7 +114,7 @@ def _standstill_limit() -> timedelta:
 
 
 def _revoke(batch: Batch) -> bool:
-    """Take a batch from an owner on this machine that stands still, if its recorder tells of it."""
+    """Take a batch from an owner on this machine that stands still, if its recorder is of this batch."""
     number = batch.worker.split("/")[1]
     record = flight_recorder.revoke(flight(int(number)), batch.pk, batch.token)
     return record is not None and _give_up(batch, record)
@@ -123,7 +123,7 @@ def _revoke(batch: Batch) -> bool:
 def _give_up(batch: Batch, record: Record | None) -> bool:
     """Recover a batch whose owner may live, unless it stands still in the middle of a transaction.
 
-    Whoever waited for the rows that it has locked would stand still with it.
+    Locked rows are skipped: a stopped owner may still hold them, and waiting would block this sweep.
     """
     skip = connection.features.has_select_for_update_skip_locked
     with transaction.atomic():
@@ -145,7 +145,7 @@ def _leased(owners: Q) -> list[Batch]:
 
 
 def recover(batch: Batch, record: Record | None) -> bool:
-    """Open the batch of an owner who was given up again, each row of its open windows as its recorder tells.
+    """Open the batch of an owner who was given up again, each row of its open windows settled by its recorder.
 
     Without a record of this very holding, all rows behind the cursor that have no answer are uncertain, but for those
     that the history of the recorder knows: the ledger may come from a backup of the moment when they were on their way.
@@ -182,7 +182,7 @@ STATE_OF = {
 
 
 def _remembered(batch: Batch) -> Record | None:
-    """Return what the history of a slot of this machine tells of a holding that has ended there."""
+    """Return what the history of a slot of this machine has of a holding that has ended there."""
     name, _, rest = batch.worker.partition("/")
     number = rest.partition("/")[0]
     return (

@@ -63,7 +63,7 @@ def is_undecided() -> bool:
 
 
 def _proofs(records: Iterable[Record]) -> list[Record]:
-    """Return the records that the ledger is too old for, but for those that the author has heard of.
+    """Return the records that the ledger is too old for, but for those that the author was shown before.
 
     A record is known by its marks as well: a ledger that was restored twice gives a token for the second time.
     """
@@ -113,7 +113,7 @@ def cancel(now: datetime) -> None:
 
 
 def _told() -> list[tuple[Batch, Record]]:
-    """Return what the records of undecided restores tell of batches that the ledger has."""
+    """Return the records of undecided restores, each with its batch, if the ledger has it."""
     packed = Restoration.undecided().values_list("records", flat=True)
     records = [Record.unpacked(one) for found in packed for one in found]
     batches = Batch.objects.in_bulk([record.batch_id for record in records])

@@ -1,4 +1,4 @@
-"""Which mailings make no progress though they could. Says nothing of why."""
+"""Which mailings make no progress though they could. The reason is not known here."""
 
 from datetime import datetime, timedelta
 

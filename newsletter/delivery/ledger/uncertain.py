@@ -34,9 +34,9 @@ QUEUED, SENT, UNCERTAIN = Delivery.State.QUEUED, Delivery.State.SENT, Delivery.S
 class Known(Enum):
     ACCEPTED = "accepted"  # the provider has it: accepted, delivered, opened, clicked
     REFUSED = "refused"  # the provider says that it went nowhere: bounced, rejected
-    PUT_OFF = "put off"  # the provider said "not now", and nobody heard it in time
+    PUT_OFF = "put off"  # the provider said "not now", and the reply came too late
     LEFT = "left"  # its reader had left, and the lane that was taken for dead did not hand it over
-    NEVER_LEFT = "never left"  # the lane that was taken for dead woke, and its recorder tells that it did not send it
+    NEVER_LEFT = "never left"  # the lane that was taken for dead woke, and by its recorder did not send it
     COUNTED = "sent"  # the author counts it as sent
     AGAIN = "again"  # the author wants it sent again, whatever became of the first copy
 
@@ -64,7 +64,7 @@ COUNTED_WORDS = "counted as sent by the author"
 class Evidence:
     """What is known of a copy, since when, and the words for it.
 
-    attempt: of which try it tells, None for the last one. That the provider has the copy counts whichever it was.
+    attempt: the try that it is about, None for the last one. That the provider has the copy counts whichever it was.
     """
 
     known: Known
@@ -91,7 +91,7 @@ def resolve(delivery: Delivery, evidence: Evidence) -> bool:
 def hear(batch: Batch, known: Mapping[int, Evidence]) -> int:
     """Let late answers settle rows of `batch`, by seq, in the transaction that has locked it; return how many moved.
 
-    The mailing is told after the commit: who locks a mailing and a batch begins with the mailing.
+    The mailing's row is changed after the commit: who locks a mailing and a batch begins with the mailing.
     """
     moved = sum(_move_in(batch, Q(seq=seq), evidence) for seq, evidence in known.items())
     if moved:

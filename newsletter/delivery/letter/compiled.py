@@ -161,7 +161,7 @@ def specimens(mailing: Mailing) -> list[Row]:
 def _can_be_mailed(row: Row) -> bool:
     try:
         written_mailbox(row.name, written_address(row.email))
-    except ValueError:  # told to the author as this reader's failure
+    except ValueError:  # reported to the author as this reader's failure
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""What the author is told of a mailing: facts first, the mails about them later (author/alerts.py)."""
+"""What the author is mailed about a mailing: first the facts are written down, later mailed (author/alerts.py)."""
 
 from django.db import models
 from django.db.models import Q
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Happening(models.Model):
-    """Something about a mailing that its author should hear of, once."""
+    """Something about a mailing that its author gets one mail about."""
 
     class Kind(models.TextChoices):
         STOPPED = "stopped", _("stopped by its provider")

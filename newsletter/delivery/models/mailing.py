@@ -157,7 +157,7 @@ class Mailing(models.Model):
         self.steps.create(what=what, detail=detail[:500], at=at or timezone.now(), send_at=send_at, **who)
 
     def _move(self, what: Step.What, among: "list[Mailing.State]", **values: Any) -> bool:
-        """Change to values that only one of the states `among` allows, and tell it; return False otherwise."""
+        """Change to values that only one of the states `among` allows, and add a step; return False otherwise."""
         with transaction.atomic():
             if moved := bool(Mailing.objects.filter(pk=self.pk, state__in=among).update(**values)):
                 self.tell(what, str(values.get("reason", "")), send_at=values.get("send_at"))

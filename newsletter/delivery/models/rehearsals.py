@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.models import Issue
 
 OK, INFO, WARNING, ERROR = "ok", "info", "warning", "error"
-PATIENCE = timedelta(minutes=3)  # a worker that has told nothing for so long is dead, or there is none
+PATIENCE = timedelta(minutes=3)  # a worker that has written nothing for so long is dead, or there is none
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Rehearsal(models.Model):
     """One rehearsal of an issue: everything but the sending."""
 
     class Topic(models.TextChoices):
-        """What a remark is about, in the order in which the report tells."""
+        """What a remark is about, in the order in which they are shown."""
 
         AUDIENCE = "audience", _("Readers")
         SIZE = "size", _("Size")

@@ -1,4 +1,4 @@
-"""What each e-mail API can do for a whole batch of readers in one call, and how Anymail is told. A table, no database.
+"""What each e-mail API can do for a whole batch of readers in one call, and how. A table, no database.
 
 A provider is here only if it takes a List-Unsubscribe for each reader: without one there is no one-click
 unsubscribe (RFC 8058), and the mail goes message by message. That leaves out MailerSend (one set of headers
@@ -134,7 +134,7 @@ class Provider:
     by_header: headers are given for each reader; otherwise the common ones hold slots.
     keeps_message_id: whether the provider leaves our Message-ID as it is.
     headers, extra: what else a message needs, as headers and as Anymail's esp_extra.
-    key: an idempotency key is taken: "http" or "mail" tells as what kind of header, "" that it is not.
+    key: where the idempotency key goes: "http" or "mail" header; "" if the provider takes none.
     """
 
     payload: Callable[[Any, Any, Any], Any]

@@ -23,7 +23,7 @@ from newsletter.delivery.provider.smtp_connection import Line, Stage
 AT_ONCE = 16  # connections that are opened at the same time
 SPARE = 1.2  # lines for each that the rate needs
 GOODBYE_SECONDS = 1.5  # for all lines together
-OPENING_SECONDS = 0.02  # between looks at lines that are being opened, while nothing is heard
+OPENING_SECONDS = 0.02  # between looks at connections that are being opened, while no socket is ready
 
 
 class Load(NamedTuple):
@@ -136,7 +136,7 @@ class Pool:
                 self.selector.register(line.sock, line.events, line)
 
     def _not_opened(self, reason: str) -> None:
-        """A server may allow fewer lines than we wish; only without any is it away."""
+        """Go on with the connections that are open; without any the provider is away."""
         if self.lines:
             self.connections.refused(time.monotonic(), len(self.lines))
         elif not self.opening:

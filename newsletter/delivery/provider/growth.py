@@ -1,8 +1,8 @@
 """How many connections to a server are used at once: more while it keeps pace, fewer when it does not. Pure.
 
 Up: twice as many, as long as each doubling brings at least half of what it could; when one does not twice in a row,
-a quarter more, now and then. Down: a quarter fewer, now and then, which stays if the rate does. By half when the
-server throttles. A server that is as fast with four connections as with eight so keeps four.
+a quarter more, now and then. Down: a quarter fewer, now and then, which stays if the rate does. By half after
+throttling. A server that is as fast with four connections as with eight so keeps four.
 """
 
 import math
@@ -17,7 +17,7 @@ FAILURES = 2  # of doubling in a row, before smaller steps are made: a machine m
 FIRST_HOLD_SECONDS, HOLD_SECONDS = 2.0, 30.0  # between trials: doubled by each that fails; the longest
 REFUSED_SECONDS = 60.0  # until a server that refused a connection is asked for another one
 THROTTLING_REPLIES, THROTTLING_SECONDS = 3, 10.0  # so many within so long count: one may be about one reader
-IGNORE_SECONDS = 1.0  # complaints that follow one another so closely are about the same number of connections
+IGNORE_SECONDS = 1.0  # such replies within so long are about the same number of connections
 
 
 class Connections:
@@ -41,7 +41,7 @@ class Connections:
         self.since, self.answers = 0.0, -self.wanted  # the first answer of each connection comes too early or late
 
     def answered(self, now: float, opened: int) -> None:
-        """Hear that a message was answered. opened: connections at the moment."""
+        """Note that a message was answered. opened: connections at the moment."""
         if opened != self.wanted and self.is_measured:
             self.begin()
             return
@@ -54,7 +54,7 @@ class Connections:
             self._learn(rate, now)
 
     def asked_to_slow_down(self, now: float) -> None:
-        """Hear that a reply asks for a slower pace."""
+        """Note a reply that asks for a slower pace; THROTTLING_REPLIES of them halve the connections."""
         self.throttling_replies.append(now)
         if (
             len(self.throttling_replies) == THROTTLING_REPLIES
@@ -64,13 +64,13 @@ class Connections:
             self.throttled(now)
 
     def throttled(self, now: float) -> None:
-        """Hear that the server takes no more on a connection: use half of them."""
+        """Use half of the connections: the server takes no more on one of them."""
         if now >= self.ignore_throttling_until:
             self.ignore_throttling_until = now + IGNORE_SECONDS
             self._shrink(max(1, self.wanted // 2), now + HOLD_SECONDS)
 
     def refused(self, now: float, opened: int) -> None:
-        """Hear that the server gives no connection beyond those that are open: leave some of them to others."""
+        """Use fewer connections than are open: the server refused another one, and others may need some too."""
         self._shrink(max(1, min(self.wanted, opened - opened // 8)), now + REFUSED_SECONDS)
 
     def _shrink(self, wanted: int, hold_until: float) -> None:

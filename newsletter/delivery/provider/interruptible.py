@@ -1,4 +1,4 @@
-"""A step that may take minutes, in a thread that nobody has to wait for: who waits can be told to stop. No database."""
+"""Run a step that may take minutes in a thread of its own, so that a stop can end the wait for it. No database."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -7,27 +7,27 @@ from threading import Thread
 
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 
-LOOK_SECONDS = 0.25  # between looks at what else there is, while nothing is heard
-# For the answers to what is handed over when the worker is stopped. With the look before it and all that is written
-# down after it, a lane ends within five seconds; nobody can wait here for the ten minutes of RFC 5321.
+LOOK_SECONDS = 0.25  # between calls of `on_wait` while no reply comes
+# How long replies to messages already sent are awaited after a stop. With all that is written to the database after
+# it, a lane ends within five seconds; RFC 5321 would allow ten minutes.
 STOP_SECONDS = 2.2
 STOPPED = "the worker was stopped before an answer came"
 
 
 class Interrupted(Exception):
-    """The step goes on in its thread, for nobody."""
+    """The wait was ended by a stop. The step goes on in its thread, and its result is dropped."""
 
 
 class StopDeadline:
-    """How long answers are waited for: as long as it takes; once the worker is stopped, STOP_SECONDS in all."""
+    """Limits the wait for replies after a stop to STOP_SECONDS in total. Before a stop there is no limit."""
 
     def __init__(self) -> None:
-        self.on_wait: Callable[[], None] = lambda: None  # called while nothing is heard
+        self.on_wait: Callable[[], None] = lambda: None  # called while no reply comes
         self.is_stopping: Callable[[], bool] = lambda: False
         self.until = float("inf")
 
     def answer[T](self, step: Callable[[], T]) -> T | Outcome:
-        """Return what `step` returns, or raise what it raises; after a stop, that nobody knows what became of it."""
+        """Return what `step` returns, or raise what it raises; UNCERTAIN when a stop ended the wait."""
         try:
             return run_interruptibly(step, self._goes_on, LOOK_SECONDS)
         except Interrupted:
@@ -69,7 +69,7 @@ def run_interruptibly[T](
 
 
 def begun[T](step: Callable[[], T], clean_up: Callable[[], None] = lambda: None) -> Future[T]:
-    """Begin `step` in a thread; return its end, which may be cancelled: then a `clean_up` follows the step."""
+    """Start `step` in a thread; return its future. If the future is cancelled, `clean_up` runs after the step."""
     end: Future[T] = Future()
     Thread(target=_run, args=[step, end, clean_up], daemon=True).start()
     return end
@@ -79,7 +79,7 @@ def _run[T](step: Callable[[], T], end: Future[T], clean_up: Callable[[], None])
     try:
         try:
             result = step()
-        except BaseException as error:  # noqa: BLE001 - handed on to who waits
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller that waits
             end.set_exception(error)
         else:
             end.set_result(result)

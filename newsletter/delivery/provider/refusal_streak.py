@@ -1,9 +1,9 @@
 """Refusals in a row: perhaps it is not the readers whom a server refuses, but us, or the letter. No database.
 
 A server that refuses one reader after the other, such as a relay that does not know us or a filter that does not
-like the letter, must not make the whole audience fail. What is kept here has no outcome: if it was us, these rows
-go back to the queue. That an address does not exist is told at once, and counted: a server that says so of
-everybody is out of order.
+like the letter, must not make the whole audience fail. A refusal that is kept here has no outcome yet: if it was us,
+its row goes back to the queue. “No such address” is reported at once, and counted: a server that says so of everybody
+is out of order.
 """
 
 from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderRefuses
@@ -16,7 +16,7 @@ OF_THE_READER = {Verdict.DEAD, Verdict.MAILBOX}
 class Refusals:
     """The refusals since the last message that was accepted.
 
-    believes: whether the author has looked, and said that these addresses do not exist indeed.
+    believes: whether the author has confirmed that these addresses do not exist.
     """
 
     def __init__(self, *, believes: bool = False) -> None:

@@ -50,7 +50,7 @@ class Stage(Enum):
     IDLE = "idle"
     ASKING = "asking"  # MAIL, RCPT, DATA
     WRITING = "writing"  # the message
-    WAITING = "waiting"  # the final dot is out of our hands
+    WAITING = "waiting"  # for the reply to the final dot, which was sent
     TAKING_BACK = "taking back"  # a message for nobody was asked for: RFC 2920 section 3.1
 
 
@@ -59,16 +59,16 @@ class LineLost(Exception):
 
 
 class Exchange(Protocol):
-    """Who runs the lines."""
+    """What a connection calls, to ask and to report. `smtp_pool` implements it."""
 
     def on_dot(self, seq: int, /) -> bool:
-        """Hear that the final dot of a message is about to leave; return False if it must not."""
+        """Called just before the final dot of a message is sent; returns False if it must not be sent."""
 
     def on_outcome(self, line: "Line", seq: int, outcome: Outcome, /) -> None:
-        """Hear what became of a message."""
+        """Called with the outcome of a message."""
 
     def on_throttling(self, words: str, /) -> None:
-        """Hear what the server says that takes no more on this line, although the line is not worn."""
+        """Called with the reply of a server that ends this connection early, to slow us down."""
 
     def following(self, line: "Line") -> Envelope | None:
         """Return a message that may come after the one in flight on `line`, without waiting for it."""
@@ -78,7 +78,7 @@ class Line:
     """One connection, and the message in flight on it."""
 
     def __init__(self, backend: EmailBackend, sender: str, exchange: Exchange) -> None:
-        """Speak over `backend`, which is open, and used by nobody else from here on."""
+        """Use `backend`, which is open, and which nobody else uses from here on."""
         smtp = backend.connection
         assert smtp is not None and smtp.sock is not None  # noqa: S101, PT018 - it was opened
         smtp.ehlo_or_helo_if_needed()
@@ -174,7 +174,7 @@ class Line:
         self._write(octets)
 
     def on_readable(self) -> None:
-        """Read what has come, tell the outcomes that are known by it, and go on."""
+        """Read the replies that have arrived, report their outcomes, and send what comes next."""
         self._read()
         if self.coming and self.stage is Stage.WAITING and (all_well := GOES_ON.fullmatch(self.received)):
             self._go_straight_on(all_well[1])
@@ -191,14 +191,14 @@ class Line:
         self._write_message()
 
     def _tell(self, outcome: Outcome) -> None:
-        """Tell what became of the message in flight, and turn to the next one."""
+        """Report the outcome of the message in flight, and go on with the next one."""
         seq = self.envelope.seq
         self.answered += 1
         self._go_on()
         self.exchange.on_outcome(self, seq, outcome)
 
     def _go_on(self) -> None:
-        """Turn to the message whose questions are out, if there is one."""
+        """Go on with the message whose commands were sent already, if there is one."""
         now = time.monotonic()
         self.lasted_seconds, self.begun_at = now - self.begun_at, now
         if self.coming:
@@ -268,7 +268,7 @@ class Line:
         return LineLost(one_line(words))
 
     def end_within(self, seconds: float) -> bool:
-        """Let the message that is handed over be the last, its answer be soon; return False if there is none."""
+        """Send no further message and await the reply for so many seconds at most; return False if none is awaited."""
         self.coming, self.deadline = None, min(self.deadline, time.monotonic() + seconds)
         return self.stage is Stage.WAITING
 

@@ -1,4 +1,4 @@
-"""Several SMTP lines to one server: who takes which message, and what becomes of those on a line that breaks.
+"""Several SMTP connections to one server: which one sends which message, and what happens when one breaks.
 
 No database. An envelope without an outcome was certainly not handed over.
 """
@@ -27,10 +27,10 @@ class Switchboard:
     """Several lines to one server.
 
     open_backend: returns a Django SMTP backend of its own for each line.
-    on_dot: told the seq before a final dot leaves; returns False when nothing may leave any more.
-    on_answer: told what became of a message before its line goes on; `deliver` yields it soon after.
-    on_throttling: told the words of a server that ended a line or took no more, although there are others.
-    stop_deadline: told while nothing is heard; once it is stopping, nothing more is handed over, and answers are soon.
+    on_dot: called with the seq before a final dot is sent; returns False when nothing may be sent any more.
+    on_answer: called with the outcome of a message before its connection goes on; `deliver` yields it soon after.
+    on_throttling: called with the reply of a server that asks for a slower pace on one connection.
+    stop_deadline: called while no socket is ready. After a stop no new message is sent.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class Switchboard:
         self.pool = Pool(open_backend, lambda backend: Line(backend, sender, self), load)
         self.on_dot, self.on_answer, self.report_throttling = on_dot, on_answer, on_throttling
         self.stop_deadline = stop_deadline or StopDeadline()
-        self.again: deque[Envelope] = deque()  # certainly not handed over, though a line took them
-        self.ahead: deque[Envelope] = deque()  # rendered while others were on their way
-        self.outcomes: list[tuple[int, Outcome]] = []  # heard, and not told yet
+        self.again: deque[Envelope] = deque()  # certainly not sent: their connection broke
+        self.ahead: deque[Envelope] = deque()  # rendered, and not sent yet
+        self.outcomes: list[tuple[int, Outcome]] = []  # received, and not yielded yet
         self.refusals, self.broken = Refusals(), 0  # broken: lines in a row
         self.tries: Counter[int] = Counter()  # lines that broke under a message
         self.look_at = 0.0  # when lines that waited too long are looked for again
@@ -82,7 +82,7 @@ class Switchboard:
         return self.pool.rate
 
     def _hasten(self) -> bool:
-        """Give back what is not handed over, and wait no longer than STOP_SECONDS for the answers to the rest."""
+        """After a stop: close connections without a message in flight, and limit the wait for the others' replies."""
         for line in list(self.pool.lines):
             if not line.end_within(STOP_SECONDS):
                 self._forget(line)
@@ -135,7 +135,7 @@ class Switchboard:
     def _next(self, envelopes: Iterator[Envelope]) -> Envelope | None:
         try:
             return next(envelopes, None)
-        except Exception as problem:  # noqa: BLE001 - raised once the answers to what is in flight are heard
+        except Exception as problem:  # noqa: BLE001 - raised after the replies to the messages in flight
             self.problem = problem
             return None
 
@@ -201,7 +201,7 @@ class Switchboard:
         self.problem = self.problem or self.refusals.problem
 
     def _learn(self, line: Line, outcome: Outcome) -> None:
-        """Draw from an answer how quick the server is, and how many lines it likes."""
+        """Measure the server by this answer: seconds a message, and how many connections it keeps up with."""
         pool, now = self.pool, time.monotonic()
         pool.seconds += (line.lasted_seconds - pool.seconds) * (0.2 if pool.seconds else 1)
         pool.connections.answered(now, len(pool.lines))
@@ -252,5 +252,5 @@ class Switchboard:
 
 
 def is_overloaded(words: str) -> bool:
-    """Return whether a server's “later” is about itself, as far as words can tell; greylisting is about a reader."""
+    """Return whether a server's “later” is about itself, by its code and words; greylisting is about a reader."""
     return is_throttling(words) or (words.startswith(LOCAL_ERRORS) and not GREYLISTED.search(words))

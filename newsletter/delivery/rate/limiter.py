@@ -1,6 +1,6 @@
 """How fast a lane may go: when each message of a window may leave, by all the limits that concern it.
 
-The limits are those of all workers together: of everything (SEND_RATE), of a provider and of a recipient's
+The limits are those of all workers together: of everything (SEND_RATE), of a provider and of a reader's
 domain (options of its URL), of a provider that asked for less, and of a new sender domain's day.
 """
 
@@ -114,7 +114,7 @@ class Pacer:
         return Places([begins + at for at in times[:granted]])
 
     def is_free(self, messages: int) -> bool:
-        """Return whether nothing limits these messages; unlimited lanes tell the others once a second."""
+        """Return whether nothing limits these messages; unlimited lanes report to the others once a second."""
         if not messages:
             return True
         has_limit = self.total_rate < math.inf or self.limits.domains or self._ceiling(timezone.now()) is not None

@@ -26,7 +26,7 @@ MEASURED_SECONDS = 5  # the time constant of the measured rate
 SLOWEST = 1 / 64  # of the rate before the provider asked for less
 LEAST_MEASURED = 10.0  # messages a second: a lane that has just begun has no rate worth halving
 RECOVERY = 0.05 / 60  # of the former rate, a second
-IGNORE_SECONDS = 10  # complaints that follow one another so closely are about the same rate
+IGNORE_SECONDS = 10  # throttling replies within so long are about the same rate
 REDIS_SECONDS = 1  # that a reply of Redis is waited for
 AGAIN_SECONDS = 5  # until Redis is asked again after it did not answer
 WARM_UP = "warm-up"
@@ -34,7 +34,7 @@ LINE = ["free_at", "taken_at", "measured", "slowed_from", "slowed_to", "slowed_a
 
 
 class Turn(NamedTuple):
-    """What a lane is told: seconds until its first message may leave, and whether its places are taken."""
+    """The answer to a lane: seconds until its first message may leave, and whether its places are taken."""
 
     wait: float
     is_taken: bool
@@ -115,7 +115,7 @@ def slowed(line: Pace, now: float) -> float | None:
 
 
 def halve(line: Pace, now: float, limit: float | None) -> float:
-    """Halve the rate of a line and return it; complaints about the former rate change nothing."""
+    """Halve the rate of a line and return it; replies about the former rate change nothing."""
     current = slowed(line, now)
     if current is not None and now - line.slowed_at < IGNORE_SECONDS:
         return current

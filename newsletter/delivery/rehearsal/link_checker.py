@@ -84,7 +84,7 @@ def is_askable(address: str, port: int) -> bool:
 def ask_all(
     urls: Iterable[str], *, on_answer: Callable[[int], None], may_ask: Callable[[str, int], bool] = is_askable
 ) -> list[Found]:
-    """Ask each address, AT_ONCE at a time; `on_answer` hears how many have been asked, in the caller's thread."""
+    """Ask each address, AT_ONCE at a time; `on_answer` gets how many have been asked, in the caller's thread."""
     with ThreadPoolExecutor(AT_ONCE, "outward") as threads:
         futures = [threads.submit(ask, url, may_ask=may_ask) for url in urls]
         for number, _done in enumerate(as_completed(futures), 1):

@@ -257,7 +257,7 @@ def links_to_others(references: References) -> list[str]:
 
 
 def ask_others(rehearsal: Rehearsal, may_ask: Callable[[str, int], bool] = link_checker.is_askable) -> list[Remark]:
-    """Ask every address that is not ours; the rehearsal tells how many have been asked."""
+    """Ask every address that is not ours; the rehearsal's row counts how many have been asked."""
     found = link_checker.ask_all(
         rehearsal.links, on_answer=lambda number: rehearsal.progress(number, timezone.now()), may_ask=may_ask
     )

@@ -101,7 +101,7 @@ class ApiCourier:
         self.pauses, self.stop_deadline = pauses if self.provider.key else (), StopDeadline()
         self.waiting: deque[Part] = deque()
         self.running: dict[Future[Asked], tuple[Part, Any]] = {}  # with the backend of each
-        self.known: list[tuple[int, Outcome]] = []  # and not told yet
+        self.known: list[tuple[int, Outcome]] = []  # and not yielded yet
         self.problem: Exception | None = None  # raised when no call is under way any more
         self.is_silent = False
 
@@ -153,7 +153,7 @@ class ApiCourier:
                 return part
         try:
             call = next(calls, None)
-        except Exception as problem:  # noqa: BLE001 - raised once the answers to what is under way are heard
+        except Exception as problem:  # noqa: BLE001 - raised after the replies to the calls under way
             self.problem = problem
             return None
         if call is None:
@@ -207,10 +207,10 @@ class ApiCourier:
         except AnymailError as error:  # before anything was sent: an address that Anymail cannot write
             return Outcome(Answer.FAILED, one_line(error))
 
-    # --- Hearing ---
+    # --- Replies ---
 
     def _hear(self) -> None:
-        """Wait for an answer; what has none soon after the worker was stopped is uncertain."""
+        """Wait for a reply; after a stop, calls without one in time are uncertain."""
         ended = self.stop_deadline.first(self.running)
         for one in ended or self.running.copy():
             part, backend = self.running.pop(one)
@@ -224,7 +224,7 @@ class ApiCourier:
         now = time.monotonic()
         try:
             said = ended.result()
-        except Exception as problem:  # noqa: BLE001 - raised once the answers to the other calls are heard
+        except Exception as problem:  # noqa: BLE001 - raised after the replies to the other calls
             self.problem = self.problem or problem
             if is_throttling(str(problem)):
                 self.connections.throttled(now)

@@ -1,4 +1,4 @@
-"""A batch in a worker's hands: rows whose intent is durable, each when its turn has come, and their answers.
+"""One batch that a worker holds: rows whose intent is committed, each when its turn has come, and their results.
 
 While one window of rows is on the wire, the ledger's own thread commits the intent for the next one
 together with the answers that have come in: one wait for the disk a window, none of it on the wire's time.
@@ -33,7 +33,7 @@ class DayIsFull(LaneEnds):
 
 
 class Holding:
-    """A batch in this worker's hands: intents ahead of the wire, results behind it.
+    """The batch that this worker holds: commits intents ahead of the sending, and results behind it.
 
     writer: where the ledger is written, one step after the other; a thread of its own in a lane.
     """
@@ -111,7 +111,7 @@ class Holding:
     def _nap(self, seconds: float) -> None:
         """Wait a little, which is what a rate limit is, with the lease kept."""
         self._keep()
-        time.sleep(min(seconds, NAP_SECONDS))  # short enough to hear a pause; the rate itself is the provider's wish
+        time.sleep(min(seconds, NAP_SECONDS))  # short, so that a pause is noticed
 
     def _keep(self) -> None:
         if time.monotonic() >= self.renew_at:
@@ -119,7 +119,7 @@ class Holding:
             self._written(partial(claims.renew, self.batch))
 
     def keep(self) -> None:
-        """Renew the lease in time while answers are waited for; if it is lost, the next intent tells."""
+        """Renew the lease in time while answers are waited for; if it is lost, the next intent fails."""
         with suppress(LaneEnds):
             self._keep()
 
@@ -168,7 +168,7 @@ def with_retries[T](step: Callable[[], T]) -> T:
 
 
 def hang_up() -> None:
-    """Give a connection up that may be dead, which Django would ask again and again."""
+    """Close a database connection that may be dead: Django would go on using it."""
     if not connection.in_atomic_block:
         connection.close()
 

@@ -39,10 +39,10 @@ LINES_FOR_RATE = 64  # at the most, when a rate says how many are needed
 
 
 class Reports(NamedTuple):
-    """What a lane is told of messages on their way, sooner than `deliver` yields it.
+    """What a courier calls while messages are on their way, sooner than `deliver` yields.
 
-    on_answer: what became of a row, before its connection goes on.
-    on_throttling: the words of a server that takes no more on a connection.
+    on_answer: with what became of a row, before its connection goes on.
+    on_throttling: with the reply of a server that takes no more on a connection.
     """
 
     on_answer: Callable[[int, Outcome], None] = lambda _seq, _outcome: None
@@ -53,7 +53,7 @@ NO_REPORTS = Reports()
 
 
 class Courier(Protocol):
-    stop_deadline: StopDeadline  # with which answers are waited for
+    stop_deadline: StopDeadline  # limits the wait for replies after a stop
 
     @property
     def window(self) -> int:
@@ -64,8 +64,8 @@ class Courier(Protocol):
     ) -> Iterator[tuple[int, Outcome]]:
         """Hand over a message for each row; yield seq and outcome as they become known.
 
-        on_hand_over: told the seq before the message may be the provider's; returns False when it must not be.
-        reports: who is told more than that; a courier with one message in flight needs none.
+        on_hand_over: called with the seq just before the message may reach the provider; returns False if it must not.
+        reports: called with more than that; a courier with one message in flight needs none.
         A row without an outcome was certainly not handed over. Raises ProviderAway or ProviderRefuses when the
         provider takes no more, HandOverForbidden when nothing may leave: each after the last outcome.
         """

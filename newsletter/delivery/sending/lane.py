@@ -95,7 +95,7 @@ class Lane:
             self.ask_at = time.monotonic() + STATE_SECONDS
             try:
                 self.has_stopped = not Mailing.objects.filter(pk=self.mailing.pk, state=Mailing.State.SENDING).exists()
-            except (OperationalError, InterfaceError):  # the next intent will tell, or the next look
+            except (OperationalError, InterfaceError):  # the next intent fails too, or the next look succeeds
                 hang_up()
         return self.has_stopped
 
@@ -107,7 +107,7 @@ class Lane:
         """Deliver one batch; raise LaneEnds, with everything recorded, when there is a reason to stop.
 
         Any other exception leaves the batch leased, as if the process had died: the ledger may know less
-        than the flight recorder, by which recovery then tells the rows that left from those that did not.
+        than the flight recorder, by which recovery then finds out which rows left.
         """
         self.recorder.begin(batch.pk, batch.token, lo=batch.lo, hi=batch.hi)
         holding = Holding(batch, self.courier.window, self.writer, self.pacer)
@@ -130,7 +130,7 @@ class Lane:
         return answered
 
     def _told(self, reason: LaneEnds | ProviderAway | ProviderRefuses) -> LaneEnds:
-        """Tell the mailing about its provider; return what ends the lane."""
+        """Write to the mailing why its provider takes no more; return what ends the lane."""
         if isinstance(reason, DayIsFull):
             self._wait_for_tomorrow()
         if isinstance(reason, LaneEnds):
@@ -168,7 +168,7 @@ class Lane:
         return Result(seq, STATE_OF[outcome.answer], outcome.reply, outcome.provider_id)
 
     def _look_back(self, answered: int) -> None:
-        """Leave a provider alone that fell silent, lest a broken one makes a row of uncertain rows."""
+        """Wait after a missing reply: a provider that is out of order would make one copy after the other uncertain."""
         if self.silence and not self._is_ending():
             self._later(self.mailing.wait_for_provider, timezone.now(), self.silence)
             if self.mailing.provider_failures >= UNCERTAIN_IN_A_ROW:

@@ -33,7 +33,7 @@ class AuditedIssueAdmin(AuditedAdmin):
     def construct_change_message(  # type: ignore[override]
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> dict[str, Any]:
-        """Return the detail of a Change; the posts that were ticked or named are told as put in."""
+        """Return the detail of a Change; the posts that were ticked or named are shown as put in."""
         detail = super().construct_change_message(request, form, formsets, add)
         fields = [name for name in detail.get("fields", []) if name in form.Meta.fields]
         put_in, taken_out, arranged = [str(post) for post in form.put_in], [], []
@@ -72,7 +72,7 @@ def entries_of(mailing: Mailing) -> list[Entry]:
 
 
 def entry_of(step: Step, mailing: Mailing | None = None) -> Entry:
-    """Return the line of a step, which leads to its mailing unless it is told on its page."""
+    """Return the line of a step, which links to its mailing, except on the mailing's own page."""
     url = "" if mailing else reverse("admin:mailing", args=[step.mailing_id])
     return Entry(step.at, _verb(step, mailing or step.mailing), who(step.by, step.via), tuple(_details(step)), url)
 

@@ -136,7 +136,7 @@ def _leave(request: HttpRequest, stage: Any, form: Form) -> HttpResponse:
 
 
 def begin_session(request: HttpRequest, user: User) -> None:
-    """Put a login, by whichever way, on the list of sessions; tell the owner of a browser that is new."""
+    """Put a login, by whichever way, on the list of sessions; mail the account's owner when the browser is new."""
     if sessions.begin(request, user, timezone.now()):
         tell(request, alarms.Kind.NEW_BROWSER, user)
 

@@ -61,7 +61,7 @@ def for_web(parent: Element, film: Film) -> None:
 
 
 def for_mail(parent: Element, film: Film) -> None:
-    """Append a link: a preview picture would tell the host who opens the mail."""
+    """Append a link: a preview picture would let its host see who opens the mail."""
     _link(SubElement(parent, "p", {"class": "embed"}), film)
 
 

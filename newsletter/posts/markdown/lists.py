@@ -34,7 +34,7 @@ class ListReader:
             self.items[-1].lines += lines[index + 1 : self.index]
 
     def read(self) -> list[str]:
-        """Return the lines of the list; afterwards `items` and `is_loose` tell what they are."""
+        """Return the lines of the list; afterwards `items` and `is_loose` are set."""
         while self.index < len(self.lines) and self._take():
             pass
         self._give_back_blanks()

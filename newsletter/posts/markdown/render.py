@@ -36,7 +36,7 @@ REFERENCE = re.compile(
 )
 
 type Convert = Callable[[str], tuple[str, bool]]
-"""What makes HTML of Markdown, and tells whether its author typed tags."""
+"""Makes HTML of Markdown, and knows whether its author typed tags."""
 
 
 def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -> str:

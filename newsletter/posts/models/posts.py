@@ -1,4 +1,4 @@
-"""An article on the web, its tags, and what readers find of it."""
+"""A text on the web, its tags, and what readers find of it."""
 
 import re
 from collections.abc import Iterable
@@ -126,7 +126,7 @@ class PostQuerySet(models.QuerySet["Post"]):
 
 
 class Post(models.Model):
-    """An article: a draft without a date, scheduled with a date to come, else published."""
+    """A text on the web: a draft without a date, scheduled with a date to come, else published."""
 
     class State(models.TextChoices):
         DRAFT = "draft", _("draft")

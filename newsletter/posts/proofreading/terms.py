@@ -69,7 +69,7 @@ KEPT: Final = (
     "內存在 內存有 內存款 內存放 相信息 通信息息 打印度 打印尼 打印象 "
     "溝渠道 反饋贈 "
 )
-UNSURE: Final = frozenset({"數據", "渠道", "激活"})  # figures, the way of a sale, life in a thing: told, never changed
+UNSURE: Final = frozenset({"數據", "渠道", "激活"})  # figures, the way of a sale, life in a thing: only shown
 DEFAULT: Final[Mapping[str, str]] = {
     **WORDS,
     **{name.lower(): name for name in NAMES.split()},

@@ -82,7 +82,7 @@ class Term:
 
     @property
     def is_spread(self) -> bool:
-        """Return whether the index alone cannot tell that the tokens stand side by side."""
+        """Return whether the index alone cannot prove that the tokens stand side by side."""
         return len(self.whole) + len(self.prefixes) > 1
 
     @property

@@ -17,7 +17,7 @@ from newsletter.posts.text.measures import plain
 TELLING = (2,)  # Han characters: one is too little, three contain two
 RELATED_TOKENS = 24  # of a post, by which its relatives are looked for
 COMMON = 300  # documents; a pair that occurs in so many says nothing about any of them
-BEGINNING = 3_000  # characters of a post that tell what it is about
+BEGINNING = 3_000  # characters of a post that its words are taken from
 RELATED_KEPT, RELATED_SECONDS = 12, 3600  # of a post: some may be withdrawn, new ones may wait an hour
 
 Pair = tuple[str, int, int, Any]  # a token, or one of the labels below, that a post has; how often, and its date
@@ -80,7 +80,7 @@ def relate(post: Post, *, now: datetime) -> list[int]:
 
 
 def _salient(post: Post) -> dict[str, int]:
-    """Return the words and pairs that tell what `post` is about, with how much one counts: those of its title twice."""
+    """Return the words and pairs that `post` is about, with how much one counts: those of its title twice."""
     text = f"{post.title}\n{post.summary}\n{plain(post.html)[:BEGINNING]}"
     counts = Counter(tokens(fold(text), TELLING))
     heading = set(tokens(fold(f"{post.title} {post.summary}"), TELLING))

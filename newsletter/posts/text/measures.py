@@ -82,7 +82,7 @@ def excerpt(html: str, limit: int = 110) -> str:
 def words_from_title(title: str) -> str:
     """Return the Latin words of `title` for its address, as `deepseek-gpt-4`; empty when there are none.
 
-    A number counts only beside a word: the 4 of 「4 個技巧」 tells nothing.
+    A number counts only beside a word: the 4 of 「4 個技巧」 means nothing alone.
     """
     text = nfkd(title)
     text = "".join(c for c in text if not unicodedata.combining(c))

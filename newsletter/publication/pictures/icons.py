@@ -38,7 +38,7 @@ def png(size: int, *, accent: str, ink: str, logo: bytes = b"", is_whole: bool =
 
 
 def ico(*, accent: str, ink: str, logo: bytes = b"") -> bytes:
-    """Return the file that browsers ask for without being told of it."""
+    """Return the file of /favicon.ico, which browsers ask for though no page links to it."""
     out = BytesIO()
     _drawn(max(ICO_SIZES)[0], accent, ink, logo, is_whole=False).save(out, "ICO", sizes=ICO_SIZES)
     return out.getvalue()

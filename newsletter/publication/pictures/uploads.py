@@ -36,7 +36,7 @@ _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 class PictureError(ValueError):
-    """The upload cannot be used; the message tells the author why."""
+    """The upload cannot be used; the message says why, to the author."""
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ def test_the_former_address_is_told_of_a_move_even_if_its_budget_is_spent():
 
     changing.confirm(AddressChange.objects.get(), NOW)
 
-    assert changing.MAIL.waiting(NOW).get().recipient == "old@example.org"
+    assert changing.MAIL.waiting(NOW).get().mailed_address == "old@example.org"
 
 
 def test_that_it_is_told_counts():

@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, hands: int, log_level: str, **options: Any) -> None:
         _remember()
-        os.environ["CELERY_SKIP_CHECKS"] = "true"  # its own way to be told
+        os.environ["CELERY_SKIP_CHECKS"] = "true"  # Celery skips them by this variable
         Supervisor(
             children=processes(hands, settings.DELIVERY_LANES, log_level),
             env=os.environ,

@@ -73,7 +73,7 @@ class Command(BaseCommand):
 
 
 class Alarm:
-    """Has the author told once of each silence that lasts, by a process of its own: `up` waits for no mail server."""
+    """Mails the author once about each silence that lasts, in a process of its own: `up` waits for no mail server."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self.env, self.is_on = env, False
