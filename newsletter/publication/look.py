@@ -1,10 +1,11 @@
 """The look that the author chose as one style sheet: a theme, and a colour that can be read on light and dark paper."""
 
-import re
 from base64 import b64encode
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+
+from rcssmin import cssmin
 
 from newsletter.mail.colours import code, inked, parsed, readable
 
@@ -58,9 +59,7 @@ def css(accent: str, theme: str = DEFAULT_THEME) -> str:
 
 def _read(name: str) -> str:
     """Return a sheet without what only its authors need: it is of the 20 KB that a page may load."""
-    css = re.sub(r"/\*.*?\*/", "", (STATIC / name).read_text(encoding="utf-8"), flags=re.DOTALL)
-    css = re.sub(r"\s*([{};,])\s*", r"\1", css)
-    return css.replace(": ", ":").replace(";}", "}").strip()
+    return str(cssmin((STATIC / name).read_text(encoding="utf-8")))
 
 
 @lru_cache(maxsize=8)
