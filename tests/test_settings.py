@@ -99,23 +99,3 @@ def test_what_is_wrong_with_a_variable_is_said_without_a_traceback(tmp_path):
         1,
         "SITE_URL must be an absolute http(s) URL, got 'news.example.org'\n",
     )
-
-
-@pytest.mark.parametrize(
-    ("variable", "url", "module", "name"),
-    [
-        ("DATABASE_URL", "postgres://newsletter@localhost/newsletter", "psycopg", "PostgreSQL"),
-        ("REDIS_URL", "redis://localhost:6379/0", "redis", "Redis"),
-    ],
-)
-def test_a_variable_whose_driver_is_missing_names_the_command_that_installs_it(tmp_path, variable, url, module, name):
-    code = f"import sys; sys.modules[{module!r}] = None; sys.argv[1:] = ['check']; import runpy; "
-
-    done = run(
-        "-c", code + "runpy.run_path('manage.py', run_name='__main__')", **{variable: url}, DATA_DIR=str(tmp_path)
-    )
-
-    assert (done.returncode, done.stderr) == (
-        1,
-        f"{variable} names {name}, which needs what is not installed here: uv sync --frozen --extra server\n",
-    )
