@@ -5,6 +5,9 @@ import colorsys
 Colour = tuple[int, int, int]  # red, green, blue: 0 to 255
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+# The grounds of a mail and of its panels, by day and by night: templates/email/base.html has them too.
+PAPER, PAPER_PANEL = "#fffdfa", "#f4f1eb"
+NIGHT, NIGHT_PANEL = "#1e1c1a", "#2a2724"
 CONTRAST = 4.6  # WCAG 2.2 AA asks 4.5 of text; the rest is for rounding
 DARK = 0.18  # luminance below which a surface is taken for a dark one
 SATURATION_AT_NIGHT = 0.7  # strong colours glare in the dark

@@ -9,11 +9,9 @@ from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 
 from newsletter.mail import html, plaintext, wrapping
-from newsletter.mail.colours import legible
+from newsletter.mail.colours import NIGHT_PANEL, PAPER_PANEL, legible
 from newsletter.mail.message import Letter, shortened
 
-PAPER, PAPER_PANEL = "#fffdfa", "#f4f1eb"  # the backgrounds in templates/email/base.html
-NIGHT, NIGHT_PANEL = "#1e1c1a", "#2a2724"
 ACCENT = "#9a3412"
 LOOK = "letter"  # one of templates/email/_*.css
 LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most, beside the name

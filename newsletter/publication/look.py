@@ -1,7 +1,8 @@
 """The look that the author chose as one style sheet: a theme, and a colour that can be read on light and dark paper."""
 
+import re
 from base64 import b64encode
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,7 +18,10 @@ def _hash_source(inline: str) -> str:
 
 DEFAULT_THEME = "letter"
 STATIC = Path(__file__).parent.parent / "static"
-# The surfaces of site.css and the themes on which the accent stands: the lighter or darker one is the harder.
+_COLOUR = r"#([0-9a-f]{6}|[0-9a-f]{3})"
+_PROPERTY = re.compile(rf"--([a-z-]+): light-dark\({_COLOUR}, {_COLOUR}\)")
+# As hard as the hardest surface of site.css and the themes on which the accent stands: dark by day, light by night.
+# tests/publication/test_look.py reads the surfaces themselves out of the sheets.
 LIGHT_PAPER, DARK_PAPER = (243, 239, 231), (38, 35, 32)
 # Stands in the head of every page. The scheme chosen by site.js does not flash, for a file would be waited for; and
 # site.js itself comes when the page is there, for what it adds is nothing that a reader waits for.
@@ -30,6 +34,13 @@ INLINE_SCRIPT = (
 INLINE_SCRIPT_HASH = _hash_source(INLINE_SCRIPT)
 # In SECURE_CSP of the settings, for INLINE_SCRIPT_HASH, and for `sheet_hash` of the publication as it is then.
 SCRIPT_HASH, SHEET_HASH = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
+
+
+@cache
+def palette() -> dict[str, str]:
+    """Return the colours that site.css names, each like #9a3412, by day: for what is drawn once, as a picture is."""
+    found = _PROPERTY.findall((STATIC / "site.css").read_text(encoding="utf-8"))
+    return {name: "#" + (day if len(day) == 6 else "".join(digit * 2 for digit in day)) for name, day, _night in found}
 
 
 @lru_cache(maxsize=8)

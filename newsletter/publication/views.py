@@ -28,7 +28,7 @@ from newsletter.publication.sharing import YEAR
 logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 120  # after which a browser or a robot may ask again
-PAPER = "#fdfcf9"  # of site.css by day: what a browser shows before the page
+PAPER = colours.palette()["paper"]  # what a browser shows before the page
 # Only what a browser shows as a picture, and nothing that can hold a script (SVG can).
 PICTURE_TYPES = {
     ".avif": "image/avif",

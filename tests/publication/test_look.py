@@ -24,11 +24,13 @@ def surface(css, name, scheme):
 
 
 @pytest.mark.parametrize("accent", COLOURS)
-@pytest.mark.parametrize(("scheme", "paper"), [(0, look.LIGHT_PAPER), (1, look.DARK_PAPER)])
-def test_any_accent_can_be_read_on_both_papers(accent, scheme, paper):
-    css = look.css(accent)
+@pytest.mark.parametrize("theme", Publication.Theme.values)
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_any_accent_can_be_read_on_every_surface(accent, theme, scheme):
+    css = look.css(accent, theme)
 
-    assert contrast(colour(css, "accent", scheme), paper) >= 4.5
+    for name in ("paper", "raised", "code"):
+        assert contrast(colour(css, "accent", scheme), surface(css, name, scheme)) >= 4.5, name
 
 
 @pytest.mark.parametrize("accent", COLOURS)

@@ -4,7 +4,10 @@ from io import BytesIO
 
 from PIL import Image, ImageFilter
 
-PAPER = (255, 253, 250)  # that of the mails by day, on which the glow is not seen
+from newsletter.mail.colours import PAPER as MAIL_PAPER
+from newsletter.mail.colours import parsed
+
+PAPER = parsed(MAIL_PAPER)  # on which the glow is not seen by day
 SHOWN_WIDTH, SHOWN_HEIGHT = 160, 36  # pixels at most, in a mail
 GLOW = 2  # pixels as shown
 

@@ -5,11 +5,12 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw
 
+from newsletter.mail.colours import PAPER
+
 VERSION = "1"  # of the drawing
 SIZES = (180, 192, 512)  # pixels: Apple's home screen; what a web manifest should have
 ICO_SIZES = [(16, 16), (32, 32), (48, 48)]
 FINE = 4  # times larger when drawn, for smooth edges
-PAPER = "#fffdfa"
 SAFE = 0.8  # of a maskable icon's width is always seen: W3C Web Application Manifest, "Icon masks and safe zone"
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="{accent}"/>'
