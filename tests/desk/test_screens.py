@@ -120,6 +120,23 @@ def test_posts_are_moved_by_keys_and_saved_in_their_new_order(desk, server, issu
     assert list(issue.items.values_list("post__title", flat=True)) == ["乙", "丙", "甲"]
 
 
+def test_a_line_that_inboxes_cut_off_says_how_long_it_is(desk, server, issue):
+    desk.goto(server.url + reverse("admin:issues_issue_change", args=[issue.pk]))
+    field = desk.locator("[data-count-from]").first
+    least, most = field.get_attribute("data-count-from"), field.get_attribute("data-count-to")
+    length = field.locator("xpath=following-sibling::output")
+
+    field.fill("𠮷" * int(least))  # one character, two units of a script's strings
+    fits = (length.text_content(), "is-off" in length.get_attribute("class"))
+    field.fill("字" * (int(most) + 1))
+    off = (length.text_content(), "is-off" in length.get_attribute("class"))
+    field.fill("")
+
+    assert fits == (f"{least} / {least}–{most}", False)
+    assert off == (f"{int(most) + 1} / {least}–{most}", True)
+    assert length.text_content() == ""
+
+
 def test_the_numbers_do_the_same_without_javascript(desk, browser, server, issue, settings):
     [cookie] = [one for one in desk.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME]
     profile = browser.new_context(java_script_enabled=False)

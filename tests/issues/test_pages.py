@@ -271,3 +271,30 @@ def test_what_is_no_post_of_ours_never_gets_onto_the_list(visit):
 
     assert visit.locator("main ol a").count() == 0
     assert visit.locator("[data-when-empty]").is_visible()
+
+
+def test_a_post_can_be_printed_and_its_address_copied(visit, pages):
+    path = next(path for path in pages if path.startswith("/p/"))
+    # A page of http: has no clipboard, and a browser without a window prints nothing.
+    visit.add_init_script(
+        """const writeText = async (text) => { window.copied = text; };
+        Object.defineProperty(navigator, "clipboard", {value: {writeText}});
+        window.print = () => { window.printed = true; };"""
+    )
+    visit.goto(SITE + path)
+    copy, label = visit.locator("[data-copy]"), visit.locator("[data-copy]").text_content()
+
+    visit.locator("[data-print]").press("Enter")
+    copy.press("Enter")
+
+    assert visit.evaluate("window.printed") is True
+    assert visit.evaluate("window.copied").endswith(path)
+    assert copy.text_content() == copy.get_attribute("data-copied") != label
+    assert copy.get_attribute("aria-live") == "polite"
+
+
+def test_without_a_clipboard_no_button_offers_to_copy(visit, pages):
+    visit.goto(SITE + next(path for path in pages if path.startswith("/p/")))
+    visit.locator("[data-print]").wait_for()
+
+    assert visit.locator("[data-copy]").is_hidden()
