@@ -11,6 +11,6 @@ class MinifyingStorage(CompressedManifestStaticFilesStorage):  # type: ignore[mi
 
     def _save(self, name: str, content: File) -> str:  # type: ignore[type-arg]
         if name.endswith(".css"):
-            content = ContentFile(cssmin(content.read()))
+            content = ContentFile(cssmin(b"".join(content.chunks())))  # from its beginning: it may have been read
         saved: str = super()._save(name, content)
         return saved
