@@ -130,8 +130,9 @@ def _updates(sql: str, params: Sequence[Any], rows: int) -> bool:
     For SQLite, to which each row that it returns is a step of its own, between which this thread waits for its turn.
     Its client counts the rows of a statement that begins with UPDATE, and of no other.
     """
-    with transaction.atomic(), connection.cursor() as cursor, connection.wrap_database_errors:
-        updated: int = cursor.connection.execute(sql.replace("%s", "?"), params).rowcount
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        updated: int = cursor.rowcount
         transaction.set_rollback(updated != rows)
     return updated == rows
 

