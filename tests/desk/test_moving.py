@@ -3,39 +3,16 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django.live_server_helper import LiveServer
 
 from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Delivery, Mailing
-from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible
 
 pytestmark = pytest.mark.browser
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def server(settings, transactional_db):
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
-    settings.SITE_URL = "http://localhost"
-    running = LiveServer("localhost:0")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def desk(server, page, settings):
-    """A browser in which the author is logged in, and that counts how often a whole page is loaded."""
-    make_publication()
-    client = Client()
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
-    page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": server.url}])
-    return page
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django.live_server_helper import LiveServer
 
 from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails
@@ -16,32 +14,10 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.models.restorations import Restoration
 from newsletter.desk.issues import rehearsing
 from newsletter.issues.models import Issue
-from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def server(settings, transactional_db):
-    """A web server that begins after the settings of the test: pytest-django's own would redirect to https."""
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
-    settings.SITE_URL = "http://localhost"
-    running = LiveServer("localhost:0")
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def desk(server, page, settings):
-    """A browser in which the author is logged in."""
-    make_publication()
-    client = Client()
-    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
-    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
-    page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": server.url}])
-    page.on("dialog", lambda dialog: dialog.accept())
-    return page
 
 
 @pytest.fixture

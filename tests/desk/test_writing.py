@@ -9,7 +9,6 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from pytest_django.live_server_helper import LiveServer
 
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
@@ -42,15 +41,6 @@ CARET = """() => {
     const isCovered = ![top + 3, bottom - 3].every((y) => document.elementFromPoint(x, y) === field);
     return {top, bottom, bar: bar.top, isCovered, shown: innerHeight};
 }"""
-
-
-@pytest.fixture
-def server(settings, transactional_db):
-    """A web server that begins after the settings of the test: pytest-django's own would redirect to https."""
-    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
-    running = LiveServer("localhost:0")
-    yield running
-    running.stop()
 
 
 def log_in(server, context, settings, name: str = "gipi") -> None:

@@ -71,12 +71,22 @@ type Sentence = Callable[[], str]
 """What types a sentence, and remembers that it did."""
 
 
+class Seen(dict[int, int | None]):
+    """Which characters readers see, for `translate`, which asks once for each: there are millions to look at."""
+
+    def __missing__(self, code: int) -> int | None:
+        char = chr(code)
+        is_seen = char.isalnum() or (not char.isascii() and unicodedata.category(char)[0] in "PSM")
+        self[code] = code if is_seen and char != "\ufe0f" else None
+        return self[code]
+
+
+SEEN = Seen()
+
+
 def visible(text: str) -> str:
     """Return what readers see of `text`, but for white space and ASCII's own punctuation: a judge's rule, not ours."""
-    composed = unicodedata.normalize("NFC", text)
-    return "".join(
-        char for char in composed if char.isalnum() or (not char.isascii() and unicodedata.category(char)[0] in "PSM")
-    ).replace("\ufe0f", "")
+    return unicodedata.normalize("NFC", text).translate(SEEN)
 
 
 def sentence(random: Random, number: int) -> str:
