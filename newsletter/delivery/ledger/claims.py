@@ -24,7 +24,7 @@ from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, 
 from newsletter.delivery.models.deliveries import COUNTER_OF
 from subscribers.models import Subscriber, is_mailable
 
-LEASE = timedelta(seconds=30)  # renewed with every window; it tells everybody else that the owner lives
+LEASE = timedelta(seconds=30)  # renewed with every window; while it lasts, others take its owner for alive
 LEASE_END = Now() + LEASE  # by the database's clock, which all machines share
 
 

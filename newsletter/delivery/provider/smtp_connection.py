@@ -224,7 +224,7 @@ class Line:
         if code == 421:  # the server goes; whatever was in flight was not accepted
             self.stage = Stage.ASKING
             raise self._ended(words)
-        if self.stage is Stage.WRITING:  # it will not have the message, and hears no more commands before a dot
+        if self.stage is Stage.WRITING:  # it refuses the message; no command may follow before a dot
             raise LineLost(one_line(words))
         if self.stage is Stage.WAITING:
             self.is_clean = True
