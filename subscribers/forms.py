@@ -156,7 +156,9 @@ class ReaderForm(TaggedForm):
         email: str = self.cleaned_data["email"]
         known_as = address_hash(email)
         if Subscriber.objects.filter(address_hash=known_as).exists():
-            raise ValidationError(_("This address is in the list already; whoever has left signs up anew himself."))
+            raise ValidationError(
+                _("This address is in the list already; those who have left sign up anew themselves.")
+            )
         if Suppression.objects.filter(address_hash=known_as).exists():
             raise ValidationError(_("This address must not be mailed: see the suppressed addresses."))
         return email

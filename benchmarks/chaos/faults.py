@@ -10,6 +10,7 @@ from benchmarks.chaos.restore import AUTHOR, RESUME, restore
 from benchmarks.chaos.schedule import Fault
 from benchmarks.chaos.world import FAKETIME, AuthorAway, Machine, World
 from tests.support.product import Product
+from tests.support.waiting import wait_until
 
 FREEZE_SECONDS = 1.0
 LEASE_SECONDS = 85.0  # longer than a lease and the patience of others, whom its own machine must forestall
@@ -20,6 +21,7 @@ JUMPS = [sign * seconds for seconds in (3_600, 86_400, 3 * 86_400) for sign in (
 JUMP_SECONDS = 6.0
 STANDSTILL_SECONDS = 80.0  # longer than a lease (30) and the time that others leave its holder (45)
 PAUSE_SECONDS = 2.0
+HANDS_SECONDS = 20
 
 TWICE = """
 from concurrent.futures import ThreadPoolExecutor
@@ -116,8 +118,11 @@ class Faults:
         os.kill(self.world.wait_for_lane(machine), signal.SIGKILL)
 
     def _idle(self, machine: Machine) -> None:
-        hands = machine.idle_hands()
-        assert hands, "no hand is idle"
+        def idle() -> list[int]:
+            self.world.keep_running()
+            return machine.idle_hands()
+
+        hands = wait_until(idle, HANDS_SECONDS, what="an idle hand of a worker that has just begun")
         os.kill(hands[self.fault.chance % len(hands)], signal.SIGKILL)
 
     def _worker(self, machine: Machine) -> None:

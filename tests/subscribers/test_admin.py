@@ -65,7 +65,7 @@ def test_a_reader_who_is_added_by_hand_needs_a_consent(admin_client):
 @pytest.mark.parametrize(
     ("email", "answer"),
     [
-        ("known@example.org", "This address is in the list already; whoever has left signs up anew himself."),
+        ("known@example.org", "This address is in the list already; those who have left sign up anew themselves."),
         ("gone@example.org", "This address must not be mailed: see the suppressed addresses."),
         ("nobody", "This is not an e-mail address. Write it like you@example.com."),
     ],
