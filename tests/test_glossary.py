@@ -49,7 +49,7 @@ IN_ANOTHER_SENSE = {
 ALSO_BANNED = ("plea", "pleas", "pleaded", "deaf", "he", "his", "him", "himself")
 # Where a banned word is another's name, or quoted. By word: what is around it.
 ALLOWED = {
-    "chunk": r"chunk_size|parseChunk|rsgi\.py",  # Django's, Markdown's and HTTP's
+    "chunk": r"chunk_size|parseChunk|rsgi\.py|static_files\.py",  # Django's, Markdown's and HTTP's
     "notification": r"ACCOUNT_EMAIL_NOTIFICATIONS",  # django-allauth's setting
     # Django's and smtplib's; Anymail's, Mailgun's and Postmark's; where SMTP and errors of APIs are read.
     "recipient": r"recipients$|parse_recipient_status|AnymailRecipientsRefused|%recipient|406 inactive recipient"

@@ -281,7 +281,7 @@ BY_WHOM = {
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
         "newsletter.posts.templatetags.outline": "HEADING NOTE",
         "newsletter.publication.layout": "_LONE _INDENTED",
-        "newsletter.publication.look": "_read",
+        "newsletter.publication.look": "_PROPERTY",
     },
     "servers that the author chose: a provider's replies, his domain's records": {
         "newsletter.delivery.certificate": "CODES",
@@ -460,7 +460,7 @@ def test_every_pattern_has_been_reviewed():
 
     assert written - others - set(STRANGERS) == set(), (
         "Who wrote what this pattern reads? A stranger: put it among STRANGERS with the characters that its repeats "
-        "take, and cut his text before. Anybody else: put it into BY_WHOM under him."
+        "take, and cut their text before. Anybody else: put it into BY_WHOM under them."
     )
     assert (others | set(STRANGERS)) - written == set(), "These patterns are gone: take them out of the list."
 

@@ -7,14 +7,15 @@ import shutil
 import subprocess
 
 import pytest
+from django.conf import settings
 
 from newsletter.desk.accounts import attempts
-from newsletter.mail.logs import CONFIG, LineFormatter
+from newsletter.mail.logs import LineFormatter
 from tests.desk.accounts.test_attempts import caller, fail
 from tests.support.product import ROOT
 
 pytestmark = pytest.mark.django_db
-FORM = CONFIG["formatters"]["line"]
+FORM = settings.LOGGING["formatters"]["line"]
 WHEN = "2026-11-24 08:00:00,000"
 LINE = "WARNING newsletter.desk.attempts: login failed from 192.0.2.1 at password, name deadbeef"
 

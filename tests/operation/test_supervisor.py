@@ -94,7 +94,8 @@ def test_a_signal_ends_all_children_and_then_the_supervisor(supervise, number):
 
 
 def test_a_child_that_does_not_listen_is_killed_in_the_end(supervise):
-    process, said = supervise("trap '' TERM; while :; do sleep 0.05; done")
+    process, said = supervise("trap '' TERM; echo trapped; while :; do sleep 0.05; done")
+    wait_until(lambda: "trapped" in said(), what=said)
     started = time.monotonic()
 
     process.terminate()
