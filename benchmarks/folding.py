@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from benchmarks.end_to_end import READERS, Server, cpu_seconds, database, product, send_ours
@@ -99,7 +99,7 @@ def play_turn(
     ask(made, options, "settle")
     after = ask(made, options, "sizes")
     print(f"  packed in {spent['seconds']:.0f} s, {spent['copies'] / spent['seconds']:.0f} copies/s, {told_cpu(spent)}")
-    print(f"  database CPU meanwhile {served:.0f} s, mailings included; step at most {spent['longest']:.2f} s")
+    print(f"  database CPU meanwhile {served:.0f} s, mailings included; {told_steps(spent)}")
     print(f"  another writer waited {waited['longest']:.2f} s at most, {waited['median'] * 1000:.1f} ms in the median")
     print(f"  packs and batches: {after['packs'] / spent['copies']:.2f} bytes a copy of this turn; {told(after)}")
     if rates:
@@ -115,6 +115,13 @@ def rate_of(made: Product, databases: Any, server: Server, number: int) -> float
 
 def told_cpu(spent: dict[str, Any]) -> str:
     return f"CPU {spent['cpu']:.0f} s ({spent['cpu'] / spent['copies'] * 1e6:.1f} µs a copy), {spent['memory']:.0f} MB"
+
+
+def told_steps(spent: dict[str, Any]) -> str:
+    return (
+        f"a step {spent['median']:.3f} s in the median, {spent['p99']:.3f} s p99, {spent['longest']:.2f} s at most,"
+        f" when {spent['longest_at']:.0%} were done"
+    )
 
 
 def per_copy(before: dict[str, Any], after: dict[str, Any], copies: int) -> str:
@@ -205,17 +212,16 @@ def pack(options: argparse.Namespace) -> dict[str, Any]:
     from newsletter.delivery.ledger import compaction
     from newsletter.delivery.models import Mailing
 
-    now, packed, longest = timezone.now(), 0, 0.0
+    now, packed, steps = timezone.now(), 0, list[float]()
     sample = compaction.due(now).first()
     before = vars(certificate._outcome(sample))
     cpu, began = time.process_time(), time.perf_counter()
     own = compaction._pack
 
     def timed(*args: Any) -> int:
-        nonlocal longest
         step = time.perf_counter()
         copies: int = own(*args)
-        longest = max(longest, time.perf_counter() - step)
+        steps.append(time.perf_counter() - step)
         return copies
 
     compaction._pack = timed
@@ -225,7 +231,9 @@ def pack(options: argparse.Namespace) -> dict[str, Any]:
     assert packed == options.copies, packed
     assert vars(certificate._outcome(Mailing.objects.get(pk=sample.pk))) == before
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "cpu": spent, "memory": memory, "copies": packed, "longest": longest}
+    spread = {"median": median(steps), "p99": quantiles(steps, n=100)[-1], "longest": max(steps)}
+    spread["longest_at"] = steps.index(spread["longest"]) / len(steps)
+    return {"seconds": seconds, "cpu": spent, "memory": memory, "copies": packed} | spread
 
 
 def others(options: argparse.Namespace) -> dict[str, Any]:
