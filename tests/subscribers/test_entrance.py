@@ -79,7 +79,7 @@ def test_a_browser_that_cannot_work_shows_the_way_to_wait(server, page, crowd):
 
     sign_up(page, server)
 
-    assert page.get_by_role("button", name="I can wait, subscribe me").is_visible()
+    page.get_by_role("button", name="I can wait, subscribe me").wait_for()
     assert page.locator("[data-while=working]").is_hidden()
 
 
