@@ -92,7 +92,7 @@ def lock(batch: Batch) -> tuple[str, int] | None:
     # Our own table's name and a constant are put into the statement; the id is a parameter.
     waits = "FOR UPDATE" if connection.features.has_select_for_update else ""
     with connection.cursor() as db:
-        db.execute(f"SELECT state, token FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608  # nosec B608
+        db.execute(f"SELECT state, token FROM {Batch._meta.db_table} WHERE id = %s {waits}", [batch.pk])  # noqa: S608  # nosec B608 - our own
         found: tuple[str, int] | None = db.fetchone()
     return found
 

@@ -141,7 +141,8 @@ def _key(request: HttpRequest) -> str:
     if request.method not in {"GET", "HEAD"} or _is_private(request.path):
         return ""
     address = f"{request.path}?{_query(request)}"
-    request.site_version = version = version_since(request.META.get(ARRIVED_AT))  # type: ignore[attr-defined]
+    version = version_since(request.META.get(ARRIVED_AT))
+    request.site_version = version  # type: ignore[attr-defined]  # for PublicationMiddleware
     return f"{version}:{sha256(address.encode()).hexdigest()[:32]}"
 
 
