@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
@@ -26,15 +25,10 @@ from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import form_of, markup
 
+pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 HOLD = timedelta(minutes=3)
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -8,8 +8,10 @@ from django.contrib.auth.models import User
 from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.models.history import Certificate
-from tests.desk.issues.test_mailings import NOW, clock, desk, screen, sending  # noqa: F401 - fixtures
+from tests.desk.issues.test_mailings import NOW, desk, screen, sending  # noqa: F401 - fixtures
 from tests.support.pages import markup
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture

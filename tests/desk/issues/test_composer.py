@@ -24,14 +24,9 @@ from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
+pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)  # the next one: 08:00 in Taipei
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

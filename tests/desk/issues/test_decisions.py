@@ -12,9 +12,11 @@ from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.desk.issues.decisions import message_id_of
 from subscribers.models import Subscriber, Suppression
-from tests.desk.issues.test_mailings import NOW, clock, desk, screen, sending, told  # noqa: F401 - fixtures
+from tests.desk.issues.test_mailings import NOW, desk, screen, sending, told  # noqa: F401 - fixtures
 from tests.factories import make_subscriber
 from tests.support.pages import markup
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 State = Delivery.State
 

@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
 from django.urls import reverse
 
@@ -15,14 +14,9 @@ from newsletter.desk.issues import rehearsing
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.processes import free_port
 
+pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
 from django.test.signals import template_rendered
 from django.urls import reverse
@@ -16,14 +15,9 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 
+pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 30, 4, 0, tzinfo=UTC)  # 20 hours before the slot
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def clock():
-    with time_machine.travel(NOW, tick=False) as clock:
-        yield clock
 
 
 @pytest.fixture

@@ -1,0 +1,11 @@
+"""The author's clock stands still."""
+
+import pytest
+import time_machine
+
+
+@pytest.fixture
+def clock(request):
+    """It shows the module's NOW; whoever asks for it may move it."""
+    with time_machine.travel(request.module.NOW, tick=False) as clock:
+        yield clock
