@@ -61,9 +61,12 @@ def obstacles(issue: Issue, send_at: datetime, *, letter: FrozenLetter | Mailing
     ]
     if was_sent_to_all(issue):
         found.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
-    if too_large := weigh(issue, letter or freeze(issue)).refusal():
-        found.append(too_large)
-    return found
+    return found + _too_large(issue, letter or freeze(issue))
+
+
+def _too_large(issue: Issue, letter: FrozenLetter | Mailing) -> list[str]:
+    refusal = weigh(issue, letter).refusal()
+    return [refusal] if refusal else []
 
 
 def obstacles_of(mailing: Mailing, send_at: datetime) -> list[str]:
@@ -165,6 +168,8 @@ def correct(
         raise PlanningError(" ".join(reasons))
     begins, note = max(send_at or now, now + hold), note.strip()
     letter = letter or freeze(issue, note)
+    if reasons := _too_large(issue, letter):
+        raise PlanningError(" ".join(reasons))
     check_acknowledged(issue, letter, acknowledged, note)
     kind = Mailing.Kind.CORRECTION
     return _schedule(Mailing(issue=issue, kind=kind, note=note, approved_at=now, send_at=begins), letter)
@@ -186,22 +191,30 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
     return mailing
 
 
-def refreeze(mailing: Mailing, *, acknowledged: str = "") -> bool:
+def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool:
     """Replace the frozen content by the issue as it is now, for those not yet mailed.
 
-    Possible while nothing is on its way: scheduled or paused. Returns False otherwise. Raises PlanningError when there
-    is something to acknowledge, as in `approve`.
+    Possible while nothing is on its way: scheduled or paused. Returns False otherwise. Raises PlanningError when the
+    issue could not be approved as it is now, or when there is something to acknowledge, as in `approve`.
     """
     stopped = Mailing.objects.filter(pk=mailing.pk, state__in=[Mailing.State.SCHEDULED, Mailing.State.PAUSED])
     if not stopped.exists():
         return False
     letter = freeze(mailing.issue, mailing.note)
+    if reasons := _obstacles_to_replacing(mailing, letter, now):
+        raise PlanningError(" ".join(reasons))
     check_acknowledged(mailing.issue, letter, acknowledged, mailing.note)
     with transaction.atomic():
         replaced = stopped.update(**letter.columns())
         if replaced:
             mailing.tell(Step.What.REPLACED, letter.content_hash)
     return bool(replaced)
+
+
+def _obstacles_to_replacing(mailing: Mailing, letter: FrozenLetter, now: datetime) -> list[str]:
+    if mailing.kind == Mailing.Kind.CORRECTION:
+        return obstacles_to_correcting(mailing.issue, mailing.note) + _too_large(mailing.issue, letter)
+    return obstacles(mailing.issue, max(mailing.send_at, now), letter=letter)
 
 
 def bring_forward(mailing: Mailing, *, send_at: datetime, now: datetime, hold: timedelta) -> bool:

@@ -81,7 +81,7 @@ def test_a_scheduled_mailing_takes_the_new_text_when_asked(issue):
     before = mailing.content_hash
     issue.items.get().post.__class__.objects.update(body="改過的內文")
 
-    changed = planning.refreeze(mailing)
+    changed = planning.refreeze(mailing, now=NOW)
 
     mailing.refresh_from_db()
     assert changed
@@ -90,7 +90,7 @@ def test_a_scheduled_mailing_takes_the_new_text_when_asked(issue):
 
 
 def test_a_mailing_under_way_keeps_its_text(make_mailing):
-    assert planning.refreeze(make_mailing()) is False
+    assert planning.refreeze(make_mailing(), now=NOW) is False
 
 
 def test_an_issue_without_posts_is_refused(publication):
@@ -405,7 +405,7 @@ def test_a_correction_that_is_refrozen_keeps_its_note(had, issue):
     correction = corrected(issue, "數字寫錯了。")
     issue.items.get().post.__class__.objects.update(body="又改了")
 
-    assert planning.refreeze(correction)
+    assert planning.refreeze(correction, now=NOW)
 
     correction.refresh_from_db()
     assert correction.subject == "Correction: 第七期"
@@ -499,7 +499,7 @@ def test_a_mailing_half_way_goes_on_with_the_current_text(make_mailing, issue, r
     run(mailing, provider)
     issue.items.get().post.__class__.objects.update(body="改過的內文")
 
-    assert planning.refreeze(mailing)
+    assert planning.refreeze(mailing, now=NOW)
     mailing.resume(NOW, HOLD)
     provider.on_send = lambda row: None
     run(Mailing.objects.get(), provider)

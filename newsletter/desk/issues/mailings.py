@@ -214,7 +214,7 @@ def _resume(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
 
 
 def _refreeze(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return planning.refreeze(found, acknowledged=typed.get("unshown", ""))
+    return planning.refreeze(found, now=now, acknowledged=typed.get("unshown", ""))
 
 
 def _cancel(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:

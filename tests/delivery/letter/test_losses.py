@@ -80,11 +80,11 @@ def test_a_text_that_would_lose_something_replaces_no_approved_one_unasked(make_
     issue.items.get().post.__class__.objects.update(body=LOSING)
 
     with pytest.raises(planning.PlanningError, match="let 乙 = 1"):
-        planning.refreeze(mailing)
+        planning.refreeze(mailing, now=NOW)
 
     mailing.refresh_from_db()
     assert mailing.content_hash == before
-    assert planning.refreeze(mailing, acknowledged=acknowledgement_of(issue))
+    assert planning.refreeze(mailing, now=NOW, acknowledged=acknowledgement_of(issue))
 
 
 @pytest.mark.parametrize(

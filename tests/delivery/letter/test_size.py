@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery import planning
+from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.letter import size
 from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.models import Delivery
 from newsletter.issues.models import IssueItem
+from newsletter.posts.models import Post
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post
 
@@ -71,3 +74,28 @@ def test_without_a_post_to_shorten_the_introduction_is_named(publication):
 def test_an_issue_that_is_too_large_is_not_approved(publication):
     with pytest.raises(planning.PlanningError, match="Set post 1 to excerpt"):
         planning.approve(issue_of(30_000), send_at=None, now=NOW, hold=timedelta())
+
+
+def test_nor_does_it_replace_one_that_is_approved(publication):
+    issue = issue_of(100)
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    Post.objects.update(body="字" * 30_000)
+
+    with pytest.raises(planning.PlanningError, match="Set post 1 to excerpt"):
+        planning.refreeze(mailing, now=NOW)
+
+    before = mailing.content_hash
+    mailing.refresh_from_db()
+    assert mailing.content_hash == before
+
+
+def test_a_correction_that_is_too_large_is_not_approved(make_mailing, issue):
+    mailing = make_mailing("ab")
+    write_results(mailing.batches.get(), [Result(0, Delivery.State.SENT)])
+    mailing.cancel(NOW)
+    Post.objects.update(body="字" * 30_000)
+
+    with pytest.raises(planning.PlanningError, match="Set post 1 to excerpt"):
+        planning.correct(issue, note="數字寫錯了。", send_at=None, now=NOW, hold=timedelta())
+
+    assert not issue.mailings.filter(kind="correction").exists()
