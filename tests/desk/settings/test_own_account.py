@@ -6,6 +6,7 @@ import re
 import pytest
 from django.contrib.auth.models import User
 
+from newsletter.mail import outbox
 from newsletter.operation.accounts import factors
 from tests.factories import make_post, make_publication
 from tests.support.pages import assert_valid, markup
@@ -181,9 +182,26 @@ def strict(db):
     ["/admin/", "/admin/posts/post/", "/admin/posts/post/add/", "/admin/subscribers/subscriber/export/", "/admin/x/"],
 )
 def test_an_owner_without_one_is_led_to_the_account_whatever_is_opened(desk, strict, path):
-    response = desk.get(f"/admin/{path}")
+    response = desk.get(path)
 
     assert (response.status_code, response["Location"]) == (302, ACCOUNT)
+
+
+@pytest.mark.parametrize("path", ["/outbox/", "/outbox/1/source/", "/approve/1a/"])
+def test_pages_outside_the_desk_that_ask_for_rights_are_closed_too(desk, strict, settings, tmp_path, path):
+    settings.MAILERS = {"default": {"BACKEND": outbox.BACKEND, "OPTIONS": {"directory": str(tmp_path)}}}
+    settings.SITE_URL = "https://news.example.org"
+
+    response = desk.get(path)
+
+    assert (response.status_code, response["Location"]) == (302, ACCOUNT)
+
+
+def test_on_a_trial_the_outbox_stays_open_to_who_sits_at_the_machine(desk, strict, settings, tmp_path):
+    settings.MAILERS = {"default": {"BACKEND": outbox.BACKEND, "OPTIONS": {"directory": str(tmp_path)}}}
+    settings.SITE_URL = "http://127.0.0.1:8000"
+
+    assert desk.get("/outbox/").status_code == 200
 
 
 def test_what_is_posted_does_not_happen(desk, strict):
