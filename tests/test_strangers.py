@@ -262,6 +262,7 @@ BY_WHOM = {
         "newsletter.delivery.sending.api_courier": "PLAIN_LINK",
         "newsletter.delivery.sending.merging": "_pieces",
         "newsletter.delivery.author.reminder_mails": "BODY",
+        "newsletter.mail.colours": "_PAIR",
         "newsletter.delivery.provider.batch_apis": "BODY Provider PROVIDERS",
         "newsletter.delivery.rehearsal.links": "ADDRESS",
         "newsletter.delivery.letter.rendering": "SLOT MEDIA",
@@ -281,7 +282,6 @@ BY_WHOM = {
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
         "newsletter.posts.templatetags.outline": "HEADING NOTE",
         "newsletter.publication.layout": "_LONE _INDENTED",
-        "newsletter.publication.look": "_PROPERTY",
     },
     "servers that the author chose: a provider's replies, his domain's records": {
         "newsletter.delivery.certificate": "CODES",

@@ -8,11 +8,9 @@ from typing import Any
 from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 
-from newsletter.mail import html, plaintext, wrapping
-from newsletter.mail.colours import NIGHT_PANEL, PAPER_PANEL, legible
+from newsletter.mail import colours, html, plaintext, wrapping
 from newsletter.mail.message import Letter, shortened
 
-ACCENT = "#9a3412"
 LOOK = "letter"  # one of templates/email/_*.css
 LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most, beside the name
 PICTURE = re.compile(r"<img\b")
@@ -27,7 +25,8 @@ def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str
     context: what the template says; `publication` gives the frame its name, logo and accent.
     base_url: absolute, without a slash at its end, for links that a template builds.
     """
-    values = {**context, **_colours(context.get("publication")), "subject": subject, "base_url": base_url}
+    shades = colours.of_mail(getattr(context.get("publication"), "accent", ""))
+    values = {**context, **shades, "subject": subject, "base_url": base_url}
     values["logo"] = _logo(context.get("publication"))
     values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or LOOK}.css"
     body = html.inline_css(get_template(f"email/{name}.html").render(values))
@@ -77,11 +76,3 @@ def _logo(publication: Any) -> dict[str, Any] | None:
     except OSError:
         return None
     return {"url": logo.url, "width": round(logo.width * scale), "height": round(logo.height * scale)}
-
-
-def _colours(publication: Any) -> dict[str, str]:
-    accent = getattr(publication, "accent", "") or ACCENT
-    return {
-        "accent": legible(accent, on=PAPER_PANEL),
-        "accent_at_night": legible(accent, on=NIGHT_PANEL),
-    }

@@ -1,6 +1,5 @@
 """The look that the author chose as one style sheet: a theme, and a colour that can be read on light and dark paper."""
 
-import re
 from base64 import b64encode
 from functools import cache, lru_cache
 from hashlib import sha256
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from rcssmin import cssmin
 
-from newsletter.mail.colours import code, inked, parsed, readable
+from newsletter.mail.colours import Colour, Pair, code, inked, luminance, named, palette, parsed, readable
 
 
 def _hash_source(inline: str) -> str:
@@ -18,11 +17,7 @@ def _hash_source(inline: str) -> str:
 
 DEFAULT_THEME = "letter"
 STATIC = Path(__file__).parent.parent / "static"
-_COLOUR = r"#([0-9a-f]{6}|[0-9a-f]{3})"
-_PROPERTY = re.compile(rf"--([a-z-]+): light-dark\({_COLOUR}, {_COLOUR}\)")
-# As hard as the hardest surface of site.css and the themes on which the accent stands: dark by day, light by night.
-# tests/publication/test_look.py reads the surfaces themselves out of the sheets.
-LIGHT_PAPER, DARK_PAPER = (243, 239, 231), (38, 35, 32)
+SURFACES = ("paper", "raised", "code")  # on which the accent stands
 # Stands in the head of every page. The scheme chosen by site.js does not flash, for a file would be waited for; and
 # site.js itself comes when the page is there, for what it adds is nothing that a reader waits for.
 INLINE_SCRIPT = (
@@ -37,35 +32,42 @@ SCRIPT_HASH, SHEET_HASH = "<INLINE_SCRIPT_HASH>", "<SHEET_HASH>"
 
 
 @cache
-def palette() -> dict[str, str]:
-    """Return the colours that site.css names, each like #9a3412, by day: for what is drawn once, as a picture is."""
-    found = _PROPERTY.findall((STATIC / "site.css").read_text(encoding="utf-8"))
-    return {name: "#" + (day if len(day) == 6 else "".join(digit * 2 for digit in day)) for name, day, _night in found}
+def palette_of(theme: str) -> dict[str, Pair]:
+    """Return the palette with the values that a theme gives its names."""
+    return palette() if theme == DEFAULT_THEME else palette() | named(STATIC / f"themes/{theme}.css")
 
 
 @lru_cache(maxsize=8)
 def badge(accent: str) -> tuple[str, str]:
     """Return the colours of a small sign, ground and ink, with enough contrast."""
-    shade = readable(parsed(accent), LIGHT_PAPER)
-    return code(shade), code(inked(shade))
+    day, _night = _shades(accent, DEFAULT_THEME)
+    return code(day), code(inked(day))
 
 
-def colours(accent: str) -> str:
-    """Return the custom properties that the pages colour with; accent is like #9a3412."""
-    day, night = (readable(parsed(accent), paper) for paper in (LIGHT_PAPER, DARK_PAPER))
+def _shades(accent: str, theme: str) -> tuple[Colour, Colour]:
+    """Return the accent by day and by night, as it can be read on each surface of the theme."""
+    surfaces = [palette_of(theme)[name] for name in SURFACES]
+    darkest = min((parsed(surface.day) for surface in surfaces), key=luminance)
+    lightest = max((parsed(surface.night) for surface in surfaces), key=luminance)
+    return readable(parsed(accent), darkest), readable(parsed(accent), lightest)
+
+
+def colours(accent: str, theme: str) -> str:
+    """Return the custom properties that stand for the palette's accent; accent is like #9a3412."""
+    day, night = _shades(accent, theme)
     pairs = {"accent": (day, night), "on-accent": (inked(day), inked(night))}
     rules = (f"--{name}:light-dark({code(light)},{code(dark)})" for name, (light, dark) in pairs.items())
-    return f":root{{{';'.join(rules)}}}"
+    return f":root:root{{{';'.join(rules)}}}"
 
 
 @lru_cache(maxsize=8)
 def css(accent: str, theme: str = DEFAULT_THEME) -> str:
-    """Return all that a page is laid out by: site.css, over it the theme, the accent, and the colours of code.
+    """Return all that a page is laid out by: palette.css, site.css, the theme, the accent, and the colours of code.
 
     One sheet, which stands in the page itself: a page waits for one answer only. The default theme is site.css itself.
     """
     own = "" if theme == DEFAULT_THEME else _read(f"themes/{theme}.css")
-    return _read("site.css") + own + colours(accent) + _read("code.css")
+    return _read("palette.css") + _read("site.css") + own + colours(accent, theme) + _read("code.css")
 
 
 def _read(name: str) -> str:

@@ -18,6 +18,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import cache_control
 from django.views.defaults import server_error
 
+from newsletter.mail.colours import palette
 from newsletter.publication import disclosure, sharing
 from newsletter.publication import look as colours
 from newsletter.publication.kept.pages import kept
@@ -28,7 +29,7 @@ from newsletter.publication.sharing import YEAR
 logger = logging.getLogger(__name__)
 
 AWAY_SECONDS = 120  # after which a browser or a robot may ask again
-PAPER = colours.palette()["paper"]  # what a browser shows before the page
+PAPER = palette()["paper"].day  # what a browser shows before the page
 # Only what a browser shows as a picture, and nothing that can hold a script (SVG can).
 PICTURE_TYPES = {
     ".avif": "image/avif",

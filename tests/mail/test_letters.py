@@ -8,7 +8,7 @@ from django.template.exceptions import TemplateDoesNotExist
 from django.utils.safestring import mark_safe
 
 from newsletter.mail import html, letters
-from newsletter.mail.colours import contrast, legible, parsed
+from newsletter.mail.colours import contrast, legible, palette, parsed
 from newsletter.publication.models import Publication
 
 PUBLICATION = SimpleNamespace(
@@ -110,18 +110,18 @@ def test_the_subject_is_one_line():
 def test_an_accent_that_cannot_be_read_is_made_darker_by_day_and_softer_by_night():
     html = render().html
 
-    assert f"{legible('#ffee00', on='#2a2724')} !important" in html
+    assert f"{legible('#ffee00', on=palette()['raised'].night)} !important" in html
     assert not re.search(r'style="[^"]*color: #ffee00', html)
 
 
-@pytest.mark.parametrize("accent", ["#9a3412", "#777777", "#2a2724"])
+@pytest.mark.parametrize("accent", ["#9a3412", "#777777", "#211e1b"])
 def test_a_link_can_be_read_on_a_panel_too_by_day_and_by_night(accent):
     markup = render(publication=SimpleNamespace(**vars(PUBLICATION) | {"accent": accent})).html
 
     [night] = re.findall(r"\.sheet a, [^{]*\{ color: (#\w{6}) !important", markup)
     day = re.findall(r'<a [^>]*style="[^"]*color: (#\w{6})[^"]*"', markup)[0]
-    assert contrast(parsed(night), parsed("#2a2724")) >= 4.5
-    assert contrast(parsed(day), parsed("#f4f1eb")) >= 4.5
+    assert contrast(parsed(night), parsed(palette()["raised"].night)) >= 4.5
+    assert contrast(parsed(day), parsed(palette()["raised"].day)) >= 4.5
 
 
 def test_without_a_publication_there_still_is_a_letter():
@@ -176,7 +176,9 @@ def test_every_look_has_its_styles_and_reads_in_the_dark(look):
 
 
 def test_a_link_in_small_print_keeps_the_accent_by_night():
-    rules = re.findall(r"([^{}]+)\{ color: #aaa397 !important; \}", render().html)
+    quiet = palette()["quiet"].night
+
+    rules = re.findall(rf"([^{{}}]+)\{{ color: {quiet} !important; \}}", render().html)
 
     assert [".sheet .quiet" in rule for rule in rules] == [True]
     assert ".quiet a" not in rules[0]

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from newsletter.mail.colours import contrast
+from newsletter.mail.colours import contrast, palette, parsed
 from newsletter.publication import look
 from newsletter.publication.models import Publication
 
@@ -17,10 +17,8 @@ def colour(css, name, scheme):
     return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
 
 
-def surface(css, name, scheme):
-    """Return a colour of the last theme that sets it: as the cascade does."""
-    code = re.findall(rf"--{name}: ?light-dark\((#\w+), ?(#\w+)\)", css)[-1][scheme].removeprefix("#")
-    return tuple(int(pair, 16) for pair in re.findall("..", code if len(code) == 6 else "".join(c * 2 for c in code)))
+def surface(theme, name, scheme):
+    return parsed(look.palette_of(theme)[name][scheme])
 
 
 @pytest.mark.parametrize("accent", COLOURS)
@@ -30,7 +28,7 @@ def test_any_accent_can_be_read_on_every_surface(accent, theme, scheme):
     css = look.css(accent, theme)
 
     for name in ("paper", "raised", "code"):
-        assert contrast(colour(css, "accent", scheme), surface(css, name, scheme)) >= 4.5, name
+        assert contrast(colour(css, "accent", scheme), surface(theme, name, scheme)) >= 4.5, name
 
 
 @pytest.mark.parametrize("accent", COLOURS)
@@ -69,22 +67,30 @@ def test_a_theme_loses_its_comments_and_no_rule(theme):
 @pytest.mark.parametrize("theme", Publication.Theme.values)
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_every_theme_can_be_read_in_both_schemes(theme, scheme):
-    css = look.css("#9a3412", theme)
-    ink, quiet, paper, raised, code = (surface(css, n, scheme) for n in ("ink", "quiet", "paper", "raised", "code"))
+    ink, quiet, paper, raised, code = (surface(theme, n, scheme) for n in ("ink", "quiet", "paper", "raised", "code"))
 
     assert min(contrast(ink, ground) for ground in (paper, raised, code)) >= 7
     assert min(contrast(quiet, ground) for ground in (paper, raised)) >= 4.5
-    assert contrast(surface(css, "edge", scheme), paper) >= 3  # borders of fields
+    assert contrast(surface(theme, "edge", scheme), paper) >= 3  # borders of fields
 
 
 @pytest.mark.parametrize("theme", Publication.Theme.values)
-def test_no_surface_of_a_theme_is_harder_to_write_on_than_the_accent_was_measured_on(theme):
+def test_what_a_theme_sets_comes_after_the_palette_and_before_the_accent(theme):
     css = look.css("#ffcc00", theme)
+    papers = re.findall(r":root:root\{--paper:light-dark\((#\w+),", css)
 
-    for scheme in (0, 1):
-        accent = colour(css, "accent", scheme)
-        grounds = [surface(css, name, scheme) for name in ("paper", "raised")]
-        assert min(contrast(accent, ground) for ground in grounds) >= 4.5
+    assert css.startswith(":root:root{--paper:light-dark(#fdfcf9,#171513)")
+    assert len(papers) == (1 if theme == "letter" else 2)
+    assert css.rindex("--paper:light-dark") < css.rindex(":root:root{--accent:light-dark")
+
+
+@pytest.mark.parametrize("theme", Publication.Theme.values)
+def test_a_theme_gives_values_to_names_of_the_palette_alone(theme):
+    assert look.palette_of(theme).keys() == palette().keys()
+
+
+def test_the_accent_of_a_new_publication_is_that_of_the_palette():
+    assert Publication().accent == palette()["accent"].day
 
 
 def test_the_policy_lets_the_one_script_in_a_page_run_and_no_other(client, db):

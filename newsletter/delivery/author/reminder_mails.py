@@ -20,7 +20,7 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.issues.models import not_yet_mailed
 from newsletter.mail import headers, letters, plaintext, tokens
 from newsletter.mail import html as mail_html
-from newsletter.mail.colours import PAPER_PANEL, legible
+from newsletter.mail.colours import of_mail
 from newsletter.mail.message import Letter, Mail, automatic, shortened
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -135,7 +135,7 @@ def _answers(reminder: Reminder, publication: Publication) -> dict[str, object]:
     return {
         "slot": reminder.slot_at,
         "goes": publication.unapproved == Publication.Unapproved.GO,
-        "accent": legible(publication.accent, on=PAPER_PANEL),
+        **of_mail(publication.accent),
         "approve_url": page,
         "move_url": f"{page}?do=move",
         "skip_url": f"{page}?do=skip",

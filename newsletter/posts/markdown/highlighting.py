@@ -26,16 +26,18 @@ from pygments.token import (
 )
 from pygments.util import ClassNotFound
 
+from newsletter.mail.colours import palette
+
 LONGEST = 20_000  # characters of one fence; longer ones are data, and cost a second
 
 
 class Light(Style):
-    """Colours of at least 4.5:1 on `#f6f4f0`; static/code.css says the same and their dark counterparts.
+    """Colours of at least 4.5:1 on the ground of code; static/code.css has the same and their dark counterparts.
 
     Nothing is slanted, because comments are Chinese as often as not.
     """
 
-    background_color = "#f6f4f0"
+    background_color = palette()["code"].day
     styles: ClassVar[dict[_TokenType, str]] = {
         Token: "#1f2328",
         Comment: "#5c6370",
@@ -69,9 +71,9 @@ class Light(Style):
 
 
 class Dark(Style):
-    """The same on `#1f1d1a`."""
+    """The same by night."""
 
-    background_color = "#1f1d1a"
+    background_color = palette()["code"].night
     styles: ClassVar[dict[_TokenType, str]] = {
         Token: "#e8e4dc",
         Comment: "#a39d92",

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from newsletter.publication.look import palette
+from newsletter.mail.colours import palette
 
 VERSION = "1"  # of the drawing: a change gives every card a new address
 WIDTH, HEIGHT = 1200, 630  # what Facebook, LINE and X show whole: https://ogp.me, developers' pages of each
 MARGIN = 84
-PAPER, INK, QUIET = (palette()[name] for name in ("paper", "ink", "quiet"))
+PAPER, INK, QUIET = (palette()[name].day for name in ("paper", "ink", "quiet"))
 SIZES = (92, 80, 68, 58, 50)  # of the title in pixels: the first in which it fits
 LINE_HEIGHT = 1.34
 TOP = 158  # pixels above the title

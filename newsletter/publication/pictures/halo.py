@@ -4,10 +4,9 @@ from io import BytesIO
 
 from PIL import Image, ImageFilter
 
-from newsletter.mail.colours import PAPER as MAIL_PAPER
-from newsletter.mail.colours import parsed
+from newsletter.mail.colours import palette, parsed
 
-PAPER = parsed(MAIL_PAPER)  # on which the glow is not seen by day
+PAPER = parsed(palette()["paper"].day)  # on which the glow is not seen by day
 SHOWN_WIDTH, SHOWN_HEIGHT = 160, 36  # pixels at most, in a mail
 GLOW = 2  # pixels as shown
 

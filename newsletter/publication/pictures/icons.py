@@ -5,7 +5,7 @@ from io import BytesIO
 
 from PIL import Image, ImageDraw
 
-from newsletter.mail.colours import PAPER
+from newsletter.mail.colours import palette
 
 VERSION = "1"  # of the drawing
 SIZES = (180, 192, 512)  # pixels: Apple's home screen; what a web manifest should have
@@ -55,7 +55,7 @@ def _logo(size: int, data: bytes, is_whole: bool) -> Image.Image:
     scale = min(room / logo.width, room / logo.height)
     width, height = (max(1, round(side * scale)) for side in logo.size)
     logo = logo.resize((width, height), Image.Resampling.LANCZOS)
-    square = Image.new("RGBA", (size, size), PAPER if is_whole else (0, 0, 0, 0))
+    square = Image.new("RGBA", (size, size), palette()["paper"].day if is_whole else (0, 0, 0, 0))
     square.alpha_composite(logo, ((size - width) // 2, (size - height) // 2))
     return square
 

@@ -11,6 +11,7 @@ from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.mail.colours import palette
 from newsletter.mail.due import Result
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Publication
@@ -204,8 +205,9 @@ def test_the_answers_stand_on_a_panel_of_their_own_by_day_and_by_night_in_every_
     letter_of()
 
     html = body(mails(box)[0], "html")
-    assert re.search(r'<div class="approval" style="[^"]*background-color: #f4f1eb', html)
-    assert re.findall(r"\.approval \{([^}]*)\}", html) == [" background-color: #2a2724 !important; "]
+    raised = palette()["raised"]
+    assert re.search(rf'<div class="approval" style="[^"]*background-color: {raised.day}', html)
+    assert re.findall(r"\.approval \{([^}]*)\}", html) == [f" background-color: {raised.night} !important; "]
 
 
 @pytest.mark.parametrize(("unapproved", "words"), [("wait", "it waits."), ("go", "it goes out then, as it is here.")])

@@ -8,6 +8,7 @@ import pytest
 from newsletter.delivery import planning
 from newsletter.delivery.letter import rendering
 from newsletter.issues.models import IssueItem
+from newsletter.mail.colours import of_mail
 from newsletter.posts.models.images import Image
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -167,7 +168,7 @@ def test_a_table_a_mark_and_code_look_like_this_house(publication):
 
     assert re.search(r"<table style=[^>]*border-collapse: collapse", html)
     assert re.search(r"<td style=[^>]*text-align: right", html)
-    assert re.search("<mark style=[^>]*background-color: #f6e3b8", html)
+    assert re.search(f"<mark style=[^>]*background-color: {of_mail(publication.accent)['by_day']['mark']}", html)
     assert re.search("<code style=[^>]*border-radius", html)
 
 
