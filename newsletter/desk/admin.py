@@ -1,5 +1,6 @@
 """Issues and mailings in the admin. They are registered here because their screens show both rooms."""
 
+from dataclasses import asdict
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -22,7 +23,8 @@ from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.planning import copies, was_sent_to_all
 from newsletter.desk.issues.audit import AuditedIssueAdmin
 from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
-from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet, next_number, proposals
+from newsletter.issues.assembly import next_number, proposals
+from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
@@ -202,7 +204,7 @@ def _proposals_of(request: HttpRequest) -> list[dict[str, Any]]:
     cached: list[dict[str, Any]] | None = getattr(request, "_proposals", None)
     if cached is None:
         [slot] = next_slots(Publication.objects.current(), 1)
-        cached = proposals(slot)
+        cached = [asdict(row) for row in proposals(slot)]
         setattr(request, "_proposals", cached)  # noqa: B010
     return cached
 

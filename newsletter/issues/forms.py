@@ -1,13 +1,11 @@
 """What the author types to compose an issue: its words, its posts, their order."""
 
 import re
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
@@ -19,27 +17,10 @@ from newsletter.posts.models import Post, PostQuerySet
 from newsletter.posts.saving import ELSEWHERE
 from newsletter.publication.forms import TypedForm
 
-PROPOSED_MAX = 10  # of the unmailed posts, the newest; an imported archive is unmailed as a whole
 OFFERED_MAX = 30  # boxes to tick under the list
 SUGGESTED_MAX = 300  # titles that the browser completes
 ONLY_ONCE = _("A post can be in an issue only once. Take one of the two out.")
 NUMBER = re.compile(r"(?:.*/p/|#?)(\d{1,9})(?!\d)(?:\s.*|[-/].*)?", re.DOTALL)
-
-
-def next_number() -> int:
-    last: int | None = Issue.objects.aggregate(last=Max("number"))["last"]
-    return (last or 0) + 1
-
-
-def proposals(before: datetime) -> list[dict[str, Any]]:
-    """Return the first values of a new issue's rows: what is unmailed and public at `before`, oldest first."""
-    unmailed = not_yet_mailed(Post.objects.published(before)).values_list("pk", flat=True)
-    newest = list(unmailed[:PROPOSED_MAX])
-    forms_of = [IssueItem.Form.FULL] + [IssueItem.Form.EXCERPT] * len(newest)
-    return [
-        {"post": pk, "position": position, "form": form}
-        for position, (pk, form) in enumerate(zip(reversed(newest), forms_of, strict=False), start=1)
-    ]
 
 
 class PostChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]

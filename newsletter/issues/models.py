@@ -114,7 +114,7 @@ class Issue(models.Model):
         permissions = [("send_issue", "Can send issues to readers")]
 
     def __str__(self) -> str:
-        return f"#{self.number} {self.subject}"
+        return f"#{self.number} {self.subject}".rstrip()  # a draft that was proposed has no subject yet
 
     def get_absolute_url(self) -> str:
         before, after = around("issues:issue")

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 from django.forms import inlineformset_factory
-from django.utils import timezone, translation
+from django.utils import translation
 
-from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet, next_number, proposals
+from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
@@ -40,44 +40,6 @@ def rows(issue: Issue, *typed: dict[str, object]) -> ItemFormSet:
 
 def order(issue: Issue) -> list[tuple[int, str]]:
     return list(issue.items.values_list("position", "post__title"))
-
-
-# --- What a new issue begins with ---
-
-
-def test_the_first_issue_is_number_one():
-    assert next_number() == 1
-
-
-def test_a_new_issue_follows_the_last_one():
-    make_issue(number=41)
-
-    assert next_number() == 42
-
-
-def test_unmailed_posts_are_proposed_oldest_first_and_the_first_one_in_full():
-    newer = make_post("乙")
-    older = make_post("甲", published_at=PUBLISHED_AT - timedelta(days=3))
-
-    assert proposals(timezone.now()) == [
-        {"post": older.pk, "position": 1, "form": "full"},
-        {"post": newer.pk, "position": 2, "form": "excerpt"},
-    ]
-
-
-def test_what_was_mailed_or_will_not_be_public_is_not_proposed():
-    make_issue(make_post(), sent_at=PUBLISHED_AT)
-    make_post(published_at=None)
-    make_post(published_at=timezone.now() + timedelta(days=20))
-    soon = make_post(published_at=timezone.now() + timedelta(days=1))
-
-    assert [row["post"] for row in proposals(timezone.now() + timedelta(days=14))] == [soon.pk]
-
-
-def test_of_an_imported_archive_only_the_newest_are_proposed():
-    posts = [make_post(published_at=PUBLISHED_AT + timedelta(hours=hour)) for hour in range(12)]
-
-    assert [row["post"] for row in proposals(timezone.now())] == [post.pk for post in posts[2:]]
 
 
 # --- Posts to add ---

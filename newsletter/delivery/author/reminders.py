@@ -5,9 +5,10 @@ writes down what should have gone and did not. Each may run twice, late or not a
 `approve`, `move` and `skip`.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -26,9 +27,10 @@ from newsletter.delivery.author.slots import (
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
-from newsletter.issues import cadence
+from newsletter.issues import assembly, cadence
 from newsletter.issues.models import Issue
 from newsletter.mail.message import Mail
+from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 
 Kind, Answer = Reminder.Kind, Reminder.Answer
@@ -78,7 +80,22 @@ def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> None:
     if kind == Kind.LETTER and (issue is None or planning.obstacles(issue, slot_at)):
         return
     row = Reminder(kind=kind, slot_at=slot_at, issue=issue, at=now, due_at=now)
-    Reminder.objects.bulk_create([row], ignore_conflicts=True)
+    with suppress(IntegrityError), transaction.atomic():  # another task was first, or an author with the same number
+        row.save(force_insert=True)
+        if kind == Kind.DRAFT and issue is None:
+            _propose(row, now)
+
+
+def _propose(reminder: Reminder, now: datetime) -> None:
+    """Make a draft for the slot of `reminder`, if posts wait: once for a slot, even if its author deletes it."""
+    issue = assembly.propose(reminder.slot_at)
+    if issue is None:
+        return
+    reminder.issue = issue
+    reminder.save(update_fields=["issue"])
+    Change.objects.log(
+        Change.What.ADDED, [issue], {"put_in": [str(item) for item in issue.items.select_related("post")]}, at=now
+    )
 
 
 # --- Who is mailed ---

@@ -1,6 +1,7 @@
 """What the author was reminded of before a slot, and the answer: facts first, the mails later (author/reminders.py)."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -10,6 +11,13 @@ from newsletter.issues.models import Issue
 from newsletter.mail import tokens
 
 MISSED_FOR = timedelta(days=14)  # by then the next slot says more
+
+
+def keep_drafts(collector: Any, field: Any, reminders: "ReminderQuerySet", using: str) -> None:
+    """Keep the reminders of a draft whose issue is deleted: they say for which slots one was proposed already."""
+    drafts = reminders.filter(kind=Reminder.Kind.DRAFT)
+    models.SET_NULL(collector, field, drafts, using)
+    models.CASCADE(collector, field, reminders.exclude(kind=Reminder.Kind.DRAFT), using)
 
 
 class ReminderQuerySet(models.QuerySet["Reminder"]):
@@ -53,7 +61,7 @@ class Reminder(models.Model):
 
     kind = models.CharField(max_length=10, choices=Kind)
     slot_at = models.DateTimeField()
-    issue = models.ForeignKey(Issue, null=True, on_delete=models.CASCADE, related_name="reminders")
+    issue = models.ForeignKey(Issue, null=True, on_delete=keep_drafts, related_name="reminders")
 
     # What the letter said: an approval is for this and nothing else.
     content_hash = models.CharField(max_length=64, blank=True)

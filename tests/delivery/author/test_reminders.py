@@ -11,9 +11,11 @@ from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.issues.models import Issue
 from newsletter.mail.colours import palette
 from newsletter.mail.due import Result
 from newsletter.mail.mailers import mailer_from_url
+from newsletter.publication.changes import Change
 from newsletter.publication.models import Publication
 from tests.factories import make_helper, make_issue, make_post, make_publication
 from tests.support.processes import free_port
@@ -144,14 +146,78 @@ def test_an_issue_that_cannot_be_sent_is_no_letter_until_it_can(box, publication
 # --- What they say ---
 
 
-def test_without_an_issue_the_draft_says_what_could_be_in_one(box, publication):
+def test_without_an_issue_one_is_proposed_of_the_posts_that_wait(box, publication):
     make_post("還沒寄過")
+    make_issue(make_post("寄過了"), number=6, sent_at=SLOT - 300 * HOUR)
+
+    assert subjects(box, SLOT - 72 * HOUR) == ["Your draft is ready: #7"]
+
+    issue, text = Issue.objects.get(number=7), body(mails(box)[0])
+    assert "還沒寄過" in text
+    assert "寄過了" not in text
+    assert "It needs a subject before it can be sent." in " ".join(text.split())
+    assert f"https://news.example.org/admin/issues/issue/{issue.pk}/change/" in text
+    assert "Dec. 1, 2026, 8 a.m." in text
+    assert [post.title for post in issue.posts.all()] == ["還沒寄過"]
+
+
+def test_a_proposal_is_in_the_history_as_made_by_itself(box, publication):
+    make_post("還沒寄過")
+    look(SLOT - 72 * HOUR)
+
+    [change] = Change.objects.of(Issue.objects.get())
+    assert (change.what, change.via, change.detail) == ("added", "engine", {"put_in": ["還沒寄過"]})
+
+
+def test_a_proposal_never_leaves_without_its_author(box, publication):
+    Publication.objects.update(unapproved="go")
+    make_post("還沒寄過")
+
+    for hours in (72, 24, 1, 0):
+        look(SLOT - hours * HOUR)
+
+    assert len(mails(box)) == 1
+    assert not Mailing.objects.exists()
+
+
+def test_a_proposal_that_its_author_deletes_does_not_come_back(box, publication):
+    make_post("還沒寄過")
+    look(SLOT - 72 * HOUR)
+    Issue.objects.get().delete()
+
+    look(SLOT - 71 * HOUR)
+
+    assert not Issue.objects.exists()
+    assert Reminder.objects.get().issue is None
+    assert len(mails(box)) == 1
+
+
+def test_the_letters_of_an_issue_that_is_deleted_go_with_it(box, issue):
+    look(SLOT - 72 * HOUR)
+    look(SLOT - 24 * HOUR)
+
+    issue.delete()
+
+    assert [row.kind for row in Reminder.objects.all()] == ["draft"]
+
+
+def test_a_number_that_somebody_takes_in_this_moment_is_proposed_at_the_next_look(box, publication, monkeypatch):
+    make_post("還沒寄過")
+    make_issue(make_post("寄過了"), number=6, sent_at=SLOT - 300 * HOUR)
+    monkeypatch.setattr("newsletter.issues.assembly.next_number", lambda: 6)
+    look(SLOT - 72 * HOUR)
+    assert not Reminder.objects.exists()
+    monkeypatch.undo()
+
+    assert subjects(box, SLOT - 71 * HOUR) == ["Your draft is ready: #7"]
+
+
+def test_without_a_post_that_waits_the_draft_says_that_an_issue_is_due(box, publication):
     make_issue(make_post("寄過了"), number=6, sent_at=SLOT - 300 * HOUR)
 
     assert subjects(box, SLOT - 72 * HOUR) == ["An issue is due on Dec. 1, 2026"]
 
     text = body(mails(box)[0])
-    assert "還沒寄過" in text
     assert "寄過了" not in text
     assert "https://news.example.org/admin/issues/issue/add/" in text
     assert "Dec. 1, 2026, 8 a.m." in text

@@ -1,0 +1,53 @@
+"""Putting an issue together: which number and which posts the next one begins with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from newsletter.issues.models import Issue, IssueItem, in_no_issue
+from newsletter.posts.models import Post
+
+PROPOSED_MAX = 10  # of the posts that wait, the newest
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A post's place in an issue that begins, counted from 1, and how much of it the mail shows."""
+
+    post: int
+    position: int
+    form: IssueItem.Form
+
+
+def next_number() -> int:
+    last = Issue.objects.order_by("-number").values_list("number", flat=True).first()
+    return (last or 0) + 1
+
+
+def proposals(before: datetime) -> list[Proposed]:
+    """Return the posts that a new issue begins with: in no issue yet and public at `before`, oldest first.
+
+    An archive that was imported waits for nothing. The first post is shown in full, the others by an excerpt.
+    """
+    newest = list(in_no_issue(Post.objects.published(before)).values_list("pk", flat=True)[:PROPOSED_MAX])
+    forms = [IssueItem.Form.FULL] + [IssueItem.Form.EXCERPT] * len(newest)
+    places = enumerate(zip(reversed(newest), forms, strict=False), start=1)
+    return [Proposed(pk, position, form) for position, (pk, form) in places]
+
+
+def propose(before: datetime) -> Issue | None:
+    """Make the next issue as a draft of the posts that wait; return None when none does.
+
+    It has no subject, so that it cannot leave before its author has given it one.
+    Raises IntegrityError when another issue took the number in this moment.
+    """
+    rows = proposals(before)
+    if not rows:
+        return None
+    with transaction.atomic():
+        issue = Issue.objects.create(number=next_number())
+        IssueItem.objects.bulk_create(
+            IssueItem(issue=issue, post_id=row.post, position=row.position, form=row.form) for row in rows
+        )
+    return issue
