@@ -15,12 +15,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.planning import copies, was_sent_to_all
+from newsletter.desk.issues import composing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
 from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
 from newsletter.issues.assembly import next_number, proposals
@@ -77,13 +79,14 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     fieldsets = (
         (
             None,
-            {"fields": (("subject", "number"), "preheader", "introduction", "seen_version"), "classes": ("opening",)},
+            {"fields": (("subject", "number"), "preheader", "seen_version"), "classes": ("opening",)},
         ),
+        (None, {"fields": ("introduction",), "classes": ("introduction",)}),
         (None, {"fields": ("closing",), "classes": ("closing",)}),
     )
 
     class Media:
-        css = {"all": ("desk/composer.css",)}
+        css = {"all": ("desk/composer.css", "desk/issue.css")}
         js = tuple(forms.Script(f"desk/{name}.js", type="module") for name in (*WRITING_SCRIPTS, "composer"))
 
     # --- The list ---
@@ -125,6 +128,10 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             "is_frozen_otherwise": issue and mailing and _is_frozen_otherwise(issue, mailing),
             "show_save_and_add_another": False,
         }
+        for inline in context["inline_admin_formsets"]:
+            composing.measure(issue or Issue(number=0), inline.formset)
+        if issue:
+            shown |= composing.letter_of(issue, timezone.now())
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:

@@ -17,6 +17,7 @@ from newsletter.posts.models import Post, PostQuerySet
 from newsletter.posts.saving import ELSEWHERE
 from newsletter.publication.forms import TypedForm
 
+SUBJECT_SHOWN = 18  # Han characters of a subject that a phone shows in its inbox, about
 OFFERED_MAX = 30  # boxes to tick under the list
 SUGGESTED_MAX = 300  # titles that the browser completes
 ONLY_ONCE = _("A post can be in an issue only once. Take one of the two out.")
@@ -57,6 +58,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         widgets = {
             "introduction": MarkdownTextarea(rows=8),
             "closing": MarkdownTextarea(rows=5),
+            "subject": forms.TextInput({"data-shown": SUBJECT_SHOWN}),
             "preheader": forms.TextInput({"data-count-from": 40, "data-count-to": 100}),
         }
 
@@ -147,6 +149,7 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = IssueItem
         fields = ("position", "post", "form")
+        widgets = {"form": forms.RadioSelect}
         error_messages = {NON_FIELD_ERRORS: {"unique_together": ONLY_ONCE}}
 
 

@@ -85,6 +85,9 @@ def tab(desk, url: str):
 
 def write(page, *keys: str, at: str = "#id_body") -> str:
     """Type words and press keys (in angle brackets); return what stands in the field then."""
+    closed = page.locator("details:not([open])").filter(has=page.locator(at))
+    for summary in closed.locator("> summary").all():
+        summary.click()
     page.locator(at).focus()
     for key in keys:
         page.keyboard.press(key.strip("<>")) if key.startswith("<") else page.keyboard.type(key)
@@ -560,6 +563,59 @@ def test_the_posts_of_an_issue_are_saved_in_place(desk, server):
     assert list(issue.items.values_list("post__title", flat=True)) == ["丙", "乙"]
     assert (issue.introduction, issue.closing) == ("大家好", "再見")
     assert desk.evaluate("window.isStill") is True
+
+
+def test_the_letter_beside_the_issue_is_the_one_that_was_saved_last(desk, server):
+    issue = make_issue(make_post("甲"), number=7, subject="第七期")
+    desk.goto(server.url + change(issue))
+    letter = desk.frame_locator("[data-letter-frame]")
+    letter.get_by_role("heading", name="第七期").wait_for()
+
+    desk.fill("#id_subject", "換了一個主旨")
+    save(desk)
+
+    letter.get_by_role("heading", name="換了一個主旨").wait_for()
+    assert "換了一個主旨" in desk.locator(".compose-inbox").text_content()
+
+
+def test_a_title_becomes_the_subject_by_one_press_and_undo_takes_it_back(desk, server):
+    issue = make_issue(make_post("會議前先寫一頁"), subject="第七期")
+    desk.goto(server.url + change(issue))
+
+    suggestion = desk.get_by_role("button", name="會議前先寫一頁", exact=True)
+    suggestion.click()
+    assert desk.input_value("#id_subject") == "會議前先寫一頁"
+    assert suggestion.get_attribute("aria-pressed") == "true"
+
+    desk.keyboard.press("Control+z")
+    assert desk.input_value("#id_subject") == "第七期"
+    assert suggestion.get_attribute("aria-pressed") == "false"
+
+
+def test_the_form_of_a_post_is_chosen_by_keys_and_says_what_it_takes(desk, server):
+    issue = make_issue(make_post("甲", body="字" * 4_000), subject="第七期")
+    desk.goto(server.url + change(issue))
+    forms = desk.get_by_role("group", name="How much of “甲”")
+    sizes = [float(text.split()[0]) for text in forms.locator("small").all_text_contents()]
+    assert sizes[0] > 10 > sizes[1]
+
+    forms.get_by_role("radio", name="full text").focus()
+    desk.keyboard.press("ArrowRight")
+    save(desk)
+
+    assert issue.items.get().form == "excerpt"
+
+
+def test_an_introduction_shows_its_beginning_while_it_is_closed(desk, server):
+    issue = make_issue(make_post("甲"), subject="第七期", introduction="這一期寫給趕路的人。")
+    desk.goto(server.url + change(issue))
+    summary = desk.locator("summary").filter(has_text="introduction")
+    assert "這一期寫給趕路的人。" in summary.inner_text()
+
+    write(desk, "慢慢走。", at="#id_introduction")
+    summary.click()
+
+    assert summary.inner_text().endswith("慢慢走。這一期寫給趕路的人。")
 
 
 def test_a_new_issue_is_saved_in_place_once(desk, server):

@@ -63,10 +63,14 @@ class FrozenLetter:
         return asdict(self) | {"content_hash": self.content_hash}
 
 
-def issue_context(issue: Issue, publication: Publication) -> dict[str, object]:
-    """Return what templates/email/issue.html shows."""
+def issue_context(issue: Issue, publication: Publication, items: list[IssueItem] | None = None) -> dict[str, object]:
+    """Return what templates/email/issue.html shows.
+
+    items: what stands in the letter instead of the issue's own.
+    """
     issue = _legible(issue)
-    items = list(issue.items.select_related("post__cover").prefetch_related("post__tags"))
+    if items is None:
+        items = list(issue.items.select_related("post__cover").prefetch_related("post__tags"))
     return {
         "issue": issue,
         "publication": publication,
@@ -138,15 +142,16 @@ def _mail_html(source: str) -> str:
     return mail_html.named_colours(mail_html.sized(mail_html.demoted(rendered), sizes))
 
 
-def freeze(issue: Issue, note: str = "") -> FrozenLetter:
+def freeze(issue: Issue, note: str = "", *, items: list[IssueItem] | None = None) -> FrozenLetter:
     """Render `issue` once, as it is now, for all its readers.
 
     note: what was wrong, in Markdown, on top of a correction; "" for the issue itself.
+    items: what stands in the letter instead of the issue's own, to measure it.
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):
         subject = subject_line(issue, publication, is_correction=bool(note))
-        context = issue_context(issue, publication) | {"correction": _mail_html(note)}
+        context = issue_context(issue, publication, items) | {"correction": _mail_html(note)}
         letter = letters.render("issue", subject, context, base_url=settings.SITE_URL)
     name, address = publication.sender
     return FrozenLetter(

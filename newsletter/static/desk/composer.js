@@ -1,4 +1,5 @@
-// Arrows beside the posts of an issue, and how long a line is. Without JavaScript the numbers do the same.
+// What helps to make an issue: arrows beside its posts, subjects from their titles, how long a line is, and the letter as
+// it is saved. Without JavaScript the numbers, the fields and the page of the preview do the same.
 
 const places = (list) => [...list.querySelectorAll(".item:not(.is-out) input.place")];
 
@@ -64,6 +65,85 @@ function countLength(field) {
   show();
 }
 
+// A Han character is as wide as two letters: how much of a subject a phone shows.
+const widthOf = (text) => [...text].reduce((sum, one) => sum + (one.codePointAt(0) < 0x1100 ? 0.5 : 1), 0);
+
+function showShown(field) {
+  const { sayShown, shown } = { ...document.querySelector("[data-say-shown]").dataset, ...field.dataset };
+  const output = document.createElement("output");
+  output.className = "length";
+  output.htmlFor = field.id;
+  const show = () => {
+    const width = Math.ceil(widthOf(field.value.trim()));
+    output.textContent = width ? sayShown.replace("{n}", width).replace("{shown}", shown) : "";
+    output.classList.toggle("is-off", width > Number(shown));
+  };
+  field.after(output);
+  field.addEventListener("input", show);
+  show();
+}
+
+// The titles of the posts as subjects: one press puts one in, and undo takes it out.
+function suggestSubjects(field) {
+  const box = document.createElement("p");
+  box.className = "suggestions";
+  field.parentElement.append(box);
+  const show = () => {
+    const titles = [...document.querySelectorAll("[data-items] .item:not(.is-out) [data-title]")];
+    const words = [...new Set(titles.map((title) => title.textContent.trim()))].slice(0, 3);
+    box.hidden = !words.length;
+    box.replaceChildren(
+      ...words.map((text) => {
+        const button = Object.assign(document.createElement("button"), { type: "button", textContent: text });
+        button.setAttribute("aria-pressed", String(field.value.trim() === text));
+        button.addEventListener("click", () => take(text));
+        return button;
+      }),
+    );
+  };
+  const take = (text) => {
+    field.focus();
+    field.select();
+    if (!document.execCommand("insertText", false, text)) field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  box.setAttribute("role", "group");
+  box.setAttribute("aria-label", document.querySelector("[data-say-suggestions]").dataset.saySuggestions);
+  field.addEventListener("input", () => {
+    for (const button of box.children) {
+      button.setAttribute("aria-pressed", String(field.value.trim() === button.textContent));
+    }
+  });
+  document.addEventListener("desk:fresh", ({ target }) => target.matches("[data-items]") && show());
+  show();
+}
+
+// The introduction and the closing show their beginning while they are closed.
+function showBeginning(details) {
+  const text = details.querySelector("textarea");
+  const line = details.querySelector("[data-beginning]");
+  details.addEventListener("toggle", () => {
+    if (!details.open) line.textContent = text.value.trim().replace(/\s+/g, " ").slice(0, 60);
+  });
+}
+
+// After a save that has changed the letter, the frame shows it.
+function renewLetter(facts) {
+  const frame = document.querySelector("[data-letter-frame]");
+  if (!frame || frame.dataset.shown === facts.dataset.letter) return;
+  frame.dataset.shown = facts.dataset.letter;
+  frame.src = frame.getAttribute("src").replace(/\?.*|$/, `?v=${facts.dataset.letter.slice(0, 16)}`);
+}
+
 document.querySelectorAll("[data-items]").forEach(arrows);
-document.addEventListener("desk:fresh", ({ target }) => target.matches("[data-items]") && arrows(target)); // saving.js
+document.addEventListener("desk:fresh", ({ target }) => {
+  if (target.matches("[data-items]")) arrows(target); // saving.js
+  if (target.matches("[data-letter]")) renewLetter(target);
+});
+for (const facts of document.querySelectorAll("[data-letter]")) {
+  document.querySelector("[data-letter-frame]").dataset.shown = facts.dataset.letter;
+}
+document.querySelectorAll("[data-words]").forEach(showBeginning);
+document.querySelectorAll("[data-shown][name=subject]").forEach(showShown);
+document.querySelectorAll("[data-shown][name=subject]").forEach(suggestSubjects);
 document.querySelectorAll("[data-count-from]").forEach(countLength);

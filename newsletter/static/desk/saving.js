@@ -97,6 +97,7 @@ function put(name, value, theirs) {
     field.dispatchEvent(new Event("change", { bubbles: true }));
     window.django?.jQuery?.(field).trigger("change.select2"); // the box that the admin draws over it
   } else {
+    field.closest("details")?.setAttribute("open", ""); // what is hidden takes no focus
     const caret = Math.min(field.selectionStart ?? 0, value.length);
     field.focus();
     field.select();
@@ -136,6 +137,7 @@ function showError({ id, name, texts }) {
   const field = document.getElementById(id) ?? form.elements[name] ?? form.elements[`${name}_0`];
   const one = field?.length && !field.tagName ? field[0] : field;
   if (!one) return;
+  one.closest("details")?.setAttribute("open", "");
   const list = listOf(texts, `${one.id}_error`);
   (one.closest(".editor") ?? one.closest("p.datetime, .related-widget-wrapper") ?? one).before(list);
   one.closest(".flex-container, .item")?.classList.add("errors");
@@ -170,6 +172,7 @@ const FRESH = [
   "[data-fresh=buttons]",
   "[data-fresh=after-text]",
   "[data-fresh=preview-form]",
+  "[data-fresh=letter]",
 ];
 
 function exchange(selector, page) {

@@ -99,3 +99,29 @@ def test_a_correction_that_is_too_large_is_not_approved(make_mailing, issue):
         planning.correct(issue, note="數字寫錯了。", send_at=None, now=NOW, hold=timedelta())
 
     assert not issue.mailings.filter(kind="correction").exists()
+
+
+def test_each_post_is_weighed_in_each_of_its_forms(publication):
+    long, short = make_post("長", body="字" * 9_000), make_post("短", body="字" * 300)
+    issue = make_issue(long, short, number=9)
+
+    found = size.weights_by_form(issue, [long, short])
+
+    assert found[long.pk]["full"] > found[short.pk]["full"] > found[short.pk]["excerpt"] > found[short.pk]["link"]
+
+
+@pytest.mark.parametrize("form", ["full", "excerpt", "link"])
+def test_what_a_form_is_said_to_take_is_what_it_takes(publication, form):
+    post = make_post("甲", body="字" * 3_000)
+    issue = make_issue(post, make_post("乙", body="字" * 900), make_post("丙"), number=9)
+    IssueItem.objects.filter(post=post).update(form=form)
+    whole = len(freeze(issue).html.encode())
+    without = len(freeze(issue, items=[item for item in issue.items.all() if item.post_id != post.pk]).html.encode())
+
+    said = size.weights_by_form(issue, [post])[post.pk][form]
+
+    assert 0 <= whole - without - said < 400  # a line of the contents, and the rule before the post
+
+
+def test_of_an_issue_without_posts_nothing_is_weighed(publication):
+    assert size.weights_by_form(make_issue(number=9), []) == {}
