@@ -103,9 +103,10 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def entries_of(self, rows: list[tuple[datetime, str, int]]) -> dict[tuple[str, int], Entry]:
         """Return the lines of a page by source and key."""
         changes = Change.objects.filter(pk__in=keys_of(rows, CHANGE))
-        return {(CHANGE, one.pk): self._entry_of(one) for one in changes}
+        return {(CHANGE, one.pk): self.entry_of(one) for one in changes}
 
-    def _entry_of(self, change: Change) -> Entry:
+    def entry_of(self, change: Change) -> Entry:
+        """Return a change as a line, with the names of fields as the forms have them."""
         names = [self._label(name) for name in change.detail.get("fields", [])]
         return Entry(change.at, _what(change, names), who(change.by, change.via), tuple(_details(change)))
 

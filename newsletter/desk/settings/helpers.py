@@ -65,6 +65,15 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         return any(group.name == roles.OWNER for group in self.cleaned_data.get("groups", ()))
 
 
+def _is_of_owner(request: HttpRequest) -> bool:
+    """Return whether an owner asks. The frame of a page asks several times, the database is asked once."""
+    known: bool | None = getattr(request, "_is_of_owner", None)
+    if known is None:
+        known = roles.is_owner(request.user)
+        setattr(request, "_is_of_owner", known)  # noqa: B010
+    return known
+
+
 class ForOwners(admin.ModelAdmin):  # type: ignore[type-arg]
     """Asks for the role itself: a permission could be given away by whoever has it."""
 
@@ -79,19 +88,19 @@ class ForOwners(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().changelist_view(request, {"title": self.list_title} | (extra_context or {}))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return roles.is_owner(request.user)
+        return _is_of_owner(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return roles.is_owner(request.user)
+        return _is_of_owner(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return roles.is_owner(request.user)
+        return _is_of_owner(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return roles.is_owner(request.user)
+        return _is_of_owner(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return roles.is_owner(request.user)
+        return _is_of_owner(request)
 
 
 class AccountAdmin(ForOwners):
