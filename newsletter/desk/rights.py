@@ -41,7 +41,7 @@ SCREENS = {"changelist": "view", "history": "view", "add": "add", "change": "cha
 
 
 def needs(*permissions: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
-    """Let only those open a screen who have all of `permissions`."""
+    """Let only those open a screen who have all of `permissions`; the frame reads them in its attribute `needs`."""
 
     def guard(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
@@ -50,6 +50,7 @@ def needs(*permissions: str) -> Callable[[Callable[..., HttpResponse]], Callable
                 raise PermissionDenied(missing[0])
             return view(request, *args, **kwargs)
 
+        guarded.needs = permissions  # type: ignore[attr-defined]
         return guarded
 
     return guard

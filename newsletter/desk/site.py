@@ -1,4 +1,4 @@
-"""The author's admin site: the stock one with a home, a guarded door and room for screens of our own."""
+"""The author's admin site: the stock one with a frame, a home, a guarded door and room for screens of our own."""
 
 from collections.abc import Callable, Iterable
 from functools import partial, update_wrapper
@@ -21,7 +21,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from newsletter.desk import guard, rights, views
+from newsletter.desk import frame, guard, rights, views
 from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.forms import OldPasswordForm
 from newsletter.desk.issues import (
@@ -35,13 +35,14 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.settings import own_account
+from newsletter.desk.settings import overview, own_account, record, sections
 from newsletter.publication.actors import Via, acting
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
 
 LOOK_AT_ISSUES, LOOK_AT_MAILINGS = rights.needs("issues.view_issue"), rights.needs("delivery.view_mailing")
 SEND = rights.needs("issues.send_issue")
+LOOK_AT_SETTINGS = rights.needs("publication.view_publication")
 SEE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers")
 ISSUE_SCREENS: tuple[Screen, ...] = (
     ("preview/", LOOK_AT_ISSUES(composer.preview), "issue_preview"),
@@ -74,12 +75,21 @@ ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks 
     ("remove/<int:pk>/", own_account.remove, "factor_remove"),
     ("sessions/", own_account.end_session, "end_session"),
 )
+SETTINGS_SCREENS: tuple[Screen, ...] = (
+    ("", overview.overview, "settings"),
+    *((route, LOOK_AT_SETTINGS(view), name) for route, view, name in sections.SCREENS),
+    ("record/", LOOK_AT_SETTINGS(record.record), "settings_record"),
+    ("advanced/", overview.advanced, "settings_advanced"),
+    ("parts/", overview.parts, "settings_parts"),
+)
 
 
 class DeskSite(admin.AdminSite):
     site_header = _("Desk")
     site_title = _("Desk")
     index_title = _("Today")
+    empty_value_display = "–"
+    enable_nav_sidebar = False  # the six words stand in its place: frame.py
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Return our own screens before the stock ones, whose last pattern catches everything."""
@@ -91,6 +101,7 @@ class DeskSite(admin.AdminSite):
             path("login/passkey/", entering.by_passkey, name="by_passkey"),
             path("login/passkey/options/", entering.passkey_options, name="passkey_options"),
             *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
+            *self._screens("settings/", SETTINGS_SCREENS),
             path("restored/", self.admin_view(SEND(restoring.decide)), name="restored"),
             *self._screens("issues/issue/<int:pk>/", ISSUE_SCREENS),
             *self._screens("delivery/mailing/<int:pk>/", MAILING_SCREENS),
@@ -114,6 +125,12 @@ class DeskSite(admin.AdminSite):
                 return opened(request, *args, **kwargs)
 
         return cast("V", update_wrapper(guarded, opened))
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        frame_of = {"words": frame.words, "beside": frame.beside, "above": frame.above}
+        opens = self.has_permission(request)
+        shown = {f"frame_{name}": made(request, self) if opens else None for name, made in frame_of.items()}
+        return super().each_context(request) | shown
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**views.home(request.user, timezone.now()), **(extra_context or {})})

@@ -65,15 +65,27 @@ def _zones() -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones()) if "/" in name]
 
 
-class PublicationForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
-    checks_off = forms.MultipleChoiceField(
-        label=_("What the format check keeps quiet about"),
-        required=False,
-        choices=Publication.Check.choices,
-        widget=forms.CheckboxSelectMultiple,
-        help_text=_("Ticked: not looked for, in no post."),
-    )
+class PublicationForm(TypedModelForm):
+    """Some fields of the one Publication: a page of the settings has those of its subject."""
+
+    class Meta:
+        model = Publication
+        fields: tuple[str, ...] = ()
+
+
+class LetterForm(PublicationForm):
+    """What the newsletter is, and for whom."""
+
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=_zones)
+
+    class Meta(PublicationForm.Meta):
+        fields = ("name", "promise", "author", "about", "language", "time_zone", "takes_readers")
+        widgets = {"promise": forms.Textarea({"rows": 2}), "about": forms.Textarea({"rows": 8})}
+
+
+class LookForm(PublicationForm):
+    """How the site and the mails look."""
+
     logo = forms.FileField(
         label=_("Logo"),
         required=False,
@@ -81,23 +93,43 @@ class PublicationForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("JPEG, PNG, GIF or WebP, at most 10 MB; best with a clear background."),
     )
 
-    class Meta:
-        model = Publication
-        fields = (
-            *("name", "promise", "about", "author", "language", "time_zone"),
-            *("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address", "security_contact"),
-            *("warm_up_from", "signature"),
-            *("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes", "unapproved"),
-            *("takes_readers", "theme", "accent", "logo", "look", "heading_font", "numbered", "footer"),
-            "owners_need_second_factor",
-        )
+    class Meta(PublicationForm.Meta):
+        fields = ("theme", "accent", "logo", "look", "heading_font", "numbered", "footer", "signature")
         widgets = {
             "accent": forms.TextInput({"type": "color"}),
-            "promise": forms.Textarea({"rows": 2}),
-            "about": forms.Textarea({"rows": 8}),
             "footer": forms.Textarea({"rows": 2}),
             "signature": forms.Textarea({"rows": 4}),
-            "warm_up_from": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        }
+
+    def clean_logo(self) -> Any:
+        """Return the prepared picture, with its halo, under the name of its content: it may be cached for ever."""
+        logo = self.cleaned_data["logo"]
+        if not isinstance(logo, UploadedFile):
+            return logo
+        try:
+            drawn = prepare(logo.read(BYTES_MAX + 1), width_max=LOGO_WIDTH_MAX)
+            picture = prepare(with_halo(drawn.data), width_max=LOGO_WIDTH_MAX)
+        except PictureError as error:
+            raise ValidationError(str(error)) from error
+        return ContentFile(picture.data, name=f"{picture.digest}/{picture.file_name('logo')}")
+
+
+class SenderForm(PublicationForm):
+    """From whom the mails come, and where what comes back goes."""
+
+    class Meta(PublicationForm.Meta):
+        fields = ("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address", "warm_up_from")
+        widgets = {"warm_up_from": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
+
+
+class RhythmForm(PublicationForm):
+    """When issues leave."""
+
+    class Meta(PublicationForm.Meta):
+        fields = ("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes", "unapproved")
+        widgets = {
+            "cadence_anchor_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+            "cadence_at": forms.TimeInput({"type": "time"}, format="%H:%M"),
         }
 
     def clean_cadence_days(self) -> int:
@@ -113,14 +145,24 @@ class PublicationForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(_("At most 1440 minutes, which is a day."))
         return minutes
 
-    def clean_logo(self) -> Any:
-        """Return the prepared picture, with its halo, under the name of its content: it may be cached for ever."""
-        logo = self.cleaned_data["logo"]
-        if not isinstance(logo, UploadedFile):
-            return logo
-        try:
-            drawn = prepare(logo.read(BYTES_MAX + 1), width_max=LOGO_WIDTH_MAX)
-            picture = prepare(with_halo(drawn.data), width_max=LOGO_WIDTH_MAX)
-        except PictureError as error:
-            raise ValidationError(str(error)) from error
-        return ContentFile(picture.data, name=f"{picture.digest}/{picture.file_name('logo')}")
+
+class WordsForm(PublicationForm):
+    """What the format check looks for, and how fast readers read."""
+
+    checks_off = forms.MultipleChoiceField(
+        label=_("What the format check keeps quiet about"),
+        required=False,
+        choices=Publication.Check.choices,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Ticked: not looked for, in no post."),
+    )
+
+    class Meta(PublicationForm.Meta):
+        fields = ("terms", "han_per_minute", "words_per_minute", "checks_off")
+
+
+class SecurityForm(PublicationForm):
+    """What is asked of those who work here, and where strangers report a hole."""
+
+    class Meta(PublicationForm.Meta):
+        fields = ("owners_need_second_factor", "security_contact")

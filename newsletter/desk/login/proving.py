@@ -49,12 +49,18 @@ def _when_grave(request: HttpRequest) -> bool:
     return request.POST.get("action") in GRAVE_ACTIONS and not is_fresh(request)
 
 
-def _when_security_changes(request: HttpRequest) -> bool:
-    """Ask when a POST changes the sender, or whether owners need a second factor: not for another colour."""
+def _when_sender_changes(request: HttpRequest) -> bool:
+    """Ask when a POST changes from whom mails come, or where what comes back goes: not for the postal address."""
     posted, now = request.POST, Publication.objects.current()
     changes = any(name in posted and posted[name].strip() != getattr(now, name) for name in SENDER)
-    loosens = "sender_email" in posted and ("owners_need_second_factor" in posted) != now.owners_need_second_factor
-    return (changes or loosens) and not is_fresh(request)
+    return changes and not is_fresh(request)
+
+
+def _when_second_factor_changes(request: HttpRequest) -> bool:
+    """Ask when a POST changes whether owners need a second factor."""
+    is_needed_now = Publication.objects.current().owners_need_second_factor
+    changes = request.method == "POST" and ("owners_need_second_factor" in request.POST) != is_needed_now
+    return changes and not is_fresh(request)
 
 
 def _when_browser_is_new(request: HttpRequest) -> bool:
@@ -65,7 +71,8 @@ def _when_browser_is_new(request: HttpRequest) -> bool:
 # By the name of the address. A screen that is not named here is asked for nothing.
 ASKING: dict[str, Callable[[HttpRequest], bool]] = {
     "subscribers_subscriber_export": _always,
-    "publication_publication_change": _when_security_changes,
+    "settings_sender": _when_sender_changes,
+    "settings_security": _when_second_factor_changes,
     "password_change": _always,  # when it is opened: passwords would have to be typed again
     "auth_user_start_link": _when_posted,  # the link opens the account, and removes its second factors
     "auth_user_add": _always,

@@ -238,8 +238,8 @@ def test_what_the_author_switched_off_is_told_nowhere_and_not_changed(author):
     assert Post.objects.get().body == "看視頻,好……"
 
 
-def test_the_rules_are_switched_on_the_form_of_the_publication(author):
-    address = reverse("admin:publication_publication_change", args=[1])
+def test_the_rules_are_switched_in_the_settings(author):
+    address = reverse("admin:settings_words")
     form = author.get(address).context["adminform"].form
     fields = {name: value for name in form.fields if (value := form[name].value())}
 

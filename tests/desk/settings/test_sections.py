@@ -1,5 +1,6 @@
-"""The one form that says who we are."""
+"""The settings of the publication: each page saves its own fields, and no other."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -13,34 +14,41 @@ from newsletter.publication.models import Publication
 from tests.factories import make_publication
 from tests.publication.pictures.test_uploads import exif, opened, picture
 
-FORM = "/admin/publication/publication/1/change/"
-VALID = {
-    "name": "Gipi",
-    "promise": "Every two weeks.",
-    "about": "",
-    "author": "Gipi",
-    "language": "en",
-    "time_zone": "Asia/Taipei",
-    "sender_name": "",
-    "sender_email": "gipi@example.org",
-    "reply_to": "",
-    "postal_address": "",
-    "signature": "",
-    "cadence_anchor_on": "2026-11-24",
-    "cadence_at": "08:00",
-    "cadence_days": "14",
-    "han_per_minute": "400",
-    "words_per_minute": "238",
-    "hold_minutes": "3",
-    "unapproved": "wait",
-    "takes_readers": "on",
-    "theme": "letter",
-    "accent": "#9a3412",
-    "look": "letter",
-    "heading_font": "sans",
-    "numbered": "first",
-    "footer": "",
+ADMIN = "/admin/publication/publication/"
+VALID = {  # by page: what its form posts
+    "letter": {
+        "name": "Gipi",
+        "promise": "Every two weeks.",
+        "about": "",
+        "author": "Gipi",
+        "language": "en",
+        "time_zone": "Asia/Taipei",
+        "takes_readers": "on",
+    },
+    "look": {
+        "theme": "letter",
+        "accent": "#9a3412",
+        "look": "letter",
+        "heading_font": "sans",
+        "numbered": "first",
+        "footer": "",
+        "signature": "",
+    },
+    "sender": {"sender_name": "", "sender_email": "gipi@example.org", "reply_to": "", "postal_address": ""},
+    "rhythm": {
+        "cadence_anchor_on": "2026-11-24",
+        "cadence_at": "08:00",
+        "cadence_days": "14",
+        "hold_minutes": "3",
+        "unapproved": "wait",
+    },
+    "words": {"terms": "", "han_per_minute": "400", "words_per_minute": "238"},
+    "security": {"security_contact": ""},
 }
+
+
+def page_of(name: str) -> str:
+    return f"/admin/settings/{name}/"
 
 
 @pytest.fixture(autouse=True)
@@ -61,10 +69,39 @@ def errors_of(response) -> dict[str, list[str]]:
     return dict(response.context["adminform"].form.errors)
 
 
-def test_the_list_leads_to_the_one_form(author):
-    response = author.get("/admin/publication/publication/")
+@pytest.mark.parametrize("path", [ADMIN, f"{ADMIN}1/change/"])
+def test_the_former_addresses_lead_to_the_settings(author, path):
+    response = author.get(path)
 
-    assert (response.status_code, response.url) == (302, FORM)
+    assert (response.status_code, response.url) == (302, "/admin/settings/")
+
+
+@pytest.mark.parametrize("name", list(VALID))
+def test_a_page_that_nobody_touched_changes_nothing(author, name):
+    for other, fields in VALID.items():
+        author.post(page_of(other), fields)
+    before = Publication.objects.values().get()
+
+    response = author.post(page_of(name), VALID[name])
+
+    assert (response.status_code, response.url) == (302, page_of(name))
+    assert Publication.objects.values().get() | {"updated_at": None} == before | {"updated_at": None}
+
+
+def test_a_page_saves_its_own_fields_and_no_other(author):
+    author.post(page_of("look"), VALID["look"] | {"accent": "#123456", "name": "Not asked here"})
+    saved = Publication.objects.get()
+
+    assert (saved.accent, saved.name) == ("#123456", "Gipi電子報")
+
+
+def test_what_was_changed_is_in_the_history_by_the_name_of_its_field(author):
+    author.post(page_of("letter"), VALID["letter"])
+    author.post(page_of("letter"), VALID["letter"] | {"author": "Somebody"})
+
+    page = author.get(f"{ADMIN}1/history/").text
+
+    assert re.findall("Changed: [^<]*", page)[0].strip() == "Changed: author"
 
 
 def test_it_can_neither_be_added_nor_deleted(author):
@@ -75,17 +112,17 @@ def test_it_can_neither_be_added_nor_deleted(author):
 
 def test_what_is_saved_holds_on_the_next_page(author, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
-        response = author.post(FORM, VALID | {"name": "Another name", "_continue": "1"})
+        response = author.post(page_of("letter"), VALID["letter"] | {"name": "Another name"})
 
-    assert (response.status_code, response.url) == (302, FORM)
+    assert (response.status_code, response.url) == (302, page_of("letter"))
     assert Publication.objects.current().name == "Another name"
-    assert b"Another name</a>" in author.get(FORM).content
+    assert b"Another name</a>" in author.get(page_of("letter")).content
 
 
 def test_the_first_day_of_a_warm_up_is_a_date_and_may_be_left_out(author):
-    author.post(FORM, VALID | {"warm_up_from": "2026-11-30"})
-    page = author.get(FORM).text
-    author.post(FORM, VALID)
+    author.post(page_of("sender"), VALID["sender"] | {"warm_up_from": "2026-11-30"})
+    page = author.get(page_of("sender")).text
+    author.post(page_of("sender"), VALID["sender"])
 
     assert '<input type="date" name="warm_up_from" value="2026-11-30"' in page
     assert Publication.objects.get().warm_up_from is None
@@ -93,9 +130,9 @@ def test_the_first_day_of_a_warm_up_is_a_date_and_may_be_left_out(author):
 
 @time_machine.travel(datetime(2026, 11, 24, 16, 0, tzinfo=UTC), tick=False)
 def test_the_next_six_slots_are_shown_in_local_time(author):
-    author.post(FORM, VALID)
+    author.post(page_of("rhythm"), VALID["rhythm"])
 
-    page = author.get(FORM).content.decode()
+    page = author.get(page_of("rhythm")).content.decode()
 
     shown = [part.split('"')[0] for part in page.split('<time datetime="')[1:]]
     assert shown == [
@@ -126,20 +163,24 @@ def test_the_next_six_slots_are_shown_in_local_time(author):
     ],
 )
 def test_a_mistake_is_answered_in_plain_words(author, field, value, message):
-    response = author.post(FORM, VALID | {field: value})
+    [name] = [
+        name for name, fields in VALID.items() if field in {*fields, *({"bounces_to"} if name == "sender" else ())}
+    ]
+
+    response = author.post(page_of(name), VALID[name] | {field: value})
 
     assert errors_of(response) == {field: [message]}
     assert Publication.objects.get().sender_email == "newsletter@example.com"
 
 
 def test_the_colour_has_the_browsers_own_picker(author):
-    assert b'type="color" name="accent"' in author.get(FORM).content
+    assert b'type="color" name="accent"' in author.get(page_of("look")).content
 
 
 def test_a_logo_is_prepared_and_kept_under_the_name_of_its_content(author, tmp_path):
     logo = SimpleUploadedFile("My Logo.JPG", picture("JPEG", (2000, 1000), exif=exif()))
 
-    author.post(FORM, VALID | {"logo": logo})
+    author.post(page_of("look"), VALID["look"] | {"logo": logo})
 
     kept = Publication.objects.get().logo
     digest, name = kept.name.split("/")
@@ -152,22 +193,22 @@ def test_a_logo_is_prepared_and_kept_under_the_name_of_its_content(author, tmp_p
 
 
 def test_a_saved_form_keeps_the_logo_and_a_ticked_box_clears_it(author):
-    author.post(FORM, VALID | {"logo": SimpleUploadedFile("logo.png", picture("PNG"))})
+    author.post(page_of("look"), VALID["look"] | {"logo": SimpleUploadedFile("logo.png", picture("PNG"))})
 
-    author.post(FORM, VALID)
+    author.post(page_of("look"), VALID["look"])
     assert Publication.objects.get().logo
-    author.post(FORM, VALID | {"logo-clear": "on"})
+    author.post(page_of("look"), VALID["look"] | {"logo-clear": "on"})
     assert not Publication.objects.get().logo
 
 
 def test_a_logo_that_is_no_picture_is_refused(author):
-    response = author.post(FORM, VALID | {"logo": SimpleUploadedFile("logo.png", b"hello")})
+    response = author.post(page_of("look"), VALID["look"] | {"logo": SimpleUploadedFile("logo.png", b"hello")})
 
     message = "This is not a picture that can be read. JPEG, PNG, GIF and WebP can."
     assert errors_of(response) == {"logo": [message]}
 
 
 def test_a_visitor_is_asked_to_log_in(client, db):
-    response = client.get(FORM)
+    response = client.get(page_of("letter"))
 
-    assert (response.status_code, response.url) == (302, f"/admin/login/?next={FORM}")
+    assert (response.status_code, response.url) == (302, f"/admin/login/?next={page_of('letter')}")

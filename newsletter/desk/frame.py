@@ -1,0 +1,143 @@
+"""The frame of the desk: its six words, the pages under each, and which of them somebody may open.
+
+Nobody is shown a link that would lead them to a refusal. The pages themselves ask again: see rights.py.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, resolve, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+TODAY, WRITING, ISSUES, READERS, CALENDAR, SETTINGS = (
+    *("today", "writing", "issues", "readers", "calendar", "settings"),
+)
+LABELS: dict[str, Promise] = {
+    TODAY: pgettext_lazy("desk", "Today"),
+    WRITING: pgettext_lazy("desk", "Writing"),
+    ISSUES: pgettext_lazy("desk", "Issues"),
+    READERS: pgettext_lazy("desk", "Readers"),
+    CALENDAR: pgettext_lazy("desk", "Calendar"),
+    SETTINGS: pgettext_lazy("desk", "Settings"),
+}
+# The pages that stand side by side under a word, the first of them where the word leads. A page is a list of the
+# admin, named by room.model, or a screen, named by its address.
+PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
+    WRITING: (
+        ("posts.post", _("Posts")),
+        ("posts.image", _("Pictures")),
+        ("posts.tag", _("Tags")),
+    ),
+    ISSUES: (
+        ("issues.issue", pgettext_lazy("desk", "Issues")),
+        ("delivery.mailing", _("Mailings")),
+        ("issues.startingpoint", _("Where to begin")),
+    ),
+    READERS: (
+        ("subscribers.subscriber", pgettext_lazy("desk", "Readers")),
+        ("subscribers.suppression", _("Suppressed addresses")),
+    ),
+    SETTINGS: (
+        ("admin:settings_letter", pgettext_lazy("settings", "The newsletter")),
+        ("admin:settings_look", pgettext_lazy("settings", "Look")),
+        ("admin:settings_sender", pgettext_lazy("settings", "Sender")),
+        ("admin:settings_rhythm", pgettext_lazy("settings", "Rhythm")),
+        ("admin:settings_words", pgettext_lazy("settings", "Words")),
+        ("auth.user", pgettext_lazy("settings", "Team")),
+        ("admin:account", pgettext_lazy("settings", "Security")),
+        ("admin:settings_record", pgettext_lazy("settings", "Record")),
+    ),
+}
+SCREENS = {TODAY: "admin:index", CALENDAR: "admin:calendar", SETTINGS: "admin:settings"}
+# By the first part of an address of the desk, if it is no word itself: under which word the page stands.
+STANDS_UNDER = {
+    "": TODAY,
+    "posts": WRITING,
+    "delivery": ISSUES,
+    "subscribers": READERS,
+    "restored": ISSUES,
+    "account": SETTINGS,
+    "password_change": SETTINGS,
+    "publication": SETTINGS,
+    "auth": SETTINGS,
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link of the frame. is_current: the page that is shown stands under it."""
+
+    name: str
+    label: Promise | str
+    url: str
+    is_current: bool
+
+
+def words(request: HttpRequest, site: AdminSite) -> list[Link]:
+    """Return the words that the user may open, each leading to the first of its pages that they may open."""
+    current = word_of(request.path, site)
+    found = ((name, _address(name, request, site)) for name in LABELS)
+    return [Link(name, LABELS[name], url, name == current) for name, url in found if url]
+
+
+def under(word: str, request: HttpRequest, site: AdminSite) -> list[Link]:
+    """Return the pages under a word that the user may open."""
+    return [Link(key, label, url, url == request.path) for key, label, url in _pages_under(word, request, site)]
+
+
+def beside(request: HttpRequest, site: AdminSite) -> list[Link]:
+    """Return the pages that stand beside the one that is shown; none if it stands alone, or below one of them."""
+    links = under(word_of(request.path, site) or "", request, site)
+    return links if len(links) > 1 and any(link.is_current for link in links) else []
+
+
+def above(request: HttpRequest, site: AdminSite) -> Link | None:
+    """Return the page that the one that is shown leads back to; None where there is none."""
+    current = word_of(request.path, site)
+    pages = under(current or "", request, site)
+    if current is None or request.path in {_address(current, request, site), *(page.url for page in pages)}:
+        return None
+    if list_above := next((page for page in pages if request.path.startswith(page.url)), None):
+        return list_above
+    return Link(current, LABELS[current], _address(current, request, site), is_current=False)
+
+
+def word_of(path: str, site: AdminSite) -> str | None:
+    """Return the name of the word under which an address stands; None outside of the desk."""
+    root = reverse(f"{site.name}:index")
+    if not path.startswith(root):
+        return None
+    part = path.removeprefix(root).partition("/")[0]
+    return part if part in LABELS else STANDS_UNDER.get(part)
+
+
+def may_open(request: HttpRequest, url: str) -> bool:
+    """Return whether the user has every right that a screen of ours names in `rights.needs`."""
+    needed: tuple[str, ...] = getattr(resolve(url).func, "needs", ())
+    return request.user.has_perms(needed)
+
+
+def _address(word: str, request: HttpRequest, site: AdminSite) -> str:
+    """Return where a word leads this user; "" if nowhere."""
+    if word not in SCREENS:
+        return next((url for _key, _label, url in _pages_under(word, request, site)), "")
+    try:
+        url = reverse(SCREENS[word])
+    except NoReverseMatch:  # no room has this screen yet
+        return ""
+    return url if may_open(request, url) else ""
+
+
+def _pages_under(word: str, request: HttpRequest, site: AdminSite) -> Iterator[tuple[str, Promise, str]]:
+    """Yield name, label and address of the pages under a word that the user may open."""
+    registered = {options.opts.label_lower: options for options in site._registry.values()}
+    for key, label in PAGES.get(word, ()):
+        if options := registered.get(key):
+            if options.has_view_or_change_permission(request):
+                yield key, label, reverse(f"{site.name}:{key.replace('.', '_')}_changelist")
+        elif may_open(request, url := reverse(key)):
+            yield key, label, url
