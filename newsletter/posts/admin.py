@@ -31,7 +31,7 @@ from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
 TAGS_OFFERED = 20  # under the field; the most used first
-WRITING_SCRIPTS = ("editor", "marks", "comparing", "saving", "unsaved")  # in newsletter/static/desk/
+WRITING_SCRIPTS = ("editor", "marks", "comparing", "saving", "unsaved", "autosave")  # in newsletter/static/desk/
 
 
 class StateFilter(admin.SimpleListFilter):

@@ -33,6 +33,7 @@ class VersionsAdmin(WorkingCopyAdmin):
             ("<int:pk>/versions/<int:number>/", self.version, "posts_post_version"),
             ("<int:pk>/versions/<int:number>/restore/", require_POST(self.restore), "posts_post_restore"),
             ("<int:pk>/working-copy/", self.working_copy, "posts_post_working_copy"),
+            ("back/", self.back, "posts_post_back"),
         ]
         return [
             *(path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own),
@@ -94,6 +95,11 @@ class VersionsAdmin(WorkingCopyAdmin):
             return self._done(request, post, lambda: give_up(post, timezone.now()), text)
         parts = _parts(Post.objects.get(pk=pk), post)
         return self._shown(request, "working_copy", post, title=_("Not published yet"), parts=parts)
+
+    def back(self, request: HttpRequest) -> HttpResponse:
+        """Let somebody who has logged in again go back to the page with their text."""
+        context = self.admin_site.each_context(request) | {"title": _("You are logged in again")}
+        return TemplateResponse(request, "admin/posts/back.html", context)
 
     def _changeable(self, request: HttpRequest, pk: int) -> Post:
         post = self.found(request, pk)

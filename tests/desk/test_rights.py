@@ -92,6 +92,7 @@ TABLE: dict[str, str] = {
     "admin/posts/post/preview/": WRITERS,
     "admin/posts/post/<int:pk>/read/": WRITERS,
     "admin/posts/post/<int:pk>/preview-link/": WRITERS,
+    "admin/posts/post/back/": STAFF,
     "admin/posts/post/<int:pk>/versions/": WRITERS,
     "admin/posts/post/<int:pk>/versions/<int:number>/": WRITERS,
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/": WRITERS,
