@@ -23,6 +23,7 @@ from newsletter.delivery.models.history import Step
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import provider_name
+from newsletter.posts.models import Revision
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, SubscriberQuerySet
 
@@ -186,6 +187,7 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
         with transaction.atomic():
             mailing.save(force_insert=True)
             mailing.tell(Step.What.APPROVED, mailing.content_hash, mailing.approved_at, send_at=mailing.send_at)
+            Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=mailing.approved_at)
     except IntegrityError:
         return kin.open().get()
     return mailing
@@ -208,6 +210,7 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
         replaced = stopped.update(**letter.columns())
         if replaced:
             mailing.tell(Step.What.REPLACED, letter.content_hash)
+            Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=timezone.now())
     return bool(replaced)
 
 

@@ -22,6 +22,8 @@ from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
 from newsletter.desk.models import FailureCount
 from newsletter.mail import due
+from newsletter.posts.models import Revision
+from newsletter.posts.thinning import STEPS
 from newsletter.publication.models import Publication
 from subscribers.mails.changing import ChangeMail
 from subscribers.mails.freshening import LinkMail
@@ -62,6 +64,7 @@ WAITS = (
     Wait(MailBudget.objects.all, "latest", timedelta()),
     Wait(lambda: MailBudget.objects.filter(latest__isnull=False), "second", timedelta()),
     Wait(lambda: MailBudget.objects.filter(latest__isnull=False), "third", timedelta()),
+    Wait(Revision.objects.all, "thin_at", STEPS[0][0]),
     Wait(FailureCount.objects.all, "closes_at", attempts.WINDOW),
 )
 

@@ -1,11 +1,12 @@
 """The author's side of posts: writing, pictures, tags."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -17,13 +18,13 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from newsletter.posts.forms import ImageForm, PostForm
-from newsletter.posts.models import Image, Post, PostQuerySet, Tag
-from newsletter.posts.models.renderings import Rendering
+from newsletter.posts.models import Image, Post, PostQuerySet, Revision, Tag, WorkingCopy
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
-from newsletter.posts.saving import InPlaceAdmin, StaleText, is_in_place
+from newsletter.posts.saving import ENTER, REST, is_in_place
 from newsletter.posts.search.index import index_post
 from newsletter.posts.tasks import finish_pictures
-from newsletter.posts.writers import OwnDraftsAdmin
+from newsletter.posts.versions import VersionsAdmin
+from newsletter.posts.working import PUBLISH, UPDATE
 from newsletter.publication.changes import Change
 from newsletter.publication.deletions import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
@@ -31,7 +32,7 @@ from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
 TAGS_OFFERED = 20  # under the field; the most used first
-WRITING_SCRIPTS = ("editor", "marks", "comparing", "saving", "unsaved")  # in newsletter/static/desk/
+WRITING_SCRIPTS = ("editor", "marks", "comparing", "saving", "unsaved", "autosave")  # in newsletter/static/desk/
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -53,9 +54,10 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Post)
-class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
+class PostAdmin(VersionsAdmin):
     form = PostForm
-    list_display = ("title", "state", "published_on", "tag_list")
+    stays = frozenset({ENTER, UPDATE})
+    list_display = ("name", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", admin.RelatedOnlyFieldListFilter))
     list_per_page = 50
     show_full_result_count = False
@@ -73,10 +75,15 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
     class Media:
         js = tuple(forms.Script(f"desk/{name}.js", type="module") for name in WRITING_SCRIPTS)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
-        return super().get_queryset(request).prefetch_related("tags")
-
     # --- The list ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
+        posts = super().get_queryset(request).prefetch_related("tags")
+        return posts.annotate(is_pending=Exists(WorkingCopy.objects.filter(post=OuterRef("pk"))))
+
+    @admin.display(description=_("title"), ordering="title")
+    def name(self, post: Post) -> str:
+        return str(post)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("Posts")} | (extra_context or {}))
@@ -84,7 +91,8 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
     @admin.display(description=_("state"), ordering="published_at")
     def state(self, post: Post) -> SafeString:
         state = post.state(timezone.now())
-        return format_html('<span class="state state-{}">{}</span>', state.value, state.label)
+        html = '<span class="state state-{}">{}</span> <span class="quiet">{}</span>'
+        return format_html(html, state.value, state.label, _("changed, not updated yet") if post.is_pending else "")  # type: ignore[attr-defined]  # annotated above
 
     @admin.display(description=_("published"), ordering="published_at", empty_value="")
     def published_on(self, post: Post) -> str:
@@ -99,14 +107,18 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
     def publish_now(self, request: HttpRequest, posts: PostQuerySet) -> None:
         now, chosen = timezone.now(), list(posts.order_by().defer("body"))
         done = Post.objects.filter(pk__in=[post.pk for post in chosen]).publish(now)
-        Change.objects.log(Change.What.PUBLISHED, [post for post in chosen if not post.is_published(now)], at=now)
+        fresh = [post for post in chosen if not post.is_published(now)]
+        Change.objects.log(Change.What.PUBLISHED, fresh, at=now)
+        Revision.objects.mark(Post.objects.filter(pk__in=[post.pk for post in fresh]), what="published", at=now)
         text = ngettext("%(done)d post is published.", "%(done)d posts are published.", done)
         self._tell(request, text % {"done": done}, done=done, left=len(chosen) - done)
 
     @admin.action(description=_("Back to draft"), permissions=["publish"])
     def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
         chosen = list(posts.order_by().defer("body"))
-        done = Post.objects.filter(pk__in=[post.pk for post in chosen]).withdraw(timezone.now())
+        now, same = timezone.now(), Post.objects.filter(pk__in=[post.pk for post in chosen])
+        Revision.objects.mark(same.published(now), what="published", at=now)
+        done = same.withdraw(now)
         Change.objects.log(Change.What.WITHDRAWN, [post for post in chosen if post.published_at])
         text = ngettext("%(done)d post is a draft again.", "%(done)d posts are drafts again.", done)
         self._tell(request, text % {"done": done}, done=done, left=len(chosen) - done)
@@ -126,6 +138,7 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
         shown = {
             "tags_offered": used,
             "state": post.state(timezone.now()) if post else Post.State.DRAFT,
+            "rest": int(REST / timedelta(milliseconds=1)),
             "show_save_and_add_another": False,
         }
         if post:
@@ -134,11 +147,7 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Post, form: PostForm, change: bool) -> None:
-        """Save what was typed, unless somebody else has saved since the form was checked."""
-        unchanged = Post.objects.filter(pk=obj.pk, updated_at=obj.updated_at)
-        if change and not unchanged.update(updated_at=timezone.now()):
-            raise StaleText
-        if "_publish" in request.POST:
+        if PUBLISH in request.POST:
             obj.published_at = timezone.now()
         if rule := request.POST.get("_fix"):
             publication = Publication.objects.current()
@@ -149,15 +158,6 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
             self.message_user(request, _fixed_text(done), messages.SUCCESS)
         super().save_model(request, obj, form, change)
 
-    def seen(self, saved: Post) -> dict[str, str]:
-        return {"seen_at": saved.updated_at.isoformat()}
-
-    def save_related(self, request: HttpRequest, form: PostForm, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        form.instance.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
-        index_post(form.instance)
-        Rendering.objects.outdated().forget()
-
     def log_addition(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
         super().log_addition(request, obj, message)
         self._log_publishing(request, obj)
@@ -167,7 +167,7 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
         self._log_publishing(request, obj)
 
     def _log_publishing(self, request: HttpRequest, post: Post) -> None:
-        if "_publish" in request.POST:
+        if {PUBLISH, UPDATE} & request.POST.keys():
             Change.objects.log(Change.What.PUBLISHED, [post])
 
     def response_add(self, request: HttpRequest, obj: Post, post_url_continue: str | None = None) -> HttpResponse:
@@ -185,6 +185,9 @@ class PostAdmin(InPlaceAdmin, OwnDraftsAdmin):
     def _tell_when(self, request: HttpRequest, post: Post) -> None:
         """Say on the next page what readers see of it now."""
         if is_in_place(request):
+            return
+        if post.pending:
+            self.message_user(request, _("Readers see the former text until you update the post."), messages.INFO)
             return
         at = date_format(timezone.localtime(post.published_at), "DATETIME_FORMAT") if post.published_at else ""
         text = {

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import nfc
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
-from newsletter.posts.saving import ELSEWHERE
+from newsletter.posts.saving import AUTO, ELSEWHERE
 from newsletter.posts.text.measures import words_from_title
 from newsletter.publication.forms import TypedForm
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
@@ -52,9 +52,26 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.initial["tag_names"] = "、".join(self.instance.tags.values_list("name", flat=True))
-            self.initial["seen_at"] = self.instance.updated_at.isoformat()
+            pending = self.instance.pending
+            tags = pending.tag_names if pending else "、".join(self.instance.tags.values_list("name", flat=True))
+            self.initial.update({"tag_names": tags, "seen_at": self.changed_at.isoformat()})
             self._freeze_address()
+        if AUTO in self.data:
+            self._ask_for_less()
+
+    @property
+    def changed_at(self) -> datetime:
+        """Return when what the form shows was saved last; of a saved post."""
+        at: datetime = (self.instance.pending or self.instance).updated_at
+        return at
+
+    def _ask_for_less(self) -> None:
+        """Take a text that is not finished, and no date: nothing is published unless somebody presses a button."""
+        if "published_at" in self.fields:
+            self.fields["published_at"].disabled = True
+        is_waiting = self.instance.state(timezone.now()) == Post.State.SCHEDULED
+        for name in ("title", "body"):
+            self.fields[name].required = is_waiting
 
     def _freeze_address(self) -> None:
         """Keep the words of an address that stands in readers' mails."""
@@ -86,6 +103,8 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         return former
 
     def clean_tag_names(self) -> list[str]:
+        """Return the names; how they were typed is kept beside them, as `tag_names_typed`."""
+        self.cleaned_data["tag_names_typed"] = self.cleaned_data["tag_names"]
         names = tag_names(self.cleaned_data["tag_names"])
         longest = max(names, key=len, default="")
         if len(longest) > TAG_NAME_MAX:
@@ -97,7 +116,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not cleaned.get("words") and cleaned.get("title") and self._wants_words():
+        if not cleaned.get("words") and cleaned.get("title") and AUTO not in self.data and self._wants_words():
             cleaned["words"] = words_from_title(cleaned["title"])
         self._refuse_what_another_tab_changed(cleaned.get("seen_at", ""))
         return cleaned
@@ -108,10 +127,9 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         return not (is_taken_out or self.fields["words"].disabled)
 
     def _refuse_what_another_tab_changed(self, seen_at: str) -> None:
-        changed_at: datetime | None = self.instance.updated_at
-        if not seen_at or changed_at is None or changed_at.isoformat() == seen_at:
+        if not seen_at or not self.instance.pk or self.changed_at.isoformat() == seen_at:
             return
-        at = date_format(timezone.localtime(changed_at), "DATETIME_FORMAT")
+        at = date_format(timezone.localtime(self.changed_at), "DATETIME_FORMAT")
         message = _(
             "This post was saved at %(at)s in another tab or by somebody else. Nothing is overwritten: "
             "copy what you typed, open the post again and put it in."

@@ -36,7 +36,11 @@ FACTS = {
     "posts.Post.published_at",
     "posts.Post.updated_at",
     "posts.Rendering.made_at",
+    "posts.Revision.mailed_at",
+    "posts.Revision.published_at",
+    "posts.Revision.saved_at",
     "posts.SearchDocument.published_at",
+    "posts.WorkingCopy.updated_at",
     "publication.Publication.updated_at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     "delivery.Certificate.issued_at",

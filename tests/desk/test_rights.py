@@ -28,7 +28,7 @@ from newsletter.desk.issues import rehearsing
 from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
-from newsletter.posts.models import Image, Post, Tag
+from newsletter.posts.models import Image, Post, Revision, Tag
 from subscribers.models import Suppression, address_hash
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import markup
@@ -97,6 +97,11 @@ TABLE: dict[str, str] = {
     "admin/posts/post/preview/": WRITERS,
     "admin/posts/post/<int:pk>/read/": WRITERS,
     "admin/posts/post/<int:pk>/preview-link/": WRITERS,
+    "admin/posts/post/back/": STAFF,
+    "admin/posts/post/<int:pk>/versions/": WRITERS,
+    "admin/posts/post/<int:pk>/versions/<int:number>/": WRITERS,
+    "admin/posts/post/<int:pk>/versions/<int:number>/restore/": WRITERS,
+    "admin/posts/post/<int:pk>/working-copy/": WRITERS,
     **_stock("posts/tag", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
     "admin/posts/image/upload/": "LJBJBB",
@@ -129,7 +134,12 @@ TABLE: dict[str, str] = {
     **_stock("subscribers/suppression", CARERS, add=CARERS, change=CARERS, delete=OWNERS),
     **_stock("publication/publication", OWNERS, add=NO_ONE, change=OWNERS, delete=NO_ONE),
 }
-POSTED = {"admin/posts/image/upload/", "admin/posts/post/preview/", "admin/posts/post/<int:pk>/preview-link/"}
+POSTED = {
+    "admin/posts/image/upload/",
+    "admin/posts/post/preview/",
+    "admin/posts/post/<int:pk>/preview-link/",
+    "admin/posts/post/<int:pk>/versions/<int:number>/restore/",
+}
 
 READER, SECRET_TITLE, COMING = "secret.reader@example.org", "還沒有人知道的題目", "準備中的一期"
 SECRETS = {  # by role: what none of its pages may say
@@ -160,10 +170,12 @@ def world(settings, tmp_path) -> World:
     reader, tag = make_subscriber(READER, name="某人"), Tag.objects.create(name="題", slug="t")
     gone = Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
     draft = make_post(SECRET_TITLE, published_at=None, tags=("t",))
+    own = make_post("自己的草稿", published_at=None, created_by=helpers["writer"])
+    version = Revision.objects.record(own.pk, own, at=timezone.now())
     keys = {
         "auth/user": make_helper().pk,
         "auth/group": Group.objects.get(name="editor").pk,
-        "posts/post": make_post("自己的草稿", published_at=None, created_by=helpers["writer"]).pk,
+        "posts/post": own.pk,
         "posts/tag": tag.pk,
         "posts/image": Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1).pk,
         "issues/issue": _issue_in_preparation(draft).pk,
@@ -173,7 +185,7 @@ def world(settings, tmp_path) -> World:
         "subscribers/suppression": gone.pk,
         "publication/publication": 1,
     }
-    return World(_addresses(keys, certified=_closed_mailing().pk, mail=_mail()), helpers)
+    return World(_addresses(keys, certified=_closed_mailing().pk, mail=_mail(), version=version.pk), helpers)
 
 
 def _issue_in_preparation(draft: Post) -> Issue:
@@ -217,7 +229,7 @@ def _mail() -> str:
     return str(outbox.names(outbox.directory())[0])
 
 
-def _addresses(keys: dict[str, int], *, certified: int, mail: str) -> dict[str, str]:
+def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int) -> dict[str, str]:
     """Return where each route of the table is tried: with a row of its kind in the place of each variable."""
     tag = ContentType.objects.get_for_model(Tag).pk
     special = {
@@ -234,6 +246,7 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str) -> dict[str, 
     }
     values = {
         "<slug:name>": mail,
+        "versions/<int:number>": f"versions/{version}",
         "<str:uid>": "MQ",
         "<str:token>": "x",
         "<str:tab>": "mail",

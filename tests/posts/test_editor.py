@@ -1,5 +1,6 @@
 """The author's text field in a real browser: tools, pictures, preview, and what is not saved yet."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,9 @@ def server(settings, transactional_db):
 
 
 @pytest.fixture
-def editor(server, page, settings, tmp_path):
-    """The form of a new post, with the author logged in."""
+def editor(server, page, settings, tmp_path, monkeypatch):
+    """The form of a new post, with the author logged in. It does not save itself."""
+    monkeypatch.setattr("newsletter.posts.admin.REST", timedelta())
     settings.MEDIA_ROOT = tmp_path / "media"
     make_publication()
     client = Client()

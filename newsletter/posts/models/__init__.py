@@ -14,6 +14,8 @@ from newsletter.posts.models.posts import (
     with_renderings,
 )
 from newsletter.posts.models.renderings import Rendering
+from newsletter.posts.models.revisions import Revision
+from newsletter.posts.models.working_copies import WorkingCopy
 
 __all__ = [
     "BODY_MAX",
@@ -23,9 +25,11 @@ __all__ = [
     "Post",
     "PostQuerySet",
     "Rendering",
+    "Revision",
     "SearchDocument",
     "Tag",
     "TagQuerySet",
+    "WorkingCopy",
     "tag_names",
     "with_renderings",
 ]

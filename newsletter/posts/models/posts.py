@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import tokens
 from newsletter.mail.characters import nfc, without_hidden
@@ -156,12 +156,16 @@ class Post(models.Model):
     )
     preview_until = models.DateTimeField(null=True, editable=False)  # whoever has its link may read the draft
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
+    document = models.CharField(
+        max_length=32, blank=True, editable=False
+    )  # the page that made it: its first save is one
     source = models.CharField(max_length=200, blank=True, editable=False)  # which import brought it, and from where
     source_digest = models.CharField(max_length=32, blank=True, editable=False)  # of what that import found there
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     _rendered: tuple[str, Rendering] | None = None  # a text, and what became of it
+    pending: Any = None  # the WorkingCopy whose fields this object has in place of its own; it is not to be saved then
 
     objects = PostQuerySet.as_manager()
 
@@ -175,11 +179,12 @@ class Post(models.Model):
             models.Index(fields=["updated_at", "published_at"], name="changes_of_posts"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="a_source_is_imported_once")
+            models.UniqueConstraint(fields=["source"], condition=~Q(source=""), name="a_source_is_imported_once"),
+            models.UniqueConstraint(fields=["document"], condition=~Q(document=""), name="a_page_makes_one_post"),
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return self.title or gettext("(no title yet)")
 
     def get_absolute_url(self) -> str:
         return address(self.pk, self.words)

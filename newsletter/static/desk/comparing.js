@@ -1,5 +1,6 @@
 // Two texts of one row: what stands on this page, and what was saved elsewhere meanwhile. The author chooses, place by place.
-// What they have not changed here is taken from there, and the other way round; nothing that both changed is chosen for them.
+// What was changed in one place only is taken from there, by paragraphs and within them by sentences; where nothing else
+// differs, nobody is asked. Nothing that both changed is chosen for anybody.
 // saving.js asks by an event of the dialog, whose words are in templates/admin/posts/_comparing.html.
 
 const dialog = document.getElementById("comparing");
@@ -26,9 +27,8 @@ function table(mine, theirs) {
   return (one, other) => common[one * width + other];
 }
 
-// Return the pieces of two texts in their order: {same} or {mine, theirs}, each a list of lines, with the `line` of mine.
-function pieces(mineText, theirsText) {
-  const [mine, theirs] = [mineText.split("\n"), theirsText.split("\n")];
+// Return the pieces of two lists in their order: {same} or {mine, theirs}, each a list, with the `line` of mine.
+function pieces(mine, theirs) {
   let head = 0;
   while (head < mine.length && head < theirs.length && mine[head] === theirs[head]) head++;
   let tail = 0;
@@ -60,6 +60,90 @@ function middle(mine, theirs, line) {
     } else last("other").theirs.push(theirs[other++]);
   }
   return found;
+}
+
+// --- What both have changed ---
+
+const sentencesOf = (text) => text.split(/(?<=[。！？!?\n])/);
+
+// Return what another list has in place of parts of `base`: [{from, to, list}], by places in `base`.
+function changes(base, other) {
+  let place = 0;
+  const found = [];
+  for (const piece of pieces(base, other)) {
+    const length = (piece.same ?? piece.mine).length;
+    if (!piece.same) found.push({ from: place, to: place + length, list: piece.theirs });
+    place += length;
+  }
+  return found;
+}
+
+// Something put in where the other side has changed what stands before or behind it belongs to that change.
+const touch = (one, other) => one.from <= other.to && other.from <= one.to;
+const isPutIn = ({ from, to }) => from === to;
+const meet = (one, other) =>
+  (one.from < other.to && other.from < one.to) || ((isPutIn(one) || isPutIn(other)) && touch(one, other));
+
+// Return a list of changes that meet, from both sides: [{from, to, mine, theirs}].
+function groups(mine, theirs) {
+  const sides = [
+    ...mine.map((one) => ({ ...one, side: "mine" })),
+    ...theirs.map((one) => ({ ...one, side: "theirs" })),
+  ];
+  const found = [];
+  for (const one of sides.sort((a, b) => a.from - b.from || a.to - b.to)) {
+    const last = found.at(-1);
+    if (!last || !meet(last, one)) found.push({ from: one.from, to: one.to, mine: [], theirs: [] });
+    found.at(-1).to = Math.max(found.at(-1).to, one.to);
+    found.at(-1)[one.side].push(one);
+  }
+  return found;
+}
+
+function applied(base, { from, to }, side) {
+  const list = [];
+  let place = from;
+  for (const change of side) {
+    list.push(...base.slice(place, change.from), ...change.list);
+    place = change.to;
+  }
+  return [...list, ...base.slice(place, to)];
+}
+
+// Return the pieces of two lists that were made of one `base`: those that only one side has changed are {same} as well.
+function merged(base, mine, theirs) {
+  const found = [];
+  let place = 0;
+  let line = 1;
+  const add = (piece) => {
+    found.push(piece);
+    line += (piece.same ?? piece.mine).length;
+  };
+  for (const group of groups(changes(base, mine), changes(base, theirs))) {
+    add({ same: base.slice(place, group.from) });
+    const [here, there] = [applied(base, group, group.mine), applied(base, group, group.theirs)];
+    if (!group.theirs.length || here.join("\n") === there.join("\n")) add({ same: here });
+    else if (!group.mine.length) add({ same: there });
+    else add({ base: base.slice(group.from, group.to), mine: here, theirs: there, line });
+    place = group.to;
+  }
+  add({ same: base.slice(place) });
+  return found;
+}
+
+// The same of texts: by lines, and where both have changed one of them, by its sentences.
+function mergedTexts(base, mine, theirs) {
+  return merged(...[base, mine, theirs].map((text) => text.split("\n"))).map((piece) => {
+    if (piece.same) return piece;
+    const finer = merged(...[piece.base, piece.mine, piece.theirs].map((lines) => sentencesOf(lines.join("\n"))));
+    if (finer.some((one) => one.mine)) return piece;
+    return {
+      same: finer
+        .flatMap((one) => one.same)
+        .join("")
+        .split("\n"),
+    };
+  });
 }
 
 // --- How it looks ---
@@ -108,7 +192,9 @@ function sorted({ mine, theirs, base }) {
       results[name] = () => there.value;
       taken.push(here.label);
     } else if (here.isText) {
-      const all = pieces(here.value, there.value);
+      const all = base?.[name]
+        ? mergedTexts(base[name].value, here.value, there.value)
+        : pieces(here.value.split("\n"), there.value.split("\n"));
       const differing = all.filter((piece) => piece.mine);
       for (const piece of differing) {
         Object.assign(piece, {
@@ -132,7 +218,11 @@ function ask({ detail }) {
   const { places, results, taken } = sorted(detail);
   if (detail.rows) taken.push(detail.rows);
   const values = () => Object.fromEntries(Object.entries(results).map(([name, value]) => [name, value()]));
-  if (!places.length && !taken.length && !detail.areRowsTaken) return detail.use({});
+  if (!places.length && !detail.rows && !detail.areRowsTaken) {
+    const isMerged = taken.length > 0 || Object.keys(results).length > 0;
+    return detail.use(values(), isMerged);
+  }
+  if (detail.isAuto) return; // nobody is asked while they write: the bar says it
   const list = dialog.querySelector(".comparing-list");
   const use = dialog.querySelector("[data-use]");
   const show = () => {

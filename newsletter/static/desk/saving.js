@@ -1,10 +1,12 @@
 // Save without leaving the page: caret, selection, scrolling and undo stay. Without JavaScript the form does the same by a reload.
 // The address, the fields and the rules are those of the ordinary form; newsletter/posts/saving.py answers in JSON.
-// Words: templates/admin/posts/_saving.html. unsaved.js keeps the copies, comparing.js asks when two texts meet.
+// Words: templates/admin/posts/_saving.html. unsaved.js keeps the copies, comparing.js asks when two texts meet, autosave.js
+// says by desk:autosave that nobody has typed for a while; what became of that is told by desk:saved or desk:unsaved.
 
 const box = document.getElementById("saving");
 const form = document.getElementById("kept-copies")?.closest("form");
 const SEEN = ["seen_at", "seen_version"]; // fields that tell which state of the text this page has seen
+const DATES = ["published_at_0", "published_at_1"]; // never saved unless somebody presses a button
 const PATIENCE = 30_000; // milliseconds
 const language = document.documentElement.lang;
 const [GAP, COLON] = language.startsWith("zh") ? ["", "："] : [" ", ": "]; // between sentences, and behind a label
@@ -14,7 +16,11 @@ let base; // the fields as the server had them when this page last saw them
 let baseRows;
 let running = null;
 let toRefresh = ""; // the address of a page that did not come after a save
-let isWanted = false; // another save was asked for while one was running
+let wanted = null; // another save was asked for while one was running
+let isComposing = false; // a word of Chinese, which nothing may interrupt
+let isLeaving = false; // the whole page is sent
+let isMerged = false; // what was saved elsewhere has just been put in
+let isPending = box?.dataset.pending !== undefined; // readers see another text
 
 const part = (name) => box.querySelector(`.saving-${name}`);
 const clock = (at) => new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
@@ -30,6 +36,7 @@ function tellUnsaved(name, facts = {}) {
   const detail = { isKept: false };
   form.dispatchEvent(new CustomEvent("desk:keep", { detail }));
   const copy = detail.isKept ? box.dataset.sayCopy : box.dataset.sayNoCopy;
+  form.dispatchEvent(new CustomEvent("desk:unsaved", { detail: name }));
   tell(box.dataset[`say${name}`] + GAP + copy, { bad: true, ...facts });
 }
 
@@ -98,13 +105,31 @@ function put(name, value, theirs) {
     window.django?.jQuery?.(field).trigger("change.select2"); // the box that the admin draws over it
   } else {
     field.closest("details")?.setAttribute("open", ""); // what is hidden takes no focus
-    const caret = Math.min(field.selectionStart ?? 0, value.length);
-    field.focus();
-    field.select();
-    const isDone = value ? document.execCommand("insertText", false, value) : document.execCommand("delete");
-    if (!isDone && field.value !== value) field.value = value;
-    if (field.matches("textarea")) field.setSelectionRange(caret, caret);
+    replaceText(field, value);
   }
+}
+
+// Put in what differs and nothing else: the caret stays in its words, and undo has one step.
+function replaceText(field, value) {
+  const before = field.value;
+  const most = Math.min(before.length, value.length);
+  let head = 0;
+  while (head < most && before[head] === value[head]) head++;
+  let tail = 0;
+  while (tail < most - head && before.at(-1 - tail) === value.at(-1 - tail)) tail++;
+  const [start, end, scrolled] = [field.selectionStart, field.selectionEnd, field.scrollTop];
+  const last = before.length - tail;
+  const moved = (place) =>
+    place <= head ? place : Math.max(head, place >= last ? place + value.length - before.length : place);
+  const fresh = value.slice(head, value.length - tail);
+  field.focus({ preventScroll: true });
+  field.setSelectionRange(head, last);
+  const isDone = fresh
+    ? document.execCommand("insertText", false, fresh)
+    : head === last || document.execCommand("delete");
+  if (!isDone && field.value !== value) field.value = value;
+  field.setSelectionRange(Math.min(moved(start), value.length), Math.min(moved(end), value.length));
+  field.scrollTop = scrolled;
 }
 
 // --- Errors at their fields ---
@@ -145,9 +170,10 @@ function showError({ id, name, texts }) {
   one.setAttribute("aria-describedby", `${one.getAttribute("aria-describedby") ?? ""} ${list.id}`.trim());
 }
 
-function refuse({ errors, general }) {
+function refuse({ errors, general }, isAuto) {
   clearErrors();
-  errors.forEach(showError);
+  if (!isAuto) errors.forEach(showError); // nothing moves while somebody types
+  form.dispatchEvent(new CustomEvent("desk:unsaved", { detail: "Refused" }));
   const told = [...general, ...errors.map(({ label, texts }) => `${label}${COLON}${texts.join(GAP)}`)];
   form.dispatchEvent(new CustomEvent("desk:keep", { detail: {} }));
   tell(box.dataset.sayRefused.replace("{errors}", told.join(GAP)), { bad: true });
@@ -246,19 +272,22 @@ async function sendTwice(data) {
   return { response: second, answer: await answerOf(second) };
 }
 
-async function save() {
-  tell(box.dataset.saySaving);
+const withoutDates = (some) => Object.fromEntries(Object.entries(some ?? {}).filter(([name]) => !DATES.includes(name)));
+
+async function save(isAuto) {
+  if (!isAuto) tell(box.dataset.saySaving);
   if (toRefresh) await refresh(toRefresh, base);
   const sent = snapshot(form);
+  if (isAuto && base && isEqual(withoutDates(sent), withoutDates(base))) return;
   const data = new FormData(form);
-  data.append("_continue", "1");
+  data.append(isAuto ? "_auto" : "_continue", "1");
   form.dispatchEvent(new CustomEvent("desk:sent"));
   const list = form.querySelector("[data-items]");
   const focused = list?.contains(document.activeElement) ? document.activeElement : null;
   if (list) list.inert = true; // its rows will be those of the answer
   try {
     const { response, answer } = await sendTwice(data);
-    await settle(response, answer, sent);
+    await settle(response, answer, sent, isAuto);
   } catch (error) {
     if (!["TypeError", "TimeoutError", "AbortError"].includes(error.name)) throw error;
     unanswered.push(sent);
@@ -272,14 +301,14 @@ async function save() {
   }
 }
 
-async function settle(response, answer, sent) {
-  if (answer?.outcome === "saved") return succeed(answer, sent);
-  if (answer?.outcome === "refused") return refuse(answer);
+async function settle(response, answer, sent, isAuto) {
+  if (answer?.outcome === "saved") return succeed(answer, sent, isAuto);
+  if (answer?.outcome === "refused") return refuse(answer, isAuto);
   if (answer?.outcome === "gone") return tellUnsaved("Gone");
   if (answer) {
     if (answer.outcome === "exists") goTo(answer);
     tellUnsaved("Elsewhere", { actions: ["compare"] });
-    return compare();
+    return compare(isAuto);
   }
   if (response.type === "opaqueredirect") return tellUnsaved("Login", { actions: ["login"] });
   return tellUnsaved(response.status === 403 ? "Forbidden" : "Failed");
@@ -289,22 +318,33 @@ function goTo({ address }) {
   if (location.pathname !== address) history.replaceState(history.state, "", address);
 }
 
-async function succeed(answer, sent) {
+async function succeed(answer, sent, isAuto) {
+  const isOther = location.pathname !== answer.address || (answer.pending ?? isPending) !== isPending;
+  const dates = Object.fromEntries(DATES.filter((name) => base?.[name]).map((name) => [name, base[name]]));
   unanswered.length = 0;
-  base = sent;
+  base = isAuto ? { ...sent, ...dates } : sent;
   baseRows = rowsOf(form);
+  isPending = answer.pending ?? isPending;
   for (const [name, value] of Object.entries(answer.seen)) form.elements[name].value = value;
   clearErrors();
   goTo(answer);
-  form.dispatchEvent(new CustomEvent("desk:saved", { detail: { document: answer.document } }));
-  tell(box.dataset.saySaved.replace("{time}", clock(answer.at)));
-  await refresh(answer.address, sent);
+  const detail = { document: answer.document, isWhole: isEqual(base, sent) };
+  form.dispatchEvent(new CustomEvent("desk:saved", { detail }));
+  tell(box.dataset.saySaved.replace("{time}", clock(answer.at)) + (isMerged ? GAP + box.dataset.sayMerged : ""));
+  isMerged = false;
+  if (!isAuto || isOther) await refresh(answer.address, sent);
 }
 
 // --- Two texts ---
 
-async function compare() {
+const composed = () =>
+  isComposing
+    ? new Promise((done) => form.addEventListener("compositionend", () => setTimeout(done, 0), { once: true }))
+    : null;
+
+async function compare(isAuto = false) {
   const page = await freshPage(location.pathname).catch(() => undefined);
+  await composed();
   if (page === null) return tellUnsaved("Login", { actions: ["login"] });
   const other = page?.querySelector("#kept-copies")?.closest("form");
   if (!other) return tellUnsaved("Offline", { actions: ["compare"] });
@@ -312,7 +352,7 @@ async function compare() {
   const known = unanswered.find((one) => isEqual(one, theirs)) ?? base;
   const rows = rowsOf(other);
   const areRowsOld = rows !== baseRows;
-  const use = (values) => {
+  const use = (values, isMergedHere = false) => {
     const focused = document.activeElement;
     // The longest texts last: undo begins with them.
     const inOrder = Object.entries(values).sort(([one], [two]) => theirs[one].isText - theirs[two].isText);
@@ -323,28 +363,43 @@ async function compare() {
     takeToken(page);
     base = theirs;
     baseRows = rows;
-    ask();
+    isMerged = isMergedHere;
+    ask(isAuto);
   };
   const { at } = other.querySelector("#kept-copies").dataset;
   const areRowsTaken = areRowsOld && rowsOf(form) !== baseRows;
   const rowsTaken = areRowsOld && !areRowsTaken ? form.querySelector("[data-items] > legend").textContent : "";
-  const detail = { mine: snapshot(form), theirs, base: known, at, areRowsTaken, rows: rowsTaken, use };
+  const detail = { mine: snapshot(form), theirs, base: known, at, areRowsTaken, rows: rowsTaken, isAuto, use };
   document.getElementById("comparing").dispatchEvent(new CustomEvent("desk:compare", { detail }));
 }
 
 // --- By keys and by the button ---
 
-async function ask() {
-  if (running) return void (isWanted = true);
-  running = save();
+async function ask(isAuto = false) {
+  if (isLeaving) return;
+  if (running) return void (wanted = { isAuto: isAuto && (wanted?.isAuto ?? true) });
+  running = save(isAuto);
   try {
     await running;
   } finally {
     running = null;
   }
-  if (!isWanted) return;
-  isWanted = false;
-  ask();
+  if (!wanted) return;
+  const next = wanted;
+  wanted = null;
+  ask(next.isAuto);
+}
+
+// The page is sent as a whole: a save that is under way comes first, so that the two do not meet.
+function leave(event) {
+  if (event.submitter?.hasAttribute("data-preview-page")) return;
+  if (!running) return void (isLeaving = true);
+  event.preventDefault();
+  const { name } = event.submitter;
+  running.finally(() => {
+    const button = [...form.elements].find((one) => one.name === name && one.type === "submit");
+    setTimeout(() => form.requestSubmit(button), 0);
+  });
 }
 
 const letterOf = (event) =>
@@ -366,7 +421,7 @@ function watch() {
   baseRows = rowsOf(form);
   addEventListener("keydown", onKey);
   form.addEventListener("submit", (event) => {
-    if (!["_continue", "_enter"].includes(event.submitter?.name) || hasFile()) return;
+    if (!["_continue", "_enter"].includes(event.submitter?.name) || hasFile()) return leave(event);
     event.preventDefault();
     ask();
   });
@@ -375,8 +430,15 @@ function watch() {
     "mousedown",
     (event) => event.target.closest(".desk-bar [name=_continue]") && event.preventDefault(),
   );
-  part("compare").addEventListener("click", compare);
-  part("login").href = `${box.dataset.loginUrl}?next=${encodeURIComponent(location.pathname)}`;
+  form.addEventListener("desk:autosave", () => ask(true));
+  form.addEventListener("compositionstart", () => (isComposing = true));
+  form.addEventListener("compositionend", () => (isComposing = false));
+  addEventListener("pageshow", () => (isLeaving = false));
+  part("compare").addEventListener("click", () => compare());
+  part("login").href = `${box.dataset.loginUrl}?next=${encodeURIComponent(box.dataset.backUrl)}`;
+  part("login").addEventListener("click", (event) => {
+    if (open(part("login").href, "desk-login", "popup,width=520,height=720")) event.preventDefault();
+  });
   if (isReturned) tell(box.dataset.sayElsewhere, { bad: true, actions: ["compare"] });
 }
 

@@ -4,6 +4,7 @@
 // desk:keep (make the copy now), desk:sent (a save has begun), desk:saved (it was saved, and as what).
 
 const KEPT = ["title", "body", "summary", "subject", "preheader", "introduction", "closing"];
+const STORE = "copies"; // in IndexedDB: localStorage loses its last seconds when the browser is killed
 const KEEP_PAUSE = 1000; // milliseconds of rest before the copy is made
 const COPIES_MAX = 20;
 const DAYS_MAX = 30;
@@ -48,7 +49,44 @@ function copies() {
   }
 }
 
+function database() {
+  return new Promise((done, fail) => {
+    const asked = indexedDB.open("desk", 1);
+    asked.onupgradeneeded = () => asked.result.createObjectStore(STORE, { keyPath: "key" });
+    asked.onsuccess = () => done(asked.result);
+    asked.onerror = () => fail(asked.error);
+  });
+}
+
+let opened;
+
+// Do something with the second place of the copies; undefined if this browser has none.
+async function second(act) {
+  try {
+    opened ??= database();
+    const change = (await opened).transaction(STORE, "readwrite", { durability: "strict" });
+    const asked = act(change.objectStore(STORE));
+    await new Promise((done, fail) => Object.assign(change, { oncomplete: done, onabort: fail }));
+    return asked.result;
+  } catch {
+    return undefined;
+  }
+}
+
+// Put back what localStorage has lost.
+async function recover() {
+  const found = (await second((store) => store.getAll())) ?? [];
+  for (const { key, copy } of found.filter((one) => one.key.startsWith(prefix()))) {
+    try {
+      if (!read(key)) localStorage.setItem(key, copy);
+    } catch {
+      return; // it is full: what is here stays in the other place
+    }
+  }
+}
+
 function forget(key) {
+  second((store) => store.delete(key));
   try {
     localStorage.removeItem(key);
   } catch {
@@ -81,6 +119,7 @@ async function clearOut() {
 
 function write(key, contents) {
   const copy = JSON.stringify({ at: Date.now(), contents });
+  second((store) => store.put({ key, copy }));
   for (;;) {
     try {
       localStorage.setItem(key, copy);
@@ -212,7 +251,7 @@ function warnOnLeaving() {
   form.addEventListener("input", touch);
   form.addEventListener("change", touch);
   form.addEventListener("desk:sent", () => (touchedSince = false));
-  form.addEventListener("desk:saved", () => (touched = touchedSince));
+  form.addEventListener("desk:saved", ({ detail }) => (touched = touchedSince || !detail.isWhole));
   form.addEventListener("submit", (event) => {
     if (event.defaultPrevented || event.submitter?.hasAttribute("data-preview-page")) return;
     keep();
@@ -252,7 +291,7 @@ function watch() {
   addEventListener("pageshow", (event) => event.persisted && holdLock());
   warnOnLeaving();
   addEventListener("pageshow", () => JSON.stringify(contents()) !== saved && keep());
-  clearOut().then(offer);
+  recover().then(clearOut).then(offer);
   setTimeout(offer, LOOK_AGAIN);
 }
 

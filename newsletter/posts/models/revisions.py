@@ -1,0 +1,161 @@
+"""Earlier states of a post's text. Rows are only ever added; with age they grow fewer, by thinning.py."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Protocol
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.posts.text.differences import counts
+from newsletter.posts.thinning import keep, look_again_at
+from newsletter.publication import actors
+
+SIZE_MAX = 20_000_000  # characters that the versions of one post hold together; beyond it they are thinned as if older
+OLDER = (timedelta(), timedelta(hours=1), timedelta(days=1), timedelta(days=7), timedelta(days=365))
+
+
+class Text(Protocol):
+    """What has the text of a post: the post itself, its working copy, a revision."""
+
+    title: str
+    summary: str
+    body: str
+
+
+class RevisionQuerySet(models.QuerySet["Revision"]):
+    def of(self, post: int) -> "RevisionQuerySet":
+        """Return the versions of a post, the newest first."""
+        return self.filter(post=post).order_by("-saved_at", "-pk")
+
+    def before(self, one: "Revision") -> "RevisionQuerySet":
+        """Return those of the same post that are older, the newest first."""
+        return self.of(one.post_id).filter(Q(saved_at__lt=one.saved_at) | Q(saved_at=one.saved_at, pk__lt=one.pk))
+
+    def record(self, post: int, text: Text, *, at: datetime) -> "Revision":
+        """Write down that `text` was saved by whoever acts now; the same text twice in a row is one version."""
+        last = self.of(post).first()
+        if last and last.digest == digest(text):
+            return last
+        return self._add(post, text, last, at=at, **actors.current()._asdict())
+
+    def make_sure(self, post: int, text: Text, *, saved_at: datetime) -> None:
+        """Write down a stored text that nothing has written down yet; by whom it is, is not known."""
+        if not self.filter(post=post, digest=digest(text)).exists():
+            self._add(post, text, self.of(post).filter(saved_at__lte=saved_at).first(), at=saved_at, by="", via="")
+
+    def mark(self, posts: Iterable[Any], *, what: str, at: datetime) -> None:
+        """Keep the text that these posts have now for good. what: "published" or "mailed"; posts are read from rows."""
+        wanted = {(post.pk, digest(post)): post for post in posts}
+        some = self.filter(post__in={post for post, _digest in wanted}, digest__in={digest for _post, digest in wanted})
+        found = set(some.values_list("post", "digest"))
+        now = timezone.now()
+        self.bulk_create(
+            Revision.of(post.pk, post, None, saved_at=post.updated_at, thin_at=look_again_at(post.updated_at, now))
+            for key, post in wanted.items()
+            if key not in found
+        )
+        one_of = Q(pk__in=[])
+        for post, its_digest in wanted:
+            one_of |= Q(post=post, digest=its_digest)
+        self.filter(one_of, **{f"{what}_at": None}).update(**{f"{what}_at": at})
+
+    def due(self, now: datetime) -> list[int]:
+        """Return the posts of which some version is old enough to be thought of again."""
+        return list(self.filter(thin_at__lte=now).order_by().values_list("post", flat=True).distinct())
+
+    def thin(self, post: int, now: datetime) -> int:
+        """Delete the versions of a post that its rules of age no longer keep; return how many."""
+        rows = list(self.of(post).values_list("pk", "saved_at", "published_at", "mailed_at", "characters"))
+        kept = _kept(rows, now)
+        left = [(pk, at) for pk, at, *_rest in rows if pk in kept]
+        done, _rows = self.filter(pk__in=[pk for pk, *_rest in rows if pk not in kept]).delete()
+        self._count_again(rows, kept)
+        looks: dict[datetime | None, list[int]] = {}
+        for pk, at in left:
+            looks.setdefault(look_again_at(at, now), []).append(pk)
+        for look, pks in looks.items():
+            self.filter(pk__in=pks).exclude(thin_at=look).update(thin_at=look)
+        return done
+
+    def _count_again(self, rows: Sequence[tuple[Any, ...]], kept: set[int]) -> None:
+        """Compare those with the one before them anew whose neighbour is gone."""
+        pks = [pk for pk, *_rest in rows]  # the newest first
+        for place, pk in enumerate(pks[:-1]):
+            if pk in kept and pks[place + 1] not in kept:
+                one = self.get(pk=pk)
+                one.added, one.removed = one.counts_since(self.before(one).first())
+                one.save(update_fields=["added", "removed"])
+
+    def _add(self, post: int, text: Text, last: "Revision | None", *, at: datetime, **who: str) -> "Revision":
+        made = Revision.of(post, text, last, saved_at=at, thin_at=look_again_at(at, at), **who)
+        made.save(force_insert=True)
+        return made
+
+
+def _kept(rows: Sequence[tuple[Any, ...]], now: datetime) -> set[int]:
+    """Return the keys of those to keep: by age, and as if they were older while together they are too long."""
+    kept: set[int] = set()
+    for older in OLDER:
+        times = keep((at for _pk, at, *_rest in rows), now + older)
+        kept = {pk for pk, at, published, mailed, _length in rows if at in times or published or mailed}
+        if sum(length for pk, *_rest, length in rows if pk in kept) <= SIZE_MAX:
+            break
+    return kept
+
+
+def digest(text: Text) -> str:
+    """Return what two texts have in common only if they are equal."""
+    return sha256("\0".join([text.title, text.summary, text.body]).encode()).hexdigest()[:32]
+
+
+class Revision(models.Model):
+    """A state in which the text of a post was saved. The newest is what its form shows."""
+
+    post = models.ForeignKey("posts.Post", models.CASCADE, related_name="revisions")
+    saved_at = models.DateTimeField(_("saved"))
+    by = models.CharField(max_length=actors.NAME_LENGTH, blank=True)  # a user's name; empty: unknown, or no user
+    via = models.CharField(max_length=10, blank=True, choices=actors.Via)
+    added = models.PositiveIntegerField(default=0)  # characters, since the version before
+    removed = models.PositiveIntegerField(default=0)
+    characters = models.PositiveIntegerField()  # of the text
+    digest = models.CharField(max_length=32)
+    published_at = models.DateTimeField(null=True)  # since when readers have seen it, if they have
+    mailed_at = models.DateTimeField(null=True)  # when an issue with it was approved
+    thin_at = models.DateTimeField(null=True)  # when its age is to be looked at again
+    title = models.CharField(max_length=120, blank=True)
+    summary = models.CharField(max_length=200, blank=True)
+    body = models.TextField(blank=True)
+
+    objects = RevisionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-saved_at", "-pk"]
+        verbose_name = _("version")
+        verbose_name_plural = _("versions")
+        default_permissions = ()  # who may change a post may look at its versions
+        indexes = [
+            models.Index(fields=["post", "saved_at"], name="revisions_of_a_post"),
+            models.Index(fields=["thin_at"], condition=Q(thin_at__isnull=False), name="revisions_to_thin"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.saved_at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def of(cls, post: int, text: Text, last: "Revision | None", **fields: Any) -> "Revision":
+        """Return a version that is not stored yet. last: the one before it."""
+        words = {"title": text.title, "summary": text.summary, "body": text.body}
+        made = cls(post_id=post, characters=len(text.body), digest=digest(text), **words, **fields)
+        made.added, made.removed = made.counts_since(last)
+        return made
+
+    def counts_since(self, last: "Revision | None") -> tuple[int, int]:
+        """Return how many characters of title, summary and text were added and removed since another version."""
+        if last is None:
+            return len(self.title) + len(self.summary) + len(self.body), 0
+        both = [counts(getattr(last, name), getattr(self, name)) for name in ("title", "summary", "body")]
+        return sum(added for added, _removed in both), sum(removed for _added, removed in both)

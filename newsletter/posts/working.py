@@ -1,0 +1,138 @@
+"""How the text of a post is stored: readers see no change of a published post before somebody updates it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from newsletter.posts.models import Post, Revision, Tag, WorkingCopy, tag_names
+from newsletter.posts.models.renderings import Rendering
+from newsletter.posts.saving import InPlaceAdmin, StaleText, document_of, is_auto, is_in_place
+from newsletter.posts.search.index import index_post
+from newsletter.posts.writers import OwnDraftsAdmin
+from newsletter.publication import actors
+from newsletter.publication.changes import Change
+
+PUBLISH, UPDATE = "_publish", "_update"  # buttons that show readers what stands in the form
+LOGGED_EACH = timedelta(hours=1)  # a text that saves itself is in the history once in this time
+
+
+class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
+    """Posts: a published one is changed in a working copy, and every state that was saved is kept as a version."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Post | None:
+        """Return a post with what was changed in it, though readers do not see that yet."""
+        post = super().get_object(request, object_id, from_field)
+        if post is not None:
+            WorkingCopy.objects.lay_over(post)
+        return post
+
+    def save_model(self, request: HttpRequest, obj: Post, form: Any, change: bool) -> None:
+        """Store what was typed, unless somebody else has saved since the form was checked."""
+        now = timezone.now()
+        stored = Post.objects.filter(pk=obj.pk).first() if change else None
+        if stored:
+            keep_versions(stored, obj.pending, now)
+        if stored and self._stays_public(request, stored, obj, now):
+            if "published_at" in form.changed_data:
+                Post.objects.filter(pk=obj.pk).update(published_at=obj.published_at, updated_at=now)
+            _unless_stale(WorkingCopy.objects.keep(obj, form.cleaned_data["tag_names_typed"], now=now))
+        else:
+            self._store(request, obj, form, change)
+        Revision.objects.record(obj.pk, obj, at=now)
+        if not obj.pending and obj.is_published(now):
+            Revision.objects.mark([obj], what="published", at=now)
+
+    def _stays_public(self, request: HttpRequest, stored: Post, obj: Post, now: datetime) -> bool:
+        """Return whether readers go on seeing the post as it is stored."""
+        is_shown = {PUBLISH, UPDATE} & request.POST.keys()
+        return stored.is_published(now) and obj.is_published(now) and not is_shown
+
+    def _store(self, request: HttpRequest, obj: Post, form: Any, change: bool) -> None:
+        if change:
+            _unless_stale(WorkingCopy.objects.drop(obj))
+            same = Post.objects.filter(pk=obj.pk, updated_at=obj.updated_at)
+            _unless_stale(same.update(updated_at=timezone.now()) > 0)
+        elif is_in_place(request):
+            obj.document = document_of(request)
+        try:
+            with transaction.atomic():
+                super().save_model(request, obj, form, change)
+        except IntegrityError as error:  # the first save of this page is under way twice
+            raise StaleText from error
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if not form.instance.pending:
+            form.instance.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
+            index_post(form.instance)
+            Rendering.objects.outdated().forget()
+
+    def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
+        if not (is_auto(request) and _was_logged_lately(obj)):
+            super().log_change(request, obj, message)
+
+    # --- How a script is answered ---
+
+    def seen(self, saved: Post) -> dict[str, str]:
+        return {"seen_at": self.changed_at(saved).isoformat()}
+
+    def changed_at(self, saved: Post) -> datetime:
+        at: datetime = (saved.pending or saved).updated_at
+        return at
+
+    def facts(self, saved: Post) -> dict[str, Any]:
+        return {"pending": bool(saved.pending)}
+
+    def saved_before(self, request: HttpRequest) -> int | None:
+        """Return the post that the page of a new one has made already."""
+        name = document_of(request)
+        return self.get_queryset(request).filter(document=name).values_list("pk", flat=True).first() if name else None
+
+
+def keep_versions(stored: Post, pending: WorkingCopy | None, now: datetime) -> None:
+    """Write down what is stored before it is overwritten, if nothing has; what readers saw is kept for good."""
+    if stored.is_published(now):
+        Revision.objects.mark([stored], what="published", at=stored.published_at or now)
+    shown = pending or stored
+    Revision.objects.make_sure(stored.pk, shown, saved_at=shown.updated_at)
+
+
+def put_back(post: Post, version: Revision, now: datetime) -> None:
+    """Let the text of an earlier version be the text of `post` again, as a new version. Raises StaleText.
+
+    post: with its working copy laid over it. Readers of a published post see it when it is updated.
+    """
+    stored = Post.objects.get(pk=post.pk)
+    keep_versions(stored, post.pending, now)
+    tags = post.pending.tag_names if post.pending else "、".join(stored.tags.values_list("name", flat=True))
+    post.title, post.summary, post.body = version.title, version.summary, version.body
+    if stored.is_published(now):
+        _unless_stale(WorkingCopy.objects.keep(post, tags, now=now))
+    else:
+        _unless_stale(WorkingCopy.objects.drop(post))
+        post.save()
+        post.tags.set(Tag.objects.named(tag_names(tags)))
+        index_post(post)
+    Revision.objects.record(post.pk, post, at=now)
+
+
+def give_up(post: Post, now: datetime) -> None:
+    """Let the form of a published post show again what readers see; what was changed stays a version."""
+    stored = Post.objects.get(pk=post.pk)
+    keep_versions(stored, post.pending, now)
+    _unless_stale(WorkingCopy.objects.drop(post))
+    Revision.objects.record(post.pk, stored, at=now)
+
+
+def _unless_stale(is_stored: bool) -> None:
+    if not is_stored:
+        raise StaleText
+
+
+def _was_logged_lately(post: Post) -> bool:
+    last = Change.objects.of(post).order_by("-at").first()
+    is_mine = last is not None and last.by == actors.current().by
+    return is_mine and last is not None and last.at > timezone.now() - LOGGED_EACH

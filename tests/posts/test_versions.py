@@ -1,0 +1,169 @@
+"""The pages of versions: who sees them, what they cost, and that bringing one back loses nothing."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone, translation
+
+from newsletter.posts.models import Post, Revision, WorkingCopy
+from tests.factories import make_findable_post, make_helper, make_post, make_publication
+from tests.support.pages import markup
+
+pytestmark = pytest.mark.django_db
+NOW = timezone.now()
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def author(client):
+    make_publication()
+    client.force_login(make_helper("owner", name="gipi"))
+    return client
+
+
+@pytest.fixture
+def draft(author) -> Post:
+    return make_findable_post("槓桿", "會議少了四成。", published_at=None)
+
+
+def address(post: Post, *parts: str) -> str:
+    return "/".join([f"/admin/posts/post/{post.pk}/versions", *map(str, parts), ""])
+
+
+def write(post: Post, *bodies: str) -> list[Revision]:
+    """Save each text, a minute after the other; return the versions, the oldest first."""
+    for minutes, body in enumerate(bodies):
+        post.body = body
+        post.save()
+        Revision.objects.record(post.pk, post, at=NOW - timedelta(minutes=len(bodies) - minutes))
+    return list(reversed(Revision.objects.of(post.pk)))
+
+
+def test_the_list_has_each_version_with_time_author_and_size(author, draft):
+    write(draft, "會議少了四成。", "會議少了將近一半。")
+    Revision.objects.update(by="gipi", via="desk")
+
+    page = author.get(address(draft))
+
+    assert [row["version"].body for row in page.context["rows"]] == ["會議少了將近一半。", "會議少了四成。"]
+    assert "gipi · on the desk" in markup(page)
+    assert "+4" in page.text
+
+
+def test_the_list_costs_the_same_for_many_versions_and_has_pages(author, draft, django_assert_num_queries):
+    write(draft, "一", "二", "三")
+    author.get(address(draft))
+    with CaptureQueriesContext(connection) as few:
+        author.get(address(draft))
+        queries = len(few)
+    write(draft, *map(str, range(40)))
+
+    with django_assert_num_queries(queries):
+        page = author.get(address(draft))
+
+    assert (len(page.context["rows"]), page.context["page"].paginator.num_pages) == (30, 2)
+    assert len(author.get(address(draft) + "?p=2").context["rows"]) == 13
+
+
+def test_a_version_shows_the_words_that_changed(author, draft):
+    _first, second = write(draft, "會議少了四成。", "會議少了將近一半。")
+
+    page = markup(author.get(address(draft, second.pk)))
+
+    assert "<del>四成</del>" in page
+    assert "<ins>將近一半</ins>" in page
+
+
+def test_a_version_is_compared_with_now_too(author, draft):
+    first, *_rest = write(draft, "一二三", "一", "一二三四")
+
+    page = markup(author.get(address(draft, first.pk) + "?with=now"))
+
+    assert "<ins>四</ins>" in page
+    assert "<del>" not in page
+
+
+def test_what_stands_in_a_version_is_text_and_no_markup(author, draft):
+    [one] = write(draft, "<script>alert(1)</script>")
+
+    assert "&lt;script&gt;" in markup(author.get(address(draft, one.pk)))
+
+
+def test_bringing_one_back_is_a_new_version_and_loses_nothing(author, draft):
+    first, *_rest = write(draft, "一", "二")
+
+    author.post(address(draft, first.pk, "restore"))
+
+    draft.refresh_from_db()
+    assert draft.body == "一"
+    assert [one.body for one in Revision.objects.of(draft.pk)] == ["一", "二", "一"]
+    assert Revision.objects.of(draft.pk)[0].by == "gipi"
+
+
+def test_a_text_that_was_changed_behind_the_back_of_the_desk_is_kept_too(author, draft):
+    [first] = write(draft, "一")
+    Post.objects.update(body="別的程式寫的")
+
+    author.post(address(draft, first.pk, "restore"))
+
+    assert {one.body for one in Revision.objects.of(draft.pk)} == {"一", "別的程式寫的"}
+
+
+def test_an_old_version_of_a_published_post_becomes_its_working_copy(author):
+    post = make_post("槓桿", tags=("ai",))
+    first, *_rest = write(post, "一", "二")
+
+    author.post(address(post, first.pk, "restore"))
+
+    post.refresh_from_db()
+    copy = WorkingCopy.objects.get()
+    assert (post.body, copy.body, copy.tag_names) == ("二", "一", "ai")
+
+
+def test_a_scheduled_post_does_not_become_empty(author, draft):
+    empty, *_rest = write(draft, "", "二")
+    Post.objects.update(published_at=NOW + timedelta(days=1))
+
+    response = author.post(address(draft, empty.pk, "restore"))
+
+    assert response.url == address(draft, empty.pk)
+    assert Post.objects.get().body == "二"
+
+
+def test_a_version_of_another_post_is_not_found(author, draft):
+    [one] = write(make_post("別的"), "一")
+
+    assert author.get(address(draft, one.pk)).status_code == 404
+    assert author.post(address(draft, one.pk, "restore")).status_code == 404
+
+
+def test_only_who_may_change_the_post_sees_its_versions(client, author, draft):
+    [one] = write(draft, "秘密")
+    pages = [address(draft), address(draft, one.pk), f"/admin/posts/post/{draft.pk}/working-copy/"]
+    client.force_login(make_helper("writer", name="writer"))
+
+    assert {client.get(page).status_code for page in pages} == {403}
+    assert client.post(address(draft, one.pk, "restore")).status_code == 403
+
+
+def test_a_writer_sees_the_versions_of_his_drafts(client, author, draft):
+    [one] = write(draft, "一")
+    writer = make_helper("writer", name="writer")
+    Post.objects.update(created_by=writer)
+    client.force_login(writer)
+
+    assert client.get(address(draft)).status_code == 200
+    assert client.get(address(draft, one.pk)).status_code == 200
+
+
+def test_to_ask_changes_nothing(author, draft):
+    [one] = write(draft, "一")
+
+    assert author.get(address(draft, one.pk, "restore")).status_code == 405
