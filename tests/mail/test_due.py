@@ -360,7 +360,7 @@ def test_where_no_server_is_the_next_mails_do_not_wait_for_it(publication, provi
         Happening.objects.create(mailing=(Happening.objects.first() or _alert()).mailing, kind=kind, at=NOW, due_at=NOW)
     provider.answers = [TimeoutError()] * 3
 
-    assert alerts.tell(NOW) == 0
+    assert alerts.send_due(NOW) == 0
     assert len(provider.answers) == 2
 
 
