@@ -87,5 +87,5 @@ class Transport(filesystem.Transport):
 
 
 @worker_shutting_down.connect
-def _hear_of_a_stop(**_event: object) -> None:
+def _on_stop(**_event: object) -> None:
     Transport.is_stopping = True

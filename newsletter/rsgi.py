@@ -74,14 +74,14 @@ class Bridge:
         One that is too large is thrown away while it comes, as far as the desk's limit: browsers show an answer
         only once they have sent all. Its size stays in CONTENT_LENGTH, by which BodiesMiddleware refuses it.
         """
-        told, limit = bodies.length(environ), bodies.PUBLIC
-        if told > limit:
+        declared, limit = bodies.length(environ), bodies.PUBLIC
+        if declared > limit:
             limit = await self.threads.call(partial(bodies.limit, environ)) or limit
-        if told > bodies.DESK:
+        if declared > bodies.DESK:
             return b""
         async with asyncio.timeout(BODY_SECONDS if limit == bodies.PUBLIC else DESK_BODY_SECONDS):
             size, body = await _received(proto, limit)
-        if body is None or size < told:
+        if body is None or size < declared:
             return None
         environ["CONTENT_LENGTH"] = str(size)
         return body

@@ -127,13 +127,8 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
         "OPTIONS": {
-            "loaders": [
-                (
-                    "django.template.loaders.cached.Loader",
-                    ["newsletter.publication.layout.Loader", "django.template.loaders.app_directories.Loader"],
-                )
-            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.csp",
@@ -171,7 +166,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 # django-allauth: of it we use the second factors, the stages of a login and the list of sessions. Its pages are not
 # mounted: the desk has its own, and no address of allauth's public ones (sign-up, password by mail) exists.
 ACCOUNT_ADAPTER = "newsletter.desk.accounts.adapters.AccountAdapter"
-ACCOUNT_EMAIL_NOTIFICATIONS = False  # newsletter/desk/accounts/alarms.py tells, in the look of our mails
+ACCOUNT_EMAIL_NOTIFICATIONS = False  # newsletter/desk/accounts/alarms.py mails them, in the look of our mails
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGIN_TIMEOUT = 10 * 60  # seconds between the password and the second factor
 # It counts in the cache, which may be away: failures are counted in the database by operation/accounts/factors.py.

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from newsletter.mail.due import send_first
+from newsletter.mail.due import release_dead, send_first
 from newsletter.publication.heartbeats import Part, working
 from subscribers.mails import changing, freshening, sending
 from subscribers.models import FORGET_AFTER, Subscriber, Unsent, mail_budget
@@ -17,6 +17,7 @@ TURN = 200  # mails in one run; beat starts the next within ten seconds
 def send_confirmations() -> None:
     """Answer the sign-ups, the changes of address and the wishes for a link that are due."""
     with working(Part.CONFIRMATIONS):
+        release_dead(KINDS, timezone.now())
         for _mail in range(TURN):
             if not send_first(KINDS, timezone.now()):
                 return

@@ -73,8 +73,8 @@ def signup_words(place: str, *, name: str, promise: str, notes: list[Notice]) ->
             _("Open the link and press the button: that is all."),
             _("Then each new issue comes to you. Every one has a link to pause or to leave."),
         ]
-        told = [line for note in notes for line in (note.heading, note.body)]
-        lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form_words(), *steps, *told]
+        noted = [line for note in notes for line in (note.heading, note.body)]
+        lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form_words(), *steps, *noted]
     elif place == "home":
         lines = [promise or name, *form_words()]
     elif place in INVITATIONS:

@@ -281,7 +281,6 @@ BY_WHOM = {
         "newsletter.posts.responsive_images": "PICTURE",
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
         "newsletter.posts.templatetags.outline": "HEADING NOTE",
-        "newsletter.publication.layout": "_LONE _INDENTED",
     },
     "servers that the author chose: a provider's replies, his domain's records": {
         "newsletter.delivery.certificate": "CODES",

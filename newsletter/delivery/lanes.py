@@ -94,7 +94,7 @@ def run(slot: int, *, after: int = 0, learnt: Learnt | None = None) -> int | Non
         lock = recovery.lock_file(slot)
         recovery.recover_slot(worker, slot)
         mailing = Mailing.objects.select_related("issue").get(pk=number)
-        with _troubles_told(mailing):
+        with _errors_recorded(mailing):
             send(mailing, f"{worker}{time.time_ns():x}", slot, _ending(slot, lock), learnt)
     put(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)  # closes the mailing; beat asks again if this is lost
     return number
@@ -114,7 +114,7 @@ def _ending(slot: int, lock: int | None) -> Callable[[], bool]:
 
 
 @contextmanager
-def _troubles_told(mailing: Mailing) -> Iterator[None]:
+def _errors_recorded(mailing: Mailing) -> Iterator[None]:
     """On an error of the system wait for a while; on an unexpected error pause the mailing.
 
     Each try could make a reader's copy uncertain.

@@ -186,7 +186,7 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
     try:
         with transaction.atomic():
             mailing.save(force_insert=True)
-            mailing.tell(Step.What.APPROVED, mailing.content_hash, mailing.approved_at, send_at=mailing.send_at)
+            mailing.record(Step.What.APPROVED, mailing.content_hash, mailing.approved_at, send_at=mailing.send_at)
             Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=mailing.approved_at)
     except IntegrityError:
         return kin.open().get()
@@ -209,7 +209,7 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
     with transaction.atomic():
         replaced = stopped.update(**letter.columns())
         if replaced:
-            mailing.tell(Step.What.REPLACED, letter.content_hash)
+            mailing.record(Step.What.REPLACED, letter.content_hash)
             Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=timezone.now())
     return bool(replaced)
 
@@ -226,7 +226,7 @@ def bring_forward(mailing: Mailing, *, send_at: datetime, now: datetime, hold: t
     begins = max(send_at, now + hold)
     with transaction.atomic():
         if waiting.exclude(send_at=begins).update(send_at=begins):
-            mailing.tell(Step.What.MOVED, at=now, send_at=begins)
+            mailing.record(Step.What.MOVED, at=now, send_at=begins)
             return True
     return waiting.exists()
 
@@ -341,7 +341,7 @@ def plan(mailing: Mailing, now: datetime) -> bool:
         total = _write_deliveries(mailing, now)
         _cut(mailing, total)
         Mailing.objects.filter(pk=mailing.pk).update(total=total)
-        mailing.tell(Step.What.BEGUN, provider_name(settings.MAILERS[mailing.mailer]), now)
+        mailing.record(Step.What.BEGUN, provider_name(settings.MAILERS[mailing.mailer]), now)
         mailing.issue.mark_sent(now)
         if mailing.kind == Mailing.Kind.CORRECTION:
             mailing.issue.mark_corrected(mailing.note, now)

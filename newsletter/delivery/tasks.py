@@ -64,4 +64,4 @@ def tell_author() -> None:
     """Mail the author what happened to the mailings since the last time."""
     now = timezone.now()
     alerts.observe(now)
-    alerts.tell(now)
+    alerts.send_due(now)

@@ -224,7 +224,7 @@ def _mail(issue: Issue, slot: datetime) -> None:
     mailing.batches.update(state=Batch.State.DONE, cursor=F("hi"), sent=sent, failed=failed)
     closed_at = slot + SECONDS_10 * 2
     Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENT, finished_at=closed_at)
-    mailing.tell(Step.What.FINISHED, at=closed_at)
+    mailing.record(Step.What.FINISHED, at=closed_at)
     Happening.objects.create(mailing=mailing, kind="finished", at=closed_at, notified_at=closed_at)
     mailing.refresh_from_db()
     certificate.issue(mailing, closed_at)

@@ -176,5 +176,5 @@ class DeskSite(admin.AdminSite):
         )
         response = views.unless_refused(request, request.user.get_username(), change)
         if response.status_code == HTTPStatus.FOUND:
-            entering.tell(request, Kind.PASSWORD_CHANGED, cast("User", request.user))
+            entering.report(request, Kind.PASSWORD_CHANGED, cast("User", request.user))
         return response

@@ -30,7 +30,7 @@ def remind_author() -> None:
     """Tell the author of the slots ahead, let go what may go without an answer, and note what did not go."""
     now = timezone.now()
     reminders.observe(now)
-    reminders.tell(now)
+    reminders.send_due(now)
     reminders.let_go(now)
     reminders.observe_missed(now)
 
@@ -51,4 +51,4 @@ def about_sender() -> list[Remark]:
 @shared_task(ignore_result=True)
 def tell_account(facts: dict[str, Any]) -> None:
     """Mail the owner of an account what happened to it. It is in the log, whatever becomes of the mail."""
-    alarms.tell(facts)
+    alarms.send(facts)

@@ -80,7 +80,7 @@ def _enter(request: HttpRequest, user: User, form: StartForm) -> HttpResponse:
         return redirect(request.path)
     if user.last_login:
         addresses = ",".join(filter(None, dict.fromkeys([former, chosen["email"]])))
-        entering.tell(request, Kind.TAKEN_OVER, user, addresses=addresses)
+        entering.report(request, Kind.TAKEN_OVER, user, addresses=addresses)
     login(request, user)
     proving.accept(request)  # whoever has the link runs the machine, or was given it by who does
     messages.success(request, _("Welcome, %(name)s. This is your desk.") % {"name": user.username})

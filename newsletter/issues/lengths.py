@@ -30,8 +30,8 @@ def lengths(contents: Mapping[int, Sequence[Version]]) -> dict[int, Length]:
 
 
 def _digest(versions: Iterable[Version]) -> str:
-    told = ",".join(f"{number}:{changed_at.timestamp()}" for number, changed_at in versions)
-    return sha256(told.encode()).hexdigest()
+    text = ",".join(f"{number}:{changed_at.timestamp()}" for number, changed_at in versions)
+    return sha256(text.encode()).hexdigest()
 
 
 def _read(contents: Mapping[int, Sequence[Version]]) -> dict[int, Length]:

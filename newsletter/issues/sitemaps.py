@@ -60,7 +60,7 @@ class PageSitemap(_OurSitemap):
     """The pages that list others change with these."""
 
     @cached_property
-    def told(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         """Return when publication, issues and posts changed last, and how many addresses the other parts may have."""
         sent, published = Issue.objects.archived(), Post.objects.published(timezone.now())
         values = {
@@ -81,9 +81,9 @@ class PageSitemap(_OurSitemap):
         return reverse(item)
 
     def lastmod(self, item: str) -> datetime:
-        publication: datetime = self.told["updated_at"]
-        post = max(self.told["came"] or publication, self.told["changed"] or publication)
-        dates = {"publication": publication, "issue": self.told["issue"] or publication, "post": post}
+        publication: datetime = self.facts["updated_at"]
+        post = max(self.facts["came"] or publication, self.facts["changed"] or publication)
+        dates = {"publication": publication, "issue": self.facts["issue"] or publication, "post": post}
         return max(dates[name] for name in PAGES[item])
 
 
@@ -131,8 +131,8 @@ def everything(request: HttpRequest) -> TemplateResponse:
     """Answer with one file of all addresses; with a list of files when they are too many for one."""
     pages = PageSitemap()
     sections = {name: kind() for name, kind in SITEMAPS.items()} | {"pages": pages}
-    told = pages.told
-    if len(PAGES) + told["issues"] + told["posts"] + told["tags"] > MOST:
+    facts = pages.facts
+    if len(PAGES) + facts["issues"] + facts["posts"] + facts["tags"] > MOST:
         return _files(request, sections)
     for section in sections.values():
         section.paginator = Paginator(list(section.items()), MOST)  # asked of the database once

@@ -56,7 +56,7 @@ def alarming() -> bool:
     return any(silent_seconds(part) >= ALARM_SECONDS for part in ALWAYS)
 
 
-def tell_author(now: datetime) -> int:
+def mail_author(now: datetime) -> int:
     """Mail those who may send issues what does not work; return to how many addresses."""
     addresses, publication = who_may_send(), Publication.objects.current()
     with translation.override(publication.language):

@@ -111,7 +111,7 @@ class PostAdmin(VersionsAdmin):
         Change.objects.log(Change.What.PUBLISHED, fresh, at=now)
         Revision.objects.mark(Post.objects.filter(pk__in=[post.pk for post in fresh]), what="published", at=now)
         text = ngettext("%(done)d post is published.", "%(done)d posts are published.", done)
-        self._tell(request, text % {"done": done}, done=done, left=len(chosen) - done)
+        self._report(request, text % {"done": done}, done=done, left=len(chosen) - done)
 
     @admin.action(description=_("Back to draft"), permissions=["publish"])
     def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
@@ -121,9 +121,9 @@ class PostAdmin(VersionsAdmin):
         done = same.withdraw(now)
         Change.objects.log(Change.What.WITHDRAWN, [post for post in chosen if post.published_at])
         text = ngettext("%(done)d post is a draft again.", "%(done)d posts are drafts again.", done)
-        self._tell(request, text % {"done": done}, done=done, left=len(chosen) - done)
+        self._report(request, text % {"done": done}, done=done, left=len(chosen) - done)
 
-    def _tell(self, request: HttpRequest, text: str, *, done: int, left: int) -> None:
+    def _report(self, request: HttpRequest, text: str, *, done: int, left: int) -> None:
         if done:
             self.message_user(request, text, messages.SUCCESS)
         if left:
@@ -172,17 +172,17 @@ class PostAdmin(VersionsAdmin):
 
     def response_add(self, request: HttpRequest, obj: Post, post_url_continue: str | None = None) -> HttpResponse:
         response = super().response_add(request, obj, post_url_continue)
-        self._tell_when(request, obj)
+        self._report_state(request, obj)
         return response
 
     def response_change(self, request: HttpRequest, obj: Post) -> HttpResponse:
         if "_fix" in request.POST:
             return HttpResponseRedirect(f"{request.path}#findings")
         response = super().response_change(request, obj)
-        self._tell_when(request, obj)
+        self._report_state(request, obj)
         return response
 
-    def _tell_when(self, request: HttpRequest, post: Post) -> None:
+    def _report_state(self, request: HttpRequest, post: Post) -> None:
         """Say on the next page what readers see of it now."""
         if is_in_place(request):
             return

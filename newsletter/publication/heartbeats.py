@@ -53,10 +53,10 @@ def beat(part: Part) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         os.utime(path, (now, now))
-    _tell_all(part)
+    _share(part)
 
 
-def _tell_all(part: Part) -> None:
+def _share(part: Part) -> None:
     if settings.REDIS_URL and part not in HERE_ALONE and not is_away(SERVER):
         try:
             cache.set(_key(part), 1, SILENT_SECONDS)

@@ -107,7 +107,7 @@ def test_what_the_sample_sent_is_old_news_to_its_author(mailoutbox):
     loaded()
 
     alerts.observe(NOW)
-    alerts.tell(NOW)
+    alerts.send_due(NOW)
 
     assert mailoutbox == []
     assert planning.begin_due(NOW) == []

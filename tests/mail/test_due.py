@@ -1,16 +1,24 @@
 """What holds for every mail that a row says is due, of whichever kind it is."""
 
+import multiprocessing
+import os
+import signal
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from smtplib import SMTPDataError, SMTPRecipientsRefused
 from ssl import SSLCertVerificationError
 from typing import Any, NamedTuple
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import override_settings
 
 from newsletter.delivery.author import alerts, reminders
 from newsletter.delivery.models import Happening, Mailing, Reminder
@@ -19,6 +27,7 @@ from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk import jumps
 from newsletter.mail import due
 from newsletter.mail.due import LEASE, DueMail, Result
+from newsletter.mail.mailers import mailer_from_url
 from subscribers.mails import changing, freshening, sending
 from subscribers.models import AddressChange, FreshLink, Subscriber, Unsent
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -26,7 +35,7 @@ from tests.subscribers.mails.test_sending import Provider
 
 NOW = datetime(2026, 11, 30, 0, 0, tzinfo=UTC)
 SLOT = datetime(2026, 12, 15, 0, 0, tzinfo=UTC)  # of the rhythm below
-MINUTE = timedelta(minutes=1)
+MINUTE, SECOND = timedelta(minutes=1), timedelta(seconds=1)
 
 
 class Killed(BaseException):
@@ -86,7 +95,8 @@ def publication(db):
 
 
 @pytest.fixture(autouse=True)
-def provider(settings):
+def provider(settings, tmp_path):
+    settings.LOCK_DIR = tmp_path / "locks"
     settings.MAILERS = {"default": {"BACKEND": f"{Provider.__module__}.Provider"}}
     Provider.answers, Provider.accepted = [], []
     return Provider
@@ -161,6 +171,111 @@ def test_a_mail_of_a_worker_that_died_is_sent_by_the_next_after_the_lease(case, 
     assert len(provider.accepted) == 1
 
 
+@every(LEASED)
+def test_a_mail_whose_process_is_killed_before_its_server_can_have_it_is_due_at_once(case, provider, stalling):
+    row = case.waiting(NOW).get()
+    with a_process_that_sends(case, row, stalling("RCPT")):
+        assert case.send_due(NOW + SECOND) == 0  # it lives
+
+    assert [case.send_due(NOW + SECOND), case.send_due(NOW + LEASE)] == [1, 0]
+    assert len(provider.accepted) == 1
+    assert list(settings.LOCK_DIR.glob("mail-*")) == []
+
+
+@pytest.mark.parametrize("command", ["DATA", "."])
+def test_a_mail_that_may_have_left_a_killed_process_waits_for_the_lease(publication, provider, stalling, command):
+    row, kind = _sign_up(), sending.MAIL
+    with a_process_that_sends(kind, row, stalling(command)):
+        pass
+
+    assert [kind.send_due(NOW + at) for at in (SECOND, LEASE - MINUTE, LEASE, 2 * LEASE)] == [0, 0, 1, 0]
+    assert list(settings.LOCK_DIR.glob("mail-*")) == []
+
+
+def test_a_claim_of_a_boot_that_has_ended_waits_for_the_lease(publication, provider, stalling, monkeypatch, tmp_path):
+    row, kind = _sign_up(), sending.MAIL
+    with a_process_that_sends(kind, row, stalling("RCPT")):
+        pass
+    monkeypatch.setattr(due, "BOOT_ID", tmp_path / "boot")
+    (tmp_path / "boot").write_text("another\n")
+
+    assert [kind.send_due(NOW + at) for at in (SECOND, LEASE)] == [0, 1]
+
+
+def test_a_claim_is_not_released_when_somebody_has_asked_again(publication, provider, stalling):
+    row, kind = _sign_up(), sending.MAIL
+    with a_process_that_sends(kind, row, stalling("RCPT")):
+        Subscriber.objects.update(confirmation_due_at=NOW + MINUTE)
+
+    assert [kind.send_due(NOW + SECOND), kind.send_due(NOW + MINUTE)] == [0, 1]
+
+
+def test_a_mail_is_sent_though_no_file_of_its_claim_can_be_written(publication, provider, settings, tmp_path):
+    settings.LOCK_DIR = tmp_path / "file"
+    settings.LOCK_DIR.write_text("no folder")
+    _sign_up()
+
+    assert sending.MAIL.send_due(NOW) == 1
+
+
+@contextmanager
+def a_process_that_sends(kind, row, server):
+    """Claim a row; have a process of its own send the mail to a server that stalls, and kill it at the end."""
+    assert kind.claim(row, NOW)
+    message, _values = kind.write(row, NOW)
+
+    def send():
+        with kind._claim_file(row) as before_leaving:
+            kind.hand_over(message, before_leaving)
+
+    process = multiprocessing.get_context("fork").Process(target=send)
+    with override_settings(MAILERS={"default": mailer_from_url(server.url, outbox=Path())}):
+        process.start()
+    assert server.is_stalling.wait(10)
+    yield
+    os.kill(process.pid, signal.SIGKILL)
+    process.join(10)
+
+
+class Stalling:
+    """An SMTP server for one client, that agrees to everything until it falls silent at one command."""
+
+    def __init__(self, command):
+        self.command, self.is_stalling = command, threading.Event()
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"smtp://127.0.0.1:{self.socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        client, _address = self.socket.accept()
+        with client, client.makefile("rwb", buffering=0) as lines:
+            lines.write(b"220 here\r\n")
+            is_message = False
+            for line in lines:
+                word = line.decode().rstrip().partition(" ")[0].upper()
+                if is_message and word != ".":
+                    continue
+                if word == self.command:
+                    self.is_stalling.set()
+                    break
+                is_message = word == "DATA"
+                lines.write(b"354 go on\r\n" if is_message else b"250 ok\r\n")
+            client.recv(1)  # until it is killed
+
+
+@pytest.fixture
+def stalling():
+    servers = []
+
+    def start(command):
+        servers.append(Stalling(command))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.socket.close()
+
+
 def test_a_welcome_of_a_worker_that_died_is_not_sent_again(publication, provider):
     reader, kind = _welcome(), ALL["welcome"].kind()
     provider.answers = [Killed()]
@@ -175,7 +290,7 @@ def test_a_welcome_of_a_worker_that_died_is_not_sent_again(publication, provider
 def test_whoever_asks_again_while_the_mail_is_on_its_way_is_not_overruled(publication, provider, monkeypatch):
     reader, later = _sign_up(), NOW + MINUTE
 
-    def ask_again(_message):
+    def ask_again(_message, _before_leaving):
         Subscriber.objects.update(confirmation_due_at=later, asked_times=2)
 
     monkeypatch.setattr(sending.MAIL, "hand_over", ask_again)
@@ -245,7 +360,7 @@ def test_where_no_server_is_the_next_mails_do_not_wait_for_it(publication, provi
         Happening.objects.create(mailing=(Happening.objects.first() or _alert()).mailing, kind=kind, at=NOW, due_at=NOW)
     provider.answers = [TimeoutError()] * 3
 
-    assert alerts.tell(NOW) == 0
+    assert alerts.send_due(NOW) == 0
     assert len(provider.answers) == 2
 
 
@@ -356,7 +471,7 @@ def test_a_mail_that_was_taken_over_is_not_given_up(publication, provider, monke
     reader = _sign_up()
     Subscriber.objects.update(confirmation_tries=sending.TRIES_MAX - 1)
 
-    def slow(_message):
+    def slow(_message, _before_leaving):
         Subscriber.objects.update(confirmation_due_at=NOW + 2 * LEASE)
         raise SMTPDataError(450, b"busy")
 

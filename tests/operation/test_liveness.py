@@ -119,7 +119,7 @@ def test_the_mail_says_what_does_not_work(settings, mailoutbox):
 def test_nobody_gets_a_mail_when_all_works(mailoutbox):
     User.objects.create_superuser("gipi", email="gipi@example.org", password="leverage-2026-x")
 
-    assert liveness.tell_author(timezone.now()) == 0
+    assert liveness.mail_author(timezone.now()) == 0
     assert not mailoutbox
 
 
@@ -135,7 +135,7 @@ def sending():
     mailing = Mailing.objects.create(
         issue=issue, approved_at=now, send_at=now, planned_at=now, state=Mailing.State.SENDING, **frozen
     )
-    mailing.tell(Step.What.BEGUN, at=now)
+    mailing.record(Step.What.BEGUN, at=now)
     mailing.batches.create(no=1, lo=1, hi=3, cursor=1)
     return mailing
 
@@ -182,7 +182,7 @@ def test_a_mailing_that_waits_for_its_provider_or_for_the_next_try_may_stand_sti
 
 def test_a_mailing_that_was_resumed_has_ninety_seconds_from_then(sending):
     now = timezone.now() + LATER
-    sending.tell(Step.What.RESUMED, at=now)
+    sending.record(Step.What.RESUMED, at=now)
 
     assert list(stalled.mailings(now)) == []
     assert list(stalled.mailings(now + LATER)) == [sending]

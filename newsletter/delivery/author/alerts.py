@@ -1,6 +1,6 @@
-"""Telling the author: what happened to a mailing is written down first, and mailed apart from the sending of issues.
+"""Mails to the author: what happened to a mailing is written down first, and mailed apart from the sending of issues.
 
-`observe` compares the mailings with earlier notes; `tell` mails what is new. Both may run twice, late or not at all.
+`observe` compares the mailings with earlier notes; `send_due` mails what is new. Both may run twice, late or never.
 """
 
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ class AlertMail(AuthorMail[Happening]):
 
 
 MAIL = AlertMail()
-tell = MAIL.send_due
+send_due = MAIL.send_due
 
 
 def message(happening: Happening, addresses: list[str]) -> Mail:

@@ -28,7 +28,9 @@ from subscribers.models import Subscriber
 
 PURPOSE, CALENDAR = "approve", "calendar"
 POSTS_SHOWN = 12
-BODY = re.compile(r'<td class="body"[^>]*>')  # in templates/email/base.html
+# In templates/email/base.html. Not by a parser: html.parser needs 13 ms for a mail of 49 KB instead of 0.1, and knows
+# only the cell's line and column; one that writes the mail anew would change what is to be approved.
+BODY = re.compile(r'<td class="body"[^>]*>')
 
 
 def token_of(reminder: Reminder) -> str:

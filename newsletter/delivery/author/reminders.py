@@ -1,8 +1,8 @@
 """Reminding the author before a slot: of a draft, and a day before by the letter itself, to be approved by a link.
 
-`observe` writes down what is due, `tell` mails it, `let_go` sends what may go without an answer, and `observe_missed`
-writes down what should have gone and did not. Each may run twice, late or not at all. What the author answers is in
-`approve`, `move` and `skip`.
+`observe` writes down what is due, `send_due` mails it, `let_go` sends what may go without an answer, and
+`observe_missed` writes down what should have gone and did not. Each may run twice, late or not at all.
+What the author answers is in `approve`, `move` and `skip`.
 """
 
 from contextlib import suppress
@@ -125,7 +125,7 @@ class ReminderMail(AuthorMail[Reminder]):
 
 
 MAIL = ReminderMail()
-tell = MAIL.send_due
+send_due = MAIL.send_due
 
 
 # --- What the author answers ---

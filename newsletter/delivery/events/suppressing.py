@@ -195,7 +195,7 @@ def believe(mailing: Mailing, now: datetime) -> int:
         mailing.lock()
         waiting = mailing.refusals.waiting().dead().count()
         if waiting:
-            mailing.tell(Step.What.BELIEVED, str(waiting), now)
+            mailing.record(Step.What.BELIEVED, str(waiting), now)
     for batch in list(_with_refusals(mailing)):
         _judge(batch, now)
     return waiting
@@ -216,7 +216,7 @@ def doubt(mailing: Mailing, now: datetime) -> int:
             uncertain.retry_refused(mailing, [one.seq for one in dead])
         mailing.refusals.filter(pk__in=[one.pk for one in dead]).delete()
         if dead:
-            mailing.tell(Step.What.DOUBTED, str(len(dead)), now)
+            mailing.record(Step.What.DOUBTED, str(len(dead)), now)
     return len(dead)
 
 

@@ -169,10 +169,10 @@ def _any_boots(path: Path) -> Record | None:
 
 
 def _parsed(octets: bytes, of_boot: str = "") -> Record | None:
-    told = octets[:REVOKED].rstrip(b"\0").decode("ascii", "replace").split(" ")
-    if len(told) != 6 or told[5] != "." or not told[0] or (of_boot and told[0] != of_boot):
+    fields = octets[:REVOKED].rstrip(b"\0").decode("ascii", "replace").split(" ")
+    if len(fields) != 6 or fields[5] != "." or not fields[0] or (of_boot and fields[0] != of_boot):
         return None
-    batch_id, token, lo, hi = map(int, told[1:5])
+    batch_id, token, lo, hi = map(int, fields[1:5])
     return Record(batch_id, token, lo, octets[HEADER : HEADER + hi - lo])
 
 

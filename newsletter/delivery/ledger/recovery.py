@@ -162,7 +162,7 @@ def recover(batch: Batch, record: Record | None) -> bool:
             state=Batch.State.OPEN, token=F("token") + 1, worker="", lease_until=None, in_flight=0, **values
         ):
             return False
-        results = list(_told(held, record if knows else None, former))
+        results = list(_known(held, record if knows else None, former))
         write_results(Batch.objects.get(pk=batch.pk), results)
     uncertain = sum(result.state == Delivery.State.UNCERTAIN for result in results)
     log.warning("batch %s: its owner was given up; %d answers recovered, %d uncertain", batch, len(results), uncertain)
@@ -190,7 +190,7 @@ def _remembered(batch: Batch) -> Record | None:
     )
 
 
-def _told(batch: Batch, record: Record | None, former: Record | None) -> Iterator[Result]:
+def _known(batch: Batch, record: Record | None, former: Record | None) -> Iterator[Result]:
     """Yield what is known of the rows of the open windows; a row that certainly never left yields nothing.
 
     A record counts for all rows: marks beyond the cursor are of a ledger that was restored, and have left. What has no
@@ -220,7 +220,7 @@ def reopen(now: datetime) -> None:
         with suppress(IntegrityError), transaction.atomic():  # another one may be opened in this very moment
             mailing.lock()
             if Mailing.objects.filter(~Exists(beside), pk=mailing.pk, state=Mailing.State.SENT).update(**values):
-                mailing.tell(Step.What.RESUMED, at=now)
+                mailing.record(Step.What.RESUMED, at=now)
 
 
 def settle_cancelled() -> None:

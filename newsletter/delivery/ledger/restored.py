@@ -68,8 +68,8 @@ def _proofs(records: Iterable[Record]) -> list[Record]:
     A record is known by its marks as well: a ledger that was restored twice gives a token for the second time.
     """
     packed = Restoration.objects.values_list("records", flat=True)
-    heard = {tuple(record) for found in packed for record in found}
-    new = [record for record in records if tuple(record.packed()) not in heard]
+    known = {tuple(record) for found in packed for record in found}
+    new = [record for record in records if tuple(record.packed()) not in known]
     batches = Batch.objects.in_bulk([record.batch_id for record in new])  # asked after the records were read
     return [record for record in new if _is_younger(record, batches.get(record.batch_id))]
 
@@ -88,13 +88,13 @@ def _waiting(batch: Batch, rows: list[int]) -> "QuerySet[Delivery]":
 
 def known_copies() -> int:
     """Return how many copies wait in the ledger that have left, as the recorders know."""
-    return sum(len(rows) for batch, found in _told() for rows in [_forgotten(batch, found)])
+    return sum(len(rows) for batch, found in _undecided() for rows in [_forgotten(batch, found)])
 
 
 def count(now: datetime) -> int:
     """Count what the recorders know as sent, or uncertain where the answer is missing; then go on. Return how many."""
     with transaction.atomic():
-        counted = sum(_count(batch, found, now) for batch, found in _told())
+        counted = sum(_count(batch, found, now) for batch, found in _undecided())
         Restoration.decide(Restoration.Decision.COUNTED, now)
     return counted
 
@@ -112,13 +112,13 @@ def cancel(now: datetime) -> None:
         Restoration.decide(Restoration.Decision.CANCELLED, now)
 
 
-def _told() -> list[tuple[Batch, Record]]:
+def _undecided() -> list[tuple[Batch, Record]]:
     """Return the records of undecided restores, each with its batch, if the ledger has it."""
     packed = Restoration.undecided().values_list("records", flat=True)
     records = [Record.unpacked(one) for found in packed for one in found]
     batches = Batch.objects.in_bulk([record.batch_id for record in records])
-    told = [(batches[one.batch_id], one) for one in records if one.batch_id in batches]
-    return [(batch, record) for batch, record in told if (batch.lo, batch.hi) == (record.lo, record.hi)]
+    found = [(batches[one.batch_id], one) for one in records if one.batch_id in batches]
+    return [(batch, record) for batch, record in found if (batch.lo, batch.hi) == (record.lo, record.hi)]
 
 
 def _forgotten(batch: Batch, record: Record) -> dict[int, Mark]:

@@ -1,4 +1,4 @@
-"""The results of a window: written into the rows that wait for them, and told to the others as late answers.
+"""The results of a window: written into the rows that wait for them, and reported to the others as late answers.
 
 A late answer takes one way: `claims` hands it in here, and what no row waits for goes on to `uncertain` as evidence.
 Whoever writes rows of a batch holds the batch's own row first. Results are applied by row, never by range.
@@ -46,7 +46,7 @@ def write_results(batch: Batch, results: Sequence[Result]) -> None:
 
 
 def write_uncounted(batch: Batch, results: Sequence[Result]) -> Counter[Delivery.State]:
-    """Lock the batch and write the results of some rows; return what its counters have to be told.
+    """Lock the batch and write the results of some rows; return what is added to its counters.
 
     A row that waits may be in another's hands when the token is no longer ours: it is that one's to answer for.
     """
@@ -59,7 +59,7 @@ def write_uncounted(batch: Batch, results: Sequence[Result]) -> Counter[Delivery
     if len(settled) == len(results):
         return _counted(batch, results)
     late = [one for one in results if one.seq not in settled and one.state in KNOWN_OF]
-    uncertain.hear(batch, {one.seq: _evidence(batch, one) for one in late})
+    uncertain.settle_late(batch, {one.seq: _evidence(batch, one) for one in late})
     return _counted(batch, [result for result in results if result.seq in settled])
 
 
@@ -106,14 +106,14 @@ def write(batch: Batch, results: Sequence[Result]) -> set[int]:
     A row that was deferred in this very pass has had its answer. If it is to be sent again, only the news that it had
     been accepted before still counts.
     """
-    told, values = _told(results)
+    given, values = _as_rows(results)
     sql = f"""
         UPDATE {Delivery._meta.db_table} AS d
-           SET state = told.state, reply = told.reply, provider_id = told.provider_id, attempts = %s,
-               sent_at = CASE WHEN told.state IN ({_SENT}, {_UNCERTAIN}) THEN %s ELSE d.sent_at END
-          FROM ({told}) AS told
-         WHERE d.mailing_id = %s AND d.seq = told.row_seq AND {_near(batch)}
-           AND d.state IN ({_WAITING}) AND (d.attempts < %s OR d.state = {_QUEUED} AND told.state = {_SENT})
+           SET state = given.state, reply = given.reply, provider_id = given.provider_id, attempts = %s,
+               sent_at = CASE WHEN given.state IN ({_SENT}, {_UNCERTAIN}) THEN %s ELSE d.sent_at END
+          FROM ({given}) AS given
+         WHERE d.mailing_id = %s AND d.seq = given.row_seq AND {_near(batch)}
+           AND d.state IN ({_WAITING}) AND (d.attempts < %s OR d.state = {_QUEUED} AND given.state = {_SENT})
     """  # noqa: S608  # nosec B608  # names and numbers of our own; every value is a parameter
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     params = [batch.pass_no, now, *values, batch.mailing_id, batch.pass_no]
@@ -137,7 +137,7 @@ def _updates(sql: str, params: Sequence[Any], rows: int) -> bool:
     return updated == rows
 
 
-def _told(results: Sequence[Result]) -> tuple[str, list[Any]]:
+def _as_rows(results: Sequence[Result]) -> tuple[str, list[Any]]:
     """Return SQL for results as rows, and its parameters.
 
     PostgreSQL reads one JSON text faster than many values; SQLite would read the table anew for each row of one.

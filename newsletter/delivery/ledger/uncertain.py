@@ -88,7 +88,7 @@ def resolve(delivery: Delivery, evidence: Evidence) -> bool:
         return bool(_move(delivery.mailing, _own_batch(delivery), Q(seq=delivery.seq), evidence))
 
 
-def hear(batch: Batch, known: Mapping[int, Evidence]) -> int:
+def settle_late(batch: Batch, known: Mapping[int, Evidence]) -> int:
     """Let late answers settle rows of `batch`, by seq, in the transaction that has locked it; return how many moved.
 
     The mailing's row is changed after the commit: who locks a mailing and a batch begins with the mailing.
@@ -161,7 +161,7 @@ def _decided(mailing: Mailing, evidence: Evidence, move: Callable[[], int]) -> i
         return 0
     moved = move()
     if moved:
-        mailing.tell(STEP_OF[evidence.known], str(moved), evidence.at)
+        mailing.record(STEP_OF[evidence.known], str(moved), evidence.at)
     if moved and evidence.known is Known.AGAIN:
         _reopen(mailing)
     return moved

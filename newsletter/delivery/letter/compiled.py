@@ -168,18 +168,18 @@ def _can_be_mailed(row: Row) -> bool:
 
 def _differing(one: bytes, other: bytes) -> str:
     """Return the first header or body in which two messages differ; "" if they say the same."""
-    ours, theirs = _said(one), _said(other)
+    ours, theirs = _parts(one), _parts(other)
     differing = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
     return min(differing, default="")
 
 
-def _said(octets: bytes) -> dict[str, list[str]]:
+def _parts(octets: bytes) -> dict[str, list[str]]:
     message = message_from_bytes(octets, policy=policy.default)
-    said = {name: [str(one) for one in message.get_all(name, [])] for name in {name.lower() for name in message}}
+    parts = {name: [str(one) for one in message.get_all(name, [])] for name in {name.lower() for name in message}}
     for kind in ("plain", "html"):
         part = message.get_body((kind,))
-        said[f"text/{kind}"] = [part.get_content() if part else ""]
-    return {name: value for name, value in said.items() if name not in PER_COPY}
+        parts[f"text/{kind}"] = [part.get_content() if part else ""]
+    return {name: value for name, value in parts.items() if name not in PER_COPY}
 
 
 def written_address(email: str) -> str:

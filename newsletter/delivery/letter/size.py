@@ -15,7 +15,9 @@ HTML_BYTES_MAX = 74_800  # 102,400 in base64, where Gmail cuts a mail off
 HTML_BYTES_WARN = HTML_BYTES_MAX * 8 // 10
 PART_BYTES_MAX = 102_400  # the same limit, as Gmail counts it
 READER_BYTES = 600  # for a reader's long address and links
-POST, AFTER_POST = '<div class="post"', '<hr class="between"'  # in templates/email/issue.html
+# In templates/email/issue.html. Looked for as texts: 0.1 ms for a mail of 49 KB, 13 ms by html.parser, and what is
+# weighed is the octets between them. An author who types such a tag makes the advice name another post, no more.
+POST, AFTER_POST = '<div class="post"', '<hr class="between"'
 EXCERPT_BYTES = 1_200  # about what an excerpt with its picture takes
 
 

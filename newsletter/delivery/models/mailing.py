@@ -149,7 +149,7 @@ class Mailing(models.Model):
     def __str__(self) -> str:
         return f"{self.issue} ({self.get_state_display()})"
 
-    def tell(
+    def record(
         self, what: Step.What, detail: str = "", at: datetime | None = None, *, send_at: datetime | None = None
     ) -> None:
         """Add a step to what happened, with who acts now; call it in the transaction in which it happens."""
@@ -160,7 +160,7 @@ class Mailing(models.Model):
         """Change to values that only one of the states `among` allows, and add a step; return False otherwise."""
         with transaction.atomic():
             if moved := bool(Mailing.objects.filter(pk=self.pk, state__in=among).update(**values)):
-                self.tell(what, str(values.get("reason", "")), send_at=values.get("send_at"))
+                self.record(what, str(values.get("reason", "")), send_at=values.get("send_at"))
         self.refresh_from_db()
         return moved
 
@@ -186,7 +186,7 @@ class Mailing(models.Model):
         paused = Mailing.objects.filter(pk=self.pk, state=self.State.PAUSED).exclude(mailer=mailer)
         with transaction.atomic():
             if switched := bool(paused.update(mailer=mailer)):
-                self.tell(Step.What.SWITCHED, provider)
+                self.record(Step.What.SWITCHED, provider)
         return switched
 
     def finish(self, now: datetime) -> bool:

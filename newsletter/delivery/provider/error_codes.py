@@ -82,7 +82,7 @@ def api_answer(error: "AnymailAPIError") -> Outcome:
     if status is None:
         if _never_connected(error.__cause__):
             raise ProviderAway(words) from error
-        status, code = _amazon_said(error.__cause__)
+        status, code = _amazon_error(error.__cause__)
     if status == 429 or code in AMAZON_LATER:
         raise ProviderAway(words) from error
     if status in (401, 403) or code in AMAZON_REFUSES:
@@ -90,12 +90,12 @@ def api_answer(error: "AnymailAPIError") -> Outcome:
     return Outcome(Answer.FAILED if 400 <= status < 500 else Answer.UNCERTAIN, words)
 
 
-def _amazon_said(cause: BaseException | None) -> tuple[int, str]:
+def _amazon_error(cause: BaseException | None) -> tuple[int, str]:
     """Return HTTP status and code of an error of Amazon's client, which has no status_code; 0 if nobody answered."""
-    said = getattr(cause, "response", None)
-    if not isinstance(said, dict):
+    reply = getattr(cause, "response", None)
+    if not isinstance(reply, dict):
         return 0, type(cause).__name__
-    return int(said.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)), str(said.get("Error", {}).get("Code", ""))
+    return int(reply.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)), str(reply.get("Error", {}).get("Code", ""))
 
 
 def _never_connected(cause: BaseException | None) -> bool:

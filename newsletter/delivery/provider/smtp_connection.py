@@ -181,16 +181,16 @@ class Line:
         while self.stage is not Stage.IDLE and (reply := REPLY.match(self.received)):
             self.received = self.received[reply.end() :]
             if outcome := self._on_reply(int(reply[1]), reply[0]):
-                self._tell(outcome)
+                self._report(outcome)
 
     def _go_straight_on(self, words: bytes) -> None:
         """Do at once what the answers one by one would do: the message was accepted, the next is asked for."""
         self.received, self.is_clean = b"", True
-        self._tell(Outcome(Answer.SENT, one_line(words)))
+        self._report(Outcome(Answer.SENT, one_line(words)))
         self.asked = []
         self._write_message()
 
-    def _tell(self, outcome: Outcome) -> None:
+    def _report(self, outcome: Outcome) -> None:
         """Report the outcome of the message in flight, and go on with the next one."""
         seq = self.envelope.seq
         self.answered += 1

@@ -69,8 +69,8 @@ class Switchboard:
                 break
             for line in self._awake(0 if goes_on else LOOK_SECONDS):
                 self._attend(line)
-            told, self.outcomes = self.outcomes, []
-            yield from told
+            outcomes, self.outcomes = self.outcomes, []
+            yield from outcomes
         if not self.refusals.are_ours:
             yield from self.refusals.release()
         if self.problem:

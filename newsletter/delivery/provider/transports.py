@@ -70,8 +70,8 @@ class SmtpTransport:
         self.board.refusals = Refusals()  # each message stands for itself
         envelope, outcome = Envelope(0, reader, LEADING_DOT.sub(b"..", octets), sender), None
         try:
-            for _seq, told in self.board.deliver(iter([envelope])):
-                outcome = told
+            for _seq, reported in self.board.deliver(iter([envelope])):
+                outcome = reported
         except (ProviderAway, ProviderRefuses):
             self.close()
             self.board = self._board()

@@ -4,6 +4,7 @@ It lives here because it quotes an issue; `subscribers` only records that somebo
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -35,6 +36,7 @@ class WelcomeMail(DueMail[Subscriber]):
     """
 
     model, due_at, tries, guard = Subscriber, "welcome_due_at", "", "welcomed_at"
+    is_leased = False
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
@@ -53,7 +55,7 @@ class WelcomeMail(DueMail[Subscriber]):
     def write(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
         return message(row), {}
 
-    def hand_over(self, message: Mail) -> None:
+    def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
         try:
             outcome = self.transport.send(message)
         except (ProviderAway, ProviderRefuses) as problem:

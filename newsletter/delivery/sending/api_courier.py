@@ -74,7 +74,7 @@ class Part:
     is_alone: bool = False
 
 
-type Asked = Sequence[Said] | Outcome  # what was said of each row, or one outcome for all
+type Asked = Sequence[Said] | Outcome  # what was answered of each row, or one outcome for all
 
 
 class ApiCourier:
@@ -115,7 +115,7 @@ class ApiCourier:
             if not self.running and not self.known:
                 break
             if self.running:
-                self._hear()
+                self._collect()
             known, self.known = self.known, []
             yield from known
         if self.problem:
@@ -176,25 +176,25 @@ class ApiCourier:
         return partial(self.single.send, message)
 
     def _ask(self, rows: Sequence[Row], backend: Any) -> Asked:
-        """Return what was said of each row, or one outcome for all: FAILED (none of them left) or UNCERTAIN."""
+        """Return what was answered of each row, or one outcome for all: FAILED (none of them left) or UNCERTAIN."""
         message = self.copies.message(rows)
-        said = self._said(message, backend)
-        if not isinstance(said, Outcome) or said.answer is not Answer.UNCERTAIN:
-            return said
+        reply = self._post(message, backend)
+        if not isinstance(reply, Outcome) or reply.answer is not Answer.UNCERTAIN:
+            return reply
         for seconds in self.pauses:
             self.stop_deadline.rest(seconds)  # a provider that fell silent is given time
             if self.stop_deadline.is_stopping():
-                return said
+                return reply
             try:
-                again = self._said(message, backend)
+                again = self._post(message, backend)
             except (ProviderAway, ProviderRefuses) as reason:  # says nothing of the first call
                 log.info("mailing %s: the same call again: %s", self.mailing.pk, reason)
                 continue
             if not isinstance(again, Outcome):
                 return again
-        return said
+        return reply
 
-    def _said(self, message: Any, backend: Any) -> Asked:
+    def _post(self, message: Any, backend: Any) -> Asked:
         backend.open()
         try:
             payload = self.provider.payload(message, backend.send_defaults, backend)
@@ -209,7 +209,7 @@ class ApiCourier:
 
     # --- Replies ---
 
-    def _hear(self) -> None:
+    def _collect(self) -> None:
         """Wait for a reply; after a stop, calls without one in time are uncertain."""
         ended = self.stop_deadline.first(self.running)
         for one in ended or self.running.copy():
@@ -223,30 +223,30 @@ class ApiCourier:
     def _end(self, part: Part, ended: Future[Asked]) -> None:
         now = time.monotonic()
         try:
-            said = ended.result()
+            reply = ended.result()
         except Exception as problem:  # noqa: BLE001 - raised after the replies to the other calls
             self.problem = self.problem or problem
             if is_throttling(str(problem)):
                 self.connections.throttled(now)
             return
-        if isinstance(said, Outcome) and said.answer is Answer.FAILED and len(part.rows) > 1:
-            self._halve(part, said)
+        if isinstance(reply, Outcome) and reply.answer is Answer.FAILED and len(part.rows) > 1:
+            self._halve(part, reply)
         else:
             self.connections.answered(now, len(self.running) + 1)
-            part.call.is_taken = part.call.is_taken or not isinstance(said, Outcome)
-            self._know(part, said)
+            part.call.is_taken = part.call.is_taken or not isinstance(reply, Outcome)
+            self._know(part, reply)
 
-    def _halve(self, part: Part, said: Outcome) -> None:
+    def _halve(self, part: Part, reply: Outcome) -> None:
         """Ask for the halves of what was refused, breadth first, until the reader who spoils it stands alone."""
         part.call.refusals += 1
         if part.call.refusals == HOPELESS and not part.call.is_taken:
-            self.problem = self.problem or ProviderRefuses(said.reply)
+            self.problem = self.problem or ProviderRefuses(reply.reply)
         half = len(part.rows) // 2
         self.waiting += [Part(part.rows[:half], part.call), Part(part.rows[half:], part.call)]
 
-    def _know(self, part: Part, said: Asked) -> None:
-        self.is_silent = self.is_silent or (isinstance(said, Outcome) and said.answer is Answer.UNCERTAIN)
-        for row, one in zip(part.rows, [said] * len(part.rows) if isinstance(said, Outcome) else said, strict=True):
+    def _know(self, part: Part, reply: Asked) -> None:
+        self.is_silent = self.is_silent or (isinstance(reply, Outcome) and reply.answer is Answer.UNCERTAIN)
+        for row, one in zip(part.rows, [reply] * len(part.rows) if isinstance(reply, Outcome) else reply, strict=True):
             if isinstance(one, ProviderRefuses):  # because of us
                 self.problem = self.problem or one
             else:

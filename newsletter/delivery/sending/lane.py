@@ -116,20 +116,20 @@ class Lane:
         try:
             rows = holding.rows(partial(self._is_over, until))
             for seq, outcome in self.courier.deliver(rows, self._hand_over, self.reports):
-                holding.answer(self._heard(seq, outcome))
+                holding.answer(self._result(seq, outcome))
                 beat(Part.LANES)
                 answered += 1
         except HandOverForbidden:
             end = LaneEnds("it stood still, and was given up")
         except (LaneEnds, ProviderAway, ProviderRefuses) as reason:
-            end = self._told(reason)
+            end = self._end_for(reason)
         holding.settle(self.recorder.never_left)
         if end:
             raise end
         self._look_back(answered)
         return answered
 
-    def _told(self, reason: LaneEnds | ProviderAway | ProviderRefuses) -> LaneEnds:
+    def _end_for(self, reason: LaneEnds | ProviderAway | ProviderRefuses) -> LaneEnds:
         """Write to the mailing why its provider takes no more; return what ends the lane."""
         if isinstance(reason, DayIsFull):
             self._wait_for_tomorrow()
@@ -159,7 +159,7 @@ class Lane:
     def _mark(self, seq: int, outcome: Outcome) -> None:
         self.recorder.mark(seq, MARK_OF[outcome.answer])
 
-    def _heard(self, seq: int, outcome: Outcome) -> Result:
+    def _result(self, seq: int, outcome: Outcome) -> Result:
         self._mark(seq, outcome)
         if outcome.answer is Answer.UNCERTAIN:
             self.silence = outcome.reply

@@ -44,20 +44,20 @@ def about(kind: Kind, user: User, request: HttpRequest, now: datetime, *, addres
     """
     client = rates.client_address(request)
     logger.warning("Account %d: %s, from %s", user.pk, kind.value, client or "an unknown address")
-    told = addresses or user.email
-    if not told:
+    addresses = addresses or user.email
+    if not addresses:
         return None
     return {
         "kind": kind.value,
         "username": user.get_username(),
-        "addresses": told,
+        "addresses": addresses,
         "at": now.isoformat(),
         "browser": request.headers.get("User-Agent", "")[:200],
         "client": client,
     }
 
 
-def tell(facts: dict[str, Any]) -> bool:
+def send(facts: dict[str, Any]) -> bool:
     """Mail one letter; return False, and log why, if the mail server does not take it: the log has the fact."""
     try:
         return bool(mail.mailers["default"].send_messages([message(facts)]))

@@ -107,10 +107,10 @@ def _decide(request: HttpRequest, found: Mailing, decision: str) -> None:
         messages.warning(request, _("Nothing was changed: these copies were decided before. Perhaps by another tab."))
         return
     wake_up()
-    messages.success(request, _told(known, moved) % {"count": moved})
+    messages.success(request, _message(known, moved) % {"count": moved})
 
 
-def _told(known: Known, moved: int) -> str:
+def _message(known: Known, moved: int) -> str:
     if known is Known.COUNTED:
         return ngettext("%(count)d copy is counted as sent.", "%(count)d copies are counted as sent.", moved)
     return ngettext("%(count)d copy will be sent once more.", "%(count)d copies will be sent once more.", moved)
@@ -126,7 +126,7 @@ class Judgement:
     title: Any
     count: Callable[[Mailing], int]
     do: Callable[[Mailing, datetime], int]
-    told: Callable[[int], str]
+    report: Callable[[int], str]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -137,7 +137,7 @@ def judge(request: HttpRequest, pk: int, judgement: str) -> HttpResponse:
     found, wish = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk), JUDGEMENTS[judgement]
     if request.method == "POST" and (count := wish.do(found, timezone.now())):
         wake_up()
-        messages.success(request, wish.told(count) % {"count": count})
+        messages.success(request, wish.report(count) % {"count": count})
     elif request.method == "POST" or not (count := wish.count(found)):
         messages.warning(request, _("Nothing was changed: this was decided before. Perhaps by another tab."))
     else:

@@ -41,7 +41,7 @@ class Action:
     title: Any
     states: tuple[str, ...]
     do: Callable[[Mailing, datetime, Mapping[str, str]], bool]  # the last: what was sent with the press
-    told: Callable[[Mailing], str]
+    report: Callable[[Mailing], str]
     makes_sense: Callable[[], bool] = lambda: True
 
     def is_open_to(self, mailing: Mailing) -> bool:
@@ -125,7 +125,7 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
         return _ask(request, found, action)
     found.refresh_from_db()
     if is_done:
-        messages.success(request, wish.told(found))
+        messages.success(request, wish.report(found))
         wake_up()
     else:
         messages.warning(request, _too_late(found))

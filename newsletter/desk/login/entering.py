@@ -121,7 +121,7 @@ def _takes_passkey(request: HttpRequest, user: User) -> bool:
 def _turn_away(request: HttpRequest, user: User) -> HttpResponse:
     """End a login with too many wrong codes: whoever tries on has to give the password again."""
     request.session.flush()
-    tell(request, alarms.Kind.WRONG_CODES, user)
+    report(request, alarms.Kind.WRONG_CODES, user)
     messages.error(request, _("Too many wrong codes. Log in again."))
     return redirect("admin:login")
 
@@ -131,17 +131,17 @@ def _leave(request: HttpRequest, stage: Any, form: Form) -> HttpResponse:
     response: HttpResponse = stage.exit()
     proving.accept(request)
     if form.cleaned_data.get("factor") == Authenticator.Type.RECOVERY_CODES:
-        tell(request, alarms.Kind.CODE_USED, stage.login.user)
+        report(request, alarms.Kind.CODE_USED, stage.login.user)
     return response
 
 
 def begin_session(request: HttpRequest, user: User) -> None:
     """Put a login, by whichever way, on the list of sessions; mail the account's owner when the browser is new."""
     if sessions.begin(request, user, timezone.now()):
-        tell(request, alarms.Kind.NEW_BROWSER, user)
+        report(request, alarms.Kind.NEW_BROWSER, user)
 
 
-def tell(request: HttpRequest, kind: alarms.Kind, user: User, *, addresses: str = "") -> None:
+def report(request: HttpRequest, kind: alarms.Kind, user: User, *, addresses: str = "") -> None:
     """Log what happened to an account, and have it mailed to its owner."""
     if facts := alarms.about(kind, user, request, timezone.now(), addresses=addresses):
         wake(tasks.tell_account, facts)

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from newsletter.desk.accounts import passkeys, sessions
 from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.forms import AppForm, PasskeyForm
-from newsletter.desk.login.entering import tell
+from newsletter.desk.login.entering import report
 from newsletter.operation.accounts import factors
 
 SECRET = "desk_app_secret"  # noqa: S105  # in the session, while an app is being added
@@ -81,7 +81,7 @@ def _add_app(request: HttpRequest, user: User, secret: str, step: int) -> HttpRe
 
 
 def _added(request: HttpRequest, user: User, codes: list[str], words: str) -> HttpResponse:
-    tell(request, Kind.FACTOR_ADDED, user)
+    report(request, Kind.FACTOR_ADDED, user)
     messages.success(request, words)
     return _codes(request, codes) if codes else redirect("admin:account")
 
@@ -121,7 +121,7 @@ def remove(request: HttpRequest, pk: int) -> HttpResponse:
     factor = get_object_or_404(mine, pk=pk)
     if request.method == "POST":
         factors.remove(factor)
-        tell(request, Kind.FACTOR_REMOVED, user)
+        report(request, Kind.FACTOR_REMOVED, user)
         messages.success(request, _("The second factor is removed."))
         return redirect("admin:account")
     context = {"title": _("Remove a second factor"), "factor": factor, "is_last": mine.count() == 1}
@@ -136,7 +136,7 @@ def renew_codes(request: HttpRequest) -> HttpResponse:
         return redirect("admin:account")
     if request.method == "POST":
         codes = factors.renew_codes(user)
-        tell(request, Kind.CODES_RENEWED, user)
+        report(request, Kind.CODES_RENEWED, user)
         return _codes(request, codes)
     return _page(request, "desk/factor_codes.html", {"title": _("New recovery codes"), "factors": factors.of(user)})
 

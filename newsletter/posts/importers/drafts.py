@@ -125,7 +125,7 @@ def take(draft: Draft, *, dry_run: bool) -> str:
 
 
 def take_all(
-    articles: Iterable[tuple[str, Callable[[], Draft]]], *, dry_run: bool, tell: Callable[[str], None]
+    articles: Iterable[tuple[str, Callable[[], Draft]]], *, dry_run: bool, report: Callable[[str], None]
 ) -> Summary:
     """Take one article after the other; one that is rejected stops none of the others.
 
@@ -140,5 +140,5 @@ def take_all(
             outcome, reasons = "rejected", (str(error),)
         summary.count(outcome)
         if outcome != "unchanged":
-            tell(f"{name}: {'; '.join([outcome, *reasons]) if outcome != 'rejected' else f'rejected: {reasons[0]}'}")
+            report(f"{name}: {'; '.join([outcome, *reasons]) if outcome != 'rejected' else f'rejected: {reasons[0]}'}")
     return summary

@@ -54,10 +54,10 @@ class Command(BaseCommand):
 
     def _import(self, file: Path) -> merging.Summary:
         with csv_file.opened(file, self.choices) as table:
-            self._tell(table.columns)
+            self._report(table.columns)
             return merging.merge(self._with_progress(table, file.stat().st_size), timezone.now(), self._rejected)
 
-    def _tell(self, columns: Columns) -> None:
+    def _report(self, columns: Columns) -> None:
         used = ", ".join(f"{name} → {meant}" for name, meant in columns.used.items())
         self.stderr.write(f"Columns used: {used or 'the first, as email'}")
         if columns.unused:

@@ -44,7 +44,7 @@ def mails(box):
 def told(box, now=NOW):
     """Look, tell, and return the subjects of all mails so far."""
     alerts.observe(now)
-    alerts.tell(now)
+    alerts.send_due(now)
     return [mail["Subject"] for mail in mails(box)]
 
 
@@ -174,11 +174,11 @@ def test_a_mail_that_cannot_go_is_tried_again_and_holds_up_nothing(no_server, ma
     make_mailing("ab").pause("535 bad credentials")
     alerts.observe(NOW)
 
-    assert alerts.tell(NOW) == 0
+    assert alerts.send_due(NOW) == 0
 
     happening = Happening.objects.get()
     assert (happening.notified_at, happening.tries, happening.due_at) == (None, 1, NOW + MINUTE)
-    alerts.tell(NOW + MINUTE)
+    alerts.send_due(NOW + MINUTE)
     happening.refresh_from_db()
     assert happening.due_at == NOW + 3 * MINUTE
 
@@ -187,7 +187,7 @@ def test_tries_end_after_three_days(no_server, make_mailing):
     make_mailing("ab").pause("535 bad credentials")
     alerts.observe(NOW)
 
-    alerts.tell(NOW + timedelta(days=3))
+    alerts.send_due(NOW + timedelta(days=3))
 
     assert Happening.objects.get().tries == 0
 
@@ -207,8 +207,8 @@ def test_a_worker_that_died_while_telling_is_followed_by_another(box, make_maili
     alerts.observe(NOW)
     Happening.objects.update(due_at=NOW + LEASE, tries=1)
 
-    assert alerts.tell(NOW) == 0
-    assert alerts.tell(NOW + LEASE) == 1
+    assert alerts.send_due(NOW) == 0
+    assert alerts.send_due(NOW + LEASE) == 1
 
 
 def test_everybody_who_may_send_is_told_in_one_mail_and_nobody_else(box, make_mailing):
@@ -228,7 +228,7 @@ def test_without_an_address_nobody_is_told_and_nothing_breaks(publication, make_
     make_mailing("ab").pause("535 bad credentials")
     alerts.observe(NOW)
 
-    assert alerts.tell(NOW) == 0
+    assert alerts.send_due(NOW) == 0
 
 
 def test_the_words_of_a_server_cannot_become_html(box, make_mailing):
@@ -260,6 +260,6 @@ def test_a_mail_that_was_tried_for_days_is_tried_on(no_server, make_mailing):
     alerts.observe(NOW)
     Happening.objects.update(tries=60)
 
-    alerts.tell(NOW)
+    alerts.send_due(NOW)
 
     assert Happening.objects.get().due_at == NOW + timedelta(hours=1)

@@ -53,7 +53,7 @@ def mails(box):
 def look(now):
     """Do what the task does."""
     reminders.observe(now)
-    reminders.tell(now)
+    reminders.send_due(now)
     reminders.let_go(now)
 
 

@@ -51,7 +51,7 @@ def change(**fields):
 def look(now):
     """Do what the task does."""
     reminders.observe(now)
-    reminders.tell(now)
+    reminders.send_due(now)
     reminders.let_go(now)
     reminders.observe_missed(now)
 

@@ -37,7 +37,7 @@ def letter(issue, settings, tmp_path):
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path)}
     User.objects.create_superuser("gipi", "gipi@example.org", "pw")
     reminders.observe(SLOT - timedelta(hours=24))
-    reminders.tell(SLOT - timedelta(hours=24))
+    reminders.send_due(SLOT - timedelta(hours=24))
     return Reminder.objects.get()
 
 

@@ -190,5 +190,5 @@ def test_the_worker_mails_it(db):
 def test_a_mail_server_that_is_away_breaks_nothing_and_is_logged(db, caplog, monkeypatch):
     make_publication()
 
-    assert alarms.tell(FACTS | {"addresses": "not an address"}) is False
+    assert alarms.send(FACTS | {"addresses": "not an address"}) is False
     assert "gipi is not told of new_browser: ValueError" in caplog.text

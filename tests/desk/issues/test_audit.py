@@ -293,7 +293,7 @@ def test_a_long_history_has_pages_and_the_newest_line_comes_first(desk, issue, c
     for number in range(PER_PAGE):
         clock.shift(1)
         Change.objects.log(Change.What.CHANGED, [issue], {"fields": ["subject"]})
-        mailing.tell(Step.What.MOVED, str(number))
+        mailing.record(Step.What.MOVED, str(number))
 
     first, last = (desk.get(of(issue, "history"), {"p": page}) for page in (1, 3))
 

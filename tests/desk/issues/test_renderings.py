@@ -114,7 +114,7 @@ def door(issue, settings, tmp_path):
     """The link in the letter that its author gets before a slot, on a site that sends real mail."""
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path)}
     reminders.observe(SLOT - timedelta(hours=24))
-    reminders.tell(SLOT - timedelta(hours=24))
+    reminders.send_due(SLOT - timedelta(hours=24))
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("smtp://localhost:25", outbox=None)}
     return f"/approve/{reminder_mails.token_of(Reminder.objects.get())}/"
 
@@ -124,7 +124,7 @@ def test_the_letter_before_a_slot_renders_once(issue, settings, tmp_path, render
     reminders.observe(SLOT - timedelta(hours=24))
     renderings.clear()
 
-    assert reminders.tell(SLOT - timedelta(hours=24)) == 1
+    assert reminders.send_due(SLOT - timedelta(hours=24)) == 1
 
     assert len(renderings) == 1
 

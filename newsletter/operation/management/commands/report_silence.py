@@ -11,5 +11,5 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        count = liveness.tell_author(timezone.now())
+        count = liveness.mail_author(timezone.now())
         self.stdout.write(f"Told {count} people." if count else "Nothing to tell, or nobody to be told.")

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         articles = list(markdown_folder.articles(_readable(path), Publication.objects.current().zone))
         if not articles:
             raise CommandError(f"No Markdown file (.md) in {path}")
-        summary = take_all(articles, dry_run=dry_run, tell=self.stdout.write)
+        summary = take_all(articles, dry_run=dry_run, report=self.stdout.write)
         if dry_run:
             self.stdout.write("Nothing was changed: this was a dry run.")
         self.stdout.write(json.dumps(summary.as_dict()))
