@@ -249,6 +249,7 @@ _BEAT = {
     "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 10.0, 10),
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
+    "count the readers of the day": ("subscribers.tasks.count_readers", 900.0, 600),
     "forget sign-ups that were never confirmed": ("subscribers.tasks.forget_unconfirmed", 24 * 3600.0, 3600),
 }
 CELERY_BEAT_SCHEDULE = {

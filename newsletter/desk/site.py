@@ -36,6 +36,7 @@ from newsletter.desk.issues import (
 )
 from newsletter.desk.login import entering
 from newsletter.desk.settings import own_account
+from newsletter.desk.today.page import today
 from newsletter.publication.actors import Via, acting
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
@@ -80,6 +81,7 @@ class DeskSite(admin.AdminSite):
     site_header = _("Desk")
     site_title = _("Desk")
     index_title = _("Today")
+    index_template = "desk/today.html"
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Return our own screens before the stock ones, whose last pattern catches everything."""
@@ -116,7 +118,7 @@ class DeskSite(admin.AdminSite):
         return cast("V", update_wrapper(guarded, opened))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {**views.home(request.user, timezone.now()), **(extra_context or {})})
+        return super().index(request, {**today(request.user, timezone.now()), **(extra_context or {})})
 
     def app_index(
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
