@@ -245,6 +245,7 @@ _BEAT = {
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
+    "count the readers of the day": ("subscribers.tasks.count_readers", 900.0, 600),
     "forget sign-ups that were never confirmed": ("subscribers.tasks.forget_unconfirmed", 24 * 3600.0, 3600),
 }
 CELERY_BEAT_SCHEDULE = {

@@ -5,8 +5,9 @@ from django.utils import timezone
 
 from newsletter.mail.due import release_dead, send_first
 from newsletter.publication.heartbeats import Part, working
+from newsletter.publication.models import Publication
 from subscribers.mails import changing, freshening, sending
-from subscribers.models import FORGET_AFTER, Subscriber, Unsent, mail_budget
+from subscribers.models import FORGET_AFTER, DayCount, Subscriber, Unsent, mail_budget
 from subscribers.models.address_changes import AddressChange
 
 KINDS = (sending.MAIL, changing.MAIL, freshening.MAIL)
@@ -31,3 +32,9 @@ def forget_unconfirmed() -> None:
     AddressChange.objects.filter(asked_at__lte=now - FORGET_AFTER).delete()
     Unsent.objects.filter(at__lte=now - FORGET_AFTER).delete()
     mail_budget.forget(now)
+
+
+@shared_task(ignore_result=True)
+def count_readers() -> None:
+    """Keep how many readers there are today."""
+    DayCount.objects.keep(timezone.now(), Publication.objects.current().zone)

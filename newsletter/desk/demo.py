@@ -24,7 +24,7 @@ from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.search.index import index_post
 from newsletter.publication.actors import Via, acting
 from newsletter.publication.models import CACHE_KEY, Publication
-from subscribers.models import Subscriber, address_hash
+from subscribers.models import DayCount, Subscriber, address_hash
 from subscribers.models.consents import Circumstances, Consent
 
 DATA = Path(__file__).parent / "demo_data"
@@ -90,6 +90,7 @@ def load(now: datetime) -> bool:
                 _mail(issue, sample.ends_at)
             index_issue(issue)
     _choose_where_to_start()
+    DayCount.objects.keep(now, publication.zone)
     return True
 
 

@@ -36,6 +36,7 @@ from newsletter.desk.issues import (
 )
 from newsletter.desk.login import entering
 from newsletter.desk.settings import overview, own_account, record, sections
+from newsletter.desk.today.page import today
 from newsletter.publication.actors import Via, acting
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
@@ -90,6 +91,7 @@ class DeskSite(admin.AdminSite):
     index_title = _("Today")
     empty_value_display = "–"
     enable_nav_sidebar = False  # the six words stand in its place: frame.py
+    index_template = "desk/today.html"
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Return our own screens before the stock ones, whose last pattern catches everything."""
@@ -133,7 +135,7 @@ class DeskSite(admin.AdminSite):
         return super().each_context(request) | shown
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {**views.home(request.user, timezone.now()), **(extra_context or {})})
+        return super().index(request, {**today(request.user, timezone.now()), **(extra_context or {})})
 
     def app_index(
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None

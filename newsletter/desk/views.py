@@ -1,13 +1,11 @@
-"""The desk's own pages: first start, the home of the admin site, and what machines ask."""
+"""The desk's own pages: the first start, too many attempts, and what machines ask."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth import login
 from django.contrib.auth.models import User
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -16,21 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery.models import Mailing
 from newsletter.desk.accounts import attempts
 from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.forms import StartForm
-from newsletter.desk.issues import progress
 from newsletter.desk.login import entering, proving
-from newsletter.issues import cadence
-from newsletter.issues.models import Issue, in_no_issue, not_yet_mailed
 from newsletter.operation import diagnosis
 from newsletter.operation.accounts import author, factors
-from newsletter.posts.models import Post
-from newsletter.publication.models import Publication
-from subscribers.models import Subscriber
-
-LEFT_OUT_SHOWN = 4  # posts that no issue has, by their titles
 
 # --- What machines ask ---
 
@@ -107,61 +96,3 @@ def too_many(request: HttpRequest, *, seconds: int) -> HttpResponse:
 
 def _admin_page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     return render(request, template, {**admin.site.each_context(request), **context}, status=status)
-
-
-# --- The home of the desk ---
-
-
-def home(user: Any, now: datetime) -> dict[str, Any]:
-    """Return what a user sees first, as far as they may: what comes next, what went out, who reads, what is wrong."""
-    may = user.has_perm
-    home: dict[str, Any] = {}
-    if may("issues.view_issue"):
-        home |= _next_issue(now)
-    if may("delivery.view_mailing"):
-        home |= _mailings()
-    if may("issues.send_issue") or may("subscribers.see_readers"):
-        readers = Subscriber.objects.order_by().values_list("state").annotate(Count("pk"))
-        home["readers"] = dict.fromkeys(Subscriber.State.values, 0) | dict(readers)
-    if may("publication.change_publication"):
-        home["findings"] = diagnosis.for_the_author(now)
-    elif may("issues.send_issue"):
-        home["findings"] = diagnosis.for_an_editor(now)
-    return home
-
-
-def _next_issue(now: datetime) -> dict[str, Any]:
-    issue, slot = Issue.objects.unsent().first(), _next_slot(now)
-    left_out = in_no_issue(Post.objects.published(now)).only("title", "published_at")
-    count = left_out.count()
-    return {
-        "next_slot": slot,
-        "slot_wait": progress.wait_in_words(slot - now),
-        "next_issue": issue,
-        "next_mailing": issue and issue.mailings.first(),
-        "waiting_posts": not_yet_mailed(Post.objects.published(now)).count(),
-        "left_out": left_out[:LEFT_OUT_SHOWN],
-        "left_out_more": max(0, count - LEFT_OUT_SHOWN),
-    }
-
-
-def _mailings() -> dict[str, Any]:
-    """Return what is on its way now, and what was sent last: never what is only planned."""
-    mailings = Mailing.objects.select_related("issue").defer("html", "text")
-    return {
-        "on_their_way": mailings.open().filter(planned_at__isnull=False),
-        "latest_mailing": mailings.filter(state=Mailing.State.SENT).order_by("-finished_at").first(),
-        "shows_mailing": True,
-        "has_archive": Issue.objects.archived().exists(),
-    }
-
-
-def _next_slot(now: datetime) -> datetime:
-    publication = Publication.objects.current()
-    return cadence.next_slot(
-        publication.cadence_anchor_on,
-        publication.cadence_at,
-        zone=publication.zone,
-        days=publication.cadence_days,
-        after=now,
-    )

@@ -243,10 +243,10 @@ def mailings(now: datetime) -> Iterator[Finding]:
     for mailing in Mailing.objects.filter(state=Mailing.State.PAUSED).select_related("issue"):
         message = _("The mailing of %(issue)s is paused. %(reason)s")
         facts = {"issue": mailing.issue, "reason": mailing.why_paused}
-        yield Finding(WARNING, "mailing.paused", (message % facts).strip(), _("Resume or cancel it."))
+        yield Finding(WARNING, "mailing.paused", (message % facts).strip(), _("Resume or cancel it."), mailing.pk)
     for mailing in Mailing.objects.due(now - LATE).select_related("issue"):
         message = _("%s should be on its way, but no worker has taken it up.") % mailing.issue
-        yield Finding(ERROR, "mailing.late", message, _("Start manage.py up, or the worker and beat."))
+        yield Finding(ERROR, "mailing.late", message, _("Start manage.py up, or the worker and beat."), mailing.pk)
 
 
 def uncertain(now: datetime) -> Iterator[Finding]:

@@ -9,12 +9,13 @@ ERROR, WARNING, INFO = "error", "warning", "info"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to know: level, a stable id, what is so, and what to do."""
+    """One thing to know: level, a stable id, what is so, what to do, and the key of the mailing that it is about."""
 
     level: str
     id: str
     message: str
     hint: str
+    about: int = 0
 
 
 type Question = Callable[[datetime], Iterator[Finding]]

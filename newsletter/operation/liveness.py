@@ -48,7 +48,7 @@ def standstill(now: datetime) -> Iterator[Finding]:
     for mailing in stalled.mailings(now).select_related("issue"):
         message = _("The mailing of %s has made no progress for 90 seconds, though it could.") % mailing.issue
         hint = _("Start manage.py up or the worker again: nothing is sent twice. Its log may say why.")
-        yield Finding(ERROR, "mailing.stands_still", message, hint)
+        yield Finding(ERROR, "mailing.stands_still", message, hint, mailing.pk)
 
 
 def alarming() -> bool:

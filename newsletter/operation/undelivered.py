@@ -23,7 +23,7 @@ def refused_addresses(now: datetime) -> Iterator[Finding]:
             message = _("%(issue)s: the mail server says of %(count)d addresses that they do not exist.")
             hint = _("Decide on the page of the mailing whether it is right; until then none is suppressed.")
             facts = {"issue": mailing.issue, "count": count}
-            yield Finding(WARNING, "mailing.refused_addresses", message % facts, hint)
+            yield Finding(WARNING, "mailing.refused_addresses", message % facts, hint, mailing.pk)
 
 
 def waiting_letters(now: datetime) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Consent, ConsentText
+from subscribers.models.counts import DayCount, Tally, tally
 from subscribers.models.forgotten import Forgotten
 from subscribers.models.fresh_links import FreshLink
 from subscribers.models.mail_budget import MailBudget
@@ -27,6 +28,7 @@ __all__ = [
     "AddressChange",
     "Consent",
     "ConsentText",
+    "DayCount",
     "Forgotten",
     "FreshLink",
     "MailBudget",
@@ -35,8 +37,10 @@ __all__ = [
     "Suppression",
     "Tag",
     "Tagging",
+    "Tally",
     "Unsent",
     "address_hash",
     "barred",
     "is_mailable",
+    "tally",
 ]

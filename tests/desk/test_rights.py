@@ -457,16 +457,16 @@ def test_a_role_enters_its_rooms_and_no_other(world, role, rooms):
     ("role", "cards"),
     [
         ("nobody", set()),
-        ("writer", set()),
+        ("writer", {"drafts"}),
         ("reader-care", {"readers"}),
-        ("editor", {"next-issue", "latest-mailing", "readers", "attention"}),
-        ("owner", {"next-issue", "latest-mailing", "readers", "attention"}),
+        ("editor", {"left-out", "last", "drafts", "upcoming", "readers"}),
+        ("owner", {"left-out", "last", "drafts", "upcoming", "readers"}),
     ],
 )
 def test_a_role_sees_at_home_the_figures_that_are_for_it(world, role, cards):
     page = _browser(world, role).get("/admin/").text
 
-    assert set(re.findall(r'aria-labelledby="(next-issue|latest-mailing|readers|attention)"', page)) == cards
+    assert set(re.findall(r'aria-labelledby="(left-out|last|drafts|upcoming|readers)"', page)) == cards
 
 
 def test_an_editor_hears_of_mailings_and_not_of_the_machine(world):

@@ -1,23 +1,16 @@
-"""First start, the home of the desk, and what machines ask."""
-
-from datetime import UTC, date, datetime, timedelta
+"""The first start, and what machines ask."""
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
-from django.core.cache import caches
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models import Mailing
 from newsletter.operation.accounts import author
-from newsletter.posts.models import Post
-from subscribers.models import Subscriber
-from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import markup
+from tests.factories import make_publication
 
 ALIVE = {"dispatcher": "ok", "confirmations": "ok", "clock": "ok"}
 CHOSEN = {
@@ -194,128 +187,3 @@ def test_guessing_links_is_stopped(client, link):
     assert response.status_code == 429
     assert 590 <= int(response["Retry-After"]) <= 600
     assert "Wait ten minutes, then try again." in response.text
-
-
-# --- The home of the desk ---
-
-
-def test_the_home_tells_the_next_slot_in_local_time(desk):
-    make_publication(cadence_anchor_on=date(2026, 11, 3))
-
-    with time_machine.travel("2026-11-24 04:00+00:00", tick=False):
-        desk.force_login(User.objects.get())
-        response = desk.get("/admin/")
-
-    assert response.context["next_slot"] == datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
-    assert 'datetime="2026-12-01T08:00:00+08:00"' in response.text
-
-
-def test_the_home_counts_readers_by_state(desk):
-    make_subscriber()
-    make_subscriber()
-    make_subscriber(state=Subscriber.State.PENDING, confirmed_at=None)
-
-    readers = desk.get("/admin/").context["readers"]
-
-    assert readers == {"pending": 1, "active": 2, "paused": 0, "unsubscribed": 0}
-
-
-def test_the_home_counts_published_posts_that_wait(desk):
-    make_post()
-    make_post(published_at=None)
-    make_issue(make_post(), sent_at=timezone.now())
-
-    assert desk.get("/admin/").context["waiting_posts"] == 1
-
-
-def test_the_home_shows_the_latest_mailing(desk):
-    mailing = make_mailing(make_issue(make_post()), state="sent", planned_at=timezone.now(), total=3)
-    Batch.objects.create(mailing=mailing, no=0, lo=0, hi=3, cursor=3, state="done", sent=2, uncertain=1)
-
-    response = desk.get("/admin/")
-
-    assert response.context["latest_mailing"] == mailing
-    assert "1 mail may or may not have arrived" in response.text
-
-
-def test_the_latest_mailing_is_one_that_was_sent_and_none_that_is_only_planned(desk):
-    now = timezone.now()
-    sent = make_mailing(make_issue(make_post(), sent_at=now), state="sent", planned_at=now, finished_at=now)
-    make_mailing(make_issue(make_post(), subject="排定的"), send_at=now + timedelta(days=2))
-    make_mailing(make_issue(make_post()), state="cancelled", finished_at=now)
-
-    home = desk.get("/admin/")
-
-    assert home.context["latest_mailing"] == sent
-    assert list(home.context["on_their_way"]) == []
-    assert home.text.count("排定的") == 1  # where the next issue is told
-
-
-@pytest.mark.parametrize(("state", "words"), [("sending", "On its way"), ("paused", "Stopped on its way")])
-def test_a_mailing_on_its_way_has_a_place_of_its_own(desk, state, words):
-    now = timezone.now()
-    sent = make_mailing(make_issue(make_post(), sent_at=now), state="sent", planned_at=now, finished_at=now)
-    running = make_mailing(make_issue(make_post(), sent_at=now), state=state, planned_at=now, total=3)
-    Batch.objects.create(mailing=running, no=0, lo=0, hi=3, cursor=1, sent=1)
-
-    home = desk.get("/admin/")
-
-    assert (home.context["latest_mailing"], list(home.context["on_their_way"])) == (sent, [running])
-    assert f">{words}</h2>" in markup(home)
-
-
-def test_a_published_post_that_no_issue_has_is_named_also_beside_a_draft_issue(desk):
-    make_post("沒有人記得的")
-    make_post("草稿", published_at=None)
-    make_post("收進去的")
-    make_issue(Post.objects.get(title="收進去的"))
-    archive = make_post("別處來的", source="ghost:1", published_at=datetime(2019, 1, 1, tzinfo=UTC))
-
-    home = desk.get("/admin/")
-
-    assert [post.title for post in home.context["left_out"]] == ["沒有人記得的"]
-    assert "Published, and in no issue yet" in home.text
-    assert "沒有人記得的" in home.text
-    assert archive.title not in home.text
-
-
-def test_many_posts_that_no_issue_has_are_counted(desk):
-    for number in range(6):
-        make_post(f"第{number}篇")
-    make_issue(make_post())
-
-    assert "and 2 more" in markup(desk.get("/admin/"))
-
-
-def test_an_archive_that_was_sent_elsewhere_is_no_mailing_from_here(desk):
-    make_issue(make_post(), sent_at=timezone.now())
-
-    home = desk.get("/admin/").text
-
-    assert "No issue was mailed from here yet. Those of the archive came from elsewhere." in home
-    assert "Nothing has been sent yet" not in home
-
-
-def test_the_home_tells_when_the_next_issue_leaves(desk):
-    issue = make_issue(make_post(), subject="管理槓桿")
-    make_mailing(issue, send_at=timezone.now() + timedelta(days=2))
-
-    response = desk.get("/admin/")
-
-    assert f"{issue} leaves on" in response.text
-
-
-def test_the_home_of_a_new_installation_has_nothing_sent(desk):
-    response = desk.get("/admin/")
-
-    assert "Nothing has been sent yet." in response.text
-    assert "Mail leaves only for the outbox: no reader gets any." in response.text
-
-
-def test_the_home_costs_the_same_with_many_readers(desk, django_assert_max_num_queries):
-    for _ in range(20):
-        make_subscriber()
-    caches["pages"].delete("publication")
-
-    with django_assert_max_num_queries(25):
-        desk.get("/admin/")

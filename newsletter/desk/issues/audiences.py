@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rate.warmup import Spread, WarmUp
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
-from subscribers.models import Subscriber, barred
+from subscribers.models import Subscriber, barred, tally
 from subscribers.models.tags import Tag
 
 
@@ -33,21 +33,18 @@ def audience_of(issue: Issue, now: datetime, segment: str = "") -> Audience:
 
     If readers have a copy already, the others are counted closely, not exactly: who has left since had one, too.
     """
-    states = dict(Subscriber.objects.order_by().values_list("state").annotate(Count("pk")))
-    resting = Subscriber.objects.filter(state=Subscriber.State.PAUSED, paused_until__gt=now).count()
-    awake = states.get("active", 0) + states.get("paused", 0) - resting
-    mailable = awake - barred(now).count()
+    counted = tally(now)
     former = list(issue.mailings.filter(kind=Mailing.Kind.ISSUE, planned_at__isnull=False).defer("html", "text"))
-    without = mailable - min(mailable, sum(_still_have(one, now) for one in former))
+    without = counted.mailable - min(counted.mailable, sum(_still_have(one, now) for one in former))
     readers = min(without, _in_segment(segment, former, now)) if segment else without
     return Audience(
         readers=readers,
-        have_it=mailable - without,
+        have_it=counted.mailable - without,
         others=without - readers,
-        pending=states.get("pending", 0),
-        paused=resting,
-        unsubscribed=states.get("unsubscribed", 0),
-        suppressed=awake - mailable,
+        pending=counted.pending,
+        paused=counted.resting,
+        unsubscribed=counted.unsubscribed,
+        suppressed=counted.suppressed,
     )
 
 

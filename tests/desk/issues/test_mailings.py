@@ -533,10 +533,3 @@ def test_the_screens_are_the_authors_alone(client, desk, scheduled, name):
 def test_a_mailing_that_does_not_exist_has_no_page(desk):
     assert desk.get("/admin/delivery/mailing/999/").status_code == 404
     assert desk.post("/admin/delivery/mailing/999/cancel/").status_code == 404
-
-
-def test_the_home_leads_to_the_next_issue_and_the_latest_mailing(desk, scheduled):
-    text = desk.get("/admin/").text
-
-    assert f'href="{screen(scheduled)}"' in text
-    assert f'href="{reverse("admin:issue_preview", args=[scheduled.issue_id])}"' in text

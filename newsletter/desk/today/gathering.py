@@ -1,0 +1,252 @@
+"""The facts of the first page, from the database: always the same number of queries, however much there is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import caches
+from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Length, Trim
+
+from newsletter.delivery import planning
+from newsletter.delivery.models import Batch, Mailing, MailingQuerySet
+from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
+from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
+from newsletter.desk.today.steps import COMPOSE, PUBLISH, READERS, SEND, WATCH, WRITE
+from newsletter.issues import cadence
+from newsletter.issues.assembly import next_number
+from newsletter.issues.models import Issue, in_no_issue
+from newsletter.operation import senders
+from newsletter.posts.models import Post
+from newsletter.posts.proofreading.check import RULES, findings
+from newsletter.publication.models import Publication
+from subscribers.models import Tally, tally
+
+HAS_PICTURE = Q(body__contains="![") | Q(body__contains="<img")
+ALL_BUT_ALT = frozenset(RULES) - {"alt"}
+DRAFTS, OPEN, RESULTS, LEFT_OUT = 4, 10, 6, 4  # rows that are fetched of each
+MANY = 50_000  # readers, above which a count is used again
+TALLY_KEY, TALLY_SECONDS = "today:tally", 60
+PRESSING = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The facts, and the rows behind them that the page shows. Empty where the user may not look.
+
+    sent: the last issues, the latest first; open: mailings, the most pressing first.
+    """
+
+    facts: Facts
+    drafts: list[Post]
+    left_out: list[Post]
+    open: list[Mailing]
+    sent: list[Mailing]
+    tally: Tally | None
+
+
+def gather(user: Any, now: datetime) -> Found:
+    """Return what is so for `user`, as far as they may know it."""
+    publication, rights = Publication.objects.current(), frozenset(user.get_all_permissions())
+    # What is true is asked for everybody; what a user is shown of it is decided by their rights.
+    open_mailings, sent = _open(), _sent()
+    has_sent = bool(sent) or any(one.planned_at for one in open_mailings) or _has_begun()
+    issue = _composed() if COMPOSE in rights or SEND in rights else None
+    drafts = _drafts(user) if "posts.view_post" in rights else []
+    may_change = [post for post in drafts if PUBLISH in rights or post.created_by_id == user.pk]
+    since = _last_saved(issue, sent)
+    counts, left_out = _left_out(now, since) if "issues.view_issue" in rights else ({}, [])
+    may_count = SEND in rights or READERS in rights
+    readers = _tally(now) if may_count else None
+    new_number = next_number()
+    slot = free_slots(publication, open_mailings, now, 1)[0]
+    facts = Facts(
+        rights=rights,
+        zone=publication.zone,
+        slot=slot,
+        hold=planning.hold_of(publication),
+        next_number=issue.number if issue else new_number,
+        new_number=new_number,
+        readers=readers.mailable if readers else None,
+        lacks_sender=_lacks_sender(now, has_sent=has_sent),
+        has_sent=has_sent,
+        **_posts(user, now),
+        **counts,
+        newest=left_out[0].title if left_out else "",
+        draft=Draft(may_change[0].pk, may_change[0].title) if may_change and WRITE in rights else None,
+        issue=_facts_of(issue, publication, now) if issue else None,
+        underway=_underway(open_mailings[0]) if open_mailings else None,
+        result=_result(sent[0]) if sent else None,
+    )
+    may_watch = WATCH in rights
+    return Found(facts, drafts, left_out, open_mailings if may_watch else [], sent if may_watch else [], readers)
+
+
+def free_slots(publication: Publication, taken: Iterable[Mailing], now: datetime, count: int) -> list[datetime]:
+    """Return the next slots that come after every mailing that is scheduled."""
+    waiting = [one.send_at for one in taken if one.state == Mailing.State.SCHEDULED and one.kind == Mailing.Kind.ISSUE]
+    return cadence.slots(
+        publication.cadence_anchor_on,
+        publication.cadence_at,
+        zone=publication.zone,
+        days=publication.cadence_days,
+        after=max([now, *waiting]),
+        count=count,
+    )
+
+
+# --- Mailings ---
+
+
+def _counted() -> MailingQuerySet:
+    """Return the mailings with what became of their copies, as their batches have counted."""
+    batches = Batch.objects.filter(mailing=OuterRef("pk")).order_by().values("mailing")
+    sums = {
+        f"{name}_copies": Subquery(batches.annotate(sum=Sum(name)).values("sum"), output_field=IntegerField())
+        for name in ("sent", "failed", "uncertain")
+    }
+    return Mailing.objects.defer("html", "text", "note").select_related("issue").annotate(**sums)
+
+
+def _open() -> list[Mailing]:
+    latest = list(_counted().open().order_by("send_at", "pk")[:OPEN])
+    return sorted(latest, key=lambda one: (PRESSING.index(Mailing.State(one.state)), one.send_at))
+
+
+def _sent() -> list[Mailing]:
+    """Return the last mailings that were sent, one an issue, the latest first: never one that is only planned."""
+    over = _counted().filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
+    latest = over.order_by("-finished_at", "-pk")[: 2 * RESULTS]
+    return list({one.issue_id: one for one in reversed(latest)}.values())[::-1][:RESULTS]
+
+
+def _has_begun() -> bool:
+    return Mailing.objects.filter(planned_at__isnull=False).exists()
+
+
+def _underway(mailing: Mailing) -> Underway:
+    return Underway(
+        pk=mailing.pk,
+        number=mailing.issue.number,
+        state=mailing.state,
+        send_at=mailing.send_at,
+        to_all=mailing.kind == Mailing.Kind.ISSUE and not mailing.segment,
+        has_begun=mailing.planned_at is not None,
+        sent=copies(mailing, "sent"),
+        total=mailing.total,
+        cause=mailing.paused_by,
+    )
+
+
+def _result(mailing: Mailing) -> Result:
+    missed = copies(mailing, "failed") + copies(mailing, "uncertain")
+    at = mailing.finished_at or mailing.send_at
+    return Result(mailing.pk, mailing.issue.number, at, copies(mailing, "sent"), missed)
+
+
+def copies(mailing: Mailing, state: str) -> int:
+    """Return how many copies of a mailing of Found are `state`: "sent", "failed" or "uncertain"."""
+    return getattr(mailing, f"{state}_copies") or 0
+
+
+# --- The next issue ---
+
+
+def _composed() -> Issue | None:
+    """Return the first issue that was not sent and that no mailing waits for."""
+    waits = Mailing.objects.open().filter(issue=OuterRef("pk"))
+    counted = Issue.objects.unsent().annotate(
+        items_count=Count("items"),
+        posts_changed_at=Max("items__post__updated_at"),
+        subject_length=Length(Trim("subject")),
+    )
+    return counted.filter(~Exists(waits)).first()
+
+
+def _facts_of(issue: Any, publication: Publication, now: datetime) -> Composed:
+    latest = Rehearsal.objects.latest_of(issue)
+    without_alt, alt_post = _without_alt(issue, publication)
+    return Composed(
+        pk=issue.pk,
+        number=issue.number,
+        posts=issue.items_count,
+        has_subject=issue.subject_length > 0,
+        without_alt=without_alt,
+        alt_post=alt_post,
+        rehearsal=_standing(latest, issue, publication, now),
+        errors=sum(remark["level"] == ERROR for remark in latest.remarks) if latest else 0,
+    )
+
+
+def _standing(latest: Rehearsal | None, issue: Any, publication: Publication, now: datetime) -> str:
+    """Return what the last rehearsal is worth. Goes by times, which cost nothing.
+
+    The pages of the issue compare the letter itself: a save that changed nothing is no change to them.
+    """
+    if latest is None:
+        return Standing.NONE
+    changed = (issue.updated_at, issue.posts_changed_at, publication.updated_at)
+    is_outdated = any(at and at > latest.started_at for at in changed)
+    return Standing.OUTDATED if is_outdated else latest.standing(latest.digest, now)
+
+
+def _without_alt(issue: Issue, publication: Publication) -> tuple[int, int | None]:
+    """Return how many pictures of an issue say nothing to those who do not see them, and the first post with one."""
+    if "alt" in publication.checks_off:
+        return 0, None
+    posts = Post.objects.filter(HAS_PICTURE, items__issue=issue).order_by("items__position", "items__pk")
+    around = sum(_pictures_without_alt(text) for text in (issue.introduction, issue.closing))
+    inside = {pk: count for pk, body in posts.values_list("pk", "body") if (count := _pictures_without_alt(body))}
+    return around + sum(inside.values()), next(iter(inside), None)
+
+
+def _pictures_without_alt(text: str) -> int:
+    has_picture = "![" in text or "<img" in text
+    return len(findings(text, terms={}, off=ALL_BUT_ALT)) if has_picture else 0
+
+
+# --- Posts ---
+
+
+def _posts(user: Any, now: datetime) -> dict[str, int]:
+    mine = Post.objects.open_to(user).order_by()
+    return {"posts": int(mine.exists()), "published": int(Post.objects.published(now).exists())}
+
+
+def _drafts(user: Any) -> list[Post]:
+    drafts = Post.objects.open_to(user).drafts().annotate(length=Length("body")).defer("body", "summary")
+    return list(drafts.prefetch_related("issues")[:DRAFTS])
+
+
+def _last_saved(issue: Issue | None, sent: list[Mailing]) -> datetime | None:
+    """Return since when a published post is news to whoever composes: the last save, or else the last sending."""
+    if issue:
+        return issue.updated_at
+    return sent[0].planned_at if sent else None
+
+
+def _left_out(now: datetime, since: datetime | None) -> tuple[dict[str, int], list[Post]]:
+    waiting = in_no_issue(Post.objects.published(now))
+    newly = Count("pk", filter=Q(published_at__gt=since)) if since else Count("pk")
+    counts = waiting.order_by().aggregate(left_out=Count("pk"), newly=newly)
+    return counts, list(waiting.only("title", "published_at")[:LEFT_OUT])
+
+
+# --- The publication and its readers ---
+
+
+def _tally(now: datetime) -> Tally:
+    """Count the readers; where that takes some hundred milliseconds, the answer is used for a minute."""
+    kept: Tally | None = caches["pages"].get(TALLY_KEY)
+    if kept is None:
+        kept = tally(now)
+        if kept.mailable > MANY:
+            caches["pages"].set(TALLY_KEY, kept, TALLY_SECONDS)
+    return kept
+
+
+def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
+    """Return whether mails would come from an address that is nobody's; an outbox that was used needs no other."""
+    return bool(settings.MAIL_URL or not has_sent) and any(True for _finding in senders.sender(now))

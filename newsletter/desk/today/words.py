@@ -1,0 +1,73 @@
+"""Numbers, days and waits as people read them on the first page."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils import dateformat
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext, pgettext_lazy
+
+BREAKS = ("，", "。", "；", "：", ", ", ". ", "; ", ": ")  # after which a long sentence may go on in a new line
+WEEKDAYS = (
+    pgettext_lazy("weekday beside a date", "Mon"),
+    pgettext_lazy("weekday beside a date", "Tue"),
+    pgettext_lazy("weekday beside a date", "Wed"),
+    pgettext_lazy("weekday beside a date", "Thu"),
+    pgettext_lazy("weekday beside a date", "Fri"),
+    pgettext_lazy("weekday beside a date", "Sat"),
+    pgettext_lazy("weekday beside a date", "Sun"),
+)
+
+
+def number(count: int) -> str:
+    return f"{count:,}"
+
+
+def day(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return the day of `at` on the calendar of `zone`, with its weekday; with its year if that is not this one."""
+    local = at.astimezone(zone)
+    is_this_year = local.year == now.astimezone(zone).year
+    pattern = pgettext("date format", "j M") if is_this_year else pgettext("date format", "j M Y")
+    parts = {"day": dateformat.format(local, pattern), "weekday": WEEKDAYS[local.weekday()]}
+    return pgettext("day", "%(weekday)s %(day)s") % parts
+
+
+def moment(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    parts = {"day": day(at, zone, now), "time": clock(at, zone)}
+    return pgettext("moment", "%(day)s, %(time)s") % parts
+
+
+def clock(at: datetime, zone: ZoneInfo) -> str:
+    return f"{at.astimezone(zone):%H:%M}"
+
+
+def wait(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return how many days of the local calendar are left until `at`."""
+    days = (at.astimezone(zone).date() - now.astimezone(zone).date()).days
+    if days < 1:
+        return _("today")
+    return _("tomorrow") if days == 1 else _("in %(days)s days") % {"days": number(days)}
+
+
+def since(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return when that was: today's time, yesterday's, or the day."""
+    days = (now.astimezone(zone).date() - at.astimezone(zone).date()).days
+    if days < 1:
+        return _("today %(time)s") % {"time": clock(at, zone)}
+    return _("yesterday %(time)s") % {"time": clock(at, zone)} if days == 1 else day(at, zone, now)
+
+
+def readers(count: int) -> str:
+    return ngettext("%(count)s reader", "%(count)s readers", count) % {"count": number(count)}
+
+
+def pictures_without_alt(count: int) -> str:
+    words = ngettext("the alternative text of %(count)s picture", "the alternative text of %(count)s pictures", count)
+    return words % {"count": number(count)}
+
+
+def phrases(sentence: str) -> list[tuple[str, str]]:
+    """Return the clauses of a sentence, each with the space behind it: a line is broken between two of them first."""
+    for mark in BREAKS:
+        sentence = sentence.replace(mark, f"{mark}\n")
+    return [(part.strip(), " " if part.endswith(" ") else "") for part in sentence.split("\n") if part.strip()]

@@ -1,0 +1,98 @@
+"""How many readers there are: counted from an index now, and kept once a day for later."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import models
+from django.db.models import Count, Q
+from django.utils.translation import gettext_lazy as _
+
+from subscribers.models.readers import Subscriber, barred
+
+WEEKS = 12
+A_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many would get an issue now, and the others by why they would not."""
+
+    mailable: int
+    pending: int
+    resting: int
+    unsubscribed: int
+    suppressed: int
+
+
+def tally(now: datetime) -> Tally:
+    """Count the readers from the index of states, and the suppressions: three queries, none of which reads a reader."""
+    states = dict(Subscriber.objects.order_by().values_list("state").annotate(Count("pk")))
+    resting = Subscriber.objects.filter(state=Subscriber.State.PAUSED, paused_until__gt=now).count()
+    awake = states.get(Subscriber.State.ACTIVE, 0) + states.get(Subscriber.State.PAUSED, 0) - resting
+    suppressed = barred(now).count()
+    return Tally(
+        mailable=awake - suppressed,
+        pending=states.get(Subscriber.State.PENDING, 0),
+        resting=resting,
+        unsubscribed=states.get(Subscriber.State.UNSUBSCRIBED, 0),
+        suppressed=suppressed,
+    )
+
+
+class DayCountManager(models.Manager["DayCount"]):
+    def keep(self, now: datetime, zone: ZoneInfo) -> None:
+        """Write how many readers there are on this day of the calendar of `zone`; the last count of a day stays.
+
+        The first time, the weeks before are counted from when readers came and left: those who were erased since are
+        not in it, nor is who was suppressed at that time.
+        """
+        today = now.astimezone(zone).date()
+        oldest = self.order_by("on").values_list("on", flat=True).first() or today
+        missing = [day for day in _weeks_before(today) if day < oldest]
+        if missing:
+            moments = {f"d{day:%Y%m%d}": datetime.combine(day + timedelta(days=1), time(), zone) for day in missing}
+            were = Subscriber.objects.aggregate(**{name: Count("pk", filter=_was(at)) for name, at in moments.items()})
+            found = (DayCount(on=day, readers=were[f"d{day:%Y%m%d}"]) for day in missing)
+            self.bulk_create(found, ignore_conflicts=True)
+        self.update_or_create(on=today, defaults={"readers": tally(now).mailable})
+
+    def weekly(self, today: date, readers: int) -> list[tuple[date, int]]:
+        """Return the last twelve weeks, oldest first, and `readers` for today; from the first week that had any."""
+        first = today - WEEKS * A_WEEK
+        kept = list(self.filter(on__gte=first, on__lt=today).order_by("on").values_list("on", "readers"))
+        found = [(day, _last_until(day, kept)) for day in reversed(_weeks_before(today))]
+        begun = next((place for place, (_day, count) in enumerate(found) if count), len(found))
+        return [*((day, count or 0) for day, count in found[begun:]), (today, readers)]
+
+
+class DayCount(models.Model):
+    """How many readers would have got an issue at the end of one day."""
+
+    on = models.DateField(_("day"), primary_key=True)
+    readers = models.PositiveIntegerField(_("readers"))
+
+    objects = DayCountManager()
+
+    class Meta:
+        ordering = ["on"]
+        verbose_name = _("readers of a day")
+        verbose_name_plural = _("readers of a day")
+
+    def __str__(self) -> str:
+        return f"{self.on}: {self.readers}"
+
+
+def _weeks_before(today: date) -> list[date]:
+    """Return the same weekday of the weeks before, the latest first; with today they are twelve."""
+    return [today - week * A_WEEK for week in range(1, WEEKS)]
+
+
+def _was(at: datetime) -> Q:
+    stayed = Q(unsubscribed_at__isnull=True) | Q(unsubscribed_at__gte=at)
+    return Q(confirmed_at__lt=at) & stayed
+
+
+def _last_until(day: date, kept: Iterable[tuple[date, int]]) -> int | None:
+    return next((count for on, count in reversed(list(kept)) if on <= day), None)

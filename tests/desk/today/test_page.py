@@ -1,0 +1,368 @@
+"""The first page in its states: what it says, to whom, where its links lead, and what it costs."""
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.cache import caches
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone, translation
+
+from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models.rehearsals import Rehearsal
+from newsletter.desk.issues import rehearsing
+from newsletter.desk.today.gathering import gather
+from newsletter.desk.today.steps import next_step
+from newsletter.issues.models import Issue
+from newsletter.mail import outbox
+from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+from tests.desk.today.states import STATES, paused, sending
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import assert_valid, markup
+
+pytestmark = pytest.mark.django_db
+HREF = re.compile(r'<a [^>]*href="([^"#?]*)')
+
+
+@pytest.fixture
+def owner(settings, tmp_path) -> User:
+    box = {"BACKEND": outbox.BACKEND, "OPTIONS": {"directory": str(tmp_path)}}
+    settings.MAILERS = settings.MAILERS | {"default": box}
+    make_publication()
+    return User.objects.create_superuser("gipi", "gipi@example.org", "pw")
+
+
+def opened(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def home(user: User):
+    response = opened(user).get("/admin/")
+    assert response.status_code == 200
+    return response
+
+
+def content(response) -> str:
+    """Return the page without its head and frame."""
+    return response.text.partition('id="content-main"')[2].partition('class="app-list"')[0]
+
+
+@pytest.fixture
+def many_mailings(owner) -> list[Mailing]:
+    """Return thirty issues that were sent, one a day, the latest yesterday."""
+    now = timezone.now()
+    rows = []
+    for days in range(30, 0, -1):
+        at = now - timedelta(days=days)
+        issue = make_issue(make_post(published_at=at), sent_at=at)
+        rows.append(make_sent(issue, at))
+    return rows
+
+
+def make_sent(issue: Issue, at: datetime, **counts: int) -> Mailing:
+    mailing = make_mailing(issue, state=Mailing.State.SENT, planned_at=at, finished_at=at + timedelta(minutes=4))
+    counted = {"sent": 5} | counts
+    total = sum(counted.values())
+    Mailing.objects.filter(pk=mailing.pk).update(total=total)
+    Batch.objects.create(mailing=mailing, no=0, lo=0, hi=total, cursor=total, state=Batch.State.DONE, **counted)
+    return mailing
+
+
+def make_mailing(issue: Issue, **fields) -> Mailing:
+    now = timezone.now()
+    known = {"approved_at": now, "send_at": now, "sender_email": "letter@example.org", "subject": issue.subject}
+    return Mailing.objects.create(issue=issue, **(known | fields))
+
+
+# --- The states ---
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_each_state_has_its_step_and_every_link_of_the_page_opens(owner, state):
+    make, key = STATES[state]
+    make(timezone.now())
+
+    page = home(owner)
+
+    client = opened(owner)
+    assert page.context["step"].key == key
+    assert content(page).count('class="today-button"') == 1
+    assert {link: client.get(link).status_code for link in set(HREF.findall(content(page)))} == dict.fromkeys(
+        set(HREF.findall(content(page))), 200
+    )
+    assert_valid(page.text)
+
+
+@pytest.mark.parametrize("role", ["writer", "editor", "reader-care"])
+@pytest.mark.parametrize("state", ["composed", "paused", "finished"])
+def test_no_link_of_the_page_is_closed_to_the_helper_who_sees_it(owner, state, role):
+    STATES[state][0](timezone.now())
+    helper = make_helper(role)
+    make_post("自己的草稿", published_at=None, created_by=helper)
+
+    page = home(helper)
+
+    client = opened(helper)
+    closed = {link for link in set(HREF.findall(content(page))) if client.get(link).status_code != 200}
+    assert closed == set()
+
+
+def test_a_helper_with_rights_for_posts_alone_sees_no_numbers_and_no_issue(owner):
+    sending(timezone.now())
+    helper = User.objects.create_user("posts", is_staff=True)
+    rights = ("view_post", "add_post", "change_post")
+    helper.user_permissions.set(Permission.objects.filter(content_type__app_label="posts", codename__in=rights))
+    make_post("自己的草稿", published_at=None, created_by=helper)
+
+    page = home(helper)
+
+    assert page.context["step"].key == "draft"
+    assert "自己的草稿" in content(page)
+    assert [page.context[name] for name in ("last", "readers", "upcoming", "troubles", "left_out")] == [
+        *(None, None),
+        *([], [], []),
+    ]
+
+
+def test_somebody_without_a_role_is_led_to_the_own_account(owner):
+    page = home(make_helper())
+
+    assert (page.context["step"].key, page.context["step"].url) == ("rest", "/admin/account/")
+
+
+# --- Posts ---
+
+
+def test_a_published_post_that_no_issue_has_is_named_whatever_the_step_is(owner):
+    now = timezone.now()
+    sending(now)
+    make_post("沒有人記得的", published_at=now - timedelta(days=300))
+    make_post("別處來的", source="ghost:1", published_at=now - timedelta(days=900))
+
+    page = home(owner)
+
+    assert page.context["step"].key == "sending"
+    assert [line.title for line in page.context["left_out"]] == ["沒有人記得的"]
+    assert "Published, and in no issue yet" in content(page)
+
+
+def test_a_post_that_was_published_after_the_issue_was_saved_is_the_next_step(owner):
+    make_publication(sender_email="letter@gipi.tw")
+    now = timezone.now()
+    issue = make_issue(make_post(), subject="")
+    Issue.objects.filter(pk=issue.pk).update(updated_at=now - timedelta(hours=2))
+    make_post("新的", published_at=now - timedelta(hours=1))
+
+    newly = home(owner).context["step"]
+    Issue.objects.filter(pk=issue.pk).update(updated_at=now)  # saved, and the post was not put in
+
+    assert (newly.key, newly.url) == ("left_out", f"/admin/issues/issue/{issue.pk}/change/")
+    assert home(owner).context["step"].key == "subject"
+    assert "新的" in content(home(owner))
+
+
+def test_many_posts_that_no_issue_has_are_counted(owner):
+    for number in range(6):
+        make_post(f"第{number}篇")
+
+    page = home(owner)
+
+    assert len(page.context["left_out"]) == 4
+    assert "and 2 more" in markup(page)
+
+
+def test_a_draft_says_how_long_it_is_and_where_it_goes(owner):
+    draft = make_post("寫到一半", body="一" * 1234, published_at=None)
+    issue = make_issue(draft)
+
+    page = home(owner)
+
+    [line] = page.context["drafts"]
+    assert line.about.endswith(f" · 1,234 characters · in issue {issue.number}")
+    assert line.url == f"/admin/posts/post/{draft.pk}/change/"
+
+
+# --- The issue ---
+
+
+def test_pictures_without_alternative_text_are_counted_in_posts_and_around_them(owner):
+    bare = make_post(body="![](/media/a/b.png)\n\n![說明](/media/a/b.png)\n\n![ ](/media/a/c.png)")
+    issue = make_issue(make_post(body="只有字"), bare, introduction="![](/media/a/d.png)")
+
+    composed = gather(owner, timezone.now()).facts.issue
+
+    assert composed
+    assert (composed.pk, composed.without_alt, composed.alt_post) == (issue.pk, 3, bare.pk)
+
+
+def test_a_publication_that_does_not_look_for_alternative_text_is_not_asked_for_it(owner):
+    make_publication(checks_off=["alt"])
+    make_issue(make_post(body="![](/media/a/b.png)"))
+
+    composed = gather(owner, timezone.now()).facts.issue
+
+    assert composed
+    assert composed.without_alt == 0
+
+
+def test_a_rehearsal_counts_until_something_is_changed(owner):
+    make_publication(sender_email="letter@gipi.tw")
+    post = make_post()
+    issue, now = make_issue(post), timezone.now()
+    rehearsal = rehearsing.start(issue, "", now)
+
+    with translation.override("en"):
+        running = next_step(gather(owner, now).facts, now)
+        Rehearsal.objects.filter(pk=rehearsal.pk).update(finished_at=now, remarks=[])
+        valid = next_step(gather(owner, now).facts, now)
+        Post.objects.filter(pk=post.pk).update(updated_at=now + timedelta(seconds=1))
+        outdated = next_step(gather(owner, now).facts, now)
+
+    assert [step.key for step in (running, valid, outdated)] == ["rehearsal", "schedule", "rehearsal"]
+    assert "being rehearsed now" in running.sentence
+    assert "changed since it was rehearsed" in outdated.sentence
+
+
+def test_a_slot_that_an_issue_waits_for_is_not_offered_again(owner):
+    make_publication(cadence_days=14)
+    now = timezone.now()
+    publication = Publication.objects.current()
+    first = gather(owner, now).facts.slot
+    make_mailing(make_issue(make_post()), send_at=first)
+
+    facts = gather(owner, now).facts
+
+    assert facts.slot == first + timedelta(days=publication.cadence_days)
+
+
+# --- What was sent ---
+
+
+def test_the_result_is_of_what_was_sent_and_of_nothing_that_is_only_planned(owner):
+    now = timezone.now()
+    sent = make_issue(make_post(), subject="寄出的", sent_at=now)
+    make_sent(sent, now - timedelta(hours=1), failed=1, uncertain=2)
+    make_mailing(make_issue(make_post(), subject="排定的"), send_at=now + timedelta(days=2))
+    make_mailing(make_issue(make_post(), subject="取消的"), state="cancelled", finished_at=now)
+
+    page = home(owner)
+
+    assert page.context["last"]["title"] == "寄出的"
+    assert [(figure.label, figure.value) for figure in page.context["last"]["figures"]] == [
+        *(("Sent", "5"), ("Did not get it", "3")),
+        *(("Helpful", "0"), ("So-so", "0")),
+    ]
+
+
+def test_an_archive_that_was_sent_elsewhere_is_no_result(owner):
+    make_issue(make_post(), sent_at=timezone.now())
+
+    page = home(owner)
+
+    assert page.context["last"] is None
+    assert page.context["checklist"]  # the first issue from here is still to come
+
+
+def test_the_first_run_ends_when_an_issue_is_on_its_way(owner):
+    before = home(owner).context["checklist"]
+    make_mailing(make_issue(make_post()), state="sending", planned_at=timezone.now())
+
+    assert len(before) == 6
+    assert home(owner).context["checklist"] == []
+
+
+# --- What is wrong ---
+
+
+def test_what_the_step_says_is_not_said_again_and_the_rest_has_a_link_that_mends_it(owner):
+    paused(timezone.now())
+
+    page = home(owner)
+
+    assert page.context["step"].key == "paused"
+    assert "535 5.7.8 authentication failed" in page.context["troubles"][0].message
+    assert {trouble.words: trouble.url for trouble in page.context["troubles"]} == {
+        "": "",  # why it is paused: the button of the step leads there
+        "Open the outbox": "/outbox/",
+        "Fill in the address": "/admin/publication/publication/1/change/#id_postal_address",
+    }
+
+
+def test_copies_of_which_nobody_knows_lead_to_their_mailing(owner):
+    now = timezone.now()
+    make_sent(make_issue(make_post(), sent_at=now), now, uncertain=1)
+
+    [trouble] = [one for one in home(owner).context["troubles"] if "may or may not have arrived" in one.message]
+
+    assert trouble.url == "/admin/delivery/mailing/"
+
+
+# --- Readers, and what all of it costs ---
+
+
+def test_readers_are_those_who_would_get_an_issue_and_the_others_are_named(owner):
+    now = timezone.now()
+    make_subscriber()
+    make_subscriber()
+    make_subscriber(state=Subscriber.State.PENDING, confirmed_at=None)
+    make_subscriber(state=Subscriber.State.PAUSED, paused_until=now + timedelta(days=3))
+    make_subscriber().suppress("bounced")
+
+    readers = home(owner).context["readers"]
+
+    assert readers["figures"][0].value == "2"
+    assert readers["others"] == ["resting 1", "not confirmed 1", "suppressed 1"]
+
+
+def _queries(user: User) -> int:
+    client = opened(user)
+    client.get("/admin/")  # what is kept for a while is kept now
+    caches["pages"].delete("publication")
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        client.get("/admin/")
+    return len(queries)
+
+
+def test_fifty_of_everything_cost_the_same_queries_as_one(owner):
+    now = timezone.now()
+
+    def add(count: int) -> None:
+        for _place in range(count):
+            make_post(published_at=now)
+            make_post(published_at=None)
+            make_sent(make_issue(make_post(), sent_at=now), now)
+            make_issue(make_post(body="![](/media/a/b.png)"), make_post(published_at=None))
+            make_mailing(make_issue(make_post()), send_at=now + timedelta(days=3))
+            make_subscriber()
+
+    add(1)
+    few = _queries(owner)
+    add(49)
+
+    assert _queries(owner) == few
+
+
+def test_one_issue_of_fifty_posts_costs_the_same_queries_as_of_one(owner):
+    posts = make_post(body="![](/media/a/b.png)"), make_post(published_at=None)
+    issue = make_issue(*posts, introduction="![](/media/a/d.png)")
+    few = _queries(owner)
+    for place in range(49):
+        issue.items.create(post=make_post(body="![](/media/a/b.png)", published_at=None), position=place)
+
+    assert _queries(owner) == few
+
+
+def test_only_the_last_six_results_are_compared(owner, many_mailings):
+    last = home(owner).context["last"]
+
+    assert len(last["numbers"]) == 6
+    assert last["numbers"][-1][0] == f"Issue {many_mailings[-1].issue.number}"

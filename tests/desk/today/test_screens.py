@@ -1,0 +1,36 @@
+"""The first page in a real browser: no barrier, nothing too wide, by day and by night."""
+
+import pytest
+from django.utils import timezone
+
+from tests.desk.today.states import STATES
+from tests.factories import make_publication
+from tests.support.pages import assert_accessible
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("state", ["empty", "composed", "paused", "finished"])
+def test_no_state_has_a_barrier_or_is_wider_than_a_small_phone(desk, server, state):
+    make_publication(language="zh-hant")
+    STATES[state][0](timezone.now())
+
+    for scheme in ("light", "dark"):
+        desk.emulate_media(color_scheme=scheme)
+        for width in (1280, 375, 320):
+            desk.set_viewport_size({"width": width, "height": 800})
+            desk.goto(f"{server.url}/admin/")
+            assert desk.evaluate("document.documentElement.scrollWidth") <= width
+            if width != 320:
+                assert_accessible(desk)
+
+
+def test_the_button_is_reached_by_keys_and_leads_to_the_subject(desk, server):
+    STATES["composed"][0](timezone.now())
+    desk.goto(f"{server.url}/admin/")
+
+    desk.locator(".today-lead .today-button").focus()
+    desk.keyboard.press("Enter")
+    desk.wait_for_url("**/change/#id_subject")
+
+    assert desk.locator("#id_subject").is_visible()
