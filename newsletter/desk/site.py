@@ -88,6 +88,7 @@ class DeskSite(admin.AdminSite):
     site_header = _("Desk")
     site_title = _("Desk")
     index_title = _("Today")
+    empty_value_display = "–"
     enable_nav_sidebar = False  # the six words stand in its place: frame.py
 
     def get_urls(self) -> list[URLResolver | URLPattern]:

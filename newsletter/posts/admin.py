@@ -25,6 +25,7 @@ from newsletter.posts.search.index import index_post
 from newsletter.posts.tasks import finish_pictures
 from newsletter.posts.writers import OwnDraftsAdmin
 from newsletter.publication.changes import Change
+from newsletter.publication.deletions import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
@@ -214,7 +215,7 @@ def _index_again(posts: Iterable[Post]) -> None:
 
 
 @admin.register(Tag)
-class TagAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TagAdmin(PlainDeletionAdmin):
     form = TypedModelForm
     list_display = ("name", "slug", "post_count")
     search_fields = ("name", "slug")

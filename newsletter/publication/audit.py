@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
@@ -17,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from newsletter.publication import actors
 from newsletter.publication.changes import Change
+from newsletter.publication.deletions import PlainDeletionAdmin
 
 PER_PAGE = 50  # entries
 CHANGE = "change"  # the source of a line
@@ -44,7 +44,7 @@ def who(by: str, via: str) -> str:
     return " · ".join(filter(None, [by, str(actors.Via(via).label) if via else ""]))
 
 
-class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class AuditedAdmin(PlainDeletionAdmin):
     """Writes down what was changed, by the names of fields, and nothing when nothing was; shows it as one list.
 
     Django's own log names fields by their English labels, logs each save, and dies with the account of its user.

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.desk import rights
 from newsletter.operation.accounts import author, roles
+from newsletter.publication.deletions import PlainDeletionAdmin
 
 
 class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -74,7 +75,7 @@ def _is_of_owner(request: HttpRequest) -> bool:
     return known
 
 
-class ForOwners(admin.ModelAdmin):  # type: ignore[type-arg]
+class ForOwners(PlainDeletionAdmin):
     """Asks for the role itself: a permission could be given away by whoever has it."""
 
     actions = None
@@ -106,7 +107,7 @@ class ForOwners(admin.ModelAdmin):  # type: ignore[type-arg]
 class AccountAdmin(ForOwners):
     form = AccountForm
     list_title = _("Accounts")
-    list_display = ("username", "role_names", "is_active", "last_login")
+    list_display = ("username", "role_names", "may_log_in", "last_login")
     list_filter = ("is_active",)
     search_fields = ("username", "email")
     ordering = ("username",)
@@ -123,6 +124,10 @@ class AccountAdmin(ForOwners):
         names = [roles.name_of(group) for group in user.groups.all()]
         own = [str(roles.NAMES[roles.OWNER])] if user.is_superuser else []
         return gettext(", ").join(dict.fromkeys([*own, *names])) or "—"
+
+    @admin.display(description=_("May log in"), ordering="is_active")
+    def may_log_in(self, user: User) -> str:
+        return gettext("Yes") if user.is_active else gettext("No")
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         is_kept = obj is not None and (obj == request.user or roles.is_last_owner(obj))

@@ -1,0 +1,124 @@
+"""The frame, the lists and the settings in a real browser: by thumb, by keys, by day and by night."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from newsletter.delivery import planning
+from newsletter.posts.models import Image, Tag
+from newsletter.publication.models import Publication
+from subscribers.models import Suppression, address_hash
+from tests.factories import make_issue, make_post, make_subscriber
+from tests.support.pages import assert_accessible
+
+pytestmark = pytest.mark.browser
+TAP = 44  # pixels that a thumb needs (WCAG 2.2, 2.5.5)
+
+
+@pytest.fixture
+def screens(desk, settings) -> list[str]:
+    """The addresses of each kind of page that the stock admin makes, and of the settings."""
+    settings.DEBUG = True  # of the page of parts
+    now = timezone.now()
+    post = make_post("一篇標題很長很長很長很長很長很長很長很長很長很長的文章", tags=("很長的標籤",))
+    planning.approve(make_issue(post), send_at=now + timedelta(days=2), now=now, hold=timedelta())
+    reader = make_subscriber("tree.by.the.river.in.the.evening.of.a.long.day@mail.example.net", name="名字很長的讀者")
+    Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
+    Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1)
+    tag = Tag.objects.get().pk
+    lists = ("posts_tag", "posts_image", "subscribers_subscriber", "subscribers_suppression", "issues_startingpoint")
+    names = ("", "letter/", "look/", "sender/", "rhythm/", "words/", "security/", "record/", "advanced/", "parts/")
+    return [
+        *(f"/admin/settings/{name}" for name in names),
+        *("/admin/account/", "/admin/password_change/", "/admin/posts/"),
+        *(reverse(f"admin:{name}_changelist") for name in lists),
+        f"{reverse('admin:subscribers_subscriber_changelist')}?q=nobody",
+        reverse("admin:subscribers_subscriber_change", args=[reader.pk]),
+        *(reverse(f"admin:posts_tag_{name}", args=[tag]) for name in ("change", "delete", "history")),
+        *(reverse(f"admin:{name}_add") for name in ("issues_startingpoint", "subscribers_suppression", "posts_image")),
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_barrier_or_is_wider_than_a_phone(desk, server, screens, scheme):
+    desk.emulate_media(color_scheme=scheme)
+
+    for path in screens:
+        desk.set_viewport_size({"width": 1280, "height": 900})
+        desk.goto(server.url + path)
+        assert_accessible(desk)
+        for width in (375, 320):
+            desk.set_viewport_size({"width": width, "height": 640})
+            assert desk.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert_accessible(desk)
+
+
+def test_on_a_phone_the_words_stand_at_the_foot_where_a_thumb_reaches_them(desk, server):
+    desk.set_viewport_size({"width": 320, "height": 640})
+    desk.goto(server.url + "/admin/settings/letter/")
+    boxes = [link.bounding_box() for link in desk.locator(".words li a").all()]
+    bar = desk.locator(".desk-bar").bounding_box()
+
+    assert all(box["width"] >= TAP and box["height"] >= TAP for box in boxes)
+    assert all(abs(box["y"] + box["height"] - 640) < 2 for box in boxes)
+    assert bar["y"] + bar["height"] <= boxes[0]["y"] + 1  # the button to save is not behind them
+
+
+def test_on_a_wide_screen_the_words_stand_on_the_left_and_stay(desk, server):
+    for number in range(60):
+        make_subscriber(f"reader{number}@example.org")
+    desk.goto(server.url + reverse("admin:subscribers_subscriber_changelist"))
+    before = desk.locator(".words").bounding_box()
+
+    desk.evaluate("scrollTo(0, 2000)")
+
+    assert desk.evaluate("scrollY") > 500
+    assert desk.locator(".words").bounding_box() == before
+    assert (before["x"], before["y"], before["height"]) == (0, 0, 900)
+    assert desk.locator("main").bounding_box()["x"] >= before["width"]
+
+
+def test_keys_alone_lead_past_the_words_and_through_them(desk, server):
+    desk.goto(server.url + "/admin/posts/tag/")
+
+    desk.keyboard.press("Tab")
+    first = desk.evaluate("document.activeElement.textContent.trim()")
+    desk.keyboard.press("Enter")
+    after = desk.evaluate("document.activeElement.id")
+    desk.goto(server.url + "/admin/posts/tag/")
+    desk.locator(".words li a", has_text="Settings").focus()
+    desk.keyboard.press("Enter")
+    desk.wait_for_url("**/admin/settings/")
+
+    assert (first, after) == ("Skip to content", "content-start")
+
+
+def test_a_setting_is_saved_without_a_script_and_on_a_phone(desk, browser, server, settings):
+    [cookie] = [one for one in desk.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME]
+    phone = browser.new_context(java_script_enabled=False, viewport={"width": 375, "height": 640})
+    phone.add_cookies([cookie])
+    page = phone.new_page()
+    page.goto(server.url + "/admin/")
+
+    page.click(".words li a >> text=Settings")
+    page.click("text=Rhythm")
+    page.fill("[name=hold_minutes]", "9")
+    page.click(".desk-bar [type=submit]")
+    said = page.locator(".messagelist").text_content()
+    phone.close()
+
+    assert said.strip() == "Saved."
+    assert Publication.objects.get().hold_minutes == 9
+
+
+def test_nothing_moves_when_a_day_is_chosen(desk, server):
+    desk.set_viewport_size({"width": 320, "height": 640})
+    desk.goto(server.url + "/admin/settings/rhythm/")
+    field = desk.locator("[name=cadence_anchor_on]")
+
+    field.fill("2026-12-01")
+
+    assert field.get_attribute("type") == "date"
+    assert desk.evaluate("document.documentElement.scrollWidth") <= 320
