@@ -24,8 +24,8 @@ from newsletter.posts.saving import InPlaceAdmin, StaleText, is_in_place
 from newsletter.posts.search.index import index_post
 from newsletter.posts.tasks import finish_pictures
 from newsletter.posts.writers import OwnDraftsAdmin
+from newsletter.publication.audit import PlainDeletionAdmin
 from newsletter.publication.changes import Change
-from newsletter.publication.deletions import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake

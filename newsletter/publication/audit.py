@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.apps import apps
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.core.paginator import Paginator
@@ -12,11 +14,11 @@ from django.db.models import F, Model, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from newsletter.publication import actors
 from newsletter.publication.changes import Change
-from newsletter.publication.deletions import PlainDeletionAdmin
 
 PER_PAGE = 50  # entries
 CHANGE = "change"  # the source of a line
@@ -42,6 +44,18 @@ class Entry:
 def who(by: str, via: str) -> str:
     """Return a user's name and from where they acted, in words; what is not known is left out."""
     return " · ".join(filter(None, [by, str(actors.Via(via).label) if via else ""]))
+
+
+class PlainDeletionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Names what is deleted without the tables that Django makes for many-to-many fields."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        nested, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        joining = [model._meta for model in apps.get_models(include_auto_created=True) if model._meta.auto_created]
+        plurals = {str(options.verbose_name_plural) for options in joining}
+        starts = tuple(f"{capfirst(options.verbose_name)}: " for options in joining)
+        told = {name: count for name, count in counts.items() if str(name) not in plurals}
+        return _without(nested, starts), told, lacking, protected
 
 
 class AuditedAdmin(PlainDeletionAdmin):
@@ -170,3 +184,9 @@ def _verbose_name(model: type[Model], name: str) -> str:
         return str(getattr(model._meta.get_field(name), "verbose_name", name))
     except FieldDoesNotExist:
         return name
+
+
+def _without(nested: Iterable[Any], starts: tuple[str, ...]) -> list[Any]:
+    """Return lists within lists without the lines that begin so, and without what is empty then."""
+    kept = [_without(one, starts) if isinstance(one, list) else one for one in nested]
+    return [one for one in kept if one != [] and not str(one).startswith(starts)]

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.desk import rights
 from newsletter.operation.accounts import author, roles
-from newsletter.publication.deletions import PlainDeletionAdmin
+from newsletter.publication.audit import PlainDeletionAdmin
 
 
 class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
