@@ -70,13 +70,19 @@ def add_passkey(page, server) -> None:
     page.get_by_role("link", name="I have kept them").click()
 
 
+def open_account(page) -> None:
+    press(page, ".words li:last-child a")
+    press(page, ".row-title[href='/admin/account/']")
+
+
 def log_out(page) -> None:
+    press(page, ".words li:last-child a")
     press(page, "#logout-form button")
 
 
 def test_an_app_is_added_and_asked_for_at_the_next_login(page, server, gipi):
     log_in(page, server)
-    press(page, ".account-link")
+    open_account(page)
     page.get_by_role("link", name="Add an app").click()
     secret = page.locator(".secret").inner_text().replace(" ", "")
     page.fill("#id_code", code(0, secret))
@@ -119,7 +125,7 @@ def test_a_passkey_is_a_second_factor_behind_the_password(page, server, gipi, se
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(f"{server.url}/admin/")
 
-    assert page.locator(".account-link").inner_text() == "gipi"
+    assert page.locator(".words").is_visible()
 
 
 def test_a_recovery_code_opens_the_desk_without_javascript(browser, server, gipi):
@@ -130,7 +136,7 @@ def test_a_recovery_code_opens_the_desk_without_javascript(browser, server, gipi
     page.fill("#id_code", codes[3])
     press(page, "#login-form button[type=submit]")
     page.wait_for_url(f"{server.url}/admin/")
-    press(page, ".account-link")
+    open_account(page)
     left = page.locator(".account-rows").first.inner_text()
     profile.close()
 
