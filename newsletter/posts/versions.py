@@ -130,7 +130,7 @@ def _version(pk: int, number: int) -> Revision:
 
 def _parts(before: Text | None, after: Text) -> list[dict[str, Any]]:
     """Return what has changed in title, summary and text, and nothing of what is equal."""
-    names = {"title": _("Title"), "summary": _("Summary"), "body": _("Text")}
+    names = {"title": _("Title"), "summary": _("Summary"), "body": _("Text of the post")}
     both = {name: (getattr(before, name) if before else "", getattr(after, name)) for name in names}
     return [
         {"name": name, "label": names[name], "pieces": shortened(pieces(old, new))}
