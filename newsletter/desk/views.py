@@ -22,7 +22,7 @@ from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.forms import StartForm
 from newsletter.desk.issues import progress
 from newsletter.desk.login import entering, proving
-from newsletter.issues import cadence
+from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, in_no_issue, not_yet_mailed
 from newsletter.operation import diagnosis
 from newsletter.operation.accounts import author, factors
@@ -131,7 +131,7 @@ def home(user: Any, now: datetime) -> dict[str, Any]:
 
 
 def _next_issue(now: datetime) -> dict[str, Any]:
-    issue, slot = Issue.objects.unsent().first(), _next_slot(now)
+    issue, slot = Issue.objects.unsent().first(), rhythm.next_slot(Publication.objects.current(), now)
     left_out = in_no_issue(Post.objects.published(now)).only("title", "published_at")
     count = left_out.count()
     return {
@@ -154,14 +154,3 @@ def _mailings() -> dict[str, Any]:
         "shows_mailing": True,
         "has_archive": Issue.objects.archived().exists(),
     }
-
-
-def _next_slot(now: datetime) -> datetime:
-    publication = Publication.objects.current()
-    return cadence.next_slot(
-        publication.cadence_anchor_on,
-        publication.cadence_at,
-        zone=publication.zone,
-        days=publication.cadence_days,
-        after=now,
-    )

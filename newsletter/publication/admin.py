@@ -40,7 +40,11 @@ class PublicationAdmin(AuditedAdmin):
         (
             _("Rhythm"),
             {
-                "fields": (("cadence_anchor_on", "cadence_at", "cadence_days"), ("hold_minutes", "unapproved")),
+                "fields": (
+                    ("cadence_anchor_on", "cadence_at", "cadence_days"),
+                    ("hold_minutes", "unapproved"),
+                    "holiday_country",
+                ),
                 "description": _("Slots are counted from the first one on the calendar of the time zone above."),
                 "classes": ("rhythm",),
             },

@@ -87,7 +87,7 @@ class PublicationForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             *("name", "promise", "about", "author", "language", "time_zone"),
             *("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address", "security_contact"),
             *("warm_up_from", "signature"),
-            *("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes", "unapproved"),
+            *("cadence_anchor_on", "cadence_at", "cadence_days", "holiday_country", "hold_minutes", "unapproved"),
             *("takes_readers", "theme", "accent", "logo", "look", "heading_font", "numbered", "footer"),
             "owners_need_second_factor",
         )
