@@ -123,9 +123,11 @@ def months(publication: Publication, year: int, now: datetime) -> list[Month]:
     notes: dict[int, list[tuple[date, Note]]] = defaultdict(list)
     if today in days:
         days[today].is_today = True
-    for first, last, mark in sorted(_marks(publication, year, now), key=lambda one: one[0]):
-        for day in _within(max(first, first_on), min(last, last_on)):
-            days[day].marks.append(mark)
+    for on, mark in sorted(_marks(publication, year, now), key=lambda one: one[0][0]):
+        first, last = on[0], on[-1]
+        for day in on:
+            if day in days:
+                days[day].marks.append(mark)
         notes[max(first, first_on).month].append((first, Note(_span(first, last), mark)))
     return [_month(year, number, days, [note for _on, note in notes[number]]) for number in range(1, 13)]
 
@@ -135,29 +137,27 @@ def _month(year: int, number: int, days: dict[date, Day], notes: list[Note]) -> 
     return Month(number, [[days[day] if day.month == number else None for day in week] for week in weeks], notes)
 
 
-def _within(first: date, last: date) -> Iterator[date]:
-    return (first + DAY * step for step in range((last - first).days + 1))
-
-
 def _span(first: date, last: date) -> str:
     if first == last:
         return str(first.day)
     return f"{first.day}–{last.day}" if first.month == last.month else f"{first.day}–{last.month}/{last.day}"
 
 
-def _marks(publication: Publication, year: int, now: datetime) -> Iterator[tuple[date, date, Mark]]:
-    """Yield the first and last day of each mark: what matters most of a day comes first."""
+def _marks(publication: Publication, year: int, now: datetime) -> Iterator[tuple[list[date], Mark]]:
+    """Yield each mark with its days, in their order: what matters most of a day comes first."""
     first_on, last_on = date(year, 1, 1), date(year, 12, 31)
     issues = [*_sent(publication, year), *_scheduled(publication)]
-    yield from ((day, day, mark) for day, mark in issues if day.year == year)
+    yield from (([day], mark) for day, mark in issues if day.year == year)
     plan = rhythm.plan(publication, first_on, last_on)
-    yield from _of_slots(publication, plan, {day for day, _mark in issues}, now)
+    yield from (([day], mark) for day, mark in _of_slots(publication, plan, {day for day, _mark in issues}, now))
     for vacation in Shift.objects.vacations().filter(first_on__lte=last_on, last_on__gte=first_on):
-        yield *vacation.days, Mark("away", _("Vacation"), vacation.note)
+        first, last = vacation.days
+        on = [first + DAY * step for step in range((last - first).days + 1)]
+        yield on, Mark("away", _("Vacation"), vacation.note)
     for holiday in days_off.grouped(
         days_off.of_days(publication.holiday_country, first_on, last_on, get_language() or publication.language)
     ):
-        yield holiday.first_on, holiday.last_on, Mark("off", _("Holiday"), holiday.name)
+        yield sorted(holiday.days), Mark("off", _("Holiday"), holiday.name)
 
 
 def _sent(publication: Publication, year: int) -> Iterator[tuple[date, Mark]]:
@@ -186,20 +186,20 @@ def _waiting() -> Iterable[Mailing]:
 
 def _of_slots(
     publication: Publication, plan: Iterable[Slot], taken: Iterable[date], now: datetime
-) -> Iterator[tuple[date, date, Mark]]:
+) -> Iterator[tuple[date, Mark]]:
     """Yield what became of slots: those to come, and those left out or moved away. One that went is an issue."""
     upcoming = rhythm.next_slot(publication, now)
     for slot in plan:
         if slot.at is None and slot.fate == Fate.SKIPPED:
-            yield slot.day, slot.day, Mark("left", pgettext("a slot", "skipped"), _("Slot"))
+            yield slot.day, Mark("left", pgettext("a slot", "skipped"), _("Slot"))
         elif slot.at is None:
-            yield slot.day, slot.day, Mark("left", _("left out, vacation"), _("Slot"))
+            yield slot.day, Mark("left", _("left out, vacation"), _("Slot"))
         else:
             day = _local_day(publication, slot.at)
             if slot.fate == Fate.MOVED:
-                yield slot.day, slot.day, Mark("left", _("moved to %(day)s") % {"day": in_words(day)}, _("Slot"))
+                yield slot.day, Mark("left", _("moved to %(day)s") % {"day": in_words(day)}, _("Slot"))
             if slot.at > now and day not in taken:
-                yield day, day, _to_come(slot, is_next=slot.at == upcoming)
+                yield day, _to_come(slot, is_next=slot.at == upcoming)
 
 
 def _to_come(slot: Slot, *, is_next: bool) -> Mark:

@@ -73,9 +73,9 @@ def test_a_year_shows_what_was_sent_what_comes_and_what_is_left_out(author):
     assert "#41 第四十一期 · sent" in page
     assert "next slot" in page
     assert "Slot · skipped" in page
-    assert "Slot · moved to Wed 30 December" in page or "Slot · moved to Wed 30 十二月" in page
+    assert "Slot · moved to Wed 30 December" in page
     assert "去爬山 · Vacation" in page
-    assert "行憲紀念日" in page or "Constitution Day · Holiday" in page
+    assert "Constitution Day · Holiday" in page
 
 
 def test_every_mark_is_a_link_or_has_its_words(author):
