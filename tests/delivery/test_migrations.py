@@ -163,7 +163,7 @@ def answered(apps):
 
 
 def test_what_a_letter_moved_or_skipped_ahead_is_a_shift(migrated):
-    migrated(answered, before=[("delivery", "0018_due_mail"), ("issues", "0004_send_issue")])
+    migrated(answered, before=[("delivery", "0019_proposals"), ("issues", "0004_send_issue")])
 
     day = timezone.now().date() + timedelta(days=30)
     rows = Shift.objects.order_by("slot_on").values_list("kind", "slot_on", "to_on", "to_at")

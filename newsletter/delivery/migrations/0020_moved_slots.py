@@ -32,7 +32,7 @@ def keep(shifts, row, zone):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("delivery", "0018_due_mail"),
+        ("delivery", "0019_proposals"),
         ("issues", "0005_shifts"),
         ("publication", "0016_calendar"),
     ]
