@@ -15,7 +15,7 @@ from newsletter.delivery import certificate, planning
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.history import Step
-from newsletter.issues.cadence import slots
+from newsletter.issues import cadence, rhythm
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.posts.importers import drafts, markdown_folder
@@ -127,15 +127,10 @@ def _samples(publication: Publication, now: datetime) -> Iterator[Sample]:
 
 def _slots_before(publication: Publication, now: datetime) -> list[datetime]:
     """Return the last slots before `now`, one more than were used; an anchor to come counts backwards."""
-    rhythm = timedelta(days=publication.cadence_days)
-    found = slots(
-        publication.cadence_anchor_on - 1000 * rhythm,
-        publication.cadence_at,
-        zone=publication.zone,
-        days=publication.cadence_days,
-        after=now - (SENT + 2) * rhythm,
-        count=SENT + 3,
-    )
+    days = timedelta(days=publication.cadence_days)
+    used = rhythm.of(publication)
+    earlier = replace(used, anchor_on=used.anchor_on - 1000 * days)
+    found = cadence.slots(earlier, after=now - (SENT + 2) * days, count=SENT + 3)
     return [slot for slot in found if slot <= now][-SENT - 1 :]
 
 

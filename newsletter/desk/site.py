@@ -23,6 +23,7 @@ from django.views.decorators.cache import never_cache
 
 from newsletter.desk import frame, guard, rights, views
 from newsletter.desk.accounts.alarms import Kind
+from newsletter.desk.calendar import pages as calendar
 from newsletter.desk.forms import OldPasswordForm
 from newsletter.desk.issues import (
     certificates,
@@ -105,6 +106,7 @@ class DeskSite(admin.AdminSite):
             *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
             *self._screens("settings/", SETTINGS_SCREENS),
             path("restored/", self.admin_view(SEND(restoring.decide)), name="restored"),
+            *self._screens("calendar/", [(route, SEND(view), name) for route, view, name in calendar.SCREENS]),
             *self._screens("issues/issue/<int:pk>/", ISSUE_SCREENS),
             *self._screens("delivery/mailing/<int:pk>/", MAILING_SCREENS),
         ]

@@ -13,4 +13,5 @@ class IssuesConfig(AppConfig):
         "issues_issueitem",
         "issues_correction",
         "issues_startingpoint",
+        "issues_shift",
     ]  # publication.freshness counts their changes

@@ -12,6 +12,8 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.issues.shifts import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
+from newsletter.issues.shifts import Shift as Shift  # noqa: PLC0414
 from newsletter.posts.addresses import around
 from newsletter.posts.models import Post, PostQuerySet
 from newsletter.publication.models import Publication

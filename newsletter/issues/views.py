@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from newsletter.issues import cadence, years
+from newsletter.issues import rhythm, years
 from newsletter.issues.lengths import measured, with_minutes
 from newsletter.issues.models import Issue, StartingPoint, fetch_whole
 from newsletter.posts.models import Post, with_renderings
@@ -33,9 +33,8 @@ SERVICES = {
 def _home_changes(now: datetime) -> datetime:
     """Return when the home page has to promise another day, or to show another post."""
     publication = Publication.objects.current()
-    anchor_on, at = publication.cadence_anchor_on, publication.cadence_at
-    slot = cadence.next_slot(anchor_on, at, zone=publication.zone, days=publication.cadence_days, after=now)
-    return min(slot, Post.objects.next_change(now) or slot)
+    slot = rhythm.next_slot(publication, now)
+    return min(slot, Post.objects.next_change(now) or slot, rhythm.vacation_changes(publication, now) or slot)
 
 
 @kept(_home_changes)

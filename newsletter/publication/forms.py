@@ -126,7 +126,7 @@ class RhythmForm(PublicationForm):
     """When issues leave."""
 
     class Meta(PublicationForm.Meta):
-        fields = ("cadence_anchor_on", "cadence_at", "cadence_days", "hold_minutes", "unapproved")
+        fields = ("cadence_anchor_on", "cadence_at", "cadence_days", "holiday_country", "hold_minutes", "unapproved")
         widgets = {
             "cadence_anchor_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
             "cadence_at": forms.TimeInput({"type": "time"}, format="%H:%M"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, time
+from importlib import import_module
 
 from django.conf import settings
 from django.core.cache import caches
@@ -32,6 +33,14 @@ def validate_time_zone(name: str) -> None:
     """Raise ValidationError unless `name` is an IANA time zone."""
     if name not in zoneinfo.available_timezones():
         raise ValidationError(_("%(name)s is not a time zone. Write it like Asia/Taipei."), params={"name": name})
+
+
+def validate_country(code: str) -> None:
+    """Raise ValidationError unless `code` is a country whose holidays are known, by two letters (ISO 3166-1)."""
+    known = import_module("holidays").list_supported_countries(include_aliases=False)  # see issues/days_off.py
+    if code not in known:
+        message = _("The holidays of %(code)s are not known. Write two letters, such as TW, JP or DE.")
+        raise ValidationError(message, params={"code": code})
 
 
 def validate_bounces_to(address: str) -> None:
@@ -179,6 +188,14 @@ class Publication(models.Model):
     )
     cadence_at = models.TimeField(_("time of day"), default=time(8, 0))
     cadence_days = models.PositiveSmallIntegerField(_("days between issues"), default=14)
+    holiday_country = models.CharField(
+        _("holidays of"),
+        max_length=2,
+        blank=True,
+        default="TW",
+        validators=[validate_country],
+        help_text=_("The two letters of a country, such as TW or JP. Empty: the calendar knows no holidays."),
+    )
     hold_minutes = models.PositiveSmallIntegerField(
         _("hold in minutes"),
         default=3,
@@ -252,6 +269,7 @@ class Publication(models.Model):
     signature = models.TextField(_("signature"), blank=True, help_text=_("Markdown. Closes every issue."))
 
     salt = models.CharField(max_length=32, default=_salt, editable=False)
+    calendar_salt = models.CharField(_("link of the calendar"), max_length=32, blank=True, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     objects = PublicationManager()

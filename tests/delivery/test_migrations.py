@@ -7,10 +7,12 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from newsletter.delivery.author import alerts, reminders
 from newsletter.delivery.models import Happening, Mailing, Reminder
 from newsletter.delivery.readers import welcome
+from newsletter.issues.models import Shift
 from subscribers.mails import changing, freshening, sending
 from subscribers.models import AddressChange, FreshLink, Subscriber, address_hash
 from tests.factories import make_publication
@@ -139,3 +141,33 @@ def test_the_version_before_finds_its_rows_again(migrated):
         assert apps.get_model("delivery", "Reminder").objects.filter(notified_at=None, try_at=EARLIER).count() == 1
 
     migrated(write_and_go_back, BEFORE_DUE_MAIL)
+
+
+# --- Slots that a letter's answer took elsewhere ---
+
+
+def answered(apps):
+    make_publication(time_zone="Asia/Taipei")
+    issue = apps.get_model("issues", "Issue").objects.create(number=1, subject="題")
+    ahead = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=30)
+    week = timedelta(days=7)
+    for slot_at, answer, moved_to in [
+        (ahead, "moved", ahead + week),
+        (ahead + week, "moved", ahead + 2 * week),
+        (ahead + 4 * week, "skipped", None),
+        (ahead - 20 * week, "skipped", None),
+        (ahead - 10 * week, "moved", ahead - 9 * week),
+    ]:
+        columns = {"kind": "letter", "slot_at": slot_at, "answer": answer, "moved_to": moved_to, "at": NOW}
+        apps.get_model("delivery", "Reminder").objects.create(issue=issue, answered_at=NOW, **columns)
+
+
+def test_what_a_letter_moved_or_skipped_ahead_is_a_shift(migrated):
+    migrated(answered, before=[("delivery", "0019_proposals"), ("issues", "0004_send_issue")])
+
+    day = timezone.now().date() + timedelta(days=30)
+    rows = Shift.objects.order_by("slot_on").values_list("kind", "slot_on", "to_on", "to_at")
+    assert list(rows) == [
+        ("moved", day, day + timedelta(days=14), time(8, 0)),
+        ("skipped", day + timedelta(days=28), None, None),
+    ]

@@ -29,6 +29,8 @@ FACTS = {
     "issues.Issue.created_at",
     "issues.Issue.sent_at",
     "issues.Issue.updated_at",
+    "issues.HolidayAnswer.answered_at",
+    "issues.Shift.made_at",
     "posts.Image.created_at",
     "posts.Image.finished_at",
     "posts.Post.created_at",

@@ -6,7 +6,7 @@ The table is held against the addresses of the site: a screen that is not in it 
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import urljoin
@@ -25,10 +25,12 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.desk import rights
 from newsletter.desk.issues import rehearsing
+from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
 from newsletter.posts.models import Image, Post, Revision, Tag
+from newsletter.publication.models import Publication
 from subscribers.models import Suppression, address_hash
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import markup
@@ -81,6 +83,15 @@ TABLE: dict[str, str] = {
     "admin/settings/advanced/": OWNERS,
     "admin/settings/parts/": "LNNNNN",  # without DEBUG
     "admin/restored/": EDITORS,
+    "admin/calendar/": EDITORS,
+    "admin/calendar/<int:year>/": EDITORS,
+    "admin/calendar/slot/<str:day>/": EDITORS,
+    "admin/calendar/slot/<str:day>/skip/": EDITORS,
+    "admin/calendar/slot/<str:day>/restore/": EDITORS,
+    "admin/calendar/vacation/": EDITORS,
+    "admin/calendar/vacation/<int:pk>/end/": EDITORS,
+    "admin/calendar/holiday/<str:day>/": EDITORS,
+    "admin/calendar/link/": EDITORS,
     "admin/logout/": "MMMMMM",
     "admin/start/<str:uid>/<str:token>/": "GGGGGG",
     "admin/password_change/": STAFF,
@@ -135,9 +146,9 @@ TABLE: dict[str, str] = {
     **_stock("publication/publication", OWNERS, add=NO_ONE, change=OWNERS, delete=NO_ONE),
 }
 POSTED = {
-    "admin/posts/image/upload/",
-    "admin/posts/post/preview/",
-    "admin/posts/post/<int:pk>/preview-link/",
+    *("admin/posts/image/upload/", "admin/posts/post/preview/", "admin/posts/post/<int:pk>/preview-link/"),
+    *("admin/calendar/slot/<str:day>/skip/", "admin/calendar/slot/<str:day>/restore/"),
+    *("admin/calendar/vacation/<int:pk>/end/", "admin/calendar/holiday/<str:day>/"),
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/",
 }
 
@@ -237,6 +248,7 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         "admin/r/<int:content_type_id>/<int:object_id>/": f"admin/r/{tag}/{keys['posts/tag']}/",
         "admin/^(?P<app_label>ROOMS)/$": "admin/posts/",
         "admin/(?P<url>.*)$": "admin/no-such-page/",
+        "admin/calendar/vacation/<int:pk>/end/": "admin/calendar/vacation/1/end/",
         "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": (
             f"admin/delivery/mailing/{certified}/certificate/1/"
         ),
@@ -252,8 +264,15 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         "<str:tab>": "mail",
         "<str:state>": "uncertain",
         "<str:judgement>": "doubted",
+        "<int:year>": str(timezone.localdate().year),
+        "<str:day>": _slot_ahead().isoformat(),
     }
     return {route: "/" + (special.get(route) or _filled(route, values, keys)) for route in TABLE}
+
+
+def _slot_ahead() -> date:
+    """Return the day of a slot that a screen of the calendar can be asked for."""
+    return rhythm.of(Publication.objects.fresh()).first_from(timezone.localdate() + timedelta(days=1))
 
 
 def _filled(route: str, values: dict[str, str], keys: dict[str, int]) -> str:

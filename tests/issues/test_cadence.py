@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from newsletter.issues.cadence import next_slot, slots
+from newsletter.issues import cadence
+from newsletter.issues.cadence import Rhythm
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 ZONES = [
@@ -21,6 +22,14 @@ ZONES = [
 ]
 TIMES = [time(0, 0), time(0, 30), time(2, 30), time(8, 0), time(23, 59)]
 YEARS_20 = 522  # slots of 14 days in 20 years
+
+
+def slots(anchor_on, at, *, zone, days, after, count):
+    return cadence.slots(Rhythm(anchor_on, at, zone, days), after=after, count=count)
+
+
+def next_slot(anchor_on, at, *, zone, days, after):
+    return cadence.next_slot(Rhythm(anchor_on, at, zone, days), after=after)
 
 
 def at(*parts: int, zone: ZoneInfo = TAIPEI) -> datetime:

@@ -1,34 +1,46 @@
 """The slots of the rhythm as a calendar that phones and desktops subscribe to (RFC 5545). Pure."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 LINE_OCTETS = 75  # section 3.1
 DURATION = timedelta(minutes=30)  # a line in the author's day, not a claim about sending
+REFRESH = "PT6H"  # RFC 7986 section 5.7: how often a program should ask again
 ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n", "\r": ""})
 
 
-def calendar(name: str, slots: Iterable[datetime], *, summary: str, domain: str, stamp: datetime) -> bytes:
-    """Return the calendar, one event a slot; an event keeps its UID while its slot stays where it is.
+@dataclass(frozen=True)
+class Event:
+    """One moment. name: what stays the same when it is moved, of letters, digits and hyphens."""
 
-    stamp: when the rhythm was last changed: the same calendar is the same bytes.
+    name: str
+    at: datetime
+    summary: str
+
+
+def calendar(name: str, events: Iterable[Event], *, domain: str, stamp: datetime) -> bytes:
+    """Return the calendar. An event keeps its UID, so that a program moves it and does not show it twice.
+
+    stamp: when anything of it was last changed: the same calendar is the same bytes.
     """
     lines = [
         *("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//newsletter//slots//EN", "METHOD:PUBLISH"),
         f"X-WR-CALNAME:{_text(name)}",
-        *(line for slot in slots for line in _event(slot, summary, domain, stamp)),
+        f"REFRESH-INTERVAL;VALUE=DURATION:{REFRESH}",
+        *(line for event in events for line in _event(event, domain, stamp)),
         "END:VCALENDAR",
     ]
     return b"".join(_folded(line) for line in lines)
 
 
-def _event(slot: datetime, summary: str, domain: str, stamp: datetime) -> Iterator[str]:
+def _event(event: Event, domain: str, stamp: datetime) -> Iterator[str]:
     yield "BEGIN:VEVENT"
-    yield f"UID:slot-{_utc(slot)}@{domain}"
+    yield f"UID:{event.name}@{domain}"
     yield f"DTSTAMP:{_utc(stamp)}"
-    yield f"DTSTART:{_utc(slot)}"
-    yield f"DTEND:{_utc(slot + DURATION)}"
-    yield f"SUMMARY:{_text(summary)}"
+    yield f"DTSTART:{_utc(event.at)}"
+    yield f"DTEND:{_utc(event.at + DURATION)}"
+    yield f"SUMMARY:{_text(event.summary)}"
     yield "TRANSP:TRANSPARENT"
     yield "END:VEVENT"
 

@@ -13,10 +13,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import planning
-from newsletter.delivery.author.slots import slot_after
+from newsletter.delivery.author.subscribed import calendar_url
 from newsletter.delivery.letter.rendering import FrozenLetter, fill, freeze, parts, reader_values
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.issues import rhythm
 from newsletter.issues.models import not_yet_mailed
 from newsletter.mail import headers, letters, plaintext, tokens
 from newsletter.mail import html as mail_html
@@ -26,7 +27,7 @@ from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
-PURPOSE, CALENDAR = "approve", "calendar"
+PURPOSE = "approve"
 POSTS_SHOWN = 12
 # In templates/email/base.html. Not by a parser: html.parser needs 13 ms for a mail of 49 KB instead of 0.1, and knows
 # only the cell's line and column; one that writes the mail anew would change what is to be approved.
@@ -46,15 +47,6 @@ def opened_by(token: str) -> Reminder | None:
 
 def _bound(reminder: Reminder) -> str:
     return f"{reminder.slot_at.timestamp():.0f}{reminder.token_salt}"
-
-
-def calendar_url(publication: Publication) -> str:
-    token = tokens.sign(CALENDAR, publication.pk, publication.salt)
-    return settings.SITE_URL + reverse("delivery:calendar", args=[token])
-
-
-def opens_calendar(token: str, publication: Publication) -> bool:
-    return tokens.number_of(token) == publication.pk and tokens.opens(token, CALENDAR, publication.salt)
 
 
 def message(reminder: Reminder, addresses: list[str], now: datetime, *, frozen: FrozenLetter | None = None) -> Mail:
@@ -105,7 +97,7 @@ def _missed(reminder: Reminder, publication: Publication, now: datetime) -> Lett
         "slot": reminder.slot_at,
         "reason": reminder.get_reason_display(),
         "detail": reminder.detail,
-        "next_slot": slot_after(publication, now),
+        "next_slot": rhythm.next_slot(publication, now),
         "url": settings.SITE_URL + reverse("admin:issues_issue_change", args=[reminder.issue_id]),
     }
     subject = _("Not sent: %(issue)s") % {"issue": reminder.issue}

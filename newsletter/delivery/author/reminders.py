@@ -27,7 +27,8 @@ from newsletter.delivery.author.slots import (
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
-from newsletter.issues import assembly, cadence
+from newsletter.issues import assembly, cadence, rhythm, shifting
+from newsletter.issues.cadence import Rhythm, Shifts, Slot
 from newsletter.issues.models import Issue
 from newsletter.mail.message import Mail
 from newsletter.publication.changes import Change
@@ -52,7 +53,7 @@ class OffRhythm(Exception):
 def observe(now: datetime) -> int:
     """Write down which reminders of the slots ahead are due; return how many are new."""
     before = Reminder.objects.count()
-    for slot_at in slots_ahead(Publication.objects.fresh(), now):
+    for slot_at in slots_ahead(Publication.objects.fresh(), now, DRAFT_BEFORE):
         if (kind := _kind(slot_at - now)) and not is_settled(slot_at):
             _note(kind, slot_at, now)
     return Reminder.objects.count() - before
@@ -156,19 +157,37 @@ def _schedule(reminder: Reminder, issue: Issue, now: datetime) -> Mailing:
 
 
 def move(reminder: Reminder, now: datetime) -> bool:
-    """Put the issue off by a week, to the same time by the clock; its author is reminded again before that."""
-    return reminder.give(Answer.MOVED, now, moved_to=a_week_later(reminder.slot_at))
+    """Put the slot off by a week, to the same time by the clock; its author is reminded again before that."""
+    to = a_week_later(reminder.slot_at)
+    with transaction.atomic():
+        given = reminder.give(Answer.MOVED, now, moved_to=to)
+        if given and (slot := _slot_of(reminder)):
+            local = timezone.localtime(to, Publication.objects.fresh().zone)
+            shifting.move(slot.day, now, to_on=local.date(), to_at=local.time())
+    return given
 
 
 def skip(reminder: Reminder, now: datetime) -> bool:
     """Let the slot pass without an issue."""
-    return reminder.give(Answer.SKIPPED, now)
+    with transaction.atomic():
+        given = reminder.give(Answer.SKIPPED, now)
+        if given and (slot := _slot_of(reminder)):
+            shifting.skip(slot.day, now)
+    return given
+
+
+def _slot_of(reminder: Reminder) -> Slot | None:
+    """Return the slot of a letter; None if the rhythm has moved on without it."""
+    return rhythm.slot_at(Publication.objects.fresh(), reminder.slot_at)
 
 
 def a_week_later(slot_at: datetime) -> datetime:
-    zone = Publication.objects.current().zone
-    local = timezone.localtime(slot_at, zone)
-    return cadence.next_slot(local.date(), local.time(), zone=zone, days=7, after=slot_at)
+    """Return the same time by the clock a week later, or as many weeks as the author is on vacation, in UTC."""
+    publication = Publication.objects.current()
+    local = timezone.localtime(slot_at, publication.zone)
+    weekly = Rhythm(local.date(), local.time(), publication.zone, days=7)
+    vacations = Shifts(vacations=rhythm.shifts_from(publication, slot_at).vacations)
+    return cadence.next_slot(weekly, vacations, after=slot_at)
 
 
 # --- Without an answer ---

@@ -11,37 +11,25 @@ from newsletter.delivery import planning
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import MISSED_FOR, Reminder
-from newsletter.issues import cadence
+from newsletter.issues import rhythm
+from newsletter.issues.cadence import DAYS_BETWEEN
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
 
 Reason = Reminder.Reason
-DAYS_BETWEEN = 7  # of the local calendar: by itself no issue follows another sooner
+NEAR = 3  # slots looked at: of the days for which the author is reminded, a moved one and its neighbours
 LOOK_BACK = timedelta(days=3)  # for slots that nobody was reminded of, because nothing was running
 SETTLED_BEFORE = timedelta(hours=24)  # a rhythm that was changed later made slots that nobody could meet
 
 
-def slot_after(publication: Publication, after: datetime) -> datetime:
-    """Return the first slot of the rhythm behind `after`."""
-    return cadence.next_slot(
-        publication.cadence_anchor_on,
-        publication.cadence_at,
-        zone=publication.zone,
-        days=publication.cadence_days,
-        after=after,
-    )
-
-
-def slots_ahead(publication: Publication, now: datetime) -> set[datetime]:
-    """Return the next slot of the rhythm, and those that an issue was moved to."""
-    moved = Reminder.objects.filter(moved_to__gt=now).values_list("moved_to", flat=True)
-    return {slot_after(publication, now), *(at for at in moved if at is not None)}
+def slots_ahead(publication: Publication, now: datetime, within: timedelta) -> list[datetime]:
+    """Return the slots until `within` from now: two can be near each other, because one was moved."""
+    return [at for at in rhythm.slots(publication, after=now, count=NEAR) if at <= now + within]
 
 
 def is_slot(at: datetime) -> bool:
-    """Return whether `at` is a slot of the rhythm as it is now, or a time that an issue was moved to."""
-    rhythm = slot_after(Publication.objects.fresh(), at - timedelta(microseconds=1))
-    return rhythm == at or Reminder.objects.filter(moved_to=at).exists()
+    """Return whether `at` is a slot as the rhythm and its shifts are now."""
+    return rhythm.slot_at(Publication.objects.fresh(), at) is not None
 
 
 def is_settled(slot_at: datetime) -> bool:
@@ -126,10 +114,12 @@ def _neighbour(slot_at: datetime) -> str:
 
 def missed(now: datetime) -> Iterator[Reminder]:
     """Yield a row for each slot of the last days at which an issue should have gone and did not, if it has none yet."""
+    publication = Publication.objects.fresh()
     passed = Reminder.objects.unanswered().filter(slot_at__lte=now, slot_at__gt=now - MISSED_FOR)
     told = Reminder.objects.filter(kind=Reminder.Kind.MISSED).values("slot_at")
     for letter in passed.exclude(slot_at__in=told).select_related("issue"):
-        if not was_decided(letter) and (why := why_not(letter, now)):
+        is_missed = not was_decided(letter) and not rhythm.was_given_up(publication, letter.slot_at)
+        if is_missed and (why := why_not(letter, now)):
             yield _missed(letter.slot_at, letter.issue, why, now)
     if (slot_at := _unreminded(now)) and (issue := proposed_issue()) and issue.created_at < slot_at:
         sentences = _obstacles(issue, slot_at, freeze(issue))
@@ -146,7 +136,7 @@ def _missed(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, 
 def _unreminded(now: datetime) -> datetime | None:
     """Return a slot that has passed without a letter and without an issue; None if there is none."""
     publication = Publication.objects.fresh()
-    slot_at = slot_after(publication, now - LOOK_BACK)
+    slot_at = rhythm.next_slot(publication, now - LOOK_BACK)
     reminded = Reminder.objects.filter(slot_at=slot_at)
     was_real = publication.updated_at <= slot_at - SETTLED_BEFORE or reminded.exists()
     has_letter = reminded.exclude(kind=Reminder.Kind.DRAFT).exists()

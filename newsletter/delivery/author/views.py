@@ -11,19 +11,17 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone, translation
-from django.utils.encoding import punycode
-from django.utils.translation import gettext as _
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery.author import icalendar, reminders, slots
-from newsletter.delivery.author.reminder_mails import opened_by, opens_calendar
+from newsletter.delivery.author import reminders, slots, subscribed
+from newsletter.delivery.author.reminder_mails import opened_by
 from newsletter.delivery.letter.losses import LOSSES_SHOWN, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.planning import PlanningError
+from newsletter.issues import rhythm
 from newsletter.issues.models import Issue
-from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.views import is_tester
 from newsletter.publication.actors import Via, acting
@@ -32,7 +30,6 @@ from newsletter.publication.models import Publication
 from subscribers.pages.views import lost
 
 LINES_MAX = 60  # of what has changed
-SLOTS_SHOWN = 26  # a year of them, every two weeks
 
 SEND = "issues.send_issue"
 ACTIONS: dict[str, Callable[[Reminder, datetime], object]] = {
@@ -86,7 +83,7 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         "problem": problem,
         "wish": request.GET.get("do", ""),
         "week_later": reminders.a_week_later(reminder.slot_at),
-        "next_slot": slots.slot_after(Publication.objects.current(), now),
+        "next_slot": rhythm.next_slot(Publication.objects.current(), now),
         "changes": _changes(current) if standing == "changed" else [],
         "lost": current.lost if standing == "unshown" else [],
     }
@@ -152,15 +149,8 @@ def _changes(current: Current) -> list[tuple[str, str]]:
 @require_safe
 def calendar(request: HttpRequest, token: str) -> HttpResponse:
     """Return the slots ahead for the author's own calendar program."""
-    publication = Publication.objects.current()
-    if not opens_calendar(token, publication):
+    publication = Publication.objects.fresh()
+    if not subscribed.opens_calendar(token, publication):
         return lost(request)
-    with translation.override(publication.language):
-        octets = icalendar.calendar(
-            publication.name,
-            next_slots(publication, SLOTS_SHOWN),
-            summary=_("%(name)s: an issue is due") % {"name": publication.name},
-            domain=punycode(publication.sender_email.rpartition("@")[2]),
-            stamp=publication.updated_at,
-        )
+    octets = subscribed.calendar(publication, timezone.now())
     return HttpResponse(octets, content_type="text/calendar; charset=utf-8")

@@ -50,7 +50,7 @@ SECTIONS = (
         "rhythm",
         pgettext_lazy("settings", "Rhythm"),
         forms.RhythmForm,
-        (("cadence_anchor_on", "cadence_at", "cadence_days"), ("hold_minutes", "unapproved")),
+        (("cadence_anchor_on", "cadence_at", "cadence_days"), "holiday_country", ("hold_minutes", "unapproved")),
     ),
     Section(
         "words",

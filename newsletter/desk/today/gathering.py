@@ -15,7 +15,7 @@ from newsletter.delivery.models import Batch, Mailing, MailingQuerySet
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
 from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
 from newsletter.desk.today.steps import COMPOSE, PUBLISH, READERS, SEND, WATCH, WRITE
-from newsletter.issues import cadence
+from newsletter.issues import rhythm
 from newsletter.issues.assembly import next_number
 from newsletter.issues.models import Issue, in_no_issue
 from newsletter.operation import senders
@@ -87,14 +87,7 @@ def gather(user: Any, now: datetime) -> Found:
 def free_slots(publication: Publication, taken: Iterable[Mailing], now: datetime, count: int) -> list[datetime]:
     """Return the next slots that come after every mailing that is scheduled."""
     waiting = [one.send_at for one in taken if one.state == Mailing.State.SCHEDULED and one.kind == Mailing.Kind.ISSUE]
-    return cadence.slots(
-        publication.cadence_anchor_on,
-        publication.cadence_at,
-        zone=publication.zone,
-        days=publication.cadence_days,
-        after=max([now, *waiting]),
-        count=count,
-    )
+    return rhythm.slots(publication, after=max([now, *waiting]), count=count)
 
 
 # --- Mailings ---

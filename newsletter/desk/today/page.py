@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count
 from django.urls import reverse
 from django.utils import dateformat
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
@@ -17,7 +19,8 @@ from newsletter.desk.today.checklist import DONE, checklist
 from newsletter.desk.today.facts import Facts
 from newsletter.desk.today.gathering import Found, copies, free_slots, gather
 from newsletter.desk.today.mending import troubles
-from newsletter.desk.today.steps import COMPOSE, WATCH, WRITE, next_step
+from newsletter.desk.today.steps import COMPOSE, SEND, WATCH, WRITE, next_step
+from newsletter.issues import days_off, rhythm
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import DayCount, Tally
@@ -61,8 +64,14 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
         "last": _last(found, now),
         "drafts": [_draft(post, facts, now) for post in found.drafts],
         "upcoming": _upcoming(found, now) if facts.may("issues.view_issue") and not items else [],
+        "questions": _questions(now) if facts.may(SEND) and not items else [],
         "readers": _readers(found.tally, facts, now) if found.tally else None,
     }
+
+
+def _questions(now: datetime) -> list[days_off.Question]:
+    """Return what is asked about slots on holidays, once each."""
+    return rhythm.questions(Publication.objects.current(), now, get_language() or settings.LANGUAGE_CODE)
 
 
 # --- Posts ---

@@ -5,7 +5,8 @@ from datetime import datetime
 from django import template
 from django.utils import timezone
 
-from newsletter.issues import cadence
+from newsletter.issues import rhythm
+from newsletter.issues.shifts import Shift
 from newsletter.publication.models import Publication
 
 register = template.Library()
@@ -14,11 +15,10 @@ register = template.Library()
 @register.simple_tag
 def next_slots(publication: Publication, count: int) -> list[datetime]:
     """Return the next `count` times at which an issue may leave, in UTC."""
-    return cadence.slots(
-        publication.cadence_anchor_on,
-        publication.cadence_at,
-        zone=publication.zone,
-        days=publication.cadence_days,
-        after=timezone.now(),
-        count=count,
-    )
+    return rhythm.slots(publication, after=timezone.now(), count=count)
+
+
+@register.simple_tag
+def vacation_shown(publication: Publication) -> Shift | None:
+    """Return the vacation that readers are told of; None if there is none."""
+    return rhythm.vacation_shown(publication, timezone.now())

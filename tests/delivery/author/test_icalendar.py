@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from newsletter.delivery.author.icalendar import calendar
+from newsletter.delivery.author.icalendar import Event, calendar
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
@@ -12,13 +12,14 @@ def lines(octets):
 
 
 def written(name="Gipi電子報", summary="出刊", slots=(SLOT,)):
-    return calendar(name, slots, summary=summary, domain="news.example.org", stamp=SLOT)
+    events = [Event(f"slot-{slot:%Y%m%d}", slot, summary) for slot in slots]
+    return calendar(name, events, domain="news.example.org", stamp=SLOT)
 
 
 def test_a_slot_is_an_event_in_utc_with_an_id_that_stays():
-    assert lines(written())[5:-2] == [
+    assert lines(written())[6:-2] == [
         "BEGIN:VEVENT",
-        "UID:slot-20261201T000000Z@news.example.org",
+        "UID:slot-20261201@news.example.org",
         "DTSTAMP:20261201T000000Z",
         "DTSTART:20261201T000000Z",
         "DTEND:20261201T003000Z",

@@ -11,7 +11,8 @@ from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails, reminders, slots
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
-from newsletter.issues.models import Issue
+from newsletter.issues import rhythm, shifting
+from newsletter.issues.models import Issue, Shift
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
@@ -376,3 +377,65 @@ def test_a_moved_issue_goes_at_its_new_time(box, issue):
     run(SLOT + 7 * DAY, since=SLOT, every=HOUR)
 
     assert sent() == [SLOT + 7 * DAY]
+
+
+# --- Shifts ---
+
+
+def shift_skips(issue):
+    shifting.skip(SLOT.date(), SLOT - 20 * HOUR)
+
+
+def shift_moves_it_away(issue):
+    shifting.move(SLOT.date(), SLOT - 20 * HOUR, to_on=SLOT.date() + 3 * DAY, to_at=time(8, 0))
+
+
+def vacation_covers_it(issue):
+    shifting.take_vacation(SLOT.date() - DAY, SLOT.date() + DAY, SLOT - 20 * HOUR)
+
+
+@pytest.mark.parametrize("shift", [shift_skips, shift_moves_it_away, vacation_covers_it])
+def test_what_the_author_took_away_does_not_go_and_is_not_missed(box, issue, shift):
+    look(SLOT - DAY)
+    shift(issue)
+
+    run(SLOT + 8 * HOUR)
+
+    assert (sent(), reasons(), mails(box)) == ([], [], [])
+
+
+def test_a_slot_moved_by_the_calendar_is_reminded_of_and_goes(box, issue):
+    shift_moves_it_away(issue)
+
+    run(SLOT + 3 * DAY)
+
+    assert sent() == [SLOT + 3 * DAY]
+
+
+def test_a_moved_slot_within_seven_days_of_another_issue_waits_for_its_author(box, issue):
+    make_issue(make_post("下一篇"), number=8)
+    Issue.objects.update(created_at=SLOT - 10 * DAY)
+    shifting.move(SLOT.date(), SLOT - 20 * HOUR, to_on=NEXT.date() - 3 * DAY, to_at=time(8, 0))
+
+    run(NEXT + HOUR)
+
+    assert sent() == [NEXT - 3 * DAY]
+    assert reasons() == [(NEXT, "too_soon")]
+
+
+def test_a_letters_answer_is_a_shift_that_the_whole_desk_sees(box, issue):
+    look(SLOT - DAY)
+    reminders.move(Reminder.objects.get(kind="letter"), SLOT - 20 * HOUR)
+    week = SLOT + 7 * DAY
+    look(week - DAY)
+    reminders.skip(Reminder.objects.get(kind="letter", slot_at=week), week - 20 * HOUR)
+
+    [shift] = Shift.objects.all()
+    assert (shift.kind, shift.slot_on) == ("skipped", SLOT.date())
+    assert rhythm.next_slot(Publication.objects.fresh(), SLOT - DAY) == NEXT
+
+
+def test_a_week_later_is_behind_a_vacation(box):
+    shifting.take_vacation(SLOT.date() + 6 * DAY, SLOT.date() + 15 * DAY, SLOT - DAY)
+
+    assert reminders.a_week_later(SLOT) == SLOT + 21 * DAY

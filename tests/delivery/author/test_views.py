@@ -8,11 +8,13 @@ import time_machine
 from django.contrib.auth.models import User
 
 from newsletter.delivery import planning
-from newsletter.delivery.author import reminder_mails, reminders
+from newsletter.delivery.author import reminder_mails, reminders, subscribed
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.issues import shifting
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
+from newsletter.publication.models import Change, Publication
 from tests.factories import make_helper, make_issue, make_post, make_publication
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
@@ -310,14 +312,23 @@ def test_who_tries_the_product_on_his_own_machine_is_not_asked(client, letter, k
 # --- The calendar ---
 
 
-def test_the_calendar_has_the_slots_ahead(client, issue):
-    publication = make_publication()
+def calendar_path():
+    return subscribed.calendar_url(make_publication()).removeprefix("https://news.example.org")
 
-    response = client.get(reminder_mails.calendar_url(publication).removeprefix("https://news.example.org"))
+
+def events(client):
+    """Return the UID, time and summary of each event."""
+    lines = client.get(calendar_path()).text.replace("\r\n ", "").split("\r\n")
+    values = [line.partition(":")[2] for line in lines if line.startswith(("UID:", "DTSTART:", "SUMMARY:"))]
+    return list(zip(values[::3], values[1::3], values[2::3], strict=True))
+
+
+def test_the_calendar_has_the_slots_ahead(client, issue):
+    response = client.get(calendar_path())
 
     assert response.headers["Content-Type"] == "text/calendar; charset=utf-8"
     assert "no-store" in response.headers["Cache-Control"]
-    assert response.text.count("BEGIN:VEVENT") == 26
+    assert response.text.count("BEGIN:VEVENT") == 27
     assert "DTSTART:20261201T000000Z" in response.text
     assert "SUMMARY:Gipi電子報: an issue is due" in response.text
 
@@ -325,6 +336,62 @@ def test_the_calendar_has_the_slots_ahead(client, issue):
 @pytest.mark.parametrize("token", ["1", "1aaaaaaaaaaaaaaaa", "x" * 40])
 def test_a_calendar_needs_its_token(client, issue, token):
     assert client.get(f"/calendar/{token}.ics").status_code == 404
+
+
+def test_a_slot_keeps_its_uid_when_it_is_moved_and_leaves_when_it_is_skipped(client, issue):
+    first = events(client)[0]
+    shifting.move(SLOT.date(), NOW, to_on=SLOT.date() + timedelta(days=1), to_at=time(9, 0))
+    moved = events(client)[0]
+    shifting.skip(SLOT.date(), NOW)
+    skipped = events(client)[0]
+
+    assert first[:2] == ("slot-20261201@news.example.org", "20261201T000000Z")
+    assert moved[:2] == ("slot-20261201@news.example.org", "20261202T010000Z")
+    assert skipped[:2] == ("slot-20261215@news.example.org", "20261215T000000Z")
+
+
+def test_a_scheduled_issue_has_its_title_at_its_slot_and_elsewhere(client, issue):
+    elsewhere = SLOT + timedelta(days=2)
+    planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
+    other = make_issue(make_post("另一篇"), number=8, subject="第八期")
+    mailing = planning.approve(other, send_at=elsewhere, now=NOW, hold=timedelta())
+
+    assert events(client)[:3] == [
+        ("slot-20261201@news.example.org", "20261201T000000Z", "#7 第七期"),
+        (f"mailing-{mailing.pk}@news.example.org", "20261203T000000Z", "#8 第八期"),
+        ("slot-20261215@news.example.org", "20261215T000000Z", "Gipi電子報: an issue is due"),
+    ]
+
+
+def test_the_same_calendar_is_the_same_bytes_and_a_change_has_a_newer_stamp(client, issue, clock):
+    before = client.get(calendar_path()).content
+    clock.shift(timedelta(minutes=5))
+    again = client.get(subscribed.calendar_url(Publication.objects.fresh()).removeprefix("https://news.example.org"))
+    shifting.skip(SLOT.date(), NOW + timedelta(minutes=5))
+    shifting.restore(SLOT.date(), NOW + timedelta(minutes=6))
+    address = subscribed.calendar_url(Publication.objects.fresh()).removeprefix("https://news.example.org")
+
+    assert again.content == before
+    assert b"DTSTAMP:20261130T040600Z" in client.get(address).content
+
+
+def test_a_renewed_link_makes_the_old_one_unknown(client, issue):
+    old = calendar_path()
+    subscribed.renew(Publication.objects.fresh(), NOW)
+    new = calendar_path()
+
+    assert old != new
+    assert client.get(old).status_code == 404
+    assert client.get(new).status_code == 200
+    assert [(one.about, one.detail) for one in Change.objects.all()] == [
+        ("publication.publication", {"fields": ["calendar_salt"]})
+    ]
+
+
+def test_guesses_at_the_calendar_are_counted(client, issue):
+    codes = [client.get(f"/calendar/1{'a' * 14}{guess:02}.ics").status_code for guess in range(61)]
+
+    assert codes == [404] * 60 + [429]
 
 
 def test_a_token_of_another_purpose_is_no_calendar(client, issue):

@@ -1,0 +1,83 @@
+"""What the author's own calendar program subscribes to, and the secret address of it."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.cache import caches
+from django.db import transaction
+from django.db.models import Max
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.encoding import punycode
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.author import icalendar
+from newsletter.delivery.author.icalendar import Event
+from newsletter.delivery.models import Mailing
+from newsletter.issues import rhythm
+from newsletter.issues.models import Shift
+from newsletter.mail import tokens
+from newsletter.publication.changes import Change
+from newsletter.publication.models import CACHE_KEY, Publication
+
+PURPOSE = "calendar"
+A_YEAR = timedelta(days=365)
+
+
+# --- The address ---
+
+
+def calendar_url(publication: Publication) -> str:
+    """Return the secret address, until it is renewed."""
+    token = tokens.sign(PURPOSE, publication.pk, _bound(publication))
+    return settings.SITE_URL + reverse("delivery:calendar", args=[token])
+
+
+def opens_calendar(token: str, publication: Publication) -> bool:
+    return tokens.number_of(token) == publication.pk and tokens.opens(token, PURPOSE, _bound(publication))
+
+
+def _bound(publication: Publication) -> str:
+    return publication.salt + publication.calendar_salt
+
+
+def renew(publication: Publication, now: datetime) -> None:
+    """Give the calendar another address; the old one opens nothing any more."""
+    publication.calendar_salt = tokens.new_salt()
+    with transaction.atomic():
+        publication.save(update_fields=["calendar_salt", "updated_at"])
+        Change.objects.log(Change.What.CHANGED, [publication], {"fields": ["calendar_salt"]}, at=now)
+    caches["pages"].delete(CACHE_KEY)
+
+
+# --- What stands in it ---
+
+
+def calendar(publication: Publication, now: datetime) -> bytes:
+    """Return a year of slots from now on; one for which an issue is scheduled has its title. No holidays."""
+    with translation.override(publication.language):
+        events = _events(publication, now)
+    domain = punycode(publication.sender_email.rpartition("@")[2])
+    return icalendar.calendar(publication.name, events, domain=domain, stamp=_changed_at(publication))
+
+
+def _events(publication: Publication, now: datetime) -> list[Event]:
+    """Return an event for each slot and each issue that is scheduled for another time, in their order."""
+    scheduled = Mailing.objects.open().filter(kind=Mailing.Kind.ISSUE, send_at__gt=now).select_related("issue")
+    titles = {one.send_at: (one.pk, str(one.issue)) for one in scheduled.defer("html", "text")}
+    due = _("%(name)s: an issue is due") % {"name": publication.name}
+    today = timezone.localtime(now, publication.zone).date()
+    events = []
+    for slot in rhythm.plan(publication, today, today + A_YEAR):
+        if slot.at and slot.at > now:
+            _pk, title = titles.pop(slot.at, (0, ""))
+            events.append(Event(f"slot-{slot.day:%Y%m%d}", slot.at, title or due))
+    events += [Event(f"mailing-{pk}", at, title) for at, (pk, title) in titles.items()]
+    return sorted(events, key=lambda event: event.at)
+
+
+def _changed_at(publication: Publication) -> datetime:
+    """Return when anything of it was last changed; what was taken back has left its line in the history."""
+    shifted: datetime | None = Change.objects.filter(about=Shift._meta.label_lower).aggregate(at=Max("at"))["at"]
+    approved: datetime | None = Mailing.objects.open().aggregate(at=Max("approved_at"))["at"]
+    return max(filter(None, [publication.updated_at, shifted, approved]))

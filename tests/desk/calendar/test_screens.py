@@ -1,0 +1,112 @@
+"""The calendar in a real browser: no barrier, no page too wide, and every shift by the keyboard and with the thumb."""
+
+import os
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from newsletter.delivery import planning
+from newsletter.issues import rhythm, shifting
+from newsletter.issues.models import Shift
+from newsletter.publication.models import Publication
+from tests.factories import make_issue, make_post, make_publication
+from tests.support.pages import assert_accessible
+
+pytestmark = pytest.mark.browser
+PAGE = "/admin/calendar/"
+
+
+@pytest.fixture
+def slots(desk) -> list[date]:
+    """The days of the slots of a year with something of each kind, in Chinese."""
+    now, today = timezone.now(), timezone.localdate()
+    publication = make_publication(
+        language="zh-hant", sender_email="news@news.example.org", cadence_anchor_on=today - timedelta(days=350)
+    )
+    days = [publication.cadence_anchor_on + timedelta(days=14 * k) for k in range(40)]
+    for number, day in enumerate([day for day in days if day < today], 1):
+        sent_at = datetime.combine(day, time(8), publication.zone)
+        make_issue(make_post(f"題{number}"), number=number, subject="先寫一頁，再開會", sent_at=sent_at.astimezone(UTC))
+    ahead = [day for day in days if day > today]
+    first = rhythm.next_slot(publication, now)
+    planning.approve(make_issue(make_post(), number=60, subject="已排程"), send_at=first, now=now, hold=timedelta())
+    make_issue(make_post(), number=61, subject="一篇還在寫的草稿，它的主旨很長很長很長很長很長很長")
+    shifting.skip(ahead[2], now)
+    shifting.move(ahead[3], now, to_on=ahead[3] - timedelta(days=1), to_at=time(9, 30))
+    shifting.take_vacation(ahead[4] - timedelta(days=4), ahead[4] + timedelta(days=4), now, note="去爬山，三月見")
+    return ahead
+
+
+def shot(page, name):
+    if folder := os.environ.get("SHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_screen_of_the_calendar_has_a_barrier_or_is_too_wide(desk, server, slots, scheme):
+    desk.emulate_media(color_scheme=scheme)
+    near = {"day": (slots[1] - timedelta(days=10)).isoformat(), "time": "08:00"}
+
+    for name, path in {
+        "year": PAGE,
+        "next-year": f"{PAGE}{timezone.localdate().year + 1}/",
+        "slot": f"{PAGE}slot/{slots[1]}/",
+        "vacation": f"{PAGE}vacation/",
+        "link": f"{PAGE}link/",
+        "home": "/",
+    }.items():
+        desk.set_viewport_size({"width": 1280, "height": 900})
+        desk.goto(server.url + path)
+        if name == "slot":
+            desk.fill("[name=day]", near["day"])
+            desk.locator("form.sheet-form button").click()
+        assert_accessible(desk)
+        shot(desk, f"{name}-1280-{scheme}")
+        for width in (375, 320):
+            desk.set_viewport_size({"width": width, "height": 740})
+            assert desk.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
+            shot(desk, f"{name}-{width}-{scheme}")
+
+
+def test_a_slot_is_skipped_and_put_back_by_the_keyboard_alone(desk, server, slots):
+    desk.goto(server.url + PAGE)
+
+    desk.locator(f'form[action$="{slots[1]}/skip/"] button').focus()
+    desk.keyboard.press("Enter")
+    desk.wait_for_selector(".messagelist")
+    skipped = Shift.objects.filter(slot_on=slots[1]).count()
+    desk.locator(f'form[action$="{slots[1]}/restore/"] button').focus()
+    desk.keyboard.press("Enter")
+    desk.wait_for_selector(f'form[action$="{slots[1]}/skip/"]')
+
+    assert skipped == 1
+    assert Shift.objects.filter(slot_on=slots[1]).count() == 0
+
+
+def test_a_slot_is_moved_without_javascript(desk, server, slots, browser):
+    context = browser.new_context(
+        java_script_enabled=False, storage_state=desk.context.storage_state(), viewport={"width": 375, "height": 740}
+    )
+    page = context.new_page()
+    page.goto(f"{server.url}{PAGE}slot/{slots[1]}/")
+    page.fill("[name=day]", (slots[1] - timedelta(days=10)).isoformat())
+    page.click("form.sheet-form button")
+    page.check("[name=anyway]")
+    page.click("form.sheet-form button")
+    page.wait_for_selector(".messagelist")
+    context.close()
+
+    assert Shift.objects.get(slot_on=slots[1]).to_on == slots[1] - timedelta(days=10)
+
+
+def test_a_vacation_is_on_the_home_page_and_its_promise_is_behind_it(desk, server, slots):
+    publication = Publication.objects.fresh()
+    shifting.take_vacation(timezone.localdate(), slots[1], timezone.now())
+    promised = rhythm.next_slot(publication, timezone.now()).astimezone(publication.zone)
+
+    desk.goto(server.url + "/")
+
+    assert "休刊" in desk.locator(".away").inner_text()
+    assert desk.locator(".next-issue time").get_attribute("datetime") == promised.isoformat()

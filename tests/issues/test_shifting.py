@@ -1,0 +1,256 @@
+"""What the author does to the rhythm, and what everybody who asks for slots then hears."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+import time_machine
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import translation
+
+from newsletter.issues import rhythm, shifting
+from newsletter.issues.cadence import Fate
+from newsletter.issues.models import HolidayAnswer, Shift
+from newsletter.issues.views import _home_changes
+from newsletter.publication.actors import Via, acting
+from newsletter.publication.models import Change, Publication, validate_country
+from tests.factories import make_publication
+
+NOW = datetime(2026, 11, 26, 4, 0, tzinfo=UTC)  # a Thursday, noon in Taipei
+SLOT_ON = date(2026, 12, 3)
+Choice = HolidayAnswer.Choice
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def clock():
+    with time_machine.travel(NOW, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def publication(db):
+    return make_publication(cadence_anchor_on=date(2026, 11, 5), cadence_at=time(8), cadence_days=14)
+
+
+def due(publication, count=3):
+    return [
+        f"{at.astimezone(publication.zone):%m-%d %H:%M}" for at in rhythm.slots(publication, after=NOW, count=count)
+    ]
+
+
+def history():
+    return [(one.what, one.title, one.by) for one in Change.objects.all()]
+
+
+# --- Verbs ---
+
+
+def test_a_skipped_slot_is_left_out_and_comes_back_when_that_is_undone(publication):
+    shifting.skip(SLOT_ON, NOW)
+    skipped = due(publication)
+    is_undone = shifting.restore(SLOT_ON, NOW)
+
+    assert skipped == ["12-17 08:00", "12-31 08:00", "01-14 08:00"]
+    assert is_undone
+    assert due(publication) == ["12-03 08:00", "12-17 08:00", "12-31 08:00"]
+    assert not shifting.restore(SLOT_ON, NOW)
+
+
+def test_a_slot_that_is_moved_twice_has_one_shift_and_the_anchor_stays(publication):
+    shifting.move(SLOT_ON, NOW, to_on=date(2026, 12, 4), to_at=time(9, 30))
+    shifting.move(SLOT_ON, NOW, to_on=date(2026, 12, 5), to_at=time(9, 30))
+
+    assert due(publication) == ["12-05 09:30", "12-17 08:00", "12-31 08:00"]
+    assert Shift.objects.count() == 1
+    assert Publication.objects.fresh().cadence_anchor_on == date(2026, 11, 5)
+
+
+def test_a_vacation_leaves_out_its_slots_until_it_is_given_up(publication):
+    vacation = shifting.take_vacation(date(2026, 12, 3), date(2026, 12, 17), NOW)
+    away = due(publication)
+    shifting.give_up_vacation(vacation.pk, NOW)
+
+    assert away == ["12-31 08:00", "01-14 08:00", "01-28 08:00"]
+    assert due(publication)[0] == "12-03 08:00"
+    assert not shifting.give_up_vacation(vacation.pk, NOW)
+
+
+def test_the_history_says_who_did_what(publication):
+    with acting("editor", Via.DESK), translation.override("en"):
+        shifting.skip(SLOT_ON, NOW)
+        shifting.move(SLOT_ON, NOW, to_on=date(2026, 12, 4), to_at=time(9, 30))
+        shifting.restore(SLOT_ON, NOW)
+
+    assert history() == [
+        ("added", "Slot of Dec. 3, 2026 skipped", "editor"),
+        ("changed", "Slot of Dec. 3, 2026 moved to Dec. 4, 2026, 09:30", "editor"),
+        ("deleted", "Slot of Dec. 3, 2026 moved to Dec. 4, 2026, 09:30", "editor"),
+    ]
+
+
+def test_a_shift_stays_with_its_day_when_the_time_of_day_is_changed(publication):
+    shifting.skip(SLOT_ON, NOW)
+
+    publication = make_publication(cadence_at=time(20))
+
+    assert due(publication, 1) == ["12-17 20:00"]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"kind": "skipped"},
+        {"kind": "skipped", "slot_on": SLOT_ON, "to_on": SLOT_ON},
+        {"kind": "moved", "slot_on": SLOT_ON},
+        {"kind": "vacation", "first_on": SLOT_ON},
+        {"kind": "vacation", "first_on": SLOT_ON, "last_on": date(2026, 12, 1)},
+        {"kind": "vacation", "slot_on": SLOT_ON, "first_on": SLOT_ON, "last_on": SLOT_ON},
+    ],
+)
+def test_a_shift_that_says_half_is_refused(publication, columns):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Shift.objects.create(made_at=NOW, **columns)
+
+
+def test_a_slot_has_one_shift(publication):
+    shifting.skip(SLOT_ON, NOW)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Shift.objects.create(kind="skipped", slot_on=SLOT_ON, made_at=NOW)
+
+
+# --- Asking ---
+
+
+def test_what_the_author_took_away_was_given_up_and_what_the_rhythm_lost_was_not(publication):
+    slot = rhythm.next_slot(publication, NOW)
+    shifting.skip(SLOT_ON, NOW)
+
+    assert rhythm.was_given_up(publication, slot)
+    assert rhythm.slot_at(publication, slot) is None
+    assert not rhythm.was_given_up(publication, slot + timedelta(days=14))
+    assert not rhythm.was_given_up(make_publication(cadence_anchor_on=date(2026, 11, 6)), slot)
+
+
+def test_a_plan_has_what_was_moved_and_skipped_too(publication):
+    shifting.skip(SLOT_ON, NOW)
+    shifting.move(date(2026, 12, 17), NOW, to_on=date(2026, 12, 16), to_at=time(8))
+    shifting.take_vacation(date(2026, 12, 30), date(2027, 1, 2), NOW)
+
+    found = rhythm.plan(publication, date(2026, 12, 1), date(2026, 12, 31))
+
+    assert [slot.fate for slot in found] == [Fate.SKIPPED, Fate.MOVED, Fate.AWAY]
+
+
+def test_asking_takes_one_query_and_a_plan_too(publication, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        rhythm.slots(publication, after=NOW, count=26)
+    with django_assert_num_queries(1):
+        rhythm.plan(publication, date(2026, 1, 1), date(2026, 12, 31))
+    with django_assert_num_queries(2):
+        rhythm.questions(publication, NOW, "en")
+
+
+# --- Vacation, as readers see it ---
+
+
+def test_readers_are_told_of_a_vacation_from_two_weeks_before_until_its_end(publication):
+    shifting.take_vacation(date(2027, 1, 11), date(2027, 1, 20), NOW)
+
+    told = [
+        day
+        for day in (date(2026, 12, 27), date(2026, 12, 28), date(2027, 1, 15), date(2027, 1, 20), date(2027, 1, 21))
+        if rhythm.vacation_shown(publication, datetime(day.year, day.month, day.day, 4, tzinfo=UTC))
+    ]
+
+    assert told == [date(2026, 12, 28), date(2027, 1, 15), date(2027, 1, 20)]
+
+
+def test_a_vacation_without_a_slot_in_it_concerns_no_reader(publication):
+    shifting.take_vacation(date(2026, 11, 27), date(2026, 12, 1), NOW)
+
+    assert rhythm.vacation_shown(publication, NOW) is None
+
+
+def test_the_home_page_is_kept_until_the_notice_appears_or_goes(publication):
+    shifting.take_vacation(date(2026, 12, 14), date(2026, 12, 20), NOW)
+
+    appears = datetime(2026, 11, 29, 16, 0, tzinfo=UTC)  # midnight in Taipei, 14 days before
+    assert _home_changes(NOW) == appears
+    assert _home_changes(appears) == rhythm.next_slot(publication, NOW)
+
+
+def test_the_home_page_promises_the_slot_after_the_shifts_and_shows_the_vacation(publication, client):
+    shifting.take_vacation(date(2026, 12, 1), date(2026, 12, 5), NOW)
+
+    page = client.get("/").text
+
+    assert "On vacation from" in page
+    assert 'datetime="2026-12-17T08:00:00+08:00"' in page
+
+
+def test_the_home_page_has_the_authors_own_words_about_a_vacation(publication, client):
+    shifting.take_vacation(date(2026, 12, 1), date(2026, 12, 5), NOW, note="去爬山 <3")
+
+    page = client.get("/").text
+
+    assert "去爬山 &lt;3" in page
+    assert "On vacation from" not in page
+
+
+# --- Holidays ---
+
+
+def ask(publication):
+    return rhythm.questions(publication, NOW, "zh-hant")
+
+
+def new_year(publication):
+    publication = make_publication(cadence_anchor_on=date(2026, 11, 12), cadence_at=time(8), cadence_days=14)
+    [question] = [one for one in ask(publication) if "春節" in one.holiday.name]
+    return publication, question
+
+
+def test_a_slot_in_the_lunar_new_year_is_asked_about_once_with_a_day_behind_it(publication):
+    publication, question = new_year(publication)
+
+    assert [slot.day for slot in question.slots] == [date(2027, 2, 4)]
+    assert question.proposed == {date(2027, 2, 4): date(2027, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("choice", "fates"),
+    [(Choice.KEEP, [Fate.KEPT]), (Choice.SKIP, [Fate.SKIPPED]), (Choice.MOVE, [Fate.MOVED])],
+)
+def test_an_answer_is_followed_and_remembered_even_when_it_is_undone(publication, choice, fates):
+    publication, question = new_year(publication)
+
+    assert shifting.answer(question, choice, publication, NOW)
+    followed = [slot.fate for slot in rhythm.plan(publication, date(2027, 2, 1), date(2027, 2, 10))]
+    shifting.restore(date(2027, 2, 4), NOW)
+
+    assert followed == fates
+    assert ask(publication) == []
+    assert not shifting.answer(question, Choice.SKIP, publication, NOW)
+    assert [slot.fate for slot in rhythm.plan(publication, date(2027, 2, 1), date(2027, 2, 10))] == [Fate.KEPT]
+
+
+def test_a_slot_that_was_moved_onto_a_holiday_is_not_asked_about(publication):
+    shifting.move(date(2026, 12, 31), NOW, to_on=date(2027, 1, 1), to_at=time(8))
+
+    assert ask(publication) == []
+
+
+def test_nothing_is_asked_without_a_country_or_about_what_lies_far_ahead(publication):
+    publication, _question = new_year(publication)
+
+    assert rhythm.questions(publication, NOW - timedelta(days=90), "en") == []
+    assert ask(make_publication(holiday_country="")) == []
+
+
+def test_a_country_is_one_that_the_library_knows():
+    validate_country("JP")
+
+    with pytest.raises(ValidationError, match="XX"):
+        validate_country("XX")
