@@ -24,7 +24,8 @@ def test_no_sentence_is_lost_unnoticed(seed):
     source, sentences = post(Random(seed))
 
     for form, shown in forms(source).items():
-        lost = [sentence for sentence in sentences if sentence not in visible(shown)]
+        seen = visible(shown)
+        lost = [sentence for sentence in sentences if sentence not in seen]
         assert not lost or unshown(source, shown), (form, lost, source)
         assert not set("\x02\x03") & set(shown)
 
