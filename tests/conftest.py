@@ -59,7 +59,7 @@ def pytest_xdist_auto_num_workers(config):
 
 
 def pytest_collection_finish() -> None:
-    """Have no collection of garbage look again at the modules and the tests: that is 4 % of what a room's tests take."""
+    """Have no collection of garbage look again at modules and tests: that is 3 % of what a room takes."""
     gc.collect()
     gc.freeze()
 

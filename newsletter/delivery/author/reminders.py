@@ -76,6 +76,8 @@ def _kind(left: timedelta) -> Reminder.Kind | None:
 
 def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> None:
     """Keep one reminder for a slot; a letter waits until the issue can be sent at all."""
+    if Reminder.objects.filter(kind=kind, slot_at=slot_at).exists():  # else each minute would render the issue in vain
+        return
     issue = proposed_issue()
     if kind == Kind.LETTER and (issue is None or planning.obstacles(issue, slot_at)):
         return

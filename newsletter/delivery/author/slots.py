@@ -125,9 +125,10 @@ def _neighbour(slot_at: datetime) -> str:
 
 
 def missed(now: datetime) -> Iterator[Reminder]:
-    """Yield a row for each slot of the last days at which an issue should have gone and did not."""
+    """Yield a row for each slot of the last days at which an issue should have gone and did not, if it has none yet."""
     passed = Reminder.objects.unanswered().filter(slot_at__lte=now, slot_at__gt=now - MISSED_FOR)
-    for letter in passed.select_related("issue"):
+    told = Reminder.objects.filter(kind=Reminder.Kind.MISSED).values("slot_at")
+    for letter in passed.exclude(slot_at__in=told).select_related("issue"):
         if not was_decided(letter) and (why := why_not(letter, now)):
             yield _missed(letter.slot_at, letter.issue, why, now)
     if (slot_at := _unreminded(now)) and (issue := proposed_issue()) and issue.created_at < slot_at:

@@ -6,6 +6,8 @@ from email import message_from_bytes, policy
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails, reminders
@@ -92,6 +94,15 @@ def test_each_reminder_is_mailed_once_however_often_the_task_runs(box, issue):
 
     assert len(mails(box)) == 2
     assert Reminder.objects.count() == 2
+
+
+def test_what_is_written_down_already_is_not_rendered_again_each_minute(box, issue):
+    look(SLOT - 24 * HOUR)
+
+    with CaptureQueriesContext(connection) as asked:
+        look(SLOT - 23 * HOUR)
+
+    assert not [one["sql"] for one in asked if "posts_post" in one["sql"]]
 
 
 def test_a_machine_that_slept_through_the_draft_mails_the_letter_alone(box, issue):

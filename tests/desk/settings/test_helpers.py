@@ -4,7 +4,9 @@ import re
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from newsletter.operation.accounts import author
 from tests.factories import make_helper, make_publication
@@ -237,3 +239,11 @@ def test_the_owners_role_stays_as_it_is(owner):
     assert "Everything, with the accounts of others" in page.text
     assert answer.status_code == 403
     assert Permission.objects.filter(group__name="owner").count() == before
+
+
+def test_a_page_asks_once_whether_an_owner_asks(owner):
+    with CaptureQueriesContext(connection) as asked:
+        owner.get("/admin/")
+
+    of_the_group = [one for one in asked if "auth_group" in one["sql"] and "'owner'" in one["sql"]]
+    assert len(of_the_group) <= 2  # one of them is about the second factor
