@@ -42,6 +42,7 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.database",
     "tests.support.dns",
+    "tests.support.pictures",
     "tests.support.postgres",
     "tests.support.product",
     "tests.support.migrated",

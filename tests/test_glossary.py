@@ -65,9 +65,10 @@ class Term(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Words of a comment, a docstring or an identifier, and where they stand."""
+    """A comment, a line of a docstring or an identifier, the words of it, and where they stand."""
 
     text: str
+    words: str
     at: str
     is_name: bool
 
@@ -84,8 +85,18 @@ def as_words(name: str) -> str:
 
 
 @cache
-def places() -> list[Place]:
-    return list(_places())
+def places() -> dict[str, list[Place]]:
+    """Return the places by their words, for most names stand at many."""
+    found: dict[str, list[Place]] = {}
+    for place in _places():
+        found.setdefault(place.words, []).append(place)
+    return found
+
+
+@cache
+def names() -> str:
+    """Return the words of every identifier, one a line."""
+    return "\n".join(words for words, found in places().items() if any(place.is_name for place in found))
 
 
 def _places() -> Iterator[Place]:
@@ -96,10 +107,10 @@ def _places() -> Iterator[Place]:
         for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
             at = f"{name}:{token.start[0]}"
             if token.type == tokenize.NAME:
-                yield Place(token.string, at, is_name=True)
+                yield Place(token.string, as_words(token.string), at, is_name=True)
             elif token.type == tokenize.COMMENT or token.string.startswith(('"""', 'f"""')):
                 yield from (
-                    Place(line, f"{name}:{token.start[0] + number}", is_name=False)
+                    Place(line, line, f"{name}:{token.start[0] + number}", is_name=False)
                     for number, line in enumerate(token.string.splitlines())
                 )
 
@@ -115,9 +126,7 @@ def shown() -> str:
 def is_used(word: str) -> bool:
     """Return whether code or pages use a word of the glossary; a word in capitals must be a name."""
     pattern = re.compile(rf"\b{re.escape(word.lower())}(?:s|es|d|ed)?\b")
-    if any(pattern.search(as_words(place.text)) for place in places() if place.is_name):
-        return True
-    return not word[0].isupper() and bool(pattern.search(shown()))
+    return bool(pattern.search(names()) or (not word[0].isupper() and pattern.search(shown())))
 
 
 def found(word: str) -> list[str]:
@@ -126,9 +135,10 @@ def found(word: str) -> list[str]:
     allowed = re.compile(ALLOWED[word]) if word in ALLOWED else None
     return [
         f"{place.at}: {place.text.strip()}"
-        for place in places()
-        if pattern.search(as_words(place.text) if place.is_name else place.text)
-        and not (allowed and (allowed.search(place.at) or allowed.search(place.text)))
+        for words, found_at in places().items()
+        if pattern.search(words)
+        for place in found_at
+        if not (allowed and (allowed.search(place.at) or allowed.search(place.text)))
     ]
 
 

@@ -1,5 +1,4 @@
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 from io import StringIO
 
 import pytest
@@ -13,24 +12,18 @@ from newsletter.delivery.author import alerts
 from newsletter.delivery.models import Mailing
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, not_yet_mailed
-from newsletter.posts.importers import markdown_folder
-from newsletter.posts.models import Post, SearchDocument, images
+from newsletter.posts.models import Post, SearchDocument
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # a Tuesday, 16:00 in Taipei; the last slot was that morning
 BIWEEKLY = timedelta(days=14)
-pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]  # one process makes its pictures
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _pictures_are_made_once():
-    """Their sizes are most of what loading takes, and the same each time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(images, "resized", cache(images.resized))
-        patch.setattr(markdown_folder, "prepare_with_wide", cache(markdown_folder.prepare_with_wide))
-        yield
+pytestmark = [  # one process makes its pictures
+    pytest.mark.django_db,
+    pytest.mark.xdist_group("demo"),
+    pytest.mark.usefixtures("pictures_made_once"),
+]
 
 
 def loaded(now: datetime = NOW) -> bool:

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]  # one pro
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _sample(django_db_setup, django_db_blocker):
+def _sample(django_db_setup, django_db_blocker, pictures_made_once):
     """Load it once for all tests here, none of which changes it."""
     with django_db_blocker.unblock():
         demo.load(NOW)

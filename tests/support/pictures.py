@@ -2,10 +2,18 @@
 
 import struct
 import zlib
+from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 
+import pytest
 from PIL import Image
 
+from newsletter.posts.importers import markdown_folder
+from newsletter.posts.models import images
+from newsletter.publication.pictures import uploads
+
+resized_once, prepared_once = cache(uploads.resized), cache(uploads.prepare_with_wide)  # for as long as this process
 SECRET = b"25.0340N-Leica-M11"  # what no picture may tell
 ORIENTATION, MAKE, GPS = 0x0112, 0x010F, 0x8825
 
@@ -106,3 +114,12 @@ def telling_gif(moving: bytes = b"") -> bytes:
     tail = b"\x01" + bytes(range(255, -1, -1)) + b"\0"  # leads any program out of what it took for blocks
     metadata = b"\x21\xff\x0bXMP DataXMP" + xmp() + tail
     return data[:at] + comment + metadata + data[at:-1] + comment + b";" + SECRET
+
+
+@pytest.fixture(scope="module")
+def pictures_made_once() -> Iterator[None]:
+    """Encode each size of each picture once in a process: the same bytes make the same picture, and take most of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(images, "resized", resized_once)
+        patch.setattr(markdown_folder, "prepare_with_wide", prepared_once)
+        yield

@@ -14,9 +14,9 @@ from newsletter.posts.models import Image
 from newsletter.posts.models.images import QUICK, SLOW
 from newsletter.posts.tasks import finish_pictures
 from newsletter.publication.pictures.uploads import PictureError, prepare, prepare_with_wide, resized
-from tests.support.pictures import swapped
+from tests.support.pictures import prepared_once, swapped
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pictures_made_once")]
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 ORIENTATION, TURNED_RIGHT = 0x0112, 6
 
@@ -52,7 +52,7 @@ def plain(width, height):
 
 
 def kept(data, name="a.jpg"):
-    return Image.objects.keep(prepare_with_wide(data), name, "alt")[0]
+    return Image.objects.keep(prepared_once(data), name, "alt")[0]
 
 
 def names(media):
