@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.pictures import drawn, png_chunk
 
+pytestmark = pytest.mark.xdist_group("bombs")  # they are made and opened once
 SECONDS = 2.0  # of CPU time for one
 MEGABYTE = 1 << 20
 MEGABYTES = 100  # that the process may grow by, all in all
@@ -115,7 +116,6 @@ def measured(tmp_path_factory) -> dict[str, tuple[float, float, str]]:
     return json.loads(done.stdout)
 
 
-@pytest.mark.xdist_group("bombs")  # they are made and opened once
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_at_once(measured, name):
     seconds, _megabytes, said = measured[name]

@@ -1,15 +1,17 @@
 """The database of the tests that run in this process: a copy of a file in which every migration has run.
 
-The file is made once for a state of the migrations, and kept for later runs: to migrate takes six seconds.
+Such files are made once for a state of the migrations, and kept for later runs: to migrate takes six seconds.
 """
 
 import fcntl
 import hashlib
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,10 +30,10 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         connection.settings_dict["TEST"]["NAME"] = f"{os.environ['DATA_DIR']}/test-{worker}.sqlite3"
 
 
-def digest() -> str:
-    """Return what changes with the migrations, and with the versions of Django and the libraries that have some."""
-    own = sorted(path for room in ("newsletter", "subscribers") for path in (ROOT / room).rglob("migrations/*.py"))
-    found = hashlib.sha256(f"{sys.version} {connection.Database.sqlite_version}".encode())
+def digest(pattern: str) -> str:
+    """Return what changes with the modules of ours that match, and with the versions of Django and the libraries."""
+    own = sorted(path for room in ("newsletter", "subscribers") for path in (ROOT / room).rglob(pattern))
+    found = hashlib.sha256(f"{sys.version} {sqlite3.sqlite_version}".encode())
     for path in [ROOT / "uv.lock", Path(__file__), *own]:
         found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return found.hexdigest()[:16]
@@ -44,43 +46,50 @@ def folder() -> Path:
     return found
 
 
-class Template:
-    """A migrated database to copy. The first process that asks for it finds none, and the others wait until it has."""
+class Kept:
+    """A file of this state of the code. The first process that asks for it finds none, and the others wait.
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.lock = file.with_suffix(".lock").open("w")
+    pattern: of the modules that it depends on.
+    """
+
+    def __init__(self, name: str, pattern: str = "*.py") -> None:
+        self.file = folder() / f"{digest(pattern)}-{name}"
+        self.draft = self.file.with_suffix(".draft")
+        self.lock = self.file.with_suffix(".lock").open("w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
-        self.is_there = file.exists()
+        self.is_there = self.file.exists()
         if self.is_there:
-            os.utime(file)
+            os.utime(self.file)
             self.lock.close()
+        else:
+            self.draft.unlink(missing_ok=True)
 
-    def make(self) -> None:
-        """Make it of the database of this process."""
-        draft = self.file.with_suffix(".draft")
-        draft.unlink(missing_ok=True)
-        with connection.cursor() as cursor:
-            cursor.execute("VACUUM INTO %s", [str(draft)])
-        draft.rename(self.file)
-        self._forget_others()
-        self.lock.close()
-
-    def _forget_others(self) -> None:
-        for other in self.file.parent.glob("*.sqlite3"):
+    def make(self, write: Callable[[Path], object]) -> None:
+        """Have `write` make it at the path that it is given, and let the others have it."""
+        write(self.draft)
+        self.draft.rename(self.file)
+        for other in self.file.parent.iterdir():
             if other.stat().st_mtime < time.time() - KEPT_SECONDS:
                 other.unlink()
-                other.with_suffix(".lock").unlink(missing_ok=True)
+        self.lock.close()
+
+
+def kept(name: str, write: Callable[[Path], object]) -> Path:
+    """Return the path of a file of this state of the code, which `write` makes at the path that it is given."""
+    found = Kept(name)
+    if not found.is_there:
+        found.make(write)
+    return found.file
 
 
 @pytest.fixture(scope="session")
-def template(django_db_modify_db_settings: None) -> Template | None:
-    """What the processes of this run share, and those of later runs."""
-    return Template(folder() / f"{digest()}.sqlite3") if connection.vendor == "sqlite" else None
+def template(django_db_modify_db_settings: None) -> Kept | None:
+    """What the processes of this run share, and those of later runs; Django looks at it once more when it migrates."""
+    return Kept("tests.sqlite3", "migrations/*.py") if connection.vendor == "sqlite" else None
 
 
 @pytest.fixture(scope="session")
-def django_db_keepdb(template: Template | None) -> bool:
+def django_db_keepdb(template: Kept | None) -> bool:
     """Return whether the tests begin with a database that is there already."""
     if template is None or not template.is_there:
         return False
@@ -89,8 +98,8 @@ def django_db_keepdb(template: Template | None) -> bool:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, template: Template | None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, template: Kept | None, django_db_blocker: DjangoDbBlocker) -> None:
     """Hand the migrated database on to the other processes."""
     if template is not None and not template.is_there:
-        with django_db_blocker.unblock():
-            template.make()
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            template.make(lambda draft: cursor.execute("VACUUM INTO %s", [str(draft)]))

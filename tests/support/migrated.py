@@ -1,13 +1,13 @@
-"""Databases in which every migration has run: made once in a run, and copied for each test that wants one."""
+"""Databases in which every migration has run: made once for a state of the code, and copied for each test."""
 
-import fcntl
-import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.database import kept
 from tests.support.postgres import Postgres
 from tests.support.product import Product
 
@@ -15,32 +15,34 @@ TEMPLATE = "migrated"  # the name of a database
 
 
 @pytest.fixture(scope="session")
-def migrated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the processes of this run share."""
-    folder = tmp_path_factory.getbasetemp()
-    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-
-
-@pytest.fixture(scope="session")
-def migrated_sqlite(migrated_folder: Path) -> Path:
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The path of a file to copy."""
-    file = migrated_folder / "migrated.sqlite3"
-    with (migrated_folder / "migrated.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not file.exists():
-            product = Product(migrated_folder / "migrated")
-            product.migrate()
-            shutil.copy(product.data / "newsletter.sqlite3", draft := file.with_suffix(".draft"))
-            draft.rename(file)
-    return file
+
+    def migrate(draft: Path) -> None:
+        product = Product(tmp_path_factory.mktemp("migrated"))
+        product.migrate()
+        shutil.copy(product.data / "newsletter.sqlite3", draft)
+
+    return kept("product.sqlite3", migrate)
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres: Postgres, migrated_folder: Path) -> Postgres:
+def migrated_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Postgres:
     """The running PostgreSQL, with a database to copy."""
-    product = Product(migrated_folder / f"migrated-{os.getpid()}", database_url=postgres.new_database(TEMPLATE))
-    product.migrate()
+
+    def migrate(draft: Path) -> None:
+        url = postgres.new_database()
+        Product(tmp_path_factory.mktemp("migrated"), database_url=url).migrate()
+        _run(postgres, "pg_dump", "--format=custom", "--no-owner", f"--file={draft}", url)
+        postgres.drop(url)
+
+    dump, url = kept("postgres.dump", migrate), postgres.new_database(TEMPLATE)
+    _run(postgres, "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}", str(dump))
     return postgres
+
+
+def _run(postgres: Postgres, program: str, *words: str) -> None:
+    subprocess.run([postgres.programs / program, *words], check=True, capture_output=True, timeout=60)
 
 
 @pytest.fixture

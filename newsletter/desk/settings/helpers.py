@@ -67,9 +67,10 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
 
 def _is_owners(request: HttpRequest) -> bool:
     """Return whether an owner asks. A page of the desk wants to know eight times and more, and the database once."""
-    if not hasattr(request.user, "owns"):
-        request.user.owns = roles.is_owner(request.user)  # type: ignore[union-attr]
-    return bool(request.user.owns)
+    user: Any = request.user
+    if not hasattr(user, "owns"):
+        user.owns = roles.is_owner(user)
+    return bool(user.owns)
 
 
 class ForOwners(admin.ModelAdmin):  # type: ignore[type-arg]
