@@ -8,9 +8,8 @@ from django.conf import settings
 from django.db.models import Count
 from django.urls import reverse
 from django.utils import dateformat
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
 from newsletter.delivery.models import Feedback, Mailing
 from newsletter.desk.issues.progress import wait_in_words
