@@ -98,14 +98,6 @@ def test_pages_with_nothing_on_them_are_valid(client):
         assert_valid(client.get(path).text)
 
 
-def test_no_line_of_a_page_ends_in_white_space(client, addresses):
-    make_publication(language="zh-hant", promise="想過兩遍的問題。")
-
-    for name, address in addresses.items():
-        lines = client.get(address).text.splitlines()
-        assert [line for line in lines if line != line.rstrip()] == [], name
-
-
 @pytest.mark.parametrize(
     "broken",
     [

@@ -41,13 +41,11 @@ class Trouble:
     url: str
 
 
-PUBLICATION = "admin:publication_publication_change"
+SENDER = "admin:settings_sender"
 WAITING = ("admin:subscribers_subscriber_changelist", (), "?state__exact=pending")
 CURES: dict[str, Cure] = {
-    "sender.made_up": Cure(gettext_lazy("Set the sender"), SETTINGS, PUBLICATION, (1,), "#id_sender_email"),
-    "postal_address.empty": Cure(
-        gettext_lazy("Fill in the address"), SETTINGS, PUBLICATION, (1,), "#id_postal_address"
-    ),
+    "sender.made_up": Cure(gettext_lazy("Set the sender"), SETTINGS, SENDER, tail="#id_sender_email"),
+    "postal_address.empty": Cure(gettext_lazy("Fill in the address"), SETTINGS, SENDER, tail="#id_postal_address"),
     "mail.outbox": Cure(gettext_lazy("Open the outbox"), "publication.see_mail", "mail:outbox"),
     "mail.waiting": Cure(gettext_lazy("See who waits"), READERS, *WAITING),
     "mail.given_up": Cure(gettext_lazy("See who waits"), READERS, *WAITING),

@@ -79,7 +79,7 @@ def _at(name: str, *args: int, anchor: str = "") -> Callable[[Facts], Place]:
 
 
 NEW_POST, NEW_ISSUE = _at("posts_post_add"), _at("issues_issue_add")
-SENDER = _at("publication_publication_change", 1, anchor="id_sender_email")
+SENDER = _at("settings_sender", anchor="id_sender_email")
 EDIT_ISSUE, SUBJECT = _of_issue("issues_issue_change"), _of_issue("issues_issue_change", "id_subject")
 REHEARSAL, SCHEDULE = _of_issue("issue_rehearsal"), _of_issue("issue_send")
 

@@ -115,7 +115,7 @@ def test_the_life_of_a_post_is_told(desk, clock):
 
 
 def test_the_format_check_is_told_as_a_change_of_the_text(desk):
-    post = make_post("甲", body="他說,好。")
+    post = make_post("甲", body="他說,好。", published_at=None)
 
     desk.post(of(post, "change"), typed(desk, post, _fix="all"))
 

@@ -291,7 +291,7 @@ def test_what_the_step_says_is_not_said_again_and_the_rest_has_a_link_that_mends
     assert {trouble.words: trouble.url for trouble in page.context["troubles"]} == {
         "": "",  # why it is paused: the button of the step leads there
         "Open the outbox": "/outbox/",
-        "Fill in the address": "/admin/publication/publication/1/change/#id_postal_address",
+        "Fill in the address": "/admin/settings/sender/#id_postal_address",
     }
 
 

@@ -156,7 +156,7 @@ def test_it_is_said_in_english_too():
         ),
         ({"underway": MOVING}, "/admin/delivery/mailing/9/"),
         ({"result": DONE}, "/admin/delivery/mailing/8/"),
-        ({"lacks_sender": True}, "/admin/publication/publication/1/change/#id_sender_email"),
+        ({"lacks_sender": True}, "/admin/settings/sender/#id_sender_email"),
     ],
 )
 def test_the_button_leads_to_the_very_place(known, url):

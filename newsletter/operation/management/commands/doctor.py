@@ -1,7 +1,6 @@
 import json
 import sys
 from argparse import ArgumentParser
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -9,6 +8,8 @@ from django.utils import timezone
 
 from newsletter.operation import diagnosis
 from newsletter.operation.findings import ERROR, Finding
+
+PUBLIC = ("level", "id", "message", "hint")  # what scripts rely on
 
 
 class Command(BaseCommand):
@@ -21,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         findings = diagnosis.examine(timezone.now())
         if options["json"]:
-            texts = [asdict(finding) for finding in findings]
+            texts = [{name: getattr(finding, name) for name in PUBLIC} for finding in findings]
             self.stdout.write(json.dumps(texts, ensure_ascii=False, indent=2))
         else:
             self._print(findings)
