@@ -1,0 +1,241 @@
+"""What the author waits for: every page of the desk, with a large newsletter behind it.
+
+    uv run --dev python -m benchmarks.desk [--engine sqlite|servers] [--readers 100000] [--issues 500] [--posts 5000]
+                                     [--copies 2000000] [--looks 10]
+
+Readers, posts, issues and closed mailings are written by SQL; one issue is composed and one is on its way, with its
+copies open. The web server runs as `up` starts it, and an owner who is logged in opens each page --looks times over a
+kept connection, one after the other. The table has the median and the slowest look, and the CPU of web server and
+database for one. Asked: a median below 300 ms on PostgreSQL with 1,000,000 readers and 20,000,000 copies, below 1 s on
+SQLite with 100,000 readers; the live part of the sending page below 10 ms of CPU.
+"""
+
+import argparse
+import http.client
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.end_to_end import READERS, cpu_seconds, database
+from benchmarks.installation import machine
+from tests.support.postgres import Postgres
+from tests.support.product import Product
+from tests.support.redis import Redis
+
+LIMIT_MS = {"servers": 300, "sqlite": 1000}
+LIVE_CPU_MS = 10
+BATCH = 4000
+POSTS = """
+from datetime import timedelta
+from django.utils import timezone
+from newsletter.posts.models import Post
+
+now = timezone.now()
+body = "管理者的時間是團隊的上限。" * 60
+Post.objects.bulk_create(
+    (Post(title=f"第 {{n}} 篇文章", words=f"essay-{{n}}", body=body, published_at=now - timedelta(hours=n))
+     for n in range({posts})), batch_size=500)
+"""
+ISSUES = """
+from datetime import timedelta
+from django.utils import timezone
+from newsletter.delivery.models import Batch, Mailing
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.posts.models import Post
+
+now, days = timezone.now(), timedelta(days=14)
+posts = list(Post.objects.order_by("-published_at").values_list("pk", flat=True))
+Issue.objects.bulk_create(
+    Issue(number=n, subject=f"第 {{n}} 期", sent_at=now - days * ({issues} - n + 1)) for n in range(1, {issues} + 1))
+made = list(Issue.objects.order_by("number"))
+IssueItem.objects.bulk_create(
+    IssueItem(issue=issue, post_id=posts[(3 * at + k + 3) % len(posts)], position=k)
+    for at, issue in enumerate(made) for k in range(min(3, len(posts))))
+words = {{"sender_name": "Gipi", "sender_email": "gipi@example.org", "html": "<p>信</p>", "text": "信"}}
+for issue in made:
+    at = issue.sent_at
+    Mailing.objects.create(issue=issue, state="sent", total={readers}, content_hash="", subject=issue.subject,
+        approved_at=at, send_at=at, planned_at=at, finished_at=at + timedelta(hours=1), certified_at=at, **words)
+coming = Issue.objects.create(number={issues} + 1, subject="下一期", introduction="大家好。")
+for k, pk in enumerate(posts[:3]):
+    IssueItem.objects.create(issue=coming, post_id=pk, position=k, form="full" if not k else "excerpt")
+leaving = Issue.objects.create(number={issues} + 2, subject="正在寄的一期", sent_at=now)
+mailing = Mailing.objects.create(issue=leaving, state="sending", total={readers}, content_hash="", subject="寄送中",
+    approved_at=now, send_at=now, planned_at=now, **words)
+answer = {{"issue": coming.pk, "mailing": mailing.pk}}
+"""
+COPIES = """
+from django.db import connection, transaction
+from newsletter.delivery.models import Batch, Mailing
+
+left, made = {copies}, 0
+mailings = [*Mailing.objects.filter(state="sending"), *Mailing.objects.filter(state="sent").order_by("-pk")]
+for mailing in mailings:
+    count = min(left, {readers})
+    if count <= 0:
+        break
+    is_open = mailing.state == "sending"
+    state = f"CASE WHEN id % 3 = 0 THEN 1 ELSE 0 END" if is_open else "CASE WHEN id % 500 = 3 THEN 2 ELSE 1 END"
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO delivery_delivery"
+            " (mailing_id, seq, subscriber_id, state, attempts, sent_at, provider_id, reply)"
+            f" SELECT {{mailing.pk}}, id - 1, id, {{state}}, 1, CURRENT_TIMESTAMP, '', '250 2.0.0 Ok: queued'"
+            f" FROM subscribers_subscriber WHERE id <= {{count}} ORDER BY id")
+        edges = [(lo, min(lo + {batch}, count)) for lo in range(0, count, {batch})]
+        Batch.objects.bulk_create(
+            Batch(mailing=mailing, no=no, lo=lo, hi=hi, cursor=lo if is_open else hi, token=1,
+                  state="open" if is_open else "done", sent=0 if is_open else hi - lo)
+            for no, (lo, hi) in enumerate(edges))
+    left, made = left - count, made + count
+with connection.cursor() as cursor:
+    cursor.execute("ANALYZE")
+answer = made
+"""
+OWNER = """
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from newsletter.posts.models import Post
+from subscribers.models import Subscriber
+
+user = User.objects.create_superuser("gipi", "gipi@example.org", "a long password for one run")
+session = SessionStore()
+session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+session[BACKEND_SESSION_KEY] = "newsletter.desk.passwords.CountingBackend"
+session.save()
+answer = {"session": session.session_key, "post": Post.objects.order_by("-pk").first().pk,
+          "reader": Subscriber.objects.order_by("pk").first().pk}
+"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One opening of a page. status: of the answer; seconds: until its last byte."""
+
+    status: int
+    seconds: float
+
+
+def pages(found: dict[str, Any]) -> dict[str, str]:
+    """Return what is opened, by its name in the table."""
+    issue, mailing, post, reader = (found[name] for name in ("issue", "mailing", "post", "reader"))
+    return {
+        "today": "/admin/",
+        "posts": "/admin/posts/post/",
+        "posts, searched": "/admin/posts/post/?q=%E6%96%87%E7%AB%A0",
+        "a post": f"/admin/posts/post/{post}/change/",
+        "issues": "/admin/issues/issue/",
+        "an issue": f"/admin/issues/issue/{issue}/change/",
+        "preview": f"/admin/issues/issue/{issue}/preview/",
+        "send": f"/admin/issues/issue/{issue}/send/",
+        "rehearsal": f"/admin/issues/issue/{issue}/rehearsal/",
+        "sending": f"/admin/delivery/mailing/{mailing}/",
+        LIVE: f"/admin/delivery/mailing/{mailing}/moving/",
+        "its copies": f"/admin/delivery/mailing/{mailing}/copies/sent/",
+        "readers": "/admin/subscribers/subscriber/",
+        "readers, searched": "/admin/subscribers/subscriber/?q=reader99",
+        "a reader": f"/admin/subscribers/subscriber/{reader}/change/",
+        "calendar": "/admin/calendar/",
+        "settings": "/admin/settings/",
+        "record": "/admin/settings/record/",
+    }
+
+
+LIVE = "sending, live part"
+
+
+def look(connection: http.client.HTTPConnection, address: str, session: str) -> Look:
+    began = time.perf_counter()
+    connection.request("GET", address, headers={"Cookie": f"sessionid={session}", "Accept-Encoding": "gzip"})
+    answer = connection.getresponse()
+    answer.read()
+    return Look(answer.status, time.perf_counter() - began)
+
+
+def measure(made: Product, databases: list[Postgres], found: dict[str, Any], options: argparse.Namespace) -> bool:
+    """Print a line for each page; return whether all were answered within what is asked."""
+    limit, is_held = LIMIT_MS[options.engine], True
+    connection = http.client.HTTPConnection("127.0.0.1", made.port, timeout=120)
+    print(f"{'page':20} {'median ms':>10} {'slowest':>8} {'CPU ms':>8}   asked: {limit} ms in the median")
+    for name, address in pages(found).items():
+        first = look(connection, address, found["session"])
+        before = _cpu(made, databases)
+        looks = [look(connection, address, found["session"]) for _ in range(options.looks)]
+        cpu = (_cpu(made, databases) - before) / options.looks * 1000
+        times = [one.seconds * 1000 for one in looks]
+        statuses = {one.status for one in [first, *looks]}
+        is_fine = median(times) < limit and statuses == {200} and (name != LIVE or cpu < LIVE_CPU_MS)
+        is_held = is_held and is_fine
+        mark = "" if is_fine else f"   ! {sorted(statuses)}"
+        print(f"{name:20} {median(times):10.0f} {max(times):8.0f} {cpu:8.1f}{mark}", flush=True)
+    return is_held
+
+
+def _cpu(made: Product, databases: list[Postgres]) -> float:
+    return cpu_seconds(made.pids()) + cpu_seconds(database(databases))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", choices=["sqlite", "servers"], default="sqlite")
+    parser.add_argument("--readers", type=int, default=100_000)
+    parser.add_argument("--issues", type=int, default=500)
+    parser.add_argument("--posts", type=int, default=5000)
+    parser.add_argument("--copies", type=int, default=2_000_000)
+    parser.add_argument("--looks", type=int, default=10)
+    options = parser.parse_args()
+    print(machine(), flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="newsletter-desk-"))
+    try:
+        with installation(options.engine, folder) as (made, databases):
+            found = fill(made, options)
+            made.start_web()
+            is_held = measure(made, databases, found, options)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    raise SystemExit(not is_held)
+
+
+@contextmanager
+def installation(engine: str, folder: Path) -> Iterator[tuple[Product, list[Postgres]]]:
+    """Yield a product without a worker, which would send what is on its way, and its database server if it has one."""
+    with ExitStack() as stack:
+        urls: dict[str, str] = {}
+        databases: list[Postgres] = []
+        if engine == "servers":
+            redis, postgres = Redis(), Postgres(fsync=True)
+            for server in (redis, postgres):
+                stack.callback(server.stop)
+                server.start()
+            urls = {"database_url": postgres.new_database(), "redis_url": redis.url}
+            databases = [postgres]
+        made = Product(folder / "product", **urls)
+        stack.callback(made.kill)
+        made.migrate()
+        yield made, databases
+
+
+def fill(made: Product, options: argparse.Namespace) -> dict[str, Any]:
+    """Write the newsletter; return the keys of what is opened, and the session of its owner."""
+    numbers = vars(options) | {"batch": BATCH}
+    began = time.perf_counter()
+    made.shell(READERS.format(**numbers))
+    made.shell(POSTS.format(**numbers))
+    found: dict[str, Any] = made.shell(ISSUES.format(**numbers)) | made.shell(OWNER)
+    copies = made.shell(COPIES.format(**numbers))
+    print(
+        f"{options.engine}: {options.readers} readers, {options.posts} posts, {options.issues} issues, {copies} copies,"
+        f" written in {time.perf_counter() - began:.0f} s"
+    )
+    return found
+
+
+if __name__ == "__main__":
+    main()
