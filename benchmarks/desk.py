@@ -74,30 +74,23 @@ COPIES = """
 from django.db import connection, transaction
 from newsletter.delivery.models import Batch, Mailing
 
-left, made = {copies}, 0
 mailings = [*Mailing.objects.filter(state="sending"), *Mailing.objects.filter(state="sent").order_by("-pk")]
-for mailing in mailings:
-    count = min(left, {readers})
-    if count <= 0:
-        break
-    is_open = mailing.state == "sending"
-    state = f"CASE WHEN id % 3 = 0 THEN 1 ELSE 0 END" if is_open else "CASE WHEN id % 500 = 3 THEN 2 ELSE 1 END"
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO delivery_delivery"
-            " (mailing_id, seq, subscriber_id, state, attempts, sent_at, provider_id, reply)"
-            f" SELECT {{mailing.pk}}, id - 1, id, {{state}}, 1, CURRENT_TIMESTAMP, '', '250 2.0.0 Ok: queued'"
-            f" FROM subscribers_subscriber WHERE id <= {{count}} ORDER BY id")
-        edges = [(lo, min(lo + {batch}, count)) for lo in range(0, count, {batch})]
-        Batch.objects.bulk_create(
-            Batch(mailing=mailing, no=no, lo=lo, hi=hi, cursor=lo if is_open else hi, token=1,
-                  state="open" if is_open else "done", sent=0 if is_open else hi - lo)
-            for no, (lo, hi) in enumerate(edges))
-    left, made = left - count, made + count
-with connection.cursor() as cursor:
-    cursor.execute("ANALYZE")
-answer = made
+mailing, count = mailings[{at}], {count}
+is_open = mailing.state == "sending"
+state = "CASE WHEN id % 3 = 0 THEN 1 ELSE 0 END" if is_open else "CASE WHEN id % 500 = 3 THEN 2 ELSE 1 END"
+with transaction.atomic(), connection.cursor() as cursor:
+    cursor.execute(
+        "INSERT INTO delivery_delivery"
+        " (mailing_id, seq, subscriber_id, state, attempts, sent_at, provider_id, reply)"
+        f" SELECT {{mailing.pk}}, id - 1, id, {{state}}, 1, CURRENT_TIMESTAMP, '', '250 2.0.0 Ok: queued'"
+        f" FROM subscribers_subscriber WHERE id <= {{count}} ORDER BY id")
+    edges = [(lo, min(lo + {batch}, count)) for lo in range(0, count, {batch})]
+    Batch.objects.bulk_create(
+        Batch(mailing=mailing, no=no, lo=lo, hi=hi, cursor=lo if is_open else hi, token=1,
+              state="open" if is_open else "done", sent=0 if is_open else hi - lo)
+        for no, (lo, hi) in enumerate(edges))
 """
+ANALYZE = "from django.db import connection\nconnection.cursor().execute('ANALYZE')"
 OWNER = """
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
@@ -229,7 +222,10 @@ def fill(made: Product, options: argparse.Namespace) -> dict[str, Any]:
     made.shell(READERS.format(**numbers))
     made.shell(POSTS.format(**numbers))
     found: dict[str, Any] = made.shell(ISSUES.format(**numbers)) | made.shell(OWNER)
-    copies = made.shell(COPIES.format(**numbers))
+    copies = min(options.copies, options.readers * (options.issues + 1))
+    for at, done in enumerate(range(0, copies, options.readers)):
+        made.shell(COPIES.format(at=at, count=min(options.readers, copies - done), **numbers))
+    made.shell(ANALYZE)
     print(
         f"{options.engine}: {options.readers} readers, {options.posts} posts, {options.issues} issues, {copies} copies,"
         f" written in {time.perf_counter() - began:.0f} s"
