@@ -7,12 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import caches
-from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, IntegerField, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Length, Trim
 
 from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Mailing, MailingQuerySet
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
+from newsletter.desk.next_issue import in_the_making
 from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
 from newsletter.desk.today.steps import COMPOSE, PUBLISH, READERS, SEND, WATCH, WRITE
 from newsletter.issues import rhythm
@@ -149,13 +150,12 @@ def copies(mailing: Mailing, state: str) -> int:
 
 def _composed() -> Issue | None:
     """Return the first issue that was not sent and that no mailing waits for."""
-    waits = Mailing.objects.open().filter(issue=OuterRef("pk"))
-    counted = Issue.objects.unsent().annotate(
+    counted = in_the_making().annotate(
         items_count=Count("items"),
         posts_changed_at=Max("items__post__updated_at"),
         subject_length=Length(Trim("subject")),
     )
-    return counted.filter(~Exists(waits)).first()
+    return counted.first()
 
 
 def _facts_of(issue: Any, publication: Publication, now: datetime) -> Composed:
