@@ -178,6 +178,7 @@ def test_the_button_is_pressed_by_keys_right_after_publishing(desk, server):
     button.wait_for()
     for scheme in ("light", "dark"):
         desk.emulate_media(color_scheme=scheme)
+        desk.reload()
         assert_accessible(desk)
     desk.set_viewport_size({"width": 320, "height": 640})
     width = desk.evaluate("document.documentElement.scrollWidth")
