@@ -33,7 +33,10 @@ from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 
 PER_PAGE = 50  # deliveries
-NEXT = {Mailing.State.SCHEDULED: "cancel", Mailing.State.PAUSED: "resume"}  # the filled button, by state
+NEXT: dict[str, str] = {
+    Mailing.State.SCHEDULED: "cancel",
+    Mailing.State.PAUSED: "resume",
+}  # the filled button, by state
 
 
 @dataclass(frozen=True)
