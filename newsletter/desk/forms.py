@@ -172,6 +172,11 @@ class WhenForm(AcknowledgingForm):
     )
     anyway = forms.BooleanField(label=_("Send both on one day"), required=False)
     unrehearsed = forms.BooleanField(label=_("Send it without a valid rehearsal"), required=False)
+    number = forms.IntegerField(
+        label=_("Number of the issue"),
+        required=False,
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
+    )
 
     def __init__(self, *args: Any, issue: Issue, slots: list[datetime], begins: datetime, **kwargs: Any) -> None:
         """slots: those to choose from. begins: the first moment after the hold."""
@@ -196,6 +201,14 @@ class WhenForm(AcknowledgingForm):
         if not self.errors:
             self._refuse_a_second_one_unasked(cleaned)
         return cleaned
+
+    def names_the_issue(self) -> bool:
+        """Return whether the author has typed the number of the issue; add an error if not."""
+        if self.cleaned_data.get("number") == self.issue.number:
+            return True
+        text = _("Type %(number)s, the number of this issue.")
+        self.add_error("number", ValidationError(text, params={"number": self.issue.number}))
+        return False
 
     def _chosen_slot(self, cleaned: dict[str, Any]) -> datetime | None:
         slot = self.slots.get(cleaned.get("slot", ""))

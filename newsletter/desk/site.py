@@ -33,6 +33,7 @@ from newsletter.desk.issues import (
     mailings,
     rehearsing,
     restoring,
+    taking_in,
     test_copies,
 )
 from newsletter.desk.login import entering
@@ -43,7 +44,7 @@ from newsletter.publication.actors import Via, acting
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
 
 LOOK_AT_ISSUES, LOOK_AT_MAILINGS = rights.needs("issues.view_issue"), rights.needs("delivery.view_mailing")
-SEND = rights.needs("issues.send_issue")
+COMPOSE, SEND = rights.needs("issues.change_issue"), rights.needs("issues.send_issue")
 LOOK_AT_SETTINGS = rights.needs("publication.view_publication")
 SEE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers")
 ISSUE_SCREENS: tuple[Screen, ...] = (
@@ -51,6 +52,7 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("preview/<str:tab>/", LOOK_AT_ISSUES(composer.preview), "issue_preview_tab"),
     ("frame/web/", LOOK_AT_ISSUES(composer.web_frame), "issue_web_frame"),
     ("frame/mail/", LOOK_AT_ISSUES(composer.mail_frame), "issue_mail_frame"),
+    ("take-in/<int:post_pk>/", COMPOSE(taking_in.put_in), "issue_take_in"),
     ("test/", SEND(test_copies.test_copy), "issue_test"),
     ("rehearsal/", SEND(rehearsing.rehearse), "issue_rehearsal"),
     ("send/", SEND(composer.send), "issue_send"),

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F, Max
+from django.utils import timezone
 
 from newsletter.issues.models import Issue, IssueItem, in_no_issue
 from newsletter.posts.models import Post
@@ -51,3 +53,19 @@ def propose(before: datetime) -> Issue | None:
             IssueItem(issue=issue, post_id=row.post, position=row.position, form=row.form) for row in rows
         )
     return issue
+
+
+def take_in(issue: Issue, post: Post) -> bool:
+    """Put `post` at the end of `issue`, in full if it is the first, else as an excerpt; False if it is there already.
+
+    The version of the issue goes up: a page that shows it without the post is refused its next save.
+    """
+    with transaction.atomic():
+        Issue.objects.select_for_update().get(pk=issue.pk)
+        last = issue.items.aggregate(last=Max("position"))["last"]
+        form = IssueItem.Form.FULL if last is None else IssueItem.Form.EXCERPT
+        place = {"position": (last or 0) + 1, "form": form}
+        _item, is_new = IssueItem.objects.get_or_create(issue=issue, post=post, defaults=place)
+        if is_new:
+            Issue.objects.filter(pk=issue.pk).update(version=F("version") + 1, updated_at=timezone.now())
+    return is_new

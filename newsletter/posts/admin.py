@@ -56,7 +56,7 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(Post)
 class PostAdmin(VersionsAdmin):
     form = PostForm
-    stays = frozenset({ENTER, UPDATE})
+    stays = frozenset({ENTER, UPDATE, PUBLISH})
     list_display = ("name", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", admin.RelatedOnlyFieldListFilter))
     list_per_page = 50

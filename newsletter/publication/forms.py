@@ -118,7 +118,10 @@ class SenderForm(PublicationForm):
     """From whom the mails come, and where what comes back goes."""
 
     class Meta(PublicationForm.Meta):
-        fields = ("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address", "warm_up_from")
+        fields = (
+            *("sender_name", "sender_email", "reply_to", "bounces_to", "postal_address"),
+            *("warm_up_from", "number_typed_above"),
+        )
         widgets = {"warm_up_from": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
 
 

@@ -201,6 +201,14 @@ class Publication(models.Model):
         default=3,
         help_text=_("Between “send” and the first mail. Cancelling then reaches nobody."),
     )
+    number_typed_above = models.PositiveIntegerField(
+        _("number typed above"),
+        default=1000,
+        help_text=_(
+            "Readers. Whoever schedules an issue to more of them on the desk types its number first, so that no "
+            "single press sends it."
+        ),
+    )
     unapproved = models.CharField(
         _("without an approval the issue"),
         max_length=4,

@@ -75,7 +75,7 @@ def test_a_button_goes_off_where_it_is_and_its_place_is_no_others(desk, server, 
     desk.mouse.move(5, 5)
     desk.wait_for_selector("[data-action=resume][href]")
     assert [place_of(desk, name) for name in ("pause", "resume", "cancel")] == places
-    shows(desk, ".lead", "Stopped: the mail server refuses it.")
+    shows(desk, ".lead", "is stopped: the mail server refuses it.")
     assert_accessible(desk)
 
 
@@ -162,7 +162,7 @@ def test_a_mailing_that_ends_shows_its_end(desk, server, sending):
     sending.batches.update(state=Batch.State.DONE)
     sending.finish(timezone.now())
 
-    shows(desk, ".lead", "Finished: 4 of 4 sent.")
+    shows(desk, ".lead", "is finished: 4 of 4 sent.")
     shows(desk, "[data-part=history]", "Closed: the issue is sent")
     desk.wait_for_function("!document.querySelector('[data-action]')")
     assert_accessible(desk)

@@ -121,6 +121,7 @@ TABLE: dict[str, str] = {
     "admin/issues/issue/<int:pk>/preview/<str:tab>/": EDITORS,
     "admin/issues/issue/<int:pk>/frame/web/": EDITORS,
     "admin/issues/issue/<int:pk>/frame/mail/": EDITORS,
+    "admin/issues/issue/<int:pk>/take-in/<int:post_pk>/": EDITORS,
     "admin/issues/issue/<int:pk>/test/": EDITORS,
     "admin/issues/issue/<int:pk>/rehearsal/": EDITORS,
     "admin/issues/issue/<int:pk>/send/": EDITORS,
@@ -150,6 +151,7 @@ POSTED = {
     *("admin/calendar/slot/<str:day>/skip/", "admin/calendar/slot/<str:day>/restore/"),
     *("admin/calendar/vacation/<int:pk>/end/", "admin/calendar/holiday/<str:day>/"),
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/",
+    "admin/issues/issue/<int:pk>/take-in/<int:post_pk>/",
 }
 
 READER, SECRET_TITLE, COMING = "secret.reader@example.org", "還沒有人知道的題目", "準備中的一期"
@@ -259,6 +261,7 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
     values = {
         "<slug:name>": mail,
         "versions/<int:number>": f"versions/{version}",
+        "<int:post_pk>": str(StartingPoint.objects.get().post_id),
         "<str:uid>": "MQ",
         "<str:token>": "x",
         "<str:tab>": "mail",

@@ -25,7 +25,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal, Standing
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, example_reader
 from newsletter.desk.forms import WhenForm
-from newsletter.desk.issues.audiences import audience_of, segments, spread_of, words_for
+from newsletter.desk.issues.audiences import Audience, audience_of, segments, spread_of, words_for
 from newsletter.issues.lengths import with_minutes
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
@@ -169,10 +169,13 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
     form = when_form(request, issue, now)
     standing = Rehearsal.objects.standing(issue, form.segment, letter.content_hash, now)
     is_ready = form.is_valid() and _is_as_seen(request, form, issue, letter)
+    audience, asks_number = _asked_of(form, issue, now)
     is_ready = is_ready and form.knows(lost) and _is_rehearsed(form, standing)
+    is_ready = is_ready and (not asks_number or form.names_the_issue())
     if is_ready and (mailing := _approve(form, issue, letter, now)):
         return _approved(request, mailing, now)
-    context = _what_will_happen(issue, letter, form, now) | {"standing": standing} | in_question(lost)
+    context = _what_will_happen(issue, letter, form, audience, now) | in_question(lost)
+    context |= {"standing": standing, "asks_number": asks_number}
     return page(request, "desk/send.html", issue, context)
 
 
@@ -236,14 +239,21 @@ def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResp
     return redirect("admin:mailing", mailing.pk)
 
 
-def _what_will_happen(issue: Issue, letter: FrozenLetter, form: WhenForm, now: datetime) -> dict[str, Any]:
+def _asked_of(form: WhenForm, issue: Issue, now: datetime) -> tuple[Audience, bool]:
+    """Return who would get the issue, and whether these are so many that its number has to be typed."""
+    audience = audience_of(issue, now, form.segment)
+    return audience, audience.readers > Publication.objects.current().number_typed_above
+
+
+def _what_will_happen(
+    issue: Issue, letter: FrozenLetter, form: WhenForm, audience: Audience, now: datetime
+) -> dict[str, Any]:
     """Return everything that the author should know before they send."""
     publication = Publication.objects.current()
     at = form.send_at or form.begins if form.is_bound else form.proposed
     items = list(issue.items.select_related("post").defer("post__body"))
     hindered = planning.obstacles(issue, at, letter=letter)
     hindered_now = planning.obstacles(issue, form.begins, letter=letter)
-    audience = audience_of(issue, now, form.segment)
     return {
         "title": _("Send"),
         "letter": letter,
@@ -251,6 +261,7 @@ def _what_will_happen(issue: Issue, letter: FrozenLetter, form: WhenForm, now: d
         "now": now,
         "hold_minutes": publication.hold_minutes,
         "audience": audience,
+        "number_typed_above": publication.number_typed_above,
         "spread": spread_of(publication, audience.readers, at),
         "segments": segments(),
         "segment": form.segment,

@@ -25,6 +25,7 @@ from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Delivery, Mailing, packs
+from newsletter.desk.counting import readers_now
 from newsletter.desk.issues import audit, progress
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up, when_form
 from newsletter.desk.issues.decisions import message_id_of
@@ -32,6 +33,10 @@ from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 
 PER_PAGE = 50  # deliveries
+NEXT: dict[str, str] = {
+    Mailing.State.SCHEDULED: "cancel",
+    Mailing.State.PAUSED: "resume",
+}  # the filled button, by state
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "mailing": found,
         "counts": counts,
         "figures": progress.figures(counts),
-        "lead": progress.lead(found, counts, now),
+        "lead": progress.lead(found, counts, now, _readers(found, now)),
         "answer": progress.answer(found, counts, now),
         "actions": _actions(found) if may_send and found.state in Mailing.OPEN_STATES else [],
         "obstacles": planning.obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
@@ -94,12 +99,26 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
     }
 
 
+def _readers(found: Mailing, now: datetime) -> int:
+    """Return to how many readers a scheduled issue would go now; 0 where that is not all of them."""
+    is_to_all = found.kind == Mailing.Kind.ISSUE and not found.segment and found.state == Mailing.State.SCHEDULED
+    if not is_to_all or found.issue.mailings.filter(planned_at__isnull=False).exists():
+        return 0
+    return readers_now(now).mailable
+
+
 def _actions(found: Mailing) -> list[dict[str, Any]]:
     """Return everything that can be done to a mailing that is open, each in a place of its own, possible now or not."""
     ours = [(name, one.title, one.is_open_to(found)) for name, one in ACTIONS.items() if one.makes_sense()]
     ours.insert(2, ("move", _("Another time"), found.state == Mailing.State.SCHEDULED))
     return [
-        {"name": name, "title": title, "url": reverse(f"admin:mailing_{name}", args=[found.pk]), "is_open": is_open}
+        {
+            "name": name,
+            "title": title,
+            "url": reverse(f"admin:mailing_{name}", args=[found.pk]),
+            "is_open": is_open,
+            "is_next": NEXT.get(found.state) == name,
+        }
         for name, title, is_open in ours
     ]
 

@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from newsletter.delivery.models import Counts, Mailing
 
@@ -98,40 +98,57 @@ def answer(mailing: Mailing, counts: Counts, now: datetime) -> dict[str, Any]:
 # --- The sentence on top ---
 
 
-def lead(mailing: Mailing, counts: Counts, now: datetime) -> SafeString | str:
-    """Return in one sentence what is so now; a script keeps its numbers up to date."""
+def lead(mailing: Mailing, counts: Counts, now: datetime, readers: int = 0) -> SafeString:
+    """Return in one sentence what is so now; a script keeps its numbers up to date.
+
+    readers: who would get it if it left now; 0 if that is not known.
+    """
+    what = _what(mailing)
     if mailing.state == State.SCHEDULED:
-        return _scheduled(mailing, now)
+        return _scheduled(mailing, what, now, readers)
     if mailing.state == State.PAUSED:
-        return _paused(mailing)
+        return format_html("{}", _paused(mailing, what))
     sentences = {
-        State.SENDING: _("{sent} of {total} sent."),
-        State.SENT: _("Finished: {sent} of {total} sent."),
-        State.CANCELLED: _("Cancelled: {sent} of {total} sent, and nobody else gets it."),
+        State.SENDING: _("{what}: {sent} of {total} sent."),
+        State.SENT: _("{what} is finished: {sent} of {total} sent."),
+        State.CANCELLED: _("{what} is cancelled: {sent} of {total} sent, and nobody else gets it."),
     }
     if mailing.planned_at is None:
-        return _("Cancelled before any mail left.")
+        return format_html("{}", _("%(what)s was cancelled before any mail left.") % {"what": what})
     sent, total = _counted("sent", counts.sent), _counted("total", counts.total)
-    return format_html(sentences[State(mailing.state)], sent=sent, total=total)
+    return format_html(sentences[State(mailing.state)], what=what, sent=sent, total=total)
+
+
+def _what(mailing: Mailing) -> str:
+    is_correction = mailing.kind == Mailing.Kind.CORRECTION
+    words = _("The correction of issue %(number)s") if is_correction else _("Issue %(number)s")
+    return words % {"number": mailing.issue.number}
 
 
 def _counted(name: str, count: int) -> SafeString:
     return format_html('<span data-figure="{}">{}</span>', name, number(count))
 
 
-def _scheduled(mailing: Mailing, now: datetime) -> SafeString:
+def _scheduled(mailing: Mailing, what: str, now: datetime, readers: int) -> SafeString:
     left = mailing.send_at - now
     if left <= timedelta():
         return format_html("{}", _("Its time has come: a worker begins within seconds."))
     wait = format_html('<span role="timer" data-countdown>{}</span>', wait_in_words(left))
-    return format_html(_("The first mail leaves in {wait}. A cancel now reaches nobody."), wait=wait)
+    if not readers:
+        return format_html(_("{what} leaves in {wait}. A cancel now reaches nobody."), what=what, wait=wait)
+    text = ngettext(
+        "{what} leaves in {wait} to {readers} reader, and can still be cancelled.",
+        "{what} leaves in {wait} to {readers} readers, and can still be cancelled.",
+        readers,
+    )
+    return format_html(text, what=what, wait=wait, readers=number(readers))
 
 
-def _paused(mailing: Mailing) -> str:
+def _paused(mailing: Mailing, what: str) -> str:
     if mailing.paused_by == Mailing.Cause.AUTHOR:
         return mailing.why_paused
-    cause = mailing.get_paused_by_display()
-    return _("Stopped: %(cause)s.") % {"cause": cause} if cause else _("Paused.")
+    facts = {"what": what, "cause": mailing.get_paused_by_display()}
+    return _("%(what)s is stopped: %(cause)s.") % facts if facts["cause"] else _("%(what)s is paused.") % facts
 
 
 def words_for_script() -> Iterator[tuple[str, str]]:

@@ -44,7 +44,13 @@ SECTIONS = (
         "sender",
         pgettext_lazy("settings", "Sender"),
         forms.SenderForm,
-        (("sender_name", "sender_email"), "reply_to", "postal_address", "bounces_to", "warm_up_from"),
+        (
+            ("sender_name", "sender_email"),
+            "reply_to",
+            "postal_address",
+            "bounces_to",
+            ("warm_up_from", "number_typed_above"),
+        ),
     ),
     Section(
         "rhythm",

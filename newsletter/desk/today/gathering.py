@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import caches
-from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, IntegerField, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Length, Trim
 
 from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Mailing, MailingQuerySet
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
+from newsletter.desk.counting import readers_now
+from newsletter.desk.next_issue import in_the_making
 from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
 from newsletter.desk.today.steps import COMPOSE, PUBLISH, READERS, SEND, WATCH, WRITE
 from newsletter.issues import rhythm
@@ -22,13 +23,11 @@ from newsletter.operation import senders
 from newsletter.posts.models import Post
 from newsletter.posts.proofreading.check import RULES, findings
 from newsletter.publication.models import Publication
-from subscribers.models import Tally, tally
+from subscribers.models import Tally
 
 HAS_PICTURE = Q(body__contains="![") | Q(body__contains="<img")
 ALL_BUT_ALT = frozenset(RULES) - {"alt"}
 DRAFTS, OPEN, RESULTS, LEFT_OUT = 4, 10, 6, 4  # rows that are fetched of each
-MANY = 50_000  # readers, above which a count is used again
-TALLY_KEY, TALLY_SECONDS = "today:tally", 60
 PRESSING = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
 
 
@@ -59,7 +58,7 @@ def gather(user: Any, now: datetime) -> Found:
     since = _last_saved(issue, sent)
     counts, left_out = _left_out(now, since) if "issues.view_issue" in rights else ({}, [])
     may_count = SEND in rights or READERS in rights
-    readers = _tally(now) if may_count else None
+    readers = readers_now(now) if may_count else None
     new_number = next_number()
     slot = free_slots(publication, open_mailings, now, 1)[0]
     facts = Facts(
@@ -149,13 +148,12 @@ def copies(mailing: Mailing, state: str) -> int:
 
 def _composed() -> Issue | None:
     """Return the first issue that was not sent and that no mailing waits for."""
-    waits = Mailing.objects.open().filter(issue=OuterRef("pk"))
-    counted = Issue.objects.unsent().annotate(
+    counted = in_the_making().annotate(
         items_count=Count("items"),
         posts_changed_at=Max("items__post__updated_at"),
         subject_length=Length(Trim("subject")),
     )
-    return counted.filter(~Exists(waits)).first()
+    return counted.first()
 
 
 def _facts_of(issue: Any, publication: Publication, now: datetime) -> Composed:
@@ -228,16 +226,6 @@ def _left_out(now: datetime, since: datetime | None) -> tuple[dict[str, int], li
 
 
 # --- The publication and its readers ---
-
-
-def _tally(now: datetime) -> Tally:
-    """Count the readers; where that takes some hundred milliseconds, the answer is used for a minute."""
-    kept: Tally | None = caches["pages"].get(TALLY_KEY)
-    if kept is None:
-        kept = tally(now)
-        if kept.mailable > MANY:
-            caches["pages"].set(TALLY_KEY, kept, TALLY_SECONDS)
-    return kept
 
 
 def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:

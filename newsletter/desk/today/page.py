@@ -18,7 +18,7 @@ from newsletter.desk.today.checklist import DONE, checklist
 from newsletter.desk.today.facts import Facts
 from newsletter.desk.today.gathering import Found, copies, free_slots, gather
 from newsletter.desk.today.mending import troubles
-from newsletter.desk.today.steps import COMPOSE, SEND, WATCH, WRITE, next_step
+from newsletter.desk.today.steps import BEGIN, COMPOSE, SEND, WATCH, WRITE, next_step
 from newsletter.issues import days_off, rhythm
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -36,13 +36,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a list: what it is, more about it, a short word at its end, and where it leads ("": nowhere)."""
+    """A line of a list: what it is, more about it, a short word at its end, and where it leads ("": nowhere).
+
+    number: of its issue; post: the key of its post.
+    """
 
     title: str
     about: str = ""
     end: str = ""
     url: str = ""
     number: int = 0
+    post: int = 0
 
 
 def today(user: Any, now: datetime) -> dict[str, Any]:
@@ -59,6 +63,8 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
         "troubles": troubles(facts, step, now),
         "left_out": _left_out(found, now),
         "left_out_more": words.number(facts.left_out - len(found.left_out)) if found.left_out else "",
+        "puts_into": facts.issue if facts.may(COMPOSE) else None,
+        "begins_issue": facts.issue is None and facts.may(COMPOSE) and facts.may(BEGIN),
         "has_more_left_out": facts.left_out > len(found.left_out),
         "last": _last(found, now),
         "drafts": [_draft(post, facts, now) for post in found.drafts],
@@ -83,6 +89,7 @@ def _left_out(found: Found, now: datetime) -> list[Line]:
             title=post.title,
             about=_("published %(when)s") % {"when": words.since(post.published_at, found.facts.zone, now)},
             url=_post_url(post) if may_open else "",
+            post=post.pk,
         )
         for post in found.left_out
         if post.published_at

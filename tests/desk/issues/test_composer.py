@@ -549,3 +549,64 @@ def test_without_tags_nothing_is_to_be_chosen(desk, issue):
     make_subscriber()
 
     assert 'name="segment" id' not in desk.get(screen("send", issue)).text
+
+
+# --- Many readers: the number is typed ---
+
+
+@pytest.fixture
+def many(issue) -> Issue:
+    """An issue to more readers than the author may reach by one press."""
+    make_publication(number_typed_above=2)
+    for _ in range(3):
+        make_subscriber()
+    return issue
+
+
+@pytest.mark.parametrize("typed", ["", "8", "42"])
+def test_an_issue_to_many_is_not_scheduled_before_its_number_is_typed(desk, many, typed):
+    response = desk.post(screen("send", many), choice(many, number=typed))
+
+    assert errors(response) == ["Type 7, the number of this issue."]
+    assert not Mailing.objects.exists()
+    assert 'id="id_number"' in response.text
+
+
+@pytest.mark.parametrize("typed", ["7", " 7 ", "\uff17"])
+def test_an_issue_to_many_whose_number_was_typed_is_scheduled(desk, many, typed):
+    desk.post(screen("send", many), choice(many, number=typed))
+
+    assert Mailing.objects.get().issue == many
+
+
+def test_letters_in_place_of_the_number_schedule_nothing(desk, many):
+    response = desk.post(screen("send", many), choice(many, number="seven"))
+
+    assert errors(response) == ["Enter a whole number."]
+    assert not Mailing.objects.exists()
+
+
+def test_the_page_says_from_how_many_readers_on_the_number_is_typed(desk, many):
+    make_publication(number_typed_above=1)
+    page = desk.get(screen("send", many)).text
+
+    assert "More than 1 readers: type the number of the issue to schedule it" in page
+    assert "This is issue 7" in page
+
+
+def test_an_issue_to_as_many_as_the_setting_says_asks_for_no_number(desk, many):
+    make_publication(number_typed_above=3)
+
+    page = desk.get(screen("send", many)).text
+    desk.post(screen("send", many), choice(many))
+
+    assert 'id="id_number"' not in page
+    assert Mailing.objects.exists()
+
+
+def test_only_the_readers_of_the_segment_count(desk, many):
+    make_subscriber(tags="少數")
+    plain = desk.post(screen("send", many), choice(many, segment="+少數"))
+
+    assert plain.status_code == 302
+    assert Mailing.objects.get().segment == "+少數"

@@ -1,5 +1,6 @@
 """One mailing on its way: what its page tells, what the author can do, and what became of each copy."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -168,7 +169,7 @@ def test_other_numbers_are_no_other_shape_and_another_state_is(desk, sending):
     third = desk.get(screen(sending, "moving"), {"shape": second}).json()
 
     assert first == second != third["shape"]
-    assert "Stopped: the mail server refuses it." in third["html"]
+    assert "Issue 7 is stopped: the mail server refuses it." in third["html"]
     assert "535 authentication failed" in third["html"]
     assert "<html" not in third["html"]
 
@@ -533,3 +534,45 @@ def test_the_screens_are_the_authors_alone(client, desk, scheduled, name):
 def test_a_mailing_that_does_not_exist_has_no_page(desk):
     assert desk.get("/admin/delivery/mailing/999/").status_code == 404
     assert desk.post("/admin/delivery/mailing/999/cancel/").status_code == 404
+
+
+# --- The sentence on top, and the one filled button ---
+
+
+def heading(response) -> str:
+    return " ".join(response.context["lead"].split()) if response.context else ""
+
+
+def filled(html: str) -> list[str]:
+    """Return the names of the filled buttons of a mailing's page."""
+    return re.findall(r'class="button"\s+data-action="(\w+)"', html)
+
+
+def test_the_hold_says_in_one_sentence_when_it_leaves_to_how_many_and_that_a_cancel_still_helps(desk, scheduled):
+    for _ in range(1001):
+        make_subscriber()
+
+    said = heading(desk.get(screen(scheduled)))
+
+    assert re.sub(r"<[^>]+>", "", said) == "Issue 7 leaves in 6 days to 1,001 readers, and can still be cancelled."
+
+
+def test_a_mailing_to_a_segment_does_not_say_how_many_all_readers_are(desk, scheduled):
+    make_subscriber()
+    Mailing.objects.filter(pk=scheduled.pk).update(segment="+tag")
+
+    said = heading(desk.get(screen(scheduled)))
+
+    assert said.endswith("A cancel now reaches nobody.")
+
+
+def test_one_button_is_filled_where_there_is_something_to_do_next(desk, sending):
+    under_way = filled(desk.get(screen(sending)).text)
+    sending.pause("535 authentication failed")
+    paused = filled(desk.get(screen(sending)).text)
+
+    assert (under_way, paused) == ([], ["resume"])
+
+
+def test_while_it_waits_the_filled_button_is_the_cancel(desk, scheduled):
+    assert filled(desk.get(screen(scheduled)).text) == ["cancel"]

@@ -34,7 +34,13 @@ VALID = {  # by page: what its form posts
         "footer": "",
         "signature": "",
     },
-    "sender": {"sender_name": "", "sender_email": "gipi@example.org", "reply_to": "", "postal_address": ""},
+    "sender": {
+        "sender_name": "",
+        "sender_email": "gipi@example.org",
+        "reply_to": "",
+        "postal_address": "",
+        "number_typed_above": "1000",
+    },
     "rhythm": {
         "cadence_anchor_on": "2026-11-24",
         "cadence_at": "08:00",
