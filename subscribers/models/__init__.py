@@ -2,7 +2,7 @@
 
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Consent, ConsentText
-from subscribers.models.counts import DayCount, Tally, tally
+from subscribers.models.counts import DayCount, Tally, kept_tally, tally
 from subscribers.models.forgotten import Forgotten
 from subscribers.models.fresh_links import FreshLink
 from subscribers.models.mail_budget import MailBudget
@@ -42,5 +42,6 @@ __all__ = [
     "address_hash",
     "barred",
     "is_mailable",
+    "kept_tally",
     "tally",
 ]

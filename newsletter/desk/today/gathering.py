@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import caches
 from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Length, Trim
 
@@ -22,13 +21,11 @@ from newsletter.operation import senders
 from newsletter.posts.models import Post
 from newsletter.posts.proofreading.check import RULES, findings
 from newsletter.publication.models import Publication
-from subscribers.models import Tally, tally
+from subscribers.models import Tally, kept_tally
 
 HAS_PICTURE = Q(body__contains="![") | Q(body__contains="<img")
 ALL_BUT_ALT = frozenset(RULES) - {"alt"}
 DRAFTS, OPEN, RESULTS, LEFT_OUT = 4, 10, 6, 4  # rows that are fetched of each
-MANY = 50_000  # readers, above which a count is used again
-TALLY_KEY, TALLY_SECONDS = "today:tally", 60
 PRESSING = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
 
 
@@ -59,7 +56,7 @@ def gather(user: Any, now: datetime) -> Found:
     since = _last_saved(issue, sent)
     counts, left_out = _left_out(now, since) if "issues.view_issue" in rights else ({}, [])
     may_count = SEND in rights or READERS in rights
-    readers = _tally(now) if may_count else None
+    readers = kept_tally(now) if may_count else None
     new_number = next_number()
     slot = free_slots(publication, open_mailings, now, 1)[0]
     facts = Facts(
@@ -228,16 +225,6 @@ def _left_out(now: datetime, since: datetime | None) -> tuple[dict[str, int], li
 
 
 # --- The publication and its readers ---
-
-
-def _tally(now: datetime) -> Tally:
-    """Count the readers; where that takes some hundred milliseconds, the answer is used for a minute."""
-    kept: Tally | None = caches["pages"].get(TALLY_KEY)
-    if kept is None:
-        kept = tally(now)
-        if kept.mailable > MANY:
-            caches["pages"].set(TALLY_KEY, kept, TALLY_SECONDS)
-    return kept
 
 
 def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
