@@ -7,23 +7,25 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from subscribers import departures, signup
+from subscribers import departures, finding, signup
 from subscribers.departures import Why
 from subscribers.exporting import csv_lines
+from subscribers.filters import FIELDS
 from subscribers.forms import ReaderForm, SuppressionForm, TaggedForm
-from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, address_hash
+from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, Tally, address_hash, kept_tally
 from subscribers.models.consents import Circumstances
 from subscribers.models.suppressions import departure
-from subscribers.models.tags import joined
+from subscribers.models.tags import Tagging, joined
 
 COUNT_MAX = 10_000  # rows; a page beyond that is found by searching, not by leafing
 ERASED_AT_ONCE_MAX = 100  # readers
@@ -38,18 +40,6 @@ class LimitedPaginator(Paginator):  # type: ignore[type-arg]
     def count(self) -> int:
         rows = cast("QuerySet[Any]", self.object_list)
         return rows.order_by().values("pk")[: self.limit].count()
-
-
-def search_by_address(queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-    """Return the row of a whole address in any spelling, or those whose address begins with `term`.
-
-    A whole address is asked of an index; so are beginnings on PostgreSQL, and SQLite reads through
-    a million in 0.4 s.
-    """
-    term = term.strip()
-    whole = queryset.filter(Q(address_hash=address_hash(term)) | Q(address_hash=term.lower()))
-    begins = Q(email__startswith=term) | Q(email__startswith=term.lower())
-    return whole if whole.exists() else queryset.filter(begins)
 
 
 class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -79,7 +69,11 @@ class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return (search_by_address(queryset, term) if term.strip() else queryset), False
+        term = term.strip()
+        return (self.found(queryset, term) if term else queryset), False
+
+    def found(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        return finding.by_address(queryset, term)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is not None:  # an address is changed by its owner, who signs up with the new one
@@ -90,32 +84,62 @@ class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 @admin.register(Subscriber)
 class SubscriberAdmin(AddressAdmin):
     form, change_form = ReaderForm, TaggedForm
-    list_display = ("address", "name", "state", "since")
-    list_filter = ("state",)
+    list_display = ("reader", "state_now", "reader_tags", "joined")
+    list_filter = FIELDS
+    sortable_by = ()
+    search_help_text = _("A part of an address or of a name")
     actions = ("unsubscribe", "suppress", "erase")
     change_list_template = "admin/subscribers/subscriber_list.html"
     fields = ("email", "name", "tag_names", "consent")
     shown = (
-        "email", "state", "paused_until", "confirmed_at", "unsubscribed_at", "created_at", "record",
+        "email", "state", "paused_until", "confirmed_at", "unsubscribed_at", "created_at",
     )  # fmt: skip
+
+    class Media:
+        css = {"all": ("desk/readers.css",)}
 
     # --- The list ---
 
-    @admin.display(description=_("address"), ordering="email")
-    def address(self, subscriber: Subscriber) -> str:
-        return str(subscriber)
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Subscriber]:
+        """Return the readers, each with its tags and `barred`: why no mail goes to the address, or None."""
+        barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).order_by()
+        taggings = Prefetch("taggings", Tagging.objects.select_related("tag").order_by("pk"))
+        readers = super().get_queryset(request).annotate(barred=Subquery(barred.values("reason")))
+        return cast("QuerySet[Subscriber]", readers.prefetch_related(taggings))
 
-    @admin.display(description=_("since"))
-    def since(self, subscriber: Subscriber) -> Any:
-        return subscriber.unsubscribed_at or subscriber.confirmed_at or subscriber.created_at
+    def found(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
+        return finding.by_part(cast("SubscriberQuerySet", queryset), term)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list below how many readers there are, which is counted once a minute at most."""
+        counted = kept_tally(timezone.now())
+        shown = {
+            "title": _("Readers"),
+            "tally": counted,
+            "states": states(counted),
+            "looked_at": finding.PART_OF if request.GET.get("q", "").strip() and finding.oldest_read() else None,
+        }
+        return super().changelist_view(request, shown | (extra_context or {}))
+
+    @admin.display(description=_("Reader"))
+    def reader(self, subscriber: Subscriber) -> str:
+        return render_to_string("admin/subscribers/_reader.html", {"reader": subscriber})
+
+    @admin.display(description=_("state"))
+    def state_now(self, subscriber: Subscriber) -> str:
+        context = {"reader": subscriber, "barred": subscriber.barred, "now": timezone.now()}  # type: ignore[attr-defined]
+        return render_to_string("admin/subscribers/_state.html", context)
+
+    @admin.display(description=_("tags"))
+    def reader_tags(self, subscriber: Subscriber) -> str:
+        names = [one.tag.name for one in subscriber.taggings.all()]
+        return render_to_string("admin/subscribers/_tags.html", {"names": names}) if names else ""
+
+    @admin.display(description=_("joined"))
+    def joined(self, subscriber: Subscriber) -> Any:
+        return date_format(timezone.localtime(subscriber.confirmed_at or subscriber.created_at), "SHORT_DATE_FORMAT")
 
     # --- One reader ---
-
-    @admin.display(description=_("record of the subscription"))
-    def record(self, subscriber: Subscriber) -> str:
-        """Return every line of what this reader agreed to and took back, the first on top."""
-        lines = subscriber.consents.select_related("text")
-        return render_to_string("admin/subscribers/_record.html", {"lines": lines})
 
     @admin.display(description=_("Tags"))
     def tag_names(self, subscriber: Subscriber) -> str:
@@ -144,12 +168,12 @@ class SubscriberAdmin(AddressAdmin):
     @admin.action(description=_("Unsubscribe"), permissions=["change"])
     def unsubscribe(self, request: HttpRequest, queryset: SubscriberQuerySet) -> None:
         how = Circumstances("by the author")
-        left = sum(subscriber.unsubscribe(timezone.now(), how) for subscriber in queryset.iterator())
+        left = sum(subscriber.unsubscribe(timezone.now(), how) for subscriber in queryset.iterator(chunk_size=500))
         self._report(request, ngettext("%d reader was unsubscribed.", "%d readers were unsubscribed.", left) % left)
 
     @admin.action(description=_("Never mail again"), permissions=["change"])
     def suppress(self, request: HttpRequest, queryset: SubscriberQuerySet) -> None:
-        barred = sum(subscriber.suppress(Suppression.Reason.MANUAL) for subscriber in queryset.iterator())
+        barred = sum(subscriber.suppress(Suppression.Reason.MANUAL) for subscriber in queryset.iterator(chunk_size=500))
         self._report(request, ngettext("%d address was suppressed.", "%d addresses were suppressed.", barred) % barred)
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
@@ -217,6 +241,18 @@ class SuppressionAdmin(AddressAdmin):
         """Let these addresses be mailed again; no restore bars them anew."""
         departures.write(departure(Why.BACK, one.address_hash) for one in list(queryset))
         super().delete_queryset(request, queryset)
+
+
+def states(counted: Tally) -> list[tuple[str, Any, int]]:
+    """Return each state with its name in an address line, its label and how many readers are in it."""
+    counts = {
+        Subscriber.State.ACTIVE: counted.mailable,
+        Subscriber.State.PENDING: counted.pending,
+        Subscriber.State.PAUSED: counted.resting,
+        Subscriber.State.UNSUBSCRIBED: counted.unsubscribed,
+        finding.SUPPRESSED: counted.suppressed,
+    }
+    return [(name, finding.STATES[name], count) for name, count in counts.items()]
 
 
 def _sees_readers(request: HttpRequest) -> bool:

@@ -24,6 +24,7 @@ from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.planning import copies, was_sent_to_all
 from newsletter.desk.issues import composing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
+from newsletter.desk.readers.options import ReadersAdmin
 from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
@@ -34,12 +35,16 @@ from newsletter.posts.admin import WRITING_SCRIPTS
 from newsletter.posts.saving import InPlaceAdmin, StaleText
 from newsletter.posts.search.index import remove
 from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
 
 # The desk has screens of its own for these, which show no secret: newsletter/desk/settings/own_account.py.
 admin.site.unregister([EmailAddress, Authenticator, UserSession])
 admin.site.unregister([User, Group])
 admin.site.register(User, AccountAdmin)
 admin.site.register(Group, RoleAdmin)
+
+admin.site.unregister(Subscriber)
+admin.site.register(Subscriber, ReadersAdmin)
 
 NEXT_SCREENS = {"_preview": "admin:issue_preview", "_send": "admin:issue_send"}  # by the button that saves
 

@@ -2,10 +2,11 @@
 
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Consent, ConsentText
-from subscribers.models.counts import DayCount, Tally, tally
+from subscribers.models.counts import DayCount, Tally, kept_tally, tally
 from subscribers.models.forgotten import Forgotten
 from subscribers.models.fresh_links import FreshLink
 from subscribers.models.mail_budget import MailBudget
+from subscribers.models.notes import Note
 from subscribers.models.readers import (
     CONFIRM_WITHIN,
     FORGET_AFTER,
@@ -32,6 +33,7 @@ __all__ = [
     "Forgotten",
     "FreshLink",
     "MailBudget",
+    "Note",
     "Subscriber",
     "SubscriberQuerySet",
     "Suppression",
@@ -42,5 +44,6 @@ __all__ = [
     "address_hash",
     "barred",
     "is_mailable",
+    "kept_tally",
     "tally",
 ]

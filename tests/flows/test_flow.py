@@ -124,6 +124,7 @@ def compose(running, page):
     assert page.locator("[data-items] [data-title]").all_inner_texts() == ["管理槓桿"]
     assert page.locator("[name=number]").input_value() == "1"
     page.locator("[name=subject]").fill("第一期")
+    page.locator("summary").filter(has_text="introduction").click()
     page.locator("[name=introduction]").fill("大家好，**這是**第一期。")
     assert_accessible(page)
     page.locator("[name=_preview]").click()

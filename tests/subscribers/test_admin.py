@@ -2,10 +2,13 @@ import csv
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.cache import caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.models import Subscriber, Suppression, address_hash, tally
+from subscribers.models.counts import TALLY_KEY
 from tests.factories import make_subscriber
 
 READERS, SUPPRESSED = "/admin/subscribers/subscriber/", "/admin/subscribers/suppression/"
@@ -43,9 +46,10 @@ def test_a_reader_is_found_by_the_beginning_of_his_address_or_by_any_spelling(ad
 
 def test_the_list_never_counts_all_readers(admin_client):
     make_subscriber()
+    caches["pages"].set(TALLY_KEY, tally(timezone.now()))  # kept for a minute where counting takes long
 
     with CaptureQueriesContext(connection) as queries:
-        admin_client.get(READERS, {"state__exact": "active"})
+        admin_client.get(READERS, {"state": "active"})
 
     counts = [query["sql"] for query in queries if "COUNT" in query["sql"] and "subscribers_subscriber" in query["sql"]]
     assert counts

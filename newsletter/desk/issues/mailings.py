@@ -25,12 +25,12 @@ from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Delivery, Mailing, packs
-from newsletter.desk.counting import readers_now
 from newsletter.desk.issues import audit, progress
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up, when_form
 from newsletter.desk.issues.decisions import message_id_of
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
+from subscribers.models import kept_tally
 
 PER_PAGE = 50  # deliveries
 NEXT: dict[str, str] = {
@@ -104,7 +104,7 @@ def _readers(found: Mailing, now: datetime) -> int:
     is_to_all = found.kind == Mailing.Kind.ISSUE and not found.segment and found.state == Mailing.State.SCHEDULED
     if not is_to_all or found.issue.mailings.filter(planned_at__isnull=False).exists():
         return 0
-    return readers_now(now).mailable
+    return kept_tally(now).mailable
 
 
 def _actions(found: Mailing) -> list[dict[str, Any]]:

@@ -12,7 +12,6 @@ from django.db.models.functions import Length, Trim
 from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Mailing, MailingQuerySet
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
-from newsletter.desk.counting import readers_now
 from newsletter.desk.next_issue import in_the_making
 from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
 from newsletter.desk.today.steps import COMPOSE, PUBLISH, READERS, SEND, WATCH, WRITE
@@ -23,7 +22,7 @@ from newsletter.operation import senders
 from newsletter.posts.models import Post
 from newsletter.posts.proofreading.check import RULES, findings
 from newsletter.publication.models import Publication
-from subscribers.models import Tally
+from subscribers.models import Tally, kept_tally
 
 HAS_PICTURE = Q(body__contains="![") | Q(body__contains="<img")
 ALL_BUT_ALT = frozenset(RULES) - {"alt"}
@@ -58,7 +57,7 @@ def gather(user: Any, now: datetime) -> Found:
     since = _last_saved(issue, sent)
     counts, left_out = _left_out(now, since) if "issues.view_issue" in rights else ({}, [])
     may_count = SEND in rights or READERS in rights
-    readers = readers_now(now) if may_count else None
+    readers = kept_tally(now) if may_count else None
     new_number = next_number()
     slot = free_slots(publication, open_mailings, now, 1)[0]
     facts = Facts(

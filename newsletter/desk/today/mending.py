@@ -42,7 +42,7 @@ class Trouble:
 
 
 SENDER = "admin:settings_sender"
-WAITING = ("admin:subscribers_subscriber_changelist", (), "?state__exact=pending")
+WAITING = ("admin:subscribers_subscriber_changelist", (), "?state=pending")
 CURES: dict[str, Cure] = {
     "sender.made_up": Cure(gettext_lazy("Set the sender"), SETTINGS, SENDER, tail="#id_sender_email"),
     "postal_address.empty": Cure(gettext_lazy("Fill in the address"), SETTINGS, SENDER, tail="#id_postal_address"),

@@ -1,0 +1,31 @@
+"""What was sent to readers: who has no copy of the last issue, and the copies of one of them."""
+
+from django.db.models import Exists, OuterRef
+
+from newsletter.delivery.models import Delivery, Mailing
+from subscribers.models import Subscriber, SubscriberQuerySet
+
+NONE_OF_LAST = "none-of-last"
+READING = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
+
+
+def last_sent() -> Mailing | None:
+    """Return the last mailing of an issue whose copies have been sent and are still rows; None if it is packed."""
+    ended = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, state=Mailing.State.SENT).defer("html", "text")
+    last = ended.order_by("-finished_at").first()
+    return last if last and last.packed_at is None and not last.packs.exists() else None
+
+
+def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuerySet:
+    """Return who has confirmed, has not left, and has no sent copy of the last issue, whatever hindered it."""
+    last = last_sent()
+    if value != NONE_OF_LAST or last is None:
+        return readers.none()
+    sent = Delivery.objects.filter(mailing__in=_mailings_of(last), state=Delivery.State.SENT)
+    return readers.filter(~Exists(sent.filter(subscriber=OuterRef("pk"))), state__in=READING)
+
+
+def _mailings_of(last: Mailing) -> list[int]:
+    """Return the numbers of all mailings of an issue: the second of them goes to who was left out by the first."""
+    of_issue = Mailing.objects.filter(issue=last.issue_id, kind=Mailing.Kind.ISSUE)
+    return list(of_issue.values_list("pk", flat=True))

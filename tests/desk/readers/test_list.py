@@ -1,0 +1,108 @@
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from newsletter.delivery import planning
+from newsletter.delivery.models import Delivery, Mailing
+from subscribers import finding
+from subscribers.models import Tally
+from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
+
+pytestmark = pytest.mark.django_db
+READERS = "/admin/subscribers/subscriber/"
+
+
+@pytest.fixture(autouse=True)
+def publication():
+    return make_publication()
+
+
+def shown(response) -> list[str]:
+    return sorted(str(row) for row in response.context["cl"].result_list)
+
+
+def make_sent(**fields) -> Mailing:
+    """Return a mailing to everybody there is, of which each copy was sent."""
+    now = timezone.now()
+    mailing = planning.approve(make_issue(make_post(), **fields), send_at=None, now=now, hold=timedelta())
+    planning.plan(mailing, now)
+    mailing.deliveries.update(state=Delivery.State.SENT, sent_at=now, reply="250 2.0.0 OK")
+    finish_batches(mailing)
+    mailing.finish(now)
+    return mailing
+
+
+def test_filters_are_combined_in_the_address_and_stay_in_the_form(admin_client):
+    make_subscriber("both@example.org", tags="vip")
+    make_subscriber("other@example.org", tags="vip", state="unsubscribed")
+    make_subscriber("plain@example.org")
+
+    page = admin_client.get(READERS, {"state": "active", "tag": "vip", "q": "example", "joined_from": "2026-01-01"})
+
+    assert shown(page) == ["both@example.org"]
+    assert '<option value="vip" selected>' in page.text
+    assert 'value="2026-01-01"' in page.text
+
+
+def test_the_number_of_queries_does_not_grow_with_the_readers(admin_client):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            admin_client.get(READERS)
+        return len(asked)
+
+    make_subscriber(tags="vip")
+    queries()
+    few = queries()
+    for _number in range(20):
+        make_subscriber(tags="vip,course").suppress("bounced")
+
+    assert queries() == few
+
+
+def test_a_reader_says_in_the_list_that_no_mail_goes_there(admin_client):
+    make_subscriber("gone@example.org", name="小明", tags="vip").suppress("bounced")
+
+    text = admin_client.get(READERS).text
+
+    assert '<span class="dot dot-bad">suppressed</span>' in text
+    assert '<small class="address"><bdi>gone@example.org</bdi></small>' in text
+    assert '<span class="tag">vip</span>' in text
+
+
+def test_who_has_no_copy_of_the_last_issue_is_found(admin_client):
+    make_subscriber("has@example.org")
+    make_sent(subject="第 42 期")
+    make_subscriber("new@example.org")
+    make_subscriber("left@example.org", state="unsubscribed")
+
+    page = admin_client.get(READERS, {"copies": "none-of-last"})
+
+    assert shown(page) == ["new@example.org"]
+    assert "none of " in page.text
+
+
+def test_before_any_issue_nobody_is_asked_about_copies(admin_client):
+    assert "filter-copies" not in admin_client.get(READERS).text
+
+
+def test_it_is_said_that_not_all_were_looked_at(admin_client, monkeypatch):
+    for _number in range(3):
+        make_subscriber()
+    hint = "among the newest 2."
+
+    assert hint not in admin_client.get(READERS, {"q": "reader"}).text
+    monkeypatch.setattr(finding, "PART_OF", 2)
+    assert hint in admin_client.get(READERS, {"q": "reader"}).text
+
+
+def test_the_readers_are_counted_in_thousands(admin_client, monkeypatch):
+    monkeypatch.setattr("subscribers.admin.kept_tally", lambda now: Tally(3211, 0, 0, 1234, 0))
+
+    text = admin_client.get(READERS).text
+
+    assert '<span class="quiet">3,211</span>' in text
+    assert ">active 3,211</a>" in text
+    assert ">unsubscribed 1,234</a>" in text

@@ -1,0 +1,98 @@
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from subscribers import finding
+from subscribers.models import Consent, Subscriber
+from subscribers.models.consents import Circumstances
+from tests.factories import make_subscriber
+
+pytestmark = pytest.mark.django_db
+
+
+def names(found) -> list[str]:
+    return sorted(str(one) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("term", "found"),
+    [
+        ("ann", ["ann@example.org", "joanne@example.org"]),
+        ("ANN@example.ORG", ["ann@example.org"]),
+        ("小明", ["bob@example.org"]),
+        ("EXAMPLE", ["ann@example.org", "bob@example.org", "joanne@example.org"]),
+        ("50%_", []),
+    ],
+)
+def test_a_reader_is_found_by_any_part_of_address_or_name(term, found):
+    for email, name in (("ann@example.org", ""), ("joanne@example.org", ""), ("bob@example.org", "王小明")):
+        make_subscriber(email, name=name)
+
+    assert names(finding.by_part(Subscriber.objects.all(), term)) == found
+
+
+def test_in_a_long_list_parts_are_looked_for_among_the_newest_and_beginnings_among_all(monkeypatch):
+    old, _middle, new = (make_subscriber(f"{name}.lin@example.org") for name in ("old", "middle", "new"))
+    monkeypatch.setattr(finding, "PART_OF", 2)
+
+    by_beginning = finding.by_part(Subscriber.objects.all(), "old")
+    by_part = finding.by_part(Subscriber.objects.all(), "lin")
+
+    assert list(by_beginning) == [old]
+    assert new in by_part
+    assert old not in by_part
+
+
+def test_a_list_that_is_just_as_long_is_looked_through_whole(monkeypatch):
+    make_subscriber()
+    make_subscriber()
+    monkeypatch.setattr(finding, "PART_OF", 2)
+
+    assert finding.oldest_read() == 0
+
+
+def test_the_beginning_of_an_address_is_asked_of_the_index():
+    plan = finding.by_address(Subscriber.objects.order_by(), "ann").explain()
+
+    assert ("subscribers_subscriber_email" in plan) or connection.vendor != "sqlite"
+
+
+def test_a_suppressed_reader_is_in_no_other_state():
+    make_subscriber("active@example.org")
+    make_subscriber("gone@example.org").suppress("bounced")
+    readers = Subscriber.objects.all()
+
+    assert names(finding.in_state(readers, "active")) == ["active@example.org"]
+    assert names(finding.in_state(readers, "suppressed")) == ["gone@example.org"]
+    assert not finding.in_state(readers, "nonsense")
+
+
+def test_readers_are_found_by_how_they_came():
+    web, hand = make_subscriber("web@example.org"), make_subscriber("hand@example.org")
+    Consent.objects.add(web, Consent.Kind.ASKED, Circumstances("web:page"), timezone.now())
+    Consent.objects.add(hand, Consent.Kind.IMPORTED, Circumstances("by hand: at the fair"), timezone.now())
+    Consent.objects.add(hand, Consent.Kind.WITHDREW, Circumstances("web:page"), timezone.now())
+    readers = Subscriber.objects.all()
+
+    assert [names(finding.from_source(readers, one)) for one in ("web", "hand", "import", "?")] == [
+        ["web@example.org"],
+        ["hand@example.org"],
+        [],
+        [],
+    ]
+
+
+def test_readers_are_found_by_the_days_between_which_they_joined(settings):
+    settings.TIME_ZONE = "Asia/Taipei"
+    make_subscriber("late@example.org", confirmed_at=datetime(2026, 3, 2, 15, 59, tzinfo=UTC))  # 23:59 in Taipei
+    make_subscriber("next@example.org", confirmed_at=datetime(2026, 3, 2, 16, 0, tzinfo=UTC))
+    readers = Subscriber.objects.all()
+
+    with timezone.override("Asia/Taipei"):
+        until, since = finding.joined_to(readers, "2026-03-02"), finding.joined_from(readers, "2026-03-03")
+
+        assert (names(until), names(since)) == (["late@example.org"], ["next@example.org"])
+        assert not finding.joined_from(readers, "soon")
+        assert not finding.joined_to(readers, "9999-12-31")
