@@ -32,7 +32,10 @@ from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
 TAGS_OFFERED = 20  # under the field; the most used first
-WRITING_SCRIPTS = ("editor", "marks", "comparing", "saving", "unsaved", "autosave")  # in newsletter/static/desk/
+WRITING_SCRIPTS = (  # in newsletter/static/desk/
+    *("editor", "marks", "comparing", "saving", "unsaved", "autosave"),
+    *("aside", "outline", "checking", "linking"),
+)
 
 
 class StateFilter(admin.SimpleListFilter):
