@@ -92,7 +92,7 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
 
     class Media:
         css = {"all": ("desk/composer.css", "desk/issue.css")}
-        js = tuple(forms.Script(f"desk/{name}.js", type="module") for name in (*WRITING_SCRIPTS, "composer"))
+        js = (*WRITING_SCRIPTS, forms.Script("desk/composer.js", type="module"))
 
     # --- The list ---
 

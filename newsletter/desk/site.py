@@ -40,6 +40,7 @@ from newsletter.desk.login import entering
 from newsletter.desk.readers import notes
 from newsletter.desk.settings import overview, own_account, record, sections
 from newsletter.desk.today.page import today
+from newsletter.desk.writing import checking, linking
 from newsletter.publication.actors import Via, acting
 
 type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
@@ -110,6 +111,8 @@ class DeskSite(admin.AdminSite):
             path("login/passkey/options/", entering.passkey_options, name="passkey_options"),
             *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
             *self._screens("settings/", SETTINGS_SCREENS),
+            path("writing/check/", self.admin_view(checking.check), name="writing_check"),
+            path("writing/posts/", self.admin_view(linking.posts), name="writing_posts"),
             path("restored/", self.admin_view(SEND(restoring.decide)), name="restored"),
             *self._screens("calendar/", [(route, SEND(view), name) for route, view, name in calendar.SCREENS]),
             *self._screens("subscribers/subscriber/<int:pk>/", READER_SCREENS),

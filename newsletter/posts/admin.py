@@ -32,7 +32,17 @@ from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
 TAGS_OFFERED = 20  # under the field; the most used first
-WRITING_SCRIPTS = ("editor", "marks", "comparing", "saving", "unsaved", "autosave")  # in newsletter/static/desk/
+WRITING_SCRIPTS = (  # of every page with an editor; Turndown as npm has it
+    forms.Script("turndown-7.2.5/turndown.js", defer=True),
+    forms.Script("turndown-7.2.5/turndown-plugin-gfm.js", defer=True),
+    *(
+        forms.Script(f"desk/{name}.js", type="module")
+        for name in ("editor", "marks", "comparing", "saving", "unsaved", "autosave", "pasting")
+    ),
+)
+ASIDE_SCRIPTS = tuple(
+    forms.Script(f"desk/{name}.js", type="module") for name in ("aside", "outline", "checking", "linking")
+)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -73,7 +83,7 @@ class PostAdmin(VersionsAdmin):
     )
 
     class Media:
-        js = tuple(forms.Script(f"desk/{name}.js", type="module") for name in WRITING_SCRIPTS)
+        js = WRITING_SCRIPTS + ASIDE_SCRIPTS
 
     # --- The list ---
 

@@ -18,6 +18,7 @@ from newsletter.publication.forms import TypedForm
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
 
 TAGS_MAX = 10
+PLACEHOLDERS = {"title": _("Title"), "body": _("Begin to write…")}  # labels of both are for screen readers
 
 
 class MarkdownTextarea(forms.Textarea):
@@ -51,6 +52,9 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name, words in PLACEHOLDERS.items():
+            if name in self.fields:
+                self.fields[name].widget.attrs["placeholder"] = words
         if self.instance.pk:
             pending = self.instance.pending
             tags = pending.tag_names if pending else "、".join(self.instance.tags.values_list("name", flat=True))

@@ -82,6 +82,8 @@ TABLE: dict[str, str] = {
     "admin/settings/record/": OWNERS,
     "admin/settings/advanced/": OWNERS,
     "admin/settings/parts/": "LNNNNN",  # without DEBUG
+    "admin/writing/check/": "LMMMMM",
+    "admin/writing/posts/": WRITERS,
     "admin/restored/": EDITORS,
     "admin/calendar/": EDITORS,
     "admin/calendar/<int:year>/": EDITORS,

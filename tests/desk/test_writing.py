@@ -327,7 +327,8 @@ def test_at_the_lower_edge_of_a_field_that_ends_below_the_window_it_is_seen(desk
     assert covered == []
 
 
-def test_keys_scroll_the_page_above_the_bar_before_anything_is_focused(editor):
+def test_keys_scroll_the_page_above_the_bar_before_anything_is_focused(editor, server):
+    editor.goto(server.url + change(make_issue(make_post("甲"))))
     editor.set_viewport_size({"width": 1280, "height": 600})
 
     editor.keyboard.press("PageDown")
@@ -406,7 +407,7 @@ def test_the_first_save_gives_the_page_the_address_of_the_post(desk, server):
     assert desk.url == server.url + change(post)
     assert desk.evaluate("window.isStill") is True
     assert [row.body for row in Post.objects.all()] == ["一二"]
-    assert desk.locator("#findings").is_visible()
+    assert desk.locator("#tab-check").is_visible()
     assert desk.locator(".deletelink").is_visible()
     assert desk.locator(".state-draft").is_visible()
     assert_accessible(desk)

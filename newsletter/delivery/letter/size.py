@@ -83,6 +83,15 @@ def weights_by_form(issue: Issue, posts: Iterable[Post]) -> dict[int, dict[str, 
     return found
 
 
+def weight_of_text(source: str) -> int:
+    """Return about how many bytes of HTML a text takes in a mail, whether or not it is of a saved post.
+
+    Measured on two letters, one with it and one without: within 1.5 KB of `weights_by_form`.
+    """
+    with_it, without = (freeze(Issue(number=1, introduction=text), items=[]).html for text in (source, ""))
+    return len(with_it.encode()) - len(without.encode())
+
+
 def weigh(issue: Issue, letter: FrozenLetter | Mailing) -> Weight:
     """Weigh the letter of `issue` as it is frozen."""
     size = len(letter.html.encode()) + READER_BYTES

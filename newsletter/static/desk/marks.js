@@ -177,4 +177,5 @@ function onKey(field, event) {
 for (const field of document.querySelectorAll("textarea[data-editor]")) {
   field.addEventListener("keydown", (event) => onKey(field, event));
   field.addEventListener("desk:mark", ({ detail }) => act(field, detail));
+  field.addEventListener("desk:replace", ({ detail }) => replace(field, detail, detail.selection)); // checking.js
 }

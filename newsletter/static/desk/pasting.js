@@ -1,0 +1,212 @@
+// What is pasted from Google Docs, Word or a page of the web becomes Markdown: first as the plain text, then as Markdown, so that
+// undo, pressed once, gives the plain text. What has no marks but line breaks stays plain. Pictures and links: editor.js.
+// Turndown and its tables stand in newsletter/static/turndown-*/, and know nothing of what the three leave in their HTML.
+
+const fields = document.querySelectorAll("textarea[data-editor]");
+const LONGEST = 2_000_000; // characters of HTML; more is pasted as plain text
+const TELLING = "a[href], b, strong, i, em, h1, h2, h3, h4, h5, h6, ul, ol, blockquote, pre, code, table, hr, del, s";
+const SPACING = /[\s\u00a0]+/g;
+const WORD_LIST = /mso-list:\s*\S*\s*level(\d+)/i;
+
+const service = new TurndownService({
+  headingStyle: "atx",
+  hr: "---",
+  bulletListMarker: "-",
+  codeBlockStyle: "fenced",
+  emDelimiter: "*",
+  strongDelimiter: "**",
+});
+service.use([turndownPluginGfm.tables]);
+service.addRule("item", {
+  filter: "li",
+  replacement(content, node, options) {
+    const list = node.parentNode;
+    const number = Number(list.getAttribute("start") || 1) + [...list.children].indexOf(node);
+    const mark = list.nodeName === "OL" ? `${number}. ` : `${options.bulletListMarker} `;
+    const text = content
+      .trim()
+      .replace(/\n{2,}(?=\s*(?:[-*]|\d+\.) )/g, "\n")
+      .replace(/\n/g, `\n${" ".repeat(mark.length)}`);
+    return `${mark}${text}${node.nextElementSibling ? "\n" : ""}`;
+  },
+});
+service.addRule("struck", { filter: ["del", "s", "strike"], replacement: (content) => `~~${content}~~` });
+service.addRule("picture", { filter: "img", replacement: () => "" }); // of somebody else's server: put in by hand
+// Only what would be taken for a mark of this text is escaped: Turndown's own way puts a stroke before every 「1.」 and _.
+service.escape = (text) => text.replace(/([\\*`[\]])/g, "\\$1").replace(/^(#{1,6} |> |[-+] |\d+\. )/, "\\$1");
+
+// --- What the three leave in their HTML ---
+
+function rename(element, name) {
+  const fresh = element.ownerDocument.createElement(name);
+  fresh.append(...element.childNodes);
+  element.replaceWith(fresh);
+  return fresh;
+}
+
+const unwrap = (element) => element.replaceWith(...element.childNodes);
+
+function wrap(element, name) {
+  const around = element.ownerDocument.createElement(name);
+  around.append(...element.childNodes);
+  element.append(around);
+}
+
+// The policy of this page allows no styles in HTML, not even in a document that is never shown: they are read as data.
+const withoutStyles = (html) =>
+  html
+    .replace(/<style\b[\s\S]*?<\/style\s*>/gi, "")
+    .replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/\sstyle\s*=/gi, " data-style="));
+
+function styleOf(element, name) {
+  const pattern = new RegExp(`(?:^|;)\\s*${name}\\s*:\\s*([^;]+)`, "i");
+  return (
+    pattern
+      .exec(element.dataset.style ?? "")?.[1]
+      .trim()
+      .toLowerCase() ?? ""
+  );
+}
+
+// Google Docs puts all of it into a bold that is none, and says by styles what is bold, italic or struck.
+function readStyles(page) {
+  for (const element of page.querySelectorAll("b, strong, i, em")) {
+    const isBold = /^(B|STRONG)$/.test(element.nodeName);
+    const style = styleOf(element, isBold ? "font-weight" : "font-style");
+    if (style === "normal" || style === "400") unwrap(element);
+  }
+  for (const element of page.querySelectorAll("span[data-style], font[data-style]")) {
+    if (!element.textContent.trim() || element.closest("h1, h2, h3, h4, h5, h6, pre, code")) continue;
+    const weight = styleOf(element, "font-weight");
+    if (weight === "bold" || Number(weight) >= 600) wrap(element, "strong");
+    if (styleOf(element, "font-style") === "italic") wrap(element, "em");
+    if (/line-through/.test(styleOf(element, "text-decoration(?:-line)?"))) wrap(element, "del");
+  }
+  for (const element of page.querySelectorAll(":is(h1, h2, h3, h4, h5, h6) :is(b, strong)")) unwrap(element);
+}
+
+// Word writes a list as paragraphs, each with its mark before it and its level in a style.
+function readWordLists(page) {
+  let list = null;
+  let levels = [];
+  for (const line of [...page.querySelectorAll("p, h1, h2, h3, h4, h5, h6, table, blockquote")]) {
+    const level = Number(WORD_LIST.exec(line.dataset.style ?? "")?.[1] ?? 0);
+    if (!level || line.nodeName !== "P") {
+      list = null;
+      continue;
+    }
+    const marks = [...line.querySelectorAll("span")].filter((one) =>
+      /mso-list:\s*ignore/i.test(one.dataset.style ?? ""),
+    );
+    const isNumbered = /^[\s\u00a0]*[\da-z]+[.)、]/i.test(marks[0]?.textContent ?? "");
+    for (const mark of marks) mark.remove();
+    if (!list) {
+      levels = [];
+      list = page.createElement(isNumbered ? "ol" : "ul");
+      line.before(list);
+      levels[1] = list;
+    }
+    for (let deep = 2; deep <= level; deep++) {
+      if (levels[deep]) continue;
+      levels[deep] = page.createElement(isNumbered ? "ol" : "ul");
+      (levels[deep - 1].lastElementChild ?? levels[deep - 1].appendChild(page.createElement("li"))).append(
+        levels[deep],
+      );
+    }
+    levels.length = level + 1;
+    const item = page.createElement("li");
+    item.append(...line.childNodes);
+    levels[level].append(item);
+    line.remove();
+  }
+}
+
+// The title of a post is its only heading of the first level.
+function lowerHeadings(page) {
+  if (!page.querySelector("h1")) return;
+  for (const heading of [...page.querySelectorAll("h1, h2, h3, h4, h5")])
+    rename(heading, `h${Number(heading.nodeName[1]) + 1}`);
+}
+
+function readTables(page) {
+  for (const table of page.querySelectorAll("table")) {
+    for (const cell of table.querySelectorAll("td, th")) {
+      for (const block of [...cell.querySelectorAll("p, div")]) unwrap(block);
+      for (const part of [...cell.querySelectorAll("br, ul, ol, li")]) part.replaceWith(" ", ...part.childNodes);
+    }
+    for (const column of [...table.querySelectorAll("colgroup, col, caption")]) column.remove();
+    const [first] = table.rows;
+    if (!first) continue;
+    if (table.rows.length === 1 && first.cells.length === 1) {
+      unwrap(first.cells[0]); // a frame around a text
+      continue;
+    }
+    const head = page.createElement("thead");
+    const row = page.createElement("tr");
+    for (const cell of [...first.cells]) row.append(rename(cell, "th"));
+    first.remove();
+    head.append(row);
+    table.prepend(head);
+  }
+}
+
+function clean(html) {
+  const page = new DOMParser().parseFromString(withoutStyles(html), "text/html");
+  for (const one of [...page.querySelectorAll("style, script, meta, link, title, xml, o\\:p, button, svg, noscript")]) {
+    one.nodeName === "O:P" ? unwrap(one) : one.remove();
+  }
+  const comments = page.createTreeWalker(page, NodeFilter.SHOW_COMMENT);
+  const found = [];
+  while (comments.nextNode()) found.push(comments.currentNode);
+  for (const comment of found) comment.remove(); // Word: <!--[if !supportLists]-->
+  readWordLists(page);
+  readStyles(page);
+  lowerHeadings(page);
+  readTables(page);
+  for (const link of page.querySelectorAll("a")) {
+    if (!/^(https?:|mailto:)/i.test(link.getAttribute("href") ?? "") || !link.textContent.trim()) unwrap(link);
+    else if (link.hostname === "www.google.com" && link.pathname === "/url") {
+      link.href = new URL(link.href).searchParams.get("q") ?? link.href; // Docs leads links through Google
+    }
+  }
+  for (const item of page.querySelectorAll("li > p:only-child")) unwrap(item);
+  for (const line of [...page.querySelectorAll("p, h1, h2, h3, h4, h5, h6")]) {
+    if (!line.textContent.replace(SPACING, "")) line.remove();
+  }
+  for (const line of [...page.querySelectorAll("body > br, body > b > br, div > br")]) line.remove();
+  return page.body;
+}
+
+function markdownOf(html) {
+  if (html.length > LONGEST) return "";
+  const body = clean(html);
+  if (!body.querySelector(TELLING)) return "";
+  const text = service
+    .turndown(body)
+    .replaceAll("\u00a0", " ")
+    .replace(/[ \t]+$/gm, "");
+  return text.replace(/\n{3,}/g, "\n\n").trim();
+}
+
+// --- Putting it in ---
+
+function onPaste(field, event) {
+  if (event.defaultPrevented || !event.clipboardData) return; // a picture, or the address of a link
+  const html = event.clipboardData.getData("text/html");
+  const plain = event.clipboardData.getData("text/plain").replace(/\r\n?/g, "\n");
+  if (!html || !plain.trim()) return;
+  if (/\bdata-(?:vscode|pm-slice)\b|\bvscode-/i.test(html)) return; // source code, or Markdown of another editor
+  const text = markdownOf(html);
+  if (!text || text === plain.trim()) return;
+  event.preventDefault();
+  const from = field.selectionStart;
+  const put = (start, end, words) => {
+    field.setSelectionRange(start, end);
+    if (!document.execCommand("insertText", false, words)) field.setRangeText(words, start, end, "end");
+  };
+  field.focus();
+  put(from, field.selectionEnd, plain);
+  put(from, from + plain.length, text);
+}
+
+for (const field of fields) field.addEventListener("paste", (event) => onPaste(field, event));

@@ -1,0 +1,145 @@
+"""Beside the text, in a real browser: the check on what is typed, the outline, and the drawer of a phone."""
+
+import pytest
+from django.urls import reverse
+
+from tests.desk.writing.conftest import BODY
+from tests.support.pages import assert_accessible
+
+pytestmark = pytest.mark.browser
+SELECTED = (
+    "() => { const f = document.querySelector('#id_body'); return f.value.slice(f.selectionStart, f.selectionEnd) }"
+)
+
+
+def text(editor) -> str:
+    return editor.input_value("#id_body")
+
+
+def test_a_finding_is_a_jump_and_its_fix_can_be_undone(editor):
+    editor.get_by_role("tab", name="Check").click()
+    place = editor.locator(".check-place").first
+    place.click()
+    assert editor.evaluate(SELECTED) == ","
+
+    editor.get_by_role("button", name="Change to ，").click()
+
+    assert text(editor) == BODY.replace(",", "，")
+    editor.keyboard.press("Control+z")  # the focus is on the next fix
+    assert text(editor) == BODY
+    assert editor.evaluate("document.activeElement.id") == "id_body"
+
+
+def test_all_of_a_kind_are_one_step_to_undo(editor):
+    editor.get_by_role("tab", name="Check").click()
+    editor.get_by_role("button", name="Fix all 2 of this kind").click()
+    editor.wait_for_function("document.querySelector('#id_body').value.includes('：')")
+    assert text(editor) == BODY.replace(",", "，").replace(":", "：")
+
+    editor.locator("#id_body").focus()
+    editor.keyboard.press("Control+z")
+
+    assert text(editor) == BODY
+
+
+def test_what_is_typed_is_checked_and_a_place_that_has_moved_is_found(editor):
+    editor.locator("#tab-check", has_text="3").wait_for()
+    editor.locator("#id_body").focus()
+    editor.evaluate("document.querySelector('#id_body').setSelectionRange(0, 0)")
+    editor.keyboard.insert_text("一句,話。\n\n")
+    editor.get_by_role("tab", name="Check").click()
+    editor.locator(".check-place", has_text="大家通常").first.click()
+    assert editor.evaluate(SELECTED) == ","
+
+    editor.locator("#tab-check", has_text="4").wait_for()
+
+
+def test_nothing_is_asked_while_a_word_is_being_composed(editor):
+    editor.locator("#tab-check", has_text="3").wait_for()
+    asked = []
+    editor.on("request", lambda request: asked.append(request) if "/writing/check/" in request.url else None)
+    keys = editor.context.new_cdp_session(editor)
+    editor.locator("#id_body").focus()
+    keys.send("Input.imeSetComposition", {"text": "ㄋㄧˇ", "selectionStart": 3, "selectionEnd": 3})
+    editor.wait_for_timeout(1500)
+    assert asked == []
+
+    keys.send("Input.insertText", {"text": "你,好"})
+
+    editor.locator("#tab-check", has_text="4").wait_for()
+
+
+def test_minutes_and_size_stand_under_the_text(editor):
+    editor.locator(".editor-facts", has_text="1 min read").wait_for()
+    assert "bytes in the mail" in editor.locator(".editor-facts").inner_text()
+
+
+def test_headings_lead_to_their_lines_and_code_has_none(editor):
+    editor.get_by_role("tab", name="Outline").click()
+    editor.locator("#id_body").fill(BODY + "\n\n```\n## no heading\n```\n")
+    editor.locator(".outline li").nth(2).wait_for()
+    assert [item.inner_text().split("\n")[0] for item in editor.locator(".outline li").all()] == [
+        *("(beginning)", "開頭", "結尾"),
+    ]
+
+    editor.get_by_role("button", name="結尾").click()
+
+    caret = editor.evaluate("document.querySelector('#id_body').selectionStart")
+    assert text(editor)[caret:].startswith("## 結尾")
+
+
+def test_tabs_go_by_arrow_keys(editor):
+    editor.get_by_role("tab", name="Details").focus()
+    editor.keyboard.press("ArrowRight")
+    assert editor.evaluate("document.activeElement.id") == "tab-check"
+    assert editor.locator("#write-check").is_visible()
+    assert not editor.locator("#write-details").is_visible()
+
+
+def test_a_phone_has_a_drawer_that_escape_closes(editor, server, post):
+    editor.set_viewport_size({"width": 375, "height": 667})
+    assert not editor.locator("#write-aside").is_visible()
+    opener = editor.locator("[data-aside]")
+    opener.focus()
+    editor.keyboard.press("Enter")
+    assert editor.locator("#id_tag_names").is_visible()
+    assert opener.get_attribute("aria-expanded") == "true"
+
+    editor.keyboard.press("Escape")
+
+    assert not editor.locator("#write-aside").is_visible()
+    assert editor.evaluate("document.activeElement.hasAttribute('data-aside')")
+
+
+def test_a_field_that_is_refused_is_shown_wherever_it_stands(editor):
+    editor.get_by_role("tab", name="Check").click()
+    editor.evaluate("document.querySelector('#id_tag_names').value = '長'.repeat(90)")
+
+    editor.locator("#id_body").focus()
+    editor.keyboard.press("Control+s")
+
+    editor.locator("#id_tag_names_error").wait_for()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_has_no_barrier_and_is_no_wider_than_a_phone(editor, server, post, scheme):
+    editor.emulate_media(color_scheme=scheme)
+    editor.locator("#tab-check", has_text="3").wait_for()
+    for tab in ("Check", "Outline", "Details"):
+        editor.get_by_role("tab", name=tab).click()
+        assert_accessible(editor)
+    editor.set_viewport_size({"width": 320, "height": 600})
+    assert editor.evaluate("document.documentElement.scrollWidth") <= 320
+    editor.locator("[data-aside]").click()
+    assert_accessible(editor)
+
+
+def test_without_javascript_all_of_it_stands_under_the_text(desk, browser, server, post):
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 375, "height": 667})
+    context.add_cookies(desk.context.cookies())
+    page = context.new_page()
+    page.goto(server.url + reverse("admin:posts_post_change", args=[post.pk]))
+
+    assert page.locator("#findings").is_visible()
+    assert page.locator("#id_tag_names").is_visible()
+    context.close()

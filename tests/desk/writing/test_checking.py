@@ -1,0 +1,76 @@
+"""The format check on what is typed: its answer to the script of the form."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from newsletter.delivery.letter.size import weight_of_text, weights_by_form
+from newsletter.issues.models import Issue, IssueItem
+from newsletter.posts.models import BODY_MAX, Post
+from newsletter.posts.models.renderings import Rendering
+from tests.factories import make_helper, make_post, make_publication
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk(client) -> Client:
+    make_publication()
+    client.force_login(make_helper("writer"))
+    return client
+
+
+def check(desk: Client, body: str, **fields: str):
+    return desk.post(reverse("admin:writing_check"), {"body": body, **fields})
+
+
+def test_places_are_those_of_the_field_and_each_fix_is_there(desk):
+    body = "😀 好。\r\n\r\n五分鐘,大家通常在找結論......"
+
+    answer = check(desk, body).json()
+
+    assert answer["count"] == answer["safe"] == 2
+    units = body.replace("\r\n", "\n").encode("utf-16-le")
+    rows = [row for group in answer["groups"] for row in group["rows"]]
+    assert [units[row["start"] * 2 : row["end"] * 2].decode("utf-16-le") for row in rows] == [",", "......"]
+    assert [(row["text"], row["fix"], row["line"]) for row in rows] == [(",", "，", 3), ("......", "……", 3)]
+
+
+def test_all_of_one_kind_or_of_every_kind_are_fixed_at_once(desk):
+    body = "五分鐘,大家:都在。\n\n找結論......"
+
+    assert check(desk, body, fix="punctuation").json() == {"body": "五分鐘，大家：都在。\n\n找結論......"}
+    assert check(desk, body, fix="all").json() == {"body": "五分鐘，大家：都在。\n\n找結論……"}
+
+
+def test_minutes_and_size_are_told_and_nothing_is_stored(desk):
+    answer = check(desk, "# 好\n\n" + "一句話。" * 400).json()
+
+    minutes, size = answer["facts"]
+    assert minutes == "3 min read"
+    assert size.endswith("KB in the mail")
+    assert check(desk, "  \n").json()["facts"] == []
+    assert not Post.objects.exists()
+    assert not Rendering.objects.exists()
+
+
+def test_the_size_is_about_the_one_that_the_letter_has_in_the_end(desk):
+    post = make_post("槓桿", body="## 標題\n\n" + "一句話，**很重要**。\n\n" * 100)
+
+    exact = weights_by_form(Issue(subject="甲", number=1), [post])[post.pk][IssueItem.Form.FULL]
+
+    assert weight_of_text(post.body) == pytest.approx(exact, abs=1_500)
+
+
+def test_a_text_that_cannot_be_saved_is_not_checked(desk):
+    response = check(desk, "一" * (BODY_MAX + 1))
+
+    assert response.status_code == 413
+    assert "too long" in response.json()["error"]
+
+
+def test_who_may_not_write_posts_gets_nothing(client):
+    make_publication()
+    client.force_login(make_helper("reader-care"))
+
+    assert check(client, "五分鐘,大家").status_code == 403

@@ -1,0 +1,126 @@
+"""Own posts behind two brackets: what is found, and the choice by keys and mouse in a real browser."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from newsletter.posts.search.index import index_post
+from tests.factories import make_helper, make_post, make_publication
+from tests.support.pages import assert_accessible
+
+
+def indexed(title: str, **fields):
+    post = make_post(title, **fields)
+    index_post(post)
+    return post
+
+
+def found(client: Client, **query: str) -> list[dict[str, str]]:
+    return client.get(reverse("admin:writing_posts"), query).json()["posts"]
+
+
+@pytest.fixture
+def author(client) -> Client:
+    make_publication()
+    client.force_login(make_helper("owner"))
+    return client
+
+
+@pytest.mark.django_db
+def test_published_posts_are_found_with_the_year_in_which_they_were_written(author):
+    year = timezone.now().year - 3
+    old = indexed("把話[寫]成一頁", body="會議", published_at=timezone.now().replace(year=year, day=2))
+    indexed("草稿", body="會議", published_at=None)
+
+    [one] = found(author, q="會議")
+
+    assert one == {
+        "title": "把話[寫]成一頁",
+        "markdown": f"[把話\\[寫\\]成一頁]({old.get_absolute_url()})",
+        "when": f"You wrote it in {year}",
+    }
+    assert found(author, q="會議", **{"except": str(old.pk)}) == []
+
+
+@pytest.mark.django_db
+def test_without_words_the_newest_posts_are_offered(author):
+    now = timezone.now()
+    for n in range(10):
+        make_post(f"第{n}篇", published_at=now - timedelta(days=n))
+
+    assert [one["title"] for one in found(author)] == [f"第{n}篇" for n in range(5)]
+
+
+@pytest.mark.django_db
+def test_a_search_takes_few_queries_however_many_posts_are_found(author, django_assert_max_num_queries):
+    for n in range(6):
+        indexed(f"會議{n}", body="會議")
+    found(author, q="會議")
+
+    with django_assert_max_num_queries(8):
+        assert len(found(author, q="會議")) == 5
+
+
+@pytest.fixture
+def others(post):
+    return [indexed("一頁的力量"), indexed("兩頁的力量")]
+
+
+def value(editor) -> str:
+    return editor.input_value("#id_body")
+
+
+def open_list(editor, words: str) -> None:
+    editor.locator("#id_body").fill("- ")
+    editor.locator("#id_body").press("End")
+    editor.keyboard.insert_text(f"[[{words}")
+    editor.locator("#linking [role=option]").first.wait_for()
+
+
+@pytest.mark.browser
+def test_keys_choose_and_put_the_link_in_by_one_step_to_undo(others, editor):
+    open_list(editor, "力量")
+    assert_accessible(editor)
+    editor.keyboard.press("ArrowDown")
+    active = editor.get_attribute("#id_body", "aria-activedescendant")
+    title = editor.locator(f"#{active} span").inner_text()
+
+    editor.keyboard.press("Enter")
+
+    [post] = [one for one in others if one.title == title]
+    assert value(editor) == f"- [{title}]({post.get_absolute_url()})"
+    editor.keyboard.press("Control+z")
+    assert value(editor) == "- [[力量"
+
+
+@pytest.mark.browser
+def test_the_mouse_chooses_and_escape_leaves_the_brackets(others, editor):
+    open_list(editor, "兩頁")
+    editor.keyboard.press("Escape")
+    assert not editor.locator("#linking").is_visible()
+    editor.keyboard.insert_text("的")
+    editor.wait_for_timeout(400)
+    assert not editor.locator("#linking").is_visible()
+
+    open_list(editor, "兩頁")
+    editor.locator("#linking [role=option]").first.click()
+
+    assert value(editor) == f"- [兩頁的力量]({others[1].get_absolute_url()})"
+
+
+@pytest.mark.browser
+def test_nothing_is_offered_while_a_word_is_being_composed(others, editor):
+    keys = editor.context.new_cdp_session(editor)
+    editor.locator("#id_body").fill("[[")
+    editor.locator("#linking [role=option]").first.wait_for()
+    keys.send("Input.imeSetComposition", {"text": "ㄌㄧˋ", "selectionStart": 3, "selectionEnd": 3})
+    editor.wait_for_timeout(500)
+    assert not editor.locator("#linking").is_visible()
+
+    keys.send("Input.insertText", {"text": "力量"})
+
+    editor.locator("#linking [role=option]").first.wait_for()
+    assert value(editor) == "[[力量"

@@ -1,0 +1,92 @@
+"""Pasting from Google Docs, Word and pages of the web: Markdown, and by one undo the plain text."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+FOLDER = Path(__file__).parents[3] / "newsletter" / "static" / "turndown-7.2.5"
+VENDORED = {  # SHA-256 of the files in turndown-7.2.5.tgz and turndown-plugin-gfm-1.0.2.tgz of the npm registry
+    "turndown.js": "f46330e27d6009ecc3b001237e735cf58293772d2a465436a61de6f536b59a81",
+    "turndown-plugin-gfm.js": "cf744cc1b7580f06d64ce236a4ff2630a53d389eccf2133a09d71ca443511912",
+}
+PASTE = """([html, text]) => {
+    const data = new DataTransfer();
+    if (html) data.setData('text/html', html);
+    data.setData('text/plain', text);
+    const event = new ClipboardEvent('paste', {clipboardData: data, cancelable: true, bubbles: true});
+    const field = document.querySelector('#id_body');
+    field.focus();
+    return field.dispatchEvent(event);
+}"""
+DOCS = """<meta charset="utf-8"><b style="font-weight:normal;" id="docs-internal-guid-1">
+<h1 dir="ltr"><span style="font-weight:700">大標</span></h1><br />
+<p dir="ltr"><span style="font-weight:400">先寫</span><span style="font-weight:700">一頁</span><span
+ style="font-style:italic">再</span><a href="https://www.google.com/url?q=https://example.org/a&amp;sa=D"><span
+ style="text-decoration:underline">開會</span></a>。</p><br />
+<ul><li dir="ltr" aria-level="1"><p dir="ltr"><span>甲</span></p></li>
+<li dir="ltr" aria-level="1"><p dir="ltr"><span>乙</span></p></li></ul></b>"""
+DOCS_MARKDOWN = "## 大標\n\n先寫**一頁***再*[開會](https://example.org/a)。\n\n- 甲\n- 乙"
+WORD = """<html xmlns:o="urn:schemas-microsoft-com:office:office"><head><style>p.MsoNormal {margin:0}</style></head>
+<body><!--StartFragment--><p class=MsoNormal>第一段<b>重點</b><o:p></o:p></p>
+<p class=MsoListParagraph style='mso-list:l0 level1 lfo1'><![if !supportLists]><span
+ style='mso-list:Ignore'>·<span>&nbsp;&nbsp; </span></span><![endif]>甲<o:p></o:p></p>
+<p class=MsoListParagraph style='mso-list:l0 level2 lfo1'><![if !supportLists]><span
+ style='mso-list:Ignore'>o<span>&nbsp;&nbsp; </span></span><![endif]>甲之一<o:p></o:p></p>
+<p class=MsoListParagraph style='mso-list:l0 level1 lfo1'><![if !supportLists]><span
+ style='mso-list:Ignore'>·<span>&nbsp;&nbsp; </span></span><![endif]>乙<o:p></o:p></p>
+<table class=MsoTableGrid><tr><td><p class=MsoNormal>月份</p></td><td><p class=MsoNormal>人數</p></td></tr>
+<tr><td><p class=MsoNormal>一月</p></td><td><p class=MsoNormal>12</p></td></tr></table>
+<!--EndFragment--></body></html>"""
+WORD_MARKDOWN = "第一段**重點**\n\n- 甲\n  - 甲之一\n- 乙\n\n| 月份 | 人數 |\n| --- | --- |\n| 一月 | 12 |"
+WEB = """<h2>標題</h2><p>他說 1. 好 snake_case <code>a*b</code></p><blockquote><p>引言</p></blockquote>
+<p><a href="javascript:alert(1)">壞</a><img src="https://tracker.example/x.gif"></p><pre><code>x = 1
+y = 2</code></pre><script>alert(1)</script>"""
+WEB_MARKDOWN = "## 標題\n\n他說 1. 好 snake_case `a*b`\n\n> 引言\n\n壞\n\n```\nx = 1\ny = 2\n```"
+
+
+@pytest.mark.parametrize("name", VENDORED)
+def test_the_scripts_of_others_are_as_they_were_published(name):
+    assert sha256((FOLDER / name).read_bytes()).hexdigest() == VENDORED[name]
+    assert "MIT License" in (FOLDER / "LICENSE.txt").read_text()
+
+
+@pytest.fixture
+def empty(editor):
+    editor.locator("#id_body").fill("")
+    return editor
+
+
+def value(editor) -> str:
+    return editor.input_value("#id_body")
+
+
+@pytest.mark.parametrize(
+    ("html", "markdown"),
+    [(DOCS, DOCS_MARKDOWN), (WORD, WORD_MARKDOWN), (WEB, WEB_MARKDOWN)],
+    ids=["Google Docs", "Word", "a page of the web"],
+)
+def test_what_is_pasted_becomes_markdown_and_undo_gives_the_plain_text(empty, html, markdown):
+    assert empty.evaluate(PASTE, [html, "純文字\r\n第二行"]) is False
+
+    assert value(empty) == markdown
+    empty.keyboard.press("Control+z")
+    assert value(empty) == "純文字\n第二行"
+    empty.keyboard.press("Control+z")
+    assert value(empty) == ""
+
+
+@pytest.mark.parametrize("html", ["", "<p>一</p><p>二</p>", '<div data-vscode="1"><b>x</b></div>'])
+def test_what_has_no_marks_or_is_source_code_is_left_to_the_browser(empty, html):
+    assert empty.evaluate(PASTE, [html, "**一**"]) is True
+    assert value(empty) == ""
+
+
+def test_it_takes_the_place_of_what_is_chosen(empty):
+    empty.locator("#id_body").fill("前中後")
+    empty.evaluate("document.querySelector('#id_body').setSelectionRange(1, 2)")
+
+    empty.evaluate(PASTE, ["<p><b>粗</b></p>", "粗"])
+
+    assert value(empty) == "前**粗**後"
