@@ -84,7 +84,7 @@ class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 @admin.register(Subscriber)
 class SubscriberAdmin(AddressAdmin):
     form, change_form = ReaderForm, TaggedForm
-    list_display = ("reader", "state_now", "tag_list", "joined")
+    list_display = ("reader", "state_now", "reader_tags", "joined")
     list_filter = FIELDS
     sortable_by = ()
     search_help_text = _("A part of an address or of a name")
@@ -92,7 +92,7 @@ class SubscriberAdmin(AddressAdmin):
     change_list_template = "admin/subscribers/subscriber_list.html"
     fields = ("email", "name", "tag_names", "consent")
     shown = (
-        "email", "state", "paused_until", "confirmed_at", "unsubscribed_at", "created_at", "record",
+        "email", "state", "paused_until", "confirmed_at", "unsubscribed_at", "created_at",
     )  # fmt: skip
 
     class Media:
@@ -131,7 +131,7 @@ class SubscriberAdmin(AddressAdmin):
         return render_to_string("admin/subscribers/_state.html", context)
 
     @admin.display(description=_("tags"))
-    def tag_list(self, subscriber: Subscriber) -> str:
+    def reader_tags(self, subscriber: Subscriber) -> str:
         names = [one.tag.name for one in subscriber.taggings.all()]
         return render_to_string("admin/subscribers/_tags.html", {"names": names}) if names else ""
 
@@ -140,12 +140,6 @@ class SubscriberAdmin(AddressAdmin):
         return date_format(timezone.localtime(subscriber.confirmed_at or subscriber.created_at), "SHORT_DATE_FORMAT")
 
     # --- One reader ---
-
-    @admin.display(description=_("record of the subscription"))
-    def record(self, subscriber: Subscriber) -> str:
-        """Return every line of what this reader agreed to and took back, the first on top."""
-        lines = subscriber.consents.select_related("text")
-        return render_to_string("admin/subscribers/_record.html", {"lines": lines})
 
     @admin.display(description=_("Tags"))
     def tag_names(self, subscriber: Subscriber) -> str:

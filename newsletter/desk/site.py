@@ -36,6 +36,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
+from newsletter.desk.readers import notes
 from newsletter.desk.settings import overview, own_account, record, sections
 from newsletter.desk.today.page import today
 from newsletter.publication.actors import Via, acting
@@ -67,6 +68,8 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("certificate/<int:number>/", LOOK_AT_MAILINGS(certificates.certificate), "mailing_certificate"),
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
+CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
+READER_SCREENS: tuple[Screen, ...] = (("note/", CARE(notes.write), "reader_note"),)
 REPLACED = {"logout", "view_on_site"}  # screens of the stock admin that ask for too little, or for too much
 ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: login/proving.py
     ("", own_account.account, "account"),
@@ -107,6 +110,7 @@ class DeskSite(admin.AdminSite):
             *self._screens("settings/", SETTINGS_SCREENS),
             path("restored/", self.admin_view(SEND(restoring.decide)), name="restored"),
             *self._screens("calendar/", [(route, SEND(view), name) for route, view, name in calendar.SCREENS]),
+            *self._screens("subscribers/subscriber/<int:pk>/", READER_SCREENS),
             *self._screens("issues/issue/<int:pk>/", ISSUE_SCREENS),
             *self._screens("delivery/mailing/<int:pk>/", MAILING_SCREENS),
         ]

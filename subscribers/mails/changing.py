@@ -98,6 +98,7 @@ def _move(subscriber: Subscriber, email: str, now: datetime, how: Circumstances)
         departures.write([moved, departure(Why.BACK, known_as, at=now)])
     if other:  # never confirmed, or has left: the click is the owner's newer word
         Consent.objects.take_over(subscriber, other)
+        other.notes.update(subscriber=subscriber)
         other.forget()
     Subscriber.objects.filter(pk=subscriber.pk).update(email=email, address_hash=known_as)
     subscriber.refresh_from_db()

@@ -6,6 +6,7 @@ from subscribers.models.counts import DayCount, Tally, kept_tally, tally
 from subscribers.models.forgotten import Forgotten
 from subscribers.models.fresh_links import FreshLink
 from subscribers.models.mail_budget import MailBudget
+from subscribers.models.notes import Note
 from subscribers.models.readers import (
     CONFIRM_WITHIN,
     FORGET_AFTER,
@@ -32,6 +33,7 @@ __all__ = [
     "Forgotten",
     "FreshLink",
     "MailBudget",
+    "Note",
     "Subscriber",
     "SubscriberQuerySet",
     "Suppression",

@@ -18,6 +18,7 @@ from subscribers.models.consents import Circumstances, Consent
 from subscribers.models.forgotten import Forgotten as Forgotten  # noqa: PLC0414 - registered by being imported
 from subscribers.models.fresh_links import FreshLink as FreshLink  # noqa: PLC0414 - the same
 from subscribers.models.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - the same
+from subscribers.models.notes import Note as Note  # noqa: PLC0414 - the same
 from subscribers.models.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
 from subscribers.models.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
 from subscribers.models.suppressions import departure

@@ -1,7 +1,11 @@
 """The readers in a real browser: by thumb, by day and by night."""
 
 import pytest
+from django.utils import timezone
 
+from subscribers.models import Consent, Note
+from subscribers.models.consents import Circumstances
+from tests.desk.readers.test_list import make_sent
 from tests.factories import make_subscriber
 from tests.support.pages import assert_accessible
 
@@ -13,10 +17,13 @@ LONG = "tree.by.the.river.in.the.evening.of.a.long.day@mail.example.net"
 @pytest.fixture
 def screens(desk) -> list[str]:
     """The addresses of the pages of readers, with a reader of each kind."""
-    make_subscriber(LONG, name="名字很長的讀者", tags="老朋友,同業")
+    reader = make_subscriber(LONG, name="名字很長的讀者", tags="老朋友,同業")
+    Consent.objects.add(reader, Consent.Kind.CONFIRMED, Circumstances("web:page", "每兩週一封信"), timezone.now())
+    Note.objects.create(subscriber=reader, at=timezone.now(), by="gipi", text="讀書會認識的，在做教材設計。")
+    make_sent()
     make_subscriber("camellia@example.org", state="unsubscribed")
     make_subscriber("info@studio.example").suppress("bounced")
-    return [READERS, f"{READERS}?state=active&tag=老朋友&q=tree"]
+    return [READERS, f"{READERS}?state=active&tag=老朋友&q=tree", f"{READERS}{reader.pk}/change/"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,0 +1,150 @@
+"""The story of one reader, newest first: what they said, what was sent to them, and what the author wrote of them.
+
+A page of it ends behind a number of copies; everything else that happened in their time stands between them. However
+long the story, a page costs the same few queries.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext
+
+from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models.packing import Copy
+from newsletter.delivery.models.packs import Pack
+from subscribers.models import Subscriber, Suppression
+
+COPIES = 20  # of each kind, as rows and packed, that a page looks at
+LINES_MAX = 300  # of each other kind: nobody has as many
+DOTS = {
+    Delivery.State.SENT: "good",
+    Delivery.State.FAILED: "bad",
+    Delivery.State.UNCERTAIN: "warn",
+    Delivery.State.DEFERRED: "warn",
+}
+WHAT: dict[int, Promise] = {
+    Delivery.State.SENT: gettext_lazy("%(issue)s: sent"),
+    Delivery.State.FAILED: gettext_lazy("%(issue)s: not delivered"),
+    Delivery.State.UNCERTAIN: gettext_lazy("%(issue)s: not known whether it was delivered"),
+    Delivery.State.DEFERRED: gettext_lazy("%(issue)s: is tried again"),
+    Delivery.State.QUEUED: gettext_lazy("%(issue)s: waits to be sent"),
+    Delivery.State.SKIPPED: gettext_lazy("%(issue)s: left out"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that happened. dot: how it is marked, as parts.css names it; note: the number of a note."""
+
+    at: datetime
+    what: str
+    details: tuple[str, ...] = ()
+    dot: str = ""
+    url_of: int | None = None  # the mailing that it belongs to
+    note: int | None = None
+
+    @property
+    def day(self) -> date:
+        """Return the local day."""
+        return timezone.localtime(self.at).date()
+
+
+@dataclass(frozen=True)
+class Before:
+    """Where a page begins: below the copy of a mailing, and before a moment."""
+
+    mailing: int
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"{self.mailing}-{self.at.timestamp():.6f}"
+
+    @classmethod
+    def read(cls, text: str) -> "Before | None":
+        """Return what `str` wrote; None for anything else: the story begins at its newest line."""
+        mailing, _dash, at = text.partition("-")
+        try:
+            return cls(int(mailing), datetime.fromtimestamp(float(at), UTC))
+        except (ValueError, OverflowError, OSError):
+            return None
+
+
+def of(reader: Subscriber, before: Before | None, *, with_copies: bool) -> tuple[list[Line], Before | None]:
+    """Return a page of the story of a reader, and where the next one begins; None after the last.
+
+    with_copies: whether the user may see what was sent.
+    """
+    copies, floor = _copies(reader, before) if with_copies else ([], None)
+    since = min((line.at for line in copies), default=None) if floor else None
+    others = [
+        line
+        for line in (*_record(reader), *_moves(reader), *_notes(reader), *_suppression(reader))
+        if (before is None or line.at < before.at) and (since is None or line.at >= since)
+    ]
+    lines = sorted([*others, *copies], key=lambda line: line.at, reverse=True)
+    if not floor:
+        return lines, None
+    return lines, Before(floor, since or (before.at if before else timezone.now()))
+
+
+# --- What was sent ---
+
+
+def _copies(reader: Subscriber, before: Before | None) -> tuple[list[Line], int | None]:
+    """Return the copies below a mailing, and the number of the last mailing that was looked at; None if all were."""
+    below = {"mailing_id__lt": before.mailing} if before else {}
+    rows = list(Delivery.objects.filter(subscriber=reader, **below).order_by("-mailing_id")[:COPIES])
+    packed = list(Pack.objects.around(reader.pk).filter(**below).order_by("-mailing_id")[:COPIES])
+    lowest = [found[-1].mailing_id for found in (rows, packed) if len(found) == COPIES]
+    floor = max(lowest, default=None)
+    found: list[tuple[int, Copy | Delivery]] = [(row.mailing_id, row) for row in rows]
+    for pack in packed:
+        found += [(pack.mailing_id, copy) for copy in pack.copies() if copy.subscriber_id == reader.pk]
+    shown = [(mailing, copy) for mailing, copy in found if floor is None or mailing >= floor]
+    mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk([one for one, _copy in shown])
+    return [_line(mailings[one], copy) for one, copy in shown if one in mailings], floor
+
+
+def _line(mailing: Mailing, copy: Copy | Delivery) -> Line:
+    at = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
+    issue = f"{mailing.issue} ({mailing.get_kind_display()})" if mailing.kind != Mailing.Kind.ISSUE else mailing.issue
+    tries = ngettext("%d try", "%d tries", copy.attempts) % copy.attempts if copy.attempts > 1 else ""
+    details = tuple(filter(None, (copy.reply, tries)))
+    state = Delivery.State(copy.state)
+    return Line(at, str(WHAT[state]) % {"issue": issue}, details, DOTS.get(state, ""), url_of=mailing.pk)
+
+
+# --- What else happened ---
+
+
+def _record(reader: Subscriber) -> Iterator[Line]:
+    for line in reader.consents.select_related("text").order_by("-pk")[:LINES_MAX]:
+        said = (line.source, line.ip or "", _("Text shown: %s") % line.text.words if line.text else "")
+        dot = "good" if line.kind in {"confirmed", "came back", "imported"} else ""
+        yield Line(line.at, line.get_kind_display(), tuple(filter(None, said)), dot)
+
+
+def _moves(reader: Subscriber) -> Iterator[Line]:
+    for change in reader.address_changes.all()[:LINES_MAX]:
+        yield Line(change.asked_at, _("Asked to move to %s") % change.email)
+        if change.confirmed_at:
+            yield Line(
+                change.confirmed_at, _("Moved to %(to)s") % {"to": change.email}, tuple(filter(None, [change.former]))
+            )
+        if change.undone_at:
+            yield Line(change.undone_at, _("Took the move back"))
+
+
+def _notes(reader: Subscriber) -> Iterator[Line]:
+    for note in reader.notes.order_by("-pk")[:LINES_MAX]:
+        yield Line(note.at, pgettext("about a reader", "Note"), tuple(filter(None, (note.text, note.by))), note=note.pk)
+
+
+def _suppression(reader: Subscriber) -> Iterator[Line]:
+    for one in Suppression.objects.filter(address_hash=reader.address_hash):
+        reason = tuple(filter(None, (one.get_reason_display(), one.note)))
+        yield Line(one.created_at, _("The address was suppressed: no mail goes to it"), reason, "bad")
