@@ -17,6 +17,7 @@ from newsletter.desk.today import steps, words
 from newsletter.desk.today.checklist import NEXT, PARTS, checklist
 from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
 from newsletter.desk.today.steps import TABLE, next_step
+from newsletter.mail.characters import single_line
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 NOW = datetime(2026, 11, 26, 2, 0, tzinfo=UTC)
@@ -213,7 +214,7 @@ everything = st.builds(
     left_out=st.integers(0, 5),
     newly=st.integers(0, 5),
     newest=st.text(max_size=20),
-    draft=st.none() | st.builds(Draft, pk=st.just(3), title=st.text(max_size=20)),
+    draft=st.none() | st.builds(Draft, pk=st.just(3), title=st.text(max_size=20).map(single_line)),
     issue=st.none() | issues,
     underway=st.none() | underway,
     result=st.none() | st.builds(Result, pk=st.just(8), number=counts, at=moments, sent=counts, missed=counts),
