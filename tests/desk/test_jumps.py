@@ -74,6 +74,7 @@ FACTS = {
     "subscribers.AddressChange.confirmed_at",
     "subscribers.AddressChange.undone_at",
     "subscribers.Consent.at",
+    "subscribers.Note.at",
     "subscribers.FreshLink.asked_at",
     "subscribers.Subscriber.confirmation_sent_at",
     "subscribers.Subscriber.confirmed_at",

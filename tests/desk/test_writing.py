@@ -14,7 +14,7 @@ from newsletter.issues.models import Issue
 from newsletter.posts.models import Post, WorkingCopy
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_issue, make_post, make_publication
-from tests.support.pages import assert_accessible
+from tests.support.pages import assert_accessible, until
 
 pytestmark = pytest.mark.browser
 
@@ -122,15 +122,6 @@ def kept(page) -> dict[str, dict[str, str]]:
         "Object.fromEntries(Object.entries(localStorage).filter(([key]) => key.includes('unsaved')))"
     )
     return {key: json.loads(copy)["contents"] for key, copy in stored.items()}
-
-
-def until(page, expression: str) -> None:
-    """Wait until a script's expression is true; Playwright's own wait needs `eval`, which the policy forbids."""
-    for _ in range(100):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(expression)
 
 
 def until_kept(page) -> None:

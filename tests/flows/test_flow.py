@@ -106,7 +106,7 @@ def write_and_publish(running, page):
     page.locator("[name=title]").fill("管理槓桿")
     page.locator("[name=body]").fill(BODY)
     page.locator("[name=_publish]").click()
-    page.wait_for_url("**/admin/posts/post/")
+    page.wait_for_url("**/admin/posts/post/*/change/")
     assert_accessible(page)
 
     page.goto(f"{running.url}/posts/")

@@ -1,7 +1,5 @@
 """What every answer carries; static files are guarded as pages are."""
 
-from pathlib import Path
-
 import pytest
 from django.test import Client
 
@@ -12,15 +10,13 @@ pytestmark = pytest.mark.django_db  # the handler of requests looks after its co
 
 
 @pytest.fixture
-def shelf(settings):
+def shelf(settings, tmp_path):
     """A folder of static files with one style sheet, one script and one picture."""
-    folder = Path(settings.STATIC_ROOT)
-    files = [folder / name for name in ("guarded.css", "guarded.js", "guarded.svg")]
+    settings.STATIC_ROOT = tmp_path
+    files = [tmp_path / name for name in ("guarded.css", "guarded.js", "guarded.svg")]
     for file in files:
         file.write_text("")
-    yield [f"/static/{file.name}" for file in files]
-    for file in files:
-        file.unlink()
+    return [f"/static/{file.name}" for file in files]
 
 
 def test_no_static_file_can_be_framed_or_load_anything(shelf):

@@ -138,3 +138,12 @@ def _values(field: "Element") -> list[str]:
         return []
     is_sent = kind not in {"checkbox", "radio"} or field.get("checked") is not None
     return [field.get("value", "on" if kind in {"checkbox", "radio"} else "")] if is_sent else []
+
+
+def until(page: "Page", expression: str) -> None:
+    """Wait until a script's expression is true; Playwright's own wait needs `eval`, which the policy forbids."""
+    for _ in range(100):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(expression)

@@ -52,7 +52,13 @@ def answer(client, response, **fields):
 
 
 SETTINGS = "/admin/settings/"
-SENDER = {"sender_email": "newsletter@example.com", "sender_name": "", "reply_to": "", "bounces_to": ""}
+SENDER = {
+    "sender_email": "newsletter@example.com",
+    "sender_name": "",
+    "reply_to": "",
+    "bounces_to": "",
+    "number_typed_above": "1000",
+}
 
 
 # --- What asks ---

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from tests.desk.writing.conftest import BODY
-from tests.support.pages import assert_accessible
+from tests.support.pages import assert_accessible, until
 
 pytestmark = pytest.mark.browser
 SELECTED = (
@@ -33,7 +33,7 @@ def test_a_finding_is_a_jump_and_its_fix_can_be_undone(editor):
 def test_all_of_a_kind_are_one_step_to_undo(editor):
     editor.get_by_role("tab", name="Check").click()
     editor.get_by_role("button", name="Fix all 2 of this kind").click()
-    editor.wait_for_function("document.querySelector('#id_body').value.includes('：')")
+    until(editor, "document.querySelector('#id_body').value.includes('：')")
     assert text(editor) == BODY.replace(",", "，").replace(":", "：")
 
     editor.locator("#id_body").focus()
@@ -92,7 +92,7 @@ def test_tabs_go_by_arrow_keys(editor):
     editor.get_by_role("tab", name="Details").focus()
     editor.keyboard.press("ArrowRight")
     assert editor.evaluate("document.activeElement.id") == "tab-check"
-    assert editor.locator("#write-check").is_visible()
+    editor.locator("#write-check").wait_for()  # until the check has answered it is empty
     assert not editor.locator("#write-details").is_visible()
 
 
