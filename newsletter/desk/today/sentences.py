@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from newsletter.desk.today import words
 from newsletter.desk.today.facts import Composed, Facts, Result, Underway
 
-TODO = {  # by the cause of a pause
+ADVICE = {  # by the cause of a pause
     "author": gettext_lazy("Go on, or cancel what is left?"),
     "late": gettext_lazy("Its time has passed; choose another one."),
     "provider": gettext_lazy("The mail server refuses it; read its answer, mend that, then go on."),
@@ -39,7 +39,7 @@ def paused(facts: Facts, now: datetime) -> Words:
         if mailing.has_begun
         else _("Issue %(number)s stands still: nobody has it yet.")
     ) % values
-    todo = TODO.get(mailing.cause, TODO["author"])
+    todo = ADVICE.get(mailing.cause, ADVICE["author"])
     return _("%(sentence)s %(todo)s") % {"sentence": sentence, "todo": todo}, str(
         BUTTONS.get(mailing.cause, BUTTONS["author"])
     )
