@@ -5,8 +5,10 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +20,7 @@ from newsletter.publication.forms import TypedForm
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
 
 TAGS_MAX = 10
+COVERS_OFFERED = 11  # with the choice of none, three rows of four
 PLACEHOLDERS = {"title": _("Title"), "body": _("Begin to write…")}  # labels of both are for screen readers
 
 
@@ -35,10 +38,38 @@ class SeenInput(forms.HiddenInput):
         super().__init__({"autocomplete": "off"})
 
 
+class CoverInput(forms.RadioSelect):
+    """The cover, chosen by picture: the present one, those of the text, and the newest of the library.
+
+    The value is the digest that stands in the picture's address: a script finds it in what is typed.
+    """
+
+    text = ""  # of the post
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """Return the pictures as radio buttons; any other of the library is valid, too."""
+        chosen = Image.objects.filter(digest=value or "").first()
+        offered = {one.digest: one for one in (*([chosen] if chosen else []), *Image.objects.within(self.text))}
+        for one in Image.objects.all()[: COVERS_OFFERED - min(len(offered), COVERS_OFFERED)]:
+            offered.setdefault(one.digest, one)
+        shown = {"name": name, "id": (attrs or {}).get("id"), "chosen": chosen, "pictures": offered.values()}
+        return render_to_string("admin/posts/_cover.html", shown)
+
+
+class CoverField(forms.ModelChoiceField):
+    """A picture of the library, named by its digest."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Image.objects.all(), label=_("Cover picture"), required=False, to_field_name="digest", widget=CoverInput
+        )
+
+
 class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     tag_names = forms.CharField(
         label=_("Tags"), required=False, help_text=_("Separated by commas. A new name makes a new tag.")
     )
+    cover = CoverField()
     seen_at = forms.CharField(required=False, widget=SeenInput)  # the state that this tab was opened with
 
     class Meta:
@@ -60,6 +91,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             tags = pending.tag_names if pending else "、".join(self.instance.tags.values_list("name", flat=True))
             self.initial.update({"tag_names": tags, "seen_at": self.changed_at.isoformat()})
             self._freeze_address()
+            self._show_cover()
         if AUTO in self.data:
             self._ask_for_less()
 
@@ -76,6 +108,11 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         is_waiting = self.instance.state(timezone.now()) == Post.State.SCHEDULED
         for name in ("title", "body"):
             self.fields[name].required = is_waiting
+
+    def _show_cover(self) -> None:
+        if "cover" in self.fields:
+            self.initial["cover"] = self.instance.cover.digest if self.instance.cover else ""
+            self.fields["cover"].widget.text = self.instance.body
 
     def _freeze_address(self) -> None:
         """Keep the words of an address that stands in readers' mails."""

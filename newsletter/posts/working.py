@@ -65,6 +65,7 @@ class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
+        form.instance.note_pictures()
         if not form.instance.pending:
             form.instance.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
             index_post(form.instance)
@@ -116,6 +117,7 @@ def put_back(post: Post, version: Revision, now: datetime) -> None:
         post.save()
         post.tags.set(Tag.objects.named(tag_names(tags)))
         index_post(post)
+    post.note_pictures()
     Revision.objects.record(post.pk, post, at=now)
 
 
@@ -124,6 +126,7 @@ def give_up(post: Post, now: datetime) -> None:
     stored = Post.objects.get(pk=post.pk)
     keep_versions(stored, post.pending, now)
     _unless_stale(WorkingCopy.objects.drop(post))
+    post.note_pictures()
     Revision.objects.record(post.pk, stored, at=now)
 
 

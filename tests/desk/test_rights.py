@@ -118,6 +118,7 @@ TABLE: dict[str, str] = {
     **_stock("posts/tag", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
     "admin/posts/image/upload/": "LJBJBB",
+    "admin/posts/image/choices/": "LJPJPP",
     **_stock("issues/issue", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     "admin/issues/issue/<int:pk>/preview/": EDITORS,
     "admin/issues/issue/<int:pk>/preview/<str:tab>/": EDITORS,

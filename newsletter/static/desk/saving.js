@@ -45,8 +45,16 @@ function tellUnsaved(name, facts = {}) {
 function labelOf(field) {
   const [own] = [...(field.labels ?? [])];
   const legend = field.closest("fieldset:not(.module)")?.querySelector("legend, label");
-  const words = [legend, own].filter(Boolean).map((one) => one.textContent.trim().replace(/[:：]$/, ""));
+  const words = [legend, field.type === "radio" && legend ? null : own]
+    .filter(Boolean)
+    .map((one) => one.textContent.trim().replace(/[:：]$/, ""));
   return [...new Set(words)].join(" ") || field.getAttribute("aria-label") || field.name;
+}
+
+// Return what a person knows a value by: a radio button is named by its words, or by what its picture says.
+function wordsOf(field, value) {
+  const [label] = field.type === "radio" && value ? (field.labels ?? []) : [];
+  return label?.textContent.trim() || label?.querySelector("img")?.alt || value;
 }
 
 // Browsers put back what was typed before a reload: what the server sent stands in the defaults.
@@ -72,7 +80,7 @@ function snapshot(some, read = (field) => field) {
     const value = isOff ? "" : own.replace(/\r\n/g, "\n");
     const shown = selectedOptions
       ? [...selectedOptions].map((one) => (one.value ? one.textContent.trim() : "")).join("、")
-      : value;
+      : wordsOf(field, value);
     if (isOff && found[field.name]) continue;
     found[field.name] = { value, shown, label: labelOf(field), isText: field.matches("textarea[data-editor]") };
   }
@@ -91,11 +99,21 @@ const textsOf = (some) => Object.fromEntries(Object.entries(some).map(([name, fi
 const isEqual = (one, other) => JSON.stringify(textsOf(one)) === JSON.stringify(textsOf(other));
 const hasFile = () => [...form.elements].some((field) => field.type === "file" && field.name && field.files.length);
 
+// A picture that only the other page offers as the cover is offered here too.
+function takeChoice(last, value, theirs) {
+  const other = [...theirs.elements].find((one) => one.name === last.name && one.value === value);
+  if (other) last.closest("label").after(document.importNode(other.closest("label"), true));
+}
+
 function put(name, value, theirs) {
   const fields = [...form.elements].filter((field) => field.name === name);
   const [field] = fields;
-  if (["checkbox", "radio"].includes(field.type)) fields.forEach((one) => (one.checked = one.value === value));
-  else if (field.tagName === "SELECT") {
+  if (["checkbox", "radio"].includes(field.type)) {
+    if (!fields.some((one) => one.value === value)) takeChoice(fields.at(-1), value, theirs);
+    const all = [...form.elements].filter((one) => one.name === name);
+    all.forEach((one) => (one.checked = one.value === value));
+    all[0].dispatchEvent(new Event("change", { bubbles: true }));
+  } else if (field.tagName === "SELECT") {
     if (value && ![...field.options].some((one) => one.value === value)) {
       const [other] = theirs.elements[name].selectedOptions;
       field.append(document.importNode(other, true));
