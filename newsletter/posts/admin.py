@@ -39,7 +39,7 @@ WRITING_SCRIPTS = (  # of every page with an editor; Turndown as npm has it
     ),
 )
 ASIDE_SCRIPTS = tuple(
-    forms.Script(f"desk/{name}.js", type="module") for name in ("aside", "outline", "checking", "linking", "cover")
+    forms.Script(f"desk/{name}.js", type="module") for name in ("aside", "outline", "checking", "linking", "details")
 )
 
 
@@ -75,8 +75,8 @@ class PostAdmin(VersionsAdmin):
     actions = ("publish_now", "back_to_draft")
     fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
-        (_("Publishing"), {"fields": ("published_at", "words"), "classes": ("aside",)}),
-        (_("In lists"), {"fields": ("tag_names", "summary", "cover"), "classes": ("aside",)}),
+        (_("Publishing"), {"fields": ("published_at", "is_web_only"), "classes": ("aside",)}),
+        (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
     )
 
     class Media:

@@ -5,14 +5,13 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import nfc
+from newsletter.posts.inputs import NOW, CoverField, ReleaseField
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
 from newsletter.posts.saving import AUTO, ELSEWHERE
 from newsletter.posts.text.measures import words_from_title
@@ -20,7 +19,7 @@ from newsletter.publication.forms import TypedForm
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
 
 TAGS_MAX = 10
-COVERS_OFFERED = 11  # with the choice of none, three rows of four
+SEARCH_RESULT = 80  # Han characters of a summary that search results show, or twice as many Latin letters
 PLACEHOLDERS = {"title": _("Title"), "body": _("Begin to write…")}  # labels of both are for screen readers
 
 
@@ -38,47 +37,20 @@ class SeenInput(forms.HiddenInput):
         super().__init__({"autocomplete": "off"})
 
 
-class CoverInput(forms.RadioSelect):
-    """The cover, chosen by picture: the present one, those of the text, and the newest of the library.
-
-    The value is the digest that stands in the picture's address: a script finds it in what is typed.
-    """
-
-    text = ""  # of the post
-
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        """Return the pictures as radio buttons; any other of the library is valid, too."""
-        chosen = Image.objects.filter(digest=value or "").first()
-        offered = {one.digest: one for one in (*([chosen] if chosen else []), *Image.objects.within(self.text))}
-        for one in Image.objects.all()[: COVERS_OFFERED - min(len(offered), COVERS_OFFERED)]:
-            offered.setdefault(one.digest, one)
-        shown = {"name": name, "id": (attrs or {}).get("id"), "chosen": chosen, "pictures": offered.values()}
-        return render_to_string("admin/posts/_cover.html", shown)
-
-
-class CoverField(forms.ModelChoiceField):
-    """A picture of the library, named by its digest."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            Image.objects.all(), label=_("Cover picture"), required=False, to_field_name="digest", widget=CoverInput
-        )
-
-
 class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     tag_names = forms.CharField(
         label=_("Tags"), required=False, help_text=_("Separated by commas. A new name makes a new tag.")
     )
     cover = CoverField()
+    published_at = ReleaseField()
     seen_at = forms.CharField(required=False, widget=SeenInput)  # the state that this tab was opened with
 
     class Meta:
         model = Post
-        fields = ("title", "body", "summary", "words", "cover", "published_at")
-        labels = {"published_at": _("Publication time")}
+        fields = ("title", "body", "summary", "words", "cover", "published_at", "is_web_only")
         widgets = {
             "body": MarkdownTextarea(),
-            "summary": forms.Textarea({"rows": 3}),
+            "summary": forms.Textarea({"rows": 3, "data-gauge": SEARCH_RESULT}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -86,6 +58,8 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         for name, words in PLACEHOLDERS.items():
             if name in self.fields:
                 self.fields[name].widget.attrs["placeholder"] = words
+        if "published_at" in self.fields:
+            self.fields["published_at"].widget.state = self.instance.state(timezone.now())
         if self.instance.pk:
             pending = self.instance.pending
             tags = pending.tag_names if pending else "、".join(self.instance.tags.values_list("name", flat=True))
@@ -137,6 +111,8 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         former: datetime | None = self.instance.published_at
         if chosen is None or former is None:
             return chosen
+        if self["published_at"].data == NOW and self.instance.is_published(timezone.now()):
+            return former  # the page was not drawn anew since that choice was saved
         shown = former.replace(microsecond=0)
         if chosen not in {shown, shown.replace(second=0)}:
             return chosen

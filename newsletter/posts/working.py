@@ -16,6 +16,7 @@ from newsletter.publication import actors
 from newsletter.publication.changes import Change
 
 PUBLISH, UPDATE = "_publish", "_update"  # buttons that show readers what stands in the form
+AT_ONCE = {"published_at", "is_web_only"}  # of a published post these change with the next save: they are no text
 LOGGED_EACH = timedelta(hours=1)  # a text that saves itself is in the history once in this time
 
 
@@ -36,8 +37,9 @@ class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
         if stored:
             keep_versions(stored, obj.pending, now)
         if stored and self._stays_public(request, stored, obj, now):
-            if "published_at" in form.changed_data:
-                Post.objects.filter(pk=obj.pk).update(published_at=obj.published_at, updated_at=now)
+            if AT_ONCE & set(form.changed_data):
+                fields = {name: getattr(obj, name) for name in AT_ONCE}
+                Post.objects.filter(pk=obj.pk).update(**fields, updated_at=now)
             _unless_stale(WorkingCopy.objects.keep(obj, form.cleaned_data["tag_names_typed"], now=now))
         else:
             self._store(request, obj, form, change)

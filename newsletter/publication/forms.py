@@ -28,7 +28,7 @@ class TypedForm(forms.BaseForm):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"label_suffix": ""} | kwargs)
         if self.is_bound:
             self.data = self._legible()
 

@@ -39,7 +39,7 @@ def make_image(alt: str = "三個圓圈", name: str = "circles.jpg") -> Image:
 
 
 def saved(author: Client, post: Post, **fields: str) -> Post:
-    data = {"title": post.title, "body": post.body, "published_at_0": "", "published_at_1": "", **fields}
+    data = {"title": post.title, "body": post.body, "published_at": "", **fields}
     response = author.post(reverse("admin:posts_post_change", args=[post.pk]), data)
     assert response.status_code == 302, response.context["adminform"].form.errors
     return Post.objects.get(pk=post.pk)
@@ -63,7 +63,7 @@ def test_a_published_post_shows_what_readers_see_and_what_they_will_see(author):
     post = make_post(body=old.markdown)
     post.note_pictures()
     at = post.published_at.astimezone()
-    data = {"title": post.title, "body": new.markdown, "published_at_0": f"{at:%Y-%m-%d}", "published_at_1": f"{at:%X}"}
+    data = {"title": post.title, "body": new.markdown, "published_at": f"{at:%Y-%m-%dT%H:%M}"}
     address = reverse("admin:posts_post_change", args=[post.pk])
 
     author.post(address, data)

@@ -155,6 +155,9 @@ class Post(models.Model):
     published_at = models.DateTimeField(
         _("published"), null=True, blank=True, db_index=True, help_text=_("Empty: draft. In the future: scheduled.")
     )
+    is_web_only = models.BooleanField(
+        _("only on the web"), default=False, help_text=_("It waits for no issue, and none is proposed for it.")
+    )
     preview_until = models.DateTimeField(null=True, editable=False)  # whoever has its link may read the draft
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
     document = models.CharField(

@@ -6,7 +6,7 @@
 const box = document.getElementById("saving");
 const form = document.getElementById("kept-copies")?.closest("form");
 const SEEN = ["seen_at", "seen_version"]; // fields that tell which state of the text this page has seen
-const DATES = ["published_at_0", "published_at_1"]; // never saved unless somebody presses a button
+const DATES = ["published_at", "published_at_how"]; // never saved unless somebody presses a button
 const PATIENCE = 30_000; // milliseconds
 const language = document.documentElement.lang;
 const [GAP, COLON] = language.startsWith("zh") ? ["", "："] : [" ", ": "]; // between sentences, and behind a label
@@ -86,6 +86,8 @@ function snapshot(some, read = (field) => field) {
   }
   return found;
 }
+
+const snapshotOf = (name) => snapshot(form)[name]?.value;
 
 function rowsOf(some) {
   const list = some.querySelector("[data-items]");
@@ -242,6 +244,7 @@ async function refresh(address, sent) {
   toRefresh = other ? "" : address;
   if (!other) return;
   FRESH.forEach((selector) => exchange(selector, page));
+  if (DATES.every((name) => snapshotOf(name) === sent[name]?.value)) exchange("[data-release]", page);
   document.title = page.title;
   const isOurs = SEEN.every((name) => form.elements[name]?.value === other.elements[name]?.value);
   if (!isOurs) return; // somebody else has saved since: the next save will say so

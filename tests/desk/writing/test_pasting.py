@@ -87,16 +87,15 @@ def test_what_has_no_marks_or_is_source_code_is_left_to_the_browser(empty, html)
     ("rows", "markdown"),
     [
         (
-            '<tr><th rowspan="2">月份</th><th colspan="2">人數</th></tr><tr><td>新</td><td>舊</td></tr>'
-            "<tr><td>一月</td><td>3</td><td>9</td></tr>",
-            "| 月份 | 人數 | 人數 |\n| --- | --- | --- |\n| 月份 | 新 | 舊 |\n| 一月 | 3 | 9 |",
+            '<tr><th rowspan="2">月</th><th colspan="2">人數</th></tr><tr><td>新</td><td>舊</td></tr>',
+            "| 月 | 人數 | 人數 |\n| --- | --- | --- |\n| 月 | 新 | 舊 |",
         ),
         (
             '<tr><td>一</td><td>二</td></tr><tr><td rowspan="0">三</td></tr><tr><td><b>四</b></td></tr>',
             "| 一 | 二 |\n| --- | --- |\n| 三 |  |\n| 三 | **四** |",
         ),
         (
-            '<tr><td>一</td><td>二</td><td>三</td></tr><tr><td rowspan="2" colspan="2">四</td><td>五</td></tr><tr><td>六</td></tr>',
+            '<tr><td>一<td>二<td>三</tr><tr><td rowspan="2" colspan="2">四<td>五</tr><tr><td>六</tr>',
             "| 一 | 二 | 三 |\n| --- | --- | --- |\n| 四 | 四 | 五 |\n| 四 | 四 | 六 |",
         ),
     ],

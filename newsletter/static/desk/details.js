@@ -1,5 +1,6 @@
-// The cover of a post: pictures of the text join the choice as they are typed or put in, any other comes from the library
-// (pictures.js). Without JavaScript the pictures that the server offers are radio buttons all the same.
+// What belongs to a post beside its text: cover, publication time, summary. Without JavaScript all of it are ordinary fields.
+
+// --- The cover: pictures of the text join the choice as they are put in, any other comes from the library (pictures.js) ---
 
 const place = document.querySelector("[data-cover]");
 const text = document.getElementById("id_body");
@@ -37,7 +38,7 @@ function lookThroughText() {
   for (const [, alt, url] of text.value.matchAll(ADDRESS)) radioOf({ url, alt: alt.replace(/\\(.)/g, "$1") });
 }
 
-function watch() {
+function watchCover() {
   let timer;
   text?.addEventListener("input", () => {
     clearTimeout(timer);
@@ -58,4 +59,38 @@ function watch() {
   addEventListener("pageshow", preview); // browsers put back what was chosen before a reload
 }
 
-if (place) watch();
+// --- The time: whoever types one means it ---
+
+function watchRelease() {
+  document.addEventListener("input", ({ target }) => {
+    if (!target.matches("[data-release] [type=datetime-local]") || !target.value) return;
+    target.closest("[data-release]").querySelector("[value=at]").checked = true;
+  });
+}
+
+// --- The summary: how much of it search results show. A Han character is as wide as two letters. ---
+
+const widthOf = (text) => [...text].reduce((sum, one) => sum + (one.codePointAt(0) < 0x1100 ? 0.5 : 1), 0);
+
+function gauge(field) {
+  const words = document.querySelector("[data-say-shown]").dataset;
+  const shown = Number(field.dataset.gauge);
+  const meter = Object.assign(document.createElement("meter"), { min: 0, max: shown });
+  const output = Object.assign(document.createElement("output"), { className: "length", htmlFor: field.id });
+  meter.setAttribute("aria-hidden", "true"); // the words say the same
+  const show = () => {
+    const width = Math.ceil(widthOf(field.value.trim()));
+    meter.value = width;
+    meter.classList.toggle("is-off", width > shown);
+    output.classList.toggle("is-off", width > shown);
+    const say = !width ? words.sayEmpty : width > shown ? words.sayCut : words.sayShown;
+    output.textContent = say.replace("{n}", width).replace("{shown}", shown);
+  };
+  field.after(meter, output);
+  field.addEventListener("input", show);
+  show();
+}
+
+if (place) watchCover();
+watchRelease();
+for (const field of document.querySelectorAll("[data-gauge]")) gauge(field);
