@@ -18,11 +18,11 @@ from django.utils.translation import ngettext
 
 from newsletter.posts.forms import PostForm
 from newsletter.posts.library import ImageAdmin
-from newsletter.posts.models import Image, Post, PostQuerySet, Revision, Tag, WorkingCopy
+from newsletter.posts.models import Image, Pattern, Post, PostQuerySet, Revision, Tag, WorkingCopy
+from newsletter.posts.patterns import KEEP, PatternAdmin, PatternedAdmin
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.saving import ENTER, REST, is_in_place
 from newsletter.posts.search.index import index_post
-from newsletter.posts.versions import VersionsAdmin
 from newsletter.posts.working import PUBLISH, UPDATE
 from newsletter.publication.changes import Change
 from newsletter.publication.deletions import PlainDeletionAdmin
@@ -62,9 +62,9 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Post)
-class PostAdmin(VersionsAdmin):
+class PostAdmin(PatternedAdmin):
     form = PostForm
-    stays = frozenset({ENTER, UPDATE, PUBLISH})
+    stays = frozenset({ENTER, UPDATE, PUBLISH, KEEP})
     list_display = ("name", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", admin.RelatedOnlyFieldListFilter))
     list_per_page = 50
@@ -253,3 +253,4 @@ class TagAdmin(PlainDeletionAdmin):
 
 
 admin.site.register(Image, ImageAdmin)
+admin.site.register(Pattern, PatternAdmin)
