@@ -11,12 +11,12 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from newsletter.posts.forms import PostForm
-from newsletter.posts.models import BODY_MAX, Image, Post, Tag, tag_names
+from newsletter.posts.models import BODY_MAX, Image, Post, Tag, WorkingCopy, tag_names
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search
 from tests.factories import make_issue, make_post, make_publication
 from tests.publication.pictures.test_uploads import picture
-from tests.support.pages import markup
+from tests.support.pages import assert_valid, markup
 
 ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"
 PREVIEW, UPLOAD, ADD_PICTURE = "/admin/posts/post/preview/", "/admin/posts/image/upload/", "/admin/posts/image/add/"
@@ -368,6 +368,19 @@ def test_the_form_works_without_javascript(author):
     assert 'enctype="multipart/form-data"' in page
     assert " style=" not in page.replace("<svg", "")
     assert " onclick=" not in page
+
+
+@pytest.mark.parametrize("popup", ["", "?_popup=1"])
+def test_every_page_of_a_post_is_valid_and_points_at_nothing_that_is_not_there(author, popup):
+    now = timezone.now()
+    changed, previewed = make_post("改過"), make_post("預覽", published_at=None)
+    WorkingCopy.objects.keep(Post.objects.get(pk=changed.pk), "", now=now)
+    previewed.open_preview(now)
+    dated = make_post("排定", published_at=now + timedelta(days=2), body="好,的", summary="摘要")
+
+    for address in (ADD, *map(change, (changed, previewed, dated))):
+        assert_valid(author.get(address + popup).text)
+    assert_valid(author.post(ADD, {"title": "", "body": "", "published_at_how": "at"}).text)
 
 
 # --- Pictures ---

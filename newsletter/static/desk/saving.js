@@ -394,6 +394,15 @@ async function compare(isAuto = false) {
   document.getElementById("comparing").dispatchEvent(new CustomEvent("desk:compare", { detail }));
 }
 
+// What a killed browser had not sent was made of an older text than this page has: go back to that one, so that the next
+// save finds out what has changed since, and merges.
+function goBackTo({ base: texts, seen }) {
+  if (!base || Object.entries(seen).every(([name, value]) => form.elements[name]?.value === value)) return;
+  for (const [name, value] of Object.entries(texts))
+    if (base[name]) base[name] = { ...base[name], value, shown: value };
+  for (const [name, value] of Object.entries(seen)) if (form.elements[name]) form.elements[name].value = value;
+}
+
 // --- By keys and by the button ---
 
 async function ask(isAuto = false) {
@@ -454,6 +463,7 @@ function watch() {
   form.addEventListener("desk:autosave", () => ask(true));
   form.addEventListener("compositionstart", () => (isComposing = true));
   form.addEventListener("compositionend", () => (isComposing = false));
+  form.addEventListener("desk:returned", ({ detail }) => goBackTo(detail));
   addEventListener("pageshow", () => (isLeaving = false));
   part("compare").addEventListener("click", () => compare());
   part("login").href = `${box.dataset.loginUrl}?next=${encodeURIComponent(box.dataset.backUrl)}`;
