@@ -39,6 +39,7 @@ def screens(desk, settings) -> list[str]:
         "issues_startingpoint",
     )
     names = ("", "letter/", "look/", "sender/", "rhythm/", "words/", "security/", "record/", "advanced/", "parts/")
+    names = (*names, "sender/dns/")
     return [
         *(f"/admin/settings/{name}" for name in names),
         *("/admin/account/", "/admin/password_change/", "/admin/posts/"),
