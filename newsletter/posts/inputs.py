@@ -37,7 +37,7 @@ class CoverInput(forms.RadioSelect):
         return render_to_string("admin/posts/_cover.html", shown)
 
 
-class CoverField(forms.ModelChoiceField):
+class CoverField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic to the stubs alone
     """A picture of the library, named by its digest."""
 
     def __init__(self) -> None:

@@ -57,7 +57,7 @@ class PatternAdmin(PlainDeletionAdmin):
     def has_view_permission(self, request: HttpRequest, obj: Pattern | None = None) -> bool:
         return request.user.has_perm("posts.add_post")
 
-    has_add_permission = has_view_permission  # type: ignore[assignment]  # one right for all of it
+    has_add_permission = has_view_permission  # one right for all of it
     has_change_permission = has_delete_permission = has_view_permission
 
     def has_module_permission(self, request: HttpRequest) -> bool:

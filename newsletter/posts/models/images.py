@@ -41,9 +41,9 @@ class ImageQuerySet(models.QuerySet["Image"]):
 
     def with_uses(self) -> "ImageQuerySet":
         """Return them with `use_count`: how many posts show them, in the text or as the cover."""
-        rows = Image.posts.through.objects.filter(image=OuterRef("pk"))  # type: ignore[attr-defined]  # of the relation
+        rows = Image.posts.through.objects.filter(image=OuterRef("pk"))
         counted = Func(function="COUNT", template="COUNT(*)", output_field=models.IntegerField())
-        return self.annotate(use_count=Subquery(rows.annotate(counted=counted).values("counted")))
+        return self.annotate(use_count=Subquery(rows.annotate(counted=counted).values("counted")))  # type: ignore[misc]  # annotated here
 
     def unfinished(self) -> "ImageQuerySet":
         """Return those that lack sizes nobody has tried to make, the newest first."""
@@ -79,8 +79,6 @@ class Image(models.Model):
     finished_at = models.DateTimeField(null=True, editable=False)  # when the last size was made, or given up
     created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
 
-    use_count = 0  # in place of which with_uses puts a number
-
     objects = ImageQuerySet.as_manager()
 
     class Meta:
@@ -108,9 +106,10 @@ class Image(models.Model):
     @property
     def shown_in(self) -> str:
         """Return in words how many posts show it."""
-        if not self.use_count:
+        count: int = getattr(self, "use_count", 0)  # see with_uses
+        if not count:
             return gettext("in no post")
-        return ngettext("in %(count)s post", "in %(count)s posts", self.use_count) % {"count": f"{self.use_count:,}"}
+        return ngettext("in %(count)s post", "in %(count)s posts", count) % {"count": f"{count:,}"}
 
     @property
     def thumbnail(self) -> str:
