@@ -363,6 +363,13 @@ const composed = () =>
     ? new Promise((done) => form.addEventListener("compositionend", () => setTimeout(done, 0), { once: true }))
     : null;
 
+// The server takes white space off both ends of a text: it is no change of its own.
+const stored = (some) =>
+  some &&
+  Object.fromEntries(
+    Object.entries(some).map(([name, field]) => [name, field.isText ? { ...field, value: field.value.trim() } : field]),
+  );
+
 async function compare(isAuto = false) {
   const page = await freshPage(location.pathname).catch(() => undefined);
   await composed();
@@ -390,7 +397,7 @@ async function compare(isAuto = false) {
   const { at } = other.querySelector("#kept-copies").dataset;
   const areRowsTaken = areRowsOld && rowsOf(form) !== baseRows;
   const rowsTaken = areRowsOld && !areRowsTaken ? form.querySelector("[data-items] > legend").textContent : "";
-  const detail = { mine: snapshot(form), theirs, base: known, at, areRowsTaken, rows: rowsTaken, isAuto, use };
+  const detail = { mine: snapshot(form), theirs, base: stored(known), at, areRowsTaken, rows: rowsTaken, isAuto, use };
   document.getElementById("comparing").dispatchEvent(new CustomEvent("desk:compare", { detail }));
 }
 
