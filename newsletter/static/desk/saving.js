@@ -123,6 +123,9 @@ function put(name, value, theirs) {
     field.value = value;
     field.dispatchEvent(new Event("change", { bubbles: true }));
     window.django?.jQuery?.(field).trigger("change.select2"); // the box that the admin draws over it
+  } else if (field.selectionStart === null) {
+    field.value = value; // a date: it has no caret
+    field.dispatchEvent(new Event("change", { bubbles: true }));
   } else {
     field.closest("details")?.setAttribute("open", ""); // what is hidden takes no focus
     replaceText(field, value);

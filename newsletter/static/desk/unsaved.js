@@ -19,6 +19,7 @@ const page = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.t
 let name = offers?.dataset.document; // of the text: "posts.post/12", or "posts.post/new/…"
 let saved; // what the server has, as JSON; null if it has nothing of what stands here
 let open = new Set([page]); // pages of this browser that are open, when it was asked last
+const certain = new Set(); // copies that the second place has: others may have been given up already
 let timer;
 
 // --- Where copies are kept: unsaved:<user>:<text>:<page> ---
@@ -74,12 +75,13 @@ async function second(act) {
   }
 }
 
-// Put back what localStorage has lost.
+// Put back what localStorage has lost: its last seconds, in which a copy was made or given up.
 async function recover() {
   const found = (await second((store) => store.getAll())) ?? [];
   for (const { key, copy } of found.filter((one) => one.key.startsWith(prefix()))) {
     try {
-      if (!read(key)) localStorage.setItem(key, copy);
+      if (!(read(key)?.at >= JSON.parse(copy).at)) localStorage.setItem(key, copy);
+      certain.add(key);
     } catch {
       return; // it is full: what is here stays in the other place
     }
@@ -230,7 +232,8 @@ function isMeant(copy) {
 // The newest copy of a saved text is put in unasked where the form saves itself and nothing was typed since. If the server
 // has another text by now, saving.js merges the two as if this page had stayed open.
 function goOnWith(copy) {
-  const isOurs = textOf(copy.key) === name && !name.includes("/new/") && copy.base && copy.seen;
+  const isOurs =
+    textOf(copy.key) === name && !name.includes("/new/") && copy.base && copy.seen && certain.has(copy.key);
   if (!isOurs || !document.getElementById("saving")?.dataset.rest || JSON.stringify(contents()) !== saved) return false;
   form.dispatchEvent(new CustomEvent("desk:returned", { detail: { base: copy.base, seen: copy.seen } }));
   saved = JSON.stringify(copy.base); // until it is saved, a further copy is one of that older text, too

@@ -113,6 +113,7 @@ def test_nothing_of_five_thousand_characters_is_lost(desk, browser, server, sett
     cookie = next(one for one in context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME)
     cookie = {name: cookie[name] for name in ("name", "value")}
 
+    page.locator(".saving-since", has_text=re.compile("^$")).wait_for(state="attached")  # the answer is here
     context.set_offline(True)
     write(page, "最後一句。")
     page.locator(".saving-since", has_text="Kept in this browser").wait_for()
