@@ -231,6 +231,23 @@ def bring_forward(mailing: Mailing, *, send_at: datetime, now: datetime, hold: t
     return waiting.exists()
 
 
+def end_hold(mailing: Mailing, *, now: datetime) -> bool:
+    """Let a scheduled mailing begin at once, without its hold; return False when it has begun or was stopped.
+
+    Raises PlanningError when it could not be sent as it is now.
+    """
+    waiting = Mailing.objects.filter(pk=mailing.pk, state=Mailing.State.SCHEDULED)
+    if not waiting.exists():
+        return False
+    if reasons := obstacles_of(mailing, now):
+        raise PlanningError(" ".join(reasons))
+    with transaction.atomic():
+        if waiting.filter(send_at__gt=now).update(send_at=now):
+            mailing.record(Step.What.AT_ONCE, at=now)
+            return True
+    return waiting.exists()
+
+
 def begin_due(now: datetime) -> list[Mailing]:
     """Plan every mailing whose time has come; return those that began.
 

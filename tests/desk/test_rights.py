@@ -138,6 +138,7 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/refreeze/": EDITORS,
     "admin/delivery/mailing/<int:pk>/switch/": EDITORS,
     "admin/delivery/mailing/<int:pk>/cancel/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/at_once/": EDITORS,
     "admin/delivery/mailing/<int:pk>/copies/<str:state>/": OWNERS,
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/refused/<str:judgement>/": EDITORS,

@@ -65,7 +65,7 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def moving(request: HttpRequest, pk: int) -> JsonResponse:
     """Return the figures, for a page that is open; and its parts, if they say something else by now."""
-    found, now = _found(pk), timezone.now()
+    found, now = get_object_or_404(Mailing.objects.defer("html", "text", "note"), pk=pk), timezone.now()
     answer = progress.answer(found, found.counts(), now)
     if request.GET.get("shape") != answer["shape"]:
         context = _shown(request, found, now) | {"issue": found.issue}
@@ -110,7 +110,9 @@ def _readers(found: Mailing, now: datetime) -> int:
 def _actions(found: Mailing) -> list[dict[str, Any]]:
     """Return everything that can be done to a mailing that is open, each in a place of its own, possible now or not."""
     ours = [(name, one.title, one.is_open_to(found)) for name, one in ACTIONS.items() if one.makes_sense()]
-    ours.insert(2, ("move", _("Another time"), found.state == Mailing.State.SCHEDULED))
+    if not found.planned_at:  # the last places: when they go, no other moves
+        is_scheduled = found.state == Mailing.State.SCHEDULED
+        ours += [("move", _("Another time"), is_scheduled), (AT_ONCE, WITHOUT_WAITING.title, is_scheduled)]
     return [
         {
             "name": name,
@@ -134,7 +136,7 @@ def _can_send_the_rest(found: Mailing) -> bool:
 def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     """Ask whether it is meant; on POST do it, or say why it is too late."""
     found = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk)
-    wish = ACTIONS[action]
+    wish = ALL_ACTIONS[action]
     if request.method != "POST" and wish.is_open_to(found):
         return _ask(request, found, action)
     try:
@@ -153,7 +155,8 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
 
 def _ask(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
     """Ask whether it is meant, and what readers would miss of a text that replaces the approved one."""
-    context = {"title": ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
+    context = {"title": ALL_ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
+    context["readers"] = _readers(found, timezone.now())
     context |= {"provider": _provider(found.mailer), "other_provider": _provider(_other(found))}
     if action == "refreeze":
         context |= in_question(losses(found.issue, freeze(found.issue, found.note), found.note))
@@ -240,6 +243,14 @@ def _cancel(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
     return found.cancel(now)
 
 
+def _end_hold(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
+    return planning.end_hold(found, now=now)
+
+
+def _after_ending_the_hold(found: Mailing) -> str:
+    return _("It is being sent. The first mail leaves within seconds.")
+
+
 def _other(found: Mailing) -> str:
     return "default" if found.mailer == "bulk" else "bulk"
 
@@ -270,8 +281,13 @@ ACTIONS = {  # in the order of their places: none ever takes the place of anothe
     "switch": Action(
         gettext_lazy("Use the other provider"), (_State.PAUSED,), _switch, _after_switching, _has_two_providers
     ),
-    "cancel": Action(gettext_lazy("Cancel"), tuple(Mailing.OPEN_STATES), _cancel, _after_cancelling),
+    "cancel": Action(gettext_lazy("Cancel sending"), tuple(Mailing.OPEN_STATES), _cancel, _after_cancelling),
 }
+AT_ONCE = "at_once"
+WITHOUT_WAITING = Action(
+    gettext_lazy("Don’t wait, send it now"), (_State.SCHEDULED,), _end_hold, _after_ending_the_hold
+)
+ALL_ACTIONS = ACTIONS | {AT_ONCE: WITHOUT_WAITING}
 
 
 # --- What became of each copy ---

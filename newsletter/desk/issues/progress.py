@@ -44,9 +44,10 @@ def number(count: int) -> str:
 
 def figures(counts: Counts) -> list[Figure]:
     return [
-        Figure("queued", _("waiting"), counts.queued, "queued"),
+        Figure("queued", _("waiting"), counts.queued - counts.deferred, "queued"),
         Figure("sending", _("being handed over"), counts.sending),
         Figure("sent", _("sent"), counts.sent, "sent"),
+        Figure("deferred", _("deferred"), counts.deferred, "deferred"),
         Figure("failed", _("failed"), counts.failed, "failed", is_bad=counts.failed > 0),
         Figure("uncertain", _("uncertain"), counts.uncertain, "uncertain", is_bad=counts.uncertain > 0),
         Figure("skipped", _("skipped"), counts.skipped, "skipped"),

@@ -78,6 +78,7 @@ ASKING: dict[str, Callable[[HttpRequest], bool]] = {
     "auth_user_add": _always,
     "issue_send": _when_browser_is_new,
     "issue_correct": _when_browser_is_new,
+    "mailing_at_once": _when_browser_is_new,
 }
 FAMILIES: tuple[tuple[str, str, Callable[[HttpRequest], bool]], ...] = (
     ("", "_delete", _when_posted),
