@@ -25,7 +25,7 @@ from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Delivery, Mailing, packs
-from newsletter.desk.issues import audit, progress
+from newsletter.desk.issues import audit, breakdowns, progress
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up, when_form
 from newsletter.desk.issues.decisions import message_id_of
 from newsletter.mail.mailers import provider_name
@@ -80,12 +80,15 @@ def _found(pk: int) -> Mailing:
 def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
     """Return what the parts of the page show."""
     may_send, counts = request.user.has_perm("issues.send_issue"), found.counts()
+    breakdown = breakdowns.of(found)
     return {
         "mailing": found,
         "counts": counts,
         "figures": progress.figures(counts),
         "lead": progress.lead(found, counts, now, _readers(found, now)),
         "answer": progress.answer(found, counts, now),
+        "domains": breakdowns.domains(breakdown),
+        "domain_columns": [label for _name, label in breakdowns.COLUMNS.values()],
         "actions": _actions(found) if may_send and found.state in Mailing.OPEN_STATES else [],
         "obstacles": planning.obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
