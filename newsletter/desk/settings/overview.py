@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 
-from newsletter.desk import frame, rights
+from newsletter.desk import chart, frame, rights
 from newsletter.operation.accounts import factors, roles
 from newsletter.publication.models import Publication
 
@@ -67,4 +67,5 @@ def parts(request: HttpRequest) -> HttpResponse:
     if not settings.DEBUG:
         raise Http404
     context = {"title": pgettext("desk", "Parts"), "schemes": ("light", "dark")}
+    context |= {"line": chart.line(range(12)), "bars": chart.bars(range(7))}
     return render(request, "desk/settings/parts.html", admin.site.each_context(request) | context)
