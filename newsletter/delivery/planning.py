@@ -96,6 +96,11 @@ def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
     return found
 
 
+def can_be_corrected(issue: Issue) -> bool:
+    """Return whether somebody has a copy of `issue`, and nothing of it is under way."""
+    return not issue.mailings.open().exists() and bool(copies(issue))
+
+
 def approve(
     issue: Issue,
     *,

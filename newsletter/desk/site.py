@@ -30,6 +30,7 @@ from newsletter.desk.issues import (
     composer,
     corrections,
     decisions,
+    downloads,
     mailings,
     rehearsing,
     restoring,
@@ -49,6 +50,7 @@ LOOK_AT_ISSUES, LOOK_AT_MAILINGS = rights.needs("issues.view_issue"), rights.nee
 COMPOSE, SEND = rights.needs("issues.change_issue"), rights.needs("issues.send_issue")
 LOOK_AT_SETTINGS = rights.needs("publication.view_publication")
 SEE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers")
+TAKE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers", "subscribers.export_readers")
 ISSUE_SCREENS: tuple[Screen, ...] = (
     ("preview/", LOOK_AT_ISSUES(composer.preview), "issue_preview"),
     ("preview/<str:tab>/", LOOK_AT_ISSUES(composer.preview), "issue_preview_tab"),
@@ -66,6 +68,7 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("move/", SEND(mailings.move), "mailing_move"),
     *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ALL_ACTIONS),
     ("copies/<str:state>/", SEE_COPIES(mailings.deliveries), "mailing_deliveries"),
+    ("copies/<str:which>.csv", TAKE_COPIES(downloads.as_csv), "mailing_csv"),
     ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
     ("refused/<str:judgement>/", SEND(decisions.judge), "mailing_judge"),
     ("certificate/<int:number>/", LOOK_AT_MAILINGS(certificates.certificate), "mailing_certificate"),

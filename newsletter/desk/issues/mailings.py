@@ -24,8 +24,8 @@ from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
-from newsletter.delivery.models import Batch, Delivery, Mailing, packs
-from newsletter.desk.issues import audit, breakdowns, progress
+from newsletter.delivery.models import Batch, Breakdown, Certificate, Delivery, Mailing, packs
+from newsletter.desk.issues import audit, breakdowns, progress, results
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up, when_form
 from newsletter.desk.issues.decisions import message_id_of
 from newsletter.mail.mailers import provider_name
@@ -80,26 +80,36 @@ def _found(pk: int) -> Mailing:
 def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
     """Return what the parts of the page show."""
     may_send, counts = request.user.has_perm("issues.send_issue"), found.counts()
-    breakdown = breakdowns.of(found)
+    breakdown, certificate = breakdowns.of(found), found.certificates.last()
     return {
         "mailing": found,
         "counts": counts,
         "figures": progress.figures(counts),
         "lead": progress.lead(found, counts, now, _readers(found, now)),
         "answer": progress.answer(found, counts, now),
+        "result": results.of(found, now),
+        "reasons": _reasons(found, breakdown, certificate),
+        "can_be_corrected": may_send and found.state == Mailing.State.SENT and planning.can_be_corrected(found.issue),
         "domains": breakdowns.domains(breakdown),
         "domain_columns": [label for _name, label in breakdowns.COLUMNS.values()],
         "actions": _actions(found) if may_send and found.state in Mailing.OPEN_STATES else [],
         "obstacles": planning.obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
         "entries": audit.entries_of(found),
-        "certificate": found.certificates.last(),
+        "certificate": certificate,
         "provider": _provider(found.mailer),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
         "can_send_again": uncertain.can_be_sent_again(found),
         "in_question": suppressing.in_question(found),
         "called_dead": suppressing.called_dead(found),
     }
+
+
+def _reasons(found: Mailing, breakdown: Breakdown | None, certificate: Certificate | None) -> list[breakdowns.Reason]:
+    """Return why copies failed, once nothing moves: an open page is told numbers, not this."""
+    if found.state == Mailing.State.SENDING:
+        return []
+    return breakdowns.reasons(breakdown, certificate.document if certificate else None)
 
 
 def _readers(found: Mailing, now: datetime) -> int:
