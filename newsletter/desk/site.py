@@ -44,7 +44,7 @@ from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
 from newsletter.publication.actors import Via, acting
 
-type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
+type Screen = tuple[str, Callable[..., HttpResponseBase], str]  # route, view, name
 
 LOOK_AT_ISSUES, LOOK_AT_MAILINGS = rights.needs("issues.view_issue"), rights.needs("delivery.view_mailing")
 COMPOSE, SEND = rights.needs("issues.change_issue"), rights.needs("issues.send_issue")

@@ -32,19 +32,19 @@ def of(mailing: Mailing, *, batches: Q | None = None, states: frozenset[int] = f
     numbers = mailing.batches.filter(batches or Q()).order_by("lo").values_list("pk", flat=True)
     for number in list(numbers):
         batch = Batch.objects.get(pk=number)
-        # One that is packed or unpacked between two looks is found by the third.
-        found = _rows(batch) or _packed(batch) or _rows(batch)
-        yield from (copy for copy in found if not states or copy.state in states)
+        # What is packed or unpacked between two looks is found by the third.
+        yield from _rows(batch, states) or _packed(batch, states) or _rows(batch, states)
 
 
-def _rows(batch: Batch) -> list[Copy]:
+def _rows(batch: Batch, states: frozenset[int]) -> list[Copy]:
     rows = Delivery.objects.filter(mailing_id=batch.mailing_id, seq__gte=batch.lo, seq__lt=batch.hi).order_by("seq")
+    rows = rows.filter(state__in=states) if states else rows
     return [Copy(seq, email or "", *rest) for seq, email, *rest in rows.values_list(*FIELDS)]
 
 
-def _packed(batch: Batch) -> list[Copy]:
+def _packed(batch: Batch, states: frozenset[int]) -> list[Copy]:
     pack = Pack.objects.filter(pk=batch.pk).first()
-    copies = pack.copies() if pack else []
+    copies = [copy for copy in pack.copies() if not states or copy.state in states] if pack else []
     readers = [copy.subscriber_id for copy in copies if copy.subscriber_id is not None]
     emails = dict(Subscriber.objects.filter(pk__in=readers).values_list("pk", "email"))
     return [

@@ -66,6 +66,6 @@ def parts(request: HttpRequest) -> HttpResponse:
     """Show every component of the desk, by day and by night, to those who work on it: 404 unless DEBUG is on."""
     if not settings.DEBUG:
         raise Http404
-    context = {"title": pgettext("desk", "Parts"), "schemes": ("light", "dark")}
+    context: dict[str, Any] = {"title": pgettext("desk", "Parts"), "schemes": ("light", "dark")}
     context |= {"line": chart.line(range(12)), "bars": chart.bars(range(7))}
     return render(request, "desk/settings/parts.html", admin.site.each_context(request) | context)
