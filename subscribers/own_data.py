@@ -3,7 +3,6 @@
 Rooms above this one keep something about readers too, such as copies of issues: each adds its chapter when it is ready.
 """
 
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from subscribers.exporting import harmless
+from subscribers.exporting import safe_lines
 from subscribers.models import Subscriber, Suppression
 from subscribers.models.tags import joined
 
@@ -83,22 +82,16 @@ def as_json(reader: Subscriber) -> dict[str, Any]:
 
 def as_csv(reader: Subscriber) -> Iterator[str]:
     """Yield the lines of a table of everything: chapter, moment, what, details. Safe to open in a spreadsheet."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow(["chapter", "at", "what", "details"])
+    return safe_lines(["chapter", "at", "what", "details"], _rows(reader))
+
+
+def _rows(reader: Subscriber) -> Iterator[list[str]]:
     for name, value in facts(reader).items():
         text = joined(value) if isinstance(value, list) else value
-        yield writer.writerow(["reader", "", name, harmless(text or "")])
+        yield ["reader", "", name, text or ""]
     for chapter in chapters(reader, ""):
         for line in chapter.lines:
-            cells = [harmless(line.what), harmless(" | ".join(line.details))]
-            yield writer.writerow([chapter.name, _iso(line.at) or "", *cells])
-
-
-class _Echo:
-    """A file that gives back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
+            yield [chapter.name, _iso(line.at) or "", line.what, " | ".join(line.details)]
 
 
 def _plain(line: Line) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.delivery.planning import copies, was_sent_to_all
+from newsletter.delivery.planning import can_be_corrected, was_sent_to_all
 from newsletter.desk.issues import composing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
 from newsletter.desk.readers.options import ReadersAdmin
@@ -128,7 +128,7 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
         shown = {
             "issue": issue,
             "mailing": mailing,
-            "can_be_corrected": issue and _can_be_corrected(issue),
+            "can_be_corrected": issue and can_be_corrected(issue),
             "others_wait": issue and issue.sent_at and not was_sent_to_all(issue),
             "is_frozen_otherwise": issue and mailing and _is_frozen_otherwise(issue, mailing),
             "show_save_and_add_another": False,
@@ -219,10 +219,6 @@ def _proposals_of(request: HttpRequest) -> list[dict[str, Any]]:
         cached = [asdict(row) for row in proposals(slot)]
         setattr(request, "_proposals", cached)  # noqa: B010
     return cached
-
-
-def _can_be_corrected(issue: Issue) -> bool:
-    return not issue.mailings.open().exists() and bool(copies(issue))
 
 
 def _is_frozen_otherwise(issue: Issue, mailing: Mailing) -> bool:

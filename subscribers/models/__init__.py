@@ -2,7 +2,7 @@
 
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Consent, ConsentText
-from subscribers.models.counts import DayCount, Tally, kept_tally, tally
+from subscribers.models.counts import DayCount, Movement, Tally, kept_tally, movements, tally
 from subscribers.models.forgotten import Forgotten
 from subscribers.models.fresh_links import FreshLink
 from subscribers.models.link_wishes import LinkWish
@@ -35,6 +35,7 @@ __all__ = [
     "FreshLink",
     "LinkWish",
     "MailBudget",
+    "Movement",
     "Note",
     "Subscriber",
     "SubscriberQuerySet",
@@ -47,5 +48,6 @@ __all__ = [
     "barred",
     "is_mailable",
     "kept_tally",
+    "movements",
     "tally",
 ]

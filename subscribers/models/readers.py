@@ -145,6 +145,9 @@ class Subscriber(Linked):
             models.Index(fields=["state", "id"], name="readers_by_state"),
             # Beat asks every ten seconds; nearly every row has nothing due.
             models.Index("confirmation_due_at", name="confirmations_due", condition=HAS_MAIL_DUE),
+            # Who came and left within some weeks is counted from these alone.
+            models.Index("confirmed_at", name="readers_who_came"),
+            models.Index("unsubscribed_at", name="readers_who_left", condition=Q(unsubscribed_at__isnull=False)),
             models.Index("confirmed_at", name="readers_to_welcome", condition=IS_NOT_WELCOMED),
         ]
         constraints = [

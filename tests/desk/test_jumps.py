@@ -44,6 +44,7 @@ FACTS = {
     "posts.SearchDocument.published_at",
     "posts.WorkingCopy.updated_at",
     "publication.Publication.updated_at",
+    "delivery.Breakdown.settled_at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     "delivery.Certificate.issued_at",
     "delivery.Delivery.sent_at",

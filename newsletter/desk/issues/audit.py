@@ -106,6 +106,7 @@ def _decided(step: Step) -> str:
 
 
 _VERBS = {
+    What.AT_ONCE: gettext_lazy("Not waited any longer: to be sent at once"),
     What.MOVED: gettext_lazy("Moved to another time"),
     What.PAUSED: gettext_lazy("Paused"),
     What.RESUMED: gettext_lazy("Resumed"),
