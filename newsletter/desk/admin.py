@@ -10,22 +10,26 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as stock  # noqa: F401  # registers users and groups, whose screens are ours
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.db.models import F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.planning import copies, was_sent_to_all
-from newsletter.desk.issues import composing
+from newsletter.desk.issues import composing, listing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
 from newsletter.desk.readers.options import ReadersAdmin
 from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
+from newsletter.desk.today.page import of_issues
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.indexing import index_issue
@@ -100,7 +104,15 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
         return super().get_queryset(request).prefetch_related(Prefetch("mailings", queryset=_with_progress()))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"title": _("Issues")} | (extra_context or {}))
+        """Show a year of issues below what comes next; a search is answered by the stock list."""
+        context = {"title": pgettext_lazy("desk", "Issues")} | (extra_context or {})
+        if request.method == "POST" or not listing.is_asked_for(request.GET):
+            return super().changelist_view(request, context)
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        context |= of_issues(request.user, timezone.now()) | listing.context(request.GET.get(listing.YEAR, ""))
+        context |= {"has_add_permission": self.has_add_permission(request), "opts": self.opts}
+        return TemplateResponse(request, "desk/issues.html", self.admin_site.each_context(request) | context)
 
     @admin.display(description=_("state"))
     def state(self, issue: Issue) -> SafeString:
