@@ -1,6 +1,7 @@
 """Issues and mailings in the admin. They are registered here because their screens show both rooms."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -11,7 +12,7 @@ from django.contrib import admin
 from django.contrib.auth import admin as stock  # noqa: F401  # registers users and groups, whose screens are ours
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum
+from django.db.models import F, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -23,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.delivery.letter.rendering import freeze
-from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import copies, was_sent_to_all
 from newsletter.desk.issues import composing, listing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
@@ -36,7 +37,7 @@ from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.posts.admin import WRITING_SCRIPTS
-from newsletter.posts.saving import InPlaceAdmin, StaleText
+from newsletter.posts.saving import REST, InPlaceAdmin, StaleText
 from newsletter.posts.search.index import remove
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -51,14 +52,6 @@ admin.site.unregister(Subscriber)
 admin.site.register(Subscriber, ReadersAdmin)
 
 NEXT_SCREENS = {"_preview": "admin:issue_preview", "_send": "admin:issue_send"}  # by the button that saves
-
-
-def _with_progress() -> QuerySet[Mailing]:
-    """Return the mailings, oldest first, with `finished`: the copies that were answered for."""
-    answered = F("sent") + F("failed") + F("uncertain") + F("skipped")
-    sums = Batch.objects.filter(mailing=OuterRef("pk")).values("mailing").annotate(sum=Sum(answered))
-    finished = Subquery(sums.values("sum"), output_field=IntegerField())
-    return Mailing.objects.defer("html", "text").annotate(finished=finished).order_by("pk")
 
 
 class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -96,12 +89,12 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
 
     class Media:
         css = {"all": ("desk/composer.css", "desk/issue.css")}
-        js = (*WRITING_SCRIPTS, forms.Script("desk/composer.js", type="module"))
+        js = (*WRITING_SCRIPTS, *(forms.Script(f"desk/{name}.js", type="module") for name in ("composer", "dragging")))
 
     # --- The list ---
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Issue]:
-        return super().get_queryset(request).prefetch_related(Prefetch("mailings", queryset=_with_progress()))
+        return super().get_queryset(request).prefetch_related(Prefetch("mailings", queryset=listing.with_progress()))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show a year of issues below what comes next; a search is answered by the stock list."""
@@ -144,6 +137,7 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             "others_wait": issue and issue.sent_at and not was_sent_to_all(issue),
             "is_frozen_otherwise": issue and mailing and _is_frozen_otherwise(issue, mailing),
             "show_save_and_add_another": False,
+            "rest": int(REST / timedelta(milliseconds=1)) if _saves_itself(issue, mailing) else None,
         }
         for inline in context["inline_admin_formsets"]:
             composing.measure(issue or Issue(number=0), inline.formset)
@@ -231,6 +225,12 @@ def _proposals_of(request: HttpRequest) -> list[dict[str, Any]]:
         cached = [asdict(row) for row in proposals(slot)]
         setattr(request, "_proposals", cached)  # noqa: B010
     return cached
+
+
+def _saves_itself(issue: Issue | None, mailing: Mailing | None) -> bool:
+    """Return whether nobody reads the issue yet, nor will before its author presses a button."""
+    is_approved = mailing is not None and mailing.state in Mailing.OPEN_STATES
+    return issue is None or (issue.sent_at is None and not is_approved)
 
 
 def _can_be_corrected(issue: Issue) -> bool:

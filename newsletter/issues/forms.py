@@ -14,7 +14,7 @@ from newsletter.issues.models import Issue, IssueItem, not_yet_mailed
 from newsletter.mail.characters import nfc
 from newsletter.posts.forms import MarkdownTextarea, SeenInput
 from newsletter.posts.models import Post, PostQuerySet
-from newsletter.posts.saving import ELSEWHERE
+from newsletter.posts.saving import AUTO, ELSEWHERE
 from newsletter.publication.forms import TypedForm
 
 SUBJECT_SHOWN = 18  # Han characters of a subject that a phone shows in its inbox, about
@@ -46,7 +46,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     older = forms.CharField(
         label=_("Another post"),
         required=False,
-        widget=forms.TextInput({"list": "older-posts", "autocomplete": "off"}),
+        widget=forms.TextInput({"list": "older-posts", "autocomplete": "off", "data-by-press": ""}),
         help_text=_("Its title, number or address."),
     )
     put_in: tuple[Post, ...] = ()  # by `add_posts`
@@ -63,9 +63,11 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"label_suffix": ""} | kwargs)
         if self.instance.pk:
             self.initial["seen_version"] = self.instance.version
+        if AUTO in self.data:
+            self.fields["subject"].required = False  # it saves itself before it has one; nothing leaves without
         added: Any = self.fields["added"]
         added.offer(self._unmailed().order_by("-published_at", "-pk"))
 

@@ -6,10 +6,10 @@ Always the same number of queries, however many issues there are. What became of
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
 from django.http import QueryDict
 
-from newsletter.delivery.models import Feedback, Mailing
+from newsletter.delivery.models import Batch, Feedback, Mailing
 from newsletter.issues.models import Issue, IssueQuerySet
 
 OPEN_MAX = 20  # rows above the year
@@ -56,14 +56,21 @@ def context(asked: str) -> dict[str, Any]:
     }
 
 
+def with_progress() -> QuerySet[Mailing]:
+    """Return the mailings, oldest first, with `finished`: the copies that were answered for."""
+    answered = F("sent") + F("failed") + F("uncertain") + F("skipped")
+    sums = Batch.objects.filter(mailing=OuterRef("pk")).values("mailing").annotate(sum=Sum(answered))
+    finished = Subquery(sums.values("sum"), output_field=IntegerField())
+    return Mailing.objects.defer("html", "text").annotate(finished=finished).order_by("pk")
+
+
 def _rows_open() -> list[Row]:
     """Return the issues that were not sent, or that are still being sent, the lowest number first."""
     open_mailings = Mailing.objects.open().filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE)
     issues = Issue.objects.filter(Q(sent_at__isnull=True) | Q(Exists(open_mailings)))
     counted = _without_texts(issues).annotate(post_count=Count("items"))
     found = list(counted.order_by("number")[:OPEN_MAX])
-    of_issues = Mailing.objects.filter(issue__in=found).defer("html", "text", "note").order_by("pk")
-    latest = {mailing.issue_id: mailing for mailing in of_issues}
+    latest = {mailing.issue_id: mailing for mailing in with_progress().filter(issue__in=found)}
     return [Row(issue, latest.get(issue.pk)) for issue in found]
 
 

@@ -17,8 +17,13 @@ function move(list, item, by, said) {
   const other = by < 0 ? item.previousElementSibling : item.nextElementSibling;
   if (!other) return;
   by < 0 ? other.before(item) : other.after(item);
+  tellMoved(list, item, said);
+}
+
+// Number the posts anew, and say where the one that was moved is now.
+function tellMoved(list, item, said) {
   renumber(list);
-  list.dispatchEvent(new Event("change", { bubbles: true })); // unsaved.js warns
+  list.dispatchEvent(new Event("change", { bubbles: true })); // unsaved.js warns, autosave.js saves
   const all = [...list.children];
   const facts = {
     title: item.querySelector("[data-title]")?.textContent ?? "",
@@ -40,6 +45,7 @@ function arrows(box) {
     // a button at the end of the list is off, and the focus would be lost with it
     (button.disabled ? item.querySelector("[data-move]:not(:disabled)") : button)?.focus();
   });
+  list.addEventListener("desk:moved", ({ target }) => tellMoved(list, target, said)); // dragging.js
   list.addEventListener("change", ({ target }) => {
     if (!target.name?.endsWith("-DELETE")) return;
     target.closest(".item").classList.toggle("is-out", target.checked);
@@ -122,9 +128,9 @@ function suggestSubjects(field) {
 function showBeginning(details) {
   const text = details.querySelector("textarea");
   const line = details.querySelector("[data-beginning]");
-  details.addEventListener("toggle", () => {
-    if (!details.open) line.textContent = text.value.trim().replace(/\s+/g, " ").slice(0, 60);
-  });
+  const show = () => (line.textContent = text.value.trim().replace(/\s+/g, " ").slice(0, 60));
+  text.addEventListener("input", show);
+  details.addEventListener("toggle", show); // what a script has put in says nothing
 }
 
 // After a save that has changed the letter, the frame shows it.
