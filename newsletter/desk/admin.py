@@ -89,7 +89,10 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
 
     class Media:
         css = {"all": ("desk/composer.css", "desk/issue.css")}
-        js = (*WRITING_SCRIPTS, *(forms.Script(f"desk/{name}.js", type="module") for name in ("composer", "dragging")))
+        js = (
+            *WRITING_SCRIPTS,
+            *(forms.Script(f"desk/{name}.js", type="module") for name in ("composer", "dragging", "rehearsal")),
+        )
 
     # --- The list ---
 

@@ -126,6 +126,7 @@ TABLE: dict[str, str] = {
     "admin/issues/issue/<int:pk>/take-in/<int:post_pk>/": EDITORS,
     "admin/issues/issue/<int:pk>/test/": EDITORS,
     "admin/issues/issue/<int:pk>/rehearsal/": EDITORS,
+    "admin/issues/issue/<int:pk>/rehearsal/dot/": EDITORS,
     "admin/issues/issue/<int:pk>/send/": EDITORS,
     "admin/issues/issue/<int:pk>/correct/": EDITORS,
     **_stock("issues/startingpoint", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),

@@ -24,8 +24,8 @@ from newsletter.delivery.letter.size import HTML_BYTES_MAX, HTML_BYTES_WARN, wei
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal, Standing
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, example_reader
+from newsletter.desk.audiences import Audience, audience_of, segments, spread_of, words_for
 from newsletter.desk.forms import WhenForm
-from newsletter.desk.issues.audiences import Audience, audience_of, segments, spread_of, words_for
 from newsletter.issues.lengths import with_minutes
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots

@@ -11,9 +11,11 @@ from django.utils import timezone
 from playwright.sync_api import Page
 
 from newsletter.delivery import planning
+from newsletter.desk import rehearsals, tasks
 from newsletter.issues.models import Issue
 from newsletter.publication.changes import Change
 from tests.factories import make_issue, make_post
+from tests.support.pages import assert_accessible
 
 pytestmark = pytest.mark.browser
 FOLDER = Path(__file__).parents[3] / "newsletter" / "static" / "sortable-1.15.7"
@@ -226,3 +228,31 @@ def test_what_readers_have_or_get_next_changes_by_a_press_alone(desk, server, is
     desk.wait_for_timeout(1200)
 
     assert not stored(issue, preheader="一句話")()
+
+
+# --- The rehearsal that runs by itself ---
+
+
+@pytest.fixture
+def _asks_nobody(monkeypatch):
+    """No test asks other sites."""
+    written = rehearsals.rehearse
+    monkeypatch.setattr(rehearsals, "rehearse", lambda *args: written(*args)._replace(links=[]))
+    monkeypatch.setattr(rehearsals, "REST", timedelta())
+
+
+@pytest.mark.usefixtures("_asks_nobody")
+def test_the_dot_of_the_rehearsal_follows_what_is_typed(desk, server, issue):
+    desk.set_viewport_size({"width": 1280, "height": 1600})
+    desk.goto(server.url + address(issue))
+    dot = desk.locator(".compose-rehearsal")
+    assert "by itself in a moment" in dot.inner_text()
+
+    tasks.rehearse_by_itself()
+    desk.locator(".compose-rehearsal:not([data-comes])").wait_for()
+    dot.locator("summary").click()
+    assert "as it should be" in dot.inner_text() or "as they should be" in dot.inner_text()
+
+    desk.fill("#id_subject", "又改了")
+    desk.locator(".compose-rehearsal[data-comes]").wait_for()
+    assert_accessible(desk)
