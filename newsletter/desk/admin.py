@@ -91,7 +91,10 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
         css = {"all": ("desk/composer.css", "desk/issue.css")}
         js = (
             *WRITING_SCRIPTS,
-            *(forms.Script(f"desk/{name}.js", type="module") for name in ("composer", "dragging", "rehearsal")),
+            *(
+                forms.Script(f"desk/{name}.js", type="module")
+                for name in ("composer", "dragging", "rehearsal", "scheduling")
+            ),
         )
 
     # --- The list ---

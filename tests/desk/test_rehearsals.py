@@ -119,7 +119,7 @@ def test_only_the_latest_rehearsals_of_an_issue_are_kept(issue, clock, monkeypat
 
 def test_the_task_goes_on_outside_and_closes_the_rehearsal(issue, clock, monkeypatch):
     clock.move_to(RESTED)
-    monkeypatch.setattr(rehearsals, "rehearse", lambda *args: offline(*args))
+    monkeypatch.setattr(rehearsals, "rehearse", offline)
 
     tasks.rehearse_by_itself()
 

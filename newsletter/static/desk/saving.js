@@ -236,6 +236,7 @@ async function refresh(address, sent, isAuto = false) {
   toRefresh = other ? "" : address;
   if (!other) return;
   FRESH.forEach((selector) => exchange(selector, page));
+  if (!document.querySelector("[data-letter-frame]")) exchange(".compose-letter", page); // of an issue that was new
   document.title = page.title;
   const isOurs = SEEN.every((name) => form.elements[name]?.value === other.elements[name]?.value);
   if (!isOurs) return; // somebody else has saved since: the next save will say so

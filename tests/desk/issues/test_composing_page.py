@@ -198,6 +198,7 @@ def test_a_new_issue_saves_itself_once_with_the_posts_that_wait(desk, server):
     until(desk, lambda: Issue.objects.filter(subject="新的一期").exists())
 
     issue = Issue.objects.get()
+    desk.frame_locator("[data-letter-frame]").get_by_role("heading", name="新的一期").wait_for()
     assert (titles(issue), desk.url) == (["甲"], server.url + address(issue))
 
 
