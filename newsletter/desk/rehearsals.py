@@ -1,4 +1,4 @@
-"""The rehearsal that runs by itself once an issue has changed and rested; and what every rehearsal says of the readers."""
+"""The rehearsal that runs by itself once an issue has changed and rested; and what each says of the readers."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
