@@ -83,8 +83,8 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             None,
             {"fields": (("subject", "number"), "preheader", "seen_version"), "classes": ("opening",)},
         ),
-        (None, {"fields": ("introduction",), "classes": ("introduction",)}),
-        (None, {"fields": ("closing",), "classes": ("closing",)}),
+        (None, {"fields": ("introduction", "introduction_from", "introduction_as"), "classes": ("introduction",)}),
+        (None, {"fields": ("closing", "closing_from", "closing_as"), "classes": ("closing",)}),
     )
 
     class Media:
@@ -167,6 +167,7 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         form.add_posts()
+        form.keep_texts()
         index_issue(Issue.objects.get(pk=form.instance.pk))  # as it is now: it may have been sent meanwhile
 
     def delete_model(self, request: HttpRequest, obj: Issue) -> None:

@@ -68,7 +68,7 @@ def _rows_open() -> list[Row]:
     """Return the issues that were not sent, or that are still being sent, the lowest number first."""
     open_mailings = Mailing.objects.open().filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE)
     issues = Issue.objects.filter(Q(sent_at__isnull=True) | Q(Exists(open_mailings)))
-    counted = _without_texts(issues).annotate(post_count=Count("items"))
+    counted = _without_texts(issues).annotate(items_count=Count("items"))
     found = list(counted.order_by("number")[:OPEN_MAX])
     latest = {mailing.issue_id: mailing for mailing in with_progress().filter(issue__in=found)}
     return [Row(issue, latest.get(issue.pk)) for issue in found]

@@ -133,6 +133,18 @@ function showBeginning(details) {
   details.addEventListener("toggle", show); // what a script has put in says nothing
 }
 
+// A kept text goes where the caret was, in one step of undo. Without JavaScript it is put at the end by “Save”.
+function putIn(select) {
+  const { text } = select.selectedOptions[0].dataset;
+  const field = document.getElementById(`id_${select.dataset.kept}`);
+  select.value = "";
+  if (!text) return;
+  field.focus();
+  const before = field.value.slice(0, field.selectionStart);
+  const gap = !before || before.endsWith("\n\n") ? "" : "\n\n";
+  if (!document.execCommand("insertText", false, gap + text)) field.setRangeText(gap + text);
+}
+
 // After a save that has changed the letter, the frame shows it.
 function renewLetter(facts) {
   const frame = document.querySelector("[data-letter-frame]");
@@ -150,6 +162,7 @@ for (const facts of document.querySelectorAll("[data-letter]")) {
   document.querySelector("[data-letter-frame]").dataset.shown = facts.dataset.letter;
 }
 document.querySelectorAll("[data-words]").forEach(showBeginning);
+document.addEventListener("change", ({ target }) => target.matches("[data-kept]") && putIn(target));
 document.querySelectorAll("[data-shown][name=subject]").forEach(showShown);
 document.querySelectorAll("[data-shown][name=subject]").forEach(suggestSubjects);
 document.querySelectorAll("[data-count-from]").forEach(countLength);

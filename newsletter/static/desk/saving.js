@@ -208,6 +208,8 @@ const FRESH = [
   "[data-fresh=letter]",
 ];
 
+const KEPT_TEXTS = [".field-introduction_from", ".field-closing_from"];
+
 function exchange(selector, page, isAuto = false) {
   const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
   if (!old || !fresh || old.isEqualNode(fresh)) return;
@@ -236,6 +238,10 @@ async function refresh(address, sent, isAuto = false) {
   toRefresh = other ? "" : address;
   if (!other) return;
   FRESH.forEach((selector) => exchange(selector, page));
+  if (!isAuto) {
+    KEPT_TEXTS.forEach((selector) => exchange(selector, page));
+    for (const field of form.querySelectorAll("input[data-by-press]")) field.value = ""; // that is done
+  }
   if (!document.querySelector("[data-letter-frame]")) exchange(".compose-letter", page); // of an issue that was new
   document.title = page.title;
   const isOurs = SEEN.every((name) => form.elements[name]?.value === other.elements[name]?.value);

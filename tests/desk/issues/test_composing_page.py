@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from newsletter.delivery import planning
 from newsletter.desk import rehearsals, tasks
-from newsletter.issues.models import Issue
+from newsletter.issues.models import Issue, KeptText
 from newsletter.publication.changes import Change
 from tests.factories import make_issue, make_post
 from tests.support.pages import assert_accessible
@@ -257,3 +257,37 @@ def test_the_dot_of_the_rehearsal_follows_what_is_typed(desk, server, issue):
     desk.fill("#id_subject", "又改了")
     desk.locator(".compose-rehearsal[data-comes]").wait_for()
     assert_accessible(desk)
+
+
+# --- Kept texts ---
+
+
+def test_a_kept_text_goes_where_the_caret_is_and_a_new_one_can_be_used_at_once(desk, server):
+    KeptText.objects.create(kind="closing", name="一個問題", text="哪一場？")
+    issue = make_issue(make_post("甲"), subject="第七期", closing="再見。")
+    desk.set_viewport_size({"width": 1280, "height": 1600})
+    desk.goto(server.url + address(issue))
+
+    desk.locator("summary", has_text="Closing").click()
+    desk.locator("#id_closing").focus()
+    desk.keyboard.press("Control+End")
+    desk.select_option("#id_closing_from", label="一個問題")
+    until(desk, stored(issue, closing="再見。\n\n哪一場？"))
+    desk.fill("#id_closing_as", "兩句")
+    assert_accessible(desk)
+    desk.get_by_role("button", name="Save", exact=True).click()
+    desk.locator("#id_closing_from option", has_text="兩句").wait_for(state="attached")
+
+    assert desk.input_value("#id_closing_as") == ""
+    assert KeptText.objects.get(name="兩句").text == "再見。\n\n哪一場？"
+
+
+def test_a_name_that_is_only_half_typed_keeps_nothing(editor, issue):
+    editor.locator("summary", has_text="Closing").click()
+    editor.fill("#id_closing_as", "一半")
+    editor.fill("#id_preheader", "一句話")
+
+    until(editor, stored(issue, preheader="一句話"))
+
+    assert not KeptText.objects.exists()
+    assert editor.input_value("#id_closing_as") == "一半"
