@@ -60,6 +60,7 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("take-in/<int:post_pk>/", COMPOSE(taking_in.put_in), "issue_take_in"),
     ("test/", SEND(test_copies.test_copy), "issue_test"),
     ("rehearsal/", SEND(rehearsing.rehearse), "issue_rehearsal"),
+    ("rehearsal/dot/", SEND(rehearsing.dot), "issue_rehearsal_dot"),
     ("send/", SEND(composer.send), "issue_send"),
     ("correct/", SEND(corrections.correct), "issue_correct"),
 )

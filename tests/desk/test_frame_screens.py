@@ -28,7 +28,14 @@ def screens(desk, settings) -> list[str]:
     Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
     Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1)
     tag = Tag.objects.get().pk
-    lists = ("posts_tag", "posts_image", "subscribers_subscriber", "subscribers_suppression", "issues_startingpoint")
+    lists = (
+        "posts_tag",
+        "posts_image",
+        "subscribers_subscriber",
+        "subscribers_suppression",
+        "issues_startingpoint",
+        "issues_kepttext",
+    )
     names = ("", "letter/", "look/", "sender/", "rhythm/", "words/", "security/", "record/", "advanced/", "parts/")
     names = (*names, "sender/dns/")
     return [
