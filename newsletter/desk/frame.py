@@ -31,6 +31,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("posts.post", _("Posts")),
         ("posts.image", _("Pictures")),
         ("posts.tag", _("Tags")),
+        ("posts.pattern", _("Patterns")),
     ),
     ISSUES: (
         ("issues.issue", pgettext_lazy("desk", "Issues")),

@@ -246,13 +246,16 @@ def fetch_whole(issue: Issue, now: datetime) -> None:
 
 
 def in_no_issue(posts: PostQuerySet) -> PostQuerySet:
-    """Return those of `posts` that no issue has, sent or not; but for an archive that was published elsewhere."""
+    """Return those of `posts` that no issue has, sent or not, and that wait for one.
+
+    An archive that was published elsewhere waits for none, nor does a post that is for the web alone.
+    """
     items = IssueItem.objects.filter(post=OuterRef("pk"))
     is_archive = Q(source__gt="", published_at__lt=F("created_at"))
-    return posts.filter(~is_archive, ~Exists(items))
+    return posts.filter(~is_archive, ~Exists(items), is_web_only=False)
 
 
 def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:
-    """Return those of `posts` that no sent issue carried."""
+    """Return those of `posts` that no sent issue carried, but for those that are for the web alone."""
     sent = IssueItem.objects.filter(post=OuterRef("pk"), issue__sent_at__isnull=False)
-    return posts.filter(~Exists(sent))
+    return posts.filter(~Exists(sent), is_web_only=False)

@@ -29,7 +29,7 @@ from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
-from newsletter.posts.models import Image, Post, Revision, Tag
+from newsletter.posts.models import Image, Pattern, Post, Revision, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Suppression, address_hash
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
@@ -119,8 +119,10 @@ TABLE: dict[str, str] = {
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/": WRITERS,
     "admin/posts/post/<int:pk>/working-copy/": WRITERS,
     **_stock("posts/tag", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
+    **_stock("posts/pattern", WRITERS, add=WRITERS, change=WRITERS, delete=WRITERS),
     **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
     "admin/posts/image/upload/": "LJBJBB",
+    "admin/posts/image/choices/": "LJPJPP",
     **_stock("issues/issue", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     "admin/issues/issue/<int:pk>/preview/": EDITORS,
     "admin/issues/issue/<int:pk>/preview/<str:tab>/": EDITORS,
@@ -200,6 +202,7 @@ def world(settings, tmp_path) -> World:
         "auth/group": Group.objects.get(name="editor").pk,
         "posts/post": own.pk,
         "posts/tag": tag.pk,
+        "posts/pattern": Pattern.objects.create(title="每週選讀", body="## 一").pk,
         "posts/image": Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1).pk,
         "issues/issue": _issue_in_preparation(draft).pk,
         "issues/startingpoint": StartingPoint.objects.create(post=make_post("開始讀"), reason="好").pk,

@@ -6,7 +6,7 @@
 const box = document.getElementById("saving");
 const form = document.getElementById("kept-copies")?.closest("form");
 const SEEN = ["seen_at", "seen_version"]; // fields that tell which state of the text this page has seen
-const DATES = ["published_at_0", "published_at_1"]; // never saved unless somebody presses a button
+const DATES = ["published_at", "published_at_how"]; // never saved unless somebody presses a button
 const PATIENCE = 30_000; // milliseconds
 const language = document.documentElement.lang;
 const [GAP, COLON] = language.startsWith("zh") ? ["", "："] : [" ", ": "]; // between sentences, and behind a label
@@ -45,8 +45,16 @@ function tellUnsaved(name, facts = {}) {
 function labelOf(field) {
   const [own] = [...(field.labels ?? [])];
   const legend = field.closest("fieldset:not(.module)")?.querySelector("legend, label");
-  const words = [legend, own].filter(Boolean).map((one) => one.textContent.trim().replace(/[:：]$/, ""));
+  const words = [legend, field.type === "radio" && legend ? null : own]
+    .filter(Boolean)
+    .map((one) => one.textContent.trim().replace(/[:：]$/, ""));
   return [...new Set(words)].join(" ") || field.getAttribute("aria-label") || field.name;
+}
+
+// Return what a person knows a value by: a radio button is named by its words, or by what its picture says.
+function wordsOf(field, value) {
+  const [label] = field.type === "radio" && value ? (field.labels ?? []) : [];
+  return label?.textContent.trim() || label?.querySelector("img")?.alt || value;
 }
 
 // Browsers put back what was typed before a reload: what the server sent stands in the defaults.
@@ -79,12 +87,14 @@ function snapshot(some, read = (field) => field) {
     const value = isOff ? "" : own.replace(/\r\n/g, "\n");
     const shown = selectedOptions
       ? [...selectedOptions].map((one) => (one.value ? one.textContent.trim() : "")).join("、")
-      : value;
+      : wordsOf(field, value);
     if (isOff && found[field.name]) continue;
     found[field.name] = { value, shown, label: labelOf(field), isText: field.matches("textarea[data-editor]") };
   }
   return found;
 }
+
+const snapshotOf = (name) => snapshot(form)[name]?.value;
 
 function rowsOf(some) {
   const list = some.querySelector("[data-items]");
@@ -98,11 +108,21 @@ const textsOf = (some) => Object.fromEntries(Object.entries(some).map(([name, fi
 const isEqual = (one, other) => JSON.stringify(textsOf(one)) === JSON.stringify(textsOf(other));
 const hasFile = () => [...form.elements].some((field) => field.type === "file" && field.name && field.files.length);
 
+// A picture that only the other page offers as the cover is offered here too.
+function takeChoice(last, value, theirs) {
+  const other = [...theirs.elements].find((one) => one.name === last.name && one.value === value);
+  if (other) last.closest("label").after(document.importNode(other.closest("label"), true));
+}
+
 function put(name, value, theirs) {
   const fields = [...form.elements].filter((field) => field.name === name);
   const [field] = fields;
-  if (["checkbox", "radio"].includes(field.type)) fields.forEach((one) => (one.checked = one.value === value));
-  else if (field.tagName === "SELECT") {
+  if (["checkbox", "radio"].includes(field.type)) {
+    if (!fields.some((one) => one.value === value)) takeChoice(fields.at(-1), value, theirs);
+    const all = [...form.elements].filter((one) => one.name === name);
+    all.forEach((one) => (one.checked = one.value === value));
+    all[0].dispatchEvent(new Event("change", { bubbles: true }));
+  } else if (field.tagName === "SELECT") {
     if (value && ![...field.options].some((one) => one.value === value)) {
       const [other] = theirs.elements[name].selectedOptions;
       field.append(document.importNode(other, true));
@@ -243,6 +263,7 @@ async function refresh(address, sent, isAuto = false) {
     for (const field of form.querySelectorAll("input[data-by-press]")) field.value = ""; // that is done
   }
   if (!document.querySelector("[data-letter-frame]")) exchange(".compose-letter", page); // of an issue that was new
+  if (DATES.every((name) => snapshotOf(name) === sent[name]?.value)) exchange("[data-release]", page);
   document.title = page.title;
   const isOurs = SEEN.every((name) => form.elements[name]?.value === other.elements[name]?.value);
   if (!isOurs) return; // somebody else has saved since: the next save will say so
@@ -364,6 +385,13 @@ const composed = () =>
     ? new Promise((done) => form.addEventListener("compositionend", () => setTimeout(done, 0), { once: true }))
     : null;
 
+// The server takes white space off both ends of a text: it is no change of its own.
+const stored = (some) =>
+  some &&
+  Object.fromEntries(
+    Object.entries(some).map(([name, field]) => [name, field.isText ? { ...field, value: field.value.trim() } : field]),
+  );
+
 async function compare(isAuto = false) {
   const page = await freshPage(location.pathname).catch(() => undefined);
   await composed();
@@ -391,8 +419,17 @@ async function compare(isAuto = false) {
   const { at } = other.querySelector("#kept-copies").dataset;
   const areRowsTaken = areRowsOld && rowsOf(form) !== baseRows;
   const rowsTaken = areRowsOld && !areRowsTaken ? form.querySelector("[data-items] > legend").textContent : "";
-  const detail = { mine: snapshot(form), theirs, base: known, at, areRowsTaken, rows: rowsTaken, isAuto, use };
+  const detail = { mine: snapshot(form), theirs, base: stored(known), at, areRowsTaken, rows: rowsTaken, isAuto, use };
   document.getElementById("comparing").dispatchEvent(new CustomEvent("desk:compare", { detail }));
+}
+
+// What a killed browser had not sent was made of an older text than this page has: go back to that one, so that the next
+// save finds out what has changed since, and merges.
+function goBackTo({ base: texts, seen }) {
+  if (!base || Object.entries(seen).every(([name, value]) => form.elements[name]?.value === value)) return;
+  for (const [name, value] of Object.entries(texts))
+    if (base[name]) base[name] = { ...base[name], value, shown: value };
+  for (const [name, value] of Object.entries(seen)) if (form.elements[name]) form.elements[name].value = value;
 }
 
 // --- By keys and by the button ---
@@ -455,6 +492,7 @@ function watch() {
   form.addEventListener("desk:autosave", () => ask(true));
   form.addEventListener("compositionstart", () => (isComposing = true));
   form.addEventListener("compositionend", () => (isComposing = false));
+  form.addEventListener("desk:returned", ({ detail }) => goBackTo(detail));
   addEventListener("pageshow", () => (isLeaving = false));
   part("compare").addEventListener("click", () => compare());
   part("login").href = `${box.dataset.loginUrl}?next=${encodeURIComponent(box.dataset.backUrl)}`;
