@@ -240,6 +240,7 @@ _BEAT = {
     "send confirmations that are due": ("subscribers.tasks.send_confirmations", 10.0, 10),
     "tell the author": ("newsletter.delivery.tasks.tell_author", 30.0, 30),
     "remind the author of slots": ("newsletter.desk.tasks.remind_author", 60.0, 60),
+    "rehearse what has changed and rested": ("newsletter.desk.tasks.rehearse_by_itself", 10.0, 10),
     "shorten waits that a clock ahead has written": ("newsletter.desk.tasks.pull_back_waits", 20.0, 20),
     "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 10.0, 10),
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),

@@ -1,12 +1,13 @@
-"""Readers as CSV: the same columns that the import reads, safe to open in a spreadsheet."""
+"""CSV that is safe to open in a spreadsheet; of readers with the same columns that the import reads."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import batched
+from itertools import batched, chain
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
+from django.http import StreamingHttpResponse
 
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression
 from subscribers.models.tags import Tagging, joined
@@ -23,33 +24,54 @@ class _Echo:
         return text
 
 
-def csv_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
-    """Yield the lines of an export, the heading first; rows are read as they are asked for.
+def download(lines: Iterable[str], name: str) -> StreamingHttpResponse:
+    """Stream lines as a file, as they are made; the mark in front lets Excel read the Chinese."""
+    response = StreamingHttpResponse(chain(["\ufeff"], lines), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
-    An address that must not be mailed has the reason as its state, so that no other program
-    mails it either. A cell that a spreadsheet would compute gets an apostrophe in front.
+
+def safe_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Yield the lines of a table, the heading first; rows are read as they are asked for.
+
+    A cell that a spreadsheet would compute gets an apostrophe in front.
     """
     writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
+    yield writer.writerow(columns)
+    for row in rows:
+        yield writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in row])
+
+
+def csv_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
+    """Yield the lines of an export.
+
+    An address that must not be mailed has the reason as its state, so that no other program
+    mails it either.
+    """
+    return safe_lines(COLUMNS, _rows(subscribers))
+
+
+def _rows(subscribers: SubscriberQuerySet) -> Iterator[list[str]]:
     barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).values("reason")
     fields = ("pk", "email", "name", "state", "confirmed_at", "paused_until", "barred")
     rows = subscribers.order_by("pk").annotate(barred=Subquery(barred)).values_list(*fields)
     for some in batched(rows.iterator(chunk_size=AT_ONCE), AT_ONCE, strict=False):
         names_of = Tagging.objects.names_of(pk for pk, *_row in some)
         for pk, *row in some:
-            yield writer.writerow(_cells(joined(names_of[pk]), *row))
+            yield _cells(joined(names_of[pk]), *row)
 
 
 def _cells(tags: str, email: str, name: str, state: str, *rest: Any) -> list[str]:
     confirmed_at, paused_until, barred = rest
     until = paused_until if state == Subscriber.State.PAUSED else None
-    moments = _moment(confirmed_at), _moment(until)
-    return [_harmless(email), _harmless(name), barred or state, moments[0], _harmless(tags), moments[1]]
+    return [email, name, barred or state, moment(confirmed_at), tags, moment(until)]
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """Return a cell that no spreadsheet computes."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
-def _moment(moment: datetime | None) -> str:
-    return moment.isoformat(timespec="seconds") if moment else ""
+def moment(at: datetime | None) -> str:
+    return at.isoformat(timespec="seconds") if at else ""

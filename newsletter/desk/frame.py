@@ -37,6 +37,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("issues.issue", pgettext_lazy("desk", "Issues")),
         ("delivery.mailing", _("Mailings")),
         ("issues.startingpoint", _("Where to begin")),
+        ("issues.kepttext", _("Kept texts")),
     ),
     READERS: (
         ("subscribers.subscriber", pgettext_lazy("desk", "Readers")),

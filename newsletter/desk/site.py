@@ -30,6 +30,7 @@ from newsletter.desk.issues import (
     composer,
     corrections,
     decisions,
+    downloads,
     mailings,
     rehearsing,
     restoring,
@@ -43,13 +44,14 @@ from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
 from newsletter.publication.actors import Via, acting
 
-type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
+type Screen = tuple[str, Callable[..., HttpResponseBase], str]  # route, view, name
 
 LOOK_AT_ISSUES, LOOK_AT_MAILINGS = rights.needs("issues.view_issue"), rights.needs("delivery.view_mailing")
 COMPOSE, SEND = rights.needs("issues.change_issue"), rights.needs("issues.send_issue")
 LOOK_AT_SETTINGS = rights.needs("publication.view_publication")
 CHANGE_SETTINGS = rights.needs("publication.change_publication")
 SEE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers")
+TAKE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers", "subscribers.export_readers")
 ISSUE_SCREENS: tuple[Screen, ...] = (
     ("preview/", LOOK_AT_ISSUES(composer.preview), "issue_preview"),
     ("preview/<str:tab>/", LOOK_AT_ISSUES(composer.preview), "issue_preview_tab"),
@@ -58,6 +60,7 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("take-in/<int:post_pk>/", COMPOSE(taking_in.put_in), "issue_take_in"),
     ("test/", SEND(test_copies.test_copy), "issue_test"),
     ("rehearsal/", SEND(rehearsing.rehearse), "issue_rehearsal"),
+    ("rehearsal/dot/", SEND(rehearsing.dot), "issue_rehearsal_dot"),
     ("send/", SEND(composer.send), "issue_send"),
     ("correct/", SEND(corrections.correct), "issue_correct"),
 )
@@ -65,8 +68,9 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("", LOOK_AT_MAILINGS(mailings.mailing), "mailing"),
     ("moving/", LOOK_AT_MAILINGS(mailings.moving), "mailing_moving"),
     ("move/", SEND(mailings.move), "mailing_move"),
-    *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ACTIONS),
+    *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ALL_ACTIONS),
     ("copies/<str:state>/", SEE_COPIES(mailings.deliveries), "mailing_deliveries"),
+    ("copies/<str:which>.csv", TAKE_COPIES(downloads.as_csv), "mailing_csv"),
     ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
     ("refused/<str:judgement>/", SEND(decisions.judge), "mailing_judge"),
     ("certificate/<int:number>/", LOOK_AT_MAILINGS(certificates.certificate), "mailing_certificate"),

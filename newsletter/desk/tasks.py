@@ -8,7 +8,7 @@ from django.utils import timezone, translation
 from newsletter.delivery.author import reminders
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.delivery.rehearsal import rehearse
-from newsletter.desk import jumps
+from newsletter.desk import jumps, rehearsals
 from newsletter.desk.accounts import alarms
 from newsletter.operation import senders
 from newsletter.publication.models import Publication
@@ -23,6 +23,16 @@ def look_outside(rehearsal_id: int) -> None:
     with translation.override(Publication.objects.current().language):
         remarks = [*about_sender(), *rehearse.ask_others(found)]
         found.finish(remarks, timezone.now())
+
+
+@shared_task(ignore_result=True)
+def rehearse_by_itself() -> None:
+    """Rehearse a draft that has changed and rested: first what is here, then what is outside."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language), timezone.override(publication.zone):
+        found = rehearsals.rehearse_by_itself(timezone.now())
+    if found:
+        look_outside(found.pk)
 
 
 @shared_task(ignore_result=True)

@@ -195,6 +195,27 @@ class IssueItem(models.Model):
         return mark_safe(html)  # noqa: S308  # nosec B308, B703  # post.html is sanitised
 
 
+class KeptText(models.Model):
+    """Words with which issues begin or end, kept under a name to be used again."""
+
+    class Kind(models.TextChoices):
+        INTRODUCTION = "introduction", _("introduction")
+        CLOSING = "closing", _("closing")
+
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    name = models.CharField(_("name"), max_length=80)
+    text = models.TextField(_("text"), help_text=_("Markdown."))
+
+    class Meta:
+        ordering = ["kind", "name"]
+        verbose_name = _("kept text")
+        verbose_name_plural = _("kept texts")
+        constraints = [models.UniqueConstraint(fields=["kind", "name"], name="a_kept_text_is_named_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class StartingPointQuerySet(models.QuerySet["StartingPoint"]):
     def public(self, now: datetime) -> "StartingPointQuerySet":
         """Return those whose posts readers may see, with the posts."""

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -74,7 +75,7 @@ class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
             Rendering.objects.outdated().forget()
 
     def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
-        if not (is_auto(request) and _was_logged_lately(obj)):
+        if not (is_auto(request) and was_logged_lately(obj)):
             super().log_change(request, obj, message)
 
     # --- How a script is answered ---
@@ -137,7 +138,8 @@ def _unless_stale(is_stored: bool) -> None:
         raise StaleText
 
 
-def _was_logged_lately(post: Post) -> bool:
-    last = Change.objects.of(post).order_by("-at").first()
+def was_logged_lately(row: Model) -> bool:
+    """Return whether the last change in the history of `row` is by whoever acts now, and not an hour old."""
+    last = Change.objects.of(row).order_by("-at").first()
     is_mine = last is not None and last.by == actors.current().by
     return is_mine and last is not None and last.at > timezone.now() - LOGGED_EACH

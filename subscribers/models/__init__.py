@@ -2,9 +2,10 @@
 
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Consent, ConsentText
-from subscribers.models.counts import DayCount, Tally, kept_tally, tally
+from subscribers.models.counts import DayCount, Movement, Tally, kept_tally, movements, tally
 from subscribers.models.forgotten import Forgotten
 from subscribers.models.fresh_links import FreshLink
+from subscribers.models.link_wishes import LinkWish
 from subscribers.models.mail_budget import MailBudget
 from subscribers.models.notes import Note
 from subscribers.models.readers import (
@@ -32,7 +33,9 @@ __all__ = [
     "DayCount",
     "Forgotten",
     "FreshLink",
+    "LinkWish",
     "MailBudget",
+    "Movement",
     "Note",
     "Subscriber",
     "SubscriberQuerySet",
@@ -45,5 +48,6 @@ __all__ = [
     "barred",
     "is_mailable",
     "kept_tally",
+    "movements",
     "tally",
 ]

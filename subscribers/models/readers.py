@@ -145,6 +145,9 @@ class Subscriber(Linked):
             models.Index(fields=["state", "id"], name="readers_by_state"),
             # Beat asks every ten seconds; nearly every row has nothing due.
             models.Index("confirmation_due_at", name="confirmations_due", condition=HAS_MAIL_DUE),
+            # Who came and left within some weeks is counted from these alone.
+            models.Index("confirmed_at", name="readers_who_came"),
+            models.Index("unsubscribed_at", name="readers_who_left", condition=Q(unsubscribed_at__isnull=False)),
             models.Index("confirmed_at", name="readers_to_welcome", condition=IS_NOT_WELCOMED),
         ]
         constraints = [
@@ -173,6 +176,11 @@ class Subscriber(Linked):
     @property
     def is_reader(self) -> bool:
         return self.state in {self.State.ACTIVE, self.State.PAUSED}
+
+    @property
+    def has_data(self) -> bool:
+        """Return whether there is somebody to whom what is kept can be shown: who has confirmed, or left since."""
+        return self.is_reader or self.state == self.State.UNSUBSCRIBED
 
     @property
     def tag_names(self) -> list[str]:

@@ -37,6 +37,7 @@ def screens(desk, settings) -> list[str]:
         "subscribers_subscriber",
         "subscribers_suppression",
         "issues_startingpoint",
+        "issues_kepttext",
     )
     names = ("", "letter/", "look/", "sender/", "rhythm/", "words/", "security/", "record/", "advanced/", "parts/")
     names = (*names, "sender/dns/")

@@ -26,7 +26,7 @@ from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.desk import rights
 from newsletter.desk.issues import rehearsing
 from newsletter.issues import rhythm
-from newsletter.issues.models import Issue, StartingPoint
+from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
 from newsletter.posts.models import Image, Pattern, Post, Revision, Tag
@@ -131,9 +131,11 @@ TABLE: dict[str, str] = {
     "admin/issues/issue/<int:pk>/take-in/<int:post_pk>/": EDITORS,
     "admin/issues/issue/<int:pk>/test/": EDITORS,
     "admin/issues/issue/<int:pk>/rehearsal/": EDITORS,
+    "admin/issues/issue/<int:pk>/rehearsal/dot/": EDITORS,
     "admin/issues/issue/<int:pk>/send/": EDITORS,
     "admin/issues/issue/<int:pk>/correct/": EDITORS,
     **_stock("issues/startingpoint", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
+    **_stock("issues/kepttext", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     **_stock("delivery/mailing", EDITORS, add=NO_ONE, change=EDITORS, delete=NO_ONE),
     "admin/delivery/mailing/<int:pk>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/moving/": EDITORS,
@@ -143,7 +145,9 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/refreeze/": EDITORS,
     "admin/delivery/mailing/<int:pk>/switch/": EDITORS,
     "admin/delivery/mailing/<int:pk>/cancel/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/at_once/": EDITORS,
     "admin/delivery/mailing/<int:pk>/copies/<str:state>/": OWNERS,
+    "admin/delivery/mailing/<int:pk>/copies/<str:which>.csv": OWNERS,
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/refused/<str:judgement>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": EDITORS,
@@ -202,6 +206,7 @@ def world(settings, tmp_path) -> World:
         "posts/image": Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1).pk,
         "issues/issue": _issue_in_preparation(draft).pk,
         "issues/startingpoint": StartingPoint.objects.create(post=make_post("開始讀"), reason="好").pk,
+        "issues/kepttext": KeptText.objects.create(kind="closing", name="一個問題", text="哪一場？").pk,
         "delivery/mailing": _paused_mailing().pk,
         "subscribers/subscriber": reader.pk,
         "subscribers/suppression": gone.pk,
@@ -276,6 +281,7 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         "<str:tab>": "mail",
         "<str:kind>": "letter",
         "<str:state>": "uncertain",
+        "<str:which>": "failed",
         "<str:judgement>": "doubted",
         "<int:year>": str(timezone.localdate().year),
         "<str:day>": _slot_ahead().isoformat(),

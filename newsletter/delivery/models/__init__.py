@@ -1,10 +1,12 @@
 """The tables of deliveries: a mailing, its copies, and what is written down about them."""
 
 from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
+from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.models.packs import Pack
 from newsletter.delivery.models.refusals import Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal
@@ -13,7 +15,9 @@ from newsletter.delivery.models.restorations import Restoration
 
 __all__ = [
     "Batch",
+    "BatchBreakdown",
     "BatchQuerySet",
+    "Breakdown",
     "Certificate",
     "Counts",
     "Delivery",
@@ -21,6 +25,7 @@ __all__ = [
     "Happening",
     "Mailing",
     "MailingQuerySet",
+    "OnceMore",
     "Pace",
     "Pack",
     "Refusal",

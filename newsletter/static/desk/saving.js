@@ -65,6 +65,12 @@ function served(field) {
   return { value: chosen?.value ?? "", selectedOptions: chosen ? [chosen] : [] };
 }
 
+// A field that counts when somebody presses a button: while it is typed it is nothing yet, unless it is one of its own list.
+function isUnfinished(field) {
+  if (field.dataset.byPress === undefined) return false;
+  return ![...(field.list?.options ?? [])].some((one) => one.value === field.value);
+}
+
 // Return the fields that a person fills in, but for the rows of an issue: {name: {value, shown, label, isText}}.
 function snapshot(some, read = (field) => field) {
   const found = {};
@@ -72,7 +78,8 @@ function snapshot(some, read = (field) => field) {
     if (
       !field.name ||
       ["hidden", "submit", "button", "file", "fieldset"].includes(field.type) ||
-      field.closest("[data-items]")
+      field.closest("[data-items]") ||
+      field.dataset.byPress !== undefined
     )
       continue;
     const { value: own, checked, selectedOptions } = read(field);
@@ -91,7 +98,7 @@ const snapshotOf = (name) => snapshot(form)[name]?.value;
 
 function rowsOf(some) {
   const list = some.querySelector("[data-items]");
-  const named = list ? [...list.querySelectorAll("[name]")] : [];
+  const named = list ? [...list.querySelectorAll("[name]")].filter((field) => !isUnfinished(field)) : [];
   return JSON.stringify(
     named.map((field) => [field.name, ["checkbox", "radio"].includes(field.type) ? field.checked : field.value]),
   );
@@ -224,12 +231,16 @@ const FRESH = [
   "[data-fresh=letter]",
 ];
 
-function exchange(selector, page) {
+const KEPT_TEXTS = [".field-introduction_from", ".field-closing_from"];
+
+function exchange(selector, page, isAuto = false) {
   const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
   if (!old || !fresh || old.isEqualNode(fresh)) return;
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   const place = document.importNode(fresh, true);
+  const begun = [...old.querySelectorAll("[data-by-press]")].filter((field) => field.value && isUnfinished(field));
   old.replaceWith(place);
+  if (isAuto) for (const field of begun) document.getElementById(field.id).value = field.value;
   if (focused?.id) document.getElementById(focused.id)?.focus({ preventScroll: true });
   else if (focused?.name) place.querySelector(`[name="${focused.name}"]`)?.focus({ preventScroll: true });
   place.dispatchEvent(new CustomEvent("desk:fresh", { bubbles: true }));
@@ -240,19 +251,27 @@ function takeToken(page) {
   if (token) form.elements.csrfmiddlewaretoken.value = token;
 }
 
+// Rows that somebody drags, or has changed since they were sent, stay: the next save answers for them.
+const areRowsInHand = () => document.querySelector("[data-items].is-dragging") !== null || rowsOf(form) !== baseRows;
+
 // Show what the save has changed beside the texts: the state, the format check, rows, words that the title has given.
-async function refresh(address, sent) {
+async function refresh(address, sent, isAuto = false) {
   const page = await freshPage(address).catch(() => null);
   const other = page?.querySelector("#kept-copies")?.closest("form");
   toRefresh = other ? "" : address;
   if (!other) return;
   FRESH.forEach((selector) => exchange(selector, page));
+  if (!isAuto) {
+    KEPT_TEXTS.forEach((selector) => exchange(selector, page));
+    for (const field of form.querySelectorAll("input[data-by-press]")) field.value = ""; // that is done
+  }
+  if (!document.querySelector("[data-letter-frame]")) exchange(".compose-letter", page); // of an issue that was new
   if (DATES.every((name) => snapshotOf(name) === sent[name]?.value)) exchange("[data-release]", page);
   document.title = page.title;
   const isOurs = SEEN.every((name) => form.elements[name]?.value === other.elements[name]?.value);
   if (!isOurs) return; // somebody else has saved since: the next save will say so
-  if (form.querySelector("[data-items]")) {
-    exchange("[data-items]", page);
+  if (form.querySelector("[data-items]") && !(isAuto && areRowsInHand())) {
+    exchange("[data-items]", page, isAuto);
     baseRows = rowsOf(form);
   }
   base = snapshot(other);
@@ -302,16 +321,18 @@ async function save(isAuto) {
   if (!isAuto) tell(box.dataset.saySaving);
   if (toRefresh) await refresh(toRefresh, base);
   const sent = snapshot(form);
-  if (isAuto && base && isEqual(withoutDates(sent), withoutDates(base))) return;
+  const sentRows = rowsOf(form);
+  if (isAuto && base && sentRows === baseRows && isEqual(withoutDates(sent), withoutDates(base))) return;
   const data = new FormData(form);
+  if (isAuto) for (const field of [...form.elements].filter(isUnfinished)) data.delete(field.name);
   data.append(isAuto ? "_auto" : "_continue", "1");
   form.dispatchEvent(new CustomEvent("desk:sent"));
   const list = form.querySelector("[data-items]");
   const focused = list?.contains(document.activeElement) ? document.activeElement : null;
-  if (list) list.inert = true; // its rows will be those of the answer
+  if (list && !isAuto) list.inert = true; // its rows will be those of the answer
   try {
     const { response, answer } = await sendTwice(data);
-    await settle(response, answer, sent, isAuto);
+    await settle(response, answer, { fields: sent, rows: sentRows }, isAuto);
   } catch (error) {
     if (!["TypeError", "TimeoutError", "AbortError"].includes(error.name)) throw error;
     unanswered.push(sent);
@@ -342,12 +363,12 @@ function goTo({ address }) {
   if (location.pathname !== address) history.replaceState(history.state, "", address);
 }
 
-async function succeed(answer, sent, isAuto) {
+async function succeed(answer, { fields: sent, rows }, isAuto) {
   const isOther = location.pathname !== answer.address || (answer.pending ?? isPending) !== isPending;
   const dates = Object.fromEntries(DATES.filter((name) => base?.[name]).map((name) => [name, base[name]]));
   unanswered.length = 0;
   base = isAuto ? { ...sent, ...dates } : sent;
-  baseRows = rowsOf(form);
+  baseRows = rows;
   isPending = answer.pending ?? isPending;
   for (const [name, value] of Object.entries(answer.seen)) form.elements[name].value = value;
   clearErrors();
@@ -356,7 +377,8 @@ async function succeed(answer, sent, isAuto) {
   form.dispatchEvent(new CustomEvent("desk:saved", { detail }));
   tell(box.dataset.saySaved.replace("{time}", clock(answer.at)) + (isMerged ? GAP + box.dataset.sayMerged : ""));
   isMerged = false;
-  if (!isAuto || isOther) await refresh(answer.address, sent);
+  const hasLetter = document.querySelector("[data-items]") !== null; // made of what was saved
+  if (!isAuto || isOther || hasLetter) await refresh(answer.address, sent, isAuto);
 }
 
 // --- Two texts ---
