@@ -1,7 +1,7 @@
 """Readers as CSV: the same columns that the import reads, safe to open in a spreadsheet."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import batched
 from typing import Any
@@ -12,6 +12,7 @@ from subscribers.models import Subscriber, SubscriberQuerySet, Suppression
 from subscribers.models.tags import Tagging, joined
 
 COLUMNS = ["email", "name", "state", "consent_at", "tags", "paused_until"]
+HEADING = ",".join(COLUMNS) + "\r\n"
 AT_ONCE = 5000  # readers whose tags are read by one query
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # OWASP, "CSV Injection"
 
@@ -24,13 +25,18 @@ class _Echo:
 
 
 def csv_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
-    """Yield the lines of an export, the heading first; rows are read as they are asked for.
+    """Yield the lines of an export, the heading first; rows are read as they are asked for."""
+    yield HEADING
+    yield from csv_rows(subscribers)
+
+
+def csv_rows(subscribers: SubscriberQuerySet) -> Iterator[str]:
+    """Yield the line of each reader.
 
     An address that must not be mailed has the reason as its state, so that no other program
     mails it either. A cell that a spreadsheet would compute gets an apostrophe in front.
     """
     writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
     barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).values("reason")
     fields = ("pk", "email", "name", "state", "confirmed_at", "paused_until", "barred")
     rows = subscribers.order_by("pk").annotate(barred=Subquery(barred)).values_list(*fields)
@@ -38,6 +44,11 @@ def csv_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
         names_of = Tagging.objects.names_of(pk for pk, *_row in some)
         for pk, *row in some:
             yield writer.writerow(_cells(joined(names_of[pk]), *row))
+
+
+def line(cells: Iterable[str]) -> str:
+    """Return a line of cells that no spreadsheet computes."""
+    return str(csv.writer(_Echo()).writerow([_harmless(cell) for cell in cells]))
 
 
 def _cells(tags: str, email: str, name: str, state: str, *rest: Any) -> list[str]:

@@ -5,6 +5,7 @@ that match agree.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -52,17 +53,35 @@ def by_address[Rows: QuerySet[Any]](rows: Rows, term: str) -> Rows:
     return whole if whole.exists() else rows.filter(_begins(term))
 
 
+@dataclass(frozen=True)
+class Term:
+    """What is looked for, as it was understood when it was asked: later it means the same, whatever has changed since.
+
+    is_whole: it was somebody's address. oldest: the first of those who are looked at by any part; 0 if all are.
+    """
+
+    text: str
+    is_whole: bool = False
+    oldest: int = 0
+
+    @classmethod
+    def understood(cls, readers: SubscriberQuerySet, text: str) -> "Term":
+        """Return what `text` means among some readers."""
+        return cls(text, is_whole=True) if _whole(readers, text).exists() else cls(text, oldest=oldest_read())
+
+    def narrow(self, readers: SubscriberQuerySet) -> SubscriberQuerySet:
+        if self.is_whole:
+            return _whole(readers, self.text)
+        part = Q(email__icontains=self.text) | Q(name__icontains=self.text)
+        return readers.filter(_begins(self.text) | part & Q(pk__gte=self.oldest) if self.oldest else part)
+
+
 def by_part(readers: SubscriberQuerySet, term: str) -> SubscriberQuerySet:
     """Return the reader of a whole address in any spelling, or those with `term` in their address or name.
 
     All readers are looked at by the beginning of their address, the newest PART_OF by any part: see `oldest_read`.
     """
-    whole = _whole(readers, term)
-    if whole.exists():
-        return whole
-    part = Q(email__icontains=term) | Q(name__icontains=term)
-    oldest = oldest_read()
-    return readers.filter(_begins(term) | part & Q(pk__gte=oldest) if oldest else part)
+    return Term.understood(readers, term).narrow(readers)
 
 
 def oldest_read() -> int:
