@@ -37,7 +37,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import notes
+from newsletter.desk.readers import choosing, errands, notes
 from newsletter.desk.settings import overview, own_account, record, sections
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -73,6 +73,15 @@ MAILING_SCREENS: tuple[Screen, ...] = (
 )
 CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
 READER_SCREENS: tuple[Screen, ...] = (("note/", CARE(notes.write), "reader_note"),)
+READERS_SCREENS: tuple[Screen, ...] = (
+    ("bulk/", CARE(choosing.choose), "readers_bulk"),
+    ("bulk/<str:kind>/", CARE(choosing.confirm), "reader_bulk"),
+    ("errands/", CARE(errands.all_of_them), "reader_errands"),
+    ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),
+    ("errands/<int:pk>/moving/", CARE(errands.moving), "reader_errand_moving"),
+    ("errands/<int:pk>/stop/", CARE(errands.stop), "reader_errand_stop"),
+    ("errands/<int:pk>/files/<str:name>", CARE(errands.download), "reader_errand_file"),
+)
 REPLACED = {"logout", "view_on_site"}  # screens of the stock admin that ask for too little, or for too much
 ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: login/proving.py
     ("", own_account.account, "account"),
@@ -116,6 +125,7 @@ class DeskSite(admin.AdminSite):
             path("restored/", self.admin_view(SEND(restoring.decide)), name="restored"),
             *self._screens("calendar/", [(route, SEND(view), name) for route, view, name in calendar.SCREENS]),
             *self._screens("subscribers/subscriber/<int:pk>/", READER_SCREENS),
+            *self._screens("subscribers/subscriber/", READERS_SCREENS),
             *self._screens("issues/issue/<int:pk>/", ISSUE_SCREENS),
             *self._screens("delivery/mailing/<int:pk>/", MAILING_SCREENS),
         ]

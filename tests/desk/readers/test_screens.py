@@ -3,6 +3,7 @@
 import pytest
 from django.utils import timezone
 
+from newsletter.desk.models import Errand
 from subscribers.models import Consent, Note
 from subscribers.models.consents import Circumstances
 from tests.desk.readers.test_list import make_sent
@@ -17,13 +18,24 @@ LONG = "tree.by.the.river.in.the.evening.of.a.long.day@mail.example.net"
 @pytest.fixture
 def screens(desk) -> list[str]:
     """The addresses of the pages of readers, with a reader of each kind."""
+    now = timezone.now()
     reader = make_subscriber(LONG, name="名字很長的讀者", tags="老朋友,同業")
     Consent.objects.add(reader, Consent.Kind.CONFIRMED, Circumstances("web:page", "每兩週一封信"), timezone.now())
     Note.objects.create(subscriber=reader, at=timezone.now(), by="gipi", text="讀書會認識的，在做教材設計。")
     make_sent()
     make_subscriber("camellia@example.org", state="unsubscribed")
     make_subscriber("info@studio.example").suppress("bounced")
-    return [READERS, f"{READERS}?state=active&tag=老朋友&q=tree", f"{READERS}{reader.pk}/change/"]
+    errands = [
+        Errand.objects.create(kind=kind, state=state, about="標籤：老朋友", by="gipi", created_at=now, **facts)
+        for kind, state, facts in (
+            ("tag", "running", {"options": {"tag": "同業"}, "total": 3124, "position": 2000, "counts": {"done": 1990}}),
+            ("suppress", "stopped", {"ended_at": now, "counts": {"done": 12, "already": 3}}),
+            ("pause", "failed", {"ended_at": now, "counts": {"no-reader": 1}}),
+        )
+    ]
+    asking = [f"{READERS}bulk/{kind}/?all=1&state=active&tag=老朋友" for kind in ("tag", "pause", "suppress", "export")]
+    bulk = [f"{READERS}bulk/?all=1", *asking, f"{READERS}errands/", *(f"{READERS}errands/{one.pk}/" for one in errands)]
+    return [*bulk, READERS, f"{READERS}?state=active&tag=老朋友&q=tree", f"{READERS}{reader.pk}/change/"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
