@@ -37,7 +37,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import choosing, errands, notes
+from newsletter.desk.readers import choosing, errands, notes, saving
 from newsletter.desk.settings import overview, own_account, record, sections
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -76,6 +76,8 @@ READER_SCREENS: tuple[Screen, ...] = (("note/", CARE(notes.write), "reader_note"
 READERS_SCREENS: tuple[Screen, ...] = (
     ("bulk/", CARE(choosing.choose), "readers_bulk"),
     ("bulk/<str:kind>/", CARE(choosing.confirm), "reader_bulk"),
+    ("filters/", CARE(saving.save), "reader_filter_save"),
+    ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
     ("errands/", CARE(errands.all_of_them), "reader_errands"),
     ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),
     ("errands/<int:pk>/moving/", CARE(errands.moving), "reader_errand_moving"),

@@ -149,6 +149,8 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/<int:pk>/note/": "LRRMRM",
     "admin/subscribers/subscriber/bulk/": CARERS,
     "admin/subscribers/subscriber/bulk/<str:kind>/": CARERS,
+    "admin/subscribers/subscriber/filters/": CARERS,
+    "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
     "admin/subscribers/subscriber/errands/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/moving/": CARERS,
@@ -158,6 +160,7 @@ TABLE: dict[str, str] = {
     **_stock("publication/publication", OWNERS, add=NO_ONE, change=OWNERS, delete=NO_ONE),
 }
 POSTED = {
+    *("admin/subscribers/subscriber/filters/", "admin/subscribers/subscriber/filters/<int:pk>/delete/"),
     *("admin/posts/image/upload/", "admin/posts/post/preview/", "admin/posts/post/<int:pk>/preview-link/"),
     *("admin/calendar/slot/<str:day>/skip/", "admin/calendar/slot/<str:day>/restore/"),
     *("admin/calendar/vacation/<int:pk>/end/", "admin/calendar/holiday/<str:day>/"),

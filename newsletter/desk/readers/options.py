@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.desk.bulk import copies
 from newsletter.desk.bulk.selection import NARROWINGS
 from newsletter.desk.models import Errand
-from newsletter.desk.readers import choosing, story
+from newsletter.desk.readers import choosing, saving, story
 from newsletter.desk.readers.forms import FORMS
 from newsletter.desk.readers.notes import NoteForm
 from subscribers.admin import SubscriberAdmin
@@ -60,8 +60,8 @@ class ReadersAdmin(SubscriberAdmin):
         return request.user.has_perm(choosing.EXPORTING)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list, with a way to all that match, which needs no script."""
-        shown = {"line_of_all": choosing.line_of_all(request.GET)}
+        """Show the list, with the saved filters and a way to all that match, which needs no script."""
+        shown = saving.shown(request) | {"line_of_all": choosing.line_of_all(request.GET)}
         return super().changelist_view(request, shown | (extra_context or {}))
 
     def change_view(

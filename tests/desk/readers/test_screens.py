@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from newsletter.desk.models import Errand
+from newsletter.desk.models import Errand, SavedFilter
 from subscribers.models import Consent, Note
 from subscribers.models.consents import Circumstances
 from tests.desk.readers.test_list import make_sent
@@ -35,7 +35,14 @@ def screens(desk) -> list[str]:
     ]
     asking = [f"{READERS}bulk/{kind}/?all=1&state=active&tag=老朋友" for kind in ("tag", "pause", "suppress", "export")]
     bulk = [f"{READERS}bulk/?all=1", *asking, f"{READERS}errands/", *(f"{READERS}errands/{one.pk}/" for one in errands)]
-    return [*bulk, READERS, f"{READERS}?state=active&tag=老朋友&q=tree", f"{READERS}{reader.pk}/change/"]
+    SavedFilter.objects.create(name="老朋友，還在讀", query="state=active&tag=%E8%80%81%E6%9C%8B%E5%8F%8B")
+    return [
+        *bulk,
+        f"{READERS}?state=active&tag=老朋友",
+        READERS,
+        f"{READERS}?state=active&tag=老朋友&q=tree",
+        f"{READERS}{reader.pk}/change/",
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
