@@ -75,6 +75,7 @@ CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
 READER_SCREENS: tuple[Screen, ...] = (("note/", CARE(notes.write), "reader_note"),)
 READERS_SCREENS: tuple[Screen, ...] = (
     ("bulk/", CARE(choosing.choose), "readers_bulk"),
+    ("bulk/counting/", CARE(choosing.counting), "reader_bulk_counting"),
     ("bulk/<str:kind>/", CARE(choosing.confirm), "reader_bulk"),
     ("filters/", CARE(saving.save), "reader_filter_save"),
     ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),

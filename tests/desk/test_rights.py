@@ -149,6 +149,7 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/<int:pk>/note/": "LRRMRM",
     "admin/subscribers/subscriber/bulk/": CARERS,
     "admin/subscribers/subscriber/bulk/<str:kind>/": CARERS,
+    "admin/subscribers/subscriber/bulk/counting/": "LRRBRB",  # of nobody
     "admin/subscribers/subscriber/filters/": CARERS,
     "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
     "admin/subscribers/subscriber/errands/": CARERS,

@@ -70,23 +70,35 @@ class Selection:
 
 @dataclass(frozen=True)
 class Count:
-    """How many readers were counted; is_all: whether there was time for all."""
+    """How many readers were counted; is_all: whether all were, and if not, up to which of their numbers."""
 
     number: int
     is_all: bool
+    upto: int = 0
 
 
-def count(selection: Selection, seconds: float = COUNTING_SECONDS) -> Count:
-    """Count readers, stretch by stretch, for as long as a page may take."""
-    until = time.monotonic() + seconds
-    number, start = 0, (Subscriber.objects.aggregate(first=Min("pk"))["first"] or 1) - 1
+NOTHING: Final = Count(0, is_all=False)
+
+
+def count(selection: Selection, seconds: float = COUNTING_SECONDS, so_far: Count = NOTHING) -> Count:
+    """Count readers, stretch by stretch, for as long as a page may take; go on where `so_far` ends."""
     rows = selection.readers()
+    if selection.term:  # a search looks at a limited number of readers
+        return Count(rows.count(), is_all=True)
+    if not (selection.ticked or selection.filters):  # an index is counted, and no row is read
+        return Count(Subscriber.objects.count(), is_all=True)
+    until = time.monotonic() + seconds
+    number, start = so_far.number, so_far.upto or _first() - 1
     while start < selection.upto:
         number += rows.filter(pk__gt=start, pk__lte=start + STRETCH).count()
         start += STRETCH
         if time.monotonic() > until and start < selection.upto:
-            return Count(number, is_all=False)
+            return Count(number, is_all=False, upto=start)
     return Count(number, is_all=True)
+
+
+def _first() -> int:
+    return Subscriber.objects.aggregate(first=Min("pk"))["first"] or 1
 
 
 def _narrowed(filters: Mapping[str, str]) -> SubscriberQuerySet:

@@ -1,13 +1,13 @@
 """What is to be done to chosen readers: the page that says how many, which and what, and alone begins it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.contrib import admin
 from django.core import signing
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -118,9 +118,7 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
     context = {
         "title": Errand.Kind(kind).label,
         "kind": kind,
-        "chosen": chosen,
-        "counted": words.counted(chosen.counted),
-        "signed": chosen.signed(request.user),
+        **_number_of(request, chosen),
         "what_happens": words.WHAT_HAPPENS[kind],
         "button": words.button(kind, chosen.counted),
         "is_grave": kind in words.GRAVE,
@@ -129,6 +127,20 @@ def confirm(request: HttpRequest, kind: str) -> HttpResponse:
         "back": f"{_list()}?{query_of(request.GET)}",
     }
     return _page(request, "confirm", context, status=400 if is_posted else 200)
+
+
+@require_safe
+def counting(request: HttpRequest) -> HttpResponse:
+    """Count on, from where the page or the last answer ended, for live.js."""
+    chosen = Chosen.unsigned(request.GET.get("chosen", ""), request.user)
+    if chosen is None:
+        return HttpResponseBadRequest()
+    further = replace(chosen, counted=count(chosen.selection, so_far=chosen.counted))
+    return render(request, "desk/readers/_counted.html", _number_of(request, further))
+
+
+def _number_of(request: HttpRequest, chosen: Chosen) -> dict[str, Any]:
+    return {"chosen": chosen, "counted": words.counted(chosen.counted), "signed": chosen.signed(request.user)}
 
 
 def _begin(request: HttpRequest, kind: str, chosen: Chosen, options: dict[str, Any]) -> HttpResponse:

@@ -83,11 +83,15 @@ def described(parts: Mapping[Promise | str, Promise | str], ticked: int) -> str:
 def counted(count: Count) -> str:
     """Return "3,124 readers", or that there are more than could be counted at once."""
     words = ngettext("%(count)s reader", "%(count)s readers", count.number) % {"count": thousands(count.number)}
-    return words if count.is_all else _("more than %(readers)s") % {"readers": words}
+    if count.is_all:
+        return words
+    return _("more than %(readers)s") % {"readers": words} if count.number else _("readers, too many to count here")
 
 
 def button(kind: str, count: Count) -> str:
     """Return what the button says that begins it."""
+    if not count.is_all:
+        return str(Kind(kind).label)
     return _("%(what)s: %(readers)s") % {"what": Kind(kind).label, "readers": counted(count)}
 
 

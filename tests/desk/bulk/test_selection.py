@@ -111,10 +111,15 @@ def test_those_who_were_ticked_are_meant_and_no_others(readers):
     assert count(selection) == Count(2, is_all=True)
 
 
-def test_a_page_counts_no_longer_than_it_may(monkeypatch):
+def test_a_page_counts_no_longer_than_it_may_and_the_next_one_counts_on(monkeypatch):
     monkeypatch.setattr(selections, "STRETCH", 2)
     for _number in range(5):
         make_subscriber()
 
-    assert count(Selection.of_all({}), seconds=0) == Count(2, is_all=False)
-    assert count(Selection.of_all({})) == Count(5, is_all=True)
+    selection = Selection.of_all({"state": "active"})
+
+    first = count(selection, seconds=0)
+    second = count(selection, seconds=0, so_far=first)
+
+    assert [(one.number, one.is_all) for one in (first, second)] == [(2, False), (4, False)]
+    assert count(selection, seconds=0, so_far=second) == count(selection) == Count(5, is_all=True)
