@@ -37,7 +37,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import choosing, errands, notes, saving
+from newsletter.desk.readers import choosing, errands, importing, notes, saving
 from newsletter.desk.settings import overview, own_account, record, sections
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -72,11 +72,15 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
 CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
+BRING = rights.needs("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
 READER_SCREENS: tuple[Screen, ...] = (("note/", CARE(notes.write), "reader_note"),)
 READERS_SCREENS: tuple[Screen, ...] = (
     ("bulk/", CARE(choosing.choose), "readers_bulk"),
     ("bulk/counting/", CARE(choosing.counting), "reader_bulk_counting"),
     ("bulk/<str:kind>/", CARE(choosing.confirm), "reader_bulk"),
+    ("import/", BRING(importing.upload), "reader_import"),
+    ("errands/<int:pk>/columns/", BRING(importing.columns), "reader_import_columns"),
+    ("errands/<int:pk>/import/", BRING(importing.start), "reader_import_start"),
     ("filters/", CARE(saving.save), "reader_filter_save"),
     ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
     ("errands/", CARE(errands.all_of_them), "reader_errands"),

@@ -150,6 +150,9 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/bulk/": CARERS,
     "admin/subscribers/subscriber/bulk/<str:kind>/": CARERS,
     "admin/subscribers/subscriber/bulk/counting/": "LRRBRB",  # of nobody
+    "admin/subscribers/subscriber/import/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/columns/": "LRRNRN",  # of somebody else
+    "admin/subscribers/subscriber/errands/<int:pk>/import/": "LRRMRM",
     "admin/subscribers/subscriber/filters/": CARERS,
     "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
     "admin/subscribers/subscriber/errands/": CARERS,

@@ -31,3 +31,26 @@ def begin(
         )
         Change.objects.log(Change.What.ADDED, [errand], at=now)
     return errand
+
+
+def prepare_import(name: str, consent: str, *, user: Any, now: datetime) -> Errand:
+    """Return an import that waits for its file, and for its author to say what the columns are."""
+    return Errand.objects.create(
+        kind=Errand.Kind.IMPORT,
+        state=Errand.State.DRAFT,
+        about=name[:500],
+        options={"consent": consent},
+        user=user,
+        by=actors.current().by,
+        folder=files.make_folder(),
+        created_at=now,
+    )
+
+
+def begin_import(errand: Errand, now: datetime) -> bool:
+    """Let a worker write what was tried; False if that was begun already, or the file has had its day."""
+    with transaction.atomic():
+        begun = errand.has_files(now) and errand.begin(now, Errand.State.RUNNING)
+        if begun:
+            Change.objects.log(Change.What.ADDED, [errand], at=now)
+    return begun

@@ -50,11 +50,17 @@ def append(path: Path, size: int, text: str) -> int:
         return file.tell()
 
 
+def remove(errand: Errand) -> None:
+    """Remove all files of an errand."""
+    if errand.folder:
+        shutil.rmtree(_root() / errand.folder, ignore_errors=True)
+
+
 def remove_old(now: datetime) -> int:
     """Remove the files that have had their day; return of how many errands."""
     count = 0
     for errand in Errand.objects.with_old_files(now):
-        shutil.rmtree(_root() / errand.folder, ignore_errors=True)
+        remove(errand)
         count += Errand.objects.filter(pk=errand.pk).update(folder="")
     return count
 

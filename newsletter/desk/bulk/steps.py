@@ -1,12 +1,12 @@
 """One step of an errand: some readers, looked for and then done with. What becomes of them is in the errand's row."""
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from newsletter.desk.bulk import files
+from newsletter.desk.bulk import files, importing
 from newsletter.desk.bulk.selection import Selection
 from newsletter.desk.models import Errand
 from subscribers import acting, exporting
@@ -31,14 +31,18 @@ ACTS: dict[str, Act] = {
 
 @dataclass(frozen=True)
 class Step:
-    """find: what is next, without holding anything up. do: do it in a transaction; return whether it was the last."""
+    """batches: yields what is next, again and again, without holding anything up. do: does it in a transaction.
 
-    find: Callable[[Errand], Any]
+    do returns whether it was the last.
+    """
+
+    batches: Callable[[Errand], Iterator[Any]]
     do: Callable[[Errand, Any, datetime], bool]
 
 
-def _next_readers(errand: Errand) -> list[int]:
-    return Selection.read(errand.chosen).after(errand.cursor, BATCH)
+def _readers(errand: Errand) -> Iterator[list[int]]:
+    while True:
+        yield Selection.read(errand.chosen).after(errand.cursor, BATCH)
 
 
 def _act(errand: Errand, readers: list[int], now: datetime) -> bool:
@@ -67,4 +71,8 @@ def _count(errand: Errand, ends: Ends) -> None:
     errand.counts = dict(Counter(errand.counts) + Counter({str(end): number for end, number in ends.items()}))
 
 
-STEPS: dict[str, Step] = {**dict.fromkeys(ACTS, Step(_next_readers, _act)), Kind.EXPORT: Step(_next_readers, _export)}
+STEPS: dict[str, Step] = {
+    **dict.fromkeys(ACTS, Step(_readers, _act)),
+    Kind.EXPORT: Step(_readers, _export),
+    Kind.IMPORT: Step(importing.batches, importing.do),
+}

@@ -7,7 +7,10 @@ out at the beginning of its next step, and does nothing any more.
 import logging
 import time
 import uuid
+from collections.abc import Generator
+from contextlib import closing
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone, translation
@@ -58,15 +61,21 @@ def claim(now: datetime) -> Errand | None:
     return None
 
 
-def step(errand: Errand, now: datetime) -> bool:
-    """Do one step, and return whether it was the last; raise Lost when the errand is not this worker's any more."""
-    kind = STEPS[errand.kind]
-    found = kind.find(errand)
+def steps(errand: Errand) -> Generator[bool]:
+    """Do one step each time it is asked for, and yield whether it was the last.
+
+    Raises Lost when the errand is not this worker's any more.
+    """
+    for found in STEPS[errand.kind].batches(errand):
+        yield _step(errand, found, timezone.now())
+
+
+def _step(errand: Errand, found: Any, now: datetime) -> bool:
     with transaction.atomic():
         mine = Errand.objects.filter(pk=errand.pk, state=errand.state, worker=errand.worker)
         if not mine.update(lease_until=now + LEASE):
             raise Lost
-        is_last = kind.do(errand, found, now)
+        is_last = STEPS[errand.kind].do(errand, found, now)
         errand.lease_until, errand.tries = now + LEASE, 0
         errand.save(update_fields=MOVED)
         if is_last:
@@ -82,9 +91,10 @@ def fail(errand: Errand, error: str) -> None:
 
 
 def _turn(errand: Errand, until: float) -> None:
-    while time.monotonic() < until:
-        if step(errand, timezone.now()):
-            return
+    with closing(steps(errand)) as going:
+        while time.monotonic() < until:
+            if next(going):
+                return
     Errand.objects.filter(pk=errand.pk, worker=errand.worker).update(lease_until=None, worker="")
 
 

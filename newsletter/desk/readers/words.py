@@ -52,6 +52,12 @@ OTHER_ENDS: dict[str, Promise] = {
     End.LONGER: gettext_lazy("are paused for longer"),
     End.FULL: gettext_lazy("have so many tags that no other fits"),
 }
+ROWS: dict[str, Promise] = {  # of a file, as Summary counts them
+    "created": gettext_lazy("new readers"),
+    "updated": gettext_lazy("known, with something new"),
+    "unchanged": gettext_lazy("known, nothing new"),
+    "rejected": gettext_lazy("lines refused"),
+}
 DOTS = {
     Errand.State.RUNNING: "wait",
     Errand.State.TRYING: "wait",
@@ -96,8 +102,11 @@ def button(kind: str, count: Count) -> str:
 
 
 def ends(errand: Errand) -> Iterator[Line]:
-    """Yield what became of the readers so far."""
+    """Yield what became of the readers so far; of an import that is tried, what would become of them."""
     counts = errand.counts
+    if errand.kind == Kind.IMPORT:
+        yield from (Line(label, counts.get(name, 0), is_done=name == "created") for name, label in ROWS.items())
+        return
     yield Line(DONE[errand.kind], counts.get(End.DONE, 0), is_done=True)
     if number := counts.get(End.ALREADY, 0):
         yield Line(ALREADY[errand.kind], number)

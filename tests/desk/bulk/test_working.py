@@ -62,11 +62,11 @@ def test_every_kind_does_its_work_to_all(begun, kind, options, holds):
 
 def test_a_kill_in_the_middle_of_a_step_leaves_nothing_of_it_and_the_next_worker_goes_on(begun, five, monkeypatch):
     errand = begun(Kind.TAG, tag="new")
-    killed = working.claim(timezone.now())
-    working.step(killed, timezone.now())
+    killed = working.steps(working.claim(timezone.now()))
+    next(killed)
     monkeypatch.setattr(Errand, "save", _dies)
     with pytest.raises(SystemExit):
-        working.step(killed, timezone.now())
+        next(killed)
     monkeypatch.undo()
 
     assert Subscriber.objects.tagged("new").count() == 2
@@ -90,7 +90,7 @@ def test_a_worker_that_lost_its_lease_does_nothing_more(begun):
     assert other
 
     with pytest.raises(working.Lost):
-        working.step(slow, timezone.now())
+        next(working.steps(slow))
 
     assert not Subscriber.objects.tagged("new").exists()
 
@@ -98,12 +98,12 @@ def test_a_worker_that_lost_its_lease_does_nothing_more(begun):
 @pytest.mark.usefixtures("five")
 def test_what_was_stopped_stays_as_it_is_and_says_so(begun):
     errand = begun(Kind.SUPPRESS)
-    worker = working.claim(timezone.now())
-    working.step(worker, timezone.now())
+    worker = working.steps(working.claim(timezone.now()))
+    next(worker)
 
     assert errand.stop(timezone.now())
     with pytest.raises(working.Lost):
-        working.step(worker, timezone.now())
+        next(worker)
 
     assert (errand.state, errand.counts) == ("stopped", {"done": 2})
     assert Suppression.objects.count() == 2
@@ -161,11 +161,11 @@ def test_an_export_is_whole_harmless_and_comes_back_by_an_import(begun):
 @pytest.mark.usefixtures("five")
 def test_a_kill_while_a_file_is_written_leaves_no_reader_twice_in_it(begun, monkeypatch):
     errand = begun(Kind.EXPORT)
-    killed = working.claim(timezone.now())
-    working.step(killed, timezone.now())
+    killed = working.steps(working.claim(timezone.now()))
+    next(killed)
     monkeypatch.setattr(Errand, "save", _dies)  # behind the write of the file
     with pytest.raises(SystemExit):
-        working.step(killed, timezone.now())
+        next(killed)
     monkeypatch.undo()
     assert len(written(errand)) == 5
 
