@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from django.db import transaction
 from django.db.models import F
 
 from subscribers import departures
@@ -71,6 +72,19 @@ def untag(readers: Keys, name: str, occasion: Occasion) -> Ends:
         given.delete()
         _write(had, Act.What.UNTAGGED, occasion, name)
     return _ends(done=len(had), already=len(locked) - len(had))
+
+
+def retag(reader: Subscriber, names: list[str], occasion: Occasion) -> None:
+    """Give a reader these tags and no others; what is new and what is gone stands in their story."""
+    with transaction.atomic():
+        before = reader.tag_names
+        reader.set_tags(names)
+        for name in names:
+            if name not in before:
+                _write([reader.pk], Act.What.TAGGED, occasion, name)
+        for name in before:
+            if name not in names:
+                _write([reader.pk], Act.What.UNTAGGED, occasion, name)
 
 
 def pause(readers: Keys, until: datetime, occasion: Occasion) -> Ends:

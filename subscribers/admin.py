@@ -17,7 +17,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from subscribers import departures, finding, signup
+from newsletter.publication import actors
+from subscribers import acting, departures, finding, signup
+from subscribers.acting import Occasion
 from subscribers.departures import Why
 from subscribers.exporting import csv_lines
 from subscribers.filters import FIELDS
@@ -158,7 +160,7 @@ class SubscriberAdmin(AddressAdmin):
             obj.save(update_fields=["name"])
         else:
             signup.enrol(obj, Circumstances(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
-        obj.set_tags(form.cleaned_data["tag_names"])
+        acting.retag(obj, form.cleaned_data["tag_names"], Occasion(timezone.now(), by=actors.current().by))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a deleted reader would come back with the next import; see `erase`

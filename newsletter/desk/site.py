@@ -37,7 +37,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import choosing, errands, importing, notes, saving
+from newsletter.desk.readers import acts, choosing, errands, importing, notes, saving
 from newsletter.desk.settings import overview, own_account, record, sections
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -73,7 +73,10 @@ MAILING_SCREENS: tuple[Screen, ...] = (
 )
 CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
 BRING = rights.needs("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
-READER_SCREENS: tuple[Screen, ...] = (("note/", CARE(notes.write), "reader_note"),)
+READER_SCREENS: tuple[Screen, ...] = (
+    ("note/", CARE(notes.write), "reader_note"),
+    ("act/<str:name>/", CARE(acts.do), "reader_act"),
+)
 READERS_SCREENS: tuple[Screen, ...] = (
     ("bulk/", CARE(choosing.choose), "readers_bulk"),
     ("bulk/counting/", CARE(choosing.counting), "reader_bulk_counting"),

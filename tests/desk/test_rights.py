@@ -147,6 +147,7 @@ TABLE: dict[str, str] = {
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
     "admin/subscribers/subscriber/export/": OWNERS,
     "admin/subscribers/subscriber/<int:pk>/note/": "LRRMRM",
+    "admin/subscribers/subscriber/<int:pk>/act/<str:name>/": "LRRMRM",
     "admin/subscribers/subscriber/bulk/": CARERS,
     "admin/subscribers/subscriber/bulk/<str:kind>/": CARERS,
     "admin/subscribers/subscriber/bulk/counting/": "LRRBRB",  # of nobody
@@ -282,6 +283,7 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
     values = {
         "errands/<int:pk>": f"errands/{errand}",
         "files/<str:name>": "files/readers.csv",
+        "act/<str:name>": "act/tag",
         "<slug:name>": mail,
         "versions/<int:number>": f"versions/{version}",
         "<int:post_pk>": str(StartingPoint.objects.get().post_id),

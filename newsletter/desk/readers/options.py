@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.desk.bulk import copies
 from newsletter.desk.bulk.selection import NARROWINGS
 from newsletter.desk.models import Errand
-from newsletter.desk.readers import choosing, saving, story
+from newsletter.desk.readers import acts, choosing, saving, story
 from newsletter.desk.readers.forms import FORMS
 from newsletter.desk.readers.notes import NoteForm
 from subscribers.admin import SubscriberAdmin
@@ -77,4 +77,6 @@ class ReadersAdmin(SubscriberAdmin):
         sees_copies = request.user.has_perm("delivery.view_mailing")
         lines, following = story.of(reader, before, with_copies=sees_copies)
         is_first = before is None
-        return {"story": lines, "following": following, "is_first": is_first, "note_form": NoteForm()}
+        may_act = is_first and self.has_change_permission(request, reader)
+        offers = list(acts.offers(reader, request.user)) if may_act else []
+        return {"offers": offers, "story": lines, "following": following, "is_first": is_first, "note_form": NoteForm()}
