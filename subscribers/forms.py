@@ -10,6 +10,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.publication.forms import TypedModelForm
 from subscribers.addresses import LENGTH_MAX, AddressError, normalise, one_line
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
@@ -112,7 +113,7 @@ class AddressForm(forms.Form):
         return email
 
 
-class TaggedForm(forms.ModelForm):  # type: ignore[type-arg]
+class TaggedForm(TypedModelForm):
     """A reader whom the author knows: the name, and the tags in one line."""
 
     tag_names = forms.CharField(
@@ -164,7 +165,7 @@ class ReaderForm(TaggedForm):
         return email
 
 
-class SuppressionForm(forms.ModelForm):  # type: ignore[type-arg]
+class SuppressionForm(TypedModelForm):
     """An address that the author wants never to be mailed."""
 
     email = AddressField(label=_("address"))

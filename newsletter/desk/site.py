@@ -38,7 +38,7 @@ from newsletter.desk.issues import (
 )
 from newsletter.desk.login import entering
 from newsletter.desk.readers import acts, choosing, errands, importing, notes, saving
-from newsletter.desk.settings import overview, own_account, record, sections
+from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
 from newsletter.publication.actors import Via, acting
@@ -48,6 +48,7 @@ type Screen = tuple[str, Callable[..., HttpResponse], str]  # route, view, name
 LOOK_AT_ISSUES, LOOK_AT_MAILINGS = rights.needs("issues.view_issue"), rights.needs("delivery.view_mailing")
 COMPOSE, SEND = rights.needs("issues.change_issue"), rights.needs("issues.send_issue")
 LOOK_AT_SETTINGS = rights.needs("publication.view_publication")
+CHANGE_SETTINGS = rights.needs("publication.change_publication")
 SEE_COPIES = rights.needs("delivery.view_mailing", "subscribers.see_readers")
 ISSUE_SCREENS: tuple[Screen, ...] = (
     ("preview/", LOOK_AT_ISSUES(composer.preview), "issue_preview"),
@@ -105,6 +106,9 @@ ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks 
 SETTINGS_SCREENS: tuple[Screen, ...] = (
     ("", overview.overview, "settings"),
     *((route, LOOK_AT_SETTINGS(view), name) for route, view, name in sections.SCREENS),
+    ("look/preview/<str:kind>/", LOOK_AT_SETTINGS(looking.preview), "settings_look_preview"),
+    ("sender/dns/", LOOK_AT_SETTINGS(sending.records), "settings_dns"),
+    ("sender/test/", CHANGE_SETTINGS(sending.send_test_mail), "settings_test_mail"),
     ("record/", LOOK_AT_SETTINGS(record.record), "settings_record"),
     ("advanced/", overview.advanced, "settings_advanced"),
     ("parts/", overview.parts, "settings_parts"),

@@ -39,6 +39,11 @@ def _home_changes(now: datetime) -> datetime:
 
 @kept(_home_changes)
 def home(request: HttpRequest) -> HttpResponse:
+    return front(request)
+
+
+def front(request: HttpRequest) -> HttpResponse:
+    """Build the home page anew; it is kept nowhere."""
     now = timezone.now()
     latest = next(iter(with_minutes(Issue.objects.archived().listed(now)[:1])), None)
     posts = with_renderings(Post.objects.published(now).prefetch_related("tags")[:NEWEST])

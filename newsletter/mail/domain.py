@@ -25,18 +25,21 @@ class Domain:
     spf_lookups: int = 0
     dmarc: str = ""  # its own, or that of the domain it belongs to
     takes_mail: bool = False
+    mx: list[str] = field(default_factory=list)  # preference and host
     dkim: dict[str, str] = field(default_factory=dict)  # by selector; "" where there is none
 
 
 def ask(name: str, selectors: list[str]) -> Domain:
     """Return what is known of the domain `name`. Raise DnsAway when nobody answers."""
     spf = [text for text in _texts(name) if _is_version(text, "v=spf1")]
+    mx = _answers(name, "MX")
     return Domain(
         name=name,
         spf=spf,
         spf_lookups=sum(_lookups(record, name, {name}) for record in spf),
         dmarc=_dmarc(name),
-        takes_mail=bool(_answers(name, "MX") or _answers(name, "A") or _answers(name, "AAAA")),
+        takes_mail=bool(mx or _answers(name, "A") or _answers(name, "AAAA")),
+        mx=mx,
         dkim={selector: "".join(_texts(f"{selector}._domainkey.{name}")[:1]) for selector in selectors},
     )
 

@@ -1,6 +1,7 @@
 """Whether receivers can believe our mails: keys, and the DNS records of the sender's domain, in plain words."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -17,6 +18,16 @@ from newsletter.publication.models import Publication
 
 MADE_UP_DOMAINS = ("example.com", "example.org", "example.net")  # RFC 2606 section 3
 IN_HOUSE = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A kind of DNS record that receivers look for: where, what stands there now, and what is to be said of it."""
+
+    kind: str
+    where: str  # a DNS name
+    found: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def sender_domain() -> str:
@@ -53,15 +64,43 @@ def dns_records(now: datetime) -> Iterator[Finding]:
     if not settings.MAIL_URL or name in MADE_UP_DOMAINS:
         return
     try:
-        keys = signatures.keys()
-        found = dns.ask(name, [key.selector for key in keys])
-        yield from (*_spf(found), *_dmarc(found), *_mx(found), *_dkim(found, keys), *_ptr(name))
+        for record in records(name):
+            yield from record.findings
     except signatures.KeyUnusable as error:
-        hint = _("Put a key there that openssl has made, or take the file away; until then no mail leaves.")
-        yield Finding(ERROR, "dkim.unusable", _("A file in DATA_DIR/dkim is no key: %s.") % error, hint)
+        yield unusable(error)
     except dns.DnsAway as error:
-        hint = _("Nothing is known of SPF, DKIM and DMARC now. Ask again when this machine has a name server.")
-        yield Finding(INFO, "dns.away", _("The DNS did not answer (%s).") % error, hint)
+        yield away(error)
+
+
+def records(name: str) -> Iterator[Record]:
+    """Ask the DNS about a domain. Raises KeyUnusable of mail/signatures.py and DnsAway of mail/domain.py."""
+    keys = signatures.keys()
+    found = dns.ask(name, [key.selector for key in keys])
+    yield Record("SPF", name, tuple(found.spf), tuple(_spf(found)))
+    for key in keys:
+        there = found.dkim[key.selector]
+        yield Record("DKIM", _where(key, name), (there,) if there else (), tuple(_dkim(found, key)))
+    if not keys:
+        yield Record("DKIM", "", (), tuple(_unsigned()))
+    yield Record("DMARC", f"_dmarc.{name}", (found.dmarc,) if found.dmarc else (), tuple(_dmarc(found)))
+    yield Record("MX", name, tuple(found.mx), tuple(_mx(found)))
+    if host := _own_server(name):
+        names = dns.names_back(host)
+        yield Record(
+            "PTR", host, tuple(sorted({one for back in names.values() for one in back})), tuple(_ptr(host, names))
+        )
+
+
+def unusable(error: signatures.KeyUnusable) -> Finding:
+    """Return what is to be said of a file that should be a key, and is none."""
+    hint = _("Put a key there that openssl has made, or take the file away; until then no mail leaves.")
+    return Finding(ERROR, "dkim.unusable", _("A file in DATA_DIR/dkim is no key: %s.") % error, hint)
+
+
+def away(error: dns.DnsAway) -> Finding:
+    """Return what is to be said when no name server answers."""
+    hint = _("Nothing is known of SPF, DKIM and DMARC now. Ask again when this machine has a name server.")
+    return Finding(INFO, "dns.away", _("The DNS did not answer (%s).") % error, hint)
 
 
 def _spf(found: dns.Domain) -> Iterator[Finding]:
@@ -103,20 +142,26 @@ def _mx(found: dns.Domain) -> Iterator[Finding]:
         yield Finding(WARNING, "mx.missing", message, _("Publish an MX record that names a mail server."))
 
 
-def _dkim(found: dns.Domain, keys: tuple[signatures.Key, ...]) -> Iterator[Finding]:
-    for key in keys:
-        there = found.dkim[key.selector]
-        if _tags(there).get("p") == _tags(key.record)["p"]:
-            continue
-        message = (
-            _("The DKIM key “%s” signs our mails, but the DNS has another one under its name.")
-            if there
-            else _("The DKIM key “%s” signs our mails, but the DNS has no record of it.")
-        )
-        where = f"{key.selector}._domainkey.{found.name}"
-        hint = _("Publish, as TXT of %(where)s: %(record)s") % {"where": where, "record": key.record}
-        yield Finding(ERROR, "dkim.differs" if there else "dkim.missing", message % key.selector, hint)
-    if not keys and settings.BULK_MAIL_URL.startswith("smtp"):
+def _where(key: signatures.Key, name: str) -> str:
+    return f"{key.selector}._domainkey.{name}"
+
+
+def _dkim(found: dns.Domain, key: signatures.Key) -> Iterator[Finding]:
+    there = found.dkim[key.selector]
+    if _tags(there).get("p") == _tags(key.record)["p"]:
+        return
+    message = (
+        _("The DKIM key “%s” signs our mails, but the DNS has another one under its name.")
+        if there
+        else _("The DKIM key “%s” signs our mails, but the DNS has no record of it.")
+    )
+    hint = _("Publish, as TXT of %(where)s: %(record)s") % {"where": _where(key, found.name), "record": key.record}
+    yield Finding(ERROR, "dkim.differs" if there else "dkim.missing", message % key.selector, hint)
+
+
+def _unsigned() -> Iterator[Finding]:
+    """Say what this program cannot know, when it has no key and a mail server of the author's takes its mails."""
+    if settings.BULK_MAIL_URL.startswith("smtp"):
         message = _("This program does not sign mails; whether your mail server does, it cannot know.")
         hint = _(
             "If it is OpenDKIM, add List-Unsubscribe-Post and Feedback-ID to SignHeaders (RFC 8058 section 4). "
@@ -130,12 +175,15 @@ def _tags(record: str) -> dict[str, str]:
     return {name.strip(): "".join(value.split()) for name, _equals, value in pairs}
 
 
-def _ptr(name: str) -> Iterator[Finding]:
-    """Look at the name of a mail server of our own: one that mails by itself is refused without it."""
+def _own_server(name: str) -> str:
+    """Return the host of a mail server within the sender's domain; "" if it is another's."""
     host = (urlsplit(settings.BULK_MAIL_URL).hostname or "").lower()
-    if not settings.BULK_MAIL_URL.startswith("smtp") or not host.endswith(f".{name}"):
-        return
-    for address, names in dns.names_back(host).items():
+    return host if settings.BULK_MAIL_URL.startswith("smtp") and host.endswith(f".{name}") else ""
+
+
+def _ptr(host: str, back: dict[str, list[str]]) -> Iterator[Finding]:
+    """Look at the reverse names of a server that mails by itself: receivers refuse it without the right one."""
+    for address, names in back.items():
         if host not in names:
             message = _("The address %(address)s of %(host)s leads back to %(names)s.")
             facts = {"address": address, "host": host, "names": ", ".join(names) or _("no name")}

@@ -7,7 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import single_line, without_control
@@ -28,7 +28,7 @@ class TypedForm(forms.BaseForm):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **({"label_suffix": ""} | kwargs))
         if self.is_bound:
             self.data = self._legible()
 
@@ -61,8 +61,51 @@ class TypedModelForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]  # g
     """The same, for a row whose fields the admin names."""
 
 
-def _zones() -> list[tuple[str, str]]:
-    return [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones()) if "/" in name]
+# --- Time zones: those of most of our authors by the name of their city, all others by continent ---
+
+ZONES_OFTEN: dict[str, Promise] = {
+    "Asia/Taipei": _("Taipei"),
+    "Asia/Hong_Kong": _("Hong Kong"),
+    "Asia/Macau": _("Macau"),
+    "Asia/Shanghai": _("Shanghai"),
+    "Asia/Singapore": _("Singapore"),
+    "Asia/Kuala_Lumpur": _("Kuala Lumpur"),
+    "Asia/Tokyo": _("Tokyo"),
+    "America/Los_Angeles": _("Los Angeles"),
+    "America/New_York": _("New York"),
+    "Europe/London": _("London"),
+    "Europe/Berlin": _("Berlin"),
+    "Australia/Sydney": _("Sydney"),
+}
+CONTINENTS: dict[str, Promise] = {
+    "Africa": _("Africa"),
+    "America": _("America"),
+    "Antarctica": _("Antarctica"),
+    "Arctic": _("Arctic"),
+    "Asia": _("Asia"),
+    "Atlantic": _("Atlantic"),
+    "Australia": _("Australia"),
+    "Europe": _("Europe"),
+    "Indian": _("Indian Ocean"),
+    "Pacific": _("Pacific"),
+}
+type ZoneGroup = tuple[Promise, list[tuple[str, Promise | str]]]
+
+
+def zone_groups() -> list[ZoneGroup]:
+    """Return every zone once, in the form that a select takes: group, and name and label of each in it."""
+    names = sorted(zoneinfo.available_timezones() - ZONES_OFTEN.keys())
+    places = ((name, *name.partition("/")[::2]) for name in names)
+    found: dict[str, list[tuple[str, Promise | str]]] = {continent: [] for continent in [*CONTINENTS, ""]}
+    for name, continent, place in places:
+        if place:  # what has none is an old name: GB, ROC, EST5EDT
+            found[continent if continent in CONTINENTS else ""].append((name, _place(place)))
+    others = [(CONTINENTS.get(continent, _("Others")), zones) for continent, zones in found.items() if zones]
+    return [(_("Often chosen"), list(ZONES_OFTEN.items())), *others]
+
+
+def _place(place: str) -> str:
+    return place.replace("_", " ").replace("/", ", ")
 
 
 class PublicationForm(TypedModelForm):
@@ -76,7 +119,7 @@ class PublicationForm(TypedModelForm):
 class LetterForm(PublicationForm):
     """What the newsletter is, and for whom."""
 
-    time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=_zones)
+    time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=zone_groups)
 
     class Meta(PublicationForm.Meta):
         fields = ("name", "promise", "author", "about", "language", "time_zone", "takes_readers")

@@ -30,6 +30,7 @@ def screens(desk, settings) -> list[str]:
     tag = Tag.objects.get().pk
     lists = ("posts_tag", "posts_image", "subscribers_subscriber", "subscribers_suppression", "issues_startingpoint")
     names = ("", "letter/", "look/", "sender/", "rhythm/", "words/", "security/", "record/", "advanced/", "parts/")
+    names = (*names, "sender/dns/")
     return [
         *(f"/admin/settings/{name}" for name in names),
         *("/admin/account/", "/admin/password_change/", "/admin/posts/"),

@@ -80,6 +80,9 @@ TABLE: dict[str, str] = {
     "admin/account/sessions/": "LMMMMM",
     "admin/settings/": STAFF,
     **{f"admin/settings/{name}/": OWNERS for name in ("letter", "look", "sender", "rhythm", "words", "security")},
+    "admin/settings/look/preview/<str:kind>/": OWNERS,
+    "admin/settings/sender/dns/": OWNERS,
+    "admin/settings/sender/test/": OWNERS,
     "admin/settings/record/": OWNERS,
     "admin/settings/advanced/": OWNERS,
     "admin/settings/parts/": "LNNNNN",  # without DEBUG
@@ -170,7 +173,7 @@ POSTED = {
     *("admin/calendar/slot/<str:day>/skip/", "admin/calendar/slot/<str:day>/restore/"),
     *("admin/calendar/vacation/<int:pk>/end/", "admin/calendar/holiday/<str:day>/"),
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/",
-    "admin/issues/issue/<int:pk>/take-in/<int:post_pk>/",
+    *("admin/issues/issue/<int:pk>/take-in/<int:post_pk>/", "admin/settings/sender/test/"),
 }
 
 READER, SECRET_TITLE, COMING = "secret.reader@example.org", "還沒有人知道的題目", "準備中的一期"
@@ -290,6 +293,7 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         "<str:uid>": "MQ",
         "<str:token>": "x",
         "<str:tab>": "mail",
+        "<str:kind>": "letter",
         "<str:state>": "uncertain",
         "<str:judgement>": "doubted",
         "<int:year>": str(timezone.localdate().year),

@@ -23,6 +23,7 @@ def test_everything_that_receivers_look_at_is_found(name_server):
         spf_lookups=1,
         dmarc="v=DMARC1; p=none",
         takes_mail=True,
+        mx=["10 mx.gipi.tw"],
         dkim={"s1": "v=DKIM1; k=rsa; p=AAAA", "s2": ""},
     )
 

@@ -124,7 +124,7 @@ def offers(reader: Subscriber, user: Any) -> Iterator[Offer]:
         if makes_sense[name]:
             form = act.form(auto_id=f"{name}-%s")
             if name == "untag":
-                form.fields["tag"].widget.choices = [(tag, tag) for tag in tags]  # type: ignore[attr-defined]
+                form.fields["tag"].widget.choices = [(tag, tag) for tag in tags]
             yield Offer(name, act, form)
 
 
@@ -153,6 +153,6 @@ def _done(reader: Subscriber, act: Act, form: ReasonForm) -> Ends:
 
 def _report(request: HttpRequest, act: Act, ends: Ends) -> None:
     if ends[End.DONE]:
-        messages.success(request, act.done)
+        messages.success(request, str(act.done))
     else:
-        messages.info(request, NOT_DONE[next(iter(ends))])
+        messages.info(request, str(NOT_DONE[next(iter(ends))]))

@@ -4,12 +4,12 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -17,8 +17,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.desk import rights
+from newsletter.desk.settings import at_once, invitations
 from newsletter.operation.accounts import author, roles
 from newsletter.publication.deletions import PlainDeletionAdmin
+from newsletter.publication.forms import TypedModelForm
 
 
 class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -34,7 +36,7 @@ class RightsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         return rights.words(roles.key_of(obj))
 
 
-class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+class AccountForm(TypedModelForm):
     groups = RolesField(
         Group.objects.order_by("pk"), label=_("Roles"), required=False, widget=forms.CheckboxSelectMultiple
     )
@@ -146,21 +148,35 @@ class AccountAdmin(ForOwners):
         return HttpResponseRedirect(reverse("admin:auth_user_start_link", args=[obj.pk]))
 
     def start_link(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Ask on GET; on POST show a link that opens the account once, and keep it nowhere."""
+        """Ask on GET; on POST mail a link that opens the account once, or show it, and keep it nowhere."""
         if not roles.is_owner(request.user):
             raise PermissionDenied(rights.MANAGE_ACCOUNTS)
         user = get_object_or_404(User, pk=pk, is_active=True)
         link = ""
         if request.method == "POST":
             link = author.link(user, base_url=settings.SITE_URL)
+            if "mail" in request.POST and user.email:
+                return self._invite(request, user, link)
             self.log_change(request, user, gettext("A start link was made."))
         context = {"account": user, "link": link, "title": _("Start link"), "opts": self.opts}
         return render(request, "desk/start_link.html", self.admin_site.each_context(request) | context)
+
+    def _invite(self, request: HttpRequest, user: User, link: str) -> HttpResponse:
+        """Mail the link; lead back to the accounts if it has left, and to the page that shows a link if not."""
+        level, words = at_once.send_now(
+            invitations.invitation(user, by=request.user.get_username(), link=link), "default"
+        )
+        messages.add_message(request, level, words)
+        if level == messages.ERROR:
+            return redirect("admin:auth_user_start_link", user.pk)
+        self.log_change(request, user, gettext("A start link was mailed."))
+        return redirect("admin:auth_user_changelist")
 
 
 class RoleAdmin(ForOwners):
     """What a role may do. The owners' own is as it is, so that nobody shuts themselves out."""
 
+    form = TypedModelForm
     list_title = _("Roles")
     list_display = ("role", "rights_in_words")
     ordering = ("pk",)

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from newsletter.desk.settings import looking
 from newsletter.publication import forms
 from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.models import CACHE_KEY, Publication
@@ -86,7 +87,8 @@ class SectionAdmin(AuditedAdmin):
         return ((None, {"fields": self.section.rows}),)
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
-        shown = {"title": self.section.title, "subtitle": None, "section": self.section.name}
+        shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}
+        shown["look_kinds"] = looking.KINDS.items()
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Publication, form: Any, change: bool) -> None:

@@ -8,6 +8,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from newsletter.desk.settings import invitations
+from newsletter.mail import outbox
+from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.accounts import author
 from tests.factories import make_helper, make_publication
 from tests.support.pages import markup
@@ -41,6 +44,61 @@ def shown_link(page: str) -> str:
 
 
 # --- A helper comes ---
+
+
+def test_the_link_is_mailed_and_opens_the_account(owner, settings, tmp_path):
+    box = tmp_path / "outbox"
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=box)}
+    mei = make_helper("writer", name="mei", email="mei@example.org")
+
+    response = owner.post(f"{LIST}{mei.pk}/start-link/", {"mail": "1"}, follow=True)
+    [name] = outbox.names(box, "")
+    octets = outbox.read(box, name)
+    text = outbox.part(octets, "plain")
+    [address] = set(re.findall(r"https://news\.example\.org(/admin/start/\S+/)", text))
+
+    assert response.redirect_chain == [(LIST, 302)]
+    assert "mei@example.org" in str(next(iter(response.context["messages"])))
+    assert address not in response.text
+    assert "gipi has opened an account for you" in " ".join(text.split())
+    assert Client().get(address).status_code == 200
+    assert "A start link was mailed." in owner.get(f"{LIST}{mei.pk}/history/").text
+
+
+def test_a_link_that_cannot_leave_is_said_and_can_be_shown(owner, settings):
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("smtp://127.0.0.1:1", outbox=None)}
+    mei = make_helper("writer", name="mei", email="mei@example.org")
+    page = f"{LIST}{mei.pk}/start-link/"
+
+    response = owner.post(page, {"mail": "1"}, follow=True)
+
+    assert response.redirect_chain == [(page, 302)]
+    assert "nothing was sent" in str(next(iter(response.context["messages"])))
+    assert "/admin/start/" in shown_link(owner.post(page).text)
+
+
+def test_who_has_no_address_is_mailed_nothing(owner):
+    mei = make_helper("writer", name="mei")
+    page = f"{LIST}{mei.pk}/start-link/"
+
+    assert "Mail it" not in owner.get(page).text
+    assert shown_link(owner.post(page, {"mail": "1"}).text)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hant"])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_the_invitation_is_in_the_language_of_the_publication(language, is_new):
+    make_publication(name="Gipi", language=language)
+    mei = make_helper("writer", name="mei", email="mei@example.org", **({} if is_new else {"password": "x"}))
+
+    letter = invitations.invitation(mei, by="gipi", link="https://news.example.org/admin/start/1/2/")
+    octets = letter.message().as_bytes()
+
+    assert letter.subject.isascii() is (language == "en")
+    assert letter.extra_headers["Auto-Submitted"] == "auto-generated"
+    for kind in ("plain", "html"):
+        assert "https://news.example.org/admin/start/1/2/" in outbox.part(octets, kind)
+        assert "gipi" in outbox.part(octets, kind)
 
 
 def test_an_owner_makes_an_account_with_a_role_and_a_link_opens_it(owner):

@@ -1,0 +1,96 @@
+"""The look before it is saved: what stands in the form is shown, and nothing is kept."""
+
+import pytest
+from django.utils import translation
+
+from newsletter.publication.models import Publication
+from tests.desk.settings.test_sections import VALID
+from tests.factories import make_helper, make_issue, make_post, make_publication
+
+pytestmark = pytest.mark.django_db
+LETTER, SITE = "/admin/settings/look/preview/letter/", "/admin/settings/look/preview/site/"
+TYPED = VALID["look"] | {"accent": "#0b5394", "signature": "只是試試看"}
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def owner(client):
+    make_publication(accent="#9a3412", signature="")
+    client.force_login(make_helper("owner", name="gipi"))
+    return client
+
+
+def test_a_letter_has_what_stands_in_the_form(owner):
+    make_issue(make_post("管理槓桿"), subject="槓桿")
+
+    saved, typed = owner.get(LETTER).text, owner.post(LETTER, TYPED).text
+
+    assert "只是試試看" not in saved
+    assert "只是試試看" in typed
+    assert "#9a3412" in saved
+    assert "#9a3412" not in typed
+    assert "管理槓桿" in typed
+
+
+def test_nothing_of_it_is_saved_or_seen_by_readers(owner, client):
+    make_issue(make_post(), subject="槓桿")
+
+    owner.post(LETTER, TYPED)
+    owner.post(SITE, TYPED)
+
+    publication = Publication.objects.fresh()
+    assert (publication.accent, publication.signature) == ("#9a3412", "")
+    client.logout()
+    assert "#0b5394" not in client.get("/").text
+    assert client.get(SITE).status_code == 302
+
+
+def test_the_home_page_has_the_theme_of_the_form_and_its_sheet_is_allowed(owner):
+    saved, typed = owner.get(SITE), owner.post(SITE, TYPED | {"theme": "book"})
+
+    assert saved.text != typed.text
+    assert saved.headers["Content-Security-Policy"] != typed.headers["Content-Security-Policy"]
+    assert "script-src 'none'" in typed.headers["Content-Security-Policy"]
+    assert "frame-ancestors 'self'" in typed.headers["Content-Security-Policy"]
+    assert typed.headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_before_the_first_issue_it_is_the_confirmation(owner):
+    text = owner.post(LETTER, TYPED).text
+
+    assert "Confirm" in text
+
+
+def test_what_could_not_be_saved_is_not_shown_either(owner):
+    response = owner.post(LETTER, TYPED | {"accent": "blue"})
+
+    assert response.status_code == 400
+    assert "The preview comes as soon as these fields are right." in response.text
+    assert response.context["form"].errors.keys() == {"accent"}
+
+
+def test_there_is_no_other_kind(owner):
+    assert owner.get("/admin/settings/look/preview/card/").status_code == 404
+
+
+@pytest.mark.browser
+class TestInABrowser:
+    def test_it_follows_the_form_and_the_buttons_change_what_is_shown(self, desk, server):
+        make_issue(make_post("管理槓桿"), subject="槓桿")
+        desk.goto(f"{server.url}/admin/settings/look/")
+        frame = desk.frame_locator(".look-frame")
+        frame.get_by_role("heading", name="管理槓桿").first.wait_for()
+
+        desk.locator("#id_signature").fill("只是試試看")
+        frame.get_by_text("只是試試看").wait_for()
+        desk.get_by_role("button", name="The site").click()
+        frame.get_by_role("banner").wait_for()
+
+        assert desk.get_by_role("button", name="The site").get_attribute("aria-pressed") == "true"
+        assert desk.url.endswith("/admin/settings/look/")
+        assert Publication.objects.fresh().signature == ""
