@@ -48,17 +48,18 @@ def csv_rows(subscribers: SubscriberQuerySet) -> Iterator[str]:
 
 def line(cells: Iterable[str]) -> str:
     """Return a line of cells that no spreadsheet computes."""
-    return str(csv.writer(_Echo()).writerow([_harmless(cell) for cell in cells]))
+    return str(csv.writer(_Echo()).writerow([harmless(cell) for cell in cells]))
 
 
 def _cells(tags: str, email: str, name: str, state: str, *rest: Any) -> list[str]:
     confirmed_at, paused_until, barred = rest
     until = paused_until if state == Subscriber.State.PAUSED else None
     moments = _moment(confirmed_at), _moment(until)
-    return [_harmless(email), _harmless(name), barred or state, moments[0], _harmless(tags), moments[1]]
+    return [harmless(email), harmless(name), barred or state, moments[0], harmless(tags), moments[1]]
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """Return a cell that no spreadsheet computes."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

@@ -90,6 +90,12 @@ class SignupForm(forms.Form):
         return email == self.cleaned_data["email"] and age is not None and 0 <= age <= PASS_SECONDS
 
 
+class DoorForm(forms.Form):
+    """The address of whoever asks for a link to their own data."""
+
+    email = AddressField(label=_("Your e-mail address"))
+
+
 class NameForm(forms.Form):
     name = forms.CharField(label=_("Your name"), max_length=80, required=False)
 

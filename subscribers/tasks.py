@@ -18,6 +18,7 @@ TURN = 200  # mails in one run; beat starts the next within ten seconds
 def send_confirmations() -> None:
     """Answer the sign-ups, the changes of address and the wishes for a link that are due."""
     with working(Part.CONFIRMATIONS):
+        freshening.grant(timezone.now())
         release_dead(KINDS, timezone.now())
         for _mail in range(TURN):
             if not send_first(KINDS, timezone.now()):

@@ -27,7 +27,10 @@ def notices(*, name: str, author: str, contact: str) -> list[Notice]:
         Notice(_("What for"), _("To send you the newsletter you asked for. For nothing else.")),
         Notice(
             _("What is kept"),
-            _("Your e-mail address; your name, if you give one; when and from which IP address you agreed."),
+            _(
+                "Your e-mail address; your name, if you give one; when and from which IP address you agreed; which "
+                "issues went out to you, what your mail server answered, and what you said of them."
+            ),
         ),
         Notice(
             _("How long, where, who sees it"),
@@ -40,7 +43,7 @@ def notices(*, name: str, author: str, contact: str) -> list[Notice]:
             _("Your rights"),
             _(
                 "You may see, copy, correct, stop or delete what is kept about you: by the links in every letter, "
-                "or by writing to %(contact)s."
+                "by “Your preferences” at the foot of every page, or by writing to %(contact)s."
             )
             % {"contact": contact},
         ),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from subscribers.pages import mine, moving, preferences, views
+from subscribers.pages import door, mine, moving, own_data, preferences, views
 
 app_name = "subscribers"
 urlpatterns = [
@@ -8,11 +8,15 @@ urlpatterns = [
     path("confirm/<str:token>/", views.confirm, name="confirm"),
     path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("undo/<str:token>/", views.undo, name="undo"),
+    path("preferences/", door.door, name="door"),
     path("preferences/<str:token>/", preferences.preferences, name="preferences"),
     path("preferences/<str:token>/pause/", preferences.pause, name="pause"),
     path("preferences/<str:token>/resume/", preferences.resume, name="resume"),
     path("preferences/<str:token>/link/", preferences.send_link, name="send-link"),
     path("mine/<str:token>/", mine.mine, name="mine"),
+    path("mine/<str:token>/data.json", own_data.as_json, name="data-json"),
+    path("mine/<str:token>/data.csv", own_data.as_csv, name="data-csv"),
+    path("mine/<str:token>/erase/", own_data.erase, name="erase"),
     path("mine/<str:token>/address/", mine.change_address, name="change-address"),
     path("address/<str:token>/", moving.move, name="move"),
     path("address/<str:token>/undo/", moving.undo_move, name="undo-move"),

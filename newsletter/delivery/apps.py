@@ -6,3 +6,10 @@ class DeliveryConfig(AppConfig):
     name = "newsletter.delivery"
     label = "delivery"
     verbose_name = _("Delivery")
+
+    def ready(self) -> None:
+        from newsletter.delivery.readers import own_letters  # noqa: PLC0415 - its models are not there before
+        from subscribers import own_data  # noqa: PLC0415
+
+        own_data.add(own_letters.letters)
+        own_data.add(own_letters.answers)

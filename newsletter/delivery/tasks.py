@@ -11,7 +11,7 @@ from newsletter.delivery.author import alerts
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import compaction, recovery, restored
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.readers import welcome
+from newsletter.delivery.readers import once_more, welcome
 from newsletter.delivery.wakeups import wake_lanes
 from newsletter.publication.heartbeats import Part, working
 from subscribers import wishes
@@ -55,8 +55,9 @@ def pack_old_copies() -> None:
 
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Welcome the readers who confirmed since the last time."""
+    """Welcome the readers who confirmed since the last time, and send issues once more to who asked for it."""
     welcome.send_due(timezone.now())
+    once_more.send_due(timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -1,12 +1,13 @@
 from django.urls import path
 
 from newsletter.delivery.author import views as approvals
-from newsletter.delivery.readers import views
+from newsletter.delivery.readers import own_letters, views
 
 app_name = "delivery"
 urlpatterns = [
     path("approve/<str:token>/", approvals.approve, name="approve"),
     path("calendar/<str:token>.ics", approvals.calendar, name="calendar"),
+    path("mine/<str:token>/again/<int:number>/", own_letters.again, name="again"),
     path("feedback/<str:token>/", views.feedback, name="feedback"),
     path("feedback/<str:token>/<str:number>/<str:answer>/", views.feedback, name="answer"),
 ]

@@ -7,18 +7,31 @@ from django.db import transaction
 from newsletter.mail.message import Mail
 from subscribers.mails.rendering import fresh_link
 from subscribers.mails.sending import ReaderMail
-from subscribers.models import Subscriber, Suppression, mail_budget
+from subscribers.models import LinkWish, Subscriber, Suppression, mail_budget
 from subscribers.models.fresh_links import FreshLink
 from subscribers.models.unsent import Unsent
+
+AT_ONCE = 500  # wishes of one run
+
+
+def grant(now: datetime) -> None:
+    """Look whose the addresses are that somebody typed on the site; a reader's gets a mail, any other one nothing."""
+    for wish in LinkWish.objects.order_by("pk")[:AT_ONCE]:
+        with transaction.atomic():
+            if not LinkWish.objects.filter(pk=wish.pk).delete()[0]:
+                continue  # another worker has it
+            if reader := Subscriber.objects.filter(address_hash=wish.address_hash).first():
+                ask(reader, now)
 
 
 def ask(subscriber: Subscriber, now: datetime) -> bool:
     """Let one mail be sent to a reader; return whether one is due now.
 
-    None is if one waits already, if the address must not be mailed, or has had its mails of today.
+    None is for who never confirmed, if one waits already, if the address must not be mailed, or has had its mails
+    of today.
     """
     barred = Suppression.objects.filter(address_hash=subscriber.address_hash).exists()
-    if barred or not subscriber.is_reader or FreshLink.objects.filter(subscriber=subscriber).exists():
+    if barred or not subscriber.has_data or FreshLink.objects.filter(subscriber=subscriber).exists():
         return False
     with transaction.atomic():
         if is_free := mail_budget.take(subscriber.email, now):

@@ -6,6 +6,7 @@ from subscribers.models.consents import Consent, ConsentText
 from subscribers.models.counts import DayCount, Tally, kept_tally, tally
 from subscribers.models.forgotten import Forgotten
 from subscribers.models.fresh_links import FreshLink
+from subscribers.models.link_wishes import LinkWish
 from subscribers.models.mail_budget import MailBudget
 from subscribers.models.notes import Note
 from subscribers.models.readers import (
@@ -34,6 +35,7 @@ __all__ = [
     "DayCount",
     "Forgotten",
     "FreshLink",
+    "LinkWish",
     "MailBudget",
     "Note",
     "Subscriber",

@@ -176,6 +176,11 @@ class Subscriber(Linked):
         return self.state in {self.State.ACTIVE, self.State.PAUSED}
 
     @property
+    def has_data(self) -> bool:
+        """Return whether there is somebody to whom what is kept can be shown: who has confirmed, or left since."""
+        return self.is_reader or self.state == self.State.UNSUBSCRIBED
+
+    @property
     def tag_names(self) -> list[str]:
         """Return the tags in the order in which they were typed."""
         return Tagging.objects.names_of([self.pk])[self.pk]

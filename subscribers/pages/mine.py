@@ -8,15 +8,16 @@ from django.views.decorators.http import require_POST
 from newsletter.publication.limits.doors import capability, same_origin, too_many
 from newsletter.publication.limits.rates import is_over
 from newsletter.publication.wakeups import wake
-from subscribers import tasks
+from subscribers import own_data, tasks
 from subscribers.forms import AddressForm, NameForm
 from subscribers.mails import changing
 from subscribers.models import Subscriber, address_hash
 from subscribers.pages.preferences import done
 from subscribers.pages.views import DAY, ask_and_act, closed, lost
 
+SHOWN_MAX = 30  # lines of a chapter; a download has all
 PER_DAY = 5  # letters that one reader may have sent to new addresses, and that one address may get
-DONE = {"name", "address"}  # what the page may say has been done
+DONE = {"name", "address", "again", "not-again"}  # what the page may say has been done
 
 
 @capability
@@ -27,6 +28,8 @@ def mine(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
     if subscriber is None:
         return lost(request, token, "mine")
+    if request.method == "POST" and not subscriber.is_reader:
+        return closed(request, "spent", status=410)
     form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})
     if request.method == "POST" and form.is_valid():
         subscriber.name = form.cleaned_data["name"]
@@ -43,8 +46,10 @@ def change_address(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
     if subscriber is None:
         return lost(request, token, "mine")
+    if not subscriber.is_reader:
+        return closed(request, "spent", status=410)
     form = AddressForm(request.POST, subscriber=subscriber)
-    if not subscriber.is_reader or not form.is_valid():
+    if not form.is_valid():
         return _page(request, subscriber, token, address_form=form)
     email = form.cleaned_data["email"]
     for whom in (str(subscriber.pk), address_hash(email)):
@@ -63,13 +68,15 @@ def _page(
     name_form: NameForm | None = None,
     address_form: AddressForm | None = None,
 ) -> HttpResponse:
-    if not subscriber.is_reader:
+    if not subscriber.has_data:
         return closed(request, "spent", status=410)
     context = {
         "subscriber": subscriber,
         "token": token,
         "name_form": name_form or NameForm({"name": subscriber.name}),
         "address_form": address_form or AddressForm(subscriber=subscriber),
+        "chapters": own_data.chapters(subscriber, token),
+        "shown_max": SHOWN_MAX,
         "waits_for": subscriber.address_changes.waiting(timezone.now()).first(),
         "done": what if (what := request.GET.get("done")) in DONE else "",
     }

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models import Batch, Mailing, OnceMore
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.desk import jumps, tasks
@@ -63,6 +63,8 @@ FACTS = {
     "delivery.Rehearsal.finished_at",
     "delivery.Rehearsal.started_at",
     "delivery.Rehearsal.told_at",
+    "delivery.OnceMore.asked_at",
+    "delivery.OnceMore.sent_at",
     "delivery.Reminder.answered_at",
     "delivery.Reminder.at",
     "delivery.Reminder.moved_to",
@@ -78,6 +80,7 @@ FACTS = {
     "subscribers.Consent.at",
     "subscribers.Note.at",
     "subscribers.FreshLink.asked_at",
+    "subscribers.LinkWish.asked_at",
     "subscribers.Subscriber.confirmation_sent_at",
     "subscribers.Subscriber.confirmed_at",
     "subscribers.Subscriber.created_at",
@@ -170,6 +173,11 @@ def _link(at):
     return FreshLink.objects.create(subscriber=reader, asked_at=NOW, due_at=at), "due_at"
 
 
+def _once_more(at):
+    row = {"mailing": make_mailing(), "subscriber": make_subscriber(), "asked_at": NOW, "due_at": at}
+    return OnceMore.objects.create(issue=row["mailing"].issue, **row), "due_at"
+
+
 def _failures(at):
     return FailureCount.objects.create(who="x", failures=10, closes_at=at), "closes_at"
 
@@ -185,6 +193,7 @@ CASES = [
     (_cool_down, timedelta()),
     (_change, timedelta(hours=2, minutes=8)),
     (_link, timedelta(hours=2, minutes=8)),
+    (_once_more, timedelta(hours=4)),
     (_failures, timedelta(minutes=10)),
 ]
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from subscribers import acting, departures
+from subscribers import acting, departures, own_data
 from subscribers.acting import End, Occasion
 from subscribers.departures import Why
 from subscribers.models import Act, Consent, Subscriber, Suppression
@@ -124,6 +124,15 @@ def test_an_address_may_be_mailed_again_and_no_restore_bars_it():
     assert list(Subscriber.objects.mailable(NOW).filter(pk=reader.pk)) == [reader]
     assert [one.why for one in departures.read()] == [Why.MANUAL, Why.BACK]
     assert [what for what, *_rest in acts_of(reader)] == ["suppressed", "lifted"]
+
+
+def test_what_was_done_to_a_reader_is_in_their_own_data():
+    reader = make_subscriber()
+    done(acting.tag, reader, name="vip")
+
+    [line] = own_data.as_json(reader)["notes"]
+
+    assert (line["what"], line["details"]) == ("tag given: vip", ["讀書會"])
 
 
 def test_what_was_done_to_a_reader_is_erased_with_them():

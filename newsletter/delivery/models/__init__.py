@@ -5,6 +5,7 @@ from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
+from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.models.packs import Pack
 from newsletter.delivery.models.refusals import Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal
@@ -21,6 +22,7 @@ __all__ = [
     "Happening",
     "Mailing",
     "MailingQuerySet",
+    "OnceMore",
     "Pace",
     "Pack",
     "Refusal",

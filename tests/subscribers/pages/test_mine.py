@@ -18,6 +18,7 @@ from tests.subscribers.mails.test_sending import Provider
 from tests.subscribers.pages.test_views import body
 from tests.support.letters import link_to, links_in_html, links_in_text
 
+State = Subscriber.State
 PAGES = ["confirm", "unsubscribe", "preferences", "undo"]
 
 
@@ -135,10 +136,10 @@ def test_a_reader_gets_as_many_as_strangers_may_have_sent_to_a_mailbox(ask, lett
     assert len(letters()) == 2  # and the confirmation of the sign-up
 
 
-@pytest.mark.parametrize("state", [Subscriber.State.PENDING, Subscriber.State.UNSUBSCRIBED])
-def test_only_readers_get_a_link(state):
-    assert not freshening.ask(make_subscriber(state=state), NOW)
-    assert not FreshLink.objects.exists()
+@pytest.mark.parametrize(("state", "gets_one"), [(State.PENDING, False), (State.UNSUBSCRIBED, True)])
+def test_who_never_confirmed_gets_no_link(state, gets_one):
+    assert freshening.ask(make_subscriber(state=state), NOW) is gets_one
+    assert FreshLink.objects.exists() is gets_one
 
 
 def test_another_sites_form_is_refused(ask):
@@ -256,8 +257,14 @@ def test_a_fresh_link_ends_with_its_address(client, reader):
 
 def test_who_has_left_changes_nothing_more(client, reader):
     reader.unsubscribe(NOW)
+    link = path_of(reader.fresh_url(NOW))
 
-    assert client.get(path_of(reader.fresh_url(NOW))).status_code == 410
+    page, answer = client.get(link), client.post(link, {"name": "x"})
+
+    assert (page.status_code, answer.status_code) == (200, 410)
+    assert 'name="name"' not in body(page)
+    reader.refresh_from_db()
+    assert reader.name == ""
 
 
 def test_a_name_that_is_too_long_is_explained(client, reader):

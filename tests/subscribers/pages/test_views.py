@@ -26,7 +26,7 @@ def body(response) -> str:
 
 
 @pytest.mark.parametrize("purpose", ["confirm", "preferences", "unsubscribe", "undo", "address", "mine"])
-def test_a_door_asks_the_database_as_often_for_thirty_readers_as_for_one_and_five_times_at_most(client, purpose):
+def test_a_door_asks_the_database_as_often_for_thirty_readers_as_for_one(client, purpose):
     state = {"confirm": State.PENDING, "undo": State.UNSUBSCRIBED}.get(purpose, State.ACTIVE)
     confirmed_at = None if purpose == "confirm" else NOW
     reader = make_subscriber(state=state, confirmed_at=confirmed_at, asked_at=NOW, unsubscribed_at=NOW)
@@ -38,7 +38,8 @@ def test_a_door_asks_the_database_as_often_for_thirty_readers_as_for_one_and_fiv
         make_subscriber().address_changes.create(email="other@example.org", asked_at=NOW)
     many = queries_anew(client, path)
 
-    assert len(few) == len(many) <= 5, "\n".join(many)
+    most = 12 if purpose == "mine" else 5  # the page of one's own data asks each table that may know something
+    assert len(few) == len(many) <= most, "\n".join(many)
 
 
 # --- The sign-up page ---

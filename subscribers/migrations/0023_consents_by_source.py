@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscribers', '0021_acts'),
+        ('subscribers', '0022_acts'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('subscribers', '0020_notes'),
+        ('subscribers', '0021_once_more'),
     ]
 
     operations = [

@@ -1,0 +1,114 @@
+"""「我的信呢？」: which issues went out to a reader, when, what the receiving server said, and one of them once more.
+
+Only a ledger can answer this. The chapters stand on the page of the reader's own data, which is the readers' room.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from newsletter.delivery.models import Delivery, Mailing, OnceMore, Pack
+from newsletter.delivery.models.feedback import Feedback
+from newsletter.delivery.models.packing import Copy
+from newsletter.delivery.readers.where_to_look import advice
+from newsletter.publication.limits.doors import capability, same_origin
+from newsletter.publication.models import Publication
+from subscribers.models import Subscriber
+from subscribers.own_data import LINES_MAX, Button, Chapter, Line
+from subscribers.pages.preferences import done
+from subscribers.pages.views import lost
+
+WORDS: dict[int, Promise] = {
+    Delivery.State.SENT: gettext_lazy("%(issue)s: sent"),
+    Delivery.State.FAILED: gettext_lazy("%(issue)s: your mail server refused it"),
+    Delivery.State.UNCERTAIN: gettext_lazy("%(issue)s: handed over, but no answer came back"),
+    Delivery.State.DEFERRED: gettext_lazy("%(issue)s: is tried again"),
+    Delivery.State.QUEUED: gettext_lazy("%(issue)s: waits to be sent"),
+    Delivery.State.SKIPPED: gettext_lazy("%(issue)s: left out, because you had paused or left"),
+}
+CAN_COME_AGAIN = {Delivery.State.SENT, Delivery.State.UNCERTAIN, Delivery.State.FAILED}
+type AnyCopy = Copy | Delivery
+
+
+def letters(reader: Subscriber, token: str) -> Chapter:
+    """Return the copies of a reader, newest first. token: has opened the page; without one there are no buttons."""
+    found = _copies(reader)
+    mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk([one for one, _copy in found])
+    asked = {row.issue_id: row for row in OnceMore.objects.filter(subscriber=reader)}
+    offered: set[int] = set()
+    lines = []
+    for number, copy in found:
+        if mailing := mailings.get(number):
+            row = asked.get(mailing.issue_id)
+            can_ask = token and reader.is_reader and row is None and mailing.issue_id not in offered
+            button = _button(token, mailing) if can_ask and copy.state in CAN_COME_AGAIN else None
+            shows_row = row is not None and mailing.issue_id not in offered
+            offered.add(mailing.issue_id)
+            lines.append(_line(mailing, copy, row if shows_row else None, button))
+    sender = Publication.objects.current().sender_email
+    return Chapter("letters", _("Where is my letter?"), tuple(lines), intro=advice(reader.email, sender))
+
+
+def _copies(reader: Subscriber) -> list[tuple[int, AnyCopy]]:
+    rows = Delivery.objects.filter(subscriber=reader).order_by("-mailing_id")[:LINES_MAX]
+    found: list[tuple[int, AnyCopy]] = [(row.mailing_id, row) for row in rows]
+    found += Pack.objects.copies_of(reader.pk)
+    return sorted(found, key=lambda one: one[0], reverse=True)[:LINES_MAX]
+
+
+def _line(mailing: Mailing, copy: AnyCopy, again: OnceMore | None, button: Button | None) -> Line:
+    said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
+    words = str(WORDS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
+    moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
+    return Line(moment, words, tuple(filter(None, (said, *_of_again(again)))), button=button)
+
+
+def _of_again(row: OnceMore | None) -> Iterable[str]:
+    if row is None:
+        return
+    if row.sent_at:
+        yield _("Sent once more on %(at)s. %(answer)s") % {"at": _local(row.sent_at), "answer": row.reply}
+    elif row.due_at:
+        yield _("Is on its way to you once more.")
+    else:
+        yield _("Could not be sent once more: %s") % row.reply
+
+
+def _local(moment: datetime) -> str:
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
+
+
+def _button(token: str, mailing: Mailing) -> Button:
+    return Button(_("Send me this issue again"), reverse("delivery:again", args=[token, mailing.issue.number]))
+
+
+def answers(reader: Subscriber, token: str) -> Chapter:
+    """Return what a reader thought of issues."""
+    given = Feedback.objects.filter(subscriber=reader).select_related("issue").order_by("-given_at")[:LINES_MAX]
+    lines = (Line(one.given_at, f"{one.issue}: {one.get_answer_display()}") for one in given)
+    return Chapter("feedback", _("What you said of issues"), tuple(lines))
+
+
+@capability
+@require_POST
+@same_origin
+def again(request: HttpRequest, token: str, number: int) -> HttpResponse:
+    """Have an issue sent once more to the reader whose page this is, if there was a copy for them.
+
+    Nobody is woken: beat sends what is due within ten seconds.
+    """
+    reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
+    if reader is None:
+        return lost(request, token, "mine")
+    copies = {mailing for mailing, copy in _copies(reader) if copy.state in CAN_COME_AGAIN}
+    mailing = get_object_or_404(Mailing.objects.filter(pk__in=copies, issue__number=number).order_by("-pk")[:1])
+    is_new = reader.is_reader and OnceMore.objects.ask(reader, mailing, timezone.now())
+    return done("mine", token, "again" if is_new else "not-again")

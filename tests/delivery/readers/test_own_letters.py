@@ -1,0 +1,248 @@
+"""「我的信呢？」: what went out to a reader and what was answered, and one issue once more."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone, translation
+
+from newsletter.delivery import planning, tasks
+from newsletter.delivery.ledger import compaction
+from newsletter.delivery.models import Delivery, Mailing, OnceMore, Pack
+from newsletter.delivery.models.feedback import Feedback
+from newsletter.delivery.readers import once_more, own_letters, where_to_look
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
+State = Delivery.State
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    make_publication(sender_email="news@example.org")
+    with translation.override("en"), time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def reader():
+    return make_subscriber("reader@example.org")
+
+
+def sent(
+    reader, *, state=State.SENT, reply="250 2.0.0 Ok: queued as 4F", kind=Mailing.Kind.ISSUE, issue=None
+) -> Mailing:
+    """Return a mailing with a copy for a reader in this state."""
+    issue = issue or make_issue(make_post(), sent_at=NOW)
+    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    planning.plan(mailing, NOW)
+    mailing.deliveries.filter(subscriber=reader).update(state=state, reply=reply, sent_at=NOW)
+    mailing.batches.update(state="done", sent=1)
+    Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENT, finished_at=NOW, kind=kind)
+    return mailing
+
+
+def lines(reader, token="token"):
+    return own_letters.letters(reader, token).lines
+
+
+def page(reader) -> str:
+    return reader.fresh_url(timezone.now()).removeprefix("https://news.example.org")
+
+
+def outbox_of(mailoutbox):
+    return [(letter.to[0], letter.subject) for letter in mailoutbox]
+
+
+# --- What is told ---
+
+
+@pytest.mark.parametrize(
+    ("state", "words", "is_offered"),
+    [
+        (State.SENT, "sent", True),
+        (State.FAILED, "your mail server refused it", True),
+        (State.UNCERTAIN, "handed over, but no answer came back", True),
+        (State.SKIPPED, "left out, because you had paused or left", False),
+        (State.DEFERRED, "is tried again", False),
+    ],
+)
+def test_each_copy_is_told_with_the_words_of_the_server(reader, state, words, is_offered):
+    sent(reader, state=state, reply="550 5.2.2 Mailbox full")
+
+    [line] = lines(reader)
+
+    assert line.what.endswith(words)
+    assert line.at == NOW
+    assert line.details == ("The mail server answered: 550 5.2.2 Mailbox full",)
+    assert bool(line.button) is is_offered
+
+
+def test_what_went_to_others_is_not_told(reader):
+    make_subscriber("other@example.org")
+    mailing = sent(reader)
+    mailing.deliveries.exclude(subscriber=reader).update(reply="250 secret")
+
+    assert "secret" not in str(lines(reader))
+    assert len(lines(reader)) == 1
+
+
+def test_packed_copies_are_told_too(reader, settings):
+    Mailing.objects.filter(pk=sent(reader).pk).update(certified_at=NOW)
+    with time_machine.travel(NOW + timedelta(days=settings.PACK_AFTER_DAYS + 1), tick=False):
+        compaction.pack_some(timezone.now(), 5)
+        [line] = lines(reader)
+
+    assert Pack.objects.exists()
+    assert line.what.endswith("sent")
+
+
+def test_the_queries_do_not_grow_with_the_issues(reader, django_assert_max_num_queries):
+    for _ in range(6):
+        sent(reader)
+
+    with django_assert_max_num_queries(6):
+        assert len(lines(reader)) == 6
+
+
+def test_the_page_shows_it_with_a_button(client, reader):
+    sent(reader)
+
+    text = client.get(page(reader)).text
+
+    assert "Where is my letter?" in text
+    assert "250 2.0.0 Ok" in text
+    assert "Send me this issue again" in text
+
+
+def test_what_was_thought_of_an_issue_is_told(reader):
+    issue = make_issue(make_post(), sent_at=NOW)
+    issue.feedback.give(reader, issue, Feedback.Answer.HELPFUL, NOW)
+
+    [line] = own_letters.answers(reader, "").lines
+
+    assert line.what.endswith(": helpful")
+
+
+# --- Once more ---
+
+
+def ask(client, reader, mailing):
+    return client.post(f"{page(reader)}again/{mailing.issue.number}/")
+
+
+def test_an_issue_comes_once_more_with_a_message_id_of_its_own(client, reader, mailoutbox):
+    mailing = sent(reader)
+
+    response = ask(client, reader, mailing)
+    tasks.send_welcomes()
+
+    [letter] = [one for one in mailoutbox if mailing.subject in one.subject]
+    row = OnceMore.objects.get()
+    assert response["Location"].endswith("?done=again")
+    assert letter.to == ["reader@example.org"]
+    assert (
+        letter.extra_headers["Message-ID"]
+        != once_more.copy_for(mailing, reader, ids=(mailing.pk, 0)).extra_headers["Message-ID"]
+    )
+    assert "List-Unsubscribe" in letter.extra_headers
+    assert (row.sent_at, row.due_at) == (NOW, None)
+    assert "Sent once more on 2026-11-24" in str(lines(reader))
+
+
+def test_it_comes_once_however_often_it_is_asked_for(client, reader, mailoutbox):
+    mailing = sent(reader)
+
+    first, second = ask(client, reader, mailing), ask(client, reader, mailing)
+    tasks.send_welcomes()
+    tasks.send_welcomes()
+
+    assert first["Location"].endswith("?done=again")
+    assert second["Location"].endswith("?done=not-again")
+    assert OnceMore.objects.count() == 1
+    assert len([one for one in mailoutbox if mailing.subject in one.subject]) == 1
+    assert lines(reader)[0].button is None
+
+
+def test_five_of_a_day_and_no_more(client, reader):
+    answers = [ask(client, reader, sent(reader))["Location"] for _ in range(6)]
+
+    assert [one.endswith("?done=again") for one in answers] == [True] * 5 + [False]
+
+
+def test_nobody_gets_an_issue_that_was_never_theirs(client, reader):
+    make_subscriber("other@example.org")
+    stranger = make_issue(make_post(), sent_at=NOW)
+
+    assert client.post(f"{page(reader)}again/{stranger.number}/").status_code == 404
+    assert not OnceMore.objects.exists()
+
+
+def test_a_letter_forwarded_to_a_friend_orders_nothing(client, reader):
+    mailing = sent(reader)
+
+    for token in (reader.token("preferences"), reader.token("unsubscribe")):
+        assert client.post(f"/mine/{token}/again/{mailing.issue.number}/").status_code == 404
+    assert client.get(f"{page(reader)}again/{mailing.issue.number}/").status_code == 405
+    assert not OnceMore.objects.exists()
+
+
+def test_who_left_meanwhile_gets_nothing_and_it_is_written_down(client, reader, mailoutbox):
+    mailing = sent(reader)
+    ask(client, reader, mailing)
+    reader.unsubscribe(NOW)
+
+    tasks.send_welcomes()
+
+    assert mailing.subject not in str(outbox_of(mailoutbox))
+    assert (OnceMore.objects.get().due_at, OnceMore.objects.get().reply) == (
+        None,
+        "left, paused or suppressed meanwhile",
+    )
+
+
+def test_who_has_left_is_offered_nothing(client, reader):
+    mailing = sent(reader)
+    reader.unsubscribe(NOW)
+
+    assert lines(reader)[0].button is None
+    assert ask(client, reader, mailing)["Location"].endswith("?done=not-again")
+
+
+def test_a_server_that_is_away_costs_no_wish(client, reader, settings):
+    mailing = sent(reader)
+    ask(client, reader, mailing)
+    away = {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": {"host": "127.0.0.1", "port": 1}}
+    settings.MAILERS = settings.MAILERS | {"default": away}
+
+    tasks.send_welcomes()
+
+    row = OnceMore.objects.get()
+    assert row.due_at is not None
+    assert row.sent_at is None
+
+
+def test_it_goes_with_its_reader(client, reader):
+    ask(client, reader, sent(reader))
+
+    reader.erase()
+
+    assert not OnceMore.objects.exists()
+
+
+# --- Where to look ---
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("a@gmail.com", "in:anywhere from:news@example.org"),
+        ("a@HOTMAIL.com", "Junk Email"),
+        ("a@yahoo.com.tw", "Not spam"),
+        ("a@icloud.com", "Junk"),
+        ("a@gmail.com.example", "search for news@example.org"),
+    ],
+)
+def test_the_advice_is_that_of_the_mailbox(address, words):
+    assert words in where_to_look.advice(address, "news@example.org")

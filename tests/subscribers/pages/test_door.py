@@ -1,0 +1,155 @@
+"""The door for whoever has no letter: an address is typed, and the answer tells nobody who reads here."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from subscribers import tasks
+from subscribers.mails import freshening
+from subscribers.models import LinkWish, Subscriber, Suppression
+from subscribers.models.fresh_links import FreshLink
+from tests.subscribers.conftest import NOW, path_of
+from tests.subscribers.pages.test_views import body
+
+DOOR = "/preferences/"
+
+
+@pytest.fixture
+def ask(client, db):
+    def post(email, **more):
+        return client.post(DOOR, {"email": email}, **more)
+
+    return post
+
+
+def words(page, address) -> str:
+    return re.sub(r"\s+", " ", body(page).replace(address, "…"))
+
+
+def test_the_link_goes_to_the_mailbox_and_opens_the_data(ask, client, reader, letters):
+    page = ask("reader@example.org")
+    tasks.send_confirmations()
+    (letter,) = letters()
+    link = re.search(r"https://news\.example\.org(/mine/\S+/)", letter.body)[1]
+
+    assert page.status_code == 200
+    assert "reader@example.org" in body(client.get(link))
+    assert not LinkWish.objects.exists()
+    assert not FreshLink.objects.exists()
+
+
+def test_a_stranger_is_answered_the_same_and_mailed_nothing(ask, reader, letters):
+    known, unknown = ask("reader@example.org"), ask("nobody@example.org")
+
+    assert words(known, "reader@example.org") == words(unknown, "nobody@example.org")
+    assert [page.status_code for page in (known, unknown)] == [200, 200]
+    tasks.send_confirmations()
+    assert [letter.to for letter in letters()] == [["reader@example.org"]]
+
+
+def test_the_page_asks_the_database_the_same_whoever_it_is(ask, reader):
+    def queries(address):
+        with CaptureQueriesContext(connection) as found:
+            ask(address)
+        return [re.sub(r"'[^']*'", "?", one["sql"]) for one in found]
+
+    queries("first@example.org")
+
+    assert queries("reader@example.org") == queries("nobody@example.org")
+
+
+@pytest.mark.parametrize("email", ["READER@example.org", " reader@example.org "])
+def test_an_address_is_known_however_it_is_written(ask, reader, letters, email):
+    ask(email)
+    tasks.send_confirmations()
+
+    assert [letter.to for letter in letters()] == [["reader@example.org"]]
+
+
+def test_two_wishes_make_one_mail(ask, reader, letters):
+    ask("reader@example.org")
+    ask("reader@example.org")
+    tasks.send_confirmations()
+
+    assert len(letters()) == 1
+
+
+def test_a_mailbox_gets_three_of_a_day_and_no_more(reader, letters):
+    for minute in range(6):
+        LinkWish.objects.keep("reader@example.org", NOW + timedelta(minutes=minute))
+        tasks.send_confirmations()
+
+    assert len(letters()) <= 3
+
+
+def test_who_has_left_can_still_see_and_delete_what_is_kept(ask, client, reader, letters):
+    reader.unsubscribe(NOW)
+    ask("reader@example.org")
+    tasks.send_confirmations()
+    (letter,) = letters()
+    link = re.search(r"https://news\.example\.org(/mine/\S+/)", letter.body)[1]
+
+    page = body(client.get(link))
+    assert "does not come to" in page
+    assert 'name="name"' not in page
+    client.post(link + "erase/", {"meant": "yes"})
+    assert not Subscriber.objects.exists()
+
+
+@pytest.mark.parametrize("state", ["pending", "suppressed"])
+def test_who_never_confirmed_or_must_not_be_mailed_gets_nothing(ask, reader, letters, state):
+    if state == "pending":
+        Subscriber.objects.update(state=Subscriber.State.PENDING, confirmed_at=None)
+    else:
+        reader.suppress(Suppression.Reason.COMPLAINED)
+
+    ask("reader@example.org")
+    tasks.send_confirmations()
+
+    assert letters() == []
+    assert not LinkWish.objects.exists()
+
+
+def test_what_is_no_address_is_said_and_kept_in_the_field(ask):
+    page = ask("reader@")
+
+    assert page.status_code == 422
+    assert 'value="reader@"' in body(page)
+    assert not LinkWish.objects.exists()
+
+
+def test_a_network_that_asks_and_asks_is_told_when_it_may_again(ask, reader):
+    pages = [ask(f"a{number}@example.org") for number in range(12)]
+
+    assert [page.status_code for page in pages] == [200] * 10 + [429] * 2
+    assert int(pages[-1].headers["Retry-After"]) <= 600
+    assert LinkWish.objects.count() == 10
+
+
+def test_another_site_cannot_ask(ask, reader):
+    assert ask("reader@example.org", headers={"Origin": "https://evil.example"}).status_code == 403
+    assert not LinkWish.objects.exists()
+
+
+def test_a_wish_is_granted_once_by_two_workers(reader):
+    LinkWish.objects.keep("reader@example.org", NOW)
+
+    freshening.grant(NOW)
+    freshening.grant(NOW)
+
+    assert FreshLink.objects.count() == 1
+
+
+def test_every_page_leads_there(client, db):
+    assert f'href="{DOOR}"' in body(client.get("/"))
+    assert path_of("https://news.example.org/preferences/") == DOOR
+
+
+def test_an_old_link_leads_there_too(client, db):
+    page = client.get("/mine/0AAAAAAAAAAAAAAAA/")
+
+    assert page.status_code == 404
+    assert f'href="{DOOR}"' in body(page)
