@@ -242,6 +242,8 @@ _BEAT = {
     "remind the author of slots": ("newsletter.desk.tasks.remind_author", 60.0, 60),
     "rehearse what has changed and rested": ("newsletter.desk.tasks.rehearse_by_itself", 10.0, 10),
     "shorten waits that a clock ahead has written": ("newsletter.desk.tasks.pull_back_waits", 20.0, 20),
+    "work on many readers": ("newsletter.desk.tasks.work_on_errands", 5.0, 5),
+    "remove files of readers": ("newsletter.desk.tasks.remove_old_files", 600.0, 600),
     "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 10.0, 10),
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),

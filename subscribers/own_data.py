@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from subscribers.exporting import safe_lines
-from subscribers.models import Subscriber, Suppression
+from subscribers.models import Act, Subscriber, Suppression
 from subscribers.models.tags import joined
 
 LINES_MAX = 2000  # of a chapter: nobody has as many
@@ -133,4 +133,11 @@ def _written(reader: Subscriber) -> Chapter:
     barred = Suppression.objects.filter(address_hash=reader.address_hash)
     lines = [Line(one.created_at, _("No mail goes to this address: %s") % one.get_reason_display()) for one in barred]
     lines += [Line(note.at, note.text) for note in reader.notes.order_by("-pk")[:LINES_MAX]]
+    lines += [_act(act) for act in reader.acts.order_by("-pk")[:LINES_MAX]]
     return Chapter("notes", pgettext("about a reader", "Notes of the author"), tuple(lines))
+
+
+def _act(act: Act) -> Line:
+    """Return what the author did to a reader."""
+    what = _("%(what)s: %(detail)s") % {"what": act.get_what_display(), "detail": act.detail}
+    return Line(act.at, what if act.detail else act.get_what_display(), tuple(filter(None, [act.reason])))

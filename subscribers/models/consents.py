@@ -108,6 +108,7 @@ class Consent(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["source", "subscriber"], name="consents_by_source")]
         verbose_name = _("line of the record")
         verbose_name_plural = _("record of the subscription")
 

@@ -25,6 +25,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.desk import rights
 from newsletter.desk.issues import rehearsing
+from newsletter.desk.models import Errand
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
@@ -155,10 +156,25 @@ TABLE: dict[str, str] = {
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
     "admin/subscribers/subscriber/export/": OWNERS,
     "admin/subscribers/subscriber/<int:pk>/note/": "LRRMRM",
+    "admin/subscribers/subscriber/<int:pk>/act/<str:name>/": "LRRMRM",
+    "admin/subscribers/subscriber/bulk/": CARERS,
+    "admin/subscribers/subscriber/bulk/<str:kind>/": CARERS,
+    "admin/subscribers/subscriber/bulk/counting/": "LRRBRB",  # of nobody
+    "admin/subscribers/subscriber/import/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/columns/": "LRRNRN",  # of somebody else
+    "admin/subscribers/subscriber/errands/<int:pk>/import/": "LRRMRM",
+    "admin/subscribers/subscriber/filters/": CARERS,
+    "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
+    "admin/subscribers/subscriber/errands/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/moving/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/stop/": "LRRMRM",
+    "admin/subscribers/subscriber/errands/<int:pk>/files/<str:name>": "LRRNRN",  # of somebody else
     **_stock("subscribers/suppression", CARERS, add=CARERS, change=CARERS, delete=OWNERS),
     **_stock("publication/publication", OWNERS, add=NO_ONE, change=OWNERS, delete=NO_ONE),
 }
 POSTED = {
+    *("admin/subscribers/subscriber/filters/", "admin/subscribers/subscriber/filters/<int:pk>/delete/"),
     *("admin/posts/image/upload/", "admin/posts/post/preview/", "admin/posts/post/<int:pk>/preview-link/"),
     *("admin/calendar/slot/<str:day>/skip/", "admin/calendar/slot/<str:day>/restore/"),
     *("admin/calendar/vacation/<int:pk>/end/", "admin/calendar/holiday/<str:day>/"),
@@ -272,7 +288,13 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
             f"admin/delivery/mailing/{certified}/certificate/1.json"
         ),
     }
+    errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), state="done").pk
+    readers = "admin/subscribers/subscriber/"
+    special |= {f"{readers}bulk/": f"{readers}bulk/?all=1", f"{readers}bulk/<str:kind>/": f"{readers}bulk/tag/?all=1"}
     values = {
+        "errands/<int:pk>": f"errands/{errand}",
+        "files/<str:name>": "files/readers.csv",
+        "act/<str:name>": "act/tag",
         "<slug:name>": mail,
         "versions/<int:number>": f"versions/{version}",
         "<int:post_pk>": str(StartingPoint.objects.get().post_id),
