@@ -1,7 +1,6 @@
 """The privacy notice, from what is really stored and really configured. A change of it is a new version.
 
-Sources: Taiwan's Personal Data Protection Act (個人資料保護法) sections 3, 8 I 1-6; GDPR articles 6 (1) a, 7 (3), 13, 15-21
-and 77.
+Sources: Personal Data Protection Act of Taiwan (個人資料保護法) sections 3, 8 I 1-6; GDPR articles 6, 7, 13, 15-21, 77.
 """
 
 from dataclasses import dataclass
