@@ -7,26 +7,26 @@ Readers, posts, issues and closed mailings are written by SQL; one issue is comp
 copies open. The web server runs as `up` starts it, and an owner who is logged in opens each page --looks times over a
 kept connection, one after the other. The table has the median and the slowest look, and the CPU of web server and
 database for one. Asked: a median below 300 ms on PostgreSQL with 1,000,000 readers and 20,000,000 copies, below 1 s on
-SQLite with 100,000 readers; the live part of the sending page below 10 ms of CPU.
+SQLite with 100,000 readers; the live part of the sending page below 10 ms of CPU, asked as an open page asks: for the
+numbers alone. A download is shown and has no limit.
 """
 
 import argparse
+import gzip
 import http.client
+import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks.end_to_end import READERS, cpu_seconds, database
-from benchmarks.installation import machine
+from benchmarks.installation import machine, product
 from tests.support.postgres import Postgres
 from tests.support.product import Product
-from tests.support.redis import Redis
 
 LIMIT_MS = {"servers": 300, "sqlite": 1000}
 LIVE_CPU_MS = 10
@@ -68,7 +68,8 @@ for k, pk in enumerate(posts[:3]):
 leaving = Issue.objects.create(number={issues} + 2, subject="正在寄的一期", sent_at=now)
 mailing = Mailing.objects.create(issue=leaving, state="sending", total={readers}, content_hash="", subject="寄送中",
     approved_at=now, send_at=now, planned_at=now, **words)
-answer = {{"issue": coming.pk, "mailing": mailing.pk}}
+closed = Mailing.objects.filter(state="sent").order_by("-pk").first()
+answer = {{"issue": coming.pk, "mailing": mailing.pk, "closed": closed.pk}}
 """
 COPIES = """
 from django.db import connection, transaction
@@ -85,16 +86,26 @@ with transaction.atomic(), connection.cursor() as cursor:
         f" SELECT {{mailing.pk}}, id - 1, id, {{state}}, 1, CURRENT_TIMESTAMP, '', '250 2.0.0 Ok: queued'"
         f" FROM subscribers_subscriber WHERE id <= {{count}} ORDER BY id")
     edges = [(lo, min(lo + {batch}, count)) for lo in range(0, count, {batch})]
+    failed = {{lo: sum(1 for pk in range(lo + 1, hi + 1) if pk % 500 == 3) for lo, hi in edges}}
     Batch.objects.bulk_create(
         Batch(mailing=mailing, no=no, lo=lo, hi=hi, cursor=lo if is_open else hi, token=1,
-              state="open" if is_open else "done", sent=0 if is_open else hi - lo)
+              state="open" if is_open else "done", failed=0 if is_open else failed[lo],
+              sent=0 if is_open else hi - lo - failed[lo])
         for no, (lo, hi) in enumerate(edges))
+"""
+COUNTED = """
+from django.utils import timezone
+from newsletter.delivery.ledger import breakdown
+
+breakdown.count_some(timezone.now(), 30)
 """
 ANALYZE = "from django.db import connection\nconnection.cursor().execute('ANALYZE')"
 OWNER = """
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
+from django.utils import timezone
+from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
 
@@ -102,6 +113,7 @@ user = User.objects.create_superuser("gipi", "gipi@example.org", "a long passwor
 session = SessionStore()
 session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
 session[BACKEND_SESSION_KEY] = "newsletter.desk.passwords.CountingBackend"
+session[PROVEN_AT], session[IS_NEW] = timezone.now().timestamp(), False
 session.save()
 answer = {"session": session.session_key, "post": Post.objects.order_by("-pk").first().pk,
           "reader": Subscriber.objects.order_by("pk").first().pk}
@@ -119,6 +131,7 @@ class Look:
 def pages(found: dict[str, Any]) -> dict[str, str]:
     """Return what is opened, by its name in the table."""
     issue, mailing, post, reader = (found[name] for name in ("issue", "mailing", "post", "reader"))
+    closed = f"/admin/delivery/mailing/{found['closed']}"
     return {
         "today": "/admin/",
         "posts": "/admin/posts/post/",
@@ -130,8 +143,11 @@ def pages(found: dict[str, Any]) -> dict[str, str]:
         "send": f"/admin/issues/issue/{issue}/send/",
         "rehearsal": f"/admin/issues/issue/{issue}/rehearsal/",
         "sending": f"/admin/delivery/mailing/{mailing}/",
-        LIVE: f"/admin/delivery/mailing/{mailing}/moving/",
+        LIVE: f"/admin/delivery/mailing/{mailing}/moving/?shape={found['shape']}",
         "its copies": f"/admin/delivery/mailing/{mailing}/copies/sent/",
+        "result": f"{closed}/",
+        "failures": f"{closed}/copies/failed/",
+        DOWNLOAD: f"{closed}/copies/failed.csv",
         "readers": "/admin/subscribers/subscriber/",
         "readers, searched": "/admin/subscribers/subscriber/?q=reader99",
         "a reader": f"/admin/subscribers/subscriber/{reader}/change/",
@@ -141,7 +157,7 @@ def pages(found: dict[str, Any]) -> dict[str, str]:
     }
 
 
-LIVE = "sending, live part"
+LIVE, DOWNLOAD = "sending, live part", "failures as CSV"
 
 
 def look(connection: http.client.HTTPConnection, address: str, session: str) -> Look:
@@ -152,10 +168,21 @@ def look(connection: http.client.HTTPConnection, address: str, session: str) -> 
     return Look(answer.status, time.perf_counter() - began)
 
 
+def shape_of(connection: http.client.HTTPConnection, found: dict[str, Any]) -> str:
+    """Return what an open page says that it shows: it is told numbers alone while that is so."""
+    address = f"/admin/delivery/mailing/{found['mailing']}/moving/"
+    connection.request("GET", address, headers={"Cookie": f"sessionid={found['session']}", "Accept-Encoding": "gzip"})
+    answer = connection.getresponse()
+    octets = answer.read()
+    is_packed = answer.headers["Content-Encoding"] == "gzip"
+    return str(json.loads(gzip.decompress(octets) if is_packed else octets)["shape"])
+
+
 def measure(made: Product, databases: list[Postgres], found: dict[str, Any], options: argparse.Namespace) -> bool:
     """Print a line for each page; return whether all were answered within what is asked."""
     limit, is_held = LIMIT_MS[options.engine], True
     connection = http.client.HTTPConnection("127.0.0.1", made.port, timeout=120)
+    found |= {"shape": shape_of(connection, found)}
     print(f"{'page':20} {'median ms':>10} {'slowest':>8} {'CPU ms':>8}   asked: {limit} ms in the median")
     for name, address in pages(found).items():
         first = look(connection, address, found["session"])
@@ -164,7 +191,8 @@ def measure(made: Product, databases: list[Postgres], found: dict[str, Any], opt
         cpu = (_cpu(made, databases) - before) / options.looks * 1000
         times = [one.seconds * 1000 for one in looks]
         statuses = {one.status for one in [first, *looks]}
-        is_fine = median(times) < limit and statuses == {200} and (name != LIVE or cpu < LIVE_CPU_MS)
+        is_fast = median(times) < limit or name == DOWNLOAD
+        is_fine = is_fast and statuses == {200} and (name != LIVE or cpu < LIVE_CPU_MS)
         is_held = is_held and is_fine
         mark = "" if is_fine else f"   ! {sorted(statuses)}"
         print(f"{name:20} {median(times):10.0f} {max(times):8.0f} {cpu:8.1f}{mark}", flush=True)
@@ -187,7 +215,7 @@ def main() -> None:
     print(machine(), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="newsletter-desk-"))
     try:
-        with installation(options.engine, folder) as (made, databases):
+        with product(options.engine, folder) as (made, databases):
             found = fill(made, options)
             made.start_web()
             is_held = measure(made, databases, found, options)
@@ -196,36 +224,19 @@ def main() -> None:
     raise SystemExit(not is_held)
 
 
-@contextmanager
-def installation(engine: str, folder: Path) -> Iterator[tuple[Product, list[Postgres]]]:
-    """Yield a product without a worker, which would send what is on its way, and its database server if it has one."""
-    with ExitStack() as stack:
-        urls: dict[str, str] = {}
-        databases: list[Postgres] = []
-        if engine == "servers":
-            redis, postgres = Redis(), Postgres(fsync=True)
-            for server in (redis, postgres):
-                stack.callback(server.stop)
-                server.start()
-            urls = {"database_url": postgres.new_database(), "redis_url": redis.url}
-            databases = [postgres]
-        made = Product(folder / "product", **urls)
-        stack.callback(made.kill)
-        made.migrate()
-        yield made, databases
-
-
 def fill(made: Product, options: argparse.Namespace) -> dict[str, Any]:
     """Write the newsletter; return the keys of what is opened, and the session of its owner."""
     numbers = vars(options) | {"batch": BATCH}
     began = time.perf_counter()
     made.shell(READERS.format(**numbers))
     made.shell(POSTS.format(**numbers))
-    found: dict[str, Any] = made.shell(ISSUES.format(**numbers)) | made.shell(OWNER)
+    found: dict[str, Any] = made.shell(ISSUES.format(**numbers))
     copies = min(options.copies, options.readers * (options.issues + 1))
     for at, done in enumerate(range(0, copies, options.readers)):
         made.shell(COPIES.format(at=at, count=min(options.readers, copies - done), **numbers))
     made.shell(ANALYZE)
+    made.shell(COUNTED)
+    found |= made.shell(OWNER)  # last: what asks for a proof asks for a fresh one
     print(
         f"{options.engine}: {options.readers} readers, {options.posts} posts, {options.issues} issues, {copies} copies,"
         f" written in {time.perf_counter() - began:.0f} s"

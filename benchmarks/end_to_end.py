@@ -22,17 +22,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks import fast_sink
+from benchmarks import fast_sink, installation
 from benchmarks.installation import PARAGRAPH, PARAGRAPHS, free_port, machine, wait_for
 from tests.support.postgres import Postgres
 from tests.support.processes import with_variable
 from tests.support.product import Product
-from tests.support.redis import Redis
 
 LINES = 4
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -135,22 +134,10 @@ def product(
 
     port: of the SMTP server, with the parameters of the mail URL, if any.
     """
-    with ExitStack() as stack:
-        urls: dict[str, str] = {}
-        databases: list[Postgres] = []
-        if engine == "servers":
-            redis, postgres = Redis(), Postgres(fsync=True)
-            for server in (redis, postgres):
-                stack.callback(server.stop)
-                server.start()
-            urls = {"database_url": postgres.new_database(), "redis_url": redis.url}
-            databases = [postgres]
-        made = Product(folder / "product", mail_url=f"smtp://127.0.0.1:{port}", **urls)
+    with installation.product(engine, folder, mail_url=f"smtp://127.0.0.1:{port}") as (made, databases):
         made.env |= {"SITE_URL": "https://news.example.org"} | variables
         if rate:
             made.env["SEND_RATE"] = str(rate)
-        stack.callback(made.kill)
-        made.migrate()
         made.start_worker()
         made.start_beat()
         yield made, databases

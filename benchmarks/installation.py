@@ -8,8 +8,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from tests.support.postgres import Postgres
+from tests.support.product import Product
+from tests.support.redis import Redis
 
 ROOT = Path(__file__).resolve().parent.parent
 SINK = ROOT / "tests" / "support" / "sink.py"
@@ -52,6 +56,28 @@ def installation() -> Iterator[Path]:
         finally:
             sink.kill()
             sink.wait()
+
+
+@contextmanager
+def product(engine: str, folder: Path, **of_product: str) -> Iterator[tuple[Product, list[Postgres]]]:
+    """Yield a product whose database is migrated and nothing of which runs, and its database server if it has one.
+
+    engine: "sqlite", or "servers" for PostgreSQL (fsync on) and Redis; of_product: such as mail_url.
+    """
+    with ExitStack() as stack:
+        urls: dict[str, str] = {}
+        databases: list[Postgres] = []
+        if engine == "servers":
+            redis, postgres = Redis(), Postgres(fsync=True)
+            for server in (redis, postgres):
+                stack.callback(server.stop)
+                server.start()
+            urls = {"database_url": postgres.new_database(), "redis_url": redis.url}
+            databases = [postgres]
+        made = Product(folder / "product", **urls, **of_product)
+        stack.callback(made.kill)
+        made.migrate()
+        yield made, databases
 
 
 def free_port() -> int:

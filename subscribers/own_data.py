@@ -3,7 +3,6 @@
 Rooms above this one keep something about readers too, such as copies of issues: each adds its chapter when it is ready.
 """
 
-import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +11,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from subscribers.exporting import harmless
-from subscribers.models import Subscriber, Suppression
+from subscribers import privacy
+from subscribers.exporting import safe_lines
+from subscribers.models import Act, Subscriber, Suppression
 from subscribers.models.tags import joined
 
 LINES_MAX = 2000  # of a chapter: nobody has as many
@@ -61,7 +61,7 @@ def add(source: Source) -> None:
 
 def chapters(reader: Subscriber, token: str) -> list[Chapter]:
     """Return all that is kept about a reader, the chapters without a line too."""
-    return [*(source(reader, token) for source in SOURCES), _record(reader), _written(reader)]
+    return [*(source(reader, token) for source in SOURCES), _record(reader), _said(reader), _written(reader)]
 
 
 def facts(reader: Subscriber) -> dict[str, Any]:
@@ -83,22 +83,16 @@ def as_json(reader: Subscriber) -> dict[str, Any]:
 
 def as_csv(reader: Subscriber) -> Iterator[str]:
     """Yield the lines of a table of everything: chapter, moment, what, details. Safe to open in a spreadsheet."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow(["chapter", "at", "what", "details"])
+    return safe_lines(["chapter", "at", "what", "details"], _rows(reader))
+
+
+def _rows(reader: Subscriber) -> Iterator[list[str]]:
     for name, value in facts(reader).items():
         text = joined(value) if isinstance(value, list) else value
-        yield writer.writerow(["reader", "", name, harmless(text or "")])
+        yield ["reader", "", name, text or ""]
     for chapter in chapters(reader, ""):
         for line in chapter.lines:
-            cells = [harmless(line.what), harmless(" | ".join(line.details))]
-            yield writer.writerow([chapter.name, _iso(line.at) or "", *cells])
-
-
-class _Echo:
-    """A file that gives back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
+            yield [chapter.name, _iso(line.at) or "", line.what, " | ".join(line.details)]
 
 
 def _plain(line: Line) -> dict[str, Any]:
@@ -119,11 +113,12 @@ def _record(reader: Subscriber) -> Chapter:
 
 
 def _consents(reader: Subscriber) -> Iterator[Line]:
-    for one in reader.consents.select_related("text").order_by("-pk")[:LINES_MAX]:
+    for one in reader.consents.select_related("text", "notice").order_by("-pk")[:LINES_MAX]:
         how = _("through: %s") % one.source if one.source else ""
         address = _("from the IP address %s") % one.ip if one.ip else ""
         shown = _("the form said: %s") % " / ".join(one.text.words.splitlines()) if one.text else ""
-        yield Line(one.at, one.get_kind_display(), tuple(filter(None, (how, address, shown))))
+        notice = _("privacy notice: version %s") % privacy.version(one.notice.words) if one.notice else ""
+        yield Line(one.at, one.get_kind_display(), tuple(filter(None, (how, address, shown, notice))))
 
 
 def _moves(reader: Subscriber) -> Iterator[Line]:
@@ -135,9 +130,21 @@ def _moves(reader: Subscriber) -> Iterator[Line]:
             yield Line(change.undone_at, _("Took the move back"))
 
 
+def _said(reader: Subscriber) -> Chapter:
+    lines = (Line(one.at, one.text, (one.get_kind_display(),)) for one in reader.sentences.all()[:LINES_MAX])
+    return Chapter("sentences", _("What you wrote to the author"), tuple(lines))
+
+
 def _written(reader: Subscriber) -> Chapter:
     """Return what the author wrote about a reader, and why no mail goes to an address."""
     barred = Suppression.objects.filter(address_hash=reader.address_hash)
     lines = [Line(one.created_at, _("No mail goes to this address: %s") % one.get_reason_display()) for one in barred]
     lines += [Line(note.at, note.text) for note in reader.notes.order_by("-pk")[:LINES_MAX]]
+    lines += [_act(act) for act in reader.acts.order_by("-pk")[:LINES_MAX]]
     return Chapter("notes", pgettext("about a reader", "Notes of the author"), tuple(lines))
+
+
+def _act(act: Act) -> Line:
+    """Return what the author did to a reader."""
+    what = _("%(what)s: %(detail)s") % {"what": act.get_what_display(), "detail": act.detail}
+    return Line(act.at, what if act.detail else act.get_what_display(), tuple(filter(None, [act.reason])))

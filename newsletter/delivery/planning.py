@@ -96,6 +96,11 @@ def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
     return found
 
 
+def can_be_corrected(issue: Issue) -> bool:
+    """Return whether somebody has a copy of `issue`, and nothing of it is under way."""
+    return not issue.mailings.open().exists() and bool(copies(issue))
+
+
 def approve(
     issue: Issue,
     *,
@@ -227,6 +232,23 @@ def bring_forward(mailing: Mailing, *, send_at: datetime, now: datetime, hold: t
     with transaction.atomic():
         if waiting.exclude(send_at=begins).update(send_at=begins):
             mailing.record(Step.What.MOVED, at=now, send_at=begins)
+            return True
+    return waiting.exists()
+
+
+def end_hold(mailing: Mailing, *, now: datetime) -> bool:
+    """Let a scheduled mailing begin at once, without its hold; return False when it has begun or was stopped.
+
+    Raises PlanningError when it could not be sent as it is now.
+    """
+    waiting = Mailing.objects.filter(pk=mailing.pk, state=Mailing.State.SCHEDULED)
+    if not waiting.exists():
+        return False
+    if reasons := obstacles_of(mailing, now):
+        raise PlanningError(" ".join(reasons))
+    with transaction.atomic():
+        if waiting.filter(send_at__gt=now).update(send_at=now):
+            mailing.record(Step.What.AT_ONCE, at=now)
             return True
     return waiting.exists()
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from newsletter.delivery import certificate, planning
 from newsletter.delivery.author import alerts
 from newsletter.delivery.events import suppressing
-from newsletter.delivery.ledger import compaction, recovery, restored
+from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.readers import once_more, welcome
 from newsletter.delivery.wakeups import wake_lanes
@@ -17,6 +17,7 @@ from newsletter.publication.heartbeats import Part, working
 from subscribers import wishes
 
 WAKE_UP_EXPIRES = 30  # seconds
+COUNTING_SECONDS = 0.2  # of the dispatcher's two, to count what a page shows of a mailing beside its sums
 PACKING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
 
 
@@ -42,6 +43,7 @@ def _look_after_all(now: datetime) -> None:
         mailing.finish(now)
     certificate.issue_due(now)
     suppressing.settle(now)
+    breakdown.count_some(now, COUNTING_SECONDS)
 
 
 @shared_task(ignore_result=True)

@@ -1,8 +1,9 @@
 """The tables of readers: who asked for letters, what each agreed to, and addresses that must not be mailed."""
 
+from subscribers.models.acts import Act
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Consent, ConsentText
-from subscribers.models.counts import DayCount, Tally, kept_tally, tally
+from subscribers.models.counts import DayCount, Movement, Tally, kept_tally, movements, tally
 from subscribers.models.forgotten import Forgotten
 from subscribers.models.fresh_links import FreshLink
 from subscribers.models.link_wishes import LinkWish
@@ -18,6 +19,7 @@ from subscribers.models.readers import (
     barred,
     is_mailable,
 )
+from subscribers.models.sentences import Sentence
 from subscribers.models.suppressions import Suppression, address_hash
 from subscribers.models.tags import Tag, Tagging
 from subscribers.models.unsent import Unsent
@@ -27,6 +29,7 @@ __all__ = [
     "FORGET_AFTER",
     "NOT_SAID",
     "UNDO_WITHIN",
+    "Act",
     "AddressChange",
     "Consent",
     "ConsentText",
@@ -35,7 +38,9 @@ __all__ = [
     "FreshLink",
     "LinkWish",
     "MailBudget",
+    "Movement",
     "Note",
+    "Sentence",
     "Subscriber",
     "SubscriberQuerySet",
     "Suppression",
@@ -47,5 +52,6 @@ __all__ = [
     "barred",
     "is_mailable",
     "kept_tally",
+    "movements",
     "tally",
 ]

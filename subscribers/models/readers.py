@@ -13,6 +13,7 @@ from subscribers import departures
 from subscribers.addresses import masked, readable
 from subscribers.departures import Why
 from subscribers.links import Linked, was_made_for
+from subscribers.models.acts import Act as Act  # noqa: PLC0414 - registered by being imported
 from subscribers.models.address_changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
 from subscribers.models.consents import Circumstances, Consent
 from subscribers.models.forgotten import Forgotten as Forgotten  # noqa: PLC0414 - registered by being imported
@@ -145,6 +146,9 @@ class Subscriber(Linked):
             models.Index(fields=["state", "id"], name="readers_by_state"),
             # Beat asks every ten seconds; nearly every row has nothing due.
             models.Index("confirmation_due_at", name="confirmations_due", condition=HAS_MAIL_DUE),
+            # Who came and left within some weeks is counted from these alone.
+            models.Index("confirmed_at", name="readers_who_came"),
+            models.Index("unsubscribed_at", name="readers_who_left", condition=Q(unsubscribed_at__isnull=False)),
             models.Index("confirmed_at", name="readers_to_welcome", condition=IS_NOT_WELCOMED),
         ]
         constraints = [

@@ -27,7 +27,7 @@ def as_json(request: HttpRequest, token: str) -> HttpResponse:
 @capability
 @require_safe
 def as_csv(request: HttpRequest, token: str) -> HttpResponse:
-    """Hand over everything as a table. It begins with a mark that has Excel read it as UTF-8."""
+    """Hand over everything as a table; the mark in front lets Excel read the Chinese."""
     reader = Subscriber.objects.freshly_opened_by(token, timezone.now())
     if reader is None:
         return lost(request, token, "mine")

@@ -25,6 +25,7 @@ OURS = {"desk", "delivery", "subscribers", "issues", "posts", "publication", "ma
 # Columns that nothing waits for: what happened, and when; and times that a person has chosen.
 FACTS = {
     *("delivery.Restoration.noticed_at", "delivery.Restoration.decided_at"),
+    *("desk.Errand.begun_at", "desk.Errand.created_at", "desk.Errand.ended_at"),
     "issues.Correction.made_at",
     "issues.Issue.created_at",
     "issues.Issue.sent_at",
@@ -44,6 +45,7 @@ FACTS = {
     "posts.SearchDocument.published_at",
     "posts.WorkingCopy.updated_at",
     "publication.Publication.updated_at",
+    "delivery.Breakdown.settled_at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     "delivery.Certificate.issued_at",
     "delivery.Delivery.sent_at",
@@ -72,6 +74,7 @@ FACTS = {
     "delivery.Step.at",
     "delivery.Step.send_at",
     "publication.Change.at",
+    "subscribers.Act.at",
     "subscribers.AddressChange.asked_at",
     "subscribers.AddressChange.confirmed_at",
     "subscribers.AddressChange.undone_at",
@@ -79,6 +82,8 @@ FACTS = {
     "subscribers.Note.at",
     "subscribers.FreshLink.asked_at",
     "subscribers.LinkWish.asked_at",
+    "subscribers.Sentence.answered_at",
+    "subscribers.Sentence.at",
     "subscribers.Subscriber.confirmation_sent_at",
     "subscribers.Subscriber.confirmed_at",
     "subscribers.Subscriber.created_at",

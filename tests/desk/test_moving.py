@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.delivery import planning
+from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible
@@ -94,6 +95,37 @@ def test_the_focus_is_not_lost_when_its_button_goes_off(desk, server, sending):
     desk.evaluate("document.activeElement.blur()")
     desk.wait_for_selector("[data-action=resume][href]")
     assert desk.evaluate("window.isTheSamePage") is True
+
+
+def test_the_figures_of_each_domain_move_too(desk, server, sending):
+    make_subscriber("reader@gmail.com")
+    mailing = planning.approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
+    planning.plan(mailing, timezone.now())
+    breakdown.count_some(timezone.now(), 60)
+    opened(desk, server, mailing)
+    before = desk.locator("[data-figure=domain-0-sent]").text_content()
+
+    answered(mailing, 3)
+    breakdown.count_some(timezone.now(), 60)
+
+    shows(desk, "[data-figure=domain-0-sent]", "3")
+    assert before == "0"
+
+
+def test_the_hold_is_ended_by_two_presses(desk, server):
+    make_subscriber()
+    now = timezone.now()
+    mailing = planning.approve(make_issue(make_post()), send_at=None, now=now, hold=HOUR)
+    desk.goto(server.url + reverse("admin:mailing", args=[mailing.pk]))
+
+    desk.get_by_role("link", name="Don’t wait, send it now").click()
+    desk.get_by_role("button", name="Yes, send it now").click()
+
+    desk.get_by_text("It is being sent. The first mail leaves within seconds.").wait_for()
+    desk.evaluate("window.isTheSamePage = true")
+    planning.begin_due(timezone.now())
+    shows(desk, ".lead", "0 of 1 sent.")
+    shows(desk, "[data-part=history]", "Not waited any longer: to be sent at once")
 
 
 def test_the_hold_counts_down_to_the_second_and_then_it_is_sent(desk, server):

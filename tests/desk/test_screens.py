@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails
-from newsletter.delivery.models import Delivery
+from newsletter.delivery.ledger import breakdown
+from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.models.restorations import Restoration
 from newsletter.desk.issues import rehearsing
@@ -27,12 +28,29 @@ def issue(desk) -> Issue:
     return issue
 
 
+def sent(subject: str, days_ago: int) -> Mailing:
+    """A mailing that was closed, in which a copy failed, counted by domain."""
+    at = timezone.now() - timedelta(days=days_ago)
+    mailing = planning.approve(
+        make_issue(make_post(published_at=at), subject=subject), send_at=at, now=at, hold=timedelta()
+    )
+    planning.plan(mailing, at)
+    mailing.deliveries.update(state=Delivery.State.SENT)
+    mailing.deliveries.filter(seq=0).update(state=Delivery.State.FAILED, reply="554 5.7.1 blocked")
+    mailing.batches.update(state="done", failed=1, sent=mailing.total - 1)
+    Mailing.objects.filter(pk=mailing.pk).update(state="sent", finished_at=at)
+    breakdown.count_some(at, 60)
+    return mailing
+
+
 @pytest.fixture
 def screens(issue) -> list[str]:
     """The addresses of every screen, with something to show on each."""
     now = timezone.now()
     for _ in range(3):
         make_subscriber()
+    make_subscriber("reader@gmail.com")
+    results = [sent("上一期", 14), sent("這一期", 1)]
     other = make_issue(make_post(), subject="寄送中的一期")
     mailing = planning.approve(other, send_at=None, now=now, hold=timedelta())
     planning.plan(mailing, now)
@@ -56,8 +74,8 @@ def screens(issue) -> list[str]:
         *(reverse("admin:issue_preview_tab", args=[issue.pk, tab]) for tab in ("mail", "text", "headers")),
         reverse("delivery:approve", args=[reminder_mails.token_of(reminder)]),
         reverse("admin:delivery_mailing_changelist"),
-        *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled)),
-        *(reverse(f"admin:mailing_{name}", args=[scheduled.pk]) for name in ("cancel", "move")),
+        *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled, *results)),
+        *(reverse(f"admin:mailing_{name}", args=[scheduled.pk]) for name in ("cancel", "move", "at_once")),
         reverse("admin:mailing_deliveries", args=[mailing.pk, "failed"]),
         *(reverse(f"admin:auth_user_{name}") for name in ("changelist", "add")),
         reverse("admin:auth_user_start_link", args=[User.objects.get().pk]),

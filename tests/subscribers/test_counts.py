@@ -5,9 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from subscribers import tasks
-from subscribers.models import DayCount, Subscriber, tally
+from subscribers.models import DayCount, Movement, Subscriber, movements, tally
 from tests.factories import make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +77,31 @@ def test_the_day_is_that_of_the_publications_own_calendar():
         tasks.count_readers()
 
     assert DayCount.objects.order_by("on").last().on == date(2026, 11, 27)
+
+
+def test_who_came_and_left_is_counted_from_each_moment_on_and_before_the_next():
+    for hours in (0, 1, 5):
+        make_subscriber(confirmed_at=NOW + timedelta(hours=hours))
+    make_subscriber(confirmed_at=NOW - timedelta(days=9), state="unsubscribed", unsubscribed_at=NOW)
+    times = [(NOW, NOW + timedelta(hours=1)), (NOW + timedelta(hours=1), NOW + timedelta(hours=9))]
+
+    assert movements(times) == [Movement(came=1, left=1), Movement(came=2, left=0)]
+    assert movements([]) == []
+
+
+def test_who_came_and_left_is_counted_by_two_queries_from_indexes():
+    if connection.vendor != "sqlite":
+        pytest.skip("with a few rows PostgreSQL reads the table")
+    with CaptureQueriesContext(connection) as queries:
+        movements([(NOW, NOW + timedelta(hours=1))] * 7)
+
+    plans = [_plan(query["sql"]) for query in queries.captured_queries]
+
+    assert len(plans) == 2
+    assert all("readers_who_" in plan for plan in plans)
+
+
+def _plan(sql: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+        return str(cursor.fetchall())

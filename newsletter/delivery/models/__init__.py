@@ -1,6 +1,7 @@
 """The tables of deliveries: a mailing, its copies, and what is written down about them."""
 
 from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
@@ -14,7 +15,9 @@ from newsletter.delivery.models.restorations import Restoration
 
 __all__ = [
     "Batch",
+    "BatchBreakdown",
     "BatchQuerySet",
+    "Breakdown",
     "Certificate",
     "Counts",
     "Delivery",

@@ -13,6 +13,7 @@ class Step(models.Model):
     class What(models.TextChoices):
         APPROVED = "approved", _("approved")
         MOVED = "moved", _("moved to another time")
+        AT_ONCE = "at once", _("hold ended")
         BEGUN = "begun", _("begun")
         PAUSED = "paused", _("paused")
         RESUMED = "resumed", _("resumed")

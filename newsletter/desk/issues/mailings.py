@@ -24,8 +24,8 @@ from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
-from newsletter.delivery.models import Batch, Delivery, Mailing, packs
-from newsletter.desk.issues import audit, progress
+from newsletter.delivery.models import Batch, Breakdown, Certificate, Delivery, Mailing, packs
+from newsletter.desk.issues import audit, breakdowns, progress, results
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up, when_form
 from newsletter.desk.issues.decisions import message_id_of
 from newsletter.mail.mailers import provider_name
@@ -65,7 +65,7 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def moving(request: HttpRequest, pk: int) -> JsonResponse:
     """Return the figures, for a page that is open; and its parts, if they say something else by now."""
-    found, now = _found(pk), timezone.now()
+    found, now = get_object_or_404(Mailing.objects.defer("html", "text", "note"), pk=pk), timezone.now()
     answer = progress.answer(found, found.counts(), now)
     if request.GET.get("shape") != answer["shape"]:
         context = _shown(request, found, now) | {"issue": found.issue}
@@ -80,23 +80,36 @@ def _found(pk: int) -> Mailing:
 def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
     """Return what the parts of the page show."""
     may_send, counts = request.user.has_perm("issues.send_issue"), found.counts()
+    breakdown, certificate = breakdowns.of(found), found.certificates.last()
     return {
         "mailing": found,
         "counts": counts,
         "figures": progress.figures(counts),
         "lead": progress.lead(found, counts, now, _readers(found, now)),
         "answer": progress.answer(found, counts, now),
+        "result": results.of(found, now),
+        "reasons": _reasons(found, breakdown, certificate),
+        "can_be_corrected": may_send and found.state == Mailing.State.SENT and planning.can_be_corrected(found.issue),
+        "domains": breakdowns.domains(breakdown),
+        "domain_columns": [label for _name, label in breakdowns.COLUMNS.values()],
         "actions": _actions(found) if may_send and found.state in Mailing.OPEN_STATES else [],
         "obstacles": planning.obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
         "entries": audit.entries_of(found),
-        "certificate": found.certificates.last(),
+        "certificate": certificate,
         "provider": _provider(found.mailer),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
         "can_send_again": uncertain.can_be_sent_again(found),
         "in_question": suppressing.in_question(found),
         "called_dead": suppressing.called_dead(found),
     }
+
+
+def _reasons(found: Mailing, breakdown: Breakdown | None, certificate: Certificate | None) -> list[breakdowns.Reason]:
+    """Return why copies failed, once nothing moves: an open page is told numbers, not this."""
+    if found.state == Mailing.State.SENDING:
+        return []
+    return breakdowns.reasons(breakdown, certificate.document if certificate else None)
 
 
 def _readers(found: Mailing, now: datetime) -> int:
@@ -110,7 +123,9 @@ def _readers(found: Mailing, now: datetime) -> int:
 def _actions(found: Mailing) -> list[dict[str, Any]]:
     """Return everything that can be done to a mailing that is open, each in a place of its own, possible now or not."""
     ours = [(name, one.title, one.is_open_to(found)) for name, one in ACTIONS.items() if one.makes_sense()]
-    ours.insert(2, ("move", _("Another time"), found.state == Mailing.State.SCHEDULED))
+    if not found.planned_at:  # the last places: when they go, no other moves
+        is_scheduled = found.state == Mailing.State.SCHEDULED
+        ours += [("move", _("Another time"), is_scheduled), (AT_ONCE, WITHOUT_WAITING.title, is_scheduled)]
     return [
         {
             "name": name,
@@ -134,7 +149,7 @@ def _can_send_the_rest(found: Mailing) -> bool:
 def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
     """Ask whether it is meant; on POST do it, or say why it is too late."""
     found = get_object_or_404(Mailing.objects.select_related("issue"), pk=pk)
-    wish = ACTIONS[action]
+    wish = ALL_ACTIONS[action]
     if request.method != "POST" and wish.is_open_to(found):
         return _ask(request, found, action)
     try:
@@ -153,7 +168,8 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
 
 def _ask(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
     """Ask whether it is meant, and what readers would miss of a text that replaces the approved one."""
-    context = {"title": ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
+    context = {"title": ALL_ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
+    context["readers"] = _readers(found, timezone.now())
     context |= {"provider": _provider(found.mailer), "other_provider": _provider(_other(found))}
     if action == "refreeze":
         context |= in_question(losses(found.issue, freeze(found.issue, found.note), found.note))
@@ -240,6 +256,14 @@ def _cancel(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
     return found.cancel(now)
 
 
+def _end_hold(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
+    return planning.end_hold(found, now=now)
+
+
+def _after_ending_the_hold(found: Mailing) -> str:
+    return _("It is being sent. The first mail leaves within seconds.")
+
+
 def _other(found: Mailing) -> str:
     return "default" if found.mailer == "bulk" else "bulk"
 
@@ -270,8 +294,13 @@ ACTIONS = {  # in the order of their places: none ever takes the place of anothe
     "switch": Action(
         gettext_lazy("Use the other provider"), (_State.PAUSED,), _switch, _after_switching, _has_two_providers
     ),
-    "cancel": Action(gettext_lazy("Cancel"), tuple(Mailing.OPEN_STATES), _cancel, _after_cancelling),
+    "cancel": Action(gettext_lazy("Cancel sending"), tuple(Mailing.OPEN_STATES), _cancel, _after_cancelling),
 }
+AT_ONCE = "at_once"
+WITHOUT_WAITING = Action(
+    gettext_lazy("Don’t wait, send it now"), (_State.SCHEDULED,), _end_hold, _after_ending_the_hold
+)
+ALL_ACTIONS = ACTIONS | {AT_ONCE: WITHOUT_WAITING}
 
 
 # --- What became of each copy ---

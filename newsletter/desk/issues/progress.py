@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from newsletter.delivery.models import Counts, Mailing
+from newsletter.delivery.models import Breakdown, Counts, Mailing
+from newsletter.desk.issues import breakdowns
 
 LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds until the page asks again
 State = Mailing.State
@@ -44,9 +45,10 @@ def number(count: int) -> str:
 
 def figures(counts: Counts) -> list[Figure]:
     return [
-        Figure("queued", _("waiting"), counts.queued, "queued"),
+        Figure("queued", _("waiting"), counts.queued - counts.deferred, "queued"),
         Figure("sending", _("being handed over"), counts.sending),
         Figure("sent", _("sent"), counts.sent, "sent"),
+        Figure("deferred", _("deferred"), counts.deferred, "deferred"),
         Figure("failed", _("failed"), counts.failed, "failed", is_bad=counts.failed > 0),
         Figure("uncertain", _("uncertain"), counts.uncertain, "uncertain", is_bad=counts.uncertain > 0),
         Figure("skipped", _("skipped"), counts.skipped, "skipped"),
@@ -61,12 +63,13 @@ def wait_in_words(left: timedelta) -> str:
     return str(WAITS[unit]).format(d=hours // 24, h=hours, m=minutes % 60, s=seconds % 60)
 
 
-def shape(mailing: Mailing, now: datetime) -> str:
+def shape(mailing: Mailing, breakdown: Breakdown | None, now: datetime) -> str:
     """Return what changes when the page has to say something else than other numbers."""
     last = mailing.steps.aggregate(step=Max("pk"), certificate=Max("mailing__certificates__pk"))
     times = (at.timestamp() if at else 0 for at in (mailing.send_at, mailing.retry_at))
     parts = (mailing.state, last["step"], last["certificate"], *times, mailing.content_hash[:8], len(mailing.reason))
-    return ".".join(map(str, (*parts, int(mailing.send_at <= now))))
+    domains = len(breakdowns.domains(breakdown))
+    return ".".join(map(str, (*parts, int(mailing.send_at <= now), domains)))
 
 
 def again_in(mailing: Mailing, now: datetime) -> float:
@@ -82,11 +85,13 @@ def again_in(mailing: Mailing, now: datetime) -> float:
 
 def answer(mailing: Mailing, counts: Counts, now: datetime) -> dict[str, Any]:
     """Return what a page that is open has to know: figures, and its shape."""
+    breakdown = breakdowns.of(mailing)
+    shown = {one.name: one.shown for one in figures(counts)} | {"total": number(counts.total)}
     return {
-        "shape": shape(mailing, now),
+        "shape": shape(mailing, breakdown, now),
         "state": mailing.get_state_display(),
         "is_sending": mailing.state == State.SENDING,
-        "figures": {one.name: one.shown for one in figures(counts)} | {"total": number(counts.total)},
+        "figures": shown | dict(breakdowns.figures(breakdown)),
         "bad": [one.name for one in figures(counts) if one.is_bad],
         "finished": counts.finished,
         "total": counts.total,

@@ -71,6 +71,7 @@ def _when_browser_is_new(request: HttpRequest) -> bool:
 # By the name of the address. A screen that is not named here is asked for nothing.
 ASKING: dict[str, Callable[[HttpRequest], bool]] = {
     "subscribers_subscriber_export": _always,
+    "mailing_csv": _always,
     "settings_sender": _when_sender_changes,
     "settings_security": _when_second_factor_changes,
     "password_change": _always,  # when it is opened: passwords would have to be typed again
@@ -78,6 +79,7 @@ ASKING: dict[str, Callable[[HttpRequest], bool]] = {
     "auth_user_add": _always,
     "issue_send": _when_browser_is_new,
     "issue_correct": _when_browser_is_new,
+    "mailing_at_once": _when_browser_is_new,
 }
 FAMILIES: tuple[tuple[str, str, Callable[[HttpRequest], bool]], ...] = (
     ("", "_delete", _when_posted),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 
-from newsletter.desk import frame, rights
+from newsletter.desk import chart, frame, rights
 from newsletter.operation.accounts import factors, roles
 from newsletter.publication.models import Publication
 
@@ -66,5 +66,6 @@ def parts(request: HttpRequest) -> HttpResponse:
     """Show every component of the desk, by day and by night, to those who work on it: 404 unless DEBUG is on."""
     if not settings.DEBUG:
         raise Http404
-    context = {"title": pgettext("desk", "Parts"), "schemes": ("light", "dark")}
+    context: dict[str, Any] = {"title": pgettext("desk", "Parts"), "schemes": ("light", "dark")}
+    context |= {"line": chart.line(range(12)), "bars": chart.bars(range(7))}
     return render(request, "desk/settings/parts.html", admin.site.each_context(request) | context)

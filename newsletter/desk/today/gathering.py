@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, IntegerField, Max, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, Max, Q
 from django.db.models.functions import Length, Trim
 
 from newsletter.delivery import planning
-from newsletter.delivery.models import Batch, Mailing, MailingQuerySet
+from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
+from newsletter.desk.issues.sent import copies, counted, last
 from newsletter.desk.next_issue import in_the_making
 from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
 from newsletter.desk.today.steps import COMPOSE, PUBLISH, READERS, SEND, WATCH, WRITE
@@ -26,7 +27,7 @@ from subscribers.models import Tally, kept_tally
 
 HAS_PICTURE = Q(body__contains="![") | Q(body__contains="<img")
 ALL_BUT_ALT = frozenset(RULES) - {"alt"}
-DRAFTS, OPEN, RESULTS, LEFT_OUT = 4, 10, 6, 4  # rows that are fetched of each
+DRAFTS, OPEN, LEFT_OUT = 4, 10, 4  # rows that are fetched of each
 PRESSING = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
 
 
@@ -49,7 +50,7 @@ def gather(user: Any, now: datetime) -> Found:
     """Return what is so for `user`, as far as they may know it."""
     publication, rights = Publication.objects.current(), frozenset(user.get_all_permissions())
     # What is true is asked for everybody; what a user is shown of it is decided by their rights.
-    open_mailings, sent = _open(), _sent()
+    open_mailings, sent = _open(), last()
     has_sent = bool(sent) or any(one.planned_at for one in open_mailings) or _has_begun()
     issue = _composed() if COMPOSE in rights or SEND in rights else None
     drafts = _drafts(user) if "posts.view_post" in rights else []
@@ -91,26 +92,9 @@ def free_slots(publication: Publication, taken: Iterable[Mailing], now: datetime
 # --- Mailings ---
 
 
-def _counted() -> MailingQuerySet:
-    """Return the mailings with what became of their copies, as their batches have counted."""
-    batches = Batch.objects.filter(mailing=OuterRef("pk")).order_by().values("mailing")
-    sums = {
-        f"{name}_copies": Subquery(batches.annotate(sum=Sum(name)).values("sum"), output_field=IntegerField())
-        for name in ("sent", "failed", "uncertain")
-    }
-    return Mailing.objects.defer("html", "text", "note").select_related("issue").annotate(**sums)
-
-
 def _open() -> list[Mailing]:
-    latest = list(_counted().open().order_by("send_at", "pk")[:OPEN])
+    latest = list(counted().open().order_by("send_at", "pk")[:OPEN])
     return sorted(latest, key=lambda one: (PRESSING.index(Mailing.State(one.state)), one.send_at))
-
-
-def _sent() -> list[Mailing]:
-    """Return the last mailings that were sent, one an issue, the latest first: never one that is only planned."""
-    over = _counted().filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
-    latest = over.order_by("-finished_at", "-pk")[: 2 * RESULTS]
-    return list({one.issue_id: one for one in reversed(latest)}.values())[::-1][:RESULTS]
 
 
 def _has_begun() -> bool:
@@ -135,11 +119,6 @@ def _result(mailing: Mailing) -> Result:
     missed = copies(mailing, "failed") + copies(mailing, "uncertain")
     at = mailing.finished_at or mailing.send_at
     return Result(mailing.pk, mailing.issue.number, at, copies(mailing, "sent"), missed)
-
-
-def copies(mailing: Mailing, state: str) -> int:
-    """Return how many copies of a mailing of Found are `state`: "sent", "failed" or "uncertain"."""
-    return getattr(mailing, f"{state}_copies") or 0
 
 
 # --- The next issue ---

@@ -5,20 +5,22 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count
 from django.urls import reverse
 from django.utils import dateformat
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.models import Feedback, Mailing
+from newsletter.desk import chart
 from newsletter.desk.issues.progress import wait_in_words
-from newsletter.desk.today import chart, words
+from newsletter.desk.issues.sent import answers as answers_to
+from newsletter.desk.issues.sent import copies
+from newsletter.desk.today import words
 from newsletter.desk.today.checklist import DONE, checklist
 from newsletter.desk.today.facts import Facts
-from newsletter.desk.today.gathering import Found, copies, free_slots, gather
+from newsletter.desk.today.gathering import Found, free_slots, gather
 from newsletter.desk.today.mending import troubles
-from newsletter.desk.today.steps import BEGIN, COMPOSE, SEND, WATCH, WRITE, next_step
+from newsletter.desk.today.steps import BEGIN, COMPOSE, SEND, WATCH, WRITE, next_step, next_step_of_issues
 from newsletter.issues import days_off, rhythm
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -74,6 +76,12 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
     }
 
 
+def of_issues(user: Any, now: datetime) -> dict[str, Any]:
+    """Return what the list of issues says above its rows: the next step about an issue."""
+    facts = gather(user, now).facts
+    return {"step": next_step_of_issues(facts, now), "slot": facts.slot, "composed": facts.issue}
+
+
 def _questions(now: datetime) -> list[days_off.Question]:
     """Return what is asked about slots on holidays, once each."""
     return rhythm.questions(Publication.objects.current(), now, get_language() or settings.LANGUAGE_CODE)
@@ -119,21 +127,30 @@ def _last(found: Found, now: datetime) -> dict[str, Any] | None:
     if not found.sent:
         return None
     mailing, zone = found.sent[0], found.facts.zone
-    answers = _answers([one.issue_id for one in found.sent])
+    answers = answers_to(one.issue_id for one in found.sent)
     helpful = [answers.get((one.issue_id, HELPFUL.value), 0) for one in reversed(found.sent)]
     return {
         "title": mailing.issue.subject,
         "about": _about_result(mailing, found.facts, now),
         "url": reverse("admin:mailing", args=[mailing.pk]),
         "figures": list(_figures(mailing, answers)),
-        "bars": chart.bars(helpful) if len(helpful) > 1 and any(helpful) else [],
-        "numbers": [
-            (_("Issue %(number)s") % {"number": one.issue.number}, words.number(count))
-            for one, count in zip(reversed(found.sent), helpful, strict=True)
-        ],
-        "helpful": HELPFUL.label,
+        "chart": chart.bars(helpful, _caption(len(helpful))) if len(helpful) > 1 and any(helpful) else None,
+        "numbers": chart.Numbers(
+            title=_("The numbers of each issue"),
+            heading=_("Issue"),
+            columns=(str(HELPFUL.label),),
+            rows=tuple(
+                (_("Issue %(number)s") % {"number": one.issue.number}, (words.number(count),))
+                for one, count in zip(reversed(found.sent), helpful, strict=True)
+            ),
+        ),
         "day": words.day(mailing.finished_at or mailing.send_at, zone, now),
     }
+
+
+def _caption(issues: int) -> str:
+    text = ngettext("“%(answer)s” in the last issue", "“%(answer)s” in the last %(number)s issues", issues)
+    return text % {"answer": HELPFUL.label, "number": issues}
 
 
 def _about_result(mailing: Mailing, facts: Facts, now: datetime) -> str:
@@ -151,11 +168,6 @@ def _figures(mailing: Mailing, answers: dict[tuple[int, str], int]) -> list[Figu
     given = [(answer.label, answers.get((mailing.issue_id, answer.value), 0)) for answer in Feedback.Answer]
     counted = [(_("sent"), copies(mailing, "sent")), (_("did not get it"), missed), *given]
     return [Figure(str(label).capitalize(), words.number(count)) for label, count in counted]
-
-
-def _answers(issues: list[int]) -> dict[tuple[int, str], int]:
-    given = Feedback.objects.filter(issue__in=issues).order_by().values_list("issue", "answer")
-    return {(issue, answer): count for issue, answer, count in given.annotate(Count("pk"))}
 
 
 def _upcoming(found: Found, now: datetime) -> list[Line]:
@@ -207,8 +219,13 @@ def _readers(tally: Tally, facts: Facts, now: datetime) -> dict[str, Any]:
     ]
     return {
         "figures": _reader_figures(weeks),
-        "line": chart.line([count for _day, count in weeks]),
-        "weeks": [(_short(day), words.number(count)) for day, count in weeks],
+        "chart": chart.line([count for _day, count in weeks], _short(weeks[0][0]), _("today")),
+        "numbers": chart.Numbers(
+            title=_("The numbers of each week"),
+            heading=_("Day"),
+            columns=(_("Readers"),),
+            rows=tuple((_short(day), (words.number(count),)) for day, count in weeks),
+        ),
         "others": [f"{label} {words.number(count)}" for label, count in others if count],
         "is_empty": not tally.mailable,
     }

@@ -13,6 +13,7 @@ from django.utils import translation
 
 from newsletter.delivery import certificate, planning
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
 from newsletter.desk.issues.mailings import PER_PAGE
 from newsletter.desk.issues.progress import wait_in_words
 from newsletter.issues.models import Issue
@@ -78,7 +79,7 @@ def test_a_scheduled_mailing_says_when_it_leaves_and_what_can_be_done(desk, sche
     page = desk.get(screen(scheduled))
 
     assert "Dec. 1, 2026, 8 a.m." in page.text
-    assert open_actions(page) == ["pause", "move", "refreeze", "cancel"]
+    assert open_actions(page) == ["pause", "refreeze", "cancel", "move", "at_once"]
     assert screen(scheduled, "move") in page.text
 
 
@@ -148,6 +149,7 @@ def test_the_figures_are_told_without_a_look_into_the_ledger(desk, sending):
         "queued": "2",
         "sending": "0",
         "sent": "1",
+        "deferred": "0",
         "failed": "0",
         "uncertain": "0",
         "skipped": "0",
@@ -200,7 +202,7 @@ def test_each_action_has_a_place_of_its_own_in_every_state(desk, scheduled):
     paused = places()
 
     assert [name for name, _is_open in waiting] == [name for name, _is_open in paused]
-    assert [name for name, is_open in waiting if is_open] == ["pause", "move", "refreeze", "cancel"]
+    assert [name for name, is_open in waiting if is_open] == ["pause", "refreeze", "cancel", "move", "at_once"]
     assert [name for name, is_open in paused if is_open] == ["resume", "refreeze", "cancel"]
 
 
@@ -268,7 +270,7 @@ def test_the_page_costs_the_same_with_many_readers(desk, sending):
 # --- Pause, resume, cancel ---
 
 
-@pytest.mark.parametrize("action", ["pause", "cancel", "refreeze", "move"])
+@pytest.mark.parametrize("action", ["pause", "cancel", "refreeze", "move", "at_once"])
 def test_opening_a_question_changes_nothing(desk, scheduled, action):
     before = Mailing.objects.values().get()
 
@@ -337,10 +339,88 @@ def test_a_cancelled_issue_can_be_sent_to_the_rest(desk, sending):
     assert desk.get(reverse("admin:issue_send", args=[sending.issue_id])).status_code == 200
 
 
+# --- Without waiting ---
+
+
+def test_an_author_who_does_not_want_to_wait_ends_the_hold(desk, scheduled):
+    make_subscriber()
+    question = desk.get(screen(scheduled, "at_once"))
+
+    response = desk.post(screen(scheduled, "at_once"))
+
+    assert "The first mail leaves within seconds, to 1 reader. What has left cannot be called back." in question.text
+    assert told(response) == ["It is being sent. The first mail leaves within seconds."]
+    assert (state_of(scheduled), scheduled.send_at) == ("scheduled", NOW)
+    assert [begun.pk for begun in planning.begin_due(NOW)] == [scheduled.pk]
+    history = [(entry.what, entry.who) for entry in desk.get(screen(scheduled)).context["entries"]]
+    assert ("Not waited any longer: to be sent at once", "gipi · on the desk") in history
+
+
+def test_a_second_press_ends_no_second_hold(desk, scheduled):
+    desk.post(screen(scheduled, "at_once"))
+    desk.post(screen(scheduled, "at_once"))
+
+    assert scheduled.steps.filter(what="at once").count() == 1
+
+
+def test_a_hold_is_not_ended_for_what_cannot_be_sent(desk, scheduled):
+    Post.objects.all().withdraw(NOW)
+
+    response = desk.post(screen(scheduled, "at_once"))
+
+    assert "“管理槓桿” will not be public when the issue is sent." in response.text
+    assert (state_of(scheduled), scheduled.send_at) == ("scheduled", SLOT)
+
+
+def test_what_has_begun_has_no_hold_to_end_and_no_other_button_moves_for_it(desk, scheduled, clock):
+    waiting = [one["name"] for one in desk.get(screen(scheduled)).context["actions"]]
+    desk.post(screen(scheduled, "at_once"))
+    planning.begin_due(NOW)
+    begun = [one["name"] for one in desk.get(screen(scheduled)).context["actions"]]
+
+    assert waiting == [*begun, "move", "at_once"]
+
+
+def test_a_new_browser_proves_who_it_is_before_it_ends_a_hold(desk, scheduled):
+    session = desk.session
+    session.update({IS_NEW: True, PROVEN_AT: 0})
+    session.save()
+
+    response = desk.post(screen(scheduled, "at_once"))
+
+    assert response.templates[0].name == "desk/proof.html"
+    assert (state_of(scheduled), scheduled.send_at) == ("scheduled", SLOT)
+
+
+# --- Copies that wait for another try ---
+
+
+@pytest.mark.parametrize(
+    ("batch", "deferred"),
+    [
+        ({"cursor": 2, "sent": 1}, 1),  # in the first pass: one before the cursor has no answer
+        ({"cursor": 2, "sent": 1, "in_flight": 1}, 0),  # it is being handed over
+        ({"cursor": 3, "sent": 1, "failed": 1, "uncertain": 1}, 0),
+        ({"cursor": 0, "sent": 2, "pass_no": 1}, 0),  # a lane died, and those behind the cursor have answers
+        ({"cursor": 0, "sent": 1, "pass_no": 2}, 2),  # all that are left after the first pass
+        ({"cursor": 1, "sent": 1, "pass_no": 3, "in_flight": 1}, 1),
+        ({"cursor": 3, "sent": 2, "skipped": 1, "state": Batch.State.DONE}, 0),
+    ],
+)
+def test_copies_that_were_put_off_are_told_apart_from_those_that_wait(desk, sending, batch, deferred):
+    sending.batches.update(**{"sent": 0} | batch)
+
+    figures = desk.get(screen(sending, "moving")).json()["figures"]
+
+    settled = sum(int(figures[name]) for name in ("sending", "sent", "failed", "uncertain", "skipped"))
+    assert int(figures["deferred"]) == deferred
+    assert int(figures["queued"]) == 3 - settled - deferred
+
+
 # --- Two tabs ---
 
 
-@pytest.mark.parametrize("action", ["pause", "resume", "refreeze", "cancel", "move"])
+@pytest.mark.parametrize("action", ["pause", "resume", "refreeze", "cancel", "move", "at_once"])
 def test_what_is_over_is_said_to_be_over(desk, scheduled, action):
     scheduled.cancel(NOW)
 

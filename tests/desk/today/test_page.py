@@ -367,5 +367,5 @@ def test_one_issue_of_fifty_posts_costs_the_same_queries_as_of_one(owner):
 def test_only_the_last_six_results_are_compared(owner, many_mailings):
     last = home(owner).context["last"]
 
-    assert len(last["numbers"]) == 6
-    assert last["numbers"][-1][0] == f"Issue {many_mailings[-1].issue.number}"
+    assert len(last["numbers"].rows) == 6
+    assert last["numbers"].rows[-1][0] == f"Issue {many_mailings[-1].issue.number}"

@@ -7,9 +7,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0020_moved_slots'),
+        ('delivery', '0022_breakdowns'),
         ('issues', '0005_shifts'),
-        ('subscribers', '0021_once_more'),
+        ('subscribers', '0022_link_wishes'),
     ]
 
     operations = [

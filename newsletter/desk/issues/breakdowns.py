@@ -1,0 +1,131 @@
+"""How the copies of a mailing divide, in words: by receiving domain, and the failed ones by why and what to do."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from newsletter.delivery.models import Breakdown, Delivery, Mailing
+from newsletter.delivery.models.breakdowns import REST
+from newsletter.mail.replies import Verdict, verdict
+
+State = Delivery.State
+COLUMNS: dict[State, tuple[str, Any]] = {
+    State.QUEUED: ("queued", gettext_lazy("waiting")),
+    State.SENT: ("sent", gettext_lazy("sent")),
+    State.DEFERRED: ("deferred", gettext_lazy("deferred")),
+    State.FAILED: ("failed", gettext_lazy("failed")),
+    State.UNCERTAIN: ("uncertain", gettext_lazy("uncertain")),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a domain; name: by which a script finds it."""
+
+    name: str
+    count: int
+
+    @property
+    def shown(self) -> str:
+        return f"{self.count:,}"
+
+
+@dataclass(frozen=True)
+class Domain:
+    name: str
+    cells: tuple[Cell, ...]
+
+
+def of(mailing: Mailing) -> Breakdown | None:
+    return Breakdown.objects.filter(pk=mailing.pk).first()
+
+
+def domains(found: Breakdown | None) -> list[Domain]:
+    """Return the largest domains, and the others as one; [] if nothing was counted, or there is only one."""
+    if found is None:
+        return []
+    sizes = {name: sum(numbers) for name, numbers in found.by_domain.items()}
+    names = [name for name in [*found.domains, REST] if sizes.get(name)]
+    return [_domain(place, name, found.by_domain[name]) for place, name in enumerate(names)] if len(names) > 1 else []
+
+
+def _domain(place: int, name: str, numbers: list[int]) -> Domain:
+    cells = (Cell(f"domain-{place}-{key}", numbers[state]) for state, (key, _label) in COLUMNS.items())
+    return Domain(name or _("all others"), tuple(cells))
+
+
+# --- Why copies failed ---
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why some copies failed, and what can be done. leads_to: the name of the desk's page for it, if there is one."""
+
+    title: str
+    advice: str
+    count: int = 0
+    leads_to: str = ""
+
+
+_SENDER = "admin:settings_sender"
+_WORDS: dict[Verdict, tuple[Any, Any, str]] = {
+    Verdict.DEAD: (
+        gettext_lazy("The address does not exist"),
+        gettext_lazy("Or it was closed. It gets no mail any more; there is nothing to do."),
+        "",
+    ),
+    Verdict.MAILBOX: (
+        gettext_lazy("The mailbox is full, or in trouble"),
+        gettext_lazy("The next issue tries it again. After three issues in a row it gets no mail any more."),
+        "",
+    ),
+    Verdict.POLICY: (
+        gettext_lazy("The receiver does not want the letter"),
+        gettext_lazy(
+            "It distrusts the sender or the content. See whether SPF, DKIM and DMARC are right, and what it says."
+        ),
+        _SENDER,
+    ),
+    Verdict.OURS: (
+        gettext_lazy("A fault on our side"),
+        gettext_lazy("Sender, login or message were not accepted. See the settings of the sender, and what was said."),
+        _SENDER,
+    ),
+    Verdict.UNKNOWN: (
+        gettext_lazy("The receiver does not say why"),
+        gettext_lazy("The next issue tries it again. If it goes on, ask the reader for another address."),
+        "",
+    ),
+}
+
+
+def reasons(found: Breakdown | None, certificate: Mapping[str, Any] | None) -> list[Reason]:
+    """Return why copies failed, the most frequent first.
+
+    Of a mailing that is older than the counting, the certificate's codes tell it, which say less than the words did.
+    """
+    counts: Mapping[str, int] = found.by_verdict if found else _by_codes(certificate or {})
+    known = ((Verdict(name), count) for name, count in counts.items() if count)
+    return [_reason(one, count) for one, count in sorted(known, key=lambda pair: -pair[1])]
+
+
+def _by_codes(certificate: Mapping[str, Any]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for codes, count in certificate.get("failed_by_reason", {}).items():
+        counts[str(verdict(codes))] += count
+    return counts
+
+
+def _reason(one: Verdict, count: int) -> Reason:
+    title, advice, leads_to = _WORDS[one]
+    return Reason(str(title), str(advice), count, leads_to)
+
+
+def figures(found: Breakdown | None) -> Iterator[tuple[str, str]]:
+    """Yield what is shown of each domain, by the name of its place."""
+    for domain in domains(found):
+        yield from ((cell.name, cell.shown) for cell in domain.cells)

@@ -1,0 +1,135 @@
+"""How the copies divide, as the page of a mailing tells it: by receiving domain, and why they failed."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import translation
+
+from newsletter.delivery import planning
+from newsletter.delivery.ledger import breakdown
+from newsletter.delivery.models import Breakdown, Delivery, Mailing
+from newsletter.desk.issues import breakdowns
+from newsletter.mail.replies import Verdict
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import markup
+
+pytestmark = pytest.mark.usefixtures("clock")
+NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
+STATE = Delivery.State
+
+
+@pytest.fixture
+def desk(client, db):
+    make_publication()
+    client.force_login(User.objects.create_superuser("gipi", password="pw"))
+    return client
+
+
+@pytest.fixture
+def sending(desk) -> Mailing:
+    """A mailing to two at gmail.com, of whom one has it, and one at hinet.net."""
+    for email in ("a@gmail.com", "b@gmail.com", "c@hinet.net"):
+        make_subscriber(email)
+    mailing = planning.approve(make_issue(make_post()), send_at=None, now=NOW, hold=timedelta())
+    planning.plan(mailing, NOW)
+    mailing.deliveries.filter(seq=0).update(state=STATE.SENT)
+    mailing.batches.filter(lo=0).update(sent=1, cursor=1)
+    return mailing
+
+
+def moving(desk, mailing: Mailing, shape: str = "") -> dict:
+    return desk.get(reverse("admin:mailing_moving", args=[mailing.pk]), {"shape": shape}).json()
+
+
+def test_the_page_tells_how_each_domain_takes_it(desk, sending):
+    breakdown.count_some(NOW, 60)
+
+    page = markup(desk.get(reverse("admin:mailing", args=[sending.pk])))
+
+    assert '<th scope="row">gmail.com</th><td data-figure="domain-0-queued">1</td>' in page
+    assert '<td data-figure="domain-0-sent">1</td>' in page
+    assert '<th scope="row">hinet.net</th>' in page
+
+
+def test_an_open_page_learns_of_domains_once_they_are_counted_and_then_of_numbers_alone(desk, sending):
+    before = moving(desk, sending)
+    breakdown.count_some(NOW, 60)
+    counted = moving(desk, sending, before["shape"])
+    sending.deliveries.filter(seq=1).update(state=STATE.FAILED, reply="550 5.1.1 no such user")
+    sending.batches.filter(lo=0).update(failed=1, cursor=2)
+    breakdown.count_some(NOW, 60)
+    later = moving(desk, sending, counted["shape"])
+
+    assert "domain-0-sent" not in before["figures"]
+    assert "gmail.com" in counted["html"]
+    assert "html" not in later
+    assert (counted["figures"]["domain-0-failed"], later["figures"]["domain-0-failed"]) == ("0", "1")
+
+
+def test_a_look_reads_one_row_of_what_was_counted(desk, sending):
+    breakdown.count_some(NOW, 60)
+    shape = moving(desk, sending)["shape"]
+
+    with CaptureQueriesContext(connection) as queries:
+        moving(desk, sending, shape)
+
+    counted = [query["sql"] for query in queries if "breakdown" in query["sql"]]
+    assert len(counted) == 1
+    assert "delivery_batchbreakdown" not in counted[0]
+    assert [query for query in queries if "delivery_delivery" in query["sql"]] == []
+
+
+def test_a_mailing_to_one_domain_has_no_table_of_it(db):
+    one = Breakdown(domains=["example.org"], by_domain={"example.org": [0, 3, 0, 0, 0, 0], "": [0] * 6})
+
+    assert breakdowns.domains(None) == breakdowns.domains(one) == []
+
+
+def test_the_other_domains_are_one_line_at_the_end(db):
+    some = Breakdown(domains=["gmail.com"], by_domain={"": [9, 0, 0, 0, 0, 0], "gmail.com": [0, 3, 0, 0, 0, 0]})
+
+    with translation.override("en"):
+        names = [one.name for one in breakdowns.domains(some)]
+
+    assert names == ["gmail.com", "all others"]
+
+
+def test_why_copies_failed_is_told_with_what_to_do_the_most_frequent_first(db):
+    found = Breakdown(by_verdict={"policy": 1, "dead": 3, "ours": 0})
+
+    with translation.override("en"):
+        told = breakdowns.reasons(found, None)
+
+    assert [(one.title, one.count) for one in told] == [
+        ("The address does not exist", 3),
+        ("The receiver does not want the letter", 1),
+    ]
+    assert "SPF, DKIM and DMARC" in told[1].advice
+    assert reverse(told[1].leads_to)
+
+
+def test_there_are_words_for_whatever_a_reply_may_mean():
+    found = Breakdown(by_verdict=dict.fromkeys(map(str, Verdict), 1))
+
+    told = breakdowns.reasons(found, None)
+
+    assert len(told) == len(Verdict)
+    assert all(one.title and one.advice for one in told)
+
+
+def test_a_mailing_that_was_never_counted_tells_it_by_the_codes_of_its_certificate():
+    document = {"failed_by_reason": {"550 5.1.1": 2, "552 5.2.2": 1, "550 5.7.1": 1, "without a code": 1}}
+
+    with translation.override("en"):
+        told = {one.title: one.count for one in breakdowns.reasons(None, document)}
+
+    assert told == {
+        "The address does not exist": 2,
+        "The mailbox is full, or in trouble": 1,
+        "The receiver does not want the letter": 1,
+        "A fault on our side": 1,
+    }

@@ -1,0 +1,130 @@
+"""What became of each copy as a file: whole, or the failed ones; streamed, and safe in a spreadsheet."""
+
+import csv
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from newsletter.delivery import certificate, planning
+from newsletter.delivery.ledger import compaction
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from subscribers.models import Subscriber
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+
+pytestmark = pytest.mark.usefixtures("clock")
+NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
+WORDS = "=HYPERLINK(1) no such user"
+
+
+@pytest.fixture
+def desk(client, db):
+    make_publication()
+    client.force_login(User.objects.create_superuser("gipi", password="pw"))
+    return client
+
+
+@pytest.fixture
+def mailing(desk) -> Mailing:
+    """To a, b, c and d at example.org in two batches; b failed."""
+    for name in "abcd":
+        make_subscriber(f"{name}@example.org")
+    mailing = planning.approve(make_issue(make_post(), number=7), send_at=None, now=NOW, hold=timedelta())
+    planning.plan(mailing, NOW)
+    mailing.batches.all().delete()
+    mailing.deliveries.update(state=Delivery.State.SENT, reply="250 ok", attempts=1, sent_at=NOW)
+    mailing.deliveries.filter(seq=1).update(state=Delivery.State.FAILED, reply=WORDS, sent_at=None)
+    for no, failed in enumerate((1, 0)):
+        counts = {"sent": 2 - failed, "failed": failed}
+        ends = {"lo": 2 * no, "hi": 2 * no + 2, "cursor": 2 * no + 2}
+        Batch.objects.create(mailing=mailing, no=no, state=Batch.State.DONE, **ends, **counts)
+    return mailing
+
+
+def downloaded(desk, mailing: Mailing, which: str) -> list[dict[str, str]]:
+    response = desk.get(reverse("admin:mailing_csv", args=[mailing.pk, which]))
+    assert response.streaming
+    text = b"".join(response.streaming_content).decode("utf-8-sig")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def test_every_copy_is_one_line_in_the_order_of_the_numbers(desk, mailing):
+    rows = downloaded(desk, mailing, "all")
+
+    assert [row["email"] for row in rows] == ["a@example.org", "b@example.org", "c@example.org", "d@example.org"]
+    assert rows[0] == {
+        "number": "0",
+        "email": "a@example.org",
+        "state": "sent",
+        "tries": "1",
+        "sent_at": "2026-11-24T02:39:00+00:00",
+        "words": "250 ok",
+    }
+
+
+def test_the_failures_are_a_file_of_their_own_and_a_spreadsheet_computes_nothing(desk, mailing):
+    [row] = downloaded(desk, mailing, "failed")
+
+    assert (row["email"], row["state"], row["words"]) == ("b@example.org", "failed", f"'{WORDS}")
+
+
+def test_a_file_says_of_which_issue_it_is_and_is_kept_nowhere(desk, mailing):
+    response = desk.get(reverse("admin:mailing_csv", args=[mailing.pk, "failed"]))
+
+    name = f"issue-7-mailing-{mailing.pk}-failed.csv"
+    assert response.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert "no-store" in response.headers["Cache-Control"]
+
+
+def test_who_was_erased_has_a_line_without_an_address(desk, mailing):
+    Subscriber.objects.filter(email="c@example.org").delete()
+
+    assert [row["email"] for row in downloaded(desk, mailing, "all")][2] == ""
+
+
+def test_packed_copies_are_in_it_as_before(desk, mailing, settings):
+    before = [(row["number"], row["email"], row["state"]) for row in downloaded(desk, mailing, "all")]
+    mailing.finish(NOW)
+    certificate.issue_due(NOW)
+    compaction.pack_some(NOW + timedelta(days=settings.PACK_AFTER_DAYS + 1), 60)
+    after = [(row["number"], row["email"], row["state"]) for row in downloaded(desk, mailing, "all")]
+
+    assert not Delivery.objects.exists()
+    assert before == after
+    assert [row["email"] for row in downloaded(desk, mailing, "failed")] == ["b@example.org"]
+
+
+def test_a_file_is_read_a_batch_at_a_time_and_only_where_something_failed(desk, mailing):
+    response = desk.get(reverse("admin:mailing_csv", args=[mailing.pk, "failed"]))
+
+    with CaptureQueriesContext(connection) as queries:
+        b"".join(response.streaming_content)
+
+    read = [query["sql"] for query in queries if "delivery_delivery" in query["sql"]]
+    assert len(read) == 1
+    assert '"seq" >= 0' in read[0]
+    assert '"seq" < 2' in read[0]
+
+
+def test_another_word_is_no_page(desk, mailing):
+    assert desk.get(f"/admin/delivery/mailing/{mailing.pk}/copies/some.csv").status_code == 404
+
+
+def test_who_may_see_readers_but_not_take_them_away_gets_no_file(client, mailing):
+    [editor] = [User.objects.create_user("editor", password="pw", is_staff=True)]
+    client.force_login(editor)
+
+    assert client.get(reverse("admin:mailing_csv", args=[mailing.pk, "all"])).status_code == 403
+
+
+def test_an_old_session_proves_who_it_is_first(desk, mailing, clock):
+    clock.move_to(NOW + timedelta(minutes=11))
+
+    response = desk.get(reverse("admin:mailing_csv", args=[mailing.pk, "all"]))
+
+    assert not response.streaming
+    assert "desk/proof.html" in [template.name for template in response.templates]

@@ -1,0 +1,181 @@
+"""The page of a mailing that is over: what the issue has brought, beside those before it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from newsletter.delivery import certificate, planning
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.desk.issues import results
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import markup
+
+pytestmark = pytest.mark.usefixtures("clock")
+NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
+FORTNIGHT = timedelta(days=14)
+LONG_AGO = NOW - 365 * timedelta(days=1)
+
+
+@pytest.fixture
+def desk(client, db):
+    make_publication()
+    client.force_login(User.objects.create_superuser("gipi", password="pw"))
+    for _ in range(3):
+        make_subscriber(confirmed_at=LONG_AGO)
+    return client
+
+
+def sent(number: int, at: datetime, *, failed: int = 0, state: str = "sent") -> Mailing:
+    """A mailing to all readers that was over within an hour."""
+    issue = make_issue(make_post(f"第 {number} 篇", published_at=LONG_AGO), number=number, subject=f"第{number}期")
+    mailing = planning.approve(issue, send_at=at, now=at, hold=timedelta())
+    planning.plan(mailing, at)
+    mailing.deliveries.update(state=Delivery.State.SENT)
+    mailing.deliveries.filter(seq__lt=failed).update(state=Delivery.State.FAILED, reply="550 5.1.1 no such user")
+    mailing.batches.update(state=Batch.State.DONE, sent=mailing.total - failed, failed=failed)
+    Mailing.objects.filter(pk=mailing.pk).update(state=state, finished_at=at + timedelta(hours=1))
+    mailing.refresh_from_db()
+    return mailing
+
+
+def values(mailing: Mailing, now: datetime = NOW) -> dict[str, tuple[str, str]]:
+    with translation.override("en"):
+        found = results.of(Mailing.objects.get(pk=mailing.pk), now)
+    return {line.label: (line.now, line.average) for line in found.lines}
+
+
+def page(desk, mailing: Mailing) -> str:
+    return markup(desk.get(reverse("admin:mailing", args=[mailing.pk])))
+
+
+def test_the_first_issue_is_compared_with_nothing(desk):
+    mailing = sent(1, NOW)
+
+    found = results.of(mailing, NOW)
+
+    assert (found.before, found.numbers, {line.chart for line in found.lines}) == (0, None, {None})
+    assert values(mailing)["Sent"] == ("3", "")
+    assert "<svg" not in page(desk, mailing)
+
+
+def test_an_issue_is_compared_with_the_last_six(desk):
+    for number in range(1, 9):
+        last = sent(number, NOW - (8 - number) * FORTNIGHT, failed=number % 2)
+
+    found = results.of(last, NOW)
+
+    assert found.before == 6
+    assert values(last)["Sent"] == ("3", "2.5")
+    assert values(last)["Did not get it"] == ("0", "0.5")
+    assert [name for name, _numbers in found.numbers.rows] == [f"第 {number} 期" for number in range(2, 9)]
+    assert all(len(line.chart.bars) == 7 for line in found.lines)
+
+
+def test_an_older_issue_is_compared_with_those_before_it_not_with_later_ones(desk):
+    mailings = [sent(number, NOW - (4 - number) * FORTNIGHT) for number in range(1, 5)]
+
+    found = results.of(mailings[1], NOW)
+
+    assert (found.before, found.is_over) == (1, True)
+
+
+def test_answers_are_told_beside_those_before(desk):
+    before, last = sent(1, NOW - FORTNIGHT), sent(2, NOW)
+    for place, copy in enumerate(last.deliveries.select_related("subscriber")):
+        last.issue.feedback.give(copy.subscriber, last.issue, "fair" if place else "helpful", NOW)
+    before.issue.feedback.give(copy.subscriber, before.issue, "helpful", NOW)
+
+    assert values(last)["Said “helpful”"] == ("1", "1")
+    assert values(last)["Said “so-so”"] == ("2", "0")
+
+
+def test_readers_who_came_and_left_are_counted_until_the_next_issue(desk):
+    first = sent(1, NOW - FORTNIGHT)
+    for days in (-1, 0, 13):
+        make_subscriber(confirmed_at=NOW - FORTNIGHT + timedelta(days=days))
+    make_subscriber(confirmed_at=LONG_AGO, state="unsubscribed", unsubscribed_at=NOW - timedelta(days=3))
+    last = sent(2, NOW)
+    make_subscriber(confirmed_at=NOW + timedelta(hours=2))
+
+    later = NOW + timedelta(days=1)
+
+    assert (values(first, later)["New readers"][0], values(first, later)["Readers who left"][0]) == ("2", "1")
+    assert (values(last, later)["New readers"], values(last, later)["Readers who left"]) == (("1", "2"), ("0", "1"))
+    assert results.of(first, later).is_over
+    assert not results.of(last, later).is_over
+
+
+def test_a_mailing_on_its_way_and_a_correction_have_no_result(desk):
+    mailing = sent(1, NOW)
+    Mailing.objects.filter(pk=mailing.pk).update(state="sending", finished_at=None)
+    sending = results.of(Mailing.objects.get(), NOW)
+    Mailing.objects.filter(pk=mailing.pk).update(state="sent", finished_at=NOW, kind="correction")
+
+    assert sending is None
+    assert results.of(Mailing.objects.get(), NOW) is None
+
+
+def test_the_page_shows_the_result_with_a_table_behind_its_bars(desk):
+    sent(1, NOW - FORTNIGHT)
+    last = sent(2, NOW)
+
+    shown = page(desk, last)
+
+    assert "Against the issue before" in shown
+    assert shown.count("<svg") == len(results.MEASURES)
+    assert "<summary>The numbers of each issue</summary>" in shown
+    assert '<th scope="row">Sent</th>' in shown
+    assert "Readers who came and left are those since this issue, until now." in shown
+
+
+def test_the_page_says_why_copies_failed_and_what_to_do(desk):
+    mailing = sent(1, NOW, failed=2)
+    Mailing.objects.filter(pk=mailing.pk).update(certified_at=None)
+    certificate.issue_due(NOW)
+
+    shown = page(desk, mailing)
+
+    assert "Why 2 copies failed" in shown
+    assert "The address does not exist" in shown
+    assert "Or it was closed. It gets no mail any more; there is nothing to do." in shown
+    assert reverse("admin:mailing_csv", args=[mailing.pk, "failed"]) in shown
+    assert reverse("admin:mailing_csv", args=[mailing.pk, "all"]) in shown
+
+
+def test_an_issue_that_was_sent_leads_to_a_correction_and_one_under_way_does_not(desk):
+    mailing = sent(1, NOW)
+    correct = reverse("admin:issue_correct", args=[mailing.issue_id])
+    after = page(desk, mailing)
+    Mailing.objects.filter(pk=mailing.pk).update(state="sending", finished_at=None)
+
+    assert correct in after
+    assert correct not in page(desk, mailing)
+
+
+def test_a_result_costs_the_same_few_queries_whatever_was_sent(desk):
+    sent(1, NOW - 9 * FORTNIGHT)
+
+    def queries(mailing: Mailing) -> list[str]:
+        with CaptureQueriesContext(connection) as captured:
+            results.of(mailing, timezone.now())
+        return [query["sql"] for query in captured]
+
+    few = queries(sent(2, NOW - 8 * FORTNIGHT))
+    for number in range(3, 10):
+        last = sent(number, NOW - (9 - number) * FORTNIGHT)
+    many = queries(last)
+
+    assert len(few) == len(many)
+    assert [sql for sql in many if "delivery_delivery" in sql] == []
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shown"), [([1, 2], "1.5"), ([2, 2], "2"), ([10, 11], "10"), ([3000, 3001, 3002], "3,001"), ([0], "0")]
+)
+def test_an_average_is_as_exact_as_it_is_read(numbers, shown):
+    assert results.average(numbers) == shown
