@@ -396,7 +396,6 @@ class Talking:
                 connection, _peer = self.server.accept()
             except OSError:
                 return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each refusal takes 40 ms
             self.heard.append([])
             threading.Thread(target=self.serve, args=(connection, self.heard[-1]), daemon=True).start()
 
