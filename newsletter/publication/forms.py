@@ -168,6 +168,13 @@ class SenderForm(PublicationForm):
         widgets = {"warm_up_from": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
 
 
+class WayInForm(PublicationForm):
+    """How somebody becomes a reader."""
+
+    class Meta(PublicationForm.Meta):
+        fields: tuple[str, ...] = ("refuses_throwaway",)
+
+
 class RhythmForm(PublicationForm):
     """When issues leave."""
 

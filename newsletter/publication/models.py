@@ -182,6 +182,14 @@ class Publication(models.Model):
     takes_readers = models.BooleanField(
         _("new readers may sign up"), default=True, help_text=_("Without the tick, forms say that sign-up is closed.")
     )
+    refuses_throwaway = models.BooleanField(
+        _("refuse throw-away addresses"),
+        default=False,
+        help_text=_(
+            "Addresses at domains whose mailboxes end after some minutes, by a list of some ten thousand. The form "
+            "says so, and asks for another."
+        ),
+    )
 
     cadence_anchor_on = models.DateField(
         _("first slot"), default=date(2025, 1, 7), help_text=_("A date of the rhythm; all others are counted from it.")

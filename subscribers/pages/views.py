@@ -43,6 +43,8 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     form = SignupForm(request.POST)
     if not form.is_valid():
         return _signup_page(request, form, status=422)
+    if form.meant:
+        return _ask_if_right(request, form)
     found = _admit(request, form, timezone.now())
     if not found.is_open:
         return _ask_for_more(request, form, found)
@@ -58,6 +60,13 @@ def _signup_page(request: HttpRequest, form: SignupForm, *, status: int = 200, c
     if closed_for:
         response.headers["Retry-After"] = str(closed_for)
     return response
+
+
+def _ask_if_right(request: HttpRequest, form: SignupForm) -> HttpResponse:
+    """Ask about an address that looks mistyped, by two buttons. Nothing is kept or counted before one is pressed."""
+    context = {name: form.cleaned_data[name] for name in ("email", "place", "stamp", "website")}
+    context |= {"meant": form.meant, "domain": form.meant.rpartition("@")[2]}
+    return render(request, "subscribers/meant.html", context)
 
 
 def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:

@@ -60,6 +60,12 @@ SECTIONS = (
         (("cadence_anchor_on", "cadence_at", "cadence_days"), "holiday_country", ("hold_minutes", "unapproved")),
     ),
     Section(
+        "newcomers",
+        pgettext_lazy("settings", "New readers"),
+        forms.WayInForm,
+        ("refuses_throwaway",),
+    ),
+    Section(
         "words",
         pgettext_lazy("settings", "Words"),
         forms.WordsForm,

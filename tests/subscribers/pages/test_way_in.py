@@ -1,0 +1,135 @@
+"""The way in: an address that looks mistyped is asked about, and one that is thrown away soon may be refused."""
+
+import re
+
+import pytest
+from pytest_django.live_server_helper import LiveServer
+
+from subscribers.models import Subscriber
+from tests.factories import make_publication
+from tests.support.pages import assert_accessible
+
+
+def text_of(response) -> str:
+    return " ".join(response.text.split())
+
+
+def hidden_fields(response) -> dict[str, str]:
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', response.text))
+
+
+# --- Slips ---
+
+
+def test_a_slip_is_asked_about_before_anything_is_kept_or_sent(sign_up, letters):
+    answer = sign_up("gipi@gmial.com")
+
+    assert answer.status_code == 200
+    assert "Is it gmail.com?" in text_of(answer)
+    assert "You wrote <strong>gipi@gmial.com</strong>." in text_of(answer)
+    assert not Subscriber.objects.exists()
+    assert letters() == []
+
+
+@pytest.mark.parametrize("chosen", ["gipi@gmail.com", "gipi@gmial.com"])
+def test_one_button_takes_what_was_meant_and_one_keeps_what_was_typed(sign_up, letters, chosen):
+    asked = sign_up("gipi@gmial.com", place="post")
+    assert f'name="email" value="{chosen}"' in text_of(asked)
+
+    answer = sign_up(chosen, **hidden_fields(asked))
+
+    assert "Look into your mailbox" in answer.text
+    assert [letter.to for letter in letters()] == [[chosen]]
+    assert Subscriber.objects.get().consents.get().source == "web:post"
+
+
+def test_what_was_typed_cannot_become_part_of_the_page(sign_up):
+    answer = sign_up('"<b>x</b>"@gmial.com')
+
+    assert "<b>x" not in answer.text
+
+
+def test_a_question_is_no_way_around_the_door(client, sign_up, monkeypatch):
+    monkeypatch.setattr("subscribers.admission.PER_HOUR", 0)
+
+    assert sign_up("gipi@gmial.com").status_code == 200
+    assert sign_up("gipi@gmail.com", sure="yes").status_code == 429
+
+
+def test_a_machine_that_presses_the_question_s_button_costs_one_more(client):
+    answer = client.post("/subscribe/", {"email": "gipi@gmail.com", "sure": "yes"})
+
+    assert "I am a person, subscribe me" in answer.text
+
+
+# --- Throw-away addresses ---
+
+
+def test_a_throw_away_address_is_taken_as_long_as_the_author_says_nothing(sign_up):
+    assert sign_up("gipi@mailinator.com").status_code == 200
+    assert Subscriber.objects.get().email == "gipi@mailinator.com"
+
+
+@pytest.mark.parametrize("email", ["gipi@mailinator.com", "gipi@Sub.Mailinator.COM", "gipi@10minutemail.com"])
+def test_it_is_refused_with_a_reason_if_the_author_says_so(sign_up, email):
+    make_publication(refuses_throwaway=True)
+
+    answer = sign_up(email)
+
+    assert answer.status_code == 422
+    assert "Mailboxes at this address soon end. Write one that you keep." in answer.text
+    assert not Subscriber.objects.exists()
+
+
+@pytest.mark.parametrize("email", ["gipi@gmail.com", "gipi@ntu.edu.tw", "gipi@ms1.hinet.net", "gipi@example.org"])
+def test_all_others_come_in(sign_up, email):
+    make_publication(refuses_throwaway=True)
+
+    assert sign_up(email).status_code == 200
+
+
+@pytest.mark.browser
+class TestInABrowser:
+    @pytest.fixture
+    def clock(self):
+        """The system's own."""
+
+    @pytest.fixture
+    def server(self, settings, transactional_db):
+        settings.SITE_URL = "http://localhost"
+        running = LiveServer("localhost:0")
+        yield running
+        running.stop()
+
+    @pytest.mark.parametrize("scripts", [True, False])
+    def test_the_question_is_answered_by_one_press(self, server, browser, scripts):
+        profile = browser.new_context(java_script_enabled=scripts)
+        page = profile.new_page()
+        page.goto(f"{server.url}/subscribe/")
+        page.fill("main input[type=email]", "gipi@gmial.com")
+        page.wait_for_timeout(2100)  # a person's hand
+        page.press("main input[type=email]", "Enter")
+
+        page.get_by_role("button", name="Yes, gipi@gmail.com").click()
+        page.get_by_role("heading", name="Look into your mailbox").wait_for()
+        profile.close()
+
+        assert Subscriber.objects.get().email == "gipi@gmail.com"
+
+    @pytest.mark.parametrize("language", ["en", "zh-hant"])
+    def test_the_question_and_the_head_fit_a_small_phone(self, server, page, language):
+        make_publication(language=language)
+        page.set_viewport_size({"width": 320, "height": 640})
+        page.goto(f"{server.url}/subscribe/")
+        page.fill("main input[type=email]", "a-rather-long-name.of.somebody+newsletter@gmial.com")
+        page.press("main input[type=email]", "Enter")
+        page.locator("main button").first.wait_for()
+
+        assert page.locator("main button").count() == 2
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        links = page.locator(".masthead-nav a")
+        assert links.count() == 5
+        assert len({links.nth(at).bounding_box()["y"] for at in range(5)}) == 1
