@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
+from subscribers import origins
 from subscribers.addresses import LENGTH_MAX, AddressError, normalise, one_line
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
@@ -70,6 +71,7 @@ class SignupForm(forms.Form):
     person = forms.CharField(required=False)
     altcha = forms.CharField(required=False)
     ticket = forms.CharField(required=False)
+    came = forms.CharField(required=False)
     sure = forms.CharField(required=False)  # the address was asked about, and this is the answer
 
     def clean_email(self) -> str:
@@ -85,6 +87,9 @@ class SignupForm(forms.Form):
     def meant(self) -> str:
         """Return the address that was probably meant, as long as nobody has been asked; "" for a good one."""
         return "" if self.cleaned_data["sure"] else meant(self.cleaned_data["email"])
+
+    def clean_came(self) -> str:
+        return origins.joined(self.cleaned_data["came"])
 
     def is_from_person(self, now: datetime) -> bool:
         """Return whether the form was filled as people do it."""

@@ -9,6 +9,9 @@ from subscribers.models import Subscriber
 from tests.factories import make_publication
 from tests.support.pages import assert_accessible
 
+OTHER_SITE = '<a href="%s/?utm_source=x">A newsletter</a>'
+SITE = "https://news.example.org"
+
 
 def text_of(response) -> str:
     return " ".join(response.text.split())
@@ -60,6 +63,74 @@ def test_a_machine_that_presses_the_question_s_button_costs_one_more(client):
     answer = client.post("/subscribe/", {"email": "gipi@gmail.com", "sure": "yes"})
 
     assert "I am a person, subscribe me" in answer.text
+
+
+# --- Where they came from ---
+
+
+@pytest.fixture
+def source(letters):
+    """What the record says of the way of the one who has signed up."""
+
+    def kept() -> str:
+        return Subscriber.objects.get().consents.get().source
+
+    return kept
+
+
+def test_the_page_and_the_marks_of_its_link_are_kept_without_a_script(client, sign_up, source):
+    client.get("/?utm_source=talk")
+    sign_up("gipi@example.org", HTTP_REFERER="https://news.example.org/?utm_source=talk")
+
+    assert source() == "web:home / utm_source=talk"
+
+
+def test_a_link_to_the_form_tells_it_what_it_knows_and_the_form_carries_it(client, sign_up, source):
+    page = client.get("/subscribe/?utm_campaign=qr", headers={"referer": "https://www.example.com/a/b?c=d"})
+    fields = hidden_fields(page)
+
+    sign_up(
+        "gipi@example.org", place="subscribe", came=fields["came"], HTTP_REFERER=f"{SITE}/subscribe/?utm_campaign=qr"
+    )
+
+    assert source() == "web:subscribe utm_campaign=qr from www.example.com"
+
+
+def test_what_is_known_comes_through_every_question(client, sign_up, source):
+    first = {"place": "post", "came": "from t.co", "stamp": ""}
+    asked = client.post("/subscribe/", first | {"email": "gipi@gmial.com"}, headers={"referer": f"{SITE}/p/7/"})
+    again = client.post("/subscribe/", hidden_fields(asked) | {"email": "gipi@gmail.com"})
+    client.post("/subscribe/", hidden_fields(again))
+
+    assert source() == "web:post /p/7/ from t.co"
+
+
+def test_what_a_form_claims_is_cleaned(sign_up, source):
+    sign_up("gipi@example.org", came="/mine/abc/ utm_source=<script> utm_evil=1 from a@b.org x" + "y" * 9000)
+
+    assert source() == "web:home utm_source=script"
+
+
+def test_the_marks_of_a_link_make_no_page_of_their_own(client):
+    plain, marked = client.get("/"), client.get("/?utm_source=talk", headers={"referer": "https://t.co/"})
+
+    assert plain.content == marked.content
+    assert plain["ETag"] == marked["ETag"]
+
+
+def test_a_link_may_bring_the_address_along(client):
+    page = client.get("/subscribe/", {"email": 'gipi"><b>@example.org'})
+
+    assert 'value="gipi&quot;&gt;&lt;b&gt;@example.org"' in page.text
+    assert len(client.get("/subscribe/", {"email": "x" * 5000}).text) < len(page.text) + 300
+    assert not page.cookies
+    assert not Subscriber.objects.exists()
+
+
+def test_an_address_in_a_link_is_never_a_part_of_the_record(client, sign_up, source):
+    sign_up("gipi@example.org", HTTP_REFERER=f"{SITE}/subscribe/?email=other@example.org&utm_source=mail")
+
+    assert source() == "web:home utm_source=mail"
 
 
 # --- Throw-away addresses ---
@@ -115,6 +186,26 @@ class TestInABrowser:
         profile.close()
 
         assert Subscriber.objects.get().email == "gipi@gmail.com"
+
+    @pytest.mark.parametrize(
+        ("scripts", "came"), [(True, "web:home / utm_source=x from 127.0.0.1"), (False, "web:home / utm_source=x")]
+    )
+    def test_a_kept_page_tells_where_its_reader_came_from(self, server, browser, scripts, came):
+        profile = browser.new_context(java_script_enabled=scripts)
+        page = profile.new_page()
+        page.route(
+            "http://127.0.0.1/**", lambda route: route.fulfill(body=OTHER_SITE % server.url, content_type="text/html")
+        )
+        page.goto("http://127.0.0.1/")
+        page.get_by_role("link").click()
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(2100)  # a person's hand
+        page.fill("main input[type=email]", "gipi@example.org")
+        page.press("main input[type=email]", "Enter")
+        page.get_by_role("heading", name="Look into your mailbox").wait_for()
+        profile.close()
+
+        assert Subscriber.objects.get().consents.get().source == came
 
     @pytest.mark.parametrize("language", ["en", "zh-hant"])
     def test_the_question_and_the_head_fit_a_small_phone(self, server, page, language):
