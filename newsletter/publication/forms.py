@@ -172,7 +172,8 @@ class WayInForm(PublicationForm):
     """How somebody becomes a reader."""
 
     class Meta(PublicationForm.Meta):
-        fields: tuple[str, ...] = ("refuses_throwaway",)
+        fields: tuple[str, ...] = ("welcome", "welcome_question", "refuses_throwaway")
+        widgets = {"welcome": forms.Textarea({"rows": 6})}
 
 
 class RhythmForm(PublicationForm):

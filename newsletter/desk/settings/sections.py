@@ -63,7 +63,7 @@ SECTIONS = (
         "newcomers",
         pgettext_lazy("settings", "New readers"),
         forms.WayInForm,
-        ("refuses_throwaway",),
+        ("welcome", "welcome_question", "refuses_throwaway"),
     ),
     Section(
         "words",
@@ -94,7 +94,7 @@ class SectionAdmin(AuditedAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}
-        shown["look_kinds"] = looking.KINDS.items()
+        shown["look_kinds"] = looking.kinds_of(self.form)
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Publication, form: Any, change: bool) -> None:

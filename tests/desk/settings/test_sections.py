@@ -48,7 +48,7 @@ VALID = {  # by page: what its form posts
         "hold_minutes": "3",
         "unapproved": "wait",
     },
-    "newcomers": {},
+    "newcomers": {"welcome": "", "welcome_question": ""},
     "words": {"terms": "", "han_per_minute": "400", "words_per_minute": "238"},
     "security": {"security_contact": ""},
 }

@@ -1,12 +1,15 @@
 """The way in: an address that looks mistyped is asked about, and one that is thrown away soon may be refused."""
 
 import re
+from datetime import date
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
+from newsletter.issues.models import StartingPoint
 from subscribers.models import Subscriber
-from tests.factories import make_publication
+from tests.factories import make_post, make_publication
+from tests.subscribers.conftest import path_of
 from tests.support.pages import assert_accessible
 
 OTHER_SITE = '<a href="%s/?utm_source=x">A newsletter</a>'
@@ -131,6 +134,32 @@ def test_an_address_in_a_link_is_never_a_part_of_the_record(client, sign_up, sou
     sign_up("gipi@example.org", HTTP_REFERER=f"{SITE}/subscribe/?email=other@example.org&utm_source=mail")
 
     assert source() == "web:home utm_source=mail"
+
+
+# --- The page after the confirmation ---
+
+
+def test_whoever_has_confirmed_is_told_when_the_next_issue_comes_and_where_to_begin(client, sign_up, letters):
+    make_publication(welcome_question="What do you hope to read?", cadence_anchor_on=date(2026, 12, 1))
+    StartingPoint.objects.create(post=make_post("管理槓桿"), reason="It explains the name.")
+    sign_up("gipi@example.org")
+    letters()
+
+    page = text_of(client.post(path_of(Subscriber.objects.get().confirm_url)))
+
+    for shown in ("due on Dec. 1, 2026.", "管理槓桿", "It explains the name.", "What do you hope to read?"):
+        assert shown in page
+
+
+def test_nothing_is_asked_and_nothing_handed_over_unless_the_author_has_chosen_it(client, sign_up, letters):
+    sign_up("gipi@example.org")
+    letters()
+
+    page = text_of(client.post(path_of(Subscriber.objects.get().confirm_url)))
+
+    assert "Welcome, you are subscribed" in page
+    assert "Begin with these" not in page
+    assert "question" not in page
 
 
 # --- Throw-away addresses ---
