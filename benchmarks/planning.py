@@ -91,7 +91,7 @@ def rehearsed(issue: object) -> None:
     from django.utils import timezone
 
     from newsletter.delivery.rehearsal.rehearse import as_if, rehearse
-    from newsletter.desk.issues.rehearsing import about_readers
+    from newsletter.desk.rehearsals import about_readers
 
     now = timezone.now()
     rehearse(as_if(issue, "", now), now)

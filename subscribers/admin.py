@@ -17,7 +17,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from subscribers import departures, finding, signup
+from newsletter.publication import actors
+from subscribers import acting, departures, finding, signup
+from subscribers.acting import Occasion
 from subscribers.departures import Why
 from subscribers.exporting import csv_lines, download
 from subscribers.filters import FIELDS
@@ -88,7 +90,7 @@ class SubscriberAdmin(AddressAdmin):
     list_filter = FIELDS
     sortable_by = ()
     search_help_text = _("A part of an address or of a name")
-    actions = ("unsubscribe", "suppress", "erase")
+    actions = ("erase",)
     change_list_template = "admin/subscribers/subscriber_list.html"
     fields = ("email", "name", "tag_names", "consent")
     shown = (
@@ -158,23 +160,12 @@ class SubscriberAdmin(AddressAdmin):
             obj.save(update_fields=["name"])
         else:
             signup.enrol(obj, Circumstances(f"by hand: {form.cleaned_data['consent']}"), timezone.now())
-        obj.set_tags(form.cleaned_data["tag_names"])
+        acting.retag(obj, form.cleaned_data["tag_names"], Occasion(timezone.now(), by=actors.current().by))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a deleted reader would come back with the next import; see `erase`
 
     # --- Actions ---
-
-    @admin.action(description=_("Unsubscribe"), permissions=["change"])
-    def unsubscribe(self, request: HttpRequest, queryset: SubscriberQuerySet) -> None:
-        how = Circumstances("by the author")
-        left = sum(subscriber.unsubscribe(timezone.now(), how) for subscriber in queryset.iterator(chunk_size=500))
-        self._report(request, ngettext("%d reader was unsubscribed.", "%d readers were unsubscribed.", left) % left)
-
-    @admin.action(description=_("Never mail again"), permissions=["change"])
-    def suppress(self, request: HttpRequest, queryset: SubscriberQuerySet) -> None:
-        barred = sum(subscriber.suppress(Suppression.Reason.MANUAL) for subscriber in queryset.iterator(chunk_size=500))
-        self._report(request, ngettext("%d address was suppressed.", "%d addresses were suppressed.", barred) % barred)
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         return _sees_readers(request) and request.user.has_perm("subscribers.delete_subscriber")

@@ -11,8 +11,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from subscribers import privacy
 from subscribers.exporting import safe_lines
-from subscribers.models import Subscriber, Suppression
+from subscribers.models import Act, Subscriber, Suppression
 from subscribers.models.tags import joined
 
 LINES_MAX = 2000  # of a chapter: nobody has as many
@@ -112,11 +113,12 @@ def _record(reader: Subscriber) -> Chapter:
 
 
 def _consents(reader: Subscriber) -> Iterator[Line]:
-    for one in reader.consents.select_related("text").order_by("-pk")[:LINES_MAX]:
+    for one in reader.consents.select_related("text", "notice").order_by("-pk")[:LINES_MAX]:
         how = _("through: %s") % one.source if one.source else ""
         address = _("from the IP address %s") % one.ip if one.ip else ""
         shown = _("the form said: %s") % " / ".join(one.text.words.splitlines()) if one.text else ""
-        yield Line(one.at, one.get_kind_display(), tuple(filter(None, (how, address, shown))))
+        notice = _("privacy notice: version %s") % privacy.version(one.notice.words) if one.notice else ""
+        yield Line(one.at, one.get_kind_display(), tuple(filter(None, (how, address, shown, notice))))
 
 
 def _moves(reader: Subscriber) -> Iterator[Line]:
@@ -133,4 +135,11 @@ def _written(reader: Subscriber) -> Chapter:
     barred = Suppression.objects.filter(address_hash=reader.address_hash)
     lines = [Line(one.created_at, _("No mail goes to this address: %s") % one.get_reason_display()) for one in barred]
     lines += [Line(note.at, note.text) for note in reader.notes.order_by("-pk")[:LINES_MAX]]
+    lines += [_act(act) for act in reader.acts.order_by("-pk")[:LINES_MAX]]
     return Chapter("notes", pgettext("about a reader", "Notes of the author"), tuple(lines))
+
+
+def _act(act: Act) -> Line:
+    """Return what the author did to a reader."""
+    what = _("%(what)s: %(detail)s") % {"what": act.get_what_display(), "detail": act.detail}
+    return Line(act.at, what if act.detail else act.get_what_display(), tuple(filter(None, [act.reason])))

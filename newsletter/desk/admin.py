@@ -1,6 +1,7 @@
 """Issues and mailings in the admin. They are registered here because their screens show both rooms."""
 
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -10,29 +11,33 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth import admin as stock  # noqa: F401  # registers users and groups, whose screens are ours
 from django.contrib.auth.models import Group, User
-from django.db.models import F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum
+from django.core.exceptions import PermissionDenied
+from django.db.models import F, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from newsletter.delivery.letter.rendering import freeze
-from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import can_be_corrected, was_sent_to_all
-from newsletter.desk.issues import composing
+from newsletter.desk.issues import composing, listing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
 from newsletter.desk.readers.options import ReadersAdmin
 from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
+from newsletter.desk.today.page import of_issues
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.posts.admin import WRITING_SCRIPTS
-from newsletter.posts.saving import InPlaceAdmin, StaleText
+from newsletter.posts.saving import REST, InPlaceAdmin, StaleText
 from newsletter.posts.search.index import remove
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -47,14 +52,6 @@ admin.site.unregister(Subscriber)
 admin.site.register(Subscriber, ReadersAdmin)
 
 NEXT_SCREENS = {"_preview": "admin:issue_preview", "_send": "admin:issue_send"}  # by the button that saves
-
-
-def _with_progress() -> QuerySet[Mailing]:
-    """Return the mailings, oldest first, with `finished`: the copies that were answered for."""
-    answered = F("sent") + F("failed") + F("uncertain") + F("skipped")
-    sums = Batch.objects.filter(mailing=OuterRef("pk")).values("mailing").annotate(sum=Sum(answered))
-    finished = Subquery(sums.values("sum"), output_field=IntegerField())
-    return Mailing.objects.defer("html", "text").annotate(finished=finished).order_by("pk")
 
 
 class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -86,21 +83,35 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             None,
             {"fields": (("subject", "number"), "preheader", "seen_version"), "classes": ("opening",)},
         ),
-        (None, {"fields": ("introduction",), "classes": ("introduction",)}),
-        (None, {"fields": ("closing",), "classes": ("closing",)}),
+        (None, {"fields": ("introduction", "introduction_from", "introduction_as"), "classes": ("introduction",)}),
+        (None, {"fields": ("closing", "closing_from", "closing_as"), "classes": ("closing",)}),
     )
 
     class Media:
         css = {"all": ("desk/composer.css", "desk/issue.css")}
-        js = (*WRITING_SCRIPTS, forms.Script("desk/composer.js", type="module"))
+        js = (
+            *WRITING_SCRIPTS,
+            *(
+                forms.Script(f"desk/{name}.js", type="module")
+                for name in ("composer", "dragging", "rehearsal", "scheduling")
+            ),
+        )
 
     # --- The list ---
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Issue]:
-        return super().get_queryset(request).prefetch_related(Prefetch("mailings", queryset=_with_progress()))
+        return super().get_queryset(request).prefetch_related(Prefetch("mailings", queryset=listing.with_progress()))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"title": _("Issues")} | (extra_context or {}))
+        """Show a year of issues below what comes next; a search is answered by the stock list."""
+        context = {"title": pgettext_lazy("desk", "Issues")} | (extra_context or {})
+        if request.method == "POST" or not listing.is_asked_for(request.GET):
+            return super().changelist_view(request, context)
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        context |= of_issues(request.user, timezone.now()) | listing.context(request.GET.get(listing.YEAR, ""))
+        context |= {"has_add_permission": self.has_add_permission(request), "opts": self.opts}
+        return TemplateResponse(request, "desk/issues.html", self.admin_site.each_context(request) | context)
 
     @admin.display(description=_("state"))
     def state(self, issue: Issue) -> SafeString:
@@ -132,6 +143,7 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             "others_wait": issue and issue.sent_at and not was_sent_to_all(issue),
             "is_frozen_otherwise": issue and mailing and _is_frozen_otherwise(issue, mailing),
             "show_save_and_add_another": False,
+            "rest": int(REST / timedelta(milliseconds=1)) if _saves_itself(issue, mailing) else None,
         }
         for inline in context["inline_admin_formsets"]:
             composing.measure(issue or Issue(number=0), inline.formset)
@@ -155,6 +167,7 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         form.add_posts()
+        form.keep_texts()
         index_issue(Issue.objects.get(pk=form.instance.pk))  # as it is now: it may have been sent meanwhile
 
     def delete_model(self, request: HttpRequest, obj: Issue) -> None:
@@ -219,6 +232,12 @@ def _proposals_of(request: HttpRequest) -> list[dict[str, Any]]:
         cached = [asdict(row) for row in proposals(slot)]
         setattr(request, "_proposals", cached)  # noqa: B010
     return cached
+
+
+def _saves_itself(issue: Issue | None, mailing: Mailing | None) -> bool:
+    """Return whether nobody reads the issue yet, nor will before its author presses a button."""
+    is_approved = mailing is not None and mailing.state in Mailing.OPEN_STATES
+    return issue is None or (issue.sent_at is None and not is_approved)
 
 
 def _is_frozen_otherwise(issue: Issue, mailing: Mailing) -> bool:

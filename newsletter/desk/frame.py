@@ -31,11 +31,13 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("posts.post", _("Posts")),
         ("posts.image", _("Pictures")),
         ("posts.tag", _("Tags")),
+        ("posts.pattern", _("Patterns")),
     ),
     ISSUES: (
         ("issues.issue", pgettext_lazy("desk", "Issues")),
         ("delivery.mailing", _("Mailings")),
         ("issues.startingpoint", _("Where to begin")),
+        ("issues.kepttext", _("Kept texts")),
     ),
     READERS: (
         ("subscribers.subscriber", pgettext_lazy("desk", "Readers")),

@@ -21,7 +21,8 @@ from newsletter.delivery.models.deliveries import RETRY_AFTER
 from newsletter.delivery.readers.once_more import OnceMoreMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
-from newsletter.desk.models import FailureCount
+from newsletter.desk.bulk import working
+from newsletter.desk.models import Errand, FailureCount
 from newsletter.mail import due
 from newsletter.posts.models import Revision
 from newsletter.posts.thinning import STEPS
@@ -66,6 +67,7 @@ WAITS = (
     Wait(lambda: MailBudget.objects.filter(latest__isnull=False), "second", timedelta()),
     Wait(lambda: MailBudget.objects.filter(latest__isnull=False), "third", timedelta()),
     Wait(Revision.objects.all, "thin_at", STEPS[0][0]),
+    Wait(lambda: Errand.objects.filter(state__in=Errand.AT_WORK), "lease_until", working.LEASE),
     Wait(FailureCount.objects.all, "closes_at", attempts.WINDOW),
 )
 

@@ -38,7 +38,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import notes
+from newsletter.desk.readers import acts, choosing, errands, importing, notes, saving
 from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -60,6 +60,7 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("take-in/<int:post_pk>/", COMPOSE(taking_in.put_in), "issue_take_in"),
     ("test/", SEND(test_copies.test_copy), "issue_test"),
     ("rehearsal/", SEND(rehearsing.rehearse), "issue_rehearsal"),
+    ("rehearsal/dot/", SEND(rehearsing.dot), "issue_rehearsal_dot"),
     ("send/", SEND(composer.send), "issue_send"),
     ("correct/", SEND(corrections.correct), "issue_correct"),
 )
@@ -76,7 +77,26 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
 CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
-READER_SCREENS: tuple[Screen, ...] = (("note/", CARE(notes.write), "reader_note"),)
+BRING = rights.needs("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
+READER_SCREENS: tuple[Screen, ...] = (
+    ("note/", CARE(notes.write), "reader_note"),
+    ("act/<str:name>/", CARE(acts.do), "reader_act"),
+)
+READERS_SCREENS: tuple[Screen, ...] = (
+    ("bulk/", CARE(choosing.choose), "readers_bulk"),
+    ("bulk/counting/", CARE(choosing.counting), "reader_bulk_counting"),
+    ("bulk/<str:kind>/", CARE(choosing.confirm), "reader_bulk"),
+    ("import/", BRING(importing.upload), "reader_import"),
+    ("errands/<int:pk>/columns/", BRING(importing.columns), "reader_import_columns"),
+    ("errands/<int:pk>/import/", BRING(importing.start), "reader_import_start"),
+    ("filters/", CARE(saving.save), "reader_filter_save"),
+    ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
+    ("errands/", CARE(errands.all_of_them), "reader_errands"),
+    ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),
+    ("errands/<int:pk>/moving/", CARE(errands.moving), "reader_errand_moving"),
+    ("errands/<int:pk>/stop/", CARE(errands.stop), "reader_errand_stop"),
+    ("errands/<int:pk>/files/<str:name>", CARE(errands.download), "reader_errand_file"),
+)
 REPLACED = {"logout", "view_on_site"}  # screens of the stock admin that ask for too little, or for too much
 ACCOUNT_SCREENS: tuple[Screen, ...] = (  # a name that begins with factor_ asks for a fresh proof: login/proving.py
     ("", own_account.account, "account"),
@@ -123,6 +143,7 @@ class DeskSite(admin.AdminSite):
             path("restored/", self.admin_view(SEND(restoring.decide)), name="restored"),
             *self._screens("calendar/", [(route, SEND(view), name) for route, view, name in calendar.SCREENS]),
             *self._screens("subscribers/subscriber/<int:pk>/", READER_SCREENS),
+            *self._screens("subscribers/subscriber/", READERS_SCREENS),
             *self._screens("issues/issue/<int:pk>/", ISSUE_SCREENS),
             *self._screens("delivery/mailing/<int:pk>/", MAILING_SCREENS),
         ]

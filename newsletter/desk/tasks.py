@@ -8,10 +8,12 @@ from django.utils import timezone, translation
 from newsletter.delivery.author import reminders
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.delivery.rehearsal import rehearse
-from newsletter.desk import jumps
+from newsletter.desk import jumps, rehearsals
 from newsletter.desk.accounts import alarms
+from newsletter.desk.bulk import files, working
 from newsletter.operation import senders
 from newsletter.publication.models import Publication
+from newsletter.publication.wakeups import wake
 
 
 @shared_task(ignore_result=True)
@@ -26,6 +28,16 @@ def look_outside(rehearsal_id: int) -> None:
 
 
 @shared_task(ignore_result=True)
+def rehearse_by_itself() -> None:
+    """Rehearse a draft that has changed and rested: first what is here, then what is outside."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language), timezone.override(publication.zone):
+        found = rehearsals.rehearse_by_itself(timezone.now())
+    if found:
+        look_outside(found.pk)
+
+
+@shared_task(ignore_result=True)
 def remind_author() -> None:
     """Tell the author of the slots ahead, let go what may go without an answer, and note what did not go."""
     now = timezone.now()
@@ -33,6 +45,19 @@ def remind_author() -> None:
     reminders.send_due(now)
     reminders.let_go(now)
     reminders.observe_missed(now)
+
+
+@shared_task(ignore_result=True)
+def work_on_errands() -> None:
+    """Work on what the author wants done to many readers, for a turn; the next one follows while there is more."""
+    if working.work(timezone.now()):
+        wake(work_on_errands)
+
+
+@shared_task(ignore_result=True)
+def remove_old_files() -> None:
+    """Remove exports and imports of readers that are older than a day."""
+    files.remove_old(timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -5,8 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from newsletter.issues.models import StartingPoint
+from newsletter.issues.models import KeptText, StartingPoint
 from newsletter.publication.forms import TypedModelForm
+
+COMPOSE = "issues.change_issue"
 
 
 @admin.register(StartingPoint)
@@ -19,3 +21,29 @@ class StartingPointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         return super().get_changelist_form(request, form=TypedModelForm, **kwargs)
+
+
+@admin.register(KeptText)
+class KeptTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Whoever composes issues keeps texts for them: there is no right of its own."""
+
+    form = TypedModelForm
+    list_display = ("name", "kind")
+    list_filter = ("kind",)
+    search_fields = ("name", "text")
+    show_facets = admin.ShowFacets.NEVER
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(COMPOSE)
+
+    def has_view_permission(self, request: HttpRequest, obj: KeptText | None = None) -> bool:
+        return request.user.has_perm(COMPOSE)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(COMPOSE)
+
+    def has_change_permission(self, request: HttpRequest, obj: KeptText | None = None) -> bool:
+        return request.user.has_perm(COMPOSE)
+
+    def has_delete_permission(self, request: HttpRequest, obj: KeptText | None = None) -> bool:
+        return request.user.has_perm(COMPOSE)

@@ -10,11 +10,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.issues.models import Issue, IssueItem, not_yet_mailed
+from newsletter.issues.models import Issue, IssueItem, KeptText, not_yet_mailed
 from newsletter.mail.characters import nfc
 from newsletter.posts.forms import MarkdownTextarea, SeenInput
 from newsletter.posts.models import Post, PostQuerySet
-from newsletter.posts.saving import ELSEWHERE
+from newsletter.posts.saving import AUTO, ELSEWHERE
 from newsletter.publication.forms import TypedForm
 
 SUBJECT_SHOWN = 18  # Han characters of a subject that a phone shows in its inbox, about
@@ -41,14 +41,47 @@ class PostChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         return " · ".join(filter(None, [post.title, state, when]))
 
 
+class KeptSelect(forms.Select):
+    """Kept texts by their names; each has its text with it, for the script that puts it in where the caret is."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if kept := getattr(value, "instance", None):
+            option["attrs"]["data-text"] = kept.text
+        return option
+
+
+def _kept(kind: KeptText.Kind) -> forms.ModelChoiceField:  # type: ignore[type-arg]
+    """Return the field that puts a kept text at the end of another field."""
+    return forms.ModelChoiceField(
+        KeptText.objects.filter(kind=kind),
+        label=_("Put in a kept text"),
+        required=False,
+        widget=KeptSelect({"data-by-press": "", "data-kept": kind.value}),
+    )
+
+
+def _kept_as() -> forms.CharField:
+    """Return the field that keeps what stands in another field, by a name."""
+    return forms.CharField(
+        label=_("Keep this text as"),
+        required=False,
+        max_length=80,
+        widget=forms.TextInput({"data-by-press": "", "autocomplete": "off"}),
+        help_text=_("A name; it is kept when you press “Save”."),
+    )
+
+
 class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     added = PostChoices()
     older = forms.CharField(
         label=_("Another post"),
         required=False,
-        widget=forms.TextInput({"list": "older-posts", "autocomplete": "off"}),
+        widget=forms.TextInput({"list": "older-posts", "autocomplete": "off", "data-by-press": ""}),
         help_text=_("Its title, number or address."),
     )
+    introduction_from, closing_from = _kept(KeptText.Kind.INTRODUCTION), _kept(KeptText.Kind.CLOSING)
+    introduction_as, closing_as = _kept_as(), _kept_as()
     put_in: tuple[Post, ...] = ()  # by `add_posts`
     seen_version = forms.IntegerField(required=False, widget=SeenInput)  # what this tab was opened with
 
@@ -63,9 +96,11 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"label_suffix": ""} | kwargs)
         if self.instance.pk:
             self.initial["seen_version"] = self.instance.version
+        if AUTO in self.data:
+            self.fields["subject"].required = False  # it saves itself before it has one; nothing leaves without
         added: Any = self.fields["added"]
         added.offer(self._unmailed().order_by("-published_at", "-pk"))
 
@@ -106,6 +141,9 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        for kind in KeptText.Kind:
+            if chosen := cleaned.get(f"{kind}_from"):
+                cleaned[kind.value] = f"{cleaned.get(kind, '')}\n\n{chosen.text}".strip()
         seen = cleaned.get("seen_version")
         if self.instance.pk and seen is not None and seen != self.instance.version:
             at = date_format(timezone.localtime(self.instance.updated_at), "DATETIME_FORMAT")
@@ -115,6 +153,13 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             )
             raise ValidationError(message, code=ELSEWHERE, params={"at": at})
         return cleaned
+
+    def keep_texts(self) -> None:
+        """Keep what stands in a field by the name that was typed beside it; a known name gets the new text."""
+        for kind in KeptText.Kind:
+            name, text = self.cleaned_data[f"{kind}_as"], self.cleaned_data[kind.value]
+            if name and text:
+                KeptText.objects.update_or_create(kind=kind, name=name, defaults={"text": text})
 
     def add_posts(self) -> list[Post]:
         """Put the posts that were ticked or named behind the others; return those that are new in the issue."""

@@ -195,6 +195,27 @@ class IssueItem(models.Model):
         return mark_safe(html)  # noqa: S308  # nosec B308, B703  # post.html is sanitised
 
 
+class KeptText(models.Model):
+    """Words with which issues begin or end, kept under a name to be used again."""
+
+    class Kind(models.TextChoices):
+        INTRODUCTION = "introduction", _("introduction")
+        CLOSING = "closing", _("closing")
+
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    name = models.CharField(_("name"), max_length=80)
+    text = models.TextField(_("text"), help_text=_("Markdown."))
+
+    class Meta:
+        ordering = ["kind", "name"]
+        verbose_name = _("kept text")
+        verbose_name_plural = _("kept texts")
+        constraints = [models.UniqueConstraint(fields=["kind", "name"], name="a_kept_text_is_named_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class StartingPointQuerySet(models.QuerySet["StartingPoint"]):
     def public(self, now: datetime) -> "StartingPointQuerySet":
         """Return those whose posts readers may see, with the posts."""
@@ -225,13 +246,16 @@ def fetch_whole(issue: Issue, now: datetime) -> None:
 
 
 def in_no_issue(posts: PostQuerySet) -> PostQuerySet:
-    """Return those of `posts` that no issue has, sent or not; but for an archive that was published elsewhere."""
+    """Return those of `posts` that no issue has, sent or not, and that wait for one.
+
+    An archive that was published elsewhere waits for none, nor does a post that is for the web alone.
+    """
     items = IssueItem.objects.filter(post=OuterRef("pk"))
     is_archive = Q(source__gt="", published_at__lt=F("created_at"))
-    return posts.filter(~is_archive, ~Exists(items))
+    return posts.filter(~is_archive, ~Exists(items), is_web_only=False)
 
 
 def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:
-    """Return those of `posts` that no sent issue carried."""
+    """Return those of `posts` that no sent issue carried, but for those that are for the web alone."""
     sent = IssueItem.objects.filter(post=OuterRef("pk"), issue__sent_at__isnull=False)
-    return posts.filter(~Exists(sent))
+    return posts.filter(~Exists(sent), is_web_only=False)

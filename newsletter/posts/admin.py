@@ -1,4 +1,4 @@
-"""The author's side of posts: writing, pictures, tags."""
+"""The author's side of posts: writing and tags; pictures are in library.py."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -7,29 +7,27 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, Exists, F, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
 
-from newsletter.posts.forms import ImageForm, PostForm
-from newsletter.posts.models import Image, Post, PostQuerySet, Revision, Tag, WorkingCopy
+from newsletter.posts.forms import PostForm
+from newsletter.posts.library import ImageAdmin
+from newsletter.posts.models import Image, Pattern, Post, PostQuerySet, Revision, Tag, WorkingCopy
+from newsletter.posts.patterns import KEEP, PatternAdmin, PatternedAdmin
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.saving import ENTER, REST, is_in_place
 from newsletter.posts.search.index import index_post
-from newsletter.posts.tasks import finish_pictures
-from newsletter.posts.versions import VersionsAdmin
 from newsletter.posts.working import PUBLISH, UPDATE
 from newsletter.publication.changes import Change
 from newsletter.publication.deletions import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
-from newsletter.publication.wakeups import wake
 
 TAGS_OFFERED = 20  # under the field; the most used first
 WRITING_SCRIPTS = (  # of every page with an editor; Turndown as npm has it
@@ -37,11 +35,11 @@ WRITING_SCRIPTS = (  # of every page with an editor; Turndown as npm has it
     forms.Script("turndown-7.2.5/turndown-plugin-gfm.js", defer=True),
     *(
         forms.Script(f"desk/{name}.js", type="module")
-        for name in ("editor", "marks", "comparing", "saving", "unsaved", "autosave", "pasting")
+        for name in ("editor", "pictures", "marks", "comparing", "saving", "unsaved", "autosave", "pasting")
     ),
 )
 ASIDE_SCRIPTS = tuple(
-    forms.Script(f"desk/{name}.js", type="module") for name in ("aside", "outline", "checking", "linking")
+    forms.Script(f"desk/{name}.js", type="module") for name in ("aside", "outline", "checking", "linking", "details")
 )
 
 
@@ -64,9 +62,9 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Post)
-class PostAdmin(VersionsAdmin):
+class PostAdmin(PatternedAdmin):
     form = PostForm
-    stays = frozenset({ENTER, UPDATE, PUBLISH})
+    stays = frozenset({ENTER, UPDATE, PUBLISH, KEEP})
     list_display = ("name", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", admin.RelatedOnlyFieldListFilter))
     list_per_page = 50
@@ -74,12 +72,11 @@ class PostAdmin(VersionsAdmin):
     show_facets = admin.ShowFacets.NEVER
     search_fields = ("title", "summary", "body")
     ordering = (F("published_at").desc(nulls_first=True), "-pk")  # drafts on top
-    autocomplete_fields = ("cover",)
     actions = ("publish_now", "back_to_draft")
     fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
-        (_("Publishing"), {"fields": ("published_at", "words"), "classes": ("aside",)}),
-        (_("In lists"), {"fields": ("tag_names", "summary", "cover"), "classes": ("aside",)}),
+        (_("Publishing"), {"fields": ("published_at", "is_web_only"), "classes": ("aside",)}),
+        (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
     )
 
     class Media:
@@ -255,71 +252,5 @@ class TagAdmin(PlainDeletionAdmin):
         return int(tag.uses)
 
 
-@admin.register(Image)
-class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    form = TypedModelForm
-    list_display = ("thumbnail", "alt", "size", "markdown", "created_at")
-    list_display_links = ("thumbnail", "alt")
-    list_per_page = 50
-    search_fields = ("alt", "name")
-    readonly_fields = ("picture", "size", "markdown", "created_at")
-
-    class Media:
-        js = (forms.Script("desk/editor.js", type="module"),)
-
-    def get_urls(self) -> list[URLPattern]:
-        upload = self.admin_site.admin_view(require_POST(self.upload))
-        return [path("upload/", upload, name="posts_image_upload"), *super().get_urls()]
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"title": _("Pictures")} | (extra_context or {}))
-
-    def get_fields(self, request: HttpRequest, obj: Image | None = None) -> tuple[str, ...]:
-        return ("picture", "alt", "markdown", "size", "created_at") if obj else ("file", "alt")
-
-    def get_form(self, request: HttpRequest, obj: Image | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
-        """A file is chosen once: its address is made of its content."""
-        return super().get_form(request, obj, **kwargs | ({} if obj else {"form": ImageForm}))
-
-    def has_delete_permission(self, request: HttpRequest, obj: Image | None = None) -> bool:
-        """Refuse: pictures in mails of years ago must load."""
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Image, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if not change:
-            wake(finish_pictures)
-        if not change and not form.is_new:
-            self.message_user(request, _("This picture was here already; it has the new text now."), messages.INFO)
-
-    def upload(self, request: HttpRequest) -> JsonResponse:
-        """Keep one picture that was pasted, dropped or chosen in the editor."""
-        form = ImageForm(request.POST, request.FILES)
-        if not self.has_add_permission(request):
-            return JsonResponse({"error": str(_("You may not upload pictures."))}, status=403)
-        if not form.is_valid():
-            errors = " ".join(str(text) for texts in form.errors.values() for text in texts)
-            return JsonResponse({"error": errors}, status=400)
-        image = form.save()
-        wake(finish_pictures)
-        return JsonResponse({"url": image.get_absolute_url(), "alt": image.alt, "markdown": image.markdown})
-
-    @admin.display(description=_("picture"))
-    def thumbnail(self, image: Image) -> SafeString:
-        html = '<img class="thumbnail" src="{}" alt="{}" width="96" height="64" loading="lazy">'
-        return format_html(html, image.get_absolute_url(), image.alt)
-
-    @admin.display(description=_("picture"))
-    def picture(self, image: Image) -> SafeString:
-        html = '<img class="picture" src="{}" alt="{}" width="{}" height="{}">'
-        return format_html(html, image.get_absolute_url(), image.alt, image.width, image.height)
-
-    @admin.display(description=_("size"))
-    def size(self, image: Image) -> str:
-        return f"{image.width} × {image.height}"
-
-    @admin.display(description=_("for your text"))
-    def markdown(self, image: Image) -> SafeString:
-        label = _("Markdown for %(name)s") % {"name": image.name}
-        html = '<input class="snippet" data-copy readonly value="{}" aria-label="{}">'
-        return format_html(html, image.markdown, label)
+admin.site.register(Image, ImageAdmin)
+admin.site.register(Pattern, PatternAdmin)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.mail.characters import nfc
+from newsletter.posts.inputs import NOW, CoverField, ReleaseField
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
 from newsletter.posts.saving import AUTO, ELSEWHERE
 from newsletter.posts.text.measures import words_from_title
@@ -18,6 +19,7 @@ from newsletter.publication.forms import TypedForm
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
 
 TAGS_MAX = 10
+SEARCH_RESULT = 80  # Han characters of a summary that search results show, or twice as many Latin letters
 PLACEHOLDERS = {"title": _("Title"), "body": _("Begin to write…")}  # labels of both are for screen readers
 
 
@@ -39,15 +41,16 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     tag_names = forms.CharField(
         label=_("Tags"), required=False, help_text=_("Separated by commas. A new name makes a new tag.")
     )
+    cover = CoverField()
+    published_at = ReleaseField()
     seen_at = forms.CharField(required=False, widget=SeenInput)  # the state that this tab was opened with
 
     class Meta:
         model = Post
-        fields = ("title", "body", "summary", "words", "cover", "published_at")
-        labels = {"published_at": _("Publication time")}
+        fields = ("title", "body", "summary", "words", "cover", "published_at", "is_web_only")
         widgets = {
             "body": MarkdownTextarea(),
-            "summary": forms.Textarea({"rows": 3}),
+            "summary": forms.Textarea({"rows": 3, "data-gauge": SEARCH_RESULT}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -55,11 +58,14 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         for name, words in PLACEHOLDERS.items():
             if name in self.fields:
                 self.fields[name].widget.attrs["placeholder"] = words
+        if "published_at" in self.fields:
+            self.fields["published_at"].widget.state = self.instance.state(timezone.now())
         if self.instance.pk:
             pending = self.instance.pending
             tags = pending.tag_names if pending else "、".join(self.instance.tags.values_list("name", flat=True))
             self.initial.update({"tag_names": tags, "seen_at": self.changed_at.isoformat()})
             self._freeze_address()
+            self._show_cover()
         if AUTO in self.data:
             self._ask_for_less()
 
@@ -76,6 +82,11 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         is_waiting = self.instance.state(timezone.now()) == Post.State.SCHEDULED
         for name in ("title", "body"):
             self.fields[name].required = is_waiting
+
+    def _show_cover(self) -> None:
+        if "cover" in self.fields:
+            self.initial["cover"] = self.instance.cover.digest if self.instance.cover else ""
+            self.fields["cover"].widget.text = self.instance.body
 
     def _freeze_address(self) -> None:
         """Keep the words of an address that stands in readers' mails."""
@@ -100,6 +111,8 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         former: datetime | None = self.instance.published_at
         if chosen is None or former is None:
             return chosen
+        if self["published_at"].data == NOW and self.instance.is_published(timezone.now()):
+            return former  # the page was not drawn anew since that choice was saved
         shown = former.replace(microsecond=0)
         if chosen not in {shown, shown.replace(second=0)}:
             return chosen

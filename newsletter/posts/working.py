@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from newsletter.publication import actors
 from newsletter.publication.changes import Change
 
 PUBLISH, UPDATE = "_publish", "_update"  # buttons that show readers what stands in the form
+AT_ONCE = {"published_at", "is_web_only"}  # of a published post these change with the next save: they are no text
 LOGGED_EACH = timedelta(hours=1)  # a text that saves itself is in the history once in this time
 
 
@@ -36,8 +38,9 @@ class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
         if stored:
             keep_versions(stored, obj.pending, now)
         if stored and self._stays_public(request, stored, obj, now):
-            if "published_at" in form.changed_data:
-                Post.objects.filter(pk=obj.pk).update(published_at=obj.published_at, updated_at=now)
+            if AT_ONCE & set(form.changed_data):
+                fields = {name: getattr(obj, name) for name in AT_ONCE}
+                Post.objects.filter(pk=obj.pk).update(**fields, updated_at=now)
             _unless_stale(WorkingCopy.objects.keep(obj, form.cleaned_data["tag_names_typed"], now=now))
         else:
             self._store(request, obj, form, change)
@@ -65,13 +68,14 @@ class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
+        form.instance.note_pictures()
         if not form.instance.pending:
             form.instance.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
             index_post(form.instance)
             Rendering.objects.outdated().forget()
 
     def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
-        if not (is_auto(request) and _was_logged_lately(obj)):
+        if not (is_auto(request) and was_logged_lately(obj)):
             super().log_change(request, obj, message)
 
     # --- How a script is answered ---
@@ -116,6 +120,7 @@ def put_back(post: Post, version: Revision, now: datetime) -> None:
         post.save()
         post.tags.set(Tag.objects.named(tag_names(tags)))
         index_post(post)
+    post.note_pictures()
     Revision.objects.record(post.pk, post, at=now)
 
 
@@ -124,6 +129,7 @@ def give_up(post: Post, now: datetime) -> None:
     stored = Post.objects.get(pk=post.pk)
     keep_versions(stored, post.pending, now)
     _unless_stale(WorkingCopy.objects.drop(post))
+    post.note_pictures()
     Revision.objects.record(post.pk, stored, at=now)
 
 
@@ -132,7 +138,8 @@ def _unless_stale(is_stored: bool) -> None:
         raise StaleText
 
 
-def _was_logged_lately(post: Post) -> bool:
-    last = Change.objects.of(post).order_by("-at").first()
+def was_logged_lately(row: Model) -> bool:
+    """Return whether the last change in the history of `row` is by whoever acts now, and not an hour old."""
+    last = Change.objects.of(row).order_by("-at").first()
     is_mine = last is not None and last.by == actors.current().by
     return is_mine and last is not None and last.at > timezone.now() - LOGGED_EACH

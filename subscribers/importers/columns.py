@@ -60,7 +60,16 @@ NEEDLESS: Final = frozenset(
             "zipcode",
         ),
         *("memberrating", "optinip", "confirmip", "latitude", "longitude", "gmtoff", "dstoff", "timezone", "cc"),
-        *("region", "lastchanged", "leid", "euid", "unsubcampaigntitle", "unsubcampaignid", "unsubreason"),
+        *(
+            "region",
+            "lastchanged",
+            "leid",
+            "euid",
+            "unsubcampaigntitle",
+            "unsubcampaignid",
+            "unsubreason",
+        ),
+        "refusedbecause",  # our own: why an import has refused a line
         *(
             "unsubreasonother",
             "cleancampaigntitle",

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
+
+from django.utils.translation import gettext as _
 
 from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.importers.columns import NOTHING, STATE_OF, Choices, ColumnError, Columns, is_yes
@@ -55,6 +58,30 @@ class Unreadable:
     reason: str
 
 
+@dataclass(frozen=True)
+class Glimpse:
+    """The first lines of a file. names: of its columns; none if its first line is a reader already."""
+
+    names: list[str]
+    samples: list[list[str]]
+
+
+def glimpse(path: Path, count: int) -> Glimpse:
+    """Return the names of a file's columns and its first rows, whatever they mean; raise FileError for no table."""
+    encoding = _encoding(path)
+    with path.open(encoding=encoding, newline="") as file:
+        first = file.readline()
+        delimiter = max(DELIMITERS, key=first.count)
+        file.seek(0)
+        try:
+            rows = [row for row in islice(csv.reader(file, delimiter=delimiter), count + 1) if any(map(str.strip, row))]
+        except csv.Error as error:
+            raise FileError(_("Line %(start)d is not CSV: %(error)s") % {"start": 1, "error": error}) from error
+    if not rows:
+        raise FileError(_("There is nothing in the file."))
+    return Glimpse([], rows) if "@" in rows[0][0] else Glimpse([name.strip() for name in rows[0]], rows[1:])
+
+
 @contextmanager
 def opened(path: Path, choices: Choices = NOTHING) -> Iterator["Table"]:
     """Open a table of readers, after one look through all of it.
@@ -94,11 +121,20 @@ class Table:
 
     def rows(self) -> Iterator[Row | Unreadable]:
         """Yield each row of the file; blank lines are none."""
+        for row, _cells in self.rows_and_cells():
+            yield row
+
+    def rows_and_cells(self, skipped: int = 0) -> Iterator[tuple[Row | Unreadable, list[str]]]:
+        """Yield each row with its cells as they stand in the file, but for the first ones."""
+        for line, cells in islice(self._lines(), skipped, None):
+            yield self._row(line, cells), cells
+
+    def _lines(self) -> Iterator[tuple[int, list[str]]]:
         if self._first is not None:
-            yield self._row(1, self._first)
+            yield 1, self._first
         for _start, end, cells in self._records():
             if any(map(str.strip, cells)):
-                yield self._row(end, cells)
+                yield end, cells
 
     def check(self) -> None:
         """Read all of it once, and begin anew.
@@ -108,8 +144,8 @@ class Table:
         used = {place for places in self.columns.places.values() for place in places}
         for start, end, cells in self._records():
             if end > start and any(self._takes_in(cell, is_used=place in used) for place, cell in enumerate(cells)):
-                where = f"Line {start}: a quotation mark opens here and is closed in line {end}"
-                raise FileError(f"{where}. Is one missing or too many?")
+                where = _("Line %(start)d: a quotation mark opens here and is closed in line %(end)d.")
+                raise FileError(f"{where % {'start': start, 'end': end}} {_('Is one missing or too many?')}")
         self._text.seek(0)
         self._text.readline()
 
@@ -128,19 +164,21 @@ class Table:
                 yield start, reader.line_num + 1, cells
                 start = reader.line_num + 2
         except (csv.Error, UnicodeDecodeError) as error:
-            where = f"Line {start}" if reader.line_num + 1 <= start else f"Line {start} to {reader.line_num + 1}"
-            raise FileError(f"{where} is not CSV: {error}") from error
+            end = reader.line_num + 1
+            one, more = _("Line %(start)d is not CSV: %(error)s"), _("Line %(start)d to %(to)d is not CSV: %(error)s")
+            raise FileError((more if end > start else one) % {"start": start, "to": end, "error": error}) from error
 
     def _do_without_heading(self, first: list[str]) -> None:
         if not first or "@" not in first[0]:
-            given = ", ".join(cell.strip()[:40] for cell in first[:6]) or "nothing"
-            raise FileError(f"The first line must name a column “email”; it has {given}")
+            given = ", ".join(cell.strip()[:40] for cell in first[:6]) or _("nothing")
+            raise FileError(_("The first line must name a column “email”; it has %s") % given)
         self._first, self.columns = first, Columns({"email": [0]})
 
     def _row(self, line: int, cells: list[str]) -> Row | Unreadable:
         try:
             if len(cells) > self._width and any(map(str.strip, cells[self._width :])):
-                return Unreadable(line, f"has {len(cells)} cells, the first line names {self._width}")
+                numbers = {"cells": len(cells), "names": self._width}
+                return Unreadable(line, _("has %(cells)d cells, the first line names %(names)d") % numbers)
             said = {name: [_cell(cells, place) for place in places] for name, places in self.columns.places.items()}
             return _read(line, said)
         except (RowError, AddressError) as error:
@@ -155,7 +193,7 @@ def _encoding(path: Path) -> str:
     for encoding in ENCODINGS:
         if _decodes(path, encoding):
             return encoding
-    raise FileError(f"{path.name} is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again.")
+    raise FileError(_("The file is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."))
 
 
 def _decodes(path: Path, encoding: str) -> bool:
@@ -180,7 +218,7 @@ def _read(line: int, said: dict[str, list[str]]) -> Row:
     state = _state(said)
     paused_until = _moment(cells.get("paused_until", ""))
     if state == "paused" and paused_until is None:
-        raise RowError("is paused, but paused_until is empty")
+        raise RowError(_("is paused, but paused_until is empty"))
     return Row(
         line=line,
         email=normalise(cells["email"]),
@@ -206,7 +244,7 @@ def _state(said: dict[str, list[str]]) -> str:
 def _known_state(word: str) -> str:
     plain = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
     if plain not in STATE_OF:
-        raise RowError(f"has an unknown state {word.casefold()!r}")
+        raise RowError(_("has an unknown state %r") % word.casefold())
     return STATE_OF[plain]
 
 
@@ -214,7 +252,7 @@ def _says_yes(word: str) -> bool | None:
     try:
         return is_yes(word)
     except ValueError as error:
-        raise RowError(f"has {word!r} where only yes or no, or a time, says whether mail is wanted") from error
+        raise RowError(_("has %r where only yes or no, or a time, says whether mail is wanted") % word) from error
 
 
 def _name(cells: dict[str, str]) -> str:
@@ -238,5 +276,5 @@ def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text.removesuffix(" UTC"))
     except ValueError as error:
-        raise RowError(f"has {text!r}, which is not a time like 2027-01-31T08:00:00+08:00") from error
+        raise RowError(_("has %r, which is not a time like 2027-01-31T08:00:00+08:00") % text) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -8,6 +8,7 @@ from itertools import batched
 from operator import attrgetter
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from newsletter.publication.models import Publication
 from subscribers import departures
@@ -18,6 +19,7 @@ from subscribers.models.consents import Consent
 from subscribers.models.suppressions import departure
 from subscribers.models.tags import Tagging
 
+SOURCE_LENGTH = 200  # characters of a line of the record
 BATCH = 1000  # rows in one transaction
 CHANGED = [
     "name", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at",
@@ -41,15 +43,32 @@ class Summary:
         return asdict(self)
 
 
-def merge(rows: Iterable[Row | Unreadable], now: datetime, rejected: Callable[[int, str], None]) -> Summary:
+type Rejected = Callable[[int, str], None]  # called with the line and the reason of each row that was not taken
+
+
+def merge(rows: Iterable[Row | Unreadable], now: datetime, rejected: Rejected, *, consent: str = "") -> Summary:
     """Write rows in transactions of a thousand; a second run changes nothing.
 
-    rejected: called with the line and the reason of each row that was not taken.
+    consent: how these readers agreed, for the record of each.
+    """
+    summary, salt = Summary(), Publication.objects.current().salt
+    source = f"import on {now:%Y-%m-%d}{': ' if consent else ''}{consent}"[:SOURCE_LENGTH]
+    for batch in batched(rows, BATCH, strict=False):
+        with transaction.atomic():
+            taken = _Batch(summary, now, rejected)
+            taken.take(batch, salt)
+            taken.write(source)
+    return summary
+
+
+def rehearse(rows: Iterable[Row | Unreadable], now: datetime, rejected: Rejected) -> Summary:
+    """Say what `merge` would do, and write nothing, neither into the database nor into the file of departures.
+
+    An address that stands in the rows twice, more than a thousand apart, is counted twice.
     """
     summary, salt = Summary(), Publication.objects.current().salt
     for batch in batched(rows, BATCH, strict=False):
-        with transaction.atomic():
-            _Batch(summary, now, rejected).take(batch, salt)
+        _Batch(summary, now, rejected).take(batch, salt)
     return summary
 
 
@@ -67,7 +86,7 @@ class _Batch:
 
     def take(self, rows: Iterable[Row | Unreadable], salt: str) -> None:
         hashed = [(address_hash(row.email, salt) if isinstance(row, Row) else "", row) for row in rows]
-        hashes = {known_as for known_as, _row in hashed}
+        hashes = {known_as for known_as, _one in hashed}
         self.known = {one.address_hash: one for one in Subscriber.objects.filter(address_hash__in=hashes)}
         names_of = Tagging.objects.names_of(one.pk for one in self.known.values())
         self.tags = {known_as: names_of[one.pk] for known_as, one in self.known.items()}
@@ -76,7 +95,6 @@ class _Batch:
         for known_as, row in hashed:
             self.summary.rows += 1
             self._one(known_as, row)
-        self._write()
 
     def _one(self, known_as: str, row: Row | Unreadable) -> None:
         if isinstance(row, Unreadable):
@@ -84,7 +102,7 @@ class _Batch:
         elif row.state in MUST_NOT_BE_MAILED:
             self._bar(known_as, row)
         elif known_as in self.reasons:
-            self._reject(row.line, f"must not be mailed: {self.reasons[known_as]}")
+            self._reject_barred(row.line, self.reasons[known_as])
         elif known_as in self.known:
             self._change(known_as, row)
         else:
@@ -97,12 +115,15 @@ class _Batch:
         self.summary.rejected += 1
         self.rejected(line, reason)
 
+    def _reject_barred(self, line: int, reason: str) -> None:
+        self._reject(line, _("must not be mailed: %s") % Suppression.Reason(reason).label)
+
     def _bar(self, known_as: str, row: Row) -> None:
         """Remember an address that the other program knew must not be mailed."""
         email = "" if row.state == Suppression.Reason.ERASED else row.email
         self.barred[known_as] = Suppression(address_hash=known_as, email=email, reason=row.state, note="import")
         self.reasons.setdefault(known_as, row.state)
-        self._reject(row.line, f"must not be mailed: {row.state}")
+        self._reject_barred(row.line, row.state)
 
     def _change(self, known_as: str, row: Row) -> None:
         subscriber = self.known[known_as]
@@ -132,14 +153,13 @@ class _Batch:
         elif after.state == State.UNSUBSCRIBED and before != State.UNSUBSCRIBED:
             self.left.add(known_as)
 
-    def _write(self) -> None:
+    def write(self, source: str) -> None:
         _insert(self.new.values())
         Subscriber.objects.bulk_update(self.changed.values(), CHANGED, batch_size=200)
         self._write_tags()
         Suppression.objects.bulk_create(self.barred.values(), ignore_conflicts=True)
         barred = [departure(Why(one.reason), known_as) for known_as, one in self.barred.items()]
         departures.write([*barred, *(departure(Why.LEFT, known_as) for known_as in self.left)])
-        source = f"import on {self.now:%Y-%m-%d}"
         Consent.objects.add_imported(self.joined, Consent.Kind.IMPORTED, source)
         Consent.objects.add_imported(self.left, Consent.Kind.WITHDREW, source)
 

@@ -1,5 +1,6 @@
 """The tables of readers: who asked for letters, what each agreed to, and addresses that must not be mailed."""
 
+from subscribers.models.acts import Act
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Consent, ConsentText
 from subscribers.models.counts import DayCount, Movement, Tally, kept_tally, movements, tally
@@ -27,6 +28,7 @@ __all__ = [
     "FORGET_AFTER",
     "NOT_SAID",
     "UNDO_WITHIN",
+    "Act",
     "AddressChange",
     "Consent",
     "ConsentText",

@@ -14,11 +14,15 @@ from subscribers.links import Linked
 
 @dataclass(frozen=True)
 class Circumstances:
-    """How a reader said something: through what, the words that the form showed, from which IP address."""
+    """How a reader said something: through what, the words that the form showed, from which IP address.
+
+    notice: the privacy notice as it was then.
+    """
 
     source: str = ""
     text: str = ""
     ip: str | None = None
+    notice: str = ""
 
 
 class ConsentText(models.Model):
@@ -47,6 +51,7 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
             at=now,
             source=how.source[:200],
             text=ConsentText.of(how.text),
+            notice=ConsentText.of(how.notice),
             ip=how.ip,
             address_hash=subscriber.address_hash,
         )
@@ -100,6 +105,9 @@ class Consent(models.Model):
     text = models.ForeignKey(
         ConsentText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("text shown")
     )
+    notice = models.ForeignKey(
+        ConsentText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("notice")
+    )
     # Not protected by the database: it may be shortened with age, as the law asks of what is no longer needed.
     ip = models.GenericIPAddressField(_("from address"), null=True)
     address_hash = models.CharField(max_length=32, help_text="of the address at that time; of a move, the one left")
@@ -108,6 +116,7 @@ class Consent(models.Model):
 
     class Meta:
         ordering = ["pk"]
+        indexes = [models.Index(fields=["source", "subscriber"], name="consents_by_source")]
         verbose_name = _("line of the record")
         verbose_name_plural = _("record of the subscription")
 

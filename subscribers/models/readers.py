@@ -13,6 +13,7 @@ from subscribers import departures
 from subscribers.addresses import masked, readable
 from subscribers.departures import Why
 from subscribers.links import Linked, was_made_for
+from subscribers.models.acts import Act as Act  # noqa: PLC0414 - registered by being imported
 from subscribers.models.address_changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
 from subscribers.models.consents import Circumstances, Consent
 from subscribers.models.forgotten import Forgotten as Forgotten  # noqa: PLC0414 - registered by being imported

@@ -18,7 +18,7 @@ from newsletter.publication.limits.rates import client_address, neighbourhood
 from newsletter.publication.limits.windows import closed_seconds
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
-from subscribers import admission, origins, proofs, signup, tasks, wishes
+from subscribers import admission, origins, privacy, proofs, signup, tasks, wishes
 from subscribers.addresses import LENGTH_MAX
 from subscribers.admission import Admission, Step
 from subscribers.forms import SignupForm, person_pass, waiting_ticket
@@ -116,7 +116,7 @@ def _came(request: HttpRequest) -> str:
 
 def circumstances(request: HttpRequest, source: str, text: str = "") -> Circumstances:
     """Return what is kept of an agreement that this request gives. text: the words that its form showed."""
-    return Circumstances(source, text, client_address(request) or None)
+    return Circumstances(source, text, client_address(request) or None, privacy.words() if text else "")
 
 
 def _mailbox(request: HttpRequest, form: SignupForm) -> dict[str, object]:

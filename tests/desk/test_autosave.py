@@ -272,8 +272,10 @@ def test_a_browser_that_is_killed_loses_nothing_that_was_saved_or_kept(desk, bro
     context, page = opened()
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto(server.url + change(Post.objects.get()))
-    page.click("[data-restore]")
     until_stored(page, "第一句。第二句。")
+    assert "undo takes it out" in page.locator("#kept-copies").text_content()
+    page.keyboard.press("Control+z")
+    until_stored(page, "第一句。")
     context.close()
 
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.delivery import planning
-from newsletter.posts.models import Image, Tag
+from newsletter.posts.models import Image, Pattern, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Suppression, address_hash
 from tests.factories import make_issue, make_post, make_subscriber
@@ -28,7 +28,17 @@ def screens(desk, settings) -> list[str]:
     Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
     Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1)
     tag = Tag.objects.get().pk
-    lists = ("posts_tag", "posts_image", "subscribers_subscriber", "subscribers_suppression", "issues_startingpoint")
+    Pattern.objects.create(title="每週選讀", body="## 一")
+    lists = (
+        "posts_post",
+        "posts_pattern",
+        "posts_tag",
+        "posts_image",
+        "subscribers_subscriber",
+        "subscribers_suppression",
+        "issues_startingpoint",
+        "issues_kepttext",
+    )
     names = ("", "letter/", "look/", "sender/", "rhythm/", "words/", "security/", "record/", "advanced/", "parts/")
     names = (*names, "sender/dns/")
     return [

@@ -25,6 +25,7 @@ OURS = {"desk", "delivery", "subscribers", "issues", "posts", "publication", "ma
 # Columns that nothing waits for: what happened, and when; and times that a person has chosen.
 FACTS = {
     *("delivery.Restoration.noticed_at", "delivery.Restoration.decided_at"),
+    *("desk.Errand.begun_at", "desk.Errand.created_at", "desk.Errand.ended_at"),
     "issues.Correction.made_at",
     "issues.Issue.created_at",
     "issues.Issue.sent_at",
@@ -73,6 +74,7 @@ FACTS = {
     "delivery.Step.at",
     "delivery.Step.send_at",
     "publication.Change.at",
+    "subscribers.Act.at",
     "subscribers.AddressChange.asked_at",
     "subscribers.AddressChange.confirmed_at",
     "subscribers.AddressChange.undone_at",

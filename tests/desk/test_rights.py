@@ -25,11 +25,12 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.desk import rights
 from newsletter.desk.issues import rehearsing
+from newsletter.desk.models import Errand
 from newsletter.issues import rhythm
-from newsletter.issues.models import Issue, StartingPoint
+from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
-from newsletter.posts.models import Image, Post, Revision, Tag
+from newsletter.posts.models import Image, Pattern, Post, Revision, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Suppression, address_hash
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
@@ -122,8 +123,10 @@ TABLE: dict[str, str] = {
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/": WRITERS,
     "admin/posts/post/<int:pk>/working-copy/": WRITERS,
     **_stock("posts/tag", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
+    **_stock("posts/pattern", WRITERS, add=WRITERS, change=WRITERS, delete=WRITERS),
     **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
     "admin/posts/image/upload/": "LJBJBB",
+    "admin/posts/image/choices/": "LJPJPP",
     **_stock("issues/issue", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     "admin/issues/issue/<int:pk>/preview/": EDITORS,
     "admin/issues/issue/<int:pk>/preview/<str:tab>/": EDITORS,
@@ -132,9 +135,11 @@ TABLE: dict[str, str] = {
     "admin/issues/issue/<int:pk>/take-in/<int:post_pk>/": EDITORS,
     "admin/issues/issue/<int:pk>/test/": EDITORS,
     "admin/issues/issue/<int:pk>/rehearsal/": EDITORS,
+    "admin/issues/issue/<int:pk>/rehearsal/dot/": EDITORS,
     "admin/issues/issue/<int:pk>/send/": EDITORS,
     "admin/issues/issue/<int:pk>/correct/": EDITORS,
     **_stock("issues/startingpoint", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
+    **_stock("issues/kepttext", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     **_stock("delivery/mailing", EDITORS, add=NO_ONE, change=EDITORS, delete=NO_ONE),
     "admin/delivery/mailing/<int:pk>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/moving/": EDITORS,
@@ -154,10 +159,25 @@ TABLE: dict[str, str] = {
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
     "admin/subscribers/subscriber/export/": OWNERS,
     "admin/subscribers/subscriber/<int:pk>/note/": "LRRMRM",
+    "admin/subscribers/subscriber/<int:pk>/act/<str:name>/": "LRRMRM",
+    "admin/subscribers/subscriber/bulk/": CARERS,
+    "admin/subscribers/subscriber/bulk/<str:kind>/": CARERS,
+    "admin/subscribers/subscriber/bulk/counting/": "LRRBRB",  # of nobody
+    "admin/subscribers/subscriber/import/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/columns/": "LRRNRN",  # of somebody else
+    "admin/subscribers/subscriber/errands/<int:pk>/import/": "LRRMRM",
+    "admin/subscribers/subscriber/filters/": CARERS,
+    "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
+    "admin/subscribers/subscriber/errands/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/moving/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/stop/": "LRRMRM",
+    "admin/subscribers/subscriber/errands/<int:pk>/files/<str:name>": "LRRNRN",  # of somebody else
     **_stock("subscribers/suppression", CARERS, add=CARERS, change=CARERS, delete=OWNERS),
     **_stock("publication/publication", OWNERS, add=NO_ONE, change=OWNERS, delete=NO_ONE),
 }
 POSTED = {
+    *("admin/subscribers/subscriber/filters/", "admin/subscribers/subscriber/filters/<int:pk>/delete/"),
     *("admin/posts/image/upload/", "admin/posts/post/preview/", "admin/posts/post/<int:pk>/preview-link/"),
     *("admin/calendar/slot/<str:day>/skip/", "admin/calendar/slot/<str:day>/restore/"),
     *("admin/calendar/vacation/<int:pk>/end/", "admin/calendar/holiday/<str:day>/"),
@@ -201,9 +221,11 @@ def world(settings, tmp_path) -> World:
         "auth/group": Group.objects.get(name="editor").pk,
         "posts/post": own.pk,
         "posts/tag": tag.pk,
+        "posts/pattern": Pattern.objects.create(title="每週選讀", body="## 一").pk,
         "posts/image": Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1).pk,
         "issues/issue": _issue_in_preparation(draft).pk,
         "issues/startingpoint": StartingPoint.objects.create(post=make_post("開始讀"), reason="好").pk,
+        "issues/kepttext": KeptText.objects.create(kind="closing", name="一個問題", text="哪一場？").pk,
         "delivery/mailing": _paused_mailing().pk,
         "subscribers/subscriber": reader.pk,
         "subscribers/suppression": gone.pk,
@@ -269,7 +291,13 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
             f"admin/delivery/mailing/{certified}/certificate/1.json"
         ),
     }
+    errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), state="done").pk
+    readers = "admin/subscribers/subscriber/"
+    special |= {f"{readers}bulk/": f"{readers}bulk/?all=1", f"{readers}bulk/<str:kind>/": f"{readers}bulk/tag/?all=1"}
     values = {
+        "errands/<int:pk>": f"errands/{errand}",
+        "files/<str:name>": "files/readers.csv",
+        "act/<str:name>": "act/tag",
         "<slug:name>": mail,
         "versions/<int:number>": f"versions/{version}",
         "<int:post_pk>": str(StartingPoint.objects.get().post_id),

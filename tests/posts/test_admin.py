@@ -11,16 +11,16 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from newsletter.posts.forms import PostForm
-from newsletter.posts.models import BODY_MAX, Image, Post, Tag, tag_names
+from newsletter.posts.models import BODY_MAX, Image, Post, Tag, WorkingCopy, tag_names
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search
 from tests.factories import make_issue, make_post, make_publication
 from tests.publication.pictures.test_uploads import picture
-from tests.support.pages import markup
+from tests.support.pages import assert_valid, markup
 
 ADD, LIST = "/admin/posts/post/add/", "/admin/posts/post/"
 PREVIEW, UPLOAD, ADD_PICTURE = "/admin/posts/post/preview/", "/admin/posts/image/upload/", "/admin/posts/image/add/"
-DRAFT = {"title": "管理槓桿與 GPT-4", "body": "第一段。", "published_at_0": "", "published_at_1": ""}
+DRAFT = {"title": "管理槓桿與 GPT-4", "body": "第一段。", "published_at": ""}
 
 
 @pytest.fixture(autouse=True)
@@ -46,8 +46,7 @@ def fields_of(post: Post, **changed: str) -> dict[str, str]:
         "title": post.title,
         "body": post.body,
         "words": post.words,
-        "published_at_0": "",
-        "published_at_1": "",
+        "published_at": "",
     } | changed
 
 
@@ -91,7 +90,7 @@ def test_publish_now_publishes_now_and_shows_where(author):
 
 
 def test_a_later_time_is_the_publications_local_time(author):
-    response = author.post(ADD, DRAFT | {"published_at_0": "2099-01-07", "published_at_1": "08:00"})
+    response = author.post(ADD, DRAFT | {"published_at": "2099-01-07T08:00"})
 
     assert Post.objects.get().published_at == datetime(2099, 1, 7, 0, 0, tzinfo=UTC)
     assert told(response)[1] == "On Jan. 7, 2099, 8 a.m. it will be published by itself."
@@ -371,6 +370,19 @@ def test_the_form_works_without_javascript(author):
     assert " onclick=" not in page
 
 
+@pytest.mark.parametrize("popup", ["", "?_popup=1"])
+def test_every_page_of_a_post_is_valid_and_points_at_nothing_that_is_not_there(author, popup):
+    now = timezone.now()
+    changed, previewed = make_post("改過"), make_post("預覽", published_at=None)
+    WorkingCopy.objects.keep(Post.objects.get(pk=changed.pk), "", now=now)
+    previewed.open_preview(now)
+    dated = make_post("排定", published_at=now + timedelta(days=2), body="好,的", summary="摘要")
+
+    for address in (ADD, *map(change, (changed, previewed, dated))):
+        assert_valid(author.get(address + popup).text)
+    assert_valid(author.post(ADD, {"title": "", "body": "", "published_at_how": "at"}).text)
+
+
 # --- Pictures ---
 
 
@@ -514,7 +526,7 @@ def test_words_that_the_author_takes_out_stay_out(author):
 def test_former_addresses_lead_to_the_new_one(author, client):
     post = make_post("AI 時代", words="first")
     former = post.get_absolute_url()
-    dated = fields_of(post, words="second", published_at_0="2026-10-01", published_at_1="08:00")
+    dated = fields_of(post, words="second", published_at="2026-10-01T08:00")
     author.post(change(post), dated | {"_update": ""})
 
     response = client.get(former)

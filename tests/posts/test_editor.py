@@ -91,13 +91,16 @@ def test_enter_that_ends_a_word_of_chinese_adds_no_bullet(editor):
 def test_a_chosen_picture_asks_for_its_text_and_is_put_in(editor, photo):
     write(editor, "前")
 
+    editor.click("[data-tool=picture]")
+    editor.get_by_text("There is no picture yet. Upload the first.").wait_for()
+    assert_accessible(editor)
     editor.set_input_files(".editor-file", photo)
     assert_accessible(editor)
     editor.click("[data-insert]")
     editor.get_by_text("Write what the picture says.").wait_for()
     editor.fill("#editor-alt", "團隊")
     editor.click("[data-insert]")
-    editor.locator(".editor-dialog").wait_for(state="hidden")
+    editor.locator("#pictures").wait_for(state="hidden")
 
     image = Image.objects.get()
     assert editor.input_value("#id_body") == f"前\n\n![團隊]({image.get_absolute_url()})\n\n"
@@ -115,7 +118,7 @@ def test_a_pasted_picture_is_put_in_and_a_cancelled_one_is_not(editor):
     editor.fill("#editor-alt", "broken")
     editor.click("[data-insert]")
     editor.get_by_text("This is not a picture that can be read.").wait_for()
-    editor.click("[data-cancel]")
+    editor.click("[data-step=describe] [data-cancel]")
 
     assert editor.input_value("#id_body") == ""
     assert not Image.objects.exists()

@@ -15,7 +15,7 @@ from tests.factories import PUBLISHED_AT, make_helper, make_issue, make_post, ma
 from tests.support.pages import markup
 
 ADD = "/admin/posts/post/add/"
-DRAFT = {"title": "槓桿", "body": "第一段。", "published_at_0": "", "published_at_1": "", "_continue": "1"}
+DRAFT = {"title": "槓桿", "body": "第一段。", "published_at": "", "_continue": "1"}
 IN_PLACE = {"accept": "application/json"}
 
 

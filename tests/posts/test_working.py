@@ -44,7 +44,7 @@ def fields(author, post: Post, **changed: str) -> dict[str, str]:
     """Return what the form holds, as a browser would send it."""
     form = author.get(change(post)).context["adminform"].form
     at = timezone.localtime(post.published_at) if post.published_at else None
-    dates = {"published_at_0": f"{at:%Y-%m-%d}" if at else "", "published_at_1": f"{at:%H:%M:%S}" if at else ""}
+    dates = {"published_at": f"{at:%Y-%m-%dT%H:%M}" if at else ""}
     names = ("title", "body", "summary", "words", "tag_names", "seen_at")
     return {name: form[name].value() or "" for name in names} | dates | changed
 
@@ -101,7 +101,7 @@ def test_updating_publishes_all_of_it_and_stays_on_the_page(author, post):
 def test_a_save_that_changes_the_date_alone_moves_the_date_and_no_text(author, post):
     earlier = post.published_at - timedelta(days=3)
 
-    save(author, post, published_at_0=f"{timezone.localtime(earlier):%Y-%m-%d}", body="改過。")
+    save(author, post, published_at=f"{timezone.localtime(earlier):%Y-%m-%dT%H:%M}", body="改過。")
 
     post.refresh_from_db()
     assert (post.published_at, post.body, WorkingCopy.objects.get().body) == (earlier, "第一段。", "改過。")
@@ -110,14 +110,14 @@ def test_a_save_that_changes_the_date_alone_moves_the_date_and_no_text(author, p
 def test_a_post_that_is_withdrawn_has_its_working_copy_as_its_text(author, post):
     save(author, post, body="改過。")
 
-    save(author, post, published_at_0="", published_at_1="")
+    save(author, post, published_at="")
 
     post.refresh_from_db()
     assert (post.body, post.published_at, WorkingCopy.objects.count()) == ("改過。", None, 0)
 
 
 def test_a_text_that_saves_itself_never_reaches_readers(author, post):
-    sent = fields(author, post, body="", title="", published_at_0="", published_at_1="") | {"_auto": "1"}
+    sent = fields(author, post, body="", title="", published_at="") | {"_auto": "1"}
 
     answer = author.post(change(post), sent, headers=IN_PLACE).json()
 
@@ -216,7 +216,7 @@ def test_a_text_that_saves_itself_is_in_the_history_once_an_hour(author):
 
 
 def add(author, **changed: str):
-    sent = {"title": "", "body": "", "document": "a1", "published_at_0": "", "published_at_1": "", "_auto": "1"}
+    sent = {"title": "", "body": "", "document": "a1", "published_at": "", "_auto": "1"}
     return author.post("/admin/posts/post/add/", sent | changed, headers=IN_PLACE)
 
 
@@ -251,9 +251,9 @@ def test_half_a_title_gives_no_words_to_the_address(author):
 
 
 def test_a_date_that_is_being_typed_publishes_nothing(author):
-    add(author, body="嗯", published_at_0="2020-01-0")
+    add(author, body="嗯", published_at="2020-01-0")
     post = Post.objects.get()
-    sent = fields(author, post, published_at_0="2020-01-01", published_at_1="08:00")
+    sent = fields(author, post, published_at="2020-01-01T08:00")
 
     answer = author.post(change(post), sent | {"_auto": "1"}, headers=IN_PLACE)
 

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from subscribers import departures
 from subscribers.importers.csv_file import Row, Unreadable
 from subscribers.importers.merging import merge
 from subscribers.models import Subscriber, Suppression
@@ -77,6 +78,16 @@ def test_a_rehearsal_writes_nothing(bring):
 
     assert summary == counts(rows=2, created=1, unchanged=1)
     assert not Subscriber.objects.exists()
+
+
+def test_a_rehearsal_lets_nobody_leave_at_the_next_restore(bring, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    make_subscriber("r@example.org")
+
+    summary, _said = bring("email,state\nr@example.org,unsubscribed\nb@example.org,bounced\n", "--dry-run")
+
+    assert summary == counts(rows=2, updated=1, rejected=1)
+    assert departures.read() == []
 
 
 @pytest.mark.parametrize(
@@ -176,7 +187,7 @@ def test_a_suppressed_address_is_refused(bring, reason):
     summary, said = bring("email\nreader@example.org\n")
 
     assert summary == counts(rows=1, rejected=1)
-    assert said == [f"Line 2: must not be mailed: {reason}"]
+    assert said == [f"Line 2: must not be mailed: {reason.label}"]
     assert not Subscriber.objects.exists()
 
 
@@ -226,7 +237,7 @@ def test_names_tags_and_consent_of_other_programs_are_kept(bring):
     [
         (b"", "The first line must name a column “email”; it has nothing"),
         (b"name,age\nx,1\n", "The first line must name a column “email”; it has name, age"),
-        (b"email\n\xff\xfe\xfa\n", "readers.csv is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."),
+        (b"email\n\xff\xfe\xfa\n", "The file is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."),
         (b'email,name\na@example.org,"' + b"x" * 200_000, "Line 2 is not CSV: field larger than field limit (131072)"),
     ],
 )

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from newsletter.delivery.author import reminders, slots, subscribed
@@ -27,6 +28,7 @@ from newsletter.mail.views import is_tester
 from newsletter.publication.actors import Via, acting
 from newsletter.publication.limits.doors import capability, same_origin
 from newsletter.publication.models import Publication
+from subscribers.models import kept_tally
 from subscribers.pages.views import lost
 
 LINES_MAX = 60  # of what has changed
@@ -72,7 +74,11 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         return _asked_who_it_is(request)
     now, problem, current = timezone.now(), "", Current(reminder)
     act = ACTIONS.get(request.POST.get("do", ""))
-    if act and _standing(current, now) in {"open", "unshown", "changed"}:
+    limit = Publication.objects.current().number_typed_above
+    asks_number = kept_tally(now).mailable > limit
+    if act is reminders.approve and asks_number and not _names_the_issue(request, current.issue):
+        problem = _("Type %(number)s, the number of this issue.") % {"number": current.issue.number}
+    elif act and _standing(current, now) in {"open", "unshown", "changed"}:
         problem = _answer(request, act, reminder, now)
         current = Current(reminder)  # an edit in this moment may be why it was not done
     standing = _standing(current, now)
@@ -81,6 +87,8 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         "issue": reminder.issue,
         "standing": standing,
         "problem": problem,
+        "asks_number": asks_number,
+        "number_typed_above": f"{limit:,}",
         "wish": request.GET.get("do", ""),
         "week_later": reminders.a_week_later(reminder.slot_at),
         "next_slot": rhythm.next_slot(Publication.objects.current(), now),
@@ -88,6 +96,11 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
         "lost": current.lost if standing == "unshown" else [],
     }
     return render(request, "delivery/approve.html", context, status=409 if act and not reminder.answer else 200)
+
+
+def _names_the_issue(request: HttpRequest, issue: Issue) -> bool:
+    """Return whether its number was typed: what goes to many readers leaves by no slip of a thumb."""
+    return request.POST.get("number", "").strip() == str(issue.number)
 
 
 def _came_by_mail(request: HttpRequest) -> bool:

@@ -16,6 +16,8 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.history import Step
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.issues.models import Issue
+from newsletter.posts.saving import is_auto
+from newsletter.posts.working import was_logged_lately
 from newsletter.publication.actors import Via
 from newsletter.publication.audit import AuditedAdmin, Entry, changes_of, keyed, keys_of, newest_first, who
 
@@ -43,6 +45,12 @@ class AuditedIssueAdmin(AuditedAdmin):
             arranged += [str(item) for item, _fields in formset.changed_objects]
         found = {"fields": fields, "put_in": put_in, "taken_out": taken_out, "arranged": arranged}
         return {name: values for name, values in found.items() if values}
+
+    def log_change(self, request: HttpRequest, obj: Issue, message: Any) -> None:  # type: ignore[override]
+        """Write down what happened to posts each time, and that a text goes on saving itself once an hour."""
+        is_text = message and set(message) == {"fields"}
+        if not (is_text and is_auto(request) and was_logged_lately(obj)):
+            super().log_change(request, obj, message)
 
     def history_of(self, request: HttpRequest, obj: Issue) -> QuerySet[Any]:  # type: ignore[override]
         changes = changes_of(obj)

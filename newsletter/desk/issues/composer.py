@@ -24,8 +24,8 @@ from newsletter.delivery.letter.size import HTML_BYTES_MAX, HTML_BYTES_WARN, wei
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal, Standing
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, example_reader
+from newsletter.desk.audiences import Audience, audience_of, segments, spread_of, words_for
 from newsletter.desk.forms import WhenForm
-from newsletter.desk.issues.audiences import Audience, audience_of, segments, spread_of, words_for
 from newsletter.issues.lengths import with_minutes
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
@@ -176,13 +176,16 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
         return _approved(request, mailing, now)
     context = _what_will_happen(issue, letter, form, audience, now) | in_question(lost)
     context |= {"standing": standing, "asks_number": asks_number}
-    return page(request, "desk/send.html", issue, context)
+    is_dialog = request.method != "POST" and "dialog" in request.GET and not context["has_been_sent"]
+    return page(request, "desk/schedule.html" if is_dialog else "desk/send.html", issue, context)
 
 
 def when_form(request: HttpRequest, issue: Issue, now: datetime) -> WhenForm:
     publication = Publication.objects.current()
     slots = next_slots(publication, SLOTS_OFFERED)
-    form = WhenForm(request.POST or None, issue=issue, slots=slots, begins=now + planning.hold_of(publication))
+    begins = now + planning.hold_of(publication)
+    names = "schedule_%s" if "dialog" in request.GET else "id_%s"  # the page under a dialog has names of its own
+    form = WhenForm(request.POST or None, issue=issue, slots=slots, begins=begins, auto_id=names)
     asked = request.POST.get("segment") or request.GET.get("segment", "")
     form.segment = asked if asked in segments() else ""
     return form

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.letter.size import PART_BYTES_MAX, encoded, weigh, weights_by_form
-from newsletter.delivery.models.rehearsals import Rehearsal
+from newsletter.delivery.models.rehearsals import ERROR, WARNING, Rehearsal, Standing, digest_of
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
+
+UNSETTLED = {Standing.NONE, Standing.OUTDATED, Standing.RUNNING}  # until the rehearsal that runs by itself is over
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,26 @@ def letter_of(issue: Issue, now: datetime) -> dict[str, Any]:
     letter = freeze(issue)
     publication = Publication.objects.current()
     in_full = issue.items.filter(form=IssueItem.Form.FULL).select_related("post").defer("post__body")
-    return {
+    return rehearsal_of(issue, now, letter) | {
         "letter": letter,
         "weight": weigh(issue, letter),
         "part_max": PART_BYTES_MAX,
         "minutes": sum(item.post.reading_minutes(publication) for item in in_full),
-        "standing": Rehearsal.objects.standing(issue, "", letter.content_hash, now),
+    }
+
+
+def rehearsal_of(issue: Issue, now: datetime, letter: FrozenLetter | None = None) -> dict[str, Any]:
+    """Return what the page says of the rehearsal; letter: the issue as it is frozen already."""
+    content_hash = (letter or freeze(issue)).content_hash
+    latest = Rehearsal.objects.latest_of(issue)
+    standing = latest.standing(digest_of(content_hash, ""), now) if latest else Standing.NONE
+    remarks = latest.remarks if latest and standing in {Standing.VALID, Standing.FAULTY} else []
+    grave = [one for one in remarks if one["level"] in {ERROR, WARNING}]
+    is_draft = issue.sent_at is None and not issue.mailings.open().exists()
+    return {
+        "rehearsal": latest,
+        "standing": standing,
+        "grave": sorted(grave, key=lambda one: one["level"] != ERROR),
+        "fine": len(remarks) - len(grave),
+        "comes_by_itself": is_draft and standing in UNSETTLED and issue.items.exists(),
     }

@@ -1,24 +1,24 @@
 """The rehearsal of an issue: begun by a click, read while it goes on."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery.models.rehearsals import OK, WARNING, Rehearsal, Remark, Standing, digest_of
+from newsletter.delivery.models.rehearsals import Rehearsal, Standing, digest_of
 from newsletter.delivery.rehearsal.rehearse import as_if
 from newsletter.delivery.rehearsal.rehearse import rehearse as rehearsed
 from newsletter.desk import tasks
-from newsletter.desk.issues.audiences import audience_of, segments, words_for
+from newsletter.desk.audiences import segments, words_for
 from newsletter.desk.issues.composer import page
+from newsletter.desk.issues.composing import rehearsal_of
+from newsletter.desk.rehearsals import about_readers
 from newsletter.issues.models import Issue
 from newsletter.publication.wakeups import wake
 
@@ -51,6 +51,13 @@ def rehearse(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
+@require_safe
+def dot(request: HttpRequest, pk: int) -> HttpResponse:
+    """Return what the page of an issue says of its rehearsal, while that runs by itself."""
+    issue = get_object_or_404(Issue, pk=pk)
+    return render(request, "admin/issues/issue/_rehearsal.html", rehearsal_of(issue, timezone.now()) | {"issue": issue})
+
+
 def start(issue: Issue, segment: str, now: datetime) -> Rehearsal:
     """Look at everything that is here at once, keep it, and let a worker look outside."""
     mailing = as_if(issue, segment, now)
@@ -67,22 +74,3 @@ def start(issue: Issue, segment: str, now: datetime) -> Rehearsal:
     )
     wake(tasks.look_outside, found.pk)
     return found
-
-
-def about_readers(issue: Issue, segment: str, now: datetime) -> Iterator[Remark]:
-    """Tell who gets the issue, and why the others do not."""
-    audience = audience_of(issue, now, segment)
-    words = ngettext("%(count)d reader gets it.", "%(count)d readers get it.", audience.readers)
-    level = OK if audience.readers else WARNING
-    yield Remark(Rehearsal.Topic.AUDIENCE, level, words % {"count": audience.readers})
-    excluded = {
-        _("have this issue already"): audience.have_it,
-        _("not in this segment"): audience.others,
-        _("not confirmed"): audience.pending,
-        _("paused"): audience.paused,
-        _("unsubscribed"): audience.unsubscribed,
-        _("suppressed"): audience.suppressed,
-    }
-    left_out = [_("%(why)s: %(count)d") % {"why": why, "count": count} for why, count in excluded.items() if count]
-    if left_out:
-        yield Remark(Rehearsal.Topic.AUDIENCE, OK, _("Left out: %s") % _(", ").join(left_out))

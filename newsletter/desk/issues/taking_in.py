@@ -28,6 +28,8 @@ def put_in(request: HttpRequest, pk: int, post_pk: int) -> HttpResponse:
     elif take_in(issue, post):
         Change.objects.log(Change.What.CHANGED, [issue], {"put_in": [str(post)]})
         _say(request, messages.SUCCESS, _("“{post}” is in {issue} now."), post, issue)
+        if "today" not in request.POST:  # its author goes on with the issue
+            return redirect("admin:issues_issue_change", issue.pk)
     return back
 
 

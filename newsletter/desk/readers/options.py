@@ -1,20 +1,40 @@
 """The list of readers and the page of one, with what was sent to them beside what they said."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.desk.readers import copies, story
+from newsletter.desk.bulk import copies
+from newsletter.desk.bulk.selection import NARROWINGS
+from newsletter.desk.models import Errand
+from newsletter.desk.readers import acts, choosing, saving, story
+from newsletter.desk.readers.forms import FORMS
 from newsletter.desk.readers.notes import NoteForm
-from subscribers import finding
 from subscribers.admin import SubscriberAdmin
 from subscribers.filters import FIELDS, Field, Options
-from subscribers.finding import Narrowing
 from subscribers.models import Subscriber
 
-NARROWINGS: Final[Mapping[str, Narrowing]] = {**finding.NARROWINGS, "copies": copies.without_last_copy}
+
+def bulk_action(kind: str) -> Any:
+    """Return an action of the list: it leads to the page that says how many, which and what, and does nothing."""
+
+    @admin.action(
+        description=Errand.Kind(kind).label, permissions=["export" if kind == Errand.Kind.EXPORT else "change"]
+    )
+    def lead(_admin: Any, request: HttpRequest, _readers: Any) -> HttpResponse:
+        ticked = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        line = (
+            choosing.line_of_all(request.GET) if request.POST.get("select_across") == "1" else choosing.line_of(ticked)
+        )
+        return redirect(f"{reverse('admin:reader_bulk', args=[kind])}?{line}")
+
+    lead.__name__ = f"bulk_{kind}"
+    return lead
 
 
 class CopiesField(Field):
@@ -33,7 +53,16 @@ class CopiesField(Field):
 
 class ReadersAdmin(SubscriberAdmin):
     list_filter = (*FIELDS, CopiesField)
+    actions = (*(bulk_action(kind) for kind in FORMS), "erase")
     change_form_template = "admin/subscribers/reader.html"
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(choosing.EXPORTING)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list, with the saved filters and a way to all that match, which needs no script."""
+        shown = saving.shown(request) | {"line_of_all": choosing.line_of_all(request.GET)}
+        return super().changelist_view(request, shown | (extra_context or {}))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -48,4 +77,6 @@ class ReadersAdmin(SubscriberAdmin):
         sees_copies = request.user.has_perm("delivery.view_mailing")
         lines, following = story.of(reader, before, with_copies=sees_copies)
         is_first = before is None
-        return {"story": lines, "following": following, "is_first": is_first, "note_form": NoteForm()}
+        may_act = is_first and self.has_change_permission(request, reader)
+        offers = list(acts.offers(reader, request.user)) if may_act else []
+        return {"offers": offers, "story": lines, "following": following, "is_first": is_first, "note_form": NoteForm()}

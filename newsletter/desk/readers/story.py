@@ -6,9 +6,10 @@ long the story, a page costs the same few queries.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
@@ -16,9 +17,10 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.models.packs import Pack
-from subscribers.models import Subscriber, Suppression
+from subscribers.models import Act, Subscriber, Suppression
 
 COPIES = 20  # of each kind, as rows and packed, that a page looks at
+SAME_MOMENT = timedelta(minutes=1)  # between an act and the row that it made
 LINES_MAX = 300  # of each other kind: nobody has as many
 DOTS = {
     Delivery.State.SENT: "good",
@@ -26,6 +28,7 @@ DOTS = {
     Delivery.State.UNCERTAIN: "warn",
     Delivery.State.DEFERRED: "warn",
 }
+ACT_DOTS: dict[str, str] = {Act.What.SUPPRESSED: "bad", Act.What.PAUSED: "warn", Act.What.LIFTED: "good"}
 WHAT: dict[int, Promise] = {
     Delivery.State.SENT: gettext_lazy("%(issue)s: sent"),
     Delivery.State.FAILED: gettext_lazy("%(issue)s: not delivered"),
@@ -82,7 +85,7 @@ def of(reader: Subscriber, before: Before | None, *, with_copies: bool) -> tuple
     since = min((line.at for line in copies), default=None) if floor else None
     others = [
         line
-        for line in (*_record(reader), *_moves(reader), *_notes(reader), *_suppression(reader))
+        for line in (*_record(reader), *_moves(reader), *_notes(reader), *_acts(reader), *_suppression(reader))
         if (before is None or line.at < before.at) and (since is None or line.at >= since)
     ]
     lines = sorted([*others, *copies], key=lambda line: line.at, reverse=True)
@@ -144,7 +147,24 @@ def _notes(reader: Subscriber) -> Iterator[Line]:
         yield Line(note.at, pgettext("about a reader", "Note"), tuple(filter(None, (note.text, note.by))), note=note.pk)
 
 
+def _acts(reader: Subscriber) -> Iterator[Line]:
+    for act in reader.acts.order_by("-pk")[:LINES_MAX]:
+        detail = _day(act.detail) if act.what == Act.What.PAUSED else act.detail
+        what = _("%(what)s: %(detail)s") % {"what": act.get_what_display(), "detail": detail}
+        words = what if detail else act.get_what_display()
+        yield Line(act.at, words, tuple(filter(None, (act.reason, act.by))), ACT_DOTS.get(act.what, ""))
+
+
+def _day(moment: str) -> str:
+    """Return the local day of a moment in ISO 8601."""
+    return date_format(timezone.localtime(datetime.fromisoformat(moment)), "DATE_FORMAT")
+
+
 def _suppression(reader: Subscriber) -> Iterator[Line]:
+    """Yield why no mail goes to the address, unless an act of the author's says it."""
+    by_hand = reader.acts.filter(what=Act.What.SUPPRESSED).order_by("-pk").values_list("at", flat=True).first()
     for one in Suppression.objects.filter(address_hash=reader.address_hash):
+        if one.reason == Suppression.Reason.MANUAL and by_hand and one.created_at - by_hand < SAME_MOMENT:
+            continue
         reason = tuple(filter(None, (one.get_reason_display(), one.note)))
         yield Line(one.created_at, _("The address was suppressed: no mail goes to it"), reason, "bad")

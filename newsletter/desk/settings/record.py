@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_safe
 
+from newsletter.desk.models import Errand
 from newsletter.publication.audit import PER_PAGE, AuditedAdmin, Entry
 from newsletter.publication.changes import Change
 
@@ -37,6 +38,8 @@ def _found(asked: str) -> QuerySet[Change]:
 def _entry(change: Change) -> Entry:
     """Return a line that says what it was done to, in the words of that room's own history."""
     options = next((one for one in admin.site._registry.values() if one.opts.label_lower == change.about), None)
+    if change.about == Errand._meta.label_lower:  # what was done to readers says all by its title
+        return Entry(change.at, change.title, change.by)
     if not isinstance(options, AuditedAdmin):  # a kind that this version does not know any more
         return Entry(change.at, f"{change.title}: {change.get_what_display()}", change.by)
     entry = options.entry_of(change)

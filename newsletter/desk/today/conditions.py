@@ -48,6 +48,10 @@ def is_left_out(facts: Facts, now: datetime) -> bool:
     return facts.newly > 0 and facts.issue is None
 
 
+def has_no_issue(facts: Facts, now: datetime) -> bool:
+    return facts.issue is None
+
+
 def is_empty(facts: Facts, now: datetime) -> bool:
     return facts.issue is not None and facts.issue.posts == 0
 

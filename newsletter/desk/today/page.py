@@ -20,7 +20,7 @@ from newsletter.desk.today.checklist import DONE, checklist
 from newsletter.desk.today.facts import Facts
 from newsletter.desk.today.gathering import Found, free_slots, gather
 from newsletter.desk.today.mending import troubles
-from newsletter.desk.today.steps import BEGIN, COMPOSE, SEND, WATCH, WRITE, next_step
+from newsletter.desk.today.steps import BEGIN, COMPOSE, SEND, WATCH, WRITE, next_step, next_step_of_issues
 from newsletter.issues import days_off, rhythm
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -74,6 +74,12 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
         "questions": _questions(now) if facts.may(SEND) and not items else [],
         "readers": _readers(found.tally, facts, now) if found.tally else None,
     }
+
+
+def of_issues(user: Any, now: datetime) -> dict[str, Any]:
+    """Return what the list of issues says above its rows: the next step about an issue."""
+    facts = gather(user, now).facts
+    return {"step": next_step_of_issues(facts, now), "slot": facts.slot, "composed": facts.issue}
 
 
 def _questions(now: datetime) -> list[days_off.Question]:

@@ -137,6 +137,12 @@ def schedule(facts: Facts, now: datetime) -> Words:
     return _("%(going)s, once you schedule it.") % {"going": _issue_goes(facts, now)}, _("Schedule it")
 
 
+def begin(facts: Facts, now: datetime) -> Words:
+    sentence = _("The next slot is %(when)s, %(wait)s. No issue is put together for it yet.")
+    button = _("Compose issue %(number)s") % {"number": facts.next_number}
+    return sentence % _slot(facts, now), button
+
+
 def result(facts: Facts, now: datetime) -> Words:
     found = _result(facts)
     values = {"number": found.number, "readers": words.readers(found.sent), "missed": words.number(found.missed)}

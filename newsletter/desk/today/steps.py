@@ -107,9 +107,28 @@ TABLE: tuple[Row, ...] = (
     Row("rest", (), conditions.always, sentences.rest, _at("account")),
 )
 
+OF_ISSUES = {"paused", "sending", "held", "left_out", "scheduled", "empty", "subject", "alt", "rehearsal", "schedule"}
+ISSUES_TABLE: tuple[Row, ...] = (
+    *(row for row in TABLE if row.key in OF_ISSUES),
+    Row("begin", (BEGIN,), conditions.has_no_issue, sentences.begin, NEW_ISSUE),
+)
+
 
 def next_step(facts: Facts, now: datetime) -> Step:
     """Return the first row of the TABLE that applies and whose rights the user has; the last one always does."""
-    row = next(one for one in TABLE if all(map(facts.may, one.needs)) and one.applies(facts, now))
-    sentence, button = row.says(facts, now)
-    return Step(row.key, sentence, button, row.leads(facts), row.needs)
+    step = _first(TABLE, facts, now)
+    assert step is not None  # noqa: S101 - the last row asks for nothing
+    return step
+
+
+def next_step_of_issues(facts: Facts, now: datetime) -> Step | None:
+    """Return the next step of those that are about an issue; None if the user can do nothing about one."""
+    return _first(ISSUES_TABLE, facts, now)
+
+
+def _first(table: tuple[Row, ...], facts: Facts, now: datetime) -> Step | None:
+    for row in table:
+        if all(map(facts.may, row.needs)) and row.applies(facts, now):
+            sentence, button = row.says(facts, now)
+            return Step(row.key, sentence, button, row.leads(facts), row.needs)
+    return None

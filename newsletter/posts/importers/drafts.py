@@ -105,6 +105,7 @@ def _write(draft: Draft, post: Post) -> None:
     post.source_digest = draft.digest
     post.save()
     post.tags.set(Tag.objects.named(draft.tags))
+    post.note_pictures()
     index_post(post)
 
 

@@ -1,6 +1,7 @@
 """The tables of posts: what is written, its pictures, and what became of its Markdown."""
 
 from newsletter.posts.models.images import Image
+from newsletter.posts.models.patterns import Pattern
 from newsletter.posts.models.posts import (
     BODY_MAX,
     BY_DATES,
@@ -22,6 +23,7 @@ __all__ = [
     "BY_DATES",
     "TAG_NAME_MAX",
     "Image",
+    "Pattern",
     "Post",
     "PostQuerySet",
     "Rendering",

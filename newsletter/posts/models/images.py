@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import models
+from django.db.models import Func, OuterRef, Subquery
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.publication.pictures.uploads import Picture, PictureError, resized
@@ -29,9 +31,19 @@ log = logging.getLogger(__name__)
 class ImageQuerySet(models.QuerySet["Image"]):
     def heavy_in(self, source: str) -> dict[str, int]:
         """Return the bytes of those pictures in `source`, by address, that weigh more than their size asks for."""
-        digests = set(ADDRESS.findall(source))
-        weights = {one.get_absolute_url(): one.excess for one in self.filter(digest__in=digests)} if digests else {}
+        weights = {one.get_absolute_url(): one.excess for one in self.within(source)}
         return {url: size for url, size in weights.items() if size}
+
+    def within(self, *sources: str) -> "ImageQuerySet":
+        """Return the pictures that these texts show."""
+        digests = {digest for source in sources for digest in ADDRESS.findall(source)}
+        return self.filter(digest__in=digests) if digests else self.none()
+
+    def with_uses(self) -> "ImageQuerySet":
+        """Return them with `use_count`: how many posts show them, in the text or as the cover."""
+        rows = Image.posts.through.objects.filter(image=OuterRef("pk"))
+        counted = Func(function="COUNT", template="COUNT(*)", output_field=models.IntegerField())
+        return self.annotate(use_count=Subquery(rows.annotate(counted=counted).values("counted")))  # type: ignore[misc]  # annotated here
 
     def unfinished(self) -> "ImageQuerySet":
         """Return those that lack sizes nobody has tried to make, the newest first."""
@@ -90,6 +102,20 @@ class Image(models.Model):
     def widths(self, form: str) -> list[int]:
         """Return the widths that exist in this form, the narrowest first."""
         return sorted([*self.sizes.get(form, []), *([self.width] if form == "fallback" else [])])
+
+    @property
+    def shown_in(self) -> str:
+        """Return in words how many posts show it."""
+        count: int = getattr(self, "use_count", 0)  # see with_uses
+        if not count:
+            return gettext("in no post")
+        return ngettext("in %(count)s post", "in %(count)s posts", count) % {"count": f"{count:,}"}
+
+    @property
+    def thumbnail(self) -> str:
+        """Return the address of its smallest size, in a form that every browser shows."""
+        form = "webp" if self.sizes.get("webp") else "fallback"
+        return self.address(form, self.widths(form)[0])
 
     def take_wide(self, picture: Picture) -> None:
         """Keep what the upload has at more pixels, and make what takes no time."""

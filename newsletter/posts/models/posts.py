@@ -150,9 +150,13 @@ class Post(models.Model):
     cover = models.ForeignKey(
         Image, verbose_name=_("cover picture"), null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    pictures = models.ManyToManyField(Image, editable=False, related_name="posts")  # see note_pictures
     tags = models.ManyToManyField(Tag, verbose_name=_("tags"), blank=True, related_name="posts")
     published_at = models.DateTimeField(
         _("published"), null=True, blank=True, db_index=True, help_text=_("Empty: draft. In the future: scheduled.")
+    )
+    is_web_only = models.BooleanField(
+        _("only on the web"), default=False, help_text=_("It waits for no issue, and none is proposed for it.")
     )
     preview_until = models.DateTimeField(null=True, editable=False)  # whoever has its link may read the draft
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
@@ -214,6 +218,13 @@ class Post(models.Model):
         """Take the link back, at once and for good."""
         self.preview_until = None
         Post.objects.filter(pk=self.pk).update(preview_until=None)
+
+    def note_pictures(self) -> None:
+        """Note which pictures the post shows, in its text or as its cover, or will when it is updated."""
+        names = ("body", "working_copy__body", "cover__digest", "working_copy__cover__digest")
+        *texts, cover, next_cover = Post.objects.values_list(*names).get(pk=self.pk)
+        shown = Image.objects.within(*(text or "" for text in texts))
+        self.pictures.set(shown | Image.objects.filter(digest__in={cover, next_cover} - {None}))
 
     @property
     def preview_token(self) -> str:

@@ -1,10 +1,11 @@
 // Two texts of one row: what stands on this page, and what was saved elsewhere meanwhile. The author chooses, place by place.
-// What was changed in one place only is taken from there, by paragraphs and within them by sentences; where nothing else
+// Of a place in a text they may also write a third. What was changed in one place only is taken from there, by paragraphs and within them by sentences; where nothing else
 // differs, nobody is asked. Nothing that both changed is chosen for anybody.
 // saving.js asks by an event of the dialog, whose words are in templates/admin/posts/_comparing.html.
 
 const dialog = document.getElementById("comparing");
 const PAIRS_MAX = 4_000_000; // lines here × lines there, beyond which what differs is one place
+const RESULT_ROWS = 8; // of the field for what both become, at most
 const language = document.documentElement.lang;
 
 const say = (name, values = {}) =>
@@ -171,11 +172,23 @@ function card(place, index, at) {
   mark(theirs, place.theirsShown, place.mineShown);
   one.querySelectorAll(".difference-head span")[1].textContent = say("Saved", { time: clock(at) });
   for (const radio of one.querySelectorAll("input")) radio.name = `difference-${index}`;
+  const result = one.querySelector("textarea");
+  result.readOnly = !place.mine; // a choice among values is not typed
+  result.setAttribute("aria-label", say("Result", { label: one.querySelector("legend").textContent }));
+  result.rows = Math.min(RESULT_ROWS, 2 + Math.max(place.mine?.length ?? 0, place.theirs?.length ?? 0));
+  const choose = (chosen, part) => {
+    place.chosen = chosen;
+    place.own = chosen === "own" ? result.value.split("\n") : null;
+    one.querySelectorAll(".difference-one").forEach((some) => some.classList.toggle("is-chosen", some.contains(part)));
+  };
   one.addEventListener("change", ({ target }) => {
-    place.chosen = target.value;
-    one
-      .querySelectorAll(".difference-one")
-      .forEach((label) => label.classList.toggle("is-chosen", label.contains(target)));
+    if (target === result) return;
+    result.value = target.value === "mine" ? place.mineShown : place.theirsShown;
+    choose(target.value, target);
+  });
+  result.addEventListener("input", () => {
+    for (const radio of one.querySelectorAll("input")) radio.checked = false;
+    choose("own", result);
   });
   return one;
 }
@@ -204,7 +217,7 @@ function sorted({ mine, theirs, base }) {
         });
       }
       places.push(...differing);
-      results[name] = () => all.flatMap((piece) => piece.same ?? piece[piece.chosen]).join("\n");
+      results[name] = () => all.flatMap((piece) => piece.same ?? piece.own ?? piece[piece.chosen]).join("\n");
     } else {
       const place = { label: here.label, mineShown: here.shown, theirsShown: there.shown };
       places.push(place);
@@ -237,7 +250,7 @@ function ask({ detail }) {
   tell(".comparing-taken", taken.length && say("Taken", { names: [...new Set(taken)].join("、") }));
   tell(".comparing-rows", detail.areRowsTaken && say("Rows"));
   dialog.querySelector(".comparing-all").hidden = places.length < 2;
-  list.onchange = show;
+  list.onchange = list.oninput = show;
   dialog.onclick = ({ target }) => {
     if (target.matches("[data-all]"))
       list.querySelectorAll(`input[value=${target.dataset.all}]`).forEach((radio) => radio.click());

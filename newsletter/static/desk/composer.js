@@ -17,8 +17,13 @@ function move(list, item, by, said) {
   const other = by < 0 ? item.previousElementSibling : item.nextElementSibling;
   if (!other) return;
   by < 0 ? other.before(item) : other.after(item);
+  tellMoved(list, item, said);
+}
+
+// Number the posts anew, and say where the one that was moved is now.
+function tellMoved(list, item, said) {
   renumber(list);
-  list.dispatchEvent(new Event("change", { bubbles: true })); // unsaved.js warns
+  list.dispatchEvent(new Event("change", { bubbles: true })); // unsaved.js warns, autosave.js saves
   const all = [...list.children];
   const facts = {
     title: item.querySelector("[data-title]")?.textContent ?? "",
@@ -40,6 +45,7 @@ function arrows(box) {
     // a button at the end of the list is off, and the focus would be lost with it
     (button.disabled ? item.querySelector("[data-move]:not(:disabled)") : button)?.focus();
   });
+  list.addEventListener("desk:moved", ({ target }) => tellMoved(list, target, said)); // dragging.js
   list.addEventListener("change", ({ target }) => {
     if (!target.name?.endsWith("-DELETE")) return;
     target.closest(".item").classList.toggle("is-out", target.checked);
@@ -122,9 +128,21 @@ function suggestSubjects(field) {
 function showBeginning(details) {
   const text = details.querySelector("textarea");
   const line = details.querySelector("[data-beginning]");
-  details.addEventListener("toggle", () => {
-    if (!details.open) line.textContent = text.value.trim().replace(/\s+/g, " ").slice(0, 60);
-  });
+  const show = () => (line.textContent = text.value.trim().replace(/\s+/g, " ").slice(0, 60));
+  text.addEventListener("input", show);
+  details.addEventListener("toggle", show); // what a script has put in says nothing
+}
+
+// A kept text goes where the caret was, in one step of undo. Without JavaScript it is put at the end by “Save”.
+function putIn(select) {
+  const { text } = select.selectedOptions[0].dataset;
+  const field = document.getElementById(`id_${select.dataset.kept}`);
+  select.value = "";
+  if (!text) return;
+  field.focus();
+  const before = field.value.slice(0, field.selectionStart);
+  const gap = !before || before.endsWith("\n\n") ? "" : "\n\n";
+  if (!document.execCommand("insertText", false, gap + text)) field.setRangeText(gap + text);
 }
 
 // After a save that has changed the letter, the frame shows it.
@@ -144,6 +162,7 @@ for (const facts of document.querySelectorAll("[data-letter]")) {
   document.querySelector("[data-letter-frame]").dataset.shown = facts.dataset.letter;
 }
 document.querySelectorAll("[data-words]").forEach(showBeginning);
+document.addEventListener("change", ({ target }) => target.matches("[data-kept]") && putIn(target));
 document.querySelectorAll("[data-shown][name=subject]").forEach(showShown);
 document.querySelectorAll("[data-shown][name=subject]").forEach(suggestSubjects);
 document.querySelectorAll("[data-count-from]").forEach(countLength);

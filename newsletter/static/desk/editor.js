@@ -1,10 +1,9 @@
-// Tools around the browser's own text field: buttons, pictures, a live preview. Bold, italic and links: marks.js.
+// Tools around the browser's own text field: buttons, a live preview. Bold, italic and links: marks.js. Pictures: pictures.js.
 // What is not saved yet: unsaved.js; saving: saving.js.
 // Everything here is a convenience: the form works without it. Words come from templates/admin/posts/_editor.html.
 
 const parts = document.getElementById("editor-parts");
 const PREVIEW_PAUSE = 400; // milliseconds of rest before the server is asked
-const IS_PICTURE = /^image\/(jpeg|png|gif|webp|avif)$/;
 
 const say = (name, values = {}) =>
   Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), parts.dataset[`say${name}`]);
@@ -66,81 +65,12 @@ function continueList(field, event) {
 
 // A link pasted over chosen words becomes their link.
 function pasteLink(field, event) {
+  if (event.defaultPrevented) return;
   const url = event.clipboardData.getData("text/plain").trim();
   const chosen = field.value.slice(field.selectionStart, field.selectionEnd);
   if (!/^https?:\/\/\S+$/.test(url) || !chosen || chosen.includes("\n") || /^https?:/.test(chosen)) return;
   event.preventDefault();
   insert(field, `[${chosen}](${url})`);
-}
-
-// --- Pictures ---
-
-function askForText(editor, file) {
-  const dialog = editor.querySelector(".editor-dialog");
-  const [picture, alt, problem] = ["img", "textarea", ".editor-problem"].map((name) => dialog.querySelector(name));
-  const reader = new FileReader(); // the policy of this page allows data:, not blob:
-  reader.onload = () => (picture.src = reader.result);
-  reader.readAsDataURL(file);
-  alt.value = problem.textContent = "";
-  dialog.showModal();
-  alt.focus();
-  return new Promise((resolve) => {
-    dialog.onclose = () => {
-      picture.removeAttribute("src");
-      resolve(null);
-    };
-    dialog.querySelector("[data-cancel]").onclick = () => dialog.close();
-    dialog.querySelector("[data-insert]").onclick = async (event) => {
-      problem.textContent = say("Uploading");
-      event.target.disabled = true;
-      const answer = await upload(file, alt.value);
-      event.target.disabled = false;
-      problem.textContent = answer.error ?? "";
-      if (answer.error) return;
-      resolve(answer.markdown);
-      dialog.close();
-    };
-  });
-}
-
-async function upload(file, alt) {
-  try {
-    const response = await post(parts.dataset.uploadUrl, { file, alt });
-    return await response.json();
-  } catch {
-    return { error: say("Failed") };
-  }
-}
-
-async function putIn(editor, field, files) {
-  for (const file of [...files].filter((one) => IS_PICTURE.test(one.type))) {
-    const [from, to] = [field.selectionStart, field.selectionEnd];
-    const markdown = await askForText(editor, file);
-    if (!markdown) continue;
-    const before = from && field.value[from - 1] !== "\n" ? "\n\n" : "";
-    insert(field, `${before}${markdown}\n\n`, from, to);
-  }
-}
-
-function acceptPictures(editor, field) {
-  const chooser = editor.querySelector(".editor-file");
-  chooser.addEventListener("change", async () => {
-    await putIn(editor, field, chooser.files);
-    chooser.value = "";
-  });
-  field.addEventListener("paste", (event) => {
-    const files = [...event.clipboardData.files].filter((file) => IS_PICTURE.test(file.type));
-    // Word processors put a picture of the text beside the text: the text is meant.
-    if (!files.length || event.clipboardData.types.includes("text/plain")) return pasteLink(field, event);
-    event.preventDefault();
-    putIn(editor, field, files);
-  });
-  field.addEventListener("dragover", (event) => event.dataTransfer.types.includes("Files") && event.preventDefault());
-  field.addEventListener("drop", (event) => {
-    if (!event.dataTransfer.files.length) return;
-    event.preventDefault();
-    putIn(editor, field, event.dataTransfer.files);
-  });
 }
 
 // --- Preview ---
@@ -194,7 +124,7 @@ function toolsOf(editor, field, preview) {
     heading: () => markLines(field, "## "),
     list: () => markLines(field, "- "),
     quote: () => markLines(field, "> "),
-    picture: () => editor.querySelector(".editor-file").click(),
+    picture: () => field.dispatchEvent(new CustomEvent("desk:picture")), // pictures.js
     preview: (button) => {
       preview();
       button.setAttribute("aria-pressed", String(!editor.querySelector(".editor-preview").hidden));
@@ -240,7 +170,7 @@ function build(field, index) {
   }
   field.addEventListener("keydown", (event) => onKey(field, event));
   field.addEventListener("input", () => count(editor, field));
-  acceptPictures(editor, field);
+  field.addEventListener("paste", (event) => pasteLink(field, event));
   count(editor, field);
 }
 

@@ -5,6 +5,7 @@
 const fields = document.querySelectorAll("textarea[data-editor]");
 const LONGEST = 2_000_000; // characters of HTML; more is pasted as plain text
 const TELLING = "a[href], b, strong, i, em, h1, h2, h3, h4, h5, h6, ul, ol, blockquote, pre, code, table, hr, del, s";
+const COLUMNS_MAX = 50; // that one cell may go over
 const SPACING = /[\s\u00a0]+/g;
 const WORD_LIST = /mso-list:\s*\S*\s*level(\d+)/i;
 
@@ -128,6 +129,29 @@ function lowerHeadings(page) {
     rename(heading, `h${Number(heading.nodeName[1]) + 1}`);
 }
 
+// A cell that goes over several columns or rows stands in each of them: Markdown knows no such cells.
+function spreadCells(page, table) {
+  const rows = [...table.rows];
+  const grid = rows.map(() => []);
+  rows.forEach((row, y) => {
+    for (const cell of [...row.cells]) {
+      const x = Array.from({ length: grid[y].length + 1 }, (_, place) => place).find((place) => !grid[y][place]);
+      const high = Math.min(cell.rowSpan || rows.length, rows.length - y); // 0: down to the end
+      const wide = Math.min(cell.colSpan, COLUMNS_MAX);
+      cell.removeAttribute("rowspan");
+      cell.removeAttribute("colspan");
+      for (let down = 0; down < high; down++) {
+        for (let right = 0; right < wide; right++)
+          grid[y + down][x + right] ??= down || right ? cell.cloneNode(true) : cell;
+      }
+    }
+  });
+  const width = Math.max(...grid.map((cells) => cells.length));
+  rows.forEach((row, y) =>
+    row.replaceChildren(...Array.from({ length: width }, (_, x) => grid[y][x] ?? page.createElement("td"))),
+  );
+}
+
 function readTables(page) {
   for (const table of page.querySelectorAll("table")) {
     for (const cell of table.querySelectorAll("td, th")) {
@@ -141,6 +165,7 @@ function readTables(page) {
       unwrap(first.cells[0]); // a frame around a text
       continue;
     }
+    spreadCells(page, table);
     const head = page.createElement("thead");
     const row = page.createElement("tr");
     for (const cell of [...first.cells]) row.append(rename(cell, "th"));

@@ -6,7 +6,7 @@
 const box = document.getElementById("saving");
 const form = document.getElementById("kept-copies")?.closest("form");
 const SEEN = ["seen_at", "seen_version"]; // fields that tell which state of the text this page has seen
-const DATES = ["published_at_0", "published_at_1"]; // never saved unless somebody presses a button
+const DATES = ["published_at", "published_at_how"]; // never saved unless somebody presses a button
 const PATIENCE = 30_000; // milliseconds
 const language = document.documentElement.lang;
 const [GAP, COLON] = language.startsWith("zh") ? ["", "："] : [" ", ": "]; // between sentences, and behind a label
@@ -45,8 +45,16 @@ function tellUnsaved(name, facts = {}) {
 function labelOf(field) {
   const [own] = [...(field.labels ?? [])];
   const legend = field.closest("fieldset:not(.module)")?.querySelector("legend, label");
-  const words = [legend, own].filter(Boolean).map((one) => one.textContent.trim().replace(/[:：]$/, ""));
+  const words = [legend, field.type === "radio" && legend ? null : own]
+    .filter(Boolean)
+    .map((one) => one.textContent.trim().replace(/[:：]$/, ""));
   return [...new Set(words)].join(" ") || field.getAttribute("aria-label") || field.name;
+}
+
+// Return what a person knows a value by: a radio button is named by its words, or by what its picture says.
+function wordsOf(field, value) {
+  const [label] = field.type === "radio" && value ? (field.labels ?? []) : [];
+  return label?.textContent.trim() || label?.querySelector("img")?.alt || value;
 }
 
 // Browsers put back what was typed before a reload: what the server sent stands in the defaults.
@@ -57,6 +65,12 @@ function served(field) {
   return { value: chosen?.value ?? "", selectedOptions: chosen ? [chosen] : [] };
 }
 
+// A field that counts when somebody presses a button: while it is typed it is nothing yet, unless it is one of its own list.
+function isUnfinished(field) {
+  if (field.dataset.byPress === undefined) return false;
+  return ![...(field.list?.options ?? [])].some((one) => one.value === field.value);
+}
+
 // Return the fields that a person fills in, but for the rows of an issue: {name: {value, shown, label, isText}}.
 function snapshot(some, read = (field) => field) {
   const found = {};
@@ -64,7 +78,8 @@ function snapshot(some, read = (field) => field) {
     if (
       !field.name ||
       ["hidden", "submit", "button", "file", "fieldset"].includes(field.type) ||
-      field.closest("[data-items]")
+      field.closest("[data-items]") ||
+      field.dataset.byPress !== undefined
     )
       continue;
     const { value: own, checked, selectedOptions } = read(field);
@@ -72,16 +87,18 @@ function snapshot(some, read = (field) => field) {
     const value = isOff ? "" : own.replace(/\r\n/g, "\n");
     const shown = selectedOptions
       ? [...selectedOptions].map((one) => (one.value ? one.textContent.trim() : "")).join("、")
-      : value;
+      : wordsOf(field, value);
     if (isOff && found[field.name]) continue;
     found[field.name] = { value, shown, label: labelOf(field), isText: field.matches("textarea[data-editor]") };
   }
   return found;
 }
 
+const snapshotOf = (name) => snapshot(form)[name]?.value;
+
 function rowsOf(some) {
   const list = some.querySelector("[data-items]");
-  const named = list ? [...list.querySelectorAll("[name]")] : [];
+  const named = list ? [...list.querySelectorAll("[name]")].filter((field) => !isUnfinished(field)) : [];
   return JSON.stringify(
     named.map((field) => [field.name, ["checkbox", "radio"].includes(field.type) ? field.checked : field.value]),
   );
@@ -91,11 +108,21 @@ const textsOf = (some) => Object.fromEntries(Object.entries(some).map(([name, fi
 const isEqual = (one, other) => JSON.stringify(textsOf(one)) === JSON.stringify(textsOf(other));
 const hasFile = () => [...form.elements].some((field) => field.type === "file" && field.name && field.files.length);
 
+// A picture that only the other page offers as the cover is offered here too.
+function takeChoice(last, value, theirs) {
+  const other = [...theirs.elements].find((one) => one.name === last.name && one.value === value);
+  if (other) last.closest("label").after(document.importNode(other.closest("label"), true));
+}
+
 function put(name, value, theirs) {
   const fields = [...form.elements].filter((field) => field.name === name);
   const [field] = fields;
-  if (["checkbox", "radio"].includes(field.type)) fields.forEach((one) => (one.checked = one.value === value));
-  else if (field.tagName === "SELECT") {
+  if (["checkbox", "radio"].includes(field.type)) {
+    if (!fields.some((one) => one.value === value)) takeChoice(fields.at(-1), value, theirs);
+    const all = [...form.elements].filter((one) => one.name === name);
+    all.forEach((one) => (one.checked = one.value === value));
+    all[0].dispatchEvent(new Event("change", { bubbles: true }));
+  } else if (field.tagName === "SELECT") {
     if (value && ![...field.options].some((one) => one.value === value)) {
       const [other] = theirs.elements[name].selectedOptions;
       field.append(document.importNode(other, true));
@@ -103,6 +130,9 @@ function put(name, value, theirs) {
     field.value = value;
     field.dispatchEvent(new Event("change", { bubbles: true }));
     window.django?.jQuery?.(field).trigger("change.select2"); // the box that the admin draws over it
+  } else if (field.selectionStart === null) {
+    field.value = value; // a date: it has no caret
+    field.dispatchEvent(new Event("change", { bubbles: true }));
   } else {
     field.closest("details")?.setAttribute("open", ""); // what is hidden takes no focus
     replaceText(field, value);
@@ -201,12 +231,16 @@ const FRESH = [
   "[data-fresh=letter]",
 ];
 
-function exchange(selector, page) {
+const KEPT_TEXTS = [".field-introduction_from", ".field-closing_from"];
+
+function exchange(selector, page, isAuto = false) {
   const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
   if (!old || !fresh || old.isEqualNode(fresh)) return;
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   const place = document.importNode(fresh, true);
+  const begun = [...old.querySelectorAll("[data-by-press]")].filter((field) => field.value && isUnfinished(field));
   old.replaceWith(place);
+  if (isAuto) for (const field of begun) document.getElementById(field.id).value = field.value;
   if (focused?.id) document.getElementById(focused.id)?.focus({ preventScroll: true });
   else if (focused?.name) place.querySelector(`[name="${focused.name}"]`)?.focus({ preventScroll: true });
   place.dispatchEvent(new CustomEvent("desk:fresh", { bubbles: true }));
@@ -217,18 +251,27 @@ function takeToken(page) {
   if (token) form.elements.csrfmiddlewaretoken.value = token;
 }
 
+// Rows that somebody drags, or has changed since they were sent, stay: the next save answers for them.
+const areRowsInHand = () => document.querySelector("[data-items].is-dragging") !== null || rowsOf(form) !== baseRows;
+
 // Show what the save has changed beside the texts: the state, the format check, rows, words that the title has given.
-async function refresh(address, sent) {
+async function refresh(address, sent, isAuto = false) {
   const page = await freshPage(address).catch(() => null);
   const other = page?.querySelector("#kept-copies")?.closest("form");
   toRefresh = other ? "" : address;
   if (!other) return;
   FRESH.forEach((selector) => exchange(selector, page));
+  if (!isAuto) {
+    KEPT_TEXTS.forEach((selector) => exchange(selector, page));
+    for (const field of form.querySelectorAll("input[data-by-press]")) field.value = ""; // that is done
+  }
+  if (!document.querySelector("[data-letter-frame]")) exchange(".compose-letter", page); // of an issue that was new
+  if (DATES.every((name) => snapshotOf(name) === sent[name]?.value)) exchange("[data-release]", page);
   document.title = page.title;
   const isOurs = SEEN.every((name) => form.elements[name]?.value === other.elements[name]?.value);
   if (!isOurs) return; // somebody else has saved since: the next save will say so
-  if (form.querySelector("[data-items]")) {
-    exchange("[data-items]", page);
+  if (form.querySelector("[data-items]") && !(isAuto && areRowsInHand())) {
+    exchange("[data-items]", page, isAuto);
     baseRows = rowsOf(form);
   }
   base = snapshot(other);
@@ -278,16 +321,18 @@ async function save(isAuto) {
   if (!isAuto) tell(box.dataset.saySaving);
   if (toRefresh) await refresh(toRefresh, base);
   const sent = snapshot(form);
-  if (isAuto && base && isEqual(withoutDates(sent), withoutDates(base))) return;
+  const sentRows = rowsOf(form);
+  if (isAuto && base && sentRows === baseRows && isEqual(withoutDates(sent), withoutDates(base))) return;
   const data = new FormData(form);
+  if (isAuto) for (const field of [...form.elements].filter(isUnfinished)) data.delete(field.name);
   data.append(isAuto ? "_auto" : "_continue", "1");
   form.dispatchEvent(new CustomEvent("desk:sent"));
   const list = form.querySelector("[data-items]");
   const focused = list?.contains(document.activeElement) ? document.activeElement : null;
-  if (list) list.inert = true; // its rows will be those of the answer
+  if (list && !isAuto) list.inert = true; // its rows will be those of the answer
   try {
     const { response, answer } = await sendTwice(data);
-    await settle(response, answer, sent, isAuto);
+    await settle(response, answer, { fields: sent, rows: sentRows }, isAuto);
   } catch (error) {
     if (!["TypeError", "TimeoutError", "AbortError"].includes(error.name)) throw error;
     unanswered.push(sent);
@@ -318,12 +363,12 @@ function goTo({ address }) {
   if (location.pathname !== address) history.replaceState(history.state, "", address);
 }
 
-async function succeed(answer, sent, isAuto) {
+async function succeed(answer, { fields: sent, rows }, isAuto) {
   const isOther = location.pathname !== answer.address || (answer.pending ?? isPending) !== isPending;
   const dates = Object.fromEntries(DATES.filter((name) => base?.[name]).map((name) => [name, base[name]]));
   unanswered.length = 0;
   base = isAuto ? { ...sent, ...dates } : sent;
-  baseRows = rowsOf(form);
+  baseRows = rows;
   isPending = answer.pending ?? isPending;
   for (const [name, value] of Object.entries(answer.seen)) form.elements[name].value = value;
   clearErrors();
@@ -332,7 +377,8 @@ async function succeed(answer, sent, isAuto) {
   form.dispatchEvent(new CustomEvent("desk:saved", { detail }));
   tell(box.dataset.saySaved.replace("{time}", clock(answer.at)) + (isMerged ? GAP + box.dataset.sayMerged : ""));
   isMerged = false;
-  if (!isAuto || isOther) await refresh(answer.address, sent);
+  const hasLetter = document.querySelector("[data-items]") !== null; // made of what was saved
+  if (!isAuto || isOther || hasLetter) await refresh(answer.address, sent, isAuto);
 }
 
 // --- Two texts ---
@@ -341,6 +387,13 @@ const composed = () =>
   isComposing
     ? new Promise((done) => form.addEventListener("compositionend", () => setTimeout(done, 0), { once: true }))
     : null;
+
+// The server takes white space off both ends of a text: it is no change of its own.
+const stored = (some) =>
+  some &&
+  Object.fromEntries(
+    Object.entries(some).map(([name, field]) => [name, field.isText ? { ...field, value: field.value.trim() } : field]),
+  );
 
 async function compare(isAuto = false) {
   const page = await freshPage(location.pathname).catch(() => undefined);
@@ -369,8 +422,17 @@ async function compare(isAuto = false) {
   const { at } = other.querySelector("#kept-copies").dataset;
   const areRowsTaken = areRowsOld && rowsOf(form) !== baseRows;
   const rowsTaken = areRowsOld && !areRowsTaken ? form.querySelector("[data-items] > legend").textContent : "";
-  const detail = { mine: snapshot(form), theirs, base: known, at, areRowsTaken, rows: rowsTaken, isAuto, use };
+  const detail = { mine: snapshot(form), theirs, base: stored(known), at, areRowsTaken, rows: rowsTaken, isAuto, use };
   document.getElementById("comparing").dispatchEvent(new CustomEvent("desk:compare", { detail }));
+}
+
+// What a killed browser had not sent was made of an older text than this page has: go back to that one, so that the next
+// save finds out what has changed since, and merges.
+function goBackTo({ base: texts, seen }) {
+  if (!base || Object.entries(seen).every(([name, value]) => form.elements[name]?.value === value)) return;
+  for (const [name, value] of Object.entries(texts))
+    if (base[name]) base[name] = { ...base[name], value, shown: value };
+  for (const [name, value] of Object.entries(seen)) if (form.elements[name]) form.elements[name].value = value;
 }
 
 // --- By keys and by the button ---
@@ -433,6 +495,7 @@ function watch() {
   form.addEventListener("desk:autosave", () => ask(true));
   form.addEventListener("compositionstart", () => (isComposing = true));
   form.addEventListener("compositionend", () => (isComposing = false));
+  form.addEventListener("desk:returned", ({ detail }) => goBackTo(detail));
   addEventListener("pageshow", () => (isLeaving = false));
   part("compare").addEventListener("click", () => compare());
   part("login").href = `${box.dataset.loginUrl}?next=${encodeURIComponent(box.dataset.backUrl)}`;

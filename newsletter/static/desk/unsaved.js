@@ -4,6 +4,7 @@
 // desk:keep (make the copy now), desk:sent (a save has begun), desk:saved (it was saved, and as what).
 
 const KEPT = ["title", "body", "summary", "subject", "preheader", "introduction", "closing"];
+const SEEN = ["seen_at", "seen_version"];
 const STORE = "copies"; // in IndexedDB: localStorage loses its last seconds when the browser is killed
 const KEEP_PAUSE = 1000; // milliseconds of rest before the copy is made
 const COPIES_MAX = 20;
@@ -18,6 +19,7 @@ const page = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.t
 let name = offers?.dataset.document; // of the text: "posts.post/12", or "posts.post/new/…"
 let saved; // what the server has, as JSON; null if it has nothing of what stands here
 let open = new Set([page]); // pages of this browser that are open, when it was asked last
+const certain = new Set(); // copies that the second place has: others may have been given up already
 let timer;
 
 // --- Where copies are kept: unsaved:<user>:<text>:<page> ---
@@ -73,12 +75,13 @@ async function second(act) {
   }
 }
 
-// Put back what localStorage has lost.
+// Put back what localStorage has lost: its last seconds, in which a copy was made or given up.
 async function recover() {
   const found = (await second((store) => store.getAll())) ?? [];
   for (const { key, copy } of found.filter((one) => one.key.startsWith(prefix()))) {
     try {
-      if (!read(key)) localStorage.setItem(key, copy);
+      if (!(read(key)?.at >= JSON.parse(copy).at)) localStorage.setItem(key, copy);
+      certain.add(key);
     } catch {
       return; // it is full: what is here stays in the other place
     }
@@ -118,7 +121,7 @@ async function clearOut() {
 }
 
 function write(key, contents) {
-  const copy = JSON.stringify({ at: Date.now(), contents });
+  const copy = JSON.stringify({ at: Date.now(), contents, seen: seen(), base: saved && JSON.parse(saved) });
   second((store) => store.put({ key, copy }));
   for (;;) {
     try {
@@ -139,6 +142,10 @@ function write(key, contents) {
 function contents(property = "value") {
   return Object.fromEntries(KEPT.filter((one) => form.elements[one]).map((one) => [one, form.elements[one][property]]));
 }
+
+// Return which state of the text the server had when this page last saw it.
+const seen = () =>
+  Object.fromEntries(SEEN.filter((one) => form.elements[one]).map((one) => [one, form.elements[one].value]));
 
 const clock = (at) => new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
 
@@ -175,7 +182,17 @@ function insert(field, value) {
   field.select();
   // execCommand keeps the field's own undo
   const isDone = value ? document.execCommand("insertText", false, value) : document.execCommand("delete");
-  if (!isDone) field.value = value;
+  if (isDone) return;
+  field.value = value;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function fill(copy) {
+  for (const [one, value] of Object.entries(copy.contents)) {
+    const field = form.elements[one];
+    if (field && field.value !== value) insert(field, value);
+  }
+  if (keep()) forget(copy.key);
 }
 
 function putBack(copy) {
@@ -183,11 +200,7 @@ function putBack(copy) {
   // What was typed here meanwhile becomes a copy to be offered itself.
   if (now !== saved && Object.values(contents()).join("").trim())
     write(`${prefix()}${name}:${page}-before`, contents());
-  for (const [one, value] of Object.entries(copy.contents)) {
-    const field = form.elements[one];
-    if (field && field.value !== value) insert(field, value);
-  }
-  if (keep()) forget(copy.key);
+  fill(copy);
 }
 
 // Return how a copy begins and ends: what was typed last often stands there.
@@ -216,13 +229,29 @@ function isMeant(copy) {
   return text === name || (name.includes("/new/") && text.startsWith(`${offers.dataset.kind}/new/`));
 }
 
+// The newest copy of a saved text is put in unasked where the form saves itself and nothing was typed since. If the server
+// has another text by now, saving.js merges the two as if this page had stayed open.
+function goOnWith(copy) {
+  const isOurs =
+    textOf(copy.key) === name && !name.includes("/new/") && copy.base && copy.seen && certain.has(copy.key);
+  if (!isOurs || !document.getElementById("saving")?.dataset.rest || JSON.stringify(contents()) !== saved) return false;
+  form.dispatchEvent(new CustomEvent("desk:returned", { detail: { base: copy.base, seen: copy.seen } }));
+  saved = JSON.stringify(copy.base); // until it is saved, a further copy is one of that older text, too
+  fill(copy);
+  const one = document.getElementById("kept-returned").content.firstElementChild.cloneNode(true);
+  const time = new Date(copy.at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+  one.querySelector("p").textContent = offers.dataset.sayReturned.replace("{time}", time);
+  offers.append(one);
+  return true;
+}
+
 async function offer() {
   const here = JSON.stringify(contents());
   const shown = [];
   for (const copy of (await left()).filter(isMeant)) {
     const isHere = JSON.stringify(copy.contents) === here || JSON.stringify(copy.contents) === saved;
-    if (!isHere) shown.push(copy);
-    else if (keep()) forget(copy.key);
+    if (!isHere && !goOnWith(copy)) shown.push(copy);
+    else if (isHere && keep()) forget(copy.key);
   }
   const known = [...offers.children].map((one) => one.dataset.key);
   offers.append(...shown.filter((copy) => !known.includes(copy.key)).map(card));
@@ -230,6 +259,10 @@ async function offer() {
 }
 
 function decide({ target }) {
+  if (target.matches("[data-seen]")) {
+    target.closest(".kept-copy").remove();
+    offers.hidden = !offers.children.length;
+  }
   const chosen = target.closest("[data-restore], [data-forget]");
   if (!chosen) return;
   const one = chosen.closest(".kept-copy");

@@ -2,11 +2,11 @@
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
-from django.db import transaction
 from django.utils import timezone
 
 from subscribers.importers import csv_file, merging
@@ -39,23 +39,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: Path, dry_run: bool, **options: Any) -> None:
         self.shown, self.choices = 0, Choices(_pairs(options["mapped"]), options["ignore"])
         try:
-            summary = self._rehearse(file) if dry_run else self._import(file)
+            summary = self._import(file, merging.rehearse if dry_run else merging.merge)
         except (OSError, csv_file.FileError) as error:
             raise CommandError(str(error)) from error
         if summary.rejected > self.shown:
             self.stderr.write(f"… and {summary.rejected - self.shown} more rows were rejected.")
         self.stdout.write(json.dumps(summary.counts()))
 
-    def _rehearse(self, file: Path) -> merging.Summary:
-        with transaction.atomic():
-            summary = self._import(file)
-            transaction.set_rollback(True)
-        return summary
-
-    def _import(self, file: Path) -> merging.Summary:
+    def _import(self, file: Path, take: Callable[..., merging.Summary]) -> merging.Summary:
         with csv_file.opened(file, self.choices) as table:
             self._report(table.columns)
-            return merging.merge(self._with_progress(table, file.stat().st_size), timezone.now(), self._rejected)
+            return take(self._with_progress(table, file.stat().st_size), timezone.now(), self._rejected)
 
     def _report(self, columns: Columns) -> None:
         used = ", ".join(f"{name} → {meant}" for name, meant in columns.used.items())

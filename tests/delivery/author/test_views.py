@@ -15,7 +15,7 @@ from newsletter.issues import shifting
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.publication.models import Change, Publication
-from tests.factories import make_helper, make_issue, make_post, make_publication
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 NOW = SLOT - timedelta(hours=20)
@@ -433,3 +433,40 @@ def test_such_a_letter_says_on_top_that_it_goes_nowhere_yet(losing, letter, tmp_
     assert "let 乙 = 1" in text.partition("──")[0]
     assert "Until then it is sent neither by itself nor by the link below." in text
     assert "Without your a" not in text
+
+
+# --- Many readers: the number is typed here too ---
+
+
+@pytest.fixture
+def many(letter):
+    """More readers than the author lets pass without the number."""
+    make_publication(number_typed_above=1)
+    for _ in range(2):
+        make_subscriber()
+
+
+@pytest.mark.parametrize("typed", ["", "8", "seven", "７"])
+def test_an_issue_to_many_readers_is_not_approved_without_its_number(client, many, door, typed):
+    response = client.post(door, {"do": "approve", "number": typed})
+
+    assert response.status_code == 409
+    assert "Type 7, the number of this issue." in response.text
+    assert not Mailing.objects.exists()
+
+
+def test_an_issue_to_many_readers_is_approved_by_its_number(client, many, door):
+    page = client.get(door)
+    client.post(door, {"do": "approve", "number": " 7 "})
+
+    assert "More than 1 readers: type the number of the issue to approve it" in page.text
+    assert Mailing.objects.get().issue.number == 7
+
+
+def test_to_skip_a_slot_or_to_write_to_few_readers_asks_for_no_number(client, many, letter, door):
+    client.post(door, {"do": "skip"})
+    letter.refresh_from_db()
+    make_publication(number_typed_above=2)
+
+    assert letter.answer == "skipped"
+    assert 'name="number"' not in client.get(door).text

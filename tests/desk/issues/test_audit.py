@@ -84,7 +84,9 @@ def test_saving_an_untouched_issue_writes_nothing(desk, issue):
 def test_changed_fields_are_named_in_the_language_of_who_reads(desk):
     post = make_post("甲")
 
-    desk.post(of(post, "change"), typed(desk, post, title="乙", body="新的", tag_names="新", published_at_1="09:01"))
+    desk.post(
+        of(post, "change"), typed(desk, post, title="乙", body="新的", tag_names="新", published_at="2026-01-07T09:01")
+    )
     english = lines(desk, post)
     make_publication(language="zh-hant")
     with translation.override("zh-hant"):

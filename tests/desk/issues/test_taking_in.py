@@ -54,7 +54,7 @@ def test_a_post_that_comes_second_is_put_at_the_end_as_an_excerpt_and_the_histor
 
     response = author.post(take_in(issue, post))
 
-    assert response.url == reverse("admin:posts_post_change", args=[post.pk])
+    assert response.url == reverse("admin:issues_issue_change", args=[issue.pk])
     assert list(issue.items.values_list("post__title", "form")) == [("乙", "full"), ("甲", "excerpt")]
     assert Change.objects.get().detail == {"put_in": ["甲"]}
     link = reverse("admin:issues_issue_change", args=[issue.pk])

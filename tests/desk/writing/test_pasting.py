@@ -83,6 +83,30 @@ def test_what_has_no_marks_or_is_source_code_is_left_to_the_browser(empty, html)
     assert value(empty) == ""
 
 
+@pytest.mark.parametrize(
+    ("rows", "markdown"),
+    [
+        (
+            '<tr><th rowspan="2">月</th><th colspan="2">人數</th></tr><tr><td>新</td><td>舊</td></tr>',
+            "| 月 | 人數 | 人數 |\n| --- | --- | --- |\n| 月 | 新 | 舊 |",
+        ),
+        (
+            '<tr><td>一</td><td>二</td></tr><tr><td rowspan="0">三</td></tr><tr><td><b>四</b></td></tr>',
+            "| 一 | 二 |\n| --- | --- |\n| 三 |  |\n| 三 | **四** |",
+        ),
+        (
+            '<tr><td>一<td>二<td>三</tr><tr><td rowspan="2" colspan="2">四<td>五</tr><tr><td>六</tr>',
+            "| 一 | 二 | 三 |\n| --- | --- | --- |\n| 四 | 四 | 五 |\n| 四 | 四 | 六 |",
+        ),
+    ],
+    ids=["a head of two lines", "down to the end, and a row too short", "over both"],
+)
+def test_a_cell_over_several_columns_or_rows_stands_in_each(empty, rows, markdown):
+    empty.evaluate(PASTE, [f"<table>{rows}</table>", "表格"])
+
+    assert [line.split() for line in value(empty).splitlines()] == [line.split() for line in markdown.splitlines()]
+
+
 def test_it_takes_the_place_of_what_is_chosen(empty):
     empty.locator("#id_body").fill("前中後")
     empty.evaluate("document.querySelector('#id_body').setSelectionRange(1, 2)")

@@ -179,7 +179,7 @@ def test_the_form_of_a_post_shows_them(author):
 
 def test_one_button_makes_the_safe_changes_and_saves(author):
     post = make_post(body="舊")
-    fields = {"title": post.title, "body": "看視頻,好  AI", "published_at_0": "", "published_at_1": "", "_fix": "all"}
+    fields = {"title": post.title, "body": "看視頻,好  AI", "published_at": "", "_fix": "all"}
 
     response = author.post(reverse("admin:posts_post_change", args=[post.pk]), fields, follow=True)
 
@@ -229,7 +229,7 @@ def test_what_the_author_switched_off_is_told_nowhere_and_not_changed(author):
 
     page = author.get(address).content.decode()
     send_page = author.get(reverse("admin:issue_send", args=[issue.pk])).context
-    fields = {"title": post.title, "body": post.body, "published_at_0": "", "published_at_1": "", "_fix": "all"}
+    fields = {"title": post.title, "body": post.body, "published_at": "", "_fix": "all"}
     author.post(address, fields)
 
     assert "視頻</mark>" not in page

@@ -5,7 +5,8 @@ from django.db.models import Exists, OuterRef
 from newsletter.delivery.models import Delivery, Mailing
 from subscribers.models import Subscriber, SubscriberQuerySet
 
-NONE_OF_LAST = "none-of-last"
+NONE_OF = "none-of-"
+NONE_OF_LAST = f"{NONE_OF}last"
 READING = [Subscriber.State.ACTIVE, Subscriber.State.PAUSED]
 
 
@@ -16,13 +17,30 @@ def last_sent() -> Mailing | None:
     return last if last and last.packed_at is None and not last.packs.exists() else None
 
 
+def named(value: str) -> str:
+    """Return the same value with the number of the mailing that is the last one now: it stays the one that was seen."""
+    last = last_sent() if value == NONE_OF_LAST else None
+    return f"{NONE_OF}{last.pk}" if last else value
+
+
 def without_last_copy(readers: SubscriberQuerySet, value: str) -> SubscriberQuerySet:
-    """Return who has confirmed, has not left, and has no sent copy of the last issue, whatever hindered it."""
-    last = last_sent()
-    if value != NONE_OF_LAST or last is None:
+    """Return who has confirmed, has not left, and has no sent copy of the last issue, whatever hindered it.
+
+    value: NONE_OF_LAST, or what `named` has made of it.
+    """
+    last = last_sent() if value == NONE_OF_LAST else _numbered(value)
+    if last is None:
         return readers.none()
     sent = Delivery.objects.filter(mailing__in=_mailings_of(last), state=Delivery.State.SENT)
     return readers.filter(~Exists(sent.filter(subscriber=OuterRef("pk"))), state__in=READING)
+
+
+def _numbered(value: str) -> Mailing | None:
+    number = value.removeprefix(NONE_OF)
+    known = (
+        Mailing.objects.filter(pk=number, packed_at=None, packs=None) if number.isdecimal() else Mailing.objects.none()
+    )
+    return known.defer("html", "text").first()
 
 
 def _mailings_of(last: Mailing) -> list[int]:

@@ -1,0 +1,74 @@
+"""Files with readers in them, for a day: their owner's alone, in a folder of their own whose name nobody can guess.
+
+A file is valid up to a number of bytes that the row of its errand knows. What a killed worker wrote beyond is cut
+off.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from django.conf import settings
+
+from newsletter.desk.models import Errand
+
+READERS, GIVEN, REFUSED = "readers.csv", "given.csv", "refused.csv"
+MARK: Final = b"\xef\xbb\xbf"  # lets Excel read the Chinese
+
+
+def make_folder() -> str:
+    """Make a folder and return its name."""
+    name = secrets.token_hex(16)
+    (_root() / name).mkdir(mode=0o700, parents=True)
+    return name
+
+
+def path_of(errand: Errand, name: str) -> Path:
+    return _root() / errand.folder / name
+
+
+def keep(errand: Errand, name: str, pieces: Iterable[bytes]) -> int:
+    """Write a file that was sent; return its size in bytes."""
+    with _opened(path_of(errand, name), os.O_TRUNC) as file:
+        for piece in pieces:
+            file.write(piece)
+        return file.tell()
+
+
+def append(path: Path, size: int, text: str) -> int:
+    """Write text behind the first `size` bytes of a file, on the disk when this returns; return the new size."""
+    with _opened(path) as file:
+        file.truncate(size)
+        file.seek(size)
+        file.write((MARK if not size else b"") + text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+        return file.tell()
+
+
+def remove(errand: Errand) -> None:
+    """Remove all files of an errand."""
+    if errand.folder:
+        shutil.rmtree(_root() / errand.folder, ignore_errors=True)
+
+
+def remove_old(now: datetime) -> int:
+    """Remove the files that have had their day; return of how many errands."""
+    count = 0
+    for errand in Errand.objects.with_old_files(now):
+        remove(errand)
+        count += Errand.objects.filter(pk=errand.pk).update(folder="")
+    return count
+
+
+def _root() -> Path:
+    folder: Path = settings.DATA_DIR / "readers"
+    return folder
+
+
+def _opened(path: Path, flags: int = 0) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | flags, 0o600), "r+b")

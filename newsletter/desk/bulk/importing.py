@@ -1,0 +1,89 @@
+"""An import in steps: first tried, which writes nothing but the lines that would be refused, then done.
+
+The refused lines are a file that can be mended and imported: their cells as they were, with the reason behind them.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from newsletter.desk.bulk import files
+from newsletter.desk.models import Errand
+from subscribers.exporting import line
+from subscribers.importers import csv_file, merging
+from subscribers.importers.columns import Choices
+from subscribers.importers.csv_file import Row, Unreadable
+
+BATCH = merging.BATCH  # rows in one transaction
+PROBLEMS_SHOWN = 10
+BECAUSE = "refused_because"  # the column that an import leaves out: importers/columns.py
+LEFT_OUT = ""  # what the page sends for a column that is not wanted
+
+type Lines = list[tuple[Row | Unreadable, list[str]]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a file with their cells; position: bytes of the file that were read by then."""
+
+    lines: Lines
+    names: list[str]
+    position: int
+
+
+def choices_of(chosen: dict[str, str]) -> Choices:
+    """Return what an author said of columns, by their names, as the importer takes it."""
+    fields = {name: meant for name, meant in chosen.items() if meant != LEFT_OUT}
+    return Choices(fields, [name for name, meant in chosen.items() if meant == LEFT_OUT])
+
+
+def batches(errand: Errand) -> Iterator[Batch]:
+    """Yield the next rows of the file; the last of these are fewer, or none."""
+    path = files.path_of(errand, files.GIVEN)
+    names = _names(path)
+    with csv_file.opened(path, choices_of(errand.chosen)) as table:
+        rows = table.rows_and_cells(skipped=errand.cursor)
+        while True:
+            lines = list(islice(rows, BATCH))
+            yield Batch(lines, names, table.bytes_read())
+
+
+def do(errand: Errand, batch: Batch, _now: datetime) -> bool:
+    """Try or write some rows; return whether these were the last."""
+    begun_at = errand.begun_at or _now
+    refused: list[tuple[int, str]] = []
+    take = partial(merging.merge, consent=errand.options["consent"])
+    if errand.state == Errand.State.TRYING:
+        take = partial(merging.rehearse)
+    summary = take([row for row, _cells in batch.lines], begun_at, lambda number, why: refused.append((number, why)))
+    errand.counts = dict(Counter(errand.counts) + Counter(summary.counts()))
+    errand.problems = [*errand.problems, *refused][:PROBLEMS_SHOWN]
+    _keep(errand, batch, refused)
+    errand.cursor += len(batch.lines)
+    errand.position = batch.position
+    return len(batch.lines) < BATCH
+
+
+def _keep(errand: Errand, batch: Batch, refused: list[tuple[int, str]]) -> None:
+    """Add lines to the file of those that were refused; its heading is that of the file that was sent."""
+    if not refused:
+        return
+    cells_of = {row.line: cells for row, cells in batch.lines}
+    width = len(batch.names)
+    heading = line([*batch.names, BECAUSE]) if not errand.size else ""
+    rows = (line([*_padded(cells_of[number], width), why]) for number, why in refused)
+    errand.size = files.append(files.path_of(errand, files.REFUSED), errand.size, heading + "".join(rows))
+
+
+def _padded(cells: list[str], width: int) -> list[str]:
+    return [*cells, *[""] * (width - len(cells))]
+
+
+def _names(path: Path) -> list[str]:
+    """Return the names of the columns without a reason of an earlier import; of a file that has none, made-up ones."""
+    glimpse = csv_file.glimpse(path, 1)
+    return glimpse.names or ["email", *(f"column {number}" for number in range(2, len(glimpse.samples[0]) + 1))]

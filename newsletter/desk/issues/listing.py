@@ -1,0 +1,107 @@
+"""The list of issues: those that are put together or on their way, and a year of those that were sent.
+
+Always the same number of queries, however many issues there are. What became of copies is read from the batches.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
+from django.http import QueryDict
+
+from newsletter.delivery.models import Batch, Feedback, Mailing
+from newsletter.issues.models import Issue, IssueQuerySet
+
+OPEN_MAX = 20  # rows above the year
+YEAR = "year"  # parameter of the address
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of an issue that was sent. sent, missed: copies; mailing: its key."""
+
+    mailing: int
+    sent: int
+    missed: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the list. mailing: the last one; result: None if no mailing of ours carried the issue."""
+
+    issue: Issue
+    mailing: Mailing | None = None
+    result: Result | None = None
+    helpful: int = 0
+
+
+def is_asked_for(parameters: QueryDict) -> bool:
+    """Return whether an address asks for a year, and not for a search, which the stock list answers."""
+    return not parameters.keys() - {YEAR}
+
+
+def context(asked: str) -> dict[str, Any]:
+    """Return what templates/desk/issues.html shows; asked: a year as it stands in the address, "" for the latest."""
+    years = list(Issue.objects.archived().years())
+    known = [year for year, _amount in years]
+    year = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) == 4 else 0
+    shown = year if year in known else next(iter(known), 0)
+    rows_open = _rows_open()
+    return {
+        "rows_open": rows_open,
+        "years": years,
+        "year": shown,
+        "rows_sent": _rows_sent(shown, but={row.issue.pk for row in rows_open}) if shown else [],
+        "helpful_label": Feedback.Answer.HELPFUL.label,
+    }
+
+
+def with_progress() -> QuerySet[Mailing]:
+    """Return the mailings, oldest first, with `finished`: the copies that were answered for."""
+    answered = F("sent") + F("failed") + F("uncertain") + F("skipped")
+    sums = Batch.objects.filter(mailing=OuterRef("pk")).values("mailing").annotate(sum=Sum(answered))
+    finished = Subquery(sums.values("sum"), output_field=IntegerField())
+    return Mailing.objects.defer("html", "text").annotate(finished=finished).order_by("pk")
+
+
+def _rows_open() -> list[Row]:
+    """Return the issues that were not sent, or that are still being sent, the lowest number first."""
+    open_mailings = Mailing.objects.open().filter(issue=OuterRef("pk"), kind=Mailing.Kind.ISSUE)
+    issues = Issue.objects.filter(Q(sent_at__isnull=True) | Q(Exists(open_mailings)))
+    counted = _without_texts(issues).annotate(items_count=Count("items"))
+    found = list(counted.order_by("number")[:OPEN_MAX])
+    latest = {mailing.issue_id: mailing for mailing in with_progress().filter(issue__in=found)}
+    return [Row(issue, latest.get(issue.pk)) for issue in found]
+
+
+def _rows_sent(year: int, *, but: set[int]) -> list[Row]:
+    """Return the issues of a year, the latest first. but: keys of those that stand above the year."""
+    issues = list(_without_texts(Issue.objects.archived().in_year(year)).exclude(pk__in=but).order_by("-number"))
+    results, helpful = _results(issues), _helpful(issues)
+    return [Row(one, result=results.get(one.pk), helpful=helpful.get(one.pk, 0)) for one in issues]
+
+
+def _without_texts(issues: IssueQuerySet) -> IssueQuerySet:
+    return issues.defer("introduction", "closing")
+
+
+def _results(issues: list[Issue]) -> dict[int, Result]:
+    """Return by issue what its mailings have sent together, with the key of the last one."""
+    planned = Mailing.objects.filter(issue__in=issues, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
+    sums = (
+        planned.order_by("pk")
+        .values_list("issue", "pk")
+        .annotate(
+            Sum("batches__sent", default=0), Sum("batches__failed", default=0), Sum("batches__uncertain", default=0)
+        )
+    )
+    found: dict[int, Result] = {}
+    for issue, mailing, sent, failed, uncertain in sums:
+        former = found.get(issue, Result(mailing, 0, 0))
+        found[issue] = Result(mailing, former.sent + sent, former.missed + failed + uncertain)
+    return found
+
+
+def _helpful(issues: list[Issue]) -> dict[int, int]:
+    given = Feedback.objects.filter(issue__in=issues, answer=Feedback.Answer.HELPFUL).order_by()
+    return dict(given.values_list("issue").annotate(Count("pk")))

@@ -1,0 +1,158 @@
+"""What an author does to one reader, from the reader's page: each act is a line of the story, with its reason."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.views.decorators.http import require_POST
+
+from newsletter.desk.readers.forms import PauseForm, ReasonForm, TagForm
+from newsletter.publication import actors
+from subscribers import acting
+from subscribers.acting import End, Ends, Occasion
+from subscribers.models import Subscriber, Suppression
+
+LIFTING = "subscribers.delete_suppression"
+
+
+class OwnTagForm(ReasonForm):
+    """Which of the reader's tags is taken."""
+
+    tag = forms.CharField(label=gettext_lazy("Tag"), label_suffix="", widget=forms.Select)
+    field_order = ("tag", "reason")
+
+
+@dataclass(frozen=True)
+class Act:
+    """label: of its button. do: what it does to the reader by what was typed. done: what is said then."""
+
+    label: Promise
+    form: type[ReasonForm]
+    do: Callable[[int, ReasonForm, Occasion], Ends]
+    done: Promise
+    is_grave: bool = False
+
+
+ACTS: Final[dict[str, Act]] = {
+    "tag": Act(
+        gettext_lazy("Give a tag"),
+        TagForm,
+        lambda pk, form, occasion: acting.tag([pk], form.cleaned_data["tag"], occasion),
+        gettext_lazy("The reader has the tag now."),
+    ),
+    "untag": Act(
+        gettext_lazy("Take a tag away"),
+        OwnTagForm,
+        lambda pk, form, occasion: acting.untag([pk], form.cleaned_data["tag"], occasion),
+        gettext_lazy("The tag was taken away."),
+    ),
+    "pause": Act(
+        pgettext_lazy("a button", "Pause"),
+        PauseForm,
+        lambda pk, form, occasion: acting.pause([pk], form.until(), occasion),  # type: ignore[attr-defined]
+        gettext_lazy("The reader is paused."),
+    ),
+    "resume": Act(
+        gettext_lazy("End the pause"),
+        ReasonForm,
+        lambda pk, _form, occasion: acting.resume([pk], occasion),
+        gettext_lazy("The pause has ended: the reader gets the next issue."),
+    ),
+    "unsubscribe": Act(
+        gettext_lazy("Unsubscribe"),
+        ReasonForm,
+        lambda pk, _form, occasion: acting.unsubscribe([pk], occasion),
+        gettext_lazy("The reader was unsubscribed."),
+        is_grave=True,
+    ),
+    "suppress": Act(
+        gettext_lazy("Never mail again"),
+        ReasonForm,
+        lambda pk, _form, occasion: acting.suppress([pk], occasion),
+        gettext_lazy("No mail goes to this address any more."),
+        is_grave=True,
+    ),
+    "lift": Act(
+        gettext_lazy("Let the address be mailed again"),
+        ReasonForm,
+        lambda pk, _form, occasion: acting.lift([pk], occasion),
+        gettext_lazy("The address may be mailed again."),
+        is_grave=True,
+    ),
+}
+NOT_DONE: Final[dict[End, Promise]] = {
+    End.ALREADY: gettext_lazy("It was so already; nothing was changed."),
+    End.NO_READER: gettext_lazy("They have not confirmed, or have left; nothing was changed."),
+    End.LONGER: gettext_lazy("They are paused for longer already; nothing was changed."),
+    End.FULL: gettext_lazy("They have so many tags that no other fits; nothing was changed."),
+}
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An act that makes sense for a reader now, with its form."""
+
+    name: str
+    act: Act
+    form: ReasonForm
+
+
+def offers(reader: Subscriber, user: Any) -> Iterator[Offer]:
+    """Yield what may be done to a reader now."""
+    tags = reader.tag_names
+    is_barred = Suppression.objects.filter(address_hash=reader.address_hash).exists()
+    makes_sense = {
+        "tag": True,
+        "untag": bool(tags),
+        "pause": reader.is_reader,
+        "resume": reader.state == Subscriber.State.PAUSED,
+        "unsubscribe": reader.state != Subscriber.State.UNSUBSCRIBED,
+        "suppress": not is_barred,
+        "lift": is_barred and user.has_perm(LIFTING),
+    }
+    for name, act in ACTS.items():
+        if makes_sense[name]:
+            form = act.form(auto_id=f"{name}-%s")
+            if name == "untag":
+                form.fields["tag"].widget.choices = [(tag, tag) for tag in tags]
+            yield Offer(name, act, form)
+
+
+@require_POST
+def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """Do one thing to a reader, and say what came of it on their page."""
+    if name not in ACTS:
+        raise Http404(name)
+    if name == "lift" and not request.user.has_perm(LIFTING):
+        raise PermissionDenied(LIFTING)
+    reader = get_object_or_404(Subscriber, pk=pk)
+    form = ACTS[name].form(request.POST)
+    if form.is_valid():
+        _report(request, ACTS[name], _done(reader, ACTS[name], form))
+    else:
+        for error in (error for errors in form.errors.values() for error in errors):
+            messages.error(request, _("Nothing was changed: %s") % error)
+    return redirect("admin:subscribers_subscriber_change", pk)
+
+
+def _done(reader: Subscriber, act: Act, form: ReasonForm) -> Ends:
+    occasion = Occasion(timezone.now(), by=actors.current().by, reason=form.cleaned_data["reason"])
+    with transaction.atomic():
+        return act.do(reader.pk, form, occasion)
+
+
+def _report(request: HttpRequest, act: Act, ends: Ends) -> None:
+    if ends[End.DONE]:
+        messages.success(request, str(act.done))
+    else:
+        messages.info(request, str(NOT_DONE[next(iter(ends))]))

@@ -1,0 +1,192 @@
+"""What is to be done to chosen readers: the page that says how many, which and what, and alone begins it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from django.contrib import admin
+from django.core import signing
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
+
+from newsletter.desk import tasks
+from newsletter.desk.bulk import beginning
+from newsletter.desk.bulk.selection import NARROWINGS, SEARCH, TICKED_MAX, Count, Selection, count
+from newsletter.desk.models import Errand
+from newsletter.desk.readers import words
+from newsletter.desk.readers.forms import FORMS
+from newsletter.publication.wakeups import wake
+from subscribers.models import Tag
+
+ALL, TICKED = "all", "readers"  # in an address line: all that the rest of it means, or numbers of readers
+SALT = "desk.readers.chosen"
+SHOWN_SECONDS = 24 * 3600  # that a page may have been open
+SEARCHED = gettext_lazy("search")
+EXPORTING = "subscribers.export_readers"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which readers a page showed: in words, and how many they were."""
+
+    selection: Selection
+    about: str
+    counted: Count
+
+    def signed(self, user: Any) -> str:
+        """Return it for a hidden field; it means nothing to another user."""
+        facts = [user.pk, self.selection.kept(), self.about, asdict(self.counted)]
+        return signing.dumps(facts, salt=SALT, compress=True)
+
+    @classmethod
+    def unsigned(cls, text: str, user: Any) -> "Chosen | None":
+        try:
+            pk, kept, about, counted = signing.loads(text, salt=SALT, max_age=SHOWN_SECONDS)
+        except signing.BadSignature:
+            return None
+        return cls(Selection.read(kept), about, Count(**counted)) if pk == user.pk else None
+
+
+def query_of(given: Mapping[str, str]) -> str:
+    """Return the filters and the search of an address line, in order, as an address line."""
+    query = QueryDict(mutable=True)
+    query.update({name: given[name] for name in sorted([*NARROWINGS, SEARCH]) if given.get(name, "").strip()})
+    return query.urlencode()
+
+
+def line_of_all(given: Mapping[str, str]) -> str:
+    """Return the address line that means all readers whom the list shows for another one."""
+    return f"{ALL}=1&{query_of(given)}".rstrip("&")
+
+
+def line_of(numbers: Sequence[str]) -> str:
+    """Return the address line that means readers who were ticked."""
+    query = QueryDict(mutable=True)
+    query.setlist(TICKED, list(numbers[:TICKED_MAX]))
+    return query.urlencode()
+
+
+def chosen_by(request: HttpRequest) -> Chosen | None:
+    """Return which readers the address line means; None if it means none."""
+    if request.GET.get(ALL):
+        selection = Selection.of_all(request.GET)
+        return Chosen(selection, words.described(_parts(request), 0), count(selection))
+    numbers = [int(number) for number in request.GET.getlist(TICKED)[:TICKED_MAX] if number.isdecimal()]
+    selection = Selection.of_ticked(numbers)
+    return Chosen(selection, words.described({}, len(selection.ticked)), count(selection)) if numbers else None
+
+
+@require_safe
+def choose(request: HttpRequest) -> HttpResponse:
+    """Ask what is to be done to the readers of an address line."""
+    chosen = chosen_by(request)
+    if chosen is None:
+        return _nobody(request)
+    kinds = [kind for kind in FORMS if _may(request, kind)]
+    rows = [
+        (
+            Errand.Kind(kind).label,
+            words.WHAT_HAPPENS[kind],
+            f"{reverse('admin:reader_bulk', args=[kind])}?{_line(request)}",
+        )
+        for kind in kinds
+    ]
+    return _page(request, "choose", {"title": _("All of them"), "chosen": chosen, "rows": rows})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest, kind: str) -> HttpResponse:
+    """Show what would happen to whom; begin it on POST, for exactly the readers that the page has shown."""
+    if kind not in FORMS:
+        raise Http404(kind)
+    if not _may(request, kind):
+        raise PermissionDenied(EXPORTING)
+    is_posted = request.method == "POST"
+    chosen = Chosen.unsigned(request.POST.get("chosen", ""), request.user) if is_posted else chosen_by(request)
+    if chosen is None:
+        return _nobody(request)
+    form = FORMS[kind](request.POST if is_posted else None)
+    if is_posted and form.is_valid():
+        return _begin(request, kind, chosen, form.options())
+    context = {
+        "title": Errand.Kind(kind).label,
+        "kind": kind,
+        **_number_of(request, chosen),
+        "what_happens": words.WHAT_HAPPENS[kind],
+        "button": words.button(kind, chosen.counted),
+        "is_grave": kind in words.GRAVE,
+        "form": form,
+        "known_tags": Tag.objects.in_use() if kind == Errand.Kind.TAG else [],
+        "back": f"{_list()}?{query_of(request.GET)}",
+    }
+    return _page(request, "confirm", context, status=400 if is_posted else 200)
+
+
+@require_safe
+def counting(request: HttpRequest) -> HttpResponse:
+    """Count on, from where the page or the last answer ended, for live.js."""
+    chosen = Chosen.unsigned(request.GET.get("chosen", ""), request.user)
+    if chosen is None:
+        return HttpResponseBadRequest()
+    further = replace(chosen, counted=count(chosen.selection, so_far=chosen.counted))
+    return render(request, "desk/readers/_counted.html", _number_of(request, further))
+
+
+def _number_of(request: HttpRequest, chosen: Chosen) -> dict[str, Any]:
+    return {"chosen": chosen, "counted": words.counted(chosen.counted), "signed": chosen.signed(request.user)}
+
+
+def _begin(request: HttpRequest, kind: str, chosen: Chosen, options: dict[str, Any]) -> HttpResponse:
+    errand = beginning.begin(
+        kind,
+        chosen.selection,
+        options,
+        about=chosen.about,
+        counted=chosen.counted,
+        user=request.user,
+        now=timezone.now(),
+    )
+    wake(tasks.work_on_errands)
+    return redirect("admin:reader_errand", errand.pk)
+
+
+def _nobody(request: HttpRequest) -> HttpResponse:
+    """Say that nobody was chosen, or that the page has been open for too long."""
+    return _page(request, "nobody", {"title": _("No reader is chosen"), "back": _list()}, status=400)
+
+
+def _may(request: HttpRequest, kind: str) -> bool:
+    return kind != Errand.Kind.EXPORT or request.user.has_perm(EXPORTING)
+
+
+def _parts(request: HttpRequest) -> dict[Promise | str, Promise | str]:
+    """Return what the fields above the list say, by their titles."""
+    options: Any = admin.site.get_model_admin(Selection().readers().model)
+    found: dict[Promise | str, Promise | str] = {}
+    for field in options.list_filter:
+        if value := request.GET.get(field.parameter_name, ""):
+            shown = field(request, {field.parameter_name: [value]}, options.model, options)
+            found[field.title] = dict(shown.lookup_choices).get(value, value)
+    if text := request.GET.get(SEARCH, "").strip():
+        found[SEARCHED] = text
+    return found
+
+
+def _line(request: HttpRequest) -> str:
+    """Return the address line that means the same readers."""
+    return line_of_all(request.GET) if request.GET.get(ALL) else line_of(request.GET.getlist(TICKED))
+
+
+def _list() -> str:
+    return reverse("admin:subscribers_subscriber_changelist")
+
+
+def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    return render(request, f"desk/readers/{template}.html", admin.site.each_context(request) | context, status=status)

@@ -1,0 +1,224 @@
+"""An import as an author goes through it: a file, what its columns mean, what would happen, and only then do it."""
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Final
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from newsletter.desk import tasks
+from newsletter.desk.bulk import beginning, files
+from newsletter.desk.bulk.importing import LEFT_OUT
+from newsletter.desk.models import Errand
+from newsletter.publication.limits import bodies
+from newsletter.publication.wakeups import wake
+from subscribers.addresses import one_line
+from subscribers.importers import csv_file
+from subscribers.importers.columns import FIELD_OF, NEEDLESS, plain
+from subscribers.importers.csv_file import FileError, Glimpse
+
+CONSENT_LENGTH = 150  # characters; the line of the record begins with the day
+UNPACKED_MAX = 256 * 1024 * 1024  # bytes
+PIECE = 1 << 20
+SAMPLES = 3
+UNDECIDED = "?"
+FIELDS: Final[dict[str, Promise]] = {
+    "email": gettext_lazy("address"),
+    "name": pgettext_lazy("of a person", "name"),
+    "first_name": gettext_lazy("first name"),
+    "last_name": gettext_lazy("last name"),
+    "state": gettext_lazy("state"),
+    "tags": gettext_lazy("tags"),
+    "consent_at": gettext_lazy("when they agreed"),
+    "paused_until": gettext_lazy("paused until"),
+    "left_at": gettext_lazy("when they left"),
+    "cleaned_at": gettext_lazy("when a mail came back"),
+    "complained_at": gettext_lazy("when they complained"),
+    "wants_mail": gettext_lazy("wants mail: yes or no"),
+    "refuses_mail": gettext_lazy("refuses mail: yes or no"),
+}
+
+
+class UploadForm(forms.Form):
+    """A file, and the proof of consent that the law asks for; it is kept in the record of each reader."""
+
+    file = forms.FileField(
+        label=gettext_lazy("CSV file, or a ZIP with one in it"),
+        label_suffix="",
+        widget=forms.FileInput({"accept": ".csv,.txt,.zip,text/csv,application/zip"}),
+        help_text=gettext_lazy("12 MB at most. UTF-8 and Big5 (Excel) are both read."),
+    )
+    consent = forms.CharField(
+        label=gettext_lazy("How did these readers agree?"),
+        label_suffix="",
+        max_length=CONSENT_LENGTH,
+        help_text=gettext_lazy(
+            "For example: signed up at our former newsletter service. It is kept as the proof that the law asks for."
+        ),
+    )
+
+    def clean_consent(self) -> str:
+        return one_line(self.cleaned_data["consent"])
+
+    def clean_file(self) -> "UploadedFile[Any]":
+        file: UploadedFile[Any] = self.cleaned_data["file"]
+        if (file.size or 0) > bodies.DESK:
+            raise ValidationError(_("This file is too large. Send it as a ZIP, or in parts."))
+        return file
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a file: what it is called, what is in it, and what it means, as far as that is known."""
+
+    number: int
+    name: str
+    samples: list[str]
+    meant: str
+
+    @property
+    def key(self) -> str:
+        return f"column-{self.number}"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def upload(request: HttpRequest) -> HttpResponse:
+    """Ask for a file; keep it, and go on to its columns."""
+    form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
+    if form.is_bound and form.is_valid():
+        try:
+            errand = _kept(form, request.user)
+        except FileError as error:
+            form.add_error("file", str(error))
+        else:
+            return redirect("admin:reader_import_columns", errand.pk)
+    return _page(request, "import", {"form": form}, status=400 if form.is_bound else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def columns(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the columns with what they are taken for; on POST, try the import with what was chosen."""
+    errand = _own(request, pk)
+    try:
+        glimpse = csv_file.glimpse(files.path_of(errand, files.GIVEN), SAMPLES)
+    except OSError:
+        return _page(request, "import_gone", {}, status=404)
+    found = _columns(glimpse, request.POST if request.method == "POST" else errand.chosen)
+    problem = _problem(found) if request.method == "POST" else ""
+    if request.method == "POST" and not problem:
+        chosen = {column.name: column.meant for column in found}
+        if errand.begin(timezone.now(), Errand.State.TRYING, chosen=chosen):
+            wake(tasks.work_on_errands)
+        return redirect("admin:reader_errand", errand.pk)
+    context = {
+        "errand": errand,
+        "columns": found,
+        "fields": FIELDS.items(),
+        "first_rows": glimpse.samples if not glimpse.names else [],
+        "problem": problem,
+    }
+    return _page(request, "columns", context, status=400 if problem else 200)
+
+
+@require_POST
+def start(request: HttpRequest, pk: int) -> HttpResponse:
+    """Begin the import that was tried."""
+    errand = _own(request, pk)
+    if beginning.begin_import(errand, timezone.now()):
+        wake(tasks.work_on_errands)
+    else:
+        messages.info(request, _("It was begun already, or its file is gone."))
+    return redirect("admin:reader_errand", errand.pk)
+
+
+def _own(request: HttpRequest, pk: int) -> Errand:
+    return get_object_or_404(Errand, pk=pk, kind=Errand.Kind.IMPORT, user=request.user)
+
+
+def _kept(form: UploadForm, user: Any) -> Errand:
+    """Keep what was sent; raise FileError for what is no table of readers, and keep nothing of it."""
+    file, consent = form.cleaned_data["file"], form.cleaned_data["consent"]
+    errand = beginning.prepare_import(one_line(file.name or ""), consent, user=user, now=timezone.now())
+    try:
+        errand.total = files.keep(errand, files.GIVEN, _pieces(file))
+        csv_file.glimpse(files.path_of(errand, files.GIVEN), 1)
+    except FileError:
+        files.remove(errand)
+        errand.delete()
+        raise
+    errand.save(update_fields=["total"])
+    return errand
+
+
+def _pieces(file: "UploadedFile[Any]") -> Iterator[bytes]:
+    """Yield a file piece by piece; of a ZIP, the table that is in it."""
+    if not zipfile.is_zipfile(file):
+        file.seek(0)
+        yield from iter(lambda: file.read(PIECE), b"")
+        return
+    try:
+        with zipfile.ZipFile(file) as packed:
+            tables = [one for one in packed.infolist() if _is_table(one.filename)]
+            if len(tables) != 1:
+                raise FileError(_("The ZIP must have one CSV file in it."))
+            with packed.open(tables[0]) as table:
+                yield from _limited(table)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # broken, or locked
+        raise FileError(_("The ZIP cannot be opened.")) from error
+
+
+def _is_table(name: str) -> bool:
+    """Return whether a file in a ZIP is one of the author's: macOS puts shadows beside them."""
+    return name.lower().endswith((".csv", ".txt")) and not name.startswith("__MACOSX/")
+
+
+def _limited(table: IO[bytes]) -> Iterator[bytes]:
+    size = 0
+    while piece := table.read(PIECE):
+        size += len(piece)
+        if size > UNPACKED_MAX:
+            raise FileError(_("The file in the ZIP is too large. Send it in parts."))
+        yield piece
+
+
+def _columns(glimpse: Glimpse, chosen: Any) -> list[Column]:
+    """Return the columns, each once by its name; one without a name is left out by the importer."""
+    found: dict[str, Column] = {}
+    for number, name in enumerate(glimpse.names):
+        if key := plain(name):
+            samples = [cells[number][:60] for cells in glimpse.samples if number < len(cells)]
+            said = chosen.get(f"column-{number}", chosen.get(name))
+            meant = said if said in {*FIELDS, LEFT_OUT} else _guess(key)
+            found.setdefault(key, Column(number, name, samples, meant))
+    return list(found.values())
+
+
+def _guess(key: str) -> str:
+    return FIELD_OF.get(key) or (LEFT_OUT if key in NEEDLESS else UNDECIDED)
+
+
+def _problem(found: list[Column]) -> str:
+    """Return what must be said before anything is tried; "" if all is said."""
+    if not found:
+        return ""
+    if undecided := [column.name for column in found if column.meant == UNDECIDED]:
+        return _("Say what these are, or leave them out: %s. One of them may say who has left.") % ", ".join(undecided)
+    if [column.meant for column in found].count("email") != 1:
+        return _("One column, and one alone, must be the address.")
+    return ""
+
+
+def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    context = admin.site.each_context(request) | {"title": _("Import readers")} | context
+    return render(request, f"desk/readers/{template}.html", context, status=status)

@@ -1,0 +1,206 @@
+"""An errand from its beginning to its end, and what a kill in between leaves."""
+
+import csv
+import io
+import stat
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from newsletter.desk.bulk import files, steps, working
+from newsletter.desk.models import FILES_KEPT, Errand
+from newsletter.publication.changes import Change
+from subscribers.importers import csv_file, merging
+from subscribers.models import Act, Consent, Subscriber, Suppression
+from tests.desk.bulk.conftest import finish
+from tests.factories import make_subscriber
+
+Kind, State = Errand.Kind, Errand.State
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch):
+    monkeypatch.setattr(steps, "BATCH", 2)
+
+
+@pytest.fixture
+def five() -> list[Subscriber]:
+    return [make_subscriber(f"r{number}@example.org", tags="old" if number == 0 else "") for number in range(5)]
+
+
+def written(errand: Errand) -> list[list[str]]:
+    text = files.path_of(errand, files.READERS).read_text(encoding="utf-8-sig")
+    return list(csv.reader(io.StringIO(text)))
+
+
+@pytest.mark.usefixtures("five")
+def test_each_reader_gets_the_tag_once_and_the_end_says_how_many(begun):
+    errand = finish(begun(Kind.TAG, tag="old", reason="讀書會"))
+
+    assert (errand.state, errand.counts, errand.total, errand.position) == ("done", {"done": 4, "already": 1}, 5, 5)
+    assert Subscriber.objects.tagged("old").count() == 5
+    assert set(Act.objects.values_list("what", "detail", "reason", "by")) == {("tagged", "old", "讀書會", "gipi")}
+    assert Act.objects.count() == 4
+    assert errand.ended_at is not None
+
+
+@pytest.mark.usefixtures("five")
+@pytest.mark.parametrize(
+    ("kind", "options", "holds"),
+    [
+        (Kind.UNTAG, {"tag": "old"}, lambda: not Subscriber.objects.tagged("old").exists()),
+        (Kind.PAUSE, {"until": "2030-01-01T00:00:00+08:00"}, lambda: Act.objects.filter(what="paused").count() == 5),
+        (Kind.UNSUBSCRIBE, {}, lambda: Consent.objects.filter(kind="withdrew").count() == 5),
+        (Kind.SUPPRESS, {"reason": "要求"}, lambda: Suppression.objects.filter(note="要求").count() == 5),
+    ],
+)
+def test_every_kind_does_its_work_to_all(begun, kind, options, holds):
+    assert finish(begun(kind, **options)).state == State.DONE
+    assert holds()
+
+
+def test_a_kill_in_the_middle_of_a_step_leaves_nothing_of_it_and_the_next_worker_goes_on(begun, five, monkeypatch):
+    errand = begun(Kind.TAG, tag="new")
+    killed = working.steps(working.claim(timezone.now()))
+    next(killed)
+    monkeypatch.setattr(Errand, "save", _dies)
+    with pytest.raises(SystemExit):
+        next(killed)
+    monkeypatch.undo()
+
+    assert Subscriber.objects.tagged("new").count() == 2
+    assert working.claim(timezone.now()) is None  # the lease of the dead
+    Errand.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    errand = finish(errand)
+
+    assert (errand.state, errand.counts) == ("done", {"done": 5})
+    assert Act.objects.count() == len(five)
+
+
+def _dies(*_arguments, **_options):
+    raise SystemExit
+
+
+@pytest.mark.usefixtures("five")
+def test_a_worker_that_lost_its_lease_does_nothing_more(begun):
+    begun(Kind.TAG, tag="new")
+    slow = working.claim(timezone.now())
+    other = working.claim(timezone.now() + working.LEASE * 2)
+    assert other
+
+    with pytest.raises(working.Lost):
+        next(working.steps(slow))
+
+    assert not Subscriber.objects.tagged("new").exists()
+
+
+@pytest.mark.usefixtures("five")
+def test_what_was_stopped_stays_as_it_is_and_says_so(begun):
+    errand = begun(Kind.SUPPRESS)
+    worker = working.steps(working.claim(timezone.now()))
+    next(worker)
+
+    assert errand.stop(timezone.now())
+    with pytest.raises(working.Lost):
+        next(worker)
+
+    assert (errand.state, errand.counts) == ("stopped", {"done": 2})
+    assert Suppression.objects.count() == 2
+    assert not errand.stop(timezone.now())
+
+
+@pytest.mark.usefixtures("five")
+def test_a_turn_ends_and_the_next_one_goes_on(begun):
+    errand = begun(Kind.TAG, tag="new")
+
+    assert working.work(timezone.now(), seconds=0)
+    assert Subscriber.objects.tagged("new").count() == 0
+    assert finish(errand).counts == {"done": 5}
+
+
+@pytest.mark.usefixtures("five")
+def test_what_fails_again_and_again_is_given_up(begun, monkeypatch):
+    errand = begun(Kind.TAG, tag="new")
+    monkeypatch.setitem(steps.ACTS, Kind.TAG, _breaks)
+
+    for _turn in range(working.TRIES_MAX):
+        with pytest.raises(ZeroDivisionError):
+            working.work(timezone.now())
+        Errand.objects.update(lease_until=None)
+    assert not working.work(timezone.now())
+
+    errand.refresh_from_db()
+    assert (errand.state, errand.error) == ("failed", "")
+    assert Errand.objects.get().ended_at is not None
+
+
+def _breaks(*_arguments):
+    raise ZeroDivisionError
+
+
+def test_an_export_is_whole_harmless_and_comes_back_by_an_import(begun):
+    make_subscriber("a@example.org", name="=1+1", tags="老朋友,course")
+    make_subscriber("b@example.org").suppress("bounced")
+    for _number in range(3):
+        make_subscriber()
+    errand = finish(begun(Kind.EXPORT))
+
+    rows = written(errand)
+    assert (errand.counts, len(rows)) == ({"done": 5}, 6)
+    assert rows[0] == ["email", "name", "state", "consent_at", "tags", "paused_until"]
+    assert (rows[1][1], rows[2][2]) == ("'=1+1", "bounced")
+
+    Subscriber.objects.all().delete()
+    with csv_file.opened(files.path_of(errand, files.READERS)) as table:
+        merging.merge(table.rows(), timezone.now(), lambda _line, _reason: None)
+    back = Subscriber.objects.get(email="a@example.org")
+    assert (back.name, back.tag_names, Subscriber.objects.count()) == ("=1+1", ["老朋友", "course"], 4)
+
+
+@pytest.mark.usefixtures("five")
+def test_a_kill_while_a_file_is_written_leaves_no_reader_twice_in_it(begun, monkeypatch):
+    errand = begun(Kind.EXPORT)
+    killed = working.steps(working.claim(timezone.now()))
+    next(killed)
+    monkeypatch.setattr(Errand, "save", _dies)  # behind the write of the file
+    with pytest.raises(SystemExit):
+        next(killed)
+    monkeypatch.undo()
+    assert len(written(errand)) == 5
+
+    Errand.objects.update(lease_until=None)
+    rows = written(finish(errand))
+
+    assert [row[0] for row in rows[1:]] == [f"r{number}@example.org" for number in range(5)]
+
+
+def test_an_export_of_nobody_has_a_heading(begun):
+    assert written(finish(begun(Kind.EXPORT, {"tag": "none"}))) == [
+        ["email", "name", "state", "consent_at", "tags", "paused_until"]
+    ]
+
+
+@pytest.mark.usefixtures("five")
+def test_a_file_is_its_owner_s_alone_and_gone_after_a_day(begun):
+    errand = finish(begun(Kind.EXPORT))
+    path = files.path_of(errand, files.READERS)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+    files.remove_old(errand.ended_at + FILES_KEPT - timedelta(minutes=1))
+    assert path.exists()
+    assert errand.has_files(errand.ended_at + FILES_KEPT - timedelta(minutes=1))
+    assert not errand.has_files(errand.ended_at + FILES_KEPT)
+
+    assert files.remove_old(errand.ended_at + FILES_KEPT + timedelta(minutes=1)) == 1
+    assert not path.parent.exists()
+    errand.refresh_from_db()
+    assert errand.folder == ""
+
+
+def test_the_record_of_the_desk_says_who_began_what(begun):
+    errand = begun(Kind.TAG, tag="vip")
+
+    change = Change.objects.get()
+    assert (change.about, change.key, change.by, change.via) == ("desk.errand", errand.pk, "gipi", "desk")

@@ -1,0 +1,146 @@
+"""From a new post to a scheduled issue in a real browser: few clicks, no word typed twice, a dialog at the end."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from newsletter.delivery.models import Mailing
+from newsletter.desk import rehearsals, tasks
+from newsletter.issues.models import Issue
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import assert_accessible
+
+pytestmark = pytest.mark.browser
+CLICKS_MAX = 5
+
+
+@pytest.fixture(autouse=True)
+def _asks_nobody(monkeypatch):
+    """No test asks other sites, nor waits for a rest."""
+    written = rehearsals.rehearse
+    monkeypatch.setattr(rehearsals, "rehearse", lambda *args: written(*args)._replace(links=[]))
+    monkeypatch.setattr(rehearsals, "REST", timedelta())
+
+
+@pytest.fixture
+def author(desk):
+    """The author's browser; their mails have a sender, so that a rehearsal finds no error."""
+    make_publication(sender_email="news@news.example.org")
+    make_subscriber()
+    desk.set_viewport_size({"width": 1280, "height": 1600})
+    return desk
+
+
+def address(issue: Issue) -> str:
+    return reverse("admin:issues_issue_change", args=[issue.pk])
+
+
+def test_the_dialog_says_what_will_happen_and_schedules_it(author, server):
+    issue = make_issue(make_post("甲"), number=7, subject="第七期")
+    tasks.rehearse_by_itself()
+    author.goto(server.url + address(issue))
+
+    author.fill("#id_preheader", "還沒有存")
+    author.get_by_role("button", name="Schedule…").click()
+    dialog = author.get_by_role("dialog", name="Issue 7 goes to 1 reader.")
+    dialog.wait_for()
+    issue.refresh_from_db()
+    assert_accessible(author)
+    text = dialog.inner_text()
+
+    assert issue.preheader == "還沒有存"
+    assert "第七期" in text
+    assert "Asia/Taipei" in text
+    dialog.get_by_label("Send it without a valid rehearsal").check()  # the preheader has changed since
+    dialog.get_by_role("button", name="Schedule", exact=True).click()
+    author.wait_for_url("**/delivery/mailing/**")
+    assert Mailing.objects.get().issue == issue
+
+
+def test_the_dialog_closes_by_a_press_and_by_a_key_and_nothing_is_scheduled(author, server):
+    issue = make_issue(make_post("甲"), number=7, subject="第七期")
+    author.goto(server.url + address(issue))
+    dialog = author.get_by_role("dialog")
+
+    author.get_by_role("button", name="Schedule…").click()
+    dialog.get_by_role("button", name="Not now").click()
+    dialog.wait_for(state="hidden")
+    author.get_by_role("button", name="Schedule…").click()
+    dialog.wait_for()
+    author.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+
+    assert not Mailing.objects.exists()
+
+
+def test_what_cannot_be_saved_opens_no_dialog_and_is_told_at_its_field(author, server):
+    issue = make_issue(make_post("甲"), number=7, subject="")
+    author.goto(server.url + address(issue))
+
+    author.get_by_role("button", name="Schedule…").click()
+
+    author.locator(".errorlist").wait_for()
+    assert author.locator("dialog[open]").count() == 0
+
+
+def test_what_is_typed_wrongly_in_the_dialog_is_told_on_the_page(author, server):
+    make_publication(number_typed_above=1)
+    make_subscriber()
+    issue = make_issue(make_post("甲"), number=7, subject="第七期")
+    tasks.rehearse_by_itself()
+    author.goto(server.url + address(issue))
+    author.get_by_role("button", name="Schedule…").click()
+    dialog = author.get_by_role("dialog")
+
+    dialog.get_by_label("type the number of the issue").fill("8")
+    dialog.get_by_role("button", name="Schedule", exact=True).click()
+    author.wait_for_url("**/send/")
+
+    assert "Type 7, the number of this issue." in author.locator("main").inner_text()
+    author.get_by_label("type the number of the issue").fill("7")
+    author.get_by_role("button", name="Approve and schedule").click()
+    author.wait_for_url("**/delivery/mailing/**")
+
+
+@pytest.mark.parametrize("width", [375, 320])
+def test_the_dialog_fits_a_phone(author, server, width):
+    issue = make_issue(make_post("甲"), number=7, subject="第七期")
+    author.set_viewport_size({"width": width, "height": 640})
+    author.goto(server.url + address(issue))
+    author.get_by_role("button", name="Schedule…").click()
+    dialog = author.get_by_role("dialog")
+    dialog.wait_for()
+    box = dialog.bounding_box()
+
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    assert dialog.evaluate("one => one.scrollWidth <= one.clientWidth")
+    assert dialog.get_by_role("button", name="Schedule", exact=True).bounding_box()["height"] >= 44
+
+
+def test_a_new_post_is_in_a_scheduled_issue_after_few_clicks_and_no_word_is_typed_twice(author, server):
+    make_issue(number=42, subject="")
+    clicks = []
+
+    def click(role: str, name: str) -> None:
+        author.get_by_role(role, name=name, exact=True).locator("visible=true").click()
+        clicks.append(name)
+
+    author.goto(server.url + reverse("admin:posts_post_add"))
+    author.fill("#id_title", "會議前先寫一頁")
+    author.fill("#id_body", "會議開始前的五分鐘。")
+    click("button", "Publish now")
+    click("button", "Put into issue 42")
+    author.wait_for_url("**/issues/issue/*/change/")
+    click("button", "會議前先寫一頁")  # the title becomes the subject
+    author.locator(".saving-said", has_text="Saved: ").wait_for()
+    tasks.rehearse_by_itself()  # as beat does, half a minute later
+    click("button", "Schedule…")
+    author.get_by_role("dialog").wait_for()
+    click("button", "Schedule")
+    author.wait_for_url("**/delivery/mailing/**")
+
+    mailing = Mailing.objects.get()
+    assert (mailing.issue.number, mailing.subject, mailing.state) == (42, "會議前先寫一頁", "scheduled")
+    assert len(clicks) <= CLICKS_MAX

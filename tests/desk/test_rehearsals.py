@@ -1,0 +1,179 @@
+"""The rehearsal that runs by itself: after a rest, once for each state of a letter, never two at a time."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.urls import reverse
+
+from newsletter.delivery import planning
+from newsletter.delivery.models.rehearsals import Rehearsal
+from newsletter.desk import rehearsals, tasks
+from newsletter.issues.models import Issue
+from newsletter.posts.models import Post
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
+
+pytestmark = pytest.mark.django_db
+BEGUN = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+RESTED = BEGUN + rehearsals.REST
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(BEGUN, tick=False) as clock:
+        yield clock
+
+
+@pytest.fixture
+def issue(clock):
+    make_publication()
+    return make_issue(make_post("管理槓桿"), number=7, subject="第七期")
+
+
+def edit(issue: Issue, clock, at: datetime, **fields: str) -> None:
+    clock.move_to(at)
+    for name, value in fields.items():
+        setattr(issue, name, value)
+    issue.save()
+
+
+def finish(rehearsal: Rehearsal | None, at: datetime) -> None:
+    assert rehearsal is not None
+    rehearsal.finish([], at)
+
+
+def test_it_begins_after_a_rest_and_not_before(issue):
+    early = rehearsals.rehearse_by_itself(RESTED - timedelta(seconds=1))
+    found = rehearsals.rehearse_by_itself(RESTED)
+
+    assert early is None
+    assert (found.issue, found.segment, found.finished_at) == (issue, "", None)
+    assert {remark["topic"] for remark in found.remarks} >= {"audience", "size", "copies", "links"}
+
+
+def test_a_state_of_the_letter_is_rehearsed_once(issue, clock):
+    finish(rehearsals.rehearse_by_itself(RESTED), RESTED)
+    later = RESTED + timedelta(minutes=5)
+    edit(issue, clock, later)  # saved, and nothing is different
+
+    again = rehearsals.rehearse_by_itself(later + rehearsals.REST)
+
+    assert again is None
+    assert Rehearsal.objects.count() == 1
+
+
+@pytest.mark.parametrize("what", ["issue", "post", "publication"])
+def test_a_change_of_what_readers_get_is_rehearsed_anew(issue, clock, what):
+    finish(rehearsals.rehearse_by_itself(RESTED), RESTED)
+    later = RESTED + timedelta(minutes=5)
+    clock.move_to(later)
+    if what == "issue":
+        edit(issue, clock, later, subject="另一個主旨")
+    elif what == "post":
+        post = Post.objects.get()
+        post.body = "改過的一段。"
+        post.save()
+    else:
+        make_publication(sender_name="另一個人")
+
+    found = rehearsals.rehearse_by_itself(later + rehearsals.REST)
+
+    assert found is not None
+    assert Rehearsal.objects.count() == 2
+
+
+def test_no_two_run_at_a_time_and_one_that_came_to_a_stop_hinders_nobody(issue):
+    other = make_issue(make_post(), number=8)
+
+    first = rehearsals.rehearse_by_itself(RESTED)
+    meanwhile = rehearsals.rehearse_by_itself(RESTED + timedelta(seconds=10))
+    after_a_stop = rehearsals.rehearse_by_itself(RESTED + timedelta(minutes=4))
+
+    assert (first.issue, meanwhile, after_a_stop.issue) == (issue, None, other)
+
+
+@pytest.mark.parametrize("what", ["empty", "approved", "sent"])
+def test_what_is_no_draft_with_posts_is_left_alone(clock, what):
+    make_publication()
+    issue = make_issue(*([] if what == "empty" else [make_post()]))
+    make_subscriber()
+    if what == "approved":
+        planning.approve(issue, send_at=BEGUN + timedelta(days=2), now=BEGUN, hold=timedelta())
+    elif what == "sent":
+        issue.mark_sent(BEGUN)
+
+    assert rehearsals.rehearse_by_itself(RESTED) is None
+
+
+def test_only_the_latest_rehearsals_of_an_issue_are_kept(issue, clock, monkeypatch):
+    monkeypatch.setattr(rehearsals, "KEPT", 2)
+    at = RESTED
+    for number in range(4):
+        at += timedelta(seconds=1)
+        edit(issue, clock, at, subject=f"主旨 {number}")
+        at += rehearsals.REST + timedelta(seconds=1)
+        finish(rehearsals.rehearse_by_itself(at), at)
+
+    assert Rehearsal.objects.count() == 2
+
+
+def test_the_task_goes_on_outside_and_closes_the_rehearsal(issue, clock, monkeypatch):
+    clock.move_to(RESTED)
+    monkeypatch.setattr(rehearsals, "rehearse", offline)
+
+    tasks.rehearse_by_itself()
+
+    assert Rehearsal.objects.get().finished_at == RESTED
+
+
+def offline(*args):
+    """Return a rehearsal that asks nobody outside: no test does."""
+    return REHEARSE(*args)._replace(links=[])
+
+
+REHEARSE = rehearsals.rehearse
+
+
+# --- Its dot on the page of the issue ---
+
+
+@pytest.fixture
+def editor(client, issue):
+    client.force_login(make_helper("editor"))
+    return client
+
+
+def dot(client, issue) -> str:
+    return client.get(reverse("admin:issue_rehearsal_dot", args=[issue.pk])).text
+
+
+def test_the_page_says_that_a_rehearsal_comes_and_then_what_it_found(editor, issue, clock):
+    clock.move_to(RESTED)
+    before = dot(editor, issue)
+    found = rehearsals.rehearse_by_itself(RESTED)
+    running = dot(editor, issue)
+    found.remarks = [
+        {"topic": "links", "level": "warning", "text": "一個連結很慢", "hint": "開開看"},
+        {"topic": "size", "level": "ok", "text": "不大", "hint": ""},
+    ]
+    found.finish([], RESTED)
+    after = dot(editor, issue)
+
+    assert "by itself in a moment" in before
+    assert "under way" in running
+    assert ["data-comes" in one for one in (before, running, after)] == [True, True, False]
+    assert "is-doubtful" in after
+    assert "1 finding" in after
+    assert "一個連結很慢" in after
+    assert "1 other thing is as it should be." in after
+
+
+def test_a_change_makes_the_findings_old(editor, issue, clock):
+    found = rehearsals.rehearse_by_itself(RESTED)
+    found.remarks = []
+    finish(found, RESTED)
+    assert "all is well" in dot(editor, issue)
+
+    edit(issue, clock, RESTED, subject="另一個主旨")
+
+    assert "by itself in a moment" in dot(editor, issue)

@@ -1,0 +1,128 @@
+"""A long text of an evening: composed as Chinese is, with pictures, in two tabs, offline, logged out, and killed."""
+
+import os
+import re
+import signal
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from newsletter.posts.models import Image, Post
+from newsletter.publication.pictures.uploads import prepare
+from tests.desk.test_autosave import ADD, body, change, composing, until, until_stored, write
+from tests.publication.pictures.test_uploads import picture
+from tests.support.browser import ARGUMENTS, chromium
+
+pytestmark = pytest.mark.browser
+SENTENCE = "這一句寫的是槓桿與支點，以及為什麼要先寫結論。"
+PARAGRAPH = SENTENCE * 9 + "\n\n"
+PARTS = 24  # paragraphs, of more than 5,000 characters together
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch, settings, tmp_path):
+    monkeypatch.setattr("newsletter.posts.admin.REST", timedelta(milliseconds=400))
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+def compose(page, parts: int) -> None:
+    """Type paragraphs as an input method does: each sentence grows in the field before it is committed."""
+    grow, commit = composing(page)
+    page.locator("#id_body").focus()
+    page.keyboard.press("Control+End")
+    for _part in range(parts):
+        for _sentence in range(9):
+            grow(SENTENCE[:7])
+            grow(SENTENCE[:15])
+            commit(SENTENCE)
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+
+
+def put_in_picture(page, words: str) -> None:
+    page.click("[data-tool=picture]")
+    page.get_by_role("button", name=words).click()
+    page.click("[data-insert]")
+    page.locator("#pictures").wait_for(state="hidden")
+
+
+def log_in_again(page) -> None:
+    with page.expect_popup() as opened:
+        page.click(".saving-login")
+    window = opened.value
+    window.fill("#id_username", "gipi")
+    window.fill("#id_password", "pw")
+    window.click("[type=submit]")
+    until(page, window.is_closed)
+    page.evaluate("dispatchEvent(new Event('focus'))")
+
+
+def kill(context, page) -> None:
+    processes = page.context.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    os.kill(next(one["id"] for one in processes if one["type"] == "browser"), signal.SIGKILL)
+    context.close()
+
+
+def test_nothing_of_five_thousand_characters_is_lost(desk, browser, server, settings, tmp_path):
+    image = Image.objects.keep(prepare(picture("JPEG")), "circles.jpg", "三個圓圈")[0]
+    client = Client()
+    client.force_login(User.objects.get())
+    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
+
+    def opened():
+        context = browser.browser_type.launch_persistent_context(
+            tmp_path / "profile", executable_path=chromium(), args=ARGUMENTS, locale="en", timezone_id="Asia/Taipei"
+        )
+        context.add_cookies([cookie | {"url": server.url}])
+        page = context.pages[0]
+        page.on("dialog", lambda dialog: dialog.accept())
+        return context, page
+
+    context, page = opened()
+    page.goto(server.url + ADD)
+    compose(page, PARTS // 4)
+    put_in_picture(page, "三個圓圈")
+    text = PARAGRAPH * (PARTS // 4) + f"{image.markdown}\n\n"
+    until_stored(page, text.strip())
+
+    other = context.new_page()  # a second tab puts something before all of it
+    other.goto(server.url + change(Post.objects.get()))
+    write(other, "前言。\n\n", "Control+Home")
+    until_stored(other, "前言。\n\n" + text.strip())
+    other.close()
+    compose(page, PARTS // 4)
+    text = "前言。\n\n" + text + PARAGRAPH * (PARTS // 4)
+    until_stored(page, text.strip())
+
+    context.set_offline(True)
+    compose(page, PARTS // 4)
+    page.locator(".saving.is-bad").wait_for()
+    context.set_offline(False)
+    text += PARAGRAPH * (PARTS // 4)
+    until_stored(page, text.strip())
+
+    Session.objects.all().delete()
+    compose(page, PARTS // 4)
+    page.locator(".saving-login").wait_for()
+    log_in_again(page)
+    text += PARAGRAPH * (PARTS // 4)
+    until_stored(page, text.strip())
+    cookie = next(one for one in context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME)
+    cookie = {name: cookie[name] for name in ("name", "value")}
+
+    page.locator(".saving-since", has_text=re.compile("^$")).wait_for(state="attached")  # the answer is here
+    context.set_offline(True)
+    write(page, "最後一句。")
+    page.locator(".saving-since", has_text="Kept in this browser").wait_for()
+    kill(context, page)
+    context, page = opened()
+    page.goto(server.url + change(Post.objects.get()))
+    until_stored(page, text + "最後一句。")
+
+    assert body(page) == text + "最後一句。"
+    assert len(re.sub(r"\s", "", text)) > 5_000
+    assert list(Post.objects.get().pictures.all()) == [image]
+    context.close()

@@ -1,0 +1,150 @@
+"""Pictures in a browser: chosen from the library, described, put in, and made the cover."""
+
+import pytest
+from django.urls import reverse
+
+from newsletter.posts.models import Image, Post
+from newsletter.publication.pictures.uploads import prepare
+from tests.publication.pictures.test_uploads import picture
+from tests.support.pages import assert_accessible
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(autouse=True)
+def _media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+def make_image(alt: str) -> Image:
+    return Image.objects.keep(prepare(picture("JPEG", size=(90 + Image.objects.count(), 60))), "p.jpg", alt)[0]
+
+
+@pytest.fixture
+def images(post) -> list[Image]:
+    return [make_image(alt) for alt in ("三個圓圈", "一張 [長] 桌", "團隊")]
+
+
+def body(editor) -> str:
+    return editor.input_value("#id_body")
+
+
+def open_library(editor, words: str = "") -> None:
+    editor.locator("#id_body").focus()
+    editor.keyboard.press("Control+End")
+    editor.click("[data-tool=picture]")
+    editor.locator(".pictures-one").first.wait_for()
+    if words:
+        editor.keyboard.insert_text(words)
+        editor.keyboard.press("Enter")
+
+
+def test_a_picture_of_the_library_is_found_described_and_put_in_by_keys_and_undo_takes_it_out(images, editor, post):
+    open_library(editor, "長")
+    editor.locator(".pictures-one").nth(1).wait_for(state="detached")
+    assert_accessible(editor)
+    for key in ("Tab", "Tab", "Tab", "Enter"):  # search, upload, the picture
+        editor.keyboard.press(key)
+    assert editor.input_value("#editor-alt") == "一張 [長] 桌"
+    assert_accessible(editor)
+    editor.fill("#editor-caption", '他說 "好"')
+    editor.keyboard.press("Enter")
+
+    url = images[1].get_absolute_url()
+    assert body(editor) == f'{post.body}\n\n![一張 \\[長\\] 桌]({url} "他說 “好”")\n\n'
+    assert editor.evaluate("document.activeElement.id") == "id_body"
+    editor.keyboard.press("Control+z")
+    assert body(editor) == post.body
+    assert Image.objects.get(pk=images[1].pk).alt == "一張 [長] 桌"
+
+
+def test_a_caption_stands_below_the_picture_and_a_changed_text_counts_for_this_post_alone(images, editor, post):
+    open_library(editor)
+    editor.click(".pictures-one >> nth=0")
+    editor.fill("#editor-alt", "我們的團隊")
+    editor.fill("#editor-caption", "二〇二六年")
+    editor.click("[data-insert]")
+    editor.keyboard.press("Control+s")
+    editor.locator(".saving-said", has_text="Saved: ").wait_for()
+
+    saved = Post.objects.get()
+    assert "<figcaption>二〇二六年</figcaption>" in saved.html
+    assert 'alt="我們的團隊"' in saved.html
+    assert Image.objects.get(pk=images[2].pk).alt == "團隊"
+    assert list(saved.pictures.all()) == [images[2]]
+
+
+def test_who_cancels_gets_the_caret_back_and_no_picture(images, editor, post):
+    open_library(editor)
+    editor.click(".pictures-one >> nth=0")
+    editor.click("[data-back]")
+    editor.keyboard.press("Escape")
+
+    assert body(editor) == post.body
+    assert editor.evaluate("document.activeElement.id") == "id_body"
+
+
+def test_words_that_no_picture_has_are_answered(images, editor):
+    open_library(editor, "沒有這個")
+
+    editor.get_by_text("No picture has these words.").wait_for()
+    assert editor.locator("#pictures .pictures-one").count() == 0
+
+
+def test_a_picture_of_the_typed_text_can_be_the_cover_and_any_other_of_the_library_too(images, editor, post):
+    for number in range(14):
+        make_image(f"更新的 {number}")
+    oldest = images[0]
+    editor.reload()
+    cover = editor.locator("[data-cover]")
+    assert cover.locator(f"[value='{oldest.digest}']").count() == 0
+    editor.locator("#id_body").fill(f"{post.body}\n\n{oldest.markdown}")
+    cover.get_by_role("radio", name="三個圓圈").check()
+    assert editor.locator(".cover-shown img").get_attribute("src") == oldest.get_absolute_url()
+
+    cover.get_by_role("button", name="Another picture…").click()
+    editor.locator("#pictures .pictures-one").first.wait_for()
+    editor.fill("#pictures [type=search]", "團隊")
+    editor.keyboard.press("Enter")
+    editor.locator("#pictures .pictures-one").nth(1).wait_for(state="detached")
+    editor.click("#pictures .pictures-one")
+    assert cover.get_by_role("radio", name="團隊").is_checked()
+    editor.keyboard.press("Control+s")
+    editor.locator(".saving-said", has_text="Saved: ").wait_for()
+
+    assert Post.objects.get().cover == images[2]
+
+
+def test_a_cover_that_another_tab_has_chosen_comes_here_with_the_merge(images, editor, post):
+    for number in range(14):
+        make_image(f"更新的 {number}")
+    editor.reload()
+    Post.objects.get().tags.clear()
+    stored = Post.objects.get()
+    stored.cover = images[0]
+    stored.save()
+    editor.locator("#id_body").fill("我改的。")
+    editor.keyboard.press("Control+s")
+    editor.locator(".saving-said", has_text="both are in your text now").wait_for()
+
+    assert editor.locator("[data-cover]").get_by_role("radio", name="三個圓圈").is_checked()
+    assert (Post.objects.get().body, Post.objects.get().cover) == ("我改的。", images[0])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_library_and_the_cover_have_no_barrier_and_fit_a_small_phone(images, editor, server, post, scheme):
+    editor.emulate_media(color_scheme=scheme)
+    paths = (reverse("admin:posts_image_changelist"), reverse("admin:posts_image_change", args=[images[0].pk]))
+    for path in (*paths, reverse("admin:posts_image_add")):
+        editor.set_viewport_size({"width": 1280, "height": 900})
+        editor.goto(server.url + path)
+        assert_accessible(editor)
+        editor.set_viewport_size({"width": 320, "height": 640})
+        assert editor.evaluate("document.documentElement.scrollWidth") <= 320, path
+    editor.goto(server.url + reverse("admin:posts_post_change", args=[post.pk]))
+    editor.click("[data-aside]")
+    assert_accessible(editor)
+    editor.click("[data-aside-close]")
+    open_library(editor)
+    assert_accessible(editor)
+    assert editor.evaluate("document.querySelector('#pictures').scrollWidth <= innerWidth - 32")

@@ -1,0 +1,156 @@
+"""The library of pictures: found by words, named with the posts that show them, never deleted."""
+
+import re
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+from django.utils import translation
+
+from newsletter.posts.models import Image, Post, WorkingCopy
+from newsletter.publication.pictures.uploads import prepare
+from tests.factories import make_helper, make_post, make_publication
+from tests.publication.pictures.test_uploads import picture
+
+LIST, CHOICES = "/admin/posts/image/", "/admin/posts/image/choices/"
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def author(client, db, settings, tmp_path) -> Client:
+    settings.MEDIA_ROOT = tmp_path
+    make_publication()
+    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    return client
+
+
+def make_image(alt: str = "三個圓圈", name: str = "circles.jpg") -> Image:
+    """A picture of its own: the size in pixels makes its content another one."""
+    size = (60 + Image.objects.count(), 40)
+    return Image.objects.keep(prepare(picture("JPEG", size=size)), name, alt)[0]
+
+
+def saved(author: Client, post: Post, **fields: str) -> Post:
+    data = {"title": post.title, "body": post.body, "published_at": "", **fields}
+    response = author.post(reverse("admin:posts_post_change", args=[post.pk]), data)
+    assert response.status_code == 302, response.context["adminform"].form.errors
+    return Post.objects.get(pk=post.pk)
+
+
+def shown(post: Post) -> set[str]:
+    return set(post.pictures.values_list("alt", flat=True))
+
+
+def test_a_post_knows_the_pictures_of_its_text_and_its_cover(author):
+    in_text, cover, other = make_image("圖"), make_image("封面"), make_image("別的")
+    post = saved(author, make_post(published_at=None), body=f"一。\n\n{in_text.markdown}", cover=cover.digest)
+
+    assert (shown(post), post.cover) == ({"圖", "封面"}, cover)
+    post = saved(author, post, body=f"一。\n\n{other.markdown}", cover="")
+    assert (shown(post), post.cover) == ({"別的"}, None)
+
+
+def test_a_published_post_shows_what_readers_see_and_what_they_will_see(author):
+    old, new = make_image("舊"), make_image("新")
+    post = make_post(body=old.markdown)
+    post.note_pictures()
+    at = post.published_at.astimezone()
+    data = {"title": post.title, "body": new.markdown, "published_at": f"{at:%Y-%m-%dT%H:%M}"}
+    address = reverse("admin:posts_post_change", args=[post.pk])
+
+    author.post(address, data)
+    assert WorkingCopy.objects.exists()
+    assert shown(post) == {"舊", "新"}
+    author.post(reverse("admin:posts_post_working_copy", args=[post.pk]))
+    assert shown(post) == {"舊"}
+
+
+def test_what_was_saved_before_is_noted_by_the_migration(author):
+    in_text, cover, pending = make_image("圖"), make_image("封面"), make_image("未發布")
+    post = make_post(body=f"{in_text.markdown}\n![](/media/{'0' * 16}/lost.png)", cover=cover)
+    WorkingCopy.objects.create(post=post, body=pending.markdown, updated_at=post.updated_at)
+    make_post(body="沒有圖。")
+
+    note = import_module("newsletter.posts.migrations.0012_note_pictures").note_pictures
+    for _again in range(2):
+        note(apps, None)
+
+    assert shown(post) == {"圖", "封面", "未發布"}
+    assert Post.pictures.through.objects.count() == 3
+
+
+def test_the_library_shows_the_newest_first_and_where_each_is_shown(author):
+    first, second = make_image("第一張"), make_image("第二張", "second.jpg")
+    for _ in range(2):
+        make_post(cover=first).note_pictures()
+
+    page = author.get(LIST).content.decode()
+    assert page.index("第二張") < page.index("第一張")
+    assert ("in 2 posts" in page, "in no post" in page) == (True, True)
+    assert f'src="{second.thumbnail}"' in page
+
+
+@pytest.mark.parametrize(("query", "found"), [("圓圈", {"三個圓圈"}), ("SECOND", {"方塊"}), ("沒有這個", set())])
+def test_a_picture_is_found_by_its_words_and_by_its_file_name(author, query, found):
+    make_image()
+    make_image("方塊", "second.jpg")
+
+    told = author.get(CHOICES, {"q": query}).json()
+    assert ({one["alt"] for one in told["pictures"]}, told["count"], told["next"]) == (found, len(found), None)
+    assert {alt for alt in ("三個圓圈", "方塊") if alt in author.get(LIST, {"q": query}).content.decode()} == found
+
+
+def test_older_pictures_stand_on_further_pages(author, monkeypatch):
+    monkeypatch.setattr("newsletter.posts.library.PER_PAGE", 2)
+    for alt in "甲乙丙":
+        make_image(alt)
+
+    first, second = (author.get(CHOICES, {"p": page}).json() for page in (1, 2))
+    assert [[one["alt"] for one in page["pictures"]] for page in (first, second)] == [["丙", "乙"], ["甲"]]
+    assert (first["next"], second["next"]) == (2, None)
+
+
+def test_a_page_of_the_library_takes_few_queries(author, django_assert_max_num_queries):
+    for alt in "甲乙丙丁戊己庚辛":
+        make_post(cover=make_image(alt)).note_pictures()
+
+    with django_assert_max_num_queries(10):
+        author.get(LIST)
+    with django_assert_max_num_queries(6):
+        author.get(CHOICES)
+
+
+def test_the_page_of_a_picture_names_the_posts_that_show_it_to_who_may_see_them(author):
+    image = make_image()
+    make_post("別人的文章", cover=image).note_pictures()
+    address = reverse("admin:posts_image_change", args=[image.pk])
+    assert "別人的文章" in author.get(address).content.decode()
+
+    author.force_login(make_helper("writer"))
+    assert "別人的文章" not in author.get(address).content.decode()
+
+
+def test_a_cover_that_is_no_picture_is_refused(author):
+    response = author.post("/admin/posts/post/add/", {"title": "題", "body": "文", "cover": "f" * 16})
+
+    assert "cover" in response.context["adminform"].form.errors
+    assert not Post.objects.exists()
+
+
+def test_without_a_script_the_cover_is_chosen_among_pictures(author):
+    in_text, *others = (make_image(str(number)) for number in range(14))
+    post = make_post(body=in_text.markdown, published_at=None, cover=others[0])
+
+    page = author.get(reverse("admin:posts_post_change", args=[post.pk])).content.decode()
+    assert page.count('name="cover"') == 12
+    for image in (in_text, others[0], others[-1]):
+        assert f'value="{image.digest}"' in page
+    assert re.findall(r'name="cover"\s+value="(\w*)"[^>]*\schecked>', page) == [others[0].digest]

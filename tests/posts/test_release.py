@@ -1,0 +1,123 @@
+"""When readers see a post: not yet, now, or at a time in the publication's zone; and whether it waits for an issue."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from newsletter.issues import assembly
+from newsletter.issues.models import in_no_issue, not_yet_mailed
+from newsletter.posts.models import Post
+from tests.factories import make_post, make_publication
+from tests.support.pages import form_of
+
+LATER = datetime(2099, 1, 7, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def author(client, db) -> Client:
+    make_publication()
+    client.force_login(get_user_model().objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    return client
+
+
+def change(post: Post) -> str:
+    return reverse("admin:posts_post_change", args=[post.pk])
+
+
+def saved(author: Client, post: Post, *without: str, **changed: str) -> Post:
+    """Save the form as a browser shows it, but for some fields; return what is stored then."""
+    sent = form_of(author.get(change(post)).text, "post_form") | changed
+    sent = {name: text for name, text in sent.items() if name not in without}
+    response = author.post(change(post), sent)
+    assert response.status_code == 302, response.context["adminform"].form.errors
+    return Post.objects.get(pk=post.pk)
+
+
+@pytest.mark.parametrize("at", [None, timezone.now() - timedelta(days=1), LATER])
+def test_a_form_that_is_saved_untouched_moves_no_date(author, at):
+    post = make_post(published_at=at)
+
+    assert saved(author, post).published_at == at
+
+
+def test_now_means_the_moment_of_the_save(author):
+    before = timezone.now()
+    post = saved(author, make_post(published_at=None), published_at_how="now")
+
+    assert before <= post.published_at <= timezone.now()
+
+
+def test_a_page_that_still_says_now_does_not_publish_it_again(author):
+    post = make_post(published_at=timezone.now() - timedelta(days=3))
+
+    assert saved(author, post, published_at_how="now").published_at == post.published_at
+
+
+@pytest.mark.parametrize("how", ["at", "draft"])  # without a script the choice may lag behind what is typed
+def test_a_time_is_the_publications_own_and_counts_however_the_choice_stands(author, how):
+    post = saved(author, make_post(published_at=None), published_at="2099-01-07T08:00", published_at_how=how)
+
+    assert post.published_at == LATER
+
+
+@pytest.mark.parametrize("at", [timezone.now() - timedelta(days=1), LATER])
+def test_a_post_with_a_date_becomes_a_draft_again(author, at):
+    post = make_post(published_at=at)
+
+    assert saved(author, post, published_at_how="draft").published_at is None
+
+
+def test_a_time_that_was_chosen_and_not_said_is_asked_for(author):
+    sent = {"title": "題", "body": "文", "published_at_how": "at", "published_at": ""}
+
+    form = author.post("/admin/posts/post/add/", sent).context["adminform"].form
+    assert form.errors == {"published_at": ["Say at what time."]}
+    assert not Post.objects.exists()
+
+
+def test_who_sends_a_time_alone_need_not_choose(author):
+    post = saved(author, make_post(published_at=None), "published_at_how", published_at="2099-01-07T08:00")
+
+    assert post.published_at == LATER
+
+
+def test_the_zone_stands_beside_the_field_and_a_refused_form_keeps_what_was_chosen(author):
+    make_publication(time_zone="Europe/Berlin")
+    sent = {"title": "", "body": "文", "published_at_how": "at", "published_at": "2099-01-07T08:00"}
+
+    page = author.post("/admin/posts/post/add/", sent).text
+    assert form_of(page, "post_form") | {"published_at_how": "at", "published_at": "2099-01-07T08:00"} == form_of(
+        page, "post_form"
+    )
+    assert "Europe/Berlin" in page
+
+
+# --- For the web alone ---
+
+
+def test_a_post_for_the_web_alone_waits_for_no_issue_and_is_proposed_for_none(author):
+    post = saved(author, make_post("只在網站"), is_web_only="on")
+    other = make_post("等下一期")
+
+    assert post.is_web_only
+    for waiting in (in_no_issue(Post.objects.all()), not_yet_mailed(Post.objects.all())):
+        assert list(waiting) == [other]
+    assert [one.post for one in assembly.proposals(timezone.now() + timedelta(days=1))] == [other.pk]
+    assert "Begin an issue" not in author.get(change(post)).text
+    assert "Begin an issue" in author.get(change(other)).text
+
+
+def test_that_a_published_post_is_for_the_web_alone_is_true_at_once_and_its_text_is_not(author):
+    post = saved(author, make_post(body="一。"), is_web_only="on", body="二。")
+
+    assert (post.is_web_only, post.body) == (True, "一。")
