@@ -81,6 +81,8 @@ def signup_words(place: str, *, name: str, promise: str, notes: list[Notice]) ->
         lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form_words(), *steps, *noted]
     elif place == "home":
         lines = [promise or name, *form_words()]
+    elif place == "embed":
+        lines = [name, promise, *form_words()]
     elif place in INVITATIONS:
         lines = [_("Get %(name)s in your inbox") % {"name": name}, promise, *form_words()]
     else:

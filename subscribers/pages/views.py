@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from newsletter.mail import tokens
 from newsletter.mail.views import is_tester
-from newsletter.publication.limits.doors import capability, opening, same_origin, too_many
+from newsletter.publication.limits.doors import capability, is_own, opening, same_origin, too_many
 from newsletter.publication.limits.rates import client_address, neighbourhood
 from newsletter.publication.limits.windows import closed_seconds
 from newsletter.publication.models import Publication
@@ -34,12 +34,20 @@ ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
 # --- Signing up ---
 
 
+@csrf_exempt
 @ask_and_act
-@same_origin
 def subscribe(request: HttpRequest) -> HttpResponse:
-    """Show the promise and the form; a POST is answered the same whoever the address belongs to."""
-    if request.method != "POST":
-        return _signup_page(request, SignupForm(), typed=request.GET.get("email", "")[:LENGTH_MAX])
+    """Show the promise and the form; a POST is answered the same whoever the address belongs to.
+
+    A form on another site only fills in the address: its reader reads our words, and presses our button.
+    """
+    if request.method == "POST" and is_own(request):
+        return _take(request)
+    return _signup_page(request, SignupForm(), typed=(request.POST or request.GET).get("email", ""))
+
+
+def _take(request: HttpRequest) -> HttpResponse:
+    """Let an address in, or ask for more."""
     if not Publication.objects.current().takes_readers:
         return _signup_page(request, SignupForm(), status=403)
     form = SignupForm(request.POST)
@@ -58,7 +66,12 @@ def _signup_page(
     request: HttpRequest, form: SignupForm, *, status: int = 200, closed_for: int = 0, typed: str = ""
 ) -> HttpResponse:
     """Show the form with what was typed, here or in a link. closed_for: seconds until it may be sent again."""
-    context = {"form": form, "email": form.data.get("email", typed), "notices": _notices(), "came": _came(request)}
+    context = {
+        "form": form,
+        "email": form.data.get("email", typed[:LENGTH_MAX]),
+        "notices": _notices(),
+        "came": _came(request),
+    }
     context["opens_at"] = opening(closed_for, timezone.now()) if closed_for else ""
     response = render(request, "subscribers/subscribe.html", context, status=status)
     if closed_for:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.cache import caches
 from django.db import transaction
@@ -94,6 +95,7 @@ class SectionAdmin(AuditedAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}
+        shown["public_url"] = settings.SITE_URL
         shown["look_kinds"] = looking.kinds_of(self.form)
         return super().render_change_form(request, context | shown, **kwargs)
 
