@@ -39,7 +39,8 @@ def of_link(referer: str, query: Mapping[str, str], own_hosts: Iterable[str]) ->
 
 def joined(*lines: str) -> str:
     """Return what several lines say, each only as far as it is well formed; of two pages, or hosts, the first."""
-    page, host, utm = "", "", {}
+    page, host = "", ""
+    utm: dict[str, str] = {}
     for line in lines:
         words = line[:URL_MAX].split()
         page = page or next((word for word in words if word.startswith("/")), "")

@@ -61,7 +61,7 @@ def add(source: Source) -> None:
 
 def chapters(reader: Subscriber, token: str) -> list[Chapter]:
     """Return all that is kept about a reader, the chapters without a line too."""
-    return [*(source(reader, token) for source in SOURCES), _record(reader), _written(reader)]
+    return [*(source(reader, token) for source in SOURCES), _record(reader), _said(reader), _written(reader)]
 
 
 def facts(reader: Subscriber) -> dict[str, Any]:
@@ -128,6 +128,11 @@ def _moves(reader: Subscriber) -> Iterator[Line]:
             yield Line(change.confirmed_at, _("Moved to %(to)s") % {"to": change.email})
         if change.undone_at:
             yield Line(change.undone_at, _("Took the move back"))
+
+
+def _said(reader: Subscriber) -> Chapter:
+    lines = (Line(one.at, one.text, (one.get_kind_display(),)) for one in reader.sentences.all()[:LINES_MAX])
+    return Chapter("sentences", _("What you wrote to the author"), tuple(lines))
 
 
 def _written(reader: Subscriber) -> Chapter:

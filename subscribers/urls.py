@@ -10,6 +10,7 @@ urlpatterns = [
     path("qr/", embeds.sheet, name="qr-sheet"),
     path("confirm/<str:token>/", views.confirm, name="confirm"),
     path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
+    path("unsubscribe/<str:token>/why/", views.why, name="why"),
     path("undo/<str:token>/", views.undo, name="undo"),
     path("privacy/", privacy.page, name="privacy"),
     path("preferences/", door.door, name="door"),

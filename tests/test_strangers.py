@@ -89,7 +89,7 @@ def behind_a_proxy(text: str) -> None:
 
 def origin(text: str) -> None:
     request = RequestFactory().post("/subscribe/", headers={"Origin": f"https://{text}", "Sec-Fetch-Site": text})
-    doors._is_own(request)
+    doors.is_own(request)
 
 
 DOORS: dict[str, Callable[[str], object]] = {

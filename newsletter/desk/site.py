@@ -38,7 +38,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import acts, choosing, errands, importing, notes, saving
+from newsletter.desk.readers import acts, choosing, errands, importing, notes, saving, sentences
 from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -91,6 +91,8 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("errands/<int:pk>/import/", BRING(importing.start), "reader_import_start"),
     ("filters/", CARE(saving.save), "reader_filter_save"),
     ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
+    ("sentences/", CARE(sentences.sentences), "reader_sentences"),
+    ("sentences/<int:pk>/answered/", CARE(sentences.answered), "reader_sentence_answered"),
     ("errands/", CARE(errands.all_of_them), "reader_errands"),
     ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),
     ("errands/<int:pk>/moving/", CARE(errands.moving), "reader_errand_moving"),

@@ -9,12 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from newsletter.mail import tokens
 from newsletter.mail.views import is_tester
 from newsletter.publication.limits.doors import capability, is_own, opening, same_origin, too_many
-from newsletter.publication.limits.rates import client_address, neighbourhood
+from newsletter.publication.limits.rates import client_address, is_over, neighbourhood
 from newsletter.publication.limits.windows import closed_seconds
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
@@ -22,11 +22,13 @@ from subscribers import admission, origins, privacy, proofs, signup, tasks, wish
 from subscribers.addresses import LENGTH_MAX
 from subscribers.admission import Admission, Step
 from subscribers.forms import SignupForm, person_pass, waiting_ticket
-from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Subscriber
+from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Sentence, Subscriber
 from subscribers.models.consents import Circumstances
+from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
 from subscribers.text import Notice, confirm_words, notices, signup_words
 
 MINUTES_10, DAY = 600, 86_400  # seconds
+SENTENCES_PER_DAY = 10  # that one reader may send, corrections with them
 
 ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -228,6 +230,20 @@ def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @capability
+@require_POST
+@same_origin
+def why(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep one sentence of who has left; nobody has to write it."""
+    subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
+    if subscriber is None or subscriber.state != Subscriber.State.UNSUBSCRIBED:
+        return lost(request, token, "unsubscribe")
+    if is_over("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
+        return too_many(request, seconds=DAY)
+    is_said = Sentence.objects.say(subscriber, Sentence.Kind.LEFT, request.POST.get("sentence", ""), timezone.now())
+    return left(request, subscriber, is_said=is_said)
+
+
+@capability
 @ask_and_act
 @same_origin
 def undo(request: HttpRequest, token: str) -> HttpResponse:
@@ -243,9 +259,10 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/undo.html", {"subscriber": subscriber})
 
 
-def left(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
+def left(request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False) -> HttpResponse:
     can_undo = subscriber.can_undo(timezone.now())
-    context = {"subscriber": subscriber, "can_undo": can_undo, "days": UNDO_WITHIN.days}
+    context = {"subscriber": subscriber, "can_undo": can_undo, "days": UNDO_WITHIN.days, "is_said": is_said}
+    context |= {"token": subscriber.token("unsubscribe"), "sentence_max": SENTENCE_MAX}
     return render(request, "subscribers/left.html", context)
 
 

@@ -168,6 +168,8 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/errands/<int:pk>/import/": "LRRMRM",
     "admin/subscribers/subscriber/filters/": CARERS,
     "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
+    "admin/subscribers/subscriber/sentences/": CARERS,
+    "admin/subscribers/subscriber/sentences/<int:pk>/answered/": "LRRMRM",
     "admin/subscribers/subscriber/errands/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/moving/": CARERS,

@@ -96,7 +96,7 @@ class SectionAdmin(AuditedAdmin):
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}
         shown["public_url"] = settings.SITE_URL
-        shown["look_kinds"] = looking.kinds_of(self.form)
+        shown["look_kinds"] = looking.kinds_of(self.section.form)
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Publication, form: Any, change: bool) -> None:
