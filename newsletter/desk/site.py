@@ -213,7 +213,7 @@ class DeskSite(admin.AdminSite):
         """Django's own, with a form that counts wrong passwords; its owner gets a mail, and other sessions end."""
         request.current_app = self.name
         change = PasswordChangeView.as_view(
-            form_class=partial(OldPasswordForm, request=request),
+            form_class=partial(OldPasswordForm, request=request, label_suffix=""),
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
