@@ -11,9 +11,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.publication.forms import TypedModelForm
+from newsletter.publication.models import Publication
+from subscribers import origins
 from subscribers.addresses import LENGTH_MAX, AddressError, normalise, one_line
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
+from subscribers.slips import meant
+from subscribers.throwaway import is_throwaway
 
 PERSON_SECONDS = 2  # a person needs longer than this to type an address
 STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long
@@ -67,9 +71,25 @@ class SignupForm(forms.Form):
     person = forms.CharField(required=False)
     altcha = forms.CharField(required=False)
     ticket = forms.CharField(required=False)
+    came = forms.CharField(required=False)
+    sure = forms.CharField(required=False)  # the address was asked about, and this is the answer
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        if Publication.objects.current().refuses_throwaway and is_throwaway(email):
+            raise ValidationError(_("Mailboxes at this address soon end. Write one that you keep."))
+        return email
 
     def clean_place(self) -> str:
         return "".join(char for char in self.cleaned_data["place"][:PLACE_MAX] if char.isascii() and char.isalnum())
+
+    @property
+    def meant(self) -> str:
+        """Return the address that was probably meant, as long as nobody has been asked; "" for a good one."""
+        return "" if self.cleaned_data["sure"] else meant(self.cleaned_data["email"])
+
+    def clean_came(self) -> str:
+        return origins.joined(self.cleaned_data["came"])
 
     def is_from_person(self, now: datetime) -> bool:
         """Return whether the form was filled as people do it."""

@@ -51,8 +51,9 @@ def notice(facts: Facts) -> list[Notice]:
             _("What is kept"),
             _(
                 "Your e-mail address; your name, if you give one; when, by which form and from which IP address you "
-                "agreed; pauses and changes of address; which issues went out to you and what your mail server "
-                "answered; what you said of them; tags and notes of the author."
+                "agreed, and by which page, link or site you came to it; pauses and changes of address; which issues "
+                "went out to you and what your mail server answered; what you said of them; tags and notes of the "
+                "author."
             ),
         ),
         Notice(

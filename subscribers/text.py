@@ -28,8 +28,9 @@ def notices(*, name: str, author: str, contact: str) -> list[Notice]:
         Notice(
             _("What is kept"),
             _(
-                "Your e-mail address; your name, if you give one; when and from which IP address you agreed; which "
-                "issues went out to you, what your mail server answered, and what you said of them."
+                "Your e-mail address; your name, if you give one; when you agreed, from which IP address, on which "
+                "page, and by which link or site you came; which issues went out to you, what your mail server "
+                "answered, and what you said of them."
             ),
         ),
         Notice(
@@ -80,6 +81,8 @@ def signup_words(place: str, *, name: str, promise: str, notes: list[Notice]) ->
         lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form_words(), *steps, *noted]
     elif place == "home":
         lines = [promise or name, *form_words()]
+    elif place == "embed":
+        lines = [name, promise, *form_words()]
     elif place in INVITATIONS:
         lines = [_("Get %(name)s in your inbox") % {"name": name}, promise, *form_words()]
     else:

@@ -1,10 +1,13 @@
 from django.urls import path
 
-from subscribers.pages import door, mine, moving, own_data, preferences, privacy, views
+from subscribers.pages import door, embeds, mine, moving, own_data, preferences, privacy, views
 
 app_name = "subscribers"
 urlpatterns = [
     path("subscribe/", views.subscribe, name="subscribe"),
+    path("embed/", embeds.frame, name="embed"),
+    path("qr.svg", embeds.qr_code, name="qr-code"),
+    path("qr/", embeds.sheet, name="qr-sheet"),
     path("confirm/<str:token>/", views.confirm, name="confirm"),
     path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/why/", views.why, name="why"),

@@ -89,7 +89,7 @@ def behind_a_proxy(text: str) -> None:
 
 def origin(text: str) -> None:
     request = RequestFactory().post("/subscribe/", headers={"Origin": f"https://{text}", "Sec-Fetch-Site": text})
-    doors._is_own(request)
+    doors.is_own(request)
 
 
 DOORS: dict[str, Callable[[str], object]] = {
@@ -245,10 +245,16 @@ STRANGERS = {
     "subscribers.addresses._ORDINARY": "a@.-_",
     "subscribers.addresses._SUBDOMAINS": "a@.fastmail.com",
     "subscribers.models.tags.SEPARATOR": "a,、",
+    "subscribers.origins._HOST": "a.-",
+    "subscribers.origins._NOT_KEPT": "a@ .",
+    "subscribers.origins._PAGE": "/a-",
 }
 CUT_BEFORE = {
     "newsletter.posts.search.folding.PHRASE": folding.QUERY_MAX,
     "newsletter.mail.replies.QUOTED": 500,
+    "subscribers.origins._HOST": 2000,
+    "subscribers.origins._NOT_KEPT": 40,
+    "subscribers.origins._PAGE": 2000,
 }  # characters, where it is less than a door takes
 BY_WHOM = {
     "strangers: small patterns written where they are used, of texts that were cut before": {

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
 from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, Variant, compose
 from newsletter.delivery import planning
@@ -97,14 +98,14 @@ def _test_copy(scene: Scene) -> Mail:
 
 
 def _welcome(scene: Scene) -> Mail:
-    return welcome.message(scene.reader())
+    return welcome.message(scene.reader(), timezone.now())
 
 
 def _first_welcome(scene: Scene) -> Mail:
     """Build the welcome of a publication that has sent nothing yet."""
     with transaction.atomic():
         Issue.objects.update(sent_at=None)
-        mail = welcome.message(scene.reader())
+        mail = welcome.message(scene.reader(), timezone.now())
         transaction.set_rollback(True)
     return mail
 

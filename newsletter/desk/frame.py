@@ -49,6 +49,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("admin:settings_look", pgettext_lazy("settings", "Look")),
         ("admin:settings_sender", pgettext_lazy("settings", "Sender")),
         ("admin:settings_rhythm", pgettext_lazy("settings", "Rhythm")),
+        ("admin:settings_newcomers", pgettext_lazy("settings", "New readers")),
         ("admin:settings_words", pgettext_lazy("settings", "Words")),
         ("auth.user", pgettext_lazy("settings", "Team")),
         ("admin:account", pgettext_lazy("settings", "Security")),

@@ -168,6 +168,14 @@ class SenderForm(PublicationForm):
         widgets = {"warm_up_from": forms.DateInput({"type": "date"}, format="%Y-%m-%d")}
 
 
+class WayInForm(PublicationForm):
+    """How somebody becomes a reader."""
+
+    class Meta(PublicationForm.Meta):
+        fields: tuple[str, ...] = ("welcome", "welcome_question", "refuses_throwaway")
+        widgets = {"welcome": forms.Textarea({"rows": 6})}
+
+
 class RhythmForm(PublicationForm):
     """When issues leave."""
 

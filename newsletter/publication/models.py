@@ -182,6 +182,26 @@ class Publication(models.Model):
     takes_readers = models.BooleanField(
         _("new readers may sign up"), default=True, help_text=_("Without the tick, forms say that sign-up is closed.")
     )
+    refuses_throwaway = models.BooleanField(
+        _("refuse throw-away addresses"),
+        default=False,
+        help_text=_(
+            "Addresses at domains whose mailboxes end after some minutes, by a list of some ten thousand. The form "
+            "says so, and asks for another."
+        ),
+    )
+
+    welcome = models.TextField(
+        _("welcome"),
+        blank=True,
+        help_text=_("Markdown. How the letter to a new reader begins. Empty: the words that the preview shows."),
+    )
+    welcome_question = models.CharField(
+        _("one question"),
+        max_length=200,
+        blank=True,
+        help_text=_("Closes that letter, to be answered by a reply: what do you hope to read here? Empty: none."),
+    )
 
     cadence_anchor_on = models.DateField(
         _("first slot"), default=date(2025, 1, 7), help_text=_("A date of the rhythm; all others are counted from it.")

@@ -114,8 +114,16 @@ function showReadingList(place) {
   say();
 }
 
+// The site that led here is told with a sign-up, by its name alone; it is kept nowhere else.
+function tellOrigin(form) {
+  const host = document.referrer && new URL(document.referrer).hostname;
+  if (!host || host === location.hostname || form.elements.came) return;
+  form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "came", value: `from ${host}` }));
+}
+
 document.querySelectorAll("[data-auto]").forEach(offerSchemes);
 document.querySelectorAll("[data-copy]").forEach(offerCopy);
 document.querySelectorAll("[data-print]").forEach(offerPrint);
 document.querySelectorAll("[data-keep]").forEach(offerReadingList);
 document.querySelectorAll("[data-reading-list]").forEach(showReadingList);
+document.querySelectorAll(".signup[method]").forEach(tellOrigin);

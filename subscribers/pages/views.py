@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -12,12 +13,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from newsletter.mail import tokens
 from newsletter.mail.views import is_tester
-from newsletter.publication.limits.doors import capability, opening, same_origin, too_many
+from newsletter.publication.limits.doors import capability, is_own, opening, same_origin, too_many
 from newsletter.publication.limits.rates import client_address, is_over, neighbourhood
 from newsletter.publication.limits.windows import closed_seconds
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
-from subscribers import admission, privacy, proofs, signup, tasks, wishes
+from subscribers import admission, origins, privacy, proofs, signup, tasks, wishes
+from subscribers.addresses import LENGTH_MAX
 from subscribers.admission import Admission, Step
 from subscribers.forms import SignupForm, person_pass, waiting_ticket
 from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Sentence, Subscriber
@@ -34,17 +36,27 @@ ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
 # --- Signing up ---
 
 
+@csrf_exempt
 @ask_and_act
-@same_origin
 def subscribe(request: HttpRequest) -> HttpResponse:
-    """Show the promise and the form; a POST is answered the same whoever the address belongs to."""
-    if request.method != "POST":
-        return _signup_page(request, SignupForm())
+    """Show the promise and the form; a POST is answered the same whoever the address belongs to.
+
+    A form on another site only fills in the address: its reader reads our words, and presses our button.
+    """
+    if request.method == "POST" and is_own(request):
+        return _take(request)
+    return _signup_page(request, SignupForm(), typed=(request.POST or request.GET).get("email", ""))
+
+
+def _take(request: HttpRequest) -> HttpResponse:
+    """Let an address in, or ask for more."""
     if not Publication.objects.current().takes_readers:
         return _signup_page(request, SignupForm(), status=403)
     form = SignupForm(request.POST)
     if not form.is_valid():
         return _signup_page(request, form, status=422)
+    if form.meant:
+        return _ask_if_right(request, form)
     found = _admit(request, form, timezone.now())
     if not found.is_open:
         return _ask_for_more(request, form, found)
@@ -52,14 +64,28 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     return render(request, "subscribers/check_mailbox.html", _mailbox(request, form) | {"send_at": found.send_at})
 
 
-def _signup_page(request: HttpRequest, form: SignupForm, *, status: int = 200, closed_for: int = 0) -> HttpResponse:
-    """Show the form with what was typed. closed_for: seconds until it may be sent again."""
-    context = {"form": form, "email": form.data.get("email", ""), "notices": _notices()}
+def _signup_page(
+    request: HttpRequest, form: SignupForm, *, status: int = 200, closed_for: int = 0, typed: str = ""
+) -> HttpResponse:
+    """Show the form with what was typed, here or in a link. closed_for: seconds until it may be sent again."""
+    context = {
+        "form": form,
+        "email": form.data.get("email", typed[:LENGTH_MAX]),
+        "notices": _notices(),
+        "came": _came(request),
+    }
     context["opens_at"] = opening(closed_for, timezone.now()) if closed_for else ""
     response = render(request, "subscribers/subscribe.html", context, status=status)
     if closed_for:
         response.headers["Retry-After"] = str(closed_for)
     return response
+
+
+def _ask_if_right(request: HttpRequest, form: SignupForm) -> HttpResponse:
+    """Ask about an address that looks mistyped, by two buttons. Nothing is kept or counted before one is pressed."""
+    context = {name: form.cleaned_data[name] for name in ("email", "place", "stamp", "website")}
+    context |= {"came": _came(request), "meant": form.meant, "domain": form.meant.rpartition("@")[2]}
+    return render(request, "subscribers/meant.html", context)
 
 
 def _admit(request: HttpRequest, form: SignupForm, now: datetime) -> Admission:
@@ -77,6 +103,7 @@ def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> H
         return _signup_page(request, form, status=429, closed_for=found.seconds)
     email, now = form.cleaned_data["email"], timezone.now()
     context = {"email": email, "place": form.cleaned_data["place"], "is_crowded": found.is_crowded}
+    context["came"] = _came(request)
     if found.step is Step.PROOF:
         context |= {"sum": json.dumps(proofs.challenge(email, now)), "ticket": waiting_ticket(email, now)}
         return render(request, "subscribers/proof.html", context)
@@ -86,10 +113,20 @@ def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> H
 def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
     publication, place, now = Publication.objects.current(), form.cleaned_data["place"] or "page", timezone.now()
     words = signup_words(place, name=publication.name, promise=publication.promise, notes=_notices())
-    how = circumstances(request, f"web:{place}", words)
+    how = circumstances(request, f"web:{place} {_came(request)}".strip(), words)
     if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at):
         admission.count_mail(now)
         wake(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+
+
+def _came(request: HttpRequest) -> str:
+    """Return where this reader came from: what the form says of it, and the address of the page that it stood on.
+
+    Browsers say the address to our own pages (Referrer-Policy same-origin), so a kept page needs no field for it.
+    """
+    own = [str(urlsplit(url).hostname) for url in (f"//{request.get_host()}", settings.SITE_URL)]
+    here = origins.of_link(request.headers.get("Referer", ""), request.GET, own)
+    return origins.joined(request.POST.get("came", ""), here)
 
 
 def circumstances(request: HttpRequest, source: str, text: str = "") -> Circumstances:

@@ -40,8 +40,8 @@ def screens(desk, settings) -> list[str]:
         "issues_startingpoint",
         "issues_kepttext",
     )
-    names = ("", "letter/", "look/", "sender/", "rhythm/", "words/", "security/", "record/", "advanced/", "parts/")
-    names = (*names, "sender/dns/")
+    names = ("", "letter/", "look/", "sender/", "rhythm/", "newcomers/", "words/", "security/", "record/")
+    names = (*names, "advanced/", "parts/", "sender/dns/")
     return [
         *(f"/admin/settings/{name}" for name in names),
         *("/admin/account/", "/admin/account/app/", "/admin/password_change/", "/admin/posts/"),

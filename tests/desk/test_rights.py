@@ -79,7 +79,10 @@ TABLE: dict[str, str] = {
     "admin/account/remove/<int:pk>/": "LNNNNN",
     "admin/account/sessions/": "LMMMMM",
     "admin/settings/": STAFF,
-    **{f"admin/settings/{name}/": OWNERS for name in ("letter", "look", "sender", "rhythm", "words", "security")},
+    **{
+        f"admin/settings/{name}/": OWNERS
+        for name in ("letter", "look", "sender", "rhythm", "newcomers", "words", "security")
+    },
     "admin/settings/look/preview/<str:kind>/": OWNERS,
     "admin/settings/sender/dns/": OWNERS,
     "admin/settings/sender/test/": OWNERS,

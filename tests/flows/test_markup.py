@@ -70,6 +70,8 @@ def addresses():
         "about": "/about/",
         "start here": "/start-here/",
         "subscribe": "/subscribe/",
+        "embed": "/embed/",
+        "qr": "/qr/",
         "door": "/preferences/",
         "privacy": "/privacy/",
         "confirm": local(newcomer.confirm_url),

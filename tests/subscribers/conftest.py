@@ -36,7 +36,7 @@ def sign_up(client):
     def post(email: str, **fields: str):
         shown_at = datetime.now(UTC).timestamp() - 5
         data = {"email": email, "place": "home", "stamp": stamp(datetime.fromtimestamp(shown_at, UTC))}
-        where = {name: fields.pop(name) for name in ("REMOTE_ADDR",) if name in fields}
+        where = {name: fields.pop(name) for name in ("REMOTE_ADDR", "HTTP_REFERER") if name in fields}
         return client.post("/subscribe/", data | fields, **where)
 
     return post

@@ -77,9 +77,9 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "items": [_entry(item, publication.zone) for item in items],
         "preheader": _preheader(issue, items),
         "is_brief": _is_brief(issue, items),
-        "introduction": _mail_html(issue.introduction),
-        "closing": _mail_html(issue.closing),
-        "signature": _mail_html(publication.signature),
+        "introduction": author_html(issue.introduction),
+        "closing": author_html(issue.closing),
+        "signature": author_html(publication.signature),
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),
         "code_colours": highlighting.colours_at_night(),
@@ -100,7 +100,7 @@ def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
         "url": settings.SITE_URL + post.get_absolute_url(),
         "address": settings.SITE_URL.partition("://")[2] + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(zone).date() if post.published_at else None,
-        "html": _mail_html(post.body) if item.form == IssueItem.Form.FULL else "",
+        "html": author_html(post.body) if item.form == IssueItem.Form.FULL else "",
         "cover": mail_html.attributes(post.cover.width, post.cover.height) if post.cover else "",
     }
 
@@ -132,7 +132,7 @@ def _beginning(issue: Issue, items: list[IssueItem]) -> str:
     return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
 
 
-def _mail_html(source: str) -> str:
+def author_html(source: str) -> str:
     """Return an author's text as a part of the mail: below the titles, its pictures no wider than the column."""
     if not source.strip():
         return ""
@@ -151,7 +151,7 @@ def freeze(issue: Issue, note: str = "", *, items: list[IssueItem] | None = None
     publication = Publication.objects.current()
     with translation.override(publication.language):
         subject = subject_line(issue, publication, is_correction=bool(note))
-        context = issue_context(issue, publication, items) | {"correction": _mail_html(note)}
+        context = issue_context(issue, publication, items) | {"correction": author_html(note)}
         letter = letters.render("issue", subject, context, base_url=settings.SITE_URL)
     name, address = publication.sender
     return FrozenLetter(

@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.utils import translation
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 
-from newsletter.delivery.letter.rendering import issue_context, reader_values
+from newsletter.delivery.letter.rendering import author_html, issue_context, reader_values
 from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.transports import Transport, transport_for
-from newsletter.issues.models import Issue
+from newsletter.issues import rhythm
+from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import headers, letters
 from newsletter.mail.due import MAILER, DueMail, Retry
 from newsletter.mail.message import Mail, build
@@ -25,6 +27,7 @@ from subscribers.models import Subscriber
 log = logging.getLogger(__name__)
 
 REST = timedelta(minutes=10)  # after a "not now": greylisting servers want about five
+POINTS = 3  # posts that a new reader is handed
 GIVE_UP_AFTER = timedelta(days=3)  # from the confirmation
 
 
@@ -53,7 +56,7 @@ class WelcomeMail(DueMail[Subscriber]):
         return {"welcomed_at": None, "welcome_due_at": at}
 
     def write(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
-        return message(row), {}
+        return message(row, now), {}
 
     def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
         try:
@@ -88,7 +91,7 @@ def send_due(now: datetime) -> int:
         transport.close()
 
 
-def message(subscriber: Subscriber) -> Mail:
+def message(subscriber: Subscriber, now: datetime) -> Mail:
     """Build the welcome mail of one reader, with the latest issue if there is one."""
     publication = Publication.objects.current()
     issue = Issue.objects.archived().first()
@@ -96,6 +99,7 @@ def message(subscriber: Subscriber) -> Mail:
     context |= issue_context(issue, publication) if issue else {"issue": None}
     context |= reader_values(subscriber) | {"name": subscriber.name}
     with translation.override(publication.language):
+        context |= _of_the_author(publication, now)
         subject = translation.gettext("Welcome to %(name)s") % {"name": publication.name}
         letter = letters.render("welcome", subject, context, base_url=settings.SITE_URL)
     name, address = publication.sender
@@ -111,3 +115,15 @@ def message(subscriber: Subscriber) -> Mail:
             "List-Unsubscribe": f"<{subscriber.unsubscribe_url}>",
         },
     )
+
+
+def _of_the_author(publication: Publication, now: datetime) -> dict[str, object]:
+    """Return what the author has to say to somebody new, and when the next issue is due, in the language of now."""
+    points = StartingPoint.objects.public(now)[:POINTS]
+    slot = timezone.localtime(rhythm.next_slot(publication, now), publication.zone)
+    return {
+        "words": author_html(publication.welcome),
+        "question": publication.welcome_question,
+        "points": [(point, settings.SITE_URL + point.post.get_absolute_url()) for point in points],
+        "next_on": date_format(slot, "DATE_FORMAT"),
+    }

@@ -1,4 +1,4 @@
-"""The look before it is saved: a letter and the home page, as they would be with what stands in the form."""
+"""What is set, before it is saved: a letter, the home page or the welcome, with what stands in the form."""
 
 from http import HTTPStatus
 from typing import Any
@@ -6,7 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.csp import CSP
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
@@ -14,26 +16,36 @@ from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.readers import welcome
 from newsletter.delivery.rehearsal.rehearse import example_reader
 from newsletter.issues.models import Issue
 from newsletter.issues.views import front
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, framed
-from newsletter.publication.forms import LookForm
+from newsletter.publication.forms import LookForm, PublicationForm, WayInForm
 from newsletter.publication.models import Publication
 from subscribers.mails import rendering
 
-LETTER, SITE = "letter", "site"
-KINDS = {LETTER: _("The mail"), SITE: _("The site")}
+LETTER, SITE, WELCOME = "letter", "site", "welcome"
+KINDS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: the button, and the form that is looked at
+    LETTER: (_("The mail"), LookForm),
+    SITE: (_("The site"), LookForm),
+    WELCOME: (_("The welcome"), WayInForm),
+}
 READER = "reader@example.org"
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
+
+
+def kinds_of(form: type[PublicationForm]) -> list[tuple[str, Promise]]:
+    """Return name and button of all that shows the fields of a form."""
+    return [(name, label) for name, (label, shown) in KINDS.items() if shown is form]
 
 
 @xframe_options_sameorigin
 @require_http_methods(["GET", "HEAD", "POST"])
 def preview(request: HttpRequest, kind: str) -> HttpResponse:
-    """Show a letter or the home page with the look that is posted; with the one that is saved, when none is.
+    """Show a letter or the home page with what is posted; with what is saved, when nothing is.
 
     Nothing is saved. 400, with what is wrong, while the form could not be saved either.
     """
@@ -41,12 +53,12 @@ def preview(request: HttpRequest, kind: str) -> HttpResponse:
         raise Http404(kind)
     publication = Publication.objects.fresh()
     if request.method == "POST":
-        form = LookForm(request.POST, instance=publication)  # a chosen logo is shown once it is saved
+        form = KINDS[kind][1](request.POST, instance=publication)  # a chosen logo is shown once it is saved
         if not form.is_valid():
             return render(request, "desk/settings/no_look.html", {"form": form}, status=HTTPStatus.BAD_REQUEST)
         publication = form.save(commit=False)
     with Publication.objects.used(publication):
-        return _site(request) if kind == SITE else _letter(request)
+        return _site(request) if kind == SITE else _letter(request, _welcome() if kind == WELCOME else _mail())
 
 
 @csp_override(PAGE_CSP)
@@ -55,8 +67,12 @@ def _site(request: HttpRequest) -> HttpResponse:
 
 
 @csp_override(MAIL_CSP)
-def _letter(request: HttpRequest) -> HttpResponse:
-    return framed(outbox.part(_mail().message().as_bytes(), "html"))
+def _letter(request: HttpRequest, mail: Mail) -> HttpResponse:
+    return framed(outbox.part(mail.message().as_bytes(), "html"))
+
+
+def _welcome() -> Mail:
+    return welcome.message(example_reader(READER), timezone.now())
 
 
 def _mail() -> Mail:

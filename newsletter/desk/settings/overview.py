@@ -22,6 +22,7 @@ ABOUT: dict[str, Promise] = {
     "admin:settings_look": _("How the site and the mails look, their colour and their logo"),
     "admin:settings_sender": _("From whom the mails come, and where replies go"),
     "admin:settings_rhythm": _("How often an issue leaves, and how long it can be stopped"),
+    "admin:settings_newcomers": _("How they sign up, and how they are greeted"),
     "admin:settings_words": _("Your terms, and what the format check looks for"),
     "auth.user": _("Who writes, who sends, who looks after readers"),
     "admin:account": _("Your password, second factor, and where you are logged in"),

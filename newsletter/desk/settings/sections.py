@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.cache import caches
 from django.db import transaction
@@ -60,6 +61,12 @@ SECTIONS = (
         (("cadence_anchor_on", "cadence_at", "cadence_days"), "holiday_country", ("hold_minutes", "unapproved")),
     ),
     Section(
+        "newcomers",
+        pgettext_lazy("settings", "New readers"),
+        forms.WayInForm,
+        ("welcome", "welcome_question", "refuses_throwaway"),
+    ),
+    Section(
         "words",
         pgettext_lazy("settings", "Words"),
         forms.WordsForm,
@@ -88,7 +95,8 @@ class SectionAdmin(AuditedAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         shown: dict[str, Any] = {"title": self.section.title, "subtitle": None, "section": self.section.name}
-        shown["look_kinds"] = looking.KINDS.items()
+        shown["public_url"] = settings.SITE_URL
+        shown["look_kinds"] = looking.kinds_of(self.section.form)
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Publication, form: Any, change: bool) -> None:

@@ -28,7 +28,7 @@ def same_origin[V: Callable[..., HttpResponse]](view: V) -> V:
     @csrf_exempt
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.method == "POST" and not _is_own(request):
+        if request.method == "POST" and not is_own(request):
             return refused(request)
         return view(request, *args, **kwargs)
 
@@ -73,7 +73,7 @@ def opening(seconds: int, now: datetime) -> str:
     return date_format(at, "H:i" if at.date() == timezone.localdate(now) else pgettext("format of a date", "F j, H:i"))
 
 
-def _is_own(request: HttpRequest) -> bool:
+def is_own(request: HttpRequest) -> bool:
     """Return whether a POST comes from this site, or from a client that does not say.
 
     A page with Referrer-Policy no-referrer posts with `Origin: null`, even to itself; so does a

@@ -1,13 +1,14 @@
-from datetime import timedelta
+from datetime import date, time, timedelta
 
 import pytest
 from django.core import mail
 
 from newsletter.delivery.readers import welcome
+from newsletter.issues.models import StartingPoint
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
-from tests.factories import make_issue, make_post, make_subscriber
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 
 @pytest.fixture
@@ -118,3 +119,47 @@ def test_the_welcome_says_that_a_machine_wrote_it(reader, smtp_default):
     message = smtp_default.received()[0].message
     assert message["Auto-Submitted"] == "auto-generated"
     assert mail.outbox == []
+
+
+def test_the_author_s_own_words_begin_the_letter_in_both_parts(publication, reader, smtp_default):
+    make_publication(welcome="很高興**認識**你。[關於我](/about/)", promise="Every two weeks.")
+
+    welcome.send_due(NOW)
+
+    letter = smtp_default.received()[0]
+    assert "<strong>認識</strong>" in letter.html
+    assert 'href="https://news.example.org/about/"' in letter.html
+    assert "認識" in letter.text
+    assert "You are now a reader of" not in letter.text
+
+
+def test_three_posts_are_handed_over_each_with_why(reader, smtp_default):
+    for number, title in enumerate(["一", "二", "三", "四"]):
+        StartingPoint.objects.create(post=make_post(title * 3), reason=f"why {title}", position=number)
+    StartingPoint.objects.create(post=make_post("草稿", published_at=None), reason="not yet", position=0)
+
+    welcome.send_due(NOW)
+
+    text = smtp_default.received()[0].text
+    assert [f"why {title}" in text for title in "一二三四"] == [True, True, True, False]
+    assert "一一一" in text
+    assert "草稿" not in text
+
+
+def test_it_says_when_the_next_issue_is_due_where_the_author_lives(reader, smtp_default):
+    make_publication(cadence_anchor_on=date(2026, 12, 1), cadence_at=time(0, 30), time_zone="Asia/Taipei")
+
+    welcome.send_due(NOW)
+
+    assert "The next issue is due on Dec. 1, 2026." in " ".join(smtp_default.received()[0].text.split())
+
+
+def test_one_question_is_asked_and_the_answer_goes_to_the_author(reader, smtp_default):
+    make_publication(welcome_question="What do you <hope> to read?", reply_to="gipi@example.org")
+
+    welcome.send_due(NOW)
+
+    letter = smtp_default.received()[0]
+    assert "What do you &lt;hope&gt; to read?" in letter.html
+    assert "Just reply to this letter" in letter.text
+    assert letter.message["Reply-To"] == "gipi@example.org"

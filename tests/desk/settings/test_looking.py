@@ -78,6 +78,35 @@ def test_there_is_no_other_kind(owner):
     assert owner.get("/admin/settings/look/preview/card/").status_code == 404
 
 
+# --- The welcome ---
+
+WELCOME = "/admin/settings/look/preview/welcome/"
+GREETED = VALID["newcomers"] | {"welcome": "很高興**認識**你", "welcome_question": "你想讀什麼？"}
+
+
+def test_the_welcome_has_what_stands_in_the_form_and_nothing_is_kept(owner):
+    saved, typed = owner.get(WELCOME).text, owner.post(WELCOME, GREETED).text
+
+    assert "You are now a reader of" in saved
+    assert "<strong>認識</strong>" in typed
+    assert "你想讀什麼？" in typed
+    assert Publication.objects.fresh().welcome == ""
+
+
+def test_a_question_that_could_not_be_saved_is_not_shown(owner):
+    response = owner.post(WELCOME, GREETED | {"welcome_question": "x" * 201})
+
+    assert response.status_code == 400
+    assert response.context["form"].errors.keys() == {"welcome_question"}
+
+
+def test_each_page_offers_what_shows_its_own_fields(owner):
+    look, newcomers = owner.get("/admin/settings/look/").text, owner.get("/admin/settings/newcomers/").text
+
+    assert [f'data-look-kind="{kind}"' in look for kind in ("letter", "site", "welcome")] == [True, True, False]
+    assert [f'data-look-kind="{kind}"' in newcomers for kind in ("letter", "site", "welcome")] == [False, False, True]
+
+
 @pytest.mark.browser
 class TestInABrowser:
     def test_it_follows_the_form_and_the_buttons_change_what_is_shown(self, desk, server):
@@ -94,3 +123,13 @@ class TestInABrowser:
         assert desk.get_by_role("button", name="The site").get_attribute("aria-pressed") == "true"
         assert desk.url.endswith("/admin/settings/look/")
         assert Publication.objects.fresh().signature == ""
+
+    def test_the_welcome_follows_its_form(self, desk, server):
+        desk.goto(f"{server.url}/admin/settings/newcomers/")
+        frame = desk.frame_locator(".look-frame")
+        frame.get_by_role("heading", name="Welcome").wait_for()
+
+        desk.locator("#id_welcome").fill("很高興認識你")
+
+        frame.get_by_text("很高興認識你").wait_for()
+        assert Publication.objects.fresh().welcome == ""

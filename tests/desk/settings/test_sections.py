@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 import time_machine
@@ -48,6 +49,7 @@ VALID = {  # by page: what its form posts
         "hold_minutes": "3",
         "unapproved": "wait",
     },
+    "newcomers": {"welcome": "", "welcome_question": ""},
     "words": {"terms": "", "han_per_minute": "400", "words_per_minute": "238"},
     "security": {"security_contact": ""},
 }
@@ -218,3 +220,12 @@ def test_a_visitor_is_asked_to_log_in(client, db):
     response = client.get(page_of("letter"))
 
     assert (response.status_code, response.url) == (302, f"/admin/login/?next={page_of('letter')}")
+
+
+def test_what_is_copied_to_other_sites_has_whole_addresses(author):
+    page = unescape(author.get(page_of("newcomers")).text)
+
+    assert '<iframe src="https://news.example.org/embed/"' in page
+    assert '<form action="https://news.example.org/subscribe/" method="post">' in page
+    assert 'href="/qr/"' in page
+    assert 'href="/qr.svg"' in page
