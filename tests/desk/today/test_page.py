@@ -25,7 +25,7 @@ from tests.desk.today.states import STATES, paused, sending
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_valid, markup
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pictures_made_once")]
 HREF = re.compile(r'<a [^>]*href="([^"#?]*)')
 
 
@@ -84,7 +84,10 @@ def make_mailing(issue: Issue, **fields) -> Mailing:
 # --- The states ---
 
 
-@pytest.mark.parametrize("state", STATES)
+PICTURED = pytest.param("shown", marks=pytest.mark.xdist_group("demo"))  # one process makes its pictures
+
+
+@pytest.mark.parametrize("state", [PICTURED, *sorted(STATES.keys() - {"shown"})])
 def test_each_state_has_its_step_and_every_link_of_the_page_opens(owner, state):
     make, key = STATES[state]
     make(timezone.now())
