@@ -26,9 +26,10 @@ Subscriber.objects.create(email="reader@example.org", state="active", confirmed_
 """
 RESTED = """
 from datetime import timedelta
+from django.utils import timezone
 from newsletter.desk import rehearsals, tasks
-rehearsals.REST = timedelta()  # what beat does half a minute later
-tasks.rehearse_by_itself()
+rehearsals.REST = timedelta()  # what beat does half a minute later; a worker looks outside
+tasks.look_outside.delay(rehearsals.rehearse_by_itself(timezone.now()).pk)
 """
 MAILINGS = """
 from newsletter.delivery.models import Mailing
