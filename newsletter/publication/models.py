@@ -1,5 +1,6 @@
 """Who we are: one row that everybody may ask."""
 
+import re
 import secrets
 import zoneinfo
 from collections.abc import Iterator
@@ -305,6 +306,11 @@ class Publication(models.Model):
     def sender(self) -> tuple[str, str]:
         """Return display name and address of the sender."""
         return self.sender_name or self.name, self.sender_email
+
+    def spelled(self) -> tuple[str, ...]:
+        """Return the names that stay as they are written: our own, and those on the right of the terms."""
+        terms = (re.split("→|⇒|->|=>", line)[-1].strip() for line in self.terms.splitlines())
+        return tuple(filter(None, (self.name, self.author, self.sender_name, *terms)))
 
 
 class SiteVersion(models.Model):

@@ -12,7 +12,11 @@ from newsletter.mail.colours import contrast, legible, palette, parsed
 from newsletter.publication.models import Publication
 
 PUBLICATION = SimpleNamespace(
-    name="Gipi電子報", accent="#ffee00", language="zh-hant", postal_address="10491 台北市中山區某某路 12 號"
+    name="Gipi電子報",
+    accent="#ffee00",
+    language="zh-hant",
+    postal_address="10491 台北市中山區某某路 12 號",
+    spelled=lambda: ("Gipi電子報",),
 )
 
 
@@ -55,6 +59,15 @@ def test_words_from_outside_are_escaped_in_html_and_plain_in_text():
 
     assert "&lt;王&gt; &amp; 陳，你好" in letter.html
     assert "<王> & 陳，你好" in letter.text
+
+
+def test_chinese_and_latin_stand_apart_in_subject_and_parts_but_not_in_a_name():
+    letter = render("sample", "Gipi電子報第42期", greeting="PM讀書會")
+
+    assert letter.subject == "Gipi電子報第 42 期"
+    for part in (letter.html, letter.text):
+        assert "PM 讀書會" in part
+        assert "Gipi電子報" in part
 
 
 def test_without_a_text_template_the_text_is_read_out_of_the_html():

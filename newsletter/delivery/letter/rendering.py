@@ -21,6 +21,7 @@ from newsletter.mail import headers, letters
 from newsletter.mail import html as mail_html
 from newsletter.mail.characters import single_line
 from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
+from newsletter.mail.text.spacing import spaced
 from newsletter.posts.markdown import highlighting, render
 from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures
@@ -177,8 +178,10 @@ def _legible(issue: Issue) -> Issue:
 def subject_line(issue: Issue, publication: Publication, *, is_correction: bool) -> str:
     """Return the words of the author, with the number where there is room: their words are not cut for it."""
     corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
-    words = shortened(corrected % {"subject": single_line(issue.subject)})
+    typed = corrected % {"subject": single_line(issue.subject)}
+    words = shortened(letters.spaced_subject(typed, publication.spelled()))
     numbered = NUMBERED[publication.numbered]() % {"subject": words, "number": issue.number}
+    numbered = letters.spaced_subject(numbered, publication.spelled())
     return numbered if len(numbered) <= SUBJECT_LENGTH else words
 
 
@@ -219,7 +222,7 @@ def _day(mailing: Mailing) -> str:
     at = mailing.send_at if mailing.kind == Mailing.Kind.ISSUE else mailing.issue.sent_at
     at = at or mailing.issue.sent_at or next_slots(publication, 1)[0]
     with translation.override(publication.language):
-        return date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT")
+        return spaced(date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT"))
 
 
 def message(mailing: Mailing, delivery: Delivery, subscriber: Subscriber) -> Mail:

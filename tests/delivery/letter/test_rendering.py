@@ -215,6 +215,16 @@ def test_a_post_that_is_not_in_full_shows_its_address_and_the_text_says_it_once(
     assert letter.text.count(address) == 1
 
 
+def test_code_and_addresses_get_no_space_in_either_part(publication):
+    post = make_post(body="用AI跑`git中a`，看<https://example.org/中a>。\n\n```\n註解a\n```")
+
+    letter = rendering.freeze(make_issue(post, form=IssueItem.Form.FULL))
+
+    for part in (letter.html, letter.text):
+        assert all(kept in part for kept in ("git中a", "https://example.org/中a", "註解a"))
+    assert "用 AI 跑 git中a，看" in letter.text
+
+
 def test_a_footnote_is_not_taken_for_a_link(publication):
     post = make_post("甲", body="一句話。[^1] 一個[連結](https://example.org/)。\n\n[^1]: 附註。\n")
 
@@ -296,6 +306,36 @@ def test_the_number_stands_in_the_subject_where_the_publication_says(issue, numb
     assert letter.subject == subject
     assert f"<title>{subject}</title>" in letter.html
     assert ">AI at work</h1>" in letter.html
+
+
+@pytest.mark.parametrize(
+    ("typed", "subject"),
+    [
+        ("AI時代的Coding", "AI 時代的 Coding｜No. 7"),
+        ("AI的下一步", "AI 的下一步｜No. 7"),
+        ("訂閱Gipi電子報", "訂閱 Gipi電子報｜No. 7"),
+        ("去LINE購物", "去 LINE購物｜No. 7"),
+    ],
+)
+def test_a_subject_has_spaces_between_chinese_and_latin_but_in_no_name(issue, typed, subject):
+    make_publication(numbered="last", language="zh-hant", terms="Line購物 → LINE購物")
+    issue.subject = typed
+
+    letter = rendering.freeze(issue)
+
+    assert letter.subject == subject
+    assert f">{subject.removesuffix('｜No. 7')}</h1>" in letter.html
+    assert subject.removesuffix("｜No. 7") in letter.text
+
+
+def test_no_space_makes_filters_take_a_subject_for_shouting(issue):
+    make_publication(numbered="not")
+    issue.subject = "AI的下一步"
+
+    letter = rendering.freeze(issue)
+
+    assert letter.subject == "AI的下一步"
+    assert ">AI 的下一步</h1>" in letter.html
 
 
 @pytest.mark.parametrize(("length", "ends"), [(192, "長 (No. 7)"), (193, "長長"), (200, "長長")])

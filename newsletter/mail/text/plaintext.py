@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from django.utils.translation import gettext as _
 
-from newsletter.mail.wrapping import WIDE, table, wrap
+from newsletter.mail.text.wrapping import WIDE, table, wrap
 
 BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
 
