@@ -260,7 +260,7 @@ class Publication(models.Model):
     logo = models.ImageField(_("logo"), blank=True)
     look = models.CharField(_("look of the mails"), max_length=10, choices=Look, default=Look.LETTER)
     heading_font = models.CharField(
-        _("headings"), max_length=10, choices=HeadingFont, default=HeadingFont.SANS, help_text=_("In the mails.")
+        _("headings"), max_length=10, choices=HeadingFont, default=HeadingFont.SERIF, help_text=_("In the mails.")
     )
     numbered = models.CharField(
         _("number in the subject"),

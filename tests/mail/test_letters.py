@@ -35,7 +35,7 @@ def render(name="sample", subject="第 42 期", **context):
 def test_a_letter_has_its_styles_inlined_and_keeps_both_kinds_of_dark():
     html = render().html
 
-    assert re.search(r'<h1 style="[^"]*font-size: 26px', html)
+    assert re.search(r'<h1 style="[^"]*font-size: 28px', html)
     assert "@media (prefers-color-scheme: dark)" in html
     assert '<meta name="color-scheme" content="light dark">' in html
     assert "var(--" not in html
@@ -208,7 +208,10 @@ def test_no_space_stands_between_two_sentences_for_chinese_has_none():
 def test_headings_have_serifs_if_the_author_likes_them():
     publication = SimpleNamespace(**vars(PUBLICATION), heading_font="serif")
 
-    assert re.search(r"<h1 style=\"[^\"]*Songti TC", render(publication=publication).html)
+    assert (
+        '@media all { .sheet h1, .sheet h2, .sheet h3, .masthead a { font-family: "Songti TC"'
+        in render(publication=publication).html
+    )
     assert "Songti TC" not in render().html
 
 

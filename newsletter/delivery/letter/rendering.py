@@ -37,8 +37,8 @@ def slot(name: str) -> str:
 
 
 MEDIA = re.compile("/media/([0-9a-f]{16})/")
+BRIEF = 800  # characters: a shorter letter shows its addresses
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
-BRIEF = 800  # characters: a shorter letter leaves its share links to the web page
 
 SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "day")}
 
@@ -99,7 +99,6 @@ def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
         "item": item,
         "post": post,
         "url": settings.SITE_URL + post.get_absolute_url(),
-        "address": settings.SITE_URL.partition("://")[2] + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(zone).date() if post.published_at else None,
         "html": _mail_html(post.body) if item.form == IssueItem.Form.FULL else "",
         "cover": mail_html.attributes(post.cover.width, post.cover.height) if post.cover else "",
@@ -107,9 +106,9 @@ def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
 
 
 def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
-    """Return whether the links to share the letter would take more room than what it says.
+    """Return whether the addresses in the text part would take more room than what the letter says.
 
-    Its text part would be mostly addresses, which filters take for a sign of spam.
+    Filters take that for a sign of spam, unless the HTML shows them too.
     """
     said = [issue.subject, issue.introduction, issue.closing, *(item.post.title for item in items)]
     said += [item.post.body for item in items if item.form == IssueItem.Form.FULL]
