@@ -93,9 +93,7 @@ class SubscriberAdmin(AddressAdmin):
     actions = ("erase",)
     change_list_template = "admin/subscribers/subscriber_list.html"
     fields = ("email", "name", "tag_names", "consent")
-    shown = (
-        "email", "state", "paused_until", "confirmed_at", "unsubscribed_at", "created_at",
-    )  # fmt: skip
+    fields_of_known = ("name", "tag_names")  # the page of a reader says the rest
 
     class Media:
         css = {"all": ("desk/readers.css",)}
@@ -149,10 +147,7 @@ class SubscriberAdmin(AddressAdmin):
         return joined(subscriber.tag_names)
 
     def get_fields(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
-        return self.fields if obj is None else ("email", "name", "tag_names", *self.shown[1:])
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Subscriber | None = None) -> Any:
-        return () if obj is None else self.shown
+        return self.fields if obj is None else self.fields_of_known
 
     def save_model(self, request: HttpRequest, obj: Subscriber, form: Any, change: bool) -> None:
         """Keep how a reader agreed; of one who is known, touch nothing but what was typed."""

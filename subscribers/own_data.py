@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from subscribers import privacy
 from subscribers.exporting import safe_lines
 from subscribers.models import Act, Subscriber, Suppression
 from subscribers.models.tags import joined
@@ -60,7 +61,7 @@ def add(source: Source) -> None:
 
 def chapters(reader: Subscriber, token: str) -> list[Chapter]:
     """Return all that is kept about a reader, the chapters without a line too."""
-    return [*(source(reader, token) for source in SOURCES), _record(reader), _written(reader)]
+    return [*(source(reader, token) for source in SOURCES), _record(reader), _said(reader), _written(reader)]
 
 
 def facts(reader: Subscriber) -> dict[str, Any]:
@@ -112,11 +113,12 @@ def _record(reader: Subscriber) -> Chapter:
 
 
 def _consents(reader: Subscriber) -> Iterator[Line]:
-    for one in reader.consents.select_related("text").order_by("-pk")[:LINES_MAX]:
+    for one in reader.consents.select_related("text", "notice").order_by("-pk")[:LINES_MAX]:
         how = _("through: %s") % one.source if one.source else ""
         address = _("from the IP address %s") % one.ip if one.ip else ""
         shown = _("the form said: %s") % " / ".join(one.text.words.splitlines()) if one.text else ""
-        yield Line(one.at, one.get_kind_display(), tuple(filter(None, (how, address, shown))))
+        notice = _("privacy notice: version %s") % privacy.version(one.notice.words) if one.notice else ""
+        yield Line(one.at, one.get_kind_display(), tuple(filter(None, (how, address, shown, notice))))
 
 
 def _moves(reader: Subscriber) -> Iterator[Line]:
@@ -126,6 +128,11 @@ def _moves(reader: Subscriber) -> Iterator[Line]:
             yield Line(change.confirmed_at, _("Moved to %(to)s") % {"to": change.email})
         if change.undone_at:
             yield Line(change.undone_at, _("Took the move back"))
+
+
+def _said(reader: Subscriber) -> Chapter:
+    lines = (Line(one.at, one.text, (one.get_kind_display(),)) for one in reader.sentences.all()[:LINES_MAX])
+    return Chapter("sentences", _("What you wrote to the author"), tuple(lines))
 
 
 def _written(reader: Subscriber) -> Chapter:

@@ -1,13 +1,15 @@
 from django.urls import path
 
-from subscribers.pages import door, mine, moving, own_data, preferences, views
+from subscribers.pages import door, mine, moving, own_data, preferences, privacy, views
 
 app_name = "subscribers"
 urlpatterns = [
     path("subscribe/", views.subscribe, name="subscribe"),
     path("confirm/<str:token>/", views.confirm, name="confirm"),
     path("unsubscribe/<str:token>/", views.unsubscribe, name="unsubscribe"),
+    path("unsubscribe/<str:token>/why/", views.why, name="why"),
     path("undo/<str:token>/", views.undo, name="undo"),
+    path("privacy/", privacy.page, name="privacy"),
     path("preferences/", door.door, name="door"),
     path("preferences/<str:token>/", preferences.preferences, name="preferences"),
     path("preferences/<str:token>/pause/", preferences.pause, name="pause"),

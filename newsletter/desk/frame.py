@@ -41,6 +41,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
     ),
     READERS: (
         ("subscribers.subscriber", pgettext_lazy("desk", "Readers")),
+        ("admin:reader_sentences", _("What readers say")),
         ("subscribers.suppression", _("Suppressed addresses")),
     ),
     SETTINGS: (

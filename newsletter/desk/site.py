@@ -38,7 +38,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import acts, choosing, errands, importing, notes, saving
+from newsletter.desk.readers import acts, choosing, errands, importing, notes, saving, sentences
 from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -91,6 +91,8 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("errands/<int:pk>/import/", BRING(importing.start), "reader_import_start"),
     ("filters/", CARE(saving.save), "reader_filter_save"),
     ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
+    ("sentences/", CARE(sentences.sentences), "reader_sentences"),
+    ("sentences/<int:pk>/answered/", CARE(sentences.answered), "reader_sentence_answered"),
     ("errands/", CARE(errands.all_of_them), "reader_errands"),
     ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),
     ("errands/<int:pk>/moving/", CARE(errands.moving), "reader_errand_moving"),
@@ -211,7 +213,7 @@ class DeskSite(admin.AdminSite):
         """Django's own, with a form that counts wrong passwords; its owner gets a mail, and other sessions end."""
         request.current_app = self.name
         change = PasswordChangeView.as_view(
-            form_class=partial(OldPasswordForm, request=request),
+            form_class=partial(OldPasswordForm, request=request, label_suffix=""),
             success_url=reverse("admin:password_change_done", current_app=self.name),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )

@@ -66,6 +66,14 @@ class Limits:
         return self.domains.get(domain, self.domains.get("*"))
 
 
+def way(entry: Mapping[str, Any]) -> str:
+    """Return through whom a mailer of MAILERS sends, without its secrets: a host, a provider, "" for the outbox."""
+    if entry["BACKEND"] == OUTBOX:
+        return ""
+    host = entry.get("OPTIONS", {}).get("host")
+    return str(host or entry["BACKEND"].rsplit(".", 2)[-2])
+
+
 def mailer_from_url(url: str, *, outbox: Path) -> dict[str, Any]:
     """Return the MAILERS entry for a mail URL; without a URL, the outbox.
 

@@ -14,12 +14,13 @@ class Migration(migrations.Migration):
             name='LinkWish',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('address_hash', models.CharField(max_length=32, unique=True)),
+                ('address_hash', models.CharField(max_length=32)),
                 ('asked_at', models.DateTimeField()),
             ],
             options={
                 'verbose_name': 'wish for a link',
                 'verbose_name_plural': 'wishes for a link',
+                'constraints': [models.UniqueConstraint(fields=('address_hash',), name='one_wish_per_address')],
             },
         ),
     ]

@@ -19,6 +19,7 @@ from subscribers.models.readers import (
     barred,
     is_mailable,
 )
+from subscribers.models.sentences import Sentence
 from subscribers.models.suppressions import Suppression, address_hash
 from subscribers.models.tags import Tag, Tagging
 from subscribers.models.unsent import Unsent
@@ -39,6 +40,7 @@ __all__ = [
     "MailBudget",
     "Movement",
     "Note",
+    "Sentence",
     "Subscriber",
     "SubscriberQuerySet",
     "Suppression",

@@ -14,11 +14,15 @@ from subscribers.links import Linked
 
 @dataclass(frozen=True)
 class Circumstances:
-    """How a reader said something: through what, the words that the form showed, from which IP address."""
+    """How a reader said something: through what, the words that the form showed, from which IP address.
+
+    notice: the privacy notice as it was then.
+    """
 
     source: str = ""
     text: str = ""
     ip: str | None = None
+    notice: str = ""
 
 
 class ConsentText(models.Model):
@@ -47,6 +51,7 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
             at=now,
             source=how.source[:200],
             text=ConsentText.of(how.text),
+            notice=ConsentText.of(how.notice),
             ip=how.ip,
             address_hash=subscriber.address_hash,
         )
@@ -99,6 +104,9 @@ class Consent(models.Model):
     source = models.CharField(_("through"), max_length=200, blank=True)
     text = models.ForeignKey(
         ConsentText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("text shown")
+    )
+    notice = models.ForeignKey(
+        ConsentText, null=True, on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("notice")
     )
     # Not protected by the database: it may be shortened with age, as the law asks of what is no longer needed.
     ip = models.GenericIPAddressField(_("from address"), null=True)

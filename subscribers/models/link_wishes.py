@@ -17,12 +17,13 @@ class LinkWishManager(models.Manager["LinkWish"]):
 class LinkWish(models.Model):
     """Somebody has asked for the link to the data of an address; deleted as soon as a worker has looked whose it is."""
 
-    address_hash = models.CharField(max_length=32, unique=True)
+    address_hash = models.CharField(max_length=32)
     asked_at = models.DateTimeField()
 
     objects = LinkWishManager()
 
     class Meta:
+        constraints = [models.UniqueConstraint(fields=["address_hash"], name="one_wish_per_address")]
         verbose_name = _("wish for a link")
         verbose_name_plural = _("wishes for a link")
 

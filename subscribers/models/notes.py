@@ -1,4 +1,4 @@
-"""What the author wrote about a reader, for the people of the desk alone."""
+"""What the author wrote about a reader: for the people of the desk, and in what the reader asks to see of it all."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

@@ -8,23 +8,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from newsletter.mail import tokens
 from newsletter.mail.views import is_tester
 from newsletter.publication.limits.doors import capability, opening, same_origin, too_many
-from newsletter.publication.limits.rates import client_address, neighbourhood
+from newsletter.publication.limits.rates import client_address, is_over, neighbourhood
 from newsletter.publication.limits.windows import closed_seconds
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
-from subscribers import admission, proofs, signup, tasks, wishes
+from subscribers import admission, privacy, proofs, signup, tasks, wishes
 from subscribers.admission import Admission, Step
 from subscribers.forms import SignupForm, person_pass, waiting_ticket
-from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Subscriber
+from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Sentence, Subscriber
 from subscribers.models.consents import Circumstances
+from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
 from subscribers.text import Notice, confirm_words, notices, signup_words
 
 MINUTES_10, DAY = 600, 86_400  # seconds
+SENTENCES_PER_DAY = 10  # that one reader may send, corrections with them
 
 ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -92,7 +94,7 @@ def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -
 
 def circumstances(request: HttpRequest, source: str, text: str = "") -> Circumstances:
     """Return what is kept of an agreement that this request gives. text: the words that its form showed."""
-    return Circumstances(source, text, client_address(request) or None)
+    return Circumstances(source, text, client_address(request) or None, privacy.words() if text else "")
 
 
 def _mailbox(request: HttpRequest, form: SignupForm) -> dict[str, object]:
@@ -191,6 +193,20 @@ def _unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @capability
+@require_POST
+@same_origin
+def why(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep one sentence of who has left; nobody has to write it."""
+    subscriber = Subscriber.objects.opened_by(token, "unsubscribe")
+    if subscriber is None or subscriber.state != Subscriber.State.UNSUBSCRIBED:
+        return lost(request, token, "unsubscribe")
+    if is_over("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
+        return too_many(request, seconds=DAY)
+    is_said = Sentence.objects.say(subscriber, Sentence.Kind.LEFT, request.POST.get("sentence", ""), timezone.now())
+    return left(request, subscriber, is_said=is_said)
+
+
+@capability
 @ask_and_act
 @same_origin
 def undo(request: HttpRequest, token: str) -> HttpResponse:
@@ -206,9 +222,10 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "subscribers/undo.html", {"subscriber": subscriber})
 
 
-def left(request: HttpRequest, subscriber: Subscriber) -> HttpResponse:
+def left(request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False) -> HttpResponse:
     can_undo = subscriber.can_undo(timezone.now())
-    context = {"subscriber": subscriber, "can_undo": can_undo, "days": UNDO_WITHIN.days}
+    context = {"subscriber": subscriber, "can_undo": can_undo, "days": UNDO_WITHIN.days, "is_said": is_said}
+    context |= {"token": subscriber.token("unsubscribe"), "sentence_max": SENTENCE_MAX}
     return render(request, "subscribers/left.html", context)
 
 

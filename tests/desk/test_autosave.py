@@ -3,12 +3,13 @@
 import os
 import re
 import signal
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 from newsletter.posts import saving
 from newsletter.posts.models import Post, Revision, WorkingCopy
@@ -88,6 +89,14 @@ def composing(page: Page):
         session.send("Input.imeSetComposition", {"text": text, "selectionStart": length, "selectionEnd": length})
 
     return compose, lambda text: session.send("Input.insertText", {"text": text})
+
+
+def kill(context, page) -> None:
+    """End a browser as a full memory does."""
+    processes = page.context.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    os.kill(next(one["id"] for one in processes if one["type"] == "browser"), signal.SIGKILL)
+    with suppress(Error):  # closing may notice that it is gone
+        context.close()
 
 
 def test_the_rest_is_two_seconds():
@@ -265,9 +274,7 @@ def test_a_browser_that_is_killed_loses_nothing_that_was_saved_or_kept(desk, bro
     context.set_offline(True)
     write(page, "第二句。")
     page.locator(".saving-since", has_text="Kept in this browser").wait_for()
-    processes = page.context.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
-    os.kill(next(one["id"] for one in processes if one["type"] == "browser"), signal.SIGKILL)
-    context.close()
+    kill(context, page)
 
     context, page = opened()
     page.on("dialog", lambda dialog: dialog.accept())

@@ -7,12 +7,10 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from newsletter.delivery import planning
-from newsletter.delivery.author import alerts
 from newsletter.delivery.models import Mailing
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, not_yet_mailed
-from newsletter.posts.models import Post, SearchDocument
+from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -77,15 +75,6 @@ def test_what_the_author_has_set_stays():
     assert publication.postal_address.startswith("（示範）")
 
 
-def test_its_posts_and_sent_issues_are_found():
-    loaded()
-
-    found = SearchDocument.objects.filter(published_at__lte=NOW)
-    assert found.filter(kind="issue").count() == Issue.objects.archived().count() == 5
-    assert found.filter(kind="post").count() == Post.objects.published(NOW).count()
-    assert not SearchDocument.objects.filter(body__contains="post:").exists()
-
-
 # --- What became of its issues ---
 
 
@@ -101,16 +90,6 @@ def test_each_sent_issue_has_a_result_to_look_at(mailoutbox):
         assert mailing.planned_at == mailing.issue.sent_at
         assert sum(count for _label, count in mailing.issue.feedback.tally()) > 3
     assert mailoutbox == []
-
-
-def test_what_the_sample_sent_is_old_news_to_its_author(mailoutbox):
-    loaded()
-
-    alerts.observe(NOW)
-    alerts.send_due(NOW)
-
-    assert mailoutbox == []
-    assert planning.begin_due(NOW) == []
 
 
 def test_the_home_and_the_history_of_the_sample_say_what_is_so(client):
@@ -134,17 +113,6 @@ def test_the_home_and_the_history_of_the_sample_say_what_is_so(client):
 
 
 # --- Once ---
-
-
-def test_a_second_call_changes_nothing():
-    loaded()
-    Post.objects.filter(words="delegation").update(title="改過的題目")
-
-    again = loaded(NOW + BIWEEKLY)
-
-    assert again is False
-    assert Post.objects.filter(title="改過的題目").exists()
-    assert (Post.objects.count(), Issue.objects.count(), Subscriber.objects.count()) == (17, 6, 14)
 
 
 @pytest.mark.parametrize("make", [make_post, make_issue])

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.files.storage import default_storage
-from django.core.management import call_command
 from django.utils import timezone
 
+from newsletter.delivery import planning
+from newsletter.delivery.author import alerts
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
-from newsletter.posts.models import Image, Post, Tag
+from newsletter.posts.models import Image, Post, SearchDocument, Tag
 from newsletter.publication.models import Publication
 from subscribers.mails import sending
 from subscribers.models import Subscriber
@@ -21,13 +22,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("demo")]  # one pro
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _sample(django_db_setup, django_db_blocker, pictures_made_once):
-    """Load it once for all tests here, none of which changes it."""
-    with django_db_blocker.unblock():
-        demo.load(NOW)
-    yield
-    with django_db_blocker.unblock():
-        call_command("flush", verbosity=0, interactive=False)
+def _sample(shared_rows, pictures_made_once):
+    """Load it once for all tests here."""
+    with shared_rows(lambda: demo.load(NOW)):
+        yield
 
 
 def han(text: str) -> int:
@@ -153,3 +151,28 @@ def test_whoever_is_new_is_told_where_to_start(client):
 
     assert len(points) >= 3
     assert all(str(point.post) in page.text and point.reason in page.text for point in points)
+
+
+def test_its_posts_and_sent_issues_are_found():
+    found = SearchDocument.objects.filter(published_at__lte=NOW)
+    assert found.filter(kind="issue").count() == Issue.objects.archived().count() == 5
+    assert found.filter(kind="post").count() == Post.objects.published(NOW).count()
+    assert not SearchDocument.objects.filter(body__contains="post:").exists()
+
+
+def test_what_the_sample_sent_is_old_news_to_its_author(mailoutbox):
+    alerts.observe(NOW)
+    alerts.send_due(NOW)
+
+    assert mailoutbox == []
+    assert planning.begin_due(NOW) == []
+
+
+def test_a_second_load_changes_nothing():
+    Post.objects.filter(words="delegation").update(title="改過的題目")
+
+    again = demo.load(NOW + BIWEEKLY)
+
+    assert again is False
+    assert Post.objects.filter(title="改過的題目").exists()
+    assert (Post.objects.count(), Issue.objects.count(), Subscriber.objects.count()) == (17, 6, 14)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from newsletter.delivery import planning
 from newsletter.posts.models import Image, Pattern, Tag
 from newsletter.publication.models import Publication
-from subscribers.models import Suppression, address_hash
+from subscribers.models import Sentence, Suppression, address_hash
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible
 
@@ -25,10 +25,11 @@ def screens(desk, settings) -> list[str]:
     post = make_post("一篇標題很長很長很長很長很長很長很長很長很長很長的文章", tags=("很長的標籤",))
     planning.approve(make_issue(post), send_at=now + timedelta(days=2), now=now, hold=timedelta())
     reader = make_subscriber("tree.by.the.river.in.the.evening.of.a.long.day@mail.example.net", name="名字很長的讀者")
+    Sentence.objects.say(reader, "feedback", "第三段關於留白的例子最有用，想知道你們團隊怎麼跟主管談。", now, issue=5)
     Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
-    Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1)
+    image = Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1)
     tag = Tag.objects.get().pk
-    Pattern.objects.create(title="每週選讀", body="## 一")
+    pattern = Pattern.objects.create(title="每週選讀", body="## 一")
     lists = (
         "posts_post",
         "posts_pattern",
@@ -43,10 +44,15 @@ def screens(desk, settings) -> list[str]:
     names = (*names, "sender/dns/")
     return [
         *(f"/admin/settings/{name}" for name in names),
-        *("/admin/account/", "/admin/password_change/", "/admin/posts/"),
+        *("/admin/account/", "/admin/account/app/", "/admin/password_change/", "/admin/posts/"),
         *(reverse(f"admin:{name}_changelist") for name in lists),
         f"{reverse('admin:subscribers_subscriber_changelist')}?q=nobody",
+        f"{reverse('admin:reader_sentences')}?all=1",
         reverse("admin:subscribers_subscriber_change", args=[reader.pk]),
+        reverse("admin:posts_pattern_change", args=[pattern.pk]),
+        reverse("admin:posts_image_change", args=[image.pk]),
+        *(f"{reverse('admin:posts_post_change', args=[post.pk])}{part}" for part in ("", "../delete/", "../versions/")),
+        reverse("admin:issues_kepttext_add"),
         *(reverse(f"admin:posts_tag_{name}", args=[tag]) for name in ("change", "delete", "history")),
         *(reverse(f"admin:{name}_add") for name in ("issues_startingpoint", "subscribers_suppression", "posts_image")),
     ]

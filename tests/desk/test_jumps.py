@@ -82,6 +82,8 @@ FACTS = {
     "subscribers.Note.at",
     "subscribers.FreshLink.asked_at",
     "subscribers.LinkWish.asked_at",
+    "subscribers.Sentence.answered_at",
+    "subscribers.Sentence.at",
     "subscribers.Subscriber.confirmation_sent_at",
     "subscribers.Subscriber.confirmed_at",
     "subscribers.Subscriber.created_at",

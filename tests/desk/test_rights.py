@@ -16,7 +16,7 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission, User
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.core.mail import mailers
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
@@ -165,6 +165,8 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/errands/<int:pk>/import/": "LRRMRM",
     "admin/subscribers/subscriber/filters/": CARERS,
     "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
+    "admin/subscribers/subscriber/sentences/": CARERS,
+    "admin/subscribers/subscriber/sentences/<int:pk>/answered/": "LRRMRM",
     "admin/subscribers/subscriber/errands/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/moving/": CARERS,
@@ -201,12 +203,24 @@ class World:
     helpers: dict[str, User | None]
 
 
+@pytest.fixture(scope="module")
+def made(shared_rows, tmp_path_factory) -> Iterator[tuple[dict[str, Any], World]]:
+    """Mailers whose outbox has a mail in it, and the world in which it was written, for all tests of this module."""
+    box = {"BACKEND": outbox.BACKEND, "OPTIONS": {"directory": str(tmp_path_factory.mktemp("outbox"))}}
+    own = {"default": box, "bulk": box}
+    with override_settings(MAILERS=own), shared_rows(_world) as world:
+        yield own, world
+
+
 @pytest.fixture
-def world(settings, tmp_path) -> World:
+def world(settings, made, db) -> World:
+    settings.MAILERS, world = made
+    return world
+
+
+def _world() -> World:
     """A reader whose address stands wherever one can stand, a draft of somebody else, and an issue in preparation."""
     make_publication()
-    box = {"BACKEND": outbox.BACKEND, "OPTIONS": {"directory": str(tmp_path)}}
-    settings.MAILERS = {"default": box, "bulk": box}
     helpers = {role: make_helper(role, name=role) for role in ROLES[2:]} | {"nobody": make_helper(), "stranger": None}
     reader, tag = make_subscriber(READER, name="某人"), Tag.objects.create(name="題", slug="t")
     gone = Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))

@@ -71,6 +71,7 @@ def addresses():
         "start here": "/start-here/",
         "subscribe": "/subscribe/",
         "door": "/preferences/",
+        "privacy": "/privacy/",
         "confirm": local(newcomer.confirm_url),
         "preferences": local(reader.preferences_url),
         "mine": local(reader.fresh_url(timezone.now())),

@@ -52,7 +52,7 @@ def answers(client, theme):
     make_issue(posts[3], sent_at=PUBLISHED_AT)
     paths = ["/", "/issues/", issue.get_absolute_url(), "/posts/", posts[3].get_absolute_url(), "/tags/ai/"]
     paths += ["/search/?q=%E7%AE%A1%E7%90%86", "/search/?q=nothing", "/about/", "/nothing-here/"]
-    paths += ["/issues/2026/", "/start-here/", "/reading-list/", "/subscribe/", "/preferences/"]
+    paths += ["/issues/2026/", "/start-here/", "/reading-list/", "/subscribe/", "/preferences/", "/privacy/"]
     StartingPoint.objects.create(post=posts[5], reason="先讀這篇。")
     return {path: client.get(path) for path in paths}
 

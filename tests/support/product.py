@@ -1,6 +1,5 @@
 """The product as its operator runs it: real processes, a data folder and an environment of their own."""
 
-import json
 import os
 import shutil
 import signal
@@ -15,9 +14,21 @@ import pytest
 
 from newsletter import server
 from tests.support.processes import end, free_port, kill, start, tail, wait_for_port, with_variable
+from tests.support.shell import Shell
 
 ROOT = Path(__file__).parents[2]
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "COVERAGE_PROCESS_START")
+STATUS = """
+import json
+from contextlib import redirect_stdout
+from io import StringIO
+from django.core.management import call_command
+
+out = StringIO()
+with redirect_stdout(out):
+    call_command("mailing_status", "{number}", "--json", stdout=out)
+answer = json.loads(out.getvalue())
+"""
 
 
 class Product:
@@ -47,6 +58,7 @@ class Product:
         unset |= {"DEBUG": "0", "TRUSTED_PROXIES": "0"}
         self.env = {name: os.environ[name] for name in KEPT if name in os.environ} | unset | own
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._shell: Shell | None = None
 
     def begin_with(self, database: Path) -> None:
         """Put a copy of an SQLite file where this installation has its own."""
@@ -77,15 +89,18 @@ class Product:
         return self._start(words[0], [sys.executable, "manage.py", *words])
 
     def shell(self, code: str) -> Any:
-        """Run Python inside Django; return what the variable `answer` holds, through JSON."""
-        mark = "answer: "
-        code += f"\nimport json\nprint({mark!r} + json.dumps(globals().get('answer')))"
-        lines = self.manage("shell", "--no-imports", "-v", "0", "-c", code).stdout.splitlines()
-        return json.loads(next(line for line in reversed(lines) if line.startswith(mark)).removeprefix(mark))
+        """Run Python inside Django; return what the variable `answer` holds, through JSON.
+
+        By a process that has loaded Django and ends with `kill`; each call has a fork of its own.
+        """
+        if self._shell is None:
+            bare = {name: os.environ[name] for name in KEPT if name in os.environ}
+            self._shell = Shell(self.env, bare=bare, log=self._log("shell"), cwd=ROOT)
+        return self._shell.ask(code)
 
     def status(self, number: int) -> dict[str, Any]:
         """Return the answer of `mailing_status NUMBER --json`."""
-        answer: dict[str, Any] = json.loads(self.manage("mailing_status", str(number), "--json").stdout)
+        answer: dict[str, Any] = self.shell(STATUS.format(number=number))
         return answer
 
     def migrate(self) -> None:
@@ -135,6 +150,9 @@ class Product:
 
     def kill(self) -> None:
         """Kill everything of this installation."""
+        if self._shell is not None:
+            self._shell.end()
+            self._shell = None
         for process in self.running.values():
             kill(process)
         self.running.clear()

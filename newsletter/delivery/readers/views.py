@@ -8,9 +8,13 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.models import Delivery, Pack
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.issues.models import Issue
-from newsletter.publication.limits.doors import capability, same_origin
-from subscribers.models import Subscriber
-from subscribers.pages.views import lost
+from newsletter.publication.limits.doors import capability, same_origin, too_many
+from newsletter.publication.limits.rates import is_over
+from subscribers.models import Sentence, Subscriber
+from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
+from subscribers.pages.views import DAY, lost
+
+ANSWERS_PER_DAY = 50  # of one reader, those that change their mind with them
 
 
 @capability
@@ -28,9 +32,15 @@ def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "
         return lost(request, token, "feedback")
     answer = asked.get("answer", answer)
     is_given = request.method == "POST" and answer in Feedback.Answer.values
+    is_said = False
     if is_given:
+        if is_over("sentence", str(reader.pk), limit=ANSWERS_PER_DAY, seconds=DAY):
+            return too_many(request, seconds=DAY)
         issue.feedback.give(reader, issue, answer, timezone.now())
+        text = request.POST.get("sentence", "")
+        is_said = Sentence.objects.say(reader, Sentence.Kind.FEEDBACK, text, timezone.now(), issue=issue.number)
     context = {"issue": issue, "answers": Feedback.Answer.choices, "chosen": answer, "is_given": is_given}
+    context |= {"is_said": is_said, "sentence_max": SENTENCE_MAX}
     return render(request, "delivery/feedback.html", context)
 
 

@@ -232,10 +232,10 @@ def _about_letter(mailing: Mailing, specimen: Written, references: References) -
 
 def _about_size(mailing: Mailing) -> Iterator[Remark]:
     weight = weigh(mailing.issue, mailing)
-    words = _("The HTML has %(size)d bytes: %(share)d %% of what Gmail shows.")
+    words = _("The HTML has %(size)s bytes: %(share)d %% of what Gmail shows.")
     level = ERROR if weight.is_too_large else WARNING if weight.is_large else OK
     hint = weight.advice() if weight.is_too_large else ""
-    yield Remark(Topic.SIZE, level, words % {"size": weight.size, "share": weight.share}, hint)
+    yield Remark(Topic.SIZE, level, words % {"size": f"{weight.size:,}", "share": weight.share}, hint)
 
 
 def _about_format(issue: Issue, publication: Publication) -> Iterator[Remark]:

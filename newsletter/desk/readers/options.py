@@ -79,4 +79,13 @@ class ReadersAdmin(SubscriberAdmin):
         is_first = before is None
         may_act = is_first and self.has_change_permission(request, reader)
         offers = list(acts.offers(reader, request.user)) if may_act else []
-        return {"offers": offers, "story": lines, "following": following, "is_first": is_first, "note_form": NoteForm()}
+        return {
+            "title": reader.name or str(reader),
+            "state": self.state_now(reader),
+            "joined": self.joined(reader),
+            "offers": offers,
+            "story": lines,
+            "following": following,
+            "is_first": is_first,
+            "note_form": NoteForm(),
+        }

@@ -85,7 +85,14 @@ def of(reader: Subscriber, before: Before | None, *, with_copies: bool) -> tuple
     since = min((line.at for line in copies), default=None) if floor else None
     others = [
         line
-        for line in (*_record(reader), *_moves(reader), *_notes(reader), *_acts(reader), *_suppression(reader))
+        for line in (
+            *_record(reader),
+            *_moves(reader),
+            *_notes(reader),
+            *_sentences(reader),
+            *_acts(reader),
+            *_suppression(reader),
+        )
         if (before is None or line.at < before.at) and (since is None or line.at >= since)
     ]
     lines = sorted([*others, *copies], key=lambda line: line.at, reverse=True)
@@ -158,6 +165,11 @@ def _acts(reader: Subscriber) -> Iterator[Line]:
 def _day(moment: str) -> str:
     """Return the local day of a moment in ISO 8601."""
     return date_format(timezone.localtime(datetime.fromisoformat(moment)), "DATE_FORMAT")
+
+
+def _sentences(reader: Subscriber) -> Iterator[Line]:
+    for one in reader.sentences.all()[:LINES_MAX]:
+        yield Line(one.at, _("Said: %s") % one.text, (one.get_kind_display(),))
 
 
 def _suppression(reader: Subscriber) -> Iterator[Line]:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 from newsletter.delivery.provider.outcomes import Answer, Outcome, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.mail import outbox
+from newsletter.mail.mailers import way
 from newsletter.mail.message import Mail
 
 ANSWERS = {
@@ -23,7 +24,7 @@ ANSWERS = {
 
 def send_now(mail: Mail, alias: str) -> tuple[int, str]:
     """Hand one mail to the mailer `alias`; return the level and the words of a message about what came of it."""
-    facts = {"address": mail.to[0], "way": way(alias)}
+    facts = {"address": mail.to[0], "way": way(settings.MAILERS[alias])}
     try:
         outcome = _sent(mail, alias)
     except (ProviderAway, ProviderRefuses) as problem:
@@ -42,9 +43,3 @@ def _sent(mail: Mail, alias: str) -> Outcome:
         return transport.send(mail)
     finally:
         transport.close()
-
-
-def way(alias: str) -> str:
-    """Return through what a mailer sends, without its secrets: the host of a server, or the name of a provider."""
-    backend, options = settings.MAILERS[alias]["BACKEND"], settings.MAILERS[alias].get("OPTIONS", {})
-    return str(options.get("host") or backend.rsplit(".", 2)[-2])

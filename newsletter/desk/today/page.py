@@ -20,7 +20,17 @@ from newsletter.desk.today.checklist import DONE, checklist
 from newsletter.desk.today.facts import Facts
 from newsletter.desk.today.gathering import Found, free_slots, gather
 from newsletter.desk.today.mending import troubles
-from newsletter.desk.today.steps import BEGIN, COMPOSE, SEND, WATCH, WRITE, next_step, next_step_of_issues
+from newsletter.desk.today.steps import (
+    ADD,
+    BEGIN,
+    COMPOSE,
+    NEW_POST,
+    SEND,
+    WATCH,
+    WRITE,
+    next_step,
+    next_step_of_issues,
+)
 from newsletter.issues import days_off, rhythm
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -62,6 +72,7 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
         "checklist": items,
         "done": sum(item.standing == DONE for item in items),
         "left": sum(item.standing != DONE for item in items),
+        "offers_new_post": facts.may(ADD) and not items and step.place != NEW_POST,
         "troubles": troubles(facts, step, now),
         "left_out": _left_out(found, now),
         "left_out_more": words.number(facts.left_out - len(found.left_out)) if found.left_out else "",

@@ -14,6 +14,7 @@ ADD, PUBLISH, WRITE = "posts.add_post", "posts.publish_post", "posts.change_post
 BEGIN, COMPOSE, SEND, WATCH = "issues.add_issue", "issues.change_issue", "issues.send_issue", "delivery.view_mailing"
 SETTINGS, READERS = "publication.change_publication", "subscribers.see_readers"
 type Place = tuple[str, tuple[int, ...], str]  # name of an address in the desk, its arguments, an anchor
+NEW_POST: Place = ("posts_post_add", (), "")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,10 @@ def _alt(facts: Facts) -> Place:
     return _of_issue("issues_issue_change", "id_introduction")(facts)
 
 
+def _new_post(_facts: Facts) -> Place:
+    return NEW_POST
+
+
 def _at(name: str, *args: int, anchor: str = "") -> Callable[[Facts], Place]:
     place = name, args, anchor
 
@@ -78,7 +83,7 @@ def _at(name: str, *args: int, anchor: str = "") -> Callable[[Facts], Place]:
     return leads
 
 
-NEW_POST, NEW_ISSUE = _at("posts_post_add"), _at("issues_issue_add")
+NEW_ISSUE = _at("issues_issue_add")
 SENDER = _at("settings_sender", anchor="id_sender_email")
 EDIT_ISSUE, SUBJECT = _of_issue("issues_issue_change"), _of_issue("issues_issue_change", "id_subject")
 REHEARSAL, SCHEDULE = _of_issue("issue_rehearsal"), _of_issue("issue_send")
@@ -88,21 +93,21 @@ TABLE: tuple[Row, ...] = (
     Row("sending", (WATCH,), conditions.is_underway("sending"), sentences.sending, _mailing),
     Row("held", (WATCH,), conditions.is_held, sentences.held, _mailing),
     Row("sender", (SETTINGS,), conditions.lacks_sender, sentences.sender, SENDER),
-    Row("no_post", (ADD,), conditions.has_no_post, sentences.no_post, NEW_POST),
+    Row("no_post", (ADD,), conditions.has_no_post, sentences.no_post, _new_post),
     Row("first_draft", (WRITE,), conditions.has_only_drafts, sentences.first_draft, _draft),
     Row("left_out", (COMPOSE,), conditions.is_left_out_of_issue, sentences.left_out, EDIT_ISSUE),
     Row("left_out", (BEGIN,), conditions.is_left_out, sentences.left_out, NEW_ISSUE),
     Row("scheduled", (WATCH,), conditions.is_underway("scheduled"), sentences.scheduled, _mailing),
     Row("empty", (COMPOSE,), conditions.is_empty_and_posts_wait, sentences.empty_with_posts, EDIT_ISSUE),
     Row("empty", (COMPOSE, WRITE), conditions.is_empty_and_a_draft_waits, sentences.empty_with_draft, _draft),
-    Row("empty", (COMPOSE, ADD), conditions.is_empty, sentences.empty, NEW_POST),
+    Row("empty", (COMPOSE, ADD), conditions.is_empty, sentences.empty, _new_post),
     Row("subject", (COMPOSE,), conditions.lacks_subject, sentences.subject, SUBJECT),
     Row("alt", (COMPOSE, WRITE, PUBLISH), conditions.lacks_alt, sentences.alt, _alt),
     Row("rehearsal", (SEND,), conditions.is_not_rehearsed, sentences.rehearsal, REHEARSAL),
     Row("schedule", (SEND,), conditions.is_composed, sentences.schedule, SCHEDULE),
     Row("result", (WATCH,), conditions.has_news, sentences.result, _result),
     Row("draft", (WRITE,), conditions.has_draft, sentences.draft, _draft),
-    Row("write", (ADD,), conditions.always, sentences.write, NEW_POST),
+    Row("write", (ADD,), conditions.always, sentences.write, _new_post),
     Row("readers", (READERS,), conditions.always, sentences.readers, _at("subscribers_subscriber_changelist")),
     Row("rest", (), conditions.always, sentences.rest, _at("account")),
 )

@@ -396,6 +396,7 @@ class Talking:
                 connection, _peer = self.server.accept()
             except OSError:
                 return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else each refusal takes 40 ms
             self.heard.append([])
             threading.Thread(target=self.serve, args=(connection, self.heard[-1]), daemon=True).start()
 
@@ -770,7 +771,7 @@ def test_a_long_wait_for_an_answer_is_noticed(make_board, smtp):
     waits = []
     board = make_board(smtp.url, lines=1, on_wait=lambda: waits.append(len(smtp.received())))
 
-    assert answers(board, envelopes("slow-2-x")) == {0: Answer.SENT}
+    assert answers(board, envelopes("slow-1-x")) == {0: Answer.SENT}
 
     assert waits[-1:] == [1]
 

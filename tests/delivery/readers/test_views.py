@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models.feedback import Feedback
-from subscribers.models import Subscriber
+from subscribers.models import Sentence, Subscriber
 from tests.factories import PUBLISHED_AT as NOW
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import queries_anew
@@ -119,3 +119,30 @@ def test_guessing_ends_with_patience(client, reader):
 
     assert statuses[0] == 404
     assert statuses[-1] == 429
+
+
+# --- A sentence with it ---
+
+
+def test_after_the_answer_a_sentence_may_follow_and_keeps_the_answer(client, reader):
+    page = client.post(door_of(reader), {"issue": "7", "answer": "helpful"}).text
+    thanked = client.post(door_of(reader), {"issue": "7", "answer": "helpful", "sentence": "第三段最好。"}).text
+
+    assert 'name="sentence"' in page
+    assert "第三段最好。" not in page
+    assert 'name="sentence"' not in thanked
+    assert answers() == [("a@example.org", 7, "helpful")]
+    assert list(Sentence.objects.values_list("kind", "issue", "text")) == [("feedback", 7, "第三段最好。")]
+
+
+def test_a_sentence_without_an_answer_is_kept_nowhere(client, reader):
+    client.post(door_of(reader), {"issue": "7", "sentence": "x"})
+    client.get(f"{door_of(reader)}?issue=7&answer=helpful&sentence=x")
+
+    assert not Sentence.objects.exists()
+
+
+def test_whoever_answers_on_and_on_is_stopped(client, reader):
+    codes = [client.post(door_of(reader), {"issue": "7", "answer": "helpful"}).status_code for _ in range(52)]
+
+    assert codes == [200] * 50 + [429] * 2

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import translation
 
-from newsletter.desk.settings import at_once, sending
-from newsletter.mail import outbox
+from newsletter.desk.settings import sending
+from newsletter.mail import mailers, outbox
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_helper, make_publication
 
@@ -199,10 +199,13 @@ def test_what_is_no_address_gets_nothing(owner, way, tmp_path):
     assert not (tmp_path / "outbox").exists()
 
 
-def test_a_secret_of_the_provider_is_told_nobody(way):
+def test_a_secret_of_the_provider_is_told_nobody(way, settings):
     way("smtp://user:secret@mail.gipi.tw", bulk="postmark://token@")
 
-    assert (at_once.way("default"), at_once.way("bulk")) == ("mail.gipi.tw", "postmark")
+    assert (mailers.way(settings.MAILERS["default"]), mailers.way(settings.MAILERS["bulk"])) == (
+        "mail.gipi.tw",
+        "postmark",
+    )
 
 
 @pytest.mark.parametrize("alias", ["default", "bulk"])

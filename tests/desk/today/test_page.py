@@ -25,7 +25,7 @@ from tests.desk.today.states import STATES, paused, sending
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_valid, markup
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pictures_made_once")]
 HREF = re.compile(r'<a [^>]*href="([^"#?]*)')
 
 
@@ -84,7 +84,10 @@ def make_mailing(issue: Issue, **fields) -> Mailing:
 # --- The states ---
 
 
-@pytest.mark.parametrize("state", STATES)
+PICTURED = pytest.param("shown", marks=pytest.mark.xdist_group("demo"))  # one process makes its pictures
+
+
+@pytest.mark.parametrize("state", [PICTURED, *sorted(STATES.keys() - {"shown"})])
 def test_each_state_has_its_step_and_every_link_of_the_page_opens(owner, state):
     make, key = STATES[state]
     make(timezone.now())
@@ -138,6 +141,18 @@ def test_somebody_without_a_role_is_led_to_the_own_account(owner):
 
 
 # --- Posts ---
+
+
+def test_a_new_post_is_one_press_away_unless_the_step_or_the_checklist_leads_elsewhere(owner):
+    link = re.compile(r'is-quiet"\s+href="/admin/posts/post/add/"')
+    first_run = home(owner)
+    make_sent(make_issue(make_post(), sent_at=timezone.now()), timezone.now())
+    later = home(owner)
+
+    assert first_run.context["checklist"]
+    assert not link.search(first_run.text)
+    assert link.search(later.text)
+    assert not link.search(home(make_helper("reader-care")).text)
 
 
 def test_a_published_post_that_no_issue_has_is_named_whatever_the_step_is(owner):
@@ -223,9 +238,12 @@ def test_a_rehearsal_counts_until_something_is_changed(owner):
         Rehearsal.objects.filter(pk=rehearsal.pk).update(finished_at=now, remarks=[])
         valid = next_step(gather(owner, now).facts, now)
         Post.objects.filter(pk=post.pk).update(updated_at=now + timedelta(seconds=1))
+        saved_again = next_step(gather(owner, now).facts, now)
+        Post.objects.filter(pk=post.pk).update(body="別的內容")
         outdated = next_step(gather(owner, now).facts, now)
 
-    assert [step.key for step in (running, valid, outdated)] == ["rehearsal", "schedule", "rehearsal"]
+    steps = (running, valid, saved_again, outdated)
+    assert [step.key for step in steps] == ["rehearsal", "schedule", "schedule", "rehearsal"]
     assert "being rehearsed now" in running.sentence
     assert "changed since it was rehearsed" in outdated.sentence
 

@@ -1,8 +1,6 @@
 """A long text of an evening: composed as Chinese is, with pictures, in two tabs, offline, logged out, and killed."""
 
-import os
 import re
-import signal
 from datetime import timedelta
 
 import pytest
@@ -12,7 +10,7 @@ from django.test import Client
 
 from newsletter.posts.models import Image, Post
 from newsletter.publication.pictures.uploads import prepare
-from tests.desk.test_autosave import ADD, body, change, composing, until, until_stored, write
+from tests.desk.test_autosave import ADD, body, change, composing, kill, until, until_stored, write
 from tests.publication.pictures.test_uploads import picture
 from tests.support.browser import ARGUMENTS, chromium
 
@@ -58,12 +56,6 @@ def log_in_again(page) -> None:
     window.click("[type=submit]")
     until(page, window.is_closed)
     page.evaluate("dispatchEvent(new Event('focus'))")
-
-
-def kill(context, page) -> None:
-    processes = page.context.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
-    os.kill(next(one["id"] for one in processes if one["type"] == "browser"), signal.SIGKILL)
-    context.close()
 
 
 def test_nothing_of_five_thousand_characters_is_lost(desk, browser, server, settings, tmp_path):

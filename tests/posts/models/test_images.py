@@ -164,19 +164,19 @@ def test_a_picture_that_was_kept_with_its_profile_has_new_sizes_in_the_same_colo
 
 
 @pytest.mark.parametrize(
-    ("data", "fallback", "forms"),
+    ("given", "fallback", "forms"),
     [
-        (file(form="JPEG", mode="CMYK"), "JPEG", {"fallback", "webp", "avif"}),
-        (file(form="JPEG", mode="L"), "JPEG", {"fallback", "webp", "avif"}),
-        (file(form="PNG", mode="I;16"), "PNG", {"fallback", "webp"}),
-        (file(form="PNG", mode="P"), "PNG", {"fallback", "webp"}),
-        (file(form="WEBP"), "JPEG", {"fallback", "webp", "avif"}),
-        (file(form="AVIF", width=1400), "JPEG", {"fallback", "webp", "avif"}),
+        ({"form": "JPEG", "mode": "CMYK"}, "JPEG", {"fallback", "webp", "avif"}),
+        ({"form": "JPEG", "mode": "L"}, "JPEG", {"fallback", "webp", "avif"}),
+        ({"form": "PNG", "mode": "I;16"}, "PNG", {"fallback", "webp"}),
+        ({"form": "PNG", "mode": "P"}, "PNG", {"fallback", "webp"}),
+        ({"form": "WEBP"}, "JPEG", {"fallback", "webp", "avif"}),
+        ({"form": "AVIF", "width": 1400}, "JPEG", {"fallback", "webp", "avif"}),
     ],
     ids=["cmyk", "grey", "16 bit", "palette", "webp", "avif"],
 )
-def test_whatever_can_be_read_has_sizes(media, data, fallback, forms):
-    image = kept(data)
+def test_whatever_can_be_read_has_sizes(media, given, fallback, forms):
+    image = kept(file(**given))
 
     assert image.finish(NOW)
 
@@ -321,7 +321,7 @@ def test_nobody_else_on_the_machine_may_read_the_files(media):
     assert {path.stat().st_mode & 0o777 for path in media.rglob("*.*")} == {0o600}
 
 
-@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff\xe0", file(300, 200)[:900]])
+@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\xff\xd8\xff\xe0", plain(300, 200)[:900]])
 def test_what_is_no_picture_is_refused_by_every_form(data):
     for form in ("jpg", "png", "webp", "avif"):
         with pytest.raises(PictureError):

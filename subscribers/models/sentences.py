@@ -1,0 +1,55 @@
+"""What readers said to the author in a sentence: with an answer to an issue, or when they left."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from subscribers.addresses import one_line
+
+LENGTH_MAX = 500  # characters
+
+
+class SentenceManager(models.Manager["Sentence"]):
+    def say(self, reader: Any, kind: str, text: str, now: datetime, *, issue: int | None = None) -> bool:
+        """Keep a sentence instead of an earlier one about the same thing; return False if there are no words.
+
+        What the author has answered already stays; then a new one stands beside it.
+        """
+        words = "\n".join(filter(None, map(one_line, text[:LENGTH_MAX].splitlines()))).strip()
+        if not words:
+            return False
+        same = self.filter(subscriber_id=reader.pk, kind=kind, issue=issue, answered_at=None)
+        if not same.update(text=words, at=now):
+            self.create(subscriber_id=reader.pk, kind=kind, issue=issue, text=words, at=now)
+        return True
+
+
+class Sentence(models.Model):
+    """A sentence of one reader; erased with them by the database. issue: its number, if it is about one."""
+
+    class Kind(models.TextChoices):
+        FEEDBACK = "feedback", pgettext_lazy("a sentence", "about an issue")
+        LEFT = "left", pgettext_lazy("a sentence", "when leaving")
+
+    subscriber = models.ForeignKey("subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="sentences")
+    kind = models.CharField(_("what about"), max_length=10, choices=Kind)
+    issue = models.PositiveIntegerField(_("issue"), null=True)
+    text = models.TextField(_("sentence"), max_length=LENGTH_MAX)
+    at = models.DateTimeField(_("when"))
+    answered_at = models.DateTimeField(_("answered"), null=True)
+
+    objects = SentenceManager()
+
+    class Meta:
+        default_permissions = ()  # whoever may see readers may read what they say
+        ordering = ["-pk"]
+        indexes = [models.Index("id", name="sentences_to_answer", condition=Q(answered_at=None))]
+        verbose_name = _("sentence of a reader")
+        verbose_name_plural = _("sentences of readers")
+
+    def __str__(self) -> str:
+        return self.text[:80]

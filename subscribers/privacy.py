@@ -1,0 +1,109 @@
+"""The privacy notice, from what is really stored and really configured. A change of it is a new version.
+
+Sources: Personal Data Protection Act of Taiwan (個人資料保護法) sections 3, 8 I 1-6; GDPR articles 6, 7, 13, 15-21, 77.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from newsletter.mail.mailers import way
+from newsletter.publication.models import Publication
+from subscribers.models import FORGET_AFTER, UNDO_WITHIN
+from subscribers.text import Notice
+
+VERSION_LENGTH = 8  # hex characters
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the notice says of this installation. providers: through whom letters go; none while nothing leaves."""
+
+    name: str
+    author: str
+    contact: str
+    providers: tuple[str, ...]
+
+    @classmethod
+    def now(cls) -> "Facts":
+        publication = Publication.objects.current()
+        providers = dict.fromkeys(filter(None, map(way, (settings.MAILERS["default"], settings.MAILERS["bulk"]))))
+        contact = publication.reply_to or publication.sender_email
+        return cls(publication.name, publication.author or publication.name, contact, tuple(providers))
+
+
+def notice(facts: Facts) -> list[Notice]:
+    """Return the sections in the language that is active."""
+    words = vars(facts) | {"days": FORGET_AFTER.days, "undo_days": UNDO_WITHIN.days}
+    return [
+        Notice(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % words),
+        Notice(
+            _("What for, and by what right"),
+            _(
+                "To send you the newsletter that you asked for, and for nothing else. The ground is your consent; you "
+                "take it back at any time, with one click in every letter."
+            ),
+        ),
+        Notice(
+            _("What is kept"),
+            _(
+                "Your e-mail address; your name, if you give one; when, by which form and from which IP address you "
+                "agreed; pauses and changes of address; which issues went out to you and what your mail server "
+                "answered; what you said of them; tags and notes of the author."
+            ),
+        ),
+        Notice(
+            _("How long"),
+            _(
+                "As long as you read. A sign-up that nobody confirms is deleted after %(days)d days. After you leave, "
+                "it is kept that you have left, so that nobody mails you again and you can change your mind within "
+                "%(undo_days)d days. You may have everything deleted at once; then a salted hash of the address stays, "
+                "so that no import brings you back."
+            )
+            % words,
+        ),
+        Notice(_("Where, and who sees it"), _whereabouts(facts)),
+        Notice(
+            _("What is not done"),
+            _(
+                "Public pages set no cookie. No picture in a letter tells whether you have read it, no link leads over "
+                "a counter. Nothing is sold, no profile is made, no machine decides about you."
+            ),
+        ),
+        Notice(
+            _("Your rights"),
+            _(
+                "See, copy as a file, correct, stop or delete what is kept: by “Your preferences” at the foot of every "
+                "page and of every letter, or by writing to %(contact)s. You may complain to the Personal Data "
+                "Protection Commission in Taiwan, or to the authority of your country."
+            )
+            % words,
+        ),
+        Notice(
+            _("If you would rather not"),
+            _("Without an address no letter can reach you. Everything stays free to read on this site."),
+        ),
+    ]
+
+
+def _whereabouts(facts: Facts) -> str:
+    if not facts.providers:
+        return _("On the server of this site. Nobody else gets it.")
+    return _(
+        "On the server of this site. Letters are handed over to %(providers)s, which sees your address and the "
+        "letter. Nobody else gets it."
+    ) % {"providers": _(", ").join(facts.providers)}
+
+
+def words() -> str:
+    """Return the notice as one text, in the publication's language: what the record of consent keeps."""
+    with translation.override(Publication.objects.current().language):
+        return "\n".join(line for part in notice(Facts.now()) for line in (part.heading, part.body))
+
+
+def version(text: str) -> str:
+    """Return the name of this wording."""
+    return sha256(text.encode()).hexdigest()[:VERSION_LENGTH]

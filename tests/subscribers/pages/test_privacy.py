@@ -1,0 +1,111 @@
+"""The privacy notice: what is really stored and configured, in both languages, and the version that a consent names."""
+
+import re
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import translation
+
+from newsletter.mail.mailers import mailer_from_url
+from subscribers import own_data, privacy
+from subscribers.models import Consent
+from tests.factories import make_publication
+from tests.subscribers.conftest import NOW
+from tests.subscribers.pages.test_views import body
+
+PAGE = "/privacy/"
+
+
+@pytest.fixture
+def provider(settings, tmp_path):
+    def choose(url, bulk=""):
+        settings.MAILERS = {
+            "default": mailer_from_url(url, outbox=tmp_path),
+            "bulk": mailer_from_url(bulk or url, outbox=tmp_path),
+        }
+
+    return choose
+
+
+@pytest.mark.parametrize(("language", "first"), [("en", "What happens to your data"), ("zh-hant", "你的資料怎麼用")])
+def test_both_languages_stand_there_that_of_the_publication_first(client, language, first):
+    make_publication(language=language)
+
+    page = body(client.get(PAGE))
+
+    assert re.search(r"<h1>\s*(.+?)\s*</h1>", page)[1] == first
+    assert "What happens to your data" in page
+    assert "你的資料怎麼用" in page
+    assert page.count("<dt>") == 16
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_it_is_open_whether_readers_are_taken_or_not(client, is_open):
+    make_publication(takes_readers=is_open)
+
+    assert client.get(PAGE).status_code == 200
+    assert f'href="{PAGE}"' in body(client.get("/"))
+    assert (f'href="{PAGE}"' in body(client.get("/subscribe/"))) is True
+
+
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [
+        (("postmark://token@",), "handed over to postmark, which"),
+        (("smtp://user:secret@mail.gipi.tw",), "handed over to mail.gipi.tw, which"),
+        (("smtp://mail.gipi.tw", "ses://"), "handed over to mail.gipi.tw, amazon_ses, which"),
+        (("",), "Nobody else gets it."),
+    ],
+)
+def test_the_provider_is_the_one_that_is_configured(client, provider, urls, said):
+    provider(*urls)
+
+    page = body(client.get(PAGE))
+
+    assert said in page
+    assert "secret" not in page
+    assert "token" not in page
+
+
+def test_the_author_and_the_contact_are_named(client):
+    make_publication(name="Gipi電子報", author="Gipi", reply_to="reply@gipi.tw")
+
+    page = body(client.get(PAGE))
+
+    assert "Gipi, publisher of Gipi電子報. Write to reply@gipi.tw." in page
+
+
+def test_a_consent_names_the_notice_that_was_shown(sign_up, client, reader, provider):
+    asked, confirmed = Consent.objects.order_by("pk")
+    before = privacy.version(privacy.words())
+    provider("postmark://token@")
+    sign_up("second@example.org")
+    later = Consent.objects.order_by("-pk").first()
+
+    assert asked.notice == confirmed.notice
+    assert privacy.version(asked.notice.words) == before
+    assert privacy.version(later.notice.words) == privacy.version(privacy.words()) != before
+    assert f"version {before}" in str(own_data.chapters(reader, ""))
+
+
+def test_the_version_of_the_page_is_that_of_the_record(client, reader):
+    version = privacy.version(Consent.objects.first().notice.words)
+
+    assert f"Version {version}." in body(client.get(PAGE))
+
+
+def test_the_words_are_those_of_the_publications_language(client):
+    make_publication(language="zh-hant")
+    with translation.override("en"):
+        assert "不放 cookie" in privacy.words()
+
+
+def test_nobody_changes_which_notice_a_consent_names(reader):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Consent.objects.update(notice=None)
+
+
+def test_leaving_needs_no_notice(reader):
+    reader.unsubscribe(NOW)
+
+    assert Consent.objects.get(kind=Consent.Kind.WITHDREW).notice is None
