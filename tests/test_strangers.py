@@ -270,8 +270,8 @@ BY_WHOM = {
         "newsletter.delivery.letter.wire_template": "SLOT",
         "newsletter.delivery.provider.transports": "LEADING_DOT",
         "newsletter.issues.models": "_TAG _NAME",
-        "newsletter.mail.html": "_as_lines AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN FIRST_ROW CELL ATOMS "
-        "COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
+        "newsletter.mail.html": "_as_lines AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN FIRST_ROW "
+        "CELL ATOMS COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
         "newsletter.mail.letters": "PICTURE LINK ADDRESS",
         "newsletter.mail.message": "shouted _signature_fields",
         "newsletter.mail.text.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
