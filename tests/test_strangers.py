@@ -276,12 +276,13 @@ BY_WHOM = {
         "newsletter.delivery.letter.wire_template": "SLOT",
         "newsletter.delivery.provider.transports": "LEADING_DOT",
         "newsletter.issues.models": "_TAG _NAME",
-        "newsletter.mail.html": "AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN FIRST_ROW CELL ATOMS "
-        "COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
+        "newsletter.mail.html": "_as_lines AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN FIRST_ROW "
+        "CELL ATOMS COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
         "newsletter.mail.letters": "PICTURE LINK ADDRESS",
         "newsletter.mail.message": "shouted _signature_fields",
-        "newsletter.mail.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
-        "newsletter.mail.wrapping": "UNIT tidy",
+        "newsletter.mail.text.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
+        "newsletter.mail.text.spacing": "GAP ADDRESS TOKEN NAME ALT _words",
+        "newsletter.mail.text.wrapping": "UNIT tidy",
         "newsletter.posts.feeds": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
         "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
         "newsletter.posts.responsive_images": "PICTURE",
@@ -300,6 +301,7 @@ BY_WHOM = {
         "newsletter.posts.proofreading.brackets": "without_partner _unpaired _is_number_or_smile",
         "newsletter.posts.markdown.embeds": "YOUTUBE VIMEO START IFRAME",
         "newsletter.posts.text.han": "HAN_CHARACTER LATIN_WORD",
+        "newsletter.publication.models": "Publication.spelled",
         "newsletter.posts.models.images": "ADDRESS Image.markdown",
         "newsletter.posts.importers.front_matter": "_HEAD _KEY",
         "newsletter.posts.importers.markdown_folder": "_HEADING _DAY_IN_NAME _CODE_OR_PICTURE _ELSEWHERE _words "

@@ -25,7 +25,9 @@ _NAME = re.compile(r'(\sid="|\shref="#)')
 
 def _public_items(now: datetime) -> Prefetch:  # type: ignore[type-arg]
     """Return the items with their posts; only those that readers may see."""
-    return Prefetch("items", queryset=IssueItem.objects.filter(post__published_at__lte=now).select_related("post"))
+    return Prefetch(
+        "items", queryset=IssueItem.objects.filter(post__published_at__lte=now).select_related("post__cover")
+    )
 
 
 class IssueQuerySet(models.QuerySet["Issue"]):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import cache
+from html import unescape
 
 from css_inline import CSSInliner
 
@@ -13,6 +14,7 @@ PRE = re.compile(r"<pre\b([^>]*)>(.*?)</pre>", re.DOTALL)
 NEWLINE = "\n"
 LEADING = re.compile(r"^((?:<[^>]*>)*)( +)", re.MULTILINE)
 SPACES = re.compile(r" {2,}")
+CODE_WORD_MAX = 26  # characters: what the narrowest phone shows of code on one line
 INDENT_MAX = 16  # spaces: a deeper line may break within them
 ALIGNED = re.compile(r'(<t[dh]\b[^>]*?) align="(?:left|center|right)"')
 HEADER = re.compile(r"<th\b(?![^>]*\bscope=)")
@@ -122,12 +124,17 @@ def _broken_anywhere(attributes: str) -> str:
 
 
 def _as_lines(attributes: str, code: str) -> str:
-    """Return the <div> that shows a <pre>: a space that counts does not break, lines end in <br>."""
+    """Return the <div> that shows a <pre>: a space that counts does not break, lines end in <br>.
+
+    It breaks within words only if one of them, with the indentation before it, is wider than a phone.
+    """
     led = LEADING.sub(lambda line: line[1] + _kept(line[2]), code.strip(NEWLINE))
     lines = TEXT.sub(lambda text: SPACES.sub(lambda run: _kept(run[0]), text[0]), f">{led}<")[1:-1]
     kept = attributes.replace("white-space:pre-wrap;", "").replace("white-space: pre-wrap;", "")
     named = kept.replace('class="', 'class="pre ', 1) if 'class="' in kept else f' class="pre"{kept}'
-    return f"<div{_broken_anywhere(named)}>{lines.replace(NEWLINE, '<br>')}</div>"
+    words = unescape(re.sub("<[^>]*>", "", led)).split(" ")
+    fits = max(len(word) for line in words for word in line.split(NEWLINE)) <= CODE_WORD_MAX
+    return f"<div{named if fits else _broken_anywhere(named)}>{lines.replace(NEWLINE, '<br>')}</div>"
 
 
 def _kept(spaces: str) -> str:

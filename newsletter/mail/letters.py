@@ -8,8 +8,9 @@ from typing import Any
 from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 
-from newsletter.mail import colours, html, plaintext, wrapping
-from newsletter.mail.message import Letter, shortened
+from newsletter.mail import colours, html
+from newsletter.mail.message import Letter, shortened, shouted
+from newsletter.mail.text import plaintext, spacing, wrapping
 
 LOOK = "letter"  # one of templates/email/_*.css
 LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most, beside the name
@@ -25,22 +26,35 @@ def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str
     context: what the template says; `publication` gives the frame its name, logo and accent.
     base_url: absolute, without a slash at its end, for links that a template builds.
     """
+    names = spelled(context.get("publication"))
+    subject = spaced_subject(subject, names)
     shades = colours.of_mail(getattr(context.get("publication"), "accent", ""))
     values = {**context, **shades, "subject": subject, "base_url": base_url}
     values["logo"] = _logo(context.get("publication"))
     values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or LOOK}.css"
-    body = html.inline_css(get_template(f"email/{name}.html").render(values))
-    text = evened(_text(name, values, body), body, letterhead(context.get("publication"), base_url))
+    body = spacing.spaced_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
+    text = evened(_text(name, values, body, names), body, letterhead(context.get("publication"), base_url))
     body = html.undivided(html.for_old_clients(body))
     return Letter(subject=shortened(subject), html=body, text=text)
 
 
-def _text(name: str, values: dict[str, Any], body: str) -> str:
+def spelled(publication: Any) -> tuple[str, ...]:
+    """Return the names in which no space is put between Chinese and Latin."""
+    return tuple(publication.spelled()) if hasattr(publication, "spelled") else ()
+
+
+def spaced_subject(subject: str, names: tuple[str, ...]) -> str:
+    """Return a subject with a space between Chinese and Latin, but where filters would take it for shouting then."""
+    line = spacing.spaced(subject, names)
+    return line if shouted(subject) or not shouted(line) else subject
+
+
+def _text(name: str, values: dict[str, Any], body: str, names: tuple[str, ...]) -> str:
     try:
         template = get_template(f"email/{name}.txt")
     except TemplateDoesNotExist:
         return plaintext.text_from_html(body)
-    return wrapping.tidy(template.render(values))
+    return wrapping.tidy(spacing.spaced(template.render(values), names))
 
 
 def letterhead(publication: Any, base_url: str) -> str:

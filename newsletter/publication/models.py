@@ -1,5 +1,6 @@
 """Who we are: one row that everybody may ask."""
 
+import re
 import secrets
 import zoneinfo
 from collections.abc import Iterator
@@ -279,7 +280,7 @@ class Publication(models.Model):
     logo = models.ImageField(_("logo"), blank=True)
     look = models.CharField(_("look of the mails"), max_length=10, choices=Look, default=Look.LETTER)
     heading_font = models.CharField(
-        _("headings"), max_length=10, choices=HeadingFont, default=HeadingFont.SANS, help_text=_("In the mails.")
+        _("headings"), max_length=10, choices=HeadingFont, default=HeadingFont.SERIF, help_text=_("In the mails.")
     )
     numbered = models.CharField(
         _("number in the subject"),
@@ -325,6 +326,11 @@ class Publication(models.Model):
     def sender(self) -> tuple[str, str]:
         """Return display name and address of the sender."""
         return self.sender_name or self.name, self.sender_email
+
+    def spelled(self) -> tuple[str, ...]:
+        """Return the names that stay as they are written: our own, and those on the right of the terms."""
+        terms = (re.split("→|⇒|->|=>", line)[-1].strip() for line in self.terms.splitlines())
+        return tuple(filter(None, (self.name, self.author, self.sender_name, *terms)))
 
 
 class SiteVersion(models.Model):

@@ -89,6 +89,18 @@ def test_a_long_archive_is_cut_into_pages(client):
     assert 'href="/issues/1/"' in last.text
 
 
+def test_an_issue_has_the_covers_of_its_posts_and_the_signature_as_the_letter_has(client):
+    make_publication(signature="Gipi **敬上**")
+    cover = Image.objects.create(digest="a" * 16, name="a.png", alt="一座橋", width=1200, height=600)
+    issue = make_issue(make_post("甲", cover=cover), make_post("乙"), number=3, sent_at=PUBLISHED_AT)
+
+    page = client.get(issue.get_absolute_url()).text
+
+    assert page.count('class="cover"') == 1
+    assert 'alt="一座橋"' in page
+    assert "Gipi <strong>敬上</strong>" in page
+
+
 def test_an_issue_is_read_as_it_was_composed(client):
     full, excerpt, link = (
         make_post("全文", body="全部的**字**。"),
@@ -111,7 +123,7 @@ def test_an_issue_is_read_as_it_was_composed(client):
         "下次見。",
     ]
     assert [page.text.index(part) for part in order] == sorted(page.text.index(part) for part in order)
-    assert page.text.count("第一段。") == 0
+    assert page.text.count("第一段。") == 1  # of the link: its first sentence
 
 
 def test_a_post_that_an_issue_only_names_or_begins_has_a_way_on(client):

@@ -12,7 +12,11 @@ from newsletter.mail.colours import contrast, legible, palette, parsed
 from newsletter.publication.models import Publication
 
 PUBLICATION = SimpleNamespace(
-    name="Gipi電子報", accent="#ffee00", language="zh-hant", postal_address="10491 台北市中山區某某路 12 號"
+    name="Gipi電子報",
+    accent="#ffee00",
+    language="zh-hant",
+    postal_address="10491 台北市中山區某某路 12 號",
+    spelled=lambda: ("Gipi電子報",),
 )
 
 
@@ -31,7 +35,7 @@ def render(name="sample", subject="第 42 期", **context):
 def test_a_letter_has_its_styles_inlined_and_keeps_both_kinds_of_dark():
     html = render().html
 
-    assert re.search(r'<h1 style="[^"]*font-size: 26px', html)
+    assert re.search(r'<h1 style="[^"]*font-size: 28px', html)
     assert "@media (prefers-color-scheme: dark)" in html
     assert '<meta name="color-scheme" content="light dark">' in html
     assert "var(--" not in html
@@ -55,6 +59,15 @@ def test_words_from_outside_are_escaped_in_html_and_plain_in_text():
 
     assert "&lt;王&gt; &amp; 陳，你好" in letter.html
     assert "<王> & 陳，你好" in letter.text
+
+
+def test_chinese_and_latin_stand_apart_in_subject_and_parts_but_not_in_a_name():
+    letter = render("sample", "Gipi電子報第42期", greeting="PM讀書會")
+
+    assert letter.subject == "Gipi電子報第 42 期"
+    for part in (letter.html, letter.text):
+        assert "PM 讀書會" in part
+        assert "Gipi電子報" in part
 
 
 def test_without_a_text_template_the_text_is_read_out_of_the_html():
@@ -195,7 +208,10 @@ def test_no_space_stands_between_two_sentences_for_chinese_has_none():
 def test_headings_have_serifs_if_the_author_likes_them():
     publication = SimpleNamespace(**vars(PUBLICATION), heading_font="serif")
 
-    assert re.search(r"<h1 style=\"[^\"]*Songti TC", render(publication=publication).html)
+    assert (
+        '@media all { .sheet h1, .sheet h2, .sheet h3, .masthead a { font-family: "Songti TC"'
+        in render(publication=publication).html
+    )
     assert "Songti TC" not in render().html
 
 

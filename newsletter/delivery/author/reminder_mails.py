@@ -19,10 +19,11 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.issues import rhythm
 from newsletter.issues.models import not_yet_mailed
-from newsletter.mail import headers, letters, plaintext, tokens
+from newsletter.mail import headers, letters, tokens
 from newsletter.mail import html as mail_html
 from newsletter.mail.colours import of_mail
 from newsletter.mail.message import Letter, Mail, automatic, shortened
+from newsletter.mail.text import plaintext, spacing
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -113,10 +114,11 @@ def _letter(reminder: Reminder, publication: Publication, frozen: FrozenLetter |
     values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
     whole_html, whole_text = parts(mailing)
     context = _answers(reminder, publication) | {"unshown": planning.unshown(issue, letter=frozen)}
-    panel = render_to_string("email/_approve.html", context)
-    note = render_to_string("email/_approve.txt", context).strip()
+    names = letters.spelled(publication)
+    panel = spacing.spaced_html(render_to_string("email/_approve.html", context), names)
+    note = spacing.spaced(html.unescape(render_to_string("email/_approve.txt", context).strip()), names)
     page = BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1)
-    text = f"{html.unescape(note)}\n\n{plaintext.RULE}\n\n{fill(whole_text, values, escaped=False)}"
+    text = f"{note}\n\n{plaintext.RULE}\n\n{fill(whole_text, values, escaped=False)}"
     return Letter(
         subject=shortened(_("[To approve] %(subject)s") % {"subject": mailing.subject}),
         html=mail_html.for_old_clients(page),

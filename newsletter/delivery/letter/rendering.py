@@ -21,6 +21,7 @@ from newsletter.mail import headers, letters
 from newsletter.mail import html as mail_html
 from newsletter.mail.characters import single_line
 from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
+from newsletter.mail.text.spacing import spaced
 from newsletter.posts.markdown import highlighting, render
 from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures
@@ -36,8 +37,8 @@ def slot(name: str) -> str:
 
 
 MEDIA = re.compile("/media/([0-9a-f]{16})/")
+BRIEF = 800  # characters: a shorter letter shows its addresses
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
-BRIEF = 800  # characters: a shorter letter leaves its share links to the web page
 
 SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "day")}
 
@@ -98,7 +99,6 @@ def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
         "item": item,
         "post": post,
         "url": settings.SITE_URL + post.get_absolute_url(),
-        "address": settings.SITE_URL.partition("://")[2] + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(zone).date() if post.published_at else None,
         "html": author_html(post.body) if item.form == IssueItem.Form.FULL else "",
         "cover": mail_html.attributes(post.cover.width, post.cover.height) if post.cover else "",
@@ -106,9 +106,9 @@ def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
 
 
 def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:
-    """Return whether the links to share the letter would take more room than what it says.
+    """Return whether the addresses in the text part would take more room than what the letter says.
 
-    Its text part would be mostly addresses, which filters take for a sign of spam.
+    Filters take that for a sign of spam, unless the HTML shows them too.
     """
     said = [issue.subject, issue.introduction, issue.closing, *(item.post.title for item in items)]
     said += [item.post.body for item in items if item.form == IssueItem.Form.FULL]
@@ -177,8 +177,10 @@ def _legible(issue: Issue) -> Issue:
 def subject_line(issue: Issue, publication: Publication, *, is_correction: bool) -> str:
     """Return the words of the author, with the number where there is room: their words are not cut for it."""
     corrected = translation.gettext("Correction: %(subject)s") if is_correction else "%(subject)s"
-    words = shortened(corrected % {"subject": single_line(issue.subject)})
+    typed = corrected % {"subject": single_line(issue.subject)}
+    words = shortened(letters.spaced_subject(typed, publication.spelled()))
     numbered = NUMBERED[publication.numbered]() % {"subject": words, "number": issue.number}
+    numbered = letters.spaced_subject(numbered, publication.spelled())
     return numbered if len(numbered) <= SUBJECT_LENGTH else words
 
 
@@ -219,7 +221,7 @@ def _day(mailing: Mailing) -> str:
     at = mailing.send_at if mailing.kind == Mailing.Kind.ISSUE else mailing.issue.sent_at
     at = at or mailing.issue.sent_at or next_slots(publication, 1)[0]
     with translation.override(publication.language):
-        return date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT")
+        return spaced(date_format(timezone.localtime(at, publication.zone), "DATE_FORMAT"))
 
 
 def message(mailing: Mailing, delivery: Delivery, subscriber: Subscriber) -> Mail:

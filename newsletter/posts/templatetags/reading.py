@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from newsletter.posts.models import Post, Tag
+from newsletter.posts.text import measures
 from newsletter.posts.text.han import PUNCTUATION, SHARED, WIDE
 from newsletter.publication.templatetags.findable import day
 
@@ -30,6 +31,11 @@ def phrases(title: str) -> str:
     if longest > LONGEST:
         return ""
     return "short phrases" if longest <= LONGEST_ON_PHONES else "phrases"
+
+
+@register.filter
+def first_sentence(excerpt: str) -> str:
+    return measures.first_sentence(excerpt)
 
 
 @register.simple_tag(takes_context=True)

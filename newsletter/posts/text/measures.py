@@ -79,6 +79,12 @@ def excerpt(html: str, limit: int = 110) -> str:
     return taken
 
 
+def first_sentence(words: str) -> str:
+    """Return the first whole sentence of plain words; all of them if they are one."""
+    found = SENTENCE.match(words)
+    return found[0].strip() if found else words
+
+
 def words_from_title(title: str) -> str:
     """Return the Latin words of `title` for its address, as `deepseek-gpt-4`; empty when there are none.
 

@@ -132,9 +132,9 @@ def test_control_characters_of_an_old_row_reach_nobody(publication):
 
     shown = [mailing.subject, SLOT.sub("", mailing.html), SLOT.sub("", mailing.text)]
     assert [char for text in shown for char in text if unicodedata.category(char) == "Cc" and char != "\n"] == []
-    assert "標email題" in mailing.html
-    assert "標email題" in mailing.text
-    assert mailing.subject == "主email旨"
+    assert "標 email 題" in mailing.html
+    assert "標 email 題" in mailing.text
+    assert mailing.subject == "主 email 旨"
 
 
 def test_the_command_sends_nothing_that_was_not_acknowledged_and_says_why(publication):

@@ -102,7 +102,7 @@ def test_a_correction_that_is_too_large_is_not_approved(make_mailing, issue):
 
 
 def test_each_post_is_weighed_in_each_of_its_forms(publication):
-    long, short = make_post("長", body="字" * 9_000), make_post("短", body="字" * 300)
+    long, short = make_post("長", body="字" * 9_000), make_post("短", body="三個字。" * 75)
     issue = make_issue(long, short, number=9)
 
     found = size.weights_by_form(issue, [long, short])

@@ -108,7 +108,7 @@ def test_an_address_to_leave_may_have_74_characters(settings, issue, spare, is_t
     [
         ("AI 的下一步", "AI"),
         ("GPT-5 與 AI：先問再做", "GPTAI"),
-        ("AI的下一步", ""),  # no space
+        ("AI的下一步", ""),  # no space, and none comes in
         ("AI 的 next step", ""),
         ("管理 槓桿，讓管理變省力", ""),
         ("AI 好", ""),  # 6 octets

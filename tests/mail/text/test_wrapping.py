@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from newsletter.mail.wrapping import COLUMNS, tidy, width, wrap
+from newsletter.mail.text.wrapping import COLUMNS, tidy, width, wrap
 
 
 def test_no_line_is_too_long_none_begins_with_a_comma_and_none_ends_with_a_bracket():

@@ -3,7 +3,7 @@ from textwrap import dedent
 
 import pytest
 
-from newsletter.mail.plaintext import text_from_html
+from newsletter.mail.text.plaintext import text_from_html
 
 
 def read(html):

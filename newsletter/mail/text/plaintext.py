@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from django.utils.translation import gettext as _
 
-from newsletter.mail.wrapping import WIDE, table, wrap
+from newsletter.mail.text.wrapping import WIDE, table, wrap
 
 BETWEEN_HAN = re.compile(rf"(?<=[{WIDE}])[ \t]*\n\s*(?=[{WIDE}])")
 
@@ -29,8 +29,9 @@ def text_from_html(html: str) -> str:
     """Return an HTML mail as plain text that ends in one line break.
 
     A link that is alone in its block is followed by its address; others get a number, and the
-    addresses stand at the end, each once. Elements that are hidden from readers are left out, and those of
-    the class "html-only", which say again what a text says anyway.
+    addresses stand at the end, each once. Of a link of the class "words-only" the address is said elsewhere. Elements
+    that are hidden from readers are left out, and those of the class "html-only", which say again what a text says
+    anyway.
     """
     walker = _Walker()
     walker.feed(html)
@@ -120,7 +121,9 @@ class _Walker(HTMLParser):
                 return
 
     def _open_a(self, given: dict[str, str]) -> None:
-        self.hrefs.append((given.get("href", "").strip(), given.get("title", "").strip(), len(self.run)))
+        is_said_elsewhere = "words-only" in given.get("class", "").split()
+        href = "" if is_said_elsewhere else given.get("href", "").strip()
+        self.hrefs.append((href, given.get("title", "").strip(), len(self.run)))
 
     def _close_a(self) -> None:
         if not self.hrefs:
