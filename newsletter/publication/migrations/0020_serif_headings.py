@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('publication', '0017_number_typed'),
+        ('publication', '0019_welcome'),
     ]
 
     operations = [
