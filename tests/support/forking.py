@@ -49,5 +49,5 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path.cwd()))
+    sys.path[0] = str(Path.cwd())  # in the place of this folder, whose dns.py is not the one that the product imports
     serve()
