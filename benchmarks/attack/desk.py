@@ -162,12 +162,15 @@ def headers(world: World) -> Outcome:
 
 
 def foreign_origins(world: World) -> Outcome:
-    """Another site's page posts our forms."""
+    """Another site's page posts our forms: a sign-up there only fills ours in, and everything else is refused."""
+    kinds = ({"Origin": "https://evil.example"}, {"Origin": "null", "Sec-Fetch-Site": "cross-site"})
     statuses = [
-        world.stranger().post("/subscribe/", {"email": "a@foreign.example.org"}, **kind).status
-        for kind in ({"Origin": "https://evil.example"}, {"Origin": "null", "Sec-Fetch-Site": "cross-site"})
+        world.stranger().post(path, {"email": "a@foreign.example.org"}, **kind).status
+        for path in ("/preferences/", "/subscribe/")
+        for kind in kinds
     ]
-    return held(statuses == [403, 403], f"answered {statuses}")
+    mailed = world.mails_to("a@foreign.example.org")
+    return held(statuses == [403, 403, 200, 200] and not mailed, f"answered {statuses}, mailed {mailed}")
 
 
 def foreign_hosts(world: World) -> Outcome:
