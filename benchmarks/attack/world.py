@@ -171,12 +171,18 @@ class World:
         return sum(n for address, n in self.smtp.copies().items() if address.endswith(domain))
 
     def settle(self) -> None:
-        """Wait until no sign-up waits for its mail that could have it now."""
+        """Wait until no sign-up waits for its mail that could have it now, and no mail is being sent.
+
+        Asked twice in a row: between the claim of a mail and the file that shows it, nothing is to be seen.
+        """
         waiting = (
-            "from django.utils import timezone\nfrom subscribers.mails import sending\n"
-            "answer = sending.MAIL.waiting(timezone.now()).count()"
+            "from django.conf import settings\nfrom django.utils import timezone\n"
+            "from subscribers.mails import sending\n"
+            "answer = sending.MAIL.waiting(timezone.now()).count() + len(list(settings.LOCK_DIR.glob('mail-*')))"
         )
-        wait_until(lambda: self.product.shell(waiting) == 0, 90, every=1.0)
+        for _twice in range(2):
+            wait_until(lambda: self.product.shell(waiting) == 0, 90, every=1.0)
+            time.sleep(0.3)
 
     def memory_mb(self) -> float:
         """Return what all processes hold, in MB."""
