@@ -182,7 +182,7 @@ class World:
         )
         for _twice in range(2):
             wait_until(lambda: self.product.shell(waiting) == 0, 90, every=1.0)
-            time.sleep(0.3)
+            time.sleep(0.3)  # a worker needs milliseconds from the claim to the file
 
     def memory_mb(self) -> float:
         """Return what all processes hold, in MB."""

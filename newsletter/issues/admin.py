@@ -24,7 +24,7 @@ class StartingPointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(KeptText)
-class KeptTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class KeptTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the stubs alone
     """Whoever composes issues keeps texts for them: there is no right of its own."""
 
     form = TypedModelForm

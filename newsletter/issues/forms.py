@@ -51,7 +51,7 @@ class KeptSelect(forms.Select):
         return option
 
 
-def _kept(kind: KeptText.Kind) -> forms.ModelChoiceField:  # type: ignore[type-arg]
+def _kept(kind: KeptText.Kind) -> forms.ModelChoiceField:  # type: ignore[type-arg]  # generic to the stubs alone
     """Return the field that puts a kept text at the end of another field."""
     return forms.ModelChoiceField(
         KeptText.objects.filter(kind=kind),

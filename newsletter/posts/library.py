@@ -23,7 +23,7 @@ PER_PAGE = 24  # fills rows of two, three, four and six
 USES_SHOWN = 50  # posts that a picture's page names
 
 
-class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the stubs alone
     form = TypedModelForm
     list_display = ("alt",)  # drawn as cards: templates/admin/posts/image/change_list.html
     list_per_page = PER_PAGE
@@ -49,6 +49,8 @@ class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("Pictures")} | (extra_context or {}))
+
+    # Both take what Django hands over by name; the stubs ask for each name.
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         if image := kwargs.get("obj"):

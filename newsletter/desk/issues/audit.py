@@ -46,6 +46,7 @@ class AuditedIssueAdmin(AuditedAdmin):
         found = {"fields": fields, "put_in": put_in, "taken_out": taken_out, "arranged": arranged}
         return {name: values for name, values in found.items() if values}
 
+    # Django gives back the entry, which nobody reads; a save that is not written down has none.
     def log_change(self, request: HttpRequest, obj: Issue, message: Any) -> None:  # type: ignore[override]
         """Write down what happened to posts each time, and that a text goes on saving itself once an hour."""
         is_text = message and set(message) == {"fields"}

@@ -59,6 +59,7 @@ ACTS: Final[dict[str, Act]] = {
     "pause": Act(
         pgettext_lazy("a button", "Pause"),
         PauseForm,
+        # The form is this act's own, PauseForm.
         lambda pk, form, occasion: acting.pause([pk], form.until(), occasion),  # type: ignore[attr-defined]
         gettext_lazy("The reader is paused."),
     ),

@@ -18,7 +18,7 @@ from subscribers.addresses import one_line
 SHOWN_MAX = 30
 
 
-class NameForm(forms.ModelForm):  # type: ignore[type-arg]
+class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # generic to the stubs alone
     """query: the address line of the list, of which only filters and search are kept."""
 
     class Meta:
