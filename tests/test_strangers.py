@@ -283,7 +283,7 @@ BY_WHOM = {
         "newsletter.mail.text.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
         "newsletter.mail.text.spacing": "GAP ADDRESS TOKEN NAME ALT _words",
         "newsletter.mail.text.wrapping": "UNIT tidy",
-        "newsletter.posts.feeds": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
+        "newsletter.posts.syndication": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
         "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
         "newsletter.posts.responsive_images": "PICTURE",
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
