@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
-from newsletter.issues import feeds, views
+from newsletter.issues import feeds, llms, views
 
 
 class NumberConverter(IntConverter):
@@ -23,5 +23,6 @@ urlpatterns = [
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("start-here/", views.start_here, name="start_here"),
     path("reading-list/", views.reading_list, name="reading_list"),
+    path("llms.txt", llms.llms, name="llms"),
     path("about/", views.about, name="about"),
 ]
