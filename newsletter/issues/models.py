@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.shifts import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
 from newsletter.issues.shifts import Shift as Shift  # noqa: PLC0414
 from newsletter.posts.addresses import around
-from newsletter.posts.models import Post, PostQuerySet
+from newsletter.posts.models import Image, Post, PostQuerySet
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
 
@@ -108,6 +108,7 @@ class Issue(models.Model):
     post_count: int  # what readers find in it: set by lengths.measured
     reading_minutes: int
     contents: list[tuple[str, str]]  # addresses and titles of its posts: set by lengths.with_contents
+    cover: Image | None  # of its first post that has one: set by years.with_covers
     opening: str  # its first sentences: set by years.with_openings
 
     objects = IssueQuerySet.as_manager()
