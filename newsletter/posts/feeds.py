@@ -141,14 +141,14 @@ def _atom(request: HttpRequest, posts: PostQuerySet, *, subject: str = "", link:
 @kept(Post.objects.next_change)
 @cache_control(public=True, max_age=SECONDS)
 def atom(request: HttpRequest) -> HttpResponse:
-    return _atom(request, Post.objects.published(timezone.now()))
+    return _atom(request, Post.objects.listed(timezone.now()))
 
 
 @kept(Post.objects.next_change)
 @cache_control(public=True, max_age=SECONDS)
 def tag_atom(request: HttpRequest, slug: str) -> HttpResponse:
     tag = get_object_or_404(Tag, slug=slug)
-    posts = Post.objects.published(timezone.now()).filter(tags=tag)
+    posts = Post.objects.listed(timezone.now()).filter(tags=tag)
     return _atom(request, posts, subject=tag.name, link=tag.get_absolute_url())
 
 
@@ -189,7 +189,7 @@ def json(request: HttpRequest) -> HttpResponse:
         "authors": [{"name": publication.author, "url": _absolute("/about/")}],
         "icon": _absolute(icon_url(publication, "icon-512.png")),
         "favicon": _absolute(icon_url(publication, "icon-192.png")),
-        "items": [_item(post) for post in _newest(Post.objects.published(timezone.now()))],
+        "items": [_item(post) for post in _newest(Post.objects.listed(timezone.now()))],
     }
     dumps = {"ensure_ascii": False}
     return JsonResponse(_legal(feed), json_dumps_params=dumps, content_type="application/feed+json; charset=utf-8")
