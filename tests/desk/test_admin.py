@@ -113,6 +113,7 @@ def test_saving_may_lead_on_to_the_preview_or_to_sending(desk):
 
     assert preview.url == reverse("admin:issue_preview", args=[issue.pk])
     assert send.url == reverse("admin:issue_send", args=[issue.pk])
+    assert issue.rehearsals.count() == 1  # it has begun when the page opens: nobody waits for it there
 
 
 def test_posts_are_added_moved_and_taken_out_in_one_save(desk):

@@ -26,8 +26,9 @@ from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Breakdown, Certificate, Delivery, Mailing, packs
 from newsletter.desk.issues import audit, breakdowns, progress, results
-from newsletter.desk.issues.composer import in_question, in_words, page, wake_up, when_form
+from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
 from newsletter.desk.issues.decisions import message_id_of
+from newsletter.desk.issues.scheduling import when_form
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 from subscribers.models import kept_tally
