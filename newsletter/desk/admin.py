@@ -70,6 +70,7 @@ class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
 @admin.register(Issue)
 class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     form = IssueForm
+    tells_in_words = True
     inlines = (ItemInline,)
     list_display = ("number", "subject", "state")
     sortable_by = ()
