@@ -270,7 +270,7 @@ def _other(found: Mailing) -> str:
 
 
 def _provider(alias: str) -> str:
-    return provider_name(settings.MAILERS[alias])
+    return audit.provider_in_words(provider_name(settings.MAILERS[alias]))
 
 
 def _has_two_providers() -> bool:
@@ -278,7 +278,7 @@ def _has_two_providers() -> bool:
 
 
 def _switch(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return found.switch(_other(found), _provider(_other(found)))
+    return found.switch(_other(found), provider_name(settings.MAILERS[_other(found)]))
 
 
 def _after_switching(found: Mailing) -> str:
