@@ -111,7 +111,8 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             return super().changelist_view(request, context)
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        context |= of_issues(request.user, timezone.now()) | listing.context(request.GET.get(listing.YEAR, ""))
+        now = timezone.now()
+        context |= of_issues(request.user, now) | listing.context(request.GET.get(listing.YEAR, ""), now)
         context |= {"has_add_permission": self.has_add_permission(request), "opts": self.opts}
         return TemplateResponse(request, "desk/issues.html", self.admin_site.each_context(request) | context)
 
