@@ -42,7 +42,7 @@ def tell(now: datetime, may_ask: Callable[[str, int], bool] = link_checker.is_as
 
 def _newest(now: datetime) -> datetime | None:
     """Return when readers last got something new; None before the first time."""
-    post = Post.objects.published(now).values_list("published_at", flat=True).first()
+    post = Post.objects.listed(now).values_list("published_at", flat=True).first()
     issue = Issue.objects.archived().order_by("-sent_at").values_list("sent_at", flat=True).first()
     return max(filter(None, (post, issue)), default=None)
 
@@ -52,6 +52,6 @@ def _topics(since: datetime | None, newest: datetime) -> Iterator[str]:
     for name in FEEDS:
         yield settings.SITE_URL + reverse(name)
     if since is not None:
-        new = Post.objects.filter(published_at__gt=since, published_at__lte=newest)
+        new = Post.objects.listed(newest).filter(published_at__gt=since)
         for slug in Tag.objects.filter(posts__in=new).distinct().values_list("slug", flat=True)[:TAGS_MAX]:
             yield settings.SITE_URL + reverse("posts:tag_feed", args=[slug])

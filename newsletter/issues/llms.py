@@ -17,7 +17,7 @@ def llms(request: HttpRequest) -> HttpResponse:
     """List the newest posts, by the addresses of their Markdown, and the issues; 404 where no assistant is welcome."""
     if Publication.objects.current().crawlers == Publication.Crawlers.NONE:
         raise Http404
-    posts = with_renderings(Post.objects.published(timezone.now())[:NEWEST])
+    posts = with_renderings(Post.objects.listed(timezone.now())[:NEWEST])
     issues = Issue.objects.archived().defer("introduction", "closing")[:NEWEST]
     context = {"posts": posts, "issues": issues}
     return render(request, "issues/llms.txt", context, content_type="text/markdown; charset=utf-8")

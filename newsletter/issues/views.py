@@ -46,7 +46,7 @@ def front(request: HttpRequest) -> HttpResponse:
     """Build the home page anew; it is kept nowhere."""
     now = timezone.now()
     latest = next(iter(with_minutes(Issue.objects.archived().listed(now)[:1])), None)
-    posts = with_renderings(Post.objects.published(now).prefetch_related("tags")[:NEWEST])
+    posts = with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
     return render(request, "issues/home.html", {"issue": latest, "posts": posts})
 
 
@@ -111,7 +111,7 @@ def start_here(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     points = list(StartingPoint.objects.public(now))
     with_renderings(point.post for point in points)
-    newest = [] if points else with_renderings(Post.objects.published(now).prefetch_related("tags")[:NEWEST])
+    newest = [] if points else with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
     return render(request, "issues/start_here.html", {"points": points, "posts": newest})
 
 

@@ -39,18 +39,18 @@ def entry_of(post: Post) -> Entry:
 @kept(Post.objects.next_change)
 @cache_control(public=True, max_age=SECONDS)
 def atom(request: HttpRequest) -> HttpResponse:
-    return syndication.atom(request, _newest(Post.objects.published(timezone.now())))
+    return syndication.atom(request, _newest(Post.objects.listed(timezone.now())))
 
 
 @kept(Post.objects.next_change)
 @cache_control(public=True, max_age=SECONDS)
 def tag_atom(request: HttpRequest, slug: str) -> HttpResponse:
     tag = get_object_or_404(Tag, slug=slug)
-    posts = Post.objects.published(timezone.now()).filter(tags=tag)
+    posts = Post.objects.listed(timezone.now()).filter(tags=tag)
     return syndication.atom(request, _newest(posts), subject=tag.name, link=tag.get_absolute_url())
 
 
 @kept(Post.objects.next_change)
 @cache_control(public=True, max_age=SECONDS)
 def json(request: HttpRequest) -> HttpResponse:
-    return syndication.json(request, _newest(Post.objects.published(timezone.now())))
+    return syndication.json(request, _newest(Post.objects.listed(timezone.now())))

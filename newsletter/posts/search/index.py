@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from django.db import connection
 
-from newsletter.posts.models import BY_DATES, Post, SearchDocument
+from newsletter.posts.models import BY_DATES, IS_LISTED, Post, SearchDocument
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.folding import MARK, MUCH, Term, fold, terms, weighed
 from newsletter.posts.search.snippets import Piece, marked, snippet
@@ -26,7 +26,7 @@ _PAGE = """
 WITH found AS MATERIALIZED (
   SELECT d.id, {points} AS points, COALESCE(p.published_at, d.published_at) AS at
   FROM posts_searchdocument d LEFT JOIN posts_post p {dates} ON p.id = d.key AND d.kind = 'post'
-  WHERE d.id IN ({index}){spread} AND (p.published_at <= %s OR (d.post_id IS NULL AND d.published_at <= %s))
+  WHERE d.id IN ({index}){spread} AND ({shown} OR (d.post_id IS NULL AND d.published_at <= %s))
 )
 SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, d.folded, page.at AS published_at, page.total
 FROM (
@@ -131,21 +131,26 @@ def rebuild(others: Iterable[Document] = ()) -> int:
     return SearchDocument.objects.count()
 
 
-def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0) -> Found:
+def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0, finds_unlisted: bool = False) -> Found:
     """Return what contains all the words of `query`, what speaks most of them first, and then what is newer.
 
     One query. Words in quotes must stand side by side. Punctuation alone finds nothing.
+    finds_unlisted: for authors, who know of these posts.
     """
     wanted = terms(query)
     if not wanted:
         return Found([], 0)
-    rows = list(SearchDocument.objects.raw(*_statement(wanted, now, limit=limit, offset=offset)))
+    shown = "p.published_at <= %s" if finds_unlisted else IS_LISTED
+    rows = list(SearchDocument.objects.raw(*_statement(wanted, now, shown, limit, offset)))
     total = rows[0].total if rows else 0  # type: ignore[attr-defined]
     return Found([_result(row, wanted) for row in rows], total)
 
 
-def _statement(wanted: list[Term], now: datetime, *, limit: int, offset: int) -> tuple[str, list[Any]]:
-    """Return the statement that finds a page of what contains all of `wanted`, and its values."""
+def _statement(wanted: list[Term], now: datetime, shown: str, limit: int, offset: int) -> tuple[str, list[Any]]:
+    """Return the statement that finds a page of what contains all of `wanted`, and its values.
+
+    shown: a condition about the date of `posts_post p`.
+    """
     place = _PLACE[connection.vendor]
     points = [f"CASE WHEN {place}(d.{field}, %s) > 0 THEN {value} ELSE 0 END" for field, value in POINTS.items()]
     much = list(filter(None, (_much(term, marks) for term in wanted for marks in range(1, len(MUCH) + 1))))
@@ -156,6 +161,7 @@ def _statement(wanted: list[Term], now: datetime, *, limit: int, offset: int) ->
         index=IN_INDEX[connection.vendor],
         spread=f" AND {place}(d.folded, %s) > 0" * len(spread),
         dates=BY_DATES[connection.vendor],
+        shown=shown,
     )
     at = connection.ops.adapt_datetimefield_value(now)
     texts = [term.text for term in wanted for _field in POINTS]
