@@ -11,7 +11,9 @@ from newsletter.delivery.letter.words import Words, in_public, words_of_letter
 from newsletter.delivery.models import Batch, Mailing, Step
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
-from newsletter.posts.text.differences import Piece, pieces, shortened
+from newsletter.posts.text.differences import Kind, Piece, pieces
+
+NEAR = 60  # characters of what is unchanged, at most, that are shown on each side of a change
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,26 @@ def _compared(texts: Iterable[tuple[_Text, Sequence[Words]]]) -> Iterator[Versio
     """Yield each text with what it changes; what only the web has counts if it differs."""
     former: Sequence[Words] | None = None
     for text, parts in texts:
-        found = [] if former is None else list(shortened(pieces(_words(former, parts), _words(parts, former))))
-        is_changed = any(one.kind.value != "same" for one in found)
+        found = [] if former is None else _near(pieces(_words(former, parts), _words(parts, former)))
+        is_changed = any(one.kind is not Kind.SAME for one in found)
         if text.is_mailed or is_changed:
             changes = found if is_changed else []
             yield Version(text.at, text.readers, text.note, text.is_mailed, text.is_later, changes)
         former = parts
+
+
+def _near(found: Sequence[Piece]) -> list[Piece]:
+    """Return the changes with what stands beside them in their own lines: whoever wants all of it reads the issue."""
+    shown, last = [], len(found) - 1
+    for place, one in enumerate(found):
+        if one.kind is not Kind.SAME:
+            shown.append(one)
+            continue
+        head = one.text.partition("\n")[0][:NEAR] if place else ""
+        tail = one.text.rpartition("\n")[2][-NEAR:] if place < last else ""
+        hidden = len(one.text) - len(head) - len(tail)
+        shown.append(one if hidden <= 0 else Piece(Kind.SAME, head, tail, hidden))
+    return shown
 
 
 def _words(parts: Sequence[Words], others: Sequence[Words]) -> str:

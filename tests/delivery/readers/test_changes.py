@@ -81,6 +81,24 @@ def test_a_correction_is_shown_word_by_word_with_its_reason_and_its_readers(clie
     assert re.findall(r"(\d) readers? (?:has|have) this text", text) == ["3", "2"]
 
 
+def test_only_the_lines_that_were_changed_are_shown(client, issue, now):
+    edit(
+        issue.posts.get(),
+        "一共 41 人。",
+        "一共 41 人。\n\n" + "很長的一段。" * 50 + "\n\n還有 3 天。\n\n尾聲。",
+        now - HOUR,
+    )
+    send(approve(issue, now), now)
+    post = issue.posts.get()
+    edit(post, "41", "14", now + HOUR)
+    post.refresh_from_db()
+    edit(post, "3 天", "5 天", now + HOUR)
+
+    shown = re.search(r'<div class="prose changes">(.*?)</div>', page_of(client).text, re.DOTALL)[1]
+
+    assert re.sub("<[^>]*>", "", shown) == "一共4114人。\n⋯\n還有35天。"
+
+
 def test_the_page_of_the_issue_leads_there_once_it_was_corrected(client, issue, now):
     send(approve(issue, now), now)
     before = client.get("/issues/42/").text
