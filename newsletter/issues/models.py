@@ -1,6 +1,7 @@
 """A numbered, dated collection of posts: the unit of the archive and of a mailing."""
 
 import re
+from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR, datetime
 
 from django.db import models
@@ -242,9 +243,9 @@ class StartingPoint(models.Model):
         return str(self.post)
 
 
-def fetch_whole(issue: Issue, now: datetime) -> None:
+def fetch_whole(issues: Sequence[Issue], now: datetime) -> None:
     """Have the corrections at hand, and the items with their posts: only those that readers may see."""
-    prefetch_related_objects([issue], _public_items(now), "corrections")
+    prefetch_related_objects(issues, _public_items(now), "corrections")
 
 
 def in_no_issue(posts: PostQuerySet) -> PostQuerySet:

@@ -65,7 +65,7 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
     older, found, newer = Issue.objects.archived().in_line(number)
     if found is None:
         return _year(request, number)
-    fetch_whole(found, timezone.now())
+    fetch_whole([found], timezone.now())
     with_renderings(item.post for item in found.items.all())
     with_minutes([found])
     return render(request, "issues/issue.html", {"issue": found, "older": older, "newer": newer})

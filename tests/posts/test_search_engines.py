@@ -27,9 +27,26 @@ HAN = [
     "時間管理",
     "理",
 ]
-WORDS = [*HAN, "AI", "GPT-4", "C#", "DeepSeek", "K8s", "A/B"]
+WORDS = [*HAN, "AI", "GPT-4", "C#", "DeepSeek", "K8s", "A/B", "C/C++", "A/B/C", "ASP.NET"]
 JOINTS = ["，", "。", " ", "", "與", "\n", "（", "）", "「", "」", "<b>", "、"]
-QUERIES = [*WORDS, "時間 管理", "「時間管理」", "c#", "gpt", "deep", "的", "ＡＩ", "管理 AI", "%", "' OR 1", "無此詞"]
+QUERIES = [
+    *WORDS,
+    "時間 管理",
+    "「時間管理」",
+    "c#",
+    "gpt",
+    "deep",
+    "的",
+    "ＡＩ",
+    "管理 AI",
+    "%",
+    "' OR 1",
+    "無此詞",
+    "C++",
+    "B/C",
+    ".NET",
+    "net",
+]
 PROGRAM = """
 import json, sys
 import django
