@@ -129,13 +129,18 @@ _HASHES, _PROVIDERS = {What.APPROVED, What.REPLACED}, {What.BEGUN, What.SWITCHED
 _NUMBERS = {What.COUNTED, What.AGAIN}
 
 
+def provider_words(name: str) -> str:
+    """Return how a page names a provider, given as `provider_name` writes it down: its host, or the outbox."""
+    return _("the outbox, nothing leaves") if name == "outbox" else name
+
+
 def _details(step: Step) -> Iterator[str]:
     if step.send_at:
         yield _("Leaves on %(time)s") % {"time": _words(step.send_at)}
     if step.what in _HASHES:
         yield _("Text %(hash)s") % {"hash": step.detail[:12]}
     elif step.what in _PROVIDERS:
-        yield _("Provider: %(name)s") % {"name": step.detail}
+        yield _("Provider: %(name)s") % {"name": provider_words(step.detail)}
     elif step.detail and step.what not in _NUMBERS:
         yield step.detail
 

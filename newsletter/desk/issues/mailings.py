@@ -97,7 +97,7 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
         "entries": audit.entries_of(found),
         "certificate": certificate,
-        "provider": _provider(found.mailer),
+        "provider": _carrier(found.mailer),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
         "can_send_again": uncertain.can_be_sent_again(found),
         "in_question": suppressing.in_question(found),
@@ -170,7 +170,7 @@ def _ask(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
     """Ask whether it is meant, and what readers would miss of a text that replaces the approved one."""
     context = {"title": ALL_ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
     context["readers"] = _readers(found, timezone.now())
-    context |= {"provider": _provider(found.mailer), "other_provider": _provider(_other(found))}
+    context |= {"provider": _carrier(found.mailer), "other_provider": _carrier(_other(found))}
     if action == "refreeze":
         context |= in_question(losses(found.issue, freeze(found.issue, found.note), found.note))
     return page(request, "desk/mailing_ask.html", found.issue, context)
@@ -272,6 +272,10 @@ def _provider(alias: str) -> str:
     return provider_name(settings.MAILERS[alias])
 
 
+def _carrier(alias: str) -> str:
+    return audit.provider_words(_provider(alias))
+
+
 def _has_two_providers() -> bool:
     return bool(settings.MAILERS["default"] != settings.MAILERS["bulk"])
 
@@ -281,7 +285,7 @@ def _switch(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
 
 
 def _after_switching(found: Mailing) -> str:
-    return _("What has not left goes by %(provider)s once you resume.") % {"provider": _provider(found.mailer)}
+    return _("What has not left goes by %(provider)s once you resume.") % {"provider": _carrier(found.mailer)}
 
 
 _State = Mailing.State
