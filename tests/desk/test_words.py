@@ -174,6 +174,30 @@ def test_a_role_has_its_name_in_the_language_of_the_desk(admin_client):
     assert "editor" not in words_of(admin_client.get(reverse("admin:auth_group_change", args=[group.pk])).text)
 
 
+def test_an_issue_is_called_as_one_says_it_and_a_zone_by_its_city(admin_client):
+    make_publication(name="Gipi", author="Gipi", language="zh-hant")
+    issue = make_issue(make_post("甲"), number=6, subject="留白")
+
+    page = admin_client.get(reverse("admin:issue_send", args=[issue.pk])).text
+    history = admin_client.get(reverse("admin:issues_issue_history", args=[issue.pk])).text
+
+    assert ("第 6 期　留白" in history, "#6" in page + history) == (True, False)
+    assert ("台北時間" in page, "Asia/Taipei" in words_of(page)) == (True, False)
+
+
+def test_an_issue_without_any_post_leads_to_writing_one(admin_client):
+    make_publication()
+    issue = make_issue()
+    change = reverse("admin:issues_issue_change", args=[issue.pk])
+
+    alone = admin_client.get(change).text
+    make_post("甲")
+    beside = admin_client.get(change).text
+
+    assert ("Tick some below" in alone, reverse("admin:posts_post_add") in alone) == (False, True)
+    assert "Tick some below" in beside
+
+
 def test_a_number_under_a_list_has_its_thousands(admin_client):
     make_publication()
     Tag.objects.bulk_create(Tag(name=f"t{number}", slug=f"t{number}") for number in range(1203))
