@@ -5,6 +5,7 @@ from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
+from newsletter.delivery.models.hub import HubNotice
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.models.packs import Pack
@@ -23,6 +24,7 @@ __all__ = [
     "Delivery",
     "Feedback",
     "Happening",
+    "HubNotice",
     "Mailing",
     "MailingQuerySet",
     "OnceMore",

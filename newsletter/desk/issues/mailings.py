@@ -26,8 +26,9 @@ from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Breakdown, Certificate, Delivery, Mailing, packs
 from newsletter.desk.issues import audit, breakdowns, progress, results
-from newsletter.desk.issues.composer import in_question, in_words, page, wake_up, when_form
+from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
 from newsletter.desk.issues.decisions import message_id_of
+from newsletter.desk.issues.scheduling import when_form
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 from subscribers.models import kept_tally
@@ -97,7 +98,7 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
         "entries": audit.entries_of(found),
         "certificate": certificate,
-        "provider": _carrier(found.mailer),
+        "provider": _provider(found.mailer),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
         "can_send_again": uncertain.can_be_sent_again(found),
         "in_question": suppressing.in_question(found),
@@ -170,7 +171,7 @@ def _ask(request: HttpRequest, found: Mailing, action: str) -> HttpResponse:
     """Ask whether it is meant, and what readers would miss of a text that replaces the approved one."""
     context = {"title": ALL_ACTIONS[action].title, "mailing": found, "action": action, "counts": found.counts()}
     context["readers"] = _readers(found, timezone.now())
-    context |= {"provider": _carrier(found.mailer), "other_provider": _carrier(_other(found))}
+    context |= {"provider": _provider(found.mailer), "other_provider": _provider(_other(found))}
     if action == "refreeze":
         context |= in_question(losses(found.issue, freeze(found.issue, found.note), found.note))
     return page(request, "desk/mailing_ask.html", found.issue, context)
@@ -269,11 +270,7 @@ def _other(found: Mailing) -> str:
 
 
 def _provider(alias: str) -> str:
-    return provider_name(settings.MAILERS[alias])
-
-
-def _carrier(alias: str) -> str:
-    return audit.provider_words(_provider(alias))
+    return audit.provider_in_words(provider_name(settings.MAILERS[alias]))
 
 
 def _has_two_providers() -> bool:
@@ -281,11 +278,11 @@ def _has_two_providers() -> bool:
 
 
 def _switch(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return found.switch(_other(found), _provider(_other(found)))
+    return found.switch(_other(found), provider_name(settings.MAILERS[_other(found)]))
 
 
 def _after_switching(found: Mailing) -> str:
-    return _("What has not left goes by %(provider)s once you resume.") % {"provider": _carrier(found.mailer)}
+    return _("What has not left goes by %(provider)s once you resume.") % {"provider": _provider(found.mailer)}
 
 
 _State = Mailing.State
