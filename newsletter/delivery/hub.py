@@ -52,6 +52,6 @@ def _topics(since: datetime | None, newest: datetime) -> Iterator[str]:
     for name in FEEDS:
         yield settings.SITE_URL + reverse(name)
     if since is not None:
-        new = Post.objects.filter(published_at__gt=since, published_at__lte=newest)
+        new = Post.objects.listed(newest).filter(published_at__gt=since)
         for slug in Tag.objects.filter(posts__in=new).distinct().values_list("slug", flat=True)[:TAGS_MAX]:
             yield settings.SITE_URL + reverse("posts:tag_feed", args=[slug])

@@ -104,7 +104,7 @@ def test_what_was_indexed_before_is_found_by_parts_and_numbers_too():
     before = {"tags": "", "folded_tags": "", "folded": f"{row.folded_title}\n\n學 c/c++。\n前言。", "tokens": "秋"}
     SearchDocument.objects.update(**before)
 
-    import_module("newsletter.posts.migrations.0015_search_weights").index_anew(apps, None)
+    import_module("newsletter.posts.migrations.0016_search_weights").index_anew(apps, None)
 
     assert [result.url for result in search("第5期", now=NOW).results] == ["/issues/5/"]
     assert search("c++", now=NOW).total == 1

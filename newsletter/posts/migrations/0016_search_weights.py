@@ -22,6 +22,6 @@ def index_anew(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("posts", "0014_patterns")]
+    dependencies = [("posts", "0015_unlisted")]
 
     operations = [migrations.RunPython(index_anew, migrations.RunPython.noop)]
