@@ -66,7 +66,7 @@ class TagFilter(admin.RelatedOnlyFieldListFilter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.empty_value_display = _("No tag")
+        self.empty_value_display = format_html("{}", _("No tag"))
 
 
 @admin.register(Post)

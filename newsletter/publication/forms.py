@@ -192,7 +192,7 @@ class WayInForm(PublicationForm):
         widgets = {"welcome": forms.Textarea({"rows": 6})}
 
 
-def countries() -> list[tuple[str, Any]]:
+def countries() -> list[tuple[Any, Any]]:
     """Return the countries whose holidays are known, to choose from: those that the catalogue names first."""
     known = import_module("holidays.registry").COUNTRIES.values()  # its import takes a while: see issues/days_off.py
     others = sorted((code, f"{code} {name}") for name, code, *_more in known if code not in COUNTRIES)

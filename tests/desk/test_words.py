@@ -123,7 +123,7 @@ def test_numbers_have_their_thousands_in_chinese_too(admin_client, monkeypatch):
     monkeypatch.setattr("subscribers.admin.kept_tally", lambda now: Tally(3211, 1002, 0, 1234, 0))
     now = timezone.now()
     make_subscriber("someone@example.org")
-    mailing = planning.approve(make_issue(make_post("甲"), subject="主旨"), send_at=now, now=now, hold=timedelta())
+    mailing = planning.approve(make_issue(make_post("甲"), number=6), send_at=now, now=now, hold=timedelta())
     Mailing.objects.filter(pk=mailing.pk).update(total=3223)
     Tag.objects.bulk_create(Tag(name=f"標籤{letter}", slug=f"t-{letter}") for letter in range(1203))
 
