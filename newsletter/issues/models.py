@@ -120,7 +120,8 @@ class Issue(models.Model):
         permissions = [("send_issue", "Can send issues to readers")]
 
     def __str__(self) -> str:
-        return f"#{self.number} {self.subject}".rstrip()  # a draft that was proposed has no subject yet
+        words = {"number": self.number, "subject": self.subject}
+        return str(_("#%(number)s %(subject)s") % words).rstrip()  # a draft that was proposed has no subject yet
 
     def get_absolute_url(self) -> str:
         before, after = around("issues:issue")
