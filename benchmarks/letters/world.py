@@ -19,15 +19,16 @@ from newsletter.delivery import planning
 from newsletter.delivery.author import alerts, reminder_mails
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Batch, Delivery, Happening, Mailing, Reminder
-from newsletter.delivery.readers import welcome
+from newsletter.delivery.readers import missed, welcome
 from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import demo
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
+from newsletter.mail.due import MAILER
 from newsletter.mail.message import Mail
 from newsletter.publication.models import Publication
 from subscribers.mails.rendering import about_change, answer, fresh_link
-from subscribers.models import Subscriber
+from subscribers.models import Pause, Subscriber
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.fresh_links import FreshLink
 
@@ -99,6 +100,12 @@ def _test_copy(scene: Scene) -> Mail:
 
 def _welcome(scene: Scene) -> Mail:
     return welcome.message(scene.reader(), timezone.now())
+
+
+def _missed(scene: Scene) -> Mail:
+    issues = list(Issue.objects.archived().order_by("number")[:3])
+    pause = Pause(began_at=scene.now - timedelta(days=60), until=scene.now)
+    return missed.message(scene.reader(), issues, pause)
 
 
 def _first_welcome(scene: Scene) -> Mail:
@@ -213,8 +220,9 @@ def _to_approve(scene: Scene) -> Mail:
 
 KINDS = {
     # The welcome comes before others send an issue, which it would bring along.
-    "welcome": Entry(_welcome, PLAIN | NAMES, welcome.MAILER),
-    "welcome-first": Entry(_first_welcome, mailer=welcome.MAILER),
+    "welcome": Entry(_welcome, PLAIN | NAMES, MAILER),
+    "missed": Entry(_missed, PLAIN | NAMES),
+    "welcome-first": Entry(_first_welcome, mailer=MAILER),
     "issue": Entry(_issue, COMPOSED | ODD, "bulk"),
     "correction": Entry(_correction, PLAIN | ODD, "bulk"),
     "test": Entry(_test_copy, PLAIN | ODD, "bulk"),

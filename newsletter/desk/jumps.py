@@ -18,6 +18,7 @@ from newsletter.delivery.author.reminders import ReminderMail
 from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
+from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
@@ -36,7 +37,7 @@ from subscribers.models.mail_budget import MailBudget
 SLACK = timedelta(minutes=1)  # that the clocks of machines may differ
 PROVIDER_MAX = timedelta(minutes=5)  # Mailing.wait_for_provider
 TOMORROW_MAX = timedelta(hours=25)  # Mailing.wait_until: to the next local midnight, of a day with an hour more
-DUE_MAILS = (SignUpMail, ChangeMail, LinkMail, WelcomeMail, OnceMoreMail, AlertMail, ReminderMail)
+DUE_MAILS = (SignUpMail, ChangeMail, LinkMail, WelcomeMail, OnceMoreMail, MissedMail, AlertMail, ReminderMail)
 
 
 @dataclass(frozen=True)

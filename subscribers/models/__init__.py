@@ -9,6 +9,7 @@ from subscribers.models.fresh_links import FreshLink
 from subscribers.models.link_wishes import LinkWish
 from subscribers.models.mail_budget import MailBudget
 from subscribers.models.notes import Note
+from subscribers.models.pauses import Pause
 from subscribers.models.readers import (
     CONFIRM_WITHIN,
     FORGET_AFTER,
@@ -40,6 +41,7 @@ __all__ = [
     "MailBudget",
     "Movement",
     "Note",
+    "Pause",
     "Sentence",
     "Subscriber",
     "SubscriberQuerySet",

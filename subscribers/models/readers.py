@@ -20,6 +20,7 @@ from subscribers.models.forgotten import Forgotten as Forgotten  # noqa: PLC0414
 from subscribers.models.fresh_links import FreshLink as FreshLink  # noqa: PLC0414 - the same
 from subscribers.models.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - the same
 from subscribers.models.notes import Note as Note  # noqa: PLC0414 - the same
+from subscribers.models.pauses import Pause
 from subscribers.models.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
 from subscribers.models.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
 from subscribers.models.suppressions import departure
@@ -263,6 +264,7 @@ class Subscriber(Linked):
                 signup_round=F("signup_round") + 1,
             )
             if left:
+                Pause.objects.forget([self.pk])
                 self._record(Consent.Kind.WITHDREW, how, now)
         return left
 
@@ -280,12 +282,20 @@ class Subscriber(Linked):
                 self._record(Consent.Kind.CAME_BACK, how, now)
         return is_back
 
-    def pause(self, until: datetime) -> bool:
+    def pause(self, until: datetime, now: datetime) -> bool:
         readers = Q(state__in=[self.State.ACTIVE, self.State.PAUSED])
-        return self._move(readers, state=self.State.PAUSED, paused_until=until)
+        with transaction.atomic():
+            paused = self._move(readers, state=self.State.PAUSED, paused_until=until)
+            if paused:
+                Pause.objects.begin([self.pk], until, now)
+        return paused
 
-    def resume(self) -> bool:
-        return self._move(Q(state=self.State.PAUSED), state=self.State.ACTIVE, paused_until=None)
+    def resume(self, now: datetime) -> bool:
+        with transaction.atomic():
+            resumed = self._move(Q(state=self.State.PAUSED), state=self.State.ACTIVE, paused_until=None)
+            if resumed:
+                Pause.objects.end([self.pk], now)
+        return resumed
 
     def suppress(self, reason: str, note: str = "") -> bool:
         """Never mail this address again. An earlier reason stands."""

@@ -30,6 +30,7 @@ TO_THE_LIST = {"issue", "correction", "test"}
 LIST = {"List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Help", "List-Owner", "List-Post", "List-Archive"}
 OF_THE_LIST = dict.fromkeys(TO_THE_LIST, LIST) | {
     "welcome": {"List-Unsubscribe"},
+    "missed": {"List-Unsubscribe"},
     "welcome-first": {"List-Unsubscribe"},
 }
 HEAD, TAG = re.compile(r"<head>.*?</head>", re.DOTALL), re.compile(r"<[^>]*>")

@@ -65,6 +65,7 @@ def test_every_model_that_names_a_reader_is_told_or_is_no_fact_about_them(mine):
         "feedback",
         "once_more",
         "sentences",
+        "last_pause",
     }
     passing = {"fresh_link", "unsent", "refusals"}  # mails that are under way; what a copy says, until it was judged
 
