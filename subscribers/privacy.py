@@ -26,13 +26,20 @@ class Facts:
     author: str
     contact: str
     providers: tuple[str, ...]
+    reminds: bool = False
 
     @classmethod
     def now(cls) -> "Facts":
         publication = Publication.objects.current()
         providers = dict.fromkeys(filter(None, map(way, (settings.MAILERS["default"], settings.MAILERS["bulk"]))))
         contact = publication.reply_to or publication.sender_email
-        return cls(publication.name, publication.author or publication.name, contact, tuple(providers))
+        return cls(
+            publication.name,
+            publication.author or publication.name,
+            contact,
+            tuple(providers),
+            publication.reminds_unconfirmed,
+        )
 
 
 def notice(facts: Facts) -> list[Notice]:
@@ -42,10 +49,7 @@ def notice(facts: Facts) -> list[Notice]:
         Notice(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % words),
         Notice(
             _("What for, and by what right"),
-            _(
-                "To send you the newsletter that you asked for, and for nothing else. The ground is your consent; you "
-                "take it back at any time, with one click in every letter."
-            ),
+            _purpose(facts),
         ),
         Notice(
             _("What is kept"),
@@ -88,6 +92,15 @@ def notice(facts: Facts) -> list[Notice]:
             _("Without an address no letter can reach you. Everything stays free to read on this site."),
         ),
     ]
+
+
+def _purpose(facts: Facts) -> str:
+    purpose = _(
+        "To send you the newsletter that you asked for, and for nothing else. The ground is your consent; you "
+        "take it back at any time, with one click in every letter."
+    )
+    reminded = _("Whoever signs up and does not confirm is reminded once, by one mail after two days.")
+    return _("%(purpose)s %(more)s") % {"purpose": purpose, "more": reminded} if facts.reminds else purpose
 
 
 def _whereabouts(facts: Facts) -> str:

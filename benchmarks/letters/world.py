@@ -27,7 +27,7 @@ from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail.due import MAILER
 from newsletter.mail.message import Mail
 from newsletter.publication.models import Publication
-from subscribers.mails.rendering import about_change, answer, fresh_link
+from subscribers.mails.rendering import about_change, answer, fresh_link, reminder
 from subscribers.models import Pause, Subscriber
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.fresh_links import FreshLink
@@ -119,6 +119,11 @@ def _first_welcome(scene: Scene) -> Mail:
 
 def _confirmation(scene: Scene) -> Mail:
     return answer(scene.reader(state=Subscriber.State.PENDING, confirmed_at=None, asked_times=1))
+
+
+def _confirmation_reminder(scene: Scene) -> Mail:
+    stranger = scene.reader(state=Subscriber.State.PENDING, confirmed_at=None, confirmation_sent_at=scene.now)
+    return reminder(stranger, scene.now + timedelta(days=2))
 
 
 def _already(scene: Scene) -> Mail:
@@ -227,6 +232,7 @@ KINDS = {
     "correction": Entry(_correction, PLAIN | ODD, "bulk"),
     "test": Entry(_test_copy, PLAIN | ODD, "bulk"),
     "confirmation": Entry(_confirmation, PLAIN | NAMES),
+    "confirmation-reminder": Entry(_confirmation_reminder, PLAIN | NAMES),
     "already": Entry(_already),
     "address-new": Entry(_new_address),
     "address-changed": Entry(_address_changed),

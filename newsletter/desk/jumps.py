@@ -28,6 +28,7 @@ from newsletter.mail import due
 from newsletter.posts.models import Revision
 from newsletter.posts.thinning import STEPS
 from newsletter.publication.models import Publication
+from subscribers.mails import reminding
 from subscribers.mails.changing import ChangeMail
 from subscribers.mails.freshening import LinkMail
 from subscribers.mails.sending import SignUpMail
@@ -37,7 +38,17 @@ from subscribers.models.mail_budget import MailBudget
 SLACK = timedelta(minutes=1)  # that the clocks of machines may differ
 PROVIDER_MAX = timedelta(minutes=5)  # Mailing.wait_for_provider
 TOMORROW_MAX = timedelta(hours=25)  # Mailing.wait_until: to the next local midnight, of a day with an hour more
-DUE_MAILS = (SignUpMail, ChangeMail, LinkMail, WelcomeMail, OnceMoreMail, MissedMail, AlertMail, ReminderMail)
+DUE_MAILS = (
+    SignUpMail,
+    ChangeMail,
+    LinkMail,
+    reminding.ReminderMail,
+    WelcomeMail,
+    OnceMoreMail,
+    MissedMail,
+    AlertMail,
+    ReminderMail,
+)
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,12 @@ class Publication(models.Model):
         ),
     )
 
+    reminds_unconfirmed = models.BooleanField(
+        _("remind who has not confirmed"),
+        default=False,
+        help_text=_("One mail, two days after the sign-up, with the same link. The privacy page says so."),
+    )
+
     welcome = models.TextField(
         _("welcome"),
         blank=True,

@@ -2,6 +2,7 @@
 
 from subscribers.models.acts import Act
 from subscribers.models.address_changes import AddressChange
+from subscribers.models.confirmation_reminders import ConfirmationReminder
 from subscribers.models.consents import Consent, ConsentText
 from subscribers.models.counts import DayCount, Movement, Tally, kept_tally, movements, tally
 from subscribers.models.forgotten import Forgotten
@@ -32,6 +33,7 @@ __all__ = [
     "UNDO_WITHIN",
     "Act",
     "AddressChange",
+    "ConfirmationReminder",
     "Consent",
     "ConsentText",
     "DayCount",

@@ -80,6 +80,8 @@ FACTS = {
     "subscribers.AddressChange.undone_at",
     "subscribers.Consent.at",
     "subscribers.Note.at",
+    "subscribers.ConfirmationReminder.made_at",
+    "subscribers.ConfirmationReminder.sent_at",
     "subscribers.Pause.began_at",
     "subscribers.Pause.settled_at",
     "subscribers.Pause.until",

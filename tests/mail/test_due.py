@@ -29,8 +29,8 @@ from newsletter.desk import jumps
 from newsletter.mail import due
 from newsletter.mail.due import LEASE, DueMail, Result
 from newsletter.mail.mailers import mailer_from_url
-from subscribers.mails import changing, freshening, sending
-from subscribers.models import AddressChange, FreshLink, Pause, Subscriber, Unsent
+from subscribers.mails import changing, freshening, reminding, sending
+from subscribers.models import AddressChange, ConfirmationReminder, FreshLink, Pause, Subscriber, Unsent
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.mails.test_sending import Provider
 
@@ -66,6 +66,12 @@ def _welcome():
     return make_subscriber(confirmed_at=NOW)
 
 
+def _reminder_to_confirm():
+    make_publication(reminds_unconfirmed=True)
+    stranger = make_subscriber(state="pending", confirmed_at=None, confirmation_sent_at=NOW - timedelta(days=2))
+    return ConfirmationReminder.objects.create(subscriber=stranger, made_at=NOW, due_at=NOW)
+
+
 def _missed():
     reader = make_subscriber(welcomed_at=NOW)
     make_issue(make_post(), number=7, sent_at=NOW - timedelta(days=9))
@@ -93,7 +99,10 @@ LEASED = READERS | {
     "alert": Case(lambda: alerts.MAIL, _alert),
     "reminder": Case(lambda: reminders.MAIL, _reminder),
 }
-MARKED = {"missed": Case(lambda: MissedMail(transport_for("default")), _missed)}
+MARKED = {
+    "missed": Case(lambda: MissedMail(transport_for("default")), _missed),
+    "reminder to confirm": Case(lambda: reminding.MAIL, _reminder_to_confirm),
+}
 ALL = LEASED | MARKED | {"welcome": Case(lambda: WelcomeMail(transport_for("default")), _welcome)}
 
 
@@ -292,6 +301,14 @@ def test_a_mail_that_says_first_that_it_leaves_is_not_sent_again_when_its_worker
 
     assert [case.send_due(NOW + wait) for wait in (SECOND, LEASE, timedelta(days=2))] == [0, 0, 0]
     assert provider.accepted == []
+
+
+@every({"reminder to confirm": MARKED["reminder to confirm"]})
+def test_a_silence_after_the_mail_left_is_not_answered_by_a_second_one(case, provider):
+    provider.answers = [TimeoutError()]
+
+    assert [case.send_due(NOW + wait) for wait in (timedelta(), MINUTE, LEASE, timedelta(hours=5))] == [0, 0, 0, 0]
+    assert Unsent.objects.get().reason == "TimeoutError"
 
 
 @every(MARKED)

@@ -10,11 +10,12 @@ from newsletter.delivery.letter.rendering import reader_values
 from newsletter.delivery.models import Delivery, Pack
 from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.readers import quiet_days
-from newsletter.delivery.readers.single_mails import MarkedMail
+from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.issues.models import Issue
 from newsletter.issues.years import with_openings
 from newsletter.mail import headers, letters
 from newsletter.mail.due import Result
+from newsletter.mail.marked import MarkedMail
 from newsletter.mail.message import Mail, build
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
@@ -25,7 +26,7 @@ UNDER_WAY = timedelta(days=3)  # that an issue may take to reach everybody: a pa
 WENT = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERRED, Delivery.State.UNCERTAIN}
 
 
-class MissedMail(MarkedMail[Pause]):
+class MissedMail(MarkedMail[Pause], SingleMail[Pause]):
     """The mail of a pause that is over, whether its day has come or its reader has ended it."""
 
     model, mark, what = Pause, "settled_at", "mails about what was missed"

@@ -1,16 +1,15 @@
 """What the mails to single readers have in common: they leave one by one, by the transport of test copies."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
 from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
 from newsletter.delivery.provider.transports import Transport, transport_for
-from newsletter.mail.due import LEASE, MAILER, DueMail, Retry
+from newsletter.mail.due import MAILER, DueMail, Retry
 from newsletter.mail.message import Mail
 from newsletter.mail.trouble import NotSent, Trouble, is_unreachable
 
@@ -49,40 +48,6 @@ class SingleMail[Row: Model](DueMail[Row]):
             log.warning("%s wait: %s", self.what, error)
         elif retry.due_at is None:
             log.warning("%s, number %s: %s", self.what, row.pk, error)
-
-
-class MarkedMail[Row: Model](SingleMail[Row]):
-    """A mail that is sent once and never twice, whatever dies: its row says that it has left before it leaves.
-
-    A worker that dies before that leaves the mail to the next run. One that dies after it, or a silence after the
-    final dot, may cost the reader this mail. A definite "not now" takes the mark back.
-    """
-
-    mark: ClassVar[str]  # the column of the time at which the mail left
-
-    def put_off(self, at: datetime) -> dict[str, object]:
-        return {self.due_at: at, self.mark: None}
-
-    def as_read(self, row: Row) -> QuerySet[Row]:
-        return super().as_read(row).filter(**{self.mark: getattr(row, self.mark)})
-
-    @contextmanager
-    def _claim_file(self, row: Row) -> Iterator[Callable[[], object]]:
-        with super()._claim_file(row) as before_leaving:
-
-            def leave() -> None:
-                before_leaving()
-                self._leave(row)
-
-            yield leave
-
-    def _leave(self, row: Row) -> None:
-        """Write the mark. Raises NotSent if the row has been moved on since it was claimed."""
-        left_at = getattr(row, self.due_at) - LEASE
-        if not self._move(row, {self.due_at: None, self.mark: left_at}):
-            raise NotSent(Trouble.LATER, "taken over meanwhile")
-        setattr(row, self.due_at, None)
-        setattr(row, self.mark, left_at)
 
 
 def send_due(kind: type[SingleMail[Any]], now: datetime) -> int:

@@ -64,7 +64,7 @@ SECTIONS = (
         "newcomers",
         pgettext_lazy("settings", "New readers"),
         forms.WayInForm,
-        ("welcome", "welcome_question", "refuses_throwaway"),
+        ("welcome", "welcome_question", "reminds_unconfirmed", "refuses_throwaway"),
     ),
     Section(
         "words",
