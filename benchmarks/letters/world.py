@@ -18,8 +18,8 @@ from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, Variant, co
 from newsletter.delivery import planning
 from newsletter.delivery.author import alerts, reminder_mails
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.models import Batch, Delivery, Happening, Mailing, Reminder
-from newsletter.delivery.readers import missed, welcome
+from newsletter.delivery.models import Batch, CourseCopy, Delivery, Happening, Mailing, Reminder
+from newsletter.delivery.readers import course, missed, welcome
 from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import demo
 from newsletter.issues.models import Issue
@@ -100,6 +100,14 @@ def _test_copy(scene: Scene) -> Mail:
 
 def _welcome(scene: Scene) -> Mail:
     return welcome.message(scene.reader(), timezone.now())
+
+
+def _first_letter(scene: Scene) -> Mail:
+    mailing = planning.approve(scene.issue, send_at=scene.slot_at, now=scene.now, hold=AT_ONCE)
+    copy = CourseCopy(mailing=mailing, issue=scene.issue, position=1, subscriber=scene.reader())
+    mail = course.message(copy)
+    mailing.cancel(scene.now)
+    return mail
 
 
 def _missed(scene: Scene) -> Mail:
@@ -226,6 +234,7 @@ def _to_approve(scene: Scene) -> Mail:
 KINDS = {
     # The welcome comes before others send an issue, which it would bring along.
     "welcome": Entry(_welcome, PLAIN | NAMES, MAILER),
+    "course": Entry(_first_letter, PLAIN | NAMES),
     "missed": Entry(_missed, PLAIN | NAMES),
     "welcome-first": Entry(_first_welcome, mailer=MAILER),
     "issue": Entry(_issue, COMPOSED | ODD, "bulk"),

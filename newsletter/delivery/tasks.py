@@ -11,6 +11,7 @@ from newsletter.delivery.author import alerts
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
 from newsletter.delivery.readers.single_mails import send_due
@@ -60,8 +61,8 @@ def pack_old_copies() -> None:
 
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Send what single readers get: the welcome, issues once more, and what was missed in a pause."""
-    for kind in (WelcomeMail, OnceMoreMail, MissedMail):
+    """Send what single readers get: the welcome and first letters, issues once more, what was missed in a pause."""
+    for kind in (WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
         send_due(kind, timezone.now())
 
 

@@ -18,6 +18,7 @@ from newsletter.delivery.author.reminders import ReminderMail
 from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
+from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
 from newsletter.delivery.readers.welcome import WelcomeMail
@@ -46,6 +47,7 @@ DUE_MAILS = (
     WelcomeMail,
     OnceMoreMail,
     MissedMail,
+    CourseMail,
     AlertMail,
     ReminderMail,
 )

@@ -210,6 +210,11 @@ class Publication(models.Model):
         help_text=_("Closes that letter, to be answered by a reply: what do you hope to read here? Empty: none."),
     )
 
+    course = models.JSONField(_("first letters"), default=list, blank=True, help_text="numbers of issues")
+    course_days = models.PositiveSmallIntegerField(
+        _("days between them"), default=3, help_text=_("And after the welcome. Never on the day of an issue.")
+    )
+
     cadence_anchor_on = models.DateField(
         _("first slot"), default=date(2025, 1, 7), help_text=_("A date of the rhythm; all others are counted from it.")
     )

@@ -47,6 +47,8 @@ FACTS = {
     "publication.Publication.updated_at",
     "delivery.Breakdown.settled_at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
+    *("delivery.CourseCopy.begun_at", "delivery.CourseCopy.planned_for"),
+    *("delivery.CourseCopy.sent_at", "delivery.CourseCopy.stopped_at"),
     "delivery.Certificate.issued_at",
     "delivery.Delivery.sent_at",
     "delivery.Feedback.given_at",

@@ -21,8 +21,9 @@ from django.db import connection
 from django.test import override_settings
 
 from newsletter.delivery.author import alerts, reminders
-from newsletter.delivery.models import Happening, Mailing, Reminder
+from newsletter.delivery.models import CourseCopy, Happening, Mailing, Reminder
 from newsletter.delivery.provider.transports import transport_for
+from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk import jumps
@@ -78,6 +79,15 @@ def _missed():
     return Pause.objects.create(subscriber=reader, began_at=NOW - timedelta(days=20), until=NOW)
 
 
+def _first_letter():
+    make_publication(course=[7])
+    frozen = {"subject": "第七期", "html": "題", "text": "題", "sender_email": "news@example.org"}
+    frozen |= {"content_hash": "", "approved_at": NOW, "send_at": NOW - timedelta(days=20)}
+    issue = make_issue(make_post(), number=7, sent_at=NOW - timedelta(days=20))
+    mailing = Mailing.objects.create(issue=issue, state="sent", **frozen)
+    CourseCopy.objects.begin(make_subscriber(welcomed_at=NOW), [mailing], timedelta(), NOW)
+
+
 def _alert():
     User.objects.create_superuser("gipi", "gipi@example.org", "pw")
     frozen = {"subject": "第七期", "html": "", "text": "", "content_hash": "", "approved_at": NOW, "send_at": NOW}
@@ -100,6 +110,7 @@ LEASED = READERS | {
     "reminder": Case(lambda: reminders.MAIL, _reminder),
 }
 MARKED = {
+    "first letter": Case(lambda: CourseMail(transport_for("default")), _first_letter),
     "missed": Case(lambda: MissedMail(transport_for("default")), _missed),
     "reminder to confirm": Case(lambda: reminding.MAIL, _reminder_to_confirm),
 }

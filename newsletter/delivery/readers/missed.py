@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 
 from newsletter.delivery.letter.rendering import reader_values
-from newsletter.delivery.models import Delivery, Pack
+from newsletter.delivery.models import CourseCopy, Delivery, Pack
 from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.readers import quiet_days
 from newsletter.delivery.readers.single_mails import SingleMail
@@ -75,6 +75,8 @@ def _states(reader: int, since: datetime) -> dict[int, set[int]]:
     if packed:
         issues = dict(Issue.objects.filter(mailings__in=[one for one, _ in packed]).values_list("mailings", "pk"))
         found += [(issues[mailing], copy.state) for mailing, copy in packed]
+    letters = CourseCopy.objects.filter(subscriber=reader, sent_at__isnull=False)
+    found += [(issue, Delivery.State.SENT) for issue in letters.values_list("issue", flat=True)]
     states: dict[int, set[int]] = {}
     for issue, state in found:
         states.setdefault(issue, set()).add(state)

@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery.models import Delivery, Pack
+from newsletter.delivery.models import CourseCopy, Delivery, Pack
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.issues.models import Issue
 from newsletter.publication.limits.doors import capability, same_origin, too_many
@@ -54,5 +54,7 @@ def _received(reader: Subscriber, number: str) -> Issue | None:
 
 def _has_copy(reader: Subscriber, issue: Issue) -> bool:
     if Delivery.objects.filter(mailing__issue=issue, subscriber=reader).exists():
+        return True
+    if CourseCopy.objects.filter(issue=issue, subscriber=reader, sent_at__isnull=False).exists():
         return True
     return any(Pack.objects.filter(mailing__issue=issue).copies_of(reader.pk))

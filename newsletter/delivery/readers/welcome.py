@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from newsletter.delivery.letter.rendering import author_html, issue_context, reader_values
+from newsletter.delivery.readers import course
 from newsletter.delivery.readers.single_mails import REST, SingleMail
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, StartingPoint
@@ -50,6 +51,7 @@ class WelcomeMail(SingleMail[Subscriber]):
         return {"welcomed_at": None, "welcome_due_at": at}
 
     def write(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
+        course.begin(row, now)  # before it leaves: a worker that dies then costs no course
         return message(row, now), {}
 
     def retry(self, row: Subscriber, whose: Trouble, now: datetime) -> Retry:
@@ -101,5 +103,6 @@ def _of_the_author(publication: Publication, now: datetime) -> dict[str, object]
         "words": author_html(publication.welcome),
         "question": publication.welcome_question,
         "points": [(point, settings.SITE_URL + point.post.get_absolute_url()) for point in points],
+        "letters": len(course.mailings(publication)),
         "next_on": date_format(slot, "DATE_FORMAT"),
     }

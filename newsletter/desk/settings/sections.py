@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.desk.settings import looking
+from newsletter.desk.settings.newcomers import NewcomersForm
 from newsletter.publication import forms
 from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.models import CACHE_KEY, Publication
@@ -63,8 +64,8 @@ SECTIONS = (
     Section(
         "newcomers",
         pgettext_lazy("settings", "New readers"),
-        forms.WayInForm,
-        ("welcome", "welcome_question", "reminds_unconfirmed", "refuses_throwaway"),
+        NewcomersForm,
+        ("welcome", "welcome_question", "course", "course_days", "reminds_unconfirmed", "refuses_throwaway"),
     ),
     Section(
         "words",
