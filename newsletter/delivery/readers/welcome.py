@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
+from newsletter.delivery.letter.losses import Loss, Unfilled, losses_of
 from newsletter.delivery.letter.rendering import author_html, issue_context, reader_values
 from newsletter.delivery.readers import course
 from newsletter.delivery.readers.single_mails import REST, SingleMail
@@ -93,6 +94,13 @@ def message(subscriber: Subscriber, now: datetime) -> Mail:
             "List-Unsubscribe": f"<{subscriber.unsubscribe_url}>",
         },
     )
+
+
+def losses(subscriber: Subscriber, now: datetime) -> list[Loss | Unfilled]:
+    """Return what the author typed into the welcome and its readers would not get as it is meant."""
+    publication = Publication.objects.current()
+    title = translation.gettext("Welcome")
+    return losses_of(title, publication.welcome, message(subscriber, now))
 
 
 def _of_the_author(publication: Publication, now: datetime) -> dict[str, object]:

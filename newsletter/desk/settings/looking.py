@@ -18,7 +18,7 @@ from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.models import CourseCopy, Mailing
 from newsletter.delivery.readers import course, welcome
 from newsletter.delivery.rehearsal.rehearse import example_reader
-from newsletter.desk.settings.newcomers import NewcomersForm
+from newsletter.desk.settings.newcomers import READER, NewcomersForm
 from newsletter.issues.models import Issue
 from newsletter.issues.views import front
 from newsletter.mail import outbox
@@ -35,7 +35,6 @@ KINDS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: the butt
     WELCOME: (_("The welcome"), NewcomersForm),
     COURSE: (_("The first letters"), NewcomersForm),
 }
-READER = "reader@example.org"
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
 
 

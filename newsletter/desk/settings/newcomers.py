@@ -2,14 +2,18 @@
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.readers import welcome
+from newsletter.delivery.rehearsal.rehearse import example_reader
 from newsletter.publication.forms import WayInForm
 from newsletter.publication.models import Publication
 
 OFFERED = 60  # issues: somebody new does not read older ones
 LETTERS_MAX = 3
+READER = "reader@example.org"  # who stands for a new one
 DAYS_MIN, DAYS_MAX = 1, 14
 
 
@@ -50,3 +54,9 @@ class NewcomersForm(WayInForm):
         if not DAYS_MIN <= days <= DAYS_MAX:
             raise ValidationError(_("Write a number from 1 to 14."))
         return days
+
+
+def warnings(publication: Publication) -> list[str]:
+    """Return what new readers would not be shown of the welcome, in sentences."""
+    with Publication.objects.used(publication):
+        return [str(one) for one in welcome.losses(example_reader(READER), timezone.now())]

@@ -1,6 +1,7 @@
 """The look before it is saved: what stands in the form is shown, and nothing is kept."""
 
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 from django.utils import translation
@@ -104,6 +105,23 @@ def test_a_question_that_could_not_be_saved_is_not_shown(owner):
 
     assert response.status_code == 400
     assert response.context["form"].errors.keys() == {"welcome_question"}
+
+
+def test_what_new_readers_would_not_be_shown_of_the_welcome_is_said_when_it_is_saved(owner):
+    losing = GREETED | {"welcome": "開頭。\n\n<script>\nlet 乙 = 1\n</script>"}
+
+    lost = unescape(owner.post("/admin/settings/newcomers/", losing, follow=True).text)
+    whole = owner.post("/admin/settings/newcomers/", GREETED, follow=True).text
+
+    assert "“Welcome”, line 4, not shown" in lost
+    assert "not shown" not in whole
+    assert Publication.objects.fresh().welcome == GREETED["welcome"]
+
+
+def test_a_merge_field_of_another_program_in_the_welcome_is_pointed_out(owner):
+    page = owner.post("/admin/settings/newcomers/", GREETED | {"welcome": "Hi {{first_name}}"}, follow=True)
+
+    assert "a field that nobody fills in" in page.text
 
 
 # --- The first letters ---
