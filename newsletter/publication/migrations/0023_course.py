@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('publication', '0021_reminds_unconfirmed'),
+        ('publication', '0022_reminds_unconfirmed'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('publication', '0020_serif_headings'),
+        ('publication', '0021_feeds_and_crawlers'),
     ]
 
     operations = [

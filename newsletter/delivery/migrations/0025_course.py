@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0023_once_more'),
+        ('delivery', '0024_hub'),
         ('issues', '0006_kept_texts'),
         ('subscribers', '0028_confirmation_reminders'),
     ]
