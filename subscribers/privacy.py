@@ -27,6 +27,7 @@ class Facts:
     contact: str
     providers: tuple[str, ...]
     reminds: bool = False
+    asks: bool = False
 
     @classmethod
     def now(cls) -> "Facts":
@@ -39,6 +40,7 @@ class Facts:
             contact,
             tuple(providers),
             publication.reminds_unconfirmed,
+            publication.asks_heard,
         )
 
 
@@ -53,12 +55,7 @@ def notice(facts: Facts) -> list[Notice]:
         ),
         Notice(
             _("What is kept"),
-            _(
-                "Your e-mail address; your name, if you give one; when, by which form and from which IP address you "
-                "agreed, and by which page, link or site you came to it; pauses and changes of address; which issues "
-                "went out to you and what your mail server answered; what you said of them; tags and notes of the "
-                "author."
-            ),
+            _kept(facts),
         ),
         Notice(
             _("How long"),
@@ -92,6 +89,17 @@ def notice(facts: Facts) -> list[Notice]:
             _("Without an address no letter can reach you. Everything stays free to read on this site."),
         ),
     ]
+
+
+def _kept(facts: Facts) -> str:
+    kept = _(
+        "Your e-mail address; your name, if you give one; when, by which form and from which IP address you "
+        "agreed, and by which page, link or site you came to it; pauses and changes of address; which issues "
+        "went out to you and what your mail server answered; what you said of them; tags and notes of the "
+        "author."
+    )
+    asked = _("Besides, how you heard of it, if you say so.")
+    return _("%(purpose)s %(more)s") % {"purpose": kept, "more": asked} if facts.asks else kept
 
 
 def _purpose(facts: Facts) -> str:

@@ -199,6 +199,11 @@ class Publication(models.Model):
         ),
     )
 
+    asks_heard = models.BooleanField(
+        _("ask how they heard of you"),
+        default=False,
+        help_text=_("One sentence, on the page behind the confirmation. Nobody has to answer."),
+    )
     reminds_unconfirmed = models.BooleanField(
         _("remind who has not confirmed"),
         default=False,

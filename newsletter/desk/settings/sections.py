@@ -66,7 +66,10 @@ SECTIONS = (
         "newcomers",
         pgettext_lazy("settings", "New readers"),
         newcomers.NewcomersForm,
-        ("welcome", "welcome_question", "course", "course_days", "reminds_unconfirmed", "refuses_throwaway"),
+        (
+            *("welcome", "welcome_question", "course", "course_days"),
+            *("asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
+        ),
         newcomers.warnings,
     ),
     Section(
