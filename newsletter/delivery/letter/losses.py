@@ -90,7 +90,7 @@ def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequ
 
 def losses_of(title: str, typed: str, mail: Mail) -> list[Loss | Unfilled]:
     """Return what a mail does not show as it is meant of a text in Markdown that stands in it."""
-    html = next(str(part.content) for part in mail.alternatives)
+    html = next(str(part[0]) for part in mail.alternatives)
     text = Text(title, typed, {_("Mail"): words_of(html), _("Plain text"): str(mail.body)})
     return [*text.losses(), *(Unfilled(title, line, found) for line, found in merge_fields(typed))]
 
