@@ -188,7 +188,10 @@ class WayInForm(PublicationForm):
     """How somebody becomes a reader."""
 
     class Meta(PublicationForm.Meta):
-        fields: tuple[str, ...] = ("welcome", "welcome_question", "refuses_throwaway")
+        fields: tuple[str, ...] = (
+            *("welcome", "welcome_question"),
+            *("asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
+        )
         widgets = {"welcome": forms.Textarea({"rows": 6})}
 
 

@@ -49,7 +49,7 @@ VALID = {  # by page: what its form posts
         "hold_minutes": "3",
         "unapproved": "wait",
     },
-    "newcomers": {"welcome": "", "welcome_question": ""},
+    "newcomers": {"welcome": "", "welcome_question": "", "course_days": "3"},
     "words": {"terms": "", "han_per_minute": "400", "words_per_minute": "238"},
     "feeds": {"hub": "", "crawlers": "read"},
     "security": {"security_contact": ""},
