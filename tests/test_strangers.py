@@ -213,6 +213,23 @@ def test_what_a_token_opens_reads_no_text_for_long():
 # characters that its repeats take, and is tried with every text of one or two of them in turn.
 STRANGERS = {
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
+    "newsletter.delivery.events.finding.OURS": "issue.10a<@",
+    "newsletter.delivery.events.reading.auto_replies.AWAY": "auto: -",
+    "newsletter.delivery.events.reading.auto_replies.CHALLENGE": "to release your mail ",
+    "newsletter.delivery.events.reading.dsn.TYPED": "a-; ",
+    "newsletter.delivery.events.reading.foreign.ADDRESS": "a@.-",
+    "newsletter.delivery.events.reading.foreign.DAEMON": "mail -_",
+    "newsletter.delivery.events.reading.foreign.FAILED": "5 -#.",
+    "newsletter.delivery.events.reading.foreign.GOES_ON": "will be ",
+    "newsletter.delivery.events.reading.foreign.ORIGINAL": "-=\nthe original message",
+    "newsletter.delivery.events.reading.foreign.STRONG": "5 -#<.a",
+    "newsletter.delivery.events.reading.foreign.TITLE": "mail delivery fail",
+    "newsletter.delivery.events.reading.message.CONTROL": "\x00a",
+    "newsletter.delivery.events.reading.message.PLUS": "+a@",
+    "newsletter.delivery.events.reading.message.QUOTED_ID": "message-id: <\n",
+    "newsletter.delivery.events.reading.message.TOKEN_IN_LINK": "/+a",
+    "newsletter.delivery.events.reading.verdicts.ENHANCED": "5.1",
+    "newsletter.delivery.events.reading.verdicts.REPLY": "5 -.",
     "newsletter.delivery.letter.compiled.COMMON_ADDRESS": "a@.-!",
     "newsletter.delivery.letter.compiled.COMMON_NAME": "a !'",
     "newsletter.delivery.letter.compiled.PLAIN": "a@. ",
@@ -258,6 +275,10 @@ CUT_BEFORE = {
 }  # characters, where it is less than a door takes
 BY_WHOM = {
     "strangers: small patterns written where they are used, of texts that were cut before": {
+        "newsletter.delivery.events.reading.dsn": "_recipient",
+        "newsletter.delivery.events.reading.foreign": "failed_addresses",
+        "newsletter.delivery.events.reading.message": "blocks without_tags",
+        "newsletter.delivery.events.reading.verdicts": "_any",
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
         "newsletter.mail.replies": "_any _of_smtp BY_API",
         "newsletter.posts.search.folding": "Term.pattern hits",

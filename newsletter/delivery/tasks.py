@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from newsletter.delivery import certificate, planning
 from newsletter.delivery.author import alerts
-from newsletter.delivery.events import suppressing
+from newsletter.delivery.events import applying, suppressing
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
-from newsletter.delivery.models import Mailing
+from newsletter.delivery.models import Arrival, Mailing
+from newsletter.delivery.models.events import KEPT_FOR
 from newsletter.delivery.readers import once_more, welcome
 from newsletter.delivery.wakeups import wake_lanes
 from newsletter.publication.heartbeats import Part, working
@@ -18,6 +19,7 @@ from subscribers import wishes
 
 WAKE_UP_EXPIRES = 30  # seconds
 COUNTING_SECONDS = 0.2  # of the dispatcher's two, to count what a page shows of a mailing beside its sums
+APPLYING_SECONDS = 4.0  # of a wake-up; the next one goes on
 PACKING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
 
 
@@ -44,6 +46,16 @@ def _look_after_all(now: datetime) -> None:
     certificate.issue_due(now)
     suppressing.settle(now)
     breakdown.count_some(now, COUNTING_SECONDS)
+
+
+@shared_task(ignore_result=True)
+def apply_events() -> None:
+    """Apply what providers, mail servers and readers reported of copies."""
+    if restored.is_undecided():  # the ledger does not know yet what was sent
+        return
+    now = timezone.now()
+    applying.apply_some(now, APPLYING_SECONDS)
+    Arrival.objects.forget(now - KEPT_FOR)
 
 
 @shared_task(ignore_result=True)

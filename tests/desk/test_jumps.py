@@ -45,6 +45,7 @@ FACTS = {
     "posts.SearchDocument.published_at",
     "posts.WorkingCopy.updated_at",
     "publication.Publication.updated_at",
+    *("delivery.Arrival.received_at", "delivery.Arrival.applied_at", "delivery.Event.at", "delivery.Event.created_at"),
     "delivery.Breakdown.settled_at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     "delivery.Certificate.issued_at",

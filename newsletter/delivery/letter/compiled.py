@@ -18,6 +18,7 @@ from newsletter.delivery.ledger.claims import OF_LINKS, OF_READER, Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.wire_template import Template
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models.deliveries import SEQ_BITS
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.mail import headers, signatures, tokens
 from newsletter.publication.models import Publication
@@ -33,7 +34,6 @@ COMMON_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/
 FIRST_LINE = headers.LINE_LENGTH - len("To: ")
 ONE_WORD = (FIRST_LINE - headers.WORD_FRAME) // 4 * 3  # octets of a name in one encoded word
 LARGEST = 2**31 - 1
-SEQ_BITS = 24  # of a copy's number in the token of its return path, which has 24 characters at most
 
 
 class Compiled:

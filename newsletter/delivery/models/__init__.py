@@ -3,6 +3,7 @@
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
+from newsletter.delivery.models.events import Arrival, Event
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
@@ -14,6 +15,7 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.models.restorations import Restoration
 
 __all__ = [
+    "Arrival",
     "Batch",
     "BatchBreakdown",
     "BatchQuerySet",
@@ -21,6 +23,7 @@ __all__ = [
     "Certificate",
     "Counts",
     "Delivery",
+    "Event",
     "Feedback",
     "Happening",
     "Mailing",
