@@ -292,6 +292,7 @@ LOGGING: dict[str, Any] = {
         "django.server": _TO_THE_ROOT | {"level": "WARNING"},
         "_granian": _TO_THE_ROOT,
         "granian.access": _TO_THE_ROOT,
+        "flufl.bounce": _TO_THE_ROOT | {"level": "WARNING"},  # it tells each form that a mail has not
         # Celery gives it a handler unless it has one.
         "celery.task": {"handlers": ["console"], "propagate": False},
     },

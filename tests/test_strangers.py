@@ -219,7 +219,11 @@ STRANGERS = {
     "newsletter.delivery.events.reading.dsn.TYPED": "a-; ",
     "newsletter.delivery.events.reading.foreign.ADDRESS": "a@.-",
     "newsletter.delivery.events.reading.foreign.DAEMON": "mail -_",
-    "newsletter.delivery.events.reading.foreign.FAILED": "5 -#.",
+    "newsletter.delivery.events.reading.dsn.BLOCK": "final-recipient:\n x",
+    "newsletter.delivery.events.reading.foreign.ANSWER": "re :",
+    "newsletter.delivery.events.reading.foreign.AT_LINE_START": "\n <a@.",
+    "newsletter.delivery.events.reading.foreign.ERROR": "Error:\n",
+    "newsletter.delivery.events.reading.foreign.LATE": "delay ",
     "newsletter.delivery.events.reading.foreign.GOES_ON": "will be ",
     "newsletter.delivery.events.reading.foreign.ORIGINAL": "-=\nthe original message",
     "newsletter.delivery.events.reading.foreign.STRONG": "5 -#<.a",
@@ -229,7 +233,8 @@ STRANGERS = {
     "newsletter.delivery.events.reading.message.QUOTED_ID": "message-id: <\n",
     "newsletter.delivery.events.reading.message.TOKEN_IN_LINK": "/+a",
     "newsletter.delivery.events.reading.verdicts.ENHANCED": "5.1",
-    "newsletter.delivery.events.reading.verdicts.REPLY": "5 -.",
+    "newsletter.delivery.events.reading.verdicts.NEEDLESS": "(in reply to )",
+    "newsletter.delivery.events.reading.verdicts.QUOTED": "<a@.>:/ ",
     "newsletter.delivery.letter.compiled.COMMON_ADDRESS": "a@.-!",
     "newsletter.delivery.letter.compiled.COMMON_NAME": "a !'",
     "newsletter.delivery.letter.compiled.PLAIN": "a@. ",
@@ -268,6 +273,7 @@ STRANGERS = {
 }
 CUT_BEFORE = {
     "newsletter.posts.search.folding.PHRASE": folding.QUERY_MAX,
+    "newsletter.delivery.events.reading.verdicts.QUOTED": 500,
     "newsletter.mail.replies.QUOTED": 500,
     "subscribers.origins._HOST": 2000,
     "subscribers.origins._NOT_KEPT": 40,
@@ -276,7 +282,7 @@ CUT_BEFORE = {
 BY_WHOM = {
     "strangers: small patterns written where they are used, of texts that were cut before": {
         "newsletter.delivery.events.reading.dsn": "_recipient",
-        "newsletter.delivery.events.reading.foreign": "failed_addresses",
+        "newsletter.delivery.events.reading.foreign": "looks_returned _joined",
         "newsletter.delivery.events.reading.message": "blocks without_tags",
         "newsletter.delivery.events.reading.verdicts": "_any",
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",

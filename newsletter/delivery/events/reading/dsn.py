@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import dataclass
+from email import message_from_string
 from email.message import Message
 
 from newsletter.delivery.events.reading.message import blocks, field, parts
 
 REPORTS = {"message/delivery-status", "message/global-delivery-status", "text/delivery-status"}
 TYPED = re.compile(r"^\s{0,9}[\w-]{1,40}\s{0,9};\s{0,9}")  # "rfc822; a@example.org", "smtp; 550 …"
+
+BLOCK = re.compile(r"^(?:Final|Original)-Recipient:.*(?:\n(?:[A-Za-z-]{1,40}:|[ \t]).*){1,30}", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,12 @@ def recipients(message: Message) -> list[Recipient]:
     """Return whom the report of a mail is about; nobody if it has none."""
     reports = [part for part in parts(message) if part.get_content_type() in REPORTS]
     return [one for part in reports for block in blocks(part) if (one := _recipient(block))]
+
+
+def recipients_in(raw: str) -> list[Recipient]:
+    """Return whom a report is about whose parts are broken: by its fields, wherever they stand."""
+    found = [message_from_string(match[0]) for match in BLOCK.finditer(raw)]
+    return [one for block in found if (one := _recipient(block))]
 
 
 def _recipient(block: Message) -> Recipient | None:

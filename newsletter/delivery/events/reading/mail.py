@@ -9,7 +9,7 @@ from datetime import datetime
 from email.message import Message
 from hashlib import sha256
 
-from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, What
+from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
 from newsletter.delivery.events.reading import arf, auto_replies, dsn, foreign, message, verdicts
 from newsletter.delivery.models.events import Arrival, Event
 
@@ -27,11 +27,15 @@ class Opened:
     inner: Message | None
 
     @property
+    def raw_body(self) -> str:
+        return self.raw.partition("\n\n")[2]
+
+    @property
     def names(self) -> Names:
         """Return by what it names a copy, with what it quotes of the mail that it returns."""
         quoted = message.tokens_quoted(self.inner) if self.inner is not None else ()
         tokens = dict.fromkeys([*message.tokens_to(self.to), *quoted])
-        return Names(tuple(tokens), message.ids_quoted(self.inner, self.raw))
+        return Names(tuple(tokens), message.ids_quoted(self.inner, self.raw_body))
 
     @property
     def own_names(self) -> Names:
@@ -96,61 +100,69 @@ def _complaint(opened: Opened) -> Reading | None:
 
 def _report(opened: Opened) -> Reading | None:
     about = dsn.recipients(opened.mail)
-    failed = [one for one in about if one.has_failed]
+    if not about and foreign.looks_returned(opened.mail, opened.text):
+        about = dsn.recipients_in(opened.raw)
     if not about:
         return None
-    if not failed:
-        return Reading(What.NOTICE, tuple(_progress(opened, about)), opened.names, note=f"a report: {about[0].action}")
-    return Reading(What.BOUNCE, tuple(_bounced(opened, failed)), opened.names)
+    failed = [one for one in about if one.has_failed]
+    facts = tuple(_fact(opened, number, one, about) for number, one in enumerate(failed or about))
+    what = What.BOUNCE if failed else What.NOTICE
+    return Reading(what, facts, opened.names, note="" if failed else f"a report: {about[0].action}")
 
 
-def _bounced(opened: Opened, failed: list[dsn.Recipient]) -> list[Fact]:
-    found = []
-    for number, one in enumerate(failed):
-        words = one.words or foreign.words_about(one.address, opened.text)
-        found.append(_bounce(opened, number, one.address, verdicts.of("", one.status, words), words))
-    return found
-
-
-def _progress(opened: Opened, about: list[dsn.Recipient]) -> list[Fact]:
-    """Return what is said of copies that have not failed."""
-    kinds = {"delivered": Kind.DELIVERED, "relayed": Kind.DEFERRED, "delayed": Kind.DEFERRED}
-    return [
-        Fact(
-            kinds[one.action],
-            opened.at,
-            f"{opened.key}:{number}",
-            Names(opened.names.tokens, opened.names.message_ids, one.address),
-            words=one.words,
-        )
-        for number, one in enumerate(about)
-        if one.action in kinds
-    ]
-
-
-def _bounce(opened: Opened, number: int, recipient: str, verdict: Event.Verdict, words: str) -> Fact:
-    names = opened.names
-    return Fact(
-        Kind.BOUNCED,
-        opened.at,
-        f"{opened.key}:{number}",
-        Names(names.tokens, names.message_ids, recipient),
-        verdict=verdict,
-        words=" ".join(message.CONTROL.sub(" ", words).split())[:500],
+def _fact(opened: Opened, number: int, one: dsn.Recipient, about: list[dsn.Recipient]) -> Fact:
+    """Return what a report says of one recipient."""
+    beside = foreign.words_about(one.address, opened.text or opened.raw_body, [other.address for other in about])
+    said = [one.words, *beside]
+    if one.has_failed:
+        return _told(opened, number, one.address, said, verdicts.of(said, one.status))
+    if one.action == "delivered":
+        return _told(opened, number, one.address, [one.words], None, Kind.DELIVERED)
+    kind = Kind.DEFERRED if one.action in {"delayed", "relayed"} else Kind.UNKNOWN
+    return _told(
+        opened, number, one.address, said, _for_now(said, one.status) if one.action == "delayed" else None, kind
     )
 
 
+def _for_now(said: list[str], status: str) -> Event.Verdict:
+    """Return what a server says that still tries: nothing of it is final."""
+    verdict = verdicts.of(said, status)
+    return Verdict.SOFT if verdict == Verdict.HARD else verdict
+
+
+def _told(
+    opened: Opened,
+    number: int,
+    recipient: str,
+    said: list[str],
+    verdict: Event.Verdict | None,
+    kind: Event.Kind = Kind.BOUNCED,
+) -> Fact:
+    names = Names(opened.names.tokens, opened.names.message_ids, recipient)
+    words = next((one for one in said if one.strip()), "")
+    words = " ".join(message.CONTROL.sub(" ", words).split())[:500]
+    return Fact(kind, opened.at, f"{opened.key}:{number}", names, verdict=verdict, words=words)
+
+
 def _foreign(opened: Opened) -> Reading | None:
-    if not foreign.looks_returned(opened.mail):
+    if not foreign.looks_returned(opened.mail, opened.text):
         return None
-    if foreign.is_only_late(opened.text):
-        return Reading(What.NOTICE, names=opened.names, note="a mail server is still trying")
-    failed = foreign.failed_addresses(opened.mail, opened.text, opened.to) or [""]
+    is_late = foreign.is_only_late(opened.mail, opened.text)
+    named = foreign.failed_addresses(opened.mail, opened.text, opened.to)
     facts = []
-    for number, recipient in enumerate(failed):
-        words = foreign.words_about(recipient, opened.text)
-        facts.append(_bounce(opened, number, recipient, verdicts.of("", "", words), words))
-    return Reading(What.BOUNCE, tuple(facts), opened.names)
+    for number, recipient in enumerate(named or [""]):
+        said = [*foreign.words_about(recipient, opened.text, named), message.field(opened.mail, "Subject")]
+        if is_late:
+            facts.append(_told(opened, number, recipient, said, _for_now(said, ""), Kind.DEFERRED))
+        else:
+            facts.append(_told(opened, number, recipient, said, _of_foreign(said, recipient)))
+    note = "a mail server is still trying" if is_late else ""
+    return Reading(What.NOTICE if is_late else What.BOUNCE, tuple(facts), opened.names, note)
+
+
+def _of_foreign(said: list[str], recipient: str) -> Event.Verdict:
+    """Return what a bounce without codes says. Google says of a group neither that it exists nor that we may write."""
+    return Verdict.POLICY if recipient.endswith("@googlegroups.com") else verdicts.of(said)
 
 
 # --- Everything else ---
@@ -162,4 +174,6 @@ def _answer(opened: Opened) -> Reading:
         return Reading(What.CHALLENGE, names=names, note="it asks us to prove that we are a person; nobody answers it")
     if auto_replies.is_auto_reply(opened.mail):
         return Reading(What.AUTO_REPLY, names=names)
+    if foreign.is_by_daemon(opened.mail):
+        return Reading(What.NOTICE, names=names, note="a mail server, about something else")
     return Reading(What.REPLY, names=names)

@@ -32,7 +32,8 @@ def parse(body: bytes) -> Message:
 def field(message: Message, name: str) -> str:
     """Return a field decoded, in one line; "" if it is not there. Octets that are not encoded are taken for UTF-8."""
     value = next((str(found) for known, found in message.raw_items() if known.lower() == name.lower()), "")
-    value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    octets = value.encode("utf-8", "surrogateescape")
+    value = octets.decode("iso2022_jp" if b"\x1b$" in octets else "utf-8", "replace")
     try:
         text = str(make_header(decode_header(value)))
     except (ValueError, LookupError):  # an unknown character set
@@ -75,11 +76,17 @@ def parts(message: Message) -> Iterator[Message]:
         yield message
 
 
+def kind_of(part: Message) -> str:
+    """Return "text/plain"; some servers forget the semicolon behind it."""
+    return part.get_content_type().split()[0]
+
+
 def text(message: Message) -> str:
     """Return the plain texts of a mail, those of HTML where there are no others."""
     leaves = list(parts(message))
-    plain = [text_of(part) for part in leaves if part.get_content_type() == "text/plain"]
-    plain = plain or [without_tags(text_of(part)) for part in leaves if part.get_content_type() == "text/html"]
+    plain = [text_of(part) for part in leaves if kind_of(part) == "text/plain"]
+    plain = plain or [without_tags(text_of(part)) for part in leaves if kind_of(part) == "text/html"]
+    plain = plain or [text_of(part) for part in leaves if part.get_content_maintype() == "multipart"]  # broken ones
     return "\n".join(plain)[:TEXT_MAX]
 
 
@@ -126,7 +133,7 @@ def tokens_quoted(inner: Message) -> tuple[str, ...]:
     return tuple(dict.fromkeys(TOKEN_IN_LINK.findall(fields)))
 
 
-def ids_quoted(inner: Message | None, raw: str) -> tuple[str, ...]:
+def ids_quoted(inner: Message | None, body: str) -> tuple[str, ...]:
     """Return the Message-IDs of the mail that is returned, as a part of its own or in the text."""
     named = [field(inner, "Message-ID")] if inner is not None else []
-    return tuple(dict.fromkeys(one for one in [*named, *QUOTED_ID.findall(raw)] if one))
+    return tuple(dict.fromkeys(one for one in [*named, *QUOTED_ID.findall(body)] if one))
