@@ -49,8 +49,7 @@ class Compiled:
             text_part = _with_token(text_part, purpose, before, after)
             html_part = _with_token(html_part, purpose, html.escape(before), html.escape(after))
         self.template = Template(
-            headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n"
-            b"List-Unsubscribe: <%s\x02unsubscribe\x03%s>\r\n" % _octets(around("unsubscribe")),
+            headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n" + _leaving(),
             text=text_part,
             html=html_part,
         )
@@ -89,6 +88,13 @@ class Compiled:
             if part := _differing(self.envelope(row).data, built):
                 return f"The compiled message to {row.email} is not the one that was approved: {part} differs"
         return ""
+
+
+def _leaving() -> bytes:
+    """Return the field by which mail clients show a button to leave: by the web, and by mail where that is read."""
+    by_web = b"List-Unsubscribe: <%s\x02unsubscribe\x03%s>" % _octets(around("unsubscribe"))
+    by_mail = rendering.leaving_address("\x02unsubscribe\x03").encode()
+    return by_web + (b",\r\n <mailto:%s>" % by_mail if by_mail else b"") + b"\r\n"
 
 
 def around(purpose: str) -> tuple[str, str]:
