@@ -246,6 +246,7 @@ _BEAT = {
     "remove files of readers": ("newsletter.desk.tasks.remove_old_files", 600.0, 600),
     "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 10.0, 10),
     "apply what became of copies": ("newsletter.delivery.tasks.apply_events", 5.0, 5),
+    "read the mailbox": ("newsletter.delivery.tasks.read_mailbox", 60.0, 60),
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),

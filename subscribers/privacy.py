@@ -20,19 +20,24 @@ VERSION_LENGTH = 8  # hex characters
 
 @dataclass(frozen=True)
 class Facts:
-    """What the notice says of this installation. providers: through whom letters go; none while nothing leaves."""
+    """What the notice says of this installation. providers: through whom letters go; none while nothing leaves.
+
+    reads_mail: whether mail that comes back, and what readers write, is taken in.
+    """
 
     name: str
     author: str
     contact: str
     providers: tuple[str, ...]
+    reads_mail: bool = False
 
     @classmethod
     def now(cls) -> "Facts":
         publication = Publication.objects.current()
         providers = dict.fromkeys(filter(None, map(way, (settings.MAILERS["default"], settings.MAILERS["bulk"]))))
         contact = publication.reply_to or publication.sender_email
-        return cls(publication.name, publication.author or publication.name, contact, tuple(providers))
+        author = publication.author or publication.name
+        return cls(publication.name, author, contact, tuple(providers), bool(settings.MAILBOX_URL))
 
 
 def notice(facts: Facts) -> list[Notice]:
@@ -64,7 +69,12 @@ def notice(facts: Facts) -> list[Notice]:
                 "%(undo_days)d days. You may have everything deleted at once; then a salted hash of the address stays, "
                 "so that no import brings you back."
             )
-            % words,
+            % words
+            + (
+                _(" Letters that come back, and automatic replies, are deleted after 30 days.")
+                if facts.reads_mail
+                else ""
+            ),
         ),
         Notice(_("Where, and who sees it"), _whereabouts(facts)),
         Notice(

@@ -1,5 +1,6 @@
 """Wake-ups. The database is the truth: a task that is lost, doubled or late changes nothing."""
 
+import logging
 from datetime import datetime
 
 from celery import shared_task
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from newsletter.delivery import certificate, planning
 from newsletter.delivery.author import alerts
-from newsletter.delivery.events import applying, suppressing
+from newsletter.delivery.events import applying, mailbox, suppressing
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
 from newsletter.delivery.models import Arrival, Mailing
 from newsletter.delivery.models.events import KEPT_FOR
@@ -16,6 +17,8 @@ from newsletter.delivery.readers import once_more, welcome
 from newsletter.delivery.wakeups import wake_lanes
 from newsletter.publication.heartbeats import Part, working
 from subscribers import wishes
+
+log = logging.getLogger(__name__)
 
 WAKE_UP_EXPIRES = 30  # seconds
 COUNTING_SECONDS = 0.2  # of the dispatcher's two, to count what a page shows of a mailing beside its sums
@@ -56,6 +59,15 @@ def apply_events() -> None:
     now = timezone.now()
     applying.apply_some(now, APPLYING_SECONDS)
     Arrival.objects.forget(now - KEPT_FOR)
+
+
+@shared_task(ignore_result=True)
+def read_mailbox() -> None:
+    """Store what has arrived in the mailbox; while it is away, the doctor says so."""
+    try:
+        mailbox.fetch(timezone.now())
+    except mailbox.MailboxAway as problem:
+        log.warning("The mailbox cannot be read: %s", problem)
 
 
 @shared_task(ignore_result=True)

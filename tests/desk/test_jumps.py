@@ -46,6 +46,7 @@ FACTS = {
     "posts.WorkingCopy.updated_at",
     "publication.Publication.updated_at",
     *("delivery.Arrival.received_at", "delivery.Arrival.applied_at", "delivery.Event.at", "delivery.Event.created_at"),
+    *("delivery.MailFetch.looked_at", "delivery.MailFetch.failing_since"),
     "delivery.Breakdown.settled_at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     "delivery.Certificate.issued_at",

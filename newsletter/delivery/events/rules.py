@@ -13,6 +13,7 @@ from itertools import groupby
 
 from django.db.models import Q
 
+from newsletter.delivery.events import receivers
 from newsletter.delivery.events.facts import Kind, Verdict
 from newsletter.delivery.events.finding import Found
 from newsletter.delivery.ledger import uncertain
@@ -50,7 +51,9 @@ class News:
 
 def apply(news: Sequence[News]) -> None:
     """Do what follows from some events, in the transaction that records them."""
-    settle_copies([one.event for one in news])
+    events = [one.event for one in news]
+    settle_copies(events)
+    receivers.stop(events)
     for one in news:
         if one.found.reader is not None:
             _apply_to_reader(one, one.found.reader)

@@ -3,7 +3,7 @@
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
-from newsletter.delivery.models.events import Arrival, Event
+from newsletter.delivery.models.events import Arrival, Event, MailFetch
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
@@ -26,6 +26,7 @@ __all__ = [
     "Event",
     "Feedback",
     "Happening",
+    "MailFetch",
     "Mailing",
     "MailingQuerySet",
     "OnceMore",

@@ -136,3 +136,25 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailing_id}/{self.seq}: {self.kind} {self.verdict}".rstrip()
+
+
+class MailFetch(models.Model):
+    """How the last look into the mailbox ended; one row."""
+
+    looked_at = models.DateTimeField(null=True, help_text="when it answered last")
+    failing_since = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return self.problem or "ok"
+
+    @classmethod
+    def succeeded(cls, now: datetime) -> None:
+        cls.objects.update_or_create(pk=1, defaults={"looked_at": now, "failing_since": None, "problem": ""})
+
+    @classmethod
+    def failed(cls, problem: str, now: datetime) -> None:
+        """Keep why the mailbox could not be read, and since when."""
+        row, _is_new = cls.objects.get_or_create(pk=1)
+        row.failing_since, row.problem = row.failing_since or now, problem[:200]
+        row.save(update_fields=["failing_since", "problem"])

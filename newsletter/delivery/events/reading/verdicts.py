@@ -117,7 +117,7 @@ def of(said: Iterable[str], status: str = "") -> Event.Verdict:
     said: the server's words, the most exact first. status: an enhanced code that stands apart, "5.1.1".
     """
     texts = [" ".join(one.split())[: replies.WORDS_MAX] for one in said if one.strip()]
-    codes = [status, *(found[1] for one in texts if (found := ENHANCED.search(one)))]
+    codes = [status, *(match[1] for one in texts if (match := ENHANCED.search(one)))]
     exact, others = texts[:1], texts[1:]
     by_code = next((found for code in codes if (found := _by_code(code))), None)
     return _first(exact, codes, POLICY) or by_code or _first(others, codes, POLICY_IN_PROSE) or Verdict.SOFT
