@@ -248,6 +248,7 @@ _BEAT = {
     "apply what became of copies": ("newsletter.delivery.tasks.apply_events", 5.0, 5),
     "read the mailbox": ("newsletter.delivery.tasks.read_mailbox", 60.0, 60),
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
+    "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
     "count the readers of the day": ("subscribers.tasks.count_readers", 900.0, 600),

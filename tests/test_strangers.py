@@ -310,7 +310,7 @@ BY_WHOM = {
         "newsletter.mail.text.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
         "newsletter.mail.text.spacing": "GAP ADDRESS TOKEN NAME ALT _words",
         "newsletter.mail.text.wrapping": "UNIT tidy",
-        "newsletter.posts.feeds": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
+        "newsletter.posts.syndication": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
         "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
         "newsletter.posts.responsive_images": "PICTURE",
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
@@ -342,7 +342,7 @@ BY_WHOM = {
         "newsletter.mail.signatures": "SPACES FIELD_END",
         "subscribers.importers.csv_file": "_known_state",
         "newsletter.posts.markdown.typed_tags": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
-        "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED UNSEEN SAID TYPED_SAID TAG",
+        "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",
         "newsletter.posts.proofreading.rules": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
         "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
         "_touches_han _url heavy_pictures",

@@ -7,7 +7,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate, hub, planning
 from newsletter.delivery.author import alerts
 from newsletter.delivery.events import applying, mailbox, suppressing
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
@@ -77,6 +77,13 @@ def pack_old_copies() -> None:
         return
     compaction.forget_some(PACKING_SECONDS)
     compaction.pack_some(timezone.now(), PACKING_SECONDS)
+
+
+@shared_task(ignore_result=True)
+def tell_hub() -> None:
+    """Tell the hub of the feeds what was published since the last time; nothing without one."""
+    if not restored.is_undecided():
+        hub.tell(timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -28,6 +28,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import can_be_corrected, was_sent_to_all
 from newsletter.desk.issues import composing, listing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
+from newsletter.desk.issues.rehearsing import begin_if_needed
 from newsletter.desk.readers.options import ReadersAdmin
 from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
 from newsletter.desk.today.page import of_issues
@@ -69,6 +70,7 @@ class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
 @admin.register(Issue)
 class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     form = IssueForm
+    tells_in_words = True
     inlines = (ItemInline,)
     list_display = ("number", "subject", "state")
     sortable_by = ()
@@ -109,7 +111,8 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             return super().changelist_view(request, context)
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        context |= of_issues(request.user, timezone.now()) | listing.context(request.GET.get(listing.YEAR, ""))
+        now = timezone.now()
+        context |= of_issues(request.user, now) | listing.context(request.GET.get(listing.YEAR, ""), now)
         context |= {"has_add_permission": self.has_add_permission(request), "opts": self.opts}
         return TemplateResponse(request, "desk/issues.html", self.admin_site.each_context(request) | context)
 
@@ -181,7 +184,10 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
         return self._next_screen(request, obj, super().response_change(request, obj))
 
     def _next_screen(self, request: HttpRequest, issue: Issue, otherwise: HttpResponse) -> HttpResponse:
+        """Go on to the screen of the button that saved; whoever wants to schedule has the rehearsal begun meanwhile."""
         chosen = next((screen for button, screen in NEXT_SCREENS.items() if button in request.POST), None)
+        if chosen == NEXT_SCREENS["_send"] and request.user.has_perm("issues.send_issue") and not issue.sent_at:
+            begin_if_needed(issue, "", freeze(issue).content_hash, timezone.now())
         return redirect(chosen, issue.pk) if chosen else otherwise
 
     def view_on_site(self, issue: Issue) -> str:

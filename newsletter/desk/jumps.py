@@ -16,8 +16,9 @@ from newsletter.delivery import planning
 from newsletter.delivery.author.alerts import AlertMail
 from newsletter.delivery.author.reminders import ReminderMail
 from newsletter.delivery.ledger.claims import LEASE, LEASE_END
-from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models import Batch, HubNotice, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
+from newsletter.delivery.models.hub import RETRY_AFTER as HUB_RETRY_AFTER
 from newsletter.delivery.readers.once_more import OnceMoreMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
@@ -69,6 +70,7 @@ WAITS = (
     Wait(Revision.objects.all, "thin_at", STEPS[0][0]),
     Wait(lambda: Errand.objects.filter(state__in=Errand.AT_WORK), "lease_until", working.LEASE),
     Wait(FailureCount.objects.all, "closes_at", attempts.WINDOW),
+    Wait(HubNotice.objects.all, "not_before", max(HUB_RETRY_AFTER)),
 )
 
 

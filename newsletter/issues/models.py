@@ -1,6 +1,7 @@
 """A numbered, dated collection of posts: the unit of the archive and of a mailing."""
 
 import re
+from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR, datetime
 
 from django.db import models
@@ -220,8 +221,8 @@ class KeptText(models.Model):
 
 class StartingPointQuerySet(models.QuerySet["StartingPoint"]):
     def public(self, now: datetime) -> "StartingPointQuerySet":
-        """Return those whose posts readers may see, with the posts."""
-        return self.filter(post__published_at__lte=now).select_related("post")
+        """Return those whose posts are listed, with the posts."""
+        return self.filter(post__in=Post.objects.listed(now)).select_related("post")
 
 
 class StartingPoint(models.Model):
@@ -242,22 +243,22 @@ class StartingPoint(models.Model):
         return str(self.post)
 
 
-def fetch_whole(issue: Issue, now: datetime) -> None:
+def fetch_whole(issues: Sequence[Issue], now: datetime) -> None:
     """Have the corrections at hand, and the items with their posts: only those that readers may see."""
-    prefetch_related_objects([issue], _public_items(now), "corrections")
+    prefetch_related_objects(issues, _public_items(now), "corrections")
 
 
 def in_no_issue(posts: PostQuerySet) -> PostQuerySet:
     """Return those of `posts` that no issue has, sent or not, and that wait for one.
 
-    An archive that was published elsewhere waits for none, nor does a post that is for the web alone.
+    An archive that was published elsewhere waits for none, nor does a post that is for the web alone or unlisted.
     """
     items = IssueItem.objects.filter(post=OuterRef("pk"))
     is_archive = Q(source__gt="", published_at__lt=F("created_at"))
-    return posts.filter(~is_archive, ~Exists(items), is_web_only=False)
+    return posts.filter(~is_archive, ~Exists(items), is_web_only=False, is_unlisted=False)
 
 
 def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:
-    """Return those of `posts` that no sent issue carried, but for those that are for the web alone."""
+    """Return those of `posts` that no sent issue carried, but for those that are for the web alone or unlisted."""
     sent = IssueItem.objects.filter(post=OuterRef("pk"), issue__sent_at__isnull=False)
-    return posts.filter(~Exists(sent), is_web_only=False)
+    return posts.filter(~Exists(sent), is_web_only=False, is_unlisted=False)

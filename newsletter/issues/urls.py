@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
-from newsletter.issues import views
+from newsletter.issues import feeds, llms, views
 
 
 class NumberConverter(IntConverter):
@@ -16,10 +16,13 @@ app_name = "issues"
 urlpatterns = [
     path("", views.home, name="home"),
     path("issues/", views.archive, name="archive"),
+    path("issues/feed.xml", feeds.atom, name="feed"),
+    path("issues/feed.json", feeds.json, name="json_feed"),
     path("issues/<number:number>/", views.issue, name="issue"),
     path("issues/<number:number>/<slug:service>/", views.pass_on, name="pass_on"),
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("start-here/", views.start_here, name="start_here"),
     path("reading-list/", views.reading_list, name="reading_list"),
+    path("llms.txt", llms.llms, name="llms"),
     path("about/", views.about, name="about"),
 ]

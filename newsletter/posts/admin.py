@@ -64,6 +64,7 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(Post)
 class PostAdmin(PatternedAdmin):
     form = PostForm
+    tells_in_words = True
     stays = frozenset({ENTER, UPDATE, PUBLISH, KEEP})
     list_display = ("name", "state", "published_on", "tag_list")
     list_filter = (StateFilter, ("tags", admin.RelatedOnlyFieldListFilter))
@@ -75,7 +76,7 @@ class PostAdmin(PatternedAdmin):
     actions = ("publish_now", "back_to_draft")
     fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
-        (_("Publishing"), {"fields": ("published_at", "is_web_only"), "classes": ("aside",)}),
+        (_("Publishing"), {"fields": ("published_at", "is_web_only", "is_unlisted"), "classes": ("aside",)}),
         (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
     )
 
@@ -98,8 +99,9 @@ class PostAdmin(PatternedAdmin):
     @admin.display(description=_("state"), ordering="published_at")
     def state(self, post: Post) -> SafeString:
         state = post.state(timezone.now())
+        facts = {_("unlisted"): post.is_unlisted, _("changed, not updated yet"): post.is_pending}  # type: ignore[attr-defined]  # annotated above
         html = '<span class="state state-{}">{}</span> <span class="quiet">{}</span>'
-        return format_html(html, state.value, state.label, _("changed, not updated yet") if post.is_pending else "")  # type: ignore[attr-defined]  # annotated above
+        return format_html(html, state.value, state.label, " · ".join(str(fact) for fact in facts if facts[fact]))
 
     @admin.display(description=_("published"), ordering="published_at", empty_value="")
     def published_on(self, post: Post) -> str:

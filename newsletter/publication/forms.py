@@ -215,6 +215,13 @@ class WordsForm(PublicationForm):
         fields = ("terms", "han_per_minute", "words_per_minute", "checks_off")
 
 
+class FeedsForm(PublicationForm):
+    """What programs are told that read the site by themselves."""
+
+    class Meta(PublicationForm.Meta):
+        fields = ("hub", "crawlers")
+
+
 class SecurityForm(PublicationForm):
     """What is asked of those who work here, and where strangers report a hole."""
 

@@ -40,7 +40,7 @@ def screens(desk, settings) -> list[str]:
         "issues_startingpoint",
         "issues_kepttext",
     )
-    names = ("", "letter/", "look/", "sender/", "rhythm/", "newcomers/", "words/", "security/", "record/")
+    names = ("", "letter/", "look/", "sender/", "rhythm/", "newcomers/", "words/", "feeds/", "security/", "record/")
     names = (*names, "advanced/", "parts/", "sender/dns/")
     return [
         *(f"/admin/settings/{name}" for name in names),

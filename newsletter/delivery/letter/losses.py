@@ -17,6 +17,7 @@ from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.feeds import entry_of
 from newsletter.posts.markdown import render
 from newsletter.posts.proofreading.placeholders import merge_fields
+from newsletter.posts.syndication import atom_entry
 from newsletter.posts.text.comparison import SHOWN_MAX, characters_of, unshown, words_of
 from newsletter.publication.models import Publication
 
@@ -106,7 +107,7 @@ def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], n
 
 def _posts(issue: Issue, mail: dict[str, str]) -> Iterator[Text]:
     for item in issue.items.select_related("post__cover").prefetch_related("post__tags"):
-        post, feed = item.post, entry_of(item.post)
+        post, feed = item.post, atom_entry(entry_of(item.post))
         yield Text(post.title, post.title, mail | {_("Feed"): feed["title"]}, is_markdown=False)
         in_short = mail if item.form == IssueItem.Form.EXCERPT else {}
         yield Text(post.title, post.summary, in_short | {_("Feed"): feed["summary"]}, is_markdown=False)

@@ -6,6 +6,7 @@ from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
 from newsletter.delivery.models.events import Arrival, Event, MailFetch
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
+from newsletter.delivery.models.hub import HubNotice
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.models.packs import Pack
@@ -26,6 +27,7 @@ __all__ = [
     "Event",
     "Feedback",
     "Happening",
+    "HubNotice",
     "MailFetch",
     "Mailing",
     "MailingQuerySet",

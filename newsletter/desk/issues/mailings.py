@@ -26,8 +26,9 @@ from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Breakdown, Certificate, Delivery, Mailing, packs
 from newsletter.desk.issues import audit, breakdowns, progress, results
-from newsletter.desk.issues.composer import in_question, in_words, page, wake_up, when_form
+from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
 from newsletter.desk.issues.decisions import message_id_of
+from newsletter.desk.issues.scheduling import when_form
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 from subscribers.models import kept_tally
@@ -269,7 +270,7 @@ def _other(found: Mailing) -> str:
 
 
 def _provider(alias: str) -> str:
-    return provider_name(settings.MAILERS[alias])
+    return audit.provider_in_words(provider_name(settings.MAILERS[alias]))
 
 
 def _has_two_providers() -> bool:
@@ -277,7 +278,7 @@ def _has_two_providers() -> bool:
 
 
 def _switch(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return found.switch(_other(found), _provider(_other(found)))
+    return found.switch(_other(found), provider_name(settings.MAILERS[_other(found)]))
 
 
 def _after_switching(found: Mailing) -> str:

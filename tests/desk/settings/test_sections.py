@@ -51,6 +51,7 @@ VALID = {  # by page: what its form posts
     },
     "newcomers": {"welcome": "", "welcome_question": ""},
     "words": {"terms": "", "han_per_minute": "400", "words_per_minute": "238"},
+    "feeds": {"hub": "", "crawlers": "read"},
     "security": {"security_contact": ""},
 }
 

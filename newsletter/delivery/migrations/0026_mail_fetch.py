@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0024_events'),
+        ('delivery', '0025_events'),
     ]
 
     operations = [

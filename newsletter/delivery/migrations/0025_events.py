@@ -28,7 +28,7 @@ def release(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0023_once_more'),
+        ('delivery', '0024_hub'),
     ]
 
     operations = [
