@@ -67,9 +67,9 @@ def looks_returned(message: Message, text: str) -> bool:
         return True
     subject = field(message, "Subject")
     is_titled = bool(TITLE.search(subject)) and not ANSWER.match(subject)
-    if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops speak of deliveries, too
-        return is_titled and returned(message) is not None
     is_bare = field(message, "Return-Path") in {"<>", "< >"}
+    if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops speak of deliveries, too
+        return (is_titled or is_bare) and returned(message) is not None
     signs = [is_by_daemon(message), is_bare, is_titled, not ANSWER.match(subject) and _tells_of_failure(message, text)]
     return sum(signs) > 1 or (signs[0] and bool(ERROR.search(text)))
 

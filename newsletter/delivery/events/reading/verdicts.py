@@ -34,6 +34,7 @@ FULL = _any(
     r"mail ?box.{0,20}\b(?:exceed|over|full)|(?:exceed|over).{0,30}(?:quota|allowed size|storage|mail ?box)",
     r"一杯|容量(?:を超|オーバー)|(?:邮箱|郵箱|信箱|空間).{0,6}[满滿]|boîte .{0,20}pleine|casilla .{0,20}llena",
 )
+OUR_LIMIT = _any(r"(?:relay|sending|daily|hourly) (?:relay |sending )?(?:quota|limit)")
 NOT_NOW = _any(
     r"temporar(?:y|ily) (?:locked|suspended|disabled|unavailable|inactive|deferred by user)|currently suspended",
     r"(?:account|mail ?box|user|recipient|compte).{0,30}\b(?:blocked|bloque|locked|suspended)|mailer error"
@@ -101,6 +102,7 @@ GAVE_UP = _any(
 )
 
 IN_THIS_ORDER = (
+    (OUR_LIMIT, Verdict.POLICY),
     (FULL, Verdict.SOFT),
     (NOT_NOW, Verdict.SOFT),
     (OF_THE_SENDER, Verdict.POLICY),
@@ -133,7 +135,9 @@ def _by_words(words: str, codes: list[str], policy: re.Pattern[str]) -> Event.Ve
     if {"5.1.7", "5.1.8"} & set(codes):  # the sender's address
         return Verdict.POLICY
     if found := next((verdict for pattern, verdict in IN_THIS_ORDER if pattern.search(words)), None):
-        return found
+        # A server that says 4.x.x of a host may have asked a name server that was out of order.
+        is_host_missing_now = codes[0].startswith("4") and not NO_SUCH_ADDRESS.search(words)
+        return Verdict.SOFT if found == Verdict.HARD and is_host_missing_now else found
     if "5.4.1" in codes and "access denied" in words.lower():  # Microsoft's, for much
         return Verdict.SOFT
     return Verdict.POLICY if policy.search(words) else None
