@@ -20,7 +20,10 @@ VERSION_LENGTH = 8  # hex characters
 
 @dataclass(frozen=True)
 class Facts:
-    """What the notice says of this installation. providers: through whom letters go; none while nothing leaves."""
+    """What the notice says of this installation. providers: through whom letters go; none while nothing leaves.
+
+    reads_mail: whether mail that comes back, and what readers write, is taken in.
+    """
 
     name: str
     author: str
@@ -28,6 +31,7 @@ class Facts:
     providers: tuple[str, ...]
     reminds: bool = False
     asks: bool = False
+    reads_mail: bool = False
 
     @classmethod
     def now(cls) -> "Facts":
@@ -41,6 +45,7 @@ class Facts:
             tuple(providers),
             publication.reminds_unconfirmed,
             publication.asks_heard,
+            bool(settings.MAILBOX_URL),
         )
 
 
@@ -65,7 +70,12 @@ def notice(facts: Facts) -> list[Notice]:
                 "%(undo_days)d days. You may have everything deleted at once; then a salted hash of the address stays, "
                 "so that no import brings you back."
             )
-            % words,
+            % words
+            + (
+                _(" Letters that come back, and automatic replies, are deleted after 30 days.")
+                if facts.reads_mail
+                else ""
+            ),
         ),
         Notice(_("Where, and who sees it"), _whereabouts(facts)),
         Notice(

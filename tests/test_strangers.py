@@ -213,6 +213,28 @@ def test_what_a_token_opens_reads_no_text_for_long():
 # characters that its repeats take, and is tried with every text of one or two of them in turn.
 STRANGERS = {
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
+    "newsletter.delivery.events.finding.OURS": "issue.10a<@",
+    "newsletter.delivery.events.reading.auto_replies.AWAY": "auto: -",
+    "newsletter.delivery.events.reading.auto_replies.CHALLENGE": "to release your mail ",
+    "newsletter.delivery.events.reading.dsn.TYPED": "a-; ",
+    "newsletter.delivery.events.reading.foreign.ADDRESS": "a@.-",
+    "newsletter.delivery.events.reading.foreign.DAEMON": "mail -_",
+    "newsletter.delivery.events.reading.dsn.BLOCK": "final-recipient:\n x",
+    "newsletter.delivery.events.reading.foreign.ANSWER": "re :",
+    "newsletter.delivery.events.reading.foreign.AT_LINE_START": "\n <a@.",
+    "newsletter.delivery.events.reading.foreign.ERROR": "Error:\n",
+    "newsletter.delivery.events.reading.foreign.LATE": "delay ",
+    "newsletter.delivery.events.reading.foreign.GOES_ON": "will be ",
+    "newsletter.delivery.events.reading.foreign.ORIGINAL": "-=\nthe original message",
+    "newsletter.delivery.events.reading.foreign.STRONG": "5 -#<.a",
+    "newsletter.delivery.events.reading.foreign.TITLE": "mail delivery fail",
+    "newsletter.delivery.events.reading.message.CONTROL": "\x00a",
+    "newsletter.delivery.events.reading.message.PLUS": "+a@",
+    "newsletter.delivery.events.reading.message.QUOTED_ID": "message-id: <\n",
+    "newsletter.delivery.events.reading.message.TOKEN_IN_LINK": "/+a",
+    "newsletter.delivery.events.reading.verdicts.ENHANCED": "5.1",
+    "newsletter.delivery.events.reading.verdicts.NEEDLESS": "(in reply to )",
+    "newsletter.delivery.events.reading.verdicts.QUOTED": "<a@.>:/ ",
     "newsletter.delivery.letter.compiled.COMMON_ADDRESS": "a@.-!",
     "newsletter.delivery.letter.compiled.COMMON_NAME": "a !'",
     "newsletter.delivery.letter.compiled.PLAIN": "a@. ",
@@ -252,6 +274,7 @@ STRANGERS = {
 }
 CUT_BEFORE = {
     "newsletter.posts.search.folding.PHRASE": folding.QUERY_MAX,
+    "newsletter.delivery.events.reading.verdicts.QUOTED": 500,
     "newsletter.mail.replies.QUOTED": 500,
     "subscribers.origins._HOST": 2000,
     "subscribers.origins._NOT_KEPT": 40,
@@ -259,6 +282,10 @@ CUT_BEFORE = {
 }  # characters, where it is less than a door takes
 BY_WHOM = {
     "strangers: small patterns written where they are used, of texts that were cut before": {
+        "newsletter.delivery.events.reading.dsn": "_recipient",
+        "newsletter.delivery.events.reading.foreign": "looks_returned _joined",
+        "newsletter.delivery.events.reading.message": "blocks without_tags",
+        "newsletter.delivery.events.reading.verdicts": "_any",
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
         "newsletter.mail.replies": "_any _of_smtp BY_API",
         "newsletter.posts.search.folding": "Term.pattern hits",

@@ -46,6 +46,8 @@ FACTS = {
     "posts.SearchDocument.published_at",
     "posts.WorkingCopy.updated_at",
     "publication.Publication.updated_at",
+    *("delivery.Arrival.received_at", "delivery.Arrival.applied_at", "delivery.Event.at", "delivery.Event.created_at"),
+    *("delivery.MailFetch.looked_at", "delivery.MailFetch.failing_since"),
     "delivery.Breakdown.settled_at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     *("delivery.CourseCopy.begun_at", "delivery.CourseCopy.planned_for"),

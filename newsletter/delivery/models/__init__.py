@@ -4,6 +4,7 @@ from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
+from newsletter.delivery.models.events import Arrival, Event, MailFetch
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.hub import HubNotice
@@ -16,6 +17,7 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.models.restorations import Restoration
 
 __all__ = [
+    "Arrival",
     "Batch",
     "BatchBreakdown",
     "BatchQuerySet",
@@ -24,9 +26,11 @@ __all__ = [
     "Counts",
     "CourseCopy",
     "Delivery",
+    "Event",
     "Feedback",
     "Happening",
     "HubNotice",
+    "MailFetch",
     "Mailing",
     "MailingQuerySet",
     "OnceMore",
