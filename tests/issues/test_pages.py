@@ -298,3 +298,13 @@ def test_without_a_clipboard_no_button_offers_to_copy(visit, pages):
     visit.locator("[data-print]").wait_for()
 
     assert visit.locator("[data-copy]").is_hidden()
+
+
+def test_a_printed_page_ends_with_what_was_written_not_with_the_foot(visit, pages):
+    visit.emulate_media(media="print")
+    for path in pages:
+        visit.goto(SITE + path)
+
+        assert visit.locator(".colophon").is_hidden()
+        assert [form.is_visible() for form in visit.locator("form").all()].count(True) == 0, path
+        assert visit.locator(".masthead .address").is_visible()
