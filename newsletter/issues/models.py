@@ -195,9 +195,7 @@ class IssueItem(models.Model):
     @property
     def html(self) -> SafeString:
         """Return the post's HTML with names of its own: every post has a first footnote."""
-        own = rf"\g<1>p{self.post_id}-"
-        html = _TAG.sub(lambda tag: _NAME.sub(own, tag[0]), self.post.html)
-        return mark_safe(html)  # noqa: S308  # nosec B308, B703  # post.html is sanitised
+        return named_apart(self.post.html, f"p{self.post_id}")
 
 
 class KeptText(models.Model):
@@ -243,6 +241,12 @@ class StartingPoint(models.Model):
 
     def __str__(self) -> str:
         return str(self.post)
+
+
+def named_apart(html: str, prefix: str) -> SafeString:
+    """Return sanitised HTML whose names, and the links to them, begin with `prefix`: so texts can share a page."""
+    apart = _TAG.sub(lambda tag: _NAME.sub(rf"\g<1>{prefix}-", tag[0]), html)
+    return mark_safe(apart)  # noqa: S308  # nosec B308, B703  # as safe as what came
 
 
 def fetch_whole(issues: Sequence[Issue], now: datetime) -> None:
