@@ -421,6 +421,18 @@ def test_a_reply_belongs_to_the_copy_that_it_answers(mailing):
 # --- Uncertain copies ---
 
 
+def test_an_automatic_answer_proves_that_an_uncertain_copy_arrived(mailing):
+    seq = seq_of(mailing)
+    mailing.deliveries.filter(seq=seq).update(state=Delivery.State.UNCERTAIN)
+    mailing.batches.update(sent=2, uncertain=1)
+    answer = f"In-Reply-To: {message_id(mailing, seq)}\nAuto-Submitted: auto-replied\n"
+
+    receive(plain("I am away.", extra=answer), plain("Away.", extra="Auto-Submitted: auto-replied\n"))
+
+    assert mailing.deliveries.get(seq=seq).state == Delivery.State.SENT
+    assert nothing_changed()
+
+
 @pytest.mark.parametrize(
     ("words", "status", "action", "state"),
     [
