@@ -30,8 +30,9 @@ def apply_some(now: datetime, seconds: float) -> int:
     """Apply what waits, for about so many seconds; return how many arrivals that were."""
     until, done = monotonic() + seconds, 0
     while some := list(Arrival.objects.waiting()[:SLICE]):
-        done += _apply(some, now)
-        if monotonic() >= until:
+        applied = _apply(some, now)
+        done += applied
+        if not applied or monotonic() >= until:  # none: another worker has them
             break
     return done
 

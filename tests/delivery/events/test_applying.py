@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
 from newsletter.delivery.events import applying, rules
+from newsletter.delivery.events.reading import mail
 from newsletter.delivery.models import Arrival, Delivery, Event, Mailing
 from newsletter.mail import tokens
 from subscribers import departures
@@ -242,6 +243,20 @@ def test_a_worker_that_dies_while_it_applies_has_done_nothing_and_the_next_does_
 
     assert suppressed() == {("a@example.org", "bounced")}
     assert not Arrival.objects.waiting().exists()
+
+
+def test_what_another_worker_has_applied_meanwhile_is_left_alone(mailing, monkeypatch):
+    def overtaken(arrival):
+        Arrival.objects.update(state=State.APPLIED, what=What.NOTICE)
+        return mail.read(arrival)
+
+    monkeypatch.setitem(applying.READERS, "mail", overtaken)
+    Arrival.objects.store(Arrival.MAIL, dsn(verp(mailing, seq_of(mailing))), TOLD_AT)
+
+    assert applying.apply_some(TOLD_AT, 1) == 0
+
+    assert nothing_changed()
+    assert Arrival.objects.get().what == What.NOTICE
 
 
 def test_one_that_cannot_be_read_is_kept_and_holds_up_no_other(mailing):
