@@ -142,6 +142,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "zh-hant"
 LANGUAGES = [("zh-hant", "繁體中文"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "newsletter" / "locale"]
+FORMAT_MODULE_PATH = "newsletter.formats"
 TIME_ZONE = "Asia/Taipei"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"

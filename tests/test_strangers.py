@@ -257,6 +257,7 @@ STRANGERS = {
     "newsletter.mail.replies.NO_SUCH_ADDRESS_AT_MICROSOFT": "re ",
     "newsletter.mail.replies.QUOTED": "<a@.>:/ ",
     "newsletter.posts.search.folding.IS_CJK": "中a ",
+    "newsletter.posts.search.folding.JOINED": "a.+#",
     "newsletter.posts.search.folding.NEEDLESS": "中a ",
     "newsletter.posts.search.folding.PARTS": "中a_",
     "newsletter.posts.search.folding.PHRASE": '"a「」 ',
@@ -299,10 +300,13 @@ BY_WHOM = {
         "newsletter.delivery.provider.batch_apis": "BODY Provider PROVIDERS",
         "newsletter.delivery.rehearsal.links": "ADDRESS",
         "newsletter.delivery.letter.rendering": "SLOT MEDIA",
+        "newsletter.delivery.letter.words": "POST TASTE",
         "newsletter.delivery.rehearsal.checks": "ENCODED",
         "newsletter.delivery.letter.wire_template": "SLOT",
         "newsletter.delivery.provider.transports": "LEADING_DOT",
         "newsletter.issues.models": "_TAG _NAME",
+        "newsletter.issues.volumes.book": "_HOST _POST _ISSUE",
+        "newsletter.issues.volumes.xhtml": "_NAME _COUNT _VALUES _ILLEGAL _WITHIN",
         "newsletter.mail.html": "_as_lines AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN FIRST_ROW "
         "CELL ATOMS COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
         "newsletter.mail.letters": "PICTURE LINK ADDRESS",
@@ -315,6 +319,7 @@ BY_WHOM = {
         "newsletter.posts.responsive_images": "PICTURE",
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
         "newsletter.posts.templatetags.outline": "HEADING NOTE",
+        "newsletter.posts.templatetags.printed": "_LINK _TAG _SHOWN",
     },
     "servers that the author chose: a provider's replies, his domain's records": {
         "newsletter.delivery.certificate": "CODES",
@@ -352,7 +357,7 @@ BY_WHOM = {
         "DESTINATION DEFINITION AUTOLINK TAG "
         "BARE_URL _hidden _inside _is_indented_code",
         "newsletter.posts.models.renderings": "rendered_anew",
-        "newsletter.posts.search.snippets": "_window",
+        "newsletter.posts.search.snippets": "_window _word_begins",
         "newsletter.posts.markdown.structure": "CALLOUT TASK INDENTED LANGUAGE",
         "newsletter.posts.templatetags.reading": "_BREAKS _WIDE",
         "newsletter.posts.proofreading.terms": "ARROW _pattern",

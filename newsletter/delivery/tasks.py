@@ -13,7 +13,11 @@ from newsletter.delivery.events import applying, mailbox, suppressing
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
 from newsletter.delivery.models import Arrival, Mailing
 from newsletter.delivery.models.events import KEPT_FOR
-from newsletter.delivery.readers import once_more, welcome
+from newsletter.delivery.readers.course import CourseMail
+from newsletter.delivery.readers.missed import MissedMail
+from newsletter.delivery.readers.once_more import OnceMoreMail
+from newsletter.delivery.readers.single_mails import send_due
+from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.delivery.wakeups import wake_lanes
 from newsletter.publication.heartbeats import Part, working
 from subscribers import wishes
@@ -88,9 +92,9 @@ def tell_hub() -> None:
 
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Welcome the readers who confirmed since the last time, and send issues once more to who asked for it."""
-    welcome.send_due(timezone.now())
-    once_more.send_due(timezone.now())
+    """Send what single readers get: the welcome and first letters, issues once more, what was missed in a pause."""
+    for kind in (WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
+        send_due(kind, timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -19,6 +19,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -199,7 +200,8 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
 class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A list; what can be done to a mailing is on its own page."""
 
-    list_display = ("issue", "state_now", "finished_at", "total")
+    nothing_yet = _("Nothing was sent yet. Once an issue is scheduled, its progress and its result are here.")
+    list_display = ("issue", "state_now", "finished_at", "readers")
     sortable_by = ()
     list_filter = ("state",)
     list_select_related = ("issue",)
@@ -219,6 +221,11 @@ class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("state"))
     def state_now(self, mailing: Mailing) -> SafeString:
         return render_to_string("desk/_mailing_state.html", {"mailing": mailing})
+
+    @admin.display(description=_("readers"))
+    def readers(self, mailing: Mailing) -> str:
+        """Return how many get it, which nobody knows before it begins."""
+        return number_format(mailing.total, force_grouping=True) if mailing.total else ""
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponseRedirect:
         return redirect("admin:mailing", object_id)

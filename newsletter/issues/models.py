@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.shifts import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
 from newsletter.issues.shifts import Shift as Shift  # noqa: PLC0414
 from newsletter.posts.addresses import around
-from newsletter.posts.models import Post, PostQuerySet
+from newsletter.posts.models import Image, Post, PostQuerySet
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
 
@@ -108,6 +108,7 @@ class Issue(models.Model):
     post_count: int  # what readers find in it: set by lengths.measured
     reading_minutes: int
     contents: list[tuple[str, str]]  # addresses and titles of its posts: set by lengths.with_contents
+    cover: Image | None  # of its first post that has one: set by years.with_covers
     opening: str  # its first sentences: set by years.with_openings
 
     objects = IssueQuerySet.as_manager()
@@ -119,7 +120,8 @@ class Issue(models.Model):
         permissions = [("send_issue", "Can send issues to readers")]
 
     def __str__(self) -> str:
-        return f"#{self.number} {self.subject}".rstrip()  # a draft that was proposed has no subject yet
+        words = {"number": self.number, "subject": self.subject}
+        return str(_("#%(number)s %(subject)s") % words).rstrip()  # a draft that was proposed has no subject yet
 
     def get_absolute_url(self) -> str:
         before, after = around("issues:issue")
@@ -193,9 +195,7 @@ class IssueItem(models.Model):
     @property
     def html(self) -> SafeString:
         """Return the post's HTML with names of its own: every post has a first footnote."""
-        own = rf"\g<1>p{self.post_id}-"
-        html = _TAG.sub(lambda tag: _NAME.sub(own, tag[0]), self.post.html)
-        return mark_safe(html)  # noqa: S308  # nosec B308, B703  # post.html is sanitised
+        return named_apart(self.post.html, f"p{self.post_id}")
 
 
 class KeptText(models.Model):
@@ -241,6 +241,12 @@ class StartingPoint(models.Model):
 
     def __str__(self) -> str:
         return str(self.post)
+
+
+def named_apart(html: str, prefix: str) -> SafeString:
+    """Return sanitised HTML whose names, and the links to them, begin with `prefix`: so texts can share a page."""
+    apart = _TAG.sub(lambda tag: _NAME.sub(rf"\g<1>{prefix}-", tag[0]), html)
+    return mark_safe(apart)  # noqa: S308  # nosec B308, B703  # as safe as what came
 
 
 def fetch_whole(issues: Sequence[Issue], now: datetime) -> None:

@@ -2,6 +2,7 @@ from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
 from newsletter.issues import feeds, llms, views
+from newsletter.issues.volumes import views as volumes
 
 
 class NumberConverter(IntConverter):
@@ -19,6 +20,8 @@ urlpatterns = [
     path("issues/feed.xml", feeds.atom, name="feed"),
     path("issues/feed.json", feeds.json, name="json_feed"),
     path("issues/<number:number>/", views.issue, name="issue"),
+    path("issues/<number:year>.epub", volumes.epub, name="epub"),
+    path("issues/<number:year>/print/", volumes.printable, name="printable"),
     path("issues/<number:number>/<slug:service>/", views.pass_on, name="pass_on"),
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("start-here/", views.start_here, name="start_here"),

@@ -52,9 +52,9 @@ def front(request: HttpRequest) -> HttpResponse:
 
 @kept(Post.objects.next_change, parameters=["page"])
 def archive(request: HttpRequest) -> HttpResponse:
-    archived = Issue.objects.archived()
-    page = asked_page(request, Paginator(archived.defer("introduction", "closing"), ISSUES_PER_PAGE))
-    page.object_list = measured(page.object_list, timezone.now())
+    archived, now = Issue.objects.archived(), timezone.now()
+    page = asked_page(request, Paginator(archived.defer("closing"), ISSUES_PER_PAGE))
+    page.object_list = years.with_covers(years.with_openings(measured(page.object_list, now)), now)
     return render(request, "issues/archive.html", {"page": page, "years": archived.years()})
 
 

@@ -199,6 +199,17 @@ class Publication(models.Model):
         ),
     )
 
+    asks_heard = models.BooleanField(
+        _("ask how they heard of you"),
+        default=False,
+        help_text=_("One sentence, on the page behind the confirmation. Nobody has to answer."),
+    )
+    reminds_unconfirmed = models.BooleanField(
+        _("remind who has not confirmed"),
+        default=False,
+        help_text=_("One mail, two days after the sign-up, with the same link. The privacy page says so."),
+    )
+
     welcome = models.TextField(
         _("welcome"),
         blank=True,
@@ -209,6 +220,11 @@ class Publication(models.Model):
         max_length=200,
         blank=True,
         help_text=_("Closes that letter, to be answered by a reply: what do you hope to read here? Empty: none."),
+    )
+
+    course = models.JSONField(_("first letters"), default=list, blank=True, help_text="numbers of issues")
+    course_days = models.PositiveSmallIntegerField(
+        _("days between them"), default=3, help_text=_("And after the welcome. Never on the day of an issue.")
     )
 
     cadence_anchor_on = models.DateField(

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 from django.http import FileResponse, HttpResponseRedirect
@@ -75,16 +76,22 @@ def for_now(address: str) -> HttpResponseRedirect:
 
 
 def drawn(name: str, draw: Callable[[], bytes]) -> Path:
-    """Return the file `name` below MEDIA_ROOT; `draw` makes it once, and it is never seen half written.
+    """Return the file `name` below MEDIA_ROOT, which is small enough to be drawn in memory: see `made`."""
+    return made(name, lambda file: file.write(draw()), turn="drawing")
+
+
+def made(name: str, write: Callable[[IO[bytes]], object], *, turn: str) -> Path:
+    """Return the file `name` below MEDIA_ROOT; `write` fills it once, and it is never seen half written.
 
     name: a folder, what it shows, "-" and a version: of one thing only the latest version is kept, so that the folder
-        does not grow with each change. Processes draw one after the other: a stranger may ask for many at once.
+        does not grow with each change.
+    turn: what processes make of one kind they make one after the other: a stranger may ask for many at once.
     """
     path: Path = settings.MEDIA_ROOT / name
     if not path.exists():
-        with _alone():
-            if not path.exists():  # another request may have drawn it while this one waited
-                _write(path, draw())
+        with _alone(turn):
+            if not path.exists():  # another request may have made it while this one waited
+                _write(path, write)
                 _forget_former(path)
     return path
 
@@ -97,17 +104,20 @@ def _forget_former(path: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def _write(path: Path, octets: bytes) -> None:
+def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(octets)
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Keep other threads and processes of this machine from drawing; the kernel lets go when one of them dies."""
-    with (settings.DATA_DIR / "drawing.lock").open("a") as file:
+def _alone(turn: str) -> Iterator[None]:
+    """Keep other threads and processes of this machine from the same; the kernel lets go when one of them dies."""
+    with (settings.DATA_DIR / f"{turn}.lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -129,8 +129,8 @@ def _counted_within(name: str, times: Sequence[tuple[datetime, datetime]]) -> li
     """Return how many rows have their moment within each of `times`; each entry of the index is read once for each."""
     if not times:
         return []
-    table, column = Subscriber._meta.db_table, Subscriber._meta.get_field(name).column
-    one = f"(SELECT COUNT(*) FROM {table} WHERE {column} >= %s AND {column} < %s)"  # noqa: S608  # nosec B608  # our own names
+    table = Subscriber._meta.db_table
+    one = f"(SELECT COUNT(*) FROM {table} WHERE {name} >= %s AND {name} < %s)"  # noqa: S608  # nosec B608  # our own names
     ends = [connection.ops.adapt_datetimefield_value(at) for pair in times for at in pair]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join([one] * len(times))}", ends)  # nosec B608  # our own names

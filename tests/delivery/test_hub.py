@@ -65,6 +65,17 @@ def test_a_hub_is_told_of_a_post_once(server):
     )
 
 
+def test_nobody_learns_of_an_unlisted_post_by_its_tags(server):
+    make_post(tags=("old",))
+    hub.tell(NOW, anybody)
+    make_post(tags=("quiet",), published_at=NOW, is_unlisted=True)
+    make_post(tags=("loud",), published_at=NOW)
+
+    hub.tell(NOW + timedelta(hours=1), anybody)
+
+    assert topics(server)[4:] == [*FEEDS, f"{SITE}/tags/loud/feed.xml"]
+
+
 def test_a_post_that_waits_for_its_time_is_told_then_with_the_feeds_of_its_tags(server):
     make_post(tags=("old",))
     hub.tell(NOW, anybody)

@@ -14,6 +14,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.browser]
 SITE = "http://site.test"
 BODY = """前言*重點*，[連結](https://e.x/)與`code`。
 
+高速公路車流不多的時候，多一輛車，沒有人會感覺到；快要滿的時候，多一輛車，後面就回堵好幾公里。「路沒有變」，車速的差別卻很大，
+團隊的時間也是一條路：2026 年的 roadmap 排到九成九，誰都等得比誰久。
+
 > 引言。
 
 | 欄 | 欄 |
@@ -298,3 +301,36 @@ def test_without_a_clipboard_no_button_offers_to_copy(visit, pages):
     visit.locator("[data-print]").wait_for()
 
     assert visit.locator("[data-copy]").is_hidden()
+
+
+def test_a_printed_page_ends_with_what_was_written_not_with_the_foot(visit, pages):
+    visit.emulate_media(media="print")
+    for path in pages:
+        visit.goto(SITE + path)
+
+        assert visit.locator(".colophon").is_hidden()
+        assert [form.is_visible() for form in visit.locator("form").all()].count(True) == 0, path
+        assert visit.locator(".masthead .address").is_visible()
+
+
+SHORT_LINES = """() => [...document.querySelectorAll(".prose > p")].map((paragraph) => {
+  const range = document.createRange(), rows = new Map(), size = parseFloat(getComputedStyle(paragraph).fontSize);
+  range.selectNodeContents(paragraph);
+  for (const {bottom, right} of range.getClientRects()) {
+    const row = [...rows.keys()].find((known) => Math.abs(known - bottom) < size) ?? bottom;
+    rows.set(row, Math.max(rows.get(row) ?? 0, right));
+  }
+  const edge = paragraph.getBoundingClientRect().right, rights = [...rows.values()].slice(0, -1);
+  return [rights.length, rights.filter((right) => edge - right >= size).length];
+})"""
+
+
+@pytest.mark.parametrize("theme", ["letter", "book", "plain"])
+def test_every_line_of_a_paragraph_but_its_last_fills_the_column_of_a_phone(visit, pages, theme):
+    visit.set_viewport_size({"width": 375, "height": 800})
+    visit.goto(SITE + next(path for path in pages if path.startswith("/p/")))
+
+    counts = visit.evaluate(SHORT_LINES)
+
+    assert sum(lines for lines, _short in counts) > 4
+    assert sum(short for _lines, short in counts) == 0

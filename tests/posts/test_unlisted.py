@@ -24,6 +24,7 @@ SHOWS = {  # every address that shows a post like it
     "/start-here/",
     "/feed.xml",
     "/feed.json",
+    "/llms.txt",
     "/sitemap.xml",
     "/sitemap-posts.xml",
     "/tags/quiet/",

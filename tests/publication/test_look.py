@@ -61,7 +61,7 @@ def test_a_theme_loses_its_comments_and_no_rule(theme):
     assert "/*" not in css
     assert css.count("{") == css.count("}")
     assert ".code :is(.k,.kc," in css  # a space between two selectors stays
-    assert 'content:" <" attr(href) ">"' in css
+    assert 'content:"[" attr(data-note) "]"' in css
 
 
 @pytest.mark.parametrize("theme", Publication.Theme.values)

@@ -14,6 +14,7 @@ from newsletter.delivery.letter.rendering import FrozenLetter
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, Remark
 from newsletter.issues.models import Issue, IssueItem
+from newsletter.mail.message import Mail
 from newsletter.posts.feeds import entry_of
 from newsletter.posts.markdown import render
 from newsletter.posts.proofreading.placeholders import merge_fields
@@ -85,6 +86,13 @@ def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequ
     lost = [loss for text in texts for loss in text.losses()]
     fields = [Unfilled(text.title, line, found) for text in texts for line, found in merge_fields(text.typed)]
     return [*lost, *fields]
+
+
+def losses_of(title: str, typed: str, mail: Mail) -> list[Loss | Unfilled]:
+    """Return what a mail does not show as it is meant of a text in Markdown that stands in it."""
+    html = next(str(part[0]) for part in mail.alternatives)
+    text = Text(title, typed, {_("Mail"): words_of(html), _("Plain text"): str(mail.body)})
+    return [*text.losses(), *(Unfilled(title, line, found) for line, found in merge_fields(typed))]
 
 
 def digest_of(lost: Sequence[Loss | Unfilled]) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.urls import reverse
@@ -38,6 +37,7 @@ def slot(name: str) -> str:
 
 MEDIA = re.compile("/media/([0-9a-f]{16})/")
 BRIEF = 800  # characters: a shorter letter shows its addresses
+TWO_LINES = 60  # characters
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
 
 SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "day")}
@@ -75,7 +75,8 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
     return {
         "issue": issue,
         "publication": publication,
-        "items": [_entry(item, publication.zone) for item in items],
+        "items": [_entry(item, publication) for item in items],
+        "is_digest": publication.look == Publication.Look.DIGEST,
         "preheader": _preheader(issue, items),
         "is_brief": _is_brief(issue, items),
         "introduction": author_html(issue.introduction),
@@ -89,7 +90,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
     }
 
 
-def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
+def _entry(item: IssueItem, publication: Publication) -> dict[str, object]:
     """Return what the mail shows of a post; its day is the author's, wherever the worker stands."""
     post = item.post  # read for this letter alone
     post.title = single_line(post.title)
@@ -99,10 +100,26 @@ def _entry(item: IssueItem, zone: ZoneInfo) -> dict[str, object]:
         "item": item,
         "post": post,
         "url": settings.SITE_URL + post.get_absolute_url(),
-        "published_on": post.published_at.astimezone(zone).date() if post.published_at else None,
+        "published_on": post.published_at.astimezone(publication.zone).date() if post.published_at else None,
         "html": author_html(post.body) if item.form == IssueItem.Form.FULL else "",
         "cover": mail_html.attributes(post.cover.width, post.cover.height) if post.cover else "",
+        "lines": _lines(item, is_digest=publication.look == Publication.Look.DIGEST),
+        "thumbnail": _thumbnail(post.cover) if post.cover else "",
     }
+
+
+def _lines(item: IssueItem, *, is_digest: bool) -> str:
+    """Return what a post that is not shown in full says of itself. What its author wrote for that is never cut."""
+    if item.form == IssueItem.Form.LINK:
+        return measures.first_sentence(item.post.excerpt)
+    if is_digest and not item.post.summary:
+        return measures.first_sentences(item.post.excerpt, TWO_LINES)
+    return item.post.excerpt
+
+
+def _thumbnail(cover: Image) -> str:
+    """Return the address of a cover's narrowest form: for a third of the column, or all of it on a phone."""
+    return settings.SITE_URL + cover.address("fallback", cover.widths("fallback")[0])
 
 
 def _is_brief(issue: Issue, items: list[IssueItem]) -> bool:

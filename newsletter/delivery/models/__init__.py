@@ -2,6 +2,7 @@
 
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
+from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
 from newsletter.delivery.models.events import Arrival, Event, MailFetch
 from newsletter.delivery.models.feedback import Feedback
@@ -23,6 +24,7 @@ __all__ = [
     "Breakdown",
     "Certificate",
     "Counts",
+    "CourseCopy",
     "Delivery",
     "Event",
     "Feedback",

@@ -162,7 +162,7 @@ class Mailing(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.issue} ({self.get_state_display()})"
+        return str(_("%(issue)s (%(state)s)") % {"issue": self.issue, "state": self.get_state_display()})
 
     def record(
         self, what: Step.What, detail: str = "", at: datetime | None = None, *, send_at: datetime | None = None

@@ -66,7 +66,7 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def moving(request: HttpRequest, pk: int) -> JsonResponse:
     """Return the figures, for a page that is open; and its parts, if they say something else by now."""
-    found, now = get_object_or_404(Mailing.objects.defer("html", "text", "note"), pk=pk), timezone.now()
+    found, now = get_object_or_404(progress.followed(), pk=pk), timezone.now()
     answer = progress.answer(found, found.counts(), now)
     if request.GET.get("shape") != answer["shape"]:
         context = _shown(request, found, now) | {"issue": found.issue}
@@ -75,7 +75,7 @@ def moving(request: HttpRequest, pk: int) -> JsonResponse:
 
 
 def _found(pk: int) -> Mailing:
-    return get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
+    return get_object_or_404(progress.followed().select_related("issue"), pk=pk)
 
 
 def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
@@ -88,6 +88,7 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "figures": progress.figures(counts),
         "lead": progress.lead(found, counts, now, _readers(found, now)),
         "answer": progress.answer(found, counts, now),
+        "pace": progress.pace(found, counts, found.steps.order_by("pk"), now),
         "result": results.of(found, now),
         "reasons": _reasons(found, breakdown, certificate),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and planning.can_be_corrected(found.issue),

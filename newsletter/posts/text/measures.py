@@ -85,6 +85,17 @@ def first_sentence(words: str) -> str:
     return found[0].strip() if found else words
 
 
+def first_sentences(words: str, limit: int) -> str:
+    """Return the first whole sentences of plain words that are together at most `limit` characters; at least one."""
+    taken = first_sentence(words)
+    while rest := words.removeprefix(taken).strip():
+        longer = words[: words.index(rest, len(taken)) + len(first_sentence(rest))]
+        if len(longer) > limit or longer == taken:
+            break
+        taken = longer
+    return taken
+
+
 def words_from_title(title: str) -> str:
     """Return the Latin words of `title` for its address, as `deepseek-gpt-4`; empty when there are none.
 

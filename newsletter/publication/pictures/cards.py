@@ -5,20 +5,20 @@ Big5, so that a card looks the same on every machine. What it lacks is taken fro
 """
 
 import unicodedata
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
-from itertools import groupby, takewhile
+from itertools import groupby
+from math import inf
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
 from newsletter.mail.colours import palette
 
-VERSION = "1"  # of the drawing: a change gives every card a new address
+VERSION = "2"  # of the drawing: a change gives every card a new address
 WIDTH, HEIGHT = 1200, 630  # what Facebook, LINE and X show whole: https://ogp.me, developers' pages of each
 MARGIN = 84
 PAPER, INK, QUIET = (palette()[name].day for name in ("paper", "ink", "quiet"))
@@ -35,6 +35,11 @@ OTHER_FONTS = (
 )
 NOT_FIRST = set("，。、；：？！）」』》〉】〕｝…—～·％%,.;:?!)]}’”々ー")
 NOT_LAST = set("（「『《〈【〔｛([{‘“")
+# Characters with which a phrase often begins or ends. Between others a line may break a word: 產｜品.
+BEGINS = set("和與及或而但在從對把被讓使為以用給向跟比由也都就才不沒很最更再又還要能會可該是有我你他她它這那每哪怎什誰")
+ENDS = set("的了著過得地們嗎呢吧啊是")
+NEVER_FIRST = set("的了著過們嗎呢吧啊")
+WORD_COST, SPLIT_COST = 0.05, 0.3  # of a break; an uneven line costs the square of what it lacks or has too much
 
 
 class FontUnusable(Exception):
@@ -94,10 +99,38 @@ def fitted(title: str, room: float) -> tuple[int, list[str]]:
 
 
 def _balanced(title: str, size: int, count: int) -> list[str]:
-    """Return the title in `count` lines that are as even as can be: no single character stands alone."""
-    widths = range(WIDTH - 2 * MARGIN, WIDTH // 3, -size // 2)
-    ways = takewhile(lambda lines: len(lines) == count, (wrapped(title, size, width) for width in widths))
-    return deque(ways, maxlen=1).pop()
+    """Return the title in `count` lines that are as even as can be, and break behind punctuation or between phrases."""
+    pieces = list(_pieces(title))
+    even = _length(title, size) / count
+
+    @cache
+    def best(start: int, left: int) -> tuple[float, tuple[str, ...]]:
+        """Return what the pieces from `start` on cost in `left` lines, and these lines."""
+        ends = [len(pieces)] if left == 1 else range(start + 1, len(pieces) - left + 2)
+        ways = []
+        for end in ends:
+            line = "".join(pieces[start:end]).strip()
+            width = _length(line, size)
+            if width > WIDTH - 2 * MARGIN and end - start > 1:
+                break
+            cost, lines = best(end, left - 1) if left > 1 else (0.0, ())
+            breaks = _break_cost(pieces[end - 1], pieces[end]) if left > 1 else 0.0
+            ways.append((cost + breaks + (width / even - 1) ** 2, (line, *lines)))
+        return min(ways, default=(inf, ()))
+
+    cost, lines = best(0, count)
+    return list(lines) if cost < inf else wrapped(title, size, WIDTH - 2 * MARGIN)
+
+
+def _break_cost(before: str, after: str) -> float:
+    """Return how bad it is to break a line between two pieces of a title; 0 where it has a pause."""
+    if after[0] in NEVER_FIRST:
+        return 2 * SPLIT_COST
+    if before[-1] in NOT_FIRST or before[-1].isspace() or after[0].isspace() or after[0] in NOT_LAST:
+        return 0.0
+    if _is_word(before[-1]) or _is_word(after[0]) or before[-1] in ENDS or after[0] in BEGINS:
+        return WORD_COST
+    return SPLIT_COST
 
 
 def wrapped(text: str, size: int, width: float) -> list[str]:

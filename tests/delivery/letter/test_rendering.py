@@ -383,3 +383,33 @@ def test_a_mark_of_ours_makes_no_subject_longer_than_filters_like(make_mailing):
     copy = rendering.copy_for(mailing, make_subscriber(), ids=(1,), subject_mark="[Test] ")
 
     assert copy.subject == f"[Test] {'長' * 192}…"
+
+
+def test_a_digest_shows_of_a_post_its_picture_its_title_two_lines_and_a_way_on(publication):
+    make_publication(look="digest", language="zh-hant")
+    body = "第一句話說了什麼。第二句說得長一點，把事情講清楚，也把理由講清楚，讓人知道。"
+    body += "第三句放不下了，因為它實在太長，長得超過了兩行。"
+    post = make_post("題目", body=body, cover=picture("bridge", 1280, 640))
+    whole = make_post("全文的題目", body="全文在這裡。")
+    issue = make_issue(post, form=IssueItem.Form.EXCERPT, number=9, introduction="長長的前言。" * 150)
+    IssueItem.objects.create(issue=issue, post=whole, position=1)
+
+    letter = rendering.freeze(issue)
+
+    [card] = re.findall(r'<table class="row card".*?</table>', letter.html, re.DOTALL)
+    assert re.findall(r'alt="bridge" width="168"', card)
+    assert "第二句說得長一點，把事情講清楚，也把理由講清楚，讓人知道。</p>" in card
+    assert "第三句" not in letter.html
+    assert f'href="https://news.example.org{post.get_absolute_url()}"' in card
+    assert "繼續閱讀" in card
+    assert "全文在這裡。" in letter.html
+    assert "全文在這裡。" not in card
+    assert letter.text.count(f"https://news.example.org{post.get_absolute_url()}") == 1
+
+
+def test_a_digest_never_cuts_what_the_author_wrote_for_it(publication):
+    make_publication(look="digest")
+    summary = "作者自己寫的摘要，一句接著一句。" * 6
+    issue = make_issue(make_post(summary=summary), form=IssueItem.Form.EXCERPT, number=9)
+
+    assert summary in rendering.freeze(issue).html

@@ -3,7 +3,15 @@
 import pytest
 
 from newsletter.posts.markdown.render import render
-from newsletter.posts.text.measures import excerpt, han_count, plain, reading_minutes, word_count, words_from_title
+from newsletter.posts.text.measures import (
+    excerpt,
+    first_sentences,
+    han_count,
+    plain,
+    reading_minutes,
+    word_count,
+    words_from_title,
+)
 
 
 @pytest.mark.parametrize(
@@ -111,3 +119,18 @@ def test_plain_gives_a_line_for_each_block():
 )
 def test_words_for_an_address_are_the_latin_ones(title, words):
     assert words_from_title(title) == words
+
+
+@pytest.mark.parametrize(
+    ("words", "limit", "taken"),
+    [
+        ("一句。兩句。三句。", 6, "一句。兩句。"),
+        ("一句。兩句。三句。", 5, "一句。"),
+        ("這一句本身就太長了。第二句。", 4, "這一句本身就太長了。"),
+        ("One. Two words. Three.", 15, "One. Two words."),
+        ("沒有句號", 9, "沒有句號"),
+        ("", 9, ""),
+    ],
+)
+def test_as_many_whole_sentences_are_taken_as_have_room(words, limit, taken):
+    assert first_sentences(words, limit) == taken

@@ -104,3 +104,22 @@ def test_a_font_that_cannot_be_read_is_named(monkeypatch, tmp_path):
 
     cards._font.cache_clear()
     cards._files.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("title", "lines"),
+    [
+        ("從零開始打造一個讓人願意每天使用的產品", ["從零開始打造一個", "讓人願意每天使用的產品"]),
+        ("每兩週一封信，談產品、團隊與 AI", ["每兩週一封信，", "談產品、團隊與 AI"]),
+        ("AI 時代的產品經理，最重要的能力是提問", ["AI 時代的產品經理，", "最重要的能力是提問"]),
+    ],
+)
+def test_a_title_breaks_between_phrases_and_not_within_a_word(title, lines):
+    assert fitted(title, 334)[1] == lines
+
+
+def test_no_character_of_a_title_stands_alone():
+    for length in range(10, 40):
+        _size, lines = fitted("字" * length, 334)
+
+        assert min(map(len, lines)) >= max(map(len, lines)) - 1

@@ -28,7 +28,7 @@ def release(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0024_hub'),
+        ('delivery', '0025_course'),
     ]
 
     operations = [

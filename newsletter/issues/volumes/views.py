@@ -1,0 +1,103 @@
+"""The doors to a year's book and to its page for a printer."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import IO
+
+from django.conf import settings
+from django.http import FileResponse, Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django.views.decorators.http import require_safe
+
+from newsletter.issues.volumes import book, page
+from newsletter.issues.volumes.contents import Contents
+from newsletter.posts.markdown.render import RENDERER_VERSION
+from newsletter.publication import look, sharing
+from newsletter.publication.kept.freshness import version_since
+from newsletter.publication.limits import doors, rates
+from newsletter.publication.limits.windows import closed_seconds
+from newsletter.publication.models import Publication
+
+FORM = "1"
+"""Changes whenever the same texts may give another book or page."""
+
+PER_WINDOW, WINDOW_SECONDS = 20, 600  # volumes that one network is handed
+WRITINGS = ("horizontal", "vertical")
+
+
+@require_safe
+def epub(request: HttpRequest, year: int) -> HttpResponseBase:
+    """Hand out the book of a year. writing: horizontal or vertical."""
+    writing = request.GET.get("writing", WRITINGS[0])
+    if writing not in WRITINGS:
+        raise Http404
+    contents = _contents(year)
+
+    def write(file: IO[bytes]) -> None:
+        book.write(file, contents, is_vertical=writing == "vertical")
+
+    response = _handed_out(request, contents, f"{year}-{writing}", ".epub", write)
+    if isinstance(response, FileResponse):
+        response.headers["Content-Type"] = "application/epub+zip"
+        mark = "-vertical" if writing == "vertical" else ""
+        response.headers["Content-Disposition"] = f'attachment; filename="{year}{mark}.epub"'
+    return response
+
+
+@require_safe
+def printable(request: HttpRequest, year: int) -> HttpResponseBase:
+    """Show a year as one page for a printer."""
+    contents = _contents(year)
+    response = _handed_out(request, contents, f"{year}-page", ".html", lambda file: page.write(file, contents, request))
+    if isinstance(response, FileResponse):
+        response.headers["Content-Type"] = "text/html; charset=utf-8"
+        publication = Publication.objects.current()
+        request.sheet_hash = look.sheet_hash(publication.accent, publication.theme)  # type: ignore[attr-defined]  # for the policy
+    return response
+
+
+def _contents(year: int) -> Contents:
+    contents = Contents(year, timezone.now())
+    if not contents.numbers:
+        raise Http404
+    return contents
+
+
+def _handed_out(
+    request: HttpRequest, contents: Contents, name: str, suffix: str, write: Callable[[IO[bytes]], None]
+) -> HttpResponseBase:
+    """Return a volume, made anew only if something in it has changed; 429 to whoever asks for too many."""
+    version = _version(request, contents)
+    etag = f'"{version}"'
+    if (known := get_conditional_response(request, etag)) is not None:
+        return _for_all(known, etag)
+    who = rates.neighbourhood(rates.client_address(request))
+    if seconds := closed_seconds("volume", who, limit=PER_WINDOW, seconds=WINDOW_SECONDS, now=contents.now):
+        return doors.too_many(request, seconds=seconds)
+    return _for_all(FileResponse(_opened(f"volumes/{name}-{version}{suffix}", write)), etag)
+
+
+def _opened(name: str, write: Callable[[IO[bytes]], None]) -> IO[bytes]:
+    try:
+        return sharing.made(name, write, turn="binding").open("rb")
+    except FileNotFoundError:  # another version took its place just now
+        return sharing.made(name, write, turn="binding").open("rb")
+
+
+def _for_all[R: HttpResponseBase](response: R, etag: str) -> R:
+    response.headers["ETag"] = etag
+    response.headers["X-Robots-Tag"] = "noindex"  # the issues themselves are what search engines shall find
+    patch_cache_control(response, public=True, max_age=0, s_maxage=60)
+    return response
+
+
+def _version(request: HttpRequest, contents: Contents) -> str:
+    """Return what changes with everything that a volume shows: 20 hex characters."""
+    site = getattr(request, "site_version", None) or version_since(None)
+    publication = Publication.objects.current()
+    sheets = (look.version(publication.accent, publication.theme), static("volume.css"), static("site.js"))
+    facts = (FORM, RENDERER_VERSION, settings.SITE_URL, site, sheets, publication.language, contents.digest)
+    return sha256(repr(facts).encode()).hexdigest()[:20]
