@@ -18,7 +18,8 @@ from subscribers.models.consents import Circumstances
 
 log = logging.getLogger(__name__)
 
-SLICE = 100  # arrivals of one transaction
+SLICE = 200  # arrivals of one transaction
+MARKED = ("state", "what", "note", "applied_at", "mailing_id", "seq")
 AWAY = (InterfaceError, OperationalError)  # the database: everything waits
 READERS: dict[str, Callable[[Arrival], Reading]] = {Arrival.MAIL: mail.read}  # by source
 
@@ -29,8 +30,9 @@ def apply_some(now: datetime, seconds: float) -> int:
     """Apply what waits, for about so many seconds; return how many arrivals that were."""
     until, done = monotonic() + seconds, 0
     while some := list(Arrival.objects.waiting()[:SLICE]):
-        done += _apply(some, now)
-        if monotonic() >= until:
+        applied = _apply(some, now)
+        done += applied
+        if not applied or monotonic() >= until:  # none: another worker has them
             break
     return done
 
@@ -86,13 +88,22 @@ def _record(read: Sequence[Read], now: datetime) -> int:
         finder = Finder()
         found = [(arrival, fact, finder.find(fact)) for arrival, reading in mine if reading for fact in reading.facts]
         rules.apply(_new_events(found))
+        about: dict[int, list[Found]] = {arrival.pk: [] for arrival, _reading in mine}
+        for arrival, _fact, one in found:
+            about[arrival.pk].append(one)
         for arrival, reading in mine:
-            about = [one for other, _fact, one in found if other is arrival]
-            _mark(arrival, reading, about, finder, now)
-        Arrival.objects.bulk_update(
-            [arrival for arrival, _reading in mine], ["state", "what", "note", "applied_at", "mailing_id", "seq"]
-        )
+            _mark(arrival, reading, about[arrival.pk], finder, now)
+        _save([arrival for arrival, _reading in mine])
     return len(mine)
+
+
+def _save(arrivals: Sequence[Arrival]) -> None:
+    """Write what was marked: of those that are alike by one statement, for requests of a provider all are."""
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for one in arrivals:
+        alike.setdefault(tuple(getattr(one, name) for name in MARKED), []).append(one.pk)
+    for values, keys in alike.items():
+        Arrival.objects.filter(pk__in=keys).update(**dict(zip(MARKED, values, strict=True)))
 
 
 def _lock(keys: list[int]) -> set[int]:
@@ -142,15 +153,16 @@ def _mark(arrival: Arrival, reading: Reading | None, about: list[Found], finder:
     arrival.state, arrival.what, arrival.note = Arrival.State.APPLIED, reading.what, reading.note[:500]
     if reading.what in MAY_BE_A_LEAVING:
         _take_leave(arrival, reading, now)
-    copy = next(((one.mailing_id, one.seq) for one in about if one.seq is not None), finder.copy_of(reading.names))
-    if copy is not None:
-        arrival.mailing_id, arrival.seq = copy
+    if reading.what != What.REQUEST:  # which is about many copies
+        copies = ((one.mailing_id, one.seq) for one in about if one.seq is not None)
+        arrival.mailing_id, arrival.seq = next(copies, finder.copy_of(reading.names) or (None, None))
     if about and all(one == FORGED for one in about):
         arrival.note = "forged: it carries a signature that is not ours"
-    elif about and all(one == NOBODY for one in about):
+    elif reading.what in NAME_SOMEBODY and all(one == NOBODY for one in about):
         arrival.note = "about nobody to whom anything was sent lately"
 
 
+NAME_SOMEBODY = frozenset({What.BOUNCE, What.COMPLAINT})
 MAY_BE_A_LEAVING = frozenset({What.REPLY, What.AUTO_REPLY})  # nobody answers that address but who wants to leave
 
 

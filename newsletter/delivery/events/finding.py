@@ -43,7 +43,7 @@ class Found:
 
 NOBODY, FORGED = Found(), Found(is_forged=True)
 # Of these only the copy matters: no reader is looked up, for a mailing has millions of them.
-ABOUT_THE_COPY = frozenset({Kind.DELIVERED, Kind.DEFERRED, Kind.OPENED, Kind.CLICKED})
+ABOUT_THE_COPY = frozenset({Kind.DELIVERED, Kind.DEFERRED, Kind.OPENED, Kind.CLICKED, Kind.AUTORESPONDED})
 
 
 class Finder:

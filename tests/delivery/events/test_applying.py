@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
 from newsletter.delivery.events import applying, rules
+from newsletter.delivery.events.reading import mail
 from newsletter.delivery.models import Arrival, Delivery, Event, Mailing
 from newsletter.mail import tokens
 from subscribers import departures
@@ -244,6 +245,20 @@ def test_a_worker_that_dies_while_it_applies_has_done_nothing_and_the_next_does_
     assert not Arrival.objects.waiting().exists()
 
 
+def test_what_another_worker_has_applied_meanwhile_is_left_alone(mailing, monkeypatch):
+    def overtaken(arrival):
+        Arrival.objects.update(state=State.APPLIED, what=What.NOTICE)
+        return mail.read(arrival)
+
+    monkeypatch.setitem(applying.READERS, "mail", overtaken)
+    Arrival.objects.store(Arrival.MAIL, dsn(verp(mailing, seq_of(mailing))), TOLD_AT)
+
+    assert applying.apply_some(TOLD_AT, 1) == 0
+
+    assert nothing_changed()
+    assert Arrival.objects.get().what == What.NOTICE
+
+
 def test_one_that_cannot_be_read_is_kept_and_holds_up_no_other(mailing):
     Arrival.objects.store("carrier-pigeon", b"{}", TOLD_AT)
 
@@ -419,6 +434,18 @@ def test_a_reply_belongs_to_the_copy_that_it_answers(mailing):
 
 
 # --- Uncertain copies ---
+
+
+def test_an_automatic_answer_proves_that_an_uncertain_copy_arrived(mailing):
+    seq = seq_of(mailing)
+    mailing.deliveries.filter(seq=seq).update(state=Delivery.State.UNCERTAIN)
+    mailing.batches.update(sent=2, uncertain=1)
+    answer = f"In-Reply-To: {message_id(mailing, seq)}\nAuto-Submitted: auto-replied\n"
+
+    receive(plain("I am away.", extra=answer), plain("Away.", extra="Auto-Submitted: auto-replied\n"))
+
+    assert mailing.deliveries.get(seq=seq).state == Delivery.State.SENT
+    assert nothing_changed()
 
 
 @pytest.mark.parametrize(
