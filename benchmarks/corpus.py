@@ -110,11 +110,11 @@ def generated(count: int, first: int, shown: int) -> None:
 def _forms(source: str) -> tuple[str, str, str, str]:
     """Return the words of page, mail, text part and feed."""
     from newsletter.mail.text.plaintext import text_from_html
-    from newsletter.posts import feeds
+    from newsletter.posts import syndication
     from newsletter.posts.markdown import render
 
     page, mail = render.render(source), render.render_mail(source, base_url="https://news.example.org")
-    feed = feeds.at_large(page, "https://news.example.org/p/1/")
+    feed = syndication.at_large(page, "https://news.example.org/p/1/")
     return words_of(page), words_of(mail), text_from_html(mail), words_of(feed)
 
 

@@ -142,6 +142,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "zh-hant"
 LANGUAGES = [("zh-hant", "繁體中文"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "newsletter" / "locale"]
+FORMAT_MODULE_PATH = "newsletter.formats"
 TIME_ZONE = "Asia/Taipei"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
@@ -245,7 +246,10 @@ _BEAT = {
     "work on many readers": ("newsletter.desk.tasks.work_on_errands", 5.0, 5),
     "remove files of readers": ("newsletter.desk.tasks.remove_old_files", 600.0, 600),
     "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 10.0, 10),
+    "apply what became of copies": ("newsletter.delivery.tasks.apply_events", 5.0, 5),
+    "read the mailbox": ("newsletter.delivery.tasks.read_mailbox", 60.0, 60),
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
+    "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
     "count the readers of the day": ("subscribers.tasks.count_readers", 900.0, 600),
@@ -261,6 +265,8 @@ CELERY_BEAT_SCHEDULE = {
 MAIL_URL: str = env.str("MAIL_URL", "")
 BULK_MAIL_URL: str = env.str("BULK_MAIL_URL", "") or MAIL_URL
 SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all workers together
+# Where bounces, complaints, leavings and replies arrive: imaps://user:password@host/INBOX, or "pipe:" for receive_mail.
+MAILBOX_URL: str = env.str("MAILBOX_URL", "")
 PACK_AFTER_DAYS: int = env.int("PACK_AFTER_DAYS", 90)  # after its end the copies of a mailing are packed
 DELIVERY_LANES: int = 1  # lanes of one machine, each a process of its worker; more machines add more
 MAILERS = {
@@ -291,6 +297,7 @@ LOGGING: dict[str, Any] = {
         "django.server": _TO_THE_ROOT | {"level": "WARNING"},
         "_granian": _TO_THE_ROOT,
         "granian.access": _TO_THE_ROOT,
+        "flufl.bounce": _TO_THE_ROOT | {"level": "WARNING"},  # it tells each form that a mail has not
         # Celery gives it a handler unless it has one.
         "celery.task": {"handlers": ["console"], "propagate": False},
     },

@@ -19,12 +19,12 @@ OLD_ADDRESSES = {
 handler403 = "newsletter.desk.rights.refused"
 handler500 = "newsletter.publication.views.failure"
 urlpatterns = [
+    path("", include("newsletter.delivery.urls")),  # before issues/42/<service>/
     path("", include("newsletter.issues.urls")),
     path("", include("newsletter.posts.urls")),
     path("", include("newsletter.publication.urls")),
     path("", include("subscribers.urls")),
     path("", include("newsletter.mail.urls")),
-    path("", include("newsletter.delivery.urls")),
     path("", include("newsletter.desk.urls")),
     path("sitemap.xml", sitemaps.everything, name="sitemap"),
     path("sitemap-<slug:section>.xml", sitemaps.part, name="sitemap_part"),

@@ -15,7 +15,7 @@ from django.db.models import F
 
 from subscribers import departures
 from subscribers.departures import Why
-from subscribers.models import Act, Subscriber, SubscriberQuerySet, Suppression
+from subscribers.models import Act, Pause, Subscriber, SubscriberQuerySet, Suppression
 from subscribers.models.consents import Circumstances, Consent
 from subscribers.models.suppressions import departure
 from subscribers.models.tags import TAGS_LENGTH_MAX, Tag, Tagging, joined
@@ -95,6 +95,7 @@ def pause(readers: Keys, until: datetime, occasion: Occasion) -> Ends:
     paused = sorted(set(found) - set(longer))
     if paused:
         _rows(paused).update(state=State.PAUSED, paused_until=until)
+        Pause.objects.begin(paused, until, occasion.at)
         _write(paused, Act.What.PAUSED, occasion, until.isoformat())
     return _ends(done=len(paused), longer=len(longer), no_reader=len(states) - len(found))
 
@@ -105,6 +106,7 @@ def resume(readers: Keys, occasion: Occasion) -> Ends:
     paused = [pk for pk, (state, _until) in states.items() if state == State.PAUSED]
     if paused:
         _rows(paused).update(state=State.ACTIVE, paused_until=None)
+        Pause.objects.end(paused, occasion.at)
         _write(paused, Act.What.RESUMED, occasion)
     return _ends(done=len(paused), already=len(states) - len(paused))
 
@@ -123,6 +125,7 @@ def unsubscribe(readers: Keys, occasion: Occasion) -> Ends:
             asked_times=0,
             signup_round=F("signup_round") + 1,
         )
+        Pause.objects.forget(left)
         _withdraw(left, occasion)
     return _ends(done=len(left), already=len(states) - len(left))
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from newsletter.publication import actors
+from newsletter.publication.forms import TypedModelForm
 from subscribers import acting, departures, finding, signup
 from subscribers.acting import Occasion
 from subscribers.departures import Why
@@ -47,7 +48,7 @@ class LimitedPaginator(Paginator):  # type: ignore[type-arg]
 class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """What readers and suppressed addresses have in common."""
 
-    change_form: type[forms.BaseForm] = forms.ModelForm
+    change_form: type[forms.BaseForm] = TypedModelForm
     paginator = LimitedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -86,6 +87,7 @@ class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 @admin.register(Subscriber)
 class SubscriberAdmin(AddressAdmin):
     form, change_form = ReaderForm, TaggedForm
+    nothing_yet = _("No reader yet. Import a list, or add somebody who asked for it.")
     list_display = ("reader", "state_now", "reader_tags", "joined")
     list_filter = FIELDS
     sortable_by = ()
@@ -130,7 +132,7 @@ class SubscriberAdmin(AddressAdmin):
         context = {"reader": subscriber, "barred": subscriber.barred, "now": timezone.now()}  # type: ignore[attr-defined]
         return render_to_string("admin/subscribers/_state.html", context)
 
-    @admin.display(description=_("tags"))
+    @admin.display(description=_("tags"), empty_value="")
     def reader_tags(self, subscriber: Subscriber) -> str:
         names = [one.tag.name for one in subscriber.taggings.all()]
         return render_to_string("admin/subscribers/_tags.html", {"names": names}) if names else ""
@@ -203,6 +205,9 @@ class SubscriberAdmin(AddressAdmin):
 @admin.register(Suppression)
 class SuppressionAdmin(AddressAdmin):
     form = SuppressionForm
+    nothing_yet = _(
+        "No address is suppressed. Those that bounce, complain or ask to be erased come here by themselves."
+    )
     list_display = ("__str__", "reason", "note", "created_at")
     list_filter = ("reason",)
     fields = ("email", "reason", "note")

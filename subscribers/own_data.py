@@ -13,7 +13,7 @@ from django.utils.translation import pgettext
 
 from subscribers import privacy
 from subscribers.exporting import safe_lines
-from subscribers.models import Act, Subscriber, Suppression
+from subscribers.models import Act, Pause, Subscriber, Suppression
 from subscribers.models.tags import joined
 
 LINES_MAX = 2000  # of a chapter: nobody has as many
@@ -107,7 +107,7 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def _record(reader: Subscriber) -> Chapter:
-    lines = [*_consents(reader), *_moves(reader)]
+    lines = [*_consents(reader), *_moves(reader), *_pauses(reader)]
     lines.sort(key=lambda line: line.at.timestamp() if line.at else 0, reverse=True)
     return Chapter("record", _("What you agreed to, and when"), tuple(lines))
 
@@ -128,6 +128,14 @@ def _moves(reader: Subscriber) -> Iterator[Line]:
             yield Line(change.confirmed_at, _("Moved to %(to)s") % {"to": change.email})
         if change.undone_at:
             yield Line(change.undone_at, _("Took the move back"))
+
+
+def _pauses(reader: Subscriber) -> Iterator[Line]:
+    for pause in Pause.objects.filter(subscriber=reader):
+        yield Line(pause.began_at, _("Paused"))
+        yield Line(pause.until, _("End of the pause"))
+        if pause.settled_at:
+            yield Line(pause.settled_at, _("Told what you missed, if it was anything"))
 
 
 def _said(reader: Subscriber) -> Chapter:

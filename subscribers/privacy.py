@@ -20,19 +20,33 @@ VERSION_LENGTH = 8  # hex characters
 
 @dataclass(frozen=True)
 class Facts:
-    """What the notice says of this installation. providers: through whom letters go; none while nothing leaves."""
+    """What the notice says of this installation. providers: through whom letters go; none while nothing leaves.
+
+    reads_mail: whether mail that comes back, and what readers write, is taken in.
+    """
 
     name: str
     author: str
     contact: str
     providers: tuple[str, ...]
+    reminds: bool = False
+    asks: bool = False
+    reads_mail: bool = False
 
     @classmethod
     def now(cls) -> "Facts":
         publication = Publication.objects.current()
         providers = dict.fromkeys(filter(None, map(way, (settings.MAILERS["default"], settings.MAILERS["bulk"]))))
         contact = publication.reply_to or publication.sender_email
-        return cls(publication.name, publication.author or publication.name, contact, tuple(providers))
+        return cls(
+            publication.name,
+            publication.author or publication.name,
+            contact,
+            tuple(providers),
+            publication.reminds_unconfirmed,
+            publication.asks_heard,
+            bool(settings.MAILBOX_URL),
+        )
 
 
 def notice(facts: Facts) -> list[Notice]:
@@ -42,19 +56,11 @@ def notice(facts: Facts) -> list[Notice]:
         Notice(_("Who keeps it"), _("%(author)s, publisher of %(name)s. Write to %(contact)s.") % words),
         Notice(
             _("What for, and by what right"),
-            _(
-                "To send you the newsletter that you asked for, and for nothing else. The ground is your consent; you "
-                "take it back at any time, with one click in every letter."
-            ),
+            _purpose(facts),
         ),
         Notice(
             _("What is kept"),
-            _(
-                "Your e-mail address; your name, if you give one; when, by which form and from which IP address you "
-                "agreed, and by which page, link or site you came to it; pauses and changes of address; which issues "
-                "went out to you and what your mail server answered; what you said of them; tags and notes of the "
-                "author."
-            ),
+            _kept(facts),
         ),
         Notice(
             _("How long"),
@@ -64,7 +70,12 @@ def notice(facts: Facts) -> list[Notice]:
                 "%(undo_days)d days. You may have everything deleted at once; then a salted hash of the address stays, "
                 "so that no import brings you back."
             )
-            % words,
+            % words
+            + (
+                _(" Letters that come back, and automatic replies, are deleted after 30 days.")
+                if facts.reads_mail
+                else ""
+            ),
         ),
         Notice(_("Where, and who sees it"), _whereabouts(facts)),
         Notice(
@@ -88,6 +99,26 @@ def notice(facts: Facts) -> list[Notice]:
             _("Without an address no letter can reach you. Everything stays free to read on this site."),
         ),
     ]
+
+
+def _kept(facts: Facts) -> str:
+    kept = _(
+        "Your e-mail address; your name, if you give one; when, by which form and from which IP address you "
+        "agreed, and by which page, link or site you came to it; pauses and changes of address; which issues "
+        "went out to you and what your mail server answered; what you said of them; tags and notes of the "
+        "author."
+    )
+    asked = _("Besides, how you heard of it, if you say so.")
+    return _("%(purpose)s %(more)s") % {"purpose": kept, "more": asked} if facts.asks else kept
+
+
+def _purpose(facts: Facts) -> str:
+    purpose = _(
+        "To send you the newsletter that you asked for, and for nothing else. The ground is your consent; you "
+        "take it back at any time, with one click in every letter."
+    )
+    reminded = _("Whoever signs up and does not confirm is reminded once, by one mail after two days.")
+    return _("%(purpose)s %(more)s") % {"purpose": purpose, "more": reminded} if facts.reminds else purpose
 
 
 def _whereabouts(facts: Facts) -> str:

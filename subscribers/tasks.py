@@ -6,19 +6,20 @@ from django.utils import timezone
 from newsletter.mail.due import release_dead, send_first
 from newsletter.publication.heartbeats import Part, working
 from newsletter.publication.models import Publication
-from subscribers.mails import changing, freshening, sending
+from subscribers.mails import changing, freshening, reminding, sending
 from subscribers.models import FORGET_AFTER, DayCount, Subscriber, Unsent, mail_budget
 from subscribers.models.address_changes import AddressChange
 
-KINDS = (sending.MAIL, changing.MAIL, freshening.MAIL)
+KINDS = (sending.MAIL, changing.MAIL, freshening.MAIL, reminding.MAIL)
 TURN = 200  # mails in one run; beat starts the next within ten seconds
 
 
 @shared_task(ignore_result=True)
 def send_confirmations() -> None:
-    """Answer the sign-ups, the changes of address and the wishes for a link that are due."""
+    """Answer the sign-ups, changes of address and wishes for a link that are due; remind who has not confirmed."""
     with working(Part.CONFIRMATIONS):
         freshening.grant(timezone.now())
+        reminding.grant(timezone.now())
         release_dead(KINDS, timezone.now())
         for _mail in range(TURN):
             if not send_first(KINDS, timezone.now()):

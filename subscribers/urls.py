@@ -22,6 +22,7 @@ urlpatterns = [
     path("mine/<str:token>/data.json", own_data.as_json, name="data-json"),
     path("mine/<str:token>/data.csv", own_data.as_csv, name="data-csv"),
     path("mine/<str:token>/erase/", own_data.erase, name="erase"),
+    path("mine/<str:token>/heard/", mine.heard, name="heard"),
     path("mine/<str:token>/address/", mine.change_address, name="change-address"),
     path("address/<str:token>/", moving.move, name="move"),
     path("address/<str:token>/undo/", moving.undo_move, name="undo-move"),

@@ -29,7 +29,7 @@ IN_ANOTHER_SENSE = {
     "delivered": "what a provider may report one day",
     "dry run": "of a command that says what it would do",
     "entry": "of a feed, an outbox, a history, a schedule",
-    "event": "of a selector, of a browser, of Celery",
+    "event": "of a copy, after its hand-over; of a selector, of a browser, of Celery",
     "failed": "a state of a copy: the provider refused it",
     "group": "Django's Group, which a role is kept in",
     "label": "of a form field, of a Django app, of a domain name",
@@ -51,9 +51,9 @@ ALSO_BANNED = ("plea", "pleas", "pleaded", "deaf", "he", "his", "him", "himself"
 ALLOWED = {
     "chunk": r"chunk_size|parseChunk|rsgi\.py|static_files\.py",  # Django's, Markdown's and HTTP's
     "notification": r"ACCOUNT_EMAIL_NOTIFICATIONS",  # django-allauth's setting
-    # Django's and smtplib's; Anymail's, Mailgun's and Postmark's; where SMTP and errors of APIs are read.
+    # Django's and smtplib's; Anymail's, Mailgun's and Postmark's; where SMTP, errors of APIs and reports are read.
     "recipient": r"recipients$|parse_recipient_status|AnymailRecipientsRefused|%recipient|406 inactive recipient"
-    r"|(?:replies|single|smtp_connection|outcomes|error_codes|transports)\.py",
+    r"|(?:replies|single|smtp_connection|outcomes|error_codes|transports|receive_mail)\.py|delivery/events/",
     "hard bounce": r"replies\.py",  # Postmark's page of errors
     "MFA": r"allauth|mfa|MFA",  # django-allauth's module and settings
 }

@@ -213,6 +213,28 @@ def test_what_a_token_opens_reads_no_text_for_long():
 # characters that its repeats take, and is tried with every text of one or two of them in turn.
 STRANGERS = {
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
+    "newsletter.delivery.events.finding.OURS": "issue.10a<@",
+    "newsletter.delivery.events.reading.auto_replies.AWAY": "auto: -",
+    "newsletter.delivery.events.reading.auto_replies.CHALLENGE": "to release your mail ",
+    "newsletter.delivery.events.reading.dsn.TYPED": "a-; ",
+    "newsletter.delivery.events.reading.foreign.ADDRESS": "a@.-",
+    "newsletter.delivery.events.reading.foreign.DAEMON": "mail -_",
+    "newsletter.delivery.events.reading.dsn.BLOCK": "final-recipient:\n x",
+    "newsletter.delivery.events.reading.foreign.ANSWER": "re :",
+    "newsletter.delivery.events.reading.foreign.AT_LINE_START": "\n <a@.",
+    "newsletter.delivery.events.reading.foreign.ERROR": "Error:\n",
+    "newsletter.delivery.events.reading.foreign.LATE": "delay ",
+    "newsletter.delivery.events.reading.foreign.GOES_ON": "will be ",
+    "newsletter.delivery.events.reading.foreign.ORIGINAL": "-=\nthe original message",
+    "newsletter.delivery.events.reading.foreign.STRONG": "5 -#<.a",
+    "newsletter.delivery.events.reading.foreign.TITLE": "mail delivery fail",
+    "newsletter.delivery.events.reading.message.CONTROL": "\x00a",
+    "newsletter.delivery.events.reading.message.PLUS": "+a@",
+    "newsletter.delivery.events.reading.message.QUOTED_ID": "message-id: <\n",
+    "newsletter.delivery.events.reading.message.TOKEN_IN_LINK": "/+a",
+    "newsletter.delivery.events.reading.verdicts.ENHANCED": "5.1",
+    "newsletter.delivery.events.reading.verdicts.NEEDLESS": "(in reply to )",
+    "newsletter.delivery.events.reading.verdicts.QUOTED": "<a@.>:/ ",
     "newsletter.delivery.letter.compiled.COMMON_ADDRESS": "a@.-!",
     "newsletter.delivery.letter.compiled.COMMON_NAME": "a !'",
     "newsletter.delivery.letter.compiled.PLAIN": "a@. ",
@@ -235,6 +257,7 @@ STRANGERS = {
     "newsletter.mail.replies.NO_SUCH_ADDRESS_AT_MICROSOFT": "re ",
     "newsletter.mail.replies.QUOTED": "<a@.>:/ ",
     "newsletter.posts.search.folding.IS_CJK": "中a ",
+    "newsletter.posts.search.folding.JOINED": "a.+#",
     "newsletter.posts.search.folding.NEEDLESS": "中a ",
     "newsletter.posts.search.folding.PARTS": "中a_",
     "newsletter.posts.search.folding.PHRASE": '"a「」 ',
@@ -251,6 +274,7 @@ STRANGERS = {
 }
 CUT_BEFORE = {
     "newsletter.posts.search.folding.PHRASE": folding.QUERY_MAX,
+    "newsletter.delivery.events.reading.verdicts.QUOTED": 500,
     "newsletter.mail.replies.QUOTED": 500,
     "subscribers.origins._HOST": 2000,
     "subscribers.origins._NOT_KEPT": 40,
@@ -258,6 +282,10 @@ CUT_BEFORE = {
 }  # characters, where it is less than a door takes
 BY_WHOM = {
     "strangers: small patterns written where they are used, of texts that were cut before": {
+        "newsletter.delivery.events.reading.dsn": "_recipient",
+        "newsletter.delivery.events.reading.foreign": "looks_returned _joined",
+        "newsletter.delivery.events.reading.message": "blocks without_tags",
+        "newsletter.delivery.events.reading.verdicts": "_any",
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
         "newsletter.mail.replies": "_any _of_smtp BY_API",
         "newsletter.posts.search.folding": "Term.pattern hits",
@@ -272,6 +300,7 @@ BY_WHOM = {
         "newsletter.delivery.provider.batch_apis": "BODY Provider PROVIDERS",
         "newsletter.delivery.rehearsal.links": "ADDRESS",
         "newsletter.delivery.letter.rendering": "SLOT MEDIA",
+        "newsletter.delivery.letter.words": "POST TASTE",
         "newsletter.delivery.rehearsal.checks": "ENCODED",
         "newsletter.delivery.letter.wire_template": "SLOT",
         "newsletter.delivery.provider.transports": "LEADING_DOT",
@@ -285,7 +314,7 @@ BY_WHOM = {
         "newsletter.mail.text.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
         "newsletter.mail.text.spacing": "GAP ADDRESS TOKEN NAME ALT _words",
         "newsletter.mail.text.wrapping": "UNIT tidy",
-        "newsletter.posts.feeds": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
+        "newsletter.posts.syndication": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
         "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
         "newsletter.posts.responsive_images": "PICTURE",
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
@@ -318,7 +347,7 @@ BY_WHOM = {
         "newsletter.mail.signatures": "SPACES FIELD_END",
         "subscribers.importers.csv_file": "_known_state",
         "newsletter.posts.markdown.typed_tags": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
-        "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED UNSEEN SAID TYPED_SAID TAG",
+        "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",
         "newsletter.posts.proofreading.rules": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
         "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
         "_touches_han _url heavy_pictures",
@@ -328,7 +357,7 @@ BY_WHOM = {
         "DESTINATION DEFINITION AUTOLINK TAG "
         "BARE_URL _hidden _inside _is_indented_code",
         "newsletter.posts.models.renderings": "rendered_anew",
-        "newsletter.posts.search.snippets": "_window",
+        "newsletter.posts.search.snippets": "_window _word_begins",
         "newsletter.posts.markdown.structure": "CALLOUT TASK INDENTED LANGUAGE",
         "newsletter.posts.templatetags.reading": "_BREAKS _WIDE",
         "newsletter.posts.proofreading.terms": "ARROW _pattern",

@@ -18,16 +18,17 @@ from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, Variant, co
 from newsletter.delivery import planning
 from newsletter.delivery.author import alerts, reminder_mails
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.models import Batch, Delivery, Happening, Mailing, Reminder
-from newsletter.delivery.readers import welcome
+from newsletter.delivery.models import Batch, CourseCopy, Delivery, Happening, Mailing, Reminder
+from newsletter.delivery.readers import course, missed, welcome
 from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import demo
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
+from newsletter.mail.due import MAILER
 from newsletter.mail.message import Mail
 from newsletter.publication.models import Publication
-from subscribers.mails.rendering import about_change, answer, fresh_link
-from subscribers.models import Subscriber
+from subscribers.mails.rendering import about_change, answer, fresh_link, reminder
+from subscribers.models import Pause, Subscriber
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.fresh_links import FreshLink
 
@@ -101,6 +102,20 @@ def _welcome(scene: Scene) -> Mail:
     return welcome.message(scene.reader(), timezone.now())
 
 
+def _first_letter(scene: Scene) -> Mail:
+    mailing = planning.approve(scene.issue, send_at=scene.slot_at, now=scene.now, hold=AT_ONCE)
+    copy = CourseCopy(mailing=mailing, issue=scene.issue, position=1, subscriber=scene.reader())
+    mail = course.message(copy)
+    mailing.cancel(scene.now)
+    return mail
+
+
+def _missed(scene: Scene) -> Mail:
+    issues = list(Issue.objects.archived().order_by("number")[:3])
+    pause = Pause(began_at=scene.now - timedelta(days=60), until=scene.now)
+    return missed.message(scene.reader(), issues, pause)
+
+
 def _first_welcome(scene: Scene) -> Mail:
     """Build the welcome of a publication that has sent nothing yet."""
     with transaction.atomic():
@@ -112,6 +127,11 @@ def _first_welcome(scene: Scene) -> Mail:
 
 def _confirmation(scene: Scene) -> Mail:
     return answer(scene.reader(state=Subscriber.State.PENDING, confirmed_at=None, asked_times=1))
+
+
+def _confirmation_reminder(scene: Scene) -> Mail:
+    stranger = scene.reader(state=Subscriber.State.PENDING, confirmed_at=None, confirmation_sent_at=scene.now)
+    return reminder(stranger, scene.now + timedelta(days=2))
 
 
 def _already(scene: Scene) -> Mail:
@@ -213,12 +233,15 @@ def _to_approve(scene: Scene) -> Mail:
 
 KINDS = {
     # The welcome comes before others send an issue, which it would bring along.
-    "welcome": Entry(_welcome, PLAIN | NAMES, welcome.MAILER),
-    "welcome-first": Entry(_first_welcome, mailer=welcome.MAILER),
+    "welcome": Entry(_welcome, PLAIN | NAMES, MAILER),
+    "course": Entry(_first_letter, PLAIN | NAMES),
+    "missed": Entry(_missed, PLAIN | NAMES),
+    "welcome-first": Entry(_first_welcome, mailer=MAILER),
     "issue": Entry(_issue, COMPOSED | ODD, "bulk"),
     "correction": Entry(_correction, PLAIN | ODD, "bulk"),
     "test": Entry(_test_copy, PLAIN | ODD, "bulk"),
     "confirmation": Entry(_confirmation, PLAIN | NAMES),
+    "confirmation-reminder": Entry(_confirmation_reminder, PLAIN | NAMES),
     "already": Entry(_already),
     "address-new": Entry(_new_address),
     "address-changed": Entry(_address_changed),

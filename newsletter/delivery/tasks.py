@@ -1,23 +1,32 @@
 """Wake-ups. The database is the truth: a task that is lost, doubled or late changes nothing."""
 
+import logging
 from datetime import datetime
 
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate, hub, planning
 from newsletter.delivery.author import alerts
-from newsletter.delivery.events import suppressing
+from newsletter.delivery.events import applying, mailbox, suppressing
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
-from newsletter.delivery.models import Mailing
-from newsletter.delivery.readers import once_more, welcome
+from newsletter.delivery.models import Arrival, Mailing
+from newsletter.delivery.models.events import KEPT_FOR
+from newsletter.delivery.readers.course import CourseMail
+from newsletter.delivery.readers.missed import MissedMail
+from newsletter.delivery.readers.once_more import OnceMoreMail
+from newsletter.delivery.readers.single_mails import send_due
+from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.delivery.wakeups import wake_lanes
 from newsletter.publication.heartbeats import Part, working
 from subscribers import wishes
 
+log = logging.getLogger(__name__)
+
 WAKE_UP_EXPIRES = 30  # seconds
 COUNTING_SECONDS = 0.2  # of the dispatcher's two, to count what a page shows of a mailing beside its sums
+APPLYING_SECONDS = 4.0  # of a wake-up; the next one goes on
 PACKING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
 
 
@@ -47,6 +56,25 @@ def _look_after_all(now: datetime) -> None:
 
 
 @shared_task(ignore_result=True)
+def apply_events() -> None:
+    """Apply what providers, mail servers and readers reported of copies."""
+    if restored.is_undecided():  # the ledger does not know yet what was sent
+        return
+    now = timezone.now()
+    applying.apply_some(now, APPLYING_SECONDS)
+    Arrival.objects.forget(now - KEPT_FOR)
+
+
+@shared_task(ignore_result=True)
+def read_mailbox() -> None:
+    """Store what has arrived in the mailbox; while it is away, the doctor says so."""
+    try:
+        mailbox.fetch(timezone.now())
+    except mailbox.MailboxAway as problem:
+        log.warning("The mailbox cannot be read: %s", problem)
+
+
+@shared_task(ignore_result=True)
 def pack_old_copies() -> None:
     """Pack copies of mailings that were closed long ago, and strike out of the packs who was erased."""
     if restored.is_undecided():
@@ -56,10 +84,17 @@ def pack_old_copies() -> None:
 
 
 @shared_task(ignore_result=True)
+def tell_hub() -> None:
+    """Tell the hub of the feeds what was published since the last time; nothing without one."""
+    if not restored.is_undecided():
+        hub.tell(timezone.now())
+
+
+@shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Welcome the readers who confirmed since the last time, and send issues once more to who asked for it."""
-    welcome.send_due(timezone.now())
-    once_more.send_due(timezone.now())
+    """Send what single readers get: the welcome and first letters, issues once more, what was missed in a pause."""
+    for kind in (WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
+        send_due(kind, timezone.now())
 
 
 @shared_task(ignore_result=True)

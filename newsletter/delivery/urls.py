@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import path, re_path
 
 from newsletter.delivery.author import views as approvals
 from newsletter.delivery.readers import own_letters, views
@@ -8,6 +8,7 @@ urlpatterns = [
     path("approve/<str:token>/", approvals.approve, name="approve"),
     path("calendar/<str:token>.ics", approvals.calendar, name="calendar"),
     path("mine/<str:token>/again/<int:number>/", own_letters.again, name="again"),
+    re_path(r"^issues/(?P<number>[1-9][0-9]{0,8})/changes/\Z", views.changes, name="changes"),
     path("feedback/<str:token>/", views.feedback, name="feedback"),
     path("feedback/<str:token>/<str:number>/<str:answer>/", views.feedback, name="answer"),
 ]

@@ -5,5 +5,5 @@ became of it. calendar/ shows a year and shifts the rhythm. login/ lets people i
 proof. settings/ holds the screens of accounts. accounts/ knows passkeys, sessions and failed attempts, and shows
 nothing.
 
-Begin with `site.py`, then `issues/composer.py`. Who may do what is in `rights.py`.
+Begin with `site.py`, then `issues/scheduling.py`. Who may do what is in `rights.py`.
 """

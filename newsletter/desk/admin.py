@@ -19,6 +19,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -28,6 +29,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import can_be_corrected, was_sent_to_all
 from newsletter.desk.issues import composing, listing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
+from newsletter.desk.issues.rehearsing import begin_if_needed
 from newsletter.desk.readers.options import ReadersAdmin
 from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
 from newsletter.desk.today.page import of_issues
@@ -69,6 +71,7 @@ class ItemInline(admin.TabularInline):  # type: ignore[type-arg]
 @admin.register(Issue)
 class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     form = IssueForm
+    tells_in_words = True
     inlines = (ItemInline,)
     list_display = ("number", "subject", "state")
     sortable_by = ()
@@ -109,7 +112,8 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             return super().changelist_view(request, context)
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        context |= of_issues(request.user, timezone.now()) | listing.context(request.GET.get(listing.YEAR, ""))
+        now = timezone.now()
+        context |= of_issues(request.user, now) | listing.context(request.GET.get(listing.YEAR, ""), now)
         context |= {"has_add_permission": self.has_add_permission(request), "opts": self.opts}
         return TemplateResponse(request, "desk/issues.html", self.admin_site.each_context(request) | context)
 
@@ -181,7 +185,10 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
         return self._next_screen(request, obj, super().response_change(request, obj))
 
     def _next_screen(self, request: HttpRequest, issue: Issue, otherwise: HttpResponse) -> HttpResponse:
+        """Go on to the screen of the button that saved; whoever wants to schedule has the rehearsal begun meanwhile."""
         chosen = next((screen for button, screen in NEXT_SCREENS.items() if button in request.POST), None)
+        if chosen == NEXT_SCREENS["_send"] and request.user.has_perm("issues.send_issue") and not issue.sent_at:
+            begin_if_needed(issue, "", freeze(issue).content_hash, timezone.now())
         return redirect(chosen, issue.pk) if chosen else otherwise
 
     def view_on_site(self, issue: Issue) -> str:
@@ -193,7 +200,8 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
 class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A list; what can be done to a mailing is on its own page."""
 
-    list_display = ("issue", "state_now", "finished_at", "total")
+    nothing_yet = _("Nothing was sent yet. Once an issue is scheduled, its progress and its result are here.")
+    list_display = ("issue", "state_now", "finished_at", "readers")
     sortable_by = ()
     list_filter = ("state",)
     list_select_related = ("issue",)
@@ -213,6 +221,11 @@ class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("state"))
     def state_now(self, mailing: Mailing) -> SafeString:
         return render_to_string("desk/_mailing_state.html", {"mailing": mailing})
+
+    @admin.display(description=_("readers"))
+    def readers(self, mailing: Mailing) -> str:
+        """Return how many get it, which nobody knows before it begins."""
+        return number_format(mailing.total, force_grouping=True) if mailing.total else ""
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponseRedirect:
         return redirect("admin:mailing", object_id)

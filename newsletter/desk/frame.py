@@ -51,6 +51,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("admin:settings_rhythm", pgettext_lazy("settings", "Rhythm")),
         ("admin:settings_newcomers", pgettext_lazy("settings", "New readers")),
         ("admin:settings_words", pgettext_lazy("settings", "Words")),
+        ("admin:settings_feeds", pgettext_lazy("settings", "Feeds and robots")),
         ("auth.user", pgettext_lazy("settings", "Team")),
         ("admin:account", pgettext_lazy("settings", "Security")),
         ("admin:settings_record", pgettext_lazy("settings", "Record")),

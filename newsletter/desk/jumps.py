@@ -16,8 +16,11 @@ from newsletter.delivery import planning
 from newsletter.delivery.author.alerts import AlertMail
 from newsletter.delivery.author.reminders import ReminderMail
 from newsletter.delivery.ledger.claims import LEASE, LEASE_END
-from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models import Batch, HubNotice, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
+from newsletter.delivery.models.hub import RETRY_AFTER as HUB_RETRY_AFTER
+from newsletter.delivery.readers.course import CourseMail
+from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
@@ -27,6 +30,7 @@ from newsletter.mail import due
 from newsletter.posts.models import Revision
 from newsletter.posts.thinning import STEPS
 from newsletter.publication.models import Publication
+from subscribers.mails import reminding
 from subscribers.mails.changing import ChangeMail
 from subscribers.mails.freshening import LinkMail
 from subscribers.mails.sending import SignUpMail
@@ -36,7 +40,18 @@ from subscribers.models.mail_budget import MailBudget
 SLACK = timedelta(minutes=1)  # that the clocks of machines may differ
 PROVIDER_MAX = timedelta(minutes=5)  # Mailing.wait_for_provider
 TOMORROW_MAX = timedelta(hours=25)  # Mailing.wait_until: to the next local midnight, of a day with an hour more
-DUE_MAILS = (SignUpMail, ChangeMail, LinkMail, WelcomeMail, OnceMoreMail, AlertMail, ReminderMail)
+DUE_MAILS = (
+    SignUpMail,
+    ChangeMail,
+    LinkMail,
+    reminding.ReminderMail,
+    WelcomeMail,
+    OnceMoreMail,
+    MissedMail,
+    CourseMail,
+    AlertMail,
+    ReminderMail,
+)
 
 
 @dataclass(frozen=True)
@@ -69,6 +84,7 @@ WAITS = (
     Wait(Revision.objects.all, "thin_at", STEPS[0][0]),
     Wait(lambda: Errand.objects.filter(state__in=Errand.AT_WORK), "lease_until", working.LEASE),
     Wait(FailureCount.objects.all, "closes_at", attempts.WINDOW),
+    Wait(HubNotice.objects.all, "not_before", max(HUB_RETRY_AFTER)),
 )
 
 

@@ -34,6 +34,7 @@ from newsletter.desk.issues import (
     mailings,
     rehearsing,
     restoring,
+    scheduling,
     taking_in,
     test_copies,
 )
@@ -61,7 +62,7 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
     ("test/", SEND(test_copies.test_copy), "issue_test"),
     ("rehearsal/", SEND(rehearsing.rehearse), "issue_rehearsal"),
     ("rehearsal/dot/", SEND(rehearsing.dot), "issue_rehearsal_dot"),
-    ("send/", SEND(composer.send), "issue_send"),
+    ("send/", SEND(scheduling.send), "issue_send"),
     ("correct/", SEND(corrections.correct), "issue_correct"),
 )
 MAILING_SCREENS: tuple[Screen, ...] = (

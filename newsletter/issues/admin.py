@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import KeptText, StartingPoint
 from newsletter.publication.forms import TypedModelForm
@@ -14,10 +15,20 @@ COMPOSE = "issues.change_issue"
 @admin.register(StartingPoint)
 class StartingPointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = TypedModelForm
+    nothing_yet = _(
+        "No post is recommended yet. New readers see those that you choose first: on the site, and in their welcome."
+    )
     list_display = ("post", "reason", "position")
     list_editable = ("reason", "position")
     list_select_related = ("post",)
     autocomplete_fields = ("post",)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Leave a choice of posts without the stock's links beside it: posts are written elsewhere."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "post" and field:
+            field.widget.can_add_related = field.widget.can_change_related = field.widget.can_view_related = False
+        return field
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
         return super().get_changelist_form(request, form=TypedModelForm, **kwargs)
@@ -28,6 +39,7 @@ class KeptTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to t
     """Whoever composes issues keeps texts for them: there is no right of its own."""
 
     form = TypedModelForm
+    nothing_yet = _("No text is kept yet. Give an introduction or a closing a name where you compose an issue.")
     list_display = ("name", "kind")
     list_filter = ("kind",)
     search_fields = ("name", "text")

@@ -20,6 +20,7 @@ from newsletter.publication.forms import TypedForm
 SUBJECT_SHOWN = 18  # Han characters of a subject that a phone shows in its inbox, about
 OFFERED_MAX = 30  # boxes to tick under the list
 SUGGESTED_MAX = 300  # titles that the browser completes
+UNLISTED = _("“%(title)s” is unlisted. The archive shows all posts of an issue: list it first.")
 ONLY_ONCE = _("A post can be in an issue only once. Take one of the two out.")
 NUMBER = re.compile(r"(?:.*/p/|#?)(\d{1,9})(?!\d)(?:\s.*|[-/].*)?", re.DOTALL)
 
@@ -118,7 +119,8 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
     def suggestions(self) -> list[tuple[int, str]]:
         """Return number and title of the posts that the field for another post completes."""
         shown = [value for value, _label in self.fields["added"].choices]  # type: ignore[attr-defined]
-        others = Post.objects.exclude(pk__in=shown).exclude(items__issue_id=self.instance.pk or 0)
+        there = self.instance.pk or 0
+        others = Post.objects.filter(is_unlisted=False).exclude(pk__in=shown).exclude(items__issue_id=there)
         return list(others.order_by("-published_at", "-pk").values_list("pk", "title")[:SUGGESTED_MAX])
 
     def clean_introduction(self) -> str:
@@ -133,7 +135,7 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             return None
         found = list(Post.objects.filter(title__iexact=typed)[:2]) or _numbered(typed)
         if len(found) == 1:
-            return found[0]
+            return _listed(found[0])
         message = _("“%(typed)s” is the title of several posts. Write the number of the one you mean.")
         if not found:
             message = _("No post has “%(typed)s” as its title, number or address.")
@@ -174,6 +176,13 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         return new
 
 
+def _listed(post: Post) -> Post:
+    """Return `post`; raise ValidationError if it is unlisted, because the page of an issue would list it."""
+    if post.is_unlisted:
+        raise ValidationError(UNLISTED, params={"title": post.title})
+    return post
+
+
 def _numbered(typed: str) -> list[Post]:
     match = NUMBER.fullmatch(typed)
     return list(Post.objects.filter(pk=match[1])) if match else []
@@ -196,6 +205,9 @@ class ItemForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("position", "post", "form")
         widgets = {"form": forms.RadioSelect}
         error_messages = {NON_FIELD_ERRORS: {"unique_together": ONLY_ONCE}}
+
+    def clean_post(self) -> Post:
+        return _listed(self.cleaned_data["post"])
 
 
 class ItemFormSet(forms.BaseInlineFormSet):  # type: ignore[type-arg]

@@ -17,6 +17,7 @@ def document(issue: Issue) -> Document:
         title=issue.subject,
         body="\n".join(plain(rendered(part)) for part in (issue.introduction, issue.closing) if part),
         published_at=issue.sent_at,
+        tags=f"第 {issue.number} 期、Issue {issue.number}、#{issue.number}",  # whichever way somebody asks for it
         summary=issue.preheader,
     )
 

@@ -1,6 +1,7 @@
 """A numbered, dated collection of posts: the unit of the archive and of a mailing."""
 
 import re
+from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR, datetime
 
 from django.db import models
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.issues.shifts import HolidayAnswer as HolidayAnswer  # noqa: PLC0414 - registered by being imported
 from newsletter.issues.shifts import Shift as Shift  # noqa: PLC0414
 from newsletter.posts.addresses import around
-from newsletter.posts.models import Post, PostQuerySet
+from newsletter.posts.models import Image, Post, PostQuerySet
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
 
@@ -107,6 +108,7 @@ class Issue(models.Model):
     post_count: int  # what readers find in it: set by lengths.measured
     reading_minutes: int
     contents: list[tuple[str, str]]  # addresses and titles of its posts: set by lengths.with_contents
+    cover: Image | None  # of its first post that has one: set by years.with_covers
     opening: str  # its first sentences: set by years.with_openings
 
     objects = IssueQuerySet.as_manager()
@@ -118,7 +120,8 @@ class Issue(models.Model):
         permissions = [("send_issue", "Can send issues to readers")]
 
     def __str__(self) -> str:
-        return f"#{self.number} {self.subject}".rstrip()  # a draft that was proposed has no subject yet
+        words = {"number": self.number, "subject": self.subject}
+        return str(_("#%(number)s %(subject)s") % words).rstrip()  # a draft that was proposed has no subject yet
 
     def get_absolute_url(self) -> str:
         before, after = around("issues:issue")
@@ -218,8 +221,8 @@ class KeptText(models.Model):
 
 class StartingPointQuerySet(models.QuerySet["StartingPoint"]):
     def public(self, now: datetime) -> "StartingPointQuerySet":
-        """Return those whose posts readers may see, with the posts."""
-        return self.filter(post__published_at__lte=now).select_related("post")
+        """Return those whose posts are listed, with the posts."""
+        return self.filter(post__in=Post.objects.listed(now)).select_related("post")
 
 
 class StartingPoint(models.Model):
@@ -246,22 +249,22 @@ def named_apart(html: str, prefix: str) -> SafeString:
     return mark_safe(apart)  # noqa: S308  # nosec B308, B703  # as safe as what came
 
 
-def fetch_whole(issue: Issue, now: datetime) -> None:
+def fetch_whole(issues: Sequence[Issue], now: datetime) -> None:
     """Have the corrections at hand, and the items with their posts: only those that readers may see."""
-    prefetch_related_objects([issue], _public_items(now), "corrections")
+    prefetch_related_objects(issues, _public_items(now), "corrections")
 
 
 def in_no_issue(posts: PostQuerySet) -> PostQuerySet:
     """Return those of `posts` that no issue has, sent or not, and that wait for one.
 
-    An archive that was published elsewhere waits for none, nor does a post that is for the web alone.
+    An archive that was published elsewhere waits for none, nor does a post that is for the web alone or unlisted.
     """
     items = IssueItem.objects.filter(post=OuterRef("pk"))
     is_archive = Q(source__gt="", published_at__lt=F("created_at"))
-    return posts.filter(~is_archive, ~Exists(items), is_web_only=False)
+    return posts.filter(~is_archive, ~Exists(items), is_web_only=False, is_unlisted=False)
 
 
 def not_yet_mailed(posts: PostQuerySet) -> PostQuerySet:
-    """Return those of `posts` that no sent issue carried, but for those that are for the web alone."""
+    """Return those of `posts` that no sent issue carried, but for those that are for the web alone or unlisted."""
     sent = IssueItem.objects.filter(post=OuterRef("pk"), issue__sent_at__isnull=False)
-    return posts.filter(~Exists(sent), is_web_only=False)
+    return posts.filter(~Exists(sent), is_web_only=False, is_unlisted=False)

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from newsletter.issues.models import Issue, IssueQuerySet
-from newsletter.posts.models import BY_DATES, Post, PostQuerySet, Tag, TagQuerySet
+from newsletter.posts.models import BY_DATES, IS_LISTED, Post, PostQuerySet, Tag, TagQuerySet
 from newsletter.publication.kept.pages import asked_number, kept
 from newsletter.publication.models import Publication
 
@@ -31,11 +31,11 @@ PAGES = {  # and with what each changes
     "issues:about": ("publication",),
     "subscribers:subscribe": ("publication",),
 }
-# When one of the published posts of a tag changed last: those that were scheduled when they came out.
+# When one of the listed posts of a tag changed last: those that were scheduled when they came out.
 _CHANGED = """
 SELECT MAX(CASE WHEN p.updated_at > p.published_at THEN p.updated_at ELSE p.published_at END)
 FROM posts_post_tags t JOIN posts_post p {by_dates} ON p.id = t.post_id
-WHERE t.tag_id = posts_tag.id AND p.published_at <= %s
+WHERE t.tag_id = posts_tag.id AND {is_listed}
 """
 _COUNT = Func(function="COUNT", template="COUNT(*)", output_field=IntegerField())
 
@@ -62,13 +62,13 @@ class PageSitemap(_OurSitemap):
     @cached_property
     def facts(self) -> dict[str, Any]:
         """Return when publication, issues and posts changed last, and how many addresses the other parts may have."""
-        sent, published = Issue.objects.archived(), Post.objects.published(timezone.now())
+        sent, listed = Issue.objects.archived(), Post.objects.listed(timezone.now())
         values = {
             "issue": sent.order_by("-sent_at").values("sent_at")[:1],
-            "came": published.values("published_at")[:1],
-            "changed": published.order_by("-updated_at").values("updated_at")[:1],
+            "came": listed.values("published_at")[:1],
+            "changed": listed.order_by("-updated_at").values("updated_at")[:1],
             "issues": sent.order_by().annotate(counted=_COUNT).values("counted"),
-            "posts": published.order_by().annotate(counted=_COUNT).values("counted"),
+            "posts": listed.order_by().annotate(counted=_COUNT).values("counted"),
             "tags": Tag.objects.order_by().annotate(counted=_COUNT).values("counted"),
         }
         found = Publication.objects.annotate(**{name: Subquery(rows) for name, rows in values.items()})
@@ -99,7 +99,7 @@ class IssueSitemap(_OurSitemap):
 
 class PostSitemap(_OurSitemap):
     def items(self) -> PostQuerySet:
-        return Post.objects.published(timezone.now()).only("words", "updated_at", "published_at")
+        return Post.objects.listed(timezone.now()).only("words", "updated_at", "published_at")
 
     def lastmod(self, item: Post) -> datetime:
         """Return when its page changed: one that was scheduled changed when it came out."""
@@ -110,7 +110,8 @@ class TagSitemap(_OurSitemap):
     def items(self) -> TagQuerySet:
         now = timezone.now()
         at = connection.ops.adapt_datetimefield_value(now)
-        changed = RawSQL(_CHANGED.format(by_dates=BY_DATES[connection.vendor]), [at], output_field=DateTimeField())  # noqa: S611  # nosec B611  # our own words
+        sql = _CHANGED.format(by_dates=BY_DATES[connection.vendor], is_listed=IS_LISTED)
+        changed = RawSQL(sql, [at], output_field=DateTimeField())  # noqa: S611  # nosec B611  # our own words
         return Tag.objects.in_use(now).annotate(at=changed)
 
     def lastmod(self, item: Any) -> datetime:

@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter
 
-from newsletter.issues import views
+from newsletter.issues import feeds, llms, views
 from newsletter.issues.volumes import views as volumes
 
 
@@ -17,6 +17,8 @@ app_name = "issues"
 urlpatterns = [
     path("", views.home, name="home"),
     path("issues/", views.archive, name="archive"),
+    path("issues/feed.xml", feeds.atom, name="feed"),
+    path("issues/feed.json", feeds.json, name="json_feed"),
     path("issues/<number:number>/", views.issue, name="issue"),
     path("issues/<number:year>.epub", volumes.epub, name="epub"),
     path("issues/<number:year>/print/", volumes.printable, name="printable"),
@@ -24,5 +26,6 @@ urlpatterns = [
     path("cards/issues/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("start-here/", views.start_here, name="start_here"),
     path("reading-list/", views.reading_list, name="reading_list"),
+    path("llms.txt", llms.llms, name="llms"),
     path("about/", views.about, name="about"),
 ]

@@ -46,15 +46,15 @@ def front(request: HttpRequest) -> HttpResponse:
     """Build the home page anew; it is kept nowhere."""
     now = timezone.now()
     latest = next(iter(with_minutes(Issue.objects.archived().listed(now)[:1])), None)
-    posts = with_renderings(Post.objects.published(now).prefetch_related("tags")[:NEWEST])
+    posts = with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
     return render(request, "issues/home.html", {"issue": latest, "posts": posts})
 
 
 @kept(Post.objects.next_change, parameters=["page"])
 def archive(request: HttpRequest) -> HttpResponse:
-    archived = Issue.objects.archived()
-    page = asked_page(request, Paginator(archived.defer("introduction", "closing"), ISSUES_PER_PAGE))
-    page.object_list = measured(page.object_list, timezone.now())
+    archived, now = Issue.objects.archived(), timezone.now()
+    page = asked_page(request, Paginator(archived.defer("closing"), ISSUES_PER_PAGE))
+    page.object_list = years.with_covers(years.with_openings(measured(page.object_list, now)), now)
     return render(request, "issues/archive.html", {"page": page, "years": archived.years()})
 
 
@@ -65,7 +65,7 @@ def issue(request: HttpRequest, number: int) -> HttpResponse:
     older, found, newer = Issue.objects.archived().in_line(number)
     if found is None:
         return _year(request, number)
-    fetch_whole(found, timezone.now())
+    fetch_whole([found], timezone.now())
     with_renderings(item.post for item in found.items.all())
     with_minutes([found])
     return render(request, "issues/issue.html", {"issue": found, "older": older, "newer": newer})
@@ -111,7 +111,7 @@ def start_here(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     points = list(StartingPoint.objects.public(now))
     with_renderings(point.post for point in points)
-    newest = [] if points else with_renderings(Post.objects.published(now).prefetch_related("tags")[:NEWEST])
+    newest = [] if points else with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
     return render(request, "issues/start_here.html", {"points": points, "posts": newest})
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.core.cache import caches
 
 from newsletter.issues.lengths import KEPT_SECONDS, with_contents
-from newsletter.issues.models import Issue
+from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.markdown import render
 from newsletter.posts.text import measures
 
@@ -56,4 +56,15 @@ def with_openings(issues: Iterable[Issue]) -> list[Issue]:
     caches["pages"].set_many(new, KEPT_SECONDS)
     for issue in issues:
         issue.opening = issue.preheader or (known | new)[keys[issue.pk]]
+    return issues
+
+
+def with_covers(issues: Iterable[Issue], now: datetime) -> list[Issue]:
+    """Return `issues` with `cover`, of posts that readers may see; one query."""
+    issues = list(issues)
+    items = IssueItem.objects.filter(issue__in=issues, post__published_at__lte=now, post__cover__isnull=False)
+    found = items.order_by("-position", "-pk").select_related("post__cover").only("issue_id", "post__cover")
+    covers = {item.issue_id: item.post.cover for item in found}  # the first one comes last
+    for issue in issues:
+        issue.cover = covers.get(issue.pk)
     return issues

@@ -40,20 +40,21 @@ def message_id(kind: str, *ids: int | str, domain: str) -> str:
 
 
 def list_headers(
-    mailing_list: MailingList, unsubscribe_url: str, *, archived_at: str = "", feedback: str = ""
+    mailing_list: MailingList, unsubscribe_url: str, *, by_mail: str = "", archived_at: str = "", feedback: str = ""
 ) -> dict[str, str]:
     """Return the headers of a mail to the list, with a button to leave in the reader's mail client.
 
     unsubscribe_url: absolute URL. A POST to it must unsubscribe at once. Without https the one-click
         header is left out, because RFC 8058 allows no other scheme. At most 74 characters, for the
         sake of relays that fold.
+    by_mail: an address whose mails end the subscription, for clients that know no other way, such as Apple Mail.
     archived_at: absolute URL of this issue on the web (RFC 5064).
     feedback: what `feedback_id` returns.
     """
     fields = {
         "Precedence": "list",
         "List-Id": f"<{mailing_list.list_id}>",
-        "List-Unsubscribe": f"<{unsubscribe_url}>",
+        "List-Unsubscribe": f"<{unsubscribe_url}>" + (f", <mailto:{by_mail}>" if by_mail else ""),
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click" if unsubscribe_url.startswith("https:") else "",
         "List-Help": f"<{mailing_list.help_url}>",
         "List-Owner": f"<mailto:{mailing_list.owner}>",

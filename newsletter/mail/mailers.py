@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 TIMEOUT_SECONDS = 60
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 OUTBOX = "newsletter.mail.outbox.OutboxBackend"
+OUTBOX_NAME = "outbox"  # as the ledger and certificates name it
 TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 
 
@@ -115,7 +116,7 @@ def provider_name(entry: dict[str, Any]) -> str:
     if entry["BACKEND"] == SMTP:
         return f"smtp {options['host']}:{options['port']}"
     if entry["BACKEND"] == OUTBOX:
-        return "outbox"
+        return OUTBOX_NAME
     place = options.get("sender_domain") or urlsplit(options.get("api_url", "")).hostname or options.get("region", "")
     return f"{entry['BACKEND'].split('.')[-2]} {place}".rstrip()
 

@@ -121,6 +121,12 @@ def digest(purpose: str, text: str) -> str:
     return digester(purpose)(text)
 
 
+def digests(purpose: str, text: str) -> list[str]:
+    """Return what `digest` returns, with the secret of now and with each former one."""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return [_mac(_key(purpose, key))(text.encode()).hex()[:32] for key in keys]
+
+
 def digester(purpose: str) -> Callable[[str], str]:
     """Return what computes many digests of one purpose."""
     mac = _mac(_key(purpose, settings.SECRET_KEY))

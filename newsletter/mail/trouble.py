@@ -67,6 +67,13 @@ def is_unreachable(error: Exception) -> bool:
     return isinstance(error, OSError) and getattr(error, "status_code", None) is None
 
 
+def is_refusal(error: Exception) -> bool:
+    """Return whether no server has the mail: it was refused, or none was there. A silence says nothing."""
+    if isinstance(error, NotSent | ConnectionRefusedError | SMTPResponseException | SMTPRecipientsRefused):
+        return True
+    return is_unwritable(error) or getattr(error, "status_code", None) is not None
+
+
 def _of_address(replies: list[str]) -> Trouble:
     """Sort the replies to RCPT: a final one that is about the address ends it (RFC 5321 section 4.2.1, 5yz)."""
     if any(reply.startswith("421") or verdict(reply) not in BLAMES_THE_READER for reply in replies):

@@ -3,14 +3,19 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from newsletter.delivery.events import suppressing
-from newsletter.delivery.models import Mailing, Refusal
+from newsletter.delivery.events.mailbox import place
+from newsletter.delivery.models import MailFetch, Mailing, Refusal
 from newsletter.operation.findings import ERROR, WARNING, Finding
+from newsletter.publication.models import Publication
 from subscribers.models import AddressChange, Subscriber, Unsent
 
+SILENT = timedelta(minutes=10)  # a mailbox that is away for a moment is nobody's concern
 LATELY = timedelta(days=30)
 WAITED = timedelta(hours=2)  # longer than a sign-up is put off in a rush
 
@@ -24,6 +29,23 @@ def refused_addresses(now: datetime) -> Iterator[Finding]:
             hint = _("Decide on the page of the mailing whether it is right; until then none is suppressed.")
             facts = {"issue": mailing.issue, "count": count}
             yield Finding(WARNING, "mailing.refused_addresses", message % facts, hint, mailing.pk)
+
+
+def mailbox(now: datetime) -> Iterator[Finding]:
+    """Tell whether anybody reads what comes back, and what keeps them from it."""
+    try:
+        where = place(settings.MAILBOX_URL)
+    except ImproperlyConfigured as problem:
+        yield Finding(ERROR, "mailbox.url", str(problem), _("Until then no returned mail is read."))
+        return
+    if settings.MAILBOX_URL and not Publication.objects.current().bounces_to:
+        hint = _("Enter the address of this mailbox in the settings, under the sender.")
+        yield Finding(WARNING, "mailbox.no_address", _("Returned mail does not go to the mailbox that is read."), hint)
+    row = MailFetch.objects.filter(failing_since__lt=now - SILENT).first() if where else None
+    if row is not None:
+        message = _("The mailbox for returned mail cannot be read: %s.") % row.problem
+        hint = _("Look at MAILBOX_URL. Nothing is lost: what arrives waits in the mailbox.")
+        yield Finding(WARNING, "mailbox.away", message, hint)
 
 
 def waiting_letters(now: datetime) -> Iterator[Finding]:

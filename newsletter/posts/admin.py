@@ -61,12 +61,22 @@ class StateFilter(admin.SimpleListFilter):
         return found
 
 
+class TagFilter(admin.RelatedOnlyFieldListFilter):
+    """The tags in use, and the posts without one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.empty_value_display = format_html("{}", _("No tag"))
+
+
 @admin.register(Post)
 class PostAdmin(PatternedAdmin):
     form = PostForm
+    nothing_yet = _("No post yet. What you write is saved by itself.")
+    tells_in_words = True
     stays = frozenset({ENTER, UPDATE, PUBLISH, KEEP})
     list_display = ("name", "state", "published_on", "tag_list")
-    list_filter = (StateFilter, ("tags", admin.RelatedOnlyFieldListFilter))
+    list_filter = (StateFilter, ("tags", TagFilter))
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -75,7 +85,7 @@ class PostAdmin(PatternedAdmin):
     actions = ("publish_now", "back_to_draft")
     fieldsets = (
         (None, {"fields": ("title", "body", "seen_at"), "classes": ("writing",)}),
-        (_("Publishing"), {"fields": ("published_at", "is_web_only"), "classes": ("aside",)}),
+        (_("Publishing"), {"fields": ("published_at", "is_web_only", "is_unlisted"), "classes": ("aside",)}),
         (_("In lists"), {"fields": ("tag_names", "summary", "cover", "words"), "classes": ("aside",)}),
     )
 
@@ -98,15 +108,16 @@ class PostAdmin(PatternedAdmin):
     @admin.display(description=_("state"), ordering="published_at")
     def state(self, post: Post) -> SafeString:
         state = post.state(timezone.now())
+        facts = {_("unlisted"): post.is_unlisted, _("changed, not updated yet"): post.is_pending}  # type: ignore[attr-defined]  # annotated above
         html = '<span class="state state-{}">{}</span> <span class="quiet">{}</span>'
-        return format_html(html, state.value, state.label, _("changed, not updated yet") if post.is_pending else "")  # type: ignore[attr-defined]  # annotated above
+        return format_html(html, state.value, state.label, " · ".join(str(fact) for fact in facts if facts[fact]))
 
     @admin.display(description=_("published"), ordering="published_at", empty_value="")
     def published_on(self, post: Post) -> str:
         at = post.published_at
         return date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT") if at else ""
 
-    @admin.display(description=_("tags"))
+    @admin.display(description=_("tags"), empty_value="")
     def tag_list(self, post: Post) -> str:
         return "、".join(tag.name for tag in post.tags.all())
 
@@ -227,6 +238,7 @@ def _index_again(posts: Iterable[Post]) -> None:
 @admin.register(Tag)
 class TagAdmin(PlainDeletionAdmin):
     form = TypedModelForm
+    nothing_yet = _("No tag yet. A tag is made where a post is written.")
     list_display = ("name", "slug", "post_count")
     search_fields = ("name", "slug")
 

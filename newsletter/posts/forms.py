@@ -47,7 +47,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Post
-        fields = ("title", "body", "summary", "words", "cover", "published_at", "is_web_only")
+        fields = ("title", "body", "summary", "words", "cover", "published_at", "is_web_only", "is_unlisted")
         widgets = {
             "body": MarkdownTextarea(),
             "summary": forms.Textarea({"rows": 3, "data-gauge": SEARCH_RESULT}),
@@ -118,6 +118,15 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
             return chosen
         self.changed_data[:] = [name for name in self.changed_data if name != "published_at"]
         return former
+
+    def clean_is_unlisted(self) -> bool:
+        """Refuse it to a post that an issue carries: the page of the issue lists it."""
+        is_unlisted: bool = self.cleaned_data["is_unlisted"]
+        issue = self.instance.issues.order_by("number").first() if is_unlisted and self.instance.pk else None
+        if issue is None:
+            return is_unlisted
+        message = _("Issue %(number)s carries this post, and the archive shows all posts of an issue.")
+        raise ValidationError(message, params={"number": issue.number})
 
     def clean_tag_names(self) -> list[str]:
         """Return the names; how they were typed is kept beside them, as `tag_names_typed`."""

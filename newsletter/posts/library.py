@@ -25,6 +25,7 @@ USES_SHOWN = 50  # posts that a picture's page names
 
 class ImageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the stubs alone
     form = TypedModelForm
+    nothing_yet = _("No picture yet. What you paste or drop into a post is kept here.")
     list_display = ("alt",)  # drawn as cards: templates/admin/posts/image/change_list.html
     list_per_page = PER_PAGE
     show_full_result_count = False

@@ -37,6 +37,12 @@ def company(posts: PostQuerySet, number: int, others: Iterable[int] = ()) -> Com
     )
 
 
+def alone(posts: PostQuerySet, number: int) -> Company | None:
+    """Return the post of this number without company; None if it is not among `posts`."""
+    post = posts.filter(pk=number).first()
+    return Company(post, older=None, newer=None, others=[]) if post else None
+
+
 def joined(found: Company, posts: PostQuerySet, others: Iterable[int]) -> Company:
     """Return the company with others, as they are ordered; those that are not among `posts` are left out."""
     numbers = list(others)

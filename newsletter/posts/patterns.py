@@ -47,6 +47,7 @@ class PatternedAdmin(VersionsAdmin):
 
 class PatternAdmin(PlainDeletionAdmin):
     form = TypedModelForm
+    nothing_yet = _("No pattern yet. “Keep as a pattern” below a post makes one.")
     list_display = ("title", "use")
     search_fields = ("title",)
     show_full_result_count = False

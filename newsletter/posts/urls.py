@@ -1,6 +1,6 @@
-from django.urls import path, register_converter
+from django.urls import path, re_path, register_converter
 
-from newsletter.posts import feeds, previews, views
+from newsletter.posts import feeds, previews, sources, views
 
 
 class AddressConverter:
@@ -21,6 +21,7 @@ app_name = "posts"
 urlpatterns = [
     path("posts/", views.index, name="index"),
     path("p/<address:number>/", views.post, name="post"),
+    re_path(r"^p/(?P<number>[0-9]{1,18})\.md\Z", sources.source, name="source"),
     path("cards/p/<int:number>-<slug:digest>.png", views.card, name="card"),
     path("tags/<slug:slug>/", views.tag, name="tag"),
     path("preview/<str:token>/", previews.preview, name="preview"),

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
-from newsletter.posts.neighbours import company, joined
+from newsletter.posts.neighbours import alone, company, joined
 from newsletter.posts.responsive_images import pictured
 from newsletter.posts.search.index import Result
 from newsletter.posts.search.index import search as look_up
@@ -37,7 +37,7 @@ def _page(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
 @kept(Post.objects.next_change, parameters=["page"])
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    posts = _page(request, Post.objects.published(now))
+    posts = _page(request, Post.objects.listed(now))
     return render(request, "posts/index.html", {"page": posts, "tags": Tag.objects.in_use(now)})
 
 
@@ -46,14 +46,15 @@ def index(request: HttpRequest) -> HttpResponse:
 def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its one address; its number alone, or with other words, leads there."""
     now = timezone.now()
-    published, known = Post.objects.published(now).select_related("cover"), related_lately(number)
-    found = company(published, number, known or ())
+    with_cover, known = Post.objects.select_related("cover"), related_lately(number)
+    listed = with_cover.listed(now)
+    found = company(listed, number, known or ()) or alone(with_cover.published(now), number)
     if found is None:
         raise Http404
     if request.path != found.post.get_absolute_url():
         return redirect(found.post, permanent=True)
-    if known is None:
-        found = joined(found, published, relate(found.post, now=now))
+    if known is None and not found.post.is_unlisted:
+        found = joined(found, listed, relate(found.post, now=now))
     prefetch_related_objects([found.post], "tags", "issues")
     more = with_renderings([found.post, *found.others[:READ_MORE]])[1:]
     context = {"post": found.post, "older": found.older, "newer": found.newer, "related": more}
@@ -69,7 +70,7 @@ def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
 @kept(Post.objects.next_change, parameters=["page"])
 def tag(request: HttpRequest, slug: str) -> HttpResponse:
     found = get_object_or_404(Tag, slug=slug)
-    posts = _page(request, Post.objects.published(timezone.now()).filter(tags=found))
+    posts = _page(request, Post.objects.listed(timezone.now()).filter(tags=found))
     return render(request, "posts/tag.html", {"tag": found, "page": posts})
 
 

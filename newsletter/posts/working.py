@@ -17,7 +17,8 @@ from newsletter.publication import actors
 from newsletter.publication.changes import Change
 
 PUBLISH, UPDATE = "_publish", "_update"  # buttons that show readers what stands in the form
-AT_ONCE = {"published_at", "is_web_only"}  # of a published post these change with the next save: they are no text
+# Of a published post these change with the next save: they are no text.
+AT_ONCE = {"published_at", "is_web_only", "is_unlisted"}
 LOGGED_EACH = timedelta(hours=1)  # a text that saves itself is in the history once in this time
 
 

@@ -1,6 +1,7 @@
 """What the author says of the publication."""
 
 import zoneinfo
+from importlib import import_module
 from typing import Any
 
 from django import forms
@@ -18,6 +19,21 @@ from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, pre
 LOGO_WIDTH_MAX = 640  # pixels: sharp at 320 on a dense screen
 HOLD_MINUTES_MAX = 24 * 60
 DAYS_MIN, DAYS_MAX = 7, 366
+COUNTRIES = {
+    "TW": _("Taiwan"),
+    "HK": _("Hong Kong"),
+    "JP": _("Japan"),
+    "KR": _("South Korea"),
+    "SG": _("Singapore"),
+    "MY": _("Malaysia"),
+    "US": _("United States"),
+    "CA": _("Canada"),
+    "GB": _("United Kingdom"),
+    "AU": _("Australia"),
+    "NZ": _("New Zealand"),
+    "DE": _("Germany"),
+    "FR": _("France"),
+}
 
 
 class TypedForm(forms.BaseForm):
@@ -172,12 +188,29 @@ class WayInForm(PublicationForm):
     """How somebody becomes a reader."""
 
     class Meta(PublicationForm.Meta):
-        fields: tuple[str, ...] = ("welcome", "welcome_question", "refuses_throwaway")
+        fields: tuple[str, ...] = (
+            *("welcome", "welcome_question"),
+            *("asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
+        )
         widgets = {"welcome": forms.Textarea({"rows": 6})}
+
+
+def countries() -> list[tuple[Any, Any]]:
+    """Return the countries whose holidays are known, to choose from: those that the catalogue names first."""
+    known = import_module("holidays.registry").COUNTRIES.values()  # its import takes a while: see issues/days_off.py
+    others = sorted((code, f"{code} {name}") for name, code, *_more in known if code not in COUNTRIES)
+    return [("", _("no holidays")), *COUNTRIES.items(), (_("Others"), others)]
 
 
 class RhythmForm(PublicationForm):
     """When issues leave."""
+
+    holiday_country = forms.ChoiceField(
+        label=_("holidays of"),
+        choices=countries,
+        required=False,
+        help_text=_("The calendar shows them, and asks what to do with a slot on one."),
+    )
 
     class Meta(PublicationForm.Meta):
         fields = ("cadence_anchor_on", "cadence_at", "cadence_days", "holiday_country", "hold_minutes", "unapproved")
@@ -213,6 +246,13 @@ class WordsForm(PublicationForm):
 
     class Meta(PublicationForm.Meta):
         fields = ("terms", "han_per_minute", "words_per_minute", "checks_off")
+
+
+class FeedsForm(PublicationForm):
+    """What programs are told that read the site by themselves."""
+
+    class Meta(PublicationForm.Meta):
+        fields = ("hub", "crawlers")
 
 
 class SecurityForm(PublicationForm):

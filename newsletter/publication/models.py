@@ -12,7 +12,7 @@ from importlib import import_module
 from django.conf import settings
 from django.core.cache import caches
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import RegexValidator, URLValidator
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -118,6 +118,13 @@ class Publication(models.Model):
         SANS = "sans", _("without serifs (黑體)")
         SERIF = "serif", _("with serifs (明體)")
 
+    class Crawlers(models.TextChoices):
+        """What robots.txt says to programs that gather texts for artificial intelligence."""
+
+        READ = "read", _("nothing: they may read what everybody may read")
+        NO_TRAINING = "no-training", _("not for training; assistants and search engines may read")
+        NONE = "none", _("no artificial intelligence at all")
+
     class Check(models.TextChoices):
         """What the format check looks for in a post, in the order in which it is shown."""
 
@@ -192,6 +199,17 @@ class Publication(models.Model):
         ),
     )
 
+    asks_heard = models.BooleanField(
+        _("ask how they heard of you"),
+        default=False,
+        help_text=_("One sentence, on the page behind the confirmation. Nobody has to answer."),
+    )
+    reminds_unconfirmed = models.BooleanField(
+        _("remind who has not confirmed"),
+        default=False,
+        help_text=_("One mail, two days after the sign-up, with the same link. The privacy page says so."),
+    )
+
     welcome = models.TextField(
         _("welcome"),
         blank=True,
@@ -202,6 +220,11 @@ class Publication(models.Model):
         max_length=200,
         blank=True,
         help_text=_("Closes that letter, to be answered by a reply: what do you hope to read here? Empty: none."),
+    )
+
+    course = models.JSONField(_("first letters"), default=list, blank=True, help_text="numbers of issues")
+    course_days = models.PositiveSmallIntegerField(
+        _("days between them"), default=3, help_text=_("And after the welcome. Never on the day of an issue.")
     )
 
     cadence_anchor_on = models.DateField(
@@ -296,6 +319,25 @@ class Publication(models.Model):
         help_text=_("A sentence of your own at the foot of every mail, such as a company's name and number."),
     )
     signature = models.TextField(_("signature"), blank=True, help_text=_("Markdown. Closes every issue."))
+
+    hub = models.URLField(
+        _("WebSub hub"),
+        blank=True,
+        db_default="",
+        validators=[URLValidator(["https"])],
+        help_text=_(
+            "Feed readers that know WebSub are told of a new post or issue within a minute, instead of asking every "
+            "hour. Public hubs: https://pubsubhubbub.appspot.com/ or https://websubhub.com/hub. Empty: none."
+        ),
+    )
+    crawlers = models.CharField(
+        _("to crawlers of AI companies robots.txt says"),
+        max_length=12,
+        choices=Crawlers,
+        default=Crawlers.READ,
+        db_default=Crawlers.READ,
+        help_text=_("A request, not a lock: those who want to be polite keep to it."),
+    )
 
     salt = models.CharField(max_length=32, default=_salt, editable=False)
     calendar_salt = models.CharField(_("link of the calendar"), max_length=32, blank=True, editable=False)

@@ -29,6 +29,18 @@ def answer(subscriber: Subscriber) -> Mail:
     return _mail(letter, publication, to=(name, subscriber.email), ids=("signup", *asked))
 
 
+def reminder(subscriber: Subscriber, now: datetime) -> Mail:
+    """Return the one mail that reminds of a sign-up which waits to be confirmed, with the same link."""
+    publication = Publication.objects.current()
+    asked_at = subscriber.confirmation_sent_at or now
+    context = {"subscriber": subscriber, "publication": publication, "days": (asked_at + CONFIRM_WITHIN - now).days}
+    with translation.override(publication.language), timezone.override(publication.zone):
+        subject = _("Still waiting for your click: %(name)s") % {"name": publication.name}
+        letter = letters.render("confirmation_reminder", subject, context, base_url=settings.SITE_URL)
+    ids = ("remind", subscriber.pk, subscriber.signup_round)
+    return _mail(letter, publication, to=(UNCONFIRMED, subscriber.email), ids=ids)
+
+
 def about_change(change: AddressChange) -> Mail:
     """Return the mail of a change that is due: to the new address to confirm it, then to the former one."""
     publication = Publication.objects.current()

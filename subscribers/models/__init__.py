@@ -2,6 +2,7 @@
 
 from subscribers.models.acts import Act
 from subscribers.models.address_changes import AddressChange
+from subscribers.models.confirmation_reminders import ConfirmationReminder
 from subscribers.models.consents import Consent, ConsentText
 from subscribers.models.counts import DayCount, Movement, Tally, kept_tally, movements, tally
 from subscribers.models.forgotten import Forgotten
@@ -9,6 +10,7 @@ from subscribers.models.fresh_links import FreshLink
 from subscribers.models.link_wishes import LinkWish
 from subscribers.models.mail_budget import MailBudget
 from subscribers.models.notes import Note
+from subscribers.models.pauses import Pause
 from subscribers.models.readers import (
     CONFIRM_WITHIN,
     FORGET_AFTER,
@@ -31,6 +33,7 @@ __all__ = [
     "UNDO_WITHIN",
     "Act",
     "AddressChange",
+    "ConfirmationReminder",
     "Consent",
     "ConsentText",
     "DayCount",
@@ -40,6 +43,7 @@ __all__ = [
     "MailBudget",
     "Movement",
     "Note",
+    "Pause",
     "Sentence",
     "Subscriber",
     "SubscriberQuerySet",

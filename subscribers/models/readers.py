@@ -15,11 +15,13 @@ from subscribers.departures import Why
 from subscribers.links import Linked, was_made_for
 from subscribers.models.acts import Act as Act  # noqa: PLC0414 - registered by being imported
 from subscribers.models.address_changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
+from subscribers.models.confirmation_reminders import ConfirmationReminder
 from subscribers.models.consents import Circumstances, Consent
 from subscribers.models.forgotten import Forgotten as Forgotten  # noqa: PLC0414 - registered by being imported
 from subscribers.models.fresh_links import FreshLink as FreshLink  # noqa: PLC0414 - the same
 from subscribers.models.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - the same
 from subscribers.models.notes import Note as Note  # noqa: PLC0414 - the same
+from subscribers.models.pauses import Pause
 from subscribers.models.suppressions import Suppression as Suppression  # noqa: PLC0414 - the same
 from subscribers.models.suppressions import address_hash as address_hash  # noqa: PLC0414 - beside the model that it is for
 from subscribers.models.suppressions import departure
@@ -32,6 +34,7 @@ FORGET_AFTER = timedelta(days=30)
 FIRST_COOL_DOWN = timedelta(minutes=10)  # a first mail may be lost in a spam folder: ask once more soon
 COOL_DOWN = timedelta(hours=24)
 HAS_MAIL_DUE = Q(confirmation_due_at__isnull=False)
+WAITS_FOR_ITS_OWNER = Q(state="pending", confirmation_sent_at__isnull=False)
 IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
 NOT_SAID = Circumstances()
 WHY_OF = {
@@ -146,6 +149,7 @@ class Subscriber(Linked):
             models.Index(fields=["state", "id"], name="readers_by_state"),
             # Beat asks every ten seconds; nearly every row has nothing due.
             models.Index("confirmation_due_at", name="confirmations_due", condition=HAS_MAIL_DUE),
+            models.Index("confirmation_sent_at", name="sign_ups_to_remind_of", condition=WAITS_FOR_ITS_OWNER),
             # Who came and left within some weeks is counted from these alone.
             models.Index("confirmed_at", name="readers_who_came"),
             models.Index("unsubscribed_at", name="readers_who_left", condition=Q(unsubscribed_at__isnull=False)),
@@ -244,6 +248,7 @@ class Subscriber(Linked):
                 signup_round=F("signup_round") + 1,
             )
             if confirmed:
+                ConfirmationReminder.objects.filter(subscriber=self.pk).delete()
                 self._record(Consent.Kind.CONFIRMED, how, now)
                 erased = Suppression.Reason.ERASED
                 Suppression.objects.filter(address_hash=self.address_hash, reason=erased).delete()
@@ -263,6 +268,7 @@ class Subscriber(Linked):
                 signup_round=F("signup_round") + 1,
             )
             if left:
+                Pause.objects.forget([self.pk])
                 self._record(Consent.Kind.WITHDREW, how, now)
         return left
 
@@ -280,12 +286,20 @@ class Subscriber(Linked):
                 self._record(Consent.Kind.CAME_BACK, how, now)
         return is_back
 
-    def pause(self, until: datetime) -> bool:
+    def pause(self, until: datetime, now: datetime) -> bool:
         readers = Q(state__in=[self.State.ACTIVE, self.State.PAUSED])
-        return self._move(readers, state=self.State.PAUSED, paused_until=until)
+        with transaction.atomic():
+            paused = self._move(readers, state=self.State.PAUSED, paused_until=until)
+            if paused:
+                Pause.objects.begin([self.pk], until, now)
+        return paused
 
-    def resume(self) -> bool:
-        return self._move(Q(state=self.State.PAUSED), state=self.State.ACTIVE, paused_until=None)
+    def resume(self, now: datetime) -> bool:
+        with transaction.atomic():
+            resumed = self._move(Q(state=self.State.PAUSED), state=self.State.ACTIVE, paused_until=None)
+            if resumed:
+                Pause.objects.end([self.pk], now)
+        return resumed
 
     def suppress(self, reason: str, note: str = "") -> bool:
         """Never mail this address again. An earlier reason stands."""

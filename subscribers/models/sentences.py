@@ -1,4 +1,4 @@
-"""What readers said to the author in a sentence: with an answer to an issue, or when they left."""
+"""What readers said to the author in a sentence: with an answer to an issue, when they came, or when they left."""
 
 from datetime import datetime
 from typing import Any
@@ -34,6 +34,7 @@ class Sentence(models.Model):
     class Kind(models.TextChoices):
         FEEDBACK = "feedback", pgettext_lazy("a sentence", "about an issue")
         LEFT = "left", pgettext_lazy("a sentence", "when leaving")
+        HEARD = "heard", pgettext_lazy("a sentence", "how they heard of it")
 
     subscriber = models.ForeignKey("subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="sentences")
     kind = models.CharField(_("what about"), max_length=10, choices=Kind)

@@ -7,13 +7,14 @@ from django.views.decorators.http import require_POST
 
 from newsletter.publication.limits.doors import capability, same_origin, too_many
 from newsletter.publication.limits.rates import is_over
+from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 from subscribers import own_data, tasks
 from subscribers.forms import AddressForm, NameForm
 from subscribers.mails import changing
-from subscribers.models import Subscriber, address_hash
+from subscribers.models import Sentence, Subscriber, address_hash
 from subscribers.pages.preferences import done
-from subscribers.pages.views import DAY, ask_and_act, closed, lost
+from subscribers.pages.views import DAY, SENTENCES_PER_DAY, ask_and_act, closed, confirmed, lost
 
 SHOWN_MAX = 30  # lines of a chapter; a download has all
 PER_DAY = 5  # letters that one reader may have sent to new addresses, and that one address may get
@@ -58,6 +59,20 @@ def change_address(request: HttpRequest, token: str) -> HttpResponse:
     if changing.ask(subscriber, email, timezone.now()):
         wake(tasks.send_confirmations)
     return done("mine", token, "address")
+
+
+@capability
+@require_POST
+@same_origin
+def heard(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep one sentence of who has just confirmed: how they heard of the newsletter. Nobody has to write it."""
+    subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
+    if subscriber is None or not subscriber.is_reader or not Publication.objects.current().asks_heard:
+        return lost(request, token, "mine")
+    if is_over("sentence", str(subscriber.pk), limit=SENTENCES_PER_DAY, seconds=DAY):
+        return too_many(request, seconds=DAY)
+    Sentence.objects.say(subscriber, Sentence.Kind.HEARD, request.POST.get("sentence", ""), timezone.now())
+    return confirmed(request, subscriber, is_said=True)
 
 
 def _page(

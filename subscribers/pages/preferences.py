@@ -40,7 +40,7 @@ def pause(request: HttpRequest, token: str) -> HttpResponse:
     form = PauseForm(request.POST, today=timezone.localdate())
     if not form.is_valid():
         return _page(request, subscriber, form)
-    subscriber.pause(form.until())
+    subscriber.pause(form.until(), timezone.now())
     return done("preferences", token, "paused")
 
 
@@ -52,7 +52,7 @@ def resume(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.opened_by(token, PURPOSE)
     if subscriber is None:
         return lost(request, token, PURPOSE)
-    subscriber.resume()
+    subscriber.resume(timezone.now())
     return done("preferences", token, "resumed")
 
 

@@ -163,8 +163,16 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         words = confirm_words(Publication.objects.current().name)
         subscriber.confirm(timezone.now(), circumstances(request, "link", words))
-        return render(request, "subscribers/confirmed.html", {"subscriber": subscriber})
+        return confirmed(request, subscriber)
     return render(request, "subscribers/confirm.html", {"subscriber": subscriber})
+
+
+def confirmed(request: HttpRequest, subscriber: Subscriber, *, is_said: bool = False) -> HttpResponse:
+    """Welcome a reader; ask how they heard of it, if the author wants to know and they have not said it."""
+    context: dict[str, object] = {"subscriber": subscriber, "is_said": is_said}
+    if Publication.objects.current().asks_heard and not is_said:
+        context |= {"token": subscriber.fresh_token(timezone.now()), "sentence_max": SENTENCE_MAX}
+    return render(request, "subscribers/confirmed.html", context)
 
 
 def _spent_or_lost(request: HttpRequest, token: str) -> HttpResponse:

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from newsletter.delivery.author import alerts, reminders
 from newsletter.delivery.models import Happening, Mailing, Reminder
-from newsletter.delivery.readers import welcome
+from newsletter.delivery.readers.single_mails import send_due
+from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.issues.models import Shift
 from subscribers.mails import changing, freshening, sending
 from subscribers.models import AddressChange, FreshLink, Subscriber, address_hash
@@ -119,8 +120,8 @@ def test_mails_that_were_due_are_sent_once_and_those_that_were_sent_are_not(migr
         ),
     ]
     kinds = [sending.MAIL, changing.MAIL, freshening.MAIL, alerts.MAIL, reminders.MAIL]
-    sent = [kind.send_due(NOW) for kind in kinds] + [welcome.send_due(NOW)]
-    again = [kind.send_due(SLOT - timedelta(days=1)) for kind in kinds] + [welcome.send_due(NOW)]
+    sent = [kind.send_due(NOW) for kind in kinds] + [send_due(WelcomeMail, NOW)]
+    again = [kind.send_due(SLOT - timedelta(days=1)) for kind in kinds] + [send_due(WelcomeMail, NOW)]
 
     assert tries == [2, 1, 1, 3, 4]
     assert (sent, again) == ([1] * 6, [0] * 6)

@@ -30,6 +30,8 @@ FILES = {  # in parts of about the same length, so that two processes share them
         "delivery/rate/test_schedules",
         "delivery/test_planning",
         "delivery/events/test_suppressing",
+        "delivery/events/test_applying",
+        "delivery/events/test_receivers",
         "delivery/ledger/test_compaction",
     ),
     "doors": (

@@ -15,7 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.delivery import planning
-from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models import Batch, Feedback, Mailing
+from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.issues.models import Issue
 from newsletter.posts.search.index import search
 from newsletter.publication.forms import TypedForm
@@ -113,6 +114,7 @@ def test_saving_may_lead_on_to_the_preview_or_to_sending(desk):
 
     assert preview.url == reverse("admin:issue_preview", args=[issue.pk])
     assert send.url == reverse("admin:issue_send", args=[issue.pk])
+    assert issue.rehearsals.count() == 1  # it has begun when the page opens: nobody waits for it there
 
 
 def test_posts_are_added_moved_and_taken_out_in_one_save(desk):
@@ -236,8 +238,14 @@ def test_a_mailing_protects_its_issue_and_says_why(desk):
 
 
 def test_an_issue_that_was_never_approved_can_be_deleted(desk):
-    issue = make_issue(make_post())
+    issue = make_issue(make_post(), make_post(), sent_at=timezone.now())
+    Feedback.objects.create(issue=issue, answer=Feedback.Answer.HELPFUL, given_at=timezone.now())
+    Rehearsal.objects.create(issue=issue, digest="", started_at=timezone.now(), told_at=timezone.now())
 
+    page = desk.get(reverse("admin:issues_issue_delete", args=[issue.pk])).text
+    assert re.findall("<li>(.*?)</li>", page.partition("What goes with it")[2])[:1] == ["1 answer of a reader"]
+    assert "The 2 posts in it stay, and can go into another issue." in page
+    assert "ehearsals:" not in page
     desk.post(reverse("admin:issues_issue_delete", args=[issue.pk]), {"post": "yes"})
 
     assert not Issue.objects.exists()
@@ -288,7 +296,7 @@ def test_mailings_are_listed_and_lead_to_their_page(desk):
 
     response = desk.get(reverse("admin:delivery_mailing_change", args=[mailing.pk]))
 
-    assert str(mailing.issue) in listed.text
+    assert mailing.issue.subject in listed.text
     assert response.url == reverse("admin:mailing", args=[mailing.pk])
 
 

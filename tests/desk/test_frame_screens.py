@@ -40,7 +40,7 @@ def screens(desk, settings) -> list[str]:
         "issues_startingpoint",
         "issues_kepttext",
     )
-    names = ("", "letter/", "look/", "sender/", "rhythm/", "newcomers/", "words/", "security/", "record/")
+    names = ("", "letter/", "look/", "sender/", "rhythm/", "newcomers/", "words/", "feeds/", "security/", "record/")
     names = (*names, "advanced/", "parts/", "sender/dns/")
     return [
         *(f"/admin/settings/{name}" for name in names),
@@ -95,6 +95,43 @@ def test_on_a_wide_screen_the_words_stand_on_the_left_and_stay(desk, server):
     assert desk.locator(".words").bounding_box() == before
     assert (before["x"], before["y"], before["height"]) == (0, 0, 900)
     assert desk.locator("main").bounding_box()["x"] >= before["width"]
+
+
+def test_what_can_be_done_to_many_comes_with_the_first_tick_and_moves_nothing(desk, server):
+    for letter in "abc":
+        Tag.objects.create(name=letter, slug=letter)
+    desk.set_viewport_size({"width": 375, "height": 640})
+    desk.goto(server.url + "/admin/posts/tag/")
+    bar, row = desk.locator("#changelist-form .actions"), desk.locator(".action-select").last
+    shown, before = bar.is_visible(), row.bounding_box()
+
+    row.check()
+    after, place, foot = row.bounding_box(), bar.bounding_box(), desk.locator(".words").bounding_box()
+    bar.get_by_role("combobox").select_option("delete_selected")
+    bar.get_by_role("button").click()
+
+    desk.wait_for_selector(".delete-selected-confirmation")
+
+    assert (shown, after) == (False, before)
+    assert place["y"] + place["height"] <= foot["y"]
+
+
+COLOURS = "one => [getComputedStyle(one).color, getComputedStyle(one).backgroundColor]"
+
+
+def test_words_stand_on_another_colour_where_axe_gives_no_answer(desk, server):
+    """Equal colours and a picture behind words are "incomplete" to axe, not a barrier."""
+    tag = Tag.objects.create(name="a", slug="a")
+    make_subscriber()
+    desk.goto(f"{server.url}/admin/subscribers/subscriber/bulk/suppress/?all=1")
+    grave = desk.locator(".button.is-grave").evaluate(COLOURS)
+    desk.goto(f"{server.url}/admin/posts/tag/{tag.pk}/change/")
+    desk.locator("[name=_save]").click()
+
+    told = desk.locator(".messagelist .success")
+
+    assert grave[0] != grave[1]
+    assert told.evaluate("one => getComputedStyle(one).backgroundImage") == "none"
 
 
 def test_keys_alone_lead_past_the_words_and_through_them(desk, server):

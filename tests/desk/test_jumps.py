@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from newsletter.delivery.models import Batch, Mailing, OnceMore
+from newsletter.delivery.models import Batch, HubNotice, Mailing, OnceMore
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.desk import jumps, tasks
@@ -24,6 +24,7 @@ OURS = {"desk", "delivery", "subscribers", "issues", "posts", "publication", "ma
 
 # Columns that nothing waits for: what happened, and when; and times that a person has chosen.
 FACTS = {
+    "delivery.HubNotice.told_until",
     *("delivery.Restoration.noticed_at", "delivery.Restoration.decided_at"),
     *("desk.Errand.begun_at", "desk.Errand.created_at", "desk.Errand.ended_at"),
     "issues.Correction.made_at",
@@ -45,8 +46,12 @@ FACTS = {
     "posts.SearchDocument.published_at",
     "posts.WorkingCopy.updated_at",
     "publication.Publication.updated_at",
+    *("delivery.Arrival.received_at", "delivery.Arrival.applied_at", "delivery.Event.at", "delivery.Event.created_at"),
+    *("delivery.MailFetch.looked_at", "delivery.MailFetch.failing_since"),
     "delivery.Breakdown.settled_at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
+    *("delivery.CourseCopy.begun_at", "delivery.CourseCopy.planned_for"),
+    *("delivery.CourseCopy.sent_at", "delivery.CourseCopy.stopped_at"),
     "delivery.Certificate.issued_at",
     "delivery.Delivery.sent_at",
     "delivery.Feedback.given_at",
@@ -80,6 +85,11 @@ FACTS = {
     "subscribers.AddressChange.undone_at",
     "subscribers.Consent.at",
     "subscribers.Note.at",
+    "subscribers.ConfirmationReminder.made_at",
+    "subscribers.ConfirmationReminder.sent_at",
+    "subscribers.Pause.began_at",
+    "subscribers.Pause.settled_at",
+    "subscribers.Pause.until",
     "subscribers.FreshLink.asked_at",
     "subscribers.LinkWish.asked_at",
     "subscribers.Sentence.answered_at",
@@ -185,6 +195,10 @@ def _failures(at):
     return FailureCount.objects.create(who="x", failures=10, closes_at=at), "closes_at"
 
 
+def _hub(at):
+    return HubNotice.objects.create(pk=1, not_before=at), "not_before"
+
+
 CASES = [
     (_retry_after_failures, timedelta(minutes=5)),
     (_retry_tomorrow, timedelta(hours=25)),
@@ -198,6 +212,7 @@ CASES = [
     (_link, timedelta(hours=2, minutes=8)),
     (_once_more, timedelta(hours=4)),
     (_failures, timedelta(minutes=10)),
+    (_hub, timedelta(hours=12)),
 ]
 
 

@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.delivery import planning
+from newsletter.delivery.models import Mailing
 from newsletter.issues.models import StartingPoint
 from newsletter.posts.models import Image, Tag
-from subscribers.models import Suppression, address_hash
+from subscribers.models import Suppression, Tally, address_hash
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +113,89 @@ def test_the_door_speaks_chinese_too(db):
 
     for answer in (client.get("/admin/login/"), client.post("/admin/login/", {"username": "", "password": ""})):
         assert (AWKWARD.findall(words_of(answer.text)), _english(words_of(answer.text))) == ([], [])
+
+
+UNGROUPED = re.compile(r"(?<![\d.,:/#-])\d{4,}(?![\d:/年-])")  # no year, no time, no part of an address
+
+
+def test_numbers_have_their_thousands_in_chinese_too(admin_client, monkeypatch):
+    make_publication(name="Gipi", author="Gipi", language="zh-hant")
+    monkeypatch.setattr("subscribers.admin.kept_tally", lambda now: Tally(3211, 1002, 0, 1234, 0))
+    now = timezone.now()
+    make_subscriber("someone@example.org")
+    mailing = planning.approve(make_issue(make_post("甲"), number=6), send_at=now, now=now, hold=timedelta())
+    Mailing.objects.filter(pk=mailing.pk).update(total=3223)
+    Tag.objects.bulk_create(Tag(name=f"標籤{letter}", slug=f"t-{letter}") for letter in range(1203))
+
+    lists = ("subscribers_subscriber", "delivery_mailing", "posts_tag")
+    said = {name: words_of(admin_client.get(reverse(f"admin:{name}_changelist")).text) for name in lists}
+
+    assert [number in said[name] for name, number in zip(lists, ("3,211", "3,223", "1,203"), strict=True)] == [True] * 3
+    shown = {name: UNGROUPED.findall(re.sub(r"標籤\d+|t-\d+", "", text)) for name, text in said.items()}
+    assert shown == {name: [] for name in lists}
+
+
+def test_an_empty_list_says_how_it_fills_and_offers_no_search(admin_client):
+    make_publication(name="Gipi", author="Gipi", language="zh-hant")
+    names = ("posts_post", "posts_image", "posts_tag", "posts_pattern", "issues_startingpoint", "issues_kepttext")
+    more = ("delivery_mailing", "subscribers_subscriber", "subscribers_suppression")
+
+    pages = {name: admin_client.get(reverse(f"admin:{name}_changelist")).text for name in (*names, *more)}
+
+    assert [name for name, page in pages.items() if "這裡還沒有東西" in page or 'class="empty"' not in page] == []
+    assert [name for name, page in pages.items() if 'type="search"' in page or "changelist-filter" in page] == []
+
+
+def test_a_list_has_the_name_that_leads_to_it(admin_client):
+    make_publication(name="Gipi", author="Gipi", language="zh-hant")
+    names = {"auth_user": "團隊", "issues_startingpoint": "從這裡開始", "subscribers_suppression": "停寄名單"}
+
+    for name, called in names.items():
+        page = admin_client.get(reverse(f"admin:{name}_changelist")).text
+        assert re.search(r"<h1>\s*(.*?)\s*</h1>", page)[1] == called
+        assert re.search(r"<title>\s*(.*?)\s*</title>", page)[1] == f"{called} | Gipi"
+
+
+def test_a_form_is_saved_by_one_button(admin_client):
+    make_publication()
+    tag = Tag.objects.create(name="題", slug="t")
+
+    changed = admin_client.get(reverse("admin:posts_tag_change", args=[tag.pk])).text
+    added = admin_client.get(reverse("admin:posts_tag_add")).text
+
+    assert ("_save" in changed, "_addanother" in changed, "_continue" in changed) == (True, False, False)
+    assert ("_save" in added, "_addanother" in added, "_continue" in added) == (True, True, False)
+
+
+def test_a_role_has_its_name_in_the_language_of_the_desk(admin_client):
+    make_publication(name="Gipi", author="Gipi", language="zh-hant")
+    group = Group.objects.get(name="editor")
+
+    assert "editor" not in words_of(admin_client.get(reverse("admin:auth_group_change", args=[group.pk])).text)
+
+
+def test_an_issue_is_called_as_one_says_it_and_a_zone_by_its_city(admin_client):
+    make_publication(name="Gipi", author="Gipi", language="zh-hant")
+    issue = make_issue(make_post("甲"), number=6, subject="留白")
+
+    page = admin_client.get(reverse("admin:issue_send", args=[issue.pk])).text
+    history = admin_client.get(reverse("admin:issues_issue_history", args=[issue.pk])).text
+
+    assert ("第 6 期　留白" in history, "#6" in page + history) == (True, False)
+    assert ("台北時間" in page, "Asia/Taipei" in words_of(page)) == (True, False)
+
+
+def test_an_issue_without_any_post_leads_to_writing_one(admin_client):
+    make_publication()
+    issue = make_issue()
+    change = reverse("admin:issues_issue_change", args=[issue.pk])
+
+    alone = admin_client.get(change).text
+    make_post("甲")
+    beside = admin_client.get(change).text
+
+    assert ("Tick some below" in alone, reverse("admin:posts_post_add") in alone) == (False, True)
+    assert "Tick some below" in beside
 
 
 def test_a_number_under_a_list_has_its_thousands(admin_client):

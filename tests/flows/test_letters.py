@@ -26,10 +26,11 @@ ONLY = [  # a quarter of all, for the time it takes: every kind in every look, a
     *(f"issue-letter-{odd}" for odd in ODD),
     *("welcome-letter-quotes", "notice-finished-letter-subject-200", "reminder-approve-digest-quotes"),
 ]
-TO_THE_LIST = {"issue", "correction", "test"}
+TO_THE_LIST = {"issue", "correction", "test", "course"}
 LIST = {"List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Help", "List-Owner", "List-Post", "List-Archive"}
 OF_THE_LIST = dict.fromkeys(TO_THE_LIST, LIST) | {
     "welcome": {"List-Unsubscribe"},
+    "missed": {"List-Unsubscribe"},
     "welcome-first": {"List-Unsubscribe"},
 }
 HEAD, TAG = re.compile(r"<head>.*?</head>", re.DOTALL), re.compile(r"<[^>]*>")

@@ -65,7 +65,7 @@ def test_the_draft_has_the_next_number_the_posts_in_order_and_no_subject():
 
     issue = propose(timezone.now())
 
-    assert (issue.number, issue.subject, str(issue)) == (7, "", "#7")
+    assert (issue.number, issue.subject, str(issue)) == (7, "", "第 7 期")
     assert list(issue.items.values_list("post", "position", "form")) == [
         (older.pk, 1, "full"),
         (newer.pk, 2, "excerpt"),

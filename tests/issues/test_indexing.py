@@ -1,15 +1,19 @@
 """Issues are found by their own words."""
 
+import re
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 
 from newsletter.issues.indexing import document, documents, index_issue
 from newsletter.posts.models import SearchDocument
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search
-from tests.factories import PUBLISHED_AT, make_issue, make_post
+from tests.factories import PUBLISHED_AT, make_findable_post, make_issue, make_post, make_publication
+from tests.support.pages import markup
 
 pytestmark = pytest.mark.django_db
 NOW = PUBLISHED_AT + timedelta(days=1)
@@ -84,3 +88,33 @@ def test_rebuilding_finds_posts_and_issues_that_nobody_indexed(capsys):
 
     assert capsys.readouterr().out == "2 documents can be found.\n"
     assert set(found("管理")) == {("post", post.pk), ("issue", issue.pk)}
+
+
+@pytest.mark.parametrize("query", ["第5期", "第 5 期", "Issue 5", "issue 5", "#5"])
+def test_an_issue_is_found_by_its_number(query):
+    index_issue(make_issue(number=15, subject="冬", sent_at=PUBLISHED_AT))
+    index_issue(make_issue(number=5, subject="秋", sent_at=PUBLISHED_AT))
+
+    assert [result.url for result in search(query, now=NOW).results][:1] == ["/issues/5/"]
+
+
+def test_what_was_indexed_before_is_found_by_parts_and_numbers_too():
+    index_issue(make_issue(number=5, subject="秋", preheader="學 C/C++。", introduction="前言。", sent_at=PUBLISHED_AT))
+    row = SearchDocument.objects.get()
+    before = {"tags": "", "folded_tags": "", "folded": f"{row.folded_title}\n\n學 c/c++。\n前言。", "tokens": "秋"}
+    SearchDocument.objects.update(**before)
+
+    import_module("newsletter.posts.migrations.0016_search_weights").index_anew(apps, None)
+
+    assert [result.url for result in search("第5期", now=NOW).results] == ["/issues/5/"]
+    assert search("c++", now=NOW).total == 1
+
+
+def test_what_was_found_says_what_it_is(client):
+    make_publication()
+    index_issue(make_issue(number=5, subject="談提問", introduction="談提問。", sent_at=PUBLISHED_AT))
+    make_findable_post("再談提問")
+
+    page = markup(client.get("/search/?q=提問"))
+
+    assert set(re.findall(r'<p class="byline"><span>([^<]*)</span>', page)) == {"Issue 5", "Post"}

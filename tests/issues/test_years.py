@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -5,7 +6,9 @@ from django.utils import timezone
 
 from newsletter.issues.models import Issue
 from newsletter.issues.years import bound, opening, with_openings
+from newsletter.posts.models import Image
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
+from tests.support.pages import assert_valid, queries_anew
 
 pytestmark = pytest.mark.django_db
 
@@ -55,3 +58,43 @@ def test_a_changed_introduction_begins_anew():
     issue.save()
 
     assert with_openings(Issue.objects.all())[0].opening == "現在。"
+
+
+def cover_named(letter, **fields):
+    row = {"digest": letter * 16, "name": "a.png", "alt": "圖", "width": 1280, "height": 640}
+    return Image.objects.create(**(row | fields))
+
+
+def test_the_archive_shows_the_first_cover_and_one_sentence_of_each_issue(client):
+    first, second = cover_named("a", sizes={"webp": [640, 1280]}), cover_named("b")
+    posts = make_post("無圖"), make_post("有圖", cover=first), make_post("也有", cover=second)
+    issue = make_issue(*posts, number=2, sent_at=PUBLISHED_AT)
+    issue.introduction = "第一句。第二句。"
+    issue.save()
+    make_issue(number=1, preheader="給收件匣的一行", sent_at=PUBLISHED_AT)
+
+    page = client.get("/issues/")
+
+    assert_valid(page.text)
+    assert re.findall(r'<img class="thumb"\s+src="([^"]*)"', page.text) == [f"/media/{'a' * 16}/a-640.webp"]
+    assert "<p>第一句。</p>" in page.text
+    assert "<p>給收件匣的一行</p>" in page.text
+
+
+def test_the_archive_does_not_show_the_cover_of_a_post_that_was_taken_back(client):
+    make_issue(make_post(cover=cover_named("a"), published_at=None), number=1, sent_at=PUBLISHED_AT)
+
+    assert "thumb" not in client.get("/issues/").text.partition("<body>")[2]
+
+
+def test_a_long_archive_costs_as_many_queries_as_a_short_one(client):
+    def make(number):
+        post = make_post(body=f"文{number}", cover=cover_named(f"{number:x}"))
+        make_issue(post, number=number, introduction=f"前言{number}。", sent_at=PUBLISHED_AT)
+
+    make(1)
+    short = queries_anew(client, "/issues/")
+    for number in range(2, 9):
+        make(number)
+
+    assert len(queries_anew(client, "/issues/")) == len(short)

@@ -21,15 +21,17 @@ from django.db import connection
 from django.test import override_settings
 
 from newsletter.delivery.author import alerts, reminders
-from newsletter.delivery.models import Happening, Mailing, Reminder
+from newsletter.delivery.models import CourseCopy, Happening, Mailing, Reminder
 from newsletter.delivery.provider.transports import transport_for
+from newsletter.delivery.readers.course import CourseMail
+from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk import jumps
 from newsletter.mail import due
 from newsletter.mail.due import LEASE, DueMail, Result
 from newsletter.mail.mailers import mailer_from_url
-from subscribers.mails import changing, freshening, sending
-from subscribers.models import AddressChange, FreshLink, Subscriber, Unsent
+from subscribers.mails import changing, freshening, reminding, sending
+from subscribers.models import AddressChange, ConfirmationReminder, FreshLink, Pause, Subscriber, Unsent
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.subscribers.mails.test_sending import Provider
 
@@ -65,6 +67,27 @@ def _welcome():
     return make_subscriber(confirmed_at=NOW)
 
 
+def _reminder_to_confirm():
+    make_publication(reminds_unconfirmed=True)
+    stranger = make_subscriber(state="pending", confirmed_at=None, confirmation_sent_at=NOW - timedelta(days=2))
+    return ConfirmationReminder.objects.create(subscriber=stranger, made_at=NOW, due_at=NOW)
+
+
+def _missed():
+    reader = make_subscriber(welcomed_at=NOW)
+    make_issue(make_post(), number=7, sent_at=NOW - timedelta(days=9))
+    return Pause.objects.create(subscriber=reader, began_at=NOW - timedelta(days=20), until=NOW)
+
+
+def _first_letter():
+    make_publication(course=[7])
+    frozen = {"subject": "第七期", "html": "題", "text": "題", "sender_email": "news@example.org"}
+    frozen |= {"content_hash": "", "approved_at": NOW, "send_at": NOW - timedelta(days=20)}
+    issue = make_issue(make_post(), number=7, sent_at=NOW - timedelta(days=20))
+    mailing = Mailing.objects.create(issue=issue, state="sent", **frozen)
+    CourseCopy.objects.begin(make_subscriber(welcomed_at=NOW), [mailing], timedelta(), NOW)
+
+
 def _alert():
     User.objects.create_superuser("gipi", "gipi@example.org", "pw")
     frozen = {"subject": "第七期", "html": "", "text": "", "content_hash": "", "approved_at": NOW, "send_at": NOW}
@@ -86,7 +109,12 @@ LEASED = READERS | {
     "alert": Case(lambda: alerts.MAIL, _alert),
     "reminder": Case(lambda: reminders.MAIL, _reminder),
 }
-ALL = LEASED | {"welcome": Case(lambda: WelcomeMail(transport_for("default")), _welcome)}
+MARKED = {
+    "first letter": Case(lambda: CourseMail(transport_for("default")), _first_letter),
+    "missed": Case(lambda: MissedMail(transport_for("default")), _missed),
+    "reminder to confirm": Case(lambda: reminding.MAIL, _reminder_to_confirm),
+}
+ALL = LEASED | MARKED | {"welcome": Case(lambda: WelcomeMail(transport_for("default")), _welcome)}
 
 
 @pytest.fixture
@@ -274,6 +302,46 @@ def stalling():
     yield start
     for server in servers:
         server.socket.close()
+
+
+@every(MARKED)
+def test_a_mail_that_says_first_that_it_leaves_is_not_sent_again_when_its_worker_dies(case, provider):
+    provider.answers = [Killed()]
+    with pytest.raises(Killed):
+        case.send_due(NOW)
+
+    assert [case.send_due(NOW + wait) for wait in (SECOND, LEASE, timedelta(days=2))] == [0, 0, 0]
+    assert provider.accepted == []
+
+
+@every({"reminder to confirm": MARKED["reminder to confirm"]})
+def test_a_silence_after_the_mail_left_is_not_answered_by_a_second_one(case, provider):
+    provider.answers = [TimeoutError()]
+
+    assert [case.send_due(NOW + wait) for wait in (timedelta(), MINUTE, LEASE, timedelta(hours=5))] == [0, 0, 0, 0]
+    assert Unsent.objects.get().reason == "TimeoutError"
+
+
+@every(MARKED)
+def test_a_worker_that_dies_before_the_mail_leaves_costs_nobody_his_mail(case, provider):
+    row = case.waiting(NOW).get()
+    assert case.claim(row, NOW)  # and here it dies
+
+    assert [case.send_due(NOW + wait) for wait in (LEASE - MINUTE, LEASE, 2 * LEASE)] == [0, 1, 0]
+
+
+@every(MARKED)
+def test_a_row_that_is_moved_on_before_the_mail_leaves_is_not_mailed(case, provider, monkeypatch):
+    write = case.write
+
+    def slow(row, now):
+        case.model.objects.update(**{case.due_at: NOW + 2 * LEASE})
+        return write(row, now)
+
+    monkeypatch.setattr(case, "write", slow)
+
+    assert case.send_due(NOW) == 0
+    assert provider.accepted == []
 
 
 def test_a_welcome_of_a_worker_that_died_is_not_sent_again(publication, provider):

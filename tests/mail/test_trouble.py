@@ -14,7 +14,7 @@ from ssl import SSLCertVerificationError
 import pytest
 from anymail.exceptions import AnymailAPIError, AnymailInvalidAddress, AnymailRecipientsRefused
 
-from newsletter.mail.trouble import NotSent, Trouble, is_unreachable, trouble
+from newsletter.mail.trouble import NotSent, Trouble, is_refusal, is_unreachable, trouble
 
 
 def refused(code, words):
@@ -88,3 +88,20 @@ def test_an_address_may_never_do(error):
 )
 def test_only_where_no_server_is_there_at_all_the_next_mail_waits_too(error, expected):
     assert is_unreachable(error) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionRefusedError(), True),
+        (SMTPAuthenticationError(535, b""), True),
+        (refused(450, b"busy"), True),
+        (NotSent(Trouble.AWAY, "421 closing"), True),
+        (ValueError("no such name"), True),
+        (TimeoutError(), False),
+        (SMTPServerDisconnected("gone"), False),
+    ],
+    ids=repr,
+)
+def test_a_silence_does_not_say_that_the_mail_was_not_taken(error, expected):
+    assert is_refusal(error) is expected

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import translation
 
+from newsletter.delivery.models import MailFetch
 from newsletter.operation import undelivered
 from newsletter.operation.diagnosis import AT_HOME, EVERYTHING
 from subscribers.models import AddressChange, Unsent
-from tests.factories import make_subscriber
+from tests.factories import make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 LONG_AGO, LATELY = NOW - timedelta(hours=3), NOW - timedelta(hours=1)
@@ -46,3 +47,50 @@ def test_mails_that_were_given_up_are_told_for_two_weeks():
 
     words = "1 mail to a reader was tried for days and given up. The mail server's last word: ConnectionRefusedError."
     assert found(undelivered.lost_letters) == [("warning", "mail.given_up", words)]
+
+
+# --- The mailbox for returned mail ---
+
+
+@pytest.fixture
+def mailbox(settings):
+    settings.MAILBOX_URL = "imaps://bounces:secret@mail.example.org/INBOX"
+    make_publication(bounces_to="bounces@example.org")
+    return settings
+
+
+def test_without_a_mailbox_nothing_is_said(settings):
+    settings.MAILBOX_URL = ""
+    MailFetch.failed("ConnectionRefusedError", LONG_AGO)
+
+    assert found(undelivered.mailbox) == []
+    assert undelivered.mailbox in EVERYTHING
+    assert undelivered.mailbox in AT_HOME
+
+
+def test_a_mailbox_that_cannot_be_read_for_minutes_is_told_until_it_can(mailbox):
+    MailFetch.failed("ConnectionRefusedError", NOW - timedelta(minutes=1))
+    assert found(undelivered.mailbox) == []
+
+    MailFetch.objects.update(failing_since=LONG_AGO)
+    words = "The mailbox for returned mail cannot be read: ConnectionRefusedError."
+    assert found(undelivered.mailbox) == [("warning", "mailbox.away", words)]
+
+    MailFetch.succeeded(NOW)
+    assert found(undelivered.mailbox) == []
+
+
+@pytest.mark.parametrize("url", ["imaps://b:secret@mail.example.org", "pipe:"])
+def test_a_mailbox_without_an_address_for_returned_mail_is_told(mailbox, url):
+    mailbox.MAILBOX_URL = url
+    make_publication(bounces_to="")
+
+    words = "Returned mail does not go to the mailbox that is read."
+    assert found(undelivered.mailbox) == [("warning", "mailbox.no_address", words)]
+
+
+def test_a_mailbox_url_that_leads_nowhere_is_an_error_and_not_shown(mailbox):
+    mailbox.MAILBOX_URL = "pop3://b:secret@mail.example.org"
+
+    words = "MAILBOX_URL must be like imaps://user:password@host/INBOX"
+    assert found(undelivered.mailbox) == [("error", "mailbox.url", words)]

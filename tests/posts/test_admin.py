@@ -1,5 +1,6 @@
 """Writing, publishing and withdrawing posts, and keeping pictures, as the author does it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +11,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from newsletter.issues.models import StartingPoint
 from newsletter.posts.forms import PostForm
-from newsletter.posts.models import BODY_MAX, Image, Post, Tag, WorkingCopy, tag_names
+from newsletter.posts.models import BODY_MAX, Image, Post, Revision, Tag, WorkingCopy, tag_names
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.search.index import index_post, search
-from tests.factories import make_issue, make_post, make_publication
+from tests.factories import PUBLISHED_AT, make_findable_post, make_issue, make_post, make_publication
 from tests.publication.pictures.test_uploads import picture
 from tests.support.pages import assert_valid, markup
 
@@ -313,6 +315,38 @@ def test_a_post_of_an_issue_cannot_be_deleted_and_the_page_says_why(author):
     assert "#3 Leverage (sent)" in page
     assert "#4 Next (not sent yet: take the post out of it first)" in page
     assert Post.objects.filter(pk=post.pk).exists()
+
+
+def test_the_page_that_deletes_says_in_words_what_goes_and_what_stays_and_nothing_else(author):
+    post = make_findable_post("要刪的", tags=("ai",))
+    StartingPoint.objects.create(post=post, reason="從這裡開始")
+    for day in (1, 2):
+        Revision.objects.record(post.pk, post, at=PUBLISHED_AT + timedelta(days=day))
+        post.body += "再一段。"
+    WorkingCopy.objects.keep(Post.objects.get(pk=post.pk), "", now=timezone.now())
+
+    page = author.get(f"/admin/posts/post/{post.pk}/delete/").text
+    chosen = {"action": "delete_selected", "_selected_action": [post.pk]}
+    several = author.post("/admin/posts/post/", chosen).text
+
+    for said in (page, several):
+        goes = re.search(r"What goes with it</h2>\s*<ul>(.*?)</ul>", said, re.DOTALL)[1]
+        assert re.findall("<li>(.*?)</li>", goes) == [
+            "2 versions of the text",
+            "What was changed and readers do not see yet",
+            "The place on the page for newcomers",
+        ]
+    assert "Delete “要刪的”? It cannot be brought back." in page
+    assert "Its address leads nowhere then. Its pictures stay in the library." in page
+    for internal in ("earch entr", "revision", "orking cop", "Objects"):
+        assert internal not in page.partition("<main")[2]
+
+
+def test_a_draft_that_nothing_hangs_on_is_deleted_without_a_list(author):
+    page = author.get(f"/admin/posts/post/{make_post(published_at=None).pk}/delete/").text
+
+    assert "What goes with it" not in page
+    assert "Its address leads nowhere" not in page
 
 
 def test_a_post_of_no_issue_can_be_deleted(author):

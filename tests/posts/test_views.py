@@ -446,3 +446,23 @@ def test_readers_pages_set_no_cookie(client):
 
 def test_addresses_are_made_by_name():
     assert reverse("posts:post", args=["128-leverage"]) == "/p/128-leverage/"
+
+
+def test_read_more_shows_picture_title_sentences_and_who_wrote_it(client):
+    make_publication(author="Gipi")
+    cover = Image.objects.create(
+        digest="a" * 16, name="a.png", alt="圖", width=1280, height=640, sizes={"fallback": [640]}
+    )
+    shown = make_post("這一篇", tags=("ai",))
+    make_post("有封面", summary="一句話。兩句話。", tags=("ai",), cover=cover)
+    make_post("沒有封面", summary="另一句。", tags=("ai",))
+
+    page = markup(client.get(shown.get_absolute_url())).partition('id="related-heading"')[2]
+
+    first, second = sorted(re.findall(r'<li class="posts-item">(.*?)</li>', page), key=len, reverse=True)
+    assert 'src="/media/aaaaaaaaaaaaaaaa/a-640.png"' in first
+    assert 'alt=""width="144"height="96"' in first.replace(" ", "")
+    assert "一句話。兩句話。" in first
+    assert "<img" not in second
+    assert "<span>Gipi</span>" in first
+    assert "<span>Gipi</span>" in second

@@ -2,6 +2,7 @@ import gzip
 import re
 from base64 import b64encode
 from hashlib import sha256
+from urllib.robotparser import RobotFileParser
 
 import pytest
 from django.core.cache import caches
@@ -155,3 +156,36 @@ def test_a_bug_is_not_called_maintenance(rf):
 
     assert page.status_code == 500
     assert "Something broke on our side" in page.text
+
+
+def rules(client):
+    parser = RobotFileParser()
+    parser.parse(client.get("/robots.txt").text.splitlines())
+    return parser
+
+
+@pytest.mark.parametrize(
+    ("choice", "training", "answering"), [("read", True, True), ("no-training", False, True), ("none", False, False)]
+)
+def test_the_author_chooses_what_crawlers_of_ai_companies_are_told(client, choice, training, answering):
+    make_publication(crawlers=choice)
+
+    found = rules(client)
+
+    for agent in ("GPTBot", "ClaudeBot", "Google-Extended", "CCBot", "Bytespider", "Kangaroo Bot"):
+        assert found.can_fetch(agent, "/p/1/") is training, agent
+    for agent in ("ChatGPT-User", "Claude-User", "PerplexityBot"):
+        assert found.can_fetch(agent, "/p/1/") is answering, agent
+    for agent in ("Googlebot", "bingbot", "Applebot", "facebookexternalhit", "Feedly"):
+        assert found.can_fetch(agent, "/p/1/"), agent
+        assert not found.can_fetch(agent, "/admin/"), agent
+    assert found.site_maps() == ["https://news.example.org/sitemap.xml"]
+
+
+def test_no_crawler_is_named_twice(client):
+    make_publication(crawlers="none")
+
+    agents = re.findall("User-agent: (.+)", client.get("/robots.txt").text)
+
+    assert len(agents) == len({agent.lower() for agent in agents})
+    assert len(agents) > 50

@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy
 
 from newsletter.delivery.author.author_mail import AuthorMail, who_may_send
+from newsletter.delivery.events import receivers
 from newsletter.delivery.models import Counts, Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.mail import headers, letters
@@ -32,6 +33,7 @@ SUBJECTS = {
     Kind.UNATTENDED: gettext_lazy("No worker for %(issue)s"),
     Kind.UNCERTAIN: gettext_lazy("Some copies are uncertain: %(issue)s"),
     Kind.FAILING: gettext_lazy("Many copies fail: %(issue)s"),
+    Kind.REFUSED: gettext_lazy("A receiver refuses %(issue)s"),
     Kind.FINISHED: gettext_lazy("Sent: %(issue)s"),
 }
 
@@ -67,6 +69,8 @@ def _end_pauses(paused: set[int], now: datetime) -> None:
 def _facts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:
     if mailing.state == Mailing.State.SENT:
         yield Kind.FINISHED, ""
+        for refusing in receivers.refusing(mailing):
+            yield Kind.REFUSED, str(refusing)
         return
     if mailing.state == Mailing.State.PAUSED and mailing.paused_by != Mailing.Cause.AUTHOR:
         is_late = mailing.paused_by == Mailing.Cause.LATE

@@ -18,6 +18,7 @@ from newsletter.delivery.ledger.claims import OF_LINKS, OF_READER, Row
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.wire_template import Template
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models.deliveries import SEQ_BITS
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.mail import headers, signatures, tokens
 from newsletter.publication.models import Publication
@@ -33,7 +34,6 @@ COMMON_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/
 FIRST_LINE = headers.LINE_LENGTH - len("To: ")
 ONE_WORD = (FIRST_LINE - headers.WORD_FRAME) // 4 * 3  # octets of a name in one encoded word
 LARGEST = 2**31 - 1
-SEQ_BITS = 24  # of a copy's number in the token of its return path, which has 24 characters at most
 
 
 class Compiled:
@@ -49,8 +49,7 @@ class Compiled:
             text_part = _with_token(text_part, purpose, before, after)
             html_part = _with_token(html_part, purpose, html.escape(before), html.escape(after))
         self.template = Template(
-            headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n"
-            b"List-Unsubscribe: <%s\x02unsubscribe\x03%s>\r\n" % _octets(around("unsubscribe")),
+            headers=_common(block) + b"To: \x02to\x03\r\nMessage-ID: \x02message_id\x03\r\n" + _leaving(),
             text=text_part,
             html=html_part,
         )
@@ -89,6 +88,13 @@ class Compiled:
             if part := _differing(self.envelope(row).data, built):
                 return f"The compiled message to {row.email} is not the one that was approved: {part} differs"
         return ""
+
+
+def _leaving() -> bytes:
+    """Return the field by which mail clients show a button to leave: by the web, and by mail where that is read."""
+    by_web = b"List-Unsubscribe: <%s\x02unsubscribe\x03%s>" % _octets(around("unsubscribe"))
+    by_mail = rendering.leaving_address("\x02unsubscribe\x03").encode()
+    return by_web + (b",\r\n <mailto:%s>" % by_mail if by_mail else b"") + b"\r\n"
 
 
 def around(purpose: str) -> tuple[str, str]:

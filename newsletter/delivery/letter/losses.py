@@ -14,9 +14,11 @@ from newsletter.delivery.letter.rendering import FrozenLetter
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, Remark
 from newsletter.issues.models import Issue, IssueItem
+from newsletter.mail.message import Mail
 from newsletter.posts.feeds import entry_of
 from newsletter.posts.markdown import render
 from newsletter.posts.proofreading.placeholders import merge_fields
+from newsletter.posts.syndication import atom_entry
 from newsletter.posts.text.comparison import SHOWN_MAX, characters_of, unshown, words_of
 from newsletter.publication.models import Publication
 
@@ -86,6 +88,13 @@ def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequ
     return [*lost, *fields]
 
 
+def losses_of(title: str, typed: str, mail: Mail) -> list[Loss | Unfilled]:
+    """Return what a mail does not show as it is meant of a text in Markdown that stands in it."""
+    html = next(str(part[0]) for part in mail.alternatives)
+    text = Text(title, typed, {_("Mail"): words_of(html), _("Plain text"): str(mail.body)})
+    return [*text.losses(), *(Unfilled(title, line, found) for line, found in merge_fields(typed))]
+
+
 def digest_of(lost: Sequence[Loss | Unfilled]) -> str:
     """Return what stands for exactly these losses, which the author acknowledges; "" if there are none."""
     return sha256("\x00".join(map(repr, lost)).encode(errors="surrogatepass")).hexdigest() if lost else ""
@@ -106,7 +115,7 @@ def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], n
 
 def _posts(issue: Issue, mail: dict[str, str]) -> Iterator[Text]:
     for item in issue.items.select_related("post__cover").prefetch_related("post__tags"):
-        post, feed = item.post, entry_of(item.post)
+        post, feed = item.post, atom_entry(entry_of(item.post))
         yield Text(post.title, post.title, mail | {_("Feed"): feed["title"]}, is_markdown=False)
         in_short = mail if item.form == IssueItem.Form.EXCERPT else {}
         yield Text(post.title, post.summary, in_short | {_("Feed"): feed["summary"]}, is_markdown=False)

@@ -218,9 +218,16 @@ def reader_values(subscriber: Subscriber) -> dict[str, str]:
     return {
         "email": subscriber.email,
         "unsubscribe_url": subscriber.unsubscribe_url,
+        "unsubscribe_token": subscriber.token("unsubscribe"),
         "preferences_url": subscriber.preferences_url,
         "feedback_url": settings.SITE_URL + reverse("delivery:feedback", args=[subscriber.token("feedback")]),
     }
+
+
+def leaving_address(token: str) -> str:
+    """Return the address at which a mail ends a subscription; "" where nobody reads what comes to it."""
+    bounces_to = Publication.objects.current().bounces_to
+    return headers.return_path(bounces_to, token) if bounces_to and settings.MAILBOX_URL else ""
 
 
 def parts(mailing: Mailing) -> tuple[str, str]:
@@ -280,5 +287,6 @@ def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) 
         mailing_list,
         values["unsubscribe_url"],
         archived_at=settings.SITE_URL + mailing.issue.get_absolute_url(),
+        by_mail=leaving_address(values["unsubscribe_token"]),
         feedback=headers.feedback_id(mailing.issue.number, mailing.kind, domain=domain),
     ) | {"Message-ID": headers.message_id("issue", *ids, domain=domain)}

@@ -2,9 +2,12 @@
 
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
+from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
+from newsletter.delivery.models.events import Arrival, Event, MailFetch
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
+from newsletter.delivery.models.hub import HubNotice
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.models.packs import Pack
@@ -14,15 +17,20 @@ from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.models.restorations import Restoration
 
 __all__ = [
+    "Arrival",
     "Batch",
     "BatchBreakdown",
     "BatchQuerySet",
     "Breakdown",
     "Certificate",
     "Counts",
+    "CourseCopy",
     "Delivery",
+    "Event",
     "Feedback",
     "Happening",
+    "HubNotice",
+    "MailFetch",
     "Mailing",
     "MailingQuerySet",
     "OnceMore",

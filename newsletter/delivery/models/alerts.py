@@ -14,6 +14,7 @@ class Happening(models.Model):
         UNATTENDED = "unattended", _("no worker took it up")
         UNCERTAIN = "uncertain", _("uncertain copies")
         FAILING = "failing", _("many copies fail")
+        REFUSED = "refused", _("refused by a receiver")
         FINISHED = "finished", _("finished")
 
     mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="happenings")

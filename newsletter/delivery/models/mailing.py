@@ -94,6 +94,7 @@ class Mailing(models.Model):
         AUTHOR = "author", _("somebody at the desk paused it")
         LATE = "late", _("it was too late to begin by itself")
         PROVIDER = "provider", _("the mail server refuses it")
+        RECEIVER = "receiver", _("a receiver refuses it")
         ADDRESSES = "addresses", _("the mail server says of too many addresses that they do not exist")
         ERROR = "error", _("an error of the program")
 
@@ -161,7 +162,7 @@ class Mailing(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.issue} ({self.get_state_display()})"
+        return str(_("%(issue)s (%(state)s)") % {"issue": self.issue, "state": self.get_state_display()})
 
     def record(
         self, what: Step.What, detail: str = "", at: datetime | None = None, *, send_at: datetime | None = None

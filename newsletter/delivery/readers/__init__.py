@@ -1,1 +1,1 @@
-"""What single readers get and answer: the welcome mail and feedback."""
+"""What single readers get and answer: the welcome, what was missed in a pause, an issue once more, and feedback."""

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from newsletter.delivery.models import Delivery, Mailing, OnceMore, Pack
+from newsletter.delivery.models import CourseCopy, Delivery, Mailing, OnceMore, Pack
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.readers.where_to_look import advice
@@ -53,6 +53,7 @@ def letters(reader: Subscriber, token: str) -> Chapter:
             shows_row = row is not None and mailing.issue_id not in offered
             offered.add(mailing.issue_id)
             lines.append(_line(mailing, copy, row if shows_row else None, button))
+    lines += _first_letters(reader)
     sender = Publication.objects.current().sender_email
     return Chapter("letters", _("Where is my letter?"), tuple(lines), intro=advice(reader.email, sender))
 
@@ -69,6 +70,17 @@ def _line(mailing: Mailing, copy: AnyCopy, again: OnceMore | None, button: Butto
     words = str(WORDS[Delivery.State(copy.state)]) % {"issue": mailing.issue}
     moment = copy.sent_at or mailing.finished_at or mailing.planned_at or mailing.approved_at
     return Line(moment, words, tuple(filter(None, (said, *_of_again(again)))), button=button)
+
+
+def _first_letters(reader: Subscriber) -> Iterable[Line]:
+    """Yield the past issues that came after the welcome, or will."""
+    for copy in CourseCopy.objects.filter(subscriber=reader).select_related("issue").order_by("-position"):
+        said = _("The mail server answered: %s") % copy.reply if copy.reply else ""
+        if copy.sent_at:
+            words = _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}
+            yield Line(copy.sent_at, words, tuple(filter(None, [said])))
+        elif not copy.stopped_at:
+            yield Line(copy.planned_for, _("%(issue)s: comes to you as a first letter") % {"issue": copy.issue})
 
 
 def _of_again(row: OnceMore | None) -> Iterable[str]:

@@ -1,19 +1,24 @@
-"""The door that a delivered issue opens: what its reader thought of it. GET changes nothing."""
+"""The doors of a delivered issue: what its reader thought of it, and what was changed since. GET changes nothing."""
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from datetime import datetime, timedelta
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery.models import Delivery, Pack
+from newsletter.delivery.models import CourseCopy, Delivery, Pack
 from newsletter.delivery.models.feedback import Feedback
+from newsletter.delivery.readers.changes import versions
 from newsletter.issues.models import Issue
+from newsletter.publication.kept.pages import kept
 from newsletter.publication.limits.doors import capability, same_origin, too_many
 from newsletter.publication.limits.rates import is_over
 from subscribers.models import Sentence, Subscriber
 from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
 from subscribers.pages.views import DAY, lost
 
+COUNTED_AFTER = timedelta(minutes=1)  # how old the numbers on the page of changes may be
 ANSWERS_PER_DAY = 50  # of one reader, those that change their mind with them
 
 
@@ -55,4 +60,20 @@ def _received(reader: Subscriber, number: str) -> Issue | None:
 def _has_copy(reader: Subscriber, issue: Issue) -> bool:
     if Delivery.objects.filter(mailing__issue=issue, subscriber=reader).exists():
         return True
+    if CourseCopy.objects.filter(issue=issue, subscriber=reader, sent_at__isnull=False).exists():
+        return True
     return any(Pack.objects.filter(mailing__issue=issue).copies_of(reader.pk))
+
+
+def _counted_anew(now: datetime) -> datetime:
+    return now + COUNTED_AFTER
+
+
+@kept(_counted_anew)
+def changes(request: HttpRequest, number: str) -> HttpResponse:
+    """Show word by word what was changed in an issue since it was sent, and how many readers have which text."""
+    issue = get_object_or_404(Issue.objects.archived(), number=int(number))
+    found = versions(issue, timezone.now())
+    if not found:
+        raise Http404
+    return render(request, "delivery/changes.html", {"issue": issue, "versions": found})

@@ -4,7 +4,6 @@ It lives here because it quotes an issue; `subscribers` only records that somebo
 """
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -12,26 +11,26 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
+from newsletter.delivery.letter.losses import Loss, Unfilled, losses_of
 from newsletter.delivery.letter.rendering import author_html, issue_context, reader_values
-from newsletter.delivery.provider.outcomes import Answer, ProviderAway, ProviderRefuses
-from newsletter.delivery.provider.transports import Transport, transport_for
+from newsletter.delivery.readers import course
+from newsletter.delivery.readers.single_mails import REST, SingleMail
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, StartingPoint
 from newsletter.mail import headers, letters
-from newsletter.mail.due import MAILER, DueMail, Retry
+from newsletter.mail.due import Retry
 from newsletter.mail.message import Mail, build
-from newsletter.mail.trouble import NotSent, Trouble, is_unreachable, is_unwritable
+from newsletter.mail.trouble import Trouble, is_unreachable, is_unwritable
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
 log = logging.getLogger(__name__)
 
-REST = timedelta(minutes=10)  # after a "not now": greylisting servers want about five
 POINTS = 3  # posts that a new reader is handed
 GIVE_UP_AFTER = timedelta(days=3)  # from the confirmation
 
 
-class WelcomeMail(DueMail[Subscriber]):
+class WelcomeMail(SingleMail[Subscriber]):
     """The welcome of a reader who has confirmed: at most one, whatever happens.
 
     The claim itself marks the reader as welcomed. A definite "not now" takes the mark back for some days, and a server
@@ -40,9 +39,6 @@ class WelcomeMail(DueMail[Subscriber]):
 
     model, due_at, tries, guard = Subscriber, "welcome_due_at", "", "welcomed_at"
     is_leased = False
-
-    def __init__(self, transport: Transport) -> None:
-        self.transport = transport
 
     def waiting(self, now: datetime) -> QuerySet[Subscriber]:
         is_due = Q(welcome_due_at__isnull=True) | Q(welcome_due_at__lte=now)
@@ -56,16 +52,8 @@ class WelcomeMail(DueMail[Subscriber]):
         return {"welcomed_at": None, "welcome_due_at": at}
 
     def write(self, row: Subscriber, now: datetime) -> tuple[Mail, dict[str, object]]:
+        course.begin(row, now)  # before it leaves: a worker that dies then costs no course
         return message(row, now), {}
-
-    def hand_over(self, message: Mail, before_leaving: Callable[[], object]) -> None:
-        try:
-            outcome = self.transport.send(message)
-        except (ProviderAway, ProviderRefuses) as problem:
-            raise NotSent(Trouble.AWAY, str(problem)) from problem
-        if outcome.answer is not Answer.SENT:
-            whose = Trouble.LATER if outcome.answer is Answer.DEFERRED else Trouble.NEVER
-            raise NotSent(whose, f"{outcome.answer.value} {outcome.reply}")
 
     def retry(self, row: Subscriber, whose: Trouble, now: datetime) -> Retry:
         if whose is Trouble.AWAY:
@@ -80,15 +68,6 @@ class WelcomeMail(DueMail[Subscriber]):
             log.warning("welcome mails wait: %s", error)
         elif retry.due_at is None:
             log.warning("welcome of reader %s: %s", row.pk, error)
-
-
-def send_due(now: datetime) -> int:
-    """Greet the readers who confirmed and were not greeted yet, over one connection; return how many were."""
-    transport = transport_for(MAILER)
-    try:
-        return WelcomeMail(transport).send_due(now)
-    finally:
-        transport.close()
 
 
 def message(subscriber: Subscriber, now: datetime) -> Mail:
@@ -117,6 +96,13 @@ def message(subscriber: Subscriber, now: datetime) -> Mail:
     )
 
 
+def losses(subscriber: Subscriber, now: datetime) -> list[Loss | Unfilled]:
+    """Return what the author typed into the welcome and its readers would not get as it is meant."""
+    publication = Publication.objects.current()
+    title = translation.gettext("Welcome")
+    return losses_of(title, publication.welcome, message(subscriber, now))
+
+
 def _of_the_author(publication: Publication, now: datetime) -> dict[str, object]:
     """Return what the author has to say to somebody new, and when the next issue is due, in the language of now."""
     points = StartingPoint.objects.public(now)[:POINTS]
@@ -125,5 +111,6 @@ def _of_the_author(publication: Publication, now: datetime) -> dict[str, object]
         "words": author_html(publication.welcome),
         "question": publication.welcome_question,
         "points": [(point, settings.SITE_URL + point.post.get_absolute_url()) for point in points],
+        "letters": len(course.mailings(publication)),
         "next_on": date_format(slot, "DATE_FORMAT"),
     }

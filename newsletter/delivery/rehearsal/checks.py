@@ -79,7 +79,7 @@ def _miscounted(octets: bytes, mailing: Mailing) -> Iterator[Remark]:
 
 def _about_leaving(octets: bytes) -> Iterator[Remark]:
     said = {name.lower(): value for name, value in outbox.fields(octets)}
-    url = said.get("list-unsubscribe", "").strip("<>")
+    url = said.get("list-unsubscribe", "").partition(",")[0].strip("<>")
     if len(url) > UNSUBSCRIBE_URL_MAX:
         text = _("The address to unsubscribe has %(count)d characters: some relays spoil it beyond 74.")
         hint = _("A shorter host name in SITE_URL mends that.")

@@ -16,7 +16,7 @@ from functools import cache
 from http.client import HTTPConnection, HTTPException
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from threading import Timer
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urlencode, urljoin, urlsplit
 
 from django.utils.encoding import iri_to_uri, punycode
 
@@ -113,6 +113,18 @@ def ask(url: str, *, may_ask: Callable[[str, int], bool] = is_askable) -> Found:
         return Found(url, Verdict.DOUBTFUL, type(error).__name__)
 
 
+def post(url: str, fields: dict[str, str], *, may_ask: Callable[[str, int], bool] = is_askable) -> str:
+    """Send a form; return "" if it was taken (2xx), else why not. No redirect is followed."""
+    try:
+        parts = _parts(url)
+        status = _request("POST", parts, _looked_up(parts, may_ask), fields)[0]
+    except _Stop as stop:
+        return f"{stop.verdict}: {stop.detail}"
+    except (OSError, HTTPException, ValueError) as error:
+        return _words(error) if isinstance(error, OSError) else type(error).__name__
+    return "" if 200 <= status < 300 else str(status)
+
+
 def _words(error: OSError) -> str:
     return str(getattr(error, "verify_message", "") or error.strerror or type(error).__name__)
 
@@ -137,12 +149,17 @@ def _verdict(status: int) -> Verdict:
 
 def _status(url: str, may_ask: Callable[[str, int], bool]) -> tuple[int, str]:
     """Ask by HEAD, and by GET what HEAD was refused: many servers do not know it (RFC 9110 section 9.3.2)."""
-    parts = urlsplit(iri_to_uri(url))
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise _Stop(Verdict.DOUBTFUL, "no web address")
+    parts = _parts(url)
     address = _looked_up(parts, may_ask)
     status, location = _request("HEAD", parts, address)
     return _request("GET", parts, address) if status >= 400 else (status, location)
+
+
+def _parts(url: str) -> SplitResult:
+    parts = urlsplit(iri_to_uri(url))
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise _Stop(Verdict.DOUBTFUL, "no web address")
+    return parts
 
 
 def _port(parts: SplitResult) -> int:
@@ -168,11 +185,13 @@ def _why_not(address: str, port: int) -> _Stop:
     return _Stop(Verdict.ODD_PORT, str(port)) if is_public(address) else _Stop(Verdict.PRIVATE, address)
 
 
-def _request(method: str, parts: SplitResult, address: str) -> tuple[int, str]:
+def _request(method: str, parts: SplitResult, address: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
+    body = urlencode(fields) if fields else None
     with _connected(parts, address) as connection:
         target = parts.path or "/"
         headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": AGENT, "Accept": "*/*"}
-        connection.request(method, f"{target}?{parts.query}" if parts.query else target, headers=headers)
+        headers |= {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
+        connection.request(method, f"{target}?{parts.query}" if parts.query else target, body, headers)
         response = connection.getresponse()  # the body is never read
         return response.status, response.getheader("Location", "")
 

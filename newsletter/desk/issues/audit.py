@@ -16,6 +16,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.history import Step
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.issues.models import Issue
+from newsletter.mail.mailers import OUTBOX_NAME
 from newsletter.posts.saving import is_auto
 from newsletter.posts.working import was_logged_lately
 from newsletter.publication.actors import Via
@@ -135,9 +136,14 @@ def _details(step: Step) -> Iterator[str]:
     if step.what in _HASHES:
         yield _("Text %(hash)s") % {"hash": step.detail[:12]}
     elif step.what in _PROVIDERS:
-        yield _("Provider: %(name)s") % {"name": step.detail}
+        yield _("Provider: %(name)s") % {"name": provider_in_words(step.detail)}
     elif step.detail and step.what not in _NUMBERS:
         yield step.detail
+
+
+def provider_in_words(name: str) -> str:
+    """Return a provider's name in the ledger as it is shown: that of the outbox means nothing to an author."""
+    return _("the outbox: kept on this server, mailed to nobody") if name == OUTBOX_NAME else name
 
 
 def _answered(letter: Reminder) -> Entry:

@@ -41,7 +41,11 @@ class Domain:
 
 
 def of(mailing: Mailing) -> Breakdown | None:
-    return Breakdown.objects.filter(pk=mailing.pk).first()
+    """Return what was counted of a mailing; None before the first count. One of `progress.followed` has it at hand."""
+    try:
+        return mailing.breakdown
+    except Breakdown.DoesNotExist:
+        return None
 
 
 def domains(found: Breakdown | None) -> list[Domain]:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 
 from newsletter.delivery.certificate import canonical
 from newsletter.delivery.models.history import Certificate
+from newsletter.desk.issues.audit import provider_in_words
 from newsletter.desk.issues.composer import page
 
 
@@ -24,7 +25,9 @@ def certificate(request: HttpRequest, pk: int, number: int) -> HttpResponse:
         "document": found.document,
         "times": times,
         "contents": _dated(found.document["contents"]),
-        "providers": _dated(found.document["providers"]),
+        "providers": [
+            entry | {"provider": provider_in_words(entry["provider"])} for entry in _dated(found.document["providers"])
+        ],
         "others": found.mailing.certificates.exclude(pk=found.pk),
         "mailing": found.mailing,
     }

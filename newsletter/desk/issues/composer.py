@@ -1,13 +1,13 @@
-"""The author's way from a composed issue to its readers: preview, send."""
+"""What readers will get of an issue, before it is sent: the preview. And the frame of all screens of an issue."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.csp import CSP
 from django.utils.formats import date_format
@@ -15,17 +15,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csp import csp_override
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
-from newsletter.delivery import planning, tasks
-from newsletter.delivery.letter.losses import LOSSES_SHOWN, Loss, Unfilled, digest_of, losses
-from newsletter.delivery.letter.rendering import FrozenLetter, copy_for, freeze
+from newsletter.delivery import tasks
+from newsletter.delivery.letter.losses import LOSSES_SHOWN, Loss, Unfilled, digest_of
+from newsletter.delivery.letter.rendering import copy_for, freeze
 from newsletter.delivery.letter.size import HTML_BYTES_MAX, HTML_BYTES_WARN, weigh
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.models.rehearsals import Rehearsal, Standing
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, example_reader
-from newsletter.desk.audiences import Audience, audience_of, segments, spread_of, words_for
-from newsletter.desk.forms import WhenForm
 from newsletter.issues.lengths import with_minutes
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
@@ -35,7 +32,6 @@ from newsletter.mail.views import MAIL_CSP, framed
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
-SLOTS_OFFERED = 6
 TABS = {
     "web": gettext_lazy("Web page"),
     "mail": gettext_lazy("Mail"),
@@ -153,125 +149,3 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     shown.sent_at = issue.sent_at
     older, newer = Issue.objects.archived().around(issue)
     return render(request, "issues/issue.html", {"issue": shown, "older": older, "newer": newer})
-
-
-# --- Send ---
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def send(request: HttpRequest, pk: int) -> HttpResponse:
-    """Say what will happen; one POST approves it."""
-    issue, now = get_object_or_404(Issue, pk=pk), timezone.now()
-    if under_way := issue.mailings.open().first():
-        return _approved(request, under_way, now)
-    letter = freeze(issue)
-    lost = losses(issue, letter)
-    form = when_form(request, issue, now)
-    standing = Rehearsal.objects.standing(issue, form.segment, letter.content_hash, now)
-    is_ready = form.is_valid() and _is_as_seen(request, form, issue, letter)
-    audience, asks_number = _asked_of(form, issue, now)
-    is_ready = is_ready and form.knows(lost) and _is_rehearsed(form, standing)
-    is_ready = is_ready and (not asks_number or form.names_the_issue())
-    if is_ready and (mailing := _approve(form, issue, letter, now)):
-        return _approved(request, mailing, now)
-    context = _what_will_happen(issue, letter, form, audience, now) | in_question(lost)
-    context |= {"standing": standing, "asks_number": asks_number}
-    is_dialog = request.method != "POST" and "dialog" in request.GET and not context["has_been_sent"]
-    return page(request, "desk/schedule.html" if is_dialog else "desk/send.html", issue, context)
-
-
-def when_form(request: HttpRequest, issue: Issue, now: datetime) -> WhenForm:
-    publication = Publication.objects.current()
-    slots = next_slots(publication, SLOTS_OFFERED)
-    begins = now + planning.hold_of(publication)
-    names = "schedule_%s" if "dialog" in request.GET else "id_%s"  # the page under a dialog has names of its own
-    form = WhenForm(request.POST or None, issue=issue, slots=slots, begins=begins, auto_id=names)
-    asked = request.POST.get("segment") or request.GET.get("segment", "")
-    form.segment = asked if asked in segments() else ""
-    return form
-
-
-def _is_as_seen(request: HttpRequest, form: WhenForm, issue: Issue, letter: FrozenLetter) -> bool:
-    """Return whether the issue still is what the page showed; add an error if not.
-
-    One that cannot be sent at all passes: why it cannot is the better answer, and approving gives it.
-    """
-    is_seen = request.POST.get("seen") == letter.content_hash
-    if is_seen or planning.obstacles(issue, form.send_at or form.begins, letter=letter):
-        return True
-    form.add_error(None, _("The issue has changed since this page was opened. Look at it once more, then send it."))
-    return False
-
-
-def _is_rehearsed(form: WhenForm, standing: Standing) -> bool:
-    """Return whether a rehearsal stands for the letter, or the author sends it anyway; add an error if neither."""
-    if standing == Standing.VALID or form.cleaned_data.get("unrehearsed"):
-        return True
-    form.add_error(None, _("This issue has no valid rehearsal. Rehearse it, or tick the box below."))
-    return False
-
-
-def _approve(form: WhenForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
-    """Approve the issue as it was seen; add an error to `form` and return None if it cannot be sent as it is."""
-    hold, acknowledged = planning.hold_of(Publication.objects.current()), form.cleaned_data["unshown"]
-    try:
-        return planning.approve(
-            issue,
-            send_at=form.send_at,
-            now=now,
-            hold=hold,
-            segment=form.segment,
-            acknowledged=acknowledged,
-            letter=letter,
-        )
-    except planning.PlanningError as problem:
-        form.add_error(None, str(problem))
-        return None
-
-
-def _approved(request: HttpRequest, mailing: Mailing, now: datetime) -> HttpResponse:
-    """Go to the mailing's page; say whether it was this request that approved it."""
-    facts = {"issue": mailing.issue, "time": in_words(mailing.send_at)}
-    if mailing.approved_at == now:
-        wake_up()
-        text = _("%(issue)s is approved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
-        messages.success(request, text % facts)
-    elif request.method == "POST":
-        text = _("%(issue)s was approved before, for %(time)s. Nothing was changed now.")
-        messages.warning(request, text % facts)
-    return redirect("admin:mailing", mailing.pk)
-
-
-def _asked_of(form: WhenForm, issue: Issue, now: datetime) -> tuple[Audience, bool]:
-    """Return who would get the issue, and whether these are so many that its number has to be typed."""
-    audience = audience_of(issue, now, form.segment)
-    return audience, audience.readers > Publication.objects.current().number_typed_above
-
-
-def _what_will_happen(
-    issue: Issue, letter: FrozenLetter, form: WhenForm, audience: Audience, now: datetime
-) -> dict[str, Any]:
-    """Return everything that the author should know before they send."""
-    publication = Publication.objects.current()
-    at = form.send_at or form.begins if form.is_bound else form.proposed
-    items = list(issue.items.select_related("post").defer("post__body"))
-    hindered = planning.obstacles(issue, at, letter=letter)
-    hindered_now = planning.obstacles(issue, form.begins, letter=letter)
-    return {
-        "title": _("Send"),
-        "letter": letter,
-        "form": form,
-        "now": now,
-        "hold_minutes": publication.hold_minutes,
-        "audience": audience,
-        "number_typed_above": publication.number_typed_above,
-        "spread": spread_of(publication, audience.readers, at),
-        "segments": segments(),
-        "segment": form.segment,
-        "segment_in_words": words_for(form.segment),
-        "rows": [(item, item.post.state(at)) for item in items],
-        "obstacles": hindered,
-        "obstacles_now": [text for text in hindered_now if text not in hindered],
-        "to_read_again": issue.to_read_again(publication),
-        "has_been_sent": planning.was_sent_to_all(issue),
-    }

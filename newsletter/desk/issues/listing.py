@@ -4,6 +4,7 @@ Always the same number of queries, however many issues there are. What became of
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum
@@ -11,6 +12,7 @@ from django.http import QueryDict
 
 from newsletter.delivery.models import Batch, Feedback, Mailing
 from newsletter.issues.models import Issue, IssueQuerySet
+from subscribers.models import Movement, movements
 
 OPEN_MAX = 20  # rows above the year
 YEAR = "year"  # parameter of the address
@@ -27,12 +29,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the list. mailing: the last one; result: None if no mailing of ours carried the issue."""
+    """A line of the list. mailing: the last one; result: None if no mailing of ours carried the issue.
+
+    readers: who came and left by it: from its sending on, until the next issue was sent.
+    """
 
     issue: Issue
     mailing: Mailing | None = None
     result: Result | None = None
     helpful: int = 0
+    readers: Movement | None = None
 
 
 def is_asked_for(parameters: QueryDict) -> bool:
@@ -40,7 +46,7 @@ def is_asked_for(parameters: QueryDict) -> bool:
     return not parameters.keys() - {YEAR}
 
 
-def context(asked: str) -> dict[str, Any]:
+def context(asked: str, now: datetime) -> dict[str, Any]:
     """Return what templates/desk/issues.html shows; asked: a year as it stands in the address, "" for the latest."""
     years = list(Issue.objects.archived().years())
     known = [year for year, _amount in years]
@@ -51,7 +57,7 @@ def context(asked: str) -> dict[str, Any]:
         "rows_open": rows_open,
         "years": years,
         "year": shown,
-        "rows_sent": _rows_sent(shown, but={row.issue.pk for row in rows_open}) if shown else [],
+        "rows_sent": _rows_sent(shown, now, but={row.issue.pk for row in rows_open}) if shown else [],
         "helpful_label": Feedback.Answer.HELPFUL.label,
     }
 
@@ -74,11 +80,13 @@ def _rows_open() -> list[Row]:
     return [Row(issue, latest.get(issue.pk)) for issue in found]
 
 
-def _rows_sent(year: int, *, but: set[int]) -> list[Row]:
+def _rows_sent(year: int, now: datetime, *, but: set[int]) -> list[Row]:
     """Return the issues of a year, the latest first. but: keys of those that stand above the year."""
     issues = list(_without_texts(Issue.objects.archived().in_year(year)).exclude(pk__in=but).order_by("-number"))
-    results, helpful = _results(issues), _helpful(issues)
-    return [Row(one, result=results.get(one.pk), helpful=helpful.get(one.pk, 0)) for one in issues]
+    results, helpful, readers = _results(issues), _helpful(issues), _readers(issues, now)
+    return [
+        Row(one, result=results.get(one.pk), helpful=helpful.get(one.pk, 0), readers=readers[one.pk]) for one in issues
+    ]
 
 
 def _without_texts(issues: IssueQuerySet) -> IssueQuerySet:
@@ -100,6 +108,17 @@ def _results(issues: list[Issue]) -> dict[int, Result]:
         former = found.get(issue, Result(mailing, 0, 0))
         found[issue] = Result(mailing, former.sent + sent, former.missed + failed + uncertain)
     return found
+
+
+def _readers(issues: list[Issue], now: datetime) -> dict[int, Movement]:
+    """Return who came and left by each issue, as its page counts it."""
+    sent = {one.pk: one.sent_at for one in issues if one.sent_at}
+    if not sent:
+        return {}
+    times = Issue.objects.filter(sent_at__gt=min(sent.values())).order_by("sent_at").values_list("sent_at", flat=True)
+    ends = [at for at in times if at] + [now]
+    within = [(at, next((end for end in ends if end > at), now)) for at in sent.values()]
+    return dict(zip(sent, movements(within), strict=True))
 
 
 def _helpful(issues: list[Issue]) -> dict[int, int]:

@@ -26,8 +26,9 @@ from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Breakdown, Certificate, Delivery, Mailing, packs
 from newsletter.desk.issues import audit, breakdowns, progress, results
-from newsletter.desk.issues.composer import in_question, in_words, page, wake_up, when_form
+from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
 from newsletter.desk.issues.decisions import message_id_of
+from newsletter.desk.issues.scheduling import when_form
 from newsletter.mail.mailers import provider_name
 from newsletter.publication.models import Publication
 from subscribers.models import kept_tally
@@ -65,7 +66,7 @@ def mailing(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 def moving(request: HttpRequest, pk: int) -> JsonResponse:
     """Return the figures, for a page that is open; and its parts, if they say something else by now."""
-    found, now = get_object_or_404(Mailing.objects.defer("html", "text", "note"), pk=pk), timezone.now()
+    found, now = get_object_or_404(progress.followed(), pk=pk), timezone.now()
     answer = progress.answer(found, found.counts(), now)
     if request.GET.get("shape") != answer["shape"]:
         context = _shown(request, found, now) | {"issue": found.issue}
@@ -74,7 +75,7 @@ def moving(request: HttpRequest, pk: int) -> JsonResponse:
 
 
 def _found(pk: int) -> Mailing:
-    return get_object_or_404(Mailing.objects.select_related("issue").defer("html", "text"), pk=pk)
+    return get_object_or_404(progress.followed().select_related("issue"), pk=pk)
 
 
 def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any]:
@@ -87,6 +88,7 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "figures": progress.figures(counts),
         "lead": progress.lead(found, counts, now, _readers(found, now)),
         "answer": progress.answer(found, counts, now),
+        "pace": progress.pace(found, counts, found.steps.order_by("pk"), now),
         "result": results.of(found, now),
         "reasons": _reasons(found, breakdown, certificate),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and planning.can_be_corrected(found.issue),
@@ -269,7 +271,7 @@ def _other(found: Mailing) -> str:
 
 
 def _provider(alias: str) -> str:
-    return provider_name(settings.MAILERS[alias])
+    return audit.provider_in_words(provider_name(settings.MAILERS[alias]))
 
 
 def _has_two_providers() -> bool:
@@ -277,7 +279,7 @@ def _has_two_providers() -> bool:
 
 
 def _switch(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return found.switch(_other(found), _provider(_other(found)))
+    return found.switch(_other(found), provider_name(settings.MAILERS[_other(found)]))
 
 
 def _after_switching(found: Mailing) -> str:

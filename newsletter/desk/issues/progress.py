@@ -1,21 +1,24 @@
 """How far a mailing is, in words and figures. Counts come from its batches: asking every second costs nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from newsletter.delivery.models import Breakdown, Counts, Mailing
+from newsletter.delivery.models import Breakdown, Certificate, Counts, Mailing
+from newsletter.delivery.models.history import Step
 from newsletter.desk.issues import breakdowns
 
+SLOW = 0.1  # copies a second; fewer are not told as a rate
 LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds until the page asks again
 State = Mailing.State
+ENDS = {Step.What.PAUSED, Step.What.FINISHED, Step.What.CANCELLED}  # of the time in which copies are sent
 WAITS = {  # what a wait is called, by its largest unit; a script counts on with the same words
     "days": gettext_lazy("{d} days"),
     "hours": gettext_lazy("{h} h {m} min"),
@@ -63,11 +66,20 @@ def wait_in_words(left: timedelta) -> str:
     return str(WAITS[unit]).format(d=hours // 24, h=hours, m=minutes % 60, s=seconds % 60)
 
 
-def shape(mailing: Mailing, breakdown: Breakdown | None, now: datetime) -> str:
-    """Return what changes when the page has to say something else than other numbers."""
-    last = mailing.steps.aggregate(step=Max("pk"), certificate=Max("mailing__certificates__pk"))
+def followed() -> QuerySet[Mailing]:
+    """Return the mailings with what `answer` has to know of them, by one query: it is asked each second or two."""
+    last = {
+        f"last_{name}": Subquery(model.objects.filter(mailing=OuterRef("pk")).order_by("-pk").values("pk")[:1])
+        for name, model in (("step", Step), ("certificate", Certificate))
+    }
+    return Mailing.objects.select_related("breakdown").defer("html", "text").annotate(**last)
+
+
+def shape(mailing: Any, breakdown: Breakdown | None, now: datetime) -> str:
+    """Return what changes when the page has to say something else than other numbers. mailing: of `followed`."""
     times = (at.timestamp() if at else 0 for at in (mailing.send_at, mailing.retry_at))
-    parts = (mailing.state, last["step"], last["certificate"], *times, mailing.content_hash[:8], len(mailing.reason))
+    last = (mailing.state, mailing.last_step, mailing.last_certificate)
+    parts = (*last, *times, mailing.content_hash[:8], len(mailing.reason))
     domains = len(breakdowns.domains(breakdown))
     return ".".join(map(str, (*parts, int(mailing.send_at <= now), domains)))
 
@@ -84,7 +96,7 @@ def again_in(mailing: Mailing, now: datetime) -> float:
 
 
 def answer(mailing: Mailing, counts: Counts, now: datetime) -> dict[str, Any]:
-    """Return what a page that is open has to know: figures, and its shape."""
+    """Return what a page that is open has to know: figures, and its shape. mailing: of `followed`."""
     breakdown = breakdowns.of(mailing)
     shown = {one.name: one.shown for one in figures(counts)} | {"total": number(counts.total)}
     return {
@@ -98,6 +110,37 @@ def answer(mailing: Mailing, counts: Counts, now: datetime) -> dict[str, Any]:
         "starts_in": (mailing.send_at - now).total_seconds() if mailing.state == State.SCHEDULED else None,
         "again_in": again_in(mailing, now),
     }
+
+
+# --- How fast ---
+
+
+def pace(mailing: Mailing, counts: Counts, steps: Iterable[Step], now: datetime) -> str:
+    """Return how fast it goes and how long it may still take; "" while that cannot be said.
+
+    It is the average of the time in which copies were sent. A script puts that of the last seconds in its place.
+    """
+    is_moving = mailing.state == State.SENDING and counts.finished
+    seconds = sending_seconds(steps, now) if is_moving else 0
+    if seconds <= 0:
+        return ""
+    rate = counts.finished / seconds
+    minutes = round((counts.total - counts.finished) / rate / 60)
+    left = _("about {n} min left").format(n=number(minutes)) if minutes else _("less than a minute left")
+    shown = number(round(rate)) if rate >= 10 else f"{rate:.1f}"
+    return left if rate < SLOW else f"{_('{n} a second').format(n=shown)} · {left}"
+
+
+def sending_seconds(steps: Iterable[Step], now: datetime) -> float:
+    """Return for how long copies were sent so far. steps: of one mailing, oldest first."""
+    seconds, since, has_begun = 0.0, None, False
+    for step in steps:
+        has_begun = has_begun or step.what == Step.What.BEGUN  # it may be paused and resumed before
+        if has_begun and step.what in {Step.What.BEGUN, Step.What.RESUMED}:
+            since = since or step.at
+        elif step.what in ENDS and since:
+            seconds, since = seconds + (step.at - since).total_seconds(), None
+    return seconds + ((now - since).total_seconds() if since else 0)
 
 
 # --- The sentence on top ---

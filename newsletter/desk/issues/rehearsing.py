@@ -22,6 +22,7 @@ from newsletter.desk.rehearsals import about_readers
 from newsletter.issues.models import Issue
 from newsletter.publication.wakeups import wake
 
+UNBEGUN = {Standing.NONE, Standing.OUTDATED, Standing.STUCK}  # nothing works at a rehearsal of the letter as it is
 FRESH_SECONDS = 2  # until the page asks again while a worker looks outside
 
 
@@ -56,6 +57,15 @@ def dot(request: HttpRequest, pk: int) -> HttpResponse:
     """Return what the page of an issue says of its rehearsal, while that runs by itself."""
     issue = get_object_or_404(Issue, pk=pk)
     return render(request, "admin/issues/issue/_rehearsal.html", rehearsal_of(issue, timezone.now()) | {"issue": issue})
+
+
+def begin_if_needed(issue: Issue, segment: str, content_hash: str, now: datetime) -> Standing:
+    """Begin a rehearsal unless one stands for the letter as it is, or is under way; return what it is worth now."""
+    standing = Rehearsal.objects.standing(issue, segment, content_hash, now)
+    if standing not in UNBEGUN:
+        return standing
+    start(issue, segment, now)
+    return Standing.RUNNING
 
 
 def start(issue: Issue, segment: str, now: datetime) -> Rehearsal:

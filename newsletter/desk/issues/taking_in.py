@@ -23,6 +23,9 @@ def put_in(request: HttpRequest, pk: int, post_pk: int) -> HttpResponse:
     back = redirect("admin:index") if "today" in request.POST else redirect("admin:posts_post_change", post.pk)
     if found := post.issues.order_by("number").first():
         _say(request, messages.INFO, _("“{post}” is in {issue} already."), post, found)
+    elif post.is_unlisted:
+        text = _("Nothing was changed: “{post}” is unlisted, and the archive shows all posts of {issue}.")
+        _say(request, messages.WARNING, text, post, issue)
     elif not in_the_making().filter(pk=issue.pk).exists():
         _say(request, messages.WARNING, _("Nothing was changed: {issue} is scheduled or sent by now."), post, issue)
     elif take_in(issue, post):

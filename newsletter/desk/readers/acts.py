@@ -77,7 +77,7 @@ ACTS: Final[dict[str, Act]] = {
         is_grave=True,
     ),
     "suppress": Act(
-        gettext_lazy("Never mail again"),
+        pgettext_lazy("to one reader", "Never mail again"),
         ReasonForm,
         lambda pk, _form, occasion: acting.suppress([pk], occasion),
         gettext_lazy("No mail goes to this address any more."),

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
-from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models import CourseCopy, Delivery, Mailing
 from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.models.packs import Pack
 from subscribers.models import Act, Subscriber, Suppression
@@ -87,6 +87,7 @@ def of(reader: Subscriber, before: Before | None, *, with_copies: bool) -> tuple
         line
         for line in (
             *_record(reader),
+            *(_first_letters(reader) if with_copies else ()),
             *_moves(reader),
             *_notes(reader),
             *_sentences(reader),
@@ -136,6 +137,14 @@ def _record(reader: Subscriber) -> Iterator[Line]:
         said = (line.source, line.ip or "", _("Text shown: %s") % line.text.words if line.text else "")
         dot = "good" if line.kind in {"confirmed", "came back", "imported"} else ""
         yield Line(line.at, line.get_kind_display(), tuple(filter(None, said)), dot)
+
+
+def _first_letters(reader: Subscriber) -> Iterator[Line]:
+    """Yield the past issues that came after the welcome."""
+    for copy in CourseCopy.objects.filter(subscriber=reader).select_related("issue"):
+        if copy.sent_at:
+            reply = tuple(filter(None, [copy.reply]))
+            yield Line(copy.sent_at, _("%(issue)s: sent, as a first letter") % {"issue": copy.issue}, reply, "good")
 
 
 def _moves(reader: Subscriber) -> Iterator[Line]:

@@ -182,8 +182,9 @@ class RoleAdmin(ForOwners):
     ordering = ("pk",)
 
     def get_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
-        is_owners = obj is not None and obj.name == roles.OWNER
-        return ("role", "rights_in_words") if is_owners else ("name", "permissions")
+        if obj is None or obj.name not in roles.NAMES:
+            return ("name", "permissions")
+        return ("role", "rights_in_words" if obj.name == roles.OWNER else "permissions")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         return super().get_queryset(request).prefetch_related("permissions__content_type")
@@ -196,12 +197,18 @@ class RoleAdmin(ForOwners):
         return super().has_delete_permission(request, obj) and (obj is None or obj.name not in roles.NAMES)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> tuple[str, ...]:
-        return ("name",) if obj and obj.name in roles.NAMES else ()
+        return ("role", "rights_in_words") if obj and obj.name in roles.NAMES else ()
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         granted = Permission.objects.filter(content_type__app_label__in=roles.ROOMS).select_related("content_type")
         shown = granted.filter(content_type__model__in=_models_of_the_desk()).order_by("content_type", "pk")
         return RightsField(shown, label=_("Rights"), required=False, widget=forms.CheckboxSelectMultiple)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        """Name the role in the language of the desk; its own name is for programs."""
+        if group := kwargs.get("obj"):
+            context["subtitle"] = roles.name_of(group)
+        return super().render_change_form(request, context, **kwargs)
 
     @admin.display(description=_("role"))
     def role(self, group: Group) -> str:

@@ -15,25 +15,26 @@ from django.views.decorators.csp import csp_override
 from django.views.decorators.http import require_http_methods
 
 from newsletter.delivery.letter.rendering import copy_for, freeze
-from newsletter.delivery.models import Mailing
-from newsletter.delivery.readers import welcome
+from newsletter.delivery.models import CourseCopy, Mailing
+from newsletter.delivery.readers import course, welcome
 from newsletter.delivery.rehearsal.rehearse import example_reader
+from newsletter.desk.settings.newcomers import READER, NewcomersForm
 from newsletter.issues.models import Issue
 from newsletter.issues.views import front
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
 from newsletter.mail.views import MAIL_CSP, framed
-from newsletter.publication.forms import LookForm, PublicationForm, WayInForm
+from newsletter.publication.forms import LookForm, PublicationForm
 from newsletter.publication.models import Publication
 from subscribers.mails import rendering
 
-LETTER, SITE, WELCOME = "letter", "site", "welcome"
+LETTER, SITE, WELCOME, COURSE = "letter", "site", "welcome", "course"
 KINDS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: the button, and the form that is looked at
     LETTER: (_("The mail"), LookForm),
     SITE: (_("The site"), LookForm),
-    WELCOME: (_("The welcome"), WayInForm),
+    WELCOME: (_("The welcome"), NewcomersForm),
+    COURSE: (_("The first letters"), NewcomersForm),
 }
-READER = "reader@example.org"
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
 
 
@@ -58,7 +59,11 @@ def preview(request: HttpRequest, kind: str) -> HttpResponse:
             return render(request, "desk/settings/no_look.html", {"form": form}, status=HTTPStatus.BAD_REQUEST)
         publication = form.save(commit=False)
     with Publication.objects.used(publication):
-        return _site(request) if kind == SITE else _letter(request, _welcome() if kind == WELCOME else _mail())
+        if kind == SITE:
+            return _site(request)
+        if kind == COURSE and not course.mailings(publication):
+            return render(request, "desk/settings/no_course.html")
+        return _letter(request, MAILS[kind]())
 
 
 @csp_override(PAGE_CSP)
@@ -82,3 +87,12 @@ def _mail() -> Mail:
     if issue is None:
         return rendering.answer(reader)
     return copy_for(Mailing(issue=issue, **freeze(issue).columns()), reader, ids=(issue.number, 0))
+
+
+def _first_letter() -> Mail:
+    """Build the first of the letters that are chosen."""
+    first = course.mailings(Publication.objects.current())[0]
+    return course.message(CourseCopy(mailing=first, issue=first.issue, position=1, subscriber=example_reader(READER)))
+
+
+MAILS = {LETTER: _mail, WELCOME: _welcome, COURSE: _first_letter}

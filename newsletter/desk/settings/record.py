@@ -41,7 +41,9 @@ def _entry(change: Change) -> Entry:
     if change.about == Errand._meta.label_lower:  # what was done to readers says all by its title
         return Entry(change.at, change.title, change.by)
     if not isinstance(options, AuditedAdmin):  # a kind that this version does not know any more
-        return Entry(change.at, f"{change.title}: {change.get_what_display()}", change.by)
+        return Entry(
+            change.at, _("%(title)s: %(what)s") % {"title": change.title, "what": change.get_what_display()}, change.by
+        )
     entry = options.entry_of(change)
     words = {"kind": options.opts.verbose_name, "title": change.title, "what": entry.what}
     what = _("%(kind)s “%(title)s”: %(what)s") % words

@@ -1,5 +1,6 @@
 """The settings of the publication, a page for each subject: a few fields, a save of its own, one common history."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from newsletter.desk.settings import looking
+from newsletter.desk.settings import looking, newcomers
 from newsletter.publication import forms
 from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.models import CACHE_KEY, Publication
@@ -27,6 +28,7 @@ class Section:
     title: Promise
     form: type[forms.PublicationForm]
     rows: tuple[str | tuple[str, ...], ...]
+    warns: Callable[[Publication], list[str]] = lambda _publication: []  # of what was saved all the same
 
 
 SECTIONS = (
@@ -63,8 +65,12 @@ SECTIONS = (
     Section(
         "newcomers",
         pgettext_lazy("settings", "New readers"),
-        forms.WayInForm,
-        ("welcome", "welcome_question", "refuses_throwaway"),
+        newcomers.NewcomersForm,
+        (
+            *("welcome", "welcome_question", "course", "course_days"),
+            *("asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
+        ),
+        newcomers.warnings,
     ),
     Section(
         "words",
@@ -72,6 +78,7 @@ SECTIONS = (
         forms.WordsForm,
         ("terms", ("han_per_minute", "words_per_minute"), "checks_off"),
     ),
+    Section("feeds", pgettext_lazy("settings", "Feeds and robots"), forms.FeedsForm, ("hub", "crawlers")),
     Section(
         "security",
         _("For everybody at this desk"),
@@ -105,6 +112,8 @@ class SectionAdmin(AuditedAdmin):
 
     def response_change(self, request: HttpRequest, obj: Publication) -> HttpResponse:
         self.message_user(request, _("Saved."), messages.SUCCESS)
+        for words in self.section.warns(obj):
+            self.message_user(request, words, messages.WARNING)
         return HttpResponseRedirect(request.path)
 
 

@@ -1,6 +1,7 @@
-"""Numbers as people read them."""
+"""Numbers and time zones as people read them."""
 
 from django import template
+from django.utils.translation import gettext
 
 register = template.Library()
 
@@ -9,3 +10,9 @@ register = template.Library()
 def thousands(count: int) -> str:
     """Return a number with a comma after each thousand."""
     return f"{count:,}"
+
+
+@register.filter
+def zone_words(zone: object) -> str:
+    """Return a time zone as its country says it, if the catalogue knows that; its key otherwise."""
+    return gettext(str(zone))

@@ -1,5 +1,6 @@
-"""What stands under a list of the admin: which of its rows are shown, of how many, and the way to the others."""
+"""What a list of the admin is called, which of its rows are shown, of how many, and the way to the others."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import template
@@ -8,6 +9,15 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 register = template.Library()
+
+
+@register.simple_tag
+def page_name(beside: Iterable[Any] | None, title: str) -> str:
+    """Return the name by which the frame leads to the page that is shown; `title` where it leads to none.
+
+    beside: links of `frame.py`, with label and is_current.
+    """
+    return next((str(link.label) for link in beside or [] if link.is_current), title)
 
 
 @register.simple_tag

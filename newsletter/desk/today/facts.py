@@ -15,9 +15,10 @@ class Draft:
 
 @dataclass(frozen=True)
 class Composed:
-    """The next issue while no mailing of it waits. without_alt: pictures, in posts and around them.
+    """The next issue while no mailing of it waits. without_alt: pictures, in posts, as their covers, and around them.
 
-    alt_post: the first post with such a picture; None if it stands in the introduction or the closing.
+    alt_post: the first post with such a picture in its text; None if there is none. alt_cover: the first picture that
+    is such a cover; what it says is written once, in the library.
     rehearsal: a value of Standing. errors: that it found.
     """
 
@@ -27,6 +28,7 @@ class Composed:
     has_subject: bool = True
     without_alt: int = 0
     alt_post: int | None = None
+    alt_cover: int | None = None
     rehearsal: str = "none"
     errors: int = 0
 

@@ -27,6 +27,7 @@ from newsletter.publication.models import Publication
 from subscribers.models import Tally, kept_tally
 
 HAS_PICTURE = Q(body__contains="![") | Q(body__contains="<img")
+IS_COVERED = Q(cover__isnull=False)
 ALL_BUT_ALT = frozenset(RULES) - {"alt"}
 DRAFTS, OPEN, LEFT_OUT = 4, 10, 4  # rows that are fetched of each
 PRESSING = [Mailing.State.PAUSED, Mailing.State.SENDING, Mailing.State.SCHEDULED]
@@ -137,14 +138,12 @@ def _composed() -> Issue | None:
 
 def _facts_of(issue: Any, publication: Publication, now: datetime) -> Composed:
     latest = Rehearsal.objects.latest_of(issue)
-    without_alt, alt_post = _without_alt(issue, publication)
     return Composed(
         pk=issue.pk,
         number=issue.number,
         posts=issue.items_count,
         has_subject=issue.subject_length > 0,
-        without_alt=without_alt,
-        alt_post=alt_post,
+        **_without_alt(issue, publication),
         rehearsal=_standing(latest, issue, publication, now),
         errors=sum(remark["level"] == ERROR for remark in latest.remarks) if latest else 0,
     )
@@ -162,14 +161,20 @@ def _standing(latest: Rehearsal | None, issue: Any, publication: Publication, no
     return latest.standing(digest_of(freeze(issue).content_hash, "") if was_saved else latest.digest, now)
 
 
-def _without_alt(issue: Issue, publication: Publication) -> tuple[int, int | None]:
-    """Return how many pictures of an issue say nothing to those who do not see them, and the first post with one."""
+def _without_alt(issue: Issue, publication: Publication) -> dict[str, Any]:
+    """Return how many pictures of an issue say nothing to those who do not see them, and where the first one is."""
     if "alt" in publication.checks_off:
-        return 0, None
-    posts = Post.objects.filter(HAS_PICTURE, items__issue=issue).order_by("items__position", "items__pk")
+        return {}
+    posts = Post.objects.filter(HAS_PICTURE | IS_COVERED, items__issue=issue).order_by("items__position", "items__pk")
+    rows = list(posts.values_list("pk", "body", "cover", "cover__alt"))
     around = sum(_pictures_without_alt(text) for text in (issue.introduction, issue.closing))
-    inside = {pk: count for pk, body in posts.values_list("pk", "body") if (count := _pictures_without_alt(body))}
-    return around + sum(inside.values()), next(iter(inside), None)
+    inside = {pk: count for pk, body, _cover, _alt in rows if (count := _pictures_without_alt(body))}
+    covers = [cover for _pk, _body, cover, alt in rows if cover and not alt.strip()]
+    return {
+        "without_alt": around + sum(inside.values()) + len(covers),
+        "alt_post": next(iter(inside), None),
+        "alt_cover": next(iter(covers), None),
+    }
 
 
 def _pictures_without_alt(text: str) -> int:

@@ -12,6 +12,7 @@ ADVICE = {  # by the cause of a pause
     "author": gettext_lazy("Go on, or cancel what is left?"),
     "late": gettext_lazy("Its time has passed; choose another one."),
     "provider": gettext_lazy("The mail server refuses it; read its answer, mend that, then go on."),
+    "receiver": gettext_lazy("A receiver refuses it for reasons of its own; read them, mend that, then go on."),
     "addresses": gettext_lazy("The mail server calls too many addresses dead; look at them, then go on."),
     "error": gettext_lazy("The program failed; its reason stands on the page."),
 }
@@ -19,6 +20,7 @@ BUTTONS = {
     "author": gettext_lazy("Go on or cancel"),
     "late": gettext_lazy("Choose a time"),
     "provider": gettext_lazy("Read the answer"),
+    "receiver": gettext_lazy("Read the answer"),
     "addresses": gettext_lazy("Look at the addresses"),
     "error": gettext_lazy("Read the reason"),
 }

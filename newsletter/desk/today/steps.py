@@ -67,6 +67,8 @@ def _of_issue(name: str, anchor: str = "") -> Callable[[Facts], Place]:
 def _alt(facts: Facts) -> Place:
     if facts.issue and facts.issue.alt_post:
         return "posts_post_change", (facts.issue.alt_post,), ""
+    if facts.issue and facts.issue.alt_cover:
+        return "posts_image_change", (facts.issue.alt_cover,), "id_alt"
     return _of_issue("issues_issue_change", "id_introduction")(facts)
 
 

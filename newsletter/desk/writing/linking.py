@@ -22,6 +22,7 @@ ESCAPED = str.maketrans({mark: f"\\{mark}" for mark in "\\[]"})  # what would en
 def posts(request: HttpRequest) -> JsonResponse:
     """Answer the published posts that contain the words of `q`, best first; without words the newest.
 
+    Unlisted ones too: an author knows of them.
     except: the key of the post that is being written.
     """
     refuse_unless_writer(request)
@@ -29,7 +30,8 @@ def posts(request: HttpRequest) -> JsonResponse:
     own = request.GET.get("except", "")
     public = Post.objects.published(now).exclude(pk=int(own) if own.isdecimal() and len(own) < 19 else 0).defer("body")
     if query:
-        keys = [one.key for one in search(query, now=now, limit=LOOKED_AT).results if one.kind == "post"]
+        results = search(query, now=now, limit=LOOKED_AT, finds_unlisted=True).results
+        keys = [one.key for one in results if one.kind == "post"]
         found = public.in_bulk(keys)
         chosen = [found[key] for key in keys if key in found][:SHOWN]
     else:

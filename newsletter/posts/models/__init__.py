@@ -5,6 +5,7 @@ from newsletter.posts.models.patterns import Pattern
 from newsletter.posts.models.posts import (
     BODY_MAX,
     BY_DATES,
+    IS_LISTED,
     TAG_NAME_MAX,
     Post,
     PostQuerySet,
@@ -21,6 +22,7 @@ from newsletter.posts.models.working_copies import WorkingCopy
 __all__ = [
     "BODY_MAX",
     "BY_DATES",
+    "IS_LISTED",
     "TAG_NAME_MAX",
     "Image",
     "Pattern",

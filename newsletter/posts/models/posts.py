@@ -33,8 +33,19 @@ PREVIEW = timedelta(days=30)  # that a link to a draft opens it
 # For `posts_post p` in a statement about the dates of many posts. SQLite reads a row from its beginning, and the dates
 # stand behind the text; left to itself, it would not look them up in the index.
 BY_DATES = {"sqlite": "INDEXED BY dates_of_posts", "postgresql": ""}
+IS_LISTED = "p.published_at <= %s AND NOT p.is_unlisted"  # PostQuerySet.listed, in such a statement
 
-__all__ = ["BODY_MAX", "TAG_NAME_MAX", "Image", "Post", "PostQuerySet", "Rendering", "SearchDocument", "Tag"]
+__all__ = [
+    "BODY_MAX",
+    "IS_LISTED",
+    "TAG_NAME_MAX",
+    "Image",
+    "Post",
+    "PostQuerySet",
+    "Rendering",
+    "SearchDocument",
+    "Tag",
+]
 
 
 def tag_names(typed: str) -> list[str]:
@@ -45,9 +56,10 @@ def tag_names(typed: str) -> list[str]:
 
 class TagQuerySet(models.QuerySet["Tag"]):
     def in_use(self, now: datetime) -> "TagQuerySet":
-        """Return the tags of published posts with their `post_count`, the most used first."""
+        """Return the tags of listed posts with their `post_count`, the most used first."""
         # All are counted in an index; those to leave out are few. To look at each post takes ten times as long.
-        hidden = Post.objects.filter(Q(published_at__isnull=True) | Q(published_at__gt=now)).values("pk")
+        is_hidden = Q(published_at__isnull=True) | Q(published_at__gt=now) | Q(is_unlisted=True)
+        hidden = Post.objects.filter(is_hidden).values("pk")
         counted = Func(function="COUNT", template="COUNT(*)", output_field=models.IntegerField())
         rows = Post.tags.through.objects.filter(tag=OuterRef("pk")).annotate(counted=counted)
         number, fewer = (Subquery(some.values("counted")) for some in (rows, rows.filter(post__in=hidden)))  # type: ignore[misc]  # annotated above
@@ -93,8 +105,15 @@ class Tag(models.Model):
 
 class PostQuerySet(models.QuerySet["Post"]):
     def published(self, now: datetime) -> "PostQuerySet":
-        """Return the posts that readers may see, newest first."""
+        """Return the posts that readers may see, newest first; see `listed` for what leads readers to them."""
         return self.filter(published_at__lte=now).order_by("-published_at", "-pk")
+
+    def listed(self, now: datetime) -> "PostQuerySet":
+        """Return those that lists, feeds, search and sitemap show, newest first.
+
+        Of an unlisted post readers learn by its address alone.
+        """
+        return self.published(now).filter(is_unlisted=False)
 
     def scheduled(self, now: datetime) -> "PostQuerySet":
         return self.filter(published_at__gt=now).order_by("published_at", "pk")
@@ -153,10 +172,15 @@ class Post(models.Model):
     pictures = models.ManyToManyField(Image, editable=False, related_name="posts")  # see note_pictures
     tags = models.ManyToManyField(Tag, verbose_name=_("tags"), blank=True, related_name="posts")
     published_at = models.DateTimeField(
-        _("published"), null=True, blank=True, db_index=True, help_text=_("Empty: draft. In the future: scheduled.")
+        _("published"), null=True, blank=True, help_text=_("Empty: draft. In the future: scheduled.")
     )
     is_web_only = models.BooleanField(
         _("only on the web"), default=False, help_text=_("It waits for no issue, and none is proposed for it.")
+    )
+    is_unlisted = models.BooleanField(
+        _("unlisted"),
+        default=False,
+        help_text=_("Whoever has its address reads it. No list, feed or search shows it, and no issue carries it."),
     )
     preview_until = models.DateTimeField(null=True, editable=False)  # whoever has its link may read the draft
     created_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
@@ -179,7 +203,8 @@ class Post(models.Model):
         verbose_name_plural = _("posts")
         permissions = [("publish_post", "Can publish posts, and change those of others")]
         indexes = [
-            models.Index(fields=["id", "published_at", "updated_at"], name="dates_of_posts"),
+            models.Index(fields=["id", "published_at", "updated_at", "is_unlisted"], name="dates_of_posts"),
+            models.Index(fields=["published_at", "id", "is_unlisted"], name="posts_by_date"),
             models.Index(fields=["updated_at", "published_at"], name="changes_of_posts"),
         ]
         constraints = [

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,13 +14,21 @@ from newsletter.posts.text.han import BOPOMOFO, HAN, KANA
 
 CJK: Final = f"{HAN}{KANA}{BOPOMOFO}\uac00-\ud7af"
 LATIN: Final = f"[^\\W_{CJK}]"
-RUN: Final = re.compile(rf"[{CJK}]+|{LATIN}+(?:[.\-/&+_]{LATIN}+)*(?:\+\+|[+#])?")
+JOINTS: Final = ".\\-/&+_"
+# A dot begins a name, as .NET, where it neither ends a word nor belongs to an ellipsis.
+RUN: Final = re.compile(
+    rf"[{CJK}]+|(?:(?<!{LATIN})(?<!\.)\.(?=[^\W\d_{CJK}]))?{LATIN}+(?:[{JOINTS}]{LATIN}+)*(?:\+\+|[+#])?"
+)
 PARTS: Final = re.compile(rf"{LATIN}+")
+JOINED: Final = re.compile(rf"[{JOINTS}]?{LATIN}+(?:(?:\+\+|[+#])\Z)?")  # a part, with the joint before it
 IS_CJK: Final = re.compile(f"[{CJK}]")
 # A space between Han and Latin is a matter of taste, and two are one. It begins with the space, which is found fast.
 NEEDLESS: Final = re.compile(rf" (?:(?<=[{CJK}] ) *(?={LATIN})|(?<={LATIN} ) *(?=[{CJK}])|(?<=  ) *)")
 PHRASE: Final = re.compile(r"[\"“”「『](?P<phrase>[^\"“”」』]+)[\"“”」』]|(?P<word>[^\s\"“”「」『』]+)")
 SIZES: Final = (1, 2, 3)  # of the pieces that Han is indexed by; nearly every word is no longer
+PIECES: Final = 3  # parts of a joined word that are found together: A/B of A/B/C, C++ of C/C++
+MARK: Final = "_"  # in front of a token that a text speaks of much; twice, of which it speaks very much
+MUCH: Final = ((3, 500), (6, 200))  # times at least, and once in so many characters
 TOKEN_MAX: Final = 64  # characters; PostgreSQL takes no lexeme longer than 2 KB
 PREFIX_MIN: Final = 4  # letters from which a Latin word also finds longer ones: `deep` finds DeepSeek, `ai` not aim
 TERMS_MAX: Final = 10
@@ -36,7 +45,11 @@ VARIANTS: Final = dict(
 
 
 class _Folding(dict[int, str]):
-    """A table for str.translate that works out each character once."""
+    """A table for str.translate that works out each character once. uneven: those met that do not stay one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uneven: set[str] = set()
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -48,6 +61,8 @@ class _Folding(dict[int, str]):
             folded = unicodedata.normalize("NFKC", character).casefold()
             folded = "".join(VARIANTS.get(c, c) for c in folded)
         self[code] = folded
+        if len(folded) != 1:
+            self.uneven.add(character)
         return folded
 
 
@@ -67,9 +82,34 @@ def tokens(folded: str, sizes: tuple[int, ...] = SIZES) -> Iterator[str]:
             yield from (run[i : i + size] for size in sizes for i in range(len(run) - size + 1))
             continue
         yield run[:TOKEN_MAX]
-        parts = PARTS.findall(run)
-        if len(parts) > 1:
-            yield from (part[:TOKEN_MAX] for part in parts if len(part) > 1 or part.isdigit())
+        if not run.isalnum():
+            yield from (part[:TOKEN_MAX] for part in _parts(run) if part != run)
+
+
+def _parts(run: str) -> Iterator[str]:
+    """Yield what a joined word is found by besides: its parts, and up to PIECES of them side by side.
+
+    A single letter is none: whoever looks for C does not mean C#. `.net` is found in `asp.net`.
+    """
+    parts = JOINED.findall(run)
+    for start, first in enumerate(parts):
+        bare = first.lstrip(".-/&+_")
+        if PARTS.fullmatch(bare) is None or len(bare) > 1 or bare.isdigit():
+            yield bare
+        if first.startswith(".") and bare.isalpha():
+            yield first
+        ends = range(start + 2, min(start + PIECES, len(parts)) + 1)
+        yield from (bare + "".join(parts[start + 1 : end]) for end in ends)
+
+
+def weighed(folded: str) -> set[str]:
+    """Return the tokens of a text, and, with MARK, those of which it speaks much for its length."""
+    counts = Counter(tokens(folded))
+    found = set(counts)
+    for marks, (times, length) in enumerate(MUCH, 1):
+        least = max(times, len(folded) / length)
+        found |= {MARK * marks + token for token, count in counts.items() if count >= least and len(token) > 1}
+    return found
 
 
 @dataclass(frozen=True)
@@ -84,6 +124,11 @@ class Term:
     def is_spread(self) -> bool:
         """Return whether the index alone cannot prove that the tokens stand side by side."""
         return len(self.whole) + len(self.prefixes) > 1
+
+    @property
+    def amounts(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what of it can be spoken of much: a single letter or character cannot."""
+        return tuple(token for token in self.whole if len(token) > 1), self.prefixes
 
     @property
     def pattern(self) -> str:
@@ -114,8 +159,15 @@ def _term(word: str) -> Term | None:
         elif len(runs) == 1 and run.isalpha() and len(run) >= PREFIX_MIN:
             prefixes.append(run[:TOKEN_MAX])
         else:
-            whole.append(run[:TOKEN_MAX])
+            whole += _asked(run)
     return Term(text, tuple(dict.fromkeys(whole)), tuple(dict.fromkeys(prefixes)))
+
+
+def _asked(run: str) -> list[str]:
+    """Return the tokens that a joined word of a query is found by, wherever it stands in a longer one."""
+    parts = JOINED.findall(run)
+    pieces = ["".join(parts[start : start + PIECES]) for start in range(len(parts) - PIECES + 1)] or [run]
+    return [(piece if start == 0 else piece[1:])[:TOKEN_MAX] for start, piece in enumerate(pieces)]
 
 
 @lru_cache(maxsize=64)
@@ -131,7 +183,7 @@ class Folded:
     def __init__(self, original: str) -> None:
         self.original = nfc(original)
         wide = self.original.translate(FOLDING)
-        self.origins = None if _keeps_places(self.original) else _origins(self.original)
+        self.origins = None if FOLDING.uneven.isdisjoint(self.original) else _origins(self.original)
         self.cuts: list[int] = []  # positions in the result from which `shifts` more characters are missing
         self.shifts = [0]
         for match in NEEDLESS.finditer(wide):
@@ -148,11 +200,6 @@ class Folded:
         """Return (start, end, number of the term) of every hit in the original, in order and apart."""
         found = (match for match in hits(tuple(wanted)).finditer(self.text) if match[0])
         return [(self.origin(m.start()), self.origin(m.end() - 1) + 1, m.lastindex or 0) for m in found]
-
-
-def _keeps_places(text: str) -> bool:
-    """Return whether each character is folded to one: a text may stay as long although they move within it."""
-    return all(len(FOLDING[ord(character)]) == 1 for character in set(text))
 
 
 def _origins(text: str) -> list[int]:

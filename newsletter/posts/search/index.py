@@ -12,20 +12,21 @@ from typing import Any, cast
 
 from django.db import connection
 
-from newsletter.posts.models import BY_DATES, Post, SearchDocument
+from newsletter.posts.models import BY_DATES, IS_LISTED, Post, SearchDocument
 from newsletter.posts.models.renderings import Rendering
-from newsletter.posts.search.folding import Term, fold, terms, tokens
+from newsletter.posts.search.folding import MARK, MUCH, Term, fold, terms, weighed
 from newsletter.posts.search.snippets import Piece, marked, snippet
 from newsletter.posts.text.measures import plain
 
-POINTS = {"folded_title": 4, "folded_tags": 2, "folded_summary": 1}  # for each term that occurs there
+POINTS = {"folded_title": 6, "folded_tags": 2, "folded_summary": 1}  # for each term that occurs there
+# One more for each of MUCH: all of that together counts less than a title.
 TOKENS_MAX = 60_000  # of a document; a tsvector holds 1 MB, and no post that is read has a tenth of it
 # What stands behind a row's long texts is read for one page only; `key` is the number of the post, and before them.
 _PAGE = """
 WITH found AS MATERIALIZED (
   SELECT d.id, {points} AS points, COALESCE(p.published_at, d.published_at) AS at
   FROM posts_searchdocument d LEFT JOIN posts_post p {dates} ON p.id = d.key AND d.kind = 'post'
-  WHERE d.id IN ({index}){spread} AND (p.published_at <= %s OR (d.post_id IS NULL AND d.published_at <= %s))
+  WHERE d.id IN ({index}){spread} AND ({shown} OR (d.post_id IS NULL AND d.published_at <= %s))
 )
 SELECT d.id, d.kind, d.key, d.url, d.title, d.summary, d.body, d.folded, page.at AS published_at, page.total
 FROM (
@@ -89,7 +90,7 @@ def index(document: Document, *, post: Post | None = None) -> None:
         "summary": document.summary,
         "body": body,
         "published_at": document.published_at,
-        "tokens": " ".join(sorted(set(tokens(folded["folded"])))[:TOKENS_MAX]),
+        "tokens": " ".join(sorted(weighed(folded["folded"]))[:TOKENS_MAX]),
     }
     SearchDocument.objects.update_or_create(kind=document.kind, key=document.key, defaults=fields | folded)
 
@@ -130,33 +131,47 @@ def rebuild(others: Iterable[Document] = ()) -> int:
     return SearchDocument.objects.count()
 
 
-def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0) -> Found:
-    """Return what contains all the words of `query`; a title counts more than a tag, and then what is newer.
+def search(query: str, *, now: datetime, limit: int = 20, offset: int = 0, finds_unlisted: bool = False) -> Found:
+    """Return what contains all the words of `query`, what speaks most of them first, and then what is newer.
 
     One query. Words in quotes must stand side by side. Punctuation alone finds nothing.
+    finds_unlisted: for authors, who know of these posts.
     """
     wanted = terms(query)
     if not wanted:
         return Found([], 0)
-    rows = list(SearchDocument.objects.raw(*_statement(wanted, now, limit=limit, offset=offset)))
+    shown = "p.published_at <= %s" if finds_unlisted else IS_LISTED
+    rows = list(SearchDocument.objects.raw(*_statement(wanted, now, shown, limit, offset)))
     total = rows[0].total if rows else 0  # type: ignore[attr-defined]
     return Found([_result(row, wanted) for row in rows], total)
 
 
-def _statement(wanted: list[Term], now: datetime, *, limit: int, offset: int) -> tuple[str, list[Any]]:
-    """Return the statement that finds a page of what contains all of `wanted`, and its values."""
+def _statement(wanted: list[Term], now: datetime, shown: str, limit: int, offset: int) -> tuple[str, list[Any]]:
+    """Return the statement that finds a page of what contains all of `wanted`, and its values.
+
+    shown: a condition about the date of `posts_post p`.
+    """
     place = _PLACE[connection.vendor]
     points = [f"CASE WHEN {place}(d.{field}, %s) > 0 THEN {value} ELSE 0 END" for field, value in POINTS.items()]
+    much = list(filter(None, (_much(term, marks) for term in wanted for marks in range(1, len(MUCH) + 1))))
+    points = points * len(wanted) + [f"CASE WHEN d.id IN ({IN_INDEX[connection.vendor]}) THEN 1 ELSE 0 END"] * len(much)
     spread = [term.text for term in wanted if term.is_spread]
     sql = _PAGE.format(
-        points=" + ".join(points * len(wanted)),
+        points=" + ".join(points),
         index=IN_INDEX[connection.vendor],
         spread=f" AND {place}(d.folded, %s) > 0" * len(spread),
         dates=BY_DATES[connection.vendor],
+        shown=shown,
     )
     at = connection.ops.adapt_datetimefield_value(now)
     texts = [term.text for term in wanted for _field in POINTS]
-    return sql, [*texts, _in_index(wanted), *spread, at, at, limit, offset]
+    return sql, [*texts, *much, _in_index(wanted), *spread, at, at, limit, offset]
+
+
+def _much(term: Term, marks: int) -> str:
+    """Return the expression for what speaks so much of a term; "" if nothing can."""
+    whole, prefixes = ([MARK * marks + token for token in kind] for kind in term.amounts)
+    return MATCHING[connection.vendor](whole, prefixes) if whole or prefixes else ""
 
 
 def _in_index(wanted: list[Term]) -> str:
@@ -187,6 +202,6 @@ def _result(row: SearchDocument, wanted: list[Term]) -> Result:
         key=row.key,
         url=row.url,
         title=marked(row.title, wanted),
-        snippet=snippet(row.body, wanted, folded=row.folded) if row.body else snippet(row.summary, wanted),
+        snippet=snippet(row.body, wanted, folded=row.folded, title=row.title, summary=row.summary),
         published_at=cast("datetime", row.published_at),  # without one it is not found
     )

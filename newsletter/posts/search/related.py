@@ -9,7 +9,7 @@ from typing import Any
 from django.core.cache import caches
 from django.db import connection
 
-from newsletter.posts.models import BY_DATES, Post
+from newsletter.posts.models import BY_DATES, IS_LISTED, Post
 from newsletter.posts.search.folding import IS_CJK, fold, tokens
 from newsletter.posts.search.index import IN_INDEX, MATCHING
 from newsletter.posts.text.measures import plain
@@ -26,10 +26,10 @@ TAGS, NEWEST, ALL = "#tags", "#newest", "#all"
 _PAIRS = f"""
 SELECT CAST('{TAGS}' AS text), other.post_id, COUNT(*), p.published_at FROM posts_post_tags own
 JOIN posts_post_tags other ON other.tag_id = own.tag_id JOIN posts_post p {{by_dates}} ON p.id = other.post_id
-WHERE own.post_id = %s AND p.id <> %s AND p.published_at <= %s GROUP BY other.post_id, p.published_at
+WHERE own.post_id = %s AND p.id <> %s AND {IS_LISTED} GROUP BY other.post_id, p.published_at
 UNION ALL SELECT * FROM (
-  SELECT CAST('{NEWEST}' AS text), id, 1, published_at FROM posts_post
-  WHERE id <> %s AND published_at <= %s ORDER BY published_at DESC, id DESC LIMIT {RELATED_KEPT}
+  SELECT CAST('{NEWEST}' AS text), p.id, 1, p.published_at FROM posts_post p
+  WHERE p.id <> %s AND {IS_LISTED} ORDER BY p.published_at DESC, p.id DESC LIMIT {RELATED_KEPT}
 ) AS newest
 UNION ALL SELECT CAST('{ALL}' AS text), 0, COUNT(*), NULL FROM posts_searchdocument
 """  # noqa: S608  # nosec B608  # our own words and numbers
@@ -40,7 +40,7 @@ SELECT CAST(%s AS text), p.id, 1, p.published_at
 FROM posts_searchdocument d JOIN posts_post p {{by_dates}} ON p.id = CASE d.kind WHEN 'post' THEN d.key END
 WHERE d.id IN (
   SELECT id FROM ({{index}} LIMIT {COMMON}) found WHERE (SELECT COUNT(*) FROM ({{index}} LIMIT {COMMON}) few) < {COMMON}
-) AND p.id <> %s AND p.published_at <= %s
+) AND p.id <> %s AND {IS_LISTED}
 """  # noqa: S608  # nosec B608  # our own words and numbers
 
 

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from newsletter.mail.characters import nfc
-from newsletter.posts.search.folding import Folded, Term, fold, hits
-from newsletter.posts.text.measures import SENTENCE
+from newsletter.posts.search.folding import CJK, Folded, Term, fold, hits
+from newsletter.posts.text.measures import ENDS_SENTENCE, SENTENCE
 
 LENGTH = 110  # characters
+WORD_MAX = 30  # of a Latin word that is not cut
+NOT_CJK = f"[^{CJK}\u3000-\u303f\uff00-\uffef]"
 LEAD = 24  # of them before the first hit, when its sentence alone is longer
 
 
@@ -29,13 +31,19 @@ def marked(text: str, terms: list[Term]) -> list[Piece]:
     return _pieces(folded.original, folded.spans(terms), 0, len(folded.original))
 
 
-def snippet(text: str, terms: list[Term], *, folded: str | None = None, length: int = LENGTH) -> list[Piece]:
-    """Return the sentences around the hits: those in which most of the terms occur, else the first ones.
+def snippet(
+    text: str, terms: list[Term], *, folded: str | None = None, title: str = "", summary: str = "", length: int = LENGTH
+) -> list[Piece]:
+    """Return the sentences around the hits: those in which most of the terms occur.
 
-    folded: what ends with `text` as `fold` has it. With it at hand only the lines that hold hits are folded.
+    A line that repeats `title` tells nothing new. Where no other holds a hit, it is `summary`, or else how the prose
+    begins. folded: what ends with `text` as `fold` has it. With it at hand only the lines that hold hits are folded.
     """
     text = nfc(text)
-    sentence = _telling(text, fold(text) if folded is None else folded, terms) or next(_sentences(text, 0), None)
+    sentence = _telling(text, fold(text) if folded is None else folded, terms, fold(title).strip())
+    if sentence is None and summary:
+        return marked(summary, terms)
+    sentence = sentence or _beginning(text, title)
     if sentence is None:
         return []
     start, end = sentence
@@ -48,20 +56,31 @@ def snippet(text: str, terms: list[Term], *, folded: str | None = None, length: 
     return _pieces(text, _spans(text, (start, end), terms), start, end)
 
 
-def _telling(text: str, folded: str, terms: list[Term]) -> tuple[int, int] | None:
-    """Return the first of the sentences in which most of the terms occur; None if no hit stands within one."""
-    found, most = None, 0
-    for sentence, number in _weighed(text, folded, terms):
-        if number > most:
-            found, most = sentence, number
-        if most == len(terms):  # the rest of the text is not read
+def _telling(text: str, folded: str, terms: list[Term], title: str) -> tuple[int, int] | None:
+    """Return the first of the sentences in which most of the terms occur; None if no hit stands within one.
+
+    title: folded. Of two with as many terms a whole sentence tells more than a heading or an item of a list.
+    """
+    found, most = None, (0, False)
+    for (start, end), number in _weighed(text, folded, terms, title):
+        weight = (number, bool(number) and ENDS_SENTENCE.search(text, start, end) is not None)
+        if weight > most:
+            found, most = (start, end), weight
+        if most == (len(terms), True):  # the rest of the text is not read
             break
     return found
 
 
-def _weighed(text: str, folded: str, terms: list[Term]) -> Iterator[tuple[tuple[int, int], int]]:
+def _beginning(text: str, title: str) -> tuple[int, int] | None:
+    """Return the first whole sentence; the first line that is not the title where there is none."""
+    others = [one for one in _sentences(text, 0) if text[slice(*one)] != title] if title else list(_sentences(text, 0))
+    whole = (one for one in others if ENDS_SENTENCE.search(text, *one))
+    return next(whole, others[0] if others else None)
+
+
+def _weighed(text: str, folded: str, terms: list[Term], title: str) -> Iterator[tuple[tuple[int, int], int]]:
     """Yield the sentences of the lines that hold hits, each with the number of terms that occur in it."""
-    for line in _lines_with_hits(text, folded, terms):
+    for line in _lines_with_hits(text, folded, terms, title):
         spans = _spans(text, line, terms)
         for start, end in _sentences(text, line[0]):
             if start >= line[1]:
@@ -69,12 +88,12 @@ def _weighed(text: str, folded: str, terms: list[Term]) -> Iterator[tuple[tuple[
             yield (start, end), len({number for from_, to, number in spans if from_ >= start and to <= end})
 
 
-def _lines_with_hits(text: str, folded: str, terms: list[Term]) -> Iterator[tuple[int, int]]:
-    """Yield where lines stand that hold hits; folding leaves the ends of lines where they are."""
+def _lines_with_hits(text: str, folded: str, terms: list[Term], title: str) -> Iterator[tuple[int, int]]:
+    """Yield where lines stand that hold hits, but the title; folding leaves the ends of lines where they are."""
     lines, start = text.split("\n"), 0
     pattern = hits(tuple(terms))
     for line, folded_line in zip(lines, folded.split("\n")[-len(lines) :], strict=True):
-        if pattern.search(folded_line):
+        if pattern.search(folded_line) and folded_line.strip() != title:
             yield start, start + len(line)
         start += len(line) + 1
 
@@ -100,12 +119,20 @@ def _window(text: str, spans: list[Span], sentence: tuple[int, int], length: int
     begin = start
     if hit - start > LEAD:
         clauses = [m.end() for m in re.finditer(r"[，、；：,;:\s]\s*", text[hit - LEAD : hit])]
-        begin = hit - LEAD + (clauses[0] if clauses else 0)
+        begin = hit - LEAD + clauses[0] if clauses else _word_begins(text, hit - LEAD, start)
     stop = min(end, begin + length)
+    stop = stop if stop == end else max(_word_begins(text, stop, hit), spans[0][1] if spans else 0)
     pieces = _pieces(text, spans, begin, stop)
     before = [Piece("…")] if begin > start else []
     after = [Piece("…")] if stop < end else []
     return before + pieces + after
+
+
+def _word_begins(text: str, position: int, least: int) -> int:
+    """Return where the Latin word begins that `position` stands in, down to `least`; elsewhere `position`."""
+    before = re.search(rf"(?:(?=\S){NOT_CJK}){{1,{WORD_MAX}}}\Z", text[max(least, position - WORD_MAX) : position])
+    is_within = before and re.match(rf"(?=\S){NOT_CJK}", text[position:])
+    return position - len(before[0]) if before and is_within else position
 
 
 def _pieces(text: str, spans: list[Span], start: int, end: int) -> list[Piece]:

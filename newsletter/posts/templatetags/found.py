@@ -5,10 +5,20 @@ from html import escape
 
 from django import template
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
+from newsletter.posts.search.index import Result
 from newsletter.posts.search.snippets import Piece
 
 register = template.Library()
+
+
+@register.simple_tag
+def kind_of(result: Result) -> str:
+    """Return what was found: an issue by its number, which its address ends in, or a post."""
+    if result.kind != "issue":
+        return _("Post")
+    return _("Issue %(number)s") % {"number": result.url.strip("/").rpartition("/")[2]}
 
 
 @register.filter

@@ -46,6 +46,8 @@ NOT_COMPARED: Final = re.compile(
     r"[\x00-#'()*\-:<=>\[\\\]^_`|~\x7f-\xa0\s\xad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufe00-\ufe0f\ufeff"
     r"\U000e0000-\U000e0fff]+"
 )
+# A definition that is used as a comment: it shows nothing.
+NOTE_TO_SELF: Final = re.compile(r"^ {0,3}\[(?://|comment)\]:[^\n]*(?:\n|\Z)", re.MULTILINE)
 UNSEEN: Final = re.compile(r"<(head|style)\b.*?</\1\s*>", re.DOTALL)
 SAID: Final = re.compile(r"\s(?:alt|title)=\"([^\"]*)\"")
 TYPED_SAID: Final = re.compile(r"\s(?:alt|title)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'<>]+)", re.IGNORECASE)
@@ -98,6 +100,16 @@ def _pieces(source: str) -> Iterator[tuple[int, str]]:
                 yield line, piece
 
 
+def without_hidden(source: str, *, shown: str) -> str:
+    """Return `source` without its comments. shown: the words of the page; a comment among them is code."""
+    there, pieces, position = characters_of(shown), [], 0
+    for start, end in _comments(source):
+        if characters_of(source[start:end]) not in there:
+            pieces.append(source[position:start])
+            position = end
+    return NOTE_TO_SELF.sub("", "".join([*pieces, source[position:]]))
+
+
 def _words(line: str) -> Iterator[str]:
     """Yield what stands between the marks of a line, and what typed tags say of pictures and words."""
     position = 0
@@ -113,11 +125,18 @@ def _without_comments(source: str) -> str:
     """Return `source` without its comments, which the author hides; one that is never closed hides nothing."""
     pieces: list[str] = []
     position = 0
-    while (start := source.find("<!--", position)) >= 0 and (end := source.find("-->", start)) >= 0:
-        if source[start - 1 : start] == "`":  # a word about comments
-            pieces.append(source[position : start + 4])
-            position = start + 4
-            continue
+    for start, end in _comments(source):
         pieces += [source[position:start], "\n" * source.count("\n", start, end)]
-        position = end + 3
+        position = end
     return "".join([*pieces, source[position:]])
+
+
+def _comments(source: str) -> Iterator[tuple[int, int]]:
+    """Yield where comments stand; a word about comments, behind a backquote, begins none."""
+    start = source.find("<!--")
+    while start >= 0 and (end := source.find("-->", start)) >= 0:
+        if source[start - 1 : start] == "`":
+            start = source.find("<!--", start + 4)
+            continue
+        yield start, end + 3
+        start = source.find("<!--", end + 3)

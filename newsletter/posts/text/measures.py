@@ -119,11 +119,18 @@ def _read_text(html: str) -> Iterator[str]:
 
 
 def _sentences(html: str) -> Iterator[str]:
+    """Yield the sentences of the prose. Of what the first one announces, which is not here, an ellipsis is left."""
+    is_first = True
     for paragraph in _prose(html):
         for match in SENTENCE.finditer(paragraph):
             sentence = match[0].rstrip()
-            if sentence.strip() and not sentence.endswith(("：", ":")):  # what it announces is not here
+            if not sentence.strip():
+                continue
+            if not sentence.endswith(("：", ":")):
                 yield sentence
+            elif is_first:
+                yield sentence[:-1] + ("……" if sentence.endswith("：") else "…")
+            is_first = False
 
 
 def _prose(html: str) -> list[str]:

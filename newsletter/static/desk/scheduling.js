@@ -1,27 +1,100 @@
 // “Schedule…” saves the issue and asks in a dialog over it when it leaves. Without JavaScript it saves and leads to the page
-// whose form this is: newsletter/desk/issues/composer.py.
+// whose form this is: newsletter/desk/issues/scheduling.py.
+// The dialog begins the rehearsal that is missing and shows how it goes on; whoever presses “Schedule” meanwhile need not wait.
+// What is typed wrongly is told in the dialog.
 
 const form = document.getElementById("kept-copies")?.closest("form");
 const PATIENCE = 30_000; // milliseconds
+const EVERY = 1_000; // milliseconds between two looks at a rehearsal
 
 let dialog;
+let isWanted = false; // it was pressed: to be scheduled as soon as the rehearsal is over
+let timer;
+
+const address = () => new URL("../send/", location.href); // of the page of an issue, new ones too: it is saved by now
+const rehearsal = () => dialog.querySelector("[data-rehearsed]");
+const isRunning = () => rehearsal()?.dataset.rehearsed === "running";
+const waiting = () => dialog.querySelector("[data-waits]"); // says so while it was pressed and the rehearsal is not over
+const parsed = (html) => new DOMParser().parseFromString(html, "text/html").body;
 
 function makeDialog() {
   dialog = document.createElement("dialog");
   dialog.className = "dialog schedule issue-screen";
   dialog.setAttribute("aria-labelledby", "schedule-title");
   dialog.addEventListener("click", ({ target }) => target.closest("[data-close]") && dialog.close());
+  dialog.addEventListener("submit", onPress);
+  dialog.addEventListener("close", () => {
+    isWanted = false;
+    clearTimeout(timer);
+  });
   document.body.append(dialog);
 }
 
+// Return the answer of the desk; null if there is none, or if another page answers: that of a login.
+async function ask(options = {}, url = `${address()}?dialog`) {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(PATIENCE), ...options }).catch(() => null);
+  return answer?.ok && !answer.redirected ? answer : null;
+}
+
+async function content() {
+  const answer = await ask();
+  return answer && parsed(await answer.text());
+}
+
+// Begin the rehearsal that `fresh` says is missing; return what the dialog shows then.
+async function begun(fresh) {
+  const begin = fresh.querySelector("[data-begin]");
+  if (!begin) return fresh;
+  const body = new FormData();
+  for (const name of ["csrfmiddlewaretoken", "segment"]) body.set(name, fresh.querySelector(`[name=${name}]`).value);
+  await fetch(begin.dataset.begin, { method: "POST", body, redirect: "manual" }).catch(() => null);
+  return (await content()) ?? fresh;
+}
+
 async function open() {
-  const address = new URL("../send/", location.href); // of the page of an issue, new ones too: it is saved by now
-  const answer = await fetch(`${address}?dialog`, { signal: AbortSignal.timeout(PATIENCE) }).catch(() => null);
-  if (!answer?.ok || answer.redirected) return location.assign(address); // what it is, is told there
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const found = await content();
+  if (!found) return location.assign(address()); // what it is, is told there
+  const fresh = await begun(found);
   if (!dialog) makeDialog();
-  dialog.replaceChildren(...page.body.childNodes);
+  dialog.replaceChildren(...fresh.childNodes);
   dialog.showModal();
+  later();
+}
+
+function later() {
+  clearTimeout(timer);
+  if (dialog.open && isRunning()) timer = setTimeout(look, EVERY);
+}
+
+// Put in place what has become of the rehearsal; once it is over, do what was pressed meanwhile.
+async function look() {
+  const fresh = (await content())?.querySelector("[data-rehearsed]");
+  if (fresh && dialog.open && isRunning()) rehearsal().replaceWith(fresh);
+  if (isRunning()) return later();
+  waiting().textContent = "";
+  if (isWanted) dialog.querySelector("form").requestSubmit();
+}
+
+function onPress(event) {
+  event.preventDefault();
+  schedule(event.target);
+}
+
+async function schedule(asked) {
+  const button = asked.querySelector("[type=submit]");
+  if (button.disabled) return;
+  button.disabled = true;
+  const answer = await ask({ method: "POST", body: new FormData(asked) });
+  if (!answer) return asked.submit(); // the page of the form says what is wrong
+  if (answer.headers.get("Content-Type").startsWith("application/json"))
+    return location.assign((await answer.json()).url);
+  dialog.replaceChildren(...parsed(await answer.text()).childNodes);
+  isWanted = waiting().textContent.trim() !== "";
+  (dialog.querySelector("[aria-invalid=true]") ?? dialog.querySelector(".errorlist"))?.scrollIntoView({
+    block: "center",
+  });
+  dialog.querySelector("[aria-invalid=true]")?.focus();
+  later();
 }
 
 // Press “Save” first, as the author would; what hinders it is told at its field, and no dialog opens.

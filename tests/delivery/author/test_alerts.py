@@ -243,7 +243,7 @@ def test_the_mail_speaks_the_language_of_the_publication(box, make_mailing):
     make_publication(language="zh-hant", sender_email="news@news.example.org")
     mailing.pause("535 bad credentials")
 
-    assert told(box) == ["已暫停：#7 第七期"]
+    assert told(box) == ["已暫停：第 7 期 第七期"]
 
 
 def test_the_task_looks_and_tells(box, make_mailing):

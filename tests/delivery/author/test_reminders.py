@@ -313,7 +313,7 @@ def test_reminders_speak_the_language_and_zone_of_the_publication(box, issue):
 
     look(SLOT - 72 * HOUR)
 
-    assert mails(box)[0]["Subject"] == "草稿準備好了：#7 第七期"
+    assert mails(box)[0]["Subject"] == "草稿準備好了：第 7 期 第七期"
     assert "2026年12月1日" in body(mails(box)[0]).replace(" ", "")
 
 

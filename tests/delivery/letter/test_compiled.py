@@ -1,6 +1,7 @@
 """What is written quickly for one reader is, byte for byte, what the slow way writes."""
 
 from base64 import b64encode
+from email import message_from_bytes
 
 import dkim
 import pytest
@@ -15,6 +16,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.sending.couriers import SmtpCourier
 from newsletter.mail import headers, signatures
 from subscribers.models import Subscriber
+from tests.factories import make_publication
 
 NAMES = st.one_of(
     st.text(max_size=80),
@@ -130,6 +132,42 @@ def test_a_template_that_says_something_else_is_named(make_mailing, part, break_
     break_it(compiled.template)
 
     assert f"{part} differs" in compiled.difference(mailing)
+
+
+def leaving(mailing):
+    """Return the field by which the first reader leaves, unfolded, and the reader."""
+    reader = Subscriber.objects.get(email="a@example.org")
+    row = next(row for row in specimens(mailing) if row.email == reader.email)
+    sent = message_from_bytes(Compiled(mailing).envelope(row).data)
+    return " ".join(sent["List-Unsubscribe"].split()), reader
+
+
+@pytest.mark.parametrize(
+    ("bounces_to", "mailbox"), [("", "imap://x@mail.example.org"), ("bounces@news.example.org", ""), ("", "")]
+)
+def test_nobody_is_told_to_leave_by_mail_where_nobody_reads_it(make_mailing, settings, bounces_to, mailbox):
+    settings.MAILBOX_URL = mailbox
+    make_publication(bounces_to=bounces_to)
+    mailing = make_mailing("a")
+
+    field, reader = leaving(mailing)
+
+    assert field == f"<{reader.unsubscribe_url}>"
+    assert Compiled(mailing).difference(mailing) == ""
+
+
+@pytest.mark.parametrize("mailbox", ["imap://x@mail.example.org", "pipe:"])
+def test_a_reader_may_leave_by_mail_where_a_mailbox_is_read(make_mailing, settings, mailbox):
+    settings.MAILBOX_URL = mailbox
+    make_publication(bounces_to="bounces@news.example.org")
+    mailing = make_mailing("a")
+
+    field, reader = leaving(mailing)
+
+    by_mail = f"bounces+{reader.token('unsubscribe')}@news.example.org"
+    assert field == f"<{reader.unsubscribe_url}>, <mailto:{by_mail}>"
+    assert len(f"<mailto:{by_mail}>") < 74
+    assert Compiled(mailing).difference(mailing) == ""
 
 
 def test_the_first_the_last_the_nameless_and_the_longest_name_are_looked_at(make_mailing):

@@ -8,9 +8,10 @@ from django.utils import timezone, translation
 
 from newsletter.delivery import planning, tasks
 from newsletter.delivery.ledger import compaction
+from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Delivery, Mailing, OnceMore, Pack
 from newsletter.delivery.models.feedback import Feedback
-from newsletter.delivery.readers import once_more, own_letters, where_to_look
+from newsletter.delivery.readers import own_letters, where_to_look
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -144,7 +145,7 @@ def test_an_issue_comes_once_more_with_a_message_id_of_its_own(client, reader, m
     assert letter.to == ["reader@example.org"]
     assert (
         letter.extra_headers["Message-ID"]
-        != once_more.copy_for(mailing, reader, ids=(mailing.pk, 0)).extra_headers["Message-ID"]
+        != rendering.copy_for(mailing, reader, ids=(mailing.pk, 0)).extra_headers["Message-ID"]
     )
     assert "List-Unsubscribe" in letter.extra_headers
     assert (row.sent_at, row.due_at) == (NOW, None)

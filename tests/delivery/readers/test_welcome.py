@@ -3,7 +3,8 @@ from datetime import date, time, timedelta
 import pytest
 from django.core import mail
 
-from newsletter.delivery.readers import welcome
+from newsletter.delivery.readers.single_mails import send_due
+from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.issues.models import StartingPoint
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
@@ -23,14 +24,14 @@ def reader(publication):
 
 
 def test_a_new_reader_is_welcomed_once(reader, smtp_default):
-    assert [welcome.send_due(NOW), welcome.send_due(NOW)] == [1, 0]
+    assert [send_due(WelcomeMail, NOW), send_due(WelcomeMail, NOW)] == [1, 0]
     assert smtp_default.copies() == {"new@example.org": 1}
 
 
 def test_the_welcome_brings_the_latest_issue(reader, smtp_default):
     make_issue(make_post("管理槓桿"), number=4, subject="第四期", sent_at=NOW)
 
-    welcome.send_due(NOW)
+    send_due(WelcomeMail, NOW)
 
     text = smtp_default.received()[0].text
     assert "第四期" in text
@@ -39,7 +40,7 @@ def test_the_welcome_brings_the_latest_issue(reader, smtp_default):
 
 
 def test_without_an_issue_the_welcome_says_what_will_come(reader, smtp_default):
-    welcome.send_due(NOW)
+    send_due(WelcomeMail, NOW)
 
     assert "The first issue is being written." in smtp_default.received()[0].text
 
@@ -47,27 +48,27 @@ def test_without_an_issue_the_welcome_says_what_will_come(reader, smtp_default):
 def test_a_reader_who_was_welcomed_is_left_alone(publication, smtp_default):
     make_subscriber(welcomed_at=NOW)
 
-    assert welcome.send_due(NOW) == 0
+    assert send_due(WelcomeMail, NOW) == 0
 
 
 def test_who_left_at_once_is_not_welcomed(reader, smtp_default):
     reader.unsubscribe(NOW)
 
-    assert welcome.send_due(NOW) == 0
+    assert send_due(WelcomeMail, NOW) == 0
 
 
 def test_a_server_that_is_down_costs_nobody_his_welcome(reader, smtp_default):
     smtp_default.stop()
-    assert welcome.send_due(NOW) == 0
+    assert send_due(WelcomeMail, NOW) == 0
 
     smtp_default.start()
-    assert welcome.send_due(NOW) == 1
+    assert send_due(WelcomeMail, NOW) == 1
 
 
 def test_a_greylisted_welcome_comes_later(publication, smtp_default):
     make_subscriber("greylist-1-x@example.org", confirmed_at=NOW)
 
-    greeted = [welcome.send_due(NOW + timedelta(minutes=minutes)) for minutes in (0, 9, 10)]
+    greeted = [send_due(WelcomeMail, NOW + timedelta(minutes=minutes)) for minutes in (0, 9, 10)]
 
     assert greeted == [0, 0, 1]
 
@@ -81,7 +82,7 @@ def test_without_redis_readers_are_welcomed_too(publication, smtp_default, setti
     make_subscriber("greylist-1-x@example.org", confirmed_at=NOW)
     make_subscriber("new@example.org", confirmed_at=NOW)
 
-    greeted = [welcome.send_due(NOW + timedelta(minutes=minutes)) for minutes in (0, 9, 10)]
+    greeted = [send_due(WelcomeMail, NOW + timedelta(minutes=minutes)) for minutes in (0, 9, 10)]
 
     assert greeted == [1, 0, 1]
     assert set(smtp_default.copies().values()) == {1}
@@ -90,8 +91,8 @@ def test_without_redis_readers_are_welcomed_too(publication, smtp_default, setti
 def test_a_mailbox_that_stays_full_is_given_up(publication, smtp_default):
     make_subscriber("greylist-9-x@example.org", confirmed_at=NOW - timedelta(days=3))
 
-    welcome.send_due(NOW)
-    welcome.send_due(NOW + timedelta(hours=1))
+    send_due(WelcomeMail, NOW)
+    send_due(WelcomeMail, NOW + timedelta(hours=1))
 
     assert Subscriber.objects.get().welcomed_at == NOW
 
@@ -100,21 +101,21 @@ def test_a_reader_who_cannot_be_mailed_holds_up_no_other(publication, smtp_defau
     make_subscriber("two words@example.org")
     make_subscriber("new@example.org")
 
-    assert welcome.send_due(NOW) == 1
+    assert send_due(WelcomeMail, NOW) == 1
     assert smtp_default.readers() == {"new@example.org"}
 
 
 def test_silence_after_the_dot_is_not_answered_by_a_second_mail(publication, smtp_default):
     make_subscriber("cut-after-data-x@example.org")
 
-    welcome.send_due(NOW)
-    welcome.send_due(NOW)
+    send_due(WelcomeMail, NOW)
+    send_due(WelcomeMail, NOW)
 
     assert smtp_default.copies() == {"cut-after-data-x@example.org": 1}
 
 
 def test_the_welcome_says_that_a_machine_wrote_it(reader, smtp_default):
-    welcome.send_due(NOW)
+    send_due(WelcomeMail, NOW)
 
     message = smtp_default.received()[0].message
     assert message["Auto-Submitted"] == "auto-generated"
@@ -124,7 +125,7 @@ def test_the_welcome_says_that_a_machine_wrote_it(reader, smtp_default):
 def test_the_author_s_own_words_begin_the_letter_in_both_parts(publication, reader, smtp_default):
     make_publication(welcome="很高興**認識**你。[關於我](/about/)", promise="Every two weeks.")
 
-    welcome.send_due(NOW)
+    send_due(WelcomeMail, NOW)
 
     letter = smtp_default.received()[0]
     assert "<strong>認識</strong>" in letter.html
@@ -138,7 +139,7 @@ def test_three_posts_are_handed_over_each_with_why(reader, smtp_default):
         StartingPoint.objects.create(post=make_post(title * 3), reason=f"why {title}", position=number)
     StartingPoint.objects.create(post=make_post("草稿", published_at=None), reason="not yet", position=0)
 
-    welcome.send_due(NOW)
+    send_due(WelcomeMail, NOW)
 
     text = smtp_default.received()[0].text
     assert [f"why {title}" in text for title in "一二三四"] == [True, True, True, False]
@@ -149,7 +150,7 @@ def test_three_posts_are_handed_over_each_with_why(reader, smtp_default):
 def test_it_says_when_the_next_issue_is_due_where_the_author_lives(reader, smtp_default):
     make_publication(cadence_anchor_on=date(2026, 12, 1), cadence_at=time(0, 30), time_zone="Asia/Taipei")
 
-    welcome.send_due(NOW)
+    send_due(WelcomeMail, NOW)
 
     assert "The next issue is due on Dec. 1, 2026." in " ".join(smtp_default.received()[0].text.split())
 
@@ -157,7 +158,7 @@ def test_it_says_when_the_next_issue_is_due_where_the_author_lives(reader, smtp_
 def test_one_question_is_asked_and_the_answer_goes_to_the_author(reader, smtp_default):
     make_publication(welcome_question="What do you <hope> to read?", reply_to="gipi@example.org")
 
-    welcome.send_due(NOW)
+    send_due(WelcomeMail, NOW)
 
     letter = smtp_default.received()[0]
     assert "What do you &lt;hope&gt; to read?" in letter.html

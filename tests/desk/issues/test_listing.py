@@ -10,7 +10,9 @@ from django.urls import reverse
 
 from newsletter.delivery import planning
 from newsletter.delivery.models import Feedback, Mailing
+from newsletter.desk.issues import results
 from newsletter.issues.models import Issue
+from subscribers.models import Movement
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_accessible, assert_valid
 
@@ -75,6 +77,28 @@ def test_a_row_says_how_many_copies_left_how_many_did_not_arrive_and_what_reader
     assert "12 did not arrive" in page.text
     assert "helpful 2" in page.text
     assert reverse("admin:mailing", args=[row.result.mailing]) in page.text
+
+
+def test_a_row_says_who_came_and_left_by_it_until_the_next_issue_was_sent_even_in_another_year(author):
+    first, second = sent(2025, 1, copies=3), sent(2026, 2, copies=4)
+    after = (first.sent_at + timedelta(days=3), second.sent_at + timedelta(days=3))
+    for at, came, left in zip(after, (2, 1), (1, 0), strict=True):
+        for _ in range(came):
+            make_subscriber(confirmed_at=at)
+        for _ in range(left):
+            make_subscriber(state="unsubscribed", confirmed_at=None, unsubscribed_at=at)
+
+    former, latest = author.get(LIST, {"year": "2025"}), author.get(LIST)
+
+    [row] = former.context["rows_sent"]
+    assert row.readers == Movement(came=2, left=1)
+    assert "2 new readers" in former.text
+    assert "1 left" in former.text
+    beside = results.of(first.mailings.get(), NOW)
+    assert beside
+    assert [line.now for line in beside.lines[-2:]] == ["2", "1"]  # the same as on its own page
+    assert latest.context["rows_sent"][0].readers == Movement(came=1, left=0)
+    assert " left" not in latest.text.partition('class="issues-facts"')[2]
 
 
 def test_an_issue_that_another_program_has_sent_says_so(author):

@@ -13,7 +13,9 @@ from django.utils import translation
 
 from newsletter.delivery import certificate, planning
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models.history import Step
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
+from newsletter.desk.issues import progress
 from newsletter.desk.issues.mailings import PER_PAGE
 from newsletter.desk.issues.progress import wait_in_words
 from newsletter.issues.models import Issue
@@ -70,6 +72,59 @@ def state_of(mailing: Mailing) -> str:
 
 def open_actions(page) -> list[str]:
     return [one["name"] for one in page.context["actions"] if one["is_open"]]
+
+
+# --- How fast it goes ---
+
+
+def steps(*told: tuple[str, int]) -> list[Step]:
+    return [Step(what=what, at=NOW + timedelta(seconds=seconds)) for what, seconds in told]
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        ([], 0),
+        ([("approved", 0), ("begun", 10)], 90),
+        ([("begun", 0), ("paused", 20), ("resumed", 70)], 50),
+        ([("paused", 0), ("resumed", 10), ("begun", 60)], 40),
+        ([("begun", 0), ("paused", 20)], 20),
+        ([("begun", 0), ("finished", 20), ("resumed", 80), ("switched", 90)], 40),
+    ],
+)
+def test_the_time_of_sending_is_that_in_which_copies_could_leave(told, seconds):
+    assert progress.sending_seconds(steps(*told), NOW + timedelta(seconds=100)) == seconds
+
+
+def test_the_page_says_without_a_script_how_fast_it_goes_and_how_long_it_takes(desk, sending, clock):
+    clock.shift(timedelta(seconds=120))
+
+    page = desk.get(screen(sending)).text
+
+    assert '<p class="pace quiet" data-pace>about 4 min left</p>' in page
+    sending.batches.update(sent=2, cursor=2)
+    Mailing.objects.filter(pk=sending.pk).update(total=3000)
+    Batch.objects.filter(mailing=sending).update(sent=2000, hi=3000, cursor=2000)
+    assert "16.7" not in desk.get(screen(sending)).text
+    assert "17 a second · about 1 min left" in desk.get(screen(sending)).text
+
+
+def test_nothing_is_said_of_the_pace_of_a_mailing_that_waits(desk, scheduled):
+    assert "data-pace></p>" in desk.get(screen(scheduled)).text
+
+
+def test_nothing_is_said_of_the_pace_of_a_mailing_that_is_paused(desk, sending, clock):
+    clock.shift(timedelta(seconds=120))
+    sending.pause("", Mailing.Cause.AUTHOR)
+
+    assert "data-pace></p>" in desk.get(screen(sending)).text
+
+
+def test_a_look_at_the_figures_costs_six_queries(desk, sending, django_assert_num_queries):
+    shape = desk.get(screen(sending, "moving")).json()["shape"]
+
+    with django_assert_num_queries(6):  # publication, session, user, session list, mailing, counts
+        desk.get(screen(sending, "moving"), {"shape": shape})
 
 
 # --- The page ---

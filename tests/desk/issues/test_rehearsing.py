@@ -172,21 +172,14 @@ def test_an_issue_that_was_rehearsed_is_scheduled_without_a_question(desk, issue
     assert Mailing.objects.get().send_at == SLOT
 
 
-@pytest.mark.parametrize("state", ["none", "running", "outdated", "faulty"])
-def test_without_a_valid_rehearsal_the_author_is_asked_first(desk, issue, offline, state):
-    if state != "none":
-        desk.post(screen(issue))
-    if state in {"outdated", "faulty"}:
-        work()
-    if state == "faulty":
-        Rehearsal.objects.update(remarks=[{"topic": "size", "level": "error", "text": "甲", "hint": ""}])
-    if state == "outdated":
-        issue.subject = "改了"
-        issue.save()
+def test_a_rehearsal_that_found_an_error_is_shown_and_asks_the_author_first(desk, issue, offline):
+    desk.post(screen(issue))
+    work()
+    Rehearsal.objects.update(remarks=[{"topic": "size", "level": "error", "text": "太大了", "hint": "刪一篇"}])
 
     refused = desk.post(screen(issue, "send"), choice(issue))
 
-    assert refused.context["standing"] == state
+    assert "太大了" in refused.text
     assert 'name="unrehearsed"' in refused.text
     assert "This issue has no valid rehearsal. Rehearse it, or tick the box below." in refused.text
     assert not Mailing.objects.exists()
@@ -194,15 +187,82 @@ def test_without_a_valid_rehearsal_the_author_is_asked_first(desk, issue, offlin
     assert Mailing.objects.get().send_at == SLOT
 
 
+@pytest.mark.parametrize("state", ["none", "outdated", "running"])
+def test_a_press_begins_the_rehearsal_that_is_missing_and_the_next_one_schedules(desk, issue, offline, state):
+    if state != "none":
+        desk.post(screen(issue))
+    if state == "outdated":
+        work()
+        issue.subject = "改了"
+        issue.save()
+
+    early = desk.post(screen(issue, "send"), choice(issue))
+
+    assert Rehearsal.objects.count() == (2 if state == "outdated" else 1)
+    assert "The rehearsal is still under way. It takes some seconds: press once more then." in early.text
+    assert 'name="unrehearsed"' not in early.text  # nobody need tick a box because it is not over
+    assert not Mailing.objects.exists()
+    work()
+    assert desk.post(screen(issue, "send"), choice(issue)).status_code == 302
+    assert Mailing.objects.get().send_at == SLOT
+
+
+def test_who_wants_no_rehearsal_has_none_begun(desk, issue, offline):
+    assert desk.post(screen(issue, "send"), choice(issue, unrehearsed="on")).status_code == 302
+    assert not Rehearsal.objects.exists()
+
+
 def test_the_rehearsal_for_everybody_is_none_for_a_segment(desk, issue, offline):
     make_subscriber("student@example.org", tags="課程")
     desk.post(screen(issue))
     work()
 
+    assert desk.get(screen(issue, "send"), {"segment": "+課程"}).context["standing"] == "none"
     refused = desk.post(screen(issue, "send"), choice(issue, segment="+課程"))
 
-    assert refused.context["standing"] == "none"
+    assert refused.context["standing"] == "running"
+    assert Rehearsal.objects.latest("pk").segment == "+課程"
     assert not Mailing.objects.exists()
+
+
+# --- In the dialog ---
+
+
+def dialog(issue):
+    return screen(issue, "send") + "?dialog"
+
+
+def test_the_dialog_says_where_a_missing_rehearsal_is_begun_and_looking_begins_none(desk, issue, offline):
+    begin = f'data-begin="{screen(issue)}"'
+    assert begin in desk.get(dialog(issue)).text
+    assert not Rehearsal.objects.exists()
+
+    desk.post(screen(issue))
+    running = desk.get(dialog(issue)).text
+    work()
+    over = desk.get(dialog(issue)).text
+
+    assert 'data-rehearsed="running"' in running
+    assert 'data-rehearsed="valid"' in over
+    for page in (running, over):
+        assert "data-begin" not in page
+        assert 'name="unrehearsed"' not in page
+
+
+def test_what_is_typed_wrongly_is_answered_by_the_dialog_and_what_is_right_by_the_address_of_the_mailing(
+    desk, issue, offline
+):
+    desk.post(screen(issue))
+    work()
+
+    wrong = desk.post(dialog(issue), choice(issue, when="at", at="2020-01-01T08:00"))
+    right = desk.post(dialog(issue), choice(issue))
+
+    assert "desk/schedule.html" in {template.name for template in wrong.templates}
+    assert "desk/send.html" not in {template.name for template in wrong.templates}
+    assert wrong.context["form"].errors.keys() == {"at"}
+    assert right.json() == {"url": reverse("admin:mailing", args=[Mailing.objects.get().pk])}
+    assert "is approved. The first mail leaves on" in desk.get(right.json()["url"]).text
 
 
 # --- Preview ---

@@ -6,7 +6,9 @@ import pytest
 from django.urls import reverse
 
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.desk import rehearsals, tasks
+from newsletter.desk.issues import rehearsing
 from newsletter.issues.models import Issue
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_accessible
@@ -19,7 +21,8 @@ CLICKS_MAX = 5
 def _asks_nobody(monkeypatch):
     """No test asks other sites, nor waits for a rest."""
     written = rehearsals.rehearse
-    monkeypatch.setattr(rehearsals, "rehearse", lambda *args: written(*args)._replace(links=[]))
+    for module, name in ((rehearsals, "rehearse"), (rehearsing, "rehearsed")):
+        monkeypatch.setattr(module, name, lambda *args: written(*args)._replace(links=[]))
     monkeypatch.setattr(rehearsals, "REST", timedelta())
 
 
@@ -30,6 +33,11 @@ def author(desk):
     make_subscriber()
     desk.set_viewport_size({"width": 1280, "height": 1600})
     return desk
+
+
+def work() -> None:
+    """Look outside, as a worker does a moment after the rehearsal has begun."""
+    tasks.look_outside(Rehearsal.objects.latest("pk").pk)
 
 
 def address(issue: Issue) -> str:
@@ -52,10 +60,30 @@ def test_the_dialog_says_what_will_happen_and_schedules_it(author, server):
     assert issue.preheader == "還沒有存"
     assert "第七期" in text
     assert "Asia/Taipei" in text
-    dialog.get_by_label("Send it without a valid rehearsal").check()  # the preheader has changed since
+    assert "The rehearsal is still under way." in text  # the preheader has changed since the last one
     dialog.get_by_role("button", name="Schedule", exact=True).click()
+    dialog.get_by_text("It is scheduled as soon as the rehearsal is over.").wait_for()
+    assert not Mailing.objects.exists()
+    work()
     author.wait_for_url("**/delivery/mailing/**")
     assert Mailing.objects.get().issue == issue
+
+
+def test_an_error_of_the_rehearsal_stops_what_was_pressed_and_is_shown_where_it_was_pressed(author, server):
+    issue = make_issue(make_post("甲"), number=7, subject="第七期")
+    author.goto(server.url + address(issue))
+    author.get_by_role("button", name="Schedule…").click()
+    dialog = author.get_by_role("dialog")
+    dialog.get_by_role("button", name="Schedule", exact=True).click()
+    work()
+    Rehearsal.objects.update(remarks=[{"topic": "size", "level": "error", "text": "太大了", "hint": ""}])
+
+    dialog.get_by_text("This issue has no valid rehearsal.").wait_for()
+    assert "太大了" in dialog.inner_text()
+    assert not Mailing.objects.exists()
+    dialog.get_by_label("Send it without a valid rehearsal").check()
+    dialog.get_by_role("button", name="Schedule", exact=True).click()
+    author.wait_for_url("**/delivery/mailing/**")
 
 
 def test_the_dialog_closes_by_a_press_and_by_a_key_and_nothing_is_scheduled(author, server):
@@ -84,22 +112,23 @@ def test_what_cannot_be_saved_opens_no_dialog_and_is_told_at_its_field(author, s
     assert author.locator("dialog[open]").count() == 0
 
 
-def test_what_is_typed_wrongly_in_the_dialog_is_told_on_the_page(author, server):
+def test_what_is_typed_wrongly_in_the_dialog_is_told_in_the_dialog(author, server):
     make_publication(number_typed_above=1)
     make_subscriber()
     issue = make_issue(make_post("甲"), number=7, subject="第七期")
-    tasks.rehearse_by_itself()
     author.goto(server.url + address(issue))
     author.get_by_role("button", name="Schedule…").click()
     dialog = author.get_by_role("dialog")
 
     dialog.get_by_label("type the number of the issue").fill("8")
     dialog.get_by_role("button", name="Schedule", exact=True).click()
-    author.wait_for_url("**/send/")
+    dialog.get_by_text("Type 7, the number of this issue.").wait_for()  # at once, though the rehearsal goes on
 
-    assert "Type 7, the number of this issue." in author.locator("main").inner_text()
-    author.get_by_label("type the number of the issue").fill("7")
-    author.get_by_role("button", name="Approve and schedule").click()
+    assert author.url.endswith(address(issue))
+    assert_accessible(author)
+    dialog.get_by_label("type the number of the issue").fill("7")
+    dialog.get_by_role("button", name="Schedule", exact=True).click()
+    work()
     author.wait_for_url("**/delivery/mailing/**")
 
 
@@ -135,10 +164,10 @@ def test_a_new_post_is_in_a_scheduled_issue_after_few_clicks_and_no_word_is_type
     author.wait_for_url("**/issues/issue/*/change/")
     click("button", "會議前先寫一頁")  # the title becomes the subject
     author.locator(".saving-said", has_text="Saved: ").wait_for()
-    tasks.rehearse_by_itself()  # as beat does, half a minute later
     click("button", "Schedule…")
     author.get_by_role("dialog").wait_for()
     click("button", "Schedule")
+    work()
     author.wait_for_url("**/delivery/mailing/**")
 
     mailing = Mailing.objects.get()

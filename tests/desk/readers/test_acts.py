@@ -55,6 +55,15 @@ def test_tags_that_are_typed_into_the_form_are_told_too(admin_client):
     assert {what for what, _details in told(page)} == {"tag given: c", "tag taken: a"}
 
 
+def test_the_page_of_one_reader_speaks_of_one_reader(admin_client):
+    make_publication(language="zh-hant")
+
+    page = admin_client.get(f"{READERS}{make_subscriber().pk}/change/", headers={"Accept-Language": "zh-hant"}).text
+
+    assert "不再寄信給這位讀者" in page
+    assert "他們" not in page.partition("<main")[2]
+
+
 def test_a_pause_begins_and_ends(admin_client):
     reader = make_subscriber()
     day = timezone.localdate() + timedelta(days=30)

@@ -100,6 +100,7 @@ def test_it_is_said_that_not_all_were_looked_at(admin_client, monkeypatch):
 
 def test_the_readers_are_counted_in_thousands(admin_client, monkeypatch):
     monkeypatch.setattr("subscribers.admin.kept_tally", lambda now: Tally(3211, 0, 0, 1234, 0))
+    make_subscriber()
 
     text = admin_client.get(READERS).text
 

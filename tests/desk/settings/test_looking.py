@@ -1,13 +1,20 @@
 """The look before it is saved: what stands in the form is shown, and nothing is kept."""
 
+from datetime import UTC, datetime, timedelta
+from html import unescape
+
 import pytest
 from django.utils import translation
 
+from newsletter.delivery import planning
+from newsletter.delivery.models import Mailing
+from newsletter.desk.settings.newcomers import NewcomersForm
 from newsletter.publication.models import Publication
 from tests.desk.settings.test_sections import VALID
 from tests.factories import make_helper, make_issue, make_post, make_publication
 
 pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 LETTER, SITE = "/admin/settings/look/preview/letter/", "/admin/settings/look/preview/site/"
 TYPED = VALID["look"] | {"accent": "#0b5394", "signature": "只是試試看"}
 
@@ -98,6 +105,68 @@ def test_a_question_that_could_not_be_saved_is_not_shown(owner):
 
     assert response.status_code == 400
     assert response.context["form"].errors.keys() == {"welcome_question"}
+
+
+def test_what_new_readers_would_not_be_shown_of_the_welcome_is_said_when_it_is_saved(owner):
+    losing = GREETED | {"welcome": "開頭。\n\n<script>\nlet 乙 = 1\n</script>"}
+
+    lost = unescape(owner.post("/admin/settings/newcomers/", losing, follow=True).text)
+    whole = owner.post("/admin/settings/newcomers/", GREETED, follow=True).text
+
+    assert "“Welcome”, line 4, not shown" in lost
+    assert "not shown" not in whole
+    assert Publication.objects.fresh().welcome == GREETED["welcome"]
+
+
+def test_a_merge_field_of_another_program_in_the_welcome_is_pointed_out(owner):
+    page = owner.post("/admin/settings/newcomers/", GREETED | {"welcome": "Hi {{first_name}}"}, follow=True)
+
+    assert "a field that nobody fills in" in page.text
+
+
+# --- The first letters ---
+
+
+@pytest.fixture
+def two_sent(owner):
+    for number, at in ((3, NOW - timedelta(days=20)), (4, NOW - timedelta(days=8))):
+        issue = make_issue(make_post(f"題{number}"), number=number, subject=f"第{number}期的主旨", sent_at=at)
+        planning.approve(issue, send_at=None, now=at, hold=timedelta())
+        Mailing.objects.update(state="sent")
+
+
+def test_issues_that_were_sent_can_be_chosen_and_are_shown_as_a_reader_gets_them(owner, two_sent):
+    page = owner.get("/admin/settings/newcomers/").text
+    none = owner.get("/admin/settings/look/preview/course/").text
+    typed = owner.post("/admin/settings/look/preview/course/", GREETED | {"course": ["4"]}).text
+    saved = owner.post("/admin/settings/newcomers/", GREETED | {"course": ["4", "3"]})
+
+    assert ("3｜第3期的主旨" in page, "4｜第4期的主旨" in page) == (True, True)
+    assert "a new reader gets the welcome alone" in none
+    assert "題 4" in typed
+    assert (saved.status_code, Publication.objects.fresh().course) == (302, [3, 4])
+    assert "2 earlier issues come to you" in owner.get(WELCOME).text
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"), [({"course": ["9"]}, "course"), ({"course": ["3"], "course_days": "0"}, "course_days")]
+)
+def test_an_issue_that_was_never_sent_and_no_days_at_all_are_refused(owner, two_sent, typed, field):
+    response = owner.post("/admin/settings/look/preview/course/", GREETED | typed)
+
+    assert (response.status_code, list(response.context["form"].errors)) == (400, [field])
+
+
+def test_four_letters_are_too_many():
+    make_publication(course=[1, 2, 3, 4])
+    for number in range(1, 5):
+        issue = make_issue(make_post(), number=number, sent_at=NOW)
+        frozen = {"subject": "題", "html": "", "text": "", "content_hash": "", "approved_at": NOW, "send_at": NOW}
+        Mailing.objects.create(issue=issue, state="sent", **frozen)
+
+    form = NewcomersForm(GREETED | {"course": ["1", "2", "3", "4"]}, instance=Publication.objects.fresh())
+
+    assert form.errors["course"] == ["At most three: a new reader has something else to do, too."]
 
 
 def test_each_page_offers_what_shows_its_own_fields(owner):

@@ -49,8 +49,9 @@ VALID = {  # by page: what its form posts
         "hold_minutes": "3",
         "unapproved": "wait",
     },
-    "newcomers": {"welcome": "", "welcome_question": ""},
+    "newcomers": {"welcome": "", "welcome_question": "", "course_days": "3"},
     "words": {"terms": "", "han_per_minute": "400", "words_per_minute": "238"},
+    "feeds": {"hub": "", "crawlers": "read"},
     "security": {"security_contact": ""},
 }
 
@@ -137,6 +138,18 @@ def test_the_first_day_of_a_warm_up_is_a_date_and_may_be_left_out(author):
 
 
 @time_machine.travel(datetime(2026, 11, 24, 16, 0, tzinfo=UTC), tick=False)
+def test_the_country_of_the_holidays_is_chosen_by_its_name(author):
+    page = unescape(author.get(page_of("rhythm")).text)
+
+    author.post(page_of("rhythm"), VALID["rhythm"] | {"holiday_country": "CL"})
+    chosen = Publication.objects.get().holiday_country
+    refused = author.post(page_of("rhythm"), VALID["rhythm"] | {"holiday_country": "XX"})
+
+    assert re.search(r'<option value="TW"\s+selected>Taiwan</option>', page)
+    assert '<option value="CL">CL Chile</option>' in page
+    assert (chosen, list(errors_of(refused))) == ("CL", ["holiday_country"])
+
+
 def test_the_next_six_slots_are_shown_in_local_time(author):
     author.post(page_of("rhythm"), VALID["rhythm"])
 

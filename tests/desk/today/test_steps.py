@@ -152,6 +152,10 @@ def test_it_is_said_in_english_too():
         ({"issue": LACKING}, "/admin/issues/issue/7/change/#id_subject"),
         ({"issue": replace(LACKING, has_subject=True)}, "/admin/posts/post/5/change/"),
         (
+            {"issue": replace(LACKING, has_subject=True, alt_post=None, alt_cover=4)},
+            "/admin/posts/image/4/change/#id_alt",
+        ),
+        (
             {"issue": replace(LACKING, has_subject=True, alt_post=None)},
             "/admin/issues/issue/7/change/#id_introduction",
         ),
@@ -183,6 +187,7 @@ issues = st.builds(
     has_subject=st.booleans(),
     without_alt=st.integers(0, 2),
     alt_post=st.none() | st.just(5),
+    alt_cover=st.none() | st.just(4),
     rehearsal=st.sampled_from(list(map(str, Standing))),
     errors=st.integers(0, 2),
 )

@@ -265,3 +265,93 @@ def test_hits_are_marked_where_they_stand_whatever_folding_does_to_their_length(
     ]
     assert marked("㍻'AI", terms("ai")) == [Piece("㍻'"), Piece("AI", is_hit=True)]  # two for one, and none for one
     assert marked("用 AI 寫作", terms("ai寫作")) == [Piece("用 "), Piece("AI 寫作", is_hit=True)]
+
+
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [
+        ("學 C/C++ 的路。", "C++"),
+        ("用 C++ 寫。", "c++"),
+        ("做 A/B/C 測試。", "A/B"),
+        ("做 A/B/C 測試。", "b/c"),
+        ("寫 ASP.NET 的人。", ".NET"),
+        ("寫 .NET 的人。", ".NET"),
+        ("寫 .NET 的人。", "net"),
+        ("用 Node.js 寫。", "js"),
+        ("見 one-two-three-four-five。", "two-three-four-five"),
+        ("第5期談管理。", "第 5 期"),
+        ("第 5 期談管理。", "第5期"),
+    ],
+)
+def test_a_joined_word_is_found_by_its_parts(body, query):
+    post = make_findable_post(body=body)
+
+    assert found(query) == [post.pk]
+    assert any(piece.is_hit for piece in search(query, now=NOW).results[0].snippet)
+
+
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [
+        ("The Old Net is gone.", ".NET"),
+        ("等等...net 是什麼", ".NET"),
+        ("學 C/C++ 的路。", "C"),
+        ("做 A/B/C 測試。", "A/C"),
+        ("見 one-two-four-five。", "one-two-three-four"),
+        ("第15期", "第5期"),
+    ],
+)
+def test_parts_that_are_not_side_by_side_are_not_found(body, query):
+    make_findable_post(body=body)
+
+    assert found(query) == []
+
+
+def test_a_text_that_speaks_of_it_comes_before_a_newer_one_that_mentions_it():
+    about = make_findable_post(body="談授權。" * 4 + "別的事。" * 190, published_at=PUBLISHED_AT - timedelta(days=9))
+    wholly = make_findable_post(body="授權的事。" * 40, published_at=PUBLISHED_AT - timedelta(days=19))
+    mention = make_findable_post(body="授權一次。" + "別的事。" * 100)
+    titled = make_findable_post("授權", body="別的事。" * 100, published_at=PUBLISHED_AT - timedelta(days=29))
+
+    assert found("授權") == [titled.pk, wholly.pk, about.pk, mention.pk]
+
+
+def test_a_long_text_must_say_it_more_often_than_a_short_one():
+    long = make_findable_post(body="DeepSeek 一二三。" * 4 + "別的事。" * 2000)
+    short = make_findable_post(body="DeepSeek 一二三。" * 4 + "別的事。" * 50, published_at=PUBLISHED_AT - timedelta(9))
+
+    assert found("deepseek") == found("deep") == [short.pk, long.pk]
+
+
+def test_a_snippet_does_not_repeat_the_title():
+    make_findable_post("管理槓桿", body="# 管理槓桿\n\n清單：\n\n- 管理\n\n談的是管理的事。")
+
+    assert "".join(piece.text for piece in search("管理", now=NOW).results[0].snippet) == "談的是管理的事。"
+
+
+def test_what_was_found_by_its_title_shows_its_summary_or_how_its_prose_begins():
+    make_findable_post("管理槓桿", body="# 管理槓桿\n\n小標\n\n第一句話。第二句。")
+    make_findable_post("管理槓桿", body="第一句。", summary="摘要一句。", published_at=PUBLISHED_AT - timedelta(days=1))
+
+    snippets = {"".join(piece.text for piece in one.snippet) for one in search("管理槓桿", now=NOW).results}
+
+    assert snippets == {"摘要一句。", "第一句話。第二句。"}
+
+
+def test_a_snippet_cuts_no_latin_word():
+    text = (
+        "Supercalifragilistic"
+        + "我" * 20
+        + "extraordinarily管理"
+        + "很" * 15
+        + "incomprehensibilities"
+        + "很" * 60
+        + "。"
+    )
+
+    pieces = snippet(text, terms("管理"), length=60)
+
+    words = "".join(piece.text for piece in pieces)
+    assert "extraordinarily管理" in words
+    assert words.endswith("很…")
+    assert "incompre" not in words or "incomprehensibilities" in words

@@ -56,7 +56,7 @@ def test_a_transition_that_came_too_late_changes_nothing():
     first.unsubscribe(NOW)
 
     assert second.unsubscribe(NOW + timedelta(hours=1)) is False
-    assert second.pause(NOW + timedelta(days=30)) is False
+    assert second.pause(NOW + timedelta(days=30), NOW) is False
     assert Subscriber.objects.get().unsubscribed_at == NOW
 
 

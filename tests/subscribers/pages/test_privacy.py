@@ -67,6 +67,17 @@ def test_the_provider_is_the_one_that_is_configured(client, provider, urls, said
     assert "token" not in page
 
 
+@pytest.mark.parametrize(("mailbox", "is_said"), [("imaps://b@mail.example.org", True), ("pipe:", True), ("", False)])
+def test_returned_mail_is_spoken_of_where_it_is_read(client, settings, mailbox, is_said):
+    settings.MAILBOX_URL = mailbox
+    make_publication()
+
+    page = body(client.get(PAGE))
+
+    assert ("Letters that come back, and automatic replies, are deleted after 30 days." in page) is is_said
+    assert "secret" not in page
+
+
 def test_the_author_and_the_contact_are_named(client):
     make_publication(name="Gipi電子報", author="Gipi", reply_to="reply@gipi.tw")
 

@@ -1,9 +1,12 @@
 """One sentence to the author, with leaving: nobody has to write it, and only who has left can."""
 
+import re
+
 import pytest
 
 from subscribers import own_data
 from subscribers.models import Sentence, Subscriber
+from tests.factories import make_publication
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.pages.test_views import body
 
@@ -86,4 +89,51 @@ def test_it_is_among_the_readers_own_data_and_goes_with_them(client, left, door)
 
     assert "太長了" in str(own_data.as_json(left))
     left.erase()
+    assert said() == []
+
+
+# --- How they heard of it ---
+
+
+def confirm(client, sign_up):
+    sign_up("new@example.org")
+    return client.post(path_of(Subscriber.objects.get().confirm_url))
+
+
+def asked(page):
+    found = re.search(r'action="(/mine/[^"]+/heard/)"', body(page))
+    return found[1] if found else ""
+
+
+def test_who_has_confirmed_is_asked_how_they_heard_of_it_if_the_author_wants_to_know(client, sign_up):
+    make_publication(asks_heard=True)
+
+    page = confirm(client, sign_up)
+    thanked = client.post(asked(page), {"sentence": "同事轉寄的"})
+
+    assert "how did you hear of us?" in body(page)
+    assert said() == [("heard", "同事轉寄的", None)]
+    assert "The author reads it" in body(thanked)
+    assert asked(thanked) == ""
+    told = next(one for one in own_data.chapters(Subscriber.objects.get(), "") if one.name == "sentences")
+    assert [(line.what, line.details) for line in told.lines] == [("同事轉寄的", ("how they heard of it",))]
+    assert "how you heard of it" in body(client.get("/privacy/"))
+
+
+def test_as_it_comes_nobody_is_asked_and_nothing_is_taken(client, sign_up):
+    page = confirm(client, sign_up)
+    door = path_of(Subscriber.objects.get().fresh_url(NOW)) + "heard/"
+
+    assert asked(page) == ""
+    assert client.post(door, {"sentence": "同事"}).status_code == 404
+    assert said() == []
+    assert "how you heard of it" not in body(client.get("/privacy/"))
+
+
+@pytest.mark.parametrize("purpose", ["preferences", "unsubscribe", "confirm"])
+def test_a_letter_opens_no_way_to_answer_for_its_reader(client, reader, purpose):
+    make_publication(asks_heard=True)
+
+    assert client.post(f"/mine/{reader.token(purpose)}/heard/", {"sentence": "x"}).status_code == 404
+    assert client.get(path_of(reader.fresh_url(NOW)) + "heard/").status_code == 405
     assert said() == []

@@ -1,0 +1,164 @@
+"""From what arrived to what follows from it, slice by slice: each is one transaction, so nothing is done by halves."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from time import monotonic
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from newsletter.delivery.events import rules
+from newsletter.delivery.events.facts import Fact, Reading, Unreadable, What
+from newsletter.delivery.events.finding import FORGED, NOBODY, Finder, Found, leaver
+from newsletter.delivery.events.reading import mail
+from newsletter.delivery.events.rules import News
+from newsletter.delivery.models import Arrival, Event
+from subscribers.addresses import without_addresses
+from subscribers.models.consents import Circumstances
+
+log = logging.getLogger(__name__)
+
+SLICE = 100  # arrivals of one transaction
+AWAY = (InterfaceError, OperationalError)  # the database: everything waits
+READERS: dict[str, Callable[[Arrival], Reading]] = {Arrival.MAIL: mail.read}  # by source
+
+type Read = tuple[Arrival, Reading | None]  # None of one that is not understood, whose note says why
+
+
+def apply_some(now: datetime, seconds: float) -> int:
+    """Apply what waits, for about so many seconds; return how many arrivals that were."""
+    until, done = monotonic() + seconds, 0
+    while some := list(Arrival.objects.waiting()[:SLICE]):
+        done += _apply(some, now)
+        if monotonic() >= until:
+            break
+    return done
+
+
+def _apply(some: Sequence[Arrival], now: datetime) -> int:
+    """Apply a slice; where that raises, each of it alone, so that one that is odd holds up no other."""
+    read = [(one, _read(one)) for one in some]  # before the transaction: it takes longest, and needs no lock
+    try:
+        return _record(read, now)
+    except AWAY:
+        raise
+    except Exception:
+        log.exception("A slice of what arrived could not be applied; each is tried alone.")
+    return sum(_apply_alone(one, now) for one in read)
+
+
+def _apply_alone(one: Read, now: datetime) -> int:
+    try:
+        return _record([one], now)
+    except AWAY:
+        raise
+    except Exception as error:
+        log.exception("Arrival %s cannot be applied.", one[0].pk)
+        _set_aside(one[0], f"{type(error).__name__}: {error}")
+        return _record([(one[0], None)], now)
+
+
+def _read(arrival: Arrival) -> Reading | None:
+    """Return what a reader makes of an arrival; whatever strangers send, the others are read."""
+    try:
+        return READERS.get(arrival.source, _nobody)(arrival)
+    except Unreadable as error:
+        _set_aside(arrival, str(error))
+    except Exception as error:
+        log.exception("Arrival %s cannot be read.", arrival.pk)
+        _set_aside(arrival, f"{type(error).__name__}: {error}")
+    return None
+
+
+def _nobody(arrival: Arrival) -> Reading:
+    raise Unreadable(f"nobody reads what comes from {arrival.source}")
+
+
+def _set_aside(arrival: Arrival, why: str) -> None:
+    arrival.state, arrival.note = Arrival.State.UNREADABLE, without_addresses(why)[:500]
+
+
+def _record(read: Sequence[Read], now: datetime) -> int:
+    """Write the events of some arrivals, do what follows from them, and mark the arrivals: all or nothing."""
+    with transaction.atomic():
+        still = _lock([arrival.pk for arrival, _reading in read])
+        mine = [(arrival, reading) for arrival, reading in read if arrival.pk in still]
+        finder = Finder()
+        found = [(arrival, fact, finder.find(fact)) for arrival, reading in mine if reading for fact in reading.facts]
+        rules.apply(_new_events(found))
+        for arrival, reading in mine:
+            about = [one for other, _fact, one in found if other is arrival]
+            _mark(arrival, reading, about, finder, now)
+        Arrival.objects.bulk_update(
+            [arrival for arrival, _reading in mine], ["state", "what", "note", "applied_at", "mailing_id", "seq"]
+        )
+    return len(mine)
+
+
+def _lock(keys: list[int]) -> set[int]:
+    """Return which of these arrivals still wait, and keep others from applying them meanwhile."""
+    rows = Arrival.objects.waiting().filter(pk__in=keys)
+    rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    return set(rows.values_list("pk", flat=True))
+
+
+def _new_events(found: Sequence[tuple[Arrival, Fact, Found]]) -> list[News]:
+    """Write the events that are not known yet, and return them; what is forged becomes none."""
+    news = {
+        (arrival.source, fact.source_id): News(_event(arrival, fact, about), about, fact.words)
+        for arrival, fact, about in found
+        if about != FORGED
+    }
+    for source in {source for source, _id in news}:
+        ids = [source_id for of, source_id in news if of == source]
+        known = Event.objects.filter(source=source, source_id__in=ids).values_list("source_id", flat=True)
+        for source_id in known:
+            del news[source, source_id]
+    Event.objects.bulk_create([one.event for one in news.values()], ignore_conflicts=True)
+    return list(news.values())
+
+
+def _event(arrival: Arrival, fact: Fact, about: Found) -> Event:
+    came_back = fact.verdict is not None
+    return Event(
+        source=arrival.source,
+        source_id=fact.source_id,
+        kind=fact.kind,
+        verdict=fact.verdict or "",
+        mailing_id=about.mailing_id,
+        seq=about.seq,
+        address_hash=about.address_hash,
+        domain=about.domain if came_back else "",
+        words=without_addresses(fact.words)[:500],
+        at=min(fact.at, arrival.received_at),  # no report is from the future
+    )
+
+
+def _mark(arrival: Arrival, reading: Reading | None, about: list[Found], finder: Finder, now: datetime) -> None:
+    """Say on an arrival what it was, and what it belongs to."""
+    arrival.applied_at = now
+    if reading is None:
+        return
+    arrival.state, arrival.what, arrival.note = Arrival.State.APPLIED, reading.what, reading.note[:500]
+    if reading.what in MAY_BE_A_LEAVING:
+        _take_leave(arrival, reading, now)
+    copy = next(((one.mailing_id, one.seq) for one in about if one.seq is not None), finder.copy_of(reading.names))
+    if copy is not None:
+        arrival.mailing_id, arrival.seq = copy
+    if about and all(one == FORGED for one in about):
+        arrival.note = "forged: it carries a signature that is not ours"
+    elif about and all(one == NOBODY for one in about):
+        arrival.note = "about nobody to whom anything was sent lately"
+
+
+MAY_BE_A_LEAVING = frozenset({What.REPLY, What.AUTO_REPLY})  # nobody answers that address but who wants to leave
+
+
+def _take_leave(arrival: Arrival, reading: Reading, now: datetime) -> None:
+    """Let a reader leave whose mail came to the address for it."""
+    reader = leaver(reading.names)
+    if reader is None:
+        return
+    arrival.what = What.LEAVING
+    if not reader.has_come_since(arrival.received_at):
+        reader.unsubscribe(now, Circumstances("mail"))

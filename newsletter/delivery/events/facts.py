@@ -1,0 +1,54 @@
+"""What is read out of a mail or a request, before anybody knows whose copy it is about. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter.delivery.models.events import Arrival, Event
+
+Kind, Verdict, What = Event.Kind, Event.Verdict, Arrival.What
+
+
+class Unreadable(Exception):
+    """What arrived is not understood; the message says why."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """By what a report names the copy that it is about, as it was found: nothing of it is checked yet.
+
+    tokens: what may be a token of ours, from the addresses that it was sent to and that it quotes.
+    message_ids: what may be a Message-ID of ours. recipient: the address of the reader.
+    copy: mailing and seq, from a report whose sender is vouched for.
+    """
+
+    tokens: tuple[str, ...] = ()
+    message_ids: tuple[str, ...] = ()
+    recipient: str = ""
+    copy: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is said of one copy.
+
+    source_id: the sender's own id of it, or a hash: it is kept once. verdict: of one that came back.
+    is_vouched: whether it was authenticated before it was stored, as a provider's request is and a mail is not.
+    """
+
+    kind: Event.Kind
+    at: datetime
+    source_id: str
+    names: Names = Names()
+    verdict: Event.Verdict | None = None
+    words: str = ""
+    is_vouched: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an arrival is, and the facts in it. names: of one without facts, to whom it may belong."""
+
+    what: Arrival.What
+    facts: tuple[Fact, ...] = ()
+    names: Names = Names()
+    note: str = ""

@@ -1,0 +1,41 @@
+"""Mails that a machine answers with: away from work, a ticket, a challenge. Nobody reads them (RFC 3834, RFC 5436)."""
+
+import re
+from email.message import Message
+
+from newsletter.delivery.events.reading.message import field
+
+AWAY = re.compile(
+    r"^\W{0,9}(?:auto(?:matic|mated|matische)?[- ]?(?:reply|response|answer|antwort|respon)|autoreply|auto:|"
+    r"out[- ]of[- ](?:the[- ])?office|ooo\b|vacation|away from|i am away|on (?:holiday|leave|vacation)|abwesen|absence|"
+    r"réponse automatique|respuesta automática|自動(?:回覆|回复|返信|応答)|自动(?:回复|答复)|不在(?:通知|連絡)?|休假)",
+    re.IGNORECASE,
+)
+CHALLENGE = re.compile(
+    r"confirm (?:that )?you(?:'re| are)? (?:a )?(?:human|person|not)|challenge[- ]response|"
+    r"verify (?:that )?you (?:are|sent)|(?:not yet|not) (?:on|in) my (?:allowed|approved|white)|"
+    r"boxbe|spam ?arrest|bitbounce|please confirm your (?:message|e-?mail)|"
+    r"(?:sender|e-?mail) (?:address )?verification|"
+    r"to (?:deliver|release) your (?:message|e-?mail).{0,60}(?:click|reply)",
+    re.IGNORECASE,
+)
+ANSWERING = {"auto_reply", "auto-reply", "autoreply"}
+
+
+def is_auto_reply(message: Message) -> bool:
+    """Return whether a machine wrote this as an answer."""
+    submitted = field(message, "Auto-Submitted").partition(";")[0].strip().lower()
+    if submitted.startswith("auto-"):
+        return True
+    if any(field(message, name) for name in ("X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply")):
+        return True
+    if field(message, "Precedence").lower() in ANSWERING or field(message, "X-Precedence").lower() in ANSWERING:
+        return True
+    return bool(AWAY.search(field(message, "Subject")))
+
+
+def is_challenge(message: Message, text: str) -> bool:
+    """Return whether a filter asks us to prove that a person wrote to its owner."""
+    if field(message, "X-Spamarrest-probe") or field(message, "X-Challenge"):
+        return True
+    return bool(CHALLENGE.search(field(message, "Subject")) or CHALLENGE.search(text[:3000]))

@@ -1,0 +1,54 @@
+"""Reports of delivery: what a mail server says of each recipient (RFC 3464, RFC 6533)."""
+
+import re
+from dataclasses import dataclass
+from email import message_from_string
+from email.message import Message
+
+from newsletter.delivery.events.reading.message import blocks, field, parts
+
+REPORTS = {"message/delivery-status", "message/global-delivery-status", "text/delivery-status"}
+TYPED = re.compile(r"^\s{0,9}[\w-]{1,40}\s{0,9};\s{0,9}")  # "rfc822; a@example.org", "smtp; 550 …"
+
+BLOCK = re.compile(r"^(?:Final|Original)-Recipient:.*(?:\n(?:[A-Za-z-]{1,40}:|[ \t]).*){1,30}", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """What a report says of one recipient. action: failed, delayed, delivered, relayed or expanded."""
+
+    address: str
+    action: str
+    status: str
+    words: str
+
+    @property
+    def has_failed(self) -> bool:
+        return self.action in {"failed", "failure"} or (not self.action and self.status[:1] == "5")
+
+
+def recipients(message: Message) -> list[Recipient]:
+    """Return whom the report of a mail is about; nobody if it has none."""
+    reports = [part for part in parts(message) if part.get_content_type() in REPORTS]
+    return [one for part in reports for block in blocks(part) if (one := _recipient(block))]
+
+
+def recipients_in(raw: str) -> list[Recipient]:
+    """Return whom a report is about whose parts are broken: by its fields, wherever they stand."""
+    found = [message_from_string(match[0]) for match in BLOCK.finditer(raw)]
+    return [one for block in found if (one := _recipient(block))]
+
+
+def _recipient(block: Message) -> Recipient | None:
+    action = field(block, "Action").partition(" ")[0].strip(";,").lower()
+    status = re.match(r"\s*(\d\.\d{1,3}\.\d{1,3})", field(block, "Status"))
+    if not action and not status:
+        return None
+    # What we mailed comes before what a forwarding server made of it.
+    named = [_untyped(field(block, name)).strip("<>") for name in ("Original-Recipient", "Final-Recipient")]
+    address = next((one for one in named if "@" in one), "")
+    return Recipient(address, action, status[1] if status else "", _untyped(field(block, "Diagnostic-Code")))
+
+
+def _untyped(value: str) -> str:
+    return TYPED.sub("", value, count=1).strip()

@@ -1,0 +1,133 @@
+"""Bounces that follow no standard: who writes them, whom they name, and the server's words in them.
+
+flufl.bounce knows the forms of many old servers. What it does not know is found by the fields that all of them use, and
+by the words around the address.
+"""
+
+import re
+from collections.abc import Iterable
+from email.message import Message
+
+from flufl.bounce import scan_message
+
+from newsletter.delivery.events.reading.message import address, field, returned
+
+WORDS = 450  # characters around a recipient that are read
+# The local parts of programs that return mail, and what they call themselves.
+DAEMON = re.compile(
+    r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mmdf|uucp|mdaemon|root|bounces?|"
+    r"mail[-_.]?administrator|microsoftexchange[0-9a-f]*|smtp|emailsecurity|mailsubsystem|no-?reply)\b"
+    r"|mail(?:er)? ?delivery|delivery (?:sub)?system|mail (?:system|administrator)|mailer-daemon",
+    re.IGNORECASE,
+)
+TITLE = re.compile(
+    r"undeliver|un(?:able|successful) (?:to )?deliver|return(?:ed|ing) (?:mail|message|to sender)|failure notice|"
+    r"deliver(?:y|ing)?.{0,20}(?:fail|error|problem|status|report|notification)|(?:mail|delivery).{0,20}fail|"
+    r"not (?:be )?deliver|non[- ]?deliver|could not send|mail error|message status|dsn:|bounced? (?:mail|message)|"
+    r"nondeliverable|user unknown|mail system error|unzustellbar|nicht zugestellt|non remis|échec"
+    r"|no se pudo entregar|"
+    r"mancata consegna|mail administrator|ndn:|"
+    r"退信|无法投递|無法(?:傳遞|投遞)|投递失败|送信エラー|配信(?:エラー|不能|失敗)|メールエラー",
+    re.IGNORECASE,
+)
+ERROR = re.compile(r"^Error:", re.MULTILINE)  # all that some gateways of mobile phones say
+ANSWER = re.compile(r"\s{0,9}(?:re|fwd?|aw|wg|回[覆复信]|轉寄|转发|答复)\s{0,3}[:：]", re.IGNORECASE)
+# Where the mail that is returned begins.
+ORIGINAL = re.compile(
+    r"^(?:[-_=* ]{2,}.{0,60}(?:copy of|original|returned|unsent|forwarded|begin|below this line).{0,60}"
+    r"|.{0,20}(?:original|returned|unsent) message (?:follows|headers?|text|attached|below|is).{0,60}"
+    r"|(?:the )?(?:header|text|body|first \d+ lines) of (?:the |your )?(?:original )?message.{0,40}"
+    r"|(?:below this line|here is).{0,40}(?:copy|message).{0,40}"
+    r"|(?:Received|Return-Path|X-Original-To|DKIM-Signature|MIME-Version|Message-ID):.*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+LATE = re.compile(r"\bdelay(?:ed)?\b|\bwarning\b|still being", re.IGNORECASE)
+GOES_ON = re.compile(
+    r"no action is required|will (?:be retried|keep trying|retry|continue to try|try again)|warning only|"
+    r"still (?:trying|being retried)|do not need to resend|not yet been delivered|delivery attempts will continue|"
+    r"this is (?:just )?a warning",
+    re.IGNORECASE,
+)
+ADDRESS = re.compile(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
+AT_LINE_START = re.compile(rf"^[ \t]{{0,8}}<?({ADDRESS.pattern})", re.MULTILINE)
+STRONG = re.compile(r"(?<![\d.:])[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
+
+
+def is_by_daemon(message: Message) -> bool:
+    """Return whether the program of a mail server wrote this."""
+    return bool(DAEMON.search(address(message, "From")) or DAEMON.search(field(message, "From")))
+
+
+def looks_returned(message: Message, text: str) -> bool:
+    """Return whether a mail was written by a mail server about one that it could not deliver: two signs say so.
+
+    Who writes it, an empty return path, its subject, and what stands in it. A person who forwards a bounce has one.
+    """
+    if field(message, "X-Failed-Recipients") or message.get_content_type() == "multipart/report":
+        return True
+    subject = field(message, "Subject")
+    is_titled = bool(TITLE.search(subject)) and not ANSWER.match(subject)
+    is_bare = field(message, "Return-Path") in {"<>", "< >"}
+    if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops speak of deliveries, too
+        return (is_titled or is_bare) and returned(message) is not None
+    signs = [is_by_daemon(message), is_bare, is_titled, not ANSWER.match(subject) and _tells_of_failure(message, text)]
+    return sum(signs) > 1 or (signs[0] and bool(ERROR.search(text)))
+
+
+def _tells_of_failure(message: Message, text: str) -> bool:
+    """Return whether there are a server's reply and the mail that it was about, or a form that flufl.bounce knows."""
+    has_original = returned(message) is not None or len(report_of(text)) < len(text[:4000])
+    return (has_original and bool(STRONG.search(report_of(text)))) or bool(scan_message(message))
+
+
+def is_only_late(message: Message, text: str) -> bool:
+    """Return whether a server says that it goes on trying."""
+    return bool(LATE.search(field(message, "Subject")) or GOES_ON.search(report_of(text)))
+
+
+def report_of(text: str) -> str:
+    """Return what a server says in a text, without the mail that it returns below."""
+    for match in ORIGINAL.finditer(text):
+        before = text[: match.start()]
+        if ADDRESS.search(before) or STRONG.search(before):
+            return before
+    return text[:4000]
+
+
+def failed_addresses(message: Message, text: str, own: list[str]) -> list[str]:
+    """Return whom a bounce is about: as its fields, its form or its words say. own: to whom it came."""
+    report = report_of(text)
+    named = ADDRESS.findall(field(message, "X-Failed-Recipients"))
+    if not named:
+        found = [one.decode("ascii", "replace") for one in sorted(scan_message(message))]
+        named = [one for one in found if one.lower() in report.lower()]
+    if not named:
+        others = {one.lower() for one in [*own, address(message, "From")]}
+        first = [*AT_LINE_START.findall(report), *ADDRESS.findall(report)[:20]]
+        found = [one for one in first if one.lower() not in others and not DAEMON.match(one)]
+        named = [one for one in found if one in AT_LINE_START.findall(report)] or found[:1]
+    return list(dict.fromkeys(one.lower() for one in named))
+
+
+def words_about(recipient: str, text: str, others: Iterable[str] = ()) -> list[str]:
+    """Return what a server says of a recipient, the most exact first: its reply, the words beside the address, all."""
+    report = report_of(text)
+    near = _beside(recipient, report, others)
+    replies = [_joined(within[found.start() :]) for within in (near, report) if (found := STRONG.search(within))]
+    return [*replies[:1], _joined(near), " ".join(report.split())]
+
+
+def _beside(recipient: str, report: str, others: Iterable[str]) -> str:
+    """Return the words from a recipient's address on, up to that of another one."""
+    lower = report.lower()
+    at = lower.find(recipient.lower()) if recipient else -1
+    if at < 0:
+        return ""
+    ends = [lower.find(other.lower(), at) for other in others if other.lower() != recipient.lower()]
+    return report[at : min([end for end in ends if end > at], default=len(report))]
+
+
+def _joined(words: str) -> str:
+    """Return one paragraph in one line."""
+    paragraph = re.split(r"\n[ \t]{0,9}\n", words.strip(), maxsplit=1)[0]
+    return " ".join(paragraph.split())[:WORDS]

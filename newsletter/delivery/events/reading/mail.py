@@ -1,0 +1,179 @@
+"""What a mail is: a bounce, a complaint, an automatic answer, or words of a person. The first that fits, in this order.
+
+Reports for machines come first, for a mail server may call its bounces automatic replies. A mail is the reply of a
+person only when it is nothing else.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import Message
+from hashlib import sha256
+
+from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
+from newsletter.delivery.events.reading import arf, auto_replies, dsn, foreign, message, verdicts
+from newsletter.delivery.models.events import Arrival, Event
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A mail, and what several readers need of it. to: whom it came to, the envelope's first."""
+
+    mail: Message
+    text: str
+    raw: str
+    to: list[str]
+    at: datetime
+    key: str
+    inner: Message | None
+
+    @property
+    def raw_body(self) -> str:
+        return self.raw.partition("\n\n")[2]
+
+    @property
+    def names(self) -> Names:
+        """Return by what it names a copy, with what it quotes of the mail that it returns."""
+        quoted = message.tokens_quoted(self.inner) if self.inner is not None else ()
+        tokens = dict.fromkeys([*message.tokens_to(self.to), *quoted])
+        return Names(tuple(tokens), message.ids_quoted(self.inner, self.raw_body))
+
+    @property
+    def own_names(self) -> Names:
+        """Return by what a mail names a copy whose text anybody may have written: its addresses, what it answers."""
+        answered = [*message.field(self.mail, "In-Reply-To").split(), *message.field(self.mail, "References").split()]
+        return Names(message.tokens_to(self.to), tuple(reversed(answered[-20:])))
+
+
+def read(arrival: Arrival) -> Reading:
+    """Return what a mail is, and the facts in it."""
+    return read_mail(bytes(arrival.body), arrival.about.get("to", []), arrival.received_at)
+
+
+def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Reading:
+    """Return what a mail is. envelope_to: whom its server took it for, where that is known."""
+    mail = message.parse(body)
+    opened = Opened(
+        mail=mail,
+        text=message.text(mail),
+        raw=body[: message.READ_MAX].decode("utf-8", "replace").replace("\r\n", "\n"),
+        to=message.came_to(mail, envelope_to),
+        at=message.date(mail, received_at),
+        key=_key(mail, body),
+        inner=message.returned(mail),
+    )
+    return _complaint(opened) or _report(opened) or _foreign(opened) or _answer(opened)
+
+
+def _key(mail: Message, body: bytes) -> str:
+    """Return what stands for a mail however it came: the same one by the pipe and by the mailbox is one."""
+    named = message.field(mail, "Message-ID")
+    return sha256(named.encode() if named else body).hexdigest()[:32]
+
+
+# --- Complaints ---
+
+
+def _complaint(opened: Opened) -> Reading | None:
+    report = arf.report(opened.mail)
+    if report is None:
+        return None
+    if not report.is_complaint:
+        return Reading(What.NOTICE, note=f"a report of a receiver: {report.kind}")
+    words = arf.words(opened.mail) or f"complaint: {report.kind}"
+    names = opened.names
+    tokens = (*names.tokens, *message.tokens_to([report.mail_from]))
+    facts = [
+        Fact(
+            Kind.COMPLAINED,
+            opened.at,
+            f"{opened.key}:{number}",
+            Names(tokens, names.message_ids, recipient),
+            words=words,
+        )
+        for number, recipient in enumerate(report.recipients or ("",))
+    ]
+    return Reading(What.COMPLAINT, tuple(facts), names)
+
+
+# --- Bounces ---
+
+
+def _report(opened: Opened) -> Reading | None:
+    about = dsn.recipients(opened.mail)
+    if not about and foreign.looks_returned(opened.mail, opened.text):
+        about = dsn.recipients_in(opened.raw)
+    if not about:
+        return None
+    failed = [one for one in about if one.has_failed]
+    facts = tuple(_fact(opened, number, one, about) for number, one in enumerate(failed or about))
+    what = What.BOUNCE if failed else What.NOTICE
+    return Reading(what, facts, opened.names, note="" if failed else f"a report: {about[0].action}")
+
+
+def _fact(opened: Opened, number: int, one: dsn.Recipient, about: list[dsn.Recipient]) -> Fact:
+    """Return what a report says of one recipient."""
+    beside = foreign.words_about(one.address, opened.text or opened.raw_body, [other.address for other in about])
+    said = [one.words, *beside]
+    if one.has_failed:
+        return _told(opened, number, one.address, said, verdicts.of(said, one.status))
+    if one.action == "delivered":
+        return _told(opened, number, one.address, [one.words], None, Kind.DELIVERED)
+    kind = Kind.DEFERRED if one.action in {"delayed", "relayed"} else Kind.UNKNOWN
+    return _told(
+        opened, number, one.address, said, _for_now(said, one.status) if one.action == "delayed" else None, kind
+    )
+
+
+def _for_now(said: list[str], status: str) -> Event.Verdict:
+    """Return what a server says that still tries: nothing of it is final."""
+    verdict = verdicts.of(said, status)
+    return Verdict.SOFT if verdict == Verdict.HARD else verdict
+
+
+def _told(
+    opened: Opened,
+    number: int,
+    recipient: str,
+    said: list[str],
+    verdict: Event.Verdict | None,
+    kind: Event.Kind = Kind.BOUNCED,
+) -> Fact:
+    names = Names(opened.names.tokens, opened.names.message_ids, recipient)
+    words = next((one for one in said if one.strip()), "")
+    words = " ".join(message.CONTROL.sub(" ", words).split())[:500]
+    return Fact(kind, opened.at, f"{opened.key}:{number}", names, verdict=verdict, words=words)
+
+
+def _foreign(opened: Opened) -> Reading | None:
+    if not foreign.looks_returned(opened.mail, opened.text):
+        return None
+    is_late = foreign.is_only_late(opened.mail, opened.text)
+    named = foreign.failed_addresses(opened.mail, opened.text, opened.to)
+    facts = []
+    for number, recipient in enumerate(named or [""]):
+        said = [*foreign.words_about(recipient, opened.text, named), message.field(opened.mail, "Subject")]
+        if is_late:
+            facts.append(_told(opened, number, recipient, said, _for_now(said, ""), Kind.DEFERRED))
+        else:
+            facts.append(_told(opened, number, recipient, said, _of_foreign(said, recipient)))
+    note = "a mail server is still trying" if is_late else ""
+    return Reading(What.NOTICE if is_late else What.BOUNCE, tuple(facts), opened.names, note)
+
+
+def _of_foreign(said: list[str], recipient: str) -> Event.Verdict:
+    """Return what a bounce without codes says. Google says of a group neither that it exists nor that we may write."""
+    return Verdict.POLICY if recipient.endswith("@googlegroups.com") else verdicts.of(said)
+
+
+# --- Everything else ---
+
+
+def _answer(opened: Opened) -> Reading:
+    names = opened.own_names
+    if auto_replies.is_challenge(opened.mail, opened.text):
+        return Reading(What.CHALLENGE, names=names, note="it asks us to prove that we are a person; nobody answers it")
+    if auto_replies.is_auto_reply(opened.mail):
+        return Reading(What.AUTO_REPLY, names=names)
+    if foreign.is_by_daemon(opened.mail):
+        return Reading(What.NOTICE, names=names, note="a mail server, about something else")
+    return Reading(What.REPLY, names=names)

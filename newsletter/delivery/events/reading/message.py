@@ -1,0 +1,139 @@
+"""A mail taken apart: its fields, its texts, the mail that it returns, and the addresses it came to.
+
+The standard library's `compat32` policy is used on purpose: it raises nothing on mails that follow no standard.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email import message_from_bytes, message_from_string
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import getaddresses, parseaddr, parsedate_to_datetime
+
+READ_MAX = 1024 * 1024  # octets that are read; a report stands before the mail that it returns
+TEXT_MAX = 64 * 1024  # characters of one text
+# Where servers note for whom they took a mail; To is last, for it is the writer's.
+CAME_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "To", "Cc")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
+PLUS = re.compile(r"\+([0-9A-Za-z]{17,24})@")
+TOKEN_IN_LINK = re.compile(r"(?:/unsubscribe/|\+)([0-9A-Za-z]{17,24})(?=[/@])")
+QUOTED_ID = re.compile(r"^(?:Message-ID|X-Message-ID):\s*(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE)
+
+
+def parse(body: bytes) -> Message:
+    """Return a mail; nothing that is no mail raises, it is one without fields."""
+    octets = body[:READ_MAX].lstrip(b"\r\n")
+    if octets.startswith(b"From "):  # the separator of an mbox
+        octets = octets.partition(b"\n")[2]
+    return message_from_bytes(octets)
+
+
+def field(message: Message, name: str) -> str:
+    """Return a field decoded, in one line; "" if it is not there. Octets that are not encoded are taken for UTF-8."""
+    value = next((str(found) for known, found in message.raw_items() if known.lower() == name.lower()), "")
+    octets = value.encode("utf-8", "surrogateescape")
+    value = octets.decode("iso2022_jp" if b"\x1b$" in octets else "utf-8", "replace")
+    try:
+        text = str(make_header(decode_header(value)))
+    except (ValueError, LookupError):  # an unknown character set
+        text = value
+    return " ".join(CONTROL.sub(" ", text).split())
+
+
+def address(message: Message, name: str) -> str:
+    """Return the address in a field, without its name."""
+    return parseaddr(field(message, name))[1]
+
+
+def date(message: Message, received_at: datetime) -> datetime:
+    """Return when a mail says that it was written, if that can be: not later than it came, nor weeks before."""
+    try:
+        at = parsedate_to_datetime(field(message, "Date"))
+    except (ValueError, TypeError):
+        return received_at
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    return at if 0 <= (received_at - at).total_seconds() <= 14 * 86400 else received_at
+
+
+def text_of(part: Message) -> str:
+    """Return the text of one part, decoded as it says, or as well as it can be."""
+    payload = part.get_payload(decode=True)
+    octets = payload if isinstance(payload, bytes) else str(part.get_payload()).encode(errors="replace")
+    try:
+        text = octets[: 4 * TEXT_MAX].decode(part.get_content_charset() or "utf-8", "replace")
+    except LookupError:
+        text = octets[: 4 * TEXT_MAX].decode("utf-8", "replace")
+    return text[:TEXT_MAX].replace("\r\n", "\n").replace("\r", "\n")
+
+
+def parts(message: Message) -> Iterator[Message]:
+    """Yield the parts of a mail, but none of a mail that it returns."""
+    if message.get_content_maintype() == "multipart" and isinstance(message.get_payload(), list):
+        for part in message.get_payload():
+            yield from parts(part)  # type: ignore[arg-type]
+    else:
+        yield message
+
+
+def kind_of(part: Message) -> str:
+    """Return "text/plain"; some servers forget the semicolon behind it."""
+    return part.get_content_type().split()[0]
+
+
+def text(message: Message) -> str:
+    """Return the plain texts of a mail, those of HTML where there are no others."""
+    leaves = list(parts(message))
+    plain = [text_of(part) for part in leaves if kind_of(part) == "text/plain"]
+    plain = plain or [without_tags(text_of(part)) for part in leaves if kind_of(part) == "text/html"]
+    plain = plain or [text_of(part) for part in leaves if part.get_content_maintype() == "multipart"]  # broken ones
+    return "\n".join(plain)[:TEXT_MAX]
+
+
+def without_tags(markup: str) -> str:
+    """Return what a person reads of HTML, roughly."""
+    return re.sub(r"<[^<>]{0,2000}>", " ", markup.replace("&lt;", "‹").replace("&gt;", "›"))
+
+
+def blocks(part: Message) -> list[Message]:
+    """Return the blocks of fields of a report; the first is about the message, each other one about a recipient."""
+    payload = part.get_payload()
+    if isinstance(payload, list):
+        return [block for block in payload if isinstance(block, Message)]
+    return [message_from_string(block) for block in re.split(r"\n\s*\n", text_of(part)) if block.strip()]
+
+
+def returned(message: Message) -> Message | None:
+    """Return the mail that a report brings back, or its fields alone; None if it has none."""
+    for part in parts(message):
+        kind = part.get_content_type()
+        if kind == "message/rfc822":
+            inner = part.get_payload()
+            return inner[0] if isinstance(inner, list) and isinstance(inner[0], Message) else None
+        if kind in {"text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers"}:
+            return message_from_bytes(text_of(part).encode())
+    return None
+
+
+def came_to(message: Message, envelope: list[str]) -> list[str]:
+    """Return the addresses that a mail was sent to, those of its envelope first."""
+    values = [str(value) for name in CAME_TO for value in message.get_all(name, [])]
+    found = [found for _name, found in getaddresses(values, strict=False)]
+    return [one for one in dict.fromkeys([*envelope, *found]) if "@" in one]
+
+
+def tokens_to(addresses: list[str]) -> tuple[str, ...]:
+    """Return what may be tokens of ours behind the + of addresses."""
+    return tuple(match[1] for one in addresses if (match := PLUS.search(one)))
+
+
+def tokens_quoted(inner: Message) -> tuple[str, ...]:
+    """Return what may be tokens of ours in the fields of a mail that was returned."""
+    fields = " ".join(str(inner.get(name, "")) for name in ("Return-Path", "List-Unsubscribe"))
+    return tuple(dict.fromkeys(TOKEN_IN_LINK.findall(fields)))
+
+
+def ids_quoted(inner: Message | None, body: str) -> tuple[str, ...]:
+    """Return the Message-IDs of the mail that is returned, as a part of its own or in the text."""
+    named = [field(inner, "Message-ID")] if inner is not None else []
+    return tuple(dict.fromkeys(one for one in [*named, *QUOTED_ID.findall(body)] if one))

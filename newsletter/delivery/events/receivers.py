@@ -1,0 +1,63 @@
+"""Receivers that refuse our mail for reasons of their own: counted by domain, told to the author, no reader's fault.
+
+While a mailing is being sent, it stops where one receiver refuses too much of it: what goes on is refused as well, and
+makes it worse.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.events.facts import Verdict
+from newsletter.delivery.models import Breakdown, Delivery, Event, Mailing
+from newsletter.delivery.models.history import Step
+from newsletter.publication.models import Publication
+
+AT_LEAST, SHARE = 20, 0.1  # copies refused, of those sent to the receiver
+
+
+@dataclass(frozen=True)
+class Refusing:
+    """A receiver that refuses too much of a mailing, how many copies, and its last words."""
+
+    domain: str
+    count: int
+    words: str
+
+    def __str__(self) -> str:
+        message = _("%(domain)s refuses %(count)d copies, not because of their readers. It says: “%(words)s”")
+        advice = _("Check SPF, DKIM and DMARC of the sender, and its pages for senders, before you go on.")
+        return f"{message % {'domain': self.domain, 'count': self.count, 'words': self.words[:200]}} {advice}"
+
+
+def stop(events: Iterable[Event]) -> None:
+    """Pause the mailings of which one of these events says that a receiver refuses too much of them."""
+    told = {(one.mailing_id, one.domain) for one in events if one.verdict == Verdict.POLICY and one.domain}
+    for mailing in Mailing.objects.filter(pk__in=[pk for pk, _domain in told if pk]).defer("html", "text"):
+        mine = [domain for pk, domain in told if pk == mailing.pk]
+        for found in refusing(mailing, mine):
+            with translation.override(Publication.objects.current().language):
+                mailing.pause(str(found), Mailing.Cause.RECEIVER)
+
+
+def refusing(mailing: Mailing, domains: Iterable[str] = ()) -> Iterator[Refusing]:
+    """Yield which receivers refuse too much of a mailing since it last went on. domains: of these alone, or of all."""
+    since = mailing.steps.filter(what=Step.What.RESUMED).order_by("pk").values_list("at", flat=True).last()
+    told = Event.objects.filter(mailing_id=mailing.pk, verdict=Verdict.POLICY).exclude(domain="")
+    told = told.filter(created_at__gt=since) if since else told
+    wanted = sorted(domains) or sorted(told.values_list("domain", flat=True).distinct())
+    for domain in wanted:
+        of_it = told.filter(domain=domain)
+        count = of_it.values("seq").distinct().count()
+        if count >= AT_LEAST and count > SHARE * _sent_to(mailing, domain):
+            yield Refusing(domain, count, of_it.order_by("pk").values_list("words", flat=True).last() or "")
+
+
+def _sent_to(mailing: Mailing, domain: str) -> int:
+    """Return how many copies went to a receiver; of one that is not counted by itself, how many at most."""
+    counted = Breakdown.objects.filter(pk=mailing.pk).first()
+    largest = {name: counted.by_domain.get(name) for name in counted.domains} if counted else {}
+    sent = {name: int(numbers[Delivery.State.SENT]) for name, numbers in largest.items() if numbers}
+    return sent.get(domain, min(sent.values(), default=mailing.counts().sent))

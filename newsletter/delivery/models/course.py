@@ -1,0 +1,73 @@
+"""The first letters: past issues that a new reader gets some days apart. The rows are the queue."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.delivery.models.deliveries import Delivery
+from newsletter.delivery.models.mailing import Mailing
+from subscribers.models import Subscriber
+
+IS_OPEN = Q(sent_at__isnull=True, stopped_at__isnull=True)
+
+
+class CourseQuerySet(models.QuerySet["CourseCopy"]):
+    def open(self) -> "CourseQuerySet":
+        """Return those that may still be sent."""
+        return self.filter(IS_OPEN)
+
+    def begin(self, reader: Subscriber, mailings: Sequence[Mailing], every: timedelta, now: datetime) -> None:
+        """Plan a copy of each mailing, the first one after `every`; nothing for who has begun a course before.
+
+        What the reader has a copy of already is left out.
+        """
+        if self.filter(subscriber=reader).exists():
+            return
+        had = set(Delivery.objects.filter(subscriber=reader).values_list("mailing__issue", flat=True))
+        new = [mailing for mailing in mailings if mailing.issue_id not in had]
+        rows = [
+            CourseCopy(
+                subscriber=reader,
+                issue_id=mailing.issue_id,
+                mailing=mailing,
+                position=position,
+                begun_at=now,
+                planned_for=now + position * every,
+            )
+            for position, mailing in enumerate(new, 1)
+        ]
+        self.bulk_create(rows, ignore_conflicts=True)
+
+
+class CourseCopy(models.Model):
+    """One reader's copy of one of the first letters. There is never a second one."""
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.CASCADE, related_name="course_copies")
+    issue = models.ForeignKey("issues.Issue", on_delete=models.CASCADE, related_name="+")
+    mailing = models.ForeignKey(Mailing, on_delete=models.CASCADE, related_name="+", db_index=False)
+    position = models.PositiveSmallIntegerField()
+    begun_at = models.DateTimeField(help_text="when the course began")
+    planned_for = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, help_text="when a copy that was put off is tried again")
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    stopped_at = models.DateTimeField(null=True)
+    reply = models.CharField(max_length=200, blank=True, help_text="what the server answered")
+
+    objects = CourseQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["subscriber", "issue"], name="a_first_letter_once"),
+            models.UniqueConstraint(fields=["subscriber", "position"], name="one_first_letter_at_a_time"),
+        ]
+        indexes = [models.Index("planned_for", name="first_letters_to_send", condition=IS_OPEN)]
+        verbose_name = _("first letter")
+        verbose_name_plural = _("first letters")
+
+    def __str__(self) -> str:
+        return f"{self.issue} → {self.subscriber_id}"

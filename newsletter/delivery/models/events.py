@@ -1,0 +1,160 @@
+"""What became of copies after their hand-over: facts, which only grow, and the mails and requests that told them."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+KEPT_FOR = timedelta(days=30)  # what was applied; mails have addresses in them
+FORGOTTEN_AT_ONCE = 2_000
+
+
+class ArrivalQuerySet(models.QuerySet["Arrival"]):
+    def waiting(self) -> "ArrivalQuerySet":
+        """Return those that are not read yet, oldest first."""
+        return self.filter(state=Arrival.State.WAITING).order_by("pk")
+
+    def forget(self, before: datetime) -> int:
+        """Delete what was applied before that moment, but replies, which are the author's; return how many."""
+        old = self.filter(applied_at__lt=before).exclude(what=Arrival.What.REPLY).order_by("pk")
+        keys = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+        return self.filter(pk__in=keys).delete()[0]
+
+    def store(
+        self, source: str, body: bytes, now: datetime, *, key: str = "", about: Mapping[str, object] | None = None
+    ) -> bool:
+        """Keep what came in until it is applied; return False if it is here already.
+
+        key: the sender's own id of it, at most 64 characters; without one, its hash.
+        """
+        key = key or sha256(body).hexdigest()
+        if self.filter(source=source, key=key).exists():
+            return False
+        row = Arrival(source=source, key=key, body=body, about=dict(about or {}), received_at=now)
+        self.bulk_create([row], ignore_conflicts=True)  # another process may be storing the same one
+        return True
+
+
+class Arrival(models.Model):
+    """A mail or a provider's request as it came in: stored first, read and applied later (events/applying.py)."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("not read yet")
+        APPLIED = "applied", _("read and applied")
+        UNREADABLE = "unreadable", _("not understood")
+
+    class What(models.TextChoices):
+        """What it turned out to be."""
+
+        BOUNCE = "bounce", _("returned mail")
+        COMPLAINT = "complaint", _("complaint")
+        LEAVING = "leaving", _("leaving by mail")
+        AUTO_REPLY = "auto-reply", _("automatic reply")
+        CHALLENGE = "challenge", _("asks us to prove that we are a person")
+        REPLY = "reply", _("reply by a person")
+        NOTICE = "notice", _("notice of a mail server")  # nothing has failed: delayed, relayed, delivered
+        REQUEST = "request", _("request of a provider")
+
+    MAIL: ClassVar = "mail"  # the source of every mail; a request has its provider's name
+
+    source = models.CharField(max_length=30)
+    key = models.CharField(max_length=64, help_text="the provider's own id, or a hash: nothing is stored twice")
+    body = models.BinaryField(help_text="octet by octet as it came")
+    about = models.JSONField(default=dict, help_text="of a mail: its envelope; of a request: headers that matter")
+    received_at = models.DateTimeField()
+
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    what = models.CharField(max_length=10, choices=What, blank=True)
+    note = models.CharField(max_length=500, blank=True, help_text="why it was not understood, or changed nothing")
+    applied_at = models.DateTimeField(null=True)
+    mailing_id = models.BigIntegerField(null=True, help_text="of the copy that it is about, where that is certain")
+    seq = models.IntegerField(null=True)
+
+    objects = ArrivalQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "key"], name="nothing_arrives_twice")]
+        indexes = [
+            models.Index(fields=["id"], name="arrivals_to_apply", condition=Q(state="waiting")),
+            models.Index(fields=["what", "id"], name="arrivals_by_kind"),
+            models.Index(fields=["applied_at"], name="arrivals_to_forget"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.key}: {self.what or self.state}"
+
+
+class Event(models.Model):
+    """A fact about a copy that its provider, a mail server or its reader reported. Rows are only ever added."""
+
+    class Kind(models.TextChoices):
+        """Anymail's names."""
+
+        DELIVERED = "delivered", _("delivered to the reader's server")
+        DEFERRED = "deferred", _("put off by the reader's server")
+        BOUNCED = "bounced", _("was sent back")
+        REJECTED = "rejected", _("refused by the provider itself")
+        FAILED = "failed", _("not sent by the provider")
+        COMPLAINED = "complained", _("called unwanted by the reader")
+        UNSUBSCRIBED = "unsubscribed", _("left through the provider, or by mail")
+        AUTORESPONDED = "autoresponded", _("answered by a machine")
+        OPENED = "opened", _("opened")
+        CLICKED = "clicked", _("a link was followed")
+        UNKNOWN = "unknown", _("unknown to this program")
+
+    class Verdict(models.TextChoices):
+        """What one that came back says of its address."""
+
+        HARD = "hard", _("there is no such address")
+        SOFT = "soft", _("the address takes no mail at the moment")
+        POLICY = "policy", _("the receiver refuses us, or the letter")
+
+    source = models.CharField(max_length=30, help_text="“mail”, or the name of a provider")
+    source_id = models.CharField(max_length=128, help_text="the provider's own id of it, or a hash")
+    kind = models.CharField(max_length=14, choices=Kind)
+    verdict = models.CharField(max_length=6, choices=Verdict, blank=True)
+    # No key to the copy: it has a composite one, and is packed when it is old.
+    mailing_id = models.BigIntegerField(null=True)
+    seq = models.IntegerField(null=True)
+    address_hash = models.CharField(max_length=32, blank=True, help_text="of the address that it is about")
+    domain = models.CharField(max_length=100, blank=True, help_text="which receiver said so, of one that came back")
+    words = models.CharField(max_length=500, blank=True, help_text="the server's own, without addresses")
+    at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "source_id"], name="an_event_is_kept_once")]
+        indexes = [
+            models.Index(fields=["mailing_id", "seq"], name="events_by_copy"),
+            models.Index(fields=["address_hash", "at"], name="events_by_address", condition=~Q(address_hash="")),
+            models.Index(fields=["mailing_id", "domain"], name="events_by_receiver", condition=Q(verdict="policy")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}/{self.seq}: {self.kind} {self.verdict}".rstrip()
+
+
+class MailFetch(models.Model):
+    """How the last look into the mailbox ended; one row."""
+
+    looked_at = models.DateTimeField(null=True, help_text="when it answered last")
+    failing_since = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=200, blank=True)
+
+    def __str__(self) -> str:
+        return self.problem or "ok"
+
+    @classmethod
+    def succeeded(cls, now: datetime) -> None:
+        cls.objects.update_or_create(pk=1, defaults={"looked_at": now, "failing_since": None, "problem": ""})
+
+    @classmethod
+    def failed(cls, problem: str, now: datetime) -> None:
+        """Keep why the mailbox could not be read, and since when."""
+        row, _is_new = cls.objects.get_or_create(pk=1)
+        row.failing_since, row.problem = row.failing_since or now, problem[:200]
+        row.save(update_fields=["failing_since", "problem"])

@@ -1,0 +1,90 @@
+"""The first letters: up to three past issues that a new reader gets, days apart, never on the day of an issue.
+
+A course begins with the welcome, and stops when its reader leaves, pauses or is suppressed.
+"""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.letter.rendering import copy_for
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.models.course import CourseCopy
+from newsletter.delivery.readers import quiet_days
+from newsletter.delivery.readers.single_mails import SingleMail
+from newsletter.mail.due import Result
+from newsletter.mail.marked import MarkedMail
+from newsletter.mail.message import Mail
+from newsletter.publication.models import Publication
+from subscribers.models import Pause, Subscriber
+from subscribers.models.consents import Consent
+
+SAME_HOUR = timedelta(hours=12)  # a letter that waited for the morning does not move the next one by a day
+
+
+def mailings(publication: Publication) -> list[Mailing]:
+    """Return the mailings of the issues that the author chose, in the order of their numbers; none while it is off."""
+    sent = Mailing.objects.filter(issue__number__in=publication.course, state=Mailing.State.SENT)
+    newest = {mailing.issue_id: mailing for mailing in sent.order_by("pk").select_related("issue")}
+    return sorted(newest.values(), key=lambda mailing: mailing.issue.number)
+
+
+def begin(reader: Subscriber, now: datetime) -> None:
+    """Plan the course of a reader who is being welcomed; nothing while it is off, or if they had it before."""
+    publication = Publication.objects.current()
+    if publication.course:
+        every = timedelta(days=publication.course_days)
+        CourseCopy.objects.begin(reader, mailings(publication), every, now)
+
+
+class CourseMail(MarkedMail[CourseCopy], SingleMail[CourseCopy]):
+    """One of the first letters: the issue as it was sent, with a word before its subject."""
+
+    model, mark, what = CourseCopy, "sent_at", "first letters"
+
+    def waiting(self, now: datetime) -> QuerySet[CourseCopy]:
+        publication = Publication.objects.current()
+        if not publication.course or not quiet_days.is_quiet(publication, now):
+            return CourseCopy.objects.none()
+        is_due = Q(due_at__isnull=True) | Q(due_at__lte=now)
+        lately = now - timedelta(days=publication.course_days) + SAME_HOUR
+        same = CourseCopy.objects.filter(subscriber=OuterRef("subscriber"))
+        before = same.filter(Q(sent_at__gt=lately) | Q(pk__in=same.open(), position__lt=OuterRef("position")))
+        found = CourseCopy.objects.open().filter(is_due, ~Exists(before), planned_for__lte=now)
+        return found.select_related("subscriber", "mailing__issue").order_by("planned_for", "pk")
+
+    def send(self, row: CourseCopy, now: datetime) -> Result:
+        if is_over(row, now):
+            CourseCopy.objects.open().filter(subscriber=row.subscriber_id).update(stopped_at=now, due_at=None)
+            return Result.NOT_TAKEN
+        return super().send(row, now)
+
+    def as_read(self, row: CourseCopy) -> QuerySet[CourseCopy]:
+        return super().as_read(row).filter(stopped_at=None)
+
+    def write(self, row: CourseCopy, now: datetime) -> tuple[Mail, dict[str, object]]:
+        return message(row), {}
+
+    def end(self, row: CourseCopy, values: dict[str, object]) -> bool:
+        return super().end(row, {"reply": self.answer} | values)
+
+    def give_up(self, row: CourseCopy, error: Exception, now: datetime) -> bool:
+        return super().end(row, {"reply": str(error)[:200], "stopped_at": now, "sent_at": None})
+
+
+def is_over(row: CourseCopy, now: datetime) -> bool:
+    """Return whether the reader has left, paused or been suppressed since the course began."""
+    if not Subscriber.objects.mailable(now).filter(pk=row.subscriber_id).exists():
+        return True
+    left = {"kind": Consent.Kind.WITHDREW, "at__gte": row.begun_at}
+    paused = Pause.objects.filter(subscriber=row.subscriber_id, began_at__gte=row.begun_at)
+    return paused.exists() or Consent.objects.filter(subscriber=row.subscriber_id, **left).exists()
+
+
+def message(row: CourseCopy) -> Mail:
+    """Build one of the first letters."""
+    with translation.override(Publication.objects.current().language):
+        before = _("First letters %(position)d: ") % {"position": row.position}
+    return copy_for(row.mailing, row.subscriber, ids=(row.mailing_id, 0, 0, row.subscriber_id), subject_mark=before)

@@ -1,0 +1,124 @@
+"""What went out while a reader paused: one mail on their return, with each issue in a sentence; else none."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.utils import timezone, translation
+
+from newsletter.delivery.letter.rendering import reader_values
+from newsletter.delivery.models import CourseCopy, Delivery, Pack
+from newsletter.delivery.models.packing import Copy
+from newsletter.delivery.readers import quiet_days
+from newsletter.delivery.readers.single_mails import SingleMail
+from newsletter.issues.models import Issue
+from newsletter.issues.years import with_openings
+from newsletter.mail import headers, letters
+from newsletter.mail.due import Result
+from newsletter.mail.marked import MarkedMail
+from newsletter.mail.message import Mail, build
+from newsletter.posts.text import measures
+from newsletter.publication.models import Publication
+from subscribers.models import Pause, Subscriber, is_mailable
+
+STALE = timedelta(days=14)  # after the end of a pause: then the archive is the better place
+UNDER_WAY = timedelta(days=3)  # that an issue may take to reach everybody: a pause may begin in the middle of it
+WENT = {Delivery.State.QUEUED, Delivery.State.SENT, Delivery.State.DEFERRED, Delivery.State.UNCERTAIN}
+
+
+class MissedMail(MarkedMail[Pause], SingleMail[Pause]):
+    """The mail of a pause that is over, whether its day has come or its reader has ended it."""
+
+    model, mark, what = Pause, "settled_at", "mails about what was missed"
+
+    def waiting(self, now: datetime) -> QuerySet[Pause]:
+        if not quiet_days.is_quiet(Publication.objects.current(), now):
+            return Pause.objects.none()
+        is_due = Q(due_at__isnull=True) | Q(due_at__lte=now)
+        over = Pause.objects.filter(is_due, settled_at=None, until__lte=now, until__gt=now - STALE)
+        return over.filter(is_mailable(now, "subscriber__")).select_related("subscriber").order_by("until", "pk")
+
+    def as_read(self, row: Pause) -> QuerySet[Pause]:
+        return super().as_read(row).filter(until=row.until)  # who has paused anew since is not mailed
+
+    def send(self, row: Pause, now: datetime) -> Result:
+        if not missed(row):
+            self._move(row, {"settled_at": now, "due_at": None})
+            return Result.NOT_TAKEN
+        return super().send(row, now)
+
+    def write(self, row: Pause, now: datetime) -> tuple[Mail, dict[str, object]]:
+        return message(row.subscriber, missed(row), row), {}
+
+    def give_up(self, row: Pause, error: Exception, now: datetime) -> bool:
+        return self.end(row, {"settled_at": now})
+
+
+def missed(pause: Pause) -> list[Issue]:
+    """Return the issues that went out in a pause and never to its reader, the first one first."""
+    since = pause.began_at - UNDER_WAY
+    issues = Issue.objects.archived().filter(sent_at__gte=since, sent_at__lt=pause.until).order_by("number")
+    states = _states(pause.subscriber_id, since)
+    return [one for one in issues if _is_missed(one, states.get(one.pk, set()), pause)]
+
+
+def _is_missed(issue: Issue, states: set[int], pause: Pause) -> bool:
+    assert issue.sent_at is not None  # noqa: S101 - it is in the archive
+    return not states & WENT and (bool(states) or issue.sent_at >= pause.began_at)
+
+
+def _states(reader: int, since: datetime) -> dict[int, set[int]]:
+    """Return what became of a reader's copies of the issues that were sent since then."""
+    rows = Delivery.objects.filter(subscriber=reader, mailing__issue__sent_at__gte=since)
+    found = list(rows.values_list("mailing__issue", "state"))
+    packed: list[tuple[int, Copy]] = list(Pack.objects.filter(mailing__issue__sent_at__gte=since).copies_of(reader))
+    if packed:
+        issues = dict(Issue.objects.filter(mailings__in=[one for one, _ in packed]).values_list("mailings", "pk"))
+        found += [(issues[mailing], copy.state) for mailing, copy in packed]
+    letters = CourseCopy.objects.filter(subscriber=reader, sent_at__isnull=False)
+    found += [(issue, Delivery.State.SENT) for issue in letters.values_list("issue", flat=True)]
+    states: dict[int, set[int]] = {}
+    for issue, state in found:
+        states.setdefault(issue, set()).add(state)
+    return states
+
+
+def message(reader: Subscriber, issues: list[Issue], pause: Pause) -> Mail:
+    """Build the mail. issues: at least one."""
+    publication = Publication.objects.current()
+    context: dict[str, object] = {"publication": publication, "site_url": settings.SITE_URL, "name": reader.name}
+    context |= reader_values(reader) | {"issues": [_told(issue) for issue in with_openings(issues)]}
+    with translation.override(publication.language), timezone.override(publication.zone):
+        context["since"] = pause.began_at
+        subject = translation.ngettext(
+            "What you missed: %(count)d issue", "What you missed: %(count)d issues", len(issues)
+        )
+        letter = letters.render(
+            "what_was_missed", subject % {"count": len(issues)}, context, base_url=settings.SITE_URL
+        )
+    domain = publication.sender_email.rpartition("@")[2]
+    number = int(pause.began_at.timestamp())
+    own = {
+        "Message-ID": headers.message_id("missed", reader.pk, number, domain=domain),
+        "List-Unsubscribe": f"<{reader.unsubscribe_url}>",
+    }
+    return build(
+        letter,
+        sender=publication.sender,
+        to=(reader.name, reader.email),
+        reply_to=publication.reply_to,
+        headers=headers.automatic_headers() | own,
+    )
+
+
+def _told(issue: Issue) -> dict[str, object]:
+    """Return what the mail says of an issue; its sentence is the author's own line for inboxes, or how it begins."""
+    sentence = issue.preheader or measures.first_sentence(issue.opening)
+    url = settings.SITE_URL + issue.get_absolute_url()
+    return {
+        "number": issue.number,
+        "subject": issue.subject,
+        "url": url,
+        "sentence": sentence,
+        "sent_at": issue.sent_at,
+    }

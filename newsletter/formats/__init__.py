@@ -1,0 +1,1 @@
+"""How numbers are written, by language, where Django does not know it."""

@@ -1,0 +1,255 @@
+"""What a mail is, and what a bounce says of its address: mails of our own, in the forms that servers write."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from newsletter.delivery.events.facts import Kind, Verdict, What
+from newsletter.delivery.events.reading.mail import read_mail
+from tests.delivery.events.mails import BLOCKED, FULL, GONE, complaint, dsn, plain, returned
+
+AT = datetime(2026, 11, 4, 12, tzinfo=UTC)
+HARD, SOFT, POLICY = Verdict.HARD, Verdict.SOFT, Verdict.POLICY
+DAEMON = "MAILER-DAEMON@mx.example.org"
+ORIGINAL = (
+    "\n\n------ This is a copy of the message, including all the headers. ------\n\nReceived: by a.example\nTo: a@b.c\n"
+)
+
+
+def read(body, *to):
+    return read_mail(body, list(to), AT)
+
+
+def bounced(text, *, subject="Undelivered Mail Returned to Sender", sender=DAEMON, extra="Return-Path: <>\n"):
+    return read(plain(text + ORIGINAL, to="bounces@news.example.org", subject=subject, sender=sender, extra=extra))
+
+
+def said(reading):
+    return [(fact.names.recipient, fact.verdict) for fact in reading.facts]
+
+
+# --- Reports that follow the standard ---
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "verdict"),
+    [
+        (GONE, "5.1.1", HARD),
+        ("smtp; 550 5.2.1 <a@example.org>... User Unknown", "5.2.1", HARD),
+        ("smtp; 550 5.1.2 bad destination host: no such domain", "5.1.2", HARD),
+        ("smtp; 556 5.1.10 a@example.org: Null MX", "5.1.10", HARD),
+        ("", "5.1.1", HARD),
+        ("smtp; 525 5.7.13 Disabled recipient address", "5.7.13", HARD),
+        (FULL, "5.2.2", SOFT),
+        ("smtp; 550 5.1.1 mailbox is full", "5.1.1", SOFT),
+        ("smtp; 421 4.4.2 connection timed out", "4.4.2", SOFT),
+        ("smtp; 554 5.4.6 Too many hops", "5.4.6", SOFT),
+        ("X-Unix; 255", "5.0.0", SOFT),
+        ("smtp; 550 5.7.1 User temporarily locked. Please try again later", "5.7.1", SOFT),
+        ("", "4.4.7", SOFT),
+        ("smtp; DNS Error: lookup of example.org responded with code NXDOMAIN", "4.0.0", SOFT),
+        ("smtp; DNS Error: lookup of example.org responded with code NXDOMAIN", "5.1.2", HARD),
+        ("smtp; 450 4.1.1 user unknown", "4.1.1", HARD),
+        ("smtp; 554 5.7.1 You've reached your daily relay quota", "5.7.1", POLICY),
+        (BLOCKED, "5.7.1", POLICY),
+        ("smtp; 550-5.7.26 Unauthenticated email from news.example.org is not accepted", "5.7.26", POLICY),
+        ("smtp; 450 4.7.1 Client host rejected: cannot find your reverse hostname", "4.7.1", POLICY),
+        ("smtp; 553 5.1.8 Sender address rejected: Domain not found", "5.1.8", POLICY),
+        ("smtp; 550 5.2.0 Mail rejected", "5.2.0", POLICY),
+        ("smtp; 552 5.3.4 message size exceeds the limit", "5.3.4", POLICY),
+        ("smtp; 421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to complaints", "4.7.0", POLICY),
+        ("", "5.7.509", POLICY),
+    ],
+)
+def test_a_report_says_by_its_words_and_codes_what_its_address_is_worth(words, status, verdict):
+    reading = read(dsn(words=words, status=status))
+
+    assert reading.what == What.BOUNCE
+    assert said(reading) == [("a@example.org", verdict)]
+    assert reading.facts[0].kind == Kind.BOUNCED
+
+
+def test_each_recipient_of_a_report_has_words_of_its_own():
+    second = (
+        "\nFinal-Recipient: rfc822; b@example.org\nAction: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 full\n"
+    )
+    body = dsn().replace(b"\n--x\nContent-Type: text/rfc822-headers", second.encode() + b"\n--x\nContent-Type: text/x")
+
+    assert said(read(body)) == [("a@example.org", HARD), ("b@example.org", SOFT)]
+
+
+def test_the_address_that_was_mailed_comes_before_the_one_that_it_was_forwarded_to():
+    body = dsn(recipient="b@elsewhere.example").replace(
+        b"Action:", b"Original-Recipient: rfc822;a@example.org\nAction:"
+    )
+
+    assert said(read(body)) == [("a@example.org", HARD)]
+
+
+def test_a_report_whose_parts_are_broken_is_read_by_its_fields():
+    assert said(read(dsn().replace(b'boundary="x"', b'boundary="y"'))) == [("a@example.org", HARD)]
+
+
+def test_what_is_only_late_is_no_bounce():
+    reading = read(dsn(action="delayed", status="4.7.1", words="smtp; 421 4.7.0 too many complaints"))
+
+    assert reading.what == What.NOTICE
+    assert [(fact.kind, fact.verdict) for fact in reading.facts] == [(Kind.DEFERRED, POLICY)]
+
+
+def test_nothing_that_is_only_late_calls_an_address_dead():
+    reading = read(dsn(action="delayed", status="4.1.1", words="smtp; 450 4.1.1 user unknown"))
+
+    assert [fact.verdict for fact in reading.facts] == [SOFT]
+
+
+def test_what_was_delivered_is_told_as_that():
+    reading = read(dsn(action="delivered", status="2.0.0", words="smtp; 250 ok"))
+
+    assert (reading.what, reading.facts[0].kind, reading.facts[0].verdict) == (What.NOTICE, Kind.DELIVERED, None)
+
+
+def test_the_copy_is_named_by_tokens_and_message_ids_wherever_they_stand():
+    token, other = "1" * 18, "2" * 18
+    about = returned("<issue.1.2.abc@x>", f"List-Unsubscribe: <https://x/unsubscribe/{other}/>")
+
+    names = read(dsn(f"Bounces <bounces+{token}@x.example>", about=about)).facts[0].names
+
+    assert names.tokens == (token, other)
+    assert names.message_ids == ("<issue.1.2.abc@x>",)
+
+
+def test_the_envelope_comes_before_what_the_mail_says_of_itself():
+    reading = read(dsn("bounces+" + "1" * 18 + "@x.example"), "bounces+" + "2" * 18 + "@x.example")
+
+    assert reading.facts[0].names.tokens == ("2" * 18, "1" * 18)
+
+
+@pytest.mark.parametrize("date", ["Wed, 04 Nov 2099 00:00:00 +0000", "Wed, 04 Nov 1999 00:00:00 +0000", "yesterday"])
+def test_a_date_that_cannot_be_is_not_believed(date):
+    assert read(dsn(date=date)).facts[0].at == AT
+
+
+# --- Reports that follow nothing ---
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ('The following address(es) failed:\n\n  a@example.org\n    unrouteable mail domain "example.org"', HARD),
+        ("<a@example.org>:\n192.0.2.1 does not like recipient.\nRemote host said: 550 5.1.1 User Unknown", HARD),
+        ("<a@example.org>:\nSorry, I couldn't find any host named example.org. (#5.1.2)", HARD),
+        ("did not reach the following recipient(s):\n\na@example.org on Wed\n    The name is not recognized", HARD),
+        ("宛先が見つかりません\n\na@example.org", HARD),
+        ("收件人不存在：a@example.org", HARD),
+        ("User mailbox exceeds allowed size: a@example.org", SOFT),
+        (
+            "送信先のメールボックスが一杯のため、送信できませんでした。\nCould not be delivered to: <a@example.org>",
+            SOFT,
+        ),
+        ("<a@example.org>:\nI'm not going to try again; this message has been in the queue too long.", SOFT),
+        ("a@example.org\n    host mx said: 554 5.7.1 Message rejected as spam by Content Filtering.", POLICY),
+        ("a@example.org\n    host mx refused to talk to me: 554 your IP is listed at zen.spamhaus.org", POLICY),
+    ],
+)
+def test_a_bounce_without_a_report_is_read_by_the_words_beside_the_address(text, verdict):
+    reading = bounced(text)
+
+    assert reading.what == What.BOUNCE
+    assert said(reading) == [("a@example.org", verdict)]
+
+
+def test_two_addresses_in_one_text_are_told_apart():
+    reading = bounced("a@example.org: 550 5.2.2 Mailbox Full\n\nb@example.org: 550 5.1.1 User Unknown")
+
+    assert said(reading) == [("a@example.org", SOFT), ("b@example.org", HARD)]
+
+
+def test_a_server_that_still_tries_is_told_by_its_words_too():
+    reading = bounced(
+        "a@example.org\n    450 greylisted\n\nNo action is required on your part.", subject="Warning: message delayed"
+    )
+
+    assert reading.what == What.NOTICE
+    assert [fact.kind for fact in reading.facts] == [Kind.DEFERRED]
+
+
+# --- What is no bounce ---
+
+QUOTED = "Look what I got:\n\n> 550 5.1.1 <a@example.org>: User unknown\n> a@example.org"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        plain("I like it."),
+        plain(QUOTED),
+        plain(QUOTED, subject="Fwd: Undelivered Mail Returned to Sender"),
+        plain(QUOTED, subject="Re: 退信"),
+        plain("My mailbox is full of letters that I do not read. user unknown", subject="About your delivery report"),
+        plain("550 5.1.1 User unknown", subject="What does this mean?"),
+    ],
+)
+def test_people_who_write_of_bounces_write_none(body):
+    reading = read(body)
+
+    assert (reading.what, reading.facts) == (What.REPLY, ())
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (plain("I am away until Monday.", extra="Auto-Submitted: auto-replied\n"), What.AUTO_REPLY),
+        (plain("I am away.", extra="X-Autoreply: yes\n"), What.AUTO_REPLY),
+        (plain("I am away.", extra="Precedence: auto_reply\n"), What.AUTO_REPLY),
+        (plain("…", subject="Automatic reply: Issue 7"), What.AUTO_REPLY),
+        (plain("…", subject="=?utf-8?b?6Ieq5YuV5Zue6KaG?="), What.AUTO_REPLY),
+        (plain("Please verify that you are not a robot: boxbe"), What.CHALLENGE),
+        (plain("All is well.", sender=DAEMON, subject="Postfix SMTP server: errors from localhost"), What.NOTICE),
+        (plain("It failed: a@example.org", sender="no-reply@shop.example", subject="Delivery failed"), What.NOTICE),
+        (b"", What.REPLY),
+        (b"From nobody\nSubject: x\n\ny", What.REPLY),
+        (b"\x00" * 50, What.REPLY),
+    ],
+)
+def test_everything_else_is_told_apart(body, what):
+    reading = read(body)
+
+    assert (reading.what, reading.facts) == (what, ())
+
+
+def test_a_reply_names_what_it_answers_the_last_first_and_nothing_that_it_quotes():
+    body = plain(
+        "> List-Unsubscribe: <https://x/unsubscribe/" + "1" * 18 + "/>\n> Message-ID: <issue.9.9.x@y>",
+        extra="In-Reply-To: <b@x>\nReferences: <a@x> <b@x>\n",
+    )
+
+    names = read(body).names
+
+    assert names.tokens == ()
+    assert names.message_ids == ("<b@x>", "<a@x>", "<b@x>")
+
+
+# --- Complaints ---
+
+
+@pytest.mark.parametrize("kind", ["abuse", "opt-out", "fraud", "virus", "other"])
+def test_a_complaint_names_the_copy_and_who_complained(kind):
+    reading = read(complaint(returned("<issue.1.2.abc@x>"), kind=kind))
+
+    assert reading.what == What.COMPLAINT
+    fact = reading.facts[0]
+    assert (fact.kind, fact.names.recipient, fact.names.message_ids) == (
+        Kind.COMPLAINED,
+        "a@example.org",
+        ("<issue.1.2.abc@x>",),
+    )
+    assert fact.words == "This is an email abuse report."
+
+
+@pytest.mark.parametrize("kind", ["auth-failure", "not-spam", "dmarc"])
+def test_a_report_about_something_else_is_no_complaint(kind):
+    reading = read(complaint(returned(), kind=kind))
+
+    assert (reading.what, reading.facts) == (What.NOTICE, ())
+    assert reading.note == f"a report of a receiver: {kind}"

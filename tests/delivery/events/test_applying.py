@@ -1,0 +1,449 @@
+"""What arrives by mail ends in the right states, once, whatever dies, and forged mails change nothing."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.db.utils import IntegrityError
+
+from newsletter.delivery.events import applying, rules
+from newsletter.delivery.models import Arrival, Delivery, Event, Mailing
+from newsletter.mail import tokens
+from subscribers import departures
+from subscribers.models import Consent, Subscriber, Suppression, address_hash
+from tests.delivery.conftest import NOW
+from tests.delivery.events.mails import BLOCKED, FULL, GONE, complaint, dsn, message_id, plain, returned, verp
+from tests.factories import make_publication, make_subscriber
+
+DAY = timedelta(days=1)
+TOLD_AT = NOW + DAY
+State, What = Arrival.State, Arrival.What
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def publication(db):
+    return make_publication(sender_email="news@news.example.org", bounces_to="bounces@news.example.org")
+
+
+@pytest.fixture
+def mailing(make_mailing):
+    """A mailing to a@, b@ and c@example.org, all of whose copies were handed over."""
+    mailing = make_mailing("abc")
+    Subscriber.objects.update(created_at=NOW - 90 * DAY)
+    mailing.deliveries.update(state=Delivery.State.SENT, sent_at=NOW, attempts=1)
+    mailing.batches.update(sent=3, state="done")
+    return mailing
+
+
+def receive(*mails, at=TOLD_AT, to=()):
+    """Let mails arrive and be applied; return the arrivals."""
+    for body in mails:
+        Arrival.objects.store(Arrival.MAIL, body, at, about={"to": list(to)})
+    applying.apply_some(at, 1)
+    return list(Arrival.objects.order_by("pk"))
+
+
+def seq_of(mailing, name="a"):
+    return mailing.deliveries.get(subscriber__email=f"{name}@example.org").seq
+
+
+def suppressed():
+    return set(Suppression.objects.values_list("email", "reason"))
+
+
+def nothing_changed():
+    states = set(Subscriber.objects.values_list("state", flat=True))
+    return not suppressed() and states == {"active"} and not Consent.objects.filter(kind="withdrew").exists()
+
+
+# --- Returned mail ---
+
+
+def test_an_address_that_does_not_exist_is_suppressed_with_the_words(mailing):
+    (arrival,) = receive(dsn(verp(mailing, seq_of(mailing))))
+
+    found = Suppression.objects.get()
+    assert (found.email, found.reason) == ("a@example.org", "bounced")
+    assert found.note == "550 5.1.1 <a@example.org>: Recipient address rejected: User unknown"
+    assert departures.read()[-1].who == Subscriber.objects.get(email="a@example.org").address_hash
+    event = Event.objects.get()
+    assert (event.kind, event.verdict, event.mailing_id, event.seq) == ("bounced", "hard", mailing.pk, seq_of(mailing))
+    assert (event.words, event.domain) == (
+        "550 5.1.1 <•••@•••>: Recipient address rejected: User unknown",
+        "example.org",
+    )
+    assert (arrival.state, arrival.what, arrival.seq) == (State.APPLIED, What.BOUNCE, seq_of(mailing))
+
+
+def test_the_signed_address_tells_whose_copy_it_was_though_mail_was_forwarded(mailing):
+    receive(dsn(verp(mailing, seq_of(mailing, "b")), recipient="other@elsewhere.example"))
+
+    assert suppressed() == {("b@example.org", "bounced")}
+
+
+def test_the_signed_address_may_stand_in_the_envelope_alone(mailing):
+    receive(dsn("undisclosed"), to=[verp(mailing, seq_of(mailing, "b"))])
+
+    assert suppressed() == {("b@example.org", "bounced")}
+
+
+def test_a_signed_message_id_is_as_good_where_the_case_of_the_address_was_lost(mailing):
+    to = verp(mailing, seq_of(mailing, "c")).lower()
+
+    receive(dsn(to, recipient="x@y.example", about=returned(message_id(mailing, seq_of(mailing, "c")).upper())))
+
+    assert suppressed() == {("c@example.org", "bounced")}
+
+
+def test_without_a_signature_the_address_counts_if_it_was_mailed_lately(mailing):
+    receive(dsn(recipient="A@Example.org"))
+
+    assert suppressed() == {("a@example.org", "bounced")}
+
+
+def test_without_a_signature_what_was_sent_weeks_ago_says_nothing(mailing):
+    mailing.deliveries.update(sent_at=NOW - 20 * DAY)
+
+    (arrival,) = receive(dsn(recipient="a@example.org"))
+
+    assert nothing_changed()
+    assert arrival.note == "about nobody to whom anything was sent lately"
+
+
+def test_without_a_signature_a_reader_who_got_nothing_is_not_touched(mailing):
+    make_subscriber("z@example.org", created_at=NOW)
+
+    receive(dsn(recipient="z@example.org"))
+
+    assert nothing_changed()
+
+
+def forged_token(mailing):
+    return dsn(f"bounces+{tokens.sign('bounce', (mailing.pk << 24) + seq_of(mailing), 'guess')}@news.example.org")
+
+
+def forged_message_id(mailing):
+    real = message_id(mailing, seq_of(mailing))
+    return dsn(about=returned(real.replace(real[-25:-20], "00000")))
+
+
+def forged_complaint(mailing):
+    return complaint(returned(extra=f"List-Unsubscribe: <https://x.example/unsubscribe/{'x' * 20}/>"))
+
+
+def forged_leaving(mailing):
+    return plain("unsubscribe", to=f"bounces+{tokens.sign('unsubscribe', 1, 'guess')}@news.example.org")
+
+
+def token_of_another_purpose(mailing):
+    reader = Subscriber.objects.get(email="a@example.org")
+    return plain("unsubscribe", to=f"bounces+{reader.token('preferences')}@news.example.org")
+
+
+@pytest.mark.parametrize(
+    "forged", [forged_token, forged_message_id, forged_complaint, forged_leaving, token_of_another_purpose]
+)
+def test_what_is_forged_changes_nothing(mailing, forged):
+    (arrival,) = receive(forged(mailing))
+
+    assert nothing_changed()
+    assert not Event.objects.exists()
+    assert arrival.state == State.APPLIED
+    if arrival.what in {What.BOUNCE, What.COMPLAINT}:
+        assert arrival.note == "forged: it carries a signature that is not ours"
+
+
+def test_a_token_of_a_restored_mailing_opens_no_other(mailing):
+    lost = verp(mailing, seq_of(mailing))
+    Mailing.objects.update(token_salt=tokens.new_salt())
+
+    receive(dsn(lost))
+
+    assert nothing_changed()
+
+
+def test_news_of_an_address_that_the_reader_has_left_suppresses_nobody(mailing):
+    reader = Subscriber.objects.get(email="a@example.org")
+    reader.address_changes.create(email="new@example.org", asked_at=NOW, confirmed_at=NOW + DAY / 2)
+    Subscriber.objects.filter(pk=reader.pk).update(
+        email="new@example.org", address_hash=address_hash("new@example.org")
+    )
+
+    receive(dsn(verp(mailing, mailing.deliveries.get(subscriber=reader).seq)))
+
+    assert nothing_changed()
+    assert Event.objects.get().address_hash == ""
+
+
+def test_old_news_bars_nobody_who_has_come_back_since(mailing):
+    reader = Subscriber.objects.get(email="a@example.org")
+    Consent.objects.create(subscriber=reader, kind="came back", at=TOLD_AT + DAY / 2, address_hash=reader.address_hash)
+
+    receive(dsn(verp(mailing, seq_of(mailing))), at=TOLD_AT + DAY)
+
+    assert nothing_changed()
+
+
+def test_a_receiver_that_refuses_us_blames_no_reader(mailing):
+    receive(dsn(verp(mailing, seq_of(mailing)), words=BLOCKED, status="5.7.1"))
+
+    assert nothing_changed()
+    assert Event.objects.get().verdict == "policy"
+
+
+def test_a_server_that_is_still_trying_says_nothing_of_the_reader(mailing):
+    (arrival,) = receive(
+        dsn(verp(mailing, seq_of(mailing)), words="smtp; 451 4.7.1 try later", status="4.7.1", action="delayed")
+    )
+
+    assert nothing_changed()
+    assert (arrival.what, Event.objects.get().kind) == (What.NOTICE, "deferred")
+
+
+# --- Once ---
+
+
+def test_the_same_mail_by_the_pipe_and_by_the_mailbox_is_one_event(mailing):
+    body = dsn(verp(mailing, seq_of(mailing)))
+
+    receive(body, body, b"Received: by another.example\n" + body)
+
+    assert Event.objects.count() == 1
+    assert Arrival.objects.count() == 2
+
+
+def test_what_is_applied_twice_changes_nothing_the_second_time(mailing):
+    receive(dsn(verp(mailing, seq_of(mailing))))
+    Arrival.objects.update(state=State.WAITING, applied_at=None)
+
+    applying.apply_some(TOLD_AT, 1)
+
+    assert Event.objects.count() == Suppression.objects.count() == 1
+
+
+def test_a_worker_that_dies_while_it_applies_has_done_nothing_and_the_next_does_all(mailing, monkeypatch):
+    def die(news):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(rules, "apply", die)
+        with pytest.raises(KeyboardInterrupt), transaction.atomic():
+            receive(dsn(verp(mailing, seq_of(mailing))))
+        Arrival.objects.store(Arrival.MAIL, dsn(verp(mailing, seq_of(mailing))), TOLD_AT)
+        with pytest.raises(KeyboardInterrupt):
+            applying.apply_some(TOLD_AT, 1)
+    assert nothing_changed()
+    assert not Event.objects.exists()
+    assert Arrival.objects.waiting().count() == 1
+
+    applying.apply_some(TOLD_AT, 1)
+
+    assert suppressed() == {("a@example.org", "bounced")}
+    assert not Arrival.objects.waiting().exists()
+
+
+def test_one_that_cannot_be_read_is_kept_and_holds_up_no_other(mailing):
+    Arrival.objects.store("carrier-pigeon", b"{}", TOLD_AT)
+
+    odd, good = receive(dsn(verp(mailing, seq_of(mailing))))
+
+    assert (odd.state, odd.note) == (State.UNREADABLE, "nobody reads what comes from carrier-pigeon")
+    assert bytes(odd.body) == b"{}"
+    assert good.state == State.APPLIED
+
+
+def test_one_that_cannot_be_applied_is_kept_and_holds_up_no_other(mailing, monkeypatch):
+    apply = rules.apply
+
+    def break_at_b(news):
+        if any(one.found.seq == seq_of(mailing, "b") for one in news):
+            raise LookupError("a rule has a fault")
+        apply(news)
+
+    monkeypatch.setattr(rules, "apply", break_at_b)
+
+    receive(*[dsn(verp(mailing, seq_of(mailing, name)), name=f"<{name}@x.example>") for name in "abc"])
+
+    assert [one.state for one in Arrival.objects.order_by("pk")] == ["applied", "unreadable", "applied"]
+    assert suppressed() == {("a@example.org", "bounced"), ("c@example.org", "bounced")}
+
+
+def test_events_only_grow(mailing):
+    receive(dsn(verp(mailing, seq_of(mailing))))
+
+    with pytest.raises(IntegrityError, match="events only grow"), transaction.atomic():
+        Event.objects.update(verdict="soft")
+
+
+def test_hundreds_are_applied_with_few_questions(mailing, django_assert_max_num_queries):
+    body = plain("Thanks!")
+    Arrival.objects.bulk_create(
+        [Arrival(source="mail", key=str(number), body=body, received_at=NOW) for number in range(90)]
+    )
+
+    with django_assert_max_num_queries(12):
+        assert applying.apply_some(TOLD_AT, 5) == 90
+
+
+# --- Soft bounces ---
+
+
+def soft(mailing, number, at, **values):
+    Event.objects.create(
+        **{
+            "source": "mail",
+            "source_id": f"soft {number}",
+            "kind": "bounced",
+            "verdict": "soft",
+            "mailing_id": number,
+            "address_hash": address_hash("a@example.org"),
+            "at": at,
+        }
+        | values
+    )
+
+
+def third(mailing):
+    receive(dsn(verp(mailing, seq_of(mailing)), words=FULL, status="5.2.2"))
+    return suppressed()
+
+
+def test_a_full_mailbox_bars_its_address_the_third_time_within_sixty_days(mailing):
+    soft(mailing, 101, NOW - 14 * DAY)
+    soft(mailing, 102, NOW - 28 * DAY)
+
+    assert third(mailing) == {("a@example.org", "bounced")}
+
+
+@pytest.mark.parametrize(
+    "second", [{"at": NOW - 61 * DAY}, {"mailing_id": 101}, {"address_hash": "another"}, {"verdict": "policy"}]
+)
+def test_two_within_sixty_days_bar_nobody(mailing, second):
+    soft(mailing, 101, NOW - 14 * DAY)
+    soft(mailing, 102, **({"at": NOW - 28 * DAY} | second))
+
+    assert third(mailing) == set()
+
+
+def test_a_copy_that_arrived_between_starts_the_count_anew(mailing):
+    soft(mailing, 101, NOW - 14 * DAY)
+    soft(mailing, 102, NOW - 28 * DAY)
+    soft(mailing, 103, NOW - 7 * DAY, kind="delivered", verdict="")
+
+    assert third(mailing) == set()
+
+
+def test_a_copy_of_which_nothing_came_back_has_arrived_too(mailing, issue):
+    soft(mailing, 101, NOW - 14 * DAY)
+    soft(mailing, 102, NOW - 28 * DAY)
+    arrived = Mailing.objects.create(
+        issue=issue, number=9, state="sent", approved_at=NOW, send_at=NOW, planned_at=NOW - 8 * DAY
+    )
+    Delivery.objects.create(
+        mailing=arrived,
+        seq=0,
+        subscriber=Subscriber.objects.get(email="a@example.org"),
+        state=Delivery.State.SENT,
+        sent_at=NOW - 8 * DAY,
+    )
+
+    assert third(mailing) == set()
+
+
+# --- Complaints, leavings, answers ---
+
+
+def test_a_complaint_suppresses_at_once(mailing):
+    receive(complaint(returned(message_id(mailing, seq_of(mailing, "b"))), recipient=""))
+
+    assert suppressed() == {("b@example.org", "complained")}
+    assert Event.objects.get().kind == "complained"
+
+
+def test_a_complaint_whose_receiver_hides_the_address_is_known_by_the_link_to_leave(mailing):
+    reader = Subscriber.objects.get(email="c@example.org")
+    link = f"List-Unsubscribe: <https://news.example.org/unsubscribe/{reader.token('unsubscribe')}/>"
+
+    receive(complaint(returned(extra=link), recipient=""))
+
+    assert suppressed() == {("c@example.org", "complained")}
+
+
+@pytest.mark.parametrize("kind", ["not-spam", "auth-failure", "dkim"])
+def test_a_report_that_is_no_complaint_suppresses_nobody(mailing, kind):
+    receive(complaint(returned(message_id(mailing, seq_of(mailing))), kind=kind))
+
+    assert nothing_changed()
+
+
+@pytest.mark.parametrize("extra", ["", "Auto-Submitted: auto-generated\n"])
+def test_a_mail_to_the_address_for_leaving_ends_the_subscription(mailing, extra):
+    reader = Subscriber.objects.get(email="a@example.org")
+    body = plain("", to=f"bounces+{reader.token('unsubscribe')}@news.example.org", subject="unsubscribe", extra=extra)
+
+    (arrival,) = receive(body)
+
+    reader.refresh_from_db()
+    assert reader.state == "unsubscribed"
+    line = reader.consents.get(kind="withdrew")
+    assert (line.source, line.at) == ("mail", TOLD_AT)
+    assert arrival.what == What.LEAVING
+    assert not suppressed()
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        (plain("I am away.", extra="Auto-Submitted: auto-replied\n"), What.AUTO_REPLY),
+        (plain("我休假到週一。", subject="自動回覆: 第七期"), What.AUTO_REPLY),
+        (plain("Please confirm that you are a human.", subject="Message held"), What.CHALLENGE),
+        (plain("Thank you for this issue."), What.REPLY),
+        (b"\xff\xfe no mail at all \x00", What.REPLY),
+    ],
+)
+def test_what_is_no_bounce_changes_nothing_and_is_kept(mailing, body, what):
+    (arrival,) = receive(body)
+
+    assert nothing_changed()
+    assert (arrival.state, arrival.what, bytes(arrival.body)) == (State.APPLIED, what, body)
+
+
+def test_a_reply_belongs_to_the_copy_that_it_answers(mailing):
+    body = plain("Thank you.", extra=f"In-Reply-To: {message_id(mailing, seq_of(mailing, 'b'))}\n")
+
+    (arrival,) = receive(body)
+
+    assert (arrival.what, arrival.mailing_id, arrival.seq) == (What.REPLY, mailing.pk, seq_of(mailing, "b"))
+
+
+# --- Uncertain copies ---
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "action", "state"),
+    [
+        (GONE, "5.1.1", "failed", Delivery.State.FAILED),
+        (BLOCKED, "5.7.1", "failed", Delivery.State.FAILED),
+        ("smtp; 250 2.0.0 ok", "2.0.0", "delivered", Delivery.State.SENT),
+        ("smtp; 451 4.7.1 later", "4.7.1", "delayed", Delivery.State.SENT),
+    ],
+)
+def test_a_report_settles_an_uncertain_copy(mailing, words, status, action, state):
+    seq = seq_of(mailing)
+    mailing.deliveries.filter(seq=seq).update(state=Delivery.State.UNCERTAIN)
+    mailing.batches.update(sent=2, uncertain=1)
+
+    receive(dsn(verp(mailing, seq), words=words, status=status, action=action))
+
+    assert mailing.deliveries.get(seq=seq).state == state
+    counts = mailing.counts()
+    assert (counts.uncertain, counts.total) == (0, 3)
+
+
+def test_one_slice_is_one_transaction_on_every_database(mailing):
+    receive(*[dsn(verp(mailing, seq_of(mailing, name)), name=f"<{name}@x.example>") for name in "abc"])
+
+    assert Event.objects.count() == Suppression.objects.count() == 3
+    assert not connection.needs_rollback

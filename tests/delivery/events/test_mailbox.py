@@ -1,0 +1,125 @@
+"""Mails in the mailbox are stored and moved; nothing is lost, whatever fails between."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from newsletter.delivery.events.mailbox import MailboxAway, Place, fetch, place
+from newsletter.delivery.models import Arrival, MailFetch
+from newsletter.delivery.tasks import read_mailbox
+from tests.delivery.conftest import NOW
+from tests.delivery.events.mails import plain
+from tests.support.imap import mailbox  # noqa: F401 - a fixture
+
+pytestmark = pytest.mark.django_db
+FIRST, SECOND = plain("第一封").replace(b"\n", b"\r\n"), plain("Second\x00").replace(b"\n", b"\r\n")
+
+
+def stored():
+    return [bytes(body) for body in Arrival.objects.order_by("pk").values_list("body", flat=True)]
+
+
+@pytest.mark.parametrize("can_move", [True, False])
+def test_each_mail_is_stored_as_it_is_and_then_moved(mailbox, can_move):  # noqa: F811
+    mailbox.can_move = can_move
+    mailbox.deliver(FIRST, SECOND)
+
+    assert fetch(NOW) == 2
+
+    assert stored() == [FIRST, SECOND]
+    assert mailbox.held() == []
+    assert mailbox.held("Processed") == [FIRST, SECOND]
+    assert MailFetch.objects.get().looked_at == NOW
+
+
+def test_an_empty_mailbox_is_left_as_it_is(mailbox):  # noqa: F811
+    assert fetch(NOW) == 0
+    assert set(mailbox.folders) == {"INBOX"}
+
+
+@pytest.mark.parametrize("broken", ["MOVE", "CREATE"])
+def test_a_mail_that_cannot_be_moved_is_stored_and_moved_later(mailbox, broken):  # noqa: F811
+    mailbox.deliver(FIRST)
+    mailbox.broken = broken
+
+    with pytest.raises(MailboxAway):
+        fetch(NOW)
+    assert stored() == mailbox.held() == [FIRST]
+
+    mailbox.broken = ""
+    assert fetch(NOW) == 0
+    assert stored() == mailbox.held("Processed") == [FIRST]
+    assert mailbox.held() == []
+
+
+def test_a_mail_that_cannot_be_stored_stays_in_the_mailbox(mailbox):  # noqa: F811
+    def away(*_args):
+        raise OperationalError("no connection")
+
+    mailbox.deliver(FIRST)
+    with pytest.raises(OperationalError), connection.execute_wrapper(away):
+        fetch(NOW)
+
+    assert mailbox.held() == [FIRST]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda url: url.replace("pass%2Fword", "wrong%2Fsecret"), "wrong password"),
+        (lambda url: url.replace("INBOX", "Elsewhere"), "there is no such folder"),
+        (lambda url: "imap://bounces:wrong%2Fsecret@127.0.0.1:9/INBOX", "ConnectionRefusedError"),
+    ],
+)
+def test_a_mailbox_that_cannot_be_read_is_told_without_its_password(mailbox, settings, change, why):  # noqa: F811
+    mailbox.deliver(FIRST)
+    settings.MAILBOX_URL = change(settings.MAILBOX_URL)
+
+    with pytest.raises(MailboxAway, match=why):
+        fetch(NOW)
+
+    row = MailFetch.objects.get()
+    assert why in row.problem
+    assert "secret" not in row.problem
+    assert (row.failing_since, row.looked_at) == (NOW, None)
+    assert mailbox.held() == [FIRST]
+
+
+def test_the_task_goes_on_when_the_mailbox_is_back(mailbox, settings):  # noqa: F811
+    mailbox.deliver(FIRST)
+    mailbox.broken = "LOGIN"
+    read_mailbox()
+    since = MailFetch.objects.get().failing_since
+    read_mailbox()
+    assert MailFetch.objects.get().failing_since == since
+
+    mailbox.broken = ""
+    read_mailbox()
+
+    row = MailFetch.objects.get()
+    assert (row.failing_since, row.problem) == (None, "")
+    assert row.looked_at <= timezone.now()
+    assert stored() == [FIRST]
+
+
+@pytest.mark.parametrize("url", ["", "pipe:"])
+def test_without_a_mailbox_there_is_nothing_to_do(settings, url):
+    settings.MAILBOX_URL = url
+
+    assert place(url) is None
+    assert fetch(NOW) == 0
+    assert not MailFetch.objects.exists()
+
+
+def test_a_url_says_where_the_mailbox_is():
+    assert place("imaps://a%40b:p%3Aw@mail.example.org/INBOX%2FBounces?done=Old") == Place(
+        "imaps", "mail.example.org", 993, "a@b", "p:w", "INBOX/Bounces", "Old"
+    )
+    assert place("imap://a:b@mail.example.org").port == 143
+
+
+@pytest.mark.parametrize("url", ["pop3://a:b@mail.example.org", "imaps://mail.example.org", "imaps:", "bounces"])
+def test_a_url_that_leads_nowhere_is_refused_without_saying_it(url):
+    with pytest.raises(ImproperlyConfigured, match=r"^MAILBOX_URL must be like imaps://user:password@host/INBOX$"):
+        place(url)

@@ -1,0 +1,214 @@
+"""Whoever has an issue can see what was changed in it since: word by word, when, why, and how many have which text."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.core.cache import caches
+from django.utils import timezone
+
+from newsletter.delivery import planning
+from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.words import words_of_letter
+from newsletter.delivery.models import Delivery, Step
+from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
+from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import assert_valid, markup
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def now():
+    return timezone.now() - timedelta(days=2)
+
+
+@pytest.fixture
+def issue(now):
+    make_publication()
+    post = make_post("談提問", body="先問為什麼，再問怎麼做。\n\n一共 41 人。", published_at=now - HOUR)
+    issue = make_issue(post, number=42, subject="秋天", introduction="大家好。", closing="下期見。")
+    for name in "abc":
+        make_subscriber(f"{name}@example.org")
+    return issue
+
+
+def send(mailing, now, *, sent=None):
+    """Let a mailing reach its readers, or only the first `sent` of them."""
+    assert planning.plan(mailing, now)
+    reached = mailing.deliveries.order_by("seq").values_list("pk", flat=True)[:sent]
+    for pk in reached:
+        mailing.deliveries.filter(pk=pk).update(state=Delivery.State.SENT)
+    finish_batches(mailing)
+    mailing.finish(now)
+
+
+def approve(issue, now):
+    return planning.approve(issue, send_at=None, now=now, hold=timedelta())
+
+
+def correct(issue, now, note="人數錯了。"):
+    return planning.correct(issue, note=note, send_at=None, now=now, hold=timedelta())
+
+
+def edit(post, old, new, now):
+    Post.objects.filter(pk=post.pk).update(body=post.body.replace(old, new), updated_at=now)
+
+
+def page_of(client, number=42):
+    caches["pages"].clear()
+    return client.get(f"/issues/{number}/changes/")
+
+
+def marks(page, tag):
+    return re.findall(f"<{tag}>(.*?)</{tag}>", page.text, re.DOTALL)
+
+
+def test_a_correction_is_shown_word_by_word_with_its_reason_and_its_readers(client, issue, now):
+    send(approve(issue, now), now)
+    edit(issue.posts.get(), "41", "14", now + HOUR)
+    send(correct(issue, now + 2 * HOUR), now + 2 * HOUR, sent=2)
+
+    page = page_of(client)
+
+    assert_valid(page.text)
+    assert (marks(page, "del"), marks(page, "ins")) == (["41"], ["14"])
+    assert "人數錯了。" in page.text
+    text = markup(page)
+    assert re.findall(r'<h2 id="version-\d">(.*?)</h2>', text) == ["As it was sent", "Correction, mailed"]
+    assert re.findall(r"(\d) readers? (?:has|have) this text", text) == ["3", "2"]
+
+
+def test_only_the_lines_that_were_changed_are_shown(client, issue, now):
+    edit(
+        issue.posts.get(),
+        "一共 41 人。",
+        "一共 41 人。\n\n" + "很長的一段。" * 50 + "\n\n還有 3 天。\n\n尾聲。",
+        now - HOUR,
+    )
+    send(approve(issue, now), now)
+    post = issue.posts.get()
+    edit(post, "41", "14", now + HOUR)
+    post.refresh_from_db()
+    edit(post, "3 天", "5 天", now + HOUR)
+
+    shown = re.search(r'<div class="prose changes">(.*?)</div>', page_of(client).text, re.DOTALL)[1]
+
+    assert re.sub("<[^>]*>", "", shown) == "一共4114人。\n⋯\n還有35天。"
+
+
+def test_the_page_of_the_issue_leads_there_once_it_was_corrected(client, issue, now):
+    send(approve(issue, now), now)
+    before = client.get("/issues/42/").text
+    send(correct(issue, now + HOUR), now + HOUR)
+
+    assert 'href="/issues/42/changes/"' not in before
+    assert 'href="/issues/42/changes/"' in client.get("/issues/42/").text
+
+
+def test_an_issue_that_was_not_changed_says_so(client, issue, now):
+    send(approve(issue, now), now)
+
+    page = page_of(client)
+
+    assert "Nothing was changed since this issue was sent." in page.text
+    assert marks(page, "del") == marks(page, "ins") == []
+
+
+def test_what_was_changed_on_the_web_alone_is_shown_too(client, issue, now):
+    send(approve(issue, now), now)
+    edit(issue.posts.get(), "再問怎麼做", "再問怎麼做、誰來做", now + HOUR)
+
+    page = page_of(client)
+
+    assert marks(page, "ins") == ["、誰來做"]
+    assert "Changed on the web" in page.text
+    assert "Not mailed" in page.text
+
+
+def test_a_mended_link_is_a_change_although_its_words_are_the_same(client, issue, now):
+    post = issue.posts.get()
+    edit(post, "先問", "[先問](https://a.example/)", now - HOUR)
+    send(approve(issue, now), now)
+    post.refresh_from_db()
+    edit(post, "a.example", "b.example", now + HOUR)
+
+    page = page_of(client)
+
+    assert (marks(page, "del"), marks(page, "ins")) == (["a"], ["b"])
+
+
+def test_of_a_post_that_was_taken_back_nothing_is_told(client, issue, now):
+    secret = make_post("不該說的", body="老闆的秘密。", published_at=now - HOUR)
+    issue.items.create(post=secret, position=1)
+    send(approve(issue, now), now)
+    Post.objects.filter(pk=secret.pk).update(published_at=None, body="更大的秘密。", updated_at=now + HOUR)
+
+    page = page_of(client)
+
+    assert page.status_code == 200
+    assert "秘密" not in page.text
+    assert "不該說的" not in page.text
+
+
+def test_nobody_is_told_who_has_it_nor_what_opens_their_doors(client, issue, now):
+    send(approve(issue, now), now)
+    edit(issue.posts.get(), "41", "14", now + HOUR)
+
+    page = page_of(client)
+
+    assert "example.org/" not in re.sub("https://news.example.org/", "", page.text)
+    assert "@example.org" not in page.text
+    assert "unsubscribe" not in page.text
+
+
+def test_what_was_replaced_while_it_was_being_sent_is_owned_up_to(client, issue, now):
+    mailing = approve(issue, now)
+    send(mailing, now)
+    mailing.record(Step.What.REPLACED, "hash", now + HOUR)
+
+    assert "Some of them got an earlier text, which was not kept." in page_of(client).text
+
+
+@pytest.mark.parametrize("path", ["/issues/43/changes/", "/issues/44/changes/", "/issues/042/changes/"])
+def test_what_was_not_sent_from_here_has_no_changes(client, issue, now, path):
+    make_issue(number=43)
+    make_issue(number=44, sent_at=now)  # an archive from elsewhere
+
+    assert client.get(path).status_code == 404
+
+
+def test_mailings_to_two_segments_with_one_text_are_one(client, issue, now):
+    first = approve(issue, now)
+    send(first, now, sent=1)
+    second = planning._schedule(  # as a later mailing to the others makes it
+        type(first)(issue=issue, segment="-vip", approved_at=now, send_at=now), freeze(issue)
+    )
+    type(first).objects.filter(pk=second.pk).update(content_hash=first.content_hash)
+    make_subscriber("d@example.org")
+    send(second, now + HOUR)
+
+    assert len(re.findall(r'id="version-\d"', page_of(client).text)) == 1
+
+
+def make_post_with_everything(issue):
+    body = "## 小標\n\n- 一\n- 二\n\n> [!NOTE]\n> 要記得。\n\n> 引言。\n\n用 AI 寫。"
+    issue.items.create(post=make_post("全部", body=body), position=1)
+
+
+@pytest.mark.parametrize("look", Publication.Look.values)
+def test_in_every_look_a_letter_says_the_same_words(issue, look):
+    make_publication(look=look, signature="**Gipi**")
+    make_post_with_everything(issue)
+
+    parts = words_of_letter(freeze(issue, "更正的話").html)
+
+    post, other = issue.posts.order_by("items__position")
+    assert [part.post for part in parts] == [0, post.pk, other.pk, 0]
+    own, first, second, closing = (part.text for part in parts)
+    assert own == "秋天\n大家好。"
+    assert first.endswith("談提問\n先問為什麼，再問怎麼做。\n一共41人。")
+    assert second.endswith("全部\n小標\n一\n二\nNote\n要記得。\n引言。\n用AI寫。")
+    assert closing == "下期見。\nGipi"
