@@ -10,6 +10,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.mail import tokens
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
 from subscribers import origins
@@ -72,6 +73,7 @@ class SignupForm(forms.Form):
     altcha = forms.CharField(required=False)
     ticket = forms.CharField(required=False)
     came = forms.CharField(required=False)
+    invite = forms.CharField(required=False)  # the token of the letter that brought them
     sure = forms.CharField(required=False)  # the address was asked about, and this is the answer
 
     def clean_email(self) -> str:
@@ -87,6 +89,10 @@ class SignupForm(forms.Form):
     def meant(self) -> str:
         """Return the address that was probably meant, as long as nobody has been asked; "" for a good one."""
         return "" if self.cleaned_data["sure"] else meant(self.cleaned_data["email"])
+
+    def clean_invite(self) -> str:
+        typed: str = self.cleaned_data["invite"]
+        return typed if tokens.number_of(typed) else ""
 
     def clean_came(self) -> str:
         return origins.joined(self.cleaned_data["came"])

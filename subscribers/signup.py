@@ -5,11 +5,13 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
-from subscribers.models import Subscriber, Suppression, address_hash, mail_budget
+from subscribers.models import Invitation, Subscriber, Suppression, address_hash, mail_budget
 from subscribers.models.consents import Circumstances, Consent
 
 
-def sign_up(email: str, how: Circumstances, now: datetime, *, send_at: datetime | None = None) -> bool:
+def sign_up(
+    email: str, how: Circumstances, now: datetime, *, send_at: datetime | None = None, by: Subscriber | None = None
+) -> bool:
     """Let one mail answer the owner of an address, now or at `send_at`; return whether one is due by this call.
 
     A stranger and a reader who left get the link that confirms; a reader gets a mail that they are one already. Nobody
@@ -17,6 +19,7 @@ def sign_up(email: str, how: Circumstances, now: datetime, *, send_at: datetime 
     is a new consent.
     However often this is called, the row allows one mail, one more after ten minutes, then one a day; and the mailbox
     allows three within a day, however its address is spelled. What it refuses leaves no trace.
+    by: the reader whose link this came by; remembered until the confirmation, for somebody new alone.
     A mail that waits for its time is sent at once when it is asked for again without one.
     """
     known_as = address_hash(email)
@@ -29,6 +32,8 @@ def sign_up(email: str, how: Circumstances, now: datetime, *, send_at: datetime 
         if not mail_budget.take(email, now):
             transaction.set_rollback(True)
             return False
+        if by and by.is_reader and subscriber.confirmed_at is None:
+            Invitation.objects.note(subscriber.pk, by.pk)
         if send_at:
             _of(subscriber).filter(confirmation_due_at=now).update(confirmation_due_at=send_at)
     return True

@@ -92,6 +92,8 @@ def _page(
         "address_form": address_form or AddressForm(subscriber=subscriber),
         "chapters": own_data.chapters(subscriber, token),
         "shown_max": SHOWN_MAX,
+        "invites": Publication.objects.current().invites,
+        "invited": own_data.invited(subscriber),
         "waits_for": subscriber.address_changes.waiting(timezone.now()).first(),
         "done": what if (what := request.GET.get("done")) in DONE else "",
     }

@@ -40,7 +40,9 @@ BRIEF = 800  # characters: a shorter letter shows its addresses
 TWO_LINES = 60  # characters
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
 
-SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "day")}
+SLOTS = {
+    name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "invite_url", "day")
+}
 
 
 @dataclass(frozen=True)
@@ -221,6 +223,7 @@ def reader_values(subscriber: Subscriber) -> dict[str, str]:
         "unsubscribe_token": subscriber.token("unsubscribe"),
         "preferences_url": subscriber.preferences_url,
         "feedback_url": settings.SITE_URL + reverse("delivery:feedback", args=[subscriber.token("feedback")]),
+        "invite_url": subscriber.invite_url,
     }
 
 
