@@ -1,5 +1,6 @@
 """Signing up: what happens when somebody, or something, leaves an address."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -9,8 +10,16 @@ from subscribers.models import Invitation, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Circumstances, Consent
 
 
+@dataclass(frozen=True)
+class Newcomer:
+    """What somebody new said besides the address, and by whose link they came."""
+
+    name: str = ""
+    by: Subscriber | None = None
+
+
 def sign_up(
-    email: str, how: Circumstances, now: datetime, *, send_at: datetime | None = None, by: Subscriber | None = None
+    email: str, how: Circumstances, now: datetime, *, send_at: datetime | None = None, who: Newcomer | None = None
 ) -> bool:
     """Let one mail answer the owner of an address, now or at `send_at`; return whether one is due by this call.
 
@@ -19,7 +28,7 @@ def sign_up(
     is a new consent.
     However often this is called, the row allows one mail, one more after ten minutes, then one a day; and the mailbox
     allows three within a day, however its address is spelled. What it refuses leaves no trace.
-    by: the reader whose link this came by; remembered until the confirmation, for somebody new alone.
+    who: what is known of somebody new; nothing of it reaches who has confirmed before.
     A mail that waits for its time is sent at once when it is asked for again without one.
     """
     known_as = address_hash(email)
@@ -32,11 +41,19 @@ def sign_up(
         if not mail_budget.take(email, now):
             transaction.set_rollback(True)
             return False
-        if by and by.is_reader and subscriber.confirmed_at is None:
-            Invitation.objects.note(subscriber.pk, by.pk)
+        if who and subscriber.confirmed_at is None:
+            _know(subscriber, who)
         if send_at:
             _of(subscriber).filter(confirmation_due_at=now).update(confirmation_due_at=send_at)
     return True
+
+
+def _know(subscriber: Subscriber, who: Newcomer) -> None:
+    """Keep the name that was typed last, and the first link."""
+    if subscriber.name != who.name:
+        _of(subscriber).update(name=who.name)
+    if who.by and who.by.is_reader:
+        Invitation.objects.note(subscriber.pk, who.by.pk)
 
 
 def _send_sooner(subscriber: Subscriber, now: datetime) -> bool:

@@ -21,7 +21,7 @@ from newsletter.publication.wakeups import wake
 from subscribers import admission, origins, privacy, proofs, signup, tasks, wishes
 from subscribers.addresses import LENGTH_MAX
 from subscribers.admission import Admission, Step
-from subscribers.forms import SignupForm, person_pass, waiting_ticket
+from subscribers.forms import NAME_MAX, SignupForm, person_pass, waiting_ticket
 from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Sentence, Subscriber
 from subscribers.models.consents import Circumstances
 from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
@@ -80,6 +80,7 @@ def _signup_page(
     context = {
         "form": form,
         "email": form.data.get("email", typed[:LENGTH_MAX]),
+        "name": form.data.get("name", "")[:NAME_MAX],
         "notices": _notices(),
         "came": _came(request),
         "invite": getattr(form, "cleaned_data", {}).get("invite", invite),
@@ -93,7 +94,7 @@ def _signup_page(
 
 def _ask_if_right(request: HttpRequest, form: SignupForm) -> HttpResponse:
     """Ask about an address that looks mistyped, by two buttons. Nothing is kept or counted before one is pressed."""
-    context = {name: form.cleaned_data[name] for name in ("email", "place", "stamp", "website", "invite")}
+    context = {name: form.cleaned_data[name] for name in ("email", "name", "place", "stamp", "website", "invite")}
     context |= {"came": _came(request), "meant": form.meant, "domain": form.meant.rpartition("@")[2]}
     return render(request, "subscribers/meant.html", context)
 
@@ -113,7 +114,7 @@ def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> H
         return _signup_page(request, form, status=429, closed_for=found.seconds)
     email, now = form.cleaned_data["email"], timezone.now()
     context = {"email": email, "place": form.cleaned_data["place"], "is_crowded": found.is_crowded}
-    context |= {"came": _came(request), "invite": form.cleaned_data["invite"]}
+    context |= {"came": _came(request), "name": form.cleaned_data["name"], "invite": form.cleaned_data["invite"]}
     if found.step is Step.PROOF:
         context |= {"sum": json.dumps(proofs.challenge(email, now)), "ticket": waiting_ticket(email, now)}
         return render(request, "subscribers/proof.html", context)
@@ -122,10 +123,16 @@ def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> H
 
 def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
     publication, place, now = Publication.objects.current(), form.cleaned_data["place"] or "page", timezone.now()
-    words = signup_words(place, name=publication.name, promise=publication.promise, notes=_notices())
+    words = signup_words(
+        place,
+        name=publication.name,
+        promise=publication.promise,
+        notes=_notices(),
+        asks_name=publication.asks_name,
+    )
     how = circumstances(request, f"web:{place} {_came(request)}".strip(), words)
-    by = _inviter(form.cleaned_data["invite"])
-    if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, by=by):
+    who = signup.Newcomer(form.cleaned_data["name"], _inviter(form.cleaned_data["invite"]))
+    if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
         admission.count_mail(now)
         wake(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
 

@@ -21,6 +21,7 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import SEQ_BITS
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.mail import headers, signatures, tokens
+from newsletter.mail.text import salutations
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
@@ -45,6 +46,7 @@ class Compiled:
         self.keys, self.domain = signatures.keys(), _ascii_domain(mailing)
         html_part, text_part = rendering.parts(mailing)
         used = {*rendering.SLOT.findall(html_part), *rendering.SLOT.findall(text_part), "unsubscribe_url"}
+        self.words = {slot: salutations.word_of(slot) for slot in sorted(used) if salutations.is_for_name(slot)}
         self.purposes = [purpose for purpose in PURPOSES if f"{purpose}_url" in used]
         for purpose in self.purposes:
             before, after = around(purpose)
@@ -71,6 +73,10 @@ class Compiled:
             **dict(zip(self.purposes, map(str.encode, links), strict=True)),
         }
         escaped = values if PLAIN.fullmatch(row.email) else values | {"email": html.escape(row.email).encode()}
+        if self.words:
+            called = {slot: row.name or word for slot, word in self.words.items()}
+            values |= {slot: name.encode() for slot, name in called.items()}
+            escaped = values | escaped | {slot: html.escape(name).encode() for slot, name in called.items()}
         data = self.template.render(values, escaped)
         if self.keys:
             data = signatures.signatures(data, self.domain, self.keys) + data

@@ -123,6 +123,26 @@ def test_as_it_comes_no_token_is_made_for_a_link_that_no_letter_has(make_mailing
     assert compiled.purposes == ["unsubscribe", "preferences", "feedback"]
 
 
+# --- The reader's name ---
+
+
+def test_each_reader_is_called_by_their_name_and_who_gave_none_by_the_authors_word(issue, make_mailing):
+    issue.introduction = "{稱呼|朋友}，你好：這一期談授權。"
+    issue.save()
+    mailing = make_mailing("abc")
+    Subscriber.objects.filter(email="b@example.org").update(name="王<小>&明")
+    compiled = Compiled(mailing)
+
+    written = {row.email: compiled.envelope(row).data for row in specimens(mailing)}
+    bodies = {email: message_from_bytes(data, policy=policy.default) for email, data in written.items()}
+
+    assert compiled.difference(mailing) == ""
+    assert "王&lt;小&gt;&amp;明，你好：這一期" in bodies["b@example.org"].get_body(("html",)).get_content()
+    assert "王<小>&明，你好：這一期" in bodies["b@example.org"].get_body(("plain",)).get_content()
+    for part in ("html", "plain"):
+        assert "朋友，你好：這一期" in bodies["a@example.org"].get_body((part,)).get_content()
+
+
 # --- The proof before the first copy leaves ---
 
 

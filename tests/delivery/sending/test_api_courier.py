@@ -95,6 +95,21 @@ def test_a_copy_says_what_it_says_when_it_goes_alone(provider, make_mailing, run
 
 
 @of(*KINDS)
+def test_each_copy_calls_its_reader_by_name_without_what_the_provider_could_misread(provider, issue, make_mailing, run):
+    issue.introduction = "{name|朋友}，你好：這一期談授權。"
+    issue.save()
+    make_subscriber("ming@example.org", name='王<b>&"{{小}}%明')
+    mailing = make_mailing("a")
+
+    send(run, mailing)
+
+    called = {copy.address: copy for copy in provider.copies}
+    for part in ("text", "html"):
+        assert "王 b 小 明，你好：這一期" in getattr(called["ming@example.org"], part)
+        assert "朋友，你好：這一期" in getattr(called["a@example.org"], part)
+
+
+@of(*KINDS)
 def test_each_copy_has_its_readers_own_one_click_unsubscribe(provider, make_mailing, run):
     mailing = make_mailing("ab")
 
