@@ -193,7 +193,7 @@ class WayInForm(PublicationForm):
     class Meta(PublicationForm.Meta):
         fields: tuple[str, ...] = (
             *("welcome", "welcome_question"),
-            *("asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
+            *("asks_name", "invites", "asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
         )
         widgets = {"welcome": forms.Textarea({"rows": 6})}
 
