@@ -230,7 +230,7 @@ PIECE = re.compile(r'<span style="display: inline-block">([^<]*)</span>')
         ("cp /var/lib/newsletter/media/volumes /mnt", ["/var/", "lib/", "newsletter/", "media/"]),
         (
             "open&amp;close=<b>subscribers</b>.export(first_of_all)",
-            ["open&amp;", "close=", "export(first_", "of_"],
+            ["open&amp;", "close=", ".export(first_", "of_"],
         ),
     ],
 )
