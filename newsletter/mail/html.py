@@ -14,11 +14,12 @@ PRE = re.compile(r"<pre\b([^>]*)>(.*?)</pre>", re.DOTALL)
 NEWLINE = "\n"
 LEADING = re.compile(r"^((?:<[^>]*>)*)( +)", re.MULTILINE)
 SPACES = re.compile(r" {2,}")
-JOINT = "\x1f"
 CODE_WORD_MAX = 26  # characters: what the narrowest phone shows of code on one line
-CODE_JOINT = re.compile(r"(?<=\w)((?:&amp;|[/._,:=?+|-])+)(?=[^\s/._,:=?+|-])")  # after which a long word may break
-CODE_PIECE = re.compile(rf"([^\s<>]*\w[^\s<>]*){JOINT}")
-WHOLE = r'<span style="display: inline-block">\1</span>'  # breaks from its neighbours only; <wbr> is unknown to Gmail
+MARKS_OF_CODE = "/._,:=?+|-"
+CODE_JOINT = re.compile(  # marks after a letter, whatever their colours, behind which a long word may break
+    rf"<[^>]*>|\w(?:<[^>]*>)*(?:&amp;|[{MARKS_OF_CODE}])+(?=(?:<[^>]*>)*[^\s<>{MARKS_OF_CODE}])"
+)
+BREAK = '<span style="display: inline-block"></span>'  # takes no room, is not copied; Gmail does not know <wbr>
 INDENT_MAX = 16  # spaces: a deeper line may break within them
 ALIGNED = re.compile(r'(<t[dh]\b[^>]*?) align="(?:left|center|right)"')
 HEADER = re.compile(r"<th\b(?![^>]*\bscope=)")
@@ -135,9 +136,8 @@ def _as_lines(attributes: str, code: str) -> str:
     """
     led = LEADING.sub(lambda line: line[1] + _kept(line[2]), code.strip(NEWLINE))
     if not (fits := _fits(led)):
-        led = TEXT.sub(lambda text: CODE_JOINT.sub(rf"\1{JOINT}", text[0]), f">{led}<")[1:-1]
-        fits = _fits(CODE_PIECE.sub(r"\1 ", led))
-        led = CODE_PIECE.sub(WHOLE, led).replace(JOINT, "")
+        led = CODE_JOINT.sub(lambda found: found[0] if found[0].startswith("<") else found[0] + BREAK, led)
+        fits = _fits(led.replace(BREAK, " "))
     lines = TEXT.sub(lambda text: SPACES.sub(lambda run: _kept(run[0]), text[0]), f">{led}<")[1:-1]
     kept = attributes.replace("white-space:pre-wrap;", "").replace("white-space: pre-wrap;", "")
     named = kept.replace('class="', 'class="pre ', 1) if 'class="' in kept else f' class="pre"{kept}'
