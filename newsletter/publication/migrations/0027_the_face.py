@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('publication', '0024_asks_heard'),
+        ('publication', '0026_asks_name'),
     ]
 
     operations = [
