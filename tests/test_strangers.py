@@ -356,7 +356,7 @@ BY_WHOM = {
         "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",
         "newsletter.posts.proofreading.rules": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
         "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
-        "_touches_han _url heavy_pictures",
+        "_touches_han _url heavy_pictures HAN_NUMBERED OUTLINE",
         "newsletter.posts.proofreading.placeholders": "MERGE_FIELD",
         "newsletter.posts.proofreading.check": "line_numbers",
         "newsletter.posts.proofreading.masking": "FRONT_MATTER RAW _without_raw INLINE_CODE "
