@@ -267,6 +267,8 @@ BULK_MAIL_URL: str = env.str("BULK_MAIL_URL", "") or MAIL_URL
 SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all workers together
 # Where bounces, complaints, leavings and replies arrive: imaps://user:password@host/INBOX, or "pipe:" for receive_mail.
 MAILBOX_URL: str = env.str("MAILBOX_URL", "")
+# What a provider's webhook carries as basic authentication, user:password; several, by commas, while one is replaced.
+WEBHOOK_SECRET: list[str] = env.list("WEBHOOK_SECRET", [])
 PACK_AFTER_DAYS: int = env.int("PACK_AFTER_DAYS", 90)  # after its end the copies of a mailing are packed
 DELIVERY_LANES: int = 1  # lanes of one machine, each a process of its worker; more machines add more
 MAILERS = {

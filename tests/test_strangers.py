@@ -215,6 +215,9 @@ def test_what_a_token_opens_reads_no_text_for_long():
 STRANGERS = {
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
     "newsletter.delivery.events.finding.OURS": "issue.10a<@",
+    "newsletter.delivery.events.reading.requests.ENHANCED": "5.1",
+    "newsletter.delivery.events.reading.requests.OUR_MESSAGE_ID": "issue.10a@",
+    "newsletter.delivery.events.sns.HOST": "sns.a-1mazoncm",
     "newsletter.delivery.events.reading.auto_replies.AWAY": "auto: -",
     "newsletter.delivery.events.reading.auto_replies.CHALLENGE": "to release your mail ",
     "newsletter.delivery.events.reading.dsn.TYPED": "a-; ",

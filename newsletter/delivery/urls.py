@@ -1,6 +1,7 @@
 from django.urls import path, re_path
 
 from newsletter.delivery.author import views as approvals
+from newsletter.delivery.events import webhooks
 from newsletter.delivery.readers import own_letters, views
 
 app_name = "delivery"
@@ -10,5 +11,6 @@ urlpatterns = [
     path("mine/<str:token>/again/<int:number>/", own_letters.again, name="again"),
     re_path(r"^issues/(?P<number>[1-9][0-9]{0,8})/changes/\Z", views.changes, name="changes"),
     path("feedback/<str:token>/", views.feedback, name="feedback"),
+    path("webhooks/<str:provider>/tracking/", webhooks.tracking, name="webhook"),
     path("feedback/<str:token>/<str:number>/<str:answer>/", views.feedback, name="answer"),
 ]

@@ -48,6 +48,19 @@ PROVIDERS = {
 }
 SMTP_SCHEMES = ("smtp", "smtp+tls", "smtps")
 LIMITS = ("rate", "domain_rate", "lines", "per_connection")  # options of every URL; no backend knows them
+# How a provider signs its webhooks, by Anymail's names. On smtp:// with the provider before the name, such as
+# mailgun_webhook_signing_key. "topics" is ours: the ARNs of Amazon's SNS topics that may report here.
+# Source: the get_anymail_setting calls of anymail/webhooks/*.py, version 15.
+WEBHOOK_OPTIONS = {
+    "amazon_ses": ("topics",),
+    "mailersend": ("signing_secret",),
+    "mailgun": ("webhook_signing_key",),
+    "mailtrap": ("tracking_secret",),
+    "mandrill": ("webhook_key", "webhook_url"),
+    "postal": ("webhook_key",),
+    "resend": ("signing_secret",),
+    "sendgrid": ("tracking_webhook_verification_key",),
+}
 
 
 @dataclass(frozen=True)
@@ -79,13 +92,15 @@ def mailer_from_url(url: str, *, outbox: Path) -> dict[str, Any]:
     """Return the MAILERS entry for a mail URL; without a URL, the outbox.
 
     smtp:// speaks TLS after STARTTLS on port 587 or with ?tls=true, smtp+tls:// always, smtps:// from the
-    first byte. What LIMITS names is kept beside the options. Raise ImproperlyConfigured,
-    without the URL's secrets, for what cannot be understood.
+    first byte. What LIMITS names is kept beside the options, and what signs webhooks as WEBHOOKS, by provider.
+    Raise ImproperlyConfigured, without the URL's secrets, for what cannot be understood.
     """
     if not url:
         return {"BACKEND": OUTBOX, "OPTIONS": {"directory": str(outbox)}}
     parts, limits = _limits_apart(_split(url))
-    return _mailer(parts) | ({"LIMITS": limits} if limits != Limits() else {})
+    parts, webhooks = _webhooks_apart(parts)
+    beside = {"LIMITS": limits if limits != Limits() else None, "WEBHOOKS": webhooks}
+    return _mailer(parts) | {name: value for name, value in beside.items() if value}
 
 
 def _mailer(parts: SplitResult) -> dict[str, Any]:
@@ -129,6 +144,27 @@ def _limits_apart(parts: SplitResult) -> tuple[SplitResult, Limits]:
     rest = [option for option in parts.query.split("&") if option.partition("=")[0] not in LIMITS]
     lines, each = (_count(name, given[name]) if name in given else None for name in ("lines", "per_connection"))
     return parts._replace(query="&".join(rest)), Limits(rate, domains, lines, each or 0)
+
+
+def _webhooks_apart(parts: SplitResult) -> tuple[SplitResult, dict[str, dict[str, str]]]:
+    """Return a URL without the keys of webhooks, and these: by provider, as WEBHOOK_OPTIONS names them."""
+    names = _webhook_names(parts.scheme)
+    found: dict[str, dict[str, str]] = {}
+    for name, value in parse_qsl(parts.query):
+        if name in names:
+            provider, option = names[name]
+            found.setdefault(provider, {})[option] = value.replace(" ", "+")  # base64 that was not percent-encoded
+    rest = [option for option in parts.query.split("&") if option.partition("=")[0] not in names]
+    return parts._replace(query="&".join(rest)), found
+
+
+def _webhook_names(scheme: str) -> dict[str, tuple[str, str]]:
+    """Return by which names a URL has the keys of webhooks, and whose option each is."""
+    if scheme in SMTP_SCHEMES:
+        every = ((provider, option) for provider, options in WEBHOOK_OPTIONS.items() for option in options)
+        return {f"{provider}_{option}": (provider, option) for provider, option in every}
+    module = PROVIDERS[scheme].module if scheme in PROVIDERS else ""
+    return {option: (module, option) for option in WEBHOOK_OPTIONS.get(module, ())}
 
 
 def _count(name: str, given: str) -> int:

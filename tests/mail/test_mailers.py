@@ -204,3 +204,30 @@ def test_a_limit_that_is_none_is_refused(query, message, tmp_path):
         mailer_from_url(f"smtp://user:hunter2@host?{query}", outbox=tmp_path)
 
     assert str(refused.value) == message
+
+
+# --- Keys of webhooks ---
+
+
+@pytest.mark.parametrize(
+    ("url", "webhooks"),
+    [
+        ("mailgun://key@mg.example.org?webhook_signing_key=k", {"mailgun": {"webhook_signing_key": "k"}}),
+        ("resend://re_1@?signing_secret=whsec_a+b/c%3D", {"resend": {"signing_secret": "whsec_a+b/c="}}),
+        ("ses://eu-west-1?topics=arn%3Aa,arn:b", {"amazon_ses": {"topics": "arn:a,arn:b"}}),
+        (
+            "smtp://localhost?mailgun_webhook_signing_key=k&postal_webhook_key=p",
+            {"mailgun": {"webhook_signing_key": "k"}, "postal": {"webhook_key": "p"}},
+        ),
+    ],
+)
+def test_keys_of_webhooks_are_kept_apart_from_what_the_backend_is_told(url, webhooks):
+    mailer = mailer_from_url(url, outbox=OUTBOX)
+
+    assert mailer["WEBHOOKS"] == webhooks
+    assert mailer["OPTIONS"] == options_of(url.partition("?")[0])
+
+
+def test_a_key_of_another_provider_is_no_option_of_this_one():
+    with pytest.raises(ImproperlyConfigured, match="unknown option 'webhook_signing_key'"):
+        mailer_from_url("smtp://localhost?webhook_signing_key=k", outbox=OUTBOX)

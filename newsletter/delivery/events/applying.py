@@ -1,16 +1,19 @@
 """From what arrived to what follows from it, slice by slice: each is one transaction, so nothing is done by halves."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
+from itertools import batched
 from time import monotonic
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models.functions import Length
 
-from newsletter.delivery.events import rules
-from newsletter.delivery.events.facts import Fact, Reading, Unreadable, What
+from newsletter.delivery.events import providers, rules, sns
+from newsletter.delivery.events.facts import Fact, NotYet, Reading, Unreadable, What
 from newsletter.delivery.events.finding import FORGED, NOBODY, Finder, Found, leaver
-from newsletter.delivery.events.reading import mail
+from newsletter.delivery.events.reading import mail, requests
 from newsletter.delivery.events.rules import News
 from newsletter.delivery.models import Arrival, Event
 from subscribers.addresses import without_addresses
@@ -18,26 +21,47 @@ from subscribers.models.consents import Circumstances
 
 log = logging.getLogger(__name__)
 
-SLICE = 100  # arrivals of one transaction
+SLICE, SLICE_OCTETS = 500, 512 * 1024  # arrivals of one transaction: mails are large, requests many
+AT_ONCE = 1_000  # events of one statement
+MARKED = ("state", "what", "note", "applied_at", "mailing_id", "seq")
 AWAY = (InterfaceError, OperationalError)  # the database: everything waits
-READERS: dict[str, Callable[[Arrival], Reading]] = {Arrival.MAIL: mail.read}  # by source
+READERS: dict[str, Callable[[Arrival], Reading]] = {  # by source
+    **dict.fromkeys(providers.VIEWS, requests.read),
+    providers.AMAZON: sns.read,
+    Arrival.MAIL: mail.read,
+}
 
 type Read = tuple[Arrival, Reading | None]  # None of one that is not understood, whose note says why
 
 
 def apply_some(now: datetime, seconds: float) -> int:
-    """Apply what waits, for about so many seconds; return how many arrivals that were."""
-    until, done = monotonic() + seconds, 0
-    while some := list(Arrival.objects.waiting()[:SLICE]):
+    """Apply what waits, for about so many seconds; return how many arrivals that were.
+
+    Each is looked at once: what another worker is applying, or what cannot be read yet, is left where it is.
+    """
+    until, done, last = monotonic() + seconds, 0, 0
+    while some := _next(last):
+        last = some[-1].pk
         done += _apply(some, now)
         if monotonic() >= until:
             break
     return done
 
 
+def _next(last: int) -> list[Arrival]:
+    """Return the arrivals behind that one that fit into one transaction: a request may hold thousands of events."""
+    sizes = Arrival.objects.waiting().filter(pk__gt=last).annotate(size=Length("body")).values_list("pk", "size")
+    keys, octets = list[int](), 0
+    for key, size in sizes[:SLICE]:
+        if keys and octets + size > SLICE_OCTETS:
+            break
+        keys, octets = [*keys, key], octets + size
+    return list(Arrival.objects.waiting().filter(pk__in=keys))
+
+
 def _apply(some: Sequence[Arrival], now: datetime) -> int:
     """Apply a slice; where that raises, each of it alone, so that one that is odd holds up no other."""
-    read = [(one, _read(one)) for one in some]  # before the transaction: it takes longest, and needs no lock
+    read = list(_read_all(some))  # before the transaction: it takes longest, and needs no lock
     try:
         return _record(read, now)
     except AWAY:
@@ -58,12 +82,20 @@ def _apply_alone(one: Read, now: datetime) -> int:
         return _record([(one[0], None)], now)
 
 
+def _read_all(some: Iterable[Arrival]) -> Iterator[Read]:
+    for one in some:
+        with suppress(NotYet):
+            yield one, _read(one)
+
+
 def _read(arrival: Arrival) -> Reading | None:
-    """Return what a reader makes of an arrival; whatever strangers send, the others are read."""
+    """Return what a reader makes of an arrival; whatever strangers send, the others are read. Raises NotYet."""
     try:
         return READERS.get(arrival.source, _nobody)(arrival)
     except Unreadable as error:
         _set_aside(arrival, str(error))
+    except NotYet:
+        raise
     except Exception as error:
         log.exception("Arrival %s cannot be read.", arrival.pk)
         _set_aside(arrival, f"{type(error).__name__}: {error}")
@@ -75,7 +107,8 @@ def _nobody(arrival: Arrival) -> Reading:
 
 
 def _set_aside(arrival: Arrival, why: str) -> None:
-    arrival.state, arrival.note = Arrival.State.UNREADABLE, without_addresses(why)[:500]
+    arrival.state, arrival.what = Arrival.State.UNREADABLE, What.UNKNOWN
+    arrival.note = without_addresses(why)[:500]
 
 
 def _record(read: Sequence[Read], now: datetime) -> int:
@@ -86,13 +119,22 @@ def _record(read: Sequence[Read], now: datetime) -> int:
         finder = Finder()
         found = [(arrival, fact, finder.find(fact)) for arrival, reading in mine if reading for fact in reading.facts]
         rules.apply(_new_events(found))
+        about: dict[int, list[Found]] = {arrival.pk: [] for arrival, _reading in mine}
+        for arrival, _fact, one in found:
+            about[arrival.pk].append(one)
         for arrival, reading in mine:
-            about = [one for other, _fact, one in found if other is arrival]
-            _mark(arrival, reading, about, finder, now)
-        Arrival.objects.bulk_update(
-            [arrival for arrival, _reading in mine], ["state", "what", "note", "applied_at", "mailing_id", "seq"]
-        )
+            _mark(arrival, reading, about[arrival.pk], finder, now)
+        _save([arrival for arrival, _reading in mine])
     return len(mine)
+
+
+def _save(arrivals: Sequence[Arrival]) -> None:
+    """Write what was marked: of those that are alike by one statement, for requests of a provider all are."""
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for one in arrivals:
+        alike.setdefault(tuple(getattr(one, name) for name in MARKED), []).append(one.pk)
+    for values, keys in alike.items():
+        Arrival.objects.filter(pk__in=keys).update(**dict(zip(MARKED, values, strict=True)))
 
 
 def _lock(keys: list[int]) -> set[int]:
@@ -111,10 +153,11 @@ def _new_events(found: Sequence[tuple[Arrival, Fact, Found]]) -> list[News]:
     }
     for source in {source for source, _id in news}:
         ids = [source_id for of, source_id in news if of == source]
-        known = Event.objects.filter(source=source, source_id__in=ids).values_list("source_id", flat=True)
-        for source_id in known:
-            del news[source, source_id]
-    Event.objects.bulk_create([one.event for one in news.values()], ignore_conflicts=True)
+        for some in batched(ids, AT_ONCE, strict=False):
+            known = Event.objects.filter(source=source, source_id__in=some).values_list("source_id", flat=True)
+            for source_id in known:
+                del news[source, source_id]
+    Event.objects.bulk_create([one.event for one in news.values()], batch_size=AT_ONCE, ignore_conflicts=True)
     return list(news.values())
 
 
@@ -142,15 +185,16 @@ def _mark(arrival: Arrival, reading: Reading | None, about: list[Found], finder:
     arrival.state, arrival.what, arrival.note = Arrival.State.APPLIED, reading.what, reading.note[:500]
     if reading.what in MAY_BE_A_LEAVING:
         _take_leave(arrival, reading, now)
-    copy = next(((one.mailing_id, one.seq) for one in about if one.seq is not None), finder.copy_of(reading.names))
-    if copy is not None:
-        arrival.mailing_id, arrival.seq = copy
+    if reading.what != What.REQUEST:  # which is about many copies
+        copies = ((one.mailing_id, one.seq) for one in about if one.seq is not None)
+        arrival.mailing_id, arrival.seq = next(copies, finder.copy_of(reading.names) or (None, None))
     if about and all(one == FORGED for one in about):
         arrival.note = "forged: it carries a signature that is not ours"
-    elif about and all(one == NOBODY for one in about):
+    elif reading.what in NAME_SOMEBODY and all(one == NOBODY for one in about):
         arrival.note = "about nobody to whom anything was sent lately"
 
 
+NAME_SOMEBODY = frozenset({What.BOUNCE, What.COMPLAINT})
 MAY_BE_A_LEAVING = frozenset({What.REPLY, What.AUTO_REPLY})  # nobody answers that address but who wants to leave
 
 

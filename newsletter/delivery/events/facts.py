@@ -12,19 +12,22 @@ class Unreadable(Exception):
     """What arrived is not understood; the message says why."""
 
 
+class NotYet(Exception):
+    """What arrived cannot be read now, because somebody else is away: it waits."""
+
+
 @dataclass(frozen=True)
 class Names:
     """By what a report names the copy that it is about, as it was found: nothing of it is checked yet.
 
-    tokens: what may be a token of ours, from the addresses that it was sent to and that it quotes.
+    tokens: what may be a token of ours, from the addresses that it was sent to and that it quotes, or from what its
+        provider was given with the copy.
     message_ids: what may be a Message-ID of ours. recipient: the address of the reader.
-    copy: mailing and seq, from a report whose sender is vouched for.
     """
 
     tokens: tuple[str, ...] = ()
     message_ids: tuple[str, ...] = ()
     recipient: str = ""
-    copy: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Found:
 
 NOBODY, FORGED = Found(), Found(is_forged=True)
 # Of these only the copy matters: no reader is looked up, for a mailing has millions of them.
-ABOUT_THE_COPY = frozenset({Kind.DELIVERED, Kind.DEFERRED, Kind.OPENED, Kind.CLICKED})
+ABOUT_THE_COPY = frozenset({Kind.SENT, Kind.DELIVERED, Kind.DEFERRED, Kind.OPENED, Kind.CLICKED, Kind.AUTORESPONDED})
 
 
 class Finder:
@@ -55,7 +55,7 @@ class Finder:
 
     def find(self, fact: Fact) -> Found:
         """Return what `fact` is about."""
-        copy = fact.names.copy if fact.is_vouched and fact.names.copy else self.copy_of(fact.names)
+        copy = self.copy_of(fact.names)
         if copy is not None and fact.kind in ABOUT_THE_COPY:
             recipient = fact.names.recipient
             return Found(*copy, address_hash=address_hash(recipient, self.salt) if recipient else "")

@@ -9,7 +9,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import batched, groupby
 
 from django.db.models import Q
 
@@ -23,9 +23,11 @@ from newsletter.delivery.models.deliveries import WAITS_AGAIN
 from subscribers.models import Subscriber, Suppression
 from subscribers.models.consents import Circumstances
 
+AT_ONCE = 1_000  # copies of one statement
 SOFT_TIMES, SOFT_WITHIN = 3, timedelta(days=60)
 ARRIVES_WITHIN = timedelta(days=5)  # of a copy that was sent and of which nothing came back: it has arrived
 KNOWN_OF = {
+    Kind.SENT: Known.ACCEPTED,
     Kind.DELIVERED: Known.ACCEPTED,
     Kind.DEFERRED: Known.ACCEPTED,  # the provider has it, and tries again
     Kind.OPENED: Known.ACCEPTED,
@@ -37,7 +39,11 @@ KNOWN_OF = {
     Kind.REJECTED: Known.REFUSED,
     Kind.FAILED: Known.REFUSED,
 }
-REASON_OF = {Kind.COMPLAINED: Suppression.Reason.COMPLAINED, Kind.BOUNCED: Suppression.Reason.BOUNCED}
+REASON_OF = {
+    Kind.COMPLAINED: Suppression.Reason.COMPLAINED,
+    Kind.BOUNCED: Suppression.Reason.BOUNCED,
+    Kind.REJECTED: Suppression.Reason.BOUNCED,  # for it is on a list of the provider's: nothing would reach it
+}
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,9 @@ def settle_copies(events: Iterable[Event]) -> int:
     for mailing_id, some in groupby(told, key=lambda one: one.mailing_id):
         # The last word counts: it was delivered to a mailbox that sent it back.
         last = {one.seq or 0: one for one in some}
-        for copy in _unsettled(mailing_id or 0, list(last)):
-            moved += uncertain.resolve(copy, _evidence(last[copy.seq]))
+        for seqs in batched(last, AT_ONCE, strict=False):
+            for copy in _unsettled(mailing_id or 0, list(seqs)):
+                moved += uncertain.resolve(copy, _evidence(last[copy.seq]))
     return moved
 
 

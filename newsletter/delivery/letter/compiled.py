@@ -140,18 +140,25 @@ def message_id_maker(mailing: Mailing) -> Callable[[int], bytes]:
     return message_id
 
 
-def return_path_maker(mailing: Mailing) -> Callable[[int], str]:
-    """Return what makes the envelope sender of a row; "" when bounces go to no address of their own.
+def copy_token_maker(mailing: Mailing) -> Callable[[int], str]:
+    """Return what makes the token of a row's copy, by which a report names it.
 
-    Its token is signed for "bounce" and the number mailing * 2^24 + seq, which fits 16 million copies, and bound to
-    the mailing's random value: numbers of mailings come again after a restore.
+    It is signed for "bounce" and the number mailing * 2^24 + seq, which fits 16 million copies, and bound to the
+    mailing's random value: numbers of mailings come again after a restore, and in another installation that sends
+    through the same provider.
     """
+    sign, first = tokens.signer("bounce"), (mailing.pk or 0) << SEQ_BITS
+    return lambda seq: sign(first + seq, mailing.token_salt)
+
+
+def return_path_maker(mailing: Mailing) -> Callable[[int], str]:
+    """Return what makes the envelope sender of a row, with its token; "" when bounces go to no address of their own."""
     bounces_to = Publication.objects.current().bounces_to
     if not bounces_to:
         return lambda _seq: ""
     before, after = headers.return_path(bounces_to, "\0").split("\0")
-    sign, first = tokens.signer("bounce"), (mailing.pk or 0) << SEQ_BITS
-    return lambda seq: f"{before}{sign(first + seq, mailing.token_salt)}{after}"
+    token = copy_token_maker(mailing)
+    return lambda seq: f"{before}{token(seq)}{after}"
 
 
 def specimens(mailing: Mailing) -> list[Row]:

@@ -20,6 +20,7 @@ from newsletter.mail import headers, letters
 from newsletter.mail import html as mail_html
 from newsletter.mail.characters import single_line
 from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
+from newsletter.mail.records import stacked
 from newsletter.mail.text import salutations
 from newsletter.mail.text.salutations import without_names
 from newsletter.mail.text.spacing import spaced
@@ -160,7 +161,7 @@ def author_html(source: str) -> str:
     pictures = Image.objects.filter(digest__in=MEDIA.findall(source))
     sizes = {settings.SITE_URL + one.get_absolute_url(): (one.width, one.height) for one in pictures}
     rendered = render.render_mail(source, base_url=settings.SITE_URL)
-    return mail_html.named_colours(mail_html.sized(mail_html.demoted(rendered), sizes))
+    return stacked(mail_html.named_colours(mail_html.sized(mail_html.demoted(rendered), sizes)))
 
 
 def greeting_html(source: str) -> str:

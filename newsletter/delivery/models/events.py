@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 KEPT_FOR = timedelta(days=30)  # what was applied; mails have addresses in them
+REQUESTS_KEPT_FOR = timedelta(days=2)  # of a provider, once they are understood: a mailing has millions
 FORGOTTEN_AT_ONCE = 2_000
 
 
@@ -20,8 +21,10 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
 
     def forget(self, before: datetime) -> int:
         """Delete what was applied before that moment, but replies, which are the author's; return how many."""
-        old = self.filter(applied_at__lt=before).exclude(what=Arrival.What.REPLY).order_by("pk")
-        keys = list(old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+        old = self.filter(applied_at__lt=before).exclude(what=Arrival.What.REPLY)
+        requests = self.filter(applied_at__lt=before + KEPT_FOR - REQUESTS_KEPT_FOR, what=Arrival.What.REQUEST)
+        keys = [*old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]]
+        keys += requests.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]
         return self.filter(pk__in=keys).delete()[0]
 
     def store(
@@ -58,6 +61,7 @@ class Arrival(models.Model):
         REPLY = "reply", _("reply by a person")
         NOTICE = "notice", _("notice of a mail server")  # nothing has failed: delayed, relayed, delivered
         REQUEST = "request", _("request of a provider")
+        UNKNOWN = "unknown", _("not understood, or not all of it")
 
     MAIL: ClassVar = "mail"  # the source of every mail; a request has its provider's name
 
@@ -94,6 +98,7 @@ class Event(models.Model):
     class Kind(models.TextChoices):
         """Anymail's names."""
 
+        SENT = "sent", _("accepted by the provider")
         DELIVERED = "delivered", _("delivered to the reader's server")
         DEFERRED = "deferred", _("put off by the reader's server")
         BOUNCED = "bounced", _("was sent back")

@@ -172,7 +172,7 @@ class ApiCourier:
         except ValueError as problem:
             self.known.append((row.seq, Outcome(Answer.FAILED, str(problem)[:500])))
             return None
-        message.metadata = {"delivery": f"{self.mailing.pk}.{row.seq}"}
+        message.metadata = self.copies.named(row)
         return partial(self.single.send, message)
 
     def _ask(self, rows: Sequence[Row], backend: Any) -> Asked:

@@ -8,7 +8,7 @@ django   any other mailer, the outbox too, message by message
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 from django.core.mail import mailers
@@ -16,7 +16,7 @@ from django.core.mail.backends.smtp import EmailBackend as SmtpBackend
 
 from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.letter.compiled import Compiled
+from newsletter.delivery.letter.compiled import Compiled, copy_token_maker
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.connections import Load
 from newsletter.delivery.provider.growth import Connections
@@ -35,6 +35,11 @@ FIRST_LINES, MOST_LINES = 4, 128  # SMTP connections of a lane: to begin with, a
 USUAL = Load(MOST_LINES, first=FIRST_LINES)
 WINDOW_SECONDS = 0.04  # several waits for a disk
 WINDOW_MIN, WINDOW_FIRST = 20, 100  # rows
+# By Anymail's esp_name: whom a copy's token goes along with, to come back in reports. The others refuse metadata.
+TAKE_METADATA = frozenset(
+    {"Amazon SES", "Brevo", "Mailgun", "Mailjet", "Mailtrap", "Mandrill", "Postmark", "Resend", "SendGrid"}
+    | {"SparkPost", "Unisender Go"}
+)
 LINES_FOR_RATE = 64  # at the most, when a rate says how many are needed
 
 
@@ -125,16 +130,20 @@ class DjangoCourier:
     def __init__(self, alias: str, mailing: Mailing) -> None:
         self.transport, self.stop_deadline = DjangoTransport(mailers[alias]), StopDeadline()
         self.mailing, self.refusals = mailing, Refusals(believes=mailing.believes_refusals)
+        takes_metadata = getattr(mailers[alias], "esp_name", "") in TAKE_METADATA
+        self.token = copy_token_maker(mailing) if takes_metadata else None
 
     def deliver(
         self, rows: Iterator[Row], on_hand_over: Callable[[int], bool], _reports: Reports = NO_REPORTS, /
     ) -> Iterator[tuple[int, Outcome]]:
         for row in rows:
             try:
-                message = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
+                message: Any = rendering.copy_for(self.mailing, row.reader, ids=(self.mailing.pk, row.seq))
             except ValueError as problem:
                 yield row.seq, unmailable(problem)
                 continue
+            if self.token:
+                message.metadata = {"delivery": self.token(row.seq)}
             if not on_hand_over(row.seq):
                 raise HandOverForbidden
             yield from self._known(row.seq, self.stop_deadline.answer(partial(self.transport.send, message)))

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from newsletter.delivery.ledger.claims import Row
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.letter.compiled import around, message_id_maker
+from newsletter.delivery.letter.compiled import around, copy_token_maker, message_id_maker
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.batch_apis import PlainAddress, Provider
 from newsletter.mail import tokens
@@ -38,6 +38,7 @@ class Copies:
         self.words = {slot: salutations.word_of(slot) for slot in sorted(used) if salutations.is_for_name(slot)}
         self.links = {name: _link_writer(name) for name in sorted(used - {"email"} - self.words.keys())}
         self.message_id = message_id_maker(mailing)
+        self.token = copy_token_maker(mailing)
 
     def size(self) -> int:
         """Return how many readers a call may have."""
@@ -70,17 +71,17 @@ class Copies:
             message.merge_data = values
         if self.provider.by_header:
             message.merge_headers = {row.email: self._own_headers(row, values[row.email]) for row in rows}
-            message.merge_metadata = {row.email: {"delivery": self._named(row)} for row in rows}
+            message.merge_metadata = {row.email: self.named(row) for row in rows}
         else:
-            message.merge_data = {row.email: values[row.email] | {"row": self._named(row)} for row in rows}
+            message.merge_data = {row.email: values[row.email] | {"row": self.token(row.seq)} for row in rows}
             message.metadata = {"delivery": self.provider.slot.format("row")}
         message.bodies = partial(self._bodies, list(values.values()))
         self._give_key(message, rows)
         return message
 
-    def _named(self, row: Row) -> str:
-        """Return by what a report of the provider finds the delivery."""
-        return f"{self.mailing.pk}.{row.seq}"
+    def named(self, row: Row) -> dict[str, str]:
+        """Return the metadata by which a report of the provider finds the copy: events/reading/requests.py."""
+        return {"delivery": self.token(row.seq)}
 
     def _body(self, name: str) -> str:
         if not self.provider.slot:

@@ -11,9 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.http.cookie import parse_cookie
 from django.shortcuts import render
 
+from newsletter.publication.limits.basic_auth import carries_secret
+
 # Bytes. A stranger sends an address and a name, or the line of RFC 8058; pasted posts and pictures go to the desk.
 PUBLIC = 16 * 1024
 DESK = 12 * 1024 * 1024
+WEBHOOKS = "/webhooks/"  # thousands of events come in one request of a provider
 
 
 def length(environ: dict[str, Any]) -> int:
@@ -26,7 +29,10 @@ def length(environ: dict[str, Any]) -> int:
 
 def limit(environ: dict[str, Any]) -> int:
     """Return how many bytes a request may send. Asks the database for the session of who sends much to the desk."""
-    is_large = environ.get("PATH_INFO", "").startswith("/admin/") and length(environ) > PUBLIC
+    path = environ.get("PATH_INFO", "")
+    if path.startswith(WEBHOOKS):
+        return DESK if carries_secret(environ, settings.WEBHOOK_SECRET) else PUBLIC
+    is_large = path.startswith("/admin/") and length(environ) > PUBLIC
     return DESK if is_large and _is_logged_in(environ) else PUBLIC
 
 

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
 from newsletter.delivery.events import applying, rules
+from newsletter.delivery.events.reading import mail
 from newsletter.delivery.models import Arrival, Delivery, Event, Mailing
 from newsletter.mail import tokens
 from subscribers import departures
@@ -67,7 +68,7 @@ def test_an_address_that_does_not_exist_is_suppressed_with_the_words(mailing):
     found = Suppression.objects.get()
     assert (found.email, found.reason) == ("a@example.org", "bounced")
     assert found.note == "550 5.1.1 <a@example.org>: Recipient address rejected: User unknown"
-    assert departures.read()[-1].who == Subscriber.objects.get(email="a@example.org").address_hash
+    assert Subscriber.objects.get(email="a@example.org").address_hash in {line.who for line in departures.read()}
     event = Event.objects.get()
     assert (event.kind, event.verdict, event.mailing_id, event.seq) == ("bounced", "hard", mailing.pk, seq_of(mailing))
     assert (event.words, event.domain) == (
@@ -242,6 +243,20 @@ def test_a_worker_that_dies_while_it_applies_has_done_nothing_and_the_next_does_
 
     assert suppressed() == {("a@example.org", "bounced")}
     assert not Arrival.objects.waiting().exists()
+
+
+def test_what_another_worker_has_applied_meanwhile_is_left_alone(mailing, monkeypatch):
+    def overtaken(arrival):
+        Arrival.objects.update(state=State.APPLIED, what=What.NOTICE)
+        return mail.read(arrival)
+
+    monkeypatch.setitem(applying.READERS, "mail", overtaken)
+    Arrival.objects.store(Arrival.MAIL, dsn(verp(mailing, seq_of(mailing))), TOLD_AT)
+
+    assert applying.apply_some(TOLD_AT, 1) == 0
+
+    assert nothing_changed()
+    assert Arrival.objects.get().what == What.NOTICE
 
 
 def test_one_that_cannot_be_read_is_kept_and_holds_up_no_other(mailing):
@@ -419,6 +434,18 @@ def test_a_reply_belongs_to_the_copy_that_it_answers(mailing):
 
 
 # --- Uncertain copies ---
+
+
+def test_an_automatic_answer_proves_that_an_uncertain_copy_arrived(mailing):
+    seq = seq_of(mailing)
+    mailing.deliveries.filter(seq=seq).update(state=Delivery.State.UNCERTAIN)
+    mailing.batches.update(sent=2, uncertain=1)
+    answer = f"In-Reply-To: {message_id(mailing, seq)}\nAuto-Submitted: auto-replied\n"
+
+    receive(plain("I am away.", extra=answer), plain("Away.", extra="Auto-Submitted: auto-replied\n"))
+
+    assert mailing.deliveries.get(seq=seq).state == Delivery.State.SENT
+    assert nothing_changed()
 
 
 @pytest.mark.parametrize(

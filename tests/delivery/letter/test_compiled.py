@@ -86,7 +86,10 @@ def test_one_who_can_be_in_no_message_is_refused_with_the_reason(make_mailing):
         compiled.envelope(Row(0, 1, "a@example.org", "a\nb", is_mailable=True))
 
 
-def test_a_copy_is_signed_where_there_is_a_key(make_mailing, settings, tmp_path):
+@pytest.mark.parametrize("mailbox", ["", "pipe:"])
+def test_a_copy_is_signed_where_there_is_a_key(make_mailing, settings, tmp_path, mailbox):
+    settings.MAILBOX_URL = mailbox
+    make_publication(bounces_to="bounces@news.example.org")
     settings.DKIM_DIR = tmp_path
     (tmp_path / "2026.ed25519").write_bytes(b64encode(bytes(range(32))))
     (key,) = signatures.keys()

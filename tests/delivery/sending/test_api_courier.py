@@ -13,6 +13,7 @@ from newsletter.delivery.ledger import recovery
 from newsletter.delivery.ledger.claims import Row, claim, intend
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.letter import rendering
+from newsletter.delivery.letter.compiled import copy_token_maker
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.provider import interruptible
 from newsletter.delivery.provider.batch_apis import PROVIDERS
@@ -91,7 +92,7 @@ def test_a_copy_says_what_it_says_when_it_goes_alone(provider, make_mailing, run
         assert kept == {name.lower(): value for name, value in own.items()}
         assert (copy.text, copy.html) == (alone.body, alone.alternatives[0].content)
         assert reader.invite_url in copy.text
-        assert copy.delivery == f"{mailing.pk}.{row.seq}"
+        assert copy.delivery == copy_token_maker(mailing)(row.seq)
 
 
 @of(*KINDS)

@@ -67,7 +67,10 @@ def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Rea
 def _key(mail: Message, body: bytes) -> str:
     """Return what stands for a mail however it came: the same one by the pipe and by the mailbox is one."""
     named = message.field(mail, "Message-ID")
-    return sha256(named.encode() if named else body).hexdigest()[:32]
+    fields = "\n".join(
+        [named, *(message.field(mail, name) for name in ("Date", "From", "To", "Subject", "In-Reply-To"))]
+    )
+    return sha256(fields.encode() if named else body).hexdigest()[:32]
 
 
 # --- Complaints ---
@@ -170,10 +173,11 @@ def _of_foreign(said: list[str], recipient: str) -> Event.Verdict:
 
 def _answer(opened: Opened) -> Reading:
     names = opened.own_names
+    answered = (Fact(Kind.AUTORESPONDED, opened.at, opened.key, names),)  # so the copy that it answers has arrived
     if auto_replies.is_challenge(opened.mail, opened.text):
-        return Reading(What.CHALLENGE, names=names, note="it asks us to prove that we are a person; nobody answers it")
+        return Reading(What.CHALLENGE, answered, names, "it asks us to prove that we are a person; nobody answers it")
     if auto_replies.is_auto_reply(opened.mail):
-        return Reading(What.AUTO_REPLY, names=names)
+        return Reading(What.AUTO_REPLY, answered, names)
     if foreign.is_by_daemon(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
     return Reading(What.REPLY, names=names)

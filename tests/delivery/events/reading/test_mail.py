@@ -215,7 +215,9 @@ def test_people_who_write_of_bounces_write_none(body):
 def test_everything_else_is_told_apart(body, what):
     reading = read(body)
 
-    assert (reading.what, reading.facts) == (what, ())
+    assert (reading.what, [fact.verdict for fact in reading.facts]) == (what, [None] * len(reading.facts))
+    is_of_a_machine = what in {What.AUTO_REPLY, What.CHALLENGE}
+    assert [fact.kind for fact in reading.facts] == [Kind.AUTORESPONDED] * is_of_a_machine
 
 
 def test_a_reply_names_what_it_answers_the_last_first_and_nothing_that_it_quotes():

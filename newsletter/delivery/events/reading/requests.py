@@ -1,0 +1,110 @@
+"""What is said in a provider's request: Anymail's events in, frozen facts out. Pure."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from newsletter.delivery.events import providers
+from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Unreadable, Verdict, What
+from newsletter.delivery.events.reading import by_provider
+from newsletter.delivery.models.events import Arrival, Event
+from newsletter.mail.mailers import mailer_errors
+
+LENGTH_MAX = 500  # characters of a field
+OUR_MESSAGE_ID = re.compile(r"issue\.\d{1,18}\.\d{1,9}\.[0-9a-f]{16}@", re.IGNORECASE)
+ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+# Anymail's "subscribed" and "inbound" mean nothing here.
+KIND_OF = {one.value: one for one in Kind} | {"queued": Kind.SENT}
+# A provider that has a list of its own does not even try: what it says of an address counts as if the receiver had.
+LISTED = frozenset({"bounced", "invalid", "spam"})
+METADATA = "delivery"  # under this name a courier gives the copy's token to the provider
+
+
+def read(arrival: Arrival) -> Reading:
+    """Return the facts in a request of a provider."""
+    return read_request(arrival.source, bytes(arrival.body), arrival.about, arrival.received_at)
+
+
+def read_request(provider: str, body: bytes, kept: Mapping[str, Any], received_at: datetime) -> Reading:
+    """Return the facts in a request. kept: what providers.kept_headers gave. Raises Unreadable."""
+    events, broken = _events(provider, body, kept)
+    facts = [_fact(provider, event, received_at) for event in events]
+    unknown = [_own_name(event) for event, fact in zip(events, facts, strict=True) if fact.kind == Kind.UNKNOWN]
+    notes = [f"unknown: {', '.join(sorted(set(unknown)))}"] if unknown else []
+    notes += [f"{broken} of its events cannot be read"] if broken else []
+    return Reading(What.UNKNOWN if notes else What.REQUEST, tuple(facts), note="; ".join(notes))
+
+
+def _events(provider: str, body: bytes, kept: Mapping[str, Any]) -> tuple[list[Any], int]:
+    """Return the events of a request, and how many of its entries cannot be read: one does not spoil the others."""
+    try:
+        return providers.events_in(provider, body, kept), 0
+    except mailer_errors(LookupError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        why = f"{type(error).__name__}: {error}"
+    events, broken = list[Any](), 0
+    for piece in providers.pieces_of(body):
+        try:
+            events += providers.events_in(provider, piece, kept)
+        except mailer_errors(LookupError, TypeError, ValueError, AttributeError, AssertionError):
+            broken += 1
+    if not events:
+        raise Unreadable(why)
+    return events, broken
+
+
+def _fact(provider: str, event: Any, received_at: datetime) -> Fact:
+    raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
+    # A request that is sent again is signed anew, and is the same.
+    written = json.dumps({name: raw[name] for name in raw if name != "signature"}, sort_keys=True, default=str)
+    recipient = _text(event.recipient)
+    said = [_text(event.mta_response), _text(event.description)]
+    kind = KIND_OF.get(str(event.event_type), Kind.UNKNOWN)
+    verdict = _verdict(provider, kind, event, raw, said)
+    if kind == Kind.REJECTED and event.reject_reason == "unsubscribed":
+        kind = Kind.UNSUBSCRIBED
+    return Fact(
+        kind,
+        _aware(event.timestamp) or received_at,
+        providers.hash_of([written, str(event.event_type), recipient]),
+        Names(tuple(_tokens(event.metadata)), tuple(_message_ids(written)), recipient),
+        verdict=verdict,
+        words=" ".join((next(filter(None, said), "") or _text(event.reject_reason)).split())[:LENGTH_MAX],
+        is_vouched=True,
+    )
+
+
+def _verdict(
+    provider: str, kind: Event.Kind, event: Any, raw: Mapping[str, Any], said: list[str]
+) -> Event.Verdict | None:
+    if kind == Kind.BOUNCED:
+        status = str(raw.get("status", ""))
+        return by_provider.verdict(provider, raw, said, status if ENHANCED.fullmatch(status) else "")
+    return Verdict.HARD if kind == Kind.REJECTED and event.reject_reason in LISTED else None
+
+
+def _tokens(metadata: Any) -> Iterator[str]:
+    token = metadata.get(METADATA) if isinstance(metadata, Mapping) else None
+    if isinstance(token, str):
+        yield token[:LENGTH_MAX]
+
+
+def _message_ids(written: str) -> list[str]:
+    """Return what may be Message-IDs of ours: by SMTP no metadata goes along, and providers quote the header."""
+    return list(dict.fromkeys(OUR_MESSAGE_ID.findall(written)))[:5] if "issue." in written.lower() else []
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+def _text(value: Any) -> str:
+    return value[:LENGTH_MAX] if isinstance(value, str) else ""
+
+
+def _own_name(event: Any) -> str:
+    """Return what the provider calls an event, as far as one field says so."""
+    raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
+    named = (raw.get(name) for name in ("event", "type", "Type", "eventType", "notificationType", "RecordType"))
+    return _text(next(filter(None, named), ""))[:60] or str(event.event_type)

@@ -1,0 +1,161 @@
+"""Amazon's requests: each is signed by a certificate of Amazon's, and topics that are ours are subscribed to.
+
+Amazon SES reports through SNS, its messages to topics. Anybody may have a topic and point it here, so a subscription
+is confirmed only for the topics that the mail URL names. The certificate and the confirmation are asked of SNS's own
+hosts alone, never of another that a request names (CWE-918), outside any transaction, and not while Amazon waits.
+
+Source: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
+"""
+
+import json
+import logging
+import re
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from http.client import HTTPException
+from typing import Any, cast
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, build_opener
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import load_pem_x509_certificate
+from django.core.cache import caches
+
+from newsletter.delivery.events import providers
+from newsletter.delivery.events.facts import NotYet, Reading, Unreadable, What
+from newsletter.delivery.events.reading import requests
+from newsletter.delivery.models.events import Arrival
+
+log = logging.getLogger(__name__)
+
+HOST = re.compile(r"sns\.[a-z0-9-]{3,30}\.amazonaws\.com(?:\.cn)?")
+SECONDS, BYTES_MAX = 5, 64 * 1024
+CERTIFICATE_KEPT_SECONDS, AWAY_SECONDS = 24 * 3600, 60
+SIGNED = {
+    "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
+    "SubscriptionConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+    "UnsubscribeConfirmation": ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"),
+}
+HASH_OF = {"1": hashes.SHA1, "2": hashes.SHA256}
+
+type Fetch = Callable[[str], bytes]
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *_args: Any, **_options: Any) -> None:
+        return None
+
+
+def _fetch(url: str) -> bytes:
+    """Return what an address of SNS answers. Raises OSError or HTTPException."""
+    with build_opener(_NoRedirects).open(url, timeout=SECONDS) as answer:
+        return cast("bytes", answer.read(BYTES_MAX))
+
+
+def read(arrival: Arrival, fetch: Fetch = _fetch) -> Reading:
+    """Return the facts in a request of Amazon's whose signature is right; confirm a subscription to a topic of ours.
+
+    Raises Unreadable, or NotYet while the certificate cannot be fetched or the subscription not be confirmed.
+    """
+    message = _message(bytes(arrival.body))
+    check(message, arrival.received_at, fetch)
+    topic, topics = message["TopicArn"], _topics()
+    if message["Type"] == "Notification":
+        if topics and topic not in topics:
+            raise Unreadable(f"{topic} is no topic of ours")
+        return requests.read(arrival)
+    if message["Type"] == "UnsubscribeConfirmation":
+        return Reading(What.UNKNOWN, note=f"Amazon says that {topic} no longer reports here")
+    if topic not in topics:
+        raise Unreadable(f"{topic} is not among the topics of the mail URL: it was not subscribed to")
+    _confirm(message, fetch)
+    return Reading(What.REQUEST, note=f"subscribed to {topic}")
+
+
+def _topics() -> set[str]:
+    return set(filter(None, providers.keys_of(providers.AMAZON).get("topics", "").split(",")))
+
+
+def _message(body: bytes) -> dict[str, str]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        raise Unreadable("no JSON") from None
+    if not isinstance(found, dict) or found.get("Type") not in SIGNED or not isinstance(found.get("TopicArn"), str):
+        raise Unreadable("no message of Amazon's SNS")
+    return found
+
+
+# --- The signature ---
+
+
+def check(message: Mapping[str, str], at: datetime, fetch: Fetch = _fetch) -> None:
+    """Raise Unreadable unless Amazon signed a message, NotYet if that cannot be known now."""
+    url, version = message.get("SigningCertURL"), message.get("SignatureVersion")
+    if not _is_of_sns(url) or not urlsplit(str(url)).path.endswith(".pem") or version not in HASH_OF:
+        raise Unreadable("not signed by Amazon")
+    key = _public_key(_certificate(str(url), fetch), at)
+    try:
+        key.verify(b64decode(str(message.get("Signature"))), _signed_text(message), PKCS1v15(), HASH_OF[str(version)]())
+    except (InvalidSignature, ValueError):
+        raise Unreadable("its signature is not Amazon's") from None
+
+
+def _is_of_sns(url: Any) -> bool:
+    """Return whether an address is one of SNS's own, by https at the usual port: nothing else is ever asked."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        return False
+    return parts.scheme == "https" and HOST.fullmatch(parts.netloc) is not None
+
+
+def _signed_text(message: Mapping[str, str]) -> bytes:
+    names = SIGNED[message["Type"]]
+    return "".join(f"{name}\n{message[name]}\n" for name in names if name in message).encode()
+
+
+def _certificate(url: str, fetch: Fetch) -> bytes:
+    """Return a certificate, asked for once a day; after a failure nobody is asked for a minute."""
+    cache = caches["spare"]  # of this process: what Redis holds, others may have written
+    kept = cache.get(f"sns:{url}")
+    if kept is None:
+        try:
+            kept, seconds = fetch(url), CERTIFICATE_KEPT_SECONDS
+        except (OSError, HTTPException) as error:
+            log.warning("Amazon's certificate cannot be fetched: %s", error)
+            kept, seconds = b"", AWAY_SECONDS
+        cache.set(f"sns:{url}", kept, seconds)
+    if not kept:
+        raise NotYet
+    return cast("bytes", kept)
+
+
+def _public_key(pem: bytes, at: datetime) -> RSAPublicKey:
+    try:
+        certificate = load_pem_x509_certificate(pem)
+        key = certificate.public_key()
+    except ValueError:
+        raise Unreadable("Amazon's certificate cannot be read") from None
+    is_valid = certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
+    if not is_valid or not isinstance(key, RSAPublicKey):
+        raise Unreadable("Amazon's certificate was not valid when this came")
+    return key
+
+
+# --- Subscriptions ---
+
+
+def _confirm(message: Mapping[str, str], fetch: Fetch) -> None:
+    url = message.get("SubscribeURL")
+    if not _is_of_sns(url):
+        raise Unreadable("the subscription is to be confirmed at a host that is not Amazon's")
+    try:
+        fetch(str(url))
+    except (OSError, HTTPException) as error:
+        log.warning("The subscription to %s cannot be confirmed yet: %s", message["TopicArn"], error)
+        raise NotYet from error

@@ -1,0 +1,68 @@
+"""Take in provider events that were stored while we were away, or that a provider lets its customers download."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from newsletter.delivery.events import providers
+from newsletter.delivery.models import Arrival
+
+
+class Command(BaseCommand):
+    help = (
+        "Take in provider events from a file: one JSON text a line, as the provider's webhook would have sent it. "
+        "What is known already changes nothing. The last line is a JSON summary."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--provider",
+            choices=sorted(providers.VIEWS),
+            help='whose events these are; without it each line is {"provider": …, "body": …}',
+        )
+
+    def handle(self, *, file: Path, provider: str | None, **options: Any) -> None:
+        counts = {"lines": 0, "stored": 0, "known": 0, "rejected": 0}
+        try:
+            with file.open(encoding="utf-8") as lines:
+                for number, line in enumerate(lines, 1):
+                    if line.strip():
+                        counts["lines"] += 1
+                        counts[self._take(number, line, provider)] += 1
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"{file} cannot be read: {error}") from error
+        self.stdout.write("They are applied by the worker, in the background." if counts["stored"] else "Nothing new.")
+        self.stdout.write(json.dumps(counts))
+
+    def _take(self, number: int, line: str, provider: str | None) -> str:
+        try:
+            whose, body, kept = _request(line, provider)
+        except ValueError as error:
+            self.stderr.write(f"Line {number}: {error}")
+            return "rejected"
+        is_new = Arrival.objects.store(whose, body.encode(), timezone.now(), about=kept)
+        return "stored" if is_new else "known"
+
+
+def _request(line: str, provider: str | None) -> tuple[str, str, dict[str, str]]:
+    """Return whose request a line is, its body, and what has to be kept beside it. Raises ValueError."""
+    data = json.loads(line)
+    if provider:
+        return provider, line.strip(), {}
+    if not isinstance(data, dict) or data.get("provider") not in providers.VIEWS:
+        raise ValueError("it names no provider that is known; give one with --provider")
+    body = data.get("body")
+    kept = {name: str(data["headers"][name]) for name in _named(data.get("headers"))}
+    return data["provider"], body if isinstance(body, str) else json.dumps(body), kept
+
+
+def _named(headers: Any) -> Iterator[str]:
+    """Yield which headers of a stored request are needed to read it."""
+    known = {"content-type", *providers.KEPT_HEADERS}
+    return (name for name in headers if name in known) if isinstance(headers, dict) else iter(())
