@@ -323,6 +323,7 @@ BY_WHOM = {
         "newsletter.mail.text.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
         "newsletter.mail.text.salutations": "CODE FIELD SLOT",
         "newsletter.mail.text.spacing": "GAP ADDRESS TOKEN NAME ALT _words",
+        "newsletter.mail.text.uri_count": "ADDRESS ENCODED NESTED PORT SHOWN",
         "newsletter.mail.text.wrapping": "UNIT tidy",
         "newsletter.posts.syndication": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
         "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
@@ -360,7 +361,7 @@ BY_WHOM = {
         "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",
         "newsletter.posts.proofreading.rules": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
         "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
-        "_touches_han _url heavy_pictures",
+        "_touches_han _url heavy_pictures HAN_NUMBERED OUTLINE",
         "newsletter.posts.proofreading.placeholders": "MERGE_FIELD",
         "newsletter.posts.proofreading.check": "line_numbers",
         "newsletter.posts.proofreading.masking": "FRONT_MATTER RAW _without_raw INLINE_CODE "
