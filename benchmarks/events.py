@@ -1,14 +1,14 @@
 """A storm of provider events: taken in over HTTP, applied by the product's own worker, with a mailing beside it.
 
     uv run --dev python -m benchmarks.events [--engine sqlite|servers] [--events 1000000] [--each 500]
-                                       [--connections 8] [--readers 0]
+                                       [--connections 8] [--readers 0] [--rate 0]
 
 An old mailing has a copy for each event. Its reports come as SendGrid writes them, --each in one request, over
 kept connections, as fast as they are taken: delivered, but for one in 50 that bounces (mailbox full). One in 1,000
 copies was uncertain. A request counts as taken when its answer is there. Beat wakes the worker as always.
 
-With --readers a mailing goes out to so many, once alone and once beside another storm of the same size. What makes
-the requests takes a part of the machine, too.
+With --readers a mailing goes out to so many, once alone and once beside another storm of the same size, of --rate
+events a second. What makes the requests takes a part of the machine, too.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from statistics import median, quantiles
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=500, help="events in a request")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--readers", type=int, default=0, help="of a mailing beside another storm")
+    parser.add_argument("--rate", type=int, default=0, help="events a second beside a mailing; 0: as fast as it goes")
     options = parser.parse_args()
     print(machine(), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="newsletter-events-"))
@@ -117,11 +119,11 @@ def told(storm: "Storm", made: Product, databases: Any) -> None:
     peak = storm.wait_until_applied()
     seconds = time.perf_counter() - storm.began
     spent = cpu_seconds(workers(made)) - before[0], cpu_seconds(database(databases)) - before[1]
-    count, waits = storm.options.events, [wait * 1000 for wait in storm.waits]
-    print(f"{count} events in {len(waits)} requests: taken in {taken:.1f} s, {count / taken:.0f} events/s")
+    events, waits = storm.options.events, [wait * 1000 for wait in storm.waits]
+    print(f"{events} events in {len(waits)} requests: taken in {taken:.1f} s, {events / taken:.0f} events/s")
     spread = f"{median(waits):.1f} ms, p99 {quantiles(waits, n=100)[-1]:.1f} ms, at most {max(waits):.0f} ms"
     print(f"  an answer after {spread}")
-    print(f"  all applied {seconds:.1f} s after the first, {count / seconds:.0f} events/s; none lost, none twice")
+    print(f"  all applied {seconds:.1f} s after the first, {events / seconds:.0f} events/s; none lost, none twice")
     cpu = f"worker {spent[0]:.0f} s, database {spent[1]:.0f} s, web {storm.site.cpu() - before[2]:.0f} s"
     print(f"  CPU: {cpu}; memory of the worker {memory_mb(made):.0f} MB, at most {peak} requests waited", flush=True)
 
@@ -129,7 +131,7 @@ def told(storm: "Storm", made: Product, databases: Any) -> None:
 def beside(storm: "Storm", made: Product, databases: Any, server: Server) -> None:
     alone = [send_ours(made, databases, server, number, 1800).rate for number in (1, 2)]
     storm.prepare(1002)
-    storm.begin()
+    storm.begin(storm.options.rate)
     slowed = [send_ours(made, databases, server, 3, 1800).rate]
     is_beside = storm.is_on() or bool(made.shell(LEFT)["waiting"])
     storm.end()
@@ -169,8 +171,9 @@ class Storm:
         if events:
             yield json.dumps(events).encode()
 
-    def begin(self) -> None:
-        self.waits, self.began = [], time.perf_counter()
+    def begin(self, rate: int = 0) -> None:
+        """Send; rate: events a second at the most, 0 for as many as are taken."""
+        self.waits, self.began, self.rate, self.sent = [], time.perf_counter(), rate, count()
         self.threads = [threading.Thread(target=self._post) for _ in range(self.options.connections)]
         for thread in self.threads:
             thread.start()
@@ -190,6 +193,8 @@ class Storm:
                 body = self.bodies.get_nowait()
             except Empty:
                 return
+            due = next(self.sent) * self.options.each / self.rate if self.rate else 0
+            time.sleep(max(0, self.began + due - time.perf_counter()))  # until its turn
             began = time.perf_counter()
             connection.request("POST", "/webhooks/sendgrid/tracking/", body, headers)
             response = connection.getresponse()

@@ -1,12 +1,10 @@
 """The author's side of readers. Made for a million rows: nothing here counts them all."""
 
-from functools import cached_property
 from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
@@ -25,24 +23,13 @@ from subscribers.departures import Why
 from subscribers.exporting import csv_lines, download
 from subscribers.filters import FIELDS
 from subscribers.forms import ReaderForm, SuppressionForm, TaggedForm
+from subscribers.listing import FoundList, FoundPaginator, LimitedPaginator
 from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, Tally, address_hash, kept_tally
 from subscribers.models.consents import Circumstances
 from subscribers.models.suppressions import departure
 from subscribers.models.tags import Tagging, joined
 
-COUNT_MAX = 10_000  # rows; a page beyond that is found by searching, not by leafing
 ERASED_AT_ONCE_MAX = 100  # readers
-
-
-class LimitedPaginator(Paginator):  # type: ignore[type-arg]
-    """Count no further than a person would leaf: count(*) over a million rows takes a second."""
-
-    limit = COUNT_MAX  # what a page says is then "10,000 and more"
-
-    @cached_property
-    def count(self) -> int:
-        rows = cast("QuerySet[Any]", self.object_list)
-        return rows.order_by().values("pk")[: self.limit].count()
 
 
 class AddressAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -109,8 +96,28 @@ class SubscriberAdmin(AddressAdmin):
         readers = super().get_queryset(request).annotate(barred=Subquery(barred.values("reason")))
         return cast("QuerySet[Subscriber]", readers.prefetch_related(taggings))
 
-    def found(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
-        return finding.by_part(cast("SubscriberQuerySet", queryset), term)
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Narrow the list by a part of an address or name, and leave for its pages how that is read at once."""
+        if not term.strip():
+            return queryset, False
+        readers = cast("SubscriberQuerySet", queryset)
+        understood = finding.Term.understood(readers, term.strip())
+        request.found_parts = understood.parts(readers)  # type: ignore[attr-defined]
+        request.is_looked_at_in_part = bool(understood.oldest)  # type: ignore[attr-defined]
+        return understood.narrow(readers), False
+
+    def get_paginator(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:
+        parts = getattr(request, "found_parts", None)
+        if parts is None:
+            return super().get_paginator(request, queryset, *args, **kwargs)
+        pages = FoundPaginator(queryset, *args, **kwargs)
+        pages.parts = parts
+        return pages
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return FoundList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show the list below how many readers there are, which is counted once a minute at most."""
@@ -119,7 +126,7 @@ class SubscriberAdmin(AddressAdmin):
             "title": _("Readers"),
             "tally": counted,
             "states": states(counted),
-            "looked_at": finding.PART_OF if request.GET.get("q", "").strip() and finding.oldest_read() else None,
+            "looked_at": finding.PART_OF,
         }
         return super().changelist_view(request, shown | (extra_context or {}))
 

@@ -1,5 +1,6 @@
 """What readers type: an address, a name, the end of a pause."""
 
+import re
 from calendar import monthrange
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.mail import tokens
 from newsletter.publication.forms import TypedModelForm
 from newsletter.publication.models import Publication
 from subscribers import origins
@@ -24,6 +26,8 @@ STAMP_SECONDS = 24 * 3600  # a page may have been open, or cached, this long
 PASS_SECONDS = 1800  # how long the page with the second button, or with the proof of work, may be open
 PAUSE_DAYS_MAX = 366
 PLACE_MAX = 20  # characters
+NAME_MAX = 80  # characters
+ADVERTISEMENT = re.compile(r"[/@]|www\.|\w\.\w{2}", re.IGNORECASE)
 SIGNED_MAX = 400  # characters of what a form carries signed: an address, a moment and the signature
 
 _stamps = Signer(salt="subscribers.stamp")
@@ -72,6 +76,8 @@ class SignupForm(forms.Form):
     altcha = forms.CharField(required=False)
     ticket = forms.CharField(required=False)
     came = forms.CharField(required=False)
+    name = forms.CharField(required=False)
+    invite = forms.CharField(required=False)  # the token of the letter that brought them
     sure = forms.CharField(required=False)  # the address was asked about, and this is the answer
 
     def clean_email(self) -> str:
@@ -87,6 +93,15 @@ class SignupForm(forms.Form):
     def meant(self) -> str:
         """Return the address that was probably meant, as long as nobody has been asked; "" for a good one."""
         return "" if self.cleaned_data["sure"] else meant(self.cleaned_data["email"])
+
+    def clean_name(self) -> str:
+        """Return a name, or "" for an advertisement: anybody may type it beside somebody else's address."""
+        name = one_line(self.cleaned_data["name"])[:NAME_MAX]
+        return name if Publication.objects.current().asks_name and not ADVERTISEMENT.search(name) else ""
+
+    def clean_invite(self) -> str:
+        typed: str = self.cleaned_data["invite"]
+        return typed if tokens.number_of(typed) else ""
 
     def clean_came(self) -> str:
         return origins.joined(self.cleaned_data["came"])
@@ -117,7 +132,7 @@ class DoorForm(forms.Form):
 
 
 class NameForm(forms.Form):
-    name = forms.CharField(label=_("Your name"), max_length=80, required=False)
+    name = forms.CharField(label=_("Your name"), max_length=NAME_MAX, required=False)
 
     def clean_name(self) -> str:
         return one_line(self.cleaned_data["name"])

@@ -46,6 +46,11 @@ class Linked(models.Model):
         return self._url("preferences")
 
     @property
+    def invite_url(self) -> str:
+        """Return the link to pass on: a sign-up page, which opens nothing of this reader."""
+        return self._url("invite")
+
+    @property
     def undo_url(self) -> str:
         return self._url("undo")
 

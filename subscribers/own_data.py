@@ -13,7 +13,7 @@ from django.utils.translation import pgettext
 
 from subscribers import privacy
 from subscribers.exporting import safe_lines
-from subscribers.models import Act, Pause, Subscriber, Suppression
+from subscribers.models import Act, Invited, Pause, Subscriber, Suppression
 from subscribers.models.tags import joined
 
 LINES_MAX = 2000  # of a chapter: nobody has as many
@@ -72,8 +72,14 @@ def facts(reader: Subscriber) -> dict[str, Any]:
         "state": reader.state,
         "confirmed_at": _iso(reader.confirmed_at),
         "paused_until": _iso(reader.paused_until),
+        "readers_invited": invited(reader),
         "tags": reader.tag_names,
     }
+
+
+def invited(reader: Subscriber) -> int:
+    """Return how many new readers came by this reader's link."""
+    return Invited.objects.filter(subscriber=reader).values_list("readers", flat=True).first() or 0
 
 
 def as_json(reader: Subscriber) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def as_csv(reader: Subscriber) -> Iterator[str]:
 def _rows(reader: Subscriber) -> Iterator[list[str]]:
     for name, value in facts(reader).items():
         text = joined(value) if isinstance(value, list) else value
-        yield ["reader", "", name, text or ""]
+        yield ["reader", "", name, str(text or "")]
     for chapter in chapters(reader, ""):
         for line in chapter.lines:
             yield [chapter.name, _iso(line.at) or "", line.what, " | ".join(line.details)]

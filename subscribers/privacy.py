@@ -32,6 +32,7 @@ class Facts:
     reminds: bool = False
     asks: bool = False
     reads_mail: bool = False
+    invites: bool = False
 
     @classmethod
     def now(cls) -> "Facts":
@@ -46,6 +47,7 @@ class Facts:
             publication.reminds_unconfirmed,
             publication.asks_heard,
             bool(settings.MAILBOX_URL),
+            publication.invites,
         )
 
 
@@ -108,8 +110,15 @@ def _kept(facts: Facts) -> str:
         "went out to you and what your mail server answered; what you said of them; tags and notes of the "
         "author."
     )
-    asked = _("Besides, how you heard of it, if you say so.")
-    return _("%(purpose)s %(more)s") % {"purpose": kept, "more": asked} if facts.asks else kept
+    if facts.asks:
+        kept = _more(kept, _("Besides, how you heard of it, if you say so."))
+    if facts.invites:
+        kept = _more(kept, _("How many readers came by your link, as a number; who, only until they confirm."))
+    return kept
+
+
+def _more(text: str, more: str) -> str:
+    return _("%(purpose)s %(more)s") % {"purpose": text, "more": more}
 
 
 def _purpose(facts: Facts) -> str:
@@ -118,7 +127,7 @@ def _purpose(facts: Facts) -> str:
         "take it back at any time, with one click in every letter."
     )
     reminded = _("Whoever signs up and does not confirm is reminded once, by one mail after two days.")
-    return _("%(purpose)s %(more)s") % {"purpose": purpose, "more": reminded} if facts.reminds else purpose
+    return _more(purpose, reminded) if facts.reminds else purpose
 
 
 def _whereabouts(facts: Facts) -> str:

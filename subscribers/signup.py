@@ -1,15 +1,26 @@
 """Signing up: what happens when somebody, or something, leaves an address."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import QuerySet
 
-from subscribers.models import Subscriber, Suppression, address_hash, mail_budget
+from subscribers.models import Invitation, Subscriber, Suppression, address_hash, mail_budget
 from subscribers.models.consents import Circumstances, Consent
 
 
-def sign_up(email: str, how: Circumstances, now: datetime, *, send_at: datetime | None = None) -> bool:
+@dataclass(frozen=True)
+class Newcomer:
+    """What somebody new said besides the address, and by whose link they came."""
+
+    name: str = ""
+    by: Subscriber | None = None
+
+
+def sign_up(
+    email: str, how: Circumstances, now: datetime, *, send_at: datetime | None = None, who: Newcomer | None = None
+) -> bool:
     """Let one mail answer the owner of an address, now or at `send_at`; return whether one is due by this call.
 
     A stranger and a reader who left get the link that confirms; a reader gets a mail that they are one already. Nobody
@@ -17,6 +28,7 @@ def sign_up(email: str, how: Circumstances, now: datetime, *, send_at: datetime 
     is a new consent.
     However often this is called, the row allows one mail, one more after ten minutes, then one a day; and the mailbox
     allows three within a day, however its address is spelled. What it refuses leaves no trace.
+    who: what is known of somebody new; nothing of it reaches who has confirmed before.
     A mail that waits for its time is sent at once when it is asked for again without one.
     """
     known_as = address_hash(email)
@@ -29,9 +41,19 @@ def sign_up(email: str, how: Circumstances, now: datetime, *, send_at: datetime 
         if not mail_budget.take(email, now):
             transaction.set_rollback(True)
             return False
+        if who and subscriber.confirmed_at is None:
+            _know(subscriber, who)
         if send_at:
             _of(subscriber).filter(confirmation_due_at=now).update(confirmation_due_at=send_at)
     return True
+
+
+def _know(subscriber: Subscriber, who: Newcomer) -> None:
+    """Keep the name that was typed last, and the first link."""
+    if subscriber.name != who.name:
+        _of(subscriber).update(name=who.name)
+    if who.by and who.by.is_reader:
+        Invitation.objects.note(subscriber.pk, who.by.pk)
 
 
 def _send_sooner(subscriber: Subscriber, now: datetime) -> bool:

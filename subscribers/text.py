@@ -55,22 +55,24 @@ def notices(*, name: str, author: str, contact: str) -> list[Notice]:
     ]
 
 
-def form_words() -> list[str]:
+def form_words(*, asks_name: bool = False) -> list[str]:
     """Return what templates/subscribers/_signup_form.html says wherever it stands."""
     return [
         _("Your e-mail address"),
+        *([_("Your name, if you like")] if asks_name else []),
         _("Subscribe"),
         _("Free. You confirm by e-mail first, and leave with one click."),
         _("What happens to your address"),
     ]
 
 
-def signup_words(place: str, *, name: str, promise: str, notes: list[Notice]) -> str:
+def signup_words(place: str, *, name: str, promise: str, notes: list[Notice], asks_name: bool = False) -> str:
     """Return the words that a sign-up form showed, to be kept as what its reader agreed to.
 
     place: where the form stood. Of a place that is not ours only the form itself is known.
-    name, promise: of the publication.
+    name, promise: of the publication, which asks for the reader's name or does not.
     """
+    form = form_words(asks_name=asks_name)
     if place == "subscribe":
         steps = [
             _("You get a letter with a link. Only its owner can confirm an address."),
@@ -78,15 +80,15 @@ def signup_words(place: str, *, name: str, promise: str, notes: list[Notice]) ->
             _("Then each new issue comes to you. Every one has a link to pause or to leave."),
         ]
         noted = [line for note in notes for line in (note.heading, note.body)]
-        lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form_words(), *steps, *noted]
+        lines = [_("Subscribe to %(name)s") % {"name": name}, promise, *form, *steps, *noted]
     elif place == "home":
-        lines = [promise or name, *form_words()]
+        lines = [promise or name, *form]
     elif place == "embed":
-        lines = [name, promise, *form_words()]
+        lines = [name, promise, *form]
     elif place in INVITATIONS:
-        lines = [_("Get %(name)s in your inbox") % {"name": name}, promise, *form_words()]
+        lines = [_("Get %(name)s in your inbox") % {"name": name}, promise, *form]
     else:
-        lines = form_words()
+        lines = form
     return "\n".join(line for line in lines if line)
 
 

@@ -5,6 +5,7 @@ from subscribers.pages import door, embeds, mine, moving, own_data, preferences,
 app_name = "subscribers"
 urlpatterns = [
     path("subscribe/", views.subscribe, name="subscribe"),
+    path("invite/<str:token>/", views.invited, name="invite"),
     path("embed/", embeds.frame, name="embed"),
     path("qr.svg", embeds.qr_code, name="qr-code"),
     path("qr/", embeds.sheet, name="qr-sheet"),

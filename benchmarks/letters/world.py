@@ -18,6 +18,7 @@ from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, Variant, co
 from newsletter.delivery import planning
 from newsletter.delivery.author import alerts, reminder_mails
 from newsletter.delivery.letter import rendering
+from newsletter.delivery.letter.losses import digest_of, losses
 from newsletter.delivery.models import Batch, CourseCopy, Delivery, Happening, Mailing, Reminder
 from newsletter.delivery.readers import course, missed, welcome
 from newsletter.delivery.rehearsal import rehearse
@@ -83,7 +84,11 @@ def _correction(scene: Scene) -> Mail:
     if not planning.copies(scene.issue):
         _finished(scene.issue, scene.now)
         Delivery.objects.filter(mailing__issue=scene.issue).update(state=Delivery.State.SENT, sent_at=scene.now)
-    mailing = planning.correct(scene.issue, note=NOTE, send_at=None, now=scene.now, hold=AT_ONCE)
+    letter = rendering.freeze(scene.issue, NOTE)
+    known = digest_of(losses(scene.issue, letter, NOTE))  # a subject of 200 characters is cut for "Correction"
+    mailing = planning.correct(
+        scene.issue, note=NOTE, send_at=None, now=scene.now, hold=AT_ONCE, acknowledged=known, letter=letter
+    )
     return _copy(mailing, scene)
 
 

@@ -19,6 +19,7 @@ from newsletter.delivery.letter.losses import Loss, Unfilled, digest_of
 from newsletter.delivery.models import Mailing
 from newsletter.desk.accounts import attempts
 from newsletter.desk.accounts.passkeys import ANSWER_LENGTH_MAX, NAME_LENGTH_MAX
+from newsletter.desk.templatetags.calendar_days import short_moment
 from newsletter.issues.models import Issue
 from newsletter.operation.accounts.factors import CODE_LENGTH_MAX
 from newsletter.publication.forms import TypedForm
@@ -265,7 +266,7 @@ class TestCopyForm(forms.Form):
 
 
 def _slot_label(slot: datetime, neighbour: Mailing | None) -> str:
-    words = date_format(localtime(slot), "l") + " " + _words(slot)
+    words = short_moment(slot)
     return f"{words} ({neighbour.issue})" if neighbour else words
 
 

@@ -8,6 +8,7 @@ from django.core.cache import caches
 
 from newsletter.issues.lengths import KEPT_SECONDS, with_contents
 from newsletter.issues.models import Issue, IssueItem
+from newsletter.mail.text.salutations import without_names
 from newsletter.posts.markdown import render
 from newsletter.posts.text import measures
 
@@ -41,7 +42,7 @@ def bound(year: int, now: datetime) -> Volume | None:
 
 def opening(introduction: str) -> str:
     """Return the first whole sentences of an introduction; only what stands before its first empty line is read."""
-    return measures.excerpt(render.render(introduction.strip().partition("\n\n")[0]), OPENING_LENGTH)
+    return measures.excerpt(without_names(render.render(introduction.strip().partition("\n\n")[0])), OPENING_LENGTH)
 
 
 def with_openings(issues: Iterable[Issue]) -> list[Issue]:

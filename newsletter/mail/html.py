@@ -15,6 +15,8 @@ NEWLINE = "\n"
 LEADING = re.compile(r"^((?:<[^>]*>)*)( +)", re.MULTILINE)
 SPACES = re.compile(r" {2,}")
 CODE_WORD_MAX = 26  # characters: what the narrowest phone shows of code on one line
+CODE_JOINT = re.compile(r"((?:&amp;|[/._,:=?+|-])+)(?=[^\s/._,:=?+|-])")  # after which a long word may break
+BREAK = "<wbr>"  # unlike a zero-width space, no part of what is copied
 INDENT_MAX = 16  # spaces: a deeper line may break within them
 ALIGNED = re.compile(r'(<t[dh]\b[^>]*?) align="(?:left|center|right)"')
 HEADER = re.compile(r"<th\b(?![^>]*\bscope=)")
@@ -126,15 +128,22 @@ def _broken_anywhere(attributes: str) -> str:
 def _as_lines(attributes: str, code: str) -> str:
     """Return the <div> that shows a <pre>: a space that counts does not break, lines end in <br>.
 
-    It breaks within words only if one of them, with the indentation before it, is wider than a phone.
+    A word that is wider than a phone breaks after a mark in it, such as a slash, if it has one; letters are parted only
+    where what is between two marks is still too wide.
     """
     led = LEADING.sub(lambda line: line[1] + _kept(line[2]), code.strip(NEWLINE))
+    if _widest(led, r"[ \n]") > CODE_WORD_MAX:
+        led = TEXT.sub(lambda text: CODE_JOINT.sub(rf"\1{BREAK}", text[0]), f">{led}<")[1:-1]
     lines = TEXT.sub(lambda text: SPACES.sub(lambda run: _kept(run[0]), text[0]), f">{led}<")[1:-1]
     kept = attributes.replace("white-space:pre-wrap;", "").replace("white-space: pre-wrap;", "")
     named = kept.replace('class="', 'class="pre ', 1) if 'class="' in kept else f' class="pre"{kept}'
-    words = unescape(re.sub("<[^>]*>", "", led)).split(" ")
-    fits = max(len(word) for line in words for word in line.split(NEWLINE)) <= CODE_WORD_MAX
+    fits = _widest(led, rf"[ \n]|{BREAK}") <= CODE_WORD_MAX
     return f"<div{named if fits else _broken_anywhere(named)}>{lines.replace(NEWLINE, '<br>')}</div>"
+
+
+def _widest(code: str, apart: str) -> int:
+    """Return how many characters the longest piece of code has between what parts it, a pattern."""
+    return max(len(unescape(piece)) for piece in re.split(apart, re.sub(r"<(?!wbr)[^>]*>", "", code)))
 
 
 def _kept(spaces: str) -> str:

@@ -1,8 +1,6 @@
 """From templates/email/<name>.html to a Letter."""
 
-import re
 from collections.abc import Mapping
-from html import unescape
 from typing import Any
 
 from django.template.exceptions import TemplateDoesNotExist
@@ -11,12 +9,10 @@ from django.template.loader import get_template
 from newsletter.mail import colours, html
 from newsletter.mail.message import Letter, shortened, shouted
 from newsletter.mail.text import plaintext, spacing, wrapping
+from newsletter.mail.text.uri_count import counted
 
 LOOK = "letter"  # one of templates/email/_*.css
 LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most, beside the name
-PICTURE = re.compile(r"<img\b")
-LINK = re.compile(r'<a\b[^>]*?\bhref="(https?:[^"]*)"[^>]*>([^<]*)')
-ADDRESS = re.compile(r"https?://[^\s]+")
 
 
 def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str) -> Letter:
@@ -33,8 +29,9 @@ def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str
     values["logo"] = _logo(context.get("publication"))
     values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or LOOK}.css"
     body = spacing.spaced_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
-    text = evened(_text(name, values, body, names), body, letterhead(context.get("publication"), base_url))
+    text = _text(name, values, body, names)
     body = html.undivided(html.for_old_clients(body))
+    text = evened(text, body, letterhead(context.get("publication"), base_url))
     return Letter(subject=shortened(subject), html=body, text=text)
 
 
@@ -65,19 +62,11 @@ def letterhead(publication: Any, base_url: str) -> str:
 def evened(text: str, body: str, head: str) -> str:
     """Return the text part with or without its letterhead, so that rspamd counts an even number of addresses.
 
-    An odd number is a point for spam to it (URI_COUNT_ODD): it expects each address in both parts. Of all
-    addresses it counts those of pictures, and each occurrence of one that is shown to readers.
+    An odd number is a point for spam to it (URI_COUNT_ODD). body: the HTML as readers get it.
     """
-    if _is_even(text, body):
+    if counted(body, text) % 2 == 0:
         return text
     return text.removeprefix(head).lstrip("\n") if text.startswith(head) else f"{head}\n{text}"
-
-
-def _is_even(text: str, body: str) -> bool:
-    links = [(unescape(href), unescape(words)) for href, words in LINK.findall(body)]
-    shown = {href for href, words in links if href == words}
-    addresses = [href for href, _words in links] + ADDRESS.findall(text)
-    return (len(PICTURE.findall(body)) + sum(address in shown for address in addresses)) % 2 == 0
 
 
 def _logo(publication: Any) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ OPENED_BY_TOKEN = (
         "calendar",
         "confirm",
         "feedback",
+        "invite",
         "mine",
         "preferences",
         "preview",

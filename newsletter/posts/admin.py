@@ -39,7 +39,8 @@ WRITING_SCRIPTS = (  # of every page with an editor; Turndown as npm has it
     ),
 )
 ASIDE_SCRIPTS = tuple(
-    forms.Script(f"desk/{name}.js", type="module") for name in ("aside", "outline", "checking", "linking", "details")
+    forms.Script(f"desk/{name}.js", type="module")
+    for name in ("title", "aside", "outline", "checking", "linking", "details")
 )
 
 

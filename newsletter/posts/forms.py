@@ -15,7 +15,7 @@ from newsletter.posts.inputs import NOW, CoverField, ReleaseField
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_names
 from newsletter.posts.saving import AUTO, ELSEWHERE
 from newsletter.posts.text.measures import words_from_title
-from newsletter.publication.forms import TypedForm
+from newsletter.publication.forms import ONE_LINE, TypedForm
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
 
 TAGS_MAX = 10
@@ -28,6 +28,13 @@ class MarkdownTextarea(forms.Textarea):
 
     def __init__(self, rows: int = 24) -> None:
         super().__init__({"rows": rows, "data-editor": "", "spellcheck": "true", "class": "editor-text"})
+
+
+class TitleTextarea(forms.Textarea):
+    """One line of text, however many it takes on a phone. title.js makes Enter save; without it a break is a space."""
+
+    def __init__(self) -> None:
+        super().__init__({"rows": 1, ONE_LINE: "", "enterkeyhint": "done"})
 
 
 class SeenInput(forms.HiddenInput):
@@ -49,6 +56,7 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         model = Post
         fields = ("title", "body", "summary", "words", "cover", "published_at", "is_web_only", "is_unlisted")
         widgets = {
+            "title": TitleTextarea(),
             "body": MarkdownTextarea(),
             "summary": forms.Textarea({"rows": 3, "data-gauge": SEARCH_RESULT}),
         }

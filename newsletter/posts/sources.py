@@ -39,11 +39,12 @@ def markdown_of(post: Post) -> str:
 
 
 def _front(post: Post) -> dict[str, Any]:
+    publication = Publication.objects.current()
     known = {
         "title": post.title,
-        "author": Publication.objects.current().author,
-        "date": post.published_at,
-        "lastmod": post.updated_at,
+        "author": publication.author,
+        "date": post.published_at and post.published_at.astimezone(publication.zone),
+        "lastmod": post.updated_at.astimezone(publication.zone),
         "url": absolute(post.get_absolute_url()),
         "description": post.excerpt,
         "tags": [tag.name for tag in post.tags.all()],

@@ -36,6 +36,9 @@ COUNTRIES = {
 }
 
 
+ONE_LINE = "data-one-line"  # of a textarea that grows, and holds one line all the same
+
+
 class TypedForm(forms.BaseForm):
     """Takes control characters out of every text that a person typed or pasted, before it is cleaned further.
 
@@ -53,7 +56,7 @@ class TypedForm(forms.BaseForm):
         for name, field in self.fields.items():
             key = self.add_prefix(name)
             if isinstance(field, forms.CharField) and isinstance(data.get(key), str):
-                has_lines = isinstance(field.widget, forms.Textarea)
+                has_lines = isinstance(field.widget, forms.Textarea) and ONE_LINE not in field.widget.attrs
                 data[key] = _lines(data[key]) if has_lines else single_line(data[key])
         return data
 
@@ -190,7 +193,7 @@ class WayInForm(PublicationForm):
     class Meta(PublicationForm.Meta):
         fields: tuple[str, ...] = (
             *("welcome", "welcome_question"),
-            *("asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
+            *("asks_name", "invites", "asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
         )
         widgets = {"welcome": forms.Textarea({"rows": 6})}
 

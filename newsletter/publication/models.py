@@ -204,6 +204,24 @@ class Publication(models.Model):
         default=False,
         help_text=_("One sentence, on the page behind the confirmation. Nobody has to answer."),
     )
+    asks_name = models.BooleanField(
+        _("ask for the name"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "A second line in the form; nobody has to fill it in. Write {name|friend} in the introduction, the closing "
+            "or the welcome, and readers see their name there, or the second word."
+        ),
+    )
+    invites = models.BooleanField(
+        _("readers invite readers"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "A link of their own in the foot of each reader's letter. Counted when somebody has come by it: a number "
+            "that only that reader sees; who came by whom is not kept."
+        ),
+    )
     reminds_unconfirmed = models.BooleanField(
         _("remind who has not confirmed"),
         default=False,

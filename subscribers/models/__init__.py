@@ -7,6 +7,7 @@ from subscribers.models.consents import Consent, ConsentText
 from subscribers.models.counts import DayCount, Movement, Tally, kept_tally, movements, tally
 from subscribers.models.forgotten import Forgotten
 from subscribers.models.fresh_links import FreshLink
+from subscribers.models.invitations import Invitation, Invited
 from subscribers.models.link_wishes import LinkWish
 from subscribers.models.mail_budget import MailBudget
 from subscribers.models.notes import Note
@@ -39,6 +40,8 @@ __all__ = [
     "DayCount",
     "Forgotten",
     "FreshLink",
+    "Invitation",
+    "Invited",
     "LinkWish",
     "MailBudget",
     "Movement",

@@ -19,6 +19,7 @@ from subscribers.models.confirmation_reminders import ConfirmationReminder
 from subscribers.models.consents import Circumstances, Consent
 from subscribers.models.forgotten import Forgotten as Forgotten  # noqa: PLC0414 - registered by being imported
 from subscribers.models.fresh_links import FreshLink as FreshLink  # noqa: PLC0414 - the same
+from subscribers.models.invitations import Invitation
 from subscribers.models.mail_budget import MailBudget as MailBudget  # noqa: PLC0414 - the same
 from subscribers.models.notes import Note as Note  # noqa: PLC0414 - the same
 from subscribers.models.pauses import Pause
@@ -236,6 +237,7 @@ class Subscriber(Linked):
     def confirm(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
         """Become active, if the round is still the one that was read; lift an erasure by new consent."""
         waiting = Q(state__in=[self.State.PENDING, self.State.UNSUBSCRIBED], signup_round=self.signup_round)
+        was_reader = self.confirmed_at is not None
         with transaction.atomic():
             confirmed = self._move(
                 waiting,
@@ -251,7 +253,8 @@ class Subscriber(Linked):
                 ConfirmationReminder.objects.filter(subscriber=self.pk).delete()
                 self._record(Consent.Kind.CONFIRMED, how, now)
                 erased = Suppression.Reason.ERASED
-                Suppression.objects.filter(address_hash=self.address_hash, reason=erased).delete()
+                lifted, _models = Suppression.objects.filter(address_hash=self.address_hash, reason=erased).delete()
+                Invitation.objects.settle(self.pk, is_new=not was_reader and not lifted)
         return confirmed
 
     def unsubscribe(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
@@ -269,6 +272,7 @@ class Subscriber(Linked):
             )
             if left:
                 Pause.objects.forget([self.pk])
+                Invitation.objects.settle(self.pk, is_new=False)
                 self._record(Consent.Kind.WITHDREW, how, now)
         return left
 

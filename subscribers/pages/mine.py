@@ -29,7 +29,7 @@ def mine(request: HttpRequest, token: str) -> HttpResponse:
     subscriber = Subscriber.objects.freshly_opened_by(token, timezone.now())
     if subscriber is None:
         return lost(request, token, "mine")
-    if request.method == "POST" and not subscriber.is_reader:
+    if request.method == "POST" and not (subscriber.is_reader and _has_name(subscriber)):
         return closed(request, "spent", status=410)
     form = NameForm(request.POST if request.method == "POST" else {"name": subscriber.name})
     if request.method == "POST" and form.is_valid():
@@ -75,6 +75,11 @@ def heard(request: HttpRequest, token: str) -> HttpResponse:
     return confirmed(request, subscriber, is_said=True)
 
 
+def _has_name(reader: Subscriber) -> bool:
+    """Return whether a name is asked for, or is kept from elsewhere, such as an import, and may be corrected."""
+    return Publication.objects.current().asks_name or bool(reader.name)
+
+
 def _page(
     request: HttpRequest,
     subscriber: Subscriber,
@@ -92,6 +97,9 @@ def _page(
         "address_form": address_form or AddressForm(subscriber=subscriber),
         "chapters": own_data.chapters(subscriber, token),
         "shown_max": SHOWN_MAX,
+        "has_name": _has_name(subscriber),
+        "invites": Publication.objects.current().invites,
+        "invited": own_data.invited(subscriber),
         "waits_for": subscriber.address_changes.waiting(timezone.now()).first(),
         "done": what if (what := request.GET.get("done")) in DONE else "",
     }

@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from newsletter.mail import tokens
 from newsletter.mail.views import is_tester
@@ -21,7 +21,7 @@ from newsletter.publication.wakeups import wake
 from subscribers import admission, origins, privacy, proofs, signup, tasks, wishes
 from subscribers.addresses import LENGTH_MAX
 from subscribers.admission import Admission, Step
-from subscribers.forms import SignupForm, person_pass, waiting_ticket
+from subscribers.forms import NAME_MAX, SignupForm, person_pass, waiting_ticket
 from subscribers.models import CONFIRM_WITHIN, UNDO_WITHIN, Sentence, Subscriber
 from subscribers.models.consents import Circumstances
 from subscribers.models.sentences import LENGTH_MAX as SENTENCE_MAX
@@ -48,6 +48,15 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     return _signup_page(request, SignupForm(), typed=(request.POST or request.GET).get("email", ""))
 
 
+@capability
+@require_safe
+def invited(request: HttpRequest, token: str) -> HttpResponse:
+    """Show the sign-up to whoever was invited by a reader; it is the same whether the token opens or not."""
+    if not Publication.objects.current().invites or not tokens.number_of(token):
+        return redirect("subscribers:subscribe")
+    return _signup_page(request, SignupForm(), invite=token)
+
+
 def _take(request: HttpRequest) -> HttpResponse:
     """Let an address in, or ask for more."""
     if not Publication.objects.current().takes_readers:
@@ -65,14 +74,16 @@ def _take(request: HttpRequest) -> HttpResponse:
 
 
 def _signup_page(
-    request: HttpRequest, form: SignupForm, *, status: int = 200, closed_for: int = 0, typed: str = ""
+    request: HttpRequest, form: SignupForm, *, status: int = 200, closed_for: int = 0, typed: str = "", invite: str = ""
 ) -> HttpResponse:
     """Show the form with what was typed, here or in a link. closed_for: seconds until it may be sent again."""
     context = {
         "form": form,
         "email": form.data.get("email", typed[:LENGTH_MAX]),
+        "name": form.data.get("name", "")[:NAME_MAX],
         "notices": _notices(),
         "came": _came(request),
+        "invite": getattr(form, "cleaned_data", {}).get("invite", invite),
     }
     context["opens_at"] = opening(closed_for, timezone.now()) if closed_for else ""
     response = render(request, "subscribers/subscribe.html", context, status=status)
@@ -83,7 +94,7 @@ def _signup_page(
 
 def _ask_if_right(request: HttpRequest, form: SignupForm) -> HttpResponse:
     """Ask about an address that looks mistyped, by two buttons. Nothing is kept or counted before one is pressed."""
-    context = {name: form.cleaned_data[name] for name in ("email", "place", "stamp", "website")}
+    context = {name: form.cleaned_data[name] for name in ("email", "name", "place", "stamp", "website", "invite")}
     context |= {"came": _came(request), "meant": form.meant, "domain": form.meant.rpartition("@")[2]}
     return render(request, "subscribers/meant.html", context)
 
@@ -103,7 +114,7 @@ def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> H
         return _signup_page(request, form, status=429, closed_for=found.seconds)
     email, now = form.cleaned_data["email"], timezone.now()
     context = {"email": email, "place": form.cleaned_data["place"], "is_crowded": found.is_crowded}
-    context["came"] = _came(request)
+    context |= {"came": _came(request), "name": form.cleaned_data["name"], "invite": form.cleaned_data["invite"]}
     if found.step is Step.PROOF:
         context |= {"sum": json.dumps(proofs.challenge(email, now)), "ticket": waiting_ticket(email, now)}
         return render(request, "subscribers/proof.html", context)
@@ -112,11 +123,24 @@ def _ask_for_more(request: HttpRequest, form: SignupForm, found: Admission) -> H
 
 def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -> None:
     publication, place, now = Publication.objects.current(), form.cleaned_data["place"] or "page", timezone.now()
-    words = signup_words(place, name=publication.name, promise=publication.promise, notes=_notices())
+    words = signup_words(
+        place,
+        name=publication.name,
+        promise=publication.promise,
+        notes=_notices(),
+        asks_name=publication.asks_name,
+    )
     how = circumstances(request, f"web:{place} {_came(request)}".strip(), words)
-    if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at):
+    who = signup.Newcomer(form.cleaned_data["name"], _inviter(form.cleaned_data["invite"]))
+    if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
         admission.count_mail(now)
         wake(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds
+
+
+def _inviter(token: str) -> Subscriber | None:
+    """Return the reader by whose letter somebody came; None without one, and while readers do not invite."""
+    invites = token and Publication.objects.current().invites
+    return Subscriber.objects.opened_by(token, "invite") if invites else None
 
 
 def _came(request: HttpRequest) -> str:

@@ -653,18 +653,43 @@ def test_enter_in_the_title_saves_and_fixes_nothing(editor, post, server):
     assert (saved.title, saved.body) == ("新題目", "你好,世界")
 
 
+def test_a_long_title_is_seen_whole_on_a_phone_and_stays_one_line(editor, post, server):
+    long = "交辦不是把事情丟出去，而是先把完成的樣子說清楚，再約好什麼時候回頭看"
+    editor.set_viewport_size({"width": 375, "height": 812})
+    editor.fill("#id_title", long)
+
+    assert editor.eval_on_selector("#id_title", "one => one.scrollHeight <= one.clientHeight && one.clientHeight > 70")
+    editor.fill("#id_title", "甲")
+    editor.evaluate("""() => {
+        const clipboardData = new DataTransfer();
+        clipboardData.setData("text/plain", "乙\\n丙");
+        const field = document.getElementById("id_title");
+        field.select();
+        field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, cancelable: true, bubbles: true }));
+    }""")
+    assert editor.input_value("#id_title") == "乙 丙"
+    composing = 'new KeyboardEvent("keydown", {key: "Enter", isComposing: true, cancelable: true, bubbles: true})'
+    assert editor.eval_on_selector("#id_title", f"one => one.dispatchEvent({composing})"), "the word is chosen by it"
+    editor.press("#id_title", "Enter")
+    until_saved(editor)
+
+    assert Post.objects.get().title == "乙 丙"
+
+
 def test_without_javascript_all_is_an_ordinary_form(desk, browser, server, post, settings):
     [cookie] = [one for one in desk.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME]
     profile = browser.new_context(java_script_enabled=False)
     profile.add_cookies([cookie])
     plain = profile.new_page()
     plain.goto(server.url + change(post))
+    plain.fill("#id_title", "兩行\n的標題")
     plain.fill("#id_body", "沒有程式")
     plain.click("[name=_continue]")
     plain.wait_for_selector(".messagelist .success")
     profile.close()
 
-    assert Post.objects.get().body == "沒有程式"
+    saved = Post.objects.get()
+    assert (saved.title, saved.body) == ("兩行 的標題", "沒有程式")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

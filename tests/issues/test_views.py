@@ -407,3 +407,12 @@ def test_scheduled_posts_stay_out_of_a_sent_issue(client):
 
     assert "之後" not in client.get("/issues/7/").text
     assert "0 posts" in client.get("/issues/").text
+
+
+def test_on_the_web_everybody_reads_the_word_for_those_who_gave_no_name(client):
+    make_issue(make_post(), number=7, introduction="{稱呼|朋友}，你好：早安。", sent_at=PUBLISHED_AT)
+
+    for path in ("/issues/7/", "/issues/feed.xml", "/issues/", "/"):
+        page = client.get(path).text
+        assert path == "/" or "朋友，你好：早安。" in page, path
+        assert "{稱呼" not in page, path

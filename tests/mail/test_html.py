@@ -220,6 +220,35 @@ def test_a_line_of_code_breaks_at_its_spaces_whatever_its_colours():
     assert re.sub("<[^>]+>", "", shown) == "if x:|\xa0\xa0\xa0\xa0return y\xa0\xa0# z"
 
 
+@pytest.mark.parametrize(
+    ("code", "pieces"),
+    [
+        ("uv run manage.py up --demo", ["uv run manage.py up --demo"]),
+        (
+            "cp /var/lib/newsletter/media/volumes /mnt",
+            ["cp /", "var/", "lib/", "newsletter/", "media/", "volumes /", "mnt"],
+        ),
+        (
+            "open&amp;close=<b>subscribers</b>.export(first_of_all)",
+            ["open&amp;", "close=", "subscribers.", "export(first_", "of_", "all)"],
+        ),
+    ],
+)
+def test_a_word_of_code_that_is_wider_than_a_phone_breaks_after_its_marks(code, pieces):
+    old = html.for_old_clients(f"<body><pre><code>{code}</code></pre></body>").partition("<body>")[2]
+
+    assert re.sub("<(?!wbr)[^>]+>", "", old).split("<wbr>") == pieces
+    assert "line-break" not in old
+    assert "\u200b" not in old
+
+
+def test_letters_of_code_are_parted_only_where_no_mark_is_near():
+    old = html.for_old_clients(f"<body><pre>see /{'a' * 27}/b</pre></body>")
+
+    assert "line-break: anywhere" in old
+    assert f"see /<wbr>{'a' * 27}/<wbr>b" in old
+
+
 def test_a_deep_indentation_is_as_deep_and_may_break():
     old = html.for_old_clients(f"<body><pre>{' ' * 41}x</pre></body>")
 

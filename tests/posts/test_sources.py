@@ -37,7 +37,7 @@ def test_a_post_is_there_as_markdown_with_what_is_known_of_it_in_front(client):
     assert body == "\n先問**為什麼**。\n\n- 一\n- 二\n"
     assert front["title"] == "談提問：為什麼"
     assert front["author"] == "Gipi"
-    assert front["date"] == "2026-10-01T00:00:00+00:00"
+    assert front["date"] == "2026-10-01T08:00:00+08:00"
     assert front["url"] == f"https://news.example.org/p/{post.pk}-asking/"
     assert front["description"] == "摘要。"
     assert front["tags"] == ["ai"]

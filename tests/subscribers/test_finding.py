@@ -45,6 +45,19 @@ def test_in_a_long_list_parts_are_looked_for_among_the_newest_and_beginnings_amo
     assert old not in by_part
 
 
+@pytest.mark.parametrize("term", ["lin", "LIN", "王", "old", "new.lin@example.org", "nobody"])
+def test_what_is_read_step_by_step_is_what_the_list_holds(monkeypatch, term):
+    for number in range(9):
+        make_subscriber(f"{'old' if number < 2 else 'new'}{number}.lin@example.org", name="王" * (number % 2))
+    Subscriber.objects.filter(email__startswith="new4").delete()  # a gap in the numbers
+    monkeypatch.setattr(finding, "PART_OF", 5)
+    readers = Subscriber.objects.order_by("-pk")
+
+    understood = finding.Term.understood(readers, term)
+
+    assert [one for part in understood.parts(readers) for one in part] == list(understood.narrow(readers))
+
+
 def test_a_list_that_is_just_as_long_is_looked_through_whole(monkeypatch):
     make_subscriber()
     make_subscriber()

@@ -36,7 +36,7 @@ class Copy:
 
     @property
     def address(self) -> str:
-        found = re.search(r"<([^>]*)>", self.to)
+        found = re.search(r"<([^<>]*)>$", self.to)
         return found[1] if found else self.to
 
 

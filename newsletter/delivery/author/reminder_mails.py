@@ -119,9 +119,10 @@ def _letter(reminder: Reminder, publication: Publication, frozen: FrozenLetter |
     note = spacing.spaced(html.unescape(render_to_string("email/_approve.txt", context).strip()), names)
     page = BODY.sub(lambda cell: cell[0] + panel, fill(whole_html, values, escaped=True), count=1)
     text = f"{note}\n\n{plaintext.RULE}\n\n{fill(whole_text, values, escaped=False)}"
+    page = mail_html.for_old_clients(page)
     return Letter(
         subject=shortened(_("[To approve] %(subject)s") % {"subject": mailing.subject}),
-        html=mail_html.for_old_clients(page),
+        html=page,
         text=letters.evened(text, page, letters.letterhead(publication, settings.SITE_URL)),
     )
 

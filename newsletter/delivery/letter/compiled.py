@@ -21,12 +21,13 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import SEQ_BITS
 from newsletter.delivery.provider.smtp_connection import Envelope
 from newsletter.mail import headers, signatures, tokens
+from newsletter.mail.text import salutations
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
 
 PER_READER = {"to", "message-id", "list-unsubscribe", "mime-version", "content-type", "dkim-signature"}
 PER_COPY = {"date", "dkim-signature"}  # what two copies of one mail differ in
-PURPOSES = ("unsubscribe", "preferences", "feedback")  # of the links that are each reader's own
+PURPOSES = ("unsubscribe", "preferences", "feedback", "invite")  # of the links that are each reader's own
 PLAIN = re.compile(r"[A-Za-z0-9@._+-]+")  # means the same in HTML
 FIRST_ROWS = 500  # among which readers are chosen for the proof
 COMMON_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}")
@@ -44,7 +45,10 @@ class Compiled:
         block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
         self.keys, self.domain = signatures.keys(), _ascii_domain(mailing)
         html_part, text_part = rendering.parts(mailing)
-        for purpose in PURPOSES:
+        used = {*rendering.SLOT.findall(html_part), *rendering.SLOT.findall(text_part), "unsubscribe_url"}
+        self.words = {slot: salutations.word_of(slot) for slot in sorted(used) if salutations.is_for_name(slot)}
+        self.purposes = [purpose for purpose in PURPOSES if f"{purpose}_url" in used]
+        for purpose in self.purposes:
             before, after = around(purpose)
             text_part = _with_token(text_part, purpose, before, after)
             html_part = _with_token(html_part, purpose, html.escape(before), html.escape(after))
@@ -53,7 +57,7 @@ class Compiled:
             text=text_part,
             html=html_part,
         )
-        self.signed = tokens.signers(PURPOSES)
+        self.signed = tokens.signers(self.purposes)
         self.message_id = message_id_maker(mailing)
         self.return_path = return_path_maker(mailing)
 
@@ -62,16 +66,17 @@ class Compiled:
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         address = written_address(row.email)
         links = self.signed(row.subscriber_id, row.token_salt + row.address_hash)
-        unsubscribe, preferences, feedback = [token.encode() for token in links]
         values = {
             "to": written_mailbox(row.name, address),
             "message_id": self.message_id(row.seq),
             "email": row.email.encode(),
-            "unsubscribe": unsubscribe,
-            "preferences": preferences,
-            "feedback": feedback,
+            **dict(zip(self.purposes, map(str.encode, links), strict=True)),
         }
         escaped = values if PLAIN.fullmatch(row.email) else values | {"email": html.escape(row.email).encode()}
+        if self.words:
+            called = {slot: row.name or word for slot, word in self.words.items()}
+            values |= {slot: name.encode() for slot, name in called.items()}
+            escaped = values | escaped | {slot: html.escape(name).encode() for slot, name in called.items()}
         data = self.template.render(values, escaped)
         if self.keys:
             data = signatures.signatures(data, self.domain, self.keys) + data

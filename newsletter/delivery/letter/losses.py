@@ -15,6 +15,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, Remark
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.message import Mail
+from newsletter.mail.text.salutations import unslotted, without_names
 from newsletter.posts.feeds import entry_of
 from newsletter.posts.markdown import render
 from newsletter.posts.proofreading.placeholders import merge_fields
@@ -81,7 +82,7 @@ def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequ
 
     letter: its letter, as it is frozen. note: of a correction, in Markdown.
     """
-    mail = {_("Mail"): words_of(letter.html), _("Plain text"): letter.text}
+    mail = {_("Mail"): words_of(unslotted(letter.html)), _("Plain text"): unslotted(letter.text)}
     texts = [*_words_around(issue, {_("Subject"): letter.subject}, mail, note), *_posts(issue, mail)]
     lost = [loss for text in texts for loss in text.losses()]
     fields = [Unfilled(text.title, line, found) for text in texts for line, found in merge_fields(text.typed)]
@@ -91,6 +92,7 @@ def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequ
 def losses_of(title: str, typed: str, mail: Mail) -> list[Loss | Unfilled]:
     """Return what a mail does not show as it is meant of a text in Markdown that stands in it."""
     html = next(str(part[0]) for part in mail.alternatives)
+    typed = without_names(typed)
     text = Text(title, typed, {_("Mail"): words_of(html), _("Plain text"): str(mail.body)})
     return [*text.losses(), *(Unfilled(title, line, found) for line, found in merge_fields(typed))]
 
@@ -106,8 +108,8 @@ def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], n
     yield Text(_("Preheader"), issue.preheader, {_("Mail"): mail[_("Mail")]}, is_markdown=False)
     for title, source in (
         (_("Correction"), note),
-        (_("Introduction"), issue.introduction),
-        (_("Closing"), issue.closing),
+        (_("Introduction"), without_names(issue.introduction)),
+        (_("Closing"), without_names(issue.closing)),
     ):
         yield Text(title, source, mail | {_page(): words_of(render.render(source))})
     yield Text(_("Signature"), Publication.objects.current().signature, mail)
@@ -133,8 +135,9 @@ def _page() -> str:
 def check_losses(issue: Issue, letter: FrozenLetter | Mailing) -> Iterable[Remark]:
     """Yield an error for each loss; it must be mended, or acknowledged before sending."""
     found = losses(issue, letter)
+    name = _("For the reader's name write {name|friend}: the second word is for those who gave none.")
     hint = _("Put a program or a tag between backquotes, and readers see it as typed.")
     for one in found[:LOSSES_SHOWN]:
-        yield Remark(Rehearsal.Topic.FORMAT, ERROR, str(one), hint)
+        yield Remark(Rehearsal.Topic.FORMAT, ERROR, str(one), name if isinstance(one, Unfilled) else hint)
     if not found:
         yield Remark(Rehearsal.Topic.FORMAT, OK, _("Every letter and digit of the texts is shown in all their forms."))

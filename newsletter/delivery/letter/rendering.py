@@ -20,6 +20,9 @@ from newsletter.mail import headers, letters
 from newsletter.mail import html as mail_html
 from newsletter.mail.characters import single_line
 from newsletter.mail.message import SUBJECT_LENGTH, Letter, Mail, build, shortened
+from newsletter.mail.records import stacked
+from newsletter.mail.text import salutations
+from newsletter.mail.text.salutations import without_names
 from newsletter.mail.text.spacing import spaced
 from newsletter.posts.markdown import highlighting, render
 from newsletter.posts.models.images import Image
@@ -40,7 +43,9 @@ BRIEF = 800  # characters: a shorter letter shows its addresses
 TWO_LINES = 60  # characters
 PREHEADER_LENGTH, PREHEADER_MIN = 100, 40  # characters that inboxes show
 
-SLOTS = {name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "day")}
+SLOTS = {
+    name: slot(name) for name in ("email", "unsubscribe_url", "preferences_url", "feedback_url", "invite_url", "day")
+}
 
 
 @dataclass(frozen=True)
@@ -79,8 +84,8 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "is_digest": publication.look == Publication.Look.DIGEST,
         "preheader": _preheader(issue, items),
         "is_brief": _is_brief(issue, items),
-        "introduction": author_html(issue.introduction),
-        "closing": author_html(issue.closing),
+        "introduction": greeting_html(issue.introduction),
+        "closing": greeting_html(issue.closing),
         "signature": author_html(publication.signature),
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),
@@ -145,7 +150,7 @@ def _preheader(issue: Issue, items: list[IssueItem]) -> str:
 def _beginning(issue: Issue, items: list[IssueItem]) -> str:
     """Return the first sentences that an inbox may show after the subject."""
     if issue.introduction.strip():
-        return measures.excerpt(render.render(issue.introduction), PREHEADER_LENGTH)
+        return measures.excerpt(without_names(render.render(issue.introduction)), PREHEADER_LENGTH)
     return items[0].post.excerpt[:PREHEADER_LENGTH] if items else ""
 
 
@@ -156,7 +161,12 @@ def author_html(source: str) -> str:
     pictures = Image.objects.filter(digest__in=MEDIA.findall(source))
     sizes = {settings.SITE_URL + one.get_absolute_url(): (one.width, one.height) for one in pictures}
     rendered = render.render_mail(source, base_url=settings.SITE_URL)
-    return mail_html.named_colours(mail_html.sized(mail_html.demoted(rendered), sizes))
+    return stacked(mail_html.named_colours(mail_html.sized(mail_html.demoted(rendered), sizes)))
+
+
+def greeting_html(source: str) -> str:
+    """Return what `author_html` does, with a slot where the author wrote `{name|friend}`."""
+    return salutations.slotted(author_html(source))
 
 
 def freeze(issue: Issue, note: str = "", *, items: list[IssueItem] | None = None) -> FrozenLetter:
@@ -210,17 +220,24 @@ NUMBERED: dict[str, Callable[[], str]] = {
 
 def fill(template: str, values: Mapping[str, str], *, escaped: bool) -> str:
     """Put a reader's values into the slots, escaped for HTML or as they are for text."""
-    return SLOT.sub(lambda match: html.escape(values[match[1]]) if escaped else values[match[1]], template)
+    found = {name: _value(name, values) for name in SLOT.findall(template)}
+    return SLOT.sub(lambda match: html.escape(found[match[1]]) if escaped else found[match[1]], template)
+
+
+def _value(slot: str, values: Mapping[str, str]) -> str:
+    return values["name"] or salutations.word_of(slot) if salutations.is_for_name(slot) else values[slot]
 
 
 def reader_values(subscriber: Subscriber) -> dict[str, str]:
     """Return what stands in the slots for one reader."""
     return {
         "email": subscriber.email,
+        "name": subscriber.name,
         "unsubscribe_url": subscriber.unsubscribe_url,
         "unsubscribe_token": subscriber.token("unsubscribe"),
         "preferences_url": subscriber.preferences_url,
         "feedback_url": settings.SITE_URL + reverse("delivery:feedback", args=[subscriber.token("feedback")]),
+        "invite_url": subscriber.invite_url,
     }
 
 

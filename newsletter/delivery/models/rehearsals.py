@@ -119,6 +119,12 @@ class Rehearsal(models.Model):
         self.save(update_fields=["remarks", "asked", "finished_at", "told_at"])
 
     def by_topic(self) -> list[tuple[Any, list[dict[str, str]]]]:
-        """Return the remarks under the label of their topic, those without a remark left out."""
+        """Return the remarks under the label of their topic: topics with an error first, then those with a warning."""
         grouped = [(topic.label, [one for one in self.remarks if one["topic"] == topic]) for topic in self.Topic]
-        return [(label, remarks) for label, remarks in grouped if remarks]
+        return sorted(((label, found) for label, found in grouped if found), key=lambda topic: _calm(topic[1]))
+
+
+def _calm(remarks: list[dict[str, str]]) -> int:
+    """Return 0 if one of these is an error, 1 if one is a warning, otherwise 2."""
+    levels = {one["level"] for one in remarks}
+    return next((place for place, level in enumerate((ERROR, WARNING)) if level in levels), 2)

@@ -10,6 +10,7 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.letter.words import Words, in_public, words_of_letter
 from newsletter.delivery.models import Batch, Mailing, Step
 from newsletter.issues.models import Issue
+from newsletter.mail.text.salutations import unslotted
 from newsletter.posts.models import Post
 from newsletter.posts.text.differences import Kind, Piece, pieces
 
@@ -71,7 +72,7 @@ def _mailed(issue: Issue) -> Iterator[_Text]:
                 note=mailing.note if mailing.kind == Mailing.Kind.CORRECTION else "",
                 is_mailed=True,
                 is_later=mailing.pk in late,
-                parts=known.parts if known else words_of_letter(mailing.html),
+                parts=known.parts if known else words_of_letter(unslotted(mailing.html)),
             )
     yield from seen.values()
 
@@ -84,7 +85,8 @@ def _web(issue: Issue, since: datetime, now: datetime) -> _Text | None:
     at = max([issue.updated_at, *(item.post.updated_at for item in found)])
     if at <= since:
         return None
-    return _Text(at, 0, "", is_mailed=False, is_later=False, parts=words_of_letter(freeze(issue, items=found).html))
+    parts = words_of_letter(unslotted(freeze(issue, items=found).html))
+    return _Text(at, 0, "", is_mailed=False, is_later=False, parts=parts)
 
 
 def _compared(texts: Iterable[tuple[_Text, Sequence[Words]]]) -> Iterator[Version]:

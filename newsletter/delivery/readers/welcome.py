@@ -4,6 +4,7 @@ It lives here because it quotes an issue; `subscribers` only records that somebo
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 
 from newsletter.delivery.letter.losses import Loss, Unfilled, losses_of
-from newsletter.delivery.letter.rendering import author_html, issue_context, reader_values
+from newsletter.delivery.letter.rendering import fill, greeting_html, issue_context, reader_values
 from newsletter.delivery.readers import course
 from newsletter.delivery.readers.single_mails import REST, SingleMail
 from newsletter.issues import rhythm
@@ -76,11 +77,15 @@ def message(subscriber: Subscriber, now: datetime) -> Mail:
     issue = Issue.objects.archived().first()
     context: dict[str, object] = {"publication": publication, "site_url": settings.SITE_URL}
     context |= issue_context(issue, publication) if issue else {"issue": None}
-    context |= reader_values(subscriber) | {"name": subscriber.name}
+    values = reader_values(subscriber)
+    context |= values
     with translation.override(publication.language):
         context |= _of_the_author(publication, now)
         subject = translation.gettext("Welcome to %(name)s") % {"name": publication.name}
         letter = letters.render("welcome", subject, context, base_url=settings.SITE_URL)
+    letter = replace(
+        letter, html=fill(letter.html, values, escaped=True), text=fill(letter.text, values, escaped=False)
+    )
     name, address = publication.sender
     domain = address.rpartition("@")[2]
     return build(
@@ -108,7 +113,7 @@ def _of_the_author(publication: Publication, now: datetime) -> dict[str, object]
     points = StartingPoint.objects.public(now)[:POINTS]
     slot = timezone.localtime(rhythm.next_slot(publication, now), publication.zone)
     return {
-        "words": author_html(publication.welcome),
+        "words": greeting_html(publication.welcome),
         "question": publication.welcome_question,
         "points": [(point, settings.SITE_URL + point.post.get_absolute_url()) for point in points],
         "letters": len(course.mailings(publication)),

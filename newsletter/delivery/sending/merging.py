@@ -14,6 +14,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.delivery.provider.batch_apis import PlainAddress, Provider
 from newsletter.mail import tokens
 from newsletter.mail.message import Mail
+from newsletter.mail.text import salutations
 from subscribers.models import Subscriber
 
 READERS = 200  # a call: a larger one saves little, and is what a crash leaves uncertain
@@ -34,7 +35,8 @@ class Copies:
         self.bodies = dict(zip(("html", "text"), rendering.parts(mailing), strict=True))
         self.written = {name: _pieces(json.dumps(body)) for name, body in self.bodies.items()}
         used = {name for body in self.bodies.values() for name in rendering.SLOT.findall(body)} | {"unsubscribe_url"}
-        self.links = {name: _link_writer(name) for name in sorted(used - {"email"})}
+        self.words = {slot: salutations.word_of(slot) for slot in sorted(used) if salutations.is_for_name(slot)}
+        self.links = {name: _link_writer(name) for name in sorted(used - {"email"} - self.words.keys())}
         self.message_id = message_id_maker(mailing)
         self.token = copy_token_maker(mailing)
 
@@ -50,7 +52,11 @@ class Copies:
         """Return what stands in the slots for one reader, for text and HTML alike."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         number, bound = row.subscriber_id, row.token_salt + row.address_hash
-        return {"email": row.email} | {name: link(number, bound) for name, link in self.links.items()}
+        values = {"email": row.email} | {name: link(number, bound) for name, link in self.links.items()}
+        if self.words:
+            name = salutations.harmless(row.name)
+            values |= {slot: name or word for slot, word in self.words.items()}
+        return values
 
     def message(self, rows: Sequence[Row]) -> Any:
         """Return one message to all of them, with Anymail's attributes for what differs."""
@@ -113,8 +119,12 @@ def _pieces(written: str) -> list[str]:
 
 def _filled(pieces: Sequence[str], values: Mapping[str, str]) -> str:
     filled = list(pieces)
-    filled[1::2] = [values[name] for name in pieces[1::2]]
+    filled[1::2] = [_as_json(values[name]) for name in pieces[1::2]]
     return "".join(filled)
+
+
+def _as_json(value: str) -> str:
+    return value if value.isascii() else json.dumps(value)[1:-1]
 
 
 def _link_writer(name: str) -> Callable[[int, str], str]:

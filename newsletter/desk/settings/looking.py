@@ -28,11 +28,12 @@ from newsletter.publication.forms import LookForm, PublicationForm
 from newsletter.publication.models import Publication
 from subscribers.mails import rendering
 
-LETTER, SITE, WELCOME, COURSE = "letter", "site", "welcome", "course"
+LETTER, SITE, WELCOME, NAMED, COURSE = "letter", "site", "welcome", "named", "course"
 KINDS: dict[str, tuple[Promise, type[PublicationForm]]] = {  # by name: the button, and the form that is looked at
     LETTER: (_("The mail"), LookForm),
     SITE: (_("The site"), LookForm),
     WELCOME: (_("The welcome"), NewcomersForm),
+    NAMED: (_("The welcome, by name"), NewcomersForm),
     COURSE: (_("The first letters"), NewcomersForm),
 }
 PAGE_CSP: dict[str, Any] = settings.SECURE_CSP | {"frame-ancestors": [CSP.SELF], "script-src": [CSP.NONE]}
@@ -80,6 +81,10 @@ def _welcome() -> Mail:
     return welcome.message(example_reader(READER), timezone.now())
 
 
+def _welcome_by_name() -> Mail:
+    return welcome.message(example_reader(READER, "王小明"), timezone.now())
+
+
 def _mail() -> Mail:
     """Build the newest issue that has a number, as a reader gets it; while there is none, the confirmation."""
     issue = Issue.objects.filter(items__isnull=False).order_by("-number").first()
@@ -95,4 +100,4 @@ def _first_letter() -> Mail:
     return course.message(CourseCopy(mailing=first, issue=first.issue, position=1, subscriber=example_reader(READER)))
 
 
-MAILS = {LETTER: _mail, WELCOME: _welcome, COURSE: _first_letter}
+MAILS = {LETTER: _mail, WELCOME: _welcome, NAMED: _welcome_by_name, COURSE: _first_letter}

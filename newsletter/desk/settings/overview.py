@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext
@@ -68,6 +69,10 @@ def parts(request: HttpRequest) -> HttpResponse:
     """Show every component of the desk, by day and by night, to those who work on it: 404 unless DEBUG is on."""
     if not settings.DEBUG:
         raise Http404
-    context: dict[str, Any] = {"title": pgettext("desk", "Parts"), "schemes": ("light", "dark")}
+    context: dict[str, Any] = {
+        "title": pgettext("desk", "Parts"),
+        "schemes": ("light", "dark"),
+        "sample_at": timezone.now(),
+    }
     context |= {"line": chart.line(range(12)), "bars": chart.bars(range(7))}
     return render(request, "desk/settings/parts.html", admin.site.each_context(request) | context)

@@ -68,7 +68,7 @@ SECTIONS = (
         newcomers.NewcomersForm,
         (
             *("welcome", "welcome_question", "course", "course_days"),
-            *("asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
+            *("asks_name", "invites", "asks_heard", "reminds_unconfirmed", "refuses_throwaway"),
         ),
         newcomers.warnings,
     ),

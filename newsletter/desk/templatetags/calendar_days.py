@@ -1,10 +1,15 @@
-"""Days of slots and holidays in words, for the calendar and the desk's first page."""
+"""Days and times as the desk writes them.
+
+Short, 12/8（二）08:00, wherever several stand beside or below each other: rows, tables, choices, the calendar, the next
+step. Long, 2026年12月8日 08:00, in sentences and records, by Django's own DATE_FORMAT and DATETIME_FORMAT. No third.
+"""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from django import template
-from django.utils.formats import date_format
+from django.utils import dateformat, timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext, pgettext_lazy
 
@@ -26,8 +31,36 @@ register = template.Library()
 @register.filter
 def in_words(day: date) -> str:
     """Return a day with its weekday, without its year."""
-    words = {"day": date_format(day, pgettext("date format", "j F")), "weekday": WEEKDAYS[day.weekday()]}
-    return pgettext("day", "%(weekday)s %(day)s") % words
+    return _short(day, pgettext("date format", "j M"))
+
+
+def short(day: date, today: date) -> str:
+    """Return a day with its weekday, and with its year if that is not this one."""
+    return in_words(day) if day.year == today.year else _short(day, pgettext("date format", "j M Y"))
+
+
+def moment(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return the short form of a time on the calendar of `zone`."""
+    local = at.astimezone(zone)
+    parts = {"day": short(local.date(), now.astimezone(zone).date()), "time": f"{local:%H:%M}"}
+    return pgettext("moment", "%(day)s, %(time)s") % parts
+
+
+@register.filter(expects_localtime=True)
+def short_day(at: datetime | None) -> str:
+    """Return the day of a time."""
+    return short(at.date(), timezone.localdate()) if at else ""
+
+
+@register.filter
+def short_moment(at: datetime | None) -> str:
+    """Return day, hour and minute of a time."""
+    return moment(at, ZoneInfo(timezone.get_current_timezone_name()), timezone.now()) if at else ""
+
+
+def _short(day: date, pattern: str) -> str:
+    parts = {"day": dateformat.format(day, pattern), "weekday": WEEKDAYS[day.weekday()]}
+    return pgettext("day", "%(weekday)s %(day)s") % parts
 
 
 @register.filter

@@ -3,20 +3,13 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.utils import dateformat
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext, pgettext_lazy
+from django.utils.translation import ngettext
+
+from newsletter.desk.templatetags.calendar_days import moment as moment  # noqa: PLC0414 - a word of the first page, too
+from newsletter.desk.templatetags.calendar_days import short
 
 BREAKS = ("，", "。", "；", "：", ", ", ". ", "; ", ": ")  # after which a long sentence may go on in a new line
-WEEKDAYS = (
-    pgettext_lazy("weekday beside a date", "Mon"),
-    pgettext_lazy("weekday beside a date", "Tue"),
-    pgettext_lazy("weekday beside a date", "Wed"),
-    pgettext_lazy("weekday beside a date", "Thu"),
-    pgettext_lazy("weekday beside a date", "Fri"),
-    pgettext_lazy("weekday beside a date", "Sat"),
-    pgettext_lazy("weekday beside a date", "Sun"),
-)
 
 
 def number(count: int) -> str:
@@ -25,16 +18,7 @@ def number(count: int) -> str:
 
 def day(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     """Return the day of `at` on the calendar of `zone`, with its weekday; with its year if that is not this one."""
-    local = at.astimezone(zone)
-    is_this_year = local.year == now.astimezone(zone).year
-    pattern = pgettext("date format", "j M") if is_this_year else pgettext("date format", "j M Y")
-    parts = {"day": dateformat.format(local, pattern), "weekday": WEEKDAYS[local.weekday()]}
-    return pgettext("day", "%(weekday)s %(day)s") % parts
-
-
-def moment(at: datetime, zone: ZoneInfo, now: datetime) -> str:
-    parts = {"day": day(at, zone, now), "time": clock(at, zone)}
-    return pgettext("moment", "%(day)s, %(time)s") % parts
+    return short(at.astimezone(zone).date(), now.astimezone(zone).date())
 
 
 def clock(at: datetime, zone: ZoneInfo) -> str:

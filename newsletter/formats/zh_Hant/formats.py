@@ -1,4 +1,6 @@
-"""Taiwan writes 3,124; Django's own formats of zh-hant put nothing between the thousands."""
+"""Taiwan writes 3,124 and 2026/12/8: formats of zh-hant that Django leaves out, or writes long."""
 
 THOUSAND_SEPARATOR = ","
 NUMBER_GROUPING = 3
+SHORT_DATE_FORMAT = "Y/n/j"
+SHORT_DATETIME_FORMAT = "Y/n/j H:i"

@@ -1,5 +1,6 @@
 """A year as a book: each issue is a chapter, each post a part of it with a line of its own in the contents."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from typing import IO
@@ -17,17 +18,23 @@ from newsletter.issues.volumes.epub import Chapter, Entry, Facts, Writer
 from newsletter.issues.volumes.pictures import Pictures
 from newsletter.issues.volumes.xhtml import translated
 from newsletter.publication.models import Publication
+from newsletter.publication.pictures.cards import FontUnusable
+from newsletter.publication.pictures.covers import Cover
 from newsletter.publication.sharing import language_tag
 
+COVER = "cover.png"
 SAFE_IN_URL = "%/:?@!$&'()*+,;=~-._"
 _HOST = re.compile(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
 _POST = re.compile(r"/p/([0-9]{1,10})[^/]*/")
 _ISSUE = re.compile(r"/issues/([0-9]{1,10})/")
 
+logger = logging.getLogger(__name__)
+
 
 def write(file: IO[bytes], contents: Contents, *, is_vertical: bool) -> None:
     """Write the book of a year into `file`."""
     writer = Writer(file, _facts(contents, is_vertical=is_vertical))
+    _add_cover(writer)
     writer.add_chapters([_title_page(contents, writer.facts)])
     writer.add_chapters(_chapters(contents, Pictures(writer)))
     writer.finish()
@@ -47,7 +54,18 @@ def _facts(contents: Contents, *, is_vertical: bool) -> Facts:
         published_on=str(contents.year),
         changed_at=contents.changed_at,
         is_vertical=is_vertical,
+        cover=COVER,
     )
+
+
+def _add_cover(writer: Writer) -> None:
+    """Put the cover into the book; without a font to draw it, a device shows the title page."""
+    facts, publication = writer.facts, Publication.objects.current()
+    cover = Cover(publication.name, publication.promise, facts.author, facts.published_on, publication.accent)
+    try:
+        writer.add_picture(COVER, cover.png())
+    except FontUnusable as error:
+        logger.error("The cover of a book cannot be drawn: %s", error)  # noqa: TRY400 - `doctor` reports the rest
 
 
 def _title_page(contents: Contents, facts: Facts) -> Chapter:

@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.mail.text.salutations import without_names
 from newsletter.posts.markdown import render
 from newsletter.posts.models.images import Image
 from newsletter.posts.text import measures
@@ -91,5 +92,5 @@ def rendered_anew(source: str) -> SafeString:
 
 
 def rendered(source: str) -> SafeString:
-    """Return Markdown as sanitised HTML for the web; the same text is rendered once."""
-    return mark_safe(Rendering.objects.of([source])[source].html)  # noqa: S308  # nosec B308, B703  # sanitised by the renderer
+    """Return Markdown as sanitised HTML for the web, where nobody has a name; the same text is rendered once."""
+    return mark_safe(without_names(Rendering.objects.of([source])[source].html))  # noqa: S308  # nosec B308, B703  # sanitised by the renderer

@@ -66,12 +66,12 @@ class Card:
         image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
         draw = ImageDraw.Draw(image)
         draw.rectangle((0, 0, WIDTH, 14), fill=self.accent)
-        _write(draw, (MARGIN, MARGIN), self.name, SMALL, self.accent)
+        write(draw, (MARGIN, MARGIN), self.name, SMALL, self.accent)
         self._draw_title(draw)
-        _write(draw, (MARGIN, HEIGHT - MARGIN - SMALL), self.detail, SMALL, QUIET)
+        write(draw, (MARGIN, HEIGHT - MARGIN - SMALL), self.detail, SMALL, QUIET)
         if self.number:
-            width = _length(self.number, NUMBER)
-            _write(draw, (WIDTH - MARGIN - width, HEIGHT - MARGIN - NUMBER), self.number, NUMBER, self.accent)
+            width = length(self.number, NUMBER)
+            write(draw, (WIDTH - MARGIN - width, HEIGHT - MARGIN - NUMBER), self.number, NUMBER, self.accent)
         out = BytesIO()
         image.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         return out.getvalue()
@@ -81,7 +81,7 @@ class Card:
         size, lines = fitted(self.title, room)
         top = TOP + (room - len(lines) * size * LINE_HEIGHT) / 2
         for number, line in enumerate(lines):
-            _write(draw, (MARGIN, top + number * size * LINE_HEIGHT), line, size, INK)
+            write(draw, (MARGIN, top + number * size * LINE_HEIGHT), line, size, INK)
 
 
 def fitted(title: str, room: float) -> tuple[int, list[str]]:
@@ -93,7 +93,7 @@ def fitted(title: str, room: float) -> tuple[int, list[str]]:
     size = SIZES[-1]
     most = int(room // (size * LINE_HEIGHT))
     *whole, last = wrapped(title, size, WIDTH - 2 * MARGIN)[:most]
-    while last and _length(last + "…", size) > WIDTH - 2 * MARGIN:
+    while last and length(last + "…", size) > WIDTH - 2 * MARGIN:
         last = last[:-1]
     return size, [*whole, last + "…"]
 
@@ -101,7 +101,7 @@ def fitted(title: str, room: float) -> tuple[int, list[str]]:
 def _balanced(title: str, size: int, count: int) -> list[str]:
     """Return the title in `count` lines that are as even as can be, and break behind punctuation or between phrases."""
     pieces = list(_pieces(title))
-    even = _length(title, size) / count
+    even = length(title, size) / count
 
     @cache
     def best(start: int, left: int) -> tuple[float, tuple[str, ...]]:
@@ -110,7 +110,7 @@ def _balanced(title: str, size: int, count: int) -> list[str]:
         ways = []
         for end in ends:
             line = "".join(pieces[start:end]).strip()
-            width = _length(line, size)
+            width = length(line, size)
             if width > WIDTH - 2 * MARGIN and end - start > 1:
                 break
             cost, lines = best(end, left - 1) if left > 1 else (0.0, ())
@@ -140,7 +140,7 @@ def wrapped(text: str, size: int, width: float) -> list[str]:
     """
     lines = [""]
     for piece in _pieces(text):
-        if lines[-1] and _length((lines[-1] + piece).rstrip(), size) > width:
+        if lines[-1] and length((lines[-1] + piece).rstrip(), size) > width:
             lines.append("")
         lines[-1] += piece if lines[-1] else piece.lstrip()
     return [line.rstrip() for line in lines]
@@ -166,7 +166,7 @@ def _is_word(char: str) -> bool:
 # --- Letters ---
 
 
-def _write(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int, colour: str) -> None:
+def write(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int, colour: str) -> None:
     x, y = at
     for number, run in _runs(text):
         font = _font(number, size)
@@ -174,7 +174,7 @@ def _write(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: 
         x += font.getlength(run)
 
 
-def _length(text: str, size: int) -> float:
+def length(text: str, size: int) -> float:
     return sum(_font(number, MEASURE).getlength(run) for number, run in _runs(text)) * size / MEASURE
 
 

@@ -68,7 +68,7 @@ def test_an_address_that_does_not_exist_is_suppressed_with_the_words(mailing):
     found = Suppression.objects.get()
     assert (found.email, found.reason) == ("a@example.org", "bounced")
     assert found.note == "550 5.1.1 <a@example.org>: Recipient address rejected: User unknown"
-    assert departures.read()[-1].who == Subscriber.objects.get(email="a@example.org").address_hash
+    assert Subscriber.objects.get(email="a@example.org").address_hash in {line.who for line in departures.read()}
     event = Event.objects.get()
     assert (event.kind, event.verdict, event.mailing_id, event.seq) == ("bounced", "hard", mailing.pk, seq_of(mailing))
     assert (event.words, event.domain) == (

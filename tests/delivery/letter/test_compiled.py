@@ -1,7 +1,7 @@
 """What is written quickly for one reader is, byte for byte, what the slow way writes."""
 
 from base64 import b64encode
-from email import message_from_bytes
+from email import message_from_bytes, policy
 
 import dkim
 import pytest
@@ -101,6 +101,49 @@ def test_a_copy_is_signed_where_there_is_a_key(make_mailing, settings, tmp_path,
     for envelope in envelopes:
         assert envelope.data.count(b"DKIM-Signature:") == 1
         assert dkim.verify(envelope.data, dnsfunc=lambda _name, timeout=5: key.record.encode())
+
+
+# --- A link to pass on ---
+
+
+def test_where_readers_invite_readers_each_has_a_link_of_their_own_in_both_parts(make_mailing):
+    make_publication(invites=True)
+    mailing = make_mailing("ab")
+
+    compiled = Compiled(mailing)
+
+    assert compiled.difference(mailing) == ""
+    for row in specimens(mailing):
+        link = Subscriber.objects.get(email=row.email).invite_url
+        message = message_from_bytes(compiled.envelope(row).data, policy=policy.default)
+        for kind in ("plain", "html"):
+            assert link in message.get_body((kind,)).get_content()
+
+
+def test_as_it_comes_no_token_is_made_for_a_link_that_no_letter_has(make_mailing):
+    compiled = Compiled(make_mailing("a"))
+
+    assert compiled.purposes == ["unsubscribe", "preferences", "feedback"]
+
+
+# --- The reader's name ---
+
+
+def test_each_reader_is_called_by_their_name_and_who_gave_none_by_the_authors_word(issue, make_mailing):
+    issue.introduction = "{稱呼|朋友}，你好：這一期談授權。"
+    issue.save()
+    mailing = make_mailing("abc")
+    Subscriber.objects.filter(email="b@example.org").update(name="王<小>&明")
+    compiled = Compiled(mailing)
+
+    written = {row.email: compiled.envelope(row).data for row in specimens(mailing)}
+    bodies = {email: message_from_bytes(data, policy=policy.default) for email, data in written.items()}
+
+    assert compiled.difference(mailing) == ""
+    assert "王&lt;小&gt;&amp;明，你好：這一期" in bodies["b@example.org"].get_body(("html",)).get_content()
+    assert "王<小>&明，你好：這一期" in bodies["b@example.org"].get_body(("plain",)).get_content()
+    for part in ("html", "plain"):
+        assert "朋友，你好：這一期" in bodies["a@example.org"].get_body((part,)).get_content()
 
 
 # --- The proof before the first copy leaves ---

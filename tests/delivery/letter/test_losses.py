@@ -93,6 +93,7 @@ def test_a_text_that_would_lose_something_replaces_no_approved_one_unasked(make_
         ("subject", "{{ first_name }}，你好", "“Subject”, line 1, a field that nobody fills in: {{ first_name }}"),
         ("preheader", "%%name%% 的信", "“Preheader”, line 1, a field that nobody fills in: %%name%%"),
         ("introduction", "早。\n\n*|FNAME|*，你好", "“Introduction”, line 3, a field that nobody fills in: *|FNAME|*"),
+        ("introduction", "{name}，你好", "“Introduction”, line 1, a field that nobody fills in: {name}"),
         ("closing", "[退訂]({{unsubscribe}})", "“Closing”, line 1, a field that nobody fills in: {{unsubscribe}}"),
     ],
 )
@@ -144,3 +145,13 @@ def test_the_command_sends_nothing_that_was_not_acknowledged_and_says_why(public
         call_command("send_issue", "9", "--no-hold")
 
     assert not Mailing.objects.exists()
+
+
+def test_the_readers_name_with_a_word_for_those_without_one_is_no_loss_but_in_a_subject_it_is(issue):
+    issue.introduction, issue.closing = "{稱呼|朋友}，你好：早。", "再見，{name|friend}。"
+    issue.save()
+    assert list(losses(issue, freeze(issue))) == []
+
+    issue.subject = "給 {稱呼|朋友}"
+    issue.save()
+    assert [one.text for one in losses(issue, freeze(issue))] == ["{稱呼|朋友}"]

@@ -132,14 +132,15 @@ def test_one_that_is_finished_is_not_begun_again(issue):
     assert not kept(issue).begin(NOW)
 
 
-def test_remarks_are_told_by_topic_in_the_order_of_the_report(issue):
+def test_remarks_are_told_by_topic_with_those_that_ask_for_something_first(issue):
     found = kept(issue, finished_at=None, remarks=[{"topic": "links", "level": "ok", "text": "甲"}])
 
-    found.finish([Remark("sender", "info", "丙"), Remark("links", "error", "乙"), Remark("size", "ok", "丁")], NOW)
+    remarks = [Remark("sender", "info", "丙"), Remark("links", "error", "乙"), Remark("size", "ok", "丁")]
+    found.finish([*remarks, Remark("text", "warning", "戊")], NOW)
 
     found.refresh_from_db()
     told = [(str(label), [one["text"] for one in remarks]) for label, remarks in found.by_topic()]
-    assert told == [("Size", ["丁"]), ("Links", ["甲", "乙"]), ("Sender and DNS", ["丙"])]
+    assert told == [("Links", ["甲", "乙"]), ("Text part", ["戊"]), ("Size", ["丁"]), ("Sender and DNS", ["丙"])]
     assert found.worst == "error"
 
 

@@ -164,3 +164,19 @@ def test_one_question_is_asked_and_the_answer_goes_to_the_author(reader, smtp_de
     assert "What do you &lt;hope&gt; to read?" in letter.html
     assert "Just reply to this letter" in letter.text
     assert letter.message["Reply-To"] == "gipi@example.org"
+
+
+def test_the_welcome_calls_its_reader_by_name_and_who_gave_none_by_the_authors_word(publication, smtp_default):
+    make_publication(welcome="{name|friend}, glad you are here.")
+    make_issue(make_post("管理槓桿"), number=4, introduction="{name|朋友}，你好。", sent_at=NOW)
+    make_subscriber("new@example.org")
+    make_subscriber("ming@example.org", name="Ming & Co")
+
+    send_due(WelcomeMail, NOW)
+
+    said = {mail.rcpt: mail for mail in smtp_default.received()}
+    named, unnamed = (next(mail for to, mail in said.items() if who in to) for who in ("ming@", "new@"))
+    assert "Ming & Co, glad you are here." in named.text
+    assert "Ming &amp; Co, glad you are here." in named.html
+    assert "friend, glad you are here." in unnamed.text
+    assert "朋友，你好。" in unnamed.html

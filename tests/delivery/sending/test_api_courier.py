@@ -27,7 +27,7 @@ from newsletter.delivery.sending.couriers import DjangoCourier, calls_of, courie
 from newsletter.mail.mailers import mailer_from_url
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
-from tests.factories import make_subscriber
+from tests.factories import make_publication, make_subscriber
 from tests.support import http_provider
 
 SENT, FAILED, QUEUED, UNCERTAIN = (
@@ -73,6 +73,7 @@ def test_each_reader_gets_exactly_one_copy_in_one_call(provider, make_mailing, r
 
 @of(*KINDS)
 def test_a_copy_says_what_it_says_when_it_goes_alone(provider, make_mailing, run):
+    make_publication(invites=True)
     make_subscriber("ming@example.org", name="王, 小明")
     mailing = make_mailing("ab")
 
@@ -90,7 +91,23 @@ def test_a_copy_says_what_it_says_when_it_goes_alone(provider, make_mailing, run
         kept.pop("reply-to", None)
         assert kept == {name.lower(): value for name, value in own.items()}
         assert (copy.text, copy.html) == (alone.body, alone.alternatives[0].content)
+        assert reader.invite_url in copy.text
         assert copy.delivery == copy_token_maker(mailing)(row.seq)
+
+
+@of(*KINDS)
+def test_each_copy_calls_its_reader_by_name_without_what_the_provider_could_misread(provider, issue, make_mailing, run):
+    issue.introduction = "{name|朋友}，你好：這一期談授權。"
+    issue.save()
+    make_subscriber("ming@example.org", name='王<b>&"{{小}}%明')
+    mailing = make_mailing("a")
+
+    send(run, mailing)
+
+    called = {copy.address: copy for copy in provider.copies}
+    for part in ("text", "html"):
+        assert "王 b 小 明，你好：這一期" in getattr(called["ming@example.org"], part)
+        assert "朋友，你好：這一期" in getattr(called["a@example.org"], part)
 
 
 @of(*KINDS)

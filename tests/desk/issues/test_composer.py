@@ -610,3 +610,12 @@ def test_only_the_readers_of_the_segment_count(desk, many):
 
     assert plain.status_code == 302
     assert Mailing.objects.get().segment == "+少數"
+
+
+@pytest.mark.parametrize(("reader", "greeted"), [("", "朋友，你好"), ("named", "王小明，你好")])
+def test_the_preview_shows_the_salutation_with_and_without_a_name(desk, issue, reader, greeted):
+    issue.introduction = "{稱呼|朋友}，你好：早安。"
+    issue.save()
+
+    assert greeted in desk.get(screen("mail_frame", issue), {"reader": reader}).text
+    assert greeted in desk.get(screen("preview_tab", issue, "text"), {"reader": reader}).text

@@ -8,6 +8,8 @@ from django.utils import timezone
 from newsletter.delivery import planning
 from newsletter.delivery.models import Delivery, Mailing
 from subscribers import finding
+from subscribers.admin import SubscriberAdmin
+from subscribers.listing import FoundPaginator
 from subscribers.models import Tally
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 
@@ -96,6 +98,35 @@ def test_it_is_said_that_not_all_were_looked_at(admin_client, monkeypatch):
     assert hint not in admin_client.get(READERS, {"q": "reader"}).text
     monkeypatch.setattr(finding, "PART_OF", 2)
     assert hint in admin_client.get(READERS, {"q": "reader"}).text
+
+
+def test_what_was_found_is_read_once_and_shown_page_by_page(admin_client, monkeypatch):
+    monkeypatch.setattr(SubscriberAdmin, "list_per_page", 2)
+    monkeypatch.setattr(finding, "PART_OF", 4)
+    for number in range(6):
+        make_subscriber(f"reader{number}@example.org")
+
+    with CaptureQueriesContext(connection) as asked:
+        first = admin_client.get(READERS, {"q": "reader"})
+
+    assert [
+        one["sql"] for one in asked if "LIKE" in one["sql"] and "token_salt" in one["sql"]
+    ] == []  # rows by their keys
+    pages = [shown(admin_client.get(READERS, {"q": "reader", "p": number})) for number in (1, 2, 3)]
+    assert pages == [[f"reader{n}@example.org" for n in two] for two in ((4, 5), (2, 3), (0, 1))]
+    assert "1–2 of 6" in first.text
+    assert shown(admin_client.get(READERS, {"q": "reader", "all": ""})) == [f"reader{n}@example.org" for n in range(6)]
+    assert shown(admin_client.get(READERS, {"q": "nobody"})) == []
+
+
+def test_of_very_many_that_were_found_the_newest_are_shown(admin_client, monkeypatch):
+    monkeypatch.setattr(FoundPaginator, "limit", 3)
+    for number in range(5):
+        make_subscriber(f"reader{number}@example.org")
+
+    page = admin_client.get(READERS, {"q": "reader"})
+
+    assert shown(page) == [f"reader{number}@example.org" for number in (2, 3, 4)]
 
 
 def test_the_readers_are_counted_in_thousands(admin_client, monkeypatch):

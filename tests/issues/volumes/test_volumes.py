@@ -18,6 +18,8 @@ from newsletter.issues.volumes import book, pictures
 from newsletter.issues.volumes.contents import Contents
 from newsletter.issues.volumes.views import PER_WINDOW
 from newsletter.posts.models import Image
+from newsletter.publication.pictures.cards import FontUnusable
+from newsletter.publication.pictures.covers import Cover
 from tests.factories import make_issue, make_post, make_publication
 from tests.support.missing import missing
 from tests.support.pages import assert_valid
@@ -112,6 +114,33 @@ def test_a_year_is_a_book_whose_contents_lead_to_every_post(client):
     assert "下期見。" in read(volume, "issue-8.xhtml")
     assert "rtl" not in read(volume, "package.opf")
     assert "vertical-rl" not in read(volume, "book.css")
+
+
+def test_a_book_has_a_cover_of_its_own_which_old_devices_find_too(client):
+    make_issue(make_post(), number=7, sent_at=SENT_AT)
+
+    volume = opened(client.get("/issues/2026.epub"))
+
+    assert Drawing.open(BytesIO(volume.read("book/cover.png"))).size == (1200, 1920)
+    package = read(volume, "package.opf")
+    [number] = re.findall(
+        r'<item id="(p\d+)" href="cover.png" media-type="image/png" properties="cover-image"/>', package
+    )
+    assert f'<meta name="cover" content="{number}"/>' in package
+
+
+def test_without_a_font_a_book_has_no_cover_and_is_whole(client, monkeypatch):
+    def unusable(cover):
+        raise FontUnusable("NotoSerifTC-Bold.woff2: cannot open resource")
+
+    monkeypatch.setattr(Cover, "png", unusable)
+    make_issue(make_post(), number=7, sent_at=SENT_AT)
+
+    volume = opened(client.get("/issues/2026.epub"))
+
+    assert "book/cover.png" not in volume.namelist()
+    assert "cover" not in read(volume, "package.opf")
+    assert "issue-7.xhtml" in read(volume, "contents.xhtml")
 
 
 def test_it_can_be_read_from_top_to_bottom(client):

@@ -47,7 +47,7 @@ def test_a_title_of_any_length_fits(title, room):
     size, lines = fitted(title, room)
 
     assert len(lines) * size * cards.LINE_HEIGHT <= room
-    assert all(cards._length(line, size) <= cards.WIDTH - 2 * cards.MARGIN for line in lines)
+    assert all(cards.length(line, size) <= cards.WIDTH - 2 * cards.MARGIN for line in lines)
 
 
 def test_a_title_that_cannot_fit_says_that_it_goes_on():

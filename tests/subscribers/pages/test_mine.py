@@ -12,7 +12,7 @@ from subscribers.mails import freshening
 from subscribers.mails.sending import TRIES_MAX
 from subscribers.models import Subscriber, Suppression, mail_budget
 from subscribers.models.fresh_links import FreshLink
-from tests.factories import make_subscriber
+from tests.factories import make_publication, make_subscriber
 from tests.subscribers.conftest import NOW, path_of
 from tests.subscribers.mails.test_sending import Provider
 from tests.subscribers.pages.test_views import body
@@ -223,6 +223,8 @@ def test_a_worker_that_died_leaves_the_mail_to_another(wish, provider):
 
 
 def test_the_name_is_changed_on_the_page_of_a_fresh_link(client, reader):
+    make_publication(asks_name=True)
+
     response = client.post(path_of(reader.fresh_url(NOW)), {"name": "  小\n明 "}, follow=True)
 
     reader.refresh_from_db()
@@ -268,6 +270,8 @@ def test_who_has_left_changes_nothing_more(client, reader):
 
 
 def test_a_name_that_is_too_long_is_explained(client, reader):
+    make_publication(asks_name=True)
+
     response = client.post(path_of(reader.fresh_url(NOW)), {"name": "x" * 81})
 
     assert response.status_code == 422

@@ -67,12 +67,15 @@ def test_every_model_that_names_a_reader_is_told_or_is_no_fact_about_them(mine):
         "sentences",
         "last_pause",
         "course_copies",
+        "invited",
     }
     passing = {
         "fresh_link",
         "unsent",
         "refusals",
         "confirmation_reminder",
+        "invitation_waiting",
+        "invitations_waiting",
     }  # mails that are under way; what a copy says, until it was judged
 
     keys = {one.get_accessor_name() or one.name for one in Subscriber._meta.related_objects}

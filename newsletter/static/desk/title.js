@@ -1,0 +1,34 @@
+// A title grows with its words instead of hiding them, and stays one line: Enter saves, what is pasted loses its breaks.
+
+const field = document.querySelector("textarea[data-one-line]");
+const GROWS = CSS.supports("field-sizing", "content");
+
+function grow() {
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight}px`;
+}
+
+// A word of Chinese that is being composed is chosen by Enter, too: some browsers tell of that by the code alone.
+function save(event) {
+  if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
+  event.preventDefault();
+  field.form.requestSubmit(field.form.elements._enter);
+}
+
+// execCommand keeps the field's own undo.
+function pasteAsOneLine(event) {
+  const text = event.clipboardData.getData("text/plain");
+  if (!/[\r\n]/.test(text)) return;
+  event.preventDefault();
+  document.execCommand("insertText", false, text.trim().replace(/\s*[\r\n]+\s*/g, " "));
+}
+
+if (field) {
+  field.addEventListener("keydown", save);
+  field.addEventListener("paste", pasteAsOneLine);
+  if (!GROWS) {
+    field.addEventListener("input", grow);
+    addEventListener("resize", grow);
+    addEventListener("pageshow", grow);
+  }
+}
