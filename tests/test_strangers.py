@@ -315,11 +315,11 @@ BY_WHOM = {
         "newsletter.issues.models": "_TAG _NAME",
         "newsletter.issues.volumes.book": "_HOST _POST _ISSUE",
         "newsletter.issues.volumes.xhtml": "_NAME _COUNT _VALUES _ILLEGAL _WITHIN",
-        "newsletter.mail.html": "AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN FIRST_ROW "
-        "CELL ATOMS COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS CODE_JOINT "
-        "_widest",
-        "newsletter.mail.records": "BLOCK CELL MERGED ROW TABLE",
+        "newsletter.mail.html": "_fits CODE_JOINT AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN "
+        "FIRST_ROW CELL ATOMS COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
         "newsletter.mail.message": "shouted _signature_fields",
+        "newsletter.mail.records": "TABLE ROW CELL MERGED BLOCK",
+        "newsletter.mail.text.uri_count": "ADDRESS ENCODED PORT NESTED SHOWN",
         "newsletter.mail.text.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
         "newsletter.mail.text.salutations": "CODE FIELD SLOT",
         "newsletter.mail.text.spacing": "GAP ADDRESS TOKEN NAME ALT _words",

@@ -20,6 +20,7 @@ class Variant(NamedTuple):
 
     posts: int = 3
     form: str = "mixed"
+    introduction: str = ""  # empty: that of an issue of the demo
     subject: str = ""  # empty: that of an issue of the demo
     name: str = "王小明"
     sender_name: str = ""  # empty: that of the demo
@@ -46,6 +47,19 @@ NAMES = {
     ),
 }
 ODD = SUBJECTS | NAMES
+WIDE = """一張寬的表，和一段寬的程式：
+
+| 工具 | 每月 | 讀者 | 開信 | 備註 |
+|---|--:|--:|:-:|---|
+| [郵局](https://example.com/post) | 80 元 | 12,000 | 是 | **最便宜**，退信自己收 |
+| 自己架 | 0 元 | 3,500 | | 要有人看著 |
+
+```shell
+cp /var/lib/newsletter/media/volumes/2026-vertical.epub /mnt/backup/
+DATA_DIR=/srv/newsletter uv run manage.py backup --everything
+```
+"""
+TEXTS = {"wide": Variant(introduction=WIDE)}
 
 
 def compose(number: int, variant: Variant) -> Issue:
@@ -54,7 +68,7 @@ def compose(number: int, variant: Variant) -> Issue:
     issue = Issue.objects.create(
         number=number,
         subject=variant.subject or model.subject,
-        introduction=model.introduction,
+        introduction=variant.introduction or model.introduction,
         closing=model.closing,
     )
     sent = IssueItem.objects.filter(issue__number__lte=demo.SENT).order_by("issue__number", "position")

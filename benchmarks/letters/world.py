@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, Variant, compose
+from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, TEXTS, Variant, compose
 from newsletter.delivery import planning
 from newsletter.delivery.author import alerts, reminder_mails
 from newsletter.delivery.letter import rendering
@@ -242,7 +242,7 @@ KINDS = {
     "course": Entry(_first_letter, PLAIN | NAMES),
     "missed": Entry(_missed, PLAIN | NAMES),
     "welcome-first": Entry(_first_welcome, mailer=MAILER),
-    "issue": Entry(_issue, COMPOSED | ODD, "bulk"),
+    "issue": Entry(_issue, COMPOSED | TEXTS | ODD, "bulk"),
     "correction": Entry(_correction, PLAIN | ODD, "bulk"),
     "test": Entry(_test_copy, PLAIN | ODD, "bulk"),
     "confirmation": Entry(_confirmation, PLAIN | NAMES),

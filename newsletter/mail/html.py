@@ -15,8 +15,11 @@ NEWLINE = "\n"
 LEADING = re.compile(r"^((?:<[^>]*>)*)( +)", re.MULTILINE)
 SPACES = re.compile(r" {2,}")
 CODE_WORD_MAX = 26  # characters: what the narrowest phone shows of code on one line
-CODE_JOINT = re.compile(r"((?:&amp;|[/._,:=?+|-])+)(?=[^\s/._,:=?+|-])")  # after which a long word may break
-BREAK = "<wbr>"  # unlike a zero-width space, no part of what is copied
+MARKS_OF_CODE = "/._,:=?+|-"
+CODE_JOINT = re.compile(  # marks after a letter, whatever their colours, behind which a long word may break
+    rf"<[^>]*>|\w(?:<[^>]*>)*(?:&amp;|[{MARKS_OF_CODE}])+(?=(?:<[^>]*>)*[^\s<>{MARKS_OF_CODE}])"
+)
+BREAK = '<span style="display: inline-block"></span>'  # takes no room, is not copied; Gmail does not know <wbr>
 INDENT_MAX = 16  # spaces: a deeper line may break within them
 ALIGNED = re.compile(r'(<t[dh]\b[^>]*?) align="(?:left|center|right)"')
 HEADER = re.compile(r"<th\b(?![^>]*\bscope=)")
@@ -132,18 +135,18 @@ def _as_lines(attributes: str, code: str) -> str:
     where what is between two marks is still too wide.
     """
     led = LEADING.sub(lambda line: line[1] + _kept(line[2]), code.strip(NEWLINE))
-    if _widest(led, r"[ \n]") > CODE_WORD_MAX:
-        led = TEXT.sub(lambda text: CODE_JOINT.sub(rf"\1{BREAK}", text[0]), f">{led}<")[1:-1]
+    if not (fits := _fits(led)):
+        led = CODE_JOINT.sub(lambda found: found[0] if found[0].startswith("<") else found[0] + BREAK, led)
+        fits = _fits(led.replace(BREAK, " "))
     lines = TEXT.sub(lambda text: SPACES.sub(lambda run: _kept(run[0]), text[0]), f">{led}<")[1:-1]
     kept = attributes.replace("white-space:pre-wrap;", "").replace("white-space: pre-wrap;", "")
     named = kept.replace('class="', 'class="pre ', 1) if 'class="' in kept else f' class="pre"{kept}'
-    fits = _widest(led, rf"[ \n]|{BREAK}") <= CODE_WORD_MAX
     return f"<div{named if fits else _broken_anywhere(named)}>{lines.replace(NEWLINE, '<br>')}</div>"
 
 
-def _widest(code: str, apart: str) -> int:
-    """Return how many characters the longest piece of code has between what parts it, a pattern."""
-    return max(len(unescape(piece)) for piece in re.split(apart, re.sub(r"<(?!wbr)[^>]*>", "", code)))
+def _fits(code: str) -> bool:
+    words = unescape(re.sub("<[^>]*>", "", code)).split(" ")
+    return max(len(word) for line in words for word in line.split(NEWLINE)) <= CODE_WORD_MAX
 
 
 def _kept(spaces: str) -> str:

@@ -13,6 +13,7 @@ from newsletter.mail.text.uri_count import counted
 
 LOOK = "letter"  # one of templates/email/_*.css
 LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most, beside the name
+FACE_SIDE = 44  # pixels
 
 
 def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str) -> Letter:
@@ -27,6 +28,7 @@ def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str
     shades = colours.of_mail(getattr(context.get("publication"), "accent", ""))
     values = {**context, **shades, "subject": subject, "base_url": base_url}
     values["logo"] = _logo(context.get("publication"))
+    values["face"] = _face(context.get("publication"))
     values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or LOOK}.css"
     body = spacing.spaced_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
     text = _text(name, values, body, names)
@@ -78,4 +80,13 @@ def _logo(publication: Any) -> dict[str, Any] | None:
         scale = min(LOGO_HEIGHT / logo.height, LOGO_WIDTH / logo.width)
     except OSError:
         return None
-    return {"url": logo.url, "width": round(logo.width * scale), "height": round(logo.height * scale)}
+    size = {"width": round(logo.width * scale), "height": round(logo.height * scale)}
+    return {"url": logo.url, "alt": getattr(publication, "logo_alt", ""), **size}
+
+
+def _face(publication: Any) -> dict[str, Any] | None:
+    """Return address and size of the author's photograph; None without one, or when its file is lost."""
+    face = getattr(publication, "face", None)
+    if not face or not face.storage.exists(face.name):
+        return None
+    return {"url": face.url, "alt": publication.face_alt or publication.author or publication.name, "side": FACE_SIDE}

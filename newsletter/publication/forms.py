@@ -1,6 +1,7 @@
 """What the author says of the publication."""
 
 import zoneinfo
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from newsletter.mail.characters import single_line, without_control
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.halo import with_halo
+from newsletter.publication.pictures.square import squared
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare
 
 LOGO_WIDTH_MAX = 640  # pixels: sharp at 320 on a dense screen
@@ -154,9 +156,18 @@ class LookForm(PublicationForm):
         widget=forms.ClearableFileInput({"accept": "image/jpeg,image/png,image/gif,image/webp"}),
         help_text=_("JPEG, PNG, GIF or WebP, at most 10 MB; best with a clear background."),
     )
+    face = forms.FileField(
+        label=_("Your face"),
+        required=False,
+        widget=forms.ClearableFileInput({"accept": "image/jpeg,image/png,image/gif,image/webp"}),
+        help_text=_("A photograph at the head of every issue by mail, beside the name. It is cut to a square."),
+    )
 
     class Meta(PublicationForm.Meta):
-        fields = ("theme", "accent", "logo", "look", "heading_font", "numbered", "footer", "signature")
+        fields = (
+            *("theme", "accent", "logo", "logo_alt", "face", "face_alt"),
+            *("look", "heading_font", "numbered", "footer", "signature"),
+        )
         widgets = {
             "accent": forms.TextInput({"type": "color"}),
             "footer": forms.Textarea({"rows": 2}),
@@ -165,15 +176,23 @@ class LookForm(PublicationForm):
 
     def clean_logo(self) -> Any:
         """Return the prepared picture, with its halo, under the name of its content: it may be cached for ever."""
-        logo = self.cleaned_data["logo"]
-        if not isinstance(logo, UploadedFile):
-            return logo
-        try:
-            drawn = prepare(logo.read(BYTES_MAX + 1), width_max=LOGO_WIDTH_MAX)
-            picture = prepare(with_halo(drawn.data), width_max=LOGO_WIDTH_MAX)
-        except PictureError as error:
-            raise ValidationError(str(error)) from error
-        return ContentFile(picture.data, name=f"{picture.digest}/{picture.file_name('logo')}")
+        return _prepared(self.cleaned_data["logo"], "logo", with_halo)
+
+    def clean_face(self) -> Any:
+        """Return the prepared photograph, cut to a square."""
+        return _prepared(self.cleaned_data["face"], "face", squared)
+
+
+def _prepared(chosen: Any, name: str, change: Callable[[bytes], bytes]) -> Any:
+    """Return an upload as it is kept, after `change`; what was kept before, or False to clear it, as it is."""
+    if not isinstance(chosen, UploadedFile):
+        return chosen
+    try:
+        drawn = prepare(chosen.read(BYTES_MAX + 1), width_max=LOGO_WIDTH_MAX)
+        picture = prepare(change(drawn.data), width_max=LOGO_WIDTH_MAX)
+    except PictureError as error:
+        raise ValidationError(str(error)) from error
+    return ContentFile(picture.data, name=f"{picture.digest}/{picture.file_name(name)}")
 
 
 class SenderForm(PublicationForm):

@@ -319,6 +319,26 @@ class Publication(models.Model):
     )
     theme = models.CharField(_("look of the site"), max_length=10, choices=Theme, default=Theme.LETTER)
     logo = models.ImageField(_("logo"), blank=True)
+    logo_alt = models.CharField(
+        _("what the logo shows"),
+        max_length=100,
+        blank=True,
+        db_default="",
+        help_text=_("For who cannot see it. Empty: it is passed over, because the name stands beside it."),
+    )
+    face = models.ImageField(
+        _("your face"),
+        blank=True,
+        db_default="",
+        help_text=_("A photograph at the head of every issue by mail, beside the name."),
+    )
+    face_alt = models.CharField(
+        _("what the photograph shows"),
+        max_length=100,
+        blank=True,
+        db_default="",
+        help_text=_("For who cannot see it. Empty: your name."),
+    )
     look = models.CharField(_("look of the mails"), max_length=10, choices=Look, default=Look.LETTER)
     heading_font = models.CharField(
         _("headings"), max_length=10, choices=HeadingFont, default=HeadingFont.SERIF, help_text=_("In the mails.")

@@ -163,17 +163,34 @@ def test_a_logo_has_its_address_and_a_size_that_suits_the_masthead():
     logo = SimpleNamespace(url="/media/0123456789abcdef/logo.png", width=640, height=72)
     publication = SimpleNamespace(**vars(PUBLICATION), logo=logo)
 
-    tag = re.search(r'<img class="logo"[^>]*>', render(publication=publication).html)[0]
+    tag = re.search(r'<img class="logo\b[^>]*>', render(publication=publication).html)[0]
 
     assert 'src="https://news.example.org/media/0123456789abcdef/logo.png"' in tag
     assert 'width="160"' in tag
     assert 'height="18"' in tag
+    assert 'alt=""' in tag
+
+
+def test_a_logo_says_what_it_shows_where_the_author_wrote_it_and_not_in_the_text_part():
+    logo = SimpleNamespace(url="/media/0123456789abcdef/logo.png", width=640, height=72)
+    publication = SimpleNamespace(**vars(PUBLICATION), logo=logo, logo_alt="一枝筆 & 一封信")
+
+    letter = render(publication=publication)
+
+    assert 'alt="一枝筆 &amp; 一封信"' in letter.html
+    assert "一枝筆" not in letter.text
 
 
 def test_a_logo_whose_file_is_lost_stops_no_mail():
     publication = Publication(logo="0123456789abcdef/lost.png")
 
-    assert 'class="logo"' not in render(publication=publication).html
+    assert 'class="logo' not in render(publication=publication).html
+
+
+def test_a_face_whose_file_is_lost_stops_no_mail():
+    publication = Publication(face="0123456789abcdef/face.jpg")
+
+    assert letters._face(publication) is None
 
 
 @pytest.mark.parametrize("look", Publication.Look.values)

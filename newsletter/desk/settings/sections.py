@@ -42,7 +42,10 @@ SECTIONS = (
         "look",
         pgettext_lazy("settings", "Look"),
         forms.LookForm,
-        (("theme", "accent"), "logo", ("look", "heading_font"), "numbered", "signature", "footer"),
+        (
+            *(("theme", "accent"), ("logo", "logo_alt"), ("face", "face_alt")),
+            *(("look", "heading_font"), "numbered", "signature", "footer"),
+        ),
     ),
     Section(
         "sender",

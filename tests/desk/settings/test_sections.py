@@ -11,8 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import translation
 
+from newsletter.delivery.letter.rendering import freeze
 from newsletter.publication.models import Publication
-from tests.factories import make_publication
+from tests.factories import make_issue, make_post, make_publication
 from tests.publication.pictures.test_uploads import exif, opened, picture
 
 ADMIN = "/admin/publication/publication/"
@@ -227,6 +228,41 @@ def test_a_logo_that_is_no_picture_is_refused(author):
 
     message = "This is not a picture that can be read. JPEG, PNG, GIF and WebP can."
     assert errors_of(response) == {"logo": [message]}
+
+
+def test_a_face_becomes_a_small_square_at_the_head_of_the_letter(author, tmp_path):
+    face = SimpleUploadedFile("Me.PNG", picture("PNG", (900, 600)))
+
+    author.post(page_of("look"), VALID["look"] | {"face": face, "face_alt": "王小明在書桌前"})
+
+    kept = Publication.objects.fresh().face
+    digest, name = kept.name.split("/")
+    assert (len(digest), name) == (16, "face.jpg")
+    assert opened((tmp_path / kept.name).read_bytes()).size == (176, 176)
+    letter = freeze(make_issue(make_post(), number=9))
+    [shown] = re.findall(r'<td class="face[^>]*>(<img[^>]*>)', letter.html)
+    assert f'src="https://news.example.org{kept.url}"' in shown
+    assert 'alt="王小明在書桌前"' in shown
+    assert 'width="44" height="44"' in shown
+    assert "書桌" not in letter.text
+
+
+def test_a_face_without_words_has_the_authors_name_and_a_ticked_box_clears_it(author):
+    make_publication(author="王小明")
+    author.post(page_of("look"), VALID["look"] | {"face": SimpleUploadedFile("me.jpg", picture("JPEG"))})
+
+    issue = make_issue(make_post(), number=9)
+    assert Publication.objects.fresh().face
+    assert 'alt="王小明" width="44"' in freeze(issue).html
+    author.post(page_of("look"), VALID["look"] | {"face-clear": "on"})
+    assert not Publication.objects.fresh().face
+    assert 'class="face' not in freeze(issue).html
+
+
+def test_a_face_that_is_no_picture_is_refused(author):
+    response = author.post(page_of("look"), VALID["look"] | {"face": SimpleUploadedFile("me.png", b"hello")})
+
+    assert errors_of(response) == {"face": ["This is not a picture that can be read. JPEG, PNG, GIF and WebP can."]}
 
 
 def test_a_visitor_is_asked_to_log_in(client, db):

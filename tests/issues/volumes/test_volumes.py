@@ -150,6 +150,7 @@ def test_it_can_be_read_from_top_to_bottom(client):
 
     assert 'page-progression-direction="rtl"' in read(volume, "package.opf")
     assert "writing-mode: vertical-rl" in read(volume, "book.css")
+    assert "max-width: 90vw" in read(volume, "book.css")  # 100% has no bound where text runs down
     assert client.get("/issues/2026.epub?writing=diagonal").status_code == 404
 
 
