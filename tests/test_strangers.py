@@ -323,7 +323,6 @@ BY_WHOM = {
         "newsletter.mail.text.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
         "newsletter.mail.text.salutations": "CODE FIELD SLOT",
         "newsletter.mail.text.spacing": "GAP ADDRESS TOKEN NAME ALT _words",
-        "newsletter.mail.text.uri_count": "ADDRESS ENCODED NESTED PORT SHOWN",
         "newsletter.mail.text.wrapping": "UNIT tidy",
         "newsletter.posts.syndication": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
         "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
