@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -17,7 +18,7 @@ def mine(reader):
     reader.name = "王小明"
     reader.save(update_fields=["name"])
     reader.set_tags(["主管", "=HYPERLINK(1)"])
-    Note.objects.create(subscriber=reader, at=NOW, text="講座上認識的", by="gipi")
+    Note.objects.create(subscriber=reader, at=NOW.replace(microsecond=6), text="講座上認識的", by="gipi")
     return path_of(reader.fresh_url(NOW))
 
 
@@ -27,6 +28,9 @@ def test_the_page_says_all_that_is_kept(client, mine):
     for said in ("reader@example.org", "王小明", "主管", "講座上認識的", "asked", "confirmed", "127.0.0.1"):
         assert said in page
     assert f'href="{mine}data.json"' in page
+    moments = re.findall(r'datetime="([^"]*)"', page)
+    assert moments
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}", moment) for moment in moments)
     assert f'href="{mine}erase/"' in page
 
 
