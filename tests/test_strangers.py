@@ -317,9 +317,9 @@ BY_WHOM = {
         "newsletter.issues.volumes.xhtml": "_NAME _COUNT _VALUES _ILLEGAL _WITHIN",
         "newsletter.mail.html": "_fits CODE_JOINT AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN "
         "FIRST_ROW CELL ATOMS COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
+        "newsletter.mail.message": "shouted _signature_fields",
         "newsletter.mail.records": "TABLE ROW CELL MERGED BLOCK",
         "newsletter.mail.text.uri_count": "ADDRESS ENCODED PORT NESTED SHOWN",
-        "newsletter.mail.message": "shouted _signature_fields",
         "newsletter.mail.text.plaintext": "BETWEEN_HAN NOTE _Walker._words _collapsed",
         "newsletter.mail.text.salutations": "CODE FIELD SLOT",
         "newsletter.mail.text.spacing": "GAP ADDRESS TOKEN NAME ALT _words",
@@ -360,7 +360,7 @@ BY_WHOM = {
         "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",
         "newsletter.posts.proofreading.rules": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "
         "EMPTY_LINK TURNED_LINK LINK_TEXT HTTP NO_ALT BORDER NO_BORDER STARS UNSEEN_HTML _signature _punctuation "
-        "_touches_han _url heavy_pictures",
+        "_touches_han _url heavy_pictures HAN_NUMBERED OUTLINE",
         "newsletter.posts.proofreading.placeholders": "MERGE_FIELD",
         "newsletter.posts.proofreading.check": "line_numbers",
         "newsletter.posts.proofreading.masking": "FRONT_MATTER RAW _without_raw INLINE_CODE "

@@ -12,4 +12,5 @@ class DeliveryConfig(AppConfig):
         from subscribers import own_data  # noqa: PLC0415
 
         own_data.add(own_letters.letters)
+        own_data.add(own_letters.reports)
         own_data.add(own_letters.answers)

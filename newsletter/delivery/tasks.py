@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 WAKE_UP_EXPIRES = 30  # seconds
 COUNTING_SECONDS = 0.2  # of the dispatcher's two, to count what a page shows of a mailing beside its sums
 APPLYING_SECONDS = 4.0  # of a wake-up; the next one goes on
+APPLYING_BESIDE_SECONDS = 0.5  # while a mailing is being sent, which must not be slower for it: events can wait
 PACKING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
 
 
@@ -61,7 +62,8 @@ def apply_events() -> None:
     if restored.is_undecided():  # the ledger does not know yet what was sent
         return
     now = timezone.now()
-    applying.apply_some(now, APPLYING_SECONDS)
+    is_sending = Mailing.objects.filter(state=Mailing.State.SENDING).exists()
+    applying.apply_some(now, APPLYING_BESIDE_SECONDS if is_sending else APPLYING_SECONDS)
     Arrival.objects.forget(now - KEPT_FOR)
 
 

@@ -39,7 +39,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import acts, choosing, errands, importing, notes, saving, sentences
+from newsletter.desk.readers import acts, choosing, errands, health, importing, notes, saving, sentences
 from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -94,6 +94,7 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
     ("sentences/", CARE(sentences.sentences), "reader_sentences"),
     ("sentences/<int:pk>/answered/", CARE(sentences.answered), "reader_sentence_answered"),
+    ("health/", rights.needs("subscribers.see_readers")(health.health), "reader_health"),
     ("errands/", CARE(errands.all_of_them), "reader_errands"),
     ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),
     ("errands/<int:pk>/moving/", CARE(errands.moving), "reader_errand_moving"),

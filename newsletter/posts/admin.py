@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Exists, F, OuterRef, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -98,6 +98,11 @@ class PostAdmin(PatternedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Post]:
         posts = super().get_queryset(request).prefetch_related("tags")
         return posts.annotate(is_pending=Exists(WorkingCopy.objects.filter(post=OuterRef("pk"))))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Read the issues of all of them at once: the page that refuses to delete names them."""
+        prefetch_related_objects(list(objs), "issues")
+        return super().get_deleted_objects(objs, request)
 
     @admin.display(description=_("title"), ordering="title")
     def name(self, post: Post) -> str:

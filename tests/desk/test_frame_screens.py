@@ -149,6 +149,26 @@ def test_keys_alone_lead_past_the_words_and_through_them(desk, server):
     assert (first, after) == ("Skip to content", "content-start")
 
 
+def test_on_a_phone_nothing_that_the_keys_come_to_is_behind_the_words(desk, server):
+    for number in range(12):
+        make_subscriber(f"reader{number}@example.org")
+    desk.set_viewport_size({"width": 375, "height": 640})
+    desk.goto(server.url + reverse("admin:subscribers_subscriber_changelist"))
+    top = desk.locator(".words").bounding_box()["y"]
+
+    desk.locator("#result_list a").first.focus()
+    bottoms = []
+    while desk.evaluate("document.activeElement !== document.body && !document.activeElement.closest('.words')"):
+        bottoms.append(desk.evaluate("document.activeElement.getBoundingClientRect().bottom"))
+        desk.keyboard.press("Tab")
+
+    assert len(bottoms) > 20
+    assert max(bottoms) <= top
+    desk.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    last = desk.locator("#content-main").bounding_box()
+    assert last["y"] + last["height"] <= top
+
+
 def test_a_setting_is_saved_without_a_script_and_on_a_phone(desk, browser, server, settings):
     [cookie] = [one for one in desk.context.cookies() if one["name"] == settings.SESSION_COOKIE_NAME]
     phone = browser.new_context(java_script_enabled=False, viewport={"width": 375, "height": 640})

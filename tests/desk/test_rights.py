@@ -170,6 +170,7 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
     "admin/subscribers/subscriber/sentences/": CARERS,
     "admin/subscribers/subscriber/sentences/<int:pk>/answered/": "LRRMRM",
+    "admin/subscribers/subscriber/health/": CARERS,
     "admin/subscribers/subscriber/errands/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/moving/": CARERS,

@@ -7,7 +7,9 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
@@ -340,6 +342,35 @@ def test_the_page_that_deletes_says_in_words_what_goes_and_what_stays_and_nothin
     assert "Its address leads nowhere then. Its pictures stay in the library." in page
     for internal in ("earch entr", "revision", "orking cop", "Objects"):
         assert internal not in page.partition("<main")[2]
+
+
+def test_several_posts_are_deleted_by_one_question_that_names_them(author):
+    posts = [make_post("甲"), make_post("乙", tags=("管理",))]
+    chosen = {"action": "delete_selected", "_selected_action": [post.pk for post in posts]}
+
+    asked = author.post("/admin/posts/post/", chosen)
+    author.post("/admin/posts/post/", chosen | {"post": "yes"})
+
+    text = " ".join(asked.content.decode().split())
+    assert "<h1>Delete</h1>" in text.replace("> ", ">").replace(" <", "<")
+    assert "Delete these 2 posts? They cannot be brought back." in text
+    assert all(f"<li>{post}</li>" in text for post in posts)
+    assert "Are you sure" not in text
+    assert not Post.objects.exists()
+
+
+def test_of_several_posts_those_in_an_issue_are_told_and_none_is_deleted(author):
+    kept, free = make_post("甲"), make_post("乙")
+    issue = make_issue(kept)
+    chosen = {"action": "delete_selected", "_selected_action": [kept.pk, free.pk]}
+
+    with CaptureQueriesContext(connection) as queries:
+        asked = author.post("/admin/posts/post/", chosen)
+
+    assert len([one for one in queries if 'FROM "issues_issue"' in one["sql"] and "issueitem" in one["sql"]]) == 1
+    assert f"<li>甲 · {issue}</li>" in asked.content.decode()
+    assert "<li>乙" not in asked.content.decode()
+    assert 'name="post"' not in asked.content.decode()
 
 
 def test_a_draft_that_nothing_hangs_on_is_deleted_without_a_list(author):

@@ -8,6 +8,7 @@ from itertools import batched
 from time import monotonic
 
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Max
 from django.db.models.functions import Length
 
 from newsletter.delivery.events import providers, rules, sns
@@ -37,10 +38,12 @@ type Read = tuple[Arrival, Reading | None]  # None of one that is not understood
 def apply_some(now: datetime, seconds: float) -> int:
     """Apply what waits, for about so many seconds; return how many arrivals that were.
 
-    Each is looked at once: what another worker is applying, or what cannot be read yet, is left where it is.
+    Each is looked at once: what another worker is applying, or what cannot be read yet, is left where it is. What
+    comes meanwhile waits for the next time, so that many are one transaction.
     """
     until, done, last = monotonic() + seconds, 0, 0
-    while some := _next(last):
+    newest = Arrival.objects.waiting().aggregate(pk=Max("pk"))["pk"] or 0
+    while some := _next(last, newest):
         last = some[-1].pk
         done += _apply(some, now)
         if monotonic() >= until:
@@ -48,9 +51,10 @@ def apply_some(now: datetime, seconds: float) -> int:
     return done
 
 
-def _next(last: int) -> list[Arrival]:
-    """Return the arrivals behind that one that fit into one transaction: a request may hold thousands of events."""
-    sizes = Arrival.objects.waiting().filter(pk__gt=last).annotate(size=Length("body")).values_list("pk", "size")
+def _next(last: int, newest: int) -> list[Arrival]:
+    """Return the arrivals between that fit into one transaction: a request may hold thousands of events."""
+    waiting = Arrival.objects.waiting().filter(pk__gt=last, pk__lte=newest)
+    sizes = waiting.annotate(size=Length("body")).values_list("pk", "size")
     keys, octets = list[int](), 0
     for key, size in sizes[:SLICE]:
         if keys and octets + size > SLICE_OCTETS:

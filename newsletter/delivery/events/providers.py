@@ -106,8 +106,8 @@ def _decoded(written: str) -> bytes:
 
 def kept_headers(request: HttpRequest) -> dict[str, str]:
     """Return what has to be stored beside the body of a request, to read it later."""
-    kept = {name: request.headers[name][:200] for name in KEPT_HEADERS if name in request.headers}
-    return kept | {"content-type": request.headers.get("Content-Type", "")[:200]}
+    kept = {name: request.META[key][:200] for name, key in KEPT_HEADERS.items() if key in request.META}
+    return kept | {"content-type": request.META.get("CONTENT_TYPE", "")[:200]}
 
 
 # --- Later ---

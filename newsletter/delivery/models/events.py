@@ -1,17 +1,20 @@
 """What became of copies after their hand-over: facts, which only grow, and the mails and requests that told them."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import ClassVar
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 KEPT_FOR = timedelta(days=30)  # what was applied; mails have addresses in them
 REQUESTS_KEPT_FOR = timedelta(days=2)  # of a provider, once they are understood: a mailing has millions
 FORGOTTEN_AT_ONCE = 2_000
+STORE = """INSERT INTO delivery_arrival (source, key, body, about, received_at, state, what, note)
+    VALUES (%s, %s, %s, %s, %s, %s, '', '') ON CONFLICT (source, key) DO NOTHING"""
 
 
 class ArrivalQuerySet(models.QuerySet["Arrival"]):
@@ -34,12 +37,12 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
 
         key: the sender's own id of it, at most 64 characters; without one, its hash.
         """
+        at = connection.ops.adapt_datetimefield_value(now)
         key = key or sha256(body).hexdigest()
-        if self.filter(source=source, key=key).exists():
-            return False
-        row = Arrival(source=source, key=key, body=body, about=dict(about or {}), received_at=now)
-        self.bulk_create([row], ignore_conflicts=True)  # another process may be storing the same one
-        return True
+        values = [source, key, body, json.dumps(dict(about or {})), at, Arrival.State.WAITING]
+        with connection.cursor() as cursor:  # one statement, a fifth of what a row made by Django costs: storms come
+            cursor.execute(STORE, values)
+            return bool(cursor.rowcount)
 
 
 class Arrival(models.Model):
@@ -137,6 +140,8 @@ class Event(models.Model):
             models.Index(fields=["mailing_id", "seq"], name="events_by_copy"),
             models.Index(fields=["address_hash", "at"], name="events_by_address", condition=~Q(address_hash="")),
             models.Index(fields=["mailing_id", "domain"], name="events_by_receiver", condition=Q(verdict="policy")),
+            models.Index(fields=["mailing_id", "verdict"], name="events_that_came_back", condition=~Q(verdict="")),
+            models.Index(fields=["mailing_id"], name="events_of_complaint", condition=Q(kind="complained")),
         ]
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """What became of the text of an issue after it was sent: each text that readers have, and what the next one changed."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import F, Sum
@@ -19,7 +19,10 @@ NEAR = 60  # characters of what is unchanged, at most, that are shown on each si
 
 @dataclass(frozen=True)
 class Version:
-    """A text of an issue. note: why it is another one, in Markdown; is_mailed: false for what only the web has."""
+    """A text of an issue. note: why it is another one, in Markdown; is_mailed: false for what only the web has.
+
+    readers: who got this text and no correction of it, so that each is counted once.
+    """
 
     at: datetime
     readers: int
@@ -37,6 +40,14 @@ class _Text:
     is_mailed: bool
     is_later: bool
     parts: Sequence[Words]
+    is_correction: bool = False
+
+
+def _with_the_latest(texts: Sequence[_Text]) -> Iterator[_Text]:
+    """Yield the texts, each with the readers who got no correction of it: those of a correction all had the issue."""
+    for place, text in enumerate(texts):
+        corrected = max((later.readers for later in texts[place + 1 :] if later.is_correction), default=0)
+        yield replace(text, readers=max(0, text.readers - corrected))
 
 
 def versions(issue: Issue, now: datetime) -> list[Version]:
@@ -72,9 +83,10 @@ def _mailed(issue: Issue) -> Iterator[_Text]:
                 note=mailing.note if mailing.kind == Mailing.Kind.CORRECTION else "",
                 is_mailed=True,
                 is_later=mailing.pk in late,
+                is_correction=mailing.kind == Mailing.Kind.CORRECTION,
                 parts=known.parts if known else words_of_letter(unslotted(mailing.html)),
             )
-    yield from seen.values()
+    yield from _with_the_latest([*seen.values()])
 
 
 def _web(issue: Issue, since: datetime, now: datetime) -> _Text | None:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from newsletter.delivery.models import CourseCopy, Delivery, Mailing, OnceMore, Pack
+from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, OnceMore, Pack
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.readers.where_to_look import advice
@@ -107,6 +107,13 @@ def answers(reader: Subscriber, token: str) -> Chapter:
     given = Feedback.objects.filter(subscriber=reader).select_related("issue").order_by("-given_at")[:LINES_MAX]
     lines = (Line(one.given_at, f"{one.issue}: {one.get_answer_display()}") for one in given)
     return Chapter("feedback", _("What you said of issues"), tuple(lines))
+
+
+def reports(reader: Subscriber, token: str) -> Chapter:
+    """Return what mail servers and providers reported of a reader's letters: kept by the address alone."""
+    told = Event.objects.filter(address_hash=reader.address_hash).order_by("-at")[:LINES_MAX]
+    lines = (Line(one.at, one.get_kind_display(), tuple(filter(None, [one.words]))) for one in told)
+    return Chapter("reports", _("What was reported of your letters"), tuple(lines))
 
 
 @capability

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
-from newsletter.delivery.models import CourseCopy, Delivery, Mailing
+from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing
 from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.models.packs import Pack
 from subscribers.models import Act, Subscriber, Suppression
@@ -27,6 +27,14 @@ DOTS = {
     Delivery.State.FAILED: "bad",
     Delivery.State.UNCERTAIN: "warn",
     Delivery.State.DEFERRED: "warn",
+}
+# Reports that say no more than the line of the copy does.
+NEEDLESS = (Event.Kind.SENT, Event.Kind.DELIVERED, Event.Kind.OPENED)
+REPORT_DOTS: dict[str, str] = {
+    Event.Kind.COMPLAINED: "bad",
+    Event.Kind.BOUNCED: "warn",
+    Event.Kind.REJECTED: "warn",
+    Event.Verdict.HARD: "bad",
 }
 ACT_DOTS: dict[str, str] = {Act.What.SUPPRESSED: "bad", Act.What.PAUSED: "warn", Act.What.LIFTED: "good"}
 WHAT: dict[int, Promise] = {
@@ -93,6 +101,7 @@ def of(reader: Subscriber, before: Before | None, *, with_copies: bool) -> tuple
             *_sentences(reader),
             *_acts(reader),
             *_suppression(reader),
+            *_reports(reader),
         )
         if (before is None or line.at < before.at) and (since is None or line.at >= since)
     ]
@@ -189,3 +198,12 @@ def _suppression(reader: Subscriber) -> Iterator[Line]:
             continue
         reason = tuple(filter(None, (one.get_reason_display(), one.note)))
         yield Line(one.created_at, _("The address was suppressed: no mail goes to it"), reason, "bad")
+
+
+def _reports(reader: Subscriber) -> Iterator[Line]:
+    """Yield what mail servers and providers reported of the reader's copies."""
+    told = Event.objects.filter(address_hash=reader.address_hash).exclude(kind__in=NEEDLESS).order_by("-at")
+    for one in told[:LINES_MAX]:
+        details = (one.get_verdict_display() if one.verdict else "", one.words)
+        dot = REPORT_DOTS.get(one.verdict) or REPORT_DOTS.get(one.kind, "")
+        yield Line(one.at, _("Reported: %s") % one.get_kind_display(), tuple(filter(None, details)), dot)

@@ -11,7 +11,7 @@ MARKS = r"(?:[\ufe0e\ufe0f\u20e3\u0300-\u036f\U0001f3fb-\U0001f3ff]|\u200d.)*"
 # What a line break never tears: an address, a word, or one character with the punctuation that belongs to it.
 UNIT = re.compile(
     rf"\s+|(?:https?://|mailto:)[!-~]+(?: ?[{re.escape(CLOSERS)}]+)?|[{re.escape(OPENERS)}]*"
-    rf"(?:[^\s{WIDE}{re.escape(OPENERS)}]+|.{MARKS})[{re.escape(CLOSERS)}]*(?:\[\d+\])?",
+    rf"(?:[^\s{WIDE}{re.escape(OPENERS)}]+|.{MARKS})[{re.escape(CLOSERS)}]*(?:\[\d+\][{re.escape(CLOSERS)}]*)?",
     re.DOTALL,
 )
 

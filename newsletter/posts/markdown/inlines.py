@@ -19,6 +19,7 @@ from markdown.inlinepatterns import (
     ImageReferenceInlineProcessor,
     InlineProcessor,
     ReferenceInlineProcessor,
+    SimpleTagInlineProcessor,
     SubstituteTagInlineProcessor,
 )
 from markdown.treeprocessors import InlineProcessor as CoreInline
@@ -32,7 +33,13 @@ URL = (
     r"(?<![A-Za-z0-9_/@])(https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+"
     rf"(?:(?<=/wiki/)[{HAN}]+)?)"  # the one place where an address that is typed by hand goes on in Chinese
 )
+STRONG_MAX = 200  # characters
 AFTER_URL = ".,;:!?'\"*~_"  # what ends a sentence or a mark, not an address
+# The core takes Han for letters, and `__` between letters for a part of a name: 用__init__寫 stays as it is.
+STRONG = (
+    rf"(?<![0-9A-Za-z_])(__)(?=[^\s_])((?=[{WIDE}])[^_\n]{{1,{STRONG_MAX}}}|[^_\n]{{0,{STRONG_MAX}}}[{WIDE}])"
+    r"(?<=\S)__(?![0-9A-Za-z_])"
+)
 TIMES = r"(?<![*])(?:(?<=[0-9])\*(?=[0-9A-Za-z(])|(?<=[A-Za-z)])\*(?=[0-9]))(?![*])"
 MARK = re.compile(r"[\\`\[<&*_~=]|https?://|  \n")  # what any inline rule begins with
 LONGEST = 10_000  # characters of a paragraph; a longer one is data, and its marks stay as typed
@@ -245,6 +252,7 @@ def register(md: Markdown) -> None:
     md.inlinePatterns.register(Address(AUTOMAIL_RE, md), "automail", 110)
     md.inlinePatterns.register(KnownTag(HTML_RE, md), "html", 90)
     md.inlinePatterns.register(BareUrl(URL, md), "bare_url", 85)
+    md.inlinePatterns.register(SimpleTagInlineProcessor(STRONG, "strong"), "strong_han", 84)
     assert md.delimiters is not None  # noqa: S101 (made by the core with its patterns)
     md.delimiters.add("=", "mark", double=True)
     md.delimiters.add("~", "del", double=True)

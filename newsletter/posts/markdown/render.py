@@ -20,7 +20,7 @@ from newsletter.posts.markdown.figures import Figures, Sizes
 from newsletter.posts.markdown.structure import FilmProcessor, StructureParser
 from newsletter.posts.text.han import WIDE
 
-RENDERER_VERSION = "8"
+RENDERER_VERSION = "9"
 """Changes whenever the same source may give other HTML or other measures (`text`): all is then rendered anew."""
 
 MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second

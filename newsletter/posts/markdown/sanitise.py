@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 import nh3
 
@@ -91,7 +91,17 @@ def _web_filter(tag: str, name: str, value: str) -> str | None:
         return value if value.startswith(PLAYERS) else None
     if tag == "input" and name == "type":
         return value if value == "checkbox" else None
-    return quote(value.strip(), safe=SAFE_IN_URL) if name in {"href", "src"} else value
+    return _joined("", value) if name in {"href", "src"} else value
+
+
+def _joined(base: str, value: str) -> str | None:
+    """Return an address as it is written into HTML; None for one that is none, such as half an IPv6 address."""
+    try:
+        address = quote(value.strip(), safe=SAFE_IN_URL)
+        urlsplit(address)
+        return urljoin(base, address)
+    except ValueError:
+        return None
 
 
 def _mail_filter(base_url: str) -> AttributeFilter:
@@ -102,8 +112,7 @@ def _mail_filter(base_url: str) -> AttributeFilter:
             return value if value in styles else None
         if name not in {"href", "src"}:
             return value
-        value = quote(value.strip(), safe=SAFE_IN_URL)
-        return None if value.startswith("#") else urljoin(f"{base_url}/", value)
+        return None if value.strip().startswith("#") else _joined(f"{base_url}/", value)
 
     return keep
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils.functional import Promise
 
-from newsletter.posts.proofreading.rules import CHECKS, Finding, Text, heavy_pictures, wrong_terms
+from newsletter.posts.proofreading.rules import CHECKS, Finding, Text, heavy_pictures, one_level_down, wrong_terms
 from newsletter.posts.proofreading.terms import DEFAULT, hits, own
 from newsletter.publication.models import Publication
 
@@ -43,6 +43,9 @@ def findings(
 def fixed(source: str, *, terms: Mapping[str, str], rules: Collection[str]) -> tuple[str, int]:
     """Return the source with every safe replacement of `rules` made, and how many these were."""
     done = 0
+    if "title" in rules:
+        lower = one_level_down(source)
+        done, source = len(findings(source, terms={}, off=RULES.keys() - {"title"})) if lower != source else 0, lower
     for _pass in range(5):  # one inside another, as a comma in parentheses, waits for the next pass
         safe = [f for f in findings(source, terms=terms) if f.rule in rules and f.replacement is not None]
         if not safe:

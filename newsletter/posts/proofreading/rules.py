@@ -31,9 +31,17 @@ ELLIPSIS: Final = re.compile(
 NUMBERED: Final = re.compile(
     rf"^ {{0,3}}((\d{{1,2}})(?:[、．] *|\.(?=[{HAN}「『（《]|\*\*[{HAN}])))(?=\S)", re.MULTILINE
 )
+HAN_DIGITS: Final = "一二三四五六七八九十"
+HAN_NUMBERED: Final = re.compile(
+    rf"^ {{0,3}}(?:（([{HAN_DIGITS}]{{1,2}})）|([{HAN_DIGITS}]{{1,2}})、)(?=\S)", re.MULTILINE
+)
 BULLET: Final = re.compile(r"^ {0,3}([•●○◆◇■□▪・‧·])[ \u3000]*(?=[^\s•●○◆◇■□▪・‧·])", re.MULTILINE)
 GLUED_HEADING: Final = re.compile(r"^ {0,3}#{2,6}(?=[^#\s!])", re.MULTILINE)
 TITLE: Final = re.compile(r"^ {0,3}#[ \u3000]+\S.*$|^(?! *[-*>#])\S.*\n={3,} *$", re.MULTILINE)
+OUTLINE: Final = re.compile(  # the marks of a heading that can still go down, or one that is underlined
+    r"^ {0,3}(?:#(?=[ \u3000]+\S)|#{2,5}(?=[^#\s!]|[ \u3000]+\S))|^(?! *[-*>#|])\S[^\n|]*\n(?:={3,}|-{3,}) *$",
+    re.MULTILINE,
+)
 EMPTY_LINK: Final = re.compile(
     r"(?<!!)\[[^\[\]\n]*\]\(\s*+(?:(?:#|<>)\s*+)?\)|(?<!!)\[\s*+\]\([^()\s]+\)|<a\b[^<>]*href=([\"'])#?\1"
 )
@@ -163,7 +171,26 @@ def _list(text: Text) -> Iterator[Finding]:
     for match, is_after, is_before in zip(matches, [False, *follows], [*follows, False], strict=False):  # none if none
         if is_after or is_before:
             yield text.finding("list", match.span(1), message, f"{match[2]}. ")
+    yield from _han_numbers(text)
     yield from _bullets(text)
+
+
+def _han_numbers(text: Text) -> Iterator[Finding]:
+    """Tell about 二、 right below 一、: readers get both in one line."""
+    message = _("Readers get it in one line with the one above: put an empty line between them.")
+    matches = list(HAN_NUMBERED.finditer(text.plain))
+    for one, other in pairwise(matches):
+        above = text.plain[one.start() : other.start()]
+        numbers = [_number(match[1] or match[2]) for match in (one, other)]
+        runs_on = above.count("\n") == 1 and not above.endswith(("  \n", "\\\n"))
+        if runs_on and numbers[0] and numbers[1] == numbers[0] + 1:
+            yield text.finding("list", other.span(), message, f"\n{other[0]}")
+
+
+def _number(han: str) -> int:
+    """Return what 一 to 十九 count; 0 for another, which no number follows here."""
+    is_known = len(han) == 1 or han.startswith("十")
+    return sum(HAN_DIGITS.index(digit) + 1 for digit in han) if is_known else 0
 
 
 def _bullets(text: Text) -> Iterator[Finding]:
@@ -185,7 +212,29 @@ def _heading(text: Text) -> Iterator[Finding]:
 def _title(text: Text) -> Iterator[Finding]:
     message = _("The title of the post is the only heading of the first level: begin with ##.")
     for match in TITLE.finditer(text.code_free):
-        yield text.finding("title", match.span(), message)
+        words = text.source[slice(*match.span())].strip()
+        lower = f"#{words}" if words.startswith("#") else f"## {words.partition('\n')[0]}"
+        yield text.finding("title", match.span(), message, lower)
+
+
+def one_level_down(source: str) -> str:
+    """Return a source whose headings are all one level lower, if one of them is as large as the title."""
+    free = masking.without_code(source)
+    if not TITLE.search(free):
+        return source
+    pieces, position = [], 0
+    for match in OUTLINE.finditer(free):
+        pieces += [source[position : match.start()], _lower(source[slice(*match.span())])]
+        position = match.end()
+    return "".join([*pieces, source[position:]])
+
+
+def _lower(heading: str) -> str:
+    """Return the beginning of a heading, or the whole one that is underlined, one level lower."""
+    if "\n" not in heading:
+        return f"#{heading.lstrip(' ')}"
+    words, line = heading.split("\n")
+    return f"{'##' if line.startswith('=') else '###'} {words.strip()}"
 
 
 def _link(text: Text) -> Iterator[Finding]:

@@ -294,7 +294,7 @@ def test_six_slots_are_offered_and_the_next_one_is_chosen(desk, issue):
 
     labels = [label for _key, label in form.fields["slot"].widget.choices]
     assert len(labels) == 6
-    assert labels[0] == "Tuesday Dec. 1, 2026, 8 a.m."
+    assert labels[0] == "Tue 1 Dec, 08:00"
     assert form["slot"].value() == SLOT.isoformat()
 
 
@@ -303,7 +303,7 @@ def test_a_slot_that_another_issue_has_is_marked_and_the_next_one_chosen(desk, i
 
     form = desk.get(screen("send", issue)).context["form"]
 
-    assert form.fields["slot"].widget.choices[0][1] == "Tuesday Dec. 1, 2026, 8 a.m. (#6 第六期)"
+    assert form.fields["slot"].widget.choices[0][1] == "Tue 1 Dec, 08:00 (#6 第六期)"
     assert form["slot"].value() == (SLOT + timedelta(days=14)).isoformat()
 
 

@@ -45,7 +45,7 @@ def test_each_uncertain_copy_is_listed_with_its_address_its_time_its_reason_and_
         assert str(row.subscriber) in text
         assert f'value="{row.seq}:1"' in text
         assert message_id_of(closed, row.seq).strip("<>") in text
-    assert "Nov. 24, 2026, 10:39 a.m. · no answer" in text
+    assert "Tue 24 Nov, 10:39 · no answer" in text
 
 
 def test_the_mailing_leads_to_the_decision(desk, closed):  # noqa: F811

@@ -4,6 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from newsletter.delivery.events import applying
+from newsletter.delivery.models import Arrival, Event, Mailing
 from newsletter.desk.bulk import files
 from newsletter.desk.models import Errand, SavedFilter
 from subscribers.models import Consent, Note
@@ -17,6 +19,18 @@ READERS = "/admin/subscribers/subscriber/"
 LONG = "tree.by.the.river.in.the.evening.of.a.long.day@mail.example.net"
 
 
+def make_reports() -> None:
+    """Events of the last mailing, and a request that was not understood."""
+    mailing = Mailing.objects.latest("pk")
+    facts = {"source": "mail", "mailing_id": mailing.pk, "seq": 0, "at": timezone.now()}
+    for number, verdict in enumerate(("hard", "soft", "policy")):
+        name = {"source_id": str(number), "domain": f"a-long-name-{number}.mail.example.net"}
+        Event.objects.create(kind="bounced", verdict=verdict, **name, **facts)
+    Event.objects.create(kind="complained", source_id="c", **facts)
+    Arrival.objects.store("brevo", b'{"event": "teleported", "text": "' + b"x" * 300 + b'"}', timezone.now())
+    applying.apply_some(timezone.now(), 5)
+
+
 @pytest.fixture
 def screens(desk, settings, tmp_path) -> list[str]:
     """The addresses of the pages of readers, with a reader of each kind."""
@@ -26,6 +40,7 @@ def screens(desk, settings, tmp_path) -> list[str]:
     Consent.objects.add(reader, Consent.Kind.CONFIRMED, Circumstances("web:page", "每兩週一封信"), timezone.now())
     Note.objects.create(subscriber=reader, at=timezone.now(), by="gipi", text="讀書會認識的，在做教材設計。")
     make_sent()
+    make_reports()
     make_subscriber("camellia@example.org", state="unsubscribed")
     make_subscriber("info@studio.example").suppress("bounced")
     errands = [
@@ -59,6 +74,7 @@ def screens(desk, settings, tmp_path) -> list[str]:
         *importing,
         f"{READERS}bulk/?all=1",
         *asking,
+        f"{READERS}health/",
         f"{READERS}errands/",
         *(f"{READERS}errands/{one.pk}/" for one in errands),
     ]

@@ -2,8 +2,12 @@ import random
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from newsletter.mail.text.wrapping import COLUMNS, tidy, width, wrap
+from newsletter.mail.text.wrapping import CLOSERS, COLUMNS, tidy, width, wrap
+
+PIECES = ["中", "文", "API", " Go ", "（", "」", "。", "，", "：", "[1]", "[12]", "…", "“", "”", "%"]
 
 
 def test_no_line_is_too_long_none_begins_with_a_comma_and_none_ends_with_a_bracket():
@@ -45,3 +49,17 @@ def test_width_counts_a_chinese_character_as_two(text, columns):
 
 def test_a_text_template_is_wrapped_and_loses_surplus_blank_lines():
     assert tidy(f"\n\n一\n\n\n\n{'長' * 40}  \n\n") == f"一\n\n{'長' * 36}\n{'長' * 4}\n"
+
+
+@given(
+    st.lists(
+        st.sampled_from(["中", "文", "API", " Go ", "（", "」", "。", "，", "：", "[1]", "[12]", "…", "“", "”", "%"]),
+        max_size=90,
+    )
+)
+def test_no_line_begins_with_a_closing_mark_behind_latin_or_the_number_of_a_link(pieces):
+    typed = re.sub(rf"\s+(?=[{re.escape(CLOSERS)}])", "", "".join(pieces)).lstrip(CLOSERS)
+
+    lines = wrap(typed, columns=20).split("\n")
+
+    assert [line for line in lines if line[:1] and line[0] in CLOSERS] == []

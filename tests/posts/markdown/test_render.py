@@ -350,3 +350,34 @@ def test_code_in_a_table_has_a_bar_without_its_backslash():
 
     assert "<th>甲 | 乙</th>" in html
     assert "<code>a|b</code>" in html
+
+
+@pytest.mark.parametrize(
+    ("typed", "strong"),
+    [
+        ("__（一）旅行。__如果", ["（一）旅行。"]),
+        ("他說__「好」__了", ["「好」"]),
+        ("字__重點 A__字__B 點__", ["重點 A", "B 點"]),
+        ("用__init__寫", []),
+        ("snake__中文__name", []),
+        ("甲__ 乙 __丙", []),
+        ("\\__（一）旅行。__如果", []),
+        ("`__（一）__`", []),
+    ],
+)
+def test_underscores_beside_chinese_make_words_strong_and_parts_of_names_do_not(typed, strong):
+    assert re.findall(r"<strong>(.*?)</strong>", render(typed)) == strong
+
+
+def test_thousands_of_asterisks_around_a_letter_are_rendered():
+    assert "a" in render("*" * 2000 + "a" + "*" * 2000)
+    assert "a" in render_mail("_" * 2000 + "a" + "_" * 2000, base_url="https://news.example.org")
+
+
+@pytest.mark.parametrize("address", ["//[x", "https://[::1", "http://[x]y/"])
+def test_an_address_that_is_none_is_dropped_without_a_word_on_the_console(address, capfd):
+    web, mail = render(f"[字]({address})"), render_mail(f"[字]({address})", base_url="https://news.example.org")
+
+    assert "字" in web
+    assert "href" not in web + mail
+    assert capfd.readouterr().err == ""

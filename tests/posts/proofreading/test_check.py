@@ -50,7 +50,10 @@ def told(source: str, **terms: str) -> list[tuple[str, str, str | None]]:
         ("學 Javascript 去", ("terms", "Javascript", "JavaScript")),
         ("詳見https://example.org/a 去", ("url", "", " ")),
         ("##標題", ("heading", "##", "## ")),
-        ("# 標題", ("title", "# 標題", None)),
+        ("# 標題", ("title", "# 標題", "## 標題")),
+        ("標題\n====", ("title", "標題\n====", "## 標題")),
+        ("一、甲\n二、乙", ("list", "二、", "\n二、")),
+        ("（十）甲\n（十一）乙", ("list", "（十一）", "\n（十一）")),
         ("按[這裡]()去", ("link", "[這裡]()", None)),
         ("見[這](http://example.org/a)吧", ("http", "http://example.org/a", None)),
         ("![](/a.png)", ("alt", "![](/a.png)", None)),
@@ -257,3 +260,34 @@ def test_hints_are_told_beside_the_editor_but_hinder_no_issue(author):
 
     assert "One space is enough." in page
     assert author.get(reverse("admin:issue_send", args=[issue.pk])).context["to_read_again"] == []
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "一、甲\n\n二、乙",
+        "一、甲  \n二、乙",
+        "一、甲\\\n二、乙",
+        "一、甲\n三、乙",
+        "```\n一、甲\n二、乙\n```",
+        "一、甲\n乙\n二、丙",
+    ],
+)
+def test_numbers_that_do_not_run_together_are_left_alone(typed):
+    assert "list" not in {rule for rule, *_rest in told(typed)}
+
+
+def test_a_press_puts_an_empty_line_between_numbers_that_run_together():
+    assert fixed("一、甲\n二、乙\n三、丙", terms={}, rules={"list"}) == ("一、甲\n\n二、乙\n\n三、丙", 2)
+
+
+def test_a_press_puts_all_headings_one_level_down_so_that_the_outline_stays():
+    typed = "# 前言\n\n文\n\n## 一\n\n###### 六\n\n```\n# 註解\n```\n\n結語\n===\n\n之後\n---\n\n#標籤 ##二\n\n---"
+
+    lower, count = fixed(typed, terms={}, rules={"title"})
+
+    assert (
+        lower == "## 前言\n\n文\n\n### 一\n\n###### 六\n\n```\n# 註解\n```\n\n## 結語\n\n### 之後\n\n#標籤 ##二\n\n---"
+    )
+    assert count == 2
+    assert fixed(lower, terms={}, rules={"title"}) == (lower, 0)

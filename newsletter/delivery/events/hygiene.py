@@ -1,0 +1,140 @@
+"""How healthy the list is, by what became of the copies of the last issues: numbers for a page.
+
+Each number is one question for all issues together. What came back is found by an index of its own, for a mailing has
+a million events that say that it arrived.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Substr
+
+from newsletter.delivery.events.facts import Kind, Verdict, What
+from newsletter.delivery.events.rules import SOFT_WITHIN
+from newsletter.delivery.models import Arrival, Batch, Breakdown, Delivery, Event, Mailing
+from subscribers.models import Subscriber, Suppression
+
+ISSUES, DOMAINS, UNKNOWN = 12, 10, 20  # rows of each table
+RAW_MAX = 4_000  # octets that are shown of a request
+# Gmail's rules for senders of many: below 0.1 %, never 0.3 %. https://support.google.com/a/answer/81126
+COMPLAINTS_MANY, COMPLAINTS_TOO_MANY = 0.001, 0.003
+
+
+@dataclass(frozen=True)
+class Came:
+    """What came back of some copies. sent: of how many, None where that is not counted."""
+
+    name: str
+    sent: int | None
+    gone: int = 0
+    full: int = 0
+    refused: int = 0
+    complained: int = 0
+    mailing: Mailing | None = None
+
+    @property
+    def complaint_rate(self) -> float:
+        return self.complained / self.sent if self.sent else 0.0
+
+    @property
+    def level(self) -> str:
+        """Return how the receivers see that many complaints: "", "warn" or "bad"."""
+        if self.complained < 2 or self.complaint_rate < COMPLAINTS_MANY:  # one is nobody's pattern
+            return ""
+        return "bad" if self.complaint_rate >= COMPLAINTS_TOO_MANY else "warn"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How many addresses can be reached, and why the others cannot. suppressed: by Suppression.Reason."""
+
+    reachable: int
+    soft: int
+    suppressed: dict[str, int]
+
+    @property
+    def suppressed_in_all(self) -> int:
+        return sum(self.suppressed.values())
+
+
+def standing(now: datetime) -> Standing:
+    counted = Suppression.objects.order_by().values_list("reason").annotate(count=Count("pk"))
+    suppressed = dict(counted.values_list("reason", "count"))
+    return Standing(Subscriber.objects.mailable(now).count(), _soft(now), suppressed)
+
+
+def _soft(now: datetime) -> int:
+    """Return how many addresses took no mail at least once lately, and are not suppressed."""
+    lately = Mailing.objects.filter(planned_at__gt=now - SOFT_WITHIN).values_list("pk", flat=True)
+    came_back = Event.objects.filter(mailing_id__in=list(lately)).exclude(verdict="")
+    hashes = came_back.filter(verdict=Verdict.SOFT).exclude(address_hash="").order_by().values("address_hash")
+    suppressed = Suppression.objects.filter(address_hash__in=hashes)
+    return hashes.distinct().count() - suppressed.count()
+
+
+def last_mailings() -> list[Mailing]:
+    """Return the mailings of the last issues, the newest first, without their letters."""
+    sent = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__isnull=False, total__gt=0)
+    return list(sent.select_related("issue").defer("html", "text").order_by("-planned_at")[:ISSUES])
+
+
+def by_issue(mailings: Iterable[Mailing]) -> list[Came]:
+    """Return what came back of each mailing, in their order."""
+    mailings = list(mailings)
+    keys = [one.pk for one in mailings]
+    batches = Batch.objects.filter(mailing_id__in=keys).order_by().values_list("mailing_id")
+    sent = dict(batches.annotate(copies=Sum("sent")))
+    told = _came_back(keys).values_list("mailing_id", "verdict").annotate(count=Count("pk"))
+    counts = Counter({(mailing, verdict): count for mailing, verdict, count in told})
+    complaints = _complaints(keys)
+    return [
+        Came(
+            str(one.issue),
+            sent.get(one.pk, 0),
+            gone=counts[one.pk, Verdict.HARD],
+            full=counts[one.pk, Verdict.SOFT],
+            refused=counts[one.pk, Verdict.POLICY],
+            complained=complaints.get(one.pk, 0),
+            mailing=one,
+        )
+        for one in mailings
+    ]
+
+
+def _came_back(keys: list[int]) -> QuerySet[Event]:
+    return Event.objects.filter(mailing_id__in=keys).exclude(verdict="").order_by()
+
+
+def _complaints(keys: list[int]) -> dict[int, int]:
+    found = Event.objects.filter(mailing_id__in=keys, kind=Kind.COMPLAINED).order_by().values_list("mailing_id")
+    return {mailing: count for mailing, count in found.annotate(count=Count("pk")) if mailing is not None}
+
+
+def by_domain(mailings: Iterable[Mailing]) -> list[Came]:
+    """Return what came back from each receiving domain, of all these mailings: the domains with most of it."""
+    keys = [one.pk for one in mailings]
+    told = _came_back(keys).exclude(domain="").values_list("domain")
+    columns = {one: Count("pk", filter=Q(verdict=one)) for one in ("hard", "soft", "policy")}
+    found = told.annotate(count=Count("pk"), **columns).order_by("-count", "domain")[:DOMAINS]
+    sent = _sent_by_domain(keys)
+    return [Came(name, sent.get(name), hard, soft, policy) for name, _count, hard, soft, policy in found]
+
+
+def _sent_by_domain(keys: list[int]) -> Counter[str]:
+    """Return how many copies went to each domain that the mailings count by itself."""
+    sent = Counter[str]()
+    for row in Breakdown.objects.filter(pk__in=keys):
+        for name in row.domains:
+            numbers = row.by_domain.get(name)
+            sent[name] += int(numbers[Delivery.State.SENT]) if numbers else 0
+    return +sent
+
+
+def not_understood() -> list[tuple[Arrival, str]]:
+    """Return the last requests and mails of which something was not understood, each with the beginning of its text."""
+    found = Arrival.objects.filter(what=What.UNKNOWN).order_by("-pk").defer("body")
+    some = found.annotate(raw=Substr("body", 1, RAW_MAX))[:UNKNOWN]
+    return [(one, bytes(vars(one)["raw"]).decode("utf-8", "replace")) for one in some]

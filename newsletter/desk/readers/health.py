@@ -1,0 +1,32 @@
+"""The health of the list: who can be reached, and what came back of the last issues."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from newsletter.delivery.events import hygiene
+from newsletter.operation.accounts import roles
+from subscribers.models import Suppression
+
+
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """Show who can be reached, what came back by issue and by domain, and to owners what was not understood."""
+    mailings = hygiene.last_mailings()
+    standing = hygiene.standing(timezone.now())
+    context = {
+        "title": _("List health"),
+        "standing": standing,
+        "reasons": [
+            (reason.label, standing.suppressed[reason])
+            for reason in Suppression.Reason
+            if reason in standing.suppressed
+        ],
+        "issues": hygiene.by_issue(mailings),
+        "domains": hygiene.by_domain(mailings),
+        "unknown": hygiene.not_understood() if roles.is_owner(request.user) else [],
+    }
+    return render(request, "desk/readers/health.html", admin.site.each_context(request) | context)

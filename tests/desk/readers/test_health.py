@@ -1,0 +1,161 @@
+"""The health of the list: who can be reached, what came back, and what was not understood."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone, translation
+
+from newsletter.delivery.events import applying, hygiene
+from newsletter.delivery.models import Arrival, Breakdown, Event, Mailing
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
+
+pytestmark = pytest.mark.django_db
+PAGE = "/admin/subscribers/subscriber/health/"
+NOW = timezone.now()
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    make_publication(name="Gipi電子報")
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def carer(client):
+    client.force_login(make_helper("reader-care", name="mei"))
+    return client
+
+
+@pytest.fixture
+def owner(client):
+    client.force_login(make_helper("owner", name="gipi"))
+    return client
+
+
+def make_mailing(subject="第一期", *, sent=1000, days_ago=1):
+    at = NOW - timedelta(days=days_ago)
+    mailing = Mailing.objects.create(
+        issue=make_issue(make_post(), subject=subject),
+        state="sent",
+        total=sent,
+        approved_at=at,
+        send_at=at,
+        planned_at=at,
+    )
+    mailing.batches.create(no=0, lo=0, hi=sent, cursor=sent, state="done", sent=sent)
+    return mailing
+
+
+def tell(mailing, kind="bounced", *, verdict="", domain="gmail.com", count=1, who=""):
+    start = Event.objects.count()
+    facts = {"source": "mail", "kind": kind, "verdict": verdict, "mailing_id": mailing.pk, "at": NOW}
+    Event.objects.bulk_create(
+        Event(source_id=str(start + n), seq=n, domain=domain, address_hash=who or f"h{start + n}", **facts)
+        for n in range(count)
+    )
+
+
+def test_who_can_be_reached_and_why_the_others_cannot(carer):
+    for number in range(3):
+        make_subscriber(f"r{number}@example.org")
+    make_subscriber("gone@example.org").suppress("bounced")
+    make_subscriber("angry@example.org").suppress("complained")
+
+    page = " ".join(carer.get(PAGE).text.split())
+
+    assert "<dt>Can be reached</dt> <dd> 3 </dd>" in page
+    assert "<dt>Suppressed</dt> <dd> 2 </dd>" in page
+    assert "<span>bounced 1</span> · <span>complained 1</span>" in page
+
+
+def test_each_issue_says_what_came_back(carer):
+    mailing = make_mailing("管理槓桿", sent=2000)
+    tell(mailing, verdict="hard", count=7)
+    tell(mailing, verdict="soft", count=5)
+    tell(mailing, verdict="policy", count=3)
+    tell(mailing, "complained", domain="")
+    tell(mailing, "delivered", domain="", count=9)
+
+    (row,) = hygiene.by_issue(hygiene.last_mailings())
+
+    assert (row.sent, row.gone, row.full, row.refused, row.complained) == (2000, 7, 5, 3, 1)
+    assert "管理槓桿" in carer.get(PAGE).text
+
+
+@pytest.mark.parametrize(
+    ("sent", "complaints", "level"),
+    [(100, 1, ""), (10_000, 5, ""), (1000, 2, "warn"), (1000, 3, "bad"), (0, 4, "")],
+)
+def test_complaints_are_judged_as_large_receivers_do(sent, complaints, level):
+    assert hygiene.Came("第一期", sent, complained=complaints).level == level
+
+
+def test_each_domain_says_what_came_back_from_it_of_twelve_issues(carer):
+    for number in range(13):
+        mailing = make_mailing(f"第 {number} 期", days_ago=200 - number)
+        tell(mailing, verdict="hard", domain="gmail.com", count=2)
+        numbers = {"gmail.com": [0, 400, 0, 0, 0, 0]}
+        Breakdown.objects.create(mailing=mailing, domains=["gmail.com"], by_domain=numbers)
+    tell(mailing, verdict="policy", domain="hinet.net", count=40)
+
+    first, second = hygiene.by_domain(hygiene.last_mailings())
+
+    assert (first.name, first.sent, first.refused) == ("hinet.net", None, 40)
+    assert (second.name, second.sent, second.gone) == ("gmail.com", 4800, 24)
+    assert "hinet.net" in carer.get(PAGE).text
+
+
+def test_who_took_no_mail_lately_is_counted_once_and_not_if_suppressed():
+    mailing, before, old = make_mailing(), make_mailing(days_ago=15), make_mailing(days_ago=90)
+    full, gone = make_subscriber("full@example.org"), make_subscriber("gone@example.org")
+    for one in (mailing, before):
+        tell(one, verdict="soft", who=full.address_hash)
+    tell(mailing, verdict="soft", who=gone.address_hash)
+    tell(old, verdict="soft", who="long ago")
+    gone.suppress("bounced")
+
+    assert hygiene.standing(NOW).soft == 1
+
+
+def test_owners_see_the_text_of_what_was_not_understood_and_others_do_not(owner, client):
+    Arrival.objects.store("brevo", b'{"event": "<teleported>", "ts_epoch": 1520363423000}', NOW)
+    Arrival.objects.store("postmark", b"\xff no JSON", NOW)
+    applying.apply_some(NOW, 5)
+
+    page = owner.get(PAGE).text
+
+    assert "unknown: &lt;teleported&gt;" in page
+    assert "{&quot;event&quot;: &quot;&lt;teleported&gt;&quot;" in page
+    assert "� no JSON" in page
+    client.force_login(make_helper("reader-care", name="mei"))
+    assert "teleported" not in client.get(PAGE).text
+
+
+def test_the_page_costs_the_same_for_many_issues_and_arrivals(owner, django_assert_max_num_queries):
+    for number in range(14):
+        tell(make_mailing(f"第 {number} 期", days_ago=number), verdict="hard", domain=f"d{number}.example")
+        Arrival.objects.store("brevo", f"no JSON {number}".encode(), NOW)
+    applying.apply_some(NOW, 5)
+    owner.get(PAGE)
+
+    with django_assert_max_num_queries(22):
+        owner.get(PAGE)
+
+
+def test_a_list_of_nobody_says_when_the_page_fills(carer):
+    assert "Once an issue was sent, this page shows what came back." in carer.get(PAGE).text
+
+
+def test_the_page_of_a_reader_says_what_was_reported(carer):
+    reader = make_subscriber("a@example.org")
+    mailing = make_mailing()
+    facts = {"source": "mail", "mailing_id": mailing.pk, "seq": 0, "address_hash": reader.address_hash, "at": NOW}
+    Event.objects.create(source_id="1", kind="bounced", verdict="soft", words="552 5.2.2 mailbox full", **facts)
+    Event.objects.create(source_id="2", kind="delivered", words="250 ok and needless", **facts)
+
+    page = carer.get(f"/admin/subscribers/subscriber/{reader.pk}/change/").text
+
+    assert "Reported: was sent back" in page
+    assert "552 5.2.2 mailbox full" in page
+    assert "needless" not in page

@@ -1,0 +1,98 @@
+"""Reports that come twice, out of order, and to a worker that is killed: none is lost, none counts twice."""
+
+import base64
+import http.client
+import json
+import random
+
+import pytest
+
+from benchmarks.events import COPIES
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.servers
+COUNT, EACH, DEAD = 12_000, 300, 20
+SECRET = "hook:a-long-word"
+KILLS = 3
+READERS = """
+from datetime import timedelta
+from django.utils import timezone
+from newsletter.delivery.models import Delivery
+from subscribers.models import Subscriber, address_hash
+
+for number in range({dead}):
+    address = f"reader{{number}}@example.org"
+    facts = {{"state": "active", "confirmed_at": timezone.now(), "address_hash": address_hash(address)}}
+    reader = Subscriber.objects.create(email=address, **facts)
+    Delivery.objects.filter(mailing_id={mailing}, seq=number).update(subscriber=reader)
+Subscriber.objects.update(created_at=timezone.now() - timedelta(days=90))
+"""
+COUNTED = """
+from newsletter.delivery.models import Arrival, Delivery, Event
+from subscribers.models import Suppression
+answer = {
+    "arrivals": Arrival.objects.count(),
+    "waiting": Arrival.objects.waiting().count(),
+    "events": Event.objects.count(),
+    "uncertain": Delivery.objects.filter(state=4).count(),
+    "suppressed": sorted(Suppression.objects.values_list("email", flat=True)),
+}
+"""
+
+
+def bodies(tokens):
+    """Return requests with an event for each copy: those of the first are hard bounces."""
+    events = []
+    for seq, token in enumerate(tokens):
+        gone = {"event": "bounce", "status": "5.1.1", "reason": "550 5.1.1 User unknown", "type": "bounce"}
+        told = gone if seq < DEAD else {"event": "delivered", "response": "250 ok"}
+        name = {"email": f"reader{seq}@example.org", "timestamp": 1793664000, "sg_event_id": str(seq)}
+        events.append(name | told | {"delivery": token})
+    random.Random(7).shuffle(events)
+    return [json.dumps(events[start : start + EACH]).encode() for start in range(0, COUNT, EACH)]
+
+
+def post(product, body):
+    connection = http.client.HTTPConnection("127.0.0.1", product.port, timeout=30)
+    headers = {"Authorization": "Basic " + base64.b64encode(SECRET.encode()).decode()}
+    connection.request("POST", "/webhooks/sendgrid/tracking/", body, headers | {"Content-Type": "application/json"})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_a_worker_killed_between_storing_and_applying_loses_no_event_and_applies_none_twice(product, tmp_path):
+    tokens = tmp_path / "tokens"
+    product.env["WEBHOOK_SECRET"] = SECRET
+    product.migrate()
+    mailing = product.shell(COPIES.format(copies=COUNT, number=1, tokens=str(tokens)))
+    product.shell(READERS.format(dead=DEAD, mailing=mailing))
+    product.start_web()
+    product.start_worker()
+    product.start_beat()
+    some = bodies(tokens.read_text().split())
+
+    half = len(some) // 2
+    assert {post(product, body) for body in some[:half] + some[:half]} == {200}
+    for _ in range(KILLS):
+        before = product.shell(COUNTED)["events"]
+        wait_until(
+            lambda before=before: product.shell(COUNTED)["events"] > before or not product.shell(COUNTED)["waiting"],
+            60,
+            what=lambda: f"events to be applied:\n{product.told()}",
+            every=0.02,
+        )
+        product.kill_worker()
+        assert {post(product, body) for body in some[half:][::-1]} == {200}
+        product.start_worker()
+    left = wait_until(
+        lambda: found if not (found := product.shell(COUNTED))["waiting"] else None,
+        120,
+        what=lambda: f"all events to be applied:\n{product.told()}",
+        every=0.5,
+    )
+
+    assert left["arrivals"] == len(some)
+    assert left["events"] == COUNT
+    assert left["uncertain"] == 0
+    assert left["suppressed"] == sorted(f"reader{number}@example.org" for number in range(DEAD))
