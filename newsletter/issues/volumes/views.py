@@ -21,7 +21,7 @@ from newsletter.publication.limits import doors, rates
 from newsletter.publication.limits.windows import closed_seconds
 from newsletter.publication.models import Publication
 
-FORM = "3"
+FORM = "4"
 """Changes whenever the same texts may give another book or page."""
 
 PER_WINDOW, WINDOW_SECONDS = 20, 600  # volumes that one network is handed

@@ -260,6 +260,7 @@ def test_the_page_for_a_printer_has_all_issues_and_the_addresses_below_each(clie
     below = [re.findall("<li>(.*?)</li>", found) for found in re.findall(r'<div class="addresses">.*?</div>', html)]
     assert below == [[f"{settings.SITE_URL}/about/", "https://book.example/a"]]
     assert html.count('data-note="2"') == 2
+    assert "<section" not in html  # of two posts of one name each would be the same landmark
     assert response["X-Robots-Tag"] == "noindex"
     assert "sha256-" in response["Content-Security-Policy"].split("style-src")[1].split(";")[0]
 
