@@ -160,7 +160,7 @@ def _quote(parser: StructureParser, parent: Element, segment: Segment) -> None:
     if not callout or kind not in CALLOUTS:
         parser.parseChunk(SubElement(parent, "blockquote"), "\n".join(lines))
         return
-    box = SubElement(parent, "div" if parser.for_mail else "aside", {"class": f"callout {kind}"})
+    box = SubElement(parent, "div", {"class": f"callout {kind}"})
     SubElement(box, "p", {"class": "callout-title"}).text = callout["title"].strip() or str(CALLOUTS[kind])
     parser.parseChunk(box, "\n".join(lines[1:]))
 
