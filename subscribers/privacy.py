@@ -23,6 +23,7 @@ class Facts:
     """What the notice says of this installation. providers: through whom letters go; none while nothing leaves.
 
     reads_mail: whether mail that comes back, and what readers write, is taken in.
+    hears_providers: whether the provider reports what became of letters.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Facts:
     asks: bool = False
     reads_mail: bool = False
     invites: bool = False
+    hears_providers: bool = False
 
     @classmethod
     def now(cls) -> "Facts":
@@ -48,6 +50,7 @@ class Facts:
             publication.asks_heard,
             bool(settings.MAILBOX_URL),
             publication.invites,
+            bool(settings.WEBHOOK_SECRET),
         )
 
 
@@ -110,6 +113,8 @@ def _kept(facts: Facts) -> str:
         "went out to you and what your mail server answered; what you said of them; tags and notes of the "
         "author."
     )
+    if facts.hears_providers:
+        kept = _more(kept, _("Besides, what the mail service reports of a letter: arrived, refused, called unwanted."))
     if facts.asks:
         kept = _more(kept, _("Besides, how you heard of it, if you say so."))
     if facts.invites:

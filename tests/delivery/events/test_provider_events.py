@@ -81,6 +81,12 @@ def test_a_report_settles_the_uncertain_copy_that_it_names(mailing, kind, fields
     assert Event.objects.get().seq == seq
 
 
+def test_nobody_is_followed_though_the_provider_does_it(mailing):
+    report(event("click", token(mailing), url="https://example.org/secret"), event("open", token(mailing)))
+
+    assert set(Event.objects.values_list("kind", "words")) == {("delivered", "")}
+
+
 def test_the_token_decides_whose_copy_it_was_not_the_address(mailing):
     report(event("bounce", token(mailing, "b"), email="forwarded@elsewhere.example", **GONE))
 

@@ -49,7 +49,7 @@ def test_a_file_of_several_providers_names_them(replay):
     summary, _said = replay({"provider": "mailjet", "body": OPENED}, form)
 
     assert summary["stored"] == 2
-    assert sorted(Event.objects.values_list("source", "kind")) == [("mailjet", "opened"), ("mandrill", "sent")]
+    assert sorted(Event.objects.values_list("source", "kind")) == [("mailjet", "delivered"), ("mandrill", "sent")]
     assert Arrival.objects.get(source="mandrill").about == {"content-type": "application/x-www-form-urlencoded"}
 
 

@@ -78,6 +78,18 @@ def test_returned_mail_is_spoken_of_where_it_is_read(client, settings, mailbox, 
     assert "secret" not in page
 
 
+@pytest.mark.parametrize("secrets", [["hook:word"], []])
+def test_reports_of_the_mail_service_are_spoken_of_where_they_are_taken(client, settings, secrets):
+    settings.WEBHOOK_SECRET = secrets
+    make_publication()
+
+    page = body(client.get(PAGE))
+
+    said = "what the mail service reports of a letter: arrived, refused, called unwanted."
+    assert (said in page) is bool(secrets)
+    assert "hook:word" not in page
+
+
 def test_the_author_and_the_contact_are_named(client):
     make_publication(name="Gipi電子報", author="Gipi", reply_to="reply@gipi.tw")
 

@@ -15,8 +15,10 @@ from newsletter.mail.mailers import mailer_errors
 LENGTH_MAX = 500  # characters of a field
 OUR_MESSAGE_ID = re.compile(r"issue\.\d{1,18}\.\d{1,9}\.[0-9a-f]{16}@", re.IGNORECASE)
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
-# Anymail's "subscribed" and "inbound" mean nothing here.
+# Anymail's "subscribed" and "inbound" mean nothing here. That a letter was opened, or a link followed, proves that it
+# arrived, and nothing else of it is kept: readers are not followed, whatever a provider's account is set to.
 KIND_OF = {one.value: one for one in Kind} | {"queued": Kind.SENT}
+KIND_OF |= {"opened": Kind.DELIVERED, "clicked": Kind.DELIVERED}
 # A provider that has a list of its own does not even try: what it says of an address counts as if the receiver had.
 LISTED = frozenset({"bounced", "invalid", "spam"})
 METADATA = "delivery"  # under this name a courier gives the copy's token to the provider
