@@ -131,7 +131,7 @@ TEMPLATES = [
             "loaders": [
                 (
                     "django.template.loaders.cached.Loader",
-                    ["newsletter.publication.layout.Loader", "django.template.loaders.app_directories.Loader"],
+                    ["newsletter.layout.Loader", "django.template.loaders.app_directories.Loader"],
                 )
             ],
             "context_processors": [

@@ -15,7 +15,7 @@ GAP = "<!-- issues -->"
 def write(file: IO[bytes], contents: Contents, request: HttpRequest) -> None:
     """Write the page of a year into `file`, an issue at a time."""
     before, after = render_to_string("issues/year_print.html", {"contents": contents}, request).split(GAP)
-    file.write(before.encode())
+    file.write(before.rstrip(" ").encode())
     for bound in contents.issues():
         html = render_to_string("issues/_bound.html", {"bound": bound, "issue": bound.issue}, request)
         file.write(_pictured(html).encode())

@@ -4,7 +4,7 @@ import pytest
 from django.template import engines
 from django.template.loader import get_template
 
-from newsletter.publication.layout import tidied
+from newsletter.layout import tidied
 
 
 def shown(source, **context):
