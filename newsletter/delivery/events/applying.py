@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
 from django.db.models.functions import Length
 
-from newsletter.delivery.events import providers, rules, sns
+from newsletter.delivery.events import providers, rules
 from newsletter.delivery.events.facts import Fact, NotYet, Reading, Unreadable, What
 from newsletter.delivery.events.finding import FORGED, NOBODY, Finder, Found, leaver
 from newsletter.delivery.events.reading import mail, requests
@@ -26,9 +26,17 @@ SLICE, SLICE_OCTETS = 500, 512 * 1024  # arrivals of one transaction: mails are 
 AT_ONCE = 1_000  # events of one statement
 MARKED = ("state", "what", "note", "applied_at", "mailing_id", "seq")
 AWAY = (InterfaceError, OperationalError)  # the database: everything waits
+
+
+def _of_amazon(arrival: Arrival) -> Reading:
+    from newsletter.delivery.events import sns  # noqa: PLC0415 - it loads cryptography, which few installations need
+
+    return sns.read(arrival)
+
+
 READERS: dict[str, Callable[[Arrival], Reading]] = {  # by source
     **dict.fromkeys(providers.VIEWS, requests.read),
-    providers.AMAZON: sns.read,
+    providers.AMAZON: _of_amazon,
     Arrival.MAIL: mail.read,
 }
 
