@@ -182,13 +182,17 @@ class _Walker(HTMLParser):
         if tag == "hr":
             self.found.append(("", (*self.path, "hr")))
         if tag not in EMPTY:
-            is_note = (dict(attrs).get("class") or "").startswith("footnote")
-            self.path.append("footnote" if is_note and tag == "div" else "backref" if is_note else tag)
+            name = dict(attrs).get("class") or ""
+            is_note = name.startswith("footnote")
+            is_box = tag == "div" and name.startswith("callout")
+            self.path.append(
+                "callout" if is_box else "footnote" if is_note and tag == "div" else "backref" if is_note else tag
+            )
 
     def handle_endtag(self, tag: str) -> None:
         if BLOCK.fullmatch(tag):
             self.flush()
-        names = {tag, "footnote"} if tag == "div" else {tag, "backref"} if tag in {"a", "span"} else {tag}
+        names = {tag, "footnote", "callout"} if tag == "div" else {tag, "backref"} if tag in {"a", "span"} else {tag}
         for index in range(len(self.path) - 1, -1, -1):
             if self.path[index] in names:
                 del self.path[index:]
