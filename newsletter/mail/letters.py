@@ -65,10 +65,13 @@ def evened(text: str, body: str, head: str) -> str:
     """Return the text part with or without its letterhead, so that rspamd counts an even number of addresses.
 
     An odd number is a point for spam to it (URI_COUNT_ODD). body: the HTML as readers get it.
+    Of a letterhead that is added only the address stands there: a short text must not be mostly addresses and names.
     """
     if counted(body, text) % 2 == 0:
         return text
-    return text.removeprefix(head).lstrip("\n") if text.startswith(head) else f"{head}\n{text}"
+    if text.startswith(head):
+        return text.removeprefix(head).lstrip("\n")
+    return f"{head.rstrip().rpartition('\n')[2]}\n\n{text}"
 
 
 def _logo(publication: Any) -> dict[str, Any] | None:
