@@ -71,7 +71,7 @@ def parts(message: Message) -> Iterator[Message]:
     """Yield the parts of a mail, but none of a mail that it returns."""
     if message.get_content_maintype() == "multipart" and isinstance(message.get_payload(), list):
         for part in message.get_payload():
-            yield from parts(part)  # type: ignore[arg-type]
+            yield from parts(part)  # type: ignore[arg-type]  # the stubs know no parts of parts
     else:
         yield message
 
