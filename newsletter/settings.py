@@ -28,6 +28,7 @@ OUTBOX_DIR = DATA_DIR / "outbox"
 QUEUE_DIR = DATA_DIR / "queue"
 DKIM_DIR = DATA_DIR / "dkim"  # private keys that sign mails, where the provider does not: docs/deploy.md
 LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this machine
+BACKUP_RECIPIENT: str = env.str("BACKUP_RECIPIENT", "")  # public key of age (age1…): backups are encrypted for it
 
 # --- Who may ask, and where links lead ---
 
