@@ -36,7 +36,7 @@ class Putting:
     def put(self, member: Member) -> None:
         path = self._path(member.file)
         if member.file in LOGS:
-            _join(path, member.source.read())
+            join(path, member.source.read())
             return
         fresh = path.with_name(f".{path.name}.new")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ class Putting:
         return path
 
 
-def _join(path: Path, octets: bytes) -> None:
+def join(path: Path, octets: bytes) -> None:
     """Add the lines that a file does not have. What it has is newer than the backup, and stays."""
     old = set(path.read_bytes().splitlines()) if path.exists() else set()
     new = [line for line in octets.splitlines() if line and line not in old]

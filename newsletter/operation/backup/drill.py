@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection
 
 from newsletter import server
 from newsletter.operation.backup.archive import Reader
-from newsletter.operation.backup.contents import Putting
+from newsletter.operation.backup.contents import SECRET, Putting
 from newsletter.operation.backup.dumps import Unusable
 from newsletter.operation.backup.engines import Engine
 from newsletter.operation.backup.postgresql import PostgreSQL
@@ -78,7 +78,7 @@ def _scratch(engine: str, folder: Path) -> Iterator[tuple[Engine, str]]:
     except DatabaseError as error:
         raise Unusable(f"no database to try it in could be made (ALTER ROLE … CREATEDB): {error}") from None
     try:
-        yield PostgreSQL(name), urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+        yield PostgreSQL(name), urlunsplit(urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}"))
     finally:
         ours.run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -92,9 +92,10 @@ def _compare(said: Mapping[str, int], found: Mapping[str, int]) -> None:
 def _look(folder: Path, database_url: str) -> tuple[str, ...]:
     """Start a web server on the scratch folder, without mail or queue; return the pages that it answered with 200."""
     port = free_port("127.0.0.1", 0)
-    env = os.environ | {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "SITE_URL": f"http://127.0.0.1:{port}"}
-    env |= dict.fromkeys(("REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "MAILBOX_URL", "SECRET_KEY", "BACKUP_URL"), "")
-    env["SECRET_KEY"] = (folder / "secret_key").read_text()
+    own = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "SITE_URL": f"http://127.0.0.1:{port}"}
+    own["SECRET_KEY"] = (folder / SECRET).read_text()
+    nothing = dict.fromkeys(("REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "MAILBOX_URL", "BACKUP_URL"), "")
+    env = os.environ | {f"{name}_FILE": "" for name in own | nothing} | nothing | own
     _run(["migrate", "--verbosity", "0", "--no-input"], env)
     if settings.STATIC_ROOT.is_dir():
         shutil.copytree(settings.STATIC_ROOT, folder / "static", dirs_exist_ok=True)

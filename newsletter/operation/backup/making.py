@@ -28,21 +28,23 @@ class Made:
     rows: dict[str, int]
 
 
-def make(path: Path, now: datetime) -> Made:
+def make(path: Path, now: datetime, *, key: str | None = None) -> Made:
     """Write a backup of this installation to `path`, while everything runs.
 
+    key: the public one of age that it is encrypted for, or ""; by default BACKUP_AGE_KEY.
     Raises FileExistsError if the file is there, Sealed, Unusable or OSError if it cannot be; then no file is left.
     """
     if path.exists():
         raise FileExistsError(f"{path} is there already: a backup is never written over")
-    if bool(settings.BACKUP_RECIPIENT) != (path.suffix == SUFFIX):
+    key = settings.BACKUP_AGE_KEY if key is None else key
+    if bool(key) != (path.suffix == SUFFIX):
         raise Sealed(
-            f"BACKUP_RECIPIENT is set, so the backup is encrypted: let its name end in {SUFFIX}"
-            if settings.BACKUP_RECIPIENT
-            else f"a name in {SUFFIX} asks for encryption: set BACKUP_RECIPIENT to a public key of age"
+            f"BACKUP_AGE_KEY is set, so the backup is encrypted: let its name end in {SUFFIX}"
+            if key
+            else f"a name in {SUFFIX} asks for encryption: set BACKUP_AGE_KEY to a public key of age"
         )
     began = time.monotonic()
-    with _whole(path) as file, _sealed(file) as stream:
+    with _whole(path) as file, _sealed(file, key) as stream:
         rows = _write(stream, path.parent, now)
     return Made(path, path.stat().st_size, time.monotonic() - began, rows)
 
@@ -66,8 +68,8 @@ def _manifest(engine: engines.Engine, rows: dict[str, int], now: datetime) -> di
     return {"form": FORM, "made_at": made_at, "engine": engine.name, "rows": rows, "migrations": migrations}
 
 
-def _sealed(file: IO[bytes]) -> AbstractContextManager[IO[bytes]]:
-    return sealing(file, settings.BACKUP_RECIPIENT) if settings.BACKUP_RECIPIENT else nullcontext(file)
+def _sealed(file: IO[bytes], key: str) -> AbstractContextManager[IO[bytes]]:
+    return sealing(file, key) if key else nullcontext(file)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from django.utils.crypto import constant_time_compare
 from newsletter.delivery.ledger import restored
 from newsletter.operation.backup import engines
 from newsletter.operation.backup.archive import Reader, opened_dump
-from newsletter.operation.backup.contents import SECRET, Putting
+from newsletter.operation.backup.contents import SECRET, Putting, join
 from newsletter.operation.backup.engines import Engine
 from newsletter.operation.backup.sealing import unsealed
 
@@ -54,6 +54,8 @@ def restore(path: Path, now: datetime, *, identity: Path | None = None, replace:
         reader = Reader(stream)
         putting = Putting(settings.DATA_DIR, mark, overwrites={SECRET} if is_empty else set())
         has_secret = load(reader, engine, putting, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
+        for lines in sorted(path.parent.glob("departures-*")):  # who has left since, if it lies in BACKUP_URL
+            join(settings.DATA_DIR / "departures", lines.read_bytes())
         made_at = datetime.fromisoformat(reader.manifest["made_at"])
         call_command("migrate", verbosity=0, interactive=False)
         restored.lock(made_at, now)

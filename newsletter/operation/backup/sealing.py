@@ -15,13 +15,13 @@ class Sealed(Exception):
 
 
 @contextmanager
-def sealing(target: IO[bytes], recipient: str) -> Iterator[IO[bytes]]:
-    """Yield a stream whose octets arrive in `target` encrypted for `recipient` (age1…)."""
+def sealing(target: IO[bytes], public_key: str) -> Iterator[IO[bytes]]:
+    """Yield a stream whose octets arrive in `target` encrypted for `public_key` (age1…)."""
     age = _age()
     try:
-        key = age.x25519.Recipient.from_str(recipient)
+        key = age.x25519.Recipient.from_str(public_key)
     except age.RecipientError as error:
-        raise Sealed(f"BACKUP_RECIPIENT is no public key of age (age1…): {error}") from None
+        raise Sealed(f"BACKUP_AGE_KEY is no public key of age (age1…): {error}") from None
     with _pumped(lambda source: age.encrypt_io(source, target, [key])) as stream:
         yield stream
 

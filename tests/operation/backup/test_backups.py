@@ -166,7 +166,7 @@ def test_a_restore_that_was_killed_lets_nothing_start(make_product, tmp_path):
 def test_encrypted_for_a_key_that_is_not_on_the_machine(make_product, tmp_path):
     product, path, key = make_product(), tmp_path / "one.tar.age", pyrage.x25519.Identity.generate()
     product.shell(FILL)
-    product.env["BACKUP_RECIPIENT"] = str(key.to_public())
+    product.env["BACKUP_AGE_KEY"] = str(key.to_public())
     identity = tmp_path / "key.txt"
     identity.write_text(str(key))
 
@@ -179,6 +179,62 @@ def test_encrypted_for_a_key_that_is_not_on_the_machine(make_product, tmp_path):
     assert b"reader" not in path.read_bytes()
     assert (closed.returncode, "--identity" in closed.stderr) == (1, True)
     assert "would bring the newsletter back" in opened.stdout
+
+
+AT_NOON = """
+from datetime import UTC, datetime
+from newsletter.publication.models import Publication
+from django.contrib.auth.models import User
+from tests.factories import make_publication
+
+make_publication(time_zone="Etc/GMT%+d" % (datetime.now(UTC).hour - 12))
+User.objects.create_superuser("author", "author@example.org", "a-password-of-the-test")
+"""
+NIGHTS = """
+from newsletter.operation.models import NightlyBackup
+answer = [[bool(row.made_at), bool(row.tried_at), row.failure, row.trial] for row in NightlyBackup.objects.all()]
+"""
+
+
+def test_a_night(make_product, tmp_path):
+    """Made once, tried, and the author told; old ones go; a machine that burnt knows who left after it."""
+    product, folder = make_product(), tmp_path / "kept"
+    product.env["BACKUP_URL"] = str(folder)
+    token = product.shell(FILL)
+    product.shell(AT_NOON)
+    folder.mkdir()
+    for month in range(1, 13):
+        (folder / f"newsletter-2024-{month:02}-01.tar").touch()
+
+    assert "made" in product.manage("backup", "--nightly").stdout
+    assert "No backup is due" in product.manage("backup", "--nightly").stdout
+
+    assert product.shell(NIGHTS) == [[True, True, "", ""]]
+    (mail,) = [path.read_text() for path in (product.data / "outbox").rglob("*.eml")]
+    assert "To: author@example.org" in mail
+    assert len(list(folder.glob("newsletter-*.tar"))) == 12
+    path = max(folder.glob("newsletter-*.tar"))
+    product.shell(CHANGE)
+    product.shell("from newsletter.operation.backup.nightly import keep_departures\nkeep_departures()")
+
+    other = make_product(is_new=True)
+    other.manage("restore", str(path))
+    assert facts(other, token)["left"] == LEFT
+
+
+def test_a_night_without_room_is_told(make_product, tmp_path):
+    product = make_product()
+    product.shell(AT_NOON)
+    product.env["BACKUP_URL"] = str(tmp_path / "file")
+    (tmp_path / "file").touch()
+
+    done = product.manage("backup", "--nightly", check=False)
+
+    assert done.returncode == 1
+    (row,) = product.shell(NIGHTS)
+    assert (row[:2], "Not a directory" in row[2]) == ([False, False], True)
+    assert len(list((product.data / "outbox").rglob("*.eml"))) == 1
+    assert "backup.failed" in product.manage("doctor", "--json", check=False).stdout
 
 
 def test_another_engine_and_a_newer_version_are_refused(make_product, tmp_path):

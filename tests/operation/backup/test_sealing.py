@@ -79,7 +79,7 @@ def test_who_stops_reading_waits_for_nothing(key, identity, tmp_path):
 
 @pytest.mark.parametrize("recipient", ["", "age1nonsense", "ssh-ed25519 AAAA"])
 def test_a_recipient_that_is_no_key_is_refused(recipient):
-    with pytest.raises(Sealed, match="BACKUP_RECIPIENT"), sealing(io.BytesIO(), recipient):
+    with pytest.raises(Sealed, match="BACKUP_AGE_KEY"), sealing(io.BytesIO(), recipient):
         pass
 
 
