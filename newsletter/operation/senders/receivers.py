@@ -41,6 +41,9 @@ class State(Enum):
     UNKNOWN = "unknown"
 
 
+ORDER = (State.MISSING, State.UNKNOWN, State.HOLDS)
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Whether something holds, and a sentence: what is so, or what mends it."""
@@ -103,8 +106,9 @@ def registrations(facts: Facts) -> list[Registration]:
 
 
 def answered(facts: Facts) -> list[Answered]:
-    """Return everything that is asked for, with the verdicts."""
-    return [Answered(str(one.what), one.by, one.judge(facts)) for one in TABLE]
+    """Return everything that is asked for, with the verdicts: what is missing comes first."""
+    found = [Answered(str(one.what), one.by, one.judge(facts)) for one in TABLE]
+    return sorted(found, key=lambda one: ORDER.index(one.verdict.state))
 
 
 # --- The judges ---

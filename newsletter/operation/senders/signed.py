@@ -90,7 +90,7 @@ def _of_service(facts: Facts) -> Iterator[Finding]:
             message % {"service": service.name, "names": names},
             hint % {"menu": service.menu},
         )
-    else:
+    elif not facts.bounces.domain:  # bounces at a domain of one's own are set up together with the key
         message = _("%(service)s signs with a key under a name of its own, which cannot be looked up from here.")
         hint = _("See that its page calls the domain verified: %(menu)s.")
         yield Finding(INFO, "dkim.service", message % {"service": service.name}, hint % {"menu": service.menu})

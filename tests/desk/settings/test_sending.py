@@ -14,6 +14,7 @@ from newsletter.desk.settings import sending
 from newsletter.mail import mailers, outbox
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import assert_accessible, assert_valid
 
 pytestmark = pytest.mark.django_db
 PAGE, DNS, TEST = "/admin/settings/sender/", "/admin/settings/sender/dns/", "/admin/settings/sender/test/"
@@ -51,6 +52,17 @@ def sent_issue():
     mailing = planning.approve(issue, send_at=None, now=now, hold=timedelta())
     planning.plan(mailing, now)
     return mailing
+
+
+def refused_by(domain: str, mailing) -> None:
+    """Let a receiver refuse so many copies that the mailing stops."""
+    events = [
+        Event(source="mail", source_id=str(seq), kind="bounced", verdict="policy", mailing_id=mailing.pk, seq=seq,
+              domain=domain, words="550 5.7.1 <listed>", at=timezone.now())
+        for seq in range(AT_LEAST)
+    ]  # fmt: skip
+    Event.objects.bulk_create(events)
+    stop(events)
 
 
 def states(response) -> dict[str, str]:
@@ -178,19 +190,33 @@ def test_a_server_of_ones_own_has_no_records_of_a_service(owner):
 
 
 def test_a_receiver_that_stopped_an_issue_is_shown_with_its_words(owner, sent_issue):
-    events = [
-        Event(source="mail", source_id=str(seq), kind="bounced", verdict="policy", mailing_id=sent_issue.pk, seq=seq,
-              domain="hinet.net", words="550 5.7.1 <listed>", at=timezone.now())
-        for seq in range(AT_LEAST)
-    ]  # fmt: skip
-    Event.objects.bulk_create(events)
-    stop(events)
+    refused_by("hinet.net", sent_issue)
 
     page = owner.get(DNS).text
 
     assert "Stopped by receivers in the last 30 days" in page
     assert "20 copies refused" in page
     assert "550 5.7.1 &lt;listed&gt;" in page
+
+
+@pytest.mark.browser
+def test_the_page_can_be_read_by_everybody(desk, server, settings, tmp_path, name_server, sent_issue):
+    settings.MAIL_URL = settings.BULK_MAIL_URL = "sendgrid://key@"
+    settings.DKIM_DIR = tmp_path / "dkim"
+    name_server.records |= GOOD | {("_dmarc.gipi.tw", "TXT"): ['"v=DMARC1; p=none; pct=100"']}
+    name_server.fails = {"s1._domainkey.gipi.tw"}
+    make_publication(sender_email="hello@gipi.tw")
+    refused_by("hinet.net", sent_issue)
+
+    for width, scheme in [(1280, "light"), (375, "dark"), (320, "light")]:
+        desk.set_viewport_size({"width": width, "height": 900})
+        desk.emulate_media(color_scheme=scheme)
+        desk.goto(server.url + DNS)
+
+        assert_accessible(desk)
+        assert desk.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    assert_valid(desk.content())
 
 
 # --- A mail to oneself ---

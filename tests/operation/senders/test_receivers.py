@@ -59,6 +59,12 @@ def test_everything_holds_but_what_only_others_know():
     assert unknown == [TLS, "Fewer than 0.3 % complaints, better 0.1 %"]
 
 
+def test_what_is_missing_comes_first(name_server):
+    del name_server.records["gipi.tw", "MX"]
+
+    assert list(states().values())[:3] == [MISSING, UNKNOWN, UNKNOWN]
+
+
 @pytest.mark.parametrize(
     ("missing", "what"),
     [

@@ -367,6 +367,17 @@ def test_a_key_whose_name_only_the_service_knows_is_not_called_missing(settings)
     assert found()["dkim.service"].level == "info"
 
 
+def test_a_service_that_bounces_at_ones_own_domain_is_taken_to_sign_for_it(settings, name_server):
+    settings.BULK_MAIL_URL = "postmark://token@"
+    name_server.records |= {
+        ("pm-bounces.gipi.tw", "CNAME"): ["pm.mtasv.net."],
+        ("pm.mtasv.net", "MX"): ["10 inbound.postmarkapp.com."],
+        ("pm.mtasv.net", "TXT"): ['"v=spf1 ip4:192.0.2.0/24 -all"'],
+    }
+
+    assert found() == {}
+
+
 def test_keys_of_one_kind_that_few_can_check_are_told(settings, name_server):
     (settings.DKIM_DIR / "e1.ed25519").write_bytes(base64.b64encode(b"x" * 32))
     [only] = signatures.keys()
