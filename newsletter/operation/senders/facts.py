@@ -40,6 +40,11 @@ class Way:
         return self.is_smtp and self.provider is None
 
     @property
+    def takes_our_signatures(self) -> bool:
+        """Return whether mails leave as we wrote and signed them; most APIs get fields, and write mails themselves."""
+        return self.is_smtp or self.scheme in {"", "ses"}
+
+    @property
     def is_in_house(self) -> bool:
         return self.host in IN_HOUSE
 
@@ -92,6 +97,7 @@ def gather(ask: Ask) -> Facts:
     publication = Publication.objects.current()
     domain = domain_of(publication.sender_email)
     way, keys = way_of_issues(), signatures.keys()
+    keys = keys if way.takes_our_signatures else ()
     policy = _known(partial(dmarc.read, ask, domain))
     return Facts(
         domain=domain,

@@ -5,7 +5,7 @@ outlook.com, hotmail.com and live.com; Yahoo names no number.
 
     Gmail      https://support.google.com/a/answer/81126
     Yahoo      https://senders.yahooinc.com/best-practices/
-    Microsoft  https://techcommunity.microsoft.com/blog/microsoftdefenderforoffice365blog/4399730
+    Microsoft  https://substrate.office.com/ip-domain-management-snds/postmaster/Policies
 """
 
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ from newsletter.operation.senders.unknown import AWAY
 SOURCES = {
     "Gmail": "https://support.google.com/a/answer/81126",
     "Yahoo": "https://senders.yahooinc.com/best-practices/",
-    "Microsoft": "https://techcommunity.microsoft.com/blog/microsoftdefenderforoffice365blog/4399730",
+    "Microsoft": "https://substrate.office.com/ip-domain-management-snds/postmaster/Policies",
 }
 GMAIL, YAHOO, MICROSOFT = SOURCES
 EVERYBODY = (GMAIL, YAHOO, MICROSOFT)
@@ -86,12 +86,12 @@ REGISTRATIONS = (
     ),
     Registration(
         "Yahoo Complaint Feedback Loop",
-        "https://senders.yahooinc.com/complaint-feedback-loop/",
+        "https://senders.yahooinc.com/complaint-feedback-loop",
         gettext_lazy("A mail for each complaint at Yahoo or AOL, by the domain that DKIM signs for."),
     ),
     Registration(
         "Microsoft SNDS, JMRP",
-        "https://sendersupport.olc.protection.outlook.com/snds/",
+        "https://substrate.office.com/ip-domain-management-snds/snds",
         gettext_lazy(
             "How outlook.com sees an IP address, and a mail for each complaint. Only for an address of your own."
         ),

@@ -378,6 +378,19 @@ def test_a_service_that_bounces_at_ones_own_domain_is_taken_to_sign_for_it(setti
     assert found() == {}
 
 
+def test_a_key_of_ours_says_nothing_where_a_service_writes_the_mails(settings, key, name_server):
+    settings.BULK_MAIL_URL = "resend://key@"
+    name_server.records["resend._domainkey.gipi.tw", "TXT"] = [quoted(f"p={service_key(2048)}")]
+
+    assert not [one for one in found() if one.startswith("dkim")]
+
+
+def test_amazon_gets_mails_as_they_were_signed(settings, key):
+    settings.BULK_MAIL_URL = "ses://eu-west-1"
+
+    assert "dkim.missing" in found()
+
+
 def test_keys_of_one_kind_that_few_can_check_are_told(settings, name_server):
     (settings.DKIM_DIR / "e1.ed25519").write_bytes(base64.b64encode(b"x" * 32))
     [only] = signatures.keys()
