@@ -22,7 +22,7 @@ from newsletter.mail import headers, letters, signatures
 from newsletter.mail.authentication.questions import Resolver
 from newsletter.mail.message import Mail, automatic
 from newsletter.operation.findings import ERROR, INFO, WARNING
-from newsletter.operation.senders import address, receivers
+from newsletter.operation.senders import address, receivers, registering
 from newsletter.operation.senders import records as senders
 from newsletter.operation.senders.facts import gather
 from newsletter.operation.senders.receivers import State
@@ -89,7 +89,7 @@ def _asked() -> dict[str, Any]:
         "service": facts.way.provider,
         "rules": [_rule(one) for one in receivers.answered(facts)],
         "sources": receivers.SOURCES,
-        "registrations": receivers.registrations(facts),
+        "registrations": registering.registrations(facts),
     }
 
 

@@ -8,7 +8,8 @@ findings out. What no name server told is "not known", never wrong.
     facts.py       what is known: settings, records, through whom mails leave
     records.py     a row for each kind of record, for the desk's page; the doctor's question
     signed.py      DKIM; listed.py: SPF; policy.py: DMARC; returns.py: bounces; server.py: one's own server
-    receivers.py   what Gmail, Yahoo and Microsoft ask of senders, which of it holds, and where to register
+    receivers.py   what Gmail, Yahoo and Microsoft ask of senders, and which of it holds
+    registering.py where receivers tell how they see a sender
 
 Begin with `facts.py`, then `records.py`.
 """

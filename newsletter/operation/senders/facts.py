@@ -82,7 +82,6 @@ class Facts:
     keys: tuple[signatures.Key, ...]
     reads_returns: bool  # somebody reads what comes back by mail
     hears_provider: bool  # the service reports by webhooks
-    postal_address: str
     spf: Spf | DnsAway
     dkim: tuple[PublicKey | DnsAway, ...]
     dmarc: Dmarc | DnsAway
@@ -107,7 +106,6 @@ def gather(ask: Ask) -> Facts:
         keys=keys,
         reads_returns=bool(settings.MAILBOX_URL and publication.bounces_to),
         hears_provider=bool(settings.WEBHOOK_SECRET),
-        postal_address=publication.postal_address,
         spf=_known(partial(spf.read, ask, domain)),
         dkim=_keys(ask, domain, way, keys, policy),
         dmarc=policy,
@@ -159,8 +157,10 @@ def _return_domain(ask: Ask, domain: str, way: Way, bounces_to: str) -> str:
     if way.scheme == "mailgun":
         return way.host  # it sends by the domain that the URL names
     name = way.provider.return_path.format(domain=domain)
-    records = _known(lambda: ask(name, "MX").records or ask(name, "TXT").records) if name else ()
-    return name if records and not isinstance(records, DnsAway) else ""
+    records: tuple[str, ...] | DnsAway = ()
+    if name:
+        records = _known(lambda: ask(name, "MX").records or ask(name, "TXT").records)
+    return name if records else ""  # where nobody answers, too: it is asked again, and not known
 
 
 def _bounces(ask: Ask, policy: Dmarc | DnsAway, domain: str) -> Bounces:

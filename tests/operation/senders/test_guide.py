@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from newsletter.operation.senders.providers import PROVIDERS
-from newsletter.operation.senders.receivers import REGISTRATIONS, SOURCES
+from newsletter.operation.senders.receivers import SOURCES
+from newsletter.operation.senders.registering import REGISTRATIONS
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "deliverability.md").read_text()

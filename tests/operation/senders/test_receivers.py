@@ -193,18 +193,6 @@ def test_nobody_sends_by_the_mailbox_of_a_large_receiver(name_server):
     assert states()["A sender that takes replies"] is MISSING
 
 
-def test_an_address_of_ones_own_is_registered_by_itself(settings):
-    assert [one.name for one in receivers.registrations(facts.gather(Resolver()))] == [
-        "Google Postmaster Tools",
-        "Yahoo Complaint Feedback Loop",
-        "Microsoft SNDS, JMRP",
-    ]
-
-    settings.BULK_MAIL_URL = "ses://eu-west-1"
-
-    assert len(receivers.registrations(facts.gather(Resolver()))) == 2
-
-
 def test_each_thing_is_asked_by_somebody_with_a_source():
     for one in receivers.TABLE:
         assert one.by

@@ -299,6 +299,16 @@ def test_a_domain_for_bounces_that_is_set_up_at_the_service_is_found(settings, n
     assert not [one for one in found() if one.startswith(("bounces", "spf"))]
 
 
+def test_whether_it_is_set_up_is_not_known_where_nobody_answers(settings, name_server):
+    settings.BULK_MAIL_URL = "resend://key@"
+    name_server.fails = {"send.gipi.tw"}
+
+    told = found()
+
+    assert "dns.away" in told
+    assert "bounces.service" not in told
+
+
 def test_mailgun_bounces_at_the_domain_of_its_url(settings, name_server):
     settings.BULK_MAIL_URL = "mailgun://key@mg.gipi.tw"
     name_server.records |= {
