@@ -1,6 +1,10 @@
 """Numbers and time zones as people read them."""
 
+import re
+
 from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 register = template.Library()
@@ -16,3 +20,10 @@ def thousands(count: int) -> str:
 def zone_words(zone: object) -> str:
     """Return a time zone as its country says it, if the catalogue knows that; its key otherwise."""
     return gettext(str(zone))
+
+
+@register.filter
+def breaks(text: str) -> SafeString:
+    """Let a server's words go on in a new line behind the slashes of a link, rather than within its words."""
+    parts = re.split(r"(?<=\w/)(?=\w)", text)
+    return format_html_join(SafeString("<wbr>"), "{}", ((part,) for part in parts))
