@@ -12,9 +12,9 @@ def test_a_number_has_a_comma_after_each_thousand():
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ("see https://example.org/help/550", "see https://example.org/<wbr>help/<wbr>550"),
+        ("see https://example.org/help/550", "see https://<wbr>example.org/<wbr>help/<wbr>550"),
         ("250 2.0.0 Ok", "250 2.0.0 Ok"),
-        ("<b>a/b</b>", "&lt;b&gt;a/<wbr>b&lt;/b&gt;"),
+        ("<b>a/b</b>", "&lt;b&gt;a/<wbr>b&lt;/<wbr>b&gt;"),
         ("", ""),
     ],
 )

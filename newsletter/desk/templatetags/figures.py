@@ -1,7 +1,5 @@
 """Numbers and time zones as people read them."""
 
-import re
-
 from django import template
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -25,5 +23,5 @@ def zone_words(zone: object) -> str:
 @register.filter
 def breaks(text: str) -> SafeString:
     """Let a server's words go on in a new line behind the slashes of a link, rather than within its words."""
-    parts = re.split(r"(?<=\w/)(?=\w)", text)
-    return format_html_join(SafeString("<wbr>"), "{}", ((part,) for part in parts))
+    pieces = format_html_join(SafeString("/<wbr>"), "{}", ((piece,) for piece in text.split("/")))
+    return SafeString(pieces.replace("/<wbr>/<wbr>", "//<wbr>"))
