@@ -17,6 +17,7 @@ OLD_ADDRESSES = {
     "start/": "issues:start_here",
 }
 handler403 = "newsletter.desk.rights.refused"
+handler404 = "newsletter.desk.views.missing"
 handler500 = "newsletter.publication.views.failure"
 urlpatterns = [
     path("", include("newsletter.delivery.urls")),  # before issues/42/<service>/

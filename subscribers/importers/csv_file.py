@@ -83,16 +83,17 @@ def glimpse(path: Path, count: int) -> Glimpse:
 
 
 @contextmanager
-def opened(path: Path, choices: Choices = NOTHING) -> Iterator["Table"]:
+def opened(path: Path, choices: Choices = NOTHING, *, is_checked: bool = False) -> Iterator["Table"]:
     """Open a table of readers, after one look through all of it.
 
-    choices: what whoever imports says of its columns.
+    choices: what whoever imports says of its columns. is_checked: it was looked through before.
     Raises FileError when it has no column of addresses or one that is unknown, or when a quotation mark is missing.
     """
     encoding = _encoding(path)
     with path.open("rb") as file:
         table = Table(file, encoding, choices)
-        table.check()
+        if not is_checked:
+            table.check()
         yield table
 
 

@@ -45,7 +45,7 @@ def batches(errand: Errand) -> Iterator[Batch]:
     """Yield the next rows of the file; the last of these are fewer, or none."""
     path = files.path_of(errand, files.GIVEN)
     names = _names(path)
-    with csv_file.opened(path, choices_of(errand.chosen)) as table:
+    with csv_file.opened(path, choices_of(errand.chosen), is_checked=errand.cursor > 0) as table:
         rows = table.rows_and_cells(skipped=errand.cursor)
         while True:
             lines = list(islice(rows, BATCH))

@@ -27,6 +27,7 @@ class Cell:
     """One number of a domain; name: by which a script finds it."""
 
     name: str
+    label: Any
     count: int
 
     @property
@@ -58,7 +59,7 @@ def domains(found: Breakdown | None) -> list[Domain]:
 
 
 def _domain(place: int, name: str, numbers: list[int]) -> Domain:
-    cells = (Cell(f"domain-{place}-{key}", numbers[state]) for state, (key, _label) in COLUMNS.items())
+    cells = (Cell(f"domain-{place}-{key}", label, numbers[state]) for state, (key, label) in COLUMNS.items())
     return Domain(name or _("all others"), tuple(cells))
 
 

@@ -57,7 +57,7 @@ class UploadForm(forms.Form):
         label=gettext_lazy("CSV file, or a ZIP with one in it"),
         label_suffix="",
         widget=forms.FileInput({"accept": ".csv,.txt,.zip,text/csv,application/zip"}),
-        help_text=gettext_lazy("12 MB at most. UTF-8 and Big5 (Excel) are both read."),
+        help_text=gettext_lazy("64 MB at most, enough for a million readers. UTF-8 and Big5 (Excel) are both read."),
     )
     consent = forms.CharField(
         label=gettext_lazy("How did these readers agree?"),
@@ -73,7 +73,7 @@ class UploadForm(forms.Form):
 
     def clean_file(self) -> "UploadedFile[Any]":
         file: UploadedFile[Any] = self.cleaned_data["file"]
-        if (file.size or 0) > bodies.DESK:
+        if (file.size or 0) > bodies.READERS:
             raise ValidationError(_("This file is too large. Send it as a ZIP, or in parts."))
         return file
 
