@@ -252,6 +252,7 @@ _BEAT = {
     "remove files of readers": ("newsletter.desk.tasks.remove_old_files", 600.0, 600),
     "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 10.0, 10),
     "apply what became of copies": ("newsletter.delivery.tasks.apply_events", 5.0, 5),
+    "count who followed links": ("newsletter.delivery.tasks.count_links", 300.0, 300),
     "read the mailbox": ("newsletter.delivery.tasks.read_mailbox", 60.0, 60),
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
     "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),

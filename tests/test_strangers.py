@@ -309,6 +309,7 @@ BY_WHOM = {
         "newsletter.delivery.rehearsal.links": "ADDRESS",
         "newsletter.delivery.letter.rendering": "SLOT MEDIA",
         "newsletter.delivery.letter.words": "POST TASTE",
+        "newsletter.delivery.links.rewriting": "LINK TAG rewritten",
         "newsletter.delivery.rehearsal.checks": "ENCODED",
         "newsletter.delivery.letter.wire_template": "SLOT",
         "newsletter.delivery.provider.transports": "LEADING_DOT",

@@ -11,6 +11,7 @@ from newsletter.delivery import certificate, hub, planning
 from newsletter.delivery.author import alerts
 from newsletter.delivery.events import applying, mailbox, suppressing
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
+from newsletter.delivery.links import counting
 from newsletter.delivery.models import Arrival, Mailing
 from newsletter.delivery.models.events import KEPT_FOR
 from newsletter.delivery.readers.course import CourseMail
@@ -65,6 +66,12 @@ def apply_events() -> None:
     is_sending = Mailing.objects.filter(state=Mailing.State.SENDING).exists()
     applying.apply_some(now, APPLYING_BESIDE_SECONDS if is_sending else APPLYING_SECONDS)
     Arrival.objects.forget(now - KEPT_FOR)
+
+
+@shared_task(ignore_result=True)
+def count_links() -> None:
+    """Tell machines from people among those who followed links, and make numbers of the days that are over."""
+    counting.settle(timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -49,6 +49,7 @@ FACTS = {
     *("delivery.Arrival.received_at", "delivery.Arrival.applied_at", "delivery.Event.at", "delivery.Event.created_at"),
     *("delivery.MailFetch.looked_at", "delivery.MailFetch.failing_since"),
     "delivery.Breakdown.settled_at",
+    "delivery.Visit.at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     *("delivery.CourseCopy.begun_at", "delivery.CourseCopy.planned_for"),
     *("delivery.CourseCopy.sent_at", "delivery.CourseCopy.stopped_at"),

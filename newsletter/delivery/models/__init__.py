@@ -8,6 +8,7 @@ from newsletter.delivery.models.events import Arrival, Event, MailFetch
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.hub import HubNotice
+from newsletter.delivery.models.links import DayCount, DaySalt, Link, Visit
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.models.packs import Pack
@@ -25,11 +26,14 @@ __all__ = [
     "Certificate",
     "Counts",
     "CourseCopy",
+    "DayCount",
+    "DaySalt",
     "Delivery",
     "Event",
     "Feedback",
     "Happening",
     "HubNotice",
+    "Link",
     "MailFetch",
     "Mailing",
     "MailingQuerySet",
@@ -41,4 +45,5 @@ __all__ = [
     "Reminder",
     "Restoration",
     "Step",
+    "Visit",
 ]
