@@ -25,6 +25,7 @@ def health(request: HttpRequest) -> HttpResponse:
             for reason in Suppression.Reason
             if reason in standing.suppressed
         ],
+        "may_bar": request.user.has_perm("subscribers.change_subscriber"),
         "issues": hygiene.by_issue(mailings),
         "domains": hygiene.by_domain(mailings),
         "unknown": hygiene.not_understood() if roles.is_owner(request.user) else [],
