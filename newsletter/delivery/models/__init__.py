@@ -4,7 +4,7 @@ from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
-from newsletter.delivery.models.events import Arrival, Event, MailFetch
+from newsletter.delivery.models.events import Arrival, Event, EventCount, MailFetch
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.hub import HubNotice
@@ -30,6 +30,7 @@ __all__ = [
     "DaySalt",
     "Delivery",
     "Event",
+    "EventCount",
     "Feedback",
     "Happening",
     "HubNotice",

@@ -142,6 +142,7 @@ class Mailing(models.Model):
         null=True, help_text="empty while what became of the copies is in no certificate"
     )
     packed_at = models.DateTimeField(null=True, help_text="empty while copies are rows of their own")
+    thinned_at = models.DateTimeField(null=True, help_text="empty while each of its events is a row of its own")
 
     objects = MailingQuerySet.as_manager()
 
