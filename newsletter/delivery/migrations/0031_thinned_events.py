@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0029_links'),
+        ('delivery', '0030_links'),
     ]
 
     operations = [
