@@ -95,7 +95,7 @@ class Places:
         names = [plain(name) for name in first]
         where = [names.index(name) for name in ADDRESS if name in names]
         if where:
-            return cls(where[0], *(_where(names, wanted) for wanted in (WHY, SINCE, IS_MAILED)))
+            return cls(where[0], _where(names, WHY), _where(names, SINCE), _where(names, IS_MAILED))
         for place, cell in enumerate(first):
             if "@" in cell:
                 beside = tuple(number for number in range(len(first)) if number != place)

@@ -51,7 +51,7 @@ class LinkCount:
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).netloc
+        return urlsplit(self.url).netloc.removeprefix("www.")
 
 
 def followed(mailing: Mailing) -> tuple[LinkCount, ...]:
@@ -181,8 +181,9 @@ def _first_hand_overs(mailing: Mailing) -> list[datetime]:
     first = Delivery.objects.filter(mailing=mailing, seq__lt=FIRST_COPIES, sent_at__isnull=False)
     moments = dict[str, datetime]()
     for email, at in first.values_list("subscriber__email", "sent_at").iterator():
-        domain = (email or "").rpartition("@")[2].lower()
-        moments[domain] = min(moments.get(domain, at), at)
+        if at is not None:
+            domain = (email or "").rpartition("@")[2].lower()
+            moments[domain] = min(moments.get(domain, at), at)
     return sorted(moments.values())
 
 

@@ -10,12 +10,14 @@ from django.shortcuts import render
 from django.utils import timezone, translation
 
 from newsletter.delivery.links import counting
+from newsletter.delivery.links.rewriting import LONGEST
 from newsletter.delivery.models import Link
 from newsletter.mail import tokens
 from newsletter.publication.limits import rates
 from newsletter.publication.limits.doors import capability, too_many
 from newsletter.publication.models import Publication
 
+ENCODED = 12  # octets that a character of an address has at most: four, each percent-encoded
 UNKNOWN_MAX, UNKNOWN_SECONDS = 60, 600  # tokens of one network that open nothing
 
 
@@ -30,7 +32,7 @@ def follow(request: HttpRequest, token: str) -> HttpResponse:
     number, url = found
     if request.method == "GET":
         counting.note(number, request, timezone.now())
-    return HttpResponseRedirect(url, max_length=None)
+    return HttpResponseRedirect(url, max_length=LONGEST * ENCODED)
 
 
 def _found(token: str) -> tuple[int, str] | None:

@@ -96,8 +96,9 @@ class DaySalt(models.Model):
     def __str__(self) -> str:
         return str(self.day)
 
-    @classmethod
-    def of(cls, day: date) -> str:
+    @staticmethod
+    def of(day: date) -> str:
         """Return the salt of a day, the same in every process."""
-        cls.objects.bulk_create([cls(day=day, salt=tokens.new_salt())], ignore_conflicts=True)
-        return cls.objects.values_list("salt", flat=True).get(pk=day)
+        DaySalt.objects.bulk_create([DaySalt(day=day, salt=tokens.new_salt())], ignore_conflicts=True)
+        salt: str = DaySalt.objects.values_list("salt", flat=True).get(pk=day)
+        return salt

@@ -17,6 +17,7 @@ from typing import Any
 from newsletter.delivery.events import providers
 from newsletter.delivery.events.facts import Kind, Reading, Unreadable, What
 from newsletter.delivery.events.reading import message, requests
+from newsletter.delivery.models.events import Arrival, Event
 
 BY = "sns.amazonaws.com"
 KINDS = ("notificationType", "eventType")
@@ -47,7 +48,7 @@ def _notification(mail: Message, text: str) -> Mapping[str, Any] | None:
     return said if isinstance(said, dict) and any(isinstance(said.get(one), str) for one in KINDS) else None
 
 
-def _what(kinds: set[Kind]) -> What:
+def _what(kinds: set[Event.Kind]) -> Arrival.What:
     if Kind.COMPLAINED in kinds:
         return What.COMPLAINT
     return What.BOUNCE if Kind.BOUNCED in kinds else What.NOTICE
