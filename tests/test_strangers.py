@@ -311,6 +311,7 @@ BY_WHOM = {
         "newsletter.delivery.rehearsal.links": "ADDRESS",
         "newsletter.delivery.letter.rendering": "SLOT MEDIA",
         "newsletter.delivery.letter.words": "POST TASTE",
+        "newsletter.delivery.links.rewriting": "LINK TAG rewritten",
         "newsletter.delivery.rehearsal.checks": "ENCODED",
         "newsletter.delivery.letter.wire_template": "SLOT",
         "newsletter.delivery.provider.transports": "LEADING_DOT",
@@ -361,6 +362,7 @@ BY_WHOM = {
         "newsletter.posts.markdown.render": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",
         "newsletter.mail.signatures": "SPACES FIELD_END",
         "subscribers.importers.csv_file": "_known_state",
+        "subscribers.importers.suppression_file": "FINAL_CODE LATER_CODE _word _moment",
         "newsletter.posts.markdown.typed_tags": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
         "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",
         "newsletter.posts.proofreading.rules": "PUNCTUATION PARENTHESES ELLIPSIS NUMBERED BULLET GLUED_HEADING TITLE "

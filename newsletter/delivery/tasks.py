@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from newsletter.delivery import certificate, hub, planning
 from newsletter.delivery.author import alerts
-from newsletter.delivery.events import applying, mailbox, suppressing
+from newsletter.delivery.events import applying, mailbox, suppressing, thinning
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
+from newsletter.delivery.links import counting
 from newsletter.delivery.models import Arrival, Mailing
 from newsletter.delivery.models.events import KEPT_FOR
 from newsletter.delivery.readers.course import CourseMail
@@ -28,6 +29,7 @@ WAKE_UP_EXPIRES = 30  # seconds
 COUNTING_SECONDS = 0.2  # of the dispatcher's two, to count what a page shows of a mailing beside its sums
 APPLYING_SECONDS = 4.0  # of a wake-up; the next one goes on
 APPLYING_BESIDE_SECONDS = 0.5  # while a mailing is being sent, which must not be slower for it: events can wait
+THINNING_SECONDS = 2.0
 PACKING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
 
 
@@ -68,6 +70,12 @@ def apply_events() -> None:
 
 
 @shared_task(ignore_result=True)
+def count_links() -> None:
+    """Tell machines from people among those who followed links, and make numbers of the days that are over."""
+    counting.settle(timezone.now())
+
+
+@shared_task(ignore_result=True)
 def read_mailbox() -> None:
     """Store what has arrived in the mailbox; while it is away, the doctor says so."""
     try:
@@ -83,6 +91,13 @@ def pack_old_copies() -> None:
         return
     compaction.forget_some(PACKING_SECONDS)
     compaction.pack_some(timezone.now(), PACKING_SECONDS)
+
+
+@shared_task(ignore_result=True)
+def thin_events() -> None:
+    """Make numbers of events that nothing rests on any more, and forget those of erased readers."""
+    if not restored.is_undecided():
+        thinning.thin_some(timezone.now(), THINNING_SECONDS)
 
 
 @shared_task(ignore_result=True)

@@ -39,7 +39,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import acts, choosing, errands, health, importing, notes, saving, sentences
+from newsletter.desk.readers import acts, barring, choosing, errands, health, importing, notes, saving, sentences
 from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -90,6 +90,8 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("import/", BRING(importing.upload), "reader_import"),
     ("errands/<int:pk>/columns/", BRING(importing.columns), "reader_import_columns"),
     ("errands/<int:pk>/import/", BRING(importing.start), "reader_import_start"),
+    ("bar/", CARE(barring.upload), "reader_bar"),
+    ("errands/<int:pk>/bar/", CARE(barring.start), "reader_bar_start"),
     ("filters/", CARE(saving.save), "reader_filter_save"),
     ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
     ("sentences/", CARE(sentences.sentences), "reader_sentences"),

@@ -18,7 +18,7 @@ OPENED_BY_TOKEN = (
         "preferences",
         "preview",
     ),
-    *("undo", "unsubscribe"),
+    *("r", "undo", "unsubscribe"),
 )
 # After them, or anywhere in a path what is as long as a token of ours (tokens.py): 17 to 24 letters and digits.
 TOKEN = re.compile(

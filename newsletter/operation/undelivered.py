@@ -8,10 +8,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.delivery.events import suppressing
+from newsletter.delivery.events import providers, suppressing
 from newsletter.delivery.events.mailbox import place
 from newsletter.delivery.models import MailFetch, Mailing, Refusal
-from newsletter.operation.findings import ERROR, WARNING, Finding
+from newsletter.mail.mailers import WEBHOOK_OPTIONS, way
+from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.publication.models import Publication
 from subscribers.models import AddressChange, Subscriber, Unsent
 
@@ -46,6 +47,33 @@ def mailbox(now: datetime) -> Iterator[Finding]:
         message = _("The mailbox for returned mail cannot be read: %s.") % row.problem
         hint = _("Look at MAILBOX_URL. Nothing is lost: what arrives waits in the mailbox.")
         yield Finding(WARNING, "mailbox.away", message, hint)
+
+
+def webhook(now: datetime) -> Iterator[Finding]:
+    """Tell of a provider that could report what becomes of copies, and is not listened to, or not by its signature."""
+    provider = way(settings.MAILERS["bulk"])
+    if provider not in providers.VIEWS:
+        return
+    facts = {"provider": provider, "address": f"{settings.SITE_URL}/webhooks/{provider}/tracking/"}
+    wanted = WEBHOOK_OPTIONS.get(provider, ())
+    if not settings.WEBHOOK_SECRET:
+        message = _("Nobody hears what %(provider)s reports: addresses that are gone, complaints, who has left there.")
+        hint = _(
+            "Set WEBHOOK_SECRET=hook:PASSWORD, and enter %(address)s at the provider, with hook:PASSWORD@ before the "
+            "host."
+        )
+        yield Finding(WARNING, "webhook.secret", message % facts, hint % facts)
+    elif wanted and not providers.keys_of(provider):
+        message = _(
+            "Reports of %(provider)s are believed by the secret in their address alone, without their signature."
+        )
+        if provider == providers.AMAZON:
+            message = _(
+                "The reports of %(provider)s cannot begin: no topic is named, so its subscription is not confirmed."
+            )
+        hint = _("Add ?%(option)s=… to the mail URL, with what the provider shows beside its webhooks.")
+        level = WARNING if provider == providers.AMAZON else INFO
+        yield Finding(level, "webhook.key", message % facts, hint % {"option": wanted[0]})
 
 
 def waiting_letters(now: datetime) -> Iterator[Finding]:

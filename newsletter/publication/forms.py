@@ -143,7 +143,7 @@ class LetterForm(PublicationForm):
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=zone_groups)
 
     class Meta(PublicationForm.Meta):
-        fields = ("name", "promise", "author", "about", "language", "time_zone", "takes_readers")
+        fields = ("name", "promise", "author", "about", "language", "time_zone", "takes_readers", "counts_links")
         widgets = {"promise": forms.Textarea({"rows": 2}), "about": forms.Textarea({"rows": 8})}
 
 

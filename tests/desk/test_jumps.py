@@ -50,6 +50,7 @@ FACTS = {
     *("delivery.Arrival.received_at", "delivery.Arrival.applied_at", "delivery.Event.at", "delivery.Event.created_at"),
     *("delivery.MailFetch.looked_at", "delivery.MailFetch.failing_since"),
     "delivery.Breakdown.settled_at",
+    "delivery.Visit.at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     *("delivery.CourseCopy.begun_at", "delivery.CourseCopy.planned_for"),
     *("delivery.CourseCopy.sent_at", "delivery.CourseCopy.stopped_at"),
@@ -62,7 +63,7 @@ FACTS = {
     "delivery.Mailing.approved_at",  # pulled back apart, with send_at
     "delivery.Mailing.certified_at",
     "delivery.Mailing.finished_at",
-    "delivery.Mailing.packed_at",
+    *("delivery.Mailing.packed_at", "delivery.Mailing.thinned_at"),
     "delivery.Mailing.planned_at",
     "delivery.Mailing.send_at",
     "delivery.Refusal.at",

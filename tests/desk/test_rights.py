@@ -166,6 +166,8 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/import/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/columns/": "LRRNRN",  # of somebody else
     "admin/subscribers/subscriber/errands/<int:pk>/import/": "LRRMRM",
+    "admin/subscribers/subscriber/bar/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/bar/": "LRRMRM",
     "admin/subscribers/subscriber/filters/": CARERS,
     "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
     "admin/subscribers/subscriber/sentences/": CARERS,

@@ -6,6 +6,7 @@ import pytest
 from django.utils import translation
 
 from newsletter.delivery.models import MailFetch
+from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation import undelivered
 from newsletter.operation.diagnosis import AT_HOME, EVERYTHING
 from subscribers.models import AddressChange, Unsent
@@ -94,3 +95,58 @@ def test_a_mailbox_url_that_leads_nowhere_is_an_error_and_not_shown(mailbox):
 
     words = "MAILBOX_URL must be like imaps://user:password@host/INBOX"
     assert found(undelivered.mailbox) == [("error", "mailbox.url", words)]
+
+
+# --- What the provider reports ---
+
+
+@pytest.fixture
+def sends_by(settings, tmp_path):
+    def choose(url, secret="hook:word"):
+        settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url(url, outbox=tmp_path)}
+        settings.WEBHOOK_SECRET = [secret] if secret else []
+
+    return choose
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("smtp://mail.example.org", ""),
+        ("", ""),
+        ("postmark://token@", "hook:word"),
+        ("mailgun://key@mg.example.org?webhook_signing_key=x", "hook:word"),
+        ("ses://?topics=arn:aws:sns:eu-west-1:1:x", "hook:word"),
+    ],
+)
+def test_of_a_provider_that_reports_or_cannot_nothing_is_said(sends_by, url, secret):
+    sends_by(url, secret)
+
+    assert undelivered.webhook in EVERYTHING
+    assert found(undelivered.webhook) == []
+
+
+def test_a_provider_that_nobody_listens_to_is_told_with_what_mends_it(sends_by):
+    sends_by("mailgun://key@mg.example.org", secret="")
+
+    with translation.override("en"):
+        (finding,) = undelivered.webhook(NOW)
+
+    assert (finding.level, finding.id) == ("warning", "webhook.secret")
+    assert finding.message.startswith("Nobody hears what mailgun reports")
+    assert "/webhooks/mailgun/tracking/" in finding.hint
+    assert "hook:word" not in finding.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "level", "option"),
+    [("mailgun://key@mg.example.org", "info", "?webhook_signing_key=…"), ("ses://", "warning", "?topics=…")],
+)
+def test_a_missing_key_is_told_with_its_option(sends_by, url, level, option):
+    sends_by(url)
+
+    with translation.override("en"):
+        (finding,) = undelivered.webhook(NOW)
+
+    assert (finding.level, finding.id) == (level, "webhook.key")
+    assert option in finding.hint

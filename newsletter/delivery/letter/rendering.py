@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
+from newsletter.delivery.links import kept, rewriting
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
@@ -250,10 +251,16 @@ def leaving_address(token: str) -> str:
 def parts(mailing: Mailing) -> tuple[str, str]:
     """Return HTML and text of a mailing with its day filled in: what is left are the reader's own slots.
 
-    The day is not frozen, because a mailing may be moved to another one after its approval.
+    The day is not frozen, because a mailing may be moved to another one after its approval. Where links are counted,
+    they lead over this site: to where they led in the letter that was approved.
     """
     day = _day(mailing)
-    return mailing.html.replace(SLOTS["day"], html.escape(day)), mailing.text.replace(SLOTS["day"], day)
+    whole, text = mailing.html.replace(SLOTS["day"], html.escape(day)), mailing.text.replace(SLOTS["day"], day)
+    if not (mailing.pk and mailing.counts_links):
+        return whole, text
+    whole, text = rewriting.rewritten(whole, text, kept.addresses(mailing))
+    head = letters.letterhead(Publication.objects.current(), settings.SITE_URL)
+    return whole, letters.evened(text, whole, head)
 
 
 def _day(mailing: Mailing) -> str:

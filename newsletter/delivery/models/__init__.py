@@ -4,10 +4,11 @@ from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
-from newsletter.delivery.models.events import Arrival, Event, MailFetch
+from newsletter.delivery.models.events import Arrival, Event, EventCount, MailFetch
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.hub import HubNotice
+from newsletter.delivery.models.links import DayCount, DaySalt, Link, Visit
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.models.packs import Pack
@@ -25,11 +26,15 @@ __all__ = [
     "Certificate",
     "Counts",
     "CourseCopy",
+    "DayCount",
+    "DaySalt",
     "Delivery",
     "Event",
+    "EventCount",
     "Feedback",
     "Happening",
     "HubNotice",
+    "Link",
     "MailFetch",
     "Mailing",
     "MailingQuerySet",
@@ -41,4 +46,5 @@ __all__ = [
     "Reminder",
     "Restoration",
     "Step",
+    "Visit",
 ]

@@ -89,6 +89,7 @@ class Arrival(models.Model):
             models.Index(fields=["id"], name="arrivals_to_apply", condition=Q(state="waiting")),
             models.Index(fields=["what", "id"], name="arrivals_by_kind"),
             models.Index(fields=["applied_at"], name="arrivals_to_forget"),
+            models.Index(fields=["mailing_id", "seq"], name="arrivals_by_copy", condition=Q(mailing_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -146,6 +147,23 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.mailing_id}/{self.seq}: {self.kind} {self.verdict}".rstrip()
+
+
+class EventCount(models.Model):
+    """How many events of a kind a mailing had that are no rows any more (events/thinning.py)."""
+
+    mailing_id = models.BigIntegerField()
+    kind = models.CharField(max_length=14, choices=Event.Kind)
+    verdict = models.CharField(max_length=6, choices=Event.Verdict, blank=True)
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["mailing_id", "kind", "verdict"], name="thinned_events_are_counted_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: {self.kind} {self.verdict} {self.count}"
 
 
 class MailFetch(models.Model):

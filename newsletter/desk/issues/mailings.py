@@ -24,6 +24,7 @@ from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.links.counting import followed
 from newsletter.delivery.models import Batch, Breakdown, Certificate, Delivery, Mailing, packs
 from newsletter.desk.issues import audit, breakdowns, progress, results
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
@@ -90,6 +91,7 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "answer": progress.answer(found, counts, now),
         "pace": progress.pace(found, counts, found.steps.order_by("pk"), now),
         "result": results.of(found, now),
+        "links": followed(found) if found.counts_links and found.planned_at else (),
         "reasons": _reasons(found, breakdown, certificate),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and planning.can_be_corrected(found.issue),
         "domains": breakdowns.domains(breakdown),

@@ -31,6 +31,7 @@ def health(request: HttpRequest) -> HttpResponse:
             for reason in Suppression.Reason
             if reason in standing.suppressed
         ],
+        "may_bar": request.user.has_perm("subscribers.change_subscriber"),
         "issues": hygiene.by_issue(mailings),
         "came_back_columns": CAME_BACK,
         "domains": [_row(one) for one in hygiene.by_domain(mailings)],

@@ -36,7 +36,7 @@ SECTIONS = (
         "letter",
         pgettext_lazy("settings", "The newsletter"),
         forms.LetterForm,
-        ("name", "promise", "author", "about", ("language", "time_zone"), "takes_readers"),
+        ("name", "promise", "author", "about", ("language", "time_zone"), "takes_readers", "counts_links"),
     ),
     Section(
         "look",

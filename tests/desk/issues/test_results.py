@@ -1,5 +1,6 @@
 """The page of a mailing that is over: what the issue has brought, beside those before it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -179,3 +180,31 @@ def test_a_result_costs_the_same_few_queries_whatever_was_sent(desk):
 )
 def test_an_average_is_as_exact_as_it_is_read(numbers, shown):
     assert results.average(numbers) == shown
+
+
+# --- Links ---
+
+
+def test_the_page_shows_which_links_were_followed(desk):
+    make_publication(counts_links=True)
+    mailing = sent(1, NOW - timedelta(hours=3))
+    link = mailing.links.get()
+    browser = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/120.0"}
+    for number in range(1, 4):
+        desk.get(f"/r/{link.token}/", headers=browser, REMOTE_ADDR=f"192.0.2.{number}")
+    desk.get(f"/r/{link.token}/", headers={"User-Agent": "curl/8"}, REMOTE_ADDR="192.0.2.9")
+
+    found = page(desk, mailing)
+
+    row = found.partition('id="links"')[2].partition("<tbody>")[2].partition("</tr>")[0]
+    assert link.url in row
+    assert "第 1 篇" in row
+    assert re.findall(r"<td[^>]*>\s*(?:<strong>)?(\d+)", row) == ["3", "3", "0", "0", "1"]
+    assert "Approximate" in found
+
+
+def test_without_counted_links_the_page_says_nothing_of_them(desk):
+    mailing = sent(1, NOW)
+    make_publication(counts_links=True)
+
+    assert 'id="links"' not in page(desk, mailing)

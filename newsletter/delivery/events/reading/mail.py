@@ -10,7 +10,7 @@ from email.message import Message
 from hashlib import sha256
 
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
-from newsletter.delivery.events.reading import arf, auto_replies, dsn, foreign, message, verdicts
+from newsletter.delivery.events.reading import arf, auto_replies, dsn, foreign, message, notices, verdicts
 from newsletter.delivery.models.events import Arrival, Event
 
 
@@ -61,7 +61,8 @@ def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Rea
         key=_key(mail, body),
         inner=message.returned(mail),
     )
-    return _complaint(opened) or _report(opened) or _foreign(opened) or _answer(opened)
+    noticed = notices.read(mail, opened.text, opened.at)
+    return noticed or _complaint(opened) or _report(opened) or _foreign(opened) or _answer(opened)
 
 
 def _key(mail: Message, body: bytes) -> str:
