@@ -89,13 +89,17 @@ def addresses():
 
 @pytest.mark.parametrize("language", ["zh-hant", "en"])
 def test_every_page_is_valid(client, addresses, language):
-    make_publication(language=language, about="## 關於\n\n我是作者。", promise="想過兩遍的問題。")
+    asked = {"asks_heard": True, "asks_name": True, "welcome_question": "最近一次說不，是什麼時候？"}
+    make_publication(language=language, about="## 關於\n\n我是作者。", promise="想過兩遍的問題。", **asked)
 
     pages = {name: client.get(address) for name, address in addresses.items()}
+    pages["confirmed"] = client.post(addresses["confirm"])
 
     gone = {name: page.status_code for name, page in pages.items() if page.status_code != 200}
     assert gone == {"no preview": 410, "not found": 404}
     texts = {name: page.getvalue().decode() for name, page in pages.items()}
+    assert 'name="sentence"' in texts["confirmed"]
+    assert "最近一次說不" in texts["confirmed"]
     for text in texts.values():
         assert_valid(text)
     # As html-validate asks.
