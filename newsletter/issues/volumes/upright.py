@@ -1,6 +1,6 @@
 """Digits and abbreviations in lines that run from top to bottom: they stand upright where they stand alone. Of XHTML.
 
-A number of one or two digits takes the place of one character; a longer one, or an abbreviation, one for each of its own.
+One or two digits take the place of one character; a longer number, or an abbreviation, one for each of its own.
 What belongs to Latin words, and what has other marks in it, such as 3.5 or GPT-4, lies on its side as they do.
 """
 
