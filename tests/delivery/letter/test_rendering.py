@@ -417,7 +417,9 @@ def test_a_digest_never_cuts_what_the_author_wrote_for_it(publication):
 
 @pytest.mark.django_db
 def test_a_post_calls_nobody_by_name_as_on_the_web():
-    letter = rendering.freeze(make_issue(make_post("題目", body="{name|朋友}，早安。`{name|朋友}`")))
+    post = make_post("題目", body="{name|朋友}，早安。`{name|朋友}`")
+
+    letter = rendering.freeze(make_issue(post, introduction="大家早。"))
 
     assert "朋友，早安。" in letter.html
     assert "朋友，早安。" in letter.text
