@@ -9,8 +9,9 @@ from typing import Final
 
 ASIDE: Final = frozenset({"head", "pre", "table", "code", "kbd", "samp"})  # horizontal, or in one piece
 PIECE: Final = re.compile(r"<(/?)([a-z0-9]+)[^>]*?(/?)>|[^<]+")
-ALONE: Final = re.compile(
-    r"(?<![!-~])(?<![!-~][ \u00a0])(?:([0-9]{1,2}%?)|([0-9]{3,4}|[A-Z]{1,5}))(?![!-~])(?![ \u00a0][!-~])"
+ALONE: Final = re.compile(  # a year or a day belongs to the Chinese behind it, whatever stands before it
+    r"(?<![!-~])(?:(?<![!-~][ \u00a0])|(?=[0-9]+[ \u00a0]?[年月日]))"
+    r"(?:([0-9]{1,2}%?)|([0-9]{3,4}|[A-Z]{1,5}))(?![!-~])(?![ \u00a0][!-~])"
 )
 
 

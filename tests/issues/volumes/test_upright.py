@@ -18,6 +18,7 @@ from newsletter.issues.volumes.upright import set_upright
         ("版本3.5、1,200元、08:00、12345", [], []),
         ("iPhone 15 與 GPT-4、GPT 4", [], []),
         ("the AI team", [], []),
+        ("Strathern 1997 年的文章，Goodhart 5月", ["5"], ["1997"]),
         ("DeepSeek、a/b、(AI)、A&amp;B、&#39;一&#39;", [], []),
         ("（AI）、「12」、２０２６", ["12"], ["AI"]),
         ("<b>12</b>月<em>AI</em>", ["12"], ["AI"]),
