@@ -3,7 +3,7 @@
 Sources: EPUB 3.3 (W3C Recommendation), sections 4 (container), 5 (package document) and 7 (navigation document).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO
@@ -91,8 +91,8 @@ class Writer:
             self._put(f"{FOLDER}/{name}", self._page(name, context))
         self._zip.close()
 
-    def _page(self, name: str, context: dict[str, object]) -> bytes:
-        page = render_to_string(f"issues/book/{name}", {"facts": self.facts} | context)
+    def _page(self, name: str, context: Mapping[str, object]) -> bytes:
+        page = render_to_string(f"issues/book/{name}", {"facts": self.facts, **context})
         is_set = self.facts.is_vertical and name.endswith(".xhtml")
         return (set_upright(page) if is_set else page).encode()
 
