@@ -317,6 +317,7 @@ BY_WHOM = {
         "newsletter.delivery.provider.transports": "LEADING_DOT",
         "newsletter.issues.models": "_TAG _NAME",
         "newsletter.issues.volumes.book": "_HOST _POST _ISSUE",
+        "newsletter.issues.volumes.upright": "PIECE ALONE",
         "newsletter.issues.volumes.xhtml": "_NAME _COUNT _VALUES _ILLEGAL _WITHIN",
         "newsletter.mail.html": "_fits CODE_JOINT AT_RULES PICTURE PRE LEADING SPACES ALIGNED HEADER TEXT LONG_RUN "
         "FIRST_ROW CELL ATOMS COLOURED HEADING CUT TAG PARAGRAPH ADDRESS_LINK ADDRESS_SHOWN BETWEEN_BLOCKS",
@@ -330,6 +331,8 @@ BY_WHOM = {
         "newsletter.posts.syndication": "_ILLEGAL_IN_XML _PLAYER _LOCAL_ADDRESS",
         "newsletter.posts.markdown.highlighting": "_COLOUR allowed_styles",
         "newsletter.posts.responsive_images": "PICTURE",
+        "newsletter.posts.markdown.scrolling": "PART CAPTION TAG",
+        "newsletter.posts.writers": "_named",
         "newsletter.posts.markdown.sanitise": "_CELL _SWITCHED _aligned_by_class",
         "newsletter.posts.templatetags.outline": "HEADING NOTE",
         "newsletter.posts.templatetags.printed": "_LINK _TAG _SHOWN",

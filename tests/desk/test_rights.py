@@ -150,6 +150,7 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/switch/": EDITORS,
     "admin/delivery/mailing/<int:pk>/cancel/": EDITORS,
     "admin/delivery/mailing/<int:pk>/at_once/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/public/": EDITORS,
     "admin/delivery/mailing/<int:pk>/copies/<str:state>/": OWNERS,
     "admin/delivery/mailing/<int:pk>/copies/<str:which>.csv": OWNERS,
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
@@ -301,6 +302,7 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         "admin/^(?P<app_label>ROOMS)/$": "admin/posts/",
         "admin/(?P<url>.*)$": "admin/no-such-page/",
         "admin/calendar/vacation/<int:pk>/end/": "admin/calendar/vacation/1/end/",
+        "admin/delivery/mailing/<int:pk>/public/": f"admin/delivery/mailing/{certified}/public/",
         "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": (
             f"admin/delivery/mailing/{certified}/certificate/1/"
         ),

@@ -77,6 +77,7 @@ def screens(issue) -> list[str]:
         *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled, *results)),
         *(reverse(f"admin:mailing_{name}", args=[scheduled.pk]) for name in ("cancel", "move", "at_once")),
         reverse("admin:mailing_deliveries", args=[mailing.pk, "failed"]),
+        reverse("admin:mailing_public", args=[results[0].pk]),
         *(reverse(f"admin:auth_user_{name}") for name in ("changelist", "add")),
         reverse("admin:auth_user_start_link", args=[User.objects.get().pk]),
         reverse("admin:auth_group_change", args=[Group.objects.get(name="editor").pk]),

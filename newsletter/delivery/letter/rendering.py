@@ -107,7 +107,7 @@ def _entry(item: IssueItem, publication: Publication) -> dict[str, object]:
         "post": post,
         "url": settings.SITE_URL + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(publication.zone).date() if post.published_at else None,
-        "html": author_html(post.body) if item.form == IssueItem.Form.FULL else "",
+        "html": without_names(author_html(post.body)) if item.form == IssueItem.Form.FULL else "",
         "cover": mail_html.attributes(post.cover.width, post.cover.height) if post.cover else "",
         "lines": _lines(item, is_digest=publication.look == Publication.Look.DIGEST),
         "thumbnail": _thumbnail(post.cover) if post.cover else "",
