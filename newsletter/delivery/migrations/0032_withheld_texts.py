@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0029_restorations_of_a_backup'),
+        ('delivery', '0031_thinned_events'),
     ]
 
     operations = [
