@@ -27,6 +27,7 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_packing": 40,
     "test_reading": 30,
     "test_restore": 120,
+    "test_returned": 25,
     "test_run_worker": 10,
     "test_stopping": 30,
     "test_up": 60,
