@@ -3,6 +3,7 @@
 import re
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +11,11 @@ import pytest
 
 
 class Mailbox:
-    """Folders of mails by their number. can_move: whether the server knows MOVE. broken: what it refuses."""
+    """Folders of mails by their number. can_move: whether the server knows MOVE. broken: what it refuses.
+
+    cut: at which commands the connection ends, once each, as "FETCH" before it is obeyed, "FETCH done" before it is
+    answered, or "FETCH half" in the middle of what it gives. pause: seconds before each mail is given.
+    """
 
     user, password = "bounces", "pass/word"
 
@@ -18,6 +23,15 @@ class Mailbox:
         self.folders: dict[str, dict[int, bytes]] = {"INBOX": {}}
         self.next, self.can_move, self.broken = 1, True, ""
         self.deleted: set[int] = set()
+        self.cut: list[str] = []
+        self.pause = 0.0
+
+    def is_cut(self, where: str) -> bool:
+        """Return whether the connection ends here, and let it be the last time."""
+        is_asked = where in self.cut
+        if is_asked:
+            self.cut.remove(where)
+        return is_asked
 
     def deliver(self, *mails: bytes) -> None:
         for mail in mails:
@@ -40,10 +54,15 @@ class Session(socketserver.StreamRequestHandler):
             if verb.upper() == "UID":
                 verb, _space, rest = rest.partition(" ")
             answer = getattr(self, verb.lower(), None)
+            if self.server.mailbox.is_cut(verb.upper()):
+                return
             if self.server.mailbox.broken == verb.upper() or answer is None:
                 self.say(f"{tag} NO [UNAVAILABLE] {verb} is refused")
             else:
-                self.say(f"{tag} {answer(rest) or 'OK done'}")
+                said = answer(rest) or "OK done"
+                if self.server.mailbox.is_cut(f"{verb.upper()} done"):
+                    return
+                self.say(f"{tag} {said}")
             if verb.upper() == "LOGOUT":
                 return
 
@@ -89,7 +108,12 @@ class Session(socketserver.StreamRequestHandler):
 
     def fetch(self, rest: str) -> None:
         uid = int(rest.split(maxsplit=1)[0])
-        if uid in self.mails:
+        time.sleep(self.server.mailbox.pause)
+        if uid in self.mails and self.server.mailbox.is_cut("FETCH half"):
+            self.say(f"* 1 FETCH (UID {uid} BODY[] {{{len(self.mails[uid])}}}")
+            self.wfile.write(self.mails[uid][: len(self.mails[uid]) // 2])
+            self.connection.close()
+        elif uid in self.mails:
             self.say(f"* 1 FETCH (UID {uid} BODY[] {{{len(self.mails[uid])}}}")
             self.wfile.write(self.mails[uid] + b")\r\n")
 
