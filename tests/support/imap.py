@@ -1,6 +1,5 @@
 """A small IMAP server with folders in memory: what reading a mailbox needs of RFC 3501 and RFC 6851, and no more."""
 
-import re
 import socketserver
 import threading
 import time
@@ -121,13 +120,14 @@ class Session(socketserver.StreamRequestHandler):
         uid, folder = (word.strip('"') for word in rest.split(" ", 1))
         if folder not in self.server.mailbox.folders:
             return "NO [TRYCREATE] there is no such folder"
-        self.server.mailbox.folders[folder][int(uid)] = self.mails[int(uid)]
+        if int(uid) in self.mails:  # somebody else may have moved it
+            self.server.mailbox.folders[folder][int(uid)] = self.mails[int(uid)]
         return ""
 
     def move(self, rest: str) -> str:
         refused = self.copy(rest)
         if not refused:
-            del self.mails[int(re.match(r"\d+", rest)[0])]  # type: ignore[index]
+            self.mails.pop(int(rest.split(maxsplit=1)[0]), None)
         return refused
 
     def store(self, rest: str) -> None:

@@ -15,7 +15,7 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_chaos": 120,
     "test_deploy": 20,
     "test_errands": 20,
-    "test_events": 25,
+    "test_events": 45,
     "test_flow": 90,
     "test_hands": 30,
     "test_jumps": 65,
