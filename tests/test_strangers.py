@@ -301,6 +301,8 @@ BY_WHOM = {
         "newsletter.posts.views": "search",
     },
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
+        "newsletter.operation.backup.archive": "MEMBER",
+        "newsletter.operation.backup.nights": "NAME",
         "newsletter.delivery.sending.api_courier": "PLAIN_LINK",
         "newsletter.delivery.sending.merging": "_pieces",
         "newsletter.delivery.author.reminder_mails": "BODY",
