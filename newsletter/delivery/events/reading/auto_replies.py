@@ -20,6 +20,7 @@ CHALLENGE = re.compile(
     r"to (?:deliver|release) your (?:message|e-?mail).{0,60}(?:click|reply)",
     re.IGNORECASE,
 )
+BY_GATEKEEPER = re.compile(GATEKEEPER, re.IGNORECASE)
 ANSWERING = {"auto_reply", "auto-reply", "autoreply"}
 
 
@@ -44,4 +45,4 @@ def is_challenge(message: Message, text: str) -> bool:
 
 def is_by_gatekeeper(text: str) -> bool:
     """Return whether a service for challenges wrote this: some write it as a report of a failure, with 4.7.0."""
-    return bool(re.search(GATEKEEPER, text[:3000], re.IGNORECASE))
+    return bool(BY_GATEKEEPER.search(text[:3000]))

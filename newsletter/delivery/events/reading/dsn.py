@@ -8,6 +8,7 @@ from email.message import Message
 from newsletter.delivery.events.reading.message import blocks, field, parts
 
 REPORTS = {"message/delivery-status", "message/global-delivery-status", "text/delivery-status"}
+CODE = re.compile(r"^[\d.\s]{0,20}")  # at the beginning of a Status
 TYPED = re.compile(r"^\s{0,9}[\w-]{1,40}\s{0,9};\s{0,9}")  # "rfc822; a@example.org", "smtp; 550 …"
 
 BLOCK = re.compile(r"^(?:Final|Original)-Recipient:.*(?:\n(?:[A-Za-z-]{1,40}:|[ \t]).*){1,30}", re.MULTILINE)
@@ -56,7 +57,7 @@ def _recipient(block: Message) -> Recipient | None:
 
 def _beside_status(value: str) -> str:
     """Return what stands behind the code: old servers give their words there, "5.0.0 (mailbox full)"."""
-    return re.sub(r"^[\d.\s]{0,20}", "", value).strip("() ")
+    return CODE.sub("", value).strip("() ")
 
 
 def _untyped(value: str) -> str:
