@@ -24,7 +24,8 @@ from newsletter.operation import backups, liveness
 from newsletter.operation.accounts import author
 from newsletter.operation.backups import restoration
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding, Question
-from newsletter.operation.senders import dns_records, sender, subjects
+from newsletter.operation.senders.address import sender, subjects
+from newsletter.operation.senders.records import dns_records
 from newsletter.operation.undelivered import lost_letters, mailbox, refused_addresses, waiting_letters
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card, FontUnusable

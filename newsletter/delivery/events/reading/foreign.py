@@ -90,8 +90,8 @@ def _tells_of_failure(message: Message, text: str) -> bool:
 def is_only_late(message: Message, text: str) -> bool:
     """Return whether a server says that it goes on trying. A warning may also be of an address that is unknown."""
     subject, report = field(message, "Subject"), report_of(text)
-    is_called_late = bool(LATE.search(subject)) and not words.NO_SUCH_ADDRESS.search(f"{subject[:WORDS]} {report[:WORDS]}")
-    return is_called_late or bool(GOES_ON.search(report))
+    is_called_late, first = bool(LATE.search(subject)), f"{subject[:WORDS]} {report[:WORDS]}"
+    return (is_called_late and not words.NO_SUCH_ADDRESS.search(first)) or bool(GOES_ON.search(report))
 
 
 def report_of(text: str) -> str:
