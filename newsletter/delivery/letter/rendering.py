@@ -10,6 +10,7 @@ from hashlib import sha256
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.encoding import punycode
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
@@ -248,6 +249,17 @@ def leaving_address(token: str) -> str:
     return headers.return_path(bounces_to, token) if bounces_to and settings.MAILBOX_URL else ""
 
 
+def complaints_to(mailing: Mailing) -> str:
+    """Return where receivers may report complaints to; "" where nobody reads them, or the header would not count.
+
+    RFC 9477 section 3.1: at another domain than the sender's it needs a second signature. The copy is named by its
+    Message-ID, which a report must have.
+    """
+    bounces_to = Publication.objects.current().bounces_to
+    is_read = bounces_to and settings.MAILBOX_URL
+    return headers.ascii_address(bounces_to) if is_read and headers.is_within(bounces_to, mailing.sender_email) else ""
+
+
 def parts(mailing: Mailing) -> tuple[str, str]:
     """Return HTML and text of a mailing with its day filled in: what is left are the reader's own slots.
 
@@ -302,8 +314,8 @@ def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], 
 def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) -> dict[str, str]:
     domain = mailing.sender_email.rpartition("@")[2]
     mailing_list = headers.MailingList(
-        list_id=f"issues.{domain}",
-        owner=mailing.reply_to or mailing.sender_email,
+        list_id=f"issues.{punycode(domain)}",
+        owner=headers.ascii_address(mailing.reply_to or mailing.sender_email),
         help_url=f"{settings.SITE_URL}/about/",
         archive_url=f"{settings.SITE_URL}/issues/",
     )
@@ -312,5 +324,6 @@ def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) 
         values["unsubscribe_url"],
         archived_at=settings.SITE_URL + mailing.issue.get_absolute_url(),
         by_mail=leaving_address(values["unsubscribe_token"]),
+        complaints_to=complaints_to(mailing),
         feedback=headers.feedback_id(mailing.issue.number, mailing.kind, domain=domain),
     ) | {"Message-ID": headers.message_id("issue", *ids, domain=domain)}
