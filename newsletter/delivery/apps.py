@@ -14,3 +14,4 @@ class DeliveryConfig(AppConfig):
         own_data.add(own_letters.letters)
         own_data.add(own_letters.reports)
         own_data.add(own_letters.answers)
+        own_data.add(own_letters.replies)

@@ -11,8 +11,9 @@ from newsletter.delivery import certificate, hub, planning
 from newsletter.delivery.author import alerts
 from newsletter.delivery.events import applying, mailbox, suppressing
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
-from newsletter.delivery.models import Arrival, Mailing
+from newsletter.delivery.models import Arrival, Mailing, Reply
 from newsletter.delivery.models.events import KEPT_FOR
+from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
@@ -65,6 +66,7 @@ def apply_events() -> None:
     is_sending = Mailing.objects.filter(state=Mailing.State.SENDING).exists()
     applying.apply_some(now, APPLYING_BESIDE_SECONDS if is_sending else APPLYING_SECONDS)
     Arrival.objects.forget(now - KEPT_FOR)
+    Reply.objects.forget(now)
 
 
 @shared_task(ignore_result=True)
@@ -94,8 +96,8 @@ def tell_hub() -> None:
 
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Send what single readers get: the welcome and first letters, issues once more, what was missed in a pause."""
-    for kind in (WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
+    """Send what single readers get: answers, welcome and first letters, issues once more, what was missed in a pause."""
+    for kind in (AnswerMail, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
         send_due(kind, timezone.now())
 
 

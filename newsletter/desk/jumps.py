@@ -19,6 +19,7 @@ from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, HubNotice, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
 from newsletter.delivery.models.hub import RETRY_AFTER as HUB_RETRY_AFTER
+from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
@@ -47,6 +48,7 @@ DUE_MAILS = (
     reminding.ReminderMail,
     WelcomeMail,
     OnceMoreMail,
+    AnswerMail,
     MissedMail,
     CourseMail,
     AlertMail,

@@ -14,9 +14,11 @@ from newsletter.delivery.models.packs import Pack
 from newsletter.delivery.models.refusals import Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.models.replies import Answer, Reply, ReplyMail, ReplyTag
 from newsletter.delivery.models.restorations import Restoration
 
 __all__ = [
+    "Answer",
     "Arrival",
     "Batch",
     "BatchBreakdown",
@@ -39,6 +41,9 @@ __all__ = [
     "Refusal",
     "Rehearsal",
     "Reminder",
+    "Reply",
+    "ReplyMail",
+    "ReplyTag",
     "Restoration",
     "Step",
 ]

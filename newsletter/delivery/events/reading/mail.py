@@ -10,7 +10,7 @@ from email.message import Message
 from hashlib import sha256
 
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
-from newsletter.delivery.events.reading import arf, auto_replies, dsn, foreign, message, verdicts
+from newsletter.delivery.events.reading import arf, auto_replies, dsn, foreign, message, personal, verdicts
 from newsletter.delivery.models.events import Arrival, Event
 
 
@@ -61,7 +61,7 @@ def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Rea
         key=_key(mail, body),
         inner=message.returned(mail),
     )
-    return _complaint(opened) or _report(opened) or _foreign(opened) or _answer(opened)
+    return _complaint(opened) or _report(opened) or _foreign(opened) or _answer(opened, body)
 
 
 def _key(mail: Message, body: bytes) -> str:
@@ -171,7 +171,7 @@ def _of_foreign(said: list[str], recipient: str) -> Event.Verdict:
 # --- Everything else ---
 
 
-def _answer(opened: Opened) -> Reading:
+def _answer(opened: Opened, body: bytes) -> Reading:
     names = opened.own_names
     answered = (Fact(Kind.AUTORESPONDED, opened.at, opened.key, names),)  # so the copy that it answers has arrived
     if auto_replies.is_challenge(opened.mail, opened.text):
@@ -180,4 +180,4 @@ def _answer(opened: Opened) -> Reading:
         return Reading(What.AUTO_REPLY, answered, names)
     if foreign.is_by_daemon(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
-    return Reading(What.REPLY, names=names)
+    return Reading(What.REPLY, names=names, letter=personal.letter(body, opened.key))
