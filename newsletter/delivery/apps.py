@@ -6,6 +6,7 @@ class DeliveryConfig(AppConfig):
     name = "newsletter.delivery"
     label = "delivery"
     verbose_name = _("Delivery")
+    tables_shown = ("delivery_quote",)
 
     def ready(self) -> None:
         from newsletter.delivery.readers import own_letters  # noqa: PLC0415 - its models are not there before

@@ -17,6 +17,7 @@ from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
+from newsletter.delivery.readers.quoting import QuoteMail
 from newsletter.delivery.readers.single_mails import send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.delivery.wakeups import wake_lanes
@@ -96,8 +97,8 @@ def tell_hub() -> None:
 
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Send what single readers get: answers, welcome and first letters, issues once more, what was missed in a pause."""
-    for kind in (AnswerMail, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
+    """Send what single readers get: answers, the welcome, first letters, issues once more, what a pause has missed."""
+    for kind in (AnswerMail, QuoteMail, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
         send_due(kind, timezone.now())
 
 

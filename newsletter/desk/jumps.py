@@ -23,6 +23,7 @@ from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
+from newsletter.delivery.readers.quoting import QuoteMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
 from newsletter.desk.bulk import working
@@ -49,6 +50,7 @@ DUE_MAILS = (
     WelcomeMail,
     OnceMoreMail,
     AnswerMail,
+    QuoteMail,
     MissedMail,
     CourseMail,
     AlertMail,

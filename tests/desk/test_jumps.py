@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from newsletter.delivery.models import Answer, Batch, HubNotice, Mailing, OnceMore, Reply
+from newsletter.delivery.models import Answer, Batch, HubNotice, Mailing, OnceMore, Quote, Reply
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.desk import jumps, tasks
@@ -66,6 +66,10 @@ FACTS = {
     "delivery.Mailing.packed_at",
     "delivery.Mailing.planned_at",
     "delivery.Mailing.send_at",
+    "delivery.Quote.answered_at",
+    "delivery.Quote.asked_at",
+    "delivery.Quote.placed_at",
+    "delivery.Quote.sent_at",
     "delivery.Refusal.at",
     "delivery.Rehearsal.begun_at",
     "delivery.Rehearsal.finished_at",
@@ -200,6 +204,10 @@ def _answer(at):
     return Answer.objects.create(reply=reply, digest="d", written_at=NOW, due_at=at), "due_at"
 
 
+def _quote(at):
+    return Quote.objects.create(subscriber=make_subscriber(), digest="d", asked_at=NOW, due_at=at), "due_at"
+
+
 def _failures(at):
     return FailureCount.objects.create(who="x", failures=10, closes_at=at), "closes_at"
 
@@ -221,6 +229,7 @@ CASES = [
     (_link, timedelta(hours=2, minutes=8)),
     (_once_more, timedelta(hours=4)),
     (_answer, timedelta(hours=4)),
+    (_quote, timedelta(hours=4)),
     (_failures, timedelta(minutes=10)),
     (_hub, timedelta(hours=12)),
 ]

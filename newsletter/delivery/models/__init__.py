@@ -11,10 +11,11 @@ from newsletter.delivery.models.hub import HubNotice
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.models.packs import Pack
+from newsletter.delivery.models.quotes import Quote
 from newsletter.delivery.models.refusals import Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.models.reminders import Reminder
-from newsletter.delivery.models.replies import Answer, Reply, ReplyMail, ReplyTag
+from newsletter.delivery.models.replies import Answer, Reply, ReplyMail, ReplyTag, are_read_here
 from newsletter.delivery.models.restorations import Restoration
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "OnceMore",
     "Pace",
     "Pack",
+    "Quote",
     "Refusal",
     "Rehearsal",
     "Reminder",
@@ -46,4 +48,5 @@ __all__ = [
     "ReplyTag",
     "Restoration",
     "Step",
+    "are_read_here",
 ]

@@ -1,16 +1,20 @@
 """What readers wrote in answer to an issue, and what the author answered."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Left
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from newsletter.mail import headers
 from newsletter.publication.models import Publication
+from subscribers.addresses import one_line
 from subscribers.models import Subscriber
 
 KEPT_FOR = timedelta(days=730)  # what a reader wrote; it is erased with them before
@@ -18,6 +22,12 @@ STRANGERS_KEPT_FOR = RAW_KEPT_FOR = timedelta(days=90)  # a mail of nobody we kn
 FORGOTTEN_AT_ONCE = 500
 ANSWER_MAX = 10_000  # characters
 TAG_MAX, TAGS_MAX = 40, 10
+BEGINNING = 240  # characters that a list shows
+
+
+def are_read_here() -> bool:
+    """Return whether readers can write to us: there is a mailbox, or a mail server has handed a mail over."""
+    return bool(settings.MAILBOX_URL) or Reply.objects.exists()
 
 
 class ReplyQuerySet(models.QuerySet["Reply"]):
@@ -33,6 +43,11 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
 
     def tagged(self, name: str) -> "ReplyQuerySet":
         return self.filter(Exists(ReplyTag.objects.filter(reply=OuterRef("pk"), name=name)))
+
+    def listed(self) -> "ReplyQuerySet":
+        """Fetch what a list shows of each: no more of a text than its beginning, and no octet of a mail."""
+        found = self.defer("text", "quoted", "files").annotate(beginning=Left("text", BEGINNING))
+        return found.select_related("subscriber", "issue").prefetch_related("tags")
 
     def saying(self, words: str) -> "ReplyQuerySet":
         """Return those in which all of some words stand, in the text, the subject or the sender."""
@@ -81,6 +96,8 @@ class Reply(models.Model):
     received_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True)
 
+    beginning: str  # of the text: set by ReplyQuerySet.listed
+
     objects = ReplyQuerySet.as_manager()
 
     class Meta:
@@ -97,6 +114,19 @@ class Reply(models.Model):
 
     def __str__(self) -> str:
         return self.subject or self.text[:80]
+
+    @property
+    def name(self) -> str:
+        """Return what its writer is called on the desk."""
+        of_reader = self.subscriber.name if self.subscriber and self.is_certain else ""
+        return of_reader or self.sender_name or self.sender
+
+    def tag(self, names: Iterable[str]) -> None:
+        """Let a reply have these tags and no others."""
+        wanted = list(dict.fromkeys(filter(None, (one_line(name)[:TAG_MAX] for name in names))))[:TAGS_MAX]
+        self.tags.exclude(name__in=wanted).delete()
+        known = set(self.tags.values_list("name", flat=True))
+        ReplyTag.objects.bulk_create([ReplyTag(reply=self, name=name) for name in wanted if name not in known])
 
 
 class ReplyMail(models.Model):

@@ -57,8 +57,8 @@ def test_an_answer_goes_to_who_wrote_under_what_they_wrote(reply):
     [sent] = mail.outbox
     answer = Answer.objects.get()
     fields = sent.message()
-    assert sent.to == ["王小明 <a@example.org>"]
-    assert sent.from_email == "Gipi電子報 <news@news.example.org>"
+    assert sent.to == ['"王小明" <a@example.org>']
+    assert sent.from_email == '"Gipi電子報" <news@news.example.org>'
     assert sent.reply_to == ["gipi@example.net"]
     assert sent.subject == "Re: 第七期"
     assert (fields["In-Reply-To"], fields["References"]) == ("<r@example.org>", "<r@example.org>")

@@ -143,6 +143,12 @@ def _strictly(octets: bytes, charset: str) -> str | None:
         return None
 
 
+def legible(text: str) -> str:
+    """Return a text with its lines and spaces as they are, without characters that control, hide or turn others."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(TRICKS).split("\n")
+    return "\n".join(message.CONTROL.sub(" ", line).rstrip() for line in lines).strip("\n")
+
+
 def _line(text: str, at_most: int) -> str:
     return " ".join(text.translate(TRICKS).split())[:at_most]
 
