@@ -39,7 +39,8 @@ class NameForm(forms.Form):
 
     @property
     def name(self) -> str:
-        return {FULL: self.full, OTHER: self.cleaned_data["other"], NONE: ""}[self.cleaned_data["called"]]
+        names: dict[str, str] = {FULL: self.full, OTHER: self.cleaned_data["other"], NONE: ""}
+        return names[self.cleaned_data["called"]]
 
 
 @capability

@@ -43,7 +43,8 @@ class MarkForm(forms.Form):
     )
 
     def clean_tags(self) -> list[str]:
-        return self.cleaned_data["tags"].replace("，", ",").replace("、", ",").split(",")
+        typed: str = self.cleaned_data["tags"]
+        return typed.replace("，", ",").replace("、", ",").split(",")
 
 
 @require_safe
