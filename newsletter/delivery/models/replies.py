@@ -46,7 +46,8 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
 
     def listed(self) -> "ReplyQuerySet":
         """Fetch what a list shows of each: no more of a text than its beginning, and no octet of a mail."""
-        found = self.defer("text", "quoted", "files").annotate(beginning=Left("text", BEGINNING))
+        beginning = {"beginning": Left("text", BEGINNING)}  # by a name that the model declares already
+        found = self.defer("text", "quoted", "files").annotate(**beginning)
         return found.select_related("subscriber", "issue").prefetch_related("tags")
 
     def saying(self, words: str) -> "ReplyQuerySet":
