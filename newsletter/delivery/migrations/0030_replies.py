@@ -10,7 +10,7 @@ def read_again(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("delivery", "0028_provider_events"),
+        ("delivery", "0029_restorations_of_a_backup"),
         ("issues", "0006_kept_texts"),
         ("subscribers", "0030_invitations"),
     ]

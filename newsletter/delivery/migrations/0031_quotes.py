@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0029_replies'),
+        ('delivery', '0030_replies'),
         ('issues', '0006_kept_texts'),
         ('subscribers', '0030_invitations'),
     ]
