@@ -80,6 +80,10 @@ def notice(facts: Facts) -> list[Notice]:
             % words
             + (
                 _(" Letters that come back, and automatic replies, are deleted after 30 days.")
+                + _(
+                    " What you write in answer to a letter, and the author's answer, is deleted after two years, files "
+                    "that you attach after 90 days, and all of it at once when you have everything deleted."
+                )
                 if facts.reads_mail
                 else ""
             ),
@@ -121,6 +125,8 @@ def _kept(facts: Facts) -> str:
         "went out to you and what your mail server answered; what you said of them; tags and notes of the "
         "author."
     )
+    if facts.reads_mail:
+        kept = _more(kept, _("Besides, what you write in answer to a letter, and what the author answers."))
     if facts.hears_providers:
         kept = _more(kept, _("Besides, what the mail service reports of a letter: arrived, refused, called unwanted."))
     if facts.counts_links:

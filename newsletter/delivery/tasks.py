@@ -12,11 +12,13 @@ from newsletter.delivery.author import alerts
 from newsletter.delivery.events import applying, mailbox, suppressing, thinning
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
 from newsletter.delivery.links import counting
-from newsletter.delivery.models import Arrival, Mailing
+from newsletter.delivery.models import Arrival, Mailing, Reply
 from newsletter.delivery.models.events import KEPT_FOR
+from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
+from newsletter.delivery.readers.quoting import QuoteMail
 from newsletter.delivery.readers.single_mails import send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.delivery.wakeups import wake_lanes
@@ -67,6 +69,7 @@ def apply_events() -> None:
     is_sending = Mailing.objects.filter(state=Mailing.State.SENDING).exists()
     applying.apply_some(now, APPLYING_BESIDE_SECONDS if is_sending else APPLYING_SECONDS)
     Arrival.objects.forget(now - KEPT_FOR)
+    Reply.objects.forget(now)
 
 
 @shared_task(ignore_result=True)
@@ -109,8 +112,8 @@ def tell_hub() -> None:
 
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Send what single readers get: the welcome and first letters, issues once more, what was missed in a pause."""
-    for kind in (WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
+    """Send what single readers get: answers, the welcome, first letters, issues once more, what a pause has missed."""
+    for kind in (AnswerMail, QuoteMail, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
         send_due(kind, timezone.now())
 
 

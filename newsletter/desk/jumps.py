@@ -19,9 +19,11 @@ from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, HubNotice, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
 from newsletter.delivery.models.hub import RETRY_AFTER as HUB_RETRY_AFTER
+from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
+from newsletter.delivery.readers.quoting import QuoteMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
 from newsletter.desk.bulk import working
@@ -47,6 +49,8 @@ DUE_MAILS = (
     reminding.ReminderMail,
     WelcomeMail,
     OnceMoreMail,
+    AnswerMail,
+    QuoteMail,
     MissedMail,
     CourseMail,
     AlertMail,

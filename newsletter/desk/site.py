@@ -40,7 +40,20 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import acts, barring, choosing, errands, health, importing, notes, saving, sentences
+from newsletter.desk.readers import (
+    acts,
+    barring,
+    choosing,
+    conversation,
+    errands,
+    health,
+    importing,
+    notes,
+    quotes,
+    replies,
+    saving,
+    sentences,
+)
 from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -81,6 +94,7 @@ MAILING_SCREENS: tuple[Screen, ...] = (
 )
 CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
 BRING = rights.needs("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
+COMPOSE_QUOTES = rights.needs("subscribers.see_readers", "subscribers.change_subscriber", "issues.change_issue")
 READER_SCREENS: tuple[Screen, ...] = (
     ("note/", CARE(notes.write), "reader_note"),
     ("act/<str:name>/", CARE(acts.do), "reader_act"),
@@ -98,6 +112,14 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
     ("sentences/", CARE(sentences.sentences), "reader_sentences"),
     ("sentences/<int:pk>/answered/", CARE(sentences.answered), "reader_sentence_answered"),
+    ("sentences/replies/", CARE(replies.replies), "reader_replies"),
+    ("sentences/replies/<int:pk>/", CARE(conversation.conversation), "reader_reply"),
+    ("sentences/replies/<int:pk>/answer/", CARE(conversation.answer), "reader_reply_answer"),
+    ("sentences/replies/<int:pk>/mark/", CARE(conversation.mark), "reader_reply_mark"),
+    ("sentences/replies/<int:pk>/files/<int:number>/", CARE(conversation.file), "reader_reply_file"),
+    ("sentences/replies/<int:pk>/quote/", CARE(quotes.ask), "reader_quote_ask"),
+    ("sentences/quotes/", CARE(quotes.quotes), "reader_quotes"),
+    ("sentences/quotes/<int:pk>/place/", COMPOSE_QUOTES(quotes.place), "reader_quote_place"),
     ("health/", rights.needs("subscribers.see_readers")(health.health), "reader_health"),
     ("errands/", CARE(errands.all_of_them), "reader_errands"),
     ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),

@@ -17,6 +17,7 @@ OPENED_BY_TOKEN = (
         "mine",
         "preferences",
         "preview",
+        "quote",
     ),
     *("r", "undo", "unsubscribe"),
 )

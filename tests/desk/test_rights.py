@@ -21,7 +21,7 @@ from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
 from newsletter.delivery import certificate, planning
-from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
+from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply, ReplyMail
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.desk import rights
 from newsletter.desk.issues import rehearsing
@@ -33,6 +33,7 @@ from newsletter.mail.message import Letter, build
 from newsletter.posts.models import Image, Pattern, Post, Revision, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Suppression, address_hash
+from tests.delivery.events.test_replying import FILE
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import markup
 
@@ -173,6 +174,14 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
     "admin/subscribers/subscriber/sentences/": CARERS,
     "admin/subscribers/subscriber/sentences/<int:pk>/answered/": "LRRMRM",
+    "admin/subscribers/subscriber/sentences/replies/": CARERS,
+    "admin/subscribers/subscriber/sentences/replies/<int:pk>/": CARERS,
+    "admin/subscribers/subscriber/sentences/replies/<int:pk>/answer/": "LRRMRM",
+    "admin/subscribers/subscriber/sentences/replies/<int:pk>/mark/": "LRRMRM",
+    "admin/subscribers/subscriber/sentences/replies/<int:pk>/files/<int:number>/": CARERS,
+    "admin/subscribers/subscriber/sentences/replies/<int:pk>/quote/": "LRRMRM",
+    "admin/subscribers/subscriber/sentences/quotes/": CARERS,
+    "admin/subscribers/subscriber/sentences/quotes/<int:pk>/place/": "LRRRRM",
     "admin/subscribers/subscriber/health/": CARERS,
     "admin/subscribers/subscriber/errands/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/": CARERS,
@@ -312,8 +321,13 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
     }
     errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), state="done").pk
     readers = "admin/subscribers/subscriber/"
+    wrote = {"sender": "x@example.net", "received_at": timezone.now(), "files": [{"number": 1, "name": "a.pdf"}]}
+    reply = Reply.objects.create(key="k", **wrote)
+    ReplyMail.objects.create(reply=reply, body=FILE)
     special |= {f"{readers}bulk/": f"{readers}bulk/?all=1", f"{readers}bulk/<str:kind>/": f"{readers}bulk/tag/?all=1"}
     values = {
+        "replies/<int:pk>": f"replies/{reply.pk}",
+        "files/<int:number>": "files/1",
         "errands/<int:pk>": f"errands/{errand}",
         "files/<str:name>": "files/readers.csv",
         "act/<str:name>": "act/tag",

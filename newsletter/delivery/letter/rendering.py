@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 
 from newsletter.delivery.links import kept, rewriting
-from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models import Delivery, Mailing, Quote
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import headers, letters
@@ -88,6 +88,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "is_brief": _is_brief(issue, items),
         "introduction": greeting_html(issue.introduction),
         "closing": greeting_html(issue.closing),
+        "quotes": list(Quote.objects.filter(issue=issue.pk)) if issue.pk else [],
         "signature": author_html(publication.signature),
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),

@@ -12,12 +12,15 @@ from newsletter.delivery.models.links import DayCount, DaySalt, Link, Visit
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.models.packs import Pack
+from newsletter.delivery.models.quotes import Quote
 from newsletter.delivery.models.refusals import Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.models.replies import Answer, Reply, ReplyMail, ReplyTag, are_read_here
 from newsletter.delivery.models.restorations import Restoration
 
 __all__ = [
+    "Answer",
     "Arrival",
     "Batch",
     "BatchBreakdown",
@@ -41,10 +44,15 @@ __all__ = [
     "OnceMore",
     "Pace",
     "Pack",
+    "Quote",
     "Refusal",
     "Rehearsal",
     "Reminder",
+    "Reply",
+    "ReplyMail",
+    "ReplyTag",
     "Restoration",
     "Step",
     "Visit",
+    "are_read_here",
 ]

@@ -23,8 +23,8 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
         return self.filter(state=Arrival.State.WAITING).order_by("pk")
 
     def forget(self, before: datetime) -> int:
-        """Delete what was applied before that moment, but replies, which are the author's; return how many."""
-        old = self.filter(applied_at__lt=before).exclude(what=Arrival.What.REPLY)
+        """Delete what was applied before that moment; return how many. Of a reply nothing is here any more."""
+        old = self.filter(applied_at__lt=before)
         requests = self.filter(applied_at__lt=before + KEPT_FOR - REQUESTS_KEPT_FOR, what=Arrival.What.REQUEST)
         keys = [*old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]]
         keys += requests.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]

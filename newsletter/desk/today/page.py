@@ -10,7 +10,7 @@ from django.utils import dateformat
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.models import Feedback, Mailing
+from newsletter.delivery.models import Feedback, Mailing, Reply
 from newsletter.desk import chart
 from newsletter.desk.issues.progress import wait_in_words
 from newsletter.desk.issues.sent import answers as answers_to
@@ -37,6 +37,7 @@ from newsletter.publication.models import Publication
 from subscribers.models import DayCount, Tally
 
 SLOTS = 3
+SEE, CARE = "subscribers.see_readers", "subscribers.change_subscriber"
 HELPFUL = Feedback.Answer.HELPFUL
 
 
@@ -84,6 +85,7 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
         "upcoming": _upcoming(found, now) if facts.may("issues.view_issue") and not items else [],
         "questions": _questions(now) if facts.may(SEND) and not items else [],
         "readers": _readers(found.tally, facts, now) if found.tally else None,
+        "replies": Reply.objects.to_answer().count() if facts.may(SEE) and facts.may(CARE) else 0,
     }
 
 

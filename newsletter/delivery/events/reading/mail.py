@@ -10,7 +10,16 @@ from email.message import Message
 from hashlib import sha256
 
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
-from newsletter.delivery.events.reading import arf, auto_replies, dsn, foreign, message, notices, verdicts
+from newsletter.delivery.events.reading import (
+    arf,
+    auto_replies,
+    dsn,
+    foreign,
+    message,
+    notices,
+    personal,
+    verdicts,
+)
 from newsletter.delivery.models.events import Arrival, Event
 
 
@@ -67,7 +76,7 @@ def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Rea
         or _gatekeeper(opened)
         or _report(opened)
         or _foreign(opened)
-        or _answer(opened)
+        or _answer(opened, body)
     )
 
 
@@ -189,7 +198,7 @@ def _of_foreign(recipient: str, verdict: Event.Verdict) -> Event.Verdict:
 # --- Everything else ---
 
 
-def _answer(opened: Opened) -> Reading:
+def _answer(opened: Opened, body: bytes) -> Reading:
     names = opened.own_names
     if auto_replies.is_challenge(opened.mail, opened.text):
         return _challenge(opened)
@@ -197,7 +206,7 @@ def _answer(opened: Opened) -> Reading:
         return Reading(What.AUTO_REPLY, _answered(opened), names)
     if foreign.is_by_daemon(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
-    return Reading(What.REPLY, names=names)
+    return Reading(What.REPLY, names=names, letter=personal.letter(body, opened.key))
 
 
 def _challenge(opened: Opened) -> Reading:
