@@ -34,6 +34,7 @@ from newsletter.desk.issues import (
     mailings,
     rehearsing,
     restoring,
+    results,
     scheduling,
     taking_in,
     test_copies,
@@ -74,6 +75,7 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("copies/<str:which>.csv", TAKE_COPIES(downloads.as_csv), "mailing_csv"),
     ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
     ("refused/<str:judgement>/", SEND(decisions.judge), "mailing_judge"),
+    ("result.json", LOOK_AT_MAILINGS(results.as_json), "mailing_result_json"),
     ("certificate/<int:number>/", LOOK_AT_MAILINGS(certificates.certificate), "mailing_certificate"),
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )

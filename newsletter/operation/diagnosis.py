@@ -25,7 +25,13 @@ from newsletter.operation.accounts import author
 from newsletter.operation.backups import restoration
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding, Question
 from newsletter.operation.senders import dns_records, sender, subjects
-from newsletter.operation.undelivered import lost_letters, mailbox, refused_addresses, waiting_letters
+from newsletter.operation.undelivered import (
+    lost_letters,
+    mailbox,
+    refused_addresses,
+    result_letters,
+    waiting_letters,
+)
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card, FontUnusable
 
@@ -270,13 +276,16 @@ EVERYTHING: tuple[Question, ...] = (
     *(journal, clock, static_files, card_font, worker, liveness.silence, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),
     *(mail, sender, subjects, dns_records, postal_address, mailings, liveness.standstill, uncertain),
-    *(restoration, refused_addresses, mailbox, waiting_letters, lost_letters),
+    *(restoration, refused_addresses, mailbox, waiting_letters, lost_letters, result_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.
 OF_MAILINGS: tuple[Question, ...] = (
     *(restoration, waiting_tasks, liveness.silence, mailings, liveness.standstill, uncertain, refused_addresses),
 )
-AT_HOME: tuple[Question, ...] = (*OF_MAILINGS, mailbox, waiting_letters, lost_letters, mail, sender, postal_address)
+AT_HOME: tuple[Question, ...] = (
+    *(*OF_MAILINGS, mailbox, waiting_letters, lost_letters, result_letters),
+    *(mail, sender, postal_address),
+)
 
 
 def examine(now: datetime) -> list[Finding]:

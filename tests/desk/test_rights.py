@@ -154,6 +154,7 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/copies/<str:which>.csv": OWNERS,
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/refused/<str:judgement>/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/result.json": EDITORS,
     "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/certificate/<int:number>.json": EDITORS,
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
@@ -299,6 +300,7 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         "admin/^(?P<app_label>ROOMS)/$": "admin/posts/",
         "admin/(?P<url>.*)$": "admin/no-such-page/",
         "admin/calendar/vacation/<int:pk>/end/": "admin/calendar/vacation/1/end/",
+        "admin/delivery/mailing/<int:pk>/result.json": f"admin/delivery/mailing/{certified}/result.json",
         "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": (
             f"admin/delivery/mailing/{certified}/certificate/1/"
         ),

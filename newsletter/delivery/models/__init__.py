@@ -15,6 +15,7 @@ from newsletter.delivery.models.refusals import Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.result_letters import ResultLetter
 
 __all__ = [
     "Arrival",
@@ -40,5 +41,6 @@ __all__ = [
     "Rehearsal",
     "Reminder",
     "Restoration",
+    "ResultLetter",
     "Step",
 ]

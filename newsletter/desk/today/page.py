@@ -11,10 +11,10 @@ from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.models import Feedback, Mailing
+from newsletter.delivery.results.sent import answers as answers_to
+from newsletter.delivery.results.sent import copies
 from newsletter.desk import chart
 from newsletter.desk.issues.progress import wait_in_words
-from newsletter.desk.issues.sent import answers as answers_to
-from newsletter.desk.issues.sent import copies
 from newsletter.desk.today import words
 from newsletter.desk.today.checklist import DONE, checklist
 from newsletter.desk.today.facts import Facts
@@ -138,7 +138,7 @@ def _last(found: Found, now: datetime) -> dict[str, Any] | None:
     if not found.sent:
         return None
     mailing, zone = found.sent[0], found.facts.zone
-    answers = answers_to(one.issue_id for one in found.sent)
+    answers = answers_to(dict.fromkeys((one.issue_id for one in found.sent), now))
     helpful = [answers.get((one.issue_id, HELPFUL.value), 0) for one in reversed(found.sent)]
     return {
         "title": mailing.issue.subject,
