@@ -1,6 +1,6 @@
 """The facts in words, in the language that is active. Pure: nothing is asked of anybody."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,8 +94,8 @@ def how_compared(facts: Facts) -> str:
         issues,
     )
     if all(facts.compared(name).verdict == Verdict.FIRST for name in COMPARED):
-        return " ".join([text % {"issues": issues}, _("From the fourth issue on it says what is unusual.")])
-    return " ".join(
+        return joined([text % {"issues": issues}, _("From the fourth issue on it says what is unusual.")])
+    return joined(
         [
             text % {"issues": issues},
             _("“More” is said only if chance alone would bring so many in fewer than one of twenty issues."),
@@ -106,9 +106,17 @@ def how_compared(facts: Facts) -> str:
 # --- The copies ---
 
 
-def about_copies(facts: Facts) -> list[str]:
+def about_copies(facts: Facts) -> str:
     """Return what became of the copies, as sentences: sent, arrived, sent back, uncertain, complained of."""
-    return list(_about_copies(facts))
+    return joined(_about_copies(facts))
+
+
+def joined(sentences: Iterable[str]) -> str:
+    """Return sentences as one text: with a space between them, but behind a full stop that is as wide as a letter."""
+    text = ""
+    for sentence in sentences:
+        text += sentence if not text or text.endswith("。") else f" {sentence}"
+    return text
 
 
 def _about_copies(facts: Facts) -> Iterator[str]:
@@ -117,14 +125,20 @@ def _about_copies(facts: Facts) -> Iterator[str]:
     if found.arrived is None:
         yield _("That means the mail server has accepted them; whether each arrived, it does not say.")
     else:
-        text = ngettext("%(number)s has arrived.", "%(number)s have arrived.", found.arrived)
-        yield " ".join([_with(found.arrived, text), _("So say the receivers; of the others nothing was heard.")])
+        text = ngettext(
+            "%(number)s has arrived, its receiver reports.",
+            "%(number)s have arrived, their receivers report.",
+            found.arrived,
+        )
+        yield _with(found.arrived, text)
     if found.failed:
         text = ngettext("%(number)s was refused at once.", "%(number)s were refused at once.", found.failed)
         yield _with(found.failed, text)
     if found.came_back:
         text = ngettext("%(number)s was sent back later.", "%(number)s were sent back later.", found.came_back)
         yield _with(found.came_back, text)
+    if silent := found.sent - found.came_back - (found.arrived or 0) if found.arrived is not None else 0:
+        yield _with(silent, ngettext("Of %(number)s nothing was heard.", "Of %(number)s nothing was heard.", silent))
     if found.uncertain:
         text = _("Of %(number)s nobody knows: the answer of the mail server was lost.")
         yield _with(found.uncertain, text)

@@ -37,7 +37,7 @@ class Result:
     numbers: Numbers | None
     before: int
     is_over: bool
-    about: tuple[str, ...]
+    about: str
     domains: tuple[tuple[str, str], ...]
     how_compared: str
     sentences: tuple[str, ...]
@@ -54,7 +54,7 @@ def of(mailing: Mailing, now: datetime) -> Result | None:
         numbers=_numbers(found) if found.before else None,
         before=len(found.before),
         is_over=found.is_over,
-        about=tuple(wording.about_copies(found)),
+        about=wording.about_copies(found),
         domains=tuple(wording.where_failed(found)),
         how_compared=wording.how_compared(found),
         sentences=found.sentences,

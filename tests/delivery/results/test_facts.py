@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.utils import translation
 
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Arrival, Delivery, Mailing
@@ -39,10 +40,9 @@ def test_without_reports_sent_means_accepted():
     found = facts.of(sent(1, NOW), NOW + DAYS_3)
 
     assert found.copies.arrived is None
-    assert wording.about_copies(found) == [
-        "Sent to 10 readers.",
-        "That means the mail server has accepted them; whether each arrived, it does not say.",
-    ]
+    assert wording.about_copies(found) == (
+        "Sent to 10 readers. That means the mail server has accepted them; whether each arrived, it does not say."
+    )
 
 
 def test_what_a_provider_reports_is_told_and_the_last_word_counts():
@@ -56,11 +56,15 @@ def test_what_a_provider_reports_is_told_and_the_last_word_counts():
     found = facts.of(mailing, NOW + DAYS_3)
 
     assert (found.copies.arrived, found.copies.came_back, found.copies.complaints) == (7, 1, 1)
-    assert wording.about_copies(found)[1:] == [
-        "7 have arrived. So say the receivers; of the others nothing was heard.",
-        "1 was sent back later.",
-        "1 reader called it unwanted.",
-    ]
+    assert wording.about_copies(found) == (
+        "Sent to 10 readers. 7 have arrived, their receivers report. 1 was sent back later. Of 2 nothing was heard. "
+        "1 reader called it unwanted."
+    )
+
+
+def test_sentences_in_chinese_have_no_space_between_them():
+    with translation.override("zh-hant"):
+        assert wording.about_copies(facts.of(sent(1, NOW), NOW)).startswith("寄給了 10 位讀者。意思是")
 
 
 def test_what_was_refused_at_once_and_what_came_back_are_one_list_of_reasons():
