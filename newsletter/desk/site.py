@@ -40,7 +40,7 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import acts, choosing, errands, health, importing, notes, saving, sentences
+from newsletter.desk.readers import acts, choosing, errands, growth, health, importing, notes, saving, sentences
 from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -97,6 +97,8 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("sentences/", CARE(sentences.sentences), "reader_sentences"),
     ("sentences/<int:pk>/answered/", CARE(sentences.answered), "reader_sentence_answered"),
     ("health/", rights.needs("subscribers.see_readers")(health.health), "reader_health"),
+    ("growth/", rights.needs("subscribers.see_readers")(growth.growth), "reader_growth"),
+    ("growth.csv", rights.needs("subscribers.see_readers")(growth.as_csv), "reader_growth_csv"),
     ("errands/", CARE(errands.all_of_them), "reader_errands"),
     ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),
     ("errands/<int:pk>/moving/", CARE(errands.moving), "reader_errand_moving"),

@@ -172,6 +172,8 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/sentences/": CARERS,
     "admin/subscribers/subscriber/sentences/<int:pk>/answered/": "LRRMRM",
     "admin/subscribers/subscriber/health/": CARERS,
+    "admin/subscribers/subscriber/growth/": CARERS,
+    "admin/subscribers/subscriber/growth.csv": CARERS,
     "admin/subscribers/subscriber/errands/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/moving/": CARERS,

@@ -34,6 +34,7 @@ from newsletter.desk.today.steps import (
 from newsletter.issues import days_off, rhythm
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
+from subscribers import growth
 from subscribers.models import DayCount, Tally
 
 SLOTS = 3
@@ -239,6 +240,7 @@ def _readers(tally: Tally, facts: Facts, now: datetime) -> dict[str, Any]:
         ),
         "others": [f"{label} {words.number(count)}" for label, count in others if count],
         "is_empty": not tally.mailable,
+        "came": growth.sentence(now.astimezone(facts.zone).date()),
     }
 
 
