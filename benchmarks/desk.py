@@ -109,7 +109,7 @@ with connection.cursor() as cursor:
         "INSERT INTO delivery_event"
         " (source, source_id, kind, verdict, mailing_id, seq, address_hash, domain, words, at, created_at)"
         " SELECT 'esp', 'b' || seq, 'bounced', 'soft', mailing_id, seq, '', 'example.org', '', CURRENT_TIMESTAMP,"
-        " CURRENT_TIMESTAMP FROM delivery_delivery WHERE mailing_id = %s AND state = 1 AND MOD(seq, 100) = 0", [closed.pk])
+        " CURRENT_TIMESTAMP FROM delivery_delivery WHERE mailing_id = %s AND state = 1 AND seq < 10000", [closed.pk])
 """
 ORIGINS = """
 from datetime import timedelta
@@ -118,8 +118,8 @@ from subscribers.models import OriginCount
 
 today = timezone.now().date()
 OriginCount.objects.bulk_create(
-    (OriginCount(on=today - timedelta(days=day), kind="site", name=f"site-{{(day * 7 + n) % 300}}.example.org", came=n + 1,
-                 stayed=n if day > 91 else None)
+    (OriginCount(on=today - timedelta(days=day), kind="site", name=f"site-{{(day * 7 + n) % 300}}.example.org",
+                 came=n + 1, stayed=n if day > 91 else None)
      for day in range(3 * 365) for n in range(20)), batch_size=2000)
 """
 COUNTED = """

@@ -28,6 +28,8 @@ LABELS: dict[str, Promise] = {
     "hand": _("added by hand"),
     "other": _("others"),
 }
+TOGETHER = ("/p/", "/issues/")  # pages that a sentence counts as one
+PAGES: dict[str, Promise] = {"/": _("home page"), "/p/": _("posts"), "/issues/": _("past issues")}
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ class Growth:
 
 def label(kind: str, name: str) -> str:
     """Return a source in words, its own name where it has one."""
-    if kind == "page" and name == "/":
-        return str(_("home page"))
+    if kind == "page" and name in PAGES:
+        return str(PAGES[name])
     return name or str(LABELS.get(kind, LABELS["other"]))
 
 
@@ -110,7 +112,7 @@ def lately(today: date) -> tuple[int, list[tuple[str, int]]]:
     rows = OriginCount.objects.filter(on__gt=today - LATELY, on__lte=today).order_by().values_list("kind", "name")
     came: Counter[Key] = Counter()
     for kind, name, count in rows.annotate(readers=Sum("came")):
-        came[kind, name] += count
+        came[kind, next((together for together in TOGETHER if name.startswith(together)), name)] += count
     return came.total(), [(label(*key), count) for key, count in came.most_common(LARGEST)]
 
 

@@ -251,11 +251,12 @@ def test_the_file_has_a_line_for_each_source_and_month(desk):
 
 def test_today_says_from_where_readers_came_only_if_some_have(desk):
     before = desk.get(reverse("admin:index")).content.decode()
-    for line in ("web:page from t.co", "web:page from t.co", "web:page /"):
+    for line in ("web:page from t.co", "web:page from t.co", "web:page from t.co", "web:post /p/1/", "web:post /p/2/"):
         come(line)
+    come("web:page /")
     keep()
 
     after = desk.get(reverse("admin:index")).content.decode()
 
     assert "new in four weeks" not in before
-    assert "3 new in four weeks: t.co 2 · home page 1" in after
+    assert "6 new in four weeks: t.co 3 · posts 2 · home page 1" in after
