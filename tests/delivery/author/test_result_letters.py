@@ -152,9 +152,9 @@ def test_a_worker_that_died_leaves_the_letter_to_the_next(box):
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_told_of_issues_that_were_sent_before_there_were_letters(publication, box):
-    MigrationExecutor(connection).migrate([("delivery", "0028_provider_events")])
+    MigrationExecutor(connection).migrate([("delivery", "0029_restorations_of_a_backup")])
     sent(7, NOW)
-    MigrationExecutor(connection).migrate([("delivery", "0029_result_letters")])
+    MigrationExecutor(connection).migrate([("delivery", "0030_result_letters")])
     sent(8, NOW + DAY)
 
     assert told(box, AFTER + 2 * DAY) == ["Three days later: #8 第 8 期"]

@@ -16,7 +16,7 @@ def settle_the_past(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("delivery", "0028_provider_events"),
+        ("delivery", "0029_restorations_of_a_backup"),
         ("issues", "0006_kept_texts"),
     ]
 
