@@ -1,6 +1,5 @@
 """From where readers come, week by week or month by month, and how many of each source still read a quarter later."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -21,7 +20,6 @@ from subscribers.growth import Source
 
 COLUMNS = ("from", "kind", "source", "came", "came_a_quarter_ago", "still_read_after_a_quarter")
 FEW = 20  # readers; a share of fewer is chance
-POST_PAGE, ISSUE_PAGE = re.compile(r"/p/(\d+)/"), re.compile(r"/issues/(\d+)/")
 
 
 @dataclass(frozen=True)
@@ -75,13 +73,20 @@ def _today() -> date:
 
 def _titles(sources: Iterable[Source]) -> dict[str, str]:
     """Return the titles of the posts among the pages, by their addresses; one query."""
-    keys = {found[1]: one.name for one in sources if one.kind == "page" and (found := POST_PAGE.match(one.name))}
+    keys = {number: one.name for one in sources if (number := _number(one, "p"))}
     return {keys[str(pk)]: title for pk, title in Post.objects.filter(pk__in=keys).values_list("pk", "title")}
 
 
 def _row(one: Source, titles: dict[str, str]) -> Row:
-    issue = ISSUE_PAGE.fullmatch(one.name) if one.kind == "page" else None
-    label = _("Issue %(number)s") % {"number": issue[1]} if issue else titles.get(one.name) or one.label
+    issue = _number(one, "issues")
+    label = _("Issue %(number)s") % {"number": issue} if issue else titles.get(one.name) or one.label
     kind = str(counts.LABELS.get(one.kind, "")) if one.name else ""
     url = one.name if one.kind == "page" else ""
     return Row(label, kind, url, one.in_all, bars(one.came), one.settled, one.stayed)
+
+
+def _number(one: Source, place: str) -> str:
+    """Return the number in the address of a page such as /p/128/; "" of any other source."""
+    parts = one.name.split("/")
+    is_one = one.kind == "page" and parts[1:2] == [place] and len(parts) == 4 and not parts[3]
+    return parts[2] if is_one and parts[2].isdecimal() else ""
