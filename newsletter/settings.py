@@ -262,6 +262,7 @@ _BEAT = {
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
     "back up at night": ("newsletter.operation.tasks.back_up", 300.0, 300),
     "count the readers of the day": ("subscribers.tasks.count_readers", 900.0, 600),
+    "count where readers came from": ("subscribers.tasks.count_origins", 900.0, 600),
     "forget sign-ups that were never confirmed": ("subscribers.tasks.forget_unconfirmed", 24 * 3600.0, 3600),
 }
 CELERY_BEAT_SCHEDULE = {

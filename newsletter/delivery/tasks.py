@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from newsletter.delivery import certificate, hub, planning
-from newsletter.delivery.author import alerts
+from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.events import applying, mailbox, suppressing, thinning
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
 from newsletter.delivery.links import counting
@@ -119,7 +119,10 @@ def send_welcomes() -> None:
 
 @shared_task(ignore_result=True)
 def tell_author() -> None:
-    """Mail the author what happened to the mailings since the last time."""
+    """Mail the author what happened to the mailings since the last time, and what those of three days ago brought."""
     now = timezone.now()
     alerts.observe(now)
     alerts.send_due(now)
+    if not restored.is_undecided():  # the ledger does not know yet what was sent
+        result_letters.observe(now)
+        result_letters.send_due(now)

@@ -42,6 +42,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
     READERS: (
         ("subscribers.subscriber", pgettext_lazy("desk", "Readers")),
         ("admin:reader_sentences", _("What readers say")),
+        ("admin:reader_growth", _("Growth")),
         ("admin:reader_health", _("List health")),
         ("subscribers.suppression", _("Suppressed addresses")),
     ),

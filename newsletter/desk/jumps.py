@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 from newsletter.delivery import planning
 from newsletter.delivery.author.alerts import AlertMail
 from newsletter.delivery.author.reminders import ReminderMail
+from newsletter.delivery.author.result_letters import ResultMail
 from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, HubNotice, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
@@ -55,6 +56,7 @@ DUE_MAILS = (
     CourseMail,
     AlertMail,
     ReminderMail,
+    ResultMail,
 )
 
 

@@ -8,9 +8,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from newsletter.delivery.author.author_mail import who_may_send
 from newsletter.delivery.events import providers, suppressing
 from newsletter.delivery.events.mailbox import place
-from newsletter.delivery.models import MailFetch, Mailing, Refusal
+from newsletter.delivery.models import MailFetch, Mailing, Refusal, ResultLetter
 from newsletter.mail.mailers import WEBHOOK_OPTIONS, way
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.publication.models import Publication
@@ -102,3 +103,17 @@ def lost_letters(now: datetime) -> Iterator[Finding]:
         )
         hint = _("Those who signed up in that time have to do it once more. This note goes after two weeks.")
         yield Finding(WARNING, "mail.given_up", message % {"count": count, "reason": lost[0].reason}, hint)
+
+
+def result_letters(now: datetime) -> Iterator[Finding]:
+    """Tell of results that could not be mailed to the author; the desk shows them all the same."""
+    if not Publication.objects.current().tells_results:
+        return
+    late = ResultLetter.objects.unsent().filter(at__lt=now - WAITED, at__gt=now - LATELY).select_related("issue")
+    for letter in late.order_by("-at")[:1]:
+        message = _("The letter about what %(issue)s has brought could not be sent.") % {"issue": letter.issue}
+        if who_may_send():
+            hint = _("Look at MAIL_URL and at the worker's log. The page of its mailing shows the same.")
+        else:
+            hint = _("Nobody who may send issues has an address: enter one in the team.")
+        yield Finding(WARNING, "result_letter.waiting", message, hint, letter.mailing_id)

@@ -235,7 +235,10 @@ class RhythmForm(PublicationForm):
     )
 
     class Meta(PublicationForm.Meta):
-        fields = ("cadence_anchor_on", "cadence_at", "cadence_days", "holiday_country", "hold_minutes", "unapproved")
+        fields = (
+            *("cadence_anchor_on", "cadence_at", "cadence_days", "holiday_country"),
+            *("hold_minutes", "unapproved", "tells_results"),
+        )
         widgets = {
             "cadence_anchor_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
             "cadence_at": forms.TimeInput({"type": "time"}, format="%H:%M"),

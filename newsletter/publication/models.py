@@ -289,6 +289,12 @@ class Publication(models.Model):
         default=Unapproved.WAIT,
         help_text=_("24 hours before a slot you get the letter itself, with links to approve, move or skip it."),
     )
+    tells_results = models.BooleanField(
+        _("result letter"),
+        default=True,
+        db_default=True,
+        help_text=_("Three days after an issue you get a letter with what became of it and what it has brought."),
+    )
     warm_up_from = models.DateField(
         _("warming up since"),
         null=True,

@@ -54,7 +54,10 @@ class Sentence(models.Model):
     class Meta:
         default_permissions = ()  # whoever may see readers may read what they say
         ordering = ["-pk"]
-        indexes = [models.Index("id", name="sentences_to_answer", condition=Q(answered_at=None))]
+        indexes = [
+            models.Index("id", name="sentences_to_answer", condition=Q(answered_at=None)),
+            models.Index("issue", name="sentences_by_issue", condition=Q(issue__isnull=False)),
+        ]
         verbose_name = _("sentence of a reader")
         verbose_name_plural = _("sentences of readers")
 

@@ -60,6 +60,7 @@ FACTS = {
     "delivery.Delivery.sent_at",
     "delivery.Feedback.given_at",
     "delivery.Happening.at",
+    *("delivery.ResultLetter.at", "delivery.ResultLetter.notified_at"),
     "delivery.Happening.ended_at",
     "delivery.Happening.notified_at",
     "delivery.Mailing.approved_at",  # pulled back apart, with send_at

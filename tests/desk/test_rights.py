@@ -156,6 +156,7 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/copies/<str:which>.csv": OWNERS,
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/refused/<str:judgement>/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/result.json": EDITORS,
     "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/certificate/<int:number>.json": EDITORS,
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
@@ -183,6 +184,8 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/sentences/quotes/": CARERS,
     "admin/subscribers/subscriber/sentences/quotes/<int:pk>/place/": "LRRRRM",
     "admin/subscribers/subscriber/health/": CARERS,
+    "admin/subscribers/subscriber/growth/": CARERS,
+    "admin/subscribers/subscriber/growth.csv": CARERS,
     "admin/subscribers/subscriber/errands/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/moving/": CARERS,
@@ -312,6 +315,7 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         "admin/(?P<url>.*)$": "admin/no-such-page/",
         "admin/calendar/vacation/<int:pk>/end/": "admin/calendar/vacation/1/end/",
         "admin/delivery/mailing/<int:pk>/public/": f"admin/delivery/mailing/{certified}/public/",
+        "admin/delivery/mailing/<int:pk>/result.json": f"admin/delivery/mailing/{certified}/result.json",
         "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": (
             f"admin/delivery/mailing/{certified}/certificate/1/"
         ),

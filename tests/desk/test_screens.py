@@ -74,6 +74,7 @@ def screens(issue) -> list[str]:
         *(reverse("admin:issue_preview_tab", args=[issue.pk, tab]) for tab in ("mail", "text", "headers")),
         reverse("delivery:approve", args=[reminder_mails.token_of(reminder)]),
         reverse("admin:delivery_mailing_changelist"),
+        reverse("admin:reader_growth"),
         *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled, *results)),
         *(reverse(f"admin:mailing_{name}", args=[scheduled.pk]) for name in ("cancel", "move", "at_once")),
         reverse("admin:mailing_deliveries", args=[mailing.pk, "failed"]),

@@ -18,6 +18,7 @@ from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.models.replies import Answer, Reply, ReplyMail, ReplyTag, are_read_here
 from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.result_letters import ResultLetter
 
 __all__ = [
     "Answer",
@@ -52,6 +53,7 @@ __all__ = [
     "ReplyMail",
     "ReplyTag",
     "Restoration",
+    "ResultLetter",
     "Step",
     "Visit",
     "are_read_here",

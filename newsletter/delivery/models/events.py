@@ -143,6 +143,7 @@ class Event(models.Model):
             models.Index(fields=["mailing_id", "domain"], name="events_by_receiver", condition=Q(verdict="policy")),
             models.Index(fields=["mailing_id", "verdict"], name="events_that_came_back", condition=~Q(verdict="")),
             models.Index(fields=["mailing_id"], name="events_of_complaint", condition=Q(kind="complained")),
+            models.Index(fields=["mailing_id", "seq"], name="events_of_arrival", condition=Q(kind="delivered")),
         ]
 
     def __str__(self) -> str:

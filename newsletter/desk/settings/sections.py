@@ -63,7 +63,10 @@ SECTIONS = (
         "rhythm",
         pgettext_lazy("settings", "Rhythm"),
         forms.RhythmForm,
-        (("cadence_anchor_on", "cadence_at", "cadence_days"), "holiday_country", ("hold_minutes", "unapproved")),
+        (
+            *(("cadence_anchor_on", "cadence_at", "cadence_days"), "holiday_country"),
+            *(("hold_minutes", "unapproved"), "tells_results"),
+        ),
     ),
     Section(
         "newcomers",
