@@ -90,9 +90,7 @@ CUTS = ["LOGIN", "SELECT", "FETCH", "FETCH half", "FETCH done", "MOVE", "MOVE do
 WITHOUT_MOVE = ["COPY", "COPY done", "STORE", "STORE done", "EXPUNGE", "EXPUNGE done"]
 
 
-@pytest.mark.parametrize(
-    ("cut", "can_move"), [*((cut, True) for cut in CUTS), *((cut, False) for cut in WITHOUT_MOVE)]
-)
+@pytest.mark.parametrize(("cut", "can_move"), [*((cut, True) for cut in CUTS), *((cut, False) for cut in WITHOUT_MOVE)])
 def test_a_connection_that_ends_anywhere_loses_no_mail_and_stores_none_twice(mailbox, cut, can_move):  # noqa: F811
     mails = [plain(f"Mail {number}", extra=f"X-Number: {number}\n") for number in range(4)]
     mails = [mail.replace(b"<p@", b"<%d@" % number) for number, mail in enumerate(mails)]

@@ -10,7 +10,7 @@ from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing, Reply
 from newsletter.delivery.results import document, facts, wording
 from newsletter.mail.replies import Verdict
-from subscribers.models import Sentence
+from subscribers.models import Sentence, Subscriber
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent, told
 from tests.factories import make_publication, make_subscriber
 
