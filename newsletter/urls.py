@@ -12,10 +12,18 @@ OLD_ADDRESSES = {
     "feed/": "posts:feed",
     "rss.xml": "posts:feed",
     "atom.xml": "posts:feed",
+    "index.xml": "posts:feed",
+    "rss2.xml": "posts:feed",
+    "feed/rss/": "posts:feed",
+    "feed/atom/": "posts:feed",
+    "blog/feed/": "posts:feed",
+    "blog/rss.xml": "posts:feed",
+    "blog/atom.xml": "posts:feed",
     "archive/": "posts:index",
     "tag/<slug:slug>/": "posts:tag",
     "start/": "issues:start_here",
 }
+handler404 = "newsletter.posts.old_addresses.answering.missing"
 handler403 = "newsletter.desk.rights.refused"
 handler500 = "newsletter.publication.views.failure"
 urlpatterns = [
