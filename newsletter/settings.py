@@ -28,6 +28,8 @@ OUTBOX_DIR = DATA_DIR / "outbox"
 QUEUE_DIR = DATA_DIR / "queue"
 DKIM_DIR = DATA_DIR / "dkim"  # private keys that sign mails, where the provider does not: docs/deploy.md
 LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this machine
+BACKUP_URL: str = env.str("BACKUP_URL", "")  # a folder for nightly backups and departures
+BACKUP_AGE_KEY: str = env.str("BACKUP_AGE_KEY", "")  # public key of age (age1…): backups are encrypted for it
 
 # --- Who may ask, and where links lead ---
 
@@ -195,10 +197,9 @@ _sqlite = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     },
 }
+DATABASE_URL: str = env.str("DATABASE_URL", "")
 DATABASES: dict[str, Any] = {
-    "default": env.dj_db_url("DATABASE_URL", conn_max_age=600, conn_health_checks=True)
-    if env.str("DATABASE_URL", "")
-    else _sqlite
+    "default": env.dj_db_url("DATABASE_URL", conn_max_age=600, conn_health_checks=True) if DATABASE_URL else _sqlite
 }
 if "postgresql" in DATABASES["default"]["ENGINE"]:  # a page says soon that it is away
     DATABASES["default"]["OPTIONS"] = {"connect_timeout": 2} | DATABASES["default"].get("OPTIONS", {})
@@ -257,6 +258,7 @@ _BEAT = {
     "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
+    "back up at night": ("newsletter.operation.tasks.back_up", 300.0, 300),
     "count the readers of the day": ("subscribers.tasks.count_readers", 900.0, 600),
     "forget sign-ups that were never confirmed": ("subscribers.tasks.forget_unconfirmed", 24 * 3600.0, 3600),
 }

@@ -51,9 +51,9 @@ ALSO_BANNED = ("plea", "pleas", "pleaded", "deaf", "he", "his", "him", "himself"
 ALLOWED = {
     "chunk": r"chunk_size|parseChunk|rsgi\.py|static_files\.py",  # Django's, Markdown's and HTTP's
     "notification": r"ACCOUNT_EMAIL_NOTIFICATIONS",  # django-allauth's setting
-    # Django's and smtplib's; Anymail's, Mailgun's and Postmark's; where SMTP, errors of APIs and reports are read.
+    # Django's and smtplib's; Anymail's, Mailgun's and Postmark's; where SMTP, errors of APIs and reports are read; age's.
     "recipient": r"recipients$|parse_recipient_status|AnymailRecipientsRefused|%recipient|406 inactive recipient"
-    r"|(?:replies|single|smtp_connection|outcomes|error_codes|transports|receive_mail)\.py|delivery/events/",
+    r"|(?:replies|single|smtp_connection|outcomes|error_codes|transports|receive_mail|sealing)\.py|delivery/events/",
     "hard bounce": r"replies\.py",  # Postmark's page of errors
     "MFA": r"allauth|mfa|MFA",  # django-allauth's module and settings
 }

@@ -301,6 +301,8 @@ BY_WHOM = {
         "newsletter.posts.views": "search",
     },
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
+        "newsletter.operation.backup.archive": "MEMBER",
+        "newsletter.operation.backup.nights": "NAME",
         "newsletter.delivery.sending.api_courier": "PLAIN_LINK",
         "newsletter.delivery.sending.merging": "_pieces",
         "newsletter.delivery.author.reminder_mails": "BODY",
@@ -336,7 +338,9 @@ BY_WHOM = {
         "newsletter.delivery.certificate": "CODES",
         "newsletter.delivery.rate.limiter": "THROTTLED GREYLISTED",
         "newsletter.delivery.provider.smtp_connection": "GOES_ON REPLY OF_A_LINE",
-        "newsletter.mail.domain": "LOOKING _texts",
+        "newsletter.mail.authentication.dmarc": "VERSION REPORT_TO",
+        "newsletter.mail.authentication.questions": "PIECES",
+        "newsletter.mail.authentication.spf": "ALL LOOKING ADDRESS MODIFIER VERSION",
     },
     "authors, who may lose a second of their own: tests/posts/test_long_texts.py": {
         "newsletter.issues.forms": "NUMBER",

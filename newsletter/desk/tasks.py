@@ -11,7 +11,7 @@ from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import jumps, rehearsals
 from newsletter.desk.accounts import alarms
 from newsletter.desk.bulk import files, working
-from newsletter.operation import senders
+from newsletter.operation.senders import address, records
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
@@ -69,7 +69,7 @@ def pull_back_waits() -> None:
 def about_sender() -> list[Remark]:
     """Return what the doctor says of the sender, as remarks."""
     now = timezone.now()
-    findings = [*senders.sender(now), *senders.dns_records(now)]
+    findings = [*address.sender(now), *records.dns_records(now)]
     return [Remark(Rehearsal.Topic.SENDER, one.level, one.message, one.hint) for one in findings]
 
 

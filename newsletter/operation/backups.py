@@ -1,13 +1,53 @@
-"""What the doctor and the desk's home say of a database that was restored."""
+"""What the doctor and the desk's home say of backups, and of a database that was restored from one."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.ledger import restored
-from newsletter.operation.findings import ERROR, Finding
+from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
+from newsletter.operation.models import NightlyBackup
+
+OLD = timedelta(hours=36)  # a night was left out
+
+
+def nightly(now: datetime) -> Iterator[Finding]:
+    """Tell of nights without a backup, and of one that would bring nothing back."""
+    if not settings.BACKUP_URL:
+        return
+    last = NightlyBackup.objects.last()
+    if last and last.failure:
+        yield Finding(
+            ERROR,
+            "backup.failed",
+            _("Last night's backup was not made: %s") % last.failure,
+            _("It is tried again within two hours; manage.py backup PATH says more."),
+        )
+    made = NightlyBackup.objects.exclude(made_at=None).order_by("made_at").last()
+    if made and made.made_at and now - made.made_at > OLD:
+        since = timezone.localtime(made.made_at).strftime("%Y-%m-%d %H:%M")
+        yield Finding(
+            WARNING,
+            "backup.old",
+            _("The last backup is of %s.") % since,
+            _("It is tried again within two hours; manage.py backup PATH says more."),
+        )
+    tried = NightlyBackup.objects.exclude(tried_at=None).order_by("tried_at").last()
+    if tried and tried.trial:
+        message = _("The backup of %(day)s would not bring the newsletter back: %(why)s")
+        hint = _("Mend the reason, then try one by hand: manage.py check_backup PATH")
+        yield Finding(ERROR, "backup.trial", message % {"day": tried.day, "why": tried.trial}, hint)
+
+
+def none(now: datetime) -> Iterator[Finding]:
+    """Tell an installation that is open to readers that nobody backs it up."""
+    if not settings.BACKUP_URL and settings.SITE_URL.startswith("https"):
+        hint = _("Set BACKUP_URL to a folder on another disk; a backup is then made each night, and tried each month.")
+        yield Finding(INFO, "backup.none", _("No backup is made by itself."), hint)
 
 
 def restoration(now: datetime) -> Iterator[Finding]:

@@ -20,11 +20,12 @@ from kombu.exceptions import OperationalError as QueueError
 from newsletter.celery import app as celery
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
-from newsletter.operation import liveness
+from newsletter.operation import backups, liveness
 from newsletter.operation.accounts import author
 from newsletter.operation.backups import restoration
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding, Question
-from newsletter.operation.senders import dns_records, sender, subjects
+from newsletter.operation.senders.address import sender, subjects
+from newsletter.operation.senders.records import dns_records
 from newsletter.operation.undelivered import lost_letters, mailbox, refused_addresses, waiting_letters
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card, FontUnusable
@@ -270,13 +271,22 @@ EVERYTHING: tuple[Question, ...] = (
     *(journal, clock, static_files, card_font, worker, liveness.silence, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),
     *(mail, sender, subjects, dns_records, postal_address, mailings, liveness.standstill, uncertain),
-    *(restoration, refused_addresses, mailbox, waiting_letters, lost_letters),
+    *(restoration, backups.nightly, backups.none, refused_addresses, mailbox, waiting_letters, lost_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.
 OF_MAILINGS: tuple[Question, ...] = (
     *(restoration, waiting_tasks, liveness.silence, mailings, liveness.standstill, uncertain, refused_addresses),
 )
-AT_HOME: tuple[Question, ...] = (*OF_MAILINGS, mailbox, waiting_letters, lost_letters, mail, sender, postal_address)
+AT_HOME: tuple[Question, ...] = (
+    *OF_MAILINGS,
+    backups.nightly,
+    mailbox,
+    waiting_letters,
+    lost_letters,
+    mail,
+    sender,
+    postal_address,
+)
 
 
 def examine(now: datetime) -> list[Finding]:

@@ -20,12 +20,13 @@ from tests.factories import make_issue, make_post, make_publication, make_subscr
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 5, 1, 2, tzinfo=UTC)
 AHEAD = [timedelta(hours=26), timedelta(days=3)]
-OURS = {"desk", "delivery", "subscribers", "issues", "posts", "publication", "mail"}
+OURS = {"operation", "desk", "delivery", "subscribers", "issues", "posts", "publication", "mail"}
 
 # Columns that nothing waits for: what happened, and when; and times that a person has chosen.
 FACTS = {
     "delivery.HubNotice.told_until",
-    *("delivery.Restoration.noticed_at", "delivery.Restoration.decided_at"),
+    *("operation.NightlyBackup.begun_at", "operation.NightlyBackup.made_at", "operation.NightlyBackup.tried_at"),
+    *("delivery.Restoration.made_at", "delivery.Restoration.noticed_at", "delivery.Restoration.decided_at"),
     *("desk.Errand.begun_at", "desk.Errand.created_at", "desk.Errand.ended_at"),
     "issues.Correction.made_at",
     "issues.Issue.created_at",

@@ -1,11 +1,13 @@
 """A drill: a backup in mid-mailing, departures after it, a crash or a stop, and a restore as docs/deploy.md has it."""
 
+from pathlib import Path
+
 import pytest
 
 from newsletter.delivery.sending.couriers import FIRST_LINES as LINES
 from tests.flows.test_kill import begin_mailing, wait_for_mails, wait_until_sent
 from tests.support.product import Product
-from tests.support.restoring import back_up, restore
+from tests.support.restoring import back_up, environment, restore
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
@@ -62,8 +64,23 @@ def product(request, make_product, smtp):
     return make_product(mail_url=smtp.url, database_url=url, redis_url=redis_url)
 
 
-@pytest.mark.parametrize("end", [Product.kill, Product.stop], ids=["crash", "stop"])
-def test_after_a_restore_nobody_who_left_gets_mail_and_nobody_gets_it_twice(product, smtp, tmp_path, end):
+def back_up_by_command(product: Product, folder: Path) -> None:
+    product.env["PATH"] = environment(product)["PATH"]
+    product.manage("backup", str(folder / "one.tar"))
+
+
+def restore_by_command(product: Product, folder: Path) -> None:
+    product.manage("restore", "--replace", str(folder / "one.tar"))
+
+
+@pytest.mark.parametrize(
+    ("end", "back_up", "restore"),
+    [(Product.kill, back_up_by_command, restore_by_command), (Product.stop, back_up, restore)],
+    ids=["crash, by command", "stop, by hand"],
+)
+def test_after_a_restore_nobody_who_left_gets_mail_and_nobody_gets_it_twice(
+    product, smtp, tmp_path, end, back_up, restore
+):
     smtp.hold_at(HOLD_AT)
     readers = begin_mailing(product, READERS, hands=2)
     wait_for_mails(product, smtp, 30)

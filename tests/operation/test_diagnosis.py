@@ -33,12 +33,17 @@ def _in_order(settings, tmp_path, name_server):
     settings.MAIL_URL = settings.BULK_MAIL_URL = "postmark://token@"
     settings.SITE_URL = "https://news.gipi.tw"
     settings.TRUSTED_PROXIES = 1
+    settings.MAILBOX_URL = "pipe:"
     name_server.records |= {
-        ("gipi.tw", "TXT"): ['"v=spf1 include:spf.example ~all"'],
-        ("_dmarc.gipi.tw", "TXT"): ['"v=DMARC1; p=none"'],
+        ("gipi.tw", "TXT"): ['"v=spf1 include:spf.mtasv.net ~all"'],
+        ("_dmarc.gipi.tw", "TXT"): ['"v=DMARC1; p=quarantine; rua=mailto:dmarc@gipi.tw"'],
         ("gipi.tw", "MX"): ["10 mx.gipi.tw."],
+        ("pm-bounces.gipi.tw", "CNAME"): ["pm.mtasv.net."],
+        ("pm.mtasv.net", "MX"): ["10 inbound.postmarkapp.com."],
+        ("pm.mtasv.net", "TXT"): ['"v=spf1 include:spf.mtasv.net -all"'],
+        ("spf.mtasv.net", "TXT"): ['"v=spf1 ip4:50.31.156.96/27 ~all"'],
     }
-    make_publication(sender_email="hello@gipi.tw", postal_address="台北市信義路 1 號")
+    make_publication(sender_email="hello@gipi.tw", bounces_to="bounces@gipi.tw", postal_address="台北市信義路 1 號")
     User.objects.create_superuser("gipi", password="leverage-2026")
     with translation.override("en"):
         yield

@@ -13,12 +13,22 @@ import dns.rrset
 import pytest
 
 
+def quoted(text: str) -> str:
+    """Return a text as a TXT record has it: in pieces of 255 octets at the most."""
+    return " ".join(f'"{text[at : at + 255]}"' for at in range(0, len(text), 255))
+
+
 class NameServer:
-    """Records by name and type: records["gipi.tw", "TXT"] = ['"v=spf1 -all"']. Nothing else exists."""
+    """Records by name and type: records["gipi.tw", "TXT"] = ['"v=spf1 -all"']. Nothing else exists.
+
+    fails: names of which it says only "SERVFAIL". silent: names of which it says nothing at all.
+    """
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, str], list[str]] = {}
         self.asked: list[tuple[str, str]] = []
+        self.fails: set[str] = set()
+        self.silent: set[str] = set()
         self.server = socketserver.UDPServer(("127.0.0.1", 0), self._handler())
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
@@ -28,20 +38,34 @@ class NameServer:
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 octets, sock = self.request
-                sock.sendto(server.answer(dns.message.from_wire(octets)).to_wire(), self.client_address)
+                answer = server.answer(dns.message.from_wire(octets))
+                if answer is not None:
+                    sock.sendto(answer.to_wire(), self.client_address)
 
         return Handler
 
-    def answer(self, query: dns.message.Message) -> dns.message.Message:
+    def answer(self, query: dns.message.Message) -> dns.message.Message | None:
         question = query.question[0]
         name, kind = question.name.to_text(omit_final_dot=True).lower(), question.rdtype.name
         self.asked.append((name, kind))
+        if name in self.silent:
+            return None
         response = dns.message.make_response(query)
-        if texts := self.records.get((name, kind)):
-            response.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *texts))
-        elif not any(known == name for known, _kind in self.records):
-            response.set_rcode(dns.rcode.NXDOMAIN)
+        if name in self.fails:
+            response.set_rcode(dns.rcode.SERVFAIL)
+        else:
+            self._fill(response, name, kind)
         return response
+
+    def _fill(self, response: dns.message.Message, name: str, kind: str) -> None:
+        """Answer with the records of a name, and with those that its CNAME leads to."""
+        if texts := self.records.get((name, kind)):
+            response.answer.append(dns.rrset.from_text(f"{name}.", 60, "IN", kind, *texts))
+        elif alias := self.records.get((name, "CNAME")):
+            response.answer.append(dns.rrset.from_text(f"{name}.", 60, "IN", "CNAME", *alias))
+            self._fill(response, alias[0].rstrip(".").lower(), kind)
+        elif not any(known == name or known.endswith(f".{name}") for known, _kind in self.records):
+            response.set_rcode(dns.rcode.NXDOMAIN)
 
     @property
     def resolver(self) -> dns.resolver.Resolver:
@@ -63,6 +87,8 @@ def name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[NameServer]:
     """A running name server, asked by everything in this process."""
     server = NameServer()
     server.start()
-    monkeypatch.setattr(dns.resolver, "default_resolver", server.resolver)
+    resolver = server.resolver
+    resolver.timeout = 0.1  # of one try; how long is tried says who asks
+    monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
     yield server
     server.stop()

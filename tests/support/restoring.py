@@ -24,12 +24,12 @@ def blocks(heading: str) -> list[str]:
 
 
 def back_up(product: Product, folder: Path) -> None:
-    _run(product, folder, blocks("Backup"))
+    _run(product, folder, blocks("Backup by hand"))
 
 
 def restore(product: Product, folder: Path) -> None:
     """Run what is to be done between stop and start; processes are the test's own matter."""
-    _run(product, folder, blocks("Restore"))
+    _run(product, folder, blocks("Restore by hand"))
 
 
 def _run(product: Product, folder: Path, found: list[str]) -> None:
@@ -39,12 +39,12 @@ def _run(product: Product, folder: Path, found: list[str]) -> None:
     commands = commands.replace("/var/lib/newsletter", str(product.data)).replace("-o newsletter ", "")
     commands = re.sub(r"/backup/newsletter[^.' ]*(\(date \+%F\))?\.", f"{folder}/backup.", commands)
     done = subprocess.run(
-        ["sh", "-eu", "-c", commands], env=_environment(product), capture_output=True, text=True, check=False
+        ["sh", "-eu", "-c", commands], env=environment(product), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, commands + done.stderr
 
 
-def _environment(product: Product) -> dict[str, str]:
+def environment(product: Product) -> dict[str, str]:
     url = urlsplit(product.env["DATABASE_URL"])
     if not url.port:
         return dict(os.environ)

@@ -12,6 +12,7 @@ SERVERS_SECONDS = 300  # that a test with real servers may take, unless it says 
 ROWS = 2
 PRODUCTS = {  # files that run the product, or processes of it, and their seconds on a quiet machine
     "test_attack": 90,
+    "test_backups": 40,
     "test_chaos": 120,
     "test_deploy": 20,
     "test_errands": 20,

@@ -6,7 +6,9 @@ makes it worse.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
+from django.db.models import Count
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -16,6 +18,7 @@ from newsletter.delivery.models.history import Step
 from newsletter.publication.models import Publication
 
 AT_LEAST, SHARE = 20, 0.1  # copies refused, of those sent to the receiver
+SHOWN = 10  # pauses
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,15 @@ class Refusing:
         message = _("%(domain)s refuses %(count)d copies, not because of their readers. It says: “%(words)s”")
         advice = _("Check SPF, DKIM and DMARC of the sender, and its pages for senders, before you go on.")
         return f"{message % {'domain': self.domain, 'count': self.count, 'words': self.words[:200]}} {advice}"
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A mailing that stopped because of a receiver: when, and what the receiver said of how many copies until now."""
+
+    at: datetime
+    mailing: Mailing
+    refusing: Refusing
 
 
 def stop(events: Iterable[Event]) -> None:
@@ -61,3 +73,21 @@ def _sent_to(mailing: Mailing, domain: str) -> int:
     largest = {name: counted.by_domain.get(name) for name in counted.domains} if counted else {}
     sent = {name: int(numbers[Delivery.State.SENT]) for name, numbers in largest.items() if numbers}
     return sent.get(domain, min(sent.values(), default=mailing.counts().sent))
+
+
+def pauses(since: datetime) -> list[Pause]:
+    """Return the last mailings that receivers have stopped, the newest first."""
+    steps = Step.objects.filter(what=Step.What.PAUSED, at__gt=since, mailing__planned_at__isnull=False)
+    steps = steps.select_related("mailing__issue").defer("mailing__html", "mailing__text").order_by("-pk")[: 4 * SHOWN]
+    found = (Pause(step.at, step.mailing, one) for step in steps for one in _named_in(step))
+    return list(found)[:SHOWN]
+
+
+def _named_in(step: Step) -> Iterator[Refusing]:
+    """Yield the receivers that a pause names as its reason."""
+    told = Event.objects.filter(mailing_id=step.mailing_id, verdict=Verdict.POLICY).exclude(domain="")
+    counted = told.order_by().values_list("domain").annotate(count=Count("seq", distinct=True))
+    for domain, count in counted.filter(count__gte=AT_LEAST):
+        if step.detail.startswith(f"{domain} "):
+            words = told.filter(domain=domain).order_by("pk").values_list("words", flat=True).last()
+            yield Refusing(domain, count, words or "")

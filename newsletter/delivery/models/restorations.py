@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Restoration(models.Model):
-    """A restore that was noticed, what proves it, and what the author decided."""
+    """A restore that was noticed, or made by `manage.py restore`; what proves it, and what the author decided."""
 
     class Decision(models.TextChoices):
         COUNTED = "counted", "what the recorders know counts as sent"
@@ -14,6 +14,7 @@ class Restoration(models.Model):
         CANCELLED = "cancelled", "every open mailing was cancelled"
 
     noticed_at = models.DateTimeField()
+    made_at = models.DateTimeField(null=True, help_text="when the backup was made, if a restore has said so")
     departures = models.PositiveIntegerField(default=0, help_text="departures that the database had forgotten")
     records = models.JSONField(default=list, help_text="of recorders that know more: batch, token, first row, marks")
     decided_at = models.DateTimeField(null=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.contrib import admin, messages
-from django.db.models import Sum
+from django.db.models import Max, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -35,7 +35,7 @@ def decide(request: HttpRequest) -> HttpResponse:
     context = admin.site.each_context(request) | {
         "title": _("After a restore"),
         "restorations": found,
-        "departures": found.aggregate(all=Sum("departures", default=0))["all"],
+        **found.aggregate(departures=Sum("departures", default=0), made_at=Max("made_at")),
         "copies": restored.known_copies(),
         "mailings": Mailing.objects.open().select_related("issue").defer("html", "text"),
     }

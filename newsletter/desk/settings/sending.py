@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -15,15 +16,27 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from newsletter.delivery.events import receivers as stopping
 from newsletter.desk.settings.at_once import send_now
-from newsletter.mail import domain as dns
 from newsletter.mail import headers, letters, signatures
+from newsletter.mail.authentication.questions import Resolver
 from newsletter.mail.message import Mail, automatic
-from newsletter.operation import senders
-from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
+from newsletter.operation.findings import ERROR, INFO, WARNING
+from newsletter.operation.senders import address, receivers, registering
+from newsletter.operation.senders import records as senders
+from newsletter.operation.senders.facts import gather
+from newsletter.operation.senders.receivers import State
+from newsletter.operation.senders.records import Record, unusable
 from newsletter.publication.models import Publication
 
 ORDER = {INFO: 1, WARNING: 2, ERROR: 3}
+LATELY = timedelta(days=30)
+DOTS = {State.HOLDS: "good", State.MISSING: "warn", State.UNKNOWN: ""}
+STATES: dict[State, Promise] = {
+    State.HOLDS: pgettext_lazy("rule", "holds"),
+    State.MISSING: pgettext_lazy("rule", "not met"),
+    State.UNKNOWN: pgettext_lazy("rule", "not to be seen from here"),
+}
 
 
 class TestMailForm(forms.Form):
@@ -34,46 +47,65 @@ class TestMailForm(forms.Form):
 class Row:
     """A kind of record, with one of the dots of the desk (good, warn, bad, or none) and its state in words."""
 
-    record: senders.Record
+    record: Record
     dot: str
     state: Promise | str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Something that receivers ask for, with its dot and its state in words."""
+
+    asked: receivers.Answered
+    dot: str
+    state: Promise
 
 
 @require_safe
 def records(request: HttpRequest) -> HttpResponse:
     """Ask the DNS now. A page of its own, of which the page of the sender shows the part that matters."""
-    name = senders.sender_domain()
+    now = timezone.now()
+    name = address.sender_domain()
     context: dict[str, Any] = {
         "title": _("DNS records of %s") % name,
         "domain": name,
-        "rows": [],
-        "findings": [],
-        "read_at": timezone.now(),
-        "is_asked": name not in senders.MADE_UP_DOMAINS,
+        "read_at": now,
+        "is_asked": name not in address.MADE_UP_DOMAINS,
+        "findings": list(address.sender(now)),
+        "pauses": stopping.pauses(now - LATELY),
     }
-    if not context["is_asked"]:
-        context["findings"] = list(senders.sender(timezone.now()))
-    else:
-        context["rows"], context["findings"] = _asked(name)
+    if context["is_asked"]:
+        context |= _asked()
     return render(request, "desk/settings/dns.html", admin.site.each_context(request) | context)
 
 
-def _asked(name: str) -> tuple[list[Row], list[Finding]]:
+def _asked() -> dict[str, Any]:
     try:
-        return [_row(record) for record in senders.records(name)], []
+        facts = gather(Resolver())
     except signatures.KeyUnusable as error:
-        return [], [senders.unusable(error)]
-    except dns.DnsAway as error:
-        return [], [senders.away(error)]
+        return {"findings": [unusable(error)]}
+    return {
+        "rows": [_row(record) for record in senders.records(facts)],
+        "service": facts.way.provider,
+        "rules": [_rule(one) for one in receivers.answered(facts)],
+        "sources": receivers.SOURCES,
+        "registrations": registering.registrations(facts),
+    }
 
 
-def _row(record: senders.Record) -> Row:
+def _rule(asked: receivers.Answered) -> Rule:
+    return Rule(asked, DOTS[asked.verdict.state], STATES[asked.verdict.state])
+
+
+def _row(record: Record) -> Row:
     worst = max((one.level for one in record.findings), key=lambda level: ORDER[level], default="")
     if worst == ERROR:
         return Row(record, "bad", pgettext_lazy("record", "wrong"))
     if worst == WARNING:
         missing = pgettext_lazy("record", "look at it") if record.found else pgettext_lazy("record", "missing")
         return Row(record, "warn", missing)
+    if record.is_unknown:
+        return Row(record, "", pgettext_lazy("record", "not known"))
     if record.found:
         return Row(record, "good", pgettext_lazy("record", "in order"))
     return Row(record, "", pgettext_lazy("record", "the provider's"))

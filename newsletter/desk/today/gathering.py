@@ -20,7 +20,7 @@ from newsletter.desk.today.steps import COMPOSE, PUBLISH, READERS, SEND, WATCH, 
 from newsletter.issues import rhythm
 from newsletter.issues.assembly import next_number
 from newsletter.issues.models import Issue, in_no_issue
-from newsletter.operation import senders
+from newsletter.operation.senders import address
 from newsletter.posts.models import Post
 from newsletter.posts.proofreading.check import RULES, findings
 from newsletter.publication.models import Publication
@@ -214,4 +214,4 @@ def _left_out(now: datetime, since: datetime | None) -> tuple[dict[str, int], li
 
 def _lacks_sender(now: datetime, *, has_sent: bool) -> bool:
     """Return whether mails would come from an address that is nobody's; an outbox that was used needs no other."""
-    return bool(settings.MAIL_URL or not has_sent) and any(True for _finding in senders.sender(now))
+    return bool(settings.MAIL_URL or not has_sent) and any(True for _finding in address.sender(now))

@@ -12,7 +12,7 @@ from newsletter.delivery.events.rules import News
 from newsletter.delivery.models import Breakdown, Event, Happening, Mailing
 from subscribers.models import Suppression
 from tests.delivery.conftest import NOW
-from tests.factories import finish_batches
+from tests.factories import finish_batches, make_publication
 
 LISTED = "550 5.7.1 your IP is listed"
 
@@ -132,3 +132,40 @@ def test_the_author_is_told_once_of_a_mailing_that_is_over(mailing):
     assert mail.subject == "A receiver refuses #7 第七期"
     assert "No reader is to blame" in said(mail)
     assert next(receivers.refusing(mailing)).count == AT_LEAST
+
+
+# --- What is shown of it later ---
+
+
+def test_a_pause_is_remembered_with_what_the_receiver_said(mailing):
+    told(mailing, AT_LEAST)
+    told(mailing, 5, first=AT_LEAST)
+    told(mailing, 5, domain="other.example")
+
+    [pause] = receivers.pauses(NOW - timedelta(days=30))
+
+    assert pause.mailing == mailing
+    assert pause.refusing == receivers.Refusing("example.org", 25, LISTED)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hant"])
+def test_it_is_found_again_in_every_language(mailing, language):
+    make_publication(language=language)
+    told(mailing, AT_LEAST)
+
+    assert [one.refusing.domain for one in receivers.pauses(NOW - timedelta(days=30))] == ["example.org"]
+
+
+def test_a_pause_for_another_reason_is_none_of_a_receiver(mailing):
+    told(mailing, AT_LEAST - 1)
+    mailing.pause("example.org is away", Mailing.Cause.PROVIDER)
+
+    assert receivers.pauses(NOW - timedelta(days=30)) == []
+
+
+def test_an_old_pause_is_forgotten(mailing):
+    told(mailing, AT_LEAST)
+    step = mailing.steps.get(what="paused")
+
+    assert receivers.pauses(step.at) == []
+    assert len(receivers.pauses(step.at - timedelta(seconds=1))) == 1

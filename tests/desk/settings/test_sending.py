@@ -1,15 +1,20 @@
 """Whether mail can leave and be believed, on the page of the sender: the DNS as it is now, a mail to oneself."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.utils import translation
+from django.utils import timezone, translation
 
+from newsletter.delivery import planning
+from newsletter.delivery.events.receivers import AT_LEAST, stop
+from newsletter.delivery.models import Event
 from newsletter.desk.settings import sending
 from newsletter.mail import mailers, outbox
 from newsletter.mail.mailers import mailer_from_url
-from tests.factories import make_helper, make_publication
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
+from tests.support.pages import assert_accessible, assert_valid
 
 pytestmark = pytest.mark.django_db
 PAGE, DNS, TEST = "/admin/settings/sender/", "/admin/settings/sender/dns/", "/admin/settings/sender/test/"
@@ -37,6 +42,27 @@ def owner(client, settings, tmp_path, name_server):
     make_publication(sender_email="hello@gipi.tw")
     client.force_login(make_helper("owner", name="gipi", email="gipi@example.org"))
     return client
+
+
+@pytest.fixture
+def sent_issue():
+    now = timezone.now()
+    make_subscriber("a@hinet.net")
+    issue = make_issue(make_post("管理槓桿"), number=7, subject="第七期")
+    mailing = planning.approve(issue, send_at=None, now=now, hold=timedelta())
+    planning.plan(mailing, now)
+    return mailing
+
+
+def refused_by(domain: str, mailing) -> None:
+    """Let a receiver refuse so many copies that the mailing stops."""
+    events = [
+        Event(source="mail", source_id=str(seq), kind="bounced", verdict="policy", mailing_id=mailing.pk, seq=seq,
+              domain=domain, words="550 5.7.1 <listed>", at=timezone.now())
+        for seq in range(AT_LEAST)
+    ]  # fmt: skip
+    Event.objects.bulk_create(events)
+    stop(events)
 
 
 def states(response) -> dict[str, str]:
@@ -93,13 +119,24 @@ def test_a_record_of_a_stranger_is_text_and_no_markup(owner, name_server):
     assert "<script>alert" not in owner.get(DNS).text
 
 
-def test_without_a_name_server_it_says_so(owner, name_server):
+def test_a_part_that_does_not_answer_is_not_known_and_the_others_are_shown(owner, name_server):
+    name_server.fails = {"_dmarc.gipi.tw"}
+
+    response = owner.get(DNS)
+
+    assert states(response) == {
+        "SPF": "in order", "DKIM": "the provider's", "DMARC": "not known", "MX": "in order", "PTR": "in order",
+    }  # fmt: skip
+    assert "The DNS did not answer (TXT _dmarc.gipi.tw: NoNameservers)" in response.text
+
+
+def test_without_a_name_server_it_says_so_of_everything(owner, name_server):
     name_server.stop()
 
     response = owner.get(DNS)
 
     assert response.status_code == 200
-    assert "The DNS did not answer" in response.text
+    assert {"not known"} == set(states(response).values()) - {"the provider's"}
 
 
 def test_a_key_that_is_none_is_named(owner, settings):
@@ -122,6 +159,64 @@ def test_the_page_of_the_sender_says_where_the_records_are_read(owner):
 
     assert re.findall(r'data-comes-from="([^"]+)"', page) == [DNS]
     assert f'href="{DNS}"' in page
+
+
+def test_what_receivers_ask_for_is_shown_with_what_mends_it(owner, name_server):
+    del name_server.records["_dmarc.gipi.tw", "TXT"]
+
+    response = owner.get(DNS)
+    rules = {rule.asked.what: str(rule.state) for rule in response.context["rules"]}
+
+    assert rules["A DMARC record, p=none at the least"] == "not met"
+    assert rules["SPF that passes"] == "holds"
+    assert rules["Fewer than 0.3 % complaints, better 0.1 %"] == "not to be seen from here"
+    assert "https://support.google.com/a/answer/81126" in response.text
+    assert "https://postmaster.google.com/" in response.text
+
+
+def test_the_records_of_the_mail_service_are_shown(owner, settings):
+    settings.BULK_MAIL_URL = "sendgrid://key@"
+
+    page = owner.get(DNS).text
+
+    assert "Records for SendGrid" in page
+    assert "<code>s1._domainkey.gipi.tw</code>" in page
+    assert "<code>s1.domainkey.ACCOUNT.sendgrid.net</code>" in page
+    assert "SendGrid signs as sendgrid.net" in page
+
+
+def test_a_server_of_ones_own_has_no_records_of_a_service(owner):
+    assert "Records for" not in owner.get(DNS).text
+
+
+def test_a_receiver_that_stopped_an_issue_is_shown_with_its_words(owner, sent_issue):
+    refused_by("hinet.net", sent_issue)
+
+    page = owner.get(DNS).text
+
+    assert "Stopped by receivers in the last 30 days" in page
+    assert "20 copies refused" in page
+    assert "550 5.7.1 &lt;listed&gt;" in page
+
+
+@pytest.mark.browser
+def test_the_page_can_be_read_by_everybody(desk, server, settings, tmp_path, name_server, sent_issue):
+    settings.MAIL_URL = settings.BULK_MAIL_URL = "sendgrid://key@"
+    settings.DKIM_DIR = tmp_path / "dkim"
+    name_server.records |= GOOD | {("_dmarc.gipi.tw", "TXT"): ['"v=DMARC1; p=none; pct=100"']}
+    name_server.fails = {"s1._domainkey.gipi.tw"}
+    make_publication(sender_email="hello@gipi.tw")
+    refused_by("hinet.net", sent_issue)
+
+    for width, scheme in [(1280, "light"), (375, "dark"), (320, "light")]:
+        desk.set_viewport_size({"width": width, "height": 900})
+        desk.emulate_media(color_scheme=scheme)
+        desk.goto(server.url + DNS)
+
+        assert_accessible(desk)
+        assert desk.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    assert_valid(desk.content())
 
 
 # --- A mail to oneself ---

@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
@@ -44,6 +44,10 @@ class Command(BaseCommand):
         parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR (default: INFO)")
 
     def handle(self, *args: Any, hands: int, log_level: str, **options: Any) -> None:
+        from newsletter.operation.backup.restoring import unfinished  # noqa: PLC0415 - as above
+
+        if reason := unfinished():
+            raise CommandError(reason)
         _remember()
         os.environ["CELERY_SKIP_CHECKS"] = "true"  # Celery skips them by this variable
         Supervisor(

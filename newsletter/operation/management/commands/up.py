@@ -21,6 +21,7 @@ from newsletter import server
 from newsletter.delivery.ledger import restored
 from newsletter.operation import liveness
 from newsletter.operation.accounts import author
+from newsletter.operation.backup.restoring import unfinished
 from newsletter.operation.supervisor import Child, Supervisor, Taken, free_port, only_one
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Part
@@ -44,6 +45,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, demo: bool, **options: Any) -> None:
         with _own_folders(f"process {os.getpid()}, {_address(host, port)}"):
+            if reason := unfinished():
+                raise CommandError(reason)
             self.check()
             self._run(host, _free_port(host, port), demo=demo)
 

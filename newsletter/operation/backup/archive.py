@@ -1,0 +1,193 @@
+"""The file of a backup: a tar that is written and read as a stream, with flat memory. No Django.
+
+    manifest.json       what it is: form, moment, engine, rows of each table
+    database/00000…     the dump, in parts, so that its size need not be known when it begins
+    files/…             what lies beside the database, by its path in DATA_DIR
+    sums.json           the SHA-256 of every member before it; without it the file was never finished
+
+A name ending in `.age` is encrypted for the key that age1… names (https://age-encryption.org/v1).
+"""
+
+import hashlib
+import io
+import json
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+FORM = 1  # of the manifest; a reader refuses a later one
+PART_BYTES = 8 * 1024**2  # of the dump that are in memory at a time
+COPIED_BYTES = 1024**2
+MANIFEST, SUMS = "manifest.json", "sums.json"
+DUMP, FILES = "database/", "files/"
+MEMBER = re.compile(r"database/\d{5}|files/(?!/)[^\0]+|manifest\.json")
+
+
+class Damaged(Exception):
+    """The file is no backup, or not whole. Its words say where."""
+
+
+@dataclass
+class Writer:
+    """Writes members one after the other; `finish` makes the file a backup."""
+
+    stream: IO[bytes]
+    sums: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tar = tarfile.open(fileobj=self.stream, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - see finish
+
+    def add(self, name: str, octets: bytes) -> None:
+        self._add(name, io.BytesIO(octets), len(octets))
+
+    def add_json(self, name: str, facts: dict[str, Any]) -> None:
+        self.add(name, json.dumps(facts, ensure_ascii=False, indent=1).encode())
+
+    def add_dump(self, source: IO[bytes]) -> None:
+        number = 0
+        while octets := source.read(PART_BYTES):
+            self.add(f"{DUMP}{number:05}", octets)
+            number += 1
+
+    def add_file(self, path: Path, name: str) -> None:
+        """Add a file as long as it is now, though it may grow. Raises FileNotFoundError if it is gone."""
+        with path.open("rb") as source:
+            self._add(f"{FILES}{name}", source, path.stat().st_size)
+
+    def _add(self, name: str, source: IO[bytes], size: int) -> None:
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = size, 0o600
+        hashing = Hashing(source)
+        self.tar.addfile(info, hashing)
+        self.sums[name] = hashing.sum()
+
+    def finish(self) -> None:
+        self.add_json(SUMS, dict(self.sums))
+        self.tar.close()
+
+
+class Hashing(io.RawIOBase):
+    """Reads another stream, and knows the SHA-256 of what it gave."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self.source, self.hash = source, hashlib.sha256()
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            octets = self.source.read(size)
+        except tarfile.TarError as error:
+            raise Damaged(f"it ends too early, or is damaged: {error}") from None
+        self.hash.update(octets)
+        return octets
+
+    def rest(self) -> None:
+        while self.read(COPIED_BYTES):
+            pass
+
+    def sum(self) -> str:
+        return self.hash.hexdigest()
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member while its turn lasts. name: below `database/` or `files/` as it stands in the archive."""
+
+    name: str
+    size: int
+    source: Hashing
+
+    @property
+    def file(self) -> str:
+        """Return the path of a file in DATA_DIR, or "" for what is none."""
+        return self.name.removeprefix(FILES) if self.name.startswith(FILES) else ""
+
+
+class Reader:
+    """Reads the members in their order; iterating to the end proves that all is there and unchanged."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        try:
+            self.tar = tarfile.open(fileobj=stream, mode="r|")  # noqa: SIM115 - a stream that its owner closes
+            self.members = self._members()
+            self.manifest = self._manifest()
+        except (tarfile.TarError, EOFError) as error:
+            raise Damaged(f"no backup: {error}") from None
+
+    def __iter__(self) -> Iterator[Member]:
+        """Yield all members but the manifest; raise Damaged at the first fault, at the latest at the end."""
+        yield from self.members
+
+    def _manifest(self) -> dict[str, Any]:
+        first = next(self.members, None)
+        if first is None or first.name != MANIFEST:
+            raise Damaged("no backup: it does not begin with a manifest")
+        try:
+            facts: dict[str, Any] = json.loads(first.source.read())
+        except ValueError:
+            raise Damaged("the manifest cannot be read") from None
+        if facts.get("form") != FORM:
+            raise Damaged(f"a backup of form {facts.get('form')}; this version reads form {FORM}")
+        return facts
+
+    def _members(self) -> Iterator[Member]:
+        sums: dict[str, str] = {}
+        try:
+            for info in self.tar:
+                if info.name == SUMS:
+                    return self._compare(info, sums)
+                member = self._member(info)
+                if member.name in sums:
+                    raise Damaged(f"{info.name} is there twice")
+                yield member
+                member.source.rest()
+                sums[member.name] = member.source.sum()
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise Damaged(f"it ends too early, or is damaged: {error}") from None
+        raise Damaged("it ends too early: the hashes are missing")
+
+    def _member(self, info: tarfile.TarInfo) -> Member:
+        parts = Path(info.name).parts
+        source = self.tar.extractfile(info) if info.isreg() else None
+        if source is None or ".." in parts or not MEMBER.fullmatch(info.name):
+            raise Damaged(f"{info.name!r} does not belong into a backup")
+        return Member(info.name, info.size, Hashing(source))
+
+    def _compare(self, info: tarfile.TarInfo, found: dict[str, str]) -> None:
+        source = self.tar.extractfile(info)
+        said = json.loads(source.read()) if source else {}
+        if wrong := sorted(name for name in said.keys() | found.keys() if said.get(name) != found.get(name)):
+            raise Damaged(f"{wrong[0]} is not what was written" + (f", and {len(wrong) - 1} more" if wrong[1:] else ""))
+
+
+class Parts(io.RawIOBase):
+    """The dump as one stream, out of the members that follow each other."""
+
+    def __init__(self, members: Iterator[Member]) -> None:
+        self.members = members
+        self.member: Member | None = next(members, None)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        while self.member is not None and self.member.name.startswith(DUMP):
+            if octets := self.member.source.read(len(buffer)):
+                buffer[: len(octets)] = octets
+                return len(octets)
+            self.member = next(self.members, None)
+        return 0
+
+    def rest(self) -> Iterator[Member]:
+        """Yield what follows the dump, which was read to its end."""
+        if self.member is not None:
+            yield self.member
+        yield from self.members
+
+
+def opened_dump(reader: Reader) -> tuple[IO[bytes], Parts]:
+    """Return the dump as one stream, and what it is made of: `rest` of it is what follows."""
+    parts = Parts(reader.members)
+    return io.BufferedReader(parts, COPIED_BYTES), parts

@@ -1,0 +1,67 @@
+"""What lies beside the database in a backup: pictures, keys, departures. Each by its path in DATA_DIR."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+
+from newsletter.operation.backup.archive import Damaged, Member
+from newsletter.operation.backup.dumps import ASIDE, COPIED_BYTES
+
+SECRET = "secret_key"  # noqa: S105 - the name of its file
+LOGS = {"departures", "wishes"}  # lines for themselves, in any order: decision 0045
+FOLDERS = ("media", "dkim")
+
+
+def names() -> Iterator[str]:
+    """Yield the paths of all files that a backup holds, those of readers who left last, as late as can be."""
+    for folder in FOLDERS:
+        found = sorted((settings.DATA_DIR / folder).rglob("*"))
+        yield from (str(path.relative_to(settings.DATA_DIR)) for path in found if path.is_file())
+    yield from (name for name in sorted(LOGS) if (settings.DATA_DIR / name).exists())
+
+
+@dataclass
+class Putting:
+    """Puts files back: what is there stays, what differs is put aside, lines that are missing are added."""
+
+    folder: Path
+    mark: str  # in the name of what is put aside
+    overwrites: set[str] = field(default_factory=set)
+    files: int = 0
+    put_aside: int = 0
+
+    def put(self, member: Member) -> None:
+        path = self._path(member.file)
+        if member.file in LOGS:
+            join(path, member.source.read())
+            return
+        fresh = path.with_name(f".{path.name}.new")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+            while octets := member.source.read(COPIED_BYTES):
+                target.write(octets)
+        if member.file not in self.overwrites and path.exists() and path.read_bytes() != fresh.read_bytes():
+            path.rename(path.with_name(f"{ASIDE}{self.mark}.{path.name}"))
+            self.put_aside += 1
+        fresh.replace(path)
+        self.files += 1
+
+    def _path(self, name: str) -> Path:
+        path = self.folder / name
+        if name not in {SECRET, *LOGS} and not name.startswith(tuple(f"{folder}/" for folder in FOLDERS)):
+            raise Damaged(f"a backup holds no {name}")
+        return path
+
+
+def join(path: Path, octets: bytes) -> None:
+    """Add the lines that a file does not have. What it has is newer than the backup, and stays."""
+    old = set(path.read_bytes().splitlines()) if path.exists() else set()
+    new = [line for line in octets.splitlines() if line and line not in old]
+    if new:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as target:
+            target.write(b"".join(b"\n" + line for line in new))
+            target.flush()
+            os.fsync(target.fileno())

@@ -1,0 +1,118 @@
+"""Bring an installation back from a backup: into an empty one, or in place of one that is stopped."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db.migrations.loader import MigrationLoader
+from django.utils.crypto import constant_time_compare
+
+from newsletter.delivery.ledger import restored
+from newsletter.operation.backup import engines
+from newsletter.operation.backup.archive import Reader, opened_dump
+from newsletter.operation.backup.contents import SECRET, Putting, join
+from newsletter.operation.backup.engines import Engine
+from newsletter.operation.backup.sealing import unsealed
+
+
+class Refused(Exception):
+    """This backup may not be restored here. Its words say why and what to do."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was brought back. has_secret: whether links in mails of the backup open with this installation's secret."""
+
+    made_at: datetime
+    rows: dict[str, int]
+    files: int
+    put_aside: int
+    has_secret: bool
+
+
+def restore(path: Path, now: datetime, *, identity: Path | None = None, replace: bool = False) -> Restored:
+    """Read a backup once to know that it is whole, then load it; afterwards nothing is sent until it is decided.
+
+    replace: what is here is put aside, and comes back if loading fails; without it only an empty installation is
+    filled. Raises Damaged, Refused, Sealed, Unusable or OSError; then the database is as it was.
+    """
+    engine = engines.here()
+    refuse(verified(path, identity), engine)
+    if users := engine.others():
+        raise Refused(f"the database is in use by {', '.join(users)}: stop web server, workers and clock first")
+    is_empty = engine.is_empty()
+    if not is_empty and not replace:
+        raise Refused("this installation is not empty: with --replace it is put aside, and the backup takes its place")
+    mark = f"{now:%Y%m%d%H%M%S}"
+    aside = nullcontext() if is_empty else engine.put_aside(mark)
+    with _noted(path), aside, unsealed(path, identity) as stream:
+        reader = Reader(stream)
+        putting = Putting(settings.DATA_DIR, mark, overwrites={SECRET} if is_empty else set())
+        has_secret = load(reader, engine, putting, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
+        for lines in sorted(path.parent.glob("departures-*")):  # who has left since, if it lies in BACKUP_URL
+            join(settings.DATA_DIR / "departures", lines.read_bytes())
+        made_at = datetime.fromisoformat(reader.manifest["made_at"])
+        call_command("migrate", verbosity=0, interactive=False)
+        restored.lock(made_at, now)
+    return Restored(made_at, reader.manifest["rows"], putting.files, putting.put_aside, has_secret)
+
+
+def unfinished() -> str:
+    """Return why nothing may start here, if a restore was killed: half a database looks like an empty one."""
+    note = _note()
+    if not note.exists():
+        return ""
+    return f"The restore of {note.read_text()} was not finished. Run it again: manage.py restore --replace PATH"
+
+
+def _note() -> Path:
+    file: Path = settings.DATA_DIR / "restore.unfinished"
+    return file
+
+
+@contextmanager
+def _noted(path: Path) -> Iterator[None]:
+    """Keep a note while the block runs; a kill leaves it, an error does not: then the database is as it was."""
+    _note().write_text(str(path))
+    try:
+        yield
+    finally:
+        _note().unlink()
+
+
+def verified(path: Path, identity: Path | None) -> dict[str, Any]:
+    """Read all of a backup and return its manifest. Raises Damaged or Sealed."""
+    with unsealed(path, identity) as stream:
+        reader = Reader(stream)
+        for _member in reader:
+            pass
+        return reader.manifest
+
+
+def refuse(manifest: dict[str, Any], engine: Engine) -> None:
+    """Raise Refused if the backup is of another engine, or of a newer version of the product."""
+    if manifest["engine"] != engine.name:
+        raise Refused(f"the backup is of {manifest['engine']}, and DATABASE_URL leads to {engine.name}")
+    ours = {f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations}
+    apps = {name.split(".")[0] for name in ours}
+    newer = [name for name in manifest["migrations"] if name not in ours and name.split(".")[0] in apps]
+    if newer:
+        raise Refused(f"the backup is of a newer version of this program, which knows {newer[-1]}: update first")
+
+
+def load(reader: Reader, engine: Engine, putting: Putting, *, keeps_secret: bool) -> bool:
+    """Load the database, then the files. keeps_secret: ours stays. Return whether the one of the backup is used now."""
+    dump, parts = opened_dump(reader)
+    engine.load(dump)
+    is_used = True
+    for member in parts.rest():
+        if member.file == SECRET and keeps_secret:
+            is_used = constant_time_compare(member.source.read().decode(), settings.SECRET_KEY)
+        elif member.file:
+            putting.put(member)
+    return is_used

@@ -1,0 +1,44 @@
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone, translation
+
+from newsletter.operation.backup import making
+from newsletter.operation.backup.dumps import Unusable
+from newsletter.operation.backup.nightly import make_due
+from newsletter.operation.backup.sealing import Sealed
+from newsletter.publication.models import Publication
+
+
+class Command(BaseCommand):
+    help = "Write database, pictures, keys and departures into one file, while everything runs."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("path", type=Path, nargs="?", metavar="PATH", help="NAME.tar, or NAME.tar.age if encrypted")
+        which.add_argument("--nightly", action="store_true", help="the one that is due, into the folder BACKUP_URL")
+
+    def handle(self, *args: Any, path: Path | None, nightly: bool, **options: Any) -> None:
+        if path is None:
+            self._at_night()
+        else:
+            self._now(path)
+
+    def _at_night(self) -> None:
+        publication = Publication.objects.current()
+        with translation.override(publication.language), timezone.override(publication.zone):
+            row = make_due(timezone.now())
+        self.stdout.write("No backup is due." if row is None else str(row))
+        if row and (row.failure or row.trial):
+            raise CommandError(row.failure or row.trial)
+
+    def _now(self, path: Path) -> None:
+        try:
+            made = making.make(path, timezone.now())
+        except (OSError, Sealed, Unusable) as error:
+            raise CommandError(f"No backup was made: {error}") from error
+        size, rows = filesizeformat(made.octets), sum(made.rows.values())
+        self.stdout.write(f"{made.path}: {size}, {rows:,} rows, {made.seconds:.0f} s")

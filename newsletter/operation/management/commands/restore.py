@@ -1,0 +1,41 @@
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from newsletter.operation.backup import restoring
+from newsletter.operation.backup.archive import Damaged
+from newsletter.operation.backup.dumps import Unusable
+from newsletter.operation.backup.sealing import Sealed
+from newsletter.operation.supervisor import Taken, only_one
+
+
+class Command(BaseCommand):
+    help = "Bring an installation back from a backup. Nothing is sent until the author has decided on the desk."
+    requires_system_checks = []  # they open the database, which may be damaged
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", type=Path, metavar="PATH")
+        parser.add_argument("--replace", action="store_true", help="put aside what is here; nothing of it is removed")
+        parser.add_argument("--identity", type=Path, metavar="FILE", help="the secret key of age, for an encrypted one")
+
+    def handle(self, *args: Any, path: Path, replace: bool, identity: Path | None, **options: Any) -> None:
+        try:
+            with only_one(settings.DATA_DIR / "up.lock", "manage.py restore"):
+                found = restoring.restore(path, timezone.now(), identity=identity, replace=replace)
+        except Taken as holder:
+            raise CommandError(f"Nothing was restored: the newsletter is running ({holder}). Stop it first.") from None
+        except (Damaged, OSError, restoring.Refused, Sealed, Unusable) as error:
+            raise CommandError(f"Nothing was restored: {error}") from error
+        lines = [f"Restored the backup of {found.made_at:%Y-%m-%d %H:%M} UTC: {sum(found.rows.values()):,} rows"]
+        lines[0] += f", {found.files:,} files."
+        if found.put_aside:
+            lines.append(f"{found.put_aside:,} files of the same name are kept beside them: before_restore_….")
+        if not found.has_secret:
+            lines.append("SECRET_KEY is not the one of the backup: links in its mails open nothing. Add that one,")
+            lines.append("from the file secret_key in the archive, to SECRET_KEY_FALLBACKS.")
+        lines.append(f"No issue is sent until you have decided at {settings.SITE_URL}/admin/restored/.")
+        self.stdout.write("\n".join(lines))

@@ -1,0 +1,45 @@
+"""What the operation of the product keeps: the nights' backups."""
+
+from datetime import date, datetime, timedelta
+
+from django.db import IntegrityError, models, transaction
+
+HELD = timedelta(hours=2)  # a backup that was begun so long ago and is not made has died
+
+
+class NightlyBackup(models.Model):
+    """The backup of one day: made, or why not; and whether it was tried."""
+
+    day = models.DateField(unique=True, help_text="in the publication's zone")
+    begun_at = models.DateTimeField()
+    made_at = models.DateTimeField(null=True)
+    octets = models.PositiveBigIntegerField(default=0)
+    failure = models.TextField(blank=True, default="", help_text="why it was not made")
+    tried_at = models.DateTimeField(null=True, help_text="when it was loaded beside the product, to know that it works")
+    trial = models.TextField(blank=True, default="", help_text="why it would not bring the product back")
+
+    class Meta:
+        ordering = ("day",)
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d} {'made' if self.made_at else 'not made'}"
+
+    @classmethod
+    def held(cls, day: date, now: datetime) -> bool:
+        """Return whether a process makes the backup of a day, or made it; one that is silent for long has died."""
+        return cls.objects.filter(day=day).exclude(cls._dead(now)).exists()
+
+    @classmethod
+    def claim(cls, day: date, now: datetime) -> "NightlyBackup | None":
+        """Return the row of a day if this process is to make its backup, or None if another one does, or has."""
+        try:
+            with transaction.atomic():
+                return cls.objects.create(day=day, begun_at=now)
+        except IntegrityError:
+            taken = cls.objects.filter(cls._dead(now), day=day).update(begun_at=now)
+            return cls.objects.get(day=day) if taken else None
+
+    @staticmethod
+    def _dead(now: datetime) -> models.Q:
+        ahead = models.Q(begun_at__gt=now)  # the clock was
+        return (models.Q(begun_at__lt=now - HELD) | ahead) & models.Q(made_at=None)

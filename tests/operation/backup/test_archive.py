@@ -1,0 +1,173 @@
+"""The file of a backup, by itself."""
+
+import io
+import json
+import tarfile
+
+import pytest
+
+from newsletter.operation.backup import archive
+from newsletter.operation.backup.archive import Damaged, Reader, Writer, opened_dump
+
+DUMP = bytes(range(256)) * 400
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch):
+    monkeypatch.setattr(archive, "PART_BYTES", 1000)
+
+
+def written(*, is_finished: bool = True, manifest: dict | None = None, **files: bytes) -> bytes:
+    stream = io.BytesIO()
+    writer = Writer(stream)
+    writer.add_json("manifest.json", manifest or {"form": archive.FORM, "engine": "sqlite"})
+    writer.add_dump(io.BytesIO(DUMP))
+    for name, octets in files.items():
+        writer.add(f"files/{name}", octets)
+    if is_finished:
+        writer.finish()
+    return stream.getvalue()
+
+
+def read(octets: bytes) -> dict[str, bytes]:
+    return {member.name: member.source.read() for member in Reader(io.BytesIO(octets))}
+
+
+def changed(octets: bytes, name: str, *, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """Return a tar with the manifest of another, and one member of our choice."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w|") as tar, tarfile.open(fileobj=io.BytesIO(octets)) as old:
+        manifest = old.getmember("manifest.json")
+        tar.addfile(manifest, old.extractfile(manifest))
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = kind, "/etc/passwd"
+        tar.addfile(info, io.BytesIO())
+    return stream.getvalue()
+
+
+def test_what_is_written_is_read():
+    found = read(written(departures=b"lines", secret_key=b"secret"))
+
+    assert [name for name in found if name.startswith("files/")] == ["files/departures", "files/secret_key"]
+    assert found["files/departures"] == b"lines"
+    assert b"".join(octets for name, octets in found.items() if name.startswith("database/")) == DUMP
+    assert len(found) == 2 + 103
+
+
+def test_the_dump_is_one_stream_and_the_files_follow():
+    dump, parts = opened_dump(Reader(io.BytesIO(written(departures=b"lines"))))
+
+    assert dump.read() == DUMP
+    assert [(member.file, member.source.read()) for member in parts.rest()] == [("departures", b"lines")]
+
+
+def test_a_dump_that_is_not_read_to_its_end_does_not_hide_the_files():
+    dump, parts = opened_dump(Reader(io.BytesIO(written(departures=b"lines"))))
+    dump.read(10)
+
+    assert [member.file for member in parts.rest() if member.file] == ["departures"]
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.3, 0.5, 0.9])
+def test_a_file_that_ends_too_early_is_damaged(share):
+    octets = written(departures=b"lines" * 1000)
+
+    with pytest.raises(Damaged):
+        read(octets[: int(len(octets) * share)])
+
+
+def test_a_file_that_was_never_finished_is_damaged():
+    with pytest.raises(Damaged, match="too early"):
+        read(written(is_finished=False))
+
+
+def test_each_octet_counts():
+    octets = bytearray(written(departures=b"lines " * 500))
+    at = octets.index(b"lines")
+    octets[at] ^= 1
+
+    with pytest.raises(Damaged, match="files/departures is not what was written"):
+        read(bytes(octets))
+
+
+def test_of_several_faults_one_is_named_and_the_others_are_counted():
+    octets = written(departures=b"lines", wishes=b"lines").replace(b"lines", b"linez")
+
+    with pytest.raises(Damaged, match="files/departures is not what was written, and 1 more"):
+        read(octets)
+
+
+@pytest.mark.parametrize(
+    "name", ["files/../../etc/cron.d/x", "files//etc/passwd", "etc/passwd", "database/x", "files/"]
+)
+def test_a_path_that_leaves_the_folder_is_refused(name):
+    with pytest.raises(Damaged, match="does not belong into a backup"):
+        read(changed(written(), name))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
+def test_only_files_are_taken(kind):
+    with pytest.raises(Damaged, match="does not belong into a backup"):
+        read(changed(written(), "files/departures", kind=kind))
+
+
+@pytest.mark.parametrize("octets", [b"", b"no tar at all" * 100, b"\x1f\x8b" + b"x" * 600])
+def test_another_file_is_no_backup(octets):
+    with pytest.raises(Damaged, match="no backup"):
+        read(octets)
+
+
+def test_a_tar_without_a_manifest_is_no_backup():
+    stream = io.BytesIO()
+    writer = Writer(stream)
+    writer.add("files/departures", b"")
+    writer.finish()
+
+    with pytest.raises(Damaged, match="does not begin with a manifest"):
+        read(stream.getvalue())
+
+
+def test_a_form_of_tomorrow_is_refused():
+    with pytest.raises(Damaged, match="form 2; this version reads form 1"):
+        read(written(manifest={"form": 2}))
+
+
+def test_a_name_that_comes_twice_is_refused():
+    stream = io.BytesIO()
+    writer = Writer(stream)
+    writer.add_json("manifest.json", {"form": 1})
+    writer.add("files/departures", b"one")
+    writer.add("files/departures", b"two")
+    writer.finish()
+
+    with pytest.raises(Damaged, match="twice"):
+        read(stream.getvalue())
+
+
+def test_a_file_that_grows_while_it_is_read_is_as_long_as_it_was(tmp_path):
+    path, stream = tmp_path / "departures", io.BytesIO()
+    path.write_bytes(b"x" * 5000)
+    writer = Writer(stream)
+    writer.add_json("manifest.json", {"form": 1})
+
+    class Growing(archive.Hashing):
+        def read(self, size: int = -1, /) -> bytes:
+            with path.open("ab") as file:
+                file.write(b"y")
+            return super().read(size)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive, "Hashing", Growing)
+        writer.add_file(path, "departures")
+    writer.finish()
+
+    assert read(stream.getvalue())["files/departures"] == b"x" * 5000
+
+
+def test_the_hashes_are_those_of_sha256sum():
+    with tarfile.open(fileobj=io.BytesIO(written(departures=b"lines"))) as tar:
+        last = tar.extractfile("sums.json")
+        assert last is not None
+        sums = json.load(last)
+
+    assert sums["files/departures"] == "5ea44c3961f16643e614435496b16115aa6d75458b5cc3fd5398aae291f3126b"

@@ -1,0 +1,275 @@
+"""`manage.py backup`, `restore` and `check_backup`, as an operator runs them."""
+
+import tarfile
+
+import pyrage
+import pytest
+
+from tests.support.product import Product
+
+pytestmark = pytest.mark.servers
+
+FILL = """
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+from tests.factories import make_publication, make_post, make_subscriber
+from subscribers.models import Subscriber
+
+make_publication()
+make_post(title="備份的一篇")
+readers = [make_subscriber(email=f"reader{n}@example.org") for n in range(20)]
+default_storage.save("ab/picture.webp", ContentFile(b"octets of a picture"))
+readers[0].unsubscribe(timezone.now())
+answer = Subscriber.objects.get(email="reader5@example.org").token("unsubscribe")
+"""
+CHANGE = """
+from django.utils import timezone
+from newsletter.posts.models import Post
+from subscribers.models import Subscriber
+
+Post.objects.update(title="後來的標題")
+Subscriber.objects.get(email="reader1@example.org").unsubscribe(timezone.now())
+Subscriber.objects.filter(email__in=["reader7@example.org", "reader8@example.org"]).delete()
+"""
+FACTS = """
+from django.utils import timezone
+from newsletter.delivery.ledger import restored
+from newsletter.delivery.models.restorations import Restoration
+from newsletter.posts.models import Post
+from subscribers.models import Subscriber
+
+restored.remember(timezone.now())
+answer = {{
+    "titles": sorted(Post.objects.values_list("title", flat=True)),
+    "readers": Subscriber.objects.count(),
+    "left": sorted(Subscriber.objects.filter(state="unsubscribed").values_list("email", flat=True)),
+    "locked": restored.is_undecided(),
+    "made_at": Restoration.objects.exclude(made_at=None).exists(),
+    "opens": Subscriber.objects.opened_by({token!r}, "unsubscribe") is not None,
+}}
+"""
+LEFT = ["reader0@example.org", "reader1@example.org"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def product(request, make_product) -> Product:
+    if request.param == "sqlite":
+        return make_product()
+    postgres = request.getfixturevalue("migrated_postgres")
+    made = make_product(database_url=request.getfixturevalue("migrated_postgres_url"))
+    made.env["PATH"] = f"{postgres.programs}:{made.env['PATH']}"
+    return made
+
+
+def facts(product: Product, token: str) -> dict:
+    return product.shell(FACTS.format(token=token))
+
+
+def test_a_day_of_a_backup(product, tmp_path):
+    """Made while everything runs; tried; in the place of what is there; and on a new machine."""
+    token, path = product.shell(FILL), tmp_path / "one.tar"
+    product.start()
+    made = product.manage("backup", str(path))
+    assert "rows" in made.stdout
+    assert path.stat().st_mode & 0o077 == 0
+
+    assert "would bring the newsletter back" in product.manage("check_backup", str(path)).stdout
+
+    product.shell(CHANGE)
+    running = product.manage("restore", "--replace", str(path), check=False)
+    assert (running.returncode, "is running" in running.stderr) == (1, True)
+    product.stop()
+
+    not_empty = product.manage("restore", str(path), check=False)
+    assert (not_empty.returncode, "--replace" in not_empty.stderr) == (1, True)
+    assert facts(product, token)["titles"] == ["後來的標題"]
+
+    done = product.manage("restore", "--replace", str(path))
+    assert "/admin/restored/" in done.stdout
+    wanted = {"titles": ["備份的一篇"], "readers": 20, "left": LEFT, "locked": True, "made_at": True, "opens": True}
+    assert facts(product, token) == wanted
+    assert not list(product.data.glob("*.unfinished"))
+
+
+def test_a_burnt_machine(product, make_product, tmp_path, request):
+    token, path = product.shell(FILL), tmp_path / "one.tar"
+    product.manage("backup", str(path))
+    options = {}
+    if product.env["DATABASE_URL"]:
+        postgres = request.getfixturevalue("migrated_postgres")
+        options["database_url"] = postgres.new_database()
+    other = make_product(is_new=True, **options)
+    other.env["PATH"] = product.env["PATH"]
+
+    other.manage("restore", str(path))
+
+    found = facts(other, token)
+    assert found == {
+        "titles": ["備份的一篇"],
+        "readers": 20,
+        "left": LEFT[:1],
+        "locked": True,
+        "made_at": True,
+        "opens": True,
+    }
+    assert (other.data / "media/ab/picture.webp").read_bytes() == b"octets of a picture"
+    assert (other.data / "secret_key").read_text().strip() == (product.data / "secret_key").read_text().strip()
+    assert not list(other.data.glob("before_restore_*"))
+
+
+def test_a_backup_that_cannot_be_loaded_leaves_all_as_it_was(product, tmp_path):
+    """The archive is whole, its dump is not one: loading fails after what was there was put aside."""
+    token, path = product.shell(FILL), tmp_path / "one.tar"
+    product.manage("backup", str(path))
+    product.shell(CHANGE)
+    before = facts(product, token)
+    broken = tmp_path / "broken.tar"
+    _with_other_dump(path, broken)
+
+    tried = product.manage("check_backup", str(broken), check=False)
+    done = product.manage("restore", "--replace", str(broken), check=False)
+
+    assert (tried.returncode, done.returncode) == (1, 1)
+    assert "Traceback" not in tried.stderr + done.stderr
+    assert facts(product, token) == before
+    assert product.manage("backup", str(tmp_path / "two.tar")).returncode == 0
+
+
+def _with_other_dump(old, new):
+    from newsletter.operation.backup.archive import Reader, Writer
+
+    with old.open("rb") as source, new.open("wb") as target:
+        reader, writer = Reader(source), Writer(target)
+        writer.add_json("manifest.json", reader.manifest)
+        for member in reader:
+            octets = member.source.read()
+            writer.add(member.name, octets[: len(octets) // 2] if member.name.startswith("database/") else octets)
+        writer.finish()
+
+
+def test_a_restore_that_was_killed_lets_nothing_start(make_product, tmp_path):
+    product, path = make_product(), tmp_path / "one.tar"
+    product.manage("backup", str(path))
+    (product.data / "restore.unfinished").write_text(str(path))
+
+    for words in (["up", "--port", "0"], ["run_worker"]):
+        done = product.manage(*words, check=False)
+        assert (done.returncode, "was not finished" in done.stderr) == (1, True)
+    product.manage("restore", "--replace", str(path))
+
+    assert not (product.data / "restore.unfinished").exists()
+    kept = [file.name.split(".", 1)[1] for file in product.data.glob("before_restore_*")]
+    assert kept == ["newsletter.sqlite3"]
+
+
+def test_encrypted_for_a_key_that_is_not_on_the_machine(make_product, tmp_path):
+    product, path, key = make_product(), tmp_path / "one.tar.age", pyrage.x25519.Identity.generate()
+    product.shell(FILL)
+    product.env["BACKUP_AGE_KEY"] = str(key.to_public())
+    identity = tmp_path / "key.txt"
+    identity.write_text(str(key))
+
+    plain = product.manage("backup", str(tmp_path / "plain.tar"), check=False)
+    product.manage("backup", str(path))
+    closed = product.manage("check_backup", str(path), check=False)
+    opened = product.manage("check_backup", "--identity", str(identity), str(path))
+
+    assert (plain.returncode, "let its name end in .age" in plain.stderr) == (1, True)
+    assert b"reader" not in path.read_bytes()
+    assert (closed.returncode, "--identity" in closed.stderr) == (1, True)
+    assert "would bring the newsletter back" in opened.stdout
+
+
+AT_NOON = """
+from datetime import UTC, datetime
+from newsletter.publication.models import Publication
+from django.contrib.auth.models import User
+from tests.factories import make_publication
+
+make_publication(time_zone="Etc/GMT%+d" % (datetime.now(UTC).hour - 12))
+User.objects.create_superuser("author", "author@example.org", "a-password-of-the-test")
+"""
+NIGHTS = """
+from newsletter.operation.models import NightlyBackup
+answer = [[bool(row.made_at), bool(row.tried_at), row.failure, row.trial] for row in NightlyBackup.objects.all()]
+"""
+
+
+def test_a_night(make_product, tmp_path):
+    """Made once, tried, and the author told; old ones go; a machine that burnt knows who left after it."""
+    product, folder = make_product(), tmp_path / "kept"
+    product.env["BACKUP_URL"] = str(folder)
+    token = product.shell(FILL)
+    product.shell(AT_NOON)
+    folder.mkdir()
+    for month in range(1, 13):
+        (folder / f"newsletter-2024-{month:02}-01.tar").touch()
+
+    assert "made" in product.manage("backup", "--nightly").stdout
+    assert "No backup is due" in product.manage("backup", "--nightly").stdout
+
+    assert product.shell(NIGHTS) == [[True, True, "", ""]]
+    (mail,) = [path.read_text() for path in (product.data / "outbox").rglob("*.eml")]
+    assert "To: author@example.org" in mail
+    assert len(list(folder.glob("newsletter-*.tar"))) == 12
+    path = max(folder.glob("newsletter-*.tar"))
+    product.shell(CHANGE)
+    product.shell("from newsletter.operation.backup.nightly import keep_departures\nkeep_departures()")
+
+    other = make_product(is_new=True)
+    other.manage("restore", str(path))
+    assert facts(other, token)["left"] == LEFT
+
+
+def test_a_night_without_room_is_told(make_product, tmp_path):
+    product = make_product()
+    product.shell(AT_NOON)
+    product.env["BACKUP_URL"] = str(tmp_path / "file")
+    (tmp_path / "file").touch()
+
+    done = product.manage("backup", "--nightly", check=False)
+
+    assert done.returncode == 1
+    (row,) = product.shell(NIGHTS)
+    assert (row[:2], "Not a directory" in row[2]) == ([False, False], True)
+    assert len(list((product.data / "outbox").rglob("*.eml"))) == 1
+    assert "backup.failed" in product.manage("doctor", "--json", check=False).stdout
+
+
+def test_another_engine_and_a_newer_version_are_refused(make_product, tmp_path):
+    product, path = make_product(), tmp_path / "one.tar"
+    product.manage("backup", str(path))
+    for name, change in {
+        "engine": {"engine": "postgresql"},
+        "version": {"migrations": ["posts.0999_of_tomorrow"]},
+    }.items():
+        other = tmp_path / f"{name}.tar"
+        _with_manifest(path, other, change)
+        done = product.manage("restore", "--replace", str(other), check=False)
+        words = {"engine": "DATABASE_URL leads to sqlite", "version": "update first"}[name]
+        assert (done.returncode, words in done.stderr) == (1, True), done.stderr
+    assert product.manage("backup", str(path), check=False).returncode == 1  # never over another
+
+
+def _with_manifest(old, new, change):
+    from newsletter.operation.backup.archive import Reader, Writer
+
+    with old.open("rb") as source, new.open("wb") as target:
+        reader, writer = Reader(source), Writer(target)
+        writer.add_json("manifest.json", reader.manifest | change)
+        for member in reader:
+            writer.add(member.name, member.source.read())
+        writer.finish()
+
+
+def test_the_archive_is_an_ordinary_tar(make_product, tmp_path):
+    product, path = make_product(), tmp_path / "one.tar"
+    product.shell(FILL)
+    product.manage("backup", str(path))
+
+    with tarfile.open(path) as tar:
+        names = tar.getnames()
+    assert names[0] == "manifest.json"
+    assert {"files/secret_key", "files/departures", "files/media/ab/picture.webp", "database/00000"} <= set(names)
+    assert names[-1] == "sums.json"

@@ -1,0 +1,165 @@
+"""The rows of nightly backups: who makes one, and what the doctor says of them."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import translation
+
+from newsletter.operation import backups, diagnosis
+from newsletter.operation.backup import nightly
+from newsletter.operation.models import NightlyBackup
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 28, 20, tzinfo=UTC)  # four in the morning of the 29th, in Taipei
+DAY = date(2026, 11, 29)
+
+
+@pytest.fixture(autouse=True)
+def _english():
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture
+def folder(settings, tmp_path):
+    settings.BACKUP_URL = str(tmp_path)
+    return tmp_path
+
+
+def ids(now: datetime = NOW) -> list[str]:
+    return [finding.id for finding in backups.nightly(now)]
+
+
+def made(day: date, **facts) -> NightlyBackup:
+    at = datetime(day.year, day.month, day.day, 3, 31, tzinfo=UTC)
+    return NightlyBackup.objects.create(day=day, begun_at=at, made_at=at, **facts)
+
+
+def test_one_process_makes_the_backup_of_a_day():
+    assert NightlyBackup.claim(DAY, NOW) is not None
+    assert NightlyBackup.claim(DAY, NOW + timedelta(minutes=5)) is None
+
+
+def test_of_a_process_that_died_another_takes_over():
+    NightlyBackup.claim(DAY, NOW)
+
+    assert NightlyBackup.held(DAY, NOW + timedelta(minutes=119))
+    assert not NightlyBackup.held(DAY, NOW + timedelta(minutes=121))
+    assert NightlyBackup.claim(DAY, NOW + timedelta(minutes=121)) is not None
+
+
+def test_a_clock_that_was_ahead_holds_nothing():
+    NightlyBackup.claim(DAY, NOW + timedelta(days=3))
+
+    assert NightlyBackup.claim(DAY, NOW) is not None
+
+
+def test_what_is_made_is_made():
+    made(DAY)
+
+    assert NightlyBackup.claim(DAY, NOW + timedelta(days=1)) is None
+
+
+def test_without_a_folder_none_is_due_and_nothing_is_said(settings):
+    settings.BACKUP_URL = ""
+
+    assert not nightly.is_due(NOW)
+    assert ids() == []
+    assert nightly.make_due(NOW) is None
+
+
+def test_due_from_half_past_three_in_the_zone_of_the_publication(folder):
+    assert not nightly.is_due(NOW - timedelta(minutes=31))
+    assert nightly.is_due(NOW)
+    made(DAY)
+    assert not nightly.is_due(NOW)
+
+
+@pytest.mark.parametrize("url", ["s3://key:secret@host/bucket", "backups", "file://host/backup"])
+def test_what_is_no_folder_is_refused_with_a_reason(url):
+    with pytest.raises(ImproperlyConfigured, match="a folder, as an absolute path"):
+        nightly.place(url)
+
+
+@pytest.mark.parametrize("url", ["/backup", "file:///backup"])
+def test_a_folder_is_a_path_or_its_url(url):
+    assert str(nightly.place(url)) == "/backup"
+
+
+def test_a_new_installation_with_a_folder_hears_nothing(folder):
+    assert ids() == []
+
+
+def test_a_backup_that_was_not_made_is_an_error(folder):
+    NightlyBackup.objects.create(day=DAY, begun_at=NOW, failure="No space left on device")
+
+    (finding,) = backups.nightly(NOW)
+
+    assert (finding.level, finding.id) == ("error", "backup.failed")
+    assert "No space left on device" in finding.message
+
+
+def test_a_night_that_was_left_out_is_a_warning(folder):
+    made(date(2026, 11, 27))
+
+    assert ids(datetime(2026, 11, 28, 15, tzinfo=UTC)) == []
+    assert ids(datetime(2026, 11, 28, 16, tzinfo=UTC)) == ["backup.old"]
+
+
+def test_a_backup_that_would_bring_nothing_back_is_an_error_until_one_does(folder):
+    made(date(2026, 11, 27), tried_at=NOW - timedelta(days=1), trial="the table posts_post has 3 rows")
+    assert "backup.trial" in ids()
+
+    made(date(2026, 11, 28), tried_at=NOW)
+    assert "backup.trial" not in ids()
+
+
+def test_an_open_site_is_told_that_nobody_backs_it_up(settings):
+    settings.BACKUP_URL = ""
+    assert [finding.id for finding in backups.none(NOW)] == ["backup.none"]
+    assert "backup.none" in [finding.id for finding in diagnosis._ask(diagnosis.EVERYTHING, NOW)]
+
+    settings.SITE_URL = "http://127.0.0.1:8000"
+    assert [finding.id for finding in backups.none(NOW)] == []
+
+
+def test_a_page_asks_twice_at_most(folder, django_assert_max_num_queries):
+    made(DAY)
+
+    with django_assert_max_num_queries(3):
+        list(backups.nightly(NOW))
+
+
+def test_departures_are_kept_beside_the_backups(folder, settings, tmp_path_factory):
+    settings.DATA_DIR = tmp_path_factory.mktemp("data")
+    nightly.keep_departures()
+    assert list(folder.iterdir()) == []
+
+    for lines in (b"\none", b"\none\ntwo"):
+        (settings.DATA_DIR / "departures").write_bytes(lines)
+        nightly.keep_departures()
+        (copy,) = folder.iterdir()
+        assert copy.name.startswith("departures-")
+        assert copy.read_bytes() == lines
+
+
+def test_other_files_in_the_folder_stay(folder):
+    for name in (
+        "notes.txt",
+        "newsletter-2019-01-01.tar.part",
+        *(f"newsletter-2026-11-{n:02}.tar" for n in range(1, 21)),
+    ):
+        (folder / name).touch()
+
+    gone = nightly.thin(folder)
+
+    left = {path.name for path in folder.iterdir()}
+    assert {
+        "notes.txt",
+        "newsletter-2019-01-01.tar.part",
+        "newsletter-2026-11-20.tar",
+        "newsletter-2026-11-14.tar",
+    } <= left
+    assert gone
+    assert not left & {path.name for path in gone}
