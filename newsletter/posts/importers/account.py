@@ -61,6 +61,7 @@ class Account:
     notes: list[str] = field(default_factory=list)  # about the whole
     redirects: int = 0
     links: int = 0  # between posts that lead to the new place now
+    issues: int = 0  # of the archive, made of what was mailed
 
     @cached_property
     def outcomes(self) -> Counter[str]:

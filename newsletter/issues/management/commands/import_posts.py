@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
-from newsletter.posts.importers.account import Entry
+from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed, waiting
+from newsletter.issues.models import Issue
+from newsletter.posts.importers.account import Account, Entry
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.moving import Move, Source, move
 from newsletter.posts.importers.pictures.finding import Finder, FolderFinder
+from newsletter.posts.importers.report import as_data, as_page
 from newsletter.publication.models import Publication
 
 
@@ -29,6 +33,15 @@ class Command(BaseCommand):
             "--pictures", type=Path, action="append", default=[], metavar="DIR", help="a folder that has the pictures"
         )
         parser.add_argument("--site", default="", metavar="URL", help="where the posts were read until now")
+        parser.add_argument(
+            "--as-issues", action="store_true", help="make issues of the archive of what was mailed; nothing is mailed"
+        )
+        parser.add_argument(
+            "--numbers", type=Path, metavar="FILE", help="CSV of the issues' numbers: written by a dry run, then read"
+        )
+        parser.add_argument(
+            "--report", type=Path, metavar="FILE", help="write the account as a page (.html), and beside it as JSON"
+        )
 
     def handle(self, *args: Any, path: Path, dry_run: bool, **options: Any) -> None:
         source = self._source(path, options["site"])
@@ -38,7 +51,38 @@ class Command(BaseCommand):
             raise CommandError(f"{path}: {error}") from error
         if not made.account.entries:
             raise CommandError(f"No post in {path}")
+        if options["as_issues"]:
+            self._archive(made, options["numbers"], dry_run=dry_run)
+        if options["report"]:
+            _write_report(made.account, options["report"])
         self._conclude(made)
+
+    def _archive(self, made: Move, numbers: Path | None, *, dry_run: bool) -> None:
+        """Propose numbers for what was mailed, take corrections of them, and make the issues."""
+        now = timezone.now()
+        mailed = {own: Past(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
+        ready, closed = (list(mailed.values()), []) if dry_run else waiting(mailed, now)
+        past = proposed(ready, set(Issue.objects.values_list("number", flat=True)))
+        try:
+            past = self._numbered(past, numbers, dry_run=dry_run)
+            count = len(past) if dry_run else archive(past, now)
+        except NumberingError as error:
+            raise CommandError(f"No issue was made: {error}. Correct the numbers with --numbers FILE.") from error
+        for one in past:
+            self.stdout.write(f"issue {one.number}: {timezone.localtime(one.at):%Y-%m-%d} {one.subject}")
+        made.account.issues = count
+        made.account.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
+
+    def _numbered(self, past: list[Past], numbers: Path | None, *, dry_run: bool) -> list[Past]:
+        if numbers is None:
+            return past
+        if numbers.exists():
+            return corrected(past, numbers.read_text("utf-8-sig"))
+        if not dry_run:
+            raise CommandError(f"{numbers} does not exist; a dry run writes it")
+        numbers.write_text(as_table(past), "utf-8")
+        self.stdout.write(f"The numbers are proposed in {numbers}. Correct them there; a post without one is no issue.")
+        return past
 
     def _source(self, path: Path, site: str) -> Source:
         try:
@@ -51,9 +95,17 @@ class Command(BaseCommand):
             self.stdout.write(note)
         if made.account.links:
             self.stdout.write(f"Links between posts that lead to the new place: {made.account.links}")
+        if made.account.issues:
+            self.stdout.write(f"Issues of the archive: {made.account.issues}. Nothing was mailed.")
         if made.account.is_dry_run:
             self.stdout.write("Nothing was changed: this was a dry run.")
         self.stdout.write(json.dumps(made.account.summary()))
+
+
+def _write_report(account: Account, path: Path) -> None:
+    page, data = path.with_suffix(".html"), path.with_suffix(".json")
+    page.write_text(as_page(account), "utf-8")
+    data.write_text(json.dumps(as_data(account), ensure_ascii=False, indent=1), "utf-8")
 
 
 def _finders(options: dict[str, Any]) -> list[Finder]:
