@@ -114,22 +114,22 @@ def archive(past: Sequence[Past], now: datetime) -> int:
 
     An issue that comes so carries `imported_at`: planning (in delivery) never makes a mailing of it.
     """
-    numbered = [one for one in past if one.number is not None]
-    numbers = [one.number for one in numbered]
+    numbered = [(one.number, one) for one in past if one.number is not None]
+    numbers = [number for number, _one in numbered]
     twice = {number for number in numbers if numbers.count(number) > 1}
     used = set(Issue.objects.filter(number__in=numbers).values_list("number", flat=True))
     if twice or used:
-        shown = ", ".join(map(str, sorted(number for number in twice | used if number)))
+        shown = ", ".join(map(str, sorted(twice | used)))
         raise NumberingError(f"these numbers are in use, or stand twice: {shown}")
-    posts = {post.source: post for post in Post.objects.filter(source__in=[one.source for one in numbered])}
-    for one in numbered:
-        _make(one, posts[one.source], now)
+    posts = {post.source: post for post in Post.objects.filter(source__in=[one.source for _number, one in numbered])}
+    for number, one in numbered:
+        _make(number, one, posts[one.source], now)
     return len(numbered)
 
 
-def _make(one: Past, post: Post, now: datetime) -> None:
+def _make(number: int, one: Past, post: Post, now: datetime) -> None:
     issue = Issue.objects.create(
-        number=one.number,
+        number=number,
         subject=single_line(one.subject).strip()[:SUBJECT_MAX] or post.title,
         preheader=single_line(one.preheader).strip()[:PREHEADER_MAX],
         sent_at=one.at,
