@@ -474,3 +474,18 @@ def test_a_picture_that_is_nowhere_is_named(site):
 
     assert "a picture stays at its old address: __GHOST_URL__/content/images/2024/x.png" in lines[0]
     assert json.loads(lines[-1])["losses"] == 2
+
+
+def test_pictures_of_this_machine_are_never_fetched(site):
+    row = {
+        **rows()[0],
+        "html": '<img src="http://127.0.0.1:8000/admin/x.png">',
+        "feature_image": "http://10.0.0.1/a.png",
+    }
+    (site / "ghost.json").write_text(json.dumps({"data": {"posts": [row]}}))
+
+    lines = run(site / "ghost.json", "--fetch")
+
+    assert "http://127.0.0.1:8000/admin/x.png (private: 127.0.0.1)" in lines[0]
+    assert "http://10.0.0.1/a.png (private: 10.0.0.1)" in lines[0]
+    assert not Image.objects.exists()

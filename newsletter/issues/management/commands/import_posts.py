@@ -15,7 +15,7 @@ from newsletter.posts.importers.account import Account, Entry
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.moving import Move, Source, move
-from newsletter.posts.importers.pictures.finding import Finder, FolderFinder
+from newsletter.posts.importers.pictures.finding import Finder, FolderFinder, WebFinder
 from newsletter.posts.importers.report import as_data, as_page
 from newsletter.publication.models import Publication
 
@@ -32,6 +32,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--pictures", type=Path, action="append", default=[], metavar="DIR", help="a folder that has the pictures"
         )
+        parser.add_argument("--fetch", action="store_true", help="ask the web for pictures that are nowhere else")
         parser.add_argument("--site", default="", metavar="URL", help="where the posts were read until now")
         parser.add_argument(
             "--as-issues", action="store_true", help="make issues of the archive of what was mailed; nothing is mailed"
@@ -46,7 +47,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, path: Path, dry_run: bool, **options: Any) -> None:
         source = self._source(path, options["site"])
         try:
-            made = move(source, _finders(options), dry_run=dry_run, report=partial(_report, self))
+            made = move(source, _finders(options, source.site), dry_run=dry_run, report=partial(_report, self))
         except Rejected as error:
             raise CommandError(f"{path}: {error}") from error
         if not made.account.entries:
@@ -108,11 +109,12 @@ def _write_report(account: Account, path: Path) -> None:
     data.write_text(json.dumps(as_data(account), ensure_ascii=False, indent=1), "utf-8")
 
 
-def _finders(options: dict[str, Any]) -> list[Finder]:
+def _finders(options: dict[str, Any], site: str) -> list[Finder]:
     for folder in options["pictures"]:
         if not folder.is_dir():
             raise CommandError(f"{folder} is no folder")
-    return [FolderFinder(folder) for folder in options["pictures"]]
+    web = [WebFinder(site)] if options["fetch"] else []
+    return [*(FolderFinder(folder) for folder in options["pictures"]), *web]
 
 
 def _report(command: BaseCommand, entry: Entry) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
+from newsletter.mail.outward import NotFetched, fetch
 from newsletter.posts.importers.archive import Archive
 from newsletter.publication.pictures.uploads import BYTES_MAX
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".avif"})
+AGENT = "newsletter-import/1 (fetches the pictures of posts that move)"
 GHOST_URL = "__GHOST_URL__"
 _SIZED = re.compile(r"(?<=/content/images/)size/w\d+/(?:format/\w+/)?")
 _SMALLER = re.compile(r"-\d{2,4}x\d{2,4}(?=\.\w{3,4}$)")
@@ -108,7 +110,6 @@ class WebFinder:
     """Asks the web for what is nowhere else. site: what relative addresses belong to; "" if nobody said."""
 
     site: str
-    fetch: Callable[[str], bytes]
 
     def find(self, address: str, folder: str) -> Found | None:
         address = within_cdn(address.replace(GHOST_URL, self.site.rstrip("/")))
@@ -117,7 +118,14 @@ class WebFinder:
         if not url.startswith(("http://", "https://")):
             return None
         name = unquote(urlsplit(url).path).rpartition("/")[2] or "picture"
-        return Found(name, "web", lambda: self.fetch(url))
+        return Found(name, "web", partial(_fetched, url))
+
+
+def _fetched(url: str) -> bytes:
+    try:
+        return fetch(url, BYTES_MAX + 1, agent=AGENT)
+    except NotFetched as error:
+        raise NotFound(str(error)) from error
 
 
 def find(finders: Sequence[Finder], address: str, folder: str) -> Found:
