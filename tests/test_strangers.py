@@ -344,6 +344,7 @@ BY_WHOM = {
     },
     "authors, who may lose a second of their own: tests/posts/test_long_texts.py": {
         "newsletter.issues.archiving": "_NUMBER",
+        "newsletter.posts.old_addresses.desk": "_POST _WEB",
         "newsletter.issues.forms": "NUMBER",
         "newsletter.posts.markdown.blocks": "TABLE_RULE UNDERLINE ENDS_SENTENCE NOTE",
         "newsletter.posts.proofreading.brackets": "without_partner _unpaired _is_number_or_smile",
