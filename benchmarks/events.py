@@ -1,14 +1,16 @@
 """A storm of provider events: taken in over HTTP, applied by the product's own worker, with a mailing beside it.
 
     uv run --dev python -m benchmarks.events [--engine sqlite|servers] [--events 1000000] [--each 500]
-                                       [--connections 8] [--readers 0] [--rate 0]
+                                       [--connections 8] [--readers 0] [--rate 0] [--rounds 3]
 
 An old mailing has a copy for each event. Its reports come as SendGrid writes them, --each in one request, over
 kept connections, as fast as they are taken: delivered, but for one in 50 that bounces (mailbox full). One in 1,000
 copies was uncertain. A request counts as taken when its answer is there. Beat wakes the worker as always.
 
-With --readers a mailing goes out to so many, once alone and once beside another storm of the same size, of --rate
-events a second. What makes the requests takes a part of the machine, too.
+With --readers mailings go out to so many, --rounds times three: alone, beside requests of --rate events a second to a
+server that does nothing, and beside the same requests to the product. Making and sending requests takes a part of this
+machine that a provider has elsewhere; so the product's own share is the third against the second. Beside a mailing
+an answer's time counts from when its request was due, so that one which waits for its turn is seen.
 """
 
 import argparse
@@ -20,17 +22,20 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from statistics import median, quantiles
 from typing import Any
 
+from benchmarks.empty_site import EmptySite
 from benchmarks.end_to_end import READERS, Server, cpu_seconds, database, memory_mb, product, send_ours, workers
 from benchmarks.installation import machine
 from benchmarks.reading import Site
 from tests.support.product import Product
 
+PROMPT_MS = 50
 SECRET = "hook:benchmark"
 AUTHORIZATION = "Basic " + base64.b64encode(SECRET.encode()).decode()
 COPIES = """
@@ -85,6 +90,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--readers", type=int, default=0, help="of a mailing beside another storm")
     parser.add_argument("--rate", type=int, default=0, help="events a second beside a mailing; 0: as fast as it goes")
+    parser.add_argument("--rounds", type=int, default=3, help="of mailings alone, beside nothing and beside a storm")
     options = parser.parse_args()
     print(machine(), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="newsletter-events-"))
@@ -129,17 +135,39 @@ def told(storm: "Storm", made: Product, databases: Any) -> None:
 
 
 def beside(storm: "Storm", made: Product, databases: Any, server: Server) -> None:
-    alone = [send_ours(made, databases, server, number, 1800).rate for number in (1, 2)]
-    storm.prepare(1002)
-    storm.begin(storm.options.rate)
-    slowed = [send_ours(made, databases, server, 3, 1800).rate]
-    is_beside = storm.is_on() or bool(made.shell(LEFT)["waiting"])
-    storm.end()
-    storm.wait_until_applied()
-    rates = f"{[round(rate) for rate in alone]} alone, {[round(rate) for rate in slowed]} beside the storm"
-    print(
-        f"messages/s: {rates}; ratio {slowed[0] / median(alone):.2f}; the storm outlasted it: {is_beside}", flush=True
-    )
+    """Say how much slower mailings are beside a storm, and how much of that is the product's."""
+    numbers, empty = count(1), EmptySite()
+    rates: dict[str, list[float]] = {"alone": [], "beside nothing": [], "beside the storm": []}
+    waits, has_outlasted = list[float](), True
+
+    def send(name: str) -> None:
+        rates[name].append(send_ours(made, databases, server, next(numbers), 1800).rate)
+
+    try:
+        for number in range(storm.options.rounds):
+            storm.prepare(1002 + number)
+            send("alone")
+            storm.begin(storm.options.rate, port=empty.port)
+            send("beside nothing")
+            storm.stop()
+            storm.begin(storm.options.rate)
+            send("beside the storm")
+            has_outlasted &= storm.is_on()
+            storm.end()
+            waits += storm.waits
+            storm.wait_until_applied()
+    finally:
+        empty.stop()
+    middle = {name: median(some) for name, some in rates.items()}
+    told = ", ".join(f"{[round(rate) for rate in some]} {name}" for name, some in rates.items())
+    print(f"messages/s: {told}; each storm outlasted its mailing: {has_outlasted}")
+    ratio = middle["beside the storm"] / middle["beside nothing"]
+    whole = middle["beside the storm"] / middle["alone"]
+    print(f"  the product's share: {ratio:.2f} of the rate beside nothing; with the maker of requests: {whole:.2f}")
+    late = sorted(wait * 1000 for wait in waits)
+    within = sum(wait <= PROMPT_MS for wait in late) / len(late)
+    spread = f"{median(late):.1f} ms, p99 {quantiles(late, n=100)[-1]:.1f} ms, at most {late[-1]:.0f} ms"
+    print(f"  an answer after {spread}; within {PROMPT_MS} ms: {within:.1%}", flush=True)
 
 
 class Storm:
@@ -153,9 +181,7 @@ class Storm:
     def prepare(self, number: int) -> None:
         self.rounds += 1
         self.made.shell(COPIES.format(copies=self.options.events, number=number, tokens=str(self.tokens)))
-        self.bodies: SimpleQueue[bytes] = SimpleQueue()
-        for body in self._bodies():
-            self.bodies.put(body)
+        self.made_bodies = list(self._bodies())
 
     def _bodies(self) -> Iterator[bytes]:
         now, events = int(time.time()), list[dict[str, Any]]()
@@ -171,9 +197,13 @@ class Storm:
         if events:
             yield json.dumps(events).encode()
 
-    def begin(self, rate: int = 0) -> None:
-        """Send; rate: events a second at the most, 0 for as many as are taken."""
+    def begin(self, rate: int = 0, *, port: int = 0) -> None:
+        """Send what was prepared; rate: events a second at the most, 0 for as many as are taken. port: of another."""
+        self.bodies: SimpleQueue[bytes] = SimpleQueue()
+        for body in self.made_bodies:
+            self.bodies.put(body)
         self.waits, self.began, self.rate, self.sent = [], time.perf_counter(), rate, count()
+        self.port = port or self.site.port
         self.threads = [threading.Thread(target=self._post) for _ in range(self.options.connections)]
         for thread in self.threads:
             thread.start()
@@ -185,22 +215,28 @@ class Storm:
         for thread in self.threads:
             thread.join()
 
+    def stop(self) -> None:
+        """Send no more of what was prepared."""
+        with suppress(Empty):
+            while True:
+                self.bodies.get_nowait()
+        self.end()
+
     def _post(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.site.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = {"Content-Type": "application/json", "Authorization": AUTHORIZATION}
         while True:
             try:
                 body = self.bodies.get_nowait()
             except Empty:
                 return
-            due = next(self.sent) * self.options.each / self.rate if self.rate else 0
-            time.sleep(max(0, self.began + due - time.perf_counter()))  # until its turn
-            began = time.perf_counter()
+            due = self.began + next(self.sent) * self.options.each / self.rate if self.rate else time.perf_counter()
+            time.sleep(max(0, due - time.perf_counter()))  # until its turn
             connection.request("POST", "/webhooks/sendgrid/tracking/", body, headers)
             response = connection.getresponse()
             response.read()
             assert response.status == 200, response.status
-            self.waits.append(time.perf_counter() - began)
+            self.waits.append(time.perf_counter() - due)
 
     def wait_until_applied(self) -> int:
         """Wait until nothing waits, check that every event is there once; return how many requests waited at most."""

@@ -12,11 +12,11 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from wsgiref.types import WSGIApplication
 
 from newsletter.environ import Environ, Headers, SentFile, environ_of
@@ -58,27 +58,27 @@ class Bridge:
             proto.response_str(HTTPStatus.OK, [("Content-Type", "text/plain"), ("Cache-Control", "no-store")], "ok\n")
             return
         try:
-            body = await self._body(environ, proto) if _has_body(environ) else b""
+            body = await self._body(environ, proto) if _has_body(environ) else io.BytesIO()
         except TimeoutError:
             proto.response_str(HTTPStatus.REQUEST_TIMEOUT, [("Connection", "close")], "The request came too slowly.")
             return
         if body is None:
             proto.response_empty(HTTPStatus.BAD_REQUEST, [])
             return
-        environ["wsgi.input"] = io.BytesIO(body)
+        environ["wsgi.input"] = body
         await self.threads.call(partial(self._answer, environ, proto))
 
-    async def _body(self, environ: Environ, proto: Any) -> bytes | None:
+    async def _body(self, environ: Environ, proto: Any) -> IO[bytes] | None:
         """Return the body, or None if the client went away in the middle of it.
 
-        One that is too large is thrown away while it comes, as far as the desk's limit: browsers show an answer
+        One that is too large is thrown away while it comes, as far as a limit of the desk: browsers show an answer
         only once they have sent all. Its size stays in CONTENT_LENGTH, by which BodiesMiddleware refuses it.
         """
         declared, limit = bodies.length(environ), bodies.PUBLIC
         if declared > limit:
             limit = await self.threads.call(partial(bodies.limit, environ)) or limit
-        if declared > bodies.DESK:
-            return b""
+        if declared > max(limit, bodies.DESK):
+            return io.BytesIO()
         async with asyncio.timeout(BODY_SECONDS if limit == bodies.PUBLIC else DESK_BODY_SECONDS):
             size, body = await _received(proto, limit)
         if body is None or size < declared:
@@ -104,6 +104,7 @@ class Bridge:
         finally:
             if close := getattr(body, "close", None):
                 close()
+            environ["wsgi.input"].close()
 
     def _spool(self, body: Iterable[bytes], proto: Any, status: int, headers: Headers) -> None:
         """Write what is made bit by bit to a file without a name, so that the client's pace does not matter."""
@@ -130,22 +131,31 @@ def _limit_unread_answers() -> None:
                 found.detach()  # it is not ours to close
 
 
-async def _received(proto: Any, limit: int) -> tuple[int, bytes | None]:
+async def _received(proto: Any, limit: int) -> tuple[int, IO[bytes] | None]:
     """Return the size of a body, and the body: empty if it is larger than `limit`, None if it broke off.
 
+    What is larger than a form may be goes to a file without a name: only lists of readers are.
     A whole body ends with one empty chunk. Where it breaks off, granian 2.8 puts another one before that.
     """
-    size, ends, kept = 0, 0, bytearray()
-    async for chunk in proto:
-        size += len(chunk)
-        ends += not chunk
-        if size <= limit:
-            kept += chunk
-        if size > bodies.DESK:
-            break
-    if size > limit:
-        return size, b""
-    return size, None if ends > 1 else bytes(kept)
+    size, ends = 0, 0
+    with ExitStack() as stack:
+        kept: IO[bytes] = io.BytesIO()
+        if limit > bodies.DESK:
+            kept = stack.enter_context(tempfile.SpooledTemporaryFile(bodies.DESK))
+        async for chunk in proto:
+            size += len(chunk)
+            ends += not chunk
+            if size <= limit:
+                kept.write(chunk)
+            if size > max(limit, bodies.DESK):
+                break
+        if size > limit:
+            return size, io.BytesIO()
+        if ends > 1:
+            return size, None
+        stack.pop_all()  # whoever has answered closes it
+    kept.seek(0)
+    return size, kept
 
 
 def _asks_for_life(environ: Environ) -> bool:

@@ -253,13 +253,16 @@ _BEAT = {
     "remove files of readers": ("newsletter.desk.tasks.remove_old_files", 600.0, 600),
     "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 10.0, 10),
     "apply what became of copies": ("newsletter.delivery.tasks.apply_events", 5.0, 5),
+    "count who followed links": ("newsletter.delivery.tasks.count_links", 300.0, 300),
     "read the mailbox": ("newsletter.delivery.tasks.read_mailbox", 60.0, 60),
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
+    "thin out old events": ("newsletter.delivery.tasks.thin_events", 60.0, 60),
     "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
     "back up at night": ("newsletter.operation.tasks.back_up", 300.0, 300),
     "count the readers of the day": ("subscribers.tasks.count_readers", 900.0, 600),
+    "count where readers came from": ("subscribers.tasks.count_origins", 900.0, 600),
     "forget sign-ups that were never confirmed": ("subscribers.tasks.forget_unconfirmed", 24 * 3600.0, 3600),
 }
 CELERY_BEAT_SCHEDULE = {

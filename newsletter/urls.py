@@ -25,6 +25,7 @@ OLD_ADDRESSES = {
 }
 handler404 = "newsletter.posts.old_addresses.answering.missing"
 handler403 = "newsletter.desk.rights.refused"
+handler404 = "newsletter.desk.views.missing"
 handler500 = "newsletter.publication.views.failure"
 urlpatterns = [
     path("", include("newsletter.delivery.urls")),  # before issues/42/<service>/

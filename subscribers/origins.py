@@ -13,8 +13,12 @@ from newsletter.mail.logs import masked
 URL_MAX = 2000  # characters of an address that are looked at
 LINE_MAX = 170  # characters; the consent's source has 200, with the place of the form
 VALUE_MAX = 40  # characters of one utm_*
+PAGE_MAX = 100  # of a page that is counted
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 FROM = "from"
+INVITED = "invited"  # by the link in a reader's letter; by whose is not kept
+REST = ("other", "")
+WITHOUT_FORM = {"import": ("import", ""), "by hand": ("hand", "")}
 
 _PAGE = re.compile(r"/(?:[\w-]{1,60}/){0,3}")
 _HOST = re.compile(r"(?=[^ ]{1,60}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+")
@@ -47,6 +51,29 @@ def joined(*lines: str) -> str:
         host = host or next((word for before, word in pairwise(words) if before == FROM), "")
         utm = dict(word.split("=", 1) for word in words if "=" in word) | utm
     return _line(page, utm, host)
+
+
+def source_of(line: str) -> tuple[str, str]:
+    """Return the one source that counts of what a record says of a sign-up: its kind and its name, both bounded.
+
+    A campaign says most, then an invitation, another site, and the page on which the form stood.
+    """
+    if line.startswith("web:"):
+        return _source_of_form(line)
+    return next((source for begins, source in WITHOUT_FORM.items() if line.startswith(begins)), REST)
+
+
+def _source_of_form(line: str) -> tuple[str, str]:
+    words = line.split()[1:]
+    utm = dict(word.split("=", 1) for word in words if "=" in word)
+    if campaign := " / ".join(filter(None, [utm.get("utm_source"), utm.get("utm_campaign")])):
+        return "campaign", campaign
+    if INVITED in words:
+        return "invitation", ""
+    if host := next((word for before, word in pairwise(words) if before == FROM), ""):
+        return "site", host
+    page = next((word for word in words if word.startswith("/")), "")
+    return ("page", page[:PAGE_MAX]) if page else ("form", "")
 
 
 def _line(page: str, query: Mapping[str, str], host: str) -> str:

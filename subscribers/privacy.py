@@ -35,6 +35,7 @@ class Facts:
     reads_mail: bool = False
     invites: bool = False
     hears_providers: bool = False
+    counts_links: bool = False
 
     @classmethod
     def now(cls) -> "Facts":
@@ -51,6 +52,7 @@ class Facts:
             bool(settings.MAILBOX_URL),
             publication.invites,
             bool(settings.WEBHOOK_SECRET),
+            publication.counts_links,
         )
 
 
@@ -78,18 +80,16 @@ def notice(facts: Facts) -> list[Notice]:
             % words
             + (
                 _(" Letters that come back, and automatic replies, are deleted after 30 days.")
+                + _(
+                    " What you write in answer to a letter, and the author's answer, is deleted after two years, files "
+                    "that you attach after 90 days, and all of it at once when you have everything deleted."
+                )
                 if facts.reads_mail
                 else ""
             ),
         ),
         Notice(_("Where, and who sees it"), _whereabouts(facts)),
-        Notice(
-            _("What is not done"),
-            _(
-                "Public pages set no cookie. No picture in a letter tells whether you have read it, no link leads over "
-                "a counter. Nothing is sold, no profile is made, no machine decides about you."
-            ),
-        ),
+        Notice(_("What is not done"), _not_done(facts)),
         Notice(
             _("Your rights"),
             _(
@@ -106,6 +106,18 @@ def notice(facts: Facts) -> list[Notice]:
     ]
 
 
+def _not_done(facts: Facts) -> str:
+    if facts.counts_links:
+        return _(
+            "Public pages set no cookie. No picture in a letter tells whether you have read it, no link tells who has "
+            "followed it. Nothing is sold, no profile is made, no machine decides about you."
+        )
+    return _(
+        "Public pages set no cookie. No picture in a letter tells whether you have read it, no link leads over "
+        "a counter. Nothing is sold, no profile is made, no machine decides about you."
+    )
+
+
 def _kept(facts: Facts) -> str:
     kept = _(
         "Your e-mail address; your name, if you give one; when, by which form and from which IP address you "
@@ -113,13 +125,26 @@ def _kept(facts: Facts) -> str:
         "went out to you and what your mail server answered; what you said of them; tags and notes of the "
         "author."
     )
+    if facts.reads_mail:
+        kept = _more(kept, _("Besides, what you write in answer to a letter, and what the author answers."))
     if facts.hears_providers:
         kept = _more(kept, _("Besides, what the mail service reports of a letter: arrived, refused, called unwanted."))
+    if facts.counts_links:
+        kept = _more(kept, _counted())
     if facts.asks:
         kept = _more(kept, _("Besides, how you heard of it, if you say so."))
     if facts.invites:
         kept = _more(kept, _("How many readers came by your link, as a number; who, only until they confirm."))
     return kept
+
+
+def _counted() -> str:
+    return _(
+        "Besides, how often a link of an issue was followed, as a number for each day. Such a link leads over this "
+        "site and is the same in every letter, so that nobody can see who has followed it. Until midnight a salted "
+        "hash of network and browser is kept beside it, to count nobody twice; then hash and salt are deleted. Whoever "
+        "lets their browser ask not to be tracked (Global Privacy Control, Do Not Track) is not counted."
+    )
 
 
 def _more(text: str, more: str) -> str:

@@ -7,7 +7,7 @@ from newsletter.mail.due import release_dead, send_first
 from newsletter.publication.heartbeats import Part, working
 from newsletter.publication.models import Publication
 from subscribers.mails import changing, freshening, reminding, sending
-from subscribers.models import FORGET_AFTER, DayCount, Subscriber, Unsent, mail_budget
+from subscribers.models import FORGET_AFTER, DayCount, OriginCount, Subscriber, Unsent, mail_budget
 from subscribers.models.address_changes import AddressChange
 
 KINDS = (sending.MAIL, changing.MAIL, freshening.MAIL, reminding.MAIL)
@@ -40,3 +40,9 @@ def forget_unconfirmed() -> None:
 def count_readers() -> None:
     """Keep how many readers there are today."""
     DayCount.objects.keep(timezone.now(), Publication.objects.current().zone)
+
+
+@shared_task(ignore_result=True)
+def count_origins() -> None:
+    """Keep from where readers have come, and how many of each source still read a quarter later."""
+    OriginCount.objects.keep(timezone.now(), Publication.objects.current().zone)

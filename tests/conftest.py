@@ -43,6 +43,7 @@ pytest_plugins = [
     "tests.support.database",
     "tests.support.dns",
     "tests.support.pictures",
+    "tests.support.postfix",
     "tests.support.postgres",
     "tests.support.product",
     "tests.support.migrated",

@@ -1,5 +1,6 @@
 """Django behind granian, through the real server."""
 
+import asyncio
 import fcntl
 import json
 import os
@@ -316,6 +317,22 @@ def test_clients_that_read_a_picture_slowly_keep_nobody_waiting(site):
     with many(SILENT, site.port, head("GET", "/media/abc/picture.png"), window_bytes=4096) as lines:
         assert all(line.recv(1) == b"H" for line in lines)
         assert_others_get_on(site)
+
+
+async def chunks(size: int):
+    for _ in range(size // 65_536):
+        yield b"a" * 65_536
+    yield b""
+
+
+@pytest.mark.parametrize(("size", "is_on_disk"), [(bodies.DESK, False), (2 * bodies.DESK, True)])
+def test_a_list_of_readers_arrives_whole_and_a_large_one_outside_the_memory(size, is_on_disk):
+    told, body = asyncio.run(rsgi._received(chunks(size), bodies.READERS))
+
+    with body:
+        assert told == size
+        assert body.read() == b"a" * size
+        assert body._rolled is is_on_disk
 
 
 # --- Bodies that are too large ---

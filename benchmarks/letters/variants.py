@@ -24,6 +24,7 @@ class Variant(NamedTuple):
     subject: str = ""  # empty: that of an issue of the demo
     name: str = "王小明"
     sender_name: str = ""  # empty: that of the demo
+    invites: bool = False
 
 
 PLAIN = {"": Variant()}
@@ -59,7 +60,12 @@ cp /var/lib/newsletter/media/volumes/2026-vertical.epub /mnt/backup/
 DATA_DIR=/srv/newsletter uv run manage.py backup --everything
 ```
 """
-TEXTS = {"wide": Variant(introduction=WIDE)}
+CALLED = "{name|朋友}，早安。\n\n這一期談*取捨*：先想清楚不做什麼，再談要做什麼。"
+TEXTS = {
+    "wide": Variant(introduction=WIDE),
+    "called": Variant(introduction=CALLED, invites=True),
+    "called-nobody": Variant(introduction=CALLED, invites=True, name=""),
+}
 
 
 def compose(number: int, variant: Variant) -> Issue:

@@ -279,7 +279,7 @@ def every_mail(now: datetime, *, sender: str, to: str, only: Sequence[str] = ("*
         entry, variant = KINDS[kind], KINDS[kind].variants[suffix]
         issue = compose(issue_number, variant)
         for look, name in wanted:
-            with Publication.objects.used(_dressed(look, sender, variant.sender_name)):
+            with Publication.objects.used(_dressed(look, sender, variant)):
                 mail = entry.build(Scene(variant, issue, to, now, next(scenes)))
             yield Made(name, entry.mailer, mail)
 
@@ -295,9 +295,10 @@ def _names(kind: str, suffix: str) -> Iterator[tuple[str, str]]:
         yield look, f"{kind}-{look}-{suffix}".removesuffix("-")
 
 
-def _dressed(look: str, sender: str, sender_name: str) -> Publication:
+def _dressed(look: str, sender: str, variant: Variant) -> Publication:
     """Return the publication in another look and of another sender; not kept."""
     publication = Publication.objects.fresh()
     publication.look, publication.sender_email = look, sender
-    publication.sender_name = sender_name or publication.sender_name
+    publication.sender_name = variant.sender_name or publication.sender_name
+    publication.invites = publication.asks_name = variant.invites
     return publication

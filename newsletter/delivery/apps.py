@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -6,6 +8,7 @@ class DeliveryConfig(AppConfig):
     name = "newsletter.delivery"
     label = "delivery"
     verbose_name = _("Delivery")
+    tables_shown: ClassVar = ["delivery_quote", "delivery_step"]  # publication.freshness counts their changes
 
     def ready(self) -> None:
         from newsletter.delivery.readers import own_letters  # noqa: PLC0415 - its models are not there before
@@ -14,3 +17,4 @@ class DeliveryConfig(AppConfig):
         own_data.add(own_letters.letters)
         own_data.add(own_letters.reports)
         own_data.add(own_letters.answers)
+        own_data.add(own_letters.replies)

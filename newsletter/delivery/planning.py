@@ -18,6 +18,7 @@ from newsletter.delivery.cutting import sizes
 from newsletter.delivery.letter.losses import Loss, Unfilled, digest_of, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.letter.size import weigh
+from newsletter.delivery.links import kept
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pack, packs
 from newsletter.delivery.models.history import Step
 from newsletter.issues.indexing import index_issue
@@ -199,9 +200,11 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
     mailing.number = former.number + 1 if former else 1
     for name, value in letter.columns().items():
         setattr(mailing, name, value)
+    mailing.counts_links = Publication.objects.current().counts_links
     try:
         with transaction.atomic():
             mailing.save(force_insert=True)
+            kept.keep(mailing)
             mailing.record(Step.What.APPROVED, mailing.content_hash, mailing.approved_at, send_at=mailing.send_at)
             Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=mailing.approved_at)
     except IntegrityError:
@@ -223,8 +226,9 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
         raise PlanningError(" ".join(reasons))
     check_acknowledged(mailing.issue, letter, acknowledged, mailing.note)
     with transaction.atomic():
-        replaced = stopped.update(**letter.columns())
+        replaced = stopped.update(**letter.columns(), counts_links=Publication.objects.current().counts_links)
         if replaced:
+            kept.keep(Mailing.objects.get(pk=mailing.pk))
             mailing.record(Step.What.REPLACED, letter.content_hash)
             Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=timezone.now())
     return bool(replaced)

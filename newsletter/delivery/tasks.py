@@ -8,14 +8,17 @@ from django.conf import settings
 from django.utils import timezone
 
 from newsletter.delivery import certificate, hub, planning
-from newsletter.delivery.author import alerts
-from newsletter.delivery.events import applying, mailbox, suppressing
+from newsletter.delivery.author import alerts, result_letters
+from newsletter.delivery.events import applying, mailbox, suppressing, thinning
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
-from newsletter.delivery.models import Arrival, Mailing
+from newsletter.delivery.links import counting
+from newsletter.delivery.models import Arrival, Mailing, Reply
 from newsletter.delivery.models.events import KEPT_FOR
+from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
+from newsletter.delivery.readers.quoting import QuoteMail
 from newsletter.delivery.readers.single_mails import send_due
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.delivery.wakeups import wake_lanes
@@ -28,6 +31,7 @@ WAKE_UP_EXPIRES = 30  # seconds
 COUNTING_SECONDS = 0.2  # of the dispatcher's two, to count what a page shows of a mailing beside its sums
 APPLYING_SECONDS = 4.0  # of a wake-up; the next one goes on
 APPLYING_BESIDE_SECONDS = 0.5  # while a mailing is being sent, which must not be slower for it: events can wait
+THINNING_SECONDS = 2.0
 PACKING_SECONDS = 1.0  # of a wake-up: single mails wait no longer for the worker's other hand
 
 
@@ -65,6 +69,13 @@ def apply_events() -> None:
     is_sending = Mailing.objects.filter(state=Mailing.State.SENDING).exists()
     applying.apply_some(now, APPLYING_BESIDE_SECONDS if is_sending else APPLYING_SECONDS)
     Arrival.objects.forget(now - KEPT_FOR)
+    Reply.objects.forget(now)
+
+
+@shared_task(ignore_result=True)
+def count_links() -> None:
+    """Tell machines from people among those who followed links, and make numbers of the days that are over."""
+    counting.settle(timezone.now())
 
 
 @shared_task(ignore_result=True)
@@ -86,6 +97,13 @@ def pack_old_copies() -> None:
 
 
 @shared_task(ignore_result=True)
+def thin_events() -> None:
+    """Make numbers of events that nothing rests on any more, and forget those of erased readers."""
+    if not restored.is_undecided():
+        thinning.thin_some(timezone.now(), THINNING_SECONDS)
+
+
+@shared_task(ignore_result=True)
 def tell_hub() -> None:
     """Tell the hub of the feeds what was published since the last time; nothing without one."""
     if not restored.is_undecided():
@@ -94,14 +112,17 @@ def tell_hub() -> None:
 
 @shared_task(ignore_result=True)
 def send_welcomes() -> None:
-    """Send what single readers get: the welcome and first letters, issues once more, what was missed in a pause."""
-    for kind in (WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
+    """Send what single readers get: answers, the welcome, first letters, issues once more, what a pause has missed."""
+    for kind in (AnswerMail, QuoteMail, WelcomeMail, OnceMoreMail, MissedMail, CourseMail):
         send_due(kind, timezone.now())
 
 
 @shared_task(ignore_result=True)
 def tell_author() -> None:
-    """Mail the author what happened to the mailings since the last time."""
+    """Mail the author what happened to the mailings since the last time, and what those of three days ago brought."""
     now = timezone.now()
     alerts.observe(now)
     alerts.send_due(now)
+    if not restored.is_undecided():  # the ledger does not know yet what was sent
+        result_letters.observe(now)
+        result_letters.send_due(now)

@@ -2,7 +2,8 @@ from django.urls import path, re_path
 
 from newsletter.delivery.author import views as approvals
 from newsletter.delivery.events import webhooks
-from newsletter.delivery.readers import own_letters, views
+from newsletter.delivery.links import following
+from newsletter.delivery.readers import own_letters, quote_pages, views
 
 app_name = "delivery"
 urlpatterns = [
@@ -11,6 +12,8 @@ urlpatterns = [
     path("mine/<str:token>/again/<int:number>/", own_letters.again, name="again"),
     re_path(r"^issues/(?P<number>[1-9][0-9]{0,8})/changes/\Z", views.changes, name="changes"),
     path("feedback/<str:token>/", views.feedback, name="feedback"),
+    path("r/<str:token>/", following.follow, name="follow"),
+    path("quote/<str:token>/", quote_pages.quote, name="quote"),
     path("webhooks/<str:provider>/tracking/", webhooks.tracking, name="webhook"),
     path("feedback/<str:token>/<str:number>/<str:answer>/", views.feedback, name="answer"),
 ]

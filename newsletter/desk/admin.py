@@ -13,7 +13,7 @@ from django.contrib.auth import admin as stock  # noqa: F401  # registers users 
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, Prefetch, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -32,6 +32,7 @@ from newsletter.desk.issues.audit import AuditedIssueAdmin
 from newsletter.desk.issues.rehearsing import begin_if_needed
 from newsletter.desk.readers.options import ReadersAdmin
 from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
+from newsletter.desk.templatetags.calendar_days import short_moment
 from newsletter.desk.today.page import of_issues
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
@@ -201,13 +202,14 @@ class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A list; what can be done to a mailing is on its own page."""
 
     nothing_yet = _("Nothing was sent yet. Once an issue is scheduled, its progress and its result are here.")
-    list_display = ("issue", "state_now", "finished_at", "readers")
+    list_display = ("issue", "state_now", "ended", "readers")
     sortable_by = ()
     list_filter = ("state",)
     list_select_related = ("issue",)
     list_per_page = 50
     actions = None
     show_facets = admin.ShowFacets.NEVER
+    empty_value_display = ""
 
     class Media:
         css = {"all": ("desk/composer.css",)}
@@ -222,12 +224,18 @@ class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def state_now(self, mailing: Mailing) -> SafeString:
         return render_to_string("desk/_mailing_state.html", {"mailing": mailing})
 
+    @admin.display(description=_("finished"))
+    def ended(self, mailing: Mailing) -> str:
+        return short_moment(mailing.finished_at)
+
     @admin.display(description=_("readers"))
     def readers(self, mailing: Mailing) -> str:
         """Return how many get it, which nobody knows before it begins."""
         return number_format(mailing.total, force_grouping=True) if mailing.total else ""
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponseRedirect:
+        if not object_id.isdecimal():
+            raise Http404(object_id)  # the stock admin leads every address below a mailing here
         return redirect("admin:mailing", object_id)
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -245,6 +245,18 @@ class CorrectionForm(TypedForm, AcknowledgingForm):
     )
 
 
+class ReasonForm(TypedForm, forms.Form):
+    """Why readers are not shown a text any more, or again."""
+
+    wanted = forms.ChoiceField(choices=[("withhold", ""), ("show", "")], widget=forms.HiddenInput)
+    reason = forms.CharField(
+        label=_("Why?"),
+        help_text=_("It is kept in the history of the issue, with your name. Readers do not see it."),
+        max_length=500,
+        widget=forms.Textarea({"rows": 3}),
+    )
+
+
 class TestCopyForm(forms.Form):
     """Where test copies go."""
 

@@ -42,6 +42,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
     READERS: (
         ("subscribers.subscriber", pgettext_lazy("desk", "Readers")),
         ("admin:reader_sentences", _("What readers say")),
+        ("admin:reader_growth", _("Growth")),
         ("admin:reader_health", _("List health")),
         ("subscribers.suppression", _("Suppressed addresses")),
     ),
@@ -59,6 +60,11 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("admin:account", pgettext_lazy("settings", "Security")),
         ("admin:settings_record", pgettext_lazy("settings", "Record")),
     ),
+}
+# Pages that share the link of another one, as tabs on it: by their address, the page and their own name.
+TABS = {
+    "admin:reader_replies": ("admin:reader_sentences", _("Replies")),
+    "admin:reader_quotes": ("admin:reader_sentences", _("Quotes")),
 }
 SCREENS = {TODAY: "admin:index", CALENDAR: "admin:calendar", SETTINGS: "admin:settings"}
 # By the first part of an address of the desk, if it is no word itself: under which word the page stands.
@@ -96,7 +102,8 @@ def words(request: HttpRequest, site: AdminSite) -> list[Link]:
 
 def under(word: str, request: HttpRequest, site: AdminSite) -> list[Link]:
     """Return the pages under a word that the user may open."""
-    return [Link(key, label, url, url == request.path) for key, label, url in _pages_under(word, request, site)]
+    here = {request.path, *(reverse(key) for tab, (key, _label) in TABS.items() if reverse(tab) == request.path)}
+    return [Link(key, label, url, url in here) for key, label, url in _pages_under(word, request, site)]
 
 
 def beside(request: HttpRequest, site: AdminSite) -> list[Link]:
@@ -111,6 +118,11 @@ def above(request: HttpRequest, site: AdminSite) -> Link | None:
     pages = under(current or "", request, site)
     if current is None or request.path in {_address(current, request, site), *(page.url for page in pages)}:
         return None
+    for tab, (page, label) in TABS.items():
+        if request.path == reverse(tab) and page in {one.name for one in pages}:
+            return None
+        if request.path.startswith(reverse(tab)) and may_open(request, reverse(tab)):
+            return Link(tab, label, reverse(tab), is_current=False)
     if list_above := next((page for page in pages if request.path.startswith(page.url)), None):
         return list_above
     return Link(current, LABELS[current], _address(current, request, site), is_current=False)

@@ -15,13 +15,16 @@ from django.db.models.functions import Now
 from newsletter.delivery import planning
 from newsletter.delivery.author.alerts import AlertMail
 from newsletter.delivery.author.reminders import ReminderMail
+from newsletter.delivery.author.result_letters import ResultMail
 from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, HubNotice, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
 from newsletter.delivery.models.hub import RETRY_AFTER as HUB_RETRY_AFTER
+from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
 from newsletter.delivery.readers.once_more import OnceMoreMail
+from newsletter.delivery.readers.quoting import QuoteMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
 from newsletter.desk.bulk import working
@@ -47,10 +50,13 @@ DUE_MAILS = (
     reminding.ReminderMail,
     WelcomeMail,
     OnceMoreMail,
+    AnswerMail,
+    QuoteMail,
     MissedMail,
     CourseMail,
     AlertMail,
     ReminderMail,
+    ResultMail,
 )
 
 

@@ -69,6 +69,7 @@ class Errand(models.Model):
         SUPPRESS = "suppress", _("Never mail again")
         EXPORT = "export", _("Export as a file")
         IMPORT = "import", _("Import from a file")
+        BAR = "bar", _("Import a suppression list")
 
     class State(models.TextChoices):
         DRAFT = "draft", _("not begun")  # an import: which column is what

@@ -72,8 +72,10 @@ def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
     if user is None or not user.is_authenticated:
         return permission_denied(request, exception)
     permission = _named_by(exception) or _asked_by(request)
+    is_held = bool(permission) and user.has_perm(permission)  # then it is about the thing, not about the account
     context = admin.site.each_context(request) | {
-        "title": gettext("Not for this account"),
+        "title": gettext("This cannot be done") if is_held else gettext("Not for this account"),
+        "is_held": is_held,
         "right": words(permission) if permission else "",
         "roles": gettext(", ").join(_roles_with(permission)),
         "is_closed": permission == OPEN_DESK,

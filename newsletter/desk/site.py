@@ -32,14 +32,30 @@ from newsletter.desk.issues import (
     decisions,
     downloads,
     mailings,
+    public_texts,
     rehearsing,
     restoring,
+    results,
     scheduling,
     taking_in,
     test_copies,
 )
 from newsletter.desk.login import entering
-from newsletter.desk.readers import acts, choosing, errands, health, importing, notes, saving, sentences
+from newsletter.desk.readers import (
+    acts,
+    barring,
+    choosing,
+    conversation,
+    errands,
+    growth,
+    health,
+    importing,
+    notes,
+    quotes,
+    replies,
+    saving,
+    sentences,
+)
 from newsletter.desk.settings import looking, overview, own_account, record, sections, sending
 from newsletter.desk.today.page import today
 from newsletter.desk.writing import checking, linking
@@ -70,15 +86,18 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("moving/", LOOK_AT_MAILINGS(mailings.moving), "mailing_moving"),
     ("move/", SEND(mailings.move), "mailing_move"),
     *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ALL_ACTIONS),
+    ("public/", SEND(public_texts.switch), "mailing_public"),
     ("copies/<str:state>/", SEE_COPIES(mailings.deliveries), "mailing_deliveries"),
     ("copies/<str:which>.csv", TAKE_COPIES(downloads.as_csv), "mailing_csv"),
     ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
     ("refused/<str:judgement>/", SEND(decisions.judge), "mailing_judge"),
+    ("result.json", LOOK_AT_MAILINGS(results.as_json), "mailing_result_json"),
     ("certificate/<int:number>/", LOOK_AT_MAILINGS(certificates.certificate), "mailing_certificate"),
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
 CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
 BRING = rights.needs("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
+COMPOSE_QUOTES = rights.needs("subscribers.see_readers", "subscribers.change_subscriber", "issues.change_issue")
 READER_SCREENS: tuple[Screen, ...] = (
     ("note/", CARE(notes.write), "reader_note"),
     ("act/<str:name>/", CARE(acts.do), "reader_act"),
@@ -90,11 +109,23 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("import/", BRING(importing.upload), "reader_import"),
     ("errands/<int:pk>/columns/", BRING(importing.columns), "reader_import_columns"),
     ("errands/<int:pk>/import/", BRING(importing.start), "reader_import_start"),
+    ("bar/", CARE(barring.upload), "reader_bar"),
+    ("errands/<int:pk>/bar/", CARE(barring.start), "reader_bar_start"),
     ("filters/", CARE(saving.save), "reader_filter_save"),
     ("filters/<int:pk>/delete/", CARE(saving.delete), "reader_filter_delete"),
     ("sentences/", CARE(sentences.sentences), "reader_sentences"),
     ("sentences/<int:pk>/answered/", CARE(sentences.answered), "reader_sentence_answered"),
+    ("sentences/replies/", CARE(replies.replies), "reader_replies"),
+    ("sentences/replies/<int:pk>/", CARE(conversation.conversation), "reader_reply"),
+    ("sentences/replies/<int:pk>/answer/", CARE(conversation.answer), "reader_reply_answer"),
+    ("sentences/replies/<int:pk>/mark/", CARE(conversation.mark), "reader_reply_mark"),
+    ("sentences/replies/<int:pk>/files/<int:number>/", CARE(conversation.file), "reader_reply_file"),
+    ("sentences/replies/<int:pk>/quote/", CARE(quotes.ask), "reader_quote_ask"),
+    ("sentences/quotes/", CARE(quotes.quotes), "reader_quotes"),
+    ("sentences/quotes/<int:pk>/place/", COMPOSE_QUOTES(quotes.place), "reader_quote_place"),
     ("health/", rights.needs("subscribers.see_readers")(health.health), "reader_health"),
+    ("growth/", rights.needs("subscribers.see_readers")(growth.growth), "reader_growth"),
+    ("growth.csv", rights.needs("subscribers.see_readers")(growth.as_csv), "reader_growth_csv"),
     ("errands/", CARE(errands.all_of_them), "reader_errands"),
     ("errands/<int:pk>/", CARE(errands.show), "reader_errand"),
     ("errands/<int:pk>/moving/", CARE(errands.moving), "reader_errand_moving"),

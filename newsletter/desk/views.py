@@ -1,6 +1,7 @@
-"""The desk's own pages: the first start, too many attempts, and what machines ask."""
+"""The desk's own pages: the first start, too many attempts, what is not there, and what machines ask."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,10 +10,12 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
+from django.views.defaults import page_not_found
 
 from newsletter.desk.accounts import attempts
 from newsletter.desk.accounts.alarms import Kind
@@ -38,6 +41,20 @@ def readyz(request: HttpRequest) -> HttpResponse:
     parts = diagnosis.readiness()
     ready = all(answer == "ok" for answer in parts.values())
     return JsonResponse({"ready": ready, **parts}, status=200 if ready else 503)
+
+
+# --- What is not there ---
+
+
+def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404: in the frame of the desk to whoever is logged in there, to others as ever."""
+    user = getattr(request, "user", None)
+    if not request.path.startswith("/admin/") or user is None or not user.is_staff:
+        return page_not_found(request, exception)
+    context = admin.site.each_context(request) | {"title": _("There is no page here")}
+    response = render(request, "desk/missing.html", context, status=HTTPStatus.NOT_FOUND)
+    add_never_cache_headers(response)
+    return response
 
 
 # --- The first start ---

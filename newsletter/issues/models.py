@@ -251,8 +251,8 @@ def named_apart(html: str, prefix: str) -> SafeString:
 
 
 def fetch_whole(issues: Sequence[Issue], now: datetime) -> None:
-    """Have the corrections at hand, and the items with their posts: only those that readers may see."""
-    prefetch_related_objects(issues, _public_items(now), "corrections")
+    """Have corrections and quotes at hand, and the items with their posts: only those that readers may see."""
+    prefetch_related_objects(issues, _public_items(now), "corrections", "quotes")
 
 
 def in_no_issue(posts: PostQuerySet) -> PostQuerySet:

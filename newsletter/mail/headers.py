@@ -40,7 +40,13 @@ def message_id(kind: str, *ids: int | str, domain: str) -> str:
 
 
 def list_headers(
-    mailing_list: MailingList, unsubscribe_url: str, *, by_mail: str = "", archived_at: str = "", feedback: str = ""
+    mailing_list: MailingList,
+    unsubscribe_url: str,
+    *,
+    by_mail: str = "",
+    complaints_to: str = "",
+    archived_at: str = "",
+    feedback: str = "",
 ) -> dict[str, str]:
     """Return the headers of a mail to the list, with a button to leave in the reader's mail client.
 
@@ -48,6 +54,7 @@ def list_headers(
         header is left out, because RFC 8058 allows no other scheme. At most 74 characters, for the
         sake of relays that fold.
     by_mail: an address whose mails end the subscription, for clients that know no other way, such as Apple Mail.
+    complaints_to: where receivers report to that somebody called the mail unwanted (RFC 9477).
     archived_at: absolute URL of this issue on the web (RFC 5064).
     feedback: what `feedback_id` returns.
     """
@@ -62,8 +69,15 @@ def list_headers(
         "List-Archive": f"<{mailing_list.archive_url}>",
         "Archived-At": f"<{archived_at}>" if archived_at else "",
         "Feedback-ID": feedback,
+        "CFBL-Address": f"{complaints_to}; report=arf" if complaints_to else "",
     }
     return {name: checked(name, value) for name, value in fields.items() if value}
+
+
+def is_within(address: str, other: str) -> bool:
+    """Return whether an address is at the domain of another one, or below it."""
+    domain, of = (punycode(one.rpartition("@")[2]).lower() for one in (address, other))
+    return domain == of or domain.endswith(f".{of}")
 
 
 def feedback_id(mailing: int | str, kind: str, *, domain: str) -> str:

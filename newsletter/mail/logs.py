@@ -17,8 +17,9 @@ OPENED_BY_TOKEN = (
         "mine",
         "preferences",
         "preview",
+        "quote",
     ),
-    *("undo", "unsubscribe"),
+    *("r", "undo", "unsubscribe"),
 )
 # After them, or anywhere in a path what is as long as a token of ours (tokens.py): 17 to 24 letters and digits.
 TOKEN = re.compile(

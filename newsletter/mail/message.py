@@ -17,7 +17,10 @@ from newsletter.mail import headers as fields
 from newsletter.mail import signatures
 
 ADDRESSES = {"from", "to", "cc", "reply-to", "sender"}
-VERBATIM = {"message-id", "feedback-id", "archived-at", "precedence", "auto-submitted", "date", "mime-version"}
+VERBATIM = {
+    *("message-id", "feedback-id", "archived-at", "precedence", "auto-submitted", "date", "mime-version"),
+    "cfbl-address",
+}
 OWN = {"from", "to", "cc", "bcc", "reply-to", "subject", "mime-version", "content-type", "content-transfer-encoding"}
 SIGNATURE = "dkim-signature"
 SUBJECT_LENGTH = 200  # characters: rspamd takes a longer subject for spam (LONG_SUBJ)

@@ -17,13 +17,13 @@ from typing import Any
 
 from django.conf import settings
 
-# RFC 6376 section 5.4.1, and RFC 8058 section 4: both List-Unsubscribe headers must be covered.
+# RFC 6376 section 5.4.1, RFC 8058 section 4: both List-Unsubscribe headers must be covered, RFC 9477 section 3.1.
 # A name that is listed once more than a mail has it is signed as missing there: nobody adds another on the way
 # (section 8.15).
 SIGNED = (
     *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type"),
     *("list-id", "list-unsubscribe", "list-unsubscribe-post", "list-help", "list-owner", "list-post", "list-archive"),
-    *("archived-at", "feedback-id", "precedence", "auto-submitted"),
+    *("archived-at", "feedback-id", "precedence", "auto-submitted", "cfbl-address"),
 )
 SIGNED_ONCE_MORE = (
     *("from", "to", "reply-to", "subject", "date", "message-id", "mime-version", "content-type"),

@@ -26,7 +26,14 @@ from newsletter.operation.backups import restoration
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding, Question
 from newsletter.operation.senders.address import sender, subjects
 from newsletter.operation.senders.records import dns_records
-from newsletter.operation.undelivered import lost_letters, mailbox, refused_addresses, waiting_letters
+from newsletter.operation.undelivered import (
+    lost_letters,
+    mailbox,
+    refused_addresses,
+    result_letters,
+    waiting_letters,
+    webhook,
+)
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card, FontUnusable
 
@@ -271,7 +278,8 @@ EVERYTHING: tuple[Question, ...] = (
     *(journal, clock, static_files, card_font, worker, liveness.silence, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),
     *(mail, sender, subjects, dns_records, postal_address, mailings, liveness.standstill, uncertain),
-    *(restoration, backups.nightly, backups.none, refused_addresses, mailbox, waiting_letters, lost_letters),
+    *(restoration, backups.nightly, backups.none, refused_addresses),
+    *(mailbox, webhook, waiting_letters, lost_letters, result_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.
 OF_MAILINGS: tuple[Question, ...] = (
@@ -279,13 +287,8 @@ OF_MAILINGS: tuple[Question, ...] = (
 )
 AT_HOME: tuple[Question, ...] = (
     *OF_MAILINGS,
-    backups.nightly,
-    mailbox,
-    waiting_letters,
-    lost_letters,
-    mail,
-    sender,
-    postal_address,
+    *(backups.nightly, mailbox, waiting_letters, lost_letters, result_letters),
+    *(mail, sender, postal_address),
 )
 
 

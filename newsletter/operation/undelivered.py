@@ -8,10 +8,12 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from newsletter.delivery.events import suppressing
+from newsletter.delivery.author.author_mail import who_may_send
+from newsletter.delivery.events import providers, suppressing
 from newsletter.delivery.events.mailbox import place
-from newsletter.delivery.models import MailFetch, Mailing, Refusal
-from newsletter.operation.findings import ERROR, WARNING, Finding
+from newsletter.delivery.models import MailFetch, Mailing, Refusal, ResultLetter
+from newsletter.mail.mailers import WEBHOOK_OPTIONS, way
+from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.publication.models import Publication
 from subscribers.models import AddressChange, Subscriber, Unsent
 
@@ -48,6 +50,33 @@ def mailbox(now: datetime) -> Iterator[Finding]:
         yield Finding(WARNING, "mailbox.away", message, hint)
 
 
+def webhook(now: datetime) -> Iterator[Finding]:
+    """Tell of a provider that could report what becomes of copies, and is not listened to, or not by its signature."""
+    provider = way(settings.MAILERS["bulk"])
+    if provider not in providers.VIEWS:
+        return
+    facts = {"provider": provider, "address": f"{settings.SITE_URL}/webhooks/{provider}/tracking/"}
+    wanted = WEBHOOK_OPTIONS.get(provider, ())
+    if not settings.WEBHOOK_SECRET:
+        message = _("Nobody hears what %(provider)s reports: addresses that are gone, complaints, who has left there.")
+        hint = _(
+            "Set WEBHOOK_SECRET=hook:PASSWORD, and enter %(address)s at the provider, with hook:PASSWORD@ before the "
+            "host."
+        )
+        yield Finding(WARNING, "webhook.secret", message % facts, hint % facts)
+    elif wanted and not providers.keys_of(provider):
+        message = _(
+            "Reports of %(provider)s are believed by the secret in their address alone, without their signature."
+        )
+        if provider == providers.AMAZON:
+            message = _(
+                "The reports of %(provider)s cannot begin: no topic is named, so its subscription is not confirmed."
+            )
+        hint = _("Add ?%(option)s=… to the mail URL, with what the provider shows beside its webhooks.")
+        level = WARNING if provider == providers.AMAZON else INFO
+        yield Finding(level, "webhook.key", message % facts, hint % {"option": wanted[0]})
+
+
 def waiting_letters(now: datetime) -> Iterator[Finding]:
     """Tell of sign-ups and changes of address whose mail nobody takes, while it is still tried."""
     since = now - WAITED
@@ -74,3 +103,17 @@ def lost_letters(now: datetime) -> Iterator[Finding]:
         )
         hint = _("Those who signed up in that time have to do it once more. This note goes after two weeks.")
         yield Finding(WARNING, "mail.given_up", message % {"count": count, "reason": lost[0].reason}, hint)
+
+
+def result_letters(now: datetime) -> Iterator[Finding]:
+    """Tell of results that could not be mailed to the author; the desk shows them all the same."""
+    if not Publication.objects.current().tells_results:
+        return
+    late = ResultLetter.objects.unsent().filter(at__lt=now - WAITED, at__gt=now - LATELY).select_related("issue")
+    for letter in late.order_by("-at")[:1]:
+        message = _("The letter about what %(issue)s has brought could not be sent.") % {"issue": letter.issue}
+        if who_may_send():
+            hint = _("Look at MAIL_URL and at the worker's log. The page of its mailing shows the same.")
+        else:
+            hint = _("Nobody who may send issues has an address: enter one in the team.")
+        yield Finding(WARNING, "result_letter.waiting", message, hint, letter.mailing_id)

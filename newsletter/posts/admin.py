@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import IS_POPUP_VAR
 from django.db.models import Count, Exists, F, OuterRef, QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -173,6 +174,7 @@ class PostAdmin(PatternedAdmin):
         shown = {
             "tags_offered": used,
             "state": post.state(timezone.now()) if post else Post.State.DRAFT,
+            "may_publish": request.user.has_perm("posts.publish_post") and IS_POPUP_VAR not in request.GET,
             "rest": int(REST / timedelta(milliseconds=1)),
             "show_save_and_add_another": False,
         }

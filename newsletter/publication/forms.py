@@ -143,7 +143,7 @@ class LetterForm(PublicationForm):
     time_zone = forms.TypedChoiceField(label=_("Time zone"), choices=zone_groups)
 
     class Meta(PublicationForm.Meta):
-        fields = ("name", "promise", "author", "about", "language", "time_zone", "takes_readers")
+        fields = ("name", "promise", "author", "about", "language", "time_zone", "takes_readers", "counts_links")
         widgets = {"promise": forms.Textarea({"rows": 2}), "about": forms.Textarea({"rows": 8})}
 
 
@@ -235,7 +235,10 @@ class RhythmForm(PublicationForm):
     )
 
     class Meta(PublicationForm.Meta):
-        fields = ("cadence_anchor_on", "cadence_at", "cadence_days", "holiday_country", "hold_minutes", "unapproved")
+        fields = (
+            *("cadence_anchor_on", "cadence_at", "cadence_days", "holiday_country"),
+            *("hold_minutes", "unapproved", "tells_results"),
+        )
         widgets = {
             "cadence_anchor_on": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
             "cadence_at": forms.TimeInput({"type": "time"}, format="%H:%M"),

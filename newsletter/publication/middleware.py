@@ -37,8 +37,8 @@ class PublicationMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        # The first two must answer without a database; to the others nobody listens in a language.
-        if request.path in {"/healthz", "/readyz"} or request.path.startswith(bodies.WEBHOOKS):
+        # The first two and links of letters must answer without a database; to the others nobody listens in a language.
+        if request.path in {"/healthz", "/readyz"} or request.path.startswith((bodies.WEBHOOKS, "/r/")):
             return self.get_response(request)
         version: int | None = getattr(request, "site_version", None)
         try:

@@ -245,6 +245,17 @@ class Publication(models.Model):
         _("days between them"), default=3, help_text=_("And after the welcome. Never on the day of an issue.")
     )
 
+    counts_links = models.BooleanField(
+        _("count which links are followed"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Links of an issue then lead over this site, the same for every reader. You see about how many people "
+            "followed each, never who; nobody is counted whose program asks not to be tracked. The privacy page says "
+            "so. Begins with the next issue that you schedule."
+        ),
+    )
+
     cadence_anchor_on = models.DateField(
         _("first slot"), default=date(2025, 1, 7), help_text=_("A date of the rhythm; all others are counted from it.")
     )
@@ -277,6 +288,12 @@ class Publication(models.Model):
         choices=Unapproved,
         default=Unapproved.WAIT,
         help_text=_("24 hours before a slot you get the letter itself, with links to approve, move or skip it."),
+    )
+    tells_results = models.BooleanField(
+        _("result letter"),
+        default=True,
+        db_default=True,
+        help_text=_("Three days after an issue you get a letter with what became of it and what it has brought."),
     )
     warm_up_from = models.DateField(
         _("warming up since"),

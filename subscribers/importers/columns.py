@@ -69,7 +69,7 @@ NEEDLESS: Final = frozenset(
             "unsubcampaignid",
             "unsubreason",
         ),
-        "refusedbecause",  # our own: why an import has refused a line
+        *("refusedbecause", "heard"),  # our own: why an import has refused a line, and how a reader heard of us
         *(
             "unsubreasonother",
             "cleancampaigntitle",

@@ -68,10 +68,10 @@ class Glimpse:
 
 def glimpse(path: Path, count: int) -> Glimpse:
     """Return the names of a file's columns and its first rows, whatever they mean; raise FileError for no table."""
-    encoding = _encoding(path)
+    encoding = encoding_of(path)
     with path.open(encoding=encoding, newline="") as file:
         first = file.readline()
-        delimiter = max(DELIMITERS, key=first.count)
+        delimiter = delimiter_of(first)
         file.seek(0)
         try:
             rows = [row for row in islice(csv.reader(file, delimiter=delimiter), count + 1) if any(map(str.strip, row))]
@@ -83,16 +83,17 @@ def glimpse(path: Path, count: int) -> Glimpse:
 
 
 @contextmanager
-def opened(path: Path, choices: Choices = NOTHING) -> Iterator["Table"]:
+def opened(path: Path, choices: Choices = NOTHING, *, is_checked: bool = False) -> Iterator["Table"]:
     """Open a table of readers, after one look through all of it.
 
-    choices: what whoever imports says of its columns.
+    choices: what whoever imports says of its columns. is_checked: it was looked through before.
     Raises FileError when it has no column of addresses or one that is unknown, or when a quotation mark is missing.
     """
-    encoding = _encoding(path)
+    encoding = encoding_of(path)
     with path.open("rb") as file:
         table = Table(file, encoding, choices)
-        table.check()
+        if not is_checked:
+            table.check()
         yield table
 
 
@@ -103,7 +104,7 @@ class Table:
         self._file = file
         self._text = io.TextIOWrapper(file, encoding, newline="")
         first = self._text.readline()
-        self._delimiter = max(DELIMITERS, key=first.count)
+        self._delimiter = delimiter_of(first)
         heading = next(csv.reader([first], delimiter=self._delimiter), [])
         self._first: list[str] | None = None  # the first line, when it is a row already
         self._width = len(heading)
@@ -185,7 +186,12 @@ class Table:
             return Unreadable(line, str(error))
 
 
-def _encoding(path: Path) -> str:
+def delimiter_of(line: str) -> str:
+    """Return what stands between the cells of a line."""
+    return max(DELIMITERS, key=line.count)
+
+
+def encoding_of(path: Path) -> str:
     """Return how the file is written; Excel says UTF-16 by a mark, and cp950 not at all."""
     with path.open("rb") as file:
         if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:

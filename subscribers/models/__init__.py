@@ -11,6 +11,7 @@ from subscribers.models.invitations import Invitation, Invited
 from subscribers.models.link_wishes import LinkWish
 from subscribers.models.mail_budget import MailBudget
 from subscribers.models.notes import Note
+from subscribers.models.origin_counts import OriginCount
 from subscribers.models.pauses import Pause
 from subscribers.models.readers import (
     CONFIRM_WITHIN,
@@ -46,6 +47,7 @@ __all__ = [
     "MailBudget",
     "Movement",
     "Note",
+    "OriginCount",
     "Pause",
     "Sentence",
     "Subscriber",

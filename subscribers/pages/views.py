@@ -130,8 +130,9 @@ def _sign_up(request: HttpRequest, form: SignupForm, send_at: datetime | None) -
         notes=_notices(),
         asks_name=publication.asks_name,
     )
-    how = circumstances(request, f"web:{place} {_came(request)}".strip(), words)
-    who = signup.Newcomer(form.cleaned_data["name"], _inviter(form.cleaned_data["invite"]))
+    inviter = _inviter(form.cleaned_data["invite"])
+    source = " ".join(filter(None, [f"web:{place}", origins.INVITED if inviter else "", _came(request)]))
+    how, who = circumstances(request, source, words), signup.Newcomer(form.cleaned_data["name"], inviter)
     if signup.sign_up(form.cleaned_data["email"], how, now, send_at=send_at, who=who):
         admission.count_mail(now)
         wake(tasks.send_confirmations)  # without a queue, beat has it sent within ten seconds

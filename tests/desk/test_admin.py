@@ -266,7 +266,7 @@ def test_the_list_tells_where_every_issue_is(desk):
 
     states = [
         "draft",
-        "scheduled Jan. 6, 2099, 8 a.m.",
+        "scheduled Tue 6 Jan 2099, 08:00",
         "being sent 40 %",
         "paused",
         "Sent in 2026",

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from newsletter.delivery import planning
+from newsletter.delivery.models import Answer, Reply
 from newsletter.posts.models import Image, Pattern, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Sentence, Suppression, address_hash
@@ -26,6 +27,11 @@ def screens(desk, settings) -> list[str]:
     planning.approve(make_issue(post), send_at=now + timedelta(days=2), now=now, hold=timedelta())
     reader = make_subscriber("tree.by.the.river.in.the.evening.of.a.long.day@mail.example.net", name="名字很長的讀者")
     Sentence.objects.say(reader, "feedback", "第三段關於留白的例子最有用，想知道你們團隊怎麼跟主管談。", now, issue=5)
+    files = [{"number": 1, "name": "很長的檔名" * 12 + ".pdf", "kind": "application/pdf", "size": 4}]
+    wrote = {"sender": reader.email, "sender_name": "名字很長的讀者", "subject": "Re: 第五期", "received_at": now}
+    said = {"text": "https://example.org/" + "a" * 200, "quoted": "> 第五期", "files": files}
+    reply = Reply.objects.create(key="k", subscriber=reader, **wrote, **said)
+    Answer.objects.write(reply, "不客氣", now, "gipi")
     Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
     image = Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1)
     tag = Tag.objects.get().pk
@@ -50,6 +56,8 @@ def screens(desk, settings) -> list[str]:
         *(reverse(f"admin:{name}_changelist") for name in lists),
         f"{reverse('admin:subscribers_subscriber_changelist')}?q=nobody",
         f"{reverse('admin:reader_sentences')}?all=1",
+        f"{reverse('admin:reader_replies')}?show=all",
+        reverse("admin:reader_reply", args=[reply.pk]),
         reverse("admin:subscribers_subscriber_change", args=[reader.pk]),
         reverse("admin:posts_pattern_change", args=[pattern.pk]),
         reverse("admin:posts_image_change", args=[image.pk]),

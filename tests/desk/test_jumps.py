@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import models
 from django.utils import timezone
 
-from newsletter.delivery.models import Batch, HubNotice, Mailing, OnceMore
+from newsletter.delivery.models import Answer, Batch, HubNotice, Mailing, OnceMore, Quote, Reply
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.desk import jumps, tasks
@@ -51,21 +51,29 @@ FACTS = {
     *("delivery.Arrival.received_at", "delivery.Arrival.applied_at", "delivery.Event.at", "delivery.Event.created_at"),
     *("delivery.MailFetch.looked_at", "delivery.MailFetch.failing_since"),
     "delivery.Breakdown.settled_at",
+    "delivery.Visit.at",
     "delivery.Batch.lease_until",  # by the database's clock: pulled back apart
     *("delivery.CourseCopy.begun_at", "delivery.CourseCopy.planned_for"),
     *("delivery.CourseCopy.sent_at", "delivery.CourseCopy.stopped_at"),
+    "delivery.Answer.sent_at",
+    "delivery.Answer.written_at",
     "delivery.Certificate.issued_at",
     "delivery.Delivery.sent_at",
     "delivery.Feedback.given_at",
     "delivery.Happening.at",
+    *("delivery.ResultLetter.at", "delivery.ResultLetter.notified_at"),
     "delivery.Happening.ended_at",
     "delivery.Happening.notified_at",
     "delivery.Mailing.approved_at",  # pulled back apart, with send_at
     "delivery.Mailing.certified_at",
     "delivery.Mailing.finished_at",
-    "delivery.Mailing.packed_at",
+    *("delivery.Mailing.packed_at", "delivery.Mailing.thinned_at"),
     "delivery.Mailing.planned_at",
     "delivery.Mailing.send_at",
+    "delivery.Quote.answered_at",
+    "delivery.Quote.asked_at",
+    "delivery.Quote.placed_at",
+    "delivery.Quote.sent_at",
     "delivery.Refusal.at",
     "delivery.Rehearsal.begun_at",
     "delivery.Rehearsal.finished_at",
@@ -73,6 +81,8 @@ FACTS = {
     "delivery.Rehearsal.told_at",
     "delivery.OnceMore.asked_at",
     "delivery.OnceMore.sent_at",
+    "delivery.Reply.answered_at",
+    "delivery.Reply.received_at",
     "delivery.Reminder.answered_at",
     "delivery.Reminder.at",
     "delivery.Reminder.moved_to",
@@ -193,6 +203,15 @@ def _once_more(at):
     return OnceMore.objects.create(issue=row["mailing"].issue, **row), "due_at"
 
 
+def _answer(at):
+    reply = Reply.objects.create(key="k", sender="a@example.org", received_at=NOW)
+    return Answer.objects.create(reply=reply, digest="d", written_at=NOW, due_at=at), "due_at"
+
+
+def _quote(at):
+    return Quote.objects.create(subscriber=make_subscriber(), digest="d", asked_at=NOW, due_at=at), "due_at"
+
+
 def _failures(at):
     return FailureCount.objects.create(who="x", failures=10, closes_at=at), "closes_at"
 
@@ -213,6 +232,8 @@ CASES = [
     (_change, timedelta(hours=2, minutes=8)),
     (_link, timedelta(hours=2, minutes=8)),
     (_once_more, timedelta(hours=4)),
+    (_answer, timedelta(hours=4)),
+    (_quote, timedelta(hours=4)),
     (_failures, timedelta(minutes=10)),
     (_hub, timedelta(hours=12)),
 ]

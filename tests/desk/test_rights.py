@@ -21,7 +21,7 @@ from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
 from newsletter.delivery import certificate, planning
-from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
+from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply, ReplyMail
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.desk import rights
 from newsletter.desk.issues import rehearsing
@@ -33,6 +33,7 @@ from newsletter.mail.message import Letter, build
 from newsletter.posts.models import Image, MissingAddress, Pattern, Post, Redirect, Revision, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Suppression, address_hash
+from tests.delivery.events.test_replying import FILE
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import markup
 
@@ -152,10 +153,12 @@ TABLE: dict[str, str] = {
     "admin/delivery/mailing/<int:pk>/switch/": EDITORS,
     "admin/delivery/mailing/<int:pk>/cancel/": EDITORS,
     "admin/delivery/mailing/<int:pk>/at_once/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/public/": EDITORS,
     "admin/delivery/mailing/<int:pk>/copies/<str:state>/": OWNERS,
     "admin/delivery/mailing/<int:pk>/copies/<str:which>.csv": OWNERS,
     "admin/delivery/mailing/<int:pk>/uncertain/<str:decision>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/refused/<str:judgement>/": EDITORS,
+    "admin/delivery/mailing/<int:pk>/result.json": EDITORS,
     "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": EDITORS,
     "admin/delivery/mailing/<int:pk>/certificate/<int:number>.json": EDITORS,
     **_stock("subscribers/subscriber", CARERS, add=CARERS, change=CARERS, delete=NO_ONE),
@@ -168,11 +171,23 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/import/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/columns/": "LRRNRN",  # of somebody else
     "admin/subscribers/subscriber/errands/<int:pk>/import/": "LRRMRM",
+    "admin/subscribers/subscriber/bar/": CARERS,
+    "admin/subscribers/subscriber/errands/<int:pk>/bar/": "LRRMRM",
     "admin/subscribers/subscriber/filters/": CARERS,
     "admin/subscribers/subscriber/filters/<int:pk>/delete/": CARERS,
     "admin/subscribers/subscriber/sentences/": CARERS,
     "admin/subscribers/subscriber/sentences/<int:pk>/answered/": "LRRMRM",
+    "admin/subscribers/subscriber/sentences/replies/": CARERS,
+    "admin/subscribers/subscriber/sentences/replies/<int:pk>/": CARERS,
+    "admin/subscribers/subscriber/sentences/replies/<int:pk>/answer/": "LRRMRM",
+    "admin/subscribers/subscriber/sentences/replies/<int:pk>/mark/": "LRRMRM",
+    "admin/subscribers/subscriber/sentences/replies/<int:pk>/files/<int:number>/": CARERS,
+    "admin/subscribers/subscriber/sentences/replies/<int:pk>/quote/": "LRRMRM",
+    "admin/subscribers/subscriber/sentences/quotes/": CARERS,
+    "admin/subscribers/subscriber/sentences/quotes/<int:pk>/place/": "LRRRRM",
     "admin/subscribers/subscriber/health/": CARERS,
+    "admin/subscribers/subscriber/growth/": CARERS,
+    "admin/subscribers/subscriber/growth.csv": CARERS,
     "admin/subscribers/subscriber/errands/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/moving/": CARERS,
@@ -303,6 +318,8 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         "admin/^(?P<app_label>ROOMS)/$": "admin/posts/",
         "admin/(?P<url>.*)$": "admin/no-such-page/",
         "admin/calendar/vacation/<int:pk>/end/": "admin/calendar/vacation/1/end/",
+        "admin/delivery/mailing/<int:pk>/public/": f"admin/delivery/mailing/{certified}/public/",
+        "admin/delivery/mailing/<int:pk>/result.json": f"admin/delivery/mailing/{certified}/result.json",
         "admin/delivery/mailing/<int:pk>/certificate/<int:number>/": (
             f"admin/delivery/mailing/{certified}/certificate/1/"
         ),
@@ -312,8 +329,13 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
     }
     errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), state="done").pk
     readers = "admin/subscribers/subscriber/"
+    wrote = {"sender": "x@example.net", "received_at": timezone.now(), "files": [{"number": 1, "name": "a.pdf"}]}
+    reply = Reply.objects.create(key="k", **wrote)
+    ReplyMail.objects.create(reply=reply, body=FILE)
     special |= {f"{readers}bulk/": f"{readers}bulk/?all=1", f"{readers}bulk/<str:kind>/": f"{readers}bulk/tag/?all=1"}
     values = {
+        "replies/<int:pk>": f"replies/{reply.pk}",
+        "files/<int:number>": "files/1",
         "errands/<int:pk>": f"errands/{errand}",
         "files/<str:name>": "files/readers.csv",
         "act/<str:name>": "act/tag",

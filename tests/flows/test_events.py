@@ -1,4 +1,7 @@
-"""Reports that come twice, out of order, and to a worker that is killed: none is lost, none counts twice."""
+"""Reports that come twice, out of order, and to a worker that is killed: none is lost, none counts twice.
+
+By webhooks, and by a mailbox whose server breaks off in the middle.
+"""
 
 import base64
 import http.client
@@ -8,12 +11,21 @@ import random
 import pytest
 
 from benchmarks.events import COPIES
+from tests.delivery.events.mails import dsn
+from tests.support.imap import Mailbox, running
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 COUNT, EACH, DEAD = 12_000, 300, 20
 SECRET = "hook:a-long-word"
 KILLS = 3
+MAILS = 60
+CUTS = ["FETCH half", "MOVE done", "MOVE", "FETCH done"]
+FETCH = """
+from newsletter.delivery.tasks import read_mailbox
+read_mailbox.delay()
+answer = True
+"""
 READERS = """
 from datetime import timedelta
 from django.utils import timezone
@@ -95,4 +107,60 @@ def test_a_worker_killed_between_storing_and_applying_loses_no_event_and_applies
     assert left["arrivals"] == len(some)
     assert left["events"] == COUNT
     assert left["uncertain"] == 0
+    assert left["suppressed"] == sorted(f"reader{number}@example.org" for number in range(DEAD))
+
+
+def returned(tokens):
+    """Return a report for each copy, from servers that call the first ones unknown and the others full."""
+    gone = {"status": "5.1.1", "words": "smtp; 550 5.1.1 User unknown"}
+    full = {"status": "5.2.2", "words": "smtp; 552 5.2.2 Mailbox full"}
+    return [
+        dsn(
+            f"bounces+{token}@news.example.org",
+            recipient=f"reader{seq}@example.org",
+            name=f"<{seq}@mx.example.org>",
+            **(gone if seq < DEAD else full),
+        )
+        for seq, token in enumerate(tokens[:MAILS])
+    ]
+
+
+def test_a_mailbox_that_breaks_off_and_a_worker_that_is_killed_lose_no_mail_and_apply_none_twice(product, tmp_path):
+    tokens, mailbox = tmp_path / "tokens", Mailbox()
+    with running(mailbox) as product.env["MAILBOX_URL"]:
+        product.migrate()
+        mailing = product.shell(COPIES.format(copies=MAILS, number=1, tokens=str(tokens)))
+        product.shell(READERS.format(dead=DEAD, mailing=mailing))
+        mailbox.deliver(*returned(tokens.read_text().split()))
+        mailbox.cut, mailbox.pause = list(CUTS), 0.05
+        product.start_worker()
+        product.start_beat()
+
+        for _ in range(2):
+            left = len(mailbox.held())
+            wait_until(
+                lambda left=left: len(mailbox.held()) < left or (product.shell(FETCH) and None),
+                60,
+                what=lambda: f"a mail to be moved:\n{product.told()}",
+                every=0.3,
+            )
+            product.kill_worker()
+            product.start_worker()
+        mailbox.pause = 0
+        wait_until(
+            lambda: not mailbox.held() or (product.shell(FETCH) and None),
+            120,
+            what=lambda: f"the mailbox to be read, {len(mailbox.held())} are left:\n{product.told()}",
+            every=1,
+        )
+        left = wait_until(
+            lambda: found if not (found := product.shell(COUNTED))["waiting"] else None,
+            120,
+            what=lambda: f"all mails to be applied:\n{product.told()}",
+            every=0.5,
+        )
+
+    assert mailbox.cut == []
+    assert len(mailbox.held("Processed")) == MAILS
+    assert (left["arrivals"], left["events"]) == (MAILS, MAILS)
     assert left["suppressed"] == sorted(f"reader{number}@example.org" for number in range(DEAD))

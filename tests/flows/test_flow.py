@@ -127,6 +127,7 @@ def compose(running, page):
     page.locator("summary").filter(has_text="introduction").click()
     page.locator("[name=introduction]").fill("大家好，**這是**第一期。")
     assert_accessible(page)
+    page.get_by_role("button", name="More", exact=True).click()
     page.locator("[name=_preview]").click()
     page.wait_for_url("**/preview/**")
 

@@ -89,13 +89,17 @@ def addresses():
 
 @pytest.mark.parametrize("language", ["zh-hant", "en"])
 def test_every_page_is_valid(client, addresses, language):
-    make_publication(language=language, about="## 關於\n\n我是作者。", promise="想過兩遍的問題。")
+    asked = {"asks_heard": True, "asks_name": True, "welcome_question": "最近一次說不，是什麼時候？"}
+    make_publication(language=language, about="## 關於\n\n我是作者。", promise="想過兩遍的問題。", **asked)
 
     pages = {name: client.get(address) for name, address in addresses.items()}
+    pages["confirmed"] = client.post(addresses["confirm"])
 
     gone = {name: page.status_code for name, page in pages.items() if page.status_code != 200}
     assert gone == {"no preview": 410, "not found": 404}
     texts = {name: page.getvalue().decode() for name, page in pages.items()}
+    assert 'name="sentence"' in texts["confirmed"]
+    assert "最近一次說不" in texts["confirmed"]
     for text in texts.values():
         assert_valid(text)
     # As html-validate asks.
@@ -108,6 +112,17 @@ def test_pages_with_nothing_on_them_are_valid(client):
 
     for path in ("/", "/issues/", "/posts/", "/search/?q=x", "/about/"):
         assert_valid(client.get(path).text)
+
+
+def test_pages_without_a_link_are_valid_and_have_no_blank_line_of_spaces(client):
+    make_publication(language="zh-hant")
+    post = make_post("題目", body="一段。")
+    issue = make_issue(post, sent_at=PUBLISHED_AT)
+
+    for path in (post.get_absolute_url(), issue.get_absolute_url()):
+        text = client.get(path).text
+        assert_valid(text)
+        assert [line for line in text.splitlines() if line != line.rstrip()] == []
 
 
 @pytest.mark.parametrize(

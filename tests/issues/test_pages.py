@@ -1,12 +1,16 @@
 """Every page of the site in a real browser: no barrier in either colour scheme, nothing wider than a small phone."""
 
+import re
+
 import pytest
+from django.conf import settings
 from django.contrib.staticfiles import finders
 
 from newsletter.issues.models import StartingPoint
 from newsletter.posts.models import Image
 from newsletter.posts.search.index import index_post
-from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
+from subscribers.models import Subscriber
+from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_accessible
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
@@ -22,6 +26,10 @@ BODY = """前言*重點*，[連結](https://e.x/)與`code`。
 | 欄 | 欄 |
 |---|---|
 | 值 | 值 |
+
+| 團隊的名字 | 第一季營收 | 第二季營收 | 第三季營收 | 第四季營收 | 全年營收 |
+|---|---|---|---|---|---|
+| 台北 | 1,200 | 1,300 | 1,400 | 1,500 | 5,400 |
 
 ```python
 def leverage(output_of_the_whole_team: float, hours_of_the_manager: float) -> float: ...
@@ -47,7 +55,8 @@ def pages(client, theme):
 
 
 def answers(client, theme):
-    make_publication(language="zh-hant", about="## 關於\n\n我是作者。", accent="#ffcc00", theme=theme)
+    asked = {"asks_heard": True, "asks_name": True, "welcome_question": "最近一次說不，是什麼時候？"}
+    make_publication(language="zh-hant", about="## 關於\n\n我是作者。", accent="#ffcc00", theme=theme, **asked)
     cover = Image.objects.create(digest="0123456789abcdef", name="a.png", alt="圖", width=1200, height=600)
     posts = [make_post(f"第 {n} 篇文章，談管理", body=BODY, tags=("ai", "work"), cover=cover) for n in range(22)]
     index_post(posts[0])
@@ -57,7 +66,10 @@ def answers(client, theme):
     paths += ["/search/?q=%E7%AE%A1%E7%90%86", "/search/?q=nothing", "/about/", "/nothing-here/"]
     paths += ["/issues/2026/", "/start-here/", "/reading-list/", "/subscribe/", "/preferences/", "/privacy/"]
     StartingPoint.objects.create(post=posts[5], reason="先讀這篇。")
-    return {path: client.get(path) for path in paths}
+    newcomer = make_subscriber(state=Subscriber.State.PENDING, confirmed_at=None, name="小明")
+    confirm = newcomer.confirm_url.removeprefix(settings.SITE_URL)
+    found = {path: client.get(path) for path in [*paths, confirm]}
+    return found | {"/confirmed/": client.post(confirm)}
 
 
 @pytest.fixture
@@ -88,6 +100,30 @@ def test_no_page_has_a_barrier(visit, pages, scheme):
     for path in pages:
         visit.goto(SITE + path)
         assert_accessible(visit)
+
+
+SCROLL_SIDEWAYS = """[...document.querySelectorAll("main *")].filter(one =>
+    /auto|scroll/.test(getComputedStyle(one).overflowX) && one.scrollWidth > one.clientWidth + 1
+).map(one => one.className)"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_scrolls_sideways_on_a_phone_is_reached_by_keys(visit, pages, scheme):
+    visit.emulate_media(color_scheme=scheme)
+    visit.set_viewport_size({"width": 360, "height": 740})
+    post = next(path for path in pages if path.startswith("/p/"))
+    issue = next(path for path in pages if re.fullmatch(r"/issues/[0-9]{1,3}/", path))
+
+    for path in (post, issue, "/confirmed/"):
+        visit.goto(SITE + path)
+        assert_accessible(visit)
+    visit.goto(SITE + post)
+    table = visit.get_by_role("group", name="表格").last
+    table.focus()
+    visit.keyboard.press("ArrowRight")
+    visit.wait_for_function("table => table.scrollLeft > 0", arg=table.element_handle())
+
+    assert visit.evaluate(SCROLL_SIDEWAYS) == ["scrolls"]  # code breaks, and never scrolls
 
 
 def test_no_page_is_wider_than_a_small_phone(visit, pages):

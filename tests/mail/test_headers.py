@@ -81,7 +81,11 @@ def test_a_message_id_that_cannot_be_written_as_it_is_is_refused(kind, part):
 
 def test_a_mail_to_the_list_says_everything_that_mail_clients_ask_for():
     fields = headers.list_headers(
-        LIST, URL, archived_at="https://news.example.org/issues/42/", feedback="3:issue:newsletter:0123456789"
+        LIST,
+        URL,
+        complaints_to="bounces@news.example.org",
+        archived_at="https://news.example.org/issues/42/",
+        feedback="3:issue:newsletter:0123456789",
     )
 
     assert fields == {
@@ -95,6 +99,7 @@ def test_a_mail_to_the_list_says_everything_that_mail_clients_ask_for():
         "List-Archive": "<https://news.example.org/issues/>",
         "Archived-At": "<https://news.example.org/issues/42/>",
         "Feedback-ID": "3:issue:newsletter:0123456789",
+        "CFBL-Address": "bounces@news.example.org; report=arf",
     }
 
 
@@ -106,7 +111,7 @@ def test_without_https_there_is_a_link_to_leave_but_no_one_click():
 
 
 def test_a_header_without_a_value_is_left_out():
-    assert {"Archived-At", "Feedback-ID"}.isdisjoint(headers.list_headers(LIST, URL))
+    assert {"Archived-At", "Feedback-ID", "CFBL-Address"}.isdisjoint(headers.list_headers(LIST, URL))
 
 
 @pytest.mark.parametrize("path", ["離開", "a\r\nBcc: spy@example.org", "x" * 1000])

@@ -116,6 +116,16 @@ def test_bold_words_in_chinese_do_not_look_like_words_cut_to_pieces():
     assert 4 * 3 / tags < 0.05
 
 
+@pytest.mark.parametrize(("language", "is_upright"), [("zh-hant", True), ("en", False)])
+def test_emphasis_of_chinese_is_never_slanted(language, is_upright):
+    own = SimpleNamespace(**vars(PUBLICATION) | {"language": language})
+
+    html = render(publication=own, greeting=mark_safe("<em>重點</em>")).html
+
+    assert ('<em style="font-style: normal;">重點</em>' in html) is is_upright
+    assert ("text-emphasis: filled dot" in html) is is_upright
+
+
 def test_the_subject_is_one_line():
     assert render(subject=" 第 42 期\n 槓桿 ").subject == "第 42 期 槓桿"
 

@@ -3,12 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import translation
 
-from newsletter.delivery.models import MailFetch
+from newsletter.delivery.models import MailFetch, ResultLetter
+from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation import undelivered
 from newsletter.operation.diagnosis import AT_HOME, EVERYTHING
 from subscribers.models import AddressChange, Unsent
+from tests.delivery.results.issues import sent
 from tests.factories import make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
@@ -23,7 +26,11 @@ def found(question):
 
 
 @pytest.mark.parametrize(
-    "question", [undelivered.refused_addresses, undelivered.waiting_letters, undelivered.lost_letters]
+    "question",
+    [
+        *(undelivered.refused_addresses, undelivered.waiting_letters),
+        *(undelivered.lost_letters, undelivered.result_letters),
+    ],
 )
 def test_it_is_asked_by_the_doctor_and_at_home_and_without_news_says_nothing(question):
     assert question in EVERYTHING
@@ -94,3 +101,102 @@ def test_a_mailbox_url_that_leads_nowhere_is_an_error_and_not_shown(mailbox):
 
     words = "MAILBOX_URL must be like imaps://user:password@host/INBOX"
     assert found(undelivered.mailbox) == [("error", "mailbox.url", words)]
+
+
+# --- What the provider reports ---
+
+
+@pytest.fixture
+def sends_by(settings, tmp_path):
+    def choose(url, secret="hook:word"):
+        settings.MAILERS = settings.MAILERS | {"bulk": mailer_from_url(url, outbox=tmp_path)}
+        settings.WEBHOOK_SECRET = [secret] if secret else []
+
+    return choose
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("smtp://mail.example.org", ""),
+        ("", ""),
+        ("postmark://token@", "hook:word"),
+        ("mailgun://key@mg.example.org?webhook_signing_key=x", "hook:word"),
+        ("ses://?topics=arn:aws:sns:eu-west-1:1:x", "hook:word"),
+    ],
+)
+def test_of_a_provider_that_reports_or_cannot_nothing_is_said(sends_by, url, secret):
+    sends_by(url, secret)
+
+    assert undelivered.webhook in EVERYTHING
+    assert found(undelivered.webhook) == []
+
+
+def test_a_provider_that_nobody_listens_to_is_told_with_what_mends_it(sends_by):
+    sends_by("mailgun://key@mg.example.org", secret="")
+
+    with translation.override("en"):
+        (finding,) = undelivered.webhook(NOW)
+
+    assert (finding.level, finding.id) == ("warning", "webhook.secret")
+    assert finding.message.startswith("Nobody hears what mailgun reports")
+    assert "/webhooks/mailgun/tracking/" in finding.hint
+    assert "hook:word" not in finding.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "level", "option"),
+    [("mailgun://key@mg.example.org", "info", "?webhook_signing_key=…"), ("ses://", "warning", "?topics=…")],
+)
+def test_a_missing_key_is_told_with_its_option(sends_by, url, level, option):
+    sends_by(url)
+
+    with translation.override("en"):
+        (finding,) = undelivered.webhook(NOW)
+
+    assert (finding.level, finding.id) == (level, "webhook.key")
+    assert option in finding.hint
+
+
+# --- The letter about a result ---
+
+
+@pytest.fixture
+def unsent():
+    """A result that should have been told three hours ago."""
+    make_publication()
+    mailing = sent(7, NOW - timedelta(days=4))
+    return ResultLetter.objects.create(issue=mailing.issue, mailing=mailing, at=LONG_AGO, due_at=LONG_AGO)
+
+
+def test_a_result_that_could_not_be_mailed_is_told_with_where_it_stands(unsent):
+    User.objects.create_superuser("gipi", "gipi@example.org", "pw")
+
+    with translation.override("en"):
+        (finding,) = undelivered.result_letters(NOW)
+
+    assert finding.message == "The letter about what #7 第7期 has brought could not be sent."
+    assert finding.hint.startswith("Look at MAIL_URL")
+    assert finding.about == unsent.mailing_id
+
+
+def test_without_anybody_to_mail_it_to_the_doctor_asks_for_an_address(unsent):
+    User.objects.create_superuser("gipi", "", "pw")
+
+    with translation.override("en"):
+        (finding,) = undelivered.result_letters(NOW)
+
+    assert finding.hint == "Nobody who may send issues has an address: enter one in the team."
+
+
+@pytest.mark.parametrize("change", [{"notified_at": NOW}, {"due_at": None}, {"at": LATELY}])
+def test_a_result_that_was_told_or_is_not_wanted_or_is_just_due_is_no_finding(unsent, change):
+    ResultLetter.objects.update(**change)
+
+    assert found(undelivered.result_letters) == []
+
+
+def test_a_letter_that_was_switched_off_is_no_finding(unsent):
+    make_publication(tells_results=False)
+
+    assert found(undelivered.result_letters) == []

@@ -401,6 +401,30 @@ def test_the_preview_shows_what_is_typed_and_saves_nothing(author):
     assert not Post.objects.exists()
 
 
+def test_the_preview_of_a_greeting_shows_it_with_a_name_and_without(author):
+    typed = "{name|朋友}，早安。`{name|朋友}`[^1]\n\n[^1]: 註。"
+
+    page = author.post(PREVIEW, {"body": typed, "field": "introduction"}).text
+
+    assert_valid(page)
+    assert "<p>朋友，早安。<code>{name|朋友}</code>" in page
+    assert "<p>王小明，早安。<code>{name|朋友}</code>" in page
+    assert "A reader without a name reads" in page
+
+
+def test_the_preview_of_a_post_calls_nobody(author):
+    page = author.post(PREVIEW, {"body": "{name|朋友}，早安。", "field": "body"}).text
+
+    assert "朋友，早安。" in page
+    assert "王小明" not in page
+
+
+def test_the_preview_of_a_greeting_that_calls_nobody_is_shown_once(author):
+    page = author.post(PREVIEW, {"body": "早安。", "field": "closing"}).text
+
+    assert page.count("早安。") == 1
+
+
 def test_the_preview_of_a_text_that_is_too_long_is_cut(author):
     page = author.post(PREVIEW, {"body": "字" * (BODY_MAX + 1)}).content.decode()
 

@@ -1,5 +1,6 @@
 """A writer works on drafts of his own: the form offers no more, and the server takes no more."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -143,3 +144,25 @@ def test_a_post_outlives_the_account_of_its_writer(writer, draft):
 
     draft.refresh_from_db()
     assert draft.created_by is None
+
+
+def filled(page: str) -> list[str]:
+    """Return the names of the filled buttons of a form."""
+    row = page.partition('class="submit-row"')[2].partition("</div>")[0]
+    return re.findall(r'class="default"\s+name="(\w+)"', row)
+
+
+def test_the_one_filled_button_is_what_comes_next(client, writer, draft):
+    for_the_writer = filled(writer.get(change(draft)).text)
+    client.force_login(make_helper("editor"))
+    of_a_draft = filled(client.get(change(draft)).text)
+    draft.published_at = timezone.now() + timedelta(days=1)
+    draft.save()
+    of_a_scheduled_post = filled(client.get(change(draft)).text)
+    draft.published_at = timezone.now() - timedelta(days=1)
+    draft.is_web_only = True
+    draft.save()
+    of_a_published_post = filled(client.get(change(draft)).text)
+
+    assert for_the_writer == of_a_scheduled_post == ["_continue"]
+    assert (of_a_draft, of_a_published_post) == (["_publish"], ["_update"])

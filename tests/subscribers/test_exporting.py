@@ -4,7 +4,7 @@ import pytest
 
 from subscribers import exporting
 from subscribers.exporting import csv_lines
-from subscribers.models import Subscriber, Suppression
+from subscribers.models import Sentence, Subscriber, Suppression
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 
@@ -24,6 +24,7 @@ def test_a_reader_is_one_row():
             "consent_at": "2026-11-24T08:00:00+00:00",
             "tags": "a,b",
             "paused_until": "",
+            "heard": "",
         }
     ]
 
@@ -32,6 +33,16 @@ def test_a_pause_keeps_its_end():
     make_subscriber(state="paused", paused_until=NOW)
 
     assert exported()[0]["paused_until"] == "2026-11-24T08:00:00+00:00"
+
+
+def test_how_a_reader_heard_of_it_is_one_line_and_the_last_one():
+    one, other = make_subscriber(), make_subscriber()
+    Sentence.objects.say(one, Sentence.Kind.HEARD, "朋友說的", NOW)
+    Sentence.objects.update(answered_at=NOW)
+    Sentence.objects.say(one, Sentence.Kind.HEARD, "=SUM(A1)\n演講", NOW)
+    Sentence.objects.say(other, Sentence.Kind.LEFT, "太多了", NOW)
+
+    assert [row["heard"] for row in exported()] == ["'=SUM(A1) 演講", ""]
 
 
 def test_an_address_that_must_not_be_mailed_says_why():
@@ -56,8 +67,8 @@ def test_lines_end_as_the_format_says():
     assert all(line.endswith("\r\n") for line in csv_lines(Subscriber.objects.all()))  # RFC 4180 section 2
 
 
-@pytest.mark.parametrize(("readers", "queries"), [(1, 2), (6, 2), (7, 3)])
-def test_the_tags_of_many_readers_are_read_by_one_query(monkeypatch, django_assert_num_queries, readers, queries):
+@pytest.mark.parametrize(("readers", "queries"), [(1, 3), (6, 3), (7, 5)])
+def test_what_belongs_to_many_readers_is_read_by_two_queries(monkeypatch, django_assert_num_queries, readers, queries):
     monkeypatch.setattr(exporting, "AT_ONCE", 6)
     for number in range(readers):
         make_subscriber(tags=f"all,only{number}")

@@ -1,8 +1,8 @@
 """A small IMAP server with folders in memory: what reading a mailbox needs of RFC 3501 and RFC 6851, and no more."""
 
-import re
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,7 +10,11 @@ import pytest
 
 
 class Mailbox:
-    """Folders of mails by their number. can_move: whether the server knows MOVE. broken: what it refuses."""
+    """Folders of mails by their number. can_move: whether the server knows MOVE. broken: what it refuses.
+
+    cut: at which commands the connection ends, once each, as "FETCH" before it is obeyed, "FETCH done" before it is
+    answered, or "FETCH half" in the middle of what it gives. pause: seconds before each mail is given.
+    """
 
     user, password = "bounces", "pass/word"
 
@@ -18,6 +22,15 @@ class Mailbox:
         self.folders: dict[str, dict[int, bytes]] = {"INBOX": {}}
         self.next, self.can_move, self.broken = 1, True, ""
         self.deleted: set[int] = set()
+        self.cut: list[str] = []
+        self.pause = 0.0
+
+    def is_cut(self, where: str) -> bool:
+        """Return whether the connection ends here, and let it be the last time."""
+        is_asked = where in self.cut
+        if is_asked:
+            self.cut.remove(where)
+        return is_asked
 
     def deliver(self, *mails: bytes) -> None:
         for mail in mails:
@@ -40,10 +53,15 @@ class Session(socketserver.StreamRequestHandler):
             if verb.upper() == "UID":
                 verb, _space, rest = rest.partition(" ")
             answer = getattr(self, verb.lower(), None)
+            if self.server.mailbox.is_cut(verb.upper()):
+                return
             if self.server.mailbox.broken == verb.upper() or answer is None:
                 self.say(f"{tag} NO [UNAVAILABLE] {verb} is refused")
             else:
-                self.say(f"{tag} {answer(rest) or 'OK done'}")
+                said = answer(rest) or "OK done"
+                if self.server.mailbox.is_cut(f"{verb.upper()} done"):
+                    return
+                self.say(f"{tag} {said}")
             if verb.upper() == "LOGOUT":
                 return
 
@@ -89,7 +107,12 @@ class Session(socketserver.StreamRequestHandler):
 
     def fetch(self, rest: str) -> None:
         uid = int(rest.split(maxsplit=1)[0])
-        if uid in self.mails:
+        time.sleep(self.server.mailbox.pause)
+        if uid in self.mails and self.server.mailbox.is_cut("FETCH half"):
+            self.say(f"* 1 FETCH (UID {uid} BODY[] {{{len(self.mails[uid])}}}")
+            self.wfile.write(self.mails[uid][: len(self.mails[uid]) // 2])
+            self.connection.close()
+        elif uid in self.mails:
             self.say(f"* 1 FETCH (UID {uid} BODY[] {{{len(self.mails[uid])}}}")
             self.wfile.write(self.mails[uid] + b")\r\n")
 
@@ -97,13 +120,14 @@ class Session(socketserver.StreamRequestHandler):
         uid, folder = (word.strip('"') for word in rest.split(" ", 1))
         if folder not in self.server.mailbox.folders:
             return "NO [TRYCREATE] there is no such folder"
-        self.server.mailbox.folders[folder][int(uid)] = self.mails[int(uid)]
+        if int(uid) in self.mails:  # somebody else may have moved it
+            self.server.mailbox.folders[folder][int(uid)] = self.mails[int(uid)]
         return ""
 
     def move(self, rest: str) -> str:
         refused = self.copy(rest)
         if not refused:
-            del self.mails[int(re.match(r"\d+", rest)[0])]  # type: ignore[index]
+            self.mails.pop(int(rest.split(maxsplit=1)[0]), None)
         return refused
 
     def store(self, rest: str) -> None:

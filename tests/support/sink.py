@@ -8,6 +8,7 @@ server; none if not given. With PEM, a file of key and certificate, it offers ST
 A recipient's local part may ask for bad days, `N` being a number that may be left out (1):
 
     refuse-…             550 at RCPT
+    full-…               452 at RCPT, always
     greylist-N-…         451 at RCPT, the first N times
     busy-N-…             421 at RCPT and the connection closed, the first N times
     reject-data-…        554 after the message
@@ -33,7 +34,7 @@ from pathlib import Path
 END_OF_DATA = b"\r\n.\r\n"
 MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
 ADDRESS = re.compile(r"<([^>]*)>")
-BAD_DAYS = ["refuse", "greylist", "busy", "reject-data", "cut-before-data", "cut-after-data", "slow"]
+BAD_DAYS = ["refuse", "full", "greylist", "busy", "reject-data", "cut-before-data", "cut-after-data", "slow"]
 HOLD_SECONDS = 8.0  # that an answer waits at the gate: a mailing that nobody lets go goes on, slowly
 GLANCE_SECONDS = 0.02  # between two looks at the gate
 WISH = re.compile(rf"({'|'.join(BAD_DAYS)})(?:-(\d+))?(?:-|$)")
@@ -229,6 +230,9 @@ class Session(asyncio.Protocol):
         if wish(address)[0] == "refuse":
             self.recipients.pop()
             self.say("550 5.1.1 No such reader here")
+        elif wish(address)[0] == "full":
+            self.recipients.pop()
+            self.say("452 4.2.2 The mailbox of this reader is full")
         elif self.still("greylist"):
             self.recipients.pop()
             self.say("451 4.7.1 Come back later")

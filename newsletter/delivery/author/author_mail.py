@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.contrib.auth.models import User
 
-from newsletter.delivery.models import Happening, Reminder
+from newsletter.delivery.models import Happening, Reminder, ResultLetter
 from newsletter.mail.due import BACK_OFF_MAX, DueMail, Retry, doubled
 from newsletter.mail.trouble import Trouble
 
@@ -17,7 +17,7 @@ def who_may_send() -> list[str]:
     return list(users.filter(is_staff=True).exclude(email="").order_by("pk").values_list("email", flat=True))
 
 
-class AuthorMail[Row: (Happening, Reminder)](DueMail[Row]):
+class AuthorMail[Row: (Happening, Reminder, ResultLetter)](DueMail[Row]):
     """One mail to everybody who may send issues, tried for as long as it is of use, whatever a server says.
 
     The addresses are asked for at each try: one that was mistyped may have been mended since.

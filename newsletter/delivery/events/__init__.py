@@ -23,7 +23,8 @@ A provider's requests come in by webhooks.py, which asks providers.py whether th
 reading/requests.py; Amazon's by sns.py before. What names a copy to a provider is the metadata `delivery`, with the
 token that its return path has as well (letter/compiled.py); Anymail's `esp_event` decides the verdict of a bounce.
 
-suppressing.py is apart: it judges the refusals that the provider gave while an issue was being sent.
+thinning.py makes numbers of events that nothing rests on any more. suppressing.py is apart: it judges the refusals
+that the provider gave while an issue was being sent.
 
 Begin with `facts.py`, then `applying.py`, then `rules.py`.
 """

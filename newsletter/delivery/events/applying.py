@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
 from django.db.models.functions import Length
 
-from newsletter.delivery.events import providers, rules
+from newsletter.delivery.events import providers, replying, rules
 from newsletter.delivery.events.facts import Fact, NotYet, Reading, Unreadable, What
 from newsletter.delivery.events.finding import FORGED, NOBODY, Finder, Found, leaver
 from newsletter.delivery.events.reading import mail, requests
@@ -137,6 +137,9 @@ def _record(read: Sequence[Read], now: datetime) -> int:
         for arrival, reading in mine:
             _mark(arrival, reading, about[arrival.pk], finder, now)
         _save([arrival for arrival, _reading in mine])
+        for arrival, reading in mine:
+            if reading and reading.letter and arrival.what == What.REPLY:
+                replying.take_in(arrival, reading.letter)
     return len(mine)
 
 

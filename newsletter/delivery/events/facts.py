@@ -48,10 +48,40 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class File:
+    """A file that hangs on a mail. number: of its part; size: octets."""
+
+    number: int
+    name: str
+    kind: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A person's mail. answers: the Message-IDs of what it answers, the nearest first. more: files not named here."""
+
+    key: str
+    sender_name: str
+    sender: str
+    subject: str
+    text: str
+    quoted: str
+    message_id: str
+    answers: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True)
 class Reading:
-    """What an arrival is, and the facts in it. names: of one without facts, to whom it may belong."""
+    """What an arrival is, and the facts in it. names: of one without facts, to whom it may belong.
+
+    letter: of one that a person wrote.
+    """
 
     what: Arrival.What
     facts: tuple[Fact, ...] = ()
     names: Names = Names()
     note: str = ""
+    letter: Letter | None = None

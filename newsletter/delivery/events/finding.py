@@ -94,6 +94,11 @@ class Finder:
         return Found(mailing_id, seq, reader, reader.address_hash, domain_of(reader.email))
 
 
+def receiver(mailing_id: int, seq: int) -> Subscriber | None:
+    """Return whose copy that is, whatever their address is now; None of a reader who was erased."""
+    return Subscriber.objects.filter(pk=_reader_of(mailing_id, seq) or 0).first()
+
+
 def leaver(names: Names) -> Subscriber | None:
     """Return the reader whose token for leaving is among those that a mail was sent to, or quotes."""
     for token in filter(tokens.number_of, names.tokens):

@@ -14,7 +14,7 @@ from django.db.models.functions import Substr
 
 from newsletter.delivery.events.facts import Kind, Verdict, What
 from newsletter.delivery.events.rules import SOFT_WITHIN
-from newsletter.delivery.models import Arrival, Batch, Breakdown, Delivery, Event, Mailing
+from newsletter.delivery.models import Arrival, Batch, Breakdown, Delivery, Event, EventCount, Mailing
 from subscribers.models import Subscriber, Suppression
 
 ISSUES, DOMAINS, UNKNOWN = 12, 10, 20  # rows of each table
@@ -89,6 +89,9 @@ def by_issue(mailings: Iterable[Mailing]) -> list[Came]:
     sent = dict(batches.annotate(copies=Sum("sent")))
     told = _came_back(keys).values_list("mailing_id", "verdict").annotate(count=Count("pk"))
     counts = Counter({(mailing, verdict): count for mailing, verdict, count in told})
+    thinned = EventCount.objects.filter(mailing_id__in=keys).exclude(verdict="")
+    for mailing, verdict, count in thinned.values_list("mailing_id", "verdict", "count"):
+        counts[mailing, verdict] += count
     complaints = _complaints(keys)
     return [
         Came(
@@ -110,7 +113,9 @@ def _came_back(keys: list[int]) -> QuerySet[Event]:
 
 def _complaints(keys: list[int]) -> dict[int, int]:
     found = Event.objects.filter(mailing_id__in=keys, kind=Kind.COMPLAINED).order_by().values_list("mailing_id")
-    return {mailing: count for mailing, count in found.annotate(count=Count("pk")) if mailing is not None}
+    counts = Counter({mailing: count for mailing, count in found.annotate(count=Count("pk")) if mailing is not None})
+    thinned = EventCount.objects.filter(mailing_id__in=keys, kind=Kind.COMPLAINED)
+    return counts + Counter(dict(thinned.values_list("mailing_id").annotate(total=Sum("count"))))
 
 
 def by_domain(mailings: Iterable[Mailing]) -> list[Came]:

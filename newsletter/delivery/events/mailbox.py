@@ -87,7 +87,7 @@ def fetch(now: datetime) -> int:
 
 
 def _take(where: Place, now: datetime) -> Iterator[bool]:
-    with where.open() as box:
+    with _opened(where) as box:
         box.login(where.user, where.password, initial_folder=where.folder)
         uids = box.uids()[:AT_ONCE]
         if uids:
@@ -96,6 +96,18 @@ def _take(where: Place, now: datetime) -> Iterator[bool]:
             if body := _octets(box, uid):
                 yield Arrival.objects.store(Arrival.MAIL, body, now)
                 box.move(uid, where.done)
+
+
+@contextlib.contextmanager
+def _opened(where: Place) -> Iterator[BaseMailBox]:
+    """Open a connection for the block, and close its socket also where the server left without a word."""
+    box = where.open()
+    try:
+        with box:
+            yield box
+    finally:
+        with contextlib.suppress(OSError):
+            box.client.shutdown()
 
 
 def _make_folder(box: BaseMailBox, name: str) -> None:

@@ -14,7 +14,17 @@ from django.db.models import Exists, OuterRef
 
 from newsletter.delivery.certificate import CLOSED
 from newsletter.delivery.ledger import recovery, restored, uncertain
-from newsletter.delivery.models import Batch, BatchQuerySet, Delivery, Mailing, MailingQuerySet, Refusal, packs
+from newsletter.delivery.models import (
+    Arrival,
+    Batch,
+    BatchQuerySet,
+    Delivery,
+    Mailing,
+    MailingQuerySet,
+    Pack,
+    Refusal,
+    packs,
+)
 from subscribers.models import Forgotten, Subscriber
 
 # What stands in place of a provider's words: why a copy counts as sent that no provider has answered for.
@@ -95,9 +105,21 @@ def forget_some(seconds: float, goes_on: Callable[[], bool] = lambda: True) -> i
     return forgotten
 
 
+def _forget_mails(number: int) -> None:
+    """Delete what came back of a reader's copies, and what they wrote.
+
+    A copy that is a row has lost its reader already: whatever is about a copy without one goes. The packs still know.
+    """
+    nobodys = Delivery.objects.filter(mailing_id=OuterRef("mailing_id"), seq=OuterRef("seq"), subscriber__isnull=True)
+    Arrival.objects.filter(Exists(nobodys), mailing_id__isnull=False).delete()
+    for mailing_id, copy in Pack.objects.all().copies_of(number):
+        Arrival.objects.filter(mailing_id=mailing_id, seq=copy.seq).delete()
+
+
 def _forget(number: int, goes_on: Callable[[], bool]) -> bool:
     """Strike one reader out; return False if that was not finished. Who is there (again) is not struck out."""
     if not Subscriber.objects.filter(pk=number).exists():
+        _forget_mails(number)
         for pack_id in packs.holding(number):
             if not goes_on():
                 return False

@@ -10,10 +10,12 @@ from hashlib import sha256
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.encoding import punycode
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
-from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.links import kept, rewriting
+from newsletter.delivery.models import Delivery, Mailing, Quote
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import headers, letters
@@ -86,6 +88,7 @@ def issue_context(issue: Issue, publication: Publication, items: list[IssueItem]
         "is_brief": _is_brief(issue, items),
         "introduction": greeting_html(issue.introduction),
         "closing": greeting_html(issue.closing),
+        "quotes": list(Quote.objects.filter(issue=issue.pk)) if issue.pk else [],
         "signature": author_html(publication.signature),
         "site_url": settings.SITE_URL,
         "web_url": settings.SITE_URL + issue.get_absolute_url(),
@@ -106,7 +109,7 @@ def _entry(item: IssueItem, publication: Publication) -> dict[str, object]:
         "post": post,
         "url": settings.SITE_URL + post.get_absolute_url(),
         "published_on": post.published_at.astimezone(publication.zone).date() if post.published_at else None,
-        "html": author_html(post.body) if item.form == IssueItem.Form.FULL else "",
+        "html": without_names(author_html(post.body)) if item.form == IssueItem.Form.FULL else "",
         "cover": mail_html.attributes(post.cover.width, post.cover.height) if post.cover else "",
         "lines": _lines(item, is_digest=publication.look == Publication.Look.DIGEST),
         "thumbnail": _thumbnail(post.cover) if post.cover else "",
@@ -247,13 +250,30 @@ def leaving_address(token: str) -> str:
     return headers.return_path(bounces_to, token) if bounces_to and settings.MAILBOX_URL else ""
 
 
+def complaints_to(mailing: Mailing) -> str:
+    """Return where receivers may report complaints to; "" where nobody reads them, or the header would not count.
+
+    RFC 9477 section 3.1: at another domain than the sender's it needs a second signature. The copy is named by its
+    Message-ID, which a report must have.
+    """
+    bounces_to = Publication.objects.current().bounces_to
+    is_read = bounces_to and settings.MAILBOX_URL
+    return headers.ascii_address(bounces_to) if is_read and headers.is_within(bounces_to, mailing.sender_email) else ""
+
+
 def parts(mailing: Mailing) -> tuple[str, str]:
     """Return HTML and text of a mailing with its day filled in: what is left are the reader's own slots.
 
-    The day is not frozen, because a mailing may be moved to another one after its approval.
+    The day is not frozen, because a mailing may be moved to another one after its approval. Where links are counted,
+    they lead over this site: to where they led in the letter that was approved.
     """
     day = _day(mailing)
-    return mailing.html.replace(SLOTS["day"], html.escape(day)), mailing.text.replace(SLOTS["day"], day)
+    whole, text = mailing.html.replace(SLOTS["day"], html.escape(day)), mailing.text.replace(SLOTS["day"], day)
+    if not (mailing.pk and mailing.counts_links):
+        return whole, text
+    whole, text = rewriting.rewritten(whole, text, kept.addresses(mailing))
+    head = letters.letterhead(Publication.objects.current(), settings.SITE_URL)
+    return whole, letters.evened(text, whole, head)
 
 
 def _day(mailing: Mailing) -> str:
@@ -295,8 +315,8 @@ def copy_for(mailing: Mailing, subscriber: Subscriber, *, ids: tuple[int, ...], 
 def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) -> dict[str, str]:
     domain = mailing.sender_email.rpartition("@")[2]
     mailing_list = headers.MailingList(
-        list_id=f"issues.{domain}",
-        owner=mailing.reply_to or mailing.sender_email,
+        list_id=f"issues.{punycode(domain)}",
+        owner=headers.ascii_address(mailing.reply_to or mailing.sender_email),
         help_url=f"{settings.SITE_URL}/about/",
         archive_url=f"{settings.SITE_URL}/issues/",
     )
@@ -305,5 +325,6 @@ def _headers(mailing: Mailing, values: Mapping[str, str], ids: tuple[int, ...]) 
         values["unsubscribe_url"],
         archived_at=settings.SITE_URL + mailing.issue.get_absolute_url(),
         by_mail=leaving_address(values["unsubscribe_token"]),
+        complaints_to=complaints_to(mailing),
         feedback=headers.feedback_id(mailing.issue.number, mailing.kind, domain=domain),
     ) | {"Message-ID": headers.message_id("issue", *ids, domain=domain)}

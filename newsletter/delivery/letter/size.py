@@ -7,9 +7,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
+from newsletter.delivery.links import kept
 from newsletter.delivery.models import Mailing
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
 
 HTML_BYTES_MAX = 74_800  # 102,400 in base64, where Gmail cuts a mail off
 HTML_BYTES_WARN = HTML_BYTES_MAX * 8 // 10
@@ -93,8 +95,10 @@ def weight_of_text(source: str) -> int:
 
 
 def weigh(issue: Issue, letter: FrozenLetter | Mailing) -> Weight:
-    """Weigh the letter of `issue` as it is frozen."""
-    size = len(letter.html.encode()) + READER_BYTES
+    """Weigh the letter of `issue` as it is frozen; where links are counted, with the addresses that it then has."""
+    is_counted = getattr(letter, "counts_links", False) or Publication.objects.current().counts_links
+    html = kept.with_longest(letter.html, issue) if is_counted else letter.html
+    size = len(html.encode()) + READER_BYTES
     return Weight(size, _to_shorten(issue, letter.html, size - HTML_BYTES_MAX) if size > HTML_BYTES_MAX else ())
 
 

@@ -4,19 +4,24 @@ from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.breakdowns import BatchBreakdown, Breakdown
 from newsletter.delivery.models.course import CourseCopy
 from newsletter.delivery.models.deliveries import Batch, BatchQuerySet, Delivery
-from newsletter.delivery.models.events import Arrival, Event, MailFetch
+from newsletter.delivery.models.events import Arrival, Event, EventCount, MailFetch
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.hub import HubNotice
+from newsletter.delivery.models.links import DayCount, DaySalt, Link, Visit
 from newsletter.delivery.models.mailing import Counts, Mailing, MailingQuerySet, Pace
 from newsletter.delivery.models.once_more import OnceMore
 from newsletter.delivery.models.packs import Pack
+from newsletter.delivery.models.quotes import Quote
 from newsletter.delivery.models.refusals import Refusal
 from newsletter.delivery.models.rehearsals import Rehearsal
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.models.replies import Answer, Reply, ReplyMail, ReplyTag, are_read_here
 from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.models.result_letters import ResultLetter
 
 __all__ = [
+    "Answer",
     "Arrival",
     "Batch",
     "BatchBreakdown",
@@ -25,20 +30,31 @@ __all__ = [
     "Certificate",
     "Counts",
     "CourseCopy",
+    "DayCount",
+    "DaySalt",
     "Delivery",
     "Event",
+    "EventCount",
     "Feedback",
     "Happening",
     "HubNotice",
+    "Link",
     "MailFetch",
     "Mailing",
     "MailingQuerySet",
     "OnceMore",
     "Pace",
     "Pack",
+    "Quote",
     "Refusal",
     "Rehearsal",
     "Reminder",
+    "Reply",
+    "ReplyMail",
+    "ReplyTag",
     "Restoration",
+    "ResultLetter",
     "Step",
+    "Visit",
+    "are_read_here",
 ]

@@ -23,8 +23,8 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
         return self.filter(state=Arrival.State.WAITING).order_by("pk")
 
     def forget(self, before: datetime) -> int:
-        """Delete what was applied before that moment, but replies, which are the author's; return how many."""
-        old = self.filter(applied_at__lt=before).exclude(what=Arrival.What.REPLY)
+        """Delete what was applied before that moment; return how many. Of a reply nothing is here any more."""
+        old = self.filter(applied_at__lt=before)
         requests = self.filter(applied_at__lt=before + KEPT_FOR - REQUESTS_KEPT_FOR, what=Arrival.What.REQUEST)
         keys = [*old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]]
         keys += requests.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]
@@ -89,6 +89,7 @@ class Arrival(models.Model):
             models.Index(fields=["id"], name="arrivals_to_apply", condition=Q(state="waiting")),
             models.Index(fields=["what", "id"], name="arrivals_by_kind"),
             models.Index(fields=["applied_at"], name="arrivals_to_forget"),
+            models.Index(fields=["mailing_id", "seq"], name="arrivals_by_copy", condition=Q(mailing_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -142,10 +143,28 @@ class Event(models.Model):
             models.Index(fields=["mailing_id", "domain"], name="events_by_receiver", condition=Q(verdict="policy")),
             models.Index(fields=["mailing_id", "verdict"], name="events_that_came_back", condition=~Q(verdict="")),
             models.Index(fields=["mailing_id"], name="events_of_complaint", condition=Q(kind="complained")),
+            models.Index(fields=["mailing_id", "seq"], name="events_of_arrival", condition=Q(kind="delivered")),
         ]
 
     def __str__(self) -> str:
         return f"{self.mailing_id}/{self.seq}: {self.kind} {self.verdict}".rstrip()
+
+
+class EventCount(models.Model):
+    """How many events of a kind a mailing had that are no rows any more (events/thinning.py)."""
+
+    mailing_id = models.BigIntegerField()
+    kind = models.CharField(max_length=14, choices=Event.Kind)
+    verdict = models.CharField(max_length=6, choices=Event.Verdict, blank=True)
+    count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["mailing_id", "kind", "verdict"], name="thinned_events_are_counted_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mailing_id}: {self.kind} {self.verdict} {self.count}"
 
 
 class MailFetch(models.Model):

@@ -25,6 +25,8 @@ class Step(models.Model):
         DOUBTED = "doubted", _("refused addresses not believed")
         FINISHED = "finished", _("finished")
         CANCELLED = "cancelled", _("cancelled")
+        WITHHELD = "withheld", _("text taken out of the public list")
+        SHOWN = "shown", _("text shown in the public list again")
 
     mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="steps")
     at = models.DateTimeField()

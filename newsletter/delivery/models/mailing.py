@@ -130,6 +130,7 @@ class Mailing(models.Model):
     )
     note = models.TextField(blank=True, help_text="what a correction corrects, in Markdown")
     total = models.PositiveIntegerField(_("readers"), default=0)
+    counts_links = models.BooleanField(default=False, db_default=False, help_text="its links lead over this site")
     mailer = models.CharField(max_length=20, default="bulk", help_text="its name in settings.MAILERS")
     token_salt = models.CharField(
         max_length=tokens.SALT_LENGTH,
@@ -141,6 +142,7 @@ class Mailing(models.Model):
         null=True, help_text="empty while what became of the copies is in no certificate"
     )
     packed_at = models.DateTimeField(null=True, help_text="empty while copies are rows of their own")
+    thinned_at = models.DateTimeField(null=True, help_text="empty while each of its events is a row of its own")
 
     objects = MailingQuerySet.as_manager()
 

@@ -9,6 +9,7 @@ from django.db.models import F, Sum
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.letter.words import Words, in_public, words_of_letter
 from newsletter.delivery.models import Batch, Mailing, Step
+from newsletter.delivery.readers.withholding import withheld
 from newsletter.issues.models import Issue
 from newsletter.mail.text.salutations import unslotted
 from newsletter.posts.models import Post
@@ -22,6 +23,7 @@ class Version:
     """A text of an issue. note: why it is another one, in Markdown; is_mailed: false for what only the web has.
 
     readers: who got this text and no correction of it, so that each is counted once.
+    withheld_at: when its author took it out of the list; nothing of what it says is here then.
     """
 
     at: datetime
@@ -29,7 +31,9 @@ class Version:
     note: str
     is_mailed: bool
     is_later: bool  # copies left with an earlier text, which was replaced while the mailing was stopped
-    changes: list[Piece]  # to the one before
+    changes: list[Piece]  # to the one before that is shown
+    withheld_at: datetime | None
+    is_compared: bool  # false for what has nothing before it that is shown
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class _Text:
     is_later: bool
     parts: Sequence[Words]
     is_correction: bool = False
+    withheld_at: datetime | None = None
 
 
 def _with_the_latest(texts: Sequence[_Text]) -> Iterator[_Text]:
@@ -72,6 +77,7 @@ def _mailed(issue: Issue) -> Iterator[_Text]:
     counts = dict(has_it.annotate(copies=Sum(F("sent") + F("uncertain"))))
     replaced = Step.objects.filter(mailing__issue=issue, what=Step.What.REPLACED)
     late = set(replaced.filter(at__gt=F("mailing__planned_at")).values_list("mailing_id", flat=True))
+    hidden = withheld(issue)
     seen: dict[str, _Text] = {}
     for mailing in planned:
         readers = counts.get(mailing.pk) or 0
@@ -84,6 +90,7 @@ def _mailed(issue: Issue) -> Iterator[_Text]:
                 is_mailed=True,
                 is_later=mailing.pk in late,
                 is_correction=mailing.kind == Mailing.Kind.CORRECTION,
+                withheld_at=hidden.get(mailing.content_hash),
                 parts=known.parts if known else words_of_letter(unslotted(mailing.html)),
             )
     yield from _with_the_latest([*seen.values()])
@@ -102,15 +109,36 @@ def _web(issue: Issue, since: datetime, now: datetime) -> _Text | None:
 
 
 def _compared(texts: Iterable[tuple[_Text, Sequence[Words]]]) -> Iterator[Version]:
-    """Yield each text with what it changes; what only the web has counts if it differs."""
-    former: Sequence[Words] | None = None
+    """Yield each text with what it changes; what only the web has counts if it differs.
+
+    A text that was taken out is compared with nothing that is shown, nor is the next one compared with it.
+    """
+    shown: Sequence[Words] | None = None
+    last: Sequence[Words] | None = None
     for text, parts in texts:
-        found = [] if former is None else _near(pieces(_words(former, parts), _words(parts, former)))
-        is_changed = any(one.kind is not Kind.SAME for one in found)
-        if text.is_mailed or is_changed:
-            changes = found if is_changed else []
-            yield Version(text.at, text.readers, text.note, text.is_mailed, text.is_later, changes)
-        former = parts
+        former = None if text.withheld_at else shown
+        changes = _changes(former, parts)
+        if text.is_mailed or (changes if former else _changes(last, parts)):
+            yield Version(
+                at=text.at,
+                readers=text.readers,
+                note="" if text.withheld_at else text.note,
+                is_mailed=text.is_mailed,
+                is_later=text.is_later,
+                changes=changes,
+                withheld_at=text.withheld_at,
+                is_compared=former is not None,
+            )
+        last = parts
+        shown = shown if text.withheld_at else parts
+
+
+def _changes(former: Sequence[Words] | None, parts: Sequence[Words]) -> list[Piece]:
+    """Return what is changed, with what stands beside it; [] for no change, or without a former text."""
+    if former is None:
+        return []
+    found = _near(pieces(_words(former, parts), _words(parts, former)))
+    return found if any(one.kind is not Kind.SAME for one in found) else []
 
 
 def _near(found: Sequence[Piece]) -> list[Piece]:

@@ -3,7 +3,7 @@
 Only a ledger can answer this. The chapters stand on the page of the reader's own data, which is the readers' room.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, OnceMore, Pack
+from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, OnceMore, Pack, Quote, Reply
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.readers.where_to_look import advice
@@ -107,6 +107,26 @@ def answers(reader: Subscriber, token: str) -> Chapter:
     given = Feedback.objects.filter(subscriber=reader).select_related("issue").order_by("-given_at")[:LINES_MAX]
     lines = (Line(one.given_at, f"{one.issue}: {one.get_answer_display()}") for one in given)
     return Chapter("feedback", _("What you said of issues"), tuple(lines))
+
+
+def replies(reader: Subscriber, token: str) -> Chapter:
+    """Return what a reader wrote in answer to issues, and what the author answered."""
+    found = Reply.objects.filter(subscriber=reader).select_related("issue").prefetch_related("answers")
+    return Chapter("replies", _("Your replies to issues"), (*_of_replies(found[:LINES_MAX]), *_of_quotes(reader)))
+
+
+def _of_replies(found: Iterable[Reply]) -> Iterator[Line]:
+    for one in found:
+        files = tuple(_("attached: %s") % file["name"] for file in one.files)
+        yield Line(one.received_at, one.text, (one.subject, *([str(one.issue)] if one.issue else ()), *files))
+        for answer in one.answers.all():
+            yield Line(answer.written_at, _("The author answered: %s") % answer.text)
+
+
+def _of_quotes(reader: Subscriber) -> Iterator[Line]:
+    for one in Quote.objects.filter(subscriber=reader).select_related("issue")[:LINES_MAX]:
+        what = _("Asked whether it may be quoted: %s") % one.passage
+        yield Line(one.asked_at, what, (one.get_state_display(), *([str(one.issue)] if one.issue else ())))
 
 
 def reports(reader: Subscriber, token: str) -> Chapter:

@@ -33,7 +33,7 @@ ONCE = (
     *("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Precedence", "List-Id", "List-Unsubscribe"),
     *("List-Help", "List-Owner", "List-Post", "List-Archive", "Archived-At", "Feedback-ID"),
 )
-FOR_MACHINES = r"^(?:List-[\w-]+|Feedback-ID|Archived-At|Message-ID):"
+FOR_MACHINES = r"^(?:List-[\w-]+|Feedback-ID|CFBL-Address|Archived-At|Message-ID):"
 ENCODED = re.compile(rf"{FOR_MACHINES}[^\r\n]*=\?".encode(), re.IGNORECASE | re.MULTILINE)
 
 

@@ -33,13 +33,15 @@ def begin(
     return errand
 
 
-def prepare_import(name: str, consent: str, *, user: Any, now: datetime) -> Errand:
-    """Return an import that waits for its file, and for its author to say what the columns are."""
+def prepare_import(
+    name: str, options: dict[str, str], *, user: Any, now: datetime, kind: str = Errand.Kind.IMPORT
+) -> Errand:
+    """Return an import that waits for its file, and for its author to say what is in it."""
     return Errand.objects.create(
-        kind=Errand.Kind.IMPORT,
+        kind=kind,
         state=Errand.State.DRAFT,
         about=name[:500],
-        options={"consent": consent},
+        options=options,
         user=user,
         by=actors.current().by,
         folder=files.make_folder(),

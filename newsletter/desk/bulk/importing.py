@@ -4,12 +4,13 @@ The refused lines are a file that can be mended and imported: their cells as the
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from newsletter.desk.bulk import files
 from newsletter.desk.models import Errand
@@ -23,14 +24,21 @@ PROBLEMS_SHOWN = 10
 BECAUSE = "refused_because"  # the column that an import leaves out: importers/columns.py
 LEFT_OUT = ""  # what the page sends for a column that is not wanted
 
-type Lines = list[tuple[Row | Unreadable, list[str]]]
+type Lines = Sequence[tuple[Numbered, list[str]]]
+
+
+class Numbered(Protocol):
+    """A row that knows its line in the file."""
+
+    @property
+    def line(self) -> int: ...
 
 
 @dataclass(frozen=True)
 class Batch:
     """Some rows of a file with their cells; position: bytes of the file that were read by then."""
 
-    lines: Lines
+    lines: list[tuple[Row | Unreadable, list[str]]]
     names: list[str]
     position: int
 
@@ -45,7 +53,7 @@ def batches(errand: Errand) -> Iterator[Batch]:
     """Yield the next rows of the file; the last of these are fewer, or none."""
     path = files.path_of(errand, files.GIVEN)
     names = _names(path)
-    with csv_file.opened(path, choices_of(errand.chosen)) as table:
+    with csv_file.opened(path, choices_of(errand.chosen), is_checked=errand.cursor > 0) as table:
         rows = table.rows_and_cells(skipped=errand.cursor)
         while True:
             lines = list(islice(rows, BATCH))
@@ -62,19 +70,19 @@ def do(errand: Errand, batch: Batch, _now: datetime) -> bool:
     summary = take([row for row, _cells in batch.lines], begun_at, lambda number, why: refused.append((number, why)))
     errand.counts = dict(Counter(errand.counts) + Counter(summary.counts()))
     errand.problems = [*errand.problems, *refused][:PROBLEMS_SHOWN]
-    _keep(errand, batch, refused)
+    keep_refused(errand, batch.lines, batch.names, refused)
     errand.cursor += len(batch.lines)
     errand.position = batch.position
     return len(batch.lines) < BATCH
 
 
-def _keep(errand: Errand, batch: Batch, refused: list[tuple[int, str]]) -> None:
+def keep_refused(errand: Errand, lines: Lines, names: list[str], refused: list[tuple[int, str]]) -> None:
     """Add lines to the file of those that were refused; its heading is that of the file that was sent."""
     if not refused:
         return
-    cells_of = {row.line: cells for row, cells in batch.lines}
-    width = len(batch.names)
-    heading = line([*batch.names, BECAUSE]) if not errand.size else ""
+    cells_of = {row.line: cells for row, cells in lines}
+    width = len(names)
+    heading = line([*names, BECAUSE]) if not errand.size else ""
     rows = (line([*_padded(cells_of[number], width), why]) for number, why in refused)
     errand.size = files.append(files.path_of(errand, files.REFUSED), errand.size, heading + "".join(rows))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from newsletter.desk.bulk import files, importing
+from newsletter.desk.bulk import barring, files, importing
 from newsletter.desk.bulk.selection import Selection
 from newsletter.desk.models import Errand
 from subscribers import acting, exporting
@@ -75,4 +75,5 @@ STEPS: dict[str, Step] = {
     **dict.fromkeys(ACTS, Step(_readers, _act)),
     Kind.EXPORT: Step(_readers, _export),
     Kind.IMPORT: Step(importing.batches, importing.do),
+    Kind.BAR: Step(barring.batches, barring.do),
 }

@@ -125,6 +125,8 @@ _VERBS = {
     What.BELIEVED: gettext_lazy("Addresses that do not exist were suppressed"),
     What.DOUBTED: gettext_lazy("The mail server was not believed about addresses"),
     What.CANCELLED: gettext_lazy("Cancelled"),
+    What.WITHHELD: gettext_lazy("The text was taken out of the public list of changes"),
+    What.SHOWN: gettext_lazy("The text was put back into the public list of changes"),
 }
 _HASHES, _PROVIDERS = {What.APPROVED, What.REPLACED}, {What.BEGUN, What.SWITCHED}
 _NUMBERS = {What.COUNTED, What.AGAIN}

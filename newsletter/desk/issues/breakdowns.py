@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from newsletter.delivery.models import Breakdown, Delivery, Mailing
 from newsletter.delivery.models.breakdowns import REST
+from newsletter.delivery.results.reasons import REASONS
 from newsletter.mail.replies import Verdict, verdict
 
 State = Delivery.State
@@ -27,6 +28,7 @@ class Cell:
     """One number of a domain; name: by which a script finds it."""
 
     name: str
+    label: Any
     count: int
 
     @property
@@ -58,7 +60,7 @@ def domains(found: Breakdown | None) -> list[Domain]:
 
 
 def _domain(place: int, name: str, numbers: list[int]) -> Domain:
-    cells = (Cell(f"domain-{place}-{key}", numbers[state]) for state, (key, _label) in COLUMNS.items())
+    cells = (Cell(f"domain-{place}-{key}", label, numbers[state]) for state, (key, label) in COLUMNS.items())
     return Domain(name or _("all others"), tuple(cells))
 
 
@@ -75,36 +77,7 @@ class Reason:
     leads_to: str = ""
 
 
-_SENDER = "admin:settings_sender"
-_WORDS: dict[Verdict, tuple[Any, Any, str]] = {
-    Verdict.DEAD: (
-        gettext_lazy("The address does not exist"),
-        gettext_lazy("Or it was closed. It gets no mail any more; there is nothing to do."),
-        "",
-    ),
-    Verdict.MAILBOX: (
-        gettext_lazy("The mailbox is full, or in trouble"),
-        gettext_lazy("The next issue tries it again. After three issues in a row it gets no mail any more."),
-        "",
-    ),
-    Verdict.POLICY: (
-        gettext_lazy("The receiver does not want the letter"),
-        gettext_lazy(
-            "It distrusts the sender or the content. See whether SPF, DKIM and DMARC are right, and what it says."
-        ),
-        _SENDER,
-    ),
-    Verdict.OURS: (
-        gettext_lazy("A fault on our side"),
-        gettext_lazy("Sender, login or message were not accepted. See the settings of the sender, and what was said."),
-        _SENDER,
-    ),
-    Verdict.UNKNOWN: (
-        gettext_lazy("The receiver does not say why"),
-        gettext_lazy("The next issue tries it again. If it goes on, ask the reader for another address."),
-        "",
-    ),
-}
+LEADS_TO = {Verdict.POLICY: "admin:settings_sender", Verdict.OURS: "admin:settings_sender"}
 
 
 def reasons(found: Breakdown | None, certificate: Mapping[str, Any] | None) -> list[Reason]:
@@ -125,8 +98,8 @@ def _by_codes(certificate: Mapping[str, Any]) -> Counter[str]:
 
 
 def _reason(one: Verdict, count: int) -> Reason:
-    title, advice, leads_to = _WORDS[one]
-    return Reason(str(title), str(advice), count, leads_to)
+    title, advice = REASONS[one]
+    return Reason(str(title), str(advice), count, LEADS_TO.get(one, ""))
 
 
 def figures(found: Breakdown | None) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,9 @@ from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.links.counting import followed
 from newsletter.delivery.models import Batch, Breakdown, Certificate, Delivery, Mailing, packs
+from newsletter.delivery.readers import withholding
 from newsletter.desk.issues import audit, breakdowns, progress, results
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
 from newsletter.desk.issues.decisions import message_id_of
@@ -90,6 +92,7 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "answer": progress.answer(found, counts, now),
         "pace": progress.pace(found, counts, found.steps.order_by("pk"), now),
         "result": results.of(found, now),
+        "links": followed(found) if found.counts_links and found.planned_at else (),
         "reasons": _reasons(found, breakdown, certificate),
         "can_be_corrected": may_send and found.state == Mailing.State.SENT and planning.can_be_corrected(found.issue),
         "domains": breakdowns.domains(breakdown),
@@ -100,6 +103,8 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "entries": audit.entries_of(found),
         "certificate": certificate,
         "provider": _provider(found.mailer),
+        "is_in_public_list": may_send and withholding.can_be_withheld(found),
+        "withheld_at": _withheld_at(found),
         "can_send_the_rest": may_send and _can_send_the_rest(found),
         "can_send_again": uncertain.can_be_sent_again(found),
         "in_question": suppressing.in_question(found),
@@ -112,6 +117,11 @@ def _reasons(found: Mailing, breakdown: Breakdown | None, certificate: Certifica
     if found.state == Mailing.State.SENDING:
         return []
     return breakdowns.reasons(breakdown, certificate.document if certificate else None)
+
+
+def _withheld_at(found: Mailing) -> datetime | None:
+    """Return when the author took the text out of the public list of changes; None while it is there."""
+    return withholding.withheld(found.issue).get(found.content_hash) if withholding.can_be_withheld(found) else None
 
 
 def _readers(found: Mailing, now: datetime) -> int:

@@ -1,37 +1,21 @@
-"""What an issue has brought, beside the six before it: copies, answers, and readers who came and left.
+"""What an issue has brought, as its page shows it: the facts in words, and drawn beside the six issues before."""
 
-Few queries, whose number is the same for any newsletter; none reads a copy or a reader's row.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from statistics import mean
-from typing import Any
 
+from django.http import Http404, HttpRequest, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
-from newsletter.delivery.models import Feedback, Mailing
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.results import document, facts, wording
+from newsletter.delivery.results.facts import Brought, Facts
 from newsletter.desk.chart import Chart, Numbers, bars
-from newsletter.desk.issues import sent
-from newsletter.issues.models import Issue
-from subscribers.models import Movement, movements
-
-Answer = Feedback.Answer
-
-
-@dataclass(frozen=True)
-class Brought:
-    """What one issue has brought. missed: copies that failed or are uncertain."""
-
-    number: int
-    sent: int
-    missed: int
-    helpful: int
-    fair: int
-    came: int
-    left: int
+from newsletter.publication.models import Publication
 
 
 @dataclass(frozen=True)
@@ -40,6 +24,7 @@ class Line:
 
     label: str
     now: str
+    compared: str = ""
     average: str = ""
     chart: Chart | None = None
 
@@ -52,84 +37,69 @@ class Result:
     numbers: Numbers | None
     before: int
     is_over: bool
-
-
-MEASURES: dict[str, Callable[[], Any]] = {
-    "sent": lambda: _("Sent"),
-    "missed": lambda: _("Did not get it"),
-    "helpful": lambda: _("Said “%(answer)s”") % {"answer": Answer.HELPFUL.label},
-    "fair": lambda: _("Said “%(answer)s”") % {"answer": Answer.FAIR.label},
-    "came": lambda: _("New readers"),
-    "left": lambda: _("Readers who left"),
-}
+    about: str
+    domains: tuple[tuple[str, str], ...]
+    how_compared: str
+    sentences: tuple[str, ...]
+    more_said: int
 
 
 def of(mailing: Mailing, now: datetime) -> Result | None:
     """Return the result of a mailing that is over; None while it is not, and of a correction."""
-    if not mailing.finished_at or not mailing.planned_at or mailing.kind != Mailing.Kind.ISSUE:
+    found = facts.of(mailing, now)
+    if found is None:
         return None
-    this = sent.counted().get(pk=mailing.pk)
-    compared = [*reversed(sent.last(before=this)), this]
-    following = _next_after(this.issue)
-    brought = _brought(compared, following or now)
     return Result(
-        lines=tuple(_line(name, brought) for name in MEASURES),
-        numbers=_numbers(brought) if len(brought) > 1 else None,
-        before=len(brought) - 1,
-        is_over=following is not None,
+        lines=tuple(_line(one, found) for one in wording.lines(found)),
+        numbers=_numbers(found) if found.before else None,
+        before=len(found.before),
+        is_over=found.is_over,
+        about=wording.about_copies(found),
+        domains=tuple(wording.where_failed(found)),
+        how_compared=wording.how_compared(found),
+        sentences=found.sentences,
+        more_said=found.said - len(found.sentences),
     )
 
 
-def _next_after(issue: Issue) -> datetime | None:
-    later = Issue.objects.filter(sent_at__gt=issue.sent_at).order_by("sent_at")
-    return later.values_list("sent_at", flat=True).first()
-
-
-def _brought(compared: Sequence[Mailing], until: datetime) -> list[Brought]:
-    given = sent.answers(one.issue_id for one in compared)
-    times = [one.issue.sent_at or one.planned_at or until for one in compared]
-    moved: list[Movement] = movements(list(pairwise([*times, until])))
-    return [
-        Brought(
-            number=one.issue.number,
-            sent=sent.copies(one, "sent"),
-            missed=sent.copies(one, "failed") + sent.copies(one, "uncertain"),
-            helpful=given.get((one.issue_id, Answer.HELPFUL.value), 0),
-            fair=given.get((one.issue_id, Answer.FAIR.value), 0),
-            came=readers.came,
-            left=readers.left,
-        )
-        for one, readers in zip(compared, moved, strict=True)
-    ]
+@require_safe
+def as_json(request: HttpRequest, pk: int) -> JsonResponse:
+    """Return the result for the author's own programs, in the language of the publication."""
+    mailing = get_object_or_404(Mailing.objects.defer("html", "text").select_related("issue"), pk=pk)
+    found = facts.of(mailing, timezone.now())
+    if found is None:
+        raise Http404(pk)
+    shows_sentences = request.user.has_perm("subscribers.see_readers")
+    with translation.override(Publication.objects.current().language):
+        written = document.of(found, shows_sentences=shows_sentences)
+    return JsonResponse(written, json_dumps_params={"ensure_ascii": False, "indent": 2})
 
 
 # --- In words and drawings ---
 
 
-def _line(name: str, brought: Sequence[Brought]) -> Line:
-    label, values = str(MEASURES[name]()), [getattr(one, name) for one in brought]
-    if len(values) < 2:
-        return Line(label, _number(values[-1]))
-    return Line(label, _number(values[-1]), average(values[:-1]), bars(values))
+def _line(said: wording.Line, found: Facts) -> Line:
+    values = [getattr(one, said.name) for one in (*found.before, found.this)]
+    if not found.before:
+        return Line(said.label, said.number)
+    return Line(said.label, said.number, said.compared, average(values[:-1]), bars(values))
 
 
 def average(values: Sequence[int]) -> str:
     """Return the mean as it is read: whole from ten on, and where it is whole anyway."""
     found = mean(values)
-    return _number(round(found)) if found >= 10 or found == round(found) else f"{found:.1f}"
+    return wording.number(round(found)) if found >= 10 or found == round(found) else f"{found:.1f}"
 
 
-def _numbers(brought: Sequence[Brought]) -> Numbers:
+def _numbers(found: Facts) -> Numbers:
+    names = [one.name for one in wording.lines(found)]
     return Numbers(
         title=_("The numbers of each issue"),
         heading=_("Issue"),
-        columns=tuple(str(label()) for label in MEASURES.values()),
-        rows=tuple(
-            (_("Issue %(number)s") % {"number": one.number}, tuple(_number(getattr(one, name)) for name in MEASURES))
-            for one in brought
-        ),
+        columns=tuple(wording.label(name) for name in names),
+        rows=tuple(_row(one, names) for one in (*found.before, found.this)),
     )
 
 
-def _number(count: int) -> str:
-    return f"{count:,}"
+def _row(one: Brought, names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    return _("Issue %(number)s") % {"number": one.number}, tuple(wording.number(getattr(one, name)) for name in names)

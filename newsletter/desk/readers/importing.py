@@ -50,15 +50,19 @@ FIELDS: Final[dict[str, Promise]] = {
 }
 
 
-class UploadForm(forms.Form):
-    """A file, and the proof of consent that the law asks for; it is kept in the record of each reader."""
-
-    file = forms.FileField(
+def file_field() -> forms.FileField:
+    return forms.FileField(
         label=gettext_lazy("CSV file, or a ZIP with one in it"),
         label_suffix="",
         widget=forms.FileInput({"accept": ".csv,.txt,.zip,text/csv,application/zip"}),
-        help_text=gettext_lazy("12 MB at most. UTF-8 and Big5 (Excel) are both read."),
+        help_text=gettext_lazy("64 MB at most, enough for a million readers. UTF-8 and Big5 (Excel) are both read."),
     )
+
+
+class UploadForm(forms.Form):
+    """A file, and the proof of consent that the law asks for; it is kept in the record of each reader."""
+
+    file = file_field()
     consent = forms.CharField(
         label=gettext_lazy("How did these readers agree?"),
         label_suffix="",
@@ -72,10 +76,14 @@ class UploadForm(forms.Form):
         return one_line(self.cleaned_data["consent"])
 
     def clean_file(self) -> "UploadedFile[Any]":
-        file: UploadedFile[Any] = self.cleaned_data["file"]
-        if (file.size or 0) > bodies.DESK:
-            raise ValidationError(_("This file is too large. Send it as a ZIP, or in parts."))
-        return file
+        return checked(self.cleaned_data["file"])
+
+
+def checked(file: "UploadedFile[Any]") -> "UploadedFile[Any]":
+    """Return a file that was sent; raise ValidationError for one that is too large."""
+    if (file.size or 0) > bodies.READERS:
+        raise ValidationError(_("This file is too large. Send it as a ZIP, or in parts."))
+    return file
 
 
 @dataclass(frozen=True)
@@ -149,9 +157,9 @@ def _own(request: HttpRequest, pk: int) -> Errand:
 def _kept(form: UploadForm, user: Any) -> Errand:
     """Keep what was sent; raise FileError for what is no table of readers, and keep nothing of it."""
     file, consent = form.cleaned_data["file"], form.cleaned_data["consent"]
-    errand = beginning.prepare_import(one_line(file.name or ""), consent, user=user, now=timezone.now())
+    errand = beginning.prepare_import(one_line(file.name or ""), {"consent": consent}, user=user, now=timezone.now())
     try:
-        errand.total = files.keep(errand, files.GIVEN, _pieces(file))
+        errand.total = files.keep(errand, files.GIVEN, pieces(file))
         csv_file.glimpse(files.path_of(errand, files.GIVEN), 1)
     except FileError:
         files.remove(errand)
@@ -161,7 +169,7 @@ def _kept(form: UploadForm, user: Any) -> Errand:
     return errand
 
 
-def _pieces(file: "UploadedFile[Any]") -> Iterator[bytes]:
+def pieces(file: "UploadedFile[Any]") -> Iterator[bytes]:
     """Yield a file piece by piece; of a ZIP, the table that is in it."""
     if not zipfile.is_zipfile(file):
         file.seek(0)

@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext
 
-from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing
+from newsletter.delivery.models import CourseCopy, Delivery, Event, Mailing, Reply
 from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.models.packs import Pack
 from subscribers.models import Act, Subscriber, Suppression
@@ -49,7 +49,7 @@ WHAT: dict[int, Promise] = {
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that happened. dot: how it is marked, as parts.css names it; note: the number of a note."""
+    """One thing that happened. dot: how it is marked, as parts.css names it; note, reply: their numbers."""
 
     at: datetime
     what: str
@@ -57,6 +57,7 @@ class Line:
     dot: str = ""
     url_of: int | None = None  # the mailing that it belongs to
     note: int | None = None
+    reply: int | None = None
 
     @property
     def day(self) -> date:
@@ -99,6 +100,7 @@ def of(reader: Subscriber, before: Before | None, *, with_copies: bool) -> tuple
             *_moves(reader),
             *_notes(reader),
             *_sentences(reader),
+            *_replies(reader),
             *_acts(reader),
             *_suppression(reader),
             *_reports(reader),
@@ -188,6 +190,13 @@ def _day(moment: str) -> str:
 def _sentences(reader: Subscriber) -> Iterator[Line]:
     for one in reader.sentences.all()[:LINES_MAX]:
         yield Line(one.at, _("Said: %s") % one.text, (one.get_kind_display(),))
+
+
+def _replies(reader: Subscriber) -> Iterator[Line]:
+    """Yield what the reader wrote in answer to issues, and what they may have written."""
+    for one in Reply.objects.filter(subscriber=reader).listed()[:LINES_MAX]:
+        what = _("Wrote: %s") if one.is_certain else _("Wrote, perhaps: %s")
+        yield Line(one.received_at, what % (one.beginning or one.subject), reply=one.pk)
 
 
 def _suppression(reader: Subscriber) -> Iterator[Line]:

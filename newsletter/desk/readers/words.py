@@ -58,6 +58,13 @@ ROWS: dict[str, Promise] = {  # of a file, as Summary counts them
     "unchanged": gettext_lazy("known, nothing new"),
     "rejected": gettext_lazy("lines refused"),
 }
+LISTED: dict[str, Promise] = {  # of a suppression list, as barring.Summary counts its rows
+    "suppressed": gettext_lazy("newly suppressed"),
+    "readers": gettext_lazy("of these, readers here until now"),
+    "known": gettext_lazy("suppressed before, as they were"),
+    "mailed": gettext_lazy("left out: the list says that they may be mailed"),
+    "rejected": gettext_lazy("lines refused"),
+}
 DOTS = {
     Errand.State.RUNNING: "wait",
     Errand.State.TRYING: "wait",
@@ -106,6 +113,9 @@ def ends(errand: Errand) -> Iterator[Line]:
     counts = errand.counts
     if errand.kind == Kind.IMPORT:
         yield from (Line(label, counts.get(name, 0), is_done=name == "created") for name, label in ROWS.items())
+        return
+    if errand.kind == Kind.BAR:
+        yield from (Line(label, counts.get(name, 0), is_done=name == "suppressed") for name, label in LISTED.items())
         return
     yield Line(DONE[errand.kind], counts.get(End.DONE, 0), is_done=True)
     if number := counts.get(End.ALREADY, 0):

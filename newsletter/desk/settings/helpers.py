@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from newsletter.desk import rights
 from newsletter.desk.settings import at_once, invitations
+from newsletter.desk.templatetags.calendar_days import short_moment
 from newsletter.operation.accounts import author, roles
 from newsletter.publication.deletions import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
@@ -109,7 +110,7 @@ class ForOwners(PlainDeletionAdmin):
 class AccountAdmin(ForOwners):
     form = AccountForm
     list_title = _("Accounts")
-    list_display = ("username", "role_names", "may_log_in", "last_login")
+    list_display = ("username", "role_names", "may_log_in", "last_seen")
     list_filter = ("is_active",)
     search_fields = ("username", "email")
     ordering = ("username",)
@@ -127,9 +128,13 @@ class AccountAdmin(ForOwners):
         own = [str(roles.NAMES[roles.OWNER])] if user.is_superuser else []
         return gettext(", ").join(dict.fromkeys([*own, *names])) or "—"
 
-    @admin.display(description=_("May log in"), ordering="is_active")
+    @admin.display(description=_("state"), ordering="is_active")
     def may_log_in(self, user: User) -> str:
-        return gettext("Yes") if user.is_active else gettext("No")
+        return gettext("May log in") if user.is_active else gettext("May not log in")
+
+    @admin.display(description=_("last login"), ordering="last_login")
+    def last_seen(self, user: User) -> str:
+        return short_moment(user.last_login) or gettext("never logged in")
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         is_kept = obj is not None and (obj == request.user or roles.is_last_owner(obj))

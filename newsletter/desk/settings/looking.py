@@ -57,13 +57,13 @@ def preview(request: HttpRequest, kind: str) -> HttpResponse:
     if request.method == "POST":
         form = KINDS[kind][1](request.POST, instance=publication)  # a chosen logo is shown once it is saved
         if not form.is_valid():
-            return render(request, "desk/settings/no_look.html", {"form": form}, status=HTTPStatus.BAD_REQUEST)
+            return render(request, "desk/settings/no_preview.html", {"form": form}, status=HTTPStatus.BAD_REQUEST)
         publication = form.save(commit=False)
     with Publication.objects.used(publication):
         if kind == SITE:
             return _site(request)
         if kind == COURSE and not course.mailings(publication):
-            return render(request, "desk/settings/no_course.html")
+            return render(request, "desk/settings/no_preview.html")
         return _letter(request, MAILS[kind]())
 
 

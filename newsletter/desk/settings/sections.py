@@ -36,7 +36,7 @@ SECTIONS = (
         "letter",
         pgettext_lazy("settings", "The newsletter"),
         forms.LetterForm,
-        ("name", "promise", "author", "about", ("language", "time_zone"), "takes_readers"),
+        ("name", "promise", "author", "about", ("language", "time_zone"), "takes_readers", "counts_links"),
     ),
     Section(
         "look",
@@ -63,7 +63,10 @@ SECTIONS = (
         "rhythm",
         pgettext_lazy("settings", "Rhythm"),
         forms.RhythmForm,
-        (("cadence_anchor_on", "cadence_at", "cadence_days"), "holiday_country", ("hold_minutes", "unapproved")),
+        (
+            *(("cadence_anchor_on", "cadence_at", "cadence_days"), "holiday_country"),
+            *(("hold_minutes", "unapproved"), "tells_results"),
+        ),
     ),
     Section(
         "newcomers",

@@ -13,7 +13,7 @@ from newsletter.delivery import planning
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing, digest_of
-from newsletter.desk.issues.sent import copies, counted, last
+from newsletter.delivery.results.sent import copies, counted, last
 from newsletter.desk.next_issue import in_the_making
 from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
 from newsletter.desk.today.steps import COMPOSE, PUBLISH, READERS, SEND, WATCH, WRITE

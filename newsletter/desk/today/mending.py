@@ -53,6 +53,7 @@ CURES: dict[str, Cure] = {
     "mailing.late": Cure(gettext_lazy("Open the mailing"), WATCH, "admin:mailing", (ABOUT,)),
     "mailing.stands_still": Cure(gettext_lazy("Open the mailing"), WATCH, "admin:mailing", (ABOUT,)),
     "mailing.refused_addresses": Cure(gettext_lazy("Look at the addresses"), WATCH, "admin:mailing", (ABOUT,)),
+    "result_letter.waiting": Cure(gettext_lazy("See the result"), WATCH, "admin:mailing", (ABOUT,)),
     "mailing.uncertain": Cure(gettext_lazy("Choose the mailing"), WATCH, "admin:delivery_mailing_changelist"),
     "database.restored": Cure(gettext_lazy("Read and decide"), SEND, "admin:restored"),
 }

@@ -10,11 +10,11 @@ from django.utils import dateformat
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from newsletter.delivery.models import Feedback, Mailing
+from newsletter.delivery.models import Feedback, Mailing, Reply
+from newsletter.delivery.results.sent import answers as answers_to
+from newsletter.delivery.results.sent import copies
 from newsletter.desk import chart
 from newsletter.desk.issues.progress import wait_in_words
-from newsletter.desk.issues.sent import answers as answers_to
-from newsletter.desk.issues.sent import copies
 from newsletter.desk.today import words
 from newsletter.desk.today.checklist import DONE, checklist
 from newsletter.desk.today.facts import Facts
@@ -34,9 +34,11 @@ from newsletter.desk.today.steps import (
 from newsletter.issues import days_off, rhythm
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
+from subscribers import growth
 from subscribers.models import DayCount, Tally
 
 SLOTS = 3
+SEE, CARE = "subscribers.see_readers", "subscribers.change_subscriber"
 HELPFUL = Feedback.Answer.HELPFUL
 
 
@@ -84,6 +86,7 @@ def today(user: Any, now: datetime) -> dict[str, Any]:
         "upcoming": _upcoming(found, now) if facts.may("issues.view_issue") and not items else [],
         "questions": _questions(now) if facts.may(SEND) and not items else [],
         "readers": _readers(found.tally, facts, now) if found.tally else None,
+        "replies": Reply.objects.to_answer().count() if facts.may(SEE) and facts.may(CARE) else 0,
     }
 
 
@@ -138,7 +141,7 @@ def _last(found: Found, now: datetime) -> dict[str, Any] | None:
     if not found.sent:
         return None
     mailing, zone = found.sent[0], found.facts.zone
-    answers = answers_to(one.issue_id for one in found.sent)
+    answers = answers_to(dict.fromkeys((one.issue_id for one in found.sent), now))
     helpful = [answers.get((one.issue_id, HELPFUL.value), 0) for one in reversed(found.sent)]
     return {
         "title": mailing.issue.subject,
@@ -239,6 +242,7 @@ def _readers(tally: Tally, facts: Facts, now: datetime) -> dict[str, Any]:
         ),
         "others": [f"{label} {words.number(count)}" for label, count in others if count],
         "is_empty": not tally.mailable,
+        "came": growth.sentence(now.astimezone(facts.zone).date()),
     }
 
 

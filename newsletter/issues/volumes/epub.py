@@ -3,13 +3,15 @@
 Sources: EPUB 3.3 (W3C Recommendation), sections 4 (container), 5 (package document) and 7 (navigation document).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from django.template.loader import render_to_string
+
+from newsletter.issues.volumes.upright import set_upright
 
 MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
 FOLDER = "book"
@@ -80,15 +82,19 @@ class Writer:
 
     def add_chapters(self, chapters: Iterable[Chapter]) -> None:
         for chapter in chapters:
-            context = {"facts": self.facts, "chapter": chapter}
-            self._put(f"{FOLDER}/{chapter.name}", render_to_string("issues/book/chapter.xhtml", context).encode())
+            self._put(f"{FOLDER}/{chapter.name}", self._page("chapter.xhtml", {"chapter": chapter}))
             self.chapters.append(Chapter(chapter.name, chapter.title, "", chapter.entries, chapter.kind))
 
     def finish(self) -> None:
-        context = {"facts": self.facts, "chapters": self.chapters, "pictures": self.pictures.items()}
+        context = {"chapters": self.chapters, "pictures": self.pictures.items()}
         for name in ("contents.xhtml", "book.css", "package.opf"):
-            self._put(f"{FOLDER}/{name}", render_to_string(f"issues/book/{name}", context).encode())
+            self._put(f"{FOLDER}/{name}", self._page(name, context))
         self._zip.close()
+
+    def _page(self, name: str, context: Mapping[str, object]) -> bytes:
+        page = render_to_string(f"issues/book/{name}", {"facts": self.facts, **context})
+        is_set = self.facts.is_vertical and name.endswith(".xhtml")
+        return (set_upright(page) if is_set else page).encode()
 
     def _put(self, name: str, data: bytes, compression: int = ZIP_DEFLATED) -> None:
         info = ZipInfo(name, self.facts.changed_at.astimezone(UTC).timetuple()[:6])

@@ -5,6 +5,7 @@ In a frozen letter it is a slot whose name carries that word, so that what was a
 
 import re
 from collections.abc import Callable
+from html import escape
 from typing import Final
 
 WORD_MAX: Final = 12  # characters
@@ -28,6 +29,11 @@ def slotted(html: str) -> str:
 def without_names(text: str) -> str:
     """Return HTML, or Markdown, with the word in place of each field: what everybody may read."""
     return _replaced(text, lambda found: found["word"])
+
+
+def with_name(html: str, name: str) -> str:
+    """Return rendered HTML with a name in place of each field: what a reader of that name is shown in a letter."""
+    return _replaced(html, lambda _found: escape(harmless(name)))
 
 
 def unslotted(letter: str) -> str:

@@ -17,10 +17,11 @@ from newsletter.mail.characters import nfkd, without_control
 from newsletter.posts.markdown import inlines, sanitise, typed_tags
 from newsletter.posts.markdown.blocks import segments
 from newsletter.posts.markdown.figures import Figures, Sizes
+from newsletter.posts.markdown.scrolling import with_boxes
 from newsletter.posts.markdown.structure import FilmProcessor, StructureParser
 from newsletter.posts.text.han import WIDE
 
-RENDERER_VERSION = "9"
+RENDERER_VERSION = "10"
 """Changes whenever the same source may give other HTML or other measures (`text`): all is then rendered anew."""
 
 MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second
@@ -52,7 +53,7 @@ def render(source: str, *, sizes: Mapping[str, tuple[int, int]] | None = None) -
         md.treeprocessors.register(Sizes(md, sizes or {}), "sizes", 9)
         return md.convert(TOC_MARK.sub("[TOC]", text)), md.has_tags
 
-    return sanitise.for_web(_marked(source, convert, is_mail=False))
+    return with_boxes(sanitise.for_web(_marked(source, convert, is_mail=False)))
 
 
 def render_mail(source: str, *, base_url: str) -> str:

@@ -23,7 +23,11 @@ BYTES_ANY, BYTES_MOST = 200_000, 600_000  # what every picture may weigh, and wh
 BYTES_A_PIXEL = 0.5  # a good JPEG has 0.3, a drawing as PNG less, a photograph as PNG 2
 
 NARROW = 640  # pixels: a telephone's width at common densities, half of what the address shows
-QUICK, SLOW = ("fallback", "webp"), ("avif",)  # the forms of an upload at once, and those that take a second each
+THUMB = 320  # pixels: twice and more the width of a cover in a list, at most 9rem
+QUICK, SLOW = (
+    ("fallback", "webp", "thumb"),
+    ("avif",),
+)  # the forms made at once, and those that take a second each
 
 log = logging.getLogger(__name__)
 
@@ -93,11 +97,11 @@ class Image(models.Model):
         return f"/media/{self.digest}/{self.name}"
 
     def address(self, form: str, width: int) -> str:
-        """Return where it is `width` wide in this form; "fallback" is the form of the picture itself."""
+        """Return where it is `width` wide in this form; "fallback" is the picture's own form, "thumb" is WebP."""
         if form == "fallback" and width == self.width:
             return self.get_absolute_url()
         own = Path(self.name)
-        return f"/media/{self.digest}/{own.stem}-{width}{own.suffix if form == 'fallback' else '.' + form}"
+        return f"/media/{self.digest}/{own.stem}-{width}.{self._suffix(form)}"
 
     def widths(self, form: str) -> list[int]:
         """Return the widths that exist in this form, the narrowest first."""
@@ -114,7 +118,7 @@ class Image(models.Model):
     @property
     def thumbnail(self) -> str:
         """Return the address of its smallest size, in a form that every browser shows."""
-        form = "webp" if self.sizes.get("webp") else "fallback"
+        form = next((form for form in ("thumb", "webp") if self.sizes.get(form)), "fallback")
         return self.address(form, self.widths(form)[0])
 
     def take_wide(self, picture: Picture) -> None:
@@ -152,13 +156,12 @@ class Image(models.Model):
 
     def _made(self, form: str) -> list[int]:
         widths = self.widths("fallback")
-        wanted = {"fallback": [NARROW], "webp": [NARROW, *widths], "avif": [NARROW, self.width]}[form]
+        wanted = {"fallback": [NARROW], "webp": [NARROW, *widths], "avif": [NARROW, self.width], "thumb": [THUMB]}[form]
         missing = {width for width in wanted if width <= widths[-1]} - {*self.widths(form)}
         if not missing:
             return []
         source = self._path("fallback", widths[-1]).read_bytes()
-        suffix = Path(self.name).suffix[1:] if form == "fallback" else form
-        files = {width: resized(source, width, suffix) for width in missing}
+        files = {width: resized(source, width, self._suffix(form)) for width in missing}
         if form != "fallback" and not self._saves(files):
             return []
         for width, data in files.items():
@@ -168,7 +171,13 @@ class Image(models.Model):
     def _saves(self, files: dict[int, bytes]) -> bool:
         """Return whether these weigh less than what a browser would take without them."""
         own = self._path("fallback", self.width)
-        return len(files.get(self.width, b"")) < own.stat().st_size
+        return len(files.get(self.width) or files.get(THUMB, b"")) < own.stat().st_size
+
+    def _suffix(self, form: str) -> str:
+        """Return how the names of files in this form end, without the dot."""
+        if form == "fallback":
+            return Path(self.name).suffix[1:]
+        return "webp" if form == "thumb" else form
 
     def _path(self, form: str, width: int) -> Path:
         return Path(settings.MEDIA_ROOT) / self.address(form, width).removeprefix("/media/")

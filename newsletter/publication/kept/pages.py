@@ -159,7 +159,7 @@ def _query(request: HttpRequest) -> str:
 
 def _is_private(path: str) -> bool:
     """Return whether a path is one of the author's or a machine's, to save the look."""
-    return path.startswith(("/admin/", "/static/", "/media/", "/healthz", "/readyz"))
+    return path.startswith(("/admin/", "/static/", "/media/", "/r/", "/healthz", "/readyz"))
 
 
 def _page(response: HttpResponse, until: datetime) -> KeptPage:

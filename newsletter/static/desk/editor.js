@@ -82,7 +82,9 @@ function previewOf(editor, field) {
     if (frame.hidden) return;
     const number = ++asked;
     const title = field.form.elements.title?.value ?? "";
-    const answer = await post(parts.dataset.previewUrl, { body: field.value, title }).catch(() => null);
+    const answer = await post(parts.dataset.previewUrl, { body: field.value, title, field: field.name }).catch(
+      () => null,
+    );
     if (number !== asked) return; // a newer question is on its way
     if (!answer?.ok) return void (editor.querySelector(".editor-state").textContent = say("Failed"));
     draw(frame, await answer.text());

@@ -1,5 +1,6 @@
 // Bold, italic and links in a text field, by keys and by the buttons of editor.js: each is a switch.
-// Pressed twice in a row it gives back the very text and selection; inside what is marked it takes the mark away.
+// Pressed twice in a row it gives back the very text and selection; inside what is marked it takes the mark away, and at
+// its end it goes on behind it.
 
 const MARKS = { bold: "**", italic: "*" };
 const KEYS = { b: "bold", i: "italic", k: "link" };
@@ -99,6 +100,9 @@ function switched(field, mark) {
   const around = all.filter(
     ([one, other]) => one <= from && to <= other && (from < to || (one < from && from < other)),
   );
+  const last = around.at(-1);
+  if (from === to && last && from === last[1] - mark.length && from > last[0] + mark.length)
+    return { from, to, text: "", selection: [last[1], last[1]] }; // typed to its end: the next words are plain again
   if (around.length) {
     const [text, move] = unmarked(
       block,

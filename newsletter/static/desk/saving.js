@@ -233,16 +233,30 @@ const FRESH = [
 
 const KEPT_TEXTS = [".field-introduction_from", ".field-closing_from"];
 
+const FOCUSABLE = "a[href], button, input, select, textarea, summary";
+const saidBy = (one) => (one.getAttribute("aria-label") || one.value || one.textContent).trim();
+const openMenu = (part) => HTMLElement.prototype.showPopover && part.querySelector(":popover-open");
+
+// Return what stands in `place` for what had the focus in `old`: of the same id, name or words, or else in its place.
+function counterpart(focused, old, place) {
+  if (focused.id) return document.getElementById(focused.id);
+  const all = [...place.querySelectorAll(FOCUSABLE)];
+  const isSame = (one) => one.localName === focused.localName && saidBy(one) === saidBy(focused);
+  const [byName, byWords] = [all.find((one) => focused.name && one.name === focused.name), all.find(isSame)];
+  return byName ?? byWords ?? all[[...old.querySelectorAll(FOCUSABLE)].indexOf(focused)];
+}
+
 function exchange(selector, page, isAuto = false) {
   const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
   if (!old || !fresh || old.isEqualNode(fresh)) return;
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   const place = document.importNode(fresh, true);
   const begun = [...old.querySelectorAll("[data-by-press]")].filter((field) => field.value && isUnfinished(field));
+  const menu = openMenu(old);
   old.replaceWith(place);
+  if (menu) document.getElementById(menu.id)?.showPopover();
   if (isAuto) for (const field of begun) document.getElementById(field.id).value = field.value;
-  if (focused?.id) document.getElementById(focused.id)?.focus({ preventScroll: true });
-  else if (focused?.name) place.querySelector(`[name="${focused.name}"]`)?.focus({ preventScroll: true });
+  if (focused) counterpart(focused, old, place)?.focus({ preventScroll: true });
   place.dispatchEvent(new CustomEvent("desk:fresh", { bubbles: true }));
 }
 

@@ -86,6 +86,27 @@ def test_a_mailbox_that_cannot_be_read_is_told_without_its_password(mailbox, set
     assert mailbox.held() == [FIRST]
 
 
+CUTS = ["LOGIN", "SELECT", "FETCH", "FETCH half", "FETCH done", "MOVE", "MOVE done"]
+WITHOUT_MOVE = ["COPY", "COPY done", "STORE", "STORE done", "EXPUNGE", "EXPUNGE done"]
+
+
+@pytest.mark.parametrize(("cut", "can_move"), [*((cut, True) for cut in CUTS), *((cut, False) for cut in WITHOUT_MOVE)])
+def test_a_connection_that_ends_anywhere_loses_no_mail_and_stores_none_twice(mailbox, cut, can_move):  # noqa: F811
+    mails = [plain(f"Mail {number}", extra=f"X-Number: {number}\n") for number in range(4)]
+    mails = [mail.replace(b"<p@", b"<%d@" % number) for number, mail in enumerate(mails)]
+    mailbox.deliver(*mails)
+    mailbox.can_move, mailbox.cut = can_move, [cut]
+
+    with pytest.raises(MailboxAway):
+        fetch(NOW)
+    assert mailbox.cut == []
+    fetch(NOW)
+
+    assert sorted(stored()) == sorted(mails)
+    assert mailbox.held() == []
+    assert set(mailbox.held("Processed")) == set(mails)
+
+
 def test_the_task_goes_on_when_the_mailbox_is_back(mailbox, settings):  # noqa: F811
     mailbox.deliver(FIRST)
     mailbox.broken = "LOGIN"

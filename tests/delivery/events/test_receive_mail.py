@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from newsletter.delivery.management.commands import receive_mail
-from newsletter.delivery.models import Arrival
+from newsletter.delivery.models import Arrival, Reply
 from newsletter.delivery.models.events import KEPT_FOR
 from newsletter.delivery.tasks import apply_events
 from tests.delivery.events.mails import plain
@@ -71,7 +71,7 @@ def test_while_the_database_is_away_the_mail_server_is_to_try_again(pipe):
     assert (code, said) == (os.EX_TEMPFAIL, "The database does not take it: no connection\n")
 
 
-def test_mails_are_forgotten_after_a_month_but_for_replies(publication):
+def test_mails_are_forgotten_after_a_month_and_replies_stay(publication):
     for number, text in enumerate([plain("Thanks."), plain("away", extra="Auto-Submitted: auto-replied\n")]):
         Arrival.objects.store("mail", text, timezone.now(), key=str(number))
     apply_events()
@@ -80,4 +80,5 @@ def test_mails_are_forgotten_after_a_month_but_for_replies(publication):
     Arrival.objects.update(applied_at=timezone.now() - KEPT_FOR - timedelta(hours=1))
     apply_events()
 
-    assert [one.what for one in Arrival.objects.all()] == ["reply"]
+    assert not Arrival.objects.exists()
+    assert [one.text for one in Reply.objects.all()] == ["Thanks."]

@@ -413,3 +413,14 @@ def test_a_digest_never_cuts_what_the_author_wrote_for_it(publication):
     issue = make_issue(make_post(summary=summary), form=IssueItem.Form.EXCERPT, number=9)
 
     assert summary in rendering.freeze(issue).html
+
+
+@pytest.mark.django_db
+def test_a_post_calls_nobody_by_name_as_on_the_web():
+    post = make_post("題目", body="{name|朋友}，早安。`{name|朋友}`")
+
+    letter = rendering.freeze(make_issue(post, introduction="大家早。"))
+
+    assert "朋友，早安。" in letter.html
+    assert "朋友，早安。" in letter.text
+    assert letter.html.count("{name|朋友}") == 1  # code, as it was typed

@@ -11,6 +11,9 @@ from newsletter.delivery import planning
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.letter.words import words_of_letter
 from newsletter.delivery.models import Delivery, Step
+from newsletter.delivery.readers import withholding
+from newsletter.delivery.templatetags.changed import was_changed
+from newsletter.issues.models import Issue, fetch_whole
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
@@ -108,6 +111,42 @@ def test_the_page_of_the_issue_leads_there_once_it_was_corrected(client, issue, 
     assert 'href="/issues/42/changes/"' in client.get("/issues/42/").text
 
 
+def leads_to_changes(client):
+    return 'href="/issues/42/changes/"' in client.get("/issues/42/").text
+
+
+def test_the_page_of_the_issue_leads_there_once_its_text_was_changed_without_a_word(client, issue, now):
+    send(approve(issue, now), now)
+    before = leads_to_changes(client)
+    edit(issue.posts.get(), "41", "14", now + HOUR)
+
+    assert (before, leads_to_changes(client)) == (False, True)
+
+
+def test_what_readers_do_not_read_is_no_change(client, issue, now):
+    send(approve(issue, now), now)
+    edit(issue.posts.get(), "41", "41", now + HOUR)
+
+    assert not leads_to_changes(client)
+
+
+def test_an_archive_from_elsewhere_was_changed_by_nobody(client, issue, now):
+    make_issue(make_post(), number=44, sent_at=now - 9 * HOUR)
+
+    assert "/changes/" not in client.get("/issues/44/").text
+
+
+def test_an_issue_that_nobody_touched_asks_nothing_about_changes(issue, now, django_assert_num_queries):
+    send(approve(issue, now), now)
+    Post.objects.update(updated_at=now - HOUR)
+    Issue.objects.update(updated_at=now - HOUR)
+    issue.refresh_from_db()
+    fetch_whole([issue], timezone.now())
+
+    with django_assert_num_queries(0):
+        assert not was_changed(issue)
+
+
 def test_an_issue_that_was_not_changed_says_so(client, issue, now):
     send(approve(issue, now), now)
 
@@ -151,6 +190,60 @@ def test_of_a_post_that_was_taken_back_nothing_is_told(client, issue, now):
     assert page.status_code == 200
     assert "秘密" not in page.text
     assert "不該說的" not in page.text
+
+
+def test_of_a_text_that_was_taken_out_only_that_and_when_is_told(client, issue, now):
+    first = approve(issue, now)
+    send(first, now)
+    edit(issue.posts.get(), "41", "王小明", now + HOUR)
+    leak = correct(issue, now + 2 * HOUR, note="小明說的。")
+    send(leak, now + 2 * HOUR)
+    edit(issue.posts.get(), "王小明", "14", now + 3 * HOUR)
+    assert "王小明" in page_of(client).text
+
+    assert withholding.withhold(leak, "他要求的。", timezone.now())
+
+    page = client.get("/issues/42/changes/")  # without waiting for what is kept to grow old
+    assert_valid(page.text)
+    assert "小明" not in page.text
+    assert "他要求的" not in page.text
+    assert "What it said was taken out of this list on" in page.text
+    assert (marks(page, "del"), marks(page, "ins")) == (["41"], ["14"])  # of the first and the web
+
+
+def test_what_followed_a_first_text_that_was_taken_out_does_not_tell_it(client, issue, now):
+    first = approve(issue, now)
+    send(first, now)
+    edit(issue.posts.get(), "41", "14", now + HOUR)
+    withholding.withhold(first, "有名字。", now)
+
+    page = page_of(client)
+
+    assert marks(page, "del") == marks(page, "ins") == []
+    assert "41" not in markup(page).split("<main")[1].split("</main>")[0]
+    assert "What was changed is not shown: the text before it was taken out." in page.text
+    assert leads_to_changes(client)
+
+
+def test_a_text_is_put_back_as_it_was(client, issue, now):
+    first = approve(issue, now)
+    send(first, now)
+    edit(issue.posts.get(), "41", "14", now + HOUR)
+    before = page_of(client).text
+    withholding.withhold(first, "有名字。", now)
+
+    assert withholding.show_again(first, "弄錯了。", now)
+    assert page_of(client).text == before
+    assert not withholding.show_again(first, "弄錯了。", now)
+
+
+def test_what_is_still_being_sent_cannot_be_taken_out(issue, now):
+    mailing = approve(issue, now)
+    assert planning.plan(mailing, now)
+    mailing.refresh_from_db()
+
+    assert not withholding.withhold(mailing, "有名字。", now)
+    assert not mailing.steps.filter(what=Step.What.WITHHELD).exists()
 
 
 def test_nobody_is_told_who_has_it_nor_what_opens_their_doors(client, issue, now):

@@ -1,5 +1,6 @@
 """「我的信呢？」: what went out to a reader and what was answered, and one issue once more."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,9 +10,11 @@ from django.utils import timezone, translation
 from newsletter.delivery import planning, tasks
 from newsletter.delivery.ledger import compaction
 from newsletter.delivery.letter import rendering
-from newsletter.delivery.models import Delivery, Mailing, OnceMore, Pack
+from newsletter.delivery.models import Answer, Delivery, Mailing, OnceMore, Pack, Reply
 from newsletter.delivery.models.feedback import Feedback
+from newsletter.delivery.models.replies import KEPT_FOR, RAW_KEPT_FOR
 from newsletter.delivery.readers import own_letters, where_to_look
+from subscribers import privacy
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -247,3 +250,35 @@ def test_it_goes_with_its_reader(client, reader):
 )
 def test_the_advice_is_that_of_the_mailbox(address, words):
     assert words in where_to_look.advice(address, "news@example.org")
+
+
+# --- What the reader wrote ---
+
+
+def test_replies_and_answers_are_told_to_who_wrote_them(reader):
+    reply = Reply.objects.create(
+        subscriber=reader,
+        key="k",
+        sender=reader.email,
+        subject="Re: 第七期",
+        text="謝謝",
+        files=[{"number": 1, "name": "a.pdf", "kind": "application/pdf", "size": 4}],
+        received_at=NOW,
+    )
+    Answer.objects.write(reply, "不客氣", NOW + timedelta(hours=1), "gipi")
+    Reply.objects.create(key="other", sender="x@example.org", text="secret", received_at=NOW)
+
+    told = own_letters.replies(reader, "token").lines
+
+    assert [line.what for line in told] == ["謝謝", "The author answered: 不客氣"]
+    assert told[0].details == ("Re: 第七期", "attached: a.pdf")
+
+
+def test_the_privacy_notice_names_the_times_that_hold():
+    facts = replace(privacy.Facts.now(), reads_mail=True)
+    words = " ".join(part.body for part in privacy.notice(facts))
+
+    assert (KEPT_FOR.days, RAW_KEPT_FOR.days) == (2 * 365, 90)
+    assert "is deleted after two years, files that you attach after 90 days" in words
+    assert "what you write in answer to a letter" in words
+    assert "in answer to a letter" not in " ".join(part.body for part in privacy.notice(privacy.Facts.now()))

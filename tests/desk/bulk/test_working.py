@@ -148,7 +148,7 @@ def test_an_export_is_whole_harmless_and_comes_back_by_an_import(begun):
 
     rows = written(errand)
     assert (errand.counts, len(rows)) == ({"done": 5}, 6)
-    assert rows[0] == ["email", "name", "state", "consent_at", "tags", "paused_until"]
+    assert rows[0] == ["email", "name", "state", "consent_at", "tags", "paused_until", "heard"]
     assert (rows[1][1], rows[2][2]) == ("'=1+1", "bounced")
 
     Subscriber.objects.all().delete()
@@ -177,7 +177,7 @@ def test_a_kill_while_a_file_is_written_leaves_no_reader_twice_in_it(begun, monk
 
 def test_an_export_of_nobody_has_a_heading(begun):
     assert written(finish(begun(Kind.EXPORT, {"tag": "none"}))) == [
-        ["email", "name", "state", "consent_at", "tags", "paused_until"]
+        ["email", "name", "state", "consent_at", "tags", "paused_until", "heard"]
     ]
 
 

@@ -50,8 +50,8 @@ def test_the_page_tells_how_each_domain_takes_it(desk, sending):
 
     page = markup(desk.get(reverse("admin:mailing", args=[sending.pk])))
 
-    assert '<th scope="row">gmail.com</th><td data-figure="domain-0-queued">1</td>' in page
-    assert '<td data-figure="domain-0-sent">1</td>' in page
+    assert '<th scope="row">gmail.com</th><td data-figure="domain-0-queued" data-label="waiting">1</td>' in page
+    assert '<td data-figure="domain-0-sent" data-label="sent">1</td>' in page
     assert '<th scope="row">hinet.net</th>' in page
 
 

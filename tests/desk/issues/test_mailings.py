@@ -21,7 +21,7 @@ from newsletter.desk.issues.progress import wait_in_words
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import markup
+from tests.support.pages import assert_valid, markup
 
 pytestmark = pytest.mark.usefixtures("clock")
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)  # 10:39 in Taipei
@@ -711,3 +711,7 @@ def test_one_button_is_filled_where_there_is_something_to_do_next(desk, sending)
 
 def test_while_it_waits_the_filled_button_is_the_cancel(desk, scheduled):
     assert filled(desk.get(screen(scheduled)).text) == ["cancel"]
+
+
+def test_the_page_with_its_words_for_the_script_is_valid(desk, sending):
+    assert_valid(desk.get(screen(sending)).text)

@@ -1,6 +1,8 @@
 """The page of a mailing that is over: what the issue has brought, beside those before it."""
 
-from datetime import UTC, datetime, timedelta
+import json
+import re
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,16 +11,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from newsletter.delivery import certificate, planning
-from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery import certificate
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.results import wording
 from newsletter.desk.issues import results
-from tests.factories import make_issue, make_post, make_publication, make_subscriber
+from subscribers.models import Sentence
+from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent
+from tests.factories import make_helper, make_publication, make_subscriber
 from tests.support.pages import markup
 
 pytestmark = pytest.mark.usefixtures("clock")
-NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
-FORTNIGHT = timedelta(days=14)
-LONG_AGO = NOW - 365 * timedelta(days=1)
 
 
 @pytest.fixture
@@ -28,19 +30,6 @@ def desk(client, db):
     for _ in range(3):
         make_subscriber(confirmed_at=LONG_AGO)
     return client
-
-
-def sent(number: int, at: datetime, *, failed: int = 0, state: str = "sent") -> Mailing:
-    """A mailing to all readers that was over within an hour."""
-    issue = make_issue(make_post(f"第 {number} 篇", published_at=LONG_AGO), number=number, subject=f"第{number}期")
-    mailing = planning.approve(issue, send_at=at, now=at, hold=timedelta())
-    planning.plan(mailing, at)
-    mailing.deliveries.update(state=Delivery.State.SENT)
-    mailing.deliveries.filter(seq__lt=failed).update(state=Delivery.State.FAILED, reply="550 5.1.1 no such user")
-    mailing.batches.update(state=Batch.State.DONE, sent=mailing.total - failed, failed=failed)
-    Mailing.objects.filter(pk=mailing.pk).update(state=state, finished_at=at + timedelta(hours=1))
-    mailing.refresh_from_db()
-    return mailing
 
 
 def values(mailing: Mailing, now: datetime = NOW) -> dict[str, tuple[str, str]]:
@@ -88,10 +77,11 @@ def test_answers_are_told_beside_those_before(desk):
     before, last = sent(1, NOW - FORTNIGHT), sent(2, NOW)
     for place, copy in enumerate(last.deliveries.select_related("subscriber")):
         last.issue.feedback.give(copy.subscriber, last.issue, "fair" if place else "helpful", NOW)
-    before.issue.feedback.give(copy.subscriber, before.issue, "helpful", NOW)
+    before.issue.feedback.give(copy.subscriber, before.issue, "helpful", NOW - FORTNIGHT)
 
-    assert values(last)["Said “helpful”"] == ("1", "1")
-    assert values(last)["Said “so-so”"] == ("2", "0")
+    later = NOW + 2 * FORTNIGHT
+    assert values(last, later)["Said “helpful”"] == ("1", "1")
+    assert values(last, later)["Said “so-so”"] == ("2", "0")
 
 
 def test_readers_who_came_and_left_are_counted_until_the_next_issue(desk):
@@ -105,7 +95,7 @@ def test_readers_who_came_and_left_are_counted_until_the_next_issue(desk):
     later = NOW + timedelta(days=1)
 
     assert (values(first, later)["New readers"][0], values(first, later)["Readers who left"][0]) == ("2", "1")
-    assert (values(last, later)["New readers"], values(last, later)["Readers who left"]) == (("1", "2"), ("0", "1"))
+    assert (values(last, later)["New readers"], values(last, later)["Readers who left"]) == (("1", "1"), ("0", "0"))
     assert results.of(first, later).is_over
     assert not results.of(last, later).is_over
 
@@ -127,7 +117,7 @@ def test_the_page_shows_the_result_with_a_table_behind_its_bars(desk):
     shown = page(desk, last)
 
     assert "Against the issue before" in shown
-    assert shown.count("<svg") == len(results.MEASURES)
+    assert shown.count("<svg") == len(wording.MEASURES) - 1  # nobody has replied
     assert "<summary>The numbers of each issue</summary>" in shown
     assert '<th scope="row">Sent</th>' in shown
     assert "Readers who came and left are those since this issue, until now." in shown
@@ -171,7 +161,7 @@ def test_a_result_costs_the_same_few_queries_whatever_was_sent(desk):
     many = queries(last)
 
     assert len(few) == len(many)
-    assert [sql for sql in many if "delivery_delivery" in sql] == []
+    assert [sql for sql in many if 'FROM "delivery_delivery"' in sql and "EXISTS" not in sql] == []
 
 
 @pytest.mark.parametrize(
@@ -179,3 +169,69 @@ def test_a_result_costs_the_same_few_queries_whatever_was_sent(desk):
 )
 def test_an_average_is_as_exact_as_it_is_read(numbers, shown):
     assert results.average(numbers) == shown
+
+
+# --- Links ---
+
+
+def test_the_page_shows_which_links_were_followed(desk):
+    make_publication(counts_links=True)
+    mailing = sent(1, NOW - timedelta(hours=3))
+    link = mailing.links.get()
+    browser = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/120.0"}
+    for number in range(1, 4):
+        desk.get(f"/r/{link.token}/", headers=browser, REMOTE_ADDR=f"192.0.2.{number}")
+    desk.get(f"/r/{link.token}/", headers={"User-Agent": "curl/8"}, REMOTE_ADDR="192.0.2.9")
+
+    found = page(desk, mailing)
+
+    row = found.partition('id="links"')[2].partition("<tbody>")[2].partition("</tr>")[0]
+    assert link.url in row
+    assert "第 1 篇" in row
+    assert re.findall(r"<td[^>]*>\s*(?:<strong>)?(\d+)", row) == ["3", "3", "0", "0", "1"]
+    assert "Approximate" in found
+
+
+def test_without_counted_links_the_page_says_nothing_of_them(desk):
+    mailing = sent(1, NOW)
+    make_publication(counts_links=True)
+
+    assert 'id="links"' not in page(desk, mailing)
+
+
+def test_the_page_says_what_is_unusual_and_leads_to_the_numbers(desk):
+    for number in range(1, 7):
+        at = NOW - (7 - number) * FORTNIGHT
+        sent(number, at)
+        come(20, at + HOUR)
+    last = sent(7, NOW)
+    come(60, NOW + HOUR)
+    Sentence.objects.say(last.deliveries.last().subscriber, "feedback", "很受用", NOW, issue=7)
+
+    shown = page(desk, last)
+    numbers = json.loads(desk.get(reverse("admin:mailing_result_json", args=[last.pk])).content)
+
+    assert "Sent to 123 readers." in shown
+    assert "too few to tell" in shown
+    assert "很受用" in shown
+    assert reverse("admin:mailing_result_json", args=[last.pk]) in shown
+    assert (numbers["copies"]["sent"], numbers["sentences"]) == (123, ["很受用"])
+
+
+def test_an_editor_gets_the_numbers_without_the_sentences(desk, client):
+    last = sent(1, NOW)
+    Sentence.objects.say(last.deliveries.last().subscriber, "feedback", "很受用", NOW, issue=1)
+    client.force_login(make_helper("editor"))
+
+    numbers = client.get(reverse("admin:mailing_result_json", args=[last.pk])).json()
+
+    assert "sentences" not in numbers
+    assert numbers["sentences_count"] == 1
+    assert "很受用" not in page(client, last)
+
+
+def test_there_are_no_numbers_before_an_issue_is_over(desk):
+    mailing = sent(1, NOW)
+    Mailing.objects.filter(pk=mailing.pk).update(state="sending", finished_at=None)
+
+    assert desk.get(reverse("admin:mailing_result_json", args=[mailing.pk])).status_code == 404

@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from contextlib import closing
 
 import pytest
 from django.contrib.auth.models import User
@@ -270,3 +271,27 @@ def test_a_file_that_has_had_its_day_is_asked_for_again(admin_client):
 
     assert page.status_code == 404
     assert "send it once more" in page.text
+
+
+def turn() -> bool:
+    """Do one step as a worker does that is called away after it; return whether it was the last."""
+    errand = working.claim(timezone.now())
+    with closing(working.steps(errand)) as going:
+        is_last = next(going)
+    Errand.objects.filter(pk=errand.pk).update(lease_until=None, worker="")
+    return is_last
+
+
+def test_an_import_goes_on_turn_after_turn_where_it_was(admin_client, monkeypatch):
+    monkeypatch.setattr(importing, "BATCH", 2)  # rows of a step
+    rows = "".join(f"r{number}@example.org\n" for number in range(5))
+    send(admin_client, f"email\n{rows}nobody\nlast@example.org\n")
+    say(admin_client, column_0="email")
+    admin_client.post(f"{READERS}errands/{Errand.objects.latest('pk').pk}/import/")
+
+    ends = [turn() for _ in range(4)]
+
+    errand = Errand.objects.latest("pk")
+    assert ends == [False, False, False, True]
+    assert (errand.counts["created"], errand.counts["rejected"]) == (6, 1)
+    assert refused(admin_client)[1][0] == "nobody"

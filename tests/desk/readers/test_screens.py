@@ -69,7 +69,12 @@ def screens(desk, settings, tmp_path) -> list[str]:
     Errand.objects.filter(pk=tried.pk).update(
         size=9, counts={"rows": 9, "created": 7, "rejected": 2}, problems=[[3, "an address has one @"], [5, LONG]]
     )
-    importing = [f"{READERS}import/", f"{READERS}errands/{draft.pk}/columns/", f"{READERS}errands/{tried.pk}/"]
+    importing = [
+        f"{READERS}bar/",
+        f"{READERS}import/",
+        f"{READERS}errands/{draft.pk}/columns/",
+        f"{READERS}errands/{tried.pk}/",
+    ]
     bulk = [
         *importing,
         f"{READERS}bulk/?all=1",

@@ -109,7 +109,7 @@ def test_lists_nest_by_two_three_or_four_spaces(indent, marker):
         ("1. 一\n\n  續\n2. 二", ["<p>續</p>\n</li>\n<li>"]),
         ("- 一\n> 引\n\n文", ["</ul>\n<blockquote>"]),
         ("文字\n```\n- 不是\n```\n文字", ["<p>文字</p>\n<pre", "- 不是"]),
-        ("如下表：\n| a | b |\n|---|---|\n| 1 | 2 |\n", ["<p>如下表：</p>\n<table>", "<td>2</td>"]),
+        ("如下表：\n| a | b |\n|---|---|\n| 1 | 2 |\n", ['<p>如下表：</p>\n<div class="scrolls"', "<td>2</td>"]),
         ("> - 一\n> - 二\n>\n> 文", ["<blockquote>\n<ul>\n<li>一</li>\n<li>二</li>\n</ul>\n<p>文</p>"]),
         ("the year\n1984. It was", ["<p>the year\n1984. It was</p>"]),
         ("- 一\n---\n文", ["</ul>\n<hr>\n<p>文</p>"]),
@@ -121,6 +121,40 @@ def test_blocks_need_no_empty_line_before_them(source, pieces):
     html = render(source)
 
     assert [piece for piece in pieces if piece not in html] == []
+
+
+ROWS = "| 甲 | 乙 |\n|---|---|\n| 1 | 2 |\n"
+TYPED = "<table>\n<tr><td>1</td></tr>\n</table>\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        (ROWS, ["Table"]),
+        (f"## 各區營收\n\n{ROWS}", ["各區營收"]),
+        (f'## A & **B** "C"\n\n{ROWS}', ["A &amp; B &quot;C&quot;"]),
+        (f"{ROWS}\n## 之後\n", ["Table"]),
+        (f"## 一\n\n{ROWS}\n文字\n\n{ROWS}\n### 二\n\n{TYPED}", ["一", "一", "二"]),
+        ("<table>\n<caption>表一：<b>營收</b></caption>\n<tr><td>1</td></tr>\n</table>\n", ["表一：營收"]),
+        (f"<table>\n<tr><td>\n{TYPED}</td></tr>\n</table>\n\n{TYPED}", ["Table", "Table"]),
+        (f"## {'長' * 200}\n\n{ROWS}", ["長" * 80]),
+        ("`<table>`", []),
+    ],
+)
+def test_a_table_stands_in_a_box_that_keys_can_scroll(source, names):
+    html = render(source)
+
+    assert re.findall(r'<div class="scrolls" role="group" tabindex="0" aria-label="([^"]*)">\s*<table', html) == names
+    assert html.count("<div") == html.count("</div>") == len(names)
+    html5lib.HTMLParser(strict=True).parseFragment(html)
+
+
+def test_a_mail_has_no_such_box():
+    assert "<div" not in render_mail(ROWS, base_url="https://news.example.org")
+
+
+def test_an_author_cannot_type_such_a_box():
+    assert render('<div class="scrolls" role="alert" tabindex="5" aria-label="x">a</div>').count("tabindex") == 0
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime
 from functools import cache
+from importlib import import_module
 from io import BytesIO, StringIO
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.test import Client
 from PIL import Image as Pillow
@@ -17,6 +19,7 @@ from newsletter.publication.pictures.uploads import PictureError, prepare, prepa
 from tests.support.pictures import prepared_once, swapped
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pictures_made_once")]
+make_thumbs = import_module("newsletter.posts.migrations.0017_thumbs").make_thumbs
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 ORIENTATION, TURNED_RIGHT = 0x0112, 6
 
@@ -66,9 +69,11 @@ def opened(media, image, form, width):
 def test_an_upload_has_the_sizes_that_take_no_time_at_once(media):
     image = kept(file())
 
-    assert image.sizes == {"fallback": [640, 2000], "webp": [640, 1280, 2000]}
+    assert image.sizes == {"fallback": [640, 2000], "webp": [640, 1280, 2000], "thumb": [320]}
     assert (image.width, image.height) == (1280, 160)
-    assert names(media) == ["a-1280.webp", "a-2000.jpg", "a-2000.webp", "a-640.jpg", "a-640.webp", "a.jpg"]
+    assert names(media) == [
+        *("a-1280.webp", "a-2000.jpg", "a-2000.webp", "a-320.webp", "a-640.jpg", "a-640.webp", "a.jpg")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -78,6 +83,7 @@ def test_an_upload_has_the_sizes_that_take_no_time_at_once(media):
         ("fallback", "JPEG", 1280, (1280, 160)),
         ("fallback", "JPEG", 2000, (2000, 250)),
         ("webp", "WEBP", 2000, (2000, 250)),
+        ("thumb", "WEBP", 320, (320, 40)),
         ("avif", "AVIF", 640, (640, 80)),
         ("avif", "AVIF", 1280, (1280, 160)),
     ],
@@ -98,6 +104,28 @@ def test_the_address_of_a_picture_is_what_it_was_before_there_were_sizes():
 
     assert (with_sizes.digest, with_sizes.data) == (alone.digest, alone.data)
     assert with_sizes.wide.width == 2000
+
+
+def test_a_list_shows_the_small_one_and_texts_and_mails_never_do():
+    image = kept(file())
+
+    assert image.thumbnail == f"/media/{image.digest}/a-320.webp"
+    assert 320 not in [*image.widths("fallback"), *image.widths("webp"), *image.widths("avif")]
+
+
+def test_a_picture_from_before_there_were_small_ones_gets_its_own(media):
+    image = kept(file())
+    image.finish(NOW)
+    (media / image.digest / "a-320.webp").unlink()
+    del image.sizes["thumb"]
+    image.save()
+    assert image.thumbnail == f"/media/{image.digest}/a-640.webp"  # meanwhile
+
+    make_thumbs(apps, None)
+    finish_pictures()
+
+    image.refresh_from_db()
+    assert opened(media, image, "thumb", 320).size == (320, 40)
 
 
 def test_the_slow_form_comes_later_and_a_picture_is_finished_once(media):
@@ -166,12 +194,12 @@ def test_a_picture_that_was_kept_with_its_profile_has_new_sizes_in_the_same_colo
 @pytest.mark.parametrize(
     ("given", "fallback", "forms"),
     [
-        ({"form": "JPEG", "mode": "CMYK"}, "JPEG", {"fallback", "webp", "avif"}),
-        ({"form": "JPEG", "mode": "L"}, "JPEG", {"fallback", "webp", "avif"}),
-        ({"form": "PNG", "mode": "I;16"}, "PNG", {"fallback", "webp"}),
-        ({"form": "PNG", "mode": "P"}, "PNG", {"fallback", "webp"}),
-        ({"form": "WEBP"}, "JPEG", {"fallback", "webp", "avif"}),
-        ({"form": "AVIF", "width": 1400}, "JPEG", {"fallback", "webp", "avif"}),
+        ({"form": "JPEG", "mode": "CMYK"}, "JPEG", {"fallback", "webp", "avif", "thumb"}),
+        ({"form": "JPEG", "mode": "L"}, "JPEG", {"fallback", "webp", "avif", "thumb"}),
+        ({"form": "PNG", "mode": "I;16"}, "PNG", {"fallback", "webp", "thumb"}),
+        ({"form": "PNG", "mode": "P"}, "PNG", {"fallback", "webp", "thumb"}),
+        ({"form": "WEBP"}, "JPEG", {"fallback", "webp", "avif", "thumb"}),
+        ({"form": "AVIF", "width": 1400}, "JPEG", {"fallback", "webp", "avif", "thumb"}),
     ],
     ids=["cmyk", "grey", "16 bit", "palette", "webp", "avif"],
 )
@@ -232,7 +260,7 @@ def test_a_form_that_saves_no_bytes_is_not_kept(media):
     assert image.finish(NOW)
 
     assert image.sizes["avif"] == []
-    assert names(media) == ["a-600.webp", "a.jpg"]
+    assert names(media) == ["a-320.webp", "a-600.webp", "a.jpg"]
 
 
 def test_the_largest_picture_that_is_taken_has_sizes(media):
@@ -284,7 +312,7 @@ def test_the_command_makes_sizes_of_pictures_from_before(media):
     call_command("make_picture_sizes", stdout=out, stderr=err)
 
     old.refresh_from_db()
-    assert old.sizes == {"fallback": [640], "webp": [640, 1000], "avif": [640, 1000]}
+    assert old.sizes == {"fallback": [640], "webp": [640, 1000], "avif": [640, 1000], "thumb": [320]}
     assert out.getvalue().endswith("1 pictures have all their sizes now; 1 cannot be read.\n")
     assert f"{lost.get_absolute_url()} cannot be read" in err.getvalue()
 

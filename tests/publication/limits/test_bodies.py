@@ -1,10 +1,13 @@
 """What a stranger may send, and what the author may."""
 
+from io import BytesIO
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.handlers.wsgi import WSGIRequest
 from django.test import Client, RequestFactory
+from django.urls import reverse
 
 from newsletter.publication.limits import bodies
 from tests.factories import make_publication, make_subscriber
@@ -69,6 +72,28 @@ def test_nobody_sends_the_desk_more_than_its_limit(admin_client):
 
     assert answer.status_code == 413
     assert "12 MB" in answer.text
+
+
+@pytest.mark.parametrize(("size", "status"), [(bodies.READERS, 400), (bodies.READERS + 1, 413)])
+def test_a_list_of_readers_may_be_larger_than_a_picture(admin_client, size, status):
+    unread = {"wsgi.input": BytesIO(), "CONTENT_LENGTH": str(size), "CONTENT_TYPE": "text/csv"}
+
+    answer = admin_client.generic("POST", bodies.READERS_PAGES[0], secure=True, **unread)
+
+    assert answer.status_code == status  # 400: it was read, and no file was in it
+    assert "64 MB" in answer.text  # below the field, or on the page that refuses
+
+
+def test_the_page_for_lists_of_readers_is_where_it_is_said_to_be(admin_client):
+    make_publication()
+
+    assert (reverse("admin:reader_import"), reverse("admin:reader_bar")) == bodies.READERS_PAGES
+    for page in bodies.READERS_PAGES:
+        assert f"{bodies.READERS // 1024**2} MB at most" in admin_client.get(page, secure=True).text
+
+
+def test_a_stranger_sends_no_list_of_readers(post):
+    assert post(bodies.READERS_PAGES[0], bodies.PUBLIC + 1).status_code == 413
 
 
 def test_who_is_logged_in_is_a_stranger_at_public_doors(admin_client):

@@ -68,6 +68,8 @@ def test_every_model_that_names_a_reader_is_told_or_is_no_fact_about_them(mine):
         "deliveries",
         "feedback",
         "once_more",
+        "quotes",
+        "replies",
         "sentences",
         "last_pause",
         "course_copies",

@@ -132,3 +132,18 @@ def test_leaving_needs_no_notice(reader):
     reader.unsubscribe(NOW)
 
     assert Consent.objects.get(kind=Consent.Kind.WITHDREW).notice is None
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_it_says_by_itself_whether_links_are_counted(client, counts):
+    make_publication()
+    before = privacy.version(privacy.words())
+    make_publication(counts_links=counts)
+
+    page = body(client.get(PAGE))
+
+    assert ("how often a link of an issue was followed" in page) is counts
+    assert ("Global Privacy Control" in page) is counts
+    assert ("no link leads over a counter" in page) is not counts
+    assert ("先經過本站" in page) is counts
+    assert (privacy.version(privacy.words()) != before) is counts

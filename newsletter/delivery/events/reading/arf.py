@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from email.message import Message
 
-from newsletter.delivery.events.reading.message import blocks, field, parts, text_of
+from newsletter.delivery.events.reading.message import blocks, field, parts, returned, text_of
 
 COMPLAINTS = {"abuse", "opt-out", "opt-out-list", "fraud", "virus", "other", ""}
 
@@ -37,6 +37,17 @@ def _report(fields: Message) -> Report:
     recipients = tuple(dict.fromkeys(one.strip().strip("<>") for one in named if "@" in one))
     kind = field(fields, "Feedback-Type").lower()
     return Report(kind, recipients, field(fields, "Original-Mail-From").strip("<>"), field(fields, "User-Agent"))
+
+
+def junk_report(message: Message) -> Report | None:
+    """Return a report of Microsoft's Junk Mail Reporting Program, which follows no standard; None if it is none.
+
+    The complained mail comes back with a field of the address it was sent to.
+    Source: https://sendersupport.olc.protection.outlook.com/snds/JMRP.aspx
+    """
+    inner = returned(message)
+    recipient = field(inner, "X-HmXmrOriginalRecipient").strip("<>") if inner is not None else ""
+    return Report("abuse", (recipient,), "", "JMRP") if "@" in recipient else None
 
 
 def words(message: Message) -> str:

@@ -161,7 +161,7 @@ def verdict(provider: str, raw: Raw, said: Iterable[str], status: str = "") -> E
     texts = [one for one in said if one.strip()]
     by_table = TABLES[provider](raw) if provider in TABLES else None
     if by_table is None:
-        return verdicts.of(texts, status)
-    if by_table != POLICY and texts and verdicts.of(texts, status) == POLICY:
+        return verdicts.of(texts[:1], status, texts[1:])
+    if by_table != POLICY and texts and verdicts.of(texts[:1], status, texts[1:]) == POLICY:
         return POLICY
     return by_table

@@ -8,9 +8,12 @@ from email.message import Message
 from newsletter.delivery.events.reading.message import blocks, field, parts
 
 REPORTS = {"message/delivery-status", "message/global-delivery-status", "text/delivery-status"}
+CODE = re.compile(r"^[\d.\s]{0,20}")  # at the beginning of a Status
 TYPED = re.compile(r"^\s{0,9}[\w-]{1,40}\s{0,9};\s{0,9}")  # "rfc822; a@example.org", "smtp; 550 …"
 
 BLOCK = re.compile(r"^(?:Final|Original)-Recipient:.*(?:\n(?:[A-Za-z-]{1,40}:|[ \t]).*){1,30}", re.MULTILINE)
+
+FAILED = {"failed", "failure", "expired", "error"}  # SendGrid's and OpenSMTPD's words
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,14 @@ class Recipient:
 
     @property
     def has_failed(self) -> bool:
-        return self.action in {"failed", "failure"} or (not self.action and self.status[:1] == "5")
+        return self.action in FAILED or (not self.action and self.status[:1] == "5")
 
 
 def recipients(message: Message) -> list[Recipient]:
     """Return whom the report of a mail is about; nobody if it has none."""
     reports = [part for part in parts(message) if part.get_content_type() in REPORTS]
-    return [one for part in reports for block in blocks(part) if (one := _recipient(block))]
+    found = [one for part in reports for block in blocks(part) if (one := _recipient(block))]
+    return [one for one in found if one.address] or found  # some write fields of a recipient beside those of the mail
 
 
 def recipients_in(raw: str) -> list[Recipient]:
@@ -47,7 +51,13 @@ def _recipient(block: Message) -> Recipient | None:
     # What we mailed comes before what a forwarding server made of it.
     named = [_untyped(field(block, name)).strip("<>") for name in ("Original-Recipient", "Final-Recipient")]
     address = next((one for one in named if "@" in one), "")
-    return Recipient(address, action, status[1] if status else "", _untyped(field(block, "Diagnostic-Code")))
+    said = _untyped(field(block, "Diagnostic-Code")) or _beside_status(field(block, "Status"))
+    return Recipient(address, action, status[1] if status else "", said)
+
+
+def _beside_status(value: str) -> str:
+    """Return what stands behind the code: old servers give their words there, "5.0.0 (mailbox full)"."""
+    return CODE.sub("", value).strip("() ")
 
 
 def _untyped(value: str) -> str:

@@ -10,6 +10,7 @@ from email.message import Message
 
 from flufl.bounce import scan_message
 
+from newsletter.delivery.events.reading import words
 from newsletter.delivery.events.reading.message import address, field, returned
 
 WORDS = 450  # characters around a recipient that are read
@@ -29,6 +30,9 @@ TITLE = re.compile(
     r"mancata consegna|mail administrator|ndn:|"
     r"退信|无法投递|無法(?:傳遞|投遞)|投递失败|送信エラー|配信(?:エラー|不能|失敗)|メールエラー",
     re.IGNORECASE,
+)
+NOT_DELIVERED = re.compile(
+    r"(?:could|was|can) ?not (?:be )?delivered|undeliver|unable to deliver|delivery (?:has )?failed", re.IGNORECASE
 )
 ERROR = re.compile(r"^Error:", re.MULTILINE)  # all that some gateways of mobile phones say
 ANSWER = re.compile(r"\s{0,9}(?:re|fwd?|aw|wg|回[覆复信]|轉寄|转发|答复)\s{0,3}[:：]", re.IGNORECASE)
@@ -63,9 +67,10 @@ def looks_returned(message: Message, text: str) -> bool:
 
     Who writes it, an empty return path, its subject, and what stands in it. A person who forwards a bounce has one.
     """
-    if field(message, "X-Failed-Recipients") or message.get_content_type() == "multipart/report":
-        return True
     subject = field(message, "Subject")
+    is_report = message.get_content_type() == "multipart/report" and not ANSWER.match(subject)
+    if is_report or field(message, "X-Failed-Recipients"):
+        return True
     is_titled = bool(TITLE.search(subject)) and not ANSWER.match(subject)
     is_bare = field(message, "Return-Path") in {"<>", "< >"}
     if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops speak of deliveries, too
@@ -76,13 +81,17 @@ def looks_returned(message: Message, text: str) -> bool:
 
 def _tells_of_failure(message: Message, text: str) -> bool:
     """Return whether there are a server's reply and the mail that it was about, or a form that flufl.bounce knows."""
+    if returned(message) is not None and NOT_DELIVERED.search(text[:1000]):
+        return True
     has_original = returned(message) is not None or len(report_of(text)) < len(text[:4000])
     return (has_original and bool(STRONG.search(report_of(text)))) or bool(scan_message(message))
 
 
 def is_only_late(message: Message, text: str) -> bool:
-    """Return whether a server says that it goes on trying."""
-    return bool(LATE.search(field(message, "Subject")) or GOES_ON.search(report_of(text)))
+    """Return whether a server says that it goes on trying. A warning may also be of an address that is unknown."""
+    subject, report = field(message, "Subject"), report_of(text)
+    is_called_late, first = bool(LATE.search(subject)), f"{subject[:WORDS]} {report[:WORDS]}"
+    return (is_called_late and not words.NO_SUCH_ADDRESS.search(first)) or bool(GOES_ON.search(report))
 
 
 def report_of(text: str) -> str:
@@ -110,11 +119,11 @@ def failed_addresses(message: Message, text: str, own: list[str]) -> list[str]:
 
 
 def words_about(recipient: str, text: str, others: Iterable[str] = ()) -> list[str]:
-    """Return what a server says of a recipient, the most exact first: its reply, the words beside the address, all."""
+    """Return what a server says of a recipient, the most exact first: its reply, and the words beside the address."""
     report = report_of(text)
     near = _beside(recipient, report, others)
     replies = [_joined(within[found.start() :]) for within in (near, report) if (found := STRONG.search(within))]
-    return [*replies[:1], _joined(near), " ".join(report.split())]
+    return [*replies[:1], _joined(near)]
 
 
 def _beside(recipient: str, report: str, others: Iterable[str]) -> str:

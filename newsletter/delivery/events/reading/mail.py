@@ -10,7 +10,16 @@ from email.message import Message
 from hashlib import sha256
 
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
-from newsletter.delivery.events.reading import arf, auto_replies, dsn, foreign, message, verdicts
+from newsletter.delivery.events.reading import (
+    arf,
+    auto_replies,
+    dsn,
+    foreign,
+    message,
+    notices,
+    personal,
+    verdicts,
+)
 from newsletter.delivery.models.events import Arrival, Event
 
 
@@ -61,7 +70,14 @@ def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Rea
         key=_key(mail, body),
         inner=message.returned(mail),
     )
-    return _complaint(opened) or _report(opened) or _foreign(opened) or _answer(opened)
+    return (
+        notices.read(mail, opened.text, opened.at)
+        or _complaint(opened)
+        or _gatekeeper(opened)
+        or _report(opened)
+        or _foreign(opened)
+        or _answer(opened, body)
+    )
 
 
 def _key(mail: Message, body: bytes) -> str:
@@ -77,7 +93,7 @@ def _key(mail: Message, body: bytes) -> str:
 
 
 def _complaint(opened: Opened) -> Reading | None:
-    report = arf.report(opened.mail)
+    report = arf.report(opened.mail) or arf.junk_report(opened.mail)
     if report is None:
         return None
     if not report.is_complaint:
@@ -98,6 +114,14 @@ def _complaint(opened: Opened) -> Reading | None:
     return Reading(What.COMPLAINT, tuple(facts), names)
 
 
+def _gatekeeper(opened: Opened) -> Reading | None:
+    """Return what a service is that lets nobody in who has not answered, though it may write a report of a failure."""
+    about = dsn.recipients(opened.mail)
+    if auto_replies.is_by_gatekeeper(opened.text) and not any(one.status.startswith("5") for one in about):
+        return _challenge(opened)
+    return None
+
+
 # --- Bounces ---
 
 
@@ -115,21 +139,22 @@ def _report(opened: Opened) -> Reading | None:
 
 def _fact(opened: Opened, number: int, one: dsn.Recipient, about: list[dsn.Recipient]) -> Fact:
     """Return what a report says of one recipient."""
-    beside = foreign.words_about(one.address, opened.text or opened.raw_body, [other.address for other in about])
-    said = [one.words, *beside]
+    text = opened.text or opened.raw_body
+    said = [one.words, *foreign.words_about(one.address, text, [other.address for other in about])]
+    around = [foreign.report_of(text)]
     if one.has_failed:
-        return _told(opened, number, one.address, said, verdicts.of(said, one.status))
+        return _told(opened, number, one.address, [*said, *around], verdicts.of(said, one.status, around))
     if one.action == "delivered":
         return _told(opened, number, one.address, [one.words], None, Kind.DELIVERED)
-    kind = Kind.DEFERRED if one.action in {"delayed", "relayed"} else Kind.UNKNOWN
-    return _told(
-        opened, number, one.address, said, _for_now(said, one.status) if one.action == "delayed" else None, kind
-    )
+    if one.action == "delayed":
+        verdict = _for_now(verdicts.of(said, one.status, around))
+        return _told(opened, number, one.address, [*said, *around], verdict, Kind.DEFERRED)
+    kind = Kind.DEFERRED if one.action == "relayed" else Kind.UNKNOWN
+    return _told(opened, number, one.address, [*said, *around], None, kind)
 
 
-def _for_now(said: list[str], status: str) -> Event.Verdict:
+def _for_now(verdict: Event.Verdict) -> Event.Verdict:
     """Return what a server says that still tries: nothing of it is final."""
-    verdict = verdicts.of(said, status)
     return Verdict.SOFT if verdict == Verdict.HARD else verdict
 
 
@@ -154,30 +179,41 @@ def _foreign(opened: Opened) -> Reading | None:
     named = foreign.failed_addresses(opened.mail, opened.text, opened.to)
     facts = []
     for number, recipient in enumerate(named or [""]):
-        said = [*foreign.words_about(recipient, opened.text, named), message.field(opened.mail, "Subject")]
+        said = [one for one in foreign.words_about(recipient, opened.text, named) if one]
+        around = [foreign.report_of(opened.text), message.field(opened.mail, "Subject")]
+        verdict = _of_foreign(recipient, verdicts.of(said, "", around))
         if is_late:
-            facts.append(_told(opened, number, recipient, said, _for_now(said, ""), Kind.DEFERRED))
+            facts.append(_told(opened, number, recipient, [*said, *around], _for_now(verdict), Kind.DEFERRED))
         else:
-            facts.append(_told(opened, number, recipient, said, _of_foreign(said, recipient)))
+            facts.append(_told(opened, number, recipient, [*said, *around], verdict))
     note = "a mail server is still trying" if is_late else ""
     return Reading(What.NOTICE if is_late else What.BOUNCE, tuple(facts), opened.names, note)
 
 
-def _of_foreign(said: list[str], recipient: str) -> Event.Verdict:
+def _of_foreign(recipient: str, verdict: Event.Verdict) -> Event.Verdict:
     """Return what a bounce without codes says. Google says of a group neither that it exists nor that we may write."""
-    return Verdict.POLICY if recipient.endswith("@googlegroups.com") else verdicts.of(said)
+    return Verdict.POLICY if recipient.endswith("@googlegroups.com") else verdict
 
 
 # --- Everything else ---
 
 
-def _answer(opened: Opened) -> Reading:
+def _answer(opened: Opened, body: bytes) -> Reading:
     names = opened.own_names
-    answered = (Fact(Kind.AUTORESPONDED, opened.at, opened.key, names),)  # so the copy that it answers has arrived
     if auto_replies.is_challenge(opened.mail, opened.text):
-        return Reading(What.CHALLENGE, answered, names, "it asks us to prove that we are a person; nobody answers it")
+        return _challenge(opened)
     if auto_replies.is_auto_reply(opened.mail):
-        return Reading(What.AUTO_REPLY, answered, names)
+        return Reading(What.AUTO_REPLY, _answered(opened), names)
     if foreign.is_by_daemon(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
-    return Reading(What.REPLY, names=names)
+    return Reading(What.REPLY, names=names, letter=personal.letter(body, opened.key))
+
+
+def _challenge(opened: Opened) -> Reading:
+    note = "it asks us to prove that we are a person; nobody answers it"
+    return Reading(What.CHALLENGE, _answered(opened), opened.own_names, note)
+
+
+def _answered(opened: Opened) -> tuple[Fact, ...]:
+    """Return that the copy has arrived which a machine answers."""
+    return (Fact(Kind.AUTORESPONDED, opened.at, opened.key, opened.own_names),)

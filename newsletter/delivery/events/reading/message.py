@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email import message_from_bytes, message_from_string
 from email.header import decode_header, make_header
 from email.message import Message
+from email.parser import BytesHeaderParser
 from email.utils import getaddresses, parseaddr, parsedate_to_datetime
 
 READ_MAX = 1024 * 1024  # octets that are read; a report stands before the mail that it returns
@@ -21,12 +22,18 @@ TOKEN_IN_LINK = re.compile(r"(?:/unsubscribe/|\+)([0-9A-Za-z]{17,24})(?=[/@])")
 QUOTED_ID = re.compile(r"^(?:Message-ID|X-Message-ID):\s*(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE)
 
 
-def parse(body: bytes) -> Message:
-    """Return a mail; nothing that is no mail raises, it is one without fields."""
-    octets = body[:READ_MAX].lstrip(b"\r\n")
+def parse(body: bytes, at_most: int | None = READ_MAX) -> Message:
+    """Return a mail; nothing that is no mail raises, it is one without fields. at_most: octets that are read.
+
+    Of one whose parts lie within each other too deep to be taken apart, the body is one text.
+    """
+    octets = body[:at_most].lstrip(b"\r\n")
     if octets.startswith(b"From "):  # the separator of an mbox
         octets = octets.partition(b"\n")[2]
-    return message_from_bytes(octets)
+    try:
+        return message_from_bytes(octets)
+    except RecursionError:
+        return BytesHeaderParser().parsebytes(octets)
 
 
 def field(message: Message, name: str) -> str:

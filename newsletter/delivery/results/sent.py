@@ -1,8 +1,9 @@
 """The last issues that were sent, with what became of their copies: the same few queries, however many there are."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from datetime import datetime
 
-from django.db.models import Count, IntegerField, OuterRef, Subquery, Sum
+from django.db.models import Count, IntegerField, OuterRef, Q, Subquery, Sum
 
 from newsletter.delivery.models import Batch, Feedback, Mailing, MailingQuerySet
 
@@ -36,7 +37,12 @@ def last(before: Mailing | None = None) -> list[Mailing]:
     return list({one.issue_id: one for one in reversed(latest)}.values())[::-1][:LAST]
 
 
-def answers(issues: Iterable[int]) -> dict[tuple[int, str], int]:
-    """Return how many readers gave each answer, by issue and answer."""
-    given = Feedback.objects.filter(issue__in=list(issues)).order_by().values_list("issue", "answer")
+def answers(until: Mapping[int, datetime]) -> dict[tuple[int, str], int]:
+    """Return how many readers gave each answer before a moment, by issue and answer. until: by the key of the issue."""
+    if not until:
+        return {}
+    within = Q()
+    for issue, end in until.items():
+        within |= Q(issue=issue, given_at__lt=end)
+    given = Feedback.objects.filter(within).order_by().values_list("issue", "answer")
     return {(issue, answer): count for issue, answer, count in given.annotate(Count("pk"))}

@@ -1,0 +1,99 @@
+"""The result of an issue as a letter to the author, once for each issue, three days after the last copy left.
+
+`observe` writes down for which issues it is time, `send_due` mails them. Both may run twice, late or not at all.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.author.author_mail import AuthorMail, who_may_send
+from newsletter.delivery.models import Mailing, ResultLetter
+from newsletter.delivery.models.result_letters import TRIED_FOR
+from newsletter.delivery.results import facts, wording
+from newsletter.delivery.results.facts import Facts
+from newsletter.mail import headers, letters
+from newsletter.mail.message import Mail, automatic
+from newsletter.publication.models import Publication
+
+AFTER = timedelta(hours=72)
+
+
+def observe(now: datetime) -> int:
+    """Write down whose result is to be told; return how many are new. Those of which none is wanted are settled."""
+    over = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
+    over = over.filter(finished_at__lte=now - AFTER, finished_at__gt=now - AFTER - TRIED_FOR)
+    is_wanted = Publication.objects.fresh().tells_results
+    told = ResultLetter.objects.values("issue")
+    rows = [
+        ResultLetter(issue_id=issue, mailing_id=mailing, at=now, due_at=now if is_wanted else None)
+        for issue, mailing in over.exclude(issue__in=told).order_by("pk").values_list("issue", "pk")
+    ]
+    before = ResultLetter.objects.count()
+    ResultLetter.objects.bulk_create(rows, ignore_conflicts=True)
+    return ResultLetter.objects.count() - before
+
+
+class ResultMail(AuthorMail[ResultLetter]):
+    """The one mail about what an issue has brought; the desk shows it all the same."""
+
+    model, failed = ResultLetter, "the author is not told of the %s yet: %s"
+
+    def waiting(self, now: datetime) -> QuerySet[ResultLetter]:
+        due = super().waiting(now).filter(pk__in=ResultLetter.objects.of_use(now).values("pk"))
+        return due.select_related("mailing__issue").defer("mailing__html", "mailing__text")
+
+    def is_wanted(self, row: ResultLetter, now: datetime) -> bool:
+        is_over = row.mailing.state == Mailing.State.SENT  # not while copies are sent again that were uncertain
+        return is_over and Publication.objects.fresh().tells_results and super().is_wanted(row, now)
+
+    def write(self, row: ResultLetter, now: datetime) -> tuple[Mail, dict[str, object]]:
+        found = facts.of(row.mailing, now)
+        if found is None:
+            raise ValueError("the mailing is not over")
+        return message(found, who_may_send()), {"notified_at": now}
+
+
+MAIL = ResultMail()
+send_due = MAIL.send_due
+
+
+def message(found: Facts, addresses: list[str]) -> Mail:
+    """Build the one mail about a result, in the publication's language and zone."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language), timezone.override(publication.zone):
+        subject = _("Three days later: %(issue)s") % {"issue": found.issue}
+        context = _context(found, publication, addresses) | {"title": subject}
+        letter = letters.render("result", subject, context, base_url=settings.SITE_URL)
+    domain = publication.sender_email.rpartition("@")[2]
+    message_id = headers.message_id("result", found.issue.pk, domain=domain)
+    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+
+
+def _context(found: Facts, publication: Publication, addresses: list[str]) -> dict[str, object]:
+    may_read = _may_all_read_sentences(addresses)
+    return {
+        "publication": publication,
+        "about": wording.about_copies(found),
+        "reasons": wording.why_failed(found),
+        "domains": wording.where_failed(found),
+        "lines": [one for one in wording.lines(found) if one.name not in {"sent", "missed"} or one.compared],
+        "how_compared": wording.how_compared(found),
+        "sentences": found.sentences if may_read else (),
+        "followed": found.followed,
+        "url": settings.SITE_URL + reverse("admin:mailing", args=[found.mailing.pk]),
+        "settings_url": settings.SITE_URL + reverse("admin:settings_rhythm"),
+    }
+
+
+def _may_all_read_sentences(addresses: list[str]) -> bool:
+    """Return whether everybody who gets the one mail may see readers: an editor knows only how many there are."""
+    readers_of = User.objects.with_perm(
+        "subscribers.see_readers", backend="django.contrib.auth.backends.ModelBackend"
+    ).filter(is_staff=True)
+    return set(addresses) <= set(readers_of.values_list("email", flat=True))

@@ -1,0 +1,54 @@
+"""What Amazon SES reports by mail: its SNS topic has an address as a subscriber, instead of a webhook.
+
+The text is the notification as JSON, with a footer below it. Whoever writes such a mail can say so as well, so nothing
+in it is vouched for: it counts as far as it names a copy of ours, as any other returned mail.
+Source: https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html,
+https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from email.message import Message
+from email.utils import parseaddr
+from typing import Any
+
+from newsletter.delivery.events import providers
+from newsletter.delivery.events.facts import Kind, Reading, Unreadable, What
+from newsletter.delivery.events.reading import message, requests
+from newsletter.delivery.models.events import Arrival, Event
+
+BY = "sns.amazonaws.com"
+KINDS = ("notificationType", "eventType")
+
+
+def read(mail: Message, text: str, at: datetime) -> Reading | None:
+    """Return the facts in a notification; None for a mail that is none."""
+    said = _notification(mail, text)
+    if said is None:
+        return None
+    envelope = {"Type": "Notification", "Message": json.dumps(said), "MessageId": "", "Timestamp": at.isoformat()}
+    try:
+        found = requests.read_request(providers.AMAZON, json.dumps(envelope).encode(), {}, at)
+    except Unreadable:
+        return None
+    facts = tuple(replace(fact, is_vouched=False) for fact in found.facts)
+    return Reading(_what({fact.kind for fact in facts}), facts, note="Amazon SES, by mail")
+
+
+def _notification(mail: Message, text: str) -> Mapping[str, Any] | None:
+    sender = parseaddr(message.field(mail, "From"))[1].lower()
+    if sender.rpartition("@")[2] != BY or not text.lstrip().startswith("{"):
+        return None
+    try:
+        said, _end = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) and any(isinstance(said.get(one), str) for one in KINDS) else None
+
+
+def _what(kinds: set[Event.Kind]) -> Arrival.What:
+    if Kind.COMPLAINED in kinds:
+        return What.COMPLAINT
+    return What.BOUNCE if Kind.BOUNCED in kinds else What.NOTICE

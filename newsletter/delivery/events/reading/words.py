@@ -1,0 +1,134 @@
+"""What receivers say, sorted by what it means for an address: tables, with their sources. Pure.
+
+Beside the tables by which replies during the sending are judged (newsletter/mail/replies.py): a report says what no
+reply does, that a server gave up, found no way, or has no such host, and servers say it in their own language.
+
+Sources. Codes: RFC 3463, RFC 5248, RFC 7293, RFC 7372, RFC 7505 and IANA's registry
+(https://www.iana.org/assignments/smtp-enhanced-status-codes). Words: the receivers' own pages for senders, which
+tests/delivery/events/reading/said.txt names beside each sentence, and the forms of mail servers: Postfix, Sendmail,
+Exim, qmail, Courier, Exchange, Domino, GroupWise, MailEnable.
+"""
+
+import re
+
+from newsletter.mail import replies
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+OF_A_READER = r"(?:user|recipient|rcpt|account|mail[ -]?box|mail[ -]?drop|alias|addressee|address|inbox|customer)"
+
+# The mailbox is there, and takes nothing now.
+FULL = _any(
+    replies.FULL.pattern,
+    r"mail[ -]?(?:box|folder|dir).{0,20}\b(?:exceed|over|full)|(?:exceed|over|exhaust)\w*.{0,30}"
+    r"(?:quota|allowed size|storage|mail ?box)",
+    r"too (?:many|much) (?:messages|mails?)\b.{0,20}\b(?:on the server|in (?:the |this )?(?:mail ?box|inbox))",
+    r"(?:account|inbox|storage|mail) (?:space )?(?:is )?full\b|space has been used up|full mail ?box|storage limit"
+    r"|too much mail data|error writing message",
+    r"一杯|いっぱい|容量(?:を?超|オーバー|不足|已[满滿])|(?:邮箱|郵箱|信箱|空間|空间|容量|儲存).{0,6}(?:[满滿]|不足|用完)|용량.{0,6}초과|가득",
+    r"speicher(?:volumen|platz|limit).{0,40}(?:(?:ü|ue?)berschritten|erschöpft|voll)|postfach.{0,30}\bvoll\b",
+    r"bo[iî]te .{0,24}(?:pleine|satur)|quota .{0,20}dépassé|(?:casilla|buz[oó]n|bandeja) .{0,24}llen[oa]",
+    r"(?:casella|mailbox) .{0,24}pien[ao]|caixa .{0,24}cheia|skrzynka .{0,24}(?:pe[łl]na|przepe[łl]niona)"
+    r"|ящик .{0,30}(?:переполнен|заполнен)",
+)
+NOT_NOW = _any(
+    r"temporar(?:y|ily) (?:locked|suspended|disabled|unavailable|inactive|deferred by user)|currently suspended",
+    r"(?:account|mail ?box|user|recipient|compte)\b[^.():;]{0,30}\b(?:blocked|bloque|locked|suspended)",
+    r"mail ?box unavailable or access denied",  # QQ: it gets too many at the moment
+    r"mailer error|internal (?:system |server )?error|local (?:configuration )?error|mail system error",
+    # Of one recipient, not of us: Exchange 4.3.2 and 5.2.122, Gmail 4.2.1, iCloud 4.7.1
+    r"recipient (?:thread |rate |message )?limit|recipientthreshold|recipient has exceeded (?:their|its) limit",
+)
+# What a receiver says of what we may send, or of how much it takes from us.
+OUR_LIMIT = _any(r"(?:relay|sending|daily|hourly) (?:relay |sending )?(?:quota|limit)|sending quota")
+# It is about us: where we come from, or what we are called.
+OF_THE_SENDER = _any(
+    r"\bsender|from address|mail from\b|reverse|\brdns\b|\bptr\b|\bhelo\b|\behlo\b|client host",
+    r"(?:your|sending|originating|source|client) (?:mail ?)?(?:host|ips?\b|server|domain)",
+    r"(?:unverifiable|unresolvable|cannot (?:find|resolve)|not resolve).{0,30}(?:host ?name|ip|domain)",
+)
+NO_SUCH_HOST = _any(
+    r"host(?: or domain)?(?: name)? (?:unknown|not found|does not exist)|unknown host|no such (?:host|domain)",
+    r"(?:couldn't|could not|cannot|can't|unable to) (?:find|locate) (?:any |a |your )?(?:host|mail exchanger"
+    r"|domain|mx)",
+    r"name service error .{0,80}not found|domain (?:name )?(?:not found|does not exist|unknown|is not valid|invalid)",
+    r"domain \S{0,80} ?does not exist|name or service not known|no such domain|\bunknown domain\b",
+    r"nullmx|null mx|does(?:n't| not) (?:accept|receive) (?:any )?(?:e-?mail|messages|mail)|nxdomain",
+    r"unroute?able (?:mail )?domain|illegal host/domain name|bad destination (?:host|system)|no mx record",
+)
+NO_SUCH_ADDRESS = _any(
+    replies.NO_SUCH_ADDRESS.pattern,
+    rf"{OF_A_READER}s?\b.{{0,40}}\b(?:not found|not listed|not present|not ok|does ?n[o']t exist|unknown|unavaiable)",
+    r"(?:could not|couldn't|cannot|unable to|fails? to) (?:find|locate|identify|resolve)"
+    r".{0,40}(?:user|recipient|account|mail ?box|address)",
+    rf"(?:invalid|bad|illegal|unknown|wrong|non-?existent|no such)[ _-]?(?:e-?mail |user |local |virtual )?"
+    rf"(?:{OF_A_READER}(?:e?s)?|e-?mail|destination|id)\b",
+    rf"{OF_A_READER}\b.{{0,30}}\binvalid\b|(?:invalid|unknown) .{{0,20}}\buser ?(?:id|name)|did not (?:exactly )?match",
+    r"(?:account|mail ?box|address|casilla) (?:has |is |ha )?(?:been )?expir(?:ed|ado)",
+    rf"{OF_A_READER} (?:is )?not (?:a member of|activated)|(?:not|n't) (?:have an account|handle mail for)",
+    r"account is unavailable|not found in (?:the )?(?:ldap|directory)",
+    r"badrcptto|not a (?:known|local|valid) (?:user|address|mail ?box|recipient)|mail ?box invalid|address invalid",
+    rf"no (?:one|body|{OF_A_READER}|e-?mail)s? (?:with|by|of|for|at|here|found|available|exists)",
+    r"no mail ?box|delivery error: dd|not (?:an? )?active (?:address|user|mail ?box|account)|not our customer",
+    r"not recogni[sz]ed|(?:address|recipient).{0,30}\b(?:incorrect|misspelled|mistyped|wrong)\b|recipnotfound",
+    r"exrecipnotfound|no valid recipients|\bnot (?:a )?user of this server",
+    r"(?:user|account|address|recipient|mail ?box).{0,20}\b(?:has|was|is) (?:been )?(?:moved|relocated|changed to)",
+    r"no longer (?:in use|works?|working|employed|an employee|with|exists?|on (?:the |this )?server)",
+    rf"{OF_A_READER}\b.{{0,20}}\bno longer (?:valid|accepts)",
+    r"addressee unknown|^[\W\d]*is (?:now |currently )?(?:disabled|deactivated|inactive)\b|\binactiv[oa]\b",
+    r"(?:user|mail ?box) (?:is )?(?:no longer|not) (?:valid|available|active|here|on|known|exists?)\b",
+    r"(?:見つかり|見当たり|存在し|リストにあり|ござい)ません|宛先(?:不明|が見つ)|(?:用[户戶]|收件人|[邮郵]箱|信箱|地址|帳號|账号|使用者)"
+    r".{0,6}(?:不存在|未找到|找不到)|查無此(?:人|帳號|使用者)|존재하지 않|없는 (?:사용자|계정)",
+    r"(?<!errore )\bsconosciut|(?<!error )\bdesconocid|destinatari[oa] (?:errat|inexist)|adressat unbekannt"
+    r"|unbekannte?r? (?:empfänger|adresse|benutzer)|(?:empfänger|adresse|benutzer).{0,20}(?:unbekannt|nicht bekannt)",
+    r"(?<!erreur )inconnu|n'existe pas|no existe|inesistente|(?<!erro )desconhecid|não existe|nie istnieje"
+    r"|nie ma takiego|не существует|не найден|destinataire invalide"
+    r"|(?:gebruiker|adres).{0,20} (?:onbekend|bestaat niet)",
+)
+# RFC 5321 section 4.2.3 of 550; Outlook.com and GMX say it of mailboxes that do not exist. QQ's is of a busy one.
+# "Address rejected", and nothing else, is Cisco's for recipients outside the directory.
+NO_SUCH_MAILBOX = _any(
+    r"\bmail ?box unavailable\b|mail ?box name not allowed|(?:^|recipient |\d )(?:address |recipient )?rejected[\s.]*$"
+)
+
+POLICY = _any(
+    replies.POLICY.pattern,
+    replies.OURS.pattern,
+    r"(?:mail|message|content|letter)s? (?:was |were |is |has been )?(?:rejected|refused|rejete|denied|discarded)",
+    r"service refus|suspected|not rfc|rfc ?\d{3,4}|\bauth\b|verification",
+    r"not accept(?:ed|ing)? (?:e?-?mails? )?(?:from|with)|refused to talk to|spoof|impersonat|requires confirmation",
+    r"malformed (?:address|message|header)|(?:message|mail|header) is malformed|syntactically",
+    r"quarantin|infected|malicious|dangerous|listed (?:in|at|on|by)",
+    r"unauthenticated|not welcome|undesired|\bmax(?:imum)? (?:message|mail|connection|session)s?\b",
+    r"(?:connections?|mails?|messages) from .{0,40}(?:refused|rejected|deferred|limited)|\brate\b|volume"
+    r"|too much recipient|too many (?:sessions|connections)|slow down|local user only|members-only|not subscribed",
+    r"relay(?:ing)? disabled|configured to relay|domain ?keys|\bcompl(?:y|iant|iance)\b|due to abuse",
+    r"^\W*550 (?:\d\.\d\.\d )?permission denied|\bmacros?\b|executable",
+    r"(?-i:\b(?:HL|MI|RP|DT|IB):[A-Z]{3}\b)",  # NetEase: http://mail.163.com/help/help_spam_16.htm
+    r"(?<!address )(?<!recipient )\breject(?:ed|ing)?\b",
+    r"垃圾|拒[絕绝]|黑名[單单]|违规|違規|スパム|迷惑メール|受信拒否|스팸|차단|unerwünscht|abgelehnt|rejet|refus[eé]|indésirable"
+    r"|rechazad|rifiutat|rejeitad|odrzucon|отклонен|спам",
+)
+# Where a text is not one reply, "content" and "limit" are words of its form.
+POLICY_IN_PROSE = _any(
+    r"spam|\bube\b|unsolicited|unwanted|\babuse|block(?:ed|ing| ?list)|black ?list|deny ?list|\bbanned\b|dnsbl"
+    r"|\brbl\b",
+    r"reputation|\bpolic(?:y|ies)\b|dmarc|\bspf\b|dkim|authenticat|virus|malware|phish|relay|access denied"
+    r"|to talk to me",
+    r"not (?:allowed|permitted|authori[sz]ed)|unauthori[sz]ed|prohibit|forbidden|too (?:large|big)|size limit",
+    r"(?:mail|message|content)s? (?:was |were |is |has been )?(?:rejected|refused|denied|discarded)|service refus"
+    r"|not accepting (?:e?-?mails? )?(?:from|with)",
+)
+GAVE_UP = _any(
+    r"timed? ?out|time ?out|retry time|(?:for|queue) too long|giv(?:en|ing) up|expired|unreachable|not reachable",
+    r"still undelivered|(?:have been failing|undeliverable) for|name server reply",
+    r"connection (?:refused(?! (?:due|because|by))|reset|lost|died|dropped|failed)|no route",
+    r"network (?:error|is unreachable|is busy)|lost connection",
+    r"resources? (?:is |are )?(?:temporarily )?(?:un|not )available",
+    r"establish an smtp connection|mx records point|mail loop|loops? back|looping|too many hops|hop count",
+)
+# What receivers say whatever the matter is: it counts where nothing else was said.
+LATER = _any(r"try (?:again|it) later|server (?:is )?(?:too )?busy|system problem|not (?:now|available) at this time")

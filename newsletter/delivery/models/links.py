@@ -1,0 +1,104 @@
+"""Links of letters, and how often they were followed: numbers, and for one day hashes that stand for nobody later."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+from newsletter.delivery.models.mailing import Mailing
+from newsletter.mail import tokens
+
+HASH_LENGTH = 16  # hex characters
+WORDS_LENGTH = 200
+
+
+class LinkQuerySet(models.QuerySet["Link"]):
+    def keep(self, mailing: Mailing, found: Mapping[str, str]) -> None:
+        """Keep where the links of a mailing lead, for ever: a letter that was replaced is still in some mailboxes.
+
+        found: the words of each link, by its address.
+        """
+        rows = [
+            Link(
+                mailing=mailing,
+                url=url,
+                words=words[:WORDS_LENGTH],
+                token=tokens.sign("link", mailing.pk, f"{mailing.token_salt} {url}"),
+            )
+            for url, words in found.items()
+        ]
+        self.bulk_create(rows, ignore_conflicts=True)
+
+
+class Link(models.Model):
+    """A link of a mailing's letter. Its token is the same for all readers."""
+
+    mailing = models.ForeignKey(Mailing, on_delete=models.CASCADE, related_name="links")
+    token = models.CharField(max_length=tokens.TOKEN_LENGTH_MAX, unique=True)
+    url = models.TextField()
+    words = models.CharField(max_length=WORDS_LENGTH, blank=True, help_text="what readers see of it")
+
+    objects = LinkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def address(self) -> str:
+        """Return what stands in the letter in place of the link."""
+        return settings.SITE_URL + reverse("delivery:follow", args=[self.token])
+
+
+class DayCount(models.Model):
+    """How often a link was followed on one day: about how many people, and how many machines."""
+
+    link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="days")
+    day = models.DateField()
+    people = models.PositiveIntegerField(default=0)
+    machines = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["link", "day"], name="a_day_of_a_link_is_counted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.link_id} {self.day}: {self.people}"
+
+
+class Visit(models.Model):
+    """Somebody followed a link today. Deleted in the night, with the salt that its hashes were made with."""
+
+    link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="visits")
+    day = models.DateField()
+    who = models.CharField(max_length=HASH_LENGTH, help_text="of network and program")
+    network = models.CharField(max_length=HASH_LENGTH, help_text="of the network alone")
+    at = models.DateTimeField()
+    is_machine = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["link", "day", "who"], name="a_visit_counts_once_a_day")]
+        indexes = [models.Index(fields=["day"], name="visits_by_day")]
+
+    def __str__(self) -> str:
+        return f"{self.link_id} {self.day}"
+
+
+class DaySalt(models.Model):
+    """What the hashes of one day are made with."""
+
+    day = models.DateField(primary_key=True)
+    salt = models.CharField(max_length=tokens.SALT_LENGTH)
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+    @staticmethod
+    def of(day: date) -> str:
+        """Return the salt of a day, the same in every process."""
+        DaySalt.objects.bulk_create([DaySalt(day=day, salt=tokens.new_salt())], ignore_conflicts=True)
+        salt: str = DaySalt.objects.values_list("salt", flat=True).get(pk=day)
+        return salt

@@ -1,0 +1,214 @@
+"""What readers wrote in answer to an issue, and what the author answered."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Left
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from newsletter.mail import headers
+from newsletter.publication.models import Publication
+from subscribers.addresses import one_line
+from subscribers.models import Subscriber
+
+KEPT_FOR = timedelta(days=730)  # what a reader wrote; it is erased with them before
+STRANGERS_KEPT_FOR = RAW_KEPT_FOR = timedelta(days=90)  # a mail of nobody we know; a mail as it came, with its files
+FORGOTTEN_AT_ONCE = 500
+ANSWER_MAX = 10_000  # characters
+TAG_MAX, TAGS_MAX = 40, 10
+BEGINNING = 240  # characters that a list shows
+
+
+def are_read_here() -> bool:
+    """Return whether readers can write to us: there is a mailbox, or a mail server has handed a mail over."""
+    return bool(settings.MAILBOX_URL) or Reply.objects.exists()
+
+
+class ReplyQuerySet(models.QuerySet["Reply"]):
+    def by_readers(self) -> "ReplyQuerySet":
+        return self.filter(subscriber__isnull=False)
+
+    def by_strangers(self) -> "ReplyQuerySet":
+        """Return the mails that belong to no reader: nobody waits for an answer to advertisements."""
+        return self.filter(subscriber__isnull=True)
+
+    def to_answer(self) -> "ReplyQuerySet":
+        return self.by_readers().filter(answered_at=None)
+
+    def tagged(self, name: str) -> "ReplyQuerySet":
+        return self.filter(Exists(ReplyTag.objects.filter(reply=OuterRef("pk"), name=name)))
+
+    def listed(self) -> "ReplyQuerySet":
+        """Fetch what a list shows of each: no more of a text than its beginning, and no octet of a mail."""
+        beginning = {"beginning": Left("text", BEGINNING)}  # by a name that the model declares already
+        found = self.defer("text", "quoted", "files").annotate(**beginning)
+        return found.select_related("subscriber", "issue").prefetch_related("tags")
+
+    def saying(self, words: str) -> "ReplyQuerySet":
+        """Return those in which all of some words stand, in the text, the subject or the sender."""
+        found = self
+        for word in words.split()[:5]:
+            places = ("text", "subject", "sender", "sender_name")
+            found = found.filter(Q.create([(f"{place}__icontains", word) for place in places], Q.OR))
+        return found
+
+    def thread(self, reply: "Reply") -> "ReplyQuerySet":
+        """Return the replies that belong together with one, oldest first."""
+        root = reply.thread_id or reply.pk
+        return self.filter(Q(pk=root) | Q(thread=root)).order_by("received_at", "pk")
+
+    def forget(self, now: datetime) -> int:
+        """Delete what was kept long enough; return how many rows."""
+        old = Q(received_at__lt=now - KEPT_FOR) | Q(subscriber=None, received_at__lt=now - STRANGERS_KEPT_FOR)
+        keys = list(self.filter(old).values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+        raw = ReplyMail.objects.filter(reply__received_at__lt=now - RAW_KEPT_FOR)
+        raw_keys = list(raw.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
+        ReplyMail.objects.filter(pk__in=raw_keys).delete()
+        return self.filter(pk__in=keys).delete()[0]
+
+
+class Reply(models.Model):
+    """A mail that a person wrote to us; erased with its reader by the database.
+
+    is_certain: it answers a copy of ours, from the address of the reader whose copy that was. Otherwise the reader is
+    only who it may be: by the address in From, which anybody can write, or by a copy that somebody passed on.
+    """
+
+    subscriber = models.ForeignKey(Subscriber, on_delete=models.DB_CASCADE, null=True, related_name="replies")
+    is_certain = models.BooleanField(default=False)
+    issue = models.ForeignKey("issues.Issue", on_delete=models.DB_SET_NULL, null=True, related_name="replies")
+    thread = models.ForeignKey("self", on_delete=models.DB_SET_NULL, null=True, related_name="later")
+    key = models.CharField(max_length=64, unique=True, help_text="the same mail by two ways is one")
+    message_id = models.CharField(max_length=260, blank=True)
+    sender = models.CharField(_("from"), max_length=254)
+    sender_name = models.CharField(max_length=120, blank=True)
+    subject = models.CharField(_("subject"), max_length=200, blank=True)
+    text = models.TextField(blank=True)
+    quoted = models.TextField(blank=True)
+    files = models.JSONField(default=list, help_text="of each: number of the part, name, kind, octets")
+    more_files = models.PositiveIntegerField(default=0)
+    note = models.TextField(_("note"), blank=True, max_length=2000)
+    received_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)
+
+    beginning: str  # of the text: set by ReplyQuerySet.listed
+
+    objects = ReplyQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()  # whoever may see readers may read what they write
+        ordering = ["-pk"]
+        indexes = [
+            models.Index("id", name="replies_to_answer", condition=Q(answered_at=None, subscriber__isnull=False)),
+            models.Index("id", name="replies_by_strangers", condition=Q(subscriber=None)),
+            models.Index(fields=["message_id"], name="replies_by_message_id"),
+            models.Index(fields=["received_at"], name="replies_to_forget"),
+        ]
+        verbose_name = _("reply of a reader")
+        verbose_name_plural = _("replies of readers")
+
+    def __str__(self) -> str:
+        return self.subject or self.text[:80]
+
+    @property
+    def name(self) -> str:
+        """Return what its writer is called on the desk."""
+        of_reader = self.subscriber.name if self.subscriber and self.is_certain else ""
+        return of_reader or self.sender_name or self.sender
+
+    def tag(self, names: Iterable[str]) -> None:
+        """Let a reply have these tags and no others."""
+        wanted = list(dict.fromkeys(filter(None, (one_line(name)[:TAG_MAX] for name in names))))[:TAGS_MAX]
+        self.tags.exclude(name__in=wanted).delete()
+        known = set(self.tags.values_list("name", flat=True))
+        ReplyTag.objects.bulk_create([ReplyTag(reply=self, name=name) for name in wanted if name not in known])
+
+
+class ReplyMail(models.Model):
+    """A reply as it came, octet by octet: for the files that hang on it, for some time."""
+
+    reply = models.OneToOneField(Reply, on_delete=models.DB_CASCADE, primary_key=True, related_name="mail")
+    body = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"mail of reply {self.reply_id}"
+
+
+class ReplyTag(models.Model):
+    """A word of the author's, by which replies are found again."""
+
+    reply = models.ForeignKey(Reply, on_delete=models.DB_CASCADE, related_name="tags")
+    name = models.CharField(max_length=TAG_MAX)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["name", "reply"], name="a_reply_is_tagged_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AnswerManager(models.Manager["Answer"]):
+    def write(self, reply: Reply, text: str, now: datetime, by: str) -> bool:
+        """Have an answer sent, and mark what it answers; return False if this reply had the same answer before.
+
+        So a form that is sent twice is one mail.
+        """
+        digest = sha256(" ".join(text.split()).encode()).hexdigest()[:32]
+        row: dict[str, Any] = {"text": text, "by": by, "written_at": now, "due_at": now}
+        with transaction.atomic():
+            answer, is_new = self.get_or_create(reply=reply, digest=digest, defaults=row)
+            if is_new:
+                domain = Publication.objects.current().sender[1].rpartition("@")[2]
+                answer.message_id = headers.message_id("answer", answer.pk, digest, domain=domain)
+                answer.save(update_fields=["message_id"])
+                Reply.objects.thread(reply).filter(answered_at=None).update(answered_at=now)
+        return is_new
+
+
+class Answer(models.Model):
+    """The author's answer to a reply: written on the desk, or in their own mail program with our mailbox in copy."""
+
+    class State(models.TextChoices):
+        SENT = "sent", pgettext_lazy("an answer", "sent")
+        WAITS = "waits", pgettext_lazy("an answer", "is being sent")
+        FAILED = "failed", pgettext_lazy("an answer", "could not be sent")
+        BY_MAIL = "by mail", pgettext_lazy("an answer", "by your mail program")
+
+    reply = models.ForeignKey(Reply, on_delete=models.DB_CASCADE, related_name="answers")
+    text = models.TextField(max_length=ANSWER_MAX)
+    digest = models.CharField(max_length=32, help_text="of the words: the same answer goes once")
+    message_id = models.CharField(max_length=260, blank=True)
+    by = models.CharField(max_length=150, blank=True, help_text="who wrote it on the desk; empty: by mail")
+    written_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, db_index=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    response = models.CharField(max_length=200, blank=True, help_text="what the server answered")
+
+    objects = AnswerManager()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["written_at", "pk"]
+        constraints = [models.UniqueConstraint(fields=["reply", "digest"], name="an_answer_goes_once")]
+        indexes = [models.Index(fields=["message_id"], name="answers_by_message_id")]
+        verbose_name = _("answer to a reader")
+        verbose_name_plural = _("answers to readers")
+
+    def __str__(self) -> str:
+        return self.text[:80]
+
+    @property
+    def state(self) -> State:
+        if not self.by:
+            return self.State.BY_MAIL
+        if self.sent_at:
+            return self.State.SENT
+        return self.State.WAITS if self.due_at else self.State.FAILED

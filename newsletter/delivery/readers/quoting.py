@@ -1,0 +1,148 @@
+"""Asking a reader whether a passage of their reply may be quoted, and what follows from what they say."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from newsletter.delivery import planning
+from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.models import Mailing, Quote, Reply
+from newsletter.delivery.readers.answers import why_not
+from newsletter.delivery.readers.single_mails import SingleMail
+from newsletter.issues.models import Issue
+from newsletter.mail import headers, letters
+from newsletter.mail.marked import MarkedMail
+from newsletter.mail.message import Mail, build
+from newsletter.mail.trouble import NotSent, Trouble
+from newsletter.publication.models import Publication
+from subscribers.addresses import one_line
+from subscribers.models import address_hash
+
+State = Quote.State
+
+
+class QuoteMail(MarkedMail[Quote], SingleMail[Quote]):
+    """The question, once."""
+
+    model, mark, what = Quote, "sent_at", "questions about quotes"
+
+    def waiting(self, now: datetime) -> QuerySet[Quote]:
+        return super().waiting(now).select_related("subscriber", "reply")
+
+    def write(self, row: Quote, now: datetime) -> tuple[Mail, dict[str, object]]:
+        if row.reply is None or why_not(row.reply) or row.state != State.ASKED:
+            raise NotSent(Trouble.NEVER, "no mail goes there any more")
+        return message(row, row.reply), {}
+
+    def end(self, row: Quote, values: dict[str, object]) -> bool:
+        return super().end(row, {"response": self.answer} | values)
+
+    def give_up(self, row: Quote, error: Exception, now: datetime) -> bool:
+        return super().end(row, {"response": str(error)[:200], "sent_at": None})
+
+
+def message(quote: Quote, reply: Reply) -> Mail:
+    """Build the question, in the conversation that it belongs to."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language):
+        url = settings.SITE_URL + reverse("delivery:quote", args=[quote.token])
+        context = {"publication": publication, "passage": quote.passage, "url": url}
+        subject = _("May %(name)s quote you?") % {"name": publication.name}
+        letter = letters.render("quote", subject, context, base_url=settings.SITE_URL)
+    domain = publication.sender[1].rpartition("@")[2]
+    thread = {"In-Reply-To": reply.message_id, "References": reply.message_id} if reply.message_id else {}
+    return build(
+        letter,
+        sender=publication.sender,
+        to=(quote.subscriber.name, reply.sender),
+        reply_to=publication.reply_to,
+        headers={"Message-ID": headers.message_id("quote", quote.pk, quote.salt, domain=domain)} | thread,
+    )
+
+
+# --- What the author may do ---
+
+
+def obstacle(reply: Reply, passage: str) -> str:
+    """Return why a reader cannot be asked about a passage; "" if they can.
+
+    Only the owner of the address that wrote can allow it: who wrote from elsewhere is perhaps somebody else.
+    """
+    if reply.subscriber is None or address_hash(reply.sender) != reply.subscriber.address_hash:
+        return _("Only a reader who wrote from their own address can be asked.")
+    if " ".join(passage.split()) not in " ".join(reply.text.split()):
+        return _("These words do not stand in the reply. Copy the passage as it is.")
+    return why_not(reply)
+
+
+def place(quote: Quote, issue: Issue, now: datetime) -> bool:
+    """Put an allowed quote into an issue that was not approved yet; return False if that cannot be."""
+    if issue.sent_at or issue.mailings.open().exists():
+        return False
+    free = Quote.objects.allowed().filter(pk=quote.pk).exclude(issue__sent_at__isnull=False)
+    with transaction.atomic():
+        moved = free.update(issue=issue, placed_at=now)
+        Issue.objects.filter(pk=issue.pk).update(updated_at=now)  # so its rehearsal is looked at again
+    return bool(moved)
+
+
+def take_out(quote: Quote, now: datetime) -> bool:
+    """Take a quote out of an issue that was not approved yet; return False if it was."""
+    issue = quote.issue
+    if issue is None or issue.sent_at or issue.mailings.open().exists():
+        return False
+    with transaction.atomic():
+        Quote.objects.filter(pk=quote.pk).update(issue=None, placed_at=None)
+        Issue.objects.filter(pk=issue.pk).update(updated_at=now)
+    return True
+
+
+# --- What the reader says ---
+
+
+def allow(quote: Quote, name: str, now: datetime) -> bool:
+    """Keep that a passage may be quoted, under a name; "": as a reader. Return False if it is too late for that."""
+    values = {"state": State.ALLOWED, "name": one_line(name), "answered_at": now}
+    if quote.state == State.ALLOWED and quote.issue_id is None:  # another name
+        return bool(Quote.objects.filter(pk=quote.pk, state=State.ALLOWED, issue=None).update(**values))
+    if not quote.can_be_allowed(now):
+        return False
+    return bool(Quote.objects.filter(pk=quote.pk, state=quote.state).update(**values))
+
+
+def decline(quote: Quote, now: datetime) -> bool:
+    """Keep that it may not be quoted, or not any more; return False if readers have it already.
+
+    An issue that is approved is frozen again without it. If the author has changed more since, or it could not be
+    approved so, it is paused instead: nothing goes out that nobody has seen.
+    """
+    if quote.is_out:
+        return False
+    state = State.WITHDRAWN if quote.state == State.ALLOWED else State.DECLINED
+    with transaction.atomic():
+        frozen = [*quote.issue.mailings.open().select_related("issue")] if quote.issue else []
+        unchanged = {one.pk for one in frozen if freeze(one.issue, one.note).content_hash == one.content_hash}
+        values = {"state": state, "name": "", "answered_at": now, "issue": None, "placed_at": None}
+        Quote.objects.filter(pk=quote.pk).update(**values)
+        return all(_without_it(one, now, is_unchanged=one.pk in unchanged) for one in frozen) or _undo()
+
+
+def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
+    try:
+        if is_unchanged and planning.refreeze(mailing, now=now):
+            return True
+    except planning.PlanningError:
+        pass
+    why = _("A reader has taken back a quote. Replace the text by the current one, then go on.")
+    return mailing.state == Mailing.State.PAUSED or mailing.pause(why, Mailing.Cause.AUTHOR)
+
+
+def _undo() -> bool:
+    """Roll back: the mailing has begun in this moment, so readers have it."""
+    transaction.set_rollback(True)
+    return False

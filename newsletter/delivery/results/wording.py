@@ -1,0 +1,163 @@
+"""The facts in words, in the language that is active. Pure: nothing is asked of anybody."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from newsletter.delivery.models import Feedback
+from newsletter.delivery.results.comparing import Comparison, Verdict
+from newsletter.delivery.results.facts import COMPARED, Facts
+from newsletter.delivery.results.reasons import REASONS
+
+Answer = Feedback.Answer
+MEASURES: dict[str, Callable[[], Any]] = {
+    "sent": lambda: _("Sent"),
+    "missed": lambda: _("Did not get it"),
+    "helpful": lambda: _("Said “%(answer)s”") % {"answer": Answer.HELPFUL.label},
+    "fair": lambda: _("Said “%(answer)s”") % {"answer": Answer.FAIR.label},
+    "replies": lambda: _("Replies by mail"),
+    "came": lambda: _("New readers"),
+    "left": lambda: _("Readers who left"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One number and what it says beside the issues before; compared: "" where nothing is said."""
+
+    name: str
+    label: str
+    number: str
+    compared: str = ""
+
+
+def lines(facts: Facts) -> list[Line]:
+    """Return the numbers in the order of the page. Replies are left out where none has ever come."""
+    has_replies = any(one.replies for one in (*facts.before, facts.this))
+    names = [name for name in MEASURES if name != "replies" or has_replies]
+    return [Line(name, label(name), number(getattr(facts.this, name)), compared(facts, name)) for name in names]
+
+
+def label(measure: str) -> str:
+    return str(MEASURES[measure]())
+
+
+def number(count: int) -> str:
+    return f"{count:,}"
+
+
+# --- Beside the issues before ---
+
+
+def compared(facts: Facts, measure: str) -> str:
+    """Return what a number says beside those before it, with its uncertainty; "" where nothing can be said."""
+    return _compared(facts.compared(measure), measure) if measure in COMPARED and facts.before else ""
+
+
+def _compared(found: Comparison, measure: str) -> str:
+    if found.verdict in {Verdict.MORE, Verdict.FEWER}:
+        return _difference(found, measure)
+    return {
+        Verdict.USUAL: _("as usual"),
+        Verdict.TOO_FEW: _("too few to tell"),
+        Verdict.VARIES: _("differs too much from issue to issue to tell"),
+        Verdict.FIRST: "",
+    }[found.verdict]
+
+
+def _difference(found: Comparison, measure: str) -> str:
+    """Return how many more or fewer; in Chinese each kind of thing is counted by a word of its own."""
+    unit = {"missed": "copies", "replies": "mails"}.get(measure, "readers")
+    values = {"low": number(found.low), "high": number(found.high)}
+    is_more = found.verdict == Verdict.MORE
+    if unit == "copies":
+        more = pgettext("copies", "%(low)s to %(high)s more than usual")
+        return (more if is_more else pgettext("copies", "%(low)s to %(high)s fewer than usual")) % values
+    if unit == "mails":
+        more = pgettext("mails", "%(low)s to %(high)s more than usual")
+        return (more if is_more else pgettext("mails", "%(low)s to %(high)s fewer than usual")) % values
+    more = pgettext("readers", "%(low)s to %(high)s more than usual")
+    return (more if is_more else pgettext("readers", "%(low)s to %(high)s fewer than usual")) % values
+
+
+def how_compared(facts: Facts) -> str:
+    """Return with what the numbers are compared, and for how long each was counted."""
+    if not facts.before:
+        return _("This is the first issue; there is nothing to compare it with yet.")
+    issues = len(facts.before)
+    text = ngettext(
+        "Compared with the issue before, each counted for as long as this one is out.",
+        "Compared with the %(issues)s issues before, each counted for as long as this one is out.",
+        issues,
+    )
+    if all(facts.compared(name).verdict == Verdict.FIRST for name in COMPARED):
+        return joined([text % {"issues": issues}, _("From the fourth issue on it says what is unusual.")])
+    return joined(
+        [
+            text % {"issues": issues},
+            _("“More” is said only if chance alone would bring so many in fewer than one of twenty issues."),
+        ]
+    )
+
+
+# --- The copies ---
+
+
+def about_copies(facts: Facts) -> str:
+    """Return what became of the copies, as sentences: sent, arrived, sent back, uncertain, complained of."""
+    return joined(_about_copies(facts))
+
+
+def joined(sentences: Iterable[str]) -> str:
+    """Return sentences as one text: with a space between them, but behind a full stop that is as wide as a letter."""
+    text = ""
+    for sentence in sentences:
+        text += sentence if not text or text.endswith("。") else f" {sentence}"
+    return text
+
+
+def _about_copies(facts: Facts) -> Iterator[str]:
+    found = facts.copies
+    yield _with(found.sent, ngettext("Sent to %(number)s reader.", "Sent to %(number)s readers.", found.sent))
+    if found.arrived is None:
+        yield _("That means the mail server has accepted them; whether each arrived, it does not say.")
+    else:
+        text = ngettext(
+            "%(number)s has arrived, its receiver reports.",
+            "%(number)s have arrived, their receivers report.",
+            found.arrived,
+        )
+        yield _with(found.arrived, text)
+    if found.failed:
+        text = ngettext("%(number)s was refused at once.", "%(number)s were refused at once.", found.failed)
+        yield _with(found.failed, text)
+    if found.came_back:
+        text = ngettext("%(number)s was sent back later.", "%(number)s were sent back later.", found.came_back)
+        yield _with(found.came_back, text)
+    if silent := found.sent - found.came_back - (found.arrived or 0) if found.arrived is not None else 0:
+        yield _with(silent, ngettext("Of %(number)s nothing was heard.", "Of %(number)s nothing was heard.", silent))
+    if found.uncertain:
+        text = _("Of %(number)s nobody knows: the answer of the mail server was lost.")
+        yield _with(found.uncertain, text)
+    if found.complaints:
+        text = ngettext(
+            "%(number)s reader called it unwanted.", "%(number)s readers called it unwanted.", found.complaints
+        )
+        yield _with(found.complaints, text)
+
+
+def _with(count: int, text: str) -> str:
+    return text % {"number": number(count)}
+
+
+def why_failed(facts: Facts) -> list[tuple[str, str]]:
+    """Return why copies did not arrive, each with how many, the most frequent first."""
+    return [(str(REASONS[one][0]), number(count)) for one, count in facts.copies.by_reason]
+
+
+def where_failed(facts: Facts) -> list[tuple[str, str]]:
+    """Return the receiving domains at which most copies did not arrive, each with how many."""
+    return [(name, number(count)) for name, count in facts.copies.by_domain]

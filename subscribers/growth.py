@@ -1,0 +1,135 @@
+"""From where readers came and who still reads a quarter later, as pages show it: from the counts of days alone."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from django.db.models import Sum
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, pgettext
+
+from subscribers.models import OriginCount
+
+PERIODS = 12  # weeks, or months
+LATELY = timedelta(days=28)
+LARGEST = 3  # sources of a sentence
+SOURCES = 20  # rows of a table
+type Key = tuple[str, str]  # kind and name of a source
+
+LABELS: dict[str, Promise] = {
+    "campaign": _("campaign"),
+    "invitation": _("a reader's invitation"),
+    "site": _("another site"),
+    "page": _("page"),
+    "form": _("form on the site"),
+    "import": _("import"),
+    "hand": _("added by hand"),
+    "other": _("others"),
+}
+TOGETHER = ("/p/", "/issues/")  # pages that a sentence counts as one
+PAGES: dict[str, Promise] = {"/": _("home page"), "/p/": _("posts"), "/issues/": _("past issues")}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source. came: in each period, the oldest first.
+
+    settled: how many came a quarter ago or earlier; stayed: how many of those still read after a quarter.
+    """
+
+    kind: str
+    name: str
+    came: tuple[int, ...]
+    settled: int
+    stayed: int
+
+    @property
+    def in_all(self) -> int:
+        return sum(self.came)
+
+    @property
+    def label(self) -> str:
+        return label(self.kind, self.name)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The last periods. begins: the first day of each. more: sources that are not shown."""
+
+    begins: tuple[date, ...]
+    sources: tuple[Source, ...]
+    more: int
+
+    @property
+    def came(self) -> tuple[int, ...]:
+        return tuple(map(sum, zip(*(one.came for one in self.sources), strict=True)))
+
+
+def label(kind: str, name: str) -> str:
+    """Return a source in words, its own name where it has one."""
+    if kind == "page" and name in PAGES:
+        return str(PAGES[name])
+    return name or str(LABELS.get(kind, LABELS["other"]))
+
+
+def begins(today: date, by: str) -> list[date]:
+    """Return the first days of the last twelve weeks or months, the oldest first; by: "week" or "month"."""
+    if by == "week":
+        monday = today - timedelta(days=today.weekday())
+        return [monday - timedelta(weeks=back) for back in reversed(range(PERIODS))]
+    months = [today.year * 12 + today.month - 1 - back for back in reversed(range(PERIODS))]
+    return [date(month // 12, month % 12 + 1, 1) for month in months]
+
+
+def growth(today: date, by: str = "week", *, sources: int = SOURCES) -> Growth:
+    """Return the sources of the last twelve weeks or months, the largest first. Those who stayed: of all times."""
+    starts = begins(today, by)
+    came: defaultdict[Key, list[int]] = defaultdict(lambda: [0] * PERIODS)
+    rows = OriginCount.objects.filter(on__gte=starts[0], on__lte=today).order_by("on")
+    for on, kind, name, count in rows.values_list("on", "kind", "name", "came").iterator():
+        came[kind, name][_period(on, starts)] += count
+    settled = _settled()
+    keys = sorted({*came, *settled}, key=lambda key: (-sum(came.get(key, ())), -settled.get(key, (0, 0))[0], key))
+    found = (Source(*key, tuple(came.get(key, [0] * PERIODS)), *settled.get(key, (0, 0))) for key in keys[:sources])
+    return Growth(tuple(starts), tuple(found), max(0, len(keys) - sources))
+
+
+def _period(on: date, starts: list[date]) -> int:
+    return max(place for place, start in enumerate(starts) if start <= on)
+
+
+def _settled() -> dict[Key, tuple[int, int]]:
+    """Return by source how many came a quarter ago or earlier, and how many of them still read after a quarter."""
+    old = OriginCount.objects.filter(stayed__isnull=False).order_by().values_list("kind", "name")
+    sums = old.annotate(readers=Sum("came"), still=Sum("stayed"))
+    return {(kind, name): (readers, still) for kind, name, readers, still in sums}
+
+
+def lately(today: date) -> tuple[int, list[tuple[str, int]]]:
+    """Return how many came in the last four weeks, and the sources of most of them."""
+    rows = OriginCount.objects.filter(on__gt=today - LATELY, on__lte=today).order_by().values_list("kind", "name")
+    came: Counter[Key] = Counter()
+    for kind, name, count in rows.annotate(readers=Sum("came")):
+        came[kind, next((together for together in TOGETHER if name.startswith(together)), name)] += count
+    return came.total(), [(label(*key), count) for key, count in came.most_common(LARGEST)]
+
+
+def sentence(today: date) -> str:
+    """Return from where most new readers of the last four weeks came, in words; "" if nobody has come."""
+    came, largest = lately(today)
+    if not came:
+        return ""
+    text = ngettext("%(count)s new in four weeks", "%(count)s new in four weeks", came) % {"count": f"{came:,}"}
+    named = " · ".join(f"{name} {count:,}" for name, count in largest)
+    return pgettext("a count, and sources", "%(came)s: %(sources)s") % {"came": text, "sources": named}
+
+
+def table(today: date, by: str) -> Iterator[list[object]]:
+    """Yield what the page shows as rows of a file: one for each source and period in which somebody came."""
+    found = growth(today, by, sources=10_000)
+    for place, start in enumerate(found.begins):
+        for one in found.sources:
+            if one.came[place]:
+                yield [start.isoformat(), one.kind, one.name, one.came[place], one.settled, one.stayed]

@@ -1,0 +1,231 @@
+"""Three days after an issue its author gets one letter about it: whatever jumps, dies or is switched off."""
+
+from datetime import timedelta
+from email import message_from_bytes, policy
+from html.parser import HTMLParser
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from newsletter.delivery.author import result_letters
+from newsletter.delivery.models import Mailing, ResultLetter
+from newsletter.delivery.results import facts
+from newsletter.delivery.results.facts import Followed
+from newsletter.mail.due import LEASE
+from newsletter.mail.mailers import mailer_from_url
+from subscribers.models import Sentence
+from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent
+from tests.factories import make_helper, make_publication
+from tests.support.processes import free_port
+
+AFTER = NOW + HOUR + timedelta(hours=72)  # it took an hour
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def box(settings, tmp_path, publication):
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path / "box")}
+    User.objects.create_superuser("gipi", "gipi@example.org", "pw")
+    come(3, LONG_AGO)
+    return tmp_path / "box"
+
+
+def mails(box):
+    return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in sorted(box.glob("**/*.eml"))]
+
+
+def told(box, now):
+    """Look, tell, and return the subjects of all mails so far."""
+    result_letters.observe(now)
+    result_letters.send_due(now)
+    return [mail["Subject"] for mail in mails(box)]
+
+
+def parts(mail) -> tuple[str, str]:
+    return tuple(mail.get_body((kind,)).get_content() for kind in ("html", "plain"))
+
+
+class Links(HTMLParser):
+    def __init__(self, html: str):
+        super().__init__()
+        self.found = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "a":
+            self.found.add(dict(attrs)["href"])
+
+
+# --- Once, at its time ---
+
+
+def test_the_letter_comes_72_hours_after_the_last_copy_and_once(box):
+    sent(7, NOW)
+
+    before = told(box, AFTER - timedelta(seconds=1))
+    at, again, later = (told(box, AFTER + after) for after in (timedelta(), DAY, 20 * DAY))
+
+    assert before == []
+    assert at == again == later == ["Three days later: #7 第 7 期"]
+
+
+def test_a_clock_that_jumps_ahead_and_back_brings_no_second_letter(box):
+    sent(7, NOW)
+
+    assert len(told(box, AFTER + 400 * DAY)) == 0  # nobody reads of an issue of last year
+    assert len(told(box, AFTER)) == 1
+    assert len(told(box, AFTER - 10 * DAY)) == 1
+    assert len(told(box, AFTER + DAY)) == 1
+
+
+def test_an_issue_of_two_mailings_is_told_of_once(box):
+    first = sent(7, NOW)
+    second = Mailing.objects.get(pk=first.pk)
+    second.pk, second.number = None, 2
+    second.save(force_insert=True)
+
+    assert len(told(box, AFTER)) == 1
+    assert len(told(box, AFTER + DAY)) == 1
+
+
+@pytest.mark.parametrize("change", [{"kind": "correction"}, {"state": "cancelled"}, {"state": "sending"}])
+def test_a_correction_and_what_was_not_sent_bring_none(box, change):
+    mailing = sent(7, NOW)
+    Mailing.objects.filter(pk=mailing.pk).update(**change)
+
+    assert told(box, AFTER) == []
+
+
+def test_a_mailing_that_was_opened_again_is_waited_for(box):
+    mailing = sent(7, NOW)
+    result_letters.observe(AFTER)
+    Mailing.objects.filter(pk=mailing.pk).update(state="sending")
+    under_way = told(box, AFTER)
+    Mailing.objects.filter(pk=mailing.pk).update(state="sent")
+
+    assert (len(under_way), len(told(box, AFTER + DAY))) == (0, 1)
+
+
+def test_nobody_is_told_while_the_letter_is_off_nor_of_that_issue_afterwards(box):
+    sent(7, NOW)
+    make_publication(tells_results=False)
+    off = told(box, AFTER)
+    make_publication(tells_results=True)
+
+    assert off == []
+    assert told(box, AFTER + HOUR) == []
+
+
+def test_switching_it_off_stops_a_letter_that_waits(box, settings):
+    settings.MAILERS = settings.MAILERS | {
+        "default": mailer_from_url(f"smtp://127.0.0.1:{free_port()}", outbox=box.parent)
+    }
+    sent(7, NOW)
+    told(box, AFTER)
+    make_publication(tells_results=False)
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=box)}
+
+    assert told(box, AFTER + DAY) == []
+
+
+def test_a_server_that_is_away_is_tried_again(box, settings):
+    working = settings.MAILERS
+    settings.MAILERS = working | {"default": mailer_from_url(f"smtp://127.0.0.1:{free_port()}", outbox=box.parent)}
+    sent(7, NOW)
+    away = told(box, AFTER)
+    settings.MAILERS = working
+
+    assert (len(away), ResultLetter.objects.get().tries) == (0, 1)
+    assert len(told(box, AFTER + HOUR)) == 1
+
+
+def test_a_worker_that_died_leaves_the_letter_to_the_next(box):
+    sent(7, NOW)
+    result_letters.observe(AFTER)
+    assert result_letters.MAIL.claim(ResultLetter.objects.get(), AFTER)
+
+    assert len(told(box, AFTER)) == 0
+    assert len(told(box, AFTER + LEASE)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_told_of_issues_that_were_sent_before_there_were_letters(publication, box):
+    MigrationExecutor(connection).migrate([("delivery", "0034_quotes")])
+    sent(7, NOW)
+    MigrationExecutor(connection).migrate([("delivery", "0035_result_letters")])
+    sent(8, NOW + DAY)
+
+    assert told(box, AFTER + 2 * DAY) == ["Three days later: #8 第 8 期"]
+
+
+# --- What it says ---
+
+
+def test_the_letter_says_what_the_page_knows(box):
+    for number in range(1, 7):
+        at = NOW - (7 - number) * FORTNIGHT
+        sent(number, at)
+        come(20, at + HOUR)
+    last = sent(7, NOW, failed=1)
+    come(60, NOW + HOUR)
+    reader = last.deliveries.last().subscriber
+    last.issue.feedback.give(reader, last.issue, "helpful", NOW)
+    Sentence.objects.say(reader, "feedback", "第三段<b>很受用</b>。\n謝謝。", NOW, issue=7)
+
+    for number in range(1, 7):
+        ResultLetter.objects.create(issue=Mailing.objects.get(issue__number=number).issue, mailing=last, at=NOW)
+    told(box, AFTER)
+
+    html, text = parts(mails(box)[0])
+    for part in (html, text):
+        assert "Sent to 122 readers." in part
+        assert "1 was refused at once." in part
+        assert "35 to 45 more than usual" in part
+        assert "opened" not in part.lower()
+    assert "第三段&lt;b&gt;很受用&lt;/b&gt;。<br>謝謝。" in html
+    assert "> 第三段<b>很受用</b>。" in text
+
+
+def test_both_parts_have_the_same_links(box):
+    mailing = sent(7, NOW)
+    told(box, AFTER)
+
+    html, text = parts(mails(box)[0])
+
+    assert Links(html).found == {word for word in text.split() if word.startswith("http")}
+    assert any(link.endswith(f"/admin/delivery/mailing/{mailing.pk}/") for link in Links(html).found)
+    assert any(link.endswith("/admin/settings/rhythm/") for link in Links(html).found)
+
+
+def test_links_that_were_followed_have_a_part_once_they_are_counted(publication):
+    from dataclasses import replace
+
+    found = facts.of(sent(7, NOW), AFTER)
+    counted = replace(found, followed=(Followed("https://example.org/essay", 12),))
+
+    without, with_links = (str(result_letters.message(one, ["g@example.org"]).body) for one in (found, counted))
+
+    assert "Links that were followed" not in without
+    assert "https://example.org/essay: 12" in with_links
+
+
+def test_sentences_are_for_those_who_may_see_readers(box):
+    mailing = sent(7, NOW)
+    Sentence.objects.say(mailing.deliveries.last().subscriber, "feedback", "很受用", NOW, issue=7)
+    make_helper("editor", email="lin@example.org")
+    told(box, AFTER)
+
+    letter = mails(box)[0]
+
+    assert {one.addr_spec for one in letter["To"].addresses} == {"gipi@example.org", "lin@example.org"}
+    assert "很受用" not in "".join(parts(letter))
+
+
+def test_the_letter_speaks_chinese(box):
+    make_publication(language="zh-hant")
+    sent(7, NOW)
+
+    assert told(box, AFTER) == ["三天後的成果：第 7 期 第 7 期"]
+    assert "伺服器收下" in parts(mails(box)[0])[1]

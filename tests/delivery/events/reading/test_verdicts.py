@@ -1,0 +1,200 @@
+"""What receivers say, in their own words, and what each sentence is worth: said.txt has them with their sources."""
+
+import re
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from newsletter.delivery.events.facts import Kind, Verdict, What
+from newsletter.delivery.events.reading import verdicts
+from newsletter.delivery.events.reading.mail import read_mail
+from tests.delivery.events.mails import dsn, plain, returned
+
+AT = datetime(2026, 11, 4, 12, tzinfo=UTC)
+HARD, SOFT, POLICY = Verdict.HARD, Verdict.SOFT, Verdict.POLICY
+LINES = (Path(__file__).parent / "said.txt").read_text().splitlines()
+SAID = [line.split(" ", 1) for line in LINES if line and not line.startswith("#")]
+STATUS = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
+
+
+def as_report(words):
+    """Return a report with these words, and with the code in them where they have one, as Postfix writes it."""
+    found = STATUS.search(words)
+    generic = f"{words[0]}.0.0" if words[0] in "45" else "5.0.0"
+    return dsn(words=f"smtp; {words}", status=found[0] if found else generic)
+
+
+def as_prose(words):
+    """Return a bounce without a report, as qmail writes it."""
+    begin = "Hi. I'm afraid I wasn't able to deliver your message.\n\n<a@example.org>:\n"
+    text = f"{begin}{words}\n\n--- Below this line is a copy of the message.\n\nReceived: by a.example\n"
+    return plain(text, sender="MAILER-DAEMON@mx.example.org", subject="failure notice", extra="Return-Path: <>\n")
+
+
+def verdict_of(body):
+    facts = read_mail(body, [], AT).facts
+    return str(facts[0].verdict) if facts else "none"
+
+
+def test_what_receivers_say_is_understood():
+    wrong = [(want, got, words) for want, words in SAID if (got := verdict_of(as_report(words))) not in want.split("/")]
+
+    assert len(SAID) > 440
+    assert wrong == []
+
+
+def test_the_same_words_are_understood_without_a_report():
+    told = [(want, verdict_of(as_prose(words)), words) for want, words in SAID]
+    wrong = [(want, got, words) for want, got, words in told if got not in want.split("/")]
+
+    assert len(wrong) <= 0.03 * len(SAID), wrong
+
+
+def test_no_form_of_words_makes_an_address_dead_that_is_not():
+    forms = chain.from_iterable((as_report(words), as_prose(words)) for want, words in SAID if "hard" not in want)
+
+    assert [verdict_of(body) for body in forms].count("hard") == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ("5.1.1", HARD),
+        ("5.1.2", HARD),
+        ("5.1.3", HARD),
+        ("5.1.4", SOFT),
+        ("5.1.6", HARD),
+        ("5.1.7", POLICY),
+        ("5.1.8", POLICY),
+        ("5.1.10", HARD),
+        ("5.2.0", SOFT),
+        ("5.2.1", SOFT),
+        ("5.2.2", SOFT),
+        ("5.2.3", POLICY),
+        ("5.2.4", SOFT),
+        ("5.3.0", SOFT),
+        ("5.3.1", SOFT),
+        ("5.3.2", SOFT),
+        ("5.3.3", POLICY),
+        ("5.3.4", POLICY),
+        ("5.3.5", SOFT),
+        ("5.4.1", SOFT),
+        ("5.4.4", SOFT),
+        ("5.4.6", SOFT),
+        ("5.4.7", SOFT),
+        ("5.5.0", SOFT),
+        ("5.5.2", POLICY),
+        ("5.5.3", POLICY),
+        ("5.6.1", POLICY),
+        ("5.7.1", POLICY),
+        ("5.7.13", HARD),
+        ("5.7.17", HARD),
+        ("5.7.18", HARD),
+        ("5.7.20", POLICY),
+        ("5.7.26", POLICY),
+        ("5.7.27", POLICY),
+        ("4.1.1", SOFT),
+        ("4.2.2", SOFT),
+        ("4.4.7", SOFT),
+        ("4.7.0", POLICY),
+        ("", SOFT),
+    ],
+)
+def test_codes_of_the_registry_mean_what_it_says(status, verdict):
+    assert verdicts.of([""], status) == verdict
+
+
+def test_a_final_code_counts_more_than_the_form_around_it():
+    footer = "This mail was scanned for viruses and potentially offensive content."
+
+    assert verdicts.of(["", footer], "5.1.1") == HARD
+    assert verdicts.of(["smtp; 554 virus found", footer], "5.1.1") == POLICY
+
+
+@pytest.mark.parametrize("words", ["UserUnknown", "BAD_RECIPIENT", "550 RESOLVER.ADR.RecipientNotFound"])
+def test_words_that_are_written_together_are_words(words):
+    assert verdicts.of([words]) == HARD
+
+
+def test_reading_a_long_reply_takes_no_time():
+    assert verdicts.of(["550 " + "user is not a member of " * 50_000]) == HARD
+
+
+# --- Forms of reports ---
+
+
+def test_the_words_behind_a_status_are_read_where_there_are_no_others():
+    reading = read_mail(dsn(words="", status="5.0.0 (recipient reached disk quota)"), [], AT)
+
+    assert reading.facts[0].verdict == SOFT
+    assert reading.facts[0].words == "recipient reached disk quota"
+
+
+@pytest.mark.parametrize("action", ["failed", "failure", "expired", "error", "failed (gave up)"])
+def test_servers_call_a_failure_by_several_names(action):
+    reading = read_mail(dsn(words="smtp; connection timed out", status="", action=action), [], AT)
+
+    assert (reading.what, reading.facts[0].verdict) == (What.BOUNCE, SOFT)
+
+
+def test_fields_of_a_recipient_beside_those_of_the_mail_are_no_second_recipient():
+    body = dsn().replace(b"Reporting-MTA: dns; mx.example.org", b"Reporting-MTA: dns; mx.example.org\nAction: failed")
+
+    assert [fact.names.recipient for fact in read_mail(body, [], AT).facts] == ["a@example.org"]
+
+
+def test_a_gatekeeper_that_calls_itself_a_report_is_a_challenge():
+    words = "X-Boxbe-Notice; Sender not pre-approved. Follow instructions in above notice"
+    body = dsn(words=words, status="4.7.0").replace(
+        b"This is the mail system at host mx.example.org.", b"Please add yourself to my Boxbe Guest List."
+    )
+
+    reading = read_mail(body, [], AT)
+
+    assert reading.what == What.CHALLENGE
+    assert [fact.verdict for fact in reading.facts] == [None]
+
+
+def with_returned(text, **fields):
+    """Return a mail of two parts: a text, and the mail that it returns."""
+    head = plain("", extra='MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="x"\n', **fields)
+    head = head.replace(b"Content-Type: text/plain; charset=utf-8\n\n", b"").rstrip()
+    parts = f"\n\n--x\n\n{text}\n\n--x\nContent-Type: message/rfc822\n\n{returned()}\nHello\n--x--\n"
+    return head + parts.encode()
+
+
+def test_a_mail_that_says_so_and_returns_the_copy_is_a_bounce_whoever_writes_it():
+    text = "A message could not be delivered. One or more of the recipients are not a valid user of the system."
+
+    reading = read_mail(with_returned(text, subject="Mail delivery failed", sender="ndr@some.example"), [], AT)
+
+    assert (reading.what, reading.facts[0].verdict) == (What.BOUNCE, HARD)
+
+
+@pytest.mark.parametrize("subject", ["Fwd: Mail delivery failed", "Re: Mail delivery failed", "What is this?"])
+def test_a_person_who_attaches_the_letter_writes_no_bounce(subject):
+    reading = read_mail(with_returned("It could not be delivered, user unknown", subject=subject), [], AT)
+
+    assert (reading.what, reading.facts) == (What.REPLY, ())
+
+
+def test_a_warning_about_an_unknown_user_is_final_and_one_about_a_delay_is_not():
+    def warned(text, subject):
+        return read_mail(plain(text, sender="MAILER-DAEMON@mx.example.org", subject=subject), [], AT).what
+
+    unknown = "a@example.org - no such user here.\n\n--- Original message follows\n\nReceived: by a"
+
+    assert warned(unknown, "Warning: a@example.org - User unknown! Undeliverable") == What.BOUNCE
+    assert warned("a@example.org: not yet", "Warning: message delayed, delivery problem") == What.NOTICE
+
+
+def test_microsofts_junk_reports_are_complaints_of_the_address_that_it_names():
+    body = with_returned("", subject="complaint about message from 192.0.2.1", sender="staff@hotmail.com")
+    body = body.replace(b"\n\nFrom: news@", b"\n\nX-HmXmrOriginalRecipient: <a@hotmail.com>\nFrom: news@")
+
+    reading = read_mail(body, [], AT)
+
+    assert reading.what == What.COMPLAINT
+    assert [(fact.kind, fact.names.recipient) for fact in reading.facts] == [(Kind.COMPLAINED, "a@hotmail.com")]

@@ -1,0 +1,202 @@
+"""What is known of an issue, and the words and the JSON that are made of it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.utils import translation
+
+from newsletter.delivery.ledger import breakdown
+from newsletter.delivery.models import Delivery, Mailing, Reply
+from newsletter.delivery.results import document, facts, wording
+from newsletter.mail.replies import Verdict
+from subscribers.models import Sentence, Subscriber
+from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent, told
+from tests.factories import make_publication, make_subscriber
+
+DAYS_3 = timedelta(days=3)
+
+
+@pytest.fixture(autouse=True)
+def _newsletter(db):
+    make_publication()
+    come(10, LONG_AGO)
+
+
+def compared(found, measure):
+    return wording.compared(found, measure)
+
+
+def reply(mailing: Mailing, at, key: str) -> None:
+    reader = Subscriber.objects.first()
+    Reply.objects.create(subscriber=reader, issue=mailing.issue, key=key, sender="a@example.org", received_at=at)
+
+
+# --- Copies ---
+
+
+def test_without_reports_sent_means_accepted():
+    found = facts.of(sent(1, NOW), NOW + DAYS_3)
+
+    assert found.copies.arrived is None
+    assert wording.about_copies(found) == (
+        "Sent to 10 readers. That means the mail server has accepted them; whether each arrived, it does not say."
+    )
+
+
+def test_what_a_provider_reports_is_told_and_the_last_word_counts():
+    mailing = sent(1, NOW)
+    told(mailing, "delivered", *range(8))
+    told(mailing, "delivered", 0, source="twice")
+    told(mailing, "bounced", 7, verdict="hard", domain="gone.example")
+    told(mailing, "complained", 3)
+    told(mailing, "complained", 3, source="twice")
+
+    found = facts.of(mailing, NOW + DAYS_3)
+
+    assert (found.copies.arrived, found.copies.came_back, found.copies.complaints) == (7, 1, 1)
+    assert wording.about_copies(found) == (
+        "Sent to 10 readers. 7 have arrived, their receivers report. 1 was sent back later. Of 2 nothing was heard. "
+        "1 reader called it unwanted."
+    )
+
+
+def test_sentences_in_chinese_have_no_space_between_them():
+    with translation.override("zh-hant"):
+        assert wording.about_copies(facts.of(sent(1, NOW), NOW)).startswith("寄給了 10 位讀者。意思是")
+
+
+def test_what_was_refused_at_once_and_what_came_back_are_one_list_of_reasons():
+    mailing = sent(1, NOW, failed=2)
+    breakdown.count_some(NOW, 10)
+    told(mailing, "bounced", 5, 6, 7, verdict="soft", domain="full.example")
+    told(mailing, "bounced", 8, verdict="hard", domain="full.example")
+
+    found = facts.of(mailing, NOW + DAYS_3)
+
+    assert dict(found.copies.by_reason) == {Verdict.DEAD: 3, Verdict.MAILBOX: 3}
+    assert wording.where_failed(found)[0] == ("full.example", "4")
+    assert ("The mailbox is full, or in trouble", "3") in wording.why_failed(found)
+
+
+def test_a_copy_that_failed_by_its_bounce_is_counted_once():
+    mailing = sent(1, NOW, failed=1)
+    failed = mailing.deliveries.get(state=Delivery.State.FAILED).seq
+    told(mailing, "bounced", failed, verdict="hard")
+
+    found = facts.of(mailing, NOW + DAYS_3)
+
+    assert (found.copies.failed, found.copies.came_back) == (1, 0)
+
+
+# --- Beside the issues before ---
+
+
+def test_three_days_are_compared_with_three_days():
+    for number in range(1, 7):
+        at = NOW - (7 - number) * FORTNIGHT
+        sent(number, at)
+        come(10, at + HOUR)
+        come(90, at + timedelta(days=10))  # after the three days of which this is about
+    last = sent(7, NOW)
+    come(40, NOW + HOUR)
+
+    found = facts.of(last, NOW + DAYS_3)
+
+    assert [one.came for one in found.before] == [10] * 6
+    assert [one.lasted for one in (*found.before, found.this)] == [DAYS_3] * 7
+    assert compared(found, "came") == "26 to 34 more than usual"
+
+
+def test_an_issue_that_was_followed_soon_is_counted_for_that_time_alone():
+    at = NOW - 6 * FORTNIGHT
+    for number, days in enumerate([0, 14, 28, 42, 56, 57], 1):
+        sent(number, at + timedelta(days=days))
+    last = sent(7, NOW)
+
+    found = facts.of(last, NOW + DAYS_3)
+
+    assert [one.lasted.days for one in found.before] == [3, 3, 3, 3, 1, 3]
+
+
+def test_replies_are_counted_for_the_same_time_and_told_once_somebody_writes():
+    before, last = sent(1, NOW - FORTNIGHT), sent(2, NOW)
+    none = [one.name for one in wording.lines(facts.of(last, NOW + DAYS_3))]
+    reply(before, NOW - FORTNIGHT + HOUR, "a")
+    reply(before, NOW - FORTNIGHT + timedelta(days=9), "late")
+    reply(last, NOW + HOUR, "b")
+    reply(last, NOW + 2 * HOUR, "c")
+
+    found = facts.of(last, NOW + DAYS_3)
+
+    assert "replies" not in none
+    assert "replies" in [one.name for one in wording.lines(found)]
+    assert ([one.replies for one in found.before], found.this.replies) == ([1], 2)
+
+
+def test_few_readers_are_told_that_there_is_too_little_to_tell():
+    for number in range(1, 8):
+        last = sent(number, NOW - (7 - number) * FORTNIGHT)
+    make_subscriber(confirmed_at=NOW + HOUR)
+
+    found = facts.of(last, NOW + DAYS_3)
+
+    assert {compared(found, name) for name in ("came", "left", "helpful", "missed")} == {"too few to tell"}
+
+
+def test_the_first_issues_are_compared_with_nothing():
+    first = facts.of(sent(1, NOW - FORTNIGHT), NOW)
+    second = facts.of(sent(2, NOW), NOW + DAYS_3)
+
+    assert {one.compared for one in (*wording.lines(first), *wording.lines(second))} == {""}
+    assert wording.how_compared(first) == "This is the first issue; there is nothing to compare it with yet."
+    assert wording.how_compared(second).endswith("From the fourth issue on it says what is unusual.")
+
+
+def test_a_result_that_is_asked_for_at_once_claims_nothing():
+    for number in range(1, 8):
+        last = sent(number, NOW - (7 - number) * FORTNIGHT)
+
+    found = facts.of(last, NOW)
+
+    assert compared(found, "came") == ""
+
+
+# --- For programs ---
+
+
+def test_the_json_has_the_numbers_and_the_words():
+    for number in range(1, 7):
+        at = NOW - (7 - number) * FORTNIGHT
+        sent(number, at)
+        come(20, at + HOUR)
+    last = sent(7, NOW)
+    come(60, NOW + HOUR)
+    reader = last.deliveries.first().subscriber
+    Sentence.objects.say(reader, "feedback", "很受用。", NOW, issue=7)
+    found = facts.of(last, NOW + DAYS_3)
+
+    written = json.loads(json.dumps(document.of(found, shows_sentences=True)))
+
+    assert (written["issue"], written["counted_for_seconds"], written["copies"]["sent"]) == (7, 3 * 86400, 130)
+    assert written["arrived"] is None
+    assert written["numbers"]["came"] == {
+        "count": 60,
+        "before": [20] * 6,
+        "compared": "more",
+        "words": "35 to 45 more than usual",
+        "by_at_least": 35,
+        "by_at_most": 45,
+    }
+    assert written["numbers"]["left"]["compared"] == "too few"
+    assert (written["sentences_count"], written["sentences"]) == (1, ["很受用。"])
+    assert "sentences" not in document.of(found, shows_sentences=False)
+    assert "links" not in written
+
+
+@pytest.mark.parametrize("change", [{"state": "sending", "finished_at": None}, {"kind": "correction"}])
+def test_a_mailing_on_its_way_and_a_correction_have_no_facts(change):
+    mailing = sent(1, NOW)
+    Mailing.objects.filter(pk=mailing.pk).update(**change)
+
+    assert facts.of(Mailing.objects.get(), NOW) is None
