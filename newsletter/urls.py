@@ -23,7 +23,6 @@ OLD_ADDRESSES = {
     "tag/<slug:slug>/": "posts:tag",
     "start/": "issues:start_here",
 }
-handler404 = "newsletter.posts.old_addresses.answering.missing"
 handler403 = "newsletter.desk.rights.refused"
 handler404 = "newsletter.desk.views.missing"
 handler500 = "newsletter.publication.views.failure"

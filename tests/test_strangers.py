@@ -374,9 +374,10 @@ BY_WHOM = {
         "newsletter.posts.importers.ghost.source": "_PICTURE_HOST _OWN_LINK _PATTERN Source._without_place",
         "newsletter.posts.importers.html.blocks": "_LANGUAGE _BARE _heading _item_text _code_block _language _side",
         "newsletter.posts.importers.html.cards": "_dropped _link_of_a_program",
+        "newsletter.posts.importers.html.converting": "_DATA",
         "newsletter.posts.importers.html.counts": "TOKEN _HAN",
         "newsletter.posts.importers.html.inlines": "_SPACE _ANYWHERE _BRACKETS _PUNCTUATION _TAG _ENTITY "
-        "_LINE_START _NUMBER_START _BREAK "
+        "_CONTENTS _LINE_START _NUMBER_START _BREAK "
         "_OUTER_BREAKS _EDGES _code _link picture",
         "newsletter.posts.importers.html.leaving": "comment",
         "newsletter.posts.importers.html.other_boxes": "_CALLS",
@@ -385,8 +386,8 @@ BY_WHOM = {
         "newsletter.posts.importers.markdown_folder": "_TOML _UNDERLINED",
         "newsletter.posts.importers.medium": "_ID _DAY",
         "newsletter.posts.importers.moving": "_LINK",
-        "newsletter.posts.importers.pictures.finding": "_SIZED _SMALLER _SUBSTACK",
-        "newsletter.posts.importers.pictures.placing": "_PLACE _ALREADY_HERE _DATA unescaped",
+        "newsletter.posts.importers.pictures.finding": "_DATA _SIZED _SMALLER _SUBSTACK",
+        "newsletter.posts.importers.pictures.placing": "_PLACE _ALREADY_HERE unescaped",
         "newsletter.posts.importers.substack": "Source.keys",
         "newsletter.posts.importers.wordpress": "_CDATA _CONTROL _BARE Source.read _words",
         "newsletter.posts.importers.wordpress_text": "_BLOCK _CAPTION _PICTURE _EMBED _CODE _MEDIA "

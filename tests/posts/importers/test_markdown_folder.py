@@ -1,6 +1,7 @@
 """A folder of Markdown becomes posts: once, whole, and with a word about what did not fit."""
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -391,7 +392,6 @@ def test_what_is_no_picture_stays_where_it_was_and_is_named(folder):
     "text",
     [
         "![x](/media/0123456789abcdef/a.png)",
-        "![x](data:image/png;base64,AAAA)",
         "`![x](images/team.jpg)`",
         "``a ` ![x](images/team.jpg)``",
         "```\n![x](images/team.jpg)\n```",
@@ -429,6 +429,16 @@ def test_pictures_are_found_however_a_text_names_them(folder, before, after):
     run(folder)
 
     assert Post.objects.get().body == after.format(url=Image.objects.get().get_absolute_url())
+
+
+def test_a_picture_that_stands_in_the_text_itself_becomes_one_of_the_library(folder):
+    data = b64encode(picture("PNG")).decode()
+    (folder / "post.md").write_text(f"![x](data:image/png;base64,{data})")
+
+    _lines, summary = run(folder)
+
+    assert summary == counts(posts=1, created=1)
+    assert Post.objects.get().body == f"![x]({Image.objects.get().get_absolute_url()})"
 
 
 def test_a_picture_without_words_is_called_by_its_file_in_the_library_alone(folder):

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator
 
 from newsletter.posts.importers.html.as_html import as_html
-from newsletter.posts.importers.html.footnotes import MARK
 from newsletter.posts.importers.html.inlines import Care, Place, inline, picture
 from newsletter.posts.importers.html.tree import BLOCK, Node, serialised
 from newsletter.posts.markdown.embeds import film
@@ -38,39 +37,19 @@ def _groups(nodes: list[Node | str]) -> Iterator[list[Node | str]]:
     """Yield runs of what stands in one paragraph, and each block alone."""
     run: list[Node | str] = []
     for node in nodes:
-        if isinstance(node, Node) and (node.name in _BLOCKS or node.name in BLOCK or _holds_blocks(node)):
+        if isinstance(node, Node) and (node.name in _BLOCKS or node.name in BLOCK):
             if any(isinstance(one, Node) or one.strip() for one in run):
                 yield run
             run = []
-            if node.name in _BLOCKS or node.name in BLOCK:
-                yield [node]
-            else:
-                yield from _groups(_pushed_down(node))
+            yield [node]
         else:
             run.append(node)
     if any(isinstance(one, Node) or one.strip() for one in run):
         yield run
 
 
-def _holds_blocks(node: Node) -> bool:
-    return node.name not in {MARK, "!"} and any(inner.name in BLOCK - {"iframe"} for inner in node.walk())
-
-
-def _pushed_down(node: Node) -> list[Node | str]:
-    """Return what a mark around blocks holds, the mark put into each block: a link or bold around paragraphs."""
-    children: list[Node | str] = []
-    for child in node.children:
-        if isinstance(child, Node) and (child.name in _WIDE or child.name not in BLOCK):
-            children.append(Node(node.name, node.attrs, [child]) if child.name not in _WIDE else child)
-        elif isinstance(child, Node):
-            children.append(Node(child.name, child.attrs, [Node(node.name, node.attrs, child.children)]))
-        else:
-            children.append(Node(node.name, node.attrs, [child]) if child.strip() else child)
-    return children
-
-
 def _paragraph(node: Node, place: Place) -> str:
-    if any(child.name in BLOCK or _holds_blocks(child) for child in node.children if isinstance(child, Node)):
+    if any(isinstance(child, Node) and child.name in BLOCK for child in node.children):
         return "\n\n".join(written(node.children, place))
     return inline(node.children, place)
 

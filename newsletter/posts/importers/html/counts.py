@@ -25,7 +25,7 @@ _TAGS = {
     "pre": "code blocks",
     "footnote": "footnotes",  # footnotes.MARK
 }
-_ALWAYS = {"lists", "code blocks", "footnotes"}
+_ALWAYS = {"lists", "footnotes"}
 _SILENT = RAW | {"!", "template", "textarea", "svg", "math", "canvas", "head", "title"}
 _FRAMES = {"iframe", "video", "audio", "embed", "object"}
 

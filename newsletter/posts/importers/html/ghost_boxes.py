@@ -72,9 +72,10 @@ def media(node: Node, remarks: list[Remark]) -> Nodes | None:
         return None
     before = counts(Node("", children=[node]))
     words = title.text.strip() if title else href.rpartition("/")[2] or href
-    caption = node.first("figcaption") or node.with_class("kg-file-card-caption")
+    about, caption = node.with_class("kg-file-card-caption"), node.first("figcaption")
     after: Nodes = [paragraph(link_to(href, words))]
     after += [paragraph(*caption.children)] if caption and caption.text.strip() else []
+    after += [paragraph(about.text.strip())] if about and about.text.strip() else []
     effect = counts(Node("", children=after)) - before
     remarks.append(Remark("a file that is no picture stays at its old address", href, effect))
     return after

@@ -25,6 +25,7 @@ _ENTITY = re.compile(r"&(?=#?\w{1,32};)")
 _LINE_START = re.compile(r"^( {0,3})(#{1,6}(?=\s|$|#)|>|[-+](?=\s|$)|:(?=\s)|=+\s*$|-+\s*$|~{3,})", re.MULTILINE)
 _NUMBER_START = re.compile(r"^( {0,3}\d{1,9})([.)])(?=\s|$)", re.MULTILINE)
 _SAFE = "%/:?#[]@!$&'*+,;=~-._()"
+_CONTENTS = re.compile(r"^\[toc\]\s*$", re.IGNORECASE | re.MULTILINE)  # the renderer's own mark
 _BREAK = re.compile(r"[ \t]*(\\\n|<br>)[ \t]*")
 _OUTER_BREAKS = re.compile(r"^(?:\\\n|<br>|\s)+|(?:\\\n|<br>|\s)+$")
 _EDGES = re.compile(r"\A(\s*)(.*?)(\s*)\Z", re.DOTALL)
@@ -56,7 +57,7 @@ def inline(children: list[Node | str], place: Place) -> str:
     text = "".join(_piece(child, place) for child in children)
     text = _BREAK.sub(r"\1", text)
     text = _OUTER_BREAKS.sub("", text).strip(" \t\n\r\f")
-    text = _LINE_START.sub(_kept_at_start, text)
+    text = _CONTENTS.sub(r"\\\g<0>", _LINE_START.sub(_kept_at_start, text))
     return _NUMBER_START.sub(r"\1\\\2", text)
 
 

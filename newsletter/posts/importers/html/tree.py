@@ -8,6 +8,8 @@ from html.parser import HTMLParser
 
 import nh3
 
+from newsletter.mail.characters import without_control
+
 DEEPEST = 60  # elements inside each other; what is deeper loses its marks and keeps its words
 VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
 # What stands as written between its tags, when HTML is written again (HTML, section 13.3).
@@ -70,7 +72,11 @@ class Node:
 
 
 def parse(html: str) -> Node:
-    """Return `html` as a tree; broken marks are mended as a browser mends them."""
+    """Return `html` as a tree; broken marks are mended as a browser mends them.
+
+    A mark or a link around blocks stands in each of them then: bold around two paragraphs is two bold runs.
+    """
+    html = without_control(html)
     names = {name.lower() for name in _NAME.findall(html)} - _COMMENT_ONLY
     schemes = ({scheme.lower() for scheme in _SCHEME.findall(html)} | {"http", "https", "mailto"}) - _NEVER
     whole = nh3.clean(
@@ -147,13 +153,43 @@ def _meant(tag: str, style: str) -> str:
 _NORMAL = re.compile(r"font-weight:\s*(?:normal|400)")
 _BOLD = re.compile(r"font-weight:\s*(?:bold|[6-9]00)")
 _SLANTED = re.compile(r"font-style:\s*italic")
+# Blocks that no mark is put into: what they hold says by itself what it is.
+_WHOLE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "details", "hr", "video", "audio", "iframe", "object"})
 _JOINED = frozenset({"strong", "b", "em", "i", "del", "s", "mark", "u", "code"})
+
+
+def _unwrapped(children: list[Node | str]) -> Iterator[Node | str]:
+    for child in children:
+        if isinstance(child, Node) and child.name in _JOINED | {"a", "span", "font"} and _holds_blocks(child):
+            yield from _unwrapped(_pushed_down(child))
+        else:
+            yield child
+
+
+def _holds_blocks(node: Node) -> bool:
+    inner = (child for child in node.children if isinstance(child, Node))
+    return any(child.name in BLOCK - {"iframe"} or _holds_blocks(child) for child in inner)
+
+
+def _pushed_down(node: Node) -> list[Node | str]:
+    """Return what a mark around blocks holds, the mark put into each block that has words of its own."""
+    children: list[Node | str] = []
+    for child in node.children:
+        if isinstance(child, str):
+            children.append(Node(node.name, node.attrs, [child]) if child.strip() else child)
+        elif child.name in _WHOLE or child.name == "!":
+            children.append(child)
+        elif child.name in BLOCK:
+            children.append(Node(child.name, child.attrs, [Node(node.name, node.attrs, child.children)]))
+        else:
+            children.append(Node(node.name, node.attrs, [child]))
+    return children
 
 
 def _tidied(node: Node) -> Node:
     """Join texts that touch, and marks of one kind that touch: `<b>a</b><b>b</b>` is one bold run."""
     children: list[Node | str] = []
-    for child in node.children:
+    for child in _unwrapped(node.children):
         last = children[-1] if children else None
         if isinstance(child, str) and isinstance(last, str):
             children[-1] = last + child

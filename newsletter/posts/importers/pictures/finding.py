@@ -1,6 +1,8 @@
 """Where the pictures of an import are: in its zip, in folders, or on the web if the operator says so."""
 
+import binascii
 import re
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +18,7 @@ from newsletter.publication.pictures.uploads import BYTES_MAX
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".avif"})
 AGENT = "newsletter-import/1 (fetches the pictures of posts that move)"
 GHOST_URL = "__GHOST_URL__"
+_DATA = re.compile(r"data:image/(?P<form>\w{2,5})[^,]{0,100};base64,(?P<data>.*)", re.IGNORECASE | re.DOTALL)
 _SIZED = re.compile(r"(?<=/content/images/)size/w\d+/(?:format/\w+/)?")
 _SMALLER = re.compile(r"-\d{2,4}x\d{2,4}(?=\.\w{3,4}$)")
 _SUBSTACK = re.compile(
@@ -128,8 +131,22 @@ def _fetched(url: str) -> bytes:
         raise NotFound(str(error)) from error
 
 
+def _in_the_text(address: str) -> Found | None:
+    """Return the picture that an address holds itself (RFC 2397)."""
+    match = _DATA.match(address)
+    if not match:
+        return None
+    try:
+        data = b64decode(unquote(match["data"]), validate=False)
+    except (binascii.Error, ValueError):
+        return None
+    return Found(f"picture.{match['form']}", sha256(data).hexdigest()[:16], lambda: data)
+
+
 def find(finders: Sequence[Finder], address: str, folder: str) -> Found:
     """Return the picture from the first place that has it. Raises NotFound."""
+    if found := _in_the_text(address):
+        return found
     for finder in finders:
         if found := finder.find(within_cdn(address), folder):
             return found

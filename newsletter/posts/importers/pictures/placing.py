@@ -19,7 +19,6 @@ _PLACE = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _ALREADY_HERE = re.compile(r"/media/[0-9a-f]{16}/")
-_DATA = re.compile(r"data:", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def _address(match: re.Match[str]) -> str:
         url = match["target"] if "." + match["target"].rpartition(".")[2].lower() in SUFFIXES else ""
     else:
         url = match["bracketed"] or match["path"] or unescape(match["src"] or "")
-    return "" if _ALREADY_HERE.match(url) or _DATA.match(url) else url
+    return "" if _ALREADY_HERE.match(url) else url
 
 
 class Placing:

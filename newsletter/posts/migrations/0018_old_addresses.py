@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('posts', '0016_search_weights'),
+        ('posts', '0017_thumbs'),
     ]
 
     operations = [
