@@ -13,6 +13,7 @@ from subscribers import departures
 from subscribers.addresses import masked, readable
 from subscribers.departures import Why
 from subscribers.links import Linked, was_made_for
+from subscribers.models import forgotten
 from subscribers.models.acts import Act as Act  # noqa: PLC0414 - registered by being imported
 from subscribers.models.address_changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
 from subscribers.models.confirmation_reminders import ConfirmationReminder
@@ -340,6 +341,8 @@ class Subscriber(Linked):
 
     def forget(self) -> None:
         """Delete this row, in the caller's transaction; its number is struck out later where no key holds it."""
+        for act in forgotten.BEFORE:
+            act(self)
         Forgotten.objects.get_or_create(number=self.pk)
         self.delete()
 

@@ -30,6 +30,7 @@ FACTS = {
     *("desk.Errand.begun_at", "desk.Errand.created_at", "desk.Errand.ended_at"),
     "issues.Correction.made_at",
     "issues.Issue.created_at",
+    "issues.Issue.imported_at",
     "issues.Issue.sent_at",
     "issues.Issue.updated_at",
     "issues.HolidayAnswer.answered_at",

@@ -66,6 +66,10 @@ class PostgreSQL:
             self.run("DROP SCHEMA public CASCADE", f'ALTER SCHEMA "{ASIDE}{mark}" RENAME TO public')
             raise
 
+    def clear(self) -> None:
+        connections.close_all()
+        self.run("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+
     def load(self, source: IO[bytes]) -> None:
         connections.close_all()
         options = ["--exit-on-error", "--single-transaction", *UNOWNED, "--dbname"]

@@ -51,19 +51,24 @@ class SQLite:
     @contextmanager
     def put_aside(self, mark: str) -> Iterator[None]:
         connections.close_all()
-        files = [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm")]
-        moved = [(file, file.with_name(f"{ASIDE}{mark}.{file.name}")) for file in files if file.exists()]
+        moved = [(file, file.with_name(f"{ASIDE}{mark}.{file.name}")) for file in self._files() if file.exists()]
         for file, aside in moved:
             file.rename(aside)
         try:
             yield
         except BaseException:
-            connections.close_all()
-            for file in files:
-                file.unlink(missing_ok=True)
+            self.clear()
             for file, aside in moved:
                 aside.rename(file)
             raise
+
+    def clear(self) -> None:
+        connections.close_all()
+        for file in self._files():
+            file.unlink(missing_ok=True)
+
+    def _files(self) -> list[Path]:
+        return [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm")]
 
     def load(self, source: IO[bytes]) -> None:
         connections.close_all()

@@ -149,6 +149,26 @@ def test_a_backup_that_cannot_be_loaded_leaves_all_as_it_was(product, tmp_path):
     assert product.manage("backup", str(tmp_path / "two.tar")).returncode == 0
 
 
+def test_a_restore_that_fails_halfway_leaves_an_empty_machine_empty(product, make_product, tmp_path, request):
+    """The database is loaded, then the disk takes no picture: what is loaded is not locked yet, so it may not stay."""
+    token, path = product.shell(FILL), tmp_path / "one.tar"
+    product.manage("backup", str(path))
+    options = {}
+    if product.env["DATABASE_URL"]:
+        options["database_url"] = request.getfixturevalue("migrated_postgres").new_database()
+    other = make_product(is_new=True, **options)
+    other.env["PATH"] = product.env["PATH"]
+    other.data.mkdir(parents=True, exist_ok=True)
+    (other.data / "media").write_bytes(b"a file where a folder belongs")
+
+    failed = other.manage("restore", str(path), check=False)
+    assert (failed.returncode, "Nothing was restored" in failed.stderr) == (1, True)
+
+    (other.data / "media").unlink()
+    other.manage("restore", str(path))
+    assert facts(other, token)["locked"]
+
+
 def _with_other_dump(old, new):
     from newsletter.operation.backup.archive import Reader, Writer
 

@@ -17,8 +17,8 @@ OUR_MESSAGE_ID = re.compile(r"issue\.\d{1,18}\.\d{1,9}\.[0-9a-f]{16}@", re.IGNOR
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 # Anymail's "subscribed" and "inbound" mean nothing here.
 KIND_OF = {one.value: one for one in Kind} | {"queued": Kind.SENT}
-# That a letter was opened, or a link followed, proves that it arrived. Nothing else of it is kept, not how often nor the
-# hour: readers are not followed, whatever a provider's account is set to.
+# That a letter was opened, or a link followed, proves that it arrived. Nothing else of it is kept, neither how often
+# nor the hour: readers are not followed, whatever a provider's account is set to.
 FOLLOWING = frozenset({"opened", "clicked"})
 # A provider that has a list of its own does not even try: what it says of an address counts as if the receiver had.
 LISTED = frozenset({"bounced", "invalid", "spam"})
