@@ -23,7 +23,8 @@ CHALLENGE = re.compile(
 BY_GATEKEEPER = re.compile(GATEKEEPER, re.IGNORECASE)
 FOR_KNOWN_SENDERS = re.compile(
     r"white[- ]?list|allow(?:ed)?[- ]?(?:senders?[- ]?)?list|(?:approved|allowed|known|trusted) senders?|"
-    r"only accepts? (?:e-?mails?|mails?|messages?) from|accepts? (?:e-?mails?|mails?|messages?) only from|白名單|白名单",
+    r"only accepts? (?:e-?mails?|mails?|messages?) from|accepts? (?:e-?mails?|mails?|messages?) only from|"
+    r"白名單|白名单",
     re.IGNORECASE,
 )
 ANSWERING = {"auto_reply", "auto-reply", "autoreply"}
@@ -49,7 +50,7 @@ def is_challenge(message: Message, text: str) -> bool:
 
 
 def is_for_known_senders(words: str) -> bool:
-    """Return whether a mailbox is said to take mail only from senders that its owner let in, or that prove themselves."""
+    """Return whether a mailbox is said to take mail only from senders that its owner knows, or that prove themselves."""
     return bool(FOR_KNOWN_SENDERS.search(words) or CHALLENGE.search(words))
 
 
