@@ -112,7 +112,7 @@ FACTS = {
     "subscribers.Subscriber.paused_until",
     "subscribers.Subscriber.unsubscribed_at",
     "subscribers.Subscriber.welcomed_at",
-    "subscribers.Suppression.created_at",
+    *("subscribers.Suppression.created_at", "subscribers.Suppression.reopened_at"),
     "subscribers.Unsent.at",
 }
 

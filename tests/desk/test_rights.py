@@ -244,7 +244,8 @@ def _world() -> World:
     make_publication()
     helpers = {role: make_helper(role, name=role) for role in ROLES[2:]} | {"nobody": make_helper(), "stranger": None}
     reader, tag = make_subscriber(READER, name="某人"), Tag.objects.create(name="題", slug="t")
-    gone = Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
+    by_hand = {"email": "gone@example.org", "reason": Suppression.Reason.MANUAL}
+    gone = Suppression.objects.create(address_hash=address_hash("gone@example.org"), **by_hand)
     draft = make_post(SECRET_TITLE, published_at=None, tags=("t",))
     own = make_post("自己的草稿", published_at=None, created_by=helpers["writer"])
     version = Revision.objects.record(own.pk, own, at=timezone.now())
