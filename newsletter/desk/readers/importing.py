@@ -25,8 +25,10 @@ from newsletter.publication.limits import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file
-from subscribers.importers.columns import FIELD_OF, NEEDLESS, plain
-from subscribers.importers.csv_file import FileError, Glimpse
+from subscribers.importers.columns import KEPT, meaning, plain
+from subscribers.importers.csv_file import Glimpse
+from subscribers.importers.encodings import FileError
+from subscribers.importers.programs import Program, recognised
 
 CONSENT_LENGTH = 150  # characters; the line of the record begins with the day
 UNPACKED_MAX = 256 * 1024 * 1024  # bytes
@@ -40,6 +42,7 @@ FIELDS: Final[dict[str, Promise]] = {
     "last_name": gettext_lazy("last name"),
     "state": gettext_lazy("state"),
     "tags": gettext_lazy("tags"),
+    "note": gettext_lazy("note"),
     "consent_at": gettext_lazy("when they agreed"),
     "paused_until": gettext_lazy("paused until"),
     "left_at": gettext_lazy("when they left"),
@@ -47,6 +50,7 @@ FIELDS: Final[dict[str, Promise]] = {
     "complained_at": gettext_lazy("when they complained"),
     "wants_mail": gettext_lazy("wants mail: yes or no"),
     "refuses_mail": gettext_lazy("refuses mail: yes or no"),
+    KEPT: gettext_lazy("keep it in a note"),
 }
 
 
@@ -203,17 +207,19 @@ def _limited(table: IO[bytes]) -> Iterator[bytes]:
 def _columns(glimpse: Glimpse, chosen: Any) -> list[Column]:
     """Return the columns, each once by its name; one without a name is left out by the importer."""
     found: dict[str, Column] = {}
+    program = recognised(map(plain, glimpse.names))
     for number, name in enumerate(glimpse.names):
         if key := plain(name):
             samples = [cells[number][:60] for cells in glimpse.samples if number < len(cells)]
             said = chosen.get(f"column-{number}", chosen.get(name))
-            meant = said if said in {*FIELDS, LEFT_OUT} else _guess(key)
+            meant = said if said in {*FIELDS, LEFT_OUT} else _guess(key, program)
             found.setdefault(key, Column(number, name, samples, meant))
     return list(found.values())
 
 
-def _guess(key: str) -> str:
-    return FIELD_OF.get(key) or (LEFT_OUT if key in NEEDLESS else UNDECIDED)
+def _guess(key: str, program: Program) -> str:
+    found = meaning(key, program)
+    return UNDECIDED if found is None else found
 
 
 def _problem(found: list[Column]) -> str:

@@ -57,11 +57,11 @@ def refused(client) -> list[list[str]]:
 
 
 def test_readers_come_by_a_file_whose_columns_were_looked_at(admin_client):
-    columns = send(admin_client, "電子郵件,姓名,備註\na@example.org,小明,x\nb@example.org,小華,\n".encode("cp950"))
+    columns = send(admin_client, "電子郵件,姓名,電話\na@example.org,小明,x\nb@example.org,小華,\n".encode("cp950"))
 
     assert "<bdi>小明</bdi>" in columns.text
     assert '<option value="email" selected>' in columns.text
-    assert '<option value="" selected>' in columns.text  # notes are left out
+    assert '<option value="" selected>' in columns.text  # telephones are left out
 
     say(admin_client, column_0="email", column_1="name", column_2="")
 
