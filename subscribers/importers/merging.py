@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
@@ -9,8 +10,10 @@ from itertools import batched
 from operator import attrgetter
 
 from django.db import connection, transaction
+from django.db.models.base import ModelState
 from django.utils.translation import gettext as _
 
+from newsletter.mail.tokens import new_salt
 from newsletter.publication.actors import NAME_LENGTH
 from newsletter.publication.models import Publication
 from subscribers import departures
@@ -23,13 +26,14 @@ from subscribers.models.suppressions import departure
 from subscribers.models.tags import Tagging
 
 SOURCE_LENGTH = 200  # characters of a line of the record
-BATCH = 1000  # rows in one transaction
+BATCH = 2000  # rows in one transaction
 CHANGED = [
     "name", "state", "paused_until", "unsubscribed_at", "confirmed_at", "welcomed_at",
     "signup_round", "confirmation_due_at",
 ]  # fmt: skip
 INSERTED = [(field.attname, str(field.column)) for field in Subscriber._meta.concrete_fields if not field.primary_key]
 State = Subscriber.State
+BLANK = Subscriber()
 
 
 @dataclass
@@ -50,7 +54,7 @@ type Rejected = Callable[[int, str], None]  # called with the line and the reaso
 
 
 def merge(rows: Iterable[Row | Unreadable], now: datetime, rejected: Rejected, *, consent: str = "") -> Summary:
-    """Write rows in transactions of a thousand; a second run changes nothing.
+    """Write rows in transactions of BATCH; a second run changes nothing.
 
     consent: how these readers agreed, for the record of each.
     """
@@ -67,7 +71,7 @@ def merge(rows: Iterable[Row | Unreadable], now: datetime, rejected: Rejected, *
 def rehearse(rows: Iterable[Row | Unreadable], now: datetime, rejected: Rejected) -> Summary:
     """Say what `merge` would do, and write nothing, neither into the database nor into the file of departures.
 
-    An address that stands in the rows twice, more than a thousand apart, is counted twice.
+    An address that stands in the rows twice, far apart, is counted twice.
     """
     summary, salt = Summary(), Publication.objects.current().salt
     for batch in batched(rows, BATCH, strict=False):
@@ -222,7 +226,10 @@ def _insert(subscribers: Iterable[Subscriber]) -> None:
 
 
 def _made(known_as: str, row: Row, now: datetime) -> Subscriber:
-    subscriber = Subscriber(email=row.email, address_hash=known_as, name=row.name)
+    subscriber = copy(BLANK)  # a third of the work of asking each field for its default
+    subscriber._state = ModelState()
+    subscriber.token_salt = new_salt()
+    subscriber.email, subscriber.address_hash, subscriber.name = row.email, known_as, row.name
     subscriber.created_at = now
     if row.state == State.UNSUBSCRIBED:
         _leave(subscriber, row, now)
