@@ -24,7 +24,7 @@ from newsletter.desk.models import Errand
 from newsletter.publication.limits import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
-from subscribers.importers import csv_file
+from subscribers.importers import csv_file, sheets
 from subscribers.importers.columns import KEPT, meaning, plain
 from subscribers.importers.csv_file import Glimpse
 from subscribers.importers.encodings import FileError
@@ -56,9 +56,9 @@ FIELDS: Final[dict[str, Promise]] = {
 
 def file_field() -> forms.FileField:
     return forms.FileField(
-        label=gettext_lazy("CSV file, or a ZIP with one in it"),
+        label=gettext_lazy("CSV or Excel file, or a ZIP with a CSV in it"),
         label_suffix="",
-        widget=forms.FileInput({"accept": ".csv,.txt,.zip,text/csv,application/zip"}),
+        widget=forms.FileInput({"accept": ".csv,.tsv,.txt,.xlsx,.zip,text/csv,application/zip"}),
         help_text=gettext_lazy("64 MB at most, enough for a million readers. UTF-8 and Big5 (Excel) are both read."),
     )
 
@@ -174,12 +174,15 @@ def _kept(form: UploadForm, user: Any) -> Errand:
 
 
 def pieces(file: "UploadedFile[Any]") -> Iterator[bytes]:
-    """Yield a file piece by piece; of a ZIP, the table that is in it."""
+    """Yield a file piece by piece; of a ZIP, the table that is in it; of a workbook, its first sheet as CSV."""
     if not zipfile.is_zipfile(file):
         file.seek(0)
         yield from iter(lambda: file.read(PIECE), b"")
         return
     try:
+        if sheets.is_workbook(file):
+            yield from sheets.lines(file)
+            return
         with zipfile.ZipFile(file) as packed:
             tables = [one for one in packed.infolist() if _is_table(one.filename)]
             if len(tables) != 1:
@@ -192,7 +195,7 @@ def pieces(file: "UploadedFile[Any]") -> Iterator[bytes]:
 
 def _is_table(name: str) -> bool:
     """Return whether a file in a ZIP is one of the author's: macOS puts shadows beside them."""
-    return name.lower().endswith((".csv", ".txt")) and not name.startswith("__MACOSX/")
+    return name.lower().endswith((".csv", ".tsv", ".txt")) and not name.startswith("__MACOSX/")
 
 
 def _limited(table: IO[bytes]) -> Iterator[bytes]:

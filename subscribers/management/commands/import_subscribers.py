@@ -2,14 +2,16 @@
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
 from django.utils import timezone
 
-from subscribers.importers import csv_file, merging
+from subscribers.importers import csv_file, merging, sheets
 from subscribers.importers.columns import COLUMNS, KEPT, Choices
 from subscribers.importers.encodings import FileError
 
@@ -19,7 +21,7 @@ STEP = 1000  # rows between two looks of the progress bar
 
 
 class Command(BaseCommand):
-    help = "Import readers from a CSV file: email, and if present name, state, consent_at, tags. Sends no mail."
+    help = "Import readers from a CSV or XLSX file: email, and if present name, state, consent_at, tags. Sends no mail."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
@@ -47,7 +49,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: Path, dry_run: bool, **options: Any) -> None:
         self.shown, self.choices = 0, _choices(options["mapped"], options["keep"], options["ignore"])
         try:
-            summary = self._import(file, merging.rehearse if dry_run else merging.merge)
+            with _table(file) as table:
+                summary = self._import(table, merging.rehearse if dry_run else merging.merge)
         except (OSError, FileError) as error:
             raise CommandError(str(error)) from error
         if summary.rejected > self.shown:
@@ -86,6 +89,19 @@ class Command(BaseCommand):
         full = int(BAR_WIDTH * share)
         self.stderr.write(f"\r{'█' * full}{'░' * (BAR_WIDTH - full)} {count:,}", ending="")
         self.stderr.flush()
+
+
+@contextmanager
+def _table(file: Path) -> Iterator[Path]:
+    """Yield a file of a table; a workbook is written as one for as long as it is read."""
+    with file.open("rb") as octets:
+        if not sheets.is_workbook(octets):
+            yield file
+            return
+        with NamedTemporaryFile(suffix=".csv") as written:
+            written.writelines(sheets.lines(octets))
+            written.flush()
+            yield Path(written.name)
 
 
 def _choices(mapped: list[str], kept: list[str], ignored: list[str]) -> Choices:

@@ -18,6 +18,7 @@ from newsletter.desk.models import FILES_KEPT, Errand
 from newsletter.publication.changes import Change
 from subscribers.models import Consent, Subscriber
 from tests.factories import make_publication, make_subscriber
+from tests.subscribers.test_sheets import ANSWERS, workbook
 
 pytestmark = pytest.mark.django_db
 READERS = "/admin/subscribers/subscriber/"
@@ -80,6 +81,14 @@ def test_readers_come_by_a_file_whose_columns_were_looked_at(admin_client):
     assert Consent.objects.get(subscriber=reader).source == f"import on {errand.begun_at:%Y-%m-%d}: {PROOF}"
     assert mail.outbox == []
     assert Change.objects.get().title == "Import from a file: readers.csv"
+
+
+def test_a_workbook_is_taken_as_it_is(admin_client):
+    page = send(admin_client, workbook(ANSWERS), name="answers.xlsx")
+
+    assert "<bdi>小明</bdi>" in page.text
+    say(admin_client, column_0="consent_at", column_1="email", column_2="name")
+    assert start(admin_client).counts == {"rows": 2, "created": 2}
 
 
 def test_lines_that_were_refused_are_mended_and_imported(admin_client):
