@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.author.author_mail import who_may_send
 from newsletter.mail import headers, letters
-from newsletter.mail.message import automatic
+from newsletter.mail.message import Mail, automatic
 from newsletter.operation.backup import contents, drill, making, nights
 from newsletter.operation.backup.archive import Damaged
 from newsletter.operation.backup.dumps import Unusable
@@ -130,11 +130,15 @@ def _trial(made: making.Made, now: datetime) -> drill.Tried:
 
 
 def _tell_author(subject: str, line: str, now: datetime) -> None:
-    addresses, publication = who_may_send(), Publication.objects.current()
-    if not addresses:
-        return
+    if addresses := who_may_send():
+        mail.mailers["default"].send_messages([message(subject, line, addresses, now)])
+
+
+def message(subject: str, line: str, addresses: list[str], now: datetime) -> Mail:
+    """Build the mail about a backup, in the publication's language."""
+    publication = Publication.objects.current()
     context = {"publication": publication, "line": line, "title": subject}
-    letter = letters.render("backup", subject, context, base_url=settings.SITE_URL)
+    with translation.override(publication.language):
+        letter = letters.render("backup", subject, context, base_url=settings.SITE_URL)
     message_id = headers.message_id("backup", int(now.timestamp()), domain=publication.sender_email.rpartition("@")[2])
-    message = automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
-    mail.mailers["default"].send_messages([message])
+    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
