@@ -91,6 +91,33 @@ def test_on_a_phone_the_words_stand_at_the_foot_where_a_thumb_reaches_them(desk,
     assert bar["y"] + bar["height"] <= boxes[0]["y"] + 1  # the button to save is not behind them
 
 
+def test_the_ten_pages_of_the_settings_are_a_line_on_a_wide_screen_and_a_way_back_on_a_phone(desk, server):
+    desk.goto(server.url + "/admin/settings/look/")
+    line, way = desk.locator(".tabs"), desk.locator(".way-back a")
+
+    assert (line.is_visible(), way.is_visible()) == (True, False)
+
+    desk.set_viewport_size({"width": 320, "height": 640})
+    assert (line.is_visible(), way.is_visible()) == (False, True)
+    assert way.bounding_box()["height"] >= TAP
+    way.click()
+    assert desk.url == server.url + "/admin/settings/"
+
+
+def test_the_bar_of_a_post_stands_at_the_top_of_a_wide_screen_and_at_the_foot_of_a_phone(desk, server):
+    desk.goto(server.url + "/admin/posts/post/add/")
+    bar = desk.locator(".desk-bar")
+
+    assert bar.bounding_box()["y"] == 0
+    assert bar.bounding_box()["y"] + bar.bounding_box()["height"] <= desk.locator("#id_title").bounding_box()["y"]
+    desk.get_by_role("button", name="More").click()
+    assert bar.locator(".others").bounding_box()["y"] >= bar.bounding_box()["height"]
+    desk.keyboard.press("Escape")
+
+    desk.set_viewport_size({"width": 375, "height": 640})
+    assert bar.bounding_box()["y"] > desk.locator("#id_body").bounding_box()["y"]
+
+
 def test_on_a_wide_screen_the_words_stand_on_the_left_and_stay(desk, server):
     for number in range(60):
         make_subscriber(f"reader{number}@example.org")
