@@ -62,6 +62,9 @@ def test_readers_come_by_a_file_whose_columns_were_looked_at(admin_client):
     assert "<bdi>小明</bdi>" in columns.text
     assert '<option value="email" selected>' in columns.text
     assert '<option value="" selected>' in columns.text  # notes are left out
+    assert (
+        columns.text.count("<bdi>x</bdi>") == columns.text.count("<bdi></bdi>") + 1 == 1
+    )  # an empty cell says nothing
 
     say(admin_client, column_0="email", column_1="name", column_2="")
 
