@@ -15,9 +15,9 @@ from django.db.models import F
 
 from subscribers import departures
 from subscribers.departures import Why
-from subscribers.models import Act, Pause, Subscriber, SubscriberQuerySet, Suppression
+from subscribers.models import Act, Pause, Subscriber, SubscriberQuerySet, Suppression, mail_budget
 from subscribers.models.consents import Circumstances, Consent
-from subscribers.models.suppressions import departure
+from subscribers.models.suppressions import SuppressionQuerySet, departure
 from subscribers.models.tags import TAGS_LENGTH_MAX, Tag, Tagging, joined
 
 State = Subscriber.State
@@ -30,6 +30,7 @@ class End(StrEnum):
     ALREADY = "already"  # it was so before
     NO_READER = "no-reader"  # has not confirmed, or has left
     LONGER = "longer"  # is paused until a later day by their own choice, or the author's
+    TODAY = "today"  # has been sent as many mails today as a mailbox may be
     FULL = "full"  # has so many tags that no other fits
 
 
@@ -152,16 +153,44 @@ def suppress(readers: Keys, occasion: Occasion) -> Ends:
 
 
 def lift(readers: Keys, occasion: Occasion) -> Ends:
-    """Let these addresses be mailed again; no restore bars them anew."""
+    """Let addresses be mailed again that were suppressed by hand; no restore bars them anew."""
     locked = _locked(readers)
     hashes = dict(_rows(locked).order_by("pk").values_list("address_hash", "pk"))
-    barred = Suppression.objects.filter(address_hash__in=hashes)
+    barred = Suppression.objects.filter(address_hash__in=hashes, reason=Suppression.Reason.MANUAL)
     lifted = sorted(barred.values_list("address_hash", flat=True))
     if lifted:
         departures.write(departure(Why.BACK, who, at=occasion.at) for who in lifted)
         barred.delete()
         _write([hashes[who] for who in lifted], Act.What.LIFTED, occasion)
     return _ends(done=len(lifted), already=len(locked) - len(lifted))
+
+
+def ask_back(reader: int, occasion: Occasion) -> Ends:
+    """Ask a reader whose mail came back, once and by mail, to confirm anew. Nothing else goes to them until they do."""
+    found = _rows(_locked([reader])).first()
+    if found is None or not found.is_reader or not (barred := _barred(found, Suppression.Reason.BOUNCED)):
+        return _ends(already=1)
+    if not mail_budget.take(found.email, occasion.at):
+        return _ends(today=1)
+    barred.update(reopened_at=occasion.at)
+    asked = {"asked_at": occasion.at, "asked_times": F("asked_times") + 1}
+    _rows([reader]).update(confirmation_due_at=occasion.at, confirmation_tries=0, **asked)
+    _write([reader], Act.What.ASKED, occasion)
+    return _ends(done=1)
+
+
+def reopen(reader: int, occasion: Occasion) -> Ends:
+    """Let somebody who complained, or has left, sign up and confirm again. Nothing is mailed unasked."""
+    found = _rows(_locked([reader])).first()
+    if found is None or not (barred := _barred(found, Suppression.Reason.BOUNCED, Suppression.Reason.COMPLAINED)):
+        return _ends(already=1)
+    barred.update(reopened_at=occasion.at)
+    _write([reader], Act.What.REOPENED, occasion)
+    return _ends(done=1)
+
+
+def _barred(reader: Subscriber, *reasons: str) -> SuppressionQuerySet:
+    return Suppression.objects.standing().filter(address_hash=reader.address_hash, reason__in=reasons)
 
 
 def _rows(readers: Keys) -> SubscriberQuerySet:

@@ -233,6 +233,11 @@ class SuppressionAdmin(AddressAdmin):
             departures.write([departure(Why(obj.reason), obj.address_hash)])
         super().save_model(request, obj, form, change)
 
+    def has_delete_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
+        """Return whether the author may take it back: what was done by hand. The rest ends by the reader's wish."""
+        is_by_hand = obj is None or obj.reason == Suppression.Reason.MANUAL
+        return is_by_hand and super().has_delete_permission(request, obj)
+
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
         self.delete_queryset(request, Suppression.objects.filter(pk=obj.pk))
 

@@ -24,15 +24,15 @@ def sign_up(
     """Let one mail answer the owner of an address, now or at `send_at`; return whether one is due by this call.
 
     A stranger and a reader who left get the link that confirms; a reader gets a mail that they are one already. Nobody
-    is mailed who bounced, complained or was suppressed by hand; an erased reader may ask again, and their confirmation
-    is a new consent.
+    is mailed who bounced, complained or was suppressed by hand, until the author lets them ask again; an erased reader
+    may. Their confirmation is a new consent.
     However often this is called, the row allows one mail, one more after ten minutes, then one a day; and the mailbox
     allows three within a day, however its address is spelled. What it refuses leaves no trace.
     who: what is known of somebody new; nothing of it reaches who has confirmed before.
     A mail that waits for its time is sent at once when it is asked for again without one.
     """
     known_as = address_hash(email)
-    if Suppression.objects.filter(address_hash=known_as).exclude(reason=Suppression.Reason.ERASED).exists():
+    if Suppression.objects.standing().filter(address_hash=known_as).exists():
         return False
     with transaction.atomic():
         subscriber, _made = Subscriber.objects.get_or_create(address_hash=known_as, defaults={"email": email})

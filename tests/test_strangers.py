@@ -355,6 +355,8 @@ BY_WHOM = {
         "newsletter.mail.authentication.spf": "ALL LOOKING ADDRESS MODIFIER VERSION",
     },
     "authors, who may lose a second of their own: tests/posts/test_long_texts.py": {
+        "newsletter.issues.archiving": "_NUMBER",
+        "newsletter.posts.old_addresses.desk": "_POST _WEB",
         "newsletter.issues.forms": "NUMBER",
         "newsletter.posts.markdown.blocks": "TABLE_RULE UNDERLINE ENDS_SENTENCE NOTE",
         "newsletter.posts.proofreading.brackets": "without_partner _unpaired _is_number_or_smile",
@@ -362,9 +364,35 @@ BY_WHOM = {
         "newsletter.posts.text.han": "HAN_CHARACTER LATIN_WORD",
         "newsletter.publication.models": "Publication.spelled",
         "newsletter.posts.models.images": "ADDRESS Image.markdown",
+        "newsletter.posts.importers.buttondown": "_MODE _HTML _TEMPLATE Source.keys",
+        "newsletter.posts.importers.folder.addresses": "_MADE",
+        "newsletter.posts.importers.folder.fields": "_HEADING DAY_IN_NAME _LOOSE words _iso",
+        "newsletter.posts.importers.folder.shortcodes": "PICTURE _CODE _PAIRED _SINGLE _SITE _RELATIVE "
+        "_ATTRIBUTES _ADMONITION _WIKI _HIDDEN "
+        "_CALLOUT _MDX _language _positional _named _asset _hexo_link _wiki",
         "newsletter.posts.importers.front_matter": "_HEAD _KEY",
-        "newsletter.posts.importers.markdown_folder": "_HEADING _DAY_IN_NAME _CODE_OR_PICTURE _ELSEWHERE _words "
-        "_published_at",
+        "newsletter.posts.importers.ghost.source": "_PICTURE_HOST _OWN_LINK _PATTERN Source._without_place",
+        "newsletter.posts.importers.html.blocks": "_LANGUAGE _BARE _heading _item_text _code_block _language _side",
+        "newsletter.posts.importers.html.cards": "_dropped _link_of_a_program",
+        "newsletter.posts.importers.html.converting": "_DATA",
+        "newsletter.posts.importers.html.counts": "TOKEN _HAN",
+        "newsletter.posts.importers.html.inlines": "_SPACE _ANYWHERE _BRACKETS _PUNCTUATION _TAG _ENTITY "
+        "_CONTENTS _LINE_START _NUMBER_START _BREAK "
+        "_OUTER_BREAKS _EDGES _code _link picture",
+        "newsletter.posts.importers.html.leaving": "comment",
+        "newsletter.posts.importers.html.other_boxes": "_CALLS",
+        "newsletter.posts.importers.html.tree": "_NAME _SCHEME serialised _NORMAL _BOLD _SLANTED",
+        "newsletter.posts.importers.markdown_breaks": "_SPECIAL _UNDERLINE _breaks",
+        "newsletter.posts.importers.markdown_folder": "_TOML _UNDERLINED",
+        "newsletter.posts.importers.medium": "_ID _DAY",
+        "newsletter.posts.importers.moving": "_LINK",
+        "newsletter.posts.importers.pictures.finding": "_DATA _SIZED _SMALLER _SUBSTACK",
+        "newsletter.posts.importers.pictures.placing": "_PLACE _ALREADY_HERE unescaped",
+        "newsletter.posts.importers.substack": "Source.keys",
+        "newsletter.posts.importers.wordpress": "_CDATA _CONTROL _BARE Source.read _words",
+        "newsletter.posts.importers.wordpress_text": "_BLOCK _CAPTION _PICTURE _EMBED _CODE _MEDIA "
+        "_UNKNOWN _ALONE _PRE _EMBED_BLOCK _BLOCK_MARK "
+        "_MORE with_paragraphs _paragraph _code _media",
         "newsletter.posts.markdown.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK "
         "NEAR EMPHASIS SOFT_BREAK _without_break",
         "newsletter.posts.markdown.lines": "FENCE HEADING QUOTE RULE MARKER "
@@ -406,7 +434,21 @@ NORMALISING = {
         "readable decode": "of what `normalise` stored",
     },
     "newsletter.delivery.management.commands.send_test": {"Command._send validate_email": "the operator's own words"},
-    "newsletter.posts.importers.markdown_folder": {"_words slugify": "the name of a file, and 120 characters"},
+    "newsletter.posts.importers.buttondown": {
+        "Source.read slugify": "of 120 characters at most, or of a name of a file",
+    },
+    "newsletter.posts.importers.folder.fields": {
+        "words slugify": "of 120 characters at most, or of a name of a file",
+    },
+    "newsletter.posts.importers.ghost.source": {
+        "_words slugify": "of 120 characters at most, or of a name of a file",
+    },
+    "newsletter.posts.importers.substack": {
+        "Source.read slugify": "of 120 characters at most, or of a name of a file",
+    },
+    "newsletter.posts.importers.wordpress": {
+        "_words slugify": "of 120 characters at most, or of a name of a file",
+    },
     "newsletter.posts.models.posts": {"TagQuerySet._make slugify": "of a tag, 40 characters"},
     "newsletter.publication.pictures.uploads": {"Picture.file_name slugify": "of 255 characters"},
 }

@@ -11,10 +11,12 @@ class DeliveryConfig(AppConfig):
     tables_shown: ClassVar = ["delivery_quote", "delivery_step"]  # publication.freshness counts their changes
 
     def ready(self) -> None:
-        from newsletter.delivery.readers import own_letters  # noqa: PLC0415 - its models are not there before
+        from newsletter.delivery.readers import own_letters, quoting  # noqa: PLC0415 - their models are not there before
         from subscribers import own_data  # noqa: PLC0415
+        from subscribers.models import forgotten  # noqa: PLC0415
 
         own_data.add(own_letters.letters)
         own_data.add(own_letters.reports)
         own_data.add(own_letters.answers)
         own_data.add(own_letters.replies)
+        forgotten.before(quoting.leave)

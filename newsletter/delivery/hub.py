@@ -14,6 +14,7 @@ from django.urls import reverse
 from newsletter.delivery.models import HubNotice
 from newsletter.delivery.rehearsal import link_checker
 from newsletter.issues.models import Issue
+from newsletter.mail.outward import is_askable
 from newsletter.posts.models import Post, Tag
 from newsletter.publication.models import Publication
 
@@ -23,7 +24,7 @@ TAGS_MAX = 20  # whose feeds are told at once
 logger = logging.getLogger(__name__)
 
 
-def tell(now: datetime, may_ask: Callable[[str, int], bool] = link_checker.is_askable) -> int:
+def tell(now: datetime, may_ask: Callable[[str, int], bool] = is_askable) -> int:
     """Tell the hub of what was published since the last time; return of how many feeds it took notice."""
     hub = Publication.objects.current().hub
     newest = _newest(now) if hub else None

@@ -50,6 +50,8 @@ def obstacles(issue: Issue, send_at: datetime, *, letter: FrozenLetter | Mailing
 
     letter: the issue as it is frozen already; None to freeze it here.
     """
+    if issue.imported_at:
+        return [_from_elsewhere(issue)]
     posts = [item.post for item in issue.items.select_related("post")]
     found = []
     if not posts:
@@ -64,6 +66,11 @@ def obstacles(issue: Issue, send_at: datetime, *, letter: FrozenLetter | Mailing
     if was_sent_to_all(issue):
         found.append(_("Issue %(number)d was sent already.") % {"number": issue.number})
     return found + _too_large(issue, letter or freeze(issue))
+
+
+def _from_elsewhere(issue: Issue) -> str:
+    words = _("Issue %(number)d was sent by another program. It belongs to the archive, and is never mailed from here.")
+    return words % {"number": issue.number}
 
 
 def _too_large(issue: Issue, letter: FrozenLetter | Mailing) -> list[str]:
@@ -85,6 +92,8 @@ def was_sent_to_all(issue: Issue) -> bool:
 
 def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
     """Return what keeps a correction of `issue` from being sent, in sentences for its author."""
+    if issue.imported_at:
+        return [_from_elsewhere(issue)]
     found = []
     if issue.mailings.open().filter(kind=Mailing.Kind.ISSUE).exists():
         found.append(_("The issue is still being sent. Pause it and use the current text for those who wait."))
@@ -99,7 +108,7 @@ def obstacles_to_correcting(issue: Issue, note: str) -> list[str]:
 
 def can_be_corrected(issue: Issue) -> bool:
     """Return whether somebody has a copy of `issue`, and nothing of it is under way."""
-    return not issue.mailings.open().exists() and bool(copies(issue))
+    return not issue.imported_at and not issue.mailings.open().exists() and bool(copies(issue))
 
 
 def approve(
@@ -184,6 +193,8 @@ def correct(
 
 def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
     """Give a mailing its number and its content, and keep it; the other click's, if that was first."""
+    if mailing.issue.imported_at:  # the last of several bars: whoever asks, no mailing comes to be
+        raise PlanningError(_from_elsewhere(mailing.issue))
     kin = mailing.issue.mailings.filter(kind=mailing.kind)
     former = kin.order_by("-number").first()
     mailing.number = former.number + 1 if former else 1
@@ -303,6 +314,8 @@ def _is_unsettled(issue: Issue) -> bool:
 
 
 def _why_it_waits(mailing: Mailing, now: datetime) -> str:
+    if mailing.issue.imported_at:
+        return _from_elsewhere(mailing.issue)
     late = now - mailing.send_at
     was_due = date_format(localtime(mailing.send_at), "Y-m-d H:i")
     if late > LATE:

@@ -145,7 +145,7 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
             "issue": issue,
             "mailing": mailing,
             "can_be_corrected": issue and can_be_corrected(issue),
-            "others_wait": issue and issue.sent_at and not was_sent_to_all(issue),
+            "others_wait": issue and issue.sent_at and not issue.imported_at and not was_sent_to_all(issue),
             "is_frozen_otherwise": issue and mailing and _is_frozen_otherwise(issue, mailing),
             "show_save_and_add_another": False,
             "rest": int(REST / timedelta(milliseconds=1)) if _saves_itself(issue, mailing) else None,

@@ -18,8 +18,9 @@ from newsletter.delivery.models.history import Step
 from newsletter.issues import cadence, rhythm
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
-from newsletter.posts.importers import drafts, markdown_folder
+from newsletter.posts.importers import markdown_folder
 from newsletter.posts.importers.front_matter import Value, parse
+from newsletter.posts.importers.taking import take
 from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.search.index import index_post
 from newsletter.publication.actors import Via, acting
@@ -138,10 +139,11 @@ def _write_posts(samples: list[Sample], publication: Publication) -> None:
     """Write the posts in the order of their dates, those of no issue as drafts, and link them."""
     dates = {words: sample.published_at(n) for sample in samples for n, (words, _form) in enumerate(sample.posts)}
     unfinished = {file.stem for file in (DATA / "posts").glob("*.md")} - dates.keys()
+    finders = markdown_folder.Source(DATA, publication.zone).finders
     for words in [*sorted(dates, key=dates.__getitem__), *sorted(unfinished)]:
-        draft = markdown_folder.read(DATA / "posts" / f"{words}.md", DATA, publication.zone)
-        dated = replace(draft, source=SOURCE + words, published_at=dates.get(words))
-        drafts.take(dated, dry_run=False)
+        read = markdown_folder.read(DATA / "posts" / f"{words}.md", DATA, publication.zone)
+        dated = replace(read, source=SOURCE + words, published_at=dates.get(words), addresses=())
+        take(dated, finders, dry_run=False)
     _link_posts()
     _describe_covers()
 

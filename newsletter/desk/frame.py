@@ -54,6 +54,8 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("admin:settings_newcomers", pgettext_lazy("settings", "New readers")),
         ("admin:settings_words", pgettext_lazy("settings", "Words")),
         ("admin:settings_feeds", pgettext_lazy("settings", "Feeds and robots")),
+        ("posts.redirect", pgettext_lazy("settings", "Old addresses")),
+        ("posts.missingaddress", pgettext_lazy("settings", "Missing pages")),
         ("auth.user", pgettext_lazy("settings", "Team")),
         ("admin:account", pgettext_lazy("settings", "Security")),
         ("admin:settings_record", pgettext_lazy("settings", "Record")),
@@ -70,6 +72,8 @@ SCREENS = {TODAY: "admin:index", CALENDAR: "admin:calendar", SETTINGS: "admin:se
 STANDS_UNDER = {
     "": TODAY,
     "posts": WRITING,
+    "posts/redirect": SETTINGS,
+    "posts/missingaddress": SETTINGS,
     "delivery": ISSUES,
     "subscribers": READERS,
     "restored": ISSUES,
@@ -138,8 +142,9 @@ def word_of(path: str, site: AdminSite) -> str | None:
     root = reverse(f"{site.name}:index")
     if not path.startswith(root):
         return None
-    part = path.removeprefix(root).partition("/")[0]
-    return part if part in LABELS else STANDS_UNDER.get(part)
+    part, _slash, rest = path.removeprefix(root).partition("/")
+    room = f"{part}/{rest.partition('/')[0]}"
+    return part if part in LABELS else STANDS_UNDER.get(room) or STANDS_UNDER.get(part)
 
 
 def may_open(request: HttpRequest, url: str) -> bool:

@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
-from django.views.defaults import page_not_found
 
 from newsletter.desk.accounts import attempts
 from newsletter.desk.accounts.alarms import Kind
@@ -23,6 +22,7 @@ from newsletter.desk.forms import StartForm
 from newsletter.desk.login import entering, proving
 from newsletter.operation import diagnosis
 from newsletter.operation.accounts import author, factors
+from newsletter.posts.old_addresses import answering
 
 # --- What machines ask ---
 
@@ -47,10 +47,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404: in the frame of the desk to whoever is logged in there, to others as ever."""
+    """Answer 404: in the frame of the desk to whoever is logged in there; lead others to where a page is now."""
     user = getattr(request, "user", None)
     if not request.path.startswith("/admin/") or user is None or not user.is_staff:
-        return page_not_found(request, exception)
+        return answering.missing(request, exception)
     context = admin.site.each_context(request) | {"title": _("There is no page here")}
     response = render(request, "desk/missing.html", context, status=HTTPStatus.NOT_FOUND)
     add_never_cache_headers(response)

@@ -104,6 +104,7 @@ class Issue(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True, editable=False, db_index=True)
+    imported_at = models.DateTimeField(null=True, editable=False)  # another program had mailed it: we never do
 
     post_count: int  # what readers find in it: set by lengths.measured
     reading_minutes: int

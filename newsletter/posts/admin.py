@@ -19,7 +19,18 @@ from django.utils.translation import ngettext
 
 from newsletter.posts.forms import PostForm
 from newsletter.posts.library import ImageAdmin
-from newsletter.posts.models import Image, Pattern, Post, PostQuerySet, Revision, Tag, WorkingCopy
+from newsletter.posts.models import (
+    Image,
+    MissingAddress,
+    Pattern,
+    Post,
+    PostQuerySet,
+    Redirect,
+    Revision,
+    Tag,
+    WorkingCopy,
+)
+from newsletter.posts.old_addresses.desk import MissingAddressAdmin, RedirectAdmin
 from newsletter.posts.patterns import KEEP, PatternAdmin, PatternedAdmin
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.saving import ENTER, REST, is_in_place
@@ -274,3 +285,5 @@ class TagAdmin(PlainDeletionAdmin):
 
 admin.site.register(Image, ImageAdmin)
 admin.site.register(Pattern, PatternAdmin)
+admin.site.register(Redirect, RedirectAdmin)
+admin.site.register(MissingAddress, MissingAddressAdmin)

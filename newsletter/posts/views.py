@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
 from newsletter.posts.neighbours import alone, company, joined
+from newsletter.posts.old_addresses.answering import moved
 from newsletter.posts.responsive_images import pictured
 from newsletter.posts.search.index import Result
 from newsletter.posts.search.index import search as look_up
@@ -52,7 +53,7 @@ def post(request: HttpRequest, number: int) -> HttpResponse:
     if found is None:
         raise Http404
     if request.path != found.post.get_absolute_url():
-        return redirect(found.post, permanent=True)
+        return moved(request) or redirect(found.post, permanent=True)
     if known is None and not found.post.is_unlisted:
         found = joined(found, listed, relate(found.post, now=now))
     prefetch_related_objects([found.post], "tags", "issues")

@@ -13,6 +13,9 @@ from django.utils.translation import ngettext
 # What goes with a post or an issue and is worth a word, by model; rooms above are named, not imported.
 IN_WORDS: dict[str, Callable[[int], str]] = {
     "posts.revision": lambda count: ngettext("%(count)s version of the text", "%(count)s versions of the text", count),
+    "posts.redirect": lambda count: ngettext(
+        "%(count)s old address that leads here", "%(count)s old addresses that lead here", count
+    ),
     "posts.workingcopy": lambda _count: _("What was changed and readers do not see yet"),
     "issues.startingpoint": lambda _count: _("The place on the page for newcomers"),
     "delivery.feedback": lambda count: ngettext("%(count)s answer of a reader", "%(count)s answers of readers", count),

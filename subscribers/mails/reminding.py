@@ -44,7 +44,7 @@ def grant(now: datetime) -> None:
 
 def _unconfirmed(now: datetime) -> SubscriberQuerySet:
     """Return who may be reminded: asked, never confirmed, not suppressed, and the link still opens for a day."""
-    barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).exclude(reason=Suppression.Reason.ERASED)
+    barred = Suppression.objects.standing().filter(address_hash=OuterRef("address_hash"))
     opens = {"confirmation_sent_at__gt": now - CONFIRM_WITHIN + LEFT_AT_LEAST}
     return Subscriber.objects.filter(~Exists(barred), state=Subscriber.State.PENDING, **opens)
 

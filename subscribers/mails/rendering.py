@@ -84,7 +84,7 @@ def _mail(letter: Letter, publication: Publication, *, to: tuple[str, str], ids:
 
 
 def _letter(subscriber: Subscriber, publication: Publication) -> Letter:
-    if subscriber.is_reader:
+    if subscriber.is_reader and not subscriber.is_asked_back:
         name, subject = "already_subscribed", _("You already receive %(name)s")
     else:
         name, subject = "confirmation", _("Please confirm: %(name)s")

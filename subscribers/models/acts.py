@@ -22,6 +22,8 @@ class Act(models.Model):
         RESUMED = "resumed", _("pause ended")
         SUPPRESSED = "suppressed", pgettext_lazy("of an act", "suppressed")
         LIFTED = "lifted", _("may be mailed again")
+        ASKED = "asked", pgettext_lazy("of an act", "asked to confirm again")
+        REOPENED = "reopened", pgettext_lazy("of an act", "may sign up again")
 
     subscriber = models.ForeignKey("subscribers.Subscriber", on_delete=models.DB_CASCADE, related_name="acts")
     what = models.CharField(_("what happened"), max_length=10, choices=What)

@@ -13,6 +13,7 @@ from subscribers import departures
 from subscribers.addresses import masked, readable
 from subscribers.departures import Why
 from subscribers.links import Linked, was_made_for
+from subscribers.models import forgotten
 from subscribers.models.acts import Act as Act  # noqa: PLC0414 - registered by being imported
 from subscribers.models.address_changes import AddressChange as AddressChange  # noqa: PLC0414 - registered by being imported
 from subscribers.models.confirmation_reminders import ConfirmationReminder
@@ -193,6 +194,12 @@ class Subscriber(Linked):
         """Return the tags in the order in which they were typed."""
         return Tagging.objects.names_of([self.pk])[self.pk]
 
+    @property
+    def is_asked_back(self) -> bool:
+        """Return whether this is a reader to whom nothing goes until they confirm anew."""
+        barred = Suppression.objects.filter(address_hash=self.address_hash, reopened_at__isnull=False)
+        return self.is_reader and barred.exists()
+
     def is_paused(self, now: datetime) -> bool:
         return self.state == self.State.PAUSED and self.paused_until is not None and self.paused_until > now
 
@@ -230,13 +237,15 @@ class Subscriber(Linked):
                 asked_at=now,
                 asked_times=F("asked_times") + 1,
             )
-            if asked and not self.is_reader:
+            if asked and (not self.is_reader or self.is_asked_back):
                 self._record(Consent.Kind.ASKED, how, now)
         return asked
 
     def confirm(self, now: datetime, how: Circumstances = NOT_SAID) -> bool:
-        """Become active, if the round is still the one that was read; lift an erasure by new consent."""
-        waiting = Q(state__in=[self.State.PENDING, self.State.UNSUBSCRIBED], signup_round=self.signup_round)
+        """Become active, if the round is still the one that was read; end a suppression that new consent ends."""
+        waiting = Q(signup_round=self.signup_round)
+        if not self.is_asked_back:
+            waiting &= Q(state__in=[self.State.PENDING, self.State.UNSUBSCRIBED])
         was_reader = self.confirmed_at is not None
         with transaction.atomic():
             confirmed = self._move(
@@ -245,15 +254,16 @@ class Subscriber(Linked):
                 confirmed_at=now,
                 welcomed_at=None,
                 welcome_due_at=None,
+                paused_until=None,
                 unsubscribed_at=None,
                 confirmation_due_at=None,
                 signup_round=F("signup_round") + 1,
             )
             if confirmed:
                 ConfirmationReminder.objects.filter(subscriber=self.pk).delete()
+                Pause.objects.end([self.pk], now)
                 self._record(Consent.Kind.CONFIRMED, how, now)
-                erased = Suppression.Reason.ERASED
-                lifted, _models = Suppression.objects.filter(address_hash=self.address_hash, reason=erased).delete()
+                lifted, _models = Suppression.objects.endable().filter(address_hash=self.address_hash).delete()
                 Invitation.objects.settle(self.pk, is_new=not was_reader and not lifted)
         return confirmed
 
@@ -331,6 +341,8 @@ class Subscriber(Linked):
 
     def forget(self) -> None:
         """Delete this row, in the caller's transaction; its number is struck out later where no key holds it."""
+        for act in forgotten.BEFORE:
+            act(self)
         Forgotten.objects.get_or_create(number=self.pk)
         self.delete()
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -28,6 +29,16 @@ def departure(why: Why, who: str, *, at: datetime | None = None, heir: str = "")
     return Departure(at or timezone.now(), why, who, Publication.objects.current().salt, heir)
 
 
+class SuppressionQuerySet(models.QuerySet["Suppression"]):
+    def endable(self) -> "SuppressionQuerySet":
+        """Return those that a new confirmation by the owner of the address ends."""
+        return self.filter(Q(reason=Suppression.Reason.ERASED) | Q(reopened_at__isnull=False))
+
+    def standing(self) -> "SuppressionQuerySet":
+        """Return those for which no sign-up is answered."""
+        return self.filter(reopened_at__isnull=True).exclude(reason=Suppression.Reason.ERASED)
+
+
 class Suppression(models.Model):
     """An address that must not be mailed, whatever its owner's subscription says."""
 
@@ -42,6 +53,11 @@ class Suppression(models.Model):
     reason = models.CharField(_("reason"), max_length=10, choices=Reason)
     note = models.CharField(_("note"), max_length=500, blank=True)
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
+    reopened_at = models.DateTimeField(
+        null=True, editable=False, help_text="since when a confirmation by its owner ends it, which the author allowed"
+    )
+
+    objects = SuppressionQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]

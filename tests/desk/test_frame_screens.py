@@ -41,6 +41,8 @@ def screens(desk, settings) -> list[str]:
         "posts_pattern",
         "posts_tag",
         "posts_image",
+        "posts_redirect",
+        "posts_missingaddress",
         "subscribers_subscriber",
         "subscribers_suppression",
         "issues_startingpoint",

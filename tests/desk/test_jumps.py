@@ -30,6 +30,7 @@ FACTS = {
     *("desk.Errand.begun_at", "desk.Errand.created_at", "desk.Errand.ended_at"),
     "issues.Correction.made_at",
     "issues.Issue.created_at",
+    "issues.Issue.imported_at",
     "issues.Issue.sent_at",
     "issues.Issue.updated_at",
     "issues.HolidayAnswer.answered_at",
@@ -111,7 +112,7 @@ FACTS = {
     "subscribers.Subscriber.paused_until",
     "subscribers.Subscriber.unsubscribed_at",
     "subscribers.Subscriber.welcomed_at",
-    "subscribers.Suppression.created_at",
+    *("subscribers.Suppression.created_at", "subscribers.Suppression.reopened_at"),
     "subscribers.Unsent.at",
 }
 

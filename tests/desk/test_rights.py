@@ -30,7 +30,7 @@ from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
 from newsletter.mail.message import Letter, build
-from newsletter.posts.models import Image, Pattern, Post, Revision, Tag
+from newsletter.posts.models import Image, MissingAddress, Pattern, Post, Redirect, Revision, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Suppression, address_hash
 from tests.delivery.events.test_replying import FILE
@@ -124,6 +124,8 @@ TABLE: dict[str, str] = {
     "admin/posts/post/<int:pk>/versions/<int:number>/restore/": WRITERS,
     "admin/posts/post/<int:pk>/working-copy/": WRITERS,
     **_stock("posts/tag", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
+    **_stock("posts/redirect", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
+    **_stock("posts/missingaddress", EDITORS, add=NO_ONE, change=EDITORS, delete=EDITORS),
     **_stock("posts/pattern", WRITERS, add=WRITERS, change=WRITERS, delete=WRITERS),
     **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
     "admin/posts/image/upload/": "LJBJBB",
@@ -242,7 +244,8 @@ def _world() -> World:
     make_publication()
     helpers = {role: make_helper(role, name=role) for role in ROLES[2:]} | {"nobody": make_helper(), "stranger": None}
     reader, tag = make_subscriber(READER, name="某人"), Tag.objects.create(name="題", slug="t")
-    gone = Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
+    by_hand = {"email": "gone@example.org", "reason": Suppression.Reason.MANUAL}
+    gone = Suppression.objects.create(address_hash=address_hash("gone@example.org"), **by_hand)
     draft = make_post(SECRET_TITLE, published_at=None, tags=("t",))
     own = make_post("自己的草稿", published_at=None, created_by=helpers["writer"])
     version = Revision.objects.record(own.pk, own, at=timezone.now())
@@ -251,6 +254,8 @@ def _world() -> World:
         "auth/group": Group.objects.get(name="editor").pk,
         "posts/post": own.pk,
         "posts/tag": tag.pk,
+        "posts/redirect": Redirect.objects.create(path="/old", target="/posts/").pk,
+        "posts/missingaddress": MissingAddress.objects.create(path="/gone", asked_on=timezone.localdate()).pk,
         "posts/pattern": Pattern.objects.create(title="每週選讀", body="## 一").pk,
         "posts/image": Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1).pk,
         "issues/issue": _issue_in_preparation(draft).pk,

@@ -14,6 +14,7 @@ from django.utils import timezone, translation
 from newsletter.delivery import planning, tasks
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Answer, Arrival, Delivery, Quote, Reply, ReplyMail
+from newsletter.delivery.readers import quoting
 from subscribers.models import Subscriber
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
@@ -240,6 +241,50 @@ def test_an_approved_issue_that_was_changed_since_stops_instead_of_leaving_unsee
     assert mailing.state == "paused"
     assert "還沒看過的開頭" not in mailing.html
     assert not Quote.objects.allowed().exists()
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_who_is_erased_is_quoted_in_no_letter_that_has_not_left(quote, reader, is_changed):
+    issue = make_issue(make_post(), number=8, subject="第八期")
+    placed(quote, issue)
+    now = timezone.now()
+    mailing = planning.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
+    if is_changed:
+        type(issue).objects.filter(pk=issue.pk).update(introduction="還沒看過的開頭")
+
+    reader.erase()
+
+    mailing.refresh_from_db()
+    assert mailing.state == "paused" if is_changed else "留白的例子" not in mailing.html + mailing.text
+    assert not Quote.objects.exists()
+
+
+def test_a_no_that_meets_an_approval_leaves_the_letter_too(quote):
+    issue, read_before = make_issue(make_post(), number=8, subject="第八期"), Quote.objects.get()
+    placed(quote, issue)
+    now = timezone.now()
+    mailing = planning.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
+
+    assert quoting.decline(read_before, now)
+
+    mailing.refresh_from_db()
+    assert "留白的例子" not in mailing.html + mailing.text
+
+
+def test_a_no_that_meets_the_first_copy_stops_no_mailing(quote, monkeypatch):
+    issue = make_issue(make_post(), number=8, subject="第八期")
+    placed(quote, issue)
+    now = timezone.now()
+    mailing = planning.approve(issue, send_at=None, now=now, hold=timedelta())
+    refreeze = planning.refreeze
+
+    def begin_first(*args, **options):
+        planning.plan(type(mailing).objects.get(), now)
+        return refreeze(*args, **options)
+
+    monkeypatch.setattr(planning, "refreeze", begin_first)
+
+    assert not quoting.decline(quote, now)
 
 
 @pytest.mark.parametrize(

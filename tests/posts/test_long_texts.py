@@ -2,7 +2,10 @@
 
 import pytest
 
-from newsletter.posts.importers import markdown_folder
+from newsletter.posts.importers import moving
+from newsletter.posts.importers.folder import fields
+from newsletter.posts.importers.folder.shortcodes import as_markdown
+from newsletter.posts.importers.pictures import placing
 from newsletter.posts.markdown import embeds
 from newsletter.posts.markdown.render import render, render_mail
 from newsletter.posts.proofreading.check import findings
@@ -127,8 +130,10 @@ def test_a_long_text_is_rendered_for_mail_in_no_time(name):
     ids=["heading", "pictures", "fences", "code", "hashes"],
 )
 def test_a_file_of_a_long_text_is_read_in_no_time(text):
-    assert is_within(SECONDS, lambda: markdown_folder._HEADING.match(text))
-    assert is_within(SECONDS, lambda: list(markdown_folder._CODE_OR_PICTURE.finditer(text)))
+    assert is_within(SECONDS, lambda: fields._HEADING.match(text))
+    assert is_within(SECONDS, lambda: list(placing._PLACE.finditer(text)))
+    assert is_within(SECONDS, lambda: list(moving._LINK.finditer(text)))
+    assert is_within(SECONDS, lambda: as_markdown(text))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from newsletter.publication.models import Publication
-from subscribers import departures, remembering
+from subscribers import acting, departures, remembering
+from subscribers.acting import Occasion
 from subscribers.mails import changing
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.consents import Consent
@@ -199,8 +200,29 @@ def test_an_import_that_ends_subscriptions_is_remembered_too(reader, tmp_path):
 
 
 def test_a_suppression_that_the_author_lifted_stays_lifted(reader, admin_client):
-    reader.suppress("bounced")
+    reader.suppress("manual")
     admin_client.post(f"/admin/subscribers/suppression/{Suppression.objects.get().pk}/delete/", {"post": "yes"})
+    assert not Suppression.objects.exists()
+
+    assert remembering.replay() == 0
+
+
+@pytest.mark.parametrize("reason", ["bounced", "complained", "erased"])
+def test_the_author_takes_no_suppression_back_that_is_not_theirs(reader, admin_client, reason):
+    reader.suppress(reason)
+    page = f"/admin/subscribers/suppression/{Suppression.objects.get().pk}/delete/"
+    tick = {"action": "delete_selected", "_selected_action": Suppression.objects.get().pk, "post": "yes"}
+
+    assert admin_client.post(page, {"post": "yes"}).status_code == 403
+    admin_client.post("/admin/subscribers/suppression/", tick)
+
+    assert Suppression.objects.exists()
+
+
+def test_a_suppression_that_its_reader_ended_by_confirming_anew_stays_ended(reader):
+    reader.suppress("bounced")
+    acting.ask_back(reader.pk, Occasion(timezone.now()))
+    assert Subscriber.objects.get(pk=reader.pk).confirm(timezone.now())
     assert not Suppression.objects.exists()
 
     assert remembering.replay() == 0

@@ -10,9 +10,10 @@ from time import monotonic
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
 from django.db.models.functions import Length
+from django.utils import timezone
 
 from newsletter.delivery.events import providers, replying, rules
-from newsletter.delivery.events.facts import Fact, NotYet, Reading, Unreadable, What
+from newsletter.delivery.events.facts import Fact, Kind, NotYet, Reading, Unreadable, What
 from newsletter.delivery.events.finding import FORGED, NOBODY, Finder, Found, leaver
 from newsletter.delivery.events.reading import mail, requests
 from newsletter.delivery.events.rules import News
@@ -137,6 +138,9 @@ def _record(read: Sequence[Read], now: datetime) -> int:
         for arrival, reading in mine:
             _mark(arrival, reading, about[arrival.pk], finder, now)
         _save([arrival for arrival, _reading in mine])
+        emptied = [arrival.pk for arrival, reading in mine if reading and reading.is_emptied]
+        if emptied:
+            Arrival.objects.filter(pk__in=emptied).update(body=b"")
         for arrival, reading in mine:
             if reading and reading.letter and arrival.what == What.REPLY:
                 replying.take_in(arrival, reading.letter)
@@ -161,11 +165,7 @@ def _lock(keys: list[int]) -> set[int]:
 
 def _new_events(found: Sequence[tuple[Arrival, Fact, Found]]) -> list[News]:
     """Write the events that are not known yet, and return them; what is forged becomes none."""
-    news = {
-        (arrival.source, fact.source_id): News(_event(arrival, fact, about), about, fact.words)
-        for arrival, fact, about in found
-        if about != FORGED
-    }
+    news = {(event.source, event.source_id): News(event, about, fact.words) for event, fact, about in _events(found)}
     for source in {source for source, _id in news}:
         ids = [source_id for of, source_id in news if of == source]
         for some in batched(ids, AT_ONCE, strict=False):
@@ -176,11 +176,34 @@ def _new_events(found: Sequence[tuple[Arrival, Fact, Found]]) -> list[News]:
     return list(news.values())
 
 
+def _events(found: Sequence[tuple[Arrival, Fact, Found]]) -> Iterator[tuple[Event, Fact, Found]]:
+    """Yield the events of facts, also those that are known; what is forged becomes none.
+
+    Of what only proves that its copy arrived there is one for each copy, and none where that is known already.
+    """
+    about_copies = [(fact, about) for _arrival, fact, about in found if fact.kind == Kind.DELIVERED]
+    arrived = {(one.mailing_id, one.seq) for fact, one in about_copies if fact.source_id}
+    if any(not fact.source_id for fact, _about in about_copies):
+        arrived |= _known_to_have_arrived([about for fact, about in about_copies if not fact.source_id])
+    for arrival, fact, about in found:
+        is_needless = not fact.source_id and (about.seq is None or (about.mailing_id, about.seq) in arrived)
+        if about != FORGED and not is_needless:
+            arrived.update([] if fact.source_id else [(about.mailing_id, about.seq)])
+            yield _event(arrival, fact, about), fact, about
+
+
+def _known_to_have_arrived(copies: Sequence[Found]) -> set[tuple[int | None, int | None]]:
+    mailings, seqs = {one.mailing_id for one in copies}, {one.seq for one in copies}
+    rows = Event.objects.filter(mailing_id__in=mailings, seq__in=seqs, kind=Kind.DELIVERED)
+    return set(rows.values_list("mailing_id", "seq"))
+
+
 def _event(arrival: Arrival, fact: Fact, about: Found) -> Event:
     came_back = fact.verdict is not None
+    at = min(fact.at, arrival.received_at)  # no report is from the future
     return Event(
         source=arrival.source,
-        source_id=fact.source_id,
+        source_id=fact.source_id or f"arrived {about.mailing_id}/{about.seq}",
         kind=fact.kind,
         verdict=fact.verdict or "",
         mailing_id=about.mailing_id,
@@ -188,7 +211,8 @@ def _event(arrival: Arrival, fact: Fact, about: Found) -> Event:
         address_hash=about.address_hash,
         domain=about.domain if came_back else "",
         words=without_addresses(fact.words)[:500],
-        at=min(fact.at, arrival.received_at),  # no report is from the future
+        at=at,
+        created_at=timezone.now() if fact.source_id else at,  # which would tell the hour
     )
 
 

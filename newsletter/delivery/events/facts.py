@@ -34,7 +34,8 @@ class Names:
 class Fact:
     """One thing that is said of one copy.
 
-    source_id: the sender's own id of it, or a hash: it is kept once. verdict: of one that came back.
+    source_id: the sender's own id of it, or a hash: it is kept once; "" of one that proves that its copy arrived and
+        of which nothing else is kept. verdict: of one that came back.
     is_vouched: whether it was authenticated before it was stored, as a provider's request is and a mail is not.
     """
 
@@ -77,7 +78,7 @@ class Letter:
 class Reading:
     """What an arrival is, and the facts in it. names: of one without facts, to whom it may belong.
 
-    letter: of one that a person wrote.
+    letter: of one that a person wrote. is_emptied: whether what came in is not kept once it is applied.
     """
 
     what: Arrival.What
@@ -85,3 +86,4 @@ class Reading:
     names: Names = Names()
     note: str = ""
     letter: Letter | None = None
+    is_emptied: bool = False

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from django.db import connection, models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 KEPT_FOR = timedelta(days=30)  # what was applied; mails have addresses in them
@@ -133,7 +134,7 @@ class Event(models.Model):
     domain = models.CharField(max_length=100, blank=True, help_text="which receiver said so, of one that came back")
     words = models.CharField(max_length=500, blank=True, help_text="the server's own, without addresses")
     at = models.DateTimeField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "source_id"], name="an_event_is_kept_once")]

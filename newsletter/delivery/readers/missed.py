@@ -57,7 +57,8 @@ class MissedMail(MarkedMail[Pause], SingleMail[Pause]):
 def missed(pause: Pause) -> list[Issue]:
     """Return the issues that went out in a pause and never to its reader, the first one first."""
     since = pause.began_at - UNDER_WAY
-    issues = Issue.objects.archived().filter(sent_at__gte=since, sent_at__lt=pause.until).order_by("number")
+    ours = Issue.objects.archived().filter(imported_at__isnull=True)
+    issues = ours.filter(sent_at__gte=since, sent_at__lt=pause.until).order_by("number")
     states = _states(pause.subscriber_id, since)
     return [one for one in issues if _is_missed(one, states.get(one.pk, set()), pause)]
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery import planning
@@ -21,7 +21,7 @@ from newsletter.mail.message import Mail, build
 from newsletter.mail.trouble import NotSent, Trouble
 from newsletter.publication.models import Publication
 from subscribers.addresses import one_line
-from subscribers.models import address_hash
+from subscribers.models import Subscriber, address_hash
 
 State = Quote.State
 
@@ -121,15 +121,24 @@ def decline(quote: Quote, now: datetime) -> bool:
     An issue that is approved is frozen again without it. If the author has changed more since, or it could not be
     approved so, it is paused instead: nothing goes out that nobody has seen.
     """
-    if quote.is_out:
-        return False
-    state = State.WITHDRAWN if quote.state == State.ALLOWED else State.DECLINED
     with transaction.atomic():
+        # As it is now: it may have been put into an issue since it was read, and the issue approved.
+        current = Quote.objects.select_for_update(of=("self",)).select_related("issue").filter(pk=quote.pk).first()
+        if current is None or current.is_out:
+            return False
+        quote = current
+        state = State.WITHDRAWN if quote.state == State.ALLOWED else State.DECLINED
         frozen = [*quote.issue.mailings.open().select_related("issue")] if quote.issue else []
         unchanged = {one.pk for one in frozen if freeze(one.issue, one.note).content_hash == one.content_hash}
         values = {"state": state, "name": "", "answered_at": now, "issue": None, "placed_at": None}
         Quote.objects.filter(pk=quote.pk).update(**values)
         return all(_without_it(one, now, is_unchanged=one.pk in unchanged) for one in frozen) or _undo()
+
+
+def leave(reader: Subscriber) -> None:
+    """Take the quotes of a reader who is erased out of what was not sent yet."""
+    for quote in Quote.objects.filter(subscriber=reader, issue__isnull=False):
+        decline(quote, timezone.now())
 
 
 def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
@@ -139,7 +148,8 @@ def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
     except planning.PlanningError:
         pass
     why = _("A reader has taken back a quote. Replace the text by the current one, then go on.")
-    return mailing.state == Mailing.State.PAUSED or mailing.pause(why, Mailing.Cause.AUTHOR)
+    is_stopped = mailing.state == Mailing.State.PAUSED or mailing.pause(why, Mailing.Cause.AUTHOR)
+    return is_stopped and not Mailing.objects.filter(pk=mailing.pk, planned_at__isnull=False).exists()
 
 
 def _undo() -> bool:

@@ -26,12 +26,12 @@ from newsletter.delivery.models.rehearsals import ERROR, INFO, OK, WARNING, Rehe
 from newsletter.delivery.provider.outcomes import Outcome
 from newsletter.delivery.provider.transports import transport_for
 from newsletter.delivery.rehearsal import checks, link_checker
-from newsletter.delivery.rehearsal.link_checker import Verdict
 from newsletter.delivery.rehearsal.links import References, read_html
 from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
+from newsletter.mail.outward import Verdict, is_askable
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, SubscriberQuerySet
 
@@ -257,7 +257,7 @@ def links_to_others(references: References) -> list[str]:
     return list(dict.fromkeys(found))[:LINKS_MAX]
 
 
-def ask_others(rehearsal: Rehearsal, may_ask: Callable[[str, int], bool] = link_checker.is_askable) -> list[Remark]:
+def ask_others(rehearsal: Rehearsal, may_ask: Callable[[str, int], bool] = is_askable) -> list[Remark]:
     """Ask every address that is not ours; the rehearsal's row counts how many have been asked."""
     found = link_checker.ask_all(
         rehearsal.links, on_answer=lambda number: rehearsal.progress(number, timezone.now()), may_ask=may_ask

@@ -23,6 +23,7 @@ from subscribers.acting import End, Ends, Occasion
 from subscribers.models import Subscriber, Suppression
 
 LIFTING = "subscribers.delete_suppression"
+LIFTS = frozenset({"lift", "ask_back", "reopen"})
 
 
 class OwnTagForm(ReasonForm):
@@ -90,11 +91,24 @@ ACTS: Final[dict[str, Act]] = {
         gettext_lazy("The address may be mailed again."),
         is_grave=True,
     ),
+    "ask_back": Act(
+        gettext_lazy("Ask whether they want it again"),
+        ReasonForm,
+        lambda pk, _form, occasion: acting.ask_back(pk, occasion),
+        gettext_lazy("The reader gets one mail with a link to confirm. Nothing else goes to them until they have."),
+    ),
+    "reopen": Act(
+        gettext_lazy("Let them sign up again"),
+        ReasonForm,
+        lambda pk, _form, occasion: acting.reopen(pk, occasion),
+        gettext_lazy("Nothing was mailed. The form takes the address again: the reader has to sign up and confirm."),
+    ),
 }
 NOT_DONE: Final[dict[End, Promise]] = {
     End.ALREADY: gettext_lazy("It was so already; nothing was changed."),
     End.NO_READER: gettext_lazy("They have not confirmed, or have left; nothing was changed."),
     End.LONGER: gettext_lazy("They are paused for longer already; nothing was changed."),
+    End.TODAY: gettext_lazy("Three mails went to this mailbox today already; try again tomorrow."),
     End.FULL: gettext_lazy("They have so many tags that no other fits; nothing was changed."),
 }
 
@@ -111,16 +125,16 @@ class Offer:
 def offers(reader: Subscriber, user: Any) -> Iterator[Offer]:
     """Yield what may be done to a reader now."""
     tags = reader.tag_names
-    is_barred = Suppression.objects.filter(address_hash=reader.address_hash).exists()
+    barred = Suppression.objects.filter(address_hash=reader.address_hash).first()
+    way_back = _way_back(barred, reader) if barred and user.has_perm(LIFTING) else ""
     makes_sense = {
         "tag": True,
         "untag": bool(tags),
         "pause": reader.is_reader,
         "resume": reader.state == Subscriber.State.PAUSED,
         "unsubscribe": reader.state != Subscriber.State.UNSUBSCRIBED,
-        "suppress": not is_barred,
-        "lift": is_barred and user.has_perm(LIFTING),
-    }
+        "suppress": barred is None,
+    } | {name: name == way_back for name in LIFTS}
     for name, act in ACTS.items():
         if makes_sense[name]:
             form = act.form(auto_id=f"{name}-%s")
@@ -129,12 +143,24 @@ def offers(reader: Subscriber, user: Any) -> Iterator[Offer]:
             yield Offer(name, act, form)
 
 
+def _way_back(barred: Suppression, reader: Subscriber) -> str:
+    """Return by which act an address can be mailed again: what the author did by hand is theirs to take back.
+
+    All else ends by a new confirmation of the reader alone; who complained or left is not even asked for one.
+    """
+    if barred.reason == Suppression.Reason.MANUAL:
+        return "lift"
+    if barred.reason == Suppression.Reason.ERASED or barred.reopened_at is not None:
+        return ""
+    return "ask_back" if barred.reason == Suppression.Reason.BOUNCED and reader.is_reader else "reopen"
+
+
 @require_POST
 def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     """Do one thing to a reader, and say what came of it on their page."""
     if name not in ACTS:
         raise Http404(name)
-    if name == "lift" and not request.user.has_perm(LIFTING):
+    if name in LIFTS and not request.user.has_perm(LIFTING):
         raise PermissionDenied(LIFTING)
     reader = get_object_or_404(Subscriber, pk=pk)
     form = ACTS[name].form(request.POST)

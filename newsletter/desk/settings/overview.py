@@ -26,6 +26,8 @@ ABOUT: dict[str, Promise] = {
     "admin:settings_newcomers": _("How they sign up, and how they are greeted"),
     "admin:settings_words": _("Your terms, and what the format check looks for"),
     "admin:settings_feeds": _("What programs are told that read by themselves"),
+    "posts.redirect": _("Where the addresses of your old site lead"),
+    "posts.missingaddress": _("What was asked for and is nowhere here"),
     "auth.user": _("Who writes, who sends, who looks after readers"),
     "admin:account": _("Your password, second factor, and where you are logged in"),
     "admin:settings_record": _("Who has changed what, and when"),

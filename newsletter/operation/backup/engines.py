@@ -30,6 +30,9 @@ class Engine(Protocol):
     def put_aside(self, mark: str) -> AbstractContextManager[None]:
         """Make room and keep what was there, under a name with `mark`; if the block raises, put it back."""
 
+    def clear(self) -> None:
+        """Remove all that is there: half of what a restore has brought."""
+
     def load(self, source: IO[bytes]) -> None:
         """Load a dump into the empty database."""
 

@@ -10,7 +10,7 @@ from typing import IO, Any, ClassVar
 from django.db import connection, connections
 from django.db.backends.postgresql.client import DatabaseClient
 
-from newsletter.operation.backup.dumps import ASIDE, Dump, feed, giving
+from newsletter.operation.backup.dumps import ASIDE, WITHOUT_ROWS, Dump, feed, giving
 
 # Who owns it: the role of another installation has another name.
 UNOWNED = [
@@ -33,8 +33,9 @@ class PostgreSQL:
             cursor.execute("SELECT pg_export_snapshot()")
             snapshot = cursor.fetchone()[0]
             options = ["--format=custom", *UNOWNED, f"--snapshot={snapshot}", f"--exclude-schema={ASIDE}*"]
+            options += [f"--exclude-table-data={name}" for name in WITHOUT_ROWS]
             with giving(self._command("pg_dump", options), self._environment()) as source:
-                yield Dump(_rows(cursor), source)
+                yield Dump(_rows(cursor) | _none(cursor), source)
 
     def rows(self) -> dict[str, int]:
         with self._cursor() as cursor:
@@ -64,6 +65,10 @@ class PostgreSQL:
             connections.close_all()
             self.run("DROP SCHEMA public CASCADE", f'ALTER SCHEMA "{ASIDE}{mark}" RENAME TO public')
             raise
+
+    def clear(self) -> None:
+        connections.close_all()
+        self.run("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 
     def load(self, source: IO[bytes]) -> None:
         connections.close_all()
@@ -102,6 +107,10 @@ class PostgreSQL:
 def _tables(cursor: Any) -> list[str]:
     cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename")
     return [name for (name,) in cursor.fetchall()]
+
+
+def _none(cursor: Any) -> dict[str, int]:
+    return dict.fromkeys(set(WITHOUT_ROWS).intersection(_tables(cursor)), 0)
 
 
 def _rows(cursor: Any) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Bring an installation back from a backup: into an empty one, or in place of one that is stopped."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +49,7 @@ def restore(path: Path, now: datetime, *, identity: Path | None = None, replace:
     if not is_empty and not replace:
         raise Refused("this installation is not empty: with --replace it is put aside, and the backup takes its place")
     mark = f"{now:%Y%m%d%H%M%S}"
-    aside = nullcontext() if is_empty else engine.put_aside(mark)
+    aside = _emptied(engine) if is_empty else engine.put_aside(mark)
     with _noted(path), aside, unsealed(path, identity) as stream:
         reader = Reader(stream)
         putting = Putting(settings.DATA_DIR, mark, overwrites={SECRET} if is_empty else set())
@@ -60,6 +60,16 @@ def restore(path: Path, now: datetime, *, identity: Path | None = None, replace:
         call_command("migrate", verbosity=0, interactive=False)
         restored.lock(made_at, now)
     return Restored(made_at, reader.manifest["rows"], putting.files, putting.put_aside, has_secret)
+
+
+@contextmanager
+def _emptied(engine: Engine) -> Iterator[None]:
+    """Leave nothing if the block raises: a database that was loaded and not locked would send its issues again."""
+    try:
+        yield
+    except BaseException:
+        engine.clear()
+        raise
 
 
 def unfinished() -> str:

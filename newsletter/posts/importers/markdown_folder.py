@@ -1,77 +1,198 @@
-"""A folder of Markdown files, with or without front matter, as Jekyll, Hugo and Obsidian keep them."""
+"""A folder of Markdown files as Hugo, Jekyll, Hexo, Docusaurus and Obsidian keep them, or with nothing but text."""
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator
-from datetime import datetime, time, tzinfo
-from functools import partial
-from pathlib import Path
-from urllib.parse import unquote
+from datetime import date, datetime, tzinfo
+from functools import cached_property, partial
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
-from django.utils.text import slugify
+from newsletter.mail.characters import nfc, without_control
+from newsletter.posts.importers.folder import fields as read_fields
+from newsletter.posts.importers.folder.addresses import addresses
+from newsletter.posts.importers.folder.shortcodes import as_markdown
+from newsletter.posts.importers.front_matter import HEAD_MAX, FrontMatterError, Value, parse
+from newsletter.posts.importers.html.converting import shown
+from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
+from newsletter.posts.importers.pictures.finding import SUFFIXES as PICTURES
+from newsletter.posts.importers.pictures.finding import Finder, FolderFinder, Found
+from newsletter.posts.importers.visibility import is_hidden, unknown_wishes
+from newsletter.posts.models import BODY_MAX
 
-from newsletter.mail.characters import nfc, single_line, without_control
-from newsletter.posts.importers.drafts import Draft, Illustration, Rejected
-from newsletter.posts.importers.front_matter import FrontMatterError, Value, parse
-from newsletter.posts.importers.visibility import is_hidden, is_yes_or_no, unknown_wishes
-from newsletter.posts.markdown.lines import without_closing_hashes
-from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, tag_names
-from newsletter.posts.text.measures import words_from_title
-from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
-
-SUFFIXES = {".md", ".markdown"}
-DATE_MAX = 80  # characters
-MOST = {"title": 120, "summary": 200, "source": 200}  # characters, as the columns of Post
-_HEADING = re.compile(r"\A\s*#[ \t]+(?P<title>[^\n]+)(?:\n|\Z)")
-_DAY_IN_NAME = re.compile(r"\A(?P<day>\d{4}-\d{2}-\d{2})[-_ ]?")
-_CODE_OR_PICTURE = re.compile(
-    r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)|\Z)|(?P<ticks>`+)[^`\n].*?(?P=ticks)"
-    r"|!\[(?P<alt>[^\[\]]*+)\]\((?:<(?P<bracketed>[^>\n]+)>|(?P<path>[^)\s]+))(?P<title>[^)\n]*)\)",
-    re.DOTALL | re.MULTILINE,
-)
-_ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//|/media/)", re.IGNORECASE)
+SUFFIXES = {".md", ".markdown", ".mdx", ".mkd", ".mdown"}
+# Files of a repository or of a program that are no texts of an author, wherever they lie at the top.
+NO_TEXTS = {"readme", "license", "licence", "contributing", "changelog", "code_of_conduct", "security"}
+NOT_LOOKED_INTO = {
+    "node_modules",
+    "vendor",
+    "public",
+    "_site",
+    "themes",
+    "scaffolds",
+    "archetypes",
+    "_layouts",
+    "_includes",
+}
+PICTURE_ROOTS = ("static", "source", "assets", "public", "content", "docs", "website/static", "src")
+_TOML = re.compile(r"\A\+\+\+[ \t]*\n(?P<head>.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_UNDERLINED = re.compile(r"^[ \t]*<!--\s*(?:more|truncate|excerpt)\s*-->[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
-def articles(path: Path, zone: tzinfo) -> Iterator[tuple[str, Callable[[], Draft]]]:
-    """Yield the name of each Markdown file below `path`, or of the file `path`, and what reads it.
+class Source:
+    """The Markdown files below a folder, or one of them. The name counts from the folder: name the same one again."""
 
-    The name counts from the folder: the same folder must be named for a file to find its post again.
-    """
+    name, site = "Markdown", ""
+
+    def __init__(self, path: Path, zone: tzinfo) -> None:
+        self.path, self.zone = path, zone
+        self.root = path if path.is_dir() else path.parent
+
+    @cached_property
+    def finders(self) -> list[Finder]:
+        inner = [FolderFinder(self.root / name) for name in PICTURE_ROOTS if (self.root / name).is_dir()]
+        return [FolderFinder(self.root), *inner, _ByName(self.root)]
+
+    def articles(self) -> Iterator[tuple[str, Callable[[], ImportedPost]]]:
+        return articles(self.path, self.zone)
+
+    def keys(self, href: str, source: str) -> list[str]:
+        """Return what a link in the post of `source` may name: a file of the folder, or an old address."""
+        path = unquote(urlsplit(href).path)
+        if urlsplit(href).scheme or urlsplit(href).netloc or not path:
+            return []
+        folder = PurePosixPath(source.partition(":")[2]).parent
+        base = PurePosixPath("/") if path.startswith("/") else PurePosixPath("/") / folder
+        here = _flat(base / path)
+        tried = [here, f"{here}/index.md", *(f"{here}{suffix}" for suffix in (".md", ".markdown", ".mdx"))]
+        stem = PurePosixPath(path).name
+        return [*(f"markdown:{one.lstrip('/')}" for one in tried), here, f"name:{stem.removesuffix('.md')}"]
+
+    def names(self, source: str) -> list[str]:
+        """Return under which keys the post of `source` is linked to, beside its addresses."""
+        name = PurePosixPath(source.partition(":")[2])
+        stem = name.parent.name if name.stem == "index" else name.stem
+        return [source, f"name:{stem}", f"name:{read_fields.DAY_IN_NAME.sub('', stem)}"]
+
+
+def _flat(path: PurePosixPath) -> str:
+    parts: list[str] = []
+    for part in path.parts[1:]:
+        if part == "..":
+            parts = parts[:-1]
+        elif part != ".":
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+class _ByName:
+    """Finds a picture by its mere name, wherever it lies in a folder, if there is one of this name: Obsidian's way."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @cached_property
+    def _places(self) -> dict[str, list[Path]]:
+        places: dict[str, list[Path]] = {}
+        for path in self.root.rglob("*"):
+            if path.suffix.lower() in PICTURES and not path.is_symlink():
+                places.setdefault(path.name, []).append(path)
+        return places
+
+    def find(self, address: str, folder: str) -> Found | None:
+        if urlsplit(address).scheme or urlsplit(address).netloc:
+            return None
+        found = self._places.get(unquote(address).rpartition("/")[2], [])
+        digests = {sha256(path.read_bytes()).digest() for path in found[:20]}
+        if len(digests) != 1:
+            return None
+        return FolderFinder(self.root).find("/" + found[0].relative_to(self.root).as_posix(), "")
+
+
+def articles(path: Path, zone: tzinfo) -> Iterator[tuple[str, Callable[[], ImportedPost]]]:
+    """Yield the name of each Markdown file below `path`, or of the file `path`, and what reads it."""
     root = path if path.is_dir() else path.parent
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     for file in files:
         name = file.relative_to(root)
-        if file.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in name.parts):
+        if file.suffix.lower() in SUFFIXES and (file == path or not _is_passed_over(name)):
             yield name.as_posix(), partial(read, file, root, zone)
 
 
-def read(file: Path, root: Path, zone: tzinfo) -> Draft:
-    """Return the article in `file`; raise Rejected when it cannot become a post."""
+def _is_passed_over(name: Path) -> bool:
+    if any(part.startswith(".") or part in NOT_LOOKED_INTO for part in name.parts):
+        return True
+    return len(name.parts) == 1 and name.stem.lower() in NO_TEXTS
+
+
+def read(file: Path, root: Path, zone: tzinfo) -> ImportedPost:
+    """Return the post in `file`; raise Rejected when it cannot become one."""
     if not file.resolve().is_relative_to(root.resolve()):
         raise Rejected("it is a link to a file outside the folder")
-    fields, body = _parsed(_text(file))
-    title, body = _title(fields, body, file)
-    body, pictures = _with_pictures(body.strip(), file, root)
-    cover = _text_of(fields, "cover", "image")
-    draft = Draft(
-        source=f"markdown:{file.relative_to(root).as_posix()}",
+    name = PurePosixPath(file.relative_to(root).as_posix())
+    fields, typed = _parsed(_text(file))
+    title, typed = read_fields.title(fields, typed, name)
+    typed = _UNDERLINED.sub("", typed).strip()
+    body, remarks = as_markdown(typed)
+    if not typed:
+        raise Rejected("it has no text")
+    before = shown(typed)
+    if body != typed:
+        remarks.append(Remark("short codes are Markdown now", effect=shown(body) - before, is_loss=False))
+    at = read_fields.published_at(fields, name, zone, remarks)
+    hidden = is_hidden(fields, Path(name))
+    remarks += [Remark(words) for words in unknown_wishes(fields)]
+    remarks += read_fields.without_place(fields)
+    return ImportedPost(
+        source=f"markdown:{name}",
         title=title,
-        body=body,
-        words=_words(fields, title, file),
-        summary=_text_of(fields, "summary", "description", "excerpt"),
-        tags=tuple(_tags(fields)),
-        published_at=None if is_hidden(fields, file.relative_to(root)) else _published_at(fields, file, zone),
-        cover=_illustration(cover, title, file, root) if cover and not _ELSEWHERE.match(cover) else None,
-        pictures=tuple(pictures),
-        remarks=tuple(unknown_wishes(fields)),
+        body=body.strip(),
+        words=read_fields.words(fields, title, name),
+        summary=read_fields.text_of(fields, "summary", "description", "excerpt"),
+        tags=tuple(read_fields.tags(fields)),
+        published_at=None if hidden else at,
+        cover=_cover(fields),
+        folder="" if str(name.parent) == "." else str(name.parent),
+        addresses=addresses(fields, name, at),
+        before=before,
+        remarks=tuple(remarks),
     )
-    return _fitting(draft)
+
+
+def _cover(fields: dict[str, Value]) -> str:
+    names = ("cover", "image", "photos", "cover_image", "coverimage", "featured_image", "featuredimage", "thumbnail")
+    found = read_fields.first_of(fields, *names, "banner", "header_image", "index_img")
+    return "" if found.lower() in {"true", "false"} else found
 
 
 def _parsed(text: str) -> tuple[dict[str, Value], str]:
+    toml = _TOML.match(text)
     try:
-        return parse(text)
+        return (_from_toml(toml["head"]), text[toml.end() :]) if toml else parse(text)
     except FrontMatterError as error:
         raise Rejected(str(error)) from error
+
+
+def _from_toml(head: str) -> dict[str, Value]:
+    if len(head) > HEAD_MAX:
+        raise FrontMatterError(f"its front matter is longer than {HEAD_MAX:,} characters")
+    try:
+        fields = tomllib.loads(head)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise FrontMatterError(f"its front matter is no TOML: {error}") from error
+    taxonomies = fields.get("taxonomies")  # Zola's place for tags
+    fields |= taxonomies if isinstance(taxonomies, dict) else {}
+    return {key.lower(): _toml_value(value) for key, value in fields.items() if not isinstance(value, dict)}
+
+
+def _toml_value(value: Any) -> Value:
+    if isinstance(value, list):
+        return [str(item).strip() for item in value if not isinstance(item, dict | list)]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, datetime | date) else str(value).strip()
 
 
 def _text(file: Path) -> str:
@@ -83,104 +204,4 @@ def _text(file: Path) -> str:
         raise Rejected(f"it is not UTF-8 text (byte {error.start})") from error
     if "\0" in text:
         raise Rejected("it contains a NUL character; is it a text?")
-    if text.startswith("+++"):
-        raise Rejected("its front matter is TOML (+++); write it between --- lines")
     return nfc(without_control(text))
-
-
-def _fitting(draft: Draft) -> Draft:
-    """Return `draft` if every part fits into a post."""
-    if not draft.body:
-        raise Rejected("it has no text")
-    if len(draft.body) > BODY_MAX:
-        raise Rejected(f"it has {len(draft.body):,} characters; at most {BODY_MAX:,} fit")
-    for name, most in MOST.items():
-        if len(getattr(draft, name)) > most:
-            raise Rejected(f"its {name} has {len(getattr(draft, name))} characters; at most {most} fit")
-    long = [name for name in draft.tags if len(name) > TAG_NAME_MAX]
-    if long:
-        raise Rejected(f"the tag {long[0]!r} is too long")
-    return draft
-
-
-# --- Fields ---
-
-
-def _text_of(fields: dict[str, Value], *names: str) -> str:
-    found = next((fields[name] for name in names if fields.get(name)), "")
-    return single_line(found if isinstance(found, str) else ", ".join(found))
-
-
-def _title(fields: dict[str, Value], body: str, file: Path) -> tuple[str, str]:
-    """Return the title, and the text without a first heading that repeats it."""
-    heading = _HEADING.match(body)
-    given = _text_of(fields, "title")
-    title = without_closing_hashes(heading["title"]).strip() if heading else ""
-    if heading and title and given in {"", title}:
-        return title, body[heading.end() :]
-    return given or _DAY_IN_NAME.sub("", file.stem).strip() or file.stem, body
-
-
-def _words(fields: dict[str, Value], title: str, file: Path) -> str:
-    given = _text_of(fields, "words", "slug")
-    stem = slugify(_DAY_IN_NAME.sub("", file.stem))
-    named = stem if re.search(r"[a-z]{2}", stem) and stem not in {"index", "readme"} else ""
-    return slugify(given[: MOST["title"]])[:60] or words_from_title(title) or named[:60].strip("-")
-
-
-def _tags(fields: dict[str, Value]) -> list[str]:
-    """Return the names of a list as they are, and those of a text where commas part them."""
-    given = fields.get("tags") or fields.get("categories") or ""
-    return tag_names(given if isinstance(given, str) else "\n".join(" ".join(tag_names(name)) for name in given))
-
-
-def _published_at(fields: dict[str, Value], file: Path, zone: tzinfo) -> datetime | None:
-    """Return the date; None makes a draft. A day alone is its first minute, local time."""
-    in_name = _DAY_IN_NAME.match(file.stem)
-    named = (_text_of(fields, name) for name in ("date", "published_at", "published"))
-    given = next((text for text in named if text and not is_yes_or_no(text)), in_name["day"] if in_name else "")
-    if not given:
-        return None
-    given = given[:DATE_MAX]
-    try:
-        at = datetime.fromisoformat(re.sub(r"\s+([+-]\d\d:?\d\d)\Z", r"\1", given))
-    except ValueError as error:
-        raise Rejected(f"its date {given!r} is not like 2026-11-24 or 2026-11-24 08:00") from error
-    return at if at.tzinfo else datetime.combine(at.date(), at.time() or time(0), zone)
-
-
-# --- Pictures ---
-
-
-def _with_pictures(body: str, file: Path, root: Path) -> tuple[str, list[Illustration]]:
-    """Return the text with the addresses that its pictures will have, and the pictures; code is left alone."""
-    found: dict[str, Illustration] = {}
-
-    def rewritten(match: re.Match[str]) -> str:
-        path = match["bracketed"] or match["path"]
-        if path is None or _ELSEWHERE.match(path):
-            return match[0]
-        if path not in found:
-            found[path] = _same_name(_illustration(path, match["alt"], file, root), found)
-        return f"![{match['alt'] or found[path].alt}]({found[path].url}{match['title']})"
-
-    return _CODE_OR_PICTURE.sub(rewritten, body), list(found.values())
-
-
-def _same_name(one: Illustration, found: dict[str, Illustration]) -> Illustration:
-    return next((other for other in found.values() if other.picture.digest == one.picture.digest), one)
-
-
-def _illustration(path: str, alt: str, file: Path, root: Path) -> Illustration:
-    base = root if path.startswith("/") else file.parent
-    target = (base / unquote(path).lstrip("/")).resolve()
-    if not target.is_relative_to(root.resolve()):
-        raise Rejected(f"the picture {path} is outside the folder; import the folder above")
-    if not target.is_file():
-        raise Rejected(f"the picture {path} does not exist")
-    try:
-        with target.open("rb") as opened:
-            picture = prepare_with_wide(opened.read(BYTES_MAX + 1))
-    except PictureError as error:
-        raise Rejected(f"the picture {path}: {error}") from error
-    return Illustration.of(picture, target.name, (alt or target.stem)[:200])

@@ -15,6 +15,7 @@ from newsletter.posts.models.posts import (
     tag_names,
     with_renderings,
 )
+from newsletter.posts.models.redirects import MissingAddress, Redirect
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.models.revisions import Revision
 from newsletter.posts.models.working_copies import WorkingCopy
@@ -25,9 +26,11 @@ __all__ = [
     "IS_LISTED",
     "TAG_NAME_MAX",
     "Image",
+    "MissingAddress",
     "Pattern",
     "Post",
     "PostQuerySet",
+    "Redirect",
     "Rendering",
     "Revision",
     "SearchDocument",

@@ -82,9 +82,37 @@ def test_a_report_settles_the_uncertain_copy_that_it_names(mailing, kind, fields
 
 
 def test_nobody_is_followed_though_the_provider_does_it(mailing):
-    report(event("click", token(mailing), url="https://example.org/secret"), event("open", token(mailing)))
+    name, seen = token(mailing), NOW + DAY + timedelta(minutes=83)
+    report(event("open", name, at=seen), event("open", name, at=seen + DAY, sg_event_id="again"))
+    report(event("click", name, url="https://example.org/secret", at=seen + timedelta(hours=1)))
 
-    assert set(Event.objects.values_list("kind", "words")) == {("delivered", "")}
+    (told,) = Event.objects.all()
+    assert (told.kind, told.words, told.seq) == ("delivered", "", copy(mailing).seq)
+    midnight = seen.replace(hour=0, minute=0, second=0)
+    assert (told.at, told.created_at) == (midnight, midnight)
+    assert [bytes(one.body) for one in Arrival.objects.all()] == [b"", b""]
+
+
+def test_an_opening_adds_nothing_where_the_arrival_is_known(mailing):
+    report(event("delivered", token(mailing)), event("open", token(mailing)))
+    report(event("click", token(mailing), url="https://example.org/"), event("open", token(mailing, "b")))
+
+    seqs = sorted(copy(mailing, name).seq for name in "ab")
+    assert list(Event.objects.order_by("seq").values_list("kind", "seq")) == [("delivered", seq) for seq in seqs]
+    assert [b"secret" in bytes(one.body) or not one.body for one in Arrival.objects.order_by("pk")] == [False, True]
+
+
+def test_an_opening_of_nobodys_copy_is_kept_nowhere(mailing):
+    report(event("open", email="nobody@example.org"), event("click", email="x@y.example", url="https://y.example/"))
+
+    assert not Event.objects.exists()
+
+
+def test_an_emptied_request_that_comes_again_changes_nothing(mailing):
+    for _time in range(2):
+        report(event("open", token(mailing)))
+
+    assert (Arrival.objects.count(), Event.objects.count()) == (1, 1)
 
 
 def test_the_token_decides_whose_copy_it_was_not_the_address(mailing):

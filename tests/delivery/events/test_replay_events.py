@@ -10,7 +10,7 @@ from newsletter.delivery.models import Arrival, Event
 from tests.delivery.conftest import NOW
 from tests.factories import make_publication
 
-OPENED = {"event": "open", "time": 1433103519, "MessageID": 1, "email": "a@example.org"}
+ARRIVED = {"event": "sent", "time": 1433103519, "MessageID": 1, "email": "a@example.org"}
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +32,7 @@ def replay(tmp_path, capsys):
 
 
 def test_a_file_of_one_provider_is_taken_in_and_its_second_time_changes_nothing(replay):
-    lines = ([OPENED], OPENED | {"MessageID": 2}, "")
+    lines = ([ARRIVED], ARRIVED | {"MessageID": 2}, "")
 
     assert replay(*lines, provider="mailjet")[0] == {"lines": 2, "stored": 2, "known": 0, "rejected": 0}
     assert replay(*lines, provider="mailjet")[0] == {"lines": 2, "stored": 0, "known": 2, "rejected": 0}
@@ -46,7 +46,7 @@ def test_a_file_of_several_providers_names_them(replay):
         "body": "mandrill_events=" + json.dumps([{"event": "send", "ts": 1, "msg": {"email": "a@example.org"}}]),
     }
 
-    summary, _said = replay({"provider": "mailjet", "body": OPENED}, form)
+    summary, _said = replay({"provider": "mailjet", "body": ARRIVED}, form)
 
     assert summary["stored"] == 2
     assert sorted(Event.objects.values_list("source", "kind")) == [("mailjet", "delivered"), ("mandrill", "sent")]
@@ -54,7 +54,7 @@ def test_a_file_of_several_providers_names_them(replay):
 
 
 def test_a_line_that_cannot_be_read_is_named_and_stops_no_other(replay):
-    summary, said = replay("{", {"provider": "pigeon"}, {"provider": "mailjet", "body": OPENED})
+    summary, said = replay("{", {"provider": "pigeon"}, {"provider": "mailjet", "body": ARRIVED})
 
     assert summary == {"lines": 3, "stored": 1, "known": 0, "rejected": 2}
     assert "Line 1: " in said

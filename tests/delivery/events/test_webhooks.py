@@ -185,7 +185,7 @@ def test_while_the_database_is_away_the_provider_is_asked_to_send_it_again(clien
 
 
 def test_many_events_in_one_large_request_are_taken_from_who_carries_the_secret(client):
-    event = {"event": "open", "time": 1433103519, "email": "a@example.org"}
+    event = {"event": "sent", "time": 1433103519, "email": "a@example.org"}
     body = json.dumps([event | {"MessageID": number} for number in range(1000)])
     large = Recorded("mailjet", body.encode())
 
@@ -196,7 +196,7 @@ def test_many_events_in_one_large_request_are_taken_from_who_carries_the_secret(
 
 
 def test_one_entry_that_cannot_be_read_does_not_spoil_the_others(client):
-    body = b'[{"event": "open", "time": 1, "MessageID": 1, "email": "a@example.org"}, {"no": "event"}]'
+    body = b'[{"event": "sent", "time": 1, "MessageID": 1, "email": "a@example.org"}, {"no": "event"}]'
 
     post(client, Recorded("mailjet", body))
 

@@ -8,7 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from newsletter.delivery.rehearsal import link_checker
-from newsletter.delivery.rehearsal.link_checker import Found, Verdict, ask, ask_all, is_askable, is_public
+from newsletter.delivery.rehearsal.link_checker import Found, Verdict, ask, ask_all, is_askable
+from newsletter.mail import outward
+from newsletter.mail.outward import is_public
 from tests.support.processes import free_port
 
 
@@ -175,7 +177,7 @@ def test_a_closed_port_is_doubtful():
 
 
 def test_a_silent_server_is_given_up(monkeypatch):
-    monkeypatch.setattr(link_checker, "SECONDS", 0.2)
+    monkeypatch.setattr(outward, "SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         found = ask(f"http://127.0.0.1:{server.getsockname()[1]}/", may_ask=anybody)
 
@@ -184,7 +186,7 @@ def test_a_silent_server_is_given_up(monkeypatch):
 
 
 def test_a_server_that_drips_is_hung_up_on(monkeypatch):
-    monkeypatch.setattr(link_checker, "SECONDS_IN_ALL", 0.2)
+    monkeypatch.setattr(outward, "SECONDS_IN_ALL", 0.2)
     hung_up = threading.Event()
 
     class Drip(BaseHTTPRequestHandler):

@@ -1,11 +1,15 @@
 """What an author does to one reader, and the lines of the story that tell it."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
 
-from subscribers.models import Subscriber, Suppression
+from subscribers.models import Subscriber, Suppression, mail_budget
+from subscribers.models.consents import Circumstances
+from subscribers.signup import sign_up
+from subscribers.tasks import send_confirmations
 from tests.factories import make_helper, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +35,10 @@ def told(response) -> list[tuple[str, tuple[str, ...]]]:
 
 def offered(response) -> set[str]:
     return {offer.name for offer in response.context["offers"]}
+
+
+def mailable() -> list[str]:
+    return list(Subscriber.objects.mailable(timezone.now()).values_list("email", flat=True))
 
 
 def test_tags_come_and_go_with_a_reason(admin_client):
@@ -98,6 +106,90 @@ def test_an_address_is_suppressed_and_lifted_and_both_are_told_once(admin_client
     assert [what for what, _details in told(lifted)] == ["may be mailed again", "suppressed"]
 
 
+def test_whose_mail_came_back_is_asked_once_and_gets_nothing_until_they_confirm(admin_client, client, mailoutbox):
+    reader = make_subscriber("reader@example.org", name="佳穎")
+    reader.suppress("bounced")
+
+    asked = do(admin_client, reader, "ask_back", reason="說換了信箱")
+    send_confirmations()
+
+    (mail,) = mailoutbox
+    assert reader.email in mail.recipients()[0]
+    assert reader.confirm_url in mail.body
+    assert "because mail to it" in mail.body
+    assert "gets one mail with a link to confirm" in asked.text
+    assert told(asked)[0] == ("asked to confirm again", ("說換了信箱", "admin"))
+    assert offered(asked).isdisjoint({"ask_back", "reopen", "lift"})
+    assert "It was so already" in do(admin_client, reader, "ask_back").text
+    send_confirmations()
+    assert (len(mailoutbox), mailable()) == (1, [])
+
+    page = urlsplit(reader.confirm_url).path
+    assert "the address is forgotten" not in client.get(page).text
+    client.post(page)
+
+    assert not Suppression.objects.exists()
+    assert mailable() == ["reader@example.org"]
+
+
+def test_who_complained_is_mailed_nothing_and_may_sign_up_again(admin_client, mailoutbox):
+    reader = make_subscriber("reader@example.org")
+    reader.suppress("complained")
+
+    page = do(admin_client, reader, "reopen")
+    send_confirmations()
+
+    assert "Nothing was mailed." in page.text
+    assert told(page)[0] == ("may sign up again", ("admin",))
+    assert (mailoutbox, mailable()) == ([], [])
+
+    sign_up("reader@example.org", Circumstances("web:home"), timezone.now())
+    send_confirmations()
+
+    assert [reader.confirm_url in mail.body for mail in mailoutbox] == [True]
+    assert [one.kind for one in reader.consents.all()] == ["asked"]
+    assert mailable() == []
+    reader.refresh_from_db()
+    assert reader.confirm(timezone.now())
+    assert mailable() == ["reader@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "state", "way"),
+    [
+        ("manual", "active", {"lift"}),
+        ("bounced", "active", {"ask_back"}),
+        ("bounced", "unsubscribed", {"reopen"}),
+        ("bounced", "pending", {"reopen"}),
+        ("complained", "active", {"reopen"}),
+        ("erased", "pending", set()),
+    ],
+)
+def test_each_reason_has_its_own_way_back(admin_client, mailoutbox, reason, state, way):
+    reader = make_subscriber(state=state, unsubscribed_at=timezone.now())
+    reader.suppress(reason)
+
+    page = admin_client.get(f"{READERS}{reader.pk}/change/")
+    assert offered(page) & {"lift", "ask_back", "reopen"} == way
+
+    for name in {"lift", "ask_back", "reopen"} - way - {"reopen"}:
+        do(admin_client, reader, name)
+    send_confirmations()
+    assert (Suppression.objects.get().reopened_at, mailoutbox) == (None, [])
+
+
+def test_no_more_mails_than_a_mailbox_may_get_in_a_day(admin_client, mailoutbox):
+    reader = make_subscriber()
+    reader.suppress("bounced")
+    for _mail in range(3):
+        mail_budget.take(reader.email, timezone.now())
+
+    page = do(admin_client, reader, "ask_back")
+
+    assert "try again tomorrow" in page.text
+    assert "ask_back" in offered(page)
+
+
 def test_who_bounced_is_still_told_by_the_suppression(admin_client):
     reader = make_subscriber()
     reader.suppress("bounced")
@@ -142,7 +234,8 @@ def test_only_an_owner_lifts(client):
     reader = make_subscriber()
     page = do(client, reader, "suppress")
 
-    assert "lift" not in offered(page)
+    assert offered(page).isdisjoint({"lift", "ask_back", "reopen"})
+    assert do(client, reader, "ask_back").status_code == 403
     assert do(client, reader, "lift").status_code == 403
     assert Suppression.objects.exists()
     assert client.post(f"{READERS}{reader.pk}/act/erase/").status_code == 404

@@ -1,10 +1,12 @@
 """`manage.py backup`, `restore` and `check_backup`, as an operator runs them."""
 
+import gzip
 import tarfile
 
 import pyrage
 import pytest
 
+from newsletter.operation.backup.archive import DUMP
 from tests.support.product import Product
 
 pytestmark = pytest.mark.servers
@@ -13,7 +15,8 @@ FILL = """
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
-from tests.factories import make_publication, make_post, make_subscriber
+from newsletter.delivery.models import DaySalt, Link, Mailing, Visit
+from tests.factories import make_issue, make_publication, make_post, make_subscriber
 from subscribers.models import Subscriber
 
 make_publication()
@@ -21,6 +24,11 @@ make_post(title="備份的一篇")
 readers = [make_subscriber(email=f"reader{n}@example.org") for n in range(20)]
 default_storage.save("ab/picture.webp", ContentFile(b"octets of a picture"))
 readers[0].unsubscribe(timezone.now())
+frozen = {"subject": "寄出的一期", "html": "", "text": "", "content_hash": "", "approved_at": timezone.now()}
+mailing = Mailing.objects.create(issue=make_issue(), send_at=timezone.now(), state="sent", **frozen)
+link = Link.objects.create(mailing=mailing, token="LINK", url="https://example.org/")
+DaySalt.objects.create(day="2026-08-03", salt="a-salt-of-a-day")
+Visit.objects.create(link=link, day="2026-08-03", who="0123456789abcdef", network="n", at=timezone.now())
 answer = Subscriber.objects.get(email="reader5@example.org").token("unsubscribe")
 """
 CHANGE = """
@@ -35,6 +43,7 @@ Subscriber.objects.filter(email__in=["reader7@example.org", "reader8@example.org
 FACTS = """
 from django.utils import timezone
 from newsletter.delivery.ledger import restored
+from newsletter.delivery.models import DaySalt, Link, Visit
 from newsletter.delivery.models.restorations import Restoration
 from newsletter.posts.models import Post
 from subscribers.models import Subscriber
@@ -46,6 +55,7 @@ answer = {{
     "left": sorted(Subscriber.objects.filter(state="unsubscribed").values_list("email", flat=True)),
     "locked": restored.is_undecided(),
     "made_at": Restoration.objects.exclude(made_at=None).exists(),
+    "links": [model.objects.count() for model in (Link, Visit, DaySalt)],
     "opens": Subscriber.objects.opened_by({token!r}, "unsubscribe") is not None,
 }}
 """
@@ -73,6 +83,7 @@ def test_a_day_of_a_backup(product, tmp_path):
     made = product.manage("backup", str(path))
     assert "rows" in made.stdout
     assert path.stat().st_mode & 0o077 == 0
+    assert b"a-salt-of-a-day" not in _database_in(path)
 
     assert "would bring the newsletter back" in product.manage("check_backup", str(path)).stdout
 
@@ -88,6 +99,7 @@ def test_a_day_of_a_backup(product, tmp_path):
     done = product.manage("restore", "--replace", str(path))
     assert "/admin/restored/" in done.stdout
     wanted = {"titles": ["備份的一篇"], "readers": 20, "left": LEFT, "locked": True, "made_at": True, "opens": True}
+    wanted["links"] = [1, 0, 0]  # by a day's salt its hashes could be traced to networks
     assert facts(product, token) == wanted
     assert not list(product.data.glob("*.unfinished"))
 
@@ -112,6 +124,7 @@ def test_a_burnt_machine(product, make_product, tmp_path, request):
         "locked": True,
         "made_at": True,
         "opens": True,
+        "links": [1, 0, 0],
     }
     assert (other.data / "media/ab/picture.webp").read_bytes() == b"octets of a picture"
     assert (other.data / "secret_key").read_text().strip() == (product.data / "secret_key").read_text().strip()
@@ -134,6 +147,26 @@ def test_a_backup_that_cannot_be_loaded_leaves_all_as_it_was(product, tmp_path):
     assert "Traceback" not in tried.stderr + done.stderr
     assert facts(product, token) == before
     assert product.manage("backup", str(tmp_path / "two.tar")).returncode == 0
+
+
+def test_a_restore_that_fails_halfway_leaves_an_empty_machine_empty(product, make_product, tmp_path, request):
+    """The database is loaded, then the disk takes no picture: what is loaded is not locked yet, so it may not stay."""
+    token, path = product.shell(FILL), tmp_path / "one.tar"
+    product.manage("backup", str(path))
+    options = {}
+    if product.env["DATABASE_URL"]:
+        options["database_url"] = request.getfixturevalue("migrated_postgres").new_database()
+    other = make_product(is_new=True, **options)
+    other.env["PATH"] = product.env["PATH"]
+    other.data.mkdir(parents=True, exist_ok=True)
+    (other.data / "media").write_bytes(b"a file where a folder belongs")
+
+    failed = other.manage("restore", str(path), check=False)
+    assert (failed.returncode, "Nothing was restored" in failed.stderr) == (1, True)
+
+    (other.data / "media").unlink()
+    other.manage("restore", str(path))
+    assert facts(other, token)["locked"]
 
 
 def _with_other_dump(old, new):
@@ -273,3 +306,11 @@ def test_the_archive_is_an_ordinary_tar(make_product, tmp_path):
     assert names[0] == "manifest.json"
     assert {"files/secret_key", "files/departures", "files/media/ab/picture.webp", "database/00000"} <= set(names)
     assert names[-1] == "sums.json"
+
+
+def _database_in(path):
+    """Return the file of SQLite in a backup; what pg_dump packs is read by restoring it."""
+    with tarfile.open(path) as archive:
+        parts = [archive.extractfile(one).read() for one in archive if one.name.startswith(DUMP)]
+    dump = b"".join(parts)
+    return gzip.decompress(dump) if dump.startswith(b"\x1f\x8b") else b""

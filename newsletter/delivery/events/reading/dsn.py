@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from email import message_from_string
 from email.message import Message
 
-from newsletter.delivery.events.reading.message import blocks, field, parts
+from newsletter.delivery.events.reading.message import BOUNDED, blocks, field, parts
 
 REPORTS = {"message/delivery-status", "message/global-delivery-status", "text/delivery-status"}
 CODE = re.compile(r"^[\d.\s]{0,20}")  # at the beginning of a Status
@@ -39,7 +39,7 @@ def recipients(message: Message) -> list[Recipient]:
 
 def recipients_in(raw: str) -> list[Recipient]:
     """Return whom a report is about whose parts are broken: by its fields, wherever they stand."""
-    found = [message_from_string(match[0]) for match in BLOCK.finditer(raw)]
+    found = [message_from_string(match[0], policy=BOUNDED) for match in BLOCK.finditer(raw)]
     return [one for block in found if (one := _recipient(block))]
 
 

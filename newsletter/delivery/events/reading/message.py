@@ -10,16 +10,30 @@ from email import message_from_bytes, message_from_string
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
+from email.policy import Compat32
 from email.utils import getaddresses, parseaddr, parsedate_to_datetime
 
 READ_MAX = 1024 * 1024  # octets that are read; a report stands before the mail that it returns
 TEXT_MAX = 64 * 1024  # characters of one text
+# Of one field. The standard library takes parameters apart in a time that grows with the square of their length.
+FIELD_MAX, PARAMETERS_MAX = 64 * 1024, 4 * 1024
 # Where servers note for whom they took a mail; To is last, for it is the writer's.
 CAME_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "To", "Cc")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
 PLUS = re.compile(r"\+([0-9A-Za-z]{17,24})@")
 TOKEN_IN_LINK = re.compile(r"(?:/unsubscribe/|\+)([0-9A-Za-z]{17,24})(?=[/@])")
 QUOTED_ID = re.compile(r"^(?:Message-ID|X-Message-ID):\s*(<[^<>\s]{1,250}>)", re.IGNORECASE | re.MULTILINE)
+
+
+class _Bounded(Compat32):
+    """Reads no more of a field than a mail may need; whoever writes more is no program that people use."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[: PARAMETERS_MAX if name.lower().startswith("content-") else FIELD_MAX]
+
+
+BOUNDED = _Bounded()
 
 
 def parse(body: bytes, at_most: int | None = READ_MAX) -> Message:
@@ -31,9 +45,9 @@ def parse(body: bytes, at_most: int | None = READ_MAX) -> Message:
     if octets.startswith(b"From "):  # the separator of an mbox
         octets = octets.partition(b"\n")[2]
     try:
-        return message_from_bytes(octets)
+        return message_from_bytes(octets, policy=BOUNDED)
     except RecursionError:
-        return BytesHeaderParser().parsebytes(octets)
+        return BytesHeaderParser(policy=BOUNDED).parsebytes(octets)
 
 
 def field(message: Message, name: str) -> str:
@@ -107,7 +121,9 @@ def blocks(part: Message) -> list[Message]:
     payload = part.get_payload()
     if isinstance(payload, list):
         return [block for block in payload if isinstance(block, Message)]
-    return [message_from_string(block) for block in re.split(r"\n\s*\n", text_of(part)) if block.strip()]
+    return [
+        message_from_string(block, policy=BOUNDED) for block in re.split(r"\n\s*\n", text_of(part)) if block.strip()
+    ]
 
 
 def returned(message: Message) -> Message | None:
@@ -118,7 +134,7 @@ def returned(message: Message) -> Message | None:
             inner = part.get_payload()
             return inner[0] if isinstance(inner, list) and isinstance(inner[0], Message) else None
         if kind in {"text/rfc822-headers", "text/rfc822-header", "message/rfc822-headers"}:
-            return message_from_bytes(text_of(part).encode())
+            return message_from_bytes(text_of(part).encode(), policy=BOUNDED)
     return None
 
 

@@ -138,7 +138,11 @@ def _strictly(octets: bytes, charset: str) -> str | None:
     try:
         return octets.decode(charset)
     except UnicodeDecodeError as error:
-        return octets[: error.start].decode(charset) if error.start > len(octets) - 4 else None
+        cut = octets[: error.start] if error.start > len(octets) - 4 else None
+    except (LookupError, ValueError):
+        return None
+    try:
+        return None if cut is None else cut.decode(charset)
     except (LookupError, ValueError):
         return None
 

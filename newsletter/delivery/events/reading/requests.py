@@ -15,10 +15,11 @@ from newsletter.mail.mailers import mailer_errors
 LENGTH_MAX = 500  # characters of a field
 OUR_MESSAGE_ID = re.compile(r"issue\.\d{1,18}\.\d{1,9}\.[0-9a-f]{16}@", re.IGNORECASE)
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
-# Anymail's "subscribed" and "inbound" mean nothing here. That a letter was opened, or a link followed, proves that it
-# arrived, and nothing else of it is kept: readers are not followed, whatever a provider's account is set to.
+# Anymail's "subscribed" and "inbound" mean nothing here.
 KIND_OF = {one.value: one for one in Kind} | {"queued": Kind.SENT}
-KIND_OF |= {"opened": Kind.DELIVERED, "clicked": Kind.DELIVERED}
+# That a letter was opened, or a link followed, proves that it arrived. Nothing else of it is kept, neither how often
+# nor the hour: readers are not followed, whatever a provider's account is set to.
+FOLLOWING = frozenset({"opened", "clicked"})
 # A provider that has a list of its own does not even try: what it says of an address counts as if the receiver had.
 LISTED = frozenset({"bounced", "invalid", "spam"})
 METADATA = "delivery"  # under this name a courier gives the copy's token to the provider
@@ -36,7 +37,9 @@ def read_request(provider: str, body: bytes, kept: Mapping[str, Any], received_a
     unknown = [_own_name(event) for event, fact in zip(events, facts, strict=True) if fact.kind == Kind.UNKNOWN]
     notes = [f"unknown: {', '.join(sorted(set(unknown)))}"] if unknown else []
     notes += [f"{broken} of its events cannot be read"] if broken else []
-    return Reading(What.UNKNOWN if notes else What.REQUEST, tuple(facts), note="; ".join(notes))
+    is_emptied = bool(events) and not broken and all(str(event.event_type) in FOLLOWING for event in events)
+    what = What.UNKNOWN if notes else What.REQUEST
+    return Reading(what, tuple(facts), note="; ".join(notes), is_emptied=is_emptied)
 
 
 def _events(provider: str, body: bytes, kept: Mapping[str, Any]) -> tuple[list[Any], int]:
@@ -60,7 +63,10 @@ def _fact(provider: str, event: Any, received_at: datetime) -> Fact:
     raw = event.esp_event if isinstance(event.esp_event, Mapping) else {}
     # A request that is sent again is signed anew, and is the same.
     written = json.dumps({name: raw[name] for name in raw if name != "signature"}, sort_keys=True, default=str)
-    recipient = _text(event.recipient)
+    names = Names(tuple(_tokens(event.metadata)), tuple(_message_ids(written)), _text(event.recipient))
+    at = _aware(event.timestamp) or received_at
+    if str(event.event_type) in FOLLOWING:
+        return Fact(Kind.DELIVERED, _day_of(at), "", names, is_vouched=True)
     said = [_text(event.mta_response), _text(event.description)]
     kind = KIND_OF.get(str(event.event_type), Kind.UNKNOWN)
     verdict = _verdict(provider, kind, event, raw, said)
@@ -68,9 +74,9 @@ def _fact(provider: str, event: Any, received_at: datetime) -> Fact:
         kind = Kind.UNSUBSCRIBED
     return Fact(
         kind,
-        _aware(event.timestamp) or received_at,
-        providers.hash_of([written, str(event.event_type), recipient]),
-        Names(tuple(_tokens(event.metadata)), tuple(_message_ids(written)), recipient),
+        at,
+        providers.hash_of([written, str(event.event_type), names.recipient]),
+        names,
         verdict=verdict,
         words=" ".join((next(filter(None, said), "") or _text(event.reject_reason)).split())[:LENGTH_MAX],
         is_vouched=True,
@@ -99,6 +105,11 @@ def _message_ids(written: str) -> list[str]:
 
 def _aware(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+def _day_of(at: datetime) -> datetime:
+    """Return when the day of a moment began."""
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _text(value: Any) -> str:

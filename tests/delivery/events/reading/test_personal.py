@@ -9,6 +9,7 @@ from newsletter.delivery.events.reading import markup, personal
 from newsletter.delivery.events.reading.mail import read_mail
 from newsletter.delivery.models import Arrival
 from tests.delivery.conftest import NOW
+from tests.support.cpu import is_within
 
 WORDS = "謝謝這一期，第三段說得真好。"
 
@@ -266,3 +267,33 @@ def test_a_subject_cannot_begin_another_field():
 @pytest.mark.parametrize("given", ["<a b@c>", "<a,b@c>", "<" + "a" * 300 + "@b>", '<"a"@b>', "<=?q?a@b>", "é@b", ""])
 def test_a_message_id_that_no_header_can_carry_is_none(given):
     assert letter("x", extra=f"Message-ID: {given}\n").message_id == ""
+
+
+# --- Who writes to break something ---
+
+
+BOMBS = {
+    "parameters": b'Content-Disposition: attachment; filename="' + b";" * 200_000,
+    "kind": b"Content-Type: text/plain; " + b"a=b; " * 400_000,
+    "subject": b"Subject: " + b"=?utf-8?q?a?= " * 300_000,
+    "sender": b"From: " + b"=?utf-8?q?a?= " * 300_000 + b"<a@example.org>",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_field_without_an_end_costs_no_more_than_a_long_one(name):
+    bomb = b"To: news@news.example.org\n" + BOMBS[name] + b"\n\nwords"
+
+    assert is_within(2, lambda: personal.letter(bomb, "key"))
+    assert is_within(2, lambda: read_mail(bomb, [], NOW))
+
+
+def test_a_report_within_a_report_is_bounded_as_well():
+    inner = "Final-Recipient: rfc822; a@example.org\nContent-Type: text/plain; " + "a=b; " * 12_000
+    report = f"Content-Type: message/delivery-status\n\nReporting-MTA: dns; a\n\n{inner}\n".encode()
+
+    assert is_within(2, lambda: read_mail(b"From: a@example.org\n" + report, [], NOW))
+
+
+def test_a_character_set_that_breaks_at_its_end_stops_nothing():
+    assert letter(b"words-99999999999", kind="text/plain; charset=punycode").text == "words-99999999999"

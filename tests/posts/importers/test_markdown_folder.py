@@ -1,6 +1,7 @@
 """A folder of Markdown becomes posts: once, whole, and with a word about what did not fit."""
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -10,12 +11,16 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
-from newsletter.posts.importers import drafts, front_matter, markdown_folder
+from newsletter.posts.importers import front_matter, markdown_folder
+from newsletter.posts.importers.fitting import fitting
+from newsletter.posts.importers.imported import ImportedPost, Rejected
+from newsletter.posts.importers.taking import Taken, take
 from newsletter.posts.models import BODY_MAX, Image, Post, Tag
 from tests.factories import make_publication
 from tests.publication.pictures.test_uploads import picture
 
 TAIPEI = ZoneInfo("Asia/Taipei")
+NOWHERE = "it is in none of the places that were searched"
 FULL = """---
 title: "管理槓桿：讓管理變省力"
 slug: Leverage
@@ -59,12 +64,18 @@ def run(path: Path, *options: str) -> tuple[list[str], dict[str, int]]:
 
 
 def counts(**some: int) -> dict[str, int]:
-    return {"rows": 0, "created": 0, "updated": 0, "unchanged": 0, "rejected": 0} | some
+    return {"posts": 0, "created": 0, "updated": 0, "unchanged": 0, "rejected": 0, "losses": 0} | some
 
 
-def read(text: str, folder: Path, name: str = "post.md") -> drafts.Draft:
+def read(text: str, folder: Path, name: str = "post.md") -> ImportedPost:
     (folder / name).write_text(text)
-    return markdown_folder.read(folder / name, folder, TAIPEI)
+    return fitting(markdown_folder.read(folder / name, folder, TAIPEI))
+
+
+def taken(text: str, folder: Path) -> Taken:
+    """Return what a file becomes, as a dry run finds it."""
+    source = markdown_folder.Source(folder, TAIPEI)
+    return take(read(text, folder), source.finders, dry_run=True)
 
 
 def kept_files(settings) -> int:
@@ -82,7 +93,7 @@ def test_a_file_becomes_a_post_with_all_its_parts(folder):
 
     post = Post.objects.get()
     team = Image.objects.get(alt="團隊")
-    assert (lines, summary) == (["leverage.md: created"], counts(rows=1, created=1))
+    assert (lines, summary) == (["leverage.md: created"], counts(posts=1, created=1))
     assert (post.title, post.words, post.summary) == ("管理槓桿：讓管理變省力", "leverage", "第一句。 第二句。")
     assert post.published_at == datetime(2026, 10, 1, 0, 0, tzinfo=UTC)
     assert post.body == f'第一段。\n\n![團隊]({team.get_absolute_url()} "大家")'
@@ -97,7 +108,7 @@ def test_a_second_run_changes_nothing(folder, settings):
 
     lines, summary = run(folder)
 
-    assert (lines, summary) == ([], counts(rows=1, unchanged=1))
+    assert (lines, summary) == ([], counts(posts=1, unchanged=1))
     assert Post.objects.get().updated_at == before
     assert (Image.objects.count(), kept_files(settings)) == (2, 2)
 
@@ -114,9 +125,9 @@ def test_a_changed_file_changes_its_post(folder, old, new):
     (folder / "leverage.md").write_text(FULL.replace(old, new))
     lines, summary = run(folder)
 
-    assert (lines, summary) == (["leverage.md: updated"], counts(rows=1, updated=1))
+    assert (lines, summary) == (["leverage.md: updated"], counts(posts=1, updated=1))
     assert Post.objects.get().get_absolute_url() == address
-    assert run(folder)[1] == counts(rows=1, unchanged=1)
+    assert run(folder)[1] == counts(posts=1, unchanged=1)
 
 
 def test_what_the_author_has_changed_since_stays_while_the_file_is_the_same(folder):
@@ -126,7 +137,7 @@ def test_what_the_author_has_changed_since_stays_while_the_file_is_the_same(fold
 
     lines, summary = run(folder)
 
-    assert (lines, summary) == ([], counts(rows=1, unchanged=1))
+    assert (lines, summary) == ([], counts(posts=1, unchanged=1))
     assert Post.objects.get().body == "更好的第一段。"
 
 
@@ -138,7 +149,7 @@ def test_a_file_that_has_changed_wins_over_the_author(folder):
 
     _lines, summary = run(folder)
 
-    assert summary == counts(rows=1, updated=1)
+    assert summary == counts(posts=1, updated=1)
     assert "第二版" in Post.objects.get().body
 
 
@@ -151,7 +162,7 @@ def test_a_post_from_before_digests_were_kept_learns_its_own(folder):
 
     _lines, summary = run(folder)
 
-    assert summary == counts(rows=1, unchanged=1)
+    assert summary == counts(posts=1, unchanged=1)
 
 
 def test_a_dry_run_learns_nothing(folder):
@@ -170,7 +181,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(folder, settings):
     lines, summary = run(folder, "--dry-run")
 
     assert lines == ["leverage.md: created", "Nothing was changed: this was a dry run."]
-    assert summary == counts(rows=1, created=1)
+    assert summary == counts(posts=1, created=1)
     assert not Post.objects.exists()
     assert not Tag.objects.exists()
     assert not Image.objects.exists()
@@ -188,19 +199,31 @@ def test_one_bad_file_stops_none_of_the_others_and_is_named_with_its_reason(fold
     assert lines == [
         "a.md: created",
         "b.md: rejected: it is not UTF-8 text (byte 0)",
-        "c.md: rejected: the picture nowhere.png does not exist",
+        f"c.md: created; a picture stays at its old address: nowhere.png ({NOWHERE})",
         "d.md: created",
     ]
-    assert summary == counts(rows=4, created=2, rejected=2)
+    assert summary == counts(posts=4, created=3, rejected=1, losses=1)
 
 
-def test_a_rejected_file_leaves_no_picture_behind(folder, settings):
+def test_a_post_comes_in_without_the_picture_that_is_missing(folder):
     (folder / "a.md").write_text("# First\n\n![a](images/team.jpg)\n\n![b](nowhere.png)")
 
     run(folder)
 
-    assert not Image.objects.exists()
-    assert not settings.MEDIA_ROOT.exists()
+    [team] = Image.objects.all()
+    assert Post.objects.get().body == f"![a]({team.get_absolute_url()})\n\n![b](nowhere.png)"
+
+
+def test_a_picture_that_turns_up_later_changes_its_post(folder, tmp_path):
+    (folder / "a.md").write_text("# First\n\n![b](/img/late.png)")
+    run(folder)
+    (tmp_path / "old" / "img").mkdir(parents=True)
+    (tmp_path / "old" / "img" / "late.png").write_bytes(picture("PNG"))
+
+    _lines, summary = run(folder, "--pictures", str(tmp_path / "old"))
+
+    assert summary == counts(posts=1, updated=1)
+    assert Image.objects.get().get_absolute_url() in Post.objects.get().body
 
 
 def test_folders_below_count_and_hidden_and_other_files_do_not(folder):
@@ -216,8 +239,8 @@ def test_folders_below_count_and_hidden_and_other_files_do_not(folder):
 def test_one_file_may_be_named(folder):
     (folder / "one.md").write_text("# Title\n\nText.")
 
-    assert run(folder / "one.md")[1] == counts(rows=1, created=1)
-    assert run(folder)[1] == counts(rows=1, unchanged=1)
+    assert run(folder / "one.md")[1] == counts(posts=1, created=1)
+    assert run(folder)[1] == counts(posts=1, unchanged=1)
 
 
 def test_the_same_picture_under_two_names_is_kept_once(folder, settings):
@@ -230,22 +253,20 @@ def test_the_same_picture_under_two_names_is_kept_once(folder, settings):
     [image] = Image.objects.all()
     assert all(post.body.count("/media/") == post.body.count(image.get_absolute_url()) for post in Post.objects.all())
     assert kept_files(settings) == 1
-    assert run(folder)[1] == counts(rows=2, unchanged=2)
+    assert run(folder)[1] == counts(posts=2, unchanged=2)
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("nowhere", "{path} does not exist"),
-        ("ghost.json", "Ghost's JSON cannot be read yet: {path}. A folder of Markdown files can."),
-        ("substack.zip", "Substack's zip cannot be read yet: {path}. A folder of Markdown files can."),
-        ("notes.txt", "{path} is neither a folder nor a Markdown file (.md)"),
-        ("images", "No Markdown file (.md) in {path}"),
+        ("notes.txt", "{path} is no export that is known here: docs/moving.md lists them"),
+        ("images", "No post in {path}"),
     ],
 )
 def test_what_cannot_be_used_at_all_ends_with_an_error(folder, name, message):
     if "." in name:
-        (folder / name).write_text("{}")
+        (folder / name).write_text("text")
 
     with pytest.raises(CommandError) as refused:
         run(folder / name)
@@ -270,9 +291,9 @@ def test_what_cannot_be_used_at_all_ends_with_an_error(folder, name, message):
     ],
 )
 def test_the_title_is_given_or_the_first_heading_or_the_file_name(folder, text, name, title, body):
-    draft = read(text, folder, name)
+    post = read(text, folder, name)
 
-    assert (draft.title, draft.body) == (title, body)
+    assert (post.title, post.body) == (title, body)
 
 
 @pytest.mark.parametrize(
@@ -315,44 +336,62 @@ def test_a_date_in_the_file_name_counts(folder):
         ("", "it has no text"),
         ("# Only a title", "it has no text"),
         ("a\0b", "it contains a NUL character; is it a text?"),
-        ("+++\ntitle = 'x'\n+++\nText.", "its front matter is TOML (+++); write it between --- lines"),
+        ("+++\ntitle = x\n+++\nText.", "its front matter is no TOML: Invalid value (at line 1, column 9)"),
         ("x" * (BODY_MAX + 1), "it has 500,001 characters; at most 500,000 fit"),
         ("x" * (BODY_MAX * 4 + 1), "it is longer than 500,000 characters"),
-        (f"# {'x' * 121}\n\nText.", "its title has 121 characters; at most 120 fit"),
-        (f"---\nsummary: {'x' * 201}\n---\nText.", "its summary has 201 characters; at most 200 fit"),
-        (f"---\ntags: [{'x' * 41}]\n---\nText.", f"the tag '{'x' * 41}' is too long"),
-        (
-            "---\ndate: soon\n---\nText.",
-            "its date 'soon' is not like 2026-11-24 or 2026-11-24 08:00",
-        ),
-        ("![x](../secret.png)", "the picture ../secret.png is outside the folder; import the folder above"),
-        ("![x](%2e%2e/secret.png)", "the picture %2e%2e/secret.png is outside the folder; import the folder above"),
-        ("![x](post.md)", "the picture post.md: This is not a picture that can be read. JPEG, PNG, GIF and WebP can."),
     ],
 )
 def test_a_file_that_cannot_become_a_post_is_rejected_with_the_reason(folder, text, reason):
-    (folder.parent / "secret.png").write_bytes(picture("PNG"))
-
-    with pytest.raises(drafts.Rejected) as rejected:
+    with pytest.raises(Rejected) as rejected:
         read(text, folder)
 
     assert str(rejected.value) == reason
 
 
-def test_a_link_out_of_the_folder_is_not_followed(folder):
+@pytest.mark.parametrize(
+    ("text", "kept", "remark"),
+    [
+        (f"# {'x' * 121}\n\nText.", ("title", "x" * 119 + "…"), "its title has 121 characters, of which 120 fit"),
+        (
+            f"---\nsummary: {'x' * 201}\n---\nText.",
+            ("summary", "x" * 199 + "…"),
+            "its summary has 201 characters, of which 200 fit",
+        ),
+        (f"---\ntags: [{'x' * 41}, b]\n---\nText.", ("tags", ("b",)), "a tag of more than 40 characters stays away"),
+        ("---\ndate: soon\n---\nText.", ("published_at", None), "its date cannot be read, so it is a draft"),
+    ],
+)
+def test_what_does_not_fit_is_cut_or_dropped_and_named(folder, text, kept, remark):
+    post = read(text, folder)
+
+    assert getattr(post, kept[0]) == kept[1]
+    assert [one.what for one in post.remarks if one.is_loss] == [remark]
+
+
+@pytest.mark.parametrize("path", ["../secret.png", "%2e%2e/secret.png", "inside.png", "/../secret.png"])
+def test_no_picture_outside_of_the_folder_is_read(folder, path):
     (folder.parent / "secret.png").write_bytes(picture("PNG"))
     (folder / "inside.png").symlink_to(folder.parent / "secret.png")
 
-    with pytest.raises(drafts.Rejected, match="is outside the folder"):
-        read("![x](inside.png)", folder)
+    found = taken(f"![x]({path})", folder)
+
+    assert found.body == f"![x]({path})"
+    assert [str(one) for one in found.remarks] == [
+        f"a picture stays at its old address: {path} (it is in none of the places that were searched)"
+    ]
+
+
+def test_what_is_no_picture_stays_where_it_was_and_is_named(folder):
+    found = taken("![x](post.md)", folder)
+
+    assert found.body == "![x](post.md)"
+    assert "This is not a picture that can be read" in str(found.remarks[0])
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "![x](https://example.org/a.png)",
         "![x](/media/0123456789abcdef/a.png)",
-        "![x](data:image/png;base64,AAAA)",
         "`![x](images/team.jpg)`",
         "``a ` ![x](images/team.jpg)``",
         "```\n![x](images/team.jpg)\n```",
@@ -360,26 +399,54 @@ def test_a_link_out_of_the_folder_is_not_followed(folder):
         "[x](images/team.jpg)",
     ],
 )
-def test_pictures_of_others_code_and_links_stay_as_they_are(folder, text):
-    draft = read(text, folder)
+def test_pictures_that_are_here_code_and_links_stay_as_they_are(folder, text):
+    found = taken(text, folder)
 
-    assert (draft.body, draft.pictures) == (text, ())
-
-
-@pytest.mark.parametrize("path", ["images/team.jpg", "/images/team.jpg", "./images/team.jpg", "<images/my team.jpg>"])
-def test_pictures_are_found_from_the_file_or_from_the_folder(folder, path):
-    (folder / "images" / "my team.jpg").write_bytes(picture("JPEG"))
-
-    draft = read(f"![x]({path})", folder)
-
-    assert draft.body == f"![x]({draft.pictures[0].url})"
+    assert (found.body, found.remarks) == (text, ())
 
 
-def test_a_picture_without_words_is_called_by_its_file(folder):
-    draft = read("![](images/team.jpg)", folder)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("![x](images/team.jpg)", "![x]({url})"),
+        ("![x](/images/team.jpg)", "![x]({url})"),
+        ("![x](./images/team.jpg)", "![x]({url})"),
+        ("![x](<images/my team.jpg>)", "![x]({url})"),
+        ('![x](images/team.jpg "大家")', '![x]({url} "大家")'),
+        ("![](images/team.jpg)", "![]({url})"),
+        ("![x](/blog/images/team.jpg)", "![x]({url})"),
+        ("![x](https://old.example.org/images/team.jpg?v=2)", "![x]({url})"),
+        ('<img alt="x" src="images/team.jpg">', '<img alt="x" src="{url}">'),
+        ("![x][t]\n\n[t]: images/team.jpg", "![x][t]\n\n[t]: {url}"),
+        ("[![x](images/team.jpg)](https://example.org)", "[![x]({url})](https://example.org)"),
+        ("![[my team.jpg]]", "![]({url})"),
+    ],
+)
+def test_pictures_are_found_however_a_text_names_them(folder, before, after):
+    (folder / "images" / "my team.jpg").write_bytes((folder / "images" / "team.jpg").read_bytes())
 
-    assert draft.pictures[0].alt == "team"
-    assert draft.body.startswith("![team](/media/")
+    (folder / "post.md").write_text(before)
+    run(folder)
+
+    assert Post.objects.get().body == after.format(url=Image.objects.get().get_absolute_url())
+
+
+def test_a_picture_that_stands_in_the_text_itself_becomes_one_of_the_library(folder):
+    data = b64encode(picture("PNG")).decode()
+    (folder / "post.md").write_text(f"![x](data:image/png;base64,{data})")
+
+    _lines, summary = run(folder)
+
+    assert summary == counts(posts=1, created=1)
+    assert Post.objects.get().body == f"![x]({Image.objects.get().get_absolute_url()})"
+
+
+def test_a_picture_without_words_is_called_by_its_file_in_the_library_alone(folder):
+    (folder / "post.md").write_text("![](images/team.jpg)")
+    run(folder)
+
+    assert Image.objects.get().alt == "team"
+    assert Post.objects.get().body.startswith("![](/media/")
 
 
 # --- Who may read it ---
@@ -444,7 +511,10 @@ def test_a_key_that_may_be_about_readers_and_counts_for_nothing_is_named(folder)
 
     lines, _summary = run(folder)
 
-    assert lines == ["post.md: created; its key 'access_level' (gold) says nothing to this importer"]
+    said = "its key 'access_level' (gold) says nothing to this importer"
+    assert lines == [
+        f"post.md: created; {said}; has no place here: access_level (gold)",
+    ]
 
 
 def test_a_link_to_a_file_outside_the_folder_is_refused(folder, tmp_path):
@@ -460,7 +530,7 @@ def test_a_link_to_a_file_outside_the_folder_is_refused(folder, tmp_path):
         "inside.md: created",
         "passwd.md: rejected: it is a link to a file outside the folder",
     ]
-    assert summary == counts(rows=3, created=2, rejected=1)
+    assert summary == counts(posts=3, created=2, rejected=1)
 
 
 # --- Front matter ---
@@ -521,7 +591,7 @@ def test_a_text_without_front_matter_is_all_text(text):
     ],
 )
 def test_front_matter_that_is_no_yaml_is_rejected_with_the_line(folder, head, reason):
-    with pytest.raises(drafts.Rejected) as told:
+    with pytest.raises(Rejected) as told:
         read(f"---\n{head}\n---\nText.", folder)
     assert str(told.value) == reason
 

@@ -1,0 +1,126 @@
+"""Move posts in from another program."""
+
+import json
+from argparse import ArgumentParser
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed, waiting
+from newsletter.issues.models import Issue
+from newsletter.posts.importers.account import Account, Entry
+from newsletter.posts.importers.detecting import detected
+from newsletter.posts.importers.imported import Rejected
+from newsletter.posts.importers.moving import Move, Source, move
+from newsletter.posts.importers.pictures.finding import Finder, FolderFinder, WebFinder
+from newsletter.posts.importers.report import as_data, as_page
+from newsletter.publication.models import Publication
+
+
+class Command(BaseCommand):
+    help = (
+        "Move posts in: an export of Ghost, Substack, WordPress, Medium or Buttondown, or a folder of Markdown. "
+        "A second run changes what has changed there. The last line is a JSON summary; docs/moving.md says more."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", type=Path, metavar="PATH")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
+        parser.add_argument(
+            "--pictures", type=Path, action="append", default=[], metavar="DIR", help="a folder that has the pictures"
+        )
+        parser.add_argument("--fetch", action="store_true", help="ask the web for pictures that are nowhere else")
+        parser.add_argument("--site", default="", metavar="URL", help="where the posts were read until now")
+        parser.add_argument(
+            "--as-issues", action="store_true", help="make issues of the archive of what was mailed; nothing is mailed"
+        )
+        parser.add_argument(
+            "--numbers", type=Path, metavar="FILE", help="CSV of the issues' numbers: written by a dry run, then read"
+        )
+        parser.add_argument(
+            "--report", type=Path, metavar="FILE", help="write the account as a page (.html), and beside it as JSON"
+        )
+
+    def handle(self, *args: Any, path: Path, dry_run: bool, **options: Any) -> None:
+        source = self._source(path, options["site"])
+        try:
+            made = move(source, _finders(options, source.site), dry_run=dry_run, report=partial(_report, self))
+        except Rejected as error:
+            raise CommandError(f"{path}: {error}") from error
+        if not made.account.entries:
+            raise CommandError(f"No post in {path}")
+        if options["as_issues"]:
+            self._archive(made, options["numbers"], dry_run=dry_run)
+        if options["report"]:
+            _write_report(made.account, options["report"])
+        self._conclude(made)
+
+    def _archive(self, made: Move, numbers: Path | None, *, dry_run: bool) -> None:
+        """Propose numbers for what was mailed, take corrections of them, and make the issues."""
+        now = timezone.now()
+        mailed = {own: Past(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
+        ready, closed = (list(mailed.values()), []) if dry_run else waiting(mailed, now)
+        past = proposed(ready, set(Issue.objects.values_list("number", flat=True)))
+        try:
+            past = self._numbered(past, numbers, dry_run=dry_run)
+            count = len(past) if dry_run else archive(past, now)
+        except NumberingError as error:
+            raise CommandError(f"No issue was made: {error}. Correct the numbers with --numbers FILE.") from error
+        for one in past:
+            self.stdout.write(f"issue {one.number}: {timezone.localtime(one.at):%Y-%m-%d} {one.subject}")
+        made.account.issues = count
+        made.account.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
+
+    def _numbered(self, past: list[Past], numbers: Path | None, *, dry_run: bool) -> list[Past]:
+        if numbers is None:
+            return past
+        if numbers.exists():
+            return corrected(past, numbers.read_text("utf-8-sig"))
+        if not dry_run:
+            raise CommandError(f"{numbers} does not exist; a dry run writes it")
+        numbers.write_text(as_table(past), "utf-8")
+        self.stdout.write(f"The numbers are proposed in {numbers}. Correct them there; a post without one is no issue.")
+        return past
+
+    def _source(self, path: Path, site: str) -> Source:
+        try:
+            return detected(path, Publication.objects.current().zone, site)
+        except Rejected as error:
+            raise CommandError(str(error)) from error
+
+    def _conclude(self, made: Move) -> None:
+        for note in made.account.notes:
+            self.stdout.write(note)
+        if made.account.links:
+            self.stdout.write(f"Links between posts that lead to the new place: {made.account.links}")
+        if made.account.issues:
+            self.stdout.write(f"Issues of the archive: {made.account.issues}. Nothing was mailed.")
+        if made.account.is_dry_run:
+            self.stdout.write("Nothing was changed: this was a dry run.")
+        self.stdout.write(json.dumps(made.account.summary()))
+
+
+def _write_report(account: Account, path: Path) -> None:
+    page, data = path.with_suffix(".html"), path.with_suffix(".json")
+    page.write_text(as_page(account), "utf-8")
+    data.write_text(json.dumps(as_data(account), ensure_ascii=False, indent=1), "utf-8")
+
+
+def _finders(options: dict[str, Any], site: str) -> list[Finder]:
+    for folder in options["pictures"]:
+        if not folder.is_dir():
+            raise CommandError(f"{folder} is no folder")
+    web = [WebFinder(site)] if options["fetch"] else []
+    return [*(FolderFinder(folder) for folder in options["pictures"]), *web]
+
+
+def _report(command: BaseCommand, entry: Entry) -> None:
+    """Write a line for each post that is new or changed, and why it is not as it was."""
+    if entry.outcome == "rejected":
+        command.stdout.write(f"{entry.name}: rejected: {entry.reason}")
+    elif entry.outcome != "unchanged":
+        reasons = [*map(str, entry.remarks), *entry.unnamed]
+        command.stdout.write("; ".join([f"{entry.name}: {entry.outcome}", *reasons]))

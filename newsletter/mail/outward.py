@@ -1,0 +1,155 @@
+"""Ways out to other people's addresses; never to this machine, nor the network that it is in.
+
+An author pastes what they found, and whoever runs a name server decides where a name leads: every address is looked at
+before it is asked, and asked as it was looked at (server-side request forgery, CWE-918).
+"""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from enum import StrEnum
+from functools import cache
+from http.client import HTTPConnection, HTTPException
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from threading import Timer
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from django.utils.encoding import iri_to_uri, punycode
+
+SECONDS, SECONDS_IN_ALL = 5.0, 12.0  # for one step of a request, and for a whole one
+HOPS_MAX = 5
+PORTS = frozenset({80, 443})  # on any other there may be a printer, a database or a mail server
+NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address in its last four bytes: RFC 6052
+UNICAST = IPv6Network("2000::/3")  # all that IANA gives out; whatever carries IPv4 within ::/8 is outside
+# Ways through IPv4 that nobody serves pages on, and whose ends may be anywhere: 6to4 (RFC 7526) and Teredo (RFC 4380).
+RELAYS = (IPv4Network("192.88.99.0/24"), IPv6Network("2002::/16"), IPv6Network("2001::/32"))
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+class Verdict(StrEnum):
+    """What is known of an address after it was asked."""
+
+    THERE = "there"
+    GONE = "gone"  # it says so
+    NAMELESS = "nameless"  # there is no such host
+    SHY = "shy"  # it refuses programs, as many sites do; a person may well get in
+    DOUBTFUL = "doubtful"  # it is in trouble, or does not answer in time
+    ODD_PORT = "odd port"  # not asked: pages are at others
+    PRIVATE = "private"  # not asked: it leads into this machine's own network
+    OFFLINE = "offline"  # not asked: there is no way out
+
+
+class Stop(Exception):
+    """The question has its answer before any server was asked."""
+
+    def __init__(self, verdict: Verdict, detail: str = "") -> None:
+        super().__init__(verdict, detail)
+        self.verdict, self.detail = verdict, detail
+
+
+def is_public(address: str) -> bool:
+    """Return whether an IP address is anybody's to ask: neither ours, nor our network's, nor a group's."""
+    ip = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv6Address):
+        if ip in NAT64:
+            ip = IPv4Address(int(ip) & 0xFFFFFFFF)
+        elif ip.ipv4_mapped:
+            ip = ip.ipv4_mapped
+        elif ip not in UNICAST:
+            return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in RELAYS)
+
+
+def is_askable(address: str, port: int) -> bool:
+    """Return whether a page may be asked for there."""
+    return port in PORTS and is_public(address)
+
+
+def parts_of(url: str) -> SplitResult:
+    parts = urlsplit(iri_to_uri(url))
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise Stop(Verdict.DOUBTFUL, "no web address")
+    return parts
+
+
+def port_of(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def looked_up(parts: SplitResult, may_ask: Callable[[str, int], bool]) -> str:
+    """Return the address to connect to; one that may not be asked among several stops the question."""
+    port = port_of(parts)
+    try:
+        found = socket.getaddrinfo(punycode(parts.hostname or ""), port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        verdict = Verdict.NAMELESS if error.errno in NO_SUCH_NAME else Verdict.OFFLINE
+        raise Stop(verdict, str(parts.hostname)) from error
+    addresses = [str(sockaddr[0]) for *_kind, sockaddr in found]
+    refused = [address for address in addresses if not may_ask(address, port)]
+    if refused:
+        raise _why_not(refused[0], port)
+    return addresses[0]
+
+
+def _why_not(address: str, port: int) -> Stop:
+    return Stop(Verdict.ODD_PORT, str(port)) if is_public(address) else Stop(Verdict.PRIVATE, address)
+
+
+@contextmanager
+def connected(parts: SplitResult, address: str) -> Iterator[HTTPConnection]:
+    """Connect to the very address that was looked at, under its name; hang up when it takes too long in all."""
+    sock = socket.create_connection((address, port_of(parts)), timeout=SECONDS)
+    with closing(sock):
+        if parts.scheme == "https":
+            sock = _tls().wrap_socket(sock, server_hostname=punycode(parts.hostname or ""))
+        with closing(sock), closing(HTTPConnection(parts.hostname or "", port_of(parts))) as connection:
+            connection.sock = sock
+            end = Timer(SECONDS_IN_ALL, sock.shutdown, [socket.SHUT_RDWR])
+            end.daemon = True
+            end.start()
+            try:
+                yield connection
+            finally:
+                end.cancel()
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+class NotFetched(Exception):
+    """Nothing came; the message says why."""
+
+
+def fetch(url: str, most: int, *, agent: str, may_ask: Callable[[str, int], bool] = is_askable) -> bytes:
+    """Return what is at an address, `most` bytes of it; at most HOPS_MAX redirects, each looked at like the first.
+
+    Raises NotFetched.
+    """
+    here = url
+    try:
+        for _hop in range(HOPS_MAX + 1):
+            parts = parts_of(here)
+            status, location, data = _get(parts, looked_up(parts, may_ask), most, agent)
+            if status not in REDIRECTS or not location:
+                break
+            here = urljoin(here, location)
+    except Stop as stop:
+        raise NotFetched(f"{stop.verdict}: {stop.detail}") from stop
+    except (OSError, HTTPException, ValueError) as error:
+        raise NotFetched(str(error) or type(error).__name__) from error
+    if status != 200:
+        raise NotFetched(f"the server says {status}")
+    return data
+
+
+def _get(parts: SplitResult, address: str, most: int, agent: str) -> tuple[int, str, bytes]:
+    with connected(parts, address) as connection:
+        target = parts.path or "/"
+        headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": agent, "Accept": "image/*,*/*"}
+        connection.request("GET", f"{target}?{parts.query}" if parts.query else target, headers=headers)
+        response = connection.getresponse()
+        return response.status, response.getheader("Location", ""), response.read(most)

@@ -1,0 +1,141 @@
+"""Buttondown's export: emails.csv or emails.json, and a file of Markdown (or of its fancy HTML) for each mail."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, tzinfo
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from django.utils.text import slugify
+
+from newsletter.posts.importers.archive import Archive
+from newsletter.posts.importers.folder.fields import moment
+from newsletter.posts.importers.html.converting import Converted, converted, shown
+from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark
+from newsletter.posts.importers.pictures.finding import ArchiveFinder, Finder, FolderFinder
+
+TEXT_MAX = 50 * 1024**2  # bytes
+_MODE = re.compile(r"\A\s*<!--\s*buttondown-editor-mode:\s*(?P<mode>\w+)\s*-->\s*")
+_HTML = re.compile(r"<(?:p|h[1-6]|ul|ol|div|blockquote|figure|table)[\s>]", re.IGNORECASE)
+_TEMPLATE = re.compile(r"\{\{[^{}\n]{1,200}\}\}|\{%[^%\n]{1,200}%\}")
+SENT = {"sent", "imported", "resending", ""}
+
+
+class Files(Protocol):
+    """Where the files of the export are."""
+
+    def text(self, name: str) -> str | None: ...
+
+
+class InArchive:
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+
+    def text(self, name: str) -> str | None:
+        found = self.archive.ending_in(name)
+        return self.archive.text(found, TEXT_MAX) if found else None
+
+
+class InFolder:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def text(self, name: str) -> str | None:
+        path = (self.root / name).resolve()
+        if not path.is_relative_to(self.root.resolve()) or not path.is_file() or path.stat().st_size > TEXT_MAX:
+            return None
+        try:
+            return path.read_text("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise Rejected(f"{name} is not UTF-8 text (byte {error.start})") from error
+
+
+class Source:
+    """Mails of Buttondown, which are posts here: each has its subject for a title."""
+
+    name = "Buttondown"
+
+    def __init__(
+        self, rows: list[dict[str, Any]], files: Files, finders: list[Finder], zone: tzinfo, site: str
+    ) -> None:
+        self.rows, self.files, self.finders, self.zone, self.site = rows, files, finders, zone, site
+
+    def articles(self) -> Iterator[tuple[str, Callable[[], ImportedPost]]]:
+        for row in self.rows:
+            yield str(row.get("slug") or row.get("subject") or row.get("id")), partial(self.read, row)
+
+    def read(self, row: Mapping[str, Any]) -> ImportedPost:
+        slug, subject = str(row.get("slug") or ""), str(row.get("subject") or "")
+        body = self._body(row, slug)
+        status = str(row.get("status") or "").lower()
+        at = moment(str(row.get("publish_date") or row.get("creation_date") or ""), UTC)
+        is_sent = status in SENT and str(row.get("email_type") or "public") != "draft"
+        remarks = [
+            Remark("a field of Buttondown stays as it was typed", field)
+            for field in dict.fromkeys(_TEMPLATE.findall(body.markdown))
+        ]
+        closed = str(row.get("email_type") or "").lower() in {"private", "premium", "hidden"}
+        if closed:
+            remarks.append(Remark("it was not for everybody, so it is a draft", str(row["email_type"])))
+        return ImportedPost(
+            source=f"buttondown:{row.get('id') or slug}",
+            title=subject,
+            body=body.markdown,
+            words=slugify(slug[:120])[:60].strip("-"),
+            summary=str(row.get("description") or ""),
+            published_at=at if is_sent and not closed else None,
+            cover=str(row.get("image_url") or row.get("image") or ""),
+            addresses=(f"/archive/{slug}/",) if slug else (),
+            mailed=Mailed(subject, at) if at and is_sent else None,
+            before=body.before,
+            remarks=(*remarks, *body.remarks),
+        )
+
+    def _body(self, row: Mapping[str, Any], slug: str) -> Converted:
+        typed = row.get("body")
+        text = str(typed) if typed else self.files.text(f"emails/{slug}.md") or self.files.text(f"{slug}.md")
+        if text is None:
+            raise Rejected(f"its text (emails/{slug}.md) is not beside it")
+        mode = _MODE.match(text)
+        text = text[mode.end() :] if mode else text
+        is_html = (mode and mode["mode"] == "fancy") or (not mode and _HTML.match(text.lstrip()))
+        return converted(text) if is_html and _HTML.search(text) else Converted(text.strip(), shown(text.strip()))
+
+    def keys(self, href: str, source: str) -> list[str]:
+        found = re.search(r"https://buttondown\.(?:com|email)/[\w-]{1,100}(/archive/[\w-]{1,200})", href)
+        return [found[1]] if found and not self.site else []
+
+    def names(self, source: str) -> list[str]:
+        return []
+
+
+def rows_of(text: str) -> list[dict[str, Any]] | None:
+    """Return the rows of emails.json or emails.csv, or of the API's answer; None if it is none of them."""
+    if text.lstrip().startswith(("[", "{")):
+        try:
+            whole = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        rows = whole.get("results") if isinstance(whole, dict) else whole
+    else:
+        rows = list(csv.DictReader(io.StringIO(text)))
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) and "subject" in row for row in rows):
+        return None
+    return rows
+
+
+def in_archive(archive: Archive, zone: tzinfo, site: str) -> Source | None:
+    for name in ("emails.json", "emails.csv"):
+        found = archive.ending_in(name)
+        if found and (rows := rows_of(archive.text(found, TEXT_MAX))) is not None:
+            return Source(rows, InArchive(archive), [ArchiveFinder(archive)], zone, site)
+    return None
+
+
+def in_folder(path: Path, text: str, zone: tzinfo, site: str) -> Source | None:
+    rows = rows_of(text)
+    return Source(rows, InFolder(path.parent), [FolderFinder(path.parent)], zone, site) if rows is not None else None

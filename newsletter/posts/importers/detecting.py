@@ -1,0 +1,93 @@
+"""What a file or folder is: which program wrote it. Nothing is believed by its name alone."""
+
+from datetime import tzinfo
+from pathlib import Path
+
+from newsletter.posts.importers import buttondown, markdown_folder, medium, substack, wordpress
+from newsletter.posts.importers.archive import Archive
+from newsletter.posts.importers.ghost.export import read
+from newsletter.posts.importers.ghost.source import Source as Ghost
+from newsletter.posts.importers.imported import Rejected
+from newsletter.posts.importers.moving import Source
+from newsletter.posts.importers.pictures.finding import ArchiveFinder, FolderFinder
+
+HEAD = 4_096  # bytes that are looked at
+TEXT_MAX = 500 * 1024**2  # bytes of an export: ten times the largest that is known
+
+
+def detected(path: Path, zone: tzinfo, site: str = "") -> Source:
+    """Return the importer of what lies at `path`. Raises Rejected with what it is not."""
+    if not path.exists():
+        raise Rejected(f"{path} does not exist")
+    if path.is_dir():
+        return _folder(path, zone, site)
+    if path.suffix.lower() in markdown_folder.SUFFIXES:
+        return markdown_folder.Source(path, zone)
+    with path.open("rb") as opened:
+        head = opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(b"PK"):
+        return _archive(Archive(path), zone, site)
+    if head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")):
+        return _feed(path, head, zone, site)
+    return _table(path, head, zone, site) or _unknown(path)
+
+
+def _unknown(path: Path) -> Source:
+    raise Rejected(f"{path} is no export that is known here: docs/moving.md lists them")
+
+
+def _folder(path: Path, zone: tzinfo, site: str) -> Source:
+    for name in ("emails.json", "emails.csv"):
+        table = path / name
+        if table.is_file() and (found := buttondown.in_folder(table, _text(table), zone, site)):
+            return found
+    return markdown_folder.Source(path, zone)
+
+
+def _feed(path: Path, head: bytes, zone: tzinfo, site: str) -> Source:
+    source = wordpress.Source(path, zone, site)
+    if b"<rss" not in head and b"<!DOCTYPE" not in head:
+        return _unknown(path)
+    return source
+
+
+def _table(path: Path, head: bytes, zone: tzinfo, site: str) -> Source | None:
+    is_json = head[:1] in {b"{", b"["}
+    if not is_json and b"subject" not in head.partition(b"\n")[0]:
+        return None
+    text = _text(path)
+    if found := buttondown.in_folder(path, text, zone, site):
+        return found
+    return Ghost(read(text), [FolderFinder(path.parent)], zone, site) if is_json else None
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > TEXT_MAX:
+        raise Rejected(f"{path} is larger than {TEXT_MAX // 1024**2} MB")
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Rejected(f"{path} is not UTF-8 text (byte {error.start})") from error
+
+
+def _archive(archive: Archive, zone: tzinfo, site: str) -> Source:
+    if substack.Source.fits(archive):
+        return substack.Source(archive, zone, site)
+    if found := buttondown.in_archive(archive, zone, site):
+        return found
+    if ghost := _ghost(archive, zone, site):
+        return ghost
+    if medium.Source.stories(archive):
+        return medium.Source(archive, zone)
+    return _unknown(archive.path)
+
+
+def _ghost(archive: Archive, zone: tzinfo, site: str) -> Source | None:
+    """Return the export among the JSON files of an archive, the largest first: themes have JSON files too."""
+    names = sorted(archive.named(".json"), key=lambda name: -archive.members[name].file_size)
+    for name in names[:20]:
+        try:
+            return Ghost(read(archive.text(name, TEXT_MAX)), [ArchiveFinder(archive)], zone, site)
+        except Rejected:
+            continue
+    return None

@@ -1,0 +1,69 @@
+"""What a post of Ghost was written in, as Markdown: the first of its forms that says what its page said. Pure."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import groupby
+
+from newsletter.posts.importers.account import compared
+from newsletter.posts.importers.ghost import lexical, mobiledoc
+from newsletter.posts.importers.ghost.export import Row
+from newsletter.posts.importers.html.converting import Converted, converted, measured, shown
+from newsletter.posts.importers.html.counts import Counts
+from newsletter.posts.importers.html.notes import Remark
+from newsletter.posts.importers.html.tree import parse
+from newsletter.posts.importers.markdown_breaks import with_hard_breaks
+
+type Piece = tuple[str, str]  # "html" or "markdown", and the text
+
+
+def body_of(post: Row) -> Converted:
+    """Return the text of a post.
+
+    Ghost keeps the source of a post and the HTML that it made of it. Where the source, as we read it, says something
+    else than the HTML, the HTML is what readers saw: it is taken.
+    """
+    html = str(post.get("html") or "")
+    before = measured(parse(html)) if html.strip() else None
+    found: list[tuple[int, Converted]] = []
+    for pieces in _forms(post):
+        made = _joined(pieces)
+        against = before if before is not None else made.before
+        differences = compared(against, shown(made.markdown), made.remarks)
+        made = Converted(made.markdown, against, made.remarks)
+        if not differences:
+            return made
+        found.append((len(differences), made))
+    return min(found, key=lambda one: one[0])[1] if found else Converted("")
+
+
+def _forms(post: Row) -> Iterator[list[Piece]]:
+    """Yield the text in each form that the export has, the one that authors would know first."""
+    if text := str(post.get("lexical") or ""):
+        with suppress(lexical.NoLexical):
+            yield lexical.pieces(text)
+    if text := str(post.get("mobiledoc") or ""):
+        with suppress(mobiledoc.NoMobiledoc):
+            yield mobiledoc.pieces(text)
+    if text := str(post.get("markdown") or ""):
+        yield [("markdown", text)]
+    if text := str(post.get("html") or ""):
+        yield [("html", text)]
+    elif text := str(post.get("plaintext") or ""):
+        yield [("markdown", text)]
+
+
+def _joined(pieces: list[Piece]) -> Converted:
+    """Return the pieces as one text: what was Markdown stays as it was typed, with Ghost's ends of lines."""
+    texts: list[str] = []
+    before, remarks = Counts(), list[Remark]()
+    for kind, run in groupby(pieces, key=lambda piece: piece[0]):
+        typed = [text for _kind, text in run]
+        if kind == "markdown":
+            texts += [with_hard_breaks(text).strip() for text in typed]
+            before += shown("\n\n".join(texts[-len(typed) :]))
+        else:
+            made = converted("\n".join(typed))
+            texts.append(made.markdown)
+            before += made.before
+            remarks += made.remarks
+    return Converted("\n\n".join(text for text in texts if text), before, tuple(remarks))

@@ -1,0 +1,114 @@
+"""The tables of a Ghost export, whatever envelope they are in. Pure."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from newsletter.posts.importers.imported import Rejected
+
+type Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Export:
+    """Rows by table."""
+
+    tables: dict[str, list[Row]] = field(default_factory=dict)
+
+    def rows(self, name: str) -> list[Row]:
+        return self.tables.get(name, [])
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        return {str(row.get("key")): str(row.get("value") or "") for row in self.rows("settings")}
+
+    @cached_property
+    def meta(self) -> dict[str, Row]:
+        """Return by post what is said of it beside its text: description, e-mail subject."""
+        return {str(row.get("post_id")): row for row in self.rows("posts_meta")}
+
+    @cached_property
+    def emails(self) -> dict[str, Row]:
+        return {str(row.get("post_id")): row for row in self.rows("emails")}
+
+    def names_of(self, link: str, key: str, table: str, post: Row) -> list[str]:
+        """Return the names of what a post is joined to, in order: its tags, its authors."""
+        given = post.get(table) if isinstance(post.get(table), list) else None
+        rows = (
+            given
+            if given is not None
+            else [self._by_id(table).get(one, {}) for one in self._links(link, key)[str(post.get("id"))]]
+        )
+        plain = (_plain(row) for row in rows)
+        return [str(row.get("name") or "").strip() for row in plain if row.get("name") and not _is_internal(row)]
+
+    def _by_id(self, table: str) -> dict[str, Row]:
+        found = self.__dict__.get(f"_{table}")
+        if found is None:
+            found = self.__dict__[f"_{table}"] = {str(row.get("id")): row for row in self.rows(table)}
+        return found
+
+    def _links(self, link: str, key: str) -> dict[str, list[str]]:
+        found = self.__dict__.get(f"_links_{link}")
+        if found is None:
+            rows = sorted(self.rows(link), key=lambda row: int(row.get("sort_order") or 0))
+            found = defaultdict(list)
+            for row in rows:
+                found[str(row.get("post_id"))].append(str(row.get(key)))
+            self.__dict__[f"_links_{link}"] = found
+        return found
+
+
+def _is_internal(row: Row) -> bool:
+    """Return whether a tag is one that readers never see: those whose name begins with #."""
+    return row.get("visibility") == "internal" or str(row.get("name") or "").startswith("#")
+
+
+def _plain(row: Any) -> Row:
+    inner = row.get("data", row) if isinstance(row, dict) else {"name": row}
+    return inner if isinstance(inner, dict) else {}
+
+
+def read(text: str) -> Export:
+    """Return the tables of an export: `{"db":[{"data":…}]}`, `{"data":…}`, the API's `{"posts":…}`, or a list of posts.
+
+    Raises Rejected.
+    """
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Rejected(f"it is no JSON: {error}") from error
+    for found in _envelopes(whole):
+        posts = found.get("posts")
+        if isinstance(posts, list):
+            tables = {
+                name: [_plain(row) for row in rows if row] for name, rows in found.items() if isinstance(rows, list)
+            }
+            tables["posts"] = [_with_url(row) for row in posts if isinstance(row, dict)]
+            return Export(tables)
+    raise Rejected("it has no posts of Ghost in it")
+
+
+def _with_url(row: Row) -> Row:
+    """Return a post of TryGhost/migrate's form flat, its old address kept."""
+    inner = row.get("data")
+    return {**inner, "url": row.get("url")} if isinstance(inner, dict) else row
+
+
+def _envelopes(whole: Any) -> Iterator[Row]:
+    if isinstance(whole, list):
+        yield {"posts": whole}
+    if not isinstance(whole, dict):
+        return
+    db = whole.get("db")
+    for one in db if isinstance(db, list) else [db]:
+        if isinstance(one, dict):
+            yield from _envelopes(one)
+    for name in ("data", "result"):
+        inner = whole.get(name)
+        if isinstance(inner, dict | list):
+            yield from _envelopes(inner)
+    yield whole

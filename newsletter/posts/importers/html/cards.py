@@ -1,0 +1,127 @@
+"""Boxes that other programs mark by classes become plain HTML; what has no place here is named. Pure.
+
+Sources: Ghost's `kg-` classes (TryGhost/Koenig, kg-default-nodes), WordPress's blocks (`wp-block-`), Substack's
+`data-component-name`, Medium's `graf`, and what X and Instagram give to be pasted.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from newsletter.posts.importers.html import ghost_boxes, other_boxes
+from newsletter.posts.importers.html.counts import Counts, counts, is_link
+from newsletter.posts.importers.html.leaving import Nodes, left_out, link_to, paragraph
+from newsletter.posts.importers.html.notes import Remark
+from newsletter.posts.importers.html.tree import Node
+from newsletter.posts.markdown.sanitise import SCHEMES
+
+type Change = Callable[[Node, list[Remark]], Nodes | None]
+
+_DROPPED = {  # what readers never saw as words, or what no page here runs
+    "script": "a script",
+    "style": "a style sheet",
+    "form": "a form",
+    "object": "an object",
+    "embed": "an object",
+    "canvas": "a canvas",
+    "svg": "a drawing (SVG)",
+    "button": "a button without an address",
+    "select": "a field",
+    "textarea": "a field",
+    "template": "a template",
+}
+
+
+def plain(root: Node) -> list[Remark]:
+    """Change the tree in place; return what was changed beyond its look."""
+    remarks: list[Remark] = []
+    _change(root, remarks)
+    return remarks
+
+
+def _change(node: Node, remarks: list[Remark]) -> None:
+    children: Nodes = []
+    for child in node.children:
+        replaced = _replaced(child, remarks) if isinstance(child, Node) else None
+        if replaced is None:
+            if isinstance(child, Node):
+                _change(child, remarks)
+            children.append(child)
+        else:
+            holder = Node("", children=replaced)
+            _change(holder, remarks)
+            children.extend(holder.children)
+    node.children = children
+
+
+def _replaced(node: Node, remarks: list[Remark]) -> Nodes | None:
+    for name in node.classes & _BY_CLASS.keys():
+        if (found := _BY_CLASS[name](node, remarks)) is not None:
+            return found
+    change = _BY_NAME.get(node.name)
+    return change(node, remarks) if change else None
+
+
+# --- By the name of the element ---
+
+
+def _dropped(node: Node, remarks: list[Remark]) -> Nodes:
+    source = node.attrs.get("src", "")
+    if node.name == "script" and (re.search(r"(twitter|instagram|tiktok|facebook|x)\.com|t\.co", source)):
+        remarks.append(Remark("the script of an embed stays away", source))
+        return []
+    return left_out(node, f"{_DROPPED[node.name]} is kept as a comment", remarks)
+
+
+def _player(node: Node, remarks: list[Remark]) -> Nodes:
+    source = node.attrs.get("src", "") or next((one.attrs.get("src", "") for one in node.all("source")), "")
+    before = counts(Node("", children=[node]))
+    after: Nodes = [paragraph(link_to(source, source.rpartition("/")[2] or source))] if source else []
+    effect = counts(Node("", children=after)) - before
+    remarks.append(Remark("a film or sound stays at its old address", source, effect))
+    return after
+
+
+def _link_of_a_program(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A link that opens a program: no page here leads out of the web (SCHEMES of markdown/sanitise.py)."""
+    href = node.attrs.get("href", "")
+    scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]{1,20}):", href.strip())
+    if not scheme or scheme[1].lower() in SCHEMES or not is_link(node):
+        return None
+    remarks.append(Remark("a link that opens a program is words", href[:200], Counts(things=Counter({"links": -1}))))
+    return list(node.children)
+
+
+def _noscript(node: Node, remarks: list[Remark]) -> Nodes:
+    return []  # browsers that run scripts, nearly all, show nothing of it
+
+
+BY_CLASSES: dict[Change, tuple[str, ...]] = {
+    ghost_boxes.bookmark: ("kg-bookmark-card",),
+    ghost_boxes.callout: ("kg-callout-card",),
+    ghost_boxes.toggle: ("kg-toggle-card",),
+    ghost_boxes.button: ("kg-button-card", "wp-block-button"),
+    ghost_boxes.gallery: ("kg-gallery-card", "wp-block-gallery", "image-gallery-embed"),
+    ghost_boxes.media: ("kg-video-card", "kg-audio-card", "kg-file-card", "wp-block-file"),
+    ghost_boxes.card: ("kg-product-card", "kg-signup-card"),
+    other_boxes.substack: (
+        "button-wrapper",
+        "subscription-widget-wrap",
+        "subscription-widget-wrap-editor",
+        "captioned-button-wrap",
+    ),
+    other_boxes.picture_set: ("captioned-image-container",),
+    other_boxes.youtube: ("youtube-wrap",),
+    ghost_boxes.email_only: ("kg-email-only",),
+    ghost_boxes.unknown: ("unknown-card",),
+    other_boxes.divider: ("wp-block-separator",),
+    other_boxes.nothing: ("section-divider", "wp-block-spacer", "image-link-expand", "aspectRatioPlaceholder-fill"),
+}
+_BY_CLASS: dict[str, Change] = {name: change for change, names in BY_CLASSES.items() for name in names}
+_BY_NAME: dict[str, Change] = {
+    **dict.fromkeys(_DROPPED, _dropped),
+    "video": _player,
+    "audio": _player,
+    "noscript": _noscript,
+    "a": _link_of_a_program,
+}

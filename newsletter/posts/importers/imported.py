@@ -1,0 +1,52 @@
+"""The form that every importer hands over: a post as the other program had it, and what was said about it. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from newsletter.posts.importers.html.counts import Counts
+from newsletter.posts.importers.html.notes import Remark
+
+__all__ = ["Counts", "ImportedPost", "Mailed", "Rejected", "Remark"]
+
+
+class Rejected(ValueError):
+    """This cannot be imported; the message says why."""
+
+
+@dataclass(frozen=True)
+class Mailed:
+    """That readers got a post by mail once, as the other program knows."""
+
+    subject: str
+    at: datetime
+    preheader: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedPost:
+    """One post as its file has it.
+
+    source: where it came from; a second import of the same source finds its post by it.
+    body: Markdown, with pictures and links at their old addresses.
+    folder: what relative addresses in it count from, below the root of the pictures.
+    addresses: the paths at which it was read; they will lead to it.
+    before: what its text had there; None where nobody but we can read it (a folder of Markdown).
+    remarks: what is not as it was.
+    """
+
+    source: str
+    title: str
+    body: str
+    words: str = ""
+    summary: str = ""
+    tags: tuple[str, ...] = ()
+    published_at: datetime | None = None
+    is_web_only: bool = False
+    is_unlisted: bool = False
+    cover: str = ""
+    cover_alt: str = ""
+    folder: str = ""
+    addresses: tuple[str, ...] = ()
+    mailed: Mailed | None = None
+    before: Counts | None = None
+    remarks: tuple[Remark, ...] = field(default=())

@@ -1,0 +1,120 @@
+"""The text of a WordPress post as HTML: paragraphs where the old editor had none, its short codes, its footnotes. Pure.
+
+Source: wpautop and do_shortcode of wp-includes/formatting.php and shortcodes.php.
+"""
+
+import json
+import re
+from html import escape, unescape
+
+from newsletter.posts.importers.html.notes import Remark
+from newsletter.posts.importers.html.tree import BLOCK
+from newsletter.posts.markdown.embeds import film
+
+_BLOCK = re.compile(rf"^\s*</?(?:{'|'.join(sorted(BLOCK))}|figcaption|!--)\b", re.IGNORECASE)
+_CAPTION = re.compile(r"\[caption[^\]]{0,500}\](?P<inner>.*?)\[/caption\]", re.DOTALL)
+_PICTURE = re.compile(r"(?P<picture>(?:<a\b[^>]*>\s*)?<img\b[^>]*>(?:\s*</a>)?)(?P<words>.*)", re.DOTALL)
+_EMBED = re.compile(r"\[embed[^\]]{0,200}\](?P<url>[^\[\]\s]+)\[/embed\]")
+_CODE = re.compile(
+    r"\[(?P<name>code|sourcecode|source|php|js|css|html|python|bash|plain)(?P<args>[^\]]{0,200})\](?P<inner>.*?)\[/(?P=name)\]",
+    re.DOTALL,
+)
+_MEDIA = re.compile(r"\[(?:video|audio)\b(?P<args>[^\]]{0,1000})\](?:\[/(?:video|audio)\])?")
+_UNKNOWN = re.compile(r"\[(?P<name>[a-z][a-z0-9_-]{2,40})(?:\s[^\[\]\n]{0,500})?\](?!\()")
+_KEPT_WORDS = {"sic", "note", "edit", "update", "optional", "link", "http", "https"}
+_ALONE = re.compile(r"^\s*(?P<url>https?://[^\s<>\"]+)\s*$")
+_PRE = re.compile(r"<(?P<name>pre|script|style|table|ul|ol)\b.*?</(?P=name)>", re.DOTALL | re.IGNORECASE)
+_EMBED_BLOCK = re.compile(
+    r'<figure[^>]*\bwp-block-embed\b[^>]*>\s*<div class="wp-block-embed__wrapper">\s*(?P<url>https?://[^\s<]+)\s*</div>'
+)
+_BLOCK_MARK = re.compile(r"<!--\s*/?wp:.*?-->", re.DOTALL)
+_MORE = re.compile(r"<!--(?:more|nextpage|noteaser).*?-->", re.IGNORECASE)
+
+
+def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
+    """Return the HTML that WordPress would have made. footnotes: JSON of the notes, as the block editor keeps them."""
+    is_blocks = "<!-- wp:" in text
+    text = _MORE.sub("", _CODE.sub(_code, text))
+    text = _EMBED_BLOCK.sub(lambda found: f'<figure class="wp-block-embed"><div>{_shown(found["url"])}</div>', text)
+    text = _CAPTION.sub(_figure, _EMBED.sub(lambda found: f"\n\n{_shown(found['url'])}\n\n", text))
+    text = _MEDIA.sub(_media, text)
+    _name_unknown(text, remarks)
+    text = _BLOCK_MARK.sub("", text) if is_blocks else with_paragraphs(text)
+    return text + _notes(footnotes)
+
+
+def with_paragraphs(text: str) -> str:
+    """Return text of the old editor with `<p>` and `<br>` where a blank line and an end of line stood for them."""
+    kept: list[str] = []
+
+    def away(found: re.Match[str]) -> str:
+        kept.append(found[0])
+        return f"\n\n<div>\x00{len(kept) - 1}\x00</div>\n\n"
+
+    text = _PRE.sub(away, text.replace("\r\n", "\n"))
+    parts = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
+    html = "\n".join(_paragraph(part) for part in parts)
+    return re.sub(r"<div>\x00(\d+)\x00</div>", lambda found: kept[int(found[1])], html)
+
+
+def _paragraph(part: str) -> str:
+    if alone := _ALONE.match(part):
+        return _shown(alone["url"])
+    if _BLOCK.match(part):
+        return part
+    return "<p>" + re.sub(r"(?<!<br>)(?<!<br />)(?<!<br/>)\n", "<br>\n", part) + "</p>"
+
+
+def _shown(url: str) -> str:
+    """Return an address that WordPress showed as a film or a box: the film, or a link to the rest."""
+    found = film(unescape(url))
+    if found:
+        return f'<iframe src="{escape(found.player_url)}"></iframe>'
+    return f'<p><a href="{escape(unescape(url))}">{escape(unescape(url), quote=False)}</a></p>'
+
+
+def _code(found: re.Match[str]) -> str:
+    language = re.search(r"lang(?:uage)?=[\"']?([\w+#-]+)", found["args"])
+    name = (
+        language[1] if language else "" if found["name"] in {"code", "sourcecode", "source", "plain"} else found["name"]
+    )
+    code = found["inner"].strip("\n")
+    code = code if re.search(r"&(?:lt|gt|amp|quot);", code) else escape(code, quote=False)
+    return f'<pre><code class="language-{name}">{code}</code></pre>' if name else f"<pre><code>{code}</code></pre>"
+
+
+def _figure(found: re.Match[str]) -> str:
+    inner = _PICTURE.match(found["inner"].strip())
+    if not inner:
+        return found["inner"]
+    words = inner["words"].strip()
+    caption = f"<figcaption>{words}</figcaption>" if words else ""
+    return f"\n\n<figure>{inner['picture']}{caption}</figure>\n\n"
+
+
+def _media(found: re.Match[str]) -> str:
+    source = re.search(r"(?:src|mp4|mp3|m4a|webm|ogg)=[\"']?([^\s\"'\]]+)", found["args"])
+    return f'\n\n<video src="{escape(source[1])}"></video>\n\n' if source else found[0]
+
+
+def _name_unknown(text: str, remarks: list[Remark]) -> None:
+    found = (one for one in _UNKNOWN.finditer(_PRE.sub("", text)) if one["name"] not in _KEPT_WORDS)
+    remarks.extend(
+        Remark("a short code stays as it was typed", one[0][:80])
+        for one in found
+        if "=" in one[0] or f"[/{one['name']}]" in text
+    )
+
+
+def _notes(typed: str) -> str:
+    try:
+        notes = json.loads(typed) if typed.strip() else []
+    except ValueError:
+        return ""
+    items = "".join(_note(one) for one in notes if isinstance(one, dict))
+    return f'<ol class="wp-block-footnotes">{items}</ol>' if items else ""
+
+
+def _note(note: dict[str, object]) -> str:
+    name = escape(str(note.get("id")))
+    return f'<li id="{name}">{note.get("content", "")} <a href="#{name}-link">↩︎</a></li>'

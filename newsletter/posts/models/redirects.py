@@ -1,0 +1,137 @@
+"""Where something was on an old site, and where it is now; and what was asked for that is nowhere."""
+
+from collections.abc import Iterable
+from datetime import date
+from urllib.parse import unquote, urlsplit
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from newsletter.posts.models.posts import Post
+
+PATH_MAX = 300  # characters
+PARTS_MAX = 12  # of a path that are looked up
+
+
+def normal(address: str) -> str:
+    """Return an address as it is looked up: its path without the last slash, decoded, and its query; "" if too long.
+
+    A star at the end stands for whatever follows.
+    """
+    parts = urlsplit(address.strip())
+    path = "/" + unquote(parts.path).strip("/")
+    path = f"{path}?{parts.query}" if parts.query else path
+    return path if len(path) <= PATH_MAX and path.isprintable() else ""
+
+
+def forms_of(path: str, query: str) -> list[str]:
+    """Return under which names a request may be kept, the longest first."""
+    own = normal(path)
+    if not own:
+        return []
+    parts = own.strip("/").split("/")[:PARTS_MAX] if own != "/" else []
+    stars = ["/" + "/".join([*parts[:count], "*"]) for count in range(len(parts), -1, -1)]
+    with_query = normal(f"{path}?{query}") if query else ""
+    return [form for form in (with_query, own, *stars) if form]
+
+
+class RedirectQuerySet(models.QuerySet["Redirect"]):
+    def lead(self, addresses: Iterable[str], post: Post) -> None:
+        """Let these addresses of an old site lead to `post`, unless somebody has given them another end."""
+        paths = list(dict.fromkeys(path for path in map(normal, addresses) if path and path != "/"))
+        known = set(self.filter(path__in=paths).values_list("path", flat=True))
+        rows = [Redirect(path=path, post=post) for path in paths if path not in known]
+        self.bulk_create(rows, ignore_conflicts=True)
+
+    def lead_to(self, address: str, target: str) -> None:
+        """Let an old address lead to another page, unless it leads somewhere already."""
+        if (path := normal(address)) and path != "/":
+            self.get_or_create(path=path, defaults={"target": target})
+
+    def of(self, path: str, query: str) -> "Redirect | None":
+        """Return where this request leads: the longest name wins."""
+        forms = forms_of(path, query)
+        found = {row.path: row for row in self.filter(path__in=forms).select_related("post")} if forms else {}
+        return next((found[form] for form in forms if form in found), None)
+
+
+class Redirect(models.Model):
+    """An address of an old site, and the post or page that it leads to now, for ever."""
+
+    path = models.CharField(
+        _("old address"),
+        max_length=PATH_MAX,
+        unique=True,
+        help_text=_(
+            "Its path, as /2019/05/my-post or /?p=128. A star at the end stands for all that follows: /blog/*."
+        ),
+    )
+    post = models.ForeignKey(
+        Post,
+        verbose_name=_("post"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="redirects",
+    )
+    target = models.CharField(
+        _("or another page"), max_length=500, blank=True, help_text=_("A path of this site, or a whole web address.")
+    )
+    asked = models.PositiveIntegerField(_("asked for"), default=0, db_default=0, editable=False)
+    asked_on = models.DateField(_("last asked for"), null=True, editable=False)
+
+    objects = RedirectQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["path"]
+        verbose_name = _("old address")
+        verbose_name_plural = _("old addresses")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(post__isnull=False, target="") | (Q(post__isnull=True) & ~Q(target="")),
+                name="an_old_address_has_one_end",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def end(self) -> str:
+        """Return where it leads."""
+        return self.post.get_absolute_url() if self.post else self.target
+
+
+class MissingAddressQuerySet(models.QuerySet["MissingAddress"]):
+    def count_one(self, path: str, today: date, most: int) -> None:
+        """Count one request for a page that is nowhere; beyond `most` rows, only for those that are known."""
+        if self.filter(path=path).update(asked=F("asked") + 1, asked_on=today):
+            return
+        if self.count() >= most and not self._make_room():
+            return
+        self.get_or_create(path=path, defaults={"asked_on": today})
+
+    def _make_room(self) -> bool:
+        """Forget one that was asked for once and longest ago; return whether there was one."""
+        oldest = self.filter(asked=1).order_by("asked_on", "pk").values("pk")[:1]
+        return bool(self.filter(pk__in=list(oldest.values_list("pk", flat=True))).delete()[0])
+
+
+class MissingAddress(models.Model):
+    """An address that was asked for and is nowhere: an old one, or a mistake in a link."""
+
+    path = models.CharField(pgettext_lazy("of a page", "address"), max_length=PATH_MAX, unique=True)
+    asked = models.PositiveIntegerField(_("asked for"), default=1)
+    asked_on = models.DateField(_("last asked for"))
+
+    objects = MissingAddressQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-asked", "path"]
+        verbose_name = _("missing page")
+        verbose_name_plural = _("missing pages")
+
+    def __str__(self) -> str:
+        return self.path

@@ -1,0 +1,137 @@
+"""Old addresses on the desk: where each leads, how often it is asked for, and what was asked for that is nowhere."""
+
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.posts.models import MissingAddress, Post, Redirect
+from newsletter.posts.models.redirects import normal
+from newsletter.publication.forms import TypedModelForm
+
+_POST = re.compile(r"/p/(?P<number>[0-9]{1,18})(?:-[^/]{0,80})?/?")
+_WEB = re.compile(r"https?://[^\s/]{1,250}(?:/[^\s]{0,500})?|/[^\s/][^\s]{0,500}|/")
+
+
+class RedirectForm(TypedModelForm):
+    """An old address and its end; the end is one field, whatever it is."""
+
+    leads_to = forms.CharField(
+        label=_("leads to"),
+        max_length=500,
+        help_text=_("The address of a post (/p/128-words/), of another page, or of another site."),
+        widget=forms.TextInput(attrs={"class": "vTextField", "inputmode": "url"}),
+    )
+
+    class Meta:
+        model = Redirect
+        fields = ("path",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["leads_to"].initial = self.instance.end
+
+    def clean_path(self) -> str:
+        path = normal(self.cleaned_data["path"])
+        if not path or path == "/":
+            raise ValidationError(_("Write the path of one page, as /2019/05/my-post."))
+        return path
+
+    def clean_leads_to(self) -> str:
+        end: str = self.cleaned_data["leads_to"].strip()
+        if not _WEB.fullmatch(end):
+            raise ValidationError(_("Write a path that begins with / or a whole address that begins with https://."))
+        return end
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        end, path = cleaned.get("leads_to", ""), cleaned.get("path")
+        if end and path and not end.startswith("http") and normal(end) == path:
+            self.add_error("leads_to", _("This is the old address itself."))
+        return cleaned
+
+    def _post_clean(self) -> None:
+        """Give the row its end before the constraint is asked: a post where the address is one's."""
+        end = self.cleaned_data.get("leads_to", "")
+        found = _POST.fullmatch(end)
+        post = Post.objects.filter(pk=int(found["number"])).first() if found else None
+        self.instance.post, self.instance.target = post, "" if post else end
+        super()._post_clean()  # type: ignore[misc]  # the stubs do not know it
+
+
+class ForPublishersAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic to the stubs alone
+    """Open to whoever may publish posts: an address of a post is theirs to give."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("posts.publish_post")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("posts.publish_post")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("posts.publish_post")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("posts.publish_post")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("posts.publish_post")
+
+
+class RedirectAdmin(ForPublishersAdmin):
+    form = RedirectForm
+    fields = ("path", "leads_to")
+    nothing_yet = _("No old address yet. An import writes them, and you can write your own.")
+    list_display = ("path", "end_of", "asked", "asked_on")
+    list_select_related = ("post",)
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("path", "target", "post__title")
+    search_help_text = _("A part of the old address, or the title of the post")
+    ordering = ("path",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Old addresses")} | (extra_context or {}))
+
+    @admin.display(description=_("leads to"))
+    def end_of(self, row: Redirect) -> SafeString:
+        return format_html('<a href="{}">{}</a>', row.end, row.post or row.target)
+
+    def save_model(self, request: HttpRequest, obj: Redirect, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        MissingAddress.objects.filter(path=obj.path).delete()  # it is found now
+
+
+class MissingAddressAdmin(ForPublishersAdmin):
+    """Read, answered by an old address that leads somewhere, or forgotten; written by requests alone."""
+
+    nothing_yet = _("Nothing was asked for that is not here.")
+    list_display = ("path", "asked", "asked_on", "answer")
+    list_display_links = None
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ("path",)
+    ordering = ("-asked", "path")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("Missing pages")} | (extra_context or {}))
+
+    @admin.display(description="")
+    def answer(self, row: MissingAddress) -> SafeString:
+        address = f"{reverse('admin:posts_redirect_add')}?{urlencode({'path': row.path})}"
+        return format_html('<a href="{}">{}</a>', address, _("Lead it to a page"))

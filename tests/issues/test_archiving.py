@@ -1,0 +1,300 @@
+"""What another program has mailed becomes issues of the archive, and can never be mailed from here."""
+
+import csv
+import io
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.core import mail
+from django.core.management import CommandError, call_command
+from django.utils import timezone, translation
+
+from newsletter.delivery import planning
+from newsletter.delivery.author import reminders
+from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.readers import missed
+from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed
+from newsletter.issues.models import Issue
+from newsletter.posts.models import Post
+from subscribers.models.pauses import Pause
+from tests.factories import make_issue, make_post, make_publication, make_subscriber
+
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
+DAY = datetime(2024, 5, 6, 8, tzinfo=UTC)
+
+
+def past(*subjects):
+    return [Past(f"x:{n}", subject, DAY + timedelta(days=14 * n)) for n, subject in enumerate(subjects)]
+
+
+def numbers(*subjects, taken=()):
+    return [one.number for one in proposed(past(*subjects), set(taken))]
+
+
+# --- Numbers ---
+
+
+@pytest.mark.parametrize(
+    ("subjects", "expected"),
+    [
+        (["甲", "乙", "丙"], [1, 2, 3]),
+        (["#11 甲", "#12 乙", "#13 丙"], [11, 12, 13]),
+        (["第 7 期：甲", "第8期", "第9 期"], [7, 8, 9]),
+        (["Vol. 3", "Issue 4", "No.5"], [3, 4, 5]),
+        (["#11 甲", "特刊", "#13 丙"], [11, 12, 13]),
+        (["#11 甲", "特刊", "#12 丙"], [11, 13, 12]),
+        (["特刊", "#1 甲", "#2 乙"], [3, 1, 2]),
+        (["#2 甲", "#1 乙", "#3 丙"], [1, 2, 3]),
+        (["甲 2024", "乙", "第 10000 人"], [1, 2, 3]),
+        ([], []),
+    ],
+)
+def test_numbers_are_read_where_they_rise_and_counted_else(subjects, expected):
+    assert numbers(*subjects) == expected
+
+
+def test_numbers_that_are_in_use_are_passed_over():
+    assert numbers("甲", "乙", taken={1, 3}) == [2, 4]
+    assert numbers("#1", "#2", "#3", taken={2}) == [1, 4, 3]
+
+
+def test_the_first_mail_has_the_first_number_whatever_order_they_come_in():
+    assert [one.subject for one in proposed(reversed(past("甲", "乙")), set())] == ["甲", "乙"]
+
+
+def test_a_table_can_be_corrected():
+    table = as_table(proposed(past("甲", "乙", "丙"), set()))
+    rows = list(csv.reader(io.StringIO(table)))
+    assert rows[1] == ["1", "2024-05-06", "甲", "x:0"]
+    rows[1][0], rows[2][0], rows[3][2] = "7", "", "新題"
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+
+    found = corrected(past("甲", "乙", "丙"), out.getvalue())
+
+    assert [(one.number, one.subject) for one in found] == [(7, "甲"), (3, "新題")]
+
+
+@pytest.mark.parametrize("typed", ["x", "-1", "0", "1.5", "9999999"])
+def test_what_is_no_number_is_refused(typed):
+    with pytest.raises(NumberingError, match="is no number of an issue"):
+        corrected(past("甲"), f"number,date,subject,source\n{typed},,甲,x:0\n")
+
+
+# --- Issues ---
+
+
+@pytest.fixture
+def site(db):
+    make_publication()
+    with translation.override("en"):
+        yield
+
+
+@pytest.mark.parametrize("given", [[1, 1], [5, 6]])
+def test_a_number_that_is_used_or_stands_twice_makes_no_issue_at_all(site, given):
+    make_issue(number=5)
+    for n in range(2):
+        make_post(source=f"x:{n}")
+
+    with pytest.raises(NumberingError, match="in use, or stand twice"):
+        archive([Past(f"x:{n}", "題", DAY, number=number) for n, number in enumerate(given)], NOW)
+    assert Issue.objects.count() == 1
+
+
+@pytest.fixture
+def archived(site):
+    post = make_post("舊文", source="x:0", published_at=DAY)
+    archive([Past("x:0", "第 12 期：舊文", DAY, "預覽", 12)], NOW)
+    make_subscriber()
+    return Issue.objects.get(posts=post)
+
+
+def test_such_an_issue_stands_in_the_archive_with_its_day_and_subject(archived, client):
+    assert (archived.number, archived.subject, archived.preheader) == (12, "第 12 期：舊文", "預覽")
+    assert (archived.sent_at, archived.imported_at) == (DAY, NOW)
+    page = client.get("/issues/12/").content.decode()
+    assert "第 12 期：舊文" in page
+    assert "舊文" in client.get("/issues/").content.decode()
+
+
+def test_its_post_counts_as_mailed_and_waits_for_no_issue(archived):
+    [post] = archived.posts.all()
+
+    assert post.was_mailed
+    assert not Mailing.objects.exists()
+
+
+# --- Each way to send it ---
+
+
+def by_approval(issue, client):
+    planning.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
+
+
+def by_correction(issue, client):
+    planning.correct(issue, note="錯字", send_at=None, now=timezone.now(), hold=timedelta())
+
+
+def by_command(issue, client):
+    call_command("send_issue", str(issue.number), "--no-hold", stdout=StringIO())
+
+
+def by_a_mailing_that_somebody_slips_in(issue, client):
+    planning._schedule(Mailing(issue=issue, approved_at=NOW, send_at=NOW), planning.freeze(issue))
+
+
+@pytest.mark.parametrize("way", [by_approval, by_correction, by_command, by_a_mailing_that_somebody_slips_in])
+def test_no_way_sends_it(archived, client, way):
+    with pytest.raises((planning.PlanningError, CommandError), match="was sent by another program"):
+        way(archived, client)
+
+    assert not Mailing.objects.exists()
+    assert not Delivery.objects.exists()
+    assert mail.outbox == []
+
+
+def test_the_next_issue_to_send_is_never_one_of_them(archived):
+    with pytest.raises(CommandError, match="no unsent issue"):
+        call_command("send_issue", stdout=StringIO())
+
+
+@pytest.mark.parametrize("screen", ["send", "correct"])
+def test_the_desk_sends_it_by_no_screen(archived, admin_client, screen):
+    address = f"/admin/issues/issue/{archived.pk}/{screen}/"
+    shown = admin_client.get(address)
+    assert shown.status_code < 500
+    fields = {
+        "when": "now",
+        "seen": planning.freeze(archived).content_hash,
+        "note": "錯字",
+        "unrehearsed": "on",
+        "number": "12",
+    }
+
+    answer = admin_client.post(address, fields)
+
+    assert answer.status_code < 500
+    assert not Mailing.objects.exists()
+
+
+def test_its_page_on_the_desk_offers_no_sending(archived, admin_client):
+    page = admin_client.get(f"/admin/issues/issue/{archived.pk}/change/").content.decode()
+
+    assert f"/admin/issues/issue/{archived.pk}/send/" not in page
+    assert f"/admin/issues/issue/{archived.pk}/correct/" not in page
+
+
+def test_a_planned_mailing_that_a_hand_wrote_into_the_database_is_held(archived):
+    columns = planning.freeze(archived).columns()
+    Mailing.objects.create(issue=archived, number=1, approved_at=NOW, send_at=timezone.now(), **columns)
+
+    planning.begin_due(timezone.now() + timedelta(minutes=1))
+
+    assert not Delivery.objects.exists()
+    assert Mailing.objects.get().state != Mailing.State.SENDING
+
+
+def test_who_comes_back_from_a_pause_is_not_told_of_it(archived):
+    reader = make_subscriber()
+    pause = Pause(subscriber=reader, began_at=DAY - timedelta(days=1), until=DAY + timedelta(days=30))
+
+    assert missed.missed(pause) == []
+
+
+def test_no_reminder_is_about_it(archived):
+    assert not reminders.Reminder.objects.filter(issue=archived).exists()
+
+
+# --- By the command ---
+
+
+def substack(path):
+    table = "post_id,post_date,is_published,email_sent_at,type,audience,title,subtitle\n"
+    rows = [
+        f"{n}.p{n},2024-0{n}-06T08:00:00.000Z,true,2024-0{n}-06T08:05:00.000Z,newsletter,{who},題 {n},\n"
+        for n, who in ((1, "everyone"), (2, "everyone"), (3, "only_paid"))
+    ]
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("posts.csv", table + "".join(rows))
+        for n in (1, 2, 3):
+            made.writestr(f"posts/{n}.p{n}.html", f"<p>內文 {n}</p>")
+    return path
+
+
+def run(*options):
+    out = StringIO()
+    call_command("import_posts", *map(str, options), stdout=out)
+    return out.getvalue().splitlines()
+
+
+@pytest.fixture
+def export(site, tmp_path, settings):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return substack(tmp_path / "s.zip")
+
+
+def test_what_was_mailed_and_is_public_becomes_issues_in_one_run(export):
+    lines = run(export, "--as-issues")
+
+    assert [(one.number, one.subject, one.sent_at.month) for one in Issue.objects.order_by("number")] == [
+        (1, "題 1", 1),
+        (2, "題 2", 2),
+    ]
+    assert "substack:3: mailed once, and no issue: its post is a draft" in lines
+    assert "Issues of the archive: 2. Nothing was mailed." in lines
+    assert json.loads(lines[-1])["created"] == 3
+    assert mail.outbox == []
+
+
+def test_a_second_run_makes_no_issue_twice(export):
+    run(export, "--as-issues")
+    run(export, "--as-issues")
+
+    assert Issue.objects.count() == 2
+
+
+def test_numbers_are_proposed_corrected_and_then_written(export, tmp_path):
+    table = tmp_path / "numbers.csv"
+    run(export, "--as-issues", "--dry-run", "--numbers", table)
+    assert not Issue.objects.exists()
+    assert not Post.objects.exists()
+    table.write_text(table.read_text().replace("\n1,", "\n41,").replace("\n2,", "\n42,"))
+
+    run(export, "--as-issues", "--numbers", table)
+
+    assert list(Issue.objects.order_by("number").values_list("number", flat=True)) == [41, 42]
+
+
+def test_a_number_in_use_stops_before_any_issue_is_made(export, tmp_path):
+    make_issue(number=41)
+    (tmp_path / "n.csv").write_text("number,date,subject,source\n41,,題 1,substack:1\n")
+
+    with pytest.raises(CommandError, match="No issue was made: these numbers are in use, or stand twice: 41"):
+        run(export, "--as-issues", "--numbers", tmp_path / "n.csv")
+    assert Issue.objects.count() == 1
+
+
+def test_without_the_option_no_issue_is_made(export):
+    run(export)
+
+    assert not Issue.objects.exists()
+
+
+# --- The account, written down ---
+
+
+def test_the_account_is_a_page_and_data(export, tmp_path):
+    run(export, "--report", tmp_path / "account.html")
+
+    data = json.loads((tmp_path / "account.json").read_text())
+    page = (tmp_path / "account.html").read_text()
+    assert data["summary"] == {"posts": 3, "created": 3, "updated": 0, "unchanged": 0, "rejected": 0, "losses": 1}
+    assert data["totals"]["han"] == {"before": 6, "after": 6}
+    assert data["posts"][2]["remarks"][0]["what"] == "it was not for everybody, so it is a draft"
+    assert "題 3" in page
+    assert "it was not for everybody, so it is a draft" in page
+    assert "<script" not in page

@@ -1,0 +1,491 @@
+"""Ghost's exports of every age: whatever a post was written in, it is here as its page was."""
+
+import json
+import zipfile
+from datetime import UTC, datetime
+from io import StringIO
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import call_command
+from django.utils import translation
+
+from newsletter.posts.importers.ghost import lexical, mobiledoc
+from newsletter.posts.importers.ghost.bodies import body_of
+from newsletter.posts.importers.ghost.export import read
+from newsletter.posts.importers.ghost.source import Source
+from newsletter.posts.importers.imported import Rejected
+from newsletter.posts.importers.markdown_breaks import with_hard_breaks
+from newsletter.posts.models import Image, Post, Redirect
+from tests.factories import make_publication
+from tests.publication.pictures.test_uploads import picture
+
+TAIPEI = ZoneInfo("Asia/Taipei")
+
+
+def doc(*children):
+    return json.dumps({"root": {"type": "root", "children": list(children)}})
+
+
+def para(*children):
+    return {"type": "paragraph", "children": list(children)}
+
+
+def words(text, format_=0):
+    return {"type": "extended-text", "text": text, "format": format_}
+
+
+def mobile(*sections, cards=(), markups=(), atoms=()):
+    return json.dumps({"version": "0.3.1", "sections": sections, "cards": cards, "markups": markups, "atoms": atoms})
+
+
+def source(*posts, **tables):
+    whole = {"db": [{"meta": {}, "data": {"posts": list(posts), **tables}}]}
+    return Source(read(json.dumps(whole)), [], TAIPEI)
+
+
+def only(*posts, **tables):
+    [(_name, load)] = source(*posts, **tables).articles()
+    return load()
+
+
+# --- Lexical ---
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ([para(words("甲"), words("乙", 1), words("丙", 2))], "甲**乙***丙*"),
+        ([para(words("x", 3))], "***x***"),
+        ([para(words("刪", 4), words("線", 8), words("碼", 16))], "~~刪~~<u>線</u>`碼`"),
+        (
+            [para(words("H"), words("2", 32), words("O"), words("n", 64), words("標", 128))],
+            "H<sub>2</sub>O<sup>n</sup>==標==",
+        ),
+        ([para({"type": "link", "url": "https://e.org/", "children": [words("連結")]})], "[連結](https://e.org/)"),
+        ([para(words("一"), {"type": "linebreak"}, words("二"))], "一\\\n二"),
+        ([{"type": "heading", "tag": "h3", "children": [words("題")]}], "### 題"),
+        ([{"type": "quote", "children": [words("引")]}, {"type": "horizontalrule"}], "> 引\n\n---"),
+        (
+            [
+                {
+                    "type": "list",
+                    "listType": "number",
+                    "start": 3,
+                    "children": [
+                        {"type": "listitem", "children": [words("三")]},
+                        {
+                            "type": "listitem",
+                            "children": [
+                                {
+                                    "type": "list",
+                                    "listType": "bullet",
+                                    "children": [{"type": "listitem", "children": [words("內")]}],
+                                }
+                            ],
+                        },
+                        {"type": "listitem", "children": [words("四")]},
+                    ],
+                }
+            ],
+            "3. 三\n   - 內\n4. 四",
+        ),
+        ([{"type": "image", "src": "/a.png", "alt": "圖", "caption": "說明"}], '![圖](/a.png "說明")'),
+        ([{"type": "image", "src": "/a.png", "href": "https://e.org/"}], "[![](/a.png)](https://e.org/)"),
+        (
+            [{"type": "gallery", "images": [{"src": "/a.png"}, {"src": "/b.png", "alt": "乙"}], "caption": "兩張"}],
+            "![](/a.png)\n\n![乙](/b.png)\n\n兩張",
+        ),
+        (
+            [
+                {
+                    "type": "bookmark",
+                    "url": "https://e.org/",
+                    "metadata": {"title": "題", "description": "述", "author": "人", "publisher": "社"},
+                }
+            ],
+            "> [題](https://e.org/)\n>\n> 述\n>\n> 人 · 社",
+        ),
+        ([{"type": "callout", "calloutText": "記得<b>存檔</b>", "calloutEmoji": "💡"}], "> [!NOTE] 💡\n> 記得**存檔**"),
+        ([{"type": "button", "buttonText": "訂閱", "buttonUrl": "https://e.org/s"}], "[訂閱](https://e.org/s)"),
+        ([{"type": "codeblock", "code": "x = 1 < 2\n\ny", "language": "python"}], "```python\nx = 1 < 2\n\ny\n```"),
+        ([{"type": "html", "html": "<p>原<em>樣</em></p>"}], "原*樣*"),
+        ([{"type": "markdown", "markdown": "## 題\n\n**粗**"}], "## 題\n\n**粗**"),
+        (
+            [
+                {
+                    "type": "embed",
+                    "url": "https://youtu.be/dQw4w9WgXcQ",
+                    "html": '<iframe src="https://www.youtube.com/embed/dQw4w9WgXcQ?feature=oembed"></iframe>',
+                }
+            ],
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        ),
+        (
+            [
+                {
+                    "type": "header",
+                    "header": "大",
+                    "subheader": "小",
+                    "buttonEnabled": True,
+                    "buttonText": "去",
+                    "buttonUrl": "/x",
+                }
+            ],
+            "## 大\n\n小\n\n[去](/x)",
+        ),
+        (
+            [
+                {
+                    "type": "product",
+                    "productTitle": "書",
+                    "productDescription": "好",
+                    "productButton": "買",
+                    "productUrl": "https://e.org",
+                    "productButtonEnabled": True,
+                }
+            ],
+            "#### 書\n\n好\n\n[買](https://e.org)",
+        ),
+        (
+            [
+                {
+                    "type": "call-to-action",
+                    "textValue": "<p>來吧</p>",
+                    "showButton": True,
+                    "buttonText": "好",
+                    "buttonUrl": "/y",
+                }
+            ],
+            "來吧\n\n[好](/y)",
+        ),
+        ([{"type": "video", "src": "/content/media/a.mp4", "caption": "片"}], "[a.mp4](/content/media/a.mp4)\n\n片"),
+        ([{"type": "audio", "src": "/content/media/a.mp3", "title": "歌"}], "[歌](/content/media/a.mp3)"),
+        (
+            [{"type": "file", "src": "/content/files/a.pdf", "fileTitle": "檔", "fileCaption": "註"}],
+            "[檔](/content/files/a.pdf)\n\n註",
+        ),
+    ],
+)
+def test_each_node_and_card_of_lexical_has_its_markdown(nodes, expected):
+    assert body_of({"lexical": doc(*nodes)}).markdown == expected
+
+
+def test_a_toggle_folds_out_here_too():
+    text = body_of(
+        {"lexical": doc({"type": "toggle", "heading": "為什麼？", "content": "<p>因為<b>這樣</b>。</p>"})}
+    ).markdown
+
+    assert text == "<details><summary>為什麼？</summary><p>因為<strong>這樣</strong>。</p></details>"
+
+
+@pytest.mark.parametrize(
+    ("node", "kept", "named"),
+    [
+        (
+            {"type": "email", "html": "<p>嗨 {first_name}</p>"},
+            "嗨 {first_name}",
+            "what only mails had is kept as a comment",
+        ),
+        ({"type": "poll", "question": "好嗎？"}, "好嗎？", "a box that is not known here (poll) is kept as a comment"),
+    ],
+)
+def test_what_has_no_place_on_the_page_is_kept_as_typed_and_named(node, kept, named):
+    made = body_of({"lexical": doc(para(words("前")), node)})
+
+    assert made.markdown.startswith("前\n\n<!--")
+    assert kept in made.markdown
+    assert [remark.what for remark in made.remarks] == [named]
+
+
+def test_the_paywall_line_is_kept_as_a_comment():
+    assert (
+        body_of({"lexical": doc(para(words("前")), {"type": "paywall"}, para(words("後")))}).markdown
+        == "前\n\n<!--members-only-->\n\n後"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"root": 1}', "{" * 5000])
+def test_what_is_no_lexical_document_is_told(text):
+    with pytest.raises(lexical.NoLexical):
+        lexical.pieces(text)
+
+
+# --- Mobiledoc and Markdown ---
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (mobile([1, "p", [[0, [], 0, "甲"], [0, [0], 1, "乙"]]], markups=[["strong"]]), "甲**乙**"),
+        (
+            mobile([1, "p", [[0, [0, 1], 2, "連"]]], markups=[["em"], ["a", ["href", "https://e.org/"]]]),
+            "*[連](https://e.org/)*",
+        ),
+        (
+            mobile([1, "h2", [[0, [], 0, "題"]]], [3, "ol", [[[0, [], 0, "一"]], [[0, [], 0, "二"]]]]),
+            "## 題\n\n1. 一\n2. 二",
+        ),
+        (
+            mobile([1, "p", [[0, [], 0, "一"], [1, [], 0, 0], [0, [], 0, "二"]]], atoms=[["soft-return", "", {}]]),
+            "一\\\n二",
+        ),
+        (mobile([10, 0], cards=[["image", {"src": "/a.png", "alt": "x"}]]), "![x](/a.png)"),
+        (mobile([10, 0], cards=[["hr", {}]]), "---"),
+        (mobile([10, 0], cards=[["code", {"code": "x", "language": "js"}]]), "```js\nx\n```"),
+        (
+            mobile([10, 0], cards=[["card-markdown", {"cardName": "card-markdown", "markdown": "- 甲\n- 乙"}]]),
+            "- 甲\n- 乙",
+        ),
+        (mobile([1, "aside", [[0, [], 0, "旁"]]]), "> 旁"),
+        (mobile([2, "/old.png"]), "![](/old.png)"),
+    ],
+)
+def test_each_section_of_mobiledoc_has_its_markdown(document, expected):
+    assert body_of({"mobiledoc": document}).markdown == expected
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"sections": [[10, 3]], "cards": []}', '{"sections": 1}'])
+def test_what_is_no_mobiledoc_is_told(text):
+    with pytest.raises(mobiledoc.NoMobiledoc):
+        mobiledoc.pieces(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("一\n二", "一\\\n二"),
+        ("一\n\n二", "一\n\n二"),
+        ("# 題\n一", "# 題\n一"),
+        ("- 甲\n- 乙", "- 甲\n- 乙"),
+        ("```\na\nb\n```\n一\n二", "```\na\nb\n```\n一\\\n二"),
+        ("| a | b |\n|---|---|\n| 1 | 2 |", "| a | b |\n|---|---|\n| 1 | 2 |"),
+        ("題\n---", "題\n---"),
+        ("一  \n二", "一  \n二"),
+    ],
+)
+def test_ghost_ends_a_line_where_the_author_did(typed, kept):
+    assert with_hard_breaks(typed) == kept
+
+
+def test_markdown_of_the_first_ghost_stays_as_it_was_typed():
+    made = body_of({"markdown": "**重點。**後面", "html": "<p><strong>重點。</strong>後面</p>"})
+
+    assert made.markdown == "**重點。**後面"
+
+
+def test_where_a_source_says_something_else_than_its_page_the_page_is_taken():
+    made = body_of({"markdown": "看 [[這裡]]", "html": '<p>看 <a href="/x/">這裡</a></p>'})
+
+    assert made.markdown == "看 [這裡](/x/)"
+
+
+# --- The whole ---
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        {"db": [{"meta": {}, "data": {"posts": [{"slug": "a"}]}}]},
+        {"meta": {}, "data": {"posts": [{"slug": "a"}]}},
+        {"data": {"data": {"posts": [{"slug": "a"}]}}},
+        {"posts": [{"slug": "a"}]},
+        [{"slug": "a"}],
+        {"result": {"posts": [{"url": "https://e.org/a/", "data": {"slug": "a"}}]}},
+    ],
+)
+def test_every_envelope_is_opened(whole):
+    assert [row["slug"] for row in read(json.dumps(whole)).rows("posts")] == ["a"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '"x"', "1", "[" * 100_000])
+def test_what_is_no_export_is_rejected(text):
+    with pytest.raises(Rejected):
+        read(text)
+
+
+def test_a_post_has_all_its_parts():
+    row = {
+        "id": "p1",
+        "title": "管理槓桿",
+        "slug": "leverage",
+        "html": "<p>內文</p>",
+        "status": "published",
+        "visibility": "public",
+        "published_at": "2024-05-06T00:00:00.000Z",
+        "custom_excerpt": "摘要",
+        "feature_image": "__GHOST_URL__/content/images/c.png",
+    }
+    tags = [{"id": "t1", "name": "管理"}, {"id": "t2", "name": "#內部"}, {"id": "t3", "name": "AI"}]
+    links = [
+        {"post_id": "p1", "tag_id": "t3", "sort_order": 0},
+        {"post_id": "p1", "tag_id": "t1", "sort_order": 1},
+        {"post_id": "p1", "tag_id": "t2", "sort_order": 2},
+    ]
+    settings = [{"key": "permalinks", "value": "/:year/:month/:day/:slug/"}]
+
+    post = only(
+        row, tags=tags, posts_tags=links, settings=settings, posts_meta=[{"post_id": "p1", "feature_image_alt": "封面"}]
+    )
+
+    assert (post.source, post.title, post.words, post.summary, post.body) == (
+        "ghost:p1",
+        "管理槓桿",
+        "leverage",
+        "摘要",
+        "內文",
+    )
+    assert post.published_at == datetime(2024, 5, 6, tzinfo=UTC)
+    assert post.tags == ("AI", "管理")
+    assert (post.cover, post.cover_alt) == ("__GHOST_URL__/content/images/c.png", "封面")
+    assert post.addresses == ("/leverage/", "/2024/05/06/leverage/")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"status": "draft"},
+        {"status": "published", "visibility": "members"},
+        {"status": "published", "visibility": "paid"},
+        {"status": "published", "visibility": "tiers"},
+        {"status": "sent"},
+        {"status": "something new"},
+    ],
+)
+def test_what_was_not_for_everybody_is_a_draft(row):
+    assert only({"id": 1, "title": "x", "published_at": "2024-05-06T00:00:00Z", **row}).published_at is None
+
+
+def test_dates_of_the_first_ghost_are_milliseconds():
+    post = only({"id": 1, "title": "x", "status": "published", "published_at": 1388318242000, "page": 0})
+
+    assert post.published_at == datetime(2013, 12, 29, 11, 57, 22, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("row", [{"page": 1}, {"page": True}, {"type": "page"}])
+def test_a_page_is_a_post_that_no_list_shows(row):
+    post = only({"id": 1, "title": "x", "status": "published", "published_at": "2024-05-06T00:00:00Z", **row})
+
+    assert (post.is_unlisted, post.is_web_only) == (True, True)
+
+
+def test_a_mail_that_was_sent_is_known_with_its_subject_and_time():
+    row = {"id": "p1", "title": "題", "status": "published", "published_at": "2024-05-06T00:00:00Z"}
+    mails = [{"post_id": "p1", "subject": "第 12 期", "status": "submitted", "submitted_at": "2024-05-06T01:00:00Z"}]
+
+    mailed = only(row, emails=mails).mailed
+
+    assert (mailed.subject, mailed.at) == ("第 12 期", datetime(2024, 5, 6, 1, tzinfo=UTC))
+    assert only(row).mailed is None
+
+
+@pytest.mark.parametrize(
+    ("html", "site"),
+    [
+        ('<img src="https://blog.example.org/content/images/2019/a.png">', "https://blog.example.org"),
+        ('<a href="https://blog.example.org/a/">x</a> <a href="https://other.org/b">y</a>', "https://blog.example.org"),
+        ("<p>x</p>", ""),
+    ],
+)
+def test_where_the_blog_was_is_told_by_its_own_links(html, site):
+    assert source({"id": 1, "slug": "a", "html": html}).site == site
+
+
+# --- By the command ---
+
+
+@pytest.fixture
+def site(db, tmp_path, settings):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    make_publication()
+    with translation.override("en"):
+        yield tmp_path
+
+
+def run(path, *options):
+    out = StringIO()
+    call_command("import_posts", str(path), *options, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def rows():
+    return [
+        {
+            "id": "a",
+            "title": "甲",
+            "slug": "a",
+            "status": "published",
+            "published_at": "2024-05-06T00:00:00Z",
+            "feature_image": "/content/images/size/w600/2024/c.png",
+            "html": '<p>見 <a href="__GHOST_URL__/b/">乙</a>。</p>'
+            '<img src="__GHOST_URL__/content/images/2024/x.png" alt="圖">',
+        },
+        {
+            "id": "b",
+            "title": "乙",
+            "slug": "b",
+            "status": "published",
+            "published_at": "2024-05-07T00:00:00Z",
+            "html": "<p>內文</p>",
+        },
+    ]
+
+
+def test_a_zip_with_pictures_comes_in_whole(site, client):
+    with zipfile.ZipFile(site / "ghost.zip", "w") as made:
+        made.writestr("export/blog.ghost.2024.json", json.dumps({"db": [{"data": {"posts": rows()}}]}))
+        made.writestr("export/content/images/2024/x.png", picture("PNG"))
+        made.writestr("export/content/images/2024/c.png", picture("PNG"))
+
+    assert json.loads(run(site / "ghost.zip")[-1]) == {
+        "posts": 2,
+        "created": 2,
+        "updated": 0,
+        "unchanged": 0,
+        "rejected": 0,
+        "losses": 0,
+    }
+
+    one, two = Post.objects.get(source="ghost:a"), Post.objects.get(source="ghost:b")
+    [image] = Image.objects.all()
+    assert one.body == f"見 [乙]({two.get_absolute_url()})。\n\n![圖]({image.get_absolute_url()})"
+    assert one.cover == image
+    assert client.get("/b/").headers["Location"] == two.get_absolute_url()
+    assert set(Redirect.objects.values_list("path", flat=True)) == {"/a", "/b"}
+    assert json.loads(run(site / "ghost.zip")[-1])["unchanged"] == 2
+
+
+def test_pictures_may_lie_in_a_folder(site):
+    (site / "in").mkdir()
+    (site / "in" / "ghost.json").write_text(json.dumps({"data": {"posts": rows()}}))
+    for name in ("x", "c"):
+        path = site / "old" / "content" / "images" / "2024" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture("PNG"))
+
+    assert json.loads(run(site / "in" / "ghost.json", "--pictures", str(site / "old"))[-1])["losses"] == 0
+    assert Image.objects.count() == 1
+
+
+def test_a_picture_that_is_nowhere_is_named(site):
+    (site / "ghost.json").write_text(json.dumps({"data": {"posts": rows()}}))
+
+    lines = run(site / "ghost.json")
+
+    assert "a picture stays at its old address: __GHOST_URL__/content/images/2024/x.png" in lines[0]
+    assert json.loads(lines[-1])["losses"] == 2
+
+
+def test_pictures_of_this_machine_are_never_fetched(site):
+    row = {
+        **rows()[0],
+        "html": '<img src="http://127.0.0.1:8000/admin/x.png">',
+        "feature_image": "http://10.0.0.1/a.png",
+    }
+    (site / "ghost.json").write_text(json.dumps({"data": {"posts": [row]}}))
+
+    lines = run(site / "ghost.json", "--fetch")
+
+    assert "http://127.0.0.1:8000/admin/x.png (private: 127.0.0.1)" in lines[0]
+    assert "http://10.0.0.1/a.png (private: 10.0.0.1)" in lines[0]
+    assert not Image.objects.exists()

@@ -1,0 +1,147 @@
+"""A whole move: links lead to the new place, a move that was cut short goes on, the account names what differs."""
+
+import json
+from io import StringIO
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.management import call_command
+from django.utils import translation
+
+from newsletter.posts.importers import markdown_folder, moving
+from newsletter.posts.importers.account import compared
+from newsletter.posts.importers.imported import Counts, Remark
+from newsletter.posts.models import Post, Redirect
+from tests.factories import make_publication
+
+TAIPEI = ZoneInfo("Asia/Taipei")
+
+
+@pytest.fixture(autouse=True)
+def _english(db, tmp_path, settings):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    make_publication()
+    with translation.override("en"):
+        yield
+
+
+def write(folder, **texts):
+    for name, text in texts.items():
+        (folder / f"{name}.md").write_text(text)
+
+
+def run(path, *options):
+    out = StringIO()
+    call_command("import_posts", str(path), *options, stdout=out)
+    return json.loads(out.getvalue().splitlines()[-1])
+
+
+def bodies():
+    return {post.source: post.body for post in Post.objects.all()}
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("[a](b.md)", "[a]({b})"),
+        ("[a](./b.md#part)", "[a]({b}#part)"),
+        ("[a](/b/)", "[a]({b})"),
+        ("[a](/b.html)", "[a]({b})"),
+        ("[[b]]", "[b](<{b}>)"),
+        ('[a](b.md "title")', '[a]({b} "title")'),
+        ("[a][1]\n\n[1]: b.md", "[a][1]\n\n[1]: {b}"),
+        ('<a href="/b/">a</a>', '<a href="{b}">a</a>'),
+        ("`[a](b.md)`", "`[a](b.md)`"),
+        ("[a](https://example.org/b/)", "[a](https://example.org/b/)"),
+        ("[a](nowhere.md)", "[a](nowhere.md)"),
+        ("[a](#b)", "[a](#b)"),
+    ],
+)
+def test_links_between_posts_lead_to_the_new_place(tmp_path, typed, expected):
+    write(tmp_path, a=f"# A\n\n{typed}", b="---\nslug: b\ntitle: B\n---\nText.")
+
+    run(tmp_path)
+
+    there = Post.objects.get(source="markdown:b.md").get_absolute_url()
+    assert bodies()["markdown:a.md"] == expected.replace("{b}", there)
+
+
+def test_a_second_run_finds_nothing_to_do(tmp_path):
+    write(tmp_path, a="# A\n\n[b](b.md)", b="# B\n\n[a](a.md)")
+    run(tmp_path)
+    before = bodies()
+
+    assert run(tmp_path)["unchanged"] == 2
+    assert bodies() == before
+
+
+def test_a_move_that_was_cut_short_goes_on_to_the_same_end(tmp_path, monkeypatch):
+    write(tmp_path, a="# A\n\n[b](b.md)", b="# B\n\n[c](c.md)", c="# C\n\n[a](a.md)")
+    source = markdown_folder.Source(tmp_path, TAIPEI)
+
+    def stop(entry):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        moving.move(source, [], dry_run=False, report=stop)
+    assert Post.objects.count() == 1
+    run(tmp_path)
+
+    links = {post.source[9:10]: post.get_absolute_url() for post in Post.objects.all()}
+    assert bodies() == {
+        "markdown:a.md": f"[b]({links['b']})",
+        "markdown:b.md": f"[c]({links['c']})",
+        "markdown:c.md": f"[a]({links['a']})",
+    }
+
+
+def test_each_post_is_found_at_its_old_addresses(tmp_path, client):
+    (tmp_path / "_posts").mkdir()
+    (tmp_path / "_posts" / "2019-05-06-my-post.md").write_text(
+        "---\npermalink: /old/place/\ncategories: [life]\n---\nText."
+    )
+    run(tmp_path)
+
+    post = Post.objects.get()
+    for path in ("/old/place/", "/2019/05/06/my-post.html", "/life/2019/05/06/my-post.html", "/2019/05/06/my-post/"):
+        assert client.get(path).headers["Location"] == post.get_absolute_url()
+    assert set(Redirect.objects.values_list("post", flat=True)) == {post.pk}
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path):
+    write(tmp_path, a="# A\n\n[b](b.md)\n\n![x](x.png)", b="# B\n\nText.")
+
+    dry = run(tmp_path, "--dry-run")
+
+    assert not Post.objects.exists()
+    assert not Redirect.objects.exists()
+    assert dry == run(tmp_path)
+
+
+def test_what_the_author_changed_stays_with_its_links_mended(tmp_path):
+    write(tmp_path, a="# A\n\nText.", b="# B\n\nText.")
+    run(tmp_path)
+    Post.objects.filter(source="markdown:a.md").update(body="我的話，見 [b](b.md)。")
+
+    run(tmp_path)
+
+    there = Post.objects.get(source="markdown:b.md").get_absolute_url()
+    assert bodies()["markdown:a.md"] == f"我的話，見 [b]({there})。"
+
+
+# --- The account ---
+
+
+def counts(tokens=(), **things):
+    from collections import Counter
+
+    return Counts(Counter(tokens), Counter(things))
+
+
+def test_a_difference_that_a_remark_explains_is_named_and_another_is_not():
+    before, after = counts("ab", links=2), counts("a", links=1)
+    remark = Remark("a box stays away", effect=counts() - counts("b", links=1))
+
+    assert compared(before, after, (remark,)) == ()
+    assert compared(before, after, ()) == ("links: -1", "words missing: b")
+    assert compared(after, before, ()) == ("links: +1", "words added: b")

@@ -1,0 +1,65 @@
+"""The own marks of Hugo, Jekyll, Hexo, Docusaurus and Obsidian become Markdown, or stay and are named."""
+
+import pytest
+
+from newsletter.posts.importers.folder.shortcodes import as_markdown
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ('{{< figure src="/a.png" alt="x" caption="y" >}}', '![x](/a.png "y")'),
+        ("{{< youtube dQw4w9WgXcQ >}}", "https://www.youtube.com/watch?v=dQw4w9WgXcQ"),
+        ("{{< vimeo 146022717 >}}", "https://vimeo.com/146022717"),
+        ('[x]({{< ref "other.md" >}})', "[x](other.md)"),
+        ('[x]({{< relref path="a/b.md" >}})', "[x](a/b.md)"),
+        ("{{< highlight go >}}\nx := 1\n{{< /highlight >}}", "```go\nx := 1\n```"),
+        ("{{% notice tip %}}\n先做。\n{{% /notice %}}", "> [!TIP]\n> 先做。"),
+        ("{% highlight ruby linenos %}\nputs 1\n{% endhighlight %}", "```ruby\nputs 1\n```"),
+        ("[x]({% post_url 2020-01-02-y %})", "[x](2020-01-02-y.md)"),
+        ("![x]({{ site.baseurl }}/img/a.png)", "![x](/img/a.png)"),
+        ("![x]({{ '/img/a.png' | relative_url }})", "![x](/img/a.png)"),
+        ("![x](a.png){: .center }", "![x](a.png)"),
+        ("{% raw %}{{ x }}{% endraw %}", "{{ x }}"),
+        ("{% asset_img a.png 一張 圖 %}", "![一張 圖](a.png)"),
+        ("{% img left /a.png 100 title %}", "![title](/a.png)"),
+        ("{% codeblock lang:js %}\nlet a\n{% endcodeblock %}", "```js\nlet a\n```"),
+        ("{% blockquote 孔子 %}\n學而時習之。\n{% endblockquote %}", "> 學而時習之。\n>\n> — 孔子"),
+        ("{% post_link other 另一篇 %}", "[另一篇](other.md)"),
+        ("{% note warning %}\n小心。\n{% endnote %}", "> [!WARNING]\n> 小心。"),
+        ("{% link 網站 https://example.org %}", "[網站](https://example.org)"),
+        (":::info 標題\n內容。\n:::", "> [!NOTE] 標題\n> 內容。"),
+        ("[[筆記]]", "[筆記](<筆記.md>)"),
+        ("[[筆記|那篇]]", "[那篇](<筆記.md>)"),
+        ("![[a b.png|300]]", "![](<a b.png>)"),
+        ("%%只給自己%%", "<!-- 只給自己 -->"),
+        ("> [!info] 資訊\n> 內容", "> [!NOTE] 資訊\n> 內容"),
+    ],
+)
+def test_what_is_known_becomes_markdown(typed, written):
+    assert (as_markdown(typed)[0].strip(), as_markdown(typed)[1]) == (written, [])
+
+
+@pytest.mark.parametrize("typed", ["{{< chart 12 >}}", "{% include ad.html %}"])
+def test_what_is_unknown_stays_and_is_named(typed):
+    text, remarks = as_markdown(f"前。\n\n{typed}\n\n後。")
+
+    assert text == f"前。\n\n{typed}\n\n後。"
+    assert [str(one) for one in remarks] == [f"a short code stays as it was typed: {typed}"]
+
+
+@pytest.mark.parametrize("code", ["```\n{{< youtube x >}} [[y]] %%z%%\n```", "`[[y]]`", "``{% img a.png %}``"])
+def test_code_stays_as_it_is(code):
+    assert as_markdown(code) == (code, [])
+
+
+@pytest.mark.parametrize("text", ["if [[ -f x ]]; then", "a {b} c", "100% 的 50%", ":::", "{{ }}", "[!x]"])
+def test_words_that_only_look_like_marks_stay(text):
+    assert as_markdown(text) == (text, [])
+
+
+def test_the_lines_of_a_program_are_left_out_and_named():
+    text, remarks = as_markdown("import Tabs from '@theme/Tabs';\n\n內容。")
+
+    assert text.strip() == "內容。"
+    assert remarks[0].what == "a line of a program is left out"
