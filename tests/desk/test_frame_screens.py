@@ -112,12 +112,30 @@ def test_the_bar_of_a_post_stands_at_the_top_of_a_wide_screen_and_at_the_foot_of
 
     assert bar.bounding_box()["y"] == 0
     assert bar.bounding_box()["y"] + bar.bounding_box()["height"] <= desk.locator("#id_title").bounding_box()["y"]
-    desk.get_by_role("button", name="More").click()
-    assert bar.locator(".others").bounding_box()["y"] >= bar.bounding_box()["height"]
+    more = desk.get_by_role("button", name="More")
+    more.click()
+    assert bar.locator(".others").bounding_box()["y"] >= more.bounding_box()["y"] + more.bounding_box()["height"]
     desk.keyboard.press("Escape")
 
     desk.set_viewport_size({"width": 375, "height": 640})
     assert bar.bounding_box()["y"] > desk.locator("#id_body").bounding_box()["y"]
+
+
+def test_on_a_phone_the_preview_stands_in_place_of_the_text_and_gives_it_back(desk, server):
+    desk.set_viewport_size({"width": 375, "height": 720})
+    desk.goto(server.url + "/admin/posts/post/add/")
+    desk.locator("#id_body").fill("Words.")
+    preview = desk.get_by_role("button", name="Preview")
+
+    preview.click()
+    desk.frame_locator(".editor-preview").get_by_text("Words.").wait_for()
+    shown = desk.locator(".editor-preview").bounding_box()
+    assert not desk.locator("#id_body").is_visible()
+    assert shown["y"] + 300 <= desk.locator(".desk-bar").bounding_box()["y"]  # in sight, not below the text
+
+    preview.click()
+    assert desk.locator("#id_body").is_visible()
+    assert desk.locator("#id_body").input_value() == "Words."
 
 
 def test_on_a_wide_screen_the_words_stand_on_the_left_and_stay(desk, server):
