@@ -228,6 +228,7 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
     with transaction.atomic():
         replaced = stopped.update(**letter.columns(), counts_links=Publication.objects.current().counts_links)
         if replaced:
+            stopped.filter(paused_by=Mailing.Cause.QUOTE).update(paused_by=Mailing.Cause.AUTHOR)
             kept.keep(Mailing.objects.get(pk=mailing.pk))
             mailing.record(Step.What.REPLACED, letter.content_hash)
             Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=timezone.now())

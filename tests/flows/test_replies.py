@@ -12,8 +12,10 @@ from django.core.management import call_command
 from django.utils import timezone, translation
 
 from newsletter.delivery import planning, tasks
+from newsletter.delivery.author import alerts
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Answer, Arrival, Delivery, Quote, Reply, ReplyMail
+from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.readers import quoting
 from subscribers.models import Subscriber
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
@@ -241,6 +243,30 @@ def test_an_approved_issue_that_was_changed_since_stops_instead_of_leaving_unsee
     assert mailing.state == "paused"
     assert "還沒看過的開頭" not in mailing.html
     assert not Quote.objects.allowed().exists()
+
+
+def test_what_was_taken_back_goes_on_only_with_a_text_that_lacks_it(author, client, quote):
+    """The author is told by mail; "Resume" says what is to be done first, and sends nothing."""
+    issue = make_issue(make_post(), number=8, subject="第八期")
+    placed(quote, issue)
+    now = timezone.now()
+    mailing = planning.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
+    type(issue).objects.filter(pk=issue.pk).update(introduction="還沒看過的開頭")
+    client.post(path(quote), {"decline": "1"})
+    page = f"/admin/delivery/mailing/{mailing.pk}/resume/"
+
+    refused = author.post(page, follow=True)
+
+    mailing.refresh_from_db()
+    assert (mailing.state, mailing.paused_by) == ("paused", "quote")
+    assert "Replace the text by the current one" in refused.text
+    assert [kind for kind, _words in alerts._facts(mailing, now)] == [Happening.Kind.STOPPED]
+    assert not mailing.resume(now, timedelta())
+
+    assert planning.refreeze(mailing, now=now)
+    mailing.refresh_from_db()
+    assert "留白的例子" not in mailing.html
+    assert mailing.resume(now, timedelta())
 
 
 @pytest.mark.parametrize("is_changed", [False, True])

@@ -97,6 +97,7 @@ class Mailing(models.Model):
         RECEIVER = "receiver", _("a receiver refuses it")
         ADDRESSES = "addresses", _("the mail server says of too many addresses that they do not exist")
         ERROR = "error", _("an error of the program")
+        QUOTE = "quote", _("a reader has taken back a quote in it")
 
     OPEN_STATES: ClassVar = [State.SCHEDULED, State.SENDING, State.PAUSED]
 
@@ -187,7 +188,12 @@ class Mailing(models.Model):
         return self._move(Step.What.PAUSED, among, state=self.State.PAUSED, reason=reason, paused_by=cause)
 
     def resume(self, now: datetime, hold: timedelta) -> bool:
-        """Go on where it stopped; one that has not begun gets its hold again."""
+        """Go on where it stopped; one that has not begun gets its hold again.
+
+        Return False if it is not paused, or carries a quote that was taken back: the text must be replaced first.
+        """
+        if Mailing.objects.filter(pk=self.pk, paused_by=self.Cause.QUOTE).exists():
+            return False
         values = {"state": self.State.SCHEDULED, "send_at": max(self.send_at, now + hold)}
         if self.planned_at:
             values = {"state": self.State.SENDING, "retry_at": None, "provider_failures": 0}

@@ -148,8 +148,9 @@ def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
     except planning.PlanningError:
         pass
     why = _("A reader has taken back a quote. Replace the text by the current one, then go on.")
-    is_stopped = mailing.state == Mailing.State.PAUSED or mailing.pause(why, Mailing.Cause.AUTHOR)
-    return is_stopped and not Mailing.objects.filter(pk=mailing.pk, planned_at__isnull=False).exists()
+    paused = Mailing.objects.filter(pk=mailing.pk, state=Mailing.State.PAUSED)
+    is_stopped = paused.update(paused_by=Mailing.Cause.QUOTE, reason=why) or mailing.pause(why, Mailing.Cause.QUOTE)
+    return bool(is_stopped) and not Mailing.objects.filter(pk=mailing.pk, planned_at__isnull=False).exists()
 
 
 def _undo() -> bool:

@@ -257,6 +257,8 @@ def _pause(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
 
 
 def _resume(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
+    if found.paused_by == Mailing.Cause.QUOTE:
+        raise planning.PlanningError(found.why_paused or found.reason)
     return found.resume(now, _hold())
 
 
