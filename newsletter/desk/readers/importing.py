@@ -213,7 +213,8 @@ def _columns(glimpse: Glimpse, chosen: Any) -> list[Column]:
     program = recognised(map(plain, glimpse.names))
     for number, name in enumerate(glimpse.names):
         if key := plain(name):
-            samples = [cells[number][:60] for cells in glimpse.samples if number < len(cells)]
+            cells = (row[number] for row in glimpse.samples if number < len(row))
+            samples = [cell[:60] for cell in cells if cell.strip()]
             said = chosen.get(f"column-{number}", chosen.get(name))
             meant = said if said in {*FIELDS, LEFT_OUT} else _guess(key, program)
             found.setdefault(key, Column(number, name, samples, meant))

@@ -63,6 +63,8 @@ def test_readers_come_by_a_file_whose_columns_were_looked_at(admin_client):
     assert "<bdi>小明</bdi>" in columns.text
     assert '<option value="email" selected>' in columns.text
     assert '<option value="" selected>' in columns.text  # telephones are left out
+    # An empty cell says nothing.
+    assert (columns.text.count("<bdi>x</bdi>"), columns.text.count("<bdi></bdi>")) == (1, 0)
 
     say(admin_client, column_0="email", column_1="name", column_2="")
 
