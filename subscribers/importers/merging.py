@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from copy import copy
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
@@ -10,10 +9,8 @@ from itertools import batched
 from operator import attrgetter
 
 from django.db import connection, transaction
-from django.db.models.base import ModelState
 from django.utils.translation import gettext as _
 
-from newsletter.mail.tokens import new_salt
 from newsletter.publication.actors import NAME_LENGTH
 from newsletter.publication.models import Publication
 from subscribers import departures
@@ -33,7 +30,6 @@ CHANGED = [
 ]  # fmt: skip
 INSERTED = [(field.attname, str(field.column)) for field in Subscriber._meta.concrete_fields if not field.primary_key]
 State = Subscriber.State
-BLANK = Subscriber()
 
 
 @dataclass
@@ -226,10 +222,7 @@ def _insert(subscribers: Iterable[Subscriber]) -> None:
 
 
 def _made(known_as: str, row: Row, now: datetime) -> Subscriber:
-    subscriber = copy(BLANK)  # a third of the work of asking each field for its default
-    subscriber._state = ModelState()
-    subscriber.token_salt = new_salt()
-    subscriber.email, subscriber.address_hash, subscriber.name = row.email, known_as, row.name
+    subscriber = Subscriber(email=row.email, address_hash=known_as, name=row.name)
     subscriber.created_at = now
     if row.state == State.UNSUBSCRIBED:
         _leave(subscriber, row, now)
