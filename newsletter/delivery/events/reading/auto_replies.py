@@ -50,7 +50,7 @@ def is_challenge(message: Message, text: str) -> bool:
 
 
 def is_for_known_senders(words: str) -> bool:
-    """Return whether a mailbox takes mail only from senders that its owner knows, or who prove themselves."""
+    """Return whether a mailbox is said to take mail only from known senders, or those that prove themselves."""
     return bool(FOR_KNOWN_SENDERS.search(words) or CHALLENGE.search(words))
 
 
