@@ -9,6 +9,7 @@ from django.utils import timezone, translation
 from newsletter.delivery import tasks
 from newsletter.delivery.models import Answer, Reply, ReplyMail
 from newsletter.mail import tokens
+from subscribers.listing import LimitedPaginator
 from tests.delivery.events.test_replying import FILE
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
@@ -108,6 +109,15 @@ def test_the_queries_do_not_grow_and_no_text_is_read_whole(carer, django_assert_
 
 
 # --- One of them ---
+
+
+def test_a_long_list_is_counted_no_further_than_a_person_would_leaf(carer, monkeypatch):
+    monkeypatch.setattr(LimitedPaginator, "limit", 2)
+    reader = make_subscriber()
+    for _time in range(4):
+        write(reader=reader)
+
+    assert carer.get(LIST).context["page"].paginator.count == 2
 
 
 def test_words_are_shown_as_words(carer):
