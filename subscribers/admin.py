@@ -215,9 +215,14 @@ class SuppressionAdmin(AddressAdmin):
     nothing_yet = _(
         "No address is suppressed. Those that bounce, complain or ask to be erased come here by themselves."
     )
-    list_display = ("__str__", "reason", "note", "created_at")
+    list_display = ("__str__", "reason", "note", "since")
+    empty_value_display = ""
     list_filter = ("reason",)
     fields = ("email", "reason", "note")
+
+    @admin.display(description=_("since"), ordering="created_at")
+    def since(self, suppression: Suppression) -> str:
+        return date_format(timezone.localtime(suppression.created_at), "SHORT_DATE_FORMAT")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Suppression | None = None) -> Any:
         return () if obj is None else ("email", "reason", "created_at")

@@ -61,6 +61,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("admin:settings_record", pgettext_lazy("settings", "Record")),
     ),
 }
+FEW_PAGES = 6  # of them stand in a line of a phone; where there are more, it is led back to the list of them
 # Pages that share the link of another one, as tabs on it: by their address, the page and their own name.
 TABS = {
     "admin:reader_replies": ("admin:reader_sentences", _("Replies")),
@@ -110,6 +111,14 @@ def beside(request: HttpRequest, site: AdminSite) -> list[Link]:
     """Return the pages that stand beside the one that is shown; none if it stands alone, or below one of them."""
     links = under(word_of(request.path, site) or "", request, site)
     return links if len(links) > 1 and any(link.is_current for link in links) else []
+
+
+def overview(request: HttpRequest, site: AdminSite) -> Link | None:
+    """Return the page that lists those beside the one that is shown; None where they are few, or nothing lists them."""
+    word = word_of(request.path, site) or ""
+    if word not in SCREENS or len(beside(request, site)) <= FEW_PAGES:
+        return None
+    return Link(word, LABELS[word], _address(word, request, site), is_current=False)
 
 
 def above(request: HttpRequest, site: AdminSite) -> Link | None:

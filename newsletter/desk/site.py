@@ -203,7 +203,7 @@ class DeskSite(admin.AdminSite):
         return cast("V", update_wrapper(guarded, opened))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        frame_of = {"words": frame.words, "beside": frame.beside, "above": frame.above}
+        frame_of = {name: getattr(frame, name) for name in ("words", "beside", "overview", "above")}
         opens = self.has_permission(request)
         shown = {f"frame_{name}": made(request, self) if opens else None for name, made in frame_of.items()}
         return super().each_context(request) | shown

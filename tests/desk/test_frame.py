@@ -116,6 +116,21 @@ def test_a_page_below_a_list_leads_back_to_it():
     assert way_back("/admin/") == []
 
 
+@pytest.mark.parametrize(
+    ("path", "way"),
+    [
+        ("/admin/settings/letter/", ["/admin/settings/"]),  # ten pages are no line of a phone
+        ("/admin/auth/user/", ["/admin/settings/"]),
+        ("/admin/subscribers/subscriber/", []),
+        ("/admin/settings/", []),
+    ],
+)
+def test_where_many_pages_stand_side_by_side_a_phone_is_led_back_to_the_list_of_them(path, way):
+    page = client_of(make_helper("owner")).get(path).text
+
+    assert re.findall(r'class="way-back is-for-phones">\s*<a href="([^"]*)"', page) == way
+
+
 def test_a_page_has_a_link_past_the_words():
     page = client_of(make_helper("writer")).get("/admin/posts/post/").text
 

@@ -93,6 +93,51 @@ def test_on_a_phone_the_words_stand_at_the_foot_where_a_thumb_reaches_them(desk,
     assert bar["y"] + bar["height"] <= boxes[0]["y"] + 1  # the button to save is not behind them
 
 
+def test_the_ten_pages_of_the_settings_are_a_line_on_a_wide_screen_and_a_way_back_on_a_phone(desk, server):
+    desk.goto(server.url + "/admin/settings/look/")
+    line, way = desk.locator(".tabs"), desk.locator(".way-back a")
+
+    assert (line.is_visible(), way.is_visible()) == (True, False)
+
+    desk.set_viewport_size({"width": 320, "height": 640})
+    assert (line.is_visible(), way.is_visible()) == (False, True)
+    assert way.bounding_box()["height"] >= TAP
+    way.click()
+    assert desk.url == server.url + "/admin/settings/"
+
+
+def test_the_bar_of_a_post_stands_at_the_top_of_a_wide_screen_and_at_the_foot_of_a_phone(desk, server):
+    desk.goto(server.url + "/admin/posts/post/add/")
+    bar = desk.locator(".desk-bar")
+
+    assert bar.bounding_box()["y"] == 0
+    assert bar.bounding_box()["y"] + bar.bounding_box()["height"] <= desk.locator("#id_title").bounding_box()["y"]
+    more = desk.get_by_role("button", name="More")
+    more.click()
+    assert bar.locator(".others").bounding_box()["y"] >= more.bounding_box()["y"] + more.bounding_box()["height"]
+    desk.keyboard.press("Escape")
+
+    desk.set_viewport_size({"width": 375, "height": 640})
+    assert bar.bounding_box()["y"] > desk.locator("#id_body").bounding_box()["y"]
+
+
+def test_on_a_phone_the_preview_stands_in_place_of_the_text_and_gives_it_back(desk, server):
+    desk.set_viewport_size({"width": 375, "height": 720})
+    desk.goto(server.url + "/admin/posts/post/add/")
+    desk.locator("#id_body").fill("Words.")
+    preview = desk.get_by_role("button", name="Preview")
+
+    preview.click()
+    desk.frame_locator(".editor-preview").get_by_text("Words.").wait_for()
+    shown = desk.locator(".editor-preview").bounding_box()
+    assert not desk.locator("#id_body").is_visible()
+    assert shown["y"] + 300 <= desk.locator(".desk-bar").bounding_box()["y"]  # in sight, not below the text
+
+    preview.click()
+    assert desk.locator("#id_body").is_visible()
+    assert desk.locator("#id_body").input_value() == "Words."
+
+
 def test_on_a_wide_screen_the_words_stand_on_the_left_and_stay(desk, server):
     for number in range(60):
         make_subscriber(f"reader{number}@example.org")

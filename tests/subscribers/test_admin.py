@@ -6,6 +6,7 @@ from django.core.cache import caches
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from subscribers.models import Subscriber, Suppression, address_hash, tally
 from subscribers.models.counts import TALLY_KEY
@@ -194,3 +195,14 @@ def test_nothing_that_is_written_of_a_reader_turns_the_words_beside_it(admin_cli
     reader = Subscriber.objects.get()
     assert (reader.name, reader.tag_names, reader.consents.get().source[-8:]) == ("小明", ["a", "b"], "the fair")
     assert Suppression.objects.get().note == "asked"
+
+
+def test_the_list_of_suppressed_addresses_says_the_day_and_leaves_out_what_nobody_wrote(admin_client):
+    Suppression.objects.create(
+        email="away@example.org", address_hash=address_hash("away@example.org"), reason="bounced"
+    )
+
+    page = admin_client.get(SUPPRESSED).text
+
+    assert date_format(timezone.localdate(), "SHORT_DATE_FORMAT") in page
+    assert '<td class="field-note"></td>' in page

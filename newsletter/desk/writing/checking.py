@@ -6,11 +6,11 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
-from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from newsletter.delivery.letter.size import encoded, weight_of_text
+from newsletter.desk.templatetags.figures import octets
 from newsletter.desk.writing.rights import refuse_unless_writer
 from newsletter.posts.models import BODY_MAX, Post
 from newsletter.posts.models.renderings import rendered_anew
@@ -59,7 +59,7 @@ def _facts(body: str, publication: Publication) -> list[str]:
     html = rendered_anew(body)
     paces = {"han_per_minute": publication.han_per_minute, "words_per_minute": publication.words_per_minute}
     minutes = _("%(minutes)s min read") % {"minutes": measures.reading_minutes(html, **paces)}
-    return [minutes, _("%(size)s in the mail") % {"size": filesizeformat(encoded(weight_of_text(body)))}]
+    return [minutes, _("%(size)s in the mail") % {"size": octets(encoded(weight_of_text(body)))}]
 
 
 def _units_before(body: str) -> list[int]:
