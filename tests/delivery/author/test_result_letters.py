@@ -208,7 +208,7 @@ def test_links_that_were_followed_have_a_part_once_they_are_counted(publication)
     without, with_links = (str(result_letters.message(one, ["g@example.org"]).body) for one in (found, counted))
 
     assert "Links that were followed" not in without
-    assert "https://example.org/essay: 12" in with_links
+    assert "12 · https://example.org/essay" in with_links
 
 
 def test_sentences_are_for_those_who_may_see_readers(box):
