@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from benchmarks.letters import rarer
 from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, TEXTS, Variant, compose
 from newsletter.delivery import planning
 from newsletter.delivery.author import alerts, reminder_mails
@@ -260,6 +261,14 @@ KINDS = {
     "reminder-draft": Entry(_draft_due, PLAIN | ODD),
     "reminder-none": Entry(_none_there),
     "reminder-approve": Entry(_to_approve, PLAIN | ODD),
+    "answer": Entry(rarer.answered, PLAIN | NAMES),
+    "quote": Entry(rarer.asked_to_quote, PLAIN | NAMES),
+    "result": Entry(rarer.result),
+    "backup": Entry(rarer.backup),
+    "silence": Entry(rarer.silence),
+    "invitation": Entry(rarer.helper_invited),
+    "sending-tried": Entry(rarer.sending_tried),
+    "alarm": Entry(rarer.account_alarm),
 }
 
 

@@ -1,6 +1,6 @@
 """Whether the parts do their work: what the doctor, the desk and /readyz say of it, and the mail to the author."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from newsletter.delivery.author.author_mail import who_may_send
 from newsletter.delivery.ledger import stalled
 from newsletter.mail import headers, letters
-from newsletter.mail.message import automatic
+from newsletter.mail.message import Mail, automatic
 from newsletter.operation.findings import ERROR, Finding
 from newsletter.publication.heartbeats import ALWAYS, Part, silent_seconds
 from newsletter.publication.models import Publication
@@ -58,16 +58,22 @@ def alarming() -> bool:
 
 def mail_author(now: datetime) -> int:
     """Mail those who may send issues what does not work; return to how many addresses."""
-    addresses, publication = who_may_send(), Publication.objects.current()
-    with translation.override(publication.language):
+    addresses = who_may_send()
+    with translation.override(Publication.objects.current().language):
         findings = list(silence(now))
-        if not (addresses and findings):
-            return 0
+    if not (addresses and findings):
+        return 0
+    mail.mailers["default"].send_messages([message(findings, addresses, now)])
+    return len(addresses)
+
+
+def message(findings: Sequence[Finding], addresses: list[str], now: datetime) -> Mail:
+    """Build the one mail about what does not work, in the publication's language."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language):
         url = settings.SITE_URL + reverse("admin:index")
         subject = _("%s does not work as it should") % publication.name
         context = {"publication": publication, "findings": findings, "url": url}
         letter = letters.render("silence", subject, context, base_url=settings.SITE_URL)
     message_id = headers.message_id("silence", int(now.timestamp()), domain=publication.sender_email.rpartition("@")[2])
-    letter_to_all = automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
-    mail.mailers["default"].send_messages([letter_to_all])
-    return len(addresses)
+    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)

@@ -1,13 +1,12 @@
 """Read a CSV file of readers: our own export, or that of another program (columns.py knows whose)."""
 
-import codecs
 import csv
 import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -17,21 +16,21 @@ from django.utils.translation import gettext as _
 
 from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.importers.columns import NOTHING, STATE_OF, Choices, ColumnError, Columns, is_yes
+from subscribers.importers.encodings import NAMES, FileError, delimiter_of, encoding_of
+from subscribers.importers.programs import NONE, Program
+from subscribers.importers.times import NEVER, moment
 from subscribers.models.tags import TAGS_LENGTH_MAX, joined, split_tags
 
-ENCODINGS = ("utf-8-sig", "cp950")  # Excel in Taiwan writes the second
-DELIMITERS = ",;\t"
 ESCAPED = ("'=", "'+", "'-", "'@")  # how an export keeps a spreadsheet from computing a cell
 
 NAME_LENGTH_MAX = 80  # characters; the field of Subscriber
 CELL_LENGTH_MAX = 500  # characters of a cell that are read; the longest that means anything is an address
+SIGNS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+IN_WORDS = {"note", "kept"}  # fields whose cells may have lines
+SHORTEST_TIME = 5  # characters; a shorter word is a yes or a no
 LINES_MAX = 50  # of a note; a longer one is a quotation mark that is not closed
 GRAVITY = ["active", "pending", "paused", "unsubscribed", "manual", "bounced", "complained", "erased"]
 MUST_NOT_BE_MAILED = {"bounced", "complained", "manual", "erased"}
-
-
-class FileError(ValueError):
-    """The file as a whole is no table of readers; the message says why, and nothing of it is to be written."""
 
 
 class RowError(ValueError):
@@ -50,6 +49,7 @@ class Row:
     consent_at: datetime | None = None
     paused_until: datetime | None = None
     left_at: datetime | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ class Table:
         heading = next(csv.reader([first], delimiter=self._delimiter), [])
         self._first: list[str] | None = None  # the first line, when it is a row already
         self._width = len(heading)
+        self.written = f"{NAMES[encoding]}, {SIGNS[self._delimiter]}" if encoding in NAMES else encoding
         try:
             self.columns = Columns.of(heading, choices)
         except ColumnError as error:
@@ -142,7 +143,7 @@ class Table:
 
         Raises FileError where it stops being CSV, or where a quotation mark takes in the lines below it.
         """
-        used = {place for places in self.columns.places.values() for place in places}
+        used = {place for name, places in self.columns.places.items() if name not in IN_WORDS for place in places}
         for start, end, cells in self._records():
             if end > start and any(self._takes_in(cell, is_used=place in used) for place, cell in enumerate(cells)):
                 where = _("Line %(start)d: a quotation mark opens here and is closed in line %(end)d.")
@@ -181,37 +182,14 @@ class Table:
                 numbers = {"cells": len(cells), "names": self._width}
                 return Unreadable(line, _("has %(cells)d cells, the first line names %(names)d") % numbers)
             said = {name: [_cell(cells, place) for place in places] for name, places in self.columns.places.items()}
-            return _read(line, said)
+            return _read(line, said, self._kept(cells), self.columns.program)
         except (RowError, AddressError) as error:
             return Unreadable(line, str(error))
 
-
-def delimiter_of(line: str) -> str:
-    """Return what stands between the cells of a line."""
-    return max(DELIMITERS, key=line.count)
-
-
-def encoding_of(path: Path) -> str:
-    """Return how the file is written; Excel says UTF-16 by a mark, and cp950 not at all."""
-    with path.open("rb") as file:
-        if file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}:
-            return "utf-16"
-    for encoding in ENCODINGS:
-        if _decodes(path, encoding):
-            return encoding
-    raise FileError(_("The file is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."))
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    with path.open("rb") as file:
-        try:
-            while octets := file.read(1 << 20):
-                decoder.decode(octets)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
-    return True
+    def _kept(self, cells: list[str]) -> str:
+        """Return the cells that are kept to be read, each behind the name of its column."""
+        found = ((name, _cell(cells, place)) for place, name in self.columns.kept.items())
+        return "\n".join(f"{one_line(name)}: {cell}" for name, cell in found if cell)
 
 
 def _cell(cells: list[str], place: int) -> str:
@@ -219,10 +197,11 @@ def _cell(cells: list[str], place: int) -> str:
     return cell[1:] if cell.startswith(ESCAPED) else cell
 
 
-def _read(line: int, said: dict[str, list[str]]) -> Row:
+def _read(line: int, said: dict[str, list[str]], kept: str = "", program: Program = NONE) -> Row:
     cells = {name: next(filter(None, found), "") for name, found in said.items()}
-    state = _state(said)
-    paused_until = _moment(cells.get("paused_until", ""))
+    state = _state(said, program)
+    is_to_be_mailed = state in {"active", "paused"}  # of others the state counts, whatever is the matter with a time
+    paused_until = _moment(cells.get("paused_until", "")) if state == "paused" else None
     if state == "paused" and paused_until is None:
         raise RowError(_("is paused, but paused_until is empty"))
     return Row(
@@ -231,27 +210,54 @@ def _read(line: int, said: dict[str, list[str]]) -> Row:
         name=_name(cells),
         state=state,
         tags=_tags(cells.get("tags", "")),
-        consent_at=_moment(cells.get("consent_at", "")),
-        paused_until=paused_until if state == "paused" else None,
-        left_at=_moment(cells.get("left_at", "")),
+        consent_at=_first_time(cells, "consent_at", "wants_mail", is_needed=is_to_be_mailed),
+        paused_until=paused_until,
+        left_at=_first_time(cells, "left_at", "refuses_mail", is_needed=False),
+        note="\n".join(filter(None, (cells.get("note", ""), kept))),
     )
 
 
-def _state(said: dict[str, list[str]]) -> str:
+def _first_time(cells: dict[str, str], at: str, whether: str, *, is_needed: bool) -> datetime | None:
+    """Return the time that a cell says, or the one that stands where a yes could."""
+    try:
+        if text := cells.get(at, ""):
+            return _moment(text)
+    except RowError:
+        if is_needed:
+            raise
+    word = cells.get(whether, "")
+    return moment_or_none(word) if len(word) > SHORTEST_TIME else None
+
+
+def moment_or_none(text: str) -> datetime | None:
+    """Return the time that a cell says; None if it says something else."""
+    try:
+        return moment(text)
+    except ValueError:
+        return None
+
+
+def _state(said: dict[str, list[str]], program: Program = NONE) -> str:
     """Return the state that keeps the most mail away, of all that the columns of a row say about it."""
-    states = [_known_state(word) for word in said.get("state", [])]
-    states += ["bounced"] * any(said.get("cleaned_at", [])) + ["complained"] * any(said.get("complained_at", []))
-    has_left = any(said.get("left_at", [])) or any(_says_yes(word) for word in said.get("refuses_mail", []))
+    states = [program.floor, *(_known_state(word, program) for word in said.get("state", []))]
+    states += ["bounced"] * _says_when(said, "cleaned_at") + ["complained"] * _says_when(said, "complained_at")
+    has_left = _says_when(said, "left_at") or any(_says_yes(word) for word in said.get("refuses_mail", []))
     if has_left or any(_says_yes(word) is False for word in said.get("wants_mail", [])):
         states.append("unsubscribed")
-    return max(states, key=GRAVITY.index, default="active")
+    return max(states, key=GRAVITY.index)
 
 
-def _known_state(word: str) -> str:
+def _says_when(said: dict[str, list[str]], field: str) -> bool:
+    return any(word and not word.startswith(NEVER) for word in said.get(field, []))
+
+
+@lru_cache(maxsize=1024)  # the same cell stands in many rows
+def _known_state(word: str, program: Program) -> str:
     plain = " ".join(re.split(r"[\s_-]+", word.casefold())).strip()
-    if plain not in STATE_OF:
+    state = program.words.get(plain) or STATE_OF.get(plain)
+    if state is None:
         raise RowError(_("has an unknown state %r") % word.casefold())
-    return STATE_OF[plain]
+    return state
 
 
 def _says_yes(word: str) -> bool | None:
@@ -269,18 +275,14 @@ def _name(cells: dict[str, str]) -> str:
 @lru_cache(maxsize=1024)  # the same cell stands in many rows
 def _tags(text: str) -> tuple[str, ...]:
     """Return the tags of a cell; Mailchimp quotes each, and whole tags are left out where they are too many."""
-    tags = joined(filter(None, dict.fromkeys(tag.strip(' "') for tag in split_tags(one_line(text)))))
+    tags = joined(filter(None, dict.fromkeys(tag.strip(' "') for tag in split_tags(one_line(text.replace("|", ","))))))
     if len(tags) > TAGS_LENGTH_MAX:
         tags = tags[: TAGS_LENGTH_MAX + 1].rpartition(",")[0]
     return tuple(split_tags(tags))
 
 
 def _moment(text: str) -> datetime | None:
-    """Return an ISO 8601 date or time; one without a zone is UTC, as every program above writes it."""
-    if not text:
-        return None
     try:
-        moment = datetime.fromisoformat(text.removesuffix(" UTC"))
+        return moment(text)
     except ValueError as error:
         raise RowError(_("has %r, which is not a time like 2027-01-31T08:00:00+08:00") % text) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

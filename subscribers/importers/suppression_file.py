@@ -23,7 +23,8 @@ from django.utils.translation import gettext as _
 
 from subscribers.addresses import AddressError, normalise, one_line
 from subscribers.importers.columns import STATE_OF, is_yes, plain
-from subscribers.importers.csv_file import CELL_LENGTH_MAX, FileError, Unreadable, delimiter_of, encoding_of
+from subscribers.importers.csv_file import CELL_LENGTH_MAX, Unreadable
+from subscribers.importers.encodings import FileError, delimiter_of, encoding_of
 
 ADDRESS: Final = (
     *("email", "emailaddress", "address", "mail", "recipient", "recipientaddress", "destination", "subscriberemail"),

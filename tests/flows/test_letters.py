@@ -28,6 +28,7 @@ ONLY = [  # a quarter of all, for the time it takes: every kind in every look, a
     *("welcome-letter-quotes", "notice-finished-letter-subject-200", "reminder-approve-digest-quotes"),
 ]
 TO_THE_LIST = {"issue", "correction", "test", "course"}
+BY_HAND = {"answer", "quote"}  # the author's own words to one reader
 LIST = {"List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Help", "List-Owner", "List-Post", "List-Archive"}
 OF_THE_LIST = dict.fromkeys(TO_THE_LIST, LIST) | {
     "welcome": {"List-Unsubscribe"},
@@ -78,10 +79,10 @@ def its_headers_are_read_without_a_fault(mail):
 def an_odd_issue_is_read_as_it_was_written(mail):
     if mail.kind != "issue" or mail.odd not in ODD:
         return True
-    subject, name, sender_name = ODD[mail.odd][-3:]
+    wanted = ODD[mail.odd]
     people = [mail.message[field].addresses[0].display_name for field in ("To", "From")]
     words = re.sub(r"｜No\. \d+$", "", mail.message["Subject"])
-    return [words, *people] == [subject, name, sender_name or Publication.objects.current().name]
+    return [words, *people] == [wanted.subject, wanted.name, wanted.sender_name or Publication.objects.current().name]
 
 
 def no_filter_takes_its_subject_for_spam(mail):
@@ -96,7 +97,7 @@ def only_what_goes_to_the_list_says_that_it_does(mail):
 
 def all_others_are_automatic(mail):
     said = mail.message["Auto-Submitted"]
-    return said is None if mail.kind in TO_THE_LIST else said == "auto-generated"
+    return said is None if mail.kind in TO_THE_LIST | BY_HAND else said == "auto-generated"
 
 
 def its_message_id_is_of_the_senders_domain(mail):

@@ -101,6 +101,16 @@ def test_an_issue_has_the_covers_of_its_posts_and_the_signature_as_the_letter_ha
     assert "Gipi <strong>敬上</strong>" in page
 
 
+def test_an_issue_says_of_each_post_when_it_came_out_and_how_long_it_is_as_the_letter_does(client):
+    issue = make_issue(make_post("甲", body="字" * 1_000), make_post("乙"), number=3, sent_at=PUBLISHED_AT)
+
+    page = client.get(issue.get_absolute_url()).text
+
+    lines = re.findall(r'<h2 class="[^"]*part-title".*?</h2>\s*<p class="byline">(.*?)</p>', page, re.DOTALL)
+    assert [re.findall(r"\d+ min read", line) for line in lines] == [["3 min read"], ["1 min read"]]
+    assert all(f'datetime="{PUBLISHED_AT.astimezone():%Y-%m}' in line for line in lines)
+
+
 def test_an_issue_is_read_as_it_was_composed(client):
     full, excerpt, link = (
         make_post("全文", body="全部的**字**。"),

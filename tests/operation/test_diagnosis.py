@@ -34,6 +34,7 @@ def _in_order(settings, tmp_path, name_server):
     settings.SITE_URL = "https://news.gipi.tw"
     settings.TRUSTED_PROXIES = 1
     settings.MAILBOX_URL = "pipe:"
+    settings.BACKUP_URL = str(tmp_path / "backups")
     name_server.records |= {
         ("gipi.tw", "TXT"): ['"v=spf1 include:spf.mtasv.net ~all"'],
         ("_dmarc.gipi.tw", "TXT"): ['"v=DMARC1; p=quarantine; rua=mailto:dmarc@gipi.tw"'],

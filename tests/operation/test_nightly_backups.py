@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
 
 from newsletter.operation import backups, diagnosis
-from newsletter.operation.backup import nightly
+from newsletter.operation.backup import making, nightly
 from newsletter.operation.models import NightlyBackup
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +142,36 @@ def test_departures_are_kept_beside_the_backups(folder, settings, tmp_path_facto
         (copy,) = folder.iterdir()
         assert copy.name.startswith("departures-")
         assert copy.read_bytes() == lines
+        assert copy.stat().st_mode & 0o077 == 0
+
+
+def test_a_new_machine_of_the_same_name_forgets_nobody(folder, settings, tmp_path_factory):
+    settings.DATA_DIR = tmp_path_factory.mktemp("burnt")
+    (settings.DATA_DIR / "departures").write_bytes(b"\none\ntwo")
+    nightly.keep_departures()
+
+    settings.DATA_DIR = tmp_path_factory.mktemp("new")
+    (settings.DATA_DIR / "departures").write_bytes(b"\nthree")
+    nightly.keep_departures()
+
+    (copy,) = folder.iterdir()
+    assert copy.read_bytes() == b"\none\ntwo\nthree"
+
+
+def test_a_backup_of_the_day_that_this_database_does_not_know_is_kept(folder, monkeypatch):
+    """A machine burnt, and the new one was started with its folder: what lies there is all that is left."""
+    last = folder / f"newsletter-{DAY}.tar"
+    last.write_bytes(b"all readers of the burnt machine")
+    monkeypatch.setattr(making.engines, "here", broken)
+
+    row = nightly.make_due(NOW)
+
+    assert row.failure == "no disk"
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"all readers of the burnt machine"]
+
+
+def broken():
+    raise OSError("no disk")
 
 
 def test_other_files_in_the_folder_stay(folder):

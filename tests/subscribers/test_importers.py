@@ -33,7 +33,7 @@ def bring(tmp_path, capsys):
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
         call_command("import_subscribers", path, *arguments)
         out, err = capsys.readouterr()
-        said = [line for line in err.splitlines() if not line.startswith("Columns ")]
+        said = [line for line in err.splitlines() if not line.startswith(("Columns ", "Read as: "))]
         return json.loads(out.splitlines()[-1]), said
 
     return call
@@ -260,6 +260,7 @@ def test_a_file_that_is_not_there_is_explained(bring, tmp_path):
     ("cell", "names"),
     [
         ("a，b、c", ["a", "b", "c"]),
+        ("a | b|c", ["a", "b", "c"]),
         ('"""Lorem Editors"",""old"""', ["Lorem Editors", "old"]),
         ('"a, a , ,b"', ["a", "b"]),
         (f'"{"x" * 150},{"y" * 60},z"', ["x" * 150]),
@@ -471,6 +472,7 @@ def test_the_columns_that_are_used_and_not_used_are_told(tmp_path, capsys):
     call_command("import_subscribers", path, "--ignore", "FNAME x")
 
     assert capsys.readouterr().err.splitlines() == [
+        "Read as: a table by hand; UTF-8, commas",
         "Columns used: Email Address → email",
         "Columns not used: FNAME x, LEID",
     ]

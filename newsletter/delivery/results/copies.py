@@ -6,7 +6,9 @@ Counted by batches, by the breakdown and by indexes of events: nothing here read
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
+from django.core.cache import caches
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from newsletter.delivery.models import Breakdown, Delivery, Event, Mailing
@@ -14,6 +16,7 @@ from newsletter.delivery.models.breakdowns import REST
 from newsletter.mail.replies import Verdict
 
 DOMAINS = 5
+MANY, SECONDS = 50_000, 60  # copies from which on a count of the arrived is kept, and for how long
 # Why a copy that was accepted came back, in the words of those that were refused at once.
 SAME_AS = {
     Event.Verdict.HARD: Verdict.DEAD,
@@ -58,7 +61,7 @@ def of(mailing: Mailing) -> Copies:
         failed=counts.failed,
         uncertain=counts.uncertain,
         skipped=counts.skipped,
-        arrived=_arrived(mailing),
+        arrived=_kept_arrived(mailing, counts.sent),
         came_back=came_back.values("seq").distinct().count(),
         complaints=_distinct(Event.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.COMPLAINED)),
         by_reason=tuple((+by_reason).most_common()),
@@ -81,6 +84,13 @@ def _came_back(mailing: Mailing) -> QuerySet[Event]:
     told = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False).exclude(verdict="")
     has_failed = Delivery.objects.filter(mailing_id=mailing.pk, seq=OuterRef("seq"), state=Delivery.State.FAILED)
     return told.filter(~Exists(has_failed))
+
+
+def _kept_arrived(mailing: Mailing, sent: int) -> int | None:
+    """Return how many copies arrived; where that takes some hundred milliseconds, the answer is used for a minute."""
+    if sent <= MANY:
+        return _arrived(mailing)
+    return cast("int | None", caches["pages"].get_or_set(f"arrived:{mailing.pk}", lambda: _arrived(mailing), SECONDS))
 
 
 def _arrived(mailing: Mailing) -> int | None:

@@ -18,7 +18,7 @@ from django.utils import timezone, translation
 from newsletter.desk.bulk.steps import STEPS
 from newsletter.desk.models import Errand
 from newsletter.publication.models import Publication
-from subscribers.importers.csv_file import FileError
+from subscribers.importers.encodings import FileError
 
 log = logging.getLogger(__name__)
 

@@ -24,9 +24,11 @@ from newsletter.desk.models import Errand
 from newsletter.publication.limits import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
-from subscribers.importers import csv_file
-from subscribers.importers.columns import FIELD_OF, NEEDLESS, plain
-from subscribers.importers.csv_file import FileError, Glimpse
+from subscribers.importers import csv_file, sheets
+from subscribers.importers.columns import KEPT, meaning, plain
+from subscribers.importers.csv_file import Glimpse
+from subscribers.importers.encodings import FileError
+from subscribers.importers.programs import Program, recognised
 
 CONSENT_LENGTH = 150  # characters; the line of the record begins with the day
 UNPACKED_MAX = 256 * 1024 * 1024  # bytes
@@ -40,6 +42,7 @@ FIELDS: Final[dict[str, Promise]] = {
     "last_name": gettext_lazy("last name"),
     "state": gettext_lazy("state"),
     "tags": gettext_lazy("tags"),
+    "note": gettext_lazy("note"),
     "consent_at": gettext_lazy("when they agreed"),
     "paused_until": gettext_lazy("paused until"),
     "left_at": gettext_lazy("when they left"),
@@ -47,14 +50,15 @@ FIELDS: Final[dict[str, Promise]] = {
     "complained_at": gettext_lazy("when they complained"),
     "wants_mail": gettext_lazy("wants mail: yes or no"),
     "refuses_mail": gettext_lazy("refuses mail: yes or no"),
+    KEPT: gettext_lazy("keep it in a note"),
 }
 
 
 def file_field() -> forms.FileField:
     return forms.FileField(
-        label=gettext_lazy("CSV file, or a ZIP with one in it"),
+        label=gettext_lazy("CSV or Excel file, or a ZIP with a CSV in it"),
         label_suffix="",
-        widget=forms.FileInput({"accept": ".csv,.txt,.zip,text/csv,application/zip"}),
+        widget=forms.FileInput({"accept": ".csv,.tsv,.txt,.xlsx,.zip,text/csv,application/zip"}),
         help_text=gettext_lazy("64 MB at most, enough for a million readers. UTF-8 and Big5 (Excel) are both read."),
     )
 
@@ -170,12 +174,15 @@ def _kept(form: UploadForm, user: Any) -> Errand:
 
 
 def pieces(file: "UploadedFile[Any]") -> Iterator[bytes]:
-    """Yield a file piece by piece; of a ZIP, the table that is in it."""
+    """Yield a file piece by piece; of a ZIP, the table that is in it; of a workbook, its first sheet as CSV."""
     if not zipfile.is_zipfile(file):
         file.seek(0)
         yield from iter(lambda: file.read(PIECE), b"")
         return
     try:
+        if sheets.is_workbook(file):
+            yield from sheets.lines(file)
+            return
         with zipfile.ZipFile(file) as packed:
             tables = [one for one in packed.infolist() if _is_table(one.filename)]
             if len(tables) != 1:
@@ -188,7 +195,7 @@ def pieces(file: "UploadedFile[Any]") -> Iterator[bytes]:
 
 def _is_table(name: str) -> bool:
     """Return whether a file in a ZIP is one of the author's: macOS puts shadows beside them."""
-    return name.lower().endswith((".csv", ".txt")) and not name.startswith("__MACOSX/")
+    return name.lower().endswith((".csv", ".tsv", ".txt")) and not name.startswith("__MACOSX/")
 
 
 def _limited(table: IO[bytes]) -> Iterator[bytes]:
@@ -203,18 +210,20 @@ def _limited(table: IO[bytes]) -> Iterator[bytes]:
 def _columns(glimpse: Glimpse, chosen: Any) -> list[Column]:
     """Return the columns, each once by its name; one without a name is left out by the importer."""
     found: dict[str, Column] = {}
+    program = recognised(map(plain, glimpse.names))
     for number, name in enumerate(glimpse.names):
         if key := plain(name):
             cells = (row[number] for row in glimpse.samples if number < len(row))
             samples = [cell[:60] for cell in cells if cell.strip()]
             said = chosen.get(f"column-{number}", chosen.get(name))
-            meant = said if said in {*FIELDS, LEFT_OUT} else _guess(key)
+            meant = said if said in {*FIELDS, LEFT_OUT} else _guess(key, program)
             found.setdefault(key, Column(number, name, samples, meant))
     return list(found.values())
 
 
-def _guess(key: str) -> str:
-    return FIELD_OF.get(key) or (LEFT_OUT if key in NEEDLESS else UNDECIDED)
+def _guess(key: str, program: Program) -> str:
+    found = meaning(key, program)
+    return UNDECIDED if found is None else found
 
 
 def _problem(found: list[Column]) -> str:

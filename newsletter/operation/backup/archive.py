@@ -21,6 +21,7 @@ from typing import IO, Any
 FORM = 1  # of the manifest; a reader refuses a later one
 PART_BYTES = 8 * 1024**2  # of the dump that are in memory at a time
 COPIED_BYTES = 1024**2
+JSON_BYTES = 64 * 1024**2  # of the hashes: those of half a million pictures
 MANIFEST, SUMS = "manifest.json", "sums.json"
 DUMP, FILES = "database/", "files/"
 MEMBER = re.compile(r"database/\d{5}|files/(?!/)[^\0]+|manifest\.json")
@@ -124,10 +125,7 @@ class Reader:
         first = next(self.members, None)
         if first is None or first.name != MANIFEST:
             raise Damaged("no backup: it does not begin with a manifest")
-        try:
-            facts: dict[str, Any] = json.loads(first.source.read())
-        except ValueError:
-            raise Damaged("the manifest cannot be read") from None
+        facts = _json(first.source, first.size, MANIFEST)
         if facts.get("form") != FORM:
             raise Damaged(f"a backup of form {facts.get('form')}; this version reads form {FORM}")
         return facts
@@ -157,9 +155,20 @@ class Reader:
 
     def _compare(self, info: tarfile.TarInfo, found: dict[str, str]) -> None:
         source = self.tar.extractfile(info)
-        said = json.loads(source.read()) if source else {}
+        said = _json(source, info.size, SUMS) if source else {}
         if wrong := sorted(name for name in said.keys() | found.keys() if said.get(name) != found.get(name)):
             raise Damaged(f"{wrong[0]} is not what was written" + (f", and {len(wrong) - 1} more" if wrong[1:] else ""))
+
+
+def _json(source: io.RawIOBase | IO[bytes], size: int, name: str) -> dict[str, Any]:
+    """Return the facts in a member. Raises Damaged for what no backup of ours says."""
+    try:
+        facts = json.loads(source.read() or b"") if size <= JSON_BYTES else None
+    except (ValueError, RecursionError):
+        facts = None
+    if not isinstance(facts, dict):
+        raise Damaged(f"{name} cannot be read")
+    return facts
 
 
 class Parts(io.RawIOBase):

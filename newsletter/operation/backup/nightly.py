@@ -1,9 +1,9 @@
 """Backups that are made by themselves: into the folder BACKUP_URL, thinned, and each month one of them is tried."""
 
 import logging
-import shutil
 import socket
 import tempfile
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.author.author_mail import who_may_send
 from newsletter.mail import headers, letters
-from newsletter.mail.message import automatic
-from newsletter.operation.backup import drill, making, nights
+from newsletter.mail.message import Mail, automatic
+from newsletter.operation.backup import contents, drill, making, nights
 from newsletter.operation.backup.archive import Damaged
 from newsletter.operation.backup.dumps import Unusable
 from newsletter.operation.backup.restoring import Refused
@@ -54,7 +54,7 @@ def make_due(now: datetime) -> NightlyBackup | None:
     if folder is None or day is None or not (row := NightlyBackup.claim(day, now)):
         return None
     try:
-        made = making.make(_free(folder / nights.name(day, is_encrypted=bool(settings.BACKUP_AGE_KEY))), now)
+        made = making.make(_free(folder / nights.name(day, is_encrypted=bool(settings.BACKUP_AGE_KEY)), now), now)
     except CANNOT as error:
         log.exception("no backup was made")
         row.failure = str(error)
@@ -77,9 +77,7 @@ def keep_departures() -> None:
     copy = folder / f"departures-{socket.gethostname()}"
     if not copy.exists() or copy.stat().st_size != source.stat().st_size:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = copy.with_name(f".{copy.name}.part")
-        shutil.copyfile(source, part)
-        part.replace(copy)
+        contents.join(copy, source.read_bytes())  # never replaced: a machine that is new knows less
 
 
 def thin(folder: Path) -> list[Path]:
@@ -96,9 +94,13 @@ def _due_day(now: datetime) -> date | None:
     return nights.due(local, NightlyBackup.objects.exclude(made_at=None).values_list("day", flat=True))
 
 
-def _free(path: Path) -> Path:
-    """Remove what a process left there that died before it could write down that it was whole."""
-    path.unlink(missing_ok=True)
+def _free(path: Path, now: datetime) -> Path:
+    """Give another name to a backup of the day that our database does not know, and never thin it.
+
+    It may be the last one of a machine that burnt, whose folder a new installation was given.
+    """
+    with suppress(FileNotFoundError):
+        path.rename(path.with_name(f"found-{now:%H%M%S}-{path.name}"))
     return path
 
 
@@ -128,11 +130,15 @@ def _trial(made: making.Made, now: datetime) -> drill.Tried:
 
 
 def _tell_author(subject: str, line: str, now: datetime) -> None:
-    addresses, publication = who_may_send(), Publication.objects.current()
-    if not addresses:
-        return
+    if addresses := who_may_send():
+        mail.mailers["default"].send_messages([message(subject, line, addresses, now)])
+
+
+def message(subject: str, line: str, addresses: list[str], now: datetime) -> Mail:
+    """Build the mail about a backup, in the publication's language."""
+    publication = Publication.objects.current()
     context = {"publication": publication, "line": line, "title": subject}
-    letter = letters.render("backup", subject, context, base_url=settings.SITE_URL)
+    with translation.override(publication.language):
+        letter = letters.render("backup", subject, context, base_url=settings.SITE_URL)
     message_id = headers.message_id("backup", int(now.timestamp()), domain=publication.sender_email.rpartition("@")[2])
-    message = automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
-    mail.mailers["default"].send_messages([message])
+    return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)

@@ -1,7 +1,9 @@
 """A whole move: each post in turn, then the links between them, then the account of it."""
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import batched
@@ -14,10 +16,11 @@ from newsletter.posts.importers.account import Account, Entry, compared
 from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected
 from newsletter.posts.importers.pictures.finding import GHOST_URL, Finder
-from newsletter.posts.importers.taking import Taken, take
+from newsletter.posts.importers.taking import Looked, Taken, finish, look
 from newsletter.posts.models import Post
 from newsletter.posts.models.redirects import normal
 
+AHEAD, THREADS = 4, 2  # posts whose pictures are being made ready while one is written, and by how many threads
 AT_ONCE = 100  # posts whose links are looked at together
 _LINK = re.compile(
     r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)|\Z)|(?P<ticks>`+)[^`\n].*?(?P=ticks)"
@@ -48,6 +51,7 @@ class Move:
     """What a move has learnt so far: the account, which posts it brought, and which of them were mailed."""
 
     account: Account
+    seen: set[str] = field(default_factory=set)  # the sources of all posts that were read
     taken: dict[str, int | None] = field(default_factory=dict)  # by source, the post
     mailed: dict[str, Mailed] = field(default_factory=dict)
     addresses: dict[str, str] = field(default_factory=dict)  # by key, the source that it leads to
@@ -57,27 +61,40 @@ def move(source: Source, finders: Sequence[Finder], *, dry_run: bool, report: Ca
     """Take one post after the other; one that is rejected stops none of the others. Then mend the links."""
     made = Move(Account(source.name, dry_run))
     places = [*source.finders, *finders]
-    for name, read in source.articles():
-        entry = _entry(name, read, places, source, made, dry_run=dry_run)
+    ahead: deque[tuple[str, Looked | Rejected]] = deque()
+
+    def finish_one() -> None:
+        entry = _entry(*ahead.popleft(), source, made, dry_run=dry_run)
         made.account.entries.append(entry)
         report(entry)
+
+    with ThreadPoolExecutor(THREADS, "pictures") as pool:
+        for name, read in source.articles():
+            ahead.append((name, _looked(read, places, made, pool)))
+            if len(ahead) > AHEAD:
+                finish_one()
+        while ahead:
+            finish_one()
     made.account.redirects = len(made.addresses)
     if not dry_run:
         made.account.links = mend_links(source, made)
     return made
 
 
-def _entry(
-    name: str,
-    read: Callable[[], ImportedPost],
-    finders: Sequence[Finder],
-    source: Source,
-    made: Move,
-    *,
-    dry_run: bool,
-) -> Entry:
+def _looked(
+    read: Callable[[], ImportedPost], finders: Sequence[Finder], made: Move, pool: Executor
+) -> Looked | Rejected:
     try:
-        taken = take(_once(read(), made), finders, dry_run=dry_run)
+        return look(_once(read(), made), finders, pool)
+    except Rejected as error:
+        return error
+
+
+def _entry(name: str, looked: Looked | Rejected, source: Source, made: Move, *, dry_run: bool) -> Entry:
+    if isinstance(looked, Rejected):
+        return Entry(name, "rejected", reason=str(looked))
+    try:
+        taken = finish(looked, dry_run=dry_run)
     except Rejected as error:
         return Entry(name, "rejected", reason=str(error))
     _learn(taken, source, made)
@@ -101,9 +118,10 @@ def _entry(
 def _once(post: ImportedPost, made: Move) -> ImportedPost:
     """Return the post under a name that no other of this export has: two of one name are two posts."""
     number, own = 1, post.source
-    while post.source in made.taken:
+    while post.source in made.seen:
         number += 1
         post = replace(post, source=f"{own}#{number}")
+    made.seen.add(post.source)
     return post
 
 

@@ -1,6 +1,7 @@
 """How a post of another program becomes one of ours: all of it or nothing, once."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -35,17 +36,46 @@ def digest_of(post: ImportedPost, placing: Placing) -> str:
     return DIGEST + sha256(repr(parts).encode()).hexdigest()[:30]
 
 
-def take(imported: ImportedPost, finders: Sequence[Finder], *, dry_run: bool) -> Taken:
-    """Make or change the post of this source. Raises Rejected.
+@dataclass(frozen=True)
+class Looked:
+    """A post that was compared with what is here, and not yet written."""
 
-    A source that has changed wins: what was changed in the post since the last import is replaced. One that has
-    not leaves the post alone.
-    """
+    imported: ImportedPost
+    placing: Placing
+    digest: str
+    post: Post
+    is_of_many: bool
+
+    @property
+    def is_unchanged(self) -> bool:
+        return bool(self.post.pk) and self.post.source_digest == self.digest
+
+
+def look(imported: ImportedPost, finders: Sequence[Finder], pool: Executor | None = None) -> Looked:
+    """Compare a post with the one of its source, and begin to make its pictures ready. Raises Rejected."""
     imported = fitting(imported)
     placing = Placing(finders, imported.folder)
     digest = digest_of(imported, placing)
     post = Post.objects.select_related("cover").filter(source=imported.source).first() or Post(source=imported.source)
-    if post.pk and post.source_digest == digest:
+    looked = Looked(imported, placing, digest, post, pool is not None)
+    if pool and not looked.is_unchanged:
+        placing.begin([url for url in (imported.cover, *addresses(imported.body)) if url], pool)
+    return looked
+
+
+def take(imported: ImportedPost, finders: Sequence[Finder], *, dry_run: bool) -> Taken:
+    """Make or change the post of this source. Raises Rejected."""
+    return finish(look(imported, finders), dry_run=dry_run)
+
+
+def finish(looked: Looked, *, dry_run: bool) -> Taken:
+    """Make or change the post that was looked at.
+
+    A source that has changed wins: what was changed in the post since the last import is replaced. One that has
+    not leaves the post alone.
+    """
+    imported, placing, post = looked.imported, looked.placing, looked.post
+    if looked.is_unchanged:
         if not dry_run:
             Redirect.objects.lead(imported.addresses, post)
         return Taken("unchanged", imported, pk=post.pk)
@@ -54,12 +84,12 @@ def take(imported: ImportedPost, finders: Sequence[Finder], *, dry_run: bool) ->
     remarks = (*imported.remarks, *placing.remarks)
     if post.pk and _is_kept(post, imported, body):
         if not dry_run:
-            Post.objects.filter(pk=post.pk).update(source_digest=digest)
+            Post.objects.filter(pk=post.pk).update(source_digest=looked.digest)
             Redirect.objects.lead(imported.addresses, post)
         return Taken("unchanged", imported, pk=post.pk)
     outcome = "updated" if post.pk else "created"
     if not dry_run:
-        _write(post, replace(imported, body=body), digest, cover, list(placing.placed.values()))
+        _write(looked, replace(imported, body=body), cover)
     return Taken(outcome, imported, body, post.pk, remarks)
 
 
@@ -72,15 +102,14 @@ def _is_kept(post: Post, imported: ImportedPost, body: str) -> bool:
 
 
 @transaction.atomic
-def _write(
-    post: Post, imported: ImportedPost, digest: str, cover: Illustration | None, pictures: list[Illustration]
-) -> None:
-    for picture in pictures:
-        picture.keep()
+def _write(looked: Looked, imported: ImportedPost, cover: Illustration | None) -> None:
+    post, later = looked.post, looked.is_of_many
+    for picture in looked.placing.placed.values():
+        picture.keep(later=later)
     for name in (*FIELDS, "body"):
         setattr(post, name, getattr(imported, name))
-    post.cover = cover.keep() if cover else None
-    post.source_digest = digest
+    post.cover = cover.keep(later=later) if cover else None
+    post.source_digest = looked.digest
     post.save()
     post.tags.set(Tag.objects.named(imported.tags))
     post.note_pictures()

@@ -53,10 +53,11 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """Return those that lack sizes nobody has tried to make, the newest first."""
         return self.filter(finished_at__isnull=True)
 
-    def keep(self, picture: Picture, name: str, alt: str) -> tuple["Image", bool]:
+    def keep(self, picture: Picture, name: str, alt: str, *, later: bool = False) -> tuple["Image", bool]:
         """Return the row of this picture and whether it is new; the same content is kept once.
 
         name: what the author's computer called the file. The file is written before its row.
+        later: leave all its sizes to the background, where thousands come in at once.
         """
         known = self.filter(digest=picture.digest).first()
         file_name = known.name if known else picture.file_name(name)
@@ -65,7 +66,7 @@ class ImageQuerySet(models.QuerySet["Image"]):
             default_storage.save(path, ContentFile(picture.data))
         fields = {"name": file_name, "alt": alt, "width": picture.width, "height": picture.height}
         image, is_new = (known, False) if known else self.get_or_create(digest=picture.digest, defaults=fields)
-        image.take_wide(picture)
+        image.take_wide(picture, () if later else QUICK)
         return image, is_new
 
 
@@ -121,12 +122,12 @@ class Image(models.Model):
         form = next((form for form in ("thumb", "webp") if self.sizes.get(form)), "fallback")
         return self.address(form, self.widths(form)[0])
 
-    def take_wide(self, picture: Picture) -> None:
-        """Keep what the upload has at more pixels, and make what takes no time."""
+    def take_wide(self, picture: Picture, forms: Iterable[str] = QUICK) -> None:
+        """Keep what the upload has at more pixels, and make these forms: those that take no time."""
         if (wide := picture.wide) and wide.width not in self.widths("fallback"):
             self._write("fallback", wide.width, wide.data)
             self.sizes["fallback"] = [*self.sizes.get("fallback", []), wide.width]
-        self.make_sizes(QUICK)
+        self.make_sizes(forms)
 
     def make_sizes(self, forms: Iterable[str]) -> bool:
         """Make the sizes of these forms that do not exist; return False if the picture cannot be read.

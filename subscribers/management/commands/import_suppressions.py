@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.utils import timezone
 
 from subscribers.importers import barring
-from subscribers.importers.csv_file import FileError
+from subscribers.importers.encodings import FileError
 from subscribers.importers.suppression_file import BOUNCED, COMPLAINED, MANUAL, SuppressionList
 
 REASONS_SHOWN = 20

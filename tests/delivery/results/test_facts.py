@@ -4,11 +4,12 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.core.cache import caches
 from django.utils import translation
 
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing, Reply
-from newsletter.delivery.results import document, facts, wording
+from newsletter.delivery.results import copies, document, facts, wording
 from newsletter.mail.replies import Verdict
 from subscribers.models import Sentence, Subscriber
 from tests.delivery.results.issues import FORTNIGHT, HOUR, LONG_AGO, NOW, come, sent, told
@@ -59,6 +60,20 @@ def test_what_a_provider_reports_is_told_and_the_last_word_counts():
         "Sent to 10 readers. 7 have arrived, their receivers report. 1 was sent back later. Of 2 nothing was heard. "
         "1 reader called it unwanted."
     )
+
+
+def test_of_many_copies_the_arrived_are_counted_once_a_minute(monkeypatch):
+    mailing = sent(1, NOW)
+    told(mailing, "delivered", 0)
+    assert facts.of(mailing, NOW).copies.arrived == 1
+
+    monkeypatch.setattr(copies, "MANY", 9)
+    kept = facts.of(mailing, NOW).copies.arrived
+    told(mailing, "delivered", 1)
+
+    assert (kept, facts.of(mailing, NOW).copies.arrived) == (1, 1)
+    caches["pages"].clear()
+    assert facts.of(mailing, NOW).copies.arrived == 2
 
 
 def test_sentences_in_chinese_have_no_space_between_them():

@@ -18,6 +18,7 @@ from newsletter.desk.models import FILES_KEPT, Errand
 from newsletter.publication.changes import Change
 from subscribers.models import Consent, Subscriber
 from tests.factories import make_publication, make_subscriber
+from tests.subscribers.test_sheets import ANSWERS, workbook
 
 pytestmark = pytest.mark.django_db
 READERS = "/admin/subscribers/subscriber/"
@@ -57,14 +58,13 @@ def refused(client) -> list[list[str]]:
 
 
 def test_readers_come_by_a_file_whose_columns_were_looked_at(admin_client):
-    columns = send(admin_client, "電子郵件,姓名,備註\na@example.org,小明,x\nb@example.org,小華,\n".encode("cp950"))
+    columns = send(admin_client, "電子郵件,姓名,電話\na@example.org,小明,x\nb@example.org,小華,\n".encode("cp950"))
 
     assert "<bdi>小明</bdi>" in columns.text
     assert '<option value="email" selected>' in columns.text
-    assert '<option value="" selected>' in columns.text  # notes are left out
-    assert (
-        columns.text.count("<bdi>x</bdi>") == columns.text.count("<bdi></bdi>") + 1 == 1
-    )  # an empty cell says nothing
+    assert '<option value="" selected>' in columns.text  # telephones are left out
+    # An empty cell says nothing.
+    assert (columns.text.count("<bdi>x</bdi>"), columns.text.count("<bdi></bdi>")) == (1, 0)
 
     say(admin_client, column_0="email", column_1="name", column_2="")
 
@@ -83,6 +83,14 @@ def test_readers_come_by_a_file_whose_columns_were_looked_at(admin_client):
     assert Consent.objects.get(subscriber=reader).source == f"import on {errand.begun_at:%Y-%m-%d}: {PROOF}"
     assert mail.outbox == []
     assert Change.objects.get().title == "Import from a file: readers.csv"
+
+
+def test_a_workbook_is_taken_as_it_is(admin_client):
+    page = send(admin_client, workbook(ANSWERS), name="answers.xlsx")
+
+    assert "<bdi>小明</bdi>" in page.text
+    say(admin_client, column_0="consent_at", column_1="email", column_2="name")
+    assert start(admin_client).counts == {"rows": 2, "created": 2}
 
 
 def test_lines_that_were_refused_are_mended_and_imported(admin_client):

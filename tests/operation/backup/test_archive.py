@@ -171,3 +171,17 @@ def test_the_hashes_are_those_of_sha256sum():
         sums = json.load(last)
 
     assert sums["files/departures"] == "5ea44c3961f16643e614435496b16115aa6d75458b5cc3fd5398aae291f3126b"
+
+
+@pytest.mark.parametrize("octets", [b"{", b"[]", b"null", b"[" * 200_000, b"\xff"])
+@pytest.mark.parametrize("name", ["manifest.json", "sums.json"])
+def test_facts_that_cannot_be_read_are_called_damage(octets, name):
+    stream = io.BytesIO()
+    writer = Writer(stream)
+    if name == "sums.json":
+        writer.add_json("manifest.json", {"form": archive.FORM})
+    writer.add(name, octets)
+    writer.tar.close()
+
+    with pytest.raises(Damaged, match=name):
+        read(stream.getvalue())

@@ -51,7 +51,7 @@ def test_nothing_that_is_kept_says_by_whom_a_reader_came(client, sign_up, door, 
     confirm(client, friend)
 
     kept = " ".join(Consent.objects.filter(subscriber=friend).values_list("source", flat=True))
-    assert kept == "web:subscribe link"
+    assert kept == "web:subscribe invited link"  # by whose is not kept
     told = json.dumps([list(Subscriber.objects.filter(pk=friend.pk).values())], default=str)
     assert door.split("/")[2] not in told
     assert reader.email not in told

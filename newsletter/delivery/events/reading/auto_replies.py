@@ -21,6 +21,12 @@ CHALLENGE = re.compile(
     re.IGNORECASE,
 )
 BY_GATEKEEPER = re.compile(GATEKEEPER, re.IGNORECASE)
+FOR_KNOWN_SENDERS = re.compile(
+    r"white[- ]?list|allow(?:ed)?[- ]?(?:senders?[- ]?)?list|(?:approved|allowed|known|trusted) senders?|"
+    r"only accepts? (?:e-?mails?|mails?|messages?) from|accepts? (?:e-?mails?|mails?|messages?) only from|"
+    r"白名單|白名单",
+    re.IGNORECASE,
+)
 ANSWERING = {"auto_reply", "auto-reply", "autoreply"}
 
 
@@ -41,6 +47,11 @@ def is_challenge(message: Message, text: str) -> bool:
     if field(message, "X-Spamarrest-probe") or field(message, "X-Challenge"):
         return True
     return bool(CHALLENGE.search(field(message, "Subject")) or CHALLENGE.search(text[:3000]))
+
+
+def is_for_known_senders(words: str) -> bool:
+    """Return whether a mailbox is said to take mail only from senders that its owner knows, or that prove themselves."""
+    return bool(FOR_KNOWN_SENDERS.search(words) or CHALLENGE.search(words))
 
 
 def is_by_gatekeeper(text: str) -> bool:

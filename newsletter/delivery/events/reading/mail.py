@@ -143,14 +143,21 @@ def _fact(opened: Opened, number: int, one: dsn.Recipient, about: list[dsn.Recip
     said = [one.words, *foreign.words_about(one.address, text, [other.address for other in about])]
     around = [foreign.report_of(text)]
     if one.has_failed:
-        return _told(opened, number, one.address, [*said, *around], verdicts.of(said, one.status, around))
+        return _told(opened, number, one.address, [*said, *around], _verdict(said, one.status, around))
     if one.action == "delivered":
         return _told(opened, number, one.address, [one.words], None, Kind.DELIVERED)
     if one.action == "delayed":
-        verdict = _for_now(verdicts.of(said, one.status, around))
+        verdict = _for_now(_verdict(said, one.status, around))
         return _told(opened, number, one.address, [*said, *around], verdict, Kind.DEFERRED)
     kind = Kind.DEFERRED if one.action == "relayed" else Kind.UNKNOWN
     return _told(opened, number, one.address, [*said, *around], None, kind)
+
+
+def _verdict(said: list[str], status: str, around: list[str]) -> Event.Verdict:
+    """Return what a report says of an address. One that knows only some senders takes mail: it refuses ours."""
+    found = verdicts.of(said, status, around)
+    is_choosy = found == Verdict.SOFT and any(auto_replies.is_for_known_senders(one) for one in [*said, *around])
+    return Verdict.POLICY if is_choosy else found
 
 
 def _for_now(verdict: Event.Verdict) -> Event.Verdict:
@@ -181,7 +188,7 @@ def _foreign(opened: Opened) -> Reading | None:
     for number, recipient in enumerate(named or [""]):
         said = [one for one in foreign.words_about(recipient, opened.text, named) if one]
         around = [foreign.report_of(opened.text), message.field(opened.mail, "Subject")]
-        verdict = _of_foreign(recipient, verdicts.of(said, "", around))
+        verdict = _of_foreign(recipient, _verdict(said, "", around))
         if is_late:
             facts.append(_told(opened, number, recipient, [*said, *around], _for_now(verdict), Kind.DEFERRED))
         else:

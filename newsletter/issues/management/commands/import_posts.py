@@ -1,6 +1,7 @@
 """Move posts in from another program."""
 
 import json
+import sys
 from argparse import ArgumentParser
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.moving import Move, Source, move
 from newsletter.posts.importers.pictures.finding import Finder, FolderFinder, WebFinder
 from newsletter.posts.importers.report import as_data, as_page
+from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
 
 
@@ -94,6 +96,8 @@ class Command(BaseCommand):
     def _conclude(self, made: Move) -> None:
         for note in made.account.notes:
             self.stdout.write(note)
+        if not made.account.is_dry_run and (waits := Image.objects.unfinished().count()):
+            self.stderr.write(f"{waits:,} pictures get their sizes by and by, or at once by make_picture_sizes.")
         if made.account.links:
             self.stdout.write(f"Links between posts that lead to the new place: {made.account.links}")
         if made.account.issues:
@@ -119,6 +123,8 @@ def _finders(options: dict[str, Any], site: str) -> list[Finder]:
 
 def _report(command: BaseCommand, entry: Entry) -> None:
     """Write a line for each post that is new or changed, and why it is not as it was."""
+    if sys.stderr.isatty():
+        command.stderr.write(entry.name[:70].ljust(72), ending="\r")
     if entry.outcome == "rejected":
         command.stdout.write(f"{entry.name}: rejected: {entry.reason}")
     elif entry.outcome != "unchanged":

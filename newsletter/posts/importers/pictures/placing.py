@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from html import escape, unescape
 
@@ -39,8 +40,9 @@ class Illustration:
     def url(self) -> str:
         return f"/media/{self.picture.digest}/{self.name}"
 
-    def keep(self) -> Image:
-        return Image.objects.keep(self.picture, self.name, self.alt)[0]
+    def keep(self, *, later: bool) -> Image:
+        """Keep it in the library. later: its sizes are made in the background, where thousands come in at once."""
+        return Image.objects.keep(self.picture, self.name, self.alt, later=later)[0]
 
 
 def addresses(body: str) -> list[str]:
@@ -63,6 +65,7 @@ class Placing:
         self.finders, self.folder = finders, folder
         self.found: dict[str, Found | NotFound] = {}
         self.placed: dict[str, Illustration] = {}
+        self.begun: dict[str, Future[Picture]] = {}
         self.remarks: list[Remark] = []
 
     def fingerprint(self, address: str) -> str:
@@ -78,6 +81,12 @@ class Placing:
                 self.found[address] = missing
         return self.found[address]
 
+    def begin(self, wanted: Sequence[str], pool: Executor) -> None:
+        """Begin to make these pictures ready in other threads, where Pillow leaves the interpreter to us."""
+        for address in wanted:
+            if not isinstance(found := self._look(address), NotFound):
+                self.begun[address] = pool.submit(_ready, found)
+
     def illustration(self, address: str, alt: str) -> Illustration | None:
         """Return the picture of an address, made ready; None, and a remark, where that cannot be."""
         if address not in self.placed:
@@ -91,7 +100,7 @@ class Placing:
         found = self._look(address)
         if isinstance(found, NotFound):
             raise found
-        picture = prepare_with_wide(found.read())
+        picture = self.begun.pop(address).result() if address in self.begun else _ready(found)
         known = next((one for one in self.placed.values() if one.picture.digest == picture.digest), None)
         words = " ".join(alt.split()) or found.name.rpartition(".")[0]
         return known or Illustration.of(picture, found.name, words[:ALT_MAX])
@@ -115,6 +124,10 @@ class Placing:
         if match["src"]:
             return f"{match['before']}{match['quote']}{escape(one.url)}{match['quote']}"
         return f"![{match['alt']}]({one.url}{match['title']})"
+
+
+def _ready(found: Found) -> Picture:
+    return prepare_with_wide(found.read())
 
 
 def unescaped(alt: str) -> str:

@@ -157,6 +157,19 @@ def test_a_gatekeeper_that_calls_itself_a_report_is_a_challenge():
     assert [fact.verdict for fact in reading.facts] == [None]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "550 Sender is not in the recipient's whitelist",
+        "450 The recipient only accepts mail from approved senders",
+        "550 Message held until you confirm that you are human",
+        "554 寄件者不在白名單中",
+    ],
+)
+def test_a_mailbox_for_known_senders_takes_mail_and_never_counts_against_its_reader(words):
+    assert [verdict_of(as_report(words)), verdict_of(as_prose(words))] == ["policy", "policy"]
+
+
 def with_returned(text, **fields):
     """Return a mail of two parts: a text, and the mail that it returns."""
     head = plain("", extra='MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="x"\n', **fields)

@@ -1,0 +1,78 @@
+"""How a file is written: in which encoding, and what stands between its cells. Nobody says so, the file shows it."""
+
+import codecs
+import csv
+import re
+from pathlib import Path
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from subscribers.importers.columns import FIELD_OF, plain
+
+DELIMITERS: Final = ",;\t"
+MARKS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+NATIONAL: Final = ("cp950", "cp932", "gb18030")  # Excel in Taiwan, Japan and China, without a mark
+WESTERN: Final = "cp1252"
+NAMES: Final = {
+    "utf-8-sig": "UTF-8",
+    "utf-16": "UTF-16",
+    "cp950": "Big5",
+    "cp932": "Shift JIS",
+    "gb18030": "GB 18030",
+    WESTERN: "Windows-1252",
+}
+# Three letters with accents in a row are in no western name: the file is no text, or of another country.
+NOT_WESTERN: Final = re.compile(rb"[\x80-\xff]{3}")
+PIECE: Final = 1 << 20
+HEADING_LENGTH: Final = 10_000  # octets
+
+
+class FileError(ValueError):
+    """The file as a whole is no table of readers; the message says why, and nothing of it is to be written."""
+
+
+def delimiter_of(line: str) -> str:
+    """Return what stands between the cells of a line."""
+    return max(DELIMITERS, key=line.count)
+
+
+def encoding_of(path: Path) -> str:
+    """Return how the file is written; of several that fit, the one in which the names of its columns are known."""
+    with path.open("rb") as file:
+        first = file.readline(HEADING_LENGTH)
+    if first[:2] in MARKS:
+        return "utf-16"
+    if _decodes(path, "utf-8-sig"):
+        return "utf-8-sig"
+    fitting = [WESTERN] if _is_western(path) else []
+    fitting += [encoding for encoding in NATIONAL if _decodes(path, encoding)]
+    known = {encoding: _known(first, encoding) for encoding in fitting}
+    if not known or (fitting == ["gb18030"] and not known["gb18030"]):  # which nearly everything fits
+        raise FileError(_("The file is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."))
+    return max(fitting, key=lambda encoding: known[encoding])
+
+
+def _known(first: bytes, encoding: str) -> int:
+    line = first.decode(encoding, errors="replace")
+    heading = next(csv.reader([line], delimiter=delimiter_of(line)), [])
+    return sum(plain(name) in FIELD_OF for name in heading)
+
+
+def _is_western(path: Path) -> bool:
+    if not _decodes(path, WESTERN):
+        return False
+    with path.open("rb") as file:
+        return not any(NOT_WESTERN.search(line) for line in iter(lambda: file.readline(PIECE), b""))
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with path.open("rb") as file:
+        try:
+            while octets := file.read(PIECE):
+                decoder.decode(octets)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True

@@ -1,0 +1,115 @@
+"""The programs whose exports are known by their heading, and what is peculiar to the columns of each. Pure.
+
+What all of them share is in columns.py. Written after the exports as TryGhost/migrate keeps them (beehiiv, Mailchimp,
+Substack, TinyNews), and the sources and manuals of Ghost, listmonk, Keila, Kit, Buttondown and MailerLite.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+LEFT_OUT: Final = ""  # a column that is known, and that a newsletter of ours has no place for
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A program's export. signs: columns that only it has, one set of them suffices; all names as `plain` writes them.
+
+    fields: what a column is that means something else elsewhere. words: states in words of its own.
+    floor: the state of every row that says no graver one; a list of who has left says so by being that list.
+    endings: of the names of columns that the author of the export has made up.
+    """
+
+    name: str
+    signs: tuple[frozenset[str], ...]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    floor: str = "active"
+    endings: tuple[str, ...] = ()
+
+    def meaning(self, name: str) -> str | None:
+        """Return the field of a column, LEFT_OUT for one without a use; None if this program says nothing of it."""
+        if name in self.fields:
+            return self.fields[name]
+        return LEFT_OUT if self.endings and name.endswith(self.endings) else None
+
+
+def _signs(*alternatives: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(names.split()) for names in alternatives)
+
+
+def _nothing(names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), LEFT_OUT)
+
+
+_REGION = _nothing("state country city region zip")  # where somebody lives, and not whether they read
+NONE: Final = Program("", ())
+# The first that fits counts: the more peculiar ones come first.
+PROGRAMS: Final = (
+    Program("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
+    Program("Mailchimp (unsubscribed)", _signs("leid unsubtime"), floor="unsubscribed"),
+    Program("Mailchimp", _signs("leid euid", "memberrating optintime")),
+    Program(
+        "TinyNews",
+        _signs("channelid engagementoptin"),
+        _nothing("channelid tiertitle engagementoptin updatedat userid"),
+        {"1": "active", "2": "active", "0": "unsubscribed", "3": "unsubscribed", "4": "unsubscribed"},
+    ),
+    Program(
+        "Substack",
+        _signs("emaildisabled preferdigests", "useremailaddress subscriptiontype", "emaildisabled activesubscription"),
+        {
+            "useremailaddress": "email",
+            "username": "name",
+            "subscriptioncreatedat": "consent_at",
+            "subscriptiontype": "state",
+            **_REGION,
+            **_nothing("stripeconnectedcustomerid subscriptionexpiresat lastsubscribedat subscriptioninterval"),
+        },
+    ),
+    Program(
+        "beehiiv",
+        _signs("status tier freetier", "subscriptiontier utmsource", "status tier stripecustomerid"),
+        _nothing("tier stripecustomerid referringsite acquisitionsource referralcode"),
+        endings=("tier",),
+    ),
+    Program("Ghost", _signs("subscribedtoemails"), _nothing("tiers complimentaryplan")),
+    Program("listmonk", _signs("uuid attributes status"), {"attributes": "kept", **_nothing("uuid updatedat lists")}),
+    Program(
+        "Keila",
+        _signs("email firstname lastname data status", "email externalid data"),
+        {"data": "kept", **_nothing("externalid insertedat updatedat doubleoptinat")},
+        {"unreachable": "bounced"},
+    ),
+    Program(
+        "Buttondown",
+        _signs("subscribertype", "creationdate metadata", "emailaddress metadata secondaryid"),
+        {"metadata": "kept", **_nothing("secondaryid referrerurl source undeliverabilityreason unsubscriptionreason")},
+        {"churned": "active", "churning": "active", "past due": "active", "unpaid": "pending", "spammy": "manual"},
+    ),
+    Program(
+        "MailerLite",
+        _signs("subscriber subscribed", "opened clicked sent", "subscribed opens clicks sent"),
+        {
+            "subscriber": "email",
+            "groups": "tags",
+            **_REGION,
+            **_nothing("sent opened clicked opens clicks openrate clickrate location ip optinip optintimestamp phone"),
+            "optintimestamp": "consent_at",
+        },
+        {"junk": "complained"},
+    ),
+    Program(
+        "Kit",
+        _signs("emailaddress firstname state createdat", "email firstname state createdat"),
+        _nothing("referrer"),
+        {"inactive": "pending", "cold": "active"},  # who has not confirmed; who has not opened for long
+    ),
+    Program("Google Forms", _signs("timestamp", "時間戳記", "タイムスタンプ", "zeitstempel", "时间戳记")),
+)
+
+
+def recognised(names: Iterable[str]) -> Program:
+    """Return the program whose export has these columns; NONE for a table by hand, or of one that is not known."""
+    there = frozenset(names)
+    return next((one for one in PROGRAMS if any(signs <= there for signs in one.signs)), NONE)

@@ -1,0 +1,271 @@
+"""Files as ten programs write them, and as people make them by hand: who is taken for what."""
+
+import codecs
+from datetime import UTC, datetime
+
+import pytest
+
+from subscribers.importers import csv_file, merging
+from subscribers.importers.columns import KEPT, Choices
+from subscribers.importers.csv_file import Row, Unreadable
+from subscribers.importers.encodings import FileError, encoding_of
+from subscribers.importers.times import moment
+from subscribers.models import Note, Subscriber, Suppression
+from tests.factories import make_subscriber
+from tests.subscribers.conftest import NOW
+
+MAILCHIMP = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,CONFIRM_TIME,{more}LEID,EUID,NOTES,TAGS"
+FILES = {
+    "Ghost": (
+        (
+            "id,email,name,note,subscribed_to_emails,complimentary_plan,stripe_customer_id,created_at,deleted_at,labels,tiers\n"
+            "1,a@x.tw,A,,true,false,,2024-05-01T08:00:00.000Z,,vip,\n"
+            "2,b@x.tw,B,,false,false,,2024-05-01T08:00:00.000Z,,,\n"
+        ),
+        ["active", "unsubscribed"],
+    ),
+    "Substack": (
+        (
+            "email,active_subscription,expiry,email_disabled,prefer_digests,created_at\n"
+            "a@x.tw,true,9999-12-31T23:59:59.000Z,false,false,2018-08-27T15:06:27.713Z\n"
+            "b@x.tw,true,,true,false,2018-08-27T15:06:27.713Z\n"
+        ),
+        ["active", "unsubscribed"],
+    ),
+    "Mailchimp": (
+        MAILCHIMP.format(more="") + "\na@x.tw,,,2,2018-02-05 19:28:22,2018-02-05 19:28:22,1,e,,\n",
+        ["active"],
+    ),
+    "Mailchimp (unsubscribed)": (
+        MAILCHIMP.format(more="UNSUB_TIME,UNSUB_REASON,") + "\na@x.tw,,,2,,,2023-06-06 12:56:15,NORMAL,1,e,,\n"
+        "b@x.tw,,,2,,,,,1,e,,\n",
+        ["unsubscribed", "unsubscribed"],
+    ),
+    "Mailchimp (cleaned)": (
+        MAILCHIMP.format(more="CLEAN_TIME,") + "\na@x.tw,,,2,,,2023-06-06 12:56:15,1,e,,\nb@x.tw,,,2,,,,1,e,,\n",
+        ["bounced", "bounced"],
+    ),
+    "listmonk": (
+        (
+            "uuid,email,name,attributes,status,created_at,updated_at\n"
+            'u1,a@x.tw,A,"{""city"": ""Taipei""}",enabled,2024-05-01T08:00:00Z,2024-05-01T08:00:00Z\n'
+            "u2,b@x.tw,B,{},disabled,2024-05-01T08:00:00Z,2024-05-01T08:00:00Z\n"
+            "u3,c@x.tw,C,{},blocklisted,2024-05-01T08:00:00Z,2024-05-01T08:00:00Z\n"
+        ),
+        ["active", "unsubscribed", "manual"],
+    ),
+    "Kit": (
+        (
+            "first_name,email_address,state,created_at,tags\nA,a@x.tw,active,2023-01-27T11:43:55Z,\n"
+            "B,b@x.tw,cancelled,2023-01-27T11:43:55Z,\nC,c@x.tw,bounced,2023-01-27T11:43:55Z,\n"
+            "D,d@x.tw,complained,2023-01-27T11:43:55Z,\nE,e@x.tw,inactive,2023-01-27T11:43:55Z,\n"
+        ),
+        ["active", "unsubscribed", "bounced", "complained", "pending"],
+    ),
+    "beehiiv": (
+        (
+            "id,email,status,created_at,subscription_tier,utm_source,utm_medium,stripe_customer_id\n"
+            "s1,a@x.tw,active,2023-03-24 10:23:10 UTC,free,,,\ns2,b@x.tw,inactive,2023-03-24 10:23:10 UTC,premium,,,\n"
+            "s3,c@x.tw,invalid,2023-03-24 10:23:10 UTC,free,,,\n"
+            "s4,d@x.tw,needs_attention,2023-03-24 10:23:10 UTC,free,,,\n"
+        ),
+        ["active", "unsubscribed", "bounced", "pending"],
+    ),
+    "Buttondown": (
+        (
+            "email_address,notes,metadata,tags,subscriber_type,creation_date,source\n"
+            'a@x.tw,met in Tainan,{},"a,b",regular,2023-03-24T10:23:10Z,api\n'
+            "b@x.tw,,{},,unsubscribed,2023-03-24T10:23:10Z,api\n"
+            "c@x.tw,,{},,undeliverable,2023-03-24T10:23:10Z,api\nd@x.tw,,{},,unactivated,2023-03-24T10:23:10Z,api\n"
+            "e@x.tw,,{},,churned,2023-03-24T10:23:10Z,api\nf@x.tw,,{},,spammy,2023-03-24T10:23:10Z,api\n"
+        ),
+        ["active", "unsubscribed", "bounced", "pending", "active", "manual"],
+    ),
+    "Keila": (
+        (
+            "Email,First name,Last name,Data,Status\n"
+            "a@x.tw,A,B,{},active\nb@x.tw,,,{},unsubscribed\nc@x.tw,,,{},unreachable\n"
+        ),
+        ["active", "unsubscribed", "bounced"],
+    ),
+    "MailerLite": (
+        (
+            "Subscriber,Name,Last name,State,Country,Sent,Opened,Clicked,Subscribed,Unsubscribed,Groups\n"
+            "a@x.tw,A,B,CA,US,10,5,1,2023-03-24 10:23:10,,vip\n"
+            "b@x.tw,C,,,,10,5,1,2023-03-24 10:23:10,2024-01-01 08:00:00,\n"
+        ),
+        ["active", "unsubscribed"],
+    ),
+    "Google Forms": (
+        "時間戳記,電子郵件地址,姓名\n2024/5/1 下午 3:14:15,a@x.tw,小明\n2024/5/1 上午 12:14:15,b@x.tw,\n",
+        ["active", "active"],
+    ),
+    "TinyNews": (
+        (
+            '"Channel id",Status,Tier,"Tier title",Tags,"Created at","Deleted at","Engagement OptIn",Email,'
+            "Id,Name,Surname,"
+            '"Updated At","User id"\n1,1,0,default,,"2022-10-28 22:18:42",,1,a@x.tw,1,A,,"2022-10-28 22:22:20",0\n'
+            '1,0,0,default,,"2022-10-26 18:56:45",,1,b@x.tw,2,B,,"2022-10-26 18:56:45",0\n'
+            '1,4,0,default,"a | b","2022-10-26 18:56:45",,1,c@x.tw,2,C,,"2022-10-26 18:56:45",0\n'
+        ),
+        ["active", "unsubscribed", "unsubscribed"],
+    ),
+}
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "readers.csv"
+
+    def write(content: str | bytes):
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def read(path, choices=None):
+    with csv_file.opened(path, *([choices] if choices else [])) as table:
+        return table.columns.program.name, list(table.rows())
+
+
+def bring(path, choices=None, now=NOW):
+    with csv_file.opened(path, *([choices] if choices else [])) as table:
+        return merging.merge(table.rows(), now, lambda _line, _reason: None)
+
+
+@pytest.mark.parametrize("program", FILES)
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_a_program_is_known_by_its_heading_and_its_states_are_understood(file, program, ends, mark):
+    content, states = FILES[program]
+
+    name, rows = read(file(mark + content.replace("\n", ends).encode()))
+
+    assert name == program
+    assert [row.state if isinstance(row, Row) else row.reason for row in rows] == states
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("電子郵件;姓名;狀態\na@x.tw;許功蓋;已退訂\n", "cp950"),
+        ("メールアドレス,名前,購読状態\na@x.tw,山田,配信停止\n", "cp932"),
+        ("电子邮件,姓名,状态\na@x.tw,刘海,已退订\n", "gb18030"),
+        ("E-Mail-Adresse;Vorname;Nachname;Status\na@x.tw;Jürgen;Groß;abgemeldet\n", "cp1252"),
+        ("E-Mail-Adresse;Vorname;Nachname;Status\na@x.tw;Jürgen;Groß;abgemeldet\n", "utf-8"),
+        ("電子郵件\t姓名\t狀態\na@x.tw\t小明\t取消訂閱\n", "utf-16"),
+    ],
+)
+def test_the_encoding_and_the_language_of_a_heading_are_found_out(file, content, encoding):
+    _program, (row,) = read(file(content.encode(encoding)))
+
+    assert (row.email, row.state) == ("a@x.tw", "unsubscribed")
+    assert row.name in {"許功蓋", "山田", "刘海", "Jürgen Groß", "小明"}
+
+
+def test_what_is_no_text_is_of_no_encoding(file):
+    with pytest.raises(FileError):
+        encoding_of(file(b"\x89PNG\r\n\x1a\n\x00\xff\xff\x81"))
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2024-05-01T08:00:00.000Z", datetime(2024, 5, 1, 8, tzinfo=UTC)),
+        ("2024-05-01 08:00:00 +0000 UTC", datetime(2024, 5, 1, 8, tzinfo=UTC)),
+        ("2024/5/1 下午 3:14:15", datetime(2024, 5, 1, 7, 14, 15, tzinfo=UTC)),
+        ("2024/05/01 上午 12:00", datetime(2024, 4, 30, 16, tzinfo=UTC)),
+        ("1714550400", datetime(2024, 5, 1, 8, tzinfo=UTC)),
+        ("0000-00-00 00:00:00", None),
+        ("0001-01-01T00:00:00Z", None),
+        ("9999-12-31T23:59:59Z", datetime(9000, 1, 1, tzinfo=UTC)),
+        ("9999-12-31T23:59:59-12:00", datetime(9000, 1, 1, tzinfo=UTC)),
+        ("9999/12/31", datetime(8999, 12, 31, 16, tzinfo=UTC)),
+    ],
+)
+def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, at):
+    assert settings.TIME_ZONE == "Asia/Taipei"
+
+    assert moment(text) == at
+
+
+@pytest.mark.parametrize("text", ["31/01/2027", "2024/13/1", "yesterday", "2024/5/1 25:00"])
+def test_what_is_no_time_is_none(text):
+    with pytest.raises(ValueError, match=r"time|range|2027|yesterday|month|hour"):
+        moment(text)
+
+
+def test_a_consent_of_the_year_9999_is_of_now_and_nobody_is_lost(db, file):
+    bring(file("email,consent_at\na@x.tw,9999-12-31T23:59:59Z\n"))
+
+    assert Subscriber.objects.get().confirmed_at == NOW
+
+
+@pytest.mark.parametrize("word", ["soon", "31/12/2024", "9999-12-31"])
+def test_who_has_left_has_left_however_the_day_is_written(db, file, word):
+    make_subscriber("a@x.tw")
+
+    bring(file(f"email,unsubscribed_at,created_at\na@x.tw,{word},31/12/2020\n"))
+
+    assert (Subscriber.objects.get().state, Subscriber.objects.get().unsubscribed_at) == ("unsubscribed", NOW)
+
+
+def test_no_time_at_all_is_no_leaving(file):
+    _program, rows = read(file("email,unsubscribed_at\na@x.tw,0000-00-00 00:00:00\nb@x.tw,\n"))
+
+    assert [row.state for row in rows] == ["active", "active"]
+
+
+def test_a_time_instead_of_yes_is_when_it_was_said(file):
+    _program, (row, other) = read(file("email,subscribed,unsubscribed\na@x.tw,2024-05-01,\nb@x.tw,,2024-06-01\n"))
+
+    assert (row.state, row.consent_at) == ("active", datetime(2024, 5, 1, tzinfo=UTC))
+    assert (other.state, other.left_at) == ("unsubscribed", datetime(2024, 6, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("state", ["bounced", "complained", "unsubscribed"])
+def test_whoever_is_gone_in_one_line_is_gone_in_all_in_any_order_and_case(db, file, order, state):
+    lines = ["a@X.tw,active\n", f"A@x.tw,{state}\n", "ａ@x.tw,active\n"][::order]
+
+    bring(file("email,status\n" + "".join(lines)))
+
+    assert not Subscriber.objects.mailable(NOW).exists()
+    assert Suppression.objects.exists() is (state != "unsubscribed")
+
+
+def test_rows_of_any_length_are_named_or_read(file):
+    _program, rows = read(file("email,name,tags\na@x.tw\nb@x.tw,B,c,,\nc@x.tw,C,c,d\n"))
+
+    assert [type(row) for row in rows] == [Row, Row, Unreadable]
+
+
+def test_a_cell_that_a_spreadsheet_would_compute_is_a_word(db, file):
+    bring(file('email,name\na@x.tw,"=HYPERLINK(""http://x"")"\nb@x.tw,\'=1+1\n'))
+
+    assert list(Subscriber.objects.order_by("pk").values_list("name", flat=True)) == ['=HYPERLINK("http://x")', "=1+1"]
+
+
+# --- What is kept to be read ---
+
+
+def test_notes_and_kept_columns_stand_in_a_note_once(db, file):
+    path = file("email,備註,Firma,Farbe\na@x.tw,在台南認識,台積電,紅\nb@x.tw,,,\nc@x.tw,,聯電,\n")
+    choices = Choices({"Firma": KEPT, "Farbe": KEPT})
+
+    first, second = bring(path, choices), bring(path, choices)
+
+    notes = dict(Note.objects.values_list("subscriber__email", "text"))
+    assert notes == {"a@x.tw": "在台南認識\nFirma: 台積電\nFarbe: 紅", "c@x.tw": "Firma: 聯電"}
+    assert (first.created, second.unchanged, Note.objects.count()) == (3, 3, 2)
+
+
+def test_a_known_reader_gets_a_note_and_who_has_left_gets_none(db, file):
+    make_subscriber("a@x.tw")
+    make_subscriber("b@x.tw", state="unsubscribed")
+
+    summary = bring(file("email,note\na@x.tw,new\nb@x.tw,new\n"))
+
+    assert (summary.updated, summary.unchanged) == (1, 1)
+    assert Note.objects.get().subscriber.email == "a@x.tw"
