@@ -1,7 +1,8 @@
 """The programs whose exports are known by their heading, and what is peculiar to the columns of each. Pure.
 
-What all of them share is in columns.py. Written after the exports as TryGhost/migrate keeps them (beehiiv, Mailchimp,
-Substack, TinyNews), and the sources and manuals of Ghost, listmonk, Keila, Kit, Buttondown and MailerLite.
+What all of them share is in columns.py. Written after real exports of beehiiv, Ghost, Mailchimp, Substack and
+TinyNews, as TryGhost/migrate and Ghost keep them. Of listmonk, Keila, Kit, Buttondown and MailerLite no export was at
+hand: their headings are those of their manuals and interfaces for programs.
 """
 
 from collections.abc import Iterable, Mapping

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from django.core.cache import caches
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
-from newsletter.delivery.models import Breakdown, Delivery, Event, Mailing
+from newsletter.delivery.models import Breakdown, Delivery, Event, EventCount, Mailing
 from newsletter.delivery.models.breakdowns import REST
 from newsletter.mail.replies import Verdict
 
@@ -97,11 +97,18 @@ def _arrived(mailing: Mailing) -> int | None:
     """Return how many copies arrived: the last word counts, so what came back afterwards has not."""
     told = Event.objects.filter(mailing_id=mailing.pk, seq__isnull=False)
     delivered = told.filter(kind=Event.Kind.DELIVERED)
-    count = _distinct(delivered)
+    count, came_back = _distinct(delivered), told.exclude(verdict="")
+    if thinned := _thinned(mailing):
+        return max(0, count + thinned - _distinct(came_back))
     if not count:
         return None
-    came_back = told.exclude(verdict="").order_by().values("seq")
-    return count - _distinct(delivered.filter(seq__in=came_back))
+    return count - _distinct(delivered.filter(seq__in=came_back.order_by().values("seq")))
+
+
+def _thinned(mailing: Mailing) -> int:
+    """Return how many arrived of those whose events are numbers by now: about, a copy may have been told of twice."""
+    found = EventCount.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.DELIVERED, verdict="")
+    return min(mailing.counts().sent, found.aggregate(all=Sum("count", default=0))["all"])
 
 
 def _distinct(events: QuerySet[Event]) -> int:

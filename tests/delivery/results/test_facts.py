@@ -7,6 +7,7 @@ import pytest
 from django.core.cache import caches
 from django.utils import translation
 
+from newsletter.delivery.events import thinning
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing, Reply
 from newsletter.delivery.results import copies, document, facts, wording
@@ -60,6 +61,18 @@ def test_what_a_provider_reports_is_told_and_the_last_word_counts():
         "Sent to 10 readers. 7 have arrived, their receivers report. 1 was sent back later. Of 2 nothing was heard. "
         "1 reader called it unwanted."
     )
+
+
+def test_what_arrived_is_known_when_its_events_are_numbers():
+    mailing = sent(1, NOW)
+    told(mailing, "delivered", *range(8))
+    told(mailing, "bounced", 7, verdict="hard", domain="gone.example")
+    Mailing.objects.filter(pk=mailing.pk).update(planned_at=NOW - thinning.ARRIVED_KEPT - DAYS_3)
+
+    assert thinning.thin_some(NOW, 10) == 8
+
+    found = facts.of(Mailing.objects.get(pk=mailing.pk), NOW + DAYS_3)
+    assert (found.copies.arrived, found.copies.came_back) == (7, 1)
 
 
 def test_of_many_copies_the_arrived_are_counted_once_a_minute(monkeypatch):
