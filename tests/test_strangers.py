@@ -300,7 +300,9 @@ CUT_BEFORE = {
 }  # characters, where it is less than a door takes
 BY_WHOM = {
     "strangers: small patterns written where they are used, of texts that were cut before": {
+        "newsletter.delivery.events.reading.auto_replies": "FOR_KNOWN_SENDERS",
         "newsletter.delivery.events.reading.dsn": "_recipient",
+        "newsletter.desk.templatetags.figures": "broken_well _pieces",
         "newsletter.delivery.events.reading.foreign": "looks_returned _joined",
         "newsletter.delivery.events.reading.message": "blocks without_tags",
         "newsletter.delivery.events.reading.words": "_any",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.missing import missing
 from tests.support.processes import end, free_port, start, wait_for_port
 from tests.support.waiting import wait_until
 
@@ -124,14 +125,14 @@ class Postfix:
 def postfix(smtp) -> Iterator[Postfix]:  # type: ignore[no-untyped-def]  # a fixture's value
     """A Postfix that hands everything to `smtp`; where the machine has none, or may not start it, there is no test."""
     if not (DAEMONS / "master").exists():
-        pytest.skip("there is no Postfix on this machine")
+        missing("Postfix is missing: apt install postfix")
     # Its sockets have names of their own, and a name has 107 characters at the most: not below tmp_path.
     folder = Path(tempfile.mkdtemp(prefix="postfix-"))
     try:
         server = Postfix(folder, smtp.port, "news.example.org")
     except PermissionError:
         shutil.rmtree(folder)
-        pytest.skip("only root may start a Postfix")
+        missing("only root may start a Postfix")
     server.start()
     yield server
     server.stop()

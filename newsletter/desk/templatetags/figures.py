@@ -22,7 +22,9 @@ def thousands(count: int) -> str:
 
 @register.filter
 def octets(count: int) -> str:
-    """Return a size as Django says it, with a comma in a thousand bytes as well."""
+    """Return a size as Django says it, with a comma in a thousand bytes as well; "" where none is known."""
+    if not isinstance(count, int):
+        return ""
     return filesizeformat(count).replace(str(count), thousands(count)) if count < 1024 else filesizeformat(count)
 
 
