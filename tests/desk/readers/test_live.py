@@ -46,7 +46,7 @@ def test_the_button_that_stops_is_not_taken_away_under_the_hand(desk, server, mo
     button = desk.get_by_role("button", name="Stop")
     button.focus()
     desk.evaluate("window.was = document.activeElement")
-    Errand.objects.update(counts={"done": 1}, position=1)
+    Errand.objects.update(counts={"done": 1}, position=1, begun_at=timezone.now())
     desk.locator(".is-done dd", has_text="1").wait_for()
     assert desk.evaluate("document.activeElement === window.was") is True
 
