@@ -108,7 +108,8 @@ def _arrived(mailing: Mailing) -> int | None:
 def _thinned(mailing: Mailing) -> int:
     """Return how many arrived of those whose events are numbers by now: about, a copy may have been told of twice."""
     found = EventCount.objects.filter(mailing_id=mailing.pk, kind=Event.Kind.DELIVERED, verdict="")
-    return min(mailing.counts().sent, found.aggregate(all=Sum("count", default=0))["all"])
+    count: int = found.aggregate(all=Sum("count", default=0))["all"]
+    return min(mailing.counts().sent, count)
 
 
 def _distinct(events: QuerySet[Event]) -> int:
