@@ -12,8 +12,8 @@ class DeliveryConfig(AppConfig):
 
     def ready(self) -> None:
         from newsletter.delivery.readers import own_letters, quoting  # noqa: PLC0415 - their models are not there before
-        from subscribers import own_data  # noqa: PLC0415
-        from subscribers.models import forgotten  # noqa: PLC0415
+        from subscribers import own_data  # noqa: PLC0415 - the same
+        from subscribers.models import forgotten  # noqa: PLC0415 - the same
 
         own_data.add(own_letters.letters)
         own_data.add(own_letters.reports)

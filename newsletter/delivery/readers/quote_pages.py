@@ -1,7 +1,9 @@
 """The page on which a reader allows a quote, by one button, says no, or takes it back. GET changes nothing."""
 
+from typing import cast
+
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -23,12 +25,12 @@ class NameForm(forms.Form):
     called = forms.ChoiceField(label=_("Called"), widget=forms.RadioSelect)
     other = forms.CharField(label=_("Another name"), required=False, max_length=NAME_MAX)
 
-    def __init__(self, data: object, *, full: str) -> None:
+    def __init__(self, data: QueryDict | None, *, full: str) -> None:
         self.full = full
-        super().__init__(data or None, label_suffix="", initial={"called": NONE})  # type: ignore[arg-type]  # a QueryDict
+        super().__init__(data or None, label_suffix="", initial={"called": NONE})
         own = [(FULL, full)] if full else []
         choices = [(NONE, _("A reader")), *own, (OTHER, _("Another name"))]
-        self.fields["called"].choices = choices  # type: ignore[attr-defined]
+        cast("forms.ChoiceField", self.fields["called"]).choices = choices
 
     def clean_other(self) -> str:
         return one_line(self.cleaned_data["other"])

@@ -1,8 +1,10 @@
 """What readers wrote in answer to issues: a list, those first that wait for an answer."""
 
+from typing import cast
+
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,14 +27,14 @@ class ReplyFilter(forms.Form):
     issue = forms.TypedChoiceField(label=gettext_lazy("Issue"), required=False, coerce=int, empty_value=None)
     tag = forms.ChoiceField(label=gettext_lazy("Tag"), required=False)
 
-    def __init__(self, data: object) -> None:
-        super().__init__(data, label_suffix="")  # type: ignore[arg-type]  # a QueryDict
+    def __init__(self, data: QueryDict) -> None:
+        super().__init__(data, label_suffix="")
         answered = Reply.objects.filter(issue__isnull=False).order_by().values("issue")
         issues = Issue.objects.filter(pk__in=answered).order_by("-number")[:CHOICES_MAX]
         names = ReplyTag.objects.order_by("name").values_list("name", flat=True).distinct()[:CHOICES_MAX]
-        issue, tag = self.fields["issue"], self.fields["tag"]
-        issue.choices = [("", _("Any issue")), *((one.pk, str(one)) for one in issues)]  # type: ignore[attr-defined]
-        tag.choices = [("", _("Any tag")), *((name, name) for name in names)]  # type: ignore[attr-defined]
+        issue, tag = (cast("forms.ChoiceField", self.fields[name]) for name in ("issue", "tag"))
+        issue.choices = [("", _("Any issue")), *((one.pk, str(one)) for one in issues)]
+        tag.choices = [("", _("Any tag")), *((name, name) for name in names)]
 
     def choose(self, found: ReplyQuerySet) -> ReplyQuerySet:
         self.is_valid()

@@ -52,8 +52,8 @@ def read(ask: Ask, selector: str, domain: str) -> PublicKey:
 
 def _bits(kind: str, material: str) -> int:
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - only the doctor pays for its memory
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415 - the same
+    from cryptography.hazmat.primitives.serialization import load_der_public_key  # noqa: PLC0415 - the same
 
     try:
         octets = base64.b64decode(material, validate=True)

@@ -53,9 +53,9 @@ class Resolver:
 
 
 def _resolved(name: str, kind: str, seconds: float) -> Answer | DnsAway:
-    import dns.exception  # noqa: PLC0415
-    import dns.name  # noqa: PLC0415
-    import dns.resolver  # noqa: PLC0415
+    import dns.exception  # noqa: PLC0415 - only who asks the DNS loads it
+    import dns.name  # noqa: PLC0415 - the same
+    import dns.resolver  # noqa: PLC0415 - the same
 
     try:
         answer = dns.resolver.resolve(name, kind, lifetime=seconds)
@@ -78,7 +78,7 @@ def _written(record: str, kind: str) -> str:
 
 def reverse_name(address: str) -> str:
     """Return the name under which the DNS keeps the PTR of an IP address."""
-    import dns.reversename  # noqa: PLC0415
+    import dns.reversename  # noqa: PLC0415 - only who asks the DNS loads it
 
     return dns.reversename.from_address(address).to_text(omit_final_dot=True)
 
