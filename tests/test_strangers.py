@@ -307,6 +307,7 @@ BY_WHOM = {
         "newsletter.delivery.events.reading.message": "blocks without_tags",
         "newsletter.delivery.events.reading.words": "_any",
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
+        "newsletter.requests": "GIVEN",
         "newsletter.mail.replies": "_any _of_smtp BY_API",
         "newsletter.posts.search.folding": "Term.pattern hits",
         "newsletter.posts.models.posts": "tag_names",
