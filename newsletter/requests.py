@@ -1,4 +1,4 @@
-"""Each request has a number: it stands in every line that the request writes to the log, and in its answer."""
+"""Each request is counted, and has a number: in every line that it writes to the log, and in its answer."""
 
 import logging
 import re
@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from newsletter.mail import logs
+from newsletter.operation.metrics.requests import observe
 from newsletter.publication.limits.rates import client_address
 
 HEADER = "X-Request-ID"
@@ -31,9 +32,11 @@ class RequestMiddleware:
         before = logs.request_id.set(number)
         try:
             response = self.get_response(request)
+            seconds = time.perf_counter() - begun
             response.headers[HEADER] = number
+            observe(request.path, response.status_code, seconds, kept=getattr(request, "was_kept", None))
             if settings.LOG_REQUESTS:
-                _write(request, response, time.perf_counter() - begun)
+                _write(request, response, seconds)
         finally:
             logs.request_id.reset(before)
         return response

@@ -58,7 +58,7 @@ CSRF_COOKIE_HTTPONLY = True  # scripts of the desk read the field of the form
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by machines inside the network
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked by machines inside the network
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {  # the two hashes are filled in by PolicyMiddleware
@@ -291,6 +291,7 @@ if any(mailer["BACKEND"].startswith("anymail.") for mailer in MAILERS.values()):
 
 # --- Log ---
 
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")  # who reads /metrics; without one only this machine
 # For each of them: no handler of its own, so that everything is written by the one of the root.
 _TO_THE_ROOT: dict[str, Any] = {"handlers": [], "propagate": True}
 LOG_FORMAT: str = env.str("LOG_FORMAT", "") or "line"
