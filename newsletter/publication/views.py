@@ -21,6 +21,7 @@ from newsletter.mail import logs
 from newsletter.mail.colours import palette
 from newsletter.publication import disclosure, sharing
 from newsletter.publication import look as colours
+from newsletter.publication.headers import GUARDS
 from newsletter.publication.kept.pages import kept
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import icons
@@ -152,7 +153,10 @@ def media(request: HttpRequest, digest: str, name: str) -> FileResponse:
     path = settings.MEDIA_ROOT / digest / name
     if content_type is None or not path.is_file():
         raise Http404
-    return FileResponse(path.open("rb"), content_type=content_type)
+    response = FileResponse(path.open("rb"), content_type=content_type)
+    for header, value in GUARDS.items():  # shorter than those of a page: each picture of a list carries them
+        response.headers[header] = value
+    return response
 
 
 @cache_control(public=True, max_age=24 * 3600)

@@ -201,7 +201,9 @@ def test_the_question_expires(client, quote):
 @pytest.mark.parametrize("token", ["x", "0" * 17, "1" + "a" * 16])
 def test_another_token_opens_nothing(client, quote, reader, token):
     for one in (token, reader.token("feedback"), reader.token("unsubscribe")):
-        assert client.get(f"/quote/{one}/").status_code == 404
+        answer = client.get(f"/quote/{one}/")
+        assert answer.status_code == 404
+        assert "This link does not open" in answer.text  # and not that a subscription has ended
 
 
 def test_another_site_says_nothing_for_the_reader(client, quote):
