@@ -77,7 +77,7 @@ class Bridge:
         """
         declared, limit = bodies.length(environ), bodies.PUBLIC
         if declared > limit:
-            limit = await self.threads.call(partial(bodies.limit, environ)) or limit
+            limit = await self._limit(environ) or limit
         if declared > max(limit, bodies.DESK):
             return io.BytesIO()
         async with asyncio.timeout(BODY_SECONDS if limit == bodies.PUBLIC else DESK_BODY_SECONDS):
@@ -86,6 +86,13 @@ class Bridge:
             return None
         environ["CONTENT_LENGTH"] = str(size)
         return body
+
+    async def _limit(self, environ: Environ) -> int | None:
+        """Return how much a request may send; None if that cannot be found out."""
+        if not bodies.asks_database(environ):
+            return bodies.limit(environ)
+        asked: int | None = await self.threads.ask(partial(bodies.limit, environ))
+        return asked
 
     def _answer(self, environ: Environ, proto: Any) -> None:
         status, headers = 0, []

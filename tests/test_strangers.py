@@ -225,6 +225,7 @@ STRANGERS = {
     "newsletter.delivery.events.reading.dsn.TYPED": "a-; ",
     "newsletter.delivery.events.reading.auto_replies.BY_GATEKEEPER": "spam arrest@.",
     "newsletter.delivery.events.reading.dsn.CODE": "5. ",
+    "newsletter.delivery.events.reading.foreign.ARRIVED": "successfully delivered was been",
     "newsletter.delivery.events.reading.foreign.NOT_DELIVERED": "could not be delivered",
     "newsletter.delivery.events.reading.verdicts.TOGETHER": "aA_",
     "newsletter.delivery.events.reading.foreign.ADDRESS": "a@.-",
