@@ -8,6 +8,7 @@ https://prometheus.github.io/client_python/multiprocess/
 import logging
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,15 +71,26 @@ def observe(path: str, status: int, seconds: float, *, kept: bool | None) -> Non
     """Count one answer, if this process counts. kept: whether it was a page kept from before; None for no such page."""
     if _counters is None:
         return
-    kind = kind_of(path)
-    _counters.answered.labels(kind, f"{status // 100}xx").inc()
-    _counters.seconds.labels(kind).observe(seconds)
+    answered, took = _of(_counters, kind_of(path), status // 100)
+    answered.inc()
+    took.observe(seconds)
     if kept is not None:
-        _counters.kept.labels(str(kept).lower()).inc()
+        _kept(_counters, kept).inc()
+
+
+@cache
+def _of(counters: Counters, kind: str, status: int) -> tuple["Counter", "Histogram"]:
+    """Return what counts one kind of request; looked up each time it would cost as much as the counting."""
+    return counters.answered.labels(kind, f"{status}xx"), counters.seconds.labels(kind)
+
+
+@cache
+def _kept(counters: Counters, hit: bool) -> "Counter":
+    return counters.kept.labels(str(hit).lower())
 
 
 def kind_of(path: str) -> str:
-    return next((kind for beginning, kind in KINDS.items() if path.startswith(beginning)), OTHERS)
+    return KINDS.get(path[: path.find("/", 1) + 1] or path, OTHERS)
 
 
 def add_to(registry: "CollectorRegistry") -> None:
