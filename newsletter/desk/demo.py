@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from django.core.cache import caches
 from django.db import transaction
@@ -20,6 +20,7 @@ from newsletter.issues import cadence, rhythm
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.posts.importers import markdown_folder
+from newsletter.posts.importers.folder.texts import InFolder
 from newsletter.posts.importers.front_matter import Value, parse
 from newsletter.posts.importers.taking import take
 from newsletter.posts.models import Image, Post, Tag
@@ -140,11 +141,11 @@ def _write_posts(samples: list[Sample], publication: Publication) -> None:
     """Write the posts in the order of their dates, those of no issue as drafts, and link them."""
     dates = {words: sample.published_at(n) for sample in samples for n, (words, _form) in enumerate(sample.posts)}
     unfinished = {file.stem for file in (DATA / "posts").glob("*.md")} - dates.keys()
-    finders = markdown_folder.Source(DATA, publication.zone).finders
+    source = markdown_folder.Source(InFolder(DATA), publication.zone)
     for words in [*sorted(dates, key=dates.__getitem__), *sorted(unfinished)]:
-        read = markdown_folder.read(DATA / "posts" / f"{words}.md", DATA, publication.zone)
+        read = source.read(PurePosixPath("posts", f"{words}.md"))
         dated = replace(read, source=SOURCE + words, published_at=dates.get(words), addresses=())
-        take(dated, finders, dry_run=False)
+        take(dated, source.finders, dry_run=False)
     _link_posts()
     _describe_covers()
 

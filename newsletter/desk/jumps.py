@@ -28,7 +28,8 @@ from newsletter.delivery.readers.quoting import QuoteMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
 from newsletter.desk.bulk import working
-from newsletter.desk.models import Errand, FailureCount
+from newsletter.desk.intake import working as intake
+from newsletter.desk.models import Errand, FailureCount, PostImport
 from newsletter.mail import due
 from newsletter.posts.models import Revision
 from newsletter.posts.thinning import STEPS
@@ -89,6 +90,7 @@ WAITS = (
     Wait(lambda: MailBudget.objects.filter(latest__isnull=False), "third", timedelta()),
     Wait(Revision.objects.all, "thin_at", STEPS[0][0]),
     Wait(lambda: Errand.objects.filter(state__in=Errand.AT_WORK), "lease_until", working.LEASE),
+    Wait(lambda: PostImport.objects.filter(state=PostImport.State.WORKING), "lease_until", intake.LEASE),
     Wait(FailureCount.objects.all, "closes_at", attempts.WINDOW),
     Wait(HubNotice.objects.all, "not_before", max(HUB_RETRY_AFTER)),
 )

@@ -26,7 +26,7 @@ from newsletter.delivery.models.rehearsals import Rehearsal, Remark
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk import rights
 from newsletter.desk.issues import rehearsing
-from newsletter.desk.models import Errand
+from newsletter.desk.models import Errand, PostImport, PostImportEntry
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
@@ -171,6 +171,7 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/bulk/counting/": "LRRBRB",  # of nobody
     "admin/subscribers/subscriber/import/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/columns/": "LRRNRN",  # of somebody else
+    "admin/subscribers/subscriber/errands/<int:pk>/consent/": "LRRNRN",
     "admin/subscribers/subscriber/errands/<int:pk>/import/": "LRRMRM",
     "admin/subscribers/subscriber/bar/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/bar/": "LRRMRM",
@@ -196,6 +197,16 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/errands/<int:pk>/files/<str:name>": "LRRNRN",  # of somebody else
     **_stock("subscribers/suppression", CARERS, add=CARERS, change=CARERS, delete=OWNERS),
     **_stock("publication/publication", OWNERS, add=NO_ONE, change=OWNERS, delete=NO_ONE),
+}
+TABLE |= {
+    f"admin/settings/move-in/{route}": letters
+    for route, letters in {
+        **dict.fromkeys(("", "<int:pk>/", "<int:pk>/moving/", "<int:pk>/numbers/"), EDITORS),
+        **dict.fromkeys(("<int:pk>/account.html", "<int:pk>/account.json"), EDITORS),
+        **dict.fromkeys(("<int:pk>/try/", "<int:pk>/begin/", "<int:pk>/stop/", "<int:pk>/go-on/"), "LRRRMM"),
+        **dict.fromkeys(("<int:pk>/compare/<int:number>/", "<int:pk>/old/<int:place>/"), EDITORS),
+        "<int:pk>/new/<int:place>/": EDITORS,
+    }.items()
 }
 POSTED = {
     *("admin/subscribers/subscriber/filters/", "admin/subscribers/subscriber/filters/<int:pk>/delete/"),
@@ -330,6 +341,8 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         ),
     }
     errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), state="done").pk
+    move = PostImport.objects.create(program="Ghost", name="x.zip", by="gipi", created_at=timezone.now(), state="done")
+    PostImportEntry.objects.create(post_import=move, place=1, name="x", outcome="rejected")
     readers = "admin/subscribers/subscriber/"
     wrote = {"sender": "x@example.net", "received_at": timezone.now(), "files": [{"number": 1, "name": "a.pdf"}]}
     reply = Reply.objects.create(key="k", **wrote)
@@ -338,6 +351,9 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
     values = {
         "replies/<int:pk>": f"replies/{reply.pk}",
         "files/<int:number>": "files/1",
+        "move-in/<int:pk>": f"move-in/{move.pk}",
+        "compare/<int:number>": "compare/1",
+        "<int:place>": "1",
         "errands/<int:pk>": f"errands/{errand}",
         "files/<str:name>": "files/readers.csv",
         "act/<str:name>": "act/tag",
