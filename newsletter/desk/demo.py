@@ -11,10 +11,11 @@ from django.core.cache import caches
 from django.db import transaction
 from django.db.models import Count, F, Q
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.history import Step
+from newsletter.delivery.planning import approving, beginning
 from newsletter.issues import cadence, rhythm
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
@@ -214,8 +215,8 @@ def _reader(number: int, at: datetime) -> Subscriber:
 
 def _mail(issue: Issue, slot: datetime) -> None:
     """Write down that readers got the issue at `slot`, as the ledger would have it; nothing leaves."""
-    mailing = planning.approve(issue, send_at=slot, now=slot - A_DAY, hold=timedelta())
-    planning.plan(mailing, slot)
+    mailing = approving.approve(issue, send_at=slot, now=slot - A_DAY, hold=timedelta())
+    beginning.plan(mailing, slot)
     has_full_mailbox = Q(seq=mailing.total - 1) if issue.number % 3 == 0 else Q(pk__in=[])
     failed = mailing.deliveries.filter(has_full_mailbox).update(state=FAILED, reply=MAILBOX_FULL, attempts=1)
     sent = mailing.deliveries.exclude(has_full_mailbox).update(state=SENT_STATE, sent_at=slot + SECONDS_10, attempts=1)

@@ -12,7 +12,6 @@ from typing import Any
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 
-from newsletter.delivery import planning
 from newsletter.delivery.author.alerts import AlertMail
 from newsletter.delivery.author.reminders import ReminderMail
 from newsletter.delivery.author.result_letters import ResultMail
@@ -20,6 +19,7 @@ from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, HubNotice, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
 from newsletter.delivery.models.hub import RETRY_AFTER as HUB_RETRY_AFTER
+from newsletter.delivery.planning import approving
 from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
@@ -107,7 +107,7 @@ def _pull_back_leases() -> Iterator[int]:
 
 def _pull_back_holds(now: datetime) -> Iterator[int]:
     """Let an issue that was approved for “now” while the clock was ahead begin after its hold; a slot stays a slot."""
-    hold = planning.hold_of(Publication.objects.fresh())
+    hold = approving.hold_of(Publication.objects.fresh())
     ahead = Q(state=Mailing.State.SCHEDULED, approved_at__gt=now + SLACK)
     for mailing in Mailing.objects.filter(ahead).defer("html", "text"):
         if mailing.send_at - mailing.approved_at <= hold:

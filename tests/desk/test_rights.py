@@ -20,9 +20,10 @@ from django.test import Client, override_settings
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply, ReplyMail
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
+from newsletter.delivery.planning import approving, beginning
 from newsletter.desk import rights
 from newsletter.desk.issues import rehearsing
 from newsletter.desk.models import Errand
@@ -281,8 +282,8 @@ def _issue_in_preparation(draft: Post) -> Issue:
 def _paused_mailing() -> Mailing:
     """A mailing whose copy is uncertain, once called dead, and whose provider names the reader in all that it says."""
     now = timezone.now()
-    mailing = planning.approve(make_issue(make_post("寄到一半的")), send_at=None, now=now, hold=timedelta())
-    planning.plan(mailing, now)
+    mailing = approving.approve(make_issue(make_post("寄到一半的")), send_at=None, now=now, hold=timedelta())
+    beginning.plan(mailing, now)
     mailing.deliveries.update(state=Delivery.State.UNCERTAIN, reply=f"451 {READER} later", sent_at=now)
     mailing.batches.update(uncertain=1)
     reader = mailing.deliveries.values_list("subscriber", flat=True).first()
@@ -293,8 +294,8 @@ def _paused_mailing() -> Mailing:
 
 def _closed_mailing() -> Mailing:
     now = timezone.now()
-    mailing = planning.approve(make_issue(make_post("寄過的")), send_at=None, now=now, hold=timedelta())
-    planning.plan(mailing, now)
+    mailing = approving.approve(make_issue(make_post("寄過的")), send_at=None, now=now, hold=timedelta())
+    beginning.plan(mailing, now)
     mailing.deliveries.update(state=Delivery.State.FAILED, reply=f"550 5.1.1 <{READER}> unknown")
     mailing.batches.update(failed=1, state=Batch.State.DONE)
     mailing.finish(now)

@@ -35,10 +35,14 @@ def limit(environ: dict[str, Any]) -> int:
     path = environ.get("PATH_INFO", "")
     if path.startswith(WEBHOOKS):
         return DESK if carries_secret(environ, settings.WEBHOOK_SECRET) else PUBLIC
-    is_large = path.startswith("/admin/") and length(environ) > PUBLIC
-    if not (is_large and _is_logged_in(environ)):
+    if not (asks_database(environ) and _is_logged_in(environ)):
         return PUBLIC
     return READERS if path in READERS_PAGES else DESK
+
+
+def asks_database(environ: dict[str, Any]) -> bool:
+    """Return whether `limit` needs the database: for who sends much to the desk."""
+    return str(environ.get("PATH_INFO", "")).startswith("/admin/") and length(environ) > PUBLIC
 
 
 def _is_logged_in(environ: dict[str, Any]) -> bool:
