@@ -377,13 +377,16 @@ BY_WHOM = {
         "newsletter.desk.moving_in.forms": "_SITE",
         "newsletter.posts.importers.folder.addresses": "_MADE",
         "newsletter.posts.importers.folder.fields": "_HEADING DAY_IN_NAME _LOOSE words _iso",
-        "newsletter.posts.importers.folder.shortcodes": "PICTURE _CODE _PAIRED _SINGLE _SITE _RELATIVE "
-        "_ATTRIBUTES _ADMONITION _WIKI _HIDDEN "
-        "_CALLOUT _MDX _language _positional _named _asset _hexo_link _wiki",
-        "newsletter.posts.importers.front_matter": "_HEAD _KEY",
+        "newsletter.posts.importers.folder.boxes": "PICTURE",
+        "newsletter.posts.importers.folder.docusaurus": "_BOX _PROGRAM _COMMENT _REQUIRED _TAB _LABEL _AROUND _PART",
+        "newsletter.posts.importers.folder.obsidian": "_WIKI _HIDDEN _CALLOUT _SIZED _BLOCK _FILM _SIZE",
+        "newsletter.posts.importers.folder.shortcodes": "_CODE _PAIRED _SINGLE _SITE _RELATIVE _ATTRIBUTES _IDENTITY "
+        "_CONTENTS _HIDDEN _ESCAPED _language _positional _named _asset _include _link",
+        "newsletter.posts.importers.front_matter": "_HEAD _OPEN _KEY",
         "newsletter.posts.importers.ghost.source": "_PICTURE_HOST _OWN_LINK _PATTERN Source._without_place",
         "newsletter.posts.importers.html.blocks": "_LANGUAGE _BARE _heading _item_text _code_block _language _side",
-        "newsletter.posts.importers.html.cards": "_dropped _link_of_a_program",
+        "newsletter.posts.importers.ghost.bodies": "_GATED _EDITOR",
+        "newsletter.posts.importers.html.cards": "_PORTAL _dropped _link_of_a_program",
         "newsletter.posts.importers.html.converting": "_DATA",
         "newsletter.posts.importers.html.counts": "TOKEN _HAN",
         "newsletter.posts.importers.html.inlines": "_SPACE _ANYWHERE _BRACKETS _PUNCTUATION _TAG _ENTITY "
@@ -400,8 +403,10 @@ BY_WHOM = {
         "newsletter.posts.importers.pictures.placing": "_PLACE _ALREADY_HERE unescaped",
         "newsletter.posts.importers.substack": "Source.keys",
         "newsletter.posts.importers.words": "_PATTERNS",
-        "newsletter.posts.importers.wordpress": "_CDATA _CONTROL _BARE Source.read _words",
-        "newsletter.posts.importers.wordpress_text": "_BLOCK _CAPTION _PICTURE _EMBED _CODE _MEDIA "
+        "newsletter.posts.importers.wordpress.galleries": "_GALLERY _IDS _BLOCK",
+        "newsletter.posts.importers.wordpress.items": "_CDATA _CONTROL _BARE",
+        "newsletter.posts.importers.wordpress.source": "Source.read _words",
+        "newsletter.posts.importers.wordpress.texts": "_BLOCK _CAPTION _PICTURE _EMBED _DYNAMIC _CODE _MEDIA "
         "_UNKNOWN _ALONE _PRE _EMBED_BLOCK _BLOCK_MARK "
         "_MORE with_paragraphs _paragraph _code _media",
         "newsletter.posts.markdown.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK "
@@ -457,7 +462,7 @@ NORMALISING = {
     "newsletter.posts.importers.substack": {
         "Source.read slugify": "of 120 characters at most, or of a name of a file",
     },
-    "newsletter.posts.importers.wordpress": {
+    "newsletter.posts.importers.wordpress.source": {
         "_words slugify": "of 120 characters at most, or of a name of a file",
     },
     "newsletter.posts.models.posts": {"TagQuerySet._make slugify": "of a tag, 40 characters"},

@@ -41,7 +41,18 @@ USED = {
         "redirect_from",
         "id",
     ),
-    *("cover_image", "featured_image", "header_image", "coverimage", "featuredimage", "index_img", "alias", "subject"),
+    *(f"{name}.{key}" for name in ("cover", "image", "featuredimage") for key in ("image", "src", "url", "alt")),
+    *(
+        "cover_alt",
+        "cover_image",
+        "featured_image",
+        "header_image",
+        "coverimage",
+        "featuredimage",
+        "index_img",
+        "alias",
+        "subject",
+    ),
 }
 
 
