@@ -16,8 +16,9 @@ def card(name: str, payload: Payload) -> str | None:
 
 def _seen(html: str, visibility: Any) -> str:
     """Return a card as the page showed it: one that was not for everybody is marked, and becomes a comment."""
-    given = visibility if isinstance(visibility, dict) else {}
-    web = given.get("web") if isinstance(given.get("web"), dict) else {}
+    given: Payload = visibility if isinstance(visibility, dict) else {}
+    inner = given.get("web")
+    web: Payload = inner if isinstance(inner, dict) else {}
     if given.get("emailOnly") is True or given.get("showOnWeb") is False:
         return f'<div class="kg-email-only">{html}</div>'
     if web.get("nonMember") is not False:
