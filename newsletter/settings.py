@@ -237,6 +237,7 @@ CELERY_TASK_ACKS_LATE = False  # a task is a wake-up; the database is the truth
 CELERY_TASK_PUBLISH_RETRY = False  # a page never waits for a queue that is gone; beat asks again
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # we have none; else it warns of a change to come
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_TIMEZONE = "UTC"
 # When anything runs by itself. Every task here may be lost, doubled or late without harm.
@@ -314,14 +315,20 @@ LOGGING: dict[str, Any] = {
         },
         "json": {"()": "newsletter.mail.logs.JsonFormatter"},
     },
-    "filters": {"client": {"()": "newsletter.requests.ClientFilter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client"]}},
+    "filters": {
+        "client": {"()": "newsletter.requests.ClientFilter"},
+        "away": {"()": "newsletter.away.AwayFilter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client", "away"]},
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": _TO_THE_ROOT | {"level": LOG_LEVEL if LOG_LEVEL != "DEBUG" else "INFO"},
         "django.server": _TO_THE_ROOT | {"level": "WARNING"},
         "_granian": _TO_THE_ROOT,
         "granian.access": _TO_THE_ROOT,
+        "celery.worker.consumer.connection": {"level": "INFO"},  # that Redis is back: newsletter/away.py
         "flufl.bounce": _TO_THE_ROOT | {"level": "WARNING"},  # it tells each form that a mail has not
         # Celery gives it a handler unless it has one.
         "celery.task": {"handlers": ["console"], "propagate": False},

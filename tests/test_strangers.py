@@ -308,6 +308,7 @@ BY_WHOM = {
         "newsletter.delivery.events.reading.message": "blocks without_tags",
         "newsletter.delivery.events.reading.words": "_any",
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
+        "newsletter.away": "NO_SERVER NO_QUEUE",
         "newsletter.requests": "GIVEN",
         "newsletter.mail.replies": "_any _of_smtp BY_API",
         "newsletter.posts.search.folding": "Term.pattern hits",

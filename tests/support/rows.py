@@ -27,6 +27,7 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_moving_house": 60,
     "test_result": 45,
     "test_outages": 100,
+    "test_quiet": 60,
     "test_packing": 40,
     "test_reading": 30,
     "test_restore": 120,
