@@ -404,7 +404,7 @@ BY_WHOM = {
         "newsletter.posts.markdown.lists": "end_of_fence",
         "newsletter.posts.markdown.render": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",
         "newsletter.mail.signatures": "SPACES FIELD_END",
-        "subscribers.importers.csv_file": "_known_state",
+        "subscribers.importers.states": "_known_state",
         "subscribers.importers.suppression_file": "FINAL_CODE LATER_CODE _word _moment",
         "newsletter.posts.markdown.typed_tags": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
         "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",

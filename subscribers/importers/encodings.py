@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from subscribers.importers.columns import FIELD_OF, plain
+from subscribers.importers.names import FIELD_OF, plain
 
 DELIMITERS: Final = ",;\t"
 MARKS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}

@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from subscribers import departures
-from subscribers.importers.csv_file import Row, Unreadable
 from subscribers.importers.merging import merge
+from subscribers.importers.rows import Row, Unreadable
 from subscribers.models import Subscriber, Suppression
 from subscribers.models.tags import Tagging
 from tests.factories import make_subscriber
@@ -501,3 +501,65 @@ def test_a_note_may_have_lines(bring):
     summary, _said = bring('email,notes\na@example.org,"one\ntwo, three\n\nfour"\nb@example.org,\n')
 
     assert summary == counts(rows=2, created=2)
+
+
+# --- The file of what was refused ---
+
+
+def test_refused_lines_come_back_mended_as_often_as_it_takes(bring, tmp_path):
+    make_subscriber("gone@example.org").suppress("bounced")
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    bring(
+        "電子郵件;姓名;狀態\na@example.org;甲;\nnobody;=乙;\ngone@example.org;丙;\nd@example.org;丁;odd\n".encode(
+            "cp950"
+        ),
+        f"--rejected={first}",
+    )
+    lines = first.read_text(encoding="utf-8-sig").splitlines()
+    assert lines == [
+        "電子郵件,姓名,狀態,refused_because",
+        "nobody,'=乙,,This is not an e-mail address. Write it like you@example.com.",
+        "gone@example.org,丙,,must not be mailed: bounced",
+        "d@example.org,丁,odd,has an unknown state 'odd'",
+    ]
+
+    mended = "\n".join(lines).replace("nobody", "b@example.org").encode()
+    summary, _said = bring(mended, f"--rejected={second}")
+
+    assert summary == counts(rows=3, created=1, rejected=2)
+    assert Subscriber.objects.get(email="b@example.org").name == "=乙"
+    assert second.read_text(encoding="utf-8-sig").splitlines() == [lines[0], *lines[2:]]
+
+    assert bring(second.read_bytes().replace(b"odd,", b"active,"))[0] == counts(rows=2, created=1, rejected=1)
+    assert set(Subscriber.objects.mailable(NOW).values_list("name", flat=True)) == {"甲", "=乙", "丁"}
+
+
+def test_a_trial_writes_the_refused_lines_and_nothing_else(bring, tmp_path):
+    rejected = tmp_path / "rejected.csv"
+
+    bring("a@example.org,1\nnobody,2\n,3,4\n", "--dry-run", f"--rejected={rejected}")
+
+    assert rejected.read_text(encoding="utf-8-sig").splitlines() == [
+        "email,column 2,refused_because",
+        "nobody,2,This is not an e-mail address. Write it like you@example.com.",
+        ',3,"has 3 cells, the first line names 2",4',
+    ]
+    assert not Subscriber.objects.exists()
+
+
+def test_where_nothing_is_refused_an_older_file_does_not_stay(bring, tmp_path):
+    rejected = tmp_path / "rejected.csv"
+    rejected.write_text("email,refused_because\nnobody,x\n")
+
+    bring("email\na@example.org\n", f"--rejected={rejected}")
+
+    assert rejected.read_text(encoding="utf-8-sig") == "email,refused_because\n"
+
+
+@pytest.mark.parametrize("name", ["readers.csv", "nowhere/rejected.csv"])
+def test_a_file_that_cannot_take_refused_lines_stops_the_import_before_it_begins(bring, tmp_path, name):
+    with pytest.raises(CommandError, match=r"written over|No such file"):
+        bring("email\na@example.org\n", f"--rejected={tmp_path / name}")
+
+    assert (tmp_path / "readers.csv").read_text() == "email\na@example.org\n"
+    assert not Subscriber.objects.exists()
