@@ -214,6 +214,9 @@ def test_what_a_token_opens_reads_no_text_for_long():
 # characters that its repeats take, and is tried with every text of one or two of them in turn.
 STRANGERS = {
     "subscribers.importers.encodings.NOT_WESTERN": "é",
+    "subscribers.importers.encodings.SIGN": "sep=; ",
+    "subscribers.importers.times.DOTTED": "1.: ,",
+    "subscribers.importers.times.OF_GO": "2-: .+Z",
     "subscribers.importers.times.SHEET": "2/: 上",
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
     "newsletter.delivery.events.finding.OURS": "issue.10a<@",

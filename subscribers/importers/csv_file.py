@@ -5,14 +5,14 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
 from subscribers.importers.columns import NOTHING, Choices, ColumnError, Columns
-from subscribers.importers.encodings import NAMES, FileError, delimiter_of, encoding_of
+from subscribers.importers.encodings import NAMES, FileError, encoding_of, first_line
 from subscribers.importers.refused import made_up
 from subscribers.importers.rows import Row, RowReader, Unreadable
 
@@ -33,11 +33,10 @@ def glimpse(path: Path, count: int) -> Glimpse:
     """Return the names of a file's columns and its first rows, whatever they mean; raise FileError for no table."""
     encoding = encoding_of(path)
     with path.open(encoding=encoding, newline="") as file:
-        first = file.readline()
-        delimiter = delimiter_of(first)
-        file.seek(0)
+        first, delimiter, _lines = first_line(file)
+        lines = csv.reader(chain([first], file), delimiter=delimiter)
         try:
-            rows = [row for row in islice(csv.reader(file, delimiter=delimiter), count + 1) if any(map(str.strip, row))]
+            rows = [row for row in islice(lines, count + 1) if any(map(str.strip, row))]
         except csv.Error as error:
             raise FileError(_("Line %(start)d is not CSV: %(error)s") % {"start": 1, "error": error}) from error
     if not rows:
@@ -66,8 +65,7 @@ class Table:
     def __init__(self, file: BinaryIO, encoding: str, choices: Choices = NOTHING) -> None:
         self._file = file
         self._text = io.TextIOWrapper(file, encoding, newline="")
-        first = self._text.readline()
-        self._delimiter = delimiter_of(first)
+        first, self._delimiter, self._lines_before = first_line(self._text)
         heading = next(csv.reader([first], delimiter=self._delimiter), [])
         self._first: list[str] | None = None  # the first line, when it is a row already
         self._width = len(heading)
@@ -98,7 +96,7 @@ class Table:
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
         if self._first is not None:
-            yield 1, self._first
+            yield self._lines_before, self._first
         for _start, end, cells in self._records():
             if any(map(str.strip, cells)):
                 yield end, cells
@@ -114,7 +112,7 @@ class Table:
                 where = _("Line %(start)d: a quotation mark opens here and is closed in line %(end)d.")
                 raise FileError(f"{where % {'start': start, 'end': end}} {_('Is one missing or too many?')}")
         self._text.seek(0)
-        self._text.readline()
+        first_line(self._text)
 
     def _takes_in(self, cell: str, *, is_used: bool) -> bool:
         """Return whether a cell holds what looks like other rows; in a note, a line break alone is none."""
@@ -123,15 +121,16 @@ class Table:
         return is_row or len(below) > LINES_MAX or (is_used and any(map(str.strip, below)))
 
     def _records(self) -> Iterator[tuple[int, int, list[str]]]:
-        """Yield first and last line of each record, from the second line of the file on, and its cells."""
+        """Yield first and last line of each record behind the heading, and its cells."""
         reader = csv.reader(self._text, delimiter=self._delimiter, strict=True)
-        start = 2
+        before = self._lines_before
+        start = before + 1
         try:
             for cells in reader:
-                yield start, reader.line_num + 1, cells
-                start = reader.line_num + 2
+                yield start, reader.line_num + before, cells
+                start = reader.line_num + before + 1
         except (csv.Error, UnicodeDecodeError) as error:
-            end = reader.line_num + 1
+            end = reader.line_num + before
             one, more = _("Line %(start)d is not CSV: %(error)s"), _("Line %(start)d to %(to)d is not CSV: %(error)s")
             raise FileError((more if end > start else one) % {"start": start, "to": end, "error": error}) from error
 

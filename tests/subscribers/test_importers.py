@@ -97,6 +97,9 @@ def test_a_rehearsal_lets_nobody_leave_at_the_next_restore(bring, settings, tmp_
         "email\tname\rr@example.org\t小明".encode(),
         "Email Address,Full Name\n\n  r@example.org , 小明 \n\n".encode(),
         "電子郵件,姓名\nr@example.org,小明\n".encode("cp950"),
+        "sep=;\r\nE-Mail;Name\r\nr@example.org;小明\r\n".encode(),
+        "sep=;\r\n電子郵件;姓名\r\nr@example.org;小明\r\n".encode("cp950"),
+        "sep=\t\nemail\tname\nr@example.org\t小明\n".encode("utf-16"),
         "email,name\nr@example.org,小明\n".encode("utf-16"),
         'email,First Name,Last Name\n"r@example.org","小明",'.encode(),
     ],
@@ -134,6 +137,15 @@ def test_rows_that_cannot_be_read_are_named_and_left_out(bring):
         "Line 8: has '31/01/2027', which is not a time like 2027-01-31T08:00:00+08:00",
         "Line 9: is paused, but paused_until is empty",
     ]
+
+
+def test_a_line_that_names_the_sign_between_cells_is_counted(bring):
+    summary, said = bring("sep=;\na@example.org;A\nnobody;B\n")
+
+    assert (summary, said) == (
+        counts(rows=2, created=1, rejected=1),
+        ["Line 3: This is not an e-mail address. Write it like you@example.com."],
+    )
 
 
 def test_only_the_first_twenty_reasons_are_told(bring):
