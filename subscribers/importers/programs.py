@@ -73,9 +73,7 @@ PROGRAMS: Final = (
             **_nothing("stripeconnectedcustomerid subscriptionexpiresat lastsubscribedat subscriptioninterval"),
             # The dashboard's own file. “Cancel date” is in no table: it may be the end of what was paid, or of all.
             "startdate": "consent_at",
-            **_nothing(
-                "paidupgradedate firstpaiddate expirationdate bestseller bestsellertier revenue"
-            ),
+            **_nothing("paidupgradedate firstpaiddate expirationdate bestseller bestsellertier revenue"),
             **_nothing("lastemailopen linksclicked postviews uniquepostsseen comments shares activity sections bundle"),
             **_nothing("subscriptionsourcefree subscriptionsourcepaid subscriptionsgifted stateprovince bundleorigin"),
             **_nothing("canseepaidcontent numemailsopened"),

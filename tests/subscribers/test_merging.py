@@ -1,13 +1,16 @@
 """What an import writes, by the one way and by the other: tests/delivery/test_postgresql.py runs this there too."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
-from subscribers.importers import knowing, merging, new_rows, writing
+from subscribers.importers import ahead, knowing, merging, new_rows, writing
 from subscribers.importers.deciding import Decision, Known, Outcome, Reader, Summary
+from subscribers.importers.encodings import FileError
 from subscribers.importers.merging import merge
 from subscribers.importers.rows import Row
 from subscribers.models import Consent, Note, Subscriber, Suppression
@@ -115,6 +118,44 @@ def test_who_signs_up_while_a_batch_is_decided_keeps_their_own_row():
 
     assert set(Subscriber.objects.values_list("email", "name")) == {("a@example.org", "own"), ("two@example.org", "")}
     assert [line.subscriber.email for line in Consent.objects.all()] == ["two@example.org"]
+
+
+# --- Rows are read while others are written ---
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (4, [2, 2]), (5, [2, 2, 1])])
+def test_rows_come_in_batches_in_their_order(count, sizes):
+    found = list(ahead.batches(iter(range(count)), 2))
+
+    assert [number for some in found for number in some] == list(range(count))
+    assert [len(some) for some in found] == sizes
+
+
+@pytest.mark.parametrize("language", ["zh-hant", None])
+def test_rows_are_read_in_the_language_of_whoever_waits_for_them(language):
+    with translation.override(language):
+        told = [row for some in ahead.batches((translation.get_language() for _n in range(3)), 2) for row in some]
+
+    assert told == [language] * 3
+
+
+def test_what_is_wrong_with_a_file_is_raised_where_its_rows_are_written():
+    def rows():
+        yield 1
+        raise FileError("Line 3 is not CSV")
+
+    with pytest.raises(FileError, match="Line 3"):
+        list(ahead.batches(rows(), 1))
+
+
+def test_whoever_stops_early_leaves_no_thread(monkeypatch):
+    before = threading.active_count()
+    some = ahead.batches(iter(range(100)), 2)
+    next(some)
+
+    some.close()
+
+    assert threading.active_count() == before
 
 
 # --- What it asks of the database ---

@@ -8,13 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from typing import Protocol
 
 from newsletter.desk.bulk import files
 from newsletter.desk.models import Errand
 from subscribers.exporting import line
-from subscribers.importers import csv_file, merging
+from subscribers.importers import ahead, csv_file, merging
 from subscribers.importers.columns import Choices
 from subscribers.importers.refused import RefusedLines
 from subscribers.importers.rows import Row, Unreadable
@@ -37,7 +36,7 @@ class Numbered(Protocol):
 class Batch:
     """Some rows of a file with their cells; position: bytes of the file that were read by then."""
 
-    lines: list[tuple[Row | Unreadable, list[str]]]
+    lines: Sequence[tuple[Row | Unreadable, list[str]]]
     names: list[str]
     position: int
 
@@ -53,9 +52,9 @@ def batches(errand: Errand) -> Iterator[Batch]:
     path = files.path_of(errand, files.GIVEN)
     with csv_file.opened(path, choices_of(errand.chosen), is_checked=errand.cursor > 0) as table:
         rows = table.rows_and_cells(skipped=errand.cursor)
-        while True:
-            lines = list(islice(rows, BATCH))
+        for lines in ahead.batches(rows, BATCH):
             yield Batch(lines, table.names, table.bytes_read())
+        yield Batch((), table.names, table.bytes_read())
 
 
 def do(errand: Errand, batch: Batch, _now: datetime) -> bool:

@@ -4,7 +4,6 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import batched
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, TextIO
@@ -13,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, no_translatio
 from django.utils import timezone
 
 from subscribers.exporting import line as csv_line
-from subscribers.importers import csv_file, merging, sheets
+from subscribers.importers import ahead, csv_file, merging, sheets
 from subscribers.importers.columns import Choices
 from subscribers.importers.deciding import Summary
 from subscribers.importers.encodings import FileError
@@ -76,7 +75,7 @@ class Command(BaseCommand):
         summary, now, kept = Summary(), timezone.now(), RefusedLines(table.names)
         if refused:
             refused.write(csv_line(kept.heading))
-        for some in batched(table.rows_and_cells(), merging.BATCH, strict=False):
+        for some in ahead.batches(table.rows_and_cells(), merging.BATCH):
             reasons: list[tuple[int, str]] = []
             summary.add(self.take([row for row, _cells in some], now, lambda *reason: reasons.append(reason)))  # noqa: B023
             self._tell(reasons)
