@@ -19,7 +19,7 @@ def batches[Row](rows: Iterable[Row], size: int) -> Iterator[tuple[Row, ...]]:
         yield from some
         return
     language = translation.get_language()
-    with ThreadPoolExecutor(1, "import", initializer=_speak, initargs=[language]) as reader:
+    with ThreadPoolExecutor(1, "import", initializer=_speak, initargs=(language,)) as reader:
         following = reader.submit(next, some, ())
         while batch := following.result():
             following = reader.submit(next, some, ())
