@@ -22,7 +22,7 @@ from tests.support.product import ROOT, Product
 
 COLUMNS = "email, name, created_at, unsubscribed_at, tags"
 TABLE = f"CREATE TABLE peer ({COLUMNS.replace(',', ' text,')} text)"
-AT_ONCE = 5000  # rows of a transaction, as in an import
+AT_ONCE = 4000  # rows of a transaction, as in an import
 
 
 @dataclass(frozen=True)

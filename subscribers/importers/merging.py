@@ -13,7 +13,7 @@ from subscribers.importers.rows import Row, Unreadable
 from subscribers.models import address_hash
 
 SOURCE_LENGTH = 200  # characters of a line of the record
-BATCH = 5000  # rows in one transaction: with SQLite nobody else writes for its 0.1 s
+BATCH = 4000  # rows in one transaction: with SQLite nobody else writes for its 0.1 s
 
 
 def merge(rows: Iterable[Row | Unreadable], now: datetime, rejected: Rejected, *, consent: str = "") -> Summary:

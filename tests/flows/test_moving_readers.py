@@ -15,7 +15,7 @@ from tests.support.processes import kill
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
-ROWS = 4 * BATCH
+ROWS = 3 * BATCH
 COUNT = "SELECT count(*) FROM subscribers_subscriber"
 EVERYTHING = """
 from subscribers.models import Consent, Note, Subscriber, Suppression
