@@ -214,6 +214,9 @@ def test_what_a_token_opens_reads_no_text_for_long():
 # characters that its repeats take, and is tried with every text of one or two of them in turn.
 STRANGERS = {
     "subscribers.importers.encodings.NOT_WESTERN": "é",
+    "subscribers.importers.encodings.SIGN": "sep=; ",
+    "subscribers.importers.times.DOTTED": "1.: ,",
+    "subscribers.importers.times.OF_GO": "2-: .+Z",
     "subscribers.importers.times.SHEET": "2/: 上",
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
     "newsletter.delivery.events.finding.OURS": "issue.10a<@",
@@ -412,7 +415,7 @@ BY_WHOM = {
         "newsletter.posts.markdown.lists": "end_of_fence",
         "newsletter.posts.markdown.render": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",
         "newsletter.mail.signatures": "SPACES FIELD_END",
-        "subscribers.importers.csv_file": "_known_state",
+        "subscribers.importers.states": "_known_state",
         "subscribers.importers.suppression_file": "FINAL_CODE LATER_CODE _word _moment",
         "newsletter.posts.markdown.typed_tags": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
         "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",

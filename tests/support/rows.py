@@ -25,6 +25,7 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_machines": 25,
     "test_month": 30,
     "test_moving_house": 60,
+    "test_moving_readers": 10,
     "test_result": 45,
     "test_outages": 100,
     "test_quiet": 60,
