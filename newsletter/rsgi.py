@@ -20,6 +20,7 @@ from typing import IO, Any
 from wsgiref.types import WSGIApplication
 
 from newsletter.environ import Environ, Headers, SentFile, environ_of
+from newsletter.operation.metrics import requests
 from newsletter.publication.limits import bodies
 from newsletter.threads import Threads
 from newsletter.wsgi import application as django
@@ -173,10 +174,11 @@ def _has_body(environ: Environ) -> bool:
     return "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
 
 
-def _catch_up() -> None:
+def _begin() -> None:
     from newsletter.desk import catching_up  # noqa: PLC0415 - it has models, which newsletter.wsgi makes ready
 
     catching_up.start()
+    requests.start()
 
 
-application = Bridge(django, on_start=_catch_up)
+application = Bridge(django, on_start=_begin)

@@ -308,6 +308,7 @@ BY_WHOM = {
         "newsletter.delivery.events.reading.message": "blocks without_tags",
         "newsletter.delivery.events.reading.words": "_any",
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
+        "newsletter.requests": "GIVEN",
         "newsletter.mail.replies": "_any _of_smtp BY_API",
         "newsletter.posts.search.folding": "Term.pattern hits",
         "newsletter.posts.models.posts": "tag_names",
@@ -316,6 +317,9 @@ BY_WHOM = {
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
         "newsletter.operation.backup.archive": "MEMBER",
         "newsletter.operation.backup.nights": "NAME",
+        "newsletter.operation.site_export.folder": "PART SHA256",
+        "newsletter.operation.site_export.places": "DIGEST PICTURE DKIM_KEY",
+        "newsletter.operation.site_export.texts": "HEAD",
         "newsletter.delivery.sending.api_courier": "PLAIN_LINK",
         "newsletter.delivery.sending.merging": "_pieces",
         "newsletter.delivery.author.reminder_mails": "BODY",
@@ -370,6 +374,7 @@ BY_WHOM = {
         "newsletter.publication.models": "Publication.spelled",
         "newsletter.posts.models.images": "ADDRESS Image.markdown",
         "newsletter.posts.importers.buttondown": "_MODE _HTML _TEMPLATE Source.keys",
+        "newsletter.desk.moving_in.forms": "_SITE",
         "newsletter.posts.importers.folder.addresses": "_MADE",
         "newsletter.posts.importers.folder.fields": "_HEADING DAY_IN_NAME _LOOSE words _iso",
         "newsletter.posts.importers.folder.shortcodes": "PICTURE _CODE _PAIRED _SINGLE _SITE _RELATIVE "
@@ -387,13 +392,14 @@ BY_WHOM = {
         "newsletter.posts.importers.html.leaving": "comment",
         "newsletter.posts.importers.html.other_boxes": "_CALLS",
         "newsletter.posts.importers.html.tree": "_NAME _SCHEME serialised _NORMAL _BOLD _SLANTED",
+        "newsletter.posts.importers.linking": "_LINK",
         "newsletter.posts.importers.markdown_breaks": "_SPECIAL _UNDERLINE _breaks",
         "newsletter.posts.importers.markdown_folder": "_TOML _UNDERLINED",
         "newsletter.posts.importers.medium": "_ID _DAY",
-        "newsletter.posts.importers.moving": "_LINK",
         "newsletter.posts.importers.pictures.finding": "_DATA _SIZED _SMALLER _SUBSTACK",
         "newsletter.posts.importers.pictures.placing": "_PLACE _ALREADY_HERE unescaped",
         "newsletter.posts.importers.substack": "Source.keys",
+        "newsletter.posts.importers.words": "_PATTERNS",
         "newsletter.posts.importers.wordpress": "_CDATA _CONTROL _BARE Source.read _words",
         "newsletter.posts.importers.wordpress_text": "_BLOCK _CAPTION _PICTURE _EMBED _CODE _MEDIA "
         "_UNKNOWN _ALONE _PRE _EMBED_BLOCK _BLOCK_MARK "

@@ -14,11 +14,12 @@ from django.shortcuts import render
 from newsletter.publication.limits.basic_auth import carries_secret
 
 # Bytes. A stranger sends an address and a name, or the line of RFC 8058; pasted posts and pictures go to the desk, and
-# lists of readers to two pages of it: a million of them are 45 MB, and 16 MB in a ZIP.
+# lists of readers and exports of other programs to three pages of it: a million readers are 45 MB, and 16 MB in a ZIP.
 PUBLIC = 16 * 1024
 DESK = 12 * 1024 * 1024
 READERS = 64 * 1024 * 1024
-READERS_PAGES = ("/admin/subscribers/subscriber/import/", "/admin/subscribers/subscriber/bar/")
+MOVE_IN = "/admin/settings/move-in/"
+READERS_PAGES = ("/admin/subscribers/subscriber/import/", "/admin/subscribers/subscriber/bar/", MOVE_IN)
 WEBHOOKS = "/webhooks/"  # thousands of events come in one request of a provider
 
 
@@ -61,7 +62,11 @@ class BodiesMiddleware:
         if size <= PUBLIC or size <= limit(request.META):
             return self.get_response(request)
         most = READERS if request.path in READERS_PAGES else DESK
-        context = {"is_desk": request.path.startswith("/admin/"), "megabytes": most // 1024**2}
+        context = {
+            "is_desk": request.path.startswith("/admin/"),
+            "megabytes": most // 1024**2,
+            "moves_in": request.path == MOVE_IN,
+        }
         page = render(request, "413.html", context, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         page.headers["Cache-Control"] = "no-store"
         return page
