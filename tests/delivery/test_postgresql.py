@@ -36,6 +36,7 @@ FILES = {  # in parts of about the same length, so that two processes share them
     ),
     "doors": (
         "desk/accounts/test_attempts",
+        "delivery/models/test_saying",
         "mail/test_due",
         "subscribers/models/test_consents",
         "subscribers/models/test_mail_budget",
