@@ -101,12 +101,12 @@ def rehearsed(issue: object) -> None:
 def planned(issue: object, name: str, segment: str) -> None:
     from django.utils import timezone
 
-    from newsletter.delivery import planning
     from newsletter.delivery.models import Mailing
+    from newsletter.delivery.planning import approving, beginning
 
     now = timezone.now()
-    mailing = planning.approve(issue, send_at=None, now=now, hold=timedelta(), segment=segment)
-    timed(name, lambda: planning.plan(mailing, now))
+    mailing = approving.approve(issue, send_at=None, now=now, hold=timedelta(), segment=segment)
+    timed(name, lambda: beginning.plan(mailing, now))
     Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENT)
     mailing.refresh_from_db()
     print(f"    {mailing.total} copies, {mailing.batches.count()} batches")

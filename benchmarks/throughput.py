@@ -52,7 +52,7 @@ def make_mailing(readers: int) -> Any:
     """Return a planned mailing of a new issue to `readers` new readers, ready for a lane."""
     from django.utils import timezone
 
-    from newsletter.delivery import planning
+    from newsletter.delivery.planning import approving, beginning
     from subscribers.models import Subscriber
     from tests import factories
 
@@ -61,8 +61,8 @@ def make_mailing(readers: int) -> Any:
     for number in range(readers):
         factories.make_subscriber(f"reader{number}@example.org", name="王小明" if number % 2 else "")
     post = factories.make_post(body="\n\n".join([PARAGRAPH] * PARAGRAPHS))
-    mailing = planning.approve(factories.make_issue(post), send_at=None, now=now, hold=timedelta())
-    assert planning.plan(mailing, now)
+    mailing = approving.approve(factories.make_issue(post), send_at=None, now=now, hold=timedelta())
+    assert beginning.plan(mailing, now)
     return mailing
 
 

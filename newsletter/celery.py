@@ -1,9 +1,13 @@
 """The Celery application. When something runs by itself stands in settings, not here."""
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, Task
+from celery.signals import before_task_publish, task_prerun
 from kombu.transport import TRANSPORT_ALIASES
+
+from newsletter.mail import logs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
 
@@ -12,3 +16,15 @@ TRANSPORT_ALIASES["files"] = "newsletter.queue:Transport"  # the scheme of the e
 app = Celery("newsletter")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@before_task_publish.connect
+def _hand_on(headers: dict[str, Any], **_: Any) -> None:
+    """Let the log of the work carry the number of the request that asks for it."""
+    if number := logs.request_id.get():
+        headers["request_id"] = number
+
+
+@task_prerun.connect
+def _take_up(task: "Task[Any, Any]", **_: Any) -> None:
+    logs.request_id.set(task.request.get("request_id") or "")

@@ -20,6 +20,7 @@ from typing import IO, Any
 from wsgiref.types import WSGIApplication
 
 from newsletter.environ import Environ, Headers, SentFile, environ_of
+from newsletter.operation.metrics import requests
 from newsletter.publication.limits import bodies
 from newsletter.threads import Threads
 from newsletter.wsgi import application as django
@@ -76,7 +77,7 @@ class Bridge:
         """
         declared, limit = bodies.length(environ), bodies.PUBLIC
         if declared > limit:
-            limit = await self.threads.call(partial(bodies.limit, environ)) or limit
+            limit = await self._limit(environ) or limit
         if declared > max(limit, bodies.DESK):
             return io.BytesIO()
         async with asyncio.timeout(BODY_SECONDS if limit == bodies.PUBLIC else DESK_BODY_SECONDS):
@@ -85,6 +86,13 @@ class Bridge:
             return None
         environ["CONTENT_LENGTH"] = str(size)
         return body
+
+    async def _limit(self, environ: Environ) -> int | None:
+        """Return how much a request may send; None if that cannot be found out."""
+        if not bodies.asks_database(environ):
+            return bodies.limit(environ)
+        asked: int | None = await self.threads.ask(partial(bodies.limit, environ))
+        return asked
 
     def _answer(self, environ: Environ, proto: Any) -> None:
         status, headers = 0, []
@@ -166,10 +174,11 @@ def _has_body(environ: Environ) -> bool:
     return "CONTENT_LENGTH" in environ or "HTTP_TRANSFER_ENCODING" in environ
 
 
-def _catch_up() -> None:
+def _begin() -> None:
     from newsletter.desk import catching_up  # noqa: PLC0415 - it has models, which newsletter.wsgi makes ready
 
     catching_up.start()
+    requests.start()
 
 
-application = Bridge(django, on_start=_catch_up)
+application = Bridge(django, on_start=_begin)

@@ -75,7 +75,7 @@ CSRF_COOKIE_HTTPONLY = True  # scripts of the desk read the field of the form
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no third cookie
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked by machines inside the network
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked by machines inside the network
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {  # the two hashes are filled in by PolicyMiddleware
@@ -123,6 +123,7 @@ INSTALLED_APPS = [
     "django.contrib.sitemaps",
 ]
 MIDDLEWARE = [
+    "newsletter.requests.RequestMiddleware",
     "newsletter.publication.middleware.PermissionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "newsletter.publication.middleware.StaticFilesMiddleware",
@@ -271,6 +272,7 @@ _BEAT = {
     "rehearse what has changed and rested": ("newsletter.desk.tasks.rehearse_by_itself", 10.0, 10),
     "shorten waits that a clock ahead has written": ("newsletter.desk.tasks.pull_back_waits", 20.0, 20),
     "work on many readers": ("newsletter.desk.tasks.work_on_errands", 5.0, 5),
+    "take in posts that move": ("newsletter.desk.tasks.take_in_posts", 5.0, 5),
     "remove files of readers": ("newsletter.desk.tasks.remove_old_files", 600.0, 600),
     "welcome new readers": ("newsletter.delivery.tasks.send_welcomes", 10.0, 10),
     "apply what became of copies": ("newsletter.delivery.tasks.apply_events", 5.0, 5),
@@ -281,6 +283,7 @@ _BEAT = {
     "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
+    "look for what has become wrong": ("newsletter.operation.tasks.examine", 600.0, 600),
     "back up at night": ("newsletter.operation.tasks.back_up", 300.0, 300),
     "count the readers of the day": ("subscribers.tasks.count_readers", 900.0, 600),
     "count where readers came from": ("subscribers.tasks.count_origins", 900.0, 600),
@@ -311,22 +314,32 @@ if any(mailer["BACKEND"].startswith("anymail.") for mailer in MAILERS.values()):
 
 # --- Log ---
 
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")  # who reads /metrics; without one only this machine
 # For each of them: no handler of its own, so that everything is written by the one of the root.
 _TO_THE_ROOT: dict[str, Any] = {"handlers": [], "propagate": True}
+LOG_FORMAT: str = env.str("LOG_FORMAT", "") or "line"
+LOG_LEVEL: str = (env.str("LOG_LEVEL", "") or "INFO").upper()
+LOG_REQUESTS: bool = env.bool("LOG_REQUESTS", False)  # one line for each request
+if LOG_FORMAT not in {"line", "json"}:
+    raise ImproperlyConfigured(f"LOG_FORMAT must be line or json, got {LOG_FORMAT!r}")
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+    raise ImproperlyConfigured(f"LOG_LEVEL must be DEBUG, INFO, WARNING or ERROR, got {LOG_LEVEL!r}")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
             "()": "newsletter.mail.logs.LineFormatter",
-            "format": "{asctime} {levelname} {name}: {message}",
+            "format": "{asctime} {levelname} {name}{number}: {message}",
             "style": "{",
-        }
+        },
+        "json": {"()": "newsletter.mail.logs.JsonFormatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
+    "filters": {"client": {"()": "newsletter.requests.ClientFilter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client"]}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        "django": _TO_THE_ROOT | {"level": "INFO"},
+        "django": _TO_THE_ROOT | {"level": LOG_LEVEL if LOG_LEVEL != "DEBUG" else "INFO"},
         "django.server": _TO_THE_ROOT | {"level": "WARNING"},
         "_granian": _TO_THE_ROOT,
         "granian.access": _TO_THE_ROOT,

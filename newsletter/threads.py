@@ -26,12 +26,13 @@ class Threads:
     ends with what it is doing.
 
     The loop learns of finished calls once in TICK_SECONDS: to wake it for each would cost a tenth of the web
-    server's rate, and what a reader waits for has left by then.
+    server's rate, and what a reader waits for has left by then. Where the loop itself waits for what a function
+    returns, it is asked (`ask`) instead of called.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]]] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any], bool]] = SimpleQueue()
         self._finished: deque[tuple[asyncio.Future[Any], Any]] = deque()
         self._threads: list[Thread] = []
         self._unfinished = self._taken = self._taken_before = 0
@@ -40,18 +41,26 @@ class Threads:
 
     def call(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
         """Return a future of what `function` returns, or of None if it raises, which is logged."""
+        return self._called(function, wakes=False)
+
+    def ask(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Return a future as `call` does, of which the loop learns at once: a client waits for what follows."""
+        return self._called(function, wakes=True)
+
+    def _called(self, function: Callable[[], Any], *, wakes: bool) -> asyncio.Future[Any]:
         if not self._unfinished:
             self._loop.call_later(TICK_SECONDS, self._tick)
         self._unfinished += 1
         future = self._loop.create_future()
-        self._waiting.put((future, function))
+        self._waiting.put((future, function, wakes))
         return future
 
     def is_busy(self, seconds: float) -> bool:
         """Return whether a new call would have to share the processor, while one has finished in the last `seconds`."""
         return self._unfinished >= MANY and self._loop.time() - self._finished_at < seconds
 
-    def _tick(self) -> None:
+    def _tell(self) -> None:
+        """Tell the loop of the calls that have finished."""
         if self._finished:
             self._finished_at = self._loop.time()
         while self._finished:
@@ -59,6 +68,9 @@ class Threads:
             self._unfinished -= 1
             if not future.done():  # the caller may have been cancelled
                 future.set_result(result)
+
+    def _tick(self) -> None:
+        self._tell()
         if self._taken == self._taken_before and not self._waiting.empty():
             self._start_leader()
         self._taken_before = self._taken
@@ -74,9 +86,11 @@ class Threads:
 
     def _work(self) -> None:
         while self._leader is current_thread():
-            future, function = self._waiting.get()
+            future, function, wakes = self._waiting.get()
             self._taken += 1
             self._finished.append((future, _result(function)))
+            if wakes:
+                self._loop.call_soon_threadsafe(self._tell)
         connections.close_all()
 
 

@@ -233,7 +233,7 @@ def test_a_room_says_what_lives_there_and_where_to_begin(room):
 
 NEWCOMERS_ASK = {  # what, and the words of a room's docstring that lead there
     "the moment a mail is marked as handed over": ("newsletter/delivery", "hand_over", "ledger/flight_recorder.py"),
-    "why an issue waits": ("newsletter/delivery", "begin_due", "planning.py"),
+    "why an issue waits": ("newsletter/delivery", "begin_due", "planning/beginning.py"),
     "what a reader's name may contain": ("subscribers", "one_line", "addresses.py"),
     "a new provider's error codes": ("newsletter/mail", "BY_API", "replies.py"),
     "臺 and 台": ("newsletter/posts", "臺", "search/folding.py"),

@@ -37,7 +37,7 @@ def test_reading_settings_writes_nothing_and_loads_no_room(tmp_path, name):
 
     assert list(tmp_path.iterdir()) == []
     assert (done.stdout.split(), done.stderr) == (
-        [f"newsletter{name}" for name in ("", ".celery", ".mail", ".mail.mailers", ".settings")],
+        [f"newsletter{name}" for name in ("", ".celery", ".mail", ".mail.logs", ".mail.mailers", ".settings")],
         "",
     )
 

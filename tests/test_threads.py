@@ -18,6 +18,16 @@ def test_a_call_returns_what_its_function_returns():
     assert run(main()) == 7
 
 
+def test_the_loop_learns_at_once_of_what_it_asked(monkeypatch):
+    monkeypatch.setattr(threads, "TICK_SECONDS", 600)
+
+    async def main():
+        pool = Threads(asyncio.get_running_loop())
+        return [await pool.ask(lambda: 7), await pool.ask(exit), await pool.ask(lambda: 8)], pool.is_busy(600)
+
+    assert run(main()) == ([7, None, 8], False)
+
+
 def test_calls_are_made_one_after_the_other_in_one_thread():
     running, seen = [], []
 

@@ -28,14 +28,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
-from newsletter.delivery import planning, tasks
+from newsletter.delivery import tasks
+from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
 
 def dispatch():
     tasks.dispatch()
 
 def click():
-    planning.approve(Issue.objects.get(number=1), send_at=None, now=timezone.now(), hold=timedelta())
+    approving.approve(Issue.objects.get(number=1), send_at=None, now=timezone.now(), hold=timedelta())
 
 def once(_number):
     try:
@@ -60,7 +61,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
-from newsletter.delivery import planning
+from newsletter.delivery.planning import approving
 from newsletter.delivery.models import Mailing
 from newsletter.issues.models import Issue
 
@@ -71,7 +72,7 @@ def resume():
     Mailing.objects.get().resume(timezone.now(), timedelta())
 
 def send():
-    planning.approve(Issue.objects.get(number=1), send_at=None, now=timezone.now(), hold=timedelta())
+    approving.approve(Issue.objects.get(number=1), send_at=None, now=timezone.now(), hold=timedelta())
 
 def tab(acts):
     try:

@@ -16,11 +16,12 @@ from django.utils import timezone
 
 from benchmarks.letters import rarer
 from benchmarks.letters.variants import COMPOSED, NAMES, ODD, PLAIN, TEXTS, Variant, compose
-from newsletter.delivery import planning
 from newsletter.delivery.author import alerts, reminder_mails
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.losses import digest_of, losses
 from newsletter.delivery.models import Batch, CourseCopy, Delivery, Happening, Mailing, Reminder
+from newsletter.delivery.planning import approving, beginning
+from newsletter.delivery.planning.audience import copies
 from newsletter.delivery.readers import course, missed, welcome
 from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import demo
@@ -77,17 +78,17 @@ class Made(NamedTuple):
 
 
 def _issue(scene: Scene) -> Mail:
-    mailing = planning.approve(scene.issue, send_at=scene.slot_at, now=scene.now, hold=AT_ONCE)
+    mailing = approving.approve(scene.issue, send_at=scene.slot_at, now=scene.now, hold=AT_ONCE)
     return _copy(mailing, scene)
 
 
 def _correction(scene: Scene) -> Mail:
-    if not planning.copies(scene.issue):
+    if not copies(scene.issue):
         _finished(scene.issue, scene.now)
         Delivery.objects.filter(mailing__issue=scene.issue).update(state=Delivery.State.SENT, sent_at=scene.now)
     letter = rendering.freeze(scene.issue, NOTE)
     known = digest_of(losses(scene.issue, letter, NOTE))  # a subject of 200 characters is cut for "Correction"
-    mailing = planning.correct(
+    mailing = approving.correct(
         scene.issue, note=NOTE, send_at=None, now=scene.now, hold=AT_ONCE, acknowledged=known, letter=letter
     )
     return _copy(mailing, scene)
@@ -109,7 +110,7 @@ def _welcome(scene: Scene) -> Mail:
 
 
 def _first_letter(scene: Scene) -> Mail:
-    mailing = planning.approve(scene.issue, send_at=scene.slot_at, now=scene.now, hold=AT_ONCE)
+    mailing = approving.approve(scene.issue, send_at=scene.slot_at, now=scene.now, hold=AT_ONCE)
     copy = CourseCopy(mailing=mailing, issue=scene.issue, position=1, subscriber=scene.reader())
     mail = course.message(copy)
     mailing.cancel(scene.now)
@@ -167,8 +168,8 @@ def _address_changed(scene: Scene) -> Mail:
 
 
 def _planned(issue: Issue, now: datetime) -> Mailing:
-    mailing = planning.approve(issue, send_at=now, now=now, hold=AT_ONCE)
-    planning.plan(mailing, now)
+    mailing = approving.approve(issue, send_at=now, now=now, hold=AT_ONCE)
+    beginning.plan(mailing, now)
     return mailing
 
 
@@ -190,12 +191,12 @@ def _stopped(issue: Issue, now: datetime) -> None:
 
 
 def _late(issue: Issue, now: datetime) -> None:
-    planning.approve(issue, send_at=now - planning.LATE - AN_HOUR, now=now - timedelta(days=1), hold=AT_ONCE)
-    planning.begin_due(now)
+    approving.approve(issue, send_at=now - beginning.LATE - AN_HOUR, now=now - timedelta(days=1), hold=AT_ONCE)
+    beginning.begin_due(now)
 
 
 def _unattended(issue: Issue, now: datetime) -> None:
-    planning.approve(issue, send_at=now - AN_HOUR, now=now - timedelta(days=1), hold=AT_ONCE)
+    approving.approve(issue, send_at=now - AN_HOUR, now=now - timedelta(days=1), hold=AT_ONCE)
 
 
 def _uncertain(issue: Issue, now: datetime) -> None:
@@ -266,6 +267,7 @@ KINDS = {
     "result": Entry(rarer.result),
     "backup": Entry(rarer.backup),
     "silence": Entry(rarer.silence),
+    "troubles": Entry(rarer.troubles),
     "invitation": Entry(rarer.helper_invited),
     "sending-tried": Entry(rarer.sending_tried),
     "alarm": Entry(rarer.account_alarm),

@@ -25,7 +25,7 @@ SLICE = 100  # batches counted by one statement: 50,000 rows
 CLOSED = [Mailing.State.SENT, Mailing.State.CANCELLED]
 CODES = re.compile(r"\d{3}([ -]\d\.\d{1,3}\.\d{1,3})?")  # RFC 5321 section 4.2, RFC 3463
 CODES_LENGTH = 14
-RULE = {  # planning.audience in words
+RULE = {  # planning/audience.py in words
     Mailing.Kind.ISSUE: "who was mailable when it began and had no copy of the issue yet",
     Mailing.Kind.CORRECTION: "who was mailable when it began and had a copy of the issue",
 }

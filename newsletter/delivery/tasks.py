@@ -7,13 +7,14 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from newsletter.delivery import certificate, hub, planning
+from newsletter.delivery import certificate, hub
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.events import applying, mailbox, suppressing, thinning
 from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import Arrival, Mailing, Reply
 from newsletter.delivery.models.events import KEPT_FOR
+from newsletter.delivery.planning import beginning
 from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
@@ -50,7 +51,7 @@ def _look_after_all(now: datetime) -> None:
     recovery.settle_cancelled()
     recovery.reopen(now)
     alerts.observe_unattended(now)  # before they are begun
-    planning.begin_due(now)
+    beginning.begin_due(now)
     if Mailing.objects.ready(now).exists():
         wake_lanes()
     for mailing in Mailing.objects.filter(state=Mailing.State.SENDING).defer("html", "text"):

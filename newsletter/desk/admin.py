@@ -26,7 +26,7 @@ from django.utils.translation import pgettext_lazy
 
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.planning import can_be_corrected, was_sent_to_all
+from newsletter.delivery.planning.obstacles import can_be_corrected, was_sent_to_all
 from newsletter.desk.issues import composing, listing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
 from newsletter.desk.issues.rehearsing import begin_if_needed

@@ -43,6 +43,11 @@ class Numbers:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
 
+    @property
+    def labelled(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Return the rows with the column's name beside each value: a phone shows no heads."""
+        return [(name, list(zip(self.columns, values, strict=True))) for name, values in self.rows]
+
 
 def line(values: Sequence[int], *captions: str) -> Chart | None:
     """Return a line from the left edge to the right one; None for fewer than two values.

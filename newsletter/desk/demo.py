@@ -5,20 +5,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from django.core.cache import caches
 from django.db import transaction
 from django.db.models import Count, F, Q
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.history import Step
+from newsletter.delivery.planning import approving, beginning
 from newsletter.issues import cadence, rhythm
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.posts.importers import markdown_folder
+from newsletter.posts.importers.folder.texts import InFolder
 from newsletter.posts.importers.front_matter import Value, parse
 from newsletter.posts.importers.taking import take
 from newsletter.posts.models import Image, Post, Tag
@@ -139,11 +141,11 @@ def _write_posts(samples: list[Sample], publication: Publication) -> None:
     """Write the posts in the order of their dates, those of no issue as drafts, and link them."""
     dates = {words: sample.published_at(n) for sample in samples for n, (words, _form) in enumerate(sample.posts)}
     unfinished = {file.stem for file in (DATA / "posts").glob("*.md")} - dates.keys()
-    finders = markdown_folder.Source(DATA, publication.zone).finders
+    source = markdown_folder.Source(InFolder(DATA), publication.zone)
     for words in [*sorted(dates, key=dates.__getitem__), *sorted(unfinished)]:
-        read = markdown_folder.read(DATA / "posts" / f"{words}.md", DATA, publication.zone)
+        read = source.read(PurePosixPath("posts", f"{words}.md"))
         dated = replace(read, source=SOURCE + words, published_at=dates.get(words), addresses=())
-        take(dated, finders, dry_run=False)
+        take(dated, source.finders, dry_run=False)
     _link_posts()
     _describe_covers()
 
@@ -214,8 +216,8 @@ def _reader(number: int, at: datetime) -> Subscriber:
 
 def _mail(issue: Issue, slot: datetime) -> None:
     """Write down that readers got the issue at `slot`, as the ledger would have it; nothing leaves."""
-    mailing = planning.approve(issue, send_at=slot, now=slot - A_DAY, hold=timedelta())
-    planning.plan(mailing, slot)
+    mailing = approving.approve(issue, send_at=slot, now=slot - A_DAY, hold=timedelta())
+    beginning.plan(mailing, slot)
     has_full_mailbox = Q(seq=mailing.total - 1) if issue.number % 3 == 0 else Q(pk__in=[])
     failed = mailing.deliveries.filter(has_full_mailbox).update(state=FAILED, reply=MAILBOX_FULL, attempts=1)
     sent = mailing.deliveries.exclude(has_full_mailbox).update(state=SENT_STATE, sent_at=slot + SECONDS_10, attempts=1)

@@ -12,7 +12,6 @@ from typing import Any
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Now
 
-from newsletter.delivery import planning
 from newsletter.delivery.author.alerts import AlertMail
 from newsletter.delivery.author.reminders import ReminderMail
 from newsletter.delivery.author.result_letters import ResultMail
@@ -20,6 +19,7 @@ from newsletter.delivery.ledger.claims import LEASE, LEASE_END
 from newsletter.delivery.models import Batch, HubNotice, Mailing
 from newsletter.delivery.models.deliveries import RETRY_AFTER
 from newsletter.delivery.models.hub import RETRY_AFTER as HUB_RETRY_AFTER
+from newsletter.delivery.planning import approving
 from newsletter.delivery.readers.answers import AnswerMail
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import MissedMail
@@ -28,7 +28,8 @@ from newsletter.delivery.readers.quoting import QuoteMail
 from newsletter.delivery.readers.welcome import WelcomeMail
 from newsletter.desk.accounts import attempts
 from newsletter.desk.bulk import working
-from newsletter.desk.models import Errand, FailureCount
+from newsletter.desk.intake import working as intake
+from newsletter.desk.models import Errand, FailureCount, PostImport
 from newsletter.mail import due
 from newsletter.posts.models import Revision
 from newsletter.posts.thinning import STEPS
@@ -89,6 +90,7 @@ WAITS = (
     Wait(lambda: MailBudget.objects.filter(latest__isnull=False), "third", timedelta()),
     Wait(Revision.objects.all, "thin_at", STEPS[0][0]),
     Wait(lambda: Errand.objects.filter(state__in=Errand.AT_WORK), "lease_until", working.LEASE),
+    Wait(lambda: PostImport.objects.filter(state=PostImport.State.WORKING), "lease_until", intake.LEASE),
     Wait(FailureCount.objects.all, "closes_at", attempts.WINDOW),
     Wait(HubNotice.objects.all, "not_before", max(HUB_RETRY_AFTER)),
 )
@@ -107,7 +109,7 @@ def _pull_back_leases() -> Iterator[int]:
 
 def _pull_back_holds(now: datetime) -> Iterator[int]:
     """Let an issue that was approved for “now” while the clock was ahead begin after its hold; a slot stays a slot."""
-    hold = planning.hold_of(Publication.objects.fresh())
+    hold = approving.hold_of(Publication.objects.fresh())
     ahead = Q(state=Mailing.State.SCHEDULED, approved_at__gt=now + SLACK)
     for mailing in Mailing.objects.filter(ahead).defer("html", "text"):
         if mailing.send_at - mailing.approved_at <= hold:

@@ -41,6 +41,8 @@ from newsletter.desk.issues import (
     test_copies,
 )
 from newsletter.desk.login import entering
+from newsletter.desk.moving_in import account, comparing, numbers
+from newsletter.desk.moving_in import pages as moving_in
 from newsletter.desk.readers import (
     acts,
     barring,
@@ -48,6 +50,7 @@ from newsletter.desk.readers import (
     conversation,
     errands,
     growth,
+    handing_over,
     health,
     importing,
     notes,
@@ -96,7 +99,7 @@ MAILING_SCREENS: tuple[Screen, ...] = (
     ("certificate/<int:number>.json", LOOK_AT_MAILINGS(certificates.document), "mailing_certificate_json"),
 )
 CARE = rights.needs("subscribers.see_readers", "subscribers.change_subscriber")
-BRING = rights.needs("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
+BRING = rights.needs(*handing_over.RIGHTS)
 COMPOSE_QUOTES = rights.needs("subscribers.see_readers", "subscribers.change_subscriber", "issues.change_issue")
 READER_SCREENS: tuple[Screen, ...] = (
     ("note/", CARE(notes.write), "reader_note"),
@@ -107,6 +110,7 @@ READERS_SCREENS: tuple[Screen, ...] = (
     ("bulk/counting/", CARE(choosing.counting), "reader_bulk_counting"),
     ("bulk/<str:kind>/", CARE(choosing.confirm), "reader_bulk"),
     ("import/", BRING(importing.upload), "reader_import"),
+    ("errands/<int:pk>/consent/", BRING(handing_over.consent), "reader_import_consent"),
     ("errands/<int:pk>/columns/", BRING(importing.columns), "reader_import_columns"),
     ("errands/<int:pk>/import/", BRING(importing.start), "reader_import_start"),
     ("bar/", CARE(barring.upload), "reader_bar"),
@@ -152,6 +156,23 @@ SETTINGS_SCREENS: tuple[Screen, ...] = (
     ("advanced/", overview.advanced, "settings_advanced"),
     ("parts/", overview.parts, "settings_parts"),
 )
+MOVE_IN = rights.needs("posts.add_post", "posts.publish_post")
+MAKE_ISSUES = rights.needs("posts.add_post", "posts.publish_post", "issues.add_issue")
+MOVE_IN_SCREENS: tuple[Screen, ...] = (
+    ("", MOVE_IN(moving_in.upload), "move_in"),
+    ("<int:pk>/", MOVE_IN(moving_in.show), "move_in_import"),
+    ("<int:pk>/moving/", MOVE_IN(moving_in.moving), "move_in_moving"),
+    ("<int:pk>/try/", MOVE_IN(moving_in.begin_trial), "move_in_try"),
+    ("<int:pk>/begin/", MOVE_IN(moving_in.begin), "move_in_begin"),
+    ("<int:pk>/stop/", MOVE_IN(moving_in.stop), "move_in_stop"),
+    ("<int:pk>/go-on/", MOVE_IN(moving_in.go_on), "move_in_go_on"),
+    ("<int:pk>/numbers/", MAKE_ISSUES(numbers.numbers), "move_in_numbers"),
+    ("<int:pk>/account.html", MOVE_IN(account.as_html), "move_in_account_html"),
+    ("<int:pk>/account.json", MOVE_IN(account.as_json), "move_in_account_json"),
+    ("<int:pk>/compare/<int:number>/", MOVE_IN(comparing.compare), "move_in_compare"),
+    ("<int:pk>/old/<int:place>/", MOVE_IN(comparing.old), "move_in_old"),
+    ("<int:pk>/new/<int:place>/", MOVE_IN(comparing.new), "move_in_new"),
+)
 
 
 class DeskSite(admin.AdminSite):
@@ -172,6 +193,7 @@ class DeskSite(admin.AdminSite):
             path("login/passkey/", entering.by_passkey, name="by_passkey"),
             path("login/passkey/options/", entering.passkey_options, name="passkey_options"),
             *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
+            *self._screens("settings/move-in/", MOVE_IN_SCREENS),
             *self._screens("settings/", SETTINGS_SCREENS),
             path("writing/check/", self.admin_view(checking.check), name="writing_check"),
             path("writing/posts/", self.admin_view(linking.posts), name="writing_posts"),

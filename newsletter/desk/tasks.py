@@ -11,6 +11,8 @@ from newsletter.delivery.rehearsal import rehearse
 from newsletter.desk import jumps, rehearsals
 from newsletter.desk.accounts import alarms
 from newsletter.desk.bulk import files, working
+from newsletter.desk.intake import files as exports
+from newsletter.desk.intake import working as intake
 from newsletter.operation.senders import address, records
 from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
@@ -55,9 +57,17 @@ def work_on_errands() -> None:
 
 
 @shared_task(ignore_result=True)
+def take_in_posts() -> None:
+    """Work on posts that move in, for a turn; the next one follows while there is more."""
+    if intake.work(timezone.now()):
+        wake(take_in_posts)
+
+
+@shared_task(ignore_result=True)
 def remove_old_files() -> None:
-    """Remove exports and imports of readers that are older than a day."""
+    """Remove files of readers that are older than a day, and exports of posts that are older than a week."""
     files.remove_old(timezone.now())
+    exports.remove_old(timezone.now())
 
 
 @shared_task(ignore_result=True)

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth import login
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.cache import add_never_cache_headers
@@ -22,6 +22,7 @@ from newsletter.desk.forms import StartForm
 from newsletter.desk.login import entering, proving
 from newsletter.operation import diagnosis
 from newsletter.operation.accounts import author, factors
+from newsletter.operation.metrics import page
 from newsletter.posts.old_addresses import answering
 
 # --- What machines ask ---
@@ -41,6 +42,16 @@ def readyz(request: HttpRequest) -> HttpResponse:
     parts = diagnosis.readiness()
     ready = all(answer == "ok" for answer in parts.values())
     return JsonResponse({"ready": ready, **parts}, status=200 if ready else 503)
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Tell Prometheus how it goes; to anybody else the page does not exist."""
+    if not page.may_read(request):
+        raise Http404
+    text, content_type = page.text()
+    return HttpResponse(text, content_type=content_type)
 
 
 # --- What is not there ---

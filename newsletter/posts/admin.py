@@ -130,7 +130,7 @@ class PostAdmin(PatternedAdmin):
         html = '<span class="state state-{}">{}</span> <span class="quiet">{}</span>'
         return format_html(html, state.value, state.label, " · ".join(str(fact) for fact in facts if facts[fact]))
 
-    @admin.display(description=_("published"), ordering="published_at", empty_value="")
+    @admin.display(description=_("Publication time"), ordering="published_at", empty_value="")
     def published_on(self, post: Post) -> str:
         at = post.published_at
         return date_format(timezone.localtime(at), "SHORT_DATETIME_FORMAT") if at else ""

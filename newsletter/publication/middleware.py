@@ -38,7 +38,7 @@ class PublicationMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         # The first two and links of letters must answer without a database; to the others nobody listens in a language.
-        if request.path in {"/healthz", "/readyz"} or request.path.startswith((bodies.WEBHOOKS, "/r/")):
+        if request.path in {"/healthz", "/readyz", "/metrics"} or request.path.startswith((bodies.WEBHOOKS, "/r/")):
             return self.get_response(request)
         version: int | None = getattr(request, "site_version", None)
         try:

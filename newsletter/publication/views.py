@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from django.conf import settings
 from django.db import OperationalError
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -16,11 +16,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import cache_control
-from django.views.defaults import server_error
 
+from newsletter.mail import logs
 from newsletter.mail.colours import palette
 from newsletter.publication import disclosure, sharing
 from newsletter.publication import look as colours
+from newsletter.publication.headers import GUARDS
 from newsletter.publication.kept.pages import kept
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import icons
@@ -152,7 +153,10 @@ def media(request: HttpRequest, digest: str, name: str) -> FileResponse:
     path = settings.MEDIA_ROOT / digest / name
     if content_type is None or not path.is_file():
         raise Http404
-    return FileResponse(path.open("rb"), content_type=content_type)
+    response = FileResponse(path.open("rb"), content_type=content_type)
+    for header, value in GUARDS.items():  # shorter than those of a page: each picture of a list carries them
+        response.headers[header] = value
+    return response
 
 
 @cache_control(public=True, max_age=24 * 3600)
@@ -176,7 +180,7 @@ def security(request: HttpRequest) -> HttpResponse:
 def failure(request: HttpRequest) -> HttpResponseBase:
     """Answer when something broke: "back in a moment" while the database is away, or is being migrated."""
     if not isinstance(sys.exc_info()[1], OperationalError):
-        return server_error(request)
+        return HttpResponseServerError(render_to_string("500.html", {"number": logs.request_id.get()}))
     page = render_to_string("503.html")
     return HttpResponse(
         page,

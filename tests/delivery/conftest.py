@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import translation
 
-from newsletter.delivery import planning
 from newsletter.delivery.ledger.flight_recorder import Recorder
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.interruptible import StopDeadline
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from newsletter.delivery.sending.lane import Lane
@@ -94,9 +94,9 @@ def make_mailing(issue):
     def make(names: str = "abc", *, planned: bool = True) -> Mailing:
         for name in names:
             make_subscriber(f"{name}@example.org")
-        mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+        mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
         if planned:
-            assert planning.plan(mailing, NOW)
+            assert beginning.plan(mailing, NOW)
         return mailing
 
     return make

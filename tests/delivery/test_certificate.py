@@ -8,11 +8,12 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate
 from newsletter.delivery.ledger import recovery, uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.history import Certificate
+from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, Provider
@@ -156,7 +157,7 @@ def test_the_database_itself_refuses_a_sum_that_is_not_the_audience(closed):
 
 
 def test_it_is_counted_by_groups_not_by_readers(make_mailing, monkeypatch):
-    monkeypatch.setattr(planning, "BATCH", 10)
+    monkeypatch.setattr(beginning, "BATCH", 10)
     monkeypatch.setattr(certificate, "SLICE", 2)
     mailing = make_mailing("")
 

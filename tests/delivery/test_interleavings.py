@@ -13,13 +13,14 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate
 from newsletter.delivery.ledger import claims, flight_recorder, recovery, uncertain
 from newsletter.delivery.ledger.claims import LaneEnds
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
 from newsletter.delivery.ledger.results import Result
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.planning import beginning
 from newsletter.delivery.rate.limiter import Pacer
 from newsletter.delivery.sending.batch_run import Holding
 from subscribers.models import Subscriber
@@ -259,7 +260,7 @@ EVENT = st.tuples(st.sampled_from(STEPS), st.sampled_from([0, 1]), st.sampled_fr
 @given(events=st.lists(EVENT, min_size=20, max_size=70))
 def test_nobody_gets_two_copies_and_nobody_is_forgotten(make_mailing, tmp_path, events):
     with pytest.MonkeyPatch.context() as patch, transaction.atomic():
-        patch.setattr(planning, "BATCH", 6)
+        patch.setattr(beginning, "BATCH", 6)
         world = World(make_mailing(READERS), tmp_path)
 
         for event in events:

@@ -8,10 +8,11 @@ from django.db import connection
 from django.utils import timezone
 from redis import Redis
 
-from newsletter.delivery import lanes, planning, tasks
+from newsletter.delivery import lanes, tasks
 from newsletter.delivery.ledger import claims, recovery
 from newsletter.delivery.models import Batch, Mailing, Pace
-from newsletter.delivery.planning import approve
+from newsletter.delivery.planning import beginning
+from newsletter.delivery.planning.approving import approve
 from newsletter.delivery.wakeups import wake_lanes, waker
 from newsletter.mail.mailers import Limits
 from newsletter.publication.models import Publication
@@ -36,7 +37,7 @@ def begun(issue):
 
 def begin(issue):
     mailing = approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
-    assert planning.plan(mailing, timezone.now())
+    assert beginning.plan(mailing, timezone.now())
     return mailing
 
 

@@ -4,13 +4,14 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from newsletter.delivery import planning
 from newsletter.delivery.ledger import recovery
 from newsletter.delivery.ledger.claims import claim, intend
 from newsletter.delivery.letter.losses import digest_of, losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.management.commands.mailing_status import status_of
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.planning import approving, beginning
+from newsletter.delivery.planning.obstacles import PlanningError
 from newsletter.posts.models import SearchDocument
 from newsletter.posts.search.index import search
 from subscribers.models import Subscriber, Suppression
@@ -26,21 +27,21 @@ def readers_of(mailing):
 
 
 def test_an_approved_issue_begins_after_its_hold(issue):
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
     assert (mailing.state, mailing.send_at) == (State.SCHEDULED, NOW + HOLD)
 
 
 def test_a_later_time_is_kept(issue):
-    mailing = planning.approve(issue, send_at=NOW + timedelta(days=2), now=NOW, hold=HOLD)
+    mailing = approving.approve(issue, send_at=NOW + timedelta(days=2), now=NOW, hold=HOLD)
 
     assert mailing.send_at == NOW + timedelta(days=2)
 
 
 def test_a_second_click_gets_the_same_mailing(issue):
-    first = planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    first = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
-    second = planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    second = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
     assert second.pk == first.pk
 
@@ -52,7 +53,7 @@ def test_two_clicks_at_the_same_moment_make_one_mailing(issue):
     def click():
         gate.wait()
         try:
-            made.append(planning.approve(issue, send_at=None, now=NOW, hold=HOLD).pk)
+            made.append(approving.approve(issue, send_at=None, now=NOW, hold=HOLD).pk)
         finally:
             connection.close()
 
@@ -67,7 +68,7 @@ def test_two_clicks_at_the_same_moment_make_one_mailing(issue):
 
 
 def test_what_was_previewed_is_what_is_kept(issue):
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
     issue.items.get().post.__class__.objects.update(body="改過的內文")
 
@@ -77,11 +78,11 @@ def test_what_was_previewed_is_what_is_kept(issue):
 
 
 def test_a_scheduled_mailing_takes_the_new_text_when_asked(issue):
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
     before = mailing.content_hash
     issue.items.get().post.__class__.objects.update(body="改過的內文")
 
-    changed = planning.refreeze(mailing, now=NOW)
+    changed = approving.refreeze(mailing, now=NOW)
 
     mailing.refresh_from_db()
     assert changed
@@ -90,14 +91,14 @@ def test_a_scheduled_mailing_takes_the_new_text_when_asked(issue):
 
 
 def test_a_mailing_under_way_keeps_its_text(make_mailing):
-    assert planning.refreeze(make_mailing(), now=NOW) is False
+    assert approving.refreeze(make_mailing(), now=NOW) is False
 
 
 def test_an_issue_without_posts_is_refused(publication):
     empty = make_issue(number=3)
 
-    with pytest.raises(planning.PlanningError, match=r"Issue 3 has no posts yet\."):
-        planning.approve(empty, send_at=None, now=NOW, hold=HOLD)
+    with pytest.raises(PlanningError, match=r"Issue 3 has no posts yet\."):
+        approving.approve(empty, send_at=None, now=NOW, hold=HOLD)
 
     assert not Mailing.objects.exists()
 
@@ -105,22 +106,22 @@ def test_an_issue_without_posts_is_refused(publication):
 def test_a_draft_in_the_issue_is_refused_by_its_title(publication):
     unfinished = make_issue(make_post("草稿", published_at=None), number=3)
 
-    with pytest.raises(planning.PlanningError, match="“草稿” will not be public when the issue is sent"):
-        planning.approve(unfinished, send_at=None, now=NOW, hold=HOLD)
+    with pytest.raises(PlanningError, match="“草稿” will not be public when the issue is sent"):
+        approving.approve(unfinished, send_at=None, now=NOW, hold=HOLD)
 
 
 def test_a_post_that_is_public_in_time_is_welcome(publication):
     timely = make_issue(make_post("明天", published_at=NOW + timedelta(days=1)), number=3)
 
-    assert planning.approve(timely, send_at=NOW + timedelta(days=2), now=NOW, hold=HOLD)
+    assert approving.approve(timely, send_at=NOW + timedelta(days=2), now=NOW, hold=HOLD)
 
 
 def test_a_sent_issue_is_not_sent_again(make_mailing, issue):
     make_mailing("")
     Mailing.objects.update(state=State.SENT)
 
-    with pytest.raises(planning.PlanningError, match=r"Issue 7 was sent already\."):
-        planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    with pytest.raises(PlanningError, match=r"Issue 7 was sent already\."):
+        approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
 
 def test_the_audience_is_everyone_who_is_mailable(make_mailing):
@@ -148,7 +149,7 @@ def test_the_audience_is_fixed_when_it_is_planned(make_mailing):
 def test_planning_happens_once(make_mailing):
     mailing = make_mailing("ab")
 
-    assert planning.plan(mailing, NOW) is False
+    assert beginning.plan(mailing, NOW) is False
     assert Delivery.objects.count() == 2
 
 
@@ -156,12 +157,12 @@ def test_a_cancelled_mailing_is_never_planned(make_mailing):
     mailing = make_mailing("ab", planned=False)
     mailing.cancel(NOW)
 
-    assert planning.plan(mailing, NOW) is False
+    assert beginning.plan(mailing, NOW) is False
     assert not Delivery.objects.exists()
 
 
 def test_batches_are_numbered_cover_everybody_once_and_only_the_last_is_shorter(make_mailing, monkeypatch):
-    monkeypatch.setattr(planning, "BATCH", 2)
+    monkeypatch.setattr(beginning, "BATCH", 2)
 
     mailing = make_mailing("abcde")
 
@@ -173,7 +174,7 @@ def test_batches_are_numbered_cover_everybody_once_and_only_the_last_is_shorter(
 
 
 def test_an_issue_is_found_from_the_moment_it_is_planned(make_mailing, issue):
-    planning.plan(make_mailing(), NOW)
+    beginning.plan(make_mailing(), NOW)
 
     (result,) = search(issue.subject, now=NOW).results
     assert (result.kind, result.key, result.published_at) == ("issue", issue.pk, NOW)
@@ -193,8 +194,8 @@ def test_a_second_mailing_reaches_only_those_without_a_copy(make_mailing, issue)
     first.cancel(NOW)
     make_subscriber("c@example.org")
 
-    second = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    planning.plan(second, NOW)
+    second = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(second, NOW)
 
     assert second.number == 2
     assert readers_of(second) == ["b@example.org", "c@example.org"]
@@ -203,27 +204,27 @@ def test_a_second_mailing_reaches_only_those_without_a_copy(make_mailing, issue)
 def test_a_due_mailing_begins_by_itself(make_mailing):
     mailing = make_mailing(planned=False)
 
-    assert planning.begin_due(NOW) == [mailing]
-    assert planning.begin_due(NOW) == []
+    assert beginning.begin_due(NOW) == [mailing]
+    assert beginning.begin_due(NOW) == []
 
 
 def test_a_mailing_that_is_not_due_waits(issue):
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
-    assert planning.begin_due(NOW + HOLD - timedelta(seconds=1)) == []
-    assert planning.begin_due(NOW + HOLD) == [mailing]
+    assert beginning.begin_due(NOW + HOLD - timedelta(seconds=1)) == []
+    assert beginning.begin_due(NOW + HOLD) == [mailing]
 
 
 def test_five_hours_late_still_goes_out(make_mailing):
     mailing = make_mailing(planned=False)
 
-    assert planning.begin_due(NOW + timedelta(hours=5, minutes=59)) == [mailing]
+    assert beginning.begin_due(NOW + timedelta(hours=5, minutes=59)) == [mailing]
 
 
 def test_seven_hours_late_waits_and_says_why(make_mailing):
     mailing = make_mailing(planned=False)
 
-    assert planning.begin_due(NOW + timedelta(hours=7)) == []
+    assert beginning.begin_due(NOW + timedelta(hours=7)) == []
 
     mailing.refresh_from_db()
     assert mailing.state == State.PAUSED
@@ -233,9 +234,9 @@ def test_seven_hours_late_waits_and_says_why(make_mailing):
 def test_two_late_issues_do_not_go_out_on_one_day_by_themselves(make_mailing, publication):
     first = make_mailing(planned=False)
     other = make_issue(make_post("另一篇"), number=8)
-    second = planning.approve(other, send_at=None, now=NOW, hold=timedelta(minutes=1))
+    second = approving.approve(other, send_at=None, now=NOW, hold=timedelta(minutes=1))
 
-    begun = planning.begin_due(NOW + timedelta(hours=1))
+    begun = beginning.begin_due(NOW + timedelta(hours=1))
 
     second.refresh_from_db()
     assert begun == [first]
@@ -255,7 +256,7 @@ def test_100_000_readers_are_planned_by_a_handful_of_statements(make_mailing, dj
     mailing = make_mailing("abc", planned=False)
 
     with django_assert_max_num_queries(24):
-        planning.plan(mailing, NOW)
+        beginning.plan(mailing, NOW)
 
     assert Batch.objects.count() == 1
 
@@ -265,13 +266,13 @@ def test_a_second_mailing_waits_until_the_cancelled_one_is_settled(make_mailing,
     batch = claim(first, "another/0/x", NOW)
     intend(batch, [], 1, NOW)
     first.cancel(NOW)
-    second = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    assert planning.begin_due(NOW) == []
+    second = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    assert beginning.begin_due(NOW) == []
 
     recovery.recover(batch, None)
     recovery.settle_cancelled()
 
-    assert planning.begin_due(NOW) == [second]
+    assert beginning.begin_due(NOW) == [second]
     assert readers_of(second) == ["b@example.org"]
 
 
@@ -280,8 +281,8 @@ def test_a_second_mailing_waits_until_the_cancelled_one_is_settled(make_mailing,
 
 def to(issue, segment, *, sent=True):
     """Plan a mailing to a segment and, if asked, let everybody have it."""
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
-    assert planning.plan(mailing, NOW)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
+    assert beginning.plan(mailing, NOW)
     if sent:
         mailing.deliveries.update(state=Delivery.State.SENT)
         finish_batches(mailing)
@@ -317,8 +318,8 @@ def test_after_everybody_the_issue_is_sent(tagged, issue):
     to(issue, "+paid")
     to(issue, "")
 
-    with pytest.raises(planning.PlanningError, match=r"Issue 7 was sent already\."):
-        planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    with pytest.raises(PlanningError, match=r"Issue 7 was sent already\."):
+        approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
 
 def test_a_reader_with_both_tags_gets_one_copy(tagged, issue):
@@ -353,7 +354,7 @@ def test_a_copy_that_failed_is_not_tried_by_the_next_mailing(tagged, issue):
 
 
 def corrected(issue, note="第二段寫錯了。", **options):
-    return planning.correct(issue, note=note, send_at=None, now=NOW, hold=timedelta(), **options)
+    return approving.correct(issue, note=note, send_at=None, now=NOW, hold=timedelta(), **options)
 
 
 @pytest.fixture
@@ -373,7 +374,7 @@ def test_a_correction_reaches_those_who_have_a_copy_or_may_have_one(had, issue):
     make_subscriber("new@example.org")
 
     correction = corrected(issue)
-    planning.plan(correction, NOW)
+    beginning.plan(correction, NOW)
 
     assert (correction.kind, correction.number) == ("correction", 1)
     assert names_of(correction) == "ab"
@@ -405,7 +406,7 @@ def test_a_correction_that_is_refrozen_keeps_its_note(had, issue):
     correction = corrected(issue, "數字寫錯了。")
     issue.items.get().post.__class__.objects.update(body="又改了")
 
-    assert planning.refreeze(correction, now=NOW)
+    assert approving.refreeze(correction, now=NOW)
 
     correction.refresh_from_db()
     assert correction.subject == "Correction: 第七期"
@@ -417,20 +418,20 @@ def test_a_reader_who_left_is_not_corrected(had, issue):
     Subscriber.objects.get(email="a@example.org").unsubscribe(NOW)
     correction = corrected(issue)
 
-    planning.plan(correction, NOW)
+    beginning.plan(correction, NOW)
 
     assert names_of(correction) == "b"
 
 
 def test_a_second_correction_reaches_them_all_again_under_its_own_number(had, issue):
     first = corrected(issue)
-    planning.plan(first, NOW)
+    beginning.plan(first, NOW)
     first.deliveries.update(state=Delivery.State.SENT)
     finish_batches(first)
     first.finish(NOW)
 
     second = corrected(issue, "還有一處。")
-    planning.plan(second, NOW)
+    beginning.plan(second, NOW)
 
     assert second.number == 2
     assert names_of(second) == "ab"
@@ -448,30 +449,30 @@ def test_an_issue_that_was_cancelled_midway_can_be_corrected(make_mailing, issue
     recovery.settle_cancelled()
 
     correction = corrected(issue)
-    planning.plan(correction, NOW)
+    beginning.plan(correction, NOW)
 
     assert names_of(correction) == "a"
 
 
 def test_what_nobody_has_needs_no_correction(issue):
-    with pytest.raises(planning.PlanningError, match="Nobody has a copy of issue 7"):
+    with pytest.raises(PlanningError, match="Nobody has a copy of issue 7"):
         corrected(issue)
 
 
 def test_an_issue_under_way_is_not_corrected_but_refrozen(make_mailing, issue):
     make_mailing("a").deliveries.update(state=Delivery.State.SENT)
 
-    with pytest.raises(planning.PlanningError, match="The issue is still being sent"):
+    with pytest.raises(PlanningError, match="The issue is still being sent"):
         corrected(issue)
 
 
 def test_a_correction_says_what_was_wrong(had, issue):
-    with pytest.raises(planning.PlanningError, match="Say in a sentence what was wrong"):
+    with pytest.raises(PlanningError, match="Say in a sentence what was wrong"):
         corrected(issue, " ")
 
 
 def test_the_page_in_the_archive_says_what_was_corrected(had, issue, client):
-    planning.plan(corrected(issue, "數字寫錯了。"), NOW)
+    beginning.plan(corrected(issue, "數字寫錯了。"), NOW)
 
     page = client.get(issue.get_absolute_url()).text
 
@@ -488,7 +489,7 @@ def test_a_correction_on_hold_is_on_no_page_yet(had, issue, client):
 def test_the_status_of_an_issue_is_not_its_corrections(had, issue):
     before = status_of(issue)
 
-    planning.plan(corrected(issue), NOW)
+    beginning.plan(corrected(issue), NOW)
 
     assert status_of(issue) == before
 
@@ -499,7 +500,7 @@ def test_a_mailing_half_way_goes_on_with_the_current_text(make_mailing, issue, r
     run(mailing, provider)
     issue.items.get().post.__class__.objects.update(body="改過的內文")
 
-    assert planning.refreeze(mailing, now=NOW)
+    assert approving.refreeze(mailing, now=NOW)
     mailing.resume(NOW, HOLD)
     provider.on_send = lambda row: None
     run(Mailing.objects.get(), provider)
@@ -516,6 +517,6 @@ def test_a_search_in_trouble_stops_no_mailing(make_mailing, monkeypatch):
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE {SearchDocument._meta.db_table}")
 
-    assert planning.plan(mailing, NOW)
+    assert beginning.plan(mailing, NOW)
 
     assert mailing.total == 2

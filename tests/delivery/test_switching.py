@@ -8,9 +8,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.delivery import lanes, planning, tasks
+from newsletter.delivery import lanes, tasks
 from newsletter.delivery.ledger import recovery
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.planning import approving, beginning
 from newsletter.mail.mailers import mailer_from_url, provider_name
 from tests.factories import make_subscriber
 from tests.support.smtp import Smtp
@@ -46,8 +47,8 @@ def mailing(settings, issue, slow, smtp, tmp_path):
     settings.MAILERS = settings.MAILERS | mailers
     for number in range(READERS):
         make_subscriber(f"reader{number}@example.org")
-    begun = planning.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
-    assert planning.plan(begun, timezone.now())
+    begun = approving.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
+    assert beginning.plan(begun, timezone.now())
     return begun
 
 

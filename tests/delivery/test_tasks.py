@@ -8,7 +8,7 @@ from django.utils import timezone
 from newsletter.delivery import lanes, tasks
 from newsletter.delivery.ledger import claims
 from newsletter.delivery.models import Mailing
-from newsletter.delivery.planning import approve
+from newsletter.delivery.planning.approving import approve
 from tests.factories import make_issue, make_post, make_subscriber
 
 State = Mailing.State

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Feedback, Mailing
 from newsletter.delivery.models.rehearsals import Rehearsal
+from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue
 from newsletter.posts.search.index import search
 from newsletter.publication.forms import TypedForm
@@ -48,7 +48,7 @@ def as_shown(client: Client, url: str, **typed: str) -> dict[str, str]:
 
 def schedule(issue: Issue, **fields: object) -> Mailing:
     now = timezone.now()
-    mailing = planning.approve(issue, send_at=now + timedelta(days=2), now=now, hold=timedelta())
+    mailing = approving.approve(issue, send_at=now + timedelta(days=2), now=now, hold=timedelta())
     Mailing.objects.filter(pk=mailing.pk).update(**fields)
     mailing.refresh_from_db()
     return mailing

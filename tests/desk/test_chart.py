@@ -54,3 +54,12 @@ def test_a_drawing_is_hidden_from_those_who_have_its_table():
     assert drawn.count('class="is-now"') == 1
     assert "<summary>The numbers</summary>" in table
     assert '<th scope="row">Issue 2</th>' in table
+
+
+def test_a_number_of_a_table_with_many_columns_carries_its_name_for_a_phone():
+    columns = ("Sent", "Failed", "Helpful", "So-so")
+    numbers = chart.Numbers("The numbers", "Issue", columns, (("Issue 1", ("7", "0", "4", "1")),))
+    table = render_to_string("desk/_chart_numbers.html", {"numbers": numbers})
+
+    assert '<table class="is-numbers">' in table
+    assert '<td class="is-number" data-label="So-so">1</td>' in table

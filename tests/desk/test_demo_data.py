@@ -7,8 +7,8 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from newsletter.delivery import planning
 from newsletter.delivery.author import alerts
+from newsletter.delivery.planning import beginning
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
 from newsletter.posts.models import Image, Post, SearchDocument, Tag
@@ -165,7 +165,7 @@ def test_what_the_sample_sent_is_old_news_to_its_author(mailoutbox):
     alerts.send_due(NOW)
 
     assert mailoutbox == []
-    assert planning.begin_due(NOW) == []
+    assert beginning.begin_due(NOW) == []
 
 
 def test_a_second_load_changes_nothing():

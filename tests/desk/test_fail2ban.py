@@ -16,7 +16,7 @@ from tests.support.product import ROOT
 
 pytestmark = pytest.mark.django_db
 FORM = settings.LOGGING["formatters"]["line"]
-WHEN = "2026-11-24 08:00:00,000"
+WHEN = "2026-11-24T08:00:00.000Z"
 LINE = "WARNING newsletter.desk.attempts: login failed from 192.0.2.1 at password, name deadbeef"
 
 

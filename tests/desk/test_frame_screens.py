@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Answer, Reply
+from newsletter.delivery.planning import approving
 from newsletter.posts.models import Image, Pattern, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Sentence, Suppression, address_hash
@@ -24,7 +24,7 @@ def screens(desk, settings) -> list[str]:
     settings.DEBUG = True  # of the page of parts
     now = timezone.now()
     post = make_post("一篇標題很長很長很長很長很長很長很長很長很長很長的文章", tags=("很長的標籤",))
-    planning.approve(make_issue(post), send_at=now + timedelta(days=2), now=now, hold=timedelta())
+    approving.approve(make_issue(post), send_at=now + timedelta(days=2), now=now, hold=timedelta())
     reader = make_subscriber("tree.by.the.river.in.the.evening.of.a.long.day@mail.example.net", name="名字很長的讀者")
     Sentence.objects.say(reader, "feedback", "第三段關於留白的例子最有用，想知道你們團隊怎麼跟主管談。", now, issue=5)
     files = [{"number": 1, "name": "很長的檔名" * 12 + ".pdf", "kind": "application/pdf", "size": 4}]

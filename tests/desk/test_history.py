@@ -9,9 +9,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate
 from newsletter.delivery.ledger import compaction
 from newsletter.delivery.models import Delivery, Mailing, Pack
+from newsletter.delivery.planning import approving, beginning
+from newsletter.delivery.planning.audience import copies as copies_of
 from newsletter.desk.issues.mailings import PER_PAGE
 from subscribers.models import Subscriber
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
@@ -29,7 +31,9 @@ def _clock():
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
-    monkeypatch.setattr(planning, "sizes", lambda total, *_rest: [40] * (total // 40) + [total % 40] * bool(total % 40))
+    monkeypatch.setattr(
+        beginning, "sizes", lambda total, *_rest: [40] * (total // 40) + [total % 40] * bool(total % 40)
+    )
 
 
 @pytest.fixture
@@ -49,8 +53,8 @@ def sent(issue, readers, segment="", **others):
     """Send an issue to `readers`; others: by state, the numbers of the copies that were not accepted."""
     for _ in range(readers):
         make_subscriber()
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
-    assert planning.plan(mailing, NOW)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
+    assert beginning.plan(mailing, NOW)
     mailing.deliveries.update(state=STATE.SENT, attempts=1, sent_at=NOW, reply="250 2.0.0 Ok: queued as 4F")
     for state, numbers in others.items():
         words = {"state": STATE[state.upper()], "reply": f"why {state}", "sent_at": None}
@@ -221,8 +225,8 @@ def test_suppressions_of_nobody_are_not_counted(desk, issue):
 
 def test_the_mailing_of_a_correction_counts_for_nobody(desk, issue):
     mailing = sent(issue, 2)
-    correction = planning.correct(issue, note="錯了。", send_at=None, now=NOW, hold=timedelta())
-    planning.plan(correction, NOW)
+    correction = approving.correct(issue, note="錯了。", send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(correction, NOW)
     Mailing.objects.filter(pk=correction.pk).update(state=Mailing.State.SENT)
 
-    assert planning.copies(issue) == mailing.total
+    assert copies_of(issue) == mailing.total

@@ -6,9 +6,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery import planning
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.planning import approving, beginning
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible
 
@@ -20,8 +20,8 @@ HOUR = timedelta(hours=1)
 def sending(desk) -> Mailing:
     for _ in range(4):
         make_subscriber()
-    mailing = planning.approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
-    planning.plan(mailing, timezone.now())
+    mailing = approving.approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
+    beginning.plan(mailing, timezone.now())
     answered(mailing, 1)
     return mailing
 
@@ -99,8 +99,8 @@ def test_the_focus_is_not_lost_when_its_button_goes_off(desk, server, sending):
 
 def test_the_figures_of_each_domain_move_too(desk, server, sending):
     make_subscriber("reader@gmail.com")
-    mailing = planning.approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
-    planning.plan(mailing, timezone.now())
+    mailing = approving.approve(make_issue(make_post()), send_at=None, now=timezone.now(), hold=timedelta())
+    beginning.plan(mailing, timezone.now())
     breakdown.count_some(timezone.now(), 60)
     opened(desk, server, mailing)
     before = desk.locator("[data-figure=domain-0-sent]").text_content()
@@ -115,7 +115,7 @@ def test_the_figures_of_each_domain_move_too(desk, server, sending):
 def test_the_hold_is_ended_by_two_presses(desk, server):
     make_subscriber()
     now = timezone.now()
-    mailing = planning.approve(make_issue(make_post()), send_at=None, now=now, hold=HOUR)
+    mailing = approving.approve(make_issue(make_post()), send_at=None, now=now, hold=HOUR)
     desk.goto(server.url + reverse("admin:mailing", args=[mailing.pk]))
 
     desk.get_by_role("link", name="Don’t wait, send it now").click()
@@ -123,7 +123,7 @@ def test_the_hold_is_ended_by_two_presses(desk, server):
 
     desk.get_by_text("It is being sent. The first mail leaves within seconds.").wait_for()
     desk.evaluate("window.isTheSamePage = true")
-    planning.begin_due(timezone.now())
+    beginning.begin_due(timezone.now())
     shows(desk, ".lead", "0 of 1 sent.")
     shows(desk, "[data-part=history]", "Not waited any longer: to be sent at once")
 
@@ -131,14 +131,14 @@ def test_the_hold_is_ended_by_two_presses(desk, server):
 def test_the_hold_counts_down_to_the_second_and_then_it_is_sent(desk, server):
     make_subscriber()
     now = timezone.now()
-    mailing = planning.approve(make_issue(make_post()), send_at=now + timedelta(seconds=62), now=now, hold=timedelta())
+    mailing = approving.approve(make_issue(make_post()), send_at=now + timedelta(seconds=62), now=now, hold=timedelta())
     opened(desk, server, mailing)
 
     shows(desk, "[data-countdown]", "1 min 0 s")
     shows(desk, "[data-countdown]", "59 s")
-    planning.bring_forward(mailing, send_at=timezone.now(), now=timezone.now(), hold=timedelta(seconds=2))
+    approving.bring_forward(mailing, send_at=timezone.now(), now=timezone.now(), hold=timedelta(seconds=2))
     shows(desk, ".lead", "Its time has come")
-    planning.begin_due(timezone.now())
+    beginning.begin_due(timezone.now())
 
     shows(desk, ".lead", "0 of 1 sent.")
 

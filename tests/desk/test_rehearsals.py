@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from django.urls import reverse
 
-from newsletter.delivery import planning
 from newsletter.delivery.models.rehearsals import Rehearsal
+from newsletter.delivery.planning import approving
 from newsletter.desk import rehearsals, tasks
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
@@ -98,7 +98,7 @@ def test_what_is_no_draft_with_posts_is_left_alone(clock, what):
     issue = make_issue(*([] if what == "empty" else [make_post()]))
     make_subscriber()
     if what == "approved":
-        planning.approve(issue, send_at=BEGUN + timedelta(days=2), now=BEGUN, hold=timedelta())
+        approving.approve(issue, send_at=BEGUN + timedelta(days=2), now=BEGUN, hold=timedelta())
     elif what == "sent":
         issue.mark_sent(BEGUN)
 

@@ -20,12 +20,13 @@ from django.test import Client, override_settings
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply, ReplyMail
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
+from newsletter.delivery.planning import approving, beginning
 from newsletter.desk import rights
 from newsletter.desk.issues import rehearsing
-from newsletter.desk.models import Errand
+from newsletter.desk.models import Errand, PostImport, PostImportEntry
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue, KeptText, StartingPoint
 from newsletter.mail import outbox
@@ -170,6 +171,7 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/bulk/counting/": "LRRBRB",  # of nobody
     "admin/subscribers/subscriber/import/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/columns/": "LRRNRN",  # of somebody else
+    "admin/subscribers/subscriber/errands/<int:pk>/consent/": "LRRNRN",
     "admin/subscribers/subscriber/errands/<int:pk>/import/": "LRRMRM",
     "admin/subscribers/subscriber/bar/": CARERS,
     "admin/subscribers/subscriber/errands/<int:pk>/bar/": "LRRMRM",
@@ -195,6 +197,16 @@ TABLE: dict[str, str] = {
     "admin/subscribers/subscriber/errands/<int:pk>/files/<str:name>": "LRRNRN",  # of somebody else
     **_stock("subscribers/suppression", CARERS, add=CARERS, change=CARERS, delete=OWNERS),
     **_stock("publication/publication", OWNERS, add=NO_ONE, change=OWNERS, delete=NO_ONE),
+}
+TABLE |= {
+    f"admin/settings/move-in/{route}": letters
+    for route, letters in {
+        **dict.fromkeys(("", "<int:pk>/", "<int:pk>/moving/", "<int:pk>/numbers/"), EDITORS),
+        **dict.fromkeys(("<int:pk>/account.html", "<int:pk>/account.json"), EDITORS),
+        **dict.fromkeys(("<int:pk>/try/", "<int:pk>/begin/", "<int:pk>/stop/", "<int:pk>/go-on/"), "LRRRMM"),
+        **dict.fromkeys(("<int:pk>/compare/<int:number>/", "<int:pk>/old/<int:place>/"), EDITORS),
+        "<int:pk>/new/<int:place>/": EDITORS,
+    }.items()
 }
 POSTED = {
     *("admin/subscribers/subscriber/filters/", "admin/subscribers/subscriber/filters/<int:pk>/delete/"),
@@ -281,8 +293,8 @@ def _issue_in_preparation(draft: Post) -> Issue:
 def _paused_mailing() -> Mailing:
     """A mailing whose copy is uncertain, once called dead, and whose provider names the reader in all that it says."""
     now = timezone.now()
-    mailing = planning.approve(make_issue(make_post("寄到一半的")), send_at=None, now=now, hold=timedelta())
-    planning.plan(mailing, now)
+    mailing = approving.approve(make_issue(make_post("寄到一半的")), send_at=None, now=now, hold=timedelta())
+    beginning.plan(mailing, now)
     mailing.deliveries.update(state=Delivery.State.UNCERTAIN, reply=f"451 {READER} later", sent_at=now)
     mailing.batches.update(uncertain=1)
     reader = mailing.deliveries.values_list("subscriber", flat=True).first()
@@ -293,8 +305,8 @@ def _paused_mailing() -> Mailing:
 
 def _closed_mailing() -> Mailing:
     now = timezone.now()
-    mailing = planning.approve(make_issue(make_post("寄過的")), send_at=None, now=now, hold=timedelta())
-    planning.plan(mailing, now)
+    mailing = approving.approve(make_issue(make_post("寄過的")), send_at=None, now=now, hold=timedelta())
+    beginning.plan(mailing, now)
     mailing.deliveries.update(state=Delivery.State.FAILED, reply=f"550 5.1.1 <{READER}> unknown")
     mailing.batches.update(failed=1, state=Batch.State.DONE)
     mailing.finish(now)
@@ -329,6 +341,8 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
         ),
     }
     errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), state="done").pk
+    move = PostImport.objects.create(program="Ghost", name="x.zip", by="gipi", created_at=timezone.now(), state="done")
+    PostImportEntry.objects.create(post_import=move, place=1, name="x", outcome="rejected")
     readers = "admin/subscribers/subscriber/"
     wrote = {"sender": "x@example.net", "received_at": timezone.now(), "files": [{"number": 1, "name": "a.pdf"}]}
     reply = Reply.objects.create(key="k", **wrote)
@@ -337,6 +351,9 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
     values = {
         "replies/<int:pk>": f"replies/{reply.pk}",
         "files/<int:number>": "files/1",
+        "move-in/<int:pk>": f"move-in/{move.pk}",
+        "compare/<int:number>": "compare/1",
+        "<int:place>": "1",
         "errands/<int:pk>": f"errands/{errand}",
         "files/<str:name>": "files/readers.csv",
         "act/<str:name>": "act/tag",

@@ -7,12 +7,12 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.reminders import Reminder
 from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.issues import rehearsing
 from newsletter.issues.models import Issue
 from tests.factories import make_issue, make_post, make_subscriber
@@ -31,10 +31,10 @@ def issue(desk) -> Issue:
 def sent(subject: str, days_ago: int) -> Mailing:
     """A mailing that was closed, in which a copy failed, counted by domain."""
     at = timezone.now() - timedelta(days=days_ago)
-    mailing = planning.approve(
+    mailing = approving.approve(
         make_issue(make_post(published_at=at), subject=subject), send_at=at, now=at, hold=timedelta()
     )
-    planning.plan(mailing, at)
+    beginning.plan(mailing, at)
     mailing.deliveries.update(state=Delivery.State.SENT)
     mailing.deliveries.filter(seq=0).update(state=Delivery.State.FAILED, reply="554 5.7.1 blocked")
     mailing.batches.update(state="done", failed=1, sent=mailing.total - 1)
@@ -52,13 +52,13 @@ def screens(issue) -> list[str]:
     make_subscriber("reader@gmail.com")
     results = [sent("上一期", 14), sent("這一期", 1)]
     other = make_issue(make_post(), subject="寄送中的一期")
-    mailing = planning.approve(other, send_at=None, now=now, hold=timedelta())
-    planning.plan(mailing, now)
+    mailing = approving.approve(other, send_at=None, now=now, hold=timedelta())
+    beginning.plan(mailing, now)
     mailing.deliveries.filter(seq=0).update(state=Delivery.State.FAILED, reply="550 " + "x" * 60)
     mailing.batches.update(failed=1, uncertain=1)
     mailing.pause("535 authentication failed")
     later = make_issue(make_post())
-    scheduled = planning.approve(later, send_at=now + timedelta(days=9), now=now, hold=timedelta())
+    scheduled = approving.approve(later, send_at=now + timedelta(days=9), now=now, hold=timedelta())
     Issue.objects.filter(pk=later.pk).update(subject="改過的主旨")
     rehearsing.start(issue, "", now)
     of_issue = [f"issue_{name}" for name in ("preview", "test", "rehearsal", "send")]

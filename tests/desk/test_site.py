@@ -178,6 +178,9 @@ def test_the_author_changes_his_password(client):
 
     assert "Please enter your old password" in page.text
     assert (response.status_code, response["Location"]) == (302, "/admin/password_change/done/")
+    done = client.get(response["Location"]).text
+    assert "All other sessions have ended." in done
+    assert done.count("assword changed") + done.count("assword was changed") <= 1  # the title says it, and nothing else
     assert User.objects.get().check_password("something-else-12")
 
 

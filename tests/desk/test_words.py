@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.planning import approving
 from newsletter.issues.models import StartingPoint
 from newsletter.posts.models import Image, Tag
 from subscribers.models import Suppression, Tally, address_hash
@@ -51,7 +51,7 @@ def pages(db) -> list[str]:
     now = timezone.now()
     make_publication(name="Gipi", author="Gipi", language="zh-hant")
     post, issue = make_post("標題", tags=("標籤",)), make_issue(make_post("甲"), subject="主旨")
-    mailing = planning.approve(issue, send_at=now + timedelta(days=2), now=now, hold=timedelta())
+    mailing = approving.approve(issue, send_at=now + timedelta(days=2), now=now, hold=timedelta())
     gone = Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
     rows = {
         "posts_post": post.pk,
@@ -123,7 +123,7 @@ def test_numbers_have_their_thousands_in_chinese_too(admin_client, monkeypatch):
     monkeypatch.setattr("subscribers.admin.kept_tally", lambda now: Tally(3211, 1002, 0, 1234, 0))
     now = timezone.now()
     make_subscriber("someone@example.org")
-    mailing = planning.approve(make_issue(make_post("甲"), number=6), send_at=now, now=now, hold=timedelta())
+    mailing = approving.approve(make_issue(make_post("甲"), number=6), send_at=now, now=now, hold=timedelta())
     Mailing.objects.filter(pk=mailing.pk).update(total=3223)
     Tag.objects.bulk_create(Tag(name=f"標籤{letter}", slug=f"t-{letter}") for letter in range(1203))
 

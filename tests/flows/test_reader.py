@@ -9,8 +9,9 @@ from django.core import mail
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
-from newsletter.delivery import lanes, planning
+from newsletter.delivery import lanes
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.tasks import send_welcomes
 from subscribers.models import Consent, Subscriber, Suppression
 from subscribers.tasks import send_confirmations
@@ -84,8 +85,8 @@ def send_issue(number, clock, at):
     """Send an issue on its day, as its author would."""
     clock.move_to(at)
     issue = make_issue(make_post(f"文章{number}"), number=number, subject=f"第{number}課", preheader=f"第{number}句。")
-    planning.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
-    planning.begin_due(timezone.now())
+    approving.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
+    beginning.begin_due(timezone.now())
     lanes.run(0)
     Mailing.objects.get(issue=issue).finish(timezone.now())
 

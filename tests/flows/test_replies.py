@@ -11,11 +11,12 @@ from django.core import mail
 from django.core.management import call_command
 from django.utils import timezone, translation
 
-from newsletter.delivery import planning, tasks
+from newsletter.delivery import tasks
 from newsletter.delivery.author import alerts
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Answer, Arrival, Delivery, Quote, Reply, ReplyMail
 from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import quoting
 from subscribers.models import Subscriber
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
@@ -41,10 +42,10 @@ def reader(db):
 def letter(reader):
     """The reader's copy of issue 7, as it left."""
     now = timezone.now()
-    mailing = planning.approve(
+    mailing = approving.approve(
         make_issue(make_post("管理槓桿"), number=7, subject="第七期"), send_at=None, now=now, hold=timedelta()
     )
-    planning.plan(mailing, now)
+    beginning.plan(mailing, now)
     mailing.deliveries.update(state=Delivery.State.SENT, sent_at=now, attempts=1)
     return rendering.message(mailing, mailing.deliveries.get(), reader).message()
 
@@ -200,7 +201,9 @@ def test_the_question_expires(client, quote):
 @pytest.mark.parametrize("token", ["x", "0" * 17, "1" + "a" * 16])
 def test_another_token_opens_nothing(client, quote, reader, token):
     for one in (token, reader.token("feedback"), reader.token("unsubscribe")):
-        assert client.get(f"/quote/{one}/").status_code == 404
+        answer = client.get(f"/quote/{one}/")
+        assert answer.status_code == 404
+        assert "This link does not open" in answer.text  # and not that a subscription has ended
 
 
 def test_another_site_says_nothing_for_the_reader(client, quote):
@@ -218,7 +221,7 @@ def test_what_is_taken_back_before_the_issue_leaves_leaves_the_approved_letter_t
     issue = make_issue(make_post(), number=8, subject="第八期")
     placed(quote, issue)
     now = timezone.now()
-    mailing = planning.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
+    mailing = approving.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
     assert "留白的例子" in mailing.html
 
     client.post(path(quote), {"decline": "1"})
@@ -234,7 +237,7 @@ def test_an_approved_issue_that_was_changed_since_stops_instead_of_leaving_unsee
     issue = make_issue(make_post(), number=8, subject="第八期")
     placed(quote, issue)
     now = timezone.now()
-    mailing = planning.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
+    mailing = approving.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
     type(issue).objects.filter(pk=issue.pk).update(introduction="還沒看過的開頭")
 
     client.post(path(quote), {"decline": "1"})
@@ -250,7 +253,7 @@ def test_what_was_taken_back_goes_on_only_with_a_text_that_lacks_it(author, clie
     issue = make_issue(make_post(), number=8, subject="第八期")
     placed(quote, issue)
     now = timezone.now()
-    mailing = planning.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
+    mailing = approving.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
     type(issue).objects.filter(pk=issue.pk).update(introduction="還沒看過的開頭")
     client.post(path(quote), {"decline": "1"})
     page = f"/admin/delivery/mailing/{mailing.pk}/resume/"
@@ -263,7 +266,7 @@ def test_what_was_taken_back_goes_on_only_with_a_text_that_lacks_it(author, clie
     assert [kind for kind, _words in alerts._facts(mailing, now)] == [Happening.Kind.STOPPED]
     assert not mailing.resume(now, timedelta())
 
-    assert planning.refreeze(mailing, now=now)
+    assert approving.refreeze(mailing, now=now)
     mailing.refresh_from_db()
     assert "留白的例子" not in mailing.html
     assert mailing.resume(now, timedelta())
@@ -274,7 +277,7 @@ def test_who_is_erased_is_quoted_in_no_letter_that_has_not_left(quote, reader, i
     issue = make_issue(make_post(), number=8, subject="第八期")
     placed(quote, issue)
     now = timezone.now()
-    mailing = planning.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
+    mailing = approving.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
     if is_changed:
         type(issue).objects.filter(pk=issue.pk).update(introduction="還沒看過的開頭")
 
@@ -289,7 +292,7 @@ def test_a_no_that_meets_an_approval_leaves_the_letter_too(quote):
     issue, read_before = make_issue(make_post(), number=8, subject="第八期"), Quote.objects.get()
     placed(quote, issue)
     now = timezone.now()
-    mailing = planning.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
+    mailing = approving.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
 
     assert quoting.decline(read_before, now)
 
@@ -301,14 +304,14 @@ def test_a_no_that_meets_the_first_copy_stops_no_mailing(quote, monkeypatch):
     issue = make_issue(make_post(), number=8, subject="第八期")
     placed(quote, issue)
     now = timezone.now()
-    mailing = planning.approve(issue, send_at=None, now=now, hold=timedelta())
-    refreeze = planning.refreeze
+    mailing = approving.approve(issue, send_at=None, now=now, hold=timedelta())
+    refreeze = approving.refreeze
 
     def begin_first(*args, **options):
-        planning.plan(type(mailing).objects.get(), now)
+        beginning.plan(type(mailing).objects.get(), now)
         return refreeze(*args, **options)
 
-    monkeypatch.setattr(planning, "refreeze", begin_first)
+    monkeypatch.setattr(approving, "refreeze", begin_first)
 
     assert not quoting.decline(quote, now)
 
@@ -355,7 +358,7 @@ def test_a_quote_is_placed_and_taken_out_only_before_the_issue_is_approved(autho
     assert Quote.objects.get().issue is None
     author.post(place)
     now = timezone.now()
-    planning.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
+    approving.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
 
     author.post(place, {"out": "1"})
 

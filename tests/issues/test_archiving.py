@@ -12,9 +12,10 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 
-from newsletter.delivery import planning
 from newsletter.delivery.author import reminders
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.planning import approving, beginning
+from newsletter.delivery.planning.obstacles import PlanningError
 from newsletter.delivery.readers import missed
 from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed
 from newsletter.issues.models import Issue
@@ -132,11 +133,11 @@ def test_its_post_counts_as_mailed_and_waits_for_no_issue(archived):
 
 
 def by_approval(issue, client):
-    planning.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
+    approving.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
 
 
 def by_correction(issue, client):
-    planning.correct(issue, note="錯字", send_at=None, now=timezone.now(), hold=timedelta())
+    approving.correct(issue, note="錯字", send_at=None, now=timezone.now(), hold=timedelta())
 
 
 def by_command(issue, client):
@@ -144,12 +145,12 @@ def by_command(issue, client):
 
 
 def by_a_mailing_that_somebody_slips_in(issue, client):
-    planning._schedule(Mailing(issue=issue, approved_at=NOW, send_at=NOW), planning.freeze(issue))
+    approving._schedule(Mailing(issue=issue, approved_at=NOW, send_at=NOW), approving.freeze(issue))
 
 
 @pytest.mark.parametrize("way", [by_approval, by_correction, by_command, by_a_mailing_that_somebody_slips_in])
 def test_no_way_sends_it(archived, client, way):
-    with pytest.raises((planning.PlanningError, CommandError), match="was sent by another program"):
+    with pytest.raises((PlanningError, CommandError), match="was sent by another program"):
         way(archived, client)
 
     assert not Mailing.objects.exists()
@@ -169,7 +170,7 @@ def test_the_desk_sends_it_by_no_screen(archived, admin_client, screen):
     assert shown.status_code < 500
     fields = {
         "when": "now",
-        "seen": planning.freeze(archived).content_hash,
+        "seen": approving.freeze(archived).content_hash,
         "note": "錯字",
         "unrehearsed": "on",
         "number": "12",
@@ -189,10 +190,10 @@ def test_its_page_on_the_desk_offers_no_sending(archived, admin_client):
 
 
 def test_a_planned_mailing_that_a_hand_wrote_into_the_database_is_held(archived):
-    columns = planning.freeze(archived).columns()
+    columns = approving.freeze(archived).columns()
     Mailing.objects.create(issue=archived, number=1, approved_at=NOW, send_at=timezone.now(), **columns)
 
-    planning.begin_due(timezone.now() + timedelta(minutes=1))
+    beginning.begin_due(timezone.now() + timedelta(minutes=1))
 
     assert not Delivery.objects.exists()
     assert Mailing.objects.get().state != Mailing.State.SENDING

@@ -1,6 +1,7 @@
 """How a record of the log is written."""
 
 import io
+import json
 import logging
 import logging.config
 import sys
@@ -14,7 +15,7 @@ from newsletter.mail import logs, tokens
 from tests.factories import make_publication
 
 TOKEN = "1ZkQ3vY7bNp0aXeRt9"
-FORMATTER = logs.LineFormatter("{levelname} {name}: {message}", style="{")
+FORMATTER = logs.LineFormatter("{levelname} {name}{number}: {message}", style="{")
 
 
 def written(message: str, *args: object, **fields: object) -> str:
@@ -141,6 +142,74 @@ def test_a_long_line_is_read_once():
     logs.masked(worst)
 
     assert time.process_time() - begun < 0.05
+
+
+def record_of(message: str, *args: object, **fields: object) -> logging.LogRecord:
+    record = logging.LogRecord("newsletter.x", logging.WARNING, __file__, 1, message, args, None)
+    record.__dict__ |= fields
+    return record
+
+
+def test_the_time_is_utc_and_says_so():
+    line = logs.LineFormatter("{asctime} {message}", style="{").format(record_of("here", created=1795824000.5))
+
+    assert line == "2026-11-28T00:00:00.500Z here"
+
+
+def test_the_number_of_a_request_stands_before_what_it_says():
+    before = logs.request_id.set("3f9c01d27ab84e56")
+    try:
+        assert written("Not Found: /x") == "WARNING django.request [3f9c01d27ab84e56]: Not Found: /x"
+    finally:
+        logs.request_id.reset(before)
+
+
+# --- JSON ---
+
+
+def parsed(record: logging.LogRecord) -> dict[str, str]:
+    line = logs.JsonFormatter().format(record)
+    assert line.isascii()
+    assert len(line.splitlines()) == 1
+    return json.loads(line)
+
+
+def test_a_record_is_one_object():
+    assert parsed(record_of("第 %d 期", 42, created=1795824000.5)) == {
+        "time": "2026-11-28T00:00:00.500Z",
+        "level": "WARNING",
+        "logger": "newsletter.x",
+        "message": "第 42 期",
+    }
+
+
+def test_an_object_names_the_request():
+    before = logs.request_id.set("3f9c01d27ab84e56")
+    try:
+        assert parsed(record_of("here"))["request"] == "3f9c01d27ab84e56"
+    finally:
+        logs.request_id.reset(before)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\x1b[2J", "\u2028", "\u202e", "\x00", "\ud800", '"}\n{"level": "ERROR'])
+def test_nobody_begins_an_object_of_his_own(end):
+    assert parsed(record_of("Not Found: /x%s", end))["level"] == "WARNING"
+
+
+def test_an_object_tells_no_token():
+    record = record_of("at %s", f"/preferences/{TOKEN}/", exc_info=raised(f"/confirm/{TOKEN}/"))
+
+    facts = parsed(record)
+
+    assert facts["message"] == "at /preferences/***/"
+    assert facts["exception"].endswith("ValueError: /confirm/***/")
+
+
+def test_an_object_is_not_so_long_that_the_journal_breaks_it():
+    facts = logs.JsonFormatter().format(record_of("%s", "管" * 60_000, exc_info=raised("x" * 60_000)))
+
+    assert len(facts) < 48 * 1024
+    assert json.loads(facts)
 
 
 # --- Who writes ---

@@ -1,5 +1,7 @@
 """The author sees where old addresses lead, mends them, and answers what is missing."""
 
+from datetime import date
+
 import pytest
 from django.contrib.messages import get_messages
 from django.utils import timezone
@@ -88,6 +90,20 @@ def test_a_missing_page_is_led_somewhere_by_one_link(admin_client):
     admin_client.post(ADD, {"path": "/gone", "leads_to": "/posts/"})
 
     assert not MissingAddress.objects.exists()
+
+
+@pytest.mark.parametrize("listed", ["redirect", "missingaddress"])
+def test_a_list_says_how_often_and_when_as_the_other_lists_write_it(admin_client, listed):
+    asked = {"asked": 1234, "asked_on": date(2026, 11, 28)}
+    Redirect.objects.create(path="/old", target="/posts/", **asked)
+    MissingAddress.objects.create(path="/gone", **asked)
+
+    make_publication(language="zh-hant")
+    page = admin_client.get(f"/admin/posts/{listed}/").content.decode()
+
+    assert "1,234 次" in page
+    assert "2026/11/28" in page
+    assert "2026年11月28日" not in page
 
 
 def test_a_post_that_is_deleted_says_how_many_old_addresses_go_with_it(admin_client):

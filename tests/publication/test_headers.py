@@ -33,6 +33,19 @@ def test_no_static_file_can_be_framed_or_load_anything(shelf):
         assert sent["Referrer-Policy"] == "same-origin"
 
 
+def test_a_picture_of_a_post_is_guarded_as_they_are(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    (tmp_path / ("a" * 16)).mkdir()
+    (tmp_path / ("a" * 16) / "a.png").write_bytes(b"")
+
+    response = Client().get(f"/media/{'a' * 16}/a.png")
+    response.close()
+
+    assert response.status_code == 200
+    assert {name: response.headers[name] for name in headers.GUARDS} == headers.GUARDS
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

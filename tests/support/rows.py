@@ -24,6 +24,7 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_life": 110,
     "test_machines": 25,
     "test_month": 30,
+    "test_moving_house": 60,
     "test_result": 45,
     "test_outages": 100,
     "test_packing": 40,

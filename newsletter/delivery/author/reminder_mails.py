@@ -12,11 +12,11 @@ from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from newsletter.delivery import planning
 from newsletter.delivery.author.subscribed import calendar_url
 from newsletter.delivery.letter.rendering import FrozenLetter, fill, freeze, parts, reader_values
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.planning import approving
 from newsletter.issues import rhythm
 from newsletter.issues.models import not_yet_mailed
 from newsletter.mail import headers, letters, tokens
@@ -113,7 +113,7 @@ def _letter(reminder: Reminder, publication: Publication, frozen: FrozenLetter |
     mailing = Mailing(issue=issue, approved_at=reminder.at, send_at=reminder.slot_at, **frozen.columns())
     values = reader_values(Subscriber(pk=0, email=publication.sender_email, token_salt=""))
     whole_html, whole_text = parts(mailing)
-    context = _answers(reminder, publication) | {"unshown": planning.unshown(issue, letter=frozen)}
+    context = _answers(reminder, publication) | {"unshown": approving.unshown(issue, letter=frozen)}
     names = letters.spelled(publication)
     panel = spacing.spaced_html(render_to_string("email/_approve.html", context), names)
     note = spacing.spaced(html.unescape(render_to_string("email/_approve.txt", context).strip()), names)

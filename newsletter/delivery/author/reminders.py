@@ -12,7 +12,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails
 from newsletter.delivery.author.author_mail import AuthorMail, who_may_send
 from newsletter.delivery.author.slots import (
@@ -27,6 +26,8 @@ from newsletter.delivery.author.slots import (
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.planning import approving, beginning
+from newsletter.delivery.planning.obstacles import PlanningError, obstacles
 from newsletter.issues import assembly, cadence, rhythm, shifting
 from newsletter.issues.cadence import Rhythm, Shifts, Slot
 from newsletter.issues.models import Issue
@@ -80,7 +81,7 @@ def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> None:
     if Reminder.objects.filter(kind=kind, slot_at=slot_at).exists():  # else each minute would render the issue in vain
         return
     issue = proposed_issue()
-    if kind == Kind.LETTER and (issue is None or planning.obstacles(issue, slot_at)):
+    if kind == Kind.LETTER and (issue is None or obstacles(issue, slot_at)):
         return
     row = Reminder(kind=kind, slot_at=slot_at, issue=issue, at=now, due_at=now)
     with suppress(IntegrityError), transaction.atomic():  # another task was first, or an author with the same number
@@ -149,8 +150,8 @@ def approve(reminder: Reminder, now: datetime) -> Mailing | None:
 
 def _schedule(reminder: Reminder, issue: Issue, now: datetime) -> Mailing:
     """Approve within the caller's transaction; what was frozen is compared, for an edit may come between."""
-    hold = planning.hold_of(Publication.objects.current())
-    mailing = planning.approve(issue, send_at=reminder.slot_at, now=now, hold=hold)
+    hold = approving.hold_of(Publication.objects.current())
+    mailing = approving.approve(issue, send_at=reminder.slot_at, now=now, hold=hold)
     if mailing.content_hash != reminder.content_hash:
         raise Changed
     return mailing
@@ -201,8 +202,8 @@ def let_go(now: datetime) -> int:
     publication = Publication.objects.fresh()
     if publication.unapproved != Publication.Unapproved.GO:
         return 0
-    soon = now + planning.hold_of(publication) + AHEAD
-    due = Reminder.objects.unanswered().filter(slot_at__lte=soon, slot_at__gt=now - planning.LATE)
+    soon = now + approving.hold_of(publication) + AHEAD
+    due = Reminder.objects.unanswered().filter(slot_at__lte=soon, slot_at__gt=now - beginning.LATE)
     return sum(_let_go(one, now) for one in due.select_related("issue"))
 
 
@@ -213,6 +214,6 @@ def _let_go(reminder: Reminder, now: datetime) -> bool:
     try:
         with transaction.atomic():
             _schedule(reminder, issue, now)
-    except (Changed, planning.PlanningError):  # edited in this moment: `note_missed` says so
+    except (Changed, PlanningError):  # edited in this moment: `note_missed` says so
         return False
     return True

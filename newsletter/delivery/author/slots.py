@@ -7,10 +7,11 @@ from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 
-from newsletter.delivery import planning
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import MISSED_FOR, Reminder
+from newsletter.delivery.planning import approving, beginning
+from newsletter.delivery.planning.obstacles import obstacles
 from newsletter.issues import rhythm
 from newsletter.issues.cadence import DAYS_BETWEEN
 from newsletter.issues.models import Issue
@@ -83,18 +84,18 @@ def _why_unseen(letter: Reminder, frozen: FrozenLetter) -> Reminder.Reason | Non
 def _why_late(letter: Reminder, now: datetime) -> Reminder.Reason | None:
     if Publication.objects.fresh().unapproved != Publication.Unapproved.GO:
         return Reason.UNANSWERED
-    return Reason.DOWN if now - letter.slot_at >= planning.LATE else None
+    return Reason.DOWN if now - letter.slot_at >= beginning.LATE else None
 
 
 def _obstacles(issue: Issue, send_at: datetime, frozen: FrozenLetter) -> str:
     publication = Publication.objects.current()
     with translation.override(publication.language), timezone.override(publication.zone):
-        return " ".join(planning.obstacles(issue, send_at, letter=frozen))
+        return " ".join(obstacles(issue, send_at, letter=frozen))
 
 
 def _unshown(issue: Issue, frozen: FrozenLetter) -> str:
     with translation.override(Publication.objects.current().language):
-        return planning.unshown(issue, letter=frozen)
+        return approving.unshown(issue, letter=frozen)
 
 
 def _neighbour(slot_at: datetime) -> str:

@@ -20,7 +20,7 @@ from newsletter.delivery.author.reminder_mails import opened_by
 from newsletter.delivery.letter.losses import LOSSES_SHOWN, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models.reminders import Reminder
-from newsletter.delivery.planning import PlanningError
+from newsletter.delivery.planning.obstacles import PlanningError
 from newsletter.issues import rhythm
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox

@@ -7,6 +7,7 @@ Batch     open ─▶ leased ─▶ done        leased by the dead ─▶ open
 An author's "send again" (ledger/uncertain.py) leads back: uncertain ─▶ queued, done ─▶ open, sent ─▶ sending.
 """
 
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -22,6 +23,8 @@ from newsletter.delivery.models.history import Step
 from newsletter.issues.models import Issue
 from newsletter.mail import tokens
 from newsletter.publication import actors
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,9 @@ class Mailing(models.Model):
     ) -> None:
         """Add a step to what happened, with who acts now; call it in the transaction in which it happens."""
         who = actors.current()._asdict()
-        self.steps.create(what=what, detail=detail[:500], at=at or timezone.now(), send_at=send_at, **who)
+        step = self.steps.create(what=what, detail=detail[:500], at=at or timezone.now(), send_at=send_at, **who)
+        number = self.issue.number
+        transaction.on_commit(lambda: log.info("issue %d, mailing %s", number, step), robust=True)
 
     def _move(self, what: Step.What, among: "list[Mailing.State]", **values: Any) -> bool:
         """Change to values that only one of the states `among` allows, and add a step; return False otherwise."""

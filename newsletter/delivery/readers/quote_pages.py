@@ -14,7 +14,7 @@ from newsletter.delivery.models.quotes import NAME_MAX
 from newsletter.delivery.readers import quoting
 from newsletter.publication.limits.doors import capability, same_origin
 from subscribers.addresses import one_line
-from subscribers.pages.views import closed
+from subscribers.pages.views import lost
 
 FULL, OTHER, NONE = "full", "other", "none"
 
@@ -52,7 +52,7 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
     """Show the passage; a POST says yes (with a name) or no."""
     found = Quote.objects.opened_by(token)
     if found is None:
-        return closed(request, "spent", status=404)
+        return lost(request)
     full = one_line(found.reply.sender_name)[:NAME_MAX] if found.reply else ""
     form = NameForm(request.POST if request.method == "POST" and "allow" in request.POST else None, full=full)
     if request.method == "POST":

@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from newsletter.delivery import planning
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing, Quote, Reply
+from newsletter.delivery.planning import approving
+from newsletter.delivery.planning.obstacles import PlanningError
 from newsletter.delivery.readers.answers import why_not
 from newsletter.delivery.readers.single_mails import SingleMail
 from newsletter.issues.models import Issue
@@ -143,9 +144,9 @@ def leave(reader: Subscriber) -> None:
 
 def _without_it(mailing: Mailing, now: datetime, *, is_unchanged: bool) -> bool:
     try:
-        if is_unchanged and planning.refreeze(mailing, now=now):
+        if is_unchanged and approving.refreeze(mailing, now=now):
             return True
-    except planning.PlanningError:
+    except PlanningError:
         pass
     why = _("A reader has taken back a quote. Replace the text by the current one, then go on.")
     paused = Mailing.objects.filter(pk=mailing.pk, state=Mailing.State.PAUSED)

@@ -9,10 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery import planning
 from newsletter.delivery.letter.losses import Loss, Unfilled, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze, subject_line
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.planning import approving
+from newsletter.delivery.planning.audience import copies
+from newsletter.delivery.planning.obstacles import PlanningError, obstacles_to_correcting
 from newsletter.desk.forms import CorrectionForm
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
 from newsletter.issues.models import Issue
@@ -36,9 +38,9 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         "title": _("Correction"),
         "form": form,
         "subject": subject_line(issue, Publication.objects.current(), is_correction=True),
-        "count": planning.copies(issue),
+        "count": copies(issue),
         "hold_minutes": Publication.objects.current().hold_minutes,
-        "obstacles": planning.obstacles_to_correcting(issue, "a note"),
+        "obstacles": obstacles_to_correcting(issue, "a note"),
         **in_question(lost),
     }
     return page(request, "desk/correction.html", issue, context)
@@ -46,12 +48,12 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _approve(form: CorrectionForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
     """Approve the correction; add an error to `form` and return None if there is nothing to correct."""
-    hold, said = planning.hold_of(Publication.objects.current()), form.cleaned_data
+    hold, said = approving.hold_of(Publication.objects.current()), form.cleaned_data
     try:
-        return planning.correct(
+        return approving.correct(
             issue, note=said["note"], send_at=None, now=now, hold=hold, acknowledged=said["unshown"], letter=letter
         )
-    except planning.PlanningError as problem:
+    except PlanningError as problem:
         form.add_error(None, str(problem))
         return None
 

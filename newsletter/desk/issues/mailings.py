@@ -19,13 +19,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from newsletter.delivery import planning
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import uncertain
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.links.counting import followed
 from newsletter.delivery.models import Batch, Breakdown, Certificate, Delivery, Mailing, packs
+from newsletter.delivery.planning import approving
+from newsletter.delivery.planning.obstacles import PlanningError, can_be_corrected, obstacles_of
 from newsletter.delivery.readers import withholding
 from newsletter.desk.issues import audit, breakdowns, progress, results
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
@@ -94,11 +95,11 @@ def _shown(request: HttpRequest, found: Mailing, now: datetime) -> dict[str, Any
         "result": results.of(found, now),
         "links": followed(found) if found.counts_links and found.planned_at else (),
         "reasons": _reasons(found, breakdown, certificate),
-        "can_be_corrected": may_send and found.state == Mailing.State.SENT and planning.can_be_corrected(found.issue),
+        "can_be_corrected": may_send and found.state == Mailing.State.SENT and can_be_corrected(found.issue),
         "domains": breakdowns.domains(breakdown),
         "domain_columns": [label for _name, label in breakdowns.COLUMNS.values()],
         "actions": _actions(found) if may_send and found.state in Mailing.OPEN_STATES else [],
-        "obstacles": planning.obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
+        "obstacles": obstacles_of(found, found.send_at) if found.state == "scheduled" else [],
         "waits_for_provider": found.state == "sending" and found.provider_failures and found.is_waiting(now),
         "entries": audit.entries_of(found),
         "certificate": certificate,
@@ -166,7 +167,7 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
         return _ask(request, found, action)
     try:
         is_done = request.method == "POST" and wish.makes_sense() and wish.do(found, timezone.now(), request.POST)
-    except planning.PlanningError as problem:
+    except PlanningError as problem:
         messages.error(request, str(problem))
         return _ask(request, found, action)
     found.refresh_from_db()
@@ -196,7 +197,7 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
     if found.state != Mailing.State.SCHEDULED:
         messages.warning(request, _too_late(found))
         return redirect("admin:mailing", pk)
-    if form.is_valid() and not (reasons := planning.obstacles_of(found, form.send_at or form.begins)):
+    if form.is_valid() and not (reasons := obstacles_of(found, form.send_at or form.begins)):
         _move(request, found, form.send_at or now)
         return redirect("admin:mailing", pk)
     for reason in reasons if form.is_bound and form.is_valid() else []:
@@ -207,7 +208,7 @@ def move(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _move(request: HttpRequest, found: Mailing, send_at: datetime) -> None:
     now = timezone.now()
-    moved = planning.bring_forward(found, send_at=send_at, now=now, hold=_hold())
+    moved = approving.bring_forward(found, send_at=send_at, now=now, hold=_hold())
     found.refresh_from_db()
     if moved:
         text = _("Moved. The first mail leaves on %(time)s; until then a cancel reaches nobody.")
@@ -222,7 +223,7 @@ def _too_late(found: Mailing) -> str:
 
 
 def _hold() -> timedelta:
-    return planning.hold_of(Publication.objects.current())
+    return approving.hold_of(Publication.objects.current())
 
 
 def _after_pausing(found: Mailing) -> str:
@@ -258,12 +259,12 @@ def _pause(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
 
 def _resume(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
     if found.paused_by == Mailing.Cause.QUOTE:
-        raise planning.PlanningError(found.why_paused or found.reason)
+        raise PlanningError(found.why_paused or found.reason)
     return found.resume(now, _hold())
 
 
 def _refreeze(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return planning.refreeze(found, now=now, acknowledged=typed.get("unshown", ""))
+    return approving.refreeze(found, now=now, acknowledged=typed.get("unshown", ""))
 
 
 def _cancel(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
@@ -271,7 +272,7 @@ def _cancel(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
 
 
 def _end_hold(found: Mailing, now: datetime, typed: Mapping[str, str]) -> bool:
-    return planning.end_hold(found, now=now)
+    return approving.end_hold(found, now=now)
 
 
 def _after_ending_the_hold(found: Mailing) -> str:

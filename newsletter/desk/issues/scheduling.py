@@ -15,11 +15,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from newsletter.delivery import planning
 from newsletter.delivery.letter.losses import losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing
+from newsletter.delivery.planning import approving
+from newsletter.delivery.planning.obstacles import PlanningError, obstacles, was_sent_to_all
 from newsletter.desk.audiences import Audience, audience_of, segments, spread_of, words_for
 from newsletter.desk.forms import WhenForm
 from newsletter.desk.issues.composer import in_question, in_words, page, wake_up
@@ -59,7 +60,7 @@ def send(request: HttpRequest, pk: int) -> HttpResponse:
 def when_form(request: HttpRequest, issue: Issue, now: datetime) -> WhenForm:
     publication = Publication.objects.current()
     slots = next_slots(publication, SLOTS_OFFERED)
-    begins = now + planning.hold_of(publication)
+    begins = now + approving.hold_of(publication)
     names = "schedule_%s" if "dialog" in request.GET else "id_%s"  # the page under a dialog has names of its own
     form = WhenForm(request.POST or None, issue=issue, slots=slots, begins=begins, auto_id=names)
     asked = request.POST.get("segment") or request.GET.get("segment", "")
@@ -73,7 +74,7 @@ def _is_as_seen(request: HttpRequest, form: WhenForm, issue: Issue, letter: Froz
     One that cannot be sent at all passes: why it cannot is the better answer, and approving gives it.
     """
     is_seen = request.POST.get("seen") == letter.content_hash
-    if is_seen or planning.obstacles(issue, form.send_at or form.begins, letter=letter):
+    if is_seen or obstacles(issue, form.send_at or form.begins, letter=letter):
         return True
     form.add_error(None, _("The issue has changed since this page was opened. Look at it once more, then send it."))
     return False
@@ -104,9 +105,9 @@ def _is_rehearsed(form: WhenForm, standing: Standing) -> bool:
 
 def _approve(form: WhenForm, issue: Issue, letter: FrozenLetter, now: datetime) -> Mailing | None:
     """Approve the issue as it was seen; add an error to `form` and return None if it cannot be sent as it is."""
-    hold, acknowledged = planning.hold_of(Publication.objects.current()), form.cleaned_data["unshown"]
+    hold, acknowledged = approving.hold_of(Publication.objects.current()), form.cleaned_data["unshown"]
     try:
-        return planning.approve(
+        return approving.approve(
             issue,
             send_at=form.send_at,
             now=now,
@@ -115,7 +116,7 @@ def _approve(form: WhenForm, issue: Issue, letter: FrozenLetter, now: datetime) 
             acknowledged=acknowledged,
             letter=letter,
         )
-    except planning.PlanningError as problem:
+    except PlanningError as problem:
         form.add_error(None, str(problem))
         return None
 
@@ -148,8 +149,8 @@ def _what_will_happen(
     publication = Publication.objects.current()
     at = form.send_at or form.begins if form.is_bound else form.proposed
     items = list(issue.items.select_related("post").defer("post__body"))
-    hindered = planning.obstacles(issue, at, letter=letter)
-    hindered_now = planning.obstacles(issue, form.begins, letter=letter)
+    hindered = obstacles(issue, at, letter=letter)
+    hindered_now = obstacles(issue, form.begins, letter=letter)
     return {
         "title": _("Send"),
         "letter": letter,
@@ -166,5 +167,5 @@ def _what_will_happen(
         "obstacles": hindered,
         "obstacles_now": [text for text in hindered_now if text not in hindered],
         "to_read_again": issue.to_read_again(publication),
-        "has_been_sent": planning.was_sent_to_all(issue),
+        "has_been_sent": was_sent_to_all(issue),
     }

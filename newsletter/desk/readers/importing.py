@@ -63,10 +63,9 @@ def file_field() -> forms.FileField:
     )
 
 
-class UploadForm(forms.Form):
-    """A file, and the proof of consent that the law asks for; it is kept in the record of each reader."""
+class ConsentForm(forms.Form):
+    """The proof of consent that the law asks for; it is kept in the record of each reader."""
 
-    file = file_field()
     consent = forms.CharField(
         label=gettext_lazy("How did these readers agree?"),
         label_suffix="",
@@ -78,6 +77,13 @@ class UploadForm(forms.Form):
 
     def clean_consent(self) -> str:
         return one_line(self.cleaned_data["consent"])
+
+
+class UploadForm(ConsentForm):
+    """A file with readers, and how they agreed."""
+
+    file = file_field()
+    field_order = ("file", "consent")
 
     def clean_file(self) -> "UploadedFile[Any]":
         return checked(self.cleaned_data["file"])
@@ -110,22 +116,24 @@ def upload(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if form.is_bound and form.is_valid():
         try:
-            errand = _kept(form, request.user)
+            errand = kept(form.cleaned_data["file"], form.cleaned_data["consent"], request.user)
         except FileError as error:
             form.add_error("file", str(error))
         else:
             return redirect("admin:reader_import_columns", errand.pk)
-    return _page(request, "import", {"form": form}, status=400 if form.is_bound else 200)
+    return page(request, "import", {"form": form}, status=400 if form.is_bound else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def columns(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the columns with what they are taken for; on POST, try the import with what was chosen."""
-    errand = _own(request, pk)
+    errand = own(request, pk)
+    if not errand.options["consent"]:
+        return redirect("admin:reader_import_consent", pk)
     try:
         glimpse = csv_file.glimpse(files.path_of(errand, files.GIVEN), SAMPLES)
     except OSError:
-        return _page(request, "import_gone", {}, status=404)
+        return page(request, "import_gone", {}, status=404)
     found = _columns(glimpse, request.POST if request.method == "POST" else errand.chosen)
     problem = _problem(found) if request.method == "POST" else ""
     if request.method == "POST" and not problem:
@@ -140,13 +148,13 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
         "first_rows": glimpse.samples if not glimpse.names else [],
         "problem": problem,
     }
-    return _page(request, "columns", context, status=400 if problem else 200)
+    return page(request, "columns", context, status=400 if problem else 200)
 
 
 @require_POST
 def start(request: HttpRequest, pk: int) -> HttpResponse:
     """Begin the import that was tried."""
-    errand = _own(request, pk)
+    errand = own(request, pk)
     if beginning.begin_import(errand, timezone.now()):
         wake(tasks.work_on_errands)
     else:
@@ -154,13 +162,12 @@ def start(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("admin:reader_errand", errand.pk)
 
 
-def _own(request: HttpRequest, pk: int) -> Errand:
+def own(request: HttpRequest, pk: int) -> Errand:
     return get_object_or_404(Errand, pk=pk, kind=Errand.Kind.IMPORT, user=request.user)
 
 
-def _kept(form: UploadForm, user: Any) -> Errand:
+def kept(file: "UploadedFile[Any]", consent: str, user: Any) -> Errand:
     """Keep what was sent; raise FileError for what is no table of readers, and keep nothing of it."""
-    file, consent = form.cleaned_data["file"], form.cleaned_data["consent"]
     errand = beginning.prepare_import(one_line(file.name or ""), {"consent": consent}, user=user, now=timezone.now())
     try:
         errand.total = files.keep(errand, files.GIVEN, pieces(file))
@@ -237,6 +244,6 @@ def _problem(found: list[Column]) -> str:
     return ""
 
 
-def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+def page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     context = admin.site.each_context(request) | {"title": _("Import readers")} | context
     return render(request, f"desk/readers/{template}.html", context, status=status)

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Length, Trim
 
-from newsletter.delivery import planning
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, Rehearsal, Standing, digest_of
+from newsletter.delivery.planning import approving
 from newsletter.delivery.results.sent import copies, counted, last
 from newsletter.desk.next_issue import in_the_making
 from newsletter.desk.today.facts import Composed, Draft, Facts, Result, Underway
@@ -67,7 +67,7 @@ def gather(user: Any, now: datetime) -> Found:
         rights=rights,
         zone=publication.zone,
         slot=slot,
-        hold=planning.hold_of(publication),
+        hold=approving.hold_of(publication),
         next_number=issue.number if issue else new_number,
         new_number=new_number,
         readers=readers.mailable if readers else None,

@@ -14,7 +14,7 @@ from django.utils.text import slugify
 
 from newsletter.posts.importers.archive import Archive
 from newsletter.posts.importers.folder.fields import moment
-from newsletter.posts.importers.html.converting import Converted, converted, shown
+from newsletter.posts.importers.html.converting import Converted, as_typed, converted, shown
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark
 from newsletter.posts.importers.pictures.finding import ArchiveFinder, Finder, FolderFinder
 
@@ -92,6 +92,7 @@ class Source:
             addresses=(f"/archive/{slug}/",) if slug else (),
             mailed=Mailed(subject, at) if at and is_sent else None,
             before=body.before,
+            page=body.page,
             remarks=(*remarks, *body.remarks),
         )
 
@@ -103,7 +104,7 @@ class Source:
         mode = _MODE.match(text)
         text = text[mode.end() :] if mode else text
         is_html = (mode and mode["mode"] == "fancy") or (not mode and _HTML.match(text.lstrip()))
-        return converted(text) if is_html and _HTML.search(text) else Converted(text.strip(), shown(text.strip()))
+        return converted(text) if is_html and _HTML.search(text) else _as_markdown(text.strip())
 
     def keys(self, href: str, source: str) -> list[str]:
         found = re.search(r"https://buttondown\.(?:com|email)/[\w-]{1,100}(/archive/[\w-]{1,200})", href)
@@ -111,6 +112,10 @@ class Source:
 
     def names(self, source: str) -> list[str]:
         return []
+
+
+def _as_markdown(text: str) -> Converted:
+    return Converted(text, shown(text), page=as_typed(text))
 
 
 def rows_of(text: str) -> list[dict[str, Any]] | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from newsletter.posts.importers import buttondown, markdown_folder, medium, substack, wordpress
 from newsletter.posts.importers.archive import Archive
+from newsletter.posts.importers.folder.texts import InArchive, InFolder
 from newsletter.posts.importers.ghost.export import read
 from newsletter.posts.importers.ghost.source import Source as Ghost
 from newsletter.posts.importers.imported import Rejected
@@ -22,7 +23,7 @@ def detected(path: Path, zone: tzinfo, site: str = "") -> Source:
     if path.is_dir():
         return _folder(path, zone, site)
     if path.suffix.lower() in markdown_folder.SUFFIXES:
-        return markdown_folder.Source(path, zone)
+        return markdown_folder.Source(InFolder(path), zone, site)
     with path.open("rb") as opened:
         head = opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"PK"):
@@ -41,7 +42,7 @@ def _folder(path: Path, zone: tzinfo, site: str) -> Source:
         table = path / name
         if table.is_file() and (found := buttondown.in_folder(table, _text(table), zone, site)):
             return found
-    return markdown_folder.Source(path, zone)
+    return markdown_folder.Source(InFolder(path), zone, site)
 
 
 def _feed(path: Path, head: bytes, zone: tzinfo, site: str) -> Source:
@@ -77,6 +78,8 @@ def _archive(archive: Archive, zone: tzinfo, site: str) -> Source:
         return found
     if ghost := _ghost(archive, zone, site):
         return ghost
+    if archive.named(*markdown_folder.SUFFIXES):
+        return markdown_folder.Source(InArchive(archive), zone, site)
     if medium.Source.stories(archive):
         return medium.Source(archive, zone)
     return _unknown(archive.path)
@@ -87,7 +90,9 @@ def _ghost(archive: Archive, zone: tzinfo, site: str) -> Source | None:
     names = sorted(archive.named(".json"), key=lambda name: -archive.members[name].file_size)
     for name in names[:20]:
         try:
-            return Ghost(read(archive.text(name, TEXT_MAX)), [ArchiveFinder(archive)], zone, site)
+            export = read(archive.text(name, TEXT_MAX))
         except Rejected:
             continue
+        if export.has_texts:
+            return Ghost(export, [ArchiveFinder(archive)], zone, site)
     return None

@@ -31,6 +31,7 @@ class ImportedPost:
     folder: what relative addresses in it count from, below the root of the pictures.
     addresses: the paths at which it was read; they will lead to it.
     before: what its text had there; None where nobody but we can read it (a folder of Markdown).
+    page: its text there, as HTML; Markdown stands in a <pre> as it was typed. For the author's eyes, never for readers.
     remarks: what is not as it was.
     """
 
@@ -49,4 +50,5 @@ class ImportedPost:
     addresses: tuple[str, ...] = ()
     mailed: Mailed | None = None
     before: Counts | None = None
+    page: str = ""
     remarks: tuple[Remark, ...] = field(default=())

@@ -2,11 +2,10 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, tzinfo
 from functools import cached_property, partial
-from hashlib import sha256
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,11 +13,11 @@ from newsletter.mail.characters import nfc, without_control
 from newsletter.posts.importers.folder import fields as read_fields
 from newsletter.posts.importers.folder.addresses import addresses
 from newsletter.posts.importers.folder.shortcodes import as_markdown
+from newsletter.posts.importers.folder.texts import Texts, program_of
 from newsletter.posts.importers.front_matter import HEAD_MAX, FrontMatterError, Value, parse
-from newsletter.posts.importers.html.converting import shown
+from newsletter.posts.importers.html.converting import as_typed, shown
 from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
-from newsletter.posts.importers.pictures.finding import SUFFIXES as PICTURES
-from newsletter.posts.importers.pictures.finding import Finder, FolderFinder, Found
+from newsletter.posts.importers.pictures.finding import Finder
 from newsletter.posts.importers.visibility import is_hidden, unknown_wishes
 from newsletter.posts.models import BODY_MAX
 
@@ -36,27 +35,36 @@ NOT_LOOKED_INTO = {
     "_layouts",
     "_includes",
 }
-PICTURE_ROOTS = ("static", "source", "assets", "public", "content", "docs", "website/static", "src")
 _TOML = re.compile(r"\A\+\+\+[ \t]*\n(?P<head>.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _UNDERLINED = re.compile(r"^[ \t]*<!--\s*(?:more|truncate|excerpt)\s*-->[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
 class Source:
-    """The Markdown files below a folder, or one of them. The name counts from the folder: name the same one again."""
+    """Markdown files: those below a folder, one of them, or those of a zip.
 
-    name, site = "Markdown", ""
+    The name of a post counts from the folder: name the same one again.
+    """
 
-    def __init__(self, path: Path, zone: tzinfo) -> None:
-        self.path, self.zone = path, zone
-        self.root = path if path.is_dir() else path.parent
+    def __init__(self, texts: Texts, zone: tzinfo, site: str = "") -> None:
+        self.texts, self.zone, self.site = texts, zone, site
 
     @cached_property
-    def finders(self) -> list[Finder]:
-        inner = [FolderFinder(self.root / name) for name in PICTURE_ROOTS if (self.root / name).is_dir()]
-        return [FolderFinder(self.root), *inner, _ByName(self.root)]
+    def name(self) -> str:
+        """Return the program by the files that it keeps beside the texts."""
+        return program_of(self.texts.has)
+
+    @property
+    def finders(self) -> Sequence[Finder]:
+        return self.texts.finders
 
     def articles(self) -> Iterator[tuple[str, Callable[[], ImportedPost]]]:
-        return articles(self.path, self.zone)
+        for name in self.texts.names:
+            if name.suffix.lower() in SUFFIXES and (self.texts.is_one or not _is_passed_over(name)):
+                yield name.as_posix(), partial(self.read, name)
+
+    def read(self, name: PurePosixPath) -> ImportedPost:
+        """Return the post in a file; raise Rejected when it cannot become one."""
+        return post_of(name, self.texts.read(name, BODY_MAX * 4 + 1), self.zone)
 
     def keys(self, href: str, source: str) -> list[str]:
         """Return what a link in the post of `source` may name: a file of the folder, or an old address."""
@@ -87,52 +95,15 @@ def _flat(path: PurePosixPath) -> str:
     return "/" + "/".join(parts)
 
 
-class _ByName:
-    """Finds a picture by its mere name, wherever it lies in a folder, if there is one of this name: Obsidian's way."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    @cached_property
-    def _places(self) -> dict[str, list[Path]]:
-        places: dict[str, list[Path]] = {}
-        for path in self.root.rglob("*"):
-            if path.suffix.lower() in PICTURES and not path.is_symlink():
-                places.setdefault(path.name, []).append(path)
-        return places
-
-    def find(self, address: str, folder: str) -> Found | None:
-        if urlsplit(address).scheme or urlsplit(address).netloc:
-            return None
-        found = self._places.get(unquote(address).rpartition("/")[2], [])
-        digests = {sha256(path.read_bytes()).digest() for path in found[:20]}
-        if len(digests) != 1:
-            return None
-        return FolderFinder(self.root).find("/" + found[0].relative_to(self.root).as_posix(), "")
-
-
-def articles(path: Path, zone: tzinfo) -> Iterator[tuple[str, Callable[[], ImportedPost]]]:
-    """Yield the name of each Markdown file below `path`, or of the file `path`, and what reads it."""
-    root = path if path.is_dir() else path.parent
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    for file in files:
-        name = file.relative_to(root)
-        if file.suffix.lower() in SUFFIXES and (file == path or not _is_passed_over(name)):
-            yield name.as_posix(), partial(read, file, root, zone)
-
-
-def _is_passed_over(name: Path) -> bool:
+def _is_passed_over(name: PurePosixPath) -> bool:
     if any(part.startswith(".") or part in NOT_LOOKED_INTO for part in name.parts):
         return True
     return len(name.parts) == 1 and name.stem.lower() in NO_TEXTS
 
 
-def read(file: Path, root: Path, zone: tzinfo) -> ImportedPost:
-    """Return the post in `file`; raise Rejected when it cannot become one."""
-    if not file.resolve().is_relative_to(root.resolve()):
-        raise Rejected("it is a link to a file outside the folder")
-    name = PurePosixPath(file.relative_to(root).as_posix())
-    fields, typed = _parsed(_text(file))
+def post_of(name: PurePosixPath, data: bytes, zone: tzinfo) -> ImportedPost:
+    """Return the post of a file of this name; raise Rejected when it cannot become one."""
+    fields, typed = _parsed(_text(data))
     title, typed = read_fields.title(fields, typed, name)
     typed = _UNDERLINED.sub("", typed).strip()
     body, remarks = as_markdown(typed)
@@ -142,7 +113,7 @@ def read(file: Path, root: Path, zone: tzinfo) -> ImportedPost:
     if body != typed:
         remarks.append(Remark("short codes are Markdown now", effect=shown(body) - before, is_loss=False))
     at = read_fields.published_at(fields, name, zone, remarks)
-    hidden = is_hidden(fields, Path(name))
+    hidden = is_hidden(fields, name)
     remarks += [Remark(words) for words in unknown_wishes(fields)]
     remarks += read_fields.without_place(fields)
     return ImportedPost(
@@ -157,6 +128,7 @@ def read(file: Path, root: Path, zone: tzinfo) -> ImportedPost:
         folder="" if str(name.parent) == "." else str(name.parent),
         addresses=addresses(fields, name, at),
         before=before,
+        page=as_typed(typed),
         remarks=tuple(remarks),
     )
 
@@ -195,11 +167,11 @@ def _toml_value(value: Any) -> Value:
     return value.isoformat() if isinstance(value, datetime | date) else str(value).strip()
 
 
-def _text(file: Path) -> str:
-    if file.stat().st_size > BODY_MAX * 4:
+def _text(data: bytes) -> str:
+    if len(data) > BODY_MAX * 4:
         raise Rejected(f"it is longer than {BODY_MAX:,} characters")
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Rejected(f"it is not UTF-8 text (byte {error.start})") from error
     if "\0" in text:

@@ -65,6 +65,7 @@ class Source:
             is_unlisted=is_reply,
             addresses=tuple(dict.fromkeys(filter(None, (urlsplit(address).path, f"/p/{number[1]}" if number else "")))),
             before=body.before,
+            page=body.page,
             remarks=(*remarks, *body.remarks),
         )
 

@@ -3,9 +3,12 @@
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.posts.importers.account import Account, Entry
+from newsletter.posts.importers.html.notes import Remark
+from newsletter.posts.importers.words import in_words
 
 LABELS = {
     "words": _("Latin words"),
@@ -59,9 +62,29 @@ def _as_data(entry: Entry) -> dict[str, Any]:
 def as_page(account: Account) -> str:
     """Return the account as a page that stands for itself: no script, nothing from elsewhere."""
     totals = [(LABELS[name], before, after, after - before) for name, before, after in account.totals()]
-    different = [(entry, _rows(entry)) for entry in account.entries if entry.differs]
+    different = [(entry, _rows(entry), _said(entry)) for entry in account.entries if entry.differs]
     context = {"account": account, "totals": totals, "different": different, "summary": account.summary()}
     return render_to_string("posts/account.html", context)
+
+
+def _said(entry: Entry) -> dict[str, Any]:
+    return {
+        "reason": in_words(entry.reason),
+        "unnamed": [in_difference(words) for words in entry.unnamed],
+        "remarks": [remark_in_words(one) for one in entry.remarks],
+    }
+
+
+def remark_in_words(remark: Remark) -> str:
+    """Return a remark in the language that is active; what it is about stays as it was typed."""
+    what = in_words(remark.what)
+    return gettext("%(what)s: %(detail)s") % {"what": what, "detail": remark.detail} if remark.detail else what
+
+
+def in_difference(unnamed: str) -> str:
+    """Return a difference that no remark explains in the language that is active."""
+    name, _colon, change = unnamed.partition(": ")
+    return f"{LABELS[name]}: {change}" if name in LABELS else in_words(unnamed)
 
 
 def _rows(entry: Entry) -> list[tuple[Any, int, int]]:

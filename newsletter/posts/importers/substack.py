@@ -72,6 +72,7 @@ class Source:
             addresses=(f"/p/{slug}", f"/p/{number}") if slug else (),
             mailed=self._mailed(row, title),
             before=body.before,
+            page=body.page,
             remarks=(*remarks, *body.remarks),
         )
 

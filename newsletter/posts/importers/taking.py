@@ -65,32 +65,49 @@ def look(imported: ImportedPost, finders: Sequence[Finder], pool: Executor | Non
 
 def take(imported: ImportedPost, finders: Sequence[Finder], *, dry_run: bool) -> Taken:
     """Make or change the post of this source. Raises Rejected."""
-    return finish(look(imported, finders), dry_run=dry_run)
+    ready = make_ready(look(imported, finders))
+    return ready.as_taken(None if dry_run else ready.write())
 
 
-def finish(looked: Looked, *, dry_run: bool) -> Taken:
-    """Make or change the post that was looked at.
+@dataclass(frozen=True)
+class Ready:
+    """A post with its pictures, which can be written at once. is_kept: only where it came from is noted."""
+
+    looked: Looked
+    outcome: str
+    body: str = ""
+    cover: Illustration | None = None
+    remarks: tuple[Remark, ...] = ()
+    is_kept: bool = False
+
+    def write(self) -> int | None:
+        """Make or change the post, or leave it as it is; return its key."""
+        looked = self.looked
+        if self.outcome != "unchanged":
+            _write(looked, replace(looked.imported, body=self.body), self.cover)
+        elif self.is_kept:
+            Post.objects.filter(pk=looked.post.pk).update(source_digest=looked.digest)
+        Redirect.objects.lead(looked.imported.addresses, looked.post)
+        return looked.post.pk
+
+    def as_taken(self, pk: int | None) -> Taken:
+        return Taken(self.outcome, self.looked.imported, self.body, pk or self.looked.post.pk, self.remarks)
+
+
+def make_ready(looked: Looked) -> Ready:
+    """Return what would be written of a post that was looked at.
 
     A source that has changed wins: what was changed in the post since the last import is replaced. One that has
     not leaves the post alone.
     """
     imported, placing, post = looked.imported, looked.placing, looked.post
     if looked.is_unchanged:
-        if not dry_run:
-            Redirect.objects.lead(imported.addresses, post)
-        return Taken("unchanged", imported, pk=post.pk)
+        return Ready(looked, "unchanged")
     cover = placing.illustration(imported.cover, imported.cover_alt or imported.title) if imported.cover else None
     body = placing.body(imported.body)
-    remarks = (*imported.remarks, *placing.remarks)
     if post.pk and _is_kept(post, imported, body):
-        if not dry_run:
-            Post.objects.filter(pk=post.pk).update(source_digest=looked.digest)
-            Redirect.objects.lead(imported.addresses, post)
-        return Taken("unchanged", imported, pk=post.pk)
-    outcome = "updated" if post.pk else "created"
-    if not dry_run:
-        _write(looked, replace(imported, body=body), cover)
-    return Taken(outcome, imported, body, post.pk, remarks)
+        return Ready(looked, "unchanged", is_kept=True)
+    return Ready(looked, "updated" if post.pk else "created", body, cover, (*imported.remarks, *placing.remarks))
 
 
 def _is_kept(post: Post, imported: ImportedPost, body: str) -> bool:
@@ -113,5 +130,4 @@ def _write(looked: Looked, imported: ImportedPost, cover: Illustration | None) -
     post.save()
     post.tags.set(Tag.objects.named(imported.tags))
     post.note_pictures()
-    Redirect.objects.lead(imported.addresses, post)
     index_post(post)

@@ -212,6 +212,7 @@ class Source:
             cover_alt=alt,
             addresses=_addresses(item),
             before=body.before,
+            page=body.page,
             remarks=(*remarks, *body.remarks),
         )
 

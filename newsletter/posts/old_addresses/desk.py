@@ -9,9 +9,11 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from newsletter.posts.models import MissingAddress, Post, Redirect
 from newsletter.posts.models.redirects import normal
@@ -86,12 +88,20 @@ class ForPublishersAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("posts.publish_post")
 
+    @admin.display(description=_("asked for"), ordering="asked")
+    def times(self, row: Redirect | MissingAddress) -> str:
+        return ngettext("%(count)s time", "%(count)s times", row.asked) % {"count": f"{row.asked:,}"}
+
+    @admin.display(description=_("last asked for"), ordering="asked_on")
+    def last_time(self, row: Redirect | MissingAddress) -> str:
+        return date_format(row.asked_on, "SHORT_DATE_FORMAT") if row.asked_on else ""
+
 
 class RedirectAdmin(ForPublishersAdmin):
     form = RedirectForm
     fields = ("path", "leads_to")
     nothing_yet = _("No old address yet. An import writes them, and you can write your own.")
-    list_display = ("path", "end_of", "asked", "asked_on")
+    list_display = ("path", "end_of", "times", "last_time")
     list_select_related = ("post",)
     list_per_page = 50
     show_full_result_count = False
@@ -115,7 +125,7 @@ class MissingAddressAdmin(ForPublishersAdmin):
     """Read, answered by an old address that leads somewhere, or forgotten; written by requests alone."""
 
     nothing_yet = _("Nothing was asked for that is not here.")
-    list_display = ("path", "asked", "asked_on", "answer")
+    list_display = ("path", "times", "last_time", "answer")
     list_display_links = None
     list_per_page = 50
     show_full_result_count = False

@@ -120,12 +120,14 @@ class KeptPagesMiddleware:
         key = _key(request)
         page: KeptPage | None = caches["pages"].get(key) if key else None
         if page and page.is_good:
+            request.was_kept = True  # type: ignore[attr-defined]  # for the metrics
             return _answer(request, page)
         response = self.get_response(request)
         until: datetime | None = getattr(response, "keep_until", None)
         if until is None or _is_personal(response):
             return response
         page = _page(response, until)
+        request.was_kept = False  # type: ignore[attr-defined]  # for the metrics
         if key:
             caches["pages"].set(key, page, LONGEST.total_seconds())
         return _answer(request, page)
@@ -159,7 +161,7 @@ def _query(request: HttpRequest) -> str:
 
 def _is_private(path: str) -> bool:
     """Return whether a path is one of the author's or a machine's, to save the look."""
-    return path.startswith(("/admin/", "/static/", "/media/", "/r/", "/healthz", "/readyz"))
+    return path.startswith(("/admin/", "/static/", "/media/", "/r/", "/healthz", "/readyz", "/metrics"))
 
 
 def _page(response: HttpResponse, until: datetime) -> KeptPage:

@@ -14,11 +14,12 @@ from django.shortcuts import render
 from newsletter.publication.limits.basic_auth import carries_secret
 
 # Bytes. A stranger sends an address and a name, or the line of RFC 8058; pasted posts and pictures go to the desk, and
-# lists of readers to two pages of it: a million of them are 45 MB, and 16 MB in a ZIP.
+# lists of readers and exports of other programs to three pages of it: a million readers are 45 MB, and 16 MB in a ZIP.
 PUBLIC = 16 * 1024
 DESK = 12 * 1024 * 1024
 READERS = 64 * 1024 * 1024
-READERS_PAGES = ("/admin/subscribers/subscriber/import/", "/admin/subscribers/subscriber/bar/")
+MOVE_IN = "/admin/settings/move-in/"
+READERS_PAGES = ("/admin/subscribers/subscriber/import/", "/admin/subscribers/subscriber/bar/", MOVE_IN)
 WEBHOOKS = "/webhooks/"  # thousands of events come in one request of a provider
 
 
@@ -35,10 +36,14 @@ def limit(environ: dict[str, Any]) -> int:
     path = environ.get("PATH_INFO", "")
     if path.startswith(WEBHOOKS):
         return DESK if carries_secret(environ, settings.WEBHOOK_SECRET) else PUBLIC
-    is_large = path.startswith("/admin/") and length(environ) > PUBLIC
-    if not (is_large and _is_logged_in(environ)):
+    if not (asks_database(environ) and _is_logged_in(environ)):
         return PUBLIC
     return READERS if path in READERS_PAGES else DESK
+
+
+def asks_database(environ: dict[str, Any]) -> bool:
+    """Return whether `limit` needs the database: for who sends much to the desk."""
+    return str(environ.get("PATH_INFO", "")).startswith("/admin/") and length(environ) > PUBLIC
 
 
 def _is_logged_in(environ: dict[str, Any]) -> bool:
@@ -57,7 +62,11 @@ class BodiesMiddleware:
         if size <= PUBLIC or size <= limit(request.META):
             return self.get_response(request)
         most = READERS if request.path in READERS_PAGES else DESK
-        context = {"is_desk": request.path.startswith("/admin/"), "megabytes": most // 1024**2}
+        context = {
+            "is_desk": request.path.startswith("/admin/"),
+            "megabytes": most // 1024**2,
+            "moves_in": request.path == MOVE_IN,
+        }
         page = render(request, "413.html", context, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         page.headers["Cache-Control"] = "no-store"
         return page

@@ -214,7 +214,7 @@ def _draw_all(moving: bytes) -> None:
 def resized(data: bytes, width: int, form: str) -> bytes:
     """Return a picture that `prepare` made at this width, or its own if that is less, in another form.
 
-    form: jpg, png, webp or avif. Raises PictureError.
+    form: jpg, png, webp, avif, or thumb, which is a small WebP. Raises PictureError.
     """
     image, _moves = _checked(data)
     drawn = image.format == "PNG"
@@ -222,6 +222,7 @@ def resized(data: bytes, width: int, form: str) -> bytes:
         "jpg": _JPEG | {"format": "JPEG"},
         "png": {"format": "PNG", "optimize": True},
         "webp": (_WEBP_DRAWING if drawn else _WEBP_PHOTOGRAPH) | {"format": "WEBP"},
+        "thumb": _WEBP_PHOTOGRAPH | {"format": "WEBP"},  # a quarter of the bytes, and no line is fine at this size
         "avif": _AVIF | {"format": "AVIF"},
     }
     out = BytesIO()

@@ -6,10 +6,11 @@ from email import message_from_bytes, policy
 import pytest
 from django.contrib.auth.models import User
 
-from newsletter.delivery import planning, tasks
+from newsletter.delivery import tasks
 from newsletter.delivery.author import alerts
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.delivery.models.alerts import Happening
+from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import ProviderRefuses
 from newsletter.mail.due import LEASE, Result
 from newsletter.mail.mailers import mailer_from_url
@@ -112,7 +113,7 @@ def test_a_pause_without_words_is_told_unless_the_author_made_it(box, make_maili
 def test_a_late_mailing_waits_for_its_author_and_says_so(box, make_mailing):
     make_mailing("ab", planned=False)
     later = NOW + timedelta(hours=7)
-    planning.begin_due(later)
+    beginning.begin_due(later)
 
     assert told(box, later) == ["Waits for you: #7 第七期"]
     assert "It was due at 2026-11-03" in text_of(mails(box)[0])

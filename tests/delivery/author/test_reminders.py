@@ -9,10 +9,10 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.planning import approving, beginning
 from newsletter.issues.models import Issue
 from newsletter.mail.colours import palette
 from newsletter.mail.due import Result
@@ -132,7 +132,7 @@ def test_hours_are_counted_in_time_and_not_by_a_clock_that_jumps(box, issue):
 
 
 def test_an_issue_that_is_approved_for_the_day_needs_no_reminder(box, issue):
-    planning.approve(issue, send_at=SLOT, now=SLOT - 96 * HOUR, hold=timedelta())
+    approving.approve(issue, send_at=SLOT, now=SLOT - 96 * HOUR, hold=timedelta())
 
     assert subjects(box, SLOT - 72 * HOUR) == []
     assert subjects(box, SLOT - 24 * HOUR) == []
@@ -140,7 +140,7 @@ def test_an_issue_that_is_approved_for_the_day_needs_no_reminder(box, issue):
 
 
 def test_an_approval_that_was_cancelled_needs_one(box, issue):
-    planning.approve(issue, send_at=SLOT, now=SLOT - 96 * HOUR, hold=timedelta()).cancel(SLOT - 90 * HOUR)
+    approving.approve(issue, send_at=SLOT, now=SLOT - 96 * HOUR, hold=timedelta()).cancel(SLOT - 90 * HOUR)
 
     assert subjects(box, SLOT - 72 * HOUR) == ["Your draft is ready: #7 第七期"]
 
@@ -255,7 +255,7 @@ def test_the_letter_is_the_real_one_with_its_links_on_top(box, issue):
             assert link in text
         assert f"/admin/issues/issue/{issue.pk}/change/" in text
         assert text.index(page) < text.rindex("第一段。")
-    mailing = planning.approve(issue, send_at=SLOT, now=SLOT - HOUR, hold=timedelta())
+    mailing = approving.approve(issue, send_at=SLOT, now=SLOT - HOUR, hold=timedelta())
     article = mailing.html[mailing.html.index("<h1") : mailing.html.index("feedback_url") - 30]
     assert article in body(mail, "html").replace("\r\n", "\n")
     assert mail["Auto-Submitted"] == "auto-generated"
@@ -462,7 +462,7 @@ def test_an_issue_whose_letter_reached_nobody_waits(box, issue):
 def test_an_issue_that_its_author_called_back_is_not_sent_after_all(box, issue):
     make_publication(unapproved="go")
     reminder = letter_of()
-    planning.approve(issue, send_at=SLOT, now=SLOT - 20 * HOUR, hold=timedelta()).cancel(SLOT - 19 * HOUR)
+    approving.approve(issue, send_at=SLOT, now=SLOT - 20 * HOUR, hold=timedelta()).cancel(SLOT - 19 * HOUR)
 
     look(SLOT - MINUTE)
 
@@ -474,8 +474,8 @@ def test_a_slot_that_was_slept_through_is_let_go_for_six_hours_only(box, issue):
     make_publication(unapproved="go")
     letter_of()
 
-    reminders.let_go(SLOT + planning.LATE)
+    reminders.let_go(SLOT + beginning.LATE)
     assert not Mailing.objects.exists()
-    reminders.let_go(SLOT + planning.LATE - MINUTE)
+    reminders.let_go(SLOT + beginning.LATE - MINUTE)
 
-    assert Mailing.objects.get().send_at == SLOT + planning.LATE - MINUTE + timedelta(minutes=3)
+    assert Mailing.objects.get().send_at == SLOT + beginning.LATE - MINUTE + timedelta(minutes=3)

@@ -7,10 +7,10 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 
-from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails, reminders, slots
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.planning import approving
 from newsletter.issues import rhythm, shifting
 from newsletter.issues.models import Issue, Shift
 from newsletter.mail.mailers import mailer_from_url
@@ -267,7 +267,7 @@ def test_an_issue_that_went_needs_no_notice(box, issue):
 
 def test_what_its_author_decided_needs_no_notice(box, issue):
     look(SLOT - DAY)
-    planning.approve(issue, send_at=SLOT, now=SLOT - 20 * HOUR, hold=timedelta()).cancel(SLOT - 19 * HOUR)
+    approving.approve(issue, send_at=SLOT, now=SLOT - 20 * HOUR, hold=timedelta()).cancel(SLOT - 19 * HOUR)
 
     run(SLOT + 8 * HOUR)
 
@@ -276,7 +276,7 @@ def test_what_its_author_decided_needs_no_notice(box, issue):
 
 def test_an_issue_that_its_author_scheduled_for_later_needs_no_notice(box, issue):
     look(SLOT - DAY)
-    planning.approve(issue, send_at=SLOT + 2 * DAY, now=SLOT - 20 * HOUR, hold=timedelta())
+    approving.approve(issue, send_at=SLOT + 2 * DAY, now=SLOT - 20 * HOUR, hold=timedelta())
 
     run(SLOT + 8 * HOUR)
 

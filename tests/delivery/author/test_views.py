@@ -7,10 +7,10 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 
-from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails, reminders, subscribed
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.planning import approving
 from newsletter.issues import shifting
 from newsletter.mail import tokens
 from newsletter.mail.mailers import mailer_from_url
@@ -196,7 +196,7 @@ def test_after_the_slot_nothing_can_be_answered(client, letter, door, clock):
 
 @pytest.mark.parametrize("days", [0, 3])
 def test_an_issue_that_was_approved_at_the_desk_is_left_alone(client, issue, letter, door, days):
-    mailing = planning.approve(issue, send_at=SLOT + timedelta(days=days), now=NOW, hold=timedelta())
+    mailing = approving.approve(issue, send_at=SLOT + timedelta(days=days), now=NOW, hold=timedelta())
 
     response = client.post(door, {"do": "approve"})
 
@@ -352,9 +352,9 @@ def test_a_slot_keeps_its_uid_when_it_is_moved_and_leaves_when_it_is_skipped(cli
 
 def test_a_scheduled_issue_has_its_title_at_its_slot_and_elsewhere(client, issue):
     elsewhere = SLOT + timedelta(days=2)
-    planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
+    approving.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
     other = make_issue(make_post("另一篇"), number=8, subject="第八期")
-    mailing = planning.approve(other, send_at=elsewhere, now=NOW, hold=timedelta())
+    mailing = approving.approve(other, send_at=elsewhere, now=NOW, hold=timedelta())
 
     assert events(client)[:3] == [
         ("slot-20261201@news.example.org", "20261201T000000Z", "#7 第七期"),

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.delivery import planning
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.events.suppressing import ALARM_AT_LEAST, ISSUES
 from newsletter.delivery.ledger import claims, uncertain
 from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
+from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from newsletter.delivery.provider.refusal_streak import REFUSALS, Refusals
 from subscribers.models import Subscriber, Suppression
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def one_batch(monkeypatch):
     """Have one batch of each mailing on PostgreSQL too."""
-    monkeypatch.setattr(planning, "MACHINES", 1)
+    monkeypatch.setattr(beginning, "MACHINES", 1)
 
 
 def refused(words):
@@ -52,8 +52,8 @@ def audience(count):
 
 
 def planned(issue, at=NOW):
-    mailing = planning.approve(issue, send_at=None, now=at, hold=timedelta())
-    assert planning.plan(mailing, at)
+    mailing = approving.approve(issue, send_at=None, now=at, hold=timedelta())
+    assert beginning.plan(mailing, at)
     mailing.refresh_from_db()
     return mailing
 

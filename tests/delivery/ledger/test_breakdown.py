@@ -6,10 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from newsletter.delivery import certificate, planning, tasks
+from newsletter.delivery import certificate, tasks
 from newsletter.delivery.ledger import breakdown, compaction, uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, BatchBreakdown, Breakdown, Delivery
+from newsletter.delivery.planning import beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW, Provider
@@ -154,7 +155,7 @@ def test_a_mailing_that_has_not_begun_has_nothing_to_count(make_mailing):
     mailing = make_mailing("ab", planned=False)
 
     assert not breakdown.due().exists()
-    assert planning.plan(mailing, NOW)
+    assert beginning.plan(mailing, NOW)
     assert breakdown.due().get() == mailing
 
 

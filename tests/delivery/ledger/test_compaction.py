@@ -9,12 +9,14 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from newsletter.delivery import certificate, planning, tasks
+from newsletter.delivery import certificate, tasks
 from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import compaction, uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pack, Refusal, packs
 from newsletter.delivery.models.restorations import Restoration
+from newsletter.delivery.planning import approving, audience, beginning
+from newsletter.delivery.planning.audience import copies
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.mails import changing
 from subscribers.models import Forgotten, Subscriber
@@ -30,7 +32,7 @@ AGAIN, COUNTED = Evidence(Known.AGAIN, LATER), Evidence(Known.COUNTED, LATER, un
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch):
-    monkeypatch.setattr(planning, "sizes", lambda total, *_rest: [2] * (total // 2) + [1] * (total % 2))
+    monkeypatch.setattr(beginning, "sizes", lambda total, *_rest: [2] * (total // 2) + [1] * (total % 2))
 
 
 @pytest.fixture
@@ -126,7 +128,7 @@ def test_a_mailing_without_a_certificate_is_not_touched(closed):
 
 
 def test_nothing_is_packed_beside_another_mailing_of_the_issue(closed, issue):
-    planning.correct(issue, note="第二段寫錯了。", send_at=None, now=LATER, hold=timedelta())
+    approving.correct(issue, note="第二段寫錯了。", send_at=None, now=LATER, hold=timedelta())
 
     assert pack_all() == 0
 
@@ -260,10 +262,10 @@ def test_a_report_that_comes_months_later_settles_its_copy(packed):
 
 
 def test_a_correction_reaches_those_who_have_a_packed_copy(packed, issue):
-    correction = planning.correct(issue, note="第二段寫錯了。", send_at=None, now=LATER, hold=timedelta())
-    assert not planning.plan(correction, LATER)  # nobody is forgotten because his copy is packed
+    correction = approving.correct(issue, note="第二段寫錯了。", send_at=None, now=LATER, hold=timedelta())
+    assert not beginning.plan(correction, LATER)  # nobody is forgotten because his copy is packed
 
-    assert planning.begin_due(LATER) == [correction]
+    assert beginning.begin_due(LATER) == [correction]
 
     assert emails(correction) == ["a@example.org", "c@example.org", "e@example.org"]
     assert (packed.packs.count(), packed.deliveries.count()) == (0, 5)
@@ -277,9 +279,9 @@ def test_the_rest_of_an_issue_goes_to_nobody_who_has_a_packed_copy(make_mailing,
     tasks.recovery.settle_cancelled()
     certificate.issue_due(NOW)
     assert pack_all() == 3
-    rest = planning.approve(issue, send_at=None, now=LATER, hold=timedelta())
+    rest = approving.approve(issue, send_at=None, now=LATER, hold=timedelta())
 
-    planning.begin_due(LATER)
+    beginning.begin_due(LATER)
 
     assert emails(rest) == ["b@example.org", "c@example.org"]
 
@@ -289,17 +291,17 @@ def emails(mailing):
 
 
 def test_unpacking_for_an_audience_goes_on_where_it_stopped(packed, issue, monkeypatch):
-    monkeypatch.setattr(planning, "UNPACKING_SECONDS", 0.0)
-    correction = planning.correct(issue, note="第二段寫錯了。", send_at=None, now=LATER, hold=timedelta())
+    monkeypatch.setattr(audience, "UNPACKING_SECONDS", 0.0)
+    correction = approving.correct(issue, note="第二段寫錯了。", send_at=None, now=LATER, hold=timedelta())
 
-    begun = [len(planning.begin_due(LATER)) for _ in range(4)]
+    begun = [len(beginning.begin_due(LATER)) for _ in range(4)]
 
     assert begun == [0, 0, 1, 0]
     assert len(emails(correction)) == 3
 
 
 def test_the_counts_say_who_has_a_copy_without_a_look_at_the_rows(packed, issue):
-    assert planning.copies(issue) == 3
+    assert copies(issue) == 3
 
 
 def test_a_reader_may_still_say_what_he_thought_of_a_packed_issue(packed, issue):
@@ -320,8 +322,8 @@ def test_three_refusals_in_a_row_count_packed_ones(publication, run):
     for number in range(3):
         at = NOW + timedelta(days=60 * number)
         issue = make_issue(make_post(), number=20 + number)
-        mailing = planning.approve(issue, send_at=None, now=at, hold=timedelta())
-        planning.plan(mailing, at)
+        mailing = approving.approve(issue, send_at=None, now=at, hold=timedelta())
+        beginning.plan(mailing, at)
         over(mailing, run, at=at, b=full)
         suppressing.settle(at)
         pack_all(at)

@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
-from newsletter.delivery import planning
 from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.letter.losses import digest_of, losses
 from newsletter.delivery.letter.rendering import SLOT, freeze
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.planning import approving
+from newsletter.delivery.planning.obstacles import PlanningError
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post
 
@@ -32,19 +33,19 @@ def had(make_mailing):
 
 
 def corrected(issue, note="第二段寫錯了。"):
-    return planning.correct(issue, note=note, send_at=None, now=NOW, hold=HOLD)
+    return approving.correct(issue, note=note, send_at=None, now=NOW, hold=HOLD)
 
 
 def test_what_readers_are_not_shown_is_never_sent_by_itself(publication):
     """Neither by a command, nor by the letter before a slot, nor because nobody answered it."""
     issue = make_issue(make_post("甲", body="開頭。\n\n<script>\nlet 乙 = 1\n</script>"), number=9)
 
-    with pytest.raises(planning.PlanningError, match=r"“甲”, line 4, not shown .*: let 乙 = 1"):
-        planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    with pytest.raises(PlanningError, match=r"“甲”, line 4, not shown .*: let 乙 = 1"):
+        approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
-    with pytest.raises(planning.PlanningError):
-        planning.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged="of other losses")
-    assert planning.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged=acknowledgement_of(issue)).pk
+    with pytest.raises(PlanningError):
+        approving.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged="of other losses")
+    assert approving.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged=acknowledgement_of(issue)).pk
 
 
 def test_what_was_acknowledged_before_an_edit_holds_for_nothing_after_it(issue):
@@ -53,24 +54,24 @@ def test_what_was_acknowledged_before_an_edit_holds_for_nothing_after_it(issue):
     before = acknowledgement_of(issue)
     post.__class__.objects.update(body=LOSING.replace("乙", "丙"))
 
-    with pytest.raises(planning.PlanningError, match="let 丙 = 1"):
-        planning.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged=before)
+    with pytest.raises(PlanningError, match="let 丙 = 1"):
+        approving.approve(issue, send_at=None, now=NOW, hold=HOLD, acknowledged=before)
 
 
 def test_a_correction_that_would_lose_text_is_acknowledged_like_the_issue(had, issue):
     issue.items.get().post.__class__.objects.update(body=LOSING)
 
-    with pytest.raises(planning.PlanningError, match="let 乙 = 1"):
+    with pytest.raises(PlanningError, match="let 乙 = 1"):
         corrected(issue)
 
     assert not Mailing.objects.filter(kind="correction").exists()
     said = acknowledgement_of(issue, "數字寫錯了。")
-    made = planning.correct(issue, note="數字寫錯了。", send_at=None, now=NOW, hold=HOLD, acknowledged=said)
+    made = approving.correct(issue, note="數字寫錯了。", send_at=None, now=NOW, hold=HOLD, acknowledged=said)
     assert made.kind == "correction"
 
 
 def test_the_note_of_a_correction_loses_nothing_either(had, issue):
-    with pytest.raises(planning.PlanningError, match="“Correction”, line 2, not shown"):
+    with pytest.raises(PlanningError, match="“Correction”, line 2, not shown"):
         corrected(issue, "寫錯了：\n<style>乙</style>")
 
 
@@ -79,12 +80,12 @@ def test_a_text_that_would_lose_something_replaces_no_approved_one_unasked(make_
     before = mailing.content_hash
     issue.items.get().post.__class__.objects.update(body=LOSING)
 
-    with pytest.raises(planning.PlanningError, match="let 乙 = 1"):
-        planning.refreeze(mailing, now=NOW)
+    with pytest.raises(PlanningError, match="let 乙 = 1"):
+        approving.refreeze(mailing, now=NOW)
 
     mailing.refresh_from_db()
     assert mailing.content_hash == before
-    assert planning.refreeze(mailing, now=NOW, acknowledged=acknowledgement_of(issue))
+    assert approving.refreeze(mailing, now=NOW, acknowledged=acknowledgement_of(issue))
 
 
 @pytest.mark.parametrize(
@@ -101,8 +102,8 @@ def test_a_merge_field_of_another_program_reaches_nobody_unasked(issue, field, t
     setattr(issue, field, typed)
     issue.save()
 
-    with pytest.raises(planning.PlanningError) as refused:
-        planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    with pytest.raises(PlanningError) as refused:
+        approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
     assert named in str(refused.value)
 
@@ -110,15 +111,15 @@ def test_a_merge_field_of_another_program_reaches_nobody_unasked(issue, field, t
 def test_the_titles_of_posts_are_looked_at_too(publication):
     issue = make_issue(make_post("給 {姓名} 的信", body="一般的內文。"), number=9)
 
-    with pytest.raises(planning.PlanningError, match=r"“給 {姓名} 的信”, line 1, a field that nobody fills in: {姓名}"):
-        planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    with pytest.raises(PlanningError, match=r"“給 {姓名} 的信”, line 1, a field that nobody fills in: {姓名}"):
+        approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
 
 def test_a_subject_that_is_cut_for_a_correction_is_named(had, issue):
     issue.subject = "長" * 190 + "句尾九個字在這裡"
     issue.save()
 
-    with pytest.raises(planning.PlanningError, match=r"“Subject”, line 1, not shown \(Subject\)"):
+    with pytest.raises(PlanningError, match=r"“Subject”, line 1, not shown \(Subject\)"):
         corrected(issue)
 
 
@@ -129,7 +130,7 @@ def test_control_characters_of_an_old_row_reach_nobody(publication):
         post, number=9, subject="主\x02email\x03旨\x00", preheader="前\x02day\x03言", introduction="序\x0b。"
     )
 
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
 
     shown = [mailing.subject, SLOT.sub("", mailing.html), SLOT.sub("", mailing.text)]
     assert [char for text in shown for char in text if unicodedata.category(char) == "Cc" and char != "\n"] == []

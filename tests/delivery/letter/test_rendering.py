@@ -5,8 +5,8 @@ from hashlib import sha256
 
 import pytest
 
-from newsletter.delivery import planning
 from newsletter.delivery.letter import rendering
+from newsletter.delivery.planning import approving
 from newsletter.issues.models import IssueItem
 from newsletter.mail.colours import of_mail
 from newsletter.posts.models.images import Image
@@ -274,7 +274,7 @@ def test_the_frozen_letter_is_bit_for_bit_the_same_each_time(issue):
 
 def test_with_an_http_site_the_one_click_header_is_left_out(settings, issue):
     settings.SITE_URL = "http://127.0.0.1:8000"
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
 
     mail = rendering.copy_for(mailing, make_subscriber(), ids=(1,))
 
@@ -284,7 +284,7 @@ def test_with_an_http_site_the_one_click_header_is_left_out(settings, issue):
 
 def test_the_day_is_that_of_the_mailing_even_after_it_was_moved(make_mailing):
     mailing = make_mailing("a", planned=False)
-    planning.bring_forward(mailing, send_at=NOW + timedelta(days=14), now=NOW, hold=timedelta())
+    approving.bring_forward(mailing, send_at=NOW + timedelta(days=14), now=NOW, hold=timedelta())
     mailing.refresh_from_db()
 
     text = rendering.copy_for(mailing, make_subscriber(), ids=(1,)).body

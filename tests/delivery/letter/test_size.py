@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.delivery import planning
 from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.letter import size
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Delivery
+from newsletter.delivery.planning import approving
+from newsletter.delivery.planning.obstacles import PlanningError, obstacles
 from newsletter.issues.models import IssueItem
 from newsletter.posts.models import Post
 from tests.delivery.conftest import NOW
@@ -36,13 +37,13 @@ def test_an_issue_beyond_four_fifths_is_large_and_can_still_be_sent(publication)
     found = weighed(issue)
 
     assert (found.is_large, found.is_too_large) == (True, False)
-    assert planning.obstacles(issue, NOW) == []
+    assert obstacles(issue, NOW) == []
 
 
 def test_one_that_is_too_large_says_which_posts_to_shorten(publication):
     issue = issue_of(1_000, 3_000, 14_000, 15_000)
 
-    [refusal] = planning.obstacles(issue, NOW)
+    [refusal] = obstacles(issue, NOW)
 
     assert refusal.endswith("Set post 4 to excerpt.")
 
@@ -72,17 +73,17 @@ def test_without_a_post_to_shorten_the_introduction_is_named(publication):
 
 
 def test_an_issue_that_is_too_large_is_not_approved(publication):
-    with pytest.raises(planning.PlanningError, match="Set post 1 to excerpt"):
-        planning.approve(issue_of(30_000), send_at=None, now=NOW, hold=timedelta())
+    with pytest.raises(PlanningError, match="Set post 1 to excerpt"):
+        approving.approve(issue_of(30_000), send_at=None, now=NOW, hold=timedelta())
 
 
 def test_nor_does_it_replace_one_that_is_approved(publication):
     issue = issue_of(100)
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
     Post.objects.update(body="字" * 30_000)
 
-    with pytest.raises(planning.PlanningError, match="Set post 1 to excerpt"):
-        planning.refreeze(mailing, now=NOW)
+    with pytest.raises(PlanningError, match="Set post 1 to excerpt"):
+        approving.refreeze(mailing, now=NOW)
 
     before = mailing.content_hash
     mailing.refresh_from_db()
@@ -95,8 +96,8 @@ def test_a_correction_that_is_too_large_is_not_approved(make_mailing, issue):
     mailing.cancel(NOW)
     Post.objects.update(body="字" * 30_000)
 
-    with pytest.raises(planning.PlanningError, match="Set post 1 to excerpt"):
-        planning.correct(issue, note="數字寫錯了。", send_at=None, now=NOW, hold=timedelta())
+    with pytest.raises(PlanningError, match="Set post 1 to excerpt"):
+        approving.correct(issue, note="數字寫錯了。", send_at=None, now=NOW, hold=timedelta())
 
     assert not issue.mailings.filter(kind="correction").exists()
 

@@ -9,12 +9,12 @@ import pytest
 from django.core.cache import caches
 from django.db import OperationalError, connection, transaction
 
-from newsletter.delivery import planning
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.compiled import Compiled
 from newsletter.delivery.letter.size import weigh
 from newsletter.delivery.links import following
 from newsletter.delivery.models import Link, Mailing, Visit
+from newsletter.delivery.planning import approving
 from newsletter.delivery.rehearsal import checks, links
 from newsletter.mail import logs, tokens
 from newsletter.mail.text.uri_count import counted
@@ -160,7 +160,7 @@ def test_a_letter_that_was_replaced_still_leads_on(make_mailing, issue, follow):
     before = link_to(BOOK)
     issue.posts.update(body="[新的](https://new.example/)")
 
-    planning.refreeze(mailing, now=NOW)
+    approving.refreeze(mailing, now=NOW)
 
     assert follow(before)["Location"] == BOOK
     assert follow(link_to("https://new.example/"))["Location"] == "https://new.example/"

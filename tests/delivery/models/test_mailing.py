@@ -1,9 +1,14 @@
+import logging
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.models.history import Step
+from newsletter.delivery.planning import approving
 from tests.delivery.conftest import NOW
 
 State = Mailing.State
@@ -96,3 +101,33 @@ def test_an_issue_has_one_open_mailing(make_mailing, issue):
 
     with pytest.raises(Exception, match=r"(?i)unique constraint"):
         mailing.save(force_insert=True)
+
+
+# --- The log ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_step_of_a_mailing_is_one_line_of_the_log(issue, caplog):
+    caplog.set_level(logging.INFO, "newsletter.delivery.models.mailing")
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    mailing.pause("the server is away")
+    mailing.cancel(NOW)
+
+    said = [record.getMessage() for record in caplog.records if record.name == "newsletter.delivery.models.mailing"]
+
+    begins = f"issue {issue.number}, mailing {mailing.pk}: "
+    assert [line.removeprefix(begins).split()[0] for line in said] == ["approved", "paused", "cancelled"]
+    assert said[1] == f"{begins}paused the server is away"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_rolled_back_is_not_told(issue, caplog):
+    caplog.set_level(logging.INFO, "newsletter.delivery.models.mailing")
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    caplog.clear()
+
+    with suppress(ZeroDivisionError), transaction.atomic():
+        mailing.record(Step.What.PAUSED)
+        raise ZeroDivisionError
+
+    assert caplog.records == []

@@ -7,10 +7,10 @@ import pytest
 from django.core.cache import caches
 from django.utils import timezone
 
-from newsletter.delivery import planning
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.letter.words import words_of_letter
 from newsletter.delivery.models import Delivery, Step
+from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import withholding
 from newsletter.delivery.templatetags.changed import was_changed
 from newsletter.issues.models import Issue, fetch_whole
@@ -40,7 +40,7 @@ def issue(now):
 
 def send(mailing, now, *, sent=None):
     """Let a mailing reach its readers, or only the first `sent` of them."""
-    assert planning.plan(mailing, now)
+    assert beginning.plan(mailing, now)
     reached = mailing.deliveries.order_by("seq").values_list("pk", flat=True)[:sent]
     for pk in reached:
         mailing.deliveries.filter(pk=pk).update(state=Delivery.State.SENT)
@@ -49,11 +49,11 @@ def send(mailing, now, *, sent=None):
 
 
 def approve(issue, now):
-    return planning.approve(issue, send_at=None, now=now, hold=timedelta())
+    return approving.approve(issue, send_at=None, now=now, hold=timedelta())
 
 
 def correct(issue, now, note="人數錯了。"):
-    return planning.correct(issue, note=note, send_at=None, now=now, hold=timedelta())
+    return approving.correct(issue, note=note, send_at=None, now=now, hold=timedelta())
 
 
 def edit(post, old, new, now):
@@ -239,7 +239,7 @@ def test_a_text_is_put_back_as_it_was(client, issue, now):
 
 def test_what_is_still_being_sent_cannot_be_taken_out(issue, now):
     mailing = approve(issue, now)
-    assert planning.plan(mailing, now)
+    assert beginning.plan(mailing, now)
     mailing.refresh_from_db()
 
     assert not withholding.withhold(mailing, "有名字。", now)
@@ -276,7 +276,7 @@ def test_what_was_not_sent_from_here_has_no_changes(client, issue, now, path):
 def test_mailings_to_two_segments_with_one_text_are_one(client, issue, now):
     first = approve(issue, now)
     send(first, now, sent=1)
-    second = planning._schedule(  # as a later mailing to the others makes it
+    second = approving._schedule(  # as a later mailing to the others makes it
         type(first)(issue=issue, segment="-vip", approved_at=now, send_at=now), freeze(issue)
     )
     type(first).objects.filter(pk=second.pk).update(content_hash=first.content_hash)

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import CourseCopy, Mailing
+from newsletter.delivery.planning import approving
 from newsletter.delivery.readers import own_letters
 from newsletter.delivery.readers.course import CourseMail
 from newsletter.delivery.readers.missed import missed
@@ -33,7 +33,7 @@ def _publication(publication):
     for number in (1, 2, 3, 4):
         at = LONG_AGO + (number - 1) * 8 * DAY
         issue = make_issue(make_post(f"文章{number}"), number=number, subject=f"主旨{NAMES[number]}", sent_at=at)
-        planning.approve(issue, send_at=None, now=at, hold=timedelta())
+        approving.approve(issue, send_at=None, now=at, hold=timedelta())
         Mailing.objects.update(state=Mailing.State.SENT)
     chosen(1, 3, 4)
 

@@ -7,12 +7,13 @@ import pytest
 import time_machine
 from django.utils import timezone, translation
 
-from newsletter.delivery import planning, tasks
+from newsletter.delivery import tasks
 from newsletter.delivery.ledger import compaction
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.models import Answer, Delivery, Mailing, OnceMore, Pack, Reply
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.models.replies import KEPT_FOR, RAW_KEPT_FOR
+from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.readers import own_letters, where_to_look
 from subscribers import privacy
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -39,8 +40,8 @@ def sent(
 ) -> Mailing:
     """Return a mailing with a copy for a reader in this state."""
     issue = issue or make_issue(make_post(), sent_at=NOW)
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    planning.plan(mailing, NOW)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(mailing, NOW)
     mailing.deliveries.filter(subscriber=reader).update(state=state, reply=reply, sent_at=NOW)
     mailing.batches.update(state="done", sent=1)
     Mailing.objects.filter(pk=mailing.pk).update(state=Mailing.State.SENT, finished_at=NOW, kind=kind)

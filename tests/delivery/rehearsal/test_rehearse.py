@@ -9,9 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 import newsletter.delivery.rehearsal.rehearse as rehearsal
-from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Delivery, Mailing, rehearsals
 from newsletter.delivery.models.rehearsals import Rehearsal
+from newsletter.delivery.planning import approving
+from newsletter.delivery.planning.audience import audience
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, as_if, rehearse
 from newsletter.mail import outbox
 from newsletter.mail.mailers import mailer_from_url
@@ -308,8 +309,8 @@ def test_the_audience_of_a_rehearsal_is_that_of_the_mailing(issue):
 
     would_get = {row.email for row in rehearsal.some_readers(as_if(issue, "", NOW), NOW)}
 
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=NOW - NOW)
-    assert would_get == set(planning.audience(mailing, NOW).values_list("email", flat=True))
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=NOW - NOW)
+    assert would_get == set(audience(mailing, NOW).values_list("email", flat=True))
     assert rehearsals.digest_of(mailing.content_hash, "") == rehearsals.digest_of(
         as_if(issue, "", NOW).content_hash, ""
     )

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Delivery, Event, Mailing
+from newsletter.delivery.planning import approving, beginning
 from tests.factories import make_issue, make_post, make_subscriber
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
@@ -15,8 +15,8 @@ REFUSED = "550 5.1.1 no such user"
 def sent(number: int, at: datetime, *, failed: int = 0, state: str = "sent") -> Mailing:
     """A mailing to all readers that was over within an hour."""
     issue = make_issue(make_post(f"第 {number} 篇", published_at=LONG_AGO), number=number, subject=f"第{number}期")
-    mailing = planning.approve(issue, send_at=at, now=at, hold=timedelta())
-    planning.plan(mailing, at)
+    mailing = approving.approve(issue, send_at=at, now=at, hold=timedelta())
+    beginning.plan(mailing, at)
     mailing.deliveries.update(state=Delivery.State.SENT)
     mailing.deliveries.filter(seq__lt=failed).update(state=Delivery.State.FAILED, reply=REFUSED)
     mailing.batches.update(state=Batch.State.DONE, sent=mailing.total - failed, failed=failed)

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.planning import approving
 from newsletter.issues import rhythm, shifting
 from newsletter.issues.models import HolidayAnswer, Shift
 from newsletter.publication.models import Change, Publication
@@ -79,7 +79,7 @@ def test_a_year_shows_what_was_sent_what_comes_and_what_is_left_out(author):
 
 
 def test_every_mark_is_a_link_or_has_its_words(author):
-    mailing = planning.approve(
+    mailing = approving.approve(
         make_issue(make_post(), number=42), send_at=datetime(2026, 12, 3, tzinfo=UTC), now=NOW, hold=timedelta()
     )
 
@@ -176,7 +176,7 @@ def test_what_is_no_slot_ahead_has_no_page(author, day):
 
 
 def test_a_slot_with_a_scheduled_issue_is_neither_moved_nor_skipped(author):
-    planning.approve(
+    approving.approve(
         make_issue(make_post(), number=42), send_at=datetime(2026, 12, 3, tzinfo=UTC), now=NOW, hold=timedelta()
     )
 
@@ -201,7 +201,7 @@ def test_a_look_shifts_nothing(author, verb):
 
 
 def test_a_vacation_leaves_out_its_slots_says_how_many_and_is_given_up(author):
-    planning.approve(
+    approving.approve(
         make_issue(make_post(), number=42), send_at=datetime(2026, 12, 3, tzinfo=UTC), now=NOW, hold=timedelta()
     )
     taken = author.post(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from newsletter.delivery import planning
+from newsletter.delivery.planning import approving
 from newsletter.issues import rhythm, shifting
 from newsletter.issues.models import Shift
 from newsletter.publication.models import Publication
@@ -31,7 +31,7 @@ def slots(desk) -> list[date]:
         make_issue(make_post(f"題{number}"), number=number, subject="先寫一頁，再開會", sent_at=sent_at.astimezone(UTC))
     ahead = [day for day in days if day > today]
     first = rhythm.next_slot(publication, now)
-    planning.approve(make_issue(make_post(), number=60, subject="已排程"), send_at=first, now=now, hold=timedelta())
+    approving.approve(make_issue(make_post(), number=60, subject="已排程"), send_at=first, now=now, hold=timedelta())
     make_issue(make_post(), number=61, subject="一篇還在寫的草稿，它的主旨很長很長很長很長很長很長")
     shifting.skip(ahead[2], now)
     shifting.move(ahead[3], now, to_on=ahead[3] - timedelta(days=1), to_at=time(9, 30))

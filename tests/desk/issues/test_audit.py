@@ -10,12 +10,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery import lanes, planning, tasks
+from newsletter.delivery import lanes, tasks
 from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.history import Step
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.planning import approving, beginning
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from newsletter.publication import actors
@@ -160,7 +161,7 @@ def test_a_deleted_post_is_remembered(desk):
 
 def test_each_verb_of_the_desk_is_told_with_its_actor(desk, issue, clock):
     make_subscriber()
-    mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
+    mailing = approving.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
     Step.objects.all().delete()
     sheet = {"when": "at", "at": "2026-12-02T08:00"}
     address = reverse("admin:mailing_move", args=[mailing.pk])
@@ -186,7 +187,7 @@ def test_an_issue_that_is_sent_on_the_desk_is_begun_and_closed_by_the_engine(des
     desk.post(reverse("admin:issue_send", args=[issue.pk]), sheet)
     mailing = Mailing.objects.get()
     clock.shift(HOLD)
-    planning.begin_due(NOW + HOLD)
+    beginning.begin_due(NOW + HOLD)
     mailing.deliveries.update(state=Delivery.State.SENT)
     mailing.batches.update(sent=1, state=Batch.State.DONE)
     clock.shift(1)
@@ -202,8 +203,8 @@ def test_an_issue_that_is_sent_on_the_desk_is_begun_and_closed_by_the_engine(des
 def test_what_the_author_decides_of_uncertain_copies_is_told(desk, issue):
     for _ in range(2):
         make_subscriber()
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    planning.plan(mailing, NOW)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(mailing, NOW)
     mailing.deliveries.update(state=Delivery.State.UNCERTAIN, attempts=1)
     mailing.batches.update(uncertain=2, state=Batch.State.DONE)
     for decision, row in (("sent", "0:1"), ("again", "1:1")):
@@ -217,8 +218,8 @@ def test_what_the_author_decides_of_uncertain_copies_is_told(desk, issue):
 
 def test_a_correction_is_told_as_one(desk, issue):
     make_subscriber()
-    first = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    planning.plan(first, NOW)
+    first = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(first, NOW)
     first.deliveries.update(state=Delivery.State.SENT)
     first.batches.update(sent=1, state=Batch.State.DONE)
     first.finish(NOW)
@@ -291,7 +292,7 @@ def test_a_pause_by_a_lane_is_nobodys_whoever_started_it():
 
 def test_a_long_history_has_pages_and_the_newest_line_comes_first(desk, issue, clock):
     with acting("gipi", Via.DESK):
-        mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
+        mailing = approving.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
     for number in range(PER_PAGE):
         clock.shift(1)
         Change.objects.log(Change.What.CHANGED, [issue], {"fields": ["subject"]})
@@ -306,7 +307,7 @@ def test_a_long_history_has_pages_and_the_newest_line_comes_first(desk, issue, c
 
 
 def test_a_helper_who_sees_no_mailings_reads_the_texts_alone(desk, issue):
-    planning.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
+    approving.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
     Change.objects.log(Change.What.CHANGED, [issue], {"fields": ["subject"]})
     helper = make_helper("editor")
     helper.groups.get().permissions.remove(*helper.groups.get().permissions.filter(codename="view_mailing"))

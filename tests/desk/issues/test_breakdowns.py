@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery import planning
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Breakdown, Delivery, Mailing
+from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.issues import breakdowns
 from newsletter.mail.replies import Verdict
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -34,8 +34,8 @@ def sending(desk) -> Mailing:
     """A mailing to two at gmail.com, of whom one has it, and one at hinet.net."""
     for email in ("a@gmail.com", "b@gmail.com", "c@hinet.net"):
         make_subscriber(email)
-    mailing = planning.approve(make_issue(make_post()), send_at=None, now=NOW, hold=timedelta())
-    planning.plan(mailing, NOW)
+    mailing = approving.approve(make_issue(make_post()), send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(mailing, NOW)
     mailing.deliveries.filter(seq=0).update(state=STATE.SENT)
     mailing.batches.filter(lo=0).update(sent=1, cursor=1)
     return mailing

@@ -108,6 +108,9 @@ def write_and_publish(keys):
     keys.press("Control+s")
     keys.page.locator(".saving-said", has_text="Saved: ").wait_for()
     assert keys.focused()["id"] == "id_body"  # the caret stays in the text
+    keys.go_to("Skip the details")
+    keys.press("Enter", "Tab")
+    assert keys.focused()["name"] == "Publish now"  # the bar: nothing of the details lies before it
     keys.go_to("More")
     keys.press("Enter", "Tab")
     assert keys.focused()["name"] == "Save and close"

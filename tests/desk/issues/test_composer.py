@@ -11,10 +11,10 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery import planning
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.rate import warmup
 from newsletter.issues.models import Issue
 from newsletter.mail import outbox
@@ -98,7 +98,7 @@ def test_the_mail_in_the_preview_is_the_one_that_is_sent(desk, issue):
     make_subscriber("reader@example.org")
     shown = desk.get(screen("mail_frame", issue)).text.replace('<base target="_blank">', "")
 
-    mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
+    mailing = approving.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
 
     own = re.compile(r"https://news\.example\.org/(unsubscribe|preferences|feedback)/\w+/")
     names = {f"{door}_url": door for door in ("unsubscribe", "preferences", "feedback")}
@@ -163,7 +163,7 @@ def test_the_colours_of_the_mail_can_be_chosen(desk, issue):
 
 
 def test_the_approved_mail_can_still_be_seen_after_a_change(desk, issue):
-    planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
+    approving.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
     Issue.objects.update(introduction="後來才寫的")
 
     assert "後來才寫的" in desk.get(screen("mail_frame", issue)).text
@@ -270,8 +270,8 @@ def test_the_send_page_counts_who_gets_it_and_who_does_not(desk, issue):
 
 def test_readers_who_have_the_issue_are_not_counted_again(desk, issue):
     make_subscriber()
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    planning.plan(mailing, NOW)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(mailing, NOW)
     mailing.deliveries.update(state=1)
     mailing.cancel(NOW)
     make_subscriber()
@@ -299,7 +299,7 @@ def test_six_slots_are_offered_and_the_next_one_is_chosen(desk, issue):
 
 
 def test_a_slot_that_another_issue_has_is_marked_and_the_next_one_chosen(desk, issue):
-    planning.approve(make_issue(make_post(), number=6, subject="第六期"), send_at=SLOT, now=NOW, hold=timedelta())
+    approving.approve(make_issue(make_post(), number=6, subject="第六期"), send_at=SLOT, now=NOW, hold=timedelta())
 
     form = desk.get(screen("send", issue)).context["form"]
 
@@ -368,7 +368,7 @@ def test_a_double_click_approves_once_and_says_so(desk, issue, clock):
 
 
 def test_opening_the_send_page_again_leads_to_the_mailing(desk, issue):
-    mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
+    mailing = approving.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
 
     assert desk.get(screen("send", issue)).url == reverse("admin:mailing", args=[mailing.pk])
 
@@ -434,7 +434,7 @@ def test_after_looking_once_more_it_is_sent(desk, issue):
 
 def test_two_issues_on_one_day_are_asked_about_and_then_allowed(desk, issue):
     other = make_issue(make_post(), number=6, subject="第六期")
-    planning.approve(other, send_at=SLOT, now=NOW, hold=timedelta())
+    approving.approve(other, send_at=SLOT, now=NOW, hold=timedelta())
 
     asked = desk.post(screen("send", issue), choice(issue))
     desk.post(screen("send", issue), choice(issue, anyway="on"))
@@ -446,8 +446,8 @@ def test_two_issues_on_one_day_are_asked_about_and_then_allowed(desk, issue):
 
 
 def test_an_issue_that_was_sent_is_not_sent_again(desk, issue):
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    planning.plan(mailing, NOW)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(mailing, NOW)
     mailing.finish(NOW)
 
     page = desk.get(screen("send", issue))

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from newsletter.delivery import planning
+from newsletter.delivery.planning import approving
 from newsletter.desk import rehearsals, tasks
 from newsletter.issues.models import Issue, KeptText
 from newsletter.publication.changes import Change
@@ -222,7 +222,7 @@ def test_what_readers_have_or_get_next_changes_by_a_press_alone(desk, server, is
     if is_sent:
         issue.mark_sent(now)
     else:
-        planning.approve(issue, send_at=now + timedelta(days=3), now=now, hold=timedelta())
+        approving.approve(issue, send_at=now + timedelta(days=3), now=now, hold=timedelta())
     desk.goto(server.url + address(issue))
 
     desk.fill("#id_preheader", "一句話")

@@ -7,8 +7,8 @@ import time_machine
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.planning import approving, beginning
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
@@ -39,8 +39,8 @@ def sent(desk):
 
 
 def send(issue, segment=""):
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
-    planning.plan(mailing, NOW)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta(), segment=segment)
+    beginning.plan(mailing, NOW)
     mailing.deliveries.update(state=Delivery.State.SENT)
     finish_batches(mailing)
     mailing.finish(NOW)

@@ -9,9 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate
 from newsletter.delivery.ledger import compaction
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.planning import approving, beginning
 from subscribers.models import Subscriber
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
@@ -32,8 +33,8 @@ def mailing(desk) -> Mailing:
     """To a, b, c and d at example.org in two batches; b failed."""
     for name in "abcd":
         make_subscriber(f"{name}@example.org")
-    mailing = planning.approve(make_issue(make_post(), number=7), send_at=None, now=NOW, hold=timedelta())
-    planning.plan(mailing, NOW)
+    mailing = approving.approve(make_issue(make_post(), number=7), send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(mailing, NOW)
     mailing.batches.all().delete()
     mailing.deliveries.update(state=Delivery.State.SENT, reply="250 ok", attempts=1, sent_at=NOW)
     mailing.deliveries.filter(seq=1).update(state=Delivery.State.FAILED, reply=WORDS, sent_at=None)

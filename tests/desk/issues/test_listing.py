@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Feedback, Mailing
+from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.issues import results
 from newsletter.issues.models import Issue
 from subscribers.models import Movement
@@ -126,7 +126,7 @@ def test_the_next_issue_stands_on_top_with_what_it_lacks_and_one_button(author):
 def test_an_issue_that_waits_for_its_slot_leads_to_its_mailing(author):
     issue = make_issue(make_post(), number=42)
     make_subscriber()
-    mailing = planning.approve(issue, send_at=NOW + timedelta(days=3), now=NOW, hold=timedelta())
+    mailing = approving.approve(issue, send_at=NOW + timedelta(days=3), now=NOW, hold=timedelta())
 
     page = author.get(LIST)
 
@@ -137,7 +137,7 @@ def test_an_issue_that_waits_for_its_slot_leads_to_its_mailing(author):
 def test_an_issue_that_is_being_sent_stands_on_top_alone(author):
     issue = make_issue(make_post(), number=42)
     make_subscriber()
-    planning.plan(planning.approve(issue, send_at=None, now=NOW, hold=timedelta()), NOW)
+    beginning.plan(approving.approve(issue, send_at=None, now=NOW, hold=timedelta()), NOW)
 
     page = author.get(LIST)
 

@@ -11,9 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from newsletter.delivery import certificate, planning
+from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.history import Step
+from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
 from newsletter.desk.issues import progress
 from newsletter.desk.issues.mailings import PER_PAGE
@@ -41,7 +42,7 @@ def desk(client, db):
 @pytest.fixture
 def scheduled(desk) -> Mailing:
     issue = make_issue(make_post("管理槓桿"), number=7, subject="第七期")
-    return planning.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
+    return approving.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
 
 
 @pytest.fixture
@@ -50,8 +51,8 @@ def sending(desk) -> Mailing:
     for _ in range(3):
         make_subscriber()
     issue = make_issue(make_post("管理槓桿"), number=7, subject="第七期")
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    planning.plan(mailing, NOW)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(mailing, NOW)
     mailing.deliveries.filter(seq=0).update(state=STATE.SENT)
     mailing.batches.update(sent=1, cursor=1)
     return mailing
@@ -373,7 +374,7 @@ def test_a_cancel_during_the_hold_reaches_nobody(desk, scheduled):
     assert "No mail has left, so nobody gets it. You can send the issue again later." in question.text
     assert told(response) == ["Cancelled. Nobody got it."]
     assert state_of(scheduled) == "cancelled"
-    assert planning.begin_due(SLOT) == []
+    assert beginning.begin_due(SLOT) == []
 
 
 def test_a_cancel_on_the_way_says_how_many_have_it(desk, sending):
@@ -406,7 +407,7 @@ def test_an_author_who_does_not_want_to_wait_ends_the_hold(desk, scheduled):
     assert "The first mail leaves within seconds, to 1 reader. What has left cannot be called back." in question.text
     assert told(response) == ["It is being sent. The first mail leaves within seconds."]
     assert (state_of(scheduled), scheduled.send_at) == ("scheduled", NOW)
-    assert [begun.pk for begun in planning.begin_due(NOW)] == [scheduled.pk]
+    assert [begun.pk for begun in beginning.begin_due(NOW)] == [scheduled.pk]
     history = [(entry.what, entry.who) for entry in desk.get(screen(scheduled)).context["entries"]]
     assert ("Not waited any longer: to be sent at once", "gipi · on the desk") in history
 
@@ -430,7 +431,7 @@ def test_a_hold_is_not_ended_for_what_cannot_be_sent(desk, scheduled):
 def test_what_has_begun_has_no_hold_to_end_and_no_other_button_moves_for_it(desk, scheduled, clock):
     waiting = [one["name"] for one in desk.get(screen(scheduled)).context["actions"]]
     desk.post(screen(scheduled, "at_once"))
-    planning.begin_due(NOW)
+    beginning.begin_due(NOW)
     begun = [one["name"] for one in desk.get(screen(scheduled)).context["actions"]]
 
     assert waiting == [*begun, "move", "at_once"]
@@ -556,7 +557,7 @@ def test_moved_to_now_means_after_the_hold(desk, scheduled):
 
 def test_a_move_before_a_post_is_public_is_refused(desk):
     issue = make_issue(make_post("下週", published_at=SLOT - timedelta(days=1)))
-    mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
+    mailing = approving.approve(issue, send_at=SLOT, now=NOW, hold=HOLD)
 
     response = desk.post(screen(mailing, "move"), {"when": "now"})
 
@@ -614,7 +615,7 @@ def test_a_state_that_does_not_exist_has_no_list(desk, sending):
 def long_list(desk) -> Mailing:
     """A mailing of 3,000 in batches of ten, of which every batch has one failure, and the first has them all."""
     issue = make_issue(make_post())
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
     Batch.objects.bulk_create(
         Batch(mailing=mailing, no=no, lo=no * 10, hi=no * 10 + 10, cursor=no * 10, failed=10 if no == 0 else 1)
         for no in range(300)

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Delivery
+from newsletter.delivery.planning import approving, beginning
 from tests.factories import finish_batches, make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_valid
 
@@ -26,8 +26,8 @@ def desk(client, db):
 def mailing(desk):
     make_subscriber()
     issue = make_issue(make_post("管理槓桿", published_at=NOW - timedelta(days=1)), number=7, subject="第七期")
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    planning.plan(mailing, NOW)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(mailing, NOW)
     mailing.deliveries.update(state=Delivery.State.SENT)
     finish_batches(mailing)
     mailing.finish(NOW)
@@ -101,7 +101,7 @@ def test_a_second_press_in_another_tab_puts_nothing_back(desk, mailing):
 def test_what_waits_to_be_sent_is_in_no_list(desk):
     make_subscriber()
     issue = make_issue(make_post(), number=8)
-    waiting = planning.approve(issue, send_at=NOW + timedelta(days=900), now=NOW, hold=timedelta())
+    waiting = approving.approve(issue, send_at=NOW + timedelta(days=900), now=NOW, hold=timedelta())
 
     page = desk.get(screen(waiting), follow=True)
 

@@ -7,11 +7,11 @@ from django.contrib.auth.models import User
 from django.test.signals import template_rendered
 from django.urls import reverse
 
-from newsletter.delivery import planning
 from newsletter.delivery.author import reminder_mails, reminders
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.delivery.planning import approving, beginning
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 
@@ -79,15 +79,15 @@ def test_approving_renders_once_and_keeps_what_was_seen(desk, issue, renderings)
 
 
 def test_approving_without_a_screen_renders_once(issue, renderings):
-    planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
 
     assert len(renderings) == 1
 
 
 def test_a_correction_renders_once(desk, issue, renderings):
     make_subscriber()
-    mailing = planning.approve(issue, send_at=None, now=NOW, hold=timedelta())
-    planning.plan(mailing, NOW)
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    beginning.plan(mailing, NOW)
     mailing.deliveries.update(state=Delivery.State.SENT)
     finish_batches(mailing)
     mailing.finish(NOW)
@@ -100,7 +100,7 @@ def test_a_correction_renders_once(desk, issue, renderings):
 
 
 def test_the_page_of_a_mailing_weighs_what_was_frozen(desk, issue, renderings):
-    mailing = planning.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
+    mailing = approving.approve(issue, send_at=SLOT, now=NOW, hold=timedelta())
     renderings.clear()
 
     page = desk.get(screen("mailing", mailing.pk))

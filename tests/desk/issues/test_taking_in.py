@@ -8,7 +8,7 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery import planning
+from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_issue, make_post, make_publication
@@ -93,7 +93,7 @@ def test_a_page_of_the_issue_that_was_opened_before_is_refused_its_next_save(aut
 def test_an_issue_that_was_scheduled_meanwhile_keeps_its_text(author):
     issue, post = make_issue(make_post(), number=42), make_post("甲")
     now = timezone.now()
-    planning.approve(issue, send_at=now + A_DAY, now=now, hold=timedelta())
+    approving.approve(issue, send_at=now + A_DAY, now=now, hold=timedelta())
 
     response = author.post(take_in(issue, post))
 

@@ -5,8 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.planning import approving, beginning
 from subscribers import finding
 from subscribers.admin import SubscriberAdmin
 from subscribers.listing import FoundPaginator
@@ -29,8 +29,8 @@ def shown(response) -> list[str]:
 def make_sent(**fields) -> Mailing:
     """Return a mailing to everybody there is, of which each copy was sent."""
     now = timezone.now()
-    mailing = planning.approve(make_issue(make_post(), **fields), send_at=None, now=now, hold=timedelta())
-    planning.plan(mailing, now)
+    mailing = approving.approve(make_issue(make_post(), **fields), send_at=None, now=now, hold=timedelta())
+    beginning.plan(mailing, now)
     mailing.deliveries.update(state=Delivery.State.SENT, sent_at=now, reply="250 2.0.0 OK")
     finish_batches(mailing)
     mailing.finish(now)

@@ -6,8 +6,8 @@ from html import unescape
 import pytest
 from django.utils import translation
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.planning import approving
 from newsletter.desk.settings.newcomers import NewcomersForm
 from newsletter.publication.models import Publication
 from tests.desk.settings.test_sections import VALID
@@ -131,7 +131,7 @@ def test_a_merge_field_of_another_program_in_the_welcome_is_pointed_out(owner):
 def two_sent(owner):
     for number, at in ((3, NOW - timedelta(days=20)), (4, NOW - timedelta(days=8))):
         issue = make_issue(make_post(f"題{number}"), number=number, subject=f"第{number}期的主旨", sent_at=at)
-        planning.approve(issue, send_at=None, now=at, hold=timedelta())
+        approving.approve(issue, send_at=None, now=at, hold=timedelta())
         Mailing.objects.update(state="sent")
 
 

@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone, translation
 
-from newsletter.delivery import planning
 from newsletter.delivery.events.receivers import AT_LEAST, stop
 from newsletter.delivery.models import Event
+from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.settings import sending
 from newsletter.mail import mailers, outbox
 from newsletter.mail.mailers import mailer_from_url
@@ -49,8 +49,8 @@ def sent_issue():
     now = timezone.now()
     make_subscriber("a@hinet.net")
     issue = make_issue(make_post("管理槓桿"), number=7, subject="第七期")
-    mailing = planning.approve(issue, send_at=None, now=now, hold=timedelta())
-    planning.plan(mailing, now)
+    mailing = approving.approve(issue, send_at=None, now=now, hold=timedelta())
+    beginning.plan(mailing, now)
     return mailing
 
 

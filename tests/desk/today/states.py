@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from newsletter.delivery import planning
 from newsletter.delivery.models import Batch, Mailing
+from newsletter.delivery.planning import approving, beginning
 from newsletter.desk import demo
 from newsletter.issues.models import Issue
 from newsletter.publication.models import Publication
@@ -50,8 +50,8 @@ def _going_on(now: datetime) -> None:
 
 
 def _sent(issue: Issue, at: datetime) -> Mailing:
-    mailing = planning.approve(issue, send_at=at, now=at, hold=NO_HOLD)
-    planning.plan(mailing, at)
+    mailing = approving.approve(issue, send_at=at, now=at, hold=NO_HOLD)
+    beginning.plan(mailing, at)
     return mailing
 
 
@@ -64,7 +64,7 @@ def _finish(mailing: Mailing) -> None:
 def _approved(now: datetime, *, at: datetime, hold: timedelta = NO_HOLD) -> Mailing:
     _going_on(now)
     issue = make_issue(make_post("會議前先寫一頁", published_at=now - A_DAY), number=42)
-    return planning.approve(issue, send_at=at, now=now, hold=hold)
+    return approving.approve(issue, send_at=at, now=now, hold=hold)
 
 
 def scheduled(now: datetime) -> None:
@@ -77,7 +77,7 @@ def held(now: datetime) -> None:
 
 def sending(now: datetime) -> Mailing:
     mailing = _approved(now, at=now)
-    planning.plan(mailing, now)
+    beginning.plan(mailing, now)
     Batch.objects.filter(mailing=mailing).update(sent=5)
     return mailing
 

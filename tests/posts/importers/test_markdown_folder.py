@@ -4,7 +4,7 @@ import json
 from base64 import b64encode
 from datetime import UTC, datetime
 from io import StringIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +13,7 @@ from django.utils import translation
 
 from newsletter.posts.importers import front_matter, markdown_folder
 from newsletter.posts.importers.fitting import fitting
+from newsletter.posts.importers.folder.texts import InFolder
 from newsletter.posts.importers.imported import ImportedPost, Rejected
 from newsletter.posts.importers.taking import Taken, take
 from newsletter.posts.models import BODY_MAX, Image, Post, Tag
@@ -69,12 +70,12 @@ def counts(**some: int) -> dict[str, int]:
 
 def read(text: str, folder: Path, name: str = "post.md") -> ImportedPost:
     (folder / name).write_text(text)
-    return fitting(markdown_folder.read(folder / name, folder, TAIPEI))
+    return fitting(markdown_folder.Source(InFolder(folder), TAIPEI).read(PurePosixPath(name)))
 
 
 def taken(text: str, folder: Path) -> Taken:
     """Return what a file becomes, as a dry run finds it."""
-    source = markdown_folder.Source(folder, TAIPEI)
+    source = markdown_folder.Source(InFolder(folder), TAIPEI)
     return take(read(text, folder), source.finders, dry_run=True)
 
 

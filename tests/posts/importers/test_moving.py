@@ -10,6 +10,7 @@ from django.utils import translation
 
 from newsletter.posts.importers import markdown_folder, moving
 from newsletter.posts.importers.account import compared
+from newsletter.posts.importers.folder.texts import InFolder
 from newsletter.posts.importers.imported import Counts, Remark
 from newsletter.posts.models import Post, Redirect
 from tests.factories import make_publication
@@ -77,7 +78,7 @@ def test_a_second_run_finds_nothing_to_do(tmp_path):
 
 def test_a_move_that_was_cut_short_goes_on_to_the_same_end(tmp_path, monkeypatch):
     write(tmp_path, a="# A\n\n[b](b.md)", b="# B\n\n[c](c.md)", c="# C\n\n[a](a.md)")
-    source = markdown_folder.Source(tmp_path, TAIPEI)
+    source = markdown_folder.Source(InFolder(tmp_path), TAIPEI)
 
     def stop(entry):
         raise KeyboardInterrupt

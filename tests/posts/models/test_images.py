@@ -20,6 +20,7 @@ from tests.support.pictures import prepared_once, swapped
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pictures_made_once")]
 make_thumbs = import_module("newsletter.posts.migrations.0017_thumbs").make_thumbs
+look_again = import_module("newsletter.posts.migrations.0019_light_thumbs").look_again
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 ORIENTATION, TURNED_RIGHT = 0x0112, 6
 
@@ -69,10 +70,10 @@ def opened(media, image, form, width):
 def test_an_upload_has_the_sizes_that_take_no_time_at_once(media):
     image = kept(file())
 
-    assert image.sizes == {"fallback": [640, 2000], "webp": [640, 1280, 2000], "thumb": [320]}
+    assert image.sizes == {"fallback": [640, 2000], "webp": [640, 1280, 2000], "thumb": [324]}
     assert (image.width, image.height) == (1280, 160)
     assert names(media) == [
-        *("a-1280.webp", "a-2000.jpg", "a-2000.webp", "a-320.webp", "a-640.jpg", "a-640.webp", "a.jpg")
+        *("a-1280.webp", "a-2000.jpg", "a-2000.webp", "a-324.webp", "a-640.jpg", "a-640.webp", "a.jpg")
     ]
 
 
@@ -83,7 +84,7 @@ def test_an_upload_has_the_sizes_that_take_no_time_at_once(media):
         ("fallback", "JPEG", 1280, (1280, 160)),
         ("fallback", "JPEG", 2000, (2000, 250)),
         ("webp", "WEBP", 2000, (2000, 250)),
-        ("thumb", "WEBP", 320, (320, 40)),
+        ("thumb", "WEBP", 324, (324, 40)),
         ("avif", "AVIF", 640, (640, 80)),
         ("avif", "AVIF", 1280, (1280, 160)),
     ],
@@ -109,14 +110,14 @@ def test_the_address_of_a_picture_is_what_it_was_before_there_were_sizes():
 def test_a_list_shows_the_small_one_and_texts_and_mails_never_do():
     image = kept(file())
 
-    assert image.thumbnail == f"/media/{image.digest}/a-320.webp"
-    assert 320 not in [*image.widths("fallback"), *image.widths("webp"), *image.widths("avif")]
+    assert image.thumbnail == f"/media/{image.digest}/a-324.webp"
+    assert 324 not in [*image.widths("fallback"), *image.widths("webp"), *image.widths("avif")]
 
 
 def test_a_picture_from_before_there_were_small_ones_gets_its_own(media):
     image = kept(file())
     image.finish(NOW)
-    (media / image.digest / "a-320.webp").unlink()
+    (media / image.digest / "a-324.webp").unlink()
     del image.sizes["thumb"]
     image.save()
     assert image.thumbnail == f"/media/{image.digest}/a-640.webp"  # meanwhile
@@ -125,7 +126,53 @@ def test_a_picture_from_before_there_were_small_ones_gets_its_own(media):
     finish_pictures()
 
     image.refresh_from_db()
-    assert opened(media, image, "thumb", 320).size == (320, 40)
+    assert opened(media, image, "thumb", 324).size == (324, 40)
+
+
+def drawing(width=1000, height=200):
+    """Return rings in two colours, of which few bytes are made; narrower, their edges have many colours."""
+    image = Pillow.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(image)
+    for number in range(70):
+        left, top = number * 173 % width, number * 89 % height
+        pen.ellipse([left, top, left + 60 + number, top + 40 + number], outline=(155, 49, 17), width=2)
+    out = BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+def test_the_small_one_of_a_drawing_weighs_little(media):
+    image = kept(drawing(), "a.png")
+
+    small = (media / image.address("thumb", 324).removeprefix("/media/")).stat().st_size
+    lossless = len(resized(drawing(), 324, "webp"))
+    assert small < lossless / 2
+
+
+def test_no_size_weighs_more_than_a_wider_one(media):
+    image = kept(drawing(), "a.png")
+    image.finish(NOW)
+
+    assert len(resized(drawing(), 640, "webp")) > len(resized(drawing(), 1000, "webp"))
+    assert (image.widths("webp"), image.widths("fallback")) == ([1000], [1000])
+
+
+def test_a_drawing_from_before_they_were_light_is_made_light(media):
+    image = kept(drawing(), "a.png")
+    image.finish(NOW)
+    for width in (320, 640):
+        (media / image.digest / f"a-{width}.webp").write_bytes(resized(drawing(), width, "webp"))
+    image.sizes = {"fallback": [640], "webp": [640, 1000], "thumb": [320]}
+    image.save()
+    assert image.thumbnail.endswith("a-320.webp")  # meanwhile
+
+    look_again(apps, None)
+    finish_pictures()
+
+    image.refresh_from_db()
+    assert image.thumbnail.endswith("a-324.webp")
+    assert image.sizes == {"fallback": [], "webp": [1000], "thumb": [324]}
+    assert (media / image.digest / "a-640.webp").exists()  # pages and mails of before ask for it
 
 
 def test_the_slow_form_comes_later_and_a_picture_is_finished_once(media):
@@ -260,7 +307,7 @@ def test_a_form_that_saves_no_bytes_is_not_kept(media):
     assert image.finish(NOW)
 
     assert image.sizes["avif"] == []
-    assert names(media) == ["a-320.webp", "a-600.webp", "a.jpg"]
+    assert names(media) == ["a-324.webp", "a-600.webp", "a.jpg"]
 
 
 def test_the_largest_picture_that_is_taken_has_sizes(media):
@@ -312,7 +359,7 @@ def test_the_command_makes_sizes_of_pictures_from_before(media):
     call_command("make_picture_sizes", stdout=out, stderr=err)
 
     old.refresh_from_db()
-    assert old.sizes == {"fallback": [640], "webp": [640, 1000], "avif": [640, 1000], "thumb": [320]}
+    assert old.sizes == {"fallback": [640], "webp": [640, 1000], "avif": [640, 1000], "thumb": [324]}
     assert out.getvalue().endswith("1 pictures have all their sizes now; 1 cannot be read.\n")
     assert f"{lost.get_absolute_url()} cannot be read" in err.getvalue()
 

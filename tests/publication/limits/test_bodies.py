@@ -87,7 +87,8 @@ def test_a_list_of_readers_may_be_larger_than_a_picture(admin_client, size, stat
 def test_the_page_for_lists_of_readers_is_where_it_is_said_to_be(admin_client):
     make_publication()
 
-    assert (reverse("admin:reader_import"), reverse("admin:reader_bar")) == bodies.READERS_PAGES
+    names = ("reader_import", "reader_bar", "move_in")
+    assert tuple(reverse(f"admin:{name}") for name in names) == bodies.READERS_PAGES
     for page in bodies.READERS_PAGES:
         assert f"{bodies.READERS // 1024**2} MB at most" in admin_client.get(page, secure=True).text
 

@@ -183,7 +183,7 @@ class TestInABrowser:
 
     def test_somebody_signs_up_in_a_frame_of_another_site(self, server, browser, host):
         page = browser.new_context(java_script_enabled=False).new_page()
-        host(page, f'<iframe src="{server.url}/embed/" width="320" height="320"></iframe>')
+        host(page, f'<iframe src="{server.url}/embed/" width="320" height="380"></iframe>')
         frame = page.frame_locator("iframe")
         frame.locator("input[type=email]").fill("gipi@example.org")
         page.wait_for_timeout(2100)  # a person's hand

@@ -8,7 +8,9 @@ from newsletter.delivery.events.reading.message import field
 AWAY = re.compile(
     r"^\W{0,9}(?:auto(?:matic|mated|matische)?[- ]?(?:reply|response|answer|antwort|respon)|autoreply|auto:|"
     r"out[- ]of[- ](?:the[- ])?office|ooo\b|vacation|away from|i am away|on (?:holiday|leave|vacation)|abwesen|absence|"
-    r"réponse automatique|respuesta automática|自動(?:回覆|回复|返信|応答)|自动(?:回复|答复)|不在(?:通知|連絡)?|休假)",
+    r"yahoo! auto|autosvar|automati(?:sch antwoord|ck[áaý] odpov)|automatyczna odpowied|автоответ|urlaub|"
+    r"자동 ?(?:응답|회신)|부재중|r[ée]ponse automatique|r(?:espu|ispo|espo)sta autom[áa]tica|fuori (?:ufficio|sede)|"
+    r"自動(?:回覆|回复|返信|応答)|自动(?:回复|答复)|不在(?:通知|連絡|のお知らせ)?|休假)",
     re.IGNORECASE,
 )
 GATEKEEPER = r"(?<![@.\w])(?:boxbe|spam ?arrest|bitbounce)"  # services that let nobody in who has not answered
@@ -17,6 +19,7 @@ CHALLENGE = re.compile(
     r"verify (?:that )?you (?:are|sent)|(?:not yet|not) (?:on|in) my (?:allowed|approved|white)|"
     rf"{GATEKEEPER}|please confirm your (?:message|e-?mail)|"
     r"(?:sender|e-?mail) (?:address )?verification|"
+    r"only (?:allow|accept)s? .{0,40}senders|allow .{0,40}only from senders|"
     r"to (?:deliver|release) your (?:message|e-?mail).{0,60}(?:click|reply)",
     re.IGNORECASE,
 )
@@ -28,6 +31,8 @@ FOR_KNOWN_SENDERS = re.compile(
     re.IGNORECASE,
 )
 ANSWERING = {"auto_reply", "auto-reply", "autoreply"}
+BY_A_LIST = {"bulk", "junk"}  # no person writes to one reader so
+READ_RECEIPT = "disposition-notification"  # RFC 8098: that it was shown, or deleted unread
 
 
 def is_auto_reply(message: Message) -> bool:
@@ -40,6 +45,11 @@ def is_auto_reply(message: Message) -> bool:
     if field(message, "Precedence").lower() in ANSWERING or field(message, "X-Precedence").lower() in ANSWERING:
         return True
     return bool(AWAY.search(field(message, "Subject")))
+
+
+def is_by_list(message: Message) -> bool:
+    """Return whether a mailing list wrote this, about its own matters or to all."""
+    return bool(field(message, "X-List-Administrivia")) or field(message, "Precedence").lower() in BY_A_LIST
 
 
 def is_challenge(message: Message, text: str) -> bool:

@@ -26,7 +26,9 @@ TITLE = re.compile(
     r"deliver(?:y|ing)?.{0,20}(?:fail|error|problem|status|report|notification)|(?:mail|delivery).{0,20}fail|"
     r"not (?:be )?deliver|non[- ]?deliver|could not send|mail error|message status|dsn:|bounced? (?:mail|message)|"
     r"nondeliverable|user unknown|mail system error|unzustellbar|nicht zugestellt|non remis|échec"
-    r"|no se pudo entregar|"
+    r"|no se p(?:udo|uede) entregar|não (?:foi )?entregue|onbestelbaar|problem z dostarczeniem|не ?доставлен"
+    r"|kunde inte levereras|ikke leveres|반송|전송 ?실패"
+    r"|mail transaction failed|m(?:ail)?(?:daemon|server) notification|"
     r"mancata consegna|mail administrator|ndn:|"
     r"退信|无法投递|無法(?:傳遞|投遞)|投递失败|送信エラー|配信(?:エラー|不能|失敗)|メールエラー",
     re.IGNORECASE,
@@ -52,6 +54,12 @@ GOES_ON = re.compile(
     r"this is (?:just )?a warning",
     re.IGNORECASE,
 )
+# All went well: a report that a sender asked for.
+ARRIVED = re.compile(
+    r"success(?:ful|fully)?\b.{0,30}\bdeliver|\bdeliver(?:ed|y)\b.{0,20}\bsuccess|return receipt|"
+    r"(?:was|were|has been|have been) (?:successfully )?delivered\b",
+    re.IGNORECASE,
+)
 ADDRESS = re.compile(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
 AT_LINE_START = re.compile(rf"^[ \t]{{0,8}}<?({ADDRESS.pattern})", re.MULTILINE)
 STRONG = re.compile(r"(?<![\d.:])[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
@@ -69,6 +77,8 @@ def looks_returned(message: Message, text: str) -> bool:
     """
     subject = field(message, "Subject")
     is_report = message.get_content_type() == "multipart/report" and not ANSWER.match(subject)
+    if is_report and report_type(message) not in {"", "delivery-status"}:  # Dovecot rejects by a read receipt
+        return is_by_daemon(message) and "reject" in subject.lower()
     if is_report or field(message, "X-Failed-Recipients"):
         return True
     is_titled = bool(TITLE.search(subject)) and not ANSWER.match(subject)
@@ -79,12 +89,24 @@ def looks_returned(message: Message, text: str) -> bool:
     return sum(signs) > 1 or (signs[0] and bool(ERROR.search(text)))
 
 
+def report_type(message: Message) -> str:
+    """Return what a report is about, "delivery-status", "disposition-notification" …; "" if it is not said."""
+    return str(message.get_param("report-type", "")).lower()
+
+
 def _tells_of_failure(message: Message, text: str) -> bool:
     """Return whether there are a server's reply and the mail that it was about, or a form that flufl.bounce knows."""
     if returned(message) is not None and NOT_DELIVERED.search(text[:1000]):
         return True
     has_original = returned(message) is not None or len(report_of(text)) < len(text[:4000])
     return (has_original and bool(STRONG.search(report_of(text)))) or bool(scan_message(message))
+
+
+def has_arrived(message: Message, text: str) -> bool:
+    """Return whether a server says that a mail was delivered, and of nobody that it was not."""
+    said = f"{field(message, 'Subject')[:WORDS]} {report_of(text)[: 2 * WORDS]}"
+    is_bad = NOT_DELIVERED.search(said) or STRONG.search(said) or words.NO_SUCH_ADDRESS.search(said)
+    return bool(ARRIVED.search(said)) and not is_bad
 
 
 def is_only_late(message: Message, text: str) -> bool:

@@ -182,6 +182,8 @@ def _told(
 def _foreign(opened: Opened) -> Reading | None:
     if not foreign.looks_returned(opened.mail, opened.text):
         return None
+    if foreign.has_arrived(opened.mail, opened.text):
+        return Reading(What.NOTICE, names=opened.names, note="a mail server, about a mail that arrived")
     is_late = foreign.is_only_late(opened.mail, opened.text)
     named = foreign.failed_addresses(opened.mail, opened.text, opened.to)
     facts = []
@@ -209,10 +211,12 @@ def _answer(opened: Opened, body: bytes) -> Reading:
     names = opened.own_names
     if auto_replies.is_challenge(opened.mail, opened.text):
         return _challenge(opened)
-    if auto_replies.is_auto_reply(opened.mail):
+    if auto_replies.is_auto_reply(opened.mail) or foreign.report_type(opened.mail) == auto_replies.READ_RECEIPT:
         return Reading(What.AUTO_REPLY, _answered(opened), names)
-    if foreign.is_by_daemon(opened.mail):
+    if foreign.is_by_daemon(opened.mail) or foreign.report_type(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
+    if auto_replies.is_by_list(opened.mail):
+        return Reading(What.NOTICE, names=names, note="a mailing list, or a mail to many")
     return Reading(What.REPLY, names=names, letter=personal.letter(body, opened.key))
 
 

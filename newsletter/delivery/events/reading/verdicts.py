@@ -12,16 +12,18 @@ from newsletter.delivery.models.events import Event
 from newsletter.mail import replies
 
 ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
-# What is quoted from us says nothing. Chinese stands beside an address without a space.
+# What is quoted from us says nothing, nor a link unless it is to a block list. Chinese stands beside an address
+# without a space.
 QUOTED = re.compile(
-    r"<[^<>]{0,320}>|[A-Za-z0-9._%+=/-]{1,64}@[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}|https?://\S+"
+    r"<[^<>]{0,320}>|[A-Za-z0-9._%+=/-]{1,64}@[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}"
+    r"|https?://(?!\S{0,60}(?:spamhaus|spamcop|sorbs|barracuda|[bk]list|\.rbl))\S+"
 )
 # "UserUnknown" and "BAD_RECIPIENT" are words, too.
 TOGETHER = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
-# Postfix says at which command it was; "returned to sender" is what bounces are called; whatever a receiver says of a
-# recipient, Cisco's reports begin with the first.
+# Postfix says at which command it was, Google in which state; "returned to sender" is what bounces are called; whatever
+# a receiver says of a recipient, Cisco's reports begin with the first.
 NEEDLESS = re.compile(
-    r"unknown address error|\(in reply to [^()]{1,60}\)"
+    r"unknown address error|\((?:in reply to [^()]{1,60}|sent \w{1,10})\)"
     r"|return(?:ed|ing) (?:(?:the |your )?(?:mail|message) )?to (?:the )?sender",
     re.IGNORECASE,
 )
@@ -78,7 +80,8 @@ def _by_words(text: str, codes: list[str], policy: re.Pattern[str]) -> Event.Ver
         return Verdict.POLICY
     if found := next((verdict for pattern, verdict in IN_THIS_ORDER if pattern.search(text)), None):
         # A server that says 4.x.x of a host may have asked a name server that was out of order.
-        is_host_missing_now = codes[0].startswith("4") and not words.NO_SUCH_ADDRESS.search(text)
+        may_come_back = codes[0].startswith("4") or "try again" in text.lower()
+        is_host_missing_now = may_come_back and not words.NO_SUCH_ADDRESS.search(text)
         return Verdict.SOFT if found == Verdict.HARD and is_host_missing_now else found
     if "5.4.1" in codes and "access denied" in text.lower():  # Microsoft's, for much
         return Verdict.SOFT

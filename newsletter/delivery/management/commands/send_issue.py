@@ -9,8 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from newsletter.delivery import planning, tasks
+from newsletter.delivery import tasks
 from newsletter.delivery.models import Mailing
+from newsletter.delivery.planning import approving
+from newsletter.delivery.planning.obstacles import PlanningError
 from newsletter.issues.models import Issue
 from newsletter.publication.actors import Via, acting
 from newsletter.publication.models import Publication
@@ -40,13 +42,13 @@ class Command(BaseCommand):
 
     def _start(self, issue: Issue, *, skip_hold: bool) -> Mailing:
         now = timezone.now()
-        hold = timedelta() if skip_hold else planning.hold_of(Publication.objects.current())
+        hold = timedelta() if skip_hold else approving.hold_of(Publication.objects.current())
         try:
-            mailing = planning.approve(issue, send_at=None, now=now, hold=hold)
-        except planning.PlanningError as error:
+            mailing = approving.approve(issue, send_at=None, now=now, hold=hold)
+        except PlanningError as error:
             raise CommandError(str(error)) from error
         if mailing.send_at > now + hold:
-            planning.bring_forward(mailing, send_at=now, now=now, hold=hold)
+            approving.bring_forward(mailing, send_at=now, now=now, hold=hold)
         put(tasks.dispatch, expires=tasks.WAKE_UP_EXPIRES)  # or beat asks within seconds
         mailing.refresh_from_db()
         return mailing

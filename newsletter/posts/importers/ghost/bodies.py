@@ -7,7 +7,7 @@ from itertools import groupby
 from newsletter.posts.importers.account import compared
 from newsletter.posts.importers.ghost import lexical, mobiledoc
 from newsletter.posts.importers.ghost.export import Row
-from newsletter.posts.importers.html.converting import Converted, converted, measured, shown
+from newsletter.posts.importers.html.converting import Converted, as_typed, converted, measured, shown
 from newsletter.posts.importers.html.counts import Counts
 from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.html.tree import parse
@@ -29,7 +29,7 @@ def body_of(post: Row) -> Converted:
         made = _joined(pieces)
         against = before if before is not None else made.before
         differences = compared(against, shown(made.markdown), made.remarks)
-        made = Converted(made.markdown, against, made.remarks)
+        made = Converted(made.markdown, against, made.remarks, html or made.page)
         if not differences:
             return made
         found.append((len(differences), made))
@@ -54,16 +54,18 @@ def _forms(post: Row) -> Iterator[list[Piece]]:
 
 def _joined(pieces: list[Piece]) -> Converted:
     """Return the pieces as one text: what was Markdown stays as it was typed, with Ghost's ends of lines."""
-    texts: list[str] = []
+    texts, pages = list[str](), list[str]()
     before, remarks = Counts(), list[Remark]()
     for kind, run in groupby(pieces, key=lambda piece: piece[0]):
         typed = [text for _kind, text in run]
         if kind == "markdown":
             texts += [with_hard_breaks(text).strip() for text in typed]
+            pages += map(as_typed, typed)
             before += shown("\n\n".join(texts[-len(typed) :]))
         else:
             made = converted("\n".join(typed))
             texts.append(made.markdown)
+            pages.append(made.page)
             before += made.before
             remarks += made.remarks
-    return Converted("\n\n".join(text for text in texts if text), before, tuple(remarks))
+    return Converted("\n\n".join(text for text in texts if text), before, tuple(remarks), "\n".join(pages))

@@ -11,6 +11,8 @@ from newsletter.posts.importers.imported import Rejected
 
 type Row = dict[str, Any]
 
+MARKS = {"html", "lexical", "mobiledoc", "markdown", "plaintext"}  # every post of Ghost has one of them
+
 
 @dataclass(frozen=True)
 class Export:
@@ -20,6 +22,11 @@ class Export:
 
     def rows(self, name: str) -> list[Row]:
         return self.tables.get(name, [])
+
+    @property
+    def has_texts(self) -> bool:
+        """Return whether its posts are texts: lists of another name's make are called posts too."""
+        return any(MARKS & set(row) for row in self.rows("posts"))
 
     @cached_property
     def settings(self) -> dict[str, str]:

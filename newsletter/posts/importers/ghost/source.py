@@ -60,6 +60,7 @@ class Source:
             addresses=self._addresses(row, at),
             mailed=self._mailed(row, meta, at),
             before=body.before,
+            page=body.page,
             remarks=(*remarks, *self._without_place(row, meta)),
         )
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import escape
 
 from newsletter.posts.importers.html import cards
 from newsletter.posts.importers.html.as_html import as_html
@@ -20,11 +21,12 @@ type Drops = Callable[[Node, list[Remark]], None]
 
 @dataclass(frozen=True)
 class Converted:
-    """Markdown, what its source had, and what is left out on purpose."""
+    """Markdown, what its source had, what is left out on purpose, and the source as HTML."""
 
     markdown: str
     before: Counts = field(default_factory=Counts)
     remarks: tuple[Remark, ...] = ()
+    page: str = ""
 
 
 def converted(html: str, change: Drops | None = None) -> Converted:
@@ -38,7 +40,12 @@ def converted(html: str, change: Drops | None = None) -> Converted:
         change(root, remarks)
     remarks += cards.plain(root)
     notes = taken_out(root)
-    return Converted(_markdown(root, notes), before, tuple(remarks))
+    return Converted(_markdown(root, notes), before, tuple(remarks), html)
+
+
+def as_typed(markdown: str) -> str:
+    """Return Markdown as a page that shows it as it was typed."""
+    return f"<pre>{escape(markdown, quote=False)}</pre>"
 
 
 def measured(root: Node) -> Counts:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from posixpath import normpath
 from typing import Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -93,16 +94,25 @@ def _of_file(path: Path) -> Found:
 
 @dataclass(frozen=True)
 class ArchiveFinder:
-    """Looks into a zip, whatever folder it keeps its pictures in."""
+    """Looks into a zip, whatever folder it keeps its pictures in. top: the folder that all of it is in, if one is."""
 
     archive: Archive
+    top: str = ""
 
     def find(self, address: str, folder: str) -> Found | None:
-        for place in candidates(address):
+        for place in [*self._beside(address, folder), *candidates(address)]:
             if name := self.archive.ending_in(place):
                 data = self.archive.read(name, BYTES_MAX + 1)
                 return Found(name.rpartition("/")[2], sha256(data).hexdigest()[:16], partial(self._read, name))
         return None
+
+    def _beside(self, address: str, folder: str) -> list[str]:
+        """Return where a relative address leads from its text."""
+        parts = urlsplit(address)
+        if parts.netloc or parts.path.startswith("/"):
+            return []
+        place = normpath(f"{self.top}{folder}/{unquote(parts.path)}").lstrip("/")
+        return [] if place.startswith("..") else [place]
 
     def _read(self, name: str) -> bytes:
         return self.archive.read(name, BYTES_MAX + 1)

@@ -220,6 +220,74 @@ def test_everything_else_is_told_apart(body, what):
     assert [fact.kind for fact in reading.facts] == [Kind.AUTORESPONDED] * is_of_a_machine
 
 
+def receipt(disposition, *, sender="a@example.org", subject="Read: Issue 7", words="It was read. 550 5.1.1 unknown"):
+    """Return what a program of a reader tells of a mail, after RFC 8098."""
+    return f"""Return-Path: <>
+From: {sender}
+To: news@news.example.org
+Subject: {subject}
+Date: Wed, 04 Nov 2026 00:00:00 +0000
+In-Reply-To: <issue.1.2.abc@x>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=disposition-notification; boundary="x"
+
+--x
+Content-Type: text/plain
+
+{words}
+
+--x
+Content-Type: message/disposition-notification
+
+Final-Recipient: rfc822;a@example.org
+Disposition: automatic-action/MDN-sent-automatically; {disposition}
+
+--x--
+""".encode()
+
+
+@pytest.mark.parametrize("sender", ["a@example.org", "postmaster@example.org"])
+@pytest.mark.parametrize("disposition", ["displayed", "deleted", "failed"])
+def test_a_receipt_says_that_its_copy_arrived_and_no_more(disposition, sender):
+    reading = read(receipt(disposition, sender=sender))
+
+    assert reading.what == What.AUTO_REPLY
+    assert [(fact.kind, fact.verdict) for fact in reading.facts] == [(Kind.AUTORESPONDED, None)]
+    assert reading.facts[0].names.message_ids == ("<issue.1.2.abc@x>",)
+
+
+def test_a_receipt_by_which_a_server_rejects_is_a_bounce():
+    body = receipt(
+        "deleted", sender=DAEMON, subject="Automatically rejected mail", words="a@example.org: Quota exceeded"
+    )
+
+    assert said(read(body)) == [("a@example.org", SOFT)]
+
+
+@pytest.mark.parametrize(
+    ("body", "note"),
+    [
+        (
+            plain("<a@example.org>: delivered", sender=DAEMON, subject="Successful Mail Delivery Report"),
+            "a mail server, about a mail that arrived",
+        ),
+        (
+            plain("Your post waits.", subject="Awaits approval", extra="X-List-Administrivia: yes\n"),
+            "a mailing list, or a mail to many",
+        ),
+        (plain("News for all.", extra="Precedence: bulk\n"), "a mailing list, or a mail to many"),
+        (
+            plain("A report.").replace(b"text/plain", b"multipart/report; report-type=tlsrpt"),
+            "a mail server, about something else",
+        ),
+    ],
+)
+def test_what_machines_write_of_other_things_says_nothing_of_an_address(body, note):
+    reading = read(body)
+
+    assert (reading.what, reading.facts, reading.note) == (What.NOTICE, (), note)
+
+
 def test_a_reply_names_what_it_answers_the_last_first_and_nothing_that_it_quotes():
     body = plain(
         "> List-Unsubscribe: <https://x/unsubscribe/" + "1" * 18 + "/>\n> Message-ID: <issue.9.9.x@y>",

@@ -1,4 +1,4 @@
-"""What the desk itself remembers."""
+"""Work on many readers, filters under a name, and failures at the doors."""
 
 from datetime import datetime, timedelta
 from typing import Any

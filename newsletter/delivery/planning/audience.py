@@ -1,0 +1,80 @@
+"""Who gets a mailing, and who has a copy of its issue already."""
+
+import time
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
+
+from newsletter.delivery.models import Batch, Delivery, Mailing, Pack, packs
+from newsletter.issues.models import Issue
+from subscribers.models import Subscriber, SubscriberQuerySet
+
+UNPACKING_SECONDS = 2.0  # of one look at what is due, for the copies of an issue that was sent long ago
+
+
+def copies(issue: Issue) -> int:
+    """Return how many copies of `issue` readers have, or may have, as its batches have counted them."""
+    have_it = F("sent") + F("uncertain")
+    counted: int = Batch.objects.filter(mailing__in=former_of(issue)).aggregate(sum=Sum(have_it, default=0))["sum"]
+    return counted
+
+
+def former_of(issue: Issue) -> list[int]:
+    """Return the planned mailings of `issue` itself, few: a reader's copy of each is one look into the index."""
+    planned = issue.mailings.filter(kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
+    return list(planned.order_by("pk").values_list("pk", flat=True))
+
+
+def _copies_in(mailings: list[int]) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(mailing_id__in=mailings)
+
+
+def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
+    """Return who gets this mailing: of the mailable, a correction's are those who have a copy of the issue.
+
+    An issue's are those of its segment without a copy, even one that failed. One that was skipped, because its
+    reader rested or its mailing was cancelled, is none. Packed copies are not seen: `plan` waits until there is none.
+    """
+    readers = Subscriber.objects.mailable(now)
+    own = Q(subscriber=OuterRef("pk"))
+    if mailing.kind == Mailing.Kind.CORRECTION:
+        had_it = _copies_in(former_of(mailing.issue)).filter(state__in=[Delivery.State.SENT, Delivery.State.UNCERTAIN])
+        return readers.filter(Exists(had_it.filter(own)))
+    if mailing.segment:
+        tag = mailing.segment[1:]
+        readers = readers.tagged(tag) if mailing.segment.startswith("+") else readers.untagged(tag)
+    if not (former := [pk for pk in former_of(mailing.issue) if pk != mailing.pk]):
+        return readers
+    return readers.filter(~Exists(_copies_in(former).filter(own).exclude(state=Delivery.State.SKIPPED)))
+
+
+def unpack_former(issue: Issue) -> bool:
+    """Make rows of packed copies of `issue`, of which the next audience depends, for some seconds; return if all are.
+
+    They stay rows while a mailing of the issue is open.
+    """
+    until = time.monotonic() + UNPACKING_SECONDS
+    for batch in Batch.objects.filter(pack__mailing__in=former_of(issue)).select_related("mailing").order_by("pk"):
+        with transaction.atomic():
+            batch.mailing.lock()
+            Mailing.objects.filter(pk=batch.mailing_id).update(packed_at=None)
+            packs.unpack(Batch.objects.select_for_update().filter(pk=batch.pk))
+        if time.monotonic() >= until:
+            break
+    return not Pack.objects.filter(mailing__in=former_of(issue)).exists()
+
+
+def are_packed(issue: Issue) -> bool:
+    """Return whether copies of `issue` are packed; if not, none will be until the transaction ends."""
+    former = Mailing.objects.select_for_update(no_key=True).filter(pk__in=former_of(issue)).order_by("pk")
+    return Pack.objects.filter(mailing__in=list(former.values_list("pk", flat=True))).exists()
+
+
+def is_unsettled(issue: Issue) -> bool:
+    """Return whether a cancelled mailing of `issue` may still have copies in a worker's hands.
+
+    Until they are settled nobody knows who has a copy, and whom a second mailing must not forget.
+    """
+    unsettled = Batch.objects.filter(mailing__issue=issue, mailing__state=Mailing.State.CANCELLED)
+    return unsettled.exclude(state=Batch.State.DONE).exists()

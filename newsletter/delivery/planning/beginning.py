@@ -1,0 +1,122 @@
+"""From a scheduled mailing whose time has come to copies in batches, for a fixed audience."""
+
+import logging
+from datetime import datetime, timedelta
+from itertools import accumulate, pairwise
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
+from django.utils import timezone, translation
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from newsletter.delivery.cutting import sizes
+from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models.history import Step
+from newsletter.delivery.planning.audience import are_packed, audience, is_unsettled, unpack_former
+from newsletter.delivery.planning.obstacles import from_elsewhere
+from newsletter.issues.indexing import index_issue
+from newsletter.issues.models import Issue
+from newsletter.mail.mailers import provider_name
+from newsletter.publication.models import Publication
+
+log = logging.getLogger(__name__)
+
+BATCH = 4000  # deliveries that one worker holds, at the most
+MACHINES = 8  # that batches are cut for, where there may be more than one: a few small ones more cost little
+LATE = timedelta(hours=6)  # an issue that missed its slot by more waits for its author
+
+
+def begin_due(now: datetime) -> list[Mailing]:
+    """Plan every mailing whose time has come; return those that began.
+
+    One that is later than LATE, or late on a day that had an issue, is paused and says why:
+    after a long night nothing goes out by surprise.
+    """
+    begun = []
+    publication = Publication.objects.current()
+    for mailing in Mailing.objects.due(now).select_related("issue"):
+        if is_unsettled(mailing.issue):
+            continue
+        with translation.override(publication.language), timezone.override(publication.zone):
+            reason = _why_it_waits(mailing, now)
+        if reason:
+            mailing.pause(reason, Mailing.Cause.LATE)
+        elif unpack_former(mailing.issue) and plan(mailing, now):
+            begun.append(mailing)
+    return begun
+
+
+def _why_it_waits(mailing: Mailing, now: datetime) -> str:
+    if mailing.issue.imported_at:
+        return from_elsewhere(mailing.issue)
+    late = now - mailing.send_at
+    was_due = date_format(localtime(mailing.send_at), "Y-m-d H:i")
+    if late > LATE:
+        return _("It was due at %(time)s, but nothing was running then. Send it now, or choose another time.") % {
+            "time": was_due
+        }
+    midnight = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Mailing.objects.filter(kind=Mailing.Kind.ISSUE, planned_at__gte=midnight).exclude(issue=mailing.issue)
+    is_issue = mailing.kind == Mailing.Kind.ISSUE
+    if is_issue and late > timedelta(minutes=10) and today.exists():
+        return _("It was due at %(time)s, and another issue went out today already.") % {"time": was_due}
+    return ""
+
+
+def plan(mailing: Mailing, now: datetime) -> bool:
+    """Fix the audience and cut it into batches, in one transaction.
+
+    Returns False if another was first, or if former copies of the issue are packed: they are asked for who has one.
+    """
+    with transaction.atomic():
+        if are_packed(mailing.issue):
+            return False
+        due = Q(state=Mailing.State.SCHEDULED, planned_at__isnull=True)
+        if not Mailing.objects.filter(due, pk=mailing.pk).update(state=Mailing.State.SENDING, planned_at=now):
+            return False
+        total = _write_deliveries(mailing, now)
+        _cut(mailing, total)
+        Mailing.objects.filter(pk=mailing.pk).update(total=total)
+        mailing.record(Step.What.BEGUN, provider_name(settings.MAILERS[mailing.mailer]), now)
+        mailing.issue.mark_sent(now)
+        if mailing.kind == Mailing.Kind.CORRECTION:
+            mailing.issue.mark_corrected(mailing.note, now)
+    mailing.refresh_from_db()
+    _make_found(mailing.issue)
+    return True
+
+
+def _make_found(issue: Issue) -> None:
+    """Put the issue into the search; a search in trouble stops no mailing."""
+    try:
+        with transaction.atomic():
+            index_issue(issue)
+    except DatabaseError:
+        log.exception("issue %s is not found by the search yet; saving it once more mends that", issue.number)
+
+
+def _cut(mailing: Mailing, total: int) -> None:
+    """Cut the rows of a mailing into batches, by one statement whatever their number; SQLite has one machine."""
+    machines = 1 if connection.vendor == "sqlite" else MACHINES
+    ends = list(accumulate(sizes(total, machines * settings.DELIVERY_LANES, BATCH), initial=0))
+    Batch.objects.bulk_create(
+        Batch(mailing=mailing, no=no, lo=lo, hi=hi, cursor=lo) for no, (lo, hi) in enumerate(pairwise(ends))
+    )
+
+
+def _write_deliveries(mailing: Mailing, now: datetime) -> int:
+    """Write one queued row a reader by a single INSERT … SELECT; return how many."""
+    readers, params = audience(mailing, now).order_by().values("id").query.sql_with_params()
+    table = connection.ops.quote_name(Delivery._meta.db_table)
+    # The table's name is ours and the query is Django's; every value is a parameter.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (mailing_id, seq, subscriber_id, state, attempts, provider_id, reply)"  # noqa: S608  # nosec B608
+            f" SELECT %s, ROW_NUMBER() OVER (ORDER BY id) - 1, id, %s, 0, '', '' FROM ({readers}) AS readers",
+            [mailing.pk, Delivery.State.QUEUED, *params],
+        )
+        written: int = cursor.rowcount
+    return written

@@ -1,0 +1,183 @@
+"""What the database, the heartbeats and the disk say at this moment. A few small queries, whatever is stored."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.models import Count, F, Min, Q, Sum
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from newsletter.delivery.models import Arrival, Batch, Delivery, Mailing
+from newsletter.operation.models import NightlyBackup
+from newsletter.publication import heartbeats
+from subscribers.models import Subscriber
+from subscribers.models.counts import kept_tally, movements
+
+DAY = timedelta(days=1)
+
+type Question = Callable[[datetime], Iterator[Metric]]
+
+
+class Gatherer:
+    """A collector of prometheus_client. Where the database is away, it tells what can be known without."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _parts()
+        yield from _disk()
+        seconds = _database_seconds()
+        yield gauge("database_up", "Whether the database answers.", int(seconds is not None))
+        if seconds is None:
+            return
+        yield gauge("database_seconds", "Time of one small query.", seconds)
+        for question in QUESTIONS:
+            yield from question(self.now)
+
+
+def gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"newsletter_{name}", words, value=value)
+
+
+def gauges(name: str, words: str, label: str, values: dict[str, float]) -> Metric:
+    """Return one gauge with a value for each value of its label."""
+    family = GaugeMetricFamily(f"newsletter_{name}", words, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _parts() -> Iterator[Metric]:
+    now, ages = time.monotonic(), {}
+    for part in heartbeats.Part:
+        at = heartbeats.latest(part, anywhere=True)
+        if at is not None:
+            ages[part.value] = now - at
+    yield gauges("part_age_seconds", "Since a part last did its work, on this machine or another.", "part", ages)
+
+
+def _disk() -> Iterator[Metric]:
+    free = shutil.disk_usage(settings.DATA_DIR).free
+    yield gauge("disk_free_bytes", "Free bytes where DATA_DIR is.", free)
+
+
+def _database_seconds() -> float | None:
+    begun = time.perf_counter()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return None
+    return time.perf_counter() - begun
+
+
+def database(now: datetime) -> Iterator[Metric]:
+    table = Delivery._meta.db_table
+    if connection.vendor == "sqlite":
+        size, copies = Path(settings.DATABASES["default"]["NAME"]), None
+        yield gauge("database_bytes", "Size of the database.", size.stat().st_size if size.exists() else 0)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_database_size(current_database()), pg_total_relation_size(%s::regclass),"
+            " (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())",
+            [table],
+        )
+        whole, copies, connections = cursor.fetchone()
+    yield gauge("database_bytes", "Size of the database.", whole)
+    yield gauge("ledger_bytes", "Size of the table of copies, with its indexes.", copies)
+    yield gauge("database_connections", "Connections to the database, of every program.", connections)
+
+
+def mailings(now: datetime) -> Iterator[Metric]:
+    """Tell of the copies of mailings that are under way, and how many were accepted since the beginning."""
+    counted = {name: Sum(name, default=0) for name in ("sent", "failed", "uncertain", "skipped", "in_flight")}
+    under_way = Batch.objects.filter(mailing__in=Mailing.objects.open())
+    totals = under_way.aggregate(**counted, all=Sum(F("hi") - F("lo"), default=0))
+    states = {name: totals[name] for name in ("sent", "failed", "uncertain", "skipped")}
+    states["sending"] = totals["in_flight"]
+    states["queued"] = totals["all"] - sum(states.values())
+    yield gauges("copies", "Copies of the mailings under way, by state.", "state", states)
+
+    ever = Batch.objects.aggregate(**{name: counted[name] for name in ("sent", "failed", "uncertain")})
+    ended = CounterMetricFamily("newsletter_copies_ended", "Copies of all mailings.", labels=["state"])
+    for state in ("sent", "failed"):
+        ended.add_metric([state], ever[state])
+    yield ended
+    yield gauge("copies_uncertain", "Copies of which nobody knows whether they arrived.", ever["uncertain"])
+
+    paused = Mailing.objects.filter(state=Mailing.State.PAUSED).values_list("issue__number", "paused_by")
+    family = GaugeMetricFamily("newsletter_mailing_paused", "Mailings that are paused.", labels=["issue", "cause"])
+    for number, cause in paused:
+        family.add_metric([str(number), cause or "unknown"], 1)
+    yield family
+    late = Mailing.objects.due(now).aggregate(at=Min("send_at"))["at"]
+    yield gauge("mailing_late_seconds", "Since the oldest mailing was due that has not begun.", _age(late, now))
+
+
+def lanes(now: datetime) -> Iterator[Metric]:
+    held = Batch.objects.filter(state=Batch.State.LEASED).values_list("worker", flat=True)
+    machines: dict[str, float] = {}
+    for worker in held:
+        machine = worker.partition("/")[0]
+        machines[machine] = machines.get(machine, 0) + 1
+    yield gauges("batches_leased", "Batches that a worker holds, by its machine.", "machine", machines)
+    free = Batch.objects.ready(now).filter(mailing__in=Mailing.objects.ready(now)).count()
+    yield gauge("batches_free", "Batches that a worker may take now.", free)
+
+
+def readers(now: datetime) -> Iterator[Metric]:
+    counts = {name: float(number) for name, number in vars(kept_tally(now)).items()}
+    yield gauges("readers", "Readers, by whether an issue would go to them.", "state", counts)
+    (moved,) = movements([(now - DAY, now)])
+    yield gauge("readers_came_day", "Readers who confirmed within 24 hours.", moved.came)
+    yield gauge("readers_left_day", "Readers who left within 24 hours.", moved.left)
+    asked = Subscriber.objects.filter(state=Subscriber.State.PENDING, created_at__gte=now - DAY)
+    yield gauge("sign_ups_waiting_day", "Sign-ups within 24 hours that nobody has confirmed yet.", asked.count())
+    due = Subscriber.objects.filter(confirmation_due_at__lte=now).aggregate(at=Min("confirmation_due_at"))["at"]
+    yield gauge("confirmation_due_seconds", "Since the oldest confirmation was due.", _age(due, now))
+
+
+def arrivals(now: datetime) -> Iterator[Metric]:
+    waiting = Arrival.objects.waiting().aggregate(number=Count("pk"), at=Min("received_at"))
+    yield gauge("arrivals_waiting", "Events and mails that were stored and not applied yet.", waiting["number"])
+    yield gauge("arrivals_waiting_seconds", "Since the oldest of these arrived.", _age(waiting["at"], now))
+
+
+def queue(now: datetime) -> Iterator[Metric]:
+    length = _redis_length() if settings.REDIS_URL else sum(1 for _ in settings.QUEUE_DIR.glob("*.msg"))
+    if length is not None:
+        yield gauge("queue_length", "Tasks on the queue that no worker has taken.", length)
+
+
+def _redis_length() -> int | None:
+    from redis import Redis, RedisError  # noqa: PLC0415 - see publication.limits
+
+    try:
+        with Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=1) as client:
+            return int(client.llen("celery"))
+    except (RedisError, OSError):
+        return None
+
+
+def backups(now: datetime) -> Iterator[Metric]:
+    if settings.BACKUP_URL:
+        made = NightlyBackup.objects.filter(~Q(made_at=None)).order_by("-made_at").values_list("made_at", flat=True)
+        if last := made.first():
+            yield gauge("backup_age_seconds", "Since the last backup was made.", _age(last, now))
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else 0.0
+
+
+QUESTIONS: tuple[Question, ...] = (database, mailings, lanes, readers, arrivals, queue, backups)
+
+
+def at_this_moment() -> Gatherer:
+    return Gatherer(datetime.now(UTC))

@@ -1,0 +1,88 @@
+"""What lies beside the database: pictures, who has left, and the keys, if they are asked for."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+
+from newsletter.operation.backup.contents import SECRET, join
+from newsletter.operation.site_export.folder import COPIED_BYTES, Damaged, Reader, Writer
+
+PICTURES, KEYS = "pictures", "keys"
+LOGS = ("departures", "wishes")  # lines for themselves, in any order: decision 0045
+DIGEST = re.compile(r"[0-9a-f]{16}")
+PICTURE = re.compile(r"pictures/[0-9a-f]{16}/[^/]+")
+DKIM_KEY = re.compile(r"keys/dkim/[\w.-]+")
+LINES_BYTES, KEY_BYTES = 1024**3, 64 * 1024
+
+
+def write(folder: Writer, *, with_keys: bool) -> None:
+    for source in pictures():
+        folder.copy(source, f"{PICTURES}/{source.relative_to(settings.MEDIA_ROOT)}")
+    for name in LOGS:
+        if (settings.DATA_DIR / name).exists():
+            folder.copy(settings.DATA_DIR / name, f"readers/{name}.txt")
+    if with_keys:
+        folder.add(f"{KEYS}/{SECRET}", settings.SECRET_KEY.encode())
+        for source in sorted(settings.DKIM_DIR.glob("*")):
+            folder.copy(source, f"{KEYS}/dkim/{source.name}")
+
+
+def pictures() -> list[Path]:
+    """Return the files at the addresses of pictures, in every size; what is drawn when it is asked for is none."""
+    root = settings.MEDIA_ROOT
+    folders = sorted(path for path in root.glob("*") if DIGEST.fullmatch(path.name)) if root.exists() else []
+    return [file for path in folders for file in sorted(path.iterdir()) if file.is_file() and not file.is_symlink()]
+
+
+def refuse(folder: Reader) -> None:
+    """Raise Damaged if something is to be put where no picture and no key belongs, or the disk is too small."""
+    for name in folder.below(PICTURES):
+        if not PICTURE.fullmatch(name):
+            raise Damaged(f"{name} is no picture of ours")
+    for name in folder.below(KEYS):
+        if name != f"{KEYS}/{SECRET}" and not DKIM_KEY.fullmatch(name):
+            raise Damaged(f"{name} is no key of ours")
+    wanted, free = sum(told["bytes"] for told in folder.files.values()), shutil.disk_usage(settings.DATA_DIR).free
+    if wanted > free:
+        raise Damaged(f"{wanted:,} octets are to be brought in, and {free:,} are free in {settings.DATA_DIR}")
+
+
+def bring_in(folder: Reader) -> bool:
+    """Put the files where they belong; return whether the secret of the export is used from now on.
+
+    A second time changes nothing. The lines of who has left are joined to those that are there.
+    """
+    for name in folder.below(PICTURES):
+        _put(folder, name, settings.MEDIA_ROOT / name.removeprefix(f"{PICTURES}/"), settings.FILE_UPLOAD_PERMISSIONS)
+    for name in LOGS:
+        if f"readers/{name}.txt" in folder.files:
+            join(settings.DATA_DIR / name, folder.octets(f"readers/{name}.txt", LINES_BYTES))
+    for name in folder.below(f"{KEYS}/dkim"):
+        _put(folder, name, settings.DKIM_DIR / name.rpartition("/")[2], 0o600)
+    return _use_secret(folder)
+
+
+def _use_secret(folder: Reader) -> bool:
+    if f"{KEYS}/{SECRET}" not in folder.files:
+        return False
+    secret = folder.octets(f"{KEYS}/{SECRET}", KEY_BYTES).decode()
+    if settings.SECRET_KEY_IS_GIVEN:
+        return secret in {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}
+    _put(folder, f"{KEYS}/{SECRET}", settings.SECRET_KEY_PATH, 0o600)
+    return True
+
+
+def _put(folder: Reader, name: str, path: Path, mode: int | None) -> None:
+    """Write a file that is never seen half written."""
+    fresh = path.with_name(f".{path.name}.new")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (
+        folder.open(name) as source,
+        os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out,
+    ):
+        shutil.copyfileobj(source, out, COPIED_BYTES)
+    fresh.chmod(mode or 0o600)
+    fresh.replace(path)

@@ -1,0 +1,132 @@
+"""Which rows stand in which table of an export, and which stand in none, with the reason.
+
+Models go by their names: those of the desk are above this room. Every model of the product is in one of the three
+lists; a test holds that.
+"""
+
+from dataclasses import dataclass
+
+from django.apps import apps
+from django.db import models
+
+from newsletter.operation.site_export.cells import Field
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table: its file without “.csv”, and the rows in it.
+
+    apart: columns that are files of their own. is_begun: an installation has such rows before it has any content.
+    """
+
+    name: str
+    label: str
+    apart: tuple[str, ...] = ()
+    is_begun: bool = False
+
+    @property
+    def model(self) -> type[models.Model]:
+        return apps.get_model(self.label)
+
+    @property
+    def file(self) -> str:
+        return f"{self.name}.csv"
+
+    @property
+    def fields(self) -> list[Field]:
+        return [field for field in self.model._meta.concrete_fields if field.name not in self.apart]
+
+
+SHEETS = (
+    Sheet("pictures", "posts.Image"),
+    Sheet("posts/tags", "posts.Tag"),
+    Sheet("posts/shown_pictures", "posts.Post_pictures"),
+    Sheet("posts/revisions", "posts.Revision"),
+    Sheet("posts/working_copies", "posts.WorkingCopy"),
+    Sheet("posts/patterns", "posts.Pattern"),
+    Sheet("redirects", "posts.Redirect"),
+    Sheet("missing_addresses", "posts.MissingAddress", is_begun=True),
+    Sheet("issues/corrections", "issues.Correction"),
+    Sheet("issues/kept_texts", "issues.KeptText"),
+    Sheet("issues/starting_points", "issues.StartingPoint"),
+    Sheet("calendar/shifts", "issues.Shift"),
+    Sheet("calendar/holiday_answers", "issues.HolidayAnswer"),
+    Sheet("history", "publication.Change", is_begun=True),
+    Sheet("readers", "subscribers.Subscriber"),
+    Sheet("readers/tags", "subscribers.Tag"),
+    Sheet("readers/tagged", "subscribers.Tagging"),
+    Sheet("readers/consent_texts", "subscribers.ConsentText"),
+    Sheet("readers/consents", "subscribers.Consent"),
+    Sheet("readers/suppressions", "subscribers.Suppression"),
+    Sheet("readers/address_changes", "subscribers.AddressChange"),
+    Sheet("readers/acts", "subscribers.Act"),
+    Sheet("readers/notes", "subscribers.Note"),
+    Sheet("readers/sentences", "subscribers.Sentence"),
+    Sheet("readers/pauses", "subscribers.Pause"),
+    Sheet("readers/invitations", "subscribers.Invitation"),
+    Sheet("readers/invited", "subscribers.Invited"),
+    Sheet("readers/confirmation_reminders", "subscribers.ConfirmationReminder"),
+    Sheet("readers/unsent", "subscribers.Unsent", is_begun=True),
+    Sheet("readers/filters", "desk.SavedFilter"),
+    Sheet("readers/erased", "subscribers.Forgotten"),
+    Sheet("readers/by_day", "subscribers.DayCount", is_begun=True),
+    Sheet("readers/origins", "subscribers.OriginCount", is_begun=True),
+    Sheet("mailings", "delivery.Mailing", apart=("html", "text")),
+    Sheet("mailings/steps", "delivery.Step"),
+    Sheet("mailings/batches", "delivery.Batch"),
+    Sheet("mailings/certificates", "delivery.Certificate"),
+    Sheet("mailings/breakdowns", "delivery.Breakdown"),
+    Sheet("mailings/batch_breakdowns", "delivery.BatchBreakdown"),
+    Sheet("mailings/happenings", "delivery.Happening"),
+    Sheet("mailings/refusals", "delivery.Refusal"),
+    Sheet("mailings/events", "delivery.Event"),
+    Sheet("mailings/event_counts", "delivery.EventCount"),
+    Sheet("mailings/links", "delivery.Link"),
+    Sheet("mailings/link_days", "delivery.DayCount"),
+    Sheet("mailings/first_letters", "delivery.CourseCopy"),
+    Sheet("mailings/once_more", "delivery.OnceMore"),
+    Sheet("mailings/result_letters", "delivery.ResultLetter"),
+    Sheet("mailings/reminders", "delivery.Reminder", is_begun=True),
+    Sheet("mailings/hub", "delivery.HubNotice", is_begun=True),
+    Sheet("feedback", "delivery.Feedback"),
+    Sheet("replies", "delivery.Reply"),
+    Sheet("replies/mails", "delivery.ReplyMail", apart=("body",)),
+    Sheet("replies/tags", "delivery.ReplyTag"),
+    Sheet("replies/answers", "delivery.Answer"),
+    Sheet("replies/quotes", "delivery.Quote"),
+)
+
+# What has a form of its own: posts/*.md, issues/*/, settings.yaml, deliveries/.
+BY_THEMSELVES = (
+    *("posts.Post", "posts.Post_tags", "issues.Issue", "issues.IssueItem"),
+    *("publication.Publication", "delivery.Delivery", "delivery.Pack", "auth.User"),
+)
+
+ACCOUNTS = "accounts.csv"
+ACCOUNT = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser", "date_joined")
+
+LEFT_OUT = {
+    "posts.Rendering": "is made anew of the text",
+    "posts.SearchDocument": "is made anew of the text",
+    "publication.SiteVersion": "counts changes of this database",
+    "delivery.Rehearsal": "is of no use elsewhere: an issue is rehearsed again before it is sent",
+    "delivery.Restoration": "tells of this machine",
+    "delivery.Pace": "is about the last seconds of sending",
+    "delivery.MailFetch": "is about the last look into the mailbox",
+    "delivery.Arrival": "is kept for 30 days, until it is applied: events tell what came of it",
+    "delivery.Visit": "could be traced to a network together with the salt of its day",
+    "delivery.DaySalt": "is kept for a day, so that nobody can trace visits",
+    "operation.NightlyBackup": "tells of this machine's backups",
+    "operation.Look": "tells of this machine",
+    "operation.Trouble": "tells of this machine",
+    "subscribers.LinkWish": "is a wish for a mail within the next minutes",
+    "subscribers.FreshLink": "opens for half an hour",
+    "subscribers.MailBudget": "is about the last 24 hours",
+    "desk.Errand": "is work of this machine, and its files",
+    "desk.FailureCount": "is about the last minutes",
+}
+
+
+def numbered() -> list[type[models.Model]]:
+    """Return the models whose rows keep their numbers in a new installation."""
+    return [apps.get_model(label) for label in ("posts.Post", "issues.Issue")] + [sheet.model for sheet in SHEETS]

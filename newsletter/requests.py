@@ -1,0 +1,63 @@
+"""Each request is counted, and has a number: in every line that it writes to the log, and in its answer."""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from newsletter.mail import logs
+from newsletter.operation.metrics.requests import observe
+from newsletter.publication.limits.rates import client_address
+
+HEADER = "X-Request-ID"
+GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+access = logging.getLogger("newsletter.access")
+
+
+class RequestMiddleware:
+    """Number the request as the proxy has, if there is one that we trust; with LOG_REQUESTS, write a line about it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        begun, number = time.perf_counter(), _number_of(request)
+        before = logs.request_id.set(number)
+        try:
+            response = self.get_response(request)
+            seconds = time.perf_counter() - begun
+            response.headers[HEADER] = number
+            observe(request.path, response.status_code, seconds, kept=getattr(request, "was_kept", None))
+            if settings.LOG_REQUESTS:
+                _write(request, response, seconds)
+        finally:
+            logs.request_id.reset(before)
+        return response
+
+
+class ClientFilter(logging.Filter):
+    """Names the client in Django's line about a request that was one too many: a firewall wants to know."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        if isinstance(request, HttpRequest) and getattr(record, "status_code", 0) == HTTPStatus.TOO_MANY_REQUESTS:
+            record.msg, record.args = "%s, from %s", (record.getMessage(), client_address(request) or "unknown")
+        return True
+
+
+def _number_of(request: HttpRequest) -> str:
+    given = request.headers.get(HEADER, "") if settings.TRUSTED_PROXIES else ""
+    return given if GIVEN.fullmatch(given) else secrets.token_hex(8)
+
+
+def _write(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    client = client_address(request) or "unknown"
+    words = (request.method, request.path, response.status_code, round(seconds * 1000), client)
+    access.info("%s %s %d, %d ms, from %s", *words)
