@@ -184,6 +184,8 @@ def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(m
     assert f"Site     {product.url}/" in product.output("web")
     assert "Worker: running." in product.output("worker")
     assert "granian" not in product.output("clock")
+    kept = [path for path in product.data.rglob("*") if path.exists()]
+    assert [path for path in kept if path.lstat().st_mode & 0o077] == [], "nobody else reads what any of them keeps"
     assert _get(f"{product.url}/readyz") == 200
     assert product.stop() == dict.fromkeys(words, 0)
     stopped = product.manage("healthy", check=False)
