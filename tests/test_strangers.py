@@ -321,6 +321,7 @@ BY_WHOM = {
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
         "newsletter.operation.backup.archive": "MEMBER",
         "newsletter.operation.backup.nights": "NAME",
+        "newsletter.operation.env_file": "_LINE _PART _BARE _ESCAPED",
         "newsletter.operation.site_export.folder": "PART SHA256",
         "newsletter.operation.site_export.places": "DIGEST PICTURE DKIM_KEY",
         "newsletter.operation.site_export.texts": "HEAD",

@@ -35,7 +35,7 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_returned": 25,
     "test_run_worker": 10,
     "test_stopping": 30,
-    "test_up": 60,
+    "test_up": 75,
     "test_wishes": 30,
 }
 

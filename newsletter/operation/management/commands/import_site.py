@@ -6,10 +6,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from newsletter.operation import programs
 from newsletter.operation.backup import engines
 from newsletter.operation.site_export import importing
 from newsletter.operation.site_export.folder import Damaged
-from newsletter.operation.supervisor import Taken, only_one
+from newsletter.operation.supervisor import Taken
 
 
 class Command(BaseCommand):
@@ -20,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, path: Path, **options: Any) -> None:
         try:
-            with only_one(settings.DATA_DIR / "up.lock", "manage.py import_site"):
+            with programs.held(programs.ALL, programs.Note.ours()):
                 self._refuse_others()
                 found = importing.bring_in(path.absolute(), timezone.now(), self._say)
         except Taken as holder:
