@@ -261,6 +261,7 @@ _BEAT = {
     "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
+    "look for what has become wrong": ("newsletter.operation.tasks.examine", 600.0, 600),
     "back up at night": ("newsletter.operation.tasks.back_up", 300.0, 300),
     "count the readers of the day": ("subscribers.tasks.count_readers", 900.0, 600),
     "count where readers came from": ("subscribers.tasks.count_origins", 900.0, 600),

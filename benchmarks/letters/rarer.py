@@ -18,7 +18,7 @@ from newsletter.desk.settings.invitations import invitation
 from newsletter.desk.settings.sending import test_mail
 from newsletter.mail import headers
 from newsletter.mail.message import Mail
-from newsletter.operation import liveness
+from newsletter.operation import liveness, watching
 from newsletter.operation.accounts import roles
 from newsletter.operation.backup import nightly
 from newsletter.operation.findings import ERROR, Finding
@@ -79,6 +79,18 @@ def silence(scene: "Scene") -> Mail:
     messages = [what % {"what": each, "since": f"{scene.now:%Y-%m-%d %H:%M:%S}"} for each in said]
     findings = [Finding(ERROR, "silent", each, hint) for each in messages]
     return liveness.message(findings, [scene.to], _moment(scene))
+
+
+def troubles(scene: "Scene") -> Mail:
+    with translation.override("zh-hant"):
+        finding = Finding(
+            "warning",
+            "spf.missing",
+            translation.gettext("%s has no SPF record.") % "example.com",
+            translation.gettext(HINT),
+        )
+        well = translation.gettext("The queue cannot be used: %s.") % "ConnectionError"
+    return watching.message(watching.News([finding], [well]), [scene.to], _moment(scene))
 
 
 def _moment(scene: "Scene") -> datetime:

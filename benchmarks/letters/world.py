@@ -267,6 +267,7 @@ KINDS = {
     "result": Entry(rarer.result),
     "backup": Entry(rarer.backup),
     "silence": Entry(rarer.silence),
+    "troubles": Entry(rarer.troubles),
     "invitation": Entry(rarer.helper_invited),
     "sending-tried": Entry(rarer.sending_tried),
     "alarm": Entry(rarer.account_alarm),

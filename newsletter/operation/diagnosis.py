@@ -274,6 +274,8 @@ def uncertain(now: datetime) -> Iterator[Finding]:
 # --- The table ---
 
 FOUNDATIONS: tuple[Question, ...] = (disk, database, queue)  # the others need these
+# What these say when the others are not asked.
+BROKEN = frozenset({"data_dir.read_only", "database.unreachable", "database.migrations", "queue.unreachable"})
 EVERYTHING: tuple[Question, ...] = (
     *(journal, clock, static_files, card_font, worker, liveness.silence, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),

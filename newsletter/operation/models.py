@@ -43,3 +43,34 @@ class NightlyBackup(models.Model):
     def _dead(now: datetime) -> models.Q:
         ahead = models.Q(begun_at__gt=now)  # the clock was
         return (models.Q(begun_at__lt=now - HELD) | ahead) & models.Q(made_at=None)
+
+
+class Look(models.Model):
+    """The last time that everything was examined by itself: one row."""
+
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def note(cls, now: datetime) -> bool:
+        """Write down that everything is being examined, and hold the row; return whether it was never before."""
+        return cls.objects.select_for_update().update_or_create(pk=1, defaults={"at": now})[1]
+
+
+class Trouble(models.Model):
+    """What the last look has found wrong, and whether it was told."""
+
+    name = models.CharField(max_length=80, unique=True, help_text="the finding's id, and what it is about")
+    message = models.TextField(help_text="as it was told")
+    since = models.DateTimeField()
+    looks = models.PositiveIntegerField(default=0, help_text="in a row, that have found it")
+    told_at = models.DateTimeField(null=True, help_text="when it was told, or known to be so from the beginning")
+    by_mail = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("since", "pk")
+
+    def __str__(self) -> str:
+        return self.name

@@ -176,8 +176,9 @@ class Mailing(models.Model):
         """Add a step to what happened, with who acts now; call it in the transaction in which it happens."""
         who = actors.current()._asdict()
         step = self.steps.create(what=what, detail=detail[:500], at=at or timezone.now(), send_at=send_at, **who)
-        number = self.issue.number
-        transaction.on_commit(lambda: log.info("issue %d, mailing %s", number, step), robust=True)
+        known = "issue" in self._state.fields_cache  # not worth a query
+        issue = f"issue {self.issue.number}, " if known else ""
+        transaction.on_commit(lambda: log.info("%smailing %s", issue, step), robust=True)
 
     def _move(self, what: Step.What, among: "list[Mailing.State]", **values: Any) -> bool:
         """Change to values that only one of the states `among` allows, and add a step; return False otherwise."""

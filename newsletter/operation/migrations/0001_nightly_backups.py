@@ -4,27 +4,33 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='NightlyBackup',
+            name="NightlyBackup",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField(help_text="in the publication's zone", unique=True)),
-                ('begun_at', models.DateTimeField()),
-                ('made_at', models.DateTimeField(null=True)),
-                ('octets', models.PositiveBigIntegerField(default=0)),
-                ('failure', models.TextField(blank=True, default='', help_text='why it was not made')),
-                ('tried_at', models.DateTimeField(help_text='when it was loaded beside the product, to know that it works', null=True)),
-                ('trial', models.TextField(blank=True, default='', help_text='why it would not bring the product back')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("day", models.DateField(help_text="in the publication's zone", unique=True)),
+                ("begun_at", models.DateTimeField()),
+                ("made_at", models.DateTimeField(null=True)),
+                ("octets", models.PositiveBigIntegerField(default=0)),
+                ("failure", models.TextField(blank=True, default="", help_text="why it was not made")),
+                (
+                    "tried_at",
+                    models.DateTimeField(
+                        help_text="when it was loaded beside the product, to know that it works", null=True
+                    ),
+                ),
+                (
+                    "trial",
+                    models.TextField(blank=True, default="", help_text="why it would not bring the product back"),
+                ),
             ],
             options={
-                'ordering': ('day',),
+                "ordering": ("day",),
             },
         ),
     ]

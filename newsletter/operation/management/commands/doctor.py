@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from newsletter.operation import diagnosis
+from newsletter.operation import diagnosis, watching
 from newsletter.operation.findings import ERROR, Finding
 
 PUBLIC = ("level", "id", "message", "hint")  # what scripts rely on
@@ -17,9 +17,16 @@ class Command(BaseCommand):
     requires_system_checks = []  # what they find must not keep the doctor from speaking
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--mail", action="store_true", help="mail those who may send what has changed since the last look; no more"
+        )
         parser.add_argument("--json", action="store_true", help="a list of {level, id, message, hint}")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["mail"]:
+            news = watching.look(timezone.now())
+            self.stdout.write(f"{len(news.wrong)} new, {len(news.well)} well again.")
+            return
         findings = diagnosis.examine(timezone.now())
         if options["json"]:
             texts = [{name: getattr(finding, name) for name in PUBLIC} for finding in findings]
