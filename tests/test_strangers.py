@@ -317,6 +317,8 @@ BY_WHOM = {
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
         "newsletter.operation.backup.archive": "MEMBER",
         "newsletter.operation.backup.nights": "NAME",
+        "newsletter.operation.ghost_export.addresses": "_POST _ISSUE _TAG _PICTURE",
+        "newsletter.operation.ghost_export.redirects": "_SPECIAL",
         "newsletter.operation.site_export.folder": "PART SHA256",
         "newsletter.operation.site_export.places": "DIGEST PICTURE DKIM_KEY",
         "newsletter.operation.site_export.texts": "HEAD",
