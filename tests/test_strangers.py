@@ -320,6 +320,7 @@ BY_WHOM = {
         "newsletter.operation.ghost_export.addresses": "_POST _ISSUE _TAG _PICTURE",
         "newsletter.operation.ghost_export.redirects": "_SPECIAL",
         "newsletter.operation.site_export.folder": "PART SHA256",
+        "newsletter.operation.site_export.nightly": "NAME",
         "newsletter.operation.site_export.places": "DIGEST PICTURE DKIM_KEY",
         "newsletter.operation.site_export.texts": "HEAD",
         "newsletter.delivery.sending.api_courier": "PLAIN_LINK",
