@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from newsletter.operation.site_export.former import Former, linked
+
 FORM = 1  # of the manifest; a reader refuses a later one
 MANIFEST = "manifest.json"
 MANIFEST_BYTES = 256 * 1024**2  # of a million pictures
@@ -39,6 +41,7 @@ class Writer:
 
     root: Path
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    former: Former | None = None
 
     @contextmanager
     def file(self, name: str) -> Iterator["Hashed"]:
@@ -53,6 +56,14 @@ class Writer:
     def add(self, name: str, octets: bytes) -> None:
         with self.file(name) as target:
             target.write(octets)
+
+    def keep(self, source: Path, name: str) -> None:
+        """Add a file that never changes: as another name of the one in the former export, if that has it."""
+        told = self.former.of(source, name) if self.former else None
+        if told and self.former and linked(self.former.root / name, self.root / name):
+            self.files[name] = told
+        else:
+            self.copy(source, name)
 
     def copy(self, source: Path, name: str) -> None:
         """Add a file as it is. Raises FileNotFoundError if it is gone."""
@@ -99,7 +110,7 @@ def _text(target: Any) -> io.TextIOWrapper:
 
 
 @contextmanager
-def whole(place: Path) -> Iterator[Writer]:
+def whole(place: Path, former: Former | None = None) -> Iterator[Writer]:
     """Yield a folder to fill that gets its name when the block has ended well, and is on the disk.
 
     Raises FileExistsError if something is there; what a process that was killed has left beside it is removed.
@@ -111,7 +122,7 @@ def whole(place: Path) -> Iterator[Writer]:
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part.mkdir(mode=0o700)
     try:
-        yield Writer(part)
+        yield Writer(part, former=former)
         os.sync()  # thousands of files: one by one it would take minutes
         part.rename(place)
     except BaseException:

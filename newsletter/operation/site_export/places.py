@@ -20,7 +20,7 @@ LINES_BYTES, KEY_BYTES = 1024**3, 64 * 1024
 
 def write(folder: Writer, *, with_keys: bool) -> None:
     for source in pictures():
-        folder.copy(source, f"{PICTURES}/{source.relative_to(settings.MEDIA_ROOT)}")
+        folder.keep(source, f"{PICTURES}/{source.relative_to(settings.MEDIA_ROOT)}")
     for name in LOGS:
         if (settings.DATA_DIR / name).exists():
             folder.copy(settings.DATA_DIR / name, f"readers/{name}.txt")
