@@ -101,7 +101,7 @@ class Showing(bootsteps.StartStopStep):
         hub.call_repeatedly(pulse.BEAT_SECONDS, pulse.show)
 
 
-class PatientConsumer(Consumer):  # type: ignore[misc]  # it has no types
+class PatientConsumer(Consumer):
     """Shows the pulse of its hand while it tries to reach Redis again: a new hand would reach it no sooner."""
 
     def ensure_connected(self, conn: Any) -> Any:
