@@ -124,6 +124,8 @@ LEFT_OUT = {
     "subscribers.FreshLink": "opens for half an hour",
     "subscribers.MailBudget": "is about the last 24 hours",
     "desk.Errand": "is work of this machine, and its files",
+    "desk.PostImport": "is work of this machine, and its files",
+    "desk.PostImportEntry": "is work of this machine, and its files",
     "desk.FailureCount": "is about the last minutes",
 }
 
