@@ -20,8 +20,10 @@ from newsletter.issues.models import Issue
 from newsletter.operation.ghost_export import bodies, members, tables
 from newsletter.operation.ghost_export.addresses import Addresses, issue_slug, picture, slugs
 from newsletter.operation.ghost_export.redirects import Redirects, redirects
-from newsletter.operation.site_export.folder import COPIED_BYTES, Writer, whole
+from newsletter.operation.site_export.folder import COPIED_BYTES
+from newsletter.operation.site_export.progress import Line
 from newsletter.operation.site_export.snapshot import ALIAS, snapshot
+from newsletter.operation.site_export.writing import Writer, whole
 from newsletter.posts.models import Image, Post, Redirect, Tag, with_renderings
 from newsletter.posts.models.renderings import rendered_anew
 from newsletter.publication.models import Publication
@@ -53,13 +55,13 @@ class _Joins:
             self.rows[table].append(row)
 
 
-def export(place: Path, now: datetime) -> Exported:
+def export(place: Path, now: datetime, line: Line | None = None) -> Exported:
     """Write the files for Ghost into a new folder.
 
     Raises FileExistsError if the folder is there and not empty, or OSError; then there is none.
     """
     publication = Publication.objects.fresh()
-    with whole(place) as folder, snapshot(), translation.override(publication.language):
+    with whole(place, line=line) as folder, snapshot(), translation.override(publication.language):
         addresses = _addresses()
         with folder.file(ZIP) as target, zipfile.ZipFile(target, "w") as archive:
             counts = _write_data(archive, publication, addresses, now)

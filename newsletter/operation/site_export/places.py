@@ -8,7 +8,8 @@ from pathlib import Path
 from django.conf import settings
 
 from newsletter.operation.backup.contents import SECRET, join
-from newsletter.operation.site_export.folder import COPIED_BYTES, Damaged, Reader, Writer
+from newsletter.operation.site_export.folder import COPIED_BYTES, Damaged, Reader
+from newsletter.operation.site_export.writing import Writer
 
 PICTURES, KEYS = "pictures", "keys"
 LOGS = ("departures", "wishes")  # lines for themselves, in any order: decision 0045

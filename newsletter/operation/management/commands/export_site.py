@@ -1,4 +1,6 @@
+import sys
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from django.utils import timezone, translation
 from newsletter.operation.ghost_export import exporting as for_ghost
 from newsletter.operation.site_export import exporting
 from newsletter.operation.site_export.nightly import make_due
+from newsletter.operation.site_export.progress import Line
 from newsletter.publication.models import Publication
 
 
@@ -43,13 +46,17 @@ class Command(BaseCommand):
             raise CommandError(row.failure)
 
     def _now(self, path: Path, *, with_keys: bool, ghost: bool) -> None:
+        line, now = Line(sys.stderr), timezone.now()
         try:
             if ghost:
-                self._tell_ghost(for_ghost.export(path.absolute(), timezone.now()))
+                tell = partial(self._tell_ghost, for_ghost.export(path.absolute(), now, line))
             else:
-                self._tell(exporting.export(path.absolute(), timezone.now(), with_keys=with_keys))
+                tell = partial(self._tell, exporting.export(path.absolute(), now, with_keys=with_keys, line=line))
         except OSError as error:
             raise CommandError(f"Nothing was exported: {error}") from error
+        finally:
+            line.end()
+        tell()
         if not with_keys and not ghost:
             self.stdout.write("Without keys: links in old mails open at a new house only if it gets this SECRET_KEY.")
 
