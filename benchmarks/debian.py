@@ -126,9 +126,13 @@ class Debian:
         return answer
 
     def end(self) -> None:
+        """End what runs and remove the folder; the last of a namespace's processes end after its first."""
         for process in reversed(self.running):
             process.kill()
             process.wait()
+        while self.root.exists():
+            shutil.rmtree(self.root, ignore_errors=True)
+            time.sleep(0.2)
 
 
 def entries(proxy: str) -> Iterator[str]:
@@ -202,7 +206,6 @@ def main() -> None:
         look(debian)
     finally:
         debian.end()
-        shutil.rmtree(given.folder)
 
 
 if __name__ == "__main__":
