@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -42,6 +42,19 @@ class FoundPaginator(LimitedPaginator):
     @cached_property
     def count(self) -> int:
         return len(self.keys)
+
+
+class ReadPaginator(FoundPaginator):
+    """Pages of what was looked for, whose rows are fetched by their keys. rows: where they are fetched."""
+
+    def __init__(self, found: "QuerySet[Any]", per_page: int, *, rows: "QuerySet[Any]") -> None:
+        super().__init__(found, per_page)
+        self.parts, self.rows = [found], rows
+
+    def page(self, number: int | str) -> "Page[Any]":
+        number = self.validate_number(number)
+        keys = self.keys[(number - 1) * self.per_page : number * self.per_page]
+        return Page(self.rows.filter(pk__in=keys).order_by("-pk"), number, self)
 
 
 class FoundList(ChangeList):

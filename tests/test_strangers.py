@@ -214,6 +214,9 @@ def test_what_a_token_opens_reads_no_text_for_long():
 # characters that its repeats take, and is tried with every text of one or two of them in turn.
 STRANGERS = {
     "subscribers.importers.encodings.NOT_WESTERN": "é",
+    "subscribers.importers.encodings.SIGN": "sep=; ",
+    "subscribers.importers.times.DOTTED": "1.: ,",
+    "subscribers.importers.times.OF_GO": "2-: .+Z",
     "subscribers.importers.times.SHEET": "2/: 上",
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
     "newsletter.delivery.events.finding.OURS": "issue.10a<@",
@@ -308,6 +311,7 @@ BY_WHOM = {
         "newsletter.delivery.events.reading.message": "blocks without_tags",
         "newsletter.delivery.events.reading.words": "_any",
         "newsletter.mail.headers": "mailbox parsed ascii_address _phrase",
+        "newsletter.away": "NO_SERVER NO_QUEUE",
         "newsletter.requests": "GIVEN",
         "newsletter.mail.replies": "_any _of_smtp BY_API",
         "newsletter.posts.search.folding": "Term.pattern hits",
@@ -317,7 +321,11 @@ BY_WHOM = {
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
         "newsletter.operation.backup.archive": "MEMBER",
         "newsletter.operation.backup.nights": "NAME",
+        "newsletter.operation.env_file": "_LINE _PART _BARE _ESCAPED",
+        "newsletter.operation.ghost_export.addresses": "_POST _ISSUE _TAG _PICTURE",
+        "newsletter.operation.ghost_export.redirects": "_SPECIAL",
         "newsletter.operation.site_export.folder": "PART SHA256",
+        "newsletter.operation.site_export.nightly": "NAME",
         "newsletter.operation.site_export.places": "DIGEST PICTURE DKIM_KEY",
         "newsletter.operation.site_export.texts": "HEAD",
         "newsletter.delivery.sending.api_courier": "PLAIN_LINK",
@@ -411,7 +419,7 @@ BY_WHOM = {
         "newsletter.posts.markdown.lists": "end_of_fence",
         "newsletter.posts.markdown.render": "PLACEHOLDER TOC_MARK REFERENCE _blocks _latin_words",
         "newsletter.mail.signatures": "SPACES FIELD_END",
-        "subscribers.importers.csv_file": "_known_state",
+        "subscribers.importers.states": "_known_state",
         "subscribers.importers.suppression_file": "FINAL_CODE LATER_CODE _word _moment",
         "newsletter.posts.markdown.typed_tags": "TOKEN FRAME NAME OPENER SOURCE Ends.after",
         "newsletter.posts.text.comparison": "MARKUP LINE_MARKS NOT_COMPARED NOTE_TO_SELF UNSEEN SAID TYPED_SAID TAG",

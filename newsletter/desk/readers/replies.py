@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from newsletter.delivery.models import Reply, ReplyTag
 from newsletter.delivery.models.replies import ReplyQuerySet
 from newsletter.issues.models import Issue
-from subscribers.listing import LimitedPaginator
+from subscribers.listing import ReadPaginator
 
 PER_PAGE = 30
 SHOWN = {"": "to_answer", "all": "by_readers", "others": "by_strangers"}  # by ?show=: a method of the replies
@@ -54,7 +54,7 @@ def replies(request: HttpRequest) -> HttpResponse:
     show = show if show in SHOWN else ""
     form = ReplyFilter(request.GET)
     found = form.choose(getattr(Reply.objects, SHOWN[show])())
-    page = LimitedPaginator(found.listed().order_by("-pk"), PER_PAGE).get_page(request.GET.get("p", 1))
+    page = ReadPaginator(found, PER_PAGE, rows=Reply.objects.listed()).get_page(request.GET.get("p", 1))
     is_filtered = any(request.GET.get(name) for name in form.fields)
     context = {"title": _("What readers say"), "page": page, "show": show, "form": form, "is_filtered": is_filtered}
     context["has_filters"] = is_filtered or show != "" or page.paginator.count > PER_PAGE

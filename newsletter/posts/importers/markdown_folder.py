@@ -123,6 +123,7 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo) -> ImportedPost:
         words=read_fields.words(fields, title, name),
         summary=read_fields.text_of(fields, "summary", "description", "excerpt"),
         tags=tuple(read_fields.tags(fields)),
+        tag_pages=tuple(read_fields.tag_pages(fields)),
         published_at=None if hidden else at,
         cover=_cover(fields),
         folder="" if str(name.parent) == "." else str(name.parent),

@@ -10,19 +10,20 @@ from datetime import UTC, datetime, tzinfo
 from functools import cached_property, partial
 from html import unescape
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from xml.parsers import expat
 
 from django.utils.text import slugify
 
 from newsletter.posts.importers.folder.fields import moment
 from newsletter.posts.importers.html.converting import converted
-from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
+from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark, TagPage
 from newsletter.posts.importers.pictures.finding import Finder, FolderFinder
 from newsletter.posts.importers.wordpress_text import as_html
 from newsletter.posts.text.measures import words_from_title
 
 TEXTS = {"post", "page"}
+PAGES = {"post_tag": "tag", "category": "category"}  # by kind of term: where its page was
 PIECE = 1 << 20  # bytes that are read at once
 MENDED_MAX = 300 * 1024**2  # bytes
 ITEM_MAX = 20_000_000  # characters of one item
@@ -43,7 +44,7 @@ class Item:
     """One post, page, picture or anything else that WordPress keeps: its fields, terms and further values."""
 
     fields: dict[str, str] = field(default_factory=dict)
-    terms: list[tuple[str, str]] = field(default_factory=list)  # kind and name
+    terms: list[tuple[str, str, str]] = field(default_factory=list)  # kind, name and slug
     meta: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> str:
@@ -58,7 +59,7 @@ class Reader:
         self.channel: dict[str, str] = {}
         self.path: list[str] = []
         self.words: list[str] = []
-        self.term = self.key = ""
+        self.term = self.slug = self.key = ""
         self.parser = expat.ParserCreate(namespace_separator=None)
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._begin
@@ -100,7 +101,7 @@ class Reader:
         if name == "item":
             self.item = Item()
         elif name == "category":
-            self.term = attributes.get("domain", "category")
+            self.term, self.slug = attributes.get("domain", "category"), attributes.get("nicename", "")
 
     def _end(self, name: str) -> None:
         text = "".join(self.words)
@@ -119,7 +120,7 @@ class Reader:
         if len(text) > ITEM_MAX:
             raise Rejected(f"one of its texts is longer than {ITEM_MAX:,} characters")
         if name == "category":
-            item.terms.append((self.term, text.strip()))
+            item.terms.append((self.term, text.strip(), self.slug))
         elif name == "wp:meta_key":
             self.key = text.strip()
         elif name == "wp:meta_value":
@@ -197,14 +198,15 @@ class Source:
         is_post = item["wp:post_type"] == "post"
         if not is_post:
             remarks.append(Remark(f"a {item['wp:post_type']} is a post that no list shows", is_loss=False))
-        title = unescape(item["title"])
+        title, pages = unescape(item["title"]), [page for page in map(_page, item.terms) if page]
         return ImportedPost(
             source=f"wordpress:{urlsplit(self.site).netloc}:{item['wp:post_id'] or item['wp:post_name']}",
             title=title,
             body=body.markdown,
             words=_words(item["wp:post_name"], title),
             summary=" ".join(re.sub(r"<[^>]{0,500}>", " ", unescape(item["excerpt:encoded"])).split()),
-            tags=tuple(name for kind, name in map(_plain, item.terms) if kind in {"post_tag", "category"} and name),
+            tags=tuple(page.name for page in pages),
+            tag_pages=tuple(page for page in pages if page.slug),
             published_at=at,
             is_unlisted=not is_post,
             is_web_only=not is_post,
@@ -233,9 +235,12 @@ class Source:
         return []
 
 
-def _plain(term: tuple[str, str]) -> tuple[str, str]:
-    kind, name = term
-    return kind, "" if name.lower() in {"uncategorized", "未分類"} else unescape(name)
+def _page(term: tuple[str, str, str]) -> TagPage | None:
+    """Return the page of a tag or a category; None for what is neither, and for the category of what has none."""
+    kind, name, slug = term
+    if kind not in PAGES or not name or name.lower() in {"uncategorized", "未分類"}:
+        return None
+    return TagPage(unescape(name), unquote(slug), f"/{PAGES[kind]}/{slug}/")
 
 
 def _words(slug: str, title: str) -> str:
