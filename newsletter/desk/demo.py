@@ -16,6 +16,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.history import Step
 from newsletter.delivery.planning import approving, beginning
+from newsletter.desk import demo_replies
 from newsletter.issues import cadence, rhythm
 from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
@@ -91,6 +92,7 @@ def load(now: datetime) -> bool:
                 issue.mark_sent(sample.ends_at)
             elif sample.number <= SENT:
                 _mail(issue, sample.ends_at)
+                demo_replies.answer(issue, sample.ends_at, now)
             index_issue(issue)
     _choose_where_to_start()
     DayCount.objects.keep(now, publication.zone)
@@ -228,16 +230,8 @@ def _mail(issue: Issue, slot: datetime) -> None:
     Happening.objects.create(mailing=mailing, kind="finished", at=closed_at, notified_at=closed_at)
     mailing.refresh_from_db()
     certificate.issue(mailing, closed_at)
-    _answer(mailing, slot)
-
-
-def _answer(mailing: Mailing, slot: datetime) -> None:
-    """Let some readers say what they thought of the issue."""
-    got_it = mailing.deliveries.filter(state=SENT_STATE).order_by("seq").select_related("subscriber")
-    answers = ["helpful"] * (3 + mailing.issue.number % 3) + ["fair"]
-    for copy, answer in zip(got_it, answers, strict=False):
-        assert copy.subscriber is not None  # noqa: S101 - nobody has been erased yet
-        mailing.issue.feedback.give(copy.subscriber, mailing.issue, answer, slot + A_DAY / 4)
+    demo_replies.arrive(mailing, slot)
+    demo_replies.rate(mailing, slot)
 
 
 def contents(now: datetime) -> dict[str, int]:

@@ -33,6 +33,7 @@ FILES = {  # in parts of about the same length, so that two processes share them
         "delivery/events/test_applying",
         "delivery/events/test_receivers",
         "delivery/ledger/test_compaction",
+        "delivery/readers/test_quoting",
     ),
     "doors": (
         "desk/accounts/test_attempts",

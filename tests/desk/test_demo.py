@@ -7,8 +7,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from newsletter.delivery.models import Mailing
-from newsletter.desk import demo
+from newsletter.delivery.models import Mailing, Quote, Reply
+from newsletter.desk import demo, demo_replies
 from newsletter.issues.models import Issue, not_yet_mailed
 from newsletter.posts.models import Post
 from newsletter.publication.models import Publication
@@ -90,6 +90,19 @@ def test_each_sent_issue_has_a_result_to_look_at(mailoutbox):
         assert mailing.planned_at == mailing.issue.sent_at
         assert sum(count for _label, count in mailing.issue.feedback.tally()) > 3
     assert mailoutbox == []
+
+
+@pytest.mark.parametrize("since_slot", [timedelta(0), timedelta(hours=4), timedelta(days=13)])
+def test_nothing_was_answered_before_it_was_sent_or_after_now(since_slot):
+    issue = make_issue(make_post(), number=5, sent_at=NOW)
+    for number in (4, 7):
+        make_subscriber(f"reader{number:02}@example.com")
+
+    demo_replies.answer(issue, NOW, NOW + since_slot)
+
+    assert Reply.objects.count() == 2
+    assert all(NOW <= reply.received_at <= NOW + since_slot for reply in Reply.objects.all())
+    assert Quote.objects.allowed().get().passage in Reply.objects.get(quotes__isnull=False).text
 
 
 def test_the_home_and_the_history_of_the_sample_say_what_is_so(client):

@@ -4,10 +4,15 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
+from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
+from django.urls import reverse
 from django.utils import timezone
 
+from newsletter.delivery import tasks
 from newsletter.delivery.author import alerts
+from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning import beginning
 from newsletter.desk import demo
 from newsletter.issues.models import Issue, IssueItem, StartingPoint
@@ -166,6 +171,27 @@ def test_what_the_sample_sent_is_old_news_to_its_author(mailoutbox):
 
     assert mailoutbox == []
     assert beginning.begin_due(NOW) == []
+
+
+def test_what_readers_answered_stands_on_the_desk_and_nothing_of_it_is_mailed(client, mailoutbox):
+    client.force_login(User.objects.create_superuser("gipi", "gipi@example.org", "pw"))
+    readers, mailing = "/admin/subscribers/subscriber", Mailing.objects.get(issue__number=4)
+    with time_machine.travel(NOW, tick=False):
+        tasks.send_welcomes()
+        replies, answered, quotes, health = (
+            client.get(f"{readers}/{page}").text
+            for page in ("sentences/replies/", "sentences/replies/?show=all", "sentences/quotes/", "health/")
+        )
+        result = client.get(reverse("admin:mailing_result_json", args=[mailing.pk])).json()
+
+    assert "想請教一個問題" in replies
+    assert "這期讀了兩次" not in replies  # it is answered
+    assert "這期讀了兩次" in answered
+    assert "小安，客服主管" in quotes
+    assert "example.com" in health
+    assert (result["arrived"], result["came_back"]) == (9, 1)
+    assert result["numbers"]["replies"]["count"] == 1
+    assert mailoutbox == []
 
 
 def test_a_second_load_changes_nothing():

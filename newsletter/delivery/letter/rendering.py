@@ -4,8 +4,9 @@ import html
 import re
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from hashlib import sha256
+from typing import cast
 
 from django.conf import settings
 from django.urls import reverse
@@ -52,7 +53,10 @@ SLOTS = {
 
 @dataclass(frozen=True)
 class FrozenLetter:
-    """An issue as every reader gets it, with slots for the reader's own fields."""
+    """An issue as every reader gets it, with slots for the reader's own fields.
+
+    quotes: the keys of those in it. Their readers may take them back until the letter is kept.
+    """
 
     sender_name: str
     sender_email: str
@@ -60,15 +64,19 @@ class FrozenLetter:
     subject: str
     html: str
     text: str
+    quotes: tuple[int, ...] = ()
 
     @property
     def content_hash(self) -> str:
         """Return the hash of what readers get; two letters with one hash are the same."""
-        return sha256("\x00".join(asdict(self).values()).encode()).hexdigest()
+        return sha256("\x00".join(self._shown().values()).encode()).hexdigest()
 
     def columns(self) -> dict[str, str]:
         """Return the columns of Mailing that keep it, with their hash."""
-        return asdict(self) | {"content_hash": self.content_hash}
+        return self._shown() | {"content_hash": self.content_hash}
+
+    def _shown(self) -> dict[str, str]:
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "quotes"}
 
 
 def issue_context(issue: Issue, publication: Publication, items: list[IssueItem] | None = None) -> dict[str, object]:
@@ -191,6 +199,7 @@ def freeze(issue: Issue, note: str = "", *, items: list[IssueItem] | None = None
         subject=letter.subject,
         html=letter.html,
         text=letter.text,
+        quotes=tuple(quote.pk for quote in cast("list[Quote]", context["quotes"])),
     )
 
 

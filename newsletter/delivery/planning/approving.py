@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from newsletter.delivery.letter.losses import Loss, Unfilled, digest_of, losses
 from newsletter.delivery.letter.rendering import FrozenLetter, freeze
 from newsletter.delivery.links import kept
-from newsletter.delivery.models import Mailing
+from newsletter.delivery.models import Mailing, Quote
 from newsletter.delivery.models.history import Step
+from newsletter.delivery.models.quotes import QuoteQuerySet
 from newsletter.delivery.planning.obstacles import (
     PlanningError,
     from_elsewhere,
@@ -123,6 +124,8 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
     mailing.counts_links = Publication.objects.current().counts_links
     try:
         with transaction.atomic():
+            # A reader who takes a quote back waits for this, and finds the mailing; one who was first is found.
+            _check_quotes(mailing.issue, letter, Quote.objects.select_for_update().order_by("pk"))
             mailing.save(force_insert=True)
             kept.keep(mailing)
             mailing.record(Step.What.APPROVED, mailing.content_hash, mailing.approved_at, send_at=mailing.send_at)
@@ -130,6 +133,12 @@ def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
     except IntegrityError:
         return kin.open().get()
     return mailing
+
+
+def _check_quotes(issue: Issue, letter: FrozenLetter, among: QuoteQuerySet) -> None:
+    """Raise PlanningError if a quote in `letter` does not stand in `issue` any more."""
+    if len(among.filter(pk__in=letter.quotes, issue=issue).values_list("pk")) < len(letter.quotes):
+        raise PlanningError(_("A quote in this letter has just been taken back. Look at the letter again."))
 
 
 def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool:
@@ -146,6 +155,8 @@ def refreeze(mailing: Mailing, *, now: datetime, acknowledged: str = "") -> bool
         raise PlanningError(" ".join(reasons))
     check_acknowledged(mailing.issue, letter, acknowledged, mailing.note)
     with transaction.atomic():
+        mailing.lock()  # from a reader who takes a quote back: what they find, they freeze again
+        _check_quotes(mailing.issue, letter, Quote.objects.all())
         replaced = stopped.update(**letter.columns(), counts_links=Publication.objects.current().counts_links)
         if replaced:
             stopped.filter(paused_by=Mailing.Cause.QUOTE).update(paused_by=Mailing.Cause.AUTHOR)

@@ -121,6 +121,9 @@ def decline(quote: Quote, now: datetime) -> bool:
 
     An issue that is approved is frozen again without it. If the author has changed more since, or it could not be
     approved so, it is paused instead: nothing goes out that nobody has seen.
+
+    The locks: of the quote, then of the mailing. An approval that was first is waited for, and its mailing found; two
+    readers of one issue take their quotes out of it one after the other.
     """
     with transaction.atomic():
         # As it is now: it may have been put into an issue since it was read, and the issue approved.
@@ -129,16 +132,21 @@ def decline(quote: Quote, now: datetime) -> bool:
             return False
         quote = current
         state = State.WITHDRAWN if quote.state == State.ALLOWED else State.DECLINED
-        frozen = [*quote.issue.mailings.open().select_related("issue")] if quote.issue else []
+        frozen = _locked(quote.issue) if quote.issue else []
         unchanged = {one.pk for one in frozen if freeze(one.issue, one.note).content_hash == one.content_hash}
         values = {"state": state, "name": "", "answered_at": now, "issue": None, "placed_at": None}
         Quote.objects.filter(pk=quote.pk).update(**values)
         return all(_without_it(one, now, is_unchanged=one.pk in unchanged) for one in frozen) or _undo()
 
 
+def _locked(issue: Issue) -> list[Mailing]:
+    waiting = issue.mailings.open().select_related("issue").order_by("pk")
+    return [*waiting.select_for_update(of=("self",), no_key=True)]
+
+
 def leave(reader: Subscriber) -> None:
     """Take the quotes of a reader who is erased out of what was not sent yet."""
-    for quote in Quote.objects.filter(subscriber=reader, issue__isnull=False):
+    for quote in Quote.objects.filter(subscriber=reader, issue__isnull=False).order_by("issue", "pk"):
         decline(quote, timezone.now())
 
 

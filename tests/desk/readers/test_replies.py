@@ -108,9 +108,6 @@ def test_the_queries_do_not_grow_and_no_text_is_read_whole(carer, django_assert_
     assert not [one for one in asked.captured_queries if '"delivery_replymail"."body"' in one["sql"]]
 
 
-# --- One of them ---
-
-
 def test_a_long_list_is_counted_no_further_than_a_person_would_leaf(carer, monkeypatch):
     monkeypatch.setattr(LimitedPaginator, "limit", 2)
     reader = make_subscriber()
@@ -118,6 +115,28 @@ def test_a_long_list_is_counted_no_further_than_a_person_would_leaf(carer, monke
         write(reader=reader)
 
     assert carer.get(LIST).context["page"].paginator.count == 2
+
+
+def test_a_list_is_read_as_far_as_the_next_page(carer, monkeypatch):
+    """A frequent word stands in each third text of a hundred thousand: nobody leafs through them."""
+    monkeypatch.setattr("newsletter.desk.readers.replies.PER_PAGE", 2)
+    reader = make_subscriber()
+    texts = [write(f"槓桿{number}", reader=reader).text for number in range(5)]
+
+    pages = [carer.get(f"{LIST}?q=槓桿&p={number}") for number in (1, 2, 3, 9)]
+
+    assert [[one.text for one in page.context["page"]] for page in pages] == [
+        [texts[4], texts[3]],
+        [texts[2], texts[1]],
+        [texts[0]],
+        [texts[0]],
+    ]
+    assert [page.context["page"].paginator.count for page in pages] == [3, 5, 5, 5]
+    assert ["of 3" in page.text for page in pages] == [False, False, True, True]
+    assert ['rel="next"' in page.text for page in pages] == [True, True, False, False]
+
+
+# --- One of them ---
 
 
 def test_words_are_shown_as_words(carer):
