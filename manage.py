@@ -3,11 +3,11 @@
 
 import os
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from django.core.exceptions import ImproperlyConfigured
-from django.core.management import execute_from_command_line
-from dotenv import load_dotenv
+BASE_DIR = Path(__file__).resolve().parent
+ENV_FILE = "--env-file"
 
 
 def take_env_file(words: list[str]) -> list[str]:
@@ -15,17 +15,48 @@ def take_env_file(words: list[str]) -> list[str]:
 
     A secret on a command line is read by everybody on the machine, and sudo writes it to its log.
     """
-    if words[:1] != ["--env-file"]:
+    option, _, path = (words[0] if words else "").partition("=")
+    if option != ENV_FILE:
         return words
-    if len(words) < 2 or not Path(words[1]).is_file():
-        sys.exit(f"--env-file needs the path of a file, got {' '.join(words[1:2]) or 'nothing'}.")
-    load_dotenv(words[1], interpolate=False)
-    return words[2:]
+    rest = words[1:]
+    if not path:
+        path, rest = "".join(rest[:1]), rest[1:]
+    if not path:
+        sys.exit(f"{ENV_FILE} needs the path of a file.")
+    from newsletter.operation import env_file  # noqa: PLC0415 - whoever names no file does not wait for it
+
+    try:
+        variables = env_file.read(Path(path))
+    except env_file.Unreadable as error:
+        sys.exit(f"{ENV_FILE}: {error}")
+    for name, value in variables.items():
+        os.environ.setdefault(name, value)
+    return rest
+
+
+def ask_for_health() -> int:
+    """Ask without Django: a container does so again and again, and loading all of it takes a second of a processor."""
+    spec = spec_from_file_location("healthy", BASE_DIR / "newsletter" / "operation" / "healthy.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError("newsletter/operation/healthy.py")
+    healthy = module_from_spec(spec)
+    spec.loader.exec_module(healthy)
+    return int(healthy.report(Path(os.environ.get("DATA_DIR") or BASE_DIR / "data")))
+
+
+def run(words: list[str]) -> None:
+    if words == ["healthy"] and ("DATA_DIR" in os.environ or not (BASE_DIR / ".env").exists()):
+        sys.exit(ask_for_health())
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - see above
+    from django.core.management import execute_from_command_line  # noqa: PLC0415
+    from environs import EnvError  # noqa: PLC0415
+
+    try:
+        execute_from_command_line([sys.argv[0], *words])
+    except (ImproperlyConfigured, EnvError) as error:  # the operator's to mend: no traceback
+        sys.exit(f"{error}")
 
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "newsletter.settings")
-    try:
-        execute_from_command_line([sys.argv[0], *take_env_file(sys.argv[1:])])
-    except ImproperlyConfigured as error:  # the operator's to mend: no traceback
-        sys.exit(f"{error}")
+    run(take_env_file(sys.argv[1:]))

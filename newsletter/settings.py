@@ -16,7 +16,24 @@ from environs import FileAwareEnv
 from newsletter.mail.mailers import mailer_from_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = FileAwareEnv()
+
+
+class Environment(FileAwareEnv):
+    """What is read of the environment: an empty variable is none, and a file's value ends before its last newline.
+
+    But for SECRET_KEY: links in mails have been signed with the whole of its file.
+    """
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        self.strip_whitespace = env_key != "SECRET_KEY"
+        try:
+            value = super()._get_value(env_key, default)
+        except (ValueError, OSError) as error:
+            raise ImproperlyConfigured(f"{env_key}_FILE cannot be read: {error.__cause__ or error}") from None
+        return default if value == "" else value
+
+
+env = Environment()
 env.read_env(BASE_DIR / ".env", recurse=False)
 
 # --- Where things are kept ---
@@ -29,6 +46,7 @@ QUEUE_DIR = DATA_DIR / "queue"
 DKIM_DIR = DATA_DIR / "dkim"  # private keys that sign mails, where the provider does not: docs/deploy.md
 LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this machine
 BACKUP_URL: str = env.str("BACKUP_URL", "")  # a folder for nightly backups and departures
+EXPORT_URL: str = env.str("EXPORT_URL", "")  # a folder for an export each night, which people can read
 BACKUP_AGE_KEY: str = env.str("BACKUP_AGE_KEY", "")  # public key of age (age1…): backups are encrypted for it
 
 # --- Who may ask, and where links lead ---
@@ -43,7 +61,7 @@ SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 SITE_URL_FILE = DATA_DIR / "site_url"
 _listening = SITE_URL_FILE.read_text().strip() if SITE_URL_FILE.exists() else "http://127.0.0.1:8000"
 SITE_URL_IS_GIVEN = bool(env.str("SITE_URL", ""))
-SITE_URL: str = (env.str("SITE_URL", "") or _listening).rstrip("/")
+SITE_URL: str = env.str("SITE_URL", _listening).rstrip("/")
 _site = urlsplit(SITE_URL)
 if _site.scheme not in {"http", "https"} or not _site.hostname:
     raise ImproperlyConfigured(f"SITE_URL must be an absolute http(s) URL, got {SITE_URL!r}")
@@ -154,7 +172,9 @@ FORMAT_MODULE_PATH = "newsletter.formats"
 TIME_ZONE = "Asia/Taipei"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
+# A folder into which static files have been collected already, as in the container's image; `up` only reads it.
+STATIC_ROOT: Path = env.path("STATIC_ROOT", DATA_DIR / "static").resolve()
+STATIC_ROOT_IS_GIVEN = STATIC_ROOT != DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "newsletter" / "static"]
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 STORAGES = {
@@ -202,6 +222,8 @@ DATABASE_URL: str = env.str("DATABASE_URL", "")
 DATABASES: dict[str, Any] = {
     "default": env.dj_db_url("DATABASE_URL", conn_max_age=600, conn_health_checks=True) if DATABASE_URL else _sqlite
 }
+if DATABASE_PASSWORD := env.str("DATABASE_PASSWORD", ""):  # the one file of a password that PostgreSQL reads too
+    DATABASES["default"]["PASSWORD"] = DATABASE_PASSWORD
 if "postgresql" in DATABASES["default"]["ENGINE"]:  # a page says soon that it is away
     DATABASES["default"]["OPTIONS"] = {"connect_timeout": 2} | DATABASES["default"].get("OPTIONS", {})
 REDIS_URL: str = env.str("REDIS_URL", "")
@@ -237,6 +259,7 @@ CELERY_TASK_ACKS_LATE = False  # a task is a wake-up; the database is the truth
 CELERY_TASK_PUBLISH_RETRY = False  # a page never waits for a queue that is gone; beat asks again
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True  # we have none; else it warns of a change to come
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_TIMEZONE = "UTC"
 # When anything runs by itself. Every task here may be lost, doubled or late without harm.
@@ -276,7 +299,7 @@ CELERY_BEAT_SCHEDULE = {
 # --- Mail ---
 
 MAIL_URL: str = env.str("MAIL_URL", "")
-BULK_MAIL_URL: str = env.str("BULK_MAIL_URL", "") or MAIL_URL
+BULK_MAIL_URL: str = env.str("BULK_MAIL_URL", MAIL_URL)
 SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all workers together
 # Where bounces, complaints, leavings and replies arrive: imaps://user:password@host/INBOX, or "pipe:" for receive_mail.
 MAILBOX_URL: str = env.str("MAILBOX_URL", "")
@@ -314,14 +337,20 @@ LOGGING: dict[str, Any] = {
         },
         "json": {"()": "newsletter.mail.logs.JsonFormatter"},
     },
-    "filters": {"client": {"()": "newsletter.requests.ClientFilter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client"]}},
+    "filters": {
+        "client": {"()": "newsletter.requests.ClientFilter"},
+        "away": {"()": "newsletter.away.AwayFilter"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["client", "away"]},
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": _TO_THE_ROOT | {"level": LOG_LEVEL if LOG_LEVEL != "DEBUG" else "INFO"},
         "django.server": _TO_THE_ROOT | {"level": "WARNING"},
         "_granian": _TO_THE_ROOT,
         "granian.access": _TO_THE_ROOT,
+        "celery.worker.consumer.connection": {"level": "INFO"},  # that Redis is back: newsletter/away.py
         "flufl.bounce": _TO_THE_ROOT | {"level": "WARNING"},  # it tells each form that a mail has not
         # Celery gives it a handler unless it has one.
         "celery.task": {"handlers": ["console"], "propagate": False},

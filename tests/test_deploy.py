@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.operation.env_file import variables
 from tests.support.product import ROOT
 from tests.support.restoring import back_up, restore
 
+DOCUMENT = (ROOT / "docs" / "deploy.md").read_text()
+FIRST_DAY = DOCUMENT.split("\n## On Debian\n")[1].split("\n## Backup\n")[0]
+PASTED = re.findall(r"^```sh\n(.*?)^```$", FIRST_DAY, re.DOTALL | re.MULTILINE)
+TO_PASTE = "".join(PASTED)  # from a fresh machine to a newsletter behind a proxy
+WRITTEN_FILES = dict(re.findall(r"^cat >(\S+) <<'END'\n(.*?)^END$", TO_PASTE, re.DOTALL | re.MULTILINE))
+
 
 def unit() -> str:
-    document = (ROOT / "docs" / "deploy.md").read_text()
-    block = re.search(r"^    \[Unit\]\n(?:    .*\n|\n(?=    ))+", document, re.MULTILINE)[0]
-    return re.sub(r"^    ", "", block, flags=re.MULTILINE)
+    return WRITTEN_FILES["/etc/systemd/system/newsletter.service"]
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed here")
@@ -43,10 +48,75 @@ def test_the_kernel_still_says_whether_the_machine_was_started_anew():
 
 
 def test_no_password_stands_on_a_command_line():
-    document = (ROOT / "docs" / "deploy.md").read_text()
+    assert "$(cat" not in DOCUMENT
+    assert "--env-file /etc/newsletter.env author_link" in DOCUMENT
+    assert "sudo -u" not in DOCUMENT
 
-    assert "$(cat" not in document
-    assert "env-file /etc/newsletter.env author_link" in document
+
+# --- What is pasted on a fresh Debian 13; benchmarks/debian.py does it in one ---
+
+
+def test_it_is_a_shell_that_reads_it():
+    done = subprocess.run(["bash", "-n"], input=TO_PASTE, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_every_program_is_debians_or_was_installed_before():
+    """A fresh Debian 13 has no adduser, no sudo, no pip outside a venv, and no uv."""
+    essential = {"apt-get", "cat", "cd", "install", "ln", "openssl", "rm", "runuser", "systemctl", "useradd"}
+    installed = {"git": "git", "python3": "python3", "nginx": "nginx", "certbot": "certbot"}
+    heredocs = re.sub(r"<<'END'\n.*?^END$", "", TO_PASTE, flags=re.DOTALL | re.MULTILINE)
+    words = [line.split() for line in heredocs.splitlines() if line.strip()]
+    named = {line[0] for line in words if not line[0].startswith("/")}
+    packages = {word for line in words if line[:2] == ["apt-get", "install"] for word in line[2:]}
+
+    assert named <= essential | set(installed)
+    assert {installed[name] for name in named & set(installed)} <= packages
+    assert {line[0] for line in words if line[0].startswith("/")} == {"/opt/uv/bin/pip", "/opt/uv/bin/uv"}
+    assert "python3 -m venv /opt/uv" in heredocs
+
+
+def test_the_service_users_python_is_not_in_a_home_that_the_unit_hides():
+    [sync] = {line for line in TO_PASTE.splitlines() if "uv sync" in line}
+
+    assert {"--no-dev", "--frozen", "--no-python-downloads"} <= set(sync.split())
+    assert sync.endswith("--python /usr/bin/python3")
+    assert sync.strip() in DOCUMENT.split("\n## Upgrade\n")[1]
+
+
+def test_the_user_of_the_unit_is_made_and_owns_the_file_of_variables():
+    user = re.search(r"^User=(\w+)$", unit(), re.MULTILINE)[1]
+
+    assert re.search(rf"^useradd --system .*{user}$", TO_PASTE, re.MULTILINE)
+    assert f"install -o {user} -g {user} -m 600 /dev/null /etc/newsletter.env" in TO_PASTE
+    assert re.search(r"^EnvironmentFile=(\S+)$", unit(), re.MULTILINE)[1] == "/etc/newsletter.env"
+
+
+def test_the_file_of_variables_is_one_and_what_it_names_is_read():
+    found = variables(WRITTEN_FILES["/etc/newsletter.env"])
+    listed = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+    assert set(found) <= listed
+    assert found["MAIL_URL"] == "smtp://user:password@mail.example.org:587"
+    assert found["DATA_DIR"] == "/var/lib/newsletter"
+
+
+@pytest.mark.parametrize("command", re.findall(r"manage\.py (.*?)(?: +#.*)?$", TO_PASTE, re.MULTILINE))
+def test_every_command_has_the_environment_of_the_service(command):
+    assert command.startswith(("--env-file /etc/newsletter.env ", "up --port 8000"))
+
+
+def test_nginx_is_shown_whole():
+    shown = WRITTEN_FILES["/etc/nginx/sites-available/newsletter"]
+    folder = "/etc/letsencrypt/live/news.example.org/"
+
+    for line in (
+        *("listen 80;", "listen [::]:80;", "listen 443 ssl;", "listen [::]:443 ssl;", "http2 on;"),
+        *("return 301 https://$host$request_uri;", f"ssl_certificate {folder}fullchain.pem;"),
+        *(f"ssl_certificate_key {folder}privkey.pem;", "root /var/www/html;"),
+    ):
+        assert line in shown, line
 
 
 # --- Backup and restore ---

@@ -41,5 +41,5 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
     nameless = manage("--env-file")
 
     assert missing.returncode == nameless.returncode == 1
-    assert missing.stderr == f"--env-file needs the path of a file, got {tmp_path / 'none'}.\n"
-    assert nameless.stderr == "--env-file needs the path of a file, got nothing.\n"
+    assert missing.stderr == f"--env-file: {tmp_path / 'none'} cannot be read: No such file or directory.\n"
+    assert nameless.stderr == "--env-file needs the path of a file.\n"

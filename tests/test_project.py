@@ -17,7 +17,8 @@ from django.utils.translation.template import templatize
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "newsletter" / "locale" / "zh_Hant" / "LC_MESSAGES"
 ALLOWED_IN_ROOT = {
-    *(".ci", ".env.example", ".gitignore", ".python-version"),
+    *(".ci", ".dockerignore", ".env.example", ".github", ".gitignore", ".pre-commit-config.yaml", ".python-version"),
+    *("Dockerfile", "compose.yaml"),
     *("CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "manage.py", "pyproject.toml", "uv.lock"),
     *("benchmarks", "docs", "newsletter", "subscribers", "templates", "tests"),
 }

@@ -1,6 +1,8 @@
 """Settings describe; what has to be made is made by whoever runs."""
 
 import os
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +101,102 @@ def test_what_is_wrong_with_a_variable_is_said_without_a_traceback(tmp_path):
         1,
         "SITE_URL must be an absolute http(s) URL, got 'news.example.org'\n",
     )
+
+
+# --- Variables that are there and empty ---
+
+EXAMPLE = sorted(set(re.findall(r"^# ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)))
+VALUES = """
+from django.conf import settings as s
+names = sorted(name for name in dir(s) if name.isupper() and name not in {"SECRET_KEY", "LOGGING_CONFIG"})
+print(*(f"{name}={getattr(s, name)!r}" for name in names), sep="\\n")
+"""
+READ_ALL = ("manage.py", "shell", "--no-imports", "-v", "0", "-c", VALUES)
+
+
+@pytest.fixture(scope="module")
+def unset(tmp_path_factory):
+    """The folder of an installation of whose variables none is set, and its settings."""
+    data = tmp_path_factory.mktemp("data")
+    env = {"PATH": os.environ["PATH"], "DATA_DIR": str(data)}
+    done = subprocess.run([sys.executable, *READ_ALL], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    return data, done.stdout
+
+
+def test_variables_that_are_empty_are_as_if_they_were_not_set(unset):
+    """As Docker Compose hands them over: all of them, and the files that they may come from."""
+    data, settings = unset
+    empty = {f"{name}{ending}": "" for name in EXAMPLE for ending in ("", "_FILE")} | {"DATA_DIR": str(data)}
+
+    done = run(*READ_ALL, **empty)
+
+    assert {"SEND_RATE", "DEBUG", "TRUSTED_PROXIES", "PACK_AFTER_DAYS"} <= set(EXAMPLE)
+    assert (done.stdout, done.stderr) == (settings, "")
+
+
+@pytest.mark.parametrize("name", EXAMPLE)
+def test_each_variable_of_the_example_may_be_empty(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv(name, "")
+    monkeypatch.setenv(f"{name}_FILE", "")
+
+    runpy.run_path(str(ROOT / "newsletter" / "settings.py"))
+
+
+# --- Values in files ---
+
+
+def test_a_value_of_a_file_ends_before_its_last_line_does(tmp_path):
+    (tmp_path / "url").write_text("postgres://newsletter@postgres/newsletter\n")
+    (tmp_path / "password").write_text("correct horse\n")
+    code = "from django.conf import settings as s; d = s.DATABASES['default']; print(d['NAME'], d['PASSWORD'], sep='|')"
+    words = ("manage.py", "shell", "--no-imports", "-v", "0", "-c", code)
+
+    files = {"DATABASE_URL_FILE": str(tmp_path / "url"), "DATABASE_PASSWORD_FILE": str(tmp_path / "password")}
+    done = run(*words, DATA_DIR=str(tmp_path), **files)
+
+    assert done.stdout == "newsletter|correct horse\n", done.stderr
+
+
+def test_a_secret_is_what_its_file_holds_because_links_have_been_signed_with_it(tmp_path):
+    (tmp_path / "secret").write_text("x" * 50 + "\n")
+    code = "from django.conf import settings as s; print(repr(s.SECRET_KEY))"
+
+    done = run(*SHOW[:-1], code, DATA_DIR=str(tmp_path), SECRET_KEY_FILE=str(tmp_path / "secret"))
+
+    assert done.stdout == repr("x" * 50 + "\n") + "\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "SEND_RATE"])
+def test_a_file_that_cannot_be_read_is_named_without_a_traceback(tmp_path, name):
+    done = run("manage.py", "check", DATA_DIR=str(tmp_path), **{f"{name}_FILE": "/nowhere/file"})
+
+    expected = f"{name}_FILE cannot be read: [Errno 2] No such file or directory: '/nowhere/file'\n"
+    assert (done.returncode, done.stderr) == (1, expected)
+
+
+@pytest.mark.parametrize("name", ["SEND_RATE", "TRUSTED_PROXIES", "DEBUG"])
+def test_a_value_that_is_none_is_named_without_a_traceback(tmp_path, name):
+    done = run("manage.py", "check", DATA_DIR=str(tmp_path), **{name: "many"})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f'Environment variable "{name}" invalid: ')
+    assert done.stderr.count("\n") == 1
+
+
+# --- Static files that were collected already ---
+
+
+def test_static_files_of_a_folder_that_is_named_are_not_collected_again(tmp_path):
+    collected = tmp_path / "static"
+    variables = {"DATA_DIR": str(tmp_path / "data"), "STATIC_ROOT": str(collected), "TRUSTED_PROXIES": ""}
+
+    early = run("manage.py", "up", "--only", "web", **variables)
+    assert (early.returncode, early.stdout) == (1, "")
+    assert early.stderr == (
+        f"CommandError: STATIC_ROOT={collected} is empty: run manage.py collectstatic, or leave it out.\n"
+    )
+
+    assert run("manage.py", "collectstatic", "--no-input", "-v", "0", **variables).returncode == 0
+    assert (collected / "staticfiles.json").exists()
+    assert not (tmp_path / "data" / "static").exists()

@@ -131,8 +131,17 @@ def of_mail(accent: str = "") -> dict[str, dict[str, str]]:
     return {scheme: _in_scheme(index, accent) for scheme, index in schemes.items()}
 
 
+def given(accent: str) -> Pair:
+    """Return what an accent is by day and by night before it is made readable.
+
+    That of the palette, or "", has a shade for the night of its own: site, mails and desk show the same.
+    """
+    own = palette()["accent"]
+    return own if accent.lower() in ("", own.day) else Pair(accent, accent)
+
+
 def _in_scheme(index: int, accent: str) -> dict[str, str]:
     shades = {name: pair[index] for name, pair in palette().items()}
-    shades["accent"] = legible(accent or shades["accent"], on=shades["raised"])
+    shades["accent"] = legible(given(accent)[index], on=shades["raised"])
     shades["mark"] = code(mixed(parsed(shades["accent"]), parsed(shades["paper"]), MARK))
     return shades

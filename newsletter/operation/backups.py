@@ -1,4 +1,4 @@
-"""What the doctor and the desk's home say of backups, and of a database that was restored from one."""
+"""What the doctor and the desk's home say of backups and exports, and of a database that was restored from one."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from newsletter.delivery.ledger import restored
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
-from newsletter.operation.models import NightlyBackup
+from newsletter.operation.models import HELD, NightlyBackup, NightlyExport
 
 OLD = timedelta(hours=36)  # a night was left out
 
@@ -41,6 +41,22 @@ def nightly(now: datetime) -> Iterator[Finding]:
         message = _("The backup of %(day)s would not bring the newsletter back: %(why)s")
         hint = _("Mend the reason, then try one by hand: manage.py check_backup PATH")
         yield Finding(ERROR, "backup.trial", message % {"day": tried.day, "why": tried.trial}, hint)
+
+
+def exports(now: datetime) -> Iterator[Finding]:
+    """Tell of nights without an export, if one is to be made."""
+    last = NightlyExport.objects.last() if settings.EXPORT_URL else None
+    if last is None:
+        return
+    hint = _("It is tried again within two hours; manage.py export_site --nightly says more.")
+    has_died = last.made_at is None and now - last.begun_at > HELD
+    if last.failure or has_died:
+        why = last.failure or _("its process ended before it was whole.")
+        yield Finding(ERROR, "export.failed", _("Last night's export was not made: %s") % why, hint)
+    made = NightlyExport.objects.exclude(made_at=None).order_by("made_at").last()
+    if made and made.made_at and now - made.made_at > OLD:
+        since = timezone.localtime(made.made_at).strftime("%Y-%m-%d %H:%M")
+        yield Finding(WARNING, "export.old", _("The last export is of %s.") % since, hint)
 
 
 def none(now: datetime) -> Iterator[Finding]:

@@ -280,7 +280,7 @@ EVERYTHING: tuple[Question, ...] = (
     *(journal, clock, static_files, card_font, worker, liveness.silence, author_account),
     *(site_url, proxies, unsubscribe_url, secret, debug),
     *(mail, sender, subjects, dns_records, postal_address, mailings, liveness.standstill, uncertain),
-    *(restoration, backups.nightly, backups.none, refused_addresses),
+    *(restoration, backups.nightly, backups.exports, backups.none, refused_addresses),
     *(mailbox, webhook, waiting_letters, lost_letters, result_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.
@@ -289,7 +289,7 @@ OF_MAILINGS: tuple[Question, ...] = (
 )
 AT_HOME: tuple[Question, ...] = (
     *OF_MAILINGS,
-    *(backups.nightly, mailbox, waiting_letters, lost_letters, result_letters),
+    *(backups.nightly, backups.exports, mailbox, waiting_letters, lost_letters, result_letters),
     *(mail, sender, postal_address),
 )
 

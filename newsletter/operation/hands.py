@@ -18,6 +18,7 @@ from typing import Any
 
 from celery import bootsteps
 from celery.signals import task_postrun, task_prerun
+from celery.worker.consumer import Consumer
 
 from newsletter.celery import app
 from newsletter.operation.supervisor import STOP_SIGNALS, Child, die_with_parent
@@ -100,6 +101,14 @@ class Showing(bootsteps.StartStopStep):
         hub.call_repeatedly(pulse.BEAT_SECONDS, pulse.show)
 
 
+class PatientConsumer(Consumer):
+    """Shows the pulse of its hand while it tries to reach Redis again: a new hand would reach it no sooner."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        with pulse.working():
+            return super().ensure_connected(conn)
+
+
 def _show_pulse() -> None:
     """Have this hand show its pulse when it looks for a task, and while it does one."""
     app.steps["consumer"].add(Showing)
@@ -111,6 +120,7 @@ def _show_pulse() -> None:
 def _take_tasks(number: int, log_level: str) -> None:
     _show_pulse()
     options: dict[str, Any] = {"pool_cls": "solo", "concurrency": 1, "loglevel": log_level, "quiet": True}
+    options["consumer_cls"] = PatientConsumer
     # Workers may talk to each other; here the database says who does what.
     options |= {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
     worker = app.Worker(hostname=f"hand{number}@%h", **options)

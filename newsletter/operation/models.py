@@ -1,24 +1,24 @@
-"""What the operation of the product keeps: the nights' backups."""
+"""What the operation of the product keeps: the nights' backups and exports, and what was found wrong."""
 
 from datetime import date, datetime, timedelta
+from typing import Self
 
 from django.db import IntegrityError, models, transaction
 
-HELD = timedelta(hours=2)  # a backup that was begun so long ago and is not made has died
+HELD = timedelta(hours=2)  # what was begun so long ago and is not made has died
 
 
-class NightlyBackup(models.Model):
-    """The backup of one day: made, or why not; and whether it was tried."""
+class Nightly(models.Model):
+    """What is made once a night: the row of one day says that a process makes it, that it is made, or why not."""
 
     day = models.DateField(unique=True, help_text="in the publication's zone")
     begun_at = models.DateTimeField()
     made_at = models.DateTimeField(null=True)
     octets = models.PositiveBigIntegerField(default=0)
     failure = models.TextField(blank=True, default="", help_text="why it was not made")
-    tried_at = models.DateTimeField(null=True, help_text="when it was loaded beside the product, to know that it works")
-    trial = models.TextField(blank=True, default="", help_text="why it would not bring the product back")
 
     class Meta:
+        abstract = True
         ordering = ("day",)
 
     def __str__(self) -> str:
@@ -26,23 +26,40 @@ class NightlyBackup(models.Model):
 
     @classmethod
     def held(cls, day: date, now: datetime) -> bool:
-        """Return whether a process makes the backup of a day, or made it; one that is silent for long has died."""
-        return cls.objects.filter(day=day).exclude(cls._dead(now)).exists()
+        """Return whether a process does the work of a day, or has; one that is silent for long has died."""
+        return cls._default_manager.filter(day=day).exclude(cls._dead(now)).exists()
 
     @classmethod
-    def claim(cls, day: date, now: datetime) -> "NightlyBackup | None":
-        """Return the row of a day if this process is to make its backup, or None if another one does, or has."""
+    def claim(cls, day: date, now: datetime) -> Self | None:
+        """Return the row of a day if this process is to do its work, or None if another one does, or has."""
         try:
             with transaction.atomic():
-                return cls.objects.create(day=day, begun_at=now)
+                return cls._default_manager.create(day=day, begun_at=now)
         except IntegrityError:
-            taken = cls.objects.filter(cls._dead(now), day=day).update(begun_at=now)
-            return cls.objects.get(day=day) if taken else None
+            taken = cls._default_manager.filter(cls._dead(now), day=day).update(begun_at=now)
+            return cls._default_manager.get(day=day) if taken else None
 
     @staticmethod
     def _dead(now: datetime) -> models.Q:
         ahead = models.Q(begun_at__gt=now)  # the clock was
         return (models.Q(begun_at__lt=now - HELD) | ahead) & models.Q(made_at=None)
+
+
+class NightlyBackup(Nightly):
+    """The backup of one day: made, or why not; and whether it was tried."""
+
+    tried_at = models.DateTimeField(null=True, help_text="when it was loaded beside the product, to know that it works")
+    trial = models.TextField(blank=True, default="", help_text="why it would not bring the product back")
+
+    class Meta(Nightly.Meta):
+        pass
+
+
+class NightlyExport(Nightly):
+    """The export of one day into the folder EXPORT_URL: made, or why not."""
+
+    class Meta(Nightly.Meta):
+        pass
 
 
 class Look(models.Model):

@@ -1,4 +1,4 @@
-"""Wake-ups of the operation: backups at night, and a look each hour at what has become wrong."""
+"""Wake-ups of the operation: backups and exports at night, and a look each hour at what has become wrong."""
 
 import os
 import subprocess
@@ -9,7 +9,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from newsletter.operation import watching
-from newsletter.operation.backup import nightly
+from newsletter.operation.backup import nightly as backups
+from newsletter.operation.site_export import nightly as exports
 
 # Of this process; asked for their end at the next wake-up.
 _begun: list["subprocess.Popen[bytes]"] = []
@@ -18,13 +19,14 @@ _looks: list["subprocess.Popen[bytes]"] = []
 
 @shared_task(ignore_result=True)
 def back_up() -> None:
-    """Keep who has left; start the backup that is due, in a process of its own: it may take many minutes."""
-    if not settings.BACKUP_URL:
-        return
-    nightly.keep_departures()
+    """Keep who has left; start what is due of the night, in a process of its own: it may take many minutes."""
+    backups.keep_departures()
     _begun[:] = [process for process in _begun if process.poll() is None]
-    if nightly.is_due(timezone.now()) and not _begun:
+    now = timezone.now()
+    if not _begun and backups.is_due(now):
         _begun.append(_started("backup", "--nightly"))
+    elif not _begun and exports.is_due(now):
+        _begun.append(_started("export_site", "--nightly"))
 
 
 @shared_task(ignore_result=True)

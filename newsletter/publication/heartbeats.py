@@ -8,7 +8,7 @@ that a machine whose tasks are done by another one knows that they are done.
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -121,10 +121,10 @@ def _beats_elsewhere(part: Part) -> bool:
         return False
 
 
-def forget() -> None:
-    """Forget all heartbeats of this machine, before its parts are started."""
-    _latest.clear()
-    for part in Part:
+def forget(parts: Iterable[Part] = Part) -> None:
+    """Forget these heartbeats of this machine, before what leaves them is started."""
+    for part in parts:
+        _latest.pop(part, None)
         _path(part).unlink(missing_ok=True)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rcssmin import cssmin
 
-from newsletter.mail.colours import Colour, Pair, code, inked, luminance, named, palette, parsed, readable
+from newsletter.mail.colours import Colour, Pair, code, given, inked, luminance, named, palette, parsed, readable
 
 
 def _hash_source(inline: str) -> str:
@@ -49,7 +49,8 @@ def _shades(accent: str, theme: str) -> tuple[Colour, Colour]:
     surfaces = [palette_of(theme)[name] for name in SURFACES]
     darkest = min((parsed(surface.day) for surface in surfaces), key=luminance)
     lightest = max((parsed(surface.night) for surface in surfaces), key=luminance)
-    return readable(parsed(accent), darkest), readable(parsed(accent), lightest)
+    by_day, by_night = given(accent)
+    return readable(parsed(by_day), darkest), readable(parsed(by_night), lightest)
 
 
 def colours(accent: str, theme: str) -> str:

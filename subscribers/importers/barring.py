@@ -10,7 +10,7 @@ from django.db import transaction
 from newsletter.publication.models import Publication
 from subscribers import departures
 from subscribers.departures import Why
-from subscribers.importers.csv_file import Unreadable
+from subscribers.importers.rows import Unreadable
 from subscribers.importers.suppression_file import Listed, Mailed, Read
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.suppressions import departure

@@ -2,13 +2,14 @@
 
 import codecs
 import csv
+import io
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from django.utils.translation import gettext as _
 
-from subscribers.importers.columns import FIELD_OF, plain
+from subscribers.importers.names import FIELD_OF, plain
 
 DELIMITERS: Final = ",;\t"
 MARKS: Final = {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
@@ -24,6 +25,7 @@ NAMES: Final = {
 }
 # Three letters with accents in a row are in no western name: the file is no text, or of another country.
 NOT_WESTERN: Final = re.compile(rb"[\x80-\xff]{3}")
+SIGN: Final = re.compile(r"sep=([,;\t])\s*")
 PIECE: Final = 1 << 20
 HEADING_LENGTH: Final = 10_000  # octets
 
@@ -37,10 +39,21 @@ def delimiter_of(line: str) -> str:
     return max(DELIMITERS, key=line.count)
 
 
+def first_line(file: TextIO) -> tuple[str, str, int]:
+    """Read the first line of a table; return it, what stands between its cells, and how many lines were read.
+
+    Excel takes a line such as “sep=;” in front of a table for the sign between its cells.
+    """
+    line = file.readline()
+    if found := SIGN.fullmatch(line):
+        return file.readline(), found[1], 2
+    return line, delimiter_of(line), 1
+
+
 def encoding_of(path: Path) -> str:
     """Return how the file is written; of several that fit, the one in which the names of its columns are known."""
     with path.open("rb") as file:
-        first = file.readline(HEADING_LENGTH)
+        first = file.read(HEADING_LENGTH)
     if first[:2] in MARKS:
         return "utf-16"
     if _decodes(path, "utf-8-sig"):
@@ -54,8 +67,9 @@ def encoding_of(path: Path) -> str:
 
 
 def _known(first: bytes, encoding: str) -> int:
-    line = first.decode(encoding, errors="replace")
-    heading = next(csv.reader([line], delimiter=delimiter_of(line)), [])
+    """Return how many names of columns are known if the beginning of a file is so written."""
+    line, delimiter, _lines = first_line(io.StringIO(first.decode(encoding, errors="replace")))
+    heading = next(csv.reader([line], delimiter=delimiter), [])
     return sum(plain(name) in FIELD_OF for name in heading)
 
 

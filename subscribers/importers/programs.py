@@ -58,7 +58,12 @@ PROGRAMS: Final = (
     ),
     Program(
         "Substack",
-        _signs("emaildisabled preferdigests", "useremailaddress subscriptiontype", "emaildisabled activesubscription"),
+        _signs(
+            "emaildisabled preferdigests",
+            "useremailaddress subscriptiontype",
+            "emaildisabled activesubscription",
+            "email startdate emailsreceived6mo",
+        ),
         {
             "useremailaddress": "email",
             "username": "name",
@@ -66,7 +71,15 @@ PROGRAMS: Final = (
             "subscriptiontype": "state",
             **_REGION,
             **_nothing("stripeconnectedcustomerid subscriptionexpiresat lastsubscribedat subscriptioninterval"),
+            # The dashboard's own file. “Cancel date” is in no table: it may be the end of what was paid, or of all.
+            "startdate": "consent_at",
+            **_nothing("paidupgradedate firstpaiddate expirationdate bestseller bestsellertier revenue"),
+            **_nothing("lastemailopen linksclicked postviews uniquepostsseen comments shares activity sections bundle"),
+            **_nothing("subscriptionsourcefree subscriptionsourcepaid subscriptionsgifted stateprovince bundleorigin"),
+            **_nothing("canseepaidcontent numemailsopened"),
         },
+        dict.fromkeys(("monthly", "yearly", "annual", "lifetime", "subscriber", "founding member"), "active"),
+        endings=("6mo", "30d", "7d"),
     ),
     Program(
         "beehiiv",
@@ -74,7 +87,7 @@ PROGRAMS: Final = (
         _nothing("tier stripecustomerid referringsite acquisitionsource referralcode"),
         endings=("tier",),
     ),
-    Program("Ghost", _signs("subscribedtoemails"), _nothing("tiers complimentaryplan")),
+    Program("Ghost", _signs("subscribedtoemails"), _nothing("tiers products complimentaryplan giftid")),
     Program("listmonk", _signs("uuid attributes status"), {"attributes": "kept", **_nothing("uuid updatedat lists")}),
     Program(
         "Keila",
@@ -86,7 +99,11 @@ PROGRAMS: Final = (
         "Buttondown",
         _signs("subscribertype", "creationdate metadata", "emailaddress metadata secondaryid"),
         {"metadata": "kept", **_nothing("secondaryid referrerurl source undeliverabilityreason unsubscriptionreason")},
-        {"churned": "active", "churning": "active", "past due": "active", "unpaid": "pending", "spammy": "manual"},
+        {
+            **dict.fromkeys(("paused", "churned", "churning", "past due"), "active"),  # all of what is paid
+            "unpaid": "pending",
+            "spammy": "manual",
+        },
     ),
     Program(
         "MailerLite",

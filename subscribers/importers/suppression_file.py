@@ -22,9 +22,10 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.importers.columns import STATE_OF, is_yes, plain
-from subscribers.importers.csv_file import CELL_LENGTH_MAX, Unreadable
 from subscribers.importers.encodings import FileError, delimiter_of, encoding_of
+from subscribers.importers.names import plain
+from subscribers.importers.rows import CELL_LENGTH_MAX, Unreadable
+from subscribers.importers.states import STATE_OF, is_yes
 
 ADDRESS: Final = (
     *("email", "emailaddress", "address", "mail", "recipient", "recipientaddress", "destination", "subscriberemail"),

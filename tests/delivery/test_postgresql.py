@@ -41,6 +41,7 @@ FILES = {  # in parts of about the same length, so that two processes share them
         "mail/test_due",
         "subscribers/models/test_consents",
         "subscribers/models/test_mail_budget",
+        "subscribers/test_merging",
         "subscribers/test_migrations",
         "subscribers/test_remembering",
         "subscribers/models/test_tags",

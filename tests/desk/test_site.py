@@ -6,8 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisGone
 
+from newsletter.posts.models import Tag
 from tests.factories import make_issue, make_post, make_publication
 
 RIGHT = {"username": "gipi", "password": "leverage-2026"}
@@ -247,3 +249,18 @@ def test_no_cookie_of_the_desk_can_be_read_by_a_script(client, admin_user):
         assert all(cookie["httponly"] for cookie in response.cookies.values()), response.cookies
     assert "was deleted successfully" in page.text
     assert set(client.cookies) == {"sessionid", "csrftoken", "desk_browser"}, "what has been done is told without one"
+
+
+def test_a_history_of_djangos_own_log_looks_like_the_others(client):
+    client.login(**RIGHT)
+    tag = Tag.objects.create(name="散步", slug="walks")
+    nothing = client.get(f"/admin/posts/tag/{tag.pk}/history/")
+    client.post(f"/admin/posts/tag/{tag.pk}/change/", {"name": "長散步", "slug": "walks"})
+
+    page = client.get(f"/admin/posts/tag/{tag.pk}/history/")
+
+    assert "Nothing has happened here" in nothing.text
+    assert "<h1>History</h1>" in page.text
+    day, line = page.text.split('<section class="history-day">')[1].split("<ol>")
+    assert timezone.localdate().isoformat() in day
+    assert re.sub(r"<[^>]+>|\s+", " ", line.split("</ol>")[0]).split()[1:] == ["Changed", "Name.", "gipi"]

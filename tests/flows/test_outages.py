@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from newsletter.operation.management.commands.up import WEB_PROCESSES
+from newsletter.operation.programs import WEB_PROCESSES
 from tests.flows.seeds import compose_issue_1
 from tests.support.processes import with_variable
 from tests.support.waiting import wait_until

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from newsletter import server
-from newsletter.operation.management.commands import up
+from newsletter.operation import programs
 from newsletter.operation.supervisor import Child
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Part
@@ -66,7 +67,7 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     # The second `up` is refused.
     again = product.manage("up", check=False)
     assert again.returncode == 1
-    assert f"The newsletter in {product.data} is running already (process " in again.stderr
+    assert f"The newsletter in {product.data} is running already (web: process " in again.stderr
 
     # What answers no more comes back. `up` has had an answer before it said that it runs.
     stopped = [pid for pid in product.pids() if "granian" in _words(pid)]
@@ -112,11 +113,11 @@ def test_the_document_shows_the_command_that_up_runs():
     assert f"`{' '.join(command[2:])}`" in (ROOT / "docs" / "deploy.md").read_text()
 
 
-@pytest.mark.parametrize(("redis_url", "processes"), [("", 1), ("redis://127.0.0.1:6379/0", up.WEB_PROCESSES)])
+@pytest.mark.parametrize(("redis_url", "processes"), [("", 1), ("redis://127.0.0.1:6379/0", programs.WEB_PROCESSES)])
 def test_only_processes_that_share_their_counters_are_many(settings, redis_url, processes):
     settings.REDIS_URL = redis_url
 
-    web, *_others = up._children("127.0.0.1", 8000)
+    web, *_others = programs.children(programs.ALL, "127.0.0.1", 8000)
 
     assert web.argv[web.argv.index("--workers") + 1] == str(processes)
 
@@ -150,7 +151,7 @@ def test_a_worker_that_stands_still_is_found_here_though_another_machines_takes_
     heartbeats.beat(Part.HANDS)
     at = time.monotonic() - hands
     os.utime(tmp_path / "heartbeats" / Part.HANDS, (at, at))
-    worker = Child("worker", [], beats=up._worked, started_at=time.monotonic() - 300)
+    worker = Child("worker", [], beats=programs.worked, started_at=time.monotonic() - 300)
     worker.process = NoProcess()
 
     assert worker.is_silent() == is_silent
@@ -158,3 +159,34 @@ def test_a_worker_that_stands_still_is_found_here_though_another_machines_takes_
 
 class NoProcess:
     """One of which nothing is asked."""
+
+
+@pytest.mark.parametrize("only", ["web,beat", "", "all"])
+def test_programs_that_do_not_exist_are_refused_with_the_names_of_those_that_do(make_product, only):
+    done = make_product().manage("up", f"--only={only}", check=False)
+
+    wrong = only.rpartition(",")[2]
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"CommandError: --only: “{wrong}” is none of web, worker, clock.\n"
+
+
+def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(make_product, redis_url):
+    """Three starts at once on an empty folder: they migrate one after the other."""
+    product = make_product(is_new=True, redis_url=redis_url)
+    words = {"web": ("--port", str(product.port)), "worker": (), "clock": ()}
+
+    for name, more in words.items():
+        product._start(name, [sys.executable, "manage.py", "up", "--only", name, *more])
+    wait_until(lambda: product.manage("healthy", check=False).returncode == 0, seconds=90, what=product.told)
+
+    said = product.manage("healthy").stdout
+    assert said == "web: ok\nworker: ok\nclock: ok\n"
+    assert f"Site     {product.url}/" in product.output("web")
+    assert "Worker: running." in product.output("worker")
+    assert "granian" not in product.output("clock")
+    kept = [path for path in product.data.rglob("*") if path.exists()]
+    assert [path for path in kept if path.lstat().st_mode & 0o077] == [], "nobody else reads what any of them keeps"
+    assert _get(f"{product.url}/readyz") == 200
+    assert product.stop() == dict.fromkeys(words, 0)
+    stopped = product.manage("healthy", check=False)
+    assert (stopped.returncode, stopped.stdout.startswith("Nothing of the newsletter")) == (1, True)

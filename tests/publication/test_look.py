@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from newsletter.mail.colours import contrast, palette, parsed
+from newsletter.mail.colours import contrast, of_mail, palette, parsed
 from newsletter.publication import look
 from newsletter.publication.models import Publication
 
@@ -29,6 +29,15 @@ def test_any_accent_can_be_read_on_every_surface(accent, theme, scheme):
 
     for name in ("paper", "raised", "code"):
         assert contrast(colour(css, "accent", scheme), surface(theme, name, scheme)) >= 4.5, name
+
+
+@pytest.mark.parametrize("theme", Publication.Theme.values)
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_site_and_mails_show_the_accent_of_the_desk_by_day_and_by_night(theme, scheme):
+    own = palette()["accent"]
+
+    assert colour(look.css(own.day.upper(), theme), "accent", scheme) == parsed(own[scheme])
+    assert of_mail(own.day)[("by_day", "by_night")[scheme]]["accent"] == own[scheme]
 
 
 @pytest.mark.parametrize("accent", COLOURS)

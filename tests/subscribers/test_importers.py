@@ -10,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from subscribers import departures
-from subscribers.importers.csv_file import Row, Unreadable
 from subscribers.importers.merging import merge
+from subscribers.importers.rows import Row, Unreadable
 from subscribers.models import Subscriber, Suppression
 from subscribers.models.tags import Tagging
 from tests.factories import make_subscriber
@@ -97,6 +97,9 @@ def test_a_rehearsal_lets_nobody_leave_at_the_next_restore(bring, settings, tmp_
         "email\tname\rr@example.org\t小明".encode(),
         "Email Address,Full Name\n\n  r@example.org , 小明 \n\n".encode(),
         "電子郵件,姓名\nr@example.org,小明\n".encode("cp950"),
+        "sep=;\r\nE-Mail;Name\r\nr@example.org;小明\r\n".encode(),
+        "sep=;\r\n電子郵件;姓名\r\nr@example.org;小明\r\n".encode("cp950"),
+        "sep=\t\nemail\tname\nr@example.org\t小明\n".encode("utf-16"),
         "email,name\nr@example.org,小明\n".encode("utf-16"),
         'email,First Name,Last Name\n"r@example.org","小明",'.encode(),
     ],
@@ -134,6 +137,15 @@ def test_rows_that_cannot_be_read_are_named_and_left_out(bring):
         "Line 8: has '31/01/2027', which is not a time like 2027-01-31T08:00:00+08:00",
         "Line 9: is paused, but paused_until is empty",
     ]
+
+
+def test_a_line_that_names_the_sign_between_cells_is_counted(bring):
+    summary, said = bring("sep=;\na@example.org;A\nnobody;B\n")
+
+    assert (summary, said) == (
+        counts(rows=2, created=1, rejected=1),
+        ["Line 3: This is not an e-mail address. Write it like you@example.com."],
+    )
 
 
 def test_only_the_first_twenty_reasons_are_told(bring):
@@ -501,3 +513,65 @@ def test_a_note_may_have_lines(bring):
     summary, _said = bring('email,notes\na@example.org,"one\ntwo, three\n\nfour"\nb@example.org,\n')
 
     assert summary == counts(rows=2, created=2)
+
+
+# --- The file of what was refused ---
+
+
+def test_refused_lines_come_back_mended_as_often_as_it_takes(bring, tmp_path):
+    make_subscriber("gone@example.org").suppress("bounced")
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    bring(
+        "電子郵件;姓名;狀態\na@example.org;甲;\nnobody;=乙;\ngone@example.org;丙;\nd@example.org;丁;odd\n".encode(
+            "cp950"
+        ),
+        f"--rejected={first}",
+    )
+    lines = first.read_text(encoding="utf-8-sig").splitlines()
+    assert lines == [
+        "電子郵件,姓名,狀態,refused_because",
+        "nobody,'=乙,,This is not an e-mail address. Write it like you@example.com.",
+        "gone@example.org,丙,,must not be mailed: bounced",
+        "d@example.org,丁,odd,has an unknown state 'odd'",
+    ]
+
+    mended = "\n".join(lines).replace("nobody", "b@example.org").encode()
+    summary, _said = bring(mended, f"--rejected={second}")
+
+    assert summary == counts(rows=3, created=1, rejected=2)
+    assert Subscriber.objects.get(email="b@example.org").name == "=乙"
+    assert second.read_text(encoding="utf-8-sig").splitlines() == [lines[0], *lines[2:]]
+
+    assert bring(second.read_bytes().replace(b"odd,", b"active,"))[0] == counts(rows=2, created=1, rejected=1)
+    assert set(Subscriber.objects.mailable(NOW).values_list("name", flat=True)) == {"甲", "=乙", "丁"}
+
+
+def test_a_trial_writes_the_refused_lines_and_nothing_else(bring, tmp_path):
+    rejected = tmp_path / "rejected.csv"
+
+    bring("a@example.org,1\nnobody,2\n,3,4\n", "--dry-run", f"--rejected={rejected}")
+
+    assert rejected.read_text(encoding="utf-8-sig").splitlines() == [
+        "email,column 2,refused_because",
+        "nobody,2,This is not an e-mail address. Write it like you@example.com.",
+        ',3,"has 3 cells, the first line names 2",4',
+    ]
+    assert not Subscriber.objects.exists()
+
+
+def test_where_nothing_is_refused_an_older_file_does_not_stay(bring, tmp_path):
+    rejected = tmp_path / "rejected.csv"
+    rejected.write_text("email,refused_because\nnobody,x\n")
+
+    bring("email\na@example.org\n", f"--rejected={rejected}")
+
+    assert rejected.read_text(encoding="utf-8-sig") == "email,refused_because\n"
+
+
+@pytest.mark.parametrize("name", ["readers.csv", "nowhere/rejected.csv"])
+def test_a_file_that_cannot_take_refused_lines_stops_the_import_before_it_begins(bring, tmp_path, name):
+    with pytest.raises(CommandError, match=r"written over|No such file"):
+        bring("email\na@example.org\n", f"--rejected={tmp_path / name}")
+
+    assert (tmp_path / "readers.csv").read_text() == "email\na@example.org\n"
+    assert not Subscriber.objects.exists()

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from subscribers.importers import csv_file, merging
-from subscribers.importers.columns import KEPT, Choices
-from subscribers.importers.csv_file import Row, Unreadable
+from subscribers.importers.columns import Choices
 from subscribers.importers.encodings import FileError, encoding_of
+from subscribers.importers.names import KEPT
+from subscribers.importers.rows import Row, Unreadable
 from subscribers.importers.times import moment
 from subscribers.models import Note, Subscriber, Suppression
 from tests.factories import make_subscriber
@@ -32,6 +33,16 @@ FILES = {
         ),
         ["active", "unsubscribed"],
     ),
+    "Substack dashboard": (
+        (
+            "Email,Name,Stripe plan,Start date,Paid upgrade date,Type,Emails received (6mo),num_emails_opened,"
+            "Emails opened (7d),Last email open,Links clicked,Post views (30d),Subscription source (free),Revenue,"
+            "Country,State/Province,Expiration date,Days active (30d),Activity\n"
+            "a@x.tw,A,,2024-05-01T08:00:00.000Z,,Free,20,9,1,,3,2,direct,$0.00,TW,TPE,,4,5\n"
+            "b@x.tw,B,Monthly,2024-05-01T08:00:00.000Z,,Monthly,20,9,1,,3,2,direct,$5.00,US,CA,,4,5\n"
+        ),
+        ["active", "active"],
+    ),
     "Mailchimp": (
         MAILCHIMP.format(more="") + "\na@x.tw,,,2,2018-02-05 19:28:22,2018-02-05 19:28:22,1,e,,\n",
         ["active"],
@@ -49,7 +60,7 @@ FILES = {
         (
             "uuid,email,name,attributes,status,created_at,updated_at\n"
             'u1,a@x.tw,A,"{""city"": ""Taipei""}",enabled,2024-05-01T08:00:00Z,2024-05-01T08:00:00Z\n'
-            "u2,b@x.tw,B,{},disabled,2024-05-01T08:00:00Z,2024-05-01T08:00:00Z\n"
+            "u2,b@x.tw,B,{},disabled,2024-05-01 10:00:00.123456 +0200 CEST,2024-05-01T08:00:00Z\n"
             "u3,c@x.tw,C,{},blocklisted,2024-05-01T08:00:00Z,2024-05-01T08:00:00Z\n"
         ),
         ["active", "unsubscribed", "manual"],
@@ -78,8 +89,9 @@ FILES = {
             "b@x.tw,,{},,unsubscribed,2023-03-24T10:23:10Z,api\n"
             "c@x.tw,,{},,undeliverable,2023-03-24T10:23:10Z,api\nd@x.tw,,{},,unactivated,2023-03-24T10:23:10Z,api\n"
             "e@x.tw,,{},,churned,2023-03-24T10:23:10Z,api\nf@x.tw,,{},,spammy,2023-03-24T10:23:10Z,api\n"
+            "g@x.tw,,{},,paused,2023-03-24T10:23:10Z,api\nh@x.tw,,{},,removed,2023-03-24T10:23:10Z,api\n"
         ),
-        ["active", "unsubscribed", "bounced", "pending", "active", "manual"],
+        ["active", "unsubscribed", "bounced", "pending", "active", "manual", "active", "unsubscribed"],
     ),
     "Keila": (
         (
@@ -142,7 +154,7 @@ def test_a_program_is_known_by_its_heading_and_its_states_are_understood(file, p
 
     name, rows = read(file(mark + content.replace("\n", ends).encode()))
 
-    assert name == program
+    assert name == program.removesuffix(" dashboard")
     assert [row.state if isinstance(row, Row) else row.reason for row in rows] == states
 
 
@@ -174,6 +186,12 @@ def test_what_is_no_text_is_of_no_encoding(file):
     [
         ("2024-05-01T08:00:00.000Z", datetime(2024, 5, 1, 8, tzinfo=UTC)),
         ("2024-05-01 08:00:00 +0000 UTC", datetime(2024, 5, 1, 8, tzinfo=UTC)),
+        ("2024-05-01 16:00:00.123456789 +0800 CST", datetime(2024, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)),
+        ("2024-05-01 08:00:00 +0000 +0000", datetime(2024, 5, 1, 8, tzinfo=UTC)),
+        ("2024-05-01T10:00:00+0200", datetime(2024, 5, 1, 8, tzinfo=UTC)),
+        ("2024-05-01", datetime(2024, 5, 1, tzinfo=UTC)),
+        ("01.05.2024 15:14:15", datetime(2024, 5, 1, 7, 14, 15, tzinfo=UTC)),
+        ("1.5.2024", datetime(2024, 4, 30, 16, tzinfo=UTC)),
         ("2024/5/1 下午 3:14:15", datetime(2024, 5, 1, 7, 14, 15, tzinfo=UTC)),
         ("2024/05/01 上午 12:00", datetime(2024, 4, 30, 16, tzinfo=UTC)),
         ("1714550400", datetime(2024, 5, 1, 8, tzinfo=UTC)),
@@ -190,7 +208,7 @@ def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, 
     assert moment(text) == at
 
 
-@pytest.mark.parametrize("text", ["31/01/2027", "2024/13/1", "yesterday", "2024/5/1 25:00"])
+@pytest.mark.parametrize("text", ["31/01/2027", "2024/13/1", "yesterday", "2024/5/1 25:00", "31.13.2024"])
 def test_what_is_no_time_is_none(text):
     with pytest.raises(ValueError, match=r"time|range|2027|yesterday|month|hour"):
         moment(text)
@@ -247,7 +265,18 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_a_word(db, file):
     assert list(Subscriber.objects.order_by("pk").values_list("name", flat=True)) == ['=HYPERLINK("http://x")', "=1+1"]
 
 
+def test_what_ends_a_paid_plan_or_all_is_decided_by_the_author(file):
+    with pytest.raises(FileError, match="“Cancel date”"):
+        read(file("Email,Start date,Emails received (6mo),Cancel date\na@x.tw,2024-05-01,2,2024-06-01\n"))
+
+
 # --- What is kept to be read ---
+
+
+def test_an_empty_box_of_a_program_makes_no_note(db, file):
+    bring(file(FILES["listmonk"][0]))
+
+    assert [note.text for note in Note.objects.all()] == ['attributes: {"city": "Taipei"}']
 
 
 def test_notes_and_kept_columns_stand_in_a_note_once(db, file):

@@ -29,7 +29,14 @@ TITLES = {"caddy": "Caddy", "haproxy": "HAProxy", "nginx": "nginx"}
 REPLACED = {
     "caddy": {"news.example.org {": "http://:{port} {", "{\n    servers {": "{\n    admin off\n    servers {"},
     "haproxy": {":443 ssl crt /etc/haproxy/news.example.org.pem": "127.0.0.1:{port}"},
-    "nginx": {"listen 443 ssl;": "listen 127.0.0.1:{port};"},
+    "nginx": {
+        "listen 443 ssl;": "listen 127.0.0.1:{port};",
+        "listen 80;": "listen unix:redirect.socket;",
+        **dict.fromkeys(("    listen [::]:80;\n", "    listen [::]:443 ssl;\n", "    http2 on;\n"), ""),
+        "ssl_certificate /etc/letsencrypt/live/news.example.org/fullchain.pem;": "",
+        "ssl_certificate_key /etc/letsencrypt/live/news.example.org/privkey.pem;": "",
+        "ssl_session_cache shared:newsletter:1m;": "",
+    },
 }
 # Around the block: everything in this folder, one process in the foreground, nothing to the system's log.
 AROUND = {
@@ -61,7 +68,9 @@ ARGUMENTS = {
 
 def block(kind: str) -> str:
     """Return the configuration that docs/deploy.md shows for a proxy."""
-    found = re.search(rf"^{TITLES[kind]}[^\n]*:\n\n((?:    [^\n]*\n|\n)+)", DEPLOY.read_text(), re.MULTILINE)
+    shown = DEPLOY.read_text()
+    found = re.search(rf"^cat >/etc/{kind}/[^\n]*\n(.*?)^END$", shown, re.MULTILINE | re.DOTALL)
+    found = found or re.search(rf"^{TITLES[kind]}[^\n]*:\n\n((?:    [^\n]*\n|\n)+)", shown, re.MULTILINE)
     assert found, f"docs/deploy.md shows no configuration for {TITLES[kind]}"
     return dedent(found[1])
 

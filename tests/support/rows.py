@@ -25,15 +25,17 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_machines": 25,
     "test_month": 30,
     "test_moving_house": 60,
+    "test_moving_readers": 10,
     "test_result": 45,
     "test_outages": 100,
+    "test_quiet": 60,
     "test_packing": 40,
     "test_reading": 30,
     "test_restore": 120,
     "test_returned": 25,
     "test_run_worker": 10,
     "test_stopping": 30,
-    "test_up": 60,
+    "test_up": 75,
     "test_wishes": 30,
 }
 

@@ -180,7 +180,9 @@ def check_pictures(references: References, *, logo_url: str = "") -> Iterator[Re
         text = _("All pictures together weigh %s; on the way that takes long.") % filesizeformat(total)
         found.append(Remark(Topic.PICTURES, WARNING, text, _("Show some posts as excerpts, or make pictures smaller.")))
     yield from found
-    if not found:
+    if not references.pictures:
+        yield Remark(Topic.PICTURES, OK, _("There are no pictures."))
+    elif not found:
         count = len(references.pictures)
         text = ngettext("%(count)d picture, %(size)s.", "%(count)d pictures, together %(size)s.", count)
         yield Remark(Topic.PICTURES, OK, text % {"count": count, "size": filesizeformat(total)})

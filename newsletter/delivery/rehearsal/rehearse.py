@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigIntegerField, BooleanField, F, Func, Max, Q, Value
 from django.db.models.functions import Cast, Length
 from django.db.models.sql.compiler import SQLCompiler
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -232,10 +233,10 @@ def _about_letter(mailing: Mailing, specimen: Written, references: References) -
 
 def _about_size(mailing: Mailing) -> Iterator[Remark]:
     weight = weigh(mailing.issue, mailing)
-    words = _("The HTML has %(size)s bytes: %(share)d %% of what Gmail shows.")
+    words = _("The HTML has %(size)s: %(share)s %% of what Gmail shows.")
     level = ERROR if weight.is_too_large else WARNING if weight.is_large else OK
     hint = weight.advice() if weight.is_too_large else ""
-    yield Remark(Topic.SIZE, level, words % {"size": f"{weight.size:,}", "share": weight.share}, hint)
+    yield Remark(Topic.SIZE, level, words % {"size": filesizeformat(weight.size), "share": weight.share}, hint)
 
 
 def _about_format(issue: Issue, publication: Publication) -> Iterator[Remark]:

@@ -8,20 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import islice
-from pathlib import Path
 from typing import Protocol
 
 from newsletter.desk.bulk import files
 from newsletter.desk.models import Errand
 from subscribers.exporting import line
-from subscribers.importers import csv_file, merging
+from subscribers.importers import ahead, csv_file, merging
 from subscribers.importers.columns import Choices
-from subscribers.importers.csv_file import Row, Unreadable
+from subscribers.importers.refused import RefusedLines
+from subscribers.importers.rows import Row, Unreadable
 
 BATCH = merging.BATCH  # rows in one transaction
 PROBLEMS_SHOWN = 10
-BECAUSE = "refused_because"  # the column that an import leaves out: importers/columns.py
 LEFT_OUT = ""  # what the page sends for a column that is not wanted
 
 type Lines = Sequence[tuple[Numbered, list[str]]]
@@ -38,7 +36,7 @@ class Numbered(Protocol):
 class Batch:
     """Some rows of a file with their cells; position: bytes of the file that were read by then."""
 
-    lines: list[tuple[Row | Unreadable, list[str]]]
+    lines: Sequence[tuple[Row | Unreadable, list[str]]]
     names: list[str]
     position: int
 
@@ -52,12 +50,11 @@ def choices_of(chosen: dict[str, str]) -> Choices:
 def batches(errand: Errand) -> Iterator[Batch]:
     """Yield the next rows of the file; the last of these are fewer, or none."""
     path = files.path_of(errand, files.GIVEN)
-    names = _names(path)
     with csv_file.opened(path, choices_of(errand.chosen), is_checked=errand.cursor > 0) as table:
         rows = table.rows_and_cells(skipped=errand.cursor)
-        while True:
-            lines = list(islice(rows, BATCH))
-            yield Batch(lines, names, table.bytes_read())
+        for lines in ahead.batches(rows, BATCH):
+            yield Batch(lines, table.names, table.bytes_read())
+        yield Batch((), table.names, table.bytes_read())
 
 
 def do(errand: Errand, batch: Batch, _now: datetime) -> bool:
@@ -80,18 +77,7 @@ def keep_refused(errand: Errand, lines: Lines, names: list[str], refused: list[t
     """Add lines to the file of those that were refused; its heading is that of the file that was sent."""
     if not refused:
         return
-    cells_of = {row.line: cells for row, cells in lines}
-    width = len(names)
-    heading = line([*names, BECAUSE]) if not errand.size else ""
-    rows = (line([*_padded(cells_of[number], width), why]) for number, why in refused)
+    cells_of, kept = {row.line: cells for row, cells in lines}, RefusedLines(names)
+    heading = line(kept.heading) if not errand.size else ""
+    rows = (line(kept.line(cells_of[number], why)) for number, why in refused)
     errand.size = files.append(files.path_of(errand, files.REFUSED), errand.size, heading + "".join(rows))
-
-
-def _padded(cells: list[str], width: int) -> list[str]:
-    return [*cells, *[""] * (width - len(cells))]
-
-
-def _names(path: Path) -> list[str]:
-    """Return the names of the columns without a reason of an earlier import; of a file that has none, made-up ones."""
-    glimpse = csv_file.glimpse(path, 1)
-    return glimpse.names or ["email", *(f"column {number}" for number in range(2, len(glimpse.samples[0]) + 1))]

@@ -25,9 +25,10 @@ from newsletter.publication.limits import bodies
 from newsletter.publication.wakeups import wake
 from subscribers.addresses import one_line
 from subscribers.importers import csv_file, sheets
-from subscribers.importers.columns import KEPT, meaning, plain
+from subscribers.importers.columns import meaning
 from subscribers.importers.csv_file import Glimpse
 from subscribers.importers.encodings import FileError
+from subscribers.importers.names import KEPT, plain
 from subscribers.importers.programs import Program, recognised
 
 CONSENT_LENGTH = 150  # characters; the line of the record begins with the day

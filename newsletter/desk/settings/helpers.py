@@ -1,10 +1,12 @@
 """The accounts of those who work at the desk, for owners alone: who there is, which roles each has, a way in."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
@@ -107,11 +109,24 @@ class ForOwners(PlainDeletionAdmin):
         return _is_of_owner(request)
 
 
+class MayLogInFilter(admin.BooleanFieldListFilter):
+    """Asks in the words of the list: who may log in, who may not."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.title = _("state")
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        words = {"1": _("May log in"), "0": _("May not log in")}
+        for value, choice in zip((None, "1", "0"), super().choices(changelist), strict=False):
+            yield {**choice, "display": words.get(value or "", choice["display"])}
+
+
 class AccountAdmin(ForOwners):
     form = AccountForm
     list_title = _("Accounts")
     list_display = ("username", "role_names", "may_log_in", "last_seen")
-    list_filter = ("is_active",)
+    list_filter = (("is_active", MayLogInFilter),)
     search_fields = ("username", "email")
     ordering = ("username",)
 

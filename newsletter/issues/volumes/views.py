@@ -51,11 +51,12 @@ def epub(request: HttpRequest, year: int) -> HttpResponseBase:
 def printable(request: HttpRequest, year: int) -> HttpResponseBase:
     """Show a year as one page for a printer."""
     contents = _contents(year)
+    publication = Publication.objects.current()
+    # For the policy. An answer of 304 has it too: its policy takes the place of the one that the browser kept.
+    request.sheet_hash = look.sheet_hash(publication.accent, publication.theme)  # type: ignore[attr-defined]  # a fact of ours
     response = _handed_out(request, contents, f"{year}-page", ".html", lambda file: page.write(file, contents, request))
     if isinstance(response, FileResponse):
         response.headers["Content-Type"] = "text/html; charset=utf-8"
-        publication = Publication.objects.current()
-        request.sheet_hash = look.sheet_hash(publication.accent, publication.theme)  # type: ignore[attr-defined]  # for the policy
     return response
 
 

@@ -29,6 +29,7 @@ from newsletter.operation.backup.sqlite import SQLite
 from newsletter.operation.supervisor import free_port
 
 START_SECONDS = 60  # that the web server may take to answer for the first time
+NOTHING = ("REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "MAILBOX_URL", "BACKUP_URL", "EXPORT_URL")  # leaves the trial
 PAGES = ("/", "/issues/", "/posts/", "/subscribe/")
 
 
@@ -94,7 +95,7 @@ def _look(folder: Path, database_url: str) -> tuple[str, ...]:
     port = free_port("127.0.0.1", 0)
     own = {"DATA_DIR": str(folder), "DATABASE_URL": database_url, "SITE_URL": f"http://127.0.0.1:{port}"}
     own["SECRET_KEY"] = (folder / SECRET).read_text()
-    nothing = dict.fromkeys(("REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "MAILBOX_URL", "BACKUP_URL"), "")
+    nothing = dict.fromkeys(NOTHING, "")
     env = os.environ | {f"{name}_FILE": "" for name in own | nothing} | nothing | own
     _run(["migrate", "--verbosity", "0", "--no-input"], env)
     if settings.STATIC_ROOT.is_dir():

@@ -22,15 +22,15 @@ from newsletter.operation.backup.archive import Damaged
 from newsletter.operation.backup.dumps import Unusable
 from newsletter.operation.backup.restoring import Refused
 from newsletter.operation.backup.sealing import Sealed
-from newsletter.operation.models import NightlyBackup
+from newsletter.operation.models import Nightly, NightlyBackup
 from newsletter.publication.models import Publication
 
 log = logging.getLogger(__name__)
 CANNOT = (OSError, Damaged, drill.Failed, Refused, Sealed, Unusable)
 
 
-def place(url: str) -> Path | None:
-    """Return the folder that BACKUP_URL names, as a path or file://, or None if it is empty.
+def place(url: str, name: str = "BACKUP_URL") -> Path | None:
+    """Return the folder that a setting names, as a path or file://, or None if it is empty.
 
     Raises ImproperlyConfigured for any other address: what is no folder here is mounted as one.
     """
@@ -39,22 +39,22 @@ def place(url: str) -> Path | None:
     parts = urlsplit(url)
     path = Path(parts.path)
     if parts.scheme not in {"", "file"} or parts.netloc or not path.is_absolute():
-        raise ImproperlyConfigured(f"BACKUP_URL must be a folder, as an absolute path, got {url!r}")
+        raise ImproperlyConfigured(f"{name} must be a folder, as an absolute path, got {url!r}")
     return path
 
 
 def is_due(now: datetime) -> bool:
-    day = _due_day(now) if settings.BACKUP_URL else None
+    day = due_day(NightlyBackup, now) if settings.BACKUP_URL else None
     return day is not None and not NightlyBackup.held(day, now)
 
 
 def make_due(now: datetime) -> NightlyBackup | None:
     """Make the backup that is due, if no other process does; thin out older ones; try it if none was this month."""
-    folder, day = place(settings.BACKUP_URL), _due_day(now)
+    folder, day = place(settings.BACKUP_URL), due_day(NightlyBackup, now)
     if folder is None or day is None or not (row := NightlyBackup.claim(day, now)):
         return None
     try:
-        made = making.make(_free(folder / nights.name(day, is_encrypted=bool(settings.BACKUP_AGE_KEY)), now), now)
+        made = making.make(free(folder / nights.name(day, is_encrypted=bool(settings.BACKUP_AGE_KEY)), now), now)
     except CANNOT as error:
         log.exception("no backup was made")
         row.failure = str(error)
@@ -89,13 +89,14 @@ def thin(folder: Path) -> list[Path]:
     return gone
 
 
-def _due_day(now: datetime) -> date | None:
+def due_day(work: type[Nightly], now: datetime) -> date | None:
+    """Return the day whose backup, or export, is to be made now, or None."""
     local = timezone.localtime(now, Publication.objects.current().zone)
-    return nights.due(local, NightlyBackup.objects.exclude(made_at=None).values_list("day", flat=True))
+    return nights.due(local, work._default_manager.exclude(made_at=None).values_list("day", flat=True))
 
 
-def _free(path: Path, now: datetime) -> Path:
-    """Give another name to a backup of the day that our database does not know, and never thin it.
+def free(path: Path, now: datetime) -> Path:
+    """Give another name to what our database does not know of this day, and never thin it.
 
     It may be the last one of a machine that burnt, whose folder a new installation was given.
     """

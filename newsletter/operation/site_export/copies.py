@@ -11,9 +11,10 @@ from newsletter.delivery.models.packing import Copy
 from newsletter.delivery.models.packs import COLUMNS
 from newsletter.operation.site_export import cells
 from newsletter.operation.site_export.cells import Field
-from newsletter.operation.site_export.folder import Damaged, Reader, Writer
+from newsletter.operation.site_export.folder import Damaged, Reader
 from newsletter.operation.site_export.loading import load, read
 from newsletter.operation.site_export.snapshot import ALIAS
+from newsletter.operation.site_export.writing import Writer
 
 FOLDER = "deliveries"
 

@@ -9,8 +9,8 @@ from django.utils import translation
 from newsletter.delivery.models.deliveries import Delivery
 from newsletter.operation.site_export import cells, copies
 from newsletter.operation.site_export.cells import Field
-from newsletter.operation.site_export.folder import Writer
 from newsletter.operation.site_export.sheets import SHEETS
+from newsletter.operation.site_export.writing import Writer
 
 HERE = Path(__file__).parent
 KINDS = {

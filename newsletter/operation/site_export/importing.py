@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 
 from django.core.cache import caches
@@ -13,8 +14,9 @@ from newsletter.delivery.ledger import restored
 from newsletter.issues import indexing
 from newsletter.issues.models import Issue
 from newsletter.operation.site_export import overdue, places
-from newsletter.operation.site_export.filling import Say, fill
+from newsletter.operation.site_export.filling import fill
 from newsletter.operation.site_export.folder import Damaged, Reader
+from newsletter.operation.site_export.progress import Line
 from newsletter.operation.site_export.sheets import SHEETS
 from newsletter.posts.models import Post
 from newsletter.posts.search import index
@@ -39,12 +41,14 @@ class BroughtIn:
     has_secret: bool | None
 
 
-def bring_in(root: Path, now: datetime, say: Say = lambda _words: None) -> BroughtIn:
+def bring_in(root: Path, now: datetime, line: Line | None = None) -> BroughtIn:
     """Make an equal site of an export, in one transaction; then nothing is sent until it is decided on the desk.
 
     A run that was killed has changed nothing in the database, and is run again. Raises Damaged or Refused.
     """
-    folder = Reader.at(root)
+    line = line or Line(StringIO())
+    folder, say = Reader.at(root, line.count), line.say
+    line.total = 2 * sum(told["bytes"] for told in folder.files.values())  # checked, then brought in
     _refuse_newer(folder)
     exported_at = _moment(folder)
     places.refuse(folder)

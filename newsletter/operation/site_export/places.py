@@ -8,7 +8,8 @@ from pathlib import Path
 from django.conf import settings
 
 from newsletter.operation.backup.contents import SECRET, join
-from newsletter.operation.site_export.folder import COPIED_BYTES, Damaged, Reader, Writer
+from newsletter.operation.site_export.folder import COPIED_BYTES, Damaged, Reader
+from newsletter.operation.site_export.writing import Writer
 
 PICTURES, KEYS = "pictures", "keys"
 LOGS = ("departures", "wishes")  # lines for themselves, in any order: decision 0045
@@ -20,7 +21,7 @@ LINES_BYTES, KEY_BYTES = 1024**3, 64 * 1024
 
 def write(folder: Writer, *, with_keys: bool) -> None:
     for source in pictures():
-        folder.copy(source, f"{PICTURES}/{source.relative_to(settings.MEDIA_ROOT)}")
+        folder.keep(source, f"{PICTURES}/{source.relative_to(settings.MEDIA_ROOT)}")
     for name in LOGS:
         if (settings.DATA_DIR / name).exists():
             folder.copy(settings.DATA_DIR / name, f"readers/{name}.txt")

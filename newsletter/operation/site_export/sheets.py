@@ -117,12 +117,15 @@ LEFT_OUT = {
     "delivery.Visit": "could be traced to a network together with the salt of its day",
     "delivery.DaySalt": "is kept for a day, so that nobody can trace visits",
     "operation.NightlyBackup": "tells of this machine's backups",
+    "operation.NightlyExport": "tells of this machine's exports",
     "operation.Look": "tells of this machine",
     "operation.Trouble": "tells of this machine",
     "subscribers.LinkWish": "is a wish for a mail within the next minutes",
     "subscribers.FreshLink": "opens for half an hour",
     "subscribers.MailBudget": "is about the last 24 hours",
     "desk.Errand": "is work of this machine, and its files",
+    "desk.PostImport": "is work of this machine, and its files",
+    "desk.PostImportEntry": "is work of this machine, and its files",
     "desk.FailureCount": "is about the last minutes",
 }
 

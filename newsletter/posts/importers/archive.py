@@ -49,6 +49,8 @@ class Archive:
 
     def ending_in(self, place: str) -> str:
         """Return the member whose path ends in these parts, the shortest first; "" if there is none."""
+        if place in self.members:
+            return place
         names = self._by_end.get(place.rpartition("/")[2], [])
         fit = [name for name in names if f"/{name}".endswith(f"/{place}")]
         return min(fit, key=len) if fit else ""

@@ -3,7 +3,7 @@
 from datetime import tzinfo
 from pathlib import Path
 
-from newsletter.posts.importers import buttondown, markdown_folder, medium, substack, wordpress
+from newsletter.posts.importers import buttondown, markdown_folder, medium, substack
 from newsletter.posts.importers.archive import Archive
 from newsletter.posts.importers.folder.texts import InArchive, InFolder
 from newsletter.posts.importers.ghost.export import read
@@ -11,6 +11,7 @@ from newsletter.posts.importers.ghost.source import Source as Ghost
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.moving import Source
 from newsletter.posts.importers.pictures.finding import ArchiveFinder, FolderFinder
+from newsletter.posts.importers.wordpress.source import Source as WordPress
 
 HEAD = 4_096  # bytes that are looked at
 TEXT_MAX = 500 * 1024**2  # bytes of an export: ten times the largest that is known
@@ -46,7 +47,7 @@ def _folder(path: Path, zone: tzinfo, site: str) -> Source:
 
 
 def _feed(path: Path, head: bytes, zone: tzinfo, site: str) -> Source:
-    source = wordpress.Source(path, zone, site)
+    source = WordPress(path, zone, site)
     if b"<rss" not in head and b"<!DOCTYPE" not in head:
         return _unknown(path)
     return source

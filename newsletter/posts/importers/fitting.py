@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from newsletter.mail.characters import nfc, single_line, without_control
-from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
+from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark, TagPage
 from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, tag_names
 
 TITLE_MAX, SUMMARY_MAX, WORDS_MAX, SOURCE_MAX = 120, 200, 60, 200  # characters, as the columns of Post
@@ -22,12 +22,14 @@ def fitting(post: ImportedPost) -> ImportedPost:
         raise Rejected(f"its name has {len(post.source)} characters; at most {SOURCE_MAX} fit")
     if not body:
         remarks.append(Remark("it has no text", is_loss=False))
+    tags = _tags(post.tags, remarks)
     return replace(
         post,
         title=_cut("title", nfc(single_line(post.title)).strip() or UNTITLED, TITLE_MAX, remarks),
         words=post.words[:WORDS_MAX].strip("-"),
         summary=_cut("summary", nfc(single_line(post.summary)).strip(), SUMMARY_MAX, remarks),
-        tags=_tags(post.tags, remarks),
+        tags=tags,
+        tag_pages=_pages(post.tag_pages, tags),
         body=body,
         remarks=tuple(remarks),
     )
@@ -38,6 +40,13 @@ def _cut(name: str, text: str, most: int, remarks: list[Remark]) -> str:
         return text
     remarks.append(Remark(f"its {name} has {len(text)} characters, of which {most} fit", text))
     return text[: most - 1].rstrip() + "…"
+
+
+def _pages(pages: tuple[TagPage, ...], tags: tuple[str, ...]) -> tuple[TagPage, ...]:
+    """Return the pages of the tags that are kept, each under the name that its tag has here."""
+    named = {name.casefold(): name for name in tags}
+    keys = [" ".join(tag_names(page.name)).casefold() for page in pages]
+    return tuple(replace(page, name=named[key]) for page, key in zip(pages, keys, strict=True) if key in named)
 
 
 def _tags(names: tuple[str, ...], remarks: list[Remark]) -> tuple[str, ...]:

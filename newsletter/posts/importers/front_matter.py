@@ -1,6 +1,9 @@
 """The YAML block in front of a Markdown file, read by PyYAML."""
 
 import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
 
 import yaml
 
@@ -8,6 +11,12 @@ Value = str | list[str]
 
 HEAD_MAX = 20_000  # characters; front matter is some lines
 _HEAD = re.compile(r"\A---[ \t]*\n(?P<head>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+# Hexo takes a head that only ends with a rule, if its first lines are keys.
+_OPEN = re.compile(
+    r"\A(?P<head>(?:title|date|layout|tags|categories)[ \t]*:(?:[ \t][^\n]*)?\n"
+    r"(?:(?:[\w-]+[ \t]*:|[ \t]*-[ \t]|[ \t]+\S)[^\n]*\n){0,60}?)"
+    r"---[ \t]*(?:\n|\Z)"
+)
 _KEY = re.compile(r"^[\"']?[\w-]+[\"']?[ \t]*:(?:\s|$)", re.MULTILINE)
 
 
@@ -19,15 +28,24 @@ def parse(text: str) -> tuple[dict[str, Value], str]:
     """Return the fields, with keys in lower case, and the text behind them.
 
     Each value is a text or a list of texts, as it is written: `2026-10-01` and `true` stay words. A text
-    without front matter, such as one between two rules, has no fields. Keys within keys are left out.
+    without front matter, such as one between two rules, has no fields. A key within a key is `outer.inner`.
     Raises FrontMatterError.
     """
-    found = _HEAD.match(text)
+    found = _HEAD.match(text) or _OPEN.match(text)
     if not found or not _KEY.search(found["head"]):
         return {}, text
     fields = _mapping(found["head"])
-    values = {str(key).lower(): _value(value) for key, value in fields.items() if not isinstance(value, dict)}
-    return values, text[found.end() :]
+    return flat(fields), text[found.end() :]
+
+
+def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
+    """Return each value as a text or a list of texts, by its key in lower case."""
+    values: dict[str, Value] = {}
+    for key, value in fields.items():
+        inner = value if isinstance(value, dict) else {}
+        values |= {f"{key}.{name}".lower(): _value(one) for name, one in inner.items() if not isinstance(one, dict)}
+        values |= {} if isinstance(value, dict) else {str(key).lower(): _value(value)}
+    return values
 
 
 def _mapping(head: str) -> dict[object, object]:
@@ -51,5 +69,16 @@ def _reason(error: yaml.YAMLError) -> str:
 
 def _value(value: object) -> Value:
     if isinstance(value, list):
-        return [item.strip() for item in value if isinstance(item, str) and item.strip()]
-    return str(value).strip()
+        return [text for item in value for text in _items(item) if text]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return (value.isoformat() if isinstance(value, datetime | date) else str(value)).strip()
+
+
+def _items(item: Any) -> list[str]:
+    """Return an item of a list as texts: a list in it is more of them, a mapping goes by its name."""
+    if isinstance(item, list):
+        return [str(one).strip() for one in item if not isinstance(one, dict | list)]
+    if isinstance(item, dict):
+        return [str(next((item[key] for key in ("label", "name", "title") if item.get(key)), "")).strip()]
+    return [str(item).strip()]

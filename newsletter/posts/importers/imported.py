@@ -6,7 +6,7 @@ from datetime import datetime
 from newsletter.posts.importers.html.counts import Counts
 from newsletter.posts.importers.html.notes import Remark
 
-__all__ = ["Counts", "ImportedPost", "Mailed", "Rejected", "Remark"]
+__all__ = ["Counts", "ImportedPost", "Mailed", "Rejected", "Remark", "TagPage"]
 
 
 class Rejected(ValueError):
@@ -22,6 +22,15 @@ class Mailed:
     preheader: str = ""
 
 
+@dataclass(frozen=True)
+class TagPage:
+    """The page that a tag had there: its slug, which the tag keeps here if it can, and its path."""
+
+    name: str
+    slug: str
+    address: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ImportedPost:
     """One post as its file has it.
@@ -30,6 +39,7 @@ class ImportedPost:
     body: Markdown, with pictures and links at their old addresses.
     folder: what relative addresses in it count from, below the root of the pictures.
     addresses: the paths at which it was read; they will lead to it.
+    tag_pages: those of its tags, as far as they had some; they will lead to the tags here.
     before: what its text had there; None where nobody but we can read it (a folder of Markdown).
     page: its text there, as HTML; Markdown stands in a <pre> as it was typed. For the author's eyes, never for readers.
     remarks: what is not as it was.
@@ -41,6 +51,7 @@ class ImportedPost:
     words: str = ""
     summary: str = ""
     tags: tuple[str, ...] = ()
+    tag_pages: tuple[TagPage, ...] = ()
     published_at: datetime | None = None
     is_web_only: bool = False
     is_unlisted: bool = False

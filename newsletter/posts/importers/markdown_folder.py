@@ -3,10 +3,9 @@
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, tzinfo
+from datetime import tzinfo
 from functools import cached_property, partial
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from newsletter.mail.characters import nfc, without_control
@@ -14,7 +13,7 @@ from newsletter.posts.importers.folder import fields as read_fields
 from newsletter.posts.importers.folder.addresses import addresses
 from newsletter.posts.importers.folder.shortcodes import as_markdown
 from newsletter.posts.importers.folder.texts import Texts, program_of
-from newsletter.posts.importers.front_matter import HEAD_MAX, FrontMatterError, Value, parse
+from newsletter.posts.importers.front_matter import HEAD_MAX, FrontMatterError, Value, flat, parse
 from newsletter.posts.importers.html.converting import as_typed, shown
 from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
 from newsletter.posts.importers.pictures.finding import Finder
@@ -35,6 +34,7 @@ NOT_LOOKED_INTO = {
     "_layouts",
     "_includes",
 }
+INNER = ("image", "src", "url")  # of a cover that has keys of its own
 _TOML = re.compile(r"\A\+\+\+[ \t]*\n(?P<head>.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _UNDERLINED = re.compile(r"^[ \t]*<!--\s*(?:more|truncate|excerpt)\s*-->[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
@@ -123,8 +123,10 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo) -> ImportedPost:
         words=read_fields.words(fields, title, name),
         summary=read_fields.text_of(fields, "summary", "description", "excerpt"),
         tags=tuple(read_fields.tags(fields)),
+        tag_pages=tuple(read_fields.tag_pages(fields)),
         published_at=None if hidden else at,
         cover=_cover(fields),
+        cover_alt=read_fields.first_of(fields, "cover.alt", "image.alt", "cover_alt"),
         folder="" if str(name.parent) == "." else str(name.parent),
         addresses=addresses(fields, name, at),
         before=before,
@@ -136,6 +138,7 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo) -> ImportedPost:
 def _cover(fields: dict[str, Value]) -> str:
     names = ("cover", "image", "photos", "cover_image", "coverimage", "featured_image", "featuredimage", "thumbnail")
     found = read_fields.first_of(fields, *names, "banner", "header_image", "index_img")
+    found = found or read_fields.first_of(fields, *(f"{name}.{key}" for name in names for key in INNER))
     return "" if found.lower() in {"true", "false"} else found
 
 
@@ -156,15 +159,7 @@ def _from_toml(head: str) -> dict[str, Value]:
         raise FrontMatterError(f"its front matter is no TOML: {error}") from error
     taxonomies = fields.get("taxonomies")  # Zola's place for tags
     fields |= taxonomies if isinstance(taxonomies, dict) else {}
-    return {key.lower(): _toml_value(value) for key, value in fields.items() if not isinstance(value, dict)}
-
-
-def _toml_value(value: Any) -> Value:
-    if isinstance(value, list):
-        return [str(item).strip() for item in value if not isinstance(item, dict | list)]
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value.isoformat() if isinstance(value, datetime | date) else str(value).strip()
+    return flat(fields)
 
 
 def _text(data: bytes) -> str:

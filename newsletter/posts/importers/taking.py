@@ -8,7 +8,7 @@ from hashlib import sha256
 from django.db import transaction
 
 from newsletter.posts.importers.fitting import fitting
-from newsletter.posts.importers.imported import ImportedPost, Remark
+from newsletter.posts.importers.imported import ImportedPost, Remark, TagPage
 from newsletter.posts.importers.pictures.finding import Finder
 from newsletter.posts.importers.pictures.placing import Illustration, Placing, addresses
 from newsletter.posts.models import Post, Redirect, Tag
@@ -88,6 +88,8 @@ class Ready:
         elif self.is_kept:
             Post.objects.filter(pk=looked.post.pk).update(source_digest=looked.digest)
         Redirect.objects.lead(looked.imported.addresses, looked.post)
+        if looked.imported.published_at:
+            _lead_tags(looked.imported.tag_pages)
         return looked.post.pk
 
     def as_taken(self, pk: int | None) -> Taken:
@@ -118,6 +120,14 @@ def _is_kept(post: Post, imported: ImportedPost, body: str) -> bool:
     return same or bool(post.source_digest)
 
 
+def _lead_tags(pages: Sequence[TagPage]) -> None:
+    """Let the pages of tags there lead to those here, and their feeds to the feeds."""
+    tags = {tag.name: tag for tag in Tag.objects.filter(name__in=[page.name for page in pages])} if pages else {}
+    ends = {page.address: tags[page.name].get_absolute_url() for page in pages if page.name in tags}
+    feeds = {f"{address.rstrip('/')}/rss/": f"{end}feed.xml" for address, end in ends.items()}
+    Redirect.objects.lead_all(ends | feeds)
+
+
 @transaction.atomic
 def _write(looked: Looked, imported: ImportedPost, cover: Illustration | None) -> None:
     post, later = looked.post, looked.is_of_many
@@ -128,6 +138,6 @@ def _write(looked: Looked, imported: ImportedPost, cover: Illustration | None) -
     post.cover = cover.keep(later=later) if cover else None
     post.source_digest = looked.digest
     post.save()
-    post.tags.set(Tag.objects.named(imported.tags))
+    post.tags.set(Tag.objects.named(imported.tags, {page.name: page.slug for page in reversed(imported.tag_pages)}))
     post.note_pictures()
     index_post(post)

@@ -1,7 +1,7 @@
 """A text on the web, its tags, and what readers find of it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
@@ -65,13 +65,18 @@ class TagQuerySet(models.QuerySet["Tag"]):
         number, fewer = (Subquery(some.values("counted")) for some in (rows, rows.filter(post__in=hidden)))  # type: ignore[misc]  # annotated above
         return self.annotate(post_count=number - fewer).filter(post_count__gt=0).order_by("-post_count", "name")
 
-    def named(self, names: Iterable[str]) -> list["Tag"]:
-        """Return the tags of these names, however they are capitalised; make those that are new."""
-        tags = (self.filter(name__iexact=name).first() or self._make(name) for name in names)
+    def named(self, names: Iterable[str], slugs: Mapping[str, str] | None = None) -> list["Tag"]:
+        """Return the tags of these names, however they are capitalised; make those that are new.
+
+        slugs: by name, what the address of a new one ends in, if that is free.
+        """
+        wanted = slugs or {}
+        tags = (self.filter(name__iexact=name).first() or self._make(name, wanted.get(name, "")) for name in names)
         return list(dict.fromkeys(tags))
 
-    def _make(self, name: str) -> "Tag":
-        base = slugify(name)[:50] or "tag"  # a Chinese name has no Latin letters to offer
+    def _make(self, name: str, wanted: str) -> "Tag":
+        own = slugify(wanted) if wanted.isascii() else ""
+        base = (own or slugify(name))[:50] or "tag"  # a Chinese name has no Latin letters to offer
         taken = set(self.filter(slug__startswith=base).values_list("slug", flat=True))
         free = (base if n == 1 else f"{base}-{n}" for n in count(1))
         return self.create(name=name, slug=next(slug for slug in free if slug not in taken))

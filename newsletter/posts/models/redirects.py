@@ -1,6 +1,6 @@
 """Where something was on an old site, and where it is now; and what was asked for that is nowhere."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from urllib.parse import unquote, urlsplit
 
@@ -49,6 +49,13 @@ class RedirectQuerySet(models.QuerySet["Redirect"]):
         """Let an old address lead to another page, unless it leads somewhere already."""
         if (path := normal(address)) and path != "/":
             self.get_or_create(path=path, defaults={"target": target})
+
+    def lead_all(self, ends: Mapping[str, str]) -> None:
+        """Let old addresses lead to other pages, each unless it leads somewhere already."""
+        targets = {path: target for address, target in ends.items() if (path := normal(address)) and path != "/"}
+        known = set(self.filter(path__in=targets).values_list("path", flat=True))
+        rows = [Redirect(path=path, target=target) for path, target in targets.items() if path not in known]
+        self.bulk_create(rows, ignore_conflicts=True)
 
     def of(self, path: str, query: str) -> "Redirect | None":
         """Return where this request leads: the longest name wins."""

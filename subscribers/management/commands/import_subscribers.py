@@ -2,22 +2,25 @@
 
 import json
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
 from django.utils import timezone
 
-from subscribers.importers import csv_file, merging, sheets
-from subscribers.importers.columns import COLUMNS, KEPT, Choices
+from subscribers.exporting import line as csv_line
+from subscribers.importers import ahead, csv_file, merging, sheets
+from subscribers.importers.columns import Choices
+from subscribers.importers.deciding import Summary
 from subscribers.importers.encodings import FileError
+from subscribers.importers.names import COLUMNS, KEPT
+from subscribers.importers.refused import RefusedLines
 
 REASONS_SHOWN = 20
 BAR_WIDTH = 40  # characters
-STEP = 1000  # rows between two looks of the progress bar
 
 
 class Command(BaseCommand):
@@ -43,24 +46,46 @@ class Command(BaseCommand):
             metavar="COLUMN",
             help="Keep a column to be read: each cell stands in a note about its reader.",
         )
+        parser.add_argument(
+            "--rejected",
+            type=Path,
+            metavar="FILE",
+            help="Write the lines that are refused here, as CSV with the reason behind each; mend and import them.",
+        )
         parser.add_argument("--dry-run", action="store_true", help="Say what would happen, and write nothing.")
 
     @no_translations  # an operator's tool speaks one language, in all its parts
-    def handle(self, *args: Any, file: Path, dry_run: bool, **options: Any) -> None:
+    def handle(self, *args: Any, file: Path, dry_run: bool, rejected: Path | None, **options: Any) -> None:
         self.shown, self.choices = 0, _choices(options["mapped"], options["keep"], options["ignore"])
+        self.take = merging.rehearse if dry_run else merging.merge
         try:
-            with _table(file) as table:
-                summary = self._import(table, merging.rehearse if dry_run else merging.merge)
+            with ExitStack() as stack:
+                path = stack.enter_context(_table(file))
+                table = stack.enter_context(csv_file.opened(path, self.choices))
+                refused = stack.enter_context(_refused(rejected, file)) if rejected else None
+                self._report(table)
+                summary = self._import(table, path.stat().st_size, refused)
         except (OSError, FileError) as error:
             raise CommandError(str(error)) from error
         if summary.rejected > self.shown:
             self.stderr.write(f"… and {summary.rejected - self.shown} more rows were rejected.")
         self.stdout.write(json.dumps(summary.counts()))
 
-    def _import(self, file: Path, take: Callable[..., merging.Summary]) -> merging.Summary:
-        with csv_file.opened(file, self.choices) as table:
-            self._report(table)
-            return take(self._with_progress(table, file.stat().st_size), timezone.now(), self._rejected)
+    def _import(self, table: csv_file.Table, size: int, refused: TextIO | None) -> Summary:
+        summary, now, kept = Summary(), timezone.now(), RefusedLines(table.names)
+        if refused:
+            refused.write(csv_line(kept.heading))
+        for some in ahead.batches(table.rows_and_cells(), merging.BATCH):
+            reasons: list[tuple[int, str]] = []
+            summary.add(self.take([row for row, _cells in some], now, lambda *reason: reasons.append(reason)))  # noqa: B023
+            self._tell(reasons)
+            if refused and reasons:
+                cells_of = {row.line: cells for row, cells in some}
+                refused.writelines(csv_line(kept.line(cells_of[number], why)) for number, why in reasons)
+            self._draw(summary.rows, table.bytes_read() / (size or 1))
+        if self.stderr.isatty():
+            self.stderr.write("")
+        return summary
 
     def _report(self, table: csv_file.Table) -> None:
         columns = table.columns
@@ -70,25 +95,16 @@ class Command(BaseCommand):
         if columns.unused:
             self.stderr.write(f"Columns not used: {', '.join(columns.unused)}")
 
-    def _rejected(self, line: int, reason: str) -> None:
-        if self.shown < REASONS_SHOWN:
+    def _tell(self, reasons: list[tuple[int, str]]) -> None:
+        for number, reason in reasons[: REASONS_SHOWN - self.shown]:
             self.shown += 1
-            self.stderr.write(f"Line {line}: {reason}")
-
-    def _with_progress(self, table: csv_file.Table, size: int) -> Any:
-        is_watched = self.stderr.isatty()
-        for count, row in enumerate(table.rows(), start=1):
-            yield row
-            if is_watched and count % STEP == 0:
-                self._draw(count, table.bytes_read() / (size or 1))
-        if is_watched:
-            self._draw(count if size else 0, 1.0)
-            self.stderr.write("")
+            self.stderr.write(f"Line {number}: {reason}")
 
     def _draw(self, count: int, share: float) -> None:
-        full = int(BAR_WIDTH * share)
-        self.stderr.write(f"\r{'█' * full}{'░' * (BAR_WIDTH - full)} {count:,}", ending="")
-        self.stderr.flush()
+        if self.stderr.isatty():
+            full = int(BAR_WIDTH * share)
+            self.stderr.write(f"\r{'█' * full}{'░' * (BAR_WIDTH - full)} {count:,}", ending="")
+            self.stderr.flush()
 
 
 @contextmanager
@@ -102,6 +118,15 @@ def _table(file: Path) -> Iterator[Path]:
             written.writelines(sheets.lines(octets))
             written.flush()
             yield Path(written.name)
+
+
+@contextmanager
+def _refused(path: Path, given: Path) -> Iterator[TextIO]:
+    """Yield the file for refused lines; the mark in front lets Excel read the Chinese."""
+    if path.exists() and path.samefile(given):
+        raise CommandError("The file of rejected lines would be written over the file that is imported.")
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        yield file
 
 
 def _choices(mapped: list[str], kept: list[str], ignored: list[str]) -> Choices:

@@ -230,6 +230,10 @@ def test_pictures_that_are_right_are_counted_and_weighed(pictures):
     ) == [("ok", "2 pictures, together 1.9\xa0KB.")]
 
 
+def test_a_letter_without_pictures_is_weighed_by_nobody():
+    assert looked_at() == [("ok", "There are no pictures.")]
+
+
 @pytest.mark.parametrize(
     ("name", "alt", "has_width", "level", "text"),
     [

@@ -265,6 +265,17 @@ def test_the_page_for_a_printer_has_all_issues_and_the_addresses_below_each(clie
     assert "sha256-" in response["Content-Security-Policy"].split("style-src")[1].split(";")[0]
 
 
+def test_the_page_for_a_printer_keeps_its_sheet_when_it_is_opened_again(client):
+    make_issue(make_post(), number=7, sent_at=SENT_AT)
+    first = client.get("/issues/2026/print/")
+    b"".join(first.streaming_content)
+
+    again = client.get("/issues/2026/print/", headers={"If-None-Match": first["ETag"]})
+
+    assert again.status_code == 304
+    assert again["Content-Security-Policy"] == first["Content-Security-Policy"]
+
+
 def test_the_year_leads_to_both(client):
     make_issue(make_post(), number=7, sent_at=SENT_AT)
     make_publication(language="zh-hant")

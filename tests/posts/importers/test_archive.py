@@ -91,3 +91,10 @@ def test_a_file_is_found_by_the_end_of_its_path(tmp_path):
     assert found.ending_in("content/a.png") == "content/a.png"
     assert found.ending_in("tent/a.png") == ""
     assert sorted(found.members) == ["content/a.png", "in/content/a.png"]
+
+
+def test_a_whole_path_is_that_file_however_many_bear_its_name(tmp_path):
+    names = [f"posts/{number}/cover.jpg" for number in range(3)] + ["cover.jpg"]
+    found = Archive(made(tmp_path / "x.zip", *((name, "x") for name in names)))
+
+    assert [found.ending_in(name) for name in (*names, "2/cover.jpg", "9/cover.jpg")] == [*names, names[2], ""]

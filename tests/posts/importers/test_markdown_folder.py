@@ -15,6 +15,7 @@ from newsletter.posts.importers import front_matter, markdown_folder
 from newsletter.posts.importers.fitting import fitting
 from newsletter.posts.importers.folder.texts import InFolder
 from newsletter.posts.importers.imported import ImportedPost, Rejected
+from newsletter.posts.importers.markdown_folder import post_of
 from newsletter.posts.importers.taking import Taken, take
 from newsletter.posts.models import BODY_MAX, Image, Post, Tag
 from tests.factories import make_publication
@@ -558,7 +559,7 @@ def test_a_link_to_a_file_outside_the_folder_is_refused(folder, tmp_path):
         ("tags: [2024, true, 2026-10-01]", {"tags": ["2024", "true", "2026-10-01"]}),
         ("date: 2026-10-01 08:00:00 +0800", {"date": "2026-10-01 08:00:00 +0800"}),
         ("title: &a x\nalias: *a", {"title": "x", "alias": "x"}),
-        ("seo:\n  title: y\ntitle: x", {"title": "x"}),
+        ("seo:\n  title: y\ntitle: x", {"seo.title": "y", "title": "x"}),
         ('"title": x', {"title": "x"}),
     ],
 )
@@ -603,3 +604,36 @@ def test_a_listed_tag_stays_one_tag_whatever_stands_in_it(folder):
 
 def test_tags_in_one_line_are_parted_by_commas(folder):
     assert read("---\ntags: 管理, 決策\n---\nText.", folder).tags == ("管理", "決策")
+
+
+def test_a_head_that_only_ends_with_a_rule_is_one():
+    head = "title: 題\ndate: 2024-01-02 03:04:05\ntags:\n- 甲\ncategories:\n- [一, 二]\n"
+
+    fields, text = front_matter.parse(f"{head}---\n內文")
+
+    assert (fields["title"], fields["tags"], fields["categories"], text) == ("題", ["甲"], ["一", "二"], "內文")
+
+
+@pytest.mark.parametrize("text", ["Note: this\n---\nx", "title: 不是\n\n文\n---\nx", "date: 一\n文字\n---\n"])
+def test_a_heading_that_is_underlined_is_no_head(text):
+    assert front_matter.parse(text) == ({}, text)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "---\ncover:\n  image: a.png\n  alt: 封面\n  relative: true\ndate: 2026-01-01\n---\n",
+        '+++\ndate = 2026-01-01\n[cover]\nimage = "a.png"\nalt = "封面"\nrelative = true\n+++\n',
+    ],
+)
+def test_a_cover_with_keys_of_its_own_is_one_and_the_rest_is_named(head):
+    post = post_of(PurePosixPath("a.md"), f"{head}文".encode(), UTC)
+
+    assert (post.cover, post.cover_alt) == ("a.png", "封面")
+    assert [one.detail for one in post.remarks] == ["cover.relative (true)"]
+
+
+def test_tags_that_have_a_label_go_by_it():
+    post = post_of(PurePosixPath("a.md"), "---\ntags: [甲, {label: 乙, permalink: /b}]\n---\n文".encode(), UTC)
+
+    assert post.tags == ("甲", "乙")

@@ -12,7 +12,7 @@ from newsletter.posts.importers import markdown_folder, moving
 from newsletter.posts.importers.account import compared
 from newsletter.posts.importers.folder.texts import InFolder
 from newsletter.posts.importers.imported import Counts, Remark
-from newsletter.posts.models import Post, Redirect
+from newsletter.posts.models import Post, Redirect, Tag
 from tests.factories import make_publication
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -106,7 +106,7 @@ def test_each_post_is_found_at_its_old_addresses(tmp_path, client):
     post = Post.objects.get()
     for path in ("/old/place/", "/2019/05/06/my-post.html", "/life/2019/05/06/my-post.html", "/2019/05/06/my-post/"):
         assert client.get(path).headers["Location"] == post.get_absolute_url()
-    assert set(Redirect.objects.values_list("post", flat=True)) == {post.pk}
+    assert set(Redirect.objects.exclude(post=None).values_list("post", flat=True)) == {post.pk}
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path):
@@ -146,3 +146,53 @@ def test_a_difference_that_a_remark_explains_is_named_and_another_is_not():
     assert compared(before, after, (remark,)) == ()
     assert compared(before, after, ()) == ("links: -1", "words missing: b")
     assert compared(after, before, ()) == ("links: +1", "words added: b")
+
+
+# --- The pages of tags ---
+
+
+def test_tags_keep_their_addresses(tmp_path, client):
+    facts = {"title": "甲", "html": "<p>甲</p>", "status": "published", "published_at": "2024-05-06T00:00:00Z"}
+    posts = [{"id": f"p{n}", "slug": f"p{n}", **facts} for n in (1, 2)]
+    tags = [{"id": "t", "name": "管理", "slug": "leadership"}, {"id": "u", "name": "C#", "slug": "hash-c"}]
+    links = [{"post_id": "p1", "tag_id": "t"}, {"post_id": "p1", "tag_id": "u"}, {"post_id": "p2", "tag_id": "t"}]
+    data = {"db": [{"data": {"posts": posts, "tags": tags, "posts_tags": links}}]}
+    (tmp_path / "x.json").write_text(json.dumps(data))
+
+    run(tmp_path / "x.json")
+
+    assert client.get("/tag/leadership/").headers["Location"] == "/tags/leadership/"
+    assert client.get("/tag/leadership/rss/").headers["Location"] == "/tags/leadership/feed.xml"
+    assert client.get("/tag/hash-c/", follow=True).status_code == 200
+    assert run(tmp_path / "x.json")["unchanged"] == 2
+
+
+def test_a_slug_that_is_taken_gets_a_number_and_the_old_feed_leads_there(tmp_path, client):
+    Tag.objects.create(name="Another", slug="one")
+    row = {"id": "p", "title": "甲", "html": "<p>甲</p>", "slug": "p", "status": "published"}
+    row |= {"published_at": "2024-05-06T00:00:00Z", "tags": [{"name": "One", "slug": "one"}]}
+    (tmp_path / "x.json").write_text(json.dumps({"posts": [row]}))
+
+    run(tmp_path / "x.json")
+
+    assert Tag.objects.get(name="One").slug == "one-2"
+    assert client.get("/tag/one/rss/").headers["Location"] == "/tags/one-2/feed.xml"
+
+
+def test_tags_and_categories_of_a_folder_lead_to_the_tags_here(tmp_path, client):
+    write(tmp_path, a="---\ntitle: A\ndate: 2024-01-01\ntags: [管理 心得]\ncategories: [Deep Work]\n---\nText.")
+
+    run(tmp_path)
+
+    tags = {tag.name: tag.get_absolute_url() for tag in Tag.objects.all()}
+    assert client.get("/tags/管理-心得/").headers["Location"] == tags["管理 心得"]
+    assert client.get("/categories/deep-work/").headers["Location"] == tags["Deep Work"]
+    assert client.get("/categories/Deep-Work/").headers["Location"] == tags["Deep Work"]
+
+
+def test_a_draft_makes_no_address_of_a_tag(tmp_path):
+    write(tmp_path, a="---\ntitle: A\ntags: [管理]\n---\nText.")
+
+    run(tmp_path)
+
+    assert not Redirect.objects.filter(path__startswith="/tags/").exists()

@@ -241,6 +241,7 @@ def test_a_fresh_link_opens_for_half_an_hour(client, reader, clock, minutes, sta
 
     assert response.status_code == status
     assert ("works for half an hour" in body(response)) is (status == 404)
+    assert ("Mail me a new link" in body(response)) is (status == 404)
 
 
 def test_a_link_of_the_future_opens_nothing(client, reader):

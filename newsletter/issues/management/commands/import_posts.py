@@ -1,8 +1,9 @@
 """Move posts in from another program."""
 
 import json
-import sys
+import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.moving import Move, Source, move
 from newsletter.posts.importers.pictures.finding import Finder, FolderFinder, WebFinder
+from newsletter.posts.importers.progress import Progress
 from newsletter.posts.importers.report import as_data, as_page
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
@@ -49,7 +51,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, path: Path, dry_run: bool, **options: Any) -> None:
         source = self._source(path, options["site"])
         try:
-            made = move(source, _finders(options, source.site), dry_run=dry_run, report=partial(_report, self))
+            made = move(source, _finders(options, source.site), dry_run=dry_run, report=self._reporter(source))
         except Rejected as error:
             raise CommandError(f"{path}: {error}") from error
         if not made.account.entries:
@@ -59,6 +61,10 @@ class Command(BaseCommand):
         if options["report"]:
             _write_report(made.account, options["report"])
         self._conclude(made)
+
+    def _reporter(self, source: Source) -> Callable[[Entry], None]:
+        progress = Progress(sum(1 for _text in source.articles()), time.monotonic) if self.stderr.isatty() else None
+        return partial(_report, self, progress)
 
     def _archive(self, made: Move, numbers: Path | None, *, dry_run: bool) -> None:
         """Propose numbers for what was mailed, take corrections of them, and make the issues."""
@@ -121,10 +127,10 @@ def _finders(options: dict[str, Any], site: str) -> list[Finder]:
     return [*(FolderFinder(folder) for folder in options["pictures"]), *web]
 
 
-def _report(command: BaseCommand, entry: Entry) -> None:
+def _report(command: BaseCommand, progress: Progress | None, entry: Entry) -> None:
     """Write a line for each post that is new or changed, and why it is not as it was."""
-    if sys.stderr.isatty():
-        command.stderr.write(entry.name[:70].ljust(72), ending="\r")
+    if progress:
+        command.stderr.write(progress.line(entry.name), ending="\r")
     if entry.outcome == "rejected":
         command.stdout.write(f"{entry.name}: rejected: {entry.reason}")
     elif entry.outcome != "unchanged":

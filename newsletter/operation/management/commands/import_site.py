@@ -1,3 +1,4 @@
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -6,10 +7,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from newsletter.operation import programs
 from newsletter.operation.backup import engines
 from newsletter.operation.site_export import importing
 from newsletter.operation.site_export.folder import Damaged
-from newsletter.operation.supervisor import Taken, only_one
+from newsletter.operation.site_export.progress import Line
+from newsletter.operation.supervisor import Taken
 
 
 class Command(BaseCommand):
@@ -19,16 +22,19 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, metavar="DIR", help="the folder that export_site has written")
 
     def handle(self, *args: Any, path: Path, **options: Any) -> None:
+        line = Line(sys.stderr)
         try:
-            with only_one(settings.DATA_DIR / "up.lock", "manage.py import_site"):
+            with programs.held(programs.ALL, programs.Note.ours()):
                 self._refuse_others()
-                found = importing.bring_in(path.absolute(), timezone.now(), self._say)
+                found = importing.bring_in(path.absolute(), timezone.now(), line)
         except Taken as holder:
             raise CommandError(
                 f"Nothing was brought in: the newsletter is running ({holder}). Stop it first."
             ) from None
         except (Damaged, OSError, importing.Refused) as error:
             raise CommandError(f"Nothing was brought in: {error}") from error
+        finally:
+            line.end()
         self.stdout.write("\n".join(_told(found)))
 
     def _refuse_others(self) -> None:
@@ -36,10 +42,6 @@ class Command(BaseCommand):
             raise importing.Refused(
                 f"the database is in use by {', '.join(others)}: stop web server, workers and clock"
             )
-
-    def _say(self, words: str) -> None:
-        if self.stderr.isatty():
-            self.stderr.write(f"… {words}")
 
 
 def _told(found: importing.BroughtIn) -> list[str]:

@@ -6,11 +6,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from newsletter.operation import programs
 from newsletter.operation.backup import restoring
 from newsletter.operation.backup.archive import Damaged
 from newsletter.operation.backup.dumps import Unusable
 from newsletter.operation.backup.sealing import Sealed
-from newsletter.operation.supervisor import Taken, only_one
+from newsletter.operation.supervisor import Taken
 
 
 class Command(BaseCommand):
@@ -24,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, path: Path, replace: bool, identity: Path | None, **options: Any) -> None:
         try:
-            with only_one(settings.DATA_DIR / "up.lock", "manage.py restore"):
+            with programs.held(programs.ALL, programs.Note.ours()):
                 found = restoring.restore(path, timezone.now(), identity=identity, replace=replace)
         except Taken as holder:
             raise CommandError(f"Nothing was restored: the newsletter is running ({holder}). Stop it first.") from None

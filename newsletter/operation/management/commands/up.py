@@ -1,35 +1,27 @@
-"""The whole product in one command: prepare the house, then keep its processes running."""
+"""The whole product in one command, or some of its programs: prepare the house, then keep them running."""
 
-import hashlib
-import http.client
 import os
 import subprocess
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command
+from django.core.cache import cache
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connections
-from django.utils import timezone
+from django.db import connections
 
-from newsletter import server
-from newsletter.delivery.ledger import restored
-from newsletter.operation import liveness
+from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
 from newsletter.operation.backup.restoring import unfinished
-from newsletter.operation.supervisor import Child, Supervisor, Taken, free_port, only_one
-from newsletter.publication import heartbeats
-from newsletter.publication.heartbeats import Part
+from newsletter.operation.programs import Note, Program, address
+from newsletter.operation.supervisor import Supervisor, Taken, free_port
+from newsletter.publication.limits.rates import redis_error
 from newsletter.publication.models import Publication
 
-EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # recognised here, not bound
-# With Redis only: without it each process has a cache of its own, and the limits of the public doors are counted there.
-WEB_PROCESSES = min(4, os.cpu_count() or 1)
+ALARMED = "silence-is-reported"  # of all machines, one reports it
 
 
 class Command(BaseCommand):
@@ -41,27 +33,37 @@ class Command(BaseCommand):
         parser.add_argument(
             "--port", type=int, default=8000, help="port to listen on; 0 takes a free one (default: 8000)"
         )
+        parser.add_argument("--only", help="which of web, worker and clock, with commas between them (default: all)")
         parser.add_argument("--demo", action="store_true", help="fill in a sample publication")
 
-    def handle(self, *args: Any, host: str, port: int, demo: bool, **options: Any) -> None:
-        with _own_folders(f"process {os.getpid()}, {_address(host, port)}"):
+    def handle(self, *args: Any, host: str, port: int, only: str | None, demo: bool, **options: Any) -> None:
+        try:
+            chosen = programs.ALL if only is None else programs.named(only)
+        except ValueError as error:
+            raise CommandError(f"--only: {error}.") from None
+        has_web = Program.WEB in chosen
+        port = _free_port(host, port) if has_web and port == 0 else port
+        with _own_folders(chosen, Note.ours(address(host, port) if has_web else "")):
             if reason := unfinished():
                 raise CommandError(reason)
             self.check()
-            self._run(host, _free_port(host, port), demo=demo)
+            self._run(chosen, host, _free_port(host, port) if has_web else port, demo=demo)
 
-    def _run(self, host: str, port: int, *, demo: bool) -> None:
-        site_url = settings.SITE_URL if settings.SITE_URL_IS_GIVEN else _address(host, port)
+    def _run(self, chosen: Sequence[Program], host: str, port: int, *, demo: bool) -> None:
+        has_web = Program.WEB in chosen
+        site_url = address(host, port) if has_web and not settings.SITE_URL_IS_GIVEN else settings.SITE_URL
         env = os.environ | {"SITE_URL": site_url}
-        settings.SITE_URL_FILE.write_text(site_url + "\n")
-        _prepare()
+        preparing.bring_up_to_date()
+        if has_web:
+            settings.SITE_URL_FILE.write_text(site_url + "\n")
+            preparing.collect_static_files()
         if demo:
             _load_demo(env)
-        banner = _banner(site_url)
+        banner = _banner(site_url) if has_web else f"{' and '.join(chosen).capitalize()}: running. Ctrl-C stops it."
         connections.close_all()
-        heartbeats.forget()
+        programs.forget_heartbeats(chosen)
         Supervisor(
-            children=_children(host, port),
+            children=programs.children(chosen, host, port),
             env=env,
             folder=settings.BASE_DIR,
             say=self._say,
@@ -85,15 +87,27 @@ class Alarm:
     def look(self) -> None:
         if self.process and self.process.poll() is not None:
             self.process = None
-        if (is_due := liveness.alarming()) and not self.is_on:
+        if (is_due := liveness.alarming()) and not self.is_on and _is_first():
             command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "report_silence"]
             self.process = subprocess.Popen(command, env=self.env)  # noqa: S603  # ours
+        if self.is_on and not is_due:
+            _end_alarm()
         self.is_on = is_due
 
 
-def _address(host: str, port: int) -> str:
-    name = "127.0.0.1" if host in EVERYWHERE else host
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+def _is_first() -> bool:
+    """Return whether no other `up` has reported the silence: with one database and Redis there may be many."""
+    try:
+        return cache.add(ALARMED, True, 2 * liveness.ALARM_SECONDS)
+    except redis_error():
+        return True
+
+
+def _end_alarm() -> None:
+    try:
+        cache.delete(ALARMED)
+    except redis_error():
+        return  # it ends by itself
 
 
 def _free_port(host: str, port: int) -> int:
@@ -111,12 +125,12 @@ def _free_port(host: str, port: int) -> int:
 
 
 @contextmanager
-def _own_folders(note: str) -> Iterator[None]:
-    """Make the folders and be the only `up` in them while the block runs. Raise CommandError if that cannot be."""
+def _own_folders(chosen: Sequence[Program], note: Note) -> Iterator[None]:
+    """Make the folders and be the only one that runs these programs in them. Raise CommandError if that cannot be."""
     with ExitStack() as stack:
         try:
-            stack.enter_context(only_one(settings.DATA_DIR / "up.lock", note))
-            _make_folders()
+            stack.enter_context(programs.held(chosen, note))
+            preparing.make_folders()
         except Taken as holder:
             raise CommandError(
                 f"The newsletter in {settings.DATA_DIR} is running already ({holder}). "
@@ -127,82 +141,11 @@ def _own_folders(note: str) -> Iterator[None]:
         yield
 
 
-def _make_folders() -> None:
-    for folder in (settings.QUEUE_DIR / "control", settings.OUTBOX_DIR, settings.LOCK_DIR, settings.MEDIA_ROOT):
-        folder.mkdir(parents=True, exist_ok=True)
-    # What an older version wrote, everybody on this machine could read. A group that the operator let in stays.
-    settings.DATA_DIR.chmod(settings.DATA_DIR.stat().st_mode & 0o770)
-
-
-def _prepare() -> None:
-    """Bring the database up to date, and the static files if one of their sources has changed."""
-    try:
-        call_command("migrate", verbosity=0, interactive=False)
-    except OperationalError as error:
-        raise CommandError(f"The database cannot be used: {error}") from None
-    restored.remember(timezone.now())
-    mark, sources = settings.STATIC_ROOT / ".sources", _static_sources()
-    if not mark.exists() or mark.read_text() != sources:
-        call_command("collectstatic", verbosity=0, interactive=False, clear=True)
-        mark.write_text(sources)
-
-
-def _static_sources() -> str:
-    """Return a hash that changes when any source of a static file does."""
-    stats = [
-        (path, stat.st_mtime_ns, stat.st_size)
-        for finder in get_finders()
-        for path, storage in finder.list([])
-        for stat in [os.stat(storage.path(path))]  # noqa: PTH116
-    ]
-    return hashlib.sha256(repr((str(settings.STATIC_ROOT), stats)).encode()).hexdigest()
-
-
 def _load_demo(env: dict[str, str]) -> None:
     """Run the demo in a process of its own, whose settings know the address of the site."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
     if subprocess.run(command, env=env, check=False).returncode != 0:  # noqa: S603
         raise CommandError("The sample publication could not be loaded; the reason stands above.")
-
-
-def _children(host: str, port: int) -> list[Child]:
-    """Return the programs of the product. docs/deploy.md runs the same ones by hand."""
-    python = [sys.executable, "-W", "ignore::UserWarning:celery.platforms"]
-    processes = WEB_PROCESSES if settings.REDIS_URL else 1
-    schedule = ["--schedule", str(settings.DATA_DIR / "beat-schedule")]
-    return [
-        Child("web", server.command(host, port, processes=processes), answers=lambda: _answers(host, port)),
-        # Beat is a child of its own: `worker -B` leaves an orphan that goes on publishing after kill -9.
-        Child("worker", [*python, "manage.py", "run_worker", "--log-level", "WARNING"], beats=_worked),
-        Child(
-            "beat",
-            [*python, "-m", "celery", "-q", "-A", "newsletter", "beat", "-l", "WARNING", *schedule],
-            beats=_ticked,
-        ),
-    ]
-
-
-def _worked() -> float | None:
-    """Return since when both are so: a worker takes tasks, and the one of this machine looks after its hands.
-
-    With Redis another machine's worker may take all tasks. It does not mend one that stands still here.
-    """
-    tasks, hands = heartbeats.latest(Part.WORKER, anywhere=True), heartbeats.latest(Part.HANDS)
-    return None if tasks is None or hands is None else min(tasks, hands)
-
-
-def _ticked() -> float | None:
-    return heartbeats.latest(Part.CLOCK)
-
-
-def _answers(host: str, port: int) -> bool:
-    name = "127.0.0.1" if host in {"", "0.0.0.0"} else "::1" if host == "::" else host  # noqa: S104  # nosec B104
-    with closing(http.client.HTTPConnection(name, port, timeout=2)) as connection:
-        try:
-            connection.request("GET", "/healthz", headers={"Host": "localhost"})
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
 
 
 def _banner(site_url: str) -> str:

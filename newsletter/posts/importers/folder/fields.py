@@ -10,7 +10,7 @@ from django.utils.text import slugify
 
 from newsletter.mail.characters import single_line
 from newsletter.posts.importers.front_matter import Value
-from newsletter.posts.importers.imported import Remark
+from newsletter.posts.importers.imported import Remark, TagPage
 from newsletter.posts.importers.visibility import KNOWN, is_yes_or_no
 from newsletter.posts.markdown.lines import without_closing_hashes
 from newsletter.posts.models import tag_names
@@ -41,7 +41,18 @@ USED = {
         "redirect_from",
         "id",
     ),
-    *("cover_image", "featured_image", "header_image", "coverimage", "featuredimage", "index_img", "alias", "subject"),
+    *(f"{name}.{key}" for name in ("cover", "image", "featuredimage") for key in ("image", "src", "url", "alt")),
+    *(
+        "cover_alt",
+        "cover_image",
+        "featured_image",
+        "header_image",
+        "coverimage",
+        "featuredimage",
+        "index_img",
+        "alias",
+        "subject",
+    ),
 }
 
 
@@ -87,6 +98,15 @@ def tags(fields: Mapping[str, Value]) -> list[str]:
         given = fields.get(key) or ""
         names += tag_names(given) if isinstance(given, str) else [" ".join(tag_names(name)) for name in given]
     return list(dict.fromkeys(name for name in names if name))
+
+
+def tag_pages(fields: Mapping[str, Value]) -> Iterator[TagPage]:
+    """Yield where the pages of tags and categories were: their words joined by hyphens, in small letters or not."""
+    for root, keys in (("tags", ("tags", "tag")), ("categories", ("categories", "category"))):
+        for name in tags({key: fields[key] for key in keys if key in fields}):
+            words = "-".join(name.split())
+            for form in dict.fromkeys((words.lower(), words)):
+                yield TagPage(name, "", f"/{root}/{form}/")
 
 
 def published_at(fields: Mapping[str, Value], name: PurePath, zone: tzinfo, remarks: list[Remark]) -> datetime | None:

@@ -1,18 +1,17 @@
 """The own marks of Hugo, Jekyll, Hexo, Docusaurus and Obsidian, written as Markdown; unknown ones stay, and are named.
 
-Sources: Hugo's shortcodes, Jekyll's Liquid tags and kramdown's attribute lists, Hexo's tag plugins, Docusaurus's
-admonitions, Obsidian's links, embeds, callouts and comments. Pure.
+Sources: Hugo's shortcodes, Jekyll's Liquid tags and kramdown's attribute lists, Hexo's tag plugins. Those of Docusaurus
+and Obsidian are in docusaurus.py and obsidian.py. Pure.
 """
 
 import re
 import shlex
 from collections.abc import Callable
-from html import escape
 
+from newsletter.posts.importers.folder import docusaurus, obsidian
+from newsletter.posts.importers.folder.boxes import KINDS, PICTURE, boxed, quoted
 from newsletter.posts.importers.html.notes import Remark
-from newsletter.posts.markdown.structure import CALLOUTS
 
-PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg|bmp)$", re.IGNORECASE)
 _CODE = re.compile(
     r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z)"
     r"|(?P<ticks>`+)[^`\n](?:[^`]|`(?!(?P=ticks)))*?(?P=ticks)",
@@ -21,39 +20,29 @@ _CODE = re.compile(
 _PAIRED = re.compile(
     r"\{%-?\s*(?P<name>highlight|codeblock|code|blockquote|quote|note|raw|pullquote)\b(?P<args>[^%\n]*)-?%\}[ \t]*\n?"
     r"(?P<inner>.*?)\{%-?\s*end(?P=name)\s*-?%\}"
-    r"|\{\{[<%]\s*(?P<hugo>highlight|details|notice|admonition|tip|warning|alert|callout|quote)\b"
+    r"|\{\{[<%]\s*(?P<hugo>highlight|details|expand|notice|admonition|tip|warning|alert|callout|quote)\b"
     r"(?P<given>[^>\n]*?)[>%]\}\}[ \t]*\n?"
     r"(?P<within>.*?)\{\{[<%]\s*/\s*(?P=hugo)\s*[>%]\}\}",
     re.DOTALL,
 )
 _SINGLE = re.compile(
-    r"\{\{[<%]\s*(?P<hugo>/?[\w/-]+)(?P<given>[^\n]*?)/?\s*[>%]\}\}|\{%-?\s*(?P<liquid>\w+)(?P<args>[^%\n]*)-?%\}"
+    r"\{\{[<%]\s*(?P<hugo>/?[\w-][\w/-]*)(?P<given>[^\n]*?)/?\s*[>%]\}\}|\{%-?\s*(?P<liquid>\w+)(?P<args>[^%\n]*)-?%\}"
 )
 _SITE = re.compile(
     r"\{\{-?\s*(?:site\.(?:baseurl|url|BaseURL)|page\.baseurl|\.Site\.BaseURL)\s*-?\}\}/?", re.IGNORECASE
 )
 _RELATIVE = re.compile(r"\{\{-?\s*['\"]([^'\"\n]+)['\"]\s*\|\s*(?:relative_url|absolute_url|prepend:[^}\n]*)\s*-?\}\}")
-_ATTRIBUTES = re.compile(r"[ \t]*\{:[^}\n]*\}")
-_ADMONITION = re.compile(
-    r"^:::(?P<kind>\w+)[ \t]*(?:\[(?P<boxed>[^\]\n]*)\]|(?P<title>[^\n]*))\n(?P<inner>.*?)^:::[ \t]*$",
-    re.DOTALL | re.MULTILINE,
+_ATTRIBUTES = re.compile(r"[ \t]*\{:[^}\n]*\}|(?<=\))\{[^{}\n]{0,200}[=.#][^{}\n]{0,200}\}")
+_IDENTITY = re.compile(r"(?<=\S)[ \t]*\{#[\w-]{1,80}\}(?=[ \t]*$)", re.MULTILINE)  # of a heading
+_CONTENTS = re.compile(
+    r"^[ \t]*[-*1][.]?[ \t]+[^\n]{1,60}\n\{:[ \t]*toc\b[^}\n]*\}[ \t]*\n?", re.MULTILINE | re.IGNORECASE
 )
-_WIKI = re.compile(r"(?P<embed>!?)\[\[(?P<target>[^\s\[\]|][^\[\]|\n]*)(?:\|(?P<alias>[^\[\]\n]*))?\]\]")
-_HIDDEN = re.compile(r"%%(?P<words>.+?)%%", re.DOTALL)
-_CALLOUT = re.compile(r"^(?P<before>[ \t>]*>[ \t]*)\[!(?P<kind>\w+)\]", re.MULTILINE)
-_MDX = re.compile(
-    r"^(?:import\s+[^\n]+?\s+from\s+['\"][^'\"\n]+['\"];?|export\s+(?:const|default)\s[^\n]*)$", re.MULTILINE
+_HIDDEN = re.compile(
+    r"\{%-?\s*comment\s*-?%\}(?P<liquid>.*?)\{%-?\s*endcomment\s*-?%\}"
+    r"|\{::comment\}(?P<kramdown>.*?)\{:/(?:comment)?\}",
+    re.DOTALL,
 )
-# Kinds of boxes elsewhere, and the one of ours that says nearly the same.
-KINDS = {
-    **{name: name.upper() for name in CALLOUTS},
-    **dict.fromkeys(
-        ("info", "abstract", "summary", "todo", "question", "example", "quote", "default", "primary"), "NOTE"
-    ),
-    **dict.fromkeys(("success", "hint", "check", "done"), "TIP"),
-    **dict.fromkeys(("danger", "error", "failure", "bug"), "CAUTION"),
-    "attention": "WARNING",
-}
+_ESCAPED = re.compile(r"(?P<open>\{\{[<%])/\*(?P<words>[^\n]*?)\*/(?P<close>[>%]\}\})")
 
 
 def as_markdown(body: str) -> tuple[str, list[Remark]]:
@@ -69,19 +58,17 @@ def as_markdown(body: str) -> tuple[str, list[Remark]]:
 
 def _plain(text: str, remarks: list[Remark]) -> str:
     if "{" in text:
+        text = _HIDDEN.sub(_comment, _CONTENTS.sub("[toc]\n", text))
         text = _RELATIVE.sub(r"\1", _SITE.sub("/", text))
         text = _SINGLE.sub(lambda match: _single(match, remarks), text)
-        text = _ATTRIBUTES.sub("", text)
-    text = _ADMONITION.sub(_admonition, text) if ":::" in text else text
-    text = _WIKI.sub(_wiki, text) if "[[" in text else text
-    text = _HIDDEN.sub(lambda match: f"<!-- {match['words'].strip()} -->", text) if "%%" in text else text
-    text = _CALLOUT.sub(_known_kind, text) if "[!" in text else text
-    return _MDX.sub(lambda match: _mdx(match, remarks), text)
+        text = _ESCAPED.sub(r"\g<open>\g<words>\g<close>", _ATTRIBUTES.sub("", text))
+        text = _IDENTITY.sub("", text)
+    return docusaurus.plain(obsidian.plain(text, remarks), remarks)
 
 
-def _mdx(match: re.Match[str], remarks: list[Remark]) -> str:
-    remarks.append(Remark("a line of a program is left out", match[0][:80]))
-    return ""
+def _comment(match: re.Match[str]) -> str:
+    words = " ".join((match["liquid"] or match["kramdown"] or "").replace("--", "- -").split())
+    return f"<!-- {words} -->" if words else ""
 
 
 # --- With an end ---
@@ -98,37 +85,20 @@ def _paired(match: re.Match[str], remarks: list[Remark]) -> str:
         return f"{fence}{_language(args)}\n{inner.strip(chr(10))}\n{fence}"
     if name in {"blockquote", "quote", "pullquote"}:
         by = f"\n\n— {args}" if args and name != "pullquote" else ""
-        return _quoted(inner.strip() + by)
+        return quoted(inner.strip() + by)
     words = _named(args).get("title") or " ".join(_positional(args)[1:])  # the first one is the kind
-    if name == "details":
+    if name in {"details", "expand"}:
         words = _named(args).get("summary") or words or " ".join(_positional(args))
-        return _quoted(f"**{words}**\n\n{inner.strip()}" if words else inner.strip())
+        return quoted(f"**{words}**\n\n{inner.strip()}" if words else inner.strip())
     given = next(iter(_positional(args)), "") or _named(args).get("type", "")
     kind = given if given.lower() in KINDS else name
-    return _boxed(kind, words, inner)
+    return boxed(kind, words, inner)
 
 
 def _language(args: str) -> str:
     given = re.search(r"lang:\s*([\w+#-]+)", args)
     first = next((word for word in _positional(args) if re.fullmatch(r"[\w+#-]{1,20}", word)), "")
     return given[1] if given else first if first != "linenos" else ""
-
-
-def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}".rstrip() for line in text.split("\n"))
-
-
-def _boxed(kind: str, title: str, inner: str) -> str:
-    head = f"[!{KINDS.get(kind.lower(), 'NOTE')}] {title.strip()}".rstrip()
-    return _quoted(f"{head}\n{inner.strip()}")
-
-
-def _admonition(match: re.Match[str]) -> str:
-    return _boxed(match["kind"], match["boxed"] or match["title"] or "", match["inner"])
-
-
-def _known_kind(match: re.Match[str]) -> str:
-    return f"{match['before']}[!{KINDS.get(match['kind'].lower(), 'NOTE')}]"
 
 
 # --- Without one ---
@@ -193,7 +163,23 @@ def _film(before: str) -> Writer:
 
 def _tweet(words: list[str], named: dict[str, str]) -> str:
     number, user = named.get("id") or next(iter(words), ""), named.get("user", "i")
+    if number.startswith("http"):
+        return f"<{number}>"
     return f"<https://twitter.com/{user}/status/{number}>" if number else ""
+
+
+def _instagram(words: list[str], named: dict[str, str]) -> str:
+    return f"<https://www.instagram.com/p/{words[0]}/>" if words else ""
+
+
+def _include(words: list[str], named: dict[str, str]) -> str:
+    """A file of Jekyll's theme: those that show a film or a picture say so by their name or what they are given."""
+    name = next(iter(words), "")
+    if film := next((before for site, before in _FILMS.items() if site in name.lower()), ""):
+        return _film(film)([], named)
+    source = named.get("src") or named.get("url") or named.get("image_path") or named.get("path", "")
+    is_picture = PICTURE.search(source) and re.search(r"fig|im(?:g|age)|pic|photo", name, re.IGNORECASE)
+    return _shown(source, named.get("alt", ""), named.get("caption", "")) if is_picture else ""
 
 
 def _gist(words: list[str], named: dict[str, str]) -> str:
@@ -213,35 +199,26 @@ def _post_path(words: list[str], named: dict[str, str]) -> str:
     return f"{words[0]}.md" if words else ""
 
 
-def _hexo_link(words: list[str], named: dict[str, str]) -> str:
+def _link(words: list[str], named: dict[str, str]) -> str:
+    """Hexo's link has words and an address; Jekyll's is the path of a file."""
+    if len(words) == 1 and "/" in words[0] and not words[0].startswith("http"):
+        return f"/{words[0].lstrip('/')}"
     place = next((index for index, word in enumerate(words) if re.match(r"https?://|/", word)), None)
     return f"[{' '.join(words[:place]) or words[place]}]({words[place]})" if place is not None else ""
 
 
+_FILMS = {"youtube": "https://www.youtube.com/watch?v=", "vimeo": "https://vimeo.com/"}
 _WRITERS: dict[str, Writer] = {
     **dict.fromkeys(("figure", "img", "image"), _figure),
     "asset_img": _asset,
-    "youtube": _film("https://www.youtube.com/watch?v="),
-    "vimeo": _film("https://vimeo.com/"),
+    **{site: _film(before) for site, before in _FILMS.items()},
+    "instagram": _instagram,
+    "include": _include,
     **dict.fromkeys(("tweet", "twitter", "x"), _tweet),
     "gist": _gist,
     **dict.fromkeys(("ref", "relref"), _reference),
     "post_link": _post_link,
     **dict.fromkeys(("post_path", "post_url"), _post_path),
-    "link": _hexo_link,
+    "link": _link,
     **dict.fromkeys(("asset_path", "asset_link"), _reference),
 }
-
-
-# --- Obsidian ---
-
-
-def _wiki(match: re.Match[str]) -> str:
-    target, alias = match["target"].strip(), (match["alias"] or "").strip()
-    if match["embed"] and PICTURE.search(target):
-        alt = "" if re.fullmatch(r"\d+(?:x\d+)?", alias) else alias
-        return f"![{alt}](<{target}>)"
-    note, _sign, heading = target.partition("#")
-    words = alias or (f"{note} › {heading}" if note and heading else note or heading)
-    address = f"{note}.md" if note and not PICTURE.search(note) and "." not in note else note
-    return f"[{words}](<{address}>)" if address else escape(words, quote=False)

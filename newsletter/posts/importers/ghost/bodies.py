@@ -1,5 +1,6 @@
 """What a post of Ghost was written in, as Markdown: the first of its forms that says what its page said. Pure."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import groupby
@@ -13,6 +14,11 @@ from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.html.tree import parse
 from newsletter.posts.importers.markdown_breaks import with_hard_breaks
 
+_GATED = re.compile(
+    r"<!--kg-gated-block:begin (?P<whom>[^>]{0,300})-->(?P<inner>.*?)<!--kg-gated-block:end-->", re.DOTALL
+)
+_EDITOR = re.compile(r"<!--\s*kg-card-(?:begin|end)\b[^>]{0,100}-->")
+
 type Piece = tuple[str, str]  # "html" or "markdown", and the text
 
 
@@ -22,7 +28,7 @@ def body_of(post: Row) -> Converted:
     Ghost keeps the source of a post and the HTML that it made of it. Where the source, as we read it, says something
     else than the HTML, the HTML is what readers saw: it is taken.
     """
-    html = str(post.get("html") or "")
+    html = _page_of(post)
     before = measured(parse(html)) if html.strip() else None
     found: list[tuple[int, Converted]] = []
     for pieces in _forms(post):
@@ -36,6 +42,16 @@ def body_of(post: Row) -> Converted:
     return min(found, key=lambda one: one[0])[1] if found else Converted("")
 
 
+def _page_of(post: Row) -> str:
+    """Return the page of a post, without the marks of the editor, and with what was for members marked as such."""
+    return _EDITOR.sub("", _GATED.sub(_gated, str(post.get("html") or "")))
+
+
+def _gated(found: re.Match[str]) -> str:
+    is_open = "nonMember:true" in found["whom"]
+    return found["inner"] if is_open else f'<div class="kg-members-only">{found["inner"]}</div>'
+
+
 def _forms(post: Row) -> Iterator[list[Piece]]:
     """Yield the text in each form that the export has, the one that authors would know first."""
     if text := str(post.get("lexical") or ""):
@@ -46,7 +62,7 @@ def _forms(post: Row) -> Iterator[list[Piece]]:
             yield mobiledoc.pieces(text)
     if text := str(post.get("markdown") or ""):
         yield [("markdown", text)]
-    if text := str(post.get("html") or ""):
+    if text := _page_of(post):
         yield [("html", text)]
     elif text := str(post.get("plaintext") or ""):
         yield [("markdown", text)]

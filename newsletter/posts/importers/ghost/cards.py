@@ -11,7 +11,20 @@ type Payload = dict[str, Any]
 def card(name: str, payload: Payload) -> str | None:
     """Return the HTML of a card; None for one that nobody here knows."""
     write = CARDS.get(name)
-    return write(payload) if write else None
+    return _seen(write(payload), payload.get("visibility")) if write else None
+
+
+def _seen(html: str, visibility: Any) -> str:
+    """Return a card as the page showed it: one that was not for everybody is marked, and becomes a comment."""
+    given: Payload = visibility if isinstance(visibility, dict) else {}
+    inner = given.get("web")
+    web: Payload = inner if isinstance(inner, dict) else {}
+    if given.get("emailOnly") is True or given.get("showOnWeb") is False:
+        return f'<div class="kg-email-only">{html}</div>'
+    if web.get("nonMember") is not False:
+        return html
+    is_seen = web.get("memberSegment") != ""
+    return f'<div class="{"kg-members-only" if is_seen else "kg-email-only"}">{html}</div>'
 
 
 def _text(payload: Payload, *names: str) -> str:
@@ -139,7 +152,9 @@ def _signup(payload: Payload) -> str:
     """A form of Ghost: its words stay; the form itself leads nowhere any more."""
     words = [_text(payload, name) for name in ("subheader", "disclaimer")]
     heading = _text(payload, "header")
-    inner = (f"<h2>{heading}</h2>" if heading else "") + "".join(_block(word) for word in words)
+    source = _text(payload, "backgroundImageSrc")
+    image = image_tag({"src": source}) if source else ""
+    inner = image + (f"<h2>{heading}</h2>" if heading else "") + "".join(_block(word) for word in words)
     return f'<div class="kg-card kg-signup-card">{inner}</div>'
 
 

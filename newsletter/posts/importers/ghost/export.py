@@ -43,6 +43,10 @@ class Export:
 
     def names_of(self, link: str, key: str, table: str, post: Row) -> list[str]:
         """Return the names of what a post is joined to, in order: its tags, its authors."""
+        return [str(row["name"]).strip() for row in self.joined(link, key, table, post)]
+
+    def joined(self, link: str, key: str, table: str, post: Row) -> list[Row]:
+        """Return the rows that a post is joined to and that readers see, in order."""
         given = post.get(table) if isinstance(post.get(table), list) else None
         rows = (
             given
@@ -50,7 +54,7 @@ class Export:
             else [self._by_id(table).get(one, {}) for one in self._links(link, key)[str(post.get("id"))]]
         )
         plain = (_plain(row) for row in rows)
-        return [str(row.get("name") or "").strip() for row in plain if row.get("name") and not _is_internal(row)]
+        return [row for row in plain if row.get("name") and not _is_internal(row)]
 
     def _by_id(self, table: str) -> dict[str, Row]:
         found = self.__dict__.get(f"_{table}")

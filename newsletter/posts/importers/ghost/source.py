@@ -13,7 +13,7 @@ from django.utils.text import slugify
 from newsletter.posts.importers.folder.fields import moment
 from newsletter.posts.importers.ghost.bodies import body_of
 from newsletter.posts.importers.ghost.export import Export, Row
-from newsletter.posts.importers.imported import ImportedPost, Mailed, Remark
+from newsletter.posts.importers.imported import ImportedPost, Mailed, Remark, TagPage
 from newsletter.posts.importers.pictures.finding import Finder
 from newsletter.posts.text.measures import words_from_title
 
@@ -43,6 +43,7 @@ class Source:
         is_page = row.get("type") == "page" or bool(row.get("page"))
         at = self._published_at(row, remarks)
         title = str(row.get("title") or "")
+        tags = self.export.joined("posts_tags", "tag_id", "tags", row)
         if is_page:
             remarks.append(Remark("a page is a post that no list shows", is_loss=False))
         return ImportedPost(
@@ -51,7 +52,8 @@ class Source:
             body=body.markdown,
             words=_words(row, title),
             summary=str(row.get("custom_excerpt") or meta.get("meta_description") or row.get("meta_description") or ""),
-            tags=tuple(self.export.names_of("posts_tags", "tag_id", "tags", row)),
+            tags=tuple(str(tag["name"]).strip() for tag in tags),
+            tag_pages=tuple(_page_of(tag) for tag in tags if tag.get("slug")),
             published_at=at,
             is_unlisted=is_page,
             is_web_only=is_page,
@@ -118,6 +120,10 @@ class Source:
 
     def names(self, source: str) -> list[str]:
         return []
+
+
+def _page_of(tag: Row) -> TagPage:
+    return TagPage(str(tag["name"]), str(tag["slug"]), f"/tag/{tag['slug']}/")
 
 
 def _words(row: Row, title: str) -> str:

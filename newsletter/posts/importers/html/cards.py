@@ -17,6 +17,7 @@ from newsletter.posts.markdown.sanitise import SCHEMES
 
 type Change = Callable[[Node, list[Remark]], Nodes | None]
 
+_PORTAL = re.compile(r"#/(?:portal|share|search)\b")  # opens a window of Ghost over its page
 _DROPPED = {  # what readers never saw as words, or what no page here runs
     "script": "a script",
     "style": "a style sheet",
@@ -85,6 +86,10 @@ def _player(node: Node, remarks: list[Remark]) -> Nodes:
 def _link_of_a_program(node: Node, remarks: list[Remark]) -> Nodes | None:
     """A link that opens a program: no page here leads out of the web (SCHEMES of markdown/sanitise.py)."""
     href = node.attrs.get("href", "")
+    if _PORTAL.search(href):
+        effect = Counts(things=Counter({"links": -1} if is_link(node) else {}))
+        remarks.append(Remark("a link into the old program is words", href[:200], effect))
+        return list(node.children)
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]{1,20}):", href.strip())
     if not scheme or scheme[1].lower() in SCHEMES or not is_link(node):
         return None
@@ -112,7 +117,9 @@ BY_CLASSES: dict[Change, tuple[str, ...]] = {
     ),
     other_boxes.picture_set: ("captioned-image-container",),
     other_boxes.youtube: ("youtube-wrap",),
+    ghost_boxes.header: ("kg-header-card",),
     ghost_boxes.email_only: ("kg-email-only",),
+    ghost_boxes.members_only: ("kg-members-only",),
     ghost_boxes.unknown: ("unknown-card",),
     other_boxes.divider: ("wp-block-separator",),
     other_boxes.nothing: ("section-divider", "wp-block-spacer", "image-link-expand", "aspectRatioPlaceholder-fill"),
@@ -123,5 +130,6 @@ _BY_NAME: dict[str, Change] = {
     "video": _player,
     "audio": _player,
     "noscript": _noscript,
+    "iframe": ghost_boxes.podcast,
     "a": _link_of_a_program,
 }

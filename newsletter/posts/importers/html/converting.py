@@ -3,7 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import escape
+
+from django.utils.translation import get_language
 
 from newsletter.posts.importers.html import cards
 from newsletter.posts.importers.html.as_html import as_html
@@ -54,7 +57,12 @@ def measured(root: Node) -> Counts:
 
 
 def shown(markdown: str) -> Counts:
-    """Return what our renderer makes of Markdown, counted."""
+    """Return what our renderer makes of Markdown, counted. The same text is asked for again and again."""
+    return _shown(markdown, get_language())
+
+
+@lru_cache(maxsize=16)
+def _shown(markdown: str, _language: str | None) -> Counts:
     return measured(parse(render(_DATA.sub("https://data.invalid/", markdown))))
 
 

@@ -27,6 +27,7 @@ _TAGS = {
 }
 _ALWAYS = {"lists", "footnotes"}
 _SILENT = RAW | {"!", "template", "textarea", "svg", "math", "canvas", "head", "title"}
+_HIDDEN = {"kg-email-only", "kg-members-only"}  # what not every reader of the page saw
 _FRAMES = {"iframe", "video", "audio", "embed", "object"}
 
 
@@ -91,7 +92,7 @@ def _element(node: Node, pieces: list[str], things: Counter[str], within: frozen
     if name in _FRAMES or _is_player(node):
         things["embeds"] += 1
         return
-    if name in _SILENT or "kg-email-only" in node.classes:
+    if name in _SILENT or node.classes & _HIDDEN:
         return
     if name == "a" and "embed" in node.classes:
         things["embeds"] += 1

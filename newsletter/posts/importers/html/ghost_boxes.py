@@ -1,5 +1,7 @@
 """Ghost's cards as its pages have them, by their `kg-` classes. Pure."""
 
+from collections import Counter
+
 from newsletter.posts.importers.html.counts import Counts, counts
 from newsletter.posts.importers.html.leaving import Nodes, comment, left_out, link_to, paragraph, short
 from newsletter.posts.importers.html.notes import Remark
@@ -53,25 +55,37 @@ def button(node: Node, remarks: list[Remark]) -> Nodes | None:
 
 
 def gallery(node: Node, remarks: list[Remark]) -> Nodes:
-    caption = node.first("figcaption")
-    pictures: Nodes = [Node("figure", children=[_linked(image, node)]) for image in node.all("img")]
-    return pictures + ([paragraph(*caption.children)] if caption and caption.text.strip() else [])
+    """Pictures one below the other, each with its own words, then those of all."""
+    figures = node.all("figure")
+    pictures: Nodes = [Node("figure", children=_captioned(image, node, figures)) for image in node.all("img")]
+    inner = [caption for figure in figures for caption in figure.all("figcaption")]
+    captions = [one for one in node.all("figcaption") if one.text.strip() and not any(one is own for own in inner)]
+    if items := len(node.all("li")):
+        effect = Counts(things=Counter({"lists": -items}))
+        remarks.append(Remark("a gallery is pictures one below the other", "", effect, is_loss=False))
+    return pictures + [paragraph(*caption.children) for caption in captions]
+
+
+def _captioned(image: Node, within: Node, figures: list[Node]) -> Nodes:
+    own = next((one for one in reversed(figures) if any(image is part for part in one.walk())), None)
+    caption = own.first("figcaption") if own else None
+    return [_linked(image, within), *([caption] if caption and caption.text.strip() else [])]
 
 
 def _linked(image: Node, within: Node) -> Node:
     """Return a picture with the link that it stood in."""
-    return next((link for link in within.all("a") if image in link.walk()), image)
+    return next((link for link in within.all("a") if any(image is part for part in link.walk())), image)
 
 
 def media(node: Node, remarks: list[Remark]) -> Nodes | None:
     """A film, a sound or a file of the old site: a link to it."""
     player = node.first("video", "audio")
-    title = node.with_class("kg-audio-title", "kg-file-card-title")
+    title = node.with_class("kg-audio-title", "kg-file-card-title") or _named(node)
     href = player.attrs.get("src", "") if player else (link.attrs.get("href", "") if (link := node.first("a")) else "")
     if not href:
         return None
     before = counts(Node("", children=[node]))
-    words = title.text.strip() if title else href.rpartition("/")[2] or href
+    words = (title.text.strip() if title else "") or href.rpartition("/")[2] or href
     about, caption = node.with_class("kg-file-card-caption"), node.first("figcaption")
     after: Nodes = [paragraph(link_to(href, words))]
     after += [paragraph(*caption.children)] if caption and caption.text.strip() else []
@@ -81,20 +95,58 @@ def media(node: Node, remarks: list[Remark]) -> Nodes | None:
     return after
 
 
+def _named(node: Node) -> Node | None:
+    """Return the link whose words name a file, if nothing better does: not the one that fetches it."""
+    link = node.first("a") if "wp-block-file" in node.classes else None
+    return link if link and "wp-block-file__button" not in link.classes else None
+
+
 def card(node: Node, remarks: list[Remark]) -> Nodes | None:
-    """A product, a header, a call to action: its words, pictures and links; forms and stars stay away."""
-    for part in list(node.walk()):
-        if part.classes & {"kg-product-card-rating", "kg-signup-card-form"}:
-            part.children = []
+    """A product or a form to sign up: its words, pictures and links; forms and stars stay away."""
+    before = counts(node)
+    forms = [part for part in node.walk() if part.name == "form"]
+    for part in [*forms, *(part for part in node.walk() if "kg-product-card-rating" in part.classes)]:
+        part.name, part.children = "span", []
+    if forms:
+        detail = " ".join(node.text.split())[:80]
+        remarks.append(Remark("a button of the old program stays away", detail, counts(node) - before, is_loss=False))
     return None
+
+
+def header(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A heading on a picture: the picture stands above it."""
+    source = node.attrs.pop("data-kg-background-image", "")
+    if source in {"", "none"}:
+        return None
+    image = Node("img", {"src": source})
+    remarks.append(Remark("a picture behind words stands above them", source, counts(Node("", children=[image]))))
+    return [paragraph(image), node]
+
+
+def podcast(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A box of podcasts, which only the members of the old site could hear."""
+    if "data-kg-transistor-embed" not in node.attrs:
+        return None
+    return left_out(
+        node, "a box that is not known here (transistor) is kept as a comment", remarks, kept=node.attrs.get("src", "")
+    )
 
 
 def email_only(node: Node, remarks: list[Remark]) -> Nodes | None:
     """What only mails had: readers of the page never saw it. It is kept as a comment, and does not count."""
+    return _hidden(node, "what only mails had is kept as a comment", "only in mails", remarks)
+
+
+def members_only(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """What only members saw of a page that everybody could read. It is kept as a comment, and does not count."""
+    return _hidden(node, "what only members saw is kept as a comment", "only for members", remarks)
+
+
+def _hidden(node: Node, what: str, label: str, remarks: list[Remark]) -> Nodes:
     typed = serialised(node)
-    remarks.append(Remark("what only mails had is kept as a comment", short(node.text), Counts()))
+    remarks.append(Remark(what, short(node.text), Counts()))
     node.children = []
-    return [comment(f"only in mails: {typed}")]
+    return [comment(f"{label}: {typed}")]
 
 
 def unknown(node: Node, remarks: list[Remark]) -> Nodes | None:

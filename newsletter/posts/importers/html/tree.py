@@ -124,6 +124,8 @@ class _Builder(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
+        if tag in _LAZY and given.get("data-src") and (given.get("src") or "data:").startswith("data:"):
+            given["src"] = given["data-src"]  # shown when somebody scrolls to it
         node = Node(_meant(tag, given.get("style", "")), given)
         if len(self.path) < DEEPEST:
             self.path[-1].children.append(node)
@@ -156,6 +158,8 @@ _SLANTED = re.compile(r"font-style:\s*italic")
 # Blocks that no mark is put into: what they hold says by itself what it is.
 _WHOLE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "details", "hr", "video", "audio", "iframe", "object"})
 _JOINED = frozenset({"strong", "b", "em", "i", "del", "s", "mark", "u", "code"})
+_SAME = {"b": "strong", "i": "em", "strike": "s", "del": "s"}  # marks of two names
+_LAZY = frozenset({"img", "iframe"})
 
 
 def _unwrapped(children: list[Node | str]) -> Iterator[Node | str]:
@@ -186,10 +190,19 @@ def _pushed_down(node: Node) -> list[Node | str]:
     return children
 
 
+def _once_marked(child: Node | str) -> Node | str:
+    """Return a mark that holds nothing but the same mark, as `<b><strong>`, once."""
+    inner = child.children[0] if isinstance(child, Node) and len(child.children) == 1 else None
+    if not isinstance(child, Node) or not isinstance(inner, Node) or child.name not in _JOINED:
+        return child
+    is_same = _SAME.get(inner.name, inner.name) == _SAME.get(child.name, child.name)
+    return _once_marked(inner) if is_same else child
+
+
 def _tidied(node: Node) -> Node:
     """Join texts that touch, and marks of one kind that touch: `<b>a</b><b>b</b>` is one bold run."""
     children: list[Node | str] = []
-    for child in _unwrapped(node.children):
+    for child in map(_once_marked, _unwrapped(node.children)):
         last = children[-1] if children else None
         if isinstance(child, str) and isinstance(last, str):
             children[-1] = last + child

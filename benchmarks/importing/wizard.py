@@ -1,28 +1,14 @@
-"""A million readers through the wizard of the desk: uploaded, tried, written, with the desk's pages opened beside it.
-
-    uv run --dev python -m benchmarks.importing [--engine sqlite|servers] [--readers 1000000] [--known 1000] [--plain]
-
-The file is made: addresses and names at random, a day of consent, a tag for one in ten; a few rows cannot be read,
-one in a hundred has left, and the first --known are readers already. It goes through the forms as a browser sends
-them, in a ZIP (--plain: as it is), to the product as `up` starts it, whose own worker does the work. Until it is
-done somebody opens today, the list of readers, the errand and the list of posts, one after the other, a page each
-half second. At the end every count is compared with what the file has.
-"""
+"""The import of a file by the forms of the desk, with somebody who opens its pages beside it."""
 
 import argparse
 import html
 import http.client
-import random
 import re
-import shutil
-import tempfile
 import threading
 import time
 import uuid
 import zipfile
 from collections import defaultdict
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,12 +16,11 @@ from urllib.parse import urlencode
 
 from benchmarks.desk import OWNER, POSTS
 from benchmarks.end_to_end import cpu_seconds, database, memory_mb, workers
-from benchmarks.installation import machine, product
+from benchmarks.importing.files import Expected
 from tests.support.postgres import Postgres
 from tests.support.processes import with_variable
 from tests.support.product import Product
 
-UNREADABLE_EACH, LEFT_EACH, TAG_EACH = 1000, 100, 10  # a row of so many
 PAUSE = 0.5  # seconds between two pages
 ERRAND = """
 from newsletter.desk.models import Errand
@@ -48,43 +33,6 @@ from subscribers.models import Subscriber
 from subscribers.models.consents import Consent
 answer = [Subscriber.objects.count(), Consent.objects.count()]
 """
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What the errand must count."""
-
-    rows: int
-    rejected: int
-
-
-def write(path: Path, readers: int) -> Expected:
-    """Write the file."""
-    dice, rejected = random.Random(7), 0
-    with path.open("w", encoding="utf-8") as file:
-        file.write("email,name,created_at,unsubscribed_at,tags\n")
-        for number in range(readers):
-            is_bad = number % UNREADABLE_EACH == UNREADABLE_EACH - 1
-            rejected += is_bad
-            file.write(_line(dice, number, is_bad=is_bad))
-    return Expected(readers, rejected)
-
-
-def _line(dice: random.Random, number: int, *, is_bad: bool) -> str:
-    own = f"{dice.choice('abcdefgh')}{dice.getrandbits(24):x}.{number:x}"
-    address = own if is_bad else f"{own}@{dice.choice(('gmail.com', 'example.org', 'mail.example.tw'))}"
-    name = "".join(chr(0x4E00 + dice.randrange(3000)) for _ in range(3)) if number % 2 else ""
-    day = f"202{dice.randrange(6)}-{dice.randrange(1, 13):02}-{dice.randrange(1, 29):02}"
-    left = "2026-01-02" if number % LEFT_EACH == 50 else ""
-    return f"{address},{name},{day},{left},{'VIP' if not number % TAG_EACH else ''}\n"
-
-
-def make_known(made: Product, path: Path, known: int) -> None:
-    """Let the first rows be readers already."""
-    first = path.with_name("first.csv")
-    with path.open(encoding="utf-8") as file:
-        first.write_text("".join(islice(file, known + 1)), encoding="utf-8")
-    made.manage("import_subscribers", str(first), check=False)  # it says by its exit code that rows were refused
 
 
 class Desk:
@@ -201,16 +149,13 @@ def tell(name: str, rows: int, looks: list[tuple[float, int]]) -> None:
     print(f"{name:8} {seconds:7.1f} s {rows / seconds:8.0f} rows/s   {fifths}", flush=True)
 
 
-def play(options: argparse.Namespace, folder: Path, made: Product, databases: list[Postgres]) -> None:
-    path = folder / "readers.csv"
-    expected = write(path, options.readers)
-    make_known(made, path, options.known)
-    size = path.stat().st_size / 1e6
+def play(options: argparse.Namespace, path: Path, expected: Expected, made: Product, databases: list[Postgres]) -> None:
+    """Let the file be uploaded, tried and written; compare every count."""
     if not options.plain:
-        with zipfile.ZipFile(folder / "readers.zip", "w", zipfile.ZIP_DEFLATED) as packed:
+        with zipfile.ZipFile(path.with_suffix(".zip"), "w", zipfile.ZIP_DEFLATED) as packed:
             packed.write(path, path.name)
-        path = folder / "readers.zip"
-    print(f"{options.engine}: {options.readers} rows, {size:.1f} MB, sent as {path.stat().st_size / 1e6:.1f} MB")
+        path = path.with_suffix(".zip")
+    print(f"wizard: sent as {path.stat().st_size / 1e6:.1f} MB")
     made.shell(POSTS.format(posts=100))
     session = made.shell(OWNER)["session"]
     made.start()
@@ -252,23 +197,3 @@ def _memory(made: Product) -> str:
     told = [Path(f"/proc/{pid}/status").read_text() for pid in others]
     web = max(int(status.partition("VmHWM:")[2].split()[0]) / 1000 for status in told)
     return f"worker {memory_mb(made):.0f} MB, other processes at most {web:.0f} MB"
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=["sqlite", "servers"], default="sqlite")
-    parser.add_argument("--readers", type=int, default=1_000_000)
-    parser.add_argument("--known", type=int, default=1_000, help="rows of people who are readers already")
-    parser.add_argument("--plain", action="store_true", help="send the CSV itself, without a ZIP around it")
-    options = parser.parse_args()
-    print(machine(), flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="newsletter-importing-"))
-    try:
-        with product(options.engine, folder) as (made, databases):
-            play(options, folder, made, databases)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -14,7 +14,10 @@ from newsletter.posts.markdown.embeds import film
 _BLOCK = re.compile(rf"^\s*</?(?:{'|'.join(sorted(BLOCK))}|figcaption|!--)\b", re.IGNORECASE)
 _CAPTION = re.compile(r"\[caption[^\]]{0,500}\](?P<inner>.*?)\[/caption\]", re.DOTALL)
 _PICTURE = re.compile(r"(?P<picture>(?:<a\b[^>]*>\s*)?<img\b[^>]*>(?:\s*</a>)?)(?P<words>.*)", re.DOTALL)
-_EMBED = re.compile(r"\[embed[^\]]{0,200}\](?P<url>[^\[\]\s]+)\[/embed\]")
+_EMBED = re.compile(
+    r"\[embed[^\]]{0,200}\](?P<url>[^\[\]\s]+)\[/embed\]|\[(?:youtube|vimeo)[\s=]+\"?(?P<film>https?://[^\s\]\"]+)[^\]]{0,200}\]"
+)
+_DYNAMIC = re.compile(r"<!--\s*wp:(?P<name>[a-z][a-z0-9/_-]{0,60})(?P<args>\s(?:(?!-->)[^\n]){0,2000}?)?\s*/-->")
 _CODE = re.compile(
     r"\[(?P<name>code|sourcecode|source|php|js|css|html|python|bash|plain)(?P<args>[^\]]{0,200})\](?P<inner>.*?)\[/(?P=name)\]",
     re.DOTALL,
@@ -36,8 +39,8 @@ def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
     is_blocks = "<!-- wp:" in text
     text = _MORE.sub("", _CODE.sub(_code, text))
     text = _EMBED_BLOCK.sub(lambda found: f'<figure class="wp-block-embed"><div>{_shown(found["url"])}</div>', text)
-    text = _CAPTION.sub(_figure, _EMBED.sub(lambda found: f"\n\n{_shown(found['url'])}\n\n", text))
-    text = _MEDIA.sub(_media, text)
+    text = _CAPTION.sub(_figure, _EMBED.sub(_film, text))
+    text = _DYNAMIC.sub(_dynamic, _MEDIA.sub(_media, text))
     _name_unknown(text, remarks)
     text = _BLOCK_MARK.sub("", text) if is_blocks else with_paragraphs(text)
     return text + _notes(footnotes)
@@ -71,6 +74,24 @@ def _shown(url: str) -> str:
     if found:
         return f'<iframe src="{escape(found.player_url)}"></iframe>'
     return f'<p><a href="{escape(unescape(url))}">{escape(unescape(url), quote=False)}</a></p>'
+
+
+def _film(found: re.Match[str]) -> str:
+    return f"\n\n{_shown(found['url'] or found['film'])}\n\n"
+
+
+def _dynamic(found: re.Match[str]) -> str:
+    """Return a block that the server filled: it has no words of its own, and is named. Notes are written elsewhere."""
+    try:
+        given = json.loads(found["args"] or "{}")
+    except ValueError:
+        given = {}
+    if found["name"] == "footnotes":
+        return ""
+    if found["name"] == "social-link" and isinstance(given, dict) and given.get("url"):
+        words = given.get("label") or given.get("service") or given["url"]
+        return f'<li><a href="{escape(str(given["url"]))}">{escape(str(words))}</a></li>'
+    return f'<div class="unknown-card" title="{found["name"]}">{escape((found["args"] or "").strip())}</div>'
 
 
 def _code(found: re.Match[str]) -> str:

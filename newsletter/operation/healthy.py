@@ -1,0 +1,82 @@
+"""Whether what `up` runs on this machine is well, asked without Django.
+
+A container asks every half minute; loading the product for it would take more of a processor than running it.
+So this file imports nothing of ours: manage.py loads it by its path.
+"""
+
+import http.client
+import json
+import os
+import socket
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PROGRAMS = ("web", "worker", "clock")
+HEARTBEATS = {"worker": "hands", "clock": "clock"}  # the files of publication/heartbeats.py that only this machine sets
+SERVES = ("database", "migrations", "queue")  # of /readyz: what the web server itself needs
+NEEDS_ALL = ("dispatcher", "confirmations")  # of /readyz: work of worker and clock together
+SILENT_SECONDS = 30.0
+ANSWER_SECONDS = 8.0
+
+
+def report(data: Path) -> int:
+    """Print one line for each program of this machine; return 0 if all are well, else 1."""
+    found = health(data)
+    for program, answer in found.items():
+        print(f"{program}: {answer}")  # noqa: T201
+    if not found:
+        print(f"Nothing of the newsletter in {data} runs on this machine.")  # noqa: T201
+    return 0 if found and all(answer == "ok" for answer in found.values()) else 1
+
+
+def health(data: Path) -> dict[str, str]:
+    """Return "ok" or what is wrong, for each program that an `up` of this machine runs in the folder `data`."""
+    notes = {name: note for name in PROGRAMS if (note := _note(data / f"up-{name}.lock"))}
+    answers = {name: _silence(data / "heartbeats" / HEARTBEATS[name]) for name in notes if name != "web"}
+    if "web" in notes:
+        answers = {"web": _web(notes["web"]["address"], tuple(notes))} | answers
+    return answers
+
+
+def _note(lock: Path) -> dict[str, str] | None:
+    """Return what the holder of a lock wrote, if it is a process of this machine that lives.
+
+    The lock itself is not tried: for that moment an `up` that starts would find it taken.
+    """
+    with suppress(OSError, ValueError, KeyError, TypeError):  # no such process, or a note that is none
+        note: dict[str, str] = json.loads(lock.read_text())
+        if note["host"] == socket.gethostname():
+            os.kill(int(note["process"]), 0)
+            return note
+    return None
+
+
+def _silence(heartbeat: Path) -> str:
+    try:
+        age = time.monotonic() - heartbeat.stat().st_mtime
+    except OSError:
+        return "has not begun its work"
+    return "ok" if age <= SILENT_SECONDS else f"silent for {age:.0f} s"
+
+
+def _web(address: str, programs: tuple[str, ...]) -> str:
+    """Ask /readyz; count what the web server needs, and the work that is all done on this machine."""
+    parts = SERVES + NEEDS_ALL * (programs == PROGRAMS)
+    try:
+        answers = _readyz(address)
+    except (OSError, TypeError, ValueError, http.client.HTTPException) as error:
+        return f"does not answer ({type(error).__name__})"
+    wrong = [f"{part} {answers.get(part, 'unknown')}" for part in parts if answers.get(part) != "ok"]
+    return ", ".join(wrong) or "ok"
+
+
+def _readyz(address: str) -> dict[str, str]:
+    url = urlsplit(address)
+    with closing(http.client.HTTPConnection(url.hostname or "", url.port, timeout=ANSWER_SECONDS)) as asking:
+        asking.request("GET", "/readyz", headers={"Host": "localhost"})
+        answers = json.loads(asking.getresponse().read())
+    if not isinstance(answers, dict):
+        raise TypeError(f"{address} is not the newsletter")
+    return answers

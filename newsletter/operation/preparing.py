@@ -1,0 +1,76 @@
+"""What `up` does before it starts anything: folders, the database, the static files."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from newsletter.delivery.ledger import restored
+
+MIGRATING = 0x6E657773  # "news": PostgreSQL's number of the lock
+
+
+def make_folders() -> None:
+    for folder in (settings.QUEUE_DIR / "control", settings.OUTBOX_DIR, settings.LOCK_DIR, settings.MEDIA_ROOT):
+        folder.mkdir(parents=True, exist_ok=True)
+    # What an older version wrote, everybody on this machine could read. A group that the operator let in stays.
+    settings.DATA_DIR.chmod(settings.DATA_DIR.stat().st_mode & 0o770)
+
+
+def bring_up_to_date() -> None:
+    """Migrate the database, one machine after the other. Raises CommandError when it does not answer."""
+    try:
+        with _alone():
+            call_command("migrate", verbosity=0, interactive=False)
+    except OperationalError as error:
+        raise CommandError(f"The database cannot be used: {error}") from None
+    restored.remember(timezone.now())
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Wait until no other process migrates this database, and keep others waiting while the block runs."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])
+            try:
+                yield
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [MIGRATING])
+        return
+    with (settings.DATA_DIR / "migrate.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def collect_static_files() -> None:
+    """Collect them if one of their sources has changed. Those of a STATIC_ROOT that is given must be there already."""
+    if settings.STATIC_ROOT_IS_GIVEN:
+        if not (settings.STATIC_ROOT / "staticfiles.json").exists():
+            raise CommandError(
+                f"STATIC_ROOT={settings.STATIC_ROOT} is empty: run manage.py collectstatic, or leave it out."
+            )
+        return
+    mark, sources = settings.STATIC_ROOT / ".sources", _static_sources()
+    if not mark.exists() or mark.read_text() != sources:
+        call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+        mark.write_text(sources)
+
+
+def _static_sources() -> str:
+    """Return a hash that changes when any source of a static file does."""
+    stats = [
+        (path, stat.st_mtime_ns, stat.st_size)
+        for finder in get_finders()
+        for path, storage in finder.list([])
+        for stat in [os.stat(storage.path(path))]  # noqa: PTH116
+    ]
+    return hashlib.sha256(repr((str(settings.STATIC_ROOT), stats)).encode()).hexdigest()

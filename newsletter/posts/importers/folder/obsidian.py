@@ -1,0 +1,44 @@
+"""Obsidian's links, embeds, callouts, comments and marks of blocks, written as Markdown. Pure."""
+
+import re
+from html import escape
+
+from newsletter.posts.importers.folder.boxes import KINDS, PICTURE
+from newsletter.posts.importers.html.notes import Remark
+
+_WIKI = re.compile(r"(?P<embed>!?)\[\[(?P<target>[^\s\[\]|][^\[\]|\n]*)(?:\|(?P<alias>[^\[\]\n]*))?\]\]")
+_HIDDEN = re.compile(r"%%(?P<words>.+?)%%", re.DOTALL)
+_CALLOUT = re.compile(r"^(?P<before>[ \t>]*>[ \t]*)\[!(?P<kind>\w+)\](?P<fold>[-+]?)", re.MULTILINE)
+_SIZED = re.compile(r"(?<=!\[)(?P<alt>[^\[\]|\n]{0,300})\|\d{1,5}(?:x\d{1,5})?(?=\]\()")
+_BLOCK = re.compile(r"[ \t]+\^[A-Za-z0-9-]{1,60}(?=[ \t]*$)", re.MULTILINE)
+_FILM = re.compile(r"!\[[^\[\]\n]{0,300}\]\((?P<url>https://(?:www\.youtube\.com/watch|youtu\.be/)[^\s()]{1,200})\)")
+_SIZE = re.compile(r"\d{1,5}(?:x\d{1,5})?")
+
+
+def plain(text: str, remarks: list[Remark]) -> str:
+    """Return the text with the marks that Markdown has not as Markdown."""
+    text = _WIKI.sub(lambda match: _wiki(match, remarks), text) if "[[" in text else text
+    text = _HIDDEN.sub(lambda match: f"<!-- {match['words'].strip()} -->", text) if "%%" in text else text
+    text = _CALLOUT.sub(_known_kind, text) if "[!" in text else text
+    if "![" in text:
+        text = _FILM.sub(r"\n\n\g<url>\n\n", _SIZED.sub(r"\g<alt>", text))
+    return _BLOCK.sub("", text) if "^" in text else text
+
+
+def _known_kind(match: re.Match[str]) -> str:
+    return f"{match['before']}[!{KINDS.get(match['kind'].lower(), 'NOTE')}]{match['fold']}"
+
+
+def _wiki(match: re.Match[str], remarks: list[Remark]) -> str:
+    target, alias = match["target"].strip(), (match["alias"] or "").strip()
+    if match["embed"] and PICTURE.search(target):
+        words = "|".join(part for part in alias.split("|") if not _SIZE.fullmatch(part.strip()))
+        return f"![{words}](<{target}>)"
+    note, _sign, heading = target.partition("#")
+    shown = "" if heading.startswith("^") else heading
+    words = alias or (f"{note} › {shown}" if note and shown else note or shown)
+    is_note = bool(note) and not PICTURE.search(note) and ("." not in note or note.endswith(".md"))
+    if note and not is_note:
+        remarks.append(Remark("a file that is no picture stays at its old address", note))
+    address = f"{note.removesuffix('.md')}.md" if is_note else note
+    return f"[{words}](<{address}>)" if address else escape(words, quote=False)

@@ -1,0 +1,163 @@
+"""Posts and pages of WordPress, as the common form."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, tzinfo
+from functools import cached_property, partial
+from html import unescape
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from django.utils.text import slugify
+
+from newsletter.posts.importers.folder.fields import moment
+from newsletter.posts.importers.html.converting import converted
+from newsletter.posts.importers.imported import ImportedPost, Remark, TagPage
+from newsletter.posts.importers.pictures.finding import Finder, FolderFinder
+from newsletter.posts.importers.wordpress.galleries import Attachment, spelled
+from newsletter.posts.importers.wordpress.items import Item, Reader, Unreadable
+from newsletter.posts.importers.wordpress.texts import as_html
+from newsletter.posts.text.measures import words_from_title
+
+TEXTS = {"post", "page"}
+PAGES = {"post_tag": "tag", "category": "category"}  # by kind of term: where its page was
+_SECRET = {"private", "draft", "pending", "trash", "auto-draft", "inherit"}
+
+
+class Source:
+    """An export of WordPress. The pictures lie in a folder, or are asked for where the blog was."""
+
+    name = "WordPress"
+
+    def __init__(self, path: Path, zone: tzinfo, site: str = "") -> None:
+        self.path, self.zone = path, zone
+        self.finders: list[Finder] = [FolderFinder(path.parent)]
+        self.given = site
+
+    @property
+    def site(self) -> str:
+        channel = self._read[1]
+        return self.given or channel.get("wp:base_blog_url") or channel.get("link", "")
+
+    @cached_property
+    def _read(self) -> tuple[list[Item], dict[str, str]]:
+        items: list[Item] = []
+        reader = Reader(items.append)
+        try:
+            reader.read(self.path)
+        except Unreadable:
+            items.clear()
+            reader = Reader(items.append)
+            reader.read_mended(self.path)
+        return items, reader.channel
+
+    @cached_property
+    def pictures(self) -> dict[str, Attachment]:
+        """Return each file that was uploaded, by its number."""
+        return {
+            item["wp:post_id"]: Attachment(
+                item["wp:attachment_url"],
+                item.meta.get("_wp_attachment_image_alt", "").strip(),
+                item["excerpt:encoded"],
+                item["wp:post_parent"],
+            )
+            for item in self._read[0]
+            if item["wp:post_type"] == "attachment"
+        }
+
+    @cached_property
+    def blocks(self) -> dict[str, str]:
+        """Return what many texts share, by its number."""
+        items = (item for item in self._read[0] if item["wp:post_type"] == "wp_block")
+        return {item["wp:post_id"]: item["content:encoded"] for item in items}
+
+    def articles(self) -> Iterator[tuple[str, Callable[[], ImportedPost]]]:
+        for item in self._read[0]:
+            if item["wp:post_type"] in TEXTS or (item["wp:post_type"] and self._is_text(item)):
+                yield item["wp:post_name"] or item["title"] or item["wp:post_id"], partial(self.read, item)
+
+    def _is_text(self, item: Item) -> bool:
+        """Return whether an item of a kind that a plug-in made is a text that readers saw."""
+        kind = item["wp:post_type"]
+        known = {
+            "attachment",
+            "revision",
+            "nav_menu_item",
+            "custom_css",
+            "customize_changeset",
+            "oembed_cache",
+            "user_request",
+        }
+        return (
+            kind not in known
+            and not kind.startswith("wp_")
+            and item["wp:status"] == "publish"
+            and bool(item["content:encoded"])
+        )
+
+    def read(self, item: Item) -> ImportedPost:
+        remarks: list[Remark] = []
+        text = spelled(item["content:encoded"], item["wp:post_id"], self.pictures, self.blocks)
+        html = as_html(text, item.meta.get("footnotes", ""), remarks)
+        body = converted(html)
+        at = self._published_at(item, remarks)
+        cover = self.pictures.get(item.meta.get("_thumbnail_id", "").strip(), Attachment(""))
+        is_post = item["wp:post_type"] == "post"
+        if not is_post:
+            remarks.append(Remark(f"a {item['wp:post_type']} is a post that no list shows", is_loss=False))
+        title, pages = unescape(item["title"]), [page for page in map(_page, item.terms) if page]
+        return ImportedPost(
+            source=f"wordpress:{urlsplit(self.site).netloc}:{item['wp:post_id'] or item['wp:post_name']}",
+            title=title,
+            body=body.markdown,
+            words=_words(item["wp:post_name"], title),
+            summary=" ".join(re.sub(r"<[^>]{0,500}>", " ", unescape(item["excerpt:encoded"])).split()),
+            tags=tuple(page.name for page in pages),
+            tag_pages=tuple(page for page in pages if page.slug),
+            published_at=at,
+            is_unlisted=not is_post,
+            is_web_only=not is_post,
+            cover=cover.address,
+            cover_alt=cover.alt,
+            addresses=_addresses(item),
+            before=body.before,
+            page=body.page,
+            remarks=(*remarks, *body.remarks),
+        )
+
+    def _published_at(self, item: Item, remarks: list[Remark]) -> datetime | None:
+        status = item["wp:status"]
+        if item["wp:post_password"]:
+            remarks.append(Remark("it was behind a password, so it is a draft"))
+            return None
+        if status in _SECRET or status not in {"publish", "future"}:
+            return None
+        universal = moment(item["wp:post_date_gmt"], UTC)
+        return universal or moment(item["wp:post_date"], self.zone) or moment(item["pubDate"], UTC)
+
+    def keys(self, href: str, source: str) -> list[str]:
+        return []
+
+    def names(self, source: str) -> list[str]:
+        return []
+
+
+def _page(term: tuple[str, str, str]) -> TagPage | None:
+    """Return the page of a tag or a category; None for what is neither, and for the category of what has none."""
+    kind, name, slug = term
+    if kind not in PAGES or not name or name.lower() in {"uncategorized", "未分類"}:
+        return None
+    return TagPage(unescape(name), unquote(slug), f"/{PAGES[kind]}/{slug}/")
+
+
+def _words(slug: str, title: str) -> str:
+    own = slugify(slug[:120].rpartition("/")[2].removesuffix(".html"))
+    return own[:60].strip("-") if re.search("[a-z]", own) and not slug.startswith("%") else words_from_title(title)
+
+
+def _addresses(item: Item) -> tuple[str, ...]:
+    found = [item["link"], item["guid"]]
+    number = item["wp:post_id"]
+    found += [f"/?p={number}", f"/?page_id={number}"] if number else []
+    paths = (urlsplit(address) for address in found if address)
+    return tuple(dict.fromkeys(f"{one.path or '/'}{'?' + one.query if one.query else ''}" for one in paths))

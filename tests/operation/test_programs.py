@@ -1,0 +1,80 @@
+"""Which programs run where."""
+
+import pytest
+
+from newsletter.operation import programs
+from newsletter.operation.programs import ALL, Note, Program
+from newsletter.operation.supervisor import Taken
+from newsletter.publication import heartbeats
+from newsletter.publication.heartbeats import Part
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("web", ["web"]),
+        ("clock,web", ["web", "clock"]),
+        ("web, worker ,clock,web", ["web", "worker", "clock"]),
+    ],
+)
+def test_programs_are_named(text, found):
+    assert list(programs.named(text)) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"), [("wbe", "wbe"), ("web,beat", "beat"), ("", ""), ("web,", ""), ("Web", "Web")]
+)
+def test_a_name_that_is_none_is_said_with_those_there_are(text, wrong):
+    with pytest.raises(ValueError, match=f"^“{wrong}” is none of web, worker, clock$"):
+        programs.named(text)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("", "http://127.0.0.1:80"),
+        ("::", "http://127.0.0.1:80"),
+        ("::1", "http://[::1]:80"),
+        ("192.0.2.1", "http://192.0.2.1:80"),
+    ],
+)
+def test_a_web_server_is_found_where_it_listens(host, address):
+    assert programs.address(host, 80) == address
+
+
+def test_two_of_different_kinds_share_a_folder_and_two_of_one_kind_do_not(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    first = Note(7, "a-machine", "http://127.0.0.1:8000")
+
+    with programs.held([Program.WEB], first), programs.held([Program.WORKER, Program.CLOCK], Note(8, "a-machine")):
+        with pytest.raises(Taken, match="web: process 7 on a-machine, http"):
+            programs.held(ALL, Note.ours()).__enter__()
+        with pytest.raises(Taken, match="clock: process 8 on a-machine"):
+            programs.held([Program.CLOCK], Note.ours()).__enter__()
+
+    with programs.held(ALL, Note.ours()):
+        pass
+
+
+def test_starting_one_forgets_no_heartbeat_of_another(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    heartbeats._latest.clear()
+    for part in Part:
+        heartbeats.beat(part)
+
+    programs.forget_heartbeats([Program.WEB])
+    assert {path.name for path in (tmp_path / "heartbeats").iterdir()} == set(Part)
+    programs.forget_heartbeats([Program.CLOCK])
+    assert {path.name for path in (tmp_path / "heartbeats").iterdir()} == set(Part) - {Part.CLOCK}
+    programs.forget_heartbeats([Program.WORKER])
+    assert list((tmp_path / "heartbeats").iterdir()) == []
+
+
+def test_every_heartbeat_is_of_one_program():
+    assert sorted(part for parts in programs.BEATS.values() for part in parts) == sorted(Part)
+
+
+def test_only_those_asked_for_are_started():
+    assert [child.name for child in programs.children([Program.WEB], "127.0.0.1", 8000)] == ["web"]
+    assert [child.name for child in programs.children(ALL, "127.0.0.1", 8000)] == ["web", "worker", "beat"]

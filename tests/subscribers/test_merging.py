@@ -1,0 +1,228 @@
+"""What an import writes, by the one way and by the other: tests/delivery/test_postgresql.py runs this there too."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import translation
+
+from subscribers.importers import ahead, knowing, merging, new_rows, writing
+from subscribers.importers.deciding import Decision, Known, Outcome, Reader, Summary
+from subscribers.importers.encodings import FileError
+from subscribers.importers.merging import merge
+from subscribers.importers.rows import Row
+from subscribers.models import Consent, Note, Subscriber, Suppression
+from tests.factories import make_subscriber
+from tests.subscribers.conftest import NOW
+
+State = Subscriber.State
+BEFORE = NOW - timedelta(days=400, microseconds=7)
+OWN = {"id", "address_hash", "token_salt", "email"}  # no two rows have these in common
+
+
+def bring(*rows: Row, now=NOW) -> Summary:
+    return merge(rows, now, lambda _line, _reason: None)
+
+
+def test_a_new_row_is_the_one_that_a_sign_up_would_make_with_what_the_file_says():
+    bring(Row(2, "a@example.org", "小明 \\ \t'", "active", consent_at=BEFORE))
+    made = Subscriber.objects.get()
+    usual = Subscriber(
+        email="b@example.org", name="小明 \\ \t'", state="active", confirmed_at=BEFORE, welcomed_at=NOW, signup_round=2
+    )
+    usual.address_hash = "other"
+    usual.save()
+
+    columns = [field.attname for field in Subscriber._meta.concrete_fields if field.attname not in OWN]
+    assert Subscriber.objects.filter(pk=made.pk).values(*columns).get() == (
+        Subscriber.objects.filter(pk=usual.pk).values(*columns).get()
+    )
+    assert len(made.token_salt) == len(usual.token_salt)
+
+
+def test_every_reader_has_links_of_their_own():
+    bring(*(Row(number, f"r{number}@example.org") for number in range(100)))
+
+    assert len(set(Subscriber.objects.values_list("token_salt", flat=True))) == 100
+
+
+@pytest.mark.parametrize(
+    ("states", "kinds"),
+    [
+        (["active"], [("imported", BEFORE)]),
+        (["paused"], [("imported", BEFORE)]),
+        (["pending"], []),
+        (["unsubscribed"], [("withdrew", NOW)]),
+        (["active", "unsubscribed"], [("imported", BEFORE), ("withdrew", NOW)]),
+        (["pending", "active"], [("imported", BEFORE)]),
+        (["unsubscribed", "active"], [("withdrew", NOW)]),
+    ],
+)
+def test_the_record_has_a_line_for_coming_and_one_for_leaving(states, kinds):
+    until = NOW + timedelta(days=9)
+    bring(*(Row(2, "a@example.org", state=state, consent_at=BEFORE, paused_until=until) for state in states))
+
+    reader = Subscriber.objects.get()
+    lines = Consent.objects.order_by("pk").values_list("kind", "at", "source", "address_hash")
+    assert list(lines) == [(kind, at, f"import on {NOW:%Y-%m-%d}", reader.address_hash) for kind, at in kinds]
+
+
+def test_a_second_batch_in_the_same_transaction_writes_its_own_rows_alone(monkeypatch):
+    monkeypatch.setattr(merging, "BATCH", 2)
+
+    bring(*(Row(number, f"r{number}@example.org") for number in range(5)))
+
+    assert (Subscriber.objects.count(), Consent.objects.count()) == (5, 5)
+
+
+def test_a_known_reader_is_changed_with_tags_notes_and_a_line():
+    reader = make_subscriber("a@example.org", state=State.PENDING, confirmed_at=None, tags="old")
+
+    summary = bring(
+        Row(2, "A@example.org", "小明", tags=("new", "vip"), note="met"), Row(3, "b@example.org", tags=("vip",))
+    )
+
+    reader.refresh_from_db()
+    assert (summary.created, summary.updated) == (1, 1)
+    assert (reader.email, reader.name, reader.state, reader.confirmed_at) == ("a@example.org", "小明", "active", NOW)
+    assert (reader.tag_names, Note.objects.get().text) == (["new", "vip"], "met")
+    assert reader.consents.get().kind == "imported"
+    assert Subscriber.objects.get(email="b@example.org").tag_names == ["vip"]
+
+
+# --- Somebody else at the same moment ---
+
+
+def test_who_leaves_while_a_batch_is_decided_stays_away():
+    reader = make_subscriber("a@example.org", name="old")
+    found = knowing.known([reader.address_hash], has_notes=False)
+    decision = Decision(found, Summary(), NOW, lambda _line, _reason: None)
+    decision.take(reader.address_hash, Row(2, "a@example.org", "new", state="paused", paused_until=NOW))
+    Subscriber.objects.get().unsubscribe(NOW)
+
+    writing.write(decision.outcome, "import", NOW)
+
+    reader.refresh_from_db()
+    assert (reader.state, reader.name) == (State.UNSUBSCRIBED, "old")
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="with SQLite nobody else writes meanwhile")
+def test_who_signs_up_while_a_batch_is_decided_keeps_their_own_row():
+    make_subscriber("a@example.org", name="own", address_hash="one")
+    outcome = Outcome(new={known_as: Reader(known_as, f"{known_as}@example.org", confirmed_at=NOW, state="active")
+                           for known_as in ("one", "two")})  # fmt: skip
+
+    writing.write(outcome, "import", NOW)
+
+    assert set(Subscriber.objects.values_list("email", "name")) == {("a@example.org", "own"), ("two@example.org", "")}
+    assert [line.subscriber.email for line in Consent.objects.all()] == ["two@example.org"]
+
+
+# --- Rows are read while others are written ---
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(0, []), (4, [2, 2]), (5, [2, 2, 1])])
+def test_rows_come_in_batches_in_their_order(count, sizes):
+    found = list(ahead.batches(iter(range(count)), 2))
+
+    assert [number for some in found for number in some] == list(range(count))
+    assert [len(some) for some in found] == sizes
+
+
+@pytest.mark.parametrize("language", ["zh-hant", None])
+def test_rows_are_read_in_the_language_of_whoever_waits_for_them(language):
+    with translation.override(language):
+        told = [row for some in ahead.batches((translation.get_language() for _n in range(3)), 2) for row in some]
+
+    assert told == [language] * 3
+
+
+def test_what_is_wrong_with_a_file_is_raised_where_its_rows_are_written():
+    def rows():
+        yield 1
+        raise FileError("Line 3 is not CSV")
+
+    with pytest.raises(FileError, match="Line 3"):
+        list(ahead.batches(rows(), 1))
+
+
+def test_whoever_stops_early_leaves_no_thread(monkeypatch):
+    before = threading.active_count()
+    some = ahead.batches(iter(range(100)), 2)
+    next(some)
+
+    some.close()
+
+    assert threading.active_count() == before
+
+
+# --- What it asks of the database ---
+
+
+def test_a_batch_asks_the_same_few_queries_however_many_rows(monkeypatch):
+    counts = []
+    for size in (10, 400):
+        rows = [Row(n, f"{size}-{n}@example.org", tags=("vip",), note="n", state="active") for n in range(size)]
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            bring(*rows)
+        counts.append(len(asked))
+
+    assert counts[0] >= counts[1] - 1  # the first one makes the tag
+
+
+def test_hashes_are_found_by_one_parameter():
+    known = [make_subscriber().address_hash for _number in range(3)]
+
+    found = Subscriber.objects.filter(knowing.any_of([*known[:2], "nobody", "it's"]))
+
+    assert {one.address_hash for one in found} == set(known[:2])
+    assert not Subscriber.objects.filter(knowing.any_of([])).exists()
+
+
+def test_nothing_is_asked_of_nobody():
+    with CaptureQueriesContext(connection) as asked:
+        new_rows.insert([], "import", NOW)
+
+    assert len(asked) == 0
+
+
+# --- Decisions need no database ---
+
+
+@pytest.mark.parametrize(
+    ("before", "said", "after"),
+    [
+        ("pending", "active", "active"),
+        ("pending", "pending", "pending"),
+        ("active", "pending", "active"),
+        ("paused", "active", "paused"),
+        ("active", "unsubscribed", "unsubscribed"),
+        ("unsubscribed", "active", "unsubscribed"),
+        ("unsubscribed", "paused", "unsubscribed"),
+    ],
+)
+def test_the_stricter_state_wins(django_db_blocker, before, said, after):
+    reader = Reader("h", "a@example.org", state=before, confirmed_at=BEFORE)
+    decision = Decision(Known(readers={"h": reader}), Summary(), NOW, lambda _line, _reason: None)
+
+    with django_db_blocker.block():
+        decision.take("h", Row(2, "a@example.org", state=said, paused_until=NOW))
+
+    assert reader.state == after
+
+
+def test_an_address_that_one_line_bars_is_barred_in_the_next_ones():
+    refused = []
+    decision = Decision(Known(), Summary(), NOW, lambda line, _reason: refused.append(line))
+    for line, state in enumerate(["active", "bounced", "active"]):
+        decision.take("h", Row(line, "a@example.org", state=state))
+
+    writing.write(decision.outcome, "import", NOW)
+
+    assert refused == [1, 2]
+    assert not Subscriber.objects.mailable(NOW).exists()
+    assert Suppression.objects.get().reason == "bounced"

@@ -1,0 +1,240 @@
+"""What can be seen of the image and of compose.yaml without building them; benchmarks/image.py builds and runs it."""
+
+import json
+import re
+import tomllib
+from fnmatch import fnmatch
+
+import pytest
+import yaml
+from django.core.management import get_commands, load_command_class
+
+from newsletter.operation import programs
+from tests.support.product import ROOT
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == "newsletter"}
+PROFILES = {
+    "single": {"newsletter"},
+    "standard": {"web", "worker", "clock", "postgres", "redis"},
+    "large": {"web", "worker", "worker-2", "worker-3", "clock", "postgres", "redis", "caddy"},
+}
+READ = set(re.findall(r'\.\w+\(\s*"([A-Z_]+)"', (ROOT / "newsletter" / "settings.py").read_text()))
+OF_COMPOSE = {"PORT"}  # a variable of compose.yaml alone: the port on the machine
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Return the instructions of the Dockerfile with what they are told, each in one line."""
+    text = re.sub(r"^#.*\n", "", DOCKERFILE, flags=re.MULTILINE)
+    lines = re.sub(r"\\\n\s*", " ", text).splitlines()
+    return [(name, rest.strip()) for line in lines if line.strip() for name, _, rest in [line.partition(" ")]]
+
+
+def last_stage() -> list[tuple[str, str]]:
+    found = instructions()
+    return found[max(at for at, (name, _) in enumerate(found) if name == "FROM") :]
+
+
+def told(name: str) -> list[str]:
+    return [rest for instruction, rest in last_stage() if instruction == name]
+
+
+def profiles_of(service: dict) -> set[str]:
+    return set(service["profiles"])
+
+
+def started_by(profile: str) -> dict[str, dict]:
+    return {name: service for name, service in SERVICES.items() if profile in profiles_of(service)}
+
+
+# --- The image ---
+
+
+def test_it_begins_with_debian_and_names_no_registry():
+    bases = [rest.split()[0] for name, rest in instructions() if name == "FROM"]
+
+    assert bases == ["debian:13-slim", "system", "system", "scratch"]
+    assert not re.search(r"^(?:FROM|COPY --from=)\s*\S*[.:/]\S*/", DOCKERFILE, re.MULTILINE)
+
+
+def test_it_runs_as_a_user_whose_number_is_known_and_who_owns_its_folders():
+    shrink = (ROOT / "docs" / "docker" / "shrink").read_text()
+
+    assert told("USER") == ["10001:10001"]
+    assert told("VOLUME") == ["/data"]
+    assert ":10001:10001:" in shrink
+    assert "install -d -o 10001 -g 10001 -m 700 /data /data/media /backup" in shrink
+
+
+@pytest.mark.parametrize("name", ["ENTRYPOINT", "CMD"])
+def test_signals_reach_up_because_no_shell_stands_between(name):
+    assert isinstance(json.loads(told(name)[0]), list)
+
+
+def test_it_starts_everything_and_is_asked_for_its_health_without_a_shell_or_curl():
+    assert json.loads(told("ENTRYPOINT")[0]) == ["python", "manage.py"]
+    assert json.loads(told("CMD")[0]) == ["up", "--host", "0.0.0.0"]
+    options, _, command = told("HEALTHCHECK")[0].partition(" CMD ")
+    assert json.loads(command) == ["python", "manage.py", "healthy"]
+    assert "--start-period=2m" in options
+    assert "healthy" in get_commands()
+
+
+def test_dependencies_are_those_of_the_lock_and_none_of_the_developers():
+    runs = " ".join(rest for name, rest in instructions() if name == "RUN")
+
+    assert "uv sync --frozen --no-dev" in runs
+    assert not re.search(r"uv sync(?![^&]*--no-dev)", runs)
+    assert "compileall" in runs
+
+
+def test_static_files_are_collected_outside_the_volume():
+    environment = dict(pair.split("=", 1) for pair in told("ENV")[0].split())
+
+    assert environment["DATA_DIR"] == "/data"
+    assert environment["STATIC_ROOT"] == "/app/static"
+    assert "STATIC_ROOT=/app/static .venv/bin/python -B manage.py collectstatic" in DOCKERFILE
+    assert {name for name in environment if name in READ} == {"DATA_DIR", "STATIC_ROOT"}
+
+
+def test_its_labels_say_what_it_is():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    labels = dict(re.findall(r'org\.opencontainers\.image\.([\w.]+)="([^"]+)"', told("LABEL")[0]))
+
+    assert labels["version"] == project["version"]
+    assert labels["licenses"] == project["license"]
+    assert {"title", "description", "base.name"} <= set(labels)
+
+
+def test_what_is_copied_is_let_in_and_nothing_else_is():
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    let_in = {rule[1:] for rule in rules if rule.startswith("!")}
+    copied = {
+        source
+        for name, rest in instructions()
+        if name == "COPY" and "--from" not in rest
+        for source in rest.split()[:-1]
+    }
+
+    assert rules[0] == "*"
+    assert let_in == copied
+    assert all((ROOT / source).exists() for source in copied)
+    for secret in (".env", "data/secret_key", "secrets/postgres_password", ".git/config"):
+        assert not any(fnmatch(secret, f"{rule}*") for rule in let_in)
+
+
+# --- Compose ---
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_starts_what_it_says(profile):
+    assert set(started_by(profile)) == PROFILES[profile]
+
+
+def test_there_are_three_profiles_and_every_service_has_one():
+    assert set().union(*map(profiles_of, SERVICES.values())) == set(PROFILES)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_service_waits_only_for_those_that_its_profile_starts(profile):
+    started = started_by(profile)
+
+    for service in started.values():
+        assert set(service.get("depends_on", {})) <= set(started)
+        assert {wait["condition"] for wait in service.get("depends_on", {}).values()} <= {"service_healthy"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_may_write_nothing_but_its_volumes_and_gets_no_privilege(name):
+    service = SERVICES[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "/tmp" in service["tmpfs"]
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "caddy" else [])
+    assert name in OURS or "healthcheck" in service, "the image has one of its own"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_volumes_and_secrets_that_are_used_are_there(name):
+    sources = [volume.split(":")[0] for volume in SERVICES[name].get("volumes", [])]
+    files = [source for source in sources if source.startswith("./")]
+
+    assert {source for source in sources if source not in files} <= set(COMPOSE["volumes"])
+    assert all((ROOT / file).exists() for file in files)
+    assert set(SERVICES[name].get("secrets", [])) <= set(COMPOSE["secrets"])
+    assert set(SERVICES[name].get("networks", [])) <= set(COMPOSE["networks"])
+
+
+def test_every_variable_is_one_that_the_settings_read():
+    handed = {name.removesuffix("_FILE") for service in OURS.values() for name in service.get("environment", {})}
+    filled_in = {
+        name.removesuffix("_FILE") for name in re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text())
+    }
+
+    assert {"DATABASE_URL", "DATABASE_PASSWORD", "REDIS_URL"} <= handed
+    assert handed | filled_in <= READ | OF_COMPOSE
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_container_of_ours_starts_programs_that_exist(name):
+    command = OURS[name].get("command", ["up"])
+    options = load_command_class("newsletter.operation", "up").create_parser("manage.py", "up")
+
+    parsed = vars(options.parse_args(command[1:]))
+
+    assert command[0] == "up"
+    only = programs.named(parsed["only"]) if parsed["only"] else programs.ALL
+    assert (parsed["host"] == "0.0.0.0") == (name == "web")
+    assert ("ports" in OURS[name]) == ("web" in only)
+
+
+@pytest.mark.parametrize("profile", ["standard", "large"])
+def test_every_program_runs_in_some_container(profile):
+    commands = [OURS[name]["command"] for name in started_by(profile) if name in OURS]
+
+    assert {command[command.index("--only") + 1] for command in commands} == set(programs.ALL)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_is_a_machine_with_a_name_of_its_own_and_all_see_the_same_pictures(name):
+    """`healthy` tells containers that share a folder by their names."""
+    assert OURS[name]["hostname"] == name
+    assert "media:/data/media" in OURS[name]["volumes"]
+
+
+def test_a_second_worker_keeps_its_locks_to_itself():
+    folders = [next(v for v in SERVICES[name]["volumes"] if v.endswith(":/data")) for name in OURS if "worker" in name]
+
+    assert len(set(folders)) == len(folders) == 3
+
+
+def test_servers_without_a_password_are_seen_by_nobody_else():
+    assert COMPOSE["networks"]["servers"]["internal"] is True
+    for name in ("postgres", "redis"):
+        assert SERVICES[name]["networks"] == ["servers"]
+        assert "ports" not in SERVICES[name]
+
+
+def test_only_the_proxy_is_seen_by_strangers():
+    open_ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+
+    assert set(open_ports) == {"newsletter", "web", "caddy"}
+    assert open_ports["newsletter"] == open_ports["web"] == ["127.0.0.1:${PORT:-8000}:8000"]
+
+
+def test_its_pg_dump_is_as_new_as_its_postgresql():
+    version = SERVICES["postgres"]["image"].partition(":")[2]
+
+    assert f"postgresql-client-{version}" in DOCKERFILE
+    assert f"/usr/lib/postgresql/{version}/bin/pg_dump" in DOCKERFILE
+
+
+def test_no_secret_of_it_can_be_committed():
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+
+    assert {"/secrets/", ".env"} <= set(ignored)
+    assert {secret["file"].split("/")[1] for secret in COMPOSE["secrets"].values()} == {"secrets"}
