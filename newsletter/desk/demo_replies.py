@@ -69,14 +69,14 @@ def _reply(number: int, said: dict[str, Any], issue: Issue, at: datetime) -> Non
     if "answer" in said:  # by the author's own mail program: nothing is due
         Answer.objects.create(reply=reply, text=said["answer"], digest=_digest(said["answer"]), written_at=at)
     if "quote" in said:
-        _allow(reply, said["quote"], said["name"])
+        _allow(reader, reply, said["quote"], said["name"])
 
 
-def _allow(reply: Reply, passage: str, name: str) -> None:
+def _allow(reader: Subscriber, reply: Reply, passage: str, name: str) -> None:
     """Let the reader have been asked, and have said yes: it waits to be put into the next issue."""
     at = reply.received_at
     Quote.objects.create(
-        subscriber=reply.subscriber,
+        subscriber=reader,
         reply=reply,
         passage=passage,
         digest=_digest(passage),
