@@ -59,7 +59,7 @@ class ReadPaginator(FoundPaginator):
         super().__init__(found, per_page)
         self.parts, self.rows = [found], rows
 
-    def get_page(self, number: int | str) -> "Page[Any]":
+    def get_page(self, number: float | str | None) -> "Page[Any]":
         typed = str(number)
         wanted = int(typed[:9]) if typed.isdecimal() else 1
         self.limit = min(self.limit, max(wanted, 1) * self.per_page + 1)

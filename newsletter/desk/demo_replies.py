@@ -13,7 +13,7 @@ from subscribers.models import Subscriber
 FILE = Path(__file__).parent / "demo_data" / "replies.toml"
 SOURCE = "demo"  # of the events and replies of the sample
 FULL_AFTERWARDS = 4  # the issue of which a copy was accepted, and sent back later
-OVER_QUOTA = "452 4.2.2 The mailbox is over quota"
+MAILBOX_FULL = "452 4.2.2 Mailbox full"
 A_MOMENT, AN_HOUR = timedelta(seconds=30), timedelta(hours=1)
 
 
@@ -29,7 +29,7 @@ def _event(copy: Delivery, mailing: Mailing, slot: datetime) -> Event:
     event.kind, event.at = Event.Kind.DELIVERED, slot + A_MOMENT
     if mailing.issue.number == FULL_AFTERWARDS and copy.seq == mailing.total - 1:
         event.kind, event.at = Event.Kind.BOUNCED, slot + AN_HOUR
-        event.verdict, event.domain, event.words = Event.Verdict.SOFT, "example.com", OVER_QUOTA
+        event.verdict, event.domain, event.words = Event.Verdict.SOFT, "example.com", MAILBOX_FULL
     event.created_at = event.at
     return event
 
@@ -69,14 +69,14 @@ def _reply(number: int, said: dict[str, Any], issue: Issue, at: datetime) -> Non
     if "answer" in said:  # by the author's own mail program: nothing is due
         Answer.objects.create(reply=reply, text=said["answer"], digest=_digest(said["answer"]), written_at=at)
     if "quote" in said:
-        _allow(reply, said["quote"], said["name"])
+        _allow(reader, reply, said["quote"], said["name"])
 
 
-def _allow(reply: Reply, passage: str, name: str) -> None:
+def _allow(reader: Subscriber, reply: Reply, passage: str, name: str) -> None:
     """Let the reader have been asked, and have said yes: it waits to be put into the next issue."""
     at = reply.received_at
     Quote.objects.create(
-        subscriber=reply.subscriber,
+        subscriber=reader,
         reply=reply,
         passage=passage,
         digest=_digest(passage),
