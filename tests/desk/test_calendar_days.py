@@ -36,7 +36,7 @@ def test_the_calendar_writes_its_days_without_a_year():
 
 
 def test_no_page_of_the_desk_has_a_third_form():
-    others = re.compile(r'\|date:"(?!c"|DATE_FORMAT|DATETIME_FORMAT|Y-m-d"|l")[^"]*"')
+    others = re.compile(r'\|date:"(?!c"|DATE_FORMAT|DATETIME_FORMAT|YEAR_MONTH_FORMAT|Y-m-d"|l")[^"]*"')
     found = {
         str(path): others.findall(path.read_text())
         for folder in ROWS

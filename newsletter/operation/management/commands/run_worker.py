@@ -27,7 +27,7 @@ def _remember() -> None:
         try:
             restored.remember(timezone.now())
         except (OperationalError, InterfaceError) as error:
-            log.warning("The worker waits for the database: %s", type(error).__name__)
+            log.warning("The worker waits for the database: %s", type(error).__name__, exc_info=error)  # told once
             time.sleep(PATIENCE_SECONDS)
         else:
             return
