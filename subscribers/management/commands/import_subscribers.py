@@ -9,6 +9,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, no_translations
+from django.db import connection
 from django.utils import timezone
 
 from subscribers.exporting import line as csv_line
@@ -75,7 +76,8 @@ class Command(BaseCommand):
         summary, now, kept = Summary(), timezone.now(), RefusedLines(table.names)
         if refused:
             refused.write(csv_line(kept.heading))
-        for some in ahead.batches(table.rows_and_cells(), merging.BATCH):
+        at_once = merging.AHEAD if connection.vendor == "postgresql" else merging.BATCH
+        for some in ahead.batches(table.rows_and_cells(), at_once):
             reasons: list[tuple[int, str]] = []
             summary.add(self.take([row for row, _cells in some], now, lambda *reason: reasons.append(reason)))  # noqa: B023
             self._tell(reasons)
