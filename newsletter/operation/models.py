@@ -5,6 +5,7 @@ from typing import Self
 
 from django.db import IntegrityError, models, transaction
 
+LOOK_EVERY = timedelta(hours=1)
 HELD = timedelta(hours=2)  # what was begun so long ago and is not made has died
 
 
@@ -69,6 +70,11 @@ class Look(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def is_due(cls, now: datetime) -> bool:
+        """Return whether an hour has passed since the last look; a look in the future was a clock's."""
+        return not cls.objects.filter(at__gt=now - LOOK_EVERY, at__lte=now).exists()
 
     @classmethod
     def note(cls, now: datetime) -> bool:

@@ -8,8 +8,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from newsletter.operation import watching
 from newsletter.operation.backup import nightly as backups
+from newsletter.operation.models import Look
 from newsletter.operation.site_export import nightly as exports
 
 # Of this process; asked for their end at the next wake-up.
@@ -33,7 +33,7 @@ def back_up() -> None:
 def examine() -> None:
     """Start the look that is due, in a process of its own: servers that are away are waited for."""
     _looks[:] = [process for process in _looks if process.poll() is None]
-    if watching.is_due(timezone.now()) and not _looks:
+    if Look.is_due(timezone.now()) and not _looks:
         _looks.append(_started("doctor", "--mail"))
 
 

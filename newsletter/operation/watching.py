@@ -7,7 +7,7 @@ the newsletter was set up; `doctor` and the desk say it. What has a mail of its 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.core import mail
@@ -23,7 +23,6 @@ from newsletter.operation.findings import ERROR, INFO, Finding
 from newsletter.operation.models import Look, Trouble
 from newsletter.publication.models import Publication
 
-EVERY = timedelta(hours=1)
 LOOKS = {ERROR: 1}  # in a row, before a finding is told; of another level two
 # By alerts, report_silence and the backup itself.
 TOLD_AT_ONCE = ("mailing.", "dispatcher.", "confirmations.", "clock.silent", "worker.", "backup.failed")
@@ -38,11 +37,6 @@ class News:
 
     def __bool__(self) -> bool:
         return bool(self.wrong or self.well)
-
-
-def is_due(now: datetime) -> bool:
-    """Return whether an hour has passed since the last look; a look in the future was a clock's."""
-    return not Look.objects.filter(at__gt=now - EVERY, at__lte=now).exists()
 
 
 def look(now: datetime) -> News:

@@ -147,12 +147,12 @@ def test_without_anybody_to_tell_it_is_remembered_and_nothing_is_sent(examined, 
 
 
 def test_it_is_due_once_an_hour():
-    assert watching.is_due(NOW)
+    assert Look.is_due(NOW)
     Look.note(NOW)
 
-    assert not watching.is_due(NOW + HOUR - timedelta(seconds=1))
-    assert watching.is_due(NOW + HOUR)
-    assert watching.is_due(NOW - timedelta(days=3)), "the clock was ahead"
+    assert not Look.is_due(NOW + HOUR - timedelta(seconds=1))
+    assert Look.is_due(NOW + HOUR)
+    assert Look.is_due(NOW - timedelta(days=3)), "the clock was ahead"
 
 
 def test_the_task_starts_one_look_in_a_process_of_its_own(monkeypatch):
