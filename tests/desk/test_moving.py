@@ -196,5 +196,5 @@ def test_a_mailing_that_ends_shows_its_end(desk, server, sending):
 
     shows(desk, ".lead", "is finished: 4 of 4 sent.")
     shows(desk, "[data-part=history]", "Closed: the issue is sent")
-    desk.wait_for_function("!document.querySelector('[data-action]')")
+    desk.wait_for_function("() => !document.querySelector('[data-action]')")
     assert_accessible(desk)

@@ -255,7 +255,7 @@ def test_the_texts_of_an_issue_are_kept_too(desk, server):
 
     desk.reload()
 
-    desk.wait_for_function("document.getElementById('id_introduction').value === '大家好'")  # sent unasked
+    desk.wait_for_function("() => document.getElementById('id_introduction').value === '大家好'")  # sent unasked
 
 
 # --- The line of the caret ---

