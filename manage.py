@@ -47,9 +47,9 @@ def ask_for_health() -> int:
 def run(words: list[str]) -> None:
     if words == ["healthy"] and ("DATA_DIR" in os.environ or not (BASE_DIR / ".env").exists()):
         sys.exit(ask_for_health())
-    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - see above
-    from django.core.management import execute_from_command_line  # noqa: PLC0415
-    from environs import EnvError  # noqa: PLC0415
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - who asks for health needs no Django
+    from django.core.management import execute_from_command_line  # noqa: PLC0415 - the same
+    from environs import EnvError  # noqa: PLC0415 - the same
 
     try:
         execute_from_command_line([sys.argv[0], *words])

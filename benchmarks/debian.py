@@ -122,7 +122,7 @@ class Debian:
             if time.monotonic() > until:
                 logs = "".join(path.read_text()[-2000:] for path in (self.root / "opt").glob("*.log"))
                 raise SystemExit(f"{url} does not answer:\n{logs}")
-            time.sleep(1)
+            time.sleep(1)  # each look starts a Python in the other Debian
         return answer
 
     def end(self) -> None:
@@ -132,7 +132,7 @@ class Debian:
             process.wait()
         while self.root.exists():
             shutil.rmtree(self.root, ignore_errors=True)
-            time.sleep(0.2)
+            time.sleep(0.2)  # the kernel lets go of the mounts when the last process has ended
 
 
 def entries(proxy: str) -> Iterator[str]:

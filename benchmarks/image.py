@@ -131,7 +131,7 @@ class Installation:
                 return [answer.replace("\n", ", ") for _code, answer in answers]
             if time.monotonic() > until:
                 raise SystemExit("\n".join([str(answers), *(self.engine.podman("logs", name) for name in self.names)]))
-            time.sleep(1)
+            time.sleep(1)  # each look runs a program in every container
 
     def _health(self, name: str) -> tuple[int, str]:
         image = json.loads(self.engine.buildah("inspect", "--type=image", IMAGE))

@@ -90,7 +90,7 @@ def test_one_that_lasts_is_told_once_more_now_and_then():
 def test_a_cause_counts_as_much_as_what_was_raised():
     try:
         try:
-            raise OperationalError(REFUSED)  # noqa: TRY301
+            raise OperationalError(REFUSED)  # noqa: TRY301 - what the next one is raised from
         except OperationalError as error:
             raise RuntimeError("no page") from error
     except RuntimeError:

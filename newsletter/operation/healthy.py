@@ -25,9 +25,9 @@ def report(data: Path) -> int:
     """Print one line for each program of this machine; return 0 if all are well, else 1."""
     found = health(data)
     for program, answer in found.items():
-        print(f"{program}: {answer}")  # noqa: T201
+        print(f"{program}: {answer}")  # noqa: T201 - the answer
     if not found:
-        print(f"Nothing of the newsletter in {data} runs on this machine.")  # noqa: T201
+        print(f"Nothing of the newsletter in {data} runs on this machine.")  # noqa: T201 - the answer
     return 0 if found and all(answer == "ok" for answer in found.values()) else 1
 
 

@@ -2,9 +2,9 @@
 
 import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -71,6 +71,6 @@ def _static_sources() -> str:
         (path, stat.st_mtime_ns, stat.st_size)
         for finder in get_finders()
         for path, storage in finder.list([])
-        for stat in [os.stat(storage.path(path))]  # noqa: PTH116
+        for stat in [Path(storage.path(path)).stat()]
     ]
     return hashlib.sha256(repr((str(settings.STATIC_ROOT), stats)).encode()).hexdigest()

@@ -47,7 +47,7 @@ def test_an_outage_is_told_by_its_beginning_and_its_end(make_product, smtp, redi
             for path in ("/", "/posts/", "/subscribe/"):
                 with suppress(OSError):
                     status(product, path)
-            time.sleep(0.5)
+            time.sleep(0.5)  # as readers come, not as fast as one can ask
         back()
         wait_until(lambda server=server: f"{server} answers again" in product.output("up"), 60, what=product.told)
         wait_until(lambda: status(product, "/readyz") == 200, 60, what=product.told)

@@ -96,7 +96,7 @@ def kind_of(path: str) -> str:
 def add_to(registry: "CollectorRegistry") -> None:
     """Let `registry` tell what all processes of this server have counted."""
     if _counters is not None:
-        from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
+        from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415 - as in start()
 
         MultiProcessCollector(registry, str(_folder(os.getppid())))  # type: ignore[no-untyped-call]  # it has no types
 

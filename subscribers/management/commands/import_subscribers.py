@@ -79,6 +79,7 @@ class Command(BaseCommand):
         at_once = merging.AHEAD if connection.vendor == "postgresql" else merging.BATCH
         for some in ahead.batches(table.rows_and_cells(), at_once):
             reasons: list[tuple[int, str]] = []
+            # B023: whoever gets the reasons has called before the next turn.
             summary.add(self.take([row for row, _cells in some], now, lambda *reason: reasons.append(reason)))  # noqa: B023
             self._tell(reasons)
             if refused and reasons:

@@ -144,7 +144,7 @@ def _own_folders(chosen: Sequence[Program], note: Note) -> Iterator[None]:
 def _load_demo(env: dict[str, str]) -> None:
     """Run the demo in a process of its own, whose settings know the address of the site."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
-    if subprocess.run(command, env=env, check=False).returncode != 0:  # noqa: S603
+    if subprocess.run(command, env=env, check=False).returncode != 0:  # noqa: S603 - our own
         raise CommandError("The sample publication could not be loaded; the reason stands above.")
 
 
