@@ -126,7 +126,7 @@ def _gatekeeper(opened: Opened) -> Reading | None:
 
 
 def _report(opened: Opened) -> Reading | None:
-    about = dsn.recipients(opened.mail)
+    about = dsn.recipients(opened.mail) if foreign.is_by_machine(opened.mail) else []
     if not about and foreign.looks_returned(opened.mail, opened.text):
         about = dsn.recipients_in(opened.raw)
     if not about:
@@ -213,7 +213,8 @@ def _answer(opened: Opened, body: bytes) -> Reading:
         return _challenge(opened)
     if auto_replies.is_auto_reply(opened.mail) or foreign.report_type(opened.mail) == auto_replies.READ_RECEIPT:
         return Reading(What.AUTO_REPLY, _answered(opened), names)
-    if foreign.is_by_daemon(opened.mail) or foreign.report_type(opened.mail):
+    is_by_program = foreign.is_by_daemon(opened.mail) and not foreign.is_answer(opened.mail)
+    if is_by_program or foreign.report_type(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
     if auto_replies.is_by_list(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mailing list, or a mail to many")
