@@ -40,7 +40,6 @@ def test_a_hand_or_lane_that_stands_still_is_ended_by_its_worker_and_one_that_wa
 ):
     redis_url = request.getfixturevalue("redis_url") if queue == "redis" else ""
     product = make_product(redis_url=redis_url)
-    product.migrate()
     log = product.logs / "worker.log"
     product.running["worker"] = start([sys.executable, "-c", IMPATIENT], log=log, env=product.env, cwd=ROOT)
     wait_until(lambda: len(product.pids()) == 4, what=product.told)
