@@ -27,8 +27,10 @@ from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.calendar import pages as calendar
 from newsletter.desk.forms import OldPasswordForm
 from newsletter.desk.issues import (
+    actions,
     certificates,
     composer,
+    copies,
     corrections,
     decisions,
     downloads,
@@ -88,10 +90,10 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
 MAILING_SCREENS: tuple[Screen, ...] = (
     ("", LOOK_AT_MAILINGS(mailings.mailing), "mailing"),
     ("moving/", LOOK_AT_MAILINGS(mailings.moving), "mailing_moving"),
-    ("move/", SEND(mailings.move), "mailing_move"),
-    *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ALL_ACTIONS),
+    ("move/", SEND(actions.move), "mailing_move"),
+    *((f"{name}/", SEND(partial(actions.act, action=name)), f"mailing_{name}") for name in actions.ALL_ACTIONS),
     ("public/", SEND(public_texts.switch), "mailing_public"),
-    ("copies/<str:state>/", SEE_COPIES(mailings.deliveries), "mailing_deliveries"),
+    ("copies/<str:state>/", SEE_COPIES(copies.deliveries), "mailing_deliveries"),
     ("copies/<str:which>.csv", TAKE_COPIES(downloads.as_csv), "mailing_csv"),
     ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
     ("refused/<str:judgement>/", SEND(decisions.judge), "mailing_judge"),
