@@ -12,7 +12,8 @@ from django.db.models import Count, F, Min, Q, Sum
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from newsletter.delivery.models import Arrival, Batch, Delivery, Mailing
-from newsletter.operation.models import NightlyBackup
+from newsletter.operation import serving
+from newsletter.operation.models import Look, NightlyBackup, Trouble
 from newsletter.publication import heartbeats
 from subscribers.models import Subscriber
 from subscribers.models.counts import kept_tally, movements
@@ -31,9 +32,12 @@ class Gatherer:
     def collect(self) -> Iterator[Metric]:
         yield from _parts()
         yield from _disk()
+        ready = serving.readiness()
+        states = {part: float(answer == "ok") for part, answer in ready.items()}
+        yield gauges("ready", "Whether a part is as /readyz wants it.", "part", states)
         seconds = _database_seconds()
         yield gauge("database_up", "Whether the database answers.", int(seconds is not None))
-        if seconds is None:
+        if seconds is None or ready["migrations"] != "ok":
             return
         yield gauge("database_seconds", "Time of one small query.", seconds)
         for question in QUESTIONS:
@@ -172,11 +176,21 @@ def backups(now: datetime) -> Iterator[Metric]:
             yield gauge("backup_age_seconds", "Since the last backup was made.", _age(last, now))
 
 
+def troubles(now: datetime) -> Iterator[Metric]:
+    """Tell of what the last look has found, a look of the doctor each hour."""
+    family = GaugeMetricFamily("newsletter_trouble", "What the doctor has found wrong.", labels=["id", "level"])
+    for name, level in sorted({(one.finding, one.level) for one in Trouble.objects.exclude(level="")}):
+        family.add_metric([name, level], 1)
+    yield family
+    if last := Look.objects.first():
+        yield gauge("look_age_seconds", "Since the doctor has looked by itself.", _age(last.at, now))
+
+
 def _age(since: datetime | None, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds()) if since else 0.0
 
 
-QUESTIONS: tuple[Question, ...] = (database, mailings, lanes, readers, arrivals, queue, backups)
+QUESTIONS: tuple[Question, ...] = (database, mailings, lanes, readers, arrivals, queue, backups, troubles)
 
 
 def at_this_moment() -> Gatherer:
