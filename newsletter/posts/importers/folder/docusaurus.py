@@ -33,7 +33,8 @@ _SURE = (
     r"[^\n]{1,300}?\}(?!\})"
 )
 _ANY = r"(?<![\\{$])\{(?![{%#:/])(?:[^{}\n]|\{[^{}\n]*\}){1,300}\}(?!\})"
-_VALUE, _VALUE_OF_MDX = re.compile(_SURE), re.compile(_ANY)
+_VALUE = re.compile(_SURE)
+_VALUE_OF_MDX = re.compile(_ANY)
 DEEPEST = 5  # boxes inside each other
 
 

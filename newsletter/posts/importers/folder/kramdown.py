@@ -5,7 +5,7 @@ import re
 from newsletter.posts.importers.html.notes import Remark
 
 _ATTRIBUTES = re.compile(
-    r"[ \t]*\{:(?!:)[^}\n]*\}"  # kramdown's, behind words or on a line of their own
+    r"[ \t]*\{:(?!:)[^{}\n]{0,300}\}"  # kramdown's, behind words or on a line of their own
     r"|(?<=\))\{[^{}\n]{0,200}[=.#][^{}\n]{0,200}\}"  # behind a picture or a link
     r"|^[ \t]*\{(?:(?:[.#][\w-]+|[\w-]+=\"[^\"\n]*\")[ \t]*)+\}[ \t]*$"  # Goldmark's
     r"|(?<=\S)[ \t]+\{(?:[.#][\w:-]+[ \t]*){2,}\}(?=[ \t]*$)",  # of a heading, with a name and classes

@@ -12,6 +12,7 @@ _ABBREVIATION = re.compile(r"^ {0,3}\*\[(?P<name>[^\]\n]{1,60})\]:[ \t]*(?P<word
 # Where a name is a part of something else: a tag, an address, the words of a link's own mark, a heading's anchor.
 _OTHER = r"<[^<>\n]{1,500}>|\]\([^()\n]{0,500}\)|\[[^\[\]\n]{0,200}\]:[^\n]*|https?://[^\s<>]{1,500}"
 LONGEST = 2_000  # characters of a note in a sentence
+MISSED_MAX = 200  # notes without an end, after which a text is thought to have none
 
 
 def written_out(text: str) -> str:
@@ -26,9 +27,14 @@ def _with_notes(text: str) -> str:
     label = next(name for name in ("in", "note-", "inline-note-") if f"[^{name}" not in text)
 
     def plain(part: str) -> str:
-        pieces, position = [], 0
+        pieces, position, missed = [], 0, 0
         for opened in re.finditer(r"(?<![\\\w\]])\^\[|(?<=[^\W\d_])\^\[|(?<=\])\^\[", part):
-            if opened.start() < position or not (words := _within(part, opened.end())):
+            if opened.start() < position:
+                continue
+            if not (words := _within(part, opened.end())):
+                missed += 1
+                if missed == MISSED_MAX:
+                    break
                 continue
             notes.append(" ".join(words.split()))
             pieces += [part[position : opened.start()], f"[^{label}{len(notes)}]"]
