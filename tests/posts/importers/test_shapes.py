@@ -14,7 +14,7 @@ from newsletter.posts.importers.imported import ImportedPost, Rejected
 from newsletter.posts.importers.markdown_folder import post_of
 from newsletter.posts.importers.wordpress.texts import as_html
 from newsletter.posts.markdown.render import render
-from tests.posts.importers.shapes import folders, medium, substack, wordpress
+from tests.posts.importers.shapes import buttondown, folders, medium, substack, wordpress
 from tests.support.independent import differences
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -98,6 +98,30 @@ def test_stories_of_medium_have_the_same_words_and_pictures_or_say_why_not(tmp_p
     assert boxes.body.startswith(f"![]({medium.CDN}/2600/1*bg.jpeg)\n\n大圖上的字")
     assert "https://twitter.com/a/status/1" in boxes.body
     assert [compared(post.before, shown(post.body), post.remarks) for post in found.values()] == [()] * 3
+
+
+# --- Buttondown ---
+
+
+@pytest.mark.parametrize("name", buttondown.EXPORTS)
+def test_an_export_of_buttondown_has_what_is_in_it_and_names_what_is_not(tmp_path, name):
+    plain, fancy, closed, draft = posts(zipped(tmp_path / "b.zip", buttondown.EXPORTS[name])).values()
+
+    html = render(plain.body)
+    counts = {"img": 1, "table": 1, "strong": 1, "pre": 1, "li[id^=fn]": 1, "script": 0, "audio": 0}
+    assert {selector: found(html, selector) for selector in counts} == counts
+    assert "[a.mp3](<https://buttondown-attachments.example/a.mp3>)" in plain.body
+    assert "```html\n<script>x()</script>\n```" in plain.body
+    assert "buttondown-editor-mode" not in plain.body + fancy.body
+    assert said(plain) == [
+        "a field of Buttondown stays as it was typed",
+        "a film or sound stays at its old address",
+        "the script of an embed stays away",
+    ]
+    assert differences(buttondown.FANCY, fancy) == {}
+    assert (closed.published_at, draft.published_at) == (None, None)
+    assert [one.mailed is not None for one in (plain, fancy, closed, draft)] == [True, True, True, False]
+    assert [compared(one.before, shown(one.body), one.remarks) for one in (plain, fancy, closed, draft)] == [()] * 4
 
 
 # --- WordPress ---

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from newsletter.posts.importers.folder.code import outside_code
+from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.html.leaving import short
 from newsletter.posts.importers.html.notes import Remark
 
@@ -35,6 +37,15 @@ KINDS = {
     "noscript": "a template",
     "template": "a template",
 }
+
+
+def replaced(typed: str) -> tuple[str, list[Remark]]:
+    """Return Markdown of a program whose own marks are Markdown's, and what was changed in it; code stays."""
+    remarks: list[Remark] = []
+    text = outside_code(typed, lambda part: plain(part, remarks))
+    if text != typed:
+        remarks.append(Remark("short codes are Markdown now", effect=shown(text) - shown(typed), is_loss=False))
+    return text, remarks
 
 
 def plain(text: str, remarks: list[Remark]) -> str:
