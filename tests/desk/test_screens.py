@@ -152,5 +152,7 @@ def test_the_frames_of_the_preview_show_the_page_and_the_mail(desk, server, issu
     for tab in ("web", "mail"):
         desk.goto(server.url + reverse("admin:issue_preview_tab", args=[issue.pk, tab]))
         shown[tab] = desk.frame_locator("iframe.sheet").locator("h1").text_content()
+    under_the_edge = desk.locator("iframe.sheet").evaluate("one => getComputedStyle(one).backgroundClip")
 
+    assert under_the_edge == "padding-box"  # its white ground is not seen through the edge at night
     assert {tab: text.strip() for tab, text in shown.items()} == {"web": issue.subject, "mail": issue.subject}

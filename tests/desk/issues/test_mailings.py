@@ -374,6 +374,7 @@ def test_a_cancel_during_the_hold_reaches_nobody(desk, scheduled):
     assert "No mail has left, so nobody gets it. You can send the issue again later." in question.text
     assert told(response) == ["Cancelled. Nobody got it."]
     assert state_of(scheduled) == "cancelled"
+    assert "<dt>Was to begin</dt>" in desk.get(screen(scheduled)).text  # it never did
     assert beginning.begin_due(SLOT) == []
 
 
