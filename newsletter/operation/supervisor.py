@@ -55,6 +55,7 @@ def only_one(lock: Path, note: str) -> Iterator[None]:
         file.truncate(0)
         file.write(note)
         file.flush()
+        os.register_at_fork(after_in_child=file.close)  # a copy that outlives this process must not hold it
         yield
 
 
