@@ -134,7 +134,7 @@ class PatientConsumer(Consumer):
 def _show_pulse() -> None:
     """Have this hand show its pulse when it looks for a task, and while it does one."""
     app.steps["consumer"].add(Showing)
-    Transport.on_look = staticmethod(pulse.show)
+    Transport.on_look, Transport.patience = staticmethod(pulse.show), pulse.BEAT_SECONDS
     task_prerun.connect(lambda **_event: pulse.own.begin(), weak=False)
     task_postrun.connect(lambda **_event: pulse.own.end(), weak=False)
 

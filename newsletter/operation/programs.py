@@ -17,7 +17,7 @@ from django.db import connections
 from django.urls import get_resolver
 from django.utils import translation
 
-from newsletter import server
+from newsletter import queue, server
 from newsletter.operation import clock, forks, hands
 from newsletter.operation.forks import Fork
 from newsletter.operation.supervisor import Child, Taken, only_one
@@ -103,6 +103,8 @@ def load(programs: Sequence[Program]) -> None:
         hands.load()
     if Program.CLOCK in programs:
         clock.load()
+    if not settings.REDIS_URL and Program.WORKER in programs:
+        queue.lay_wire()
     _look_up()
     connections.close_all()  # a copy of an open one would let go of the locks of both
     forks.settle()
