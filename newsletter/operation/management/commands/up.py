@@ -22,6 +22,7 @@ from newsletter.operation.backup.restoring import unfinished
 from newsletter.operation.forks import Forked
 from newsletter.operation.programs import Note, Program, address
 from newsletter.operation.supervisor import Supervisor, Taken, free_port
+from newsletter.publication import heartbeats
 from newsletter.publication.limits.rates import redis_error
 from newsletter.publication.models import Publication
 
@@ -61,6 +62,8 @@ class Command(BaseCommand):
         banner = _banner() if has_web else f"{' and '.join(chosen).capitalize()}: running. Ctrl-C stops it."
         connections.close_all()
         programs.forget_heartbeats(chosen)
+        if chosen == programs.ALL and not settings.REDIS_URL:
+            heartbeats.keep_in_memory()
         programs.load(chosen)
         Supervisor(
             children=programs.children(chosen, host, port, self._say),
