@@ -20,7 +20,7 @@ django.setup()
 from django.core.management import call_command
 from newsletter.operation import supervisor
 from newsletter.publication import pulse
-supervisor.SILENT_SECONDS, supervisor.CHECK_SECONDS, pulse.BEAT_SECONDS = 3.0, 0.2, 0.5
+supervisor.SILENT_SECONDS, supervisor.LOOK_SECONDS, pulse.BEAT_SECONDS = 3.0, 0.2, 0.5
 call_command("run_worker", hands=2, log_level="WARNING")
 """
 
