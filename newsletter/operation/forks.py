@@ -111,7 +111,7 @@ def _begin(work: Callable[[], None], title: str, leads: bool, parent: int) -> No
 
 
 def _entitle(title: str) -> None:
-    """Write a title over the words that this process was started with, as far as they reach (Linux).
+    """Write a title, word by word, over those that this process was started with, as far as they reach (Linux).
 
     Source: proc_pid_stat(5), arg_start and arg_end.
     """
@@ -119,4 +119,5 @@ def _entitle(title: str) -> None:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
         begin, end = int(fields[45]), int(fields[46])
         if 0 < begin < end:
-            ctypes.memmove(begin, title.encode()[: end - begin - 1].ljust(end - begin, b"\0"), end - begin)
+            words = title.encode().replace(b" ", b"\0")
+            ctypes.memmove(begin, words[: end - begin - 1].ljust(end - begin, b"\0"), end - begin)

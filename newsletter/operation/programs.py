@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import socket
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -95,6 +96,7 @@ def forget_heartbeats(programs: Sequence[Program]) -> None:
 
 def load(programs: Sequence[Program]) -> None:
     """Load what these programs need, before they are started as copies of this process."""
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"celery\.platforms")  # that root runs it
     if Program.WEB in programs:
         server.load()
         import_module(APPLICATION)

@@ -89,8 +89,8 @@ def test_a_copy_that_goes_on_is_waited_for_in_vain():
 def test_ps_shows_what_a_copy_is(parent):
     _process, pid = parent()
 
-    title = Path(f"/proc/{pid}/cmdline")
-    wait_until(lambda: title.read_text().rstrip("\0") == "newsletter sleeper", what=title.read_text)
+    words = Path(f"/proc/{pid}/cmdline")
+    wait_until(lambda: words.read_text().rstrip("\0").split("\0") == ["newsletter", "sleeper"], what=words.read_text)
 
 
 @pytest.mark.parametrize(("how", "is_own"), [("leads", True), ("stays", False)])
