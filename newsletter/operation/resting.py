@@ -45,11 +45,11 @@ def due_at(task: str, period: float, put_at: float, written_at: float) -> float:
 class RestingScheduler(CelerysScheduler):
     """Puts tasks on the queue of files, seldom while nothing happens."""
 
-    def __init__(self, *args: Any, lazy: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, lazy=lazy, **kwargs)
+    def __init__(self, app: Any, *, lazy: bool = False, **kwargs: Any) -> None:
+        super().__init__(app, lazy=lazy, **kwargs)
         now = time.monotonic()
         self.written_at, self.seen, self.begins = now, self._files(), math.inf
-        self.put_at = {
+        self.put_at: dict[str | None, float] = {
             name: now - max(0.0, self._period(entry) - FIRST_SECONDS) for name, entry in self.schedule.items()
         }
         self.folder = None if lazy else Folder(_database().parent)
@@ -87,7 +87,8 @@ class RestingScheduler(CelerysScheduler):
 
     @staticmethod
     def _period(entry: ScheduleEntry) -> float:
-        return float(entry.schedule.run_every.total_seconds())
+        seconds: float = entry.schedule.run_every.total_seconds()  # type: ignore[union-attr]  # all are in seconds
+        return seconds
 
     @staticmethod
     def _files() -> list[tuple[int, int]]:
