@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from newsletter.delivery.models import Answer, Reply
 from newsletter.delivery.planning import approving
+from newsletter.issues.models import StartingPoint
 from newsletter.posts.models import Image, Pattern, Tag
 from newsletter.publication.models import Publication
 from subscribers.models import Sentence, Suppression, address_hash
@@ -34,6 +35,7 @@ def screens(desk, settings) -> list[str]:
     Answer.objects.write(reply, "不客氣", now, "gipi")
     Suppression.objects.create(email="gone@example.org", address_hash=address_hash("gone@example.org"))
     image = Image.objects.create(name="x.png", alt="圖", digest="x" * 16, width=1, height=1)
+    StartingPoint.objects.create(post=post, reason="先讀這篇。")
     tag = Tag.objects.get().pk
     pattern = Pattern.objects.create(title="每週選讀", body="## 一")
     lists = (
