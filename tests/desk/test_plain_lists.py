@@ -40,6 +40,16 @@ def test_the_log_calls_a_field_what_its_form_calls_it(desk):
     assert_valid(of_tag.text)
 
 
+def test_the_days_of_the_record_stand_below_its_heading(desk):
+    post = make_post("開始寫", published_at=None)
+    desk.post(f"/admin/posts/post/{post.pk}/delete/", {"post": "yes"})
+
+    record = desk.get("/admin/settings/record/")
+
+    assert "history-day" in record.text
+    assert_valid(record.text)
+
+
 def test_a_field_in_a_list_says_of_which_row_it_is(desk):
     empty = desk.get("/admin/issues/startingpoint/")
     StartingPoint.objects.create(post=make_post("開始讀"), reason="好")
