@@ -17,7 +17,7 @@ from newsletter.delivery.models.history import Step
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
 from newsletter.desk.issues import progress
-from newsletter.desk.issues.mailings import PER_PAGE
+from newsletter.desk.issues.copies import PER_PAGE
 from newsletter.desk.issues.progress import wait_in_words
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
