@@ -20,7 +20,7 @@ from newsletter.desk.accounts import attempts
 from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.forms import StartForm
 from newsletter.desk.login import entering, proving
-from newsletter.operation import diagnosis
+from newsletter.operation import serving
 from newsletter.operation.accounts import author, factors
 from newsletter.operation.metrics import page
 from newsletter.posts.old_addresses import answering
@@ -39,7 +39,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
     """Say whether this process can serve; 503 names what is missing."""
-    parts = diagnosis.readiness()
+    parts = serving.readiness()
+    serving.tell(parts)
     ready = all(answer == "ok" for answer in parts.values())
     return JsonResponse({"ready": ready, **parts}, status=200 if ready else 503)
 

@@ -1,6 +1,7 @@
 """What the doctor and the desk's home say of backups and exports, and of a database that was restored from one."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -13,6 +14,27 @@ from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import HELD, NightlyBackup, NightlyExport
 
 OLD = timedelta(hours=36)  # a night was left out
+
+
+@dataclass(frozen=True)
+class LastBackup:
+    """The newest backup that was made by itself. tried_at: when one was last loaded beside the product."""
+
+    made_at: datetime
+    octets: int
+    is_old: bool
+    tried_at: datetime | None
+    works: bool
+
+
+def last(now: datetime) -> LastBackup | None:
+    """Return the newest backup of BACKUP_URL, or None if there is none."""
+    made = NightlyBackup.objects.exclude(made_at=None).order_by("made_at").last() if settings.BACKUP_URL else None
+    if made is None or made.made_at is None:
+        return None
+    tried = NightlyBackup.objects.exclude(tried_at=None).order_by("tried_at").last()
+    is_old, works = now - made.made_at > OLD, bool(tried and not tried.trial)
+    return LastBackup(made.made_at, made.octets, is_old, tried.tried_at if tried else None, works)
 
 
 def nightly(now: datetime) -> Iterator[Finding]:

@@ -5,6 +5,8 @@ from typing import Self
 
 from django.db import IntegrityError, models, transaction
 
+from newsletter.operation.findings import Finding
+
 LOOK_EVERY = timedelta(hours=1)
 HELD = timedelta(hours=2)  # what was begun so long ago and is not made has died
 
@@ -67,6 +69,9 @@ class Look(models.Model):
     """The last time that everything was examined by itself: one row."""
 
     at = models.DateTimeField()
+    key_marks = models.TextField(
+        blank=True, default="", db_default="", help_text="of each secret key so far, by which a lost one is known"
+    )
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M}"
@@ -81,12 +86,23 @@ class Look(models.Model):
         """Write down that everything is being examined, and hold the row; return whether it was never before."""
         return cls.objects.select_for_update().update_or_create(pk=1, defaults={"at": now})[1]
 
+    @classmethod
+    def marks(cls) -> set[str]:
+        return {mark for text in cls.objects.values_list("key_marks", flat=True) for mark in text.split()}
+
+    @classmethod
+    def keep_marks(cls, marks: set[str]) -> None:
+        """Write the marks down, if there was a look yet."""
+        cls.objects.update(key_marks=" ".join(sorted(marks)))
+
 
 class Trouble(models.Model):
     """What the last look has found wrong, and whether it was told."""
 
     name = models.CharField(max_length=80, unique=True, help_text="the finding's id, and what it is about")
+    level = models.CharField(max_length=10, default="", db_default="", help_text="empty once it is over")
     message = models.TextField(help_text="as it was told")
+    hint = models.TextField(blank=True, default="", db_default="", help_text="what to do about it")
     since = models.DateTimeField()
     looks = models.PositiveIntegerField(default=0, help_text="in a row, that have found it")
     told_at = models.DateTimeField(null=True, help_text="when it was told, or known to be so from the beginning")
@@ -97,3 +113,11 @@ class Trouble(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def finding(self) -> str:
+        """Return the finding's id."""
+        return self.name.partition(":")[0]
+
+    def as_finding(self) -> Finding:
+        return Finding(self.level, self.finding, self.message, self.hint, int(self.name.partition(":")[2] or 0))

@@ -12,7 +12,7 @@ from newsletter.delivery.models import Mailing
 from newsletter.operation.accounts import author
 from tests.factories import make_publication
 
-ALIVE = {"dispatcher": "ok", "confirmations": "ok", "clock": "ok"}
+ALIVE = {"data_dir": "ok", "dispatcher": "ok", "confirmations": "ok", "clock": "ok"}
 CHOSEN = {
     "username": "gipi",
     "email": "gipi@example.org",

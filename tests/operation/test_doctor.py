@@ -4,9 +4,9 @@ import json
 
 import pytest
 from django.core.management import call_command
-from django.utils import translation
+from django.utils import timezone, translation
 
-from newsletter.operation import diagnosis
+from newsletter.operation import diagnosis, secrets_kept, watching
 from newsletter.operation.diagnosis import Finding
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +33,34 @@ def test_a_warning_is_told_and_is_no_failure(findings, capsys):
     call_command("doctor")
 
     assert capsys.readouterr().out == "warning  mail.outbox\n  Mail leaves only for the outbox.\n  Set MAIL_URL.\n"
+
+
+def test_a_script_may_ask_for_a_failure_on_a_warning(findings):
+    findings.append(Finding("warning", "mail.outbox", "Mail leaves only for the outbox.", "Set MAIL_URL."))
+
+    with pytest.raises(SystemExit) as exit_:
+        call_command("doctor", "--fail-on", "warning")
+
+    assert exit_.value.code == 1
+
+
+def test_a_secret_key_that_is_lost_for_good_is_forgotten_on_demand(findings, settings):
+    watching.look(timezone.now())
+    settings.SECRET_KEY = "another one"
+    watching.look(timezone.now())
+    assert [one.id for one in secrets_kept.changed(timezone.now())] == ["secret.changed"]
+
+    call_command("doctor", "--forget-keys")
+
+    assert list(secrets_kept.changed(timezone.now())) == []
+
+
+def test_a_former_secret_key_that_is_still_known_is_no_matter(findings, settings):
+    watching.look(timezone.now())
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another one"
+
+    assert list(secrets_kept.changed(timezone.now())) == []
 
 
 def test_an_error_is_a_failure(findings):

@@ -1,5 +1,6 @@
 """What becomes wrong is told once, and once that it is well again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -121,19 +122,47 @@ def test_the_same_finding_about_two_things_is_two(examined):
     assert examined([one], [one, two], [two])[1:] == [(["returns.unread"], []), ([], ["Box 1."])]
 
 
-def test_a_mail_that_cannot_be_sent_is_tried_at_the_next_look(examined, monkeypatch, mailoutbox):
-    def refuse(self, messages):
-        raise ConnectionRefusedError("no")
+def refuse(self, messages):
+    raise ConnectionRefusedError("no")
 
+
+def test_the_same_finding_about_two_domains_is_one_trouble(examined, mailoutbox):
+    examined([STYLES, replace(STYLES, message="Nor have the scripts.")])
+
+    assert [trouble.name for trouble in Trouble.objects.all()] == ["static.missing"]
+    assert f"{STYLES.message} Nor have the scripts." in mailoutbox[0].body
+
+
+def test_a_mail_that_cannot_be_sent_is_tried_at_the_next_look(examined, monkeypatch, mailoutbox, caplog):
     with monkeypatch.context() as patch:
         patch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
-        with pytest.raises(ConnectionRefusedError):
-            examined([STYLES])
-    assert not Trouble.objects.exists()
-    assert not Look.objects.exists()
+        assert examined([STYLES, SPF]) == [NOTHING]
+    assert caplog.messages[-1] == "the mail about what has changed could not be sent: no"
+    assert Trouble.objects.get(name="static.missing").told_at is None
 
-    assert examined([STYLES]) == [(["static.missing"], [])]
+    assert examined([STYLES, SPF], [STYLES, SPF]) == [(["static.missing"], []), NOTHING]
     assert len(mailoutbox) == 1
+
+
+def test_that_it_is_well_again_is_told_once_the_mail_server_is_back(examined, monkeypatch, mailoutbox):
+    examined([STYLES])
+    with monkeypatch.context() as patch:
+        patch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+        assert examined([], []) == [NOTHING] * 2
+
+    assert examined([], []) == [([], [STYLES.message]), NOTHING]
+    assert not Trouble.objects.exists()
+
+
+def test_the_log_has_one_line_for_the_beginning_and_one_for_the_end(examined, caplog):
+    examined([STYLES], [STYLES, SPF], [STYLES, SPF], [SPF], [])
+
+    assert caplog.messages == [
+        f"trouble static.missing: {STYLES.message} {STYLES.hint}",
+        f"trouble spf.missing: {SPF.message} {SPF.hint}",
+        "well again: static.missing",
+        "well again: spf.missing",
+    ]
 
 
 def test_without_anybody_to_tell_it_is_remembered_and_nothing_is_sent(examined, mailoutbox):

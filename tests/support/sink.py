@@ -18,6 +18,7 @@ A recipient's local part may ask for bad days, `N` being a number that may be le
 
 The file FOLDER/gate may hold a number: once so many copies were accepted, the answer to each message waits until the
 number grows or the file is gone, HOLD_SECONDS at most. So a mailing stands where somebody wants to act on it.
+With a file FOLDER/accept-login it offers AUTH and takes every password, with FOLDER/refuse-login none.
 """
 
 import asyncio
@@ -92,6 +93,7 @@ class Session(asyncio.Protocol):
 
     log: Log
     gate: Gate
+    logins: dict[str, Path]
     refusals: Counter[tuple[str, str]] = Counter()
     connections = 0
     reply_seconds = 0.0
@@ -193,7 +195,12 @@ class Session(asyncio.Protocol):
 
     def on_ehlo(self, rest: str) -> None:
         offer = ["250-STARTTLS"] if self.certificate and not self.encrypted else []
+        offer += ["250-AUTH PLAIN"] if any(name.exists() for name in self.logins.values()) else []
         self.say("250-sink.example", "250-8BITMIME", "250-PIPELINING", *offer, "250 SIZE 52428800")
+
+    def on_auth(self, rest: str) -> None:
+        is_open = self.logins["accept"].exists()
+        self.say("235 2.7.0 Welcome" if is_open else "535 5.7.8 Authentication credentials invalid")
 
     def on_starttls(self, rest: str) -> None:
         self.say("220 2.0.0 Go ahead")
@@ -266,6 +273,7 @@ class Session(asyncio.Protocol):
 
 async def serve(folder: Path, port: int, reply_seconds: float, pem: str) -> None:
     Session.log, Session.gate, Session.reply_seconds = Log(folder), Gate(folder / "gate"), reply_seconds
+    Session.logins = {name: folder / f"{name}-login" for name in ("accept", "refuse")}
     if pem:
         Session.certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         Session.certificate.load_cert_chain(pem)

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_safe
 
 from newsletter.desk import chart, frame, rights
+from newsletter.operation import backups
 from newsletter.operation.accounts import factors, roles
 from newsletter.publication.models import Publication
 
@@ -42,6 +43,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     pages = frame.under(frame.SETTINGS, request, admin.site)
     rows = [{"page": page, "about": ABOUT[page.name], "now": now.get(page.name, "")} for page in pages]
     context = {"title": frame.LABELS[frame.SETTINGS], "rows": rows, "is_owner": roles.is_owner(request.user)}
+    if context["is_owner"]:
+        context |= {"is_backed_up": bool(settings.BACKUP_URL), "backup": backups.last(timezone.now())}
     return render(request, "desk/settings/overview.html", admin.site.each_context(request) | context)
 
 

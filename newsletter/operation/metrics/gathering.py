@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from django.db import DatabaseError, connection
 from django.db.models import Count, F, Min, Q, Sum
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from newsletter.delivery.models import Arrival, Batch, Delivery, Mailing
-from newsletter.operation.models import NightlyBackup
+from newsletter.delivery.models import Arrival, Batch, Breakdown, Delivery, Mailing
+from newsletter.mail.mailers import provider_name
+from newsletter.mail.replies import Verdict
+from newsletter.operation import serving
+from newsletter.operation.models import Look, NightlyBackup, Trouble
 from newsletter.publication import heartbeats
 from subscribers.models import Subscriber
 from subscribers.models.counts import kept_tally, movements
@@ -31,9 +35,12 @@ class Gatherer:
     def collect(self) -> Iterator[Metric]:
         yield from _parts()
         yield from _disk()
+        ready = serving.readiness()
+        states = {part: float(answer == "ok") for part, answer in ready.items()}
+        yield gauges("ready", "Whether a part is as /readyz wants it.", "part", states)
         seconds = _database_seconds()
         yield gauge("database_up", "Whether the database answers.", int(seconds is not None))
-        if seconds is None:
+        if seconds is None or ready["migrations"] != "ok":
             return
         yield gauge("database_seconds", "Time of one small query.", seconds)
         for question in QUESTIONS:
@@ -44,7 +51,7 @@ def gauge(name: str, words: str, value: float) -> Metric:
     return GaugeMetricFamily(f"newsletter_{name}", words, value=value)
 
 
-def gauges(name: str, words: str, label: str, values: dict[str, float]) -> Metric:
+def gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
     """Return one gauge with a value for each value of its label."""
     family = GaugeMetricFamily(f"newsletter_{name}", words, labels=[label])
     for key, value in values.items():
@@ -120,6 +127,23 @@ def mailings(now: datetime) -> Iterator[Metric]:
     yield gauge("mailing_late_seconds", "Since the oldest mailing was due that has not begun.", _age(late, now))
 
 
+def replies(now: datetime) -> Iterator[Metric]:
+    """Tell what mail servers say: refusals for good (5xx) by what they mean, and copies put off (4xx) by domain."""
+    provider, meant = provider_name(settings.MAILERS["bulk"]), Counter[str]()
+    for said in Breakdown.objects.values_list("by_verdict", flat=True):
+        meant.update(said)
+    refused = CounterMetricFamily(
+        "newsletter_refusals", "Copies refused for good (5xx), by what the reply means.", labels=["provider", "verdict"]
+    )
+    for verdict in Verdict:
+        refused.add_metric([provider, verdict], meant[verdict])
+    yield refused
+    put_off = Counter[str]()
+    for domains in Breakdown.objects.filter(mailing__in=Mailing.objects.open()).values_list("by_domain", flat=True):
+        put_off.update({domain or "others": counts[Delivery.State.DEFERRED] for domain, counts in domains.items()})
+    yield gauges("copies_deferred", "Copies put off (4xx) that are tried again, by domain.", "domain", put_off)
+
+
 def lanes(now: datetime) -> Iterator[Metric]:
     held = Batch.objects.filter(state=Batch.State.LEASED).values_list("worker", flat=True)
     machines: dict[str, float] = {}
@@ -172,11 +196,21 @@ def backups(now: datetime) -> Iterator[Metric]:
             yield gauge("backup_age_seconds", "Since the last backup was made.", _age(last, now))
 
 
+def troubles(now: datetime) -> Iterator[Metric]:
+    """Tell of what the last look has found, a look of the doctor each hour."""
+    family = GaugeMetricFamily("newsletter_trouble", "What the doctor has found wrong.", labels=["id", "level"])
+    for name, level in sorted({(one.finding, one.level) for one in Trouble.objects.exclude(level="")}):
+        family.add_metric([name, level], 1)
+    yield family
+    if last := Look.objects.first():
+        yield gauge("look_age_seconds", "Since the doctor has looked by itself.", _age(last.at, now))
+
+
 def _age(since: datetime | None, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds()) if since else 0.0
 
 
-QUESTIONS: tuple[Question, ...] = (database, mailings, lanes, readers, arrivals, queue, backups)
+QUESTIONS: tuple[Question, ...] = (database, mailings, replies, lanes, readers, arrivals, queue, backups, troubles)
 
 
 def at_this_moment() -> Gatherer:

@@ -1,6 +1,7 @@
 """What /metrics tells of the database, the parts and the disk."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection
@@ -8,8 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from newsletter.delivery.models import Arrival, Batch, Mailing
+from newsletter.delivery.ledger import breakdown
+from newsletter.delivery.models import Arrival, Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
+from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.metrics import gathering
 from newsletter.operation.models import NightlyBackup
 from newsletter.publication import heartbeats
@@ -62,6 +65,27 @@ def test_the_copies_of_a_mailing_under_way_add_up(mailing):
     assert [facts["copies", state] for state in states] == [1, 0, 2, 1, 1, 0]
     assert facts["copies_ended_total", "sent"] == 2
     assert facts["copies_uncertain",] == 1
+
+
+def test_what_mail_servers_say_is_told_by_its_meaning_and_by_domain(mailing, settings):
+    settings.MAILERS = {"bulk": mailer_from_url("smtp://u:secret@mail.example.org:587", outbox=Path())}
+    rows = mailing.deliveries.order_by("seq")
+    for seq, (state, reply) in enumerate(
+        [
+            (Delivery.State.FAILED, "550 5.1.1 No such user here"),
+            (Delivery.State.FAILED, "550 5.1.1 User unknown"),
+            (Delivery.State.DEFERRED, "451 4.7.1 Greylisted"),
+        ]
+    ):
+        rows.filter(seq=rows[seq].seq).update(state=state, reply=reply)
+    mailing.batches.update(failed=2, cursor=3)
+    breakdown.count_some(NOW, 30)
+
+    facts = told()
+
+    assert facts["refusals_total", "smtp mail.example.org:587", "dead"] == 2
+    assert sum(value for (name, *_), value in facts.items() if name == "refusals_total") == 2
+    assert sum(value for (name, *_), value in facts.items() if name == "copies_deferred") == 1
 
 
 def test_a_finished_mailing_counts_only_for_ever(mailing):

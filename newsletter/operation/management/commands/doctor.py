@@ -6,9 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from newsletter.operation import diagnosis, watching
-from newsletter.operation.findings import ERROR, Finding
+from newsletter.operation import diagnosis, secrets_kept, watching
+from newsletter.operation.findings import ERROR, WARNING, Finding
 
+GRAVE = (ERROR, WARNING)  # the gravest first
 PUBLIC = ("level", "id", "message", "hint")  # what scripts rely on
 
 
@@ -20,6 +21,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--mail", action="store_true", help="mail those who may send what has changed since the last look; no more"
         )
+        parser.add_argument(
+            "--fail-on", choices=GRAVE, default=ERROR, help="the mildest level that exits with 1 (default: error)"
+        )
+        parser.add_argument(
+            "--forget-keys", action="store_true", help="former secret keys are lost for good: speak of them no more"
+        )
         parser.add_argument("--json", action="store_true", help="a list of {level, id, message, hint}")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,13 +34,15 @@ class Command(BaseCommand):
             news = watching.look(timezone.now())
             self.stdout.write(f"{len(news.wrong)} new, {len(news.well)} well again.")
             return
+        if options["forget_keys"]:
+            secrets_kept.forget()
         findings = diagnosis.examine(timezone.now())
         if options["json"]:
             texts = [{name: getattr(finding, name) for name in PUBLIC} for finding in findings]
             self.stdout.write(json.dumps(texts, ensure_ascii=False, indent=2))
         else:
             self._print(findings)
-        if any(finding.level == ERROR for finding in findings):
+        if any(finding.level in GRAVE[: GRAVE.index(options["fail_on"]) + 1] for finding in findings):
             sys.exit(1)
 
     def _print(self, findings: list[Finding]) -> None:

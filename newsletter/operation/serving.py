@@ -1,0 +1,121 @@
+"""What must be there before a page can be served: what /readyz, the doctor and the log say of it."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
+
+from newsletter.operation import liveness, machine
+from newsletter.operation.findings import ERROR, Finding
+
+QUEUE_SECONDS = 3  # to connect to Redis
+AWAY, MISSING, REFUSED = "away", "missing", "refused"
+WORDS = 200  # characters of what a server says
+
+log = logging.getLogger(__name__)
+_told: set[str] = set()  # parts that this process has told not to be ready
+
+
+def readiness() -> dict[str, str]:
+    """Return "ok", or in a word why not, for each part that every page and task needs."""
+    database = _database_answer()
+    migrations = "unknown" if database else "" if is_migrated() else "pending"
+    needed = {"database": database or "ok", "migrations": migrations or "ok", "queue": queue_answer() or "ok"}
+    return needed | machine.readiness() | liveness.readiness()
+
+
+def tell(parts: Mapping[str, str]) -> None:
+    """Write one line when a part ceases to be ready, and one when it is ready again. Known to one process alone."""
+    wrong = {part: answer for part, answer in parts.items() if answer != "ok"}
+    for part in sorted(wrong.keys() - _told):
+        log.warning("not ready: %s %s", part, wrong[part])
+    for part in sorted(_told - wrong.keys()):
+        log.warning("ready again: %s", part)
+    _told.clear()
+    _told.update(wrong)
+
+
+def is_migrated() -> bool:
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _database_error() -> Error | None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        return error
+    return None
+
+
+def _kind(error: Error) -> str:
+    """Return in a word what a database that cannot be used is: /readyz says no more, as the text may name an account.
+
+    A connection that fails has no SQLSTATE: libpq has the server's own words alone.
+    """
+    words = str(error)
+    if "does not exist" in words and "database" in words and "role" not in words:
+        return MISSING
+    if any(said in words for said in ("authentication failed", "pg_hba.conf", "no password supplied", "role")):
+        return REFUSED
+    return AWAY if type(error).__name__ in {"OperationalError", "InterfaceError"} else type(error).__name__
+
+
+def _database_answer() -> str:
+    """Return "" if the database answers, else the kind of its refusal."""
+    error = _database_error()
+    return "" if error is None else _kind(error)
+
+
+def database(now: datetime) -> Iterator[Finding]:
+    error = _database_error()
+    if error is not None:
+        yield _unusable(error)
+    elif not is_migrated():
+        hint = _("Run manage.py migrate; manage.py up does it at every start.")
+        yield Finding(ERROR, "database.migrations", _("The database is older than the program."), hint)
+
+
+def _unusable(error: Error) -> Finding:
+    kind, said = _kind(error), " ".join(str(error).split())[:WORDS].rstrip(".")
+    if kind == MISSING:
+        message = _("The database server answers, but it has no such database: %s.") % said
+        return Finding(ERROR, "database.missing", message, _("Create it, or mend the name in DATABASE_URL."))
+    if kind == REFUSED:
+        message = _("The database server does not let us in: %s.") % said
+        hint = _("Look at user and password in DATABASE_URL, and at DATABASE_PASSWORD.")
+        return Finding(ERROR, "database.refused", message, hint)
+    hint = _("Look at DATABASE_URL, and whether the server runs.")
+    return Finding(ERROR, "database.unreachable", _("The database does not answer: %s.") % said, hint)
+
+
+def queue_answer(*, writes: bool = False) -> str:
+    """Return "" if tasks can be put on the queue, else the kind of obstacle.
+
+    writes: see that Redis is not full or read-only. Pages need neither, so /readyz does not ask for it.
+    """
+    if not settings.REDIS_URL:
+        return "" if os.access(settings.QUEUE_DIR, os.W_OK | os.X_OK) else "no folder"
+    from redis import Redis, RedisError  # noqa: PLC0415 - see publication.limits
+
+    limits = {"socket_connect_timeout": QUEUE_SECONDS, "socket_timeout": QUEUE_SECONDS}
+    try:
+        with Redis.from_url(settings.REDIS_URL, **limits) as client:
+            client.ping()
+            if writes:
+                client.set("newsletter:doctor", "x", ex=60)
+    except (RedisError, OSError) as error:
+        return type(error).__name__
+    return ""
+
+
+def queue(now: datetime) -> Iterator[Finding]:
+    if answer := queue_answer(writes=True):
+        hint = _("Look at REDIS_URL; without one, manage.py up makes the folder DATA_DIR/queue.")
+        yield Finding(ERROR, "queue.unreachable", _("The queue cannot be used: %s.") % answer, hint)

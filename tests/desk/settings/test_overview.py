@@ -1,0 +1,56 @@
+"""The page that the word for settings leads to: what it says of backups."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from newsletter.operation.models import NightlyBackup
+from tests.factories import make_publication
+from tests.support.pages import markup
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def said(admin_client, settings, tmp_path):
+    """Return what the page says to an owner."""
+    make_publication(language="en")
+    settings.BACKUP_URL = str(tmp_path)
+    return lambda: markup(admin_client.get(reverse("admin:settings"), headers={"Accept-Language": "en"}))
+
+
+def make_backup(**fields):
+    made = timezone.now() - timedelta(hours=9)
+    return NightlyBackup.objects.create(
+        day=made.date(), begun_at=made, **({"made_at": made, "octets": 1288490188} | fields)
+    )
+
+
+def test_the_age_of_the_last_backup_stands_there(said):
+    make_backup()
+
+    assert "The last backup is 9 hours old (" in said()
+    assert "1.2 GB). It has not been tried yet." in said()
+
+
+@pytest.mark.parametrize(
+    ("trial", "words"), [("", "and works."), ("a page fails", "would not bring the newsletter back")]
+)
+def test_so_does_what_trying_it_has_shown(said, trial, words):
+    make_backup(tried_at=timezone.now(), trial=trial)
+
+    assert words in said()
+
+
+def test_before_the_first_night_none_is_there(said):
+    make_backup(made_at=None)
+
+    assert "No backup has been made yet" in said()
+
+
+def test_without_a_place_for_them_the_owner_is_told(said, settings):
+    settings.BACKUP_URL = ""
+
+    assert "No backup is made by itself." in said()

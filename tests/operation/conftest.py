@@ -1,0 +1,37 @@
+"""What the tests of the operation share."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import translation
+
+from tests.factories import make_publication
+
+
+@pytest.fixture
+def in_order(db, settings, tmp_path, name_server):
+    """An installation without a fault, told in English."""
+    settings.DATA_DIR = tmp_path
+    settings.QUEUE_DIR = tmp_path / "queue"
+    settings.QUEUE_DIR.mkdir()
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT.mkdir()
+    (settings.STATIC_ROOT / "staticfiles.json").write_text("{}")
+    settings.SECRET_KEY, settings.SECRET_KEY_PATH = "from the environment", tmp_path / "secret_key"
+    settings.MAIL_URL = settings.BULK_MAIL_URL = "postmark://token@"
+    settings.SITE_URL = "https://news.gipi.tw"
+    settings.TRUSTED_PROXIES = 1
+    settings.MAILBOX_URL = "pipe:"
+    settings.BACKUP_URL = str(tmp_path / "backups")
+    name_server.records |= {
+        ("gipi.tw", "TXT"): ['"v=spf1 include:spf.mtasv.net ~all"'],
+        ("_dmarc.gipi.tw", "TXT"): ['"v=DMARC1; p=quarantine; rua=mailto:dmarc@gipi.tw"'],
+        ("gipi.tw", "MX"): ["10 mx.gipi.tw."],
+        ("pm-bounces.gipi.tw", "CNAME"): ["pm.mtasv.net."],
+        ("pm.mtasv.net", "MX"): ["10 inbound.postmarkapp.com."],
+        ("pm.mtasv.net", "TXT"): ['"v=spf1 include:spf.mtasv.net -all"'],
+        ("spf.mtasv.net", "TXT"): ['"v=spf1 ip4:50.31.156.96/27 ~all"'],
+    }
+    make_publication(sender_email="hello@gipi.tw", bounces_to="bounces@gipi.tw", postal_address="台北市信義路 1 號")
+    User.objects.create_superuser("gipi", password="leverage-2026")
+    with translation.override("en"):
+        yield
