@@ -20,6 +20,7 @@ RUN cd /tmp && apt-get download postgresql-client-17 && dpkg-deb --fsys-tarfile 
 FROM system AS build
 ARG SSL_CERT_FILE
 ARG COMMIT=
+ARG EXTRAS="--extra age"
 ARG UV_VERSION=0.13.9
 RUN apt-get install -y --no-install-recommends binutils python3-venv && python3 -m venv /opt/uv \
  && /opt/uv/bin/pip install --no-cache-dir --disable-pip-version-check "uv==$UV_VERSION"
@@ -27,7 +28,7 @@ WORKDIR /app
 ENV UV_LINK_MODE=copy UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=never
 COPY pyproject.toml uv.lock ./
 # Two languages are spoken here; what others say, and what only compilers and debuggers read, stays outside.
-RUN /opt/uv/bin/uv sync --frozen --no-dev --extra age --no-cache \
+RUN /opt/uv/bin/uv sync --frozen --no-dev $EXTRAS --no-cache \
  && cd .venv/lib/python3.13/site-packages \
  && find . -name "*.po" -delete \
  && find . -path "*/locale/*/LC_MESSAGES" ! -path "*/zh_*/*" ! -path "*/en*/*" -prune -exec rm -r {} + \
