@@ -1,5 +1,11 @@
-"""A throw-away installation to measure in: a folder, a database and an SMTP server of its own."""
+"""A throw-away installation to measure in: a folder, a database and an SMTP server of its own.
 
+By itself it measures one at rest, as the one command runs it on SQLite: memory (PSS: what processes share counts once),
+wake-ups (voluntary switches of all threads), CPU, and octets written; after a first start, which migrates, and after a
+second one. Nobody asks for a page meanwhile.
+"""
+
+import argparse
 import os
 import shutil
 import socket
@@ -8,7 +14,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.postgres import Postgres
@@ -22,6 +29,8 @@ PARAGRAPH = (
     "每天早上先問自己：[如果今天只能做一件事](https://news.example.org/p/1/)，會是哪一件？然後先做那一件。"
 )
 PARAGRAPHS = 23  # make a message of about 41 KB
+DAY = 24 * 3600
+BARS = "200 MB, 3 wake-ups a second, 0.2 %, 10 MB a day"
 
 
 @contextmanager
@@ -112,3 +121,82 @@ def machine() -> str:
     )
     name = models[0].partition(": ")[2] if models else "unknown processor"
     return f"{os.cpu_count()} x {name}, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}"
+
+
+# --- At rest ---
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a process has spent since it was started."""
+
+    name: str
+    wakeups: int
+    seconds: float  # of a processor, those of threads that have ended too
+    octets: int  # written to files, without those that were deleted before they reached the disk
+
+
+def spent(pid: int) -> Spent:
+    process = Path(f"/proc/{pid}")
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    written = dict(line.split(": ") for line in (process / "io").read_text().splitlines())
+    return Spent(
+        (process / "cmdline").read_text().replace("\0", " ").strip()[-60:],
+        sum(_switches(thread) for thread in (process / "task").iterdir()),
+        sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK"),
+        int(written["write_bytes"]) - int(written["cancelled_write_bytes"]),
+    )
+
+
+def _switches(thread: Path) -> int:
+    with suppress(OSError):  # it has ended
+        return int((thread / "status").read_text().partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return 0
+
+
+def pss_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    return int(dict(line.split(":", 1) for line in lines)["Pss"].split()[0]) / 1000
+
+
+def at_rest(made: Product, *, settled: float, seconds: float) -> None:
+    """Print what the processes of an installation take while nothing happens, one line each and one for all."""
+    made.start()
+    time.sleep(settled)  # what is done once after a start is no rest
+    before, began = {pid: spent(pid) for pid in made.pids()}, time.monotonic()
+    time.sleep(seconds)  # the time that is measured
+    after, lasted = {pid: spent(pid) for pid in made.pids()}, time.monotonic() - began
+    rows = []
+    for pid in sorted(after.keys() & before.keys()):
+        was, now = before[pid], after[pid]
+        wakeups, busy = (now.wakeups - was.wakeups) / lasted, (now.seconds - was.seconds) / lasted * 100
+        rows.append((pss_mb(pid), wakeups, busy, (now.octets - was.octets) / lasted * DAY / 1e6))
+        print(_row(now.name, *rows[-1]), flush=True)
+    print(_row(f"all, bars: {BARS}", *map(sum, zip(*rows, strict=True))), flush=True)
+
+
+def _row(name: str, memory: float, wakeups: float, busy: float, written: float) -> str:
+    return f"| {name:60} | {memory:6.1f} MB | {wakeups:6.2f} /s | {busy:6.3f} % | {written:6.1f} MB/day |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10, help="measured after each start (default: 10)")
+    parser.add_argument("--settled", type=float, default=90, help="seconds after the start before that (default: 90)")
+    parser.add_argument("--starts", type=int, default=2)
+    options = parser.parse_args()
+    print(machine())
+    folder = Path(tempfile.mkdtemp(prefix="newsletter-rest-"))
+    made = Product(folder / "product")
+    try:
+        for number in range(1, options.starts + 1):
+            print(f"start {number}, measured for {options.minutes:g} minutes")
+            at_rest(made, settled=options.settled, seconds=options.minutes * 60)
+            made.stop()
+    finally:
+        made.kill()
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,28 +6,38 @@ temporary files, where others may look and which may be another disk.
 """
 
 import os
+import socket
 import uuid
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
 from queue import Empty
 from time import monotonic, time_ns
-from typing import Any
+from typing import Any, ClassVar
 
 from celery.signals import worker_shutting_down
 from kombu.transport import filesystem
 from kombu.utils.json import dumps, loads
 
-LOOK_SECONDS = 0.25  # between looks at whether the worker is to stop
+from newsletter.stirring import Folder
+
+LOOK_SECONDS = 10.0  # between looks, if nothing stirs
+WIRE_OCTETS = 65_536  # of one message
+TASKS = "celery"  # the queue of tasks; others are for Celery's own talk
 STALE = 3600 * 10**9  # nanoseconds; a wake-up that old has been sent again many times
 
 
 class Channel(filesystem.Channel):
+    wire: "Wire | None" = None  # of this process and its copies
+
     def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]  # by name
         """Write under a name that nobody reads, then give it the name of a message in one step."""
+        text = dumps(payload)
+        if queue == TASKS and self.wire and self.wire.put(text):
+            return
         path = Path(self.data_folder_out) / f"{time_ns():020}_{uuid.uuid4()}.{queue}.msg"
         draft = path.with_suffix(".draft")
-        draft.write_text(dumps(payload))
+        draft.write_text(text)
         draft.rename(path)
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
@@ -36,6 +46,8 @@ class Channel(filesystem.Channel):
         What beat put there while no worker ran for days is thrown away here: to take each of a
         hundred thousand files by a look at all of them would last for hours.
         """
+        if queue == TASKS and self.wire and (message := self.wire.take()) is not None:
+            return loads(message)
         oldest = f"{time_ns() - STALE:020}"
         for path in sorted(Path(self.data_folder_in).iterdir()):
             if path.name.partition(".")[2] != f"{queue}.msg":
@@ -59,31 +71,77 @@ def _take(path: Path) -> str | None:
     return text
 
 
+class Wire:
+    """Messages that wait in the kernel, for the process that made it and its copies: nothing is written to a disk.
+
+    Whoever dies takes nothing along but what it had taken. What does not fit goes into the folder.
+    """
+
+    def __init__(self) -> None:
+        self._taker, self._giver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        for end in (self._taker, self._giver):
+            end.setblocking(False)
+
+    def put(self, text: str) -> bool:
+        """Return False if it does not fit."""
+        message = text.encode()
+        try:
+            return len(message) <= WIRE_OCTETS and self._giver.send(message) > 0
+        except OSError:  # full, as while no worker runs
+            return False
+
+    def take(self) -> str | None:
+        try:
+            return self._taker.recv(WIRE_OCTETS).decode()
+        except BlockingIOError:
+            return None
+
+    def fileno(self) -> int:
+        return self._taker.fileno()
+
+    def close(self) -> None:
+        self._taker.close()
+        self._giver.close()
+
+
 class Transport(filesystem.Transport):
-    """on_look: called before each look for a message, by whoever has to know that somebody looks."""
+    """on_look: called before each look for a message, by whoever has to know that somebody looks.
+
+    patience: seconds that a wait may last, even if a shorter one was asked for; a message or a signal ends it.
+    """
 
     Channel = Channel
 
     is_stopping = False
     on_look: Callable[[], None] | None = None
+    patience = 0.0
+    _folders: ClassVar[dict[str, Folder]] = {}  # of this process
 
     def drain_events(self, connection: Any, timeout: float | None = None, **_kwargs: Any) -> None:
-        """Wait for a message; raise TimeoutError when there is none in time, or soon after the worker is stopped.
-
-        Celery's loop waits for two seconds at a time, and hears of a stop between two waits.
-        """
-        until = monotonic() + (inf if timeout is None else timeout)
+        """Wait for a message; raise TimeoutError when there is none in time, or when the worker is stopped."""
+        until = monotonic() + (inf if timeout is None else max(timeout, self.patience))
         while True:
             if self.on_look:
                 self.on_look()
-            left = max(0.0, until - monotonic())
             try:
-                super().drain_events(connection, timeout=min(left, LOOK_SECONDS))
+                super().drain_events(connection, timeout=0)
             except TimeoutError:
-                if left <= LOOK_SECONDS or self.is_stopping:
+                if self.is_stopping or monotonic() >= until:
                     raise
             else:
                 return
+            self._stirring().wait(min(until - monotonic(), LOOK_SECONDS))
+
+    def _stirring(self) -> Folder:
+        path: str = self.client.transport_options["data_folder_in"]  # type: ignore[union-attr, index]  # who drains has both
+        if path not in self._folders:
+            self._folders[path] = Folder(Path(path), shared=Channel.wire.fileno() if Channel.wire else None)
+        return self._folders[path]
+
+
+def lay_wire() -> None:
+    """Have this process and its copies hand each other what is for workers without the folder."""
+    Channel.wire = Wire()
 
 
 @worker_shutting_down.connect

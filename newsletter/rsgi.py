@@ -15,9 +15,12 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from functools import partial
 from http import HTTPStatus
+from logging.config import dictConfig
 from pathlib import Path
 from typing import IO, Any
 from wsgiref.types import WSGIApplication
+
+from django.conf import settings
 
 from newsletter.environ import Environ, Headers, SentFile, environ_of
 from newsletter.operation.metrics import requests
@@ -177,6 +180,7 @@ def _has_body(environ: Environ) -> bool:
 def _begin() -> None:
     from newsletter.desk import catching_up  # noqa: PLC0415 - it has models, which newsletter.wsgi makes ready
 
+    dictConfig(settings.LOGGING)  # granian has set its own loggers up in this process, perhaps after Django did
     catching_up.start()
     requests.start()
 

@@ -12,8 +12,24 @@ OPTIONS = {
 }
 
 
+def words(host: str, port: int, *, processes: int = 1, application: str = "newsletter.rsgi:application") -> list[str]:
+    """Return what follows `granian`."""
+    options = OPTIONS | {"--host": host, "--port": str(port), "--workers": str(processes)}
+    return [*(word for option in options.items() for word in option), "--no-ws", "--no-access-log", application]
+
+
 def command(host: str, port: int, *, processes: int = 1, application: str = "newsletter.rsgi:application") -> list[str]:
     """Return the command; docs/deploy.md shows the same one."""
-    options = OPTIONS | {"--host": host, "--port": str(port), "--workers": str(processes)}
-    words = [word for option in options.items() for word in option]
-    return [sys.executable, "-m", "granian", *words, "--no-ws", "--no-access-log", application]
+    return [sys.executable, "-m", "granian", *words(host, port, processes=processes, application=application)]
+
+
+def load() -> None:
+    """Load the server, before the process is copied."""
+    import granian.cli  # noqa: F401, PLC0415 - only whoever serves in this process
+
+
+def serve(host: str, port: int, *, processes: int = 1) -> None:
+    """Do in this process what the command does, until SIGTERM."""
+    from granian.cli import cli  # noqa: PLC0415 - as above
+
+    cli(words(host, port, processes=processes), "granian", auto_envvar_prefix="GRANIAN")

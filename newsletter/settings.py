@@ -250,8 +250,15 @@ FILES_QUEUE = {
 }
 CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
-# The first has the work done while Redis takes no task; both bear a clock that jumps.
-CELERY_BEAT_SCHEDULER = f"newsletter.operation.clock:{'Scheduler' if REDIS_URL else 'SteadyScheduler'}"
+# One has the work done while Redis takes no task, one rests while nothing happens; all bear a clock that jumps.
+_IS_ONE_FILE = "sqlite3" in DATABASES["default"]["ENGINE"]
+CELERY_BEAT_SCHEDULER = (
+    "newsletter.operation.clock:Scheduler"
+    if REDIS_URL
+    else "newsletter.operation.resting:RestingScheduler"
+    if _IS_ONE_FILE
+    else "newsletter.operation.clock:SteadyScheduler"
+)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_IGNORE_RESULT = True

@@ -42,6 +42,7 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.database",
     "tests.support.dns",
+    "tests.support.failures",
     "tests.support.pictures",
     "tests.support.postfix",
     "tests.support.postgres",

@@ -143,7 +143,6 @@ if connection.vendor == "sqlite":
 @pytest.mark.servers
 def test_sqlite_is_restored_after_a_crash_by_the_commands_as_they_are_written(make_product, tmp_path):
     product = make_product()
-    product.migrate()
     product.shell(WRITTEN.format("before"))
     back_up(product, tmp_path)
     product.manage("shell", "--no-imports", "-v", "0", "-c", WRITTEN.format("after") + THEN_KILLED, check=False)

@@ -1,5 +1,8 @@
 import multiprocessing
+import os
 import resource
+import signal
+import threading
 import time
 import uuid
 from queue import Empty
@@ -8,10 +11,10 @@ import pytest
 from celery.signals import worker_shutting_down
 from kombu import Connection
 from kombu.simple import SimpleQueue
-from kombu.transport import filesystem
 
 import newsletter.celery  # noqa: F401  # it names the scheme
-from newsletter.queue import LOOK_SECONDS, Transport
+from newsletter import queue as queue_of_files
+from newsletter.queue import WIRE_OCTETS, Channel, Transport, Wire
 
 
 @pytest.fixture
@@ -125,36 +128,35 @@ def test_nothing_is_left_of_a_message_that_was_taken(connection, name, tmp_path)
 # --- Stopping ---
 
 
-@pytest.fixture
-def waits(monkeypatch):
-    """How long the transport below was asked to wait, each time; it comes back at once."""
-    asked = []
-
-    def drain_events(_self, _connection, timeout=None):
-        asked.append(timeout)
-        raise TimeoutError
-
-    monkeypatch.setattr(filesystem.Transport, "drain_events", drain_events)
-    return asked
+def wait(connection):
+    """Wait for a message as Celery's loop does; return whether none came."""
+    try:
+        connection.drain_events(timeout=3600)
+    except TimeoutError:
+        return True
+    return False
 
 
-def test_a_worker_that_is_stopped_does_not_wait_for_a_message(connection, waits, monkeypatch):
+def test_a_worker_that_is_stopped_does_not_wait_for_a_message(connection, monkeypatch):
     monkeypatch.setattr(Transport, "is_stopping", True)
 
-    with pytest.raises(TimeoutError):
-        connection.drain_events(timeout=3600)
-
-    assert waits == [LOOK_SECONDS]
+    assert wait(connection)
 
 
-def test_a_stop_of_celerys_worker_ends_the_wait(connection, waits, monkeypatch):
+def test_a_stop_of_celerys_worker_ends_the_wait(connection, monkeypatch):
     monkeypatch.setattr(Transport, "is_stopping", False)
-
-    worker_shutting_down.send(sender="hand1@machine", sig="SIGTERM", how="Warm", exitcode=0)
-
-    with pytest.raises(TimeoutError):
-        connection.drain_events(timeout=3600)
-    assert waits == [LOOK_SECONDS]
+    before = signal.signal(
+        signal.SIGUSR1,
+        lambda *_: worker_shutting_down.send(sender="hand1@machine", sig="SIGTERM", how="Warm", exitcode=0),
+    )
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
+    timer.start()
+    try:
+        assert wait(connection)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGUSR1, before)
+        signal.set_wakeup_fd(-1)
 
 
 def test_a_wait_for_a_message_is_as_long_as_it_was_asked_to_be(connection, name):
@@ -162,9 +164,19 @@ def test_a_wait_for_a_message_is_as_long_as_it_was_asked_to_be(connection, name)
         began = time.monotonic()
 
         with pytest.raises(Empty):
-            queue.get(timeout=2 * LOOK_SECONDS)
+            queue.get(timeout=0.3)
 
-    assert time.monotonic() - began >= 2 * LOOK_SECONDS
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_patient_worker_waits_longer_than_it_was_asked_to(connection, monkeypatch):
+    monkeypatch.setattr(Transport, "patience", 0.5)
+    began = time.monotonic()
+
+    with pytest.raises(TimeoutError):
+        connection.drain_events(timeout=0.01)
+
+    assert time.monotonic() - began >= 0.5
 
 
 def test_a_message_ends_a_wait_without_an_end(connection, name):
@@ -172,3 +184,87 @@ def test_a_message_ends_a_wait_without_an_end(connection, name):
         queue.put("wake up")
 
         assert queue.get().payload == "wake up"
+
+
+def test_a_message_from_elsewhere_ends_a_wait_at_once(connection, name, options, monkeypatch):
+    monkeypatch.setattr(queue_of_files, "LOOK_SECONDS", 3600)
+    with connection.SimpleQueue(name) as queue:
+        writer = threading.Timer(0.2, put_many, (options, name, "late"))
+        writer.start()
+
+        assert queue.get(timeout=60).payload == "late-0"
+        writer.join()
+
+
+# --- The wire between copies of one process ---
+
+
+@pytest.fixture
+def wire(monkeypatch, name):
+    """A wire for the queue of this test, as if that were the one of tasks."""
+    laid = Wire()
+    monkeypatch.setattr(Channel, "wire", laid)
+    monkeypatch.setattr(queue_of_files, "TASKS", name)
+    yield laid
+    laid.close()
+
+
+@pytest.mark.usefixtures("wire")
+def test_a_task_by_wire_leaves_no_file(connection, name, tmp_path):
+    with connection.SimpleQueue(name) as queue:
+        for word in ("one", "two"):
+            queue.put(word)
+        files = list(tmp_path.glob("*.msg"))
+
+        assert [take(queue) for _ in range(3)] == ["one", "two", None]
+    assert files == []
+
+
+@pytest.mark.usefixtures("wire")
+def test_what_is_no_task_goes_through_the_folder(connection, name, tmp_path):
+    with connection.SimpleQueue(f"other.{name}") as queue:
+        queue.put("talk")
+
+        assert len(list(tmp_path.glob("*.msg"))) == 1
+        assert take(queue) == "talk"
+
+
+@pytest.mark.usefixtures("wire")
+def test_what_the_wire_does_not_hold_waits_in_the_folder_and_nothing_is_lost(connection, name, tmp_path):
+    long = "x" * WIRE_OCTETS
+    with connection.SimpleQueue(name) as queue:
+        queue.put(long)
+        assert len(list(tmp_path.glob("*.msg"))) == 1, "too long for the wire"
+        assert take(queue) == long
+
+        while not list(tmp_path.glob("*.msg")):
+            queue.put("until it is full")
+        queue.put("last")
+
+        taken = list(iter(lambda: take(queue), None))
+    assert "last" in taken
+    assert set(taken) == {"until it is full", "last"}
+    assert list(tmp_path.glob("*.msg")) == []
+
+
+def take_one(options, name, told):
+    with Connection("files://localhost/", transport_options=options) as taking, taking.SimpleQueue(name) as queue:
+        message = queue.get(timeout=60)
+        message.ack()
+        told.send(message.payload)
+
+
+@pytest.mark.usefixtures("wire")
+def test_copies_of_a_process_take_what_another_one_gives_and_each_message_once(connection, options, name):
+    fork = multiprocessing.get_context("fork")
+    reader, told = fork.Pipe(duplex=False)
+    takers = [fork.Process(target=take_one, args=(options, name, told)) for _ in range(2)]
+    for taker in takers:
+        taker.start()
+    with connection.SimpleQueue(name) as queue:
+        queue.put("one")
+        queue.put("two")
+
+    assert {reader.recv() for _taker in takers} == {"one", "two"}
+    for taker in takers:
+        taker.join()

@@ -250,9 +250,10 @@ def test_a_server_in_which_nothing_ends_does_not_say_so(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, migrated_sqlite):
+def site(tmp_path_factory, migrated_sqlite, collected_static):
     """A running web server of an installation with a post and a picture of 9 MB."""
     made = Product(tmp_path_factory.mktemp("site"))
+    made.env["STATIC_ROOT"] = str(collected_static)
     made.begin_with(migrated_sqlite)
     made.post, made.session = made.shell(MADE)
     picture = made.data / "media" / "abc" / "picture.png"
@@ -265,12 +266,10 @@ def site(tmp_path_factory, migrated_sqlite):
 
 MADE = """
 from django.contrib.auth import get_user_model
-from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from newsletter.posts.models import Post
 
-call_command("collectstatic", verbosity=0, interactive=False)
 post = Post.objects.create(title="Levers", body="Text.", published_at=timezone.now())
 client = Client()
 client.force_login(get_user_model().objects.create_superuser("author"))
@@ -409,7 +408,7 @@ def test_a_head_of_a_picture_tells_its_size(site):
 
 
 def static(site: Product) -> tuple[str, bytes]:
-    script = next((site.data / "static").glob("site.*.js"))
+    script = next(Path(site.env["STATIC_ROOT"]).glob("site.*.js"))
     return f"/static/{script.name}", script.read_bytes()
 
 

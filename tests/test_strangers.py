@@ -387,26 +387,35 @@ BY_WHOM = {
         "newsletter.posts.importers.folder.addresses": "_MADE",
         "newsletter.posts.importers.folder.fields": "_HEADING DAY_IN_NAME _LOOSE words _iso",
         "newsletter.posts.importers.folder.boxes": "PICTURE",
-        "newsletter.posts.importers.folder.docusaurus": "_BOX _PROGRAM _COMMENT _REQUIRED _TAB _LABEL _AROUND _PART",
-        "newsletter.posts.importers.folder.obsidian": "_WIKI _HIDDEN _CALLOUT _SIZED _BLOCK _FILM _SIZE",
-        "newsletter.posts.importers.folder.shortcodes": "_CODE _PAIRED _SINGLE _SITE _RELATIVE _ATTRIBUTES _IDENTITY "
-        "_CONTENTS _HIDDEN _ESCAPED _language _positional _named _asset _include _link",
-        "newsletter.posts.importers.front_matter": "_HEAD _OPEN _KEY",
+        "newsletter.posts.importers.folder.docusaurus": "_BOX _PROGRAM _COMMENT _GIVEN _LITERAL _CLASS _LOOK _TAB "
+        "_LABEL _AROUND _PART _VALUE _VALUE_OF_MDX",
+        "newsletter.posts.importers.folder.code": "_CODE",
+        "newsletter.posts.importers.folder.formulas": "_BLOCK _INLINE _TEX",
+        "newsletter.posts.importers.folder.kramdown": "_ATTRIBUTES _IDENTITY _CONTENTS _HIDDEN _UNMARKED",
+        "newsletter.posts.importers.folder.notes": "_ABBREVIATION _with_abbreviations _with_notes.plain",
+        "newsletter.posts.importers.folder.raw_html": "_MEDIA _SOURCE _SCRIPT _GIST _DROPPED _LAZY _MARKED _ANCHOR "
+        "_kept _script",
+        "newsletter.posts.importers.folder.themes": "_TABS _TAB _TAB_END _PAIRED _HUGO _BUTTON _LABEL _BOX _button "
+        "_paired _tab",
+        "newsletter.posts.importers.folder.obsidian": "_WIKI _CONTENTS _HIDDEN _CALLOUT _SIZED _BLOCK _FILM _SIZE",
+        "newsletter.posts.importers.folder.shortcodes": "_PAIRED _SINGLE _SITE _RELATIVE _HIDDEN _VALUE _ESCAPED "
+        "_language _positional _named _figure _asset _bilibili _file _include _link",
+        "newsletter.posts.importers.front_matter": "_HEAD _OPEN _KEY _TOML _SEMICOLONS _json_in_front",
         "newsletter.posts.importers.ghost.source": "_PICTURE_HOST _OWN_LINK _PATTERN Source._without_place",
         "newsletter.posts.importers.html.blocks": "_LANGUAGE _BARE _heading _item_text _code_block _language _side",
         "newsletter.posts.importers.ghost.bodies": "_GATED _EDITOR",
-        "newsletter.posts.importers.html.cards": "_PORTAL _dropped _link_of_a_program",
+        "newsletter.posts.importers.html.cards": "_PORTAL _GIST _dropped _link_of_a_program",
         "newsletter.posts.importers.html.converting": "_DATA",
         "newsletter.posts.importers.html.counts": "TOKEN _HAN",
         "newsletter.posts.importers.html.inlines": "_SPACE _ANYWHERE _BRACKETS _PUNCTUATION _TAG _ENTITY "
         "_CONTENTS _LINE_START _NUMBER_START _BREAK "
         "_OUTER_BREAKS _EDGES _code _link picture",
         "newsletter.posts.importers.html.leaving": "comment",
-        "newsletter.posts.importers.html.other_boxes": "_CALLS",
+        "newsletter.posts.importers.html.other_boxes": "_CALLS _BACKGROUND",
         "newsletter.posts.importers.html.tree": "_NAME _SCHEME serialised _NORMAL _BOLD _SLANTED",
         "newsletter.posts.importers.linking": "_LINK",
         "newsletter.posts.importers.markdown_breaks": "_SPECIAL _UNDERLINE _breaks",
-        "newsletter.posts.importers.markdown_folder": "_TOML _UNDERLINED",
+        "newsletter.posts.importers.markdown_folder": "_UNDERLINED",
         "newsletter.posts.importers.medium": "_ID _DAY",
         "newsletter.posts.importers.pictures.finding": "_DATA _SIZED _SMALLER _SUBSTACK",
         "newsletter.posts.importers.pictures.placing": "_PLACE _ALREADY_HERE unescaped",
@@ -414,6 +423,7 @@ BY_WHOM = {
         "newsletter.posts.importers.words": "_PATTERNS",
         "newsletter.posts.importers.wordpress.galleries": "_GALLERY _IDS _BLOCK",
         "newsletter.posts.importers.wordpress.items": "_CDATA _CONTROL _BARE",
+        "newsletter.posts.importers.wordpress.plugins": "_NOTE _FORMULA _CODE",
         "newsletter.posts.importers.wordpress.source": "Source.read _words",
         "newsletter.posts.importers.wordpress.texts": "_BLOCK _CAPTION _PICTURE _EMBED _DYNAMIC _CODE _MEDIA "
         "_UNKNOWN _ALONE _PRE _EMBED_BLOCK _BLOCK_MARK "

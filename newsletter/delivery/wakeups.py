@@ -1,4 +1,4 @@
-"""Waking the lanes of this machine, which look at the ledger once a second by themselves. No queue is asked.
+"""Waking the lanes of this machine, which look at the ledger by themselves now and then. No queue is asked.
 
 A file's time says when they were woken last: it needs no message that could be lost, and no file system that has pipes.
 """
@@ -9,9 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
+
+from newsletter.publication import pulse
+from newsletter.stirring import Folder
 
 EVERY_SECONDS = 1.0  # between a lane's looks at the ledger: the lanes of other machines are not woken
-GLANCE_SECONDS = 0.05  # between looks at the file, and at whether to stop
+ALONE_SECONDS = 10.0  # on SQLite, where no other machine is
 
 
 def wake_lanes() -> None:
@@ -22,14 +26,16 @@ def wake_lanes() -> None:
 
 
 def waker() -> Callable[[Callable[[], bool]], None]:
-    """Return what waits until lanes are woken, or a second has passed, or its argument says that it is over."""
-    woken_at = _woken_at()
+    """Return what waits until lanes are woken, or it is time to look, or its argument says that it is over."""
+    _file().parent.mkdir(parents=True, exist_ok=True)
+    folder, woken_at = Folder(_file().parent), _woken_at()
+    seconds = ALONE_SECONDS if connection.vendor == "sqlite" else EVERY_SECONDS
 
     def wait(is_over: Callable[[], bool]) -> None:
         nonlocal woken_at
-        until = time.monotonic() + EVERY_SECONDS
-        while time.monotonic() < until and not is_over() and woken_at == _woken_at():
-            time.sleep(GLANCE_SECONDS)  # a file wakes nobody: it is looked at again and again
+        until = time.monotonic() + min(seconds, pulse.BEAT_SECONDS)
+        while not is_over() and woken_at == _woken_at() and (left := until - time.monotonic()) > 0:
+            folder.wait(left)
         woken_at = _woken_at()
 
     return wait

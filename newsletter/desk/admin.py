@@ -20,6 +20,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -34,6 +35,7 @@ from newsletter.desk.readers.options import ReadersAdmin
 from newsletter.desk.settings.helpers import AccountAdmin, RoleAdmin
 from newsletter.desk.templatetags.calendar_days import short_moment
 from newsletter.desk.today.page import of_issues
+from newsletter.desk.today.words import readers as in_words
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
 from newsletter.issues.indexing import index_issue
@@ -230,8 +232,13 @@ class MailingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("readers"))
     def readers(self, mailing: Mailing) -> str:
-        """Return how many get it, which nobody knows before it begins."""
-        return number_format(mailing.total, force_grouping=True) if mailing.total else ""
+        """Return how many get it, which nobody knows before it begins; on a phone, which has no heads, in words."""
+        if not mailing.total:
+            return ""
+        number = number_format(mailing.total, force_grouping=True)
+        return format_html(
+            '<span class="is-wide">{}</span><span class="is-narrow">{}</span>', number, in_words(mailing.total)
+        )
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponseRedirect:
         if not object_id.isdecimal():

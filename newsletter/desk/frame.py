@@ -5,6 +5,7 @@ Nobody is shown a link that would lead them to a refusal. The pages themselves a
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
@@ -131,7 +132,7 @@ def above(request: HttpRequest, site: AdminSite) -> Link | None:
     for tab, (page, label) in TABS.items():
         if request.path == reverse(tab) and page in {one.name for one in pages}:
             return None
-        if request.path.startswith(reverse(tab)) and may_open(request, reverse(tab)):
+        if request.path.startswith(reverse(tab)) and may_open(request, tab):
             return Link(tab, label, reverse(tab), is_current=False)
     if list_above := next((page for page in pages if request.path.startswith(page.url)), None):
         return list_above
@@ -148,10 +149,15 @@ def word_of(path: str, site: AdminSite) -> str | None:
     return part if part in LABELS else STANDS_UNDER.get(room) or STANDS_UNDER.get(part)
 
 
-def may_open(request: HttpRequest, url: str) -> bool:
+def may_open(request: HttpRequest, name: str) -> bool:
     """Return whether the user has every right that a screen of ours names in `rights.needs`."""
-    needed: tuple[str, ...] = getattr(resolve(url).func, "needs", ())
-    return request.user.has_perms(needed)
+    return request.user.has_perms(_needed(name))
+
+
+@cache  # one for each of our screens; a page asks for twenty, and to find one among all addresses takes 0.2 ms
+def _needed(name: str) -> tuple[str, ...]:
+    needed: tuple[str, ...] = getattr(resolve(reverse(name)).func, "needs", ())
+    return needed
 
 
 def _address(word: str, request: HttpRequest, site: AdminSite) -> str:
@@ -159,10 +165,9 @@ def _address(word: str, request: HttpRequest, site: AdminSite) -> str:
     if word not in SCREENS:
         return next((url for _key, _label, url in _pages_under(word, request, site)), "")
     try:
-        url = reverse(SCREENS[word])
+        return reverse(SCREENS[word]) if may_open(request, SCREENS[word]) else ""
     except NoReverseMatch:  # no room has this screen yet
         return ""
-    return url if may_open(request, url) else ""
 
 
 def _pages_under(word: str, request: HttpRequest, site: AdminSite) -> Iterator[tuple[str, Promise, str]]:
@@ -172,5 +177,5 @@ def _pages_under(word: str, request: HttpRequest, site: AdminSite) -> Iterator[t
         if options := registered.get(key):
             if options.has_view_or_change_permission(request):
                 yield key, label, reverse(f"{site.name}:{key.replace('.', '_')}_changelist")
-        elif may_open(request, url := reverse(key)):
-            yield key, label, url
+        elif may_open(request, key):
+            yield key, label, reverse(key)

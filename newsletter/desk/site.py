@@ -18,6 +18,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
@@ -26,8 +27,10 @@ from newsletter.desk.accounts.alarms import Kind
 from newsletter.desk.calendar import pages as calendar
 from newsletter.desk.forms import OldPasswordForm
 from newsletter.desk.issues import (
+    actions,
     certificates,
     composer,
+    copies,
     corrections,
     decisions,
     downloads,
@@ -87,10 +90,10 @@ ISSUE_SCREENS: tuple[Screen, ...] = (
 MAILING_SCREENS: tuple[Screen, ...] = (
     ("", LOOK_AT_MAILINGS(mailings.mailing), "mailing"),
     ("moving/", LOOK_AT_MAILINGS(mailings.moving), "mailing_moving"),
-    ("move/", SEND(mailings.move), "mailing_move"),
-    *((f"{name}/", SEND(partial(mailings.act, action=name)), f"mailing_{name}") for name in mailings.ALL_ACTIONS),
+    ("move/", SEND(actions.move), "mailing_move"),
+    *((f"{name}/", SEND(partial(actions.act, action=name)), f"mailing_{name}") for name in actions.ALL_ACTIONS),
     ("public/", SEND(public_texts.switch), "mailing_public"),
-    ("copies/<str:state>/", SEE_COPIES(mailings.deliveries), "mailing_deliveries"),
+    ("copies/<str:state>/", SEE_COPIES(copies.deliveries), "mailing_deliveries"),
     ("copies/<str:which>.csv", TAKE_COPIES(downloads.as_csv), "mailing_csv"),
     ("uncertain/<str:decision>/", SEND(decisions.decide), "mailing_decide"),
     ("refused/<str:judgement>/", SEND(decisions.judge), "mailing_judge"),
@@ -229,6 +232,10 @@ class DeskSite(admin.AdminSite):
         opens = self.has_permission(request)
         shown = {f"frame_{name}": made(request, self) if opens else None for name, made in frame_of.items()}
         return super().each_context(request) | shown
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Return the models by room when they are looked at: few of the pages that are given them show them."""
+        return cast("list[Any]", SimpleLazyObject(partial(super().get_app_list, request, app_label)))
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**today(request.user, timezone.now()), **(extra_context or {})})

@@ -3,10 +3,13 @@
 import csv
 import io
 import re
+from bisect import bisect
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import pairwise
+from itertools import count, groupby, islice, pairwise
+from operator import itemgetter
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,6 +20,7 @@ from newsletter.mail.characters import single_line
 from newsletter.posts.models import Post
 
 SUBJECT_MAX, PREHEADER_MAX = 200, 150  # characters, as the columns of Issue
+NUMBER_MAX = 999_999
 COLUMNS = ("number", "date", "subject", "source")
 _NUMBER = re.compile(
     r"(?:#|No\.?\s{0,3}|Vol\.?\s{0,3}|Issue\s{1,3}#?|第\s{0,3})(?P<number>[0-9]{1,4})(?![0-9])", re.IGNORECASE
@@ -38,24 +42,66 @@ class Past:
     number: int | None = None
 
 
-def proposed(mails: Iterable[Past], taken: set[int]) -> list[Past]:
+type Standing = Mapping[int, datetime | None]  # numbers that are in use, each with the day on which it was sent
+
+
+def standing() -> dict[int, datetime | None]:
+    """Return the numbers of the issues that are here already."""
+    return dict(Issue.objects.values_list("number", "sent_at"))
+
+
+def proposed(mails: Iterable[Past], taken: Standing) -> list[Past]:
     """Return the mails by date, each with a number.
 
-    The numbers of the subjects count (“#12”, “第 12 期”) if most have one and they rise with the dates; else they are
-    counted from 1. Numbers in `taken` are passed over.
+    The numbers of the subjects count (“#12”, “第 12 期”) if most have one and they rise with the dates. The others get
+    free numbers between those of the issues that were sent before and after them, counted from the lower one. Where
+    these do not suffice, they get numbers above all: see `above_later`.
     """
     past = sorted(mails, key=lambda one: (one.at, one.source))
+    numbers = [number if number not in taken else None for number in _trusted(past)]
+    named = ((one.at, number) for one, number in zip(past, numbers, strict=True) if number is not None)
+    line = sorted([*((at, number) for number, at in taken.items() if at), *named])
+    used = {*taken, *(number for number in numbers if number is not None)}
+    places = [bisect(line, one.at, key=itemgetter(0)) for one in past]
+    for place, run in groupby((i for i, number in enumerate(numbers) if number is None), key=places.__getitem__):
+        waiting = list(run)
+        for index, number in zip(waiting, _free(line, place, used, len(waiting)), strict=True):
+            numbers[index] = number
+            used.add(number)
+    return [replace(one, number=number) for one, number in zip(past, numbers, strict=True)]
+
+
+def _trusted(past: Sequence[Past]) -> list[int | None]:
+    """Return the numbers of the subjects, if they can be believed."""
     read = [_number_in(one.subject) for one in past]
     named = [number for number in read if number is not None]
     rises = all(before < after for before, after in pairwise(named))
-    trusted = read if rises and len(named) * 2 > len(past) else [None] * len(past)
-    reserved = {number for number in trusted if number is not None} - taken
-    found, last = [], 0
-    for one, wanted in zip(past, trusted, strict=True):
-        number = wanted if wanted is not None and wanted not in taken else _next_free(last, taken | reserved)
-        last = max(last, number)
-        found.append(replace(one, number=number))
-    return found
+    return read if rises and len(named) * 2 > len(past) else [None] * len(past)
+
+
+def _free(line: Sequence[tuple[datetime, int]], place: int, used: set[int], amount: int) -> list[int]:
+    """Return so many free numbers between the issues on both sides of a place, or else above all that are used."""
+    after_number = line[place - 1][1] if place else 0
+    if place < len(line):
+        room = [number for number in range(after_number + 1, line[place][1]) if number not in used][:amount]
+        if len(room) == amount:
+            return room
+        after_number = max(used)
+    return list(islice((number for number in count(after_number + 1) if number not in used), amount))
+
+
+def above_later(past: Iterable[Past], taken: Standing) -> list[Past]:
+    """Return the mails whose number is higher than that of an issue that was mailed later, the first one first.
+
+    Readers find issues by their day, so each still stands where it belongs.
+    """
+    numbered = [(one.at, one.number, one) for one in past if one.number is not None]
+    line = [*numbered, *((at, number, None) for number, at in taken.items() if at)]
+    found, lowest = list[Past](), NUMBER_MAX + 1
+    for _at, number, one in sorted(line, key=itemgetter(0, 1), reverse=True):
+        found += [one] if one and number > lowest else []
+        lowest = min(lowest, number)
+    return found[::-1]
 
 
 def _number_in(subject: str) -> int | None:
@@ -63,20 +109,22 @@ def _number_in(subject: str) -> int | None:
     return int(found["number"]) or None if found else None
 
 
-def _next_free(last: int, used: set[int]) -> int:
-    number = last + 1
-    while number in used:
-        number += 1
-    return number
+def waiting(mailed: Mapping[str, Past], now: datetime, public: set[str] | None = None) -> tuple[list[Past], list[str]]:
+    """Return the mails whose posts are public and in no issue of the archive, and the sources of those not public.
+
+    public: the sources of posts that would be public; None asks what is here.
+    """
+    if public is None:
+        public = set(Post.objects.published(now).filter(source__in=mailed).values_list("source", flat=True))
+    done = in_the_archive(mailed)
+    ready = [one for own, one in mailed.items() if own in public - done]
+    return ready, sorted(set(mailed) - public)
 
 
-def waiting(mailed: Mapping[str, Past], now: datetime) -> tuple[list[Past], list[str]]:
-    """Return the mails whose posts are public and in no issue of the archive, and the sources of those that are not."""
-    public = Post.objects.published(now).filter(source__in=mailed)
-    done = set(IssueItem.objects.filter(post__in=public, issue__sent_at__isnull=False).values_list("post", flat=True))
-    ready = [mailed[post.source] for post in public.only("pk", "source") if post.pk not in done]
-    known = {post.source for post in public.only("source")}
-    return ready, sorted(set(mailed) - known)
+def in_the_archive(sources: Iterable[str]) -> set[str]:
+    """Return those of `sources` whose posts an issue carried already."""
+    sent = IssueItem.objects.filter(post__source__in=list(sources), issue__sent_at__isnull=False)
+    return set(sent.values_list("post__source", flat=True))
 
 
 def as_table(past: Sequence[Past]) -> str:
@@ -101,7 +149,7 @@ def corrected(past: Sequence[Past], table: str) -> list[Past]:
         typed = str(row.get("number") or "").strip() if row else ""
         if not typed:
             continue
-        if not typed.isdecimal() or not 0 < int(typed) < 1_000_000:
+        if not typed.isdecimal() or not 0 < int(typed) <= NUMBER_MAX:
             raise NumberingError(f"{typed!r} is no number of an issue ({one.subject})")
         subject = str((row or {}).get("subject") or "").strip() or one.subject
         found.append(replace(one, number=int(typed), subject=subject))
@@ -116,7 +164,7 @@ def archive(past: Sequence[Past], now: datetime) -> int:
     """
     numbered = [(one.number, one) for one in past if one.number is not None]
     numbers = [number for number, _one in numbered]
-    twice = {number for number in numbers if numbers.count(number) > 1}
+    twice = {number for number, times in Counter(numbers).items() if times > 1}
     used = set(Issue.objects.filter(number__in=numbers).values_list("number", flat=True))
     if twice or used:
         shown = ", ".join(map(str, sorted(twice | used)))

@@ -5,7 +5,20 @@ from collections.abc import Sequence
 from datetime import MAXYEAR, MINYEAR, datetime
 
 from django.db import models
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Prefetch, Q, Subquery, prefetch_related_objects
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Prefetch,
+    Q,
+    Subquery,
+    When,
+    prefetch_related_objects,
+)
 from django.db.models.functions import ExtractYear
 from django.urls import reverse
 from django.utils import timezone
@@ -33,8 +46,11 @@ def _public_items(now: datetime) -> Prefetch:  # type: ignore[type-arg]
 
 class IssueQuerySet(models.QuerySet["Issue"]):
     def archived(self) -> "IssueQuerySet":
-        """Return the issues that were sent, newest first: what readers may see."""
-        return self.filter(sent_at__isnull=False).order_by("-number")
+        """Return the issues that were sent, the last one first: what readers may see.
+
+        The day of sending decides, not the number: old mails that move in may have to take high numbers.
+        """
+        return self.filter(sent_at__isnull=False).order_by("-sent_at", "-number")
 
     def unsent(self) -> "IssueQuerySet":
         return self.filter(sent_at__isnull=True).order_by("number")
@@ -50,9 +66,9 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         return self.defer("introduction", "closing").prefetch_related(Prefetch("items", queryset=public))
 
     def in_year(self, year: int) -> "IssueQuerySet":
-        """Return those sent in `year` on the local calendar, in the order of their numbers."""
+        """Return those sent in `year` on the local calendar, in the order of their sending."""
         is_year = MINYEAR < year < MAXYEAR  # the outermost years have no form in another time zone
-        return self.filter(sent_at__year=year).order_by("number") if is_year else self.none()
+        return self.filter(sent_at__year=year).order_by("sent_at", "number") if is_year else self.none()
 
     def years(self) -> "models.QuerySet[Issue, tuple[int, int]]":
         """Return the years of these with how many each has, the latest first."""
@@ -72,18 +88,28 @@ class IssueQuerySet(models.QuerySet["Issue"]):
         return older, newer
 
     def around(self, issue: "Issue") -> tuple["Issue | None", "Issue | None"]:
-        """Return the issues before and after `issue`; None at the ends."""
-        older, _issue, newer = self.in_line(issue.number)
+        """Return the issues that were sent before and after `issue`; None at the ends. One query."""
+        if issue.sent_at is None:
+            return self.order_by("-sent_at", "-number").first(), None
+        older, _issue, newer = self._line(issue.number, issue.sent_at)
         return older, newer
 
     def in_line(self, number: int) -> tuple["Issue | None", "Issue | None", "Issue | None"]:
-        """Return the issue of this number between the one before and the one after; None where none is. One query."""
-        before = self.filter(number__lt=number).order_by("-number").values("pk")
-        after = self.filter(number__gt=number).order_by("number").values("pk")
-        line = list(self.filter(Q(number=number) | Q(pk=Subquery(before[:1])) | Q(pk=Subquery(after[:1]))))
-        older = next((issue for issue in line if issue.number < number), None)
-        newer = next((issue for issue in line if issue.number > number), None)
-        return older, next((issue for issue in line if issue.number == number), None), newer
+        """Return the issue of this number between those sent before and after; None where none is. One query."""
+        return self._line(number, Subquery(self.filter(number=number).order_by().values("sent_at")[:1]))
+
+    def _line(self, number: int, sent_at: datetime | Subquery) -> tuple["Issue | None", "Issue | None", "Issue | None"]:
+        """Return what stands before, at and after a place in the archive: a time, and a number where two share it."""
+        older, newer = (
+            Q((f"sent_at__{way}", sent_at)) | Q(("sent_at", sent_at), (f"number__{way}", number))
+            for way in ("lt", "gt")
+        )
+        before = self.filter(older).order_by("-sent_at", "-number").values("pk")
+        after = self.filter(newer).order_by("sent_at", "number").values("pk")
+        line = self.filter(Q(number=number) | Q(pk=Subquery(before[:1])) | Q(pk=Subquery(after[:1])))
+        side = Case(When(number=number, then=0), When(older, then=-1), default=1)
+        found: dict[int, Issue] = {getattr(one, "side"): one for one in line.annotate(side=side)}  # noqa: B009 - annotated
+        return found.get(-1), found.get(0), found.get(1)
 
 
 class Issue(models.Model):

@@ -17,7 +17,7 @@ OPENING_LENGTH = 70  # characters: two lines
 
 @dataclass(frozen=True)
 class Volume:
-    """The issues of a year in the order of their numbers, with their contents and `opening`; never empty."""
+    """The issues of a year in the order of their sending, with their contents and `opening`; never empty."""
 
     year: int
     issues: list[Issue]

@@ -8,6 +8,7 @@ mailings, confirmations and notices, and ends when Redis accepts tasks again. Ot
 import os
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 from celery import Celery
@@ -15,12 +16,32 @@ from celery.beat import PersistentScheduler, ScheduleEntry, SchedulingError
 from django.conf import settings
 from kombu import Connection
 
+from newsletter.celery import app
 from newsletter.operation.supervisor import STOP_SECONDS, Child
 from newsletter.publication.heartbeats import Part, beat
 from newsletter.publication.limits.outages import begin, is_away
 from newsletter.publication.wakeups import SERVER
 
+SCHEDULE = "beat-schedule"  # in DATA_DIR
 PATIENCE_SECONDS = 6.0  # a Redis that is started again is not worth a worker of 150 MB
+
+
+def load() -> None:
+    """Load what beat needs, before the process is copied."""
+    for name in (
+        "celery.app.amqp",
+        "celery.app.events",
+        "celery.app.log",
+        "celery.apps.beat",
+        "celery.events.receiver",
+    ):
+        import_module(name)
+
+
+def run() -> None:
+    """Run Celery's beat in this process until SIGTERM, as `celery beat` does."""
+    os.environ["CELERY_SKIP_CHECKS"] = "true"  # Celery skips them by this variable
+    app.Beat(schedule=str(settings.DATA_DIR / SCHEDULE), loglevel="WARNING", quiet=True).run()
 
 
 class SteadyScheduler(PersistentScheduler):

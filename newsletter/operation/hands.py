@@ -4,94 +4,116 @@ They share no lock: one that is killed takes nothing with it that the others wai
 stands still is found by its own worker, whatever other machines do meanwhile (docs/decisions/0053).
 """
 
-import gc
 import logging
-import multiprocessing
 import os
 import signal
-import subprocess
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from celery import bootsteps
 from celery.signals import task_postrun, task_prerun
 from celery.worker.consumer import Consumer
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connections
+from django.utils import timezone
 
 from newsletter.celery import app
-from newsletter.operation.supervisor import STOP_SIGNALS, Child, die_with_parent
+from newsletter.operation import forks
+from newsletter.operation.forks import Fork, Forked
+from newsletter.operation.supervisor import STOP_SIGNALS, Supervisor
 from newsletter.publication import pulse
+from newsletter.publication.heartbeats import Part, beat
 from newsletter.publication.pulse import Pulse
 from newsletter.queue import Transport
 
+LATER = (  # what Celery loads only in a worker that begins
+    *("celery.app.amqp", "celery.app.control", "celery.app.events", "celery.app.log", "celery.app.routes"),
+    *("celery.apps.worker", "celery.concurrency.solo", "celery.events.dispatcher", "celery.events.receiver"),
+    *("celery.worker.autoscale", "celery.worker.components", "celery.worker.loops", "celery.worker.strategy"),
+    "celery.worker.consumer.delayed_delivery",
+)
+PATIENCE_SECONDS = 2  # between tries while the database is away
 
-class Forked:
-    """A copy of this process that does `work` until SIGTERM; to be asked and ended like a subprocess.Popen."""
-
-    def __init__(self, work: Callable[[], None], shown: Pulse) -> None:
-        self._process = multiprocessing.get_context("fork").Process(target=_begin, args=(work, shown, os.getpid()))
-        self._process.start()
-
-    @property
-    def pid(self) -> int:
-        return int(self._process.pid or 0)
-
-    def poll(self) -> int | None:
-        return self._process.exitcode
-
-    def terminate(self) -> None:
-        self._process.terminate()
-
-    def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
-        if (status := self._process.exitcode) is None:
-            raise subprocess.TimeoutExpired("hand", timeout or 0)
-        return status
+log = logging.getLogger(__name__)
 
 
 @dataclass
-class Hand(Child):
+class Hand(Fork):
     """One process, which stays in its worker's process group: whoever kills the group kills it too."""
 
-    work: Callable[[], None] = lambda: None
     pulse: Pulse = field(default_factory=Pulse)
 
     def __post_init__(self) -> None:
         self.beats = lambda: self.pulse.at
 
     def launch(self, env: Mapping[str, str], folder: Path) -> Forked:
-        return Forked(self.work, self.pulse)
+        return Forked(self._work, f"newsletter worker, {self.name}", leads=False)
+
+    def _work(self) -> None:
+        self.pulse.take()
+        self.work()
 
     def signal_group(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:
             os.kill(self.process.pid, number)
 
 
-def processes(hands: int, slots: int, log_level: str) -> list[Hand]:
-    """Return the processes of a worker, which share the memory of what is loaded now: hands, and a lane a slot."""
-    from newsletter.delivery import lanes  # noqa: PLC0415 - this module is also read where no models are
+def run(hands: int, log_level: str, say: Callable[[str], None]) -> None:
+    """Run a worker until SIGTERM."""
+    _remember()
+    os.environ["CELERY_SKIP_CHECKS"] = "true"  # Celery skips them by this variable
+    Supervisor(
+        children=processes(hands, settings.DELIVERY_LANES, log_level),
+        env=os.environ,
+        folder=settings.BASE_DIR,
+        say=say,
+        on_ready=lambda: None,
+        on_look=lambda: beat(Part.HANDS),
+    ).run()
+
+
+def load() -> None:
+    """Load what hands and lanes need, before the process is copied."""
+    from newsletter.delivery import lanes  # noqa: F401, PLC0415 - this module is also read where no models are
 
     app.loader.import_default_modules()
-    gc.collect()
-    gc.freeze()  # a collection that looked at these objects would copy their pages
+    app.finalize()
+    for name in LATER:
+        import_module(name)
+
+
+def _remember() -> None:
+    """Have the database know who left before the first mail leaves: it may come from a backup."""
+    from newsletter.delivery.ledger import restored  # noqa: PLC0415 - as above
+
+    while True:
+        try:
+            restored.remember(timezone.now())
+        except (OperationalError, InterfaceError) as error:
+            log.warning("The worker waits for the database: %s", type(error).__name__, exc_info=error)  # told once
+            time.sleep(PATIENCE_SECONDS)
+        else:
+            return
+        finally:
+            connections.close_all()  # none may be shared with the hands
+
+
+def processes(hands: int, slots: int, log_level: str) -> list[Hand]:
+    """Return the processes of a worker, which share the memory of what is loaded now: hands, and a lane a slot."""
+    from newsletter.delivery import lanes  # noqa: PLC0415 - as above
+
+    load()
+    forks.settle()
     work = {f"hand {number}": partial(_take_tasks, number, log_level) for number in range(1, hands + 1)}
     work |= {
         f"lane {slot + 1}": partial(_send, lanes.stop, partial(lanes.work, slot), log_level) for slot in range(slots)
     }
     return [Hand(name, [], work=step) for name, step in work.items()]
-
-
-def _begin(work: Callable[[], None], shown: Pulse, parent: int) -> None:
-    """Do `work` until SIGTERM, or until the worker has died."""
-    die_with_parent()
-    signal.set_wakeup_fd(-1)  # the supervisor's
-    for stop in (*STOP_SIGNALS, signal.SIGCHLD):
-        signal.signal(stop, signal.SIG_DFL)
-    if os.getppid() == parent:
-        shown.take()
-        work()
 
 
 class Showing(bootsteps.StartStopStep):
@@ -112,7 +134,7 @@ class PatientConsumer(Consumer):
 def _show_pulse() -> None:
     """Have this hand show its pulse when it looks for a task, and while it does one."""
     app.steps["consumer"].add(Showing)
-    Transport.on_look = staticmethod(pulse.show)
+    Transport.on_look, Transport.patience = staticmethod(pulse.show), pulse.BEAT_SECONDS
     task_prerun.connect(lambda **_event: pulse.own.begin(), weak=False)
     task_postrun.connect(lambda **_event: pulse.own.end(), weak=False)
 

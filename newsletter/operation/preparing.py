@@ -2,9 +2,11 @@
 
 import fcntl
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -23,6 +25,12 @@ def make_folders() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     # What an older version wrote, everybody on this machine could read. A group that the operator let in stays.
     settings.DATA_DIR.chmod(settings.DATA_DIR.stat().st_mode & 0o770)
+
+
+def answer_at(site_url: str) -> None:
+    """Have this process, its copies and what they start know the address of the site: the web server's own."""
+    os.environ["SITE_URL"] = settings.SITE_URL = site_url
+    settings.ALLOWED_HOSTS = [urlsplit(site_url).hostname or "", *settings.ALLOWED_HOSTS[1:]]
 
 
 def bring_up_to_date() -> None:

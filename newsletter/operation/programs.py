@@ -4,19 +4,29 @@ import http.client
 import json
 import os
 import socket
-import sys
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
+from importlib import import_module
 
+from django.apps import apps
 from django.conf import settings
+from django.db import connections
+from django.urls import get_resolver
+from django.utils import translation
 
-from newsletter import server
+from newsletter import queue, server
+from newsletter.operation import clock, forks, hands
+from newsletter.operation.forks import Fork
 from newsletter.operation.supervisor import Child, Taken, only_one
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Part
 
+APPLICATION = "newsletter.rsgi"
+HANDS, LOG_LEVEL = 2, "WARNING"  # of the worker
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # recognised here, not bound
 # With Redis only: without it each process has a cache of its own, and the limits of the public doors are counted there.
 WEB_PROCESSES = min(4, os.cpu_count() or 1)
@@ -84,19 +94,44 @@ def forget_heartbeats(programs: Sequence[Program]) -> None:
     heartbeats.forget(part for program in programs for part in BEATS[program])
 
 
-def children(programs: Sequence[Program], host: str, port: int) -> list[Child]:
-    """Return the programs to run. docs/deploy.md runs the same ones by hand."""
-    python = [sys.executable, "-W", "ignore::UserWarning:celery.platforms"]
+def load(programs: Sequence[Program]) -> None:
+    """Load what these programs need, before they are started as copies of this process."""
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"celery\.platforms")  # that root runs it
+    if Program.WEB in programs:
+        server.load()
+        import_module(APPLICATION)
+        get_resolver().url_patterns  # noqa: B018 - it loads every page
+    if Program.WORKER in programs:
+        hands.load()
+    if Program.CLOCK in programs:
+        clock.load()
+    if not settings.REDIS_URL and Program.WORKER in programs:
+        queue.lay_wire()
+    _look_up()
+    connections.close_all()  # a copy of an open one would let go of the locks of both
+    forks.settle()
+
+
+def _look_up() -> None:
+    """Have what Django finds out only when it is asked be in memory once: languages, and how models hang together."""
+    for code, _name in settings.LANGUAGES:
+        with translation.override(code):
+            translation.gettext("")
+    for model in apps.get_models():
+        model._meta.get_fields()
+        str(model._base_manager.all().query)
+
+
+def children(programs: Sequence[Program], host: str, port: int, say: Callable[[str], None]) -> list[Child]:
+    """Return the programs to run, each as a copy of this process. docs/deploy.md runs the same ones by hand."""
     processes = WEB_PROCESSES if settings.REDIS_URL else 1
-    schedule = ["--schedule", str(settings.DATA_DIR / "beat-schedule")]
-    beat = [*python, "-m", "celery", "-q", "-A", "newsletter", "beat", "-l", "WARNING", *schedule]
+    serve = partial(server.serve, host, port, processes=processes)
+    work = partial(hands.run, HANDS, LOG_LEVEL, say)
     known = {
-        Program.WEB: Child(
-            "web", server.command(host, port, processes=processes), answers=lambda: _answers(host, port)
-        ),
-        # Beat is a child of its own: `worker -B` leaves an orphan that goes on publishing after kill -9.
-        Program.WORKER: Child("worker", [*python, "manage.py", "run_worker", "--log-level", "WARNING"], beats=worked),
-        Program.CLOCK: Child("beat", beat, beats=_ticked),
+        Program.WEB: Fork("web", [f"newsletter web {host} {port}"], work=serve, answers=lambda: _answers(host, port)),
+        # The clock is a program of its own: `worker -B` leaves an orphan that goes on publishing after kill -9.
+        Program.WORKER: Fork("worker", ["newsletter worker"], work=work, beats=worked),
+        Program.CLOCK: Fork("beat", ["newsletter clock"], work=clock.run, beats=_ticked),
     }
     return [known[program] for program in programs]
 

@@ -19,7 +19,9 @@ from typing import Protocol
 STOP_SECONDS = 9.0  # from the first SIGTERM to SIGKILL; with it all is over within ten
 STEADY_SECONDS = 30.0  # a child that ran this long had started well: the next pause is short again
 START_SECONDS = 120.0  # that a child may take until it answers for the first time
-CHECK_SECONDS = 3.0  # between two questions to a child that answers questions
+CHECK_SECONDS = 3.0  # between two questions to a child that has not answered the last one
+CALM_SECONDS = 12.0  # between two questions to one that has
+LOOK_SECONDS = 5.0  # between two looks at the heartbeats
 SILENT_SECONDS = 30.0  # without a heartbeat, and a child is started again; from its start it has twice that
 FAILURES, FAILURE_SECONDS = 3, 15.0  # so many without an answer in so short a time, and it is started again
 PAUSE_SECONDS = (0.5, 1, 2, 4, 8, 16, 30)  # before the first, second, … restart in a row
@@ -55,6 +57,7 @@ def only_one(lock: Path, note: str) -> Iterator[None]:
         file.truncate(0)
         file.write(note)
         file.flush()
+        os.register_at_fork(after_in_child=file.close)  # a copy that outlives this process must not hold it
         yield
 
 
@@ -102,12 +105,13 @@ class Child:
     woken_at: float = 0.0  # when the supervisor went on after it had stood still itself, perhaps with all its children
     due_at: float = 0.0
     deaths: int = 0  # in a row, none of them after a steady run
+    ask_at: float = 0.0  # not before
     has_answered: bool = False  # since it was started
     failed_at: list[float] = field(default_factory=list)  # the latest questions without an answer
 
     def start(self, env: Mapping[str, str], folder: Path) -> None:
         self.started_at = time.monotonic()
-        self.has_answered, self.failed_at = False, []
+        self.has_answered, self.failed_at, self.ask_at = False, [], 0.0
         self.process = self.launch(env, folder)
 
     def launch(self, env: Mapping[str, str], folder: Path) -> Process:
@@ -134,11 +138,20 @@ class Child:
     def ask(self) -> bool:
         """Ask the child; return whether it has stopped answering. While it starts it may take its time."""
         now = time.monotonic()
+        if now < self.ask_at:
+            return False
         if self.answers is None or self.answers():
             self.has_answered = True
+            self.ask_at = now if self.is_doubtful else now + CALM_SECONDS
         elif self.has_answered or now - self.started_at > START_SECONDS:
             self.failed_at = [at for at in self.failed_at if now - at < FAILURE_SECONDS] + [now]
         return len(self.failed_at) >= FAILURES
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Return whether it has not answered yet, or has lately not answered."""
+        latest = self.failed_at[-1] if self.failed_at else -FAILURE_SECONDS
+        return not self.has_answered or time.monotonic() - latest < FAILURE_SECONDS
 
     def is_silent(self) -> bool:
         """Return whether a child that lives has stopped doing its work."""
@@ -228,7 +241,8 @@ class Supervisor:
             self.on_ready()
         if self.on_look:
             self.on_look()
-        self._ask_at = time.monotonic() + (CHECK_SECONDS if self._ready else 0)
+        is_calm = not any(child.is_doubtful for child in self.children)
+        self._ask_at = time.monotonic() + (LOOK_SECONDS if is_calm else CHECK_SECONDS if self._ready else 0)
 
     def _notice_standstill(self) -> None:
         """Give the children time to show that they work if nobody asked them for long: the machine may have slept."""

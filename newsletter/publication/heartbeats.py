@@ -3,12 +3,15 @@
 A part sets the time of its file in DATA_DIR/heartbeats to the machine's monotonic clock, which all processes share
 and no change of the date moves; no byte is written. With Redis it also sets a key that lives for SILENT_SECONDS, so
 that a machine whose tasks are done by another one knows that they are done.
+
+To set a file's time writes to the disk all the same. Where one `up` runs all parts, the files are in memory, and the
+folder has links to them (`keep_in_memory`).
 """
 
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -40,6 +43,7 @@ class Part(StrEnum):
 ALWAYS = (Part.DISPATCHER, Part.CONFIRMATIONS, Part.CLOCK)  # those that must beat whatever there is to do
 HERE_ALONE = (Part.HANDS,)
 _latest: dict[Part, float] = {}  # of this process, by the monotonic clock
+_in_memory: dict[Part, int] = {}  # descriptors that this process and its copies share
 
 
 def beat(part: Part) -> None:
@@ -49,11 +53,35 @@ def beat(part: Part) -> None:
         return
     _latest[part] = now
     with suppress(OSError):  # a full disk: the work goes on
+        os.utime(_in_memory[part] if part in _in_memory else _own_file(part), (now, now))
+    _share(part)
+
+
+def _own_file(part: Part) -> Path:
+    """Return the file of a part, which is there; a link was left by an `up` that is gone."""
+    path = _path(part)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    path.touch()
+    return path
+
+
+def keep_in_memory() -> None:
+    """Have this process and its copies, which are all parts of this machine, write no heartbeat to the disk (Linux).
+
+    Whoever asks from outside follows the links, as long as this process lives.
+    """
+    if not hasattr(os, "memfd_create"):
+        return
+    now = time.monotonic()
+    for part in Part:
+        _in_memory[part] = os.memfd_create(f"heartbeat-{part}")
         path = _path(part)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        os.utime(path, (now, now))
-    _share(part)
+        path.unlink(missing_ok=True)
+        path.symlink_to(f"/proc/{os.getpid()}/fd/{_in_memory[part]}")
+        os.utime(path, (now, now), follow_symlinks=False)
 
 
 def _share(part: Part) -> None:
@@ -90,13 +118,20 @@ def latest(part: Part, *, anywhere: bool = False) -> float | None:
     anywhere: count another machine's as one of this moment; it is asked for only when this one's is old.
     """
     now = time.monotonic()
-    try:
-        at = _path(part).stat().st_mtime
-    except OSError:
-        at = now + 1
+    at = _modified_at(part, otherwise=now + 1)
     if anywhere and not 0 <= now - at <= SILENT_SECONDS and _beats_elsewhere(part):
         return now
     return at if at <= now else None
+
+
+def _modified_at(part: Part, *, otherwise: float) -> float:
+    """Return the time of a part's file; of a link that leads nowhere any more, its own."""
+    path = _path(part)
+    looks: tuple[Callable[[], os.stat_result], ...] = (lambda: os.fstat(_in_memory[part]), path.stat, path.lstat)
+    for look in looks:
+        with suppress(OSError, KeyError):
+            return look().st_mtime
+    return otherwise
 
 
 def silent_seconds(part: Part, *, allowed: float = SILENT_SECONDS, unknown: bool = False) -> float:

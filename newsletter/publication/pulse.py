@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
 
-BEAT_SECONDS = 5.0
+BEAT_SECONDS = 10.0
 WORK_SECONDS = 900.0  # that one piece of work may take: a lane sends for a minute, and waits ten for its last replies
 
 

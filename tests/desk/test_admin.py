@@ -300,6 +300,14 @@ def test_mailings_are_listed_and_lead_to_their_page(desk):
     assert response.url == reverse("admin:mailing", args=[mailing.pk])
 
 
+def test_a_phone_says_of_whom_a_mailing_has_how_many(desk):
+    schedule(make_issue(make_post()), state="sending", total=3045)
+
+    listed = desk.get("/admin/delivery/mailing/").text
+
+    assert '<span class="is-wide">3,045</span><span class="is-narrow">3,045 readers</span>' in listed
+
+
 def test_mailings_are_neither_made_nor_deleted_by_hand(desk):
     mailing = schedule(make_issue(make_post()))
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.admin import AdminSite
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
@@ -148,3 +149,17 @@ def test_the_frame_asks_the_database_for_nothing_of_its_own(django_assert_max_nu
 
     with django_assert_max_num_queries(12):
         client.get("/admin/settings/")
+
+
+def test_only_a_page_that_shows_the_models_makes_the_list_of_them(monkeypatch):
+    """To make it asks for every right and builds fifty addresses."""
+    made, build = [], AdminSite._build_app_dict
+    monkeypatch.setattr(AdminSite, "_build_app_dict", lambda *asked: made.append(asked[-1]) or build(*asked))
+    client = client_of(make_helper("owner"))
+
+    for path in ("/admin/", "/admin/posts/post/", "/admin/posts/tag/add/", "/admin/settings/", "/admin/account/"):
+        assert client.get(path).status_code == 200
+    assert made == []
+    assert "/admin/posts/tag/" in client.get("/admin/posts/").text.partition('id="content-main"')[2]
+    assert made == ["posts"]
+    assert client_of(make_helper("writer")).get("/admin/delivery/").status_code == 403  # a room with nothing to show

@@ -14,7 +14,7 @@ from newsletter.delivery.ledger import compaction
 from newsletter.delivery.models import Delivery, Mailing, Pack
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.audience import copies as copies_of
-from newsletter.desk.issues.mailings import PER_PAGE
+from newsletter.desk.issues.copies import PER_PAGE
 from subscribers.models import Subscriber
 from tests.factories import finish_batches, make_issue, make_post, make_publication, make_subscriber
 

@@ -76,7 +76,6 @@ def post(product, body):
 def test_a_worker_killed_between_storing_and_applying_loses_no_event_and_applies_none_twice(product, tmp_path):
     tokens = tmp_path / "tokens"
     product.env["WEBHOOK_SECRET"] = SECRET
-    product.migrate()
     mailing = product.shell(COPIES.format(copies=COUNT, number=1, tokens=str(tokens)))
     product.shell(READERS.format(dead=DEAD, mailing=mailing))
     product.start_web()
@@ -128,7 +127,6 @@ def returned(tokens):
 def test_a_mailbox_that_breaks_off_and_a_worker_that_is_killed_lose_no_mail_and_apply_none_twice(product, tmp_path):
     tokens, mailbox = tmp_path / "tokens", Mailbox()
     with running(mailbox) as product.env["MAILBOX_URL"]:
-        product.migrate()
         mailing = product.shell(COPIES.format(copies=MAILS, number=1, tokens=str(tokens)))
         product.shell(READERS.format(dead=DEAD, mailing=mailing))
         mailbox.deliver(*returned(tokens.read_text().split()))

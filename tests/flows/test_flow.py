@@ -32,7 +32,7 @@ BODY = """前言只有一句，**管理槓桿，**讓力氣放大。
 def reader(browser):
     """A page in a browser profile that has never been here."""
     profile = browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei")
-    profile.set_default_timeout(10_000)
+    profile.set_default_timeout(30_000)
     yield profile.new_page()
     profile.close()
 

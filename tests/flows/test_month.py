@@ -174,7 +174,7 @@ def invite(author, smtp, browser, name, address, role):
 
     letter = smtp.wait_for(address)
     profile = browser.new_context(locale="en", timezone_id="Asia/Taipei")
-    profile.set_default_timeout(10_000)
+    profile.set_default_timeout(30_000)
     helper = Author(profile.new_page(), author.url)
     helper.page.goto(link_to("/admin/start/", letter.text))
     helper.page.locator("[name=password1]").fill(PASSWORD)

@@ -52,9 +52,8 @@ answer = {
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 def test_packing_is_killed_again_and_again(make_product, engine, request):
-    database_url = request.getfixturevalue("postgres_url") if engine == "postgresql" else ""
+    database_url = request.getfixturevalue("migrated_postgres_url") if engine == "postgresql" else ""
     product = make_product(database_url=database_url)
-    product.migrate()
     before = product.shell(SEED + COPIES)
     assert (before["rows"], before["packs"]) == (8000, 0)
 

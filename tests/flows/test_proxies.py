@@ -27,20 +27,13 @@ def echo(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, migrated_sqlite):
+def site(tmp_path_factory, migrated_sqlite, collected_static):
     made = Product(tmp_path_factory.mktemp("site"))
     made.begin_with(migrated_sqlite)
-    made.env["TRUSTED_PROXIES"] = "1"
-    made.shell(PREPARED)
+    made.env |= {"TRUSTED_PROXIES": "1", "STATIC_ROOT": str(collected_static)}
     made.serve_web()
     yield made
     made.kill()
-
-
-PREPARED = """
-from django.core.management import call_command
-call_command("collectstatic", verbosity=0, interactive=False)
-"""
 
 
 @pytest.fixture(params=proxies.KINDS)

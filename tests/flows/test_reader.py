@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from newsletter.delivery import lanes
-from newsletter.delivery.models import Delivery, Mailing
+from newsletter.delivery.models import Delivery
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.tasks import send_welcomes
 from subscribers.models import Consent, Subscriber, Suppression
@@ -52,7 +52,7 @@ def has_scripts(request):
 @pytest.fixture
 def phone(browser, has_scripts):
     profile = browser.new_context(viewport={"width": 375, "height": 812}, locale="en", java_script_enabled=has_scripts)
-    profile.set_default_timeout(10_000)  # ms
+    profile.set_default_timeout(30_000)  # ms
     yield profile.new_page()
     profile.close()
 
@@ -86,9 +86,10 @@ def send_issue(number, clock, at):
     clock.move_to(at)
     issue = make_issue(make_post(f"文章{number}"), number=number, subject=f"第{number}課", preheader=f"第{number}句。")
     approving.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
-    beginning.begin_due(timezone.now())
-    lanes.run(0)
-    Mailing.objects.get(issue=issue).finish(timezone.now())
+    (begun,) = beginning.begin_due(timezone.now())
+    assert lanes.run(0) == begun.pk
+    begun.refresh_from_db()
+    assert begun.finish(timezone.now()), (begun.state, begun.reason, begun.counts())
 
 
 def heading(page):

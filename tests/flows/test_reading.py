@@ -35,7 +35,7 @@ def running(make_product, smtp):
 @pytest.fixture
 def reader(browser):
     profile = browser.new_context(locale="zh-TW", timezone_id="Asia/Taipei", java_script_enabled=False)
-    profile.set_default_timeout(10_000)  # ms
+    profile.set_default_timeout(30_000)  # ms
     yield profile.new_page()
     profile.close()
 

@@ -17,7 +17,7 @@ from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.planning.obstacles import PlanningError
 from newsletter.delivery.readers import missed
-from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed
+from newsletter.issues.archiving import NumberingError, Past, above_later, archive, as_table, corrected, proposed
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from subscribers.models.pauses import Pause
@@ -32,7 +32,8 @@ def past(*subjects):
 
 
 def numbers(*subjects, taken=()):
-    return [one.number for one in proposed(past(*subjects), set(taken))]
+    """Return the numbers that are proposed. taken: numbers of drafts, or with the days on which they were sent."""
+    return [one.number for one in proposed(past(*subjects), taken if isinstance(taken, dict) else dict.fromkeys(taken))]
 
 
 # --- Numbers ---
@@ -62,12 +63,42 @@ def test_numbers_that_are_in_use_are_passed_over():
     assert numbers("#1", "#2", "#3", taken={2}) == [1, 4, 3]
 
 
+LATER, EARLIER = DAY + timedelta(days=900), DAY - timedelta(days=900)
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"),
+    [
+        ({41: LATER, 42: LATER + timedelta(days=14)}, [1, 2, 3]),  # free numbers below the first
+        ({4: LATER}, [1, 2, 3]),
+        ({3: LATER}, [4, 5, 6]),  # two are free, three are needed
+        ({1: LATER, 2: LATER, 3: None}, [4, 5, 6]),  # 3 is a draft
+        ({7: EARLIER}, [8, 9, 10]),
+        ({7: EARLIER, 20: LATER}, [8, 9, 10]),
+        ({7: EARLIER, 8: None, 20: LATER}, [9, 10, 11]),
+        ({2: EARLIER, 3: DAY + timedelta(days=7), 9: LATER}, [10, 4, 5]),  # between 2 and 3 none is free
+    ],
+)
+def test_old_mails_get_numbers_between_those_of_the_issues_before_and_after_them_where_some_are_free(taken, expected):
+    assert numbers("甲", "乙", "丙", taken=taken) == expected
+
+
+def test_whose_number_is_above_a_later_ones_is_known():
+    free, taken = proposed(past("甲", "乙"), {3: LATER}), {1: LATER, 2: LATER + timedelta(days=14)}
+
+    assert above_later(free, {3: LATER}) == []
+    assert [(one.subject, one.number) for one in above_later(proposed(past("甲", "乙"), taken), taken)] == [
+        ("甲", 3),
+        ("乙", 4),
+    ]
+
+
 def test_the_first_mail_has_the_first_number_whatever_order_they_come_in():
-    assert [one.subject for one in proposed(reversed(past("甲", "乙")), set())] == ["甲", "乙"]
+    assert [one.subject for one in proposed(reversed(past("甲", "乙")), {})] == ["甲", "乙"]
 
 
 def test_a_table_can_be_corrected():
-    table = as_table(proposed(past("甲", "乙", "丙"), set()))
+    table = as_table(proposed(past("甲", "乙", "丙"), {}))
     rows = list(csv.reader(io.StringIO(table)))
     assert rows[1] == ["1", "2024-05-06", "甲", "x:0"]
     rows[1][0], rows[2][0], rows[3][2] = "7", "", "新題"
@@ -268,6 +299,50 @@ def test_numbers_are_proposed_corrected_and_then_written(export, tmp_path):
     run(export, "--as-issues", "--numbers", table)
 
     assert list(Issue.objects.order_by("number").values_list("number", flat=True)) == [41, 42]
+
+
+def test_a_dry_run_proposes_numbers_for_what_will_be_an_issue_and_for_nothing_else(export):
+    assert [line for line in run(export, "--as-issues", "--dry-run") if line.startswith("issue ")] == [
+        "issue 1: 2024-01-06 題 1",
+        "issue 2: 2024-02-06 題 2",
+    ]
+    run(export, "--as-issues")
+
+    assert [line for line in run(export, "--as-issues", "--dry-run") if line.startswith("issue ")] == []
+
+
+def test_readers_find_the_latest_issue_first_whatever_numbers_old_ones_got(export, client):
+    """The house has three issues already: the older mails get numbers above, and stand below in the archive."""
+    for number, at in ((1, NOW - timedelta(days=28)), (2, NOW - timedelta(days=14)), (3, NOW)):
+        make_issue(make_post(published_at=at), number=number, subject=f"本站第 {number} 封", sent_at=at)
+
+    lines = run(export, "--as-issues")
+
+    assert "issue 4: 2024-01-06 題 1 (mailed before issues of lower numbers: readers find it by its day)" in lines
+    assert (
+        "Numbers above those of issues that were mailed later: 2, as none is free below. "
+        "Correct them with --numbers FILE, or take them away."
+    ) in lines
+    home = client.get("/").content.decode()
+    assert "本站第 3 封" in home
+    assert "/issues/5/" not in home
+    archive_page = client.get("/issues/").content.decode()
+    assert sorted((3, 2, 1, 5, 4), key=lambda number: archive_page.index(f'/issues/{number}/"')) == [3, 2, 1, 5, 4]
+    feed = client.get("/issues/feed.xml").content.decode()
+    assert feed.index("/issues/3/") < feed.index("/issues/1/") < feed.index("/issues/5/")
+    oldest, first = (client.get(f"/issues/{number}/").context for number in (4, 1))
+    assert (oldest["older"], oldest["newer"].number) == (None, 5)
+    assert (first["older"].number, first["newer"].number) == (5, 2)
+    assert [issue.number for issue in client.get("/issues/2024/").context["volume"].issues] == [4, 5]
+
+
+def test_old_mails_take_the_free_numbers_below_the_first_issue(export):
+    make_issue(number=3, sent_at=NOW)
+
+    lines = run(export, "--as-issues")
+
+    assert list(Issue.objects.archived().values_list("number", flat=True)) == [3, 2, 1]
+    assert not [line for line in lines if "mailed later" in line]
 
 
 def test_a_number_in_use_stops_before_any_issue_is_made(export, tmp_path):

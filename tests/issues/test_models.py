@@ -36,9 +36,23 @@ def test_the_neighbours_of_an_issue_are_those_in_the_archive():
     first, last = make_issue(number=1, sent_at=PUBLISHED_AT), make_issue(number=9, sent_at=PUBLISHED_AT)
     make_issue(number=4)
 
-    assert Issue.objects.archived().around(make_issue(number=5)) == (first, last)
+    assert Issue.objects.archived().around(make_issue(number=5)) == (last, None)
     assert Issue.objects.archived().around(first) == (None, last)
     assert Issue.objects.archived().around(last) == (first, None)
+
+
+def test_the_archive_is_in_the_order_of_sending_and_numbers_decide_only_within_a_moment(django_assert_num_queries):
+    day = timedelta(days=1)
+    sent = {1: PUBLISHED_AT, 2: PUBLISHED_AT + day, 3: PUBLISHED_AT + day, 9: PUBLISHED_AT - day}
+    issues = {number: make_issue(number=number, sent_at=at) for number, at in sent.items()}
+
+    assert [issue.number for issue in Issue.objects.archived()] == [3, 2, 1, 9]
+    for place in ([None, 9, 1], [9, 1, 2], [1, 2, 3], [2, 3, None]):
+        with django_assert_num_queries(1):
+            line = Issue.objects.archived().in_line(place[1])
+        assert [one and one.number for one in line] == place
+        assert Issue.objects.archived().around(issues[place[1]]) == (line[0], line[2])
+    assert Issue.objects.archived().in_line(7) == (None, None, None)
 
 
 def test_a_post_is_mailed_when_an_issue_that_carries_it_was_sent():

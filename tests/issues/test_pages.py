@@ -11,7 +11,7 @@ from newsletter.posts.models import Image
 from newsletter.posts.search.index import index_post
 from subscribers.models import Subscriber
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication, make_subscriber
-from tests.support.pages import assert_accessible
+from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
 
@@ -93,13 +93,10 @@ def visit(pages, page):
     return page
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_page_has_a_barrier(visit, pages, scheme):
-    visit.emulate_media(color_scheme=scheme)
-
+def test_no_page_has_a_barrier(visit, pages):
     for path in pages:
         visit.goto(SITE + path)
-        assert_accessible(visit)
+        assert_accessible_in_both_schemes(visit)
 
 
 SCROLL_SIDEWAYS = """[...document.querySelectorAll("main *")].filter(one =>
@@ -203,14 +200,12 @@ def test_readers_may_space_the_text_as_they_need_it(visit, pages):
 
 
 @pytest.mark.parametrize("theme", ["book", "plain"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_theme_is_a_barrier_or_wider_than_a_small_phone(visit, pages, theme, scheme):
-    visit.emulate_media(color_scheme=scheme)
+def test_no_theme_is_a_barrier_or_wider_than_a_small_phone(visit, pages, theme):
     visit.set_viewport_size({"width": 320, "height": 640})
 
     for path in ["/", "/issues/", next(path for path in pages if path.startswith("/p/")), "/subscribe/"]:
         visit.goto(SITE + path)
-        assert_accessible(visit)
+        assert_accessible_in_both_schemes(visit)
         assert visit.evaluate("document.documentElement.scrollWidth") <= 320, path
 
 

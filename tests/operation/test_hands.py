@@ -20,7 +20,7 @@ django.setup()
 from django.core.management import call_command
 from newsletter.operation import supervisor
 from newsletter.publication import pulse
-supervisor.SILENT_SECONDS, supervisor.CHECK_SECONDS, pulse.BEAT_SECONDS = 3.0, 0.2, 0.5
+supervisor.SILENT_SECONDS, supervisor.LOOK_SECONDS, pulse.BEAT_SECONDS = 3.0, 0.2, 0.5
 call_command("run_worker", hands=2, log_level="WARNING")
 """
 
@@ -40,7 +40,6 @@ def test_a_hand_or_lane_that_stands_still_is_ended_by_its_worker_and_one_that_wa
 ):
     redis_url = request.getfixturevalue("redis_url") if queue == "redis" else ""
     product = make_product(redis_url=redis_url)
-    product.migrate()
     log = product.logs / "worker.log"
     product.running["worker"] = start([sys.executable, "-c", IMPATIENT], log=log, env=product.env, cwd=ROOT)
     wait_until(lambda: len(product.pids()) == 4, what=product.told)

@@ -76,5 +76,5 @@ def test_every_heartbeat_is_of_one_program():
 
 
 def test_only_those_asked_for_are_started():
-    assert [child.name for child in programs.children([Program.WEB], "127.0.0.1", 8000)] == ["web"]
-    assert [child.name for child in programs.children(ALL, "127.0.0.1", 8000)] == ["web", "worker", "beat"]
+    assert [child.name for child in programs.children([Program.WEB], "127.0.0.1", 8000, print)] == ["web"]
+    assert [child.name for child in programs.children(ALL, "127.0.0.1", 8000, print)] == ["web", "worker", "beat"]

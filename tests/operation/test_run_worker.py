@@ -53,7 +53,6 @@ def parts_of(product):
 @pytest.mark.servers
 def test_killed_hands_and_lanes_are_replaced_and_those_of_a_killed_worker_end(make_product):
     product = make_product()
-    product.migrate()
     product.start_worker(processes=2)
     wait_until(lambda: len(parts_of(product)) == 3, what=product.told)
 

@@ -21,7 +21,7 @@ from newsletter.operation import supervisor
 from newsletter.operation.supervisor import Child, Supervisor
 supervisor.PAUSE_SECONDS = (0.01, 0.02)
 supervisor.STOP_SECONDS = 0.5
-supervisor.CHECK_SECONDS = 0.05
+supervisor.CHECK_SECONDS = supervisor.CALM_SECONDS = supervisor.LOOK_SECONDS = 0.05
 say = lambda line: print(line, flush=True)
 
 def answers(port):
@@ -265,7 +265,25 @@ def test_a_child_that_never_answers_does_not_start_for_ever(monkeypatch):
     assert late == [False, False, True]
 
 
-def test_three_failures_among_five_questions_are_a_reason():
+def test_one_that_answers_is_asked_seldom_and_one_that_does_not_again_and_again(monkeypatch):
+    monkeypatch.setattr(supervisor, "CALM_SECONDS", 1000)
+    asked, answer = [], True
+    child = Child("web", [], started_at=time.monotonic(), answers=lambda: asked.append(1) or answer)
+
+    for _look in range(5):
+        child.ask()
+    assert len(asked) == 1
+    assert not child.is_doubtful
+
+    answer, child.ask_at = False, 0
+    for _look in range(3):
+        child.ask()
+    assert len(asked) == 4
+    assert child.is_doubtful
+
+
+def test_three_failures_among_five_questions_are_a_reason(monkeypatch):
+    monkeypatch.setattr(supervisor, "CALM_SECONDS", 0)
     answers = iter([True, False, True, False, True, False])
     child = Child("web", [], started_at=time.monotonic(), answers=lambda: next(answers))
 

@@ -29,7 +29,7 @@ def _english():
 
 
 def titles(page):
-    return re.findall(r'class="posts-title"><a [^>]*>([^<]*)<', page.text)
+    return re.findall(r'class="[^"]*posts-title"><a [^>]*>([^<]*)<', page.text)
 
 
 def findable(title, **fields):

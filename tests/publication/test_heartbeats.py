@@ -2,12 +2,17 @@
 
 import math
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Part
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +146,54 @@ def test_with_redis_a_part_that_beats_on_another_machine_is_not_silent_here(sett
 
     assert heartbeats.silent_seconds(Part.DISPATCHER) == 0
     assert heartbeats.silent_seconds(Part.CLOCK) >= 100
+
+
+# --- In memory ---
+
+BEATS = """
+import os, sys, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "newsletter.settings"
+from newsletter.publication import heartbeats
+from newsletter.publication.heartbeats import Part
+heartbeats.keep_in_memory()
+if os.fork() == 0:
+    heartbeats.beat(Part.CLOCK)
+    os._exit(0)
+os.wait()
+print(heartbeats.latest(Part.CLOCK), heartbeats.latest(Part.HANDS), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def keeper(tmp_path):
+    """A process that keeps its heartbeats in memory, and whose copy has left one."""
+    env = os.environ | {"DATA_DIR": str(tmp_path), "REDIS_URL": ""}
+    process = subprocess.Popen(
+        [sys.executable, "-c", BEATS], env=env, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    yield process
+    process.communicate()
+
+
+def test_a_heartbeat_in_memory_is_seen_by_its_own_and_from_outside(keeper):
+    clock, hands = keeper.stdout.readline().split()
+
+    assert heartbeats.latest(Part.CLOCK) == pytest.approx(float(clock), abs=0.01)
+    assert hands == "None"
+    assert heartbeats.latest(Part.HANDS) is None
+
+
+def test_when_its_keeper_is_gone_a_part_is_silent_and_whoever_beats_next_has_a_file(keeper, tmp_path):
+    keeper.stdout.readline()
+    keeper.kill()
+    keeper.wait()
+    link = tmp_path / "heartbeats" / Part.CLOCK
+    os.utime(link, (time.monotonic() - 100,) * 2, follow_symlinks=False)
+
+    assert heartbeats.silent_seconds(Part.CLOCK) >= 100
+
+    heartbeats._latest.clear()
+    heartbeats.beat(Part.CLOCK)
+    assert not link.is_symlink()
+    assert heartbeats.silent_seconds(Part.CLOCK) == 0

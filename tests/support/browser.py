@@ -51,7 +51,7 @@ def browser() -> Iterator["Browser"]:
 def context(browser: "Browser") -> Iterator["BrowserContext"]:
     """A browser profile with nothing in it."""
     profile = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en", timezone_id="Asia/Taipei")
-    profile.set_default_timeout(10_000)  # ms
+    profile.set_default_timeout(30_000)  # ms
     yield profile
     profile.close()
 

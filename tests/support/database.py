@@ -30,11 +30,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
         connection.settings_dict["TEST"]["NAME"] = f"{os.environ['DATA_DIR']}/test-{worker}.sqlite3"
 
 
-def digest(pattern: str) -> str:
-    """Return what changes with the modules of ours that match, and with the versions of Django and the libraries."""
-    own = sorted(path for room in ("newsletter", "subscribers") for path in (ROOT / room).rglob(pattern))
+def digest(*patterns: str) -> str:
+    """Return what changes with the files of ours that match, and with the versions of Django and the libraries."""
+    rooms = (ROOT / "newsletter", ROOT / "subscribers")
+    own = {path for room in rooms for pattern in patterns for path in room.rglob(pattern) if path.is_file()}
     found = hashlib.sha256(f"{sys.version} {sqlite3.sqlite_version}".encode())
-    for path in [ROOT / "uv.lock", Path(__file__), *own]:
+    for path in [ROOT / "uv.lock", Path(__file__), *sorted(own)]:
         found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return found.hexdigest()[:16]
 
@@ -47,13 +48,13 @@ def folder() -> Path:
 
 
 class Kept:
-    """A file of this state of the code. The first process that asks for it finds none, and the others wait.
+    """A file or a folder of this state of the code. The first process that asks for it finds none; the others wait.
 
-    pattern: of the modules that it depends on.
+    patterns: of the files that it depends on.
     """
 
-    def __init__(self, name: str, pattern: str = "*.py") -> None:
-        self.file = folder() / f"{digest(pattern)}-{name}"
+    def __init__(self, name: str, *patterns: str) -> None:
+        self.file = folder() / f"{digest(*patterns)}-{name}"
         self.draft = self.file.with_suffix(".draft")
         self.lock = self.file.with_suffix(".lock").open("w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
@@ -62,7 +63,7 @@ class Kept:
             os.utime(self.file)
             self.lock.close()
         else:
-            self.draft.unlink(missing_ok=True)
+            _remove(self.draft)
 
     def make(self, write: Callable[[Path], object]) -> None:
         """Have `write` make it at the path that it is given, and let the others have it."""
@@ -70,13 +71,20 @@ class Kept:
         self.draft.rename(self.file)
         for other in self.file.parent.iterdir():
             if other.stat().st_mtime < time.time() - KEPT_SECONDS:
-                other.unlink()
+                _remove(other)
         self.lock.close()
 
 
-def kept(name: str, write: Callable[[Path], object]) -> Path:
-    """Return the path of a file of this state of the code, which `write` makes at the path that it is given."""
-    found = Kept(name)
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def kept(name: str, write: Callable[[Path], object], *patterns: str) -> Path:
+    """Return the path of what Kept holds, which `write` makes at the path that it is given."""
+    found = Kept(name, "*.py", *patterns)
     if not found.is_there:
         found.make(write)
     return found.file

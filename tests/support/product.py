@@ -115,7 +115,8 @@ class Product:
         wait_for_port(self.port, process, log=self._log("up"), seconds=60)
 
     def start_web(self) -> None:
-        self.manage("collectstatic", "--no-input", "-v", "0")
+        if "STATIC_ROOT" not in self.env:  # that of `make_product` holds them already
+            self.manage("collectstatic", "--no-input", "-v", "0")
         self.serve_web()
 
     def serve_web(self) -> None:
@@ -181,11 +182,16 @@ MakeProduct = Callable[..., Product]
 
 @pytest.fixture
 def make_product(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[MakeProduct]:
-    """Make installations that end with the test, on SQLite with a database that is migrated, if `is_new` is not."""
+    """Make installations that end with the test.
+
+    If `is_new` is not: with static files that are collected, and on SQLite with a database that is migrated.
+    """
     made: list[Product] = []
 
     def make(*, is_new: bool = False, **options: str) -> Product:
         made.append(Product(tmp_path / f"product{len(made) + 1}", **options))
+        if not is_new:
+            made[-1].env["STATIC_ROOT"] = str(request.getfixturevalue("collected_static"))
         if not is_new and not options.get("database_url"):
             made[-1].begin_with(request.getfixturevalue("migrated_sqlite"))
         return made[-1]

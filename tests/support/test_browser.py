@@ -1,9 +1,10 @@
 import pytest
 
-from tests.support.pages import assert_accessible
+from tests.support.pages import assert_accessible, assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 GOOD = "<!doctype html><html lang=en><title>T</title><main><h1>Good</h1><p>Text.</p></main>"
+IN_THE_DARK = "<style>@media (prefers-color-scheme: dark) { body { background: #000; color: %s } }</style>"
 
 
 def test_a_page_without_barriers_passes(page):
@@ -17,6 +18,19 @@ def test_a_picture_without_words_is_a_barrier(page):
 
     with pytest.raises(AssertionError, match="image-alt"):
         assert_accessible(page)
+
+
+def test_words_that_are_lost_in_the_dark_alone_are_a_barrier(page):
+    page.set_content(GOOD + IN_THE_DARK % "#222")
+
+    with pytest.raises(AssertionError, match="color-contrast"):
+        assert_accessible_in_both_schemes(page)
+
+
+def test_colours_are_asked_for_when_they_have_arrived(page):
+    page.set_content(GOOD + IN_THE_DARK % "#fff" + "<style>body { transition: all 60s }</style>")
+
+    assert_accessible_in_both_schemes(page)
 
 
 def test_without_a_browser_the_reason_says_what_to_install(monkeypatch):

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from newsletter.delivery.events import providers, replying, rules
 from newsletter.delivery.events.facts import Fact, Kind, NotYet, Reading, Unreadable, What
-from newsletter.delivery.events.finding import FORGED, NOBODY, Finder, Found, leaver
+from newsletter.delivery.events.finding import FORGED, NOBODY, REPORTED_WITHIN, TOO_LATE, Finder, Found, leaver
 from newsletter.delivery.events.reading import mail, requests
 from newsletter.delivery.events.rules import News
 from newsletter.delivery.models import Arrival, Event
@@ -177,7 +177,7 @@ def _new_events(found: Sequence[tuple[Arrival, Fact, Found]]) -> list[News]:
 
 
 def _events(found: Sequence[tuple[Arrival, Fact, Found]]) -> Iterator[tuple[Event, Fact, Found]]:
-    """Yield the events of facts, also those that are known; what is forged becomes none.
+    """Yield the events of facts, also those that are known; what is forged or comes too late becomes none.
 
     Of what only proves that its copy arrived there is one for each copy, and none where that is known already.
     """
@@ -187,7 +187,7 @@ def _events(found: Sequence[tuple[Arrival, Fact, Found]]) -> Iterator[tuple[Even
         arrived |= _known_to_have_arrived([about for fact, about in about_copies if not fact.source_id])
     for arrival, fact, about in found:
         is_needless = not fact.source_id and (about.seq is None or (about.mailing_id, about.seq) in arrived)
-        if about != FORGED and not is_needless:
+        if not (about.is_forged or about.is_too_late or is_needless):
             arrived.update([] if fact.source_id else [(about.mailing_id, about.seq)])
             yield _event(arrival, fact, about), fact, about
 
@@ -229,6 +229,8 @@ def _mark(arrival: Arrival, reading: Reading | None, about: list[Found], finder:
         arrival.mailing_id, arrival.seq = next(copies, finder.copy_of(reading.names) or (None, None))
     if about and all(one == FORGED for one in about):
         arrival.note = "forged: it carries a signature that is not ours"
+    elif about and all(one == TOO_LATE for one in about):
+        arrival.note = f"about a copy that was sent more than {REPORTED_WITHIN.days} days ago"
     elif reading.what in NAME_SOMEBODY and all(one == NOBODY for one in about):
         arrival.note = "about nobody to whom anything was sent lately"
 

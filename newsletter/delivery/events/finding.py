@@ -1,8 +1,8 @@
 """Which copy a fact is about, and whose it is: signatures first, the address last.
 
 A mail can be written by anybody. A token of ours in an address, or a Message-ID of ours, cannot: only who has
-received the copy knows them. What has neither counts if we mailed its address within LATELY. What has one that we
-did not sign is forged, and about nobody.
+received the copy knows them; a bounce of it counts within REPORTED_WITHIN. What has neither counts if we mailed its
+address within LATELY. What has one that we did not sign is forged, and about nobody.
 """
 
 import hmac
@@ -22,6 +22,7 @@ from newsletter.publication.models import Publication
 from subscribers.models import Subscriber, address_hash
 
 LATELY = timedelta(days=14)  # mail servers try for five days (RFC 5321 section 4.5.4.1), and some report late
+REPORTED_WITHIN = timedelta(days=30)  # of a copy; who has a forwarded letter can write a report of it years later
 OURS = re.compile(r"<?(issue\.(\d{1,18})\.(\d{1,9}))\.([0-9a-f]{16})@", re.IGNORECASE)
 WAS_HANDED_OVER = [Delivery.State.SENT, Delivery.State.UNCERTAIN]
 
@@ -39,9 +40,10 @@ class Found:
     address_hash: str = ""
     domain: str = ""
     is_forged: bool = False
+    is_too_late: bool = False
 
 
-NOBODY, FORGED = Found(), Found(is_forged=True)
+NOBODY, FORGED, TOO_LATE = Found(), Found(is_forged=True), Found(is_too_late=True)
 # Of these only the copy matters: no reader is looked up, for a mailing has millions of them.
 ABOUT_THE_COPY = frozenset({Kind.SENT, Kind.DELIVERED, Kind.DEFERRED, Kind.OPENED, Kind.CLICKED, Kind.AUTORESPONDED})
 
@@ -60,7 +62,7 @@ class Finder:
             recipient = fact.names.recipient
             return Found(*copy, address_hash=address_hash(recipient, self.salt) if recipient else "")
         if copy is not None:
-            return self._of_copy(*copy, fact.names.recipient)
+            return self._of_copy(*copy, fact)
         if reader := leaver(fact.names):
             return Found(None, None, reader, reader.address_hash, domain_of(reader.email))
         if is_forged(fact.names):
@@ -86,9 +88,12 @@ class Finder:
             self.mailings[mailing_id] = rows.first()
         return self.mailings[mailing_id]
 
-    def _of_copy(self, mailing_id: int, seq: int, recipient: str) -> Found:
-        reader = Subscriber.objects.filter(pk=_reader_of(mailing_id, seq) or 0).first()
+    def _of_copy(self, mailing_id: int, seq: int, fact: Fact) -> Found:
+        reader_id, sent_at = _reader_and_time(mailing_id, seq)
         _salt, planned_at = self._mailing(mailing_id) or ("", None)
+        if fact.kind == Kind.BOUNCED and not fact.is_vouched and _is_over(sent_at or planned_at, fact.at):
+            return TOO_LATE
+        recipient, reader = fact.names.recipient, Subscriber.objects.filter(pk=reader_id or 0).first()
         if reader is None or planned_at is None or _has_moved_since(reader, planned_at):
             return Found(mailing_id, seq, domain=domain_of(recipient))
         return Found(mailing_id, seq, reader, reader.address_hash, domain_of(reader.email))
@@ -96,7 +101,11 @@ class Finder:
 
 def receiver(mailing_id: int, seq: int) -> Subscriber | None:
     """Return whose copy that is, whatever their address is now; None of a reader who was erased."""
-    return Subscriber.objects.filter(pk=_reader_of(mailing_id, seq) or 0).first()
+    return Subscriber.objects.filter(pk=_reader_and_time(mailing_id, seq)[0] or 0).first()
+
+
+def _is_over(sent_at: datetime | None, at: datetime) -> bool:
+    return sent_at is not None and sent_at < at - REPORTED_WITHIN
 
 
 def leaver(names: Names) -> Subscriber | None:
@@ -122,13 +131,15 @@ def _by_message_ids(found: Iterable[str]) -> Iterator[tuple[int, int]]:
             yield int(match[2]), int(match[3])
 
 
-def _reader_of(mailing_id: int, seq: int) -> int | None:
-    found = Delivery.objects.filter(mailing_id=mailing_id, seq=seq).values_list("subscriber_id", flat=True)
+def _reader_and_time(mailing_id: int, seq: int) -> tuple[int | None, datetime | None]:
+    """Return whose copy that is and when it was sent, each None where nobody knows."""
+    found = Delivery.objects.filter(mailing_id=mailing_id, seq=seq).values_list("subscriber_id", "sent_at")
     if rows := list(found):
         return rows[0]
     batches = Batch.objects.filter(mailing_id=mailing_id, lo__lte=seq, hi__gt=seq)
     pack = Pack.objects.filter(batch__in=batches).first()
-    return next((copy.subscriber_id for copy in pack.copies() if copy.seq == seq), None) if pack else None
+    copies = pack.copies() if pack else ()
+    return next(((copy.subscriber_id, copy.sent_at) for copy in copies if copy.seq == seq), (None, None))
 
 
 def _has_moved_since(reader: Subscriber, at: datetime) -> bool:

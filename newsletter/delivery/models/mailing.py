@@ -8,6 +8,7 @@ An author's "send again" (ledger/uncertain.py) leads back: uncertain ─▶ queu
 """
 
 import logging
+import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -69,6 +70,13 @@ class MailingQuerySet(models.QuerySet["Mailing"]):
     def due(self, now: datetime) -> "MailingQuerySet":
         """Return those whose time has come, earliest first."""
         return self.filter(state=Mailing.State.SCHEDULED, send_at__lte=now).order_by("send_at", "pk")
+
+    def seconds_until_next(self, now: datetime) -> float:
+        """Return 0 while one is being sent, else how long until the next one begins: inf if none is scheduled."""
+        if self.filter(state=Mailing.State.SENDING).exists():
+            return 0.0
+        first = self.filter(state=Mailing.State.SCHEDULED).order_by("send_at").values_list("send_at", flat=True).first()
+        return max(0.0, (first - now).total_seconds()) if first else math.inf
 
     def ready(self, now: datetime) -> "MailingQuerySet":
         """Return those that a lane could go on with at once, oldest first."""

@@ -12,7 +12,6 @@ from newsletter.desk.intake import files, keeping
 from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.issues import archiving
 from newsletter.issues.archiving import Past
-from newsletter.issues.models import Issue
 from newsletter.posts.importers import linking
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.moving import Source, Step, steps
@@ -59,12 +58,14 @@ def _enter(found: PostImport, stage: PostImport.Stage) -> None:
 
 
 def _propose_numbers(found: PostImport) -> None:
-    """Give what was mailed the numbers that its issues would have."""
+    """Give what was mailed the numbers that its issues would have; what an issue carried already gets no second one."""
     rows = {row.source: row for row in found.entries.exclude(mailed_at=None)}
+    for own in archiving.in_the_archive(rows):
+        rows[own].mailed_at = None
     mails = [Past(own, row.subject, row.mailed_at, row.preheader) for own, row in rows.items() if row.mailed_at]
-    for one in archiving.proposed(mails, set(Issue.objects.values_list("number", flat=True))):
+    for one in archiving.proposed(mails, archiving.standing()):
         rows[one.source].number = one.number
-    PostImportEntry.objects.bulk_update(rows.values(), ["number"], batch_size=500)
+    PostImportEntry.objects.bulk_update(rows.values(), ["number", "mailed_at"], batch_size=500)
 
 
 def _links(found: PostImport, source: Source) -> Iterator[Commit]:

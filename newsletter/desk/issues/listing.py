@@ -82,7 +82,7 @@ def _rows_open() -> list[Row]:
 
 def _rows_sent(year: int, now: datetime, *, but: set[int]) -> list[Row]:
     """Return the issues of a year, the latest first. but: keys of those that stand above the year."""
-    issues = list(_without_texts(Issue.objects.archived().in_year(year)).exclude(pk__in=but).order_by("-number"))
+    issues = list(_without_texts(Issue.objects.archived().in_year(year)).exclude(pk__in=but).reverse())
     results, helpful, readers = _results(issues), _helpful(issues), _readers(issues, now)
     return [
         Row(one, result=results.get(one.pk), helpful=helpful.get(one.pk, 0), readers=readers[one.pk]) for one in issues

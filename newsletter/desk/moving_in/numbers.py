@@ -15,12 +15,12 @@ from newsletter.desk import tasks
 from newsletter.desk.intake import beginning
 from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.desk.moving_in.pages import page
+from newsletter.issues.archiving import NUMBER_MAX, Past, above_later, standing
 from newsletter.issues.models import Issue
 from newsletter.mail.characters import single_line
 from newsletter.publication.wakeups import wake
 
 AT_ONCE = 100  # rows on a page: each has two fields
-NUMBER_MAX = 999_999
 SUBJECT_MAX = 200  # characters
 
 
@@ -112,6 +112,14 @@ def _begun(request: HttpRequest, found: PostImport) -> HttpResponse:
     return redirect("admin:move_in_import", found.pk)
 
 
+def _late(found: PostImport) -> int:
+    """Return how many have a higher number than an issue that was mailed later."""
+    rows = found.entries.exclude(mailed_at=None).exclude(number=None).values_list("source", "mailed_at", "number")
+    mails = [Past(source, "", at, number=number) for source, at, number in rows if at]
+    return len(above_later(mails, standing()))
+
+
 def _page(request: HttpRequest, found: PostImport, lines: list[Line], shown: Any, status: int = 200) -> HttpResponse:
     context = {"found": found, "lines": lines, "shown": shown, "has_errors": any(line.error for line in lines)}
+    context |= {"late": _late(found)}
     return page(request, "numbers", context | {"title": _("Numbers of the issues")}, status=status)

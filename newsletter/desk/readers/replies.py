@@ -30,7 +30,7 @@ class ReplyFilter(forms.Form):
     def __init__(self, data: QueryDict) -> None:
         super().__init__(data, label_suffix="")
         answered = Reply.objects.filter(issue__isnull=False).order_by().values("issue")
-        issues = Issue.objects.filter(pk__in=answered).order_by("-number")[:CHOICES_MAX]
+        issues = Issue.objects.filter(pk__in=answered).order_by("-sent_at", "-number")[:CHOICES_MAX]
         names = ReplyTag.objects.order_by("name").values_list("name", flat=True).distinct()[:CHOICES_MAX]
         issue, tag = (cast("forms.ChoiceField", self.fields[name]) for name in ("issue", "tag"))
         issue.choices = [("", _("Any issue")), *((one.pk, str(one)) for one in issues)]

@@ -20,7 +20,8 @@ DAYS_MIN, DAYS_MAX = 1, 14
 def issues() -> list[tuple[int, str]]:
     """Return number and title of the issues that were sent to readers, newest first, and of those that are chosen."""
     sent = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE)
-    known = dict(sent.order_by("-issue__number").values_list("issue__number", "issue__subject")[:OFFERED])
+    newest = sent.order_by("-issue__sent_at", "-issue__number")[:OFFERED]
+    known = dict(newest.values_list("issue__number", "issue__subject"))
     chosen = sent.filter(issue__number__in=Publication.objects.current().course)
     known |= dict(chosen.values_list("issue__number", "issue__subject"))
     return [(number, f"{number}｜{subject}") for number, subject in known.items()]

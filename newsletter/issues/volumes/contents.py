@@ -24,7 +24,7 @@ class Contents:
     def _places(self) -> list[tuple[int, int, datetime, datetime]]:
         issues = Issue.objects.archived().in_year(self.year)
         items = IssueItem.objects.filter(issue__in=issues.order_by(), post__published_at__lte=self.now)
-        rows = items.order_by("issue__number", "position", "pk")
+        rows = items.order_by("issue__sent_at", "issue__number", "position", "pk")
         return list(rows.values_list("post_id", "issue__number", "post__updated_at", "issue__updated_at"))
 
     @cached_property

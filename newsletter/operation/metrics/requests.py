@@ -31,6 +31,7 @@ KINDS = {  # by how a path begins: few, so that nobody's address becomes a label
     "/metrics": "health",
 }
 OTHERS = "page"
+UNCOUNTED = "/healthz"  # `up` asks it all day: the counters' files would be written to the disk for that alone
 
 
 class Counters(NamedTuple):
@@ -69,7 +70,7 @@ def start() -> None:
 
 def observe(path: str, status: int, seconds: float, *, kept: bool | None) -> None:
     """Count one answer, if this process counts. kept: whether it was a page kept from before; None for no such page."""
-    if _counters is None:
+    if _counters is None or path == UNCOUNTED:
         return
     answered, took = _of(_counters, kind_of(path), status // 100)
     answered.inc()

@@ -14,6 +14,7 @@ from django.utils.text import slugify
 
 from newsletter.posts.importers.archive import Archive
 from newsletter.posts.importers.folder.fields import moment
+from newsletter.posts.importers.folder.raw_html import replaced
 from newsletter.posts.importers.html.converting import Converted, as_typed, converted, shown
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark
 from newsletter.posts.importers.pictures.finding import ArchiveFinder, Finder, FolderFinder
@@ -114,8 +115,10 @@ class Source:
         return []
 
 
-def _as_markdown(text: str) -> Converted:
-    return Converted(text, shown(text), page=as_typed(text))
+def _as_markdown(typed: str) -> Converted:
+    """Return Markdown as it was typed, but for HTML in it that no page here shows."""
+    text, remarks = replaced(typed)
+    return Converted(text, shown(typed), tuple(remarks), page=as_typed(typed))
 
 
 def rows_of(text: str) -> list[dict[str, Any]] | None:

@@ -1,6 +1,8 @@
-"""The YAML block in front of a Markdown file, read by PyYAML."""
+"""The block in front of a Markdown file: YAML read by PyYAML, TOML, or JSON as Hugo and Hexo take it."""
 
+import json
 import re
+import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
@@ -10,18 +12,25 @@ import yaml
 Value = str | list[str]
 
 HEAD_MAX = 20_000  # characters; front matter is some lines
-_HEAD = re.compile(r"\A---[ \t]*\n(?P<head>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_HEAD = re.compile(
+    r"\A---[ \t]*(?P<kind>yaml|yml|toml|json)?[ \t]*\n(?P<head>.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
 # Hexo takes a head that only ends with a rule, if its first lines are keys.
 _OPEN = re.compile(
     r"\A(?P<head>(?:title|date|layout|tags|categories)[ \t]*:(?:[ \t][^\n]*)?\n"
     r"(?:(?:[\w-]+[ \t]*:|[ \t]*-[ \t]|[ \t]+\S)[^\n]*\n){0,60}?)"
     r"---[ \t]*(?:\n|\Z)"
 )
+_TOML = re.compile(r"\A\+\+\+[ \t]*\n(?P<head>.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+# Hexo's JSON stands without its outer braces, and ends with three semicolons.
+_SEMICOLONS = re.compile(r"\A(?:;;;[ \t]*\n)?(?P<head>[ \t]*\"[^;]*?)^;;;[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_SAID = {"title", "date", "draft", "tags", "categories", "slug", "url", "description", "layout", "aliases"}
 _KEY = re.compile(r"^[\"']?[\w-]+[\"']?[ \t]*:(?:\s|$)", re.MULTILINE)
 
 
 class FrontMatterError(ValueError):
-    """The block is no YAML; the message says where and why."""
+    """The block cannot be read; the message says where and why."""
 
 
 def parse(text: str) -> tuple[dict[str, Value], str]:
@@ -31,11 +40,62 @@ def parse(text: str) -> tuple[dict[str, Value], str]:
     without front matter, such as one between two rules, has no fields. A key within a key is `outer.inner`.
     Raises FrontMatterError.
     """
+    if toml := _TOML.match(text):
+        return flat(_from_toml(toml["head"])), text[toml.end() :]
+    if text.startswith(("{", ";", '"')):
+        return _json_in_front(text)
     found = _HEAD.match(text) or _OPEN.match(text)
+    kind = found.groupdict().get("kind") if found else ""
+    if found and kind in {"toml", "json"}:
+        read = _from_toml if kind == "toml" else _from_json
+        return flat(read(found["head"])), text[found.end() :]
     if not found or not _KEY.search(found["head"]):
         return {}, text
-    fields = _mapping(found["head"])
-    return flat(fields), text[found.end() :]
+    return flat(_mapping(found["head"])), text[found.end() :]
+
+
+def _json_in_front(text: str) -> tuple[dict[str, Value], str]:
+    """Return what JSON at the beginning says; a text that begins with other braces or quotes has no fields."""
+    if hexo := _SEMICOLONS.match(text):
+        return flat(_from_json(f"{{{hexo['head'].rstrip().rstrip(',')}}}")), text[hexo.end() :]
+    if not re.match(r"\{\s*\"[\w-]+\"\s*:", text):
+        return {}, text
+    try:
+        fields, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        raise _no_json(error) from error
+    is_head = _SAID & {str(key).lower() for key in fields} and re.match(r"[ \t]*(?:\n|\Z)", text[end:])
+    return (flat(fields), text[end:].lstrip()) if is_head else ({}, text)
+
+
+def _from_json(head: str) -> Mapping[str, Any]:
+    _check_length(head)
+    try:
+        fields = json.loads(head)
+    except (ValueError, RecursionError) as error:
+        raise FrontMatterError(
+            f"its front matter is no JSON: {getattr(error, 'msg', 'it is nested too deeply')}"
+        ) from error
+    return fields if isinstance(fields, dict) else {}
+
+
+def _no_json(error: Exception) -> FrontMatterError:
+    return FrontMatterError(f"its front matter is no JSON: {getattr(error, 'msg', 'it is nested too deeply')}")
+
+
+def _from_toml(head: str) -> Mapping[str, Any]:
+    _check_length(head)
+    try:
+        fields = tomllib.loads(head)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise FrontMatterError(f"its front matter is no TOML: {error}") from error
+    taxonomies = fields.get("taxonomies")  # Zola's place for tags
+    return fields | taxonomies if isinstance(taxonomies, dict) else fields
+
+
+def _check_length(head: str) -> None:
+    if len(head) > HEAD_MAX:
+        raise FrontMatterError(f"its front matter is longer than {HEAD_MAX:,} characters")
 
 
 def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
@@ -49,8 +109,7 @@ def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
 
 
 def _mapping(head: str) -> dict[object, object]:
-    if len(head) > HEAD_MAX:
-        raise FrontMatterError(f"its front matter is longer than {HEAD_MAX:,} characters")
+    _check_length(head)
     try:
         fields = yaml.load(head, Loader=yaml.BaseLoader)  # noqa: S506 - it builds texts, lists and mappings only
     except RecursionError as error:

@@ -1,7 +1,6 @@
 """A folder of Markdown files as Hugo, Jekyll, Hexo, Docusaurus and Obsidian keep them, or with nothing but text."""
 
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from functools import cached_property, partial
@@ -13,7 +12,7 @@ from newsletter.posts.importers.folder import fields as read_fields
 from newsletter.posts.importers.folder.addresses import addresses
 from newsletter.posts.importers.folder.shortcodes import as_markdown
 from newsletter.posts.importers.folder.texts import Texts, program_of
-from newsletter.posts.importers.front_matter import HEAD_MAX, FrontMatterError, Value, flat, parse
+from newsletter.posts.importers.front_matter import FrontMatterError, Value, parse
 from newsletter.posts.importers.html.converting import as_typed, shown
 from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
 from newsletter.posts.importers.pictures.finding import Finder
@@ -35,7 +34,6 @@ NOT_LOOKED_INTO = {
     "_includes",
 }
 INNER = ("image", "src", "url")  # of a cover that has keys of its own
-_TOML = re.compile(r"\A\+\+\+[ \t]*\n(?P<head>.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _UNDERLINED = re.compile(r"^[ \t]*<!--\s*(?:more|truncate|excerpt)\s*-->[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -64,7 +62,8 @@ class Source:
 
     def read(self, name: PurePosixPath) -> ImportedPost:
         """Return the post in a file; raise Rejected when it cannot become one."""
-        return post_of(name, self.texts.read(name, BODY_MAX * 4 + 1), self.zone)
+        is_mdx = self.name == "Docusaurus"
+        return post_of(name, self.texts.read(name, BODY_MAX * 4 + 1), self.zone, is_mdx=is_mdx)
 
     def keys(self, href: str, source: str) -> list[str]:
         """Return what a link in the post of `source` may name: a file of the folder, or an old address."""
@@ -81,7 +80,7 @@ class Source:
     def names(self, source: str) -> list[str]:
         """Return under which keys the post of `source` is linked to, beside its addresses."""
         name = PurePosixPath(source.partition(":")[2])
-        stem = name.parent.name if name.stem == "index" else name.stem
+        stem = name.parent.name if name.stem in read_fields.INDEX else name.stem
         return [source, f"name:{stem}", f"name:{read_fields.DAY_IN_NAME.sub('', stem)}"]
 
 
@@ -101,12 +100,15 @@ def _is_passed_over(name: PurePosixPath) -> bool:
     return len(name.parts) == 1 and name.stem.lower() in NO_TEXTS
 
 
-def post_of(name: PurePosixPath, data: bytes, zone: tzinfo) -> ImportedPost:
-    """Return the post of a file of this name; raise Rejected when it cannot become one."""
+def post_of(name: PurePosixPath, data: bytes, zone: tzinfo, *, is_mdx: bool = False) -> ImportedPost:
+    """Return the post of a file of this name; raise Rejected when it cannot become one.
+
+    is_mdx: whether the program of the folder takes every file for MDX.
+    """
     fields, typed = _parsed(_text(data))
     title, typed = read_fields.title(fields, typed, name)
     typed = _UNDERLINED.sub("", typed).strip()
-    body, remarks = as_markdown(typed)
+    body, remarks = as_markdown(typed, is_mdx=is_mdx or name.suffix.lower() == ".mdx")
     if not typed:
         raise Rejected("it has no text")
     before = shown(typed)
@@ -114,6 +116,9 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo) -> ImportedPost:
         remarks.append(Remark("short codes are Markdown now", effect=shown(body) - before, is_loss=False))
     at = read_fields.published_at(fields, name, zone, remarks)
     hidden = is_hidden(fields, name)
+    is_page = read_fields.is_page(fields, name)
+    if is_page:
+        remarks.append(Remark("a page is a post that no list shows", is_loss=False))
     remarks += [Remark(words) for words in unknown_wishes(fields)]
     remarks += read_fields.without_place(fields)
     return ImportedPost(
@@ -125,6 +130,8 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo) -> ImportedPost:
         tags=tuple(read_fields.tags(fields)),
         tag_pages=tuple(read_fields.tag_pages(fields)),
         published_at=None if hidden else at,
+        is_unlisted=is_page,
+        is_web_only=is_page,
         cover=_cover(fields),
         cover_alt=read_fields.first_of(fields, "cover.alt", "image.alt", "cover_alt"),
         folder="" if str(name.parent) == "." else str(name.parent),
@@ -143,23 +150,10 @@ def _cover(fields: dict[str, Value]) -> str:
 
 
 def _parsed(text: str) -> tuple[dict[str, Value], str]:
-    toml = _TOML.match(text)
     try:
-        return (_from_toml(toml["head"]), text[toml.end() :]) if toml else parse(text)
+        return parse(text)
     except FrontMatterError as error:
         raise Rejected(str(error)) from error
-
-
-def _from_toml(head: str) -> dict[str, Value]:
-    if len(head) > HEAD_MAX:
-        raise FrontMatterError(f"its front matter is longer than {HEAD_MAX:,} characters")
-    try:
-        fields = tomllib.loads(head)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise FrontMatterError(f"its front matter is no TOML: {error}") from error
-    taxonomies = fields.get("taxonomies")  # Zola's place for tags
-    fields |= taxonomies if isinstance(taxonomies, dict) else {}
-    return flat(fields)
 
 
 def _text(data: bytes) -> str:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import islice
 from typing import Protocol
 
@@ -63,7 +64,12 @@ class Move:
     account: Account
     taken: dict[str, int | None] = field(default_factory=dict)  # by source, the post
     mailed: dict[str, Mailed] = field(default_factory=dict)
+    days: dict[str, datetime | None] = field(default_factory=dict)  # by source, when its post is public
     addresses: dict[str, str] = field(default_factory=dict)  # by key, the source that it leads to
+
+    def public(self, now: datetime) -> set[str]:
+        """Return the sources of the posts that readers may see now."""
+        return {own for own, at in self.days.items() if at and at <= now}
 
 
 def move(source: Source, finders: Sequence[Finder], *, dry_run: bool, report: Callable[[Entry], None]) -> Move:
@@ -83,7 +89,7 @@ def move(source: Source, finders: Sequence[Finder], *, dry_run: bool, report: Ca
 
 def _learn(step: Step, entry: Entry, made: Move) -> None:
     if imported := step.imported:
-        made.taken[imported.source] = entry.pk
+        made.taken[imported.source], made.days[imported.source] = entry.pk, imported.published_at
         if imported.mailed:
             made.mailed[imported.source] = imported.mailed
         for key in step.keys:

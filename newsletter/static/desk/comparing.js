@@ -10,7 +10,8 @@ const language = document.documentElement.lang;
 
 const say = (name, values = {}) =>
   Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value), dialog.dataset[`say${name}`]);
-const clock = (at) => new Date(at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+const clock = (at) =>
+  new Date(at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
 
 // --- What differs ---
 

@@ -23,7 +23,8 @@ let isMerged = false; // what was saved elsewhere has just been put in
 let isPending = box?.dataset.pending !== undefined; // readers see another text
 
 const part = (name) => box.querySelector(`.saving-${name}`);
-const clock = (at) => new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+const clock = (at) =>
+  new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 function tell(text, { bad = false, actions = [] } = {}) {
   part("said").textContent = text;

@@ -147,7 +147,8 @@ function contents(property = "value") {
 const seen = () =>
   Object.fromEntries(SEEN.filter((one) => form.elements[one]).map((one) => [one, form.elements[one].value]));
 
-const clock = (at) => new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+const clock = (at) =>
+  new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 function note(text) {
   const place = document.querySelector(".saving-since");
@@ -213,7 +214,11 @@ function words(contents) {
 function card(copy) {
   const one = document.getElementById("kept-copy").content.firstElementChild.cloneNode(true);
   const text = Object.values(copy.contents).join("");
-  const time = new Date(copy.at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+  const time = new Date(copy.at).toLocaleString(language, {
+    dateStyle: "medium",
+    timeStyle: "short",
+    hourCycle: "h23",
+  });
   const found = offers.dataset.sayFound
     .replace("{time}", time)
     .replace("{n}", text.replace(/\s/g, "").length.toLocaleString());
@@ -239,7 +244,11 @@ function goOnWith(copy) {
   saved = JSON.stringify(copy.base); // until it is saved, a further copy is one of that older text, too
   fill(copy);
   const one = document.getElementById("kept-returned").content.firstElementChild.cloneNode(true);
-  const time = new Date(copy.at).toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
+  const time = new Date(copy.at).toLocaleString(language, {
+    dateStyle: "medium",
+    timeStyle: "short",
+    hourCycle: "h23",
+  });
   one.querySelector("p").textContent = offers.dataset.sayReturned.replace("{time}", time);
   offers.append(one);
   return true;

@@ -17,7 +17,7 @@ from newsletter.delivery.models.history import Step
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
 from newsletter.desk.issues import progress
-from newsletter.desk.issues.mailings import PER_PAGE
+from newsletter.desk.issues.copies import PER_PAGE
 from newsletter.desk.issues.progress import wait_in_words
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
@@ -374,6 +374,7 @@ def test_a_cancel_during_the_hold_reaches_nobody(desk, scheduled):
     assert "No mail has left, so nobody gets it. You can send the issue again later." in question.text
     assert told(response) == ["Cancelled. Nobody got it."]
     assert state_of(scheduled) == "cancelled"
+    assert "<dt>Was to begin</dt>" in desk.get(screen(scheduled)).text  # it never did
     assert beginning.begin_due(SLOT) == []
 
 

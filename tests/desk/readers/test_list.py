@@ -49,6 +49,16 @@ def test_filters_are_combined_in_the_address_and_stay_in_the_form(admin_client):
     assert 'value="2026-01-01"' in page.text
 
 
+def test_nothing_is_offered_to_be_done_to_nobody(admin_client):
+    make_subscriber("one@example.org")
+
+    some, nobody = (admin_client.get(READERS, {"q": words}).text for words in ("one@", "zzzz"))
+
+    assert "All of these…" in some
+    assert "All of these…" not in nobody
+    assert "Work on readers" in nobody  # the way to what was done before stays
+
+
 def test_the_number_of_queries_does_not_grow_with_the_readers(admin_client):
     def queries() -> int:
         with CaptureQueriesContext(connection) as asked:

@@ -96,6 +96,7 @@ children = []
 for number in range(3):
     if not (child := os.fork()):
         requests.start()
+        requests.observe("/healthz", 200, 0.001, kept=None)
         for _ in range(number + 1):
             requests.observe("/p/1-words/", 200, 0.003, kept=number > 0)
         requests.observe("/admin/", 302, 0.2, kept=None)

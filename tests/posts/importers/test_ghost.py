@@ -489,3 +489,22 @@ def test_pictures_of_this_machine_are_never_fetched(site):
     assert "http://127.0.0.1:8000/admin/x.png (private: 127.0.0.1)" in lines[0]
     assert "http://10.0.0.1/a.png (private: 10.0.0.1)" in lines[0]
     assert not Image.objects.exists()
+
+
+def test_a_note_that_two_places_name_is_named_by_both():
+    html = (
+        '<p>甲<sup id="fnref:1"><a href="#fn:1" rel="footnote">1</a></sup>'
+        ' 乙<sup id="fnref2:1"><a href="#fn:1">1</a></sup></p>'
+        '<div class="footnotes"><ol><li class="footnote" id="fn:1"><p>註 <a href="#fnref:1">↩</a></p></li></ol></div>'
+    )
+
+    assert body_of({"id": 1, "html": html}).markdown == "甲[^1] 乙[^1]\n\n[^1]: 註"
+
+
+def test_a_film_in_a_card_of_markdown_is_a_link_and_named():
+    root = {"root": {"children": [{"type": "markdown", "markdown": '**粗**\n\n<video src="x.mp4"></video>'}]}}
+
+    made = body_of({"id": 1, "lexical": json.dumps(root)})
+
+    assert made.markdown == "**粗**\n\n[x.mp4](<x.mp4>)"
+    assert "a film or sound stays at its old address" in [remark.what for remark in made.remarks]

@@ -1,11 +1,16 @@
 """Complaints: what a receiver forwards when one of its users calls a mail unwanted (RFC 5965, RFC 6650)."""
 
+import re
 from dataclasses import dataclass
+from email import message_from_string
 from email.message import Message
+from email.utils import parseaddr
 
-from newsletter.delivery.events.reading.message import blocks, field, parts, returned, text_of
+from newsletter.delivery.events.reading.message import BOUNDED, blocks, field, parts, returned, text_of
 
 COMPLAINTS = {"abuse", "opt-out", "opt-out-list", "fraud", "virus", "other", ""}
+BLOCK = re.compile(r"^Feedback-Type:.*(?:\n(?:[a-z-]{1,40}:|[ \t]).*){0,30}", re.MULTILINE | re.IGNORECASE)
+JUNK = "X-HmXmrOriginalRecipient"
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,16 @@ def report(message: Message) -> Report | None:
     return None
 
 
+def report_in(message: Message, raw: str) -> Report | None:
+    """Return the feedback report in a mail that says it has one and whose parts are broken: by its first field."""
+    says_so = str(message.get_param("report-type", "")).lower() == "feedback-report"
+    found = BLOCK.search(raw) if says_so else None
+    return _report(message_from_string(found[0], policy=BOUNDED)) if found else None
+
+
 def _report(fields: Message) -> Report:
     named = [str(one) for name in ("Original-Rcpt-To", "Removal-Recipient") for one in fields.get_all(name, [])]
-    recipients = tuple(dict.fromkeys(one.strip().strip("<>") for one in named if "@" in one))
+    recipients = tuple(dict.fromkeys(found for one in named if "@" in (found := parseaddr(one)[1])))
     kind = field(fields, "Feedback-Type").lower()
     return Report(kind, recipients, field(fields, "Original-Mail-From").strip("<>"), field(fields, "User-Agent"))
 
@@ -42,12 +54,17 @@ def _report(fields: Message) -> Report:
 def junk_report(message: Message) -> Report | None:
     """Return a report of Microsoft's Junk Mail Reporting Program, which follows no standard; None if it is none.
 
-    The complained mail comes back with a field of the address it was sent to.
+    The mail comes back, within another one or as it is, with a field of the address it was sent to.
     Source: https://sendersupport.olc.protection.outlook.com/snds/JMRP.aspx
     """
-    inner = returned(message)
-    recipient = field(inner, "X-HmXmrOriginalRecipient").strip("<>") if inner is not None else ""
+    inner = complained_of(message)
+    recipient = field(inner, JUNK).strip("<>") if inner is not None else ""
     return Report("abuse", (recipient,), "", "JMRP") if "@" in recipient else None
+
+
+def complained_of(message: Message) -> Message | None:
+    """Return the mail that a report brings back, which may be the report itself; None if there is none."""
+    return message if field(message, JUNK) else returned(message)
 
 
 def words(message: Message) -> str:

@@ -11,7 +11,9 @@ REPORTS = {"message/delivery-status", "message/global-delivery-status", "text/de
 CODE = re.compile(r"^[\d.\s]{0,20}")  # at the beginning of a Status
 TYPED = re.compile(r"^\s{0,9}[\w-]{1,40}\s{0,9};\s{0,9}")  # "rfc822; a@example.org", "smtp; 550 …"
 
-BLOCK = re.compile(r"^(?:Final|Original)-Recipient:.*(?:\n(?:[A-Za-z-]{1,40}:|[ \t]).*){1,30}", re.MULTILINE)
+BLOCK = re.compile(
+    r"^(?:Final|Original)-Recipient:.*(?:\n(?:[a-z-]{1,40}:|[ \t]).*){1,30}", re.MULTILINE | re.IGNORECASE
+)
 
 FAILED = {"failed", "failure", "expired", "error"}  # SendGrid's and OpenSMTPD's words
 

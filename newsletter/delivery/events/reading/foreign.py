@@ -10,7 +10,7 @@ from email.message import Message
 
 from flufl.bounce import scan_message
 
-from newsletter.delivery.events.reading import words
+from newsletter.delivery.events.reading import auto_replies, words
 from newsletter.delivery.events.reading.message import address, field, returned
 
 WORDS = 450  # characters around a recipient that are read
@@ -37,6 +37,7 @@ NOT_DELIVERED = re.compile(
     r"(?:could|was|can) ?not (?:be )?delivered|undeliver|unable to deliver|delivery (?:has )?failed", re.IGNORECASE
 )
 ERROR = re.compile(r"^Error:", re.MULTILINE)  # all that some gateways of mobile phones say
+ENVELOPE = re.compile(r"^\s{0,9}RCPT TO:", re.MULTILINE)
 ANSWER = re.compile(r"\s{0,9}(?:re|fwd?|aw|wg|回[覆复信]|轉寄|转发|答复)\s{0,3}[:：]", re.IGNORECASE)
 # Where the mail that is returned begins.
 ORIGINAL = re.compile(
@@ -70,6 +71,24 @@ def is_by_daemon(message: Message) -> bool:
     return bool(DAEMON.search(address(message, "From")) or DAEMON.search(field(message, "From")))
 
 
+def is_by_machine(message: Message) -> bool:
+    """Return whether a mail with a report is one: a person who forwards one may send its parts along."""
+    if message.get_content_type() == "multipart/report" or field(message, "X-Failed-Recipients"):
+        return True
+    subject = field(message, "Subject")
+    is_titled = bool(TITLE.search(subject)) and not is_answer(message)
+    return is_titled or is_by_daemon(message) or _is_bare(message)
+
+
+def is_answer(message: Message) -> bool:
+    """Return whether a mail answers or forwards another one, by its subject: programs write none so."""
+    return bool(ANSWER.match(field(message, "Subject")))
+
+
+def _is_bare(message: Message) -> bool:
+    return field(message, "Return-Path") in {"<>", "< >"}
+
+
 def looks_returned(message: Message, text: str) -> bool:
     """Return whether a mail was written by a mail server about one that it could not deliver: two signs say so.
 
@@ -82,11 +101,14 @@ def looks_returned(message: Message, text: str) -> bool:
     if is_report or field(message, "X-Failed-Recipients"):
         return True
     is_titled = bool(TITLE.search(subject)) and not ANSWER.match(subject)
-    is_bare = field(message, "Return-Path") in {"<>", "< >"}
+    is_bare = _is_bare(message)
+    if auto_replies.is_auto_reply(message) and not is_titled and not is_by_daemon(message):
+        return False  # away, with the letter and a code in its words
     if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops speak of deliveries, too
         return (is_titled or is_bare) and returned(message) is not None
-    signs = [is_by_daemon(message), is_bare, is_titled, not ANSWER.match(subject) and _tells_of_failure(message, text)]
-    return sum(signs) > 1 or (signs[0] and bool(ERROR.search(text)))
+    signs = [is_by_daemon(message), is_bare, is_titled, not is_answer(message) and _tells_of_failure(message, text)]
+    is_gateway = bool(ERROR.search(text)) and (not is_answer(message) or bool(ENVELOPE.search(text)))
+    return sum(signs) > 1 or (signs[0] and is_gateway)
 
 
 def report_type(message: Message) -> str:

@@ -68,7 +68,7 @@ def read_mail(body: bytes, envelope_to: list[str], received_at: datetime) -> Rea
         to=message.came_to(mail, envelope_to),
         at=message.date(mail, received_at),
         key=_key(mail, body),
-        inner=message.returned(mail),
+        inner=arf.complained_of(mail),
     )
     return (
         notices.read(mail, opened.text, opened.at)
@@ -93,7 +93,7 @@ def _key(mail: Message, body: bytes) -> str:
 
 
 def _complaint(opened: Opened) -> Reading | None:
-    report = arf.report(opened.mail) or arf.junk_report(opened.mail)
+    report = arf.report(opened.mail) or arf.report_in(opened.mail, opened.raw_body) or arf.junk_report(opened.mail)
     if report is None:
         return None
     if not report.is_complaint:
@@ -126,7 +126,7 @@ def _gatekeeper(opened: Opened) -> Reading | None:
 
 
 def _report(opened: Opened) -> Reading | None:
-    about = dsn.recipients(opened.mail)
+    about = dsn.recipients(opened.mail) if foreign.is_by_machine(opened.mail) else []
     if not about and foreign.looks_returned(opened.mail, opened.text):
         about = dsn.recipients_in(opened.raw)
     if not about:
@@ -143,7 +143,7 @@ def _fact(opened: Opened, number: int, one: dsn.Recipient, about: list[dsn.Recip
     said = [one.words, *foreign.words_about(one.address, text, [other.address for other in about])]
     around = [foreign.report_of(text)]
     if one.has_failed:
-        return _told(opened, number, one.address, [*said, *around], _verdict(said, one.status, around))
+        return _told(opened, number, one.address, [*said, one.status, *around], _verdict(said, one.status, around))
     if one.action == "delivered":
         return _told(opened, number, one.address, [one.words], None, Kind.DELIVERED)
     if one.action == "delayed":
@@ -174,7 +174,7 @@ def _told(
     kind: Event.Kind = Kind.BOUNCED,
 ) -> Fact:
     names = Names(opened.names.tokens, opened.names.message_ids, recipient)
-    words = next((one for one in said if one.strip()), "")
+    words = next((one for one in said if foreign.ADDRESS.sub("", one).strip("<>:, \n")), "")
     words = " ".join(message.CONTROL.sub(" ", words).split())[:500]
     return Fact(kind, opened.at, f"{opened.key}:{number}", names, verdict=verdict, words=words)
 
@@ -213,7 +213,8 @@ def _answer(opened: Opened, body: bytes) -> Reading:
         return _challenge(opened)
     if auto_replies.is_auto_reply(opened.mail) or foreign.report_type(opened.mail) == auto_replies.READ_RECEIPT:
         return Reading(What.AUTO_REPLY, _answered(opened), names)
-    if foreign.is_by_daemon(opened.mail) or foreign.report_type(opened.mail):
+    is_by_program = foreign.is_by_daemon(opened.mail) and not foreign.is_answer(opened.mail)
+    if is_by_program or foreign.report_type(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
     if auto_replies.is_by_list(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mailing list, or a mail to many")

@@ -11,8 +11,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from newsletter.issues.archiving import NumberingError, Past, archive, as_table, corrected, proposed, waiting
-from newsletter.issues.models import Issue
+from newsletter.issues.archiving import (
+    NumberingError,
+    Past,
+    above_later,
+    archive,
+    as_table,
+    corrected,
+    proposed,
+    standing,
+    waiting,
+)
 from newsletter.posts.importers.account import Account, Entry
 from newsletter.posts.importers.detecting import detected
 from newsletter.posts.importers.imported import Rejected
@@ -70,17 +79,25 @@ class Command(BaseCommand):
         """Propose numbers for what was mailed, take corrections of them, and make the issues."""
         now = timezone.now()
         mailed = {own: Past(own, one.subject, one.at, one.preheader) for own, one in made.mailed.items()}
-        ready, closed = (list(mailed.values()), []) if dry_run else waiting(mailed, now)
-        past = proposed(ready, set(Issue.objects.values_list("number", flat=True)))
+        ready, closed = waiting(mailed, now, made.public(now) if dry_run else None)
+        taken = standing()
+        past = proposed(ready, taken)
         try:
             past = self._numbered(past, numbers, dry_run=dry_run)
             count = len(past) if dry_run else archive(past, now)
         except NumberingError as error:
             raise CommandError(f"No issue was made: {error}. Correct the numbers with --numbers FILE.") from error
+        late = {one.source for one in above_later(past, taken)}
         for one in past:
-            self.stdout.write(f"issue {one.number}: {timezone.localtime(one.at):%Y-%m-%d} {one.subject}")
+            about = " (mailed before issues of lower numbers: readers find it by its day)" if one.source in late else ""
+            self.stdout.write(f"issue {one.number}: {timezone.localtime(one.at):%Y-%m-%d} {one.subject}{about}")
         made.account.issues = count
         made.account.notes += [f"{own}: mailed once, and no issue: its post is a draft" for own in closed]
+        if late:
+            made.account.notes.append(
+                f"Numbers above those of issues that were mailed later: {len(late)}, as none is free below. "
+                "Correct them with --numbers FILE, or take them away."
+            )
 
     def _numbered(self, past: list[Past], numbers: Path | None, *, dry_run: bool) -> list[Past]:
         if numbers is None:

@@ -4,20 +4,25 @@ import os
 import subprocess
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from newsletter.operation import liveness, preparing, programs
 from newsletter.operation.accounts import author
 from newsletter.operation.backup.restoring import unfinished
+from newsletter.operation.forks import Forked
 from newsletter.operation.programs import Note, Program, address
 from newsletter.operation.supervisor import Supervisor, Taken, free_port
+from newsletter.publication import heartbeats
 from newsletter.publication.limits.rates import redis_error
 from newsletter.publication.models import Publication
 
@@ -46,29 +51,27 @@ class Command(BaseCommand):
         with _own_folders(chosen, Note.ours(address(host, port) if has_web else "")):
             if reason := unfinished():
                 raise CommandError(reason)
-            self.check()
             self._run(chosen, host, _free_port(host, port) if has_web else port, demo=demo)
 
     def _run(self, chosen: Sequence[Program], host: str, port: int, *, demo: bool) -> None:
         has_web = Program.WEB in chosen
-        site_url = address(host, port) if has_web and not settings.SITE_URL_IS_GIVEN else settings.SITE_URL
-        env = os.environ | {"SITE_URL": site_url}
-        preparing.bring_up_to_date()
-        if has_web:
-            settings.SITE_URL_FILE.write_text(site_url + "\n")
-            preparing.collect_static_files()
-        if demo:
-            _load_demo(env)
-        banner = _banner(site_url) if has_web else f"{' and '.join(chosen).capitalize()}: running. Ctrl-C stops it."
+        if has_web and not settings.SITE_URL_IS_GIVEN:
+            preparing.answer_at(address(host, port))
+        self.check()
+        _apart(partial(_prepare, has_web=has_web, demo=demo))
+        banner = _banner() if has_web else f"{' and '.join(chosen).capitalize()}: running. Ctrl-C stops it."
         connections.close_all()
         programs.forget_heartbeats(chosen)
+        if chosen == programs.ALL and not settings.REDIS_URL:
+            heartbeats.keep_in_memory()
+        programs.load(chosen)
         Supervisor(
-            children=programs.children(chosen, host, port),
-            env=env,
+            children=programs.children(chosen, host, port, self._say),
+            env=os.environ,
             folder=settings.BASE_DIR,
             say=self._say,
             on_ready=lambda: self._say(banner),
-            on_look=Alarm(env).look,
+            on_look=Alarm().look,
         ).run()
         self._say("Stopped.")
 
@@ -80,8 +83,8 @@ class Command(BaseCommand):
 class Alarm:
     """Mails the author once about each silence that lasts, in a process of its own: `up` waits for no mail server."""
 
-    def __init__(self, env: dict[str, str]) -> None:
-        self.env, self.is_on = env, False
+    def __init__(self) -> None:
+        self.is_on = False
         self.process: subprocess.Popen[bytes] | None = None
 
     def look(self) -> None:
@@ -89,7 +92,7 @@ class Alarm:
             self.process = None
         if (is_due := liveness.alarming()) and not self.is_on and _is_first():
             command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "report_silence"]
-            self.process = subprocess.Popen(command, env=self.env)  # noqa: S603  # ours
+            self.process = subprocess.Popen(command)  # noqa: S603  # ours
         if self.is_on and not is_due:
             _end_alarm()
         self.is_on = is_due
@@ -141,14 +144,40 @@ def _own_folders(chosen: Sequence[Program], note: Note) -> Iterator[None]:
         yield
 
 
-def _load_demo(env: dict[str, str]) -> None:
-    """Run the demo in a process of its own, whose settings know the address of the site."""
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "demo"]
-    if subprocess.run(command, env=env, check=False).returncode != 0:  # noqa: S603 - our own
-        raise CommandError("The sample publication could not be loaded; the reason stands above.")
+def _apart(work: Callable[[], None]) -> None:
+    """Do `work` in a copy of this process, which takes along what it has loaded: `up` stays small, and so do the
+    programs, which are copies of it. Raise CommandError or SystemExit if it fails."""
+    connections.close_all()
+    status = Forked(partial(_told, work), "newsletter is made ready").wait()
+    if status < 0:
+        raise CommandError(f"Making the database ready was ended by signal {-status}.")
+    if status:
+        raise SystemExit(status)
 
 
-def _banner(site_url: str) -> str:
+def _told(work: Callable[[], None]) -> None:
+    """Do `work`; tell why it fails as a command does."""
+    try:
+        work()
+    except CommandError as error:
+        raise SystemExit(f"CommandError: {error}") from None
+    except ImproperlyConfigured as error:
+        raise SystemExit(f"{error}") from None
+    finally:
+        connections.close_all()
+
+
+def _prepare(*, has_web: bool, demo: bool) -> None:
+    preparing.bring_up_to_date()
+    if has_web:
+        settings.SITE_URL_FILE.write_text(settings.SITE_URL + "\n")
+        preparing.collect_static_files()
+    if demo:
+        call_command("demo")
+
+
+def _banner() -> str:
+    site_url = settings.SITE_URL
     lines = [f"{Publication.objects.current().name} is running.", "", f"  Site     {site_url}/"]
     lines += [f"  Desk     {site_url}/admin/"]
     if not settings.MAIL_URL:

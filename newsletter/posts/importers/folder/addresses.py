@@ -32,7 +32,7 @@ def _path(text: str) -> str:
 
 
 def _guesses(fields: Mapping[str, Value], name: PurePosixPath, at: datetime | None) -> list[str]:
-    stem = name.parent.name if name.stem.lower() in {"index", "readme"} and name.parent.name else name.stem
+    stem = name.parent.name if name.stem.lower() in {"index", "_index", "readme"} and name.parent.name else name.stem
     folders = list((name.parent.parent if stem != name.stem else name.parent).parts)
     is_blog = bool({"_posts", "_drafts", "blog"} & set(folders))
     sections = [part for part in folders if part not in _ROOTS]

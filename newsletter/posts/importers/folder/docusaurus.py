@@ -15,25 +15,42 @@ _PROGRAM = re.compile(
     re.MULTILINE,
 )
 _COMMENT = re.compile(r"\{/\*(?P<words>.*?)\*/\}", re.DOTALL)
-_REQUIRED = re.compile(r"\bsrc=\{\s*require\(\s*['\"](?P<path>[^'\"\n]{1,500})['\"]\s*\)(?:\.default)?\s*\}")
+_GIVEN = re.compile(
+    r"\b(?P<name>src|href|to)=\{\s*(?:require|useBaseUrl)\(\s*['\"](?P<path>[^'\"\n]{1,500})['\"]\s*\)(?:\.default)?\s*\}"
+)
+_LITERAL = re.compile(
+    r"\b(?P<name>src|href|to|alt|title)=\{\s*(?P<quote>['\"`])(?P<words>[^'\"`{}\n]{1,500})(?P=quote)\s*\}"
+)
+_CLASS = re.compile(r"(?<=\s)className=(?=[\"'])")
+_LOOK = re.compile(r"\s(?:style=\{\{[^{}]{0,500}\}\}|className=\{[^{}\n]{0,200}\})")
 _TAB = re.compile(r"^[ \t]*<TabItem\b(?P<given>[^>\n]{0,500})>[ \t]*", re.MULTILINE)
 _LABEL = re.compile(r"\b(?:label|value)=[\"'](?P<words>[^\"'\n]{1,200})[\"']")
 _AROUND = re.compile(r"^[ \t]*</?Tabs\b[^>\n]{0,500}>[ \t]*$|[ \t]*</TabItem>[ \t]*", re.MULTILINE)
 _PART = re.compile(r"<(?P<name>[A-Z]{1,20}[a-z]\w{0,60})(?:\s[^<>\n]{0,500})?/?>")
+# What a program would write: one that is a program beyond doubt, and anything in braces of an MDX file.
+_SURE = (
+    r"(?<![\\{$])\{(?![{%#:/])(?=[^{}\n]*(?:=>|`|\b(?:props|new|useBaseUrl|require)\b|\w\.\w+[(}]))"
+    r"[^\n]{1,300}?\}(?!\})"
+)
+_ANY = r"(?<![\\{$])\{(?![{%#:/])(?:[^{}\n]|\{[^{}\n]*\}){1,300}\}(?!\})"
+_VALUE = re.compile(_SURE)
+_VALUE_OF_MDX = re.compile(_ANY)
 DEEPEST = 5  # boxes inside each other
 
 
-def plain(text: str, remarks: list[Remark]) -> str:
+def plain(text: str, remarks: list[Remark], *, is_mdx: bool = False) -> str:
     """Return the text with boxes as ours, and parts of a page that nobody here knows as typed, and named."""
     for _depth in range(DEEPEST if ":::" in text else 0):
         text = _BOX.sub(_box, text)
     text = _PROGRAM.sub(lambda match: _left_out(match, remarks), text)
     text = _COMMENT.sub(_comment, text) if "{/*" in text else text
-    if "<" not in text:
-        return text
-    text = _REQUIRED.sub(r'src="\g<path>"', text)
-    text = _AROUND.sub("", _TAB.sub(_tab, text))
-    remarks += [Remark("a short code stays as it was typed", one[0][:80]) for one in _PART.finditer(text)]
+    if "<" in text:
+        text = _LITERAL.sub(r'\g<name>="\g<words>"', _GIVEN.sub(r'\g<name>="\g<path>"', text))
+        text = _without_looks(_AROUND.sub("", _TAB.sub(_tab, text)), remarks)
+        remarks += [Remark("a short code stays as it was typed", one[0][:80]) for one in _PART.finditer(text)]
+    if "{" in text:
+        values = (_VALUE_OF_MDX if is_mdx else _VALUE).finditer(text)
+        remarks += [Remark("a value that a program writes stays as it was typed", one[0][:80]) for one in values]
     return text
 
 
@@ -49,6 +66,13 @@ def _left_out(match: re.Match[str], remarks: list[Remark]) -> str:
 def _comment(match: re.Match[str]) -> str:
     words = " ".join(match["words"].replace("--", "- -").split())
     return "" if words in {"truncate", "more", ""} else f"<!-- {words} -->"
+
+
+def _without_looks(text: str, remarks: list[Remark]) -> str:
+    looks = [one[0].strip() for one in _LOOK.finditer(text)]
+    if looks:
+        remarks.append(Remark("the look of single parts stays away", ", ".join(looks)[:200], is_loss=False))
+    return _CLASS.sub("class=", _LOOK.sub("", text))
 
 
 def _tab(match: re.Match[str]) -> str:

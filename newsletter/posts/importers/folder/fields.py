@@ -18,6 +18,7 @@ from newsletter.posts.text.measures import words_from_title
 
 DATE_MAX = 80  # characters
 SLUG_MAX = 120
+INDEX = frozenset({"index", "_index"})
 DATES = ("date", "published_at", "publishdate", "pubdate", "published", "created")
 _HEADING = re.compile(r"\A\s*#[ \t]+(?P<title>[^\n]+)(?:\n|\Z)")
 DAY_IN_NAME = re.compile(r"\A(?P<day>\d{4}-\d{1,2}-\d{1,2})[-_ ]?")
@@ -56,6 +57,11 @@ USED = {
 }
 
 
+def is_page(fields: Mapping[str, Value], name: PurePath) -> bool:
+    """Return whether a text is a page of the site and none of its posts: so Jekyll and Hexo say, and Hugo of a list."""
+    return name.stem == "_index" or "page" in {text_of(fields, "layout"), text_of(fields, "type")}
+
+
 def text_of(fields: Mapping[str, Value], *names: str) -> str:
     found = next((fields[name] for name in names if fields.get(name)), "")
     return single_line(found if isinstance(found, str) else ", ".join(found))
@@ -79,13 +85,13 @@ def title(fields: Mapping[str, Value], body: str, name: PurePath) -> tuple[str, 
     own = without_closing_hashes(heading["title"]).strip() if heading else ""
     if heading and own and given in {"", own}:
         return own, body[heading.end() :]
-    stem = name.parent.name if name.stem.lower() == "index" and name.parent.name else name.stem
+    stem = name.parent.name if name.stem.lower() in INDEX and name.parent.name else name.stem
     return given or DAY_IN_NAME.sub("", stem).strip() or stem, body
 
 
 def words(fields: Mapping[str, Value], title: str, name: PurePath) -> str:
     given = text_of(fields, "words", "slug").strip("/").rpartition("/")[2]
-    stem = name.parent.name if name.stem.lower() == "index" else name.stem
+    stem = name.parent.name if name.stem.lower() in INDEX else name.stem
     own = slugify(DAY_IN_NAME.sub("", stem[:SLUG_MAX]))
     named = own if re.search(r"[a-z]{2}", own) and own not in {"index", "readme"} else ""
     return slugify(given[:SLUG_MAX])[:60] or words_from_title(title) or named[:60].strip("-")
@@ -111,7 +117,7 @@ def tag_pages(fields: Mapping[str, Value]) -> Iterator[TagPage]:
 
 def published_at(fields: Mapping[str, Value], name: PurePath, zone: tzinfo, remarks: list[Remark]) -> datetime | None:
     """Return the date; None makes a draft. A day alone is its first minute, local time."""
-    stem = name.parent.name if name.stem.lower() == "index" else name.stem
+    stem = name.parent.name if name.stem.lower() in INDEX else name.stem
     in_name = DAY_IN_NAME.match(stem)
     named = (text_of(fields, key) for key in DATES)
     given = next((text for text in named if text and not is_yes_or_no(text)), in_name["day"] if in_name else "")

@@ -7,6 +7,7 @@ from newsletter.posts.importers.folder.boxes import KINDS, PICTURE
 from newsletter.posts.importers.html.notes import Remark
 
 _WIKI = re.compile(r"(?P<embed>!?)\[\[(?P<target>[^\s\[\]|][^\[\]|\n]*)(?:\|(?P<alias>[^\[\]\n]*))?\]\]")
+_CONTENTS = re.compile(r"^[ \t]*\[\[_?toc_?\]\][ \t]*$", re.IGNORECASE | re.MULTILINE)  # of VuePress and markdown-it
 _HIDDEN = re.compile(r"%%(?P<words>.+?)%%", re.DOTALL)
 _CALLOUT = re.compile(r"^(?P<before>[ \t>]*>[ \t]*)\[!(?P<kind>\w+)\](?P<fold>[-+]?)", re.MULTILINE)
 _SIZED = re.compile(r"(?<=!\[)(?P<alt>[^\[\]|\n]{0,300})\|\d{1,5}(?:x\d{1,5})?(?=\]\()")
@@ -17,6 +18,7 @@ _SIZE = re.compile(r"\d{1,5}(?:x\d{1,5})?")
 
 def plain(text: str, remarks: list[Remark]) -> str:
     """Return the text with the marks that Markdown has not as Markdown."""
+    text = _CONTENTS.sub("[toc]", text)
     text = _WIKI.sub(lambda match: _wiki(match, remarks), text) if "[[" in text else text
     text = _HIDDEN.sub(lambda match: f"<!-- {match['words'].strip()} -->", text) if "%%" in text else text
     text = _CALLOUT.sub(_known_kind, text) if "[!" in text else text

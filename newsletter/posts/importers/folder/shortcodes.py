@@ -1,22 +1,18 @@
 """The own marks of Hugo, Jekyll, Hexo, Docusaurus and Obsidian, written as Markdown; unknown ones stay, and are named.
 
-Sources: Hugo's shortcodes, Jekyll's Liquid tags and kramdown's attribute lists, Hexo's tag plugins. Those of Docusaurus
-and Obsidian are in docusaurus.py and obsidian.py. Pure.
+Sources: Hugo's shortcodes, Jekyll's Liquid tags, Hexo's tag plugins. What themes brought is in themes.py, kramdown's
+attribute lists are in kramdown.py, what Docusaurus and Obsidian have in docusaurus.py and obsidian.py. Pure.
 """
 
 import re
 import shlex
 from collections.abc import Callable
 
-from newsletter.posts.importers.folder import docusaurus, obsidian
+from newsletter.posts.importers.folder import docusaurus, formulas, kramdown, notes, obsidian, raw_html, themes
 from newsletter.posts.importers.folder.boxes import KINDS, PICTURE, boxed, quoted
+from newsletter.posts.importers.folder.code import outside_code
 from newsletter.posts.importers.html.notes import Remark
 
-_CODE = re.compile(
-    r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z)"
-    r"|(?P<ticks>`+)[^`\n](?:[^`]|`(?!(?P=ticks)))*?(?P=ticks)",
-    re.DOTALL | re.MULTILINE,
-)
 _PAIRED = re.compile(
     r"\{%-?\s*(?P<name>highlight|codeblock|code|blockquote|quote|note|raw|pullquote)\b(?P<args>[^%\n]*)-?%\}[ \t]*\n?"
     r"(?P<inner>.*?)\{%-?\s*end(?P=name)\s*-?%\}"
@@ -32,43 +28,34 @@ _SITE = re.compile(
     r"\{\{-?\s*(?:site\.(?:baseurl|url|BaseURL)|page\.baseurl|\.Site\.BaseURL)\s*-?\}\}/?", re.IGNORECASE
 )
 _RELATIVE = re.compile(r"\{\{-?\s*['\"]([^'\"\n]+)['\"]\s*\|\s*(?:relative_url|absolute_url|prepend:[^}\n]*)\s*-?\}\}")
-_ATTRIBUTES = re.compile(r"[ \t]*\{:[^}\n]*\}|(?<=\))\{[^{}\n]{0,200}[=.#][^{}\n]{0,200}\}")
-_IDENTITY = re.compile(r"(?<=\S)[ \t]*\{#[\w-]{1,80}\}(?=[ \t]*$)", re.MULTILINE)  # of a heading
-_CONTENTS = re.compile(
-    r"^[ \t]*[-*1][.]?[ \t]+[^\n]{1,60}\n\{:[ \t]*toc\b[^}\n]*\}[ \t]*\n?", re.MULTILINE | re.IGNORECASE
-)
-_HIDDEN = re.compile(
-    r"\{%-?\s*comment\s*-?%\}(?P<liquid>.*?)\{%-?\s*endcomment\s*-?%\}"
-    r"|\{::comment\}(?P<kramdown>.*?)\{:/(?:comment)?\}",
-    re.DOTALL,
-)
+_HIDDEN = re.compile(r"\{%-?\s*comment\s*-?%\}(?P<words>.*?)\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
+_VALUE = re.compile(r"(?<![\\=])\{\{-?(?![<%])\s*[\w.\"'\[][^{}\n]{0,200}?\s*-?\}\}")  # Liquid's and Go's
 _ESCAPED = re.compile(r"(?P<open>\{\{[<%])/\*(?P<words>[^\n]*?)\*/(?P<close>[>%]\}\})")
 
 
-def as_markdown(body: str) -> tuple[str, list[Remark]]:
-    """Return the text with the marks that are known as Markdown, and what was unknown. Code stays as it is."""
+def as_markdown(body: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]:
+    """Return the text with the marks that are known as Markdown, and what was unknown. Code stays as it is.
+
+    is_mdx: whether its program reads what stands in braces as a program.
+    """
     remarks: list[Remark] = []
-    text = _PAIRED.sub(lambda match: _paired(match, remarks), body) if "{%" in body or "{{" in body else body
-    pieces, position = [], 0
-    for code in _CODE.finditer(text):
-        pieces += [_plain(text[position : code.start()], remarks), code[0]]
-        position = code.end()
-    return "".join([*pieces, _plain(text[position:], remarks)]), remarks
+    text = themes.plain(formulas.as_code(body, remarks))
+    literal = [found["inner"] for found in _PAIRED.finditer(text) if found["name"] == "raw"]
+    text = _PAIRED.sub(lambda match: _paired(match, remarks), text) if "{%" in text or "{{" in text else text
+    text = outside_code(text, lambda part: _plain(part, remarks, is_mdx=is_mdx, literal="".join(literal)))
+    return notes.written_out(text), remarks
 
 
-def _plain(text: str, remarks: list[Remark]) -> str:
+def _plain(text: str, remarks: list[Remark], *, is_mdx: bool, literal: str) -> str:
     if "{" in text:
-        text = _HIDDEN.sub(_comment, _CONTENTS.sub("[toc]\n", text))
+        text = _HIDDEN.sub(lambda found: kramdown.comment(found["words"]), text)
         text = _RELATIVE.sub(r"\1", _SITE.sub("/", text))
         text = _SINGLE.sub(lambda match: _single(match, remarks), text)
-        text = _ESCAPED.sub(r"\g<open>\g<words>\g<close>", _ATTRIBUTES.sub("", text))
-        text = _IDENTITY.sub("", text)
-    return docusaurus.plain(obsidian.plain(text, remarks), remarks)
-
-
-def _comment(match: re.Match[str]) -> str:
-    words = " ".join((match["liquid"] or match["kramdown"] or "").replace("--", "- -").split())
-    return f"<!-- {words} -->" if words else ""
+        text = kramdown.plain(_ESCAPED.sub(r"\g<open>\g<words>\g<close>", text), remarks)
+        values = (found[0] for found in _VALUE.finditer(text) if found[0] not in literal)
+        remarks += [Remark("a value that a program writes stays as it was typed", value[:80]) for value in values]
+    text = raw_html.plain(obsidian.plain(text, remarks), remarks)
+    return docusaurus.plain(text, remarks, is_mdx=is_mdx)
 
 
 # --- With an end ---
@@ -123,6 +110,8 @@ def _single(match: re.Match[str], remarks: list[Remark]) -> str:
     if not written:
         remarks.append(Remark("a short code stays as it was typed", match[0][:80]))
         return match[0]
+    if name in _FILES:
+        remarks.append(Remark("a film or sound stays at its old address", written[1 : written.index("](")]))
     return written
 
 
@@ -133,10 +122,19 @@ def _figure(words: list[str], named: dict[str, str]) -> str:
     source = named.get("src") or named.get("link") or next((word for word in words if PICTURE.search(word)), "")
     if not source or not named:
         return _asset(words, named) if source else ""
-    alt = named.get("alt") or ""
-    caption = named.get("caption") or named.get("title") or ""
-    shown = _shown(source, alt, caption)
-    return f"[{shown}]({named['link']})" if named.get("link") and named.get("src") else shown
+    alt, caption = named.get("alt") or "", _caption(named)
+    has_marks = bool(re.search(r"\]\(|[*`]|<\w", caption))  # a title of a picture has none: they stand below it
+    shown = _shown(source, alt, "" if has_marks else caption)
+    shown = f"[{shown}]({named['link']})" if named.get("link") and named.get("src") else shown
+    return f"{shown}\n\n{caption}\n" if has_marks else shown
+
+
+def _caption(named: dict[str, str]) -> str:
+    """Return the words of a picture, and who made it (Hugo's attr and attrlink)."""
+    title = named.get("title") if named.get("title") != named.get("caption") else ""
+    by, link = named.get("attr", ""), named.get("attrlink", "")
+    credit = f"[{by or link}]({link})" if link else by
+    return " ".join(part for part in (title, named.get("caption"), credit) if part)
 
 
 def _shown(source: str, alt: str, caption: str) -> str:
@@ -156,6 +154,8 @@ def _asset(words: list[str], named: dict[str, str]) -> str:
 def _film(before: str) -> Writer:
     def write(words: list[str], named: dict[str, str]) -> str:
         number = named.get("id") or next(iter(words), "")
+        if number.startswith("http"):
+            return f"\n\n{number}\n\n"
         return f"\n\n{before}{number}\n\n" if number else ""
 
     return write
@@ -175,7 +175,8 @@ def _instagram(words: list[str], named: dict[str, str]) -> str:
 def _include(words: list[str], named: dict[str, str]) -> str:
     """A file of Jekyll's theme: those that show a film or a picture say so by their name or what they are given."""
     name = next(iter(words), "")
-    if film := next((before for site, before in _FILMS.items() if site in name.lower()), ""):
+    provider = f"{name} {named.get('provider', '')}".lower()
+    if film := next((before for site, before in _FILMS.items() if site in provider), ""):
         return _film(film)([], named)
     source = named.get("src") or named.get("url") or named.get("image_path") or named.get("path", "")
     is_picture = PICTURE.search(source) and re.search(r"fig|im(?:g|age)|pic|photo", name, re.IGNORECASE)
@@ -207,12 +208,33 @@ def _link(words: list[str], named: dict[str, str]) -> str:
     return f"[{' '.join(words[:place]) or words[place]}]({words[place]})" if place is not None else ""
 
 
+def _frame(words: list[str], named: dict[str, str]) -> str:
+    """A page of another site in a frame: a link to it (here it would be one all the same)."""
+    source = named.get("src") or named.get("url") or next(iter(words), "")
+    return f"<{source}>" if source.startswith("http") else ""
+
+
+def _bilibili(words: list[str], named: dict[str, str]) -> str:
+    number = named.get("id") or named.get("bvid") or next(iter(words), "")
+    return f"<https://www.bilibili.com/video/{number}/>" if re.fullmatch(r"(?:BV|av)\w{1,20}", number) else ""
+
+
+def _file(words: list[str], named: dict[str, str]) -> str:
+    """A film, a sound or a paper: a link to its file."""
+    source = named.get("src") or named.get("file") or next(iter(words), "")
+    return f"[{source.rpartition('/')[2]}](<{source}>)" if re.search(r"\.\w{2,4}$", source) else ""
+
+
 _FILMS = {"youtube": "https://www.youtube.com/watch?v=", "vimeo": "https://vimeo.com/"}
+_FILES = ("video", "audio", "pdf", "mp3", "mp4", "dplayer", "aplayer")
 _WRITERS: dict[str, Writer] = {
     **dict.fromkeys(("figure", "img", "image"), _figure),
     "asset_img": _asset,
     **{site: _film(before) for site, before in _FILMS.items()},
     "instagram": _instagram,
+    "iframe": _frame,
+    "bilibili": _bilibili,
+    **dict.fromkeys(_FILES, _file),
     "include": _include,
     **dict.fromkeys(("tweet", "twitter", "x"), _tweet),
     "gist": _gist,

@@ -6,6 +6,7 @@ from contextlib import suppress
 from itertools import groupby
 
 from newsletter.posts.importers.account import compared
+from newsletter.posts.importers.folder.raw_html import replaced
 from newsletter.posts.importers.ghost import lexical, mobiledoc
 from newsletter.posts.importers.ghost.export import Row
 from newsletter.posts.importers.html.converting import Converted, as_typed, converted, measured, shown
@@ -75,9 +76,12 @@ def _joined(pieces: list[Piece]) -> Converted:
     for kind, run in groupby(pieces, key=lambda piece: piece[0]):
         typed = [text for _kind, text in run]
         if kind == "markdown":
-            texts += [with_hard_breaks(text).strip() for text in typed]
+            plain = "\n\n".join(with_hard_breaks(text).strip() for text in typed)
+            text, own = replaced(plain)
+            texts.append(text)
             pages += map(as_typed, typed)
-            before += shown("\n\n".join(texts[-len(typed) :]))
+            before += shown(plain)
+            remarks += own
         else:
             made = converted("\n".join(typed))
             texts.append(made.markdown)

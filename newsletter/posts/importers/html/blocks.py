@@ -8,7 +8,7 @@ from newsletter.posts.importers.html.inlines import Care, Place, inline, picture
 from newsletter.posts.importers.html.tree import BLOCK, Node, serialised
 from newsletter.posts.markdown.embeds import film
 
-_LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)-?\s*([\w+#.-]+)")
+_LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)[-:]?\s*([\w+#.-]+)")
 _BARE = re.compile(r"(?:^|\s)([a-z][a-z0-9+#]{0,15})(?:\s|$)")
 _WIDE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "blockquote", "details", "hr"})
 
@@ -137,7 +137,8 @@ def _language(node: Node) -> str:
         classes = one.attrs.get("class", "") if one else ""
         if found := _LANGUAGE.search(classes):
             return found[1]
-    named = (node.attrs.get("data-lang") or node.attrs.get("language") or "").strip()
+    names = ("data-lang", "data-code-block-lang", "language")
+    named = next((node.attrs[name].strip() for name in names if node.attrs.get(name)), "")
     return named if re.fullmatch(r"[\w+#.-]{1,20}", named) else ""
 
 

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from newsletter.posts.importers.html import ghost_boxes, other_boxes
+from newsletter.posts.importers.html import ghost_boxes, other_boxes, substack_boxes
 from newsletter.posts.importers.html.counts import Counts, counts, is_link
 from newsletter.posts.importers.html.leaving import Nodes, left_out, link_to, paragraph
 from newsletter.posts.importers.html.notes import Remark
@@ -18,6 +18,7 @@ from newsletter.posts.markdown.sanitise import SCHEMES
 type Change = Callable[[Node, list[Remark]], Nodes | None]
 
 _PORTAL = re.compile(r"#/(?:portal|share|search)\b")  # opens a window of Ghost over its page
+_GIST = re.compile(r"(https://gist\.github\.com/[\w/-]{1,200}?)\.js")
 _DROPPED = {  # what readers never saw as words, or what no page here runs
     "script": "a script",
     "style": "a style sheet",
@@ -60,7 +61,7 @@ def _replaced(node: Node, remarks: list[Remark]) -> Nodes | None:
         if (found := _BY_CLASS[name](node, remarks)) is not None:
             return found
     change = _BY_NAME.get(node.name)
-    return change(node, remarks) if change else None
+    return change(node, remarks) if change else substack_boxes.empty(node, remarks)
 
 
 # --- By the name of the element ---
@@ -71,7 +72,16 @@ def _dropped(node: Node, remarks: list[Remark]) -> Nodes:
     if node.name == "script" and (re.search(r"(twitter|instagram|tiktok|facebook|x)\.com|t\.co", source)):
         remarks.append(Remark("the script of an embed stays away", source))
         return []
+    if node.name == "script" and (gist := _GIST.match(source)):
+        return _gist(gist[1], remarks)
     return left_out(node, f"{_DROPPED[node.name]} is kept as a comment", remarks)
+
+
+def _gist(address: str, remarks: list[Remark]) -> Nodes:
+    """A script that writes a program into the page: a link to where the program stands."""
+    after: Nodes = [paragraph(link_to(address, address.partition("://")[2]))]
+    remarks.append(Remark("a program that stands at GitHub is a link", address, counts(Node("", children=after))))
+    return after
 
 
 def _player(node: Node, remarks: list[Remark]) -> Nodes:
@@ -97,6 +107,19 @@ def _link_of_a_program(node: Node, remarks: list[Remark]) -> Nodes | None:
     return list(node.children)
 
 
+def _formula(node: Node, remarks: list[Remark]) -> Nodes:
+    """A formula as it was typed (TeX), where the page keeps that beside what it draws; else its signs."""
+    typed = next((one.text for one in node.all("annotation") if "tex" in one.attrs.get("encoding", "tex")), node.text)
+    after: Nodes = [Node("code", children=[" ".join(typed.split())])] if typed.strip() else []
+    effect = counts(Node("", children=after)) - counts(Node("", children=[node]))
+    remarks.append(Remark("a formula is written as it was typed", " ".join(typed.split())[:80], effect, is_loss=False))
+    return after
+
+
+def _formula_drawn(node: Node, remarks: list[Remark]) -> Nodes | None:
+    return _formula(node, remarks) if node.first("annotation") else None
+
+
 def _noscript(node: Node, remarks: list[Remark]) -> Nodes:
     return []  # browsers that run scripts, nearly all, show nothing of it
 
@@ -106,7 +129,7 @@ BY_CLASSES: dict[Change, tuple[str, ...]] = {
     ghost_boxes.callout: ("kg-callout-card",),
     ghost_boxes.toggle: ("kg-toggle-card",),
     ghost_boxes.button: ("kg-button-card", "wp-block-button"),
-    ghost_boxes.gallery: ("kg-gallery-card", "wp-block-gallery", "image-gallery-embed"),
+    ghost_boxes.gallery: ("kg-gallery-card", "wp-block-gallery"),
     ghost_boxes.media: ("kg-video-card", "kg-audio-card", "kg-file-card", "wp-block-file"),
     ghost_boxes.card: ("kg-product-card", "kg-signup-card"),
     other_boxes.substack: (
@@ -117,10 +140,17 @@ BY_CLASSES: dict[Change, tuple[str, ...]] = {
     ),
     other_boxes.picture_set: ("captioned-image-container",),
     other_boxes.youtube: ("youtube-wrap",),
+    other_boxes.background: ("section-background--image", "wp-block-cover__image-background"),
+    other_boxes.heading: ("wp-block-accordion-heading__toggle",),
+    other_boxes.thumbnail: ("mixtapeImage",),
+    other_boxes.tweet: ("twitter-tweet",),
     ghost_boxes.header: ("kg-header-card",),
     ghost_boxes.email_only: ("kg-email-only",),
     ghost_boxes.members_only: ("kg-members-only",),
     ghost_boxes.unknown: ("unknown-card",),
+    substack_boxes.box: tuple(substack_boxes.WRITERS),
+    substack_boxes.call: substack_boxes.CALLS,
+    _formula_drawn: ("katex", "katex-display", "mwe-math-element"),
     other_boxes.divider: ("wp-block-separator",),
     other_boxes.nothing: ("section-divider", "wp-block-spacer", "image-link-expand", "aspectRatioPlaceholder-fill"),
 }
@@ -130,6 +160,7 @@ _BY_NAME: dict[str, Change] = {
     "video": _player,
     "audio": _player,
     "noscript": _noscript,
+    "math": _formula,
     "iframe": ghost_boxes.podcast,
     "a": _link_of_a_program,
 }

@@ -4,7 +4,7 @@ import json
 import re
 
 from newsletter.posts.importers.html.counts import Counts, counts
-from newsletter.posts.importers.html.leaving import Nodes
+from newsletter.posts.importers.html.leaving import Nodes, link_to, paragraph
 from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.html.tree import Node, serialised
 
@@ -35,7 +35,8 @@ def picture_set(node: Node, remarks: list[Remark]) -> Nodes | None:
     before = counts(Node("", children=[node]))
     after: Nodes = [Node("figure", children=[shown, *([caption] if caption else [])])]
     if effect := counts(Node("", children=after)) - before:
-        remarks.append(Remark("a picture's link to its own large form stays away", image.attrs["src"], effect))
+        what = "a picture's link to its own large form stays away"
+        remarks.append(Remark(what, image.attrs["src"], effect, is_loss=False))
     return after
 
 
@@ -55,6 +56,48 @@ def youtube(node: Node, remarks: list[Remark]) -> Nodes | None:
         return None
     url = f"https://www.youtube.com/embed/{number}" if number else frame.attrs.get("src", "") if frame else ""
     return [Node("iframe", {"src": url})]
+
+
+_BACKGROUND = re.compile(r"background-image:\s*url\(['\"]?(?P<url>https?://[^'\")]{1,1000})['\"]?\)")
+
+
+def background(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A picture that Medium lays behind the words of a section: it stands above them."""
+    found = _BACKGROUND.search(node.attrs.get("style", ""))
+    if not found:
+        return None
+    after: Nodes = [Node("figure", children=[Node("img", {"src": found["url"]})])]
+    effect = counts(Node("", children=after))
+    remarks.append(Remark("a picture behind words stands above them", found["url"], effect))
+    return after
+
+
+def thumbnail(node: Node, remarks: list[Remark]) -> Nodes | None:
+    found = _BACKGROUND.search(node.attrs.get("style", ""))
+    if not found or node.text.strip():
+        return None
+    remarks.append(Remark("the small pictures of a bookmark stay away", found["url"], is_loss=False))
+    return []
+
+
+def tweet(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """What X draws over a link: Medium keeps the link alone, without words."""
+    link = node.first("a")
+    if node.text.strip() or link is None or not link.attrs.get("href", "").startswith("http"):
+        return None
+    href = link.attrs["href"]
+    after: Nodes = [paragraph(link_to(href, href))]
+    remarks.append(Remark("a box of X is a link", href, counts(Node("", children=after)), is_loss=False))
+    return after
+
+
+def heading(node: Node, remarks: list[Remark]) -> Nodes:
+    """A button around the words of a heading, which opens what stands below: here that is open. Its sign stays away."""
+    words = node.with_class("wp-block-accordion-heading__toggle-title") or node
+    after: Nodes = list(words.children)
+    effect = counts(Node("", children=after)) - counts(Node("", children=[node]))
+    remarks.append(Remark("what a click opened is open", words.text.strip()[:80], effect, is_loss=False))
+    return after
 
 
 def divider(node: Node, remarks: list[Remark]) -> Nodes | None:

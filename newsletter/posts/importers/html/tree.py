@@ -28,7 +28,7 @@ _COMMENT_ONLY = frozenset({"plaintext"})  # swallows all that follows, for every
 _ATTRIBUTES = {
     *("href", "src", "alt", "title", "class", "id", "width", "height", "start", "type", "checked", "disabled", "open"),
     *("datetime", "cite", "colspan", "rowspan", "align", "style", "name", "lang", "dir", "srcset", "poster", "value"),
-    *("reversed", "role", "language", "datafile", "action", "content", "property", "rel", "data", "scope"),
+    *("reversed", "role", "language", "encoding", "datafile", "action", "content", "property", "rel", "data", "scope"),
 }
 _NEVER = {"javascript", "vbscript"}
 
@@ -78,6 +78,7 @@ def parse(html: str) -> Node:
     """
     html = without_control(html)
     names = {name.lower() for name in _NAME.findall(html)} - _COMMENT_ONLY
+    names |= {"img"} if "image" in names else set()  # what a browser makes of it
     schemes = ({scheme.lower() for scheme in _SCHEME.findall(html)} | {"http", "https", "mailto"}) - _NEVER
     whole = nh3.clean(
         html,

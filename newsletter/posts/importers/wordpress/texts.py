@@ -9,6 +9,7 @@ from html import escape, unescape
 
 from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.html.tree import BLOCK
+from newsletter.posts.importers.wordpress.plugins import written_out
 from newsletter.posts.markdown.embeds import film
 
 _BLOCK = re.compile(rf"^\s*</?(?:{'|'.join(sorted(BLOCK))}|figcaption|!--)\b", re.IGNORECASE)
@@ -40,7 +41,7 @@ def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
     text = _MORE.sub("", _CODE.sub(_code, text))
     text = _EMBED_BLOCK.sub(lambda found: f'<figure class="wp-block-embed"><div>{_shown(found["url"])}</div>', text)
     text = _CAPTION.sub(_figure, _EMBED.sub(_film, text))
-    text = _DYNAMIC.sub(_dynamic, _MEDIA.sub(_media, text))
+    text = written_out(_DYNAMIC.sub(_dynamic, _MEDIA.sub(_media, text)))
     _name_unknown(text, remarks)
     text = _BLOCK_MARK.sub("", text) if is_blocks else with_paragraphs(text)
     return text + _notes(footnotes)

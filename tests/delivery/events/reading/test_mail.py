@@ -90,6 +90,23 @@ def test_a_report_whose_parts_are_broken_is_read_by_its_fields():
     assert said(read(dsn().replace(b'boundary="x"', b'boundary="y"'))) == [("a@example.org", HARD)]
 
 
+def test_a_report_in_a_report_is_found_however_its_fields_are_written():
+    inner = dsn(words="", status="5.1.1").decode().replace("Final-Recipient: rfc822", "Final-recipient: RFC822")
+    outer = plain("Our company", sender="postmaster@example.org", subject="Undeliverable: Issue 7")
+    kind = b'multipart/mixed; boundary="outer"'
+    body = outer.replace(b"text/plain; charset=utf-8", kind).replace(
+        b"Our company", b"--outer\n\nOur company\n\n--outer\nContent-Type: message/rfc822\n\n" + inner.encode()
+    )
+
+    assert said(read(body + b"\n--outer--\n")) == [("a@example.org", HARD)]
+
+
+def test_where_a_server_gives_no_words_its_code_is_kept():
+    body = dsn(words="").replace(b"This is the mail system at host mx.example.org.", b"  <a@example.org>")
+
+    assert [fact.words for fact in read(body).facts] == ["5.1.1"]
+
+
 def test_what_is_only_late_is_no_bounce():
     reading = read(dsn(action="delayed", status="4.7.1", words="smtp; 421 4.7.0 too many complaints"))
 
@@ -157,6 +174,15 @@ def test_a_bounce_without_a_report_is_read_by_the_words_beside_the_address(text,
 
     assert reading.what == What.BOUNCE
     assert said(reading) == [("a@example.org", verdict)]
+
+
+def test_a_gateway_of_mobile_phones_answers_with_an_error_and_the_envelope():
+    envelope = "  MAIL FROM: news@news.example.org\n  RCPT TO: 0912@phone.example"
+    text = f"Error: Invalid user address\n\nMessage details:\n{envelope}"
+
+    reading = read(plain(text, subject="Re:Issue 7", sender="post_master@phone.example"))
+
+    assert said(reading) == [("0912@phone.example", HARD)]
 
 
 def test_two_addresses_in_one_text_are_told_apart():
@@ -315,6 +341,27 @@ def test_a_complaint_names_the_copy_and_who_complained(kind):
         ("<issue.1.2.abc@x>",),
     )
     assert fact.words == "This is an email abuse report."
+
+
+def test_an_address_with_a_name_is_an_address():
+    reading = read(complaint(returned(), recipient="a@example.org").replace(b"To: <a@", b"To: a reader <a@"))
+
+    assert [fact.names.recipient for fact in reading.facts] == ["a@example.org"]
+
+
+def test_a_complaint_whose_parts_are_broken_is_read_by_its_fields():
+    body = complaint(returned("<issue.1.2.abc@x>"), kind="opt-out").replace(b'; boundary="x"', b';\nboundary="x"')
+
+    reading = read(body)
+
+    assert [(fact.kind, fact.names.recipient) for fact in reading.facts] == [(Kind.COMPLAINED, "a@example.org")]
+    assert reading.facts[0].names.message_ids == ("<issue.1.2.abc@x>",)
+
+
+def test_a_person_who_quotes_a_complaint_complains_of_nothing():
+    quoted = "What is this?\n\nFeedback-Type: abuse\nUser-Agent: Receiver/1.0\nOriginal-Rcpt-To: <a@example.org>"
+
+    assert read(plain(quoted)).what == What.REPLY
 
 
 @pytest.mark.parametrize("kind", ["auth-failure", "not-spam", "dmarc"])

@@ -1,0 +1,35 @@
+"""Lists of attributes that kramdown, Pandoc and Goldmark put behind a part of the text: they say how it looks. Pure."""
+
+import re
+
+from newsletter.posts.importers.html.notes import Remark
+
+_ATTRIBUTES = re.compile(
+    r"[ \t]*\{:(?!:)[^{}\n]{0,300}\}"  # kramdown's, behind words or on a line of their own
+    r"|(?<=\))\{[^{}\n]{0,200}[=.#][^{}\n]{0,200}\}"  # behind a picture or a link
+    r"|^[ \t]*\{(?:(?:[.#][\w-]+|[\w-]+=\"[^\"\n]*\")[ \t]*)+\}[ \t]*$"  # Goldmark's
+    r"|(?<=\S)[ \t]+\{(?:[.#][\w:-]+[ \t]*){2,}\}(?=[ \t]*$)",  # of a heading, with a name and classes
+    re.MULTILINE,
+)
+_IDENTITY = re.compile(r"(?<=\S)[ \t]*\{#[\w-]{1,80}\}(?=[ \t]*$)", re.MULTILINE)  # of a heading
+_CONTENTS = re.compile(
+    r"^[ \t]*[-*1][.]?[ \t]+[^\n]{1,60}\n\{:[ \t]*toc\b[^}\n]*\}[ \t]*\n?", re.MULTILINE | re.IGNORECASE
+)
+_HIDDEN = re.compile(r"\{::comment\}(?P<words>.*?)\{:/(?:comment)?\}", re.DOTALL)
+_UNMARKED = re.compile(r"\{::(?:nomarkdown|options)\b[^}\n]*?(?:/\}|\}(?P<inner>.*?)\{:/(?:nomarkdown)?\})", re.DOTALL)
+
+
+def plain(text: str, remarks: list[Remark]) -> str:
+    """Return the text without attributes; name them."""
+    text = _HIDDEN.sub(lambda found: comment(found["words"]), _CONTENTS.sub("[toc]\n", text))
+    text = _IDENTITY.sub("", _UNMARKED.sub(lambda found: found["inner"] or "", text))
+    found = [match[0].strip() for match in _ATTRIBUTES.finditer(text)]
+    if found:
+        shown = ", ".join(dict.fromkeys(found))[:200]
+        remarks.append(Remark("the look of single parts stays away", shown, is_loss=False))
+    return _ATTRIBUTES.sub("", text)
+
+
+def comment(words: str) -> str:
+    words = " ".join(words.replace("--", "- -").split())
+    return f"<!-- {words} -->" if words else ""

@@ -1,0 +1,106 @@
+"""HTML that stands in a Markdown text, and that no page here shows: films, scripts, forms, lazy pictures. Pure."""
+
+import re
+from collections.abc import Callable
+
+from newsletter.posts.importers.folder.code import outside_code
+from newsletter.posts.importers.html.converting import shown
+from newsletter.posts.importers.html.leaving import short
+from newsletter.posts.importers.html.notes import Remark
+
+_MEDIA = re.compile(
+    r"<(?P<name>video|audio)\b(?P<given>[^<>]{0,1000})>(?P<inner>.{0,4000}?)</(?P=name)\s*>", re.DOTALL | re.IGNORECASE
+)
+_SOURCE = re.compile(r"\ssrc\s*=\s*[\"']?(?P<url>[^\s\"'<>]+)", re.IGNORECASE)
+_SCRIPT = re.compile(r"<script\b(?P<given>[^<>]{0,1000})>(?P<inner>.*?)</script\s*>", re.DOTALL | re.IGNORECASE)
+_GIST = re.compile(r"(https://gist\.github\.com/[\w/-]{1,200}?)\.js")
+_DROPPED = re.compile(
+    r"<(?P<name>style|object|svg|canvas|form|noscript|template)\b[^<>]{0,2000}>.*?</(?P=name)\s*>|<embed\b[^<>]{0,1000}>",
+    re.DOTALL | re.IGNORECASE,
+)
+_LAZY = re.compile(
+    r"<img\b(?![^<>]{0,2000}\ssrc\s*=)(?P<before>[^<>]{0,2000}?)\sdata-(?:src|original|lazy-src)=", re.IGNORECASE
+)
+_MARKED = re.compile(
+    r"^[ \t]*<(?P<name>div|section|article|aside|figure|center)\b(?P<given>[^<>\n]{0,500}?)"
+    r"\smarkdown=[\"']?(?:1|block|span)[\"']?(?P<rest>[^<>\n]{0,500})>(?P<inner>.*?)</(?P=name)>",
+    re.DOTALL | re.IGNORECASE | re.MULTILINE,
+)
+_ANCHOR = re.compile(r"<a\s+(?:name|id)=[\"']?(?P<name>[^\s\"'<>]+)[\"']?\s*(?:/>|>\s*</a>)", re.IGNORECASE)
+KINDS = {
+    "style": "a style sheet",
+    "object": "an object",
+    "embed": "an object",
+    "svg": "a drawing (SVG)",
+    "canvas": "a canvas",
+    "form": "a form",
+    "noscript": "a template",
+    "template": "a template",
+}
+
+
+def replaced(typed: str) -> tuple[str, list[Remark]]:
+    """Return Markdown of a program whose own marks are Markdown's, and what was changed in it; code stays."""
+    remarks: list[Remark] = []
+    text = outside_code(typed, lambda part: plain(part, remarks))
+    if text != typed:
+        remarks.append(Remark("short codes are Markdown now", effect=shown(text) - shown(typed), is_loss=False))
+    return text, remarks
+
+
+def plain(text: str, remarks: list[Remark]) -> str:
+    """Return the text with films as links and with what no page shows as comments; each is named."""
+    if "<" not in text:
+        return text
+    changes: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], list[Remark]], str]], ...] = (
+        (_MEDIA, _media),
+        (_SCRIPT, _script),
+        (_DROPPED, _dropped),
+    )
+    for pattern, change in changes:
+        text = pattern.sub(lambda found, change=change: change(found, remarks), text)  # type: ignore[misc]  # mypy cannot type a default
+    text = _MARKED.sub(_with_lines, _LAZY.sub(r"<img\g<before> src=", text))
+    return _without_anchors(text, remarks)
+
+
+def _media(found: re.Match[str], remarks: list[Remark]) -> str:
+    source = _SOURCE.search(found["given"]) or _SOURCE.search(found["inner"])
+    if not source:
+        return found[0]
+    url = source["url"]
+    remarks.append(Remark("a film or sound stays at its old address", url))
+    return f"[{url.rpartition('/')[2] or url}](<{url}>)"
+
+
+def _script(found: re.Match[str], remarks: list[Remark]) -> str:
+    source = _SOURCE.search(found["given"])
+    if source and (gist := _GIST.match(source["url"])):
+        remarks.append(Remark("a program that stands at GitHub is a link", gist[1]))
+        return f"<{gist[1]}>"
+    if source and re.search(r"(twitter|instagram|tiktok|facebook|x)\.com|t\.co", source["url"]):
+        remarks.append(Remark("the script of an embed stays away", source["url"]))
+        return ""
+    return _kept(found[0], "a script", remarks)
+
+
+def _dropped(found: re.Match[str], remarks: list[Remark]) -> str:
+    return _kept(found[0], KINDS[(found["name"] or "embed").lower()], remarks)
+
+
+def _kept(typed: str, what: str, remarks: list[Remark]) -> str:
+    remarks.append(Remark(f"{what} is kept as a comment", short(typed)))
+    safe = re.sub(r"\n\s*\n+", "\n", typed[:2_000]).replace("--", "- -").replace("<", "‹").replace(">", "›")
+    return f"<!-- {safe} -->"
+
+
+def _with_lines(found: re.Match[str]) -> str:
+    """Markdown within a box: blank lines around it, and it is read."""
+    return f"<{found['name']}{found['given']}{found['rest']}>\n\n{found['inner'].strip()}\n\n</{found['name']}>"
+
+
+def _without_anchors(text: str, remarks: list[Remark]) -> str:
+    names = [found["name"] for found in _ANCHOR.finditer(text)]
+    if names:
+        what = "a place within the text that links could name stays away"
+        remarks.append(Remark(what, ", ".join(names)[:200], is_loss=any(f"](#{name})" in text for name in names)))
+    return _ANCHOR.sub("", text)
