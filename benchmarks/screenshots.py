@@ -1,4 +1,4 @@
-"""Take the pictures of README and of the authors' guide, in both languages, anew, from a sample publication that nobody has opened yet.
+"""Take the pictures of README and of the authors' guide anew, from a sample publication that nobody has opened yet.
 
 DATA_DIR=./pictures uv run manage.py up --demo            # in one shell; it prints a link to create the account
 uv run --dev python -m benchmarks.screenshots LINK         # in another
