@@ -23,7 +23,7 @@ from newsletter.stirring import Folder
 TAIL_SECONDS = 30.0  # of the full rhythm after a write: some things are due only when they have rested for a moment
 REST_SECONDS = 120.0  # between two tries of a task that finds nothing
 LONG_SECONDS = 60.0  # a rhythm as long as this one stays: such a task may ask others, as the mailbox
-HEARTBEAT_SECONDS = 20.0  # between those that must show that they work, ten before they would be called silent
+HEARTBEAT_SECONDS = 15.0  # between those that must show that they work: half of what would be called silence
 HEARTBEATS = ("newsletter.delivery.tasks.dispatch", "subscribers.tasks.send_confirmations")
 FIRST_SECONDS = 600.0  # after a start, at the latest, each task has had its turn: nothing is kept of the last ones
 GLANCE_SECONDS = 1.0  # between two looks at the files while they are written to

@@ -5,6 +5,7 @@ import re
 import signal
 from contextlib import suppress
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -117,6 +118,29 @@ def test_a_new_post_is_a_draft_from_its_first_words_and_stays_one(desk, server):
     assert desk.url == server.url + change(post)
     assert desk.evaluate("window.isStill") is True
     assert_accessible(desk)
+
+
+def test_what_is_typed_before_the_script_has_come_saves_itself_too(desk, server):
+    held = []
+    desk.route("**/autosave.js", held.append)
+    desk.goto(server.url + ADD, wait_until="commit")
+    desk.fill("#id_title", "槓桿")
+    desk.fill("#id_body", "已經寫了")
+    until(desk, lambda: held)
+
+    held[0].continue_()
+
+    until_stored(desk, "已經寫了")
+
+
+def test_a_page_on_which_nobody_types_sends_nothing(desk, server, post):
+    sent = []
+    desk.on("request", lambda request: request.method == "POST" and sent.append(urlsplit(request.url).path))
+    for path in (ADD, change(post)):
+        desk.goto(server.url + path)
+        desk.wait_for_timeout(1200)  # ms: three times the rest
+
+    assert {ADD, change(post)}.isdisjoint(sent)
 
 
 def test_caret_selection_and_scrolling_stay_where_they_are(editor, server, post):

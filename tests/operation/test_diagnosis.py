@@ -13,7 +13,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.operation import diagnosis, machine, secrets_kept, serving
+from newsletter.operation import diagnosis, serving
+from newsletter.operation.questions import machine, secrets_kept
 from newsletter.publication.pictures import cards
 from tests.factories import make_issue, make_post, make_publication
 

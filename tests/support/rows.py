@@ -36,6 +36,7 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_run_worker": 10,
     "test_stopping": 30,
     "test_up": 75,
+    "test_upgrade": 20,
     "test_wishes": 30,
 }
 

@@ -33,6 +33,9 @@ function save() {
   form.dispatchEvent(new CustomEvent("desk:autosave"));
 }
 
+// Somebody may type before this script has come; a browser puts back what was typed before a reload.
+const isTyped = () => [...form.elements].some((one) => one.matches("textarea") && one.value !== one.defaultValue);
+
 function again() {
   if (failures && !document.hidden) save();
 }
@@ -58,6 +61,7 @@ function watch() {
     isAsked = false;
   });
   form.addEventListener("submit", (event) => event.defaultPrevented || clearTimeout(timer));
+  addEventListener("pageshow", () => isTyped() && soon());
   addEventListener("online", again);
   addEventListener("focus", again);
   document.addEventListener("visibilitychange", again);
