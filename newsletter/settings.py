@@ -252,6 +252,8 @@ CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
 # One has the work done while Redis takes no task, one rests while nothing happens; all bear a clock that jumps.
 _IS_ONE_FILE = "sqlite3" in DATABASES["default"]["ENGINE"]
+# Celery closes the connection before and after each task; one to a file cannot break, and opening it anew costs more.
+CELERY_DB_REUSE_MAX = 1_000 if _IS_ONE_FILE else None  # tasks
 CELERY_BEAT_SCHEDULER = (
     "newsletter.operation.clock:Scheduler"
     if REDIS_URL
