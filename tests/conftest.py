@@ -58,11 +58,6 @@ pytest_plugins = [
 ]
 
 
-def pytest_xdist_auto_num_workers(config):
-    """Return four, also on two cores: tests with real servers wait for most of their time. The others do not."""
-    return max(2, min(4, os.cpu_count() or 1)) if "not servers" in config.option.markexpr else 4
-
-
 def pytest_collection_finish() -> None:
     """Have no collection of garbage look again at modules and tests: that is 3 % of what a room takes."""
     gc.collect()

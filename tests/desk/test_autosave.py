@@ -122,7 +122,11 @@ def test_a_new_post_is_a_draft_from_its_first_words_and_stays_one(desk, server):
 
 def test_what_is_typed_before_the_script_has_come_saves_itself_too(desk, server):
     held = []
-    desk.route("**/autosave.js", held.append)
+
+    def hold(route):
+        held.append(route)
+
+    desk.route("**/autosave.js", hold)
     desk.goto(server.url + ADD, wait_until="commit")
     desk.fill("#id_title", "槓桿")
     desk.fill("#id_body", "已經寫了")

@@ -1,15 +1,17 @@
 """In what order tests run, and which of them never at the same time.
 
-Files that run the whole product stand in two rows, and one process of pytest-xdist does a row. Three products and
-more would compete for two processors until what takes a second takes ten; the other tests fill the waits of two.
+Files that run the whole product stand in three rows, and one process of pytest-xdist does a row. A product waits for
+most of its time: of the seconds below it takes a third of one processor. Three rows and the process that does the other
+tests keep two processors busy; with more, products would compete until what takes a second takes ten.
 """
 
+import os
 from collections.abc import Iterable
 
 import pytest
 
 SERVERS_SECONDS = 300  # that a test with real servers may take, unless it says otherwise
-ROWS = 2
+ROWS = 3
 PRODUCTS = {  # files that run the product, or processes of it, and their seconds on a quiet machine
     "test_attack": 90,
     "test_backups": 40,
@@ -40,6 +42,11 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_upgrade": 20,
     "test_wishes": 30,
 }
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return one for each row of products, which wait for most of their time, and one for the others, which do not."""
+    return max(2, min(4, os.cpu_count() or 1)) if "not servers" in config.option.markexpr else ROWS + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,9 +1,13 @@
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
 
 from tests.support.product import ROOT
-from tests.support.rows import PRODUCTS, ROWS, arranged
+from tests.support.rows import PRODUCTS, ROWS, arranged, pytest_xdist_auto_num_workers
 
 TESTS = ROOT / "tests"
+ALL = {"products-1", "products-2", "products-3"}
 
 
 def test_every_file_that_makes_a_product_stands_in_a_row():
@@ -25,5 +29,21 @@ def test_all_rows_take_about_as_long():
 
 
 def test_some_files_alone_are_arranged_too():
-    assert set(arranged(["test_kill", "test_chaos", "test_up"]).values()) == {"products-1", "products-2"}
+    assert set(arranged(["test_kill", "test_up"]).values()) == {"products-1", "products-2"}
+    assert set(arranged(["test_kill", "test_chaos", "test_up", "test_flow"]).values()) == ALL
     assert arranged([]) == {}
+
+
+@pytest.mark.parametrize("marks", ["", "servers", "browser"])
+def test_each_row_has_a_process_and_the_other_tests_have_one(marks):
+    config = SimpleNamespace(option=SimpleNamespace(markexpr=marks))
+
+    assert pytest_xdist_auto_num_workers(config) == len(ALL) + 1
+
+
+def test_tests_without_servers_have_no_more_processes_than_there_are_processors(monkeypatch):
+    config = SimpleNamespace(option=SimpleNamespace(markexpr="not servers and not browser"))
+
+    for processors, processes in [(1, 2), (2, 2), (3, 3), (64, 4)]:
+        monkeypatch.setattr("os.cpu_count", lambda processors=processors: processors)
+        assert pytest_xdist_auto_num_workers(config) == processes
