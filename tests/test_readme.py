@@ -148,7 +148,7 @@ def test_the_quick_tests_and_those_of_a_room_are_named():
 
 def test_servers_come_as_packages_and_the_rest_by_apt():
     packages = " ".join(project()["dependency-groups"]["test"])
-    wanted = re.search(r"apt-get install\s+--no-install-recommends ([\w\s]+)", README)[1].split()
+    wanted = re.search(r"apt-get install\s+--no-install-recommends ([\w\s-]+)", README)[1].split()
     installed = re.findall(r"missing\+=\((\w[\w-]*)\)", (ROOT / ".ci" / "run").read_text())
     loops = re.findall(r"for proxy in ([\w ]+);", (ROOT / ".ci" / "run").read_text())[0].split()
 

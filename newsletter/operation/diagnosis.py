@@ -184,7 +184,7 @@ EVERYTHING: tuple[Question, ...] = (
         liveness.standstill,
         uncertain,
     ),
-    *(restoration, backups.nightly, backups.exports, backups.none, refused_addresses),
+    *(restoration, backups.nightly, backups.bucket, backups.exports, backups.none, refused_addresses),
     *(mailbox, webhook, waiting_letters, lost_letters, result_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.

@@ -13,6 +13,7 @@ ROWS = 2
 PRODUCTS = {  # files that run the product, or processes of it, and their seconds on a quiet machine
     "test_attack": 90,
     "test_backups": 40,
+    "test_buckets": 20,
     "test_chaos": 120,
     "test_deploy": 20,
     "test_errands": 20,
