@@ -19,6 +19,8 @@ RUN cd /tmp && apt-get download postgresql-client-17 && dpkg-deb --fsys-tarfile 
 
 FROM system AS build
 ARG SSL_CERT_FILE
+ARG COMMIT=
+ARG EXTRAS="--extra age"
 ARG UV_VERSION=0.13.9
 RUN apt-get install -y --no-install-recommends binutils python3-venv && python3 -m venv /opt/uv \
  && /opt/uv/bin/pip install --no-cache-dir --disable-pip-version-check "uv==$UV_VERSION"
@@ -26,7 +28,7 @@ WORKDIR /app
 ENV UV_LINK_MODE=copy UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=never
 COPY pyproject.toml uv.lock ./
 # Two languages are spoken here; what others say, and what only compilers and debuggers read, stays outside.
-RUN /opt/uv/bin/uv sync --frozen --no-dev --extra age --no-cache \
+RUN /opt/uv/bin/uv sync --frozen --no-dev $EXTRAS --no-cache \
  && cd .venv/lib/python3.13/site-packages \
  && find . -name "*.po" -delete \
  && find . -path "*/locale/*/LC_MESSAGES" ! -path "*/zh_*/*" ! -path "*/en*/*" -prune -exec rm -r {} + \
@@ -40,6 +42,7 @@ RUN DATA_DIR=/tmp/data STATIC_ROOT=/app/static .venv/bin/python -B manage.py col
  && python3 -m compileall -q --invalidation-mode unchecked-hash \
     -x 'pygments/lexers/|holidays/(countries|financial)/|socialaccount/providers/|allauth/headless/|contrib/gis/' /app \
  && rm -r .venv/lib/python3.13/site-packages/django/contrib/*/static .venv/lib/python3.13/site-packages/*.dist-info/RECORD \
+ && if [ -n "$COMMIT" ]; then echo "$COMMIT" >commit; fi \
  && find newsletter -name "*.po" -delete && chmod -R go=rX /app
 
 # --- The system again, without what only its own care needs; what is left is one layer ---
@@ -67,7 +70,7 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=2m --start-interval=2s -
 ENTRYPOINT ["python", "manage.py"]
 CMD ["up", "--host", "0.0.0.0"]
 LABEL org.opencontainers.image.title="Newsletter" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="0.2.0" \
       org.opencontainers.image.description="Self-hosted newsletter: one author, Markdown posts, a numbered issue every two weeks" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.base.name="debian:13-slim"

@@ -47,12 +47,17 @@ def ask_for_health() -> int:
 def run(words: list[str]) -> None:
     if words == ["healthy"] and ("DATA_DIR" in os.environ or not (BASE_DIR / ".env").exists()):
         sys.exit(ask_for_health())
+    import django  # noqa: PLC0415 - who asks for health needs none
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - who asks for health needs no Django
-    from django.core.management import execute_from_command_line  # noqa: PLC0415 - the same
+    from django.core.management import execute_from_command_line, load_command_class  # noqa: PLC0415 - the same
     from environs import EnvError  # noqa: PLC0415 - the same
 
     try:
-        execute_from_command_line([sys.argv[0], *words])
+        if words[:1] == ["version"]:  # Django would tell its own, whichever app has such a command
+            django.setup()
+            load_command_class("newsletter.operation", "version").run_from_argv([sys.argv[0], *words])
+        else:
+            execute_from_command_line([sys.argv[0], *words])
     except (ImproperlyConfigured, EnvError) as error:  # the operator's to mend: no traceback
         sys.exit(f"{error}")
 

@@ -6,6 +6,7 @@ Each commit is checked out in a folder of its own with the packages of its own l
 sample newsletter and --readers more, and begins to send an issue. At a third it is killed, all processes at once, or
 asked to stop; then the version of this folder starts on the same data. Fails unless the mailing ends by itself, every
 reader has one copy, and no more copies are uncertain than a kill may leave open. Needs git, and the packages at hand.
+With --freeze FOLDER the data of the killed version is kept there instead, as tests/flows/releases has it.
 """
 
 import argparse
@@ -13,11 +14,13 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +32,7 @@ from tests.support.waiting import wait_until
 
 NUMBER = 6  # of the issue that the sample newsletter has composed and not sent
 CONNECTIONS = 128  # that a lane opens at the most; each may leave one message without an answer
+LEFT_OUT = {"static", "media", "outbox", "metrics", "heartbeats", "site_url", "beat-schedule"}  # of what is frozen
 READERS = """
 from subscribers.models import Subscriber
 
@@ -120,6 +124,30 @@ def play(commit: str, engine: str, how: str, readers: int) -> str:
         return _wrong(smtp, now.status(), accepted, readers, how)
 
 
+def freeze(commit: str, readers: int, to: Path) -> Path:
+    """Keep what a version of before leaves when it is killed at a third, for tests/flows/test_upgrade.py."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="newsletter-upgrade-")))
+        (folder / "smtp").mkdir()
+        smtp = Smtp(folder / "smtp", reply_seconds=0.002)
+        smtp.start()
+        stack.callback(smtp.stop)
+        port, data = free_port(), folder / "data"
+        own = {"DATA_DIR": str(data), "MAIL_URL": smtp.url, "SITE_URL": f"http://127.0.0.1:{port}"}
+        env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | own
+        tree = stack.enter_context(checked_out(commit, folder))
+        version = Version(tree, tree / ".venv" / "bin" / "python", env)
+        _send_a_third(version, smtp, port, "kill", readers)
+        (data / "accepted").write_text("".join(f"{address}\n" for address in sorted(smtp.copies().elements())))
+        with closing(sqlite3.connect(data / "newsletter.sqlite3")) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            database.execute("VACUUM")
+        file = to / f"{commit}.tar.xz"
+        with tarfile.open(file, "w:xz", preset=9) as archive:
+            archive.add(data, "data", filter=lambda one: None if Path(one.name).name in LEFT_OUT else one)
+        return file
+
+
 def _send_a_third(version: Version, smtp: Smtp, port: int, how: str, readers: int) -> None:
     version.manage("migrate", "-v", "0")
     version.manage("demo")
@@ -155,8 +183,13 @@ def main() -> None:
     parser.add_argument("--engine", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--how", choices=["kill", "stop", "both"], default="both")
     parser.add_argument("--readers", type=int, default=3000)
+    parser.add_argument("--freeze", type=Path, metavar="FOLDER", help="keep there what each commit leaves; no upgrade")
     options = parser.parse_args()
     print(machine())
+    if options.freeze:
+        for commit in options.commits:
+            print(freeze(commit, options.readers, options.freeze))
+        return
     failures = []
     for commit in options.commits:
         for engine in ["sqlite", "postgres"] if options.engine == "both" else [options.engine]:

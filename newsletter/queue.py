@@ -133,7 +133,7 @@ class Transport(filesystem.Transport):
             self._stirring().wait(min(until - monotonic(), LOOK_SECONDS))
 
     def _stirring(self) -> Folder:
-        path = self.client.transport_options["data_folder_in"]
+        path: str = self.client.transport_options["data_folder_in"]  # type: ignore[union-attr, index]  # who drains has both
         if path not in self._folders:
             self._folders[path] = Folder(Path(path), shared=Channel.wire.fileno() if Channel.wire else None)
         return self._folders[path]

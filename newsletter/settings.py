@@ -45,7 +45,7 @@ OUTBOX_DIR = DATA_DIR / "outbox"
 QUEUE_DIR = DATA_DIR / "queue"
 DKIM_DIR = DATA_DIR / "dkim"  # private keys that sign mails, where the provider does not: docs/deploy.md
 LOCK_DIR = DATA_DIR / "locks"  # one flock file for each living sender on this machine
-BACKUP_URL: str = env.str("BACKUP_URL", "")  # a folder for nightly backups and departures
+BACKUP_URL: str = env.str("BACKUP_URL", "")  # a folder or s3://… for nightly backups and departures
 EXPORT_URL: str = env.str("EXPORT_URL", "")  # a folder for an export each night, which people can read
 BACKUP_AGE_KEY: str = env.str("BACKUP_AGE_KEY", "")  # public key of age (age1…): backups are encrypted for it
 
@@ -252,6 +252,8 @@ CELERY_BROKER_URL = REDIS_URL or "files://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = REDIS_QUEUE if REDIS_URL else FILES_QUEUE
 # One has the work done while Redis takes no task, one rests while nothing happens; all bear a clock that jumps.
 _IS_ONE_FILE = "sqlite3" in DATABASES["default"]["ENGINE"]
+# Celery closes the connection before and after each task; one to a file cannot break, and opening it anew costs more.
+CELERY_DB_REUSE_MAX = 1_000 if _IS_ONE_FILE else None  # tasks
 CELERY_BEAT_SCHEDULER = (
     "newsletter.operation.clock:Scheduler"
     if REDIS_URL
@@ -323,6 +325,7 @@ if any(mailer["BACKEND"].startswith("anymail.") for mailer in MAILERS.values()):
 
 # --- Log ---
 
+SENTRY_DSN: str = env.str("SENTRY_DSN", "")  # where errors are reported, without anything of readers
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", "")  # who reads /metrics; without one only this machine
 # For each of them: no handler of its own, so that everything is written by the one of the root.
 _TO_THE_ROOT: dict[str, Any] = {"handlers": [], "propagate": True}

@@ -51,6 +51,7 @@ pytest_plugins = [
     "tests.support.redis",
     "tests.support.restoring",
     "tests.support.rows",
+    "tests.support.s3",
     "tests.support.shared_rows",
     "tests.support.smtp",
     "tests.support.timeouts",

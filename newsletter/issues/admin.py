@@ -4,12 +4,25 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from newsletter.issues.models import KeptText, StartingPoint
 from newsletter.publication.forms import TypedModelForm
 
 COMPOSE = "issues.change_issue"
+
+
+class ListedForm(TypedModelForm):
+    """A row of the list: its fields stand below heads, and say to a screen reader of which post they are."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.help_text = ""  # is not shown in the list, and nothing may point to it
+            if self.instance.pk:
+                words = {"field": field.label, "post": self.instance}
+                field.widget.attrs["aria-label"] = gettext("“%(post)s”: %(field)s") % words
 
 
 @admin.register(StartingPoint)
@@ -31,7 +44,7 @@ class StartingPointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return field
 
     def get_changelist_form(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return super().get_changelist_form(request, form=TypedModelForm, **kwargs)
+        return super().get_changelist_form(request, form=ListedForm, **kwargs)
 
 
 @admin.register(KeptText)

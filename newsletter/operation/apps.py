@@ -5,6 +5,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from newsletter import error_reports
 from newsletter.mail import secret
 
 
@@ -15,6 +16,8 @@ class OperationConfig(AppConfig):
     label = "operation"
 
     def ready(self) -> None:
+        if settings.SENTRY_DSN:
+            error_reports.start()
         os.umask(0o077)  # readers' addresses, drafts and keys are their owner's alone, whoever runs it
         try:
             settings.DATA_DIR.mkdir(parents=True, exist_ok=True)

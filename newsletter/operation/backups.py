@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from newsletter.delivery.ledger import restored
+from newsletter.operation.buckets import BucketFault, bucket_of, is_bucket
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import HELD, NightlyBackup, NightlyExport
 
@@ -63,6 +65,17 @@ def nightly(now: datetime) -> Iterator[Finding]:
         message = _("The backup of %(day)s would not bring the newsletter back: %(why)s")
         hint = _("Mend the reason, then try one by hand: manage.py check_backup PATH")
         yield Finding(ERROR, "backup.trial", message % {"day": tried.day, "why": tried.trial}, hint)
+
+
+def bucket(now: datetime) -> Iterator[Finding]:
+    """Ask the server of BACKUP_URL for its list, if it is a bucket."""
+    if not is_bucket(settings.BACKUP_URL):
+        return
+    try:
+        bucket_of(settings.BACKUP_URL).names()
+    except (BucketFault, ImproperlyConfigured) as error:
+        message = _("The place of the backups does not answer, or refuses us: %s.") % str(error).rstrip(".")
+        yield Finding(ERROR, "backups.away", message, _("Look at BACKUP_URL: key, secret, host, bucket and region."))
 
 
 def exports(now: datetime) -> Iterator[Finding]:

@@ -15,11 +15,12 @@ from kombu.exceptions import OperationalError as QueueError
 from newsletter.celery import app as celery
 from newsletter.delivery.models import Batch, Mailing
 from newsletter.mail.tokens import TOKEN_LENGTH_MAX
-from newsletter.operation import backups, liveness, machine, mail_servers, secrets_kept, serving
+from newsletter.operation import backups, liveness, serving
 from newsletter.operation.accounts import author
 from newsletter.operation.backups import restoration
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding, Question
 from newsletter.operation.models import Trouble
+from newsletter.operation.questions import machine, mail_servers, secrets_kept
 from newsletter.operation.senders.address import sender, subjects
 from newsletter.operation.senders.records import dns_records
 from newsletter.operation.undelivered import (
@@ -183,7 +184,7 @@ EVERYTHING: tuple[Question, ...] = (
         liveness.standstill,
         uncertain,
     ),
-    *(restoration, backups.nightly, backups.exports, backups.none, refused_addresses),
+    *(restoration, backups.nightly, backups.bucket, backups.exports, backups.none, refused_addresses),
     *(mailbox, webhook, waiting_letters, lost_letters, result_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.

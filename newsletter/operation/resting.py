@@ -21,8 +21,9 @@ from newsletter.publication.heartbeats import Part, beat
 from newsletter.stirring import Folder
 
 TAIL_SECONDS = 30.0  # of the full rhythm after a write: some things are due only when they have rested for a moment
-REST_SECONDS = 60.0  # between two tries of a task that finds nothing, if it has no longer rhythm of its own
-HEARTBEAT_SECONDS = 15.0  # the same of those that must show that they work: half of heartbeats.SILENT_SECONDS
+REST_SECONDS = 120.0  # between two tries of a task that finds nothing
+LONG_SECONDS = 60.0  # a rhythm as long as this one stays: such a task may ask others, as the mailbox
+HEARTBEAT_SECONDS = 15.0  # between those that must show that they work: half of what would be called silence
 HEARTBEATS = ("newsletter.delivery.tasks.dispatch", "subscribers.tasks.send_confirmations")
 FIRST_SECONDS = 600.0  # after a start, at the latest, each task has had its turn: nothing is kept of the last ones
 GLANCE_SECONDS = 1.0  # between two looks at the files while they are written to
@@ -35,20 +36,20 @@ def due_at(task: str, period: float, put_at: float, written_at: float) -> float:
 
     At rest the times are multiples of HEARTBEAT_SECONDS, so that one wake-up does for all.
     """
-    if written_at + TAIL_SECONDS >= put_at:
+    if period >= LONG_SECONDS or written_at + TAIL_SECONDS >= put_at:
         return put_at + period
-    rest = max(period, HEARTBEAT_SECONDS if task in HEARTBEATS else REST_SECONDS)
-    return math.ceil((put_at + rest) / HEARTBEAT_SECONDS) * HEARTBEAT_SECONDS
+    rest = HEARTBEAT_SECONDS if task in HEARTBEATS else REST_SECONDS
+    return (put_at + rest) // HEARTBEAT_SECONDS * HEARTBEAT_SECONDS
 
 
 class RestingScheduler(CelerysScheduler):
     """Puts tasks on the queue of files, seldom while nothing happens."""
 
-    def __init__(self, *args: Any, lazy: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, lazy=lazy, **kwargs)
+    def __init__(self, app: Any, *, lazy: bool = False, **kwargs: Any) -> None:
+        super().__init__(app, lazy=lazy, **kwargs)
         now = time.monotonic()
         self.written_at, self.seen, self.begins = now, self._files(), math.inf
-        self.put_at = {
+        self.put_at: dict[str | None, float] = {
             name: now - max(0.0, self._period(entry) - FIRST_SECONDS) for name, entry in self.schedule.items()
         }
         self.folder = None if lazy else Folder(_database().parent)
@@ -86,7 +87,8 @@ class RestingScheduler(CelerysScheduler):
 
     @staticmethod
     def _period(entry: ScheduleEntry) -> float:
-        return float(entry.schedule.run_every.total_seconds())
+        seconds: float = entry.schedule.run_every.total_seconds()  # type: ignore[union-attr]  # all are in seconds
+        return seconds
 
     @staticmethod
     def _files() -> list[tuple[int, int]]:

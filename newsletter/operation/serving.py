@@ -10,8 +10,9 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from newsletter.operation import liveness, machine
+from newsletter.operation import liveness
 from newsletter.operation.findings import ERROR, Finding
+from newsletter.operation.questions import machine
 
 QUEUE_SECONDS = 3  # to connect to Redis
 AWAY, MISSING, REFUSED = "away", "missing", "refused"

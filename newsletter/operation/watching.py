@@ -21,9 +21,10 @@ from newsletter.delivery.author.author_mail import who_may_send
 from newsletter.mail import headers, letters
 from newsletter.mail.mailers import mailer_errors
 from newsletter.mail.message import Mail, automatic
-from newsletter.operation import diagnosis, secrets_kept
+from newsletter.operation import diagnosis
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import Look, Trouble
+from newsletter.operation.questions import secrets_kept
 from newsletter.publication.models import Publication
 
 LOOKS = {ERROR: 1}  # in a row, before a finding is told; of another level two

@@ -11,7 +11,7 @@ folder has links to them (`keep_in_memory`).
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -127,7 +127,8 @@ def latest(part: Part, *, anywhere: bool = False) -> float | None:
 def _modified_at(part: Part, *, otherwise: float) -> float:
     """Return the time of a part's file; of a link that leads nowhere any more, its own."""
     path = _path(part)
-    for look in (lambda: os.fstat(_in_memory[part]), path.stat, path.lstat):
+    looks: tuple[Callable[[], os.stat_result], ...] = (lambda: os.fstat(_in_memory[part]), path.stat, path.lstat)
+    for look in looks:
         with suppress(OSError, KeyError):
             return look().st_mtime
     return otherwise

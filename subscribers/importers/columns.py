@@ -34,6 +34,7 @@ class Columns:
     """Where the columns of each field stand, and the names of the others as the file writes them.
 
     kept: the names of those whose cells go into a note, by their places.
+    proofs: the places of those one of which has a time for everybody who asked for mail.
     """
 
     places: dict[str, list[int]]
@@ -42,6 +43,7 @@ class Columns:
     unknown: list[str] = field(default_factory=list)
     program: Program = NONE
     kept: dict[int, str] = field(default_factory=dict)
+    proofs: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, heading: list[str], choices: Choices) -> "Columns":
@@ -54,6 +56,8 @@ class Columns:
             key = plain(name)
             if not key:
                 continue
+            if key in found.program.proofs:
+                found.proofs.append(place)
             meant = LEFT_OUT if key in ignored else chosen.get(key) or meaning(key, found.program)
             found._sort(place, name.strip(), meant)
         for places in found.places.values():

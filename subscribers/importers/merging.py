@@ -14,7 +14,7 @@ from subscribers.models import address_hash
 
 SOURCE_LENGTH = 200  # characters of a line of the record
 BATCH = 4000  # rows in one transaction: with SQLite nobody else writes for its 0.1 s
-AHEAD = 2500  # rows in one, where the next batch is read meanwhile: two are in memory
+AHEAD = 2000  # rows in one, where the next batch is read meanwhile: two are in memory
 
 
 def merge(rows: Iterable[Row | Unreadable], now: datetime, rejected: Rejected, *, consent: str = "") -> Summary:

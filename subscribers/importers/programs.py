@@ -19,6 +19,7 @@ class Program:
     fields: what a column is that means something else elsewhere. words: states in words of its own.
     floor: the state of every row that says no graver one; a list of who has left says so by being that list.
     endings: of the names of columns that the author of the export has made up.
+    proofs: columns one of which has a time in the row of everybody who asked for mail; nobody else is active.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Program:
     words: Mapping[str, str] = field(default_factory=dict)
     floor: str = "active"
     endings: tuple[str, ...] = ()
+    proofs: frozenset[str] = frozenset()
 
     def meaning(self, name: str) -> str | None:
         """Return the field of a column, LEFT_OUT for one without a use; None if this program says nothing of it."""
@@ -49,7 +51,8 @@ NONE: Final = Program("", ())
 PROGRAMS: Final = (
     Program("Mailchimp (cleaned)", _signs("leid cleantime"), floor="bounced"),
     Program("Mailchimp (unsubscribed)", _signs("leid unsubtime"), floor="unsubscribed"),
-    Program("Mailchimp", _signs("leid euid", "memberrating optintime")),
+    # Whoever bought something and never asked for mail is in a file of the same heading (nonsubscribed_…).
+    Program("Mailchimp", _signs("leid euid", "memberrating optintime"), proofs=frozenset({"optintime", "confirmtime"})),
     Program(
         "TinyNews",
         _signs("channelid engagementoptin"),

@@ -49,7 +49,7 @@ class RowReader:
 
     def __init__(self, columns: Columns, width: int) -> None:
         """Prepare what is the same for all lines. width: how many columns the heading names."""
-        self._width, self._floor = width, columns.program.floor
+        self._width, self._floor, self._proofs = width, columns.program.floor, columns.proofs
         says = words_of(columns.program)
         self._says = [(place, says[field]) for field in says for place in columns.places.get(field, ())]
         self._kept = [(place, one_line(name)) for place, name in columns.kept.items()]
@@ -94,6 +94,8 @@ class RowReader:
         for place, says in self._says:
             if cells[place] and (word := _cell(cells[place])) and (said := says(word)):
                 state = gravest(state, said)
+        if self._proofs and not any(cells[place].strip() for place in self._proofs):
+            state = gravest(state, "pending")
         return state
 
     def _paused_until(self, cells: list[str]) -> datetime:

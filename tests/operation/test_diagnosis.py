@@ -13,7 +13,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from newsletter.delivery.models import Batch, Mailing
-from newsletter.operation import diagnosis, machine, secrets_kept, serving
+from newsletter.operation import diagnosis, serving
+from newsletter.operation.models import Trouble
+from newsletter.operation.questions import machine, secrets_kept
 from newsletter.publication.pictures import cards
 from tests.factories import make_issue, make_post, make_publication
 
@@ -223,6 +225,26 @@ def test_every_finding_says_what_to_do(settings):
     cache.clear()
 
     assert all(finding.hint for finding in diagnosis.for_the_author(timezone.now()))
+
+
+def test_the_desks_home_repeats_the_errors_of_the_last_look_that_take_long_to_ask_for():
+    facts = {"message": "The mail server refuses us.", "hint": "Enter it anew.", "since": timezone.now()}
+    for name, level in [
+        ("mail.login", "error"),
+        ("spf.missing", "warning"),
+        ("mail.away", ""),
+        ("mailing.late", "error"),
+    ]:
+        Trouble.objects.create(name=name, level=level, **facts)
+
+    (found,) = diagnosis.for_the_author(timezone.now())
+
+    assert (found.id, found.level, found.message, found.hint) == (
+        "mail.login",
+        "error",
+        facts["message"],
+        facts["hint"],
+    )
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone, translation
 
-from newsletter.operation import diagnosis, secrets_kept, watching
+from newsletter.operation import diagnosis, watching
 from newsletter.operation.diagnosis import Finding
+from newsletter.operation.questions import secrets_kept
 
 pytestmark = pytest.mark.django_db
 

@@ -88,7 +88,7 @@ def test_parts_that_work_are_ready():
 def test_the_author_gets_one_mail_after_five_minutes_by_a_process_of_its_own(settings, monkeypatch):
     started = []
     monkeypatch.setattr("subprocess.Popen", lambda command, **_options: started.append(command[-1]))
-    alarm = Alarm({})
+    alarm = Alarm()
 
     for seconds in (31, 299, 301, 400):
         silence(settings, Part.DISPATCHER, seconds)

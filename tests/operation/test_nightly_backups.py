@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
 
 from newsletter.operation import backups, diagnosis
-from newsletter.operation.backup import making, nightly
+from newsletter.operation.backup import keeping, making, nightly
 from newsletter.operation.models import NightlyBackup
 
 pytestmark = pytest.mark.django_db
@@ -79,12 +79,12 @@ def test_due_from_half_past_three_in_the_zone_of_the_publication(folder):
 @pytest.mark.parametrize("url", ["s3://key:secret@host/bucket", "backups", "file://host/backup"])
 def test_what_is_no_folder_is_refused_with_a_reason(url):
     with pytest.raises(ImproperlyConfigured, match="a folder, as an absolute path"):
-        nightly.place(url)
+        keeping.place(url)
 
 
 @pytest.mark.parametrize("url", ["/backup", "file:///backup"])
 def test_a_folder_is_a_path_or_its_url(url):
-    assert str(nightly.place(url)) == "/backup"
+    assert str(keeping.place(url)) == "/backup"
 
 
 def test_a_new_installation_with_a_folder_hears_nothing(folder):
@@ -182,7 +182,7 @@ def test_other_files_in_the_folder_stay(folder):
     ):
         (folder / name).touch()
 
-    gone = nightly.thin(folder)
+    gone = nightly.thin(keeping.InFolder(folder))
 
     left = {path.name for path in folder.iterdir()}
     assert {
@@ -192,4 +192,4 @@ def test_other_files_in_the_folder_stay(folder):
         "newsletter-2026-11-14.tar",
     } <= left
     assert gone
-    assert not left & {path.name for path in gone}
+    assert not left & set(gone)

@@ -21,10 +21,11 @@ DAILY = "forget sign-ups that were never confirmed"
         (DISPATCH, 2.1, 1000, 1000, 1002.1),  # something was written just now
         (DISPATCH, 2.1, 1000, 1001, 1002.1),  # and since
         (DISPATCH, 2.1, 1000, 1000 - TAIL_SECONDS, 1002.1),  # it has not rested for long enough
-        (DISPATCH, 2.1, 1000, 900, 1020),  # all together, by multiples of 15 seconds
-        (DISPATCH, 2.1, 1005, 900, 1020),
-        (EVENTS, 5, 1005, 900, 1065),
-        (EVENTS, 300, 1000, 900, 1305),  # a rhythm slower than rest stays
+        (DISPATCH, 2.1, 1000, 900, 1005),  # all together, by multiples of 15 seconds
+        (DISPATCH, 2.1, 1019.9, 900, 1020),
+        (DISPATCH, 2.1, 1020.1, 900, 1035),
+        (EVENTS, 5, 1006, 900, 1125),
+        (EVENTS, 300, 1000, 900, 1300),  # a long rhythm stays
         (EVENTS, 5, 1005, 1006, 1010),  # a write ends the rest
     ],
 )
@@ -34,11 +35,8 @@ def test_a_task_is_due_in_its_rhythm_after_a_write_and_seldom_at_rest(task, peri
 
 @pytest.mark.parametrize("put_at", [0, 0.1, 7, 14.9, 15])
 def test_at_rest_each_part_still_shows_in_time_that_it_works(put_at):
-    longest = due_at(DISPATCH, 2.1, put_at, -math.inf) - put_at
-
-    assert longest <= SILENT_SECONDS
-    assert longest < HEARTBEAT_SECONDS * 2
-    assert due_at(EVENTS, 5, put_at, -math.inf) - put_at < REST_SECONDS + HEARTBEAT_SECONDS
+    assert 0 < due_at(DISPATCH, 2.1, put_at, -math.inf) - put_at <= HEARTBEAT_SECONDS <= SILENT_SECONDS / 2
+    assert 0 < due_at(EVENTS, 5, put_at, -math.inf) - put_at <= REST_SECONDS
 
 
 class Time:
@@ -95,9 +93,8 @@ def test_at_rest_few_tasks_are_put_on_the_queue_and_few_times_the_clock_wakes(wo
     run(scheduler, clock, 600)
 
     assert 39 <= len(times(sent, DISPATCHING)) <= 41
-    assert 9 <= len(times(sent, APPLYING)) <= 11
-    assert len({at for _name, at in sent}) <= 45, "together"
-    assert len(sent) < 300
+    assert 4 <= len(times(sent, APPLYING)) <= 6
+    assert len(sent) < 200
 
 
 def test_a_write_brings_the_full_rhythm_back_at_once_and_for_a_while(world, tmp_path):

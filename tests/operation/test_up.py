@@ -75,7 +75,7 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     wait_until(
-        lambda: "web has not answered 3 times in 15 s; ending it." in _said(product), what=lambda: _said(product)
+        lambda: "web has not answered 3 times in 15 s; ending it." in _said(product), 60, what=lambda: _said(product)
     )
     wait_until(lambda: "web is started again." in _said(product), what=lambda: _said(product))
     wait_until(lambda: _answers(product), what=lambda: _said(product))

@@ -120,6 +120,21 @@ def test_who_signs_up_while_a_batch_is_decided_keeps_their_own_row():
     assert [line.subscriber.email for line in Consent.objects.all()] == ["two@example.org"]
 
 
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one index on the address, and reads ranges")
+@pytest.mark.parametrize("asked", [{"email__startswith": "a@"}, {"email": "a@example.org"}])
+def test_an_address_is_found_by_the_one_index_that_is_left(asked):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(
+            "SELECT count(*) FROM pg_indexes WHERE tablename = %s AND indexdef LIKE %s",
+            [Subscriber._meta.db_table, "%(email%"],
+        )
+        (count,) = cursor.fetchone()
+
+    assert count == 1
+    assert "_like" in Subscriber.objects.filter(**asked).order_by().explain()
+
+
 # --- Rows are read while others are written ---
 
 

@@ -47,6 +47,11 @@ FILES = {
         MAILCHIMP.format(more="") + "\na@x.tw,,,2,2018-02-05 19:28:22,2018-02-05 19:28:22,1,e,,\n",
         ["active"],
     ),
+    "Mailchimp (bought, and never asked for mail)": (
+        MAILCHIMP.format(more="LAST_CHANGED,")
+        + "\na@x.tw,,,2,,,2018-02-05 19:28:22,1,e,,\nb@x.tw,,,2,2018-02-05 19:28:22,,2018-02-05 19:28:22,1,e,,\n",
+        ["pending", "active"],
+    ),
     "Mailchimp (unsubscribed)": (
         MAILCHIMP.format(more="UNSUB_TIME,UNSUB_REASON,") + "\na@x.tw,,,2,,,2023-06-06 12:56:15,NORMAL,1,e,,\n"
         "b@x.tw,,,2,,,,,1,e,,\n",
@@ -154,7 +159,7 @@ def test_a_program_is_known_by_its_heading_and_its_states_are_understood(file, p
 
     name, rows = read(file(mark + content.replace("\n", ends).encode()))
 
-    assert name == program.removesuffix(" dashboard")
+    assert name == program.removesuffix(" dashboard").removesuffix(" (bought, and never asked for mail)")
     assert [row.state if isinstance(row, Row) else row.reason for row in rows] == states
 
 
@@ -298,3 +303,85 @@ def test_a_known_reader_gets_a_note_and_who_has_left_gets_none(db, file):
 
     assert (summary.updated, summary.unchanged) == (1, 1)
     assert Note.objects.get().subscriber.email == "a@x.tw"
+
+
+# --- Every word of every program ---
+
+# By program: what its manual or its source says that a state can be, and what becomes of it.
+EVERY_STATE = {
+    "Buttondown": {
+        "active": "regular premium trialed gifted churning paused past_due churned",
+        "pending": "unactivated unpaid",
+        "unsubscribed": "unsubscribed removed",
+        "bounced": "undeliverable",
+        "complained": "complained",
+        "manual": "spammy blocked",
+    },
+    "listmonk": {"active": "enabled", "unsubscribed": "disabled", "manual": "blocklisted"},
+    "Kit": {
+        "active": "active cold",
+        "pending": "inactive",
+        "unsubscribed": "cancelled",
+        "bounced": "bounced",
+        "complained": "complained",
+    },
+    "beehiiv": {
+        "active": "active",
+        "pending": "pending validating needs_attention",
+        "unsubscribed": "inactive",
+        "bounced": "invalid",
+    },
+    "Keila": {"active": "active", "unsubscribed": "unsubscribed", "bounced": "unreachable"},
+}
+HEADINGS = {
+    "Buttondown": "email_address,subscriber_type,creation_date,metadata",
+    "listmonk": "email,status,uuid,attributes",
+    "Kit": "email_address,state,first_name,created_at",
+    "beehiiv": "email,status,tier,stripe_customer_id",
+    "Keila": "Email,Status,Data,First name,Last name",
+}
+STATES = [
+    (program, word, state)
+    for program, states in EVERY_STATE.items()
+    for state, words in states.items()
+    for word in words.split()
+]
+
+
+@pytest.mark.parametrize(("program", "word", "state"), STATES)
+def test_every_state_of_a_program_is_what_it_means_there(file, program, word, state):
+    heading = HEADINGS[program]
+
+    name, (row, shouted) = read(
+        file(f"{heading}\na@x.tw,{word}{',' * (heading.count(',') - 1)}\nb@x.tw,{word.upper()}\n")
+    )
+
+    assert (name, row.state, shouted.state) == (program, state, state)
+
+
+@pytest.mark.parametrize("program", HEADINGS)
+@pytest.mark.parametrize("word", ["left", "bounced hard!", "opt-outed", "已離開", "???"])
+def test_a_state_that_nobody_knows_makes_nobody_active(file, program, word):
+    _name, (row,) = read(file(f"{HEADINGS[program]}\na@x.tw,{word}\n"))
+
+    assert isinstance(row, Unreadable)
+    assert "has an unknown state" in row.reason
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp950"])
+def test_lines_within_quotes_and_every_separator_and_encoding_are_read(file, separator, encoding):
+    lines = [
+        ["電子郵件", "姓名", "備註", "狀態"],
+        ["a@x.tw", "許功蓋", '"兩行\n的「備註」"', "退訂"],
+        ["b@x.tw", "小明", "", "訂閱"],
+    ]
+    text = "\r\n".join(separator.join(cells) for cells in lines) + "\r\n"
+
+    _program, rows = read(file(text.encode(encoding)))
+
+    assert [(row.email, row.name, row.state) for row in rows] == [
+        ("a@x.tw", "許功蓋", "unsubscribed"),
+        ("b@x.tw", "小明", "active"),
+    ]
+    assert rows[0].note == "兩行\n的「備註」"

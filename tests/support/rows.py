@@ -15,6 +15,7 @@ ROWS = 3
 PRODUCTS = {  # files that run the product, or processes of it, and their seconds on a quiet machine
     "test_attack": 90,
     "test_backups": 40,
+    "test_buckets": 20,
     "test_chaos": 120,
     "test_deploy": 20,
     "test_errands": 20,
@@ -38,6 +39,7 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_run_worker": 10,
     "test_stopping": 30,
     "test_up": 75,
+    "test_upgrade": 20,
     "test_wishes": 30,
 }
 

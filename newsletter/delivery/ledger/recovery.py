@@ -94,6 +94,8 @@ def flight(number: int) -> Path:
 
 def sweep(slots: int) -> int:
     """Recover the batches of owners who are dead or stand still; return how many. Slots: how many this machine has."""
+    if not Batch.objects.filter(state=Batch.State.LEASED).exists():  # as at rest: no lock is tried, no lane woken
+        return 0
     recovered = 0
     for number in range(slots):
         with slot(number) as worker:

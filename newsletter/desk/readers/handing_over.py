@@ -12,15 +12,16 @@ from newsletter.desk.models import Errand
 from newsletter.desk.readers import importing
 
 HEAD = 4_096  # bytes that are looked at
-TABLES = (".csv", ".tsv", ".txt", ".xlsx")
+TABLES = (".csv", ".tsv", ".xlsx")
 RIGHTS = ("subscribers.see_readers", "subscribers.add_subscriber", "subscribers.change_subscriber")
 
 
 def is_list(file: "UploadedFile[Any]") -> bool:
-    """Return whether a file is a table, and not one of mails: those have a subject."""
+    """Return whether a file is a table, and not one of mails: those have a subject. A text needs an address in it."""
     name, head = (file.name or "").lower(), file.read(HEAD)
     file.seek(0)
-    return name.endswith(TABLES) and b"subject" not in head.partition(b"\n")[0]
+    is_table = name.endswith(TABLES) or (name.endswith(".txt") and b"@" in head)
+    return is_table and b"subject" not in head.partition(b"\n")[0]
 
 
 def hand_over(request: HttpRequest, file: "UploadedFile[Any]") -> HttpResponse:

@@ -12,7 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.utils import timezone
 
-from newsletter.operation.backup.nightly import due_day, free, place
+from newsletter.operation.backup.keeping import free, place
+from newsletter.operation.backup.nightly import due_day
 from newsletter.operation.models import NightlyExport
 from newsletter.operation.site_export import exporting
 from newsletter.operation.site_export.folder import Damaged, Reader

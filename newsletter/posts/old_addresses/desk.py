@@ -141,7 +141,7 @@ class MissingAddressAdmin(ForPublishersAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("Missing pages")} | (extra_context or {}))
 
-    @admin.display(description="")
+    @admin.display(description=_("leads to"))
     def answer(self, row: MissingAddress) -> SafeString:
         address = f"{reverse('admin:posts_redirect_add')}?{urlencode({'path': row.path})}"
         return format_html('<a href="{}">{}</a>', address, _("Lead it to a page"))

@@ -206,6 +206,20 @@ def test_a_list_of_readers_goes_on_where_readers_are_imported(admin_client):
     assert errand.options == {"consent": "at the old place"}
 
 
+@pytest.mark.parametrize("content", [b"hello", b"one word\nand another", b""])
+def test_a_text_without_an_address_is_no_list_of_readers(admin_client, content):
+    response = drop(admin_client, content, "x.txt")
+
+    assert response.status_code == 400
+    assert not Errand.objects.exists()
+
+
+def test_a_text_with_addresses_is_a_list_of_readers(admin_client):
+    drop(admin_client, b"a@example.org\nb@example.org\n", "readers.txt")
+
+    assert Errand.objects.exists()
+
+
 def test_whoever_may_not_import_readers_is_told_so(client):
     client.force_login(make_helper("editor"))
 

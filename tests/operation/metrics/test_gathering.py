@@ -14,7 +14,7 @@ from newsletter.delivery.models import Arrival, Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
 from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.metrics import gathering
-from newsletter.operation.models import NightlyBackup
+from newsletter.operation.models import NightlyBackup, NightlyExport
 from newsletter.publication import heartbeats
 from tests.delivery.conftest import NOW
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
@@ -148,14 +148,22 @@ def test_what_was_stored_and_not_applied_yet():
     assert (facts["arrivals_waiting",], facts["arrivals_waiting_seconds",]) == (1, 30)
 
 
-def test_the_age_of_the_last_backup(settings, tmp_path):
+@pytest.mark.parametrize(
+    ("setting", "model", "name"),
+    [("BACKUP_URL", NightlyBackup, "backup_age_seconds"), ("EXPORT_URL", NightlyExport, "export_age_seconds")],
+)
+def test_the_age_of_the_last_of_what_is_made_each_night(settings, tmp_path, setting, model, name):
     make_publication()
-    assert ("backup_age_seconds",) not in told()
-    settings.BACKUP_URL = str(tmp_path)
+    settings.BACKUP_URL = settings.EXPORT_URL = ""
     made = NOW - timedelta(hours=30)
-    NightlyBackup.objects.create(day=made.date(), begun_at=made, made_at=made)
+    model.objects.create(day=made.date(), begun_at=made, made_at=made)
+    model.objects.create(day=NOW.date(), begun_at=NOW, failure="no space")  # that one was not made
+    assert (name,) not in told()
 
-    assert told()["backup_age_seconds",] == 30 * 3600
+    setattr(settings, setting, str(tmp_path))
+
+    assert told()[name,] == 30 * 3600
+    assert sum(key[0].endswith("_age_seconds") for key in told() if key[0][:6] in {"backup", "export"}) == 1
 
 
 def test_how_long_ago_a_part_worked():

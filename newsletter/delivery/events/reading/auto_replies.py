@@ -7,7 +7,8 @@ from newsletter.delivery.events.reading.message import field
 
 AWAY = re.compile(
     r"^\W{0,9}(?:auto(?:matic|mated|matische)?[- ]?(?:reply|response|answer|antwort|respon)|autoreply|auto:|"
-    r"out[- ]of[- ](?:the[- ])?office|ooo\b|vacation|away from|i am away|on (?:holiday|leave|vacation)|abwesen|absence|"
+    r"(?:(?:[^:]{1,60} )?is )?out[- ]of[- ](?:the[- ])?office|"
+    r"ooo\b|vacation|away from|i am away|on (?:holiday|leave|vacation)|abwesen|absence|"
     r"yahoo! auto|autosvar|automati(?:sch antwoord|ck[áaý] odpov)|automatyczna odpowied|автоответ|urlaub|"
     r"자동 ?(?:응답|회신)|부재중|r[ée]ponse automatique|r(?:espu|ispo|espo)sta autom[áa]tica|fuori (?:ufficio|sede)|"
     r"自動(?:回覆|回复|返信|応答)|自动(?:回复|答复)|不在(?:通知|連絡|のお知らせ)?|休假)",

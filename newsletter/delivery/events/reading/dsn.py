@@ -1,6 +1,7 @@
 """Reports of delivery: what a mail server says of each recipient (RFC 3464, RFC 6533)."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_string
 from email.message import Message
@@ -34,9 +35,19 @@ class Recipient:
 
 def recipients(message: Message) -> list[Recipient]:
     """Return whom the report of a mail is about; nobody if it has none."""
-    reports = [part for part in parts(message) if part.get_content_type() in REPORTS]
-    found = [one for part in reports for block in blocks(part) if (one := _recipient(block))]
+    found = [one for block in _blocks(message) if (one := _recipient(block))]
     return [one for one in found if one.address] or found  # some write fields of a recipient beside those of the mail
+
+
+def words_between(message: Message) -> str:
+    """Return what stands in a report beside its fields: some servers write their words there, and no text."""
+    return "\n".join(str(block.get_payload()) for block in _blocks(message) if not block.is_multipart())
+
+
+def _blocks(message: Message) -> Iterator[Message]:
+    for part in parts(message):
+        if part.get_content_type() in REPORTS:
+            yield from blocks(part)
 
 
 def recipients_in(raw: str) -> list[Recipient]:

@@ -14,6 +14,7 @@ from newsletter.delivery.events.reading import auto_replies, words
 from newsletter.delivery.events.reading.message import address, field, returned
 
 WORDS = 450  # characters around a recipient that are read
+REPORTS = {"multipart/report", "message/delivery-status"}
 # The local parts of programs that return mail, and what they call themselves.
 DAEMON = re.compile(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mmdf|uucp|mdaemon|root|bounces?|"
@@ -62,6 +63,7 @@ ARRIVED = re.compile(
     re.IGNORECASE,
 )
 ADDRESS = re.compile(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
+ALONE = re.compile(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
 AT_LINE_START = re.compile(rf"^[ \t]{{0,8}}<?({ADDRESS.pattern})", re.MULTILINE)
 STRONG = re.compile(r"(?<![\d.:])[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
 
@@ -73,7 +75,7 @@ def is_by_daemon(message: Message) -> bool:
 
 def is_by_machine(message: Message) -> bool:
     """Return whether a mail with a report is one: a person who forwards one may send its parts along."""
-    if message.get_content_type() == "multipart/report" or field(message, "X-Failed-Recipients"):
+    if message.get_content_type() in REPORTS or field(message, "X-Failed-Recipients"):
         return True
     subject = field(message, "Subject")
     is_titled = bool(TITLE.search(subject)) and not is_answer(message)
@@ -86,7 +88,7 @@ def is_answer(message: Message) -> bool:
 
 
 def _is_bare(message: Message) -> bool:
-    return field(message, "Return-Path") in {"<>", "< >"}
+    return bool({field(message, name) for name in ("Return-Path", "X-Envelope-From")} & {"<>", "< >"})
 
 
 def looks_returned(message: Message, text: str) -> bool:
@@ -150,7 +152,7 @@ def report_of(text: str) -> str:
 def failed_addresses(message: Message, text: str, own: list[str]) -> list[str]:
     """Return whom a bounce is about: as its fields, its form or its words say. own: to whom it came."""
     report = report_of(text)
-    named = ADDRESS.findall(field(message, "X-Failed-Recipients"))
+    named = ADDRESS.findall(field(message, "X-Failed-Recipients")) or ALONE.findall(report)
     if not named:
         found = [one.decode("ascii", "replace") for one in sorted(scan_message(message))]
         named = [one for one in found if one.lower() in report.lower()]

@@ -40,6 +40,11 @@ class Opened:
         return self.raw.partition("\n\n")[2]
 
     @property
+    def prose(self) -> str:
+        """Return what may be words of a server: the fields of a report that can be read are none."""
+        return self.text or dsn.words_between(self.mail) or ("" if dsn.recipients(self.mail) else self.raw_body)
+
+    @property
     def names(self) -> Names:
         """Return by what it names a copy, with what it quotes of the mail that it returns."""
         quoted = message.tokens_quoted(self.inner) if self.inner is not None else ()
@@ -139,9 +144,8 @@ def _report(opened: Opened) -> Reading | None:
 
 def _fact(opened: Opened, number: int, one: dsn.Recipient, about: list[dsn.Recipient]) -> Fact:
     """Return what a report says of one recipient."""
-    text = opened.text or opened.raw_body
-    said = [one.words, *foreign.words_about(one.address, text, [other.address for other in about])]
-    around = [foreign.report_of(text)]
+    said = [one.words, *foreign.words_about(one.address, opened.prose, [other.address for other in about])]
+    around = [foreign.report_of(opened.prose)]
     if one.has_failed:
         return _told(opened, number, one.address, [*said, one.status, *around], _verdict(said, one.status, around))
     if one.action == "delivered":

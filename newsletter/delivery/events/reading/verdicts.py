@@ -20,11 +20,12 @@ QUOTED = re.compile(
 )
 # "UserUnknown" and "BAD_RECIPIENT" are words, too.
 TOGETHER = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
-# Postfix says at which command it was, gateways of mobile phones repeat the envelope, Google says in which state;
-# "returned to sender" is what bounces are called; whatever a receiver says of a recipient, Cisco's reports begin with
-# the first.
+# Postfix says at which command it was, gateways of mobile phones repeat the envelope, qmail ends with the host, Google
+# says in which state; "returned to sender" is what bounces are called; whatever a receiver says of a recipient, Cisco's
+# reports begin with the first.
 NEEDLESS = re.compile(
-    r"unknown address error|mail from: {1,9}(?=rcpt to:)|\((?:in reply to [^()]{1,60}|sent \w{1,10})\)"
+    r"unknown address error|mail from: {1,9}(?=rcpt to:)|giving up on [\d.:a-f]{3,45}"
+    r"|\((?:in reply to [^()]{1,60}|sent \w{1,10})\)"
     r"|return(?:ed|ing) (?:(?:the |your )?(?:mail|message) )?to (?:the )?sender",
     re.IGNORECASE,
 )

@@ -56,7 +56,7 @@ OUR_LIMIT = _any(
 OF_THE_SENDER = _any(
     r"\bsender|from address|mail from\b|reverse|\brdns\b|\bptr\b|\bhelo|\behlo\b|client host",
     r"\blisted (?:on|in|at|by)\b.{0,60}(?:block|black|\w?bl\b)|(?:return|envelope) mx\b",
-    r"\bfrom: (?:domain|address)|responsible address",
+    r"\bfrom: ?(?:domain|address)|responsible address",
     *languages.OF_THE_SENDER.values(),
     r"(?:your|sending|originating|source|client) (?:mail ?)?(?:host|ips?\b|server|domain)",
     r"(?:unverifiable|unresolvable|cannot (?:find|resolve)|not resolve).{0,30}(?:host ?name|ip|domain)",
@@ -108,7 +108,7 @@ NO_SUCH_ADDRESS = _any(
 # RFC 5321 section 4.2.3 of 550; Outlook.com and GMX say it of mailboxes that do not exist. QQ's is of a busy one.
 # "Address rejected", and nothing else, is Cisco's for recipients outside the directory.
 NO_SUCH_MAILBOX = _any(
-    r"\bmail ?box unavailable\b|mail ?box name not allowed|(?:^|recipient |\d )(?:address |recipient )?rejected[\s.]*$"
+    r"\bmail ?box unavailable\b|mail ?box name not allowed|(?:^|recipient |\d )(?:address |recipient )?rejected[\s.:]*$"
 )
 
 POLICY = _any(
@@ -131,6 +131,7 @@ POLICY = _any(
     r"mailing list (?:is )?closed|closed mailing list|organi[sz]ational settings|low priority|mass mail|captcha",
     r"fully qualified|multiple addresses|\bscored?\b|confirm this mail server|imposed",
     r"n't (?:allowed|permitted|authori[sz]ed)|(?<!permission )\bdenied\b|not accepted here|before greeting|dns check",
+    r"sequence of commands|\bhas restricted\b",
     r"n't relay|no valid cert|have permissions?|n't want|must verify|that you verify|invalid .{0,10}structure",
     r"\bthreshold\b|\baup\b|\b[78][- ]?bit\b|openrelay|denies|no permit\b|\bmx only",
     *languages.POLICY.values(),

@@ -1,5 +1,4 @@
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -8,6 +7,7 @@ from django.utils import timezone, translation
 
 from newsletter.operation.backup import making
 from newsletter.operation.backup.dumps import Unusable
+from newsletter.operation.backup.keeping import without_secret, writable
 from newsletter.operation.backup.nightly import make_due
 from newsletter.operation.backup.sealing import Sealed
 from newsletter.publication.models import Publication
@@ -18,10 +18,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("path", type=Path, nargs="?", metavar="PATH", help="NAME.tar, or NAME.tar.age if encrypted")
-        which.add_argument("--nightly", action="store_true", help="the one that is due, into the folder BACKUP_URL")
+        which.add_argument(
+            "path",
+            nargs="?",
+            metavar="PATH",
+            help="NAME.tar, NAME.tar.age if encrypted, or s3://…/NAME.tar",
+        )
+        which.add_argument("--nightly", action="store_true", help="the one that is due, to BACKUP_URL")
 
-    def handle(self, *args: Any, path: Path | None, nightly: bool, **options: Any) -> None:
+    def handle(self, *args: Any, path: str | None, nightly: bool, **options: Any) -> None:
         if path is None:
             self._at_night()
         else:
@@ -35,10 +40,12 @@ class Command(BaseCommand):
         if row and (row.failure or row.trial):
             raise CommandError(row.failure or row.trial)
 
-    def _now(self, path: Path) -> None:
+    def _now(self, path: str) -> None:
+        now = timezone.now()
         try:
-            made = making.make(path, timezone.now())
+            with writable(path, now) as file:
+                made = making.make(file, now)
         except (OSError, Sealed, Unusable) as error:
             raise CommandError(f"No backup was made: {error}") from error
         size, rows = filesizeformat(made.octets), sum(made.rows.values())
-        self.stdout.write(f"{made.path}: {size}, {rows:,} rows, {made.seconds:.0f} s")
+        self.stdout.write(f"{without_secret(path)}: {size}, {rows:,} rows, {made.seconds:.0f} s")

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from newsletter.operation.backup import drill
 from newsletter.operation.backup.archive import Damaged
 from newsletter.operation.backup.dumps import Unusable
+from newsletter.operation.backup.keeping import readable, without_secret
 from newsletter.operation.backup.restoring import Refused
 from newsletter.operation.backup.sealing import Sealed
 
@@ -15,15 +16,17 @@ class Command(BaseCommand):
     help = "Try a backup: load it beside the product, compare the rows, start a web server on it and look at its pages."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", type=Path, metavar="PATH")
+        parser.add_argument("path", metavar="PATH", help="a file, or s3://KEY:SECRET@HOST/BUCKET/NAME")
         parser.add_argument("--identity", type=Path, metavar="FILE", help="the secret key of age, for an encrypted one")
 
-    def handle(self, *args: Any, path: Path, identity: Path | None, **options: Any) -> None:
+    def handle(self, *args: Any, path: str, identity: Path | None, **options: Any) -> None:
+        name = without_secret(path)
         try:
-            tried = drill.try_out(path, identity=identity)
+            with readable(path) as file:
+                tried = drill.try_out(file, identity=identity)
         except (Damaged, drill.Failed, OSError, Refused, Sealed, Unusable) as error:
-            raise CommandError(f"{path} would not bring the newsletter back: {error}") from error
+            raise CommandError(f"{name} would not bring the newsletter back: {error}") from error
         self.stdout.write(
-            f"{path} would bring the newsletter back: {tried.rows:,} rows, {tried.files:,} files, "
+            f"{name} would bring the newsletter back: {tried.rows:,} rows, {tried.files:,} files, "
             f"{len(tried.pages)} pages looked at, {tried.seconds:.0f} s"
         )

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from newsletter.operation import diagnosis, secrets_kept, watching
+from newsletter.operation import diagnosis, watching
 from newsletter.operation.findings import ERROR, WARNING, Finding
+from newsletter.operation.questions import secrets_kept
 
 GRAVE = (ERROR, WARNING)  # the gravest first
 PUBLIC = ("level", "id", "message", "hint")  # what scripts rely on

@@ -10,6 +10,7 @@ from newsletter.operation import programs
 from newsletter.operation.backup import restoring
 from newsletter.operation.backup.archive import Damaged
 from newsletter.operation.backup.dumps import Unusable
+from newsletter.operation.backup.keeping import readable
 from newsletter.operation.backup.sealing import Sealed
 from newsletter.operation.supervisor import Taken
 
@@ -19,14 +20,14 @@ class Command(BaseCommand):
     requires_system_checks = []  # they open the database, which may be damaged
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("path", type=Path, metavar="PATH")
+        parser.add_argument("path", metavar="PATH", help="a file, or s3://KEY:SECRET@HOST/BUCKET/NAME")
         parser.add_argument("--replace", action="store_true", help="put aside what is here; nothing of it is removed")
         parser.add_argument("--identity", type=Path, metavar="FILE", help="the secret key of age, for an encrypted one")
 
-    def handle(self, *args: Any, path: Path, replace: bool, identity: Path | None, **options: Any) -> None:
+    def handle(self, *args: Any, path: str, replace: bool, identity: Path | None, **options: Any) -> None:
         try:
-            with programs.held(programs.ALL, programs.Note.ours()):
-                found = restoring.restore(path, timezone.now(), identity=identity, replace=replace)
+            with programs.held(programs.ALL, programs.Note.ours()), readable(path) as file:
+                found = restoring.restore(file, timezone.now(), identity=identity, replace=replace)
         except Taken as holder:
             raise CommandError(f"Nothing was restored: the newsletter is running ({holder}). Stop it first.") from None
         except (Damaged, OSError, restoring.Refused, Sealed, Unusable) as error:

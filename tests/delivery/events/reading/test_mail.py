@@ -107,6 +107,22 @@ def test_where_a_server_gives_no_words_its_code_is_kept():
     assert [fact.words for fact in read(body).facts] == ["5.1.1"]
 
 
+def test_a_report_without_a_mail_around_it_is_one():
+    fields = (
+        b"Final-Recipient: RFC822; <a@example.org>\nAction: failed\nStatus: 4.2.2\nContent-Transfer-Encoding: 7bit\n"
+    )
+    body = b"Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\n" + fields
+
+    assert said(read(body)) == [("a@example.org", SOFT)]
+
+
+def test_words_beside_the_fields_of_a_report_are_the_servers():
+    text = b"Content-Type: text/plain; charset=us-ascii\n\nThis is the mail system at host mx.example.org."
+    words = b"Content-Type: message/delivery-status\n\n<a@example.org> has restricted SMS e-mail\n"
+
+    assert said(read(dsn(words="", status="5.3.0").replace(text, words))) == [("a@example.org", POLICY)]
+
+
 def test_what_is_only_late_is_no_bounce():
     reading = read(dsn(action="delayed", status="4.7.1", words="smtp; 421 4.7.0 too many complaints"))
 
@@ -185,6 +201,14 @@ def test_a_gateway_of_mobile_phones_answers_with_an_error_and_the_envelope():
     assert said(reading) == [("0912@phone.example", HARD)]
 
 
+def test_whom_qmail_names_is_on_a_line_of_its_own():
+    text = (
+        "Hi. This is qmail.\n(Please contact us at <help@example.org> for assistance)\n\n<a@example.org>:\nOver quota"
+    )
+
+    assert said(bounced(text, subject="failure notice")) == [("a@example.org", SOFT)]
+
+
 def test_two_addresses_in_one_text_are_told_apart():
     reading = bounced("a@example.org: 550 5.2.2 Mailbox Full\n\nb@example.org: 550 5.1.1 User Unknown")
 
@@ -230,6 +254,7 @@ def test_people_who_write_of_bounces_write_none(body):
         (plain("I am away.", extra="Precedence: auto_reply\n"), What.AUTO_REPLY),
         (plain("…", subject="Automatic reply: Issue 7"), What.AUTO_REPLY),
         (plain("…", subject="=?utf-8?b?6Ieq5YuV5Zue6KaG?="), What.AUTO_REPLY),
+        (plain("I am away.", subject="Anna Chen is out of the office."), What.AUTO_REPLY),
         (plain("Please verify that you are not a robot: boxbe"), What.CHALLENGE),
         (plain("All is well.", sender=DAEMON, subject="Postfix SMTP server: errors from localhost"), What.NOTICE),
         (plain("It failed: a@example.org", sender="no-reply@shop.example", subject="Delivery failed"), What.NOTICE),

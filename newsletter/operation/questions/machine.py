@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from newsletter.operation.buckets import is_bucket
 from newsletter.operation.findings import ERROR, WARNING, Finding
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card, FontUnusable
@@ -57,7 +58,7 @@ def _folders() -> dict[str, Path]:
     known = {"media": Path(settings.MEDIA_ROOT), "locks": settings.LOCK_DIR}
     if not settings.MAIL_URL:
         known["outbox"] = settings.OUTBOX_DIR
-    if settings.BACKUP_URL:
+    if settings.BACKUP_URL and not is_bucket(settings.BACKUP_URL):
         known["backups"] = Path(settings.BACKUP_URL)
     return known
 

@@ -1,0 +1,183 @@
+"""Where backups are kept: a folder, or a bucket on a server that speaks S3. Both do the same for nightly.py."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from newsletter.operation.backup import contents
+from newsletter.operation.buckets import Bucket, bucket_of, is_bucket
+
+_joined: dict[str, int] = {}  # of this process: octets of what a bucket has already, so that it is seldom asked
+LINES = "departures-"  # how the names of files begin that hold who has left
+
+
+class Keeper(Protocol):
+    def names(self) -> list[str]: ...
+
+    def writing(self, name: str, now: datetime) -> AbstractContextManager[Path]:
+        """Yield a path to write a backup to; after the block it is kept, if nothing was raised."""
+
+    def reading(self, name: str) -> AbstractContextManager[Path]:
+        """Yield where a backup can be read, with what is kept of who has left beside it."""
+
+    def remove(self, name: str) -> None: ...
+
+    def join(self, name: str, source: Path) -> None:
+        """Keep the lines of `source` beside those that are kept already."""
+
+
+def keeper(url: str) -> Keeper | None:
+    """Return where BACKUP_URL leads to, None if it is empty. Raises ImproperlyConfigured."""
+    if is_bucket(url):
+        return InBucket(bucket_of(url))
+    folder = place(url)
+    return InFolder(folder) if folder else None
+
+
+def place(url: str, name: str = "BACKUP_URL") -> Path | None:
+    """Return the folder that a setting names, as a path or file://, or None if it is empty.
+
+    Raises ImproperlyConfigured for any other address: what is no folder here is mounted as one.
+    """
+    if not url:
+        return None
+    parts = urlsplit(url)
+    path = Path(parts.path)
+    if parts.scheme not in {"", "file"} or parts.netloc or not path.is_absolute():
+        raise ImproperlyConfigured(f"{name} must be a folder, as an absolute path, got {url!r}")
+    return path
+
+
+def free(path: Path, now: datetime) -> Path:
+    """Give another name to what our database does not know of this day, and never thin it.
+
+    It may be the last one of a machine that burnt, whose folder a new installation was given.
+    """
+    with suppress(FileNotFoundError):
+        path.rename(path.with_name(_found(path.name, now)))
+    return path
+
+
+def _found(name: str, now: datetime) -> str:
+    return f"found-{now:%H%M%S}-{name}"
+
+
+@dataclass(frozen=True)
+class InFolder:
+    folder: Path
+
+    def names(self) -> list[str]:
+        return [path.name for path in self.folder.iterdir()]
+
+    def writing(self, name: str, now: datetime) -> AbstractContextManager[Path]:
+        return nullcontext(free(self.folder / name, now))
+
+    def reading(self, name: str) -> AbstractContextManager[Path]:
+        return nullcontext(self.folder / name)
+
+    def remove(self, name: str) -> None:
+        (self.folder / name).unlink()
+
+    def join(self, name: str, source: Path) -> None:
+        copy = self.folder / name
+        if not copy.exists() or copy.stat().st_size != source.stat().st_size:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            contents.join(copy, source.read_bytes())  # never replaced: a machine that is new knows less
+
+
+@dataclass(frozen=True)
+class InBucket:
+    """A backup is written beside the product first: the upload of one that is not whole would have to be undone."""
+
+    bucket: Bucket
+
+    def names(self) -> list[str]:
+        return list(self.bucket.names())
+
+    @contextmanager
+    def writing(self, name: str, now: datetime) -> Iterator[Path]:
+        is_there = name in self.bucket.names()
+        with _scratch() as folder:
+            yield folder / name
+            if is_there:
+                self.bucket.rename(name, _found(name, now))
+            self.bucket.upload(folder / name, name)
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Path]:
+        with _scratch() as folder:
+            for other in self.bucket.names():
+                if other.startswith(LINES):
+                    self.bucket.download(other, folder / other)
+            self.bucket.download(name, folder / name)
+            yield folder / name
+
+    def remove(self, name: str) -> None:
+        self.bucket.remove(name)
+
+    def join(self, name: str, source: Path) -> None:
+        has, known = source.stat().st_size, f"{self.bucket}/{name}"
+        if _joined.get(known) == has:
+            return
+        size = self.bucket.names().get(name)
+        if size != has:
+            self._add(name, source, size)
+        _joined[known] = has
+
+    def _add(self, name: str, source: Path, size: int | None) -> None:
+        with _scratch() as folder:
+            copy = folder / name
+            if size is not None:
+                self.bucket.download(name, copy)
+            contents.join(copy, source.read_bytes())
+            if copy.stat().st_size != size:
+                self.bucket.upload(copy, name)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=".backup-", dir=settings.DATA_DIR) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def readable(path: str) -> Iterator[Path]:
+    """Yield where the backup at a path, or at s3://…/NAME, can be read."""
+    if not is_bucket(path):
+        yield Path(path)
+        return
+    kept, name = _named(path)
+    with kept.reading(name) as file:
+        yield file
+
+
+@contextmanager
+def writable(path: str, now: datetime) -> Iterator[Path]:
+    """Yield where the backup that shall be at a path, or at s3://…/NAME, can be written."""
+    if not is_bucket(path):
+        yield Path(path)
+        return
+    kept, name = _named(path)
+    if name in kept.names():
+        raise FileExistsError(f"{kept.bucket}/{name} is there already: a backup is never written over")
+    with kept.writing(name, now) as file:
+        yield file
+
+
+def _named(url: str) -> tuple[InBucket, str]:
+    """Return the bucket of an object's URL, and its name there."""
+    path, mark, query = url.partition("?")
+    above, _slash, name = path.rpartition("/")
+    return InBucket(bucket_of(f"{above}{mark}{query}", "PATH")), name
+
+
+def without_secret(path: str) -> str:
+    return path.rpartition("@")[2] if is_bucket(path) else path

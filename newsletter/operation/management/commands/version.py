@@ -1,0 +1,68 @@
+"""What runs here. Django has a command of this name, which tells its own version: manage.py lets this one speak."""
+
+import json
+import platform
+import shutil
+import subprocess
+import tomllib
+from argparse import ArgumentParser
+from typing import Any
+
+import django
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import Error, connection
+
+
+class Command(BaseCommand):
+    help = "Print which version this is, on what it stands, and which database answers. For a report of a fault."
+    requires_system_checks = []  # it must speak whatever is wrong
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="the same for a program")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        facts = {
+            **_project(),
+            "commit": _commit(),
+            "python": platform.python_version(),
+            "django": django.get_version(),
+            "database": _database(),
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(facts))
+            return
+        commit = f" ({facts['commit']})" if facts["commit"] else ""
+        self.stdout.write(f"{facts['name']} {facts['version']}{commit}")
+        self.stdout.write(f"Python {facts['python']}, Django {facts['django']}, {facts['database']}")
+
+
+def _project() -> dict[str, str]:
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
+    return {"name": project["name"], "version": project["version"]}
+
+
+def _commit() -> str:
+    """Return the commit: as the image was told, or as git says; "" where neither is."""
+    told = settings.BASE_DIR / "commit"
+    if told.exists():
+        return str(told.read_text()).strip()
+    git = shutil.which("git")
+    if git is None or not (settings.BASE_DIR / ".git").exists():
+        return ""
+    asked = [git, "-C", str(settings.BASE_DIR), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    return done.stdout.strip()
+
+
+def _database() -> str:
+    if connection.vendor == "sqlite":
+        from sqlite3 import sqlite_version  # noqa: PLC0415 - of the engine that is in use
+
+        return f"SQLite {sqlite_version}"
+    try:
+        connection.ensure_connection()
+    except Error as error:
+        return f"PostgreSQL, which does not answer ({type(error).__name__})"
+    number = connection.pg_version  # type: ignore[attr-defined]  # of its engine alone
+    return f"PostgreSQL {number // 10000}.{number % 10000}"
