@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.delivery.sending.couriers import FIRST_LINES as LINES
-from tests.flows.seeds import compose_issue_1
+from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
@@ -38,7 +38,7 @@ def begin_mailing(product, count, *, hands=1):
     compose_issue_1(product, readers)
     product.start_worker(processes=hands)
     product.start_beat()
-    product.manage("send_issue", "1", "--no-hold")
+    send_issue_1(product)
     return readers
 
 

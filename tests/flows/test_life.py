@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.seeds import compose_issue_1
+from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
@@ -85,7 +85,7 @@ def test_whatever_process_is_killed_idle_or_busy_a_confirmation_leaves_within_ha
     names = count()
 
     kill_each(product, smtp, names)
-    product.manage("send_issue", "1", "--no-hold")
+    send_issue_1(product)
     begun = wait_until(lambda: sum(mail.rcpt.startswith("reader") for mail in smtp.received()), 60, what=product.told)
     kill_each(product, smtp, names)
 

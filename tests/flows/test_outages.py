@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 from newsletter.operation.programs import WEB_PROCESSES
-from tests.flows.seeds import compose_issue_1
+from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.processes import with_variable
 from tests.support.waiting import wait_until
 
@@ -72,7 +72,7 @@ def test_a_mailing_begins_and_ends_and_pages_are_shown_while_redis_fails(product
     getattr(redis, fault)()
     answers = [get(product, "/"), get(product, "/posts/"), search(product, "x"), search(product, "y")]
     more = {search(product, "x")[0] for _search in range(30 * WEB_PROCESSES)}
-    product.manage("send_issue", "1", "--no-hold")
+    send_issue_1(product)
     wait_until_sent(product, smtp)
 
     assert [status for status, _seconds in answers] == [200] * 4
@@ -91,7 +91,7 @@ def test_a_mailing_under_way_goes_on_while_redis_takes_no_writes(product, smtp, 
     product.env["SEND_RATE"] = "10"
     compose_issue_1(product, readers)
     product.start()
-    product.manage("send_issue", "1", "--no-hold")
+    send_issue_1(product)
     wait_until(lambda: len(smtp.received()) >= 5, PATIENCE_SECONDS, what=product.told)
 
     redis.make_read_only()

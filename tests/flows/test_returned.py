@@ -12,7 +12,7 @@ from email.mime.text import MIMEText
 
 import pytest
 
-from tests.flows.seeds import compose_issue_1
+from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.product import ROOT
 from tests.support.waiting import wait_until
 
@@ -84,7 +84,7 @@ def test_what_comes_back_of_an_issue_ends_in_the_right_states(product, postfix, 
     product.start_worker()
     product.start_beat()
 
-    product.manage("send_issue", "1", "--no-hold")
+    send_issue_1(product)
     unwanted, to_leave = smtp.wait_for(COMPLAINER), smtp.wait_for(LEAVER)
     asked = str(unwanted.message["CFBL-Address"]).partition(";")[0]
     by_mail = re.search(r"<mailto:([^>]+)>", str(to_leave.message["List-Unsubscribe"]))[1]

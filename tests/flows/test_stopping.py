@@ -8,7 +8,7 @@ import time
 import pytest
 
 from newsletter.delivery.sending.couriers import FIRST_LINES as LINES
-from tests.flows.seeds import compose_issue_1
+from tests.flows.seeds import compose_issue_1, send_issue_1
 from tests.support.smtp import Smtp
 from tests.support.waiting import wait_until
 
@@ -63,7 +63,7 @@ def stop_in_the_middle(product, server, *, reply_seconds, mails):
 def test_a_worker_stops_within_five_seconds_with_everything_written_down(make_product, server):
     product = make_product(mail_url=server.smtp.url)
     compose_issue_1(product, READERS)
-    product.manage("send_issue", "1", "--no-hold")
+    send_issue_1(product)
     product.start_beat()
 
     # A lane that sleeps until its next message may leave: what is measured is a worker with nothing to wait for.

@@ -104,16 +104,14 @@ SCROLL_SIDEWAYS = """[...document.querySelectorAll("main *")].filter(one =>
 ).map(one => one.className)"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_what_scrolls_sideways_on_a_phone_is_reached_by_keys(visit, pages, scheme):
-    visit.emulate_media(color_scheme=scheme)
+def test_what_scrolls_sideways_on_a_phone_is_reached_by_keys(visit, pages):
     visit.set_viewport_size({"width": 360, "height": 740})
     post = next(path for path in pages if path.startswith("/p/"))
     issue = next(path for path in pages if re.fullmatch(r"/issues/[0-9]{1,3}/", path))
 
     for path in (post, issue, "/confirmed/"):
         visit.goto(SITE + path)
-        assert_accessible(visit)
+        assert_accessible_in_both_schemes(visit)
     visit.goto(SITE + post)
     table = visit.get_by_role("group", name="表格").last
     table.focus()

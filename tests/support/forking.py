@@ -5,6 +5,7 @@ product. Each further line is code; the answer holds its variable `answer`, or w
 nothing of the one before and shares no connection with it, like a process of its own, and takes 20 ms, not 800.
 """
 
+import gc
 import json
 import os
 import sys
@@ -38,7 +39,10 @@ def serve() -> None:
     os.environ |= {"DJANGO_SETTINGS_MODULE": "newsletter.settings", **json.loads(sys.stdin.readline())}
     import django
 
+    gc.disable()  # what is loaded stays: to look through it meanwhile takes a tenth of the time
     django.setup()
+    gc.freeze()
+    gc.enable()
     while code := sys.stdin.readline():
         if not (child := os.fork()):
             write(run(json.loads(code)))

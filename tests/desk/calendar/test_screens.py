@@ -12,7 +12,7 @@ from newsletter.issues import rhythm, shifting
 from newsletter.issues.models import Shift
 from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication
-from tests.support.pages import assert_accessible
+from tests.support.pages import assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 PAGE = "/admin/calendar/"
@@ -39,14 +39,13 @@ def slots(desk) -> list[date]:
     return ahead
 
 
-def shot(page, name):
-    if folder := os.environ.get("SHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+def shoot(page, name):
+    for scheme in ("light", "dark") if (folder := os.environ.get("SHOTS")) else ():
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=Path(folder) / f"{name}-{scheme}.png", full_page=True)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_screen_of_the_calendar_has_a_barrier_or_is_too_wide(desk, server, slots, scheme):
-    desk.emulate_media(color_scheme=scheme)
+def test_no_screen_of_the_calendar_has_a_barrier_or_is_too_wide(desk, server, slots):
     near = {"day": (slots[1] - timedelta(days=10)).isoformat(), "time": "08:00"}
 
     for name, path in {
@@ -62,12 +61,12 @@ def test_no_screen_of_the_calendar_has_a_barrier_or_is_too_wide(desk, server, sl
         if name == "slot":
             desk.fill("[name=day]", near["day"])
             desk.locator("form.sheet-form button").click()
-        assert_accessible(desk)
-        shot(desk, f"{name}-1280-{scheme}")
+        assert_accessible_in_both_schemes(desk)
+        shoot(desk, f"{name}-1280")
         for width in (375, 320):
             desk.set_viewport_size({"width": width, "height": 740})
             assert desk.evaluate("document.documentElement.scrollWidth") <= width, (name, width)
-            shot(desk, f"{name}-{width}-{scheme}")
+            shoot(desk, f"{name}-{width}")
 
 
 def test_a_slot_is_skipped_and_put_back_by_the_keyboard_alone(desk, server, slots):

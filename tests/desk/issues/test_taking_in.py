@@ -12,7 +12,7 @@ from newsletter.delivery.planning import approving
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_issue, make_post, make_publication
-from tests.support.pages import assert_accessible, assert_valid
+from tests.support.pages import assert_accessible_in_both_schemes, assert_valid
 
 pytestmark = pytest.mark.django_db
 A_DAY = timedelta(days=1)
@@ -176,10 +176,7 @@ def test_the_button_is_pressed_by_keys_right_after_publishing(desk, server):
     desk.get_by_role("button", name="立即發布").click()
     button = desk.get_by_role("button", name="放進第 42 期")
     button.wait_for()
-    for scheme in ("light", "dark"):
-        desk.emulate_media(color_scheme=scheme)
-        desk.reload()
-        assert_accessible(desk)
+    assert_accessible_in_both_schemes(desk)
     desk.set_viewport_size({"width": 320, "height": 640})
     width = desk.evaluate("document.documentElement.scrollWidth")
     button.focus()

@@ -4,7 +4,7 @@ import pytest
 
 from newsletter.desk import tasks
 from tests.desk.moving_in.conftest import MOVE_IN, ghost_zip
-from tests.support.pages import assert_accessible
+from tests.support.pages import assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
 WIDTHS = (320, 375, 1280)
@@ -27,10 +27,7 @@ def look(page):
         ".filter((one) => one.offsetParent && one.getBoundingClientRect().height < 24).map((one) => one.outerHTML)"
     )
     assert small == [], page.url
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.reload()
-        assert_accessible(page)
+    assert_accessible_in_both_schemes(page)
 
 
 def test_a_blog_moves_in_by_hand(server, desk, tmp_path):
