@@ -20,6 +20,7 @@ from tests.support.pages import assert_accessible, assert_accessible_in_both_sch
 
 pytestmark = pytest.mark.browser
 ADD = "/admin/posts/post/add/"
+READ_AND_FOCUSED = "() => document.readyState === 'interactive' && document.activeElement.id === 'id_title'"
 PARAGRAPHS = "第一段。\n\n第二段，有兩句。第二句。\n\n第三段。"
 
 
@@ -128,6 +129,7 @@ def test_what_is_typed_before_the_script_has_come_saves_itself_too(desk, server)
 
     desk.route("**/autosave.js", hold)
     desk.goto(server.url + ADD, wait_until="commit")
+    desk.wait_for_function(READ_AND_FOCUSED)  # the page takes the caret to the title once
     desk.fill("#id_title", "槓桿")
     desk.fill("#id_body", "已經寫了")
     until(desk, lambda: held)
