@@ -91,6 +91,21 @@ def test_a_request_arrives_as_the_environ_of_wsgi(echo):
     assert arrived["body"] == ""
 
 
+def test_a_query_that_is_not_escaped_arrives_byte_by_byte(echo):
+    """Whoever types an address into `curl` sends it like this; Django reads the environ as ISO 8859-1 (PEP 3333)."""
+    arrived = shown(echo, head("GET", "/search/?q=" + "會議".encode().decode("latin-1")))
+
+    assert arrived["QUERY_STRING"].encode("latin-1").decode() == "q=會議"
+
+
+def test_a_query_that_is_no_text_at_all_is_no_error_of_ours(site):
+    with closing(socket.create_connection(("127.0.0.1", site.port), timeout=20)) as line:
+        line.sendall(b"GET /search/?q=\xff\xfe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        status = line.makefile("rb").readline().split()[1]
+
+    assert status in {b"200", b"400"}
+
+
 def test_a_body_arrives_whole(echo):
     sent = b"email=reader@example.org"
 
