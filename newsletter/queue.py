@@ -1,14 +1,16 @@
 """The embedded queue: kombu's folder of files, whose messages appear whole and never leave the folder.
 
 kombu's own transport creates a message's file before it fills it, so that a reader now and then takes
-an empty one, whose JSON error ends the worker; and it moves what it reads to the machine's folder for
-temporary files, where others may look and which may be another disk.
+an empty one, whose JSON error ends the worker. It does so with the list of who listens as well. And it moves what it
+reads to the machine's folder for temporary files, where others may look and which may be another disk.
 """
 
+import fcntl
 import os
 import socket
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from queue import Empty
@@ -17,6 +19,7 @@ from typing import Any, ClassVar
 
 from celery.signals import worker_shutting_down
 from kombu.transport import filesystem
+from kombu.transport.filesystem import exchange_queue_t
 from kombu.utils.json import dumps, loads
 
 from newsletter.stirring import Folder
@@ -29,6 +32,35 @@ STALE = 3600 * 10**9  # nanoseconds; a wake-up that old has been sent again many
 
 class Channel(filesystem.Channel):
     wire: "Wire | None" = None  # of this process and its copies
+
+    def get_table(self, exchange: str) -> list[exchange_queue_t]:  # type: ignore[override]  # as kombu's does
+        """Return which queues listen to an exchange: none, if the file was left by who died before it was written."""
+        file = self._list_of(exchange)
+        with suppress(FileNotFoundError, ValueError):
+            return [exchange_queue_t(*found) for found in loads(file.read_text())]
+        return []
+
+    def _queue_bind(self, exchange: str, routing_key: str | None, pattern: str | None, queue: str) -> None:
+        """Add a queue to those of an exchange, in one step for whoever reads them.
+
+        kombu makes the file and fills it afterwards: of two hands that begin together one read an empty file and
+        ended, and one that was killed in between would have let none begin any more.
+        """
+        file = self._list_of(exchange)
+        self.control_folder.mkdir(exist_ok=True)
+        with (self.control_folder / "binding.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            queues = self.get_table(exchange)
+            bound = exchange_queue_t(routing_key or "", pattern or "", queue or "")
+            if bound not in queues:
+                draft = file.with_suffix(".draft")
+                draft.write_text(dumps([bound, *queues]))
+                draft.rename(file)
+
+    def _list_of(self, exchange: str) -> Path:
+        """Return the file of an exchange. Raises kombu's ChannelError for a name that is none of a file."""
+        file: Path = self._exchange_file(exchange)  # type: ignore[attr-defined]  # newer than the stubs
+        return file
 
     def _put(self, queue: str, payload: dict[str, Any], **kwargs: Any) -> None:  # type: ignore[override]  # by name
         """Write under a name that nobody reads, then give it the name of a message in one step."""

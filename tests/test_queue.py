@@ -117,6 +117,35 @@ def test_a_message_whose_writing_was_cut_short_is_none(connection, name, options
         assert [take(queue) for _ in range(2)] == ["whole", None]
 
 
+def bind(options, queue, start):
+    with Connection("files://localhost/", transport_options=options) as connection:
+        channel = connection.channel()
+        start.wait()
+        for number in range(40):
+            channel._queue_bind("talk", "", "", f"{queue}.{number}")
+
+
+def test_hands_that_begin_together_are_all_listened_to(options, connection):
+    start = multiprocessing.get_context("fork").Barrier(4)
+    hands = [multiprocessing.get_context("fork").Process(target=bind, args=(options, n, start)) for n in range(4)]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join(60)
+
+    assert [hand.exitcode for hand in hands] == [0, 0, 0, 0]
+    assert len({bound.queue for bound in connection.channel().get_table("talk")}) == 160
+
+
+def test_a_hand_begins_where_another_was_killed_before_it_had_written_that_it_listens(connection, tmp_path):
+    (tmp_path / "control").mkdir()
+    (tmp_path / "control" / "talk.exchange").touch()
+
+    connection.channel()._queue_bind("talk", "", "", "hand1")
+
+    assert [bound.queue for bound in connection.channel().get_table("talk")] == ["hand1"]
+
+
 def test_nothing_is_left_of_a_message_that_was_taken(connection, name, tmp_path):
     with connection.SimpleQueue(name) as queue:
         queue.put("secret")
