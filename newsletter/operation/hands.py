@@ -96,7 +96,7 @@ def _remember() -> None:
             restored.remember(timezone.now())
         except (OperationalError, InterfaceError) as error:
             log.warning("The worker waits for the database: %s", type(error).__name__, exc_info=error)  # told once
-            time.sleep(PATIENCE_SECONDS)
+            time.sleep(PATIENCE_SECONDS)  # nothing may be sent before it is known who left
         else:
             return
         finally:
