@@ -84,9 +84,20 @@ PEOPLE = {
     "forwards the parts": forwarded(FIELDS, subject="Fwd: Undelivered Mail Returned to Sender"),
     "forwards the parts, in Chinese": forwarded(FIELDS, subject="轉寄: 退信通知"),
     "forwards the parts under a name of their own": forwarded(FIELDS, subject="a question"),
+    "forwards the parts with a subject in brackets": forwarded(
+        FIELDS, subject="[Fwd: Undelivered Mail Returned to Sender]"
+    ),
+    "forwards the parts, in French": forwarded(FIELDS, subject="Tr : Undelivered Mail Returned to Sender"),
+    "forwards the parts under the subject of the bounce": forwarded(FIELDS, subject="Undelivered Mail"),
     "attaches a bounce": forwarded(dsn().decode(), subject="Fwd: failure notice", kind="message/rfc822"),
     "is the postmaster of a small house": plain(
         f"Error: your link is broken.\n{SAID}", subject="Re: Issue 7", sender="postmaster@example.org"
+    ),
+    "is a postmaster and writes of a delivery": plain(
+        f"Issue 7 came twice to a@example.org. Could you look? We saw {SAID} before.",
+        subject="Delivery problem with your newsletter",
+        sender="postmaster@example.org",
+        extra="Return-Path: <postmaster@example.org>\n",
     ),
     "answers below a quote": plain(f"> {SAID}\n\nSorry, that was my old address.", subject="RE: 退信"),
 }

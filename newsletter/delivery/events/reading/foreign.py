@@ -22,6 +22,7 @@ DAEMON = re.compile(
     r"|mail(?:er)? ?delivery|delivery (?:sub)?system|mail (?:system|administrator)|mailer-daemon",
     re.IGNORECASE,
 )
+CERTAIN = re.compile(r"daemon|^(?:bounces?|no-?reply)\b", re.IGNORECASE)  # of these nobody is a person
 TITLE = re.compile(
     r"undeliver|un(?:able|successful) (?:to )?deliver|return(?:ed|ing) (?:mail|message|to sender)|failure notice|"
     r"deliver(?:y|ing)?.{0,20}(?:fail|error|problem|status|report|notification)|(?:mail|delivery).{0,20}fail|"
@@ -39,7 +40,13 @@ NOT_DELIVERED = re.compile(
 )
 ERROR = re.compile(r"^Error:", re.MULTILINE)  # all that some gateways of mobile phones say
 ENVELOPE = re.compile(r"^\s{0,9}RCPT TO:", re.MULTILINE)
-ANSWER = re.compile(r"\s{0,9}(?:re|fwd?|aw|wg|回[覆复信]|轉寄|转发|答复)\s{0,3}[:：]", re.IGNORECASE)
+# In the languages of mail programs; "[Fwd: …]" is Thunderbird's old form, "[club] Re: …" a list's.
+ANSWER = re.compile(
+    r"\s{0,9}(?:\[[^\[\]]{1,40}\]\s{0,9})?\[?"
+    r"(?:re|fwd?|aw|wg|tr|rv|enc|res|antw|doorst|rif|vs|vl|sv|vb|odp|pd|ynt|ilt|hal|továbbítás|trs|переслан\w{0,3}"
+    r"|回[覆复信]|轉寄|转发|答[复覆]|返信|転送|답장|전달)(?:\[\d{1,3}\])?\s{0,3}[:：]",
+    re.IGNORECASE,
+)
 # Where the mail that is returned begins.
 ORIGINAL = re.compile(
     r"^(?:[-_=* ]{2,}.{0,60}(?:copy of|original|returned|unsent|forwarded|begin|below this line).{0,60}"
@@ -65,7 +72,7 @@ ARRIVED = re.compile(
 ADDRESS = re.compile(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
 ALONE = re.compile(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
 AT_LINE_START = re.compile(rf"^[ \t]{{0,8}}<?({ADDRESS.pattern})", re.MULTILINE)
-STRONG = re.compile(r"(?<![\d.:])[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
+STRONG = re.compile(r"(?<![\d.])(?<!\d:)[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
 
 
 def is_by_daemon(message: Message) -> bool:
@@ -77,14 +84,23 @@ def is_by_machine(message: Message) -> bool:
     """Return whether a mail with a report is one: a person who forwards one may send its parts along."""
     if message.get_content_type() in REPORTS or field(message, "X-Failed-Recipients"):
         return True
-    subject = field(message, "Subject")
-    is_titled = bool(TITLE.search(subject)) and not is_answer(message)
-    return is_titled or is_by_daemon(message) or _is_bare(message)
+    return _is_titled(message) or is_by_daemon(message) or _is_bare(message)
 
 
 def is_answer(message: Message) -> bool:
     """Return whether a mail answers or forwards another one, by its subject: programs write none so."""
     return bool(ANSWER.match(field(message, "Subject")))
+
+
+def _is_titled(message: Message) -> bool:
+    """Return whether a mail has the subject of a bounce, and is not from who can be answered, as people are."""
+    return bool(TITLE.search(field(message, "Subject"))) and not is_answer(message) and not is_by_its_sender(message)
+
+
+def is_by_its_sender(message: Message) -> bool:
+    """Return whether a mail comes from the address that it names, as mail of people does and bounces do not."""
+    sender = address(message, "From").lower()
+    return "@" in sender and sender == address(message, "Return-Path").lower() and not CERTAIN.search(sender)
 
 
 def _is_bare(message: Message) -> bool:
@@ -102,8 +118,7 @@ def looks_returned(message: Message, text: str) -> bool:
         return is_by_daemon(message) and "reject" in subject.lower()
     if is_report or field(message, "X-Failed-Recipients"):
         return True
-    is_titled = bool(TITLE.search(subject)) and not ANSWER.match(subject)
-    is_bare = _is_bare(message)
+    is_titled, is_bare = _is_titled(message), _is_bare(message)
     if auto_replies.is_auto_reply(message) and not is_titled and not is_by_daemon(message):
         return False  # away, with the letter and a code in its words
     if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops speak of deliveries, too
@@ -183,6 +198,7 @@ def _beside(recipient: str, report: str, others: Iterable[str]) -> str:
 
 
 def _joined(words: str) -> str:
-    """Return one paragraph in one line."""
-    paragraph = re.split(r"\n[ \t]{0,9}\n", words.strip(), maxsplit=1)[0]
-    return " ".join(paragraph.split())[:WORDS]
+    """Return one paragraph in one line, with the next one if it is only an address."""
+    paragraphs = re.split(r"\n[ \t]{0,9}\n", words.strip(), maxsplit=2)[:2]
+    is_address = len(paragraphs) > 1 and not re.search(r"\w", ADDRESS.sub("", paragraphs[0]))
+    return " ".join(" ".join(paragraphs if is_address else paragraphs[:1]).split())[:WORDS]

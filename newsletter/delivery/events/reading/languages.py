@@ -17,6 +17,17 @@ FULL = {
     "ru": r"ящик .{0,30}(?:переполнен|заполнен)",
     "nl": r"(?:postvak|mailbox|postbus) .{0,30}\bvol\b",
 }
+# What may be otherwise tomorrow, of a mailbox.
+NOT_NOW = {
+    "zh": r"(?:暂时|暫時)(?:不可用|不能|无法|無法|停用)",
+    "ja": r"(?:メール(?:ボックス|アドレス)|アカウント|ユーザー?).{0,20}一時的",
+    "de": r"(?:postfach|konto|empfänger|mailbox).{0,40}vorübergehend",
+    "fr": r"(?:bo[iî]te|compte|adresse|destinataire).{0,40}temporairement",
+    "es": r"(?:buz[oó]n|cuenta|casilla|destinatario).{0,40}temporalmente",
+    "it": r"(?:casella|account|destinatario).{0,40}temporaneamente",
+    "pt": r"(?:caixa|conta|destinat[áa]rio).{0,40}temporariamente",
+    "ru": r"(?:ящик|адрес|аккаунт|получател).{0,40}временно",
+}
 NO_SUCH_ADDRESS = {
     "zh": r"(?:用[户戶]|收件[人者]|[邮郵]箱|信箱|地址|帳號|账号|使用者).{0,6}(?:不存在|未找到|找不到)"
     r"|(?:找不到|[查无無没沒]有?此?個?此)(?:電子郵件|电子邮件)?(?:人|帳號|帐号|账号|使用者|收件[人者]|用[户戶]|信箱|[邮郵]箱|地址)",

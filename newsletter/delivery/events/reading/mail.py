@@ -217,7 +217,8 @@ def _answer(opened: Opened, body: bytes) -> Reading:
         return _challenge(opened)
     if auto_replies.is_auto_reply(opened.mail) or foreign.report_type(opened.mail) == auto_replies.READ_RECEIPT:
         return Reading(What.AUTO_REPLY, _answered(opened), names)
-    is_by_program = foreign.is_by_daemon(opened.mail) and not foreign.is_answer(opened.mail)
+    is_by_person = foreign.is_answer(opened.mail) or foreign.is_by_its_sender(opened.mail)
+    is_by_program = foreign.is_by_daemon(opened.mail) and not is_by_person
     if is_by_program or foreign.report_type(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
     if auto_replies.is_by_list(opened.mail):

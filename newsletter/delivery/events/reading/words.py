@@ -36,7 +36,10 @@ FULL = _any(
     r"|too much mail data|error writing message",
     *languages.FULL.values(),
 )
+ABANDONED = _any(r"^(?!.{0,500}\btempora).{0,500}\b(?:due to|because of|for|after) (?:\w{1,12} ){0,3}inactivity\b")
 NOT_NOW = _any(
+    *languages.NOT_NOW.values(),
+    r"tried all (?:mx(?:e?s)?|hosts|servers)\b|too many (?:delivery )?failures\b",
     rf"\btempora\w{{1,6}}\b.{{0,40}}\b(?:{GONE_NOW}|deferred by user)|{GONE_NOW}.{{0,20}}\btempora",
     r"currently (?:suspended|deactivated)",
     r"exceed\w* (?:its |the )?receiving limit|receiving rate",
@@ -58,6 +61,7 @@ OF_THE_SENDER = _any(
     r"\blisted (?:on|in|at|by)\b.{0,60}(?:block|black|\w?bl\b)|(?:return|envelope) mx\b",
     r"\bfrom: ?(?:domain|address)|responsible address",
     *languages.OF_THE_SENDER.values(),
+    r"(?:invalid|bad) dns\b|\ba/aaaa\b|[\"']from[\"'] header",
     r"(?:your|sending|originating|source|client) (?:mail ?)?(?:host|ips?\b|server|domain)",
     r"(?:unverifiable|unresolvable|cannot (?:find|resolve)|not resolve).{0,30}(?:host ?name|ip|domain)",
 )
@@ -102,6 +106,7 @@ NO_SUCH_ADDRESS = _any(
     r"(?:person|recipient|employee|user) has (?:left|departed)|have (?:their|an) e-?mail address registered"
     r"|mail to (?:that|this) (?:recipient|address) is not accepted|directory entry does not",
     r"addressee unknown|^[\W\d]*is (?:now |currently )?(?:disabled|deactivated|inactive)\b|\bina(?:c)?tiv[oa]\b",
+    r"^[\W\d]*not (?:used|in use)\b",
     r"(?:user|mail ?box) (?:is )?(?:no longer|not) (?:valid|available|active|here|on|known|exists?)\b",
     *languages.NO_SUCH_ADDRESS.values(),
 )
