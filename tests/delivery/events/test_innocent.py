@@ -142,6 +142,44 @@ def test_a_list_that_quotes_a_bounce_bars_nobody(mailing):
     assert arrival.what == What.NOTICE
 
 
+WORM = (
+    "This mail was generated automatically.\n\nOccured_Errors:\n# 335: This_account_has_been_disabled\n# 506: MAILBOX"
+)
+PROGRAMS = {
+    "a worm that plays a bounce": (
+        "Mail delivery_failed",
+        f"{WORM} NOT FOUND a@example.org",
+        "From: info@example.net\nReturn-Path: <info@example.net>\n",
+    ),
+    "our own mailbox": (
+        "Your mailbox is almost full.",
+        "98 MB of 100 MB. When it is full, mail is returned.",
+        f"From: MicrosoftExchange329e71ec@example.net\n{BARE}",
+    ),
+    "a site's notice": (
+        "[club/site] Undelivered Mail Returned to Sender (#447)",
+        f"We get this:\n\n<a@example.org>: {SAID}\n\n----- This is a copy of the message -----\nTo: a@example.org\n",
+        "From: c <notifications@site.example>\nReturn-Path: <noreply@site.example>\nPrecedence: list\n",
+    ),
+    "another list's bounce": (
+        "ezmlm warning",
+        f"Messages to you seem to have been bouncing.\n\n--- Enclosed is a copy of the bounce.\n\n{BOUNCE}",
+        "From: club-help@example.net\nReturn-Path: <club-return@example.net>\nPrecedence: bulk\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("subject", "text", "head"), PROGRAMS.values(), ids=PROGRAMS)
+def test_a_program_that_speaks_of_other_bounces_bars_nobody(mailing, subject, text, head):
+    body = plain(text, subject=subject).decode().replace("From: a@example.org\n", head, 1)
+
+    arrival = receive(body.encode())
+
+    assert nobody_is_barred()
+    assert not Event.objects.filter(kind="bounced").exists()
+    assert arrival.what in {What.NOTICE, What.REPLY}
+
+
 @pytest.mark.parametrize("name", ["signed address", "signed Message-ID"])
 def test_a_bounce_of_a_copy_of_months_ago_is_a_replay_and_changes_nothing(mailing, name):
     seq = seq_of(mailing)

@@ -47,6 +47,7 @@ ANSWER = re.compile(
     r"|回[覆复信]|轉寄|转发|答[复覆]|返信|転送|답장|전달)(?:\[\d{1,3}\])?\s{0,3}[:：]",
     re.IGNORECASE,
 )
+TAGGED = re.compile(r"\s{0,9}\[[^\[\]]{1,60}\]\s")  # "[club/site] …", as sites and lists call their mails
 # Where the mail that is returned begins.
 ORIGINAL = re.compile(
     r"^(?:[-_=* ]{2,}.{0,60}(?:copy of|original|returned|unsent|forwarded|begin|below this line).{0,60}"
@@ -58,9 +59,9 @@ ORIGINAL = re.compile(
 )
 LATE = re.compile(r"\bdelay(?:ed)?\b|\bwarning\b|still being", re.IGNORECASE)
 GOES_ON = re.compile(
-    r"no action is required|will (?:be retried|keep trying|retry|continue to try|try again)|warning only|"
-    r"still (?:trying|being retried)|do not need to resend|not yet been delivered|delivery attempts will continue|"
-    r"this is (?:just )?a warning",
+    r"no action is required|will (?:be re-?(?:tried|attempted)|keep trying|retry|continue to try|try again)|"
+    r"warning only|still (?:trying|being retried)|do not need to resend|not yet been delivered|"
+    r"delivery attempts will continue|this is (?:just )?a warning",
     re.IGNORECASE,
 )
 # All went well: a report that a sender asked for.
@@ -93,8 +94,11 @@ def is_answer(message: Message) -> bool:
 
 
 def _is_titled(message: Message) -> bool:
-    """Return whether a mail has the subject of a bounce, and is not from who can be answered, as people are."""
-    return bool(TITLE.search(field(message, "Subject"))) and not is_answer(message) and not is_by_its_sender(message)
+    """Return whether a mail has the subject of a bounce, and is from nobody who can be answered, nor from a site."""
+    subject = field(message, "Subject")
+    if not TITLE.search(subject) or is_answer(message) or is_by_its_sender(message):
+        return False
+    return not TAGGED.match(subject) or is_by_daemon(message) or _is_bare(message)
 
 
 def is_by_its_sender(message: Message) -> bool:
@@ -126,6 +130,11 @@ def looks_returned(message: Message, text: str) -> bool:
     signs = [is_by_daemon(message), is_bare, is_titled, not is_answer(message) and _tells_of_failure(message, text)]
     is_gateway = bool(ERROR.search(text)) and (not is_answer(message) or bool(ENVELOPE.search(text)))
     return sum(signs) > 1 or (signs[0] and is_gateway)
+
+
+def is_about_failure(message: Message, text: str) -> bool:
+    """Return whether a mail says that one was not delivered, be it by its subject alone."""
+    return _is_titled(message) or _tells_of_failure(message, text)
 
 
 def report_type(message: Message) -> str:

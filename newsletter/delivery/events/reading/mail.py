@@ -190,6 +190,8 @@ def _foreign(opened: Opened) -> Reading | None:
         return Reading(What.NOTICE, names=opened.names, note="a mail server, about a mail that arrived")
     is_late = foreign.is_only_late(opened.mail, opened.text)
     named = foreign.failed_addresses(opened.mail, opened.text, opened.to)
+    if not named and opened.names == Names() and not foreign.is_about_failure(opened.mail, opened.text):
+        return Reading(What.NOTICE, note="a mail server, about something else")  # such as of our own mailbox
     facts = []
     for number, recipient in enumerate(named or [""]):
         said = [one for one in foreign.words_about(recipient, opened.text, named) if one]

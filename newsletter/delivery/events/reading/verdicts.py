@@ -91,7 +91,7 @@ def _of(said: Sequence[str], status: str, around: Iterable[str]) -> Event.Verdic
 
 def _by_words(text: str, codes: list[str], policy: re.Pattern[str]) -> Event.Verdict | None:
     """Return what words say, without the addresses and links in them; None if they say nothing that is known."""
-    text = NEEDLESS.sub("", TOGETHER.sub(" ", QUOTED.sub(" ", text)))
+    text = NEEDLESS.sub("", TOGETHER.sub(" ", QUOTED.sub(" ", text))).replace("’", "'")
     if {"5.1.7", "5.1.8"} & set(codes):  # the sender's address
         return Verdict.POLICY
     if found := next((verdict for pattern, verdict in IN_THIS_ORDER if pattern.search(text)), None):
