@@ -29,6 +29,11 @@ NEEDLESS = re.compile(
     r"|return(?:ed|ing) (?:(?:the |your )?(?:mail|message) )?to (?:the )?sender",
     re.IGNORECASE,
 )
+# A server that refuses so early knows of no recipient: Postfix and Exim say at which command it was.
+BEFORE_RECIPIENT = re.compile(
+    r"in reply to (?:MAIL FROM|[EHL]{2}LO) command|after (?:pipelined )?(?:MAIL FROM|[EHL]{2}LO\b|initial connection)",
+    re.IGNORECASE,
+)
 BY_STATUS = {
     replies.Verdict.DEAD: Verdict.HARD,
     replies.Verdict.MAILBOX: Verdict.SOFT,
@@ -47,6 +52,7 @@ BY_CODE = {
 
 IN_THIS_ORDER = (
     (words.OUR_LIMIT, Verdict.POLICY),
+    (words.ABANDONED, Verdict.HARD),
     (words.FULL, Verdict.SOFT),
     (words.NOT_NOW, Verdict.SOFT),
     (words.OF_THE_SENDER, Verdict.POLICY),
@@ -64,6 +70,14 @@ def of(said: Sequence[str], status: str = "", around: Iterable[str] = ()) -> Eve
     status: an enhanced code that stands apart, "5.1.1". A final one counts more than what is only beside.
     around: what else the report says, much of which is its form.
     """
+    found = _of(said, status, around)
+    if any(BEFORE_RECIPIENT.search(one) for one in said) and found != Verdict.POLICY:
+        is_final = any(re.match(r"\W{0,3}5\d\d\b", one) for one in said) or status.startswith("5")
+        return Verdict.POLICY if found == Verdict.HARD or is_final else found
+    return found
+
+
+def _of(said: Sequence[str], status: str, around: Iterable[str]) -> Event.Verdict:
     own, *beside = [" ".join(one.split())[: replies.WORDS_MAX] for one in said] or [""]
     around = [*beside, *(" ".join(one.split())[: replies.WORDS_MAX] for one in around)]
     codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED.search(one)))]
@@ -77,7 +91,7 @@ def of(said: Sequence[str], status: str = "", around: Iterable[str] = ()) -> Eve
 
 def _by_words(text: str, codes: list[str], policy: re.Pattern[str]) -> Event.Verdict | None:
     """Return what words say, without the addresses and links in them; None if they say nothing that is known."""
-    text = NEEDLESS.sub("", TOGETHER.sub(" ", QUOTED.sub(" ", text)))
+    text = NEEDLESS.sub("", TOGETHER.sub(" ", QUOTED.sub(" ", text))).replace("’", "'")
     if {"5.1.7", "5.1.8"} & set(codes):  # the sender's address
         return Verdict.POLICY
     if found := next((verdict for pattern, verdict in IN_THIS_ORDER if pattern.search(text)), None):

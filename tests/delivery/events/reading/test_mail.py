@@ -224,6 +224,15 @@ def test_a_server_that_still_tries_is_told_by_its_words_too():
     assert [fact.kind for fact in reading.facts] == [Kind.DEFERRED]
 
 
+def test_a_server_that_will_try_again_has_not_given_up():
+    text = (
+        "This is a temporary error. The following address(es) deferred:\n\n  a@example.org\n    Domain example.org has"
+    )
+    reading = bounced(f"{text} exceeded the max emails per hour.  Message will be reattempted later\n")
+
+    assert [(fact.kind, fact.names.recipient) for fact in reading.facts] == [(Kind.DEFERRED, "a@example.org")]
+
+
 # --- What is no bounce ---
 
 QUOTED = "Look what I got:\n\n> 550 5.1.1 <a@example.org>: User unknown\n> a@example.org"
