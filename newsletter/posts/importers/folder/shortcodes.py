@@ -20,6 +20,7 @@ from newsletter.posts.importers.folder import (
     themes,
 )
 from newsletter.posts.importers.folder.code import outside_code
+from newsletter.posts.importers.html import places
 from newsletter.posts.importers.html.notes import Remark
 
 # Where the site is, in Liquid: before the path of a file, or before a tag that is one.
@@ -46,7 +47,8 @@ def as_markdown(body: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]:
     text, raw = paired.written(outside_code(text, _addressed), remarks)
     text = raw_html.plain(formulas.as_code(fences.with_titles(text), remarks), remarks)
     text = outside_code(text, lambda part: _plain(part, remarks, is_mdx=is_mdx, literal="".join(raw)))
-    return notes.written_out(text), remarks
+    text, lost = places.mended(notes.written_out(text), kramdown.named(body))
+    return text, [*remarks, *lost]
 
 
 def _without_comments(text: str) -> str:
