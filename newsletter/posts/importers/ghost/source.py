@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from django.utils.text import slugify
 
-from newsletter.posts.importers.folder.fields import moment
 from newsletter.posts.importers.ghost.bodies import body_of
 from newsletter.posts.importers.ghost.export import Export, Row
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Remark, TagPage
+from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.pictures.finding import Finder
 from newsletter.posts.text.measures import words_from_title
 

@@ -10,10 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.text import slugify
 
-from newsletter.posts.importers.folder.fields import moment
 from newsletter.posts.importers.html.converting import converted
 from newsletter.posts.importers.html.places import with_places
 from newsletter.posts.importers.imported import ImportedPost, Remark, TagPage
+from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.pictures.finding import Finder, FolderFinder
 from newsletter.posts.importers.spool import Spool
 from newsletter.posts.importers.wordpress.galleries import Attachment, spelled
