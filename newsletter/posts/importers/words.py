@@ -47,6 +47,7 @@ SAYINGS = (
     _("the look of single parts stays away"),
     _("a value that a program writes stays as it was typed"),
     _("a place within the text that links could name stays away"),
+    _("a link within the text leads nowhere here"),
     _("a script is kept as a comment"),
     _("a style sheet is kept as a comment"),
     _("a form is kept as a comment"),

@@ -10,10 +10,12 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.text import slugify
 
-from newsletter.posts.importers.folder.fields import moment
 from newsletter.posts.importers.html.converting import converted
+from newsletter.posts.importers.html.places import with_places
 from newsletter.posts.importers.imported import ImportedPost, Remark, TagPage
+from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.pictures.finding import Finder, FolderFinder
+from newsletter.posts.importers.spool import Spool
 from newsletter.posts.importers.wordpress.galleries import Attachment, spelled
 from newsletter.posts.importers.wordpress.items import Item, Reader, Unreadable
 from newsletter.posts.importers.wordpress.texts import as_html
@@ -40,13 +42,13 @@ class Source:
         return self.given or channel.get("wp:base_blog_url") or channel.get("link", "")
 
     @cached_property
-    def _read(self) -> tuple[list[Item], dict[str, str]]:
-        items: list[Item] = []
+    def _read(self) -> tuple[Spool[Item], dict[str, str]]:
+        items = Spool[Item]()
         reader = Reader(items.append)
         try:
             reader.read(self.path)
         except Unreadable:
-            items.clear()
+            items = Spool[Item]()
             reader = Reader(items.append)
             reader.read_mended(self.path)
         return items, reader.channel
@@ -99,7 +101,7 @@ class Source:
         remarks: list[Remark] = []
         text = spelled(item["content:encoded"], item["wp:post_id"], self.pictures, self.blocks)
         html = as_html(text, item.meta.get("footnotes", ""), remarks)
-        body = converted(html)
+        body = with_places(converted(html))
         at = self._published_at(item, remarks)
         cover = self.pictures.get(item.meta.get("_thumbnail_id", "").strip(), Attachment(""))
         is_post = item["wp:post_type"] == "post"
