@@ -1,6 +1,9 @@
 """Where pictures lie: the same on files and in a bucket, on a real server of S3; and what is said while it is away."""
 
 import logging
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from io import BytesIO, StringIO
 
 import pytest
@@ -209,17 +212,41 @@ def test_a_picture_is_503_and_pages_go_on(lost_bucket, client, caplog):
 
 
 def test_nobody_waits_for_a_bucket_that_did_not_answer_a_moment_ago(lost_bucket, monkeypatch):
+    monkeypatch.setattr(storages, "AGAIN_SECONDS", 0.0)
+    for _time in range(2):
+        with pytest.raises(PicturesAway, match="Could not connect"):
+            media.read(NAME)
+
+    monkeypatch.setattr(storages, "AGAIN_SECONDS", 600.0)
     with pytest.raises(PicturesAway, match="Could not connect"):
         media.read(NAME)
-
     with pytest.raises(PicturesAway, match="a moment ago"):
         media.read(NAME)
 
+
+def test_one_alone_tries_whether_it_answers_again(settings, monkeypatch):
+    """A server that takes connections and says nothing would hold every thread that waits for it."""
     monkeypatch.setattr(storages, "AGAIN_SECONDS", 0.0)
-    keep_again = default_storage
-    keep_again._asked_again_at = 0.0
-    with pytest.raises(PicturesAway, match="Could not connect"):
-        media.read(NAME)
+    with closing(socket.create_server(("127.0.0.1", 0))) as server, ThreadPoolExecutor(2) as pool:
+        keep_pictures_in(settings, f"s3://key:secret@127.0.0.1:{server.getsockname()[1]}/pictures?tls=false")
+        first = pool.submit(media.read, NAME)
+        for _try in range(storages.WHILE_SOMEBODY_WAITS.tries):
+            server.accept()[0].close()
+        with pytest.raises(PicturesAway):
+            first.result()
+
+        trying = pool.submit(media.read, NAME)
+        silent, _address = server.accept()
+        with pytest.raises(PicturesAway, match="a moment ago"):
+            media.read(NAME)
+
+        assert not trying.done()
+        for _try in range(storages.WHILE_SOMEBODY_WAITS.tries - 1):
+            silent.close()
+            silent, _address = server.accept()
+        silent.close()
+        with pytest.raises(PicturesAway):
+            trying.result()
 
 
 @pytest.mark.servers

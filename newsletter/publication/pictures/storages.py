@@ -34,7 +34,8 @@ from newsletter.buckets import BucketFault, Patience, PicturesAway, bucket_of
 PICTURE = re.compile(r"[0-9a-f]{16}/[^/.][^/]*")
 # Somebody waits for each picture: rather none than a thread that hangs.
 WHILE_SOMEBODY_WAITS = Patience(connect_seconds=3, read_seconds=10, tries=2)
-AGAIN_SECONDS = 5.0  # until a bucket is asked again that did not answer
+AGAIN_SECONDS = 5.0  # until a bucket is asked again that did not answer, by one
+TRYING_SECONDS = 60.0  # after which that one has surely ended
 AT_ONCE = 8  # objects that are read ahead of whoever takes one after the other; a picture has 10 MB at most
 SIZES_KEPT = 20_000  # of pictures: each is asked for once
 COPIED_BYTES = 1024**2
@@ -77,6 +78,7 @@ class _Kept:
         return name
 
     def _save(self, name: str, content: "File[Any]") -> str:
+        content.seek(0)
         keep(cast("Media", self), name, content)
         return name
 
@@ -137,7 +139,7 @@ class InBucket(_Kept, Storage):
     def __init__(self, url: str) -> None:
         self.bucket = replace(bucket_of(url, "MEDIA_STORAGE_URL"), patience=WHILE_SOMEBODY_WAITS)
         self._sizes: dict[str, int] = {}
-        self._asked_again_at = 0.0
+        self._asked_again_at = 0.0  # by time.monotonic(); 0 while it answers
 
     def __str__(self) -> str:
         return str(self.bucket)
@@ -210,19 +212,24 @@ class InBucket(_Kept, Storage):
 
     @contextmanager
     def _asked(self) -> Iterator[None]:
-        if time.monotonic() < self._asked_again_at:
+        if (now := time.monotonic()) < self._asked_again_at:
             raise PicturesAway(f"{self.bucket} did not answer a moment ago")
+        if self._asked_again_at:
+            self._asked_again_at = now + TRYING_SECONDS  # this one tries; the others do not wait with it
         try:
             yield
         except FileNotFoundError:
-            away.answers(away.PICTURES)
+            self._answers()
             raise
         except BucketFault as error:
-            if not error.is_refusal:
-                self._asked_again_at = time.monotonic() + AGAIN_SECONDS
+            self._asked_again_at = 0.0 if error.is_refusal else time.monotonic() + AGAIN_SECONDS
             fault = PicturesAway(str(error))
             log.warning("pictures cannot be read or kept", exc_info=fault)
             raise fault from error
+        self._answers()
+
+    def _answers(self) -> None:
+        self._asked_again_at = 0.0
         away.answers(away.PICTURES)
 
 
