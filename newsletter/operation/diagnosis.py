@@ -170,7 +170,14 @@ BROKEN = frozenset(
     }
 )
 EVERYTHING: tuple[Question, ...] = (
-    *(machine.folders, machine.journal, machine.clock, machine.static_files, machine.card_font),
+    *(
+        machine.folders,
+        machine.bucket_of_pictures,
+        machine.journal,
+        machine.clock,
+        machine.static_files,
+        machine.card_font,
+    ),
     *(worker, liveness.silence, author_account),
     *(site_url, proxies, unsubscribe_url, secrets_kept.secret, secrets_kept.changed, debug),
     *(

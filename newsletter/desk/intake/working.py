@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone, translation
 
+from newsletter.buckets import PicturesAway
 from newsletter.desk.intake import stages
 from newsletter.desk.models import PostImport
 from newsletter.issues.archiving import NumberingError
 from newsletter.posts.importers.imported import Rejected
 from newsletter.publication.models import Publication
+from newsletter.publication.pictures.storages import sorry
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ def work(now: datetime, seconds: float = TURN_SECONDS) -> bool:
             _turn(found, time.monotonic() + seconds)
         except Lost:
             log.info("Import %d was stopped, or is another worker's.", found.pk)
+        except PicturesAway:
+            fail(found, sorry())
         except (Rejected, NumberingError, OSError) as error:
             fail(found, str(error))
     return PostImport.objects.waiting(timezone.now()).exists()

@@ -56,8 +56,7 @@ def _write(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str, int]:
         archive.add_dump(dump.source)
     # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
     archive.add(f"{FILES}{contents.SECRET}", settings.SECRET_KEY.encode())
-    for name in contents.names():
-        archive.add_file(settings.DATA_DIR / name, name)
+    contents.write(archive)
     archive.finish()
     return dump.rows
 

@@ -81,9 +81,11 @@ class Ready:
     is_kept: bool = False
 
     def write(self) -> int | None:
-        """Make or change the post, or leave it as it is; return its key."""
+        """Make or change the post, or leave it as it is; return its key. Raises OSError if a picture cannot be kept."""
         looked = self.looked
         if self.outcome != "unchanged":
+            for picture in looked.placing.placed.values():
+                picture.write()  # no database waits for a bucket
             _write(looked, replace(looked.imported, body=self.body), self.cover)
         elif self.is_kept:
             Post.objects.filter(pk=looked.post.pk).update(source_digest=looked.digest)
