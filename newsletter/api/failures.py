@@ -40,7 +40,7 @@ def _error(one: dict[str, Any]) -> Error:
     """Return what pydantic says, in its own English words, and where."""
     place, *parts = one["loc"]
     if place in IN_BODY:
-        return Error(one["msg"], pointer="".join(f"/{_escaped(part)}" for part in parts[1:] or [""]))
+        return Error(one["msg"], pointer="".join(f"/{_escaped(part)}" for part in parts[1:]))
     return Error(one["msg"], parameter=str(parts[-1]) if parts else "")
 
 

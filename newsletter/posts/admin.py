@@ -35,7 +35,7 @@ from newsletter.posts.patterns import KEEP, PatternAdmin, PatternedAdmin
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.saving import ENTER, REST, is_in_place
 from newsletter.posts.search.index import index_post
-from newsletter.posts.working import PUBLISH, UPDATE
+from newsletter.posts.working import PUBLISH, UPDATE, take_back
 from newsletter.publication.changes import Change
 from newsletter.publication.deletions import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
@@ -152,10 +152,7 @@ class PostAdmin(PatternedAdmin):
     @admin.action(description=_("Back to draft"), permissions=["publish"])
     def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
         chosen = list(posts.order_by().defer("body"))
-        now, same = timezone.now(), Post.objects.filter(pk__in=[post.pk for post in chosen])
-        Revision.objects.mark(same.published(now), what="published", at=now)
-        done = same.withdraw(now)
-        Change.objects.log(Change.What.WITHDRAWN, [post for post in chosen if post.published_at])
+        done = take_back(chosen, timezone.now())
         text = ngettext("%(done)d post is a draft again.", "%(done)d posts are drafts again.", done)
         self._report(request, text % {"done": done}, done=done, left=len(chosen) - done)
 
