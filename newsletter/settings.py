@@ -112,6 +112,7 @@ WSGI_APPLICATION = "newsletter.wsgi.application"
 INSTALLED_APPS = [
     "newsletter.operation",  # first: it makes the folders and the secret that the others use
     *("allauth.account", "allauth.mfa", "allauth.usersessions"),
+    "newsletter.api",
     "newsletter.desk.apps.DeskConfig",
     "newsletter.desk.apps.DeskAdminConfig",  # the admin site is the author's desk
     "newsletter.delivery",

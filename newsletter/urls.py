@@ -34,6 +34,7 @@ urlpatterns = [
     path("", include("subscribers.urls")),
     path("", include("newsletter.mail.urls")),
     path("", include("newsletter.desk.urls")),
+    path("", include("newsletter.api.urls")),
     path("sitemap.xml", sitemaps.everything, name="sitemap"),
     path("sitemap-<slug:section>.xml", sitemaps.part, name="sitemap_part"),
     path("admin/", admin.site.urls),

@@ -35,7 +35,7 @@ from newsletter.posts.patterns import KEEP, PatternAdmin, PatternedAdmin
 from newsletter.posts.proofreading.check import HINTS, RULES, fixed, grouped, house_terms
 from newsletter.posts.saving import ENTER, REST, is_in_place
 from newsletter.posts.search.index import index_post
-from newsletter.posts.working import PUBLISH, UPDATE
+from newsletter.posts.working import PUBLISH, UPDATE, take_back
 from newsletter.publication.changes import Change
 from newsletter.publication.deletions import PlainDeletionAdmin
 from newsletter.publication.forms import TypedModelForm
@@ -152,10 +152,7 @@ class PostAdmin(PatternedAdmin):
     @admin.action(description=_("Back to draft"), permissions=["publish"])
     def back_to_draft(self, request: HttpRequest, posts: PostQuerySet) -> None:
         chosen = list(posts.order_by().defer("body"))
-        now, same = timezone.now(), Post.objects.filter(pk__in=[post.pk for post in chosen])
-        Revision.objects.mark(same.published(now), what="published", at=now)
-        done = same.withdraw(now)
-        Change.objects.log(Change.What.WITHDRAWN, [post for post in chosen if post.published_at])
+        done = take_back(chosen, timezone.now())
         text = ngettext("%(done)d post is a draft again.", "%(done)d posts are drafts again.", done)
         self._report(request, text % {"done": done}, done=done, left=len(chosen) - done)
 
@@ -249,7 +246,8 @@ def _fixed_text(done: int) -> str:
     return text % {"done": done}
 
 
-def _index_again(posts: Iterable[Post]) -> None:
+def index_again(posts: Iterable[Post]) -> None:
+    """Let posts be found by the new name of a tag."""
     for post in posts:
         index_post(post)
 
@@ -268,7 +266,7 @@ class TagAdmin(PlainDeletionAdmin):
     def save_model(self, request: HttpRequest, obj: Tag, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if "name" in form.changed_data:
-            _index_again(obj.posts.all())
+            index_again(obj.posts.all())
 
     def delete_model(self, request: HttpRequest, obj: Tag) -> None:
         self.delete_queryset(request, Tag.objects.filter(pk=obj.pk))
@@ -276,7 +274,7 @@ class TagAdmin(PlainDeletionAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
         had_it = list(Post.objects.filter(tags__in=queryset).distinct())
         super().delete_queryset(request, queryset)
-        _index_again(had_it)
+        index_again(had_it)
 
     @admin.display(description=_("posts"), ordering="uses")
     def post_count(self, tag: Any) -> int:

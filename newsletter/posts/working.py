@@ -1,6 +1,12 @@
-"""How the text of a post is stored: readers see no change of a published post before somebody updates it."""
+"""How the text of a post is stored: readers see no change of a published post before somebody updates it.
 
+Whoever saves checks a PostForm and calls `store_text` and `store_rest` in one transaction: the form of the desk does,
+and programs do (newsletter/api).
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -8,6 +14,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
+from newsletter.posts.forms import PostForm
 from newsletter.posts.models import Post, Revision, Tag, WorkingCopy, tag_names
 from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.saving import InPlaceAdmin, StaleText, document_of, is_auto, is_in_place
@@ -34,46 +41,15 @@ class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
 
     def save_model(self, request: HttpRequest, obj: Post, form: Any, change: bool) -> None:
         """Store what was typed, unless somebody else has saved since the form was checked."""
-        now = timezone.now()
-        stored = Post.objects.filter(pk=obj.pk).first() if change else None
-        if stored:
-            keep_versions(stored, obj.pending, now)
-        if stored and self._stays_public(request, stored, obj, now):
-            if AT_ONCE & set(form.changed_data):
-                fields = {name: getattr(obj, name) for name in AT_ONCE}
-                Post.objects.filter(pk=obj.pk).update(**fields, updated_at=now)
-            _unless_stale(WorkingCopy.objects.keep(obj, form.cleaned_data["tag_names_typed"], now=now))
-        else:
-            self._store(request, obj, form, change)
-        Revision.objects.record(obj.pk, obj, at=now)
-        if not obj.pending and obj.is_published(now):
-            Revision.objects.mark([obj], what="published", at=now)
-
-    def _stays_public(self, request: HttpRequest, stored: Post, obj: Post, now: datetime) -> bool:
-        """Return whether readers go on seeing the post as it is stored."""
-        is_shown = {PUBLISH, UPDATE} & request.POST.keys()
-        return stored.is_published(now) and obj.is_published(now) and not is_shown
-
-    def _store(self, request: HttpRequest, obj: Post, form: Any, change: bool) -> None:
-        if change:
-            _unless_stale(WorkingCopy.objects.drop(obj))
-            same = Post.objects.filter(pk=obj.pk, updated_at=obj.updated_at)
-            _unless_stale(same.update(updated_at=timezone.now()) > 0)
-        elif is_in_place(request):
+        if not change and is_in_place(request):
             obj.document = document_of(request)
-        try:
-            with transaction.atomic():
-                super().save_model(request, obj, form, change)
-        except IntegrityError as error:  # the first save of this page is under way twice
-            raise StaleText from error
+        is_shown = bool({PUBLISH, UPDATE} & request.POST.keys())
+        write = partial(super().save_model, request, obj, form, change)
+        store_text(obj, form, is_shown=is_shown, write=write, now=timezone.now())
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        form.instance.note_pictures()
-        if not form.instance.pending:
-            form.instance.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
-            index_post(form.instance)
-            Rendering.objects.outdated().forget()
+        store_rest(form)
 
     def log_change(self, request: HttpRequest, obj: Post, message: Any) -> None:  # type: ignore[override]
         if not (is_auto(request) and was_logged_lately(obj)):
@@ -95,6 +71,58 @@ class WorkingCopyAdmin(InPlaceAdmin, OwnDraftsAdmin):
         """Return the post that the page of a new one has made already."""
         name = document_of(request)
         return self.get_queryset(request).filter(document=name).values_list("pk", flat=True).first() if name else None
+
+
+def store_text(post: Post, form: PostForm, *, is_shown: bool, write: Callable[[], None], now: datetime) -> None:
+    """Store the text of a valid form, unless somebody else has saved since it was checked. Raises StaleText.
+
+    post: with its working copy laid over it, and what was typed over that. is_shown: readers see it from now on, if
+        its date has come; without it a published post stays as they see it. write: saves the row.
+    """
+    stored = Post.objects.filter(pk=post.pk).first() if post.pk else None
+    if stored:
+        keep_versions(stored, post.pending, now)
+    if stored and not is_shown and stored.is_published(now) and post.is_published(now):
+        if AT_ONCE & set(form.changed_data):
+            fields = {name: getattr(post, name) for name in AT_ONCE}
+            Post.objects.filter(pk=post.pk).update(**fields, updated_at=now)
+        _unless_stale(WorkingCopy.objects.keep(post, form.cleaned_data["tag_names_typed"], now=now))
+    else:
+        _store(post, write, now)
+    Revision.objects.record(post.pk, post, at=now)
+    if not post.pending and post.is_published(now):
+        Revision.objects.mark([post], what="published", at=now)
+
+
+def _store(post: Post, write: Callable[[], None], now: datetime) -> None:
+    if post.pk:
+        _unless_stale(WorkingCopy.objects.drop(post))
+        same = Post.objects.filter(pk=post.pk, updated_at=post.updated_at)
+        _unless_stale(same.update(updated_at=now) > 0)
+    try:
+        with transaction.atomic():
+            write()
+    except IntegrityError as error:  # the first save of this page is under way twice
+        raise StaleText from error
+
+
+def store_rest(form: PostForm) -> None:
+    """Store what stands beside the text, once its row is there: pictures, tags, the index of the search."""
+    post = form.instance
+    post.note_pictures()
+    if not post.pending:
+        post.tags.set(Tag.objects.named(form.cleaned_data["tag_names"]))
+        index_post(post)
+        Rendering.objects.outdated().forget()
+
+
+def take_back(posts: Sequence[Post], now: datetime) -> int:
+    """Make drafts of those that have a date; return how many these were."""
+    same = Post.objects.filter(pk__in=[post.pk for post in posts])
+    Revision.objects.mark(same.published(now), what="published", at=now)
+    done = same.withdraw(now)
+    Change.objects.log(Change.What.WITHDRAWN, [post for post in posts if post.published_at])
+    return done
 
 
 def keep_versions(stored: Post, pending: WorkingCopy | None, now: datetime) -> None:

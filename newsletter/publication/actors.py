@@ -20,6 +20,7 @@ class Via(TextChoices):
     DESK = "desk", _("on the desk")
     LETTER = "letter", _("by a link in a letter")
     COMMAND = "command", _("from the command line")
+    API = "api", _("by the API")
     ENGINE = "engine", _("by itself")
 
 

@@ -1,5 +1,6 @@
 """What an author has changed in a published post, and readers do not see yet."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,15 @@ FIELDS = ("title", "words", "summary", "cover_id", "body")  # that a working cop
 class WorkingCopyQuerySet(models.QuerySet["WorkingCopy"]):
     def lay_over(self, post: "Post") -> None:
         """Put what was changed but not published, if anything, into `post`, and the copy itself into `post.pending`."""
-        post.pending = self.filter(post=post.pk).first()
-        for name in FIELDS if post.pending else ():
-            setattr(post, name, getattr(post.pending, name))
+        self.lay_over_all([post])
+
+    def lay_over_all(self, posts: Sequence["Post"]) -> None:
+        """Do the same for many posts, by one query."""
+        copies = {copy.post_id: copy for copy in self.filter(post__in=[post.pk for post in posts])}
+        for post in posts:
+            post.pending = copies.get(post.pk)
+            for name in FIELDS if post.pending else ():
+                setattr(post, name, getattr(post.pending, name))
 
     def keep(self, post: "Post", tag_names: str, *, now: datetime) -> bool:
         """Store the fields of `post` as its working copy, over `post.pending`, the one that was read before.

@@ -1,6 +1,7 @@
 """How large the body of a request may be. Checked before anything parses it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from importlib import import_module
 from typing import Any
@@ -23,6 +24,20 @@ READERS_PAGES = ("/admin/subscribers/subscriber/import/", "/admin/subscribers/su
 WEBHOOKS = "/webhooks/"  # thousands of events come in one request of a provider
 
 
+@dataclass(frozen=True)
+class Door:
+    """How much may be sent under a prefix of addresses that a room above has, and how it says that it was too much.
+
+    limit: may ask the database. refused: is given the request and how many bytes are the most.
+    """
+
+    limit: Callable[[dict[str, Any]], int]
+    refused: Callable[[HttpRequest, int], HttpResponse]
+
+
+DOORS: dict[str, Door] = {}  # by prefix; a room above enters its own when it is ready
+
+
 def length(environ: dict[str, Any]) -> int:
     """Return the Content-Length as Django reads it: 0 without one, or with one that is no number."""
     try:
@@ -36,14 +51,21 @@ def limit(environ: dict[str, Any]) -> int:
     path = environ.get("PATH_INFO", "")
     if path.startswith(WEBHOOKS):
         return DESK if carries_secret(environ, settings.WEBHOOK_SECRET) else PUBLIC
+    if door := _door(path):
+        return door.limit(environ)
     if not (asks_database(environ) and _is_logged_in(environ)):
         return PUBLIC
     return READERS if path in READERS_PAGES else DESK
 
 
 def asks_database(environ: dict[str, Any]) -> bool:
-    """Return whether `limit` needs the database: for who sends much to the desk."""
-    return str(environ.get("PATH_INFO", "")).startswith("/admin/") and length(environ) > PUBLIC
+    """Return whether `limit` needs the database: for who sends much to the desk, or to a room's own door."""
+    path = str(environ.get("PATH_INFO", ""))
+    return length(environ) > PUBLIC and (path.startswith("/admin/") or _door(path) is not None)
+
+
+def _door(path: str) -> Door | None:
+    return next((door for prefix, door in DOORS.items() if path.startswith(prefix)), None)
 
 
 def _is_logged_in(environ: dict[str, Any]) -> bool:
@@ -61,6 +83,8 @@ class BodiesMiddleware:
         size = length(request.META)
         if size <= PUBLIC or size <= limit(request.META):
             return self.get_response(request)
+        if door := _door(request.path):
+            return door.refused(request, limit(request.META))
         most = READERS if request.path in READERS_PAGES else DESK
         context = {
             "is_desk": request.path.startswith("/admin/"),

@@ -1,0 +1,228 @@
+"""How an endpoint is declared: what it is for, what opens it, what it answers. `Endpoints` does all the rest.
+
+    posts = Endpoints(tags=["posts"])
+
+    @posts.reads("/posts/{int:number}", scope="posts:read", needs=("posts.view_post",), returns=PostOut)
+    def read_post(request: ApiRequest, number: Number) -> Answer:
+        return Answer(_told(_post(request, number)))
+
+reads: GET of one thing, with ETag and If-None-Match, or of a page of them. asks: POST that changes nothing. makes: POST
+with an Idempotency-Key. changes: PATCH or DELETE with If-Match. acts: POST with both. The view itself compares If-Match
+(`conditions.demand`): only it knows the state. What it raises takes back what it did.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils.http import urlencode
+from ninja import Path, Router, Schema
+from pydantic import ConfigDict
+
+from newsletter.api import conditions, repeats
+from newsletter.api.describing import Demands, parameters_of, public_responses, responses_of
+from newsletter.api.entrance import JSON, ApiRequest, Entrance
+from newsletter.api.problems import Error, Problem
+from newsletter.publication.actors import Via, acting
+
+type View = Callable[..., "Answer | HttpResponse"]
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+class Told(Schema):
+    """What is answered of a thing; `fields=` may leave any of it out."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """body: all of a thing, or `paged`; `fields=` chooses of it later.
+
+    etag: names its state; None is made of the body, "" is none. more: the cursor of the page behind this one.
+    """
+
+    body: Any
+    status: int = HTTPStatus.OK
+    etag: str | None = None
+    location: str = ""
+    more: str = ""
+
+
+def paged(items: Sequence[dict[str, Any]], cursor: str) -> Answer:
+    """Return a page of a list. cursor: of the page behind it, "" if it is the last."""
+    return Answer({"items": list(items), "next": cursor or None}, more=cursor)
+
+
+class Endpoints(Router):
+    """The endpoints of one subject.
+
+    scope: what the token must have. needs: what its user must be able to do. returns: the schema of a good answer.
+    """
+
+    def reads(
+        self, path: str, *, scope: str, needs: Sequence[str], returns: Any, fields: Sequence[str] = ()
+    ) -> Callable[[View], View]:
+        return self._registered(path, scope, needs, returns, Demands("GET", fields=tuple(fields)))
+
+    def opens(self, path: str, *, returns: Any) -> Callable[[View], View]:
+        """Register what everybody may read: only what the site shows, in the same words for all."""
+
+        def register(view: View) -> View:
+            @wraps(view)
+            def opened(request: HttpRequest, **given: Any) -> HttpResponse:
+                answer = view(request, **given)
+                return answer if isinstance(answer, HttpResponse) else _public(request, answer)
+
+            operation = self.get(
+                path,
+                auth=None,
+                response=returns,
+                operation_id=view.__name__,
+                summary=_first_line(view),
+                openapi_extra={"responses": public_responses(), "x-public": True},
+            )
+            operation(opened)
+            return view
+
+        return register
+
+    def asks(self, path: str, *, scope: str, needs: Sequence[str], returns: Any) -> Callable[[View], View]:
+        return self._registered(path, scope, needs, returns, Demands("POST"))
+
+    def makes(
+        self, path: str, *, scope: str, needs: Sequence[str], returns: Any, takes: str = JSON, status: int = 201
+    ) -> Callable[[View], View]:
+        return self._registered(path, scope, needs, returns, Demands("POST", status=status, has_key=True, takes=takes))
+
+    def changes(
+        self, path: str, *, scope: str, needs: Sequence[str], returns: Any, method: str = "PATCH", status: int = 200
+    ) -> Callable[[View], View]:
+        return self._registered(path, scope, needs, returns, Demands(method, status=status, has_match=True))
+
+    def acts(
+        self, path: str, *, scope: str, needs: Sequence[str], returns: Any, status: int = 200
+    ) -> Callable[[View], View]:
+        return self._registered(
+            path, scope, needs, returns, Demands("POST", status=status, has_key=True, has_match=True)
+        )
+
+    def _registered(
+        self, path: str, scope: str, needs: Sequence[str], returns: Any, demands: Demands
+    ) -> Callable[[View], View]:
+        """Return what registers a view; see the methods above."""
+        extra = {
+            "x-scope": scope,
+            "parameters": parameters_of(demands),
+            "responses": responses_of(demands),
+            "x-rights": list(needs),
+        }
+
+        def register(view: View) -> View:
+            operation = self.api_operation(
+                [demands.method],
+                path,
+                auth=Entrance(scope, needs, demands.takes),
+                response={demands.status: returns},
+                operation_id=view.__name__,
+                summary=_first_line(view),
+                openapi_extra=extra,
+            )
+            operation(_asking(view, demands.fields) if demands.method == "GET" else _changing(view, demands))
+            return view
+
+        return register
+
+
+def _first_line(view: View) -> str:
+    return (view.__doc__ or view.__name__).strip().partition("\n")[0].rstrip(".")
+
+
+def _as_token(request: ApiRequest) -> Any:
+    """Let what is done be written down as done by the token's user, with its name, by the API."""
+    return acting(f"{request.user.get_username()} ({request.auth.name})", Via.API)
+
+
+def _asking(view: View, fields: Sequence[str]) -> View:
+    @wraps(view)
+    def asked(request: HttpRequest, **given: Any) -> HttpResponse:
+        return responded(request, view(request, **given), chosen_fields(request, fields))
+
+    return asked
+
+
+def _changing(view: View, demands: Demands) -> View:
+    @wraps(view)
+    def changed(request: ApiRequest, **given: Any) -> HttpResponse:
+        def work() -> HttpResponse:
+            if demands.has_match:
+                conditions.demand_header(request)
+            with transaction.atomic():
+                return responded(request, view(request, **given))
+
+        with _as_token(request):
+            return _done_once(request, work) if demands.has_key else work()
+
+    return changed
+
+
+def _done_once(request: ApiRequest, work: Callable[[], HttpResponse]) -> HttpResponse:
+    with repeats.claimed(request, request.auth) as claim:
+        if isinstance(claim, HttpResponse):
+            return claim
+        with transaction.atomic():
+            response = work()
+            claim.keep(response)
+        return response
+
+
+def chosen_fields(request: HttpRequest, known: Sequence[str]) -> Sequence[str]:
+    """Return the fields that `fields=` names; none without it. Raises a Problem."""
+    names = [name for name in request.GET.get("fields", "").split(",") if name]
+    if names and (wrong := [name for name in names if name not in known]):
+        raise Problem("invalid", errors=[Error(f"{', '.join(wrong)} ∉ {', '.join(known)}", parameter="fields")])
+    return names
+
+
+def responded(request: HttpRequest, answer: Answer | HttpResponse, fields: Sequence[str] = ()) -> HttpResponse:
+    """Return an answer as HTTP has it: 304 where who asks has it already, and of it the fields that were asked for."""
+    if isinstance(answer, HttpResponse):
+        return answer
+    headers = {"Cache-Control": "private, no-cache"}
+    if answer.location:
+        headers["Location"] = answer.location
+    if answer.more:
+        headers["Link"] = _next_link(request, answer.more)
+    if etag := conditions.etag_of(answer.body) if answer.etag is None else answer.etag:
+        headers["ETag"] = etag
+        if request.method in {"GET", "HEAD"} and conditions.is_known(request, etag):
+            return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
+    text = json.dumps(_only(answer.body, fields), ensure_ascii=False)
+    return HttpResponse(text, status=answer.status, content_type=JSON, headers=headers)
+
+
+def _public(request: HttpRequest, answer: Answer) -> HttpResponse:
+    """Return an answer without ETag and caching: newsletter/publication/kept/pages.py adds both, as to a page."""
+    response = HttpResponse(json.dumps(answer.body, ensure_ascii=False), content_type=JSON)
+    if answer.more:
+        response.headers["Link"] = _next_link(request, answer.more)
+    return response
+
+
+def _next_link(request: HttpRequest, cursor: str) -> str:
+    query = urlencode(request.GET.dict() | {"cursor": cursor})
+    return f'<{request.path}?{query}>; rel="next"'
+
+
+def _only(body: Any, fields: Sequence[str]) -> Any:
+    """Return of a thing, or of each thing of a page, the fields that are asked for."""
+    if not fields:
+        return body
+    if "items" in body:
+        return body | {"items": [_only(item, fields) for item in body["items"]]}
+    return {name: body[name] for name in fields if name in body}

@@ -1,0 +1,100 @@
+"""What opens the API to a program, and the answers that are given again to a request that comes twice."""
+
+from datetime import datetime, timedelta
+from hashlib import sha256
+from ipaddress import ip_address, ip_network
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+NAME_MAX = 60
+PREFIX_LENGTH = 11  # characters of a token that are shown: "nl_" and 32 of its 192 bits
+NOTED_EACH = timedelta(minutes=1)  # the last use is written at most so often
+KEY_MAX = 200  # characters of an Idempotency-Key
+KEPT_FOR = timedelta(hours=24)
+
+
+def digest_of(secret: str) -> str:
+    """Return what is stored of a token: 192 random bits need no slow hash."""
+    return sha256(secret.encode()).hexdigest()
+
+
+class TokenQuerySet(models.QuerySet["Token"]):
+    def opened_by(self, secret: str, now: datetime) -> "Token | None":
+        """Return the token that this is, with its user, if it opens anything now."""
+        found = self.select_related("user").filter(digest=digest_of(secret)).first()
+        return found if found and found.is_alive(now) else None
+
+    def note_use(self, token: "Token", now: datetime) -> None:
+        """Write down that a token was used, unless that was written within the last minute."""
+        if token.used_at is None or token.used_at <= now - NOTED_EACH:
+            not_noted = Q(used_at__isnull=True) | Q(used_at__lte=now - NOTED_EACH)
+            self.filter(not_noted, pk=token.pk).update(used_at=now)
+
+
+class Token(models.Model):
+    """What a program shows to act for a user: it may do what its scopes name and its user may, and no more."""
+
+    name = models.CharField(_("name"), max_length=NAME_MAX, help_text=_("What it is for: Obsidian, or a form."))
+    user = models.ForeignKey("auth.User", models.CASCADE, verbose_name=_("account"), related_name="api_tokens")
+    prefix = models.CharField(max_length=PREFIX_LENGTH, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(pgettext_lazy("of a token", "may"), default=list)
+    networks = models.TextField(
+        _("only from these networks"),
+        blank=True,
+        help_text=_("One a line, as 192.0.2.0/24. Empty: from everywhere."),
+    )
+    ends_at = models.DateTimeField(pgettext_lazy("of a token", "ends"), null=True, blank=True)
+    made_at = models.DateTimeField(_("made"), auto_now_add=True)
+    used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+
+    objects = TokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-made_at", "-pk"]
+        verbose_name = _("token")
+        verbose_name_plural = _("tokens")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_alive(self, now: datetime) -> bool:
+        """Return whether it has not ended, and its user may still open the desk."""
+        has_ended = self.ends_at is not None and self.ends_at <= now
+        return not has_ended and self.user.is_active and self.user.is_staff
+
+    def takes(self, address: str) -> bool:
+        """Return whether it may be used from an IP address."""
+        if not self.networks:
+            return True
+        try:
+            asked = ip_address(address)
+        except ValueError:
+            return False
+        return any(asked in ip_network(one) for one in self.networks.split())
+
+
+class KeptAnswer(models.Model):
+    """The answer to a POST with an Idempotency-Key, or the claim of the request that works on it (status is null)."""
+
+    token = models.ForeignKey(Token, models.CASCADE, related_name="+")
+    key = models.CharField(max_length=KEY_MAX)
+    path = models.CharField(max_length=200)
+    body_digest = models.CharField(max_length=64)
+    claimed_at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    content = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = _("kept answer")
+        verbose_name_plural = _("kept answers")
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["token", "key", "path"], name="a_key_is_answered_once")]
+        indexes = [models.Index(fields=["claimed_at"], name="answers_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.key}"

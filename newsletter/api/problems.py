@@ -1,0 +1,163 @@
+"""What a program is told when something does not go: RFC 9457, in the language that it asks for."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.utils.translation.trans_real import get_supported_language_variant, parse_accept_lang_header
+
+from newsletter.mail import logs
+
+MEDIA_TYPE = "application/problem+json"
+DOCS = "/api/docs/"
+REALM = "newsletter"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of problem. Its name is its anchor in the documentation, where `type` leads."""
+
+    status: int
+    title: Promise
+    detail: Promise
+
+
+KINDS: dict[str, Kind] = {
+    "malformed": Kind(
+        400, gettext_lazy("The request cannot be read"), gettext_lazy("The body is no JSON in UTF-8, or not whole.")
+    ),
+    "key-missing": Kind(
+        400,
+        gettext_lazy("There is no Idempotency-Key"),
+        gettext_lazy("Send one of your own with each POST, up to 200 characters: asked again, it is done once."),
+    ),
+    "unauthorized": Kind(
+        401,
+        gettext_lazy("There is no token that opens this"),
+        gettext_lazy("Send “Authorization: Bearer nl_…”. The token may have ended, or its account been closed."),
+    ),
+    "forbidden": Kind(
+        403,
+        gettext_lazy("The token does not open this"),
+        gettext_lazy("The token lacks a scope, or its account a right."),
+    ),
+    "not-found": Kind(
+        404, gettext_lazy("There is nothing here"), gettext_lazy("Look at the address and at the number.")
+    ),
+    "method": Kind(
+        405, gettext_lazy("That is not done here"), gettext_lazy("The header “Allow” says what may be asked.")
+    ),
+    "conflict": Kind(
+        409, gettext_lazy("This cannot be done now"), gettext_lazy("What was asked does not fit how things stand.")
+    ),
+    "changed": Kind(
+        412,
+        gettext_lazy("It was changed meanwhile"),
+        gettext_lazy("Nothing was done. Read it again, and send its new ETag in “If-Match”."),
+    ),
+    "too-large": Kind(413, gettext_lazy("That is too much at once"), gettext_lazy("The body is larger than is taken.")),
+    "media-type": Kind(
+        415, gettext_lazy("The body is of another kind"), gettext_lazy("Send it as the documentation says.")
+    ),
+    "invalid": Kind(
+        422, gettext_lazy("Something in it is not valid"), gettext_lazy("“errors” says what, and where it stands.")
+    ),
+    "key-used": Kind(
+        422,
+        gettext_lazy("The Idempotency-Key was used for something else"),
+        gettext_lazy("It came with another body before. Make a new key for a new request."),
+    ),
+    "etag-missing": Kind(
+        428,
+        gettext_lazy("There is no If-Match"),
+        gettext_lazy("Read it first and send its ETag in “If-Match”, so that no change of others is lost."),
+    ),
+    "too-many": Kind(
+        429, gettext_lazy("Too many requests"), gettext_lazy("The header “Retry-After” says when there may be more.")
+    ),
+    "failure": Kind(
+        500,
+        gettext_lazy("Something failed here"),
+        gettext_lazy("It is in our log under “request”. Ask again with the same Idempotency-Key."),
+    ),
+    "unavailable": Kind(
+        503, gettext_lazy("The database does not answer"), gettext_lazy("Nothing was done. Ask again in a moment.")
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Error:
+    """One thing that is not valid. pointer: where it stands in the body (RFC 6901), or a parameter's name."""
+
+    detail: str
+    pointer: str = ""
+    parameter: str = ""
+
+
+class Problem(Exception):
+    """Ends a request with an answer that says what is wrong. detail: in the reader's language; else the kind's own."""
+
+    def __init__(
+        self, kind: str, detail: str = "", *, errors: Iterable[Error] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(kind, detail)
+        self.kind, self.detail, self.errors, self.headers = kind, detail, tuple(errors), dict(headers or {})
+
+
+class TooLarge(Problem):
+    def __init__(self, most: int) -> None:
+        super().__init__("too-large", _("At most %(kb)s KB are taken here.") % {"kb": f"{most // 1024:,}"})
+
+
+def language_of(request: HttpRequest) -> str:
+    """Return the language that a request asks for, if we speak it, else the publication's."""
+    for wanted, _quality in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
+        try:
+            return get_supported_language_variant(wanted)
+        except LookupError:
+            continue
+    return translation.get_language() or settings.LANGUAGE_CODE
+
+
+def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Return a problem as an answer."""
+    language = language_of(request)
+    with translation.override(language):
+        body = _body(request, problem)
+    status = KINDS[problem.kind].status
+    response = HttpResponse(json.dumps(body, ensure_ascii=False), content_type=MEDIA_TYPE, status=status)
+    headers = {"Cache-Control": "no-store", "Content-Language": language, "Vary": "Accept-Language"}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = f'Bearer realm="{REALM}"'
+    for name, value in (headers | problem.headers).items():
+        response.headers[name] = value
+    return response
+
+
+def _body(request: HttpRequest, problem: Problem) -> dict[str, Any]:
+    kind = KINDS[problem.kind]
+    body: dict[str, Any] = {
+        "type": f"{settings.SITE_URL}{DOCS}#problem-{problem.kind}",
+        "title": str(kind.title),
+        "status": kind.status,
+        "detail": str(problem.detail or kind.detail),
+        "instance": request.path,
+        "request": logs.request_id.get(),
+    }
+    if problem.errors:
+        body["errors"] = [_error(one) for one in problem.errors]
+    return body
+
+
+def _error(error: Error) -> dict[str, str]:
+    place = {"pointer": error.pointer} if error.pointer else {"parameter": error.parameter} if error.parameter else {}
+    return {"detail": error.detail} | place

@@ -1,0 +1,12 @@
+"""The addresses under /api/v1/, as newsletter/api/views.py looks them up."""
+
+from django.urls import path
+
+from newsletter.api import pages
+from newsletter.api.v1 import api
+
+urlpatterns = [
+    path("api/v1/openapi.json", pages.openapi),
+    path("api/docs/", pages.documentation),
+    path("api/v1/", api.urls),
+]

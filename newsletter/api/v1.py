@@ -1,0 +1,15 @@
+"""The API: its endpoints, each in a module of endpoints/, and how it describes itself."""
+
+from ninja import NinjaAPI
+
+from newsletter.api import failures
+from newsletter.api.endpoints import checking, health, pictures, post_writing, public, tags
+from newsletter.api.reading import StrictParser
+
+VERSION = "1"
+ROUTERS = (post_writing.posts, checking.checks, pictures.pictures, tags.tags, health.health, public.public)
+
+api = NinjaAPI(title="Newsletter", version=VERSION, openapi_url=None, docs_url=None, parser=StrictParser())
+failures.register(api)
+for router in ROUTERS:
+    api.add_router("", router)
