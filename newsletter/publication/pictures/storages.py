@@ -59,7 +59,6 @@ class Media(Protocol):
     def put(self, name: str, source: IO[bytes]) -> None:
         """Keep it, in the place of what has the name; it is never seen half written."""
 
-    def rename(self, name: str, new: str) -> None: ...
     def delete(self, name: str) -> None: ...
     def pictures(self) -> dict[str, int]:
         """Return the octets of every picture, in every size, by name."""
@@ -110,9 +109,6 @@ class Folder(_Kept, FileSystemStorage):
             Path(part).replace(path)
         finally:
             Path(part).unlink(missing_ok=True)
-
-    def rename(self, name: str, new: str) -> None:
-        Path(self.path(name)).rename(self.path(new))
 
     def pictures(self) -> dict[str, int]:
         root = Path(self.location)
@@ -174,11 +170,6 @@ class InBucket(_Kept, Storage):
         with self._asked():
             self.bucket.put(name, octets, ContentType=kind)
         self._know(name, len(octets))
-
-    def rename(self, name: str, new: str) -> None:
-        self._sizes.pop(name, None)
-        with self._asked():
-            self.bucket.rename(name, new)
 
     def delete(self, name: str) -> None:
         self._sizes.pop(name, None)
