@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone, translation
 
+from newsletter.buckets import Bucket, Patience
 from newsletter.operation import diagnosis
 from newsletter.operation.questions import machine
 from newsletter.operation.site_export import exporting, importing, nightly
@@ -16,6 +17,7 @@ from newsletter.posts.models import Image
 from newsletter.publication.pictures.storages import Folder, InBucket, media
 from tests.factories import make_post, make_publication
 from tests.operation.site_export import house
+from tests.support.processes import free_port
 from tests.support.s3 import keep_pictures_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.servers]
@@ -138,8 +140,8 @@ def test_of_a_bucket_only_what_is_new_is_read_each_night(s3, settings, moved, tm
     fill()
     nightly.make_due(NOW)
     media.put("ffffffffffffffff/new.png", BytesIO(b"new"))
-    read, real = [], InBucket.read
-    monkeypatch.setattr(InBucket, "read", lambda self, name: read.append(name) or real(self, name))
+    read, real = [], Bucket.read
+    monkeypatch.setattr(Bucket, "read", lambda self, name: read.append(name) or real(self, name))
 
     nightly.make_due(NOW + nightly.date.resolution)
 
@@ -189,6 +191,19 @@ def test_the_doctor_names_a_bucket_that_is_away_or_refuses(s3, settings):
 
 
 # --- Backups ---
+
+
+@pytest.mark.parametrize("words", [["backup", "x.tar"], ["export_site", "x"], ["export_site", "x", "--ghost"]])
+def test_nothing_is_written_without_the_pictures_and_it_is_said_why(settings, moved, tmp_path, monkeypatch, words):
+    monkeypatch.setattr(Bucket, "patience", Patience(connect_seconds=1, read_seconds=1, tries=1))
+    moved("old", f"s3://key:secret@127.0.0.1:{free_port()}/pictures?tls=false")
+    make_publication()
+
+    with pytest.raises(CommandError, match="Could not connect to the endpoint URL"):
+        call_command(words[0], str(tmp_path / words[1]), *words[2:], stdout=StringIO(), stderr=StringIO())
+
+    assert not [path.name for path in tmp_path.iterdir() if "x" in path.name]
+
 
 FILL = f"""
 from io import BytesIO

@@ -59,13 +59,12 @@ class Media(Protocol):
     def put(self, name: str, source: IO[bytes]) -> None:
         """Keep it, in the place of what has the name; it is never seen half written."""
 
-    def rename(self, name: str, new: str) -> None: ...
     def delete(self, name: str) -> None: ...
     def pictures(self) -> dict[str, int]:
-        """Return the octets of every picture, in every size, by name."""
+        """Return the octets of every picture, in every size, by name. A bucket is waited for; else an OSError."""
 
     def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield each with what it holds, in their order; some are read ahead."""
+        """Yield each with what it holds, in their order; some are read ahead. A bucket is waited for, likewise."""
 
     def beginning(self, begin: str) -> list[str]:
         """Return the names that begin so; `begin` has a folder in it."""
@@ -111,9 +110,6 @@ class Folder(_Kept, FileSystemStorage):
         finally:
             Path(part).unlink(missing_ok=True)
 
-    def rename(self, name: str, new: str) -> None:
-        Path(self.path(name)).rename(self.path(new))
-
     def pictures(self) -> dict[str, int]:
         root = Path(self.location)
         files = (file for folder in sorted(root.glob("[0-9a-f]*")) if folder.is_dir() for file in folder.iterdir())
@@ -137,7 +133,8 @@ class InBucket(_Kept, Storage):
     is_remote = True
 
     def __init__(self, url: str) -> None:
-        self.bucket = replace(bucket_of(url, "MEDIA_STORAGE_URL"), patience=WHILE_SOMEBODY_WAITS)
+        self.patient = bucket_of(url, "MEDIA_STORAGE_URL")  # for what takes minutes anyhow: a backup, an export
+        self.bucket = replace(self.patient, patience=WHILE_SOMEBODY_WAITS)
         self._sizes: dict[str, int] = {}
         self._asked_again_at = 0.0  # by time.monotonic(); 0 while it answers
 
@@ -175,29 +172,23 @@ class InBucket(_Kept, Storage):
             self.bucket.put(name, octets, ContentType=kind)
         self._know(name, len(octets))
 
-    def rename(self, name: str, new: str) -> None:
-        self._sizes.pop(name, None)
-        with self._asked():
-            self.bucket.rename(name, new)
-
     def delete(self, name: str) -> None:
         self._sizes.pop(name, None)
         with self._asked():
             self.bucket.remove(name)
 
     def pictures(self) -> dict[str, int]:
-        with self._asked():
-            found = self.bucket.names()
+        found = self.patient.names()
         return {name: found[name] for name in sorted(found) if PICTURE.fullmatch(name)}
 
     def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         left = iter(names)
         with ThreadPoolExecutor(AT_ONCE, "pictures") as pool:
-            ahead = deque((name, pool.submit(self.read, name)) for name in islice(left, AT_ONCE))
+            ahead = deque((name, pool.submit(self.patient.read, name)) for name in islice(left, AT_ONCE))
             while ahead:
                 name, reading = ahead.popleft()
                 yield name, reading.result()
-                ahead.extend((name, pool.submit(self.read, name)) for name in islice(left, 1))
+                ahead.extend((name, pool.submit(self.patient.read, name)) for name in islice(left, 1))
 
     def beginning(self, begin: str) -> list[str]:
         with self._asked():
