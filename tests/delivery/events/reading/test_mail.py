@@ -224,6 +224,12 @@ def test_a_server_that_still_tries_is_told_by_its_words_too():
     assert [fact.kind for fact in reading.facts] == [Kind.DEFERRED]
 
 
+def test_an_address_within_the_reply_of_a_server_is_no_second_recipient():
+    reading = bounced("<a@example.org>: host mx.example.org said: 550 5.2.1\n    <b@example.org>... Addressee unknown")
+
+    assert said(reading) == [("a@example.org", HARD)]
+
+
 def test_a_server_that_will_try_again_has_not_given_up():
     text = (
         "This is a temporary error. The following address(es) deferred:\n\n  a@example.org\n    Domain example.org has"
