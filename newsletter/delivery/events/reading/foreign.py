@@ -166,11 +166,9 @@ def is_only_late(message: Message, text: str) -> bool:
 
 def report_of(text: str) -> str:
     """Return what a server says in a text, without the mail that it returns below."""
-    for match in ORIGINAL.finditer(text):
-        before = text[: match.start()]
-        if ADDRESS.search(before) or STRONG.search(before):
-            return before
-    return text[:4000]
+    said = [found.end() for found in (ADDRESS.search(text), STRONG.search(text)) if found]
+    begins = ORIGINAL.search(text, min(said)) if said else None
+    return text[: begins.start()] if begins else text[:4000]
 
 
 def failed_addresses(message: Message, text: str, own: list[str]) -> list[str]:
