@@ -72,7 +72,7 @@ ARRIVED = re.compile(
 )
 ADDRESS = re.compile(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
 ALONE = re.compile(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
-AT_LINE_START = re.compile(rf"^[ \t]{{0,8}}<?({ADDRESS.pattern})", re.MULTILINE)
+AT_LINE_START = re.compile(rf"^([ \t]{{0,8}})<?({ADDRESS.pattern})", re.MULTILINE)
 STRONG = re.compile(r"(?<![\d.])(?<!\d:)[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
 
 
@@ -166,11 +166,9 @@ def is_only_late(message: Message, text: str) -> bool:
 
 def report_of(text: str) -> str:
     """Return what a server says in a text, without the mail that it returns below."""
-    for match in ORIGINAL.finditer(text):
-        before = text[: match.start()]
-        if ADDRESS.search(before) or STRONG.search(before):
-            return before
-    return text[:4000]
+    said = [found.end() for found in (ADDRESS.search(text), STRONG.search(text)) if found]
+    begins = ORIGINAL.search(text, min(said)) if said else None
+    return text[: begins.start()] if begins else text[:4000]
 
 
 def failed_addresses(message: Message, text: str, own: list[str]) -> list[str]:
@@ -182,9 +180,11 @@ def failed_addresses(message: Message, text: str, own: list[str]) -> list[str]:
         named = [one for one in found if one.lower() in report.lower()]
     if not named:
         others = {one.lower() for one in [*own, address(message, "From")]}
-        first = [*AT_LINE_START.findall(report), *ADDRESS.findall(report)[:20]]
-        found = [one for one in first if one.lower() not in others and not DAEMON.match(one)]
-        named = [one for one in found if one in AT_LINE_START.findall(report)] or found[:1]
+        lines = [(len(indent), one) for indent, one in AT_LINE_START.findall(report)]
+        first = [one for indent, one in lines if indent == min(lines)[0]]  # a reply that goes on stands further in
+        found = [one for one in [*first, *ADDRESS.findall(report)[:20]] if one.lower() not in others]
+        found = [one for one in found if not DAEMON.match(one)]
+        named = [one for one in found if one in first] or found[:1]
     return list(dict.fromkeys(one.lower() for one in named))
 
 

@@ -34,6 +34,9 @@ BEFORE_RECIPIENT = re.compile(
     r"in reply to (?:MAIL FROM|[EHL]{2}LO) command|after (?:pipelined )?(?:MAIL FROM|[EHL]{2}LO\b|initial connection)",
     re.IGNORECASE,
 )
+# With 5.4.1, Microsoft's for what is not in a customer's directory; it says so in
+# https://learn.microsoft.com/exchange/mail-flow-best-practices/use-directory-based-edge-blocking
+NOT_IN_DIRECTORY = re.compile(r"recipient address(?:es)? rejected ?: ?access denied", re.IGNORECASE)
 BY_STATUS = {
     replies.Verdict.DEAD: Verdict.HARD,
     replies.Verdict.MAILBOX: Verdict.SOFT,
@@ -91,7 +94,7 @@ def _of(said: Sequence[str], status: str, around: Iterable[str]) -> Event.Verdic
 
 def _by_words(text: str, codes: list[str], policy: re.Pattern[str]) -> Event.Verdict | None:
     """Return what words say, without the addresses and links in them; None if they say nothing that is known."""
-    text = NEEDLESS.sub("", TOGETHER.sub(" ", QUOTED.sub(" ", text))).replace("’", "'")
+    text = " ".join(NEEDLESS.sub("", TOGETHER.sub(" ", QUOTED.sub(" ", text))).replace("’", "'").split())
     if {"5.1.7", "5.1.8"} & set(codes):  # the sender's address
         return Verdict.POLICY
     if found := next((verdict for pattern, verdict in IN_THIS_ORDER if pattern.search(text)), None):
@@ -99,8 +102,8 @@ def _by_words(text: str, codes: list[str], policy: re.Pattern[str]) -> Event.Ver
         may_come_back = codes[0].startswith("4") or "try again" in text.lower()
         is_host_missing_now = may_come_back and not words.NO_SUCH_ADDRESS.search(text)
         return Verdict.SOFT if found == Verdict.HARD and is_host_missing_now else found
-    if "5.4.1" in codes and "access denied" in text.lower():  # Microsoft's, for much
-        return Verdict.SOFT
+    if "5.4.1" in codes and NOT_IN_DIRECTORY.search(text):
+        return Verdict.HARD
     if words.NO_SUCH_MAILBOX.search(text) and not policy.search(text):
         return Verdict.HARD if "550" in text or "5.1.1" in codes else Verdict.SOFT
     if policy.search(text):

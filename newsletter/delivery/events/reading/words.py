@@ -33,7 +33,7 @@ FULL = _any(
     r"(?:quota|allowed size|storage|mail ?box)",
     r"too (?:many|much) (?:messages|mails?)\b.{0,20}\b(?:on the server|in (?:the |this )?(?:mail ?box|inbox))",
     r"(?:account|inbox|storage|mail) (?:space )?(?:is )?full\b|space has been used up|full mail ?box|storage limit"
-    r"|too much mail data|error writing message",
+    r"|too much mail data|error writing message|(?:domain|account|user|folder|disk|mail ?box) size limit",
     *languages.FULL.values(),
 )
 ABANDONED = _any(r"^(?!.{0,500}\btempora).{0,500}\b(?:due to|because of|for|after) (?:\w{1,12} ){0,3}inactivity\b")
@@ -139,7 +139,7 @@ POLICY = _any(
     r"mailing list (?:is )?closed|closed mailing list|organi[sz]ational settings|low priority|mass mail|captcha",
     r"fully qualified|multiple addresses|\bscored?\b|confirm this mail server|imposed",
     r"n't (?:allowed|permitted|authori[sz]ed)|(?<!permission )\bdenied\b|not accepted here|before greeting|dns check",
-    r"sequence of commands|\b(?:has|is) restricted\b",
+    r"sequence of commands|\b(?:has|is) restricted\b|\bviolation\b",
     r"n't relay|no valid cert|have permissions?|n't want|must verify|that you verify|invalid .{0,10}structure",
     r"\bthreshold\b|\baup\b|\b[78][- ]?bit\b|openrelay|denies|no permit\b|\bmx only",
     *languages.POLICY.values(),
