@@ -53,6 +53,12 @@ class Source:
             reader.read_mended(self.path)
         return items, reader.channel
 
+    @property
+    def is_feed(self) -> bool:
+        """Return whether its items are a feed's: those of an export say of what kind they are."""
+        items = self._read[0]
+        return bool(items) and not any(item["wp:post_type"] for item in items)
+
     @cached_property
     def pictures(self) -> dict[str, Attachment]:
         """Return each file that was uploaded, by its number."""
