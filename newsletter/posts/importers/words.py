@@ -23,6 +23,7 @@ SAYINGS = (
     _("code that was put into its page stays away"),
     _("has no place here"),
     _("it has no text"),
+    _("it was in the trash there"),
     _("it was behind a password, so it is a draft"),
     _("it was mailed and never on the web, so it is a draft"),
     _("it was not for everybody, so it is a draft"),

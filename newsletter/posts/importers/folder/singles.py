@@ -54,7 +54,9 @@ def _film(before: str) -> Writer:
             return f"\n\n{number}\n\n"
         if number and "playlist" in words[1:2]:
             return f"\n\n<https://www.youtube.com/playlist?list={number}>\n\n"
-        return f"\n\n{before}{number}\n\n" if number else ""
+        start = named.get("start") or named.get("t", "")
+        begins = f"&t={start}" if start.isdecimal() and "youtube" in before else ""
+        return f"\n\n{before}{number}{begins}\n\n" if number else ""
 
     return write
 
