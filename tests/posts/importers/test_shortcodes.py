@@ -150,6 +150,12 @@ def test_what_begins_in_code_is_no_mark(typed):
     assert as_markdown(typed) == (typed, [])
 
 
+def test_boxes_inside_each_other_end_somewhere():
+    text, _remarks = as_markdown(":::tip\n" * 500 + "字\n" + ":::\n" * 500)
+
+    assert text.count("[!TIP]") == 16
+
+
 def test_a_query_of_obsidian_stays_and_is_named():
     typed = '```dataview\nTABLE x FROM "a"\n```'
 

@@ -24,7 +24,7 @@ _CODE = re.compile(
     re.DOTALL,
 )
 _CODE_BLOCK = re.compile(  # SyntaxHighlighter's: its language stands in the mark of the block alone
-    r"<!--\s*wp:[\w/-]*code[^>]*?\"language\":\"(?P<language>[\w+#-]{1,20})\"[^>]*-->\s*<pre\s"
+    r"<!--\s*wp:[\w/-]{0,60}code[^>]{0,300}?\"language\":\"(?P<language>[\w+#-]{1,20})\"[^>]{0,300}-->\s*<pre\s"
 )
 _ELSEWHERE = re.compile(
     r"\[(?P<site>gist|tweet|twitter|instagram|soundcloud|tiktok|dailymotion|ted|slideshare|spotify)\b"
