@@ -393,22 +393,33 @@ BY_WHOM = {
         "newsletter.posts.models.images": "ADDRESS Image.markdown",
         "newsletter.posts.importers.buttondown": "_MODE _HTML _TEMPLATE Source.keys",
         "newsletter.desk.moving_in.forms": "_SITE",
+        "newsletter.posts.importers.folder.colons": "_END _FENCE _OPEN _TITLE _written",
+        "newsletter.posts.importers.folder.fences": "_FILE _GIVEN _HEAD _PLAIN _WORDS _box _title",
+        "newsletter.posts.importers.folder.indented": "_BOX _TITLE",
+        "newsletter.posts.importers.folder.paired": "_RAW _Reading._literal _SCAN",
+        "newsletter.posts.importers.folder.pairs": "_ADDRESS _COLOUR _COLOURS _boxed_words _code _code_title "
+        "_without_looks",
+        "newsletter.posts.importers.folder.singles": "_asset _bilibili _figure _file _include _link _shown",
+        "newsletter.posts.importers.folder.tags": "TAG _KEY _NAMED named_of",
+        "newsletter.posts.importers.html.places": "_HEADING _ID _LINK _MARK",
+        "newsletter.posts.importers.mistaken": "_FEED _PAGE _READERS",
+        "newsletter.posts.importers.moments": "_LOOSE _NAMED _UNIX _iso",
         "newsletter.posts.importers.folder.addresses": "_MADE",
-        "newsletter.posts.importers.folder.fields": "_HEADING DAY_IN_NAME _LOOSE words _iso",
+        "newsletter.posts.importers.folder.fields": "_HEADING DAY_IN_NAME words",
         "newsletter.posts.importers.folder.boxes": "PICTURE",
-        "newsletter.posts.importers.folder.docusaurus": "_BOX _PROGRAM _COMMENT _GIVEN _LITERAL _CLASS _LOOK _TAB "
-        "_LABEL _AROUND _PART _VALUE _VALUE_OF_MDX",
-        "newsletter.posts.importers.folder.code": "_CODE",
+        "newsletter.posts.importers.folder.docusaurus": "_PROGRAM _COMMENT _GIVEN _LITERAL _CLASS _LOOK _TAB _LABEL "
+        "_AROUND _PART _VALUE _VALUE_OF_MDX _FILM",
+        "newsletter.posts.importers.folder.code": "CODE",
         "newsletter.posts.importers.folder.formulas": "_BLOCK _INLINE _TEX",
-        "newsletter.posts.importers.folder.kramdown": "_ATTRIBUTES _IDENTITY _CONTENTS _HIDDEN _UNMARKED",
+        "newsletter.posts.importers.folder.kramdown": "_ATTRIBUTES _IDENTITY _CONTENTS _HIDDEN _UNMARKED _ANCHORED "
+        "_HEADING _HIDDEN_BY_LIQUID",
         "newsletter.posts.importers.folder.notes": "_ABBREVIATION _with_abbreviations _with_notes.plain",
         "newsletter.posts.importers.folder.raw_html": "_MEDIA _SOURCE _SCRIPT _GIST _DROPPED _LAZY _MARKED _ANCHOR "
-        "_kept _script",
-        "newsletter.posts.importers.folder.themes": "_TABS _TAB _TAB_END _PAIRED _HUGO _BUTTON _LABEL _BOX _button "
-        "_paired _tab",
+        "_kept _script _with_lines",
+        "newsletter.posts.importers.folder.themes": "_TABS _TAB _TAB_END _BUTTON _LABEL _BOX _button _tab _PARTED "
+        "_WORDS _checkbox _worded",
         "newsletter.posts.importers.folder.obsidian": "_WIKI _CONTENTS _HIDDEN _CALLOUT _SIZED _BLOCK _FILM _SIZE",
-        "newsletter.posts.importers.folder.shortcodes": "_PAIRED _SINGLE _SITE _RELATIVE _HIDDEN _VALUE _ESCAPED "
-        "_language _positional _named _figure _asset _bilibili _file _include _link",
+        "newsletter.posts.importers.folder.shortcodes": "_SITE _RELATIVE _VALUE _ESCAPED",
         "newsletter.posts.importers.front_matter": "_HEAD _OPEN _KEY _TOML _SEMICOLONS _json_in_front",
         "newsletter.posts.importers.ghost.source": "_PICTURE_HOST _OWN_LINK _PATTERN Source._without_place",
         "newsletter.posts.importers.html.blocks": "_LANGUAGE _BARE _heading _item_text _code_block _language _side",
@@ -420,8 +431,8 @@ BY_WHOM = {
         "_CONTENTS _LINE_START _NUMBER_START _BREAK "
         "_OUTER_BREAKS _EDGES _code _link picture",
         "newsletter.posts.importers.html.leaving": "comment",
-        "newsletter.posts.importers.html.other_boxes": "_CALLS _BACKGROUND",
-        "newsletter.posts.importers.html.tree": "_NAME _SCHEME serialised _NORMAL _BOLD _SLANTED",
+        "newsletter.posts.importers.html.other_boxes": "_CALLS _BACKGROUND youtube",
+        "newsletter.posts.importers.html.tree": "_NAME _SCHEME serialised _NORMAL _BOLD _SLANTED _LINED",
         "newsletter.posts.importers.linking": "_LINK",
         "newsletter.posts.importers.markdown_breaks": "_SPECIAL _UNDERLINE _breaks",
         "newsletter.posts.importers.markdown_folder": "_UNDERLINED",
@@ -433,10 +444,10 @@ BY_WHOM = {
         "newsletter.posts.importers.wordpress.galleries": "_GALLERY _IDS _BLOCK",
         "newsletter.posts.importers.wordpress.items": "_CDATA _CONTROL _BARE",
         "newsletter.posts.importers.wordpress.plugins": "_NOTE _FORMULA _CODE",
-        "newsletter.posts.importers.wordpress.source": "Source.read _words",
+        "newsletter.posts.importers.wordpress.source": "_words _summary",
         "newsletter.posts.importers.wordpress.texts": "_BLOCK _CAPTION _PICTURE _EMBED _DYNAMIC _CODE _MEDIA "
-        "_UNKNOWN _ALONE _PRE _EMBED_BLOCK _BLOCK_MARK "
-        "_MORE with_paragraphs _paragraph _code _media",
+        "_UNKNOWN _ALONE _PRE _EMBED_BLOCK _BLOCK_MARK _MORE with_paragraphs _paragraph _code _media "
+        "_CODE_BLOCK _ELSEWHERE _ESCAPED _name_unknown",
         "newsletter.posts.markdown.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK "
         "NEAR EMPHASIS SOFT_BREAK _without_break",
         "newsletter.posts.markdown.lines": "FENCE HEADING QUOTE RULE MARKER "

@@ -81,6 +81,9 @@ class Source:
             Remark("a field of Buttondown stays as it was typed", field)
             for field in dict.fromkeys(_TEMPLATE.findall(body.markdown))
         ]
+        kept = [f"{name} ({row[name]})"[:60] for name in ("canonical_url", "attachments", "metadata") if row.get(name)]
+        if kept:
+            remarks.append(Remark("has no place here", ", ".join(kept), is_loss=False))
         closed = str(row.get("email_type") or "").lower() in {"private", "premium", "hidden"}
         if closed:
             remarks.append(Remark("it was not for everybody, so it is a draft", str(row["email_type"])))

@@ -14,7 +14,7 @@ _LOOSE = re.compile(
 )
 _MONTHS = {name.lower(): number for number, name in enumerate(month_abbr) if name}
 _NAMED = re.compile(
-    r"(?:[A-Za-z]{3,9},? )?(?:(?P<month>[A-Za-z]{3,9})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?"
+    r"(?:[A-Za-z]{3,9}\.?,? )?(?:(?P<month>[A-Za-z]{3,9})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?"
     r"|(?P<day2>\d{1,2})(?:st|nd|rd|th)? (?P<month2>[A-Za-z]{3,9})\.?),? (?P<year>\d{4})(?P<rest>.*)"
 )
 _UNIX = re.compile(r"\d{10}(?P<thousandths>\d{3})?")

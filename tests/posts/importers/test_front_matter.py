@@ -33,6 +33,7 @@ def post(head, text="文"):
         ("January 5, 2024", "2024-01-05T00:00:00+08:00"),
         ("Jan 5 2024", "2024-01-05T00:00:00+08:00"),
         ("Friday, January 5th, 2024 at 8:03 PM", "2024-01-05T20:03:00+08:00"),
+        ("Fri., Jan. 5, 2024, 8:03:22 pm", "2024-01-05T20:03:22+08:00"),
         ("5 January 2024 8:03", "2024-01-05T08:03:00+08:00"),
         ("Fri, 05 Jan 2024 08:03:00 +0900", "2024-01-05T08:03:00+09:00"),
         ("1704412980", "2024-01-05T00:03:00+00:00"),
@@ -90,6 +91,12 @@ def test_further_pictures_above_a_text_of_hexo_come_along():
 )
 def test_what_has_no_place_is_named_however_deep_it_stands(head, said):
     assert [str(one) for one in post(head).remarks] == [f"has no place here: {said}"]
+
+
+def test_obsidian_writes_tags_with_their_sign_and_dates_in_two_words():
+    found = post('tags: ["#甲", "#乙/丙"]\ndate created: 2024-01-05T08:03:00+08:00')
+
+    assert (found.tags, found.published_at.isoformat()) == (("甲", "乙/丙"), "2024-01-05T08:03:00+08:00")
 
 
 def test_tags_and_authors_go_by_their_names():

@@ -287,7 +287,7 @@ def test_the_same_picture_under_two_names_is_kept_once(folder, settings):
     [
         ("nowhere", "{path} does not exist"),
         ("notes.txt", "{path} is no export that is known here: docs/moving.md lists them"),
-        ("images", "No post in {path}"),
+        ("images", "{path}: it has pictures and no texts"),
     ],
 )
 def test_what_cannot_be_used_at_all_ends_with_an_error(folder, name, message):

@@ -51,6 +51,19 @@ def named(remarks):
             [],
         ),
         ("{{< details >}}\n- 文\n{{< /details >}}", "- 文", []),
+        # What happened, one after the other.
+        (
+            "{% timeline 升級 %}\n{% timenode 2020 [甲](https://e.org) %}\n文\n{% endtimenode %}\n{% endtimeline %}",
+            "**升級**\n\n**2020 [甲](https://e.org)**\n\n文",
+            [],
+        ),
+        (
+            "{% timeline 2022 %}\n<!-- timeline 一月 -->\n文\n<!-- endtimeline -->\n{% endtimeline %}",
+            "**2022**\n\n**一月**\n\n文",
+            [],
+        ),
+        # Pictures.
+        ('{{< imgproc a.png Fit "9x9" >}}說明{{< /imgproc >}}', "![](<a.png>)\n\n說明", []),
         # Links.
         ('{{< button href="/a/" >}}去{{< /button >}}', "[去](/a/)", []),
         (
@@ -125,7 +138,7 @@ def test_one_backtick_alone_begins_no_code():
     assert "> [!TIP]\n> 文" in text
 
 
-@pytest.mark.parametrize("opened", ["{{< notice tip >}}", "{% note info, 一行 %}", "{% highlight js %}", "{{< tab >}}"])
+@pytest.mark.parametrize("opened", ["{{< notice tip >}}", "{% note info 一行 %}", "{% highlight js %}", "{{< tab >}}"])
 def test_a_mark_that_never_ends_stays_and_is_named_and_takes_nothing_with_it(opened):
     text, remarks = as_markdown(f"前\n\n{opened}\n\n{{% cq %}}詩{{% endcq %}}\n\n後")
 

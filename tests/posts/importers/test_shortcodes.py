@@ -76,6 +76,16 @@ from newsletter.posts.importers.folder.shortcodes import as_markdown
         ('{{< card link="/a/" title="甲" subtitle="乙" >}}', "- [甲](/a/) — 乙"),
         ("{% button 網站 https://e.org/a %}", "[網站](https://e.org/a)"),
         ("{% span red, 紅字 %}與{% u 底線 %}", "紅字與<u>底線</u>"),
+        ("{% note success, 一行 %}", "> [!TIP]\n> 一行"),
+        ("{% note, 一 行 %}", "> [!NOTE]\n> 一 行"),
+        ("{% p center large, 大字 %}\n{% p small, 小字 %}", "大字\n\n\n\n\n小字"),
+        ("{% checkbox green checked, 甲, 乙 %}\n{% radio 丙 %}", "☑ 甲, 乙\n○ 丙"),
+        ("{{< bilibili 36570401 3 >}}", "<https://www.bilibili.com/video/av36570401/?p=3>"),
+        ("{{< bilibili id=BV1xx411c7mD p=1 >}}", "<https://www.bilibili.com/video/BV1xx411c7mD/>"),
+        ('{{< imgproc "a.jpg" Fit "800x800" />}}', "![](a.jpg)"),
+        ("```ad-tip\ntitle: 題\ncollapse: open\n\n內容 `碼`\n```", "> [!TIP] 題\n> 內容 `碼`"),
+        ("```mdx-code-block\n<Tabs>\n```\n\n一\n\n```mdx-code-block\n</Tabs>\n```", "一"),
+        ("```md example.md:\nx\n```", "**example.md:**\n\n```md example.md:\nx\n```"),
         ("::: tip 標題\n內容\n:::", "> [!TIP] 標題\n> 內容"),
         (":::note[**標**題]{.wide}\n內容\n:::", "> [!NOTE] **標**題\n> 內容"),
         ("::: details 看\n內容\n:::", "<details><summary>看</summary>\n\n內容\n\n</details>"),
@@ -138,6 +148,23 @@ def test_a_mark_may_have_code_in_it(typed, written, named):
 )
 def test_what_begins_in_code_is_no_mark(typed):
     assert as_markdown(typed) == (typed, [])
+
+
+def test_boxes_inside_each_other_end_somewhere():
+    text, _remarks = as_markdown(":::tip\n" * 500 + "字\n" + ":::\n" * 500)
+
+    assert text.count("[!TIP]") == 16
+
+
+def test_a_query_of_obsidian_stays_and_is_named():
+    typed = '```dataview\nTABLE x FROM "a"\n```'
+
+    text, remarks = as_markdown(typed)
+
+    assert text == typed
+    assert [str(one) for one in remarks] == [
+        'a value that a program writes stays as it was typed: dataview: TABLE x FROM "a"'
+    ]
 
 
 def test_a_box_that_never_ends_is_named():

@@ -117,7 +117,8 @@ class Command(BaseCommand):
         try:
             return detected(path, Publication.objects.current().zone, site)
         except Rejected as error:
-            raise CommandError(str(error)) from error
+            said = str(error)
+            raise CommandError(said if str(path) in said else f"{path}: {said}") from error
 
     def _conclude(self, made: Move) -> None:
         for note in made.account.notes:

@@ -7,6 +7,7 @@ from textwrap import dedent, indent
 from newsletter.posts.importers.folder.boxes import KINDS, boxed
 from newsletter.posts.importers.html.notes import Remark
 
+DEEPEST = 16  # boxes inside each other, as the renderer's; those beyond stay as typed
 _OPEN = re.compile(r"(?P<before>[ \t]*)(?P<colons>:{3,})[ \t]*(?P<kind>[A-Za-z][\w-]{0,30})(?P<title>.{0,300})")
 _END = re.compile(r"[ \t]*(?P<colons>:{3,})[ \t]*")
 _FENCE = re.compile(r"[ \t]*(?P<sign>`{3,}|~{3,})")
@@ -30,7 +31,7 @@ def plain(text: str, remarks: list[Remark]) -> str:
         sign = _FENCE.match(line)
         if sign and (not fence or sign["sign"].startswith(fence)):
             fence = "" if fence else sign["sign"]
-        elif not fence and (opened := _OPEN.fullmatch(line)):
+        elif not fence and len(stack) <= DEEPEST and (opened := _OPEN.fullmatch(line)):
             stack.append(_Box(opened))
             continue
         elif not fence and (end := _END.fullmatch(line)) and _close(stack, end["colons"], remarks):

@@ -21,7 +21,7 @@ SLUG_MAX = 120
 INDEX = frozenset({"index", "_index"})
 DATES = (
     *("date", "published_at", "publishdate", "pubdate", "pubdatetime", "date_published", "published", "created"),
-    *("date.created", "date.published"),
+    *("date.created", "date.published", "date created", "created_at", "createdat", "date_created"),
 )
 _HEADING = re.compile(r"\A\s*#[ \t]+(?P<title>[^\n]+)(?:\n|\Z)")
 DAY_IN_NAME = re.compile(r"\A(?P<day>\d{4}-\d{1,2}-\d{1,2})[-_ ]?")
@@ -102,7 +102,7 @@ def tags(fields: Mapping[str, Value]) -> list[str]:
     for key in ("tags", "tag", "categories", "category"):
         given = fields.get(key) or ""
         names += tag_names(given) if isinstance(given, str) else [" ".join(tag_names(name)) for name in given]
-    return list(dict.fromkeys(name for name in names if name))
+    return list(dict.fromkeys(name for one in names if (name := one.removeprefix("#").strip())))
 
 
 def tag_pages(fields: Mapping[str, Value]) -> Iterator[TagPage]:

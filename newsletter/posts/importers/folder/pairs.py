@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import dedent
 
-from newsletter.posts.importers.folder.boxes import KINDS, boxed, quoted
+from newsletter.posts.importers.folder.boxes import KINDS, PICTURE, boxed, quoted
 from newsletter.posts.importers.folder.tags import Tag
 from newsletter.posts.importers.html.notes import Remark
 
@@ -179,6 +179,20 @@ def _through(pair: Pair, remarks: list[Remark]) -> str:
     return dedent(pair.inner) if pair.inner.startswith("\n") else pair.inner
 
 
+def _dated(pair: Pair, remarks: list[Remark]) -> str:
+    """A part of what happened, one after the other: when and what, then the words."""
+    return f"\n\n**{pair.tag.args}**\n\n{pair.lines}\n\n" if pair.tag.args else f"\n\n{pair.lines}\n\n"
+
+
+def _picture(pair: Pair, remarks: list[Remark]) -> str:
+    """A picture of Docsy, whose words are what it holds."""
+    source = pair.given("src") or next(iter(pair.tag.words), "")
+    if not PICTURE.search(source):
+        remarks.append(Remark("a short code stays as it was typed", pair.tag.typed[:80]))
+        return f"{pair.tag.typed}\n\n{pair.lines}"
+    return f"![{pair.given('alt')}](<{source}>)\n\n{pair.lines}".strip()
+
+
 def _button(pair: Pair, remarks: list[Remark]) -> str:
     link = pair.given("href", "link", "url", "relref", "ref") or next(iter(pair.tag.words), "")
     return f"[{' '.join(pair.inner.split())}]({link})" if link and pair.inner.strip() else pair.inner
@@ -206,6 +220,7 @@ _BY_HUGO: dict[Write, tuple[str, ...]] = {
     _quote: ("quote", "blockquote", "epigraph"),
     _folded: _FOLDS,
     _tab: ("tab",),
+    _picture: ("imgproc",),
     _button: ("button", "btn", "link"),
     _through: (
         *("rawhtml", "raw-html", "raw", "html", "gallery", "md", "markdown", "markdownify", "center", "figures"),
@@ -221,6 +236,7 @@ _BY_LIQUID: dict[Write, tuple[str, ...]] = {
     _folded: _FOLDS,
     _tab: ("tab",),
     _links: ("linkgrid", "lg"),
+    _dated: ("timeline", "timenode", "node"),
     _through: ("raw", "tabs", "subtabs", "subsubtabs", "center", "grid", "cell", "gallery", "grouppicture", "gp"),
 }
 WRITERS: dict[tuple[str, bool], Write] = {

@@ -95,7 +95,8 @@ def _kept(typed: str, what: str, remarks: list[Remark]) -> str:
 
 def _with_lines(found: re.Match[str]) -> str:
     """Markdown within a box: blank lines around it, and it is read."""
-    return f"<{found['name']}{found['given']}{found['rest']}>\n\n{found['inner'].strip()}\n\n</{found['name']}>"
+    inner = re.sub(r"</summary>[ \t]*\n", "</summary>\n\n", found["inner"])
+    return f"<{found['name']}{found['given']}{found['rest']}>\n\n{inner.strip()}\n\n</{found['name']}>"
 
 
 def _without_anchors(text: str, remarks: list[Remark]) -> str:

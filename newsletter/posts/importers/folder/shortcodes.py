@@ -43,9 +43,9 @@ def as_markdown(body: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]:
     is_mdx: whether its program reads what stands in braces as a program.
     """
     remarks: list[Remark] = []
-    text = _without_comments(themes.with_tabs(colons.plain(indented.plain(body), remarks)))
+    text = _without_comments(themes.with_tabs(colons.plain(indented.plain(fences.plain(body, remarks)), remarks)))
     text, raw = paired.written(outside_code(text, _addressed), remarks)
-    text = raw_html.plain(formulas.as_code(fences.with_titles(text), remarks), remarks)
+    text = raw_html.plain(formulas.as_code(text, remarks), remarks)
     text = outside_code(text, lambda part: _plain(part, remarks, is_mdx=is_mdx, literal="".join(raw)))
     text, lost = places.mended(notes.written_out(text), kramdown.named(body))
     return text, [*remarks, *lost]

@@ -54,7 +54,9 @@ def _film(before: str) -> Writer:
             return f"\n\n{number}\n\n"
         if number and "playlist" in words[1:2]:
             return f"\n\n<https://www.youtube.com/playlist?list={number}>\n\n"
-        return f"\n\n{before}{number}\n\n" if number else ""
+        start = named.get("start") or named.get("t", "")
+        begins = f"&t={start}" if start.isdecimal() and "youtube" in before else ""
+        return f"\n\n{before}{number}{begins}\n\n" if number else ""
 
     return write
 
@@ -103,6 +105,18 @@ def _box(name: str) -> Writer:
     return write
 
 
+def _line(args: str) -> str:
+    """Volantis's note in one mark: how it looks, a comma, and its words."""
+    looks, _comma, words = args.partition(",")
+    kind = next((word for word in looks.split() if word in KINDS), "note")
+    return f"\n\n{boxed(kind, '', words)}\n\n"
+
+
+def _imgproc(words: list[str], named: dict[str, str]) -> str:
+    source = named.get("src") or next(iter(words), "")
+    return _shown(source, named.get("alt", ""), "") if PICTURE.search(source) else ""
+
+
 def _card(words: list[str], named: dict[str, str]) -> str:
     """A box of Hugo's themes that leads on: its title as a link, and what it says."""
     link, title = named.get("link") or named.get("href") or named.get("url", ""), named.get("title", "")
@@ -148,8 +162,11 @@ def _frame(words: list[str], named: dict[str, str]) -> str:
 
 
 def _bilibili(words: list[str], named: dict[str, str]) -> str:
-    number = named.get("id") or named.get("bvid") or next(iter(words), "")
-    return f"<https://www.bilibili.com/video/{number}/>" if re.fullmatch(r"(?:BV|av)\w{1,20}", number) else ""
+    number = named.get("id") or named.get("bvid") or named.get("av") or next(iter(words), "")
+    number = f"av{number}" if number.isdecimal() else number
+    part = named.get("p") or next(iter(words[1:]), "")
+    page = f"?p={part}" if part.isdecimal() and part != "1" else ""
+    return f"<https://www.bilibili.com/video/{number}/{page}>" if re.fullmatch(r"(?:BV|av)\w{1,20}", number) else ""
 
 
 def _file(words: list[str], named: dict[str, str]) -> str:
@@ -177,6 +194,7 @@ _WRITERS: dict[str, Writer] = {
     **dict.fromkeys(("figure", "img", "image", "picture", "imgcap"), _figure),
     **{name: _box(name) for name in _BOXES},
     "card": _card,
+    "imgproc": _imgproc,
     "asset_img": _asset,
     **{site: _film(before) for site, before in _FILMS.items()},
     "instagram": _instagram,
@@ -196,6 +214,8 @@ _WRITERS: dict[str, Writer] = {
 
 def written(tag: Tag, remarks: list[Remark]) -> str:
     """Return a mark as Markdown, or as it was typed, and named."""
+    if tag.name == "note" and not tag.is_hugo and not tag.is_end and "," in tag.args:
+        return _line(tag.args)
     write = None if tag.is_end else _WRITERS.get(tag.name)
     found = write(tag.words, tag.named) if write else ""
     if not found:

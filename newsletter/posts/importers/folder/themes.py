@@ -1,4 +1,4 @@
-"""Tags without an end that themes of Hexo brought: buttons, labels, coloured words; and the parts of NexT's tabs. Pure.
+"""Tags without an end that themes of Hexo brought: buttons, labels, coloured words; parts of tabs and of times. Pure.
 
 Sources: hexo-theme-next (docs on tag plugins), hexo-theme-butterfly (`btn`), Volantis and Stellar (`span`, `p`, `u`).
 """
@@ -8,11 +8,12 @@ import re
 from newsletter.posts.importers.folder.code import outside_code
 
 _TABS = re.compile(r"\{%-?\s*(?:sub)*tabs\b[^%\n]*-?%\}[ \t]*\n?|\{%-?\s*end(?:sub)*tabs\s*-?%\}[ \t]*\n?")
-_TAB = re.compile(r"^[ \t]*<!--\s*tab\s+(?P<words>[^\n]*?)\s*-->[ \t]*\n?", re.MULTILINE)
-_TAB_END = re.compile(r"^[ \t]*<!--\s*endtab\s*-->[ \t]*\n?", re.MULTILINE)
+_PARTED = re.compile(r"\{%-?\s*(?:(?:sub)*tabs|timeline)\b")
+_TAB = re.compile(r"^[ \t]*<!--\s*(?:tab|timeline|node)\s+(?P<words>[^\n]*?)\s*-->[ \t]*\n?", re.MULTILINE)
+_TAB_END = re.compile(r"^[ \t]*<!--\s*end(?:tab|timeline|node)\s*-->[ \t]*\n?", re.MULTILINE)
 _BUTTON = re.compile(r"\{%-?\s*(?:btn|button)\s+(?P<args>[^%\n]+?)\s*-?%\}")
 _LABEL = re.compile(r"\{%-?\s*label\s+(?:[\w-]+\s*)?@(?P<words>[^%\n]+?)\s*-?%\}")
-_BOX = re.compile(r"\{%-?\s*checkbox\s+(?P<args>[^%\n]+?)\s*-?%\}")
+_BOX = re.compile(r"\{%-?\s*(?P<name>checkbox|radio)\s+(?P<args>[^%\n]+?)\s*-?%\}")
 # Words with a look: `{% span red, words %}`, `{% u words %}`. By name, the mark that Markdown has for it.
 _WORDS = re.compile(
     r"\{%-?\s*(?P<name>span|p|u|emp|wavy|del|psw|kbd|hl|mark|blur)\s+(?P<args>(?:[^%\n]|%(?!\})){1,500}?)\s*-?%\}"
@@ -21,8 +22,8 @@ _MARKS = {"u": "u", "emp": "em", "del": "del", "kbd": "kbd", "wavy": "u", "hl": 
 
 
 def with_tabs(text: str) -> str:
-    """Return a text with the parts of NexT's tabs one below the other, each with its words."""
-    if not _TABS.search(text) or "<!--" not in text:
+    """Return a text with parts that comments name (tabs, times) one below the other, each with its words."""
+    if not _PARTED.search(text) or "<!--" not in text:
         return text
     return outside_code(text, lambda part: _TAB_END.sub("", _TAB.sub(_tab, _TABS.sub("", part))))
 
@@ -47,6 +48,8 @@ def _worded(found: re.Match[str]) -> str:
     ).strip()
     given = given or found["args"].strip()
     mark = _MARKS.get(found["name"], "")
+    if found["name"] == "p":
+        return f"\n\n{given}\n\n"
     return f"<{mark}>{given}</{mark}>" if mark else given
 
 
@@ -62,5 +65,8 @@ def _button(found: re.Match[str]) -> str:
 
 
 def _checkbox(found: re.Match[str]) -> str:
-    given, _comma, words = found["args"].rpartition(",")
-    return f"{'☑' if 'checked' in given else '☐'} {words.strip()}"
+    given, comma, words = found["args"].partition(",")
+    if not comma or not re.fullmatch(r"[\sa-z]*", given):
+        given, words = "", found["args"]
+    yes, no = ("☑", "☐") if found["name"] == "checkbox" else ("◉", "○")
+    return f"{yes if 'checked' in given else no} {words.strip()}"

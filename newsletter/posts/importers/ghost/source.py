@@ -19,6 +19,8 @@ from newsletter.posts.text.measures import words_from_title
 
 PUBLISHED = {"published", "sent"}
 OPEN = {"public", ""}
+# What other sites and search engines are told beside what readers see.
+TOLD = ("meta_title", "og_title", "og_description", "og_image", "twitter_title", "twitter_description", "twitter_image")
 _PICTURE_HOST = re.compile(r"(https?://[\w.:-]{3,200})(?:/[\w-]{1,60}){0,2}/content/images/")
 _OWN_LINK = re.compile(r"(https?://[\w.:-]{3,200})/(?:[\w-]{1,60}/){0,3}([\w-]{1,190})/?(?=[\"'#?\s]|$)")
 _PATTERN = re.compile(r":(\w+)")
@@ -112,6 +114,9 @@ class Source:
         caption = str(meta.get("feature_image_caption") or row.get("feature_image_caption") or "").strip()
         if caption:
             yield Remark("the caption of its cover stays away", re.sub(r"<[^>]{0,500}>", "", caption)[:120])
+        told = [name for name in TOLD if str(meta.get(name) or row.get(name) or "").strip()]
+        if told:
+            yield Remark("has no place here", ", ".join(told), is_loss=False)
         if str(row.get("canonical_url") or "").strip():
             yield Remark("has no place here", f"its canonical address {row['canonical_url']}", is_loss=False)
 
