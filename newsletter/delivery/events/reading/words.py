@@ -14,10 +14,11 @@ import re
 
 from newsletter.delivery.events.reading import languages
 from newsletter.mail import replies
+from newsletter.regular_expressions import compile_late
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), re.IGNORECASE)
+    return compile_late("|".join(patterns), re.IGNORECASE)
 
 
 OF_A_READER = (
