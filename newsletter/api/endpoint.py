@@ -24,9 +24,10 @@ from django.utils.http import urlencode
 from ninja import Path, Router, Schema
 from pydantic import ConfigDict
 
-from newsletter.api import conditions, repeats
+from newsletter.api import conditions
 from newsletter.api.describing import Demands, parameters_of, public_responses, responses_of
 from newsletter.api.entrance import JSON, ApiRequest, Entrance
+from newsletter.api.handling import repeats
 from newsletter.api.problems import Error, Problem
 from newsletter.publication.actors import Via, acting
 
