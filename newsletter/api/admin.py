@@ -25,6 +25,7 @@ from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.forms import TypedModelForm
 
 NETWORKS_MAX = 50
+SCOPES_IN_A_ROW = 2  # of the list
 DAYS = (30, 90, 365)
 USUAL_DAYS = 90
 
@@ -89,7 +90,7 @@ def _label(scope: str) -> SafeString:
 class TokenAdmin(AuditedAdmin):
     form = TokenForm
     nothing_yet = _("No token yet. With one, a program writes, composes or reads for you.")
-    list_display = ("name", "prefix_shown", "owner", "scopes_shown", "ends_shown", "last_use")
+    list_display = ("name", "prefix_shown", "scopes_in_short", "ends_shown", "last_use")
     list_display_links = ("name",)
     list_select_related = ("user",)
     actions = None
@@ -117,7 +118,15 @@ class TokenAdmin(AuditedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Name the account to those who see more than their own."""
+        return (*self.list_display, "owner") if roles.is_owner(request.user) else self.list_display
+
     # --- A new one ---
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        shown = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context | shown, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("API")} | (extra_context or {}))
@@ -170,6 +179,13 @@ class TokenAdmin(AuditedAdmin):
     @admin.display(description=pgettext_lazy("of a token", "may"))
     def scopes_shown(self, token: Token) -> SafeString:
         return format_html_join(" ", "<code>{}</code>", ((one,) for one in token.scopes))
+
+    @admin.display(description=pgettext_lazy("of a token", "may"))
+    def scopes_in_short(self, token: Token) -> SafeString:
+        """Return the first scopes, and how many more there are."""
+        more = len(token.scopes) - SCOPES_IN_A_ROW
+        named = format_html_join(" ", "<code>{}</code>", ((one,) for one in token.scopes[:SCOPES_IN_A_ROW]))
+        return format_html("{} +{}", named, more) if more > 0 else named
 
     @admin.display(description=pgettext_lazy("of a token", "ends"))
     def ends_shown(self, token: Token) -> str:
