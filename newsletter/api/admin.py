@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -59,7 +60,8 @@ class TokenForm(TypedModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offered = tokens.offered_to(self.user)
-        self.fields["scopes"].choices = [(one, _label(one)) for one in offered if one != SCHEDULE]
+        scopes = cast("forms.MultipleChoiceField", self.fields["scopes"])
+        scopes.choices = [(one, _label(one)) for one in offered if one != SCHEDULE]
         if SCHEDULE not in offered:
             del self.fields["may_schedule"]
 
@@ -150,7 +152,7 @@ class TokenAdmin(AuditedAdmin):
         """Make the token; its secret is shown on the next page, and kept nowhere."""
         days, chosen = form.cleaned_data["ends"], form.cleaned_data["chosen"]
         obj.ends_at = timezone.now() + timedelta(days=int(days)) if days else None
-        obj.user = request.user
+        obj.user = cast("User", request.user)
         form.secret = tokens.fill(obj, chosen)
         super().save_model(request, obj, form, change)
         setattr(request, "new_token", form.secret)  # noqa: B010 - for response_add, which has no form

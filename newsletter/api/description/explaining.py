@@ -61,7 +61,8 @@ def _pieces(text: str) -> Iterator[tuple[str, bool]]:
 
 
 def _entry(path: str, method: str, operation: Facts, made: Facts) -> Entry:
-    summary, _line, about = operation.get("description", operation["summary"]).partition("\n")
+    text: str = operation.get("description") or operation["summary"]
+    summary, _line, about = text.partition("\n")
     status = next(status for status in operation["responses"] if status.startswith("2"))
     return Entry(
         name=operation["operationId"],
@@ -90,7 +91,8 @@ def _body(operation: Facts, made: Facts) -> Iterator[Field]:
 
 def _content(holder: Facts) -> Facts:
     """Return the schema of a body."""
-    found: Facts = next(iter(holder.get("content", {}).values()), {}).get("schema", {})
+    contents: Facts = holder.get("content", {})
+    found: Facts = next((one["schema"] for one in contents.values()), {})
     return found
 
 
