@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from newsletter.api import pages
+from newsletter.api.description import pages
 from newsletter.api.v1 import api
 
 urlpatterns = [

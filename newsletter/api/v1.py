@@ -2,9 +2,9 @@
 
 from ninja import NinjaAPI
 
-from newsletter.api import failures
 from newsletter.api.endpoints import checking, health, pictures, post_writing, public, tags
-from newsletter.api.reading import StrictParser
+from newsletter.api.handling import failures
+from newsletter.api.handling.reading import StrictParser
 
 VERSION = "1"
 ROUTERS = (post_writing.posts, checking.checks, pictures.pictures, tags.tags, health.health, public.public)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from newsletter.api import paces, tokens
+from newsletter.api import tokens
+from newsletter.api.handling import paces
 from newsletter.api.scopes import SCOPES
 from newsletter.operation.accounts.roles import EDITOR
 from tests.factories import make_helper, make_publication

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.test import Client
 
-from newsletter.api import schema
+from newsletter.api.description import schema
 from newsletter.api.scopes import SCOPES
 from tests.factories import make_publication
 

@@ -1,6 +1,9 @@
 """Who is let in: tokens, their scopes, their users, networks and ends."""
 
 import logging
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -8,10 +11,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from newsletter.api import paces
+from newsletter.api.handling import paces
 from newsletter.api.models import Token
 from tests.api.conftest import Program
 from tests.factories import make_publication
+from tests.support.product import ROOT
 
 pytestmark = pytest.mark.django_db
 HEALTH = "/api/v1/health"
@@ -40,6 +44,25 @@ def test_without_a_token_that_is_known_nothing_opens(owner, header):
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="newsletter"'
     assert answer.json()["type"] == "https://news.example.org/api/docs/#problem-unauthorized"
+
+
+def test_nothing_but_a_request_of_a_program_loads_what_answers_it(tmp_path):
+    code = """
+import sys
+import newsletter.wsgi
+from django.contrib import admin
+from django.urls import get_resolver, reverse
+get_resolver().url_patterns, reverse("api:docs"), admin.site.urls
+print({"ninja", "pydantic"} & set(sys.modules))
+from django.urls import resolve
+resolve("/api/v1/health", "newsletter.api.routes")
+print({"ninja", "pydantic"} <= set(sys.modules))
+"""
+    env = os.environ | {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "newsletter.settings"}
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split("\n")[:2] == ["set()", "True"]
 
 
 def test_a_session_of_the_desk_opens_nothing(owner):
@@ -167,6 +190,13 @@ def test_a_problem_speaks_the_language_that_is_asked_for(owner, language, title)
     assert (answer.status_code, answer.json()["title"]) == (404, title)
     assert answer.json()["instance"] == "/api/v1/nowhere"
     assert answer.json()["request"] == answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize("path", ["/", "/a\nb", "/posts/1\n", "/public/a\nb", "/public/", "/posts/", "/posts/-1"])
+def test_an_address_that_does_not_exist_is_answered_as_a_program_reads_it(owner, path):
+    answer = owner.get(path.replace("\n", "%0A"))
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
 
 
 def test_a_method_that_an_address_does_not_have_is_405(owner):

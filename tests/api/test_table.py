@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from newsletter.api import schema
+from newsletter.api.description import schema
 from newsletter.api.scopes import SCOPES
 from newsletter.posts.models import Image
 from tests.api.conftest import Program

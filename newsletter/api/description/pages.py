@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from newsletter.api import schema
-from newsletter.api.explaining import sections
+from newsletter.api.description import schema
+from newsletter.api.description.explaining import sections
 
 SECONDS = 300  # that proxies may keep the description
 
