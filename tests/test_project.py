@@ -219,7 +219,7 @@ def test_every_packet_of_tests_can_be_imported():
 
 
 MODULES_MAX = 22  # of one folder, __init__ among them
-ROOMS = ("delivery", "desk", "issues", "mail", "operation", "posts", "publication")
+ROOMS = ("api", "delivery", "desk", "issues", "mail", "operation", "posts", "publication")
 
 
 @pytest.mark.parametrize("room", [*(f"newsletter/{room}" for room in ROOMS), "subscribers"])

@@ -20,6 +20,7 @@ from django.test import Client, override_settings
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
+from newsletter.api.hooks.models import Call, Hook
 from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply, ReplyMail
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
@@ -90,6 +91,14 @@ TABLE: dict[str, str] = {
     "admin/settings/sender/test/": OWNERS,
     "admin/settings/record/": OWNERS,
     "admin/settings/advanced/": OWNERS,
+    "admin/settings/webhooks/": OWNERS,
+    "admin/settings/webhooks/add/": OWNERS,
+    "admin/settings/webhooks/<int:pk>/": OWNERS,
+    "admin/settings/webhooks/<int:pk>/change/": OWNERS,
+    "admin/settings/webhooks/<int:pk>/delete/": OWNERS,
+    "admin/settings/webhooks/<int:pk>/secret/": "LRRRRM",
+    "admin/settings/webhooks/<int:pk>/do/<str:name>/": "LRRRRM",
+    "admin/settings/webhooks/<int:pk>/calls/<int:number>/again/": "LRRRRM",
     "admin/settings/parts/": "LNNNNN",  # without DEBUG
     "admin/writing/check/": "LMMMMM",
     "admin/writing/posts/": WRITERS,
@@ -348,7 +357,12 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
     reply = Reply.objects.create(key="k", **wrote)
     ReplyMail.objects.create(reply=reply, body=FILE)
     special |= {f"{readers}bulk/": f"{readers}bulk/?all=1", f"{readers}bulk/<str:kind>/": f"{readers}bulk/tag/?all=1"}
+    hook = Hook.objects.create(url="https://hooks.example.org/in", created_at=timezone.now())
+    call = Call.objects.create(hook=hook, event="reader.left", at=timezone.now(), state="sent")
     values = {
+        "webhooks/<int:pk>": f"webhooks/{hook.pk}",
+        "calls/<int:number>": f"calls/{call.pk}",
+        "do/<str:name>": "do/test",
         "replies/<int:pk>": f"replies/{reply.pk}",
         "files/<int:number>": "files/1",
         "move-in/<int:pk>": f"move-in/{move.pk}",
