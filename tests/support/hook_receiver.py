@@ -32,7 +32,8 @@ class Taken:
 
 @dataclass
 class Receiver:
-    """statuses: what the next calls are answered, in order; then `status`. hold: answers nothing until it is set."""
+    """statuses: what the next calls are answered, in order; then `status`. hold: answers nothing until it is set,
+    after the first `held_after` calls."""
 
     url: str = ""
     status: int = 200
@@ -40,7 +41,9 @@ class Receiver:
     answer: bytes = b"thanks"
     location: str = ""
     hold: threading.Event | None = None
+    held_after: int = 0
     calls: list[Taken] = field(default_factory=list)
+    arrived: int = 0  # calls, those that it has not answered yet too
 
     def took(self) -> list[Taken]:
         """Return the calls that it has said yes to."""
@@ -65,8 +68,9 @@ def receiving() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if receiver.hold is not None:
-                receiver.hold.wait(60)
+            receiver.arrived += 1
+            if receiver.hold is not None and receiver.arrived > receiver.held_after:
+                receiver.hold.wait(120)
             status = receiver.statuses.pop(0) if receiver.statuses else receiver.status
             headers = {name.lower(): value for name, value in self.headers.items()}
             receiver.calls.append(Taken(self.path, headers, body, status))
