@@ -131,7 +131,7 @@ def _settle(made: Made, answer: Answer) -> bool:
     """Write down what came of a call; return whether the hook may be called again at once."""
     now, hook, call = timezone.now(), made.hook, made.call
     with transaction.atomic():
-        mine = Hook.objects.select_for_update().filter(pk=hook.pk, worker=hook.worker)
+        mine = Hook.objects.select_for_update(no_key=True).filter(pk=hook.pk, worker=hook.worker)
         if not mine.exists():
             return False  # a worker that was away for too long: another one makes the call again
         call.tried(

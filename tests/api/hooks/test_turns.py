@@ -8,7 +8,7 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.api.hooks import acting, backing_off, calling, turns
+from newsletter.api.hooks import acting, backing_off, calling, looking, tasks, turns
 from newsletter.api.hooks.events import Event
 from newsletter.api.hooks.models import Call, Hook
 from newsletter.delivery.models.restorations import Restoration
@@ -304,6 +304,43 @@ def test_a_post_that_was_withdrawn_before_it_was_told_is_not(receiver, make_hook
 
     assert receiver.took() == []
     assert Call.objects.get().state == Call.State.VOID
+
+    Post.objects.filter(pk=post.pk).update(published_at=timezone.now())
+    work()
+    work()
+    assert named(receiver.took()) == [post.pk]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_who_look_at_once_tell_of_a_post_once(make_hook):
+    make_hook("https://hooks.example.org/", Event.PUBLISHED)
+    post, ready = make_post(published_at=timezone.now()), threading.Barrier(4)
+
+    def look():
+        ready.wait(30)
+        looking.observe(timezone.now())
+        connection.close()
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert list(Call.objects.values_list("about", flat=True)) == [post.pk]
+
+
+def test_nothing_is_told_while_it_is_not_decided_what_a_restore_has_forgotten(receiver, make_hook):
+    make_hook(receiver.url)
+    restore = Restoration.objects.create(noticed_at=timezone.now() - timedelta(hours=1))
+    leave(make_subscriber())
+
+    tasks.call_hooks()
+    assert receiver.calls == []
+
+    Restoration.objects.filter(pk=restore.pk).update(decided_at=timezone.now())
+    tasks.call_hooks()
+    assert len(receiver.took()) == 1
 
 
 def test_a_reader_erased_meanwhile_is_named_by_no_call_but_that_they_are_erased(receiver, make_hook):
