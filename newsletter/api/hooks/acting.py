@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db import transaction
+
 from newsletter.api.hooks.events import Event
 from newsletter.api.hooks.models import Call, Hook
 from newsletter.publication.changes import Change
@@ -11,8 +13,10 @@ WAITS_AGAIN = {"state": Call.State.WAITING, "settled_at": None}
 
 def test(hook: Hook, now: datetime) -> Call:
     """Have a test sent at once, before everything that waits; it is tried once, and tells whether the hook is back."""
-    Hook.objects.filter(pk=hook.pk).update(retry_at=None)
-    return Call.objects.create(hook=hook, event=Event.TEST, at=now)
+    with transaction.atomic():
+        call = Call.objects.create(hook=hook, event=Event.TEST, at=now)
+        Hook.objects.filter(pk=hook.pk).update(retry_at=None, test=call.pk)
+    return call
 
 
 def rotate(hook: Hook, now: datetime) -> None:

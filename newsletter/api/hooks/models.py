@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -52,6 +52,7 @@ class Hook(models.Model):
     retry_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True, help_text="a worker has it until then")
     worker = models.CharField(max_length=32, blank=True)
+    test = models.BigIntegerField(null=True, help_text="the call that goes first while it waits")
     restored_at = models.DateTimeField(null=True, help_text="the restore after which older calls were held back")
     created_at = models.DateTimeField()
 
@@ -121,8 +122,8 @@ class CallQuerySet(models.QuerySet["Call"]):
 
     def next_of(self, hook: Hook) -> "Call | None":
         """Return what a hook is told next: a test at once, else what happened first."""
-        mine = self.waiting().filter(hook=hook)
-        return mine.filter(event=Event.TEST).order_by("pk").first() or mine.order_by("pk").first()
+        mine = self.waiting().filter(hook=hook).order_by("pk")
+        return mine.filter(pk=Subquery(Hook.objects.filter(pk=hook.pk).values("test")[:1])).first() or mine.first()
 
 
 class Call(models.Model):
