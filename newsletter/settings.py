@@ -108,9 +108,9 @@ WSGI_APPLICATION = "newsletter.wsgi.application"
 INSTALLED_APPS = [
     "newsletter.operation",  # first: it makes the folders and the secret that the others use
     *("allauth.account", "allauth.mfa", "allauth.usersessions"),
-    "newsletter.api.hooks",
     "newsletter.desk.apps.DeskConfig",
     "newsletter.desk.apps.DeskAdminConfig",  # the admin site is the author's desk
+    "newsletter.api.hooks",
     "newsletter.delivery",
     "subscribers",
     "newsletter.issues",

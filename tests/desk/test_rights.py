@@ -91,14 +91,6 @@ TABLE: dict[str, str] = {
     "admin/settings/sender/test/": OWNERS,
     "admin/settings/record/": OWNERS,
     "admin/settings/advanced/": OWNERS,
-    "admin/settings/webhooks/": OWNERS,
-    "admin/settings/webhooks/add/": OWNERS,
-    "admin/settings/webhooks/<int:pk>/": OWNERS,
-    "admin/settings/webhooks/<int:pk>/change/": OWNERS,
-    "admin/settings/webhooks/<int:pk>/delete/": OWNERS,
-    "admin/settings/webhooks/<int:pk>/secret/": "LRRRRM",
-    "admin/settings/webhooks/<int:pk>/do/<str:name>/": "LRRRRM",
-    "admin/settings/webhooks/<int:pk>/calls/<int:number>/again/": "LRRRRM",
     "admin/settings/parts/": "LNNNNN",  # without DEBUG
     "admin/writing/check/": "LMMMMM",
     "admin/writing/posts/": WRITERS,
@@ -215,6 +207,14 @@ TABLE |= {
         **dict.fromkeys(("<int:pk>/try/", "<int:pk>/begin/", "<int:pk>/stop/", "<int:pk>/go-on/"), "LRRRMM"),
         **dict.fromkeys(("<int:pk>/compare/<int:number>/", "<int:pk>/old/<int:place>/"), EDITORS),
         "<int:pk>/new/<int:place>/": EDITORS,
+    }.items()
+}
+TABLE |= {
+    f"admin/settings/webhooks/{route}": letters
+    for route, letters in {
+        **dict.fromkeys(("", "add/", "<int:pk>/", "<int:pk>/change/", "<int:pk>/delete/"), OWNERS),
+        **dict.fromkeys(("<int:pk>/secret/", "<int:pk>/do/<str:name>/"), "LRRRRM"),
+        "<int:pk>/calls/<int:number>/again/": "LRRRRM",
     }.items()
 }
 POSTED = {

@@ -16,6 +16,7 @@ from newsletter.operation.questions import hooks as questions
 from newsletter.publication.changes import Change
 from tests.factories import make_helper, make_publication
 from tests.support.hook_receiver import receiving, verified
+from tests.support.pages import assert_valid
 
 pytestmark = pytest.mark.django_db
 URL = "https://hooks.example.org/in"
@@ -200,6 +201,19 @@ def test_an_answer_is_text_and_never_markup(desk):
     shown = text_of(desk.get(reverse("admin:webhook", args=[hook.pk])))
     assert "<script>alert(1)" not in shown
     assert "&lt;script&gt;alert(1)" in shown
+
+
+def test_every_page_is_html_as_the_standard_has_it(desk):
+    hook = make_hook()
+    for state, trouble in (("sent", ""), ("waiting", "no answer")):
+        make_call(hook, state=state, tries=2, status=None if trouble else 200, trouble=trouble, tried_at=timezone.now())
+    pages = [reverse("admin:webhooks"), reverse("admin:webhook_add")]
+    pages += [reverse(f"admin:{name}", args=[hook.pk]) for name in ("webhook", "webhook_change", "webhook_delete")]
+
+    for page in pages:
+        assert_valid(text_of(desk.get(page)))
+    assert_valid(text_of(posted(desk, "webhook_add", url="x")))
+    assert_valid(text_of(posted(desk, "webhook_rotate", hook.pk)))
 
 
 def test_the_page_asks_as_much_for_many_calls_as_for_few(desk, django_assert_max_num_queries):
