@@ -115,6 +115,7 @@ INSTALLED_APPS = [
     "newsletter.api",
     "newsletter.desk.apps.DeskConfig",
     "newsletter.desk.apps.DeskAdminConfig",  # the admin site is the author's desk
+    "newsletter.api.hooks",
     "newsletter.delivery",
     "subscribers",
     "newsletter.issues",
@@ -300,6 +301,7 @@ _BEAT = {
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
     "thin out old events": ("newsletter.delivery.tasks.thin_events", 60.0, 60),
     "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
+    "call webhooks": ("newsletter.api.hooks.tasks.call_hooks", 10.0, 10),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
     "look for what has become wrong": ("newsletter.operation.tasks.examine", 600.0, 600),
@@ -322,6 +324,8 @@ SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all
 MAILBOX_URL: str = env.str("MAILBOX_URL", "")
 # What a provider's webhook carries as basic authentication, user:password; several, by commas, while one is replaced.
 WEBHOOK_SECRET: list[str] = env.list("WEBHOOK_SECRET", [])
+# Whether webhooks may go to this machine itself, by http too: for somebody who writes a receiver.
+WEBHOOKS_TO_LOOPBACK: bool = env.bool("WEBHOOKS_TO_LOOPBACK", DEBUG)
 PACK_AFTER_DAYS: int = env.int("PACK_AFTER_DAYS", 90)  # after its end the copies of a mailing are packed
 DELIVERY_LANES: int = 1  # lanes of one machine, each a process of its worker; more machines add more
 MAILERS = {

@@ -330,6 +330,7 @@ BY_WHOM = {
     },
     "us: words of our own, or HTML that the sanitiser or a template wrote": {
         "newsletter.regular_expressions": "Late.__getattr__",
+        "newsletter.api.hooks.recording": "_into_sqlite",
         "newsletter.operation.backup.archive": "MEMBER",
         "newsletter.operation.backup.nights": "NAME",
         "newsletter.operation.env_file": "_LINE _PART _BARE _ESCAPED",

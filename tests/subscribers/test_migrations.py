@@ -6,6 +6,7 @@ The way to the tables of before and back takes four seconds of a processor: what
 from datetime import timedelta
 
 import pytest
+from django.core.management.sql import emit_pre_migrate_signal
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
@@ -24,7 +25,10 @@ def migrated(transactional_db):
     """Take the tables back, let a test write rows as they were, and bring them here again."""
 
     def migrate(write, before=BEFORE):
-        MigrationExecutor(connection).migrate(before)
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(before)
+        emit_pre_migrate_signal(verbosity=0, interactive=False, db="default", plan=plan)  # as `migrate` does
+        executor.migrate(before, plan)
         write(MigrationExecutor(connection).loader.project_state(before).apps)
         _to_the_end()
 
