@@ -13,7 +13,7 @@ from newsletter.api import problems
 from newsletter.api.problems import Error, Problem
 
 log = logging.getLogger("django.request")
-IN_BODY = {"body", "form", "file"}
+IN_FORM = {"form", "file"}
 
 
 def register(api: NinjaAPI) -> None:
@@ -39,8 +39,10 @@ def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
 def _error(one: dict[str, Any]) -> Error:
     """Return what pydantic says, in its own English words, and where."""
     place, *parts = one["loc"]
-    if place in IN_BODY:
-        return Error(one["msg"], pointer="".join(f"/{_escaped(part)}" for part in parts[1:]))
+    if place == "body":  # then follows the name of the view's argument
+        parts = parts[1:]
+    if place == "body" or place in IN_FORM:
+        return Error(one["msg"], pointer="".join(f"/{_escaped(part)}" for part in parts))
     return Error(one["msg"], parameter=str(parts[-1]) if parts else "")
 
 

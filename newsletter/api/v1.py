@@ -3,11 +3,11 @@
 from ninja import NinjaAPI
 
 from newsletter.api import failures
-from newsletter.api.endpoints import health, post_writing
+from newsletter.api.endpoints import checking, health, pictures, post_writing, tags
 from newsletter.api.reading import StrictParser
 
 VERSION = "1"
-ROUTERS = (post_writing.posts, health.health)
+ROUTERS = (post_writing.posts, checking.checks, pictures.pictures, tags.tags, health.health)
 
 api = NinjaAPI(title="Newsletter", version=VERSION, openapi_url=None, docs_url=None, parser=StrictParser())
 failures.register(api)

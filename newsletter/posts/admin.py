@@ -246,7 +246,8 @@ def _fixed_text(done: int) -> str:
     return text % {"done": done}
 
 
-def _index_again(posts: Iterable[Post]) -> None:
+def index_again(posts: Iterable[Post]) -> None:
+    """Let posts be found by the new name of a tag."""
     for post in posts:
         index_post(post)
 
@@ -265,7 +266,7 @@ class TagAdmin(PlainDeletionAdmin):
     def save_model(self, request: HttpRequest, obj: Tag, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if "name" in form.changed_data:
-            _index_again(obj.posts.all())
+            index_again(obj.posts.all())
 
     def delete_model(self, request: HttpRequest, obj: Tag) -> None:
         self.delete_queryset(request, Tag.objects.filter(pk=obj.pk))
@@ -273,7 +274,7 @@ class TagAdmin(PlainDeletionAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
         had_it = list(Post.objects.filter(tags__in=queryset).distinct())
         super().delete_queryset(request, queryset)
-        _index_again(had_it)
+        index_again(had_it)
 
     @admin.display(description=_("posts"), ordering="uses")
     def post_count(self, tag: Any) -> int:

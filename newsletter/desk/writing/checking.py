@@ -34,19 +34,23 @@ def check(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"error": text}, status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     publication = Publication.objects.current()
     if rule := request.POST.get("fix"):
-        return JsonResponse({"body": _fixed(body, rule, publication)})
+        return JsonResponse({"body": fixed_text(body, rule, publication)})
+    return JsonResponse(checked(body, publication))
+
+
+def checked(body: str, publication: Publication) -> dict[str, Any]:
+    """Return what the format check says about a text, with its measures."""
     groups = grouped(body, Post(body=body).findings(publication))
-    return JsonResponse(
-        {
-            "facts": _facts(body, publication),
-            "count": sum(len(group.rows) for group in groups if not group.is_hint),
-            "safe": sum(group.safe for group in groups if not group.is_hint),
-            "groups": [_group(group, _units_before(body)) for group in groups],
-        }
-    )
+    return {
+        "facts": _facts(body, publication),
+        "count": sum(len(group.rows) for group in groups if not group.is_hint),
+        "safe": sum(group.safe for group in groups if not group.is_hint),
+        "groups": [_group(group, _units_before(body)) for group in groups],
+    }
 
 
-def _fixed(body: str, rule: str, publication: Publication) -> str:
+def fixed_text(body: str, rule: str, publication: Publication) -> str:
+    """Return the text with the safe fixes of a rule, or of ALL."""
     rules = RULES.keys() - HINTS - set(publication.checks_off) if rule == ALL else {rule}
     text, _done = fixed(body, terms=house_terms(publication.name, publication.terms), rules=rules)
     return text

@@ -1,0 +1,123 @@
+"""The library of pictures: uploaded once, served for ever at an address made of the content."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.forms import modelform_factory
+from django.http import Http404
+from ninja import File, Form, Query, Schema, UploadedFile
+from pydantic import ConfigDict, Field
+
+from newsletter.api import conditions
+from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
+from newsletter.api.endpoint import Answer, Endpoints, paged
+from newsletter.api.entrance import FORM, ApiRequest
+from newsletter.api.forms import problem_of
+from newsletter.api.times import told as told_time
+from newsletter.posts.forms import ImageForm
+from newsletter.posts.models import Image
+from newsletter.posts.tasks import finish_pictures
+from newsletter.publication.forms import TypedModelForm
+from newsletter.publication.wakeups import wake
+
+pictures = Endpoints(tags=["pictures"])
+ALT_MAX = 200
+AltForm = modelform_factory(Image, form=TypedModelForm, fields=("alt",))
+Alt = Annotated[str, Field(min_length=1, max_length=ALT_MAX)]
+
+
+class PictureOut(Schema):
+    """id: what a post has as its cover. markdown: what stands in a text to show it. uses: in how many posts it is."""
+
+    id: str
+    name: str
+    alt: str
+    width: int
+    height: int
+    url: str
+    markdown: str
+    uses: int
+    uploaded_at: datetime
+
+
+class PicturesOut(Schema):
+    items: list[PictureOut]
+    next: str | None
+
+
+class AltIn(Schema):
+    """alt: what the picture says, for those who do not see it."""
+
+    model_config = ConfigDict(extra="forbid")
+    alt: Alt
+
+
+class Wanted(Schema):
+    """q: words of the picture, or of its file name."""
+
+    q: Annotated[str, Query(max_length=100)] = ""
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
+    cursor: Annotated[str, Query(max_length=400)] = ""
+
+
+FIELDS = tuple(PictureOut.model_fields)
+
+
+@pictures.reads("/pictures", scope="posts:read", needs=("posts.view_image",), returns=PicturesOut, fields=FIELDS)
+def list_pictures(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+    """A page of pictures, the newest first."""
+    words = [Q(alt__icontains=word) | Q(name__icontains=word) for word in wanted.q.split()]
+    page = page_of(Image.objects.with_uses().filter(*words), limit=wanted.limit, cursor=wanted.cursor)
+    return paged([_told(image) for image in page.rows], page.next)
+
+
+@pictures.reads("/pictures/{id}", scope="posts:read", needs=("posts.view_image",), returns=PictureOut, fields=FIELDS)
+def read_picture(request: ApiRequest, id: str) -> Answer:  # noqa: A002 - the name of the parameter, as it is described
+    """One picture."""
+    return Answer(_told(_picture(id)))
+
+
+@pictures.makes("/pictures", scope="posts:write", needs=("posts.add_image",), returns=PictureOut, takes=FORM)
+def upload_picture(request: ApiRequest, file: File[UploadedFile], alt: Form[Alt]) -> Answer:
+    """Upload a picture, at most 10 MB. The same content again is the same picture, with the new words."""
+    form = ImageForm({"alt": alt}, {"file": file})
+    if not form.is_valid():
+        raise problem_of(form, {})
+    image = form.save()
+    wake(finish_pictures)
+    return Answer(_told(_picture(image.digest)), status=201, location=f"/api/v1/pictures/{image.digest}")
+
+
+@pictures.changes("/pictures/{id}", scope="posts:write", needs=("posts.change_image",), returns=PictureOut)
+def change_picture(request: ApiRequest, id: str, change: AltIn) -> Answer:  # noqa: A002 - see read_picture
+    """Change what a picture says."""
+    image = _picture(id)
+    conditions.demand(request, conditions.etag_of(_told(image)))
+    form = AltForm({"alt": change.alt}, instance=image)
+    if not form.is_valid():
+        raise problem_of(form, {})
+    form.save()
+    return Answer(_told(_picture(id)))
+
+
+def _picture(digest: str) -> Any:
+    image = Image.objects.with_uses().filter(digest=digest).first()
+    if image is None:
+        raise Http404
+    return image
+
+
+def _told(image: Any) -> dict[str, Any]:
+    return {
+        "id": image.digest,
+        "name": image.name,
+        "alt": image.alt,
+        "width": image.width,
+        "height": image.height,
+        "url": f"{settings.SITE_URL}{image.get_absolute_url()}",
+        "markdown": image.markdown,
+        "uses": image.use_count or 0,
+        "uploaded_at": told_time(image.created_at),
+    }

@@ -1,0 +1,97 @@
+"""Tags of posts. A new one is made where a post is written."""
+
+from typing import Annotated, Any
+
+from django.conf import settings
+from django.db.models import Count
+from django.forms import modelform_factory
+from django.http import Http404
+from ninja import Query, Schema
+from pydantic import ConfigDict, Field
+
+from newsletter.api import conditions
+from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
+from newsletter.api.endpoint import Answer, Endpoints, Number, paged
+from newsletter.api.entrance import ApiRequest
+from newsletter.api.forms import problem_of
+from newsletter.posts.admin import index_again
+from newsletter.posts.models import TAG_NAME_MAX, Tag
+from newsletter.publication.forms import TypedModelForm
+
+tags = Endpoints(tags=["tags"])
+TagForm = modelform_factory(Tag, form=TypedModelForm, fields=("name", "slug"))
+
+
+class TagOut(Schema):
+    """posts: how many have it, drafts too."""
+
+    id: int
+    name: str
+    slug: str
+    url: str
+    posts: int
+
+
+class TagsOut(Schema):
+    items: list[TagOut]
+    next: str | None
+
+
+class TagChanges(Schema):
+    """What is to be other than it is. slug: the end of its address."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, Field(min_length=1, max_length=TAG_NAME_MAX)] = ""
+    slug: Annotated[str, Field(min_length=1, max_length=60, pattern="^[-a-zA-Z0-9_]+$")] = ""
+
+
+class Wanted(Schema):
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
+    cursor: Annotated[str, Query(max_length=400)] = ""
+
+
+FIELDS = tuple(TagOut.model_fields)
+
+
+@tags.reads("/tags", scope="posts:read", needs=("posts.view_post",), returns=TagsOut, fields=FIELDS)
+def list_tags(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+    """A page of tags, the newest first."""
+    page = page_of(Tag.objects.annotate(uses=Count("posts")), limit=wanted.limit, cursor=wanted.cursor)
+    return paged([_told(tag) for tag in page.rows], page.next)
+
+
+@tags.reads("/tags/{int:number}", scope="posts:read", needs=("posts.view_post",), returns=TagOut, fields=FIELDS)
+def read_tag(request: ApiRequest, number: Number) -> Answer:
+    """One tag."""
+    return Answer(_told(_tag(number)))
+
+
+@tags.changes("/tags/{int:number}", scope="posts:write", needs=("posts.change_tag",), returns=TagOut)
+def change_tag(request: ApiRequest, number: Number, change: TagChanges) -> Answer:
+    """Change the name of a tag or the end of its address."""
+    tag = _tag(number)
+    conditions.demand(request, conditions.etag_of(_told(tag)))
+    form = TagForm({"name": tag.name, "slug": tag.slug} | change.model_dump(exclude_unset=True), instance=tag)
+    if not form.is_valid():
+        raise problem_of(form, {})
+    form.save()
+    if "name" in form.changed_data:
+        index_again(tag.posts.all())
+    return Answer(_told(_tag(number)))
+
+
+def _tag(number: int) -> Any:
+    tag = Tag.objects.annotate(uses=Count("posts")).filter(pk=number).first()
+    if tag is None:
+        raise Http404
+    return tag
+
+
+def _told(tag: Any) -> dict[str, Any]:
+    return {
+        "id": tag.pk,
+        "name": tag.name,
+        "slug": tag.slug,
+        "url": f"{settings.SITE_URL}{tag.get_absolute_url()}",
+        "posts": tag.uses,
+    }
