@@ -4,12 +4,21 @@ from ninja import NinjaAPI
 
 from newsletter.api import failures
 from newsletter.api.endpoints import checking, health, pictures, post_writing, tags
+from newsletter.api.endpoints.issues import scheduling, writing
 from newsletter.api.reading import StrictParser
 
 VERSION = "1"
-ROUTERS = (post_writing.posts, checking.checks, pictures.pictures, tags.tags, health.health)
+ROUTERS = (
+    post_writing.posts,
+    checking.checks,
+    pictures.pictures,
+    tags.tags,
+    health.health,
+    writing.issues,
+    scheduling.issues,
+)
 
 api = NinjaAPI(title="Newsletter", version=VERSION, openapi_url=None, docs_url=None, parser=StrictParser())
 failures.register(api)
-for router in ROUTERS:
+for router in dict.fromkeys(ROUTERS):  # several modules can share one
     api.add_router("", router)

@@ -28,7 +28,7 @@ class KnownBrowserMiddleware:
 class SecondFactorMiddleware:
     """Send an owner who must have a second factor first to their account, from pages outside the desk as well.
 
-    Those are the pages that ask for a right: the outbox, and an approval or a cancel by a link that others can read there.
+    Those are the pages that ask for a right: the outbox, and what is answered by a link that others can read there.
     On a trial they are open to whoever sits at the machine. The desk's own pages are guarded by `desk.guard`.
     """
 

@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from newsletter.api import paces, tokens
 from newsletter.api.scopes import SCOPES
@@ -52,3 +54,10 @@ def editor(db):
     """The program of an editor, with all scopes."""
     make_publication()
     return Program(make_helper(EDITOR, name="edith"))
+
+
+def queries(ask: Any) -> list[str]:
+    """Return the queries of a request, but for the one that looks now and then whether a kept page is still fresh."""
+    with CaptureQueriesContext(connection) as captured:
+        assert ask().status_code == 200
+    return [one["sql"] for one in captured.captured_queries if "siteversion" not in one["sql"]]
