@@ -98,6 +98,13 @@ def responses_of(demands: Demands) -> dict[int, Facts]:
     return found
 
 
+def public_responses() -> dict[int, Facts]:
+    """Return every answer of the part that needs no token, but the body of the good one."""
+    found: dict[int, Facts] = {200: {"headers": named([*ALWAYS, "ETag", "Link"])}}
+    found[304] = {"description": "Who asks has it already.", "headers": named(["ETag", *ALWAYS])}
+    return found | {number: {"$ref": f"#/components/responses/Problem{number}"} for number in (404, 422, 429, 500, 503)}
+
+
 def _problems(demands: Demands) -> Iterator[int]:
     yield from (400, 401, 403, 404, 422, 429, 500, 503)
     if demands.method != "GET":

@@ -21,16 +21,24 @@ from typing import Annotated, Any
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
-from ninja import Path, Router
+from ninja import Path, Router, Schema
+from pydantic import ConfigDict
 
-from newsletter.api import conditions, repeats
-from newsletter.api.describing import Demands, parameters_of, responses_of
+from newsletter.api import conditions
+from newsletter.api.describing import Demands, parameters_of, public_responses, responses_of
 from newsletter.api.entrance import JSON, ApiRequest, Entrance
+from newsletter.api.handling import repeats
 from newsletter.api.problems import Error, Problem
 from newsletter.publication.actors import Via, acting
 
 type View = Callable[..., "Answer | HttpResponse"]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+class Told(Schema):
+    """What is answered of a thing; `fields=` may leave any of it out."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,28 @@ class Endpoints(Router):
     ) -> Callable[[View], View]:
         return self._registered(path, scope, needs, returns, Demands("GET", fields=tuple(fields)))
 
+    def opens(self, path: str, *, returns: Any) -> Callable[[View], View]:
+        """Register what everybody may read: only what the site shows, in the same words for all."""
+
+        def register(view: View) -> View:
+            @wraps(view)
+            def opened(request: HttpRequest, **given: Any) -> HttpResponse:
+                answer = view(request, **given)
+                return answer if isinstance(answer, HttpResponse) else _public(request, answer)
+
+            operation = self.get(
+                path,
+                auth=None,
+                response=returns,
+                operation_id=view.__name__,
+                summary=_first_line(view),
+                openapi_extra={"responses": public_responses(), "x-public": True},
+            )
+            operation(opened)
+            return view
+
+        return register
+
     def asks(self, path: str, *, scope: str, needs: Sequence[str], returns: Any) -> Callable[[View], View]:
         return self._registered(path, scope, needs, returns, Demands("POST"))
 
@@ -88,7 +118,7 @@ class Endpoints(Router):
     ) -> Callable[[View], View]:
         """Return what registers a view; see the methods above."""
         extra = {
-            "security": [{"token": [scope]}],
+            "x-scope": scope,
             "parameters": parameters_of(demands),
             "responses": responses_of(demands),
             "x-rights": list(needs),
@@ -168,14 +198,26 @@ def responded(request: HttpRequest, answer: Answer | HttpResponse, fields: Seque
     if answer.location:
         headers["Location"] = answer.location
     if answer.more:
-        query = urlencode(request.GET.dict() | {"cursor": answer.more})
-        headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+        headers["Link"] = _next_link(request, answer.more)
     if etag := conditions.etag_of(answer.body) if answer.etag is None else answer.etag:
         headers["ETag"] = etag
         if request.method in {"GET", "HEAD"} and conditions.is_known(request, etag):
             return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     text = json.dumps(_only(answer.body, fields), ensure_ascii=False)
     return HttpResponse(text, status=answer.status, content_type=JSON, headers=headers)
+
+
+def _public(request: HttpRequest, answer: Answer) -> HttpResponse:
+    """Return an answer without ETag and caching: newsletter/publication/kept/pages.py adds both, as to a page."""
+    response = HttpResponse(json.dumps(answer.body, ensure_ascii=False), content_type=JSON)
+    if answer.more:
+        response.headers["Link"] = _next_link(request, answer.more)
+    return response
+
+
+def _next_link(request: HttpRequest, cursor: str) -> str:
+    query = urlencode(request.GET.dict() | {"cursor": cursor})
+    return f'<{request.path}?{query}>; rel="next"'
 
 
 def _only(body: Any, fields: Sequence[str]) -> Any:

@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 
-from newsletter.api import paces, tokens
+from newsletter.api import tokens
+from newsletter.api.handling import paces
 from newsletter.api.models import Token
 from newsletter.api.problems import Problem
 from newsletter.publication.limits.rates import client_address, neighbourhood

@@ -2,6 +2,11 @@
 
 from django.urls import path
 
+from newsletter.api.description import pages
 from newsletter.api.v1 import api
 
-urlpatterns = [path("api/v1/", api.urls)]
+urlpatterns = [
+    path("api/v1/openapi.json", pages.openapi),
+    path("api/docs/", pages.documentation),
+    path("api/v1/", api.urls),
+]

@@ -17,11 +17,18 @@ SECRET_MAX = 200  # characters of a header that are looked at
 
 def make(user: User, name: str, scopes: Iterable[str], **fields: Any) -> tuple[Token, str]:
     """Return a new token and its secret, which is kept nowhere. fields: networks, ends_at."""
-    secret = MARK + secrets.token_hex(24)
-    chosen = [scope for scope in SCOPES if scope in set(scopes)]
-    row = Token(user=user, name=name, scopes=chosen, prefix=secret[:PREFIX_LENGTH], digest=digest_of(secret), **fields)
+    row = Token(user=user, name=name, **fields)
+    secret = fill(row, scopes)
     row.save()
     return row, secret
+
+
+def fill(row: Token, scopes: Iterable[str]) -> str:
+    """Give a row its scopes and a new secret, and return that; the row is not saved yet."""
+    secret, chosen = MARK + secrets.token_hex(24), set(scopes)
+    row.scopes = [scope for scope in SCOPES if scope in chosen]
+    row.prefix, row.digest = secret[:PREFIX_LENGTH], digest_of(secret)
+    return secret
 
 
 def offered_to(user: Any) -> list[str]:

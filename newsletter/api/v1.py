@@ -2,10 +2,10 @@
 
 from ninja import NinjaAPI
 
-from newsletter.api import failures
-from newsletter.api.endpoints import checking, health, pictures, post_writing, tags
+from newsletter.api.endpoints import checking, health, pictures, post_writing, public, tags
 from newsletter.api.endpoints.issues import scheduling, writing
-from newsletter.api.reading import StrictParser
+from newsletter.api.handling import failures
+from newsletter.api.handling.reading import StrictParser
 
 VERSION = "1"
 ROUTERS = (
@@ -14,6 +14,7 @@ ROUTERS = (
     pictures.pictures,
     tags.tags,
     health.health,
+    public.public,
     writing.issues,
     scheduling.issues,
 )

@@ -1,9 +1,9 @@
 """The addresses of the API. What answers them is imported with the first request."""
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
@@ -11,15 +11,23 @@ from django.views.decorators.csrf import csrf_exempt
 
 from newsletter.api import problems
 from newsletter.api.problems import Problem
+from newsletter.posts.models import Post
+from newsletter.publication.kept.pages import kept
 
 if TYPE_CHECKING:
     from newsletter.api.entrance import ApiRequest
 
 ROUTES = "newsletter.api.routes"  # by its name: it imports pydantic, 16 MB
+OPEN_TO_ALL = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Link, Retry-After"}
+ASKED_BEFORE = {  # what a browser asks before it asks: the Fetch Standard, "CORS protocol"
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "If-None-Match, Accept-Language",
+    "Access-Control-Max-Age": "86400",
+}
 
 
 @csrf_exempt  # no cookie opens anything here
-def private(request: "ApiRequest", rest: str) -> HttpResponseBase:
+def private(request: "ApiRequest", rest: str) -> HttpResponse:
     """Answer a program with a token."""
     with translation.override(problems.language_of(request)):
         response = _routed(request)
@@ -31,12 +39,33 @@ def private(request: "ApiRequest", rest: str) -> HttpResponseBase:
     return response
 
 
-def _routed(request: HttpRequest) -> HttpResponseBase:
+@csrf_exempt
+def public(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """Answer everybody, and the pages of other sites, with what the site shows."""
+    if request.method == "OPTIONS":
+        return HttpResponse(status=HTTPStatus.NO_CONTENT, headers=OPEN_TO_ALL | ASKED_BEFORE)
+    response = _routed(request)
+    for name, value in OPEN_TO_ALL.items():
+        response.headers[name] = value
+    return response
+
+
+posts = kept(Post.objects.next_change, parameters=["cursor", "tag"])(public)
+issues = kept(Post.objects.next_change, parameters=["cursor"])(public)
+others = kept(Post.objects.next_change)(public)
+documentation = kept()(public)
+
+
+def _routed(request: HttpRequest) -> HttpResponse:
+    """Return what the endpoint of an address answers. HEAD is asked as GET: the server leaves the body out."""
     try:
         match = resolve(request.path_info, urlconf=ROUTES)
     except Resolver404:
         return problems.answer(request, Problem("not-found"))
-    response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
-    if response.status_code == 405 and isinstance(response, HttpResponse):
+    method = request.method
+    request.method = "GET" if method == "HEAD" else method
+    response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+    request.method = method
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return problems.answer(request, Problem("method", headers={"Allow": response.headers["Allow"]}))
     return response

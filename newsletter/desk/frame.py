@@ -59,6 +59,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("posts.missingaddress", pgettext_lazy("settings", "Missing pages")),
         ("admin:move_in", pgettext_lazy("settings", "Move in")),
         ("auth.user", pgettext_lazy("settings", "Team")),
+        ("api.token", pgettext_lazy("settings", "API")),
         ("admin:account", pgettext_lazy("settings", "Security")),
         ("admin:settings_record", pgettext_lazy("settings", "Record")),
     ),
@@ -83,6 +84,7 @@ STANDS_UNDER = {
     "password_change": SETTINGS,
     "publication": SETTINGS,
     "auth": SETTINGS,
+    "api": SETTINGS,
 }
 
 

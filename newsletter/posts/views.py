@@ -94,7 +94,7 @@ class _Hits:
         return look_up(self.query, now=self.now, limit=PER_PAGE, offset=part.start).results
 
 
-def _closed_seconds(request: HttpRequest) -> int:
+def closed_seconds_of(request: HttpRequest) -> int:
     """Count one search; return for how many seconds no more are answered to its network, 0 when this one is."""
     who = rates.neighbourhood(rates.client_address(request))
     return closed_seconds("search", who, limit=SEARCHES_A_MINUTE, seconds=60, now=timezone.now())
@@ -103,7 +103,7 @@ def _closed_seconds(request: HttpRequest) -> int:
 def search(request: HttpRequest) -> HttpResponse:
     """Show what contains all the words of `q`, the best hits first."""
     query = request.GET.get("q", "").replace("\0", "").strip()[:QUERY_LENGTH]
-    if query and (seconds := _closed_seconds(request)):
+    if query and (seconds := closed_seconds_of(request)):
         context = {"query": query, "opens_at": opening(seconds, timezone.now())}
         response = render(request, "posts/search.html", context, status=429)
         response.headers["Retry-After"] = str(seconds)

@@ -8,7 +8,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from newsletter.api import paces, tokens
+from newsletter.api import tokens
+from newsletter.api.handling import paces
 from newsletter.api.scopes import SCOPES
 from newsletter.operation.accounts.roles import EDITOR
 from tests.factories import make_helper, make_publication
@@ -24,7 +25,16 @@ class Program:
         self.token, self.secret = tokens.make(user, "Obsidian", scopes or SCOPES, **fields)
         self.client, self.count = Client(), 0
 
-    def ask(self, method: str, path: str, body: Any = None, *, match: str = "", **headers: str) -> Any:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        match: str = "",
+        content_type: str = "application/json",
+        **headers: str,
+    ) -> Any:
         self.count += 1
         sent = {"authorization": f"Bearer {self.secret}"}
         sent |= {"idempotency-key": f"key-{self.count}"} if method == "POST" else {}
@@ -32,7 +42,7 @@ class Program:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         data = b"" if body is None else json.dumps(body)
         address = path if path.startswith("/api") else ROOT + path
-        return self.client.generic(method, address, data, content_type="application/json", headers=sent)
+        return self.client.generic(method, address, data, content_type=content_type, headers=sent)
 
     def get(self, path: str, **headers: str) -> Any:
         return self.ask("GET", path, **headers)

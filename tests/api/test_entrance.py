@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from newsletter.api import paces
+from newsletter.api.handling import paces
 from newsletter.api.models import Token
 from tests.api.conftest import Program
 from tests.factories import make_publication

@@ -3,9 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from newsletter.api import tokens
+from newsletter.api.scopes import SCOPES
 from newsletter.delivery.models import Answer, Reply
 from newsletter.delivery.planning import approving
 from newsletter.issues.models import StartingPoint
@@ -45,6 +48,7 @@ def screens(desk, settings) -> list[str]:
         "posts_image",
         "posts_redirect",
         "posts_missingaddress",
+        "api_token",
         "subscribers_subscriber",
         "subscribers_suppression",
         "issues_startingpoint",
@@ -66,7 +70,11 @@ def screens(desk, settings) -> list[str]:
         *(f"{reverse('admin:posts_post_change', args=[post.pk])}{part}" for part in ("", "../delete/", "../versions/")),
         reverse("admin:issues_kepttext_add"),
         *(reverse(f"admin:posts_tag_{name}", args=[tag]) for name in ("change", "delete", "history")),
-        *(reverse(f"admin:{name}_add") for name in ("issues_startingpoint", "subscribers_suppression", "posts_image")),
+        reverse("admin:api_token_change", args=[tokens.make(User.objects.get(), "Obsidian", SCOPES)[0].pk]),
+        *(
+            reverse(f"admin:{name}_add")
+            for name in ("api_token", "issues_startingpoint", "subscribers_suppression", "posts_image")
+        ),
     ]
 
 

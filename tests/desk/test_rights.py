@@ -20,6 +20,7 @@ from django.test import Client, override_settings
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
+from newsletter.api import tokens
 from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply, ReplyMail
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
@@ -131,6 +132,8 @@ TABLE: dict[str, str] = {
     **_stock("posts/image", WRITERS, add=WRITERS, change=WRITERS, delete=NO_ONE),
     "admin/posts/image/upload/": "LJBJBB",
     "admin/posts/image/choices/": "LJPJPP",
+    **_stock("api/token", "LRPPPP", add="LRPPPP", change="LRPRRP", delete="LRPRRP")
+    | {"admin/api/token/<path:object_id>/history/": "LRPRRP"},
     **_stock("issues/issue", EDITORS, add=EDITORS, change=EDITORS, delete=EDITORS),
     "admin/issues/issue/<int:pk>/preview/": EDITORS,
     "admin/issues/issue/<int:pk>/preview/<str:tab>/": EDITORS,
@@ -265,6 +268,7 @@ def _world() -> World:
         "auth/user": make_helper().pk,
         "auth/group": Group.objects.get(name="editor").pk,
         "posts/post": own.pk,
+        "api/token": tokens.make(helpers["writer"], "Obsidian", ["posts:read"])[0].pk,
         "posts/tag": tag.pk,
         "posts/redirect": Redirect.objects.create(path="/old", target="/posts/").pk,
         "posts/missingaddress": MissingAddress.objects.create(path="/gone", asked_on=timezone.localdate()).pk,

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api import conditions
 from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, paged
+from newsletter.api.endpoint import Answer, Endpoints, Told, paged
 from newsletter.api.entrance import FORM, ApiRequest
 from newsletter.api.forms import problem_of
 from newsletter.api.times import told as told_time
@@ -28,7 +28,7 @@ AltForm = modelform_factory(Image, form=TypedModelForm, fields=("alt",))
 Alt = Annotated[str, Field(min_length=1, max_length=ALT_MAX)]
 
 
-class PictureOut(Schema):
+class PictureOut(Told):
     """id: what a post has as its cover. markdown: what stands in a text to show it. uses: in how many posts it is."""
 
     id: str

@@ -6,15 +6,15 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.utils import timezone
-from ninja import Schema
 
+from newsletter.api.endpoint import Told
 from newsletter.api.times import told as told_time
 from newsletter.posts.models import Image, Post, WorkingCopy, tag_names
 
 State = Literal["draft", "scheduled", "published"]
 
 
-class PostOut(Schema):
+class PostOut(Told):
     """is_changed: its author has changed what readers do not see yet. cover: the id of a picture."""
 
     id: int

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from newsletter.api import conditions
 from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, paged
+from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.forms import problem_of
 from newsletter.posts.admin import index_again
@@ -22,7 +22,7 @@ tags = Endpoints(tags=["tags"])
 TagForm = modelform_factory(Tag, form=TypedModelForm, fields=("name", "slug"))
 
 
-class TagOut(Schema):
+class TagOut(Told):
     """posts: how many have it, drafts too."""
 
     id: int

@@ -77,6 +77,7 @@ ASKING: dict[str, Callable[[HttpRequest], bool]] = {
     "password_change": _always,  # when it is opened: passwords would have to be typed again
     "auth_user_start_link": _when_posted,  # the link opens the account, and removes its second factors
     "auth_user_add": _always,
+    "api_token_add": _when_posted,  # the token opens what its maker may, for months
     "issue_send": _when_browser_is_new,
     "issue_correct": _when_browser_is_new,
     "mailing_at_once": _when_browser_is_new,

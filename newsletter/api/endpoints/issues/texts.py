@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Prefetch, Subquery
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
+from newsletter.api.endpoint import Told
 from newsletter.api.times import told as told_time
 from newsletter.delivery.models import Mailing
 from newsletter.issues.models import Issue, IssueItem, IssueQuerySet
@@ -31,7 +32,7 @@ class ItemOut(Schema):
     form: Form
 
 
-class IssueOut(Schema):
+class IssueOut(Told):
     """state: draft also if every mailing of it was cancelled. items: its posts, in their order."""
 
     number: int

@@ -1,0 +1,182 @@
+"""Tokens on the desk: each has its own, owners see all. One is made and deleted, and not changed in between."""
+
+from datetime import timedelta
+from ipaddress import ip_network
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.api import tokens
+from newsletter.api.models import Token
+from newsletter.api.scopes import SCHEDULE, SCOPES
+from newsletter.desk.templatetags.calendar_days import short_moment
+from newsletter.operation.accounts import roles
+from newsletter.publication.audit import AuditedAdmin
+from newsletter.publication.forms import TypedModelForm
+
+NETWORKS_MAX = 50
+DAYS = (30, 90, 365)
+USUAL_DAYS = 90
+
+
+def _ends() -> list[tuple[str, Any]]:
+    each = ((days, ngettext("after %(days)s day", "after %(days)s days", days)) for days in DAYS)
+    return [*((str(days), words % {"days": days}) for days, words in each), ("", _("not by itself"))]
+
+
+class TokenForm(TypedModelForm):
+    """A new token. What it may do is chosen among what its maker may."""
+
+    scopes = forms.MultipleChoiceField(
+        label=pgettext_lazy("of a token", "may"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    may_schedule = forms.BooleanField(
+        label=_("may send issues to everybody"),
+        required=False,
+        help_text=_("It may schedule them: the hold stays, and so does the mail with which you cancel."),
+    )
+    ends = forms.ChoiceField(
+        label=pgettext_lazy("of a token", "ends"), choices=_ends, required=False, initial=str(USUAL_DAYS)
+    )
+    user: Any  # who makes it: set by the admin
+
+    class Meta:
+        model = Token
+        fields = ("name", "networks")
+        widgets = {"networks": forms.Textarea({"rows": 3})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = tokens.offered_to(self.user)
+        self.fields["scopes"].choices = [(one, _label(one)) for one in offered if one != SCHEDULE]
+        if SCHEDULE not in offered:
+            del self.fields["may_schedule"]
+
+    def clean_networks(self) -> str:
+        """Return networks as the rows keep them, one a line."""
+        typed = self.cleaned_data["networks"].split()
+        if len(typed) > NETWORKS_MAX:
+            raise ValidationError(_("At most %(most)s networks."), params={"most": NETWORKS_MAX})
+        try:
+            return "\n".join(str(ip_network(one, strict=False)) for one in typed)
+        except ValueError as error:
+            raise ValidationError(_("This is no network: %(said)s."), params={"said": error}) from error
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        chosen = [*cleaned.get("scopes", []), *([SCHEDULE] if cleaned.get("may_schedule") else [])]
+        if not chosen and "scopes" not in self.errors:
+            self.add_error("scopes", _("Choose at least one: a token without a scope opens nothing."))
+        cleaned["chosen"] = chosen
+        return cleaned
+
+
+def _label(scope: str) -> SafeString:
+    return format_html('{} <code class="help">{}</code>', SCOPES[scope].label, scope)
+
+
+@admin.register(Token)
+class TokenAdmin(AuditedAdmin):
+    form = TokenForm
+    nothing_yet = _("No token yet. With one, a program writes, composes or reads for you.")
+    list_display = ("name", "prefix_shown", "owner", "scopes_shown", "ends_shown", "last_use")
+    list_display_links = ("name",)
+    list_select_related = ("user",)
+    actions = None
+    show_full_result_count = False
+    ordering = ("-made_at", "-pk")
+
+    # --- Whose ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Token]:
+        found: QuerySet[Token] = super().get_queryset(request)
+        return found if roles.is_owner(request.user) else found.filter(user=request.user.pk)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Token | None:
+        """Refuse a token of somebody else in the same words as one that does not exist."""
+        token: Token | None = super().get_object(request, object_id, from_field)
+        if token is None and not roles.is_owner(request.user):
+            raise PermissionDenied("api.view_token")
+        return token
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(tokens.offered_to(request.user))
+
+    has_add_permission = has_delete_permission = has_module_permission = has_view_permission
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    # --- A new one ---
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"title": _("API")} | (extra_context or {}))
+
+    def get_form(self, request: HttpRequest, obj: Token | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        form = super().get_form(request, obj, **kwargs | ({"fields": ("name", "networks")}))
+        return type("TokenForm", (form,), {"user": request.user})
+
+    def get_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
+        if obj:
+            return (
+                "name", "prefix_shown", "owner", "scopes_shown", "networks", "ends_shown", "made_at", "last_use"
+            )  # fmt: skip
+        may_schedule = ("may_schedule",) if SCHEDULE in tokens.offered_to(request.user) else ()
+        return ("name", "scopes", *may_schedule, "ends", "networks")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
+        return ("prefix_shown", "owner", "scopes_shown", "ends_shown", "made_at", "last_use") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
+        """Make the token; its secret is shown on the next page, and kept nowhere."""
+        days, chosen = form.cleaned_data["ends"], form.cleaned_data["chosen"]
+        obj.ends_at = timezone.now() + timedelta(days=int(days)) if days else None
+        obj.user = request.user
+        form.secret = tokens.fill(obj, chosen)
+        super().save_model(request, obj, form, change)
+        setattr(request, "new_token", form.secret)  # noqa: B010 - for response_add, which has no form
+
+    def response_add(self, request: HttpRequest, obj: Token, post_url_continue: str | None = None) -> HttpResponse:
+        context = self.admin_site.each_context(request) | {
+            "title": gettext("Your token"),
+            "opts": self.opts,
+            "token": obj,
+            "secret": request.new_token,  # type: ignore[attr-defined]  # set by save_model
+        }
+        response = render(request, "admin/api/made.html", context)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    # --- As it is shown ---
+
+    @admin.display(description=_("begins with"))
+    def prefix_shown(self, token: Token) -> SafeString:
+        return format_html("<code>{}…</code>", token.prefix)
+
+    @admin.display(description=_("account"))
+    def owner(self, token: Token) -> str:
+        return token.user.get_username()
+
+    @admin.display(description=pgettext_lazy("of a token", "may"))
+    def scopes_shown(self, token: Token) -> SafeString:
+        return format_html_join(" ", "<code>{}</code>", ((one,) for one in token.scopes))
+
+    @admin.display(description=pgettext_lazy("of a token", "ends"))
+    def ends_shown(self, token: Token) -> str:
+        if token.ends_at and token.ends_at <= timezone.now():
+            return gettext("has ended")
+        return short_moment(token.ends_at) or gettext("not by itself")
+
+    @admin.display(description=_("last used"), ordering="used_at")
+    def last_use(self, token: Token) -> str:
+        return short_moment(token.used_at) or gettext("never")

@@ -1,0 +1,58 @@
+"""The description of the API: whole, valid, and true of every endpoint; the page for people is made of it."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from newsletter.api.description import schema
+from newsletter.api.scopes import SCOPES
+from tests.factories import make_publication
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def described():
+    make_publication()
+    return Client().get("/api/v1/openapi.json").json()
+
+
+def test_it_is_openapi_3_1_and_needs_no_token(described):
+    assert described["openapi"].startswith("3.1")
+    assert described["servers"] == [{"url": "https://news.example.org"}]
+    assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+def test_each_reference_leads_somewhere(described):
+    for reference in set(re.findall(r'"#/([^"]+)"', Client().get("/api/v1/openapi.json").text)):
+        found = described
+        for part in reference.split("/"):
+            found = found[part]
+
+
+def test_each_endpoint_says_what_opens_it_and_which_problems_it_has(described):
+    for path, method, operation in schema.operations(described):
+        statuses = set(operation["responses"])
+        if "/public/" in path:
+            assert "security" not in operation
+            continue
+        assert operation["security"][0]["token"][0] in SCOPES, path
+        assert {"401", "403", "429", "500", "503"} <= statuses, path
+        names = {one["name"] for one in operation["parameters"] if one.get("required")}
+        assert ("412" in statuses) == ("If-Match" in names) == ("428" in statuses)
+        assert method != "get" or "304" in statuses
+        assert method != "patch" or "If-Match" in names
+
+
+def test_the_page_for_people_names_every_endpoint_and_every_kind_of_problem(described):
+    page = Client().get("/api/docs/")
+
+    assert page.status_code == 200
+    assert "script" not in re.sub(r"<script data-src.*?</script>", "", page.text, flags=re.DOTALL).partition("<main")[2]
+    for path, method, operation in schema.operations(described):
+        assert f"<code>{method.upper()} {path}</code>" in page.text
+        assert f'id="{operation["operationId"]}"' in page.text
+    answer = Client().get("/api/v1/health")
+    anchor = answer.json()["type"].partition("#")[2]
+    assert f'id="{anchor}"' in page.text

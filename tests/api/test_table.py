@@ -1,0 +1,183 @@
+"""Who may ask what: every endpoint, with the scope that opens it and the roles that may, tried by all of them.
+
+The table is held against the description of the API: an endpoint that is not in it fails.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from newsletter.api.description import schema
+from newsletter.api.scopes import SCOPES
+from newsletter.posts.models import Image
+from tests.api.conftest import Program
+from tests.factories import make_helper, make_issue, make_post, make_publication
+
+pytestmark = pytest.mark.django_db
+ROLES = ("nobody", "writer", "reader-care", "editor", "owner")
+WRITERS, EDITORS, OWNERS = ("writer", "editor", "owner"), ("editor", "owner"), ("owner",)
+CARERS = ("reader-care", "owner")
+
+
+@dataclass(frozen=True)
+class Row:
+    """scope: that opens an endpoint. roles: whose users may. body: that it takes."""
+
+    scope: str
+    roles: tuple[str, ...]
+    body: Any = None
+
+
+TABLE = {
+    "GET /api/v1/posts": Row("posts:read", WRITERS),
+    "POST /api/v1/posts": Row("posts:write", WRITERS, {"title": "題", "body": "文"}),
+    "GET /api/v1/posts/{number}": Row("posts:read", WRITERS),
+    "PATCH /api/v1/posts/{number}": Row("posts:write", WRITERS, {"title": "新"}),
+    "POST /api/v1/posts/{number}/publish": Row("posts:publish", EDITORS),
+    "POST /api/v1/posts/{number}/withdraw": Row("posts:publish", EDITORS),
+    "GET /api/v1/posts/{number}/preview": Row("posts:read", WRITERS),
+    "GET /api/v1/posts/{number}/check": Row("posts:read", WRITERS),
+    "POST /api/v1/texts/preview": Row("posts:write", WRITERS, {"body": "文"}),
+    "POST /api/v1/texts/check": Row("posts:write", WRITERS, {"body": "文"}),
+    "POST /api/v1/texts/fix": Row("posts:write", WRITERS, {"body": "文"}),
+    "GET /api/v1/pictures": Row("posts:read", WRITERS),
+    "POST /api/v1/pictures": Row("posts:write", WRITERS),
+    "GET /api/v1/pictures/{id}": Row("posts:read", WRITERS),
+    "PATCH /api/v1/pictures/{id}": Row("posts:write", EDITORS, {"alt": "新"}),
+    "GET /api/v1/tags": Row("posts:read", WRITERS),
+    "GET /api/v1/tags/{number}": Row("posts:read", WRITERS),
+    "PATCH /api/v1/tags/{number}": Row("posts:write", EDITORS, {"name": "新"}),
+    "GET /api/v1/health": Row("health:read", OWNERS),
+    "GET /api/v1/issues": Row("issues:read", EDITORS),
+    "POST /api/v1/issues": Row("issues:write", EDITORS, {"subject": "主旨"}),
+    "GET /api/v1/issues/{number}": Row("issues:read", EDITORS),
+    "PATCH /api/v1/issues/{number}": Row("issues:write", EDITORS, {"subject": "新"}),
+    "GET /api/v1/issues/{number}/rehearsal": Row("issues:read", EDITORS),
+    "POST /api/v1/issues/{number}/rehearsal": Row("issues:write", EDITORS, {}),
+    "POST /api/v1/issues/{number}/schedule": Row("issues:schedule", EDITORS, {"at": "next-slot"}),
+    "GET /api/v1/issues/{number}/mailing": Row("issues:read", EDITORS),
+    "POST /api/v1/issues/{number}/mailing/cancel": Row("issues:schedule", EDITORS),
+    "POST /api/v1/issues/{number}/mailing/pause": Row("issues:schedule", EDITORS),
+    "POST /api/v1/issues/{number}/mailing/resume": Row("issues:schedule", EDITORS),
+    "GET /api/v1/issues/{number}/result": Row("issues:read", EDITORS),
+}
+FOR_EVERYBODY = {
+    "GET /api/v1/public/posts",
+    "GET /api/v1/public/posts/{number}",
+    "GET /api/v1/public/issues",
+    "GET /api/v1/public/issues/{number}",
+    "GET /api/v1/public/tags",
+    "GET /api/v1/public/search",
+}
+# What is open and cannot be done with what the world here has.
+NOT_NOW = {
+    "POST /api/v1/pictures": 422,  # a form, tried in test_texts.py
+    "POST /api/v1/issues/{number}/schedule": 409,  # not rehearsed
+    "POST /api/v1/issues/{number}/mailing/cancel": 404,
+    "POST /api/v1/issues/{number}/mailing/pause": 404,
+    "POST /api/v1/issues/{number}/mailing/resume": 404,
+    "GET /api/v1/issues/{number}/result": 404,
+}
+FORMS = {"POST /api/v1/pictures"}
+GOOD = {200, 201, 202, 204}
+
+
+def _operations():
+    return {f"{method.upper()} {path}": one for path, method, one in schema.operations(schema.description())}
+
+
+@pytest.fixture
+def make_world():
+    """Return a function that makes what a user's program asks about, and returns addresses by their patterns."""
+    make_publication()
+
+    def made(user):
+        draft = make_post(f"draft of {user}", tags=("tag",), created_by=user, published_at=None)
+        digest = f"{draft.pk:016}"
+        Image.objects.create(digest=digest, name="a.png", alt="a", width=1, height=1)
+        issue = make_issue(draft)
+        return {
+            "/posts/{number}": draft.pk,
+            "/issues/{number}": issue.number,
+            "/tags/{number}": draft.tags.get().pk,
+            "/pictures/{id}": digest,
+        }
+
+    return made
+
+
+def _address(path, world):
+    for pattern, value in world.items():
+        head, _brace, _rest = pattern.partition("{")
+        if path.removeprefix("/api/v1").startswith(head) and "{" in path:
+            return f"/api/v1{head}{value}{path.partition('}')[2]}"
+    return path
+
+
+def _program(role, *scopes):
+    user = User.objects.create_superuser("owner") if role == "owner" else make_helper(*[role] * (role != "nobody"))
+    return Program(user, *scopes)
+
+
+def _ask(program, name, world):
+    method, path = name.split(" ")
+    form = {"content_type": "multipart/form-data; boundary=x"} if name in FORMS else {}
+    return program.ask(method, _address(path, world), TABLE[name].body, match="*" * (method != "GET"), **form)
+
+
+def test_the_table_has_every_endpoint_and_no_other():
+    assert TABLE.keys() | FOR_EVERYBODY == _operations().keys()
+
+
+def test_the_table_says_what_the_description_says():
+    said = {name: one["x-scope"] for name, one in _operations().items() if name in TABLE}
+
+    assert said == {name: row.scope for name, row in TABLE.items()}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_without_a_token_nothing_opens(make_world, name):
+    method, path = name.split(" ")
+    world = make_world(make_helper())
+
+    for headers in ({}, {"authorization": "Bearer nl_" + "0" * 48}):
+        answer = Client().generic(method, _address(path, world), headers=headers)
+        assert answer.status_code == 401, answer.text
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_with_every_other_scope_nothing_opens(make_world, name):
+    program = _program("owner", *(SCOPES.keys() - {TABLE[name].scope}))
+
+    answer = _ask(program, name, make_world(program.user))
+
+    assert answer.status_code == 403
+    assert TABLE[name].scope in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_with_its_scope_alone_an_endpoint_opens_to_the_roles_that_may(make_world, role):
+    user = _program(role).user
+    found = {}
+    for name, row in TABLE.items():
+        answer = _ask(Program(user, row.scope), name, make_world(user))
+        found[name] = answer.status_code
+
+    refused = {name for name, status in found.items() if status == 403}
+    assert refused == {name for name, row in TABLE.items() if role not in row.roles}
+    wrong = {name: status for name, status in found.items() if name not in refused and status not in GOOD}
+    assert wrong == {name: status for name, status in NOT_NOW.items() if name not in refused}
+
+
+def test_what_is_for_everybody_needs_nothing():
+    make_publication()
+    post = make_post()
+    issue = make_issue(post, sent_at=post.published_at)
+
+    for name in FOR_EVERYBODY:
+        path = name.partition(" ")[2].replace("issues/{number}", f"issues/{issue.number}")
+        answer = Client().get(path.replace("{number}", str(post.pk)), {"q": "x"} if path.endswith("search") else {})
+        assert answer.status_code == 200, name
