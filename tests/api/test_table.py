@@ -52,7 +52,7 @@ TABLE = {
     "PATCH /api/v1/tags/{number}": Row("posts:write", EDITORS, {"name": "新"}),
     "GET /api/v1/health": Row("health:read", OWNERS),
     "GET /api/v1/issues": Row("issues:read", EDITORS),
-    "POST /api/v1/issues": Row("issues:write", EDITORS, {"subject": "主旨"}),
+    "POST /api/v1/issues": Row("issues:write", EDITORS, {"subject": "主旨", "number": 900_001}),
     "GET /api/v1/issues/{number}": Row("issues:read", EDITORS),
     "PATCH /api/v1/issues/{number}": Row("issues:write", EDITORS, {"subject": "新"}),
     "GET /api/v1/issues/{number}/rehearsal": Row("issues:read", EDITORS),
