@@ -4,6 +4,7 @@ from ninja import NinjaAPI
 
 from newsletter.api.endpoints import checking, health, pictures, post_writing, public, tags
 from newsletter.api.endpoints.issues import scheduling, writing
+from newsletter.api.endpoints.readers import acting, deliveries, events, exports, suppressions
 from newsletter.api.handling import failures
 from newsletter.api.handling.reading import StrictParser
 
@@ -17,6 +18,11 @@ ROUTERS = (
     public.public,
     writing.issues,
     scheduling.issues,
+    exports.readers,  # before the address with a number
+    acting.readers,
+    deliveries.readers,
+    suppressions.suppressions,
+    events.events,
 )
 
 api = NinjaAPI(title="Newsletter", version=VERSION, openapi_url=None, docs_url=None, parser=StrictParser())

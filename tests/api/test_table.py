@@ -13,8 +13,9 @@ from django.test import Client
 from newsletter.api.description import schema
 from newsletter.api.scopes import SCOPES
 from newsletter.posts.models import Image
+from subscribers.models import Suppression, address_hash
 from tests.api.conftest import Program
-from tests.factories import make_helper, make_issue, make_post, make_publication
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
 ROLES = ("nobody", "writer", "reader-care", "editor", "owner")
@@ -63,6 +64,22 @@ TABLE = {
     "POST /api/v1/issues/{number}/mailing/pause": Row("issues:schedule", EDITORS),
     "POST /api/v1/issues/{number}/mailing/resume": Row("issues:schedule", EDITORS),
     "GET /api/v1/issues/{number}/result": Row("issues:read", EDITORS),
+    "GET /api/v1/readers": Row("readers:read", CARERS),
+    "POST /api/v1/readers": Row("readers:write", CARERS, {"email": "new@example.org", "consent": "Yes."}),
+    "GET /api/v1/readers/{number}": Row("readers:read", CARERS),
+    "DELETE /api/v1/readers/{number}": Row("readers:write", CARERS),
+    "POST /api/v1/readers/{number}/tag": Row("readers:write", CARERS, {"tag": "taipei"}),
+    "POST /api/v1/readers/{number}/untag": Row("readers:write", CARERS, {"tag": "taipei"}),
+    "POST /api/v1/readers/{number}/pause": Row("readers:write", CARERS, {"until_on": "2026-12-24"}),
+    "POST /api/v1/readers/{number}/resume": Row("readers:write", CARERS, {}),
+    "POST /api/v1/readers/{number}/unsubscribe": Row("readers:write", CARERS, {}),
+    "GET /api/v1/readers/{number}/deliveries": Row("deliveries:read", OWNERS),
+    "GET /api/v1/readers/export": Row("readers:export", OWNERS),
+    "GET /api/v1/suppressions": Row("readers:read", CARERS),
+    "POST /api/v1/suppressions": Row("readers:write", CARERS, {"email": "never@example.org"}),
+    "GET /api/v1/suppressions/{number}": Row("readers:read", CARERS),
+    "DELETE /api/v1/suppressions/{number}": Row("readers:write", OWNERS),
+    "GET /api/v1/events": Row("events:read", OWNERS),
 }
 FOR_EVERYBODY = {
     "GET /api/v1/public/posts",
@@ -89,6 +106,10 @@ def _operations():
     return {f"{method.upper()} {path}": one for path, method, one in schema.operations(schema.description())}
 
 
+def make_suppression(email):
+    return Suppression.objects.create(email=email, address_hash=address_hash(email), reason="manual")
+
+
 @pytest.fixture
 def make_world():
     """Return a function that makes what a user's program asks about, and returns addresses by their patterns."""
@@ -102,6 +123,8 @@ def make_world():
         return {
             "/posts/{number}": draft.pk,
             "/issues/{number}": issue.number,
+            "/readers/{number}": make_subscriber().pk,
+            "/suppressions/{number}": make_suppression(f"barred{draft.pk}@example.org").pk,
             "/tags/{number}": draft.tags.get().pk,
             "/pictures/{id}": digest,
         }
