@@ -14,6 +14,7 @@ with an Idempotency-Key. changes: PATCH or DELETE with If-Match. acts: POST with
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import MAXYEAR, MINYEAR, datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Annotated, Any, cast
@@ -23,7 +24,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import urlencode
 from ninja import Path, Router, Schema
-from pydantic import ConfigDict
+from pydantic import AfterValidator, AwareDatetime, ConfigDict
 
 from newsletter.api import conditions
 from newsletter.api.describing import Demands, parameters_of, public_responses, responses_of
@@ -34,6 +35,16 @@ from newsletter.publication.actors import Via, acting
 
 type View = Callable[..., "Answer | HttpResponseBase"]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+def _within_the_calendar(at: datetime) -> datetime:
+    """Refuse the outermost years: in another zone they have no form."""
+    if not MINYEAR < at.year < MAXYEAR:
+        raise ValueError("year out of range")
+    return at
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_within_the_calendar)]  # a time with its offset
 
 
 class Told(Schema):

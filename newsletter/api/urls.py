@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import path, re_path
 
 from newsletter.api import views
 
@@ -9,7 +9,7 @@ urlpatterns = [
     path("api/v1/public/posts", views.posts),
     path("api/v1/public/issues", views.issues),
     path("api/v1/public/search", views.public),
-    path("api/v1/public/<path:rest>", views.others),
-    path("api/v1/", views.private, {"rest": ""}, name="root"),
-    path("api/v1/<path:rest>", views.private, name="v1"),
+    # Whatever it is, a line break too, for which <path:…> does not stand: it is answered as a program reads it.
+    re_path(r"^api/v1/public/(?P<rest>[\s\S]*)\Z", views.others),
+    re_path(r"^api/v1/(?P<rest>[\s\S]*)\Z", views.private, name="v1"),
 ]

@@ -3,8 +3,8 @@
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from django.http import HttpRequest, HttpResponse
-from django.urls import Resolver404, resolve
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import resolve
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.csrf import csrf_exempt
@@ -58,14 +58,15 @@ documentation = kept()(public)
 
 def _routed(request: HttpRequest) -> HttpResponse:
     """Return what the endpoint of an address answers. HEAD is asked as GET: the server leaves the body out."""
-    try:
-        match = resolve(request.path_info, urlconf=ROUTES)
-    except Resolver404:
-        return problems.answer(request, Problem("not-found"))
     method = request.method
     request.method = "GET" if method == "HEAD" else method
-    response: HttpResponse = match.func(request, *match.args, **match.kwargs)
-    request.method = method
+    try:
+        match = resolve(request.path_info, urlconf=ROUTES)
+        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+    except Http404:  # of a view that is none of ours: Resolver404 is one
+        return problems.answer(request, Problem("not-found"))
+    finally:
+        request.method = method
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return problems.answer(request, Problem("method", headers={"Allow": response.headers["Allow"]}))
     return response

@@ -169,6 +169,13 @@ def test_a_problem_speaks_the_language_that_is_asked_for(owner, language, title)
     assert answer.json()["request"] == answer.headers["X-Request-ID"]
 
 
+@pytest.mark.parametrize("path", ["/", "/a\nb", "/posts/1\n", "/public/a\nb", "/public/", "/posts/", "/posts/-1"])
+def test_an_address_that_does_not_exist_is_answered_as_a_program_reads_it(owner, path):
+    answer = owner.get(path.replace("\n", "%0A"))
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
 def test_a_method_that_an_address_does_not_have_is_405(owner):
     answer = owner.ask("DELETE", "/health")
 

@@ -183,6 +183,8 @@ def test_a_star_changes_whatever_there_is(editor):
         ({"title": "x", "body": "x", "tags": ["a,b" * 14]}, "/tags/0"),
         ({"title": "x", "body": "x", "cover": "nothing"}, "/cover"),
         ({"title": "x", "body": "x", "published_at": "soon"}, "/published_at"),
+        ({"title": "x", "body": "x", "published_at": "2026-11-28T21:10:00"}, "/published_at"),
+        ({"title": "x", "body": "x", "published_at": "9999-12-31T23:59:59-08:00"}, "/published_at"),
         ({"title": "x", "body": "x", "publish": True}, "/publish"),
         ([], None),
     ],

@@ -127,6 +127,13 @@ def test_a_list_is_filtered(editor, query, titles):
     assert _titles(editor.get(f"/posts?{query}")) == titles
 
 
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-08:00", "2026-11-28T21:10:00", "%00"])
+def test_a_time_that_no_zone_has_is_refused(editor, since):
+    answer = editor.get(f"/posts?changed_since={since}")
+
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "changed_since")
+
+
 def test_what_changed_since_is_found_also_where_readers_do_not_see_it(editor, time_machine):
     time_machine.move_to("2026-11-01 10:00:00+08:00", tick=False)
     changed, _same = make_post("changed"), make_post("same")

@@ -1,6 +1,5 @@
 """Writing posts: made, changed, published, taken back. Their addresses are those of posts.py, and so is the router."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from django.utils import timezone
@@ -8,7 +7,7 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 from newsletter.api import conditions
-from newsletter.api.endpoint import Answer, Number
+from newsletter.api.endpoint import Answer, Moment, Number
 from newsletter.api.endpoints.post_saving import is_about_publishing, laid_over, save
 from newsletter.api.endpoints.post_texts import PostOut, told
 from newsletter.api.endpoints.posts import post_of, posts
@@ -40,7 +39,7 @@ class PostChanges(Schema):
     words: Annotated[str, Field(max_length=60, pattern="^[-a-zA-Z0-9_]*$")] = ""
     tags: Annotated[list[TagName], Field(max_length=TAGS_MAX)] = []
     cover: str | None = None
-    published_at: datetime | None = None
+    published_at: Moment | None = None
     is_web_only: bool = False
     is_unlisted: bool = False
 

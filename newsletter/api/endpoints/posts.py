@@ -10,7 +10,7 @@ from ninja import Query, Schema
 
 from newsletter.api import conditions
 from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
-from newsletter.api.endpoint import Answer, Endpoints, Number, chosen_fields, paged
+from newsletter.api.endpoint import Answer, Endpoints, Moment, Number, chosen_fields, paged
 from newsletter.api.endpoints.post_texts import FIELDS, USUAL_OF_MANY, USUAL_OF_ONE, PostOut, State, told
 from newsletter.api.entrance import ApiRequest
 from newsletter.mail.text.salutations import without_names
@@ -31,7 +31,7 @@ class Wanted(Schema):
 
     state: State | None = None
     tag: Annotated[str, Query(max_length=60)] = ""
-    changed_since: datetime | None = None
+    changed_since: Moment | None = None
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
     cursor: Annotated[str, Query(max_length=400)] = ""
 

@@ -25,6 +25,7 @@ KINDS = {  # by how a path begins: few, so that nobody's address becomes a label
     "/static/": "static",
     "/media/": "media",
     "/webhooks/": "webhook",
+    "/api/": "api",
     "/r/": "link",
     "/healthz": "health",
     "/readyz": "health",

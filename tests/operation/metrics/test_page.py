@@ -72,6 +72,7 @@ def test_no_address_of_a_reader_and_no_token_is_told(client):
         ("/p/128-words/", "page"),
         ("/admin/", "desk"),
         ("/r/1ZkQ3vY7bNp0aXeRt9/", "link"),
+        ("/api/v1/posts", "api"),
         ("/webhooks/ses/tracking/", "webhook"),
         ("/metrics", "health"),
         ("/nowhere/" + "x" * 200, "page"),
