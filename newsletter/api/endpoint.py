@@ -90,7 +90,7 @@ class Endpoints(Router):
             @wraps(view)
             def opened(request: HttpRequest, **given: Any) -> HttpResponse:
                 answer = view(request, **given)
-                return answer if isinstance(answer, HttpResponse) else _public(request, answer)
+                return answer if isinstance(answer, HttpResponse) else _public(request, cast("Answer", answer))
 
             operation = self.get(
                 path,

@@ -2,7 +2,7 @@
 
 from ninja import NinjaAPI
 
-from newsletter.api.endpoints import checking, health, pictures, post_writing, public, tags
+from newsletter.api.endpoints import checking, health, imports, pictures, post_writing, public, tags
 from newsletter.api.endpoints.issues import scheduling, writing
 from newsletter.api.endpoints.readers import acting, deliveries, events, exports, suppressions
 from newsletter.api.handling import failures
@@ -23,6 +23,7 @@ ROUTERS = (
     deliveries.readers,
     suppressions.suppressions,
     events.events,
+    imports.imports,
 )
 
 api = NinjaAPI(title="Newsletter", version=VERSION, openapi_url=None, docs_url=None, parser=StrictParser())

@@ -4,6 +4,7 @@ The table is held against the description of the API: an endpoint that is not in
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from django.test import Client
 
 from newsletter.api.description import schema
 from newsletter.api.scopes import SCOPES
+from newsletter.desk.models import Errand
 from newsletter.posts.models import Image
 from subscribers.models import Suppression, address_hash
 from tests.api.conftest import Program
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ROLES = ("nobody", "writer", "reader-care", "editor", "owner")
 WRITERS, EDITORS, OWNERS = ("writer", "editor", "owner"), ("editor", "owner"), ("owner",)
 CARERS = ("reader-care", "owner")
@@ -80,6 +83,13 @@ TABLE = {
     "GET /api/v1/suppressions/{number}": Row("readers:read", CARERS),
     "DELETE /api/v1/suppressions/{number}": Row("readers:write", OWNERS),
     "GET /api/v1/events": Row("events:read", OWNERS),
+    "GET /api/v1/imports": Row("imports:write", CARERS),
+    "POST /api/v1/imports": Row("imports:write", CARERS),
+    "GET /api/v1/imports/{number}": Row("imports:write", CARERS),
+    "POST /api/v1/imports/{number}/try": Row("imports:write", CARERS, {}),
+    "POST /api/v1/imports/{number}/start": Row("imports:write", CARERS),
+    "POST /api/v1/imports/{number}/stop": Row("imports:write", CARERS),
+    "GET /api/v1/imports/{number}/refused": Row("imports:write", CARERS),
 }
 FOR_EVERYBODY = {
     "GET /api/v1/public/posts",
@@ -97,8 +107,13 @@ NOT_NOW = {
     "POST /api/v1/issues/{number}/mailing/pause": 404,
     "POST /api/v1/issues/{number}/mailing/resume": 404,
     "GET /api/v1/issues/{number}/result": 404,
+    "POST /api/v1/imports": 422,  # a form, tried in test_imports.py
+    "POST /api/v1/imports/{number}/try": 409,  # its file is gone
+    "POST /api/v1/imports/{number}/start": 409,
+    "POST /api/v1/imports/{number}/stop": 409,
+    "GET /api/v1/imports/{number}/refused": 404,
 }
-FORMS = {"POST /api/v1/pictures"}
+FORMS = {"POST /api/v1/pictures", "POST /api/v1/imports"}
 GOOD = {200, 201, 202, 204}
 
 
@@ -123,6 +138,7 @@ def make_world():
         return {
             "/posts/{number}": draft.pk,
             "/issues/{number}": issue.number,
+            "/imports/{number}": Errand.objects.create(kind="import", state="draft", user=user, created_at=NOW).pk,
             "/readers/{number}": make_subscriber().pk,
             "/suppressions/{number}": make_suppression(f"barred{draft.pk}@example.org").pk,
             "/tags/{number}": draft.tags.get().pk,
