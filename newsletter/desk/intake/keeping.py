@@ -14,6 +14,7 @@ from newsletter.posts.importers.account import Account, Entry
 from newsletter.posts.importers.html.counts import THINGS
 from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.imported import ImportedPost
+from newsletter.posts.importers.spool import Spool
 
 if TYPE_CHECKING:
     from newsletter.posts.importers.moving import Step
@@ -120,7 +121,7 @@ def account_of(found: PostImport) -> Account:
     return Account(
         found.program,
         found.is_trial,
-        [entry_of(row) for row in entries],
+        Spool(entry_of(row) for row in entries),
         links=found.links,
         issues=found.issues,
     )
