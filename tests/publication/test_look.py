@@ -1,6 +1,7 @@
 import re
 from base64 import b64encode
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from newsletter.mail.colours import contrast, of_mail, palette, parsed
 from newsletter.publication import look
 from newsletter.publication.models import Publication
 
+TEMPLATES = Path(__file__).parents[2] / "templates"
+ROOMS_OF_READERS = ["delivery", "issues", "posts", "publication", "subscribers"]
 COLOURS = ["#9a3412", "#ffff00", "#000000", "#ffffff", "#808080", "#0000ff", "#00ff00"]
 
 
@@ -96,6 +99,18 @@ def test_what_a_theme_sets_comes_after_the_palette_and_before_the_accent(theme):
 @pytest.mark.parametrize("theme", Publication.Theme.values)
 def test_a_theme_gives_values_to_names_of_the_palette_alone(theme):
     assert look.palette_of(theme).keys() == palette().keys()
+
+
+def test_a_page_that_is_one_readers_own_links_the_sheet_that_no_page_of_reading_carries():
+    own = set(re.findall(r"\.([a-z-]+)", re.sub(r"\d\.\d+", "", (look.STATIC / "subscriber.css").read_text())))
+    own -= set(re.findall(r"\.([a-z-]+)", (look.STATIC / "site.css").read_text())) | {"css"}
+
+    assert {"framed", "qr", "steps", "notices", "choice", "radio", "stored"} <= own
+    for path in (page for room in ROOMS_OF_READERS for page in (TEMPLATES / room).glob("*.html")):
+        text = path.read_text()
+        used = own & {name for names in re.findall(r'class="([^"{]*)"', text) for name in names.split()}
+        if used:
+            assert "subscriber.css" in text or '{% extends "subscribers/_frame.html" %}' in text, (path.name, used)
 
 
 def test_the_accent_of_a_new_publication_is_that_of_the_palette():
