@@ -52,7 +52,7 @@ def prepared(program) -> str:
     post = program.post("/posts", {"title": "管理槓桿", "body": "第一段。\n\n第二段。"})
     address = post.headers["Location"]
     program.post(f"{address}/publish", match=post.headers["ETag"])
-    new = {"subject": "槓桿", "items": [{"post": post.json()["id"], "form": "full"}]}
+    new = {"subject": "槓桿", "posts": [{"post": post.json()["id"], "form": "full"}]}
     issue = program.post("/issues", new)
     words = {"introduction": "大家好。", "preheader": "這一期談槓桿"}
     changed = program.patch(issue.headers["Location"], words, match=issue.headers["ETag"])
