@@ -17,16 +17,14 @@ from django.utils.translation import ngettext
 
 from newsletter.publication import actors
 from newsletter.publication.forms import TypedModelForm
-from subscribers import acting, departures, finding, signup
+from subscribers import acting, barring, finding, signup
 from subscribers.acting import Occasion
-from subscribers.departures import Why
 from subscribers.exporting import csv_lines, download
 from subscribers.filters import FIELDS
 from subscribers.forms import ReaderForm, SuppressionForm, TaggedForm
 from subscribers.listing import FoundList, FoundPaginator, LimitedPaginator
-from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, Tally, address_hash, kept_tally
+from subscribers.models import Subscriber, SubscriberQuerySet, Suppression, Tally, kept_tally
 from subscribers.models.consents import Circumstances
-from subscribers.models.suppressions import departure
 from subscribers.models.tags import Tagging, joined
 
 ERASED_AT_ONCE_MAX = 100  # readers
@@ -228,22 +226,21 @@ class SuppressionAdmin(AddressAdmin):
         return () if obj is None else ("email", "reason", "created_at")
 
     def save_model(self, request: HttpRequest, obj: Suppression, form: Any, change: bool) -> None:
-        if not change:
-            obj.address_hash = address_hash(obj.email)
-            departures.write([departure(Why(obj.reason), obj.address_hash)])
-        super().save_model(request, obj, form, change)
+        if change:
+            super().save_model(request, obj, form, change)
+        else:
+            barring.bar(obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
-        """Return whether the author may take it back: what was done by hand. The rest ends by the reader's wish."""
-        is_by_hand = obj is None or obj.reason == Suppression.Reason.MANUAL
+        is_by_hand = obj is None or barring.is_ours_to_lift(obj)
         return is_by_hand and super().has_delete_permission(request, obj)
 
     def delete_model(self, request: HttpRequest, obj: Suppression) -> None:
         self.delete_queryset(request, Suppression.objects.filter(pk=obj.pk))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Suppression]) -> None:
-        """Let these addresses be mailed again; no restore bars them anew."""
-        departures.write(departure(Why.BACK, one.address_hash) for one in list(queryset))
+        """Let these addresses be mailed again."""
+        barring.before_lifting(queryset)
         super().delete_queryset(request, queryset)
 
 

@@ -1,9 +1,10 @@
 """CSV that is safe to open in a spreadsheet; of readers with the same columns that the import reads."""
 
 import csv
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import batched, chain
+from itertools import chain
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
@@ -66,14 +67,43 @@ def csv_rows(subscribers: SubscriberQuerySet) -> Iterator[str]:
 
 
 def _rows(subscribers: SubscriberQuerySet) -> Iterator[list[str]]:
+    for _pk, names, heard, *row in _readers(subscribers):
+        yield _cells(joined(names), heard, *row)
+
+
+def _readers(subscribers: SubscriberQuerySet) -> Iterator[tuple[Any, ...]]:
+    """Yield the columns of each reader in the order of their numbers, with tags and what they answered.
+
+    Each turn begins behind the last number of the one before: no cursor stays open while somebody loads slowly.
+    """
     barred = Suppression.objects.filter(address_hash=OuterRef("address_hash")).values("reason")
     fields = ("pk", "email", "name", "state", "confirmed_at", "paused_until", "barred")
     rows = subscribers.order_by("pk").annotate(barred=Subquery(barred)).values_list(*fields)
-    for some in batched(rows.iterator(chunk_size=AT_ONCE), AT_ONCE, strict=False):
+    last, is_last = 0, False
+    while not is_last:
+        found = list(rows.filter(pk__gt=last)[: AT_ONCE + 1])
+        some, is_last = found[:AT_ONCE], len(found) <= AT_ONCE
         readers = [pk for pk, *_row in some]
         names_of, heard_of = Tagging.objects.names_of(readers), Sentence.objects.heard(readers)
         for pk, *row in some:
-            yield _cells(joined(names_of[pk]), heard_of.get(pk, ""), *row)
+            yield pk, names_of[pk], heard_of.get(pk, ""), *row
+        last = readers[-1] if readers else 0
+
+
+def json_lines(subscribers: SubscriberQuerySet) -> Iterator[str]:
+    """Yield each reader as one line of JSON: the columns of the table, with tags as a list and null for nothing."""
+    for pk, names, heard, email, name, state, confirmed_at, paused_until, barred in _readers(subscribers):
+        facts = {
+            "id": pk,
+            "email": email,
+            "name": name,
+            "state": barred or state,
+            "consent_at": moment(confirmed_at) or None,
+            "tags": names,
+            "paused_until": moment(paused_until if state == Subscriber.State.PAUSED else None) or None,
+            "heard": " ".join(heard.split()),
+        }
+        yield json.dumps(facts, ensure_ascii=False) + "\n"
 
 
 def _cells(tags: str, heard: str, email: str, name: str, state: str, *rest: Any) -> list[str]:

@@ -30,6 +30,7 @@ SOURCES: Final[dict[str, tuple[str, Promise]]] = {
     "web": ("web:", _("form on the site")),
     "import": ("import", _("import")),
     "hand": ("by hand", _("added by hand")),
+    "api": ("api:", _("by a program")),
 }
 
 type Narrowing = Callable[[SubscriberQuerySet, str], SubscriberQuerySet]

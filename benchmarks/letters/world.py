@@ -29,6 +29,7 @@ from newsletter.issues.models import Issue
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail.due import MAILER
 from newsletter.mail.message import Mail
+from newsletter.publication.actors import Via, acting
 from newsletter.publication.models import Publication
 from subscribers.mails.rendering import about_change, answer, fresh_link, reminder
 from subscribers.models import Pause, Subscriber
@@ -207,6 +208,11 @@ def _failing(issue: Issue, now: datetime) -> None:
     _answered(_planned(issue, now), failed=alerts.FAILING_AT_LEAST)
 
 
+def _announced(issue: Issue, now: datetime) -> None:
+    with acting("edith (Obsidian)", Via.API):
+        approving.approve(issue, send_at=now + AN_HOUR, now=now, hold=AT_ONCE)
+
+
 def _notice(kind: Kind, happens: Callable[[Issue, datetime], None]) -> Callable[[Scene], Mail]:
     def build(scene: Scene) -> Mail:
         """Let it happen once, and let it be told anew in each look."""
@@ -219,6 +225,13 @@ def _notice(kind: Kind, happens: Callable[[Issue, datetime], None]) -> Callable[
         return alerts.message(happening, [scene.to])
 
     return build
+
+
+def _scheduled(scene: Scene) -> Mail:
+    """Announce it once; each look tells it anew."""
+    if not scene.issue.mailings.exists():
+        _announced(scene.issue, scene.now)
+    return alerts.message(Happening.objects.get(kind=Kind.ANNOUNCED, mailing__issue=scene.issue), [scene.to])
 
 
 def _reminder(scene: Scene, kind: str, issue: Issue | None) -> Mail:
@@ -259,6 +272,7 @@ KINDS = {
     "notice-unattended": Entry(_notice(Kind.UNATTENDED, _unattended)),
     "notice-uncertain": Entry(_notice(Kind.UNCERTAIN, _uncertain)),
     "notice-failing": Entry(_notice(Kind.FAILING, _failing)),
+    "notice-announced": Entry(_scheduled),
     "reminder-draft": Entry(_draft_due, PLAIN | ODD),
     "reminder-none": Entry(_none_there),
     "reminder-approve": Entry(_to_approve, PLAIN | ODD),

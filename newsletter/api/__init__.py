@@ -5,5 +5,5 @@ of it. A request goes through `views.py` (language, address), `entrance.py` (who
 `endpoint.py` (conditions, idempotency, the answer). django-ninja and pydantic are 13 MB: they are imported
 with the first request, in the process that answers it.
 
-Begin with `endpoint.py`, then `endpoints/posts.py`.
+Begin with `endpoint.py`, then `endpoints/posts.py`; of webhooks with `hooks/recording.py`.
 """

@@ -8,12 +8,14 @@ from django.utils import timezone
 from newsletter.api import problems, tokens
 from newsletter.publication.limits import bodies
 
-PREFIX = "/api/v1/"
+PREFIX, IMPORTS = "/api/v1/", "/api/v1/imports"
 
 
 def limit(environ: dict[str, Any]) -> int:
     """Return how many bytes a request may send. Asks the database for its token."""
-    return bodies.DESK if tokens.carried(environ, timezone.now()) else bodies.PUBLIC
+    if tokens.carried(environ, timezone.now()) is None:
+        return bodies.PUBLIC
+    return bodies.READERS if environ.get("PATH_INFO") == IMPORTS else bodies.DESK
 
 
 def refused(request: HttpRequest, most: int) -> HttpResponse:

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, datetime
 from functools import wraps
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.http import urlencode
 from ninja import Path, Router, Schema
 from pydantic import AfterValidator, AwareDatetime, ConfigDict
@@ -32,7 +33,7 @@ from newsletter.api.handling import repeats
 from newsletter.api.problems import Error, Problem
 from newsletter.publication.actors import Via, acting
 
-type View = Callable[..., "Answer | HttpResponse"]
+type View = Callable[..., "Answer | HttpResponseBase"]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
@@ -89,7 +90,7 @@ class Endpoints(Router):
             @wraps(view)
             def opened(request: HttpRequest, **given: Any) -> HttpResponse:
                 answer = view(request, **given)
-                return answer if isinstance(answer, HttpResponse) else _public(request, answer)
+                return answer if isinstance(answer, HttpResponse) else _public(request, cast("Answer", answer))
 
             operation = self.get(
                 path,
@@ -162,7 +163,7 @@ def _as_token(request: ApiRequest) -> Any:
 
 def _asking(view: View, fields: Sequence[str]) -> View:
     @wraps(view)
-    def asked(request: HttpRequest, **given: Any) -> HttpResponse:
+    def asked(request: HttpRequest, **given: Any) -> HttpResponseBase:
         return responded(request, view(request, **given), chosen_fields(request, fields))
 
     return asked
@@ -175,7 +176,7 @@ def _changing(view: View, demands: Demands) -> View:
             if demands.has_match:
                 conditions.demand_header(request)
             with transaction.atomic():
-                return responded(request, view(request, **given))
+                return cast("HttpResponse", responded(request, view(request, **given)))  # only what is read streams
 
         with _as_token(request):
             return _done_once(request, work) if demands.has_key else work()
@@ -201,9 +202,9 @@ def chosen_fields(request: HttpRequest, known: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def responded(request: HttpRequest, answer: Answer | HttpResponse, fields: Sequence[str] = ()) -> HttpResponse:
+def responded(request: HttpRequest, answer: Answer | HttpResponseBase, fields: Sequence[str] = ()) -> HttpResponseBase:
     """Return an answer as HTTP has it: 304 where who asks has it already, and of it the fields that were asked for."""
-    if isinstance(answer, HttpResponse):
+    if isinstance(answer, HttpResponseBase):
         return answer
     headers = {"Cache-Control": "private, no-cache"}
     if answer.location:

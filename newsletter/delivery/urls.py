@@ -1,5 +1,6 @@
 from django.urls import path, re_path
 
+from newsletter.delivery.author import cancelling
 from newsletter.delivery.author import views as approvals
 from newsletter.delivery.events import webhooks
 from newsletter.delivery.links import following
@@ -8,6 +9,7 @@ from newsletter.delivery.readers import own_letters, quote_pages, views
 app_name = "delivery"
 urlpatterns = [
     path("approve/<str:token>/", approvals.approve, name="approve"),
+    path("cancel/<str:token>/", cancelling.cancel, name="cancel"),
     path("calendar/<str:token>.ics", approvals.calendar, name="calendar"),
     path("mine/<str:token>/again/<int:number>/", own_letters.again, name="again"),
     re_path(r"^issues/(?P<number>[1-9][0-9]{0,8})/changes/\Z", views.changes, name="changes"),

@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.contrib.auth import admin as stock  # noqa: F401  # registers users and groups, whose screens are ours
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -28,7 +28,7 @@ from django.utils.translation import pgettext_lazy
 from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.planning.obstacles import can_be_corrected, was_sent_to_all
-from newsletter.desk.issues import composing, listing
+from newsletter.desk.issues import composing, listing, storing
 from newsletter.desk.issues.audit import AuditedIssueAdmin
 from newsletter.desk.issues.rehearsing import begin_if_needed
 from newsletter.desk.readers.options import ReadersAdmin
@@ -38,11 +38,10 @@ from newsletter.desk.today.page import of_issues
 from newsletter.desk.today.words import readers as in_words
 from newsletter.issues.assembly import next_number, proposals
 from newsletter.issues.forms import IssueForm, ItemForm, ItemFormSet
-from newsletter.issues.indexing import index_issue
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.posts.admin import WRITING_SCRIPTS
-from newsletter.posts.saving import REST, InPlaceAdmin, StaleText
+from newsletter.posts.saving import REST, InPlaceAdmin
 from newsletter.posts.search.index import remove
 from newsletter.publication.models import Publication
 from subscribers.models import Subscriber
@@ -128,8 +127,8 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
     # --- One issue ---
 
     def get_readonly_fields(self, request: HttpRequest, obj: Issue | None = None) -> tuple[str, ...]:
-        """Fix the number of an issue that was approved: it stands in mails and links."""
-        return ("number",) if obj and (obj.sent_at or obj.mailings.exists()) else ()
+        """Fix the number of an issue that was approved."""
+        return ("number",) if obj and storing.is_number_fixed(obj) else ()
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"number": next_number(), "proposals": _proposals_of(request)}
@@ -159,23 +158,18 @@ class IssueAdmin(InPlaceAdmin, AuditedIssueAdmin):
         return super().render_change_form(request, context | shown, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Issue, form: Any, change: bool) -> None:
-        """Save what was typed, unless the version that this tab has seen is gone; `sent_at` is not the author's."""
-        if not change:
+        """Save what was typed, unless the version that this tab has seen is gone."""
+        if change:
+            storing.store_words(obj, form.cleaned_data["seen_version"] or obj.version)
+        else:
             super().save_model(request, obj, form, change)
-            return
-        seen = form.cleaned_data["seen_version"] or obj.version
-        if not Issue.objects.filter(pk=obj.pk, version=seen).update(version=F("version") + 1):
-            raise StaleText
-        obj.save(update_fields=[*IssueForm.Meta.fields, "updated_at"])
 
     def seen(self, saved: Issue) -> dict[str, str]:
         return {"seen_version": str(Issue.objects.values_list("version", flat=True).get(pk=saved.pk))}
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        form.add_posts()
-        form.keep_texts()
-        index_issue(Issue.objects.get(pk=form.instance.pk))  # as it is now: it may have been sent meanwhile
+        storing.store_rest(form)
 
     def delete_model(self, request: HttpRequest, obj: Issue) -> None:
         remove("issue", obj.pk)

@@ -28,12 +28,12 @@ class KnownBrowserMiddleware:
 class SecondFactorMiddleware:
     """Send an owner who must have a second factor first to their account, from pages outside the desk as well.
 
-    Those are the pages that ask for a right: the outbox, and an approval by a link that others can read there.
+    Those are the pages that ask for a right: the outbox, and what is answered by a link that others can read there.
     On a trial they are open to whoever sits at the machine. The desk's own pages are guarded by `desk.guard`.
     """
 
     APPS = ("mail",)
-    PAGES = ("delivery:approve",)
+    PAGES = ("delivery:approve", "delivery:cancel")
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

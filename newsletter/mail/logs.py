@@ -14,6 +14,7 @@ OPENED_BY_TOKEN = (
         "admin/start/[^/\\s]+",
         "approve",
         "calendar",
+        "cancel",
         "confirm",
         "feedback",
         "invite",

@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from newsletter.api import tokens
 from newsletter.api.handling import paces
@@ -62,3 +64,11 @@ def editor(db):
     """The program of an editor, with all scopes."""
     make_publication()
     return Program(make_helper(EDITOR, name="edith"))
+
+
+def queries(ask: Any) -> list[str]:
+    """Return the queries of a request, but for those that look now and then whether what is kept is still fresh."""
+    with CaptureQueriesContext(connection) as captured:
+        assert ask().status_code == 200
+    kept = ("publication_siteversion", '"publication_publication"."id"')
+    return [one["sql"] for one in captured.captured_queries if not any(name in one["sql"] for name in kept)]

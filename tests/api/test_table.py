@@ -4,6 +4,7 @@ The table is held against the description of the API: an endpoint that is not in
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from django.test import Client
 
 from newsletter.api.description import schema
 from newsletter.api.scopes import SCOPES
+from newsletter.desk.models import Errand
 from newsletter.posts.models import Image
+from subscribers.models import Suppression, address_hash
 from tests.api.conftest import Program
-from tests.factories import make_helper, make_issue, make_post, make_publication
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
 pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 ROLES = ("nobody", "writer", "reader-care", "editor", "owner")
 WRITERS, EDITORS, OWNERS = ("writer", "editor", "owner"), ("editor", "owner"), ("owner",)
 CARERS = ("reader-care", "owner")
@@ -51,6 +55,41 @@ TABLE = {
     "GET /api/v1/tags/{number}": Row("posts:read", WRITERS),
     "PATCH /api/v1/tags/{number}": Row("posts:write", EDITORS, {"name": "新"}),
     "GET /api/v1/health": Row("health:read", OWNERS),
+    "GET /api/v1/issues": Row("issues:read", EDITORS),
+    "POST /api/v1/issues": Row("issues:write", EDITORS, {"subject": "主旨", "number": 900_001}),
+    "GET /api/v1/issues/{number}": Row("issues:read", EDITORS),
+    "PATCH /api/v1/issues/{number}": Row("issues:write", EDITORS, {"subject": "新"}),
+    "GET /api/v1/issues/{number}/rehearsal": Row("issues:read", EDITORS),
+    "POST /api/v1/issues/{number}/rehearsal": Row("issues:write", EDITORS, {}),
+    "POST /api/v1/issues/{number}/schedule": Row("issues:schedule", EDITORS, {"at": "next-slot"}),
+    "GET /api/v1/issues/{number}/mailing": Row("issues:read", EDITORS),
+    "POST /api/v1/issues/{number}/mailing/cancel": Row("issues:schedule", EDITORS),
+    "POST /api/v1/issues/{number}/mailing/pause": Row("issues:schedule", EDITORS),
+    "POST /api/v1/issues/{number}/mailing/resume": Row("issues:schedule", EDITORS),
+    "GET /api/v1/issues/{number}/result": Row("issues:read", EDITORS),
+    "GET /api/v1/readers": Row("readers:read", CARERS),
+    "POST /api/v1/readers": Row("readers:write", CARERS, {"email": "new@example.org", "consent": "Yes."}),
+    "GET /api/v1/readers/{number}": Row("readers:read", CARERS),
+    "DELETE /api/v1/readers/{number}": Row("readers:write", CARERS),
+    "POST /api/v1/readers/{number}/tag": Row("readers:write", CARERS, {"tag": "taipei"}),
+    "POST /api/v1/readers/{number}/untag": Row("readers:write", CARERS, {"tag": "taipei"}),
+    "POST /api/v1/readers/{number}/pause": Row("readers:write", CARERS, {"until_on": "2026-12-24"}),
+    "POST /api/v1/readers/{number}/resume": Row("readers:write", CARERS, {}),
+    "POST /api/v1/readers/{number}/unsubscribe": Row("readers:write", CARERS, {}),
+    "GET /api/v1/readers/{number}/deliveries": Row("deliveries:read", OWNERS),
+    "GET /api/v1/readers/export": Row("readers:export", OWNERS),
+    "GET /api/v1/suppressions": Row("readers:read", CARERS),
+    "POST /api/v1/suppressions": Row("readers:write", CARERS, {"email": "never@example.org"}),
+    "GET /api/v1/suppressions/{number}": Row("readers:read", CARERS),
+    "DELETE /api/v1/suppressions/{number}": Row("readers:write", OWNERS),
+    "GET /api/v1/events": Row("events:read", OWNERS),
+    "GET /api/v1/imports": Row("imports:write", CARERS),
+    "POST /api/v1/imports": Row("imports:write", CARERS),
+    "GET /api/v1/imports/{number}": Row("imports:write", CARERS),
+    "POST /api/v1/imports/{number}/try": Row("imports:write", CARERS, {}),
+    "POST /api/v1/imports/{number}/start": Row("imports:write", CARERS),
+    "POST /api/v1/imports/{number}/stop": Row("imports:write", CARERS),
+    "GET /api/v1/imports/{number}/refused": Row("imports:write", CARERS),
 }
 FOR_EVERYBODY = {
     "GET /api/v1/public/posts",
@@ -60,11 +99,30 @@ FOR_EVERYBODY = {
     "GET /api/v1/public/tags",
     "GET /api/v1/public/search",
 }
-WITHOUT_A_BODY_THAT_FITS = {"POST /api/v1/pictures": 422}  # a form, tried in test_texts.py
+# What is open and cannot be done with what the world here has.
+NOT_NOW = {
+    "POST /api/v1/pictures": 422,  # a form, tried in test_texts.py
+    "POST /api/v1/issues/{number}/schedule": 409,  # not rehearsed
+    "POST /api/v1/issues/{number}/mailing/cancel": 404,
+    "POST /api/v1/issues/{number}/mailing/pause": 404,
+    "POST /api/v1/issues/{number}/mailing/resume": 404,
+    "GET /api/v1/issues/{number}/result": 404,
+    "POST /api/v1/imports": 422,  # a form, tried in test_imports.py
+    "POST /api/v1/imports/{number}/try": 409,  # its file is gone
+    "POST /api/v1/imports/{number}/start": 409,
+    "POST /api/v1/imports/{number}/stop": 409,
+    "GET /api/v1/imports/{number}/refused": 404,
+}
+FORMS = {"POST /api/v1/pictures", "POST /api/v1/imports"}
+GOOD = {200, 201, 202, 204}
 
 
 def _operations():
     return {f"{method.upper()} {path}": one for path, method, one in schema.operations(schema.description())}
+
+
+def make_suppression(email):
+    return Suppression.objects.create(email=email, address_hash=address_hash(email), reason="manual")
 
 
 @pytest.fixture
@@ -76,7 +134,16 @@ def make_world():
         draft = make_post(f"draft of {user}", tags=("tag",), created_by=user, published_at=None)
         digest = f"{draft.pk:016}"
         Image.objects.create(digest=digest, name="a.png", alt="a", width=1, height=1)
-        return {"/posts/{number}": draft.pk, "/tags/{number}": draft.tags.get().pk, "/pictures/{id}": digest}
+        issue = make_issue(draft)
+        return {
+            "/posts/{number}": draft.pk,
+            "/issues/{number}": issue.number,
+            "/imports/{number}": Errand.objects.create(kind="import", state="draft", user=user, created_at=NOW).pk,
+            "/readers/{number}": make_subscriber().pk,
+            "/suppressions/{number}": make_suppression(f"barred{draft.pk}@example.org").pk,
+            "/tags/{number}": draft.tags.get().pk,
+            "/pictures/{id}": digest,
+        }
 
     return made
 
@@ -96,7 +163,7 @@ def _program(role, *scopes):
 
 def _ask(program, name, world):
     method, path = name.split(" ")
-    form = {"content_type": "multipart/form-data; boundary=x"} if name in WITHOUT_A_BODY_THAT_FITS else {}
+    form = {"content_type": "multipart/form-data; boundary=x"} if name in FORMS else {}
     return program.ask(method, _address(path, world), TABLE[name].body, match="*" * (method != "GET"), **form)
 
 
@@ -140,8 +207,8 @@ def test_with_its_scope_alone_an_endpoint_opens_to_the_roles_that_may(make_world
 
     refused = {name for name, status in found.items() if status == 403}
     assert refused == {name for name, row in TABLE.items() if role not in row.roles}
-    wrong = {name: status for name, status in found.items() if name not in refused and status not in {200, 201}}
-    assert wrong == {name: status for name, status in WITHOUT_A_BODY_THAT_FITS.items() if name not in refused}
+    wrong = {name: status for name, status in found.items() if name not in refused and status not in GOOD}
+    assert wrong == {name: status for name, status in NOT_NOW.items() if name not in refused}
 
 
 def test_what_is_for_everybody_needs_nothing():

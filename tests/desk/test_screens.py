@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils import timezone
 
-from newsletter.delivery.author import reminder_mails
+from newsletter.delivery.author import cancel_links, reminder_mails
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.reminders import Reminder
@@ -15,6 +15,7 @@ from newsletter.delivery.models.restorations import Restoration
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.issues import rehearsing
 from newsletter.issues.models import Issue
+from newsletter.publication.actors import Via, acting
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible_in_both_schemes
 
@@ -58,7 +59,8 @@ def screens(issue) -> list[str]:
     mailing.batches.update(failed=1, uncertain=1)
     mailing.pause("535 authentication failed")
     later = make_issue(make_post())
-    scheduled = approving.approve(later, send_at=now + timedelta(days=9), now=now, hold=timedelta())
+    with acting("edith (Obsidian)", Via.API):
+        scheduled = approving.approve(later, send_at=now + timedelta(days=9), now=now, hold=timedelta())
     Issue.objects.filter(pk=later.pk).update(subject="改過的主旨")
     rehearsing.start(issue, "", now)
     of_issue = [f"issue_{name}" for name in ("preview", "test", "rehearsal", "send")]
@@ -73,6 +75,7 @@ def screens(issue) -> list[str]:
         *(reverse(f"admin:{name}", args=[issue.pk]) for name in of_issue),
         *(reverse("admin:issue_preview_tab", args=[issue.pk, tab]) for tab in ("mail", "text", "headers")),
         reverse("delivery:approve", args=[reminder_mails.token_of(reminder)]),
+        reverse("delivery:cancel", args=[cancel_links.token_of(scheduled)]),
         reverse("admin:delivery_mailing_changelist"),
         reverse("admin:reader_growth"),
         *(reverse("admin:mailing", args=[one.pk]) for one in (mailing, scheduled, *results)),

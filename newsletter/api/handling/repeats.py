@@ -75,7 +75,8 @@ def _digest(request: HttpRequest) -> str:
     for name in sorted(request.FILES):
         file: Any = request.FILES[name]
         whole.update(f"{name}\0{file.name}\0{file.size}\0".encode("utf-8", "surrogatepass"))
-        whole.update(file.read())
+        for piece in file.chunks():
+            whole.update(piece)
         file.seek(0)
     return whole.hexdigest()
 

@@ -10,16 +10,20 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy
 
 from newsletter.delivery.author.author_mail import AuthorMail, who_may_send
+from newsletter.delivery.author.cancel_links import cancel_url
 from newsletter.delivery.events import receivers
 from newsletter.delivery.models import Counts, Mailing
 from newsletter.delivery.models.alerts import Happening
 from newsletter.mail import headers, letters
 from newsletter.mail.message import Mail, automatic
+from newsletter.publication.actors import Via
 from newsletter.publication.models import Publication
 from subscribers.addresses import without_addresses
+from subscribers.models import kept_tally
 
 Kind = Happening.Kind
 UNATTENDED_AFTER = timedelta(minutes=10)
@@ -35,6 +39,7 @@ SUBJECTS = {
     Kind.FAILING: gettext_lazy("Many copies fail: %(issue)s"),
     Kind.REFUSED: gettext_lazy("A receiver refuses %(issue)s"),
     Kind.FINISHED: gettext_lazy("Sent: %(issue)s"),
+    Kind.ANNOUNCED: gettext_lazy("Goes out on %(time)s: %(issue)s"),
 }
 
 
@@ -97,6 +102,10 @@ class AlertMail(AuthorMail[Happening]):
     def waiting(self, now: datetime) -> QuerySet[Happening]:
         return super().waiting(now).filter(at__gt=now - GIVE_UP_AFTER)
 
+    def is_wanted(self, row: Happening, now: datetime) -> bool:
+        is_over = row.kind == Kind.ANNOUNCED and row.mailing.state not in Mailing.OPEN_STATES
+        return not is_over and super().is_wanted(row, now)
+
     def write(self, row: Happening, now: datetime) -> tuple[Mail, dict[str, object]]:
         return message(row, who_may_send()), {"notified_at": now}
 
@@ -118,9 +127,19 @@ def message(happening: Happening, addresses: list[str]) -> Mail:
         "counts": mailing.counts(),
         "url": settings.SITE_URL + reverse("admin:mailing", args=[mailing.pk]),
     }
+    if happening.kind == Kind.ANNOUNCED:
+        context |= _announced(mailing, happening.at)
     with translation.override(publication.language), timezone.override(publication.zone):
-        subject = str(SUBJECTS[Kind(happening.kind)]) % {"issue": mailing.issue}
+        time = date_format(timezone.localtime(mailing.send_at), "DATETIME_FORMAT")
+        subject = str(SUBJECTS[Kind(happening.kind)]) % {"issue": mailing.issue, "time": time}
         letter = letters.render("notice", subject, context, base_url=settings.SITE_URL)
     domain = publication.sender_email.rpartition("@")[2]
     message_id = headers.message_id("notice", happening.pk, domain=domain)
     return automatic(letter, sender=publication.sender, addresses=addresses, message_id=message_id)
+
+
+def _announced(mailing: Mailing, at: datetime) -> dict[str, object]:
+    """Return what is said of a time that a program has set: by whose token, to how many, and how to stop it."""
+    step = mailing.steps.filter(via=Via.API, send_at__isnull=False).order_by("pk").last()
+    readers = 0 if mailing.segment or mailing.planned_at else kept_tally(at).mailable
+    return {"by": step.by if step else "", "readers": readers, "cancel_url": cancel_url(mailing)}

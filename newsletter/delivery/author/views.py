@@ -70,8 +70,8 @@ def approve(request: HttpRequest, token: str) -> HttpResponse:
     reminder = opened_by(token)
     if reminder is None:
         return lost(request)
-    if not _came_by_mail(request):
-        return _asked_who_it_is(request)
+    if not came_by_mail(request):
+        return asked_who_it_is(request)
     now, problem, current = timezone.now(), "", Current(reminder)
     act = ACTIONS.get(request.POST.get("do", ""))
     limit = Publication.objects.current().number_typed_above
@@ -103,13 +103,13 @@ def _names_the_issue(request: HttpRequest, issue: Issue) -> bool:
     return request.POST.get("number", "").strip() == str(issue.number)
 
 
-def _came_by_mail(request: HttpRequest) -> bool:
+def came_by_mail(request: HttpRequest) -> bool:
     """Return whether the link proves who has it: in the outbox, it is read by others than its receiver too."""
     is_kept_here = outbox.directory() is not None and not is_tester(request)
     return not is_kept_here or request.user.has_perm(SEND)
 
 
-def _asked_who_it_is(request: HttpRequest) -> HttpResponse:
+def asked_who_it_is(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         raise PermissionDenied(SEND)
     return redirect_to_login(request.path, reverse("admin:login"))

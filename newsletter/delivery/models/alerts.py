@@ -1,8 +1,19 @@
 """What the author is mailed about a mailing: first the facts are written down, later mailed (author/alerts.py)."""
 
+from datetime import datetime
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+
+class HappeningQuerySet(models.QuerySet["Happening"]):
+    def announce(self, mailing: Any, at: datetime) -> None:
+        """Have the author mailed when a mailing leaves; what was announced before and not mailed yet is not."""
+        former = self.filter(mailing=mailing, kind=Happening.Kind.ANNOUNCED, ended_at__isnull=True)
+        former.update(ended_at=at, due_at=None)
+        self.create(mailing=mailing, kind=Happening.Kind.ANNOUNCED, at=at, due_at=at)
 
 
 class Happening(models.Model):
@@ -16,6 +27,7 @@ class Happening(models.Model):
         FAILING = "failing", _("many copies fail")
         REFUSED = "refused", _("refused by a receiver")
         FINISHED = "finished", _("finished")
+        ANNOUNCED = "announced", _("a program has scheduled it")
 
     mailing = models.ForeignKey("delivery.Mailing", on_delete=models.CASCADE, related_name="happenings")
     kind = models.CharField(max_length=10, choices=Kind)
@@ -26,6 +38,8 @@ class Happening(models.Model):
     notified_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True, help_text="when the mail about it is due")
     tries = models.PositiveSmallIntegerField(default=0)
+
+    objects = HappeningQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.delivery.models.alerts import Happening
 from newsletter.delivery.models.deliveries import Batch
 from newsletter.delivery.models.history import Step
 from newsletter.issues.models import Issue
@@ -181,9 +182,16 @@ class Mailing(models.Model):
     def record(
         self, what: Step.What, detail: str = "", at: datetime | None = None, *, send_at: datetime | None = None
     ) -> None:
-        """Add a step to what happened, with who acts now; call it in the transaction in which it happens."""
-        who = actors.current()._asdict()
-        step = self.steps.create(what=what, detail=detail[:500], at=at or timezone.now(), send_at=send_at, **who)
+        """Add a step to what happened, with who acts now; call it in the transaction in which it happens.
+
+        A time that a program has set is announced to the author, with a link that cancels.
+        """
+        actor = actors.current()
+        step = self.steps.create(
+            what=what, detail=detail[:500], at=at or timezone.now(), send_at=send_at, **actor._asdict()
+        )
+        if send_at and actor.via == actors.Via.API:
+            Happening.objects.announce(self, step.at)
         number = self.issue.number
         transaction.on_commit(lambda: log.info("issue %d, mailing %s", number, step), robust=True)
 

@@ -25,11 +25,17 @@ from newsletter.issues.models import Issue
 from newsletter.posts.models import Revision
 from newsletter.publication.models import Publication
 
+PROGRAM_HOLD = timedelta(minutes=15)
 LOSSES_TOLD = 3  # of an issue, in one sentence
 
 
 def hold_of(publication: Publication) -> timedelta:
     return timedelta(minutes=publication.hold_minutes)
+
+
+def hold_for_programs(publication: Publication) -> timedelta:
+    """Return the hold of what a program schedules: its author was not there, and needs time to read the mail."""
+    return max(hold_of(publication), PROGRAM_HOLD)
 
 
 def approve(

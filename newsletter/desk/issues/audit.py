@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.history import Step
 from newsletter.delivery.models.reminders import Reminder
+from newsletter.desk.issues.storing import detail_of
 from newsletter.issues.models import Issue
 from newsletter.mail.mailers import OUTBOX_NAME
 from newsletter.posts.saving import is_auto
@@ -38,14 +39,7 @@ class AuditedIssueAdmin(AuditedAdmin):
     ) -> dict[str, Any]:
         """Return the detail of a Change; the posts that were ticked or named are shown as put in."""
         detail = super().construct_change_message(request, form, formsets, add)
-        fields = [name for name in detail.get("fields", []) if name in form.Meta.fields]
-        put_in, taken_out, arranged = [str(post) for post in form.put_in], [], []
-        for formset in () if add else formsets or ():
-            put_in = [*(str(item) for item in formset.new_objects), *put_in]
-            taken_out += [str(item) for item in formset.deleted_objects]
-            arranged += [str(item) for item, _fields in formset.changed_objects]
-        found = {"fields": fields, "put_in": put_in, "taken_out": taken_out, "arranged": arranged}
-        return {name: values for name, values in found.items() if values}
+        return detail_of(detail.get("fields", []), form, formsets or (), is_new=add)
 
     # Django gives back the entry, which nobody reads; a save that is not written down has none.
     def log_change(self, request: HttpRequest, obj: Issue, message: Any) -> None:  # type: ignore[override]

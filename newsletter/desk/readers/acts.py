@@ -165,14 +165,15 @@ def do(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     reader = get_object_or_404(Subscriber, pk=pk)
     form = ACTS[name].form(request.POST)
     if form.is_valid():
-        _report(request, ACTS[name], _done(reader, ACTS[name], form))
+        _report(request, ACTS[name], done(reader, ACTS[name], form))
     else:
         for error in (error for errors in form.errors.values() for error in errors):
             messages.error(request, _("Nothing was changed: %s") % error)
     return redirect("admin:subscribers_subscriber_change", pk)
 
 
-def _done(reader: Subscriber, act: Act, form: ReasonForm) -> Ends:
+def done(reader: Subscriber, act: Act, form: ReasonForm) -> Ends:
+    """Do what a valid form says to a reader; return what came of it."""
     occasion = Occasion(timezone.now(), by=actors.current().by, reason=form.cleaned_data["reason"])
     with transaction.atomic():
         return act.do(reader.pk, form, occasion)

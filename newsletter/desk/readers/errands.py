@@ -55,8 +55,13 @@ def download(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     errand = get_object_or_404(Errand, pk=pk, user=request.user)
     if name == files.READERS and not request.user.has_perm("subscribers.export_readers"):
         raise PermissionDenied("subscribers.export_readers")
-    if name not in _file_names(errand):
+    if name not in file_names(errand):
         raise Http404(name)
+    return file_of(errand, name)
+
+
+def file_of(errand: Errand, name: str) -> HttpResponse:
+    """Return a file of `file_names` as a download."""
     file = files.path_of(errand, name).open("rb")
     response = FileResponse(file, as_attachment=True, filename=_called(errand, name), content_type=CSV)
     return cast("HttpResponse", response)  # it has the same headers, and the middleware takes both
@@ -70,12 +75,12 @@ def _facts(request: HttpRequest, errand: Errand) -> dict[str, Any]:
         "dot": words.DOTS.get(Errand.State(errand.state), ""),
         "lines": list(words.ends(errand)),
         "is_mine": is_mine,
-        "names": _file_names(errand) if is_mine else [],
+        "names": file_names(errand) if is_mine else [],
         "files_until": errand.ended_at + FILES_KEPT if errand.ended_at and errand.has_files(now) else None,
     }
 
 
-def _file_names(errand: Errand) -> list[str]:
+def file_names(errand: Errand) -> list[str]:
     """Return the files that may be had now: a whole one, or the lines that were refused until an import was stopped."""
     if not errand.has_files(timezone.now()) or not errand.size:
         return []

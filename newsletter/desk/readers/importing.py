@@ -135,8 +135,8 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
         glimpse = csv_file.glimpse(files.path_of(errand, files.GIVEN), SAMPLES)
     except OSError:
         return page(request, "import_gone", {}, status=404)
-    found = _columns(glimpse, request.POST if request.method == "POST" else errand.chosen)
-    problem = _problem(found) if request.method == "POST" else ""
+    found = columns_of(glimpse, request.POST if request.method == "POST" else errand.chosen)
+    problem = problem_with(found) if request.method == "POST" else ""
     if request.method == "POST" and not problem:
         chosen = {column.name: column.meant for column in found}
         if errand.begin(timezone.now(), Errand.State.TRYING, chosen=chosen):
@@ -215,7 +215,7 @@ def _limited(table: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _columns(glimpse: Glimpse, chosen: Any) -> list[Column]:
+def columns_of(glimpse: Glimpse, chosen: Any) -> list[Column]:
     """Return the columns, each once by its name; one without a name is left out by the importer."""
     found: dict[str, Column] = {}
     program = recognised(map(plain, glimpse.names))
@@ -234,7 +234,7 @@ def _guess(key: str, program: Program) -> str:
     return UNDECIDED if found is None else found
 
 
-def _problem(found: list[Column]) -> str:
+def problem_with(found: list[Column]) -> str:
     """Return what must be said before anything is tried; "" if all is said."""
     if not found:
         return ""

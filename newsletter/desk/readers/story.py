@@ -117,8 +117,13 @@ def of(reader: Subscriber, before: Before | None, *, with_copies: bool) -> tuple
 
 
 def _copies(reader: Subscriber, before: Before | None) -> tuple[list[Line], int | None]:
+    found, floor = copies_of(reader, before.mailing if before else None)
+    return [_line(mailing, copy) for mailing, copy in found], floor
+
+
+def copies_of(reader: Subscriber, before: int | None) -> tuple[list[tuple[Mailing, Copy | Delivery]], int | None]:
     """Return the copies below a mailing, and the number of the last mailing that was looked at; None if all were."""
-    below = {"mailing_id__lt": before.mailing} if before else {}
+    below = {"mailing_id__lt": before} if before else {}
     rows = list(Delivery.objects.filter(subscriber=reader, **below).order_by("-mailing_id")[:COPIES])
     packed = list(Pack.objects.around(reader.pk).filter(**below).order_by("-mailing_id")[:COPIES])
     lowest = [found[-1].mailing_id for found in (rows, packed) if len(found) == COPIES]
@@ -128,7 +133,7 @@ def _copies(reader: Subscriber, before: Before | None) -> tuple[list[Line], int 
         found += [(pack.mailing_id, copy) for copy in pack.copies() if copy.subscriber_id == reader.pk]
     shown = [(mailing, copy) for mailing, copy in found if floor is None or mailing >= floor]
     mailings = Mailing.objects.select_related("issue").defer("html", "text").in_bulk([one for one, _copy in shown])
-    return [_line(mailings[one], copy) for one, copy in shown if one in mailings], floor
+    return [(mailings[one], copy) for one, copy in shown if one in mailings], floor
 
 
 def _line(mailing: Mailing, copy: Copy | Delivery) -> Line:

@@ -1,0 +1,213 @@
+"""Readers from a file, on the errands of the desk: sent, its columns named, tried, and only then written.
+
+Whoever sends a file has it alone, as on the desk; nobody is mailed by an import.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, cast
+
+from django.http import FileResponse, Http404
+from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext as _
+from ninja import File, Form, Query, Schema, UploadedFile
+from pydantic import ConfigDict, Field
+
+from newsletter.api.cursors import LIMIT, LIMIT_MAX, page_of
+from newsletter.api.endpoint import Answer, Endpoints, Number, Told, paged
+from newsletter.api.entrance import FORM, ApiRequest
+from newsletter.api.forms import problem_of
+from newsletter.api.problems import Error, Problem
+from newsletter.api.times import told as told_time
+from newsletter.desk import tasks
+from newsletter.desk.bulk import beginning, files
+from newsletter.desk.models import Errand
+from newsletter.desk.readers import errands, handing_over, importing
+from newsletter.publication.wakeups import wake
+from subscribers.importers import csv_file
+from subscribers.importers.encodings import FileError
+
+imports = Endpoints(tags=["imports"])
+SCOPE, BRING = "imports:write", handing_over.RIGHTS
+PATH = "/imports/{int:number}"
+COLUMNS_MAX = 200
+State = Errand.State
+
+
+class ColumnOut(Schema):
+    """means: what it is taken for; "" is left out, "?" has to be said."""
+
+    name: str
+    samples: list[str]
+    means: str
+
+
+class ProblemOut(Schema):
+    line: int
+    detail: str
+
+
+class ImportOut(Told):
+    """state: draft, trying, tried, running, done, stopped or failed. rows: of the file, read so far.
+
+    After a try the numbers say what would happen, after the import what has. rejected: with the first of them in
+    problems; all are in the file of refused lines. columns: empty once the file is gone, a day after its end.
+    """
+
+    id: int
+    state: str
+    name: str
+    rows: int
+    created: int
+    updated: int
+    unchanged: int
+    rejected: int
+    bytes: int
+    bytes_read: int
+    problems: list[ProblemOut]
+    columns: list[ColumnOut]
+    error: str
+    begun_at: datetime | None
+    ended_at: datetime | None
+
+
+FIELDS = tuple(name for name in ImportOut.model_fields if name != "columns")
+
+
+class ImportsOut(Schema):
+    items: list[ImportOut]
+    next: str | None
+
+
+class Wanted(Schema):
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
+    cursor: Annotated[str, Query(max_length=400)] = ""
+
+
+class ColumnsIn(Schema):
+    """columns: what those mean that are taken for something else, by their names; "" leaves one out."""
+
+    model_config = ConfigDict(extra="forbid")
+    columns: Annotated[dict[str, str], Field(max_length=COLUMNS_MAX)] = {}
+
+
+@imports.reads("/imports", scope=SCOPE, needs=BRING, returns=ImportsOut, fields=FIELDS)
+def list_imports(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
+    """A page of your own imports, the newest first."""
+    own = Errand.objects.filter(kind=Errand.Kind.IMPORT, user=request.user)
+    page = page_of(own, limit=wanted.limit, cursor=wanted.cursor)
+    return paged([_numbers(errand) for errand in page.rows], page.next)
+
+
+@imports.makes("/imports", scope=SCOPE, needs=BRING, returns=ImportOut, takes=FORM)
+def send_file(
+    request: ApiRequest,
+    file: File[UploadedFile],
+    consent: Form[Annotated[str, Field(min_length=1, max_length=importing.CONSENT_LENGTH)]],
+) -> Answer:
+    """Send a CSV, TSV or Excel file, or a ZIP with one; at most 64 MB.
+
+    consent: how its readers agreed; it stands in the record of each.
+    """
+    form = importing.UploadForm({"consent": consent}, MultiValueDict({"file": [file]}))
+    if not form.is_valid():
+        raise problem_of(form, {})
+    try:
+        errand = importing.kept(form.cleaned_data["file"], form.cleaned_data["consent"], request.user)
+    except FileError as error:
+        raise Problem("invalid", errors=[Error(str(error), pointer="/file")]) from error
+    return Answer(_told(errand), status=201, location=f"/api/v1/imports/{errand.pk}")
+
+
+@imports.reads(PATH, scope=SCOPE, needs=BRING, returns=ImportOut, fields=tuple(ImportOut.model_fields))
+def read_import(request: ApiRequest, number: Number) -> Answer:
+    """How far an import is, and what it has done or would do."""
+    return Answer(_told(importing.own(request, number)))
+
+
+@imports.makes(f"{PATH}/try", scope=SCOPE, needs=BRING, returns=ImportOut, status=202)
+def try_import(request: ApiRequest, number: Number, said: ColumnsIn) -> Answer:
+    """Try an import: nothing is written but which lines would be refused."""
+    errand = importing.own(request, number)
+    found = _columns(errand, said.columns)
+    _refuse_unknown(said.columns, found)
+    if problem := importing.problem_with(found):
+        raise Problem("invalid", errors=[Error(problem, pointer="/columns")])
+    chosen = {column.name: column.meant for column in found}
+    if not errand.has_files(timezone.now()) or not errand.begin(timezone.now(), State.TRYING, chosen=chosen):
+        raise Problem("conflict", _("It was begun already, or its file is gone."))
+    wake(tasks.work_on_errands)
+    return Answer(_told(errand), status=202)
+
+
+@imports.makes(f"{PATH}/start", scope=SCOPE, needs=BRING, returns=ImportOut, status=202)
+def start_import(request: ApiRequest, number: Number) -> Answer:
+    """Write what was tried. Nobody is mailed."""
+    errand = importing.own(request, number)
+    if errand.state in {State.DRAFT, State.TRYING}:
+        raise Problem("conflict", _("Try the import first: it says which lines would be refused."))
+    if not beginning.begin_import(errand, timezone.now()):
+        raise Problem("conflict", _("It was begun already, or its file is gone."))
+    wake(tasks.work_on_errands)
+    return Answer(_told(errand), status=202)
+
+
+@imports.makes(f"{PATH}/stop", scope=SCOPE, needs=BRING, returns=ImportOut, status=200)
+def stop_import(request: ApiRequest, number: Number) -> Answer:
+    """Stop before the next readers; what was done stays done."""
+    errand = importing.own(request, number)
+    if not errand.stop(timezone.now()):
+        raise Problem("conflict", _("It is not at work."))
+    return Answer(_told(errand))
+
+
+@imports.reads(f"{PATH}/refused", scope=SCOPE, needs=BRING, returns=None)
+def read_refused(request: ApiRequest, number: Number) -> FileResponse:
+    """The lines that were refused, as a CSV file that can be mended and sent again. There for a day."""
+    errand = importing.own(request, number)
+    if files.REFUSED not in errands.file_names(errand):
+        raise Http404
+    return cast("FileResponse", errands.file_of(errand, files.REFUSED))
+
+
+def _columns(errand: Errand, said: dict[str, str]) -> list[importing.Column]:
+    """Return the columns of a file as they are taken; none once it is gone."""
+    if not errand.has_files(timezone.now()):
+        return []
+    try:
+        glimpse = csv_file.glimpse(files.path_of(errand, files.GIVEN), importing.SAMPLES)
+    except OSError:
+        return []
+    return importing.columns_of(glimpse, errand.chosen | said)
+
+
+def _refuse_unknown(said: dict[str, str], found: list[importing.Column]) -> None:
+    """Raise a Problem for a column that the file does not have, or a meaning that there is not."""
+    names, meanings = {column.name for column in found}, {*importing.FIELDS, ""}
+    wrong = [name for name, meant in said.items() if name not in names or meant not in meanings]
+    if wrong:
+        text = _("This is no column of the file, or no meaning: choose of %(meanings)s.")
+        told = text % {"meanings": ", ".join(importing.FIELDS)}
+        raise Problem("invalid", errors=[Error(told, pointer=f"/columns/{name}") for name in wrong])
+
+
+def _told(errand: Errand) -> dict[str, Any]:
+    columns = _columns(errand, {})
+    told = [{"name": one.name, "samples": one.samples, "means": one.meant} for one in columns]
+    return _numbers(errand) | {"columns": told}
+
+
+def _numbers(errand: Errand) -> dict[str, Any]:
+    counts = {name: errand.counts.get(name, 0) for name in ("rows", "created", "updated", "unchanged", "rejected")}
+    return {
+        "id": errand.pk,
+        "state": str(errand.state),
+        "name": errand.about,
+        **counts,
+        "bytes": errand.total or 0,
+        "bytes_read": errand.position,
+        "problems": [{"line": line, "detail": why} for line, why in errand.problems],
+        "error": errand.error,
+        "begun_at": told_time(errand.begun_at),
+        "ended_at": told_time(errand.ended_at),
+    }
