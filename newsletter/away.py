@@ -17,8 +17,10 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 from django.db.backends.signals import connection_created
 
+from newsletter.buckets import PicturesAway
+
 AGAIN_SECONDS = 600.0  # after which an outage that lasts is told once more
-DATABASE, QUEUE = "the database", "Redis"
+DATABASE, QUEUE, PICTURES = "the database", "Redis", "the bucket of the pictures"
 # How psycopg and libpq say that there is no server; an OperationalError may also be a lock or a full disk.
 NO_SERVER = re.compile(
     r"connection (?:failed|is bad|is closed|to server|timeout|was closed|not open)|closed the connection|"
@@ -93,6 +95,8 @@ def _server_of(record: logging.LogRecord) -> tuple[str, str]:
     for error in _causes(record.exc_info[1] if record.exc_info else None):
         if isinstance(error, (OperationalError, InterfaceError)) and NO_SERVER.search(str(error)):
             return DATABASE, str(error)
+        if isinstance(error, PicturesAway):
+            return PICTURES, str(error)
         if type(error).__module__.startswith("redis.") and type(error).__name__ in {"ConnectionError", "TimeoutError"}:
             return QUEUE, str(error)
     said = record.getMessage() if record.name.startswith(CONSUMER) and record.levelno >= logging.WARNING else ""
@@ -102,7 +106,8 @@ def _server_of(record: logging.LogRecord) -> tuple[str, str]:
 def _is_consequence(record: logging.LogRecord) -> bool:
     """Return whether a record without an exception only says again that a page could not be answered meanwhile."""
     is_unavailable = getattr(record, "status_code", 0) == HTTPStatus.SERVICE_UNAVAILABLE
-    if is_unavailable and (outage := _outages.get(DATABASE)):
+    outage = _outages.get(DATABASE) or _outages.get(PICTURES)
+    if is_unavailable and outage:
         outage.left_out += 1
     return bool(is_unavailable and outage)
 

@@ -1,5 +1,6 @@
 """A request of RSGI as WSGI wants it (PEP 3333), and the file that WSGI hands back."""
 
+import io
 import os
 import sys
 import time
@@ -31,7 +32,10 @@ class SentFile:
         """Return whether the file can be sent by its name, and is worth it."""
         if not isinstance(getattr(self.file, "name", None), (str, Path)) or self.file.tell():
             return False
-        return os.fstat(self.file.fileno()).st_size > WHOLE_BYTES
+        try:
+            return os.fstat(self.file.fileno()).st_size > WHOLE_BYTES
+        except io.UnsupportedOperation:  # an object of a bucket: it is in memory, and its name is no path
+            return False
 
 
 def environ_of(scope: Any) -> Environ:

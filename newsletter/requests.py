@@ -43,11 +43,18 @@ class RequestMiddleware:
 
 
 class ClientFilter(logging.Filter):
-    """Names the client in Django's line about a request that was one too many: a firewall wants to know."""
+    """Mends Django's line about an answer: names the client of one request too many, as a firewall wants to know it.
+
+    An answer of 4xx is a decision, not a fault: its line goes without the traceback of the exception that carried it.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        request = getattr(record, "request", None)
-        if isinstance(request, HttpRequest) and getattr(record, "status_code", 0) == HTTPStatus.TOO_MANY_REQUESTS:
+        request, status = getattr(record, "request", None), getattr(record, "status_code", 0)
+        if not isinstance(request, HttpRequest):
+            return True
+        if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            record.exc_info = record.exc_text = None
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
             record.msg, record.args = "%s, from %s", (record.getMessage(), client_address(request) or "unknown")
         return True
 

@@ -2,7 +2,7 @@
 
 Each variable is optional; `.env.example` lists them. Differences between a laptop and a
 cluster come from the environment alone: there is one settings module. Reading it changes nothing: folders and the
-secret are made by newsletter/operation/apps.py. Of ours it imports one pure module.
+secret are made by newsletter/operation/apps.py. Of ours it imports two pure modules.
 """
 
 from pathlib import Path
@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from environs import FileAwareEnv
 
+from newsletter.buckets import bucket_of
 from newsletter.mail.mailers import mailer_from_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -41,6 +42,9 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 DATA_DIR: Path = env.path("DATA_DIR", BASE_DIR / "data").resolve()
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "/media/"
+MEDIA_STORAGE_URL: str = env.str("MEDIA_STORAGE_URL", "")  # s3://… for pictures; else they are files in MEDIA_ROOT
+if MEDIA_STORAGE_URL:
+    bucket_of(MEDIA_STORAGE_URL, "MEDIA_STORAGE_URL")  # or it says now what is wrong
 OUTBOX_DIR = DATA_DIR / "outbox"
 QUEUE_DIR = DATA_DIR / "queue"
 DKIM_DIR = DATA_DIR / "dkim"  # private keys that sign mails, where the provider does not: docs/deploy.md
@@ -111,6 +115,7 @@ INSTALLED_APPS = [
     "newsletter.api",
     "newsletter.desk.apps.DeskConfig",
     "newsletter.desk.apps.DeskAdminConfig",  # the admin site is the author's desk
+    "newsletter.api.hooks",
     "newsletter.delivery",
     "subscribers",
     "newsletter.issues",
@@ -179,7 +184,10 @@ STATIC_ROOT_IS_GIVEN = STATIC_ROOT != DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "newsletter" / "static"]
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": f"newsletter.publication.pictures.storages.{'InBucket' if MEDIA_STORAGE_URL else 'Folder'}",
+        "OPTIONS": {"url": MEDIA_STORAGE_URL} if MEDIA_STORAGE_URL else {},
+    },
     "staticfiles": {"BACKEND": "newsletter.publication.static_files.MinifyingStorage"},
 }
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site uses them
@@ -293,6 +301,7 @@ _BEAT = {
     "pack the copies of old mailings": ("newsletter.delivery.tasks.pack_old_copies", 5.0, 5),
     "thin out old events": ("newsletter.delivery.tasks.thin_events", 60.0, 60),
     "tell the hub of the feeds": ("newsletter.delivery.tasks.tell_hub", 60.0, 60),
+    "call webhooks": ("newsletter.api.hooks.tasks.call_hooks", 10.0, 10),
     "make the sizes of pictures": ("newsletter.posts.tasks.finish_pictures", 600.0, 300),
     "thin the versions of texts out": ("newsletter.posts.tasks.thin_versions", 600.0, 300),
     "look for what has become wrong": ("newsletter.operation.tasks.examine", 600.0, 600),
@@ -315,6 +324,8 @@ SEND_RATE: float | None = env.float("SEND_RATE", None)  # messages a second, all
 MAILBOX_URL: str = env.str("MAILBOX_URL", "")
 # What a provider's webhook carries as basic authentication, user:password; several, by commas, while one is replaced.
 WEBHOOK_SECRET: list[str] = env.list("WEBHOOK_SECRET", [])
+# Whether webhooks may go to this machine itself, by http too: for somebody who writes a receiver.
+WEBHOOKS_TO_LOOPBACK: bool = env.bool("WEBHOOKS_TO_LOOPBACK", DEBUG)
 PACK_AFTER_DAYS: int = env.int("PACK_AFTER_DAYS", 90)  # after its end the copies of a mailing are packed
 DELIVERY_LANES: int = 1  # lanes of one machine, each a process of its worker; more machines add more
 MAILERS = {

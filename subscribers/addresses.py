@@ -6,13 +6,8 @@ from functools import lru_cache
 
 import idna
 from django.utils.translation import gettext as _
-from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from newsletter.mail.characters import nfc, nfkc, without_hidden
-
-# Reserved names such as mail.test or a company's .local are the operator's own business; the library's
-# documentation gives this way to say so.
-SPECIAL_USE_DOMAIN_NAMES.clear()
 
 LENGTH_MAX = 254  # characters; RFC 5321 section 4.5.3.1.3
 LINE_LENGTH_MAX = 500  # characters of a name, a note or tags, before anything looks at them; no field holds more
@@ -58,6 +53,20 @@ def normalise(text: str) -> str:
     if len(text) <= _ORDINARY_LENGTH_MAX and _ORDINARY.fullmatch(text):
         return text
     _refuse_obvious(text)
+    return _examined(text)
+
+
+def _examined(text: str) -> str:
+    # Nearly every address is ordinary, and the library takes each process 15 ms to load.
+    from email_validator import (  # noqa: PLC0415 - as above
+        SPECIAL_USE_DOMAIN_NAMES,
+        EmailNotValidError,
+        validate_email,
+    )
+
+    # Reserved names such as mail.test or a company's .local are the operator's own business; the library's
+    # documentation gives this way to say so.
+    SPECIAL_USE_DOMAIN_NAMES.clear()
     try:
         found = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:

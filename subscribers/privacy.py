@@ -3,6 +3,7 @@
 Sources: Personal Data Protection Act of Taiwan (個人資料保護法) sections 3, 8 I 1-6; GDPR articles 6, 7, 13, 15-21, 77.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -16,6 +17,7 @@ from subscribers.models import FORGET_AFTER, UNDO_WITHIN
 from subscribers.text import Notice
 
 VERSION_LENGTH = 8  # hex characters
+TELLING: list[Callable[[], list[str]]] = []  # what rooms above say of whom they tell the addresses of readers
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Facts:
 
     reads_mail: whether mail that comes back, and what readers write, is taken in.
     hears_providers: whether the provider reports what became of letters.
+    told: hosts of programs that are told who comes and leaves, by their address.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Facts:
     invites: bool = False
     hears_providers: bool = False
     counts_links: bool = False
+    told: tuple[str, ...] = ()
 
     @classmethod
     def now(cls) -> "Facts":
@@ -53,6 +57,7 @@ class Facts:
             publication.invites,
             bool(settings.WEBHOOK_SECRET),
             publication.counts_links,
+            tuple(sorted({host for hosts in TELLING for host in hosts()})),
         )
 
 
@@ -161,12 +166,35 @@ def _purpose(facts: Facts) -> str:
 
 
 def _whereabouts(facts: Facts) -> str:
+    if facts.told:
+        return _more(_handed_over(facts), _told(facts))
     if not facts.providers:
         return _("On the server of this site. Nobody else gets it.")
     return _(
         "On the server of this site. Letters are handed over to %(providers)s, which sees your address and the "
         "letter. Nobody else gets it."
     ) % {"providers": _(", ").join(facts.providers)}
+
+
+def _handed_over(facts: Facts) -> str:
+    if not facts.providers:
+        return _("On the server of this site.")
+    return _(
+        "On the server of this site. Letters are handed over to %(providers)s, which sees your address and the letter."
+    ) % {"providers": _(", ").join(facts.providers)}
+
+
+def _told(facts: Facts) -> str:
+    return _(
+        "When you confirm, leave, or no letter goes to you any more, %(told)s is told so, with your address. "
+        "Nobody else gets it."
+    ) % {"told": _(", ").join(facts.told)}
+
+
+def telling(hosts: Callable[[], list[str]]) -> None:
+    """Have the notice name those whom a room above tells the addresses of readers."""
+    if hosts not in TELLING:
+        TELLING.append(hosts)
 
 
 def words() -> str:

@@ -3,6 +3,8 @@
 import logging
 
 import pytest
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpResponse
 from django.test import RequestFactory
 
@@ -167,6 +169,21 @@ def test_a_request_too_many_names_its_client():
     ClientFilter().filter(record)
 
     assert record.getMessage() == "Too Many: /subscribe/, from 203.0.113.7"
+
+
+@pytest.mark.parametrize(("error", "fault"), [(PermissionDenied, False), (BadRequest, False), (ValueError, True)])
+@pytest.mark.usefixtures("db")
+def test_only_a_fault_of_ours_is_written_with_its_traceback(error, fault, caplog):
+    def view(_request):
+        raise error("why")
+
+    make_publication()
+
+    convert_exception_to_response(view)(RequestFactory().get("/posts/"))
+
+    (record,) = (record for record in caplog.records if record.name == "django.request")
+    assert ClientFilter().filter(record)
+    assert ("Traceback" in logs.LineFormatter("{message}", style="{").format(record)) is fault
 
 
 @pytest.mark.parametrize(("status", "request_"), [(404, RequestFactory().get("/x/")), (429, None)])

@@ -19,6 +19,7 @@ settings.DEBUG
 assert os.umask(before) == 0o022
 print(*sorted(name for name in sys.modules if name.partition(".")[0] in {"newsletter", "subscribers"}))
 """
+ENDS = (".buckets", ".celery", ".mail", ".mail.logs", ".mail.mailers", ".settings")  # pure modules, and Celery's
 SECRET = "from django.conf import settings as s; print(s.SECRET_KEY)"
 SHOW = ("manage.py", "shell", "--no-imports", "-v", "0", "-c", SECRET)
 
@@ -37,7 +38,7 @@ def test_reading_settings_writes_nothing_and_loads_no_room(tmp_path, name):
 
     assert list(tmp_path.iterdir()) == []
     assert (done.stdout.split(), done.stderr) == (
-        [f"newsletter{name}" for name in ("", ".celery", ".mail", ".mail.logs", ".mail.mailers", ".settings")],
+        [f"newsletter{name}" for name in ("", *ENDS)],
         "",
     )
 
@@ -101,6 +102,15 @@ def test_what_is_wrong_with_a_variable_is_said_without_a_traceback(tmp_path):
         1,
         "SITE_URL must be an absolute http(s) URL, got 'news.example.org'\n",
     )
+
+
+@pytest.mark.parametrize("url", ["/srv/pictures", "s3://key:hidden@host", "s3://key:hidden@host:x/pictures"])
+def test_a_bucket_of_pictures_that_cannot_be_is_refused_at_the_start_without_its_secret(tmp_path, url):
+    done = run("manage.py", "check", DATA_DIR=str(tmp_path), MEDIA_STORAGE_URL=url)
+
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("MEDIA_STORAGE_URL")
+    assert "hidden" not in done.stderr
 
 
 # --- Variables that are there and empty ---

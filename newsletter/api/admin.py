@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -25,6 +26,7 @@ from newsletter.publication.audit import AuditedAdmin
 from newsletter.publication.forms import TypedModelForm
 
 NETWORKS_MAX = 50
+SCOPES_IN_A_ROW = 2  # of the list
 DAYS = (30, 90, 365)
 USUAL_DAYS = 90
 
@@ -58,7 +60,8 @@ class TokenForm(TypedModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offered = tokens.offered_to(self.user)
-        self.fields["scopes"].choices = [(one, _label(one)) for one in offered if one != SCHEDULE]
+        scopes = cast("forms.MultipleChoiceField", self.fields["scopes"])
+        scopes.choices = [(one, _label(one)) for one in offered if one != SCHEDULE]
         if SCHEDULE not in offered:
             del self.fields["may_schedule"]
 
@@ -89,7 +92,7 @@ def _label(scope: str) -> SafeString:
 class TokenAdmin(AuditedAdmin):
     form = TokenForm
     nothing_yet = _("No token yet. With one, a program writes, composes or reads for you.")
-    list_display = ("name", "prefix_shown", "owner", "scopes_shown", "ends_shown", "last_use")
+    list_display = ("name", "prefix_shown", "scopes_in_short", "ends_shown", "last_use")
     list_display_links = ("name",)
     list_select_related = ("user",)
     actions = None
@@ -117,7 +120,15 @@ class TokenAdmin(AuditedAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Name the account to those who see more than their own."""
+        return (*self.list_display, "owner") if roles.is_owner(request.user) else self.list_display
+
     # --- A new one ---
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        shown = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context | shown, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("API")} | (extra_context or {}))
@@ -141,7 +152,7 @@ class TokenAdmin(AuditedAdmin):
         """Make the token; its secret is shown on the next page, and kept nowhere."""
         days, chosen = form.cleaned_data["ends"], form.cleaned_data["chosen"]
         obj.ends_at = timezone.now() + timedelta(days=int(days)) if days else None
-        obj.user = request.user
+        obj.user = cast("User", request.user)
         form.secret = tokens.fill(obj, chosen)
         super().save_model(request, obj, form, change)
         setattr(request, "new_token", form.secret)  # noqa: B010 - for response_add, which has no form
@@ -170,6 +181,13 @@ class TokenAdmin(AuditedAdmin):
     @admin.display(description=pgettext_lazy("of a token", "may"))
     def scopes_shown(self, token: Token) -> SafeString:
         return format_html_join(" ", "<code>{}</code>", ((one,) for one in token.scopes))
+
+    @admin.display(description=pgettext_lazy("of a token", "may"))
+    def scopes_in_short(self, token: Token) -> SafeString:
+        """Return the first scopes, and how many more there are."""
+        more = len(token.scopes) - SCOPES_IN_A_ROW
+        named = format_html_join(" ", "<code>{}</code>", ((one,) for one in token.scopes[:SCOPES_IN_A_ROW]))
+        return format_html("{} +{}", named, more) if more > 0 else named
 
     @admin.display(description=pgettext_lazy("of a token", "ends"))
     def ends_shown(self, token: Token) -> str:

@@ -58,6 +58,7 @@ PAGES: dict[str, tuple[tuple[str, Promise], ...]] = {
         ("posts.redirect", pgettext_lazy("settings", "Old addresses")),
         ("posts.missingaddress", pgettext_lazy("settings", "Missing pages")),
         ("admin:move_in", pgettext_lazy("settings", "Move in")),
+        ("admin:webhooks", pgettext_lazy("settings", "Webhooks")),
         ("auth.user", pgettext_lazy("settings", "Team")),
         ("api.token", pgettext_lazy("settings", "API")),
         ("admin:account", pgettext_lazy("settings", "Security")),

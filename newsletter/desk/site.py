@@ -1,10 +1,11 @@
 """The author's admin site: the stock one with a frame, a home, a guarded door and room for screens of our own."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial, update_wrapper
 from http import HTTPStatus
 from typing import Any, cast
 
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
@@ -19,6 +20,7 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.functional import SimpleLazyObject
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
@@ -197,6 +199,7 @@ class DeskSite(admin.AdminSite):
             path("login/passkey/options/", entering.passkey_options, name="passkey_options"),
             *(path(f"account/{route}", self.admin_view(view), name=name) for route, view, name in ACCOUNT_SCREENS),
             *self._screens("settings/move-in/", MOVE_IN_SCREENS),
+            *self._screens_of_rooms_above(),
             *self._screens("settings/", SETTINGS_SCREENS),
             path("writing/check/", self.admin_view(checking.check), name="writing_check"),
             path("writing/posts/", self.admin_view(linking.posts), name="writing_posts"),
@@ -208,6 +211,12 @@ class DeskSite(admin.AdminSite):
             *self._screens("delivery/mailing/<int:pk>/", MAILING_SCREENS),
         ]
         return [*ours, *(one for one in super().get_urls() if getattr(one, "name", None) not in REPLACED)]
+
+    def _screens_of_rooms_above(self) -> Iterator[URLPattern]:
+        """Yield the screens of rooms that the desk does not know: their AppConfig names a prefix with its screens."""
+        for config in apps.get_app_configs():
+            for named in getattr(config, "desk_screens", ()):
+                yield from self._screens(*import_string(named))
 
     def _screens(self, prefix: str, screens: Iterable[Screen]) -> list[URLPattern]:
         return [path(prefix + route, self.admin_view(view), name=name) for route, view, name in screens]

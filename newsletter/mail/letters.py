@@ -6,6 +6,7 @@ from typing import Any
 from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
 
+from newsletter.buckets import PicturesAway
 from newsletter.mail import colours, html
 from newsletter.mail.message import Letter, shortened, shouted
 from newsletter.mail.text import plaintext, spacing, wrapping
@@ -16,19 +17,25 @@ LOGO_WIDTH, LOGO_HEIGHT = 160, 36  # pixels at most, beside the name
 FACE_SIDE = 44  # pixels
 
 
-def render(name: str, subject: str, context: Mapping[str, Any], *, base_url: str) -> Letter:
+def render(
+    name: str, subject: str, context: Mapping[str, Any], *, base_url: str, needs_pictures: bool = False
+) -> Letter:
     """Return the letter of templates/email/<name>.html, in the language that is active.
 
     The text part is <name>.txt if there is one, else it is read out of the HTML.
     context: what the template says; `publication` gives the frame its name, logo and accent.
     base_url: absolute, without a slash at its end, for links that a template builds.
+    needs_pictures: raise PicturesAway rather than leave logo and face out while nobody can look at their files.
     """
     names = spelled(context.get("publication"))
     subject = spaced_subject(subject, names)
     shades = colours.of_mail(getattr(context.get("publication"), "accent", ""))
     values = {**context, **shades, "subject": subject, "base_url": base_url}
-    values["logo"] = _logo(context.get("publication"))
-    values["face"] = _face(context.get("publication"))
+    try:
+        values |= {"logo": _logo(context.get("publication")), "face": _face(context.get("publication"))}
+    except PicturesAway:
+        if needs_pictures:
+            raise
     values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or LOOK}.css"
     body = spacing.spaced_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
     text = _text(name, values, body, names)
@@ -81,6 +88,8 @@ def _logo(publication: Any) -> dict[str, Any] | None:
         return None
     try:
         scale = min(LOGO_HEIGHT / logo.height, LOGO_WIDTH / logo.width)
+    except PicturesAway:
+        raise
     except OSError:
         return None
     size = {"width": round(logo.width * scale), "height": round(logo.height * scale)}

@@ -7,7 +7,7 @@ before it is asked, and asked as it was looked at (server-side request forgery, 
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from enum import StrEnum
 from functools import cache
 from http.client import HTTPConnection, HTTPException
@@ -98,26 +98,82 @@ def _why_not(address: str, port: int) -> Stop:
 
 
 @contextmanager
-def connected(parts: SplitResult, address: str) -> Iterator[HTTPConnection]:
-    """Connect to the very address that was looked at, under its name; hang up when it takes too long in all."""
+def connected(
+    parts: SplitResult, address: str, *, step: float | None = None, in_all: float | None = None
+) -> Iterator[HTTPConnection]:
+    """Connect to the very address that was looked at, under its name; hang up when it takes too long in all.
+
+    step, in_all: seconds for one answer and for all that follows the connection, instead of SECONDS, SECONDS_IN_ALL.
+    """
     sock = socket.create_connection((address, port_of(parts)), timeout=SECONDS)
-    with closing(sock):
+    sock.settimeout(step or SECONDS)
+    with closing(sock), _hung_up_after(in_all or SECONDS_IN_ALL, [sock]) as hung_up:
         if parts.scheme == "https":
-            sock = _tls().wrap_socket(sock, server_hostname=punycode(parts.hostname or ""))
-        with closing(sock), closing(HTTPConnection(parts.hostname or "", port_of(parts))) as connection:
-            connection.sock = sock
-            end = Timer(SECONDS_IN_ALL, sock.shutdown, [socket.SHUT_RDWR])
-            end.daemon = True
-            end.start()
-            try:
-                yield connection
-            finally:
-                end.cancel()
+            sock = _tls().wrap_socket(
+                sock, server_hostname=punycode(parts.hostname or ""), do_handshake_on_connect=False
+            )
+            hung_up.append(sock)  # the one below it is no socket any more
+            with closing(sock):
+                sock.do_handshake()
+                yield _connection(parts, sock)
+        else:
+            yield _connection(parts, sock)
+
+
+def _connection(parts: SplitResult, sock: socket.socket) -> HTTPConnection:
+    connection = HTTPConnection(parts.hostname or "", port_of(parts))
+    connection.sock = sock
+    return connection
+
+
+@contextmanager
+def _hung_up_after(seconds: float, sockets: list[socket.socket]) -> Iterator[list[socket.socket]]:
+    """Hang up the last of `sockets` after so many seconds; more may be appended."""
+
+    def hang_up() -> None:
+        with suppress(OSError):  # the other side was faster
+            sockets[-1].shutdown(socket.SHUT_RDWR)
+
+    end = Timer(seconds, hang_up)
+    end.daemon = True
+    end.start()
+    try:
+        yield sockets
+    finally:
+        end.cancel()
 
 
 @cache
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
+
+
+def post(
+    url: str,
+    body: bytes,
+    headers: dict[str, str],
+    *,
+    seconds: float,
+    most: int,
+    may_ask: Callable[[str, int], bool] = is_askable,
+) -> tuple[int, bytes]:
+    """Send `body`; return the status and the first `most` bytes of the answer. No redirect is followed.
+
+    seconds: for one step, and for all that follows the connection. Once there is a status, the rest may be missing.
+    Raises Stop, OSError, HTTPException and ValueError.
+    """
+    parts = parts_of(url)
+    with connected(parts, looked_up(parts, may_ask), step=seconds, in_all=seconds) as connection:
+        connection.request("POST", _target(parts), body, {"Host": parts.netloc.rpartition("@")[2]} | headers)
+        response = connection.getresponse()
+        answer = b""
+        with suppress(OSError, HTTPException, ValueError):
+            answer = response.read(most)
+        return response.status, answer
+
+
+def _target(parts: SplitResult) -> str:
+    return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
 class NotFetched(Exception):
@@ -148,8 +204,7 @@ def fetch(url: str, most: int, *, agent: str, may_ask: Callable[[str, int], bool
 
 def _get(parts: SplitResult, address: str, most: int, agent: str) -> tuple[int, str, bytes]:
     with connected(parts, address) as connection:
-        target = parts.path or "/"
         headers = {"Host": parts.netloc.rpartition("@")[2], "User-Agent": agent, "Accept": "image/*,*/*"}
-        connection.request("GET", f"{target}?{parts.query}" if parts.query else target, headers=headers)
+        connection.request("GET", _target(parts), headers=headers)
         response = connection.getresponse()
         return response.status, response.getheader("Location", ""), response.read(most)

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from newsletter.buckets import BucketFault, bucket_of, is_bucket
 from newsletter.delivery.ledger import restored
-from newsletter.operation.buckets import BucketFault, bucket_of, is_bucket
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding
 from newsletter.operation.models import HELD, NightlyBackup, NightlyExport
 

@@ -20,7 +20,7 @@ from newsletter.operation.accounts import author
 from newsletter.operation.backups import restoration
 from newsletter.operation.findings import ERROR, INFO, WARNING, Finding, Question
 from newsletter.operation.models import Trouble
-from newsletter.operation.questions import machine, mail_servers, secrets_kept
+from newsletter.operation.questions import hooks, machine, mail_servers, secrets_kept
 from newsletter.operation.senders.address import sender, subjects
 from newsletter.operation.senders.records import dns_records
 from newsletter.operation.undelivered import (
@@ -170,7 +170,14 @@ BROKEN = frozenset(
     }
 )
 EVERYTHING: tuple[Question, ...] = (
-    *(machine.folders, machine.journal, machine.clock, machine.static_files, machine.card_font),
+    *(
+        machine.folders,
+        machine.bucket_of_pictures,
+        machine.journal,
+        machine.clock,
+        machine.static_files,
+        machine.card_font,
+    ),
     *(worker, liveness.silence, author_account),
     *(site_url, proxies, unsubscribe_url, secrets_kept.secret, secrets_kept.changed, debug),
     *(
@@ -185,7 +192,7 @@ EVERYTHING: tuple[Question, ...] = (
         uncertain,
     ),
     *(restoration, backups.nightly, backups.bucket, backups.exports, backups.none, refused_addresses),
-    *(mailbox, webhook, waiting_letters, lost_letters, result_letters),
+    *(mailbox, webhook, hooks.webhooks, waiting_letters, lost_letters, result_letters),
 )
 # What the author can mend, and what costs a page nothing to ask.
 OF_MAILINGS: tuple[Question, ...] = (
@@ -194,7 +201,7 @@ OF_MAILINGS: tuple[Question, ...] = (
 AT_HOME: tuple[Question, ...] = (
     *OF_MAILINGS,
     *(backups.nightly, backups.exports, mailbox, waiting_letters, lost_letters, result_letters),
-    *(mail, sender, postal_address, last_look),
+    *(mail, sender, postal_address, hooks.webhooks, last_look),
 )
 
 

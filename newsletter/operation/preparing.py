@@ -21,7 +21,8 @@ MIGRATING = 0x6E657773  # "news": PostgreSQL's number of the lock
 
 
 def make_folders() -> None:
-    for folder in (settings.QUEUE_DIR / "control", settings.OUTBOX_DIR, settings.LOCK_DIR, settings.MEDIA_ROOT):
+    media = () if settings.MEDIA_STORAGE_URL else (settings.MEDIA_ROOT,)
+    for folder in (settings.QUEUE_DIR / "control", settings.OUTBOX_DIR, settings.LOCK_DIR, *media):
         folder.mkdir(parents=True, exist_ok=True)
     # What an older version wrote, everybody on this machine could read. A group that the operator let in stays.
     settings.DATA_DIR.chmod(settings.DATA_DIR.stat().st_mode & 0o770)

@@ -16,6 +16,7 @@ from newsletter.posts.models import BODY_MAX, TAG_NAME_MAX, Image, Post, tag_nam
 from newsletter.posts.saving import AUTO, ELSEWHERE
 from newsletter.posts.text.measures import words_from_title
 from newsletter.publication.forms import ONE_LINE, TypedForm
+from newsletter.publication.pictures.storages import sorry
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare_with_wide
 
 TAGS_MAX = 10
@@ -192,6 +193,16 @@ class ImageForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         except PictureError as error:
             raise ValidationError(str(error)) from error
         return file
+
+    def clean(self) -> dict[str, Any]:
+        """Write the file, if nothing else is wrong: an upload that cannot be kept is told beside the form."""
+        cleaned = super().clean() or {}
+        if not self.errors:
+            try:
+                Image.objects.write(self.picture, cleaned["file"].name or gettext("picture"))
+            except OSError as error:
+                raise ValidationError(sorry()) from error
+        return cleaned
 
     def save(self, commit: bool = True) -> Image:
         """Keep the picture; one that was uploaded before gets the new alternative text."""

@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.feedgenerator import Atom1Feed, Enclosure
 from django.utils.xmlutils import SimplerXMLGenerator
 
+from newsletter.buckets import PicturesAway
 from newsletter.posts.markdown import typed_tags
 from newsletter.posts.models import Image
 from newsletter.publication.models import Publication
+from newsletter.publication.pictures.storages import media
 from newsletter.publication.sharing import icon_url, language_tag
 
 _ILLEGAL_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -85,11 +86,16 @@ def legal[T](value: T) -> T:
 
 
 def _enclosures(cover: Image | None) -> list[Enclosure]:
-    """Return the cover as a file that belongs to the entry; none if its file is lost."""
+    """Return the cover as a file that belongs to the entry; none if its file is lost.
+
+    A size that cannot be found out now is 0: https://www.rssboard.org/rss-profile#element-channel-item-enclosure
+    """
     if cover is None:
         return []
     try:
-        size = default_storage.size(f"{cover.digest}/{cover.name}")
+        size = media.size(cover.path("fallback", cover.width))
+    except PicturesAway:
+        size = 0
     except OSError:
         return []
     kind = mimetypes.guess_type(cover.name)[0] or "application/octet-stream"

@@ -16,6 +16,7 @@ from newsletter.mail.characters import single_line, without_control
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.halo import with_halo
 from newsletter.publication.pictures.square import squared
+from newsletter.publication.pictures.storages import media, sorry
 from newsletter.publication.pictures.uploads import BYTES_MAX, PictureError, prepare
 
 LOGO_WIDTH_MAX = 640  # pixels: sharp at 320 on a dense screen
@@ -181,6 +182,18 @@ class LookForm(PublicationForm):
     def clean_face(self) -> Any:
         """Return the prepared photograph, cut to a square."""
         return _prepared(self.cleaned_data["face"], "face", squared)
+
+    def clean(self) -> dict[str, Any]:
+        """Write the files, if nothing else is wrong: one that cannot be kept is told beside its field."""
+        cleaned = super().clean() or {}
+        new = {name: cleaned.get(name) for name in ("logo", "face")} if not self.errors else {}
+        for name, file in new.items():
+            if isinstance(file, ContentFile):
+                try:
+                    media.save(str(file.name), file)
+                except OSError:
+                    self.add_error(name, sorry())
+        return cleaned
 
 
 def _prepared(chosen: Any, name: str, change: Callable[[bytes], bytes]) -> Any:

@@ -2,11 +2,10 @@
 
 import fcntl
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
 from typing import IO
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from newsletter.publication import look
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures import icons
 from newsletter.publication.pictures.cards import Card, FontUnusable
+from newsletter.publication.pictures.storages import media
 
 YEAR = 365 * 24 * 3600  # seconds
 
@@ -61,7 +61,7 @@ def show(card: Card, *, asked: str, address: str) -> HttpResponseBase:
     except FontUnusable as error:
         logger.error("The picture beside a link cannot be drawn: %s", error)  # noqa: TRY400 - `doctor` reports the rest
         return for_now(icon_url(Publication.objects.current(), "icon-512.png"))
-    shown = FileResponse(file.open("rb"), content_type="image/png")
+    shown = FileResponse(file, content_type="image/png")
     patch_cache_control(shown, public=True, max_age=YEAR, immutable=True)
     return shown
 
@@ -75,44 +75,38 @@ def for_now(address: str) -> HttpResponseRedirect:
 # --- What is drawn once ---
 
 
-def drawn(name: str, draw: Callable[[], bytes]) -> Path:
-    """Return the file `name` below MEDIA_ROOT, which is small enough to be drawn in memory: see `made`."""
+def drawn(name: str, draw: Callable[[], bytes]) -> IO[bytes]:
+    """Return what `media` has by this name, which is small enough to be drawn in memory: see `made`."""
     return made(name, lambda file: file.write(draw()), turn="drawing")
 
 
-def made(name: str, write: Callable[[IO[bytes]], object], *, turn: str) -> Path:
-    """Return the file `name` below MEDIA_ROOT; `write` fills it once, and it is never seen half written.
+def made(name: str, write: Callable[[IO[bytes]], object], *, turn: str) -> IO[bytes]:
+    """Return what `media` has by this name, open; `write` fills it once, and it is never seen half written.
 
     name: a folder, what it shows, "-" and a version: of one thing only the latest version is kept, so that the folder
         does not grow with each change.
     turn: what processes make of one kind they make one after the other: a stranger may ask for many at once.
     """
-    path: Path = settings.MEDIA_ROOT / name
-    if not path.exists():
-        with _alone(turn):
-            if not path.exists():  # another request may have made it while this one waited
-                _write(path, write)
-                _forget_former(path)
-    return path
-
-
-def _forget_former(path: Path) -> None:
-    """Delete the other versions of a file: of "p/12-abc.png" all "12-*.png"; without a number, all of its folder."""
-    what, dash, _version = path.name.rpartition("-")
-    for file in path.parent.glob(f"{what}{dash}*{path.suffix}"):
-        if file != path:
-            file.unlink(missing_ok=True)
-
-
-def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with suppress(FileNotFoundError):
+        return media.open(name)
+    with _alone(turn):
+        with suppress(FileNotFoundError):  # another request may have made it while this one waited
+            return media.open(name)
+        with tempfile.TemporaryFile(dir=settings.DATA_DIR) as file:
             write(file)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+            file.seek(0)
+            media.put(name, file)
+        _forget_former(name)
+    return media.open(name)
+
+
+def _forget_former(name: str) -> None:
+    """Delete the other versions of a file: of "p/12-abc.png" all "12-*.png"; without a number, all of its folder."""
+    path = PurePosixPath(name)
+    what, dash, _version = path.name.rpartition("-")
+    for other in media.beginning(f"{path.parent}/{what}{dash}"):
+        if other != name and other.endswith(path.suffix):
+            media.delete(other)
 
 
 @contextmanager

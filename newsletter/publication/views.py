@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views.decorators.cache import cache_control
 
+from newsletter.buckets import PicturesAway
 from newsletter.mail import logs
 from newsletter.mail.colours import palette
 from newsletter.publication import disclosure, sharing
@@ -24,7 +25,7 @@ from newsletter.publication import look as colours
 from newsletter.publication.headers import GUARDS
 from newsletter.publication.kept.pages import kept
 from newsletter.publication.models import Publication
-from newsletter.publication.pictures import icons
+from newsletter.publication.pictures import icons, storages
 from newsletter.publication.sharing import YEAR
 
 logger = logging.getLogger(__name__)
@@ -81,7 +82,11 @@ def _icon(request: HttpRequest, content_type: str, draw: Callable[[bytes], bytes
 def _drawn(name: str, draw: Callable[[bytes], bytes]) -> bytes:
     """Return an icon, drawn once; without the logo, and not for good, when its file is lost or the disk is full."""
     try:
-        return sharing.drawn(name, lambda: draw(_logo())).read_bytes()
+        with sharing.drawn(name, lambda: draw(_logo())) as file:
+            octets: bytes = file.read()
+            return octets
+    except PicturesAway:
+        raise
     except OSError as error:
         logger.warning("The icon %s cannot be kept: %s", name, error)
         return draw(b"")
@@ -150,10 +155,12 @@ def manifest(request: HttpRequest) -> HttpResponse:
 def media(request: HttpRequest, digest: str, name: str) -> FileResponse:
     """Serve a picture for ever: its address is made of its content, and mails of years ago ask for it."""
     content_type = PICTURE_TYPES.get(PurePath(name).suffix.lower())
-    path = settings.MEDIA_ROOT / digest / name
-    if content_type is None or not path.is_file():
+    if content_type is None:
         raise Http404
-    response = FileResponse(path.open("rb"), content_type=content_type)
+    try:
+        response = FileResponse(storages.media.open(f"{digest}/{name}"), content_type=content_type)
+    except FileNotFoundError:
+        raise Http404 from None
     for header, value in GUARDS.items():  # shorter than those of a page: each picture of a list carries them
         response.headers[header] = value
     return response
@@ -178,8 +185,11 @@ def security(request: HttpRequest) -> HttpResponse:
 
 
 def failure(request: HttpRequest) -> HttpResponseBase:
-    """Answer when something broke: "back in a moment" while the database is away, or is being migrated."""
-    if not isinstance(sys.exc_info()[1], OperationalError):
+    """Answer when something broke: "back in a moment" while the database is away, or is being migrated.
+
+    The same for a picture while the bucket is away that it lies in.
+    """
+    if not isinstance(sys.exc_info()[1], (OperationalError, PicturesAway)):
         return HttpResponseServerError(render_to_string("500.html", {"number": logs.request_id.get()}))
     page = render_to_string("503.html")
     return HttpResponse(

@@ -28,6 +28,8 @@ NOT_WESTERN: Final = re.compile(rb"[\x80-\xff]{3}")
 SIGN: Final = re.compile(r"sep=([,;\t])\s*")
 PIECE: Final = 1 << 20
 HEADING_LENGTH: Final = 10_000  # octets
+# How files begin that are no tables: JSON, XML and HTML, ZIP, PDF, and Word of old.
+NO_TABLES: Final = (b"{", b"[", b"<", b"PK\x03\x04", b"PK\x05\x06", b"%PDF", b"\xd0\xcf\x11\xe0")
 
 
 class FileError(ValueError):
@@ -54,6 +56,8 @@ def encoding_of(path: Path) -> str:
     """Return how the file is written; of several that fit, the one in which the names of its columns are known."""
     with path.open("rb") as file:
         first = file.read(HEADING_LENGTH)
+    if first.removeprefix(codecs.BOM_UTF8).lstrip().startswith(NO_TABLES):
+        raise FileError(_("This is no table of readers. Posts move in under Settings, “Move in”."))
     if first[:2] in MARKS:
         return "utf-16"
     if _decodes(path, "utf-8-sig"):

@@ -10,7 +10,6 @@ from typing import IO, Any, Final
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from python_calamine import CalamineError, CalamineWorkbook
 
 from subscribers.importers.encodings import FileError
 
@@ -34,6 +33,8 @@ def lines(file: IO[bytes]) -> Iterator[bytes]:
     with zipfile.ZipFile(file) as packed:
         if sum(one.file_size for one in packed.infolist()) > UNPACKED_MAX:
             raise FileError(_("The file in the ZIP is too large. Send it in parts."))
+    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - 2 MB, for the few who send a workbook
+
     file.seek(0)
     try:
         with CalamineWorkbook.from_filelike(file) as book:

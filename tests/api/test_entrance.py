@@ -1,10 +1,14 @@
 """Who is let in: tokens, their scopes, their users, networks and ends."""
 
 import logging
+import os
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -12,6 +16,7 @@ from newsletter.api.handling import paces
 from newsletter.api.models import Token
 from tests.api.conftest import Program
 from tests.factories import make_publication
+from tests.support.product import ROOT
 
 pytestmark = pytest.mark.django_db
 HEALTH = "/api/v1/health"
@@ -40,6 +45,25 @@ def test_without_a_token_that_is_known_nothing_opens(owner, header):
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="newsletter"'
     assert answer.json()["type"] == "https://news.example.org/api/docs/#problem-unauthorized"
+
+
+def test_nothing_but_a_request_of_a_program_loads_what_answers_it(tmp_path):
+    code = """
+import sys
+import newsletter.wsgi
+from django.contrib import admin
+from django.urls import get_resolver, reverse
+get_resolver().url_patterns, reverse("api:docs"), admin.site.urls
+print({"ninja", "pydantic"} & set(sys.modules))
+from django.urls import resolve
+resolve("/api/v1/health", "newsletter.api.routes")
+print({"ninja", "pydantic"} <= set(sys.modules))
+"""
+    env = os.environ | {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "newsletter.settings"}
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split("\n")[:2] == ["set()", "True"]
 
 
 def test_a_session_of_the_desk_opens_nothing(owner):
@@ -181,6 +205,18 @@ def test_a_method_that_an_address_does_not_have_is_405(owner):
 
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
     assert answer.json()["title"] == "That is not done here"
+
+
+def test_without_a_database_a_program_is_told_to_come_again(owner, monkeypatch):
+    def away(*arguments):
+        raise OperationalError("the server closed the connection unexpectedly")
+
+    monkeypatch.setattr("newsletter.api.tokens.carried", away)
+
+    answer = owner.get("/health")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "closed the connection" not in answer.text
 
 
 def test_a_failure_of_ours_tells_nothing(owner, monkeypatch, caplog):

@@ -34,7 +34,8 @@ def migrated(transactional_db):
 
     yield migrate
     executor = MigrationExecutor(connection)
-    executor.migrate(executor.loader.graph.leaf_nodes())
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        executor.migrate(executor.loader.graph.leaf_nodes())
 
 
 def write(apps):
@@ -106,8 +107,17 @@ def write_due_mails(apps):
     reminded.create(kind="draft", slot_at=NOW, at=EARLIER, try_at=EARLIER, notified_at=EARLIER, tries=1)
 
 
-def test_mails_that_were_due_are_sent_once_and_those_that_were_sent_are_not(migrated):
-    migrated(write_due_mails, BEFORE_DUE_MAIL)
+def test_mails_that_were_due_are_sent_once_also_after_a_way_back_and_those_that_were_sent_are_not(migrated):
+    """Whoever goes back has every mail that was sent marked as sent."""
+
+    def write_and_go_back(apps):
+        write_due_mails(apps)
+        MigrationExecutor(connection).migrate([("delivery", "0018_due_mail")])
+        MigrationExecutor(connection).migrate(BEFORE_DUE_MAIL)
+        assert not apps.get_model("delivery", "Happening").objects.filter(try_at=None).exists()
+        assert apps.get_model("delivery", "Reminder").objects.filter(notified_at=None, try_at=EARLIER).count() == 1
+
+    migrated(write_and_go_back, BEFORE_DUE_MAIL)
     make_publication(sender_email="news@news.example.org", cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0))
     User.objects.create_superuser("gipi", "gipi@example.org", "pw")
 
@@ -129,19 +139,6 @@ def test_mails_that_were_due_are_sent_once_and_those_that_were_sent_are_not(migr
         *("asked@example.org", "moved@example.org", "link@example.org", "gipi@example.org", "gipi@example.org"),
         "new@example.org",
     ]
-
-
-def test_the_version_before_finds_its_rows_again(migrated):
-    """Whoever goes back has every mail that was sent marked as sent."""
-
-    def write_and_go_back(apps):
-        write_due_mails(apps)
-        MigrationExecutor(connection).migrate([("delivery", "0018_due_mail")])
-        MigrationExecutor(connection).migrate(BEFORE_DUE_MAIL)
-        assert not apps.get_model("delivery", "Happening").objects.filter(try_at=None).exists()
-        assert apps.get_model("delivery", "Reminder").objects.filter(notified_at=None, try_at=EARLIER).count() == 1
-
-    migrated(write_and_go_back, BEFORE_DUE_MAIL)
 
 
 # --- Slots that a letter's answer took elsewhere ---

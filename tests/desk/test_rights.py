@@ -21,6 +21,7 @@ from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
 from newsletter.api import tokens
+from newsletter.api.hooks.models import Call, Hook
 from newsletter.delivery import certificate
 from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal, Reply, ReplyMail
 from newsletter.delivery.models.rehearsals import Rehearsal, Remark
@@ -211,6 +212,14 @@ TABLE |= {
         "<int:pk>/new/<int:place>/": EDITORS,
     }.items()
 }
+TABLE |= {
+    f"admin/settings/webhooks/{route}": letters
+    for route, letters in {
+        **dict.fromkeys(("", "add/", "<int:pk>/", "<int:pk>/change/", "<int:pk>/delete/"), OWNERS),
+        **dict.fromkeys(("<int:pk>/secret/", "<int:pk>/do/<str:name>/"), "LRRRRM"),
+        "<int:pk>/calls/<int:number>/again/": "LRRRRM",
+    }.items()
+}
 POSTED = {
     *("admin/subscribers/subscriber/filters/", "admin/subscribers/subscriber/filters/<int:pk>/delete/"),
     *("admin/posts/image/upload/", "admin/posts/post/preview/", "admin/posts/post/<int:pk>/preview-link/"),
@@ -352,7 +361,12 @@ def _addresses(keys: dict[str, int], *, certified: int, mail: str, version: int)
     reply = Reply.objects.create(key="k", **wrote)
     ReplyMail.objects.create(reply=reply, body=FILE)
     special |= {f"{readers}bulk/": f"{readers}bulk/?all=1", f"{readers}bulk/<str:kind>/": f"{readers}bulk/tag/?all=1"}
+    hook = Hook.objects.create(url="https://hooks.example.org/in", created_at=timezone.now())
+    call = Call.objects.create(hook=hook, event="reader.left", at=timezone.now(), state="sent")
     values = {
+        "webhooks/<int:pk>": f"webhooks/{hook.pk}",
+        "calls/<int:number>": f"calls/{call.pk}",
+        "do/<str:name>": "do/test",
         "replies/<int:pk>": f"replies/{reply.pk}",
         "files/<int:number>": "files/1",
         "move-in/<int:pk>": f"move-in/{move.pk}",

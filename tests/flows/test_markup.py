@@ -70,6 +70,7 @@ def addresses():
         "no hit": "/search/?q=%3Cb%3Enothing",
         "empty search": "/search/",
         "about": "/about/",
+        "API": "/api/docs/",
         "start here": "/start-here/",
         "subscribe": "/subscribe/",
         "embed": "/embed/",

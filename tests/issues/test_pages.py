@@ -65,6 +65,7 @@ def answers(client, theme):
     paths = ["/", "/issues/", issue.get_absolute_url(), "/posts/", posts[3].get_absolute_url(), "/tags/ai/"]
     paths += ["/search/?q=%E7%AE%A1%E7%90%86", "/search/?q=nothing", "/about/", "/nothing-here/"]
     paths += ["/issues/2026/", "/start-here/", "/reading-list/", "/subscribe/", "/preferences/", "/privacy/"]
+    paths += ["/api/docs/"]
     StartingPoint.objects.create(post=posts[5], reason="先讀這篇。")
     newcomer = make_subscriber(state=Subscriber.State.PENDING, confirmed_at=None, name="小明")
     confirm = newcomer.confirm_url.removeprefix(settings.SITE_URL)

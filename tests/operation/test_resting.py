@@ -1,17 +1,28 @@
 """The clock where the database is one file: in full rhythm while something is written, seldom otherwise."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
 from newsletter.celery import app
 from newsletter.operation import resting
-from newsletter.operation.resting import HEARTBEAT_SECONDS, REST_SECONDS, TAIL_SECONDS, RestingScheduler, due_at
+from newsletter.operation.resting import (
+    APART_SECONDS,
+    HEARTBEAT_SECONDS,
+    REST_SECONDS,
+    TAIL_SECONDS,
+    TOGETHER,
+    RestingScheduler,
+    due_at,
+)
+from newsletter.operation.tasks import take_turns
 from newsletter.publication.heartbeats import SILENT_SECONDS
 
 DISPATCH = "newsletter.delivery.tasks.dispatch"
 EVENTS = "newsletter.delivery.tasks.apply_events"
 DISPATCHING, APPLYING = "start, recover and close mailings", "apply what became of copies"
+CONFIRMING = "send confirmations that are due"
 DAILY = "forget sign-ups that were never confirmed"
 
 
@@ -69,7 +80,13 @@ def world(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(resting, "time", clock)
     monkeypatch.setattr(resting, "_seconds_until_a_mailing", lambda: math.inf)
     monkeypatch.setattr(RestingScheduler, "producer", None)
-    monkeypatch.setattr(RestingScheduler, "apply_entry", lambda _self, entry, **_: sent.append((entry.name, clock.now)))
+    names = {entry["task"]: name for name, entry in settings.CELERY_BEAT_SCHEDULE.items()}
+
+    def put(_self, entry, **_):
+        tasks = entry.args[0] if entry.task == TOGETHER else [entry.task]
+        sent.extend((names[task], clock.now) for task in tasks)
+
+    monkeypatch.setattr(RestingScheduler, "apply_entry", put)
     scheduler = RestingScheduler(app)
     scheduler.folder = clock
     return scheduler, clock, sent
@@ -95,6 +112,26 @@ def test_at_rest_few_tasks_are_put_on_the_queue_and_few_times_the_clock_wakes(wo
     assert 39 <= len(times(sent, DISPATCHING)) <= 41
     assert 4 <= len(times(sent, APPLYING)) <= 6
     assert len(sent) < 200
+
+
+def test_tasks_that_are_due_together_are_put_one_after_the_other_so_that_one_hand_can_do_them_all(world):
+    scheduler, clock, sent = world
+    run(scheduler, clock, TAIL_SECONDS - 1)
+
+    moments = [at for _name, at in sent]
+    assert len(moments) > 20
+    assert min(after - before for before, after in pairwise(moments)) >= APART_SECONDS - 0.001
+
+
+def test_at_rest_one_task_does_all_that_are_due_and_begins_with_what_has_most_haste(world):
+    scheduler, clock, sent = world
+    run(scheduler, clock, 700)
+    sent.clear()
+
+    run(scheduler, clock, 120)
+
+    assert len({at for _name, at in sent}) <= 12
+    assert [name for name, at in sent if at == sent[0][1]][:2] == [DISPATCHING, CONFIRMING]
 
 
 def test_a_write_brings_the_full_rhythm_back_at_once_and_for_a_while(world, tmp_path):
@@ -141,3 +178,17 @@ def test_each_task_has_its_turn_within_ten_minutes_of_a_start_and_then_in_its_rh
     assert {name for name, _at in sent} == set(scheduler.schedule)
     run(scheduler, clock, 24 * 3600)
     assert len(times(sent, DAILY)) == 2
+
+
+def test_a_task_that_fails_keeps_back_none_of_those_that_it_is_put_together_with(caplog, monkeypatch):
+    done = []
+    monkeypatch.setitem(app.tasks, "tests.divide", lambda: 1 / 0)
+    monkeypatch.setitem(app.tasks, "tests.note", lambda: done.append("noted"))
+
+    take_turns(["tests.divide", "tests.note"])
+
+    assert take_turns.name == TOGETHER
+    assert done == ["noted"]
+    assert [(one.getMessage(), one.exc_info[0]) for one in caplog.records] == [
+        ("Task tests.divide failed.", ZeroDivisionError)
+    ]

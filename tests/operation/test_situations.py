@@ -29,6 +29,7 @@ from tests.factories import make_publication
 from tests.operation.test_diagnosis import make_mailing
 from tests.support.processes import free_port
 from tests.support.product import ROOT
+from tests.support.s3 import keep_pictures_in
 
 pytestmark = pytest.mark.servers
 
@@ -121,6 +122,10 @@ def block_media(house):
     (house.tmp_path / "media").write_text("a file where the folder should be")
 
 
+def lose_bucket(house):
+    keep_pictures_in(house.settings, f"s3://key:secret@127.0.0.1:{free_port()}/pictures?tls=false")
+
+
 def block_locks(house):
     (house.tmp_path / "locks").write_text("a file where the folder should be")
 
@@ -188,6 +193,11 @@ TABLE = (
     Situation(
         *("pictures cannot be kept", block_media, "media.read_only", "media cannot be written to: Not a directory."),
         *(("trouble", "media.read_only", "error"), TRUE, "trouble media.read_only: "),
+    ),
+    Situation(
+        *("the bucket of the pictures is away", lose_bucket, "media.away"),
+        "The bucket of the pictures does not answer, or refuses us: s3://127.0.0.1:",
+        *(("trouble", "media.away", "error"), TRUE, "trouble media.away: "),
     ),
     Situation(
         *("locks cannot be taken", block_locks, "locks.read_only", "locks cannot be written to: Not a directory."),

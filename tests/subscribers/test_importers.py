@@ -253,11 +253,29 @@ def test_names_tags_and_consent_of_other_programs_are_kept(bring):
         (b'email,name\na@example.org,"' + b"x" * 200_000, "Line 2 is not CSV: field larger than field limit (131072)"),
     ],
 )
-def test_a_file_that_is_no_table_of_readers_is_explained(bring, content, answer):
+def test_a_table_without_readers_is_explained(bring, content, answer):
     with pytest.raises(CommandError) as refused:
         bring(content)
 
     assert str(refused.value) == answer
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'\xef\xbb\xbf{"db": []}',
+        b"[]",
+        b'<?xml version="1.0"?><rss>',
+        b"PK\x03\x04\x14",
+        b"%PDF-1.7",
+        b"\xd0\xcf\x11\xe0\xa1",
+    ],
+)
+def test_a_file_that_is_no_table_says_where_posts_move_in(bring, content):
+    with pytest.raises(CommandError) as refused:
+        bring(content)
+
+    assert str(refused.value) == "This is no table of readers. Posts move in under Settings, “Move in”."
 
 
 def test_a_file_that_is_not_there_is_explained(bring, tmp_path):

@@ -40,6 +40,7 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_stopping": 30,
     "test_up": 75,
     "test_upgrade": 20,
+    "test_webhooks": 20,
     "test_wishes": 30,
 }
 

@@ -1,25 +1,30 @@
-"""A server that speaks S3, in memory: moto's, which comes as a Python package. A process of its own for each test."""
+"""A server that speaks S3, in memory: moto's, which comes as a Python package. One process, emptied for each test."""
 
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
+from newsletter.publication.pictures.storages import Media, media
 from tests.support.processes import free_port, kill, start, wait_for_port
 
 
 @dataclass
 class S3:
-    """The server, with one bucket in it."""
+    """The server, with two buckets in it: one for backups, one for pictures."""
 
     port: int
 
     @property
     def url(self) -> str:
         return f"s3://key:se%2Fcret@127.0.0.1:{self.port}/nights/news?tls=false"
+
+    @property
+    def pictures_url(self) -> str:
+        return f"s3://key:se%2Fcret@127.0.0.1:{self.port}/pictures/news?tls=false"
 
     def client(self) -> Any:
         import boto3
@@ -32,20 +37,49 @@ class S3:
             region_name="us-east-1",
         )
 
-    def names(self) -> list[str]:
-        return sorted(one["Key"] for one in self.client().list_objects_v2(Bucket="nights").get("Contents", []))
+    def names(self, bucket: str = "nights") -> list[str]:
+        return sorted(one["Key"] for one in self.client().list_objects_v2(Bucket=bucket).get("Contents", []))
+
+
+@pytest.fixture(scope="session")
+def s3_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    folder, port = tmp_path_factory.mktemp("s3"), free_port()
+    command = [sys.executable, "-c", f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"]
+    process = start(command, log=folder / "s3.log", cwd=folder)
+    try:
+        wait_for_port(port, process, log=folder / "s3.log", seconds=60)
+        yield port
+    finally:
+        kill(process)
 
 
 @pytest.fixture
-def s3(tmp_path: Path) -> Iterator[S3]:
-    port = free_port()
-    command = [sys.executable, "-c", f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"]
-    log = tmp_path / "s3.log"
-    process = start(command, log=log, cwd=tmp_path)
-    try:
-        wait_for_port(port, process, log=log, seconds=60)
-        server = S3(port)
-        server.client().create_bucket(Bucket="nights")
-        yield server
-    finally:
-        kill(process)
+def s3(s3_port: int) -> S3:
+    urlopen(Request(f"http://127.0.0.1:{s3_port}/moto-api/reset", method="POST")).close()
+    server = S3(s3_port)
+    for name in ("nights", "pictures"):
+        server.client().create_bucket(Bucket=name)
+    return server
+
+
+def keep_pictures_in(settings: Any, url: str) -> None:
+    """Have this process keep its pictures in a bucket; in files, if there is none."""
+    settings.MEDIA_STORAGE_URL = url
+    own = {"BACKEND": f"newsletter.publication.pictures.storages.{'InBucket' if url else 'Folder'}"}
+    settings.STORAGES = settings.STORAGES | {"default": own | {"OPTIONS": {"url": url} if url else {}}}
+
+
+@pytest.fixture(params=["files", pytest.param("bucket", marks=pytest.mark.servers)])
+def either_media(request: pytest.FixtureRequest, settings: Any, tmp_path: Any) -> Media:
+    """Where pictures lie: once files, once a bucket."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    keep_pictures_in(settings, request.getfixturevalue("s3").pictures_url if request.param == "bucket" else "")
+    return media
+
+
+@pytest.fixture
+def lost_bucket(settings: Any, tmp_path: Any) -> str:
+    """A bucket whose server is away; its address."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    keep_pictures_in(settings, f"s3://key:se%2Fcret@127.0.0.1:{free_port()}/pictures?tls=false")
+    return str(settings.MEDIA_STORAGE_URL)

@@ -1,7 +1,7 @@
 """The description of the API as a page has it: subjects, endpoints, fields in a line each. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from newsletter.api.describing import Facts
@@ -39,7 +39,7 @@ class Entry:
 
 
 def sections(made: Facts) -> dict[str, Any]:
-    """Return what the template of the page shows."""
+    """Return what the template of the page shows. about: paragraphs in pieces, each with whether it is code."""
     entries: dict[str, list[Entry]] = {}
     for path, operations in made["paths"].items():
         for method in METHODS:
@@ -50,12 +50,19 @@ def sections(made: Facts) -> dict[str, Any]:
         "subjects": [(tag, named[tag], entries[tag]) for tag in named if tag in entries],
         "scopes": [(name, scope.label) for name, scope in SCOPES.items()],
         "problems": [(name, kind) for name, kind in KINDS.items()],
-        "about": made["info"]["description"],
+        "about": [list(_pieces(part)) for part in made["info"]["description"].strip().split("\n\n")],
     }
 
 
+def _pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield what stands between backticks apart from what does not."""
+    for place, piece in enumerate(text.split("`")):
+        yield piece, place % 2 == 1
+
+
 def _entry(path: str, method: str, operation: Facts, made: Facts) -> Entry:
-    summary, _line, about = operation.get("description", operation["summary"]).partition("\n")
+    text: str = operation.get("description") or operation["summary"]
+    summary, _line, about = text.partition("\n")
     status = next(status for status in operation["responses"] if status.startswith("2"))
     return Entry(
         name=operation["operationId"],
@@ -66,7 +73,7 @@ def _entry(path: str, method: str, operation: Facts, made: Facts) -> Entry:
         scope=operation.get("x-scope", ""),
         parameters=[_parameter(one) for one in operation["parameters"] if one["name"] not in _EVERYWHERE],
         body=list(_body(operation, made)),
-        answer=list(_fields(_content(operation["responses"][status]), made)),
+        answer=[replace(field, is_needed=False) for field in _fields(_content(operation["responses"][status]), made)],
         status=status,
     )
 
@@ -84,7 +91,8 @@ def _body(operation: Facts, made: Facts) -> Iterator[Field]:
 
 def _content(holder: Facts) -> Facts:
     """Return the schema of a body."""
-    found: Facts = next(iter(holder.get("content", {}).values()), {}).get("schema", {})
+    contents: Facts = holder.get("content", {})
+    found: Facts = next((one["schema"] for one in contents.values()), {})
     return found
 
 

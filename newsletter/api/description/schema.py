@@ -13,15 +13,15 @@ METHODS = ("get", "post", "patch", "put", "delete")
 ABOUT = """\
 What the desk does, for programs.
 
-Send the token that you made on the desk (Settings, “API”) as “Authorization: Bearer nl_…”. The addresses under /public/
-need none.
+Send the token that you made on the desk (Settings, API) as `Authorization: Bearer nl_…`. What is under `/public/` \
+needs none.
 
-Every refusal is a problem of RFC 9457 (application/problem+json), in Chinese or English by Accept-Language.
+Every refusal is a problem of RFC 9457 (`application/problem+json`), in Chinese or English by `Accept-Language`.
 
-A POST that does something needs an Idempotency-Key of yours: asked again within a day, it is done once. A change needs
-If-Match with the ETag that you have read, or “*” for whatever there is.
+A POST that does something needs an `Idempotency-Key` of yours: asked again within a day, it is done once. A change \
+needs `If-Match` with the `ETag` that you have read, or `*` for whatever there is.
 
-Lists go page by page: “next” is the cursor of the page behind. Times are ISO 8601 with an offset.
+Lists go page by page: `next` is the cursor of the page behind. Times are ISO 8601 with an offset.
 """
 
 

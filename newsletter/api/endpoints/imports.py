@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 
 from django.http import FileResponse, Http404
 from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from ninja import File, Form, Query, Schema, UploadedFile
 from pydantic import ConfigDict, Field
@@ -108,7 +109,7 @@ def send_file(
 
     consent: how its readers agreed; it stands in the record of each.
     """
-    form = importing.UploadForm({"consent": consent}, {"file": file})
+    form = importing.UploadForm({"consent": consent}, MultiValueDict({"file": [file]}))
     if not form.is_valid():
         raise problem_of(form, {})
     try:

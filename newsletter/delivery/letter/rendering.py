@@ -185,12 +185,13 @@ def freeze(issue: Issue, note: str = "", *, items: list[IssueItem] | None = None
 
     note: what was wrong, in Markdown, on top of a correction; "" for the issue itself.
     items: what stands in the letter instead of the issue's own, to measure it.
+    Raises PicturesAway: without the logo it would be another letter. What is frozen needs no picture any more.
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):
         subject = subject_line(issue, publication, is_correction=bool(note))
         context = issue_context(issue, publication, items) | {"correction": author_html(note)}
-        letter = letters.render("issue", subject, context, base_url=settings.SITE_URL)
+        letter = letters.render("issue", subject, context, base_url=settings.SITE_URL, needs_pictures=True)
     name, address = publication.sender
     return FrozenLetter(
         sender_name=name,

@@ -9,13 +9,13 @@ from datetime import datetime
 from pathlib import PurePath
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.template.defaultfilters import filesizeformat
 from django.urls import Resolver404, ResolverMatch, resolve
 from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from newsletter.buckets import PicturesAway
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.models.rehearsals import ERROR, INFO, OK, WARNING, Rehearsal, Remark
 from newsletter.delivery.rehearsal.links import References, Shown, addresses_in
@@ -24,6 +24,7 @@ from newsletter.mail import headers, outbox
 from newsletter.mail.message import shouted
 from newsletter.posts.models import Post, Tag
 from newsletter.posts.models.images import BYTES_MOST
+from newsletter.publication.pictures.storages import media
 
 Topic = Rehearsal.Topic
 UNSUBSCRIBE_URL_MAX = 74  # relays that fold by RFC 2047 write a longer one as an encoded word
@@ -162,8 +163,16 @@ def _has_row(match: ResolverMatch, issue: Issue, at: datetime) -> bool:
             is_archived = Issue.objects.archived().filter(number=given["number"]).exists()
             return given["number"] == issue.number or is_archived
         case "publication:media":
-            return default_storage.exists(f"{given['digest']}/{given['name']}")
+            return _is_kept(f"{given['digest']}/{given['name']}")
     return True
+
+
+def _is_kept(path: str) -> bool:
+    """Return whether a picture is there, or may be: `check_pictures` says when that cannot be known."""
+    try:
+        return media.exists(path)
+    except PicturesAway:
+        return True
 
 
 # --- Pictures ---
@@ -174,6 +183,14 @@ def check_pictures(references: References, *, logo_url: str = "") -> Iterator[Re
 
     logo_url: of the one that may say nothing, because the publication's name stands beside it.
     """
+    try:
+        yield from _about_pictures(references, logo_url)
+    except PicturesAway:
+        text = _("The pictures could not be looked at: where they lie does not answer.")
+        yield Remark(Topic.PICTURES, WARNING, text, _("Rehearse again in some minutes."))
+
+
+def _about_pictures(references: References, logo_url: str) -> Iterator[Remark]:
     found = [remark for one in references.pictures for remark in (*_about_file(one), *_about_words(one, logo_url))]
     total = sum(_size(one.url) or 0 for one in references.pictures)
     if total > ALL_PICTURES_MAX:
@@ -216,6 +233,8 @@ def _size(url: str) -> int | None:
     """Return the bytes of a picture of ours; None when its file is lost, or when it is not ours."""
     path = url.removeprefix(settings.SITE_URL).removeprefix(settings.MEDIA_URL)
     try:
-        return default_storage.size(path) if is_own(url) else None
+        return media.size(path) if is_own(url) else None
+    except PicturesAway:
+        raise
     except (OSError, ValueError):
         return None

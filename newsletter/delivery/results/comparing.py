@@ -19,7 +19,7 @@ analysis of variance”, Supplement to the JRSS 3, 1936).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import ceil, floor, sqrt
+from math import ceil, floor, inf, sqrt
 
 BEFORE_MIN = 3  # issues; two say nothing of how much issues differ
 EVENTS_MIN = 5  # in all issues together; fewer are chance whatever they are
@@ -39,10 +39,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Count:
-    """How often something happened, and among how much: copies, days. Only the proportions of weights matter."""
+    """How often something happened, and among how much: copies, days. Only the proportions of weights matter.
+
+    most: how often it could have happened. The interval knows no end of its own: after a list has grown twenty-fold it
+    would speak of more failures than there were copies.
+    """
 
     events: int
     weight: float = 1.0
+    most: float = inf
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def compare(this: Count, before: Sequence[Count]) -> Comparison:
     low, high = _interval(usual, factor * (1 + share), len(before))
     if low <= this.events <= high:
         return Comparison(_inside(usual, share, factor, len(before)), usual=usual)
-    at_least, at_most = _interval(usual, factor * share, len(before))
+    at_least, at_most = (min(end, this.most) for end in _interval(usual, factor * share, len(before)))
     if this.events > high:
         return Comparison(Verdict.MORE, floor(this.events - at_most), ceil(this.events - at_least), usual)
     return Comparison(Verdict.FEWER, floor(at_least - this.events), ceil(at_most - this.events), usual)

@@ -40,9 +40,11 @@ class Brought:
 
     def count(self, measure: str) -> Count:
         """Return a number with that among which it was counted: copies, and time."""
-        copies_of = {"missed": self.sent + self.missed, "came": 1}.get(measure, self.sent)
+        if measure == "came":
+            return Count(self.came, self.lasted.total_seconds())
+        copies = self.sent + self.missed if measure == "missed" else self.sent
         time = 1 if measure == "missed" else self.lasted.total_seconds()
-        return Count(getattr(self, measure), copies_of * time)
+        return Count(getattr(self, measure), copies * time, most=copies)
 
 
 @dataclass(frozen=True)

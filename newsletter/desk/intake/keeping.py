@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from html import escape, unescape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from newsletter.desk.intake import files
 from newsletter.desk.models import PostImport, PostImportEntry
@@ -14,12 +14,15 @@ from newsletter.posts.importers.account import Account, Entry
 from newsletter.posts.importers.html.counts import THINGS
 from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.imported import ImportedPost
-from newsletter.posts.importers.moving import Step
+from newsletter.posts.importers.spool import Spool
+
+if TYPE_CHECKING:
+    from newsletter.posts.importers.moving import Step
 
 KINDS = ("post", "page", "draft")
 
 
-def keep(found: PostImport, place: int, step: Step, entry: Entry, now: datetime) -> None:
+def keep(found: PostImport, place: int, step: "Step", entry: Entry, now: datetime) -> None:
     """Write the line of a text, and add it to the sums in the row of the import. The caller saves the row."""
     post = step.imported
     at, size = files.add_page(found, _page(step)) if post and post.page else (found.kept, 0)
@@ -63,7 +66,7 @@ def _mailed(post: ImportedPost, now: datetime) -> dict[str, Any]:
     }
 
 
-def _page(step: Step) -> str:
+def _page(step: "Step") -> str:
     """Return the old page with the pictures that have come along: the old site may be gone."""
     post = step.imported
     if post is None or step.ready is None:
@@ -118,7 +121,7 @@ def account_of(found: PostImport) -> Account:
     return Account(
         found.program,
         found.is_trial,
-        [entry_of(row) for row in entries],
+        Spool(entry_of(row) for row in entries),
         links=found.links,
         issues=found.issues,
     )

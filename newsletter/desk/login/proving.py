@@ -72,6 +72,9 @@ def _when_browser_is_new(request: HttpRequest) -> bool:
 ASKING: dict[str, Callable[[HttpRequest], bool]] = {
     "subscribers_subscriber_export": _always,
     "mailing_csv": _always,
+    "webhook_add": _when_posted,  # it tells somebody else who leaves, perhaps with their address
+    "webhook_change": _when_posted,
+    "webhook_rotate": _when_posted,
     "settings_sender": _when_sender_changes,
     "settings_security": _when_second_factor_changes,
     "password_change": _always,  # when it is opened: passwords would have to be typed again

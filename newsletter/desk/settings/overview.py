@@ -30,6 +30,7 @@ ABOUT: dict[str, Promise] = {
     "posts.redirect": _("Where the addresses of your old site lead"),
     "posts.missingaddress": _("What was asked for and is nowhere here"),
     "admin:move_in": _("Posts of Ghost, Substack, WordPress and others, with all that belongs to them"),
+    "admin:webhooks": _("Programs of others that are told what happens here"),
     "auth.user": _("Who writes, who sends, who looks after readers"),
     "api.token": _("Programs that write or read for you"),
     "admin:account": _("Your password, second factor, and where you are logged in"),

@@ -55,6 +55,8 @@ CURES: dict[str, Cure] = {
     "mailing.refused_addresses": Cure(gettext_lazy("Look at the addresses"), WATCH, "admin:mailing", (ABOUT,)),
     "result_letter.waiting": Cure(gettext_lazy("See the result"), WATCH, "admin:mailing", (ABOUT,)),
     "mailing.uncertain": Cure(gettext_lazy("Choose the mailing"), WATCH, "admin:delivery_mailing_changelist"),
+    "webhook.off": Cure(gettext_lazy("See its answers"), SETTINGS, "admin:webhook", (ABOUT,)),
+    "webhook.failing": Cure(gettext_lazy("See its answers"), SETTINGS, "admin:webhook", (ABOUT,)),
     "database.restored": Cure(gettext_lazy("Read and decide"), SEND, "admin:restored"),
 }
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from django.core.files.storage import default_storage
-
+from newsletter.buckets import PicturesAway
 from newsletter.issues.volumes.epub import MEDIA_TYPES, Writer
 from newsletter.issues.volumes.xhtml import Shown
 from newsletter.posts.models import Image
 from newsletter.posts.models.images import BYTES_MOST
+from newsletter.publication.pictures.storages import media
 
 BYTES_ALL = 40_000_000  # of a book's pictures: Amazon takes 50 MB by mail, Apple and Kobo more
 
@@ -36,7 +36,7 @@ class Pictures:
     def _taken(self, image: Image) -> Shown | None:
         """Put the widest form of a picture that weighs no more than it may into the book."""
         for width in reversed([width for width in image.widths("fallback") if width <= image.width]):
-            path = image.address("fallback", width).removeprefix("/media/")
+            path = image.path("fallback", width)
             suffix = Path(path).suffix.lower()
             data = _read(path) if suffix in MEDIA_TYPES else None
             if data and len(data) <= min(BYTES_MOST, self.bytes_left):
@@ -48,11 +48,13 @@ class Pictures:
 
 
 def _read(path: str) -> bytes | None:
-    """Return a picture's file; None for one that is lost or too heavy, which is not read."""
+    """Return a picture's file; None for one that is lost or too heavy, which is not read.
+
+    Raises PicturesAway: a book without pictures would be kept.
+    """
     try:
-        if default_storage.size(path) > BYTES_MOST:
-            return None
-        with default_storage.open(path) as file:
-            return bytes(file.read())
+        return None if media.size(path) > BYTES_MOST else media.read(path)
+    except PicturesAway:
+        raise
     except OSError:
         return None

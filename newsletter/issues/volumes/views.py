@@ -83,9 +83,9 @@ def _handed_out(
 
 def _opened(name: str, write: Callable[[IO[bytes]], None]) -> IO[bytes]:
     try:
-        return sharing.made(name, write, turn="binding").open("rb")
+        return sharing.made(name, write, turn="binding")
     except FileNotFoundError:  # another version took its place just now
-        return sharing.made(name, write, turn="binding").open("rb")
+        return sharing.made(name, write, turn="binding")
 
 
 def _for_all[R: HttpResponseBase](response: R, etag: str) -> R:

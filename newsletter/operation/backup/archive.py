@@ -16,7 +16,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 FORM = 1  # of the manifest; a reader refuses a later one
 PART_BYTES = 8 * 1024**2  # of the dump that are in memory at a time
@@ -40,6 +40,13 @@ class Writer:
 
     def __post_init__(self) -> None:
         self.tar = tarfile.open(fileobj=self.stream, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - see finish
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        """Let the stream go, in whose middle something was raised; it is no backup then."""
+        self.tar.__exit__(*raised)
 
     def add(self, name: str, octets: bytes) -> None:
         self._add(name, io.BytesIO(octets), len(octets))

@@ -1,23 +1,38 @@
-"""What lies beside the database in a backup: pictures, keys, departures. Each by its path in DATA_DIR."""
+"""What lies beside the database in a backup: pictures, keys, departures. Each by its path in DATA_DIR.
+
+Pictures of a bucket are in it as if they were files: one backup brings back everything, with a bucket or without.
+"""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, cast
 
 from django.conf import settings
 
-from newsletter.operation.backup.archive import Damaged, Member
+from newsletter.operation.backup.archive import FILES, Damaged, Member, Writer
 from newsletter.operation.backup.dumps import ASIDE, COPIED_BYTES
+from newsletter.publication.pictures.storages import Media, media
 
 SECRET = "secret_key"  # noqa: S105 - the name of its file
 LOGS = {"departures", "wishes"}  # lines for themselves, in any order: decision 0045
-FOLDERS = ("media", "dkim")
+MEDIA, DKIM = "media", "dkim"
+FOLDERS = (MEDIA, DKIM)
+
+
+def write(archive: Writer) -> None:
+    """Add the files, those of readers who left last, as late as can be."""
+    if media.is_remote:
+        for name, octets in media.contents(media.pictures()):
+            archive.add(f"{FILES}{MEDIA}/{name}", octets)
+    for name in names():
+        archive.add_file(settings.DATA_DIR / name, name)
 
 
 def names() -> Iterator[str]:
-    """Yield the paths of all files that a backup holds, those of readers who left last, as late as can be."""
-    for folder in FOLDERS:
+    """Yield the paths of all files in DATA_DIR that a backup holds."""
+    for folder in (DKIM,) if media.is_remote else FOLDERS:
         found = sorted((settings.DATA_DIR / folder).rglob("*"))
         yield from (str(path.relative_to(settings.DATA_DIR)) for path in found if path.is_file())
     yield from (name for name in sorted(LOGS) if (settings.DATA_DIR / name).exists())
@@ -25,11 +40,16 @@ def names() -> Iterator[str]:
 
 @dataclass
 class Putting:
-    """Puts files back: what is there stays, what differs is put aside, lines that are missing are added."""
+    """Puts files back: what is there stays, what differs is put aside, lines that are missing are added.
+
+    bucket: where the pictures go; into the folder as well, if it is None.
+    """
 
     folder: Path
     mark: str  # in the name of what is put aside
     overwrites: set[str] = field(default_factory=set)
+    bucket: Media | None = None
+    there: dict[str, int] | None = None  # what the bucket had before
     files: int = 0
     put_aside: int = 0
 
@@ -38,6 +58,21 @@ class Putting:
         if member.file in LOGS:
             join(path, member.source.read())
             return
+        self.files += 1
+        if self.bucket and member.file.startswith(f"{MEDIA}/"):
+            self._put_picture(self.bucket, member)
+        else:
+            self._put_file(path, member)
+
+    def _put_picture(self, bucket: Media, member: Member) -> None:
+        """Put a picture into the bucket, unless it has it: its name is made of its content."""
+        if self.there is None:
+            self.there = bucket.pictures()
+        name = member.file.removeprefix(f"{MEDIA}/")
+        if self.there.get(name) != member.size:
+            bucket.put(name, cast("IO[bytes]", member.source))
+
+    def _put_file(self, path: Path, member: Member) -> None:
         fresh = path.with_name(f".{path.name}.new")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
@@ -47,7 +82,6 @@ class Putting:
             path.rename(path.with_name(f"{ASIDE}{self.mark}.{path.name}"))
             self.put_aside += 1
         fresh.replace(path)
-        self.files += 1
 
     def _path(self, name: str) -> Path:
         path = self.folder / name

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from newsletter.buckets import Bucket, bucket_of, is_bucket
 from newsletter.operation.backup import contents
-from newsletter.operation.buckets import Bucket, bucket_of, is_bucket
 
 _joined: dict[str, int] = {}  # of this process: octets of what a bucket has already, so that it is seldom asked
 LINES = "departures-"  # how the names of files begin that hold who has left

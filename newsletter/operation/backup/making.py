@@ -50,15 +50,15 @@ def make(path: Path, now: datetime, *, key: str | None = None) -> Made:
 
 
 def _write(stream: IO[bytes], scratch: Path, now: datetime) -> dict[str, int]:
-    archive, engine = Writer(stream), engines.here()
-    with engine.dumped(scratch) as dump:
-        archive.add_json(MANIFEST, _manifest(engine, dump.rows, now))
-        archive.add_dump(dump.source)
-    # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
-    archive.add(f"{FILES}{contents.SECRET}", settings.SECRET_KEY.encode())
-    for name in contents.names():
-        archive.add_file(settings.DATA_DIR / name, name)
-    archive.finish()
+    engine = engines.here()
+    with Writer(stream) as archive:
+        with engine.dumped(scratch) as dump:
+            archive.add_json(MANIFEST, _manifest(engine, dump.rows, now))
+            archive.add_dump(dump.source)
+        # After the database: each picture that it names is there, and who leaves meanwhile is in the lines.
+        archive.add(f"{FILES}{contents.SECRET}", settings.SECRET_KEY.encode())
+        contents.write(archive)
+        archive.finish()
     return dump.rows
 
 

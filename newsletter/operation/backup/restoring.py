@@ -18,6 +18,7 @@ from newsletter.operation.backup.archive import Reader, opened_dump
 from newsletter.operation.backup.contents import SECRET, Putting, join
 from newsletter.operation.backup.engines import Engine
 from newsletter.operation.backup.sealing import unsealed
+from newsletter.publication.pictures.storages import media
 
 
 class Refused(Exception):
@@ -52,7 +53,8 @@ def restore(path: Path, now: datetime, *, identity: Path | None = None, replace:
     aside = _emptied(engine) if is_empty else engine.put_aside(mark)
     with _noted(path), aside, unsealed(path, identity) as stream:
         reader = Reader(stream)
-        putting = Putting(settings.DATA_DIR, mark, overwrites={SECRET} if is_empty else set())
+        bucket = media if media.is_remote else None
+        putting = Putting(settings.DATA_DIR, mark, overwrites={SECRET} if is_empty else set(), bucket=bucket)
         has_secret = load(reader, engine, putting, keeps_secret=settings.SECRET_KEY_IS_GIVEN)
         for lines in sorted(path.parent.glob("departures-*")):  # who has left since, if it lies in BACKUP_URL
             join(settings.DATA_DIR / "departures", lines.read_bytes())

@@ -20,13 +20,13 @@ from newsletter.issues.models import Issue
 from newsletter.operation.ghost_export import bodies, members, tables
 from newsletter.operation.ghost_export.addresses import Addresses, issue_slug, picture, slugs
 from newsletter.operation.ghost_export.redirects import Redirects, redirects
-from newsletter.operation.site_export.folder import COPIED_BYTES
 from newsletter.operation.site_export.progress import Line
 from newsletter.operation.site_export.snapshot import ALIAS, snapshot
 from newsletter.operation.site_export.writing import Writer, whole
 from newsletter.posts.models import Image, Post, Redirect, Tag, with_renderings
 from newsletter.posts.models.renderings import rendered_anew
 from newsletter.publication.models import Publication
+from newsletter.publication.pictures.storages import media
 
 HERE = Path(__file__).parent
 AT_ONCE = 100  # posts, or issues
@@ -171,21 +171,15 @@ def _users(publication: Publication) -> tuple[list[tables.Row], dict[int | None,
 
 def _write_pictures(archive: zipfile.ZipFile) -> tuple[int, list[str]]:
     """Write each picture in its full size, as Ghost makes the smaller ones; return how many, and which are no more."""
-    count, missing = 0, []
+    there = media.pictures()
+    missing: list[str] = []
+    found: list[str] = []
     for digest, name in Image.objects.using(ALIAS).order_by("pk").values_list("digest", "name").iterator():
         path = f"{digest}/{name}"
-        try:
-            _write_picture(archive, settings.MEDIA_ROOT / path, picture(path))
-            count += 1
-        except FileNotFoundError:
-            missing.append(path)
-    return count, missing
-
-
-def _write_picture(archive: zipfile.ZipFile, source: Path, name: str) -> None:
-    with source.open("rb") as octets, archive.open(zipfile.ZipInfo(name), "w") as target:
-        while some := octets.read(COPIED_BYTES):
-            target.write(some)
+        (found if path in there else missing).append(path)
+    for path, octets in media.contents(found):
+        archive.writestr(zipfile.ZipInfo(picture(path)), octets)
+    return len(found), missing
 
 
 def _write_redirects(folder: Writer, addresses: Addresses) -> Redirects:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from django.apps import apps
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Count, F, Min, Q, Sum
@@ -173,6 +174,17 @@ def arrivals(now: datetime) -> Iterator[Metric]:
     yield gauge("arrivals_waiting_seconds", "Since the oldest of these arrived.", _age(waiting["at"], now))
 
 
+def webhooks(now: datetime) -> Iterator[Metric]:
+    """Tell of calls to programs of others; their room is above this one."""
+    hooks, calls = (apps.get_model("hooks", name)._default_manager for name in ("Hook", "Call"))
+    waiting = calls.filter(state="waiting", hook__off="").aggregate(number=Count("pk"), at=Min("at"))
+    yield gauge("webhook_calls_waiting", "Calls of webhooks that nobody has taken yet.", waiting["number"])
+    yield gauge("webhook_calls_waiting_seconds", "Since the oldest of these happened.", _age(waiting["at"], now))
+    states = {"failing": Q(off="", failures__gt=0), "off": ~Q(off="") & ~Q(off="author")}
+    found = hooks.aggregate(**{name: Count("pk", filter=condition) for name, condition in states.items()})
+    yield gauges("webhooks", "Webhooks that take nothing, and those switched off for it.", "state", found)
+
+
 def queue(now: datetime) -> Iterator[Metric]:
     length = _redis_length() if settings.REDIS_URL else sum(1 for _ in settings.QUEUE_DIR.glob("*.msg"))
     if length is not None:
@@ -212,7 +224,9 @@ def _age(since: datetime | None, now: datetime) -> float:
     return max(0.0, (now - since).total_seconds()) if since else 0.0
 
 
-QUESTIONS: tuple[Question, ...] = (database, mailings, replies, lanes, readers, arrivals, queue, nights, troubles)
+QUESTIONS: tuple[Question, ...] = (
+    *(database, mailings, replies, lanes, readers, arrivals, webhooks, queue, nights, troubles),
+)
 
 
 def at_this_moment() -> Gatherer:

@@ -6,23 +6,27 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from newsletter.operation.buckets import is_bucket
+from newsletter.buckets import is_bucket
 from newsletter.operation.findings import ERROR, WARNING, Finding
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card, FontUnusable
+from newsletter.publication.pictures.storages import media
 
 FREE_BYTES = 500 * 1024**2
 LAST_BYTES = 50 * 1024**2  # less is an error: the database may stop within hours
 READY_BYTES = 1024**2  # without so much /readyz says that the disk is full
 FULL = {errno.ENOSPC, errno.EDQUOT}
 CLOCK = timedelta(seconds=5)
+PROBE = "doctor/probe.txt"
 
 
 def readiness() -> dict[str, str]:
@@ -55,12 +59,30 @@ def folders(now: datetime) -> Iterator[Finding]:
 
 
 def _folders() -> dict[str, Path]:
-    known = {"media": Path(settings.MEDIA_ROOT), "locks": settings.LOCK_DIR}
+    known = {"locks": settings.LOCK_DIR}
+    if not media.is_remote:
+        known["media"] = Path(settings.MEDIA_ROOT)
     if not settings.MAIL_URL:
         known["outbox"] = settings.OUTBOX_DIR
     if settings.BACKUP_URL and not is_bucket(settings.BACKUP_URL):
         known["backups"] = Path(settings.BACKUP_URL)
     return known
+
+
+def bucket_of_pictures(now: datetime) -> Iterator[Finding]:
+    """Write, read and remove a small object, if the pictures lie in a bucket."""
+    if not media.is_remote:
+        return
+    try:
+        media.put(PROBE, BytesIO(b"written by doctor"))
+        media.read(PROBE)
+        media.delete(PROBE)
+    except (OSError, ImproperlyConfigured) as error:
+        message = _("The bucket of the pictures does not answer, or refuses us: %s.") % str(error).rstrip(".")
+        hint = _(
+            "Look at MEDIA_STORAGE_URL: key, secret, host, bucket and region; it must read, write, list and remove."
+        )
+        yield Finding(ERROR, "media.away", message, hint)
 
 
 def write_error(folder: Path) -> OSError | None:

@@ -16,9 +16,13 @@ class Former:
 
     def of(self, source: Path, name: str) -> dict[str, Any] | None:
         """Return what its manifest says of a file that is still the same, by its size and its age; else None."""
-        told, now = self.files.get(name), source.stat()
-        is_same = told is not None and told["bytes"] == now.st_size and now.st_mtime < self.seconds
-        return told if is_same and _has_size(self.root / name, now.st_size) else None
+        now = source.stat()
+        return self.known(name, now.st_size) if now.st_mtime < self.seconds else None
+
+    def known(self, name: str, size: int) -> dict[str, Any] | None:
+        """Return what its manifest says of a file of this size; None if it has none."""
+        told = self.files.get(name)
+        return told if told is not None and told["bytes"] == size and _has_size(self.root / name, size) else None
 
 
 def _has_size(path: Path, size: int) -> bool:

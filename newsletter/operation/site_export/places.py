@@ -10,18 +10,17 @@ from django.conf import settings
 from newsletter.operation.backup.contents import SECRET, join
 from newsletter.operation.site_export.folder import COPIED_BYTES, Damaged, Reader
 from newsletter.operation.site_export.writing import Writer
+from newsletter.publication.pictures.storages import media
 
 PICTURES, KEYS = "pictures", "keys"
 LOGS = ("departures", "wishes")  # lines for themselves, in any order: decision 0045
-DIGEST = re.compile(r"[0-9a-f]{16}")
 PICTURE = re.compile(r"pictures/[0-9a-f]{16}/[^/]+")
 DKIM_KEY = re.compile(r"keys/dkim/[\w.-]+")
 LINES_BYTES, KEY_BYTES = 1024**3, 64 * 1024
 
 
 def write(folder: Writer, *, with_keys: bool) -> None:
-    for source in pictures():
-        folder.keep(source, f"{PICTURES}/{source.relative_to(settings.MEDIA_ROOT)}")
+    _write_pictures(folder)
     for name in LOGS:
         if (settings.DATA_DIR / name).exists():
             folder.copy(settings.DATA_DIR / name, f"readers/{name}.txt")
@@ -31,11 +30,16 @@ def write(folder: Writer, *, with_keys: bool) -> None:
             folder.copy(source, f"{KEYS}/dkim/{source.name}")
 
 
-def pictures() -> list[Path]:
-    """Return the files at the addresses of pictures, in every size; what is drawn when it is asked for is none."""
-    root = settings.MEDIA_ROOT
-    folders = sorted(path for path in root.glob("*") if DIGEST.fullmatch(path.name)) if root.exists() else []
-    return [file for path in folders for file in sorted(path.iterdir()) if file.is_file() and not file.is_symlink()]
+def _write_pictures(folder: Writer) -> None:
+    """Write the files at the addresses of pictures, in every size; what is drawn when it is asked for is none."""
+    found = media.pictures()
+    if media.is_remote:
+        new = [name for name, size in found.items() if not folder.keep_known(f"{PICTURES}/{name}", size)]
+        for name, octets in media.contents(new):
+            folder.add(f"{PICTURES}/{name}", octets)
+        return
+    for name in found:
+        folder.keep(settings.MEDIA_ROOT / name, f"{PICTURES}/{name}")
 
 
 def refuse(folder: Reader) -> None:
@@ -46,7 +50,8 @@ def refuse(folder: Reader) -> None:
     for name in folder.below(KEYS):
         if name != f"{KEYS}/{SECRET}" and not DKIM_KEY.fullmatch(name):
             raise Damaged(f"{name} is no key of ours")
-    wanted, free = sum(told["bytes"] for told in folder.files.values()), shutil.disk_usage(settings.DATA_DIR).free
+    files = (name for name in folder.files if not media.is_remote or not name.startswith(f"{PICTURES}/"))
+    wanted, free = sum(folder.files[name]["bytes"] for name in files), shutil.disk_usage(settings.DATA_DIR).free
     if wanted > free:
         raise Damaged(f"{wanted:,} octets are to be brought in, and {free:,} are free in {settings.DATA_DIR}")
 
@@ -56,14 +61,23 @@ def bring_in(folder: Reader) -> bool:
 
     A second time changes nothing. The lines of who has left are joined to those that are there.
     """
-    for name in folder.below(PICTURES):
-        _put(folder, name, settings.MEDIA_ROOT / name.removeprefix(f"{PICTURES}/"), settings.FILE_UPLOAD_PERMISSIONS)
+    _bring_pictures_in(folder)
     for name in LOGS:
         if f"readers/{name}.txt" in folder.files:
             join(settings.DATA_DIR / name, folder.octets(f"readers/{name}.txt", LINES_BYTES))
     for name in folder.below(f"{KEYS}/dkim"):
-        _put(folder, name, settings.DKIM_DIR / name.rpartition("/")[2], 0o600)
+        _put(folder, name, settings.DKIM_DIR / name.rpartition("/")[2])
     return _use_secret(folder)
+
+
+def _bring_pictures_in(folder: Reader) -> None:
+    """Put the pictures where they lie here; those that a run before this one has put there are left as they are."""
+    there = media.pictures() if media.is_remote else {}
+    for name in folder.below(PICTURES):
+        path = name.removeprefix(f"{PICTURES}/")
+        if there.get(path) != folder.files[name]["bytes"]:
+            with folder.open(name) as source:
+                media.put(path, source)
 
 
 def _use_secret(folder: Reader) -> bool:
@@ -72,12 +86,12 @@ def _use_secret(folder: Reader) -> bool:
     secret = folder.octets(f"{KEYS}/{SECRET}", KEY_BYTES).decode()
     if settings.SECRET_KEY_IS_GIVEN:
         return secret in {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}
-    _put(folder, f"{KEYS}/{SECRET}", settings.SECRET_KEY_PATH, 0o600)
+    _put(folder, f"{KEYS}/{SECRET}", settings.SECRET_KEY_PATH)
     return True
 
 
-def _put(folder: Reader, name: str, path: Path, mode: int | None) -> None:
-    """Write a file that is never seen half written."""
+def _put(folder: Reader, name: str, path: Path) -> None:
+    """Write a file of its owner alone that is never seen half written."""
     fresh = path.with_name(f".{path.name}.new")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (
@@ -85,5 +99,4 @@ def _put(folder: Reader, name: str, path: Path, mode: int | None) -> None:
         os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out,
     ):
         shutil.copyfileobj(source, out, COPIED_BYTES)
-    fresh.chmod(mode or 0o600)
     fresh.replace(path)

@@ -50,6 +50,14 @@ class Writer:
         else:
             self.copy(source, name)
 
+    def keep_known(self, name: str, size: int) -> bool:
+        """Add a file that never changes as another name of the one in the former export; False if that lacks it."""
+        told = self.former.known(name, size) if self.former else None
+        is_kept = bool(told and self.former and linked(self.former.root / name, self.root / name))
+        if told and is_kept:
+            self.files[name] = told
+        return is_kept
+
     def copy(self, source: Path, name: str) -> None:
         """Add a file as it is. Raises FileNotFoundError if it is gone."""
         with source.open("rb") as octets, self.file(name) as target:

@@ -1,12 +1,12 @@
-"""The account of a move: what each post had before, what it has now, and a name for every difference. Pure."""
+"""The account of a move: what each post had before, what it has now, and a name for every difference."""
 
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from newsletter.posts.importers.html.counts import THINGS, Counts
 from newsletter.posts.importers.html.notes import Remark
+from newsletter.posts.importers.spool import Spool
 
 
 @dataclass(frozen=True)
@@ -57,26 +57,25 @@ class Account:
 
     program: str
     is_dry_run: bool = False
-    entries: list[Entry] = field(default_factory=list)
+    entries: Spool[Entry] = field(default_factory=Spool)
     notes: list[str] = field(default_factory=list)  # about the whole
     redirects: int = 0
     links: int = 0  # between posts that lead to the new place now
     issues: int = 0  # of the archive, made of what was mailed
 
-    @cached_property
-    def outcomes(self) -> Counter[str]:
-        return Counter(entry.outcome for entry in self.entries)
-
     def totals(self) -> Iterator[tuple[str, int, int]]:
         """Yield each thing with how many there were and are, in the posts that were looked at."""
-        for name in THINGS:
-            yield (
-                name,
-                sum(entry.before.get(name, 0) for entry in self.entries),
-                sum(entry.after.get(name, 0) for entry in self.entries),
-            )
+        before, after = Counter[str](), Counter[str]()
+        for entry in self.entries:
+            before.update(entry.before)
+            after.update(entry.after)
+        yield from ((name, before[name], after[name]) for name in THINGS)
 
     def summary(self) -> dict[str, int]:
         """Return the last line of the command."""
-        counts = {name: self.outcomes[name] for name in ("created", "updated", "unchanged", "rejected")}
-        return {"posts": len(self.entries), **counts, "losses": sum(entry.losses for entry in self.entries)}
+        outcomes, losses = Counter[str](), 0
+        for entry in self.entries:
+            outcomes[entry.outcome] += 1
+            losses += entry.losses
+        counts = {name: outcomes[name] for name in ("created", "updated", "unchanged", "rejected")}
+        return {"posts": len(self.entries), **counts, "losses": losses}

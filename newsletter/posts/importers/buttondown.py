@@ -13,11 +13,13 @@ from typing import Any, Protocol
 from django.utils.text import slugify
 
 from newsletter.posts.importers.archive import Archive
-from newsletter.posts.importers.folder.fields import moment
 from newsletter.posts.importers.folder.raw_html import replaced
 from newsletter.posts.importers.html.converting import Converted, as_typed, converted, shown
+from newsletter.posts.importers.html.places import with_places
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark
+from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.pictures.finding import ArchiveFinder, Finder, FolderFinder
+from newsletter.posts.importers.spool import Spool
 
 TEXT_MAX = 50 * 1024**2  # bytes
 _MODE = re.compile(r"\A\s*<!--\s*buttondown-editor-mode:\s*(?P<mode>\w+)\s*-->\s*")
@@ -63,7 +65,7 @@ class Source:
     def __init__(
         self, rows: list[dict[str, Any]], files: Files, finders: list[Finder], zone: tzinfo, site: str
     ) -> None:
-        self.rows, self.files, self.finders, self.zone, self.site = rows, files, finders, zone, site
+        self.rows, self.files, self.finders, self.zone, self.site = Spool(rows), files, finders, zone, site
 
     def articles(self) -> Iterator[tuple[str, Callable[[], ImportedPost]]]:
         for row in self.rows:
@@ -79,6 +81,9 @@ class Source:
             Remark("a field of Buttondown stays as it was typed", field)
             for field in dict.fromkeys(_TEMPLATE.findall(body.markdown))
         ]
+        kept = [f"{name} ({row[name]})"[:60] for name in ("canonical_url", "attachments", "metadata") if row.get(name)]
+        if kept:
+            remarks.append(Remark("has no place here", ", ".join(kept), is_loss=False))
         closed = str(row.get("email_type") or "").lower() in {"private", "premium", "hidden"}
         if closed:
             remarks.append(Remark("it was not for everybody, so it is a draft", str(row["email_type"])))
@@ -105,7 +110,7 @@ class Source:
         mode = _MODE.match(text)
         text = text[mode.end() :] if mode else text
         is_html = (mode and mode["mode"] == "fancy") or (not mode and _HTML.match(text.lstrip()))
-        return converted(text) if is_html and _HTML.search(text) else _as_markdown(text.strip())
+        return with_places(converted(text)) if is_html and _HTML.search(text) else _as_markdown(text.strip())
 
     def keys(self, href: str, source: str) -> list[str]:
         found = re.search(r"https://buttondown\.(?:com|email)/[\w-]{1,100}(/archive/[\w-]{1,200})", href)

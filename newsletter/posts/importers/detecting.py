@@ -3,7 +3,7 @@
 from datetime import tzinfo
 from pathlib import Path
 
-from newsletter.posts.importers import buttondown, markdown_folder, medium, substack
+from newsletter.posts.importers import buttondown, markdown_folder, medium, mistaken, substack
 from newsletter.posts.importers.archive import Archive
 from newsletter.posts.importers.folder.texts import InArchive, InFolder
 from newsletter.posts.importers.ghost.export import read
@@ -29,13 +29,12 @@ def detected(path: Path, zone: tzinfo, site: str = "") -> Source:
         head = opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"PK"):
         return _archive(Archive(path), zone, site)
-    if head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")):
-        return _feed(path, head, zone, site)
-    return _table(path, head, zone, site) or _unknown(path)
+    known = _feed(path, head, zone, site) if head.startswith((b"<?xml", b"<rss", b"<!DOCTYPE")) else None
+    return known or _table(path, head, zone, site) or _unknown(path, mistaken.of_file(head))
 
 
-def _unknown(path: Path) -> Source:
-    raise Rejected(f"{path} is no export that is known here: docs/moving.md lists them")
+def _unknown(path: Path, what: str = "") -> Source:
+    raise Rejected(what or f"{path} is no export that is known here: docs/moving.md lists them")
 
 
 def _folder(path: Path, zone: tzinfo, site: str) -> Source:
@@ -43,13 +42,20 @@ def _folder(path: Path, zone: tzinfo, site: str) -> Source:
         table = path / name
         if table.is_file() and (found := buttondown.in_folder(table, _text(table), zone, site)):
             return found
-    return markdown_folder.Source(InFolder(path), zone, site)
+    source = markdown_folder.Source(InFolder(path), zone, site)
+    if next(source.articles(), None) is None:
+        return _unknown(path, mistaken.of_files([str(name) for name in source.texts.names]))
+    return source
 
 
-def _feed(path: Path, head: bytes, zone: tzinfo, site: str) -> Source:
+def _feed(path: Path, head: bytes, zone: tzinfo, site: str) -> Source | None:
+    if mistaken.of_file(head):
+        return None
     source = WordPress(path, zone, site)
     if b"<rss" not in head and b"<!DOCTYPE" not in head:
-        return _unknown(path)
+        return None
+    if source.is_feed:
+        return _unknown(path, mistaken.FEED)
     return source
 
 
@@ -60,7 +66,12 @@ def _table(path: Path, head: bytes, zone: tzinfo, site: str) -> Source | None:
     text = _text(path)
     if found := buttondown.in_folder(path, text, zone, site):
         return found
-    return Ghost(read(text), [FolderFinder(path.parent)], zone, site) if is_json else None
+    if not is_json:
+        return None
+    export = read(text)
+    if export.posts and not export.has_texts:
+        raise Rejected("it has no posts of Ghost in it")
+    return Ghost(export, [FolderFinder(path.parent)], zone, site)
 
 
 def _text(path: Path) -> str:
@@ -83,7 +94,7 @@ def _archive(archive: Archive, zone: tzinfo, site: str) -> Source:
         return markdown_folder.Source(InArchive(archive), zone, site)
     if medium.Source.stories(archive):
         return medium.Source(archive, zone)
-    return _unknown(archive.path)
+    return _unknown(archive.path, mistaken.of_files(list(archive.members)))
 
 
 def _ghost(archive: Archive, zone: tzinfo, site: str) -> Source | None:

@@ -25,6 +25,7 @@ _OPEN = re.compile(
 _TOML = re.compile(r"\A\+\+\+[ \t]*\n(?P<head>.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 # Hexo's JSON stands without its outer braces, and ends with three semicolons.
 _SEMICOLONS = re.compile(r"\A(?:;;;[ \t]*\n)?(?P<head>[ \t]*\"[^;]*?)^;;;[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+BY_NAME = frozenset({"tags", "tag", "categories", "category", "keywords", "authors", "author", "series"})
 _SAID = {"title", "date", "draft", "tags", "categories", "slug", "url", "description", "layout", "aliases"}
 _KEY = re.compile(r"^[\"']?[\w-]+[\"']?[ \t]*:(?:\s|$)", re.MULTILINE)
 
@@ -99,12 +100,20 @@ def _check_length(head: str) -> None:
 
 
 def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
-    """Return each value as a text or a list of texts, by its key in lower case."""
+    """Return each value as a text or a list of texts, by its key in lower case; a key within a key behind a dot.
+
+    What has a name in a list (Hugo's resources) stands under this name too.
+    """
     values: dict[str, Value] = {}
     for key, value in fields.items():
-        inner = value if isinstance(value, dict) else {}
-        values |= {f"{key}.{name}".lower(): _value(one) for name, one in inner.items() if not isinstance(one, dict)}
-        values |= {} if isinstance(value, dict) else {str(key).lower(): _value(value)}
+        name = str(key).lower()
+        if isinstance(value, dict):
+            values |= {f"{name}.{inner}": one for inner, one in flat(value).items()}
+            continue
+        values[name] = _value(value, is_by_name=name in BY_NAME)
+        for one in value if isinstance(value, list) else ():
+            if isinstance(one, dict) and isinstance(one.get("name"), str) and isinstance(one.get("src"), str):
+                values.setdefault(f"{name}.{one['name'].lower()}", one["src"].strip())
     return values
 
 
@@ -126,18 +135,21 @@ def _reason(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 2}: {what}" if mark else what
 
 
-def _value(value: object) -> Value:
+def _value(value: object, *, is_by_name: bool) -> Value:
     if isinstance(value, list):
-        return [text for item in value for text in _items(item) if text]
+        return [text for item in value for text in _items(item, is_by_name=is_by_name) if text]
     if isinstance(value, bool):
         return str(value).lower()
     return (value.isoformat() if isinstance(value, datetime | date) else str(value)).strip()
 
 
-def _items(item: Any) -> list[str]:
-    """Return an item of a list as texts: a list in it is more of them, a mapping goes by its name."""
+def _items(item: Any, *, is_by_name: bool) -> list[str]:
+    """Return an item of a list as texts: a list in it is more of them, a mapping its name, or all that it says."""
     if isinstance(item, list):
         return [str(one).strip() for one in item if not isinstance(one, dict | list)]
-    if isinstance(item, dict):
+    if not isinstance(item, dict):
+        return [str(item).strip()]
+    if is_by_name:
         return [str(next((item[key] for key in ("label", "name", "title") if item.get(key)), "")).strip()]
-    return [str(item).strip()]
+    parts = (f"{key} {value}" for key, value in flat(item).items() if isinstance(value, str) and value)
+    return [" · ".join(parts)]

@@ -14,6 +14,7 @@ from newsletter.posts.importers.folder.shortcodes import as_markdown
 from newsletter.posts.importers.folder.texts import Texts, program_of
 from newsletter.posts.importers.front_matter import FrontMatterError, Value, parse
 from newsletter.posts.importers.html.converting import as_typed, shown
+from newsletter.posts.importers.html.inlines import address
 from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
 from newsletter.posts.importers.pictures.finding import Finder
 from newsletter.posts.importers.visibility import is_hidden, unknown_wishes
@@ -33,7 +34,6 @@ NOT_LOOKED_INTO = {
     "_layouts",
     "_includes",
 }
-INNER = ("image", "src", "url")  # of a cover that has keys of its own
 _UNDERLINED = re.compile(r"^[ \t]*<!--\s*(?:more|truncate|excerpt)\s*-->[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -112,6 +112,9 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo, *, is_mdx: bool = Fa
     if not typed:
         raise Rejected("it has no text")
     before = shown(typed)
+    if photos := read_fields.other_covers(fields)[0]:
+        body = "\n\n".join([*(f"![]({address(one)})" for one in photos), body])
+        remarks.append(Remark("stands above the text now", ", ".join(photos)[:200], is_loss=False))
     if body != typed:
         remarks.append(Remark("short codes are Markdown now", effect=shown(body) - before, is_loss=False))
     at = read_fields.published_at(fields, name, zone, remarks)
@@ -121,32 +124,26 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo, *, is_mdx: bool = Fa
         remarks.append(Remark("a page is a post that no list shows", is_loss=False))
     remarks += [Remark(words) for words in unknown_wishes(fields)]
     remarks += read_fields.without_place(fields)
+    cover, cover_alt = read_fields.cover(fields)
     return ImportedPost(
         source=f"markdown:{name}",
         title=title,
         body=body.strip(),
         words=read_fields.words(fields, title, name),
-        summary=read_fields.text_of(fields, "summary", "description", "excerpt"),
+        summary=read_fields.text_of(fields, "summary", "description", "excerpt", "subtitle"),
         tags=tuple(read_fields.tags(fields)),
         tag_pages=tuple(read_fields.tag_pages(fields)),
         published_at=None if hidden else at,
         is_unlisted=is_page,
         is_web_only=is_page,
-        cover=_cover(fields),
-        cover_alt=read_fields.first_of(fields, "cover.alt", "image.alt", "cover_alt"),
+        cover=cover,
+        cover_alt=cover_alt,
         folder="" if str(name.parent) == "." else str(name.parent),
         addresses=addresses(fields, name, at),
         before=before,
         page=as_typed(typed),
         remarks=tuple(remarks),
     )
-
-
-def _cover(fields: dict[str, Value]) -> str:
-    names = ("cover", "image", "photos", "cover_image", "coverimage", "featured_image", "featuredimage", "thumbnail")
-    found = read_fields.first_of(fields, *names, "banner", "header_image", "index_img")
-    found = found or read_fields.first_of(fields, *(f"{name}.{key}" for name in names for key in INNER))
-    return "" if found.lower() in {"true", "false"} else found
 
 
 def _parsed(text: str) -> tuple[dict[str, Value], str]:

@@ -7,11 +7,12 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from newsletter.posts.importers.archive import Archive
-from newsletter.posts.importers.folder.fields import moment
 from newsletter.posts.importers.html.converting import converted
 from newsletter.posts.importers.html.counts import counts
+from newsletter.posts.importers.html.places import with_places
 from newsletter.posts.importers.html.tree import Node, parse, serialised
 from newsletter.posts.importers.imported import Counts, ImportedPost, Rejected, Remark
+from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.pictures.finding import ArchiveFinder, Finder
 from newsletter.posts.text.measures import words_from_title
 
@@ -46,7 +47,9 @@ class Source:
             raise Rejected("it is no story of Medium")
         title, summary = _words_of(page, "p-name"), _words_of(page, "p-summary")
         remarks: list[Remark] = []
-        body = converted(serialised(content), lambda root, noted: _without_head(root, title, summary, noted))
+        body = with_places(
+            converted(serialised(content), lambda root, noted: _without_head(root, title, summary, noted))
+        )
         canonical, viewed = page.with_class("p-canonical"), page.with_class("dt-published")
         address = canonical.attrs.get("href", "") if canonical else ""
         stem = name.rpartition("/")[2]

@@ -11,9 +11,10 @@ from html import unescape
 from django.utils.text import slugify
 
 from newsletter.posts.importers.archive import Archive
-from newsletter.posts.importers.folder.fields import moment
 from newsletter.posts.importers.html.converting import Converted, converted, shown
+from newsletter.posts.importers.html.places import with_places
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Rejected, Remark
+from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.pictures.finding import ArchiveFinder, Finder
 
 TABLE = "posts.csv"
@@ -80,7 +81,7 @@ class Source:
         name = self.files.get(f"{number}.html".lower())
         if name is None:
             raise Rejected("its text is not in the archive")
-        return converted(self.archive.text(name, 20 * 1024**2))
+        return with_places(converted(self.archive.text(name, 20 * 1024**2)))
 
     def _is_open(self, row: dict[str, str], remarks: list[Remark]) -> bool:
         if row.get("is_published", "").lower() not in _YES:

@@ -11,7 +11,7 @@ from newsletter.posts.importers.fitting import fitting
 from newsletter.posts.importers.imported import ImportedPost, Remark, TagPage
 from newsletter.posts.importers.pictures.finding import Finder
 from newsletter.posts.importers.pictures.placing import Illustration, Placing, addresses
-from newsletter.posts.models import Post, Redirect, Tag
+from newsletter.posts.models import Post, Redirect, Rendering, Tag
 from newsletter.posts.search.index import index_post
 
 FIELDS = ("title", "words", "summary", "published_at", "is_web_only", "is_unlisted")
@@ -81,9 +81,11 @@ class Ready:
     is_kept: bool = False
 
     def write(self) -> int | None:
-        """Make or change the post, or leave it as it is; return its key."""
+        """Make or change the post, or leave it as it is; return its key. Raises OSError if a picture cannot be kept."""
         looked = self.looked
         if self.outcome != "unchanged":
+            for picture in looked.placing.placed.values():
+                picture.write()  # no database waits for a bucket
             _write(looked, replace(looked.imported, body=self.body), self.cover)
         elif self.is_kept:
             Post.objects.filter(pk=looked.post.pk).update(source_digest=looked.digest)
@@ -141,3 +143,4 @@ def _write(looked: Looked, imported: ImportedPost, cover: Illustration | None) -
     post.tags.set(Tag.objects.named(imported.tags, {page.name: page.slug for page in reversed(imported.tag_pages)}))
     post.note_pictures()
     index_post(post)
+    Rendering.objects.leave(post.body)

@@ -20,6 +20,7 @@ from newsletter.posts.markdown.figures import Figures, Sizes
 from newsletter.posts.markdown.scrolling import with_boxes
 from newsletter.posts.markdown.structure import FilmProcessor, StructureParser
 from newsletter.posts.text.han import WIDE
+from newsletter.regular_expressions import compile_late
 
 RENDERER_VERSION = "10"
 """Changes whenever the same source may give other HTML or other measures (`text`): all is then rendered anew."""
@@ -30,7 +31,7 @@ MOST_TRIED = 300  # blocks that are rendered alone, to find one that fails; in a
 PLACEHOLDER = re.compile("[\x02\x03]")  # what the core puts its own marks between, and takes out again
 TOC_MARK = re.compile(r"^\[toc\]\s*$", re.IGNORECASE | re.MULTILINE)
 # The core takes `[問]: 今天天氣如何？` for a link's address and swallows it.
-REFERENCE = re.compile(
+REFERENCE = compile_late(
     rf"^[ ]{{0,3}}\[([^\[\]]*)\]:[ ]*(?:\n[ ]*)?((?![{WIDE}])[^\s]+)[ ]*(?:\n[ ]*)?"
     r"(([\"'])(.*)\4[ ]*|\((.*)\)[ ]*)?$",
     re.MULTILINE,

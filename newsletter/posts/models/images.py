@@ -1,21 +1,20 @@
 """The pictures of posts, and the sizes and forms in which the web is given them."""
 
 import logging
-import os
 import re
-import tempfile
 from collections.abc import Iterable
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
-from django.conf import settings
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import Func, OuterRef, Subquery
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from newsletter.buckets import PicturesAway
+from newsletter.publication.pictures import storages
+from newsletter.publication.pictures.storages import media
 from newsletter.publication.pictures.uploads import Picture, PictureError, resized
 
 ADDRESS = re.compile(r"/media/([0-9a-f]{16})/")
@@ -56,18 +55,24 @@ class ImageQuerySet(models.QuerySet["Image"]):
     def keep(self, picture: Picture, name: str, alt: str, *, later: bool = False) -> tuple["Image", bool]:
         """Return the row of this picture and whether it is new; the same content is kept once.
 
-        name: what the author's computer called the file. The file is written before its row.
+        name: what the author's computer called the file.
         later: leave all its sizes to the background, where thousands come in at once.
+        Raises OSError if it cannot be kept; then there is no row.
         """
-        known = self.filter(digest=picture.digest).first()
-        file_name = known.name if known else picture.file_name(name)
-        path = f"{picture.digest}/{file_name}"
-        if not default_storage.exists(path):
-            default_storage.save(path, ContentFile(picture.data))
-        fields = {"name": file_name, "alt": alt, "width": picture.width, "height": picture.height}
-        image, is_new = (known, False) if known else self.get_or_create(digest=picture.digest, defaults=fields)
+        known = self.write(picture, name)
+        fields = {"name": known.name, "alt": alt, "width": picture.width, "height": picture.height}
+        image, is_new = (known, False) if known.pk else self.get_or_create(digest=picture.digest, defaults=fields)
         image.take_wide(picture, () if later else QUICK)
         return image, is_new
+
+    def write(self, picture: Picture, name: str) -> "Image":
+        """Write the files of an upload that are not there; return its row, unsaved if it has none. Raises OSError."""
+        new = Image(digest=picture.digest, name=picture.file_name(name), width=picture.width, height=picture.height)
+        image = self.filter(digest=picture.digest).first() or new
+        storages.keep(media, image.path("fallback", image.width), BytesIO(picture.data))
+        if picture.wide:
+            storages.keep(media, image.path("fallback", picture.wide.width), BytesIO(picture.wide.data))
+        return image
 
 
 class Image(models.Model):
@@ -125,20 +130,24 @@ class Image(models.Model):
         return self.address(form, self.widths(form)[0])
 
     def take_wide(self, picture: Picture, forms: Iterable[str] = QUICK) -> None:
-        """Keep what the upload has at more pixels, and make these forms: those that take no time."""
+        """Note what the upload has at more pixels, and make these forms: those that take no time."""
         if (wide := picture.wide) and wide.width not in self.widths("fallback"):
-            self._write("fallback", wide.width, wide.data)
             self.sizes["fallback"] = [*self.sizes.get("fallback", []), wide.width]
-        self.make_sizes(forms)
+        try:
+            self.make_sizes(forms)
+        except PicturesAway:  # just now: the others are made in the background
+            self.save(update_fields=["sizes"])
 
     def make_sizes(self, forms: Iterable[str]) -> bool:
         """Make the sizes of these forms that do not exist; return False if the picture cannot be read.
 
         A size that exists is never made again: its address is immutable. A form or a size that saves no bytes is not
-        kept.
+        kept. Raises PicturesAway, and has changed nothing.
         """
         try:
             made = {form: self._made(form) for form in forms if self._may_have(form)}
+        except PicturesAway:
+            raise
         except (OSError, PictureError) as error:
             log.warning("no sizes of picture %s: %s", self.pk, error)
             return False
@@ -148,7 +157,10 @@ class Image(models.Model):
         return True
 
     def finish(self, now: datetime) -> bool:
-        """Make every size; return False if the picture cannot be read, and do not try again by itself."""
+        """Make every size; return False if the picture cannot be read, and do not try again by itself.
+
+        Raises PicturesAway; it is tried again then.
+        """
         is_good = self.make_sizes(QUICK + SLOW)
         self.finished_at = now
         self.save(update_fields=["finished_at"])
@@ -165,25 +177,25 @@ class Image(models.Model):
         missing = {width for width in wanted if width <= widths[-1]} - {*self.widths(form)}
         if not missing:
             return []
-        source = self._path("fallback", widths[-1]).read_bytes()
+        source = media.read(self.path("fallback", widths[-1]))
         files = {width: resized(source, width, "thumb" if form == "thumb" else self._suffix(form)) for width in missing}
         if form != "fallback" and not self._saves(files):
             return []
         for width, data in files.items():
-            self._write(form, width, data)
+            media.put(self.path(form, width), BytesIO(data))
         return sorted(files)
 
     def _saves(self, files: dict[int, bytes]) -> bool:
         """Return whether these weigh less than what a browser would take without them."""
-        own = self._path("fallback", self.width)
-        return len(files.get(self.width) or files.get(THUMB, b"")) < own.stat().st_size
+        own = media.size(self.path("fallback", self.width))
+        return len(files.get(self.width) or files.get(THUMB, b"")) < own
 
     def _lighter(self, form: str, widths: set[int]) -> list[int]:
         """Return the widths without those that weigh no less than a wider one: made narrower, a drawing may gain."""
         own = {self.width} if form == "fallback" else set()
         kept: dict[int, int] = {}
         for width in sorted(widths | own, reverse=True):
-            weight = self._path(form, width).stat().st_size
+            weight = media.size(self.path(form, width))
             if not kept or weight < min(kept.values()):
                 kept[width] = weight
         return sorted(kept.keys() - own)
@@ -194,23 +206,15 @@ class Image(models.Model):
             return Path(self.name).suffix[1:]
         return "webp" if form == "thumb" else form
 
-    def _path(self, form: str, width: int) -> Path:
-        return Path(settings.MEDIA_ROOT) / self.address(form, width).removeprefix("/media/")
-
-    def _write(self, form: str, width: int, data: bytes) -> None:
-        """Write a file that is never seen half written."""
-        path = self._path(form, width)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).chmod(settings.FILE_UPLOAD_PERMISSIONS)
-        Path(name).replace(path)
+    def path(self, form: str, width: int) -> str:
+        """Return under which name `media` has it."""
+        return self.address(form, width).removeprefix("/media/")
 
     @property
     def excess(self) -> int:
         """Return what the file weighs if that is more than it should; 0 too if the file is lost."""
         try:
-            size = default_storage.size(f"{self.digest}/{self.name}")
+            size = media.size(self.path("fallback", self.width))
         except OSError:
             return 0
         allowed = min(BYTES_MOST, max(BYTES_ANY, self.width * self.height * BYTES_A_PIXEL))

@@ -34,6 +34,10 @@ class RenderingQuerySet(models.QuerySet["Rendering"]):
             found |= stored | made
         return {source: found[key] for key, source in keys.items()}
 
+    def leave(self, source: str) -> None:
+        """Take a text out of this process's memory, where thousands written in a row would push out the others."""
+        caches["pages"].delete(rendering_key(source, Publication.objects.current().language))
+
     def outdated(self) -> "RenderingQuerySet":
         """Return what another renderer made: nothing asks for it any more."""
         return self.exclude(renderer=render.RENDERER_VERSION)

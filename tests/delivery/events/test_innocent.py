@@ -84,9 +84,20 @@ PEOPLE = {
     "forwards the parts": forwarded(FIELDS, subject="Fwd: Undelivered Mail Returned to Sender"),
     "forwards the parts, in Chinese": forwarded(FIELDS, subject="轉寄: 退信通知"),
     "forwards the parts under a name of their own": forwarded(FIELDS, subject="a question"),
+    "forwards the parts with a subject in brackets": forwarded(
+        FIELDS, subject="[Fwd: Undelivered Mail Returned to Sender]"
+    ),
+    "forwards the parts, in French": forwarded(FIELDS, subject="Tr : Undelivered Mail Returned to Sender"),
+    "forwards the parts under the subject of the bounce": forwarded(FIELDS, subject="Undelivered Mail"),
     "attaches a bounce": forwarded(dsn().decode(), subject="Fwd: failure notice", kind="message/rfc822"),
     "is the postmaster of a small house": plain(
         f"Error: your link is broken.\n{SAID}", subject="Re: Issue 7", sender="postmaster@example.org"
+    ),
+    "is a postmaster and writes of a delivery": plain(
+        f"Issue 7 came twice to a@example.org. Could you look? We saw {SAID} before.",
+        subject="Delivery problem with your newsletter",
+        sender="postmaster@example.org",
+        extra="Return-Path: <postmaster@example.org>\n",
     ),
     "answers below a quote": plain(f"> {SAID}\n\nSorry, that was my old address.", subject="RE: 退信"),
 }
@@ -129,6 +140,44 @@ def test_a_list_that_quotes_a_bounce_bars_nobody(mailing):
 
     assert nobody_is_barred()
     assert arrival.what == What.NOTICE
+
+
+WORM = (
+    "This mail was generated automatically.\n\nOccured_Errors:\n# 335: This_account_has_been_disabled\n# 506: MAILBOX"
+)
+PROGRAMS = {
+    "a worm that plays a bounce": (
+        "Mail delivery_failed",
+        f"{WORM} NOT FOUND a@example.org",
+        "From: info@example.net\nReturn-Path: <info@example.net>\n",
+    ),
+    "our own mailbox": (
+        "Your mailbox is almost full.",
+        "98 MB of 100 MB. When it is full, mail is returned.",
+        f"From: MicrosoftExchange329e71ec@example.net\n{BARE}",
+    ),
+    "a site's notice": (
+        "[club/site] Undelivered Mail Returned to Sender (#447)",
+        f"We get this:\n\n<a@example.org>: {SAID}\n\n----- This is a copy of the message -----\nTo: a@example.org\n",
+        "From: c <notifications@site.example>\nReturn-Path: <noreply@site.example>\nPrecedence: list\n",
+    ),
+    "another list's bounce": (
+        "ezmlm warning",
+        f"Messages to you seem to have been bouncing.\n\n--- Enclosed is a copy of the bounce.\n\n{BOUNCE}",
+        "From: club-help@example.net\nReturn-Path: <club-return@example.net>\nPrecedence: bulk\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("subject", "text", "head"), PROGRAMS.values(), ids=PROGRAMS)
+def test_a_program_that_speaks_of_other_bounces_bars_nobody(mailing, subject, text, head):
+    body = plain(text, subject=subject).decode().replace("From: a@example.org\n", head, 1)
+
+    arrival = receive(body.encode())
+
+    assert nobody_is_barred()
+    assert not Event.objects.filter(kind="bounced").exists()
+    assert arrival.what in {What.NOTICE, What.REPLY}
 
 
 @pytest.mark.parametrize("name", ["signed address", "signed Message-ID"])

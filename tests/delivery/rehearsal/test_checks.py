@@ -230,6 +230,12 @@ def test_pictures_that_are_right_are_counted_and_weighed(pictures):
     ) == [("ok", "2 pictures, together 1.9\xa0KB.")]
 
 
+def test_pictures_whose_bucket_is_away_are_not_called_lost(lost_bucket):
+    shown = Shown(f"{SITE}/media/0123456789abcdef/ok.png", "圖", True)
+
+    assert looked_at(shown) == [("warning", "The pictures could not be looked at: where they lie does not answer.")]
+
+
 def test_a_letter_without_pictures_is_weighed_by_nobody():
     assert looked_at() == [("ok", "There are no pictures.")]
 

@@ -44,6 +44,13 @@ def test_a_list_that_has_doubled_is_expected_to_answer_twice():
     assert compare(Count(200, 1000), before).verdict == Verdict.MORE
 
 
+def test_no_more_can_be_missing_than_could_have_happened():
+    before = [Count(events, 40) for events in (9, 11, 10, 12, 8, 10)]
+
+    assert compare(Count(20, 1000), before).high > 200 - 20
+    assert compare(Count(20, 1000, most=200), before) == Comparison(Verdict.FEWER, 153, 200 - 20, usual=250)
+
+
 @pytest.mark.parametrize("this", [0, 1, 2])
 def test_a_few_readers_are_too_few_to_tell(this):
     assert compare(Count(this), counts(0, 1, 0, 0, 1, 0)).verdict == Verdict.TOO_FEW

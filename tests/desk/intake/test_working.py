@@ -8,9 +8,10 @@ from django.utils import timezone
 from newsletter.desk.intake import beginning, files, keeping, stages, working
 from newsletter.desk.models import PostImport, PostImportEntry
 from newsletter.posts.importers import moving
-from newsletter.posts.models import Post
+from newsletter.posts.models import Image, Post
 from tests.desk.moving_in.conftest import ghost, ghost_zip, post
 from tests.desk.moving_in.conftest import publication as publication  # noqa: PLC0414 - a fixture
+from tests.support.s3 import keep_pictures_in
 
 
 @pytest.fixture
@@ -160,3 +161,16 @@ def test_two_texts_of_one_name_are_two_posts_also_after_a_kill():
     finished(found)
 
     assert written() == {"ghost:id1": "甲", "ghost:id1#2": "乙"}
+
+
+def test_an_import_stops_with_a_sentence_while_the_bucket_is_away_and_goes_on(tried, lost_bucket, settings):
+    found = finished(begin(tried))
+
+    assert found.state == PostImport.State.FAILED
+    assert "where pictures lie does not answer" in found.error
+    assert not Image.objects.exists()
+
+    keep_pictures_in(settings, "")
+    assert beginning.go_on(found, timezone.now())
+    assert finished(found).state == PostImport.State.DONE
+    assert Image.objects.count() == 1

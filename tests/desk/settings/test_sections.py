@@ -265,6 +265,18 @@ def test_a_face_that_is_no_picture_is_refused(author):
     assert errors_of(response) == {"face": ["This is not a picture that can be read. JPEG, PNG, GIF and WebP can."]}
 
 
+@pytest.mark.parametrize("name", ["logo", "face"])
+def test_a_picture_that_cannot_be_kept_is_told_beside_its_field_and_nothing_is_saved(author, lost_bucket, name):
+    file = SimpleUploadedFile("me.png", picture("PNG"))
+
+    response = author.post(page_of("look"), VALID["look"] | {name: file, "accent": "#123456"})
+
+    [[said]] = errors_of(response).values()
+    assert said.startswith("The picture cannot be kept")
+    saved = Publication.objects.get()
+    assert (bool(getattr(saved, name)), saved.accent == "#123456") == (False, False)
+
+
 def test_a_visitor_is_asked_to_log_in(client, db):
     response = client.get(page_of("letter"))
 

@@ -6,9 +6,9 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import translation
 
+from newsletter.buckets import Bucket, bucket_of
 from newsletter.operation import backups
 from newsletter.operation.backup import keeping
-from newsletter.operation.buckets import Bucket, BucketFault, bucket_of
 from tests.support.processes import free_port
 
 NOW = datetime(2026, 11, 28, 20, tzinfo=UTC)  # four in the morning of the 29th, in Taipei
@@ -112,7 +112,7 @@ def test_lines_of_two_machines_of_one_name_are_joined(s3, tmp_path, settings):
 
 @pytest.mark.servers
 def test_an_object_that_is_not_there_is_an_error_in_words(s3, tmp_path):
-    with pytest.raises(BucketFault, match=r"s3://127.0.0.1:\d+/nights/news: .*404"):
+    with pytest.raises(FileNotFoundError, match=r"s3://127.0.0.1:\d+/nights/news: .*404"):
         bucket_of(s3.url).download("nothing.tar", tmp_path / "x")
 
 
@@ -139,7 +139,13 @@ def test_a_bucket_by_its_url(url, expected):
 
 @pytest.mark.parametrize(
     "url",
-    ["s3://key:secret@host", "s3://key@host/nights", "s3://key:secret@host/nights?color=red", "s3://key:s@h:x/nights"],
+    [
+        "s3://key:secret@host",
+        "s3://key@host/nights",
+        "s3://key:secret@host/nights?color=red",
+        "s3://key:s@h:x/nights",
+        "/var/backups",
+    ],
 )
 def test_what_is_no_bucket_is_refused_without_its_secret(url):
     with pytest.raises(ImproperlyConfigured) as refused:

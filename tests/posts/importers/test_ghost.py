@@ -295,7 +295,7 @@ def test_where_a_source_says_something_else_than_its_page_the_page_is_taken():
     ],
 )
 def test_every_envelope_is_opened(whole):
-    assert [row["slug"] for row in read(json.dumps(whole)).rows("posts")] == ["a"]
+    assert [row["slug"] for row in read(json.dumps(whole)).posts] == ["a"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", '"x"', "1", "[" * 100_000])

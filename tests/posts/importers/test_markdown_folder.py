@@ -20,6 +20,7 @@ from newsletter.posts.importers.taking import Taken, take
 from newsletter.posts.models import BODY_MAX, Image, Post, Tag
 from tests.factories import make_publication
 from tests.publication.pictures.test_uploads import picture
+from tests.support.s3 import keep_pictures_in
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 NOWHERE = "it is in none of the places that were searched"
@@ -177,6 +178,29 @@ def test_a_dry_run_learns_nothing(folder):
     assert Post.objects.get().source_digest == ""
 
 
+def test_pictures_come_along_wherever_they_lie_here(folder, either_media):
+    (folder / "leverage.md").write_text(FULL)
+
+    assert run(folder)[1] == counts(posts=1, created=1)
+    assert run(folder)[1] == counts(posts=1, unchanged=1)
+
+    team = Image.objects.get(alt="團隊")
+    assert set(either_media.pictures()) >= {f"{team.digest}/team.jpg", f"{Post.objects.get().cover.digest}/cover.png"}
+
+
+def test_an_import_ends_while_the_bucket_is_away_and_is_run_again(folder, lost_bucket, settings):
+    (folder / "leverage.md").write_text(FULL)
+
+    with pytest.raises(CommandError, match=r"Could not connect .* Run it again when it answers: what is here stays\."):
+        run(folder)
+    assert not Post.objects.exists()
+    assert not Image.objects.exists()
+
+    keep_pictures_in(settings, "")
+    assert run(folder)[1] == counts(posts=1, created=1)
+    assert Image.objects.count() == 2
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(folder, settings):
     (folder / "leverage.md").write_text(FULL)
 
@@ -263,7 +287,7 @@ def test_the_same_picture_under_two_names_is_kept_once(folder, settings):
     [
         ("nowhere", "{path} does not exist"),
         ("notes.txt", "{path} is no export that is known here: docs/moving.md lists them"),
-        ("images", "No post in {path}"),
+        ("images", "{path}: it has pictures and no texts"),
     ],
 )
 def test_what_cannot_be_used_at_all_ends_with_an_error(folder, name, message):

@@ -5,6 +5,7 @@ from io import StringIO
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.cache import caches
 from django.core.management import call_command
 from django.utils import translation
 
@@ -12,7 +13,7 @@ from newsletter.posts.importers import markdown_folder, moving
 from newsletter.posts.importers.account import compared
 from newsletter.posts.importers.folder.texts import InFolder
 from newsletter.posts.importers.imported import Counts, Remark
-from newsletter.posts.models import Post, Redirect, Tag
+from newsletter.posts.models import Post, Redirect, Rendering, Tag
 from tests.factories import make_publication
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -196,3 +197,12 @@ def test_a_draft_makes_no_address_of_a_tag(tmp_path):
     run(tmp_path)
 
     assert not Redirect.objects.filter(path__startswith="/tags/").exists()
+
+
+def test_thousands_of_posts_do_not_fill_the_memory_with_their_pages(tmp_path):
+    write(tmp_path, a="---\ntitle: A\ndate: 2020-01-01\n---\n一段。")
+
+    run(tmp_path)
+
+    made = Rendering.objects.get(html__contains="一段。")
+    assert caches["pages"].get(made.pk) is None

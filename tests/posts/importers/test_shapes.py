@@ -14,7 +14,7 @@ from newsletter.posts.importers.imported import ImportedPost, Rejected
 from newsletter.posts.importers.markdown_folder import post_of
 from newsletter.posts.importers.wordpress.texts import as_html
 from newsletter.posts.markdown.render import render
-from tests.posts.importers.shapes import buttondown, folders, medium, substack, wordpress
+from tests.posts.importers.shapes import blogs, buttondown, folders, medium, substack, wordpress
 from tests.support.independent import differences
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -180,7 +180,7 @@ def found(html, name):
     )
 
 
-@pytest.mark.parametrize(("name", "typed", "counts", "losses"), folders.SHAPES)
+@pytest.mark.parametrize(("name", "typed", "counts", "losses"), folders.SHAPES + blogs.SHAPES)
 def test_a_text_of_a_folder_has_what_is_in_it_and_names_what_is_not(name, typed, counts, losses):
     post = post_of(PurePosixPath(name), typed.encode(), TAIPEI)
 

@@ -35,7 +35,7 @@ from newsletter.posts.importers.folder.shortcodes import as_markdown
         ("%%只給自己%%", "<!-- 只給自己 -->"),
         ("> [!info] 資訊\n> 內容", "> [!NOTE] 資訊\n> 內容"),
         ("{{< instagram CxOWiQNP2MO >}}", "<https://www.instagram.com/p/CxOWiQNP2MO/>"),
-        ('{{% expand "更多" %}}裡面{{% /expand %}}', "> **更多**\n>\n> 裡面"),
+        ('{{% expand "更多" %}}裡面{{% /expand %}}', "<details><summary>更多</summary>\n\n裡面\n\n</details>"),
         ("{{</* youtube x */>}}", "{{< youtube x >}}"),
         ('![圖](a.png "題"){width=300 .wide}', '![圖](a.png "題")'),
         ("## 標題 {#own-name}", "## 標題"),
@@ -59,6 +59,46 @@ from newsletter.posts.importers.folder.shortcodes import as_markdown
             '<Tabs>\n<TabItem value="a" label="甲案">\n\n一\n\n</TabItem>\n</Tabs>',
             "**甲案**\n\n\n\n一",
         ),
+        ('{{< figure src="a.svg"\n  alt="曲線"\n  caption="第一行\n  第二行"\n>}}', '![曲線](a.svg "第一行 第二行")'),
+        ('{{< figure src="a.png" caption="<b>圖 \\"一\\"</b>" >}}', '![](a.png)\n\n<b>圖 "一"</b>'),
+        ('{% include figure image_path="/a.png" width="70%" caption="寬" %}', '![](/a.png "寬")'),
+        ('{% include\n  figure.html\n  image="a.png"\n%}', "![](a.png)"),
+        ('{% include note.html content="[小心](https://e.org)" %}', "> [!NOTE]\n> [小心](https://e.org)"),
+        ("![x]({{ site.url }}{{ site.baseurl }}/a.png)", "![x](/a.png)"),
+        ("[x]({{ site.baseurl }}{% link _posts/2020-01-02-y.md %})", "[x](/_posts/2020-01-02-y.md)"),
+        ("[x]({{ site.baseurl }}{% post_url 2020-01-02-y %})", "[x](2020-01-02-y.md)"),
+        ("![x]({{ '/a.png' | absolute_url | escape }})", "![x](/a.png)"),
+        ("{% post_link other '另 一篇' false %}", "[另 一篇](other.md)"),
+        ('{{< link "https://e.org" "網站" >}}', "[網站](https://e.org)"),
+        ("{% youtube dQw4w9WgXcQ, 'video' %}", "https://www.youtube.com/watch?v=dQw4w9WgXcQ"),
+        ("{% youtube PL123, 'playlist' %}", "<https://www.youtube.com/playlist?list=PL123>"),
+        ('{{< alert context="warning" text="小心 `rm`" />}}\n\n後', "> [!WARNING]\n> 小心 `rm`\n\n\n\n後"),
+        ('{{< card link="/a/" title="甲" subtitle="乙" >}}', "- [甲](/a/) — 乙"),
+        ("{% button 網站 https://e.org/a %}", "[網站](https://e.org/a)"),
+        ("{% span red, 紅字 %}與{% u 底線 %}", "紅字與<u>底線</u>"),
+        ("{% note success, 一行 %}", "> [!TIP]\n> 一行"),
+        ("{% note, 一 行 %}", "> [!NOTE]\n> 一 行"),
+        ("{% p center large, 大字 %}\n{% p small, 小字 %}", "大字\n\n\n\n\n小字"),
+        ("{% checkbox green checked, 甲, 乙 %}\n{% radio 丙 %}", "☑ 甲, 乙\n○ 丙"),
+        ("{{< bilibili 36570401 3 >}}", "<https://www.bilibili.com/video/av36570401/?p=3>"),
+        ("{{< bilibili id=BV1xx411c7mD p=1 >}}", "<https://www.bilibili.com/video/BV1xx411c7mD/>"),
+        ('{{< imgproc "a.jpg" Fit "800x800" />}}', "![](a.jpg)"),
+        ("```ad-tip\ntitle: 題\ncollapse: open\n\n內容 `碼`\n```", "> [!TIP] 題\n> 內容 `碼`"),
+        ("```mdx-code-block\n<Tabs>\n```\n\n一\n\n```mdx-code-block\n</Tabs>\n```", "一"),
+        ("```md example.md:\nx\n```", "**example.md:**\n\n```md example.md:\nx\n```"),
+        ("::: tip 標題\n內容\n:::", "> [!TIP] 標題\n> 內容"),
+        (":::note[**標**題]{.wide}\n內容\n:::", "> [!NOTE] **標**題\n> 內容"),
+        ("::: details 看\n內容\n:::", "<details><summary>看</summary>\n\n內容\n\n</details>"),
+        ("1. 甲\n\n   :::tip\n   內容\n   :::", "1. 甲\n\n   > [!TIP]\n   > 內容"),
+        ('<LiteYouTubeEmbed id="dQw4w9WgXcQ" title="x" />', "https://www.youtube.com/watch?v=dQw4w9WgXcQ"),
+        ('!!! warning "小心"\n\n    一\n\n    二\n\n後', "> [!WARNING] 小心\n> 一\n>\n> 二\n\n\n後"),
+        ("??? tip\n    藏", "<details><summary>Tip</summary>\n\n藏\n\n</details>"),
+        ('```js title="a.js" {1}\nx\n```', '**a.js**\n\n```js title="a.js" {1}\nx\n```'),
+        ("```js:src/a.js\nx\n```", "**src/a.js**\n\n```js:src/a.js\nx\n```"),
+        (
+            "``` ruby 找質數 https://e.org/a 出處\nx\n```",
+            "**找質數** [出處](https://e.org/a)\n\n``` ruby 找質數 https://e.org/a 出處\nx\n```",
+        ),
     ],
 )
 def test_what_is_known_becomes_markdown(typed, written):
@@ -75,6 +115,62 @@ def test_what_is_unknown_stays_and_is_named(typed):
 
     assert text == f"前。\n\n{typed}\n\n後。"
     assert [str(one) for one in remarks] == [f"a short code stays as it was typed: {typed}"]
+
+
+@pytest.mark.parametrize("typed", ["```js tab\nx\n```", "```rust no_run ignore\nx\n```", "!!! important\n不是"])
+def test_what_is_no_title_and_no_box_stays(typed):
+    assert as_markdown(typed) == (typed, [])
+
+
+@pytest.mark.parametrize(
+    ("typed", "written", "named"),
+    [
+        (":::tip 題\n\n`甲`\n\n```md\n:::note\n```\n\n:::", "> [!TIP] 題\n> `甲`\n>\n> ```md\n> :::note\n> ```", []),
+        ("{% comment %}藏 `甲` 藏{% endcomment %}後", "<!-- 藏 `甲` 藏 -->後", []),
+        ("%%藏 `甲` 藏%%後", "<!-- 藏 `甲` 藏 -->後", []),
+        ("{/* 藏 `甲` 藏 */}後", "<!-- 藏 `甲` 藏 -->後", []),
+        ('<div markdown="1">\n**粗** `碼`\n</div>', "<div>\n\n**粗** `碼`\n\n</div>", []),
+        (
+            "<script>\nlet a = `甲`;\n</script>",
+            "<!-- ‹script›\nlet a = `甲`;\n‹/script› -->",
+            ["a script is kept as a comment"],
+        ),
+    ],
+)
+def test_a_mark_may_have_code_in_it(typed, written, named):
+    text, remarks = as_markdown(typed)
+
+    assert (text.strip(), [one.what for one in remarks]) == (written, named)
+
+
+@pytest.mark.parametrize(
+    "typed", ["`<script>` 與 `</script>`", "```\n<style>\n```\n\n```\n</style>\n```", "`%%` 甲 `%%`"]
+)
+def test_what_begins_in_code_is_no_mark(typed):
+    assert as_markdown(typed) == (typed, [])
+
+
+def test_boxes_inside_each_other_end_somewhere():
+    text, _remarks = as_markdown(":::tip\n" * 500 + "字\n" + ":::\n" * 500)
+
+    assert text.count("[!TIP]") == 16
+
+
+def test_a_query_of_obsidian_stays_and_is_named():
+    typed = '```dataview\nTABLE x FROM "a"\n```'
+
+    text, remarks = as_markdown(typed)
+
+    assert text == typed
+    assert [str(one) for one in remarks] == [
+        'a value that a program writes stays as it was typed: dataview: TABLE x FROM "a"'
+    ]
+
+
+def test_a_box_that_never_ends_is_named():
+    assert [str(one) for one in as_markdown(":::tip 標題\n\n內容")[1]] == [
+        "a short code stays as it was typed: :::tip 標題"
+    ]
 
 
 @pytest.mark.parametrize("code", ["```\n{{< youtube x >}} [[y]] %%z%%\n```", "`[[y]]`", "``{% img a.png %}``"])

@@ -12,17 +12,19 @@ from flufl.bounce import scan_message
 
 from newsletter.delivery.events.reading import auto_replies, words
 from newsletter.delivery.events.reading.message import address, field, returned
+from newsletter.regular_expressions import compile_late
 
 WORDS = 450  # characters around a recipient that are read
 REPORTS = {"multipart/report", "message/delivery-status"}
 # The local parts of programs that return mail, and what they call themselves.
-DAEMON = re.compile(
+DAEMON = compile_late(
     r"^(?:mailer[-_.]?daemon|mail[-_.]?daemon|post[-_.]?master|mmdf|uucp|mdaemon|root|bounces?|"
     r"mail[-_.]?administrator|microsoftexchange[0-9a-f]*|smtp|emailsecurity|mailsubsystem|no-?reply)\b"
     r"|mail(?:er)? ?delivery|delivery (?:sub)?system|mail (?:system|administrator)|mailer-daemon",
     re.IGNORECASE,
 )
-TITLE = re.compile(
+CERTAIN = compile_late(r"daemon|^(?:bounces?|no-?reply)\b", re.IGNORECASE)  # of these nobody is a person
+TITLE = compile_late(
     r"undeliver|un(?:able|successful) (?:to )?deliver|return(?:ed|ing) (?:mail|message|to sender)|failure notice|"
     r"deliver(?:y|ing)?.{0,20}(?:fail|error|problem|status|report|notification)|(?:mail|delivery).{0,20}fail|"
     r"not (?:be )?deliver|non[- ]?deliver|could not send|mail error|message status|dsn:|bounced? (?:mail|message)|"
@@ -34,14 +36,21 @@ TITLE = re.compile(
     r"退信|无法投递|無法(?:傳遞|投遞)|投递失败|送信エラー|配信(?:エラー|不能|失敗)|メールエラー",
     re.IGNORECASE,
 )
-NOT_DELIVERED = re.compile(
+NOT_DELIVERED = compile_late(
     r"(?:could|was|can) ?not (?:be )?delivered|undeliver|unable to deliver|delivery (?:has )?failed", re.IGNORECASE
 )
-ERROR = re.compile(r"^Error:", re.MULTILINE)  # all that some gateways of mobile phones say
-ENVELOPE = re.compile(r"^\s{0,9}RCPT TO:", re.MULTILINE)
-ANSWER = re.compile(r"\s{0,9}(?:re|fwd?|aw|wg|回[覆复信]|轉寄|转发|答复)\s{0,3}[:：]", re.IGNORECASE)
+ERROR = compile_late(r"^Error:", re.MULTILINE)  # all that some gateways of mobile phones say
+ENVELOPE = compile_late(r"^\s{0,9}RCPT TO:", re.MULTILINE)
+# In the languages of mail programs; "[Fwd: …]" is Thunderbird's old form, "[club] Re: …" a list's.
+ANSWER = compile_late(
+    r"\s{0,9}(?:\[[^\[\]]{1,40}\]\s{0,9})?\[?"
+    r"(?:re|fwd?|aw|wg|tr|rv|enc|res|antw|doorst|rif|vs|vl|sv|vb|odp|pd|ynt|ilt|hal|továbbítás|trs|переслан\w{0,3}"
+    r"|回[覆复信]|轉寄|转发|答[复覆]|返信|転送|답장|전달)(?:\[\d{1,3}\])?\s{0,3}[:：]",
+    re.IGNORECASE,
+)
+TAGGED = compile_late(r"\s{0,9}\[[^\[\]]{1,60}\]\s")  # "[club/site] …", as sites and lists call their mails
 # Where the mail that is returned begins.
-ORIGINAL = re.compile(
+ORIGINAL = compile_late(
     r"^(?:[-_=* ]{2,}.{0,60}(?:copy of|original|returned|unsent|forwarded|begin|below this line).{0,60}"
     r"|.{0,20}(?:original|returned|unsent) message (?:follows|headers?|text|attached|below|is).{0,60}"
     r"|(?:the )?(?:header|text|body|first \d+ lines) of (?:the |your )?(?:original )?message.{0,40}"
@@ -49,23 +58,23 @@ ORIGINAL = re.compile(
     r"|(?:Received|Return-Path|X-Original-To|DKIM-Signature|MIME-Version|Message-ID):.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-LATE = re.compile(r"\bdelay(?:ed)?\b|\bwarning\b|still being", re.IGNORECASE)
-GOES_ON = re.compile(
-    r"no action is required|will (?:be retried|keep trying|retry|continue to try|try again)|warning only|"
-    r"still (?:trying|being retried)|do not need to resend|not yet been delivered|delivery attempts will continue|"
-    r"this is (?:just )?a warning",
+LATE = compile_late(r"\bdelay(?:ed)?\b|\bwarning\b|still being", re.IGNORECASE)
+GOES_ON = compile_late(
+    r"no action is required|will (?:be re-?(?:tried|attempted)|keep trying|retry|continue to try|try again)|"
+    r"warning only|still (?:trying|being retried)|do not need to resend|not yet been delivered|"
+    r"delivery attempts will continue|this is (?:just )?a warning",
     re.IGNORECASE,
 )
 # All went well: a report that a sender asked for.
-ARRIVED = re.compile(
+ARRIVED = compile_late(
     r"success(?:ful|fully)?\b.{0,30}\bdeliver|\bdeliver(?:ed|y)\b.{0,20}\bsuccess|return receipt|"
     r"(?:was|were|has been|have been) (?:successfully )?delivered\b",
     re.IGNORECASE,
 )
-ADDRESS = re.compile(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
-ALONE = re.compile(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
-AT_LINE_START = re.compile(rf"^[ \t]{{0,8}}<?({ADDRESS.pattern})", re.MULTILINE)
-STRONG = re.compile(r"(?<![\d.:])[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
+ADDRESS = compile_late(r"[A-Za-z0-9._%+=/'*!#$&?^`{|}~-]{1,64}@[A-Za-z0-9.-]{1,200}[A-Za-z0-9]")
+ALONE = compile_late(rf"^<({ADDRESS.pattern})>:[ \t]*$", re.MULTILINE)  # https://cr.yp.to/proto/qsbmf.txt
+AT_LINE_START = compile_late(rf"^([ \t]{{0,8}})<?({ADDRESS.pattern})", re.MULTILINE)
+STRONG = compile_late(r"(?<![\d.])(?<!\d:)[45]\d\d[ -][#<(]*(?:[45]\.\d{1,3}\.\d{1,3}|[A-Za-z<])")
 
 
 def is_by_daemon(message: Message) -> bool:
@@ -77,14 +86,26 @@ def is_by_machine(message: Message) -> bool:
     """Return whether a mail with a report is one: a person who forwards one may send its parts along."""
     if message.get_content_type() in REPORTS or field(message, "X-Failed-Recipients"):
         return True
-    subject = field(message, "Subject")
-    is_titled = bool(TITLE.search(subject)) and not is_answer(message)
-    return is_titled or is_by_daemon(message) or _is_bare(message)
+    return _is_titled(message) or is_by_daemon(message) or _is_bare(message)
 
 
 def is_answer(message: Message) -> bool:
     """Return whether a mail answers or forwards another one, by its subject: programs write none so."""
     return bool(ANSWER.match(field(message, "Subject")))
+
+
+def _is_titled(message: Message) -> bool:
+    """Return whether a mail has the subject of a bounce, and is from nobody who can be answered, nor from a site."""
+    subject = field(message, "Subject")
+    if not TITLE.search(subject) or is_answer(message) or is_by_its_sender(message):
+        return False
+    return not TAGGED.match(subject) or is_by_daemon(message) or _is_bare(message)
+
+
+def is_by_its_sender(message: Message) -> bool:
+    """Return whether a mail comes from the address that it names, as mail of people does and bounces do not."""
+    sender = address(message, "From").lower()
+    return "@" in sender and sender == address(message, "Return-Path").lower() and not CERTAIN.search(sender)
 
 
 def _is_bare(message: Message) -> bool:
@@ -102,8 +123,7 @@ def looks_returned(message: Message, text: str) -> bool:
         return is_by_daemon(message) and "reject" in subject.lower()
     if is_report or field(message, "X-Failed-Recipients"):
         return True
-    is_titled = bool(TITLE.search(subject)) and not ANSWER.match(subject)
-    is_bare = _is_bare(message)
+    is_titled, is_bare = _is_titled(message), _is_bare(message)
     if auto_replies.is_auto_reply(message) and not is_titled and not is_by_daemon(message):
         return False  # away, with the letter and a code in its words
     if re.match("no-?reply", address(message, "From"), re.IGNORECASE):  # shops speak of deliveries, too
@@ -111,6 +131,11 @@ def looks_returned(message: Message, text: str) -> bool:
     signs = [is_by_daemon(message), is_bare, is_titled, not is_answer(message) and _tells_of_failure(message, text)]
     is_gateway = bool(ERROR.search(text)) and (not is_answer(message) or bool(ENVELOPE.search(text)))
     return sum(signs) > 1 or (signs[0] and is_gateway)
+
+
+def is_about_failure(message: Message, text: str) -> bool:
+    """Return whether a mail says that one was not delivered, be it by its subject alone."""
+    return _is_titled(message) or _tells_of_failure(message, text)
 
 
 def report_type(message: Message) -> str:
@@ -142,11 +167,9 @@ def is_only_late(message: Message, text: str) -> bool:
 
 def report_of(text: str) -> str:
     """Return what a server says in a text, without the mail that it returns below."""
-    for match in ORIGINAL.finditer(text):
-        before = text[: match.start()]
-        if ADDRESS.search(before) or STRONG.search(before):
-            return before
-    return text[:4000]
+    said = [found.end() for found in (ADDRESS.search(text), STRONG.search(text)) if found]
+    begins = ORIGINAL.search(text, min(said)) if said else None
+    return text[: begins.start()] if begins else text[:4000]
 
 
 def failed_addresses(message: Message, text: str, own: list[str]) -> list[str]:
@@ -158,9 +181,11 @@ def failed_addresses(message: Message, text: str, own: list[str]) -> list[str]:
         named = [one for one in found if one.lower() in report.lower()]
     if not named:
         others = {one.lower() for one in [*own, address(message, "From")]}
-        first = [*AT_LINE_START.findall(report), *ADDRESS.findall(report)[:20]]
-        found = [one for one in first if one.lower() not in others and not DAEMON.match(one)]
-        named = [one for one in found if one in AT_LINE_START.findall(report)] or found[:1]
+        lines = [(len(indent), one) for indent, one in AT_LINE_START.findall(report)]
+        first = [one for indent, one in lines if indent == min(lines)[0]]  # a reply that goes on stands further in
+        found = [one for one in [*first, *ADDRESS.findall(report)[:20]] if one.lower() not in others]
+        found = [one for one in found if not DAEMON.match(one)]
+        named = [one for one in found if one in first] or found[:1]
     return list(dict.fromkeys(one.lower() for one in named))
 
 
@@ -183,6 +208,7 @@ def _beside(recipient: str, report: str, others: Iterable[str]) -> str:
 
 
 def _joined(words: str) -> str:
-    """Return one paragraph in one line."""
-    paragraph = re.split(r"\n[ \t]{0,9}\n", words.strip(), maxsplit=1)[0]
-    return " ".join(paragraph.split())[:WORDS]
+    """Return one paragraph in one line, with the next one if it is only an address."""
+    paragraphs = re.split(r"\n[ \t]{0,9}\n", words.strip(), maxsplit=2)[:2]
+    is_address = len(paragraphs) > 1 and not re.search(r"\w", ADDRESS.sub("", paragraphs[0]))
+    return " ".join(" ".join(paragraphs if is_address else paragraphs[:1]).split())[:WORDS]

@@ -190,6 +190,8 @@ def _foreign(opened: Opened) -> Reading | None:
         return Reading(What.NOTICE, names=opened.names, note="a mail server, about a mail that arrived")
     is_late = foreign.is_only_late(opened.mail, opened.text)
     named = foreign.failed_addresses(opened.mail, opened.text, opened.to)
+    if not named and opened.names == Names() and not foreign.is_about_failure(opened.mail, opened.text):
+        return Reading(What.NOTICE, note="a mail server, about something else")  # such as of our own mailbox
     facts = []
     for number, recipient in enumerate(named or [""]):
         said = [one for one in foreign.words_about(recipient, opened.text, named) if one]
@@ -217,7 +219,8 @@ def _answer(opened: Opened, body: bytes) -> Reading:
         return _challenge(opened)
     if auto_replies.is_auto_reply(opened.mail) or foreign.report_type(opened.mail) == auto_replies.READ_RECEIPT:
         return Reading(What.AUTO_REPLY, _answered(opened), names)
-    is_by_program = foreign.is_by_daemon(opened.mail) and not foreign.is_answer(opened.mail)
+    is_by_person = foreign.is_answer(opened.mail) or foreign.is_by_its_sender(opened.mail)
+    is_by_program = foreign.is_by_daemon(opened.mail) and not is_by_person
     if is_by_program or foreign.report_type(opened.mail):
         return Reading(What.NOTICE, names=names, note="a mail server, about something else")
     if auto_replies.is_by_list(opened.mail):

@@ -10,25 +10,34 @@ from newsletter.delivery.events.facts import Verdict
 from newsletter.delivery.events.reading import words
 from newsletter.delivery.models.events import Event
 from newsletter.mail import replies
+from newsletter.regular_expressions import compile_late
 
-ENHANCED = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
+ENHANCED = compile_late(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 # What is quoted from us says nothing, nor a link unless it is to a block list. Chinese stands beside an address
 # without a space.
-QUOTED = re.compile(
+QUOTED = compile_late(
     r"<[^<>]{0,320}>|[A-Za-z0-9._%+=/-]{1,64}@[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,9}"
     r"|https?://(?!\S{0,60}(?:spamhaus|spamcop|sorbs|barracuda|[bk]list|\.rbl))\S+"
 )
 # "UserUnknown" and "BAD_RECIPIENT" are words, too.
-TOGETHER = re.compile(r"(?<=[a-z])(?=[A-Z])|_")
+TOGETHER = compile_late(r"(?<=[a-z])(?=[A-Z])|_")
 # Postfix says at which command it was, gateways of mobile phones repeat the envelope, qmail ends with the host, Google
 # says in which state; "returned to sender" is what bounces are called; whatever a receiver says of a recipient, Cisco's
 # reports begin with the first.
-NEEDLESS = re.compile(
+NEEDLESS = compile_late(
     r"unknown address error|mail from: {1,9}(?=rcpt to:)|giving up on [\d.:a-f]{3,45}"
     r"|\((?:in reply to [^()]{1,60}|sent \w{1,10})\)"
     r"|return(?:ed|ing) (?:(?:the |your )?(?:mail|message) )?to (?:the )?sender",
     re.IGNORECASE,
 )
+# A server that refuses so early knows of no recipient: Postfix and Exim say at which command it was.
+BEFORE_RECIPIENT = re.compile(
+    r"in reply to (?:MAIL FROM|[EHL]{2}LO) command|after (?:pipelined )?(?:MAIL FROM|[EHL]{2}LO\b|initial connection)",
+    re.IGNORECASE,
+)
+# With 5.4.1, Microsoft's for what is not in a customer's directory; it says so in
+# https://learn.microsoft.com/exchange/mail-flow-best-practices/use-directory-based-edge-blocking
+NOT_IN_DIRECTORY = re.compile(r"recipient address(?:es)? rejected ?: ?access denied", re.IGNORECASE)
 BY_STATUS = {
     replies.Verdict.DEAD: Verdict.HARD,
     replies.Verdict.MAILBOX: Verdict.SOFT,
@@ -47,6 +56,7 @@ BY_CODE = {
 
 IN_THIS_ORDER = (
     (words.OUR_LIMIT, Verdict.POLICY),
+    (words.ABANDONED, Verdict.HARD),
     (words.FULL, Verdict.SOFT),
     (words.NOT_NOW, Verdict.SOFT),
     (words.OF_THE_SENDER, Verdict.POLICY),
@@ -64,6 +74,14 @@ def of(said: Sequence[str], status: str = "", around: Iterable[str] = ()) -> Eve
     status: an enhanced code that stands apart, "5.1.1". A final one counts more than what is only beside.
     around: what else the report says, much of which is its form.
     """
+    found = _of(said, status, around)
+    if any(BEFORE_RECIPIENT.search(one) for one in said) and found != Verdict.POLICY:
+        is_final = any(re.match(r"\W{0,3}5\d\d\b", one) for one in said) or status.startswith("5")
+        return Verdict.POLICY if found == Verdict.HARD or is_final else found
+    return found
+
+
+def _of(said: Sequence[str], status: str, around: Iterable[str]) -> Event.Verdict:
     own, *beside = [" ".join(one.split())[: replies.WORDS_MAX] for one in said] or [""]
     around = [*beside, *(" ".join(one.split())[: replies.WORDS_MAX] for one in around)]
     codes = [status, *(match[1] for one in [own, *around] if (match := ENHANCED.search(one)))]
@@ -77,7 +95,7 @@ def of(said: Sequence[str], status: str = "", around: Iterable[str] = ()) -> Eve
 
 def _by_words(text: str, codes: list[str], policy: re.Pattern[str]) -> Event.Verdict | None:
     """Return what words say, without the addresses and links in them; None if they say nothing that is known."""
-    text = NEEDLESS.sub("", TOGETHER.sub(" ", QUOTED.sub(" ", text)))
+    text = " ".join(NEEDLESS.sub("", TOGETHER.sub(" ", QUOTED.sub(" ", text))).replace("’", "'").split())
     if {"5.1.7", "5.1.8"} & set(codes):  # the sender's address
         return Verdict.POLICY
     if found := next((verdict for pattern, verdict in IN_THIS_ORDER if pattern.search(text)), None):
@@ -85,8 +103,8 @@ def _by_words(text: str, codes: list[str], policy: re.Pattern[str]) -> Event.Ver
         may_come_back = codes[0].startswith("4") or "try again" in text.lower()
         is_host_missing_now = may_come_back and not words.NO_SUCH_ADDRESS.search(text)
         return Verdict.SOFT if found == Verdict.HARD and is_host_missing_now else found
-    if "5.4.1" in codes and "access denied" in text.lower():  # Microsoft's, for much
-        return Verdict.SOFT
+    if "5.4.1" in codes and NOT_IN_DIRECTORY.search(text):
+        return Verdict.HARD
     if words.NO_SUCH_MAILBOX.search(text) and not policy.search(text):
         return Verdict.HARD if "550" in text or "5.1.1" in codes else Verdict.SOFT
     if policy.search(text):

@@ -14,10 +14,11 @@ import re
 
 from newsletter.delivery.events.reading import languages
 from newsletter.mail import replies
+from newsletter.regular_expressions import compile_late
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(patterns), re.IGNORECASE)
+    return compile_late("|".join(patterns), re.IGNORECASE)
 
 
 OF_A_READER = (
@@ -33,14 +34,18 @@ FULL = _any(
     r"(?:quota|allowed size|storage|mail ?box)",
     r"too (?:many|much) (?:messages|mails?)\b.{0,20}\b(?:on the server|in (?:the |this )?(?:mail ?box|inbox))",
     r"(?:account|inbox|storage|mail) (?:space )?(?:is )?full\b|space has been used up|full mail ?box|storage limit"
-    r"|too much mail data|error writing message",
+    r"|too much mail data|error writing message|(?:domain|account|user|folder|disk|mail ?box) size limit",
     *languages.FULL.values(),
 )
+ABANDONED = _any(r"^(?!.{0,500}\btempora).{0,500}\b(?:due to|because of|for|after) (?:\w{1,12} ){0,3}inactivity\b")
 NOT_NOW = _any(
+    *languages.NOT_NOW.values(),
+    r"tried all (?:mx(?:e?s)?|hosts|servers)\b|too many (?:delivery )?failures\b",
     rf"\btempora\w{{1,6}}\b.{{0,40}}\b(?:{GONE_NOW}|deferred by user)|{GONE_NOW}.{{0,20}}\btempora",
     r"currently (?:suspended|deactivated)",
     r"exceed\w* (?:its |the )?receiving limit|receiving rate",
-    r"(?:account|mail ?box|user|recipient|compte)\b[^.():;]{0,30}\b(?:blocked|bloque|locked|suspended)",
+    r"(?:account|mail ?box|user|recipient|compte)\b[^.():;]{0,30}\b(?:blocked|bloque|locked|suspended)"
+    r"\b(?! (?:your|the|this|our)\b)",
     r"mail ?box unavailable or access denied",  # QQ: it gets too many at the moment
     r"mailer error|internal (?:system |server )?error|local (?:configuration )?error|mail system error",
     # Of one recipient, not of us: Exchange 4.3.2 and 5.2.122, Gmail 4.2.1, iCloud 4.7.1
@@ -58,6 +63,7 @@ OF_THE_SENDER = _any(
     r"\blisted (?:on|in|at|by)\b.{0,60}(?:block|black|\w?bl\b)|(?:return|envelope) mx\b",
     r"\bfrom: ?(?:domain|address)|responsible address",
     *languages.OF_THE_SENDER.values(),
+    r"(?:invalid|bad) dns\b|\ba/aaaa\b|[\"']from[\"'] header",
     r"(?:your|sending|originating|source|client) (?:mail ?)?(?:host|ips?\b|server|domain)",
     r"(?:unverifiable|unresolvable|cannot (?:find|resolve)|not resolve).{0,30}(?:host ?name|ip|domain)",
 )
@@ -75,8 +81,9 @@ NO_SUCH_HOST = _any(
 )
 NO_SUCH_ADDRESS = _any(
     replies.NO_SUCH_ADDRESS.pattern,
-    rf"{OF_A_READER}(?:e?s)?\b.{{0,40}}\b(?:not (?:be )?found|not listed|not present|not ok|unknown|unavaiable)",
-    rf"{OF_A_READER}(?:not ?found|unknown)|not found {OF_A_READER}|^[\W\d]*not found\b",
+    rf"{OF_A_READER}(?:e?s)?\b.{{0,40}}\b(?:(?:not|\w{{2,6}}n't) (?:be )?found|not listed|not present"
+    r"|not ok|unknown|unavaiable)",
+    rf"{OF_A_READER}(?:not ?found|unknown)|nosuch{OF_A_READER}|not found {OF_A_READER}|^[\W\d]*not found\b",
     r"(?<!record )(?<!header )(?<!file )(?<!directory )\bdo(?:es)? ?n[o']t exist",
     r"(?:could not|couldn't|cannot|unable to|fails? to) (?:find|locate|identify|resolve)"
     r".{0,40}(?:user|recipient|account|mail ?box|address)",
@@ -102,7 +109,9 @@ NO_SUCH_ADDRESS = _any(
     r"(?:person|recipient|employee|user) has (?:left|departed)|have (?:their|an) e-?mail address registered"
     r"|mail to (?:that|this) (?:recipient|address) is not accepted|directory entry does not",
     r"addressee unknown|^[\W\d]*is (?:now |currently )?(?:disabled|deactivated|inactive)\b|\bina(?:c)?tiv[oa]\b",
+    r"^[\W\d]*not (?:used|in use)\b",
     r"(?:user|mail ?box) (?:is )?(?:no longer|not) (?:valid|available|active|here|on|known|exists?)\b",
+    rf"\b(?:was not|wasn't) found at\b|{OF_A_READER} isn't (?:valid|available|active|here|on|known)\b",  # Microsoft
     *languages.NO_SUCH_ADDRESS.values(),
 )
 # RFC 5321 section 4.2.3 of 550; Outlook.com and GMX say it of mailboxes that do not exist. QQ's is of a busy one.
@@ -131,7 +140,7 @@ POLICY = _any(
     r"mailing list (?:is )?closed|closed mailing list|organi[sz]ational settings|low priority|mass mail|captcha",
     r"fully qualified|multiple addresses|\bscored?\b|confirm this mail server|imposed",
     r"n't (?:allowed|permitted|authori[sz]ed)|(?<!permission )\bdenied\b|not accepted here|before greeting|dns check",
-    r"sequence of commands|\bhas restricted\b",
+    r"sequence of commands|\b(?:has|is) restricted\b|\bviolation\b",
     r"n't relay|no valid cert|have permissions?|n't want|must verify|that you verify|invalid .{0,10}structure",
     r"\bthreshold\b|\baup\b|\b[78][- ]?bit\b|openrelay|denies|no permit\b|\bmx only",
     *languages.POLICY.values(),

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from newsletter.buckets import PicturesAway
 from newsletter.issues.archiving import (
     NumberingError,
     Past,
@@ -63,6 +64,8 @@ class Command(BaseCommand):
             made = move(source, _finders(options, source.site), dry_run=dry_run, report=self._reporter(source))
         except Rejected as error:
             raise CommandError(f"{path}: {error}") from error
+        except PicturesAway as error:
+            raise CommandError(f"{error}. Run it again when it answers: what is here stays.") from error
         if not made.account.entries:
             raise CommandError(f"No post in {path}")
         if options["as_issues"]:
@@ -114,7 +117,8 @@ class Command(BaseCommand):
         try:
             return detected(path, Publication.objects.current().zone, site)
         except Rejected as error:
-            raise CommandError(str(error)) from error
+            said = str(error)
+            raise CommandError(said if str(path) in said else f"{path}: {said}") from error
 
     def _conclude(self, made: Move) -> None:
         for note in made.account.notes:

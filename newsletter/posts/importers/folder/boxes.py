@@ -9,11 +9,24 @@ PICTURE = re.compile(r"\.(?:png|jpe?g|gif|webp|avif|svg|bmp)$", re.IGNORECASE)
 KINDS = {
     **{name: name.upper() for name in CALLOUTS},
     **dict.fromkeys(
-        ("info", "abstract", "summary", "todo", "question", "example", "quote", "default", "primary"), "NOTE"
+        (
+            "info",
+            "abstract",
+            "summary",
+            "todo",
+            "question",
+            "example",
+            "quote",
+            "default",
+            "primary",
+            "message",
+            "secondary",
+        ),
+        "NOTE",
     ),
     **dict.fromkeys(("success", "hint", "check", "done"), "TIP"),
-    **dict.fromkeys(("danger", "error", "failure", "bug"), "CAUTION"),
-    "attention": "WARNING",
+    **dict.fromkeys(("danger", "error", "failure", "bug", "critical", "fail"), "CAUTION"),
+    **dict.fromkeys(("attention", "warn"), "WARNING"),
 }
 
 

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable
 
-_CODE = re.compile(
+CODE = re.compile(
     r"^[ \t]*(?P<fence>```+|~~~+).*?(?:^[ \t]*(?P=fence)[`~]*[ \t]*$|\Z)"
-    r"|(?P<ticks>`+)[^`\n](?:[^`]|`(?!(?P=ticks)))*?(?P=ticks)",
+    r"|(?P<ticks>`+)[^`\n](?:[^`\n]|\n(?![ \t]*\n)|`(?!(?P=ticks)))*?(?P=ticks)",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -13,7 +13,25 @@ _CODE = re.compile(
 def outside_code(text: str, change: Callable[[str], str]) -> str:
     """Return the text with `change` made to what is no code, part by part."""
     pieces, position = [], 0
-    for code in _CODE.finditer(text):
+    for code in CODE.finditer(text):
         pieces += [change(text[position : code.start()]), code[0]]
         position = code.end()
     return "".join([*pieces, change(text[position:])])
+
+
+def substituted(pattern: re.Pattern[str], change: Callable[[re.Match[str]], str], text: str) -> str:
+    """Return the text with each match that begins outside of code changed; it may have code in it."""
+    pieces, position = [], 0
+    code, found = CODE.search(text), pattern.search(text)
+    while found:
+        while code and code.end() <= found.start():
+            code = CODE.search(text, code.end())
+        if code and code.start() <= found.start():
+            found = pattern.search(text, code.end())
+            continue
+        pieces += [text[position : found.start()], change(found)]
+        position = found.end()
+        if code and code.start() < position:
+            code = CODE.search(text, position)
+        found = pattern.search(text, max(position, found.start() + 1))
+    return "".join([*pieces, text[position:]])

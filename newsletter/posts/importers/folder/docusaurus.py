@@ -1,14 +1,13 @@
-"""Docusaurus's boxes, and what MDX has beyond Markdown: lines of a program, tabs and parts of a page. Pure."""
+"""What MDX has beyond Markdown: lines of a program, tabs and parts of a page. Pure."""
 
 import re
 
-from newsletter.posts.importers.folder.boxes import boxed
+from newsletter.posts.importers.folder.code import substituted
 from newsletter.posts.importers.html.notes import Remark
 
-_BOX = re.compile(
-    r"^(?P<fence>:{3,})(?P<kind>\w+)[ \t]*(?:\[(?P<boxed>[^\]\n]*)\]|(?P<title>[^\n]*))\n"
-    r"(?P<inner>(?:(?!^:::)[^\n]*\n)*?)(?P=fence)[ \t]*$",
-    re.MULTILINE,
+_FILM = re.compile(
+    r"<(?P<name>(?:Lite)?YouTube(?:Embed|Video|Player)?|Vimeo)\b[^<>\n]{0,300}?"
+    r"\s(?:id|videoId|youTubeId|videoID)=[\"'{]{1,2}(?P<id>[\w-]{5,20})[\"'}]{1,2}[^<>\n]{0,300}/?>(?:\s*</(?P=name)>)?"
 )
 _PROGRAM = re.compile(
     r"^(?:import\s+[^\n]+?\s+from\s+['\"][^'\"\n]+['\"];?|export\s+(?:const|default|function)\s[^\n]*(?:\n[^\n]+)*)$",
@@ -35,17 +34,13 @@ _SURE = (
 _ANY = r"(?<![\\{$])\{(?![{%#:/])(?:[^{}\n]|\{[^{}\n]*\}){1,300}\}(?!\})"
 _VALUE = re.compile(_SURE)
 _VALUE_OF_MDX = re.compile(_ANY)
-DEEPEST = 5  # boxes inside each other
 
 
 def plain(text: str, remarks: list[Remark], *, is_mdx: bool = False) -> str:
-    """Return the text with boxes as ours, and parts of a page that nobody here knows as typed, and named."""
-    for _depth in range(DEEPEST if ":::" in text else 0):
-        text = _BOX.sub(_box, text)
+    """Return the text with parts of a page that nobody here knows as typed, and named."""
     text = _PROGRAM.sub(lambda match: _left_out(match, remarks), text)
-    text = _COMMENT.sub(_comment, text) if "{/*" in text else text
     if "<" in text:
-        text = _LITERAL.sub(r'\g<name>="\g<words>"', _GIVEN.sub(r'\g<name>="\g<path>"', text))
+        text = _LITERAL.sub(r'\g<name>="\g<words>"', _GIVEN.sub(r'\g<name>="\g<path>"', _FILM.sub(_film, text)))
         text = _without_looks(_AROUND.sub("", _TAB.sub(_tab, text)), remarks)
         remarks += [Remark("a short code stays as it was typed", one[0][:80]) for one in _PART.finditer(text)]
     if "{" in text:
@@ -54,13 +49,19 @@ def plain(text: str, remarks: list[Remark], *, is_mdx: bool = False) -> str:
     return text
 
 
-def _box(match: re.Match[str]) -> str:
-    return boxed(match["kind"], match["boxed"] or match["title"] or "", match["inner"])
+def _film(match: re.Match[str]) -> str:
+    site = "https://vimeo.com/" if match["name"] == "Vimeo" else "https://www.youtube.com/watch?v="
+    return f"\n\n{site}{match['id']}\n\n"
 
 
 def _left_out(match: re.Match[str], remarks: list[Remark]) -> str:
     remarks.append(Remark("a line of a program is left out", match[0][:80]))
     return ""
+
+
+def without_comments(text: str) -> str:
+    """Return the text with `{/* … */}` as comments of HTML."""
+    return substituted(_COMMENT, _comment, text) if "{/*" in text else text
 
 
 def _comment(match: re.Match[str]) -> str:

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime, time, tzinfo
-from email.utils import parsedate_to_datetime
+from datetime import datetime, tzinfo
 from pathlib import PurePath
 
 from django.utils.text import slugify
@@ -11,6 +10,7 @@ from django.utils.text import slugify
 from newsletter.mail.characters import single_line
 from newsletter.posts.importers.front_matter import Value
 from newsletter.posts.importers.imported import Remark, TagPage
+from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.visibility import KNOWN, is_yes_or_no
 from newsletter.posts.markdown.lines import without_closing_hashes
 from newsletter.posts.models import tag_names
@@ -19,41 +19,24 @@ from newsletter.posts.text.measures import words_from_title
 DATE_MAX = 80  # characters
 SLUG_MAX = 120
 INDEX = frozenset({"index", "_index"})
-DATES = ("date", "published_at", "publishdate", "pubdate", "published", "created")
+DATES = (
+    *("date", "published_at", "publishdate", "pubdate", "pubdatetime", "date_published", "published", "created"),
+    *("date.created", "date.published", "date created", "created_at", "createdat", "date_created"),
+)
 _HEADING = re.compile(r"\A\s*#[ \t]+(?P<title>[^\n]+)(?:\n|\Z)")
 DAY_IN_NAME = re.compile(r"\A(?P<day>\d{4}-\d{1,2}-\d{1,2})[-_ ]?")
-_LOOSE = re.compile(
-    r"(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?"
-    r"(?:[T ]+(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2}))?(?:\.\d+)?"
-    r"\s*(?P<zone>Z|[+-]\d\d:?\d\d)?)?\Z"
+COVERS = (
+    *("cover", "image", "photos", "cover_image", "coverimage", "featured_image", "featuredimage", "thumbnail"),
+    *("banner", "header_image", "index_img", "heroimage", "hero_image", "feature_image", "featureimage", "top_img"),
+    *("banner_img", "header.image", "header.overlay_image", "header.teaser", "params.cover", "images"),
+    *("resources.cover", "resources.featured-image", "resources.featured", "resources.feature", "resources.header"),
 )
+INNER = ("image", "src", "url", "path", "feature", "file", "teaser")  # of a cover that has keys of its own
 USED = {
     *("title", "words", "slug", "date", "tags", "tag", "categories", "category", "keywords", "summary", "description"),
-    *(
-        "excerpt",
-        "cover",
-        "image",
-        "photos",
-        "thumbnail",
-        "banner",
-        "permalink",
-        "url",
-        "aliases",
-        "redirect_from",
-        "id",
-    ),
-    *(f"{name}.{key}" for name in ("cover", "image", "featuredimage") for key in ("image", "src", "url", "alt")),
-    *(
-        "cover_alt",
-        "cover_image",
-        "featured_image",
-        "header_image",
-        "coverimage",
-        "featuredimage",
-        "index_img",
-        "alias",
-        "subject",
-    ),
+    *("excerpt", "subtitle", "permalink", "url", "aliases", "alias", "redirect_from", "id", "subject", "cover_alt"),
+    *COVERS,
+    *(f"{name}.{key}" for name in COVERS for key in (*INNER, "alt")),
 }
 
 
@@ -71,6 +54,22 @@ def first_of(fields: Mapping[str, Value], *names: str) -> str:
     """Return the first text of a field that may be a list."""
     found = next((fields[name] for name in names if fields.get(name)), "")
     return single_line(found if isinstance(found, str) else found[0])
+
+
+def cover(fields: Mapping[str, Value]) -> tuple[str, str]:
+    """Return the address of the picture above the text, and what it shows."""
+    found = first_of(fields, *COVERS) or first_of(fields, *(f"{name}.{key}" for name in COVERS for key in INNER))
+    alt = first_of(fields, *(f"{name}.alt" for name in COVERS), "cover_alt")
+    return ("", "") if is_yes_or_no(found) else (found, alt)
+
+
+def other_covers(fields: Mapping[str, Value]) -> tuple[list[str], list[str]]:
+    """Return the further pictures that Hexo shows above a text (`photos`), and those that other lists would show."""
+    taken, photos = cover(fields)[0], list_of(fields, "photos")
+    more = [one for one in photos if one != taken]
+    keys = (name for cover in COVERS for name in (cover, *(f"{cover}.{key}" for key in INNER)) if cover != "photos")
+    spare = (one for one in list_of(fields, *keys) if one not in {taken, "", *photos} and not is_yes_or_no(one))
+    return more, list(dict.fromkeys(spare))
 
 
 def list_of(fields: Mapping[str, Value], *names: str) -> list[str]:
@@ -103,7 +102,7 @@ def tags(fields: Mapping[str, Value]) -> list[str]:
     for key in ("tags", "tag", "categories", "category"):
         given = fields.get(key) or ""
         names += tag_names(given) if isinstance(given, str) else [" ".join(tag_names(name)) for name in given]
-    return list(dict.fromkeys(name for name in names if name))
+    return list(dict.fromkeys(name for one in names if (name := one.removeprefix("#").strip())))
 
 
 def tag_pages(fields: Mapping[str, Value]) -> Iterator[TagPage]:
@@ -129,39 +128,6 @@ def published_at(fields: Mapping[str, Value], name: PurePath, zone: tzinfo, rema
     return at
 
 
-def moment(given: str, zone: tzinfo) -> datetime | None:
-    """Return the moment that a text names, in `zone` unless it says otherwise; None if it names none."""
-    text = given.strip()
-    for read in (_iso, _loose, _mail):
-        try:
-            at = read(text)
-        except (ValueError, TypeError, OverflowError):
-            continue
-        if at is not None and 1900 < at.year < 9000:
-            return at if at.tzinfo else datetime.combine(at.date(), at.time() or time(0), zone)
-    return None
-
-
-def _iso(text: str) -> datetime:
-    return datetime.fromisoformat(re.sub(r"\s+([+-]\d\d:?\d\d)\Z", r"\1", text))
-
-
-def _loose(text: str) -> datetime | None:
-    found = _LOOSE.match(text)
-    if not found:
-        return None
-    numbers = {name: int(found[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")}
-    zone = datetime.fromisoformat(f"2000-01-01T00:00:00{found['zone']}").tzinfo if found["zone"] else None
-    return datetime(**numbers, tzinfo=zone)
-
-
-def _mail(text: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text)
-    except ValueError:
-        return datetime.strptime(text, "%B %d, %Y")  # noqa: DTZ007 - `moment` gives it a zone
-
-
 def without_place(fields: Mapping[str, Value]) -> Iterator[Remark]:
     """Yield a word about the keys that say nothing to this house, in one."""
     names = [
@@ -169,6 +135,7 @@ def without_place(fields: Mapping[str, Value]) -> Iterator[Remark]:
         for key, value in fields.items()
         if key not in USED | KNOWN and key not in DATES and (shown := " ".join(_shown(value).split()))
     ]
+    names += [f"another cover ({one})" for one in other_covers(fields)[1]]
     if names:
         yield Remark("has no place here", ", ".join(names), is_loss=False)
 

@@ -4,6 +4,7 @@ import re
 from html import escape
 
 from newsletter.posts.importers.folder.boxes import KINDS, PICTURE
+from newsletter.posts.importers.folder.code import substituted
 from newsletter.posts.importers.html.notes import Remark
 
 _WIKI = re.compile(r"(?P<embed>!?)\[\[(?P<target>[^\s\[\]|][^\[\]|\n]*)(?:\|(?P<alias>[^\[\]\n]*))?\]\]")
@@ -20,11 +21,15 @@ def plain(text: str, remarks: list[Remark]) -> str:
     """Return the text with the marks that Markdown has not as Markdown."""
     text = _CONTENTS.sub("[toc]", text)
     text = _WIKI.sub(lambda match: _wiki(match, remarks), text) if "[[" in text else text
-    text = _HIDDEN.sub(lambda match: f"<!-- {match['words'].strip()} -->", text) if "%%" in text else text
     text = _CALLOUT.sub(_known_kind, text) if "[!" in text else text
     if "![" in text:
         text = _FILM.sub(r"\n\n\g<url>\n\n", _SIZED.sub(r"\g<alt>", text))
     return _BLOCK.sub("", text) if "^" in text else text
+
+
+def without_comments(text: str) -> str:
+    """Return the text with `%%…%%` as comments of HTML."""
+    return substituted(_HIDDEN, lambda match: f"<!-- {match['words'].strip()} -->", text) if "%%" in text else text
 
 
 def _known_kind(match: re.Match[str]) -> str:

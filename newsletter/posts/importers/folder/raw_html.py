@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from newsletter.posts.importers.folder.code import outside_code
+from newsletter.posts.importers.folder.code import outside_code, substituted
 from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.html.leaving import short
 from newsletter.posts.importers.html.notes import Remark
@@ -22,7 +22,7 @@ _LAZY = re.compile(
     r"<img\b(?![^<>]{0,2000}\ssrc\s*=)(?P<before>[^<>]{0,2000}?)\sdata-(?:src|original|lazy-src)=", re.IGNORECASE
 )
 _MARKED = re.compile(
-    r"^[ \t]*<(?P<name>div|section|article|aside|figure|center)\b(?P<given>[^<>\n]{0,500}?)"
+    r"^[ \t]*<(?P<name>div|section|article|aside|figure|center|details)\b(?P<given>[^<>\n]{0,500}?)"
     r"\smarkdown=[\"']?(?:1|block|span)[\"']?(?P<rest>[^<>\n]{0,500})>(?P<inner>.*?)</(?P=name)>",
     re.DOTALL | re.IGNORECASE | re.MULTILINE,
 )
@@ -42,14 +42,14 @@ KINDS = {
 def replaced(typed: str) -> tuple[str, list[Remark]]:
     """Return Markdown of a program whose own marks are Markdown's, and what was changed in it; code stays."""
     remarks: list[Remark] = []
-    text = outside_code(typed, lambda part: plain(part, remarks))
+    text = plain(typed, remarks)
     if text != typed:
         remarks.append(Remark("short codes are Markdown now", effect=shown(text) - shown(typed), is_loss=False))
     return text, remarks
 
 
 def plain(text: str, remarks: list[Remark]) -> str:
-    """Return the text with films as links and with what no page shows as comments; each is named."""
+    """Return the text with films as links and with what no page shows as comments; each is named. Code stays."""
     if "<" not in text:
         return text
     changes: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], list[Remark]], str]], ...] = (
@@ -58,9 +58,9 @@ def plain(text: str, remarks: list[Remark]) -> str:
         (_DROPPED, _dropped),
     )
     for pattern, change in changes:
-        text = pattern.sub(lambda found, change=change: change(found, remarks), text)  # type: ignore[misc]  # mypy cannot type a default
-    text = _MARKED.sub(_with_lines, _LAZY.sub(r"<img\g<before> src=", text))
-    return _without_anchors(text, remarks)
+        text = substituted(pattern, lambda found, change=change: change(found, remarks), text)  # type: ignore[misc]  # mypy cannot type a default
+    text = substituted(_MARKED, _with_lines, substituted(_LAZY, lambda found: f"<img{found['before']} src=", text))
+    return outside_code(text, lambda part: _without_anchors(part, remarks))
 
 
 def _media(found: re.Match[str], remarks: list[Remark]) -> str:
@@ -95,12 +95,13 @@ def _kept(typed: str, what: str, remarks: list[Remark]) -> str:
 
 def _with_lines(found: re.Match[str]) -> str:
     """Markdown within a box: blank lines around it, and it is read."""
-    return f"<{found['name']}{found['given']}{found['rest']}>\n\n{found['inner'].strip()}\n\n</{found['name']}>"
+    inner = re.sub(r"</summary>[ \t]*\n", "</summary>\n\n", found["inner"])
+    return f"<{found['name']}{found['given']}{found['rest']}>\n\n{inner.strip()}\n\n</{found['name']}>"
 
 
 def _without_anchors(text: str, remarks: list[Remark]) -> str:
     names = [found["name"] for found in _ANCHOR.finditer(text)]
     if names:
         what = "a place within the text that links could name stays away"
-        remarks.append(Remark(what, ", ".join(names)[:200], is_loss=any(f"](#{name})" in text for name in names)))
+        remarks.append(Remark(what, ", ".join(names)[:200], is_loss=False))  # links to them: html/places.py
     return _ANCHOR.sub("", text)

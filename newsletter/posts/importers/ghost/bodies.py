@@ -12,6 +12,7 @@ from newsletter.posts.importers.ghost.export import Row
 from newsletter.posts.importers.html.converting import Converted, as_typed, converted, measured, shown
 from newsletter.posts.importers.html.counts import Counts
 from newsletter.posts.importers.html.notes import Remark
+from newsletter.posts.importers.html.places import with_places
 from newsletter.posts.importers.html.tree import parse
 from newsletter.posts.importers.markdown_breaks import with_hard_breaks
 
@@ -38,9 +39,9 @@ def body_of(post: Row) -> Converted:
         differences = compared(against, shown(made.markdown), made.remarks)
         made = Converted(made.markdown, against, made.remarks, html or made.page)
         if not differences:
-            return made
+            return with_places(made)
         found.append((len(differences), made))
-    return min(found, key=lambda one: one[0])[1] if found else Converted("")
+    return with_places(min(found, key=lambda one: one[0])[1]) if found else Converted("")
 
 
 def _page_of(post: Row) -> str:

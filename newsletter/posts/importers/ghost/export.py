@@ -1,4 +1,4 @@
-"""The tables of a Ghost export, whatever envelope they are in. Pure."""
+"""The tables of a Ghost export, whatever envelope they are in. Its posts lie in a file, not in memory."""
 
 import json
 from collections import defaultdict
@@ -8,16 +8,20 @@ from functools import cached_property
 from typing import Any
 
 from newsletter.posts.importers.imported import Rejected
+from newsletter.posts.importers.spool import Spool
 
 type Row = dict[str, Any]
 
+# What is read beside posts; others hold revisions of all texts, and what readers did.
+TABLES = {"settings", "posts_meta", "emails", "tags", "posts_tags", "users", "authors", "posts_authors"}
 MARKS = {"html", "lexical", "mobiledoc", "markdown", "plaintext"}  # every post of Ghost has one of them
 
 
 @dataclass(frozen=True)
 class Export:
-    """Rows by table."""
+    """Rows by table; those of posts by themselves, for they are nearly all of it."""
 
+    posts: Spool[Row] = field(default_factory=Spool)
     tables: dict[str, list[Row]] = field(default_factory=dict)
 
     def rows(self, name: str) -> list[Row]:
@@ -26,7 +30,7 @@ class Export:
     @property
     def has_texts(self) -> bool:
         """Return whether its posts are texts: lists of another name's make are called posts too."""
-        return any(MARKS & set(row) for row in self.rows("posts"))
+        return any(MARKS & set(row) for row in self.posts)
 
     @cached_property
     def settings(self) -> dict[str, str]:
@@ -96,11 +100,17 @@ def read(text: str) -> Export:
         posts = found.get("posts")
         if isinstance(posts, list):
             tables = {
-                name: [_plain(row) for row in rows if row] for name, rows in found.items() if isinstance(rows, list)
+                name: [_without_texts(_plain(row)) for row in rows if row]
+                for name, rows in found.items()
+                if name in TABLES and isinstance(rows, list)
             }
-            tables["posts"] = [_with_url(row) for row in posts if isinstance(row, dict)]
-            return Export(tables)
+            return Export(Spool(_with_url(row) for row in posts if isinstance(row, dict)), tables)
     raise Rejected("it has no posts of Ghost in it")
+
+
+def _without_texts(row: Row) -> Row:
+    """Return a row that is no post; each mail has its whole text once more."""
+    return {key: value for key, value in row.items() if key not in MARKS}
 
 
 def _with_url(row: Row) -> Row:

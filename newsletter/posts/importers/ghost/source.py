@@ -10,15 +10,17 @@ from urllib.parse import urlsplit
 
 from django.utils.text import slugify
 
-from newsletter.posts.importers.folder.fields import moment
 from newsletter.posts.importers.ghost.bodies import body_of
 from newsletter.posts.importers.ghost.export import Export, Row
 from newsletter.posts.importers.imported import ImportedPost, Mailed, Remark, TagPage
+from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.pictures.finding import Finder
 from newsletter.posts.text.measures import words_from_title
 
 PUBLISHED = {"published", "sent"}
 OPEN = {"public", ""}
+# What other sites and search engines are told beside what readers see.
+TOLD = ("meta_title", "og_title", "og_description", "og_image", "twitter_title", "twitter_description", "twitter_image")
 _PICTURE_HOST = re.compile(r"(https?://[\w.:-]{3,200})(?:/[\w-]{1,60}){0,2}/content/images/")
 _OWN_LINK = re.compile(r"(https?://[\w.:-]{3,200})/(?:[\w-]{1,60}/){0,3}([\w-]{1,190})/?(?=[\"'#?\s]|$)")
 _PATTERN = re.compile(r":(\w+)")
@@ -34,7 +36,7 @@ class Source:
         self.site = site or _site_of(export)
 
     def articles(self) -> Iterator[tuple[str, Callable[[], ImportedPost]]]:
-        for number, row in enumerate(self.export.rows("posts"), 1):
+        for number, row in enumerate(self.export.posts, 1):
             yield str(row.get("slug") or row.get("title") or f"post {number}"), partial(self.read, row)
 
     def read(self, row: Row) -> ImportedPost:
@@ -112,6 +114,9 @@ class Source:
         caption = str(meta.get("feature_image_caption") or row.get("feature_image_caption") or "").strip()
         if caption:
             yield Remark("the caption of its cover stays away", re.sub(r"<[^>]{0,500}>", "", caption)[:120])
+        told = [name for name in TOLD if str(meta.get(name) or row.get(name) or "").strip()]
+        if told:
+            yield Remark("has no place here", ", ".join(told), is_loss=False)
         if str(row.get("canonical_url") or "").strip():
             yield Remark("has no place here", f"its canonical address {row['canonical_url']}", is_loss=False)
 
@@ -148,10 +153,10 @@ def _site_of(export: Export) -> str:
     )
     if given:
         return given
-    rows = export.rows("posts")
-    texts = [str(row.get(name) or "") for row in rows for name in ("html", "feature_image", "image", "url")]
-    hosts = Counter(host for text in texts for host in _PICTURE_HOST.findall(text))
-    slugs = {str(row.get("slug")) for row in rows}
-    links = (found for text in texts for found in _OWN_LINK.findall(text))
-    hosts += Counter(host for host, slug in links if slug in slugs)
+    slugs = {str(row.get("slug")) for row in export.posts}
+    hosts = Counter[str]()
+    for row in export.posts:
+        for text in (str(row.get(name) or "") for name in ("html", "feature_image", "image", "url")):
+            hosts.update(_PICTURE_HOST.findall(text))
+            hosts.update(host for host, slug in _OWN_LINK.findall(text) if slug in slugs)
     return hosts.most_common(1)[0][0] if hosts else ""

@@ -10,6 +10,7 @@ from newsletter.posts.markdown.embeds import film
 
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush:|highlight-source)[-:]?\s*([\w+#.-]+)")
 _BARE = re.compile(r"(?:^|\s)([a-z][a-z0-9+#]{0,15})(?:\s|$)")
+_SPOKEN = frozenset({"en", "zh", "ja", "ko", "fr", "de", "es", "zh-tw", "zh-hant", "zh-hans", "zh-cn", "en-us"})
 _WIDE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "blockquote", "details", "hr"})
 
 
@@ -137,8 +138,9 @@ def _language(node: Node) -> str:
         classes = one.attrs.get("class", "") if one else ""
         if found := _LANGUAGE.search(classes):
             return found[1]
-    names = ("data-lang", "data-code-block-lang", "language")
+    names = ("data-lang", "data-code-block-lang", "language", "lang")
     named = next((node.attrs[name].strip() for name in names if node.attrs.get(name)), "")
+    named = "" if named.lower() in _SPOKEN else named  # what `lang` says of words
     return named if re.fullmatch(r"[\w+#.-]{1,20}", named) else ""
 
 

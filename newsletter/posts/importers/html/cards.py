@@ -152,7 +152,13 @@ BY_CLASSES: dict[Change, tuple[str, ...]] = {
     substack_boxes.call: substack_boxes.CALLS,
     _formula_drawn: ("katex", "katex-display", "mwe-math-element"),
     other_boxes.divider: ("wp-block-separator",),
-    other_boxes.nothing: ("section-divider", "wp-block-spacer", "image-link-expand", "aspectRatioPlaceholder-fill"),
+    other_boxes.nothing: (
+        "section-divider",
+        "wp-block-spacer",
+        "image-link-expand",
+        "pencraft",
+        "aspectRatioPlaceholder-fill",
+    ),
 }
 _BY_CLASS: dict[str, Change] = {name: change for change, names in BY_CLASSES.items() for name in names}
 _BY_NAME: dict[str, Change] = {

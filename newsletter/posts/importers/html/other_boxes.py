@@ -54,7 +54,9 @@ def youtube(node: Node, remarks: list[Remark]) -> Nodes | None:
     frame = node.first("iframe")
     if not number and frame is None:
         return None
-    url = f"https://www.youtube.com/embed/{number}" if number else frame.attrs.get("src", "") if frame else ""
+    start = re.match(r"\d+", str(data.get("startTime") or ""))
+    begins = f"?start={start[0]}" if start else ""
+    url = f"https://www.youtube.com/embed/{number}{begins}" if number else frame.attrs.get("src", "") if frame else ""
     return [Node("iframe", {"src": url})]
 
 

@@ -127,11 +127,15 @@ class _Builder(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag in _LAZY and given.get("data-src") and (given.get("src") or "data:").startswith("data:"):
             given["src"] = given["data-src"]  # shown when somebody scrolls to it
-        node = Node(_meant(tag, given.get("style", "")), given)
+        node = Node(self._meant(tag, given.get("style", "")), given)
         if len(self.path) < DEEPEST:
             self.path[-1].children.append(node)
         if tag not in VOID:
             self.path.append(node if len(self.path) < DEEPEST else self.path[-1])
+
+    def _meant(self, tag: str, style: str) -> str:
+        meant = _meant(tag, style)
+        return tag if meant == "u" and any(node.name == "a" for node in self.path) else meant  # links are underlined
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID and len(self.path) > 1:
@@ -150,11 +154,14 @@ def _meant(tag: str, style: str) -> str:
         return "span"
     if tag == "span" and _BOLD.search(style):
         return "strong"
+    if tag == "span" and (line := _LINED.search(style)):
+        return "s" if line[1] == "line-through" else "u"
     return "em" if tag == "span" and _SLANTED.search(style) else tag
 
 
 _NORMAL = re.compile(r"font-weight:\s*(?:normal|400)")
 _BOLD = re.compile(r"font-weight:\s*(?:bold|[6-9]00)")
+_LINED = re.compile(r"text-decoration(?:-line)?:\s*(underline|line-through)")
 _SLANTED = re.compile(r"font-style:\s*italic")
 # Blocks that no mark is put into: what they hold says by itself what it is.
 _WHOLE = frozenset({"figure", "table", "pre", "ul", "ol", "dl", "details", "hr", "video", "audio", "iframe", "object"})

@@ -40,6 +40,10 @@ class Illustration:
     def url(self) -> str:
         return f"/media/{self.picture.digest}/{self.name}"
 
+    def write(self) -> None:
+        """Write its files, without a row. Raises OSError."""
+        Image.objects.write(self.picture, self.name)
+
     def keep(self, *, later: bool) -> Image:
         """Keep it in the library. later: its sizes are made in the background, where thousands come in at once."""
         return Image.objects.keep(self.picture, self.name, self.alt, later=later)[0]

@@ -29,6 +29,7 @@ class Item:
     fields: dict[str, str] = field(default_factory=dict)
     terms: list[tuple[str, str, str]] = field(default_factory=list)  # kind, name and slug
     meta: dict[str, str] = field(default_factory=dict)
+    comments: int = 0  # what readers wrote below it, as far as it was let in
 
     def __getitem__(self, name: str) -> str:
         return self.fields.get(name, "").strip()
@@ -108,5 +109,7 @@ class Reader:
             self.key = text.strip()
         elif name == "wp:meta_value":
             item.meta[self.key] = text
+        elif name == "wp:comment_approved":
+            item.comments += text.strip() == "1"
         elif self.path[-1:] == ["item"]:
             item.fields[name] = text

@@ -10,10 +10,12 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.text import slugify
 
-from newsletter.posts.importers.folder.fields import moment
 from newsletter.posts.importers.html.converting import converted
-from newsletter.posts.importers.imported import ImportedPost, Remark, TagPage
+from newsletter.posts.importers.html.places import with_places
+from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark, TagPage
+from newsletter.posts.importers.moments import moment
 from newsletter.posts.importers.pictures.finding import Finder, FolderFinder
+from newsletter.posts.importers.spool import Spool
 from newsletter.posts.importers.wordpress.galleries import Attachment, spelled
 from newsletter.posts.importers.wordpress.items import Item, Reader, Unreadable
 from newsletter.posts.importers.wordpress.texts import as_html
@@ -21,6 +23,8 @@ from newsletter.posts.text.measures import words_from_title
 
 TEXTS = {"post", "page"}
 PAGES = {"post_tag": "tag", "category": "category"}  # by kind of term: where its page was
+_DESCRIPTIONS = ("_yoast_wpseo_metadesc", "rank_math_description", "_aioseo_description", "_seopress_titles_desc")
+_KNOWN = {"footnotes", *_DESCRIPTIONS}  # fields that are read
 _SECRET = {"private", "draft", "pending", "trash", "auto-draft", "inherit"}
 
 
@@ -40,16 +44,22 @@ class Source:
         return self.given or channel.get("wp:base_blog_url") or channel.get("link", "")
 
     @cached_property
-    def _read(self) -> tuple[list[Item], dict[str, str]]:
-        items: list[Item] = []
+    def _read(self) -> tuple[Spool[Item], dict[str, str]]:
+        items = Spool[Item]()
         reader = Reader(items.append)
         try:
             reader.read(self.path)
         except Unreadable:
-            items.clear()
+            items = Spool[Item]()
             reader = Reader(items.append)
             reader.read_mended(self.path)
         return items, reader.channel
+
+    @property
+    def is_feed(self) -> bool:
+        """Return whether its items are a feed's: those of an export say of what kind they are."""
+        items = self._read[0]
+        return bool(items) and not any(item["wp:post_type"] for item in items)
 
     @cached_property
     def pictures(self) -> dict[str, Attachment]:
@@ -96,10 +106,13 @@ class Source:
         )
 
     def read(self, item: Item) -> ImportedPost:
-        remarks: list[Remark] = []
+        """Return the post of an item. Raises Rejected."""
+        if item["wp:status"] == "trash":
+            raise Rejected("it was in the trash there")
+        remarks = list(_without_place(item))
         text = spelled(item["content:encoded"], item["wp:post_id"], self.pictures, self.blocks)
         html = as_html(text, item.meta.get("footnotes", ""), remarks)
-        body = converted(html)
+        body = with_places(converted(html))
         at = self._published_at(item, remarks)
         cover = self.pictures.get(item.meta.get("_thumbnail_id", "").strip(), Attachment(""))
         is_post = item["wp:post_type"] == "post"
@@ -111,7 +124,7 @@ class Source:
             title=title,
             body=body.markdown,
             words=_words(item["wp:post_name"], title),
-            summary=" ".join(re.sub(r"<[^>]{0,500}>", " ", unescape(item["excerpt:encoded"])).split()),
+            summary=_summary(item),
             tags=tuple(page.name for page in pages),
             tag_pages=tuple(page for page in pages if page.slug),
             published_at=at,
@@ -130,6 +143,8 @@ class Source:
         if item["wp:post_password"]:
             remarks.append(Remark("it was behind a password, so it is a draft"))
             return None
+        if status == "private":
+            remarks.append(Remark("it was not for everybody, so it is a draft", status))
         if status in _SECRET or status not in {"publish", "future"}:
             return None
         universal = moment(item["wp:post_date_gmt"], UTC)
@@ -140,6 +155,24 @@ class Source:
 
     def names(self, source: str) -> list[str]:
         return []
+
+
+def _summary(item: Item) -> str:
+    """Return the excerpt, or what search engines were told where plug-ins keep that."""
+    given = item["excerpt:encoded"] or next((item.meta[name] for name in _DESCRIPTIONS if item.meta.get(name)), "")
+    return " ".join(re.sub(r"<[^>]{0,500}>", " ", unescape(given)).split())
+
+
+def _without_place(item: Item) -> Iterator[Remark]:
+    """Yield what WordPress keeps beside a text: comments of readers, and fields that its author added."""
+    own = [
+        name for name, value in item.meta.items() if value.strip() and not name.startswith("_") and name not in _KNOWN
+    ]
+    shown = [f"{name} ({' '.join(item.meta[name].split())[:40]})" for name in own[:8]]
+    if item.comments:
+        shown.append(f"its comments: {item.comments}")
+    if shown:
+        yield Remark("has no place here", ", ".join(shown), is_loss=False)
 
 
 def _page(term: tuple[str, str, str]) -> TagPage | None:

@@ -23,8 +23,17 @@ _CODE = re.compile(
     r"\[(?P<name>code|sourcecode|source|php|js|css|html|python|bash|plain)(?P<args>[^\]]{0,200})\](?P<inner>.*?)\[/(?P=name)\]",
     re.DOTALL,
 )
+_CODE_BLOCK = re.compile(  # SyntaxHighlighter's: its language stands in the mark of the block alone
+    r"<!--\s*wp:[\w/-]{0,60}code[^>]{0,300}?\"language\":\"(?P<language>[\w+#-]{1,20})\"[^>]{0,300}-->\s*<pre\s"
+)
+_ELSEWHERE = re.compile(
+    r"\[(?P<site>gist|tweet|twitter|instagram|soundcloud|tiktok|dailymotion|ted|slideshare|spotify)\b"
+    r"(?:[\s=]+(?:url=|id=)?[\"']?(?P<given>https?://[^\s\]\"']+))?[^\]\n]{0,300}\](?:(?P<inner>https?://[^\s\[\]]+)\[/(?P=site)\])?"
+)
+_ESCAPED = re.compile(r"\[\[(?P<code>[a-z][\w-]{1,40}(?:\s[^\[\]\n]{0,300})?)\]\]")
+_ALWAYS = {"toc", "gallery", "playlist", "sitemap", "archives"}  # no word of an author's in brackets
 _MEDIA = re.compile(r"\[(?:video|audio)\b(?P<args>[^\]]{0,1000})\](?:\[/(?:video|audio)\])?")
-_UNKNOWN = re.compile(r"\[(?P<name>[a-z][a-z0-9_-]{2,40})(?:\s[^\[\]\n]{0,500})?\](?!\()")
+_UNKNOWN = re.compile(r"(?<!\[)\[(?P<name>[a-z][a-z0-9_-]{2,40})(?:\s[^\[\]\n]{0,500})?\](?!\()")
 _KEPT_WORDS = {"sic", "note", "edit", "update", "optional", "link", "http", "https"}
 _ALONE = re.compile(r"^\s*(?P<url>https?://[^\s<>\"]+)\s*$")
 _PRE = re.compile(r"<(?P<name>pre|script|style|table|ul|ol)\b.*?</(?P=name)>", re.DOTALL | re.IGNORECASE)
@@ -38,13 +47,13 @@ _MORE = re.compile(r"<!--(?:more|nextpage|noteaser).*?-->", re.IGNORECASE)
 def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
     """Return the HTML that WordPress would have made. footnotes: JSON of the notes, as the block editor keeps them."""
     is_blocks = "<!-- wp:" in text
-    text = _MORE.sub("", _CODE.sub(_code, text))
+    text = _CODE_BLOCK.sub(r'<pre lang="\g<language>" ', _MORE.sub("", _CODE.sub(_code, text)))
     text = _EMBED_BLOCK.sub(lambda found: f'<figure class="wp-block-embed"><div>{_shown(found["url"])}</div>', text)
-    text = _CAPTION.sub(_figure, _EMBED.sub(_film, text))
+    text = _CAPTION.sub(_figure, _ELSEWHERE.sub(_elsewhere, _EMBED.sub(_film, text)))
     text = written_out(_DYNAMIC.sub(_dynamic, _MEDIA.sub(_media, text)))
     _name_unknown(text, remarks)
     text = _BLOCK_MARK.sub("", text) if is_blocks else with_paragraphs(text)
-    return text + _notes(footnotes)
+    return _ESCAPED.sub(r"[\g<code>]", text) + _notes(footnotes)
 
 
 def with_paragraphs(text: str) -> str:
@@ -79,6 +88,12 @@ def _shown(url: str) -> str:
 
 def _film(found: re.Match[str]) -> str:
     return f"\n\n{_shown(found['url'] or found['film'])}\n\n"
+
+
+def _elsewhere(found: re.Match[str]) -> str:
+    """Return what a short code shows of another site: a link to it, or what it is if that is nowhere."""
+    url = found["inner"] or found["given"]
+    return f"\n\n{_shown(url)}\n\n" if url and url.startswith("http") else found[0]
 
 
 def _dynamic(found: re.Match[str]) -> str:
@@ -124,8 +139,12 @@ def _name_unknown(text: str, remarks: list[Remark]) -> None:
     remarks.extend(
         Remark("a short code stays as it was typed", one[0][:80])
         for one in found
-        if "=" in one[0] or f"[/{one['name']}]" in text
+        if re.search(r"=|://", one[0]) or f"[/{one['name']}]" in text or _is_code(one["name"])
     )
+
+
+def _is_code(name: str) -> bool:
+    return name in _ALWAYS or "_" in name or name.count("-") > 1
 
 
 def _notes(typed: str) -> str:

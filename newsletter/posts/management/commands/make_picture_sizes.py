@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 from django.utils import timezone
 
+from newsletter.buckets import PicturesAway
 from newsletter.posts.models import Image
 
 
@@ -19,8 +20,14 @@ class Command(BaseCommand):
         lacking = Image.objects.filter(Q(finished_at=None) | Q(sizes={})).exclude(name__endswith=".gif")
         total, lost = lacking.count(), 0
         for done, image in enumerate(lacking.iterator(chunk_size=20), start=1):
-            if not image.finish(timezone.now()):
+            if not self._finish(image):
                 lost += 1
                 self.stderr.write(f"{image.get_absolute_url()} cannot be read")
             self.stdout.write(f"{done} of {total}", ending="\r")
         self.stdout.write(f"{total - lost} pictures have all their sizes now; {lost} cannot be read.")
+
+    def _finish(self, image: Image) -> bool:
+        try:
+            return image.finish(timezone.now())
+        except PicturesAway as error:
+            raise CommandError(f"{error}. Run it again when it answers: what is made stays.") from error

@@ -7,6 +7,7 @@ import pytest
 from newsletter.delivery.events.facts import Kind, Verdict, What
 from newsletter.delivery.events.reading.mail import read_mail
 from tests.delivery.events.mails import BLOCKED, FULL, GONE, complaint, dsn, plain, returned
+from tests.support.cpu import is_within
 
 AT = datetime(2026, 11, 4, 12, tzinfo=UTC)
 HARD, SOFT, POLICY = Verdict.HARD, Verdict.SOFT, Verdict.POLICY
@@ -222,6 +223,27 @@ def test_a_server_that_still_tries_is_told_by_its_words_too():
 
     assert reading.what == What.NOTICE
     assert [fact.kind for fact in reading.facts] == [Kind.DEFERRED]
+
+
+def test_an_address_within_the_reply_of_a_server_is_no_second_recipient():
+    reading = bounced("<a@example.org>: host mx.example.org said: 550 5.2.1\n    <b@example.org>... Addressee unknown")
+
+    assert said(reading) == [("a@example.org", HARD)]
+
+
+def test_a_text_in_which_every_line_could_begin_the_letter_is_read_in_linear_time():
+    text = "-- copy of\n" * 20_000
+
+    assert is_within(2, lambda: bounced(text))
+
+
+def test_a_server_that_will_try_again_has_not_given_up():
+    text = (
+        "This is a temporary error. The following address(es) deferred:\n\n  a@example.org\n    Domain example.org has"
+    )
+    reading = bounced(f"{text} exceeded the max emails per hour.  Message will be reattempted later\n")
+
+    assert [(fact.kind, fact.names.recipient) for fact in reading.facts] == [(Kind.DEFERRED, "a@example.org")]
 
 
 # --- What is no bounce ---

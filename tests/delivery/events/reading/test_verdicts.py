@@ -113,6 +113,21 @@ def test_a_final_code_counts_more_than_the_form_around_it():
     assert verdicts.of(["smtp; 554 virus found", footer], "5.1.1") == POLICY
 
 
+@pytest.mark.parametrize(
+    "at",
+    [
+        "(in reply to MAIL FROM command)",
+        "(in reply to EHLO command)",
+        "SMTP error from remote mail server after MAIL FROM:<b@example.org>:",
+        "SMTP error from remote mail server after initial connection:",
+    ],
+)
+def test_who_is_refused_before_a_recipient_was_named_is_the_sender(at):
+    assert verdicts.of(["553 mail.example.org does not exist", f"host mx said: 553 mail.example.org {at}"]) == POLICY
+    assert verdicts.of(["550 Action not taken", f"host mx said: 550 Action not taken {at}"]) == POLICY
+    assert verdicts.of(["451 Try again later", f"host mx said: 451 Try again later {at}"]) == SOFT
+
+
 @pytest.mark.parametrize("words", ["UserUnknown", "BAD_RECIPIENT", "550 RESOLVER.ADR.RecipientNotFound"])
 def test_words_that_are_written_together_are_words(words):
     assert verdicts.of([words]) == HARD
@@ -143,6 +158,25 @@ def test_fields_of_a_recipient_beside_those_of_the_mail_are_no_second_recipient(
     body = dsn().replace(b"Reporting-MTA: dns; mx.example.org", b"Reporting-MTA: dns; mx.example.org\nAction: failed")
 
     assert [fact.names.recipient for fact in read_mail(body, [], AT).facts] == ["a@example.org"]
+
+
+ADVICE = "收件方地址不存在，或暂时不可用，导致邮件被系统退回。\n\n请检查输入的收件方地址是否有误。"
+
+
+def test_the_reply_of_a_server_counts_more_than_what_is_said_around_it():
+    reply = 'the mta server of qq.com -- mx3.qq.com(192.0.2.7) reply:550 The "From" header is missing or invalid.'
+
+    reading = read_mail(plain(f"{ADVICE}\n\n{reply}\n", sender="postmaster@mx.example", subject="系统退信"), [], AT)
+
+    assert [fact.verdict for fact in reading.facts] == [POLICY]
+
+
+def test_words_that_stand_below_an_address_on_a_line_of_its_own_are_about_it():
+    text = "收件人 a@example.org\n     \n  退信原因：\n   您发送的邮件被怀疑为是垃圾邮件，拒绝接收。\n"
+
+    reading = read_mail(plain(text, sender="postmaster@mx.example", subject="系统退信"), [], AT)
+
+    assert [(fact.names.recipient, fact.verdict) for fact in reading.facts] == [("a@example.org", POLICY)]
 
 
 def test_a_gatekeeper_that_calls_itself_a_report_is_a_challenge():

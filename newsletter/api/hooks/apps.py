@@ -1,0 +1,35 @@
+from datetime import timedelta
+from typing import ClassVar
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
+from django.utils.translation import gettext_lazy as _
+
+from newsletter.api.hooks import backing_off, signing
+
+
+class HooksConfig(AppConfig):
+    name = "newsletter.api.hooks"
+    label = "hooks"
+    verbose_name = _("Webhooks")
+    # publication.freshness counts its changes: the privacy notice names hosts. Each call changes hooks_hook instead.
+    tables_shown: ClassVar = ["hooks_hookevent"]
+    desk_screens: ClassVar = ["newsletter.api.hooks.screens.SCREENS"]  # desk/site.py
+    waits: ClassVar = [  # desk/jumps.py
+        ("Hook", "retry_at", backing_off.LONGEST),
+        ("Hook", "lease_until", backing_off.LEASE),
+        ("Hook", "failing_since", timedelta()),
+        ("Hook", "old_secret_until", signing.OLD_SECRET_FOR),
+        ("HookEvent", "since", timedelta()),
+    ]
+
+    def ready(self) -> None:
+        from newsletter.api.hooks import of_reader, recording  # noqa: PLC0415 - their models are not there before
+        from subscribers import own_data, privacy  # noqa: PLC0415 - the same
+        from subscribers.models import forgotten  # noqa: PLC0415 - the same
+
+        pre_migrate.connect(recording.forget, sender=self)
+        post_migrate.connect(recording.install, sender=self)
+        own_data.add(of_reader.calls)
+        privacy.telling(of_reader.hosts)
+        forgotten.before(of_reader.forget)

@@ -1,0 +1,184 @@
+"""Addresses that are told what happens, and the calls to them."""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.db import models
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from newsletter.api.hooks import signing
+from newsletter.api.hooks.events import OF_READERS, Event
+
+HOOKS_MAX = 10
+KEPT_FOR = timedelta(days=45)  # that a call can be looked up and made again
+ANSWER_MAX = 1024  # characters
+
+
+class HookQuerySet(models.QuerySet["Hook"]):
+    def ready(self, now: datetime) -> "HookQuerySet":
+        """Return those that have a call to make now, and that no worker has."""
+        waiting = Call.objects.filter(hook=OuterRef("pk"), state=Call.State.WAITING)
+        is_free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+        is_due = Q(retry_at__isnull=True) | Q(retry_at__lte=now)
+        return self.filter(is_free, is_due, Exists(waiting), off="").order_by("pk")
+
+    def held(self, now: datetime) -> "HookQuerySet":
+        return self.filter(lease_until__gt=now)
+
+
+class Hook(models.Model):
+    """A program of somebody else that is told what happens here."""
+
+    class Off(models.TextChoices):
+        AUTHOR = "author", _("switched off at the desk")
+        GONE = "gone", _("switched off: it says that it is gone for good (410)")
+        FAILING = "failing", _("switched off: it took nothing for three days")
+
+    url = models.URLField(pgettext_lazy("of a webhook", "address"), max_length=500)
+    note = models.CharField(_("what it is for"), max_length=80, blank=True)
+    shows_addresses = models.BooleanField(_("with the mail address of the reader"), default=False)
+    secret = models.CharField(max_length=100, default=signing.new_secret)
+    old_secret = models.CharField(max_length=100, blank=True)
+    old_secret_until = models.DateTimeField(null=True)
+    off = models.CharField(max_length=10, choices=Off, blank=True, db_default="", help_text="why; empty: it is on")
+
+    # How the calls go.
+    failures = models.PositiveSmallIntegerField(default=0, help_text="in a row")
+    failing_since = models.DateTimeField(null=True)
+    retry_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True, help_text="a worker has it until then")
+    worker = models.CharField(max_length=32, blank=True)
+    test = models.BigIntegerField(null=True, help_text="the call that goes first while it waits")
+    restored_at = models.DateTimeField(null=True, help_text="the restore after which older calls were held back")
+    created_at = models.DateTimeField()
+
+    objects = HookQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["pk"]
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+
+    def __str__(self) -> str:
+        return self.note or self.host
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.url).hostname or self.url
+
+    def keys(self, now: datetime) -> list[str]:
+        """Return the secrets that sign now."""
+        is_replaced = self.old_secret and self.old_secret_until and self.old_secret_until > now
+        return [self.secret, self.old_secret] if is_replaced else [self.secret]
+
+    def rotate(self, now: datetime) -> None:
+        """Sign with a new secret, and with the former one too for a day."""
+        self.old_secret, self.old_secret_until = self.secret, now + signing.OLD_SECRET_FOR
+        self.secret = signing.new_secret()
+        self.save(update_fields=["secret", "old_secret", "old_secret_until"])
+
+    def listen(self, events: Iterable[str], now: datetime) -> None:
+        """Be told of these events and no others; of what is new among them, from now on."""
+        chosen = set(events)
+        self.events.exclude(event__in=chosen).delete()
+        known = set(self.events.values_list("event", flat=True))
+        HookEvent.objects.bulk_create(
+            HookEvent(hook=self, event=event, since=now) for event in Event.values if event in chosen - known
+        )
+        self.events.update(event=F("event"))  # pages that name the host are made anew: see apps.py
+
+
+class HookEvent(models.Model):
+    """One event that a hook is told of, and since when."""
+
+    hook = models.ForeignKey(Hook, on_delete=models.CASCADE, related_name="events")
+    event = models.CharField(max_length=20, choices=Event)
+    since = models.DateTimeField(help_text="what happened before is not told")
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["event", "hook"], name="a_hook_wants_an_event_once")]
+
+    def __str__(self) -> str:
+        return f"{self.hook_id}: {self.event}"
+
+
+def new_message_id() -> str:
+    return f"msg_{secrets.token_hex(16)}"
+
+
+class CallQuerySet(models.QuerySet["Call"]):
+    def waiting(self) -> "CallQuerySet":
+        return self.filter(state=Call.State.WAITING)
+
+    def about_reader(self, number: int) -> "CallQuerySet":
+        return self.filter(event__in=OF_READERS, about=number)
+
+    def next_of(self, hook: Hook) -> "Call | None":
+        """Return what a hook is told next: a test at once, else what happened first."""
+        mine = self.waiting().filter(hook=hook).order_by("pk")
+        return mine.filter(pk=Subquery(Hook.objects.filter(pk=hook.pk).values("test")[:1])).first() or mine.first()
+
+
+class Call(models.Model):
+    """One thing that one hook is told. The database writes it together with what happened; see recording.py.
+
+    Of a reader it keeps a number alone: the address, where it is sent, is read when the call is made.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", pgettext_lazy("of a call", "waits")
+        SENT = "sent", pgettext_lazy("of a call", "taken")
+        FAILED = "failed", pgettext_lazy("of a call", "not taken")  # a test: it is not tried again
+        HELD = "held", pgettext_lazy("of a call", "held back")  # from before a restore
+        VOID = "void", pgettext_lazy("of a call", "not sent: it is about nothing that is there")
+
+    AGAIN = (State.SENT, State.FAILED, State.HELD)  # what can be sent once more
+
+    hook = models.ForeignKey(Hook, on_delete=models.DB_CASCADE, related_name="calls", db_index=False)
+    event = models.CharField(max_length=20, choices=Event)
+    about = models.BigIntegerField(null=True, help_text="number of the reader, post, step of a mailing, or issue")
+    detail = models.CharField(max_length=20, db_default="", blank=True, help_text="the reason of a suppression")
+    at = models.DateTimeField(help_text="when it happened")
+    message_id = models.CharField(max_length=40, default=new_message_id, help_text="the same at each try")
+    state = models.CharField(max_length=8, choices=State, db_default=State.WAITING)
+
+    tries = models.PositiveSmallIntegerField(db_default=0)
+    tried_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    status = models.PositiveSmallIntegerField(null=True, help_text="of HTTP")
+    answer = models.TextField(db_default="", blank=True, help_text="its beginning")
+    trouble = models.CharField(max_length=200, db_default="", blank=True, help_text="why there was no answer")
+    milliseconds = models.PositiveIntegerField(null=True)
+
+    objects = CallQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["pk"]
+        verbose_name = _("call of a webhook")
+        verbose_name_plural = _("calls of webhooks")
+        indexes = [
+            models.Index(fields=["hook", "state", "id"], name="calls_of_a_hook"),
+            models.Index(fields=["settled_at"], name="calls_to_forget", condition=Q(settled_at__isnull=False)),
+            models.Index(fields=["about"], name="calls_by_reader", condition=Q(event__in=[*OF_READERS])),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.message_id}: {self.event}"
+
+    def settle(self, state: "Call.State", now: datetime) -> None:
+        """End it; its number of a reader who is no more goes with `strike`."""
+        self.state, self.settled_at = state, now
+        self.save(update_fields=["state", "settled_at"])
+
+    def tried(self, now: datetime, **answer: object) -> None:
+        """Write down what a try brought."""
+        values = {"tries": F("tries") + 1, "tried_at": now, **answer}
+        Call.objects.filter(pk=self.pk).update(**values)

@@ -1,0 +1,220 @@
+"""Programs of others that are told what happens: which, of what, what they answered, and what is sent once more."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from newsletter.api.hooks import acting, tasks
+from newsletter.api.hooks.forms import HookForm, SinceForm
+from newsletter.api.hooks.models import HOOKS_MAX, KEPT_FOR, Call, Hook
+from newsletter.api.hooks.signing import OLD_SECRET_FOR
+from newsletter.desk import rights
+from newsletter.publication.changes import Change
+from newsletter.publication.models import Publication
+from newsletter.publication.wakeups import wake
+
+SHOWN = 50  # calls
+ADDRESSES = "subscribers.export_readers"  # the right of who may have addresses sent elsewhere
+TOLD = "webhook_secret"  # in the session: whose secret is shown once
+DOTS = {Call.State.SENT: "good", Call.State.FAILED: "bad", Call.State.HELD: "warn"}
+
+
+@require_safe
+def webhooks(request: HttpRequest) -> HttpResponse:
+    hooks = list(Hook.objects.all())
+    rows = [{"hook": hook, "state": state_of(hook), "last": _last(hook)} for hook in hooks]
+    return _page(request, "list", _("Webhooks"), {"rows": rows, "is_full": len(hooks) >= HOOKS_MAX, "max": HOOKS_MAX})
+
+
+def state_of(hook: Hook) -> tuple[str, str]:
+    """Return a dot of the desk and the state in words."""
+    if hook.off:
+        return ("" if hook.off == Hook.Off.AUTHOR else "bad"), hook.get_off_display()
+    return ("warn", _("takes nothing")) if hook.failures else ("good", pgettext("of a webhook", "on"))
+
+
+def _last(hook: Hook) -> Call | None:
+    """Return the call that was tried last, of those that are the newest in their state."""
+    return max(_newest(hook, 1), key=lambda call: call.tried_at or call.at, default=None)
+
+
+def _newest(hook: Hook, most: int) -> list[Call]:
+    """Return the newest calls that were tried or held back; each state is read by itself, by its index."""
+    states = [state for state in Call.State if state not in {Call.State.WAITING, Call.State.VOID}]
+    found = [call for state in states for call in hook.calls.filter(state=state).order_by("-pk")[:most]]
+    tried = hook.calls.waiting().order_by("pk").first()  # the one that holds the others
+    return [*found, tried] if tried and tried.tried_at else found
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    if Hook.objects.count() >= HOOKS_MAX:
+        messages.error(request, _("There are %s webhooks already. Delete one first.") % HOOKS_MAX)
+        return redirect("admin:webhooks")
+    now = timezone.now()
+    return _form(request, Hook(created_at=now), now)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def change(request: HttpRequest, pk: int) -> HttpResponse:
+    return _form(request, get_object_or_404(Hook, pk=pk), timezone.now())
+
+
+def _form(request: HttpRequest, hook: Hook, now: datetime) -> HttpResponse:
+    is_new, had_addresses = hook.pk is None, hook.shows_addresses
+    form = HookForm(request.POST if request.method == "POST" else None, instance=hook)
+    if form.is_valid():
+        if form.cleaned_data["shows_addresses"] and not had_addresses and not request.user.has_perm(ADDRESSES):
+            raise PermissionDenied(ADDRESSES)
+        hook = form.save()
+        hook.listen(form.cleaned_data["events"], now)
+        Change.objects.log(
+            Change.What.ADDED if is_new else Change.What.CHANGED,
+            [hook],
+            {"fields": [] if is_new else form.changed_data},
+        )
+        if is_new:
+            request.session[TOLD] = hook.pk
+        return redirect("admin:webhook", hook.pk)
+    title = _("New webhook") if is_new else _("Change %s") % hook.host
+    context = {"form": form, "hook": None if is_new else hook}
+    return _page(request, "form", title, context, status=400 if form.is_bound else 200)
+
+
+@require_safe
+def webhook(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one with its last calls; its secret if it has just been made."""
+    hook = get_object_or_404(Hook, pk=pk)
+    now = timezone.now()
+    calls = sorted(_newest(hook, SHOWN), key=lambda call: call.pk, reverse=True)[:SHOWN]
+    is_told = request.session.get(TOLD) == hook.pk
+    if is_told:
+        del request.session[TOLD]
+    context = {
+        "hook": hook,
+        "state": state_of(hook),
+        "events": [event.get_event_display() for event in hook.events.all()],
+        "calls": [(call, DOTS.get(Call.State(call.state), "warn")) for call in calls],
+        "waiting": hook.calls.waiting().count(),
+        "secret": hook.secret if is_told else "",
+        "is_replaced": len(hook.keys(now)) > 1,
+        "old_for": OLD_SECRET_FOR.days * 24,
+        "since": SinceForm(initial={"since": timezone.localtime(now - timedelta(days=1), _zone())}),
+        "kept_days": KEPT_FOR.days,
+    }
+    return _page(request, "hook", str(hook), context)
+
+
+def _zone() -> Any:
+    return Publication.objects.current().zone
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask whether it is meant; on POST delete it with its calls."""
+    hook = get_object_or_404(Hook, pk=pk)
+    if request.method != "POST":
+        return _page(request, "delete", _("Delete %s?") % hook.host, {"hook": hook})
+    acting.delete(hook)
+    messages.success(request, _("%s is told nothing any more.") % hook.host)
+    return redirect("admin:webhooks")
+
+
+@require_POST
+def rotate(request: HttpRequest, pk: int) -> HttpResponse:
+    hook = get_object_or_404(Hook, pk=pk)
+    acting.rotate(hook, timezone.now())
+    request.session[TOLD] = hook.pk
+    return redirect("admin:webhook", pk)
+
+
+@require_POST
+def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """Do one of ACTS, and say what was done."""
+    hook = get_object_or_404(Hook, pk=pk)
+    if (do := ACTS.get(name)) is None:
+        raise Http404(name)
+    do(request, hook, timezone.now())
+    wake(tasks.call_hooks)
+    return redirect("admin:webhook", pk)
+
+
+def _test(request: HttpRequest, hook: Hook, now: datetime) -> None:
+    if hook.off:
+        messages.error(request, _("It is switched off: nothing is sent. Switch it on first."))
+        return
+    acting.test(hook, now)
+    messages.success(request, _("A test is on its way. Load this page again in some seconds for the answer."))
+
+
+def _on(request: HttpRequest, hook: Hook, now: datetime) -> None:
+    acting.switch_on(hook, now)
+    messages.success(request, _("It is on: what waits is sent now. What happened while it was off is not told."))
+
+
+def _off(request: HttpRequest, hook: Hook, now: datetime) -> None:
+    acting.switch_off(hook)
+    messages.success(request, _("It is off: what waits stays, and what happens meanwhile is not kept for it."))
+
+
+def _replay(request: HttpRequest, hook: Hook, now: datetime) -> None:
+    form = SinceForm(request.POST, zone=_zone())
+    if not form.is_valid():
+        messages.error(request, _("Nothing is sent again: write a day and a time."))
+        return
+    number = acting.replay_since(hook, form.cleaned_data["since"])
+    words = ngettext("%s call is made once more.", "%s calls are made once more.", number)
+    messages.success(request, words % number)
+
+
+ACTS: dict[str, Callable[[HttpRequest, Hook, datetime], None]] = {
+    "test": _test,
+    "on": _on,
+    "off": _off,
+    "replay": _replay,
+}
+
+
+@require_POST
+def again(request: HttpRequest, pk: int, number: int) -> HttpResponse:
+    """Have one call made once more, with the id that it had."""
+    call = get_object_or_404(Call, pk=number, hook=pk)
+    if acting.replay(call):
+        messages.success(request, _("It is made once more, with the same id."))
+        wake(tasks.call_hooks)
+    else:
+        messages.info(request, _("It waits already, or is about nothing that is there."))
+    return redirect("admin:webhook", pk)
+
+
+def _page(request: HttpRequest, name: str, title: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    context = admin.site.each_context(request) | {"title": title} | context
+    return render(request, f"desk/settings/webhooks/{name}.html", context, status=status)
+
+
+CHANGE_SETTINGS = rights.needs("publication.change_publication")
+SCREENS = (  # of the desk: route, view, name
+    "settings/webhooks/",
+    [
+        (route, CHANGE_SETTINGS(view), name)
+        for route, view, name in (
+            ("", webhooks, "webhooks"),
+            ("add/", add, "webhook_add"),
+            ("<int:pk>/", webhook, "webhook"),
+            ("<int:pk>/change/", change, "webhook_change"),
+            ("<int:pk>/delete/", delete, "webhook_delete"),
+            ("<int:pk>/secret/", rotate, "webhook_rotate"),
+            ("<int:pk>/do/<str:name>/", act, "webhook_act"),
+            ("<int:pk>/calls/<int:number>/again/", again, "webhook_again"),
+        )
+    ],
+)

@@ -1,0 +1,139 @@
+"""A call goes to other people's programs by https, and never into our own network."""
+
+import socket
+
+import pytest
+
+from newsletter.api.hooks import calling
+from newsletter.mail import outward
+
+PUBLIC = "93.184.215.14"
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """Return a function that says which addresses a name leads to, one list for each time that it is asked."""
+
+    def lead(*answers):
+        left = list(answers)
+
+        def looked_up(host, port, *args, **kwargs):
+            found = left.pop(0) if len(left) > 1 else left[0]
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+        monkeypatch.setattr(socket, "getaddrinfo", looked_up)
+
+    return lead
+
+
+@pytest.fixture
+def connections(monkeypatch):
+    """Return where connections were tried; none is made."""
+    tried = []
+
+    def create_connection(address, timeout):
+        tried.append(address)
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(outward.socket, "create_connection", create_connection)
+    return tried
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "fe80::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "ff02::1",
+        "::ffff:10.0.0.1",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a00:1",
+        "64:ff9b:1::a00:1",
+        "2002:7f00:1::",
+        "2001:db8::1",
+    ],
+)
+def test_nothing_of_our_own_network_is_called(names, connections, address):
+    names([address])
+
+    answer = calling.call("https://hooks.example.org/in", b"{}", {})
+
+    assert answer.status is None
+    assert answer.trouble.startswith("private")
+    assert connections == []
+
+
+def test_one_address_of_ours_among_several_is_enough_to_refuse(names, connections):
+    names([PUBLIC, "127.0.0.1"])
+
+    assert calling.call("https://hooks.example.org/in", b"{}", {}).trouble.startswith("private")
+    assert connections == []
+
+
+def test_the_very_address_that_was_looked_at_is_called(names, connections):
+    """A name server that answers anew with our own address (DNS rebinding) is not asked again."""
+    names([PUBLIC], ["127.0.0.1"])
+
+    answer = calling.call("https://hooks.example.org/in", b"{}", {})
+
+    assert connections == [(PUBLIC, 443)]
+    assert answer.trouble == "Connection refused"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example.org/in",
+        "http://127.0.0.1:8000/in",
+        "https://user:secret@hooks.example.org/in",
+        "https://hooks.example.org:22/in",
+        "https://hooks.example.org:6379/in",
+        "https://hooks.example.org:99999/in",
+        "ftp://hooks.example.org/in",
+        "file:///etc/passwd",
+        "https:///in",
+        "https://[x/in",
+        "",
+    ],
+)
+def test_what_is_no_address_of_a_hook_is_not_called(names, connections, url):
+    names([PUBLIC])
+
+    assert not calling.is_allowed(url)
+    assert calling.call(url, b"{}", {}).status is None
+    assert connections == []
+
+
+@pytest.mark.parametrize("url", ["https://hooks.example.org/in", "https://hooks.example.org:8443/in?a=b"])
+def test_https_at_ports_of_the_web_is_allowed(url):
+    assert calling.is_allowed(url)
+
+
+def test_this_machine_is_called_only_where_that_is_wanted(settings):
+    settings.WEBHOOKS_TO_LOOPBACK = True
+
+    assert calling.is_allowed("http://127.0.0.1:9000/in")
+    assert calling.is_allowed("http://localhost:9000/in")
+    assert not calling.is_allowed("http://192.168.1.1/in")
+    assert calling.may_ask("127.0.0.1", 9000)
+    assert not calling.may_ask("10.0.0.1", 443)
+
+
+def test_a_name_that_nobody_has_is_told(monkeypatch):
+    def nobody(*args, **kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+
+    assert calling.call("https://nowhere.example.org/", b"{}", {}).trouble == "nameless: nowhere.example.org"

@@ -1,0 +1,119 @@
+# ruff: noqa: E501 - lines as these programs write them
+"""What programs keep beside a text, or say only in a style or a mark of their editor, comes along or is named."""
+
+import json
+
+import pytest
+
+from newsletter.posts.importers.html.converting import converted
+from newsletter.posts.importers.imported import Rejected
+from newsletter.posts.importers.wordpress.texts import as_html
+from tests.posts.importers.test_ghost import only
+from tests.posts.importers.test_others import posts, wxr
+
+
+def markdown(html):
+    return converted(html).markdown
+
+
+def from_wordpress(text):
+    remarks = []
+    return markdown(as_html(text, "", remarks)).strip(), [str(one) for one in remarks]
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ('<p><span style="text-decoration: underline;">底線</span></p>', "<u>底線</u>"),
+        ('<p><span style="text-decoration-line: line-through">刪</span></p>', "~~刪~~"),
+        ('<p><a href="/a"><span style="text-decoration: underline;">連結</span></a></p>', "[連結](/a)"),
+        ('<pre lang="php">x</pre>', "```php\nx\n```"),
+        ('<pre lang="zh-TW">字</pre>', "```\n字\n```"),
+        (
+            '<div class="youtube-wrap" data-attrs="{&quot;videoId&quot;:&quot;dQw4w9WgXcQ&quot;,&quot;startTime&quot;:&quot;30s&quot;}"></div>',
+            "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=30s",
+        ),
+        ('<h2>題<div class="pencraft"><button class="pencraft"><svg></svg></button></div></h2>', "## 題"),
+    ],
+)
+def test_what_a_style_or_an_attribute_says_comes_along(html, expected):
+    assert (markdown(html), converted(html).remarks) == (expected, ())
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("[gist]https://gist.github.com/a/1[/gist]", "https://gist.github.com/a/1"),
+        ("[tweet https://twitter.com/a/status/1]", "https://twitter.com/a/status/1"),
+        ('[soundcloud url="https://api.soundcloud.com/tracks/1" height="9"]', "https://api.soundcloud.com/tracks/1"),
+        ("寫作 [[gallery]] 短碼", "寫作 [gallery] 短碼"),
+        (
+            '<!-- wp:syntaxhighlighter/code {"language":"python"} -->\n<pre class="wp-block-syntaxhighlighter-code">x</pre>\n<!-- /wp:syntaxhighlighter/code -->',
+            "```python\nx\n```",
+        ),
+    ],
+)
+def test_short_codes_and_marks_of_blocks_come_along(typed, expected):
+    assert from_wordpress(typed) == (expected, [])
+
+
+@pytest.mark.parametrize("typed", ["[googlemaps https://maps.example/x]", "[toc]", "[my_form]", "[ez-toc-widget-x]"])
+def test_short_codes_of_plug_ins_are_named_whatever_is_given_to_them(typed):
+    assert from_wordpress(typed)[1] == [f"a short code stays as it was typed: {typed}"]
+
+
+def test_words_in_brackets_are_no_short_codes():
+    assert from_wordpress("他說 [sic]，[1] 與 [well-known]。")[1] == []
+
+
+def test_what_was_thrown_away_stays_there(tmp_path):
+    with pytest.raises(Rejected, match="it was in the trash there"):
+        posts(wxr(tmp_path / "w.xml", {"status": "trash"}))
+
+
+def test_what_nobody_else_could_read_is_a_draft_and_says_so(tmp_path):
+    [post] = posts(wxr(tmp_path / "w.xml", {"status": "private"})).values()
+
+    assert post.published_at is None
+    assert "it was not for everybody, so it is a draft: private" in map(str, post.remarks)
+
+
+def test_comments_and_fields_of_plug_ins_are_named(tmp_path):
+    comment = "<wp:comment><wp:comment_id>1</wp:comment_id><wp:comment_approved>{}</wp:comment_approved></wp:comment>"
+    fields = "<wp:postmeta><wp:meta_key>{}</wp:meta_key><wp:meta_value>{}</wp:meta_value></wp:postmeta>"
+    meta = fields.format("subtitle", "副題") + fields.format("_edit_last", "1") + fields.format("empty", "")
+    meta += fields.format("_yoast_wpseo_metadesc", "摘要 &amp; 其他")
+
+    path = wxr(tmp_path / "w.xml", {"meta": meta + comment.format(1) + comment.format(0) + comment.format(1)})
+
+    path.write_text(path.read_text().replace("<![CDATA[摘要]]>", ""))
+    [post] = posts(path).values()
+    assert post.summary == "摘要 & 其他"
+    assert [str(one) for one in post.remarks] == ["has no place here: subtitle (副題), its comments: 2"]
+
+
+def test_what_ghost_told_other_sites_is_named():
+    row = {"id": "1", "slug": "a", "html": "<p>文</p>", "status": "published", "published_at": "2024-05-06T08:00:00Z"}
+
+    post = only(row | {"og_title": "別的題"}, posts_meta=[{"post_id": "1", "meta_title": "題", "og_image": None}])
+
+    assert [str(one) for one in post.remarks] == ["has no place here: meta_title, og_title"]
+
+
+def test_what_buttondown_keeps_beside_a_mail_is_named(tmp_path):
+    row = {
+        "id": "1",
+        "subject": "題",
+        "slug": "a",
+        "body": "文",
+        "status": "sent",
+        "publish_date": "2024-05-06T08:00:00Z",
+    }
+    kept = {"canonical_url": "https://e.org/a", "attachments": ["att_1"], "metadata": {}}
+    (tmp_path / "emails.json").write_text(json.dumps([row | kept]))
+
+    [post] = posts(tmp_path / "emails.json").values()
+
+    assert [str(one) for one in post.remarks] == [
+        "has no place here: canonical_url (https://e.org/a), attachments (['att_1'])"
+    ]

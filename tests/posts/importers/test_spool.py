@@ -1,0 +1,44 @@
+"""What grows with an export lies in a file: the account of a move, the posts of Ghost."""
+
+import json
+
+from newsletter.posts.importers.account import Account, Entry
+from newsletter.posts.importers.ghost.export import read
+from newsletter.posts.importers.spool import IN_MEMORY, Spool
+
+
+def test_items_come_back_in_order_however_many_there_are():
+    spool = Spool(range(3))
+    spool.append("x" * 2 * IN_MEMORY)
+    spool.append({"後": [1]})
+
+    assert list(spool)[:3] == [0, 1, 2]
+    assert (len(spool), len(spool[3]), spool[4], spool[-1]) == (5, 2 * IN_MEMORY, {"後": [1]}, {"後": [1]})
+    assert not Spool()
+
+
+def test_two_may_read_one_spool_at_the_same_time():
+    spool = Spool("abc")
+
+    assert [(left, right) for left in spool for right in spool][:4] == [("a", "a"), ("a", "b"), ("a", "c"), ("b", "a")]
+
+
+def test_an_account_counts_entries_that_are_not_in_memory():
+    account = Account("Ghost")
+    account.entries.append(Entry("a", "created", before={"words": 2}, after={"words": 1}, unnamed=("words: -1",)))
+    account.entries.append(Entry("b", "rejected", reason="it has no text"))
+
+    assert account.summary() == {"posts": 2, "created": 1, "updated": 0, "unchanged": 0, "rejected": 1, "losses": 1}
+    assert next(account.totals()) == ("words", 2, 1)
+
+
+def test_of_a_ghost_export_only_what_is_read_is_kept_beside_the_posts():
+    post = {"id": "1", "slug": "a", "html": "<p>文</p>"}
+    mail = {"post_id": "1", "subject": "題", "html": "<p>文</p>", "plaintext": "文"}
+    data = {"posts": [post], "emails": [mail], "mobiledoc_revisions": [{"mobiledoc": "很長"}], "tags": []}
+
+    export = read(json.dumps({"db": [{"data": data}]}))
+
+    assert list(export.posts) == [post]
+    assert export.emails == {"1": {"post_id": "1", "subject": "題"}}
+    assert set(export.tables) == {"emails", "tags"}

@@ -1,0 +1,328 @@
+"""Where pictures lie: the same on files and in a bucket, on a real server of S3; and what is said while it is away."""
+
+import logging
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from io import BytesIO, StringIO
+
+import pytest
+from django.core.cache import caches
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from PIL import Image as Drawing
+
+from newsletter import away
+from newsletter.away import AwayFilter
+from newsletter.buckets import PicturesAway
+from newsletter.delivery.letter.rendering import freeze
+from newsletter.mail import letters
+from newsletter.posts.models import Image, Post
+from newsletter.posts.tasks import finish_pictures
+from newsletter.publication.pictures import storages
+from newsletter.publication.pictures.storages import keep, media
+from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
+from tests.support.pictures import prepared_once
+from tests.support.s3 import keep_pictures_in
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("pictures_made_once")]
+NAME = "0123456789abcdef/bridge.png"
+
+
+@pytest.fixture(autouse=True)
+def _no_outage():
+    away.forget()
+    yield
+    away.forget()
+
+
+def octets(width=900, height=300):
+    out = BytesIO()
+    Drawing.radial_gradient("L").resize((width, height)).save(out, "JPEG")
+    return out.getvalue()
+
+
+def kept(**more):
+    return Image.objects.keep(prepared_once(octets()), "bridge.jpg", "一座橋", **more)[0]
+
+
+# --- What both can do ---
+
+
+def test_what_was_put_can_be_read(either_media):
+    either_media.put(NAME, BytesIO(b"octets"))
+
+    assert (either_media.exists(NAME), either_media.size(NAME), either_media.read(NAME)) == (True, 6, b"octets")
+    with either_media.open(NAME) as file:
+        assert (file.read(2), file.seek(0), file.read()) == (b"oc", 0, b"octets")
+    assert default_storage.url(NAME) == f"/media/{NAME}"
+
+
+@pytest.mark.parametrize("name", ["0123456789abcdef/lost.png", "fedcba9876543210/lost.png"])
+def test_what_is_not_there_is_said_to_be(either_media, name):
+    either_media.put(NAME, BytesIO(b"octets"))
+
+    assert not either_media.exists(name)
+    for ask in (either_media.read, either_media.open, either_media.size):
+        with pytest.raises(FileNotFoundError):
+            ask(name)
+
+
+def test_what_is_there_is_left_as_it_is_and_keeps_its_name(either_media):
+    assert default_storage.save(NAME, ContentFile(b"first")) == NAME
+    assert default_storage.save(NAME, ContentFile(b"other")) == NAME
+    keep(either_media, NAME, BytesIO(b"third"))
+
+    assert either_media.read(NAME) == b"first"
+    assert list(either_media.pictures()) == [NAME]
+
+
+def test_pictures_are_listed_and_what_is_drawn_is_not(either_media):
+    for name in (NAME, "0123456789abcdef/a.png", "cards/abc.png", "volumes/2026-page-1.html"):
+        either_media.put(name, BytesIO(name.encode()))
+
+    assert either_media.pictures() == {"0123456789abcdef/a.png": 22, NAME: 27}
+    assert list(either_media.contents([NAME, "cards/abc.png"])) == [
+        (NAME, NAME.encode()),
+        ("cards/abc.png", b"cards/abc.png"),
+    ]
+
+
+def test_names_are_found_by_how_they_begin_and_removed(either_media):
+    for name in ("p/12-a.png", "p/12-b.png", "p/123-a.png", "q/12-a.png"):
+        either_media.put(name, BytesIO(b"x"))
+
+    assert sorted(either_media.beginning("p/12-")) == ["p/12-a.png", "p/12-b.png"]
+    assert either_media.beginning("nowhere/12-") == []
+
+    either_media.delete("p/12-b.png")
+    assert sorted(either_media.beginning("p/1")) == ["p/12-a.png", "p/123-a.png"]
+
+
+def test_many_are_read_ahead_and_come_in_their_order(either_media):
+    names = [f"{number:016x}/a.png" for number in range(40)]
+    for name in names:
+        either_media.put(name, BytesIO(name.encode()))
+
+    assert list(either_media.contents(names)) == [(name, name.encode()) for name in names]
+
+
+# --- What readers are given ---
+
+
+def test_a_picture_and_its_sizes_are_served_for_ever(either_media, client):
+    image = kept()
+
+    for address, kind in ((image.get_absolute_url(), "image/jpeg"), (image.address("webp", 640), "image/webp")):
+        served = client.get(address)
+        assert served.getvalue() == either_media.read(address.removeprefix("/media/"))
+        assert served.headers["Content-Length"] == str(either_media.size(address.removeprefix("/media/")))
+        assert (served.headers["Content-Type"], "immutable" in served.headers["Cache-Control"]) == (kind, True)
+    lost = client.get("/media/0123456789abcdef/lost.jpg")
+    assert (lost.status_code, "immutable" in lost.headers.get("Cache-Control", "")) == (404, False)
+
+
+def test_a_card_is_drawn_once_and_its_former_one_goes(either_media, client):
+    post = make_post("題目")
+    for accent in ("#0b4f9c", "#14532d"):
+        make_publication(accent=accent, language="zh-hant")
+        address = Post.objects.get(pk=post.pk).card_url
+        drawn = client.get(address).getvalue()
+        assert drawn.startswith(b"\x89PNG")
+        assert drawn == client.get(address).getvalue() == either_media.read(address.removeprefix("/"))
+
+    assert either_media.beginning("cards/p/") == [address.removeprefix("/")]
+
+
+def test_a_logo_is_in_icons_and_mails_and_a_book_has_its_pictures(either_media, client):
+    publication = make_publication()
+    publication.logo.save("0123456789abcdef/logo.png", ContentFile(octets(64, 32)))
+    issue = make_issue(make_post(cover=kept()), number=7, sent_at=PUBLISHED_AT)
+
+    assert Drawing.open(BytesIO(client.get("/icon-192.png").content)).size == (192, 192)
+    assert 'src="https://news.example.org/media/0123456789abcdef/logo.png"' in freeze(issue).html
+    book = client.get(f"/issues/{PUBLISHED_AT.year}.epub")
+    assert b".jpg" in book.getvalue()
+
+
+def test_the_feed_says_what_a_cover_weighs(either_media, client):
+    image = kept()
+    make_post(cover=image)
+
+    assert f'length="{either_media.size(image.path("fallback", 900))}"' in client.get("/feed.xml").text
+
+
+# --- Uploads ---
+
+
+def upload(client, admin_user, name="upload/"):
+    client.force_login(admin_user)
+    file = SimpleUploadedFile("bridge.jpg", octets(), "image/jpeg")
+    return client.post(f"/admin/posts/image/{name}", {"file": file, "alt": "一座橋"})
+
+
+def test_an_upload_at_the_desk(either_media, client, admin_user):
+    said = upload(client, admin_user).json()
+
+    image = Image.objects.get()
+    assert said["url"] == image.get_absolute_url()
+    assert sorted(either_media.pictures()) == sorted(
+        image.path(form, width) for form in ("fallback", "webp", "thumb") for width in image.widths(form)
+    )
+    finish_pictures()
+    image.refresh_from_db()
+    assert image.sizes["avif"]
+    assert either_media.exists(image.path("avif", 640))
+
+
+@pytest.mark.servers
+def test_two_places_are_equal(s3, settings, tmp_path):
+    found = []
+    for url in ("", s3.pictures_url):
+        settings.MEDIA_ROOT = tmp_path / "media"
+        keep_pictures_in(settings, url)
+        kept().delete()
+        found.append(dict(media.contents(media.pictures())))
+
+    assert found[0] == found[1]
+    assert s3.names("pictures") == [f"news/{name}" for name in found[0]]
+
+
+# --- While the bucket is away ---
+
+
+def test_a_picture_is_503_and_pages_go_on(lost_bucket, client, caplog):
+    client.raise_request_exception = False
+    publication = make_publication()
+    publication.logo = NAME
+    publication.save()
+    make_post(cover=Image.objects.create(digest="0" * 16, name="a.jpg", alt="a", width=1280, height=183))
+
+    for address in (f"/media/{NAME}", "/icon-192.png"):
+        answer = client.get(address)
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (503, "no-store")
+        assert "Retry-After" in answer.headers
+
+    for page in ("/", "/feed.xml", "/posts/"):
+        assert client.get(page).status_code == 200
+    assert 'length="0"' in client.get("/feed.xml").text
+
+
+def test_nobody_waits_for_a_bucket_that_did_not_answer_a_moment_ago(lost_bucket, monkeypatch):
+    monkeypatch.setattr(storages, "AGAIN_SECONDS", 0.0)
+    for _time in range(2):
+        with pytest.raises(PicturesAway, match="Could not connect"):
+            media.read(NAME)
+
+    monkeypatch.setattr(storages, "AGAIN_SECONDS", 600.0)
+    with pytest.raises(PicturesAway, match="Could not connect"):
+        media.read(NAME)
+    with pytest.raises(PicturesAway, match="a moment ago"):
+        media.read(NAME)
+
+
+def test_one_alone_tries_whether_it_answers_again(settings, monkeypatch):
+    """A server that takes connections and says nothing would hold every thread that waits for it."""
+    monkeypatch.setattr(storages, "AGAIN_SECONDS", 0.0)
+    with closing(socket.create_server(("127.0.0.1", 0))) as server, ThreadPoolExecutor(2) as pool:
+        keep_pictures_in(settings, f"s3://key:secret@127.0.0.1:{server.getsockname()[1]}/pictures?tls=false")
+        first = pool.submit(media.read, NAME)
+        for _try in range(storages.WHILE_SOMEBODY_WAITS.tries):
+            server.accept()[0].close()
+        with pytest.raises(PicturesAway):
+            first.result()
+
+        trying = pool.submit(media.read, NAME)
+        silent, _address = server.accept()
+        with pytest.raises(PicturesAway, match="a moment ago"):
+            media.read(NAME)
+
+        assert not trying.done()
+        for _try in range(storages.WHILE_SOMEBODY_WAITS.tries - 1):
+            silent.close()
+            silent, _address = server.accept()
+        silent.close()
+        with pytest.raises(PicturesAway):
+            trying.result()
+
+
+@pytest.mark.servers
+def test_the_log_says_once_that_it_is_away_and_once_that_it_is_back(s3, settings, client, monkeypatch):
+    log = next(one for one in logging.getLogger().handlers if any(isinstance(by, AwayFilter) for by in one.filters))
+    monkeypatch.setattr(log, "stream", StringIO())
+    client.raise_request_exception = False
+    keep_pictures_in(settings, s3.pictures_url.replace("/pictures/", "/nowhere/"))
+    for _time in range(3):
+        assert client.get(f"/media/{NAME}").status_code == 503
+
+    s3.client().create_bucket(Bucket="nowhere")
+    assert client.get(f"/media/{NAME}").status_code == 404
+
+    said = log.stream.getvalue()
+    assert said.count("the bucket of the pictures is away: s3://127.0.0.1") == 1
+    assert said.count("the bucket of the pictures answers again") == 1
+    assert (said.count("NoSuchBucket"), said.count("503"), said.count("Traceback")) == (1, 0, 0)
+    assert "cret" not in said
+
+
+def test_no_book_is_bound_without_its_pictures(either_media, settings, client):
+    client.raise_request_exception = False
+    make_publication()
+    make_issue(make_post(cover=kept()), number=7, sent_at=PUBLISHED_AT)
+    where, address = settings.STORAGES, f"/issues/{PUBLISHED_AT.year}.epub"
+    keep_pictures_in(settings, "s3://key:secret@127.0.0.1:9/pictures?tls=false")
+
+    assert client.get(address).status_code == 503
+
+    settings.STORAGES = where
+    book = client.get(address)
+    assert (book.status_code, b".jpg" in book.getvalue()) == (200, True)
+
+
+@pytest.mark.parametrize("name", ["upload/", "add/"])
+def test_an_upload_that_cannot_be_kept_is_told_and_nothing_is_there(lost_bucket, client, admin_user, name):
+    answer = upload(client, admin_user, name)
+
+    said = answer.json()["error"] if name == "upload/" else answer.text
+    assert "圖片存不進去" in said
+    assert not Image.objects.exists()
+
+
+def test_sizes_are_made_later_and_never_given_up(either_media, settings, monkeypatch):
+    image = kept(later=True)
+    where = settings.STORAGES
+    keep_pictures_in(settings, "s3://key:secret@127.0.0.1:9/pictures?tls=false")
+    with pytest.raises(PicturesAway):
+        finish_pictures()
+    with pytest.raises(Exception, match=r"127\.0\.0\.1:9"):
+        call_command("make_picture_sizes", stdout=StringIO())
+    image.refresh_from_db()
+    assert image.finished_at is None
+
+    settings.STORAGES = where
+    finish_pictures()
+
+    image.refresh_from_db()
+    assert image.sizes["avif"]
+
+
+def test_a_letter_is_not_frozen_without_its_logo_but_a_confirmation_leaves(lost_bucket):
+    publication = make_publication()
+    publication.logo = NAME
+    publication.save()
+    issue = make_issue(make_post(), number=7)
+
+    with pytest.raises(PicturesAway):
+        freeze(issue)
+
+    publication.logo = ""
+    publication.save()
+    caches["pages"].clear()
+    assert "題" in freeze(make_issue(make_post("題"), number=8)).html
+
+    publication.logo = NAME
+    context = {"publication": publication, "days": 2}
+    letter = letters.render("confirmation", "主旨", context, base_url="https://news.example.org")
+    assert "<img" not in letter.html
