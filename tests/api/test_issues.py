@@ -283,3 +283,13 @@ def test_a_token_that_only_reads_changes_nothing(editor):
     assert program.patch("/issues/7", {"subject": "x"}, match="*").json()["detail"] == (
         "The token lacks the scope “issues:write”."
     )
+
+
+def test_the_posts_of_an_issue_are_whole_whatever_fields_are_asked_for(editor):
+    make_issue(make_post("管理槓桿"), number=7)
+
+    told = editor.get("/issues/7?fields=items,subject").json()
+
+    assert told.keys() == {"items", "subject"}
+    assert told["items"][0]["title"] == "管理槓桿"
+    assert editor.get("/issues?fields=number").json()["items"] == [{"number": 7}]
