@@ -288,8 +288,8 @@ def test_a_token_that_only_reads_changes_nothing(editor):
 def test_the_posts_of_an_issue_are_whole_whatever_fields_are_asked_for(editor):
     make_issue(make_post("管理槓桿"), number=7)
 
-    told = editor.get("/issues/7?fields=items,subject").json()
+    told = editor.get("/issues/7?fields=posts,subject").json()
 
-    assert told.keys() == {"items", "subject"}
-    assert told["items"][0]["title"] == "管理槓桿"
+    assert told.keys() == {"posts", "subject"}
+    assert told["posts"][0]["title"] == "管理槓桿"
     assert editor.get("/issues?fields=number").json()["items"] == [{"number": 7}]
