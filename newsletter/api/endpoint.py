@@ -65,11 +65,12 @@ class Answer:
     etag: str | None = None
     location: str = ""
     more: str = ""
+    is_page: bool = False
 
 
 def paged(items: Sequence[dict[str, Any]], cursor: str) -> Answer:
     """Return a page of a list. cursor: of the page behind it, "" if it is the last."""
-    return Answer({"items": list(items), "next": cursor or None}, more=cursor)
+    return Answer({"items": list(items), "next": cursor or None}, more=cursor, is_page=True)
 
 
 class Endpoints(Router):
@@ -215,7 +216,7 @@ def responded(request: HttpRequest, answer: Answer | HttpResponseBase, fields: S
         headers["ETag"] = etag
         if request.method in {"GET", "HEAD"} and conditions.is_known(request, etag):
             return HttpResponse(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    text = json.dumps(_only(answer.body, fields), ensure_ascii=False)
+    text = json.dumps(_only(answer, fields), ensure_ascii=False)
     return HttpResponse(text, status=answer.status, content_type=JSON, headers=headers)
 
 
@@ -232,10 +233,12 @@ def _next_link(request: HttpRequest, cursor: str) -> str:
     return f'<{request.path}?{query}>; rel="next"'
 
 
-def _only(body: Any, fields: Sequence[str]) -> Any:
+def _only(answer: Answer, fields: Sequence[str]) -> Any:
     """Return of a thing, or of each thing of a page, the fields that are asked for."""
-    if not fields:
-        return body
-    if "items" in body:
-        return body | {"items": [_only(item, fields) for item in body["items"]]}
-    return {name: body[name] for name in fields if name in body}
+
+    def chosen(thing: dict[str, Any]) -> dict[str, Any]:
+        return {name: thing[name] for name in fields if name in thing} if fields else thing
+
+    if answer.is_page:
+        return answer.body | {"items": [chosen(item) for item in answer.body["items"]]}
+    return chosen(answer.body)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -204,6 +205,18 @@ def test_a_method_that_an_address_does_not_have_is_405(owner):
 
     assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
     assert answer.json()["title"] == "That is not done here"
+
+
+def test_without_a_database_a_program_is_told_to_come_again(owner, monkeypatch):
+    def away(*arguments):
+        raise OperationalError("the server closed the connection unexpectedly")
+
+    monkeypatch.setattr("newsletter.api.tokens.carried", away)
+
+    answer = owner.get("/health")
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "closed the connection" not in answer.text
 
 
 def test_a_failure_of_ours_tells_nothing(owner, monkeypatch, caplog):

@@ -36,6 +36,8 @@ FILES = {  # in parts of about the same length, so that two processes share them
         "delivery/readers/test_quoting",
     ),
     "doors": (
+        "api/test_repeats",
+        "api/test_posts",
         "api/hooks/test_recording",
         "api/hooks/test_turns",
         "desk/accounts/test_attempts",
