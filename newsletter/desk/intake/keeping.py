@@ -15,6 +15,7 @@ from newsletter.posts.importers.html.counts import THINGS
 from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.imported import ImportedPost
 from newsletter.posts.importers.moving import Step
+from newsletter.posts.importers.spool import Spool
 
 KINDS = ("post", "page", "draft")
 
@@ -118,7 +119,7 @@ def account_of(found: PostImport) -> Account:
     return Account(
         found.program,
         found.is_trial,
-        [entry_of(row) for row in entries],
+        Spool(entry_of(row) for row in entries),
         links=found.links,
         issues=found.issues,
     )
