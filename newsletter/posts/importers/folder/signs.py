@@ -16,7 +16,7 @@ _EMOJI = re.compile(r"(?<![\w:/]):(?P<name>[a-z+-][a-z0-9_+-]{0,30}):(?![\w:/])"
 _LINK = re.compile(
     r"(?<![!\\])\[(?P<words>[^\[\]\n]{1,300})\]\(<?(?P<url>(?P<scheme>[a-z][a-z0-9+.-]{1,20}):[^\s()<>]{1,500})>?\)"
 )
-_NAMES = """
+_TABLE = """
 smile 😄 smiley 😃 grin 😁 joy 😂 laughing 😆 sweat_smile 😅 wink 😉 blush 😊 heart_eyes 😍
 thinking 🤔 cry 😢 sob 😭 scream 😱 sunglasses 😎 heart ❤️ broken_heart 💔 sparkles ✨ star ⭐
 star2 🌟 fire 🔥 boom 💥 tada 🎉 confetti_ball 🎊 gift 🎁 rocket 🚀 bulb 💡 zap ⚡ warning ⚠️
@@ -25,7 +25,8 @@ point_left 👈 point_up ☝️ point_down 👇 ok_hand 👌 raised_hands 🙌 w
 heavy_check_mark ✔️ x ❌ exclamation ❗ question ❓ no_entry ⛔ memo 📝 pencil 📝 book 📖
 books 📚 computer 💻 email 📧 link 🔗 lock 🔒 coffee ☕ beer 🍺 bug 🐛 cat 🐱 dog 🐶
 earth_asia 🌏 construction 🚧
-""".split()
+"""
+_NAMES = _TABLE.split()
 EMOJI = dict(zip(_NAMES[::2], _NAMES[1::2], strict=True))
 
 
