@@ -23,7 +23,11 @@ from newsletter.api.problems import Problem
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 CLAIM = timedelta(minutes=1)
+<<<<<<< HEAD
 PIECE = 1 << 20  # bytes of a file that are read at once
+=======
+PIECE = 64 * 1024  # bytes of a file that are in memory at once
+>>>>>>> api20
 KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Content-Language")
 
 
@@ -77,7 +81,11 @@ def _digest(request: HttpRequest) -> str:
     for name in sorted(request.FILES):
         file: Any = request.FILES[name]
         whole.update(f"{name}\0{file.name}\0{file.size}\0".encode("utf-8", "surrogatepass"))
+<<<<<<< HEAD
         for piece in iter(partial(file.read, PIECE), b""):
+=======
+        while piece := file.read(PIECE):
+>>>>>>> api20
             whole.update(piece)
         file.seek(0)
     return whole.hexdigest()
