@@ -8,7 +8,6 @@ given up after a minute.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -23,11 +22,7 @@ from newsletter.api.problems import Problem
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 CLAIM = timedelta(minutes=1)
-<<<<<<< HEAD
-PIECE = 1 << 20  # bytes of a file that are read at once
-=======
 PIECE = 64 * 1024  # bytes of a file that are in memory at once
->>>>>>> api20
 KEPT_HEADERS = ("Content-Type", "Location", "ETag", "Content-Language")
 
 
@@ -81,11 +76,7 @@ def _digest(request: HttpRequest) -> str:
     for name in sorted(request.FILES):
         file: Any = request.FILES[name]
         whole.update(f"{name}\0{file.name}\0{file.size}\0".encode("utf-8", "surrogatepass"))
-<<<<<<< HEAD
-        for piece in iter(partial(file.read, PIECE), b""):
-=======
         while piece := file.read(PIECE):
->>>>>>> api20
             whole.update(piece)
         file.seek(0)
     return whole.hexdigest()
