@@ -228,10 +228,14 @@ def _notice(kind: Kind, happens: Callable[[Issue, datetime], None]) -> Callable[
 
 
 def _scheduled(scene: Scene) -> Mail:
-    """Announce it once; each look tells it anew."""
+    """Announce it once; each look tells it anew, as another happening."""
     if not scene.issue.mailings.exists():
         _announced(scene.issue, scene.now)
-    return alerts.message(Happening.objects.get(kind=Kind.ANNOUNCED, mailing__issue=scene.issue), [scene.to])
+    happening = Happening.objects.filter(kind=Kind.ANNOUNCED, mailing__issue=scene.issue).latest("pk")
+    Happening.objects.update(ended_at=scene.now)
+    happening.pk = None
+    happening.save()
+    return alerts.message(happening, [scene.to])
 
 
 def _reminder(scene: Scene, kind: str, issue: Issue | None) -> Mail:
