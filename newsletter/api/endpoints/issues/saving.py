@@ -66,8 +66,8 @@ def _refuse_faults(formset: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
         return
     posts = [row["post"] for row in wanted]
     errors = [Error(str(text), pointer=f"/{ITEMS}") for text in formset.non_form_errors()]
-    for form in formset.forms:
-        place = posts.index(int(form["post"].value() or 0))
+    for form in (one for one in formset.forms if one.errors):
+        place = posts.index(int(form["post"].value() or 0))  # one that goes is not wanted, and has no errors
         for name, texts in form.errors.items():
             pointer = f"/{ITEMS}/{place}" + ("" if name == "__all__" else f"/{name}")
             errors += [Error(str(text), pointer=pointer) for text in texts]
