@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery, Task
-from celery.signals import before_task_publish, task_prerun
+from celery.signals import before_task_publish, import_modules, task_prerun
 from kombu.transport import TRANSPORT_ALIASES
 
 from newsletter.mail import logs
@@ -16,6 +16,16 @@ TRANSPORT_ALIASES["files"] = "newsletter.queue:Transport"  # the scheme of the e
 app = Celery("newsletter")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+def load_tasks() -> None:
+    """Load all tasks before this process is copied.
+
+    In each copy Celery would set Django up again, and look for tasks again: that writes to 4 MB of what they share.
+    """
+    app.loader.import_default_modules()
+    app.finalize()
+    import_modules.receivers = []
 
 
 @before_task_publish.connect

@@ -16,7 +16,7 @@ from celery.beat import PersistentScheduler, ScheduleEntry, SchedulingError
 from django.conf import settings
 from kombu import Connection
 
-from newsletter.celery import app
+from newsletter.celery import app, load_tasks
 from newsletter.operation.supervisor import STOP_SECONDS, Child
 from newsletter.publication.heartbeats import Part, beat
 from newsletter.publication.limits.outages import begin, is_away
@@ -28,6 +28,7 @@ PATIENCE_SECONDS = 6.0  # a Redis that is started again is not worth a worker of
 
 def load() -> None:
     """Load what beat needs, before the process is copied."""
+    load_tasks()
     for name in (
         "celery.app.amqp",
         "celery.app.events",

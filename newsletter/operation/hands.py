@@ -22,7 +22,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
-from newsletter.celery import app
+from newsletter.celery import app, load_tasks
 from newsletter.operation import forks
 from newsletter.operation.forks import Fork, Forked
 from newsletter.operation.supervisor import STOP_SIGNALS, Supervisor
@@ -81,8 +81,7 @@ def load() -> None:
     """Load what hands and lanes need, before the process is copied."""
     from newsletter.delivery import lanes  # noqa: F401, PLC0415 - this module is also read where no models are
 
-    app.loader.import_default_modules()
-    app.finalize()
+    load_tasks()
     for name in LATER:
         import_module(name)
 

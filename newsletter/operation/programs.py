@@ -1,6 +1,5 @@
 """The programs that `up` runs: web server, worker and clock, all of them or some."""
 
-import gc
 import http.client
 import json
 import os
@@ -109,7 +108,6 @@ def load(programs: Sequence[Program]) -> None:
     if not settings.REDIS_URL and Program.WORKER in programs:
         queue.lay_wire()
     _look_up()
-    gc.unfreeze()  # what manage.py froze without having looked for garbage among it
     connections.close_all()  # a copy of an open one would let go of the locks of both
     forks.settle()
 

@@ -95,7 +95,7 @@ class RestingScheduler(CelerysScheduler):
         """Put them on the queue as one task: at rest each of them is done in milliseconds."""
         if due:
             self.put_at |= dict.fromkeys((entry.name for entry in due), time.monotonic())
-            expires = max(entry.options["expires"] for entry in due)
+            expires = max((entry.options or {})["expires"] for entry in due)  # all have it: settings
             names = [str(entry.task) for entry in due]
             together = ScheduleEntry("at rest", TOGETHER, args=(names,), options={"expires": expires}, app=self.app)
             self.apply_entry(together, producer=self.producer)

@@ -33,11 +33,11 @@ def glimpse(path: Path, count: int) -> Glimpse:
     """Return the names of a file's columns and its first rows, whatever they mean; raise FileError for no table."""
     encoding = encoding_of(path)
     with path.open(encoding=encoding, newline="") as file:
-        first, delimiter, _lines = first_line(file)
-        lines = csv.reader(chain([first], file), delimiter=delimiter)
         try:
+            first, delimiter, _lines = first_line(file)
+            lines = csv.reader(chain([first], file), delimiter=delimiter)
             rows = [row for row in islice(lines, count + 1) if any(map(str.strip, row))]
-        except csv.Error as error:
+        except (csv.Error, UnicodeDecodeError) as error:
             raise FileError(_("Line %(start)d is not CSV: %(error)s") % {"start": 1, "error": error}) from error
     if not rows:
         raise FileError(_("There is nothing in the file."))

@@ -72,7 +72,7 @@ def encoding_of(path: Path) -> str:
 
 def _known(first: bytes, encoding: str) -> int:
     """Return how many names of columns are known if the beginning of a file is so written."""
-    line, delimiter, _lines = first_line(io.StringIO(first.decode(encoding, errors="replace")))
+    line, delimiter, _lines = first_line(io.StringIO(first.decode(encoding, errors="replace"), newline=""))
     heading = next(csv.reader([line], delimiter=delimiter), [])
     return sum(plain(name) in FIELD_OF for name in heading)
 

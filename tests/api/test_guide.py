@@ -6,14 +6,24 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
+from newsletter.delivery import tasks as delivery_tasks
+from newsletter.delivery.models import Mailing
+from newsletter.delivery.planning import approving
+from newsletter.desk import tasks
+from newsletter.desk.issues import rehearsing
+from newsletter.mail.mailers import mailer_from_url
 from newsletter.operation.accounts.roles import OWNER
 from newsletter.posts.models import Image, Post
+from subscribers.models import Subscriber
 from tests.api.conftest import Program
-from tests.factories import make_helper, make_post, make_publication
+from tests.delivery.results.issues import LONG_AGO, NOW, come, sent
+from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.missing import missing
 from tests.support.pictures import telling_png
 from tests.support.product import ROOT
@@ -43,8 +53,10 @@ def server(settings):
 def run(server, settings, tmp_path):
     """Return a function that runs a job in a folder of its own, and returns what it prints."""
     settings.MEDIA_ROOT = tmp_path / "media"
-    make_publication()
-    program = Program(make_helper(OWNER))
+    settings.DATA_DIR = tmp_path
+    settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path / "box")}
+    make_publication(sender_email="news@news.example.org")
+    program = Program(make_helper(OWNER, email="gipi@example.org"))
     (tmp_path / "picture.png").write_bytes(telling_png())
     env = {"PATH": os.environ["PATH"], "NEWSLETTER": server.url, "TOKEN": program.secret, "LANG": "C.UTF-8"}
 
@@ -61,12 +73,21 @@ def run(server, settings, tmp_path):
     return ran
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """Let each task be done by who puts it on the queue, and no other site be asked."""
+    written = rehearsing.rehearsed
+    monkeypatch.setattr(rehearsing, "rehearsed", lambda *args: written(*args)._replace(links=[]))
+    for task in (tasks.look_outside, tasks.work_on_errands, delivery_tasks.tell_author):
+        monkeypatch.setattr(task, "apply_async", lambda args=(), _task=task, **_options: _task(*args))
+
+
 def _node() -> str:
     return shutil.which("node") or missing("apt-get install nodejs")
 
 
 def test_each_job_is_printed_in_three_languages():
-    assert len(JOBS) >= 4
+    assert len(JOBS) == 10
     assert {job: tuple(found) for job, found in JOBS.items() if tuple(found) != LANGUAGES} == {}
 
 
@@ -112,3 +133,70 @@ def test_every_post_is_copied(run, tmp_path, language):
     else:
         assert {path.name for path in tmp_path.glob("*.md")} == {f"{post.pk}.md" for post in posts}
         assert (tmp_path / f"{posts[0].pk}.md").read_text() == "# p0\n\n第一段。\n"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_issue_is_composed_rehearsed_and_scheduled(run, at_once, tmp_path, language):
+    post = make_post(published_at=timezone.now() - timedelta(hours=1))
+    make_subscriber()
+
+    told = run("Compose an issue, rehearse it, and schedule it", language)
+
+    mailing = Mailing.objects.get()
+    assert (mailing.state, mailing.subject, list(mailing.issue.posts.all())) == ("scheduled", "槓桿", [post])
+    assert "scheduled" in told
+    assert len(list((tmp_path / "box").glob("**/*.eml"))) == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_mailing_is_stopped_and_goes_on(run, language):
+    now = timezone.now()
+    issue = make_issue(make_post(), number=7)
+    mailing = approving.approve(issue, send_at=now + timedelta(days=1), now=now, hold=timedelta())
+
+    told = run("Stop a mailing, and let it go on", language)
+
+    assert "paused" in told
+    assert [step.what for step in mailing.steps.all()] == ["approved", "paused", "resumed"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_somebody_is_added_as_asked(run, language):
+    told = run("Add somebody who asked on another site", language)
+
+    reader = Subscriber.objects.get(email="ming@example.org")
+    assert "asked" in told
+    assert (reader.state, reader.consents.get().text.words) == ("pending", "我想收到電子報。")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_list_of_readers_is_taken_away(run, tmp_path, language):
+    for number in range(3):
+        make_subscriber(f"r{number}@example.org")
+
+    run("Take the list of readers away", language)
+
+    file = tmp_path / ("readers.csv" if language == "sh" else "readers.ndjson")
+    assert [f"r{number}@example.org" in file.read_text() for number in range(3)] == [True] * 3
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_readers_are_imported(run, at_once, tmp_path, language):
+    (tmp_path / "readers.csv").write_text("電子郵件,姓名,電話\na@example.org,小明,2\nno address,小華,3\n")
+
+    run("Import readers", language)
+
+    assert list(Subscriber.objects.values_list("email", "name", "state")) == [("a@example.org", "小明", "active")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_result_of_an_issue_is_read(run, tmp_path, language):
+    come(3, LONG_AGO)
+    sent(7, NOW)
+
+    told = run("Read what an issue has brought", language)
+
+    if language == "sh":
+        assert json.loads((tmp_path / "result.json").read_text())["issue"] == 7
+    else:
+        assert "3 sent, 0 came back" in told

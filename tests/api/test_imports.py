@@ -96,7 +96,12 @@ def test_readers_come_by_a_file_whose_columns_were_named(carer):
 
 @pytest.mark.parametrize(
     ("content", "name"),
-    [(TABLE.encode("cp950"), "big5.csv"), (TABLE.replace(",", "\t"), "a.tsv"), (workbook(ANSWERS), "answers.xlsx")],
+    [
+        (TABLE.encode("cp950"), "big5.csv"),
+        (TABLE.replace("\n", "\r").encode("cp950"), "from-an-old-mac.csv"),
+        (TABLE.replace(",", "\t"), "a.tsv"),
+        (workbook(ANSWERS), "answers.xlsx"),
+    ],
 )
 def test_every_kind_of_table_is_taken(carer, content, name):
     answer = send(carer, content, name)
@@ -153,6 +158,7 @@ def test_what_nobody_knows_has_to_be_said(carer):
         (TABLE, "x" * 151, "/consent"),
         (packed("a.csv", "b.csv"), PROOF, "/file"),
         ("", PROOF, "/file"),
+        (b"\xff\xfea", PROOF, "/file"),  # UTF-16, cut off
     ],
 )
 def test_what_cannot_be_taken_is_named_and_nothing_is_kept(carer, tmp_path, content, consent, pointer):

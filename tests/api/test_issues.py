@@ -53,7 +53,7 @@ def test_an_issue_is_told_whole(editor):
         "preheader": "前言",
         "introduction": "大家好。",
         "closing": "再見。",
-        "items": [
+        "posts": [
             {"post": first.pk, "title": "甲", "form": "full"},
             {"post": second.pk, "title": "乙", "form": "link"},
         ],
@@ -123,7 +123,7 @@ def test_an_issue_begins_with_the_posts_that_wait_as_on_the_desk(editor):
     assert answer.status_code == 201
     assert answer.headers["Location"] == "/api/v1/issues/7"
     assert answer.json() == editor.get("/issues/7").json()
-    items = [(item["post"], item["form"]) for item in answer.json()["items"]]
+    items = [(item["post"], item["form"]) for item in answer.json()["posts"]]
     assert items == [(first.pk, "full"), (second.pk, "excerpt")]
     [line] = Change.objects.of(Issue.objects.get(number=7))
     assert (line.by, line.via, line.what) == ("edith (Obsidian)", "api", "added")
@@ -133,7 +133,7 @@ def test_an_issue_is_composed_of_what_is_named(editor):
     one, two = make_post("甲"), make_post("乙")
     items = [{"post": two.pk, "form": "full"}, {"post": one.pk}]
 
-    answer = editor.post("/issues", {"number": 40, "subject": "第四十期", "closing": "再見\r\n。", "items": items})
+    answer = editor.post("/issues", {"number": 40, "subject": "第四十期", "closing": "再見\r\n。", "posts": items})
 
     issue = Issue.objects.get(number=40)
     assert answer.status_code == 201
@@ -147,9 +147,9 @@ def test_posts_are_put_in_taken_out_and_ordered_in_one_change(editor):
     kept = issue.items.get(post=c).pk
     items = [{"post": c.pk, "form": "link"}, {"post": d.pk, "form": "full"}, {"post": a.pk, "form": "full"}]
 
-    answer = editor.patch("/issues/7", {"items": items}, match=etag(editor, 7))
+    answer = editor.patch("/issues/7", {"posts": items}, match=etag(editor, 7))
 
-    assert [(item["title"], item["form"]) for item in answer.json()["items"]] == [
+    assert [(item["title"], item["form"]) for item in answer.json()["posts"]] == [
         *(("丙", "link"), ("丁", "full"), ("甲", "full"))
     ]
     assert issue.items.get(post=c).pk == kept
@@ -162,9 +162,9 @@ def test_a_form_that_is_not_named_stays(editor):
     post = make_post("甲")
     make_issue(post, number=7, form="link")
 
-    answer = editor.patch("/issues/7", {"items": [{"post": post.pk}]}, match="*")
+    answer = editor.patch("/issues/7", {"posts": [{"post": post.pk}]}, match="*")
 
-    assert answer.json()["items"][0]["form"] == "link"
+    assert answer.json()["posts"][0]["form"] == "link"
 
 
 @pytest.mark.parametrize("order", ["dcba", "bacd", "acbd", "dabc", "bd", "", "a", "cadb"])
@@ -173,9 +173,9 @@ def test_any_order_is_kept(editor, order):
     make_issue(*posts.values(), number=7)
 
     items = [{"post": posts[name].pk, "form": "full"} for name in order]
-    answer = editor.patch("/issues/7", {"items": items}, match=etag(editor, 7))
+    answer = editor.patch("/issues/7", {"posts": items}, match=etag(editor, 7))
 
-    assert "".join(item["title"] for item in answer.json()["items"]) == order
+    assert "".join(item["title"] for item in answer.json()["posts"]) == order
     assert "".join(item.post.title for item in IssueItem.objects.order_by("position")) == order
 
 
@@ -204,7 +204,7 @@ def test_a_change_of_nothing_writes_nothing(editor):
 def test_a_change_goes_up_a_version_so_that_an_open_tab_is_refused(editor):
     issue = make_issue(make_post("甲"), number=7)
 
-    editor.patch("/issues/7", {"items": []}, match=etag(editor, 7))
+    editor.patch("/issues/7", {"posts": []}, match=etag(editor, 7))
 
     issue.refresh_from_db()
     assert issue.version == 2
@@ -222,18 +222,19 @@ def test_what_the_form_objects_to_is_named_where_it_stands(editor):
     make_issue(number=6)
     make_issue(number=7)
 
-    unlisted = editor.patch("/issues/7", {"items": [{"post": post.pk}, {"post": hidden.pk}]}, match="*")
-    unknown = editor.patch("/issues/7", {"items": [{"post": 999_999}]}, match="*")
-    twice = editor.patch("/issues/7", {"items": [{"post": post.pk}, {"post": post.pk}]}, match="*")
+    unlisted = editor.patch("/issues/7", {"posts": [{"post": post.pk}, {"post": hidden.pk}]}, match="*")
+    make_issue(post, number=9)
+    unknown = editor.patch("/issues/9", {"posts": [{"post": 999_999}]}, match="*")
+    twice = editor.patch("/issues/7", {"posts": [{"post": post.pk}, {"post": post.pk}]}, match="*")
     taken = editor.patch("/issues/7", {"number": 6}, match="*")
     empty = editor.patch("/issues/7", {"subject": " "}, match="*")
 
-    assert "“隱藏” is unlisted." in errors(unlisted)["/items/1/post"]
-    assert set(errors(unknown)) == {"/items/0/post"}
-    assert "only once" in errors(twice)["/items"]
+    assert "“隱藏” is unlisted." in errors(unlisted)["/posts/1/post"]
+    assert set(errors(unknown)) == {"/posts/0/post"}
+    assert "only once" in errors(twice)["/posts"]
     assert "already exists" in errors(taken)["/number"]
     assert set(errors(empty)) == {"/subject"}
-    assert not IssueItem.objects.exists()
+    assert IssueItem.objects.get().issue.number == 9
 
 
 @pytest.mark.parametrize(
@@ -242,8 +243,8 @@ def test_what_the_form_objects_to_is_named_where_it_stands(editor):
         ({"subject": ""}, "/subject"),
         ({"soul": 1}, "/soul"),
         ({"number": 0}, "/number"),
-        ({"items": [{"post": 1, "form": "novel"}]}, "/items/0/form"),
-        ({"items": [{"post": 1}] * 101}, "/items"),
+        ({"posts": [{"post": 1, "form": "novel"}]}, "/posts/0/form"),
+        ({"posts": [{"post": 1}] * 101}, "/posts"),
         ({"preheader": "x" * 151}, "/preheader"),
     ],
 )
@@ -287,10 +288,10 @@ def test_a_token_that_only_reads_changes_nothing(editor):
 def test_the_posts_of_an_issue_are_whole_whatever_fields_are_asked_for(editor):
     make_issue(make_post("管理槓桿"), number=7)
 
-    told = editor.get("/issues/7?fields=items,subject").json()
+    told = editor.get("/issues/7?fields=posts,subject").json()
 
-    assert told.keys() == {"items", "subject"}
-    assert told["items"][0]["title"] == "管理槓桿"
+    assert told.keys() == {"posts", "subject"}
+    assert told["posts"][0]["title"] == "管理槓桿"
     assert editor.get("/issues?fields=number").json()["items"] == [{"number": 7}]
 
 
@@ -298,7 +299,7 @@ def test_a_post_that_does_not_exist_does_not_take_the_place_of_one_that_does(edi
     post = make_post()
     issue = make_issue(post, number=7)
 
-    answer = editor.patch("/issues/7", {"items": [{"post": 999_999}]}, match="*")
+    answer = editor.patch("/issues/7", {"posts": [{"post": 999_999}]}, match="*")
 
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/items/0/post")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/posts/0/post")
     assert [item.post_id for item in issue.items.all()] == [post.pk]

@@ -52,7 +52,7 @@ def prepared(program) -> str:
     post = program.post("/posts", {"title": "管理槓桿", "body": "第一段。\n\n第二段。"})
     address = post.headers["Location"]
     program.post(f"{address}/publish", match=post.headers["ETag"])
-    new = {"subject": "槓桿", "items": [{"post": post.json()["id"], "form": "full"}]}
+    new = {"subject": "槓桿", "posts": [{"post": post.json()["id"], "form": "full"}]}
     issue = program.post("/issues", new)
     words = {"introduction": "大家好。", "preheader": "這一期談槓桿"}
     changed = program.patch(issue.headers["Location"], words, match=issue.headers["ETag"])
@@ -91,7 +91,7 @@ def test_the_link_in_the_authors_mail_cancels_what_a_program_has_scheduled(box, 
 
     assert mail["To"] == "edith@example.org"
     assert mail["Subject"] == "Goes out on Dec. 1, 2026, 8 a.m.: #1 槓桿"
-    assert "2 readers get it." in " ".join(text.split())
+    assert "goes out to 2 readers on Dec. 1, 2026, 8 a.m.;" in " ".join(text.split())
     assert "Cancel this mailing?" in asked.text
     assert "Nobody got it." in pressed.text
     assert (program.get(f"{address}/mailing").json()["status"], Mailing.objects.get().planned_at) == ("cancelled", None)

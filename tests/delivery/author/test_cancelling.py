@@ -68,8 +68,7 @@ def test_a_time_that_a_program_sets_is_mailed_with_its_name_and_a_link_that_canc
     text = " ".join(mail.get_body(("plain",)).get_content().split())
     assert mail["Subject"] == "Goes out on Nov. 24, 2026, 11 a.m.: #7 第七期"
     assert mail["To"] == "gipi@example.org"
-    assert "edith (Obsidian) has scheduled it by the API." in text
-    assert "1 reader gets it." in text
+    assert "#7 第七期 goes out to 1 reader on Nov. 24, 2026, 11 a.m.; edith (Obsidian) has scheduled it by" in text
     assert f"https://news.example.org{page(mailing)}" in text
 
 

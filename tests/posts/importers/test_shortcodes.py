@@ -86,6 +86,8 @@ from newsletter.posts.importers.folder.shortcodes import as_markdown
         ("```ad-tip\ntitle: 題\ncollapse: open\n\n內容 `碼`\n```", "> [!TIP] 題\n> 內容 `碼`"),
         ("```mdx-code-block\n<Tabs>\n```\n\n一\n\n```mdx-code-block\n</Tabs>\n```", "一"),
         ("```md example.md:\nx\n```", "**example.md:**\n\n```md example.md:\nx\n```"),
+        ("H~2~O 與 x^2^、29^th^、++新++", "H<sub>2</sub>O 與 x<sup>2</sup>、29<sup>th</sup>、<ins>新</ins>"),
+        (":tada: 完成 :+1:，`:smile:`", "🎉 完成 👍，`:smile:`"),
         ("::: tip 標題\n內容\n:::", "> [!TIP] 標題\n> 內容"),
         (":::note[**標**題]{.wide}\n內容\n:::", "> [!NOTE] **標**題\n> 內容"),
         ("::: details 看\n內容\n:::", "<details><summary>看</summary>\n\n內容\n\n</details>"),
@@ -156,6 +158,15 @@ def test_boxes_inside_each_other_end_somewhere():
     assert text.count("[!TIP]") == 16
 
 
+def test_a_link_that_no_page_here_can_have_is_words_and_named():
+    text, remarks = as_markdown(
+        "[筆記](obsidian://open?vault=x) [電話](tel:123) [頁](https://e.org) ![圖](data:image/png;base64,x)"
+    )
+
+    assert text == "筆記 [電話](tel:123) [頁](https://e.org) ![圖](data:image/png;base64,x)"
+    assert [str(one) for one in remarks] == ["a link that opens a program is words: obsidian://open?vault=x"]
+
+
 def test_a_query_of_obsidian_stays_and_is_named():
     typed = '```dataview\nTABLE x FROM "a"\n```'
 
@@ -180,7 +191,23 @@ def test_code_stays_as_it_is(code):
 
 @pytest.mark.parametrize(
     "text",
-    ["x <B.md> <BR> y", "a^b 與 x ^2 次", "if [[ -f x ]]; then", "a {b} c", "100% 的 50%", ":::", "{{ }}", "[!x]"],
+    [
+        "x <B.md> <BR> y",
+        "a^b 與 x ^2 次",
+        "if [[ -f x ]]; then",
+        "a {b} c",
+        "100% 的 50%",
+        "5~6~7 天",
+        "好~真的~好",
+        "10:30:45",
+        "a:b:c",
+        "C++和D++",
+        "i++ 與 ++j",
+        ":no_such_name:",
+        ":::",
+        "{{ }}",
+        "[!x]",
+    ],
 )
 def test_words_that_only_look_like_marks_stay(text):
     assert as_markdown(text) == (text, [])

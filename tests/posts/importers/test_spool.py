@@ -42,3 +42,14 @@ def test_of_a_ghost_export_only_what_is_read_is_kept_beside_the_posts():
     assert list(export.posts) == [post]
     assert export.emails == {"1": {"post_id": "1", "subject": "題"}}
     assert set(export.tables) == {"emails", "tags"}
+
+
+def test_texts_are_put_away_in_every_envelope():
+    first, second = ({"slug": name, "html": f"<p>{name}</p>", "tags": [{"name": "甲"}]} for name in "ab")
+    wrapped = {"posts": [{"url": "https://e.org/a/", "data": first}, {"url": "https://e.org/b/", "data": second}]}
+
+    assert list(read(json.dumps([first, second])).posts) == [first, second]
+    assert list(read(json.dumps({"data": wrapped})).posts) == [
+        first | {"url": "https://e.org/a/"},
+        second | {"url": "https://e.org/b/"},
+    ]

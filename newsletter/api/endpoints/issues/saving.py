@@ -15,7 +15,7 @@ from newsletter.publication.changes import Change
 
 Items = inlineformset_factory(Issue, IssueItem, form=ItemForm, formset=ItemFormSet, extra=0)
 WORDS = ("number", "subject", "preheader", "introduction", "closing")
-ITEMS = "items"
+POSTS = "posts"
 
 
 def save(issue: Issue, changes: Mapping[str, Any]) -> Issue:
@@ -24,8 +24,8 @@ def save(issue: Issue, changes: Mapping[str, Any]) -> Issue:
     form = _form(issue, changes)
     if not form.is_valid():
         raise Problem("changed") if form.has_error("__all__", ELSEWHERE) else problem_of(form, {})
-    formset = _formset(issue, changes.get(ITEMS))
-    _refuse_faults(formset, changes.get(ITEMS) or ())
+    formset = _formset(issue, changes.get(POSTS))
+    _refuse_faults(formset, changes.get(POSTS) or ())
     if is_new or form.changed_data or formset.has_changed():
         _store(form, formset, is_new=is_new)
     return issue
@@ -51,9 +51,9 @@ def _formset(issue: Issue, wanted: Sequence[Mapping[str, Any]] | None) -> Any:
         rows.append({"id": item.pk} | (gone if place is None else _row(wanted[place], place, item.form)))
     news = [one for one in enumerate(wanted) if one[1]["post"] not in known or first[one[1]["post"]] != one[0]]
     rows += [_row(row, place) for place, row in news]
-    data = {f"{ITEMS}-{index}-{name}": value for index, row in enumerate(rows) for name, value in row.items()}
-    data |= {f"{ITEMS}-TOTAL_FORMS": len(rows), f"{ITEMS}-INITIAL_FORMS": len(there)}
-    return Items(data, instance=issue, prefix=ITEMS)
+    data = {f"{POSTS}-{index}-{name}": value for index, row in enumerate(rows) for name, value in row.items()}
+    data |= {f"{POSTS}-TOTAL_FORMS": len(rows), f"{POSTS}-INITIAL_FORMS": len(there)}
+    return Items(data, instance=issue, prefix=POSTS)
 
 
 def _row(row: Mapping[str, Any], place: int, form: str = IssueItem.Form.EXCERPT) -> dict[str, Any]:
@@ -65,11 +65,11 @@ def _refuse_faults(formset: Any, wanted: Sequence[Mapping[str, Any]]) -> None:
     if formset.is_valid():
         return
     posts = [row["post"] for row in wanted]
-    errors = [Error(str(text), pointer=f"/{ITEMS}") for text in formset.non_form_errors()]
+    errors = [Error(str(text), pointer=f"/{POSTS}") for text in formset.non_form_errors()]
     for form in (one for one in formset.forms if one.errors):
-        place = posts.index(int(form["post"].value() or 0))  # one that goes is not wanted, and has no errors
+        place = posts.index(int(form["post"].value()))
         for name, texts in form.errors.items():
-            pointer = f"/{ITEMS}/{place}" + ("" if name == "__all__" else f"/{name}")
+            pointer = f"/{POSTS}/{place}" + ("" if name == "__all__" else f"/{name}")
             errors += [Error(str(text), pointer=pointer) for text in texts]
     raise Problem("invalid", errors=errors)
 

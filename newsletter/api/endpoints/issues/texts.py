@@ -33,7 +33,7 @@ class ItemOut(Schema):
 
 
 class IssueOut(Told):
-    """state: draft also if every mailing of it was cancelled. items: its posts, in their order."""
+    """state: draft also if every mailing of it was cancelled. posts: in their order."""
 
     number: int
     state: State
@@ -41,7 +41,7 @@ class IssueOut(Told):
     preheader: str
     introduction: str
     closing: str
-    items: list[ItemOut]
+    posts: list[ItemOut]
     sent_at: datetime | None
     url: str
     created_at: datetime
@@ -72,7 +72,7 @@ def _told(issue: Any) -> dict[str, Any]:
         "preheader": issue.preheader,
         "introduction": issue.introduction,
         "closing": issue.closing,
-        "items": [{"post": one.post_id, "title": one.post.title, "form": one.form} for one in issue.items.all()],
+        "posts": [{"post": one.post_id, "title": one.post.title, "form": one.form} for one in issue.items.all()],
         "sent_at": told_time(issue.sent_at),
         "url": f"{settings.SITE_URL}{issue.get_absolute_url()}",
         "created_at": told_time(issue.created_at),

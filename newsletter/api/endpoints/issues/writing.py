@@ -23,7 +23,7 @@ from newsletter.publication.models import Publication
 
 __all__ = ["issues"]
 
-ITEMS_MAX = 100
+POSTS_MAX = 100
 ADD, CHANGE = ("issues.add_issue",), ("issues.change_issue",)
 Subject = Annotated[str, Field(max_length=200)]
 Markdown = Annotated[str, Field(max_length=BODY_MAX)]
@@ -32,7 +32,7 @@ Markdown = Annotated[str, Field(max_length=BODY_MAX)]
 class IssueChanges(Schema):
     """What is to be other than it is; what is not named stays.
 
-    items: all posts of the issue in their order; one that is not named is taken out.
+    posts: all of the issue in their order; one that is not named is taken out.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -41,11 +41,11 @@ class IssueChanges(Schema):
     preheader: Annotated[str, Field(max_length=150)] = ""
     introduction: Markdown = ""
     closing: Markdown = ""
-    items: Annotated[list[ItemIn], Field(max_length=ITEMS_MAX)] = []
+    posts: Annotated[list[ItemIn], Field(max_length=POSTS_MAX)] = []
 
 
 class IssueIn(IssueChanges):
-    """A new issue. number: the next one if it is not named. items: the posts that wait, as the desk proposes them."""
+    """A new issue. number: the next one if it is not named. posts: those that wait, as the desk proposes them."""
 
     subject: Annotated[Subject, Field(min_length=1)]
 
@@ -55,8 +55,8 @@ def create_issue(request: ApiRequest, new: IssueIn) -> Answer:
     """Begin an issue."""
     asked: dict[str, Any] = new.model_dump(exclude_unset=True)
     slot = rhythm.next_slot(Publication.objects.current(), timezone.now())
-    waiting = [asdict(row) for row in proposals(slot)] if "items" not in asked else []
-    found = {"number": next_number(), "items": [{"post": row["post"], "form": row["form"]} for row in waiting]}
+    waiting = [asdict(row) for row in proposals(slot)] if "posts" not in asked else []
+    found = {"number": next_number(), "posts": [{"post": row["post"], "form": row["form"]} for row in waiting]}
     issue = save(Issue(), found | asked)
     return answer(issue.number, status=201)
 

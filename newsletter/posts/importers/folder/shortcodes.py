@@ -17,6 +17,7 @@ from newsletter.posts.importers.folder import (
     obsidian,
     paired,
     raw_html,
+    signs,
     themes,
 )
 from newsletter.posts.importers.folder.code import outside_code
@@ -67,4 +68,4 @@ def _plain(text: str, remarks: list[Remark], *, is_mdx: bool, literal: str) -> s
         text = kramdown.plain(_ESCAPED.sub(r"\g<open>\g<words>\g<close>", text), remarks)
         values = (found[0] for found in _VALUE.finditer(text) if found[0] not in literal)
         remarks += [Remark("a value that a program writes stays as it was typed", value[:80]) for value in values]
-    return docusaurus.plain(obsidian.plain(text, remarks), remarks, is_mdx=is_mdx)
+    return docusaurus.plain(signs.plain(obsidian.plain(text, remarks), remarks), remarks, is_mdx=is_mdx)

@@ -92,19 +92,29 @@ def read(text: str) -> Export:
 
     Raises Rejected.
     """
+    kept = Spool[Row]()
+
+    def put_away(row: Row) -> Row | _Kept:
+        """Keep a text in the file as soon as it is read: never are all of them in memory."""
+        if not MARKS & row.keys() or not {"slug", "title"} & row.keys():
+            return row
+        kept.append(row)
+        return _Kept(len(kept) - 1)
+
     try:
-        whole = json.loads(text)
+        whole = json.loads(text, object_hook=put_away)
     except (ValueError, RecursionError) as error:
         raise Rejected(f"it is no JSON: {error}") from error
     for found in _envelopes(whole):
         posts = found.get("posts")
         if isinstance(posts, list):
             tables = {
-                name: [_without_texts(_plain(row)) for row in rows if row]
+                name: [_without_texts(_plain(_found(row, kept))) for row in rows if row]
                 for name, rows in found.items()
                 if name in TABLES and isinstance(rows, list)
             }
-            return Export(Spool(_with_url(row) for row in posts if isinstance(row, dict)), tables)
+            rows = (_with_url(_found(row, kept), kept) for row in posts if isinstance(row, dict | _Kept))
+            return Export(Spool(rows), tables)
     raise Rejected("it has no posts of Ghost in it")
 
 
@@ -113,9 +123,20 @@ def _without_texts(row: Row) -> Row:
     return {key: value for key, value in row.items() if key not in MARKS}
 
 
-def _with_url(row: Row) -> Row:
+@dataclass(frozen=True)
+class _Kept:
+    """Stands for a row that was put away. number: its place in the file."""
+
+    number: int
+
+
+def _found(row: Any, kept: Spool[Row]) -> Any:
+    return kept[row.number] if isinstance(row, _Kept) else row
+
+
+def _with_url(row: Row, kept: Spool[Row]) -> Row:
     """Return a post of TryGhost/migrate's form flat, its old address kept."""
-    inner = row.get("data")
+    inner = _found(row.get("data"), kept)
     return {**inner, "url": row.get("url")} if isinstance(inner, dict) else row
 
 
