@@ -293,3 +293,13 @@ def test_the_posts_of_an_issue_are_whole_whatever_fields_are_asked_for(editor):
     assert told.keys() == {"posts", "subject"}
     assert told["posts"][0]["title"] == "管理槓桿"
     assert editor.get("/issues?fields=number").json()["items"] == [{"number": 7}]
+
+
+def test_a_post_that_does_not_exist_does_not_take_the_place_of_one_that_does(editor):
+    post = make_post()
+    issue = make_issue(post, number=7)
+
+    answer = editor.patch("/issues/7", {"posts": [{"post": 999_999}]}, match="*")
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/posts/0/post")
+    assert [item.post_id for item in issue.items.all()] == [post.pk]
