@@ -153,9 +153,9 @@ def _write_posts(samples: list[Sample], publication: Publication) -> None:
 
 
 def _link_posts() -> None:
-    """Replace `post:words` by the address that a post has only now."""
+    """Replace `/post/words` by the address that a post has only now."""
     posts = list(Post.objects.filter(source__startswith=SOURCE))
-    addresses = {f"](post:{post.words})": f"]({post.get_absolute_url()})" for post in posts}
+    addresses = {f"](/post/{post.words})": f"]({post.get_absolute_url()})" for post in posts}
     for post in posts:
         for words, address in addresses.items():
             post.body = post.body.replace(words, address)
