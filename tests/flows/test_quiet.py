@@ -35,6 +35,7 @@ def test_an_outage_is_told_by_its_beginning_and_its_end(make_product, smtp, redi
     product = make_product(mail_url=smtp.url, redis_url=redis_url, database_url=postgres_url)
     product.start()
     wait_until(lambda: status(product, "/readyz") == 200, 60, what=product.told)
+    wait_until(lambda: "Ctrl-C stops it" in product.output("up"), what=product.told)  # pages are answered before that
 
     for server, away, back in (
         ("the database", postgres.kill, postgres.serve),

@@ -115,8 +115,11 @@ class Reader:
 
     def rows(self, name: str) -> Iterator[list[str]]:
         """Yield the lines of a table, the heading first. Raises Damaged where one has not its number of cells."""
-        csv.field_size_limit(CELL_CHARACTERS)
-        with self.open(name) as source, io.TextIOWrapper(source, "utf-8", newline="") as text:
+        with (
+            _large_cells(),
+            self.open(name) as source,
+            io.TextIOWrapper(source, "utf-8", newline="") as text,
+        ):
             lines = csv.reader(text, strict=True)
             try:
                 heading = next(lines, [])
@@ -127,6 +130,16 @@ class Reader:
                     yield row
             except (csv.Error, UnicodeDecodeError) as error:
                 raise Damaged(f"{name}, line {lines.line_num}: {error}") from None
+
+
+@contextmanager
+def _large_cells() -> Iterator[None]:
+    """Let a cell have the text of a post. The limit is the whole process's: other files keep the usual one."""
+    usual = csv.field_size_limit(CELL_CHARACTERS)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _manifest(root: Path) -> dict[str, Any]:

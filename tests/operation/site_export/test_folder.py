@@ -1,5 +1,6 @@
 """The folder of an export: whole or not there, and read with suspicion."""
 
+import csv
 import json
 import os
 
@@ -37,7 +38,9 @@ def test_what_was_written_is_read(written):
     folder = Reader.at(written)
 
     folder.verify()
+    limit = csv.field_size_limit()
     heading, *rows = folder.rows("readers.csv")
+    assert csv.field_size_limit() == limit  # of every table that this process reads later
 
     assert (heading, rows) == (["id", "name"], ROWS)
     assert folder.files["readers.csv"]["rows"] == 4
