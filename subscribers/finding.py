@@ -6,7 +6,7 @@ that match agree.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from django.db import connection
@@ -176,6 +176,6 @@ NARROWINGS: Final[Mapping[str, Narrowing]] = {
 def _start_of(day: str, *, days_later: int = 0) -> datetime | None:
     try:
         found = date.fromisoformat(day) + timedelta(days=days_later)
-        return timezone.make_aware(datetime.combine(found, time()))
+        return timezone.make_aware(datetime.combine(found, time())).astimezone(UTC)  # the first day has no time in UTC
     except (ValueError, OverflowError):
         return None

@@ -108,4 +108,6 @@ def test_readers_are_found_by_the_days_between_which_they_joined(settings):
 
         assert (names(until), names(since)) == (["late@example.org"], ["next@example.org"])
         assert not finding.joined_from(readers, "soon")
+        assert not finding.joined_from(readers, "0001-01-01")
+        assert not finding.joined_to(readers, "9999-12-31")
         assert not finding.joined_to(readers, "9999-12-31")
