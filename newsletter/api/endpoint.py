@@ -23,6 +23,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from ninja import Path, Router, Schema
 from pydantic import AfterValidator, AwareDatetime, ConfigDict
 
@@ -199,7 +200,9 @@ def chosen_fields(request: HttpRequest, known: Sequence[str]) -> Sequence[str]:
     """Return the fields that `fields=` names; none without it. Raises a Problem."""
     names = [name for name in request.GET.get("fields", "").split(",") if name]
     if names and (wrong := [name for name in names if name not in known]):
-        raise Problem("invalid", errors=[Error(f"{', '.join(wrong)} ∉ {', '.join(known)}", parameter="fields")])
+        told = _("There is no field %(wrong)s: there are %(known)s.")
+        names_of = {"wrong": ", ".join(wrong), "known": ", ".join(known)}
+        raise Problem("invalid", errors=[Error(told % names_of, parameter="fields")])
     return names
 
 

@@ -72,7 +72,7 @@ def test_a_field_that_does_not_exist_is_named(editor):
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["parameter"] == "fields"
-    assert answer.json()["errors"][0]["detail"].startswith("soul ∉ id, state")
+    assert answer.json()["errors"][0]["detail"].startswith("There is no field soul: there are id, state")
 
 
 def test_the_text_that_is_not_published_yet_is_what_is_told(editor):

@@ -10,6 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from newsletter.api import problems
+from newsletter.api.handling.sentences import sentence
 from newsletter.api.problems import Error, Problem
 
 log = logging.getLogger("django.request")
@@ -37,13 +38,13 @@ def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _error(one: dict[str, Any]) -> Error:
-    """Return what pydantic says, in its own English words, and where."""
-    place, *parts = one["loc"]
+    """Return what pydantic found, and where."""
+    what, (place, *parts) = sentence(one["type"], one.get("ctx", {})), one["loc"]
     if place == "body":  # then follows the name of the view's argument
         parts = parts[1:]
     if place == "body" or place in IN_FORM:
-        return Error(one["msg"], pointer="".join(f"/{_escaped(part)}" for part in parts))
-    return Error(one["msg"], parameter=str(parts[-1]) if parts else "")
+        return Error(what, pointer="".join(f"/{_escaped(part)}" for part in parts))
+    return Error(what, parameter=str(parts[-1]) if parts else "")
 
 
 def _escaped(part: Any) -> str:
