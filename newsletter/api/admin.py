@@ -126,14 +126,14 @@ class TokenAdmin(AuditedAdmin):
 
     # --- A new one ---
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # arguments by name
         shown = {"show_save_and_add_another": False, "show_save_and_continue": False}
         return super().render_change_form(request, context | shown, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": _("API")} | (extra_context or {}))
 
-    def get_form(self, request: HttpRequest, obj: Token | None = None, **kwargs: Any) -> Any:  # type: ignore[override]
+    def get_form(self, request: HttpRequest, obj: Token | None = None, **kwargs: Any) -> Any:  # type: ignore[override]  # the same
         form = super().get_form(request, obj, **kwargs | ({"fields": ("name", "networks")}))
         return type("TokenForm", (form,), {"user": request.user})
 

@@ -78,7 +78,7 @@ class MemoryTimelines:
         return Turn(begins - now, is_taken)
 
     def slow_down(self, provider: str, limit: float | None) -> float:
-        raise NotImplementedError("nobody asks us for less")
+        raise NotImplementedError("nobody asks us for less")  # the protocol has it for mail servers
 
 
 @cache

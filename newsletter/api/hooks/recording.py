@@ -141,9 +141,8 @@ def _into_postgresql(cursor: CursorWrapper, source: Source) -> None:
 def _insert(source: Source, rows: str, message_id: str) -> str:
     """Return the statement that writes a call for each hook that wants to be told of `rows`, which are called n."""
     calls, hooks, wishes = (model._meta.db_table for model in (Call, Hook, HookEvent))
-    # Names of our own tables and columns; no value comes from outside.
     return (
-        f"INSERT INTO {calls} (hook_id, event, about, detail, at, message_id)"  # noqa: S608  # nosec B608
+        f"INSERT INTO {calls} (hook_id, event, about, detail, at, message_id)"  # noqa: S608  # nosec B608  # our own names
         f" SELECT h.id, e.event, {source.about}, {source.detail}, {source.at}, {message_id}"
         f" FROM {rows}{wishes} e JOIN {hooks} h ON h.id = e.hook_id AND h.off = ''"
         f" WHERE e.event = {source.event} AND {source.at} >= e.since AND {source.about} IS NOT NULL AND {source.where}"
