@@ -4,6 +4,10 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
+from benchmarks import whole
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
 ROW = re.compile(r"^\| (.+?) +\| `benchmarks\.(\w+)([^`]*)` +\| (\d+) +\|$", re.MULTILINE)
@@ -51,3 +55,87 @@ def test_every_module_says_what_it_is_for():
     silent = [path.name for path in FOLDER.rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text()))]
 
     assert silent == []
+
+
+# --- All of them, on one commit ---
+
+
+def test_the_whole_names_commands_that_exist():
+    for run in whole.RUNS:
+        name, *options = run.command.split()
+        source = source_of(name.removeprefix("benchmarks.")).read_text()
+
+        assert [option for option in options if option.startswith("--") and f'"{option}"' not in source] == [], run.name
+
+
+def test_every_figure_of_the_whole_is_found_by_one_group():
+    figures = [figure for run in whole.RUNS for figure in run.figures]
+
+    assert [figure.what for figure in figures if re.compile(figure.found).groups != 1] == []
+    assert [figure.what for figure in figures if figure.peer and re.compile(figure.peer).groups != 1] == []
+    assert len({figure.what for figure in figures}) == len(figures)
+    assert len({run.name for run in whole.RUNS}) == len(whole.RUNS)
+
+
+@pytest.fixture
+def counted(tmp_path, monkeypatch):
+    """Return a run that prints the number of its starts, and a folder for what it prints."""
+    (tmp_path / "counting.py").write_text(
+        "from pathlib import Path\n"
+        "count = Path(__file__).with_suffix('.txt')\n"
+        "count.write_text((count.read_text() if count.exists() else '') + '|')\n"
+        "print('started', len(count.read_text()), 'times, the other 2,000 times')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    figures = (
+        whole.Figure("starts", r"started (\d+)", 1, peer=r"other ([\d,]+)", peer_name="the other"),
+        whole.Figure("at least", r"started (\d+)", 3, " times", at_least=True),
+    )
+    return whole.Run("counting", "counting", figures), tmp_path / "kept"
+
+
+def measured(counted, commit, capsys):
+    run, folder = counted
+    folder.mkdir(exist_ok=True)
+    whole.measure(run, folder / "counting.log", commit, None)
+    missing = whole.table([run], folder)
+    return capsys.readouterr().out.splitlines(), missing
+
+
+def test_what_was_measured_on_this_commit_is_kept(counted, capsys):
+    measured(counted, "abc1234", capsys)
+
+    lines, missing = measured(counted, "abc1234", capsys)
+
+    assert lines[-2:] == ["| starts | ≤ 1 | 1 | the other: 2,000 |", "| at least | ≥ 3 times | **1 times** |  |"]
+    assert missing == []
+
+
+def test_what_was_measured_on_another_commit_is_measured_again(counted, capsys):
+    measured(counted, "abc1234", capsys)
+
+    lines, _missing = measured(counted, "def5678", capsys)
+
+    assert lines[-2] == "| starts | ≤ 1 | **2** | the other: 2,000 |"
+
+
+def test_a_command_that_failed_is_missing_and_tried_again(counted, capsys):
+    _run, folder = counted
+    script = folder.parent / "counting.py"
+    sound = script.read_text()
+    script.write_text(sound + "raise SystemExit(3)\n")
+
+    _lines, missing = measured(counted, "abc1234", capsys)
+
+    assert missing == ["counting: not measured to its end"]
+    script.write_text(sound)
+    assert measured(counted, "abc1234", capsys)[1] == []
+
+
+def test_a_figure_that_is_not_printed_is_missing(counted, capsys):
+    run, folder = counted
+    other = whole.Run(run.name, run.command, (whole.Figure("ends", r"ended (\d+)"),))
+
+    _lines, missing = measured((other, folder), "abc1234", capsys)
+
+    assert missing == [r"counting: nothing is printed like ended (\d+)"]
