@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from newsletter.posts.importers.folder.fields import DAY_IN_NAME, first_of, list_of, tags
+from newsletter.posts.importers.folder.files.fields import DAY_IN_NAME, first_of, list_of, tags
 from newsletter.posts.importers.front_matter import Value
 
 # Folders that a program takes texts from, and that no address names.
