@@ -424,7 +424,8 @@ BY_WHOM = {
         "newsletter.posts.importers.folder.files.settings": "_LINES",
         "newsletter.posts.importers.folder.files.titles": "_LINK",
         "newsletter.posts.importers.html.footnotes": "_NUMBER",
-        "newsletter.posts.importers.folder.themes": "_TABS _TAB _TAB_END _BUTTON _LABEL _BOX _button _tab _PARTED "
+        "newsletter.posts.importers.folder.themes": "_COLOURED "
+        "_TABS _TAB _TAB_END _BUTTON _LABEL _BOX _button _tab _PARTED "
         "_WORDS _checkbox _worded",
         "newsletter.posts.importers.folder.obsidian": "_WIKI _CONTENTS _HIDDEN _CALLOUT _SIZED _BLOCK _FILM _SIZE",
         "newsletter.posts.importers.folder.shortcodes": "_SITE _RELATIVE _VALUE _ESCAPED",

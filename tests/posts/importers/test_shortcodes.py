@@ -225,6 +225,17 @@ def test_a_file_that_no_page_here_shows_is_named(typed):
     assert [one.what for one in as_markdown(typed)[1]] == ["a file that is no picture stays at its old address"]
 
 
+FRIENDS = """{% flink %}
+- class_name: 朋友
+  class_desc: 那些人
+  link_list:
+    - name: 甲
+      link: https://e.org/
+      avatar: https://e.org/a.png
+      descr: 寫字
+    - name: 乙
+      link: https://e.net/
+{% endflink %}"""
 ELSEWHERE = "what another site shows is a link"
 
 
@@ -247,6 +258,9 @@ ELSEWHERE = "what another site shows is a link"
             ":no_such_name: 與 :no_such_name:",
             "the name of an emoji stays as it was typed",
         ),
+        ("{% gallery url,a %}{% endgallery %}", "{% gallery url,a %}", "a short code stays as it was typed"),
+        ("{% flink %}\n- [\n{% endflink %}", "```yaml\n- [\n```", "a short code stays as it was typed"),
+        ("{% flink %}\n字\n{% endflink %}", "```yaml\n字\n```", "a short code stays as it was typed"),
         ('<X color="red">字</X>', '<X color="red">字</X>', "a short code stays as it was typed"),
         ("<Tabs.Item>字</Tabs.Item>", "<Tabs.Item>字</Tabs.Item>", "a short code stays as it was typed"),
         ("`= this.file.name`", "`= this.file.name`", "a value that a program writes stays as it was typed"),
@@ -275,6 +289,19 @@ def test_what_is_something_else_here_is_named_once(typed, written, named):
         ("![[圖.png\\|100]]", "![](<圖.png>)"),
         ("![圖](@site/static/img/a.png) ![圖](pathname:///b.png)", "![圖](/img/a.png) ![圖](/b.png)"),
         ('<iframe src="https://www.youtube.com/embed/dQw4w9WgXcQ"></iframe>',) * 2,
+        ("{% note purple 'fa-solid fa-wand-magic' %}\n字\n{% endnote %}", "> [!NOTE]\n> 字"),
+        ("{% note red 'fas fa-fan' simple%}\n字\n{% endnote %}", "> [!NOTE]\n> 字"),
+        ("{% post_link a ' 🚀 開始' %}", "[🚀 開始](a.md)"),
+        ("臣亮言：{% label 先帝 %}創業，{% label 中道崩殂 blue %}", "臣亮言：先帝創業，中道崩殂"),
+        ("很漂亮 {% inlineImg https://e.org/x.png 150px %}", "很漂亮 ![](https://e.org/x.png)"),
+        ("答 {% hideInline because,看答案,#FF7242,#fff %}", "答 看答案 because"),
+        ("{% timeline 2022,pink %}\n字\n{% endtimeline %}", "**2022**\n\n字"),
+        (
+            "{% galleryGroup '壁 紙' '收藏' '/g/a' https://e.org/a.png %}",
+            "[![壁 紙](https://e.org/a.png)](/g/a)\n\n**壁 紙** 收藏",
+        ),
+        ("{% gallery true,220,10 %}\n![](a.png)\n{% endgallery %}", "![](a.png)"),
+        (FRIENDS, "**朋友**\n\n那些人\n\n- [甲](https://e.org/) — 寫字\n- [乙](https://e.net/)"),
     ],
 )
 def test_what_themes_and_plug_ins_have_of_their_own_comes_along(typed, written):

@@ -43,7 +43,7 @@ def _asset(words: list[str], named: dict[str, str]) -> str:
     place = next((index for index, word in enumerate(words) if PICTURE.search(word)), None)
     if place is None:
         return ""
-    rest = " ".join(word for word in words[place + 1 :] if not re.fullmatch(r"\d+%?", word))
+    rest = " ".join(word for word in words[place + 1 :] if not re.fullmatch(r"\d+(?:%|px)?", word))
     both = re.fullmatch(r"(?P<title>[^']*?)\s*'(?P<alt>[^']+)'", rest)  # Hexo: "title 'alt'"
     return _shown(words[place], both["alt"], both["title"]) if both else _shown(words[place], rest, "")
 
@@ -164,7 +164,21 @@ def _link(words: list[str], named: dict[str, str]) -> str:
 
 
 def _shown_words(words: list[str]) -> list[str]:
-    return [word for word in words if word not in {"true", "false"}]
+    return [word.strip() for word in words if word not in {"true", "false"}]
+
+
+def _group(words: list[str], named: dict[str, str]) -> str:
+    """Butterfly's way into a gallery: its name, what it shows, its address, and a picture."""
+    if len(words) < 4:
+        return ""
+    name, about, link, source = words[:4]
+    return f"\n\n[{_shown(source, name, '')}]({link})\n\n**{name}** {about}\n\n"
+
+
+def _hidden_words(args: str) -> str:
+    """Butterfly's words that a click opens: what they are, and what is clicked."""
+    words, shown = (*(part.strip() for part in args.split(",")), "")[:2]
+    return f"{shown} {words}".strip()
 
 
 def _asset_link(words: list[str], named: dict[str, str]) -> str:
@@ -213,6 +227,8 @@ _WRITERS: dict[str, Writer] = {
     "card": _card,
     "imgproc": _imgproc,
     "asset_img": _asset,
+    "inlineimg": _asset,
+    "gallerygroup": _group,
     **{site: _film(before) for site, before in _FILMS.items()},
     "instagram": _instagram,
     "iframe": _frame,
@@ -245,6 +261,9 @@ def written(tag: Tag, remarks: list[Remark]) -> str:
         return _line(tag.args)
     if tag.name in {"fullimage", "fi"} and (picture := _full(tag.args)):
         return picture
+    if tag.name == "hideinline":
+        remarks.append(Remark("what a click opened is open", tag.args[:80], is_loss=False))
+        return _hidden_words(tag.args)
     write = None if tag.is_end else _WRITERS.get(tag.name)
     found = write(tag.words, tag.named) if write else ""
     if not found:
