@@ -409,7 +409,7 @@ BY_WHOM = {
         "newsletter.posts.importers.moments": "_LOOSE _NAMED _UNIX _iso",
         "newsletter.posts.importers.folder.signs": "_ADDED _EMOJI _LINK _LOWERED _RAISED",
         "newsletter.posts.importers.folder.files.addresses": "_MADE",
-        "newsletter.posts.importers.folder.files.fields": "_HEADING DAY_IN_NAME words",
+        "newsletter.posts.importers.folder.files.fields": "_HEADING _LANGUAGE DAY_IN_NAME words",
         "newsletter.posts.importers.folder.boxes": "PICTURE",
         "newsletter.posts.importers.folder.docusaurus": "_PROGRAM _COMMENT _GIVEN _LITERAL _CLASS _LOOK _TAB _LABEL "
         "_AROUND _PART _HERE _VALUE _VALUE_OF_MDX _FILM",

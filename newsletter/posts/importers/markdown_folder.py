@@ -113,7 +113,7 @@ class Source:
     def names(self, source: str) -> list[str]:
         """Return under which keys the post of `source` is linked to, beside its addresses."""
         name = PurePosixPath(source.partition(":")[2])
-        stem = name.parent.name if name.stem in read_fields.INDEX else name.stem
+        stem = read_fields.stem_of(name)
         return [source, f"name:{stem}", f"name:{read_fields.DAY_IN_NAME.sub('', stem)}"]
 
 

@@ -121,3 +121,22 @@ def test_what_is_nothing_is_no_word(head):
 
 def test_a_word_in_quotes_is_a_word():
     assert parse('---\ntitle: "null"\n---\n')[0] == {"title": "null"}
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "address"),
+    [
+        ("content/posts/waiting/index.zh-tw.md", "waiting", "/zh-tw/posts/waiting"),
+        ("content/posts/waiting.en.md", "waiting", "/en/posts/waiting"),
+        ("content/posts/waiting/index.md", "waiting", "/posts/waiting"),
+        ("content/posts/vue.js.md", "vue.js", "/posts/vue.js"),
+    ],
+)
+def test_a_language_behind_the_name_of_a_file_is_no_part_of_it(name, title, address):
+    found = post_of(PurePosixPath(name), "---\ndate: 2024-01-05\n---\n字".encode(), TAIPEI)
+
+    assert (found.title, found.addresses[0]) == (title, address)
+
+
+def test_the_list_of_a_section_in_another_language_is_a_page():
+    assert post_of(PurePosixPath("content/posts/_index.zh-tw.md"), "字".encode(), TAIPEI).is_unlisted
