@@ -407,7 +407,7 @@ BY_WHOM = {
         "newsletter.posts.importers.html.places": "_HEADING _ID _LINK _MARK",
         "newsletter.posts.importers.mistaken": "_FEED _PAGE _READERS",
         "newsletter.posts.importers.moments": "_LOOSE _NAMED _UNIX _iso",
-        "newsletter.posts.importers.folder.signs": "_ADDED _EMOJI _LINK _LOWERED _RAISED",
+        "newsletter.posts.importers.folder.signs": "_ADDED _EMOJI _LINK _LOWERED _RAISED _WWW",
         "newsletter.posts.importers.folder.files.addresses": "_MADE",
         "newsletter.posts.importers.folder.files.fields": "_HEADING _LANGUAGE DAY_IN_NAME words",
         "newsletter.posts.importers.folder.boxes": "PICTURE",

@@ -292,6 +292,7 @@ def test_what_is_something_else_here_is_named_once(typed, written, named):
         ("{% note purple 'fa-solid fa-wand-magic' %}\n字\n{% endnote %}", "> [!NOTE]\n> 字"),
         ("{% note red 'fas fa-fan' simple%}\n字\n{% endnote %}", "> [!NOTE]\n> 字"),
         ("{% post_link a ' 🚀 開始' %}", "[🚀 開始](a.md)"),
+        ("見 www.example.org/a_b。", "見 [www.example.org/a_b](http://www.example.org/a_b)。"),
         ("臣亮言：{% label 先帝 %}創業，{% label 中道崩殂 blue %}", "臣亮言：先帝創業，中道崩殂"),
         ("很漂亮 {% inlineImg https://e.org/x.png 150px %}", "很漂亮 ![](https://e.org/x.png)"),
         ("答 {% hideInline because,看答案,#FF7242,#fff %}", "答 看答案 because"),
@@ -308,6 +309,21 @@ def test_what_themes_and_plug_ins_have_of_their_own_comes_along(typed, written):
     text, remarks = as_markdown(typed)
 
     assert (text.strip(), [str(one) for one in remarks if one.is_loss]) == (written, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://www.example.org/",
+        "[到 www.example.org 去](https://www.example.org)",
+        '<a href="https://www.example.org">www.example.org</a>',
+        "`www.example.org`",
+        "a@www.example.org",
+        "www.",
+    ],
+)
+def test_an_address_that_is_a_link_or_none_is_left_alone(text):
+    assert as_markdown(text) == (text, [])
 
 
 @pytest.mark.parametrize("text", ["時間 10:30:20", "a::b", ":::", "C:\\x: 與 y:", "`:no_such_name:`", "鍵:值:鍵"])

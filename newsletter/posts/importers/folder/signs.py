@@ -16,6 +16,11 @@ _EMOJI = re.compile(r"(?<![A-Za-z0-9_:/]):(?P<name>[a-z+-][a-z0-9_+-]{0,30}):(?!
 _LINK = re.compile(
     r"(?<![!\\])\[(?P<words>[^\[\]\n]{1,300})\]\(<?(?P<url>(?P<scheme>[a-z][a-z0-9+.-]{1,20}):[^\s()<>]{1,500})>?\)"
 )
+# GitHub's Markdown, which Hugo, Hexo and Docusaurus read, makes a link of it; not within one, or an address.
+_WWW = re.compile(
+    r"(?<![\w/.@:>\"'(\[<=-])(?P<address>www\.[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{2,63}){1,4}(?:/[A-Za-z0-9_~%/?#=&.-]{0,300})?"
+    r"(?<![.?]))(?![^\[\]\n]{0,300}\])"
+)
 _TABLE = """
 smile 😄 smiley 😃 grin 😁 joy 😂 laughing 😆 sweat_smile 😅 wink 😉 blush 😊 heart_eyes 😍
 thinking 🤔 cry 😢 sob 😭 scream 😱 sunglasses 😎 heart ❤️ broken_heart 💔 sparkles ✨ star ⭐
@@ -81,6 +86,7 @@ def plain(text: str, remarks: list[Remark]) -> str:
     text = _LOWERED.sub(r"<sub>\g<words></sub>", text) if "~" in text else text
     text = _ADDED.sub(r"<ins>\g<words></ins>", text) if "++" in text else text
     text = _EMOJI.sub(lambda found: _emoji(found, remarks), text) if ":" in text else text
+    text = _WWW.sub(r"[\g<address>](http://\g<address>)", text) if "www." in text else text
     return _LINK.sub(lambda found: _linked(found, remarks), text) if "](" in text else text
 
 
