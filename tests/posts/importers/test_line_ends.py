@@ -121,3 +121,10 @@ def test_a_folder_of_texts_within_no_site_is_its_own(tmp_path):
     laid_out(tmp_path, {"posts/a.md": TEXT})
 
     assert detected(tmp_path / "posts", TAIPEI).name == "Markdown"
+
+
+def test_a_site_within_another_has_its_own_settings(tmp_path):
+    laid_out(tmp_path, {"scaffolds/post.md": "", "docs/_config.yml": "title: x\n", "docs/_posts/2024-01-05-a.md": TEXT})
+
+    assert detected(tmp_path / "docs", TAIPEI).name == "Jekyll"
+    assert pages(tmp_path / "docs") == ["<p>第一行第二行</p>"]

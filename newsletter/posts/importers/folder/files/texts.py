@@ -78,7 +78,7 @@ class InFolder:
     @cached_property
     def site(self) -> Texts:
         """Return the folder of the whole site, where only that of its texts was named: `source/_posts`, `content`."""
-        if self.is_one or self.root.resolve().name not in _INNER:
+        if self.is_one or self.root.resolve().name not in _INNER or program_of(self.has) != "Markdown":
             return self
         outer = (InFolder(folder) for folder in self.root.resolve().parents[:_INNER_DEEPEST])
         return next((one for one in outer if program_of(one.has) != "Markdown"), self)
