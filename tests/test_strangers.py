@@ -453,7 +453,7 @@ BY_WHOM = {
         "newsletter.posts.importers.wordpress.galleries": "_GALLERY _IDS _BLOCK",
         "newsletter.posts.importers.wordpress.items": "_CDATA _CONTROL _BARE",
         "newsletter.posts.importers.wordpress.plugins": "_NOTE _FORMULA _CODE",
-        "newsletter.posts.importers.wordpress.source": "_words _summary",
+        "newsletter.posts.importers.wordpress.source": "_words _plain",
         "newsletter.posts.importers.wordpress.texts": "_BLOCK _CAPTION _PICTURE _EMBED _DYNAMIC _CODE _MEDIA "
         "_UNKNOWN _ALONE _PRE _EMBED_BLOCK _BLOCK_MARK _MORE with_paragraphs _paragraph _code _media "
         "_CODE_BLOCK _ELSEWHERE _ESCAPED _ALONE_IN_TEXT _name_unknown",
