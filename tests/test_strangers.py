@@ -397,7 +397,7 @@ BY_WHOM = {
         "newsletter.posts.importers.buttondown": "_MODE _HTML _TEMPLATE Source.keys",
         "newsletter.desk.moving_in.forms": "_SITE",
         "newsletter.posts.importers.folder.colons": "_END _FENCE _OPEN _TITLE _written",
-        "newsletter.posts.importers.folder.fences": "_FILE _GIVEN _HEAD _PLAIN _WORDS _box _title",
+        "newsletter.posts.importers.folder.fences": "_FILE _GIVEN _HEAD _INLINE_QUERY _PLAIN _WORDS _box _title",
         "newsletter.posts.importers.folder.indented": "_BOX _TITLE",
         "newsletter.posts.importers.folder.paired": "_RAW _Reading._literal _SCAN",
         "newsletter.posts.importers.folder.pairs": "_ADDRESS _COLOUR _COLOURS _boxed_words _code _code_title "
@@ -407,20 +407,25 @@ BY_WHOM = {
         "newsletter.posts.importers.html.places": "_HEADING _ID _LINK _MARK",
         "newsletter.posts.importers.mistaken": "_FEED _PAGE _READERS",
         "newsletter.posts.importers.moments": "_LOOSE _NAMED _UNIX _iso",
-        "newsletter.posts.importers.folder.signs": "_ADDED _EMOJI _LINK _LOWERED _RAISED",
-        "newsletter.posts.importers.folder.addresses": "_MADE",
-        "newsletter.posts.importers.folder.fields": "_HEADING DAY_IN_NAME words",
+        "newsletter.posts.importers.folder.signs": "_ADDED _EMOJI _LINK _LOWERED _RAISED _WWW",
+        "newsletter.posts.importers.folder.files.addresses": "_MADE",
+        "newsletter.posts.importers.folder.files.fields": "_HEADING _LANGUAGE DAY_IN_NAME words",
         "newsletter.posts.importers.folder.boxes": "PICTURE",
         "newsletter.posts.importers.folder.docusaurus": "_PROGRAM _COMMENT _GIVEN _LITERAL _CLASS _LOOK _TAB _LABEL "
-        "_AROUND _PART _VALUE _VALUE_OF_MDX _FILM",
+        "_AROUND _PART _HERE _VALUE _VALUE_OF_MDX _FILM",
         "newsletter.posts.importers.folder.code": "CODE",
         "newsletter.posts.importers.folder.formulas": "_BLOCK _INLINE _TEX",
         "newsletter.posts.importers.folder.kramdown": "_ATTRIBUTES _IDENTITY _CONTENTS _HIDDEN _UNMARKED _ANCHORED "
         "_HEADING _HIDDEN_BY_LIQUID",
         "newsletter.posts.importers.folder.notes": "_ABBREVIATION _with_abbreviations _with_notes.plain",
         "newsletter.posts.importers.folder.raw_html": "_MEDIA _SOURCE _SCRIPT _GIST _DROPPED _LAZY _MARKED _ANCHOR "
-        "_kept _script _with_lines",
-        "newsletter.posts.importers.folder.themes": "_TABS _TAB _TAB_END _BUTTON _LABEL _BOX _button _tab _PARTED "
+        "_FRAME _LOOK _kept _script _with_lines",
+        "newsletter.posts.importers.folder.left_behind": "_LINK _ELSEWHERE",
+        "newsletter.posts.importers.folder.files.settings": "_LINES",
+        "newsletter.posts.importers.folder.files.titles": "_LINK",
+        "newsletter.posts.importers.html.footnotes": "_NUMBER",
+        "newsletter.posts.importers.folder.themes": "_COLOURED "
+        "_TABS _TAB _TAB_END _BUTTON _LABEL _BOX _button _tab _PARTED "
         "_WORDS _checkbox _worded",
         "newsletter.posts.importers.folder.obsidian": "_WIKI _CONTENTS _HIDDEN _CALLOUT _SIZED _BLOCK _FILM _SIZE",
         "newsletter.posts.importers.folder.shortcodes": "_SITE _RELATIVE _VALUE _ESCAPED",
@@ -428,7 +433,7 @@ BY_WHOM = {
         "newsletter.posts.importers.ghost.source": "_PICTURE_HOST _OWN_LINK _PATTERN Source._without_place",
         "newsletter.posts.importers.html.blocks": "_LANGUAGE _BARE _heading _item_text _code_block _language _side",
         "newsletter.posts.importers.ghost.bodies": "_GATED _EDITOR",
-        "newsletter.posts.importers.html.cards": "_PORTAL _GIST _dropped _link_of_a_program",
+        "newsletter.posts.importers.html.cards": "_PORTAL _GIST _LOOK _LOOK_BY_CLASS _dropped _link_of_a_program",
         "newsletter.posts.importers.html.converting": "_DATA",
         "newsletter.posts.importers.html.counts": "TOKEN _HAN",
         "newsletter.posts.importers.html.inlines": "_SPACE _ANYWHERE _BRACKETS _PUNCTUATION _TAG _ENTITY "
@@ -438,7 +443,7 @@ BY_WHOM = {
         "newsletter.posts.importers.html.other_boxes": "_CALLS _BACKGROUND youtube",
         "newsletter.posts.importers.html.tree": "_NAME _SCHEME serialised _NORMAL _BOLD _SLANTED _LINED",
         "newsletter.posts.importers.linking": "_LINK",
-        "newsletter.posts.importers.markdown_breaks": "_SPECIAL _UNDERLINE _breaks",
+        "newsletter.posts.importers.markdown_breaks": "_WHOLE _ENDED _UNDERLINE _SIDES _NOTE _OPEN_TAG",
         "newsletter.posts.importers.markdown_folder": "_UNDERLINED",
         "newsletter.posts.importers.medium": "_ID _DAY",
         "newsletter.posts.importers.pictures.finding": "_DATA _SIZED _SMALLER _SUBSTACK",
@@ -448,10 +453,10 @@ BY_WHOM = {
         "newsletter.posts.importers.wordpress.galleries": "_GALLERY _IDS _BLOCK",
         "newsletter.posts.importers.wordpress.items": "_CDATA _CONTROL _BARE",
         "newsletter.posts.importers.wordpress.plugins": "_NOTE _FORMULA _CODE",
-        "newsletter.posts.importers.wordpress.source": "_words _summary",
+        "newsletter.posts.importers.wordpress.source": "_words _plain",
         "newsletter.posts.importers.wordpress.texts": "_BLOCK _CAPTION _PICTURE _EMBED _DYNAMIC _CODE _MEDIA "
         "_UNKNOWN _ALONE _PRE _EMBED_BLOCK _BLOCK_MARK _MORE with_paragraphs _paragraph _code _media "
-        "_CODE_BLOCK _ELSEWHERE _ESCAPED _name_unknown",
+        "_CODE_BLOCK _ELSEWHERE _ESCAPED _ALONE_IN_TEXT _name_unknown",
         "newsletter.posts.markdown.inlines": "MARK TAGS RAW_PLACEHOLDER RAW_LINK "
         "NEAR EMPHASIS SOFT_BREAK _without_break",
         "newsletter.posts.markdown.lines": "FENCE HEADING QUOTE RULE MARKER "
@@ -496,7 +501,7 @@ NORMALISING = {
     "newsletter.posts.importers.buttondown": {
         "Source.read slugify": "of 120 characters at most, or of a name of a file",
     },
-    "newsletter.posts.importers.folder.fields": {
+    "newsletter.posts.importers.folder.files.fields": {
         "words slugify": "of 120 characters at most, or of a name of a file",
     },
     "newsletter.posts.importers.ghost.source": {

@@ -3,7 +3,7 @@
 import pytest
 
 from newsletter.posts.importers import linking
-from newsletter.posts.importers.folder import fields
+from newsletter.posts.importers.folder.files import fields
 from newsletter.posts.importers.folder.shortcodes import as_markdown
 from newsletter.posts.importers.pictures import placing
 from newsletter.posts.markdown import embeds

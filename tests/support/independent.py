@@ -53,7 +53,7 @@ def differences(old_html: str, post) -> dict[str, int]:
     """
     old, new = (
         Page(old_html),
-        Page(re.sub(r"<details class=\"embed.*?</details>", "", render(post.body), flags=re.DOTALL)),
+        Page(re.sub(r"<(details|a) class=\"embed.*?</\1>", "", render(post.body), flags=re.DOTALL)),
     )
     rest = Counter(new.tokens)
     rest.subtract(old.tokens)

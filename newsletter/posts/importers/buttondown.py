@@ -26,6 +26,7 @@ _MODE = re.compile(r"\A\s*<!--\s*buttondown-editor-mode:\s*(?P<mode>\w+)\s*-->\s
 _HTML = re.compile(r"<(?:p|h[1-6]|ul|ol|div|blockquote|figure|table)[\s>]", re.IGNORECASE)
 _TEMPLATE = re.compile(r"\{\{[^{}\n]{1,200}\}\}|\{%[^%\n]{1,200}%\}")
 SENT = {"sent", "imported", "resending", ""}
+SCHEDULED = {"scheduled", "about_to_send"}  # at its date it is public here; it is not mailed
 
 
 class Files(Protocol):
@@ -93,7 +94,7 @@ class Source:
             body=body.markdown,
             words=slugify(slug[:120])[:60].strip("-"),
             summary=str(row.get("description") or ""),
-            published_at=at if is_sent and not closed else None,
+            published_at=at if (is_sent or status in SCHEDULED) and not closed else None,
             cover=str(row.get("image_url") or row.get("image") or ""),
             addresses=(f"/archive/{slug}/",) if slug else (),
             mailed=Mailed(subject, at) if at and is_sent else None,

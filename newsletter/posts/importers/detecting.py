@@ -5,7 +5,7 @@ from pathlib import Path
 
 from newsletter.posts.importers import buttondown, markdown_folder, medium, mistaken, substack
 from newsletter.posts.importers.archive import Archive
-from newsletter.posts.importers.folder.texts import InArchive, InFolder
+from newsletter.posts.importers.folder.files.texts import InArchive, InFolder
 from newsletter.posts.importers.ghost.export import read
 from newsletter.posts.importers.ghost.source import Source as Ghost
 from newsletter.posts.importers.imported import Rejected

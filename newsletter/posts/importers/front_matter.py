@@ -117,10 +117,18 @@ def flat(fields: Mapping[Any, Any]) -> dict[str, Value]:
     return values
 
 
+class _Loader(yaml.BaseLoader):
+    """Builds texts, lists and mappings; what is nothing (`null`, `~`) is the empty text."""
+
+    def construct_scalar(self, node: Any) -> str:
+        text = str(super().construct_scalar(node))
+        return "" if node.style is None and text in {"~", "null", "Null", "NULL"} else text
+
+
 def _mapping(head: str) -> dict[object, object]:
     _check_length(head)
     try:
-        fields = yaml.load(head, Loader=yaml.BaseLoader)  # noqa: S506 - it builds texts, lists and mappings only
+        fields = yaml.load(head, Loader=_Loader)  # noqa: S506 - it builds texts, lists and mappings only
     except RecursionError as error:
         raise FrontMatterError("its front matter is nested too deeply") from error
     except yaml.YAMLError as error:
@@ -137,9 +145,12 @@ def _reason(error: yaml.YAMLError) -> str:
 
 def _value(value: object, *, is_by_name: bool) -> Value:
     if isinstance(value, list):
-        return [text for item in value for text in _items(item, is_by_name=is_by_name) if text]
+        said = (item for item in value if item is not None)
+        return [text for item in said for text in _items(item, is_by_name=is_by_name) if text]
     if isinstance(value, bool):
         return str(value).lower()
+    if value is None:
+        return ""
     return (value.isoformat() if isinstance(value, datetime | date) else str(value)).strip()
 
 

@@ -2,22 +2,26 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from functools import cached_property, partial
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from newsletter.mail.characters import nfc, without_control
-from newsletter.posts.importers.folder import fields as read_fields
-from newsletter.posts.importers.folder.addresses import addresses
+from newsletter.posts.importers.folder.files import fields as read_fields
+from newsletter.posts.importers.folder.files.addresses import addresses
+from newsletter.posts.importers.folder.files.settings import ends_lines
+from newsletter.posts.importers.folder.files.texts import Texts, program_of
+from newsletter.posts.importers.folder.files.titles import with_titles
 from newsletter.posts.importers.folder.shortcodes import as_markdown
-from newsletter.posts.importers.folder.texts import Texts, program_of
 from newsletter.posts.importers.front_matter import FrontMatterError, Value, parse
 from newsletter.posts.importers.html.converting import as_typed, shown
 from newsletter.posts.importers.html.inlines import address
 from newsletter.posts.importers.imported import ImportedPost, Rejected, Remark
+from newsletter.posts.importers.markdown_breaks import with_hard_breaks
 from newsletter.posts.importers.pictures.finding import Finder
-from newsletter.posts.importers.visibility import is_hidden, unknown_wishes
+from newsletter.posts.importers.visibility import is_behind_a_password, is_hidden, unknown_wishes
 from newsletter.posts.models import BODY_MAX
 
 SUFFIXES = {".md", ".markdown", ".mdx", ".mkd", ".mdown"}
@@ -49,7 +53,7 @@ class Source:
     @cached_property
     def name(self) -> str:
         """Return the program by the files that it keeps beside the texts."""
-        return program_of(self.texts.has)
+        return program_of(self.texts.site.has)
 
     @property
     def finders(self) -> Sequence[Finder]:
@@ -62,8 +66,37 @@ class Source:
 
     def read(self, name: PurePosixPath) -> ImportedPost:
         """Return the post in a file; raise Rejected when it cannot become one."""
-        is_mdx = self.name == "Docusaurus"
-        return post_of(name, self.texts.read(name, BODY_MAX * 4 + 1), self.zone, is_mdx=is_mdx)
+        post = post_of(name, self._data(name), self.zone, way=self._way)
+        beside = name.with_suffix("")
+        return replace(post, folder=beside.as_posix()) if beside in self._folders else post
+
+    def _data(self, name: PurePosixPath) -> bytes:
+        return self.texts.read(name, BODY_MAX * 4 + 1)
+
+    @cached_property
+    def _folders(self) -> frozenset[PurePosixPath]:
+        """Return the folders that files are in: Hexo keeps the pictures of a post in one of the post's name."""
+        return frozenset(name.parent for name in self.texts.names)
+
+    @cached_property
+    def _way(self) -> "Way":
+        return Way(self.name == "Docusaurus", ends_lines(self.name, self.texts.site), self._title_of)
+
+    def _title_of(self, slug: str) -> str:
+        """Return the title of the text whose file, or front matter, has this name; "" if there is none."""
+        name = self._by_slug.get(slug.removesuffix(".md")) or self._by_slug.get(PurePosixPath(slug).stem)
+        if name is None:
+            return ""
+        try:
+            fields, body = _parsed(_text(self._data(name)))
+        except Rejected:
+            return ""
+        return read_fields.title(fields, body, name)[0]
+
+    @cached_property
+    def _by_slug(self) -> dict[str, PurePosixPath]:
+        names = [PurePosixPath(name) for name, _read in self.articles()]
+        return {name.stem: name for name in reversed(names)} | {str(name.with_suffix("")): name for name in names}
 
     def keys(self, href: str, source: str) -> list[str]:
         """Return what a link in the post of `source` may name: a file of the folder, or an old address."""
@@ -80,7 +113,7 @@ class Source:
     def names(self, source: str) -> list[str]:
         """Return under which keys the post of `source` is linked to, beside its addresses."""
         name = PurePosixPath(source.partition(":")[2])
-        stem = name.parent.name if name.stem in read_fields.INDEX else name.stem
+        stem = read_fields.stem_of(name)
         return [source, f"name:{stem}", f"name:{read_fields.DAY_IN_NAME.sub('', stem)}"]
 
 
@@ -100,15 +133,25 @@ def _is_passed_over(name: PurePosixPath) -> bool:
     return len(name.parts) == 1 and name.stem.lower() in NO_TEXTS
 
 
-def post_of(name: PurePosixPath, data: bytes, zone: tzinfo, *, is_mdx: bool = False) -> ImportedPost:
-    """Return the post of a file of this name; raise Rejected when it cannot become one.
+@dataclass(frozen=True)
+class Way:
+    """How the program of a folder reads its texts.
 
-    is_mdx: whether the program of the folder takes every file for MDX.
+    is_mdx: whether it takes every file for MDX; ends_lines: whether a line ends on the page where it does in the text;
+    title_of: returns the title of another text of the folder.
     """
+
+    is_mdx: bool = False
+    ends_lines: bool = False
+    title_of: Callable[[str], str] = field(default=lambda _slug: "")
+
+
+def post_of(name: PurePosixPath, data: bytes, zone: tzinfo, *, way: Way = Way()) -> ImportedPost:
+    """Return the post of a file of this name; raise Rejected when it cannot become one."""
     fields, typed = _parsed(_text(data))
     title, typed = read_fields.title(fields, typed, name)
     typed = _UNDERLINED.sub("", typed).strip()
-    body, remarks = as_markdown(typed, is_mdx=is_mdx or name.suffix.lower() == ".mdx")
+    body, remarks = as_markdown(with_titles(typed, way.title_of), is_mdx=way.is_mdx or name.suffix.lower() == ".mdx")
     if not typed:
         raise Rejected("it has no text")
     before = shown(typed)
@@ -117,8 +160,11 @@ def post_of(name: PurePosixPath, data: bytes, zone: tzinfo, *, is_mdx: bool = Fa
         remarks.append(Remark("stands above the text now", ", ".join(photos)[:200], is_loss=False))
     if body != typed:
         remarks.append(Remark("short codes are Markdown now", effect=shown(body) - before, is_loss=False))
+    body = with_hard_breaks(body) if way.ends_lines else body
     at = read_fields.published_at(fields, name, zone, remarks)
     hidden = is_hidden(fields, name)
+    if is_behind_a_password(fields):
+        remarks.append(Remark("it was behind a password, so it is a draft"))
     is_page = read_fields.is_page(fields, name)
     if is_page:
         remarks.append(Remark("a page is a post that no list shows", is_loss=False))

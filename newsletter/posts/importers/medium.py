@@ -54,7 +54,7 @@ class Source:
         address = canonical.attrs.get("href", "") if canonical else ""
         stem = name.rpartition("/")[2]
         number = _ID.search(stem.removesuffix(".html")) or _ID.search(urlsplit(address).path)
-        is_reply = not title and viewed is not None
+        is_reply = viewed is not None and _is_reply(content, title)
         if is_reply:
             remarks.append(Remark("an answer to another story is a post that no list shows", is_loss=False))
         return ImportedPost(
@@ -78,6 +78,14 @@ class Source:
 
     def names(self, source: str) -> list[str]:
         return [source]
+
+
+def _is_reply(content: Node, title: str) -> bool:
+    """Return whether a text answers another story: its title is how it begins; it has no headings and no pictures."""
+    if not title:
+        return True
+    begins = " ".join(content.text.split()).startswith(title.rstrip("… ."))
+    return begins and content.first("h1", "h2", "h3", "h4", "figure", "pre") is None
 
 
 def _own(stem: str) -> str:

@@ -44,6 +44,10 @@ def is_hidden(fields: Mapping[str, Value], name: PurePath) -> bool:
     )
 
 
+def is_behind_a_password(fields: Mapping[str, Value]) -> bool:
+    return any(fields.get(key) for key in SECRETS)
+
+
 def _hides(key: str, value: Value) -> bool:
     said = (value if isinstance(value, str) else " ".join(value)).lower()
     if key in SECRETS:

@@ -54,7 +54,10 @@ def test_what_a_style_or_an_attribute_says_comes_along(html, expected):
     ],
 )
 def test_short_codes_and_marks_of_blocks_come_along(typed, expected):
-    assert from_wordpress(typed) == (expected, [])
+    text, remarks = from_wordpress(typed)
+
+    is_elsewhere = expected.startswith("https://")
+    assert (text, remarks) == (expected, [f"what another site shows is a link: {expected}"] if is_elsewhere else [])
 
 
 @pytest.mark.parametrize("typed", ["[googlemaps https://maps.example/x]", "[toc]", "[my_form]", "[ez-toc-widget-x]"])
@@ -117,3 +120,77 @@ def test_what_buttondown_keeps_beside_a_mail_is_named(tmp_path):
     assert [str(one) for one in post.remarks] == [
         "has no place here: canonical_url (https://e.org/a), attachments (['att_1'])"
     ]
+
+
+@pytest.mark.parametrize(
+    ("html", "looks"),
+    [
+        ('<p style="color:#f00;margin:0">紅</p>', "color:#f00"),
+        ('<p style="font-size: 20px; text-align: center">大</p>', "font-size: 20px, text-align: center"),
+        ('<p class="has-text-align-center has-vivid-red-color">紅</p>', "has-text-align-center, has-vivid-red-color"),
+        ("<center>中</center><center>間</center>", "center"),
+        ('<p style="white-space: pre-wrap; border-color: red">無</p>', None),
+        ('<p style="background-image:url(x)" class="has-drop-cap">無</p>', None),
+    ],
+)
+def test_colours_sizes_and_places_are_named_once_and_are_no_loss(html, looks):
+    named = [(one.what, one.detail, one.is_loss) for one in converted(html).remarks]
+
+    assert named == ([("the look of single parts stays away", looks, False)] if looks else [])
+
+
+@pytest.mark.parametrize(
+    ("html", "named"),
+    [
+        ('<iframe src="https://maps.example/x"></iframe>', ["https://maps.example/x"]),
+        ('<iframe src="https://www.youtube.com/embed/dQw4w9WgXcQ"></iframe>', []),
+        ("<iframe></iframe>", []),
+    ],
+)
+def test_a_frame_that_is_no_film_is_named(html, named):
+    assert [one.detail for one in converted(html).remarks if one.what == "what another site shows is a link"] == named
+
+
+def test_addresses_that_wordpress_drew_as_boxes_are_named_once():
+    text = (
+        "https://www.instagram.com/p/x/\n\nhttps://e.org/a\n\nhttps://youtu.be/dQw4w9WgXcQ\n\n"
+        "見 https://x.com/a/status/1 這篇\n\n[embed]https://www.instagram.com/p/x/[/embed]"
+    )
+
+    assert from_wordpress(text)[1] == ["what another site shows is a link: https://www.instagram.com/p/x/"]
+
+
+def test_a_picture_of_substacks_first_years_has_its_title_below_it():
+    html = """<div class="image3" data-attrs='{"src": "https://e.org/a.png", "title": "白板"}'></div>"""
+
+    assert markdown(html) == '![白板](https://e.org/a.png "白板")'
+
+
+@pytest.mark.parametrize("mark", ["1", "[1]", "*", "註1"])
+def test_a_number_that_leads_to_a_paragraph_which_leads_back_is_a_footnote(mark):
+    html = f'<p id="p">句<a href="#n">{mark}</a>。</p><p id="n">註的字<a href="#p">↩</a></p>'
+
+    assert markdown(html) == "句[^1]。\n\n[^1]: 註的字"
+
+
+def test_questions_that_lead_to_answers_are_no_footnotes():
+    html = '<p id="q"><a href="#a">為什麼？</a></p><p id="a">因為。<a href="#q">回問題</a></p>'
+
+    assert markdown(html) == "[為什麼？](#a)\n\n因為。[回問題](#q)"
+
+
+@pytest.mark.parametrize(("status", "is_public"), [("scheduled", True), ("draft", False), ("managed", False)])
+def test_a_mail_that_buttondown_would_send_later_is_public_on_its_day_and_mailed_by_nobody(tmp_path, status, is_public):
+    row = {
+        "id": "1",
+        "subject": "題",
+        "slug": "x",
+        "body": "字",
+        "status": status,
+        "publish_date": "2099-01-05T08:00:00Z",
+    }
+    (tmp_path / "emails.json").write_text(json.dumps([row]))
+
+    [post] = posts(tmp_path / "emails.json").values()
+
+    assert (post.published_at is not None, post.mailed) == (is_public, None)

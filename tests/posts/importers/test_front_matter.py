@@ -103,3 +103,40 @@ def test_tags_and_authors_go_by_their_names():
     fields, _text = parse("---\ntags:\n- label: 甲\n  permalink: /a\nauthors:\n- name: 乙\n---\n文")
 
     assert fields == {"tags": ["甲"], "authors": ["乙"]}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "---\ntitle: 題\ndate: 2024-01-05\npassword: null\ncover: ~\ndescription: Null\ntags: [null, 甲]\n---\n",
+        '{"title": "題", "date": "2024-01-05", "password": null, "cover": null, "tags": [null, "甲"]}\n',
+    ],
+)
+def test_what_is_nothing_is_no_word(head):
+    post = post_of(PurePosixPath("a.md"), f"{head}字".encode(), TAIPEI)
+
+    assert (post.title, post.cover, post.summary, post.tags) == ("題", "", "", ("甲",))
+    assert (post.published_at is None, post.remarks) == (False, ())
+
+
+def test_a_word_in_quotes_is_a_word():
+    assert parse('---\ntitle: "null"\n---\n')[0] == {"title": "null"}
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "address"),
+    [
+        ("content/posts/waiting/index.zh-tw.md", "waiting", "/zh-tw/posts/waiting"),
+        ("content/posts/waiting.en.md", "waiting", "/en/posts/waiting"),
+        ("content/posts/waiting/index.md", "waiting", "/posts/waiting"),
+        ("content/posts/vue.js.md", "vue.js", "/posts/vue.js"),
+    ],
+)
+def test_a_language_behind_the_name_of_a_file_is_no_part_of_it(name, title, address):
+    found = post_of(PurePosixPath(name), "---\ndate: 2024-01-05\n---\n字".encode(), TAIPEI)
+
+    assert (found.title, found.addresses[0]) == (title, address)
+
+
+def test_the_list_of_a_section_in_another_language_is_a_page():
+    assert post_of(PurePosixPath("content/posts/_index.zh-tw.md"), "字".encode(), TAIPEI).is_unlisted

@@ -13,7 +13,7 @@ from django.utils import translation
 
 from newsletter.posts.importers import front_matter, markdown_folder
 from newsletter.posts.importers.fitting import fitting
-from newsletter.posts.importers.folder.texts import InFolder
+from newsletter.posts.importers.folder.files.texts import InFolder
 from newsletter.posts.importers.imported import ImportedPost, Rejected
 from newsletter.posts.importers.markdown_folder import post_of
 from newsletter.posts.importers.taking import Taken, take
@@ -422,7 +422,7 @@ def test_what_is_no_picture_stays_where_it_was_and_is_named(folder):
         "``a ` ![x](images/team.jpg)``",
         "```\n![x](images/team.jpg)\n```",
         "~~~md\n![x](images/team.jpg)\n~~~",
-        "[x](images/team.jpg)",
+        "[x](https://e.org/images/team.jpg)",
     ],
 )
 def test_pictures_that_are_here_code_and_links_stay_as_they_are(folder, text):

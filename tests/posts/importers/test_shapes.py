@@ -1,6 +1,9 @@
 """Exports in the shape in which the programs write them, counted by a parser that is not ours."""
 
+import json
+import re
 import zipfile
+from contextlib import suppress
 from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
@@ -14,7 +17,7 @@ from newsletter.posts.importers.imported import ImportedPost, Rejected
 from newsletter.posts.importers.markdown_folder import post_of
 from newsletter.posts.importers.wordpress.texts import as_html
 from newsletter.posts.markdown.render import render
-from tests.posts.importers.shapes import blogs, buttondown, folders, medium, substack, wordpress
+from tests.posts.importers.shapes import blogs, buttondown, folders, ghost, medium, substack, wordpress, wxr
 from tests.support.independent import differences
 
 TAIPEI = ZoneInfo("Asia/Taipei")
@@ -82,22 +85,68 @@ def test_an_essay_of_substack_has_its_notes_galleries_and_names(tmp_path):
 # --- Medium ---
 
 
-def test_stories_of_medium_have_the_same_words_and_pictures_or_say_why_not(tmp_path):
-    found = posts(zipped(tmp_path / "m.zip", medium.EXPORT))
+@pytest.mark.parametrize("name", medium.EXPORTS)
+def test_stories_of_medium_have_the_same_words_and_pictures_or_say_why_not(tmp_path, name):
+    files = medium.EXPORTS[name]
+    found = posts(zipped(tmp_path / "m.zip", files))
 
-    inner = {
-        name: text.partition('class="e-content">')[2].partition("<footer>")[0] for name, text in medium.EXPORT.items()
-    }
+    inner = {name: text.partition('class="e-content">')[2].partition("<footer>")[0] for name, text in files.items()}
     assert {name: differences(inner[f"posts/{name}"], post) for name, post in found.items()} == {
         name: {} for name in found
     }
-    essay, code, boxes = found.values()
+    assert [compared(post.before, shown(post.body), post.remarks) for post in found.values()] == [()] * len(found)
+    assert len(found) == len([name for name in files if name.startswith("posts/")])
+
+
+def test_a_story_of_medium_is_written_as_its_author_would(tmp_path):
+    essay, code, boxes = posts(zipped(tmp_path / "m.zip", medium.EXPORT)).values()
+
     assert "管理的第一課，是**學會等待**。" in essay.body
     assert "```python\ndef wait():\n    return 1\n```" in code.body
     assert "[gist.github.com/demo/0123456789abcdef](https://gist.github.com/demo/0123456789abcdef)" in code.body
     assert boxes.body.startswith(f"![]({medium.CDN}/2600/1*bg.jpeg)\n\n大圖上的字")
     assert "https://twitter.com/a/status/1" in boxes.body
-    assert [compared(post.before, shown(post.body), post.remarks) for post in found.values()] == [()] * 3
+
+
+def test_what_lies_beside_the_stories_of_medium_is_what_it_was(tmp_path):
+    reply, notes, draft = posts(zipped(tmp_path / "m.zip", medium.BESIDE)).values()
+
+    assert (reply.is_unlisted, notes.is_unlisted, draft.is_unlisted) == (True, False, False)
+    assert (reply.published_at is None, draft.published_at) == (False, None)
+    assert notes.body.startswith("第一句[^1]，第二句")
+    assert "[^1]: 第一個註腳。" in notes.body
+    assert [(one.what, one.detail) for one in notes.remarks if one.is_loss] == [
+        ("what another site shows is a link", "https://medium.com/media/0123456789abcdef/href"),
+        ("a link within the text leads nowhere here", "#b2"),
+    ]
+
+
+# --- Ghost ---
+
+
+@pytest.mark.parametrize("name", ghost.EXPORTS)
+def test_an_export_of_ghost_of_each_age_has_the_same_words_and_pictures_or_says_why_not(tmp_path, name):
+    path = tmp_path / "ghost.json"
+    path.write_text(json.dumps(ghost.EXPORTS[name]))
+
+    found = posts(path)
+
+    assert {name: differences(post.page, post) for name, post in found.items()} == {name: {} for name in found}
+    assert [compared(post.before, shown(post.body), post.remarks) for post in found.values()] == [()] * len(found)
+
+
+def test_every_card_of_ghost_comes_along(tmp_path):
+    path = tmp_path / "ghost.json"
+    path.write_text(json.dumps(ghost.LEXICAL))
+
+    post = posts(path)["post-1"]
+
+    assert said(post) == [
+        "a file that is no picture stays at its old address",
+        "the heading of a fold-out is its summary",
+        "the small pictures of a bookmark stay away",
+    ]
+    assert found(render(post.body), "img") == 5
 
 
 # --- Buttondown ---
@@ -125,6 +174,54 @@ def test_an_export_of_buttondown_has_what_is_in_it_and_names_what_is_not(tmp_pat
 
 
 # --- WordPress ---
+
+
+@pytest.mark.parametrize("name", wxr.EXPORTS)
+def test_an_export_of_wordpress_has_the_same_words_and_pictures_or_says_why_not(tmp_path, name):
+    path = tmp_path / "blog.xml"
+    path.write_text(wxr.EXPORTS[name])
+
+    taken = [load for _name, load in detected(path, TAIPEI).articles()]
+    made = []
+    for load in taken:
+        with suppress(Rejected):
+            made.append(load())
+
+    assert [differences(post.page, post) for post in made] == [{}] * len(made)
+    assert [compared(post.before, shown(post.body), post.remarks) for post in made] == [()] * len(made)
+    assert (len(taken), len(made)) == {"blocks": (5, 4), "classic": (2, 2), "jetpack": (1, 1)}[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "losses"),
+    [
+        (
+            "blocks",
+            "區塊",
+            [
+                "a film or sound stays at its old address",
+                "the caption of its cover stays away",
+                "what another site shows is a link",
+            ],
+        ),
+        ("classic", "舊編輯器", []),
+        ("jetpack", "外掛", ["a short code stays as it was typed", "what another site shows is a link"]),
+    ],
+)
+def test_what_an_export_of_wordpress_loses_is_named(tmp_path, name, title, losses):
+    path = tmp_path / "blog.xml"
+    path.write_text(wxr.EXPORTS[name])
+
+    post = next(post for name, post in posts_that_come(path) if post.title == title)
+
+    assert said(post) == losses
+    assert len(re.findall(r"!\[", post.body)) == {"blocks": 2, "classic": 3, "jetpack": 3}[name]
+
+
+def posts_that_come(path):
+    for name, load in detected(path, TAIPEI).articles():
+        with suppress(Rejected):
+            yield name, load()
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,6 @@ from newsletter.posts.importers.folder.shortcodes import as_markdown
         ("![[a b.png|300]]", "![](<a b.png>)"),
         ("%%只給自己%%", "<!-- 只給自己 -->"),
         ("> [!info] 資訊\n> 內容", "> [!NOTE] 資訊\n> 內容"),
-        ("{{< instagram CxOWiQNP2MO >}}", "<https://www.instagram.com/p/CxOWiQNP2MO/>"),
         ('{{% expand "更多" %}}裡面{{% /expand %}}', "<details><summary>更多</summary>\n\n裡面\n\n</details>"),
         ("{{</* youtube x */>}}", "{{< youtube x >}}"),
         ('![圖](a.png "題"){width=300 .wide}', '![圖](a.png "題")'),
@@ -42,10 +41,8 @@ from newsletter.posts.importers.folder.shortcodes import as_markdown
         ("前{% comment %}只給\n自己{% endcomment %}後", "前<!-- 只給 自己 -->後"),
         ("前\n\n{::comment}\n不顯示\n{:/comment}", "前\n\n<!-- 不顯示 -->"),
         ("* 目錄\n{:toc}\n\n文", "[toc]\n\n文"),
-        ("[檔]({% link assets/a.pdf %})", "[檔](/assets/a.pdf)"),
         ('{% include youtube.html id="dQw4w9WgXcQ" %}', "https://www.youtube.com/watch?v=dQw4w9WgXcQ"),
         ('{% include figure.html src="/a.png" alt="圖" caption="說" %}', '![圖](/a.png "說")'),
-        ("{% twitter https://twitter.com/a/status/1 %}", "<https://twitter.com/a/status/1>"),
         ("![[a.png|圖|300]]", "![圖](<a.png>)"),
         ("![圖|200x100](https://e.org/a.png)", "![圖](https://e.org/a.png)"),
         ("一段。 ^b1\n\n二", "一段。\n\n二"),
@@ -80,8 +77,6 @@ from newsletter.posts.importers.folder.shortcodes import as_markdown
         ("{% note, 一 行 %}", "> [!NOTE]\n> 一 行"),
         ("{% p center large, 大字 %}\n{% p small, 小字 %}", "大字\n\n\n\n\n小字"),
         ("{% checkbox green checked, 甲, 乙 %}\n{% radio 丙 %}", "☑ 甲, 乙\n○ 丙"),
-        ("{{< bilibili 36570401 3 >}}", "<https://www.bilibili.com/video/av36570401/?p=3>"),
-        ("{{< bilibili id=BV1xx411c7mD p=1 >}}", "<https://www.bilibili.com/video/BV1xx411c7mD/>"),
         ('{{< imgproc "a.jpg" Fit "800x800" />}}', "![](a.jpg)"),
         ("```ad-tip\ntitle: 題\ncollapse: open\n\n內容 `碼`\n```", "> [!TIP] 題\n> 內容 `碼`"),
         ("```mdx-code-block\n<Tabs>\n```\n\n一\n\n```mdx-code-block\n</Tabs>\n```", "一"),
@@ -203,7 +198,6 @@ def test_code_stays_as_it_is(code):
         "a:b:c",
         "C++和D++",
         "i++ 與 ++j",
-        ":no_such_name:",
         ":::",
         "{{ }}",
         "[!x]",
@@ -229,3 +223,125 @@ def test_a_function_of_a_program_is_left_out_to_its_end():
 @pytest.mark.parametrize("typed", ["![[報告.pdf]]", "[[a/錄音.mp3|聽]]"])
 def test_a_file_that_no_page_here_shows_is_named(typed):
     assert [one.what for one in as_markdown(typed)[1]] == ["a file that is no picture stays at its old address"]
+
+
+FRIENDS = """{% flink %}
+- class_name: 朋友
+  class_desc: 那些人
+  link_list:
+    - name: 甲
+      link: https://e.org/
+      avatar: https://e.org/a.png
+      descr: 寫字
+    - name: 乙
+      link: https://e.net/
+{% endflink %}"""
+ELSEWHERE = "what another site shows is a link"
+
+
+@pytest.mark.parametrize(
+    ("typed", "written", "named"),
+    [
+        ("{{< instagram CxOWiQNP2MO >}}", "<https://www.instagram.com/p/CxOWiQNP2MO/>", ELSEWHERE),
+        ("{% twitter https://twitter.com/a/status/1 %}", "<https://twitter.com/a/status/1>", ELSEWHERE),
+        ('{{< tweet user="a" id="1" >}}', "<https://twitter.com/a/status/1>", ELSEWHERE),
+        ("{{< bilibili 36570401 3 >}}", "<https://www.bilibili.com/video/av36570401/?p=3>", ELSEWHERE),
+        ("{{< bilibili id=BV1xx411c7mD p=1 >}}", "<https://www.bilibili.com/video/BV1xx411c7mD/>", ELSEWHERE),
+        ("{% iframe https://e.org/f 100% 200 %}", "<https://e.org/f>", ELSEWHERE),
+        ("{% gist abc/123 %}", "<https://gist.github.com/abc/123>", "a program that stands at GitHub is a link"),
+        ("{% asset_link a.pdf 一份 檔 %}", "[一份 檔](<a.pdf>)", "a file that is no picture stays at its old address"),
+        ("{% asset_link a.pdf %}", "[a.pdf](<a.pdf>)", "a file that is no picture stays at its old address"),
+        ("[檔]({% link assets/a.pdf %})", "[檔](/assets/a.pdf)", "a link leads to a file of the old site"),
+        ("[檔](@site/static/a.pdf)", "[檔](/a.pdf)", "a link leads to a file of the old site"),
+        (
+            ":no_such_name: 與 :no_such_name:",
+            ":no_such_name: 與 :no_such_name:",
+            "the name of an emoji stays as it was typed",
+        ),
+        ("{% gallery url,a %}{% endgallery %}", "{% gallery url,a %}", "a short code stays as it was typed"),
+        ("{% flink %}\n- [\n{% endflink %}", "```yaml\n- [\n```", "a short code stays as it was typed"),
+        ("{% flink %}\n字\n{% endflink %}", "```yaml\n字\n```", "a short code stays as it was typed"),
+        ('<X color="red">字</X>', '<X color="red">字</X>', "a short code stays as it was typed"),
+        ("<Tabs.Item>字</Tabs.Item>", "<Tabs.Item>字</Tabs.Item>", "a short code stays as it was typed"),
+        ("`= this.file.name`", "`= this.file.name`", "a value that a program writes stays as it was typed"),
+        ('<iframe src="https://e.org/map"></iframe>', '<iframe src="https://e.org/map"></iframe>', ELSEWHERE),
+    ],
+)
+def test_what_is_something_else_here_is_named_once(typed, written, named):
+    text, remarks = as_markdown(typed)
+
+    assert (text.strip(), [one.what for one in remarks if one.is_loss]) == (written, [named])
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("{% asset_img a.png 300 200 \"標題 '替代 字'\" %}", '![替代 字](a.png "標題")'),
+        ("{% img left /a.png 400 600 \"標題 '替代'\" %}", '![替代](/a.png "標題")'),
+        ("{% fullimage /a.png, 替代, 標題 %}", '![替代](/a.png "標題")'),
+        ("{% fi /a.png %}", "![](/a.png)"),
+        ('{% exturl 網站 https://e.org/a "說明" %}', '[網站](https://e.org/a "說明")'),
+        ("{% link 名, https://e.org/l, /x.png %}", "[名](https://e.org/l)"),
+        (":slightly_smiling_face: :gem: :taiwan:", "🙂 💎 🇹🇼"),
+        ("好:tada:！", "好🎉！"),
+        ("段落\n\n- 項\n\n^abc-1", "段落\n\n- 項"),
+        ("| [[筆記\\|那篇]] |\n|---|", "| [那篇](<筆記.md>) |\n|---|"),
+        ("![[圖.png\\|100]]", "![](<圖.png>)"),
+        ("![圖](@site/static/img/a.png) ![圖](pathname:///b.png)", "![圖](/img/a.png) ![圖](/b.png)"),
+        ('<iframe src="https://www.youtube.com/embed/dQw4w9WgXcQ"></iframe>',) * 2,
+        ("{% note purple 'fa-solid fa-wand-magic' %}\n字\n{% endnote %}", "> [!NOTE]\n> 字"),
+        ("{% note red 'fas fa-fan' simple%}\n字\n{% endnote %}", "> [!NOTE]\n> 字"),
+        ("{% post_link a ' 🚀 開始' %}", "[🚀 開始](a.md)"),
+        ("見 www.example.org/a_b。", "見 [www.example.org/a_b](http://www.example.org/a_b)。"),
+        ("臣亮言：{% label 先帝 %}創業，{% label 中道崩殂 blue %}", "臣亮言：先帝創業，中道崩殂"),
+        ("很漂亮 {% inlineImg https://e.org/x.png 150px %}", "很漂亮 ![](https://e.org/x.png)"),
+        ("答 {% hideInline because,看答案,#FF7242,#fff %}", "答 看答案 because"),
+        ("{% timeline 2022,pink %}\n字\n{% endtimeline %}", "**2022**\n\n字"),
+        (
+            "{% galleryGroup '壁 紙' '收藏' '/g/a' https://e.org/a.png %}",
+            "[![壁 紙](https://e.org/a.png)](/g/a)\n\n**壁 紙** 收藏",
+        ),
+        ("{% gallery true,220,10 %}\n![](a.png)\n{% endgallery %}", "![](a.png)"),
+        (FRIENDS, "**朋友**\n\n那些人\n\n- [甲](https://e.org/) — 寫字\n- [乙](https://e.net/)"),
+    ],
+)
+def test_what_themes_and_plug_ins_have_of_their_own_comes_along(typed, written):
+    text, remarks = as_markdown(typed)
+
+    assert (text.strip(), [str(one) for one in remarks if one.is_loss]) == (written, [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://www.example.org/",
+        "[到 www.example.org 去](https://www.example.org)",
+        '<a href="https://www.example.org">www.example.org</a>',
+        "`www.example.org`",
+        "a@www.example.org",
+        "www.",
+    ],
+)
+def test_an_address_that_is_a_link_or_none_is_left_alone(text):
+    assert as_markdown(text) == (text, [])
+
+
+@pytest.mark.parametrize("text", ["時間 10:30:20", "a::b", ":::", "C:\\x: 與 y:", "`:no_such_name:`", "鍵:值:鍵"])
+def test_colons_that_name_no_emoji_are_not_named(text):
+    assert as_markdown(text)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "detail"),
+    [
+        ("<font color=red>紅</font>", "<font color=red>"),
+        ('<span style="color: red">紅</span> <b style="color: red">紅</b>', 'style="color: red"'),
+        ("<center>中</center>", "<center>"),
+        ('<p align="right">右</p>', 'align="right"'),
+        ('`<font color="red">`', None),
+    ],
+)
+def test_a_look_that_was_typed_as_html_is_named_once(typed, detail):
+    named = [(one.detail, one.is_loss) for one in as_markdown(typed)[1] if "the look" in one.what]
+
+    assert named == ([(detail, False)] if detail else [])

@@ -25,7 +25,12 @@ _LOOK = re.compile(r"\s(?:style=\{\{[^{}]{0,500}\}\}|className=\{[^{}\n]{0,200}\
 _TAB = re.compile(r"^[ \t]*<TabItem\b(?P<given>[^>\n]{0,500})>[ \t]*", re.MULTILINE)
 _LABEL = re.compile(r"\b(?:label|value)=[\"'](?P<words>[^\"'\n]{1,200})[\"']")
 _AROUND = re.compile(r"^[ \t]*</?Tabs\b[^>\n]{0,500}>[ \t]*$|[ \t]*</TabItem>[ \t]*", re.MULTILINE)
-_PART = re.compile(r"<(?P<name>[A-Z]{1,20}[a-z]\w{0,60})(?:\s[^<>\n]{0,500})?/?>")
+_PART = re.compile(  # one letter is a part if something is given to it, and it is none of HTML's
+    r"<(?:[A-Z]{1,20}[a-z]\w{0,60}(?:\.[A-Z]\w{0,60})?(?:\s[^<>\n]{0,500})?|(?![ABIPQSU])[A-Z]\s[^<>\n]{0,500})/?>"
+)
+_HERE = re.compile(
+    r"(?P<before>\]\(<?|\b(?:src|href|to)=\")(?:pathname://|@site(?:/static)?(?=/))"
+)  # of the site's folder
 # What a program would write: one that is a program beyond doubt, and anything in braces of an MDX file.
 _SURE = (
     r"(?<![\\{$])\{(?![{%#:/])(?=[^{}\n]*(?:=>|`|\b(?:props|new|useBaseUrl|require)\b|\w\.\w+[(}]))"
@@ -43,6 +48,7 @@ def plain(text: str, remarks: list[Remark], *, is_mdx: bool = False) -> str:
         text = _LITERAL.sub(r'\g<name>="\g<words>"', _GIVEN.sub(r'\g<name>="\g<path>"', _FILM.sub(_film, text)))
         text = _without_looks(_AROUND.sub("", _TAB.sub(_tab, text)), remarks)
         remarks += [Remark("a short code stays as it was typed", one[0][:80]) for one in _PART.finditer(text)]
+    text = _HERE.sub(r"\g<before>", text)
     if "{" in text:
         values = (_VALUE_OF_MDX if is_mdx else _VALUE).finditer(text)
         remarks += [Remark("a value that a program writes stays as it was typed", one[0][:80]) for one in values]

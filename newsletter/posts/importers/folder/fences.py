@@ -20,16 +20,18 @@ _FILE = re.compile(r"[\w+#-]{1,20}:(?P<name>[\w./-]{1,200}\.\w{1,8}|[A-Z][\w/.-]
 _WORDS = re.compile(r"(?P<words>\S.*?)(?:[ \t]+(?P<url>https?://\S+)(?:[ \t]+(?P<link>\S.*))?)?")
 _PLAIN = re.compile(r"[\w./-]+\.\w{1,8}:?|[\u3400-\u9fff].*")  # a single word that is no switch: a file, or Han
 
-
+_INLINE_QUERY = re.compile(r"`+\s*(?:\$=|=\s*(?:this\.|\[\[|date\(|link\())")  # Dataview's, within a sentence
 QUERIES = {"dataview", "dataviewjs", "query", "tasks", "base"}  # a program writes what readers see
 
 
 def plain(text: str, remarks: list[Remark]) -> str:
     """Return a text in which the title of each block of code stands above it, in bold, and what is no code is none."""
-    return CODE.sub(lambda code: _written(code, remarks), text) if "```" in text or "~~~" in text else text
+    return CODE.sub(lambda code: _written(code, remarks), text) if "`" in text or "~~~" in text else text
 
 
 def _written(code: re.Match[str], remarks: list[Remark]) -> str:
+    if code["ticks"] and _INLINE_QUERY.match(code[0]):
+        remarks.append(Remark("a value that a program writes stays as it was typed", code[0].strip("`")[:80]))
     head = _HEAD.match(code[0]) if code["fence"] else None
     info = head["info"].strip() if head else ""
     language = info.partition(" ")[0].lower()

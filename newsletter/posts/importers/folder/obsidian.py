@@ -12,7 +12,7 @@ _CONTENTS = re.compile(r"^[ \t]*\[\[_?toc_?\]\][ \t]*$", re.IGNORECASE | re.MULT
 _HIDDEN = re.compile(r"%%(?P<words>.+?)%%", re.DOTALL)
 _CALLOUT = re.compile(r"^(?P<before>[ \t>]*>[ \t]*)\[!(?P<kind>\w+)\](?P<fold>[-+]?)", re.MULTILINE)
 _SIZED = re.compile(r"(?<=!\[)(?P<alt>[^\[\]|\n]{0,300})\|\d{1,5}(?:x\d{1,5})?(?=\]\()")
-_BLOCK = re.compile(r"[ \t]+\^[A-Za-z0-9-]{1,60}(?=[ \t]*$)", re.MULTILINE)
+_BLOCK = re.compile(r"(?:[ \t]+|^)\^[A-Za-z0-9-]{1,60}(?=[ \t]*$)", re.MULTILINE)
 _FILM = re.compile(r"!\[[^\[\]\n]{0,300}\]\((?P<url>https://(?:www\.youtube\.com/watch|youtu\.be/)[^\s()]{1,200})\)")
 _SIZE = re.compile(r"\d{1,5}(?:x\d{1,5})?")
 
@@ -37,9 +37,11 @@ def _known_kind(match: re.Match[str]) -> str:
 
 
 def _wiki(match: re.Match[str], remarks: list[Remark]) -> str:
-    target, alias = match["target"].strip(), (match["alias"] or "").strip()
+    # In a table the sign before another name is written with a backslash.
+    target, alias = match["target"].rstrip("\\ ").strip(), (match["alias"] or "").strip()
     if match["embed"] and PICTURE.search(target):
-        words = "|".join(part for part in alias.split("|") if not _SIZE.fullmatch(part.strip()))
+        parts = (part.strip("\\ ") for part in alias.split("|"))
+        words = "|".join(part for part in parts if not _SIZE.fullmatch(part))
         return f"![{words}](<{target}>)"
     note, _sign, heading = target.partition("#")
     shown = "" if heading.startswith("^") else heading
@@ -47,5 +49,7 @@ def _wiki(match: re.Match[str], remarks: list[Remark]) -> str:
     is_note = bool(note) and not PICTURE.search(note) and ("." not in note or note.endswith(".md"))
     if note and not is_note:
         remarks.append(Remark("a file that is no picture stays at its old address", note))
+    if match["embed"] and is_note:
+        remarks.append(Remark("what another text says is a link to it", target))
     address = f"{note.removesuffix('.md')}.md" if is_note else note
     return f"[{words}](<{address}>)" if address else escape(words, quote=False)

@@ -6,16 +6,20 @@ Sources: Hugo's short codes and those of its themes (`notice`, `admonition`, `ca
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from textwrap import dedent
+from typing import Any
+
+import yaml
 
 from newsletter.posts.importers.folder.boxes import KINDS, PICTURE, boxed, quoted
 from newsletter.posts.importers.folder.tags import Tag
 from newsletter.posts.importers.html.notes import Remark
 
 # What says how a box looks: never a word of its title, or one only beside other words.
-_STRICT = r"(?:no-icon|true|false|fa-?[srlbd]?|fa-[\w-]+|#[0-9a-fA-F]{3,8}|(?:color|icon|child|open):\S*)"
+_ICON = r"(?:fa[a-z]{0,8}\s+)?fa-[\w-]+(?:\s+fa-[\w-]+)*|fa-?[srlbd]?"
+_STRICT = rf"(?:no-icon|true|false|{_ICON}|#[0-9a-fA-F]{{3,8}}|(?:color|icon|child|open):\S*)"
 _LOOKS = (
     rf"(?:{_STRICT}|flat|modern|simple|disabled|outline|round|open|closed?|light|dark|idea|link|quote|bug|error|done"
     r"|undone|red|green|blue|cyan|yellow|orange|purple|pink|gr[ae]y|black|white)"
@@ -181,7 +185,36 @@ def _through(pair: Pair, remarks: list[Remark]) -> str:
 
 def _dated(pair: Pair, remarks: list[Remark]) -> str:
     """A part of what happened, one after the other: when and what, then the words."""
-    return f"\n\n**{pair.tag.args}**\n\n{pair.lines}\n\n" if pair.tag.args else f"\n\n{pair.lines}\n\n"
+    when = _COLOURS.sub("", pair.tag.args)
+    return f"\n\n**{when}**\n\n{pair.lines}\n\n" if when else f"\n\n{pair.lines}\n\n"
+
+
+def _gallery(pair: Pair, remarks: list[Remark]) -> str:
+    """Return the pictures of a gallery; of one whose pictures a file on the web names, what was typed (Butterfly)."""
+    if pair.tag.args.startswith("url"):
+        remarks.append(Remark("a short code stays as it was typed", pair.tag.typed[:80]))
+        return f"{pair.tag.typed}{pair.inner}"
+    return _through(pair, remarks)
+
+
+def _friends(pair: Pair, remarks: list[Remark]) -> str:
+    """Return a list of other sites, which Butterfly has as YAML: their names as links, and what is said of them."""
+    try:
+        groups = yaml.load(pair.inner, Loader=yaml.BaseLoader)  # noqa: S506 - it builds texts, lists and mappings only
+        parts = [part for group in groups for part in _friends_of(group, remarks)]
+    except (yaml.YAMLError, RecursionError, AttributeError, TypeError):
+        remarks.append(Remark("a short code stays as it was typed", pair.tag.typed[:80]))
+        return f"```yaml\n{pair.inner.strip()}\n```"
+    return "\n\n".join(parts)
+
+
+def _friends_of(group: dict[str, Any], remarks: list[Remark]) -> Iterator[str]:
+    links = group.get("link_list") or []
+    name, about = group.get("class_name", ""), group.get("class_desc", "")
+    yield from filter(None, (f"**{name}**" if name else "", about))
+    yield "\n".join(f"- [{one['name']}]({one['link']}) — {one.get('descr', '')}".removesuffix(" — ") for one in links)
+    if pictures := [one["avatar"] for one in links if one.get("avatar")]:
+        remarks.append(Remark("the small pictures of a bookmark stay away", ", ".join(pictures)[:200], is_loss=False))
 
 
 def _picture(pair: Pair, remarks: list[Remark]) -> str:
@@ -237,12 +270,14 @@ _BY_LIQUID: dict[Write, tuple[str, ...]] = {
     _tab: ("tab",),
     _links: ("linkgrid", "lg"),
     _dated: ("timeline", "timenode", "node"),
-    _through: ("raw", "tabs", "subtabs", "subsubtabs", "center", "grid", "cell", "gallery", "grouppicture", "gp"),
+    _gallery: ("gallery",),
+    _friends: ("flink",),
+    _through: ("raw", "tabs", "subtabs", "subsubtabs", "center", "grid", "cell", "grouppicture", "gp", "linkgroup"),
 }
 WRITERS: dict[tuple[str, bool], Write] = {
     **{(name, True): write for write, names in _BY_HUGO.items() for name in names},
     **{(name, False): write for write, names in _BY_LIQUID.items() for name in names},
 }
 # Those that hold no Markdown, and those that may stand within a line.
-LITERAL = frozenset({"highlight", "codeblock", "code", "code-toggle", "prism", "mermaid", "raw"})
-INLINE = frozenset({"button", "btn", "link", "raw", *_BY_HUGO[_through], *_BY_LIQUID[_through]})
+LITERAL = frozenset({"flink", "highlight", "codeblock", "code", "code-toggle", "prism", "mermaid", "raw"})
+INLINE = frozenset({"button", "btn", "link", "raw", "gallery", *_BY_HUGO[_through], *_BY_LIQUID[_through]})

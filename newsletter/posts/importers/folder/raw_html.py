@@ -7,6 +7,7 @@ from newsletter.posts.importers.folder.code import outside_code, substituted
 from newsletter.posts.importers.html.converting import shown
 from newsletter.posts.importers.html.leaving import short
 from newsletter.posts.importers.html.notes import Remark
+from newsletter.posts.markdown.embeds import film
 
 _MEDIA = re.compile(
     r"<(?P<name>video|audio)\b(?P<given>[^<>]{0,1000})>(?P<inner>.{0,4000}?)</(?P=name)\s*>", re.DOTALL | re.IGNORECASE
@@ -18,6 +19,7 @@ _DROPPED = re.compile(
     r"<(?P<name>style|object|svg|canvas|form|noscript|template)\b[^<>]{0,2000}>.*?</(?P=name)\s*>|<embed\b[^<>]{0,1000}>",
     re.DOTALL | re.IGNORECASE,
 )
+_FRAME = re.compile(r"<iframe\b(?P<given>[^<>]{0,2000})>", re.IGNORECASE)
 _LAZY = re.compile(
     r"<img\b(?![^<>]{0,2000}\ssrc\s*=)(?P<before>[^<>]{0,2000}?)\sdata-(?:src|original|lazy-src)=", re.IGNORECASE
 )
@@ -27,6 +29,13 @@ _MARKED = re.compile(
     re.DOTALL | re.IGNORECASE | re.MULTILINE,
 )
 _ANCHOR = re.compile(r"<a\s+(?:name|id)=[\"']?(?P<name>[^\s\"'<>]+)[\"']?\s*(?:/>|>\s*</a>)", re.IGNORECASE)
+# What says how words look, and is kept by no page here.
+_LOOK = re.compile(
+    r"<(?:font\b[^<>]{0,300}|center)>"
+    r"|<\w{1,20}\b[^<>]{0,500}?\s(?P<style>style\s*=\s*(?:\"[^\"<>]{0,500}\"|'[^'<>]{0,500}'))"
+    r"|<(?:p|div|h[1-6]|t[dhr]|table|img)\b[^<>]{0,300}?\s(?P<side>align\s*=\s*[\"']?\w{1,10}[\"']?)",
+    re.IGNORECASE,
+)
 KINDS = {
     "style": "a style sheet",
     "object": "an object",
@@ -60,7 +69,20 @@ def plain(text: str, remarks: list[Remark]) -> str:
     for pattern, change in changes:
         text = substituted(pattern, lambda found, change=change: change(found, remarks), text)  # type: ignore[misc]  # mypy cannot type a default
     text = substituted(_MARKED, _with_lines, substituted(_LAZY, lambda found: f"<img{found['before']} src=", text))
-    return outside_code(text, lambda part: _without_anchors(part, remarks))
+    looks: dict[str, None] = {}
+    text = outside_code(text, lambda part: _without_anchors(_with_names(part, looks, remarks), remarks))
+    if looks:
+        remarks.append(Remark("the look of single parts stays away", ", ".join(looks)[:200], is_loss=False))
+    return text
+
+
+def _with_names(text: str, looks: dict[str, None], remarks: list[Remark]) -> str:
+    """Return the text as it is. Pages of other sites in frames, but for films, are links here; looks stay away."""
+    looks |= dict.fromkeys(found["style"] or found["side"] or found[0] for found in _LOOK.finditer(text))
+    sources = (_SOURCE.search(found["given"]) for found in _FRAME.finditer(text))
+    urls = dict.fromkeys(found["url"] for found in sources if found)
+    remarks += [Remark("what another site shows is a link", url) for url in urls if film(url) is None]
+    return text
 
 
 def _media(found: re.Match[str], remarks: list[Remark]) -> str:

@@ -13,6 +13,7 @@ from newsletter.posts.importers.folder import (
     formulas,
     indented,
     kramdown,
+    left_behind,
     notes,
     obsidian,
     paired,
@@ -49,7 +50,7 @@ def as_markdown(body: str, *, is_mdx: bool = False) -> tuple[str, list[Remark]]:
     text = raw_html.plain(formulas.as_code(text, remarks), remarks)
     text = outside_code(text, lambda part: _plain(part, remarks, is_mdx=is_mdx, literal="".join(raw)))
     text, lost = places.mended(notes.written_out(text), kramdown.named(body))
-    return text, [*remarks, *lost]
+    return text, [*remarks, *lost, *left_behind.named(text, remarks)]
 
 
 def _without_comments(text: str) -> str:

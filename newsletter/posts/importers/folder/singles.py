@@ -43,8 +43,15 @@ def _asset(words: list[str], named: dict[str, str]) -> str:
     place = next((index for index, word in enumerate(words) if PICTURE.search(word)), None)
     if place is None:
         return ""
-    rest = [word for word in words[place + 1 :] if not re.fullmatch(r"\d+%?", word)]
-    return _shown(words[place], " ".join(rest), "")
+    rest = " ".join(word for word in words[place + 1 :] if not re.fullmatch(r"\d+(?:%|px)?", word))
+    both = re.fullmatch(r"(?P<title>[^']*?)\s*'(?P<alt>[^']+)'", rest)  # Hexo: "title 'alt'"
+    return _shown(words[place], both["alt"], both["title"]) if both else _shown(words[place], rest, "")
+
+
+def _full(args: str) -> str:
+    """NexT's wide picture: its address, words and title, with commas between."""
+    source, alt, title = (*(part.strip(" \"'") for part in args.split(",")), "", "")[:3]
+    return _shown(source, alt, title) if PICTURE.search(source) else ""
 
 
 def _film(before: str) -> Writer:
@@ -134,8 +141,7 @@ def _reference(words: list[str], named: dict[str, str]) -> str:
 
 
 def _post_link(words: list[str], named: dict[str, str]) -> str:
-    shown = [word for word in words[1:] if word not in {"true", "false"}]
-    return f"[{' '.join(shown) or words[0]}]({words[0].removesuffix('.md')}.md)" if words else ""
+    return f"[{' '.join(_shown_words(words[1:])) or words[0]}]({words[0].removesuffix('.md')}.md)" if words else ""
 
 
 def _post_path(words: list[str], named: dict[str, str]) -> str:
@@ -151,8 +157,33 @@ def _link(words: list[str], named: dict[str, str]) -> str:
     place = next((index for index, word in enumerate(words) if re.match(r"https?://|/", word)), None)
     if place is None:
         return ""
-    shown = [word for word in words[:place] or words[place + 1 :] if word not in {"true", "false"}]
-    return f"[{' '.join(shown) or words[place]}]({words[place]})"
+    before, after = _shown_words(words[:place]), _shown_words(words[place + 1 :])
+    has_title = before and after and not re.match(r"https?://|/", after[0])  # or the picture of a card
+    title = f' "{" ".join(after)}"' if has_title else ""
+    return f"[{' '.join(before or after) or words[place]}]({words[place]}{title})"
+
+
+def _shown_words(words: list[str]) -> list[str]:
+    return [word.strip() for word in words if word not in {"true", "false"}]
+
+
+def _group(words: list[str], named: dict[str, str]) -> str:
+    """Butterfly's way into a gallery: its name, what it shows, its address, and a picture."""
+    if len(words) < 4:
+        return ""
+    name, about, link, source = words[:4]
+    return f"\n\n[{_shown(source, name, '')}]({link})\n\n**{name}** {about}\n\n"
+
+
+def _hidden_words(args: str) -> str:
+    """Butterfly's words that a click opens: what they are, and what is clicked."""
+    words, shown = (*(part.strip() for part in args.split(",")), "")[:2]
+    return f"{shown} {words}".strip()
+
+
+def _asset_link(words: list[str], named: dict[str, str]) -> str:
+    """Hexo's link to a file that lies beside the text."""
+    return f"[{' '.join(_shown_words(words[1:])) or words[0]}](<{words[0]}>)" if words else ""
 
 
 def _frame(words: list[str], named: dict[str, str]) -> str:
@@ -196,6 +227,8 @@ _WRITERS: dict[str, Writer] = {
     "card": _card,
     "imgproc": _imgproc,
     "asset_img": _asset,
+    "inlineimg": _asset,
+    "gallerygroup": _group,
     **{site: _film(before) for site, before in _FILMS.items()},
     "instagram": _instagram,
     "iframe": _frame,
@@ -207,8 +240,18 @@ _WRITERS: dict[str, Writer] = {
     **dict.fromkeys(("ref", "relref"), _reference),
     "post_link": _post_link,
     **dict.fromkeys(("post_path", "post_url"), _post_path),
-    "link": _link,
-    **dict.fromkeys(("asset_path", "asset_link"), _reference),
+    **dict.fromkeys(("link", "exturl", "extlink"), _link),
+    "asset_path": _reference,
+    "asset_link": _asset_link,
+}
+
+
+# What is another thing here than it was there, by its name.
+_NAMED = {
+    "a film or sound stays at its old address": _FILES,
+    "a file that is no picture stays at its old address": ("asset_link",),
+    "a program that stands at GitHub is a link": ("gist",),
+    "what another site shows is a link": ("tweet", "twitter", "x", "instagram", "iframe", "bilibili"),
 }
 
 
@@ -216,11 +259,16 @@ def written(tag: Tag, remarks: list[Remark]) -> str:
     """Return a mark as Markdown, or as it was typed, and named."""
     if tag.name == "note" and not tag.is_hugo and not tag.is_end and "," in tag.args:
         return _line(tag.args)
+    if tag.name in {"fullimage", "fi"} and (picture := _full(tag.args)):
+        return picture
+    if tag.name == "hideinline":
+        remarks.append(Remark("what a click opened is open", tag.args[:80], is_loss=False))
+        return _hidden_words(tag.args)
     write = None if tag.is_end else _WRITERS.get(tag.name)
     found = write(tag.words, tag.named) if write else ""
     if not found:
         remarks.append(Remark("a short code stays as it was typed", " ".join(tag.typed.split())[:80]))
         return tag.typed
-    if tag.name in _FILES:
-        remarks.append(Remark("a film or sound stays at its old address", found[1 : found.index("](")]))
+    if what := next((what for what, names in _NAMED.items() if tag.name in names), ""):
+        remarks.append(Remark(what, found.rpartition("<")[2].rstrip(">)")))
     return found

@@ -13,6 +13,11 @@ _TAB = re.compile(r"^[ \t]*<!--\s*(?:tab|timeline|node)\s+(?P<words>[^\n]*?)\s*-
 _TAB_END = re.compile(r"^[ \t]*<!--\s*end(?:tab|timeline|node)\s*-->[ \t]*\n?", re.MULTILINE)
 _BUTTON = re.compile(r"\{%-?\s*(?:btn|button)\s+(?P<args>[^%\n]+?)\s*-?%\}")
 _LABEL = re.compile(r"\{%-?\s*label\s+(?:[\w-]+\s*)?@(?P<words>[^%\n]+?)\s*-?%\}")
+# Butterfly's: words, and a colour behind them.
+_COLOURED = re.compile(
+    r"\{%-?\s*label\s+(?P<quote>[\"']?)(?P<words>[^@%\n]{1,300}?)(?P=quote)"
+    r"(?:\s+(?:default|blue|pink|red|purple|orange|green))?\s*-?%\}"
+)
 _BOX = re.compile(r"\{%-?\s*(?P<name>checkbox|radio)\s+(?P<args>[^%\n]+?)\s*-?%\}")
 # Words with a look: `{% span red, words %}`, `{% u words %}`. By name, the mark that Markdown has for it.
 _WORDS = re.compile(
@@ -32,7 +37,7 @@ def plain(text: str) -> str:
     """Return a text with the tags that themes brought as Markdown."""
     if "{%" not in text:
         return text
-    text = _LABEL.sub(r"\g<words>", _BUTTON.sub(_button, text))
+    text = _COLOURED.sub(r"\g<words>", _LABEL.sub(r"\g<words>", _BUTTON.sub(_button, text)))
     return _WORDS.sub(_worded, _BOX.sub(_checkbox, text))
 
 

@@ -6,7 +6,7 @@ Sources: Ghost's `kg-` classes (TryGhost/Koenig, kg-default-nodes), WordPress's 
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from newsletter.posts.importers.html import ghost_boxes, other_boxes, substack_boxes
 from newsletter.posts.importers.html.counts import Counts, counts, is_link
@@ -19,6 +19,10 @@ type Change = Callable[[Node, list[Remark]], Nodes | None]
 
 _PORTAL = re.compile(r"#/(?:portal|share|search)\b")  # opens a window of Ghost over its page
 _GIST = re.compile(r"(https://gist\.github\.com/[\w/-]{1,200}?)\.js")
+_LOOK = re.compile(
+    r"(?<![\w-])(?:color|background(?:-color)?|font-size|font-family|text-align):\s*(?!inherit|initial|url)[^;]{1,60}"
+)
+_LOOK_BY_CLASS = re.compile(r"has-text-align-(?:center|right)|has-[\w-]{1,40}-(?:color|background-color|font-size)")
 _DROPPED = {  # what readers never saw as words, or what no page here runs
     "script": "a script",
     "style": "a style sheet",
@@ -37,8 +41,19 @@ _DROPPED = {  # what readers never saw as words, or what no page here runs
 def plain(root: Node) -> list[Remark]:
     """Change the tree in place; return what was changed beyond its look."""
     remarks: list[Remark] = []
+    looks = dict.fromkeys(look for node in root.walk() for look in _looks(node))
     _change(root, remarks)
+    if looks:
+        remarks.append(Remark("the look of single parts stays away", ", ".join(looks)[:200], is_loss=False))
     return remarks
+
+
+def _looks(node: Node) -> Iterator[str]:
+    """Yield what says of a part in which colour, size or place it stands."""
+    yield from (found[0].strip() for found in _LOOK.finditer(node.attrs.get("style", "")))
+    yield from (name for name in sorted(node.classes) if _LOOK_BY_CLASS.fullmatch(name))
+    if node.name in {"font", "center"}:
+        yield " ".join([node.name, *(node.attrs[name] for name in ("color", "size", "face") if node.attrs.get(name))])
 
 
 def _change(node: Node, remarks: list[Remark]) -> None:
@@ -120,6 +135,11 @@ def _formula_drawn(node: Node, remarks: list[Remark]) -> Nodes | None:
     return _formula(node, remarks) if node.first("annotation") else None
 
 
+def _frame(node: Node, remarks: list[Remark]) -> Nodes | None:
+    is_podcast = "data-kg-transistor-embed" in node.attrs
+    return ghost_boxes.podcast(node, remarks) if is_podcast else other_boxes.frame(node, remarks)
+
+
 def _noscript(node: Node, remarks: list[Remark]) -> Nodes:
     return []  # browsers that run scripts, nearly all, show nothing of it
 
@@ -167,6 +187,6 @@ _BY_NAME: dict[str, Change] = {
     "audio": _player,
     "noscript": _noscript,
     "math": _formula,
-    "iframe": ghost_boxes.podcast,
+    "iframe": _frame,
     "a": _link_of_a_program,
 }

@@ -1,5 +1,6 @@
 """Footnotes, found by what all programs have in common: a link to a note, and in the note a link back. Pure."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -9,6 +10,7 @@ from newsletter.posts.importers.html.tree import Node
 MARK = "footnote"  # the name of the node that stands where a note's number stood
 _NOTES = frozenset({"footnotes", "footnotes-list", "footnotes-sep", "wp-block-footnotes", "footnote", "fn"})
 _NO_NOTES = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "table", "figure", "nav", "section", "article"})
+_NUMBER = re.compile(r"\[?(?:\d{1,3}|[*†‡]|註\d{0,3})\]?")  # what a link to a note says
 _ARROWS = "↩↑⏎^⤴︎\ufe0e\ufe0f↵ \xa0"
 
 
@@ -98,6 +100,8 @@ def _nearby(link: Node, parents: dict[int, Node]) -> Iterator[Node]:
     if parent and parent.name in {"sup", "span", "strong"}:
         yield parent
         yield from (child for child in parent.children if isinstance(child, Node))
+    if parent and parent.name == "p" and _NUMBER.fullmatch(link.text.strip()):
+        yield parent  # Medium's notes lead back to the paragraph
 
 
 def _put_mark(link: Node, number: int, parents: dict[int, Node]) -> None:

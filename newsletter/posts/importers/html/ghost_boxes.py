@@ -123,10 +123,8 @@ def header(node: Node, remarks: list[Remark]) -> Nodes | None:
     return [paragraph(image), node]
 
 
-def podcast(node: Node, remarks: list[Remark]) -> Nodes | None:
+def podcast(node: Node, remarks: list[Remark]) -> Nodes:
     """A box of podcasts, which only the members of the old site could hear."""
-    if "data-kg-transistor-embed" not in node.attrs:
-        return None
     return left_out(
         node, "a box that is not known here (transistor) is kept as a comment", remarks, kept=node.attrs.get("src", "")
     )

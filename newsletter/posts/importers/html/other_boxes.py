@@ -7,7 +7,9 @@ from newsletter.posts.importers.html.counts import Counts, counts
 from newsletter.posts.importers.html.leaving import Nodes, link_to, paragraph
 from newsletter.posts.importers.html.notes import Remark
 from newsletter.posts.importers.html.tree import Node, serialised
+from newsletter.posts.markdown.embeds import film
 
+ELSEWHERE = "what another site shows is a link"
 _CALLS = re.compile(r"subscri|sign[ -]?up|share|comment|donat|gift", re.IGNORECASE)
 
 
@@ -91,6 +93,14 @@ def tweet(node: Node, remarks: list[Remark]) -> Nodes | None:
     after: Nodes = [paragraph(link_to(href, href))]
     remarks.append(Remark("a box of X is a link", href, counts(Node("", children=after)), is_loss=False))
     return after
+
+
+def frame(node: Node, remarks: list[Remark]) -> Nodes | None:
+    """A page of another site in a frame: here it is a link, unless it is a film."""
+    source = node.attrs.get("src", "").strip()
+    if source and film(source) is None:
+        remarks.append(Remark(ELSEWHERE, source))
+    return None
 
 
 def heading(node: Node, remarks: list[Remark]) -> Nodes:

@@ -79,6 +79,12 @@ def _image(url: str, alt: str = "", caption: str = "", link: str = "") -> Node:
     return Node("figure", children=[shown, *([Node("figcaption", children=[caption])] if caption else [])])
 
 
+def _old_picture(data: Data, node: Node) -> Nodes:
+    """A picture of Substack's first years, which has no element of its own: its title was shown below it."""
+    source, title = _said(data, "src"), _said(data, "title")
+    return [_image(source, _said(data, "alt") or title, title, _said(data, "href"))] if source else []
+
+
 def _gallery(data: Data, node: Node) -> Nodes:
     gallery = data.get("gallery")
     given: Data = gallery if isinstance(gallery, dict) else {}
@@ -170,6 +176,7 @@ def _pre(data: Data, node: Node) -> Nodes:
 
 WRITERS: dict[str, Write] = {
     "image-gallery-embed": _gallery,
+    "image3": _old_picture,
     **dict.fromkeys(("digest-post-embed", "embedded-post-wrap"), _post),
     **dict.fromkeys(("tweet", "twitter-embed"), _tweet),
     "mention-wrap": _mention,

@@ -80,8 +80,13 @@ class FolderFinder:
     def _places(self, address: str, folder: str) -> list[str]:
         typed = unquote(urlsplit(address).path)
         is_here = not urlsplit(address).netloc and not typed.startswith("/")
-        beside = [f"{folder}/{typed}" if folder else typed] if is_here else []
+        beside = [f"{one}/{typed}" if one else typed for one in _nearest(folder)] if is_here else []
         return [*beside, *(place for place in candidates(address) if ".." not in place.split("/"))]
+
+
+def _nearest(folder: str) -> tuple[str, ...]:
+    """Return a folder and the one around it: where a text has a folder of its own, its addresses count from either."""
+    return (folder, folder.rpartition("/")[0]) if folder else ("",)
 
 
 def _of_file(path: Path) -> Found:
@@ -107,12 +112,12 @@ class ArchiveFinder:
         return None
 
     def _beside(self, address: str, folder: str) -> list[str]:
-        """Return where a relative address leads from its text."""
+        """Return where a relative address leads from its text, or from the folder around that."""
         parts = urlsplit(address)
         if parts.netloc or parts.path.startswith("/"):
             return []
-        place = normpath(f"{self.top}{folder}/{unquote(parts.path)}").lstrip("/")
-        return [] if place.startswith("..") else [place]
+        places = [normpath(f"{self.top}{one}/{unquote(parts.path)}").lstrip("/") for one in _nearest(folder)]
+        return [place for place in places if not place.startswith("..")]
 
     def _read(self, name: str) -> bytes:
         return self.archive.read(name, BYTES_MAX + 1)

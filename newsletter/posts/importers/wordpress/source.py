@@ -115,6 +115,8 @@ class Source:
         body = with_places(converted(html))
         at = self._published_at(item, remarks)
         cover = self.pictures.get(item.meta.get("_thumbnail_id", "").strip(), Attachment(""))
+        if caption := _plain(cover.caption):
+            remarks.append(Remark("the caption of its cover stays away", caption[:120]))
         is_post = item["wp:post_type"] == "post"
         if not is_post:
             remarks.append(Remark(f"a {item['wp:post_type']} is a post that no list shows", is_loss=False))
@@ -160,7 +162,11 @@ class Source:
 def _summary(item: Item) -> str:
     """Return the excerpt, or what search engines were told where plug-ins keep that."""
     given = item["excerpt:encoded"] or next((item.meta[name] for name in _DESCRIPTIONS if item.meta.get(name)), "")
-    return " ".join(re.sub(r"<[^>]{0,500}>", " ", unescape(given)).split())
+    return _plain(given)
+
+
+def _plain(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]{0,500}>", " ", unescape(html)).split())
 
 
 def _without_place(item: Item) -> Iterator[Remark]:

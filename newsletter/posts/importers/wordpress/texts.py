@@ -36,6 +36,34 @@ _MEDIA = re.compile(r"\[(?:video|audio)\b(?P<args>[^\]]{0,1000})\](?:\[/(?:video
 _UNKNOWN = re.compile(r"(?<!\[)\[(?P<name>[a-z][a-z0-9_-]{2,40})(?:\s[^\[\]\n]{0,500})?\](?!\()")
 _KEPT_WORDS = {"sic", "note", "edit", "update", "optional", "link", "http", "https"}
 _ALONE = re.compile(r"^\s*(?P<url>https?://[^\s<>\"]+)\s*$")
+# Sites that WordPress asks for a box: WP_oEmbed of wp-includes/class-wp-oembed.php.
+_BOXED = (
+    *(
+        "twitter.com",
+        "x.com",
+        "instagram.com",
+        "facebook.com",
+        "flickr.com",
+        "flic.kr",
+        "soundcloud.com",
+        "spotify.com",
+    ),
+    *(
+        "tiktok.com",
+        "dailymotion.com",
+        "slideshare.net",
+        "reddit.com",
+        "tumblr.com",
+        "ted.com",
+        "issuu.com",
+        "scribd.com",
+    ),
+    *("mixcloud.com", "kickstarter.com", "imgur.com", "bsky.app", "pinterest.com", "amazon.com", "wolframcloud.com"),
+)
+_ALONE_IN_TEXT = re.compile(
+    rf"^[ \t]*(?P<url>https?://(?:[\w-]{{1,30}}\.){{0,2}}(?:{'|'.join(map(re.escape, _BOXED))})/[^\s<>\"]+)[ \t]*\r?$",
+    re.MULTILINE,
+)
 _PRE = re.compile(r"<(?P<name>pre|script|style|table|ul|ol)\b.*?</(?P=name)>", re.DOTALL | re.IGNORECASE)
 _EMBED_BLOCK = re.compile(
     r'<figure[^>]*\bwp-block-embed\b[^>]*>\s*<div class="wp-block-embed__wrapper">\s*(?P<url>https?://[^\s<]+)\s*</div>'
@@ -48,6 +76,7 @@ def as_html(text: str, footnotes: str, remarks: list[Remark]) -> str:
     """Return the HTML that WordPress would have made. footnotes: JSON of the notes, as the block editor keeps them."""
     is_blocks = "<!-- wp:" in text
     text = _CODE_BLOCK.sub(r'<pre lang="\g<language>" ', _MORE.sub("", _CODE.sub(_code, text)))
+    _name_embeds(text, remarks)
     text = _EMBED_BLOCK.sub(lambda found: f'<figure class="wp-block-embed"><div>{_shown(found["url"])}</div>', text)
     text = _CAPTION.sub(_figure, _ELSEWHERE.sub(_elsewhere, _EMBED.sub(_film, text)))
     text = written_out(_DYNAMIC.sub(_dynamic, _MEDIA.sub(_media, text)))
@@ -84,6 +113,16 @@ def _shown(url: str) -> str:
     if found:
         return f'<iframe src="{escape(found.player_url)}"></iframe>'
     return f'<p><a href="{escape(unescape(url))}">{escape(unescape(url), quote=False)}</a></p>'
+
+
+def _name_embeds(text: str, remarks: list[Remark]) -> None:
+    """Name what WordPress showed in a box of another site: a block, a short code, an address alone on its line."""
+    found = [one["url"] or one["film"] or "" for one in _EMBED.finditer(text)]
+    found += [one["url"] for one in _EMBED_BLOCK.finditer(text)]
+    found += [one["inner"] or one["given"] or "" for one in _ELSEWHERE.finditer(text)]
+    found += [one["url"] for one in _ALONE_IN_TEXT.finditer(text)]
+    urls = dict.fromkeys(unescape(url) for url in found if url)
+    remarks += [Remark("what another site shows is a link", url) for url in urls if film(url) is None]
 
 
 def _film(found: re.Match[str]) -> str:

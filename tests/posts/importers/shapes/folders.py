@@ -44,7 +44,11 @@ SHAPES = [
         "content/posts/hugo.md",
         HUGO,
         {"img": 3, "a[href]": 4, "table": 1, "pre": 2, "p code": 1, "strong": 1},
-        ["a film or sound stays at its old address", "a short code stays as it was typed"],
+        [
+            "a film or sound stays at its old address",
+            "a short code stays as it was typed",
+            "what another site shows is a link",
+        ],
     ),
     (
         "_posts/2024-01-05-jekyll.md",

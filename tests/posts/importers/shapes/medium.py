@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - lines as Medium writes them
-"""Three stories of Medium, each as the export has it."""
+"""Three exports of Medium: stories, what lies beside them (drafts, answers, a profile), and a blog of 2014."""
 
 CDN = "https://cdn-images-1.medium.com/max"
 
@@ -55,4 +55,41 @@ EXPORT = {
     "posts/2024-05-07_code-1123456789ab.html": story("程式", "", CODE, number="1123456789ab"),
     "posts/2024-05-08_boxes-2123456789ab.html": story("盒子", "", BOXES, number="2123456789ab"),
     "claps/claps-0001.html": '<html><body><ul><li class="h-cite">+3</li></ul></body></html>',
+}
+
+
+REPLY = section(
+    '<p name="a1" class="graf graf--p graf--leading graf--trailing">謝謝你寫這篇，我也等了很久。</p>', divider=False
+)
+NOTES = section(
+    '<h3 class="graf graf--h3 graf--leading graf--title">有註腳</h3>'
+    '<p name="n1" id="n1" class="graf graf--p">第一句<a href="#b1" data-href="#b1" class="markup--anchor markup--p-anchor">[1]</a>，'
+    '第二句<strong class="markup--strong markup--p-strong"><sup><a href="#b2" class="markup--anchor">2</a></sup></strong>。</p>'
+    '<p name="b1" id="b1" class="graf graf--p graf-after--p">第一個註腳。<a href="#n1" class="markup--anchor">↩</a></p>'
+    '<figure class="graf graf--figure graf--iframe"><iframe src="https://medium.com/media/0123456789abcdef/href" width="0" height="0"></iframe></figure>'
+    '<p name="b2" id="b2" class="graf graf--p graf--trailing">不回頭的註腳。</p>',
+    divider=False,
+)
+OLD = (
+    '<section class="section--first section--last"><div class="section-divider layoutSingleColumn"><hr class="section-divider"></div><div class="section-content"><div class="section-inner layoutSingleColumn">'
+    '<h2 name="o1" class="graf--h2 graf--first">二〇一四</h2><p name="o2" class="graf--p"><a href="http://e.org/a" data-href="http://e.org/a" class="markup--anchor markup--p-anchor" title="e.org" rel="nofollow">連</a>與 <b class="markup--strong">粗</b><i>斜</i></p>'
+    f'<figure name="o3" class="graf--figure"><div class="aspectRatioPlaceholder is-locked" style="max-width: 700px;"><div class="aspect-ratio-fill" style="padding-bottom: 66%;"></div><img class="graf-image" data-image-id="1*o.jpeg" src="{CDN}/800/1*o.jpeg"></div></figure>'
+    '<ol class="postList"><li class="graf--li">一</li></ol><blockquote class="graf--blockquote">引</blockquote></div></div></section>'
+)
+BESIDE = {
+    "README.html": "<html><body><p>Welcome to your archive</p></body></html>",
+    "profile/profile.html": '<html><body><section class="h-card"><h3 class="p-name">甲</h3></section></body></html>',
+    "posts/draft_----3123456789ab.html": story(
+        "寫到一半", "", section('<p class="graf graf--p">草稿</p>'), number="3123456789ab"
+    ).replace(
+        '<time class="dt-published" datetime="2024-05-06T08:00:00.000Z">May 6, 2024</time>', "<time>May 6, 2024</time>"
+    ),
+    "posts/2024-05-08_----4123456789ab.html": story("謝謝你寫這篇，我也等了很久。", "", REPLY, number="4123456789ab"),
+    "posts/2024-05-09_----5123456789ab.html": story("有註腳", "", NOTES, number="5123456789ab"),
+    "bookmarks/bookmarks-0001.html": "<html><body><ul></ul></body></html>",
+}
+EXPORTS = {
+    "stories": EXPORT,
+    "beside": BESIDE,
+    "old": {"posts/2014-05-06_----6123456789ab.html": story("二〇一四", "", OLD, number="6123456789ab")},
 }

@@ -12,6 +12,8 @@ from newsletter.posts.importers.imported import Rejected
 from newsletter.posts.importers.pictures.finding import SUFFIXES, ArchiveFinder, Finder, FolderFinder, Found
 
 PICTURE_ROOTS = ("static", "source", "assets", "public", "content", "docs", "website/static", "src")
+_INNER = {"_posts", "_drafts", "source", "content", "posts", "post", "blog", "docs"}  # folders of a site with its texts
+_INNER_DEEPEST = 3
 # By program: files one of which it keeps beside the texts. The first that fits counts.
 PROGRAMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Obsidian", (".obsidian/app.json", ".obsidian/workspace.json", ".obsidian/appearance.json")),
@@ -27,6 +29,10 @@ class Texts(Protocol):
     """The files of a folder. is_one: it is about one file alone, which was named."""
 
     is_one: bool
+
+    @property
+    def site(self) -> "Texts":
+        """Return where the settings of the program are: here, or in a folder that this one lies in."""
 
     @property
     def names(self) -> Sequence[PurePosixPath]: ...
@@ -69,11 +75,23 @@ class InFolder:
         with file.open("rb") as opened:
             return opened.read(most)
 
+    @cached_property
+    def site(self) -> Texts:
+        """Return the folder of the whole site, where only that of its texts was named: `source/_posts`, `content`."""
+        if self.is_one or self.root.resolve().name not in _INNER or program_of(self.has) != "Markdown":
+            return self
+        outer = (InFolder(folder) for folder in self.root.resolve().parents[:_INNER_DEEPEST])
+        return next((one for one in outer if program_of(one.has) != "Markdown"), self)
+
 
 class InArchive:
     """Files of a zip; a folder that all of them are in does not count, as a zip of a repository has it."""
 
     is_one = False
+
+    @property
+    def site(self) -> Texts:
+        return self
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive

@@ -19,6 +19,9 @@ from newsletter.posts.text.measures import words_from_title
 DATE_MAX = 80  # characters
 SLUG_MAX = 120
 INDEX = frozenset({"index", "_index"})
+_LANGUAGE = re.compile(
+    r"(?P<stem>.+)\.(?P<language>(?:zh|en|pt|es|fr)-[A-Za-z]{2,4}|zh|en|ja|ko|fr|de|es|it|pt|ru|vi|th|nl|pl|tr|uk|ar)"
+)
 DATES = (
     *("date", "published_at", "publishdate", "pubdate", "pubdatetime", "date_published", "published", "created"),
     *("date.created", "date.published", "date created", "created_at", "createdat", "date_created"),
@@ -40,9 +43,21 @@ USED = {
 }
 
 
+def without_language(name: PurePath) -> tuple[str, str]:
+    """Return the name of a file without its form, and the language that Hugo has behind it: `index.zh-tw.md`."""
+    found = _LANGUAGE.fullmatch(name.stem)
+    return (found["stem"], found["language"]) if found else (name.stem, "")
+
+
+def stem_of(name: PurePath) -> str:
+    """Return what a text is called by its file, or by its folder where it is the first page of that."""
+    stem = without_language(name)[0]
+    return name.parent.name if stem.lower() in INDEX and name.parent.name else stem
+
+
 def is_page(fields: Mapping[str, Value], name: PurePath) -> bool:
     """Return whether a text is a page of the site and none of its posts: so Jekyll and Hexo say, and Hugo of a list."""
-    return name.stem == "_index" or "page" in {text_of(fields, "layout"), text_of(fields, "type")}
+    return without_language(name)[0] == "_index" or "page" in {text_of(fields, "layout"), text_of(fields, "type")}
 
 
 def text_of(fields: Mapping[str, Value], *names: str) -> str:
@@ -84,13 +99,13 @@ def title(fields: Mapping[str, Value], body: str, name: PurePath) -> tuple[str, 
     own = without_closing_hashes(heading["title"]).strip() if heading else ""
     if heading and own and given in {"", own}:
         return own, body[heading.end() :]
-    stem = name.parent.name if name.stem.lower() in INDEX and name.parent.name else name.stem
+    stem = stem_of(name)
     return given or DAY_IN_NAME.sub("", stem).strip() or stem, body
 
 
 def words(fields: Mapping[str, Value], title: str, name: PurePath) -> str:
     given = text_of(fields, "words", "slug").strip("/").rpartition("/")[2]
-    stem = name.parent.name if name.stem.lower() in INDEX else name.stem
+    stem = stem_of(name)
     own = slugify(DAY_IN_NAME.sub("", stem[:SLUG_MAX]))
     named = own if re.search(r"[a-z]{2}", own) and own not in {"index", "readme"} else ""
     return slugify(given[:SLUG_MAX])[:60] or words_from_title(title) or named[:60].strip("-")
@@ -116,7 +131,7 @@ def tag_pages(fields: Mapping[str, Value]) -> Iterator[TagPage]:
 
 def published_at(fields: Mapping[str, Value], name: PurePath, zone: tzinfo, remarks: list[Remark]) -> datetime | None:
     """Return the date; None makes a draft. A day alone is its first minute, local time."""
-    stem = name.parent.name if name.stem.lower() in INDEX else name.stem
+    stem = stem_of(name)
     in_name = DAY_IN_NAME.match(stem)
     named = (text_of(fields, key) for key in DATES)
     given = next((text for text in named if text and not is_yes_or_no(text)), in_name["day"] if in_name else "")

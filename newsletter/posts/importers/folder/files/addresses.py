@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from newsletter.posts.importers.folder.fields import DAY_IN_NAME, first_of, list_of, tags
+from newsletter.posts.importers.folder.files.fields import DAY_IN_NAME, INDEX, first_of, list_of, tags, without_language
 from newsletter.posts.importers.front_matter import Value
 
 # Folders that a program takes texts from, and that no address names.
@@ -32,8 +32,9 @@ def _path(text: str) -> str:
 
 
 def _guesses(fields: Mapping[str, Value], name: PurePosixPath, at: datetime | None) -> list[str]:
-    stem = name.parent.name if name.stem.lower() in {"index", "_index", "readme"} and name.parent.name else name.stem
-    folders = list((name.parent.parent if stem != name.stem else name.parent).parts)
+    own, language = without_language(name)
+    stem = name.parent.name if own.lower() in {*INDEX, "readme"} and name.parent.name else own
+    folders = list((name.parent.parent if stem != own else name.parent).parts)
     is_blog = bool({"_posts", "_drafts", "blog"} & set(folders))
     sections = [part for part in folders if part not in _ROOTS]
     slug = first_of(fields, "slug").strip("/") or DAY_IN_NAME.sub("", stem)
@@ -47,6 +48,6 @@ def _guesses(fields: Mapping[str, Value], name: PurePosixPath, at: datetime | No
         found += [f"/{day}/{slug}", f"/{day}/{slug}.html", f"{prefix}/{day}/{slug}", f"/{at:%Y/%m}/{slug}"]
         for category in tags({key: value for key, value in fields.items() if key.startswith("categor")})[:2]:
             found += [f"/{category.lower()}/{day}/{slug}.html", f"/{category.lower()}/{slug}"]
-    if stem == name.stem:
+    if stem == own:
         found.append(f"{prefix}/{slug}.html")
-    return found
+    return [*(f"/{language}{path}" for path in found[:1] if language), *found]
