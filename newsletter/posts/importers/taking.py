@@ -15,7 +15,8 @@ from newsletter.posts.models import Post, Redirect, Rendering, Tag
 from newsletter.posts.search.index import index_post
 
 FIELDS = ("title", "words", "summary", "published_at", "is_web_only", "is_unlisted")
-DIGEST = "2:"  # begins a digest of this form; those before it were of the text as it is here
+# Begins a digest of this form. Forms before it: of the text as it is here; 2, of a text whose lines ended elsewhere.
+DIGEST = "3:"
 
 
 @dataclass(frozen=True)

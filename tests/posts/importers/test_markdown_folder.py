@@ -168,6 +168,17 @@ def test_a_post_from_before_digests_were_kept_learns_its_own(folder):
     assert summary == counts(posts=1, unchanged=1)
 
 
+def test_an_importer_that_has_learnt_more_leaves_what_the_author_has_changed(folder):
+    (folder / "leverage.md").write_text(FULL)
+    run(folder)
+    Post.objects.update(source_digest="2:0123456789abcdef", body="更好的第一段。")  # by the one before
+
+    lines, summary = run(folder)
+
+    assert (lines, summary) == ([], counts(posts=1, unchanged=1))
+    assert Post.objects.get().body == "更好的第一段。"
+
+
 def test_a_dry_run_learns_nothing(folder):
     (folder / "leverage.md").write_text(FULL)
     run(folder)
