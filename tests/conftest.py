@@ -47,6 +47,7 @@ pytest_plugins = [
     "tests.support.dns",
     "tests.support.failures",
     "tests.support.flushed",
+    "tests.support.groups",
     "tests.support.pictures",
     "tests.support.postfix",
     "tests.support.postgres",
