@@ -31,6 +31,7 @@ from django.conf import settings as project
 from django.core.cache import caches
 from django.utils import timezone, translation
 
+from newsletter.mail import due
 from newsletter.publication import heartbeats
 
 # No manifest of static files, a queue in memory, http in the test client. Set once: each change tells all of Django.
@@ -38,6 +39,7 @@ project.STORAGES |= {"staticfiles": {"BACKEND": "django.contrib.staticfiles.stor
 project.CELERY_BROKER_URL = "memory://"
 project.SECURE_SSL_REDIRECT = False
 project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+due.JITTER = 0  # mails that failed are tried again on the minute
 
 pytest_plugins = [
     "tests.support.browser",
@@ -45,6 +47,7 @@ pytest_plugins = [
     "tests.support.dns",
     "tests.support.failures",
     "tests.support.flushed",
+    "tests.support.groups",
     "tests.support.pictures",
     "tests.support.postfix",
     "tests.support.postgres",
@@ -61,8 +64,10 @@ pytest_plugins = [
 
 
 def pytest_collection_finish() -> None:
-    """Have no collection of garbage look again at modules and tests: that is 3 % of what a room takes."""
-    gc.collect()
+    """Have no collection of garbage look again at modules and tests: that is 3 % of what a room takes.
+
+    What is garbage now stays: to look for it here takes half a second of each process, and the run ends soon.
+    """
     gc.freeze()
 
 
@@ -80,12 +85,6 @@ def pytest_report_header() -> str:
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["DATA_DIR"], ignore_errors=True)
-
-
-@pytest.fixture(autouse=True)
-def _no_jitter(monkeypatch):
-    """Mails that failed are tried again on the minute."""
-    monkeypatch.setattr("newsletter.mail.due.JITTER", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -5,13 +5,13 @@ ten thousand by: API_CASES=10000 uv run --dev pytest -n0 tests/api/test_conforma
 """
 
 import os
+from functools import cache
+from typing import Any
 
 import pytest
 from django.core import signals
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
-from schemathesis import GenerationMode, openapi
-from schemathesis.checks import CHECKS
 
 from newsletter.api.description import schema
 from newsletter.api.handling import paces
@@ -22,7 +22,8 @@ from newsletter.wsgi import application
 from tests.api.conftest import Program
 from tests.factories import make_findable_post, make_helper, make_issue, make_publication
 
-pytestmark = pytest.mark.django_db
+# One process reads the description, and what it takes to think of values for it.
+pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("conformance")]
 OPERATIONS = [f"{method.upper()} {path}" for path, method, _one in schema.operations(schema.description())]
 # One that takes nothing cannot be asked in a wrong way.
 TAKING = [
@@ -31,8 +32,8 @@ TAKING = [
     if one["parameters"] or "requestBody" in one
 ]
 ASKED = [
-    *((name, GenerationMode.POSITIVE) for name in OPERATIONS),
-    *((name, GenerationMode.NEGATIVE) for name in TAKING),
+    *((name, "positive") for name in OPERATIONS),
+    *((name, "negative") for name in TAKING),
 ]
 CASES = max(1, int(os.environ.get("API_CASES", "300")) // len(ASKED))  # of an endpoint, valid and not
 NAMES = (
@@ -62,13 +63,23 @@ def world(settings, tmp_path, monkeypatch):
         end.connect(close_old_connections)
 
 
-@pytest.mark.parametrize(("name", "mode"), ASKED, ids=[f"{name} {mode.value}" for name, mode in ASKED])
+@cache  # a second for each: it also looks for constants in all of our modules
+def described() -> Any:
+    """Return the description as schemathesis reads it, which imports more than all of our own modules together."""
+    from schemathesis import openapi
+
+    return openapi.from_wsgi("/api/v1/openapi.json", application)
+
+
+@pytest.mark.parametrize(("name", "mode"), ASKED, ids=[f"{name} {mode}" for name, mode in ASKED])
 def test_an_endpoint_answers_as_it_is_described(world, name, mode):
+    from schemathesis import GenerationMode
+    from schemathesis.checks import CHECKS
+
     program, numbers = world
-    loaded = openapi.from_wsgi("/api/v1/openapi.json", application)
-    checks = [CHECKS.get_one(one) for one in NAMES]
     method, path = name.split(" ")
-    operation = loaded[path][method]
+    operation = described()[path][method]
+    checks = [CHECKS.get_one(one) for one in NAMES]
 
     @settings(
         max_examples=CASES,
@@ -78,7 +89,7 @@ def test_an_endpoint_answers_as_it_is_described(world, name, mode):
         suppress_health_check=list(HealthCheck),
         derandomize=False,
     )
-    @given(case=operation.as_strategy(generation_mode=mode))
+    @given(case=operation.as_strategy(generation_mode=GenerationMode(mode)))
     def asked(case):
         exists = case.path_parameters and len(str(case.body or "")) % 2
         if exists:  # every other time something that is there, else nearly all would be 404

@@ -54,19 +54,18 @@ def told(kind, value):
     return sentence(error["type"], error.get("ctx", {}))
 
 
-@pytest.mark.parametrize(("kind", "value", "said"), WRONG)
-def test_each_sort_of_value_has_its_sentence(kind, value, said):
+def test_each_sort_of_value_has_its_sentence():
     with translation.override("en"):
-        assert told(kind, value) == said
+        assert [told(kind, value) for kind, value, _said in WRONG] == [said for _kind, _value, said in WRONG]
 
 
-@pytest.mark.parametrize(("kind", "value", "said"), WRONG)
-def test_and_one_in_chinese(kind, value, said):
+def test_and_one_in_chinese():
     with translation.override("zh-hant"):
-        found = told(kind, value)
+        found = [told(kind, value) for kind, value, _said in WRONG]
 
-    assert re.search(r"[\u4e00-\u9fff]", found)
-    assert not re.search(r"[A-Za-z]{4}", re.sub(r"true|false|null|full|link|none", "", found))
+    assert [one for one in found if not re.search(r"[\u4e00-\u9fff]", one)] == []
+    without_names = [re.sub(r"true|false|null|full|link|none", "", one) for one in found]
+    assert [one for one in without_names if re.search(r"[A-Za-z]{4}", one)] == []
 
 
 def test_a_program_is_told_in_its_language(editor):

@@ -20,6 +20,7 @@ from newsletter.posts.models import Image, Post, SearchDocument, Tag
 from newsletter.publication.models import Publication
 from subscribers.mails import sending
 from subscribers.models import Subscriber
+from tests.factories import make_publication
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # a Tuesday, 16:00 in Taipei; the last slot was that morning
 BIWEEKLY = timedelta(days=14)
@@ -192,6 +193,36 @@ def test_what_readers_answered_stands_on_the_desk_and_nothing_of_it_is_mailed(cl
     assert (result["arrived"], result["came_back"]) == (9, 1)
     assert result["numbers"]["replies"]["count"] == 1
     assert mailoutbox == []
+
+
+def test_each_sent_issue_has_a_result_to_look_at():
+    mailings = Mailing.objects.order_by("issue__number")
+    rows = [(one.issue.number, one.state, one.counts().sent, one.counts().failed) for one in mailings]
+    assert rows == [(1, "sent", 7, 0), (2, "sent", 8, 0), (3, "sent", 8, 1), (4, "sent", 10, 0), (5, "sent", 11, 0)]
+    for mailing in mailings:
+        certificate = mailing.certificates.get()
+        assert (certificate.sent, certificate.total) == (mailing.counts().sent, mailing.total)
+        assert mailing.planned_at == mailing.issue.sent_at
+        assert sum(count for _label, count in mailing.issue.feedback.tally()) > 3
+
+
+def test_the_home_and_the_history_of_the_sample_say_what_is_so(client):
+    make_publication()
+    User.objects.create_superuser("gipi", "gipi@example.org", "pw")
+    with time_machine.travel(NOW, tick=False):
+        client.force_login(User.objects.get())
+        home = client.get("/admin/")
+        history = client.get(reverse("admin:issues_issue_history", args=[Issue.objects.get(number=5).pk]))
+
+    assert "手電筒、利息，與陌生的眼光" in home.context["last"]["title"]
+    assert "Nothing has been sent yet" not in home.text
+    assert "No issue was mailed from here yet" not in home.text
+    assert list(home.context["left_out"]) == []
+    assert [entry.what for entry in history.context["entries"]] == [
+        "Closed: the issue is sent",
+        "Sending began",
+        "Scheduled",
+    ]
 
 
 def test_a_second_load_changes_nothing():

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, site
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
@@ -163,3 +163,21 @@ def test_only_a_page_that_shows_the_models_makes_the_list_of_them(monkeypatch):
     assert "/admin/posts/tag/" in client.get("/admin/posts/").text.partition('id="content-main"')[2]
     assert made == ["posts"]
     assert client_of(make_helper("writer")).get("/admin/delivery/").status_code == 403  # a room with nothing to show
+
+
+def test_a_page_of_the_settings_asks_once_for_the_rights_to_those_beside_it(rf, monkeypatch):
+    asked, owner = [], make_helper("owner")
+    monkeypatch.setattr(User, "has_perm", lambda _user, right, _thing=None: asked.append(right) or True)
+
+    def questions(*parts):
+        asked.clear()
+        request = rf.get("/admin/settings/words/")
+        request.user = owner
+        for part in parts:
+            part(request, site)
+        return len(asked)
+
+    once = questions(frame.beside)
+
+    assert once > 10
+    assert questions(frame.beside, frame.overview, frame.above) < 2 * once

@@ -168,18 +168,18 @@ def test_a_return_path_that_servers_may_refuse_is_not_written():
 # --- how they are written ---
 
 
-@pytest.mark.parametrize("length", [*range(1, 60), 100, 200])
-def test_a_chinese_subject_of_any_length_comes_back_and_no_line_is_long(length):
-    subject = ("管理槓桿，讓管理變省力的四個技巧「𠮷」🎉" * 20)[:length]
+def test_a_chinese_subject_of_any_length_comes_back_and_no_line_is_long():
+    for length in [*range(1, 60), 100, 200]:
+        subject = ("管理槓桿，讓管理變省力的四個技巧「𠮷」🎉" * 20)[:length]
 
-    text = headers.written("Subject", subject, "\r\n")
+        text = headers.written("Subject", subject, "\r\n")
 
-    assert text.isascii()
-    assert max(map(len, text.split("\r\n"))) <= 76
-    assert all(len(word) <= 75 for word in text.split())
-    assert _decoded(text, "Subject") == subject
-    parsed = email.message_from_string(text + "\r\n", policy=email.policy.default)
-    assert parsed["Subject"] == subject
+        assert text.isascii(), length
+        assert max(map(len, text.split("\r\n"))) <= 76, length
+        assert all(len(word) <= 75 for word in text.split()), length
+        assert _decoded(text, "Subject") == subject
+        parsed = email.message_from_string(text + "\r\n", policy=email.policy.default)
+        assert parsed["Subject"] == subject
 
 
 def test_each_encoded_word_holds_whole_characters():

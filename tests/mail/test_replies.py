@@ -117,24 +117,20 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize("reply", DEAD)
-def test_an_address_that_does_not_exist_or_was_closed_is_dead(reply):
-    assert verdict(reply) is Verdict.DEAD
+def test_an_address_that_does_not_exist_or_was_closed_is_dead():
+    assert {reply: verdict(reply) for reply in DEAD} == dict.fromkeys(DEAD, Verdict.DEAD)
 
 
-@pytest.mark.parametrize("reply", MAILBOX)
-def test_a_mailbox_in_trouble_is_not_dead(reply):
-    assert verdict(reply) is Verdict.MAILBOX
+def test_a_mailbox_in_trouble_is_not_dead():
+    assert {reply: verdict(reply) for reply in MAILBOX} == dict.fromkeys(MAILBOX, Verdict.MAILBOX)
 
 
-@pytest.mark.parametrize("reply", POLICY)
-def test_a_receiver_that_does_not_like_us_or_the_letter_says_nothing_of_the_reader(reply):
-    assert verdict(reply) is Verdict.POLICY
+def test_a_receiver_that_does_not_like_us_or_the_letter_says_nothing_of_the_reader():
+    assert {reply: verdict(reply) for reply in POLICY} == dict.fromkeys(POLICY, Verdict.POLICY)
 
 
-@pytest.mark.parametrize("reply", OURS)
-def test_a_fault_of_this_side_is_ours(reply):
-    assert verdict(reply) is Verdict.OURS
+def test_a_fault_of_this_side_is_ours():
+    assert {reply: verdict(reply) for reply in OURS} == dict.fromkeys(OURS, Verdict.OURS)
 
 
 @pytest.mark.parametrize("reply", UNKNOWN)
@@ -146,9 +142,11 @@ def test_only_what_is_about_the_address_blames_the_reader():
     assert {Verdict.DEAD, Verdict.MAILBOX, Verdict.UNKNOWN} == BLAMES_THE_READER
 
 
-@pytest.mark.parametrize("reply", [reply for reply in DEAD if reply[:1] == "5"])
-def test_no_temporary_reply_calls_an_address_dead(reply):
-    assert verdict("4" + reply[1:].replace("-5.", "-4.").replace(" 5.", " 4.")) is not Verdict.DEAD
+def test_no_temporary_reply_calls_an_address_dead():
+    temporary = ["4" + one[1:].replace("-5.", "-4.").replace(" 5.", " 4.") for one in DEAD if one[:1] == "5"]
+
+    assert len(temporary) > 20
+    assert [reply for reply in temporary if verdict(reply) is Verdict.DEAD] == []
 
 
 @pytest.mark.parametrize(

@@ -97,12 +97,12 @@ def test_an_issue_or_a_notice_keeps_every_rule(kind):
     assert broken(octets_of(kind), kind) == set()
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, rules in RULES.items() for name in rules])
-def test_a_mutant_of_a_header_is_found_out(kind, name, mutant):
+@pytest.mark.parametrize("kind", RULES)
+def test_every_mutant_of_a_header_is_found_out(kind):
     head = octets_of(kind)
+    mutants = {(name, mutant): changed(head, name, MUTANTS[mutant]) for name in RULES[kind] for mutant in MUTANTS}
 
-    assert broken(changed(head, name, MUTANTS[mutant]), kind) >= {name}
+    assert [one for one, octets in mutants.items() if one[0] not in broken(octets, kind)] == []
 
 
 @pytest.mark.parametrize("kind", RULES)

@@ -28,12 +28,11 @@ def test_a_token_that_is_bound_opens_only_while_the_bound_is_the_same():
     assert not tokens.opens(token, "confirm")
 
 
-@pytest.mark.parametrize("place", range(len(tokens.sign("unsubscribe", 4711))))
-def test_a_token_with_one_other_character_opens_nothing(place):
+def test_a_token_with_one_other_character_opens_nothing():
     token = tokens.sign("unsubscribe", 4711)
-    other = "A" if token[place] != "A" else "B"
+    others = [token[:at] + ("B" if letter == "A" else "A") + token[at + 1 :] for at, letter in enumerate(token)]
 
-    assert not tokens.opens(token[:place] + other + token[place + 1 :], "unsubscribe")
+    assert [other for other in others if tokens.opens(other, "unsubscribe")] == []
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ class Mailbox:
 
 class Session(socketserver.StreamRequestHandler):
     server: "Server"
+    is_over = False  # the connection ends in the middle of an answer
 
     def handle(self) -> None:
         self.selected = "INBOX"
@@ -59,7 +60,7 @@ class Session(socketserver.StreamRequestHandler):
                 self.say(f"{tag} NO [UNAVAILABLE] {verb} is refused")
             else:
                 said = answer(rest) or "OK done"
-                if self.server.mailbox.is_cut(f"{verb.upper()} done"):
+                if self.is_over or self.server.mailbox.is_cut(f"{verb.upper()} done"):
                     return
                 self.say(f"{tag} {said}")
             if verb.upper() == "LOGOUT":
@@ -111,7 +112,7 @@ class Session(socketserver.StreamRequestHandler):
         if uid in self.mails and self.server.mailbox.is_cut("FETCH half"):
             self.say(f"* 1 FETCH (UID {uid} BODY[] {{{len(self.mails[uid])}}}")
             self.wfile.write(self.mails[uid][: len(self.mails[uid]) // 2])
-            self.connection.close()
+            self.is_over = True
         elif uid in self.mails:
             self.say(f"* 1 FETCH (UID {uid} BODY[] {{{len(self.mails[uid])}}}")
             self.wfile.write(self.mails[uid] + b")\r\n")

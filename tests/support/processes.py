@@ -1,5 +1,6 @@
 """Start a program on a leash, and end what was started: by pid, never by name."""
 
+import atexit
 import fcntl
 import os
 import signal
@@ -34,6 +35,7 @@ def free_port() -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             probe.bind(("127.0.0.1", port))
             _locked.append(lock)
+            atexit.register(lock.close)  # else Python warns of it, now that what was collected is never looked at again
             return port
         lock.close()
 

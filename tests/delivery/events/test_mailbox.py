@@ -100,6 +100,7 @@ def test_a_connection_that_ends_anywhere_loses_no_mail_and_stores_none_twice(mai
     with pytest.raises(MailboxAway):
         fetch(NOW)
     assert mailbox.cut == []
+    assert "timed out" not in MailFetch.objects.get().problem  # it has ended: nobody waits for more
     fetch(NOW)
 
     assert sorted(stored()) == sorted(mails)

@@ -23,17 +23,17 @@ def part(message, kind):
     return message.get_body((kind,)).get_payload(decode=True).decode()
 
 
-@pytest.mark.parametrize("length", range(13))
 @pytest.mark.parametrize("between", ["", "一", "ab", "管理槓桿" * 40])
-def test_a_value_of_any_length_fits_between_any_pieces(length, between):
+def test_a_value_of_any_length_fits_between_any_pieces(between):
     text = f"前\x02one\x03{between}\x02two\x03後"
-    values = {"one": b"x" * length, "two": "值".encode() * (length % 4)}
-    out = []
+    for length in range(13):
+        values = {"one": b"x" * length, "two": "值".encode() * (length % 4)}
+        out = []
 
-    Body(text).render(out, values)
+        Body(text).render(out, values)
 
-    expected = text.replace("\x02one\x03", values["one"].decode()).replace("\x02two\x03", values["two"].decode())
-    assert b64decode(b"".join(out)).decode() == expected + "\r\n"
+        expected = text.replace("\x02one\x03", values["one"].decode()).replace("\x02two\x03", values["two"].decode())
+        assert b64decode(b"".join(out)).decode() == expected + "\r\n"
 
 
 def test_no_line_is_longer_than_76_and_none_begins_with_a_dot():

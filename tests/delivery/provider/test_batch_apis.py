@@ -11,11 +11,11 @@ ADDRESS = "some.reader+news=1@mail.example.org"
 @pytest.mark.parametrize(
     "name", ["", "Ann", "Ann Reader", "王小明", "Reader, Ann", 'Ann "A" Reader', "Ann (Reader)", "A\\B"]
 )
-@pytest.mark.parametrize("options", [{}, {"use_rfc2047": True}, {"use_rfc2047": "force"}])
-def test_a_plain_address_is_written_as_anymail_writes_it(name, options):
+def test_a_plain_address_is_written_as_anymail_writes_it(name):
     ours, theirs = PlainAddress(name, ADDRESS), EmailAddress(name, ADDRESS)
 
-    assert ours.format(**options) == theirs.format(**options)
+    for options in ({}, {"use_rfc2047": True}, {"use_rfc2047": "force"}):
+        assert ours.format(**options) == theirs.format(**options)
     assert (ours.address, str(ours), ours.addr_spec) == (theirs.address, str(theirs), theirs.addr_spec)
     assert (ours.username, ours.domain) == (theirs.username, theirs.domain)
     assert ours.as_dict(quote_name=True) == theirs.as_dict(quote_name=True)

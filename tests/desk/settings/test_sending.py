@@ -12,6 +12,7 @@ from newsletter.delivery.models import Event
 from newsletter.delivery.planning import approving, beginning
 from newsletter.desk.settings import sending
 from newsletter.mail import mailers, outbox
+from newsletter.mail.authentication import questions
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_accessible, assert_valid
@@ -130,7 +131,8 @@ def test_a_part_that_does_not_answer_is_not_known_and_the_others_are_shown(owner
     assert "The DNS did not answer (TXT _dmarc.gipi.tw: NoNameservers)" in response.text
 
 
-def test_without_a_name_server_it_says_so_of_everything(owner, name_server):
+def test_without_a_name_server_it_says_so_of_everything(owner, name_server, monkeypatch):
+    monkeypatch.setattr(questions, "SECONDS", 0.1)
     name_server.stop()
 
     response = owner.get(DNS)

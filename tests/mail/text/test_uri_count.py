@@ -1,5 +1,3 @@
-import pytest
-
 from newsletter.mail.text.uri_count import counted
 
 HOME = "https://news.example.org/"
@@ -33,9 +31,8 @@ BY_RSPAMD = [
 ]
 
 
-@pytest.mark.parametrize(("html", "text", "count"), BY_RSPAMD)
-def test_a_mail_is_even_when_it_is_to_rspamd(html, text, count):
-    assert counted(html, text) % 2 == count % 2
+def test_a_mail_is_even_when_it_is_to_rspamd():
+    assert [(html, text) for html, text, count in BY_RSPAMD if counted(html, text) % 2 != count % 2] == []
 
 
 def test_what_no_reader_sees_is_not_counted():

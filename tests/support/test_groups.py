@@ -1,0 +1,55 @@
+"""Groups of tests, in a run of pytest."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.product import ROOT
+
+pytestmark = pytest.mark.servers  # it starts a run of pytest
+TESTS = """
+import pytest
+
+
+@pytest.mark.xdist_group("one")
+@pytest.mark.parametrize("address", ["lin@b.example", "b"])
+def test_of_a_group(address):
+    pass
+
+
+def test_of_a_row():
+    pass
+
+
+def test_alone():
+    pass
+"""
+ROWS = """
+import pytest
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.name == "test_of_a_row":
+            item.add_marker(pytest.mark.xdist_group("products-1"))
+"""
+
+
+def test_the_id_of_a_test_ends_with_its_group_by_which_it_is_sent_to_a_process(tmp_path):
+    (tmp_path / "test_some.py").write_text(TESTS)
+    (tmp_path / "conftest.py").write_text(ROWS)
+    options = ["-n", "2", "--dist", "loadgroup", "-p", "tests.support.groups", "--rootdir", tmp_path, "-v"]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+    command = [sys.executable, "-m", "pytest", *options]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout
+    assert sorted(re.findall(r"PASSED test_some\.py::(\S+)", done.stdout)) == [
+        "test_alone",
+        "test_of_a_group[b]@one",
+        "test_of_a_group[lin@b.example]@one",
+        "test_of_a_row@products-1",
+    ]
