@@ -7,6 +7,7 @@ key there signs each mail whose sender is at the domain that the DNS record is p
 import base64
 import re
 import time
+from binascii import b2a_base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -98,10 +99,9 @@ def _loaded(key: Key) -> Any:
     return private
 
 
-@lru_cache(maxsize=16)
-def _signer(key: Key) -> Callable[[bytes], bytes]:
+def _signing(key: Key) -> Callable[[bytes], bytes]:
     """Return what signs octets with `key`: RFC 6376 section 3.3.1, RFC 8463 section 3."""
-    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415 - see _loaded
     from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
 
     private, padding, algorithm = _loaded(key), PKCS1v15(), SHA256()
@@ -122,52 +122,87 @@ def _read(files: tuple[tuple[Path, int], ...]) -> tuple[Key, ...]:
     return tuple(Key(path.stem, SUFFIXES[path.suffix], path.read_bytes().strip()).check() for path, _ in files)
 
 
-def signatures(message: bytes, domain: str, by: tuple[Key, ...]) -> bytes:
+def signatures(message: bytes, domain: str, by: tuple[Key, ...], at: int | None = None) -> bytes:
     """Return the DKIM-Signature fields of a message with CRLF line ends, to be put in front of it.
 
     domain: the sender's, in ASCII; receivers ask that it is the From address's (DMARC's alignment, RFC 9989).
+    at: when it is signed, in seconds since 1970; now if nothing is given.
     Header and body are signed in relaxed form: RFC 6376 section 3.4.
     """
     head, _end, body = message.partition(b"\r\n\r\n")
-    body_hash = base64.b64encode(sha256(relaxed_body(body)).digest())
-    fields = b"".join(_chosen(head))
-    return b"".join(_signature(fields, body_hash, domain, key) for key in by)
+    signed, body_hash = b"".join(map(relaxed_field, signed_fields(head))), sha256(relaxed_body(body)).digest()
+    return Signer(domain, by).fields(signed, body_hash, int(time.time()) if at is None else at)
 
 
-def _signature(fields: bytes, body_hash: bytes, domain: str, key: Key) -> bytes:
-    """Return one DKIM-Signature field. fields: the signed ones, in relaxed form, each with its CRLF."""
-    tags = f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={domain}; s={key.selector}; t={int(time.time())};"
-    first = b"DKIM-Signature: " + tags.replace("; ", ";\r\n ").encode()
-    unsigned = FOLD.join([first, SIGNED_NAMES, b"bh=" + body_hash + b";", b"b="])
-    # Without the line end of this last field: RFC 6376 section 3.7.
-    signed = _signer(key)(fields + relaxed_field(unsigned).removesuffix(b"\r\n"))
-    return unsigned + FOLD + _in_lines(base64.b64encode(signed)) + b"\r\n"
+class Signer:
+    """Writes the DKIM-Signature fields of messages of which the relaxed form is known."""
+
+    def __init__(self, domain: str, by: tuple[Key, ...]) -> None:
+        self.writers = [_field_of(key, domain) for key in by]
+
+    def fields(self, signed: bytes, body_hash: bytes, at: int) -> bytes:
+        """Return one field for each key.
+
+        signed: what `signed_fields` yields, in relaxed form. body_hash: SHA-256 of the body in relaxed form.
+        """
+        body_hash, moment = b2a_base64(body_hash, newline=False), b"%d" % at
+        return b"".join([field.written(signed, moment, body_hash) for field in self.writers])
+
+
+class _Field:
+    """The DKIM-Signature of one key: all but its time, the hash and the signature is the same in every message."""
+
+    def __init__(self, key: Key, domain: str) -> None:
+        tags = f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={domain}; s={key.selector}; t=\0;"
+        first = b"DKIM-Signature: " + tags.replace("; ", ";\r\n ").encode()
+        unsigned = FOLD.join([first, SIGNED_NAMES, b"bh=\0;", b"b="])
+        self.sign = _signing(key)
+        self.as_sent = unsigned.split(b"\0")
+        # Without the line end of this last field: RFC 6376 section 3.7.
+        self.as_signed = relaxed_field(unsigned).removesuffix(b"\r\n").split(b"\0")
+
+    def written(self, signed: bytes, moment: bytes, body_hash: bytes) -> bytes:
+        before, between, after = self.as_signed
+        octets = self.sign(b"".join([signed, before, moment, between, body_hash, after]))
+        before, between, after = self.as_sent
+        lines = _in_lines(b2a_base64(octets, newline=False))
+        return b"".join([before, moment, between, body_hash, after, FOLD, lines, b"\r\n"])
+
+
+@lru_cache(maxsize=16)
+def _field_of(key: Key, domain: str) -> _Field:
+    return _Field(key, domain)
 
 
 def _in_lines(text: bytes) -> bytes:
     return FOLD.join(text[begin : begin + LINE_LENGTH] for begin in range(0, len(text), LINE_LENGTH))
 
 
-def _chosen(head: bytes) -> Iterator[bytes]:
-    """Yield the fields that SIGNED_NAMES names, in relaxed form; of equal names the last one first.
+def signed_fields(head: bytes) -> Iterator[bytes]:
+    """Yield the fields that SIGNED_NAMES names, each without its CRLF; of equal names the last one first.
 
     A name beyond those that are there yields nothing, which signs its absence: RFC 6376 section 5.4.2.
     """
     by_name: dict[bytes, list[bytes]] = {}
     for line in FIELD_END.split(head):
-        field = relaxed_field(line)
-        by_name.setdefault(field.partition(b":")[0], []).append(field)
+        by_name.setdefault(line.partition(b":")[0].strip().lower(), []).append(line)
     for name in ORDER:
         if left := by_name.get(name):
             yield left.pop()
 
 
-@lru_cache(maxsize=256)  # most fields of a mailing are the same in all of its messages
 def relaxed_field(line: bytes) -> bytes:
     """Return a header field, given without its CRLF, in relaxed form and with it: RFC 6376 section 3.4.2."""
     name, _colon, value = line.partition(b":")
-    unfolded = SPACES.sub(b" ", value.replace(b"\r\n", b""))
-    return name.strip().lower() + b":" + unfolded.strip() + b"\r\n"
+    return name.strip().lower() + b":" + relaxed_value(value) + b"\r\n"
+
+
+def relaxed_value(value: bytes) -> bytes:
+    """Return what stands behind a field's colon in relaxed form. Most values have single spaces only."""
+    unfolded = value.replace(b"\r\n", b"")
+    if b"  " in unfolded or b"\t" in unfolded:
+        unfolded = SPACES.sub(b" ", unfolded)
+    return unfolded.strip()
 
 
 def relaxed_body(body: bytes) -> bytes:

@@ -227,6 +227,24 @@ def test_a_field_that_occurs_twice_is_signed_from_the_last_one_up(both):
     assert verifies(signed + mail.replace(b"one", b"1"))
 
 
+def test_one_message_signed_at_one_time_has_one_signature(both):
+    mail = b"From: gipi@example.org\r\nSubject: a\r\n\r\nx\r\n"
+
+    first, again, later = (signatures.signatures(mail, "example.org", keys(), at) for at in (7, 7, 8))
+
+    assert first == again != later
+    assert first.count(b" t=7;\r\n") == 2
+
+
+def test_a_key_signs_for_the_domain_that_it_is_asked_for(both):
+    mail = b"From: gipi@example.org\r\n\r\n"
+
+    ours, other = (signatures.signatures(mail, domain, keys(), 7) for domain in ("example.org", "example.com"))
+
+    assert (ours.count(b" d=example.org;"), other.count(b" d=example.com;")) == (2, 2)
+    assert verifies(ours + mail)
+
+
 def test_a_key_of_another_kind_is_refused(folder):
     command = ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
     (folder / "curve.pem").write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)

@@ -6,6 +6,7 @@ What is the same for all readers (addresses of links, keys, domains) is computed
 
 import html
 import re
+import time
 from binascii import b2a_base64
 from collections.abc import Callable
 from email import message_from_bytes, policy
@@ -16,6 +17,7 @@ from django.db.models import Value
 
 from newsletter.delivery.ledger.claims import OF_LINKS, OF_READER, Row
 from newsletter.delivery.letter import rendering
+from newsletter.delivery.letter.signed_template import SignedTemplate
 from newsletter.delivery.letter.wire_template import Template
 from newsletter.delivery.models import Delivery, Mailing
 from newsletter.delivery.models.deliveries import SEQ_BITS
@@ -43,7 +45,6 @@ class Compiled:
     def __init__(self, mailing: Mailing) -> None:
         specimen = rendering.copy_for(mailing, Subscriber(pk=0, email="reader@example.org"), ids=(mailing.pk, 0))
         block, _end, _body = specimen.message(policy=SMTP).as_bytes().partition(b"\r\n\r\n")
-        self.keys, self.domain = signatures.keys(), _ascii_domain(mailing)
         html_part, text_part = rendering.parts(mailing)
         used = {*rendering.SLOT.findall(html_part), *rendering.SLOT.findall(text_part), "unsubscribe_url"}
         self.words = {slot: salutations.word_of(slot) for slot in sorted(used) if salutations.is_for_name(slot)}
@@ -57,15 +58,26 @@ class Compiled:
             text=text_part,
             html=html_part,
         )
-        self.signed = tokens.signers(self.purposes)
+        keys = signatures.keys()
+        self.signed = SignedTemplate(self.template, _ascii_domain(mailing), keys) if keys else None
+        self.tokens = tokens.signers(self.purposes)
         self.message_id = message_id_maker(mailing)
         self.return_path = return_path_maker(mailing)
 
     def envelope(self, row: Row) -> Envelope:
         """Return one reader's message, ready for the wire. Raises ValueError for one who can be in no message."""
-        assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         address = written_address(row.email)
-        links = self.signed(row.subscriber_id, row.token_salt + row.address_hash)
+        values, escaped = self._values(row, address)
+        if self.signed:
+            data = self.signed.render(values, escaped, int(time.time()))
+        else:
+            data = self.template.render(values, escaped)
+        return Envelope(row.seq, address, data, self.return_path(row.seq))
+
+    def _values(self, row: Row, address: str) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """Return what stands in the slots for one reader: in headers and text, and in HTML."""
+        assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
+        links = self.tokens(row.subscriber_id, row.token_salt + row.address_hash)
         values = {
             "to": written_mailbox(row.name, address),
             "message_id": self.message_id(row.seq),
@@ -77,22 +89,24 @@ class Compiled:
             called = {slot: row.name or word for slot, word in self.words.items()}
             values |= {slot: name.encode() for slot, name in called.items()}
             escaped = values | escaped | {slot: html.escape(name).encode() for slot, name in called.items()}
-        data = self.template.render(values, escaped)
-        if self.keys:
-            data = signatures.signatures(data, self.domain, self.keys) + data
-        return Envelope(row.seq, address, data, self.return_path(row.seq))
+        return values, escaped
 
     def difference(self, mailing: Mailing) -> str:
         """Return what some readers would get otherwise than by the e-mail classes, as a sentence; "" if nothing.
 
-        The messages are parsed by the standard library, headers and bodies compared: a mistake in the template
-        must stop a mailing before its first copy leaves.
+        The messages are parsed by the standard library, headers and bodies compared, and signatures computed anew
+        from whole messages: a mistake in the template must stop a mailing before its first copy leaves.
         """
         for row in specimens(mailing):
             built = rendering.copy_for(mailing, row.reader, ids=(mailing.pk, row.seq)).message(policy=SMTP).as_bytes()
-            if part := _differing(self.envelope(row).data, built):
+            if part := _differing(self.envelope(row).data, built) or self._wrongly_signed(row):
                 return f"The compiled message to {row.email} is not the one that was approved: {part} differs"
         return ""
+
+    def _wrongly_signed(self, row: Row) -> str:
+        """Return the name of the field if a reader's signatures are not those of the whole message, else ""."""
+        is_right = self.signed is None or self.signed.is_right(*self._values(row, written_address(row.email)))
+        return "" if is_right else "dkim-signature"
 
 
 def _leaving() -> bytes:

@@ -43,18 +43,18 @@ def phases(piece: bytes) -> tuple[Phase, Phase, Phase]:
 
 
 class Body:
-    """One text in base64, with slots."""
+    """One text in base64, with slots. before: octets that stand before the text, as they are."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, before: bytes = b"") -> None:
         parts = SLOT.split(CRLF.join(text.encode().splitlines()) + CRLF)
         first, *others = (phases(piece) for piece in parts[0::2])
-        self.first = first[0]
+        self.beginning, self.carry = before + first[0].middle, first[0].tail
         self.pieces = list(zip((name.decode() for name in parts[1::2]), others, strict=True))
 
     def render(self, out: list[bytes], values: Mapping[str, bytes]) -> None:
-        """Append the encoded text with `values` in its slots to `out`."""
-        out.append(self.first.middle)
-        carry = self.first.tail
+        """Append the encoded text with `values` in its slots to `out`; `beginning` comes first."""
+        out.append(self.beginning)
+        carry = self.carry
         for name, piece in self.pieces:
             octets = carry + values[name]
             head, middle, carry = piece[-len(octets) % 3]
@@ -81,6 +81,11 @@ class Plain:
         for name, piece in self.pieces:
             out += (values[name], piece)
 
+    def filled(self, values: Mapping[str, bytes]) -> bytes:
+        out: list[bytes] = []
+        self.render(out, values)
+        return b"".join(out)
+
 
 class Template:
     """A whole message with slots.
@@ -92,30 +97,30 @@ class Template:
     BOUNDARY = b"=_newsletter"  # "_" is no letter of base64, so that no body can contain it
 
     def __init__(self, *, headers: bytes, text: str, html: str) -> None:
-        boundary = b"--" + self.BOUNDARY
-        self.head = Plain(
-            headers
-            + b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="'
-            + self.BOUNDARY
-            + b'"\r\n\r\n'
-            + boundary
-            + _part_headers(b"plain")
-        )
-        self.text = Body(text)
-        self.between = boundary + _part_headers(b"html")
-        self.html = Body(html)
-        self.end = boundary + b"--\r\n"
+        own = b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="%s"' % self.BOUNDARY
+        self.headers = headers + own
+        self.head = Plain(self.headers + CRLF + CRLF)
+        self.text = Body(text, before=self._part(b"plain"))
+        self.html = Body(html, before=self._part(b"html"))
+        self.end = b"--%s--\r\n" % self.BOUNDARY
+
+    def _part(self, subtype: bytes) -> bytes:
+        """Return what stands before one of the two bodies."""
+        fields = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: base64' % subtype
+        return b"--%s\r\n%s\r\n\r\n" % (self.BOUNDARY, fields)
 
     def render(self, values: Mapping[str, bytes], escaped: Mapping[str, bytes]) -> bytes:
         """Return the message of one reader, ready for the wire but for the final dot: no line begins with a dot."""
         out: list[bytes] = []
         self.head.render(out, values)
-        self.text.render(out, values)
-        out.append(self.between)
-        self.html.render(out, escaped)
-        out.append(self.end)
+        self.render_body(out, values, escaped)
         return b"".join(out)
 
+    def render_body(self, out: list[bytes], values: Mapping[str, bytes], escaped: Mapping[str, bytes]) -> None:
+        """Append what comes after the header to `out`. The first piece, `text.beginning`, is the same for everybody.
 
-def _part_headers(subtype: bytes) -> bytes:
-    return b'\r\nContent-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: base64\r\n\r\n' % subtype
+        No line ends with a space and no tab is in it, whatever the values are: those are base64 here.
+        """
+        self.text.render(out, values)
+        self.html.render(out, escaped)
+        out.append(self.end)

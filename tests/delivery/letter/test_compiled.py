@@ -103,6 +103,18 @@ def test_a_copy_is_signed_where_there_is_a_key(make_mailing, settings, tmp_path,
         assert dkim.verify(envelope.data, dnsfunc=lambda _name, timeout=5: key.record.encode())
 
 
+def test_a_mailing_whose_signatures_went_wrong_is_named(make_mailing, settings, tmp_path):
+    settings.DKIM_DIR = tmp_path
+    (tmp_path / "2026.ed25519").write_bytes(b64encode(bytes(range(32))))
+    mailing = make_mailing("abc")
+    compiled = Compiled(mailing)
+    assert compiled.difference(mailing) == ""
+
+    compiled.signed.hashed.update(b"something else")
+
+    assert "dkim-signature differs" in compiled.difference(mailing)
+
+
 # --- A link to pass on ---
 
 
