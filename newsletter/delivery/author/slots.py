@@ -122,7 +122,7 @@ def missed(now: datetime) -> Iterator[Reminder]:
         is_missed = not was_decided(letter) and not rhythm.was_given_up(publication, letter.slot_at)
         if is_missed and (why := why_not(letter, now)):
             yield _missed(letter.slot_at, letter.issue, why, now)
-    if (slot_at := _unreminded(now)) and (issue := proposed_issue()) and issue.created_at < slot_at:
+    if (slot_at := _unreminded(publication, now)) and (issue := proposed_issue()) and issue.created_at < slot_at:
         sentences = _obstacles(issue, slot_at, freeze(issue))
         yield _missed(slot_at, issue, (Reason.OBSTACLE if sentences else Reason.DOWN, sentences), now)
 
@@ -134,11 +134,12 @@ def _missed(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, 
     return row
 
 
-def _unreminded(now: datetime) -> datetime | None:
+def _unreminded(publication: Publication, now: datetime) -> datetime | None:
     """Return a slot that has passed without a letter and without an issue; None if there is none."""
-    publication = Publication.objects.fresh()
     slot_at = rhythm.next_slot(publication, now - LOOK_BACK)
+    if slot_at > now:
+        return None
     reminded = Reminder.objects.filter(slot_at=slot_at)
     was_real = publication.updated_at <= slot_at - SETTLED_BEFORE or reminded.exists()
     has_letter = reminded.exclude(kind=Reminder.Kind.DRAFT).exists()
-    return None if slot_at > now or not was_real or has_letter or is_settled(slot_at) else slot_at
+    return None if not was_real or has_letter or is_settled(slot_at) else slot_at
