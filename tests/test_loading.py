@@ -1,10 +1,13 @@
 """What a process loads before it does anything: libraries and patterns that it may never need take time and memory."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 FIRST_PAGE = """
@@ -28,12 +31,28 @@ print(*sys.modules)
 PATTERNS = 620  # regular expressions of Django, of libraries and of ours that are compiled while all of it is loaded
 NEEDLESS = {  # library or part of ours: loaded by those who use it
     *("anymail", "boto3", "botocore", "cryptography", "dkim", "dns", "redis", "requests", "sentry_sdk"),
-    *("disposable_email_domains", "email_validator", "openpyxl", "python_calamine", "segno"),
+    *("css_inline", "disposable_email_domains", "email_validator", "openpyxl", "python_calamine", "segno"),
     *("newsletter.desk.demo", "newsletter.desk.intake.stages", "newsletter.posts.importers.detecting"),
 }
 
 
-def test_a_process_that_shows_a_page_loads_what_it_needs(tmp_path, migrated_sqlite, collected_static):
+A_LIST = """
+import sys
+
+import django
+
+django.setup()
+from django.core.management import execute_from_command_line
+
+execute_from_command_line(["manage.py", "import_subscribers", sys.argv[1]])
+print(*sys.modules)
+"""
+OF_PAGES = {"css_inline", "newsletter.urls", "whitenoise"}  # 7 MB that an import does not need
+
+
+@pytest.fixture
+def said(tmp_path, migrated_sqlite, collected_static):
+    """Return a function that runs code in an installation of its own, and returns the lines that it printed."""
     shutil.copy(migrated_sqlite, tmp_path / "newsletter.sqlite3")
     own = {
         "DATA_DIR": str(tmp_path),
@@ -44,17 +63,33 @@ def test_a_process_that_shows_a_page_loads_what_it_needs(tmp_path, migrated_sqli
         "STATIC_ROOT": str(collected_static),
     }
 
-    said = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FIRST_PAGE],
-        cwd=ROOT,
-        env=os.environ | own,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    def run(code: str, *words: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, *words],
+            cwd=ROOT,
+            env=os.environ | own,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
 
-    assert said.returncode == 0, said.stderr
-    patterns, modules = said.stdout.splitlines()
+    return run
+
+
+def test_a_process_that_shows_a_page_loads_what_it_needs(said):
+    patterns, modules = said(FIRST_PAGE)
+
     assert "newsletter.posts.models.posts" in modules.split()
     assert NEEDLESS & set(modules.split()) == set()
     assert int(patterns) < PATTERNS, "Use compile_late (newsletter/regular_expressions.py) for what few processes need."
+
+
+def test_an_import_of_readers_loads_no_page(said, tmp_path):
+    (tmp_path / "readers.csv").write_text("email\na@example.org\n")
+
+    counts, modules = said(A_LIST, str(tmp_path / "readers.csv"))
+
+    assert json.loads(counts)["created"] == 1
+    assert OF_PAGES & set(modules.split()) == set()
