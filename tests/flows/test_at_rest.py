@@ -49,6 +49,7 @@ def settled(settings, tmp_path, monkeypatch):
 
 
 def tasks():
+    app.loader.import_default_modules()
     return [entry["task"] for entry in app.conf.beat_schedule.values()]
 
 
