@@ -1,5 +1,6 @@
 """What a process loads before it does anything: libraries and patterns that it may never need take time and memory."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -45,14 +46,28 @@ SCREENS = {"newsletter.desk.site", "newsletter.desk.admin", "newsletter.posts.ad
 PATTERNS = 620  # regular expressions of Django, of libraries and of ours that are compiled while all of it is loaded
 NEEDLESS = {  # library or part of ours: loaded by those who use it
     *("anymail", "boto3", "botocore", "cryptography", "dkim", "dns", "redis", "requests", "sentry_sdk"),
-    *("disposable_email_domains", "email_validator", "openpyxl", "python_calamine", "segno"),
+    *("css_inline", "disposable_email_domains", "email_validator", "openpyxl", "python_calamine", "segno"),
     *("newsletter.desk.demo", "newsletter.desk.intake.stages", "newsletter.posts.importers.detecting"),
 }
 
 
+A_LIST = """
+import sys
+
+import django
+
+django.setup()
+from django.core.management import execute_from_command_line
+
+execute_from_command_line(["manage.py", "import_subscribers", sys.argv[1]])
+print(*sys.modules)
+"""
+OF_PAGES = {"css_inline", "newsletter.urls", "whitenoise"}  # 7 MB that an import does not need
+
+
 @pytest.fixture
-def loaded(tmp_path, migrated_sqlite, collected_static):
-    """Return a function that runs Python in an installation, with Django not yet set up, and returns its lines."""
+def said(tmp_path, migrated_sqlite, collected_static):
+    """Return a function that runs code in an installation of its own, and returns the lines that it printed."""
     shutil.copy(migrated_sqlite, tmp_path / "newsletter.sqlite3")
     own = {
         "DATA_DIR": str(tmp_path),
@@ -63,25 +78,40 @@ def loaded(tmp_path, migrated_sqlite, collected_static):
         "STATIC_ROOT": str(collected_static),
     }
 
-    def run(source: str) -> list[str]:
-        command = [sys.executable, "-W", "ignore", "-c", source]
-        said = subprocess.run(command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False)
-        assert said.returncode == 0, said.stderr
-        return said.stdout.splitlines()
+    def run(code: str, *words: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, *words],
+            cwd=ROOT,
+            env=os.environ | own,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
 
     return run
 
 
-def test_a_process_that_shows_a_page_loads_what_it_needs(loaded):
-    patterns, modules = loaded(FIRST_PAGE)
+def test_a_process_that_shows_a_page_loads_what_it_needs(said):
+    patterns, modules = said(FIRST_PAGE)
 
     assert "newsletter.posts.models.posts" in modules.split()
     assert NEEDLESS & set(modules.split()) == set()
     assert int(patterns) < PATTERNS, "Use compile_late (newsletter/regular_expressions.py) for what few processes need."
 
 
-def test_a_command_loads_the_screens_of_the_desk_only_to_check_them(loaded):
-    *_version, before, after = loaded(COMMAND)
+def test_a_command_loads_the_screens_of_the_desk_only_to_check_them(said):
+    *_version, before, after = said(COMMAND)
 
     assert set(before.split()) & SCREENS == set()
     assert set(after.split()) >= SCREENS
+
+
+def test_an_import_of_readers_loads_no_page(said, tmp_path):
+    (tmp_path / "readers.csv").write_text("email\na@example.org\n")
+
+    counts, modules = said(A_LIST, str(tmp_path / "readers.csv"))
+
+    assert json.loads(counts)["created"] == 1
+    assert OF_PAGES & set(modules.split()) == set()

@@ -84,6 +84,8 @@ def run(slot: int, *, after: int = 0, learnt: Learnt | None = None) -> int | Non
 
     Returns its number, or None if nothing is to be sent, or another process holds the slot.
     """
+    if not Mailing.objects.filter(state=Mailing.State.SENDING).exists():  # a fifth of what the next question costs
+        return None
     ready = list(Mailing.objects.ready(timezone.now()).values_list("pk", flat=True))
     if not ready or is_stopping() or restored.is_undecided():
         return None

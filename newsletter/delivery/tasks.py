@@ -10,7 +10,7 @@ from django.utils import timezone
 from newsletter.delivery import certificate, hub
 from newsletter.delivery.author import alerts, result_letters
 from newsletter.delivery.events import applying, mailbox, suppressing, thinning
-from newsletter.delivery.ledger import breakdown, compaction, recovery, restored
+from newsletter.delivery.ledger import at_rest, breakdown, compaction, recovery, restored
 from newsletter.delivery.links import counting
 from newsletter.delivery.models import Arrival, Mailing, Reply
 from newsletter.delivery.models.events import KEPT_FOR
@@ -45,8 +45,12 @@ def dispatch() -> None:
 
 def _look_after_all(now: datetime) -> None:
     wishes.fulfil()
-    if restored.is_undecided():
-        return
+    if not at_rest.is_at_rest(now) and not restored.is_undecided():
+        take_steps(now)
+
+
+def take_steps(now: datetime) -> None:
+    """Do what the dispatcher has to do for mailings; what each step looks after makes an end of `at_rest`."""
     recovery.sweep(settings.DELIVERY_LANES)
     recovery.settle_cancelled()
     recovery.reopen(now)

@@ -114,14 +114,15 @@ def pull_back(now: datetime) -> int:
 def _pull_back_leases() -> Iterator[int]:
     """Let a lease end in time that the database's clock wrote while it was ahead; a living owner renews it."""
     too_far = Batch.objects.filter(state=Batch.State.LEASED, lease_until__gt=Now() + LEASE + SLACK)
-    yield too_far.update(lease_until=LEASE_END)
+    yield too_far.update(lease_until=LEASE_END) if too_far.exists() else 0
 
 
 def _pull_back_holds(now: datetime) -> Iterator[int]:
     """Let an issue that was approved for “now” while the clock was ahead begin after its hold; a slot stays a slot."""
-    hold = approving.hold_of(Publication.objects.fresh())
     ahead = Q(state=Mailing.State.SCHEDULED, approved_at__gt=now + SLACK)
-    for mailing in Mailing.objects.filter(ahead).defer("html", "text"):
+    mailings = list(Mailing.objects.filter(ahead).defer("html", "text"))
+    hold = approving.hold_of(Publication.objects.fresh()) if mailings else timedelta()
+    for mailing in mailings:
         if mailing.send_at - mailing.approved_at <= hold:
             same = Mailing.objects.filter(ahead, pk=mailing.pk, send_at=mailing.send_at)
             yield same.update(approved_at=now, send_at=now + hold)

@@ -4,8 +4,10 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from html import unescape
+from typing import TYPE_CHECKING
 
-from css_inline import CSSInliner
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
 
 AT_RULES = re.compile(r"<head>(<style>.*?</style>)(.*?)</head>", re.DOTALL)
 COLUMN_WIDTH = 544  # pixels for text and pictures in templates/email/base.html: 600 without the margins
@@ -181,5 +183,7 @@ def named_colours(html: str) -> str:
 
 
 @cache
-def _inliner() -> CSSInliner:
+def _inliner() -> "CSSInliner":
+    from css_inline import CSSInliner  # noqa: PLC0415 - 2.7 MB, for those who write mails
+
     return CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)

@@ -31,7 +31,8 @@ from newsletter.publication.heartbeats import Part, beat
 from newsletter.publication.pulse import Pulse
 from newsletter.queue import Transport
 
-LATER = (  # what Celery loads only in a worker that begins
+LATER = (  # what is loaded only by a worker that begins, or that writes a mail
+    "css_inline",
     *("celery.app.amqp", "celery.app.control", "celery.app.events", "celery.app.log", "celery.app.routes"),
     *("celery.apps.worker", "celery.concurrency.solo", "celery.events.dispatcher", "celery.events.receiver"),
     *("celery.worker.autoscale", "celery.worker.components", "celery.worker.loops", "celery.worker.strategy"),

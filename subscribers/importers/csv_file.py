@@ -85,8 +85,9 @@ class Table:
 
     def rows(self) -> Iterator[Row | Unreadable]:
         """Yield each row of the file; blank lines are none."""
-        for row, _cells in self.rows_and_cells():
-            yield row
+        read = RowReader(self.columns, self._width).read
+        for line, cells in self._lines():
+            yield read(line, cells)
 
     def rows_and_cells(self, skipped: int = 0) -> Iterator[tuple[Row | Unreadable, list[str]]]:
         """Yield each row with its cells as they stand in the file, but for the first ones."""

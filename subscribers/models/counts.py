@@ -69,7 +69,9 @@ class DayCountManager(models.Manager["DayCount"]):
             were = Subscriber.objects.aggregate(**{name: Count("pk", filter=_was(at)) for name, at in moments.items()})
             found = (DayCount(on=day, readers=were[f"d{day:%Y%m%d}"]) for day in missing)
             self.bulk_create(found, ignore_conflicts=True)
-        self.update_or_create(on=today, defaults={"readers": tally(now).mailable})
+        readers = tally(now).mailable
+        if not self.filter(on=today, readers=readers).exists():  # a write wakes the clock of an installation at rest
+            self.update_or_create(on=today, defaults={"readers": readers})
 
     def weekly(self, today: date, readers: int) -> list[tuple[date, int]]:
         """Return the last twelve weeks, oldest first, and `readers` for today; from the first week that had any."""

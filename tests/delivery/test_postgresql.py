@@ -20,6 +20,7 @@ FILES = {  # in parts of about the same length, so that two processes share them
     ),
     "ledger": (
         "delivery/ledger/test_uncertain",
+        "delivery/ledger/test_at_rest",
         "delivery/test_interleavings",
         "delivery/ledger/test_claims",
         "delivery/ledger/test_restored",

@@ -54,6 +54,8 @@ def observe(now: datetime) -> int:
     found = [(one, *fact) for one in recent.defer("html", "text") for fact in _facts(one, now)]
     _end_pauses({one.pk for one, kind, _detail in found if kind in PAUSES}, now)
     rows = [Happening(mailing=one, kind=kind, detail=detail, at=now, due_at=now) for one, kind, detail in found]
+    if not rows:
+        return 0
     before = Happening.objects.count()
     Happening.objects.bulk_create(rows, ignore_conflicts=True)
     return Happening.objects.count() - before
@@ -68,7 +70,9 @@ def observe_unattended(now: datetime) -> None:
 
 def _end_pauses(paused: set[int], now: datetime) -> None:
     """End the notes of pauses that are over, so that the next pause is mailed again."""
-    Happening.objects.filter(kind__in=PAUSES, ended_at__isnull=True).exclude(mailing__in=paused).update(ended_at=now)
+    over = Happening.objects.filter(kind__in=PAUSES, ended_at__isnull=True).exclude(mailing__in=paused)
+    if over.exists():  # an UPDATE of nothing would lock a database that is one file
+        over.update(ended_at=now)
 
 
 def _facts(mailing: Mailing, now: datetime) -> Iterator[tuple[Kind, str]]:

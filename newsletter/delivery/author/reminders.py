@@ -53,11 +53,9 @@ class OffRhythm(Exception):
 
 def observe(now: datetime) -> int:
     """Write down which reminders of the slots ahead are due; return how many are new."""
-    before = Reminder.objects.count()
-    for slot_at in slots_ahead(Publication.objects.fresh(), now, DRAFT_BEFORE):
-        if (kind := _kind(slot_at - now)) and not is_settled(slot_at):
-            _note(kind, slot_at, now)
-    return Reminder.objects.count() - before
+    ahead = slots_ahead(Publication.objects.fresh(), now, DRAFT_BEFORE)
+    due = [(kind, slot_at) for slot_at in ahead if (kind := _kind(slot_at - now)) and not is_settled(slot_at)]
+    return sum(_note(kind, slot_at, now) for kind, slot_at in due)
 
 
 def observe_missed(now: datetime) -> int:
@@ -65,8 +63,11 @@ def observe_missed(now: datetime) -> int:
 
     To be called after `let_go`, which may still send what is late.
     """
+    found = list(missed(now))
+    if not found:  # as nearly always: nothing is counted
+        return 0
     before = Reminder.objects.count()
-    Reminder.objects.bulk_create(missed(now), ignore_conflicts=True)
+    Reminder.objects.bulk_create(found, ignore_conflicts=True)
     return Reminder.objects.count() - before
 
 
@@ -76,18 +77,20 @@ def _kind(left: timedelta) -> Reminder.Kind | None:
     return Kind.DRAFT if left <= DRAFT_BEFORE else None
 
 
-def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> None:
-    """Keep one reminder for a slot; a letter waits until the issue can be sent at all."""
+def _note(kind: Reminder.Kind, slot_at: datetime, now: datetime) -> bool:
+    """Keep one reminder for a slot; a letter waits until the issue can be sent at all. Return whether it is new."""
     if Reminder.objects.filter(kind=kind, slot_at=slot_at).exists():  # else each minute would render the issue in vain
-        return
+        return False
     issue = proposed_issue()
     if kind == Kind.LETTER and (issue is None or obstacles(issue, slot_at)):
-        return
+        return False
     row = Reminder(kind=kind, slot_at=slot_at, issue=issue, at=now, due_at=now)
     with suppress(IntegrityError), transaction.atomic():  # another task was first, or an author with the same number
         row.save(force_insert=True)
         if kind == Kind.DRAFT and issue is None:
             _propose(row, now)
+        return True
+    return False
 
 
 def _propose(reminder: Reminder, now: datetime) -> None:

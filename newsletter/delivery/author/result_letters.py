@@ -28,12 +28,12 @@ def observe(now: datetime) -> int:
     """Write down whose result is to be told; return how many are new. Those of which none is wanted are settled."""
     over = Mailing.objects.filter(state=Mailing.State.SENT, kind=Mailing.Kind.ISSUE, planned_at__isnull=False)
     over = over.filter(finished_at__lte=now - AFTER, finished_at__gt=now - AFTER - TRIED_FOR)
-    is_wanted = Publication.objects.fresh().tells_results
     told = ResultLetter.objects.values("issue")
-    rows = [
-        ResultLetter(issue_id=issue, mailing_id=mailing, at=now, due_at=now if is_wanted else None)
-        for issue, mailing in over.exclude(issue__in=told).order_by("pk").values_list("issue", "pk")
-    ]
+    found = list(over.exclude(issue__in=told).order_by("pk").values_list("issue", "pk"))
+    if not found:
+        return 0
+    due_at = now if Publication.objects.fresh().tells_results else None
+    rows = [ResultLetter(issue_id=issue, mailing_id=mailing, at=now, due_at=due_at) for issue, mailing in found]
     before = ResultLetter.objects.count()
     ResultLetter.objects.bulk_create(rows, ignore_conflicts=True)
     return ResultLetter.objects.count() - before

@@ -137,7 +137,9 @@ def _missed(slot_at: datetime, issue: Issue | None, why: tuple[Reminder.Reason, 
 def _unreminded(publication: Publication, now: datetime) -> datetime | None:
     """Return a slot that has passed without a letter and without an issue; None if there is none."""
     slot_at = rhythm.next_slot(publication, now - LOOK_BACK)
+    if slot_at > now:
+        return None
     reminded = Reminder.objects.filter(slot_at=slot_at)
     was_real = publication.updated_at <= slot_at - SETTLED_BEFORE or reminded.exists()
     has_letter = reminded.exclude(kind=Reminder.Kind.DRAFT).exists()
-    return None if slot_at > now or not was_real or has_letter or is_settled(slot_at) else slot_at
+    return None if not was_real or has_letter or is_settled(slot_at) else slot_at

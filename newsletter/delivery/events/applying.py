@@ -52,7 +52,7 @@ def apply_some(now: datetime, seconds: float) -> int:
     """
     until, done, last = monotonic() + seconds, 0, 0
     newest = Arrival.objects.waiting().aggregate(pk=Max("pk"))["pk"] or 0
-    while some := _next(last, newest):
+    while last < newest and (some := _next(last, newest)):
         last = some[-1].pk
         done += _apply(some, now)
         if monotonic() >= until:

@@ -62,7 +62,7 @@ def _due(now: datetime) -> list[int]:
 
 
 def _eaten(events: QuerySet[Event]) -> Iterator[int]:
-    while count := _bite(events):
+    while events.exists() and (count := _bite(events)):  # else each look would open a transaction
         yield count
 
 

@@ -151,7 +151,9 @@ def settle(now: datetime) -> None:
         tell_machines(mailing, day)
         if day < today:
             _close(mailing, day)
-    DaySalt.objects.filter(day__lt=today).delete()
+    former = DaySalt.objects.filter(day__lt=today)
+    if former.exists():  # Django opens a transaction even to delete nothing
+        former.delete()
 
 
 def tell_machines(mailing: Mailing, day: date) -> None:

@@ -29,7 +29,7 @@ class ArrivalQuerySet(models.QuerySet["Arrival"]):
         requests = self.filter(applied_at__lt=before + KEPT_FOR - REQUESTS_KEPT_FOR, what=Arrival.What.REQUEST)
         keys = [*old.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]]
         keys += requests.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE]
-        return self.filter(pk__in=keys).delete()[0]
+        return self.filter(pk__in=keys).delete()[0] if keys else 0
 
     def store(
         self, source: str, body: bytes, now: datetime, *, key: str = "", about: Mapping[str, object] | None = None

@@ -88,8 +88,9 @@ class ReplyQuerySet(models.QuerySet["Reply"]):
         keys = list(self.filter(old).values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
         raw = ReplyMail.objects.filter(reply__received_at__lt=now - RAW_KEPT_FOR)
         raw_keys = list(raw.values_list("pk", flat=True)[:FORGOTTEN_AT_ONCE])
-        ReplyMail.objects.filter(pk__in=raw_keys).delete()
-        return self.filter(pk__in=keys).delete()[0]
+        if raw_keys:  # Django opens a transaction even to delete nothing
+            ReplyMail.objects.filter(pk__in=raw_keys).delete()
+        return self.filter(pk__in=keys).delete()[0] if keys else 0
 
 
 class Reply(models.Model):
