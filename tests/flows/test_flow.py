@@ -41,6 +41,7 @@ def reader(browser):
 def running(product):
     """The product with all of its processes: by `up`, or each on its own as docs/deploy.md has it."""
     if product.env["DATABASE_URL"]:
+        product.forks = False  # each is executed, as its operator does it
         product.command("migrate", "-v", "0")
         speak_english(product)
         product.start_web()
