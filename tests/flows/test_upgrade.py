@@ -33,7 +33,7 @@ def test_a_half_sent_mailing_of_a_release_is_ended_by_this_version(release, make
     product.data.chmod(0o700)
     before = Counter((product.data / "accepted").read_text().split())
 
-    product.command("migrate", "-v", "0")  # `up` would do it, in the 60 s that a test waits for its port
+    product.manage("migrate", "-v", "0", seconds=300)  # `up` would do it, in the 60 s that a test waits for its port
     product.start()
     told = lambda: f"{product.status(NUMBER)}\n{product.told()}"  # noqa: E731
     wait_until(lambda: product.status(NUMBER)["status"] == "sent", PATIENCE_SECONDS, what=told, every=1)
