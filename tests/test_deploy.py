@@ -145,7 +145,7 @@ def test_sqlite_is_restored_after_a_crash_by_the_commands_as_they_are_written(ma
     product = make_product()
     product.shell(WRITTEN.format("before"))
     back_up(product, tmp_path)
-    product.manage("shell", "--no-imports", "-v", "0", "-c", WRITTEN.format("after") + THEN_KILLED, check=False)
+    product.command("shell", "--no-imports", "-v", "0", "-c", WRITTEN.format("after") + THEN_KILLED, check=False)
     assert (product.data / "newsletter.sqlite3-wal").stat().st_size
 
     restore(product, tmp_path)
@@ -157,7 +157,6 @@ def test_sqlite_is_restored_after_a_crash_by_the_commands_as_they_are_written(ma
 @pytest.mark.servers
 def test_postgresql_is_restored_by_the_commands_as_they_are_written(make_product, named_postgres_url, tmp_path):
     product = make_product(database_url=named_postgres_url)
-    product.migrate()
     product.shell(WRITTEN.format("before"))
     back_up(product, tmp_path)
     product.shell(WRITTEN.format("after"))

@@ -35,7 +35,7 @@ class Run:
     """One mailing and its faults.
 
     still: seconds that the mailing may stand still without a word. is_dead: stop the engine early, for good, and keep
-    its heartbeats fresh: whoever judges such a run must see it.
+    its heartbeats fresh: whoever judges such a run must see it. forks: as of a Machine.
     """
 
     def __init__(
@@ -47,10 +47,11 @@ class Run:
         *,
         still: float = life.STILL_SECONDS,
         is_dead: bool = False,
+        forks: bool = False,
     ) -> None:
         self.engine, self.plan, self.still, self.is_dead = engine, plan, still, is_dead
         self.readers = addresses(plan, readers)
-        self.world = World(engine, folder)
+        self.world = World(engine, folder, forks=forks)
         self.faults = Faults(self.world)
         self.watcher = Watcher(self.world)
         self.fired = Counter(fault.kind for fault in plan if fault.kind in WIRE)

@@ -16,8 +16,9 @@ from threading import Lock
 from typing import Any
 
 from tests.flows.seeds import compose_issue_1
+from tests.support.migrated import fill, migrated_file
 from tests.support.postgres import Postgres
-from tests.support.processes import LEASH, kill, with_variable
+from tests.support.processes import LEASH, kill
 from tests.support.product import ROOT, Product
 from tests.support.redis import Redis
 from tests.support.restoring import name_database
@@ -99,10 +100,13 @@ class Author:
 
 
 class Machine(Product):
-    """One machine of the installation: a folder of its own, a worker, and a clock for each part that can be moved."""
+    """One machine of the installation: a folder of its own, a worker, and a clock for each part that can be moved.
 
-    def __init__(self, folder: Path, **urls: str) -> None:
-        super().__init__(folder, **urls)
+    forks: as of Product; clocks of parts that are forks cannot be moved.
+    """
+
+    def __init__(self, folder: Path, *, forks: bool = False, **urls: str) -> None:
+        super().__init__(folder, forks=forks, **urls)
         self.env |= {"SITE_URL": "https://news.example.org", "SECRET_KEY": "the same on every machine" * 3}
         self.starters: dict[str, Callable[[], None]] = {
             "worker": partial(self.start_worker, processes=HANDS),
@@ -126,7 +130,7 @@ class Machine(Product):
     def begin(self, name: str) -> None:
         """Start a part, with its own clock."""
         real = self.env
-        if FAKETIME:
+        if FAKETIME and not self.forks:
             self.env = real | {
                 "LD_PRELOAD": str(FAKETIME),
                 "FAKETIME_TIMESTAMP_FILE": str(self._clock(name)),
@@ -187,7 +191,7 @@ class Machine(Product):
     def end_orphans(self) -> None:
         """End what outlived a worker that was killed alone; it may run a lane until then."""
         groups = {process.pid for process in self.running.values()}
-        for pid in with_variable("DATA_DIR", str(self.data)):
+        for pid in self.pids():
             with suppress(ProcessLookupError):
                 if os.getpgid(pid) not in groups and b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
                     os.kill(pid, signal.SIGKILL)
@@ -222,8 +226,8 @@ class World:
     The first machine has a web server; there are two beats, of which docs/deploy.md says that they do no harm.
     """
 
-    def __init__(self, engine: str, folder: Path) -> None:
-        self.engine, self.folder = engine, folder
+    def __init__(self, engine: str, folder: Path, *, forks: bool = False) -> None:
+        self.engine, self.folder, self.forks = engine, folder, forks
         (folder / "smtp").mkdir(parents=True)
         self.smtp = Smtp(folder / "smtp", reply_seconds=REPLY_SECONDS)
         self.postgres = Postgres() if engine == "postgres" else None
@@ -244,8 +248,11 @@ class World:
             self.postgres.start()
             self.redis.start()
             urls |= {"database_url": name_database(self.postgres), "redis_url": self.redis.url}
+            fill(self.postgres, urls["database_url"])
         names = ["first", "second"] if self.postgres else ["first"]
-        self.machines = [Machine(self.folder / name, **urls) for name in names]
+        self.machines = [Machine(self.folder / name, forks=self.forks, **urls) for name in names]
+        if not self.postgres:
+            self.first.begin_with(migrated_file())
         compose_issue_1(self.first, readers)
         self.begin_all()
         self.author, self.doctor = Author(self.first, "author"), Author(self.first, "doctor")

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.support.migrated import TEMPLATE
 from tests.support.processes import kill, start
 from tests.support.product import ROOT
 
@@ -57,8 +58,10 @@ FILES = {  # in parts of about the same length, so that two processes share them
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("part", FILES)
-def test_the_ledger_and_the_doors_keep_their_promises_on_postgresql(postgres_url, tmp_path, part):
-    env = os.environ | {"TEST_DATABASE_URL": postgres_url, "COLUMNS": "120"}
+def test_the_ledger_and_the_doors_keep_their_promises_on_postgresql(migrated_postgres, tmp_path, part):
+    """Django looks for a database whose name begins with "test_", and finds one in which every migration has run."""
+    url = migrated_postgres.new_database(f"test_{part}", template=TEMPLATE)
+    env = os.environ | {"TEST_DATABASE_URL": migrated_postgres.url(part), "COLUMNS": "120"}
     # With settings named from outside they would be read before conftest.py has its say.
     for name in ("DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST"):
         env.pop(name, None)
@@ -70,19 +73,18 @@ def test_the_ledger_and_the_doors_keep_their_promises_on_postgresql(postgres_url
         code = process.wait()
     finally:
         kill(process)
+        migrated_postgres.drop(url)
 
     said = (tmp_path / "log").read_text()
     assert code == 0, said[-8000:]
     assert "database: postgresql" in said
 
 
-def test_a_window_reads_the_readers_that_it_has_and_no_others(postgres_url):
+def test_a_window_reads_the_readers_that_it_has_and_no_others(migrated_postgres_url):
     """A plan that reads every reader for each hundred makes the cost of a mailing the square of its size."""
     code = """
 import django; django.setup()
-from django.core.management import call_command
 from django.db import connection
-call_command("migrate", verbosity=0)
 from newsletter.delivery.ledger import claims
 from benchmarks.end_to_end import READERS
 exec(READERS.format(readers=5000))
@@ -100,7 +102,7 @@ with connection.cursor() as cursor:
     cursor.execute("EXPLAIN " + sql, holders)
     print(*(line for (line,) in cursor.fetchall()), sep="\\n")
 """
-    env = os.environ | {"DATABASE_URL": postgres_url}
+    env = os.environ | {"DATABASE_URL": migrated_postgres_url}
 
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 

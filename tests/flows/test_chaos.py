@@ -39,7 +39,7 @@ def without(email):
 def test_nobody_is_mailed_twice_or_forgotten_whatever_dies(engine, faults, tmp_path):
     plan = schedule(SEED, faults=faults, readers=READERS, engine=engine, is_short=True)
 
-    verdict = run(engine, plan, readers=READERS, folder=tmp_path / engine, patience=120)
+    verdict = run(engine, plan, readers=READERS, folder=tmp_path / engine, patience=120, forks=True)
 
     assert verdict.errors == []
     assert (verdict.duplicates, verdict.lost, verdict.missed) == (0, 0, 0)
@@ -49,7 +49,8 @@ def test_nobody_is_mailed_twice_or_forgotten_whatever_dies(engine, faults, tmp_p
 
 @pytest.mark.servers
 def test_a_run_whose_engine_is_dead_fails_though_every_heartbeat_is_fresh(tmp_path):
-    verdict = run("sqlite", [], readers=READERS, folder=tmp_path / "sqlite", patience=60, still=5, is_dead=True)
+    how = {"patience": 60, "still": 5, "is_dead": True, "forks": True}
+    verdict = run("sqlite", [], readers=READERS, folder=tmp_path / "sqlite", **how)
 
     assert verdict.silent == 1
     assert any(error.startswith("silent: ") and error.endswith("nothing was said") for error in verdict.errors)

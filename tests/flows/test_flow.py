@@ -41,7 +41,8 @@ def reader(browser):
 def running(product):
     """The product with all of its processes: by `up`, or each on its own as docs/deploy.md has it."""
     if product.env["DATABASE_URL"]:
-        product.migrate()
+        product.forks = False  # each is executed, as its operator does it
+        product.command("migrate", "-v", "0")
         speak_english(product)
         product.start_web()
         product.start_worker()
@@ -84,7 +85,7 @@ def state_of_the_reader(running):
 
 def enter_the_desk(running, page):
     """Create the account by the one-time link, which is spent by that."""
-    said = running.output("up") if "up" in running.running else running.manage("author_link").stdout
+    said = running.output("up") if "up" in running.running else running.command("author_link").stdout
     link = re.search(r"http://\S+/start/\S+", said)
     assert link, said
 

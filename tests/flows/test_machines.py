@@ -35,9 +35,9 @@ def slow(tmp_path):
 
 
 @pytest.fixture
-def machines(make_product, smtp, slow, postgres_url, redis_url):
+def machines(make_product, smtp, slow, migrated_postgres_url, redis_url):
     """Two installations with one hand each, which share everything but their folders."""
-    made = [make_product(mail_url=smtp.url, database_url=postgres_url, redis_url=redis_url) for _ in range(2)]
+    made = [make_product(mail_url=smtp.url, database_url=migrated_postgres_url, redis_url=redis_url) for _ in range(2)]
     for one in made:
         one.env |= {"SITE_URL": made[0].url, "SECRET_KEY": "machines" * 8, "BULK_MAIL_URL": f"{slow.url}?lines=4"}
     return made

@@ -104,18 +104,18 @@ def kill_when(product: Product, words, has_begun, seconds: float) -> None:
 
 def test_a_site_moves_from_sqlite_to_postgresql_and_back(houses, tmp_path):
     old, new, back = houses
-    old.manage("demo")
+    old.command("demo")
     assert old.shell(MORE) == POSTS + 17
     folder, again = tmp_path / "site", tmp_path / "again"
 
     kill_when(old, ["export_site", str(folder)], lambda: any((tmp_path / ".site.part").rglob("0100*.md")), 0)
     assert not folder.exists()
-    old.manage("export_site", str(folder), "--with-keys")
+    old.command("export_site", str(folder), "--with-keys")
     lock = new.data / "up-clock.lock"  # the last of the three that it holds
     words = ["import_site", str(folder)]
     kill_when(new, words, lambda: lock.exists() and lock.read_text(), 1.0)
-    said = new.manage(*words).stdout
-    new.manage("export_site", str(again), "--with-keys")
+    said = new.command(*words).stdout
+    new.command("export_site", str(again), "--with-keys")
     files = [json.loads((one / "manifest.json").read_text())["files"] for one in (folder, again)]
     seen, shown = (product.shell(f"MOST = 2000\n{LOOK}") for product in (old, new))
 
@@ -125,6 +125,6 @@ def test_a_site_moves_from_sqlite_to_postgresql_and_back(houses, tmp_path):
     assert seen["/blog/2020/two.html"][:2] == [301, "/p/20-more-2/"]
     assert files[0] == files[1]
 
-    back.manage("import_site", str(again))
+    back.command("import_site", str(again))
     some = back.shell(f"MOST = 60\n{LOOK}")
     assert some == {path: seen[path] for path in some}

@@ -77,7 +77,7 @@ def count(product) -> int:
 
 
 def bring(product, file: Path) -> dict[str, int]:
-    return json.loads(product.manage("import_subscribers", str(file)).stdout.splitlines()[-1])
+    return json.loads(product.command("import_subscribers", str(file)).stdout.splitlines()[-1])
 
 
 def test_an_import_that_was_killed_ends_like_one_that_was_not(product, make_product, file, uninterrupted):

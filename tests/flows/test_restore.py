@@ -61,16 +61,17 @@ def product(request, make_product, smtp):
     if request.param == "sqlite":
         return make_product(mail_url=smtp.url)
     url, redis_url = request.getfixturevalue("named_postgres_url"), request.getfixturevalue("redis_url")
-    return make_product(mail_url=smtp.url, database_url=url, redis_url=redis_url)
+    made = make_product(mail_url=smtp.url, database_url=url, redis_url=redis_url)
+    made.env["PATH"] = environment(made)["PATH"]
+    return made
 
 
 def back_up_by_command(product: Product, folder: Path) -> None:
-    product.env["PATH"] = environment(product)["PATH"]
-    product.manage("backup", str(folder / "one.tar"))
+    product.command("backup", str(folder / "one.tar"))
 
 
 def restore_by_command(product: Product, folder: Path) -> None:
-    product.manage("restore", "--replace", str(folder / "one.tar"))
+    product.command("restore", "--replace", str(folder / "one.tar"))
 
 
 @pytest.mark.parametrize(

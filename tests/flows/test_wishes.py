@@ -6,13 +6,12 @@ import urllib.request
 
 import pytest
 
+from tests.support.migrated import fill
 from tests.support.postgres import Postgres
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.servers
 READER = """
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from subscribers.models import Subscriber, address_hash
 from django.utils import timezone
 reader = Subscriber.objects.create(
@@ -49,7 +48,9 @@ def leave_by_one_click(link):
 
 
 def test_one_click_is_heard_while_postgresql_is_away(make_product, postgres_of_its_own):
-    product = make_product(database_url=postgres_of_its_own.new_database())
+    url = postgres_of_its_own.new_database()
+    fill(postgres_of_its_own, url)
+    product = make_product(database_url=url)
     link = product.shell(READER)
     product.start_web()
     postgres_of_its_own.kill()

@@ -226,20 +226,20 @@ def test_one_backup_brings_back_the_pictures_with_a_bucket_or_without(s3, make_p
     burnt = make_product()
     burnt.env["MEDIA_STORAGE_URL"] = s3.pictures_url
     burnt.shell(FILL)
-    burnt.manage("backup", str(tmp_path / "one.tar"))
-    assert "would bring the newsletter back" in burnt.manage("check_backup", str(tmp_path / "one.tar")).stdout
+    burnt.command("backup", str(tmp_path / "one.tar"))
+    assert "would bring the newsletter back" in burnt.command("check_backup", str(tmp_path / "one.tar")).stdout
     assert len(s3.names("pictures")) == 30
     for name in s3.names("pictures"):
         s3.client().delete_object(Bucket="pictures", Key=name)
 
     on_files = make_product(is_new=True)
-    on_files.manage("restore", str(tmp_path / "one.tar"))
+    on_files.command("restore", str(tmp_path / "one.tar"))
     assert on_files.shell(FACTS) == expected
-    on_files.manage("backup", str(tmp_path / "two.tar"))
+    on_files.command("backup", str(tmp_path / "two.tar"))
 
     in_bucket = make_product(is_new=True)
     in_bucket.env["MEDIA_STORAGE_URL"] = s3.pictures_url
-    done = in_bucket.manage("restore", str(tmp_path / "two.tar"))
+    done = in_bucket.command("restore", str(tmp_path / "two.tar"))
     assert "31 files" in done.stdout, "and the key"
     assert in_bucket.shell(FACTS) == expected
     assert not (in_bucket.data / "media").exists()

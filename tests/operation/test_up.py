@@ -177,7 +177,7 @@ def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(m
     words = {"web": ("--port", str(product.port)), "worker": (), "clock": ()}
 
     for name, more in words.items():
-        product._start(name, [sys.executable, "manage.py", "up", "--only", name, *more])
+        product._execute(name, [sys.executable, "manage.py", "up", "--only", name, *more])
     wait_until(lambda: product.manage("healthy", check=False).returncode == 0, seconds=90, what=product.told)
 
     said = product.manage("healthy").stdout

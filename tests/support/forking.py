@@ -1,27 +1,39 @@
-"""Django, set up once, and a fork of it for each piece of Python: `python forking.py`, in and out a line of JSON each.
+"""Django, set up once, and a fork of it for each thing that is asked: `python forking.py`, in and out lines of JSON.
 
 The first line is the environment. It stands in no list of processes, so that nobody takes this one for a part of the
-product. Each further line is code; the answer holds its variable `answer`, or what went wrong. A fork remembers
-nothing of the one before and shares no connection with it, like a process of its own, and takes 20 ms, not 800.
+product. Each further line is one of these:
+
+- a piece of Python: the answer holds its variable `answer`, or what went wrong;
+- `program`, a program of Python as its interpreter is given it, and where its output goes: the answer is its process,
+  or its exit code if it is waited for;
+- `ended`, the process of such a program: the answer is its exit code.
+
+A fork remembers nothing of the one before and shares no connection with it, like a process of its own, and takes 20 ms,
+not 800. So the product's own parts begin under `up`, too: newsletter/operation/forks.py.
 """
 
+import ctypes
 import gc
 import json
 import os
+import runpy
+import signal
 import sys
 import traceback
 from contextlib import redirect_stdout
 from pathlib import Path
 
+WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+PR_SET_PDEATHSIG = 1  # prctl(2), Linux only
+
 
 def run(code: str) -> str:
     """Return a line: the answer of `code`, or its traceback."""
-    from django.apps import apps
     from django.db import connections
 
     names: dict[str, object] = {"__name__": "__main__"}
     try:
-        apps.get_app_config("operation").ready()  # the secret may have come back from a backup meanwhile
+        _look_again()
         with redirect_stdout(sys.stderr):
             exec(code, names)
         connections.close_all()
@@ -30,9 +42,95 @@ def run(code: str) -> str:
         return json.dumps({"error": traceback.format_exc()})
 
 
+def _look_again() -> None:
+    from django.apps import apps
+
+    apps.get_app_config("operation").ready()  # the secret may have come back from a backup meanwhile
+
+
+def begin(program: list[str], stdout: str, stderr: str, *, is_waited_for: bool) -> int:
+    """Run a program in this process; return its exit code.
+
+    program: what follows `python`. If nobody waits for it, its process is told at once, leads a session of its own, and
+    ends with this one's parent.
+    """
+    _entitle(program)
+    answers = os.dup(1)
+    for number, (path, flags) in enumerate([(os.devnull, os.O_RDONLY), (stdout, WRITE), (stderr, WRITE)]):
+        os.dup2(os.open(path, flags, 0o600), number)
+    if not is_waited_for:
+        os.setsid()
+        _die_with_parent()
+        os.write(answers, json.dumps({"answer": os.getpid()}).encode() + b"\n")
+    os.close(answers)
+    try:
+        return _exit_code(program)
+    except BaseException:  # noqa: BLE001 - Python itself ends so with it
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _entitle(program: list[str]) -> None:
+    from newsletter.operation import forks
+
+    forks._entitle(" ".join(program))
+
+
+def _exit_code(program: list[str]) -> int:
+    try:
+        _look_again()
+        if program[0] == "-m":
+            sys.argv = program[1:]
+            runpy.run_module(program[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv = program
+            runpy.run_path(program[0], run_name="__main__")
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        sys.stderr.write(f"{end.code}\n")
+        return 1
+    return 0
+
+
 def write(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def answer(line: str) -> None:
+    """Do in a fork what a line asks for, and answer it."""
+    asked = json.loads(line)
+    if isinstance(asked, dict) and "ended" in asked:
+        _pid, status = os.waitpid(asked["ended"], 0)
+        write(json.dumps({"answer": os.waitstatus_to_exitcode(status)}))
+    elif child := os.fork():
+        _tell(child, asked)
+    elif isinstance(asked, str):
+        write(run(asked))
+        os._exit(0)
+    else:
+        os._exit(begin(**asked) & 0xFF)
+
+
+def _tell(child: int, asked: str | dict[str, object]) -> None:
+    """Wait for what is waited for; say what its fork has not said itself."""
+    if isinstance(asked, dict) and not asked["is_waited_for"]:
+        return
+    _pid, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if isinstance(asked, dict):
+        write(json.dumps({"answer": code}))
+    elif status:
+        write(json.dumps({"error": f"the fork ended with {code}"}))
 
 
 def serve() -> None:
@@ -43,13 +141,8 @@ def serve() -> None:
     django.setup()
     gc.freeze()
     gc.enable()
-    while code := sys.stdin.readline():
-        if not (child := os.fork()):
-            write(run(json.loads(code)))
-            os._exit(0)
-        _pid, status = os.waitpid(child, 0)
-        if status:
-            write(json.dumps({"error": f"the fork ended with {os.waitstatus_to_exitcode(status)}"}))
+    while line := sys.stdin.readline():
+        answer(line)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,16 +18,36 @@ from tests.support.product import Product
 TEMPLATE = "migrated"  # the name of a database
 
 
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The path of a file to copy."""
+def migrated_file() -> Path:
+    """Return the path of an SQLite file to copy."""
 
     def migrate(draft: Path) -> None:
-        product = Product(tmp_path_factory.mktemp("migrated"))
-        product.migrate()
-        shutil.copy(product.data / "newsletter.sqlite3", draft)
+        with TemporaryDirectory() as folder:
+            product = Product(Path(folder, "product"))
+            product.migrate()
+            shutil.copy(product.data / "newsletter.sqlite3", draft)
 
     return kept("product.sqlite3", migrate)
+
+
+def fill(postgres: Postgres, url: str) -> None:
+    """Make in an empty database what every migration makes, as the user of its URL: that takes a tenth of the time."""
+
+    def migrate(draft: Path) -> None:
+        other = postgres.new_database()
+        with TemporaryDirectory() as folder:
+            Product(Path(folder, "product"), database_url=other).migrate()
+        _run(postgres, "pg_dump", "--format=custom", "--no-owner", f"--file={draft}", other)
+        postgres.drop(other)
+
+    dump = kept("postgres.dump", migrate)
+    _run(postgres, "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}", str(dump))
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite() -> Path:
+    """The path of a file to copy."""
+    return migrated_file()
 
 
 @pytest.fixture(scope="session")
@@ -42,17 +63,9 @@ def collected_static(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Postgres:
+def migrated_postgres(postgres: Postgres) -> Postgres:
     """The running PostgreSQL, with a database to copy."""
-
-    def migrate(draft: Path) -> None:
-        url = postgres.new_database()
-        Product(tmp_path_factory.mktemp("migrated"), database_url=url).migrate()
-        _run(postgres, "pg_dump", "--format=custom", "--no-owner", f"--file={draft}", url)
-        postgres.drop(url)
-
-    dump, url = kept("postgres.dump", migrate), postgres.new_database(TEMPLATE)
-    _run(postgres, "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}", str(dump))
+    fill(postgres, postgres.new_database(TEMPLATE))
     return postgres
 
 

@@ -8,11 +8,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import SystemRandom
-from typing import TextIO
+from typing import Any, Protocol, TextIO
 
 from tests.support.waiting import wait_until
 
@@ -58,14 +58,29 @@ def start(
         )
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
+class Process(Protocol):
+    """What is started: a subprocess.Popen, or a fork of a shell."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | Any: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+
+
+def kill(process: Process) -> None:
     """Kill the process and its whole group at once, as a power cut would."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def end(process: subprocess.Popen[bytes], *, seconds: float = 15, by: signal.Signals = signal.SIGTERM) -> int:
+def end(process: Process, *, seconds: float = 15, by: signal.Signals = signal.SIGTERM) -> int:
     """Ask the process to stop and return its exit code; kill its group when it has not stopped in time."""
     if process.poll() is None:
         process.send_signal(by)
@@ -87,7 +102,18 @@ def with_variable(name: str, value: str) -> list[int]:
     return found
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], *, log: Path, seconds: float = 30) -> None:
+def of_sessions(leaders: Collection[int]) -> list[int]:
+    """Return the living processes in the sessions of these processes (Linux)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            state, _parent, _group, session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(session) in leaders and state != "Z":
+                found.append(int(folder.name))
+    return found
+
+
+def wait_for_port(port: int, process: Process, *, log: Path, seconds: float = 30) -> None:
     """Wait until the process listens; raise AssertionError with its log when it ends instead."""
 
     def listens() -> bool:

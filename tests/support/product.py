@@ -13,7 +13,17 @@ from typing import Any
 import pytest
 
 from newsletter import server
-from tests.support.processes import end, free_port, kill, start, tail, wait_for_port, with_variable
+from tests.support.processes import (
+    Process,
+    end,
+    free_port,
+    kill,
+    of_sessions,
+    start,
+    tail,
+    wait_for_port,
+    with_variable,
+)
 from tests.support.shell import Shell
 
 ROOT = Path(__file__).parents[2]
@@ -34,11 +44,14 @@ answer = json.loads(out.getvalue())
 class Product:
     """One installation. `start` runs all of it by `up`; `start_web`, `start_worker` and `start_beat` run its parts.
 
-    mail_url, database_url, redis_url: empty for the embedded part.
+    mail_url, database_url, redis_url: empty for the embedded part. forks: whether its parts are forks of a process that
+    has loaded Django, as they are under `up`, or are executed. Loading takes most of a short test.
     """
 
-    def __init__(self, folder: Path, *, mail_url: str = "", database_url: str = "", redis_url: str = "") -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, *, mail_url: str = "", database_url: str = "", redis_url: str = "", forks: bool = False
+    ) -> None:
+        self.folder, self.forks = folder, forks
         self.data = folder / "data"
         self.logs = folder / "logs"
         self.logs.mkdir(parents=True)
@@ -57,8 +70,9 @@ class Product:
         unset = dict.fromkeys(("BULK_MAIL_URL", "SECRET_KEY", "DEBUG", "SECRET_KEY_FALLBACKS"), "")
         unset |= {"DEBUG": "0", "TRUSTED_PROXIES": "0"}
         self.env = {name: os.environ[name] for name in KEPT if name in os.environ} | unset | own
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self._shell: Shell | None = None
+        self.running: dict[str, Process] = {}
+        self._shells: list[Shell] = []  # the last one has the latest variables
+        self._sessions: set[int] = set()  # of processes that were forked
 
     def begin_with(self, database: Path) -> None:
         """Put a copy of an SQLite file where this installation has its own."""
@@ -78,13 +92,25 @@ class Product:
             timeout=seconds,
             check=False,
         )
+        return self._checked(done, words, check=check)
+
+    def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Do what `manage` does in a fork of a process that has loaded Django, for a test of what the command does.
+
+        That takes a tenth of the processor's time.
+        """
+        return self._checked(self._loaded_now().run("manage.py", *words), words, check=check)
+
+    def _checked(
+        self, done: subprocess.CompletedProcess[str], words: tuple[str, ...], *, check: bool
+    ) -> subprocess.CompletedProcess[str]:
         said = f"$ manage.py {' '.join(words)[:300]}\n{done.stdout}{done.stderr}"
         with self._log("manage").open("a") as log:
             log.write(said)
         assert not check or done.returncode == 0, f"exit code {done.returncode}\n{said}"
         return done
 
-    def manage_in_background(self, *words: str) -> subprocess.Popen[bytes]:
+    def manage_in_background(self, *words: str) -> Process:
         """Start a management command and return at once."""
         return self._start(words[0], [sys.executable, "manage.py", *words])
 
@@ -93,10 +119,21 @@ class Product:
 
         By a process that has loaded Django and ends with `kill`; each call has a fork of its own.
         """
-        if self._shell is None:
+        return self._loaded().ask(code)
+
+    def _loaded(self) -> Shell:
+        if not self._shells:
             bare = {name: os.environ[name] for name in KEPT if name in os.environ}
-            self._shell = Shell(self.env, bare=bare, log=self._log("shell"), cwd=ROOT)
-        return self._shell.ask(code)
+            bare |= {name: value for name, value in self.env.items() if name.startswith("PYTHON")}
+            self._shells.append(Shell(self.env, bare=bare, log=self._log("shell"), cwd=ROOT))
+        return self._shells[-1]
+
+    def _loaded_now(self) -> Shell:
+        """Return a shell with the variables of now, of which the settings are made; another keeps what it runs."""
+        if self._shells and self._shells[-1].env != self.env:
+            former, self._shells = self._shells, []
+            self._shells = [*former, self._loaded()]
+        return self._loaded()
 
     def status(self, number: int) -> dict[str, Any]:
         """Return the answer of `mailing_status NUMBER --json`."""
@@ -109,9 +146,9 @@ class Product:
     # --- Processes ---
 
     def start(self, *words: str) -> None:
-        """Start everything by the one command, and wait until the site answers."""
+        """Start everything by the one command, as its operator does, and wait until the site answers."""
         command = [sys.executable, "manage.py", "up", "--host", "127.0.0.1", "--port", str(self.port), *words]
-        process = self._start("up", command)
+        process = self._execute("up", command)
         wait_for_port(self.port, process, log=self._log("up"), seconds=60)
 
     def start_web(self) -> None:
@@ -131,7 +168,14 @@ class Product:
         options = ["--schedule", str(self.folder / "beat"), "--pidfile", ""]
         self._start("beat", [sys.executable, "-m", "celery", "-A", "newsletter", "beat", *options])
 
-    def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
+    def _start(self, name: str, command: list[str]) -> Process:
+        if not self.forks or "LD_PRELOAD" in self.env:  # which is for programs that are executed
+            return self._execute(name, command)
+        self.running[name] = self._loaded_now().begin(*command[1:], log=self._log(name))
+        self._sessions.add(self.running[name].pid)
+        return self.running[name]
+
+    def _execute(self, name: str, command: list[str]) -> Process:
         self.running[name] = start(command, log=self._log(name), env=self.env, cwd=ROOT)
         return self.running[name]
 
@@ -151,19 +195,22 @@ class Product:
 
     def kill(self) -> None:
         """Kill everything of this installation."""
-        if self._shell is not None:
-            self._shell.end()
-            self._shell = None
         for process in self.running.values():
-            kill(process)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        for shell in self._shells:  # one that still waits for something is asked nothing any more
+            shell.end()
+        for process in self.running.values():
+            process.wait()
         self.running.clear()
+        self._shells.clear()
         for pid in self.pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
     def pids(self) -> list[int]:
         """Return every living process of this installation, whoever is its parent."""
-        return with_variable("DATA_DIR", str(self.data))
+        return sorted({*with_variable("DATA_DIR", str(self.data)), *of_sessions(self._sessions)})
 
     def output(self, name: str) -> str:
         """Return everything that a process has said: "up", "web", "worker", "beat" or a command."""
@@ -188,11 +235,11 @@ def make_product(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Mak
     """
     made: list[Product] = []
 
-    def make(*, is_new: bool = False, **options: str) -> Product:
-        made.append(Product(tmp_path / f"product{len(made) + 1}", **options))
+    def make(*, is_new: bool = False, **urls: str) -> Product:
+        made.append(Product(tmp_path / f"product{len(made) + 1}", forks=True, **urls))
         if not is_new:
             made[-1].env["STATIC_ROOT"] = str(request.getfixturevalue("collected_static"))
-        if not is_new and not options.get("database_url"):
+        if not is_new and not urls.get("database_url"):
             made[-1].begin_with(request.getfixturevalue("migrated_sqlite"))
         return made[-1]
 

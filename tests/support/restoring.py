@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.migrated import fill
 from tests.support.postgres import Postgres
 from tests.support.product import ROOT, Product
 
@@ -68,6 +69,8 @@ def drop_database(postgres: Postgres) -> None:
 
 @pytest.fixture
 def named_postgres_url(postgres: Postgres) -> Iterator[str]:
-    """The URL of such a database."""
-    yield name_database(postgres)
+    """The URL of such a database, in which every migration has run."""
+    url = name_database(postgres)
+    fill(postgres, url)
+    yield url
     drop_database(postgres)

@@ -1,7 +1,7 @@
 """In what order tests run, and which of them never at the same time.
 
-Files that run the whole product stand in three rows, and one process of pytest-xdist does a row. A product waits for
-most of its time: of the seconds below it takes a third of one processor. Three rows and the process that does the other
+Files that run the whole product stand in four rows, and one process of pytest-xdist does a row. A product waits for
+most of its time: of the seconds below it takes a quarter of a processor. Four rows and the process that does the other
 tests keep two processors busy; with more, products would compete until what takes a second takes ten.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pytest
 
 SERVERS_SECONDS = 300  # that a test with real servers may take, unless it says otherwise
-ROWS = 3
+ROWS = 4
 PRODUCTS = {  # files that run the product, or processes of it, and their seconds on a quiet machine
     "test_attack": 90,
     "test_backups": 40,

@@ -71,13 +71,13 @@ def test_a_machine_burns_and_comes_back_from_the_bucket(make_product, s3):
     assert not list(burnt.data.glob(".backup-*")), "nothing is left beside the product"
 
     new, path = make_product(is_new=True), s3.url.replace("?", "/newsletter-2026-11-29.tar?")
-    done = new.manage("restore", path)
+    done = new.command("restore", path)
 
     assert "Restored the backup" in done.stdout
     assert new.shell(FACTS) == [20, ["reader3@example.org"], ["備份的一篇"]], "who left since stays away"
     assert (new.data / "media" / "ab" / "picture.webp").read_bytes() == b"octets of a picture"
 
-    again = new.manage("backup", path, check=False)
+    again = new.command("backup", path, check=False)
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
     assert "cret" not in again.stderr
 
