@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 from benchmarks.image import BASE, IMAGE, LIMITS, Engine, build, make_base, said
 from benchmarks.installation import ROOT
@@ -179,8 +180,8 @@ class Tree:
         return done.stdout
 
 
-def inspected(engine: Engine, container: str) -> dict[str, object]:
-    found: dict[str, object] = json.loads(podman(engine, "inspect", container))[0]
+def inspected(engine: Engine, container: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(podman(engine, "inspect", container))[0]
     return found
 
 
@@ -188,7 +189,7 @@ def confinement(engine: Engine, services: list[str]) -> None:
     """End the program unless each container is confined as compose.yaml says."""
     for service in services:
         found = inspected(engine, f"newsletter-{service}-1")
-        pid = found["State"]["Pid"]  # type: ignore[index]  # podman's own answer
+        pid = found["State"]["Pid"]
         lines = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
         capabilities = {lines[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")}
         facts = (lines["Uid"].split()[0], int(capabilities.pop(), 16), len(capabilities), lines["NoNewPrivs"])

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from benchmarks.compose.machine import ADDRESS, Tree, confinement
 from benchmarks.compose.site import Site
@@ -61,14 +62,14 @@ def add(tree: Tree, lines: str) -> None:
 
 
 @contextmanager
-def browser_pages() -> Iterator[Callable[..., object]]:
+def browser_pages() -> Iterator[Callable[[str], Any]]:
     """Yield what opens a page in a profile of its own."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
 
-        def page(locale: str) -> object:
+        def page(locale: str) -> Any:
             profile = browser.new_context(locale=locale, timezone_id="Asia/Taipei", ignore_https_errors=True)
             profile.set_default_timeout(60_000)  # ms
             return profile.new_page()
@@ -79,7 +80,7 @@ def browser_pages() -> Iterator[Callable[..., object]]:
 
 def first_issue(site: Site, tree: Tree, smtp: Smtp, mail_url: str) -> None:
     """From the account to a reader who has left, as tests/flows/test_flow.py has it without containers."""
-    speak_english(site)  # type: ignore[arg-type]  # a site has what the flow asks of a product
+    speak_english(site)
     with browser_pages() as new_page:
         page, reader = new_page("en"), new_page("zh-TW")
         flow.enter_the_desk(site, page)
@@ -106,10 +107,10 @@ def first_issue(site: Site, tree: Tree, smtp: Smtp, mail_url: str) -> None:
     print(f"{site.profile}: an account, a post, a sign-up, a confirmation, an issue, and the reader has left")
 
 
-def look_into_the_outbox(site: Site, page: object, stranger: object) -> None:
+def look_into_the_outbox(site: Site, page: Any, stranger: Any) -> None:
     """The outbox is for whoever is logged in."""
-    shown = page.goto(f"{site.url}/outbox/")  # type: ignore[attr-defined]
-    hidden = stranger.request.get(f"{site.url}/outbox/", max_redirects=0)  # type: ignore[attr-defined]
+    shown = page.goto(f"{site.url}/outbox/")
+    hidden = stranger.request.get(f"{site.url}/outbox/", max_redirects=0)
     assert (shown.status, hidden.status) == (200, 404), (shown.status, hidden.status)
 
 

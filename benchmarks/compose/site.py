@@ -62,5 +62,5 @@ class Site:
     def crash(self, service: str) -> None:
         """Kill everything of a container at once, from outside."""
         found = inspected(self.engine, f"newsletter-{service}-1")
-        os.kill(found["State"]["Pid"], signal.SIGKILL)  # type: ignore[index]  # podman's own answer
+        os.kill(found["State"]["Pid"], signal.SIGKILL)
         print(f"         the first process of {service} is killed")
