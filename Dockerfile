@@ -1,4 +1,4 @@
-# The newsletter in one image, about 230 MB. docs/deploy.md says how to run it, decision 0101 why it is made like this.
+# The newsletter in one image, below 250 MB. docs/deploy.md says how to run it, decision 0101 why it is made like this.
 #
 #     docker build -t newsletter .
 #
@@ -19,17 +19,22 @@ RUN cd /tmp && apt-get download postgresql-client-17 && dpkg-deb --fsys-tarfile 
 
 FROM system AS build
 ARG SSL_CERT_FILE
-ARG COMMIT=
-ARG EXTRAS="--extra age"
+ARG EXTRAS="--extra age --extra s3 --extra ses"
 ARG UV_VERSION=0.13.9
 RUN apt-get install -y --no-install-recommends binutils python3-venv && python3 -m venv /opt/uv \
  && /opt/uv/bin/pip install --no-cache-dir --disable-pip-version-check "uv==$UV_VERSION"
 WORKDIR /app
 ENV UV_LINK_MODE=copy UV_PYTHON=/usr/bin/python3 UV_PYTHON_DOWNLOADS=never
 COPY pyproject.toml uv.lock ./
-# Two languages are spoken here; what others say, and what only compilers and debuggers read, stays outside.
+# Two languages are spoken here; what others say, and what only compilers and debuggers read, stays outside. So does what
+# no program of ours loads: maps, other ways to log in, a prompt for Celery's commands, Amazon's four hundred other services.
 RUN /opt/uv/bin/uv sync --frozen --no-dev $EXTRAS --no-cache \
  && cd .venv/lib/python3.13/site-packages \
+ && rm -r allauth/headless allauth/idp allauth/socialaccount/providers click_repl django/contrib/gis ninja/static \
+      prompt_toolkit pycparser pydantic/v1 wcwidth \
+ && if [ -d botocore ]; then find botocore/data -mindepth 1 -maxdepth 1 -type d \
+      ! -name s3 ! -name ses ! -name sesv2 ! -name sns ! -name sts -exec rm -r {} + \
+   && rm -r boto3/data/[a-rt-z]* boto3/examples; fi \
  && find . -name "*.po" -delete \
  && find . -path "*/locale/*/LC_MESSAGES" ! -path "*/zh_*/*" ! -path "*/en*/*" -prune -exec rm -r {} + \
  && find . -name "*.so" ! -path "*.libs/*" -exec strip --strip-unneeded {} +
@@ -37,10 +42,11 @@ COPY LICENSE manage.py ./
 COPY newsletter newsletter
 COPY subscribers subscribers
 COPY templates templates
-# Not compiled is what is read one file at a time: a lexer for a block of code, a country for its holidays.
+ARG COMMIT=
+# Not compiled is what is read one file at a time (a lexer for a block of code, a country for its holidays) or never.
 RUN DATA_DIR=/tmp/data STATIC_ROOT=/app/static .venv/bin/python -B manage.py collectstatic --no-input -v 0 \
  && python3 -m compileall -q --invalidation-mode unchecked-hash \
-    -x 'pygments/lexers/|holidays/(countries|financial)/|socialaccount/providers/|allauth/headless/|contrib/gis/' /app \
+    -x 'pygments/lexers/|holidays/(countries|financial)/|celery/(bin|contrib)/' /app \
  && rm -r .venv/lib/python3.13/site-packages/django/contrib/*/static .venv/lib/python3.13/site-packages/*.dist-info/RECORD \
  && if [ -n "$COMMIT" ]; then echo "$COMMIT" >commit; fi \
  && find newsletter -name "*.po" -delete && chmod -R go=rX /app

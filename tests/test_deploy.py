@@ -6,7 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
+from django.core.management import get_commands
 
+from newsletter.mail.mailers import PROVIDERS, mailer_from_url
 from newsletter.operation.env_file import variables
 from tests.support.product import ROOT
 from tests.support.restoring import back_up, restore
@@ -107,6 +110,14 @@ def test_every_command_has_the_environment_of_the_service(command):
     assert command.startswith(("--env-file /etc/newsletter.env ", "up --port 8000"))
 
 
+def test_backups_are_made_in_a_folder_that_is_there_and_that_the_unit_may_write_to():
+    """ProtectSystem=strict makes every other folder read-only."""
+    folder = variables(WRITTEN_FILES["/etc/newsletter.env"])["BACKUP_URL"]
+
+    assert f"install -d -o newsletter -g newsletter -m 700 {folder}" in TO_PASTE.splitlines()
+    assert f"ReadWritePaths=-{folder}" in unit().splitlines()
+
+
 def test_nginx_is_shown_whole():
     shown = WRITTEN_FILES["/etc/nginx/sites-available/newsletter"]
     folder = "/etc/letsencrypt/live/news.example.org/"
@@ -117,6 +128,53 @@ def test_nginx_is_shown_whole():
         *(f"ssl_certificate_key {folder}privkey.pem;", "root /var/www/html;"),
     ):
         assert line in shown, line
+
+
+# --- The mail server ---
+
+MAIL_TABLE = DOCUMENT.split("\n## The mail server\n")[1].split("\n## ")[0]
+MAIL_URLS = re.findall(r"`(?:BULK_MAIL_URL=)?([a-z+-]+://[^`…]+)`", MAIL_TABLE)
+
+
+@pytest.mark.parametrize("url", MAIL_URLS)
+def test_each_mail_url_that_is_shown_is_understood(url):
+    entry = mailer_from_url(url, outbox=Path("/outbox"))
+
+    assert entry["BACKEND"].startswith(("django.core.mail.backends.smtp.", "anymail.backends."))
+    assert "" not in entry["OPTIONS"].values() or url == "smtp://localhost"
+
+
+def test_every_provider_has_its_mail_url_shown():
+    assert {url.partition(":")[0] for url in MAIL_URLS} >= PROVIDERS.keys() | {"smtp"}
+
+
+# --- With Docker ---
+
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
+TYPED = re.findall(r"docker compose (.*?)(?:`|$| \|)", DOCUMENT + (ROOT / "README.md").read_text(), re.MULTILINE)
+WITH_PROFILE = [line for line in TYPED if line.startswith("--profile")]
+
+
+@pytest.mark.parametrize("line", sorted(set(WITH_PROFILE)))
+def test_each_line_for_compose_names_what_there_is(line):
+    _option, profile, verb, *words = line.split()
+    there = {name for name, service in COMPOSE["services"].items() if profile in service["profiles"]}
+    named = [word.partition(":")[0] for word in words if word.partition(":")[0] in COMPOSE["services"]]
+    commands = get_commands().keys() & set(words)
+
+    assert verb in {"up", "logs", "exec", "run", "cp", "stop"}
+    assert set(named) <= there
+    assert bool(named) == (verb in {"exec", "run", "cp", "stop"})
+    assert bool(commands) == (verb in {"exec", "run"} and "--entrypoint" not in words)
+
+
+def test_nobody_who_knows_only_docker_has_to_look_elsewhere_for_a_line():
+    verbs = {line.split()[2] for line in WITH_PROFILE}
+
+    assert {"up", "logs", "exec", "run", "cp", "stop"} == verbs
+    for line in ("install -m 600 .env.example .env", "git clone … newsletter && cd newsletter"):
+        assert f"    {line}\n" in DOCUMENT
+    assert (ROOT / ".env.example").exists()
 
 
 # --- Backup and restore ---

@@ -1,7 +1,10 @@
 """What can be seen of the image and of compose.yaml without building them; benchmarks/image.py builds and runs it."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from fnmatch import fnmatch
 
@@ -90,6 +93,37 @@ def test_dependencies_are_those_of_the_lock_and_none_of_the_developers():
     assert "compileall" in runs
 
 
+LOAD = """
+import sys
+for name in sys.argv[1:]:
+    sys.modules[name] = None  # to import it fails
+import django
+django.setup()
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
+from newsletter.operation import clock, programs
+programs.load(programs.ALL)
+assert get_resolver().url_patterns
+from newsletter.api import v1
+from newsletter.buckets import bucket_of
+from newsletter.mail.mailers import PROVIDERS
+import_string("anymail.backends.amazon_ses.EmailBackend")
+assert bucket_of("s3://key:secret@127.0.0.1:1/bucket")._client
+"""
+
+
+def test_no_program_loads_what_the_image_leaves_out(tmp_path):
+    [left_out] = re.findall(r"site-packages \\\n && rm -r ((?:[\w/]+[ \\\n]+)+)&&", DOCKERFILE)
+    names = [name.replace("/", ".") for name in left_out.replace("\\", "").split()]
+    env = os.environ | {"DATA_DIR": str(tmp_path), "REDIS_URL": "redis://127.0.0.1:1/0", "STATIC_ROOT": str(tmp_path)}
+    command = [sys.executable, "-c", LOAD, *names]
+
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+    assert {"prompt_toolkit", "pydantic.v1", "ninja.static"} <= set(names)
+    assert done.returncode == 0, done.stderr
+
+
 def test_static_files_are_collected_outside_the_volume():
     environment = dict(pair.split("=", 1) for pair in told("ENV")[0].split())
 
@@ -156,6 +190,15 @@ def test_a_service_may_write_nothing_but_its_volumes_and_gets_no_privilege(name)
     assert "/tmp" in service["tmpfs"]
     assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "caddy" else [])
     assert name in OURS or "healthcheck" in service, "the image has one of its own"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_a_container_writes_fills_no_disk(name):
+    """Docker's own way of keeping logs has no end."""
+    logging = SERVICES[name]["logging"]
+
+    assert logging == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
+    assert "Docker keeps 30 MB of each container" in (ROOT / "docs" / "deploy.md").read_text()
 
 
 @pytest.mark.parametrize("name", SERVICES)

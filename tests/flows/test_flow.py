@@ -86,7 +86,7 @@ def state_of_the_reader(running):
 def enter_the_desk(running, page):
     """Create the account by the one-time link, which is spent by that."""
     said = running.output("up") if "up" in running.running else running.command("author_link").stdout
-    link = re.search(r"http://\S+/start/\S+", said)
+    link = re.search(r"https?://\S+/start/\S+", said)
     assert link, said
 
     page.goto(link[0])

@@ -1,4 +1,4 @@
-"""An SMTP server that keeps a log of what it accepted: `python sink.py FOLDER PORT [SECONDS [PEM]]`.
+"""An SMTP server that keeps a log of what it accepted: `python sink.py FOLDER [HOST:]PORT [SECONDS [PEM]]`.
 
 A process of its own, so that it outlives whatever a test kills, and quick enough not to be what is
 measured. What was accepted is in FOLDER/log before the client hears 250: one line of JSON for each
@@ -271,16 +271,17 @@ class Session(asyncio.Protocol):
         self.transport.close()
 
 
-async def serve(folder: Path, port: int, reply_seconds: float, pem: str) -> None:
+async def serve(folder: Path, address: str, reply_seconds: float, pem: str) -> None:
     Session.log, Session.gate, Session.reply_seconds = Log(folder), Gate(folder / "gate"), reply_seconds
     Session.logins = {name: folder / f"{name}-login" for name in ("accept", "refuse")}
     if pem:
         Session.certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         Session.certificate.load_cert_chain(pem)
-    server = await asyncio.get_running_loop().create_server(Session, "127.0.0.1", port)
+    host, _, port = address.rpartition(":")
+    server = await asyncio.get_running_loop().create_server(Session, host or "127.0.0.1", int(port))
     await server.serve_forever()
 
 
 if __name__ == "__main__":
     seconds, pem = [*sys.argv[3:], *["0", ""][len(sys.argv) - 3 :]]
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), float(seconds), pem))
+    asyncio.run(serve(Path(sys.argv[1]), sys.argv[2], float(seconds), pem))

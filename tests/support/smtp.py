@@ -62,17 +62,21 @@ class Smtp:
 
     reply_seconds: how long it thinks about every message.
     pem: key and certificate with which it offers STARTTLS.
+    host: where it listens; "0.0.0.0" is for clients that are not on this machine.
     """
 
-    def __init__(self, folder: Path, *, reply_seconds: float = 0.0, pem: Path | None = None) -> None:
-        self.folder, self.reply_seconds, self.pem = folder, reply_seconds, pem
+    def __init__(
+        self, folder: Path, *, reply_seconds: float = 0.0, pem: Path | None = None, host: str = "127.0.0.1"
+    ) -> None:
+        self.folder, self.reply_seconds, self.pem, self.host = folder, reply_seconds, pem, host
         self.port = free_port()
         self.url = f"smtp://127.0.0.1:{self.port}"
         self.output = folder / "output"
 
     def start(self) -> None:
         """Start it; again on the same port, with the same log, after `stop` or `kill`."""
-        command = [sys.executable, SINK, self.folder, str(self.port), str(self.reply_seconds), str(self.pem or "")]
+        address = f"{self.host}:{self.port}"
+        command = [sys.executable, SINK, self.folder, address, str(self.reply_seconds), str(self.pem or "")]
         self.process = start(command, log=self.output, cwd=self.folder)
         wait_for_port(self.port, self.process, log=self.output)
 
