@@ -250,7 +250,7 @@ def test_the_page_that_is_kept_holds_nothing_of_what_the_first_asker_added(clien
     assert "a-stranger" not in text(client.get("/posts/"))
 
 
-def test_a_thousand_addresses_of_the_same_pages_are_kept_as_these_pages(client):
+def test_hundreds_of_addresses_of_the_same_pages_are_kept_as_these_pages(client):
     make_publication()
     make_post()
     paths = ["/posts/", "/feed.json", "/icon.svg"]
@@ -258,7 +258,7 @@ def test_a_thousand_addresses_of_the_same_pages_are_kept_as_these_pages(client):
         client.get(path)
     before = len(caches["pages"].store)
 
-    for number in range(300):
+    for number in range(50):
         for path in paths:
             client.get(f"{path}?q={number}")
             client.get(f"{path}?page={number + 1000}&v={number}&p={number}")
