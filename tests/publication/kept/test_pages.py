@@ -351,6 +351,7 @@ def test_a_page_that_a_head_request_made_is_shown_to_a_get(client):
 
 
 def test_a_head_request_says_what_a_get_would(client):
+    make_publication()
     get, head = client.get("/about/"), client.head("/about/")
 
     assert head.content == b""
