@@ -3,8 +3,6 @@
 import gzip
 import json
 import os
-import subprocess
-import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -12,7 +10,7 @@ import brotli
 import pytest
 
 from newsletter.error_reports import clean, without_people
-from tests.support.product import ROOT
+from tests.support import preloaded
 
 OPENED = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}
 READER, TOKEN = "reader.lin@example.org", "1ZkQ3vY7bNp0aXeRt9Qw"
@@ -72,8 +70,7 @@ def receiver():
 def run(code, tmp_path, **env):
     own = {"DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "newsletter.settings", "SITE_URL": "http://localhost"}
     own["no_proxy"] = "*"
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | own | env, capture_output=True, text=True, check=False)
+    return preloaded.run("-c", code, env=os.environ | own | env)
 
 
 def events(came):

@@ -8,6 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+pytestmark = pytest.mark.xdist_group("glossary")  # one process reads the code
 ROOT = Path(__file__).parents[1]
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
 ROW = re.compile(r"^\| ([^|\n]+?) *\| ([^|\n]+?) *\|([^|\n]*)\|$", re.MULTILINE)

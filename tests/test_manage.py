@@ -2,9 +2,8 @@
 
 import os
 import subprocess
-import sys
 
-from tests.support.product import ROOT
+from tests.support import preloaded
 
 CODE = "from django.conf import settings as s; print(s.SITE_URL, s.MAILERS['default']['OPTIONS'].get('password'))"
 SHOW = ("shell", "--no-imports", "-v", "0", "-c", CODE)
@@ -12,8 +11,7 @@ SHOW = ("shell", "--no-imports", "-v", "0", "-c", CODE)
 
 def manage(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     env = {name: os.environ[name] for name in ("PATH", "DATA_DIR")} | variables
-    command = [sys.executable, "manage.py", *words]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return preloaded.run("manage.py", *words, env=env)
 
 
 def test_variables_come_from_a_file_and_no_command_line(tmp_path):

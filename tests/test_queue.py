@@ -82,6 +82,7 @@ def test_one_queue_does_not_see_the_messages_of_another(connection, name):
         assert take(other) == "not for you"
 
 
+@pytest.mark.servers
 def test_a_message_is_never_seen_half_written(connection, name, options):
     writers = [
         multiprocessing.get_context("spawn").Process(target=put_many, args=(options, name, word)) for word in "ab"

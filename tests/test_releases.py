@@ -3,13 +3,13 @@
 import json
 import os
 import re
-import subprocess
 import sys
 import tomllib
 
 import django
 import pytest
 
+from tests.support import preloaded
 from tests.support.product import ROOT
 
 RELEASING = (ROOT / "docs" / "releasing.md").read_text()
@@ -17,8 +17,7 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["versi
 
 
 def manage(*words, **env):
-    command = [sys.executable, "manage.py", *words]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | env, capture_output=True, text=True, check=False)
+    return preloaded.run("manage.py", *words, env=os.environ | env)
 
 
 def test_every_place_has_the_same_number():

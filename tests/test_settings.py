@@ -5,11 +5,11 @@ import re
 import runpy
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import preloaded
 from tests.support.product import ROOT
 
 READ = """
@@ -30,7 +30,7 @@ def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     named = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MAIL_URL", "BULK_MAIL_URL", "SITE_URL")
     env = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "newsletter.settings", "TRUSTED_PROXIES": "0"}
     env |= dict.fromkeys(named, "") | variables
-    return subprocess.run([sys.executable, *words], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return preloaded.run(*words, env=env)
 
 
 @pytest.mark.parametrize("name", [".", "missing/below"])
@@ -130,7 +130,8 @@ def unset(tmp_path_factory):
     """The folder of an installation of whose variables none is set, and its settings."""
     data = tmp_path_factory.mktemp("data")
     env = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "newsletter.settings", "DATA_DIR": str(data)}
-    done = subprocess.run([sys.executable, *READ_ALL], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    done = preloaded.run(*READ_ALL, env=env)
+    assert done.returncode == 0, done.stderr
     return data, done.stdout
 
 

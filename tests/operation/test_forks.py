@@ -86,6 +86,7 @@ def test_a_copy_that_goes_on_is_waited_for_in_vain():
     assert copy.wait(60) == -signal.SIGTERM
 
 
+@pytest.mark.servers
 def test_ps_shows_what_a_copy_is(parent):
     _process, pid = parent()
 
@@ -94,6 +95,7 @@ def test_ps_shows_what_a_copy_is(parent):
 
 
 @pytest.mark.parametrize(("how", "is_own"), [("leads", True), ("stays", False)])
+@pytest.mark.servers
 def test_a_copy_leads_a_process_group_or_stays_in_its_parents(parent, how, is_own):
     process, pid = parent(how)
 
@@ -101,6 +103,7 @@ def test_a_copy_leads_a_process_group_or_stays_in_its_parents(parent, how, is_ow
     assert is_own or os.getpgid(pid) == os.getpgid(process.pid)
 
 
+@pytest.mark.servers
 def test_a_copy_ends_with_its_parent(parent):
     process, pid = parent()
 
@@ -110,6 +113,7 @@ def test_a_copy_ends_with_its_parent(parent):
     wait_until(lambda: not lives(pid))
 
 
+@pytest.mark.servers
 def test_a_copy_that_does_not_end_holds_none_of_its_parents_locks(parent, tmp_path):
     process, pid = parent("will not end")
     with pytest.raises(Taken, match="the first"), only_one(tmp_path / "lock", ""):

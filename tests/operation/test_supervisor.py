@@ -83,6 +83,7 @@ def _lives(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.servers
 def test_a_signal_ends_all_children_and_then_the_supervisor(supervise, number):
     process, said = supervise("exec sleep 60", "exec sleep 60")
 
@@ -93,6 +94,7 @@ def test_a_signal_ends_all_children_and_then_the_supervisor(supervise, number):
     assert not any(_lives(pid) for pid in _pids(said()))
 
 
+@pytest.mark.servers
 def test_a_child_that_does_not_listen_is_killed_in_the_end(supervise):
     process, said = supervise("trap '' TERM; echo trapped; while :; do sleep 0.05; done")
     wait_until(lambda: "trapped" in said(), what=said)
@@ -105,6 +107,7 @@ def test_a_child_that_does_not_listen_is_killed_in_the_end(supervise):
     assert not any(_lives(pid) for pid in _pids(said()))
 
 
+@pytest.mark.servers
 def test_a_second_ctrl_c_waits_for_nobody(supervise):
     process, said = supervise("trap 'echo asked' TERM; while :; do sleep 0.05; done")
 
@@ -115,6 +118,7 @@ def test_a_second_ctrl_c_waits_for_nobody(supervise):
     assert process.wait(5) == 0
 
 
+@pytest.mark.servers
 def test_a_child_that_dies_is_started_again_and_said_so(supervise):
     _process, said = supervise("exec sleep 60", "exec sleep 60")
 
@@ -125,12 +129,14 @@ def test_a_child_that_dies_is_started_again_and_said_so(supervise):
     assert "child0" not in said()
 
 
+@pytest.mark.servers
 def test_a_child_that_gives_up_is_started_again_too(supervise):
     _process, said = supervise("exec sleep 60", "exit 3")
 
     wait_until(lambda: "child1 died (exit status 3); starting it again in 0.02 s." in said(), what=said)
 
 
+@pytest.mark.servers
 def test_children_do_not_outlive_a_supervisor_that_is_killed(supervise):
     process, said = supervise("exec sleep 60")
 
@@ -140,6 +146,7 @@ def test_children_do_not_outlive_a_supervisor_that_is_killed(supervise):
     wait_until(lambda: not _lives(_pids(said())[0]))
 
 
+@pytest.mark.servers
 def test_what_a_dead_child_left_behind_is_ended_before_its_successor_starts(supervise, tmp_path):
     left = tmp_path / "left"
     _process, said = supervise(f"sleep 60 & echo $! >> {left}; wait")
@@ -168,6 +175,7 @@ def _answering(port: int, *, after_seconds: float = 0) -> str:
     return f"exec {sys.executable} -c '{ANSWERS.replace(chr(39), chr(34))}' {port} {after_seconds}"
 
 
+@pytest.mark.servers
 def test_a_child_that_answers_no_more_is_started_again_and_said_so(supervise):
     port = free_port("127.0.0.1", 0)
     _process, said = supervise(_answering(port), "exec sleep 60", ASKED_PORT=str(port))
@@ -180,6 +188,7 @@ def test_a_child_that_answers_no_more_is_started_again_and_said_so(supervise):
     assert "child1 died" not in said()
 
 
+@pytest.mark.servers
 def test_a_child_that_lives_and_does_no_work_is_started_again_and_said_so(supervise):
     _process, said = supervise("exec sleep 60", "exec sleep 60", BEATEN_AT="0")
 
@@ -229,6 +238,7 @@ def _answers(port: int) -> bool:
         return line.connect_ex(("127.0.0.1", port)) == 0 and line.recv(1) == b"y"
 
 
+@pytest.mark.servers
 def test_a_child_may_take_its_time_to_start(supervise):
     """It is asked all the while: forty times and more."""
     port = free_port("127.0.0.1", 0)

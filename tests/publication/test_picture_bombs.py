@@ -50,9 +50,12 @@ def png(width: int, height: int, *chunks: bytes, kind: int = 2) -> bytes:
 
 @cache
 def zeros(octets: int) -> bytes:
-    packer = zlib.compressobj(9)
-    pieces = [packer.compress(bytes(min(1 << 22, octets - at))) for at in range(0, octets, 1 << 22)]
-    return b"".join(pieces) + packer.flush()
+    """Return what zlib decodes to so many zeros: a packed megabyte again and again, and the sum that RFC 1950 asks."""
+    whole, rest = divmod(octets, MEGABYTE)
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(bytes(MEGABYTE)) + packer.flush(zlib.Z_FULL_FLUSH)
+    end = packer.compress(bytes(rest)) + packer.flush()
+    return b"\x78\xda" + block * whole + end + struct.pack(">HH", octets % 65_521, 1)
 
 
 def jpeg_of(width: int, height: int) -> bytes:

@@ -1,14 +1,13 @@
 """/metrics: who may read it, and that several web processes are counted together."""
 
-import subprocess
-import sys
+import os
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from newsletter.operation.metrics import requests
 from tests.factories import make_publication
-from tests.support.product import ROOT
+from tests.support import preloaded
 
 pytestmark = pytest.mark.django_db
 
@@ -123,14 +122,14 @@ def samples(text):
     }
 
 
-def counted(tmp_path, monkeypatch):
-    monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", PROCESSES], cwd=ROOT, capture_output=True, text=True, check=True)
+def counted(tmp_path):
+    done = preloaded.run("-c", PROCESSES, env=os.environ | {"DATA_DIR": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
     return samples(done.stdout)
 
 
-def test_the_processes_of_a_server_are_counted_together(tmp_path, monkeypatch):
-    facts = counted(tmp_path, monkeypatch)
+def test_the_processes_of_a_server_are_counted_together(tmp_path):
+    facts = counted(tmp_path)
 
     assert facts["http_requests_total", "page", "2xx"] == 6
     assert facts["http_requests_total", "desk", "3xx"] == 3
@@ -139,10 +138,10 @@ def test_the_processes_of_a_server_are_counted_together(tmp_path, monkeypatch):
     assert facts["http_request_seconds_count", "desk"] == 3
 
 
-def test_a_server_that_is_started_anew_counts_from_nothing(tmp_path, monkeypatch):
-    counted(tmp_path, monkeypatch)
+def test_a_server_that_is_started_anew_counts_from_nothing(tmp_path):
+    counted(tmp_path)
 
-    assert counted(tmp_path, monkeypatch)["http_requests_total", "page", "2xx"] == 6
+    assert counted(tmp_path)["http_requests_total", "page", "2xx"] == 6
     assert len(list((tmp_path / "metrics").iterdir())) == 1
 
 

@@ -1,7 +1,5 @@
 """What large receivers ask for: which of it holds, what mends the rest, and what cannot be seen from here."""
 
-import subprocess
-
 import pytest
 from django.utils import translation
 
@@ -11,6 +9,7 @@ from newsletter.operation.senders import facts, receivers
 from newsletter.operation.senders.receivers import State
 from tests.factories import make_publication
 from tests.support.dns import quoted
+from tests.support.rsa_keys import private_key
 
 pytestmark = pytest.mark.django_db
 GOOD = {
@@ -33,8 +32,7 @@ def _installation(settings, tmp_path, name_server):
     settings.DKIM_DIR = tmp_path / "dkim"
     settings.DKIM_DIR.mkdir()
     make_publication(sender_email="hello@gipi.tw", bounces_to="bounces@gipi.tw")
-    made = subprocess.run(["openssl", "genrsa", "2048"], check=True, capture_output=True).stdout
-    (settings.DKIM_DIR / "s1.pem").write_bytes(made)
+    (settings.DKIM_DIR / "s1.pem").write_bytes(private_key())
     name_server.records |= GOOD | {("s1._domainkey.gipi.tw", "TXT"): [quoted(signatures.keys()[0].record)]}
     with translation.override("en"):
         yield

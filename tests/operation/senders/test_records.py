@@ -1,7 +1,6 @@
 """What the doctor says of the sender: each fault in a plain sentence, with the record to publish."""
 
 import base64
-import subprocess
 import time
 
 import pytest
@@ -12,6 +11,7 @@ from newsletter.mail.authentication import questions
 from newsletter.operation.senders import facts, records
 from tests.factories import make_publication
 from tests.support.dns import quoted
+from tests.support.rsa_keys import private_key, public_key
 
 pytestmark = pytest.mark.django_db
 GOOD = {
@@ -38,8 +38,7 @@ def _installation(settings, tmp_path, name_server):
 
 @pytest.fixture
 def key(settings):
-    made = subprocess.run(["openssl", "genrsa", "2048"], check=True, capture_output=True).stdout
-    (settings.DKIM_DIR / "s1.pem").write_bytes(made)
+    (settings.DKIM_DIR / "s1.pem").write_bytes(private_key())
     return signatures.keys()[0]
 
 
@@ -323,15 +322,9 @@ def test_mailgun_bounces_at_the_domain_of_its_url(settings, name_server):
 # --- The keys of a service ---
 
 
-def service_key(bits):
-    made = subprocess.run(["openssl", "genrsa", str(bits)], check=True, capture_output=True).stdout
-    public = ["openssl", "pkey", "-pubout", "-outform", "DER"]
-    return base64.b64encode(subprocess.run(public, input=made, check=True, capture_output=True).stdout).decode()
-
-
 def test_a_service_whose_key_is_published_has_nothing_to_be_told(settings, name_server):
     settings.BULK_MAIL_URL = "resend://key@"
-    name_server.records["resend._domainkey.gipi.tw", "TXT"] = [quoted(f"p={service_key(2048)}")]
+    name_server.records["resend._domainkey.gipi.tw", "TXT"] = [quoted(f"p={public_key()}")]
 
     assert not [one for one in found() if one.startswith(("dkim", "mail.dkim"))]
 
@@ -339,14 +332,14 @@ def test_a_service_whose_key_is_published_has_nothing_to_be_told(settings, name_
 def test_it_may_stand_under_the_domain_above(settings, name_server):
     settings.BULK_MAIL_URL = "mandrill://key@"
     make_publication(sender_email="hello@news.gipi.tw")
-    name_server.records["mte1._domainkey.gipi.tw", "TXT"] = [quoted(f"p={service_key(2048)}")]
+    name_server.records["mte1._domainkey.gipi.tw", "TXT"] = [quoted(f"p={public_key()}")]
 
     assert "dkim.service" not in found()
 
 
 def test_a_short_key_is_told(settings, name_server):
     settings.BULK_MAIL_URL = "resend://key@"
-    name_server.records["resend._domainkey.gipi.tw", "TXT"] = [quoted(f"p={service_key(1024)}")]
+    name_server.records["resend._domainkey.gipi.tw", "TXT"] = [quoted(f"p={public_key(1024)}")]
 
     assert found()["dkim.short"].message == (
         "The DKIM key of resend._domainkey.gipi.tw has 1024 bits; 2048 are advised."
@@ -390,7 +383,7 @@ def test_a_service_that_bounces_at_ones_own_domain_is_taken_to_sign_for_it(setti
 
 def test_a_key_of_ours_says_nothing_where_a_service_writes_the_mails(settings, key, name_server):
     settings.BULK_MAIL_URL = "resend://key@"
-    name_server.records["resend._domainkey.gipi.tw", "TXT"] = [quoted(f"p={service_key(2048)}")]
+    name_server.records["resend._domainkey.gipi.tw", "TXT"] = [quoted(f"p={public_key()}")]
 
     assert not [one for one in found() if one.startswith("dkim")]
 

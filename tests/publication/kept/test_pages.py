@@ -250,7 +250,7 @@ def test_the_page_that_is_kept_holds_nothing_of_what_the_first_asker_added(clien
     assert "a-stranger" not in text(client.get("/posts/"))
 
 
-def test_a_thousand_addresses_of_the_same_pages_are_kept_as_these_pages(client):
+def test_hundreds_of_addresses_of_the_same_pages_are_kept_as_these_pages(client):
     make_publication()
     make_post()
     paths = ["/posts/", "/feed.json", "/icon.svg"]
@@ -258,7 +258,7 @@ def test_a_thousand_addresses_of_the_same_pages_are_kept_as_these_pages(client):
         client.get(path)
     before = len(caches["pages"].store)
 
-    for number in range(300):
+    for number in range(50):
         for path in paths:
             client.get(f"{path}?q={number}")
             client.get(f"{path}?page={number + 1000}&v={number}&p={number}")
@@ -351,6 +351,7 @@ def test_a_page_that_a_head_request_made_is_shown_to_a_get(client):
 
 
 def test_a_head_request_says_what_a_get_would(client):
+    make_publication()
     get, head = client.get("/about/"), client.head("/about/")
 
     assert head.content == b""

@@ -11,6 +11,7 @@ from PIL import Image, ImageChops
 from newsletter.publication.pictures import cards
 from newsletter.publication.pictures.cards import Card, FontUnusable, fitted, wrapped
 
+pytestmark = pytest.mark.xdist_group("cards")  # one process opens the fonts
 CARD = Card("管理槓桿", "Gipi電子報", "2026年10月28日", "#9a3412")
 LONG = "讓管理變省力的四個技巧：從「看得見的事」到「真正決定成果的事」"
 

@@ -96,7 +96,7 @@ def test_what_limits_nobody_is_forgotten_by_the_daily_task(clock):
 
 
 def test_a_mailbox_is_not_bombed_through_the_sign_up(client, sign_up, letters):
-    for number in range(40):
+    for number in range(10):
         sign_up(f"v.ictim+{number}@gmail.com", REMOTE_ADDR=f"203.0.113.{number}")
 
     assert len(letters()) == 3

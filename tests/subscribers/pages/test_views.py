@@ -269,13 +269,14 @@ def test_a_spent_link_does_not_bring_back_a_reader_who_left(client, asked):
 
 
 @pytest.mark.parametrize("purpose", ["confirm", "unsubscribe", "preferences", "undo", "mine"])
-@pytest.mark.parametrize("token", ["x", "1", "1" + "0" * 16, "!" * 20, "1" * 500, "管理"])
-def test_a_token_that_was_never_given_out_is_a_clear_404(client, asked, purpose, token):
-    response = client.get(f"/{purpose}/{token}/")
+def test_a_token_that_was_never_given_out_is_a_clear_404(client, asked, purpose):
+    tokens = ["x", "1", "1" + "0" * 16, "!" * 20, "1" * 500, "管理"]
 
-    assert response.status_code == 404
-    assert "This link does not open" in body(response)
-    assert 'href="/subscribe/"' in body(response)
+    responses = {token: client.get(f"/{purpose}/{token}/") for token in tokens}
+
+    assert {token: response.status_code for token, response in responses.items()} == dict.fromkeys(tokens, 404)
+    assert [token for token in tokens if "This link does not open" not in body(responses[token])] == []
+    assert [token for token in tokens if 'href="/subscribe/"' not in body(responses[token])] == []
 
 
 def test_a_token_opens_one_purpose(client, reader):

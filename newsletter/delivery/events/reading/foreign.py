@@ -51,7 +51,7 @@ ANSWER = compile_late(
 TAGGED = compile_late(r"\s{0,9}\[[^\[\]]{1,60}\]\s")  # "[club/site] …", as sites and lists call their mails
 # Where the mail that is returned begins.
 ORIGINAL = compile_late(
-    r"^(?:[-_=* ]{2,}.{0,60}(?:copy of|original|returned|unsent|forwarded|begin|below this line).{0,60}"
+    r"^(?:[-_=* ]{2,200}.{0,60}(?:copy of|original|returned|unsent|forwarded|begin|below this line).{0,60}"
     r"|.{0,20}(?:original|returned|unsent) message (?:follows|headers?|text|attached|below|is).{0,60}"
     r"|(?:the )?(?:header|text|body|first \d+ lines) of (?:the |your )?(?:original )?message.{0,40}"
     r"|(?:below this line|here is).{0,40}(?:copy|message).{0,40}"

@@ -231,6 +231,14 @@ def test_an_address_within_the_reply_of_a_server_is_no_second_recipient():
     assert said(reading) == [("a@example.org", HARD)]
 
 
+def test_what_stands_below_a_wide_rule_is_the_returned_mail():
+    refused = ": 550 5.1.1 No such user\n"
+
+    reading = bounced(f"<a@example.org>{refused}{'-' * 190} Original message\n<b@example.org>{refused}")
+
+    assert said(reading) == [("a@example.org", HARD)]
+
+
 def test_a_text_in_which_every_line_could_begin_the_letter_is_read_in_linear_time():
     text = "-- copy of\n" * 20_000
 
