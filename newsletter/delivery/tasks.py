@@ -45,7 +45,9 @@ def dispatch() -> None:
 
 def _look_after_all(now: datetime) -> None:
     wishes.fulfil()
-    if not at_rest.is_at_rest(now) and not restored.is_undecided():
+    if at_rest.is_at_rest(now) and not at_rest.is_looked_at_anyway(now):
+        return
+    if not restored.is_undecided():
         take_steps(now)
 
 

@@ -10,6 +10,10 @@ from django.db import connection
 
 from newsletter.delivery.models import Batch, Breakdown, Mailing, Refusal
 
+# In each five minutes all steps are taken once whatever the answer is: what it may leave out waits so long.
+ANYWAY_MINUTES = 5
+ANYWAY_SECONDS = 20  # longer than the rhythm of the dispatcher at rest
+
 _STATE = Mailing.State
 _ROWS = (Batch.State.DONE.value, Refusal.State.WAITING.value)
 _UNDER_WAY = (_STATE.SENDING.value, _STATE.PAUSED.value, _STATE.SCHEDULED.value)
@@ -38,3 +42,7 @@ def is_at_rest(now: datetime) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(_QUESTION, (*_ROWS, *_UNDER_WAY, due, *_CLOSED))
         return not cursor.fetchone()[0]
+
+
+def is_looked_at_anyway(now: datetime) -> bool:
+    return now.minute % ANYWAY_MINUTES == 0 and now.second < ANYWAY_SECONDS

@@ -9,13 +9,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery import tasks
-from newsletter.delivery.ledger import claims, compaction, uncertain
+from newsletter.delivery.ledger import at_rest, claims, compaction, uncertain
 from newsletter.delivery.ledger.at_rest import is_at_rest
 from newsletter.delivery.ledger.uncertain import Evidence, Known
 from newsletter.delivery.models import Batch, Breakdown, Mailing, Refusal
 from newsletter.delivery.models.restorations import Restoration
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
+from newsletter.operation.resting import HEARTBEAT_SECONDS
 from tests.delivery.conftest import NOW, Provider
 
 LATER = NOW + timedelta(hours=1)
@@ -28,6 +29,11 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _own_locks(settings, tmp_path):
     settings.LOCK_DIR, settings.DATA_DIR = tmp_path / "locks", tmp_path
+
+
+@pytest.fixture
+def _between_the_five_minutes(monkeypatch):
+    monkeypatch.setattr(at_rest, "ANYWAY_SECONDS", 0)
 
 
 @pytest.fixture
@@ -166,9 +172,23 @@ def test_what_is_left_of_a_mailing_that_is_over_is_looked_after(over, what_is_le
     assert not is_at_rest(LATER)
 
 
+@pytest.mark.usefixtures("_between_the_five_minutes")
 def test_the_dispatcher_of_an_installation_at_rest_asks_one_question(over, django_assert_num_queries):
     with django_assert_num_queries(1):
         tasks.dispatch()
+
+
+def test_what_the_question_leaves_out_waits_for_five_minutes_at_most(make_mailing, monkeypatch):
+    mailing = make_mailing("ab", planned=False)
+    monkeypatch.setattr(at_rest, "is_at_rest", lambda _now: True)
+    looks = [NOW.replace(minute=7, second=0) + timedelta(seconds=HEARTBEAT_SECONDS) * turn for turn in range(20)]
+
+    for now in looks:
+        monkeypatch.setattr(tasks.timezone, "now", lambda now=now: now)
+        tasks.dispatch()
+
+    mailing.refresh_from_db()
+    assert mailing.state != Mailing.State.SCHEDULED
 
 
 def test_while_it_is_undecided_what_a_restored_database_has_forgotten_nothing_is_done(make_mailing):
