@@ -176,7 +176,9 @@ class Tree:
         )
         print(f"{time.monotonic() - began:6.1f} s  {line.splitlines()[0][:130]}", flush=True)
         if done.returncode and not may_fail:
-            raise SystemExit(f"failed with {done.returncode}:\n{done.stdout[-6000:]}{done.stderr[-6000:]}")
+            asked = ["docker-compose", "--profile", "*", "logs", "--no-color", "--tail", "40"]
+            logs = subprocess.run(asked, cwd=self.folder, env=env, capture_output=True, text=True, check=False).stdout
+            raise SystemExit(f"failed with {done.returncode}:\n{done.stdout[-6000:]}{done.stderr[-6000:]}{logs}")
         return done.stdout
 
 
