@@ -3,8 +3,10 @@
 The releases are the rows of docs/releasing.md; `benchmarks.upgrade --freeze` made what lies in `releases`.
 """
 
+import sqlite3
 import tarfile
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,6 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.servers
 RELEASES = Path(__file__).with_name("releases")
 NUMBER = 6  # of the issue that was being sent
-OPEN = 128  # messages without an answer that a kill may leave, one a connection
 PATIENCE_SECONDS = 180
 READERS = """
 from newsletter.delivery.models import Delivery, Mailing
@@ -22,6 +23,12 @@ mailing = Mailing.objects.get(issue__number=6)
 states = {state.name: state.value for state in Delivery.State}
 answer = [[email, state] for email, state in mailing.deliveries.values_list("subscriber__email", "state")], states
 """
+
+
+def in_flight(database):
+    """Return how many copies the ledger has no answer of. This machine was started since: no recorder tells more."""
+    with closing(sqlite3.connect(database)) as ledger:
+        return ledger.execute("SELECT sum(in_flight) FROM delivery_batch").fetchone()[0]
 
 
 @pytest.mark.timeout(800)
@@ -32,6 +39,7 @@ def test_a_half_sent_mailing_of_a_release_is_ended_by_this_version(release, make
         archive.extractall(product.folder, filter="data")
     product.data.chmod(0o700)
     before = Counter((product.data / "accepted").read_text().split())
+    without_an_answer = in_flight(product.data / "newsletter.sqlite3")
 
     product.manage("migrate", "-v", "0", seconds=300)  # `up` would do it, in the 60 s that a test waits for its port
     product.start()
@@ -45,5 +53,5 @@ def test_a_half_sent_mailing_of_a_release_is_ended_by_this_version(release, make
     assert 0 < before.total() < status["total"]
     assert set(got.values()) == {1}, "nobody has two copies"
     assert readers - set(got) <= uncertain, "who has none is shown to the author"
-    assert len(uncertain) == status["uncertain"] <= OPEN
+    assert len(uncertain) == status["uncertain"] <= without_an_answer < status["total"]
     assert status["sent"] + status["uncertain"] == status["total"]
