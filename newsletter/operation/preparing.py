@@ -38,10 +38,32 @@ def bring_up_to_date() -> None:
     """Migrate the database, one machine after the other. Raises CommandError when it does not answer."""
     try:
         with _alone():
+            _refuse_another_encoding()
             call_command("migrate", verbosity=0, interactive=False)
     except OperationalError as error:
         raise CommandError(f"The database cannot be used: {error}") from None
     restored.remember(timezone.now())
+
+
+def other_encoding() -> str:
+    """Return how a PostgreSQL database keeps its text, if that is not UTF-8; else "".
+
+    In SQL_ASCII, which `initdb` takes where no locale is set, a no-break space in JSON is refused:
+    https://www.postgresql.org/docs/current/datatype-json.html
+    """
+    if connection.vendor != "postgresql":
+        return ""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_encoding")
+        encoding = str(cursor.fetchone()[0])
+    return "" if encoding == "UTF8" else encoding
+
+
+def _refuse_another_encoding() -> None:
+    """End before the first table is made; a database that has some goes on, and the doctor tells."""
+    encoding = other_encoding()
+    if encoding and not connection.introspection.table_names():
+        raise CommandError(f"The database has the encoding {encoding}. Make it with UTF8: createdb --encoding=UTF8")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from newsletter.operation import liveness
+from newsletter.operation import liveness, preparing
 from newsletter.operation.findings import ERROR, Finding
 from newsletter.operation.questions import machine
 
@@ -78,7 +78,12 @@ def database(now: datetime) -> Iterator[Finding]:
     error = _database_error()
     if error is not None:
         yield _unusable(error)
-    elif not is_migrated():
+        return
+    if encoding := preparing.other_encoding():
+        message = _("The database keeps text as %s, not as UTF-8: signs that you write cannot be stored.") % encoding
+        hint = _("Make a database with the encoding UTF8, and bring a backup back into it.")
+        yield Finding(ERROR, "database.encoding", message, hint)
+    if not is_migrated():
         hint = _("Run manage.py migrate; manage.py up does it at every start.")
         yield Finding(ERROR, "database.migrations", _("The database is older than the program."), hint)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -364,6 +365,42 @@ def test_an_account_that_the_database_does_not_know(tmp_path, postgres):
 
     assert [name for _level, name, _message in found] == ["database.refused"]
     assert readyz["database"] == "refused"
+
+
+@pytest.fixture
+def in_ascii(postgres):
+    """The URL of a database as `initdb` makes it where no locale is set."""
+    postgres.run("CREATE DATABASE in_ascii TEMPLATE template0 ENCODING SQL_ASCII LC_COLLATE 'C' LC_CTYPE 'C'")
+    yield postgres.url("in_ascii")
+    postgres.drop(postgres.url("in_ascii"))
+
+
+def test_a_database_that_keeps_no_utf8(tmp_path, in_ascii):
+    found, readyz, _metrics, _log = ask(DATABASE_URL=in_ascii, DATA_DIR=str(tmp_path))
+
+    assert [(level, name) for level, name, _message in found if name == "database.encoding"] == [
+        ("error", "database.encoding")
+    ]
+    assert readyz["database"] == "ok"
+
+
+def test_up_makes_no_table_in_a_database_that_keeps_no_utf8(tmp_path, in_ascii):
+    env = {"PATH": os.environ["PATH"], "DATABASE_URL": in_ascii, "DATA_DIR": str(tmp_path), "STATIC_ROOT": ""}
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "up", "--port", str(free_port())],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "CommandError: The database has the encoding SQL_ASCII. Make it with UTF8" in done.stderr
+    with psycopg.connect(in_ascii) as there:
+        assert there.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
 
 
 @pytest.mark.skipif(
