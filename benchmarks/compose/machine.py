@@ -46,6 +46,7 @@ FIRST_START = """#!/bin/sh
 # What the image postgres:17 documents of its first start: user, database and password as the environment says.
 set -e
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  export LANG=C.UTF-8
   initdb --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" --auth-host=scram-sha-256 --auth-local=trust
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
   pg_ctl --wait --options="-c listen_addresses=" start
@@ -176,9 +177,7 @@ class Tree:
         )
         print(f"{time.monotonic() - began:6.1f} s  {line.splitlines()[0][:130]}", flush=True)
         if done.returncode and not may_fail:
-            asked = ["docker-compose", "--profile", "*", "logs", "--no-color", "--tail", "40"]
-            logs = subprocess.run(asked, cwd=self.folder, env=env, capture_output=True, text=True, check=False).stdout
-            raise SystemExit(f"failed with {done.returncode}:\n{done.stdout[-6000:]}{done.stderr[-6000:]}{logs}")
+            raise SystemExit(f"failed with {done.returncode}:\n{done.stdout[-6000:]}{done.stderr[-6000:]}")
         return done.stdout
 
 

@@ -199,6 +199,11 @@ def of_profile(line: str, site: Site) -> str:
     return re.sub(r"(run --rm|sh) newsletter ", rf"\1 {site.container} ", line)
 
 
+def last_words(site: Site) -> list[str]:
+    """Return what the containers wrote before something failed; afterwards they are gone."""
+    return [site.compose("logs", "--no-color", "--tail", "80", may_fail=True)]
+
+
 def play(engine: Engine, profile: str, readers: int) -> None:
     tree = Tree.make(engine)
     folder = engine.folder / f"mail-{profile}"
@@ -210,7 +215,10 @@ def play(engine: Engine, profile: str, readers: int) -> None:
         stack.callback(smtp.kill)
         url = "https://localhost" if profile == "large" else "http://127.0.0.1:8000"
         site = Site(engine, tree, profile, url)
-        stack.callback(lambda: site.compose("down", "--volumes", "--remove-orphans", may_fail=True))
+        away_with_it = "docker compose --profile '*' down --volumes --remove-orphans"  # of the other workers too
+        tree.paste(away_with_it, may_fail=True)
+        stack.callback(lambda: tree.paste(away_with_it, may_fail=True))
+        stack.push(lambda kind, *_error: print(*last_words(site)) if kind else None)
         mail_url = f"smtp://{ADDRESS}:{smtp.port}?rate={RATE}&lines={LANES}"
         first_start(tree, profile, mail_url)
         confinement(engine, site.ours)
