@@ -50,6 +50,7 @@ SAYINGS = (
     _("the name of an emoji stays as it was typed"),
     _("a formula is written as it was typed"),
     _("the look of single parts stays away"),
+    _("what a picture said under a pointer stays away"),
     _("a value that a program writes stays as it was typed"),
     _("a place within the text that links could name stays away"),
     _("a link within the text leads nowhere here"),

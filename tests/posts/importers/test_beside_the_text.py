@@ -140,6 +140,30 @@ def test_colours_sizes_and_places_are_named_once_and_are_no_loss(html, looks):
 
 
 @pytest.mark.parametrize(
+    ("html", "said"),
+    [
+        (
+            '<figure><img src="/a.png" alt="圖" title="在台北拍的"><figcaption>清晨</figcaption></figure>',
+            ["在台北拍的"],
+        ),
+        (
+            '<p><img src="/a.png" title="在台北拍的"><img src="/b.png" title="在高雄拍的"></p>',
+            ["在台北拍的; 在高雄拍的"],
+        ),
+        ('<p><img src="/a.png" alt="清晨" title="清晨"></p>', []),
+        ('<figure><img src="/a.png" title="清晨"><figcaption>清晨</figcaption></figure>', []),
+        ('<p><a href="/" title="首頁">回去</a></p>', []),
+    ],
+)
+def test_what_a_picture_said_under_a_pointer_is_named(html, said):
+    remarks = converted(html).remarks
+
+    assert [(one.what, one.detail) for one in remarks] == [
+        ("what a picture said under a pointer stays away", detail) for detail in said
+    ]
+
+
+@pytest.mark.parametrize(
     ("html", "named"),
     [
         ('<iframe src="https://maps.example/x"></iframe>', ["https://maps.example/x"]),

@@ -171,6 +171,15 @@ def test_each_node_and_card_of_lexical_has_its_markdown(nodes, expected):
     assert body_of({"lexical": doc(*nodes)}).markdown == expected
 
 
+def test_the_small_picture_of_a_sound_is_named_where_no_page_was_stored():
+    sound = {"type": "audio", "src": "/content/media/a.mp3", "title": "歌", "thumbnailSrc": "/content/images/a.png"}
+
+    made = body_of({"lexical": doc(sound)})
+
+    assert made.markdown == "[歌](/content/media/a.mp3)"
+    assert [remark.effect.things["pictures"] for remark in made.remarks] == [-1]
+
+
 def test_a_toggle_folds_out_here_too():
     text = body_of(
         {"lexical": doc({"type": "toggle", "heading": "為什麼？", "content": "<p>因為<b>這樣</b>。</p>"})}

@@ -122,6 +122,8 @@ def _video(payload: Payload) -> str:
 
 def _audio(payload: Payload) -> str:
     title = f'<div class="kg-audio-title">{escape(_text(payload, "title"))}</div>'
+    cover = _text(payload, "thumbnailSrc")
+    title = f'<img class="kg-audio-thumbnail" src="{escape(cover)}" alt="">{title}' if cover else title
     return f'<div class="kg-card kg-audio-card">{title}<audio src="{escape(_text(payload, "src"))}"></audio></div>'
 
 

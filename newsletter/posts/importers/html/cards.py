@@ -42,10 +42,20 @@ def plain(root: Node) -> list[Remark]:
     """Change the tree in place; return what was changed beyond its look."""
     remarks: list[Remark] = []
     looks = dict.fromkeys(look for node in root.walk() for look in _looks(node))
+    said = {" ".join(caption.text.split()) for caption in root.all("figcaption")}
+    hints = dict.fromkeys(hint for node in root.walk() if (hint := _hint(node)) and hint not in said)
     _change(root, remarks)
     if looks:
         remarks.append(Remark("the look of single parts stays away", ", ".join(looks)[:200], is_loss=False))
+    if hints:
+        remarks.append(Remark("what a picture said under a pointer stays away", "; ".join(hints)[:200]))
     return remarks
+
+
+def _hint(node: Node) -> str:
+    """Return what a picture shows while a pointer rests on it, unless its alternative text says the same."""
+    hint = " ".join(node.attrs.get("title", "").split()) if node.name == "img" else ""
+    return hint if hint != " ".join(node.attrs.get("alt", "").split()) else ""
 
 
 def _looks(node: Node) -> Iterator[str]:
