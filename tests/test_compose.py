@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from tests.support.missing import missing
 from tests.support.product import ROOT
 
 PROFILES = {
@@ -30,12 +31,13 @@ def command() -> list[str] | None:
 
 
 COMPOSE = command()
-pytestmark = pytest.mark.skipif(not COMPOSE, reason="Compose is not installed here: apt-get install docker-compose")
 
 
 @pytest.fixture
 def config(tmp_path):
     """Return what Compose reads of the file for a profile, with the variables of .env."""
+    if not COMPOSE:
+        missing("Compose is not installed: apt-get install docker-compose")
     for name in ("compose.yaml", "Dockerfile"):
         shutil.copy(ROOT / name, tmp_path)
 
