@@ -132,7 +132,9 @@ def send(site: Site, smtp: Smtp, readers: int, steps: Sequence[Callable[[], obje
 
 
 def await_copies(site: Site, smtp: Smtp, due: int) -> None:
-    got: Callable[[], int] = lambda: sum(copy.rcpt.startswith("reader") for copy in smtp.received())  # noqa: E731
+    def got() -> int:
+        return sum(copy.rcpt.startswith("reader") for copy in smtp.received())
+
     wait_until(lambda: got() >= due, 120, what=lambda: f"{due} copies:\n{site.output('up')[-3000:]}")
     print(f"         after {got()} copies:")
 

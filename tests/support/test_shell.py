@@ -128,6 +128,7 @@ def test_a_command_that_is_killed_is_told_of(product):
 
 # --- Programs that go on ---
 
+# A program that goes on until it is killed.
 WAITS = "import os, sys, time; print(os.environ['SITE_URL'], flush=True); time.sleep(60)"
 
 
@@ -201,7 +202,7 @@ def test_one_that_is_killed_alone_leaves_its_children_to_the_last_kill(product):
 
 def test_an_installation_whose_shell_is_busy_is_killed_all_the_same(product):
     program = begin(product, WAITS, "beside")
-    product._loaded()._write("import time; time.sleep(600)")
+    product._loaded()._write("import time; time.sleep(600)")  # it answers nobody until it is killed
 
     product.kill()
 
