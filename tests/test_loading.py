@@ -21,9 +21,9 @@ import django
 
 django.setup()
 from django.test import Client
-from django.urls import get_resolver
+from newsletter import rooms
 
-get_resolver().url_patterns
+rooms.load()
 print(len(compiled))
 assert Client().get("/", headers={"Host": "localhost"}).status_code == 200
 print(*sys.modules)
@@ -40,6 +40,22 @@ from django.core.management import call_command
 call_command("version")
 print(*sys.modules)
 assert not checks.run_checks(tags=["admin"])
+print(*sys.modules)
+"""
+LINKS = """
+import sys
+
+import django
+
+django.setup()
+from django.urls import reverse
+
+from newsletter.delivery import lanes
+from newsletter.delivery.letter.rendering import reader_values
+from subscribers.models import Subscriber
+
+assert reader_values(Subscriber(pk=1))["unsubscribe_url"].startswith("http://localhost/")
+assert reverse("issues:issue", args=[1])
 print(*sys.modules)
 """
 SCREENS = {"newsletter.desk.site", "newsletter.desk.admin", "newsletter.posts.admin", "subscribers.admin"}
@@ -106,6 +122,13 @@ def test_a_command_loads_the_screens_of_the_desk_only_to_check_them(said):
 
     assert set(before.split()) & SCREENS == set()
     assert set(after.split()) >= SCREENS
+
+
+def test_the_links_of_a_mail_load_no_screen_of_the_desk(said):
+    loaded = set(said(LINKS)[0].split())
+
+    assert "subscribers.urls" in loaded
+    assert loaded & (SCREENS | {"newsletter.api.urls"}) == set()
 
 
 def test_an_import_of_readers_loads_no_page(said, tmp_path):

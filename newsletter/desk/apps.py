@@ -37,7 +37,7 @@ def begin_session(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
 class DeskAdminConfig(SimpleAdminConfig):
     """The stock admin, on the author's own site.
 
-    Its screens are a fourth of what a process loads: newsletter/urls.py finds them, for the processes that show them.
+    Its screens are a fourth of what a process loads: site.py finds them, for the processes that show them.
     """
 
     default_site = "newsletter.desk.site.DeskSite"

@@ -15,10 +15,9 @@ from importlib import import_module
 from django.apps import apps
 from django.conf import settings
 from django.db import connections
-from django.urls import get_resolver
 from django.utils import translation
 
-from newsletter import queue, server
+from newsletter import queue, rooms, server
 from newsletter.operation import clock, forks, hands
 from newsletter.operation.forks import Fork
 from newsletter.operation.supervisor import Child, Taken, only_one
@@ -100,7 +99,7 @@ def load(programs: Sequence[Program]) -> None:
     if Program.WEB in programs:
         server.load()
         import_module(APPLICATION)
-        get_resolver().url_patterns  # noqa: B018 - it loads every page
+        rooms.load()
     if Program.WORKER in programs:
         hands.load()
     if Program.CLOCK in programs:
