@@ -105,14 +105,14 @@ def test_counting_stops_when_its_time_is_over_and_goes_on_with_the_rest(mailing)
 def test_a_closed_mailing_is_left_alone_once_its_certificate_is_counted(mailing, run):
     run(mailing, Provider())
     mailing.finish(NOW)
-    is_due_open = breakdown.due().exists()
+    is_due_open = breakdown.due(NOW).exists()
     certificate.issue_due(NOW)
 
     found = counted()
 
     assert is_due_open
     assert found.settled_at == LATER
-    assert not breakdown.due().exists()
+    assert not breakdown.due(LATER).exists()
 
 
 def test_what_the_author_decides_later_is_counted_too(mailing, run):
@@ -145,18 +145,30 @@ def test_copies_that_are_packed_keep_the_numbers_that_they_had(mailing, run, set
     assert Breakdown.objects.get().by_domain == before.by_domain
 
 
-def test_the_dispatcher_counts_what_is_on_its_way(mailing):
+def test_the_dispatcher_counts_what_has_been_on_its_way_for_a_minute(mailing):
     tasks.dispatch()
 
     assert BatchBreakdown.objects.count() == mailing.batches.count()
 
 
+def test_nothing_is_counted_beside_a_mailing_that_may_be_over_in_a_moment(mailing, run):
+    at_once, after_a_minute = NOW + timedelta(seconds=59), NOW + timedelta(seconds=60)
+
+    assert breakdown.count_some(at_once, 60) == 0
+    assert breakdown.count_some(after_a_minute, 60) == mailing.batches.count()
+    Breakdown.objects.all().delete()
+    BatchBreakdown.objects.all().delete()
+    run(mailing, Provider())
+    assert mailing.finish(at_once)
+    assert breakdown.count_some(at_once, 60) == mailing.batches.count()
+
+
 def test_a_mailing_that_has_not_begun_has_nothing_to_count(make_mailing):
     mailing = make_mailing("ab", planned=False)
 
-    assert not breakdown.due().exists()
+    assert not breakdown.due(LATER).exists()
     assert beginning.plan(mailing, NOW)
-    assert breakdown.due().get() == mailing
+    assert breakdown.due(LATER).get() == mailing
 
 
 def test_counting_costs_as_many_queries_with_many_copies(mailing):
