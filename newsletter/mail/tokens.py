@@ -47,9 +47,10 @@ def _signature(secret: str, purpose: str, number: int, bound: str) -> str:
 def _sixteen(octets: bytes) -> str:
     """Return the last 16 base62 digits of 96 bits, as eight pairs from small numbers: a mailing writes millions."""
     high, low = divmod(int.from_bytes(octets[:12]), 62**8)
-    (a, b), (c, d) = divmod(high % 62**8, 62**4), divmod(low, 62**4)
-    eight = (a // 3844, a % 3844, b // 3844, b % 3844, c // 3844, c % 3844, d // 3844, d % 3844)
-    return "".join([PAIRS[pair] for pair in eight])
+    high, pairs = high % 62**8, PAIRS
+    a, b, c, d = high // 62**4, high % 62**4, low // 62**4, low % 62**4
+    left = f"{pairs[a // 3844]}{pairs[a % 3844]}{pairs[b // 3844]}{pairs[b % 3844]}"
+    return f"{left}{pairs[c // 3844]}{pairs[c % 3844]}{pairs[d // 3844]}{pairs[d % 3844]}"
 
 
 def sign(purpose: str, number: int, bound: str = "") -> str:
