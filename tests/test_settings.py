@@ -4,7 +4,9 @@ import os
 import re
 import runpy
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -196,6 +198,17 @@ def test_a_value_that_is_none_is_named_without_a_traceback(tmp_path, name):
 
 
 # --- Static files that were collected already ---
+
+
+def test_an_empty_folder_of_static_files_is_reported_before_the_database_has_changed(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+
+    done = run("manage.py", "up", "--only", "web", DATA_DIR=str(data), STATIC_ROOT=str(tmp_path / "static"))
+
+    assert "is empty: run manage.py collectstatic" in done.stderr
+    with closing(sqlite3.connect(data / "newsletter.sqlite3")) as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == []
 
 
 def test_static_files_of_a_folder_that_is_named_are_not_collected_again(tmp_path, migrated_sqlite):

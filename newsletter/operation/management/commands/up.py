@@ -168,10 +168,11 @@ def _told(work: Callable[[], None]) -> None:
 
 
 def _prepare(*, has_web: bool, demo: bool) -> None:
+    if has_web:
+        preparing.collect_static_files()  # first: where STATIC_ROOT is empty, the database must not have changed
     preparing.bring_up_to_date()
     if has_web:
         settings.SITE_URL_FILE.write_text(settings.SITE_URL + "\n")
-        preparing.collect_static_files()
     if demo:
         call_command("demo")
 
