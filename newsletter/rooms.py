@@ -1,8 +1,12 @@
-"""The addresses of a room, which are loaded when one of them is asked for: a lane asks for those of readers alone."""
+"""The addresses of a room, which are loaded when one of them is asked for, and what several rooms have in theirs.
+
+A lane asks for those of readers alone.
+"""
 
 from typing import Any
 
-from django.urls import URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver, register_converter
+from django.urls.converters import IntConverter
 from django.urls.resolvers import RoutePattern
 
 
@@ -27,6 +31,15 @@ class Room(URLResolver):
         """Collect the names within, if one of this room was asked for: the namespace is enough for the others."""
         if self._is_asked:
             super()._populate()
+
+
+class NumberConverter(IntConverter):
+    """A number in its one spelling: each other one, as 007, would be another address of the same page."""
+
+    regex = "0|[1-9][0-9]{0,9}"
+
+
+register_converter(NumberConverter, "number")
 
 
 def load() -> None:

@@ -1,17 +1,8 @@
-from django.urls import path, register_converter
-from django.urls.converters import IntConverter
+from django.urls import path
 
+from newsletter import rooms  # noqa: F401 - it knows what <number:…> is
 from newsletter.issues import feeds, llms, views
 from newsletter.issues.volumes import views as volumes
-
-
-class NumberConverter(IntConverter):
-    """A number in its one spelling: each other one, as 007, would be another address of the same page."""
-
-    regex = "0|[1-9][0-9]{0,9}"
-
-
-register_converter(NumberConverter, "number")
 
 app_name = "issues"
 urlpatterns = [
