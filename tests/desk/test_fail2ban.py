@@ -12,6 +12,7 @@ from django.conf import settings
 from newsletter.desk.accounts import attempts
 from newsletter.mail.logs import LineFormatter
 from tests.desk.accounts.test_attempts import caller, fail
+from tests.support.missing import missing
 from tests.support.product import ROOT
 
 pytestmark = pytest.mark.django_db
@@ -85,8 +86,9 @@ def test_nobody_has_another_banned(failregex, lines, forged, before):
     assert set(found(failregex, lines(), before=before)) == {"203.0.113.7"}
 
 
-@pytest.mark.skipif(not shutil.which("fail2ban-regex"), reason="fail2ban is not installed here")
 def test_fail2ban_finds_the_same(lines, tmp_path):
+    if not shutil.which("fail2ban-regex"):
+        missing("apt-get install --no-install-recommends fail2ban")
     fail(3)
     fail(1, address="2001:db8::5")
     for forged in FORGED:
