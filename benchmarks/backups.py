@@ -1,7 +1,7 @@
 """What a backup costs, and a restore: of a large newsletter, with a web server that reads beside it.
 
     uv run --dev python -m benchmarks.backups [--engine sqlite|servers] [--readers 100000] [--copies 2000000]
-                                        [--issues 100] [--posts 2000]
+                                        [--issues 100] [--posts 2000] [--replies 20000]
 
 The newsletter is that of benchmarks.desk. `backup`, `check_backup` and `restore --replace` run one after the other,
 each in a process of its own. Printed are their seconds, the highest resident memory of the process (what it starts is
@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.desk import fill
+from benchmarks.desk import add_sizes, fill
 from benchmarks.installation import ROOT, machine, product
 from tests.support.postgres import Postgres
 from tests.support.product import Product
@@ -82,10 +82,7 @@ def measure(made: Product, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", choices=["sqlite", "servers"], default="sqlite")
-    parser.add_argument("--readers", type=int, default=100_000)
-    parser.add_argument("--issues", type=int, default=100)
-    parser.add_argument("--posts", type=int, default=2000)
-    parser.add_argument("--copies", type=int, default=2_000_000)
+    add_sizes(parser, issues=100, posts=2000)
     options = parser.parse_args()
     print(machine(), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="newsletter-backups-"))

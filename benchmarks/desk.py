@@ -257,11 +257,7 @@ def _cpu(made: Product, databases: list[Postgres]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", choices=["sqlite", "servers"], default="sqlite")
-    parser.add_argument("--readers", type=int, default=100_000)
-    parser.add_argument("--issues", type=int, default=500)
-    parser.add_argument("--posts", type=int, default=5000)
-    parser.add_argument("--copies", type=int, default=2_000_000)
-    parser.add_argument("--replies", type=int, default=20_000)
+    add_sizes(parser, issues=500, posts=5000)
     parser.add_argument("--looks", type=int, default=10)
     options = parser.parse_args()
     print(machine(), flush=True)
@@ -274,6 +270,13 @@ def main() -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     raise SystemExit(not is_held)
+
+
+def add_sizes(parser: argparse.ArgumentParser, *, issues: int, posts: int) -> None:
+    """Add the options that say how large a newsletter `fill` writes."""
+    for name, size in {"--readers": 100_000, "--issues": issues, "--posts": posts, "--copies": 2_000_000}.items():
+        parser.add_argument(name, type=int, default=size)
+    parser.add_argument("--replies", type=int, default=20_000)
 
 
 def fill(made: Product, options: argparse.Namespace) -> dict[str, Any]:

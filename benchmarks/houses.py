@@ -1,7 +1,8 @@
 """What a move of the whole site costs: `export_site` out of one house, `import_site` into another.
 
     uv run --dev python -m benchmarks.houses [--old sqlite|servers] [--new servers|sqlite] [--readers 100000]
-                                             [--copies 2000000] [--issues 100] [--posts 2000] [--ghost]
+                                             [--copies 2000000] [--issues 100] [--posts 2000] [--replies 20000]
+                                             [--ghost]
 
 The newsletter is that of benchmarks.desk. Each command runs in a process of its own. Printed are its seconds, the
 seconds of a processor that it took itself (those of a database server are not in it), and its highest resident memory.
@@ -20,7 +21,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.desk import fill
+from benchmarks.desk import add_sizes, fill
 from benchmarks.installation import ROOT, machine, product
 from tests.support.product import Product
 
@@ -80,10 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--old", dest="engine", choices=["sqlite", "servers"], default="sqlite")
     parser.add_argument("--new", choices=["sqlite", "servers"], default="servers")
-    parser.add_argument("--readers", type=int, default=100_000)
-    parser.add_argument("--issues", type=int, default=100)
-    parser.add_argument("--posts", type=int, default=2000)
-    parser.add_argument("--copies", type=int, default=2_000_000)
+    add_sizes(parser, issues=100, posts=2000)
     parser.add_argument("--ghost", action="store_true")
     options = parser.parse_args()
     print(machine(), flush=True)
