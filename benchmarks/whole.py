@@ -26,6 +26,7 @@ from benchmarks.installation import ROOT, machine
 HEAD = "# commit {commit}, {machine}\n# {command}\n"
 TAIL = "# exit {code} after {minutes:.1f} minutes, load {load:.1f}\n"
 DONE = re.compile(r"\A# commit (\w+),.*^# exit 0 after", re.DOTALL | re.MULTILINE)
+ENDED = re.compile(r"^# exit (-?\d+) after", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -313,9 +314,12 @@ def table(runs: list[Run], folder: Path) -> list[str]:
     for run in runs:
         log = folder / f"{run.name}.log"
         said = log.read_text() if log.exists() else ""
-        if not DONE.search(said):
+        ended = ENDED.search(said)
+        if not ended:
             missing.append(f"{run.name}: not measured to its end")
             continue
+        if ended[1] != "0":  # it failed, or it says so of a bar that it missed: then its figures are there
+            missing.append(f"{run.name}: exit code {ended[1]}")
         for figure in run.figures:
             try:
                 print(figure.row(said))
