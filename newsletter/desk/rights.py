@@ -71,7 +71,6 @@ def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return permission_denied(request, exception)
-    admin.autodiscover()  # a page that is not of the desk refuses too, in a process that has shown none of it yet
     permission = _named_by(exception) or _asked_by(request)
     is_held = bool(permission) and user.has_perm(permission)  # then it is about the thing, not about the account
     context = admin.site.each_context(request) | {
