@@ -21,7 +21,7 @@ from newsletter.mail.replies import verdict
 DOMAINS = 6  # counted by themselves; the others together
 PLACES, SAMPLE = 8, 500  # of the audience and copies at each, which tell the largest domains
 DOMAIN = Lower(Substr("subscriber__email", StrIndex("subscriber__email", Value("@")) + 1))
-FIRST_LOOK = timedelta(minutes=1)  # of a mailing; counting 100,000 copies beside it takes 3 % of the sender's time
+FIRST_LOOK = timedelta(minutes=1)  # beside 100,000 copies it took a hand 0.6 s of CPU, and PostgreSQL 1.2
 UNDER_WAY = [Mailing.State.SENDING, Mailing.State.PAUSED]
 
 

@@ -114,8 +114,10 @@ def test_dots_under_each_other_could_be_a_list():
 def seconds(source: str) -> float:
     gc.disable()  # a look for garbage among all that the tests have loaded takes longer than all of this
     begun = time.process_time()
-    findings(source, terms=DEFAULT)
-    gc.enable()
+    try:
+        findings(source, terms=DEFAULT)
+    finally:
+        gc.enable()
     return time.process_time() - begun
 
 
