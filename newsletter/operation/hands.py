@@ -67,7 +67,6 @@ class Hand(Fork):
 def run(hands: int, log_level: str, say: Callable[[str], None]) -> None:
     """Run a worker until SIGTERM."""
     _remember()
-    os.environ["CELERY_SKIP_CHECKS"] = "true"  # Celery skips them by this variable
     Supervisor(
         children=processes(hands, settings.DELIVERY_LANES, log_level),
         env=os.environ,
@@ -82,6 +81,7 @@ def load() -> None:
     """Load what hands and lanes need, before the process is copied."""
     from newsletter.delivery import lanes  # noqa: F401, PLC0415 - this module is also read where no models are
 
+    os.environ["CELERY_SKIP_CHECKS"] = "true"  # they load the screens of the desk; Celery skips them by this variable
     load_tasks()
     for name in LATER:
         import_module(name)
