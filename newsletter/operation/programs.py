@@ -25,6 +25,7 @@ from newsletter.publication import heartbeats
 from newsletter.publication.heartbeats import Part
 
 APPLICATION = "newsletter.rsgi"
+DRAWING = "PIL.ImageDraw"  # which a page's picture asks for later: each process would have it for itself
 HANDS, LOG_LEVEL = 2, "WARNING"  # of the worker
 EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104  # nosec B104  # recognised here, not bound
 # With Redis only: without it each process has a cache of its own, and the limits of the public doors are counted there.
@@ -99,6 +100,7 @@ def load(programs: Sequence[Program]) -> None:
     if Program.WEB in programs:
         server.load()
         import_module(APPLICATION)
+        import_module(DRAWING)
         rooms.load()
     if Program.WORKER in programs:
         hands.load()

@@ -14,9 +14,9 @@ from itertools import groupby
 from math import inf
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
-
 from newsletter.mail.colours import palette
+from newsletter.publication.pictures import pillow
+from newsletter.publication.pictures.pillow import Drawing, Font
 
 VERSION = "2"  # of the drawing: a change gives every card a new address
 WIDTH, HEIGHT = 1200, 630  # what Facebook, LINE and X show whole: https://ogp.me, developers' pages of each
@@ -63,8 +63,8 @@ class Card:
 
     def png(self) -> bytes:
         """Return the picture. Raise FontUnusable when the font cannot be read."""
-        image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
-        draw = ImageDraw.Draw(image)
+        image = pillow.Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+        draw = pillow.ImageDraw.Draw(image)
         draw.rectangle((0, 0, WIDTH, 14), fill=self.accent)
         write(draw, (MARGIN, MARGIN), self.name, SMALL, self.accent)
         self._draw_title(draw)
@@ -73,10 +73,10 @@ class Card:
             width = length(self.number, NUMBER)
             write(draw, (WIDTH - MARGIN - width, HEIGHT - MARGIN - NUMBER), self.number, NUMBER, self.accent)
         out = BytesIO()
-        image.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        image.quantize(64, dither=pillow.Image.Dither.NONE).save(out, "PNG", optimize=True)
         return out.getvalue()
 
-    def _draw_title(self, draw: ImageDraw.ImageDraw) -> None:
+    def _draw_title(self, draw: Drawing) -> None:
         room = HEIGHT - TOP - MARGIN - (NUMBER if self.number else SMALL) - 20
         size, lines = fitted(self.title, room)
         top = TOP + (room - len(lines) * size * LINE_HEIGHT) / 2
@@ -166,7 +166,7 @@ def _is_word(char: str) -> bool:
 # --- Letters ---
 
 
-def write(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int, colour: str) -> None:
+def write(draw: Drawing, at: tuple[float, float], text: str, size: int, colour: str) -> None:
     x, y = at
     for number, run in _runs(text):
         font = _font(number, size)
@@ -204,8 +204,8 @@ def _files() -> tuple[str, ...]:
 
 
 @cache
-def _font(number: int, size: int) -> ImageFont.FreeTypeFont:
+def _font(number: int, size: int) -> Font:
     try:
-        return ImageFont.truetype(_files()[number], size, layout_engine=ImageFont.Layout.BASIC)
+        return pillow.ImageFont.truetype(_files()[number], size, layout_engine=pillow.ImageFont.Layout.BASIC)
     except OSError as error:
         raise FontUnusable(f"{_files()[number]}: {error}") from error

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image, ImageDraw
-
+from newsletter.publication.pictures import pillow
 from newsletter.publication.pictures.cards import INK, LINE_HEIGHT, PAPER, QUIET, length, wrapped, write
+from newsletter.publication.pictures.pillow import Drawing
 
 WIDTH, HEIGHT = 1200, 1920  # 1 to 1.6, as Amazon, Apple and Kobo ask of a cover
 MARGIN = 120
@@ -29,8 +29,8 @@ class Cover:
 
     def png(self) -> bytes:
         """Return the picture. Raise FontUnusable when the font cannot be read."""
-        image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
-        draw = ImageDraw.Draw(image)
+        image = pillow.Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+        draw = pillow.ImageDraw.Draw(image)
         draw.rectangle((0, 0, WIDTH, BAND), fill=self.accent)
         size, lines = titled(self.name)
         bottom = _write_lines(draw, TOP, lines, size, INK)
@@ -40,7 +40,7 @@ class Cover:
         for line in cut(self.author, SMALL, 1):
             write(draw, (MARGIN, HEIGHT - MARGIN - SMALL), line, SMALL, INK)
         out = BytesIO()
-        image.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        image.quantize(64, dither=pillow.Image.Dither.NONE).save(out, "PNG", optimize=True)
         return out.getvalue()
 
 
@@ -65,7 +65,7 @@ def cut(text: str, size: int, most: int) -> list[str]:
     return lines
 
 
-def _write_lines(draw: ImageDraw.ImageDraw, top: float, lines: list[str], size: int, colour: str) -> float:
+def _write_lines(draw: Drawing, top: float, lines: list[str], size: int, colour: str) -> float:
     """Write lines from `top` on; return where they end."""
     for line in lines:
         write(draw, (MARGIN, top), line, size, colour)

@@ -3,9 +3,9 @@
 from hashlib import sha256
 from io import BytesIO
 
-from PIL import Image, ImageDraw
-
 from newsletter.mail.colours import palette
+from newsletter.publication.pictures import pillow
+from newsletter.publication.pictures.pillow import Raster
 
 VERSION = "1"  # of the drawing
 SIZES = (180, 192, 512)  # pixels: Apple's home screen; what a web manifest should have
@@ -45,29 +45,29 @@ def ico(*, accent: str, ink: str, logo: bytes = b"") -> bytes:
     return out.getvalue()
 
 
-def _drawn(size: int, accent: str, ink: str, logo: bytes, is_whole: bool) -> Image.Image:
+def _drawn(size: int, accent: str, ink: str, logo: bytes, is_whole: bool) -> Raster:
     return _logo(size, logo, is_whole) if logo else _envelope(size, accent, ink, is_whole)
 
 
-def _logo(size: int, data: bytes, is_whole: bool) -> Image.Image:
-    logo = Image.open(BytesIO(data)).convert("RGBA")
+def _logo(size: int, data: bytes, is_whole: bool) -> Raster:
+    logo = pillow.Image.open(BytesIO(data)).convert("RGBA")
     room = round(size * SAFE) if is_whole else size
     scale = min(room / logo.width, room / logo.height)
     width, height = (max(1, round(side * scale)) for side in logo.size)
-    logo = logo.resize((width, height), Image.Resampling.LANCZOS)
-    square = Image.new("RGBA", (size, size), palette()["paper"].day if is_whole else (0, 0, 0, 0))
+    logo = logo.resize((width, height), pillow.Image.Resampling.LANCZOS)
+    square = pillow.Image.new("RGBA", (size, size), palette()["paper"].day if is_whole else (0, 0, 0, 0))
     square.alpha_composite(logo, ((size - width) // 2, (size - height) // 2))
     return square
 
 
-def _envelope(size: int, accent: str, ink: str, is_whole: bool) -> Image.Image:
+def _envelope(size: int, accent: str, ink: str, is_whole: bool) -> Raster:
     """Draw what SVG says, in its units of a thirty-second."""
     unit = size * FINE / 32
-    image = Image.new("RGBA", (size * FINE, size * FINE), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(image)
+    image = pillow.Image.new("RGBA", (size * FINE, size * FINE), (0, 0, 0, 0))
+    draw = pillow.ImageDraw.Draw(image)
     corner = 0 if is_whole else 7 * unit
     draw.rounded_rectangle((0, 0, size * FINE - 1, size * FINE - 1), corner, fill=accent)
     for line in (((7, 10.5), (25, 10.5), (25, 22), (7, 22), (7, 10.5), (8, 10.5)), ((7.5, 11), (16, 17.5), (24.5, 11))):
         points = [(x * unit, y * unit) for x, y in line]
         draw.line(points, fill=ink, width=round(2 * unit), joint="curve")
-    return image.resize((size, size), Image.Resampling.LANCZOS)
+    return image.resize((size, size), pillow.Image.Resampling.LANCZOS)
