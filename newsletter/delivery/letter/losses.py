@@ -16,9 +16,8 @@ from newsletter.delivery.models.rehearsals import ERROR, OK, Rehearsal, Remark
 from newsletter.issues.models import Issue, IssueItem
 from newsletter.mail.message import Mail
 from newsletter.mail.text.salutations import unslotted, without_names
+from newsletter.posts import markdown
 from newsletter.posts.feeds import entry_of
-from newsletter.posts.markdown import render
-from newsletter.posts.proofreading.placeholders import merge_fields
 from newsletter.posts.syndication import atom_entry
 from newsletter.posts.text.comparison import SHOWN_MAX, characters_of, unshown, words_of
 from newsletter.publication.models import Publication
@@ -70,6 +69,11 @@ class Text:
         for (line, missing), forms in sorted(lost.items()):
             yield Loss(self.title, line, missing, tuple(forms))
 
+    def unfilled(self) -> Iterator[Unfilled]:
+        from newsletter.posts.proofreading.placeholders import merge_fields  # noqa: PLC0415 - it loads the renderer of Markdown
+
+        return (Unfilled(self.title, line, found) for line, found in merge_fields(self.typed))
+
     def _missing(self, words: str) -> list[tuple[int, str]]:
         if self.is_markdown:
             return [(one.line, one.text) for one in unshown(self.typed, words)]
@@ -85,8 +89,7 @@ def losses(issue: Issue, letter: FrozenLetter | Mailing, note: str = "") -> Sequ
     mail = {_("Mail"): words_of(unslotted(letter.html)), _("Plain text"): unslotted(letter.text)}
     texts = [*_words_around(issue, {_("Subject"): letter.subject}, mail, note), *_posts(issue, mail)]
     lost = [loss for text in texts for loss in text.losses()]
-    fields = [Unfilled(text.title, line, found) for text in texts for line, found in merge_fields(text.typed)]
-    return [*lost, *fields]
+    return [*lost, *(one for text in texts for one in text.unfilled())]
 
 
 def losses_of(title: str, typed: str, mail: Mail) -> list[Loss | Unfilled]:
@@ -94,7 +97,7 @@ def losses_of(title: str, typed: str, mail: Mail) -> list[Loss | Unfilled]:
     html = next(str(part[0]) for part in mail.alternatives)
     typed = without_names(typed)
     text = Text(title, typed, {_("Mail"): words_of(html), _("Plain text"): str(mail.body)})
-    return [*text.losses(), *(Unfilled(title, line, found) for line, found in merge_fields(typed))]
+    return [*text.losses(), *text.unfilled()]
 
 
 def digest_of(lost: Sequence[Loss | Unfilled]) -> str:
@@ -111,7 +114,7 @@ def _words_around(issue: Issue, subject: dict[str, str], mail: dict[str, str], n
         (_("Introduction"), without_names(issue.introduction)),
         (_("Closing"), without_names(issue.closing)),
     ):
-        yield Text(title, source, mail | {_page(): words_of(render.render(source))})
+        yield Text(title, source, mail | {_page(): words_of(markdown.render.render(source))})
     yield Text(_("Signature"), Publication.objects.current().signature, mail)
 
 

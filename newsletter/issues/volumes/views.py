@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from newsletter.issues.volumes import book, page
 from newsletter.issues.volumes.contents import Contents
-from newsletter.posts.markdown.render import RENDERER_VERSION
+from newsletter.posts.markdown import RENDERER_VERSION
 from newsletter.publication import look, sharing
 from newsletter.publication.kept.freshness import version_since
 from newsletter.publication.limits import doors, rates

@@ -22,9 +22,6 @@ from newsletter.posts.markdown.structure import FilmProcessor, StructureParser
 from newsletter.posts.text.han import WIDE
 from newsletter.regular_expressions import compile_late
 
-RENDERER_VERSION = "10"
-"""Changes whenever the same source may give other HTML or other measures (`text`): all is then rendered anew."""
-
 MOST_LINES = 20_000  # of a post; more of them is a file, and would take a second
 MOST_BRACKETS = 4_000  # in a post; more of them is no prose, and links are then left as typed
 MOST_TRIED = 300  # blocks that are rendered alone, to find one that fails; in a longer text all stays as typed

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Func, OuterRef, Q, Subquery
@@ -21,11 +21,12 @@ from newsletter.mail.characters import nfc, without_hidden
 from newsletter.posts.addresses import address, around
 from newsletter.posts.models.images import Image
 from newsletter.posts.models.renderings import Rendering
-from newsletter.posts.proofreading.check import HINTS, findings, house_terms
-from newsletter.posts.proofreading.rules import Finding
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
+
+if TYPE_CHECKING:
+    from newsletter.posts.proofreading.rules import Finding
 
 BODY_MAX = 500_000  # characters: a novel; the slowest text of this length still renders within seconds
 TAG_NAME_MAX = 40
@@ -291,17 +292,21 @@ class Post(models.Model):
             words_per_minute=publication.words_per_minute,
         )
 
-    def findings(self, publication: Publication) -> list[Finding]:
+    def findings(self, publication: Publication) -> "list[Finding]":
         """Return what the format check says about the text by the rules of its publication; some milliseconds."""
-        return findings(
+        from newsletter.posts.proofreading import check  # noqa: PLC0415 - it loads the renderer of Markdown
+
+        return check.findings(
             self.body,
-            terms=house_terms(publication.name, publication.terms),
+            terms=check.house_terms(publication.name, publication.terms),
             off=publication.checks_off,
             heavy=Image.objects.heavy_in(self.body),
         )
 
     def objections(self, publication: Publication) -> int:
         """Return in how many places the format check objects to the text; a hint is no objection."""
+        from newsletter.posts.proofreading.check import HINTS  # noqa: PLC0415 - as above
+
         return sum(one.rule not in HINTS for one in self.findings(publication))
 
     def is_published(self, now: datetime) -> bool:
