@@ -28,6 +28,23 @@ print(len(compiled))
 assert Client().get("/", headers={"Host": "localhost"}).status_code == 200
 print(*sys.modules)
 """
+WORKER = """
+import sys
+
+import django
+
+django.setup()
+from newsletter.operation import hands
+
+hands.load()
+import importlib.metadata
+
+from newsletter.celery import app
+
+importlib.metadata.entry_points = None
+app.backend
+print(*sys.modules)
+"""
 COMMAND = """
 import sys
 
@@ -78,6 +95,10 @@ from django.core.management import execute_from_command_line
 execute_from_command_line(["manage.py", "import_subscribers", sys.argv[1]])
 print(*sys.modules)
 """
+OF_FEW_TASKS = {  # 12 MB that a worker does not need to send a mailing, nor to look at what is due
+    *("PIL", "imap_tools", "markdown", "nh3", "pygments", "newsletter.posts.markdown.render"),
+    *("newsletter.delivery.events.reading.mail", "newsletter.posts.proofreading", "subscribers.importers.columns"),
+}
 OF_PAGES = {"css_inline", "newsletter.urls", "whitenoise"}  # 7 MB that an import does not need
 
 
@@ -129,6 +150,13 @@ def test_the_links_of_a_mail_load_no_screen_of_the_desk(said):
 
     assert "subscribers.urls" in loaded
     assert loaded & (SCREENS | {"newsletter.api.urls"}) == set()
+
+
+def test_a_worker_loads_what_few_tasks_need_when_they_do(said):
+    loaded = set(said(WORKER)[-1].split())
+
+    assert "newsletter.delivery.sending.lane" in loaded
+    assert loaded & OF_FEW_TASKS == set()
 
 
 def test_an_import_of_readers_loads_no_page(said, tmp_path):

@@ -10,15 +10,16 @@ import uuid
 from collections.abc import Generator
 from contextlib import closing
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils import timezone, translation
 
-from newsletter.desk.bulk.steps import STEPS
 from newsletter.desk.models import Errand
 from newsletter.publication.models import Publication
-from subscribers.importers.encodings import FileError
+
+if TYPE_CHECKING:
+    from newsletter.desk.bulk.steps import Step
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ def work(now: datetime, seconds: float = TURN_SECONDS) -> bool:
     errand = claim(now)
     if errand is None:
         return False
+    from subscribers.importers.encodings import FileError  # noqa: PLC0415 - as in `steps`
+
     with translation.override(Publication.objects.current().language):  # of the reasons for which a line is refused
         try:
             _turn(errand, time.monotonic() + seconds)
@@ -66,16 +69,19 @@ def steps(errand: Errand) -> Generator[bool]:
 
     Raises Lost when the errand is not this worker's any more.
     """
-    for found in STEPS[errand.kind].batches(errand):
-        yield _step(errand, found, timezone.now())
+    from newsletter.desk.bulk.steps import STEPS  # noqa: PLC0415 - with what reads tables, which few errands need
+
+    step = STEPS[errand.kind]
+    for found in step.batches(errand):
+        yield _step(errand, step, found, timezone.now())
 
 
-def _step(errand: Errand, found: Any, now: datetime) -> bool:
+def _step(errand: Errand, step: "Step", found: Any, now: datetime) -> bool:
     with transaction.atomic():
         mine = Errand.objects.filter(pk=errand.pk, state=errand.state, worker=errand.worker)
         if not mine.update(lease_until=now + LEASE):
             raise Lost
-        is_last = STEPS[errand.kind].do(errand, found, now)
+        is_last = step.do(errand, found, now)
         errand.lease_until, errand.tries = now + LEASE, 0
         errand.save(update_fields=MOVED)
         if is_last:
