@@ -99,6 +99,9 @@ def fill(first: int, last: int) -> None:
             )
             IssueItem.objects.bulk_create(IssueItem(issue=issue, post=post) for post in posts[:IN_AN_ISSUE])
             index_issue(issue)
+            posts_of_ten = Post.objects.filter(pk__in=[post.pk for post in posts])
+            posts_of_ten.update(updated_at=sent_at)  # as nearly all: nobody has touched them since
+            Issue.objects.filter(pk=issue.pk).update(updated_at=sent_at)
 
 
 def pages() -> dict[str, str]:

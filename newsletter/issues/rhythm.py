@@ -1,12 +1,14 @@
 """The slots of the Publication, with its shifts: whoever asks when an issue is due asks here. Changes nothing."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from django.utils import timezone
 
 from newsletter.issues import cadence, days_off
 from newsletter.issues.cadence import Fate, Rhythm, Shifts, Slot
-from newsletter.issues.shifts import HolidayAnswer, Shift
+from newsletter.issues.shifts import HolidayAnswer, Shift, together
 from newsletter.publication.models import Publication
 
 ASKED_AHEAD = timedelta(days=90)  # of holidays: by then a letter is planned, and still nobody waits for it
@@ -59,31 +61,55 @@ def plan(publication: Publication, first_on: date, last_on: date) -> list[Slot]:
     return cadence.between(of(publication), shifts, first_on, last_on)
 
 
-# --- Vacation ---
+# --- What the site says of the days ahead ---
 
 
-def vacation_shown(publication: Publication, now: datetime) -> Shift | None:
-    """Return the vacation that readers are told of: it lasts, or begins within ANNOUNCED_AHEAD and costs a slot."""
-    today = _local_day(publication, now)
-    ahead = Shift.objects.vacations().filter(last_on__gte=today, first_on__lte=today + ANNOUNCED_AHEAD)
-    return next((one for one in ahead if _costs_a_slot(publication, one)), None)
+@dataclass(frozen=True)
+class Ahead:
+    """What the site says at a moment of the next slot and of a vacation. shifts: those that count then or later."""
+
+    publication: Publication
+    now: datetime
+    shifts: Sequence[Shift]
+
+    @property
+    def next_slot(self) -> datetime:
+        """Return the first time at which an issue is due, in UTC."""
+        return cadence.slots(of(self.publication), together(self.shifts), after=self.now, count=1)[0]
+
+    @property
+    def vacation(self) -> Shift | None:
+        """Return the vacation that readers are told of: it lasts, or begins within ANNOUNCED_AHEAD and costs a slot."""
+        end = _local_day(self.publication, self.now) + ANNOUNCED_AHEAD
+        soon = (one for one in self._vacations() if one.days[0] <= end)
+        return next((one for one in soon if _costs_a_slot(self.publication, one)), None)
+
+    @property
+    def vacation_changes(self) -> datetime | None:
+        """Return when the notice of a vacation next appears or goes, in UTC; None if no vacation lies ahead."""
+        days = (
+            day
+            for first, last in (one.days for one in self._vacations())
+            for day in (first - ANNOUNCED_AHEAD, first, last + cadence.DAY)
+        )
+        midnights = (cadence.instant(day, time.min, self.publication.zone) for day in days)
+        return min((at for at in midnights if at > self.now), default=None)
+
+    def _vacations(self) -> list[Shift]:
+        """Return those that are not over, the first one first."""
+        today = _local_day(self.publication, self.now)
+        ahead = [one for one in self.shifts if one.kind == Shift.Kind.VACATION and one.days[1] >= today]
+        return sorted(ahead, key=lambda one: (one.days[0], one.pk))
+
+
+def ahead(publication: Publication, now: datetime) -> Ahead:
+    """Return what the site says of the days ahead. One query, and one more for each vacation that comes soon."""
+    return Ahead(publication, now, list(Shift.objects.from_day(_local_day(publication, now) - cadence.DAY)))
 
 
 def _costs_a_slot(publication: Publication, vacation: Shift) -> bool:
     first_on, last_on = vacation.days
     return any(slot.fate == Fate.AWAY for slot in plan(publication, first_on, last_on))
-
-
-def vacation_changes(publication: Publication, now: datetime) -> datetime | None:
-    """Return when the notice of a vacation next appears or goes, in UTC; None if no vacation lies ahead."""
-    ahead = Shift.objects.vacations().filter(last_on__gte=_local_day(publication, now))
-    days = (
-        day
-        for first, last in (one.days for one in ahead)
-        for day in (first - ANNOUNCED_AHEAD, first, last + cadence.DAY)
-    )
-    midnights = (cadence.instant(day, time.min, publication.zone) for day in days)
-    return min((at for at in midnights if at > now), default=None)
 
 
 # --- Holidays ---

@@ -1,5 +1,6 @@
 """What the author wants otherwise than the rhythm, as rows: a slot skipped or moved, days of vacation."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from django.db import models
@@ -23,12 +24,7 @@ class ShiftQuerySet(models.QuerySet["Shift"]):
 
     def together(self) -> Shifts:
         """Return these as the cadence takes them."""
-        rows = list(self)
-        return Shifts(
-            skipped=frozenset(row.slot_on for row in rows if row.kind == Shift.Kind.SKIPPED and row.slot_on),
-            moved={row.slot_on: (row.to_on, row.to_at) for row in rows if row.slot_on and row.to_on and row.to_at},
-            vacations=tuple(row.days for row in rows if row.kind == Shift.Kind.VACATION),
-        )
+        return together(list(self))
 
 
 class Shift(models.Model):
@@ -81,6 +77,15 @@ class Shift(models.Model):
         if self.first_on is None or self.last_on is None:
             raise ValueError(f"{self.kind} {self.pk} is no vacation")
         return self.first_on, self.last_on
+
+
+def together(rows: Sequence[Shift]) -> Shifts:
+    """Return shifts as the cadence takes them."""
+    return Shifts(
+        skipped=frozenset(row.slot_on for row in rows if row.kind == Shift.Kind.SKIPPED and row.slot_on),
+        moved={row.slot_on: (row.to_on, row.to_at) for row in rows if row.slot_on and row.to_on and row.to_at},
+        vacations=tuple(row.days for row in rows if row.kind == Shift.Kind.VACATION),
+    )
 
 
 class HolidayAnswer(models.Model):

@@ -32,9 +32,8 @@ SERVICES = {
 
 def _home_changes(now: datetime) -> datetime:
     """Return when the home page has to promise another day, or to show another post."""
-    publication = Publication.objects.current()
-    slot = rhythm.next_slot(publication, now)
-    return min(slot, Post.objects.next_change(now) or slot, rhythm.vacation_changes(publication, now) or slot)
+    ahead = rhythm.ahead(Publication.objects.current(), now)
+    return min(at for at in (ahead.next_slot, ahead.vacation_changes, Post.objects.next_change(now)) if at)
 
 
 @kept(_home_changes)
@@ -47,7 +46,8 @@ def front(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     latest = next(iter(with_minutes(Issue.objects.archived().listed(now)[:1])), None)
     posts = with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
-    return render(request, "issues/home.html", {"issue": latest, "posts": posts})
+    ahead = rhythm.ahead(Publication.objects.current(), now)
+    return render(request, "issues/home.html", {"issue": latest, "posts": posts, "ahead": ahead})
 
 
 @kept(Post.objects.next_change, parameters=["page"])

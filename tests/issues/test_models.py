@@ -48,9 +48,11 @@ def test_the_archive_is_in_the_order_of_sending_and_numbers_decide_only_within_a
 
     assert [issue.number for issue in Issue.objects.archived()] == [3, 2, 1, 9]
     for place in ([None, 9, 1], [9, 1, 2], [1, 2, 3], [2, 3, None]):
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(3):
             line = Issue.objects.archived().in_line(place[1])
         assert [one and one.number for one in line] == place
+        with django_assert_num_queries(0):  # nothing that a link needs is read later
+            assert [one and (str(one), one.get_absolute_url()) for one in line]
         assert Issue.objects.archived().around(issues[place[1]]) == (line[0], line[2])
     assert Issue.objects.archived().in_line(7) == (None, None, None)
 

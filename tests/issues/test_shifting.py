@@ -161,7 +161,7 @@ def test_readers_are_told_of_a_vacation_from_two_weeks_before_until_its_end(publ
     told = [
         day
         for day in (date(2026, 12, 27), date(2026, 12, 28), date(2027, 1, 15), date(2027, 1, 20), date(2027, 1, 21))
-        if rhythm.vacation_shown(publication, datetime(day.year, day.month, day.day, 4, tzinfo=UTC))
+        if rhythm.ahead(publication, datetime(day.year, day.month, day.day, 4, tzinfo=UTC)).vacation
     ]
 
     assert told == [date(2026, 12, 28), date(2027, 1, 15), date(2027, 1, 20)]
@@ -170,7 +170,7 @@ def test_readers_are_told_of_a_vacation_from_two_weeks_before_until_its_end(publ
 def test_a_vacation_without_a_slot_in_it_concerns_no_reader(publication):
     shifting.take_vacation(date(2026, 11, 27), date(2026, 12, 1), NOW)
 
-    assert rhythm.vacation_shown(publication, NOW) is None
+    assert rhythm.ahead(publication, NOW).vacation is None
 
 
 def test_the_home_page_is_kept_until_the_notice_appears_or_goes(publication):

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 from django.views.defaults import permission_denied, server_error
 
@@ -267,6 +269,13 @@ def test_home_promises_the_day_of_the_next_issue(client):
     page = markup(client.get("/"))
 
     assert f'The next issue leaves on<time datetime="{tomorrow.isoformat()}T08:00:00+08:00">' in page
+
+
+def test_home_reads_the_shifts_once_for_what_it_says_and_once_for_how_long(client):
+    with CaptureQueriesContext(connection) as asked:
+        client.get("/")
+
+    assert sum("issues_shift" in one["sql"] for one in asked.captured_queries) == 2
 
 
 def test_home_is_kept_until_the_next_slot_or_post():

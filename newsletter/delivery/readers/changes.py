@@ -72,7 +72,9 @@ def versions(issue: Issue, now: datetime) -> list[Version]:
 
 def _mailed(issue: Issue) -> Iterator[_Text]:
     """Yield the text of each mailing that has reached somebody; of several to segments with one text only the first."""
-    planned = issue.mailings.filter(planned_at__isnull=False).order_by("planned_at", "pk")
+    planned = list(issue.mailings.filter(planned_at__isnull=False).order_by("planned_at", "pk"))
+    if not planned:  # another program had mailed it
+        return
     has_it = Batch.objects.filter(mailing__issue=issue).values_list("mailing_id")
     counts = dict(has_it.annotate(copies=Sum(F("sent") + F("uncertain"))))
     replaced = Step.objects.filter(mailing__issue=issue, what=Step.What.REPLACED)

@@ -6,7 +6,6 @@ from django import template
 from django.utils import timezone
 
 from newsletter.issues import rhythm
-from newsletter.issues.shifts import Shift
 from newsletter.publication.models import Publication
 
 register = template.Library()
@@ -16,9 +15,3 @@ register = template.Library()
 def next_slots(publication: Publication, count: int) -> list[datetime]:
     """Return the next `count` times at which an issue may leave, in UTC."""
     return rhythm.slots(publication, after=timezone.now(), count=count)
-
-
-@register.simple_tag
-def vacation_shown(publication: Publication) -> Shift | None:
-    """Return the vacation that readers are told of; None if there is none."""
-    return rhythm.vacation_shown(publication, timezone.now())
