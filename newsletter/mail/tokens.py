@@ -9,7 +9,7 @@ import hmac
 import secrets
 import string
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from hashlib import sha256
 
 from django.conf import settings
@@ -26,13 +26,12 @@ def new_salt() -> str:
     return secrets.token_urlsafe(SALT_LENGTH * 3 // 4)
 
 
-@lru_cache(maxsize=16)  # a mail has several links of one reader
 def _base62(number: int) -> str:
     digits = ""
-    while number:
-        number, rest = divmod(number, 62)
-        digits = ALPHABET[rest] + digits
-    return digits or "0"
+    while number >= len(PAIRS):
+        number, rest = divmod(number, len(PAIRS))
+        digits = PAIRS[rest] + digits
+    return (PAIRS[number] if number >= len(ALPHABET) else ALPHABET[number]) + digits
 
 
 @cache

@@ -128,11 +128,11 @@ def _updates(sql: str, params: Sequence[Any], rows: int) -> bool:
     """Execute a statement; return whether it updated so many rows, else take it back.
 
     For SQLite, to which each row that it returns is a step of its own, between which this thread waits for its turn.
-    Its client counts the rows of a statement that begins with UPDATE, and of no other.
+    Its client counts the rows of a statement that begins with UPDATE, and of no other. It is given the statement past
+    Django's cursor, which looks for the places of parameters by a regular expression: 2 % of a lane's CPU.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        updated: int = cursor.rowcount
+    with transaction.atomic(), connection.cursor() as cursor, connection.wrap_database_errors:
+        updated: int = cursor.connection.execute(sql.replace("%s", "?"), params).rowcount
         transaction.set_rollback(updated != rows)
     return updated == rows
 

@@ -78,12 +78,9 @@ class Compiled:
         """Return what stands in the slots for one reader: in headers and text, and in HTML."""
         assert row.subscriber_id is not None  # noqa: S101 - a row that has lost its reader is not mailable
         links = self.tokens(row.subscriber_id, row.token_salt + row.address_hash)
-        values = {
-            "to": written_mailbox(row.name, address),
-            "message_id": self.message_id(row.seq),
-            "email": row.email.encode(),
-            **dict(zip(self.purposes, map(str.encode, links), strict=True)),
-        }
+        values = dict(zip(self.purposes, map(str.encode, links), strict=True))
+        values["to"], values["message_id"] = written_mailbox(row.name, address), self.message_id(row.seq)
+        values["email"] = row.email.encode()
         escaped = values if PLAIN.fullmatch(row.email) else values | {"email": html.escape(row.email).encode()}
         if self.words:
             called = {slot: row.name or word for slot, word in self.words.items()}

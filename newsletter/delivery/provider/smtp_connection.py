@@ -106,6 +106,7 @@ class Line:
             size = len(envelope.data)
             raise ProviderRefuses(f"the server takes at most {self.most_octets} bytes a message; this one has {size}")
         self._begin(envelope)
+        self._enter(Stage.ASKING, COMMAND_SECONDS)
         self.begun_at = time.monotonic()
         if not self.is_clean:
             self.questions.insert(0, b"RSET\r\n")
@@ -126,7 +127,6 @@ class Line:
         self.asked = []
         self.refusal: tuple[bytes, int, bytes] | None = None
         self.taken += 1
-        self._enter(Stage.ASKING, COMMAND_SECONDS)
 
     def _enter(self, stage: Stage, seconds: float) -> None:
         self.stage, self.deadline = stage, time.monotonic() + seconds
@@ -203,7 +203,7 @@ class Line:
         self.lasted_seconds, self.begun_at = now - self.begun_at, now
         if self.coming:
             self.envelope, self.coming = self.coming, None
-            self._enter(Stage.ASKING, COMMAND_SECONDS)
+            self.stage, self.deadline = Stage.ASKING, now + COMMAND_SECONDS
         else:
             self.stage, self.deadline = Stage.IDLE, float("inf")
 

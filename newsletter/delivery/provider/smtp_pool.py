@@ -180,7 +180,8 @@ class Switchboard:
             self.problem = problem
             self._forget(line)
         else:
-            self._look_for(line)
+            if line.unsent or line.events != selectors.EVENT_READ:
+                self._look_for(line)
             if line.stage is Stage.IDLE and self.pool.has_served(line):
                 self._forget(line)
 
@@ -202,7 +203,7 @@ class Switchboard:
 
     def _learn(self, line: Line, outcome: Outcome) -> None:
         """Measure the server by this answer: seconds a message, and how many connections it keeps up with."""
-        pool, now = self.pool, time.monotonic()
+        pool, now = self.pool, line.begun_at  # when the answer came, what is next began
         pool.seconds += (line.lasted_seconds - pool.seconds) * (0.2 if pool.seconds else 1)
         pool.connections.answered(now, len(pool.lines))
         if outcome.answer is Answer.DEFERRED and is_overloaded(outcome.reply):

@@ -174,17 +174,16 @@ class SmtpCourier:
         self.connections = connections or load.connections()
         self.compiled = Compiled(mailing)
         self.board: Switchboard | None = None
-        self.on_hand_over: Callable[[int], bool] = lambda _seq: True
-        self.reports = NO_REPORTS
         self.stop_deadline = StopDeadline()
 
     def deliver(
         self, rows: Iterator[Row], on_hand_over: Callable[[int], bool], reports: Reports = NO_REPORTS, /
     ) -> Iterator[tuple[int, Outcome]]:
-        self.on_hand_over, self.reports = on_hand_over, reports
         self._prove()
         failed: list[tuple[int, Outcome]] = []
-        yield from self._opened().deliver(self._envelopes(rows, failed))
+        board = self._opened()
+        board.on_dot, board.on_answer, board.report_throttling = on_hand_over, *reports
+        yield from board.deliver(self._envelopes(rows, failed))
         yield from failed
 
     @property
@@ -218,23 +217,11 @@ class SmtpCourier:
                 partial(smtp_backend, self.alias),
                 sender=headers.ascii_address(self.mailing.sender_email),
                 load=self.load,
-                on_dot=self._on_dot,
-                on_answer=self._on_answer,
-                on_throttling=self._on_throttling,
                 stop_deadline=self.stop_deadline,
             )
             self.board.pool.connections = self.connections
             self.board.refusals.believes = self.mailing.believes_refusals
         return self.board
-
-    def _on_dot(self, seq: int) -> bool:
-        return self.on_hand_over(seq)
-
-    def _on_answer(self, seq: int, outcome: Outcome) -> None:
-        self.reports.on_answer(seq, outcome)
-
-    def _on_throttling(self, words: str) -> None:
-        self.reports.on_throttling(words)
 
     def close(self) -> None:
         if self.board is not None:

@@ -84,15 +84,16 @@ class Lane:
         return answered
 
     def _is_over(self, until: float) -> bool:
-        return bool(self.silence) or time.monotonic() >= until or self._is_ending() or self._was_stopped()
+        now = time.monotonic()
+        return bool(self.silence) or now >= until or self._is_ending() or self._was_stopped(now)
 
     def _is_ending(self) -> bool:
         return self.is_revoked or self.is_stopping()
 
-    def _was_stopped(self) -> bool:
+    def _was_stopped(self, now: float) -> bool:
         """Return whether the author stopped the mailing, asked anew each second: a window may last much longer."""
-        if not self.has_stopped and time.monotonic() >= self.ask_at:
-            self.ask_at = time.monotonic() + STATE_SECONDS
+        if not self.has_stopped and now >= self.ask_at:
+            self.ask_at = now + STATE_SECONDS
             try:
                 self.has_stopped = not Mailing.objects.filter(pk=self.mailing.pk, state=Mailing.State.SENDING).exists()
             except (OperationalError, InterfaceError):  # the next intent fails too, or the next look succeeds

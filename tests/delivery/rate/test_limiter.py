@@ -337,7 +337,7 @@ def test_a_server_that_ends_a_line_slows_the_lane_down_though_other_lines_are_le
     run(mailing, courier, pacer=pacer)
 
     for _ in range(THROTTLING_REPLIES):
-        courier.reports.on_throttling("421 4.7.0 too many messages on this line")
+        courier.board.on_throttling("421 4.7.0 too many messages on this line")
 
     assert bulk_smtp.copies() == {"a@example.org": 1}
     assert pacer.slowed == pytest.approx(5, rel=0.01)
