@@ -37,11 +37,11 @@ django.setup()
 from newsletter.operation import hands
 
 hands.load()
-import importlib.metadata
+from celery.utils import imports
 
 from newsletter.celery import app
 
-importlib.metadata.entry_points = None
+imports.entry_points = None  # what looks through all packages
 app.backend
 print(*sys.modules)
 """
