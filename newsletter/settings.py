@@ -161,6 +161,7 @@ TEMPLATES = [
                     ["newsletter.layout.Loader", "django.template.loaders.app_directories.Loader"],
                 )
             ],
+            "builtins": ["newsletter.layout"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.csp",

@@ -1,8 +1,10 @@
 """Templates without the white space of their source."""
 
 import pytest
+from django import urls
 from django.template import engines
 from django.template.loader import get_template
+from django.urls import NoReverseMatch
 
 from newsletter.layout import tidied
 
@@ -45,3 +47,40 @@ def test_mails_are_laid_out_by_hand():
     mail = get_template("email/base.html").template.source
 
     assert tidied(mail) != mail, "the mail has lines of tags, which stay"
+
+
+def test_an_address_without_arguments_is_looked_up_once(monkeypatch):
+    asked = []
+
+    look_up = urls.reverse
+
+    def reverse(name, **options):
+        asked.append(name)
+        return look_up(name, **options)
+
+    template = engines["django"].from_string(
+        "{% url 'posts:feed' %} {% url 'issues:archive' as all %}{{ all }} {% url 'posts:tag' 'ai' %}"
+    )
+    monkeypatch.setattr("django.urls.reverse", reverse)
+
+    pages = [template.render() for _time in range(2)]
+
+    assert pages == ["/feed.xml /issues/ /tags/ai/"] * 2
+    assert asked == ["posts:feed", "issues:archive", "posts:tag", "posts:tag"]
+
+
+def test_an_address_whose_name_is_known_later_is_looked_up_each_time():
+    template = engines["django"].from_string("{% url name %} {% url 'posts:'|add:page %}")
+
+    pages = [template.render({"name": f"posts:{page}", "page": page}) for page in ("feed", "json_feed")]
+
+    assert pages == ["/feed.xml /feed.xml", "/feed.json /feed.json"]
+
+
+def test_an_address_that_is_none_is_said_each_time():
+    template = engines["django"].from_string("{% url 'posts:nowhere' as found %}[{{ found }}]")
+
+    assert [template.render() for _time in range(2)] == ["[]", "[]"]
+    for _time in range(2):
+        with pytest.raises(NoReverseMatch):
+            engines["django"].from_string("{% url 'posts:nowhere' %}").render()
