@@ -11,9 +11,7 @@ from django.utils.translation import gettext as _
 
 register = template.Library()
 # As nh3 writes a link: each value in double quotes, in which no other can stand.
-_LINK = re.compile(
-    r'<a(?P<before>(?: [a-z-]+="[^"]*")*?) href="(?P<href>[^"]*)"(?P<after>[^>]*)>(?P<words>.*?)</a>', re.DOTALL
-)
+_LINK = re.compile(r'(<a(?: [a-z-]+="[^"]*")*? href="([^"]*)")([^>]*>(.*?)</a>)', re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 _SHOWN = re.compile(r"(?:https?://|mailto:|tel:)?(?:www\.)?")
 
@@ -44,11 +42,11 @@ def noted(html: str, notes: Notes) -> SafeString:
     """Return sanitised HTML whose links carry their numbers; one within the page or that shows its address has none."""
 
     def numbered(found: re.Match[str]) -> str:
-        address = unescape(found["href"])
-        if _is_plain(address, unescape(_TAG.sub("", found["words"]))):
+        to_address, address, rest, words = found.groups()
+        address = unescape(address)
+        if _is_plain(address, words):
             return found[0]
-        mark = f' data-note="{notes.number(_whole(address))}"'
-        return f'<a{found["before"]} href="{found["href"]}"{mark}{found["after"]}>{found["words"]}</a>'
+        return f'{to_address} data-note="{notes.number(_whole(address))}"{rest}'
 
     return mark_safe(_LINK.sub(numbered, html))  # noqa: S308  # nosec B308, B703  # as safe as what came
 
@@ -68,11 +66,12 @@ def printed_addresses(notes: Notes) -> SafeString:
     return format_html('<div class="addresses"><p class="label">{}</p><ol>{}</ol></div>', _("Addresses"), items)
 
 
-def _is_plain(address: str, words: str) -> bool:
-    """Return whether paper needs no address: it leads nowhere else, or the words are the address."""
+def _is_plain(address: str, html: str) -> bool:
+    """Return whether paper needs no address: it leads nowhere else, or the words of the link are the address."""
     if not address or address.startswith("#"):
         return True
-    return _bare(address) == _bare(words.strip())
+    words = unescape(_TAG.sub("", html)).strip() if "<" in html or "&" in html else html.strip()
+    return words.rstrip("/")[-1:] == address.rstrip("/")[-1:] and _bare(address) == _bare(words)
 
 
 def _bare(address: str) -> str:
