@@ -220,7 +220,7 @@ def test_what_followed_a_first_text_that_was_taken_out_does_not_tell_it(client, 
     page = page_of(client)
 
     assert marks(page, "del") == marks(page, "ins") == []
-    assert "41" not in markup(page).split("<main")[1].split("</main>")[0]
+    assert "一共" not in markup(page).split("<main")[1].split("</main>")[0]
     assert "What was changed is not shown: the text before it was taken out." in page.text
     assert leads_to_changes(client)
 
