@@ -10,13 +10,14 @@ query leads to the same page, and the view does not see it.
 
 import gzip
 import re
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import wraps
+from functools import lru_cache, wraps
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.core.cache import caches
 from django.core.paginator import EmptyPage, Page, Paginator
@@ -32,6 +33,7 @@ from newsletter.publication.kept.freshness import version_since
 
 LONGEST = timedelta(hours=1)
 COMPRESSION = 6
+GZIP = 16 + zlib.MAX_WBITS  # zlib's own number for that format
 NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 
@@ -53,7 +55,8 @@ def kept[V: Callable[..., HttpResponse]](
 ) -> Callable[[V], V]:
     """Have a view's pages kept, which must be the same for everybody. It stands above all other decorators.
 
-    until: given now, returns when time alone will change the page; None for never.
+    until: given now, returns when time alone will change the page; None for never. Where making the page tells it
+        already, the view sets it as `changes_at` of its response: the earlier one counts.
     parameters: those of the query that the view reads. It must answer with 200 only to values that it knows, each in
         one spelling: every other answer is not kept.
     """
@@ -66,8 +69,9 @@ def kept[V: Callable[..., HttpResponse]](
             request.GET = QueryDict(query)
             response = view(request, *args, **kwargs)
             if request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK:
-                changes_at = _remembered(request, until, now) if until else None
-                response.keep_until = min(changes_at or now + LONGEST, now + LONGEST)  # type: ignore[attr-defined]
+                known = _remembered(request, until, now) if until else None
+                ends = (known, getattr(response, "changes_at", None), now + LONGEST)
+                response.keep_until = min(at for at in ends if at)  # type: ignore[attr-defined]
             return response
 
         marked.kept_parameters = parameters  # type: ignore[attr-defined]
@@ -173,7 +177,28 @@ def _page(response: HttpResponse, until: datetime) -> KeptPage:
     headers = {name: value for name, value in response.items() if name != "Content-Length"}
     headers["ETag"] = f'W/"{sha256(response.content).hexdigest()[:20]}"'
     headers["Last-Modified"] = http_date(timezone.now().timestamp())
-    return KeptPage(until.timestamp(), headers, gzip.compress(response.content, COMPRESSION, mtime=0))
+    return KeptPage(until.timestamp(), headers, _compressed(response.content))
+
+
+def _compressed(content: bytes) -> bytes:
+    """Return `content` as gzip has it. The beginning that all pages share, with the sheet, is compressed once."""
+    end = content.find(b"</style>")
+    if end < 0:
+        return gzip.compress(content, COMPRESSION, mtime=0)
+    begun = _begun(content[:end])
+    rest = begun.packer.copy()
+    return begun.packed + rest.compress(content[end:]) + rest.flush()
+
+
+class _Begun(NamedTuple):
+    packed: bytes  # what came out already
+    packer: "zlib._Compress"
+
+
+@lru_cache(maxsize=8)
+def _begun(beginning: bytes) -> _Begun:
+    packer = zlib.compressobj(COMPRESSION, wbits=GZIP)
+    return _Begun(packer.compress(beginning), packer)
 
 
 def _answer(request: HttpRequest, page: KeptPage) -> HttpResponseBase:

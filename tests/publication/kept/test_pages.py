@@ -198,6 +198,23 @@ def test_pages_travel_compressed_to_those_who_take_them_so(client):
     assert int(packed.headers["Content-Length"]) == len(packed.content) < len(plain.content)
 
 
+def test_the_beginning_that_pages_share_is_compressed_once(client):
+    make_publication()
+    pages._begun.cache_clear()
+    paths = ["/about/", make_post("管理槓桿").get_absolute_url(), "/posts/", "/feed.xml"]
+
+    for path in paths:
+        plain = client.get(path).content
+        packed = client.get(path, headers={"Accept-Encoding": "gzip"}).content
+        assert gzip.decompress(packed) == plain
+        assert len(packed) < 1.01 * len(gzip.compress(plain, pages.COMPRESSION)), "what is shared costs no page more"
+
+    assert pages._begun.cache_info().misses == 1
+    make_publication(accent="#0b5394")
+    assert gzip.decompress(client.get("/about/", headers={"Accept-Encoding": "gzip"}).content) != b""
+    assert pages._begun.cache_info().misses == 2, "another sheet is another beginning"
+
+
 @pytest.mark.parametrize("path", ["/", "/about/", "/posts/", "/issues/", "/feed.xml", "/feed.json"])
 def test_what_a_proxy_may_keep_has_no_cookie(client, path):
     for response in (client.get(path), client.get(path)):
@@ -389,3 +406,18 @@ def test_whatever_pages_strangers_ask_for_a_small_redis_has_room_for_counters_an
     with Connection(redis_url, transport_options=REDIS_QUEUE) as queue:
         assert put(dispatch, connection=queue)
     redis.mend()
+
+
+def test_a_view_that_knows_when_its_page_changes_is_believed_where_that_is_earlier(clock):
+    ends = []
+    for known, own in ((None, 30), (20, 30), (30, 20), (20, None), (None, 90)):
+
+        def view(request, own=own):
+            response = HttpResponse("a page")
+            response.changes_at = own and NOW + timedelta(minutes=own)
+            return response
+
+        marked = pages.kept(lambda now, known=known: known and now + timedelta(minutes=known))(view)
+        ends.append((marked(RequestFactory().get("/")).keep_until - NOW).total_seconds() / 60)
+
+    assert ends == [30, 20, 20, 20, 60]
