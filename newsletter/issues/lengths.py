@@ -44,11 +44,17 @@ def _read(contents: Mapping[int, Sequence[Version]]) -> dict[int, Length]:
 
 
 def measured(issues: Iterable[Issue], now: datetime) -> list[Issue]:
-    """Return `issues` with `post_count` and `reading_minutes` of the posts that readers may see; one query."""
+    """Return `issues` with `post_count`, `reading_minutes` and `cover_id` of the posts that readers may see; one query.
+
+    cover_id: of the first post that has a cover; None if none has.
+    """
     issues = list(issues)
     public = IssueItem.objects.filter(issue__in=issues, post__published_at__lte=now)
-    places = public.values_list("issue_id", "post_id", "post__updated_at")
-    return _with_measures(issues, [(issue, (post, changed_at)) for issue, post, changed_at in places])
+    rows = list(public.values_list("issue_id", "post_id", "post__updated_at", "post__cover"))
+    covers = {issue: cover for issue, _post, _at, cover in reversed(rows) if cover}
+    for issue in issues:
+        issue.cover_id = covers.get(issue.pk)
+    return _with_measures(issues, [(issue, (post, changed_at)) for issue, post, changed_at, _cover in rows])
 
 
 def with_contents(issues: Iterable[Issue], now: datetime) -> list[Issue]:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.core.paginator import Paginator
+from django.db.models import DateTimeField, prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,12 +14,13 @@ from django.views.decorators.http import require_safe
 
 from newsletter.issues import rhythm, years
 from newsletter.issues.lengths import measured, with_minutes
-from newsletter.issues.models import Issue, StartingPoint, fetch_whole
+from newsletter.issues.models import Issue, StartingPoint, corrections, fetch_posts, in_line, quotes
 from newsletter.posts.models import Post, with_renderings
 from newsletter.posts.responsive_images import pictured
 from newsletter.publication import sharing
 from newsletter.publication.kept.pages import asked_page, kept
 from newsletter.publication.models import Publication
+from newsletter.statements import Statement, given
 
 ISSUES_PER_PAGE = 26  # a year
 NEWEST = 6  # posts on the home page
@@ -30,13 +32,17 @@ SERVICES = {
 }
 
 
-def _home_changes(now: datetime) -> datetime:
-    """Return when the home page has to promise another day, or to show another post."""
-    ahead = rhythm.ahead(Publication.objects.current(), now)
-    return min(at for at in (ahead.next_slot, ahead.vacation_changes, Post.objects.next_change(now)) if at)
+_LISTED = Statement(lambda: Post.objects.listed(given("now", DateTimeField))[:NEWEST])
 
 
-@kept(_home_changes)
+def _newest(now: datetime) -> list[Post]:
+    """Return the newest posts, with their tags."""
+    posts = _LISTED.rows(now=now)
+    prefetch_related_objects(posts, "tags")
+    return with_renderings(posts)
+
+
+@kept(Post.objects.next_change)
 def home(request: HttpRequest) -> HttpResponse:
     return front(request)
 
@@ -45,16 +51,18 @@ def front(request: HttpRequest) -> HttpResponse:
     """Build the home page anew; it is kept nowhere."""
     now = timezone.now()
     latest = next(iter(with_minutes(Issue.objects.archived().listed(now)[:1])), None)
-    posts = with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
+    posts = _newest(now)
     ahead = rhythm.ahead(Publication.objects.current(), now)
-    return render(request, "issues/home.html", {"issue": latest, "posts": posts, "ahead": ahead})
+    response = render(request, "issues/home.html", {"issue": latest, "posts": posts, "ahead": ahead})
+    response.changes_at = ahead.changes_at  # type: ignore[attr-defined]  # for `kept`
+    return response
 
 
 @kept(Post.objects.next_change, parameters=["page"])
 def archive(request: HttpRequest) -> HttpResponse:
     archived, now = Issue.objects.archived(), timezone.now()
     page = asked_page(request, Paginator(archived.defer("closing"), ISSUES_PER_PAGE))
-    page.object_list = years.with_covers(years.with_openings(measured(page.object_list, now)), now)
+    page.object_list = years.with_covers(years.with_openings(measured(page.object_list, now)))
     return render(request, "issues/archive.html", {"page": page, "years": archived.years()})
 
 
@@ -62,13 +70,14 @@ def archive(request: HttpRequest) -> HttpResponse:
 @pictured
 def issue(request: HttpRequest, number: int) -> HttpResponse:
     """Show an issue as it was mailed; one that was not sent does not exist, but a year may have its number."""
-    older, found, newer = Issue.objects.archived().in_line(number)
+    older, found, newer = in_line(number)
     if found is None:
         return _year(request, number)
-    fetch_whole([found], timezone.now())
+    fetch_posts([found], timezone.now())
     with_renderings(item.post for item in found.items.all())
     with_minutes([found])
-    return render(request, "issues/issue.html", {"issue": found, "older": older, "newer": newer})
+    context = {"issue": found, "older": older, "newer": newer}
+    return render(request, "issues/issue.html", context | {"corrections": corrections(found), "quotes": quotes(found)})
 
 
 def _year(request: HttpRequest, year: int) -> HttpResponse:
@@ -111,7 +120,7 @@ def start_here(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     points = list(StartingPoint.objects.public(now))
     with_renderings(point.post for point in points)
-    newest = [] if points else with_renderings(Post.objects.listed(now).prefetch_related("tags")[:NEWEST])
+    newest = [] if points else _newest(now)
     return render(request, "issues/start_here.html", {"points": points, "posts": newest})
 
 

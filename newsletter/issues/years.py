@@ -7,9 +7,10 @@ from datetime import datetime
 from django.core.cache import caches
 
 from newsletter.issues.lengths import KEPT_SECONDS, with_contents
-from newsletter.issues.models import Issue, IssueItem
+from newsletter.issues.models import Issue
 from newsletter.mail.text.salutations import without_names
 from newsletter.posts import markdown
+from newsletter.posts.models import Image
 from newsletter.posts.text import measures
 
 OPENING_LENGTH = 70  # characters: two lines
@@ -62,12 +63,11 @@ def with_openings(issues: Iterable[Issue]) -> list[Issue]:
     return issues
 
 
-def with_covers(issues: Iterable[Issue], now: datetime) -> list[Issue]:
-    """Return `issues` with `cover`, of posts that readers may see; one query."""
+def with_covers(issues: Iterable[Issue]) -> list[Issue]:
+    """Return what `measured` returned with `cover`; one query, if there is any."""
     issues = list(issues)
-    items = IssueItem.objects.filter(issue__in=issues, post__published_at__lte=now, post__cover__isnull=False)
-    found = items.order_by("-position", "-pk").select_related("post__cover").only("issue_id", "post__cover")
-    covers = {item.issue_id: item.post.cover for item in found}  # the first one comes last
+    numbers = {issue.cover_id for issue in issues if issue.cover_id}
+    found = Image.objects.in_bulk(numbers) if numbers else {}
     for issue in issues:
-        issue.cover = covers.get(issue.pk)
+        issue.cover = found.get(issue.cover_id or 0)
     return issues

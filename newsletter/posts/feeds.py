@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.cache import cache_control
 
 from newsletter.posts import syndication
-from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
+from newsletter.posts.models import Post, PostQuerySet, Tag, with_covers, with_renderings
 from newsletter.posts.syndication import Entry
 from newsletter.publication.kept.pages import kept
 
@@ -16,7 +16,7 @@ SECONDS = 300  # that readers' programs and proxies may keep a feed
 
 
 def _newest(posts: PostQuerySet) -> list[Entry]:
-    found = with_renderings(posts.select_related("cover").prefetch_related("tags")[:FEED_POSTS])
+    found = with_covers(with_renderings(posts.prefetch_related("tags")[:FEED_POSTS]))
     return [entry_of(post) for post in found]
 
 

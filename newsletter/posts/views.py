@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from newsletter.posts.models import Post, PostQuerySet, Tag, with_renderings
+from newsletter.posts.models import Post, PostQuerySet, Tag, tags_in_use, with_covers, with_renderings
 from newsletter.posts.neighbours import alone, company, joined
 from newsletter.posts.old_addresses.answering import moved
 from newsletter.posts.responsive_images import pictured
@@ -39,7 +39,7 @@ def _page(request: HttpRequest, posts: PostQuerySet) -> Page[Post]:
 def index(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     posts = _page(request, Post.objects.listed(now))
-    return render(request, "posts/index.html", {"page": posts, "tags": Tag.objects.in_use(now)})
+    return render(request, "posts/index.html", {"page": posts, "tags": tags_in_use(now)})
 
 
 @kept(Post.objects.next_change)
@@ -47,17 +47,16 @@ def index(request: HttpRequest) -> HttpResponse:
 def post(request: HttpRequest, number: int) -> HttpResponse:
     """Show a post at its one address; its number alone, or with other words, leads there."""
     now = timezone.now()
-    with_cover, known = Post.objects.select_related("cover"), related_lately(number)
-    listed = with_cover.listed(now)
-    found = company(listed, number, known or ()) or alone(with_cover.published(now), number)
+    known = related_lately(number)
+    found = company(number, now, known or ()) or alone(Post.objects.published(now), number)
     if found is None:
         raise Http404
     if request.path != found.post.get_absolute_url():
         return moved(request) or redirect(found.post, permanent=True)
     if known is None and not found.post.is_unlisted:
-        found = joined(found, listed, relate(found.post, now=now))
+        found = joined(found, Post.objects.listed(now), relate(found.post, now=now))
     prefetch_related_objects([found.post], "tags", "issues")
-    more = with_renderings([found.post, *found.others[:READ_MORE]])[1:]
+    more = with_covers(with_renderings([found.post, *found.others[:READ_MORE]]))[1:]
     context = {"post": found.post, "older": found.older, "newer": found.newer, "related": more}
     return render(request, "posts/post.html", context)
 

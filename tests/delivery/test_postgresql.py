@@ -38,6 +38,9 @@ FILES = {  # in parts of about the same length, so that two processes share them
         "delivery/readers/test_quoting",
     ),
     "doors": (
+        "test_statements",
+        "issues/test_models",
+        "posts/test_neighbours",
         "api/test_repeats",
         "api/test_posts",
         "api/hooks/test_recording",

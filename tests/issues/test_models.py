@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from newsletter.issues.models import Issue, StartingPoint, not_yet_mailed
+from newsletter.issues.models import Issue, StartingPoint, in_line, neighbours, not_yet_mailed
 from newsletter.posts.models import Post
 from tests.factories import PUBLISHED_AT, make_issue, make_post
 
@@ -36,9 +36,9 @@ def test_the_neighbours_of_an_issue_are_those_in_the_archive():
     first, last = make_issue(number=1, sent_at=PUBLISHED_AT), make_issue(number=9, sent_at=PUBLISHED_AT)
     make_issue(number=4)
 
-    assert Issue.objects.archived().around(make_issue(number=5)) == (last, None)
-    assert Issue.objects.archived().around(first) == (None, last)
-    assert Issue.objects.archived().around(last) == (first, None)
+    assert neighbours(make_issue(number=5)) == (last, None)
+    assert neighbours(first) == (None, last)
+    assert neighbours(last) == (first, None)
 
 
 def test_the_archive_is_in_the_order_of_sending_and_numbers_decide_only_within_a_moment(django_assert_num_queries):
@@ -49,12 +49,12 @@ def test_the_archive_is_in_the_order_of_sending_and_numbers_decide_only_within_a
     assert [issue.number for issue in Issue.objects.archived()] == [3, 2, 1, 9]
     for place in ([None, 9, 1], [9, 1, 2], [1, 2, 3], [2, 3, None]):
         with django_assert_num_queries(3):
-            line = Issue.objects.archived().in_line(place[1])
+            line = in_line(place[1])
         assert [one and one.number for one in line] == place
         with django_assert_num_queries(0):  # nothing that a link needs is read later
             assert [one and (str(one), one.get_absolute_url()) for one in line]
-        assert Issue.objects.archived().around(issues[place[1]]) == (line[0], line[2])
-    assert Issue.objects.archived().in_line(7) == (None, None, None)
+        assert neighbours(issues[place[1]]) == (line[0], line[2])
+    assert in_line(7) == (None, None, None)
 
 
 def test_a_post_is_mailed_when_an_issue_that_carries_it_was_sent():

@@ -11,7 +11,6 @@ from django.utils import translation
 from newsletter.issues import rhythm, shifting
 from newsletter.issues.cadence import Fate
 from newsletter.issues.models import HolidayAnswer, Shift
-from newsletter.issues.views import _home_changes
 from newsletter.publication.actors import Via, acting
 from newsletter.publication.models import Change, Publication, validate_country
 from tests.factories import make_publication
@@ -177,8 +176,8 @@ def test_the_home_page_is_kept_until_the_notice_appears_or_goes(publication):
     shifting.take_vacation(date(2026, 12, 14), date(2026, 12, 20), NOW)
 
     appears = datetime(2026, 11, 29, 16, 0, tzinfo=UTC)  # midnight in Taipei, 14 days before
-    assert _home_changes(NOW) == appears
-    assert _home_changes(appears) == rhythm.next_slot(publication, NOW)
+    assert rhythm.ahead(publication, NOW).changes_at == appears
+    assert rhythm.ahead(publication, appears).changes_at == rhythm.next_slot(publication, NOW)
 
 
 def test_the_home_page_promises_the_slot_after_the_shifts_and_shows_the_vacation(publication, client):

@@ -9,12 +9,8 @@ from tests.factories import PUBLISHED_AT, make_post
 pytestmark = pytest.mark.django_db
 
 
-def published():
-    return Post.objects.published(PUBLISHED_AT)
-
-
 def beside(post):
-    found = company(published(), post.pk)
+    found = company(post.pk, PUBLISHED_AT)
     assert found.post == post
     return found.older, found.newer
 
@@ -50,7 +46,7 @@ def test_a_post_comes_with_its_company_by_one_query(django_assert_num_queries):
     draft = make_post(published_at=None)
 
     with django_assert_num_queries(1):
-        found = company(published(), posts[4].pk, [posts[8].pk, draft.pk, posts[5].pk])
+        found = company(posts[4].pk, PUBLISHED_AT, [posts[8].pk, draft.pk, posts[5].pk])
 
     assert (found.post, found.older, found.newer) == (posts[4], posts[5], posts[3])
     assert found.others == [posts[8], posts[5]]
@@ -59,7 +55,7 @@ def test_a_post_comes_with_its_company_by_one_query(django_assert_num_queries):
 def test_others_do_not_pass_for_neighbours():
     posts = [make_post(published_at=PUBLISHED_AT - timedelta(days=n)) for n in range(9)]
 
-    found = company(published(), posts[4].pk, [posts[2].pk, posts[6].pk, posts[3].pk])
+    found = company(posts[4].pk, PUBLISHED_AT, [posts[2].pk, posts[6].pk, posts[3].pk])
 
     assert (found.older, found.newer) == (posts[5], posts[3])
 
@@ -67,10 +63,10 @@ def test_others_do_not_pass_for_neighbours():
 def test_others_that_are_found_later_join_by_one_query(django_assert_num_queries):
     posts = [make_post(f"第{n}篇") for n in range(6)]
     draft = make_post(published_at=None)
-    found = company(published(), posts[2].pk)
+    found = company(posts[2].pk, PUBLISHED_AT)
 
     with django_assert_num_queries(1):
-        more = joined(found, published(), [posts[5].pk, draft.pk, posts[0].pk])
+        more = joined(found, Post.objects.listed(PUBLISHED_AT), [posts[5].pk, draft.pk, posts[0].pk])
 
     assert (more.post, more.older, more.newer) == (found.post, found.older, found.newer)
     assert more.others == [posts[5], posts[0]]
@@ -79,5 +75,5 @@ def test_others_that_are_found_later_join_by_one_query(django_assert_num_queries
 def test_what_readers_may_not_see_has_no_company():
     post, draft = make_post(), make_post(published_at=None)
 
-    assert company(published(), draft.pk, [post.pk]) is None
-    assert company(published(), 10**17) is None
+    assert company(draft.pk, PUBLISHED_AT, [post.pk]) is None
+    assert company(10**17, PUBLISHED_AT) is None

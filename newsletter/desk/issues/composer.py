@@ -24,7 +24,7 @@ from newsletter.delivery.letter.size import HTML_BYTES_MAX, HTML_BYTES_WARN, wei
 from newsletter.delivery.models import Mailing
 from newsletter.delivery.rehearsal.rehearse import MADE_UP, example_reader
 from newsletter.issues.lengths import with_minutes
-from newsletter.issues.models import Issue
+from newsletter.issues.models import Issue, corrections, fetch_posts, neighbours, quotes
 from newsletter.issues.templatetags.slots import next_slots
 from newsletter.mail import outbox
 from newsletter.mail.message import Mail
@@ -145,7 +145,8 @@ def web_frame(request: HttpRequest, pk: int) -> HttpResponse:
     mailing = issue.mailings.open().first()
     [slot] = next_slots(Publication.objects.current(), 1)
     issue.sent_at = issue.sent_at or (mailing.send_at if mailing else slot)
-    [shown] = with_minutes(Issue.objects.with_posts(issue.sent_at).filter(pk=pk))
-    shown.sent_at = issue.sent_at
-    older, newer = Issue.objects.archived().around(issue)
-    return render(request, "issues/issue.html", {"issue": shown, "older": older, "newer": newer})
+    fetch_posts([issue], issue.sent_at)
+    with_minutes([issue])
+    older, newer = neighbours(issue)
+    context = {"issue": issue, "older": older, "newer": newer}
+    return render(request, "issues/issue.html", context | {"corrections": corrections(issue), "quotes": quotes(issue)})

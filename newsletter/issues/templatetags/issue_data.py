@@ -1,11 +1,13 @@
 """What an issue is in the words of schema.org."""
 
+from collections.abc import Iterable
+
 from django import template
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from newsletter.issues.models import Issue
+from newsletter.issues.models import Correction, Issue
 from newsletter.publication.linked_data import Article
 from newsletter.publication.models import Publication
 from newsletter.publication.templatetags.findable import script, site
@@ -14,10 +16,10 @@ register = template.Library()
 
 
 @register.simple_tag
-def issue_data(issue: Issue) -> SafeString:
-    """Describe a sent issue with its `items` and `corrections` at hand."""
+def issue_data(issue: Issue, corrections: Iterable[Correction]) -> SafeString:
+    """Describe a sent issue with its `items` at hand."""
     sent_at = issue.sent_at or issue.updated_at
-    changes = [correction.made_at for correction in issue.corrections.all()]
+    changes = [correction.made_at for correction in corrections]
     article = Article(
         path=issue.get_absolute_url(),
         title=issue.subject,

@@ -13,6 +13,8 @@ from newsletter.posts.models.posts import (
     Tag,
     TagQuerySet,
     tag_names,
+    tags_in_use,
+    with_covers,
     with_renderings,
 )
 from newsletter.posts.models.redirects import MissingAddress, Redirect
@@ -38,5 +40,7 @@ __all__ = [
     "TagQuerySet",
     "WorkingCopy",
     "tag_names",
+    "tags_in_use",
+    "with_covers",
     "with_renderings",
 ]

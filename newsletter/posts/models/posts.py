@@ -24,6 +24,7 @@ from newsletter.posts.models.renderings import Rendering
 from newsletter.posts.text import measures
 from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
+from newsletter.statements import Statement, given
 
 if TYPE_CHECKING:
     from newsletter.posts.proofreading.rules import Finding
@@ -109,6 +110,14 @@ class Tag(models.Model):
         return f"{before}{self.slug}{after}"
 
 
+def tags_in_use(now: datetime) -> list[Tag]:
+    """Return what `TagQuerySet.in_use` finds among all."""
+    return _IN_USE.rows(now=now)
+
+
+_IN_USE = Statement(lambda: Tag.objects.in_use(given("now", models.DateTimeField)))
+
+
 class PostQuerySet(models.QuerySet["Post"]):
     def published(self, now: datetime) -> "PostQuerySet":
         """Return the posts that readers may see, newest first; see `listed` for what leads readers to them."""
@@ -132,8 +141,9 @@ class PostQuerySet(models.QuerySet["Post"]):
         return self if user.has_perm("posts.publish_post") else self.filter(created_by=user.pk)
 
     def next_change(self, now: datetime) -> datetime | None:
-        """Return when the next scheduled post becomes public by itself; None if none waits."""
-        return self.scheduled(now).values_list("published_at", flat=True).first()
+        """Return when the next post, of all, becomes public by itself; None if none is scheduled."""
+        post = _NEXT.first(now=now)
+        return post.published_at if post else None
 
     def publish(self, now: datetime) -> int:
         """Publish those that readers do not see yet; return how many these were."""
@@ -318,12 +328,25 @@ class Post(models.Model):
         return self.State.PUBLISHED if self.is_published(now) else self.State.SCHEDULED
 
 
+_NEXT = Statement(lambda: Post.objects.scheduled(given("now", models.DateTimeField)).only("published_at")[:1])
+
+
 def with_renderings(posts: Iterable[Post]) -> list[Post]:
     """Return `posts` with their renderings, fetched by one query for all of them."""
     found = list(posts)
     renderings = Rendering.objects.of(post.body for post in found)
     for post in found:
         post._rendered = post.body, renderings[post.body]
+    return found
+
+
+def with_covers(posts: Iterable[Post]) -> list[Post]:
+    """Return `posts` with their covers, fetched by one query for all of them, if any has one."""
+    found = list(posts)
+    numbers = {post.cover_id for post in found if post.cover_id}
+    covers = Image.objects.in_bulk(numbers) if numbers else {}
+    for post in found:
+        post.cover = covers.get(post.cover_id or 0)
     return found
 
 
