@@ -75,7 +75,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
-    """Look for garbage again: also in the process that only hands out tests, and collects none itself."""
+    """Look for garbage again, but seldom: also in the process that only hands out tests, and collects none itself.
+
+    After 50,000 new objects instead of 2,000. Nearly all that a page or a mail leaves behind is gone without a look,
+    and the looks took a twentieth of the time.
+    """
+    gc.set_threshold(50_000, 20, 100)
     gc.enable()
 
 
