@@ -261,8 +261,8 @@ _NEWER = Statement(lambda: Issue.objects.archived().newer(_AT, _NUMBER).defer(*_
 
 class StartingPointQuerySet(models.QuerySet["StartingPoint"]):
     def public(self, now: datetime) -> "StartingPointQuerySet":
-        """Return those whose posts are listed, with the posts."""
-        return self.filter(post__in=Post.objects.listed(now)).select_related("post")
+        """Return those whose posts are listed, with the posts; `post__in` would read all that are listed first."""
+        return self.filter(Exists(Post.objects.listed(now).filter(pk=OuterRef("post")))).select_related("post")
 
 
 class StartingPoint(models.Model):

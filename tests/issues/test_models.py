@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from newsletter.issues.models import Issue, StartingPoint, in_line, neighbours, not_yet_mailed
@@ -113,3 +114,10 @@ def test_a_starting_point_is_public_with_its_post():
         StartingPoint.objects.create(post=post, reason="因為。", position=position)
 
     assert [str(point) for point in StartingPoint.objects.public(PUBLISHED_AT)] == ["先"]
+
+
+def test_starting_points_cost_the_same_however_many_posts_there_are():
+    plan = StartingPoint.objects.public(PUBLISHED_AT).explain()
+
+    steps = [line for line in plan.splitlines() if "posts_post" in line or "posts_by_date" in line or "U0" in line]
+    assert all("INTEGER PRIMARY KEY" in step for step in steps) or connection.vendor == "postgresql", plan
