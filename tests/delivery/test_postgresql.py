@@ -12,22 +12,13 @@ from tests.support.product import ROOT
 
 pytestmark = pytest.mark.servers
 
-FILES = {  # in parts of about the same length, so that two processes share them
-    "lanes": (
-        "delivery/test_attack",
-        "delivery/sending/test_lane",
-        "delivery/test_tasks",
-        "delivery/models/test_mailing",
-    ),
+FILES = {  # in two parts of about the same length, for two processes: each loads the product and collects once
     "ledger": (
         "delivery/ledger/test_uncertain",
         "delivery/ledger/test_at_rest",
         "delivery/test_interleavings",
         "delivery/ledger/test_claims",
         "delivery/ledger/test_restored",
-        "delivery/test_migrations",
-    ),
-    "time": (
         "delivery/ledger/test_recovery",
         "delivery/rate/test_schedules",
         "delivery/test_planning",
@@ -39,6 +30,11 @@ FILES = {  # in parts of about the same length, so that two processes share them
     ),
     "doors": (
         "test_statements",
+        "delivery/test_attack",
+        "delivery/sending/test_lane",
+        "delivery/test_tasks",
+        "delivery/models/test_mailing",
+        "delivery/test_migrations",
         "issues/test_models",
         "posts/test_neighbours",
         "api/test_repeats",
@@ -55,6 +51,7 @@ FILES = {  # in parts of about the same length, so that two processes share them
         "subscribers/test_remembering",
         "subscribers/models/test_tags",
         "subscribers/test_wishes",
+        "support/test_flushed",
     ),
 }
 
