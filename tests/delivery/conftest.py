@@ -1,7 +1,9 @@
 """A mailing in each stage, and a provider that answers as it is told."""
 
+from collections.abc import Iterable
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from django.utils import translation
@@ -12,6 +14,7 @@ from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.interruptible import StopDeadline
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from newsletter.delivery.sending.lane import Lane
+from newsletter.issues.models import Issue
 from newsletter.mail.mailers import mailer_from_url
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 
@@ -84,22 +87,27 @@ def publication(db):
 
 @pytest.fixture
 def issue(publication):
+    return make_seventh_issue()
+
+
+def make_seventh_issue() -> Issue:
     return make_issue(make_post("管理槓桿"), number=7, subject="第七期")
 
 
 @pytest.fixture
 def make_mailing(issue):
     """Return a function that plans a mailing to readers a@, b@, c@ … of example.org."""
+    return partial(begin_mailing, issue)
 
-    def make(names: str = "abc", *, planned: bool = True) -> Mailing:
-        for name in names:
-            make_subscriber(f"{name}@example.org")
-        mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
-        if planned:
-            assert beginning.plan(mailing, NOW)
-        return mailing
 
-    return make
+def begin_mailing(issue: Issue, names: Iterable[str] = "abc", *, planned: bool = True) -> Mailing:
+    """Plan a mailing of `issue` to readers of example.org; without `planned` it is only approved."""
+    for name in names:
+        make_subscriber(f"{name}@example.org")
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=timedelta())
+    if planned:
+        assert beginning.plan(mailing, NOW)
+    return mailing
 
 
 @pytest.fixture

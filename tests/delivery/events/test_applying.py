@@ -12,7 +12,7 @@ from newsletter.delivery.models import Arrival, Delivery, Event, Mailing, Reply
 from newsletter.mail import tokens
 from subscribers import departures
 from subscribers.models import Consent, Subscriber, Suppression, address_hash
-from tests.delivery.conftest import NOW
+from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.delivery.events.mails import BLOCKED, FULL, GONE, complaint, dsn, message_id, plain, returned, verp
 from tests.factories import make_publication, make_subscriber
 
@@ -23,15 +23,21 @@ State, What = Arrival.State, Arrival.What
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def publication(db):
-    return make_publication(sender_email="news@news.example.org", bounces_to="bounces@news.example.org")
+@pytest.fixture(scope="module")
+def _shared(shared_rows):
+    with shared_rows(write) as mailing:
+        yield mailing.pk
 
 
 @pytest.fixture
-def mailing(make_mailing):
+def mailing(_shared, db):
     """A mailing to a@, b@ and c@example.org, all of whose copies were handed over."""
-    mailing = make_mailing("abc")
+    return Mailing.objects.get(pk=_shared)
+
+
+def write():
+    make_publication(sender_email="news@news.example.org", bounces_to="bounces@news.example.org")
+    mailing = begin_mailing(make_seventh_issue(), "abc")
     Subscriber.objects.update(created_at=NOW - 90 * DAY)
     mailing.deliveries.update(state=Delivery.State.SENT, sent_at=NOW, attempts=1)
     mailing.batches.update(sent=3, state="done")
@@ -350,11 +356,11 @@ def test_a_copy_that_arrived_between_starts_the_count_anew(mailing):
     assert third(mailing) == set()
 
 
-def test_a_copy_of_which_nothing_came_back_has_arrived_too(mailing, issue):
+def test_a_copy_of_which_nothing_came_back_has_arrived_too(mailing):
     soft(mailing, 101, NOW - 14 * DAY)
     soft(mailing, 102, NOW - 28 * DAY)
     arrived = Mailing.objects.create(
-        issue=issue, number=9, state="sent", approved_at=NOW, send_at=NOW, planned_at=NOW - 8 * DAY
+        issue=mailing.issue, number=9, state="sent", approved_at=NOW, send_at=NOW, planned_at=NOW - 8 * DAY
     )
     Delivery.objects.create(
         mailing=arrived,

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from newsletter.delivery.events import applying
-from newsletter.delivery.models import Arrival, Delivery, Event
+from newsletter.delivery.models import Arrival, Delivery, Event, Mailing
 from subscribers.models import Consent, Subscriber, Suppression
-from tests.delivery.conftest import NOW
+from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.delivery.events.mails import complaint, dsn, message_id, plain, returned, verp
 from tests.factories import make_publication, make_subscriber
 
@@ -19,15 +19,21 @@ BOUNCE = f"Return-Path: <>\nFrom: MAILER-DAEMON@mx.example.org\n\n<a@example.org
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def publication(db):
-    return make_publication(sender_email="news@news.example.org", bounces_to="bounces@news.example.org")
+@pytest.fixture(scope="module")
+def _shared(shared_rows):
+    with shared_rows(write) as mailing:
+        yield mailing.pk
 
 
 @pytest.fixture
-def mailing(make_mailing):
+def mailing(_shared, db):
     """A mailing to a@ and b@example.org, whose copies were handed over yesterday."""
-    mailing = make_mailing("ab")
+    return Mailing.objects.get(pk=_shared)
+
+
+def write():
+    make_publication(sender_email="news@news.example.org", bounces_to="bounces@news.example.org")
+    mailing = begin_mailing(make_seventh_issue(), "ab")
     Subscriber.objects.update(created_at=NOW - 900 * DAY)
     mailing.deliveries.update(state=Delivery.State.SENT, sent_at=NOW, attempts=1)
     mailing.batches.update(sent=2, state="done")

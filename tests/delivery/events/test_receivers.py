@@ -11,7 +11,7 @@ from newsletter.delivery.events.receivers import AT_LEAST
 from newsletter.delivery.events.rules import News
 from newsletter.delivery.models import Breakdown, Event, Happening, Mailing
 from subscribers.models import Suppression
-from tests.delivery.conftest import NOW
+from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.factories import finish_batches, make_publication
 
 LISTED = "550 5.7.1 your IP is listed"
@@ -19,11 +19,21 @@ LISTED = "550 5.7.1 your IP is listed"
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(scope="module")
+def _shared(shared_rows):
+    with shared_rows(write) as mailing:
+        yield mailing.pk
+
+
 @pytest.fixture
-def mailing(make_mailing):
-    mailing = make_mailing("abc")
-    mailing.refresh_from_db()
-    return mailing
+def mailing(_shared, db):
+    """A mailing to a@, b@ and c@example.org, of which nothing has left."""
+    return Mailing.objects.get(pk=_shared)
+
+
+def write():
+    make_publication(sender_email="news@news.example.org", name="Gipi電子報")
+    return begin_mailing(make_seventh_issue(), "abc")
 
 
 def told(mailing, count, *, domain="example.org", kind="bounced", verdict="policy", first=0):

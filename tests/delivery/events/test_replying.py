@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from newsletter.delivery.events import applying
-from newsletter.delivery.models import Answer, Arrival, Delivery, Reply, ReplyMail
+from newsletter.delivery.models import Answer, Arrival, Delivery, Mailing, Reply, ReplyMail
 from newsletter.delivery.models.replies import KEPT_FOR, RAW_KEPT_FOR, STRANGERS_KEPT_FOR
 from subscribers.models import Subscriber
-from tests.delivery.conftest import NOW
+from tests.delivery.conftest import NOW, begin_mailing, make_seventh_issue
 from tests.delivery.events.mails import message_id, plain
 from tests.factories import make_publication, make_subscriber
 
@@ -17,14 +17,21 @@ DAY = timedelta(days=1)
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def publication(db):
-    return make_publication(sender_email="news@news.example.org", reply_to="gipi@example.net")
+@pytest.fixture(scope="module")
+def _shared(shared_rows):
+    with shared_rows(write) as mailing:
+        yield mailing.pk
 
 
 @pytest.fixture
-def mailing(make_mailing):
-    mailing = make_mailing("abc")
+def mailing(_shared, db):
+    """A mailing to a@, b@ and c@example.org, all of whose copies were handed over."""
+    return Mailing.objects.get(pk=_shared)
+
+
+def write():
+    make_publication(sender_email="news@news.example.org", reply_to="gipi@example.net")
+    mailing = begin_mailing(make_seventh_issue(), "abc")
     mailing.deliveries.update(state=Delivery.State.SENT, sent_at=NOW, attempts=1)
     return mailing
 
