@@ -65,13 +65,13 @@ class Provider:
 @pytest.fixture
 def run(tmp_path):
     """Return a function that runs one lane over a mailing."""
+    return partial(run_lane, tmp_path / "flight")
 
-    def run_lane(mailing, courier, *, worker="machine/0/x", **options):
-        with Recorder(tmp_path / "flight") as recorder:
-            lane = Lane(mailing, courier, recorder=recorder, writer=InTurn(), worker=worker, **options)
-            return lane.run(60)
 
-    return run_lane
+def run_lane(flight, mailing, courier, *, worker="machine/0/x", **options):
+    with Recorder(flight) as recorder:
+        lane = Lane(mailing, courier, recorder=recorder, writer=InTurn(), worker=worker, **options)
+        return lane.run(60)
 
 
 @pytest.fixture(autouse=True)

@@ -1,61 +1,46 @@
 """Copies of mailings that were closed long ago: packed, found all the same, and rows again when they must change."""
 
-import threading
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
 from newsletter.delivery import certificate, tasks
-from newsletter.delivery.events import suppressing
 from newsletter.delivery.ledger import compaction, uncertain
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing, Pack, Refusal, packs
 from newsletter.delivery.models.restorations import Restoration
 from newsletter.delivery.planning import approving, audience, beginning
 from newsletter.delivery.planning.audience import copies
-from newsletter.delivery.provider.outcomes import Answer, Outcome
 from subscribers.mails import changing
-from subscribers.models import Forgotten, Subscriber
-from tests.delivery.conftest import NOW, Provider
-from tests.factories import finish_batches, make_issue, make_post, make_subscriber
+from subscribers.models import Forgotten
+from tests.delivery.conftest import NOW, Provider, run_lane
+from tests.delivery.ledger.closed import LATER, close_one, emails, kept, pack_all, reader, rows, small_batches
+from tests.factories import make_subscriber
 
 State = Delivery.State
-LATER = NOW + timedelta(days=91)
-REFUSED = Outcome(Answer.FAILED, "550 5.7.1 <b@example.org>: not wanted here")
-SILENCE = Outcome(Answer.UNCERTAIN, "no answer after the final dot")
 AGAIN, COUNTED = Evidence(Known.AGAIN, LATER), Evidence(Known.COUNTED, LATER, uncertain.COUNTED_WORDS)
 
 
-@pytest.fixture(autouse=True)
-def _small_batches(monkeypatch):
-    monkeypatch.setattr(beginning, "sizes", lambda total, *_rest: [2] * (total // 2) + [1] * (total % 2))
+@pytest.fixture(scope="module")
+def _closed(shared_rows, tmp_path_factory):
+    run = partial(run_lane, tmp_path_factory.mktemp("lane") / "flight")
+    with small_batches(), shared_rows(lambda: close_one(run)) as mailing:
+        yield mailing.pk
 
 
 @pytest.fixture
-def closed(make_mailing, run):
-    """A mailing that is over: a and e have their copy, b's was refused, of c's nobody knows, and d had left."""
-    mailing = make_mailing("abcde")
-    Subscriber.objects.get(email="d@example.org").unsubscribe(NOW)
-    return over(mailing, run, b=REFUSED, c=SILENCE)
+def closed(_closed, db):
+    """What `close_one` makes."""
+    return Mailing.objects.get(pk=_closed)
 
 
-def over(mailing, run, at=NOW, **answers):
-    provider = Provider(**answers)
-    for _ in range(3):  # silence ends a lane
-        Mailing.objects.update(retry_at=None)
-        mailing.refresh_from_db()
-        run(mailing, provider)
-    assert mailing.finish(at)
-    certificate.issue_due(at)
-    return mailing
-
-
-def pack_all(now=LATER):
-    return compaction.pack_some(now, 60)
+@pytest.fixture
+def issue(closed):
+    return closed.issue
 
 
 @pytest.fixture
@@ -63,19 +48,6 @@ def packed(closed):
     assert pack_all() == 5
     closed.refresh_from_db()
     return closed
-
-
-def reader(name):
-    return Subscriber.objects.get(email=f"{name}@example.org")
-
-
-def rows(mailing):
-    fields = ("seq", "subscriber_id", "state", "attempts", "sent_at", "provider_id", "reply")
-    return list(mailing.deliveries.order_by("seq").values_list(*fields))
-
-
-def kept(mailing):
-    return [tuple(copy) for pack in mailing.packs.order_by("batch__lo") for copy in pack.copies()]
 
 
 def figures(mailing):
@@ -142,16 +114,6 @@ def test_nothing_is_packed_while_a_restore_is_undecided(closed):
     assert closed.deliveries.count() == 5
 
 
-def test_a_cancelled_mailing_is_packed_too(make_mailing):
-    mailing = make_mailing("abc")
-    mailing.cancel(NOW)
-    tasks.recovery.settle_cancelled()
-    certificate.issue_due(NOW)
-
-    assert pack_all() == 3
-    assert {row[6] for row in kept(mailing)} == {"the mailing was cancelled"}
-
-
 def test_refusals_whose_meaning_the_author_must_say_wait_as_rows(closed):
     Refusal.objects.create(mailing=closed, seq=1, subscriber=reader("b"), verdict="dead", at=NOW)
 
@@ -181,26 +143,6 @@ def test_a_step_that_dies_has_not_happened(closed, monkeypatch):
         pack_all()
 
     assert (rows(closed), Pack.objects.count()) == (before, 0)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_workers_pack_each_copy_once(closed):
-    before, done = rows(closed), []
-
-    def work():
-        try:
-            done.append(compaction.pack_some(LATER, 60))
-        finally:
-            connection.close()
-
-    workers = [threading.Thread(target=work) for _ in range(2)]
-    for one in workers:
-        one.start()
-    for one in workers:
-        one.join()
-
-    assert sum(done) == 5
-    assert [row[:4] for row in kept(closed)] == [row[:4] for row in before]
 
 
 def test_the_beat_task_packs(closed):
@@ -271,25 +213,6 @@ def test_a_correction_reaches_those_who_have_a_packed_copy(packed, issue):
     assert (packed.packs.count(), packed.deliveries.count()) == (0, 5)
 
 
-def test_the_rest_of_an_issue_goes_to_nobody_who_has_a_packed_copy(make_mailing, issue):
-    first = make_mailing("abc")
-    first.deliveries.filter(seq=0).update(state=State.SENT)
-    finish_batches(first, state=Batch.State.OPEN)
-    first.cancel(NOW)
-    tasks.recovery.settle_cancelled()
-    certificate.issue_due(NOW)
-    assert pack_all() == 3
-    rest = approving.approve(issue, send_at=None, now=LATER, hold=timedelta())
-
-    beginning.begin_due(LATER)
-
-    assert emails(rest) == ["b@example.org", "c@example.org"]
-
-
-def emails(mailing):
-    return list(mailing.deliveries.order_by("seq").values_list("subscriber__email", flat=True))
-
-
 def test_unpacking_for_an_audience_goes_on_where_it_stopped(packed, issue, monkeypatch):
     monkeypatch.setattr(audience, "UNPACKING_SECONDS", 0.0)
     correction = approving.correct(issue, note="第二段寫錯了。", send_at=None, now=LATER, hold=timedelta())
@@ -312,24 +235,6 @@ def test_a_reader_may_still_say_what_he_thought_of_a_packed_issue(packed, issue)
 def opinion(subscriber, issue):
     url = reverse("delivery:feedback", args=[subscriber.token("feedback")])
     return Client().get(url, {"issue": issue.number, "answer": "helpful"})
-
-
-def test_three_refusals_in_a_row_count_packed_ones(publication, run):
-    """Once in a while: an issue every 60 days."""
-    make_subscriber("b@example.org")
-    make_subscriber("a@example.org")
-    full = Outcome(Answer.FAILED, "552 5.2.2 mailbox full")
-    for number in range(3):
-        at = NOW + timedelta(days=60 * number)
-        issue = make_issue(make_post(), number=20 + number)
-        mailing = approving.approve(issue, send_at=None, now=at, hold=timedelta())
-        beginning.plan(mailing, at)
-        over(mailing, run, at=at, b=full)
-        suppressing.settle(at)
-        pack_all(at)
-
-    assert Pack.objects.exists()
-    assert Subscriber.objects.mailable(at).count() == 1
 
 
 # --- A reader who is erased ---
@@ -397,43 +302,7 @@ def test_a_row_that_another_address_replaces_is_struck_out(packed):
     assert number not in {row[1] for row in kept(packed)}
 
 
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("first", ["pack", "erase"])
-def test_erased_in_the_moment_of_packing(closed, first):
-    """Whichever commits first: no pack holds his number in the end."""
-    number = reader("a").pk
-    steps = {"pack": lambda: compaction.pack_some(LATER, 60), "erase": reader("a").erase}
-    order = [first, *(steps.keys() - {first})]
-
-    def run_in_thread(step):
-        def work():
-            try:
-                step()
-            finally:
-                connection.close()
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        return thread
-
-    for thread in [run_in_thread(steps[name]) for name in order]:
-        thread.join()
-    compaction.forget_some(60)
-
-    assert closed.packs.count() == 3
-    assert number not in {row[1] for row in kept(closed)}
-
-
 # --- The tables ---
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_migration_looks_at_no_copy_and_writes_no_table_anew(capsys):
-    call_command("sqlmigrate", "delivery", "0017")
-    statements = capsys.readouterr().out
-
-    assert "delivery_delivery" not in statements
-    assert "new__" not in statements
 
 
 def test_a_pack_of_a_reader_is_found_by_the_index_alone(packed):
