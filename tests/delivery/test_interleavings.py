@@ -19,7 +19,7 @@ from newsletter.delivery.ledger.claims import LaneEnds
 from newsletter.delivery.ledger.flight_recorder import Mark, Recorder
 from newsletter.delivery.ledger.results import Result
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
-from newsletter.delivery.models import Batch, Delivery
+from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import beginning
 from newsletter.delivery.rate.limiter import Pacer
 from newsletter.delivery.sending.batch_run import Holding
@@ -256,12 +256,18 @@ ANSWERS = [State.SENT] * 4 + [State.FAILED, State.DEFERRED, State.DEFERRED, Stat
 EVENT = st.tuples(st.sampled_from(STEPS), st.sampled_from([0, 1]), st.sampled_from(ANSWERS))
 
 
+@pytest.fixture
+def mailing(make_mailing, monkeypatch):
+    """A mailing in two batches: written once, and as it was written before each example."""
+    monkeypatch.setattr(beginning, "BATCH", 6)
+    return make_mailing(READERS)
+
+
 @settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(events=st.lists(EVENT, min_size=20, max_size=70))
-def test_nobody_gets_two_copies_and_nobody_is_forgotten(make_mailing, tmp_path, events):
-    with pytest.MonkeyPatch.context() as patch, transaction.atomic():
-        patch.setattr(beginning, "BATCH", 6)
-        world = World(make_mailing(READERS), tmp_path)
+def test_nobody_gets_two_copies_and_nobody_is_forgotten(mailing, tmp_path, events):
+    with transaction.atomic():
+        world = World(Mailing.objects.get(pk=mailing.pk), tmp_path)
 
         for event in events:
             world.befall(*event)
