@@ -40,10 +40,11 @@ def pytest_collection_modifyitems(items):
 def test_the_id_of_a_test_ends_with_its_group_by_which_it_is_sent_to_a_process(tmp_path):
     (tmp_path / "test_some.py").write_text(TESTS)
     (tmp_path / "conftest.py").write_text(ROWS)
-    options = ["-n", "2", "--dist", "loadgroup", "-p", "tests.support.groups", "--rootdir", tmp_path, "-v"]
+    options = ["-p", "xdist", "-p", "tests.support.groups", "-n", "2", "--dist", "loadgroup", "-v"]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # to load those that are not asked for takes most of the time
 
-    command = [sys.executable, "-m", "pytest", *options]
+    command = [sys.executable, "-m", "pytest", *options, "--rootdir", tmp_path]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout

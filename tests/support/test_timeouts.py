@@ -59,8 +59,9 @@ def run_pytest(tmp_path):
     def run(tests: str, *words: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "test_hanging.py").write_text(tests)
         options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "tests.support.timeouts"]
-        options += ["-p", "no:randomly", "-o", "timeout=1", "-o", "hang_seconds=6", *words]
+        options += ["-p", "xdist", "-p", "pytest_timeout", "-o", "timeout=1", "-o", "hang_seconds=6", *words]
         env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DJANGO_"))}
+        env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the others decide nothing here, and take most of the time
         command = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
         return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
 
