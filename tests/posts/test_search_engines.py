@@ -1,16 +1,14 @@
 """The search on both databases: the same hits in the same order, and exactly those that stand in the text."""
 
 import json
-import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.support.migrated import TEMPLATE
+from tests.support.product import Product
+
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("search-engines")]  # one process fills both
-ROOT = Path(__file__).resolve().parents[2]
 HAN = [
     "管理",
     "槓桿",
@@ -48,18 +46,14 @@ QUERIES = [
     "net",
 ]
 PROGRAM = """
-import json, sys
-import django
-django.setup()
+import json
 from datetime import datetime, timedelta, UTC
-from django.core.management import call_command
 from django.db import connection, transaction
 from newsletter.posts.search.folding import fold, tokens
 from newsletter.posts.models import Post, SearchDocument
 from newsletter.posts.search.related import related
 from newsletter.posts.search.index import index_post, search
-call_command("migrate", verbosity=0)
-given, now = json.load(sys.stdin), datetime(2026, 11, 1, tzinfo=UTC)
+given, now = json.loads(GIVEN), datetime(2026, 11, 1, tzinfo=UTC)
 for number, (title, body) in enumerate(given["posts"]):
     at = None if number % 10 == 9 else now - timedelta(hours=number)
     post = Post.objects.create(title=title, body=body, published_at=at, is_unlisted=number % 10 == 4)
@@ -80,7 +74,7 @@ except RuntimeError:
     told["outside"] = search("未竟", now=now).total
 hidden = Post.objects.filter(is_unlisted=True).values_list("pk", flat=True)
 told["unlisted"] = [len(hidden), sum(key in hidden for keys in told.values() if isinstance(keys, list) for key in keys)]
-print(json.dumps({"vendor": connection.vendor, "told": told, "exact": found}))
+answer = {"vendor": connection.vendor, "told": told, "exact": found}
 """
 
 
@@ -101,38 +95,24 @@ def pieces(posts: list[tuple[str, str]]) -> list[str]:
     return sorted(run for run in runs if all("\u4e00" <= c <= "\u9fff" for c in run))
 
 
-def answers(database_url: str, folder: Path) -> dict:
+def answers(product: Product) -> dict:
     posts = texts(60)
     given = json.dumps({"posts": posts, "queries": QUERIES, "exact": pieces(posts)})
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "newsletter.settings",
-        "DATA_DIR": str(folder),
-        "DATABASE_URL": database_url,
-        "PYTHONPATH": str(ROOT),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        check=False,
-        input=given,
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    try:
+        return product.shell(f"GIVEN = {given!r}\n{PROGRAM}")
+    finally:
+        product.kill()
 
 
 @pytest.fixture(scope="module")
-def by_engine(postgres, tmp_path_factory):
+def by_engine(migrated_sqlite, migrated_postgres, tmp_path_factory):
     """What the same posts answer on SQLite and on PostgreSQL."""
-    url = postgres.new_database()
-    yield {
-        "sqlite": answers("", tmp_path_factory.mktemp("sqlite")),
-        "postgresql": answers(url, tmp_path_factory.mktemp("postgresql")),
-    }
-    postgres.drop(url)
+    url = migrated_postgres.new_database(template=TEMPLATE)
+    on_sqlite = Product(tmp_path_factory.mktemp("sqlite") / "product")
+    on_sqlite.begin_with(migrated_sqlite)
+    on_postgresql = Product(tmp_path_factory.mktemp("postgresql") / "product", database_url=url)
+    yield {"sqlite": answers(on_sqlite), "postgresql": answers(on_postgresql)}
+    migrated_postgres.drop(url)
 
 
 def test_both_engines_answer_alike(by_engine):

@@ -25,6 +25,7 @@ PRODUCTS = {  # files that run the product, or processes of it, and their second
     "test_jumps": 65,
     "test_kill": 130,
     "test_life": 110,
+    "test_limiter": 15,
     "test_machines": 25,
     "test_month": 30,
     "test_moving_house": 60,

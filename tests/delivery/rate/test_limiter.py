@@ -21,8 +21,6 @@ from newsletter.delivery.sending import batch_run
 from newsletter.delivery.sending.couriers import SmtpCourier
 from newsletter.mail.mailers import Limits
 from tests.delivery.conftest import Provider
-from tests.support.processes import end, start, tail
-from tests.support.product import ROOT, Product
 
 READER = "a@example.org"
 
@@ -435,8 +433,6 @@ def test_a_place_that_was_not_used_counts_for_nobody(make_mailing, run, clock):
 
 SENDER = """
 import sys, time
-import django
-django.setup()
 from newsletter.delivery.rate.limiter import Pacer
 from newsletter.delivery.rate.schedules import timelines_for
 
@@ -458,26 +454,20 @@ JITTER_SECONDS = 0.25  # between the server's answer and the process that reads 
 
 @pytest.mark.servers
 @pytest.mark.parametrize("server", ["SQLite", "PostgreSQL", "Redis"])
-def test_four_processes_together_never_exceed_the_rate(server, tmp_path, request):
+def test_four_processes_together_never_exceed_the_rate(server, tmp_path, make_product, request):
     names = {"PostgreSQL": ("database_url", "migrated_postgres_url"), "Redis": ("redis_url", "redis_url")}
     urls = {name: request.getfixturevalue(made) for name, made in [names[server]]} if server in names else {}
-    product = Product(tmp_path, **urls)
-    if "database_url" not in urls:
-        product.begin_with(request.getfixturevalue("migrated_sqlite"))
-    env = product.env | {"DJANGO_SETTINGS_MODULE": "newsletter.settings", "PYTHONPATH": str(ROOT)}
-    log, errors = tmp_path / "sent", tmp_path / "errors"
-    command = [sys.executable, "-c", SENDER, urls.get("redis_url", ""), str(log), str(EACH)]
+    product, program, log = make_product(**urls), tmp_path / "sender.py", tmp_path / "sent"
+    program.write_text(SENDER)
+    command = [sys.executable, str(program), urls.get("redis_url", ""), str(log), str(EACH)]
 
-    processes = [start(command, log=errors, env=env, cwd=ROOT) for _ in range(PROCESSES)]
+    processes = [product._start(f"sender {number}", command) for number in range(PROCESSES)]
     try:
         codes = [process.wait(120) for process in processes]
     except subprocess.TimeoutExpired:
-        pytest.fail(tail(errors))
-    finally:
-        for process in processes:
-            end(process)
+        pytest.fail(product.told())
 
-    assert codes == [0] * PROCESSES, tail(errors)
+    assert codes == [0] * PROCESSES, product.told()
     places, left = zip(*([float(at) for at in line.split()] for line in log.read_text().splitlines()), strict=True)
     assert len(left) == EACH * PROCESSES
     assert max(places) - min(places) >= (len(places) - 1) / RATE - JITTER_SECONDS
