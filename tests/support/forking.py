@@ -1,7 +1,11 @@
-"""Django, set up once, and a fork of it for each thing that is asked: `python forking.py`, in and out lines of JSON.
+"""Libraries, loaded once, and a fork for each shell: Django, set up once, which forks for each thing that is asked.
 
-The first line is the environment. It stands in no list of processes, so that nobody takes this one for a part of the
-product. Each further line is one of these:
+`python forking.py` is asked through a socket, its standard input. A message with three open files asks for a shell that
+has them as its input, output and errors: the answer is its process. A message with the number of such a process asks
+for its exit code. Whoever closes the other end ends it.
+
+In and out of a shell go lines of JSON. The first line is the environment. It stands in no list of processes, so that
+nobody takes a shell for a part of the product. Each further line is one of these:
 
 - a piece of Python: the answer holds its variable `answer`, or what went wrong;
 - `program`, a program of Python as its interpreter is given it, and where its output goes: the answer is its process,
@@ -9,7 +13,7 @@ product. Each further line is one of these:
 - `ended`, the process of such a program: the answer is its exit code.
 
 A fork remembers nothing of the one before and shares no connection with it, like a process of its own, and takes 20 ms,
-not 800. So the product's own parts begin under `up`, too: newsletter/operation/forks.py.
+not 800; a shell takes 200. So the product's own parts begin under `up`, too: newsletter/operation/forks.py.
 """
 
 import ctypes
@@ -18,11 +22,16 @@ import json
 import os
 import runpy
 import signal
+import socket
 import sys
 import traceback
 from contextlib import redirect_stdout
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
+FILES = 3  # standard input, output and errors of a shell
+WITHOUT_PAGES = {"run_worker", "celery", "up"}  # programs that load none, or only once all is well
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux only
 
@@ -112,13 +121,30 @@ def answer(line: str) -> None:
     if isinstance(asked, dict) and "ended" in asked:
         _pid, status = os.waitpid(asked["ended"], 0)
         write(json.dumps({"answer": os.waitstatus_to_exitcode(status)}))
-    elif child := os.fork():
+        return
+    if isinstance(asked, dict) and WITHOUT_PAGES.isdisjoint(asked["program"]):
+        load_pages()
+    if child := os.fork():
         _tell(child, asked)
     elif isinstance(asked, str):
         write(run(asked))
         os._exit(0)
     else:
         os._exit(begin(**asked) & 0xFF)
+
+
+@cache
+def load_pages() -> None:
+    """Load what nearly every program loads at its beginning, most of them for Django's checks: all pages."""
+    from django.db import connections
+
+    from newsletter import rooms
+
+    gc.disable()
+    rooms.load()
+    connections.close_all()
+    gc.freeze()
+    gc.enable()
 
 
 def _tell(child: int, asked: str | dict[str, object]) -> None:
@@ -145,6 +171,45 @@ def serve() -> None:
         answer(line)
 
 
+# --- The process that forks for each shell ---
+
+
+def load_libraries() -> None:
+    from tests.support.preloaded import LIBRARIES
+
+    gc.disable()
+    for name in LIBRARIES:
+        import_module(name)
+    gc.freeze()
+    gc.enable()
+
+
+def serve_shells(asked: socket.socket) -> None:
+    while True:
+        message, files, _flags, _address = socket.recv_fds(asked, 100, FILES)
+        if not message:
+            return
+        if files and not (child := os.fork()):
+            asked.close()
+            _become_shell(files)
+            os._exit(0)
+        for file in files:
+            os.close(file)
+        answer = child if files else os.waitstatus_to_exitcode(os.waitpid(int(message), 0)[1])
+        asked.send(str(answer).encode())
+
+
+def _become_shell(files: list[int]) -> None:
+    os.setsid()
+    _die_with_parent()
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    serve()
+
+
 if __name__ == "__main__":
     sys.path[0] = str(Path.cwd())  # in the place of this folder, whose dns.py is not the one that the product imports
-    serve()
+    load_libraries()
+    with socket.socket(fileno=os.dup(0)) as asked:
+        serve_shells(asked)

@@ -148,7 +148,7 @@ class Product:
     def start(self, *words: str) -> None:
         """Start everything by the one command, as its operator does, and wait until the site answers."""
         command = [sys.executable, "manage.py", "up", "--host", "127.0.0.1", "--port", str(self.port), *words]
-        process = self._execute("up", command)
+        process = self._start("up", command)
         wait_for_port(self.port, process, log=self._log("up"), seconds=60)
 
     def start_web(self) -> None:

@@ -1,48 +1,84 @@
 """Python inside an installation, for what a test prepares and looks up there, and for programs of it."""
 
+import atexit
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from threading import Lock
+from typing import Any, Protocol
 
-from tests.support.processes import LEASH, kill, tail
+from tests.support.processes import kill, tail
 
 FORKING = Path(__file__).with_name("forking.py")
+
+
+class Libraries:
+    """A process that has loaded libraries, nothing of ours and no settings, and forks for each shell.
+
+    env: the variables that it is started with; no others are seen of its forks in the list of processes.
+    """
+
+    def __init__(self, env: Mapping[str, str], cwd: Path) -> None:
+        self._asks, asked = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._one_at_a_time = Lock()
+        with asked:
+            command = [sys.executable, FORKING]
+            self._process = subprocess.Popen(command, stdin=asked, env=env, cwd=cwd, start_new_session=True)
+        atexit.register(self.end)
+
+    def fork(self, *files: int) -> int:
+        """Return the process of a new shell, whose input, output and errors are these open files."""
+        with self._one_at_a_time:
+            socket.send_fds(self._asks, [b"-"], files)
+            return int(self._asks.recv(100))
+
+    def exit_code(self, pid: int) -> int:
+        with self._one_at_a_time:
+            self._asks.send(str(pid).encode())
+            return int(self._asks.recv(100))
+
+    def end(self) -> None:
+        self._asks.close()
+        self._process.wait()
+
+
+@cache
+def _libraries(cwd: Path, env: tuple[tuple[str, str], ...]) -> Libraries:
+    """Return the process of these variables; it ends with this one."""
+    return Libraries(dict(env), cwd)
 
 
 class Shell:
     """A process that has loaded Django with the variables `env`, and forks for each thing that it is asked.
 
-    bare: the variables that it is started with; no others are seen in the list of processes.
+    bare: the variables that are seen in the list of processes.
     """
 
     def __init__(self, env: Mapping[str, str], *, bare: Mapping[str, str], log: Path, cwd: Path) -> None:
         self.log, self.env = log, dict(env)
+        libraries = _libraries(cwd, tuple(sorted(bare.items())))
+        (asked, asks), (answers, answered) = os.pipe(), os.pipe()
         with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-S", "-E", LEASH, "-", sys.executable, FORKING],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                env=bare,
-                cwd=cwd,
-                text=True,
-                start_new_session=True,
-            )
+            pid = libraries.fork(asked, answered, output.fileno())
+        os.close(asked)
+        os.close(answered)
+        self._asks, self._answers = os.fdopen(asks, "w"), os.fdopen(answers)
+        self.process = Forked(libraries, pid, [str(FORKING)])
         self._write(self.env)
 
     def _write(self, line: Any) -> None:
-        assert self.process.stdin is not None
         with suppress(BrokenPipeError):  # it has ended, and answers nothing
-            self.process.stdin.write(json.dumps(line) + "\n")
-            self.process.stdin.flush()
+            self._asks.write(json.dumps(line) + "\n")
+            self._asks.flush()
 
     def ask(self, code: str) -> Any:
         """Return what the variable `answer` holds after `code`, through JSON; raise AssertionError if it fails."""
@@ -72,9 +108,8 @@ class Shell:
         return code
 
     def _ask(self, wish: Any, told: str) -> Any:
-        assert self.process.stdout is not None
         self._write(wish)
-        line = self.process.stdout.readline()
+        line = self._answers.readline()
         assert line, f"the shell has ended:\n{tail(self.log)}"
         said = json.loads(line)
         assert "error" not in said, f"{told}\n{said['error']}\n{tail(self.log)}"
@@ -82,19 +117,25 @@ class Shell:
 
     def end(self) -> None:
         kill(self.process)
-        for stream in filter(None, (self.process.stdin, self.process.stdout)):
+        for stream in (self._asks, self._answers):
             with suppress(BrokenPipeError):
                 stream.close()
 
 
-class Forked:
-    """A program that a shell has forked, which leads a session of its own; asked and ended like a subprocess.Popen."""
+class Parent(Protocol):
+    """What forks, and keeps the number of a process until it is asked for the exit code."""
 
-    def __init__(self, shell: Shell, pid: int, program: Sequence[str]) -> None:
-        self.shell, self.pid, self.args = shell, pid, program
+    def exit_code(self, pid: int) -> int: ...
+
+
+class Forked:
+    """A program that was forked and leads a session of its own; asked and ended like a subprocess.Popen."""
+
+    def __init__(self, parent: Parent, pid: int, program: Sequence[str]) -> None:
+        self.parent, self.pid, self.args = parent, pid, program
         self.returncode: int | None = None
         self._ends = select.poll()
-        self._process = os.pidfd_open(pid)  # the shell keeps its number until it is asked for the exit code
+        self._process = os.pidfd_open(pid)  # its number is kept until its parent is asked for the exit code
         self._ends.register(self._process, select.POLLIN)
 
     def poll(self) -> int | None:
@@ -111,7 +152,7 @@ class Forked:
         return self.returncode
 
     def _take_code(self) -> None:
-        self.returncode = self.shell.exit_code(self.pid)
+        self.returncode = self.parent.exit_code(self.pid)
         os.close(self._process)
 
     def send_signal(self, number: signal.Signals) -> None:
