@@ -28,6 +28,7 @@ from newsletter.operation.models import NightlyBackup
 from newsletter.publication import heartbeats
 from tests.factories import make_publication
 from tests.operation.test_diagnosis import make_mailing
+from tests.support import preloaded
 from tests.support.processes import free_port
 from tests.support.product import ROOT
 from tests.support.s3 import keep_pictures_in
@@ -326,9 +327,11 @@ print(json.dumps({"found": found} | pages))
 
 def ask(before=(), **env):
     env = os.environ | {"DJANGO_SETTINGS_MODULE": "newsletter.settings", "TRUSTED_PROXIES": "0"} | env
-    done = subprocess.run(
-        [*before, sys.executable, "-c", ASK], cwd=ROOT, env=env, capture_output=True, text=True, check=False
-    )
+    if before:
+        command = [*before, sys.executable, "-c", ASK]
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    else:
+        done = preloaded.run("-c", ASK, env=env)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     return told["found"], json.loads(told["readyz"]), samples(told["metrics"]), done.stderr
@@ -384,17 +387,11 @@ def test_a_database_that_keeps_no_utf8(tmp_path, in_ascii):
     assert readyz["database"] == "ok"
 
 
-def test_up_makes_no_table_in_a_database_that_keeps_no_utf8(tmp_path, in_ascii):
-    env = {"PATH": os.environ["PATH"], "DATABASE_URL": in_ascii, "DATA_DIR": str(tmp_path), "STATIC_ROOT": ""}
+def test_up_makes_no_table_in_a_database_that_keeps_no_utf8(tmp_path, in_ascii, collected_static):
+    env = {"PATH": os.environ["PATH"], "DATABASE_URL": in_ascii, "DATA_DIR": str(tmp_path)}
 
-    done = subprocess.run(
-        [sys.executable, "manage.py", "up", "--port", str(free_port())],
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+    done = preloaded.run(
+        "manage.py", "up", "--port", str(free_port()), env=env | {"STATIC_ROOT": str(collected_static)}
     )
 
     assert done.returncode == 1

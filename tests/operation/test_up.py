@@ -45,6 +45,7 @@ def _pid_of(product, words: str) -> int:
 def test_up_runs_everything_mends_it_and_stops_it(make_product):
     """One installation, start to stop: starting it is what takes long."""
     product = make_product(is_new=True)
+    product.forks = False  # it is executed, as its operator does it
     product.data.mkdir(exist_ok=True)
     product.data.chmod(0o755)  # as an older version made it
     product.start()
@@ -66,7 +67,7 @@ def test_up_runs_everything_mends_it_and_stops_it(make_product):
     assert product.data.stat().st_mode & 0o777 == 0o750
 
     # The second `up` is refused.
-    again = product.manage("up", check=False)
+    again = product.command("up", check=False)
     assert again.returncode == 1
     assert f"The newsletter in {product.data} is running already (web: process " in again.stderr
 
@@ -128,7 +129,7 @@ def test_a_taken_port_is_named_with_a_way_out(make_product):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-        done = product.manage("up", "--port", str(port), check=False)
+        done = product.command("up", "--port", str(port), check=False)
 
     assert done.returncode == 1
     assert f"Port {port} on 127.0.0.1 is taken by another program." in done.stderr
@@ -137,7 +138,7 @@ def test_a_taken_port_is_named_with_a_way_out(make_product):
 
 @pytest.mark.parametrize("address", [("--host", "192.0.2.1"), ("--port", "99999")])
 def test_an_address_that_cannot_be_had_is_said_so(make_product, address):
-    done = make_product().manage("up", *address, check=False)
+    done = make_product().command("up", *address, check=False)
 
     assert done.returncode == 1
     assert "CommandError: Cannot listen on" in done.stderr
@@ -164,21 +165,26 @@ class NoProcess:
 
 @pytest.mark.parametrize("only", ["web,beat", "", "all"])
 def test_programs_that_do_not_exist_are_refused_with_the_names_of_those_that_do(make_product, only):
-    done = make_product().manage("up", f"--only={only}", check=False)
+    done = make_product().command("up", f"--only={only}", check=False)
 
     wrong = only.rpartition(",")[2]
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"CommandError: --only: “{wrong}” is none of web, worker, clock.\n"
 
 
-def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(make_product, redis_url):
-    """Three starts at once on an empty folder: they migrate one after the other."""
+def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(
+    make_product, redis_url, collected_static
+):
+    """Three starts at once on an empty folder: they migrate one after the other. The image has collected the files."""
     product = make_product(is_new=True, redis_url=redis_url)
+    product.env["STATIC_ROOT"] = str(collected_static)
     words = {"web": ("--port", str(product.port)), "worker": (), "clock": ()}
 
     for name, more in words.items():
         product._execute(name, [sys.executable, "manage.py", "up", "--only", name, *more])
-    wait_until(lambda: product.manage("healthy", check=False).returncode == 0, seconds=90, what=product.told)
+    wait_until(
+        lambda: product.command("healthy", check=False).returncode == 0, seconds=90, what=product.told, every=0.5
+    )
 
     said = product.manage("healthy").stdout
     assert said == "web: ok\nworker: ok\nclock: ok\n"
@@ -195,5 +201,5 @@ def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(m
     assert [path for path in kept if path.lstat().st_mode & 0o077] == [], "nobody else reads what any of them keeps"
     assert _get(f"{product.url}/readyz") == 200
     assert product.stop() == dict.fromkeys(words, 0)
-    stopped = product.manage("healthy", check=False)
+    stopped = product.command("healthy", check=False)
     assert (stopped.returncode, stopped.stdout.startswith("Nothing of the newsletter")) == (1, True)
