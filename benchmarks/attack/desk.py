@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.attack.verdict import Outcome, held
 from benchmarks.attack.world import PASSWORD, Client, World, files_of_everybody, manage
+from tests.support.migrated import migrated_file
 from tests.support.product import Product
 
 GUESSES = 40
@@ -60,11 +61,12 @@ def invented_address(world: World) -> Outcome:
 
 def outbox(world: World) -> Outcome:
     """The outbox of a public site, which shows every token, behind a proxy on the same machine that says nothing."""
-    site = Product(world.product.folder / "without-mail")
+    site = Product(world.product.folder / "without-mail", forks=True)
     try:
         site.env["SITE_URL"] = "http://news.example.org"
-        site.migrate()
-        site.start_web()
+        site.env["STATIC_ROOT"] = world.product.env.get("STATIC_ROOT", str(world.product.data / "static"))
+        site.begin_with(migrated_file())
+        site.serve_web()
         client = Client(World(site, world.smtp))
         forged = ({}, {"X_Forwarded_For": "127.0.0.1"}, {"X-Forwarded-For": "127.0.0.1"})
         answers = [client.get("/outbox/", **headers).status for headers in forged]

@@ -31,7 +31,7 @@ from importlib import import_module
 from pathlib import Path
 
 FILES = 3  # standard input, output and errors of a shell
-WITHOUT_PAGES = {"run_worker", "celery", "up"}  # programs that load none, or only once all is well
+WITHOUT_PAGES = {"run_worker", "up"}  # programs that load none, or only once all is well
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux only
 

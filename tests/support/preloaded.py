@@ -26,6 +26,7 @@ LIBRARIES = (  # that every program of ours loads, as far as they can be loaded 
     *("django.core.management.commands.makemigrations", "django.core.management.commands.shell"),
     *("django.db.backends.sqlite3.base", "django.template.defaulttags", "django.template.loader_tags"),
     *("django.views.debug", "allauth.core.ratelimit", "altcha", "celery.app.amqp", "celery.worker.worker"),
+    *("celery.apps.beat", "celery.bin.celery", "granian.cli"),
     *("css_inline", "environs", "flufl.bounce", "idna", "imap_tools", "nh3", "rcssmin", "sqlparse"),
     *("markdown.extensions.footnotes", "markdown.extensions.tables", "markdown.extensions.toc"),
     *("PIL.ImageCms", "PIL.ImageOps", "pygments.formatters.html", "whitenoise.middleware"),
