@@ -89,6 +89,8 @@ STANDS_UNDER = {
     "api": SETTINGS,
 }
 
+address_of = cache(reverse)  # of a screen, for as long as the process lives: a page asks for twenty-five
+
 
 @dataclass(frozen=True)
 class Link:
@@ -109,7 +111,7 @@ def words(request: HttpRequest, site: AdminSite) -> list[Link]:
 
 def under(word: str, request: HttpRequest, site: AdminSite) -> list[Link]:
     """Return the pages under a word that the user may open."""
-    here = {request.path, *(reverse(key) for tab, (key, _label) in TABS.items() if reverse(tab) == request.path)}
+    here = {request.path, *(address_of(key) for tab, (key, _label) in TABS.items() if address_of(tab) == request.path)}
     return [Link(key, label, url, url in here) for key, label, url in _opened_under(word, request, site)]
 
 
@@ -134,10 +136,10 @@ def above(request: HttpRequest, site: AdminSite) -> Link | None:
     if current is None or request.path in {_address(current, request, site), *(page.url for page in pages)}:
         return None
     for tab, (page, label) in TABS.items():
-        if request.path == reverse(tab) and page in {one.name for one in pages}:
+        if request.path == address_of(tab) and page in {one.name for one in pages}:
             return None
-        if request.path.startswith(reverse(tab)) and may_open(request, tab):
-            return Link(tab, label, reverse(tab), is_current=False)
+        if request.path.startswith(address_of(tab)) and may_open(request, tab):
+            return Link(tab, label, address_of(tab), is_current=False)
     if list_above := next((page for page in pages if request.path.startswith(page.url)), None):
         return list_above
     return Link(current, LABELS[current], _address(current, request, site), is_current=False)
@@ -145,7 +147,7 @@ def above(request: HttpRequest, site: AdminSite) -> Link | None:
 
 def word_of(path: str, site: AdminSite) -> str | None:
     """Return the name of the word under which an address stands; None outside of the desk."""
-    root = reverse(f"{site.name}:index")
+    root = address_of(f"{site.name}:index")
     if not path.startswith(root):
         return None
     part, _slash, rest = path.removeprefix(root).partition("/")
@@ -160,7 +162,7 @@ def may_open(request: HttpRequest, name: str) -> bool:
 
 @cache  # one for each of our screens; a page asks for twenty, and to find one among all addresses takes 0.2 ms
 def _needed(name: str) -> tuple[str, ...]:
-    needed: tuple[str, ...] = getattr(resolve(reverse(name)).func, "needs", ())
+    needed: tuple[str, ...] = getattr(resolve(address_of(name)).func, "needs", ())
     return needed
 
 
@@ -169,7 +171,7 @@ def _address(word: str, request: HttpRequest, site: AdminSite) -> str:
     if word not in SCREENS:
         return next((url for _key, _label, url in _pages_under(word, request, site)), "")
     try:
-        return reverse(SCREENS[word]) if may_open(request, SCREENS[word]) else ""
+        return address_of(SCREENS[word]) if may_open(request, SCREENS[word]) else ""
     except NoReverseMatch:  # no room has this screen yet
         return ""
 
@@ -189,6 +191,6 @@ def _pages_under(word: str, request: HttpRequest, site: AdminSite) -> Iterator[t
     for key, label in PAGES.get(word, ()):
         if options := registered.get(key):
             if options.has_view_or_change_permission(request):
-                yield key, label, reverse(f"{site.name}:{key.replace('.', '_')}_changelist")
+                yield key, label, address_of(f"{site.name}:{key.replace('.', '_')}_changelist")
         elif may_open(request, key):
-            yield key, label, reverse(key)
+            yield key, label, address_of(key)

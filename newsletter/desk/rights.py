@@ -6,7 +6,6 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -109,8 +108,7 @@ def _narrowest(room: str, kind: str, verb: str) -> str:
 
 def _roles_with(permission: str) -> list[str]:
     """Return the names of the roles that include a permission."""
-    room, _dot, codename = permission.partition(".")
     if permission == MANAGE_ACCOUNTS:
         return [str(roles.NAMES[roles.OWNER])]
-    found = Group.objects.filter(permissions__content_type__app_label=room, permissions__codename=codename)
-    return [roles.name_of(group) for group in sorted(found, key=lambda group: group.name != roles.OWNER)]
+    found = sorted(roles.including(permission), key=lambda group: group.name != roles.OWNER)
+    return [roles.name_of(group) for group in found]

@@ -2,8 +2,13 @@
 
 import pytest
 from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import load_backend
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from newsletter.operation.accounts import roles
 from tests.factories import make_helper
@@ -112,3 +117,79 @@ def test_the_last_owner_is_the_only_one_who_can_log_in():
 
 def test_a_helper_is_no_last_owner():
     assert not roles.is_last_owner(make_helper("editor"))
+
+
+# --- What one account may do ---
+
+
+@pytest.mark.parametrize(
+    ("held", "fields"),
+    [
+        ((), {}),
+        (("writer",), {}),
+        (("writer", "reader-care"), {}),
+        (("owner",), {}),
+        (("editor",), {"is_active": False}),
+        ((), {"is_superuser": True}),
+    ],
+)
+def test_an_account_may_do_what_django_says(held, fields):
+    make_helper("editor")
+    helper = make_helper(*held, **fields)
+    helper.user_permissions.set(Permission.objects.filter(codename__in=["add_tag", "view_user"]))
+    expected = ModelBackend().get_all_permissions(User.objects.get(pk=helper.pk))
+
+    found = User.objects.get(pk=helper.pk).get_all_permissions()
+
+    assert found == expected
+    assert bool(found) == helper.is_active
+
+
+def test_what_an_account_may_do_is_asked_once_and_anew_for_each_request():
+    helper = make_helper("writer")
+    first = User.objects.get(pk=helper.pk)
+
+    with CaptureQueriesContext(connection) as asked:
+        assert first.has_perm("posts.add_post")
+        assert not first.has_perm("posts.publish_post")
+    helper.groups.add(Group.objects.get(name="editor"))
+
+    assert len(asked) == 1
+    assert not first.has_perm("posts.publish_post")
+    assert User.objects.get(pk=helper.pk).has_perm("posts.publish_post")
+    assert not first.has_perm("posts.add_post", first)  # no right is about one row
+
+
+def test_who_is_logged_in_is_a_whole_account_while_it_is_open():
+    helper, gone = make_helper("writer", email="edith@example.org"), make_helper()
+    backend = load_backend(settings.AUTHENTICATION_BACKENDS[0])
+
+    found = backend.get_user(helper.pk)
+
+    assert (found, found.email, found.has_usable_password()) == (helper, helper.email, helper.has_usable_password())
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    assert [backend.get_user(pk) for pk in (gone.pk, 999_999)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("right", "names"),
+    [("posts.publish_post", {"owner", "editor"}), ("subscribers.export_readers", {"owner"}), ("posts.no_such", set())],
+)
+def test_the_groups_that_have_a_right_are_found(right, names):
+    assert {group.name for group in roles.including(right)} == names
+
+
+@pytest.mark.parametrize(
+    ("held", "fields", "is_owner"),
+    [
+        (("owner",), {}, True),
+        (("editor", "writer"), {}, False),
+        ((), {}, False),
+        ((), {"is_superuser": True}, True),
+        (("owner",), {"is_active": False}, False),
+    ],
+)
+def test_an_owner_is_a_superuser_or_a_member_of_the_group_whose_account_is_open(held, fields, is_owner):
+    make_helper("owner")
+
+    assert roles.is_owner(make_helper(*held, **fields)) is is_owner
