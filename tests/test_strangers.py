@@ -547,13 +547,19 @@ def slow_among(
 
 
 @cache
-def all_of_ours() -> str:
-    return "\n".join(path.read_text() for path in sources())
+def uses() -> set[tuple[str, str]]:
+    """Return each name that our code asks as a pattern, and by which method; our sources are read once for all."""
+    texts = (path.read_text() for path in sources())
+    return {
+        use
+        for text in texts
+        for use in re.findall(r"\b(\w+)\.(fullmatch|match|search|finditer|findall|sub|split)\(", text)
+    }
 
 
 def used_by(name: str) -> list[str]:
     """Return the methods by which our code asks a pattern."""
-    methods = re.findall(rf"\b{name}\.(fullmatch|match|search|finditer|findall|sub|split)\(", all_of_ours())
+    methods = {method for named, method in uses() if named == name}
     return sorted({"finditer" if method in {"sub", "split", "findall"} else method for method in methods})
 
 
