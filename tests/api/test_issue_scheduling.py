@@ -1,5 +1,7 @@
 """An issue is rehearsed and scheduled by a program: with a hold, a mail that cancels, and nothing skipped."""
 
+from collections.abc import Iterator
+from copy import copy
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
 
@@ -18,6 +20,7 @@ from newsletter.operation.accounts.roles import EDITOR, WRITER
 from tests.api.conftest import Program
 from tests.factories import make_helper, make_issue, make_post, make_publication, make_subscriber
 
+pytestmark = pytest.mark.xdist_group("scheduling by the API")  # one process rehearses for all of them
 NOW = datetime(2026, 11, 24, 2, 39, tzinfo=UTC)
 SLOT = datetime(2026, 12, 1, 0, 0, tzinfo=UTC)
 
@@ -28,27 +31,54 @@ def clock():
         yield clock
 
 
+def ask_nobody(patch: pytest.MonkeyPatch) -> None:
+    """Look for no link: no test asks other sites."""
+    written = rehearsing.rehearsed
+    patch.setattr(rehearsing, "rehearsed", lambda *args: written(*args)._replace(links=[]))
+
+
 @pytest.fixture(autouse=True)
 def _asks_nobody(monkeypatch):
-    """No test asks other sites."""
-    written = rehearsing.rehearsed
-    monkeypatch.setattr(rehearsing, "rehearsed", lambda *args: written(*args)._replace(links=[]))
+    ask_nobody(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def made(shared_rows) -> Iterator[Program]:
+    """The program of an editor who may schedule, whose account has an address, and issue 7, which it has rehearsed.
+
+    A rehearsal takes a quarter of a second: the tests of this module share one.
+    """
+    with shared_rows(_made) as program:
+        yield program
+
+
+def _made() -> Program:
+    with time_machine.travel(NOW, tick=False), pytest.MonkeyPatch.context() as patch:
+        ask_nobody(patch)
+        make_publication(
+            sender_email="news@news.example.org",
+            cadence_anchor_on=date(2026, 11, 3),
+            cadence_at=time(8, 0),
+            hold_minutes=3,
+        )
+        make_subscriber()
+        make_issue(make_post("管理槓桿"), number=7, subject="第七期")
+        program = Program(make_helper(EDITOR, name="edith", email="edith@example.org"))
+        assert rehearse(program)["standing"] == "valid"
+        return program
 
 
 @pytest.fixture
-def program(db, settings, tmp_path):
-    """The program of an editor who may schedule, and whose account has an address."""
+def program(made, db, settings, tmp_path) -> Program:
     settings.MAILERS = settings.MAILERS | {"default": mailer_from_url("", outbox=tmp_path / "box")}
-    make_publication(
-        sender_email="news@news.example.org", cadence_anchor_on=date(2026, 11, 3), cadence_at=time(8, 0), hold_minutes=3
-    )
-    make_subscriber()
-    return Program(make_helper(EDITOR, name="edith", email="edith@example.org"))
+    return copy(made)  # it counts its requests
 
 
 @pytest.fixture
-def issue(program):
-    return make_issue(make_post("管理槓桿"), number=7, subject="第七期")
+def unrehearsed(program) -> Program:
+    """The same, before issue 7 was rehearsed."""
+    Rehearsal.objects.all().delete()
+    return program
 
 
 def rehearse(program, number=7, **body):
@@ -72,12 +102,12 @@ def detail(answer, status=409):
 # --- Rehearsed ---
 
 
-def test_a_rehearsal_is_begun_and_its_findings_are_read(program, issue):
-    before = program.get("/issues/7/rehearsal").json()
-    begun = program.post("/issues/7/rehearsal", {})
-    running = program.get("/issues/7/rehearsal").json()
+def test_a_rehearsal_is_begun_and_its_findings_are_read(unrehearsed):
+    before = unrehearsed.get("/issues/7/rehearsal").json()
+    begun = unrehearsed.post("/issues/7/rehearsal", {})
+    running = unrehearsed.get("/issues/7/rehearsal").json()
     tasks.look_outside(Rehearsal.objects.get().pk)
-    over = program.get("/issues/7/rehearsal").json()
+    over = unrehearsed.get("/issues/7/rehearsal").json()
 
     assert (before["standing"], before["remarks"], before["started_at"]) == ("none", [], None)
     assert begun.status_code == 202
@@ -86,26 +116,26 @@ def test_a_rehearsal_is_begun_and_its_findings_are_read(program, issue):
     assert over["finished_at"] == "2026-11-24T10:39:00+08:00"
 
 
-def test_one_that_runs_is_not_begun_again_and_an_edit_voids_one(program, issue):
-    program.post("/issues/7/rehearsal", {})
-    program.post("/issues/7/rehearsal", {})
+def test_one_that_runs_is_not_begun_again_and_an_edit_voids_one(unrehearsed):
+    unrehearsed.post("/issues/7/rehearsal", {})
+    unrehearsed.post("/issues/7/rehearsal", {})
     assert Rehearsal.objects.count() == 1
 
-    program.patch("/issues/7", {"subject": "新主旨"}, match="*")
+    unrehearsed.patch("/issues/7", {"subject": "新主旨"}, match="*")
 
-    assert program.get("/issues/7/rehearsal").json()["standing"] == "outdated"
+    assert unrehearsed.get("/issues/7/rehearsal").json()["standing"] == "outdated"
 
 
-def test_a_rehearsal_is_for_one_audience(program, issue):
+def test_a_rehearsal_is_for_one_audience(unrehearsed):
     make_subscriber(tags="taipei")
 
-    found = rehearse(program, segment="+taipei")
+    found = rehearse(unrehearsed, segment="+taipei")
 
     assert found["standing"] == "none"
-    told = program.get("/issues/7/rehearsal?segment=%2Btaipei").json()
+    told = unrehearsed.get("/issues/7/rehearsal?segment=%2Btaipei").json()
     assert told["standing"] == "valid"
     assert "1 reader gets it." in {one["text"] for one in told["remarks"]}
-    assert program.post("/issues/7/rehearsal", {"segment": "+nobody"}).json()["errors"] == [
+    assert unrehearsed.post("/issues/7/rehearsal", {"segment": "+nobody"}).json()["errors"] == [
         {"detail": "There is no such tag.", "pointer": "/segment"}
     ]
 
@@ -113,9 +143,7 @@ def test_a_rehearsal_is_for_one_audience(program, issue):
 # --- Scheduled ---
 
 
-def test_an_issue_is_scheduled_for_the_next_slot(program, issue):
-    rehearse(program)
-
+def test_an_issue_is_scheduled_for_the_next_slot(program):
     answer = schedule(program)
 
     mailing = Mailing.objects.get()
@@ -128,17 +156,13 @@ def test_an_issue_is_scheduled_for_the_next_slot(program, issue):
 
 
 @pytest.mark.parametrize("at", ["2026-11-25T18:30:00+08:00", "2026-11-25T10:30:00Z", "2026-11-25T18:30:00"])
-def test_an_issue_is_scheduled_for_a_time_of_the_publications_zone_unless_it_names_another(program, issue, at):
-    rehearse(program)
-
+def test_an_issue_is_scheduled_for_a_time_of_the_publications_zone_unless_it_names_another(program, at):
     answer = schedule(program, at=at)
 
     assert answer.json()["send_at"] == "2026-11-25T18:30:00+08:00"
 
 
-def test_the_hold_stays_and_is_a_quarter_of_an_hour_at_least(program, issue):
-    rehearse(program)
-
+def test_the_hold_stays_and_is_a_quarter_of_an_hour_at_least(program):
     too_soon = schedule(program, at=(NOW + timedelta(minutes=14)).isoformat())
     late_enough = schedule(program, at=(NOW + timedelta(minutes=15)).isoformat())
 
@@ -148,9 +172,7 @@ def test_the_hold_stays_and_is_a_quarter_of_an_hour_at_least(program, issue):
 
 
 @pytest.mark.parametrize("name", ["hold", "no_hold", "unrehearsed", "anyway", "acknowledged", "now"])
-def test_there_is_no_parameter_that_skips_anything(program, issue, name):
-    rehearse(program)
-
+def test_there_is_no_parameter_that_skips_anything(program, name):
     answer = schedule(program, **{name: True})
 
     assert answer.status_code == 422
@@ -158,9 +180,8 @@ def test_there_is_no_parameter_that_skips_anything(program, issue, name):
     assert not Mailing.objects.exists()
 
 
-def test_the_author_gets_a_mail_at_once_whose_link_cancels(program, issue, tmp_path, client, settings):
+def test_the_author_gets_a_mail_at_once_whose_link_cancels(program, tmp_path, client, settings):
     User.objects.create_superuser("gipi", "gipi@example.org")
-    rehearse(program)
     schedule(program)
 
     delivery_tasks.tell_author()
@@ -171,23 +192,22 @@ def test_the_author_gets_a_mail_at_once_whose_link_cancels(program, issue, tmp_p
     assert set(mail["To"].replace(" ", "").split(",")) == {"edith@example.org", "gipi@example.org"}
 
 
-def test_without_anybody_who_could_be_told_nothing_is_scheduled(program, issue):
-    rehearse(program)
+def test_without_anybody_who_could_be_told_nothing_is_scheduled(program):
     User.objects.update(email="")
 
     assert "nobody could be told" in detail(schedule(program))
     assert not Happening.objects.exists()
 
 
-def test_an_issue_that_was_not_rehearsed_as_it_is_now_is_not_scheduled(program, issue):
-    unrehearsed = schedule(program)
-    program.post("/issues/7/rehearsal", {})
-    running = schedule(program)
+def test_an_issue_that_was_not_rehearsed_as_it_is_now_is_not_scheduled(unrehearsed):
+    none = schedule(unrehearsed)
+    unrehearsed.post("/issues/7/rehearsal", {})
+    running = schedule(unrehearsed)
     tasks.look_outside(Rehearsal.objects.get().pk)
-    program.patch("/issues/7", {"closing": "再見。"}, match="*")
-    outdated = schedule(program)
+    unrehearsed.patch("/issues/7", {"closing": "再見。"}, match="*")
+    outdated = schedule(unrehearsed)
 
-    assert "no valid rehearsal (none)" in detail(unrehearsed)
+    assert "no valid rehearsal (none)" in detail(none)
     assert detail(running) == "The rehearsal is still under way."
     assert running.headers["Retry-After"] == "5"
     assert "no valid rehearsal (outdated)" in detail(outdated)
@@ -208,9 +228,8 @@ def test_an_issue_with_obstacles_says_which(program):
     assert "“草稿” will not be public when the issue is sent." in detail(schedule(program, 8))
 
 
-def test_no_second_issue_leaves_on_a_day(program, issue):
+def test_no_second_issue_leaves_on_a_day(program):
     other = make_issue(make_post("乙"), number=8, subject="第八期")
-    rehearse(program)
     schedule(program)
     rehearse(program, 8)
 
@@ -222,15 +241,15 @@ def test_no_second_issue_leaves_on_a_day(program, issue):
     assert other.mailings.count() == 1
 
 
-def test_many_readers_are_named_by_their_number(program, issue):
+def test_many_readers_are_named_by_their_number(unrehearsed):
     make_publication(number_typed_above=1)
     for _reader in range(2):
         make_subscriber()
-    rehearse(program)
+    rehearse(unrehearsed)
 
-    unnamed, wrong = schedule(program), schedule(program, readers=2)
+    unnamed, wrong = schedule(unrehearsed), schedule(unrehearsed, readers=2)
     nothing_yet = not Mailing.objects.exists()
-    named = schedule(program, readers=3)
+    named = schedule(unrehearsed, readers=3)
 
     said = {
         "detail": "3 readers would get it now. Send this number in “readers” if that is meant.",
@@ -241,14 +260,11 @@ def test_many_readers_are_named_by_their_number(program, issue):
     assert named.json()["status"] == "scheduled"
 
 
-def test_a_number_that_is_wrong_is_refused_also_where_none_is_needed(program, issue):
-    rehearse(program)
-
+def test_a_number_that_is_wrong_is_refused_also_where_none_is_needed(program):
     assert schedule(program, readers=5).status_code == 422
 
 
-def test_an_issue_is_scheduled_once(program, issue):
-    rehearse(program)
+def test_an_issue_is_scheduled_once(program):
     schedule(program)
 
     again = schedule(program)
@@ -257,8 +273,7 @@ def test_an_issue_is_scheduled_once(program, issue):
     assert Mailing.objects.count() == 1
 
 
-def test_the_same_request_twice_schedules_once(program, issue):
-    rehearse(program)
+def test_the_same_request_twice_schedules_once(program):
     etag = program.get("/issues/7").headers["ETag"]
     first, again = (
         program.post("/issues/7/schedule", {"at": "next-slot"}, match=etag, idempotency_key="k") for _ in range(2)
@@ -270,24 +285,19 @@ def test_the_same_request_twice_schedules_once(program, issue):
 
 
 @pytest.mark.parametrize(("match", "status"), [('"old"', 412), ("*", 200)])
-def test_only_what_was_seen_is_scheduled(program, issue, match, status):
-    rehearse(program)
-
+def test_only_what_was_seen_is_scheduled(program, match, status):
     assert schedule(program, match=match).status_code == status
 
 
 @pytest.mark.parametrize("at", ["tomorrow", "", None, 5.5e300, True])
-def test_a_time_that_is_none_is_refused(program, issue, at):
-    rehearse(program)
-
+def test_a_time_that_is_none_is_refused(program, at):
     answer = schedule(program, at=at)
 
     assert answer.status_code == 422
     assert not Mailing.objects.exists()
 
 
-def test_a_token_without_the_box_schedules_nothing_whoever_it_stands_for(program, issue):
-    rehearse(program)
+def test_a_token_without_the_box_schedules_nothing_whoever_it_stands_for(program):
     owner = User.objects.create_superuser("gipi", "gipi@example.org")
     every_other = [scope for scope in program.token.scopes if scope != "issues:schedule"]
 
@@ -296,8 +306,7 @@ def test_a_token_without_the_box_schedules_nothing_whoever_it_stands_for(program
     assert detail(answer, 403) == "The token lacks the scope “issues:schedule”."
 
 
-def test_a_token_schedules_nothing_for_an_account_that_may_not(program, issue):
-    rehearse(program)
+def test_a_token_schedules_nothing_for_an_account_that_may_not(program):
     writer = Program(make_helper(WRITER))
 
     answer = writer.post("/issues/7/schedule", {"at": "next-slot"}, match="*")
