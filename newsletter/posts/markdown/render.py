@@ -72,6 +72,8 @@ def render_mail(source: str, *, base_url: str) -> str:
 def _marked(source: str, convert: Convert, *, is_mail: bool) -> str:
     """Return the HTML of `source`, not yet sanitised, in which nothing hides what follows."""
     source = without_control(source)
+    if not source.strip():  # a letter often has neither introduction nor closing, and a parser takes a millisecond
+        return ""
     html, has_tags = convert(source)
     if PLACEHOLDER.search(html):
         html, has_tags = _without_placeholders(source, convert), True

@@ -299,8 +299,10 @@ def test_rendering_twice_gives_the_same():
     assert render(GUIDE) == render(GUIDE)
 
 
-def test_an_empty_text_is_empty():
-    assert render("") == render(" \n\n ") == ""
+@pytest.mark.parametrize("blank", ["", " \n\n ", "\t\r\n\u3000\xa0", "\x00"])
+def test_an_empty_text_is_empty(blank):
+    assert render(blank) == render_mail(blank, base_url="https://news.example.org") == ""
+    assert "\u200b" in render(blank + "\u200b")  # it may join letters, and is no space
 
 
 def test_han_characters_are_neither_lost_nor_changed():
