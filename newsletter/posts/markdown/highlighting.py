@@ -128,6 +128,7 @@ def highlight(code: str, language: str, *, inline: bool = False) -> str:
     return f'<pre class="code"><code{kind}>{body}</code></pre>'
 
 
+@cache
 def allowed_styles() -> frozenset[str]:
     """Return every value of a style attribute that `highlight` can write."""
     styles = (re.search(r"{ (.*) }", rule) for rule in _rules(Light))

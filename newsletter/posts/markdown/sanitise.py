@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -65,11 +66,16 @@ def _aligned_by_class(cell: re.Match[str]) -> str:
 
 def for_mail(html: str, *, base_url: str) -> str:
     """Return `html` for a mail: absolute addresses, no ids and no links within the page, no players."""
+    return without_control(_mail(base_url).clean(html))
+
+
+@lru_cache(maxsize=4)  # an installation has one address; to make one takes a fifth of a short text's time
+def _mail(base_url: str) -> nh3.Cleaner:
     tags = {tag: set(names) for tag, names in ALLOWED.items() if tag not in NOT_IN_MAIL}
     tags["*"] = tags["*"] - {"id"}
     for tag in ("pre", "span"):
         tags[tag] = tags[tag] | {"style"}
-    return without_control(_cleaner(tags, _mail_filter(base_url), {}).clean(html))
+    return _cleaner(tags, _mail_filter(base_url), {})
 
 
 def _cleaner(

@@ -54,3 +54,11 @@ def test_a_cell_has_its_side_as_a_class_whatever_else_it_has():
     html = for_web('<table><tr><th title="a > b" class="c" align="right" scope="col">d</th></tr></table>')
 
     assert '<th class="c align-right" title="a &gt; b" scope="col">d</th>' in html
+
+
+def test_each_site_has_its_own_addresses_in_its_mails():
+    sites = ("https://a.tw", "https://b.tw", "https://a.tw")
+
+    found = [for_mail('<p id="x"><a href="/posts/1/">讀</a> <a href="#x">上</a></p>', base_url=site) for site in sites]
+
+    assert found == [f'<p><a href="{site}/posts/1/">讀</a> <a>上</a></p>' for site in sites]
