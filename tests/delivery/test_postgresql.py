@@ -57,7 +57,7 @@ FILES = {  # in two parts of about the same length, for two processes: each load
 }
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("part", FILES)
 def test_the_ledger_and_the_doors_keep_their_promises_on_postgresql(migrated_postgres, tmp_path, part):
     """Django looks for a database whose name begins with "test_", and finds one in which every migration has run."""
