@@ -76,6 +76,17 @@ def test_one_value_stands_in_several_places_and_in_a_list():
     assert statement.rows(number=other.pk, other=post.pk) == []
 
 
+def test_texts_and_numbers_come_without_objects_from_several_tables():
+    statement = Statement(
+        lambda: Post.objects.filter(title=given("title", models.CharField)).values_list("tags__slug", "words", "pk")
+    )
+    post = make_post("有標籤", tags=("a",))
+    make_post("另一篇", tags=("b",))
+
+    assert statement.tuples(title="有標籤") == [("a", post.words, post.pk)]
+    assert statement.tuples(title="無") == []
+
+
 def test_a_value_that_is_missing_or_no_such_value_is_an_error():
     statement = Statement(lambda: Post.objects.filter(published_at=given("at", models.DateTimeField)))
 

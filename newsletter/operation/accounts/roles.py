@@ -6,7 +6,6 @@ from typing import Any
 from django.apps import apps as installed
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group, Permission, User
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import BigIntegerField, CharField, Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -45,12 +44,13 @@ _USER = given("user", BigIntegerField)
 _OWNERSHIP = Statement(lambda: User.groups.through.objects.filter(user=_USER, group__name=OWNER)[:1])
 
 
-def _granted() -> QuerySet[Permission]:
-    """Return the permissions of a user who is not known yet: their own, and those of their groups."""
+def _granted() -> QuerySet[Permission, tuple[str, str]]:
+    """Return room and codename of what a user has who is not known yet: of their own, and by their groups."""
     own = User.user_permissions.through.objects.filter(user=_USER).values("permission")
     groups = User.groups.through.objects.filter(user=_USER).values("group")
     theirs = Group.permissions.through.objects.filter(group__in=groups).values("permission")
-    return Permission.objects.filter(Q(pk__in=own) | Q(pk__in=theirs)).only("codename", "content_type").order_by()
+    found = Permission.objects.filter(Q(pk__in=own) | Q(pk__in=theirs)).order_by()
+    return found.values_list("content_type__app_label", "codename")
 
 
 _GRANTED = Statement(_granted)
@@ -71,8 +71,7 @@ def is_owner(user: Any) -> bool:
 
 def granted_to(user: User) -> set[str]:
     """Return what a user may do who is no superuser, each as "room.codename", whether by a role or by name."""
-    room_of = ContentType.objects.get_for_id  # kept in the process
-    return {f"{room_of(one.content_type_id).app_label}.{one.codename}" for one in _GRANTED.rows(user=user.pk)}
+    return {f"{room}.{codename}" for room, codename in _GRANTED.tuples(user=user.pk)}
 
 
 def including(permission: str) -> list[Group]:
