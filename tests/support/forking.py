@@ -31,7 +31,7 @@ from importlib import import_module
 from pathlib import Path
 
 FILES = 3  # standard input, output and errors of a shell
-WITHOUT_PAGES = {"run_worker", "up"}  # programs that load none, or only once all is well
+REFUSING = "up"  # a program that loads pages only once all is well
 WRITE = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 PR_SET_PDEATHSIG = 1  # prctl(2), Linux only
 
@@ -122,8 +122,8 @@ def answer(line: str) -> None:
         _pid, status = os.waitpid(asked["ended"], 0)
         write(json.dumps({"answer": os.waitstatus_to_exitcode(status)}))
         return
-    if isinstance(asked, dict) and WITHOUT_PAGES.isdisjoint(asked["program"]):
-        load_pages()
+    if isinstance(asked, dict) and REFUSING not in asked["program"]:
+        load_more()
     if child := os.fork():
         _tell(child, asked)
     elif isinstance(asked, str):
@@ -134,14 +134,17 @@ def answer(line: str) -> None:
 
 
 @cache
-def load_pages() -> None:
-    """Load what nearly every program loads at its beginning, most of them for Django's checks: all pages."""
+def load_more() -> None:
+    """Load what nearly every program loads at its beginning: all pages, for Django's checks, and what workers need."""
     from django.db import connections
 
     from newsletter import rooms
+    from newsletter.operation import hands
 
     gc.disable()
     rooms.load()
+    for name in ("newsletter.delivery.lanes", *hands.LATER):
+        import_module(name)
     connections.close_all()
     gc.freeze()
     gc.enable()
