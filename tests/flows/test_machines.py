@@ -59,7 +59,7 @@ def test_two_machines_share_a_mailing_and_nobody_waits_for_a_confirmation(machin
         wait_until((one.data / "locks" / "slot-0").exists, 60, what=one.told)
 
     slow.hold_at(READERS - 100)  # so that it is not over, on a busy machine too, before the newcomer has signed up
-    first.manage("send_issue", "1", "--no-hold")
+    first.command("send_issue", "1", "--no-hold")
     wait_until(slow.received, 60, what=first.told)
     first.shell(SIGN_UP)
     smtp.wait_for("newcomer@example.com")

@@ -44,7 +44,7 @@ def test_three_days_after_an_issue_its_author_has_one_letter_about_it(make_produ
     compose_issue_1(product, READERS)
     speak_english(product)
     product.start()
-    product.manage("send_issue", "1", "--no-hold", "--wait")
+    product.command("send_issue", "1", "--no-hold", "--wait")
     assert smtp.to(AUTHOR) == []
 
     pk = product.shell(THREE_DAYS_PASS)

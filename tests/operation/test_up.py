@@ -186,7 +186,7 @@ def test_the_programs_run_apart_as_in_three_containers_and_each_says_how_it_is(
         lambda: product.command("healthy", check=False).returncode == 0, seconds=90, what=product.told, every=0.5
     )
 
-    said = product.manage("healthy").stdout
+    said = product.command("healthy").stdout
     assert said == "web: ok\nworker: ok\nclock: ok\n"
     assert f"Site     {product.url}/" in product.output("web")
     assert "Worker: running." in product.output("worker")

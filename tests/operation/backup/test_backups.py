@@ -82,7 +82,7 @@ def test_a_day_of_a_backup(product, tmp_path):
         del product.env["STATIC_ROOT"]  # its own static files are collected by `up`, and copied by the drill
     token, path = product.shell(FILL), tmp_path / "one.tar"
     product.start()
-    made = product.manage("backup", str(path))
+    made = product.command("backup", str(path))
     assert "rows" in made.stdout
     assert path.stat().st_mode & 0o077 == 0
     assert b"salt-a-day" not in _database_in(path)
@@ -98,7 +98,7 @@ def test_a_day_of_a_backup(product, tmp_path):
     assert (not_empty.returncode, "--replace" in not_empty.stderr) == (1, True)
     assert facts(product, token)["titles"] == ["後來的標題"]
 
-    done = product.manage("restore", "--replace", str(path))
+    done = product.command("restore", "--replace", str(path))
     assert "/admin/restored/" in done.stdout
     wanted = {"titles": ["備份的一篇"], "readers": 20, "left": LEFT, "locked": True, "made_at": True, "opens": True}
     wanted["links"] = [1, 0, 0]  # by a day's salt its hashes could be traced to networks
