@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import end, kill
-from tests.support.product import Product
+from tests.support.product import KEPT, ROOT, Product
+from tests.support.shell import Forked, Libraries
 from tests.support.waiting import wait_until
 
 SET, GET = "import builtins; builtins.kept = 1", "import builtins; answer = hasattr(builtins, 'kept')"
 MADE = "from newsletter.posts.models import Tag; Tag.objects.create(name='題', slug='t')"
 COUNTED = "from newsletter.posts.models import Tag; answer = Tag.objects.count()"
+HAS_PAGES = "import sys; answer = 'newsletter.desk.urls' in sys.modules"
 SECRET = "from django.conf import settings; answer = settings.SECRET_KEY"
 
 
@@ -75,6 +77,48 @@ def test_a_secret_that_comes_back_from_a_backup_is_the_next_calls(product):
 
     assert product.shell(SECRET) == "x" * 50
     (product.data / "secret_key").write_text(first)
+
+
+def parent_of(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_shells_are_forks_of_one_process_and_have_their_own_variables(product, make_product):
+    other = make_product()
+
+    found = [[one.shell(SECRET), one.shell("import os; answer = os.getppid()")] for one in (product, other)]
+
+    (secret, shell), (another, other_shell) = found
+    assert secret != another
+    assert parent_of(shell) == parent_of(other_shell) != os.getpid()
+    assert b"DATA_DIR" not in Path(f"/proc/{parent_of(shell)}/environ").read_bytes()
+
+
+def test_a_shell_ends_with_the_process_that_it_is_a_fork_of(tmp_path):
+    libraries = Libraries({name: os.environ[name] for name in KEPT if name in os.environ}, ROOT)
+    with (tmp_path / "log").open("w") as log:
+        asked, asks = os.pipe()
+        shell = Forked(libraries, libraries.fork(asked, log.fileno(), log.fileno()), ["forking.py"])
+        os.close(asked)
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        shell.wait(0.01)
+    libraries._process.kill()
+
+    wait_until(lambda: not Path(f"/proc/{shell.pid}").exists())
+    os.close(asks)
+    os.close(shell._process)
+    libraries.end()
+
+
+def test_pages_are_loaded_once_for_all_commands_but_not_to_refuse(make_product):
+    product = make_product()
+    product.command("up", "--only=nothing", check=False)
+    before = product.shell(HAS_PAGES)
+
+    product.command("mailing_status", "7", check=False)
+
+    assert (before, product.shell(HAS_PAGES)) == (False, True)
 
 
 def test_after_a_kill_there_is_another(product):
