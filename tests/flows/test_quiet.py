@@ -31,8 +31,10 @@ def lines_of(product, *, from_line=0):
     return [line for number, line in enumerate(lines) if number not in warned and line.strip()]
 
 
-def test_an_outage_is_told_by_its_beginning_and_its_end(make_product, smtp, redis, redis_url, postgres, postgres_url):
-    product = make_product(mail_url=smtp.url, redis_url=redis_url, database_url=postgres_url)
+def test_an_outage_is_told_by_its_beginning_and_its_end(
+    make_product, smtp, redis, redis_url, postgres, migrated_postgres_url
+):
+    product = make_product(mail_url=smtp.url, redis_url=redis_url, database_url=migrated_postgres_url)
     product.start()
     wait_until(lambda: status(product, "/readyz") == 200, 60, what=product.told)
     wait_until(lambda: "Ctrl-C stops it" in product.output("up"), what=product.told)  # pages are answered before that
