@@ -26,6 +26,14 @@ def product(migrated_sqlite, tmp_path_factory):
     made.kill()
 
 
+@pytest.fixture
+def other(migrated_sqlite, tmp_path):
+    made = Product(tmp_path / "other", forks=True)
+    made.begin_with(migrated_sqlite)
+    yield made
+    made.kill()
+
+
 def test_a_call_remembers_nothing_of_the_one_before(product):
     product.shell(SET)
 
@@ -83,9 +91,7 @@ def parent_of(pid):
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def test_shells_are_forks_of_one_process_and_have_their_own_variables(product, make_product):
-    other = make_product()
-
+def test_shells_are_forks_of_one_process_and_have_their_own_variables(product, other):
     found = [[one.shell(SECRET), one.shell("import os; answer = os.getppid()")] for one in (product, other)]
 
     (secret, shell), (another, other_shell) = found
@@ -111,14 +117,13 @@ def test_a_shell_ends_with_the_process_that_it_is_a_fork_of(tmp_path):
     libraries.end()
 
 
-def test_pages_are_loaded_once_for_all_commands_but_not_to_refuse(make_product):
-    product = make_product()
-    product.command("up", "--only=nothing", check=False)
-    before = product.shell(HAS_PAGES)
+def test_pages_are_loaded_once_for_all_commands_but_not_to_refuse(other):
+    other.command("up", "--only=nothing", check=False)
+    before = other.shell(HAS_PAGES)
 
-    product.command("mailing_status", "7", check=False)
+    other.command("mailing_status", "7", check=False)
 
-    assert (before, product.shell(HAS_PAGES)) == (False, True)
+    assert (before, other.shell(HAS_PAGES)) == (False, True)
 
 
 def test_after_a_kill_there_is_another(product):
