@@ -113,7 +113,7 @@ class Issue(models.Model):
     reading_minutes: int
     contents: list[tuple[str, str]]  # addresses and titles of its posts: set by lengths.with_contents
     cover_id: int | None  # of its first post that has a cover: set by lengths.measured
-    cover: Image | None  # set by years.with_covers
+    cover: Image | None  # set by posts' with_covers
     opening: str  # its first sentences: set by years.with_openings
 
     objects = IssueQuerySet.as_manager()

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from newsletter.issues import rhythm, years
 from newsletter.issues.lengths import measured, with_minutes
 from newsletter.issues.models import Issue, StartingPoint, corrections, fetch_posts, in_line, quotes
-from newsletter.posts.models import Post, with_renderings
+from newsletter.posts.models import Post, with_covers, with_renderings
 from newsletter.posts.responsive_images import pictured
 from newsletter.publication import sharing
 from newsletter.publication.kept.pages import asked_page, kept
@@ -54,7 +54,7 @@ def front(request: HttpRequest) -> HttpResponse:
     posts = _newest(now)
     ahead = rhythm.ahead(Publication.objects.current(), now)
     response = render(request, "issues/home.html", {"issue": latest, "posts": posts, "ahead": ahead})
-    response.changes_at = ahead.changes_at  # type: ignore[attr-defined]  # for `kept`
+    response.changes_at = ahead.changes_at  # type: ignore[attr-defined]  # `kept` reads it
     return response
 
 
@@ -62,7 +62,7 @@ def front(request: HttpRequest) -> HttpResponse:
 def archive(request: HttpRequest) -> HttpResponse:
     archived, now = Issue.objects.archived(), timezone.now()
     page = asked_page(request, Paginator(archived.defer("closing"), ISSUES_PER_PAGE))
-    page.object_list = years.with_covers(years.with_openings(measured(page.object_list, now)))
+    page.object_list = with_covers(years.with_openings(measured(page.object_list, now)))
     return render(request, "issues/archive.html", {"page": page, "years": archived.years()})
 
 

@@ -10,7 +10,6 @@ from newsletter.issues.lengths import KEPT_SECONDS, with_contents
 from newsletter.issues.models import Issue
 from newsletter.mail.text.salutations import without_names
 from newsletter.posts import markdown
-from newsletter.posts.models import Image
 from newsletter.posts.text import measures
 
 OPENING_LENGTH = 70  # characters: two lines
@@ -60,14 +59,4 @@ def with_openings(issues: Iterable[Issue]) -> list[Issue]:
     caches["pages"].set_many(new, KEPT_SECONDS)
     for issue in issues:
         issue.opening = issue.preheader or (known | new)[keys[issue.pk]]
-    return issues
-
-
-def with_covers(issues: Iterable[Issue]) -> list[Issue]:
-    """Return what `measured` returned with `cover`; one query, if there is any."""
-    issues = list(issues)
-    numbers = {issue.cover_id for issue in issues if issue.cover_id}
-    found = Image.objects.in_bulk(numbers) if numbers else {}
-    for issue in issues:
-        issue.cover = found.get(issue.cover_id or 0)
     return issues

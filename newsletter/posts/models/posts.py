@@ -340,13 +340,13 @@ def with_renderings(posts: Iterable[Post]) -> list[Post]:
     return found
 
 
-def with_covers(posts: Iterable[Post]) -> list[Post]:
-    """Return `posts` with their covers, fetched by one query for all of them, if any has one."""
-    found = list(posts)
-    numbers = {post.cover_id for post in found if post.cover_id}
+def with_covers[T: Any](rows: Iterable[T]) -> list[T]:
+    """Return posts, or issues, with the `cover` of each `cover_id`, fetched by one query for all, if any has one."""
+    found = list(rows)
+    numbers = {row.cover_id for row in found if row.cover_id}
     covers = Image.objects.in_bulk(numbers) if numbers else {}
-    for post in found:
-        post.cover = covers.get(post.cover_id or 0)
+    for row in found:
+        row.cover = covers.get(row.cover_id or 0)
     return found
 
 
