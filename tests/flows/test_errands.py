@@ -58,7 +58,7 @@ from newsletter.desk.models import Errand
 
 path, until = files.path_of(Errand.objects.get(), files.READERS), time.monotonic() + 120
 while not (answer := path.stat().st_size if path.exists() else 0) and time.monotonic() < until:
-    time.sleep(0.005)
+    time.sleep(0.005)  # the file is being written for some hundredths of a second: that is when to kill
 """
 WAITING = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted"
 

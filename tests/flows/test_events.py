@@ -33,7 +33,7 @@ from newsletter.delivery.models import Arrival, Event
 
 until = time.monotonic() + 120
 while Event.objects.count() <= {before} and Arrival.objects.waiting().exists() and time.monotonic() < until:
-    time.sleep(0.02)
+    time.sleep(0.02)  # between two looks at a table that another process fills: nothing tells of it
 answer = time.monotonic() < until
 """
 READERS = """

@@ -71,7 +71,7 @@ def kept[V: Callable[..., HttpResponse]](
             if request.method in {"GET", "HEAD"} and response.status_code == HTTPStatus.OK:
                 known = _remembered(request, until, now) if until else None
                 ends = (known, getattr(response, "changes_at", None), now + LONGEST)
-                response.keep_until = min(at for at in ends if at)  # type: ignore[attr-defined]
+                response.keep_until = min(at for at in ends if at)  # type: ignore[attr-defined]  # for the middleware
             return response
 
         marked.kept_parameters = parameters  # type: ignore[attr-defined]
