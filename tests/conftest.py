@@ -60,6 +60,7 @@ pytest_plugins = [
     "tests.support.rows",
     "tests.support.s3",
     "tests.support.shared_rows",
+    "tests.support.slow",
     "tests.support.smtp",
     "tests.support.timeouts",
 ]

@@ -63,6 +63,7 @@ def test_a_state_of_the_letter_is_rehearsed_once(issue, clock):
 
 
 @pytest.mark.parametrize("what", ["issue", "post", "publication"])
+@pytest.mark.slow("makes the letter of an issue")
 def test_a_change_of_what_readers_get_is_rehearsed_anew(issue, clock, what):
     finish(rehearsals.rehearse_by_itself(RESTED), RESTED)
     later = RESTED + timedelta(minutes=5)
@@ -105,6 +106,7 @@ def test_what_is_no_draft_with_posts_is_left_alone(clock, what):
     assert rehearsals.rehearse_by_itself(RESTED) is None
 
 
+@pytest.mark.slow("makes the letter of an issue")
 def test_only_the_latest_rehearsals_of_an_issue_are_kept(issue, clock, monkeypatch):
     monkeypatch.setattr(rehearsals, "KEPT", 2)
     at = RESTED

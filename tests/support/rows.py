@@ -52,6 +52,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return max(2, min(4, os.cpu_count() or 1)) if "not servers" in config.option.markexpr else ROWS + 1
 
 
+@pytest.hookimpl(tryfirst=True)  # slow tests count as such with servers, but they are none: slow.py
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the products into their rows; begin with what takes long, so that nobody waits for it at the end."""
     rows = arranged({item.path.stem for item in items if _runs_product(item)})

@@ -145,6 +145,7 @@ def share(found, *verdicts: Verdict) -> float:
     ("mean", "spread", "growth"),
     [(0.3, 0, 1), (2, 0, 1), (20, 0, 1), (500, 0, 1.1), (8, 0.3, 1), (40, 0.4, 1), (400, 0.5, 1.05)],
 )
+@pytest.mark.slow("compares thousands of issues")
 def test_more_than_usual_is_wrong_in_one_of_twenty_at_most(mean, spread, growth, issues):
     found = [one for one, _above in looks(mean, spread, growth=growth, issues=issues)]
 

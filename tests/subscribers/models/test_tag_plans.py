@@ -7,7 +7,11 @@ from django.test.utils import CaptureQueriesContext
 from subscribers.models import Subscriber
 from subscribers.models.tags import Tag, Tagging
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_many")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("_many"),
+    pytest.mark.slow("asks of five thousand readers"),
+]
 READERS = 5000
 
 
