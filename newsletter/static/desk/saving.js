@@ -247,6 +247,12 @@ function counterpart(focused, old, place) {
   return byName ?? byWords ?? all[[...old.querySelectorAll(FOCUSABLE)].indexOf(focused)];
 }
 
+// Open a menu that was made anew. When it closes, the focus goes back to what had it as it opened: to its button.
+function openAgain(id, place, hadFocus) {
+  if (hadFocus) place.querySelector(`[popovertarget="${id}"]`)?.focus({ preventScroll: true });
+  document.getElementById(id)?.showPopover();
+}
+
 function exchange(selector, page, isAuto = false) {
   const [old, fresh] = [document.querySelector(selector), page.querySelector(selector)];
   if (!old || !fresh || old.isEqualNode(fresh)) return;
@@ -255,7 +261,7 @@ function exchange(selector, page, isAuto = false) {
   const begun = [...old.querySelectorAll("[data-by-press]")].filter((field) => field.value && isUnfinished(field));
   const menu = openMenu(old);
   old.replaceWith(place);
-  if (menu) document.getElementById(menu.id)?.showPopover();
+  if (menu) openAgain(menu.id, place, focused !== null);
   if (isAuto) for (const field of begun) document.getElementById(field.id).value = field.value;
   if (focused) counterpart(focused, old, place)?.focus({ preventScroll: true });
   place.dispatchEvent(new CustomEvent("desk:fresh", { bubbles: true }));

@@ -11,6 +11,7 @@ from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
 from tests.desk.issues.test_scheduling import _asks_nobody, author, work  # noqa: F401 - fixtures
 from tests.factories import make_issue
+from tests.support.pages import until
 
 pytestmark = pytest.mark.browser
 STOPS_MAX = 90  # presses of Tab from one thing to the next
@@ -164,3 +165,28 @@ def cancel_in_the_hold(keys):
         keys.press("Enter")
     keys.follow("Yes, cancel it", "**/delivery/mailing/*/")
     assert Mailing.objects.get().state == "cancelled"
+
+
+def test_a_menu_that_a_save_has_made_anew_gives_the_focus_back(keys, server):
+    """The page is asked for again behind a save; the author has opened the menu of the bar meanwhile."""
+    page, held = keys.page, []
+    page.goto(server.url + reverse("admin:posts_post_add"))
+    page.route("**/posts/post/*/change/", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    page.keyboard.type("會議前先寫一頁")
+    keys.press("Enter", "Control+s")
+    until(page, "location.pathname.endsWith('/change/')")
+    while not held:
+        page.wait_for_timeout(20)  # for the page's own question
+    keys.go_to("Skip the details")
+    keys.press("Enter", "Tab")
+    keys.go_to("More")
+    keys.press("Enter", "Tab")
+    assert keys.focused()["name"] == "Save and close"
+
+    page.evaluate("document.querySelector('#more').dataset.before = '1'")
+    held[0].continue_()
+    page.locator("#more:not([data-before])").wait_for()
+    assert keys.focused()["name"] == "Save and close"
+    keys.press("Escape")
+
+    assert keys.focused()["name"] == "More"
