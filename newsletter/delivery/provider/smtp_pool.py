@@ -51,8 +51,10 @@ class Switchboard:
         self.again: deque[Envelope] = deque()  # certainly not sent: their connection broke
         self.ahead: deque[Envelope] = deque()  # rendered, and not sent yet
         self.outcomes: list[tuple[int, Outcome]] = []  # received, and not yielded yet
-        self.refusals, self.broken = Refusals(), 0  # broken: lines in a row
+        self.refusals = Refusals()
+        self.broken: Counter[int] = Counter()  # lines that broke in a row, by the message under which
         self.tries: Counter[int] = Counter()  # lines that broke under a message
+        self.has_answered = False  # a message of those that are being delivered
         self.look_at = 0.0  # when lines that waited too long are looked for again
         self.problem: Exception | None = None  # raised when nothing is in flight any more
 
@@ -63,6 +65,7 @@ class Switchboard:
         `envelopes` raised: each after the last outcome.
         """
         self.pool.connections.begin()
+        self.has_answered = False
         while True:
             goes_on = self._hasten() if self.stop_deadline.is_stopping() else self._occupy(envelopes)
             if self.pool.is_idle():
@@ -127,10 +130,13 @@ class Switchboard:
                 self.ahead.append(envelope)
 
     def _supply(self, envelopes: Iterator[Envelope]) -> Envelope | None:
-        for kept in (self.again, self.ahead):
-            if kept:
-                return kept.popleft()
-        return self._next(envelopes)
+        """Return the next message; one under which the last line broke waits until another was tried."""
+        if self.again and self.again[0].seq not in self.broken:
+            return self.again.popleft()
+        fresh = self.ahead.popleft() if self.ahead else self._next(envelopes)
+        if fresh is None and self.again and self.problem is None:
+            return self.again.popleft()
+        return fresh
 
     def _next(self, envelopes: Iterator[Envelope]) -> Envelope | None:
         try:
@@ -190,7 +196,8 @@ class Switchboard:
         self.pool.look_for(line, BOTH if line.unsent else selectors.EVENT_READ)
 
     def on_outcome(self, line: Line, seq: int, outcome: Outcome) -> None:
-        self.broken = 0
+        self.broken.clear()
+        self.has_answered = True
         self._learn(line, outcome)
         if outcome.answer is Answer.SENT:
             self.outcomes += self.refusals.end()
@@ -227,9 +234,8 @@ class Switchboard:
         if stage is Stage.ASKING and line.answered:  # closed while idle, or after so many messages: no failure
             self.again.appendleft(envelope)
             return
-        self.broken += 1
-        most = self.pool.connections.wanted if self.pool.lines or self.pool.opening else 1
-        if self.broken >= TRIES * most and not self.stop_deadline.is_stopping():
+        self.broken[envelope.seq] += 1
+        if self._is_away() and not self.stop_deadline.is_stopping():
             self.problem = ProviderAway(str(lost))
         if stage is Stage.WAITING:
             words = f"no answer after the message: {lost}"
@@ -239,6 +245,16 @@ class Switchboard:
             self.outcomes.append((envelope.seq, Outcome(Answer.DEFERRED, words[:500])))
         else:
             self.again.append(envelope)
+
+    def _is_away(self) -> bool:
+        """Return whether so many lines broke in a row that the server takes nothing.
+
+        Where it has answered others, and all of them broke under one message, it is that message that it does not take.
+        """
+        if len(self.broken) == 1 and self.has_answered:
+            return False
+        most = self.pool.connections.wanted if self.pool.lines or self.pool.opening else 1
+        return self.broken.total() >= TRIES * most
 
     def _has_failed_too_often(self, envelope: Envelope) -> bool:
         """Count a line that broke under a message: one reader must not hold up all that follow."""

@@ -126,11 +126,22 @@ def test_a_cut_before_the_message_is_tried_on_another_line(board, smtp):
     assert answers(board, envelopes("cut-before-data-1-x", "a")) == {0: Answer.SENT, 1: Answer.SENT}
 
 
-def test_a_reader_under_whom_every_line_breaks_is_deferred_and_holds_up_nobody(board, smtp):
-    told = answers(board, envelopes("a", "cut-before-data-99-x", "b", "c", "d", "e", "f", "g"))
+@pytest.mark.parametrize("lines", [1, 4])
+@pytest.mark.parametrize("place", [0, 1, 7])
+def test_a_reader_under_whom_every_line_breaks_is_deferred_and_holds_up_nobody(lines, place, make_board, smtp):
+    names = list("abcdefg")
+    names.insert(place, "cut-before-data-99-x")
 
-    assert told[1] is Answer.DEFERRED
-    assert {told[seq] for seq in told if seq != 1} == {Answer.SENT}
+    told = answers(make_board(smtp.url, lines=lines), envelopes(*names))
+
+    assert told.pop(place) is Answer.DEFERRED
+    assert list(told.values()) == [Answer.SENT] * 7
+
+
+@pytest.mark.parametrize("lines", [1, 4])
+def test_a_server_that_breaks_every_line_is_away(lines, make_board, smtp):
+    with pytest.raises(ProviderAway):
+        answers(make_board(smtp.url, lines=lines), envelopes(*(f"cut-before-data-99-{number}" for number in range(30))))
 
 
 def test_the_dot_is_marked_before_it_leaves(make_board, smtp):
