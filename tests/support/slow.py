@@ -5,7 +5,7 @@ marks it. By hand the mark is for what takes a fifth of a second in another way,
 Slow tests are left out where those with real servers are: docs/decisions/0128.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
 
@@ -57,7 +57,7 @@ def why(item: pytest.Item) -> set[str]:
     if hasattr(item.obj, "hypothesis"):
         found.add("tries many cases")
     given = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    parts = [item.obj, *(value for value in given if callable(value))]
+    parts = [item.obj, *(value for value in given if callable(value) and isinstance(value, Hashable))]
     for name in item.fixturenames:
         parts += [one.func for one in item._fixtureinfo.name2fixturedefs.get(name, ())]
     return found.union(*map(taken_by, parts))

@@ -9,7 +9,8 @@ const STORE = "copies"; // in IndexedDB: localStorage loses its last seconds whe
 const KEEP_PAUSE = 1000; // milliseconds of rest before the copy is made
 const COPIES_MAX = 20;
 const DAYS_MAX = 30;
-const LOOK_AGAIN = 700; // milliseconds, in which a page that is left has given back its lock
+const LOOK_AGAIN = 700; // milliseconds, in which a page that is left has given back its lock, and made its last copy
+const LEAVES_WITHIN = 10_000; // milliseconds: a busy browser takes longer; a page that stays is another tab
 const WORDS = 20; // characters from the beginning and from the end of a copy that the offer shows
 
 const offers = document.getElementById("kept-copies");
@@ -267,6 +268,18 @@ async function offer() {
   offers.hidden = !offers.children.length;
 }
 
+// Look once more when a page has left that was open as this one came.
+async function offerOnceTheyLeft() {
+  await openPages();
+  const pages = copies()
+    .filter(isMeant)
+    .map(({ key }) => pageOf(key));
+  for (const one of new Set(pages.filter((other) => other !== page && open.has(other)))) {
+    const patience = { mode: "shared", signal: AbortSignal.timeout(LEAVES_WITHIN) };
+    navigator.locks.request(`unsaved:${one}`, patience, () => {}).then(offer, () => {}); // or it is still open
+  }
+}
+
 function decide({ target }) {
   if (target.matches("[data-seen]")) {
     target.closest(".kept-copy").remove();
@@ -333,7 +346,7 @@ function watch() {
   addEventListener("pageshow", (event) => event.persisted && holdLock());
   warnOnLeaving();
   addEventListener("pageshow", () => JSON.stringify(contents()) !== saved && keep());
-  recover().then(clearOut).then(offer);
+  recover().then(clearOut).then(offer).then(offerOnceTheyLeft);
   setTimeout(offer, LOOK_AGAIN);
 }
 

@@ -119,6 +119,23 @@ def test_a_new_text_that_was_never_saved_is_only_offered(desk, server, post):
     assert list(Post.objects.values_list("body", flat=True)) == [TEXT]
 
 
+def test_what_a_page_had_that_leaves_late_is_gone_on_with(editor, server, post):
+    """A busy browser lets go of the page before some seconds after the next one was opened."""
+    editor.route("**/change/", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    editor.locator("#id_body").focus()
+    editor.keyboard.press("Control+End")
+    editor.keyboard.insert_text("走之前寫的。")
+    editor.locator(".saving-since", has_text="Kept in this browser").wait_for()
+    other = editor.context.new_page()
+    other.goto(editor.url)
+    other.wait_for_timeout(1_500)  # what is looked for when a page is opened was looked for
+    assert body(other) == TEXT
+
+    editor.close()
+
+    stored(other, TEXT + "走之前寫的。")
+
+
 def test_what_was_typed_into_an_issue_that_is_not_approved_is_sent_unasked_too(desk, server, post):
     issue = make_issue(post, subject="第七期")
     address = f"{server.url}/admin/issues/issue/{issue.pk}/change/"
