@@ -83,6 +83,7 @@ def test_a_change_of_what_readers_get_is_rehearsed_anew(issue, clock, what):
     assert Rehearsal.objects.count() == 2
 
 
+@pytest.mark.slow("makes the letter of an issue")
 def test_no_two_run_at_a_time_and_one_that_came_to_a_stop_hinders_nobody(issue):
     other = make_issue(make_post(), number=8)
 

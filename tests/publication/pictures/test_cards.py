@@ -119,6 +119,7 @@ def test_a_title_breaks_between_phrases_and_not_within_a_word(title, lines):
     assert fitted(title, 334)[1] == lines
 
 
+@pytest.mark.slow("breaks thirty titles")
 def test_no_character_of_a_title_stands_alone():
     for length in range(10, 40):
         _size, lines = fitted("字" * length, 334)
