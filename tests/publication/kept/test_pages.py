@@ -175,6 +175,7 @@ def test_no_page_is_kept_for_more_than_an_hour(client, clock):
 
 
 def test_a_reader_who_has_the_page_gets_no_second_copy(client):
+    make_publication()
     first = client.get("/about/")
 
     by_tag = client.get("/about/", headers={"If-None-Match": first.headers["ETag"]})
