@@ -154,7 +154,7 @@ def test_a_program_that_asks_too_often_is_told_when_to_come_again(owner, monkeyp
     answers = [owner.get("/health") for _ in range(4)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert answers[2].headers["RateLimit"] == '"token";r=0;t=60'
+    assert answers[2].headers["RateLimit"] in {'"token";r=0;t=60', '"token";r=0;t=59'}  # a busy machine takes a second
     assert answers[3].json()["title"] == "Too many requests"
     assert 19 <= int(answers[3].headers["Retry-After"]) <= 20
 
