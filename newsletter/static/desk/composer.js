@@ -97,6 +97,7 @@ function suggestSubjects(field) {
   const show = () => {
     const titles = [...document.querySelectorAll("[data-items] .item:not(.is-out) [data-title]")];
     const words = [...new Set(titles.map((title) => title.textContent.trim()))].slice(0, 3);
+    const focused = box.contains(document.activeElement) ? document.activeElement.textContent : "";
     box.hidden = !words.length;
     box.replaceChildren(
       ...words.map((text) => {
@@ -106,6 +107,7 @@ function suggestSubjects(field) {
         return button;
       }),
     );
+    if (focused) ([...box.children].find((one) => one.textContent === focused) ?? field).focus({ preventScroll: true });
   };
   const take = (text) => {
     field.focus();
