@@ -45,6 +45,7 @@ uploads.AVIF_SPEED = 10  # as good as 6 for what a test looks at, in a tenth of 
 
 pytest_plugins = [
     "tests.support.browser",
+    "tests.support.compiling",
     "tests.support.database",
     "tests.support.dns",
     "tests.support.failures",
