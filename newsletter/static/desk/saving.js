@@ -234,17 +234,21 @@ const FRESH = [
 
 const KEPT_TEXTS = [".field-introduction_from", ".field-closing_from"];
 
-const FOCUSABLE = "a[href], button, input, select, textarea, summary";
+const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary";
 const saidBy = (one) => (one.getAttribute("aria-label") || one.value || one.textContent).trim();
 const openMenu = (part) => HTMLElement.prototype.showPopover && part.querySelector(":popover-open");
 
 // Return what stands in `place` for what had the focus in `old`: of the same id, name or words, or else in its place.
+// For an id that is gone, as of a post that was taken out: the nearest before it that is still there.
 function counterpart(focused, old, place) {
-  if (focused.id) return document.getElementById(focused.id);
-  const all = [...place.querySelectorAll(FOCUSABLE)];
+  const [before, all] = [old, place].map((one) => [...one.querySelectorAll(FOCUSABLE)]);
+  if (focused.id) {
+    const upTo = before.slice(0, before.indexOf(focused) + 1).reverse();
+    return upTo.map((one) => document.getElementById(one.id)).find((one) => one?.checkVisibility());
+  }
   const isSame = (one) => one.localName === focused.localName && saidBy(one) === saidBy(focused);
   const [byName, byWords] = [all.find((one) => focused.name && one.name === focused.name), all.find(isSame)];
-  return byName ?? byWords ?? all[[...old.querySelectorAll(FOCUSABLE)].indexOf(focused)];
+  return byName ?? byWords ?? all[before.indexOf(focused)];
 }
 
 // Open a menu that was made anew. When it closes, the focus goes back to what had it as it opened: to its button.
@@ -263,8 +267,8 @@ function exchange(selector, page, isAuto = false) {
   old.replaceWith(place);
   if (menu) openAgain(menu.id, place, focused !== null);
   if (isAuto) for (const field of begun) document.getElementById(field.id).value = field.value;
+  place.dispatchEvent(new CustomEvent("desk:fresh", { bubbles: true })); // others show its buttons
   if (focused) counterpart(focused, old, place)?.focus({ preventScroll: true });
-  place.dispatchEvent(new CustomEvent("desk:fresh", { bubbles: true }));
 }
 
 function takeToken(page) {

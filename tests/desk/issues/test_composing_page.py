@@ -157,6 +157,17 @@ def test_the_arrow_that_was_pressed_keeps_the_focus_while_the_order_saves_itself
     assert editor.evaluate("document.activeElement.getAttribute('aria-label')") == "Move “甲” down"
 
 
+def test_whoever_takes_out_the_last_post_by_key_stays_among_the_posts(editor, issue):
+    editor.locator("[name=items-2-DELETE]").focus()
+    with refreshed(editor):
+        editor.keyboard.press("Space")
+
+    assert titles(issue) == ["甲", "乙"]
+    assert editor.evaluate("document.activeElement.closest('[data-items]') !== null") is True
+    editor.keyboard.press("Shift+Tab")
+    assert editor.evaluate("document.activeElement.closest('[data-items]') !== null") is True
+
+
 def test_a_post_that_is_taken_out_is_gone_by_itself_and_one_that_is_ticked_comes(desk, server, issue):
     late = make_post("丁")
     desk.goto(server.url + address(issue))
