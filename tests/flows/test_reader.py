@@ -10,7 +10,8 @@ from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from newsletter.delivery import lanes
-from newsletter.delivery.models import Delivery
+from newsletter.delivery.ledger import restored
+from newsletter.delivery.models import Batch, Delivery
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.tasks import send_welcomes
 from subscribers.models import Consent, Subscriber, Suppression
@@ -87,7 +88,8 @@ def send_issue(number, clock, at, *, is_for_nobody=False):
     issue = make_issue(make_post(f"文章{number}"), number=number, subject=f"第{number}課", preheader=f"第{number}句。")
     approving.approve(issue, send_at=None, now=timezone.now(), hold=timedelta())
     (begun,) = beginning.begin_due(timezone.now())
-    assert lanes.run(0) == (None if is_for_nobody else begun.pk)
+    taken, batches = lanes.run(0), list(Batch.objects.filter(mailing=begun).values())
+    assert taken == (None if is_for_nobody else begun.pk), (batches, lanes.is_stopping(), restored.is_undecided())
     begun.refresh_from_db()
     assert begun.finish(timezone.now()), (begun.state, begun.reason, begun.counts())
 
