@@ -107,19 +107,19 @@ def _stars(text: Text) -> Iterator[Finding]:
         return
     rendered = render.render(text.source.replace("\\*", "\u2217"))
     literal = html.unescape(UNSEEN_HTML.sub(lambda m: masking.HIDDEN if m[1] else "", rendered))
-    after = [_signature(literal[m.end() :]) for m in STARS.finditer(literal)]
+    after = [_signature(literal, m.end()) for m in STARS.finditer(literal)]
     for match in STARS.finditer(text.plain):
-        if (signature := _signature(text.source[match.end() :])) in after:
+        if (signature := _signature(text.source, match.end())) in after:
             after.remove(signature)
             yield text.finding(
                 "stars", match.span(), _("These asterisks stay as they are: one of the pair is missing.")
             )
 
 
-def _signature(following: str) -> str:
-    """Return the first words after a mark, without what Markdown takes away."""
-    line = re.sub(r"\]\([^)]*\)|[*_`~=\[\]\x00\s\\]", "", following[:200].partition("\n")[0])
-    return line[:6]
+def _signature(source: str, after: int) -> str:
+    """Return the first words after a mark that ends at `after`, without what Markdown takes away."""
+    following = source[after : after + 200].partition("\n")[0]
+    return re.sub(r"(?:\]\([^)]*\)|[*_`~=\[\]\x00\s\\])+", "", following)[:6]
 
 
 def _brackets(text: Text) -> Iterator[Finding]:
