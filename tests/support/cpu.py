@@ -30,3 +30,26 @@ def is_within(
 def _is_within(seconds: float, act: Callable[[], object], beyond: Callable[[], object] | None) -> bool:
     taken = _once(act)
     return taken <= seconds or (beyond is not None and taken <= seconds + _once(beyond))
+
+
+def is_read_within(
+    seconds: float, read: Callable[[str], object], text_of: Callable[[int], str], *, length: int
+) -> bool:
+    """Return whether a text of that length is read in no more CPU time, by what takes at most the cube of a length.
+
+    An eighth of the text says enough where it is read in a 512th of `seconds`. Where it is not, a quarter beside it
+    tells how the time grows: nearly no long text is read as a whole, which takes five times as much. What has a limit
+    for texts must not take longer beyond it.
+    """
+    eighth = _once(lambda: read(text_of(length // 8)))
+    if eighth * 8**3 <= seconds:
+        return True
+    eighth = min(eighth, _once(lambda: read(text_of(length // 8))))  # the first may have compiled a pattern
+    quarter = _once(lambda: read(text_of(length // 4)))
+    return _of_the_whole(eighth, quarter) <= seconds or is_within(seconds, lambda: read(text_of(length)))
+
+
+def _of_the_whole(eighth: float, quarter: float) -> float:
+    """Return the time that the whole takes at most, where it is a * length + b * length ** 3: solved for a and b."""
+    of_the_cube = min(max((quarter - 2 * eighth) * 4 / 3, 0), quarter)
+    return 4 * (quarter - of_the_cube) + 4**3 * of_the_cube

@@ -33,6 +33,7 @@ WHOLES = {
     "tests.support.pictures.pictures_made_once": "draws pictures",
     "tests.support.cpu.cpu_seconds": "measures",
     "tests.support.cpu.is_within": "measures",
+    "tests.support.cpu.is_read_within": "measures",
     "time.process_time": "measures",
 }
 SITE = {"client", "admin_client", "async_client", "live_server"}  # fixtures of pytest-django, which ask the site too
