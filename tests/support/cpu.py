@@ -44,8 +44,10 @@ def is_read_within(
     eighth = _once(lambda: read(text_of(length // 8)))
     if eighth * 8**3 <= seconds:
         return True
-    eighth = min(eighth, _once(lambda: read(text_of(length // 8))))  # the first may have compiled a pattern
     quarter = _once(lambda: read(text_of(length // 4)))
+    if quarter * 4**3 <= seconds:
+        return True
+    eighth = min(eighth, _once(lambda: read(text_of(length // 8))))  # the first may have compiled a pattern
     return _of_the_whole(eighth, quarter) <= seconds or is_within(seconds, lambda: read(text_of(length)))
 
 
