@@ -51,9 +51,9 @@ class Columns:
         chosen = {plain(name): meant for name, meant in choices.fields.items()}
         ignored = {plain(name) for name in choices.ignored}
         _insist(heading, choices)
-        found = cls({}, program=recognised(map(plain, heading)))
-        for place, name in enumerate(heading):
-            key = plain(name)
+        keys = [plain(name) for name in heading]
+        found = cls({}, program=recognised(keys))
+        for place, (name, key) in enumerate(zip(heading, keys, strict=True)):
             if not key:
                 continue
             if key in found.program.proofs:
