@@ -73,7 +73,8 @@ function watch() {
     if (isOpen) aside.focus();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.isComposing && !event.defaultPrevented) close();
+    if (event.key !== "Escape" || event.isComposing || event.defaultPrevented) return;
+    if (!document.querySelector("dialog[open]")) close(); // the key closes that one
   });
   aside.addEventListener("desk:leave", () => isDrawer.matches && close()); // what was looked for is in the text
   const refused = aside.querySelector(".errorlist");

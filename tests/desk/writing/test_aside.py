@@ -141,3 +141,19 @@ def test_without_javascript_all_of_it_stands_under_the_text(desk, browser, serve
     assert page.locator("#findings").is_visible()
     assert page.locator("#id_tag_names").is_visible()
     context.close()
+
+
+def test_escape_in_a_dialog_over_the_drawer_leaves_the_drawer_open(editor):
+    editor.set_viewport_size({"width": 375, "height": 812})
+    editor.locator("[data-aside]").focus()
+    editor.keyboard.press("Enter")
+    editor.locator("[data-cover-other]").focus()
+    editor.keyboard.press("Enter")
+    editor.locator("#pictures[open]").wait_for()
+
+    editor.keyboard.press("Escape")
+
+    editor.locator("#pictures").wait_for(state="hidden")
+    until(editor, "document.activeElement.matches('[data-cover-other]')")
+    editor.keyboard.press("Escape")
+    assert editor.evaluate("document.activeElement.matches('[data-aside]')") is True
