@@ -83,9 +83,10 @@ function fix(row, button) {
   soon();
 }
 
+// The button has the focus again: from there the answer to check() hands it on to what stands in its place.
 async function fixAll(rule, button) {
   const before = field.value;
-  button.disabled = true;
+  button.setAttribute("aria-disabled", "true"); // whoever is disabled loses the focus
   try {
     const { body } = await ask({ body: before, fix: rule }, new AbortController().signal);
     if (isComposing || field.value !== before) return soon(); // somebody went on writing
@@ -93,13 +94,14 @@ async function fixAll(rule, button) {
       Math.min(field.selectionStart, body.length),
       Math.min(field.selectionEnd, body.length),
     ]);
+    button.focus();
     told.textContent = say("Fixed");
     check();
   } catch (error) {
     if (!["TypeError", "AbortError", "TimeoutError"].includes(error.name)) throw error;
     told.textContent = say("Waiting");
   } finally {
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
   }
 }
 

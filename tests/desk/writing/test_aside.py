@@ -157,3 +157,22 @@ def test_escape_in_a_dialog_over_the_drawer_leaves_the_drawer_open(editor):
     until(editor, "document.activeElement.matches('[data-cover-other]')")
     editor.keyboard.press("Escape")
     assert editor.evaluate("document.activeElement.matches('[data-aside]')") is True
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_whoever_fixes_all_of_a_kind_by_key_stays_in_the_check(editor, is_answered):
+    editor.set_viewport_size({"width": 375, "height": 812})
+    editor.locator("[data-aside]").focus()
+    editor.keyboard.press("Enter")
+    editor.get_by_role("tab", name="Check").click()
+    editor.get_by_role("button", name="Fix all 2 of this kind").focus()
+    editor.route("**/writing/check/", lambda route: route.continue_() if is_answered else route.abort())
+    editor.keyboard.press("Enter")
+    editor.locator(".check-told:not(:empty)").wait_for()
+    if is_answered:
+        editor.locator("#tab-check", has_text="1").wait_for()
+
+    until(editor, "document.activeElement.closest('#write-check') !== null")
+    if is_answered:
+        editor.keyboard.press("Control+z")
+        assert text(editor) == BODY
