@@ -108,6 +108,7 @@ async function onDescribed(event) {
   button.disabled = true;
   const answer = await upload(chosen.file, alt.value);
   button.disabled = false;
+  if (document.activeElement === document.body) button.focus(); // it was lost while the button was off
   problem.textContent = answer.error ?? "";
   if (answer.url) finish({ url: answer.url, alt: answer.alt, caption });
 }

@@ -146,3 +146,14 @@ def test_the_library_and_the_cover_have_no_barrier_and_fit_a_small_phone(images,
     open_library(editor)
     assert_accessible_in_both_schemes(editor)
     assert editor.evaluate("document.querySelector('#pictures').scrollWidth <= innerWidth - 32")
+
+
+def test_whoever_puts_in_a_file_that_is_no_picture_by_key_stays_at_the_button(images, editor):
+    open_library(editor)
+    editor.set_input_files(".editor-file", {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
+    editor.fill("#editor-alt", "三個圓圈")
+    editor.locator("[data-insert]").focus()
+    editor.keyboard.press("Enter")
+
+    editor.locator(".editor-problem", has_text="JPEG").wait_for()
+    assert editor.evaluate("document.activeElement.matches('[data-insert]')") is True
