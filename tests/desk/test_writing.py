@@ -174,6 +174,25 @@ def test_two_tabs_of_one_post_keep_a_copy_each_and_both_are_offered(editor, serv
     assert third.locator(".kept-copies").is_hidden()
 
 
+def test_whoever_forgets_copies_by_key_goes_on_at_the_next_one_and_then_in_the_title(editor, server, post):
+    other = tab(editor, server.url + change(post))
+    for page, text in ((editor, "甲"), (other, "乙")):
+        write(page, "<Control+End>", text)
+        until_kept(page)
+        page.goto("about:blank")
+    third = tab(editor, server.url + change(post))
+    third.locator("[data-forget]").nth(1).wait_for()
+
+    third.locator("[data-forget]").first.focus()
+    third.keyboard.press("Enter")
+    assert third.evaluate("document.activeElement.matches('[data-restore]')") is True
+    third.keyboard.press("Tab")
+    third.keyboard.press("Enter")
+
+    assert third.locator(".kept-copies").is_hidden()
+    assert third.evaluate("document.activeElement.id") == "id_title"
+
+
 def test_the_offer_tells_from_when_the_copy_is_and_putting_it_in_can_be_undone(editor, server, post):
     write(editor, "<Control+End>", "還沒存的")
     until_kept(editor)

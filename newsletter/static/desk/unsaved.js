@@ -280,19 +280,23 @@ async function offerOnceTheyLeft() {
   }
 }
 
+// Whoever pressed its button by key goes on at the next offer, or else at the first field.
+function takeAway(one) {
+  const isByKey = one.querySelector(":focus-visible") !== null;
+  one.remove();
+  offers.hidden = !offers.children.length;
+  if (isByKey) (offers.querySelector("button") ?? form.elements[Object.keys(contents())[0]]).focus();
+}
+
 function decide({ target }) {
-  if (target.matches("[data-seen]")) {
-    target.closest(".kept-copy").remove();
-    offers.hidden = !offers.children.length;
-  }
+  if (target.matches("[data-seen]")) takeAway(target.closest(".kept-copy"));
   const chosen = target.closest("[data-restore], [data-forget]");
   if (!chosen) return;
   const one = chosen.closest(".kept-copy");
   const copy = read(one.dataset.key);
   if (chosen.matches("[data-restore]") && copy) putBack(copy);
   else forget(one.dataset.key);
-  one.remove();
-  offers.hidden = !offers.children.length;
+  takeAway(one);
 }
 
 // --- Leaving and saving ---
