@@ -360,3 +360,21 @@ def test_the_pages_of_versions_have_no_barrier_and_fit(desk, server, post, width
         desk.goto(f"{server.url}/admin/posts/post/{post.pk}/{page}")
         assert_accessible_in_both_schemes(desk)
         assert desk.evaluate("document.documentElement.scrollWidth") <= width, page
+
+
+def test_whoever_compares_by_key_stands_at_the_buttons_afterwards(editor, server, post):
+    other = tab(editor, server.url + change(post))
+    write(editor, "甲")
+    until_stored(editor, PARAGRAPHS + "甲")
+    write(other, "乙")
+    other.locator(".saving-compare").wait_for()
+    other.locator(".saving-compare").focus()
+    other.keyboard.press("Enter")
+    other.locator("#comparing[open]").wait_for()
+    other.keyboard.press("Space")
+    other.locator("#comparing [data-use]").focus()
+    other.keyboard.press("Enter")
+    until_stored(other, PARAGRAPHS + "乙")
+
+    assert other.locator(".saving-compare").is_hidden()
+    assert other.evaluate("document.activeElement.name") == "_continue"

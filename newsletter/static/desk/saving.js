@@ -29,7 +29,9 @@ const clock = (at) =>
 function tell(text, { bad = false, actions = [] } = {}) {
   part("said").textContent = text;
   box.classList.toggle("is-bad", bad);
+  const wasFocused = part("actions").contains(document.activeElement);
   for (const name of ["login", "compare"]) part(name).hidden = !actions.includes(name);
+  if (wasFocused && !actions.length) form.elements._continue?.focus({ preventScroll: true });
 }
 
 // Say that nothing was saved, and whether a copy is safe.
