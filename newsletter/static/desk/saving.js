@@ -368,7 +368,8 @@ async function save(isAuto) {
   } finally {
     for (const one of form.querySelectorAll("[data-items]")) one.inert = false;
     if (focused && document.activeElement === document.body) {
-      (focused.isConnected ? focused : document.getElementById(focused.id))?.focus({ preventScroll: true });
+      const rows = form.querySelector("[data-items]");
+      (focused.isConnected ? focused : counterpart(focused, list, rows))?.focus({ preventScroll: true });
     }
   }
 }

@@ -304,3 +304,12 @@ def test_a_name_that_is_only_half_typed_keeps_nothing(editor, issue):
 
     assert not KeptText.objects.exists()
     assert editor.input_value("#id_closing_as") == "一半"
+
+
+def test_whoever_saves_by_key_on_the_title_of_a_post_stays_on_it(editor):
+    editor.locator("[data-title]", has_text="乙").focus()
+    with refreshed(editor):
+        editor.keyboard.press("Control+s")
+
+    until(editor, lambda: not editor.locator("[data-items]").evaluate("list => list.inert"))
+    assert editor.evaluate("document.activeElement.textContent.trim()") == "乙"
