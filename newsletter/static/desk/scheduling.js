@@ -61,6 +61,13 @@ async function open() {
   later();
 }
 
+// Return what stands in the dialog for what had the focus before: of the same id, or of the same words.
+function counterpart(focused) {
+  if (focused.id) return document.getElementById(focused.id);
+  const words = (one) => one.value || one.textContent.trim();
+  return [...dialog.querySelectorAll("a[href], button, [type=submit]")].find((one) => words(one) === words(focused));
+}
+
 function later() {
   clearTimeout(timer);
   if (dialog.open && isRunning()) timer = setTimeout(look, EVERY);
@@ -69,7 +76,11 @@ function later() {
 // Put in place what has become of the rehearsal; once it is over, do what was pressed meanwhile.
 async function look() {
   const fresh = (await content())?.querySelector("[data-rehearsed]");
-  if (fresh && dialog.open && isRunning()) rehearsal().replaceWith(fresh);
+  if (fresh && dialog.open && isRunning()) {
+    const focused = rehearsal().contains(document.activeElement) ? document.activeElement : null;
+    rehearsal().replaceWith(fresh);
+    if (focused) counterpart(focused)?.focus({ preventScroll: true });
+  }
   if (isRunning()) return later();
   waiting().textContent = "";
   if (isWanted) dialog.querySelector("form").requestSubmit();
@@ -83,6 +94,7 @@ function onPress(event) {
 async function schedule(asked) {
   const button = asked.querySelector("[type=submit]");
   if (button.disabled) return;
+  const focused = document.activeElement;
   button.disabled = true;
   const answer = await ask({ method: "POST", body: new FormData(asked) });
   if (!answer) return asked.submit(); // the page of the form says what is wrong
@@ -93,7 +105,7 @@ async function schedule(asked) {
   (dialog.querySelector("[aria-invalid=true]") ?? dialog.querySelector(".errorlist"))?.scrollIntoView({
     block: "center",
   });
-  dialog.querySelector("[aria-invalid=true]")?.focus();
+  (dialog.querySelector("[aria-invalid=true]") ?? counterpart(focused))?.focus({ preventScroll: true });
   later();
 }
 

@@ -173,3 +173,27 @@ def test_a_new_post_is_in_a_scheduled_issue_after_few_clicks_and_no_word_is_type
     mailing = Mailing.objects.get()
     assert (mailing.issue.number, mailing.subject, mailing.state) == (42, "會議前先寫一頁", "scheduled")
     assert len(clicks) <= CLICKS_MAX
+
+
+def test_whoever_presses_schedule_by_key_while_the_rehearsal_goes_on_stays_in_the_dialog(author, server):
+    issue = make_issue(make_post("甲"), number=7, subject="第七期")
+    author.goto(server.url + address(issue))
+    author.get_by_role("button", name="Schedule…").click()
+    dialog = author.get_by_role("dialog")
+    dialog.get_by_role("button", name="Schedule", exact=True).focus()
+
+    author.keyboard.press("Enter")
+
+    dialog.get_by_text("It is scheduled as soon as the rehearsal is over.").wait_for()
+    assert author.evaluate("document.activeElement.value") == "Schedule"
+
+
+def test_whoever_stands_on_the_link_to_the_rehearsal_stays_on_it_when_that_is_over(author, server):
+    issue = make_issue(make_post("甲"), number=7, subject="第七期")
+    author.goto(server.url + address(issue))
+    author.get_by_role("button", name="Schedule…").click()
+    author.locator("[data-rehearsed=running] a").focus()
+    work()
+
+    author.locator("dialog [data-rehearsed]:not([data-rehearsed=running])").wait_for()
+    assert author.evaluate("document.activeElement.matches('dialog [data-rehearsed] a')") is True
