@@ -29,8 +29,12 @@ async function ask() {
 
 function show(fresh) {
   const [old, form] = [box.querySelector("form"), fresh.querySelector("form")];
-  if (form && isInUse(old)) showAround(old, form);
-  else box.replaceChildren(...fresh.childNodes);
+  if (form && isInUse(old)) return showAround(old, form);
+  const hadFocus = box.contains(document.activeElement);
+  box.replaceChildren(...fresh.childNodes);
+  if (!hadFocus) return;
+  box.tabIndex = -1; // not a button: a key that was meant for the old one would press it
+  box.focus({ preventScroll: true });
 }
 
 // A form that is moved loses the focus: it stays, and what stands beside it goes.

@@ -55,3 +55,17 @@ def test_the_button_that_stops_is_not_taken_away_under_the_hand(desk, server, mo
     desk.locator(".dot-warn").wait_for()
     assert Errand.objects.get().state == "stopped"
     assert not Subscriber.objects.tagged("vip").exists()
+
+
+def test_whoever_stands_on_the_button_that_stops_stays_at_the_work_once_it_is_done(desk, server):
+    make_subscriber()
+    errand = Errand.objects.create(kind="tag", about="all", by="gipi", created_at=timezone.now(), total=1)
+    desk.goto(f"{server.url}{READERS}errands/{errand.pk}/")
+    desk.get_by_role("button", name="Stop").focus()
+
+    Errand.objects.update(state="done", begun_at=timezone.now(), ended_at=timezone.now())
+    desk.locator(".dot-good").wait_for()
+
+    assert desk.evaluate("document.activeElement.matches('[data-live]')") is True
+    desk.keyboard.press("Tab")
+    assert desk.evaluate("document.activeElement.textContent.trim()") == "Back to the readers"
