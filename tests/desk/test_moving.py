@@ -198,3 +198,17 @@ def test_a_mailing_that_ends_shows_its_end(desk, server, sending):
     shows(desk, "[data-part=history]", "Closed: the issue is sent")
     desk.wait_for_function("() => !document.querySelector('[data-action]')")
     assert_accessible(desk)
+
+
+def test_whoever_stands_on_a_link_stays_on_it_when_its_part_of_the_page_is_renewed(desk, server):
+    make_subscriber()
+    now = timezone.now()
+    mailing = approving.approve(make_issue(make_post()), send_at=None, now=now, hold=timedelta(seconds=1))
+    opened(desk, server, mailing)
+    link = desk.get_by_role("link", name="The mail as it was approved")
+    link.focus()
+
+    beginning.begin_due(now + HOUR)
+
+    shows(desk, "[data-part=facts]", "Readers fixed")
+    assert link.evaluate("one => one === document.activeElement") is True

@@ -5,6 +5,7 @@
 const TRY_AGAIN_MAX = 60; // seconds between tries while the desk does not answer
 const WINDOW = 20_000; // milliseconds whose figures tell the rate
 const ANSWER_MAX = 10_000; // milliseconds to wait for an answer
+const FOCUSABLE = "a[href], button, summary, [tabindex]";
 
 const page = document.querySelector("[data-moving]");
 const part = (name, within = page) => within.querySelector(`[data-part="${name}"]`);
@@ -76,8 +77,19 @@ function showParts(html) {
   for (const box of fresh.querySelectorAll("[data-part]")) {
     const old = part(box.dataset.part);
     if (box.dataset.part === "actions") showActions(old, box);
-    else if (old.innerHTML !== box.innerHTML) old.replaceChildren(...box.childNodes);
+    else if (old.innerHTML !== box.innerHTML) exchange(old, box);
   }
+}
+
+// What had the focus has it again if it is still there, or else its part: the next Tab goes on from there.
+function exchange(old, fresh) {
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  old.replaceChildren(...fresh.childNodes);
+  if (!focused) return;
+  const words = (one) => one.getAttribute("aria-labelledby") ?? one.textContent.trim();
+  const same = [...old.querySelectorAll(FOCUSABLE)].find((one) => words(one) === words(focused));
+  if (!same) old.tabIndex = -1;
+  (same ?? old).focus({ preventScroll: true });
 }
 
 function showActions(old, fresh) {
