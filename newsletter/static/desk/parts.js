@@ -10,7 +10,9 @@ async function bring(place) {
     const response = await fetch(place.dataset.comesFrom, { redirect: "error", signal });
     if (!response.ok) throw new Error(String(response.status));
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-part]");
+    const hadFocus = place.contains(document.activeElement);
     if (fresh) place.replaceChildren(...fresh.childNodes);
+    if (hadFocus) place.querySelector("[data-again]")?.focus({ preventScroll: true });
   } catch {
     // The link that stands there leads to the page itself, which says what is wrong.
   } finally {

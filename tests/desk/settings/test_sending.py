@@ -221,6 +221,21 @@ def test_the_page_can_be_read_by_everybody(desk, server, settings, tmp_path, nam
     assert_valid(desk.content())
 
 
+@pytest.mark.browser
+def test_whoever_reads_the_dns_again_by_key_stays_on_the_link(desk, server, settings, tmp_path, name_server):
+    settings.MAIL_URL = settings.BULK_MAIL_URL = "smtp://mail.gipi.tw"
+    settings.DKIM_DIR = tmp_path / "dkim"
+    name_server.records |= GOOD
+    make_publication(sender_email="hello@gipi.tw")
+    desk.goto(server.url + PAGE)
+    desk.locator("[data-again]").focus()
+    with desk.expect_response(f"**{DNS}"):
+        desk.keyboard.press("Enter")
+
+    desk.locator("[data-comes-from]:not([aria-busy])").wait_for()
+    assert desk.evaluate("document.activeElement.matches('[data-again]')") is True
+
+
 # --- A mail to oneself ---
 
 
