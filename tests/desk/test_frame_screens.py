@@ -19,6 +19,7 @@ from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible_in_both_schemes
 
 pytestmark = pytest.mark.browser
+TEXT_OF_FOCUSED = "document.activeElement.checkVisibility() && document.activeElement.textContent.trim()"
 TAP = 44  # pixels that a thumb needs (WCAG 2.2, 2.5.5)
 
 
@@ -264,3 +265,18 @@ def test_nothing_moves_when_a_day_is_chosen(desk, server):
 
     assert field.get_attribute("type") == "date"
     assert desk.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_whoever_selects_all_of_a_long_list_by_key_stays_at_it(desk, server):
+    for number in range(51):  # one more than a page has
+        make_post(f"第 {number} 篇")
+    desk.goto(server.url + reverse("admin:posts_post_changelist"))
+    desk.locator("#action-toggle").focus()
+    desk.keyboard.press("Space")
+    desk.get_by_role("button", name="Select all 51 posts").focus()
+
+    desk.keyboard.press("Enter")
+
+    assert desk.evaluate(TEXT_OF_FOCUSED) == "Clear selection"
+    desk.keyboard.press("Enter")
+    assert desk.evaluate("document.activeElement.id") == "action-toggle"
