@@ -79,9 +79,13 @@ function watch() {
   aside.addEventListener("desk:leave", () => isDrawer.matches && close()); // what was looked for is in the text
   const refused = aside.querySelector(".errorlist");
   if (refused) reveal(refused);
-  new MutationObserver(() => {
-    const list = aside.querySelector(".errorlist[data-in-place]");
-    if (list) reveal(list);
+  // Only what has just been refused: the check and the outline change as well, while somebody types.
+  new MutationObserver((changes) => {
+    const added = changes.flatMap((change) => [...change.addedNodes]);
+    const list = added.find((one) => one.matches?.(".errorlist[data-in-place]"));
+    if (!list) return;
+    reveal(list);
+    if (isDrawer.matches) aside.querySelector("[aria-invalid=true]")?.focus(); // it covers whatever had the focus
   }).observe(aside, { childList: true, subtree: true });
 }
 

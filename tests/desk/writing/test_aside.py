@@ -176,3 +176,20 @@ def test_whoever_fixes_all_of_a_kind_by_key_stays_in_the_check(editor, is_answer
     if is_answered:
         editor.keyboard.press("Control+z")
         assert text(editor) == BODY
+
+
+def test_on_a_phone_a_field_that_is_refused_in_the_drawer_gets_the_focus(editor):
+    editor.set_viewport_size({"width": 375, "height": 812})
+    editor.evaluate("document.querySelector('#id_tag_names').value = '長'.repeat(90)")
+    editor.locator("#id_body").focus()
+
+    editor.keyboard.press("Control+s")
+
+    editor.locator("#id_tag_names_error").wait_for()
+    assert editor.evaluate("document.activeElement.id") == "id_tag_names"  # the drawer covers the text
+    editor.keyboard.press("Escape")
+    editor.locator("#id_body").focus()
+    editor.keyboard.insert_text("一,二,三,四")
+    editor.locator("#tab-check", has_text="6").wait_for(state="attached")
+    assert editor.locator("#write-aside").is_hidden()  # it opens for a new refusal alone
+    assert editor.evaluate("document.activeElement.id") == "id_body"
