@@ -73,7 +73,9 @@ function measure(place) {
 }
 
 // Choose a part of the text and scroll it to a third of the field: a browser scrolls to a caret only when somebody types.
+// On a narrow window the preview stands in the place of the text, and hides it: it goes off first.
 function show(from, to) {
+  if (!field.checkVisibility()) field.closest(".editor").querySelector("[data-tool=preview]").click();
   const { top } = measure(from);
   field.focus({ preventScroll: true });
   field.setSelectionRange(from, to);

@@ -193,3 +193,20 @@ def test_on_a_phone_a_field_that_is_refused_in_the_drawer_gets_the_focus(editor)
     editor.locator("#tab-check", has_text="6").wait_for(state="attached")
     assert editor.locator("#write-aside").is_hidden()  # it opens for a new refusal alone
     assert editor.evaluate("document.activeElement.id") == "id_body"
+
+
+def test_on_a_phone_a_jump_into_the_text_leaves_the_preview_that_hides_it(editor):
+    editor.set_viewport_size({"width": 375, "height": 812})
+    editor.locator("[data-tool=preview]").focus()
+    editor.keyboard.press("Enter")
+    editor.locator("#id_body").wait_for(state="hidden")
+    editor.locator("[data-aside]").focus()
+    editor.keyboard.press("Enter")
+    editor.get_by_role("tab", name="Outline").click()
+    editor.get_by_role("button", name="結尾").focus()
+
+    editor.keyboard.press("Enter")
+
+    assert editor.locator("#id_body").is_visible()
+    assert editor.evaluate("document.activeElement.id") == "id_body"
+    assert editor.locator("[data-tool=preview]").get_attribute("aria-pressed") == "false"
