@@ -164,7 +164,19 @@ for (const facts of document.querySelectorAll("[data-letter]")) {
   document.querySelector("[data-letter-frame]").dataset.shown = facts.dataset.letter;
 }
 document.querySelectorAll("[data-words]").forEach(showBeginning);
-document.addEventListener("change", ({ target }) => target.matches("[data-kept]") && putIn(target));
+
+// A closed list changes with every arrow and every letter: nothing is put in by these before Enter.
+const isOpening = (event) => event.altKey || ["Enter", " ", "F4"].includes(event.key);
+let isBrowsing = false;
+document.addEventListener("keydown", (event) => {
+  if (!event.target.matches?.("[data-kept]")) return;
+  isBrowsing = !isOpening(event);
+  setTimeout(() => (isBrowsing = false)); // its change comes before that
+  if (event.key !== "Enter" || !event.target.value) return;
+  event.preventDefault();
+  putIn(event.target);
+});
+document.addEventListener("change", ({ target }) => target.matches("[data-kept]") && !isBrowsing && putIn(target));
 document.querySelectorAll("[data-shown][name=subject]").forEach(showShown);
 document.querySelectorAll("[data-shown][name=subject]").forEach(suggestSubjects);
 document.querySelectorAll("[data-count-from]").forEach(countLength);

@@ -295,6 +295,26 @@ def test_a_kept_text_goes_where_the_caret_is_and_a_new_one_can_be_used_at_once(d
     assert KeptText.objects.get(name="兩句").text == "再見。\n\n哪一場？"
 
 
+def test_by_keys_every_kept_text_is_reached_and_none_goes_in_before_enter(editor, issue):
+    for name in ("一個問題", "三個問題", "兩個問題"):
+        KeptText.objects.create(kind="closing", name=name, text=f"{name}。")
+    editor.reload()
+    editor.locator("summary", has_text="Closing").click()
+    kept = editor.locator("#id_closing_from")
+    kept.focus()
+
+    for _ in range(2):
+        editor.keyboard.press("ArrowDown")
+    assert editor.input_value("#id_closing") == ""
+    chosen = kept.evaluate("list => list.selectedOptions[0].dataset.text")
+    editor.keyboard.press("Enter")
+
+    assert chosen == list(KeptText.objects.order_by("name"))[1].text
+    assert editor.input_value("#id_closing") == chosen
+    assert kept.input_value() == ""
+    until(editor, stored(issue, closing=chosen))
+
+
 def test_a_name_that_is_only_half_typed_keeps_nothing(editor, issue):
     editor.locator("summary", has_text="Closing").click()
     editor.fill("#id_closing_as", "一半")
