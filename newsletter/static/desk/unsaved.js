@@ -243,7 +243,9 @@ function goOnWith(copy) {
   if (!isOurs || !document.getElementById("saving")?.dataset.rest || JSON.stringify(contents()) !== saved) return false;
   form.dispatchEvent(new CustomEvent("desk:returned", { detail: { base: copy.base, seen: copy.seen } }));
   saved = JSON.stringify(copy.base); // until it is saved, a further copy is one of that older text, too
+  const focused = document.activeElement; // it may come seconds after the page, when somebody is elsewhere
   fill(copy);
+  if (focused !== document.body) focused.focus({ preventScroll: true });
   const one = document.getElementById("kept-returned").content.firstElementChild.cloneNode(true);
   const time = new Date(copy.at).toLocaleString(language, {
     dateStyle: "medium",

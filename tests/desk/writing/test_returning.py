@@ -130,10 +130,12 @@ def test_what_a_page_had_that_leaves_late_is_gone_on_with(editor, server, post):
     other.goto(editor.url)
     other.wait_for_timeout(1_500)  # what is looked for when a page is opened was looked for
     assert body(other) == TEXT
+    other.locator("#id_title").focus()
 
     editor.close()
 
     stored(other, TEXT + "走之前寫的。")
+    assert other.evaluate("document.activeElement.id") == "id_title"
 
 
 def test_what_was_typed_into_an_issue_that_is_not_approved_is_sent_unasked_too(desk, server, post):
