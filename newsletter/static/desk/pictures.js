@@ -134,9 +134,10 @@ async function list(page = 1) {
     .then((response) => response.json())
     .catch(() => ({ error: say("Failed") }));
   if (number !== asked) return; // a newer question is on its way
+  told.textContent = answer.error ?? (answer.count ? "" : words.trim() ? say("None") : say("Empty"));
+  if (answer.error && page > 1) return; // what is there stays, and the button tries again
   const cards = (answer.pictures ?? []).map(card);
   page === 1 ? grid.replaceChildren(...cards) : grid.append(...cards);
-  told.textContent = answer.error ?? (answer.count ? "" : words.trim() ? say("None") : say("Empty"));
   more.hidden = !answer.next;
   more.onclick = () => list(answer.next);
   if (page > 1) cards[0]?.querySelector("button").focus();

@@ -1,8 +1,11 @@
 """Pictures in a browser: chosen from the library, described, put in, and made the cover."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
+from newsletter.posts import library
 from newsletter.posts.models import Image, Post
 from newsletter.publication.pictures.uploads import prepare
 from tests.publication.pictures.test_uploads import picture
@@ -89,6 +92,22 @@ def test_words_that_no_picture_has_are_answered(images, editor):
 
     editor.get_by_text("No picture has these words.").wait_for()
     assert editor.locator("#pictures .pictures-one").count() == 0
+
+
+def test_older_pictures_that_did_not_come_are_asked_for_again_by_the_same_button(images, editor, monkeypatch):
+    monkeypatch.setattr(library, "PER_PAGE", 1)
+    open_library(editor)
+    older = editor.get_by_role("button", name="Older pictures")
+    editor.route("**/choices/?*p=2", lambda route: route.abort(), times=1)
+
+    older.press("Enter")
+    editor.locator(".pictures-told", has_text=re.compile(".")).wait_for()
+    assert editor.locator(".pictures-grid button").count() == 1
+    assert editor.evaluate("document.activeElement.matches('[data-more]')") is True
+    older.press("Enter")
+
+    editor.locator(".pictures-grid button").nth(1).wait_for()
+    assert editor.locator(".pictures-told").text_content() == ""
 
 
 def test_a_picture_of_the_typed_text_can_be_the_cover_and_any_other_of_the_library_too(images, editor, post):
