@@ -109,10 +109,11 @@ def test_a_child_that_does_not_listen_is_killed_in_the_end(supervise):
 
 @pytest.mark.servers
 def test_a_second_ctrl_c_waits_for_nobody(supervise):
-    process, said = supervise("trap 'echo asked' TERM; while :; do sleep 0.05; done")
+    process, said = supervise("trap 'echo asked' TERM; echo trapped; while :; do sleep 0.05; done")
+    wait_until(lambda: "trapped" in said(), what=said)
 
     process.send_signal(signal.SIGINT)
-    wait_until(lambda: "asked" in said())
+    wait_until(lambda: "asked" in said(), what=said)
     process.send_signal(signal.SIGINT)
 
     assert process.wait(5) == 0
