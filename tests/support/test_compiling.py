@@ -13,8 +13,9 @@ def collect(tmp_path, monkeypatch):
     """Return what collects a folder of tests in a process of a run, and says which modules it has loaded, in order."""
     folder = tmp_path / "some_tests"
     folder.mkdir()
+    skipping = "import pytest\npytest.skip('no', allow_module_level=True)"  # as a module does whose library is missing
     for place, name in enumerate(MODULES):
-        text = {"broken": "1 / 0", "skipped": "import pytest\npytest.skip('no', allow_module_level=True)"}.get(name, "")
+        text = {"broken": "1 / 0", "skipped": skipping}.get(name, "")
         (folder / f"test_{place}_{name}.py").write_text(f"import sys\nsys.some_tests.append({name!r})\n{text}\n")
     (folder / "helper.py").write_text("import sys\nsys.some_tests.append('helper')\n")
     monkeypatch.syspath_prepend(tmp_path)
