@@ -36,6 +36,17 @@ with only_one(Path(sys.argv[1]), "the first"):
     copy.wait()
 """
 
+# Leaves holes between what it keeps, two megabytes in all, and prints how many octets of them are free in the end.
+HOLES = """
+from newsletter.operation import forks
+kept = [bytes(size) for size in range(600, 3000)]
+del kept[::2]
+forks.settle()
+forks._libc.mallinfo2.restype = forks._Heap
+heap = forks._libc.mallinfo2()
+print(heap.free - heap.top)
+"""
+
 
 @pytest.fixture
 def parent(tmp_path):
@@ -125,6 +136,13 @@ def test_a_copy_that_does_not_end_holds_none_of_its_parents_locks(parent, tmp_pa
     with only_one(tmp_path / "lock", "the second"):
         assert lives(pid)
     os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.servers  # starts a program
+def test_no_hole_is_left_for_a_copy_to_write_into():
+    done = subprocess.run([sys.executable, "-c", HOLES], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert int(done.stdout) < 1_000
 
 
 def test_a_program_is_started_again_with_what_was_loaded_at_first(tmp_path):
