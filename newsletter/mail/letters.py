@@ -1,7 +1,7 @@
 """From templates/email/<name>.html to a Letter."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader import get_template
@@ -27,6 +27,29 @@ def render(
     base_url: absolute, without a slash at its end, for links that a template builds.
     needs_pictures: raise PicturesAway rather than leave logo and face out while nobody can look at their files.
     """
+    page = _page(name, subject, context, base_url=base_url, needs_pictures=needs_pictures)
+    text = evened(_text(name, page), page.html, letterhead(context.get("publication"), base_url))
+    return Letter(subject=shortened(page.subject), html=page.html, text=text)
+
+
+def render_html(
+    name: str, subject: str, context: Mapping[str, Any], *, base_url: str, needs_pictures: bool = False
+) -> str:
+    """Return the HTML part of what `render` returns, without making the text part."""
+    return _page(name, subject, context, base_url=base_url, needs_pictures=needs_pictures).html
+
+
+class _Page(NamedTuple):
+    """The HTML part, and what the text part is made of. whole: the HTML before what old programs need."""
+
+    subject: str
+    values: dict[str, Any]
+    names: tuple[str, ...]
+    whole: str
+    html: str
+
+
+def _page(name: str, subject: str, context: Mapping[str, Any], *, base_url: str, needs_pictures: bool) -> _Page:
     names = spelled(context.get("publication"))
     subject = spaced_subject(subject, names)
     shades = colours.of_mail(getattr(context.get("publication"), "accent", ""))
@@ -37,11 +60,8 @@ def render(
         if needs_pictures:
             raise
     values["look_styles"] = f"email/_{getattr(context.get('publication'), 'look', '') or LOOK}.css"
-    body = spacing.spaced_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
-    text = _text(name, values, body, names)
-    body = html.undivided(html.for_old_clients(body))
-    text = evened(text, body, letterhead(context.get("publication"), base_url))
-    return Letter(subject=shortened(subject), html=body, text=text)
+    whole = spacing.spaced_html(html.inline_css(get_template(f"email/{name}.html").render(values)), names)
+    return _Page(subject, values, names, whole, html.undivided(html.for_old_clients(whole)))
 
 
 def spelled(publication: Any) -> tuple[str, ...]:
@@ -55,12 +75,12 @@ def spaced_subject(subject: str, names: tuple[str, ...]) -> str:
     return line if shouted(subject) or not shouted(line) else subject
 
 
-def _text(name: str, values: dict[str, Any], body: str, names: tuple[str, ...]) -> str:
+def _text(name: str, page: _Page) -> str:
     try:
         template = get_template(f"email/{name}.txt")
     except TemplateDoesNotExist:
-        return plaintext.text_from_html(body)
-    return wrapping.tidy(spacing.spaced(template.render(values), names))
+        return plaintext.text_from_html(page.whole)
+    return wrapping.tidy(spacing.spaced(template.render(page.values), page.names))
 
 
 def letterhead(publication: Any, base_url: str) -> str:

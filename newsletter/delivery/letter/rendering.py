@@ -180,17 +180,16 @@ def greeting_html(source: str) -> str:
     return salutations.slotted(author_html(source))
 
 
-def freeze(issue: Issue, note: str = "", *, items: list[IssueItem] | None = None) -> FrozenLetter:
+def freeze(issue: Issue, note: str = "") -> FrozenLetter:
     """Render `issue` once, as it is now, for all its readers.
 
     note: what was wrong, in Markdown, on top of a correction; "" for the issue itself.
-    items: what stands in the letter instead of the issue's own, to measure it.
     Raises PicturesAway: without the logo it would be another letter. What is frozen needs no picture any more.
     """
     publication = Publication.objects.current()
     with translation.override(publication.language):
         subject = subject_line(issue, publication, is_correction=bool(note))
-        context = issue_context(issue, publication, items) | {"correction": author_html(note)}
+        context = issue_context(issue, publication) | {"correction": author_html(note)}
         letter = letters.render("issue", subject, context, base_url=settings.SITE_URL, needs_pictures=True)
     name, address = publication.sender
     return FrozenLetter(
@@ -202,6 +201,15 @@ def freeze(issue: Issue, note: str = "", *, items: list[IssueItem] | None = None
         text=letter.text,
         quotes=tuple(quote.pk for quote in cast("list[Quote]", context["quotes"])),
     )
+
+
+def html_with(issue: Issue, items: list[IssueItem]) -> str:
+    """Return the HTML of a letter of `issue` in which `items` stand instead of its own, to look at or to measure."""
+    publication = Publication.objects.current()
+    with translation.override(publication.language):
+        subject = subject_line(issue, publication, is_correction=False)
+        context = issue_context(issue, publication, items)
+        return letters.render_html("issue", subject, context, base_url=settings.SITE_URL, needs_pictures=True)
 
 
 def _legible(issue: Issue) -> Issue:

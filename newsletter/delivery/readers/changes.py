@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import F, Sum
 
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import html_with
 from newsletter.delivery.letter.words import Words, in_public, words_of_letter
 from newsletter.delivery.models import Batch, Mailing, Step
 from newsletter.delivery.readers.withholding import withheld
@@ -106,7 +106,7 @@ def _web(issue: Issue, since: datetime, now: datetime) -> _Text | None:
     at = max([issue.updated_at, *(item.post.updated_at for item in found)])
     if at <= since:
         return None
-    parts = words_of_letter(unslotted(freeze(issue, items=found).html))
+    parts = words_of_letter(unslotted(html_with(issue, found)))
     return _Text(at, 0, "", is_mailed=False, is_later=False, parts=parts)
 
 

@@ -8,6 +8,7 @@ import pytest
 from newsletter.delivery.letter import rendering
 from newsletter.delivery.planning import approving
 from newsletter.issues.models import IssueItem
+from newsletter.mail import letters
 from newsletter.mail.colours import of_mail
 from newsletter.posts.models.images import Image
 from tests.delivery.conftest import NOW
@@ -111,6 +112,15 @@ def test_each_form_shows_as_much_as_it_says(publication):
     assert "第丙篇" in letter.html
     assert "這是丙的內文。" in letter.html
     assert "這是丙的第二句。" not in letter.html
+
+
+def test_the_html_alone_is_that_of_the_letter_and_its_text_is_not_made(publication, monkeypatch):
+    issue = make_issue(make_post("甲", cover=picture("a", 640, 320)), make_post("乙"), number=9, introduction="您好。")
+    letter = rendering.freeze(issue)
+    monkeypatch.setattr(letters, "_text", lambda name, page: pytest.fail("the text part takes two fifths of the time"))
+
+    assert rendering.html_with(issue, list(issue.items.all())) == letter.html
+    assert "乙" not in rendering.html_with(issue, list(issue.items.all()[:1]))
 
 
 def test_introduction_closing_and_signature_stand_in_their_places(publication):

@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.letter import size
-from newsletter.delivery.letter.rendering import freeze
+from newsletter.delivery.letter.rendering import freeze, html_with
 from newsletter.delivery.models import Delivery
 from newsletter.delivery.planning import approving
 from newsletter.delivery.planning.obstacles import PlanningError, obstacles
@@ -117,7 +117,7 @@ def test_what_a_form_is_said_to_take_is_what_it_takes(publication, form):
     issue = make_issue(post, make_post("乙", body="字" * 900), make_post("丙"), number=9)
     IssueItem.objects.filter(post=post).update(form=form)
     whole = len(freeze(issue).html.encode())
-    without = len(freeze(issue, items=[item for item in issue.items.all() if item.post_id != post.pk]).html.encode())
+    without = len(html_with(issue, [item for item in issue.items.all() if item.post_id != post.pk]).encode())
 
     said = size.weights_by_form(issue, [post])[post.pk][form]
 
