@@ -5,6 +5,7 @@ import logging
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import wraps
 from queue import SimpleQueue
 from threading import Thread, current_thread
 from typing import Any
@@ -15,7 +16,25 @@ TICK_SECONDS = 0.05
 MOST_THREADS = 64  # of which all but one stand still
 MANY = 4  # unfinished calls, from which on another one takes long
 
+STACK_WORDS = 70_000  # of eight octets: more than half of a megabyte
+
 logger = logging.getLogger(__name__)
+
+
+def with_room[**Asked, Given](function: Callable[Asked, Given]) -> Callable[Asked, Given]:
+    """Return a function that calls `function`, with room for the frames of all calls below it.
+
+    CPython 3.13 keeps the frames of a thread in pieces of 16 KB. A loop of calls that begins at the end of a piece has
+    the kernel give another and take it back, each time: 240 times for a page of the desk, 7 % of its CPU time. A frame
+    that is larger than a piece gets one of the next power of two octets, and what it calls uses the rest. Of the
+    megabyte, memory is what was written to.
+    """
+
+    def roomy(*args: Asked.args, **kwargs: Asked.kwargs) -> Given:
+        return function(*args, **kwargs)
+
+    roomy.__code__ = roomy.__code__.replace(co_stacksize=STACK_WORDS)
+    return wraps(function)(roomy)
 
 
 class Threads:
@@ -80,7 +99,7 @@ class Threads:
     def _start_leader(self) -> None:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         if len(self._threads) < MOST_THREADS:
-            self._leader = Thread(target=self._work, daemon=True)
+            self._leader = Thread(target=with_room(self._work), daemon=True)
             self._threads.append(self._leader)
             self._leader.start()
 

@@ -5,8 +5,6 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
-from functools import partial, update_wrapper
 
 # Before Django reads its settings: a folder of this run's own, and none of the developer's variables.
 # The module is named here, not in pyproject.toml: from there it would be read before this file.
@@ -31,17 +29,20 @@ gc.disable()  # what is loaded and collected stays: a tenth of that time went in
 django.setup()
 from django.conf import settings as project
 from django.core.cache import caches
+from django.core.servers.basehttp import ThreadedWSGIServer
 from django.utils import timezone, translation
 
 from newsletter.mail import due
 from newsletter.publication import heartbeats
 from newsletter.publication.pictures import uploads
+from newsletter.threads import with_room
 
 # No manifest of static files, a queue in memory, http in the test client. Set once: each change tells all of Django.
 project.STORAGES |= {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 project.CELERY_BROKER_URL = "memory://"
 project.SECURE_SSL_REDIRECT = False
 project.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ThreadedWSGIServer.process_request_thread = with_room(ThreadedWSGIServer.process_request_thread)  # as the web server's
 due.JITTER = 0  # mails that failed are tried again on the minute
 uploads.AVIF_SPEED = 10  # as good as 6 for what a test looks at, in a tenth of the time
 
@@ -88,22 +89,10 @@ def pytest_runtestloop() -> None:
     gc.enable()
 
 
-def _called(test: Callable[..., object], /, **arguments: object) -> object:
-    return test(**arguments)
-
-
-_called.__code__ = _called.__code__.replace(co_stacksize=70_000)  # words: more than half of the megabyte that it gets
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
-    """Call a test so that all calls below it have their frames in one piece of memory.
-
-    Python keeps frames in pieces of 16 KB. A loop of calls at the end of one has the kernel give a piece and take it
-    back for each call: 84,000 times for 520 pages of the desk, a tenth of their CPU time. A frame that is larger than
-    a piece gets one of the next power of two, and what is called from there uses the rest of it.
-    """
-    pyfuncitem.obj = update_wrapper(partial(_called, pyfuncitem.obj), pyfuncitem.obj)
+    """Call a test as the web server's threads call what makes a page: a tenth of what 520 pages of the desk take."""
+    pyfuncitem.obj = with_room(pyfuncitem.obj)
 
 
 def pytest_report_header() -> str:

@@ -1,13 +1,14 @@
 """Calls from an event loop into threads."""
 
 import asyncio
+import resource
 import threading
 from threading import Event, current_thread
 
 import pytest
 
 from newsletter import threads
-from newsletter.threads import Threads
+from newsletter.threads import Threads, with_room
 from tests.support.loops import run
 
 
@@ -43,6 +44,39 @@ def test_calls_are_made_one_after_the_other_in_one_thread():
 
     assert len(set(run(main()))) == 1
     assert set(seen) == {1}
+
+
+def _faults_of_calls() -> int:
+    """Return how many pages of memory this thread is given while it calls functions from many depths."""
+
+    def call_from(depth: int) -> None:
+        if depth:
+            call_from(depth - 1)
+        for _ in range(1_000):
+            pass_by()
+
+    def pass_by() -> None: ...
+
+    before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+    call_from(400)
+    return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+
+
+def test_no_depth_of_calls_costs_a_page_of_memory_for_each_call():
+    async def main():
+        return await Threads(asyncio.get_running_loop()).call(_faults_of_calls)
+
+    assert run(main()) < 200
+
+
+def test_a_function_with_room_is_called_as_it_was():
+    @with_room
+    def joined(*words: str, by: str = " ") -> str:
+        """Join."""
+        return by.join(words)
+
+    assert joined("a", "b", by="-") == "a-b"
+    assert (joined.__name__, joined.__doc__) == ("joined", "Join.")
 
 
 def test_calls_that_wait_for_later_ones_do_not_keep_these_waiting():
