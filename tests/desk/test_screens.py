@@ -110,11 +110,14 @@ def test_posts_are_moved_by_keys_and_saved_in_their_new_order(desk, server, issu
     said = desk.locator("[data-said]").text_content()
     focused = desk.evaluate("document.activeElement.getAttribute('aria-label')")
     desk.keyboard.press("Enter")  # now at the end, where this arrow is off
+    desk.keyboard.press("Enter")  # one too many does nothing
     left = desk.evaluate("document.activeElement.getAttribute('aria-label')")
+    is_off = down.get_attribute("aria-disabled")
     desk.get_by_role("button", name="Save", exact=True).click()
     desk.locator(".saving-said", has_text="Saved: ").wait_for()
 
-    assert (said, focused, left) == ("“甲” is number 2 of 3 now.", "Move “甲” down", "Move “甲” up")
+    assert (said, focused, left) == ("“甲” is number 2 of 3 now.", "Move “甲” down", "Move “甲” down")
+    assert is_off == "true"
     assert list(issue.items.values_list("post__title", flat=True)) == ["乙", "丙", "甲"]
 
 

@@ -8,8 +8,8 @@ function renumber(list) {
   for (const [index, item] of [...list.children].entries()) {
     const [up, down] = item.querySelectorAll("[data-move]");
     if (!up) continue;
-    up.disabled = index === 0;
-    down.disabled = index === list.children.length - 1;
+    up.ariaDisabled = index === 0; // not `disabled`: whoever moves a post to the end by keys stays on its arrow
+    down.ariaDisabled = index === list.children.length - 1;
   }
 }
 
@@ -40,10 +40,8 @@ function arrows(box) {
   list.addEventListener("click", ({ target }) => {
     const button = target.closest("[data-move]");
     if (!button) return;
-    const item = button.closest(".item");
-    move(list, item, Number(button.dataset.move), said);
-    // a button at the end of the list is off, and the focus would be lost with it
-    (button.disabled ? item.querySelector("[data-move]:not(:disabled)") : button)?.focus();
+    move(list, button.closest(".item"), Number(button.dataset.move), said);
+    button.focus();
   });
   list.addEventListener("desk:moved", ({ target }) => tellMoved(list, target, said)); // dragging.js
   list.addEventListener("change", ({ target }) => {
