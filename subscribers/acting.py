@@ -159,7 +159,7 @@ def lift(readers: Keys, occasion: Occasion) -> Ends:
     barred = Suppression.objects.filter(address_hash__in=hashes, reason=Suppression.Reason.MANUAL)
     lifted = sorted(barred.values_list("address_hash", flat=True))
     if lifted:
-        departures.write(departure(Why.BACK, who, at=occasion.at) for who in lifted)
+        departures.write(departure(Why.LIFTED, who, at=occasion.at) for who in lifted)
         barred.delete()
         _write([hashes[who] for who in lifted], Act.What.LIFTED, occasion)
     return _ends(done=len(lifted), already=len(locked) - len(lifted))

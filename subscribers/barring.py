@@ -22,4 +22,4 @@ def is_ours_to_lift(suppression: Suppression) -> bool:
 
 def before_lifting(suppressions: Iterable[Suppression]) -> None:
     """Let no restore bar these addresses anew; whoever calls this deletes the rows."""
-    departures.write(departure(Why.BACK, one.address_hash) for one in list(suppressions))
+    departures.write(departure(Why.LIFTED, one.address_hash) for one in list(suppressions))

@@ -20,13 +20,17 @@ log = logging.getLogger(__name__)
 
 
 class Why(StrEnum):
+    """What a line says: of a subscription, of a suppression, or of both. Each of the two ends for itself."""
+
     LEFT = "left"
-    BACK = "back"  # confirmed, took a leaving back, or may be mailed again by the author's hand
+    RETURNED = "returned"  # confirmed, or took a leaving back
     MOVED = "moved"  # to another address: what happens to that one ends this one too
-    ERASED = "erased"
+    ERASED = "erased"  # both end
     BOUNCED = "bounced"
     COMPLAINED = "complained"
     MANUAL = "manual"
+    LIFTED = "lifted"  # the suppression, by the author or by a confirmation
+    BACK = "back"  # in files before 29 November 2026: returned, lifted or both
 
 
 @dataclass(frozen=True)

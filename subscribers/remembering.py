@@ -4,7 +4,8 @@ On a database that was not restored, nothing is left to do. A reader who came ba
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import batched
 
 from django.db import transaction
@@ -17,16 +18,18 @@ from subscribers.models.consents import Circumstances
 
 log = logging.getLogger(__name__)
 
-STEP = 500  # addresses in one transaction
+STEP = 500  # departures in one transaction
+OF_SUBSCRIPTIONS = {Why.LEFT, Why.RETURNED, Why.MOVED, Why.ERASED, Why.BACK}
+BARRED = {Why.BOUNCED, Why.COMPLAINED, Why.MANUAL, Why.ERASED}
+OF_SUPPRESSIONS = {*BARRED, Why.LIFTED, Why.BACK}
 REPLAYED = Circumstances("remembered after a restore")
 
 
 def replay() -> int:
     """Do every departure again that the database does not know; return how many those were. Twice changes nothing."""
     salt = Publication.objects.current().salt
-    last = _last(_by_our_salt(departures.read(), salt))
-    ended = [departure for who in last if (departure := _end_of(who, last))]
-    forgotten = sum(_done_again(batch) for batch in batched(ended, STEP, strict=False))
+    ends = _ends(_by_our_salt(departures.read(), salt))
+    forgotten = sum(_done_again(batch) for batch in batched(ends, STEP, strict=False))
     if forgotten:
         log.warning("%d departures that this database had forgotten were done again: it comes from a backup", forgotten)
     return forgotten
@@ -37,12 +40,12 @@ def _by_our_salt(found: list[Departure], salt: str) -> list[Departure]:
     foreign = {departure.salt for departure in found} - {salt}
     if not foreign:
         return found
-    ours = dict(_translations(foreign, salt))
+    ours = dict(_translations(foreign))
     known = [one for one in found if one.salt == salt or (one.salt, one.who) in ours]
     return [one if one.salt == salt else _translated(one, ours, salt) for one in known]
 
 
-def _translations(foreign: Collection[str], salt: str) -> Iterator[tuple[tuple[str, str], str]]:
+def _translations(foreign: Collection[str]) -> Iterator[tuple[tuple[str, str], str]]:
     for email, known_as in Subscriber.objects.order_by().values_list("email", "address_hash").iterator():
         for other in foreign:
             yield (other, address_hash(email, other)), known_as
@@ -53,20 +56,40 @@ def _translated(departure: Departure, ours: dict[tuple[str, str], str], salt: st
     return Departure(departure.at, departure.why, ours[departure.salt, departure.who], salt, heir)
 
 
-def _last(found: Iterable[Departure]) -> dict[str, Departure]:
-    return {departure.who: departure for departure in found}
+def _ends(found: Collection[Departure]) -> Iterator[Departure]:
+    """Yield how a subscription ended, and why an address is suppressed, for each address where that was the last word.
+
+    Neither takes back the other: whoever has left and was suppressed has still left when the suppression is lifted.
+    """
+    moves = {one.who: one for one in found if one.why in OF_SUBSCRIPTIONS}
+    bars = _last_bars(found)
+    for who in moves | bars:
+        heirs = _heirs(who, moves)
+        end = moves.get(heirs[-1])
+        bar = next((bars[heir] for heir in heirs if heir in bars and bars[heir].why in BARRED), None)
+        if end and end.why in {Why.LEFT, Why.ERASED}:
+            yield replace(end, who=who, heir="")
+        if bar and not (end and end.why == Why.ERASED):
+            yield replace(bar, who=who)
 
 
-def _end_of(who: str, last: dict[str, Departure]) -> Departure | None:
-    """Return how the letters to an address ended, there or where its reader moved to; None if they did not."""
-    seen: set[str] = set()
-    at = last.get(who)
-    while at and at.why == Why.MOVED and at.who not in seen:
-        seen.add(at.who)
-        at = last.get(at.heir)
-    if at is None or at.why in {Why.BACK, Why.MOVED}:
-        return None
-    return Departure(at.at, at.why, who, at.salt)
+def _last_bars(found: Iterable[Departure]) -> dict[str, Departure]:
+    """Return the last word on the suppression of each address; of several reasons the first stands, but for erasure."""
+    last: dict[str, Departure] = {}
+    for one in found:
+        known = last.get(one.who)
+        is_further = known is not None and known.why in BARRED and one.why in BARRED - {Why.ERASED}
+        if one.why in OF_SUPPRESSIONS and not is_further:
+            last[one.who] = one
+    return last
+
+
+def _heirs(who: str, moves: Mapping[str, Departure]) -> list[str]:
+    """Return an address and those that its reader moved to, in this order."""
+    heirs = [who]
+    while (at := moves.get(heirs[-1])) and at.why == Why.MOVED and at.heir not in heirs:
+        heirs.append(at.heir)
+    return heirs
 
 
 @transaction.atomic

@@ -95,7 +95,7 @@ def _move(subscriber: Subscriber, email: str, now: datetime, how: Circumstances)
     if known_as != subscriber.address_hash:
         Consent.objects.add(subscriber, Consent.Kind.MOVED, how, now)
         moved = departure(Why.MOVED, subscriber.address_hash, at=now, heir=known_as)
-        departures.write([moved, departure(Why.BACK, known_as, at=now)])
+        departures.write([moved, departure(Why.RETURNED, known_as, at=now)])
     if other:  # never confirmed, or has left: the click is the owner's newer word
         Consent.objects.take_over(subscriber, other)
         other.notes.update(subscriber=subscriber)

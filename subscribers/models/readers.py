@@ -40,9 +40,9 @@ WAITS_FOR_ITS_OWNER = Q(state="pending", confirmation_sent_at__isnull=False)
 IS_NOT_WELCOMED = Q(welcomed_at__isnull=True, confirmed_at__isnull=False)
 NOT_SAID = Circumstances()
 WHY_OF = {
-    Consent.Kind.CONFIRMED: Why.BACK,
+    Consent.Kind.CONFIRMED: Why.RETURNED,
     Consent.Kind.WITHDREW: Why.LEFT,
-    Consent.Kind.CAME_BACK: Why.BACK,
+    Consent.Kind.CAME_BACK: Why.RETURNED,
 }
 
 
@@ -264,6 +264,8 @@ class Subscriber(Linked):
                 Pause.objects.end([self.pk], now)
                 self._record(Consent.Kind.CONFIRMED, how, now)
                 lifted, _models = Suppression.objects.endable().filter(address_hash=self.address_hash).delete()
+                if lifted:
+                    departures.write([departure(Why.LIFTED, self.address_hash, at=now)])
                 Invitation.objects.settle(self.pk, is_new=not was_reader and not lifted)
         return confirmed
 

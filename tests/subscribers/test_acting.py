@@ -122,7 +122,7 @@ def test_an_address_may_be_mailed_again_and_no_restore_bars_it():
     assert done(acting.lift, reader, make_subscriber()) == {"done": 1, "already": 1}
 
     assert list(Subscriber.objects.mailable(NOW).filter(pk=reader.pk)) == [reader]
-    assert [one.why for one in departures.read()] == [Why.MANUAL, Why.BACK]
+    assert [one.why for one in departures.read()] == [Why.MANUAL, Why.LIFTED]
     assert [what for what, *_rest in acts_of(reader)] == ["suppressed", "lifted"]
 
 

@@ -104,6 +104,117 @@ def test_whoever_came_back_before_the_restore_stays(reader):
     assert is_mailable(reader)
 
 
+def bar(reader, reason="manual"):
+    return lambda: again(reader).suppress(reason)
+
+
+def leave(reader):
+    return lambda: again(reader).unsubscribe(timezone.now())
+
+
+def come_back(reader):
+    return lambda: again(reader).undo(timezone.now())
+
+
+def lift(reader):
+    return lambda: acting.lift([reader.pk], Occasion(timezone.now()))
+
+
+@pytest.mark.parametrize("steps", [(leave, bar, lift), (bar, leave, lift), (bar, lift, leave)])
+def test_a_suppression_that_is_lifted_takes_back_no_leaving(reader, steps):
+    with restored():
+        for step in steps:
+            assert step(reader)()
+        assert not Suppression.objects.exists()
+
+    assert remembering.replay() == 1
+
+    assert again(reader).state == Subscriber.State.UNSUBSCRIBED
+    assert not Suppression.objects.exists()
+
+
+@pytest.mark.parametrize("steps", [(leave, come_back, bar), (leave, bar, come_back), (bar, leave, come_back)])
+def test_a_leaving_that_is_taken_back_lifts_no_suppression(reader, steps):
+    with restored():
+        for step in steps:
+            assert step(reader)()
+
+    assert remembering.replay() == 1
+
+    assert Suppression.objects.get().reason == "manual"
+    assert again(reader).state == Subscriber.State.ACTIVE
+    assert not is_mailable(reader)
+
+
+def test_both_are_done_again_where_both_hold(reader):
+    with restored():
+        bar(reader, "complained")()
+        leave(reader)()
+
+    assert remembering.replay() == 2
+
+    assert Suppression.objects.get().reason == "complained"
+    assert again(reader).state == Subscriber.State.UNSUBSCRIBED
+    assert remembering.replay() == 0
+
+
+def test_the_reason_that_stood_before_the_restore_stands_after_it(reader):
+    with restored():
+        bar(reader, "bounced")()
+        bar(reader, "complained")()
+        assert Suppression.objects.get().reason == "bounced"
+
+    remembering.replay()
+
+    assert Suppression.objects.get().reason == "bounced"
+
+
+def test_a_new_confirmation_that_ends_a_suppression_ends_it_after_a_restore_too(reader):
+    with restored():
+        bar(reader, "bounced")()
+        acting.ask_back(reader.pk, Occasion(timezone.now()))
+        assert again(reader).confirm(timezone.now())
+        assert not Suppression.objects.exists()
+
+    assert remembering.replay() == 0
+
+
+def test_a_confirmation_that_ends_no_suppression_ends_none_after_a_restore(reader):
+    Subscriber.objects.update(state=Subscriber.State.PENDING, confirmed_at=None)
+    with restored():
+        bar(reader)()
+        assert again(reader).confirm(timezone.now())
+        assert Suppression.objects.exists()
+
+    assert remembering.replay() == 1
+
+    assert Suppression.objects.get().reason == "manual"
+
+
+@pytest.mark.parametrize("why", ["left", "manual"])
+def test_the_word_of_an_older_version_for_both_ends_both(reader, why):
+    salt = Publication.objects.get().salt
+    lines = [f"{NOW.isoformat()} {why}", f"{LATER.isoformat()} back"]
+    departures.path().write_text("".join(f"\n{line} {reader.address_hash} {salt}" for line in lines))
+
+    assert remembering.replay() == 0
+
+    assert is_mailable(reader)
+
+
+def test_an_address_that_was_barred_where_its_reader_moved_to_gets_nothing_at_the_former_one(reader):
+    with restored():
+        moved = again(reader)
+        changing.ask(moved, "new@example.org", NOW)
+        assert changing.confirm(moved.address_changes.get(), NOW)
+        moved.refresh_from_db()
+        moved.suppress("complained")
+
+    assert remembering.replay() == 2  # the new address, and the former one
+
+    assert not is_mailable(reader)
+
+
 def test_whoever_confirmed_again_after_leaving_stays(reader):
     with restored():
         again(reader).unsubscribe(NOW)

@@ -223,7 +223,7 @@ def doubt(mailing: Mailing, now: datetime) -> int:
 def _lift(readers: list[Subscriber]) -> None:
     hashes = [reader.address_hash for reader in readers]
     lifted = Suppression.objects.filter(reason=Suppression.Reason.BOUNCED, address_hash__in=hashes)
-    departures.write([departure(Why.BACK, who) for who in lifted.values_list("address_hash", flat=True)])
+    departures.write([departure(Why.LIFTED, who) for who in lifted.values_list("address_hash", flat=True)])
     lifted.delete()
 
 
