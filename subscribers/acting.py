@@ -15,7 +15,7 @@ from django.db.models import F
 
 from subscribers import departures
 from subscribers.departures import Why
-from subscribers.models import Act, Pause, Subscriber, SubscriberQuerySet, Suppression, mail_budget
+from subscribers.models import Act, Invitation, Pause, Subscriber, SubscriberQuerySet, Suppression, mail_budget
 from subscribers.models.consents import Circumstances, Consent
 from subscribers.models.suppressions import SuppressionQuerySet, departure
 from subscribers.models.tags import TAGS_LENGTH_MAX, Tag, Tagging, joined
@@ -127,6 +127,7 @@ def unsubscribe(readers: Keys, occasion: Occasion) -> Ends:
             signup_round=F("signup_round") + 1,
         )
         Pause.objects.forget(left)
+        Invitation.objects.filter(newcomer__in=left).delete()
         _withdraw(left, occasion)
     return _ends(done=len(left), already=len(states) - len(left))
 

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from subscribers import acting
+from subscribers.acting import Occasion
 from subscribers.models import Consent, Invitation, Invited, Subscriber
 from tests.factories import make_publication
 from tests.subscribers.conftest import NOW, path_of
@@ -44,6 +46,22 @@ def test_a_friend_signs_up_by_the_link_and_is_counted_once_when_they_confirm(cli
 
     assert counted() == [("reader@example.org", 1)]
     assert not Invitation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [lambda friend: friend.unsubscribe(NOW), lambda friend: acting.unsubscribe([friend.pk], Occasion(NOW, by="gipi"))],
+    ids=["by themselves", "by the author"],
+)
+def test_who_left_before_they_confirmed_and_comes_alone_later_is_not_counted(client, sign_up, door, leave):
+    friend = come_by(door, client, sign_up)
+    leave(friend)
+    assert not Invitation.objects.exists()
+    Subscriber.objects.filter(pk=friend.pk).update(state=Subscriber.State.PENDING, unsubscribed_at=None)
+
+    confirm(client, friend)
+
+    assert counted() == []
 
 
 def test_nothing_that_is_kept_says_by_whom_a_reader_came(client, sign_up, door, reader):
