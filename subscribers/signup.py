@@ -50,7 +50,7 @@ def sign_up(
 
 def _know(subscriber: Subscriber, who: Newcomer) -> None:
     """Keep the name that was typed last, and the first link."""
-    if subscriber.name != who.name:
+    if who.name and subscriber.name != who.name:
         _of(subscriber).update(name=who.name)
     if who.by and who.by.is_reader:
         Invitation.objects.note(subscriber.pk, who.by.pk)

@@ -6,7 +6,7 @@ from django.db import connection
 
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.consents import Circumstances, Consent
-from subscribers.signup import enrol, sign_up
+from subscribers.signup import Newcomer, enrol, sign_up
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 
@@ -50,6 +50,14 @@ def test_an_erased_address_stays_suppressed_until_its_owner_confirms():
     Subscriber.objects.get().confirm(NOW)
 
     assert (suppressed_before, Suppression.objects.exists()) == (True, False)
+
+
+@pytest.mark.parametrize(("again", "kept"), [("Anne", "Anne"), ("", "Ann")])
+def test_the_name_that_was_typed_last_is_kept_and_no_name_deletes_none(again, kept):
+    for minutes, name in [(0, "Ann"), (20, again)]:
+        assert sign_up("reader@example.org", FORM, NOW + timedelta(minutes=minutes), who=Newcomer(name))
+
+    assert Subscriber.objects.get().name == kept
 
 
 def test_a_reader_who_left_and_is_signed_up_by_another_stays_away():
