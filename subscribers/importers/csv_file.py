@@ -12,7 +12,7 @@ from typing import BinaryIO
 from django.utils.translation import gettext as _
 
 from subscribers.importers.columns import NOTHING, Choices, ColumnError, Columns
-from subscribers.importers.encodings import NAMES, FileError, encoding_of, first_line
+from subscribers.importers.encodings import NAMES, FileError, encoding_of, first_line, heading_of
 from subscribers.importers.refused import made_up
 from subscribers.importers.rows import Row, RowReader, Unreadable
 
@@ -66,7 +66,7 @@ class Table:
         self._file = file
         self._text = io.TextIOWrapper(file, encoding, newline="")
         first, self._delimiter, self._lines_before = first_line(self._text)
-        heading = next(csv.reader([first], delimiter=self._delimiter), [])
+        heading = heading_of(first, self._delimiter)
         self._first: list[str] | None = None  # the first line, when it is a row already
         self._width = len(heading)
         self.written = f"{NAMES[encoding]}, {SIGNS[self._delimiter]}" if encoding in NAMES else encoding

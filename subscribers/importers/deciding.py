@@ -198,7 +198,7 @@ def _made(known_as: str, row: Row, now: datetime) -> Reader:
 def _apply(reader: Reader, row: Row, now: datetime) -> bool:
     """Bring what a file says to a known reader, but for the tags; return whether that changed anything.
 
-    Leaving wins over everything, and a reader's own pause over the file.
+    Leaving wins over everything, a reader's own pause over a file that knows of none, and of two pauses the longer one.
     """
     if reader.state == UNSUBSCRIBED:
         return False
@@ -217,7 +217,10 @@ def _join(reader: Reader, row: Row, now: datetime) -> None:
         reader.confirmed_at = min(row.consent_at or now, now)
         reader.welcomed_at, reader.confirmation_due_at = now, None
         reader.signup_round += 1
-    reader.state, reader.paused_until = row.state, row.paused_until
+    if reader.state == row.state == PAUSED and reader.paused_until and row.paused_until:
+        reader.paused_until = max(reader.paused_until, row.paused_until)
+    else:
+        reader.state, reader.paused_until = row.state, row.paused_until
 
 
 def _leave(reader: Reader, row: Row, now: datetime) -> None:

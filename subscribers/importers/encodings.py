@@ -52,6 +52,14 @@ def first_line(file: TextIO) -> tuple[str, str, int]:
     return line, delimiter_of(line), 1
 
 
+def heading_of(line: str, delimiter: str) -> list[str]:
+    """Return the cells of the first line of a table; raise FileError if one is longer than a cell may be."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise FileError(_("Line %(start)d is not CSV: %(error)s") % {"start": 1, "error": error}) from error
+
+
 def encoding_of(path: Path) -> str:
     """Return how the file is written; of several that fit, the one in which the names of its columns are known."""
     with path.open("rb") as file:

@@ -22,7 +22,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from subscribers.addresses import AddressError, normalise, one_line
-from subscribers.importers.encodings import FileError, delimiter_of, encoding_of
+from subscribers.importers.encodings import FileError, delimiter_of, encoding_of, heading_of
 from subscribers.importers.names import plain
 from subscribers.importers.rows import CELL_LENGTH_MAX, Unreadable
 from subscribers.importers.states import STATE_OF, is_yes
@@ -119,7 +119,7 @@ class SuppressionList:
         self.path = path
         first = _first_line(path, self.encoding)
         self.delimiter = delimiter_of(first)
-        self.heading = next(csv.reader([first], delimiter=self.delimiter), [])
+        self.heading = heading_of(first, self.delimiter)
         self.places = Places.of(self.heading)
 
     @property

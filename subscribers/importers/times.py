@@ -27,21 +27,23 @@ def moment(text: str) -> datetime | None:
     """
     if not text or text.startswith(NEVER):
         return None
-    if text[4:5] != "-":
-        return _without_hyphens(text)
+    try:
+        return _without_hyphens(text) if text[4:5] != "-" else _with_hyphens(text)
+    except OverflowError as error:
+        raise ValueError(text) from error
+
+
+def _with_hyphens(text: str) -> datetime:
     if found := OF_GO.fullmatch(text):
         text = f"{found[1][:26]}{found[2]}"
     at = datetime.fromisoformat(text.removesuffix(" UTC"))
     if at.tzinfo is UTC:
         return min(at, FAR)
     at = at.replace(tzinfo=at.tzinfo or UTC)
-    try:
-        return min(at, FAR).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(text) from error
+    return min(at, FAR).astimezone(UTC)
 
 
-def _without_hyphens(text: str) -> datetime:
+def _without_hyphens(text: str) -> datetime | None:
     if found := SHEET.fullmatch(text):
         return _of_a_sheet(found)
     if found := DOTTED.fullmatch(text):
@@ -53,7 +55,9 @@ def _without_hyphens(text: str) -> datetime:
     return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
 
 
-def _of_a_sheet(found: re.Match[str]) -> datetime:
+def _of_a_sheet(found: re.Match[str]) -> datetime | None:
+    if int(found["year"]) <= 1:  # what .NET writes for no time at all, as a sheet shows it
+        return None
     hour = int(found["hour"] or 0)
     if found["half"]:
         hour = hour % 12 + 12 * (found["half"] in AFTERNOON)

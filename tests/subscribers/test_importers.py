@@ -1,7 +1,7 @@
 import codecs
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -180,6 +180,17 @@ def test_a_file_leaves_a_reader_s_own_pause_alone(bring):
     assert bring("email,state\nreader@example.org,active\n")[0] == counts(rows=1, unchanged=1)
 
 
+@pytest.mark.parametrize(("days", "kept"), [(-10, 0), (10, 10)])
+def test_of_two_pauses_the_longer_one_stands(bring, days, kept):
+    make_subscriber("reader@example.org", state=State.PAUSED, paused_until=NOW)
+    until = NOW + timedelta(days=days)
+
+    bring(f"email,state,paused_until\nreader@example.org,paused,{until.isoformat()}\n")
+
+    reader = Subscriber.objects.get()
+    assert (reader.state, reader.paused_until) == (State.PAUSED, NOW + timedelta(days=kept))
+
+
 def test_a_file_confirms_who_had_only_signed_up(bring):
     make_subscriber("reader@example.org", state=State.PENDING, confirmed_at=None, confirmation_due_at=NOW)
 
@@ -250,6 +261,10 @@ def test_names_tags_and_consent_of_other_programs_are_kept(bring):
         (b"", "The first line must name a column “email”; it has nothing"),
         (b"name,age\nx,1\n", "The first line must name a column “email”; it has name, age"),
         (b"email\n\xff\xfe\xfa\n", "The file is neither UTF-8 nor Big5. Save it as “CSV UTF-8” and try again."),
+        (
+            b"email," + b"x" * 200_000 + b"\na@example.org,x\n",
+            "Line 1 is not CSV: field larger than field limit (131072)",
+        ),
         (b'email,name\na@example.org,"' + b"x" * 200_000, "Line 2 is not CSV: field larger than field limit (131072)"),
     ],
 )

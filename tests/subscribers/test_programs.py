@@ -202,6 +202,8 @@ def test_what_is_no_text_is_of_no_encoding(file):
         ("1714550400", datetime(2024, 5, 1, 8, tzinfo=UTC)),
         ("0000-00-00 00:00:00", None),
         ("0001-01-01T00:00:00Z", None),
+        ("0001/1/1 上午 12:00:00", None),
+        ("01.01.0001 00:00:00", None),
         ("9999-12-31T23:59:59Z", datetime(9000, 1, 1, tzinfo=UTC)),
         ("9999-12-31T23:59:59-12:00", datetime(9000, 1, 1, tzinfo=UTC)),
         ("9999/12/31", datetime(8999, 12, 31, 16, tzinfo=UTC)),
@@ -213,9 +215,11 @@ def test_times_are_read_as_programs_and_spreadsheets_write_them(settings, text, 
     assert moment(text) == at
 
 
-@pytest.mark.parametrize("text", ["31/01/2027", "2024/13/1", "yesterday", "2024/5/1 25:00", "31.13.2024"])
+@pytest.mark.parametrize(
+    "text", ["31/01/2027", "2024/13/1", "yesterday", "2024/5/1 25:00", "31.13.2024", "00010101T000000+0800"]
+)
 def test_what_is_no_time_is_none(text):
-    with pytest.raises(ValueError, match=r"time|range|2027|yesterday|month|hour"):
+    with pytest.raises(ValueError, match=r"time|range|2027|yesterday|month|hour|0001"):
         moment(text)
 
 
