@@ -226,12 +226,11 @@ def release_dead(kinds: Iterable[DueMail[Any]], now: datetime) -> int:
 def _release(path: Path, kinds: dict[str, DueMail[Any]], now: datetime) -> bool:
     with suppress(OSError), path.open("rb") as file:  # locked by its owner, or gone meanwhile
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        words = file.read().decode().split()
-        if len(words) != len(Claim._fields):  # its owner has just made it, or died then
+        claim = Claim.read(file.read())
+        if claim is None:  # its owner has just made it, or died then
             if time.time() - path.stat().st_mtime > EMPTY_SECONDS:
                 path.unlink()
             return False
-        claim = Claim(*words)
         if claim.kind not in kinds:
             return False
         kind, until = kinds[claim.kind], datetime.fromisoformat(claim.until)
@@ -250,6 +249,15 @@ class Claim(NamedTuple):
     kind: str
     pk: str
     until: str
+
+    @classmethod
+    def read(cls, octets: bytes) -> "Claim | None":
+        """Return what a file says; None for one that is not whole."""
+        words = octets.decode(errors="replace").split()
+        with suppress(ValueError):
+            if len(words) == len(cls._fields) and datetime.fromisoformat(words[-1]).tzinfo:
+                return cls(*words)
+        return None
 
 
 def _locked_file(kind: str, pk: object, until: datetime) -> BinaryIO | None:

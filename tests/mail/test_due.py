@@ -230,6 +230,20 @@ def test_a_claim_of_a_boot_that_has_ended_waits_for_the_lease(publication, provi
     assert [kind.send_due(NOW + at) for at in (SECOND, LEASE)] == [0, 1]
 
 
+@pytest.mark.parametrize("torn", [b". BOOT KIND 1 2026-11-2", b". BOOT KIND 1 2026-11-24T08:00", b"\xff\xfe . 1 2 3"])
+def test_a_claim_that_was_not_written_whole_holds_up_no_mail(publication, provider, settings, torn):
+    settings.LOCK_DIR.mkdir(exist_ok=True)
+    file = settings.LOCK_DIR / "mail-torn"
+    file.write_bytes(torn)
+    _sign_up()
+
+    assert sending.MAIL.send_due(NOW) == 1
+    assert file.exists()  # its owner may be writing it
+    os.utime(file, (0, 0))
+    assert due.release_dead([sending.MAIL], NOW) == 0
+    assert not file.exists()
+
+
 def test_a_claim_is_not_released_when_somebody_has_asked_again(publication, provider, stalling):
     row, kind = _sign_up(), sending.MAIL
     with a_process_that_sends(kind, row, stalling("RCPT")):
