@@ -78,10 +78,10 @@ def append(file: Path, octets: bytes) -> None:
     finally:
         os.close(descriptor)
     if is_new:
-        _keep_name(file.parent)
+        keep_name(file.parent)
 
 
-def _keep_name(folder: Path) -> None:
+def keep_name(folder: Path) -> None:
     """Make the name of a new file durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -92,7 +92,10 @@ def _leave(words: list[str]) -> bool:
 def _locked() -> Iterator[IO[bytes]]:
     """Open the file for this process alone, made if it is missing."""
     path().parent.mkdir(parents=True, exist_ok=True)
+    is_new = not path().exists()
     with path().open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        if is_new:
+            departures.keep_name(path().parent)
         file.seek(0)
         yield file

@@ -1,3 +1,5 @@
+import os
+import stat
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -115,6 +117,18 @@ def test_what_can_be_no_token_is_not_kept(db):
     assert not wishes.keep("a token\nof two lines", timezone.now())
     assert not wishes.keep("x" * 25, timezone.now())
     assert not wishes.path().exists()
+
+
+def test_the_first_wish_is_on_the_disk_with_the_name_of_its_file(reader, monkeypatch):
+    synced = []
+    sync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(stat.S_ISDIR(os.fstat(file).st_mode)), sync(file)))
+
+    for _time in range(2):
+        assert wishes.keep(reader.token("unsubscribe"), timezone.now())
+
+    assert synced.count(True) == 1
+    assert synced.count(False) == 2
 
 
 def test_strangers_do_not_fill_the_disk(reader, monkeypatch):
