@@ -93,7 +93,7 @@ def _waiting(batch: Batch, rows: list[int]) -> "QuerySet[Delivery]":
 
 def known_copies() -> int:
     """Return how many copies wait in the ledger that have left, as the recorders know."""
-    return sum(len(rows) for batch, found in _undecided() for rows in [_forgotten(batch, found)])
+    return len({(batch.pk, seq) for batch, record in _undecided() for seq in _forgotten(batch, record)})
 
 
 def count(now: datetime) -> int:
