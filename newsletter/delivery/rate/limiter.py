@@ -84,6 +84,7 @@ class Pacer:
         self.slowed: float | None = None
         self.fits = 1 if limits.domains else 10**6  # rows whose places are within a slice, as far as is known
         self.unreported, self.look_at, self.ignore_throttling_until = 0, 0.0, 0.0
+        self.full_at: datetime | None = None  # when the day had fewer places than were asked for
         self.throttling_replies: deque[float] = deque(maxlen=THROTTLING_REPLIES)  # when each came
 
     @property
@@ -169,10 +170,17 @@ class Pacer:
         most = self._ceiling(now)
         if self.warm_up is None or most is None:
             return messages
-        return count_today(self.warm_up.day(now), messages, most)
+        granted = count_today(self.warm_up.day(now), messages, most)
+        if granted < messages:
+            self.full_at = now
+        return granted
 
     def end_of_day(self, now: datetime) -> tuple[datetime, str] | None:
-        """Return when a full day is over, and why the mailing waits for that; None without a ceiling."""
+        """Return when a full day is over, and why the mailing waits for that; None without a ceiling.
+
+        The day is the one that was found full: it may be over before the last answers of its messages are there.
+        """
+        now = self.full_at or now
         most = self._ceiling(now)
         if self.warm_up is None or most is None:
             return None

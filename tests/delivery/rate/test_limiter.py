@@ -397,6 +397,18 @@ def test_a_full_day_is_no_pause_and_says_when_it_goes_on(make_mailing, run, toda
     assert mailing.counts().queued == 1
 
 
+@pytest.mark.usefixtures("small_days")
+def test_a_day_that_is_over_before_its_last_answers_costs_no_second_one(make_mailing, run, today):
+    today.now = datetime(2026, 11, 3, 15, 59, 59, tzinfo=UTC)
+    pacer = warming()
+    pacer.ask(["a@example.org"] * 3)
+
+    today.now = datetime(2026, 11, 3, 16, 0, 1, tzinfo=UTC)
+    goes_on_at, _why = pacer.end_of_day(today.now)
+
+    assert goes_on_at == datetime(2026, 11, 3, 16, 1, tzinfo=UTC)
+
+
 @pytest.mark.usefixtures("small_days", "today")
 def test_a_full_day_stays_full_for_every_worker(make_mailing, run):
     mailing, provider = make_mailing("abcd"), Provider()
