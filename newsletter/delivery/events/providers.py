@@ -92,6 +92,8 @@ def _is_signed_by_svix(request: HttpRequest, secret: str) -> bool:
     if not at.isdecimal() or abs(time() - int(at)) > SVIX_TOLERANCE_SECONDS:
         return False
     key = _decoded(secret.removeprefix("whsec_"))
+    if not key:  # mistyped in its URL: anybody could sign by nothing
+        return False
     expected = digest(key, f"{name}.{at}.".encode() + request.body, "sha256")
     given = [one.partition(",")[2] for one in signatures.split() if one.startswith("v1,")]
     return any(compare_digest(_decoded(one), expected) for one in given)

@@ -1,8 +1,10 @@
 """What providers report is taken if it is genuine, stored once, and ends in the right states."""
 
 import base64
+import hmac
 import json
 import random
+import time
 from datetime import timedelta
 
 import pytest
@@ -116,6 +118,16 @@ def test_a_forged_signature_inside_of_the_body_is_refused_as_well(client):
     data["signature"]["signature"] = data["signature"]["signature"][::-1]
 
     assert post(client, Recorded("mailgun", json.dumps(data).encode())).status_code == 400
+    assert not Arrival.objects.exists()
+
+
+def test_a_secret_that_was_mistyped_lets_nobody_sign_by_nothing(client, settings, monkeypatch):
+    name, now, body = "msg_1", str(int(time.time())), b"{}"
+    digest = hmac.digest(b"", f"{name}.{now}.".encode() + body, "sha256")
+    signed = {"svix-id": name, "svix-timestamp": now, "svix-signature": "v1," + base64.b64encode(digest).decode()}
+    monkeypatch.setattr(providers, "keys_of", lambda provider: {"signing_secret": "whsec_abcde"})
+
+    assert post(client, Recorded("resend", body, headers=signed)).status_code == 400
     assert not Arrival.objects.exists()
 
 
