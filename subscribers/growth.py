@@ -26,6 +26,7 @@ LABELS: dict[str, Promise] = {
     "form": _("form on the site"),
     "import": _("import"),
     "hand": _("added by hand"),
+    "api": _("by a program"),
     "other": _("others"),
 }
 TOGETHER = ("/p/", "/issues/")  # pages that a sentence counts as one

@@ -18,7 +18,7 @@ UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 FROM = "from"
 INVITED = "invited"  # by the link in a reader's letter; by whose is not kept
 REST = ("other", "")
-WITHOUT_FORM = {"import": ("import", ""), "by hand": ("hand", "")}
+WITHOUT_FORM = {"import": ("import", ""), "by hand": ("hand", ""), "api:": ("api", "")}
 
 _PAGE = re.compile(r"/(?:[\w-]{1,60}/){0,3}")
 _HOST = re.compile(r"(?=[^ ]{1,60}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+")

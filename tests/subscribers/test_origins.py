@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from subscribers import growth, origins
 from subscribers.origins import LINE_MAX, joined, of_link
 
 OWN = ["news.example.org"]
@@ -44,6 +45,21 @@ def test_a_mark_holds_no_address_no_page_and_no_words_of_markup():
     query = {"utm_source": "gipi@example.org", "utm_medium": "<b>x y</b>", "utm_term": "a/../b", "utm_content": "  "}
 
     assert of_link("", query, OWN) == "utm_source=gipi-example.org utm_medium=b-x-y-b utm_term=a-..-b"
+
+
+@pytest.mark.parametrize(
+    ("line", "source"),
+    [
+        ("import: readers.csv", ("import", "")),
+        ("by hand", ("hand", "")),
+        ("api:crm", ("api", "")),
+        ("web:subscribe invited link", ("invitation", "")),
+        ("something else", ("other", "")),
+    ],
+)
+def test_every_way_in_is_counted_as_itself_and_has_a_name(line, source):
+    assert origins.source_of(line) == source
+    assert source[0] in growth.LABELS
 
 
 def test_lines_are_joined_and_the_first_page_and_host_stay():
