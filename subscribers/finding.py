@@ -91,14 +91,6 @@ class Term:
         ]
 
 
-def by_part(readers: SubscriberQuerySet, term: str) -> SubscriberQuerySet:
-    """Return the reader of a whole address in any spelling, or those with `term` in their address or name.
-
-    All readers are looked at by the beginning of their address, the newest PART_OF by any part: see `oldest_read`.
-    """
-    return Term.understood(readers, term).narrow(readers)
-
-
 def oldest_read() -> int:
     """Return the number of the first reader who is looked at by any part of address and name; 0 if all are."""
     numbers = Subscriber.objects.order_by("-pk").values_list("pk", flat=True)

@@ -251,7 +251,7 @@ class PauseForm(forms.Form):
         return data
 
     def until(self) -> datetime:
-        """Return the first moment after the pause: the start of its last day here."""
+        """Return the first moment after the pause: the start of the day on which letters come again, here."""
         return timezone.make_aware(datetime.combine(self.cleaned_data["until_on"], time()))
 
     def _check(self, day: date | None) -> None:

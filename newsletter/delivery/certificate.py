@@ -21,7 +21,7 @@ from newsletter.delivery.models.history import Certificate, Step
 from newsletter.delivery.models.packing import Copy
 
 VERSION = 1
-SLICE = 100  # batches counted by one statement: 50,000 rows
+SLICE = 100  # batches counted by one statement: 400,000 rows at most
 CLOSED = [Mailing.State.SENT, Mailing.State.CANCELLED]
 CODES = re.compile(r"\d{3}([ -]\d\.\d{1,3}\.\d{1,3})?")  # RFC 5321 section 4.2, RFC 3463
 CODES_LENGTH = 14
@@ -88,7 +88,7 @@ class Outcome:
 
 
 def _outcome(mailing: Mailing) -> Outcome:
-    """Count by statements of some ten thousand rows each: none of them keeps others waiting."""
+    """Count by statements of a bounded number of rows: none of them reads a whole mailing."""
     outcome = Outcome()
     ranges = mailing.batches.order_by("lo").values_list("lo", "hi")
     skipped, failed = Q(state=Delivery.State.SKIPPED), Q(state=Delivery.State.FAILED)

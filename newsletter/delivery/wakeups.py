@@ -20,7 +20,7 @@ ALONE_SECONDS = 10.0  # on SQLite, where no other machine is
 
 def wake_lanes() -> None:
     """Have every idle lane of this machine look at the ledger at once."""
-    with suppress(OSError):  # a full disk: they look within a second
+    with suppress(OSError):  # a full disk: they look by themselves
         _file().parent.mkdir(parents=True, exist_ok=True)
         _file().touch()
 

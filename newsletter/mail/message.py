@@ -55,7 +55,7 @@ class LetterPolicy(EmailPolicy):
 
     def fold(self, name: str, value: Any) -> str:
         lowered = name.lower()
-        if lowered == SIGNATURE:  # folded by its maker; to fold it anew is allowed, but why
+        if lowered == SIGNATURE:  # already folded by the signer: kept
             return f"{name}: {value.replace('\r\n', self.linesep)}{self.linesep}"
         if lowered in VERBATIM or lowered.startswith(("list-", "x-", "content-")):
             return f"{name}: {fields.checked(name, value)}{self.linesep}"

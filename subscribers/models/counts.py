@@ -58,8 +58,8 @@ class DayCountManager(models.Manager["DayCount"]):
     def keep(self, now: datetime, zone: ZoneInfo) -> None:
         """Write how many readers there are on this day of the calendar of `zone`; the last count of a day stays.
 
-        The first time, the weeks before are counted from when readers came and left: those who were erased since are
-        not in it, nor is who was suppressed at that time.
+        The first time, the weeks before are counted from when readers came and left: without those who were erased
+        since, and with those who were suppressed at that time.
         """
         today = now.astimezone(zone).date()
         oldest = self.order_by("on").values_list("on", flat=True).first() or today

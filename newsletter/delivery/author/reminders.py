@@ -217,6 +217,6 @@ def _let_go(reminder: Reminder, now: datetime) -> bool:
     try:
         with transaction.atomic():
             _schedule(reminder, issue, now)
-    except (Changed, PlanningError):  # edited in this moment: `note_missed` says so
+    except (Changed, PlanningError):  # edited in this moment: `observe_missed` says so
         return False
     return True

@@ -10,7 +10,7 @@ from django.db import connection
 
 from newsletter.delivery.models import Batch, Breakdown, Mailing, Refusal
 
-# In each five minutes all steps are taken once whatever the answer is: what it may leave out waits so long.
+# Every five minutes all steps run even if the answer is no: a step that it has missed waits for that long at most.
 ANYWAY_MINUTES = 5
 ANYWAY_SECONDS = 20  # longer than the rhythm of the dispatcher at rest
 

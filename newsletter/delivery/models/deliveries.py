@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from subscribers.models import Subscriber
 
-RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440, 1440)]  # about 72 h
+RETRY_AFTER = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440, 1440)]  # 70 h
 
 SEQ_BITS = 24  # of a copy's number in the token of its return path, which has 24 characters at most
 

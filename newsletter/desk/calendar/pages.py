@@ -30,7 +30,7 @@ ask_and_act = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    context = {**admin.site.each_context(request), "is_calendar": True, **context}
+    context = admin.site.each_context(request) | context
     return render(request, f"desk/calendar/{template}.html", context, status=status)
 
 

@@ -81,7 +81,6 @@ class Errand(models.Model):
         FAILED = "failed", pgettext_lazy("of an errand", "failed")
 
     AT_WORK = (State.TRYING, State.RUNNING)
-    ENDED = (State.DONE, State.STOPPED, State.FAILED)
 
     kind = models.CharField(max_length=12, choices=Kind)
     state = models.CharField(max_length=8, choices=State, default=State.RUNNING)

@@ -45,11 +45,6 @@ class RedirectQuerySet(models.QuerySet["Redirect"]):
         rows = [Redirect(path=path, post=post) for path in paths if path not in known]
         self.bulk_create(rows, ignore_conflicts=True)
 
-    def lead_to(self, address: str, target: str) -> None:
-        """Let an old address lead to another page, unless it leads somewhere already."""
-        if (path := normal(address)) and path != "/":
-            self.get_or_create(path=path, defaults={"target": target})
-
     def lead_all(self, ends: Mapping[str, str]) -> None:
         """Let old addresses lead to other pages, each unless it leads somewhere already."""
         targets = {path: target for address, target in ends.items() if (path := normal(address)) and path != "/"}

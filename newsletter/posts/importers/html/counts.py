@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from newsletter.posts.importers.html.tree import RAW, Node
-from newsletter.posts.markdown.embeds import film
 from newsletter.posts.text.han import HAN
 from newsletter.regular_expressions import compile_late
 
@@ -138,7 +137,3 @@ def is_link(node: Node) -> bool:
     if words.rstrip("/") == href.rstrip("/"):  # an address that stands in the text: here every one is a link by itself
         return False
     return bool(words or node.first("img"))
-
-
-def is_film(node: Node) -> bool:
-    return node.name == "iframe" and film(node.attrs.get("src", "")) is not None
