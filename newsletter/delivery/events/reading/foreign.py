@@ -182,7 +182,8 @@ def failed_addresses(message: Message, text: str, own: list[str]) -> list[str]:
     if not named:
         others = {one.lower() for one in [*own, address(message, "From")]}
         lines = [(len(indent), one) for indent, one in AT_LINE_START.findall(report)]
-        first = [one for indent, one in lines if indent == min(lines)[0]]  # a reply that goes on stands further in
+        least = min(lines)[0] if lines else 0
+        first = [one for indent, one in lines if indent == least]  # a reply that goes on stands further in
         found = [one for one in [*first, *ADDRESS.findall(report)[:20]] if one.lower() not in others]
         found = [one for one in found if not DAEMON.match(one)]
         named = [one for one in found if one in first] or found[:1]

@@ -7,6 +7,7 @@ person only when it is nothing else.
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import Message
+from functools import cached_property
 from hashlib import sha256
 
 from newsletter.delivery.events.facts import Fact, Kind, Names, Reading, Verdict, What
@@ -22,10 +23,12 @@ from newsletter.delivery.events.reading import (
 )
 from newsletter.delivery.models.events import Arrival, Event
 
+RECIPIENTS_MAX = 100  # of one report: a mail of ours has one
+
 
 @dataclass(frozen=True)
 class Opened:
-    """A mail, and what several readers need of it. to: whom it came to, the envelope's first."""
+    """A mail, and what several readers need of it, made once. to: whom it came to, the envelope's first."""
 
     mail: Message
     text: str
@@ -35,23 +38,23 @@ class Opened:
     key: str
     inner: Message | None
 
-    @property
+    @cached_property
     def raw_body(self) -> str:
         return self.raw.partition("\n\n")[2]
 
-    @property
+    @cached_property
     def prose(self) -> str:
         """Return what may be words of a server: the fields of a report that can be read are none."""
         return self.text or dsn.words_between(self.mail) or ("" if dsn.recipients(self.mail) else self.raw_body)
 
-    @property
+    @cached_property
     def names(self) -> Names:
         """Return by what it names a copy, with what it quotes of the mail that it returns."""
         quoted = message.tokens_quoted(self.inner) if self.inner is not None else ()
         tokens = dict.fromkeys([*message.tokens_to(self.to), *quoted])
         return Names(tuple(tokens), message.ids_quoted(self.inner, self.raw_body))
 
-    @property
+    @cached_property
     def own_names(self) -> Names:
         """Return by what a mail names a copy whose text anybody may have written: its addresses, what it answers."""
         answered = [*message.field(self.mail, "In-Reply-To").split(), *message.field(self.mail, "References").split()]
@@ -114,7 +117,7 @@ def _complaint(opened: Opened) -> Reading | None:
             Names(tokens, names.message_ids, recipient),
             words=words,
         )
-        for number, recipient in enumerate(report.recipients or ("",))
+        for number, recipient in enumerate(report.recipients[:RECIPIENTS_MAX] or ("",))
     ]
     return Reading(What.COMPLAINT, tuple(facts), names)
 
@@ -137,14 +140,16 @@ def _report(opened: Opened) -> Reading | None:
     if not about:
         return None
     failed = [one for one in about if one.has_failed]
-    facts = tuple(_fact(opened, number, one, about) for number, one in enumerate(failed or about))
+    told = (failed or about)[:RECIPIENTS_MAX]
+    addresses = [one.address for one in told]
+    facts = tuple(_fact(opened, number, one, addresses) for number, one in enumerate(told))
     what = What.BOUNCE if failed else What.NOTICE
     return Reading(what, facts, opened.names, note="" if failed else f"a report: {about[0].action}")
 
 
-def _fact(opened: Opened, number: int, one: dsn.Recipient, about: list[dsn.Recipient]) -> Fact:
+def _fact(opened: Opened, number: int, one: dsn.Recipient, addresses: list[str]) -> Fact:
     """Return what a report says of one recipient."""
-    said = [one.words, *foreign.words_about(one.address, opened.prose, [other.address for other in about])]
+    said = [one.words, *foreign.words_about(one.address, opened.prose, addresses)]
     around = [foreign.report_of(opened.prose)]
     if one.has_failed:
         return _told(opened, number, one.address, [*said, one.status, *around], _verdict(said, one.status, around))
@@ -189,7 +194,7 @@ def _foreign(opened: Opened) -> Reading | None:
     if foreign.has_arrived(opened.mail, opened.text):
         return Reading(What.NOTICE, names=opened.names, note="a mail server, about a mail that arrived")
     is_late = foreign.is_only_late(opened.mail, opened.text)
-    named = foreign.failed_addresses(opened.mail, opened.text, opened.to)
+    named = foreign.failed_addresses(opened.mail, opened.text, opened.to)[:RECIPIENTS_MAX]
     if not named and opened.names == Names() and not foreign.is_about_failure(opened.mail, opened.text):
         return Reading(What.NOTICE, note="a mail server, about something else")  # such as of our own mailbox
     facts = []

@@ -3,6 +3,7 @@
 The standard library's `compat32` policy is used on purpose: it raises nothing on mails that follow no standard.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ READ_MAX = 1024 * 1024  # octets that are read; a report stands before the mail 
 TEXT_MAX = 64 * 1024  # characters of one text
 # Of one field. The standard library takes parameters apart in a time that grows with the square of their length.
 FIELD_MAX, PARAMETERS_MAX = 64 * 1024, 4 * 1024
+# What Python decodes like a character set, and no mail is written in. The time of punycode grows with the square of a
+# text: 256 KB take three seconds.
+NO_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 # Where servers note for whom they took a mail; To is last, for it is the writer's.
 CAME_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To", "X-Delivered-To", "To", "Cc")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
@@ -56,8 +60,10 @@ def field(message: Message, name: str) -> str:
     octets = value.encode("utf-8", "surrogateescape")
     value = octets.decode("iso2022_jp" if b"\x1b$" in octets else "utf-8", "replace")
     try:
-        text = str(make_header(decode_header(value)))
-    except (ValueError, LookupError):  # an unknown character set
+        words = decode_header(value)
+        is_legible = all(charset is None or is_charset(charset) for _word, charset in words)
+        text = str(make_header(words)) if is_legible else value
+    except (ValueError, LookupError):
         text = value
     return " ".join(CONTROL.sub(" ", text).split())
 
@@ -77,13 +83,22 @@ def date(message: Message, received_at: datetime) -> datetime:
     return at if 0 <= (received_at - at).total_seconds() <= 14 * 86400 else received_at
 
 
+def is_charset(name: str) -> bool:
+    """Return whether a mail may be written in the character set of this name."""
+    try:
+        return codecs.lookup(name).name not in NO_CHARSETS
+    except (LookupError, ValueError):
+        return False
+
+
 def text_of(part: Message) -> str:
     """Return the text of one part, decoded as it says, or as well as it can be."""
     payload = part.get_payload(decode=True)
     octets = payload if isinstance(payload, bytes) else str(part.get_payload()).encode(errors="replace")
+    named = part.get_content_charset() or ""
     try:
-        text = octets[: 4 * TEXT_MAX].decode(part.get_content_charset() or "utf-8", "replace")
-    except LookupError:
+        text = octets[: 4 * TEXT_MAX].decode(named if is_charset(named) else "utf-8", "replace")
+    except LookupError:  # of octets, such as base64
         text = octets[: 4 * TEXT_MAX].decode("utf-8", "replace")
     return text[:TEXT_MAX].replace("\r\n", "\n").replace("\r", "\n")
 

@@ -126,7 +126,7 @@ def _text(leaves: list[Message]) -> str:
 def _decoded(part: Message) -> str:
     octets = _octets(part)[: 4 * message.TEXT_MAX]
     given = (part.get_content_charset() or "").strip("'\" ").lower()
-    tried = [MEANT.get(given, given)] if given else []
+    tried = [MEANT.get(given, given)] if message.is_charset(given) or given in MEANT else []
     tried = ["iso2022_jp_2", *tried] if b"\x1b$" in octets else tried
     text = next(filter(None, (_strictly(octets, one) for one in [*tried, *GUESSED])), None)
     text = octets.decode("utf-8", "replace") if text is None else text

@@ -6,6 +6,7 @@ import pytest
 
 from newsletter.delivery.events.facts import Kind, Verdict, What
 from newsletter.delivery.events.reading.mail import read_mail
+from tests.delivery.conftest import NOW
 from tests.delivery.events.mails import BLOCKED, FULL, GONE, complaint, dsn, plain, returned
 from tests.support.cpu import is_within
 
@@ -425,3 +426,32 @@ def test_a_report_about_something_else_is_no_complaint(kind):
 
     assert (reading.what, reading.facts) == (What.NOTICE, ())
     assert reading.note == f"a report of a receiver: {kind}"
+
+
+def a_report(about: str) -> bytes:
+    head = "From: MAILER-DAEMON@example.net\nTo: n@example.com\nSubject: Undelivered Mail Returned to Sender\n"
+    kind = "multipart/report; report-type=delivery-status; boundary=b"
+    return f"{head}Content-Type: {kind}\n\n--b\nContent-Type: message/delivery-status\n\n{about}--b--\n".encode()
+
+
+def of_many(count: int) -> str:
+    return "".join(f"Final-Recipient: rfc822; a{number}@b.co\nAction: failed\n\n" for number in range(count))
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        pytest.param(a_report(of_many(1_800)), id="a report"),
+        pytest.param(
+            b"From: MAILER-DAEMON@example.net\nSubject: failure notice\nX-Failed-Recipients: "
+            + b", ".join(b"a%d@b.co" % number for number in range(1_800))
+            + b"\n\nThis message could not be delivered.\n",
+            id="a field",
+        ),
+    ],
+)
+def test_a_report_about_many_says_so_of_the_first_ones_and_takes_no_longer(mail):
+    read = read_mail(mail, [], NOW)
+
+    assert len(read.facts) == 100
+    assert is_within(2, lambda: read_mail(mail, [], NOW))

@@ -299,3 +299,18 @@ def test_a_report_within_a_report_is_bounded_as_well():
 
 def test_a_character_set_that_breaks_at_its_end_stops_nothing():
     assert letter(b"words-99999999999", kind="text/plain; charset=punycode").text == "words-99999999999"
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "unicode-escape"])
+def test_what_is_no_character_set_of_a_mail_takes_no_longer_than_another(charset):
+    part = f"--b\nContent-Type: text/plain; charset={charset}\n\nabc-{'a' * 250_000}\n"
+    head = f"From: a@example.org\nSubject: =?{charset}?q?abc-{'a' * 50_000}?=\n"
+    bomb = f"{head}Content-Type: multipart/mixed; boundary=b\n\n{part * 4}--b--\n".encode()
+
+    assert is_within(2, lambda: personal.letter(bomb, "key"))
+    assert is_within(2, lambda: read_mail(bomb, [], NOW))
+
+
+def test_the_words_of_what_is_no_character_set_are_read_all_the_same():
+    assert letter("hello", kind="text/plain; charset=undefined").text == "hello"
+    assert read_mail(mail("hello", kind="text/plain; charset=idna"), [], NOW).letter.text == "hello"
