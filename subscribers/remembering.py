@@ -74,12 +74,16 @@ def _ends(found: Collection[Departure]) -> Iterator[Departure]:
 
 
 def _last_bars(found: Iterable[Departure]) -> dict[str, Departure]:
-    """Return the last word on the suppression of each address; of several reasons the first stands, but for erasure."""
+    """Return the last word on the suppression of each address.
+
+    Of several reasons the first stands, but for an erasure; that one ends whenever somebody returns.
+    """
     last: dict[str, Departure] = {}
     for one in found:
-        known = last.get(one.who)
-        is_further = known is not None and known.why in BARRED and one.why in BARRED - {Why.ERASED}
-        if one.why in OF_SUPPRESSIONS and not is_further:
+        standing = known.why if (known := last.get(one.who)) and known.why in BARRED else None
+        is_further = standing is not None and one.why in BARRED - {Why.ERASED}
+        is_end = one.why == Why.RETURNED and standing == Why.ERASED
+        if is_end or (one.why in OF_SUPPRESSIONS and not is_further):
             last[one.who] = one
     return last
 

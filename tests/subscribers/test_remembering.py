@@ -215,6 +215,17 @@ def test_an_address_that_was_barred_where_its_reader_moved_to_gets_nothing_at_th
     assert not is_mailable(reader)
 
 
+def test_whoever_moved_to_an_address_that_was_erased_before_is_not_erased_there(reader):
+    make_subscriber("new@example.org").erase()
+    changing.ask(reader, "new@example.org", timezone.now())
+    assert changing.confirm(reader.address_changes.get(), timezone.now())
+
+    assert remembering.replay() == 0
+
+    assert again(reader).email == "new@example.org"
+    assert is_mailable(reader)
+
+
 def test_whoever_confirmed_again_after_leaving_stays(reader):
     with restored():
         again(reader).unsubscribe(NOW)
