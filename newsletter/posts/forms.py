@@ -67,6 +67,8 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         for name, words in PLACEHOLDERS.items():
             if name in self.fields:
                 self.fields[name].widget.attrs["placeholder"] = words
+        for name in {"is_web_only", "is_unlisted"} & self.fields.keys():  # no browser puts back what they were
+            self.fields[name].widget.attrs["autocomplete"] = "off"
         if "published_at" in self.fields:
             self.fields["published_at"].widget.state = self.instance.state(timezone.now())
         if self.instance.pk:
@@ -86,6 +88,8 @@ class PostForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
 
     def _ask_for_less(self) -> None:
         """Take a text that is not finished, and no date: nothing is published unless somebody presses a button."""
+        for name in {"is_web_only", "is_unlisted"} & self.fields.keys():  # no browser puts back what they were
+            self.fields[name].widget.attrs["autocomplete"] = "off"
         if "published_at" in self.fields:
             self.fields["published_at"].disabled = True
         is_waiting = self.instance.state(timezone.now()) == Post.State.SCHEDULED

@@ -7,12 +7,13 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
+from html5lib import HTMLParser
 
 from newsletter.issues import assembly
 from newsletter.issues.models import in_no_issue, not_yet_mailed
 from newsletter.posts.models import Post
 from tests.factories import make_post, make_publication
-from tests.support.pages import form_of
+from tests.support.pages import HTML, form_of
 
 LATER = datetime(2099, 1, 7, 0, 0, tzinfo=UTC)
 
@@ -41,6 +42,17 @@ def saved(author: Client, post: Post, *without: str, **changed: str) -> Post:
     response = author.post(change(post), sent)
     assert response.status_code == 302, response.context["adminform"].form.errors
     return Post.objects.get(pk=post.pk)
+
+
+def test_no_browser_puts_back_what_readers_see_of_a_post(author):
+    """After “Publish now” and a step back, a browser would choose the draft again, and “Update” would send it."""
+    page = HTMLParser().parse(author.get(change(make_post(published_at=None))).text)
+    at_once = {"published_at", "published_at_how", "is_web_only", "is_unlisted"}
+
+    fields = [one for one in page.iter(f"{HTML}input") if one.get("name") in at_once]
+
+    assert {one.get("name") for one in fields} == at_once
+    assert {one.get("autocomplete") for one in fields} == {"off"}
 
 
 @pytest.mark.parametrize("at", [None, timezone.now() - timedelta(days=1), LATER])
