@@ -12,7 +12,7 @@ from subscribers import departures
 from subscribers.departures import Why
 from subscribers.mails.rendering import about_change
 from subscribers.mails.sending import ReaderMail
-from subscribers.models import NOT_SAID, Subscriber, Suppression, address_hash, mail_budget
+from subscribers.models import NOT_SAID, Subscriber, Suppression, address_hash, forgotten, mail_budget
 from subscribers.models.address_changes import AddressChange
 from subscribers.models.consents import Circumstances, Consent
 from subscribers.models.suppressions import departure
@@ -99,6 +99,8 @@ def _move(subscriber: Subscriber, email: str, now: datetime, how: Circumstances)
     if other:  # never confirmed, or has left: the click is the owner's newer word
         Consent.objects.take_over(subscriber, other)
         other.notes.update(subscriber=subscriber)
+        for act in forgotten.TAKEN_OVER:
+            act(subscriber, other)
         other.forget()
     Subscriber.objects.filter(pk=subscriber.pk).update(email=email, address_hash=known_as)
     subscriber.refresh_from_db()

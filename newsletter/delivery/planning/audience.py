@@ -10,6 +10,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, Pack, packs
 from newsletter.issues.models import Issue
 from subscribers.models import Subscriber, SubscriberQuerySet
 
+HAD_IT = [Delivery.State.SENT, Delivery.State.UNCERTAIN]  # or may have had it
 UNPACKING_SECONDS = 2.0  # of one look at what is due, for the copies of an issue that was sent long ago
 
 
@@ -39,7 +40,7 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
     readers = Subscriber.objects.mailable(now)
     own = Q(subscriber=OuterRef("pk"))
     if mailing.kind == Mailing.Kind.CORRECTION:
-        had_it = _copies_in(former_of(mailing.issue)).filter(state__in=[Delivery.State.SENT, Delivery.State.UNCERTAIN])
+        had_it = _copies_in(former_of(mailing.issue)).filter(state__in=HAD_IT)
         return readers.filter(Exists(had_it.filter(own)))
     if mailing.segment:
         tag = mailing.segment[1:]
@@ -47,6 +48,21 @@ def audience(mailing: Mailing, now: datetime) -> SubscriberQuerySet:
     if not (former := [pk for pk in former_of(mailing.issue) if pk != mailing.pk]):
         return readers
     return readers.filter(~Exists(_copies_in(former).filter(own).exclude(state=Delivery.State.SKIPPED)))
+
+
+def take_over(reader: Subscriber, other: Subscriber) -> None:
+    """Give a reader the copies of another, whose address they get: this mailbox has them, and gets none again.
+
+    A copy of the same issue that the reader never had loses its reader: if it waits, it is skipped as that of somebody
+    who is gone.
+    """
+    theirs = Delivery.objects.filter(subscriber=other.pk, state__in=HAD_IT)
+    own = Delivery.objects.filter(subscriber=reader.pk)
+    for missed in own.exclude(state__in=HAD_IT).select_related("mailing"):
+        same = theirs.filter(mailing__issue=missed.mailing.issue_id, mailing__kind=missed.mailing.kind)
+        if same.exists():
+            own.filter(mailing=missed.mailing_id).update(subscriber=None)
+    theirs.exclude(mailing__in=list(own.values_list("mailing", flat=True))).update(subscriber=reader.pk)
 
 
 def unpack_former(issue: Issue) -> bool:
