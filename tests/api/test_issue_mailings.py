@@ -157,3 +157,14 @@ def test_the_result_is_that_of_the_desk_and_its_sentences_need_a_scope(program, 
     assert "sentences" not in without
     assert "sentences" not in not_theirs
     assert with_them["sentences"] == ["很有用"]
+
+
+def test_the_brakes_are_those_of_the_last_mailing(program, mailing):
+    act(program, "cancel")
+    again = approving.approve(mailing.issue, send_at=NOW + timedelta(days=2), now=NOW, hold=timedelta())
+
+    assert program.get("/issues/7/mailing").json()["status"] == "scheduled"
+    answer = act(program, "pause")
+
+    again.refresh_from_db()
+    assert (answer.status_code, again.state) == (200, "paused")

@@ -312,3 +312,13 @@ def test_a_token_schedules_nothing_for_an_account_that_may_not(program):
     answer = writer.post("/issues/7/schedule", {"at": "next-slot"}, match="*")
 
     assert detail(answer, 403) == "The account of the token lacks the right “issues.send_issue”."
+
+
+def test_a_slot_that_is_near_waits_for_the_hold_of_programs(program, clock):
+    clock.move_to(SLOT - timedelta(minutes=5))
+    rehearse(program)
+
+    answer = schedule(program)
+
+    assert answer.status_code == 200, answer.text
+    assert Mailing.objects.get().send_at == SLOT + timedelta(minutes=10)

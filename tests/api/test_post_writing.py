@@ -260,3 +260,12 @@ def test_a_token_without_the_scope_to_publish_publishes_nothing_whoever_it_stand
 
     assert [dated.json()["detail"], published.json()["detail"]] == ["The token lacks the scope “posts:publish”."] * 2
     assert Post.objects.get().published_at is None
+
+
+def test_a_state_that_is_named_without_its_quotes_is_not_the_one_it_has(editor):
+    post = make_post()
+
+    answer = editor.patch(f"/posts/{post.pk}", {"title": "x"}, match=_etag(editor, post).strip('"'))
+
+    assert answer.status_code == 412
+    assert Post.objects.get().title == post.title

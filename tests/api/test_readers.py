@@ -15,7 +15,7 @@ from newsletter.delivery.models import Delivery, Event
 from newsletter.delivery.planning import approving, beginning
 from newsletter.operation.accounts.roles import READER_CARE
 from newsletter.publication.models import Publication
-from subscribers import admission, exporting, finding
+from subscribers import admission, exporting, finding, privacy, remembering
 from subscribers.models import Consent, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Circumstances
 from tests.api.conftest import Program, queries
@@ -494,3 +494,19 @@ def test_a_page_of_a_hundred_events_takes_as_many_queries_as_one_of_two(owner):
     few, many = (queries(lambda limit=limit: owner.get(f"/events?limit={limit}")) for limit in (2, 100))
 
     assert len(few) <= len(many) <= len(few) + 1  # the last page asks whether anything is below
+
+
+def test_the_record_of_who_was_added_keeps_the_privacy_notice_of_that_day(carer):
+    add(carer)
+
+    [line] = Consent.objects.all()
+    assert line.notice.words == privacy.words()
+
+
+def test_a_restore_brings_no_suppression_back_that_a_program_has_lifted(owner):
+    made = owner.post("/suppressions", {"email": "never@example.org"})
+    answer = owner.ask("DELETE", f"/suppressions/{made.json()['id']}", match="*")
+
+    assert answer.status_code == 204
+    assert remembering.replay() == 0
+    assert not Suppression.objects.exists()

@@ -154,3 +154,33 @@ def test_a_form_is_known_again_though_its_boundary_is_new():
 def _request(key, body=None):
     headers = {"idempotency-key": key}
     return RequestFactory().post("/api/v1/posts", body or {}, content_type="application/json", headers=headers)
+
+
+def test_the_claim_of_a_clock_that_was_ahead_is_given_up(editor, time_machine):
+    time_machine.move_to("2026-05-01 10:00:00+08:00", tick=False)
+    repeats._claim(editor.token, "a", "/api/v1/posts", repeats._digest(_request("a", TEXT)), timezone.now())
+    time_machine.shift(-3600)
+
+    assert _post(editor, "a").status_code == 201
+
+
+def test_who_lost_the_claim_keeps_no_answer_while_the_other_is_at_work(editor, time_machine):
+    time_machine.move_to("2026-05-01 10:00:00+08:00", tick=False)
+    of_the_key = (editor.token, "a", "/api/v1/posts", repeats._digest(_request("a", TEXT)))
+    slow = repeats._claim(*of_the_key, timezone.now())
+    time_machine.shift(61)
+    other = repeats._claim(*of_the_key, timezone.now())
+
+    with pytest.raises(Problem, match="conflict"):
+        slow.keep(HttpResponse("{}"))
+    slow.give_up()
+    other.keep(HttpResponse("{}"))
+
+
+def test_the_answer_that_is_given_again_is_the_tokens_own(editor):
+    _post(Program(editor.user), "a")
+    mine = _post(editor, "a")
+
+    again = _post(editor, "a")
+
+    assert again.headers["Location"] == mine.headers["Location"]

@@ -536,3 +536,46 @@ def test_the_next_mailing_is_the_one_that_goes_out_or_begins_first(issue):
 
     Mailing.objects.get().pause()
     assert Mailing.objects.seconds_until_next(NOW) == math.inf
+
+
+def test_a_paused_mailing_takes_a_text_whose_posts_are_public_by_now(make_mailing, issue):
+    mailing = make_mailing()
+    mailing.pause()
+    issue.items.get().post.__class__.objects.update(published_at=NOW + timedelta(hours=1))
+
+    assert approving.refreeze(mailing, now=NOW + timedelta(hours=2)) is True
+
+
+def test_a_hold_ends_once(issue):
+    mailing = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
+
+    assert approving.end_hold(mailing, now=NOW) is True
+    assert approving.end_hold(mailing, now=NOW + timedelta(seconds=1)) is True
+
+    mailing.refresh_from_db()
+    assert mailing.send_at == NOW
+    assert [step.what for step in mailing.steps.all()] == ["approved", "at once"]
+
+
+def test_a_second_mailing_of_an_issue_is_no_other_issue_of_the_day(make_mailing, issue):
+    make_mailing("a").cancel(NOW)
+    recovery.settle_cancelled()
+    second = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
+
+    assert beginning.begin_due(NOW + timedelta(hours=1)) == [second]
+
+
+def test_a_correction_of_the_day_stops_no_late_issue(make_mailing, publication):
+    make_mailing("a")
+    Mailing.objects.update(kind=Mailing.Kind.CORRECTION)
+    late = approving.approve(make_issue(make_post("另一篇"), number=8), send_at=None, now=NOW, hold=HOLD)
+
+    assert beginning.begin_due(NOW + timedelta(hours=1)) == [late]
+
+
+def test_a_hold_does_not_end_before_the_posts_are_public(issue):
+    issue.items.get().post.__class__.objects.update(published_at=NOW + timedelta(days=1))
+    mailing = approving.approve(issue, send_at=NOW + timedelta(days=2), now=NOW, hold=HOLD)
+
+    with pytest.raises(PlanningError, match="will not be public"):
+        approving.end_hold(mailing, now=NOW)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from newsletter.issues import cadence
-from newsletter.issues.cadence import Rhythm
+from newsletter.issues.cadence import NO_SHIFTS, Rhythm
 
 TAIPEI = ZoneInfo("Asia/Taipei")
 ZONES = [
@@ -163,3 +163,14 @@ def test_whenever_one_asks_the_answer_is_the_first_slot_behind(name):
 
 def test_no_slot_is_asked_for_and_none_is_given():
     assert slots(date(2025, 1, 7), time(8), zone=TAIPEI, days=14, after=at(2025, 1, 1), count=0) == []
+
+
+def test_a_slot_that_the_clock_skips_into_the_next_day_is_found_by_its_moment():
+    nuuk = ZoneInfo("America/Nuuk")  # there is no hour behind 2026-03-28 23:00
+    rhythm = Rhythm(date(2026, 3, 28), time(23, 30), nuuk, 14)
+
+    found = cadence.next_slot(rhythm, after=datetime(2026, 3, 28, tzinfo=UTC))
+
+    assert found.astimezone(nuuk).date() == date(2026, 3, 29)
+    assert cadence.next_slot(rhythm, after=found - timedelta(minutes=10)) == found
+    assert cadence.slot_at(rhythm, NO_SHIFTS, found).day == date(2026, 3, 28)

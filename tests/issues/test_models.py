@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from newsletter.issues.models import Issue, StartingPoint, in_line, neighbours, not_yet_mailed
+from newsletter.issues.models import Issue, StartingPoint, in_line, in_no_issue, neighbours, not_yet_mailed
 from newsletter.posts.models import Post
 from tests.factories import PUBLISHED_AT, make_issue, make_post
 
@@ -122,3 +122,11 @@ def test_starting_points_cost_the_same_however_many_posts_there_are():
     steps = [line for line in plan.splitlines() if "posts_post" in line or "posts_by_date" in line or "U0" in line]
     assert steps, plan
     assert all("INTEGER PRIMARY KEY" in step for step in steps) or connection.vendor == "postgresql", plan
+
+
+def test_a_post_from_elsewhere_waits_for_an_issue_if_it_was_published_here():
+    made_at = timezone.now()
+    make_post("舊文", source="ghost:1", published_at=made_at - timedelta(days=900))  # its readers have had it there
+    here = make_post("新文", source="folder:2", published_at=made_at + timedelta(hours=1))
+
+    assert set(in_no_issue(Post.objects.all())) == {here}

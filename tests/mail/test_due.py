@@ -565,3 +565,11 @@ def test_a_mail_that_was_taken_over_is_not_given_up(publication, provider, monke
     reader.refresh_from_db()
     assert reader.confirmation_due_at == NOW + 2 * LEASE
     assert not Unsent.objects.exists()
+
+
+def test_a_run_of_another_kind_leaves_the_claim_of_the_dead_to_its_own(publication, provider, stalling):
+    row, kind = _sign_up(), sending.MAIL
+    with a_process_that_sends(kind, row, stalling("RCPT")):
+        pass
+
+    assert [one.send_due(NOW + SECOND) for one in (changing.MAIL, kind)] == [0, 1]

@@ -305,3 +305,11 @@ def test_a_thousand_random_names_and_subjects_come_back():
         assert _decoded(subject, "Subject") == text
         [(name, address)] = email.utils.getaddresses([_field(to)["To"]])
         assert (str(make_header(decode_header(name))), address) == (text, "a@example.org")
+
+
+@pytest.mark.parametrize(
+    ("address", "is_within"),
+    [("a@example.org", True), ("a@News.Example.org", True), ("a@notexample.org", False), ("a@org", False)],
+)
+def test_a_domain_that_ends_alike_is_another(address, is_within):
+    assert headers.is_within(address, "news@example.org") is is_within

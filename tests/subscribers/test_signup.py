@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from subscribers.models import Subscriber, Suppression, address_hash
+from subscribers.models import Invitation, Subscriber, Suppression, address_hash
 from subscribers.models.consents import Circumstances, Consent
 from subscribers.signup import Newcomer, enrol, sign_up
 from tests.factories import make_subscriber
@@ -93,3 +93,29 @@ def test_twenty_at_the_same_moment_make_one_letter():
 
     assert due.count(True) == 1
     assert Subscriber.objects.count() == 1
+
+
+def test_who_has_left_invites_nobody_any_more():
+    reader = make_subscriber()
+    reader.unsubscribe(NOW)
+
+    sign_up("friend@example.org", FORM, NOW, who=Newcomer(by=reader))
+
+    assert not Invitation.objects.exists()
+
+
+def test_a_mail_that_waits_its_turn_is_not_sent_sooner_by_another_that_would_wait():
+    sign_up("reader@example.org", FORM, NOW, send_at=NOW + timedelta(minutes=9))
+
+    is_due = sign_up("reader@example.org", FORM, NOW, send_at=NOW + timedelta(minutes=5))
+
+    assert is_due is False
+    assert Subscriber.objects.get().confirmation_due_at == NOW + timedelta(minutes=9)
+
+
+def test_nobody_renames_a_reader_by_signing_them_up():
+    make_subscriber("reader@example.org", name="Ming")
+
+    sign_up("reader@example.org", FORM, NOW, who=Newcomer(name="Mallory"))
+
+    assert Subscriber.objects.get().name == "Ming"

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from newsletter.delivery.tasks import dispatch
 from subscribers import wishes
 from subscribers.models import Subscriber
+from subscribers.pages import views
 from tests.factories import make_publication, make_subscriber
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
@@ -150,3 +151,14 @@ def test_the_file_is_its_owners_alone(reader):
     wishes.keep(reader.token("unsubscribe"), timezone.now())
 
     assert wishes.path().stat().st_mode & 0o777 == 0o600
+
+
+def test_a_wish_that_can_neither_be_done_nor_kept_is_not_called_done(client, reader, monkeypatch):
+    def away(*_asked):
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(views, "_leave_at_once", away)
+    monkeypatch.setattr(wishes, "SIZE_MAX", -1)
+    client.raise_request_exception = False
+
+    assert client.post(reader.unsubscribe_url, ONE_CLICK).status_code >= 500

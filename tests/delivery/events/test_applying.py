@@ -504,3 +504,28 @@ def test_one_slice_is_one_transaction_on_every_database(mailing):
 
     assert Event.objects.count() == Suppression.objects.count() == 3
     assert not connection.needs_rollback
+
+
+def test_news_of_an_address_that_the_reader_has_gone_back_from_suppresses_nobody(mailing):
+    reader = Subscriber.objects.get(email="a@example.org")
+    asked, confirmed, undone = NOW - 2 * DAY, NOW - DAY, NOW + DAY / 2
+    reader.address_changes.create(
+        email="new@example.org", former=reader.email, asked_at=asked, confirmed_at=confirmed, undone_at=undone
+    )
+
+    receive(dsn(verp(mailing, seq_of(mailing)), recipient="new@example.org"))
+
+    assert nothing_changed()
+
+
+def test_a_copy_that_left_days_ago_has_not_arrived_yet(mailing):
+    soft(mailing, 101, NOW - 14 * DAY)
+    soft(mailing, 102, NOW - 28 * DAY)
+    at = NOW - 3 * DAY
+    lately = Mailing.objects.create(
+        issue=mailing.issue, number=9, state="sent", approved_at=at, send_at=at, planned_at=at
+    )
+    reader = Subscriber.objects.get(email="a@example.org")
+    Delivery.objects.create(mailing=lately, seq=0, subscriber=reader, state=Delivery.State.SENT, sent_at=at)
+
+    assert third(mailing) == {("a@example.org", "bounced")}

@@ -227,3 +227,23 @@ def test_applying_many_events_asks_the_database_as_often_as_few(mailing, django_
         applying.apply_some(NOW + DAY, 5)
 
     assert Event.objects.count() == 900
+
+
+def test_a_report_of_the_first_copy_spares_its_reader_the_second_that_the_author_wants_sent(mailing):
+    seq = copy(mailing).seq
+    mailing.deliveries.filter(seq=seq).update(state=Delivery.State.QUEUED, sent_at=None)  # and has been tried before
+    mailing.batches.update(sent=2)
+
+    report(event("delivered", token(mailing), response="250 ok"))
+
+    assert mailing.deliveries.get(seq=seq).state == SENT
+
+
+def test_of_reports_that_come_together_the_latest_word_counts(mailing):
+    delivered = event("delivered", token(mailing), at=NOW + DAY)
+    bounced = event("bounce", token(mailing), at=NOW + DAY + timedelta(hours=1), **GONE)
+    seq = make_uncertain(mailing)
+
+    report(bounced, delivered)
+
+    assert mailing.deliveries.get(seq=seq).state == FAILED

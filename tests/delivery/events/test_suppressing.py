@@ -13,6 +13,7 @@ from newsletter.delivery.models import Batch, Delivery, Mailing, Refusal
 from newsletter.delivery.planning import approving, beginning
 from newsletter.delivery.provider.outcomes import Answer, Outcome
 from newsletter.delivery.provider.refusal_streak import REFUSALS, Refusals
+from subscribers import remembering
 from subscribers.models import Subscriber, Suppression
 from tests.delivery.conftest import NOW, Provider
 from tests.factories import make_issue, make_post, make_subscriber
@@ -206,7 +207,7 @@ def test_refusals_of_last_year_do_not_count(refuse_issues):
 
 def test_a_receiver_that_refuses_all_its_readers_blames_none_of_them(publication):
     theirs = [make_subscriber(f"r{number}@blocking.example") for number in range(2)]
-    make_subscriber("a@example.org")
+    make_subscriber("a@notblocking.example")  # which accepts
     for number in range(ISSUES):
         mailing = planned(make_issue(make_post(f"文 {number}")), NOW)
         copies = mailing.deliveries.values_list("subscriber_id", "seq")
@@ -400,3 +401,36 @@ def test_dead_in_a_row_stop_a_lane_only_until_the_author_believes_them():
 
     assert str(in_doubt.problem) == GONE
     assert believing.problem is None
+
+
+def test_a_restore_bars_nobody_who_was_doubted(make_mailing, run):
+    mailing = make_mailing("abc")
+    run(mailing, Provider(b=refused(GONE)))
+    reload(mailing).finish(NOW)
+    suppressing.settle(NOW)
+
+    suppressing.doubt(mailing, NOW)
+
+    assert remembering.replay() == 0
+    assert not suppressed()
+    assert Subscriber.objects.mailable(NOW).count() == 3
+
+
+def test_doubted_a_complaint_that_came_since_stands(make_mailing, run):
+    mailing = make_mailing("abc")
+    run(mailing, Provider(b=refused(GONE)))
+    reload(mailing).finish(NOW)
+    suppressing.settle(NOW)
+    Suppression.objects.all().delete()  # by a new confirmation
+    Subscriber.objects.get(email="b@example.org").suppress("complained", "spam")
+
+    suppressing.doubt(mailing, NOW)
+
+    assert suppressed() == {("b@example.org", "complained", "spam")}
+
+
+def test_a_correction_is_no_issue_that_was_refused(refuse_issues):
+    refuse_issues(NO)
+    Mailing.objects.update(kind=Mailing.Kind.CORRECTION)
+
+    assert refuse_issues(*[NO] * (ISSUES - 1)) == set()

@@ -6,11 +6,15 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from newsletter.delivery.ledger.claims import LaneEnds, claim, close, intend, release
+from newsletter.delivery.ledger.claims import LaneEnds, claim, close, intend, release, take_back
 from newsletter.delivery.ledger.recovery import recover
 from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen, decide
 from newsletter.delivery.models import Batch, Delivery, Mailing
+from newsletter.delivery.models.deliveries import RETRY_AFTER
+from newsletter.delivery.planning import beginning
+from newsletter.delivery.planning.approving import refreeze
+from newsletter.issues.models import Issue
 from subscribers.models import Subscriber
 from tests.delivery.conftest import NOW
 from tests.support.waiting import wait_until
@@ -296,3 +300,63 @@ def test_a_mailing_is_not_closed_over_a_row_that_the_author_wants_sent_again(
 
     mailing.refresh_from_db()
     assert (is_closed, mailing.state, states(mailing)) == (False, Mailing.State.SENDING, [QUEUED])
+
+
+def test_a_window_ends_with_its_batch(make_mailing, monkeypatch):
+    monkeypatch.setattr(beginning, "BATCH", 2)
+    batch = claim(make_mailing("abcd"), "machine/0/x", NOW)
+
+    assert [row.seq for row in intend(batch, [], 4, NOW)] == [0, 1], "the next row is another holder's"
+
+
+def test_a_lost_holder_gives_up_nobody_in_the_last_pass(make_mailing):
+    mailing = make_mailing("a")
+    mailing.deliveries.update(state=DEFERRED, attempts=1)
+    Batch.objects.update(pass_no=len(RETRY_AFTER) + 1)
+    batch = claim(mailing, "machine/0/x", NOW)
+    Batch.objects.update(token=batch.token + 1)
+
+    close(batch, [], NOW)
+
+    assert (states(mailing), counts(mailing).failed) == ([DEFERRED], 0)
+
+
+def test_a_lost_holder_takes_back_no_row_that_another_has_tried_since(make_mailing):
+    mailing = make_mailing("a")
+    lost = claim(mailing, "machine/0/x", NOW)
+    intend(lost, [], 1, NOW)
+    recover(lost, None)
+    assert decide(mailing, [Seen(0, 1)], Evidence(Known.AGAIN, NOW)) == 1
+    close(claim(mailing, "machine/1/y", NOW), [], NOW)
+    second = claim(mailing, "machine/1/y", NOW + timedelta(hours=1))
+    (row,) = intend(second, [], 1, NOW)
+    write_results(second, [Result(row.seq, UNCERTAIN)])
+
+    take_back(lost, [row.seq])
+
+    assert states(mailing) == [UNCERTAIN], "the second copy may have arrived"
+
+
+def test_an_answer_that_is_written_twice_leaves_the_row_that_the_author_wants_sent_again(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    write_results(batch, [Result(0, UNCERTAIN)])
+    assert decide(mailing, [Seen(0, 1)], Evidence(Known.AGAIN, NOW)) == 1
+
+    write_results(batch, [Result(0, UNCERTAIN)])
+
+    assert (states(mailing), counts(mailing).uncertain) == ([QUEUED, QUEUED], 0)
+
+
+def test_a_lane_that_slept_over_a_new_text_sends_no_more_of_the_old_one(make_mailing):
+    mailing = make_mailing("ab")
+    batch = claim(mailing, "machine/0/x", NOW)
+    intend(batch, [], 1, NOW)
+    mailing.pause()
+    Issue.objects.update(subject="another")
+    assert refreeze(Mailing.objects.get(), now=NOW)
+    assert Mailing.objects.get().resume(NOW, timedelta())
+
+    with pytest.raises(LaneEnds):
+        intend(batch, [], 1, NOW)

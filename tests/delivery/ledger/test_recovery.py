@@ -588,3 +588,29 @@ def test_after_the_last_pass_a_late_answer_is_the_last_word(make_mailing):
     write_results(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
 
     assert (mailing.counts().failed, mailing.counts().queued) == (1, 0)
+
+
+def test_a_slot_whose_lock_file_is_deleted_before_it_is_locked_is_nobodys(settings, monkeypatch):
+    lock = recovery.fcntl.flock
+
+    def too_late(file, how):
+        (settings.LOCK_DIR / "slot-0").unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(recovery.fcntl, "flock", too_late)
+
+    with recovery.slot(0) as worker:
+        assert worker is None, "its successor would hold a file of its own"
+
+
+def test_a_late_answer_opens_a_mailing_beside_its_correction(make_mailing):
+    mailing = make_mailing("abc")
+    batch = thawed_too_late(mailing)
+    whole = {"approved_at": NOW, "send_at": NOW, "sender_email": "a@example.org", "content_hash": "x"}
+    Mailing.objects.create(issue=mailing.issue, kind=Mailing.Kind.CORRECTION, **whole)
+
+    write_results(batch, [Result(0, Delivery.State.DEFERRED, "451 later")])
+    recovery.reopen(NOW)
+
+    mailing.refresh_from_db()
+    assert mailing.state == Mailing.State.SENDING

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from newsletter.delivery import certificate
 from newsletter.delivery.ledger import recovery, uncertain
-from newsletter.delivery.ledger.claims import claim, intend
+from newsletter.delivery.ledger.claims import claim, close, intend, release
 from newsletter.delivery.ledger.results import Result, write_results
 from newsletter.delivery.ledger.uncertain import Evidence, Known, Seen
 from newsletter.delivery.models import Batch, Delivery, Mailing
@@ -441,3 +441,36 @@ def test_a_slice_costs_the_same_however_many_copies_are_in_it(many):
     Batch.objects.update(uncertain=10, sent=0)
 
     assert queries(uncertain.last_decision(many)) <= few  # the issue is known by now
+
+
+def test_sent_again_the_failures_of_before_count_no_more(closed):
+    Mailing.objects.update(provider_failures=2, retry_at=NOW + timedelta(minutes=5))
+
+    decide(closed, AGAIN, 1)
+
+    closed.refresh_from_db()
+    assert (closed.state, closed.provider_failures, closed.retry_at) == (Mailing.State.SENDING, 0, None)
+
+
+def test_what_waits_to_be_sent_again_is_not_uncertain_when_the_lane_of_another_row_dies(make_mailing):
+    mailing = make_mailing("abc")
+    batch = claim(mailing, "elsewhere/0/x", NOW)
+    intend(batch, [], 3, NOW)
+    close(batch, [Result(0, State.UNCERTAIN), Result(1, State.DEFERRED), Result(2, State.DEFERRED)], NOW)
+    second = claim(mailing, "elsewhere/0/x", NOW + timedelta(hours=1))
+    (row,) = intend(second, [], 1, NOW)
+    release(second, [Result(row.seq, State.SENT)], cursor=None)
+    assert decide(mailing, AGAIN, 0) == 1
+    third = claim(mailing, "elsewhere/0/y", NOW + timedelta(hours=1))
+    intend(third, [], 1, NOW)
+
+    recovery.recover(third, None)
+
+    assert states(mailing) == [State.QUEUED, State.SENT, State.UNCERTAIN]
+
+
+def test_beside_a_correction_that_is_open_it_is_sent_again(closed):
+    whole = {"approved_at": NOW, "send_at": NOW, "sender_email": "a@example.org", "content_hash": "x"}
+    Mailing.objects.create(issue=closed.issue, kind=Mailing.Kind.CORRECTION, **whole)
+
+    assert decide(closed, AGAIN, 1) == 1

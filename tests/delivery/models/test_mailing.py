@@ -131,3 +131,23 @@ def test_what_was_rolled_back_is_not_told(issue, caplog):
         raise ZeroDivisionError
 
     assert caplog.records == []
+
+
+def test_what_a_lane_says_of_the_provider_leaves_a_pause_as_it_is(make_mailing):
+    mailing = make_mailing()
+    of_the_lane = Mailing.objects.get()
+    mailing.pause("a typo", Mailing.Cause.AUTHOR)
+
+    of_the_lane.wait_for_provider(NOW, "connection refused")
+
+    assert (of_the_lane.state, of_the_lane.reason, of_the_lane.retry_at) == (State.PAUSED, "a typo", None)
+
+
+def test_gone_on_with_the_failures_of_before_count_no_more(make_mailing):
+    mailing = make_mailing()
+    Mailing.objects.update(provider_failures=2, retry_at=NOW + timedelta(minutes=5))
+    mailing.pause("535 authentication failed")
+
+    mailing.resume(NOW, HOLD)
+
+    assert (mailing.provider_failures, mailing.retry_at) == (0, None)

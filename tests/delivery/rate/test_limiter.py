@@ -490,3 +490,7 @@ def test_four_processes_together_never_exceed_the_rate(server, tmp_path, make_pr
 
 def most_in_a_second(times):
     return max(sum(begin <= at < begin + 1 for at in times) for begin in times)
+
+
+def test_a_day_without_a_ceiling_is_never_full():
+    assert warming().end_of_day(datetime(2026, 12, 3, 0, 0, tzinfo=UTC)) is None

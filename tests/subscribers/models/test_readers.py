@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from subscribers.models import Subscriber, Suppression, address_hash
 from subscribers.models.consents import Circumstances
+from subscribers.models.pauses import Pause
 from tests.factories import make_subscriber
 from tests.subscribers.conftest import NOW
 
@@ -124,3 +125,53 @@ def test_a_token_is_opened_by_one_query():
         found = Subscriber.objects.opened_by(token, "preferences")
 
     assert (found, len(queries)) == (reader, 1)
+
+
+def test_a_confirmation_that_comes_after_a_leaving_brings_nobody_back():
+    reader = make_subscriber(state=State.PENDING, confirmed_at=None)
+    read_before = Subscriber.objects.get()
+    reader.unsubscribe(NOW)
+
+    assert read_before.confirm(NOW) is False
+    assert Subscriber.objects.get().state == State.UNSUBSCRIBED
+
+
+def test_who_has_not_confirmed_has_nothing_to_pause():
+    stranger = make_subscriber(state=State.PENDING, confirmed_at=None)
+
+    assert stranger.pause(NOW + timedelta(days=30), NOW) is False
+
+
+def test_a_leaving_is_taken_back_for_thirty_days_and_no_longer():
+    reader = make_subscriber()
+    reader.unsubscribe(NOW)
+
+    assert reader.undo(NOW + timedelta(days=30)) is False
+    assert reader.undo(NOW + timedelta(days=29)) is True
+
+
+def test_who_has_left_once_more_is_not_brought_back_by_what_was_read_before():
+    reader = make_subscriber()
+    reader.unsubscribe(NOW)
+    read_before = Subscriber.objects.get()
+    reader.undo(NOW + timedelta(hours=1))
+    reader.unsubscribe(NOW + timedelta(hours=2))
+
+    assert read_before.undo(NOW + timedelta(hours=3)) is False
+
+
+def test_a_pause_that_is_over_keeps_its_end():
+    reader = make_subscriber()
+    reader.pause(NOW + timedelta(days=1), NOW)
+
+    assert reader.resume(NOW + timedelta(days=3)) is True
+    assert Pause.objects.get().until == NOW + timedelta(days=1)
+
+
+def test_a_new_confirmation_ends_the_pause_before():
+    reader = make_subscriber()
+    reader.pause(NOW + timedelta(days=30), NOW)
+    Suppression.objects.create(address_hash=reader.address_hash, reason="complained", reopened_at=NOW)
+
+    assert reader.confirm(NOW + timedelta(days=1)) is True
+    assert Pause.objects.get().until == NOW + timedelta(days=1)
