@@ -12,7 +12,7 @@ from newsletter.delivery.letter.rendering import freeze
 from newsletter.delivery.management.commands.mailing_status import status_of
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
-from newsletter.delivery.planning.obstacles import PlanningError
+from newsletter.delivery.planning.obstacles import PlanningError, obstacles
 from newsletter.posts.models import SearchDocument
 from newsletter.posts.search.index import search
 from subscribers.models import Subscriber, Suppression
@@ -66,6 +66,30 @@ def test_two_clicks_at_the_same_moment_make_one_mailing(issue):
 
     assert len(made) == 2
     assert set(made) == {Mailing.objects.get().pk}
+
+
+def test_of_two_clicks_and_a_cancel_the_second_click_sends_nothing(issue, monkeypatch):
+    """The second click has begun before the cancel, and is done after it."""
+
+    def look_slowly(*asked, **about):
+        monkeypatch.undo()
+        approving.approve(issue, send_at=None, now=NOW, hold=HOLD).cancel(NOW + timedelta(seconds=1))
+        return obstacles(*asked, **about)
+
+    monkeypatch.setattr(approving, "obstacles", look_slowly)
+
+    second = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
+
+    assert (second.state, Mailing.objects.count()) == (State.CANCELLED, 1)
+
+
+def test_whoever_approves_again_after_a_cancel_gets_another_mailing(issue):
+    first = approving.approve(issue, send_at=None, now=NOW, hold=HOLD)
+    first.cancel(NOW + timedelta(seconds=1))
+
+    second = approving.approve(issue, send_at=None, now=NOW + timedelta(seconds=2), hold=HOLD)
+
+    assert (second.state, second.number) == (State.SCHEDULED, 2)
 
 
 def test_what_was_previewed_is_what_is_kept(issue):

@@ -225,6 +225,11 @@ class Mailing(models.Model):
         values = {"state": self.State.CANCELLED, "finished_at": now, "reason": reason, "certified_at": None}
         return self._move(Step.What.CANCELLED, self.OPEN_STATES, paused_by="", **values)
 
+    def answers_click(self, at: datetime) -> bool:
+        """Return whether a click of that moment means this mailing: it is open, or was cancelled since."""
+        was_cancelled = self.state == self.State.CANCELLED and self.finished_at is not None and self.finished_at > at
+        return self.state in self.OPEN_STATES or was_cancelled
+
     def switch(self, mailer: str, provider: str) -> bool:
         """Let another mailer carry what has not left, while it is paused; provider: its name for the author."""
         paused = Mailing.objects.filter(pk=self.pk, state=self.State.PAUSED).exclude(mailer=mailer)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -119,25 +119,27 @@ def correct(
 
 
 def _schedule(mailing: Mailing, letter: FrozenLetter) -> Mailing:
-    """Give a mailing its number and its content, and keep it; the other click's, if that was first."""
+    """Give a mailing its number and its content, and keep it; return the other click's, if that was first.
+
+    Also if the other one was cancelled since this click: whoever has cancelled means both.
+    """
     if mailing.issue.imported_at:  # the last of several bars: whoever asks, no mailing comes to be
         raise PlanningError(from_elsewhere(mailing.issue))
-    kin = mailing.issue.mailings.filter(kind=mailing.kind)
-    former = kin.order_by("-number").first()
-    mailing.number = former.number + 1 if former else 1
     for name, value in letter.columns().items():
         setattr(mailing, name, value)
     mailing.counts_links = Publication.objects.current().counts_links
-    try:
-        with transaction.atomic():
-            # A reader who takes a quote back waits for this, and finds the mailing; one who was first is found.
-            _check_quotes(mailing.issue, letter, Quote.objects.select_for_update().order_by("pk"))
-            mailing.save(force_insert=True)
-            kept.keep(mailing)
-            mailing.record(Step.What.APPROVED, mailing.content_hash, mailing.approved_at, send_at=mailing.send_at)
-            Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=mailing.approved_at)
-    except IntegrityError:
-        return kin.open().get()
+    with transaction.atomic():
+        Issue.objects.select_for_update(no_key=True).get(pk=mailing.issue_id)  # the other click waits here
+        former = mailing.issue.mailings.filter(kind=mailing.kind).order_by("-number").first()
+        if former and former.answers_click(mailing.approved_at):
+            return former
+        mailing.number = former.number + 1 if former else 1
+        # A reader who takes a quote back waits for this, and finds the mailing; one who was first is found.
+        _check_quotes(mailing.issue, letter, Quote.objects.select_for_update().order_by("pk"))
+        mailing.save(force_insert=True)
+        kept.keep(mailing)
+        mailing.record(Step.What.APPROVED, mailing.content_hash, mailing.approved_at, send_at=mailing.send_at)
+        Revision.objects.mark(mailing.issue.posts.all(), what="mailed", at=mailing.approved_at)
     return mailing
 
 
