@@ -1,23 +1,28 @@
-"""A workbook (XLSX) as the lines of a CSV file: its first sheet, which the other importers then read."""
+"""A workbook (XLSX) as a CSV file: its first sheet, read by a program of its own (workbook.py)."""
 
-import csv
-import io
+import logging
+import shutil
+import subprocess
+import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
-from itertools import batched
-from typing import IO, Any, Final
+from functools import partial
+from typing import IO, Final
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from subscribers.importers import workbook
 from subscribers.importers.encodings import FileError
+from subscribers.importers.workbook import NO_WORKBOOK
 
 WORKBOOK: Final = "xl/workbook.xml"
 UNPACKED_MAX: Final = 256 * 1024 * 1024  # bytes
-AT_ONCE: Final = 1000  # rows
+AT_ONCE: Final = 64 * 1024  # bytes
+PROGRAM: Final = workbook.__file__
 
-type Cell = str | float | bool | datetime | date | time | timedelta
+log = logging.getLogger(__name__)
 
 
 def is_workbook(file: IO[bytes]) -> bool:
@@ -29,32 +34,25 @@ def is_workbook(file: IO[bytes]) -> bool:
 
 
 def lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the first sheet of a workbook as CSV in UTF-8; raise FileError for one that cannot be read."""
+    """Yield the first sheet of a workbook as CSV in UTF-8, in pieces; raise FileError for one that cannot be read."""
     with zipfile.ZipFile(file) as packed:
         if sum(one.file_size for one in packed.infolist()) > UNPACKED_MAX:
             raise FileError(_("The file in the ZIP is too large. Send it in parts."))
-    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - 2 MB, for the few who send a workbook
-
     file.seek(0)
-    try:
-        with CalamineWorkbook.from_filelike(file) as book:
-            rows = book.get_sheet_by_index(0).iter_rows() if book.sheet_names else iter(())
-            for some in batched(rows, AT_ONCE, strict=False):
-                yield _csv(some)
-    except (CalamineError, zipfile.BadZipFile) as error:
-        raise FileError(_("The workbook cannot be opened.")) from error
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as written, tempfile.TemporaryFile() as said:
+        shutil.copyfileobj(file, given)
+        given.seek(0)
+        command = [sys.executable, "-I", PROGRAM, str(timezone.get_default_timezone())]
+        done = subprocess.run(command, stdin=given, stdout=written, stderr=said, env={}, check=False)  # noqa: S603  # ours
+        if done.returncode:
+            _log(done.returncode, said)
+            raise FileError(_("The workbook cannot be opened."))
+        written.seek(0)
+        yield from iter(partial(written.read, AT_ONCE), b"")
 
 
-def _csv(rows: tuple[list[Any], ...]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows([_text(cell) for cell in row] for row in rows)
-    return text.getvalue().encode()
-
-
-def _text(cell: Cell) -> str:
-    """Return a cell as a CSV file of the same table has it; a time of a sheet is the local one of its author."""
-    if isinstance(cell, datetime):
-        return cell.replace(tzinfo=timezone.get_default_timezone()).isoformat()
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return str(cell)
+def _log(code: int, said: IO[bytes]) -> None:
+    """Tell the operator of a program that did not end as it should; a file that is no workbook is the author's."""
+    if code != NO_WORKBOOK:
+        said.seek(0)
+        log.warning("A workbook could not be read: exit code %d: %s", code, said.read(500).decode(errors="replace"))

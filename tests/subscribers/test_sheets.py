@@ -90,6 +90,24 @@ def test_a_workbook_that_would_fill_the_memory_is_refused_unread(monkeypatch):
         list(sheets.lines(io.BytesIO(workbook(ANSWERS))))
 
 
+@pytest.mark.parametrize("last", ["XFD1048576", "CV1048576"])
+def test_a_cell_that_is_far_away_ends_no_process_of_ours(caplog, last):
+    """Half a terabyte is asked for, or 3.3 GB: more than a machine has, or a small one."""
+    with zipfile.ZipFile(io.BytesIO(workbook([]))) as packed:
+        files = {name: packed.read(name) for name in packed.namelist()}
+    cells = f'<row r="1"><c r="A1" t="inlineStr"><is><t>email</t></is></c></row><row><c r="{last}"><v>1</v></c></row>'
+    files["xl/worksheets/sheet1.xml"] = f'<worksheet xmlns="{MAIN}"><sheetData>{cells}</sheetData></worksheet>'.encode()
+    octets = io.BytesIO()
+    with zipfile.ZipFile(octets, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, text in files.items():
+            packed.writestr(name, text)
+
+    with pytest.raises(FileError, match="cannot be opened"):
+        list(sheets.lines(octets))
+
+    assert "memory allocation" in caplog.text
+
+
 @pytest.mark.parametrize("octets", [b"email\na@example.org\n", b""])
 def test_what_is_no_workbook_is_none(octets):
     assert not sheets.is_workbook(io.BytesIO(octets))
