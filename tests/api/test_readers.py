@@ -503,7 +503,8 @@ def test_the_record_of_who_was_added_keeps_the_privacy_notice_of_that_day(carer)
     assert line.notice.words == privacy.words()
 
 
-def test_a_restore_brings_no_suppression_back_that_a_program_has_lifted(owner):
+def test_a_restore_brings_no_suppression_back_that_a_program_has_lifted(owner, settings, tmp_path):
+    settings.DATA_DIR = tmp_path  # the departures of other tests are none of this address
     made = owner.post("/suppressions", {"email": "never@example.org"})
     answer = owner.ask("DELETE", f"/suppressions/{made.json()['id']}", match="*")
 

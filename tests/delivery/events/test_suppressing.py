@@ -403,7 +403,8 @@ def test_dead_in_a_row_stop_a_lane_only_until_the_author_believes_them():
     assert believing.problem is None
 
 
-def test_a_restore_bars_nobody_who_was_doubted(make_mailing, run):
+def test_a_restore_bars_nobody_who_was_doubted(make_mailing, run, settings, tmp_path):
+    settings.DATA_DIR = tmp_path  # the departures of other tests are none of these readers'
     mailing = make_mailing("abc")
     run(mailing, Provider(b=refused(GONE)))
     reload(mailing).finish(NOW)
