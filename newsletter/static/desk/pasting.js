@@ -31,6 +31,11 @@ service.addRule("item", {
     return `${mark}${text}${node.nextElementSibling ? "\n" : ""}`;
   },
 });
+// A | ends a cell, in code as well; Python-Markdown takes the stroke before it away, and inlines.py that in code.
+service.addRule("cell", {
+  filter: ["th", "td"],
+  replacement: (content, node) => `${node.previousSibling ? "" : "|"} ${content.replaceAll("|", "\\|")} |`,
+});
 service.addRule("struck", { filter: ["del", "s", "strike"], replacement: (content) => `~~${content}~~` });
 service.addRule("picture", { filter: "img", replacement: () => "" }); // of somebody else's server: put in by hand
 // Only what would be taken for a mark of this text is escaped: Turndown's own way puts a stroke before every 「1.」 and _.

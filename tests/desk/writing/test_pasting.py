@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.posts.markdown.render import render
+
 pytestmark = pytest.mark.browser
 FOLDER = Path(__file__).parents[3] / "newsletter" / "static" / "turndown-7.2.5"
 VENDORED = {  # SHA-256 of the files in turndown-7.2.5.tgz and turndown-plugin-gfm-1.0.2.tgz of the npm registry
@@ -105,6 +107,34 @@ def test_a_cell_over_several_columns_or_rows_stands_in_each(empty, rows, markdow
     empty.evaluate(PASTE, [f"<table>{rows}</table>", "表格"])
 
     assert [line.split() for line in value(empty).splitlines()] == [line.split() for line in markdown.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("cell", "markdown", "shown"),
+    [
+        ("cat a | wc", r"cat a \| wc", "cat a | wc"),
+        ("<code>cat a | wc</code>", r"`cat a \| wc`", "<code>cat a | wc</code>"),
+        (r"a\|b", r"a\\\|b", r"a\|b"),
+        (r"<code>a\|b</code>", r"`a\\|b`", r"<code>a\|b</code>"),
+        ("`a | b", r"\`a \| b", "`a | b"),
+        (
+            '<a href="https://example.org/?a|b">甲|乙</a>',
+            r"[甲\|乙](https://example.org/?a\|b)",
+            '<a href="https://example.org/?a%7Cb">甲|乙</a>',
+        ),
+    ],
+)
+def test_a_stroke_in_a_cell_does_not_end_it(empty, cell, markdown, shown):
+    empty.evaluate(PASTE, [f"<table><tr><td>指令<td>用途</tr><tr><td>{cell}<td>數行數</tr></table>", "表格"])
+
+    assert value(empty) == f"| 指令 | 用途 |\n| --- | --- |\n| {markdown} | 數行數 |"
+    assert f"<td>{shown}</td>\n<td>數行數</td>" in render(value(empty))
+
+
+def test_a_stroke_outside_a_table_is_left_alone(empty):
+    empty.evaluate(PASTE, ["<p><b>甲</b> | 乙</p>", "甲 | 乙"])
+
+    assert value(empty) == "**甲** | 乙"
 
 
 def test_it_takes_the_place_of_what_is_chosen(empty):
