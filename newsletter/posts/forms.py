@@ -32,7 +32,7 @@ class MarkdownTextarea(forms.Textarea):
 
 
 class TitleTextarea(forms.Textarea):
-    """One line of text, however many it takes on a phone. title.js makes Enter save; without it a break is a space."""
+    """One line of text, however many it takes on a phone. Enter is title.js's; without it a break is a space."""
 
     def __init__(self) -> None:
         super().__init__({"rows": 1, ONE_LINE: "", "enterkeyhint": "done"})

@@ -378,3 +378,16 @@ def test_whoever_compares_by_key_stands_at_the_buttons_afterwards(editor, server
 
     assert other.locator(".saving-compare").is_hidden()
     assert other.evaluate("document.activeElement.name") == "_continue"
+
+
+def test_enter_in_the_title_of_a_new_post_goes_on_to_its_text(desk, server):
+    desk.goto(server.url + ADD)
+    desk.fill("#id_title", "新題目")
+    desk.locator("#id_title").press("Enter")
+
+    assert desk.evaluate("document.activeElement.id") == "id_body"
+    until(desk, lambda: Post.objects.filter(title="新題目", body="", published_at=None).exists())
+    desk.locator(".saving-said", has_text=re.compile("^Saved: ")).wait_for()
+    desk.keyboard.insert_text("第一句。")
+    until_stored(desk, "第一句。")
+    assert desk.locator("[aria-invalid=true]").count() == 0

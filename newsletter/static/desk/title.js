@@ -1,4 +1,5 @@
-// A title grows with its words instead of hiding them, and stays one line: Enter saves, what is pasted loses its breaks.
+// A title grows with its words instead of hiding them, and stays one line: what is pasted loses its breaks.
+// Enter saves. As long as there is no text it goes on to that instead: autosave.js saves the title meanwhile.
 
 const field = document.querySelector("textarea[data-one-line]");
 const GROWS = CSS.supports("field-sizing", "content");
@@ -9,9 +10,11 @@ function grow() {
 }
 
 // A word of Chinese that is being composed is chosen by Enter, too: some browsers tell of that by the code alone.
-function save(event) {
+function onKey(event) {
   if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
   event.preventDefault();
+  const { body } = field.form.elements;
+  if (body && !body.value.trim()) return body.focus();
   field.form.requestSubmit(field.form.elements._enter);
 }
 
@@ -24,7 +27,7 @@ function pasteAsOneLine(event) {
 }
 
 if (field) {
-  field.addEventListener("keydown", save);
+  field.addEventListener("keydown", onKey);
   field.addEventListener("paste", pasteAsOneLine);
   if (!GROWS) {
     field.addEventListener("input", grow);
