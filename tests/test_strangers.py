@@ -228,6 +228,7 @@ STRANGERS = {
     "subscribers.importers.times.DOTTED": "1.: ,",
     "subscribers.importers.times.OF_GO": "2-: .+Z",
     "subscribers.importers.times.SHEET": "2/: 上",
+    "newsletter.publication.headers.WEIGHT": "q=1.0 ",
     "newsletter.delivery.sending.api_courier.PLAIN_ADDRESS": "a@.-0",
     "newsletter.delivery.events.finding.OURS": "issue.10a<@",
     "newsletter.delivery.events.reading.requests.ENHANCED": "5.1",

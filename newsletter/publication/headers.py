@@ -1,5 +1,7 @@
 """What every answer carries, and each file of /static/, which WhiteNoise gives without asking the rest. Pure."""
 
+import re
+from functools import lru_cache
 from wsgiref.headers import Headers
 
 # A style sheet, a script or an icon is no page: opened by itself it loads nothing, and nobody may frame it.
@@ -16,6 +18,25 @@ NOBODY_MAY = (
     *("serial", "usb", "window-management", "xr-spatial-tracking"),
 )
 PERMISSIONS = ", ".join(f"{name}=()" for name in NOBODY_MAY)
+
+WEIGHT = re.compile(r"\s*q=([01](?:\.[0-9]{0,3})?)\s*")
+
+
+@lru_cache(maxsize=32)  # browsers send few different ones
+def takes_gzip(accepted: str) -> bool:
+    """Return whether an Accept-Encoding asks for gzip, and likes it no less than none. RFC 9110, section 12.5.3."""
+    codings = [one.partition(";") for one in accepted.lower().split(",")]
+    weights = {name.strip(): _weight(said) for name, _, said in codings}
+    gzip = weights.get("gzip", weights.get("x-gzip", weights.get("*", 0)))
+    return gzip > 0 and gzip >= weights.get("identity", 0)
+
+
+def _weight(said: str) -> float:
+    """Return what stands behind a coding, 1 without a word; what cannot be read is no wish."""
+    if not said.strip():
+        return 1
+    found = WEIGHT.fullmatch(said)
+    return float(found[1]) if found else 0
 
 
 def guard(headers: Headers) -> None:

@@ -9,11 +9,12 @@ from django.http.response import HttpResponseBase
 from django.middleware.csp import ContentSecurityPolicyMiddleware
 from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 from django.utils.csp import CSP
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from newsletter.publication import look
-from newsletter.publication.headers import PERMISSIONS, guard
+from newsletter.publication.headers import PERMISSIONS, guard, takes_gzip
 from newsletter.publication.limits import bodies
 from newsletter.publication.models import Publication
 
@@ -81,6 +82,9 @@ class CompressedPagesMiddleware(GZipMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if not response.headers.get("Content-Type", "").startswith("text/html"):
+            return response
+        if not takes_gzip(request.headers.get("Accept-Encoding", "")):  # Django's own does not read q=0
+            patch_vary_headers(response, ["Accept-Encoding"])
             return response
         answer: HttpResponseBase = super().process_response(request, response)
         return answer

@@ -75,6 +75,15 @@ def test_a_page_that_is_made_for_one_reader_is_compressed_too(client, path):
     assert gzip.decompress(page.content).decode().startswith("<!DOCTYPE html>")
 
 
+@pytest.mark.parametrize("asked", ["gzip;q=0", "br, gzip; q=0.0", "identity, gzip;q=0.1", ""])
+def test_a_page_that_is_made_for_one_reader_goes_plain_to_whoever_refuses_gzip(client, asked):
+    page = client.get("/search/?q=x", headers={"Accept-Encoding": asked})
+
+    assert "Content-Encoding" not in page.headers
+    assert "Accept-Encoding" in page.headers["Vary"]
+    assert page.content.startswith(b"<!DOCTYPE html>")
+
+
 def test_what_is_no_page_or_cannot_be_taken_is_sent_as_it_is(client, picture):
     drawn = client.get(
         reverse("publication:media", args=[picture.parent.name, picture.name]), headers={"Accept-Encoding": "gzip"}

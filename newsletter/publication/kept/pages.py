@@ -29,6 +29,7 @@ from django.utils.cache import get_conditional_response, has_vary_header, patch_
 from django.utils.http import http_date, parse_http_date, urlencode
 
 from newsletter.environ import ARRIVED_AT
+from newsletter.publication.headers import takes_gzip
 from newsletter.publication.kept.freshness import version_since
 
 LONGEST = timedelta(hours=1)
@@ -202,9 +203,9 @@ def _begun(beginning: bytes) -> _Begun:
 
 
 def _answer(request: HttpRequest, page: KeptPage) -> HttpResponseBase:
-    takes_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
-    response = HttpResponse(page.body if takes_gzip else gzip.decompress(page.body), headers=page.headers)
-    if takes_gzip:
+    is_packed = takes_gzip(request.headers.get("Accept-Encoding", ""))
+    response = HttpResponse(page.body if is_packed else gzip.decompress(page.body), headers=page.headers)
+    if is_packed:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Content-Length"] = str(len(response.content))
     changed_at = parse_http_date(page.headers["Last-Modified"])

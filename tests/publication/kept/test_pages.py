@@ -199,6 +199,36 @@ def test_pages_travel_compressed_to_those_who_take_them_so(client):
     assert int(packed.headers["Content-Length"]) == len(packed.content) < len(plain.content)
 
 
+@pytest.mark.parametrize(
+    ("asked", "is_packed"),
+    [
+        ("gzip, deflate, br, zstd", True),
+        ("br;q=0, gzip;q=0.5", True),
+        ("gzip, *;q=0", True),
+        ("identity;q=0.5, gzip", True),
+        ("GZIP;Q=1", True),
+        ("x-gzip", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, br", False),
+        ("br;q=0, gzip ;q=0", False),
+        ("*;q=0", False),
+        ("*, gzip;q=0", False),
+        ("identity, gzip;q=0.5", False),
+        ("gzipped", False),
+        ("gzip;q=much", False),
+        ("", False),
+    ],
+)
+def test_a_page_is_compressed_as_the_weights_of_its_client_say(client, asked, is_packed):
+    make_publication()
+
+    page = client.get("/about/", headers={"Accept-Encoding": asked})
+
+    assert page.headers.get("Content-Encoding") == ("gzip" if is_packed else None)
+    assert "Accept-Encoding" in page.headers["Vary"]
+
+
 def test_the_beginning_that_pages_share_is_compressed_once(client):
     make_publication()
     pages._begun.cache_clear()
