@@ -45,8 +45,9 @@ def atom(request: HttpRequest) -> HttpResponse:
 @kept(Post.objects.next_change)
 @cache_control(public=True, max_age=SECONDS)
 def tag_atom(request: HttpRequest, slug: str) -> HttpResponse:
-    tag = get_object_or_404(Tag, slug=slug)
-    posts = Post.objects.listed(timezone.now()).filter(tags=tag)
+    now = timezone.now()
+    tag = get_object_or_404(Tag.objects.in_use(now), slug=slug)
+    posts = Post.objects.listed(now).filter(tags=tag)
     return syndication.atom(request, _newest(posts), subject=tag.name, link=tag.get_absolute_url())
 
 

@@ -69,8 +69,10 @@ def card(request: HttpRequest, number: int, digest: str) -> HttpResponseBase:
 
 @kept(Post.objects.next_change, parameters=["page"])
 def tag(request: HttpRequest, slug: str) -> HttpResponse:
-    found = get_object_or_404(Tag, slug=slug)
-    posts = _page(request, Post.objects.listed(timezone.now()).filter(tags=found))
+    """Show the posts of a tag. One that only drafts have is as unknown as one that nobody has made."""
+    now = timezone.now()
+    found = get_object_or_404(Tag.objects.in_use(now), slug=slug)
+    posts = _page(request, Post.objects.listed(now).filter(tags=found))
     return render(request, "posts/tag.html", {"tag": found, "page": posts})
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from newsletter.issues.indexing import index_issue
 from newsletter.posts.markdown import render
-from newsletter.posts.models import Image, Tag
+from newsletter.posts.models import Image, Post, Tag
 from newsletter.posts.search.index import index_post
 from tests.factories import PUBLISHED_AT, make_issue, make_post, make_publication
 from tests.support.pages import markup, queries_anew
@@ -246,11 +246,40 @@ def test_tags_of_drafts_only_are_not_offered(client):
     assert "/tags/secret/" not in page.text
 
 
-def test_empty_shelves_say_so(client):
-    Tag.objects.create(name="空", slug="empty")
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        {"published_at": None},
+        {"published_at": timezone.now() + timedelta(days=9)},
+        {"is_unlisted": True},
+    ],
+    ids=["draft", "scheduled", "unlisted"],
+)
+@pytest.mark.parametrize("path", ["/tags/zz1/", "/tags/zz1/feed.xml", "/api/v1/public/posts?tag=zz1"])
+def test_a_tag_that_no_listed_post_has_is_not_found_until_one_has(client, hidden, path):
+    post = make_post(tags=("zz1",), **hidden)
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert Tag.objects.get().name not in answer.text.replace(path, "")
 
+    Post.objects.filter(pk=post.pk).update(published_at=PUBLISHED_AT, is_unlisted=False)
+    assert client.get(path).status_code == 200
+
+    Post.objects.withdraw(timezone.now())
+    assert client.get(path).status_code == 404
+
+
+def test_an_unlisted_post_leads_to_no_page_of_a_tag(client):
+    post = make_post(tags=("ai",), is_unlisted=True)
+
+    page = client.get(post.get_absolute_url())
+
+    assert "<li>ai</li>" in markup(page)
+    assert "/tags/ai/" not in page.text
+
+
+def test_an_empty_shelf_says_so(client):
     assert "Nothing has been published yet." in client.get("/posts/").text
-    assert "No post has this tag yet." in client.get("/tags/empty/").text
 
 
 def test_search_finds_the_posts_that_contain_every_word_and_marks_them(client):

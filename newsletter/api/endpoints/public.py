@@ -97,9 +97,10 @@ def list_public_posts(
     request: HttpRequest, cursor: Cursor | None = None, tag: Annotated[str | None, Query(max_length=60)] = None
 ) -> Answer:
     """A page of the posts that the site lists, the newest first."""
-    listed = Post.objects.listed(timezone.now()).select_related("cover").prefetch_related("tags")
+    now = timezone.now()
+    listed = Post.objects.listed(now).select_related("cover").prefetch_related("tags")
     if tag is not None:
-        listed = listed.filter(tags=get_object_or_404(Tag, slug=tag))
+        listed = listed.filter(tags=get_object_or_404(Tag.objects.in_use(now), slug=tag))
     page = page_of(listed, by=("published_at", "pk"), limit=PER_PAGE, cursor=cursor or "")
     return paged([_post(post) for post in with_renderings(page.rows)], page.next)
 

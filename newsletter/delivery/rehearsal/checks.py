@@ -158,7 +158,7 @@ def _has_row(match: ResolverMatch, issue: Issue, at: datetime) -> bool:
         case "posts:post":
             return Post.objects.published(at).filter(pk=given["number"]).exists()
         case "posts:tag":
-            return Tag.objects.filter(slug=given["slug"]).exists()
+            return Tag.objects.in_use(at).filter(slug=given["slug"]).exists()
         case "issues:issue":
             is_archived = Issue.objects.archived().filter(number=given["number"]).exists()
             return given["number"] == issue.number or is_archived

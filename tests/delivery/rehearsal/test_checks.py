@@ -178,6 +178,17 @@ def test_an_address_of_this_site_with_nothing_there_is_an_error(issue, path):
     assert (remark.level, remark.text) == ("error", f"Nothing is there on this site: {SITE}{path}")
 
 
+def test_a_tag_must_have_a_public_post_when_the_letter_leaves(issue):
+    make_post("明天", published_at=NOW + timedelta(days=1), tags=("soon",))
+    link = References(links=[f"{SITE}/tags/soon/"])
+
+    early, later = (
+        [one.level for one in checks.check_own_links(link, issue, NOW + timedelta(days=days))] for days in (0, 2)
+    )
+
+    assert (early, later) == (["error"], ["ok"])
+
+
 def test_a_post_must_be_public_when_the_letter_leaves(issue):
     post = make_post("明天", published_at=NOW + timedelta(days=1))
     link = References(links=[f"{SITE}{post.get_absolute_url()}?from=mail#s1"])
