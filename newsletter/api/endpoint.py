@@ -2,7 +2,7 @@
 
     posts = Endpoints(tags=["posts"])
 
-    @posts.reads("/posts/{int:number}", scope="posts:read", needs=("posts.view_post",), returns=PostOut)
+    @posts.reads("/posts/{number:number}", scope="posts:read", needs=("posts.view_post",), returns=PostOut)
     def read_post(request: ApiRequest, number: Number) -> Answer:
         return Answer(_told(_post(request, number)))
 
@@ -46,6 +46,7 @@ def _within_the_calendar(at: datetime) -> datetime:
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_within_the_calendar)]  # a time with its offset
+LooseMoment = Annotated[datetime, AfterValidator(_within_the_calendar)]  # or without, in the publication's zone
 
 
 class Told(Schema):

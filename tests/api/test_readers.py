@@ -486,6 +486,13 @@ def test_events_go_page_by_page_by_kind_and_since(owner, monkeypatch):
     assert all_of("&kind=opened")[0] == []
 
 
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "2026-11-28T21:10:00"])
+def test_events_since_a_time_that_no_zone_has_are_refused(owner, since):
+    answer = owner.get(f"/events?since={since}")
+
+    assert (answer.status_code, answer.json()["errors"][0]["parameter"]) == (422, "since")
+
+
 def test_a_page_of_a_hundred_events_takes_as_many_queries_as_one_of_two(owner):
     for number in range(100):
         event(number, address_hash=make_subscriber().address_hash)

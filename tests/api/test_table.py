@@ -201,6 +201,17 @@ def test_with_every_other_scope_nothing_opens(make_world):
     assert found == dict.fromkeys(TABLE, (403, True))
 
 
+def test_a_number_has_one_spelling_and_none_is_longer_than_what_is_kept_of_an_address(make_world):
+    user = _program("owner").user
+    world, found = make_world(user), {}
+    numbered = {pattern: f"{value:0260}" for pattern, value in world.items() if "{number}" in pattern}
+    for name in (name for name in TABLE if "{number}" in name):
+        found[name] = _ask(Program(user), name, numbered).status_code
+
+    assert len(found) > 20
+    assert found == dict.fromkeys(found, 404)
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_with_its_scope_alone_an_endpoint_opens_to_the_roles_that_may(make_world, role):
     user = _program(role).user

@@ -79,13 +79,13 @@ class FixOut(Schema):
     body: str
 
 
-@checks.reads("/posts/{int:number}/preview", scope="posts:read", needs=READ, returns=PreviewOut)
+@checks.reads("/posts/{number:number}/preview", scope="posts:read", needs=READ, returns=PreviewOut)
 def preview_post(request: ApiRequest, number: Number) -> Answer:
     """A post as HTML, a draft too."""
     return Answer({"html": str(rendered(_body(request, number)))})
 
 
-@checks.reads("/posts/{int:number}/check", scope="posts:read", needs=READ, returns=CheckOut)
+@checks.reads("/posts/{number:number}/check", scope="posts:read", needs=READ, returns=CheckOut)
 def check_post(request: ApiRequest, number: Number) -> Answer:
     """What the format check says about a post."""
     return Answer(checked(_body(request, number), Publication.objects.current()))

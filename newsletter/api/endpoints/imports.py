@@ -29,7 +29,7 @@ from subscribers.importers.encodings import FileError
 
 imports = Endpoints(tags=["imports"])
 SCOPE, BRING = "imports:write", handing_over.RIGHTS
-PATH = "/imports/{int:number}"
+PATH = "/imports/{number:number}"
 COLUMNS_MAX = 200
 State = Errand.State
 

@@ -61,7 +61,7 @@ def create_post(request: ApiRequest, new: PostIn) -> Answer:
     return _answer(request, post.pk, status=201)
 
 
-@posts.changes("/posts/{int:number}", scope="posts:write", needs=CHANGE, returns=PostOut)
+@posts.changes("/posts/{number:number}", scope="posts:write", needs=CHANGE, returns=PostOut)
 def change_post(request: ApiRequest, number: Number, change: PostChanges) -> Answer:
     """Change a post. Of a published one readers see the new text when it is published again."""
     post = _seen(request, number)
@@ -69,7 +69,7 @@ def change_post(request: ApiRequest, number: Number, change: PostChanges) -> Ans
     return _answer(request, number)
 
 
-@posts.acts("/posts/{int:number}/publish", scope=PUBLISHING, needs=(*CHANGE, PUBLISH), returns=PostOut)
+@posts.acts("/posts/{number:number}/publish", scope=PUBLISHING, needs=(*CHANGE, PUBLISH), returns=PostOut)
 def publish_post(request: ApiRequest, number: Number) -> Answer:
     """Show readers the post as it is now: a draft for the first time, a published one with what was changed in it."""
     post, now = _seen(request, number), timezone.now()
@@ -78,7 +78,7 @@ def publish_post(request: ApiRequest, number: Number) -> Answer:
     return _answer(request, number)
 
 
-@posts.acts("/posts/{int:number}/withdraw", scope=PUBLISHING, needs=(*CHANGE, PUBLISH), returns=PostOut)
+@posts.acts("/posts/{number:number}/withdraw", scope=PUBLISHING, needs=(*CHANGE, PUBLISH), returns=PostOut)
 def withdraw_post(request: ApiRequest, number: Number) -> Answer:
     """Make a draft of a post again: readers do not find it any more."""
     take_back([_seen(request, number)], timezone.now())

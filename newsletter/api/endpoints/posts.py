@@ -63,7 +63,7 @@ def list_posts(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     return paged([_only(item, names) for item in items], page.next)
 
 
-@posts.reads("/posts/{int:number}", scope="posts:read", needs=READ, returns=PostOut, fields=FIELDS)
+@posts.reads("/posts/{number:number}", scope="posts:read", needs=READ, returns=PostOut, fields=FIELDS)
 def read_post(request: ApiRequest, number: Number) -> Answer:
     """One post, with its Markdown."""
     names = chosen_fields(request, FIELDS) or USUAL_OF_ONE

@@ -60,13 +60,13 @@ def list_tags(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     return paged([_told(tag) for tag in page.rows], page.next)
 
 
-@tags.reads("/tags/{int:number}", scope="posts:read", needs=("posts.view_post",), returns=TagOut, fields=FIELDS)
+@tags.reads("/tags/{number:number}", scope="posts:read", needs=("posts.view_post",), returns=TagOut, fields=FIELDS)
 def read_tag(request: ApiRequest, number: Number) -> Answer:
     """One tag."""
     return Answer(_told(_tag(number)))
 
 
-@tags.changes("/tags/{int:number}", scope="posts:write", needs=("posts.change_tag",), returns=TagOut)
+@tags.changes("/tags/{number:number}", scope="posts:write", needs=("posts.change_tag",), returns=TagOut)
 def change_tag(request: ApiRequest, number: Number, change: TagChanges) -> Answer:
     """Change the name of a tag or the end of its address."""
     tag = _tag(number)

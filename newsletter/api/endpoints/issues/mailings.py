@@ -28,7 +28,7 @@ from newsletter.publication.models import Publication
 from newsletter.publication.wakeups import wake
 
 LOOK, SEND = ("delivery.view_mailing",), ("issues.send_issue",)
-PATH = "/issues/{int:number}/mailing"
+PATH = "/issues/{number:number}/mailing"
 
 
 class MailingOut(Schema):
@@ -59,7 +59,7 @@ def read_mailing(request: ApiRequest, number: IssueNumber) -> Answer:
     return Answer(mailing_told(issue_of(number)))
 
 
-@issues.reads("/issues/{int:number}/result", scope="issues:read", needs=LOOK, returns=dict[str, Any])
+@issues.reads("/issues/{number:number}/result", scope="issues:read", needs=LOOK, returns=dict[str, Any])
 def read_result(request: ApiRequest, number: IssueNumber) -> Answer:
     """What an issue has brought: the fields of result.json, in the language of the publication."""
     mailing = _mailings(issue_of(number)).last()

@@ -53,7 +53,7 @@ def list_issues(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
     return paged(told(page.rows), page.next)
 
 
-@issues.reads("/issues/{int:number}", scope="issues:read", needs=READ, returns=IssueOut, fields=FIELDS)
+@issues.reads("/issues/{number:number}", scope="issues:read", needs=READ, returns=IssueOut, fields=FIELDS)
 def read_issue(request: ApiRequest, number: IssueNumber) -> Answer:
     """One issue, with its words and the places of its posts."""
     return Answer(_told(number))

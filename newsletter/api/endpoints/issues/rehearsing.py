@@ -55,7 +55,7 @@ class RehearsalOut(Schema):
     remarks: list[RemarkOut]
 
 
-@issues.reads("/issues/{int:number}/rehearsal", scope="issues:read", needs=SEND[1:], returns=RehearsalOut)
+@issues.reads("/issues/{number:number}/rehearsal", scope="issues:read", needs=SEND[1:], returns=RehearsalOut)
 def read_rehearsal(
     request: ApiRequest, number: IssueNumber, segment: Annotated[str, Query(max_length=201)] = ""
 ) -> Answer:
@@ -63,7 +63,7 @@ def read_rehearsal(
     return Answer(_told(issue_of(number), checked(segment, parameter="segment")))
 
 
-@issues.makes("/issues/{int:number}/rehearsal", scope="issues:write", needs=SEND, returns=RehearsalOut, status=202)
+@issues.makes("/issues/{number:number}/rehearsal", scope="issues:write", needs=SEND, returns=RehearsalOut, status=202)
 def begin_rehearsal(request: ApiRequest, number: IssueNumber, audience: For) -> Answer:
     """Rehearse an issue as it is now. One that runs already is not begun again."""
     issue, segment, now = issue_of(number), checked(audience.segment, pointer="/segment"), timezone.now()

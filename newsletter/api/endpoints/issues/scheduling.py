@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ninja import Schema
 from pydantic import ConfigDict, Field
 
-from newsletter.api.endpoint import Answer
+from newsletter.api.endpoint import Answer, LooseMoment
 from newsletter.api.endpoints.issues.mailings import MailingOut, demand_somebody_who_is_told, set_going
 from newsletter.api.endpoints.issues.reading import IssueNumber, issues, seen_issue
 from newsletter.api.endpoints.issues.rehearsing import Segment, checked
@@ -43,12 +43,12 @@ class When(Schema):
     """
 
     model_config = ConfigDict(extra="forbid")
-    at: datetime | Literal["next-slot"]
+    at: LooseMoment | Literal["next-slot"]
     readers: Annotated[int | None, Field(ge=0)] = None
     segment: Segment = ""
 
 
-@issues.acts("/issues/{int:number}/schedule", scope=SCHEDULE, needs=("issues.send_issue",), returns=MailingOut)
+@issues.acts("/issues/{number:number}/schedule", scope=SCHEDULE, needs=("issues.send_issue",), returns=MailingOut)
 def schedule_issue(request: ApiRequest, number: IssueNumber, when: When) -> Answer:
     """Schedule an issue that was rehearsed. Its author is mailed when it goes out, with a link that cancels."""
     issue, now = seen_issue(request, number), timezone.now()

@@ -61,7 +61,7 @@ def create_issue(request: ApiRequest, new: IssueIn) -> Answer:
     return answer(issue.number, status=201)
 
 
-@issues.changes("/issues/{int:number}", scope="issues:write", needs=CHANGE, returns=IssueOut)
+@issues.changes("/issues/{number:number}", scope="issues:write", needs=CHANGE, returns=IssueOut)
 def change_issue(request: ApiRequest, number: IssueNumber, change: IssueChanges) -> Answer:
     """Change an issue. A mailing that waits carries what was scheduled: what is changed now, its readers do not get."""
     issue = seen_issue(request, number)

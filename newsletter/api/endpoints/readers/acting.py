@@ -43,38 +43,38 @@ class Until(Why):
     until_on: date
 
 
-@readers.makes("/readers/{int:number}/tag", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
+@readers.makes("/readers/{number:number}/tag", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
 def tag_reader(request: ApiRequest, number: Number, wish: OneTag) -> Answer:
     """Give a tag to a reader."""
     return _act(number, "tag", wish)
 
 
-@readers.makes("/readers/{int:number}/untag", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
+@readers.makes("/readers/{number:number}/untag", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
 def untag_reader(request: ApiRequest, number: Number, wish: OneTag) -> Answer:
     """Take a tag from a reader."""
     return _act(number, "untag", wish)
 
 
-@readers.makes("/readers/{int:number}/pause", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
+@readers.makes("/readers/{number:number}/pause", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
 def pause_reader(request: ApiRequest, number: Number, wish: Until) -> Answer:
     """Let no issue go to a reader until a day. A longer pause of their own stands."""
     return _act(number, "pause", wish)
 
 
-@readers.makes("/readers/{int:number}/resume", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
+@readers.makes("/readers/{number:number}/resume", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
 def resume_reader(request: ApiRequest, number: Number, wish: Why) -> Answer:
     """End the pause of a reader."""
     return _act(number, "resume", wish)
 
 
-@readers.makes("/readers/{int:number}/unsubscribe", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
+@readers.makes("/readers/{number:number}/unsubscribe", scope=WRITE, needs=CARE, returns=ReaderOut, status=200)
 def unsubscribe_reader(request: ApiRequest, number: Number, wish: Why) -> Answer:
     """Let a reader leave. They come back by signing up and confirming again."""
     return _act(number, "unsubscribe", wish)
 
 
 @readers.changes(
-    "/readers/{int:number}",
+    "/readers/{number:number}",
     scope=WRITE,
     needs=(*CARE, "subscribers.delete_subscriber"),
     returns=None,

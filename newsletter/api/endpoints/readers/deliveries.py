@@ -42,7 +42,7 @@ class Wanted(Schema):
 
 
 @readers.reads(
-    "/readers/{int:number}/deliveries",
+    "/readers/{number:number}/deliveries",
     scope="deliveries:read",
     needs=(*SEE, "delivery.view_mailing"),
     returns=DeliveriesOut,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from ninja import Query, Schema
 
 from newsletter.api.cursors import LIMIT, LIMIT_MAX, read, written
-from newsletter.api.endpoint import Answer, Endpoints, Told, paged
+from newsletter.api.endpoint import Answer, Endpoints, Moment, Told, paged
 from newsletter.api.endpoints.readers.reading import SEE
 from newsletter.api.entrance import ApiRequest
 from newsletter.api.times import told as told_time
@@ -62,7 +62,7 @@ class Wanted(Schema):
     """since: what we were told from then on. A page that has fewer than `limit` may be followed by others."""
 
     kind: Kind | None = None
-    since: datetime | None = None
+    since: Moment | None = None
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT
     cursor: Annotated[str, Query(max_length=400)] = ""
 

@@ -73,7 +73,7 @@ def _page_of_found(found: SubscriberQuerySet, text: str, wanted: Wanted) -> Page
     return Page(rows, written([keys[wanted.limit - 1], term.oldest]) if len(keys) > wanted.limit else "")
 
 
-@readers.reads("/readers/{int:number}", scope="readers:read", needs=SEE, returns=ReaderOut, fields=FIELDS_OF_ONE)
+@readers.reads("/readers/{number:number}", scope="readers:read", needs=SEE, returns=ReaderOut, fields=FIELDS_OF_ONE)
 def read_reader(request: ApiRequest, number: Number) -> Answer:
     """One reader, with the record of what they agreed to and took back."""
     item = told_reader(number)

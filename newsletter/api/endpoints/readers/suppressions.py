@@ -72,7 +72,7 @@ def list_suppressions(request: ApiRequest, wanted: Query[Wanted]) -> Answer:
 
 
 @suppressions.reads(
-    "/suppressions/{int:number}", scope="readers:read", needs=SEE, returns=SuppressionOut, fields=FIELDS
+    "/suppressions/{number:number}", scope="readers:read", needs=SEE, returns=SuppressionOut, fields=FIELDS
 )
 def read_suppression(request: ApiRequest, number: Number) -> Answer:
     """One suppressed address."""
@@ -93,7 +93,7 @@ def suppress_address(request: ApiRequest, new: SuppressionIn) -> Answer:
 
 
 @suppressions.changes(
-    "/suppressions/{int:number}",
+    "/suppressions/{number:number}",
     scope="readers:write",
     needs=(*SEE, "subscribers.delete_suppression"),
     returns=None,
