@@ -1,5 +1,6 @@
-from django.urls import path, re_path
+from django.urls import path
 
+from newsletter import rooms  # noqa: F401 - it knows what <number:…> is
 from newsletter.delivery.author import cancelling
 from newsletter.delivery.author import views as approvals
 from newsletter.delivery.events import webhooks
@@ -12,7 +13,7 @@ urlpatterns = [
     path("cancel/<str:token>/", cancelling.cancel, name="cancel"),
     path("calendar/<str:token>.ics", approvals.calendar, name="calendar"),
     path("mine/<str:token>/again/<int:number>/", own_letters.again, name="again"),
-    re_path(r"^issues/(?P<number>[1-9][0-9]{0,8})/changes/\Z", views.changes, name="changes"),
+    path("issues/<number:number>/changes/", views.changes, name="changes"),
     path("feedback/<str:token>/", views.feedback, name="feedback"),
     path("r/<str:token>/", following.follow, name="follow"),
     path("quote/<str:token>/", quote_pages.quote, name="quote"),

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
-from newsletter.issues.models import Issue, IssueItem, in_no_issue
+from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, in_no_issue
 from newsletter.posts.models import Post
 
 PROPOSED_MAX = 10  # of the posts that wait, the newest
@@ -39,16 +39,16 @@ def proposals(before: datetime) -> list[Proposed]:
 
 
 def propose(before: datetime) -> Issue | None:
-    """Make the next issue as a draft of the posts that wait; return None when none does.
+    """Make the next issue as a draft of the posts that wait; return None when none does, or no number is left.
 
     It has no subject, so that it cannot leave before its author has given it one.
     Raises IntegrityError when another issue took the number in this moment.
     """
-    rows = proposals(before)
-    if not rows:
+    rows, number = proposals(before), next_number()
+    if not rows or number > NUMBER_MAX:
         return None
     with transaction.atomic():
-        issue = Issue.objects.create(number=next_number())
+        issue = Issue.objects.create(number=number)
         IssueItem.objects.bulk_create(
             IssueItem(issue=issue, post_id=row.post, position=row.position, form=row.form) for row in rows
         )

@@ -6,11 +6,12 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.validators import MaxValueValidator
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
-from newsletter.issues.models import Issue, IssueItem, KeptText, not_yet_mailed
+from newsletter.issues.models import NUMBER_MAX, Issue, IssueItem, KeptText, not_yet_mailed
 from newsletter.mail.characters import nfc
 from newsletter.posts.forms import MarkdownTextarea, SeenInput
 from newsletter.posts.models import Post, PostQuerySet
@@ -100,6 +101,8 @@ class IssueForm(TypedForm, forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **{"label_suffix": ""} | kwargs)
         if self.instance.pk:
             self.initial["seen_version"] = self.instance.version
+        if "number" in self.fields:  # it is fixed once the issue was approved
+            self.fields["number"].validators.append(MaxValueValidator(NUMBER_MAX))
         if AUTO in self.data:
             self.fields["subject"].required = False  # it saves itself before it has one; nothing leaves without
         added: Any = self.fields["added"]

@@ -32,6 +32,7 @@ from newsletter.publication.models import Publication
 from newsletter.publication.pictures.cards import Card
 from newsletter.statements import Statement, given
 
+NUMBER_MAX = 2_147_483_647  # of an issue: what PostgreSQL's column holds; SQLite's takes more
 _TAG = re.compile(r"<[a-z][^>]*>")
 _NAME = re.compile(r'(\sid="|\shref="#)')
 

@@ -113,6 +113,16 @@ def test_an_issue_that_does_not_exist_is_not_found(editor, number):
 # --- Composed ---
 
 
+def test_after_the_highest_number_an_issue_without_one_is_refused(editor):
+    make_issue(number=2_147_483_647)
+
+    answer = editor.post("/issues", {"subject": "再一期"})
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/number")
+    assert Issue.objects.count() == 1
+    assert editor.post("/issues", {"subject": "再一期", "number": 8}).status_code == 201
+
+
 def test_an_issue_begins_with_the_posts_that_wait_as_on_the_desk(editor):
     make_issue(make_post("寄過"), number=6)
     first, second = make_post("甲"), make_post("乙", published_at=timezone.now() - timedelta(hours=1))

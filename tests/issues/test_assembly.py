@@ -72,6 +72,14 @@ def test_the_draft_has_the_next_number_the_posts_in_order_and_no_subject():
     ]
 
 
+def test_after_the_highest_number_no_draft_is_made():
+    make_issue(number=2_147_483_647)
+    make_post()
+
+    assert propose(timezone.now()) is None
+    assert Issue.objects.count() == 1
+
+
 def test_without_a_post_that_waits_no_draft_is_made():
     make_post(published_at=None)
 

@@ -42,6 +42,16 @@ def order(issue: Issue) -> list[tuple[int, str]]:
     return list(issue.items.values_list("position", "post__title"))
 
 
+# --- Its number ---
+
+
+def test_a_number_above_what_every_database_holds_is_refused():
+    assert IssueForm(fields(number=2_147_483_647)).is_valid()
+
+    over = IssueForm(fields(number=2_147_483_648))
+    assert over.errors == {"number": ["Ensure this value is less than or equal to 2147483647."]}
+
+
 # --- Posts to add ---
 
 

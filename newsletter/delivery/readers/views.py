@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from newsletter.delivery.models import CourseCopy, Delivery, Pack
 from newsletter.delivery.models.feedback import Feedback
 from newsletter.delivery.readers.changes import versions
-from newsletter.issues.models import Issue
+from newsletter.issues.models import NUMBER_MAX, Issue
 from newsletter.publication.kept.pages import kept
 from newsletter.publication.limits.doors import capability, same_origin, too_many
 from newsletter.publication.limits.rates import is_over
@@ -51,7 +51,7 @@ def feedback(request: HttpRequest, token: str, number: str = "", answer: str = "
 
 def _received(reader: Subscriber, number: str) -> Issue | None:
     """Return the issue with this number if the reader was sent it."""
-    if not (number.isdecimal() and len(number) < 10):
+    if not (number.isdecimal() and len(number) <= len(str(NUMBER_MAX)) and int(number) <= NUMBER_MAX):
         return None
     issue = Issue.objects.filter(number=int(number)).first()
     return issue if issue and _has_copy(reader, issue) else None
@@ -70,9 +70,9 @@ def _counted_anew(now: datetime) -> datetime:
 
 
 @kept(_counted_anew)
-def changes(request: HttpRequest, number: str) -> HttpResponse:
+def changes(request: HttpRequest, number: int) -> HttpResponse:
     """Show word by word what was changed in an issue since it was sent, and how many readers have which text."""
-    issue = get_object_or_404(Issue.objects.archived(), number=int(number))
+    issue = get_object_or_404(Issue.objects.archived(), number=number)
     found = versions(issue, timezone.now())
     if not found:
         raise Http404

@@ -111,6 +111,24 @@ def test_the_page_of_the_issue_leads_there_once_it_was_corrected(client, issue, 
     assert 'href="/issues/42/changes/"' in client.get("/issues/42/").text
 
 
+@pytest.mark.parametrize("number", [2026112901, 2147483647])
+def test_an_issue_with_a_long_number_has_such_a_page(client, issue, now, number):
+    issue.number = number
+    issue.save()
+    send(approve(issue, now), now)
+    send(correct(issue, now + HOUR), now + HOUR)
+
+    assert f'href="/issues/{number}/changes/"' in client.get(f"/issues/{number}/").text
+    assert "人數錯了。" in page_of(client, number).text
+
+
+@pytest.mark.parametrize("number", ["0", "042", "2147483648", "9999999999", "9" * 30])
+def test_a_number_that_no_issue_can_have_has_no_page(client, issue, now, number):
+    send(approve(issue, now), now)
+
+    assert page_of(client, number).status_code == 404
+
+
 def leads_to_changes(client):
     return 'href="/issues/42/changes/"' in client.get("/issues/42/").text
 

@@ -79,7 +79,24 @@ def test_an_answer_that_was_not_offered_is_asked_again(client, reader, answer):
     assert answers() == []
 
 
-@pytest.mark.parametrize("number", ["", "x", "8", "9" * 30])
+@pytest.mark.parametrize("number", [2026112901, 2147483647])
+def test_the_links_of_an_issue_with_a_long_number_open_the_door(client, issue, make_mailing, number):
+    issue.number = number
+    issue.save()
+    mailing = make_mailing("a")
+    reader = Subscriber.objects.get()
+    text = rendering.copy_for(mailing, reader, ids=(1,)).body
+
+    [good, bad] = re.findall(r"https://news\.example\.org(/feedback/\S+)", text)
+    assert str(number) in good
+    assert [client.get(link).status_code for link in (good, bad)] == [200, 200]
+
+    client.post(good, {"answer": "helpful"})
+    client.post(door_of(reader), {"issue": str(number), "answer": "helpful"})
+    assert answers() == [("a@example.org", number, "helpful")]
+
+
+@pytest.mark.parametrize("number", ["", "x", "8", "2147483648", "9999999999", "9" * 30])
 def test_an_issue_that_the_reader_never_got_cannot_be_answered(client, reader, number):
     make_issue(make_post(), number=8)
 

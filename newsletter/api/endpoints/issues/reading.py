@@ -12,11 +12,10 @@ from newsletter.api.endpoint import Answer, Endpoints, paged
 from newsletter.api.endpoints.issues.texts import FIELDS, IssueOut, tellable, told
 from newsletter.api.entrance import ApiRequest
 from newsletter.delivery.models import Mailing
-from newsletter.issues.models import Issue, IssueQuerySet
+from newsletter.issues.models import NUMBER_MAX, Issue, IssueQuerySet
 
 issues = Endpoints(tags=["issues"])
 READ = ("issues.view_issue",)
-NUMBER_MAX = 2_147_483_647  # what the column holds
 IssueNumber = Annotated[int, Path(ge=1, le=NUMBER_MAX)]
 
 

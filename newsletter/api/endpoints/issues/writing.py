@@ -9,7 +9,7 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 from newsletter.api.endpoint import Answer
-from newsletter.api.endpoints.issues.reading import NUMBER_MAX, IssueNumber, answer, issues, seen_issue
+from newsletter.api.endpoints.issues.reading import IssueNumber, answer, issues, seen_issue
 from newsletter.api.endpoints.issues.saving import save
 from newsletter.api.endpoints.issues.texts import IssueOut, ItemIn
 from newsletter.api.entrance import ApiRequest
@@ -17,7 +17,7 @@ from newsletter.api.problems import Error, Problem
 from newsletter.desk.issues.storing import is_number_fixed
 from newsletter.issues import rhythm
 from newsletter.issues.assembly import next_number, proposals
-from newsletter.issues.models import Issue
+from newsletter.issues.models import NUMBER_MAX, Issue
 from newsletter.posts.models import BODY_MAX
 from newsletter.publication.models import Publication
 
