@@ -32,6 +32,16 @@ def packed(*names):
     return octets.getvalue()
 
 
+def broken():
+    """Return a ZIP with a table whose compressed octets are no longer what they were."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.csv", "email\n" + "".join(f"r{one * 7919 % 104729}@example.org\n" for one in range(999)))
+    octets = bytearray(packed.getvalue())
+    octets[300:340] = bytes(one ^ 0xFF for one in octets[300:340])
+    return bytes(octets)
+
+
 @pytest.fixture
 def carer(settings, tmp_path):
     settings.DATA_DIR = tmp_path
@@ -159,6 +169,7 @@ def test_what_nobody_knows_has_to_be_said(carer):
         (packed("a.csv", "b.csv"), PROOF, "/file"),
         ("", PROOF, "/file"),
         (b"\xff\xfea", PROOF, "/file"),  # UTF-16, cut off
+        (broken(), PROOF, "/file"),
     ],
 )
 def test_what_cannot_be_taken_is_named_and_nothing_is_kept(carer, tmp_path, content, consent, pointer):

@@ -73,13 +73,13 @@ def start(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _kept(form: ListForm, user: Any) -> Errand:
-    """Keep what was sent and let it be tried; raise FileError for what is no list, and keep nothing of it."""
+    """Keep what was sent and let it be tried; raise FileError for what is no list, and keep nothing of what fails."""
     file, options, now = form.cleaned_data["file"], {"reason": form.cleaned_data["reason"]}, timezone.now()
     errand = beginning.prepare_import(one_line(file.name or ""), options, user=user, now=now, kind=Errand.Kind.BAR)
     try:
         errand.total = files.keep(errand, files.GIVEN, pieces(file))
         SuppressionList(files.path_of(errand, files.GIVEN))
-    except FileError:
+    except BaseException:
         files.remove(errand)
         errand.delete()
         raise

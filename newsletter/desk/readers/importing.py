@@ -1,6 +1,8 @@
 """An import as an author goes through it: a file, what its columns mean, what would happen, and only then do it."""
 
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Final
@@ -34,6 +36,8 @@ from subscribers.importers.programs import Program, recognised
 CONSENT_LENGTH = 150  # characters; the line of the record begins with the day
 UNPACKED_MAX = 256 * 1024 * 1024  # bytes
 PIECE = 1 << 20
+# What a ZIP raises that is broken, cut off or locked, or packed in a way that nobody here knows; OSError is of bzip2.
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, RuntimeError)
 SAMPLES = 3
 UNDECIDED = "?"
 FIELDS: Final[dict[str, Promise]] = {
@@ -168,12 +172,12 @@ def own(request: HttpRequest, pk: int) -> Errand:
 
 
 def kept(file: "UploadedFile[Any]", consent: str, user: Any) -> Errand:
-    """Keep what was sent; raise FileError for what is no table of readers, and keep nothing of it."""
+    """Keep what was sent; raise FileError for what is no table of readers, and keep nothing of what fails."""
     errand = beginning.prepare_import(one_line(file.name or ""), {"consent": consent}, user=user, now=timezone.now())
     try:
         errand.total = files.keep(errand, files.GIVEN, pieces(file))
         csv_file.glimpse(files.path_of(errand, files.GIVEN), 1)
-    except FileError:
+    except BaseException:
         files.remove(errand)
         errand.delete()
         raise
@@ -191,14 +195,19 @@ def pieces(file: "UploadedFile[Any]") -> Iterator[bytes]:
         if sheets.is_workbook(file):
             yield from sheets.lines(file)
             return
-        with zipfile.ZipFile(file) as packed:
-            tables = [one for one in packed.infolist() if _is_table(one.filename)]
-            if len(tables) != 1:
-                raise FileError(_("The ZIP must have one CSV file in it."))
-            with packed.open(tables[0]) as table:
-                yield from _limited(table)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # broken, or locked
+        with zipfile.ZipFile(file) as packed, packed.open(_table_in(packed)) as table:
+            yield from _limited(table)
+    except FileError:
+        raise
+    except BROKEN as error:
         raise FileError(_("The ZIP cannot be opened.")) from error
+
+
+def _table_in(packed: zipfile.ZipFile) -> zipfile.ZipInfo:
+    tables = [one for one in packed.infolist() if _is_table(one.filename)]
+    if len(tables) != 1:
+        raise FileError(_("The ZIP must have one CSV file in it."))
+    return tables[0]
 
 
 def _is_table(name: str) -> bool:

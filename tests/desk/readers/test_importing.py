@@ -219,6 +219,59 @@ def test_a_zip_without_one_table_is_refused(admin_client, tables):
     assert "The ZIP must have one CSV file in it." in send(admin_client, packed(**tables), name="x.zip").text
 
 
+MANY = "email\n" + "".join(f"r{one * 7919 % 104729}@example.org\n" for one in range(999))
+
+
+def broken(method: int, offset: int) -> bytes:
+    """Return a ZIP with one table, of whose compressed octets some are others, from `offset` on."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as made:
+        made.writestr("a.csv", MANY)
+        size = made.infolist()[0].compress_size
+    octets = bytearray(file.getvalue())
+    begin = 30 + len("a.csv")  # behind the header of the file in the ZIP
+    for place in range(begin + offset, begin + min(size, offset + 40)):
+        octets[place] ^= 0xFF
+    return bytes(octets)
+
+
+@pytest.mark.parametrize("offset", [0, 4, 300])
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_broken_zip_is_refused_and_nothing_of_it_is_kept(admin_client, settings, method, offset):
+    response = send(admin_client, broken(method, offset), name="x.zip")
+
+    assert response.status_code == 400
+    assert "The ZIP cannot be opened." in response.text
+    assert not Errand.objects.exists()
+    assert not list((settings.DATA_DIR / "readers").iterdir())
+
+
+def test_a_zip_that_ends_too_early_is_refused(admin_client):
+    octets = packed(**{"a.csv": MANY})
+    end = octets.index(b"PK\x01\x02")
+    directory = octets[end:]
+    cut = octets[: end // 2]
+    place = directory.index(b"PK\x05\x06") + 16
+    directory = directory[:place] + len(cut).to_bytes(4, "little") + directory[place + 4 :]
+
+    response = send(admin_client, cut + directory, name="x.zip")
+
+    assert response.status_code == 400
+    assert "The ZIP cannot be opened." in response.text
+
+
+def test_a_file_that_cannot_be_kept_leaves_nothing_behind(admin_client, settings, monkeypatch):
+    def full(*_given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("subscribers.importers.csv_file.glimpse", full)
+    with pytest.raises(OSError, match="No space left"):
+        send(admin_client, "email\na@example.org\n")
+
+    assert not Errand.objects.exists()
+    assert not list((settings.DATA_DIR / "readers").iterdir())
+
+
 def test_a_zip_that_grows_too_large_is_refused(admin_client, monkeypatch):
     monkeypatch.setattr("newsletter.desk.readers.importing.UNPACKED_MAX", 100)
 
