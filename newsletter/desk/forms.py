@@ -224,6 +224,7 @@ class WhenForm(AcknowledgingForm):
         elif at is not None and at < self.begins:
             text = _("This is too soon: the first mail can leave at %(time)s.")
             self.add_error("at", ValidationError(text, params={"time": _words(self.begins)}))
+            return None  # nothing is asked of the issue at a time at which it cannot leave
         return at
 
     def _refuse_a_second_one_unasked(self, cleaned: dict[str, Any]) -> None:

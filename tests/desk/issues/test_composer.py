@@ -393,6 +393,15 @@ def test_a_time_that_cannot_be_is_refused(desk, issue, chosen, error):
     assert not Mailing.objects.exists()
 
 
+@pytest.mark.parametrize("place", ["", "?dialog"])
+def test_a_time_that_has_passed_accuses_no_post(desk, issue, place):
+    response = desk.post(screen("send", issue) + place, choice(issue, when="at", at="2020-01-01T08:00"))
+
+    assert errors(response) == ["This is too soon: the first mail can leave at Nov. 24, 2026, 10:42 a.m.."]
+    assert (response.context["obstacles"], response.context["obstacles_now"]) == ([], [])
+    assert "will not be public" not in response.text
+
+
 def test_an_issue_without_posts_is_not_sent(desk):
     issue = make_issue(number=7)
 
