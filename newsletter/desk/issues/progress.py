@@ -151,7 +151,7 @@ def lead(mailing: Mailing, counts: Counts, now: datetime, readers: int = 0) -> S
 
     readers: who would get it if it left now; 0 if that is not known.
     """
-    what = _what(mailing)
+    what = named(mailing.issue.number, is_correction=mailing.kind == Mailing.Kind.CORRECTION)
     if mailing.state == State.SCHEDULED:
         return _scheduled(mailing, what, now, readers)
     if mailing.state == State.PAUSED:
@@ -167,10 +167,10 @@ def lead(mailing: Mailing, counts: Counts, now: datetime, readers: int = 0) -> S
     return format_html(sentences[State(mailing.state)], what=what, sent=sent, total=total)
 
 
-def _what(mailing: Mailing) -> str:
-    is_correction = mailing.kind == Mailing.Kind.CORRECTION
+def named(number: int, *, is_correction: bool) -> str:
+    """Return what a mailing carries, as the beginning of a sentence."""
     words = _("The correction of issue %(number)s") if is_correction else _("Issue %(number)s")
-    return words % {"number": mailing.issue.number}
+    return words % {"number": number}
 
 
 def _counted(name: str, count: int) -> SafeString:

@@ -45,6 +45,7 @@ class Underway:
     state: str
     send_at: datetime
     to_all: bool = True
+    is_correction: bool = False
     has_begun: bool = False
     sent: int = 0
     total: int = 0

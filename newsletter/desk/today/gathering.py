@@ -110,6 +110,7 @@ def _underway(mailing: Mailing) -> Underway:
         state=mailing.state,
         send_at=mailing.send_at,
         to_all=mailing.kind == Mailing.Kind.ISSUE and not mailing.segment,
+        is_correction=mailing.kind == Mailing.Kind.CORRECTION,
         has_begun=mailing.planned_at is not None,
         sent=copies(mailing, "sent"),
         total=mailing.total,

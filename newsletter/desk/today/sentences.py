@@ -5,6 +5,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from newsletter.desk.issues.progress import named
 from newsletter.desk.today import words
 from newsletter.desk.today.facts import Composed, Facts, Result, Underway
 
@@ -35,11 +36,11 @@ type Words = tuple[str, str]  # the sentence, and what its button says
 
 def paused(facts: Facts, now: datetime) -> Words:
     mailing = _underway(facts)
-    values = {"number": mailing.number, "sent": words.number(mailing.sent), "total": words.number(mailing.total)}
+    values = {"what": _what(mailing), "sent": words.number(mailing.sent), "total": words.number(mailing.total)}
     sentence = (
-        _("Issue %(number)s stands still: %(sent)s of %(total)s are sent.")
+        _("%(what)s stands still: %(sent)s of %(total)s are sent.")
         if mailing.has_begun
-        else _("Issue %(number)s stands still: nobody has it yet.")
+        else _("%(what)s stands still: nobody has it yet.")
     ) % values
     todo = ADVICE.get(mailing.cause, ADVICE["author"])
     return _("%(sentence)s %(todo)s") % {"sentence": sentence, "todo": todo}, str(
@@ -49,24 +50,24 @@ def paused(facts: Facts, now: datetime) -> Words:
 
 def sending(facts: Facts, now: datetime) -> Words:
     mailing = _underway(facts)
-    sentence = _("Issue %(number)s is being sent: %(sent)s of %(total)s have left.")
-    values = {"number": mailing.number, "sent": words.number(mailing.sent), "total": words.number(mailing.total)}
+    sentence = _("%(what)s is being sent: %(sent)s of %(total)s have left.")
+    values = {"what": _what(mailing), "sent": words.number(mailing.sent), "total": words.number(mailing.total)}
     return sentence % values, _("See how far it is")
 
 
 def held(facts: Facts, now: datetime) -> Words:
     mailing = _underway(facts)
     if mailing.send_at <= now:
-        sentence = _("The time of issue %(number)s has come: it begins within seconds.")
+        sentence = _("%(what)s begins within seconds: its time has come.")
     else:
-        sentence = _("Issue %(number)s begins at %(time)s. Until then a cancel reaches nobody.")
+        sentence = _("%(what)s begins at %(time)s. Until then a cancel reaches nobody.")
     time = words.clock(mailing.send_at, facts.zone)
-    return sentence % {"number": mailing.number, "time": time}, _("Watch or cancel")
+    return sentence % {"what": _what(mailing), "time": time}, _("Watch or cancel")
 
 
 def scheduled(facts: Facts, now: datetime) -> Words:
     mailing = _underway(facts)
-    going = _going(facts, mailing.number, mailing.send_at, now, to_all=mailing.to_all)
+    going = _going(facts, _what(mailing), mailing.send_at, now, to_all=mailing.to_all)
     sentence = _("%(going)s. All is ready, %(wait)s.")
     return sentence % {"going": going, "wait": words.wait(mailing.send_at, facts.zone, now)}, _("See what is scheduled")
 
@@ -185,15 +186,19 @@ def _missing(facts: Facts, now: datetime) -> str:
 
 
 def _issue_goes(facts: Facts, now: datetime) -> str:
-    return _going(facts, _issue(facts).number, facts.slot, now)
+    what = named(_issue(facts).number, is_correction=False)
+    return _going(facts, what, facts.slot, now)
 
 
-def _going(facts: Facts, number: int, at: datetime, now: datetime, *, to_all: bool = True) -> str:
-    values = {"number": number, "when": words.moment(at, facts.zone, now)}
+def _going(facts: Facts, what: str, at: datetime, now: datetime, *, to_all: bool = True) -> str:
+    values = {"what": what, "when": words.moment(at, facts.zone, now)}
     if not (facts.readers and to_all):
-        return _("Issue %(number)s goes out on %(when)s") % values
-    readers = {"readers": words.readers(facts.readers)}
-    return _("Issue %(number)s goes to %(readers)s on %(when)s") % (values | readers)
+        return _("%(what)s goes out on %(when)s") % values
+    return _("%(what)s goes to %(readers)s on %(when)s") % (values | {"readers": words.readers(facts.readers)})
+
+
+def _what(mailing: Underway) -> str:
+    return named(mailing.number, is_correction=mailing.is_correction)
 
 
 def _slot(facts: Facts, now: datetime) -> dict[str, str]:

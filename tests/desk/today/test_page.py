@@ -143,6 +143,17 @@ def test_somebody_without_a_role_is_led_to_the_own_account(owner):
     assert (page.context["step"].key, page.context["step"].url) == ("rest", "/admin/account/")
 
 
+def test_a_correction_that_waits_is_not_called_the_issue(owner):
+    now = timezone.now()
+    issue = make_issue(make_post(published_at=now - timedelta(days=2)), number=6, sent_at=now - timedelta(days=1))
+    make_mailing(issue, kind=Mailing.Kind.CORRECTION, send_at=now + timedelta(minutes=2))
+
+    step = home(owner).context["step"]
+
+    assert step.key == "held"
+    assert step.sentence.startswith("The correction of issue 6 begins at ")
+
+
 # --- Posts ---
 
 

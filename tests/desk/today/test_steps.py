@@ -27,6 +27,7 @@ LACKING = Composed(pk=7, number=42, posts=3, has_subject=False, without_alt=1, a
 COMPLETE = Composed(pk=7, number=42, posts=3, rehearsal="valid")
 WAITING = Underway(pk=9, number=42, state="scheduled", send_at=SLOT)
 MOVING = replace(WAITING, state="sending", has_begun=True, sent=1200, total=3124)
+CORRECTED = replace(WAITING, is_correction=True, to_all=False)
 DONE = Result(pk=8, number=41, at=NOW - timedelta(hours=1), sent=3071, missed=8)
 
 
@@ -99,7 +100,7 @@ CASES = [  # facts, the sentence and the button, as the author reads them
         "第 42 期 10:02 開始寄，在那之前取消，不會有人收到。",
         "看倒數，或取消",
     ),
-    ({"underway": replace(WAITING, send_at=NOW)}, "第 42 期的時間到了，幾秒內開始寄。", "看倒數，或取消"),
+    ({"underway": replace(WAITING, send_at=NOW)}, "第 42 期時間到了，幾秒內開始寄。", "看倒數，或取消"),
     ({"underway": MOVING}, "第 42 期正在寄，已寄出 1,200／3,124 封。", "看進度"),
     (
         {"underway": replace(MOVING, state="paused", cause="author")},
@@ -114,6 +115,28 @@ CASES = [  # facts, the sentence and the button, as the author reads them
     (
         {"underway": replace(WAITING, state="paused", cause="late")},
         "第 42 期停住了，還沒有人收到。預定的時間已經過了，請另選時間。",
+        "選時間",
+    ),
+    (
+        {"underway": replace(CORRECTED, send_at=NOW + timedelta(minutes=2))},
+        "第 42 期的更正 10:02 開始寄，在那之前取消，不會有人收到。",
+        "看倒數，或取消",
+    ),
+    ({"underway": replace(CORRECTED, send_at=NOW)}, "第 42 期的更正時間到了，幾秒內開始寄。", "看倒數，或取消"),
+    ({"underway": CORRECTED}, "第 42 期的更正將於 12/4（五）08:00 寄出，已經排好，還有 8 天。", "看排好的寄送"),
+    (
+        {"underway": replace(MOVING, is_correction=True, to_all=False)},
+        "第 42 期的更正正在寄，已寄出 1,200／3,124 封。",
+        "看進度",
+    ),
+    (
+        {"underway": replace(MOVING, is_correction=True, to_all=False, state="paused", cause="author")},
+        "第 42 期的更正停在半路，已寄出 1,200／3,124 封。要繼續寄，還是取消剩下的？",
+        "繼續寄或取消",
+    ),
+    (
+        {"underway": replace(CORRECTED, state="paused", cause="late")},
+        "第 42 期的更正停住了，還沒有人收到。預定的時間已經過了，請另選時間。",
         "選時間",
     ),
     ({"result": DONE}, "第 41 期寄出了，3,071 位讀者收到，8 位沒收到。", "看成果"),
@@ -144,6 +167,13 @@ def test_it_is_said_in_english_too():
     assert step.sentence == (
         "Issue 42 goes to 3,124 readers on Fri 4 Dec, 08:00. Missing: a subject, the alternative text of 1 picture."
     )
+
+
+def test_a_correction_is_called_one_in_english_too():
+    with translation.override("en"):
+        step = next_step(facts(underway=replace(CORRECTED, send_at=NOW + timedelta(minutes=2))), NOW)
+
+    assert step.sentence == "The correction of issue 42 begins at 10:02. Until then a cancel reaches nobody."
 
 
 @pytest.mark.parametrize(
@@ -198,6 +228,7 @@ underway = st.builds(
     state=st.sampled_from([state.value for state in Mailing.OPEN_STATES]),
     send_at=moments,
     to_all=st.booleans(),
+    is_correction=st.booleans(),
     has_begun=st.booleans(),
     sent=counts,
     total=counts,
