@@ -9,6 +9,7 @@ from django.utils import timezone
 from newsletter.delivery.ledger import breakdown
 from newsletter.delivery.models import Batch, Delivery, Mailing
 from newsletter.delivery.planning import approving, beginning
+from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_subscriber
 from tests.support.pages import assert_accessible
 
@@ -141,6 +142,19 @@ def test_the_hold_counts_down_to_the_second_and_then_it_is_sent(desk, server):
     beginning.begin_due(timezone.now())
 
     shows(desk, ".lead", "0 of 1 sent.")
+
+
+def test_the_script_counts_days_as_the_page_does(desk, server):
+    now = timezone.now()
+    midnight = timezone.localtime(now, Publication.objects.current().zone).replace(hour=0, minute=0, second=0)
+    mailing = approving.approve(
+        make_issue(make_post()), send_at=midnight + timedelta(days=4), now=now, hold=timedelta()
+    )
+    opened(desk, server, mailing)
+
+    desk.evaluate("document.querySelector('[data-countdown]').textContent = ''")
+
+    shows(desk, "[data-countdown]", "4 days")
 
 
 def test_a_desk_that_is_away_is_told_once_and_heard_again(desk, server, sending):

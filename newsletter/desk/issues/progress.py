@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -14,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from newsletter.delivery.models import Breakdown, Certificate, Counts, Mailing
 from newsletter.delivery.models.history import Step
 from newsletter.desk.issues import breakdowns
+from newsletter.desk.templatetags.calendar_days import days_until
 
 SLOW = 0.1  # copies a second; fewer are not told as a rate
 LIVELY, SOON, IDLE = 1.5, 5, 60  # seconds until the page asks again
@@ -66,6 +69,17 @@ def wait_in_words(left: timedelta) -> str:
     return str(WAITS[unit]).format(d=hours // 24, h=hours, m=minutes % 60, s=seconds % 60)
 
 
+def wait_until(at: datetime, now: datetime) -> str:
+    """Return how long it is until `at`: from 48 hours on in days of the calendar, as today's page counts them."""
+    left = at - now
+    days = str(WAITS["days"]).format(d=_days_until(at, now))
+    return days if left >= timedelta(hours=48) else wait_in_words(left)
+
+
+def _days_until(at: datetime, now: datetime) -> int:
+    return days_until(at, ZoneInfo(timezone.get_current_timezone_name()), now)
+
+
 def followed() -> QuerySet[Mailing]:
     """Return the mailings with what `answer` has to know of them, by one query: it is asked each second or two."""
     last = {
@@ -108,6 +122,7 @@ def answer(mailing: Mailing, counts: Counts, now: datetime) -> dict[str, Any]:
         "finished": counts.finished,
         "total": counts.total,
         "starts_in": (mailing.send_at - now).total_seconds() if mailing.state == State.SCHEDULED else None,
+        "starts_in_days": _days_until(mailing.send_at, now),
         "again_in": again_in(mailing, now),
     }
 
@@ -178,10 +193,9 @@ def _counted(name: str, count: int) -> SafeString:
 
 
 def _scheduled(mailing: Mailing, what: str, now: datetime, readers: int) -> SafeString:
-    left = mailing.send_at - now
-    if left <= timedelta():
+    if mailing.send_at <= now:
         return format_html("{}", _("Its time has come: a worker begins within seconds."))
-    wait = format_html('<span role="timer" data-countdown>{}</span>', wait_in_words(left))
+    wait = format_html('<span role="timer" data-countdown>{}</span>', wait_until(mailing.send_at, now))
     if not readers:
         return format_html(_("{what} leaves in {wait}. A cancel now reaches nobody."), what=what, wait=wait)
     text = ngettext(

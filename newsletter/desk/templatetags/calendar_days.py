@@ -46,6 +46,11 @@ def moment(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     return pgettext("moment", "%(day)s, %(time)s") % parts
 
 
+def days_until(at: datetime, zone: ZoneInfo, now: datetime) -> int:
+    """Return how many midnights of `zone` lie before `at`: what people count as days."""
+    return (at.astimezone(zone).date() - now.astimezone(zone).date()).days
+
+
 @register.filter(expects_localtime=True)
 def short_day(at: datetime | None) -> str:
     """Return the day of a time."""

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from newsletter.desk.templatetags.calendar_days import days_until, short
 from newsletter.desk.templatetags.calendar_days import moment as moment  # noqa: PLC0414 - a word of the first page, too
-from newsletter.desk.templatetags.calendar_days import short
 
 BREAKS = ("，", "。", "；", "：", ", ", ". ", "; ", ": ")  # after which a long sentence may go on in a new line
 
@@ -27,7 +27,7 @@ def clock(at: datetime, zone: ZoneInfo) -> str:
 
 def wait(at: datetime, zone: ZoneInfo, now: datetime) -> str:
     """Return how many days of the local calendar are left until `at`."""
-    days = (at.astimezone(zone).date() - now.astimezone(zone).date()).days
+    days = days_until(at, zone, now)
     if days < 1:
         return _("today")
     return _("tomorrow") if days == 1 else _("in %(days)s days") % {"days": number(days)}

@@ -61,10 +61,11 @@ function countDown() {
   if (place.textContent !== shown) place.textContent = shown;
 }
 
+// Days are counted by the desk, which knows the calendar of the publication.
 function waitInWords(seconds) {
   const [h, m] = [Math.floor(seconds / 3600), Math.floor(seconds / 60)];
   const unit = h >= 48 ? "days" : h ? "hours" : m ? "minutes" : "seconds";
-  return say(unit, { d: Math.floor(h / 24), h, m: m % 60, s: seconds % 60 });
+  return say(unit, { d: now.starts_in_days, h, m: m % 60, s: seconds % 60 });
 }
 
 // --- The parts ---

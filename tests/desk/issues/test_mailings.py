@@ -19,8 +19,10 @@ from newsletter.desk.accounts.sessions import IS_NEW, PROVEN_AT
 from newsletter.desk.issues import progress
 from newsletter.desk.issues.copies import PER_PAGE
 from newsletter.desk.issues.progress import wait_in_words
+from newsletter.desk.today import words as today
 from newsletter.issues.models import Issue
 from newsletter.posts.models import Post
+from newsletter.publication.models import Publication
 from tests.factories import make_issue, make_post, make_publication, make_subscriber
 from tests.support.pages import assert_valid, markup
 
@@ -183,6 +185,27 @@ def test_a_page_on_which_little_happens_is_asked_less_often(desk, scheduled, clo
 def test_a_wait_is_told_to_the_second_below_an_hour_and_is_never_nothing(left, words):
     with translation.override("en"):
         assert wait_in_words(left) == words
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        (timedelta(days=6, hours=21), "7 days"),  # from 11:00 on Tuesday to 8:00 on the Tuesday after
+        (timedelta(hours=48), "2 days"),
+        (timedelta(hours=47, minutes=59), "47 h 59 min"),
+    ],
+)
+def test_a_wait_of_days_is_counted_as_the_calendar_and_today_count_it(desk, scheduled, clock, before, words):
+    clock.move_to(SLOT - before)
+    desk.force_login(User.objects.get())
+
+    page, answer = desk.get(screen(scheduled)), desk.get(screen(scheduled, "moving")).json()
+
+    assert f"data-countdown>{words}</span>" in page.text
+    days = answer["starts_in_days"]
+    assert words in {f"{days} days", "47 h 59 min"}
+    with translation.override("en"):
+        assert today.wait(SLOT, Publication.objects.current().zone, SLOT - before) == f"in {days} days"
 
 
 def test_a_mailing_whose_time_has_come_does_not_say_that_it_waits(desk, scheduled, clock):
@@ -691,7 +714,7 @@ def test_the_hold_says_in_one_sentence_when_it_leaves_to_how_many_and_that_a_can
 
     said = heading(desk.get(screen(scheduled)))
 
-    assert re.sub(r"<[^>]+>", "", said) == "Issue 7 leaves in 6 days to 1,001 readers, and can still be cancelled."
+    assert re.sub(r"<[^>]+>", "", said) == "Issue 7 leaves in 7 days to 1,001 readers, and can still be cancelled."
 
 
 def test_a_mailing_to_a_segment_does_not_say_how_many_all_readers_are(desk, scheduled):
